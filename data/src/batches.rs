@@ -1,0 +1,192 @@
+//! Batches of examples of similar length, the same for the same seed and epoch.
+
+use alambic_settings::settings;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::stable_hash::bytes;
+
+settings! {
+    /// How examples are gathered into batches.
+    pub struct BatchOptions {
+        /// Examples in a batch.
+        #[range(1..)]
+        pub size: usize = 64,
+        /// Most tokens in a batch, padding included: longest source plus longest target, times examples. A
+        /// single longer example makes a batch of its own. Left out: no limit.
+        #[range(1..)]
+        pub max_tokens: Option<usize>,
+        /// Batches' worth of shuffled examples that are sorted by length together. More save padding, fewer
+        /// keep batches more mixed.
+        #[range(1..)]
+        pub window: usize = 32,
+    }
+}
+
+impl Default for BatchOptions {
+    fn default() -> Self {
+        Self { size: 64, max_tokens: None, window: 32 }
+    }
+}
+
+/// The batches of one epoch: indices into `lengths`, which holds the lengths of source and target of each
+/// example in tokens. Every example is in exactly one batch.
+///
+/// The order is a function of the arguments alone, so that an epoch and the number of a batch in it are the
+/// whole position in the data. Examples are shuffled, those of a window sorted by length and cut into
+/// batches, and the batches shuffled.
+#[must_use]
+pub fn batches(lengths: &[(usize, usize)], options: &BatchOptions, seed: u64, epoch: u64) -> Vec<Vec<usize>> {
+    let seed = bytes(&["batches", &seed.to_string(), &epoch.to_string()]);
+    let mut random = ChaCha8Rng::from_seed(seed);
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.shuffle(&mut random);
+    let size = options.size.max(1);
+    let mut batches = Vec::with_capacity(lengths.len().div_ceil(size));
+    for window in order.chunks_mut(size.saturating_mul(options.window.max(1))) {
+        // A stable sort: among examples of equal length the shuffled order stays.
+        window.sort_by_key(|&index| (lengths[index].0 + lengths[index].1, lengths[index].0));
+        cut(window, lengths, size, options.max_tokens, &mut batches);
+    }
+    batches.shuffle(&mut random);
+    batches
+}
+
+fn cut(
+    window: &[usize],
+    lengths: &[(usize, usize)],
+    size: usize,
+    max_tokens: Option<usize>,
+    batches: &mut Vec<Vec<usize>>,
+) {
+    let mut batch: Vec<usize> = Vec::with_capacity(size);
+    let mut longest = (0, 0);
+    for &index in window {
+        let (source, target) = lengths[index];
+        let grown = (longest.0.max(source), longest.1.max(target));
+        let tokens = (grown.0 + grown.1).saturating_mul(batch.len() + 1);
+        let full = batch.len() == size || max_tokens.is_some_and(|most| tokens > most);
+        if full && !batch.is_empty() {
+            batches.push(std::mem::take(&mut batch));
+            longest = (source, target);
+        } else {
+            longest = grown;
+        }
+        batch.push(index);
+    }
+    if !batch.is_empty() {
+        batches.push(batch);
+    }
+}
+
+/// Sequences brought to one length.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Padded {
+    /// The token ids, `[rows, width]` in row-major order.
+    pub ids: Vec<u32>,
+    /// 1 for a token and 0 for padding, laid out as `ids`.
+    pub mask: Vec<f32>,
+    /// Number of sequences.
+    pub rows: usize,
+    /// Length of the longest sequence.
+    pub width: usize,
+}
+
+/// Pads sequences on the right with `padding` to the length of the longest.
+#[must_use]
+pub fn pad(sequences: &[impl AsRef<[u32]>], padding: u32) -> Padded {
+    let rows = sequences.len();
+    let width = sequences.iter().map(|sequence| sequence.as_ref().len()).max().unwrap_or_default();
+    let mut ids = vec![padding; rows * width];
+    let mut mask = vec![0.0; rows * width];
+    for (row, sequence) in sequences.iter().enumerate() {
+        let sequence = sequence.as_ref();
+        let start = row * width;
+        ids[start..start + sequence.len()].copy_from_slice(sequence);
+        mask[start..start + sequence.len()].fill(1.0);
+    }
+    Padded { ids, mask, rows, width }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::Rng;
+
+    use super::*;
+
+    fn lengths(random: &mut ChaCha8Rng, count: usize) -> Vec<(usize, usize)> {
+        (0..count)
+            .map(|_| {
+                let source = random.random_range(1..20);
+                (source, source + random.random_range(0..3))
+            })
+            .collect()
+    }
+
+    fn width(batch: &[usize], lengths: &[(usize, usize)]) -> usize {
+        let longest =
+            |side: fn(&(usize, usize)) -> usize| batch.iter().map(|&index| side(&lengths[index])).max();
+        longest(|length| length.0).unwrap() + longest(|length| length.1).unwrap()
+    }
+
+    #[test]
+    fn every_example_is_in_one_batch_within_the_limits() {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        for round in 0..60 {
+            let count = random.random_range(0..400);
+            let lengths = lengths(&mut random, count);
+            let options = BatchOptions {
+                size: random.random_range(1..50),
+                max_tokens: (round % 2 == 0).then(|| random.random_range(1..500)),
+                window: random.random_range(1..9),
+            };
+            let batches = batches(&lengths, &options, 7, round);
+            let mut seen: Vec<usize> = batches.concat();
+            seen.sort_unstable();
+            assert_eq!(seen, (0..count).collect::<Vec<_>>());
+            for batch in &batches {
+                assert!(!batch.is_empty() && batch.len() <= options.size);
+                if let Some(most) = options.max_tokens {
+                    assert!(batch.len() == 1 || batch.len() * width(batch, &lengths) <= most);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn order_depends_on_seed_and_epoch_alone() {
+        let lengths = lengths(&mut ChaCha8Rng::seed_from_u64(2), 500);
+        let options = BatchOptions::default();
+        let first = batches(&lengths, &options, 1, 0);
+        assert_eq!(first, batches(&lengths, &options, 1, 0));
+        assert_ne!(first, batches(&lengths, &options, 1, 1));
+        assert_ne!(first, batches(&lengths, &options, 2, 0));
+    }
+
+    #[test]
+    fn sorting_saves_padding_and_shuffling_mixes_lengths() {
+        let lengths = lengths(&mut ChaCha8Rng::seed_from_u64(3), 4000);
+        let padded = |window| -> usize {
+            let options = BatchOptions { size: 32, max_tokens: None, window };
+            batches(&lengths, &options, 5, 0).iter().map(|batch| batch.len() * width(batch, &lengths)).sum()
+        };
+        let tokens: usize = lengths.iter().map(|length| length.0 + length.1).sum();
+        assert!(padded(1) as f64 > 1.7 * tokens as f64, "{} of {tokens}", padded(1));
+        assert!((padded(32) as f64) < 1.1 * tokens as f64, "{} of {tokens}", padded(32));
+        let options = BatchOptions::default();
+        let widths: Vec<_> =
+            batches(&lengths, &options, 5, 0).iter().map(|batch| width(batch, &lengths)).collect();
+        assert!(!widths.is_sorted());
+    }
+
+    #[test]
+    fn pads_to_the_longest() {
+        let padded = pad(&[vec![5, 6, 7], vec![], vec![8]], 1);
+        assert_eq!((padded.rows, padded.width), (3, 3));
+        assert_eq!(padded.ids, [5, 6, 7, 1, 1, 1, 8, 1, 1]);
+        assert_eq!(padded.mask, [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+        let empty = pad(&Vec::<Vec<u32>>::new(), 0);
+        assert_eq!((empty.ids.len(), empty.width), (0, 0));
+    }
+}

@@ -1,0 +1,46 @@
+//! Aksharantar: word pairs mined and collected for twenty-one languages of India.
+//!
+//! Madhani et al., *Aksharantar: Open Indic-language transliteration datasets and models for the next billion
+//! users*, Findings of EMNLP 2023. As published, each line is a JSON object whose keys `native word` and
+//! `english word` hold the pair; beside them stand `unique_identifier`, `source` and `score`.
+
+use alambic_settings::settings;
+
+use super::ReadCorpus;
+use super::word_pairs::{Keep, Row, WordPairs};
+use crate::error::DataError;
+use crate::lexicon::{Gathering, Lexicon};
+use crate::source::{Extent, Format, Source};
+use crate::table::{Header, Table};
+
+settings! {
+    /// Aksharantar word pairs, one file a language: JSON lines as published, or a table `roman native split`.
+    pub struct Aksharantar {
+        /// The files.
+        #[flatten]
+        pub files: WordPairs,
+    }
+}
+
+impl ReadCorpus for Aksharantar {
+    fn read(&self, extent: Extent) -> Result<Lexicon, DataError> {
+        self.files.gather("aksharantar", extent, rows)?.finish(self.files.max_characters, extent)
+    }
+}
+
+fn rows(source: &Source, gathering: &mut Gathering, keep: &mut Keep<'_>) -> Result<(), DataError> {
+    let (native, roman) = if source.format == Format::JsonLines {
+        ("native word", "english word")
+    } else {
+        ("native", "roman")
+    };
+    let table = Table::read(source, Header::First, &[native, roman])?;
+    let (natives, romans) = (table.column(native)?, table.column(roman)?);
+    let splits = if table.has("split") { Some(table.column("split")?) } else { None };
+    for row in 0..table.rows() {
+        gathering.row();
+        let split = splits.as_ref().map(|column| column[row]);
+        keep(gathering, Row { native: natives[row], roman: romans[row], split, line: table.line(row) });
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Dakshina: romanisations of Wikipedia words in twelve languages of South Asia.
+//!
+//! Roark et al., *Processing South Asian languages written in the Latin script: the Dakshina dataset*,
+//! LREC 2020. Its lexicons (`LANGUAGE.translit.sampled.PART.tsv`) have no header and three columns: native
+//! word, romanisation, how many annotators wrote it.
+
+use alambic_settings::settings;
+
+use super::ReadCorpus;
+use super::word_pairs::{Keep, Row, WordPairs};
+use crate::error::{DataError, Fault, Place, Problems};
+use crate::lexicon::{Gathering, Lexicon};
+use crate::source::{Extent, Format, Source};
+use crate::table::{Header, Table};
+
+settings! {
+    /// Dakshina lexicons, one file a language: TSV of native word, romanisation, attestations.
+    ///
+    /// Files without a header are read as published; files with one are told by its columns `native` and
+    /// `roman`, and may have `attestations` and `split` besides.
+    pub struct Dakshina {
+        /// The files.
+        #[flatten]
+        pub files: WordPairs,
+        /// Romanisations that fewer annotators wrote are dropped. Files without the column count one for each.
+        pub min_attestations: usize = 1,
+    }
+}
+
+const HEADER: Header<'_> =
+    Header::Unless { marks: &["native", "roman"], names: &["native", "roman", "attestations"] };
+
+impl ReadCorpus for Dakshina {
+    fn read(&self, extent: Extent) -> Result<Lexicon, DataError> {
+        let gathering = self
+            .files
+            .gather("dakshina", extent, |source, gathering, keep| self.rows(source, gathering, keep))?;
+        gathering.finish(self.files.max_characters, extent)
+    }
+}
+
+impl Dakshina {
+    fn rows(&self, source: &Source, gathering: &mut Gathering, keep: &mut Keep<'_>) -> Result<(), DataError> {
+        if !matches!(source.format, Format::Tsv | Format::Csv) {
+            return Err(DataError::new(Place::file(&source.name), Fault::WrongFormat(source.format.name())));
+        }
+        let table = Table::read(source, HEADER, &["native", "roman"])?;
+        let (natives, romans) = (table.column("native")?, table.column("roman")?);
+        let splits = if table.has("split") { Some(table.column("split")?) } else { None };
+        let counts = attestations(&table)?;
+        for row in 0..table.rows() {
+            gathering.row();
+            if counts.as_ref().map_or(1, |counts| counts[row]) < self.min_attestations {
+                gathering.drop(format!("rows with fewer than {} attestations", self.min_attestations));
+                continue;
+            }
+            let split = splits.as_ref().map(|column| column[row]);
+            keep(gathering, Row { native: natives[row], roman: romans[row], split, line: table.line(row) });
+        }
+        Ok(())
+    }
+}
+
+fn attestations(table: &Table) -> Result<Option<Vec<usize>>, DataError> {
+    const NAME: &str = "attestations";
+    if !table.has(NAME) {
+        return Ok(None);
+    }
+    let mut problems = Problems::default();
+    let mut counts = Vec::with_capacity(table.rows());
+    for (row, text) in table.column(NAME)?.into_iter().enumerate() {
+        let count = text.trim().parse().unwrap_or_else(|_| {
+            let fault = Fault::NotNumber { column: NAME.to_owned(), found: text.to_owned() };
+            problems.push(table.place(row), fault);
+            0
+        });
+        counts.push(count);
+    }
+    problems.or(Some(counts))
+}

@@ -1,0 +1,150 @@
+//! A table of names in several scripts.
+
+use alambic_settings::{IndexMap, Location, choices, settings};
+
+use super::ReadCorpus;
+use crate::embedded;
+use crate::error::{DataError, Fault, Place};
+use crate::language;
+use crate::lexicon::{Entry, Gathering, Lexicon};
+use crate::normalise::{whole_name_key, words};
+use crate::source::{Extent, Source};
+use crate::table::{Header, Table};
+
+choices! {
+    /// What an entry is.
+    pub enum Unit {
+        /// A name of several words becomes an entry for each word, in the languages whose number of words is
+        /// that of the English. Splits still go by the whole name.
+        Word = "word",
+        /// A name is one entry.
+        Name = "name",
+    }
+}
+
+settings! {
+    /// Names in several scripts: a table (TSV, CSV, JSON lines or Parquet) with one column a language.
+    ///
+    /// The embedded table `builtin:names` holds a fifth of its names out of every training: they are its
+    /// split `test`.
+    pub struct NamesTable {
+        /// The table.
+        pub path: Location = Location::Builtin(embedded::NAME.to_owned()),
+        /// The column of each language, by language code. Left out: each column that is called by a language
+        /// code, and `name_en_ascii`, `name_en` or `en` for English.
+        pub columns: IndexMap<String, String> = IndexMap::new(),
+        /// The column that says to which split a row belongs. Left out: `split`, if the table has one.
+        pub split_column: Option<String>,
+        /// Whether an entry is a word or a whole name.
+        pub unit: Unit = Unit::Word,
+        /// Forms with more characters are dropped.
+        #[range(1..)]
+        pub max_characters: usize = 48,
+    }
+}
+
+/// The columns that hold English, the first there is.
+const ENGLISH: [&str; 3] = ["name_en_ascii", "name_en", "en"];
+
+impl ReadCorpus for NamesTable {
+    fn read(&self, extent: Extent) -> Result<Lexicon, DataError> {
+        let source = Source::open(&self.path, extent)?;
+        let mut needed: Vec<&str> = self.columns.values().map(String::as_str).collect();
+        needed.extend(self.split_column.as_deref());
+        let table = Table::read(&source, Header::First, &needed)?;
+        let columns = self.columns_of(&table, &source)?;
+        let header = Place::file(&source.name);
+        let natives = columns.keys().filter(|code| *code != "en");
+        let mut gathering = Gathering::new("names-table", &header, natives)?;
+        gathering.source(&source.name, source.fingerprint());
+        self.gather(&table, &columns, &mut gathering)?;
+        if self.path == Location::Builtin(embedded::NAME.to_owned()) {
+            embedded::hold_test_part_out(&mut gathering);
+        }
+        gathering.finish(self.max_characters, extent)
+    }
+}
+
+impl NamesTable {
+    /// The column of each language, English first.
+    fn columns_of(&self, table: &Table, source: &Source) -> Result<IndexMap<String, String>, DataError> {
+        let mut columns = IndexMap::new();
+        let english = self.columns.get("en").cloned();
+        let found = || ENGLISH.into_iter().find(|name| table.has(name)).map(str::to_owned);
+        let english = english.or_else(found).ok_or_else(|| {
+            let fault = Fault::MissingColumn { name: ENGLISH.join("` or `"), found: table.names() };
+            DataError::new(Place::line(&source.name, 1), fault)
+        })?;
+        columns.insert("en".to_owned(), english);
+        if self.columns.keys().all(|code| code == "en") {
+            let codes = table.names().into_iter().filter(|name| language::find(name).is_some());
+            columns.extend(codes.filter(|code| code != "en").map(|code| (code.clone(), code)));
+        } else {
+            columns.extend(self.columns.clone().into_iter().filter(|(code, _)| code != "en"));
+        }
+        Ok(columns)
+    }
+
+    fn gather(
+        &self,
+        table: &Table,
+        columns: &IndexMap<String, String>,
+        gathering: &mut Gathering,
+    ) -> Result<(), DataError> {
+        let mut texts = Vec::with_capacity(columns.len());
+        for (code, name) in columns {
+            texts.push((code.as_str(), table.column(name)?));
+        }
+        let split_name = self.split_column.as_deref().unwrap_or("split");
+        let splits = if table.has(split_name) { Some(table.column(split_name)?) } else { None };
+        for row in 0..table.rows() {
+            gathering.row();
+            let forms: IndexMap<String, String> = texts
+                .iter()
+                .filter_map(|(code, column)| Some(((*code).to_owned(), gathering.form(column[row], code)?)))
+                .collect();
+            let Some(english) = forms.get("en") else {
+                gathering.drop("rows without an English name");
+                continue;
+            };
+            let key = whole_name_key(english);
+            let split =
+                splits.as_ref().map(|column| column[row].trim().to_owned()).filter(|text| !text.is_empty());
+            let line = table.line(row);
+            if forms.len() < 2 {
+                gathering.drop("rows with English alone");
+                continue;
+            }
+            match self.unit {
+                Unit::Name => gathering.push(Entry { key, forms, split, line }),
+                Unit::Word => {
+                    for forms in words_of(&forms, gathering) {
+                        gathering.push(Entry { key: key.clone(), forms, split: split.clone(), line });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The words of a name, in the languages that have as many as English. A word is left out that has a form in
+/// fewer than two languages, or is without a letter in one of them.
+fn words_of(forms: &IndexMap<String, String>, gathering: &mut Gathering) -> Vec<IndexMap<String, String>> {
+    let parted: Vec<(&String, Vec<&str>)> = forms.iter().map(|(code, form)| (code, words(form))).collect();
+    let count = parted.iter().find(|(code, _)| *code == "en").map_or(0, |(_, words)| words.len());
+    let mut of_words = vec![IndexMap::new(); count];
+    for (code, words) in parted {
+        if words.len() != count {
+            gathering.drop(format!("{code}: number of words differs from the English"));
+            continue;
+        }
+        for (forms, word) in of_words.iter_mut().zip(words) {
+            if let Some(form) = gathering.form(word, code) {
+                forms.insert(code.clone(), form);
+            }
+        }
+    }
+    of_words.retain(|forms| forms.len() > 1 && forms.contains_key("en"));
+    of_words
+}

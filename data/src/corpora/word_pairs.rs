@@ -1,0 +1,79 @@
+//! What Dakshina and Aksharantar have in common: one file a language, each row a native word and a
+//! romanisation of it.
+
+use alambic_settings::{IndexMap, Location, OneOrMany, settings};
+
+use crate::error::{DataError, Place};
+use crate::lexicon::{Entry, Gathering};
+use crate::normalise::whole_name_key;
+use crate::source::{Extent, Source};
+
+settings! {
+    /// The files of a corpus of word pairs, by language.
+    pub struct WordPairs {
+        /// The file or files of each language, by language code. If they have a column `split`, its values
+        /// are those that a split can name.
+        pub paths: IndexMap<String, OneOrMany<Location>>,
+        /// Files whose rows all have the split `validation`, by language code.
+        pub validation_paths: IndexMap<String, OneOrMany<Location>> = IndexMap::new(),
+        /// Files whose rows all have the split `test`, by language code.
+        pub test_paths: IndexMap<String, OneOrMany<Location>> = IndexMap::new(),
+        /// Pairs with a form of more characters are dropped.
+        #[range(1..)]
+        pub max_characters: usize = 48,
+    }
+}
+
+/// A row of a file.
+#[derive(Debug)]
+pub(super) struct Row<'a> {
+    pub(super) native: &'a str,
+    pub(super) roman: &'a str,
+    pub(super) split: Option<&'a str>,
+    pub(super) line: usize,
+}
+
+/// Takes the rows of a file.
+pub(super) type Keep<'a> = dyn FnMut(&mut Gathering, Row<'_>) + 'a;
+
+impl WordPairs {
+    /// Reads all files; `read` hands the rows of one to its last argument.
+    pub(super) fn gather(
+        &self,
+        name: &'static str,
+        extent: Extent,
+        read: impl Fn(&Source, &mut Gathering, &mut Keep<'_>) -> Result<(), DataError>,
+    ) -> Result<Gathering, DataError> {
+        let parts = [
+            (&self.paths, None),
+            (&self.validation_paths, Some("validation")),
+            (&self.test_paths, Some("test")),
+        ];
+        let codes = parts.iter().flat_map(|(paths, _)| paths.keys());
+        let mut gathering = Gathering::new(name, &Place::file(name), codes)?;
+        for (paths, part) in parts {
+            for (code, locations) in paths {
+                for location in locations.iter() {
+                    let source = Source::open(location, extent)?;
+                    gathering.source(&source.name, source.fingerprint());
+                    read(&source, &mut gathering, &mut |gathering, row| {
+                        keep(gathering, code, &Row { split: part.or(row.split), ..row });
+                    })?;
+                }
+            }
+        }
+        Ok(gathering)
+    }
+}
+
+fn keep(gathering: &mut Gathering, code: &str, row: &Row<'_>) {
+    let roman = gathering.form(row.roman, "en");
+    let native = gathering.form(row.native, code);
+    let (Some(roman), Some(native)) = (roman, native) else {
+        gathering.drop("rows without a pair of words");
+        return;
+    };
+    let forms = IndexMap::from_iter([("en".to_owned(), roman), (code.to_owned(), native)]);
+    let split = row.split.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    gathering.push(Entry { key: whole_name_key(&forms["en"]), forms, split, line: row.line });
+}

@@ -1,0 +1,47 @@
+//! Corpora and their published file formats, splits, pairs and batches.
+//!
+//! The way from a file to a training step, one module a step:
+//!
+//! 1. [`table`] reads any table into columns of text and names the line of whatever is broken;
+//! 2. [`corpora`] turns a table in a published format into a [`Lexicon`]: [`Entry`]s that hold one name or
+//!    word in several languages, [normalised](normalise), with a [`Reading`] that counts what was dropped;
+//! 3. [`split`] parts the entries so that no name of the test part is seen in training in any language;
+//! 4. [`examples`] makes pairs of entries for a list of directions such as `hi-ta`;
+//! 5. [`batches`] orders examples into batches of similar length and pads them.
+//!
+//! The crate knows nothing of models: a text becomes numbers elsewhere.
+//!
+//! ```
+//! use alambic_data::corpora::Unit;
+//! use alambic_data::{direction, embedded, examples, split};
+//!
+//! let lexicon = embedded::read(Unit::Word)?;
+//! let options = split::SplitOptions { test_values: vec!["test".into()], ..Default::default() };
+//! let parts = split::split(&lexicon, &options, None)?;
+//! let directions = direction::parse(&["hi-*"], &lexicon.languages)?;
+//! let pairs = examples::labelled(&parts.train, &directions);
+//! assert!(pairs.iter().all(|pair| pair.source_language == "hi" && pair.target.is_some()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod batches;
+pub mod corpora;
+pub mod direction;
+pub mod embedded;
+pub mod error;
+pub mod examples;
+pub mod language;
+pub mod lexicon;
+pub mod normalise;
+pub mod source;
+pub mod split;
+mod stable_hash;
+pub mod table;
+
+pub use corpora::Corpus;
+pub use direction::{Direction, DirectionError};
+pub use error::{DataError, Fault, Place, Problem};
+pub use examples::Pair;
+pub use lexicon::{Entry, Lexicon, Reading};
+pub use source::Extent;
+pub use split::{HoldOut, Split, SplitError, SplitOptions, Splits};

@@ -1,0 +1,148 @@
+//! Bytes of a table: from a file, or from what the program carries.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+
+use alambic_settings::Location;
+
+use crate::embedded;
+use crate::error::{DataError, Fault, Place};
+
+/// How many bytes the head of a text file is.
+const HEAD: u64 = 1 << 16;
+
+/// How much of a table to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Extent {
+    /// All of it.
+    #[default]
+    Whole,
+    /// The lines that end in the first 64 KiB of TSV and JSON lines, for a quick check. Other formats, which
+    /// cannot be cut at a line, are read whole.
+    Head,
+}
+
+/// A table's published format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Columns parted by tabs, no quoting.
+    Tsv,
+    /// Columns parted by commas, quoted as RFC 4180 says.
+    Csv,
+    /// One JSON object a line.
+    JsonLines,
+    /// Apache Parquet.
+    Parquet,
+}
+
+impl Format {
+    /// The format of a file name's extension, whatever its case; `None` where it is no table's.
+    #[must_use]
+    pub fn of_extension(extension: &str) -> Option<Self> {
+        match extension.to_ascii_lowercase().as_str() {
+            "tsv" | "tab" | "txt" => Some(Self::Tsv),
+            "csv" => Some(Self::Csv),
+            "jsonl" | "ndjson" | "json" => Some(Self::JsonLines),
+            "parquet" => Some(Self::Parquet),
+            _ => None,
+        }
+    }
+
+    /// The format's name in a message.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tsv => "TSV",
+            Self::Csv => "CSV",
+            Self::JsonLines => "JSON lines",
+            Self::Parquet => "Parquet",
+        }
+    }
+}
+
+/// A table's bytes with the name that errors call it by.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The path as the user gave it, or `builtin:NAME`.
+    pub name: String,
+    /// How to read the bytes.
+    pub format: Format,
+    /// The content.
+    pub bytes: Cow<'static, [u8]>,
+}
+
+impl Source {
+    /// Opens a location.
+    ///
+    /// # Errors
+    /// Where there is no such file or built-in table, it cannot be read, or its extension is no table's.
+    pub fn open(location: &Location, extent: Extent) -> Result<Self, DataError> {
+        match location {
+            Location::Builtin(name) if name == embedded::NAME => Ok(embedded::source()),
+            Location::Builtin(name) => {
+                Err(DataError::new(Place::file(&format!("builtin:{name}")), Fault::UnknownBuiltin))
+            }
+            Location::Hub(name) => Err(DataError::new(Place::file(&format!("hf:{name}")), Fault::Hub)),
+            Location::File(path) => {
+                let name = path.display().to_string();
+                let fail = |fault| DataError::new(Place::file(&name), fault);
+                let extension = path.extension().unwrap_or_default().to_string_lossy();
+                let format = Format::of_extension(&extension)
+                    .ok_or_else(|| fail(Fault::UnknownFormat(extension.into_owned())))?;
+                let unreadable = |error: std::io::Error| fail(Fault::Unreadable(error.to_string()));
+                let mut file = File::open(path).map_err(unreadable)?;
+                let mut bytes = Vec::new();
+                if extent == Extent::Head && matches!(format, Format::Tsv | Format::JsonLines) {
+                    (&file).take(HEAD).read_to_end(&mut bytes).map_err(unreadable)?;
+                }
+                match bytes.iter().rposition(|&byte| byte == b'\n') {
+                    Some(end) if bytes.len() as u64 == HEAD => bytes.truncate(end + 1),
+                    // All of the file, or what is left of one whose first line is longer than a head.
+                    _ => {
+                        file.read_to_end(&mut bytes).map_err(unreadable)?;
+                    }
+                }
+                Ok(Self { name, format, bytes: bytes.into() })
+            }
+        }
+    }
+
+    /// BLAKE3 of the bytes, in hexadecimal.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        blake3::hash(&self.bytes).to_hex().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn names_what_cannot_be_opened() {
+        let problem = |location| Source::open(&location, Extent::Whole).unwrap_err().problems.remove(0);
+        assert!(matches!(problem(Location::File("no/such.tsv".into())).fault, Fault::Unreadable(_)));
+        assert!(matches!(problem(Location::File(PathBuf::from("a.xlsx"))).fault, Fault::UnknownFormat(_)));
+        assert_eq!(problem(Location::Builtin("nams".into())).fault, Fault::UnknownBuiltin);
+        let hub = problem(Location::Hub("owner/name".into()));
+        assert_eq!((hub.fault, hub.place.source.as_str()), (Fault::Hub, "hf:owner/name"));
+    }
+
+    #[test]
+    fn the_head_ends_with_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("long.tsv");
+        let line = "a\tb\n";
+        std::fs::write(&path, line.repeat(40_000)).unwrap();
+        let head = Source::open(&Location::File(path.clone()), Extent::Head).unwrap();
+        assert!(head.bytes.len() <= HEAD as usize && head.bytes.ends_with(line.as_bytes()));
+        let whole = Source::open(&Location::File(path.clone()), Extent::Whole).unwrap();
+        assert_eq!(whole.bytes.len(), 160_000);
+        std::fs::write(&path, "a".repeat(100_000)).unwrap();
+        let one_line = Source::open(&Location::File(path), Extent::Head).unwrap();
+        assert_eq!(one_line.bytes.len(), 100_000);
+    }
+}

@@ -1,0 +1,344 @@
+//! Parting a lexicon so that no name of the test part is seen in training in any language.
+//!
+//! Entries are assigned by their key, which is that of the English whole name: all languages and all words of
+//! a name go to one part. Two things are left that could still leak: a word that several names share
+//! (`north`), and two names that one script spells alike. So after the assignment no two parts may share a
+//! form in any language; [`Overlap`] says which part yields. What is removed is counted in [`SplitReport`].
+
+use std::collections::{HashMap, HashSet};
+
+use alambic_settings::{choices, settings};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::lexicon::{Entry, Lexicon, NO_PAIR};
+use crate::normalise::words;
+use crate::stable_hash::unit_interval;
+
+/// A part of a corpus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// What a model is trained on.
+    Train,
+    /// What checkpoints are chosen on.
+    Validation,
+    /// What is reported, and read once at the end.
+    Test,
+}
+
+choices! {
+    /// Which part yields where two parts share a key or a form.
+    pub enum Overlap {
+        /// The test part and the validation part lose what training holds. Right for words of names, of which
+        /// many parts of names are too common to be kept out of training.
+        RemoveFromTest = "remove-from-test",
+        /// Training loses what the test part and the validation part hold. Right for lexicons that give each
+        /// word many romanisations.
+        RemoveFromTraining = "remove-from-training",
+    }
+}
+
+settings! {
+    /// How a corpus is parted into training, validation and test.
+    ///
+    /// An entry is in the test part if its split column says so or its key's hash falls into the fraction. The
+    /// hash depends on the salt and the key alone: the parts are the same in every run and on every machine.
+    pub struct SplitOptions {
+        /// Values of the corpus's split that mean the test part.
+        pub test_values: Vec<String> = Vec::new(),
+        /// Values of the corpus's split that mean the validation part.
+        pub validation_values: Vec<String> = Vec::new(),
+        /// Fraction of the keys that go to the test part besides.
+        #[range(0.0..=1.0)]
+        pub test_fraction: f64 = 0.0,
+        /// Fraction of the remaining keys that are carved out of training for the validation part.
+        #[range(0.0..=1.0)]
+        pub validation_fraction: f64 = 0.05,
+        /// Another text gives other fractions of the same size.
+        pub salt: String = "alambic".to_owned(),
+        /// Which part yields where two share a key or a form.
+        pub overlap: Overlap = Overlap::RemoveFromTest,
+    }
+}
+
+impl Default for SplitOptions {
+    fn default() -> Self {
+        Self {
+            test_values: Vec::new(),
+            validation_values: Vec::new(),
+            test_fraction: 0.0,
+            validation_fraction: 0.05,
+            salt: "alambic".to_owned(),
+            overlap: Overlap::RemoveFromTest,
+        }
+    }
+}
+
+/// Why a corpus cannot be parted as asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SplitError {
+    /// A value in `test-values` or `validation-values` that no entry has.
+    #[error("no entry of {corpus} has the split `{value}`; the splits there are: {}", list(.found))]
+    NoSuchValue {
+        /// The file.
+        corpus: String,
+        /// The value asked for.
+        value: String,
+        /// The values there are.
+        found: Vec<String>,
+    },
+}
+
+fn list(values: &[String]) -> String {
+    if values.is_empty() { "none".to_owned() } else { values.join(", ") }
+}
+
+/// How large the parts are and what was removed from which.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitReport {
+    /// Entries to train on.
+    pub train: usize,
+    /// Entries to choose checkpoints on.
+    pub validation: usize,
+    /// Entries to report on.
+    pub test: usize,
+    /// What was removed, by part and reason. `test: hi form seen in training` counts forms, the others count
+    /// entries.
+    pub removed: IndexMap<String, usize>,
+}
+
+/// A corpus in three parts without a common key, and without a common form in any language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Splits {
+    /// Entries to train on.
+    pub train: Vec<Entry>,
+    /// Entries to choose checkpoints on.
+    pub validation: Vec<Entry>,
+    /// Entries to report on.
+    pub test: Vec<Entry>,
+    /// Sizes and removals.
+    pub report: SplitReport,
+}
+
+/// Names and words that must never be in the training of another corpus.
+#[derive(Debug, Clone, Default)]
+pub struct HoldOut(Seen);
+
+impl HoldOut {
+    /// Holds out the names, and each form, of some entries: usually a test part.
+    #[must_use]
+    pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let mut hold_out = Self::default();
+        hold_out.add(entries);
+        hold_out
+    }
+
+    /// Holds out more.
+    pub fn add<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry>) {
+        self.0.extend(entries);
+    }
+
+    /// Whether nothing is held out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.keys.is_empty()
+    }
+
+    /// Whether this whole name, by its key, is held out.
+    #[must_use]
+    pub fn holds_key(&self, key: &str) -> bool {
+        self.0.keys.contains(key)
+    }
+
+    /// Whether this form of a language, or a word of it, is held out.
+    #[must_use]
+    pub fn holds_form(&self, code: &str, form: &str) -> bool {
+        self.0.has(code, form, Match::Words)
+    }
+}
+
+/// Parts a lexicon. Entries of `hold_out` are taken out of training and validation first.
+///
+/// # Errors
+/// Where a value of the options matches no entry.
+pub fn split(
+    lexicon: &Lexicon,
+    options: &SplitOptions,
+    hold_out: Option<&HoldOut>,
+) -> Result<Splits, SplitError> {
+    check_values(lexicon, options)?;
+    let (mut train, mut validation, mut test) = (Vec::new(), Vec::new(), Vec::new());
+    for entry in &lexicon.entries {
+        match assign(entry, options) {
+            Split::Train => train.push(entry.clone()),
+            Split::Validation => validation.push(entry.clone()),
+            Split::Test => test.push(entry.clone()),
+        }
+    }
+    let mut removed = IndexMap::new();
+    if let Some(HoldOut(held)) = hold_out {
+        held.strip(&mut train, Match::Words, &mut Removals::new("train", "held out", &mut removed));
+        held.strip(&mut validation, Match::Words, &mut Removals::new("validation", "held out", &mut removed));
+    }
+    match options.overlap {
+        Overlap::RemoveFromTest => {
+            let mut seen = Seen::of(&train);
+            seen.strip(&mut validation, Match::Whole, &mut Removals::new("validation", SEEN, &mut removed));
+            seen.extend(&validation);
+            seen.strip(&mut test, Match::Whole, &mut Removals::new("test", SEEN, &mut removed));
+        }
+        Overlap::RemoveFromTraining => {
+            let mut kept = Seen::of(&test);
+            kept.strip(&mut validation, Match::Whole, &mut Removals::new("validation", KEPT, &mut removed));
+            kept.extend(&validation);
+            kept.strip(&mut train, Match::Whole, &mut Removals::new("train", KEPT, &mut removed));
+        }
+    }
+    for (part, entries) in [("train", &mut train), ("validation", &mut validation), ("test", &mut test)] {
+        let before = entries.len();
+        remove_repeats(entries);
+        count(&mut removed, format!("{part}: entries that repeat an earlier one"), before - entries.len());
+    }
+    let report = SplitReport { train: train.len(), validation: validation.len(), test: test.len(), removed };
+    Ok(Splits { train, validation, test, report })
+}
+
+const SEEN: &str = "seen in training";
+const KEPT: &str = "kept for evaluation";
+
+fn check_values(lexicon: &Lexicon, options: &SplitOptions) -> Result<(), SplitError> {
+    let mut found: Vec<String> = Vec::new();
+    for value in lexicon.entries.iter().filter_map(|entry| entry.split.as_ref()) {
+        if !found.contains(value) {
+            found.push(value.clone());
+        }
+    }
+    match options.test_values.iter().chain(&options.validation_values).find(|value| !found.contains(value)) {
+        None => Ok(()),
+        Some(value) => Err(SplitError::NoSuchValue {
+            corpus: lexicon.reading.source.clone(),
+            value: value.clone(),
+            found,
+        }),
+    }
+}
+
+fn assign(entry: &Entry, options: &SplitOptions) -> Split {
+    let among = |values: &[String]| entry.split.as_ref().is_some_and(|value| values.contains(value));
+    let below = |part: &str, fraction: f64| unit_interval(&[&options.salt, part, &entry.key]) < fraction;
+    if among(&options.test_values) || below("test", options.test_fraction) {
+        Split::Test
+    } else if among(&options.validation_values) || below("validation", options.validation_fraction) {
+        Split::Validation
+    } else {
+        Split::Train
+    }
+}
+
+/// The same forms under several names: `north` of many names teaches and tests once.
+fn remove_repeats(entries: &mut Vec<Entry>) {
+    let mut seen = HashSet::new();
+    entries.retain(|entry| {
+        let forms: Vec<_> = entry.forms.iter().map(|(code, form)| (code.clone(), form.clone())).collect();
+        seen.insert(forms)
+    });
+}
+
+fn count(removed: &mut IndexMap<String, usize>, reason: String, number: usize) {
+    if number > 0 {
+        *removed.entry(reason).or_default() += number;
+    }
+}
+
+/// How a form is compared with those seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Match {
+    /// As a whole.
+    Whole,
+    /// As a whole or any of its words.
+    Words,
+}
+
+/// Keys and forms of some entries. The sets are only asked, never walked through, so their order cannot show.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    keys: HashSet<String>,
+    forms: HashMap<String, HashSet<String>>,
+}
+
+impl Seen {
+    pub(crate) fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let mut seen = Self::default();
+        seen.extend(entries);
+        seen
+    }
+
+    fn extend<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry>) {
+        for entry in entries {
+            self.keys.insert(entry.key.clone());
+            for (code, form) in &entry.forms {
+                self.forms.entry(code.clone()).or_default().insert(form.clone());
+            }
+        }
+    }
+
+    fn has(&self, code: &str, form: &str, by: Match) -> bool {
+        self.forms.get(code).is_some_and(|forms| {
+            forms.contains(form)
+                || by == Match::Words && words(form).into_iter().any(|word| forms.contains(word))
+        })
+    }
+
+    /// Removes entries whose key or English form was seen, and single forms of other languages that were;
+    /// then entries left with fewer than two forms.
+    pub(crate) fn strip(&self, entries: &mut Vec<Entry>, by: Match, removals: &mut Removals<'_>) {
+        entries.retain_mut(|entry| {
+            if self.keys.contains(&entry.key) {
+                removals.count("names");
+                return false;
+            }
+            if entry.forms.get("en").is_some_and(|form| self.has("en", form, by)) {
+                removals.count("English words");
+                return false;
+            }
+            entry.forms.retain(|code, form| {
+                let keep = !self.has(code, form, by);
+                if !keep {
+                    removals.count(&format!("{code} form"));
+                }
+                keep
+            });
+            if entry.forms.len() < 2 {
+                removals.left_alone();
+            }
+            entry.forms.len() >= 2
+        });
+    }
+}
+
+/// Where [`Seen::strip`] counts.
+#[derive(Debug)]
+pub(crate) struct Removals<'a> {
+    part: &'static str,
+    reason: &'static str,
+    counts: &'a mut IndexMap<String, usize>,
+}
+
+impl<'a> Removals<'a> {
+    pub(crate) fn new(
+        part: &'static str,
+        reason: &'static str,
+        counts: &'a mut IndexMap<String, usize>,
+    ) -> Self {
+        Self { part, reason, counts }
+    }
+
+    fn count(&mut self, what: &str) {
+        count(self.counts, format!("{}: {what} {}", self.part, self.reason), 1);
+    }
+
+    fn left_alone(&mut self) {
+        count(self.counts, format!("{}: {NO_PAIR}", self.part), 1);
+    }
+}

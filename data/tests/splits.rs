@@ -1,0 +1,200 @@
+//! What splits promise: nothing of the test part is seen in training, for whatever lexicon.
+
+use std::collections::HashSet;
+
+use alambic_data::corpora::Unit;
+use alambic_data::split::{Overlap, split};
+use alambic_data::{Entry, HoldOut, Lexicon, Reading, SplitError, SplitOptions, embedded};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const LANGUAGES: [&str; 4] = ["en", "hi", "ta", "bn"];
+
+/// A lexicon whose keys and forms collide often, within and across languages.
+fn random_lexicon(random: &mut ChaCha8Rng, rows: usize) -> Lexicon {
+    let entries = (0..rows)
+        .map(|line| {
+            let name = random.random_range(0..rows);
+            let mut forms: indexmap::IndexMap<String, String> =
+                [("en".to_owned(), format!("w{}", name / 2))].into_iter().collect();
+            for code in &LANGUAGES[1..] {
+                if random.random_ratio(2, 3) {
+                    forms.insert((*code).to_owned(), format!("{code}{}", random.random_range(0..rows)));
+                }
+            }
+            let split = ["train", "train", "dev", "test"][random.random_range(0..4)];
+            Entry { key: format!("n{name}"), forms, split: Some(split.to_owned()), line }
+        })
+        .filter(|entry| entry.forms.len() > 1)
+        .collect();
+    let languages = LANGUAGES.map(str::to_owned).to_vec();
+    Lexicon {
+        name: "random".into(),
+        languages,
+        entries,
+        reading: Reading::default(),
+        fingerprint: String::new(),
+    }
+}
+
+fn keys(entries: &[Entry]) -> HashSet<&str> {
+    entries.iter().map(|entry| entry.key.as_str()).collect()
+}
+
+fn forms(entries: &[Entry]) -> HashSet<(&str, &str)> {
+    entries
+        .iter()
+        .flat_map(|entry| entry.forms.iter().map(|(code, form)| (code.as_str(), form.as_str())))
+        .collect()
+}
+
+fn assert_apart(one: &[Entry], other: &[Entry]) {
+    assert!(keys(one).is_disjoint(&keys(other)));
+    assert!(forms(one).is_disjoint(&forms(other)));
+}
+
+fn by_values(values: &[&str]) -> SplitOptions {
+    SplitOptions { test_values: values.iter().map(|&value| value.to_owned()).collect(), ..Default::default() }
+}
+
+#[test]
+fn parts_share_neither_names_nor_forms() {
+    let mut random = ChaCha8Rng::seed_from_u64(4);
+    for round in 0..120 {
+        let rows = random.random_range(20..400);
+        let lexicon = random_lexicon(&mut random, rows);
+        let options = SplitOptions {
+            test_values: if round % 3 == 0 { vec![] } else { vec!["test".into()] },
+            validation_values: if round % 4 == 0 { vec!["dev".into()] } else { vec![] },
+            test_fraction: if round % 3 == 1 { 0.0 } else { 0.2 },
+            validation_fraction: 0.1,
+            salt: round.to_string(),
+            overlap: if round % 2 == 0 { Overlap::RemoveFromTest } else { Overlap::RemoveFromTraining },
+        };
+        let held = random_lexicon(&mut random, 30);
+        let hold_out = HoldOut::of(&held.entries);
+        let Ok(parts) = split(&lexicon, &options, Some(&hold_out)) else {
+            continue; // A small lexicon may lack the value `dev`.
+        };
+        assert_apart(&parts.test, &parts.train);
+        assert_apart(&parts.test, &parts.validation);
+        assert_apart(&parts.validation, &parts.train);
+        assert_apart(&held.entries, &parts.train);
+        assert_apart(&held.entries, &parts.validation);
+        for entry in parts.train.iter().chain(&parts.validation).chain(&parts.test) {
+            assert!(entry.forms.len() > 1 && entry.forms.contains_key("en"));
+        }
+        let report = &parts.report;
+        assert_eq!(
+            (report.train, report.validation, report.test),
+            (parts.train.len(), parts.validation.len(), parts.test.len())
+        );
+        let whole: usize =
+            report.removed.iter().filter(|(reason, _)| !reason.contains(" form ")).map(|(_, n)| n).sum();
+        assert_eq!(report.train + report.validation + report.test + whole, lexicon.entries.len());
+    }
+}
+
+#[test]
+fn the_part_that_yields_can_be_chosen() {
+    let mut random = ChaCha8Rng::seed_from_u64(5);
+    let lexicon = random_lexicon(&mut random, 300);
+    let from_test = split(&lexicon, &by_values(&["test"]), None).unwrap();
+    let options = SplitOptions { overlap: Overlap::RemoveFromTraining, ..by_values(&["test"]) };
+    let from_training = split(&lexicon, &options, None).unwrap();
+    assert!(from_test.test.len() < from_training.test.len());
+    assert!(from_test.train.len() > from_training.train.len());
+    assert!(!from_training.report.removed.keys().any(|reason| reason.starts_with("test: names")));
+}
+
+#[test]
+fn a_name_does_not_move_when_others_come() {
+    let mut random = ChaCha8Rng::seed_from_u64(6);
+    let mut lexicon = random_lexicon(&mut random, 200);
+    let options = SplitOptions { test_fraction: 0.3, validation_fraction: 0.0, ..Default::default() };
+    let few = split(&lexicon, &options, None).unwrap();
+    let more = random_lexicon(&mut random, 900).entries.into_iter().map(|mut entry| {
+        entry.key = format!("more {}", entry.key);
+        entry
+    });
+    lexicon.entries.extend(more);
+    let many = split(&lexicon, &options, None).unwrap();
+    assert!(keys(&few.test).is_disjoint(&keys(&many.train)));
+    assert!(keys(&few.train).is_disjoint(&keys(&many.test)));
+}
+
+#[test]
+fn a_value_that_no_row_has_is_an_error() {
+    let lexicon = random_lexicon(&mut ChaCha8Rng::seed_from_u64(7), 100);
+    let SplitError::NoSuchValue { value, found, .. } =
+        split(&lexicon, &by_values(&["tset"]), None).unwrap_err();
+    assert_eq!(value, "tset");
+    assert_eq!(found.len(), 3);
+}
+
+#[test]
+fn embedded_names_hold_a_fifth_out() {
+    for (unit, rows) in [(Unit::Name, 1140), (Unit::Word, 1140)] {
+        let lexicon = embedded::read(unit).unwrap();
+        assert_eq!(lexicon.languages, ["en", "hi", "ta", "kn", "bn"]);
+        assert_eq!(lexicon.reading.rows, rows);
+        let names: HashSet<_> = keys(&lexicon.entries);
+        let (test, train): (Vec<Entry>, Vec<Entry>) =
+            lexicon.entries.iter().cloned().partition(|entry| entry.split.as_deref() == Some(embedded::TEST));
+        let share = keys(&test).len() as f64 / names.len() as f64;
+        assert!((0.17..0.23).contains(&share), "{share}");
+        assert_apart(&test, &train);
+    }
+    assert!(embedded::LICENCE.starts_with("UNICODE LICENSE V3"));
+}
+
+#[test]
+fn embedded_hold_out_guards_every_other_training() {
+    let held = embedded::held_out().unwrap();
+    assert!(!held.is_empty());
+    for unit in [Unit::Name, Unit::Word] {
+        // As if the same names came from elsewhere, without their split.
+        let mut elsewhere = embedded::read(unit).unwrap();
+        elsewhere.entries.iter_mut().for_each(|entry| entry.split = None);
+        let parts = split(&elsewhere, &SplitOptions::default(), Some(&held)).unwrap();
+        for reported in [Unit::Name, Unit::Word] {
+            let shipped = embedded::read(reported).unwrap();
+            // A test part is within what is held out, whatever the options say.
+            for overlap in [Overlap::RemoveFromTest, Overlap::RemoveFromTraining] {
+                let options = SplitOptions { overlap, ..by_values(&[embedded::TEST]) };
+                let test = split(&shipped, &options, Some(&held)).unwrap().test;
+                assert!(test.len() > 100);
+                assert_apart(&test, &parts.train);
+                assert_apart(&test, &parts.validation);
+                for entry in &test {
+                    assert!(held.holds_key(&entry.key));
+                    assert!(entry.forms.iter().all(|(code, form)| held.holds_form(code, form)));
+                }
+            }
+        }
+        assert!(parts.train.len() > 500, "{}", parts.train.len());
+    }
+}
+
+/// These names were held out of the models that are shipped. If this test fails, those models have been
+/// trained on what they are tested on.
+#[test]
+fn the_embedded_test_part_never_changes() {
+    let lexicon = embedded::read(Unit::Name).unwrap();
+    let test = lexicon.entries.iter().filter(|entry| entry.split.as_deref() == Some(embedded::TEST));
+    let keys: Vec<_> = test.map(|entry| entry.key.as_str()).collect();
+    assert_eq!(keys[..4], ["adangme", "aden", "adyghe", "afrihili"]);
+    assert_eq!(keys.len(), 231);
+    let hash = blake3::hash(keys.join("\n").as_bytes()).to_hex();
+    assert_eq!(hash.as_str(), "49c1cc398e7d1f6255d3bc1550abe333e6d036481a85db5a8a9ac2d393878806");
+}
+
+/// What a recipe gets that says nothing is what code gets that says nothing.
+#[test]
+fn defaults_agree_with_the_declarations() {
+    use alambic_data::batches::BatchOptions;
+    use alambic_settings::{Node, read};
+    let nothing = Node::parse("recipe.toml", "").unwrap();
+    assert_eq!(read::<SplitOptions>(&nothing).unwrap(), SplitOptions::default());
+    assert_eq!(read::<BatchOptions>(&nothing).unwrap(), BatchOptions::default());
+}

@@ -1,0 +1,131 @@
+//! What all loss terms have in common.
+
+use std::sync::Arc;
+
+use alambic_models::{Outline, Trace};
+use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::parameters::Weights;
+
+use crate::LossError;
+
+/// The tokens that the student is to write, row by row over `[batch, length]`, and what each row counts for.
+#[derive(Debug, Clone)]
+pub struct Targets {
+    /// The token after each decoder input.
+    pub tokens: Arc<Vec<u32>>,
+    /// 1 where the token is a label of the data, else 0.
+    pub labelled: Arc<Vec<f32>>,
+    /// 1 where the token was written by the teacher, else 0.
+    pub taught: Arc<Vec<f32>>,
+}
+
+/// What a term is computed from.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The student's taps.
+    pub student: &'a Trace,
+    /// The teacher's taps, if there is one.
+    pub teacher: Option<&'a Trace>,
+    /// The targets of the batch.
+    pub targets: &'a Targets,
+    /// Projections by name, with their gradients.
+    pub projections: &'a Weights,
+}
+
+impl<'a> Inputs<'a> {
+    /// A tap of the student.
+    ///
+    /// # Errors
+    /// When the trace does not hold it.
+    pub fn student(&self, tap: &str) -> Result<&'a Tensor, LossError> {
+        self.student.get(tap).ok_or_else(|| LossError::MissingTap { side: "student", tap: tap.to_owned() })
+    }
+
+    /// A tap of the teacher.
+    ///
+    /// # Errors
+    /// When there is no teacher or its trace does not hold it.
+    pub fn teacher(&self, tap: &str) -> Result<&'a Tensor, LossError> {
+        self.teacher
+            .and_then(|trace| trace.get(tap))
+            .ok_or_else(|| LossError::MissingTap { side: "teacher", tap: tap.to_owned() })
+    }
+
+    /// The masks of a stream, student's and teacher's.
+    ///
+    /// # Errors
+    /// When a trace does not hold it.
+    pub fn masks(&self, stream: &str) -> Result<(&'a Arc<Vec<u8>>, &'a Arc<Vec<u8>>), LossError> {
+        let missing = |side| LossError::MissingTap { side, tap: format!("mask of {stream}") };
+        let student = self.student.mask(stream).ok_or_else(|| missing("student"))?;
+        let teacher = self.teacher.and_then(|trace| trace.mask(stream)).ok_or_else(|| missing("teacher"))?;
+        Ok((student, teacher))
+    }
+}
+
+/// A trained linear map from the student's width to the teacher's, `[outputs, inputs]` and bias.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Projection {
+    /// Name of its tensors: `NAME.weight` and `NAME.bias`.
+    pub name: String,
+    /// The student's width.
+    pub inputs: usize,
+    /// The teacher's width.
+    pub outputs: usize,
+}
+
+type Compute = Box<dyn Fn(&Inputs<'_>) -> Result<Tensor, LossError> + Send + Sync>;
+
+/// A loss term bound to a student and a teacher.
+pub struct Term {
+    /// The method, as `alambic list losses` prints it.
+    pub name: &'static str,
+    /// Factor in the sum of terms.
+    pub weight: f64,
+    /// Taps of the student that it reads.
+    pub student_taps: Vec<String>,
+    /// Taps of the teacher that it reads.
+    pub teacher_taps: Vec<String>,
+    /// The projection that it trains.
+    pub projection: Option<Projection>,
+    /// Sources of student and teacher must be padded to one length.
+    pub equal_lengths: bool,
+    pub(crate) compute: Compute,
+}
+
+impl std::fmt::Debug for Term {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Term")
+            .field("name", &self.name)
+            .field("weight", &self.weight)
+            .field("student_taps", &self.student_taps)
+            .field("teacher_taps", &self.teacher_taps)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Term {
+    /// The value of the term, a scalar with its graph, before its weight.
+    ///
+    /// # Errors
+    /// When a trace lacks a tap, or shapes do not fit.
+    pub fn loss(&self, inputs: &Inputs<'_>) -> Result<Tensor, LossError> {
+        (self.compute)(inputs)
+    }
+}
+
+/// A loss term as a recipe declares it.
+pub trait LossTerm {
+    /// Holds the term against the networks at hand.
+    ///
+    /// # Errors
+    /// When a teacher is missing, or shapes do not fit.
+    fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError>;
+}
+
+/// A mask `[batch, length]` as a tensor of ones and zeros.
+pub(crate) fn mask_tensor(mask: &[u8], shape: (usize, usize)) -> Result<Tensor, LossError> {
+    let values: Vec<f32> = mask.iter().map(|&kept| f32::from(kept)).collect();
+    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+}

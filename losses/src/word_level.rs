@@ -1,0 +1,56 @@
+//! Word-level distillation.
+
+use alambic_models::Outline;
+use alambic_settings::settings;
+use alambic_tensor::ops;
+
+use crate::{LossError, LossTerm, Term};
+
+settings! {
+    /// The teacher's distributions, token by token.
+    ///
+    /// Word-level knowledge distillation (Kim and Rush, 2016, section 3.1), with the temperature of Hinton et al.
+    /// (2015): `L = 1/N Σ_t KL(softmax(z_T,t / T) || softmax(z_S,t / T))` over the N tokens that the teacher wrote,
+    /// both models reading the same target so far, padding left out. The published form is the cross-entropy, which
+    /// differs by the teacher's entropy, a constant. A pipeline gives the distributions of its last stage. Logits are
+    /// `[batch, length, V]` on both sides, so both need the same vocabulary.
+    pub struct WordLevel {
+        /// Factor in the sum of loss terms.
+        #[range(0.0..)]
+        pub weight: f64 = 1.0,
+        /// Both logits are divided by it.
+        #[range(alambic_settings::above(0.0))]
+        pub temperature: f64 = 1.0,
+        /// Multiply by the squared temperature, so that gradients keep their size (Hinton et al., 2015).
+        pub squared_temperature: bool = true,
+    }
+}
+
+impl LossTerm for WordLevel {
+    fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
+        let teacher = teacher.ok_or(LossError::NoTeacher("word-level"))?;
+        if student.vocabulary != teacher.vocabulary {
+            return Err(LossError::Misfit {
+                term: "word-level",
+                reason: format!(
+                    "the student has {} tokens and the teacher {}; use the teacher's tokenizer for the student",
+                    student.vocabulary, teacher.vocabulary
+                ),
+            });
+        }
+        let (temperature, squared) = (self.temperature as f32, self.squared_temperature);
+        Ok(Term {
+            name: "word-level",
+            weight: self.weight,
+            student_taps: vec!["logits".into()],
+            teacher_taps: vec!["logits".into()],
+            projection: None,
+            equal_lengths: false,
+            compute: Box::new(move |inputs| {
+                let settings =
+                    ops::Divergence { weights: inputs.targets.taught.clone(), temperature, squared };
+                Ok(ops::divergence(inputs.student("logits")?, inputs.teacher("logits")?, settings)?)
+            }),
+        })
+    }
+}

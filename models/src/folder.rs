@@ -1,0 +1,120 @@
+//! Reading and writing Hugging Face model folders.
+
+use std::path::{Path, PathBuf};
+
+use alambic_tensor::candle::DType;
+use alambic_tensor::parameters::{self, Weights};
+use serde::de::DeserializeOwned;
+
+use crate::{ModelError, Tokenizer};
+
+/// The number format of stored weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits.
+    F32,
+    /// 16 bits, IEEE half precision.
+    F16,
+}
+
+/// A folder with `config.json`, `model.safetensors` and, for text, `tokenizer.json`.
+#[derive(Debug, Clone)]
+pub struct ModelFolder {
+    path: PathBuf,
+    config: serde_json::Value,
+}
+
+impl ModelFolder {
+    /// Opens a folder and reads its configuration.
+    ///
+    /// # Errors
+    /// When there is no `config.json`, or it is not JSON.
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        let file = path.join("config.json");
+        let text = std::fs::read_to_string(&file).map_err(ModelError::file(&file))?;
+        let config = serde_json::from_str(&text).map_err(|error| ModelError::content(&file, error))?;
+        Ok(Self { path: path.to_owned(), config })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The `model_type` of the configuration, which names the architecture.
+    ///
+    /// # Errors
+    /// When the configuration has none.
+    pub fn model_type(&self) -> Result<&str, ModelError> {
+        self.config.get("model_type").and_then(serde_json::Value::as_str).ok_or_else(|| {
+            ModelError::content(
+                &self.path.join("config.json"),
+                "there is no `model_type`, so the architecture is unknown",
+            )
+        })
+    }
+
+    /// The configuration of an architecture, which must be of type `model_type`.
+    ///
+    /// # Errors
+    /// When the type is another, or a key is missing or has the wrong type.
+    pub fn config<C: DeserializeOwned>(&self, model_type: &str) -> Result<C, ModelError> {
+        let file = self.path.join("config.json");
+        let found = self.model_type()?;
+        if found != model_type {
+            return Err(ModelError::content(
+                &file,
+                format!("model_type is `{found}`; `{model_type}` is needed here"),
+            ));
+        }
+        serde_json::from_value(self.config.clone()).map_err(|error| ModelError::content(&file, error))
+    }
+
+    /// All weights as `f32`, by name.
+    ///
+    /// # Errors
+    /// When `model.safetensors` is missing or broken.
+    pub fn weights(&self) -> Result<Weights, ModelError> {
+        let file = self.path.join("model.safetensors");
+        if !file.is_file() {
+            return Err(ModelError::content(&file, "no such file; a model folder needs its weights there"));
+        }
+        let weights = parameters::load(&file).map_err(|error| ModelError::content(&file, error))?;
+        weights.into_iter().map(|(name, tensor)| Ok((name, tensor.to_dtype(DType::F32)?))).collect()
+    }
+
+    /// Bytes of `model.safetensors`.
+    ///
+    /// # Errors
+    /// When the file is missing.
+    pub fn bytes(&self) -> Result<u64, ModelError> {
+        let file = self.path.join("model.safetensors");
+        Ok(std::fs::metadata(&file).map_err(ModelError::file(&file))?.len())
+    }
+
+    /// The tokenizer.
+    ///
+    /// # Errors
+    /// When `tokenizer.json` is missing or broken.
+    pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
+        Tokenizer::load(&self.path.join("tokenizer.json"))
+    }
+}
+
+/// Writes `model.safetensors` into a folder, marked as transformers expects (`format: pt`).
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_weights(folder: &Path, weights: &Weights, precision: Precision) -> Result<(), ModelError> {
+    let kind = match precision {
+        Precision::F32 => DType::F32,
+        Precision::F16 => DType::F16,
+    };
+    let weights: Weights = weights
+        .iter()
+        .map(|(name, tensor)| Ok((name.clone(), tensor.detach().to_dtype(kind)?)))
+        .collect::<Result<_, ModelError>>()?;
+    parameters::save(&weights, &[("format", "pt")], &folder.join("model.safetensors"))?;
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! Network architectures made of blocks with taps, their Hugging Face folders, tokenizers and generation.
+//!
+//! A network is a set of named tensors, [`alambic_tensor::parameters::Weights`], and code that reads them by the
+//! names that the transformers library uses. Built over tracked tensors it trains; built over detached ones it
+//! evaluates, and the two share memory.
+
+mod error;
+mod folder;
+mod generation;
+mod header;
+mod initialise;
+mod layers;
+pub mod marian;
+mod outline;
+mod tap;
+mod tokenizer;
+mod tokens;
+
+pub use error::ModelError;
+pub use folder::{ModelFolder, Precision, write_weights};
+pub use generation::{Generation, Hypothesis, Stepper, Translator};
+pub use initialise::Initialiser;
+pub use layers::Pass;
+pub use outline::{Outline, Stream};
+pub use tap::{Trace, Wanted};
+pub use tokenizer::{Tokenizer, language_tag};
+pub use tokens::Tokens;

@@ -1,0 +1,109 @@
+//! The configuration file of a Marian model.
+
+use alambic_tensor::ops::Activation;
+use serde::{Deserialize, Serialize};
+
+use crate::{ModelError, Outline, Stream};
+
+/// `config.json` with the keys that transformers uses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MarianConfig {
+    /// Rows of the embedding table.
+    pub vocab_size: usize,
+    /// Width of hidden states.
+    pub d_model: usize,
+    /// Layers of the encoder.
+    pub encoder_layers: usize,
+    /// Layers of the decoder.
+    pub decoder_layers: usize,
+    /// Attention heads of the encoder.
+    pub encoder_attention_heads: usize,
+    /// Attention heads of the decoder.
+    pub decoder_attention_heads: usize,
+    /// Inner width of the encoder's feed-forward layers.
+    pub encoder_ffn_dim: usize,
+    /// Inner width of the decoder's feed-forward layers.
+    pub decoder_ffn_dim: usize,
+    /// `relu`, `gelu`, `swish` or `silu`, `tanh`, `gelu_new`.
+    pub activation_function: String,
+    /// Dropout of embeddings and sublayers while training.
+    #[serde(default)]
+    pub dropout: f32,
+    /// Whether embeddings are multiplied by the square root of `d_model`.
+    #[serde(default)]
+    pub scale_embedding: bool,
+    /// Longest sequence, in tokens.
+    pub max_position_embeddings: usize,
+    /// Padding token.
+    pub pad_token_id: u32,
+    /// End of a sequence.
+    pub eos_token_id: u32,
+    /// First token of the decoder.
+    pub decoder_start_token_id: u32,
+}
+
+impl MarianConfig {
+    /// The activation of feed-forward layers.
+    ///
+    /// # Errors
+    /// When the name is not known.
+    pub fn activation(&self) -> Result<Activation, ModelError> {
+        match self.activation_function.as_str() {
+            "relu" => Ok(Activation::Relu),
+            "gelu" => Ok(Activation::Gelu),
+            "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
+            "swish" | "silu" => Ok(Activation::Silu),
+            "tanh" => Ok(Activation::Tanh),
+            other => Err(ModelError::Configuration(format!(
+                "activation `{other}` is not known: use relu, gelu, gelu_new, swish, silu or tanh"
+            ))),
+        }
+    }
+
+    /// The factor on embeddings.
+    #[must_use]
+    pub fn embedding_scale(&self) -> f32 {
+        if self.scale_embedding { (self.d_model as f32).sqrt() } else { 1.0 }
+    }
+
+    /// The streams `encoder` and `decoder`.
+    #[must_use]
+    pub fn outline(&self) -> Outline {
+        let stream = |layers, heads| Stream { layers, width: self.d_model, heads };
+        let streams = [
+            ("encoder".to_owned(), stream(self.encoder_layers, self.encoder_attention_heads)),
+            ("decoder".to_owned(), stream(self.decoder_layers, self.decoder_attention_heads)),
+        ];
+        Outline { streams: streams.into_iter().collect(), vocabulary: self.vocab_size }
+    }
+
+    /// What `config.json` holds, for transformers to load.
+    ///
+    /// # Errors
+    /// When the configuration cannot be written as JSON.
+    pub fn to_json(&self) -> Result<serde_json::Value, ModelError> {
+        let mut value = serde_json::to_value(self)
+            .map_err(|error| ModelError::Configuration(format!("configuration: {error}")))?;
+        let fixed = serde_json::json!({
+            "model_type": "marian",
+            "architectures": ["MarianMTModel"],
+            "attention_dropout": 0.0,
+            "activation_dropout": 0.0,
+            "encoder_layerdrop": 0.0,
+            "decoder_layerdrop": 0.0,
+            "bos_token_id": self.eos_token_id,
+            "forced_eos_token_id": null,
+            "init_std": 0.02,
+            "is_encoder_decoder": true,
+            "num_hidden_layers": self.encoder_layers,
+            "share_encoder_decoder_embeddings": true,
+            "tie_word_embeddings": true,
+            "decoder_vocab_size": self.vocab_size,
+            "use_cache": true,
+        });
+        if let (Some(object), serde_json::Value::Object(fixed)) = (value.as_object_mut(), fixed) {
+            object.extend(fixed);
+        }
+        Ok(value)
+    }
+}

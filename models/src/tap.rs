@@ -1,0 +1,91 @@
+//! Taps: named places in a network whose tensors can be read, and the traces that hold what was read.
+
+use std::sync::Arc;
+
+use alambic_tensor::candle::Tensor;
+use indexmap::{IndexMap, IndexSet};
+
+/// The taps that a caller wants from a forward pass. A network computes nothing for a tap that is not wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// All there are.
+    All,
+    /// These, by name.
+    Named(IndexSet<String>),
+}
+
+impl Wanted {
+    /// None at all.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self::Named(IndexSet::new())
+    }
+
+    /// The taps of these names.
+    pub fn named<I: Into<String>>(names: impl IntoIterator<Item = I>) -> Self {
+        Self::Named(names.into_iter().map(Into::into).collect())
+    }
+
+    /// Whether a tap is wanted.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(names) => names.contains(name),
+        }
+    }
+}
+
+/// The taps read from one forward pass, with the padding masks of their streams.
+///
+/// A stream's mask is under the stream's name (`encoder`, `decoder`), row by row, 1 for a real token.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    wanted: Wanted,
+    taps: IndexMap<String, Tensor>,
+    masks: IndexMap<String, Arc<Vec<u8>>>,
+}
+
+impl Trace {
+    /// An empty trace that takes the wanted taps.
+    #[must_use]
+    pub fn new(wanted: Wanted) -> Self {
+        Self { wanted, taps: IndexMap::new(), masks: IndexMap::new() }
+    }
+
+    /// Whether a tap is wanted.
+    #[must_use]
+    pub fn wants(&self, name: &str) -> bool {
+        self.wanted.contains(name)
+    }
+
+    /// Keeps a tensor if its tap is wanted.
+    pub fn record(&mut self, name: &str, tensor: &Tensor) {
+        if self.wants(name) {
+            self.taps.insert(name.to_owned(), tensor.clone());
+        }
+    }
+
+    /// Keeps the mask of a stream.
+    pub fn record_mask(&mut self, stream: &str, mask: &Arc<Vec<u8>>) {
+        self.masks.insert(stream.to_owned(), mask.clone());
+    }
+
+    /// The tensor of a tap.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.taps.get(name)
+    }
+
+    /// The mask of a stream.
+    #[must_use]
+    pub fn mask(&self, stream: &str) -> Option<&Arc<Vec<u8>>> {
+        self.masks.get(stream)
+    }
+
+    /// All taps, in the order in which the network came by them.
+    #[must_use]
+    pub fn taps(&self) -> &IndexMap<String, Tensor> {
+        &self.taps
+    }
+}

@@ -1,0 +1,85 @@
+//! Batches of token ids.
+
+use std::sync::Arc;
+
+use alambic_tensor::candle::{DType, Tensor};
+
+use crate::ModelError;
+
+/// Token sequences of one batch, padded to one length.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// `[batch, length]`, row by row.
+    pub ids: Arc<Vec<u32>>,
+    /// `[batch, length]`, 1 for a token and 0 for padding.
+    pub mask: Arc<Vec<u8>>,
+    /// How many sequences.
+    pub batch: usize,
+    /// The length of each row.
+    pub length: usize,
+}
+
+impl Tokens {
+    /// Pads sequences to the longest.
+    #[must_use]
+    pub fn pad<S: AsRef<[u32]>>(sequences: &[S], padding: u32) -> Self {
+        Self::pad_to(sequences, padding, 0)
+    }
+
+    /// Pads sequences to the longest, and to at least `least` tokens.
+    #[must_use]
+    pub fn pad_to<S: AsRef<[u32]>>(sequences: &[S], padding: u32, least: usize) -> Self {
+        let length = sequences.iter().map(|ids| ids.as_ref().len()).max().unwrap_or(0).max(least);
+        let mut ids = Vec::with_capacity(sequences.len() * length);
+        let mut mask = Vec::with_capacity(sequences.len() * length);
+        for sequence in sequences {
+            let sequence = sequence.as_ref();
+            ids.extend_from_slice(sequence);
+            ids.resize(ids.len() + length - sequence.len(), padding);
+            mask.resize(mask.len() + sequence.len(), 1);
+            mask.resize(mask.len() + length - sequence.len(), 0);
+        }
+        Self { ids: Arc::new(ids), mask: Arc::new(mask), batch: sequences.len(), length }
+    }
+
+    /// From integer tensors `[batch, length]`; without a mask every token counts.
+    ///
+    /// # Errors
+    /// When the shapes are not two-dimensional or differ.
+    pub fn from_tensors(ids: &Tensor, mask: Option<&Tensor>) -> Result<Self, ModelError> {
+        let (batch, length) = ids.dims2()?;
+        let ids = ids.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?;
+        let mask = match mask {
+            Some(mask) if mask.dims() != [batch, length] => {
+                return Err(ModelError::Input(format!(
+                    "a mask of shape {:?} does not fit token ids of [{batch}, {length}]",
+                    mask.dims()
+                )));
+            }
+            Some(mask) => mask.to_dtype(DType::U8)?.flatten_all()?.to_vec1()?,
+            None => vec![1; batch * length],
+        };
+        Ok(Self { ids: Arc::new(ids), mask: Arc::new(mask), batch, length })
+    }
+
+    /// The same tokens padded to at least `least`.
+    #[must_use]
+    pub fn padded(&self, least: usize, padding: u32) -> Self {
+        if least <= self.length {
+            return self.clone();
+        }
+        let widen = |values: &[u32]| {
+            let rows = values.chunks_exact(self.length.max(1));
+            rows.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(padding, least - self.length))).collect()
+        };
+        let mask = self.mask.chunks_exact(self.length.max(1));
+        let mask = mask.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0, least - self.length)));
+        Self { ids: Arc::new(widen(&self.ids)), mask: Arc::new(mask.collect()), batch: self.batch, length: least }
+    }
+
+    /// How many tokens are not padding.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.mask.iter().map(|&kept| usize::from(kept)).sum()
+    }
+}

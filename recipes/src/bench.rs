@@ -1,0 +1,210 @@
+//! Models measured against each other: size, time of a batch, throughput, memory.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::{Generation, ModelError, ModelFolder, Stepper, Tokens, Translator};
+use alambic_reports::outcome::Latency;
+use serde::Serialize;
+
+use crate::observer::Observer;
+
+/// Batches written before the clock counts.
+const WARM_UP: usize = 2;
+
+/// What is measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grid {
+    /// Texts in a batch.
+    pub batches: Vec<usize>,
+    /// Tokens read, and tokens written, of each text.
+    pub lengths: Vec<usize>,
+    /// How often each batch is timed.
+    pub rounds: usize,
+}
+
+impl Grid {
+    /// The largest batch alone, once.
+    #[must_use]
+    pub fn largest(&self) -> Self {
+        let largest = |values: &[usize]| values.iter().max().copied().into_iter().collect();
+        Self { batches: largest(&self.batches), lengths: largest(&self.lengths), rounds: 1 }
+    }
+}
+
+/// A model and what was measured of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Measured {
+    /// Its folder.
+    pub model: String,
+    /// Parameters.
+    pub parameters: usize,
+    /// Bytes of its weights on disk.
+    pub bytes: u64,
+    /// Threads that computed.
+    pub threads: usize,
+    /// Most memory of a process that runs it alone, for whoever starts such a process to fill in.
+    pub peak_memory_bytes: Option<u64>,
+    /// Times, batch by batch.
+    pub cells: Vec<Cell>,
+}
+
+/// The times of one size of batch.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Cell {
+    /// Texts in the batch.
+    pub batch: usize,
+    /// Tokens read, and tokens written, of each text.
+    pub length: usize,
+    /// Milliseconds for the whole batch.
+    pub latency_ms: Latency,
+    /// Texts a second at the median.
+    pub texts_per_second: f64,
+    /// Tokens written a second at the median.
+    pub tokens_per_second: f64,
+}
+
+/// A model that does not stop before the length is up, so that every model writes as many tokens.
+struct Endless<'a>(&'a Marian);
+
+impl Translator for Endless<'_> {
+    fn start(&self, source: &Tokens, capacity: usize) -> Result<Box<dyn Stepper + '_>, ModelError> {
+        self.0.start(source, capacity)
+    }
+
+    fn start_token(&self) -> u32 {
+        self.0.start_token()
+    }
+
+    fn end_token(&self) -> u32 {
+        // No vocabulary is as large as this.
+        u32::MAX
+    }
+
+    fn longest(&self) -> usize {
+        self.0.longest()
+    }
+}
+
+/// Measures models over a grid, greedily and with cached keys. The models take turns over the same batch, so that a
+/// slow moment of the machine hits all.
+///
+/// # Errors
+/// When a model cannot be loaded, or a length is beyond its positions.
+pub fn measure(
+    folders: &[PathBuf],
+    grid: &Grid,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Measured>, ModelError> {
+    let mut models = Vec::with_capacity(folders.len());
+    let mut measured = Vec::with_capacity(folders.len());
+    for path in folders {
+        let folder = ModelFolder::open(path)?;
+        let config: MarianConfig = folder.config("marian")?;
+        if let Some(length) = grid.lengths.iter().find(|&&length| length > config.max_position_embeddings) {
+            return Err(ModelError::Input(format!(
+                "a length of {length} is more than the {} positions of {}",
+                config.max_position_embeddings,
+                path.display()
+            )));
+        }
+        measured.push(Measured {
+            model: path.display().to_string(),
+            parameters: config.parameters(),
+            bytes: folder.bytes()?,
+            threads: rayon::current_num_threads(),
+            peak_memory_bytes: None,
+            cells: Vec::new(),
+        });
+        models.push(Marian::new(&config, &folder.weights()?)?);
+    }
+    let title = format!("{} models, {} rounds", models.len(), grid.rounds);
+    observer.task(&title, grid.batches.len() * grid.lengths.len() * grid.rounds, 0);
+    let mut done = 0;
+    for &batch in &grid.batches {
+        for &length in &grid.lengths {
+            let mut times: Vec<Vec<f64>> = vec![Vec::with_capacity(grid.rounds); models.len()];
+            for round in 0..WARM_UP + grid.rounds {
+                for (model, times) in models.iter().zip(&mut times) {
+                    let milliseconds = time(model, batch, length)?;
+                    if round >= WARM_UP {
+                        times.push(milliseconds);
+                    }
+                }
+                if round >= WARM_UP {
+                    done += 1;
+                    observer.progress(done);
+                }
+            }
+            for (model, times) in measured.iter_mut().zip(times) {
+                model.cells.extend(Latency::of(times).map(|latency_ms| cell(batch, length, latency_ms)));
+            }
+        }
+    }
+    observer.finished("measured");
+    Ok(measured)
+}
+
+fn cell(batch: usize, length: usize, latency_ms: Latency) -> Cell {
+    let texts_per_second = 1e3 * batch as f64 / latency_ms.p50;
+    Cell { batch, length, latency_ms, texts_per_second, tokens_per_second: texts_per_second * length as f64 }
+}
+
+/// Milliseconds of writing one batch.
+fn time(model: &Marian, batch: usize, length: usize) -> Result<f64, ModelError> {
+    let config = model.config();
+    let special = [config.pad_token_id, config.eos_token_id];
+    let ordinary: Vec<u32> = (0..config.vocab_size as u32).filter(|id| !special.contains(id)).collect();
+    // Tokens spread over the vocabulary; which they are makes no difference to the time.
+    let text = |row: usize| -> Vec<u32> {
+        let token = |place: usize| ordinary[(row * 31 + place * 17) % ordinary.len().max(1)];
+        (0..length).map(token).collect()
+    };
+    let source = Tokens::pad(&(0..batch).map(text).collect::<Vec<_>>(), config.pad_token_id);
+    let begin = Instant::now();
+    Generation::greedy(length).run(&Endless(model), &source)?;
+    Ok(begin.elapsed().as_secs_f64() * 1e3)
+}
+
+/// The most memory that this process has held, in bytes; none where the system does not say.
+#[must_use]
+pub fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(1024 * kilobytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observer::Silent;
+
+    #[test]
+    fn every_cell_of_the_grid_is_timed() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity/marian/model");
+        let grid = Grid { batches: vec![1, 3], lengths: vec![2, 5], rounds: 3 };
+        let measured = measure(&[folder.clone(), folder.clone()], &grid, &mut Silent).unwrap();
+        assert_eq!(measured.len(), 2);
+        for model in &measured {
+            let sizes: Vec<_> = model.cells.iter().map(|cell| (cell.batch, cell.length)).collect();
+            assert_eq!(sizes, [(1, 2), (1, 5), (3, 2), (3, 5)]);
+            for cell in &model.cells {
+                assert!(cell.latency_ms.p50 > 0.0 && cell.latency_ms.p50 <= cell.latency_ms.p95);
+                let texts = 1e3 * cell.batch as f64 / cell.latency_ms.p50;
+                assert!((cell.tokens_per_second - texts * cell.length as f64).abs() < 1e-6 * texts);
+            }
+        }
+        let long = Grid { batches: vec![1], lengths: vec![100_000], rounds: 1 };
+        assert!(measure(&[folder], &long, &mut Silent).unwrap_err().to_string().contains("positions"));
+    }
+
+    #[test]
+    fn the_largest_batch_is_one() {
+        let grid = Grid { batches: vec![1, 8, 4], lengths: vec![3, 2], rounds: 9 };
+        assert_eq!(grid.largest(), Grid { batches: vec![8], lengths: vec![3], rounds: 1 });
+    }
+}

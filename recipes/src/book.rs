@@ -1,0 +1,58 @@
+//! The recipes that come with the program, and the one to start from.
+
+/// Name and text of each recipe that comes with the program, in the order in which they are listed.
+pub const BUILTINS: &[(&str, &str)] = &[
+    ("quickstart", include_str!("../quickstart.toml")),
+    ("epik/teacher", include_str!("../epik/teacher.toml")),
+    ("epik/names", include_str!("../epik/names.toml")),
+    ("epik/dakshina", include_str!("../epik/dakshina.toml")),
+];
+
+/// What `alambic new` writes; [`start`] puts the name in.
+const TEMPLATE: &str = include_str!("template.toml");
+
+/// A commented recipe to start from, under the given name, for a file at the given path. It trains on the embedded
+/// names, and so needs no files.
+#[must_use]
+pub fn start(name: &str, path: &str) -> String {
+    TEMPLATE.replace("{NAME}", name).replace("{FILE}", path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Every recipe in the folder of recipes, by its name.
+    fn shipped(folder: &Path, prefix: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+            if path.extension().is_some_and(|extension| extension == "toml") && stem != "Cargo" {
+                names.push(format!("{prefix}{stem}"));
+            }
+        }
+        names
+    }
+
+    #[test]
+    fn every_shipped_recipe_is_built_in() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut names = shipped(folder, "");
+        names.extend(shipped(&folder.join("epik"), "epik/"));
+        names.sort();
+        let mut known: Vec<&str> = BUILTINS.iter().map(|(name, _)| *name).collect();
+        known.sort_unstable();
+        assert_eq!(names, known);
+    }
+
+    #[test]
+    fn every_built_in_recipe_is_read() {
+        for (name, _) in BUILTINS {
+            let loaded = crate::load(&format!("builtin:{name}"), &[]);
+            assert!(loaded.is_ok(), "{name}: {}", loaded.unwrap_err());
+        }
+    }
+}

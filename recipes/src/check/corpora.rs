@@ -1,0 +1,409 @@
+//! Corpora, directions, and how many examples come of them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use alambic_data::corpora::ReadCorpus;
+use alambic_data::split::{SplitReport, Splits};
+use alambic_data::{DataError, Direction, Entry, Extent, Fault, Pair, Place, Problem, Split, SplitError};
+use alambic_data::{direction, embedded, examples};
+use alambic_settings::source::SourceKind;
+use alambic_settings::{At, Diagnostic, IndexMap, Location, Node, Origin, Source, Value};
+
+use super::{Checker, Depth, list};
+use crate::run::RunError;
+use crate::run::corpora::Corpus;
+use crate::schema::{DataOptions, StageData};
+
+/// A table of a recipe that chooses texts: corpora and directions.
+#[derive(Debug, Clone)]
+pub(crate) struct Selection<'s> {
+    pub(crate) names: &'s [At<String>],
+    pub(crate) patterns: &'s [At<String>],
+    pub(crate) except: &'s [At<String>],
+    /// Where the table was written.
+    pub(crate) origin: Origin,
+}
+
+/// A pattern of directions with what it stands for here.
+type Expanded<'s> = (&'s At<String>, Vec<Direction>);
+
+/// How many examples there are.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts {
+    /// Labelled pairs by direction.
+    pub(crate) labelled: IndexMap<String, usize>,
+    /// Source words by direction, without those that are rendered.
+    pub(crate) words: IndexMap<String, usize>,
+    /// English words that a checkpoint renders, once for each language.
+    pub(crate) rendered: usize,
+    /// Most source words by direction that come of rendering.
+    pub(crate) rendered_words: usize,
+    /// Examples of the validation part.
+    pub(crate) validation: usize,
+}
+
+impl Checker<'_> {
+    /// Reads every corpus as far as asked.
+    pub(super) fn read_corpora(&mut self) {
+        let recipe = self.recipe;
+        let held_out = match embedded::held_out() {
+            Ok(held_out) => held_out,
+            Err(error) => return self.table_faults("", &error),
+        };
+        let mut corpora = Vec::new();
+        for (name, options) in &recipe.data {
+            let corpus = match self.depth {
+                Depth::Whole => Corpus::read(options, &held_out),
+                Depth::Quick => head(options),
+            };
+            match corpus {
+                Ok(corpus) => corpora.push((name.clone(), corpus)),
+                Err(RunError::Data(error)) => self.table_faults(name, &error),
+                Err(RunError::Split(error)) => self.no_such_split(name, options, &error),
+                Err(other) => {
+                    let origin = self.loaded.origin(&["data", name]);
+                    self.error("data::file", other.to_string(), &origin, "this corpus");
+                }
+            }
+        }
+        self.workshop.corpora = corpora.into_iter().collect();
+    }
+
+    /// Reports the faults of a corpus's files.
+    fn table_faults(&mut self, name: &str, error: &DataError) {
+        let corpus =
+            self.loaded.tree.get("data").and_then(|data| data.get(name)).and_then(|data| data.get("corpus"));
+        for Problem { place, fault } in &error.problems {
+            let named = corpus.and_then(|node| find_location(node, &place.source));
+            let origin = named.unwrap_or_else(|| self.loaded.origin(&["data", name, "corpus"]));
+            let mut diagnostic =
+                Diagnostic::error(code(fault), format!("{place}: {fault}")).help(fault.help());
+            if let Some(line) = line_of(place) {
+                diagnostic = diagnostic.label(&line, "this line");
+            }
+            let label = match place.line {
+                Some(line) => format!("line {line} of this table"),
+                None => "this table".to_owned(),
+            };
+            self.report(diagnostic.label(&origin, label));
+        }
+        if error.more > 0 {
+            let origin = self.loaded.origin(&["data", name, "corpus"]);
+            let message = format!("data `{name}` has {} more faults like these", error.more);
+            self.error("data::more", message, &origin, "in the tables of this corpus");
+        }
+    }
+
+    fn no_such_split(&mut self, name: &str, options: &DataOptions, error: &SplitError) {
+        let SplitError::NoSuchValue { value, .. } = error;
+        let (key, values) = if options.split.test_values.contains(value) {
+            ("test-values", &options.split.test_values)
+        } else {
+            ("validation-values", &options.split.validation_values)
+        };
+        let index = values.iter().position(|other| other == value).unwrap_or(0).to_string();
+        let origin = self.loaded.origin(&["data", name, "split", key, &index]);
+        self.error("data::split", error.to_string(), &origin, "no row has this value");
+    }
+
+    /// Checks the names and patterns of a selection. The directions of each pattern come without those that an
+    /// earlier pattern gave; there are none where the corpora could not be read.
+    pub(super) fn directions<'s>(&mut self, selection: &Selection<'s>) -> Vec<Expanded<'s>> {
+        let known: Vec<&str> = self.recipe.data.keys().map(String::as_str).collect();
+        for name in selection.names.iter().filter(|name| !known.contains(&name.as_str())) {
+            self.unknown("corpus", "data", name, &known);
+        }
+        for (what, empty) in
+            [("corpus", selection.names.is_empty()), ("direction", selection.patterns.is_empty())]
+        {
+            if empty {
+                let message = format!("no {what} is named here");
+                self.error("recipe::data", message, &selection.origin, format!("names no {what}"));
+            }
+        }
+        let Some(languages) = self.languages(selection.names) else { return Vec::new() };
+        let mut excepted = Vec::new();
+        for pattern in selection.except {
+            excepted.extend(self.expand(pattern, &languages));
+        }
+        let mut seen: Vec<Direction> = Vec::new();
+        let mut expanded = Vec::new();
+        let mut sound = true;
+        for pattern in selection.patterns {
+            let all = self.expand(pattern, &languages);
+            sound &= !all.is_empty();
+            let mut directions = all;
+            directions.retain(|direction| !excepted.contains(direction) && !seen.contains(direction));
+            seen.extend(directions.iter().cloned());
+            expanded.push((pattern, directions));
+        }
+        if seen.is_empty() && sound && !selection.patterns.is_empty() {
+            let diagnostic = Diagnostic::error("recipe::direction", "no direction is left")
+                .label(&selection.patterns[0].origin, "all of these");
+            self.report(match selection.except.first() {
+                Some(except) => diagnostic.label(&except.origin, "are taken away again here"),
+                None => diagnostic,
+            });
+        }
+        expanded
+    }
+
+    /// All languages of several corpora; none if one of them is not there.
+    fn languages(&self, names: &[At<String>]) -> Option<Vec<String>> {
+        let mut languages: Vec<String> = Vec::new();
+        for name in names {
+            let (_, corpus) = self.workshop.corpora.iter().find(|(other, _)| *other == name.as_str())?;
+            for language in &corpus.languages {
+                if !languages.contains(language) {
+                    languages.push(language.clone());
+                }
+            }
+        }
+        (!languages.is_empty()).then_some(languages)
+    }
+
+    fn expand(&mut self, pattern: &At<String>, languages: &[String]) -> Vec<Direction> {
+        match direction::expand(pattern, languages) {
+            Ok(directions) => directions,
+            Err(error) => {
+                let label = "as in `hi-ta`, `*-en` or `*-*`";
+                self.error("recipe::direction", error.to_string(), &pattern.origin, label);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Checks what a training or the baseline reads, and counts it under `name`. `path` leads to the table that holds
+    /// `data`.
+    pub(super) fn stage_data<'s>(
+        &mut self,
+        name: &str,
+        path: &[&str],
+        data: &'s At<StageData>,
+    ) -> Vec<Expanded<'s>> {
+        if data.pairs.is_empty() && data.words.is_empty() {
+            let message = format!("`{}` has nothing to train on", path.join("."));
+            self.report(
+                Diagnostic::error("recipe::data", message)
+                    .label(&data.origin, "holds neither `pairs` nor `words`")
+                    .help("`pairs` have a target in the corpus; a teacher writes the targets of `words`"),
+            );
+        }
+        let mut counts = Counts::default();
+        let mut all = Vec::new();
+        let pairs = data.pairs.iter().enumerate().map(|(index, pairs)| {
+            let origin = self.loaded.origin(&[path, &["data", "pairs", &index.to_string()]].concat());
+            let selection =
+                Selection { names: &pairs.data, patterns: &pairs.directions, except: &pairs.except, origin };
+            (selection, pairs.fraction, true)
+        });
+        let words = data.words.iter().enumerate().map(|(index, words)| {
+            let origin = self.loaded.origin(&[path, &["data", "words", &index.to_string()]].concat());
+            let selection =
+                Selection { names: &words.data, patterns: &words.directions, except: &words.except, origin };
+            (selection, words.fraction, false)
+        });
+        let selections: Vec<_> = pairs.chain(words).collect();
+        for (selection, fraction, labelled) in selections {
+            let expanded = self.directions(&selection);
+            self.count(&selection, &expanded, Split::Train, (fraction, labelled), &mut counts);
+            let validation = self.pairs(&selection, &expanded, Split::Validation, labelled);
+            counts.validation += examples::subsample(&validation, fraction, salt(labelled)).len();
+            all.extend(expanded);
+        }
+        for (index, words) in data.words.iter().enumerate().filter(|(_, words)| words.rendered_by.is_some()) {
+            let selection = Selection {
+                names: &words.data,
+                patterns: &words.directions,
+                except: &words.except,
+                origin: self.loaded.origin(&[path, &["data", "words", &index.to_string()]].concat()),
+            };
+            let expanded = self.directions(&selection);
+            self.count_rendered(&selection, &expanded, words.fraction, &mut counts);
+        }
+        let examples = counts.labelled.values().chain(counts.words.values()).sum::<usize>();
+        if self.depth == Depth::Whole && examples > 0 && counts.validation == 0 {
+            let message = format!("`{}` has nothing to validate on", path.join("."));
+            let help =
+                "give a corpus a part for it: `split.validation-fraction` or `split.validation-values`";
+            let diagnostic = Diagnostic::error("data::empty", message);
+            self.report(
+                diagnostic.label(&data.origin, "the validation parts hold nothing of this").help(help),
+            );
+        }
+        self.counts.insert(name.to_owned(), counts);
+        all
+    }
+
+    /// The examples of a selection in one part.
+    fn pairs(
+        &self,
+        selection: &Selection<'_>,
+        expanded: &[Expanded<'_>],
+        part: Split,
+        labelled: bool,
+    ) -> Vec<Pair> {
+        let directions: Vec<Direction> =
+            expanded.iter().flat_map(|(_, directions)| directions.clone()).collect();
+        let entries = self.entries(selection.names, part);
+        if labelled {
+            examples::labelled(&entries, &directions)
+        } else {
+            examples::unlabelled(&entries, &directions)
+        }
+    }
+
+    fn entries(&self, names: &[At<String>], part: Split) -> Vec<Entry> {
+        self.workshop.corpora.entries(names, part).unwrap_or_default()
+    }
+
+    /// Counts the examples of a selection and reports directions that have none.
+    pub(super) fn count(
+        &mut self,
+        selection: &Selection<'_>,
+        expanded: &[Expanded<'_>],
+        part: Split,
+        (fraction, labelled): (f64, bool),
+        counts: &mut Counts,
+    ) {
+        let pairs = self.pairs(selection, expanded, part, labelled);
+        let mut by_direction: IndexMap<String, usize> = IndexMap::new();
+        for pair in examples::subsample(&pairs, fraction, salt(labelled)) {
+            *by_direction.entry(pair.direction().to_string()).or_default() += 1;
+        }
+        if self.depth == Depth::Whole && fraction > 0.0 {
+            self.report_empty(selection, expanded, part, labelled, &by_direction);
+        }
+        let sums = if labelled { &mut counts.labelled } else { &mut counts.words };
+        for (direction, count) in by_direction {
+            *sums.entry(direction).or_default() += count;
+        }
+    }
+
+    fn report_empty(
+        &mut self,
+        selection: &Selection<'_>,
+        expanded: &[Expanded<'_>],
+        part: Split,
+        labelled: bool,
+        counts: &IndexMap<String, usize>,
+    ) {
+        let what = if labelled { "labelled pair" } else { "source word" };
+        let part = match part {
+            Split::Train => "training",
+            Split::Validation => "validation",
+            Split::Test => "test",
+        };
+        let corpora = list(selection.names.iter().map(|name| name.as_str()));
+        for (pattern, directions) in expanded {
+            let empty: Vec<String> = directions
+                .iter()
+                .map(ToString::to_string)
+                .filter(|direction| !counts.contains_key(direction))
+                .collect();
+            if empty.is_empty() {
+                continue;
+            }
+            let directions_named = list(empty.iter().map(String::as_str));
+            let message = format!("no {what} in the {part} part of {corpora} for {directions_named}");
+            let diagnostic = if empty.len() == directions.len() {
+                let help = if part == "test" {
+                    "say which rows are for the test, with `split.test-values` or `split.test-fraction`"
+                } else {
+                    "leave it out, or add data that have it"
+                };
+                Diagnostic::error("data::empty", message)
+                    .label(&pattern.origin, "stands for nothing")
+                    .help(help)
+            } else {
+                Diagnostic::warning("data::empty", message).label(&pattern.origin, "stands for these too")
+            };
+            self.report(diagnostic);
+        }
+    }
+
+    fn count_rendered(
+        &mut self,
+        selection: &Selection<'_>,
+        expanded: &[Expanded<'_>],
+        fraction: f64,
+        counts: &mut Counts,
+    ) {
+        let directions: Vec<&Direction> = expanded
+            .iter()
+            .flat_map(|(_, directions)| directions)
+            .filter(|direction| direction.source != "en")
+            .collect();
+        let mut sources: Vec<&str> = directions.iter().map(|direction| direction.source.as_str()).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        let texts = examples::texts(&self.entries(selection.names, Split::Train), "en").len();
+        counts.rendered += texts * sources.len();
+        counts.rendered_words += (fraction * (texts * directions.len()) as f64).ceil() as usize;
+    }
+}
+
+/// What decides which share of the examples a fraction takes; the same as in training.
+fn salt(labelled: bool) -> &'static str {
+    if labelled { "pairs" } else { "words" }
+}
+
+/// A corpus from the heads of its tables. Nothing of it is parted: what a part holds cannot be told from a head.
+fn head(options: &DataOptions) -> Result<Corpus, RunError> {
+    let lexicon = options.corpus.read(Extent::Head)?;
+    let parts = Splits {
+        train: lexicon.entries,
+        validation: Vec::new(),
+        test: Vec::new(),
+        report: SplitReport::default(),
+    };
+    let (languages, reading, fingerprint) = (lexicon.languages, lexicon.reading, lexicon.fingerprint);
+    Ok(Corpus { languages, parts, reading, fingerprint })
+}
+
+/// A stable name for each sort of fault.
+fn code(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Unreadable(_)
+        | Fault::Hub
+        | Fault::UnknownBuiltin
+        | Fault::UnknownFormat(_)
+        | Fault::WrongFormat(_)
+        | Fault::Reader(_) => "data::file",
+        Fault::NotUtf8(_) => "data::encoding",
+        Fault::Empty | Fault::NoRows | Fault::NothingKept { .. } => "data::empty",
+        Fault::ColumnCount { .. } | Fault::OpenQuote => "data::columns",
+        Fault::DuplicateColumn(_) | Fault::MissingColumn { .. } => "data::header",
+        Fault::NotJson(_) | Fault::MissingKey(_) | Fault::NotText { .. } | Fault::NotNumber { .. } => {
+            "data::value"
+        }
+        Fault::UnknownLanguage(_) | Fault::NoLanguage => "data::language",
+    }
+}
+
+/// Where a tree names a location that is called `name` in a fault.
+fn find_location(node: &Node, name: &str) -> Option<Origin> {
+    match &node.value {
+        Value::Text(text) => {
+            let location = Location::parse(text, &node.origin).ok()?;
+            (location.to_string() == name).then(|| node.origin.clone())
+        }
+        Value::List(items) => items.iter().find_map(|item| find_location(item, name)),
+        Value::Table(members) => members.values().find_map(|member| find_location(&member.node, name)),
+        _ => None,
+    }
+}
+
+/// The line of a table that a fault is about, to be shown with it.
+fn line_of(place: &Place) -> Option<Origin> {
+    let number = place.line?;
+    let path = PathBuf::from(&place.source);
+    let text = String::from_utf8_lossy(&std::fs::read(&path).ok()?).into_owned();
+    let start = text.split_inclusive('\n').take(number - 1).map(str::len).sum();
+    let line = text[start..].split('\n').next()?;
+    let skipped: usize = line.chars().take(place.column.unwrap_or(1) - 1).map(char::len_utf8).sum();
+    let end = start + line.trim_end_matches('\r').len();
+    let span = (start + skipped).min(end)..end;
+    Some(Origin::Written { source: Arc::new(Source { kind: SourceKind::File(path), text }), span })
+}

@@ -1,0 +1,222 @@
+//! Everything that is wrong with the meaning of a recipe, at once, before anything is trained.
+//!
+//! [`load`](crate::load()) has seen to the form. Here, names are held against each other, corpora are read, of models
+//! only the headers, and losses are bound to what can be known of student and teacher.
+
+mod corpora;
+pub(crate) mod models;
+mod stages;
+mod teachers;
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use alambic_settings::diagnostics::Severity;
+use alambic_settings::reader::nearest;
+use alambic_settings::{At, Diagnostic, Diagnostics, IndexMap, Origin};
+
+use self::models::Sketches;
+use crate::load::Loaded;
+use crate::run::corpora::Corpora;
+use crate::run::workshop::Workshop;
+use crate::schema::{Recipe, SCHEMA};
+
+pub(crate) use self::corpora::{Counts, Selection};
+
+/// How much of the data to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// The heads of tables.
+    Quick,
+    /// Tables from end to end, and what comes of them for each direction.
+    Whole,
+}
+
+/// Checks the meaning of a recipe. Nothing is found wrong if the list is empty; a list of warnings alone does not
+/// keep the recipe from running, see [`is_fatal`].
+#[must_use]
+pub fn check(loaded: &Loaded, depth: Depth) -> Diagnostics {
+    let interrupt = AtomicBool::new(false);
+    Diagnostics { list: examine(loaded, depth, &interrupt).found }
+}
+
+/// Whether a recipe with these diagnostics cannot be run.
+#[must_use]
+pub fn is_fatal(diagnostics: &Diagnostics) -> bool {
+    diagnostics.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+}
+
+/// Whether a recipe can be called this: the name of a folder, anywhere.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
+}
+
+/// Checks a recipe and keeps what was learnt about it.
+pub(crate) fn examine<'a>(loaded: &'a Loaded, depth: Depth, interrupt: &'a AtomicBool) -> Checker<'a> {
+    let recipe = &loaded.recipe;
+    let mut checker = Checker {
+        loaded,
+        recipe,
+        depth,
+        found: Vec::new(),
+        workshop: Workshop { recipe, corpora: Corpora::default(), folder: PathBuf::new(), interrupt },
+        sketches: Sketches::default(),
+        counts: IndexMap::new(),
+    };
+    checker.general();
+    checker.read_corpora();
+    checker.teachers();
+    checker.stages();
+    checker.unused();
+    checker
+}
+
+/// A recipe under examination.
+pub(crate) struct Checker<'a> {
+    loaded: &'a Loaded,
+    pub(crate) recipe: &'a Recipe,
+    depth: Depth,
+    pub(crate) found: Vec<Diagnostic>,
+    /// Holds the corpora that could be read.
+    pub(crate) workshop: Workshop<'a>,
+    pub(crate) sketches: Sketches,
+    /// Examples by stage; those of the baseline and of the evaluation under these names.
+    pub(crate) counts: IndexMap<String, Counts>,
+}
+
+impl Checker<'_> {
+    fn report(&mut self, diagnostic: Diagnostic) {
+        // Two stages may name the same broken thing.
+        if !self.found.contains(&diagnostic) {
+            self.found.push(diagnostic);
+        }
+    }
+
+    /// Reports an error at one place.
+    fn error(&mut self, code: &'static str, message: String, origin: &Origin, label: impl Into<String>) {
+        self.report(Diagnostic::error(code, message).label(origin, label));
+    }
+
+    /// Reports a name that stands for nothing.
+    fn unknown(&mut self, what: &str, table: &str, name: &At<String>, known: &[&str]) {
+        let message = format!("there is no {what} `{}`", name.value);
+        let label = match nearest(name, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => format!("the recipe has no table `{table}`"),
+            None => format!("known: {}", list(known.iter().copied())),
+        };
+        let help = format!("declare it as `[{table}.{}]`", name.value);
+        self.report(Diagnostic::error("recipe::reference", message).label(&name.origin, label).help(help));
+    }
+
+    fn general(&mut self) {
+        let recipe = self.recipe;
+        if recipe.schema.value != SCHEMA {
+            let message = format!("schema {} is not known", recipe.schema.value);
+            let label = format!("this program reads schema {SCHEMA}");
+            self.error("recipe::schema", message, &recipe.schema.origin, label);
+        }
+        let name = recipe.name.as_str();
+        if !is_name(name) {
+            let message = format!("`{name}` cannot be the name of a folder");
+            let label = "use letters, digits, `-`, `_` and `.`, not beginning with `.`";
+            self.error("recipe::name", message, &recipe.name.origin, label);
+        }
+        if recipe.stages.is_empty() {
+            let diagnostic = Diagnostic::error("recipe::stages", "no stage is to be run");
+            let known: Vec<&str> = recipe.stage.keys().map(String::as_str).collect();
+            let help = if known.is_empty() {
+                "name stages here and declare each as `[stage.NAME]`".to_owned()
+            } else {
+                format!("declared are {}", list(known))
+            };
+            self.report(diagnostic.label(&recipe.stages.origin, "names no stage").help(help));
+        }
+        for (index, stage) in recipe.stages.iter().enumerate() {
+            if let Some(before) = recipe.stages[..index].iter().find(|before| *before == stage) {
+                self.report(
+                    Diagnostic::error("recipe::stages", format!("stage `{}` is listed twice", stage.value))
+                        .label(&stage.origin, "listed again")
+                        .label(&before.origin, "listed first")
+                        .help("a stage runs once; declare a second one with another name"),
+                );
+            } else if !recipe.stage.contains_key(&stage.value) {
+                let known: Vec<&str> = recipe.stage.keys().map(String::as_str).collect();
+                self.unknown("stage", "stage", stage, &known);
+            }
+        }
+    }
+
+    /// Warns of tables that nothing names.
+    fn unused(&mut self) {
+        let recipe = self.recipe;
+        let used = Uses::of(recipe);
+        let declared = [
+            ("data", recipe.data.keys().collect::<Vec<_>>(), &used.data),
+            ("teacher", recipe.teacher.keys().collect(), &used.teachers),
+            ("student", recipe.student.keys().collect(), &used.students),
+            ("stage", recipe.stage.keys().collect(), &used.stages),
+        ];
+        for (table, names, used) in declared {
+            for name in names.into_iter().filter(|name| !used.contains(&name.as_str())) {
+                let reason = if table == "stage" { "not among `stages`" } else { "nothing names it" };
+                let origin = self.loaded.key_origin(&[table, name]);
+                let message = format!("{table} `{name}` is not used");
+                self.report(Diagnostic::warning("recipe::unused", message).label(&origin, reason));
+            }
+        }
+    }
+}
+
+/// The names that a recipe uses.
+#[derive(Default)]
+struct Uses<'a> {
+    data: Vec<&'a str>,
+    teachers: Vec<&'a str>,
+    students: Vec<&'a str>,
+    stages: Vec<&'a str>,
+}
+
+impl<'a> Uses<'a> {
+    fn of(recipe: &'a Recipe) -> Self {
+        let mut uses = Self::default();
+        uses.stages.extend(recipe.stages.iter().map(|stage| stage.as_str()));
+        let mut all_data: Vec<_> = recipe.baseline.iter().map(|baseline| &baseline.data).collect();
+        for stage in recipe.stages.iter().filter_map(|stage| recipe.stage.get(&stage.value)) {
+            all_data.push(&stage.data);
+            uses.teachers.extend(stage.teacher.iter().map(|name| name.as_str()));
+            match &stage.student {
+                Some(name) => uses.students.push(name),
+                None => uses.students.extend(recipe.student.keys().map(String::as_str)),
+            }
+        }
+        for data in all_data {
+            uses.data.extend(data.pairs.iter().flat_map(|pairs| &pairs.data).map(|name| name.as_str()));
+            uses.data.extend(data.words.iter().flat_map(|words| &words.data).map(|name| name.as_str()));
+            uses.teachers.extend(
+                data.words.iter().filter_map(|words| words.rendered_by.as_ref()).map(|name| name.as_str()),
+            );
+        }
+        uses.data.extend(recipe.evaluation.data.iter().map(|name| name.as_str()));
+        uses.teachers.extend(recipe.evaluation.teacher.iter().map(|name| name.as_str()));
+        for student in recipe.student.values() {
+            if let alambic_students::Student::FromTeacher(options) = student {
+                uses.teachers.push(&options.encoder);
+                uses.teachers.extend(options.decoder.iter().map(|name| name.as_str()));
+            }
+        }
+        for teacher in recipe.teacher.values() {
+            if let alambic_teachers::TeacherOptions::Pipeline(options) = teacher {
+                uses.teachers.extend(options.chain.iter().map(|step| step.teacher.as_str()));
+            }
+        }
+        uses
+    }
+}
+
+/// Names between backticks, with commas.
+fn list<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,506 @@
+//! Stages, the baseline and the evaluation.
+
+use std::rc::Rc;
+
+use alambic_data::{Direction, Split};
+use alambic_losses::{Loss, LossError};
+use alambic_models::{Outline, Tokenizer};
+use alambic_settings::reader::nearest;
+use alambic_settings::{At, Diagnostic, IndexMap, Origin};
+use alambic_students::{FromTeacher, Scratch, Student};
+use alambic_teachers::TeacherOptions;
+
+use super::models::Sketch;
+use super::{Checker, Counts, Depth, Selection, list};
+use crate::run::trainings::student_of;
+use crate::schema::{References, StageData, StageOptions};
+
+/// What is known of the teacher that losses look to.
+enum Supervision {
+    /// There is none.
+    Absent,
+    /// It has no taps.
+    Recorded,
+    /// It has this form.
+    Known(Outline),
+    /// It is named, and something is wrong with it.
+    Unknown,
+}
+
+impl Checker<'_> {
+    /// Checks the stages in their order, then what follows them.
+    pub(super) fn stages(&mut self) {
+        let recipe = self.recipe;
+        for (position, stage) in recipe.stages.iter().enumerate() {
+            if let Some(options) = recipe.stage.get(&stage.value)
+                && !recipe.stages[..position].contains(stage)
+            {
+                self.stage(position, stage, options);
+            }
+        }
+        self.baseline();
+        self.evaluation();
+    }
+
+    fn stage(&mut self, position: usize, name: &str, options: &StageOptions) {
+        let path = ["stage", name];
+        let teacher = options.teacher.as_ref().filter(|teacher| self.known_teacher(teacher));
+        if let Some(teacher) = teacher {
+            self.must_come_earlier(teacher, position);
+        }
+        let expanded = self.stage_data(name, &path, &options.data);
+        let targets = asked(&expanded, |direction| &direction.target);
+        if let Some(teacher) = teacher {
+            self.must_write(teacher, &targets);
+        }
+        self.words(position, name, options);
+        if options.train.epochs.is_none() && options.train.steps.is_none() {
+            let origin = self.loaded.origin(&["stage", name, "train"]);
+            let diagnostic = Diagnostic::error("recipe::train", format!("stage `{name}` has no end"));
+            self.report(
+                diagnostic
+                    .label(&origin, "neither `epochs` nor `steps`")
+                    .help("set one in `[train]` or in the stage"),
+            );
+        }
+        let sketch = self.sketch(position, name, options, teacher);
+        let supervision = match (&options.teacher, teacher) {
+            (None, _) => Supervision::Absent,
+            (Some(_), Some(teacher)) => self.supervision(teacher),
+            (Some(_), None) => Supervision::Unknown,
+        };
+        self.losses(&path, &options.loss, &options.data, sketch.as_ref(), &supervision);
+        if let Some(sketch) = sketch {
+            self.freeze(name, &options.freeze, &sketch);
+            self.sketches.stages.insert(name.to_owned(), sketch);
+        }
+    }
+
+    /// Reports a teacher that is not declared. True if it is.
+    fn known_teacher(&mut self, teacher: &At<String>) -> bool {
+        let known: Vec<&str> = self.recipe.teacher.keys().map(String::as_str).collect();
+        let found = known.contains(&teacher.as_str());
+        if !found {
+            self.unknown("teacher", "teacher", teacher, &known);
+        }
+        found
+    }
+
+    /// Reports a teacher that is not there yet when the stage at `position` needs it.
+    fn must_come_earlier(&mut self, teacher: &At<String>, position: usize) {
+        let stages = &self.recipe.stages;
+        let late: Vec<At<String>> = self
+            .stages_needed(teacher)
+            .into_iter()
+            .filter(|needed| {
+                stages.iter().position(|stage| stage == *needed).is_some_and(|at| at >= position)
+            })
+            .cloned()
+            .collect();
+        for needed in late {
+            let message = if needed == stages[position] {
+                format!("stage `{}` cannot be its own teacher", needed.value)
+            } else {
+                format!("teacher `{}` is not there yet in stage `{}`", teacher.value, stages[position].value)
+            };
+            self.report(
+                Diagnostic::error("recipe::order", message)
+                    .label(&teacher.origin, "named here")
+                    .label(
+                        &needed.origin,
+                        format!("trained by stage `{}`, which does not come earlier", needed.value),
+                    )
+                    .help("a stage can use what earlier ones of `stages` trained"),
+            );
+        }
+    }
+
+    /// Source words need a teacher, and whoever renders them.
+    fn words(&mut self, position: usize, name: &str, options: &StageOptions) {
+        if !options.data.words.is_empty() && options.teacher.is_none() {
+            let origin = self.loaded.origin(&["stage", name, "data", "words"]);
+            let stage = self.loaded.key_origin(&["stage", name]);
+            self.report(
+                Diagnostic::error(
+                    "recipe::teacher",
+                    format!("stage `{name}` has words and nobody to write their targets"),
+                )
+                .label(&origin, "need a teacher")
+                .label(&stage, "names no `teacher`"),
+            );
+        }
+        for (index, words) in options.data.words.iter().enumerate() {
+            let Some(renderer) = &words.rendered_by else { continue };
+            if !self.must_be_checkpoint(renderer) {
+                continue;
+            }
+            self.must_come_earlier(renderer, position);
+            let origin = self.loaded.origin(&["stage", name, "data", "words", &index.to_string()]);
+            let selection =
+                Selection { names: &words.data, patterns: &words.directions, except: &words.except, origin };
+            let mut sources = asked(&self.directions(&selection), |direction| &direction.source);
+            sources.retain(|(language, _)| language != "en");
+            self.must_write(renderer, &sources);
+        }
+    }
+
+    /// The student of a stage as far as it can be known; what is wrong with it is reported.
+    fn sketch(
+        &mut self,
+        position: usize,
+        name: &str,
+        options: &StageOptions,
+        teacher: Option<&At<String>>,
+    ) -> Option<Sketch> {
+        let recipe = self.recipe;
+        let student = self.student_name(name, options)?;
+        let before = recipe.stages[..position]
+            .iter()
+            .rev()
+            .find(|other| student_of(recipe, other).is_ok_and(|other| other == student))
+            .filter(|other| other.value != name);
+        let sound = before.is_some() || self.student(&student, position);
+        let tokenizer = self.vocabulary(options, teacher)?;
+        let (config, own, of) = match before {
+            Some(before) => {
+                let sketch = self.sketches.stages.get(&before.value)?;
+                (
+                    sketch.config.clone(),
+                    Some(Rc::clone(&sketch.tokenizer)),
+                    format!("stage `{}`", before.value),
+                )
+            }
+            None if !sound => return None,
+            None => {
+                let options = recipe.student.get(&student)?;
+                let donor = match options {
+                    Student::FromTeacher(options) => self.sketches.checkpoint(recipe, &options.encoder),
+                    Student::Scratch(_) => None,
+                };
+                let own = donor.map(|donor| Rc::clone(&donor.tokenizer));
+                match self.sketches.configure(recipe, options, &tokenizer) {
+                    Ok(config) => (config, own, "the teacher whose layers it takes".to_owned()),
+                    // The donor is known to be broken, and that is reported where it is declared.
+                    Err(alambic_students::StudentError::NoDonor(_)) => return None,
+                    Err(error) => {
+                        let origin = self.loaded.origin(&["student", &student]);
+                        self.error("student::size", error.to_string(), &origin, "this student");
+                        return None;
+                    }
+                }
+            }
+        };
+        if own.is_some_and(|own| self.depth == Depth::Whole && !same(&own, &tokenizer)) {
+            let student = self.loaded.key_origin(&["student", &student]);
+            let message = format!("the student of stage `{name}` has another vocabulary than the stage");
+            let (place, label) = match teacher {
+                Some(teacher) => (teacher.origin.clone(), "this teacher's vocabulary is read and written"),
+                None => (options.data.origin.clone(), "the characters of these data are read and written"),
+            };
+            self.report(
+                Diagnostic::error("student::vocabulary", message)
+                    .label(&place, label)
+                    .label(&student, format!("has the vocabulary of {of}")),
+            );
+            return None;
+        }
+        let bytes = 4 * config.parameters() as u64;
+        Some(Sketch { config, tokenizer, bytes })
+    }
+
+    fn student_name(&mut self, stage: &str, options: &StageOptions) -> Option<String> {
+        let known: Vec<&str> = self.recipe.student.keys().map(String::as_str).collect();
+        match (&options.student, known.as_slice()) {
+            (Some(name), known) if known.contains(&name.as_str()) => Some(name.value.clone()),
+            (Some(name), known) => {
+                self.unknown("student", "student", name, known);
+                None
+            }
+            (None, [only]) => Some((*only).to_owned()),
+            (None, known) => {
+                let origin = self.loaded.key_origin(&["stage", stage]);
+                let diagnostic = Diagnostic::error(
+                    "recipe::reference",
+                    format!("stage `{stage}` does not say what it trains"),
+                );
+                let diagnostic = diagnostic.label(&origin, "names no `student`");
+                self.report(if known.is_empty() {
+                    diagnostic.help("declare one as `[student.NAME.scratch]`")
+                } else {
+                    diagnostic.help(format!("there are {}", list(known.iter().copied())))
+                });
+                None
+            }
+        }
+    }
+
+    /// Checks a student that a stage trains first. True if nothing is wrong.
+    fn student(&mut self, name: &str, position: usize) -> bool {
+        let before = self.found.len();
+        match self.recipe.student.get(name) {
+            Some(Student::Scratch(options)) => self.scratch(name, options),
+            Some(Student::FromTeacher(options)) => self.from_teacher(options, position),
+            None => return false,
+        }
+        self.found.len() == before
+    }
+
+    fn scratch(&mut self, name: &str, options: &Scratch) {
+        if !options.width.is_multiple_of(options.heads) {
+            let place = |key: &str| self.loaded.origin(&["student", name, "scratch", key]);
+            let (width, heads) = (place("width"), place("heads"));
+            let message =
+                format!("a width of {} does not divide into {} heads", options.width, options.heads);
+            // Where one of the two is a default, its place is that of the table, which need not be shown twice.
+            let mut diagnostic =
+                Diagnostic::error("student::size", message).label(&heads, format!("{} heads", options.heads));
+            if width != heads {
+                diagnostic = diagnostic.label(&width, format!("width {}", options.width));
+            }
+            self.report(diagnostic);
+        }
+    }
+
+    fn from_teacher(&mut self, options: &FromTeacher, position: usize) {
+        let recipe = self.recipe;
+        for (stack, donor, chosen) in [
+            ("encoder", &options.encoder, &options.encoder_layers),
+            ("decoder", options.decoder.as_ref().unwrap_or(&options.encoder), &options.decoder_layers),
+        ] {
+            if !self.must_be_checkpoint(donor) {
+                continue;
+            }
+            self.must_come_earlier(donor, position);
+            let Some(sketch) = self.sketches.checkpoint(recipe, donor) else { continue };
+            let layers =
+                if stack == "encoder" { sketch.config.encoder_layers } else { sketch.config.decoder_layers };
+            let Some(chosen) = chosen else { continue };
+            let message = match chosen.iter().find(|&&layer| layer == 0 || layer > layers) {
+                Some(layer) => format!("the {stack} of `{}` has no layer {layer}", donor.value),
+                None if chosen.is_empty() => format!("no layer of the {stack} is kept"),
+                None => continue,
+            };
+            self.report(
+                Diagnostic::error("student::layers", message)
+                    .label(&chosen.origin, format!("its layers are 1 to {layers}"))
+                    .label(&donor.origin, format!("this teacher has {layers} {stack} layers")),
+            );
+        }
+    }
+
+    /// What a stage's student reads and writes with: its teacher's vocabulary, or that of its data.
+    fn vocabulary(&self, options: &StageOptions, teacher: Option<&At<String>>) -> Option<Rc<Tokenizer>> {
+        if options.teacher.is_some() {
+            let teacher = teacher?;
+            if !matches!(self.recipe.teacher.get(&teacher.value), Some(TeacherOptions::Recorded(_))) {
+                return self
+                    .sketches
+                    .teacher(self.recipe, teacher)
+                    .map(|sketch| Rc::clone(&sketch.tokenizer));
+            }
+        }
+        self.workshop.tokenizer(None, &options.data).ok().map(Rc::new)
+    }
+
+    fn supervision(&self, teacher: &str) -> Supervision {
+        match self.recipe.teacher.get(teacher) {
+            Some(TeacherOptions::Recorded(_)) => Supervision::Recorded,
+            _ => match self.sketches.teacher(self.recipe, teacher) {
+                Some(sketch) => Supervision::Known(sketch.config.outline()),
+                None => Supervision::Unknown,
+            },
+        }
+    }
+
+    /// Holds loss terms against student and teacher, and against the data that they count on.
+    fn losses(
+        &mut self,
+        path: &[&str],
+        losses: &[At<Loss>],
+        data: &StageData,
+        student: Option<&Sketch>,
+        supervision: &Supervision,
+    ) {
+        if losses.is_empty() {
+            let message = format!("`{}` has no loss", path.join("."));
+            let origin = self.loaded.origin(&[path, &["loss"]].concat());
+            let help = "`alambic list losses` shows what there is";
+            self.report(
+                Diagnostic::error("loss::none", message).label(&origin, "nothing to learn from").help(help),
+            );
+        }
+        for loss in losses {
+            self.idle(loss, data);
+            let outline = student.map(|sketch| sketch.config.outline());
+            let bound = match (supervision, &outline) {
+                (Supervision::Absent, outline) => {
+                    loss.inner().bind(outline.as_ref().unwrap_or(&Outline::default()), None)
+                }
+                (Supervision::Known(teacher), Some(student)) => loss.inner().bind(student, Some(teacher)),
+                // A teacher of the student's own form shows which taps the term reads.
+                (Supervision::Recorded, Some(student)) => loss.inner().bind(student, Some(student)),
+                _ => continue,
+            };
+            match (bound, supervision) {
+                (Ok(term), Supervision::Recorded) if !term.teacher_taps.is_empty() => {
+                    let message = format!(
+                        "the loss `{}` looks inside the teacher, and recorded outputs hold no taps",
+                        term.name
+                    );
+                    let teacher = self.loaded.origin(&[path, &["teacher"]].concat());
+                    self.report(
+                        Diagnostic::error("loss::taps", message)
+                            .label(
+                                &loss.origin,
+                                format!("reads {}", list(term.teacher_taps.iter().map(String::as_str))),
+                            )
+                            .label(&teacher, "this teacher is recorded"),
+                    );
+                }
+                (Err(LossError::NoTeacher(term)), Supervision::Absent) => {
+                    let stage = self.loaded.key_origin(path);
+                    let (label, help) = if path == ["baseline"] {
+                        (
+                            "a baseline has no teacher",
+                            "keep to losses on labels, such as `cross-entropy`".to_owned(),
+                        )
+                    } else {
+                        ("names no `teacher`", format!("add `teacher = \"…\"` to `[{}]`", path.join(".")))
+                    };
+                    self.report(
+                        Diagnostic::error("loss::teacher", format!("the loss `{term}` needs a teacher"))
+                            .label(&loss.origin, "looks to a teacher")
+                            .label(&stage, label)
+                            .help(help),
+                    );
+                }
+                // Without a known student, nothing else can be said.
+                (Err(error), _) if outline.is_some() => {
+                    let teacher = self.loaded.origin(&[path, &["teacher"]].concat());
+                    self.report(
+                        Diagnostic::error("loss::misfit", error.to_string())
+                            .label(&loss.origin, "this term")
+                            .label(&teacher, "with this teacher"),
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Warns of a term that none of the data count for.
+    fn idle(&mut self, loss: &At<Loss>, data: &StageData) {
+        let (missing, help) = match loss.name() {
+            "cross-entropy" if data.pairs.is_empty() && !data.words.is_empty() => {
+                ("labelled pairs", "for targets that a teacher wrote, use `sequence`")
+            }
+            "sequence" | "word-level" if data.words.is_empty() && !data.pairs.is_empty() => {
+                ("words that the teacher writes", "for labelled pairs, use `cross-entropy`")
+            }
+            _ => return,
+        };
+        let message = format!("the loss `{}` has nothing to count on", loss.name());
+        let label = format!("counts over {missing}, and the data hold none");
+        self.report(Diagnostic::warning("loss::idle", message).label(&loss.origin, label).help(help));
+    }
+
+    /// Warns of prefixes that freeze nothing.
+    fn freeze(&mut self, name: &str, prefixes: &[String], sketch: &Sketch) {
+        let shapes = sketch.config.shapes();
+        for (index, prefix) in prefixes.iter().enumerate() {
+            if shapes.keys().any(|parameter| parameter.starts_with(prefix.as_str())) {
+                continue;
+            }
+            let origin = self.loaded.origin(&["stage", name, "freeze", &index.to_string()]);
+            let known: Vec<&str> = shapes.keys().map(String::as_str).collect();
+            let label = match nearest(prefix, &known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "names begin like `model.encoder.layers.0.`".to_owned(),
+            };
+            let message = format!("no parameter begins with `{prefix}`");
+            self.report(Diagnostic::warning("recipe::freeze", message).label(&origin, label));
+        }
+    }
+
+    fn baseline(&mut self) {
+        let recipe = self.recipe;
+        let Some(baseline) = &recipe.baseline else { return };
+        let path = ["baseline"];
+        let expanded = self.stage_data("baseline", &path, &baseline.data);
+        if !baseline.data.words.is_empty() {
+            let origin = self.loaded.origin(&["baseline", "data", "words"]);
+            let message = "a baseline has no teacher to write the targets of words".to_owned();
+            self.error("recipe::teacher", message, &origin, "give it `pairs` alone");
+        }
+        let sketch = recipe.stages.last().and_then(|last| self.sketches.stages.get(&last.value)).cloned();
+        self.losses(&path, &baseline.loss, &baseline.data, sketch.as_ref(), &Supervision::Absent);
+        self.student_writes(&asked(&expanded, |direction| &direction.target));
+    }
+
+    /// Reports languages that the last stage's student has no tag for.
+    fn student_writes(&mut self, languages: &[(String, Origin)]) {
+        let Some(last) = self.recipe.stages.last() else { return };
+        let Some(sketch) = self.sketches.stages.get(&last.value) else { return };
+        let known = sketch.tokenizer.languages();
+        for (language, origin) in languages.iter().filter(|(language, _)| !known.contains(language)) {
+            let message = format!("the student of stage `{}` does not write `{language}`", last.value);
+            let label = format!("it writes {}", list(known.iter().map(String::as_str)));
+            self.error("student::language", message, origin, label);
+        }
+    }
+
+    fn evaluation(&mut self) {
+        let recipe = self.recipe;
+        let evaluation = &recipe.evaluation;
+        let selection = Selection {
+            names: &evaluation.data,
+            patterns: &evaluation.directions,
+            except: &evaluation.except,
+            origin: evaluation.origin.clone(),
+        };
+        let expanded = self.directions(&selection);
+        let targets = asked(&expanded, |direction| &direction.target);
+        self.student_writes(&targets);
+        if let Some(teacher) = &evaluation.teacher
+            && self.known_teacher(teacher)
+        {
+            self.must_write(teacher, &targets);
+        }
+        let labelled = evaluation.references == References::Corpus;
+        if !labelled && evaluation.teacher.is_none() {
+            let origin = self.loaded.origin(&["evaluation", "references"]);
+            let message = "outputs are held against those of a teacher, and none is named".to_owned();
+            self.error("recipe::teacher", message, &origin, "needs a `teacher` in `[evaluation]`");
+        }
+        let mut counts = Counts::default();
+        self.count(&selection, &expanded, Split::Test, (1.0, labelled), &mut counts);
+        if let Some(limit) = evaluation.limit {
+            for count in counts.labelled.values_mut().chain(counts.words.values_mut()) {
+                *count = (*count).min(limit);
+            }
+        }
+        self.counts.insert("evaluation".to_owned(), counts);
+    }
+}
+
+/// The languages that directions ask for, each once, with the pattern that asks for it first.
+fn asked(
+    expanded: &[(&At<String>, Vec<Direction>)],
+    language: impl Fn(&Direction) -> &String,
+) -> Vec<(String, Origin)> {
+    let mut asked: IndexMap<String, Origin> = IndexMap::new();
+    for (pattern, directions) in expanded {
+        for direction in directions {
+            asked.entry(language(direction).clone()).or_insert_with(|| pattern.origin.clone());
+        }
+    }
+    asked.into_iter().collect()
+}
+
+/// Whether two vocabularies are the same.
+fn same(one: &Tokenizer, other: &Tokenizer) -> bool {
+    match (one.to_json(), other.to_json()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}

@@ -1,0 +1,15 @@
+//! Recipes: the schema, the resolver, the stage runner.
+
+pub mod bench;
+pub mod book;
+pub mod check;
+pub mod load;
+pub mod observer;
+pub mod plan;
+pub mod run;
+pub mod schema;
+
+pub use check::{Depth, check, is_fatal};
+pub use load::{Loaded, load};
+pub use plan::{Plan, plan};
+pub use run::{Finished, RunError, RunOptions, StartMode, run};

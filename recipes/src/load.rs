@@ -1,0 +1,244 @@
+//! From what the user names to a recipe that is read.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use alambic_settings::merge::merge;
+use alambic_settings::reader::nearest;
+use alambic_settings::{
+    Diagnostic, Diagnostics, Location, Node, Origin, Resolver, Setting, Source, Value, read, resolved_toml,
+};
+
+use crate::book;
+use crate::schema::{Recipe, TrainOptions};
+
+/// A recipe with all that it extends and all flags.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What was read.
+    pub recipe: Recipe,
+    /// The merged tree that it was read from, with the origin of each value.
+    pub tree: Node,
+    /// What was loaded.
+    pub location: Location,
+    /// The texts that took part: the recipe, then what it extends.
+    pub sources: Vec<Arc<Source>>,
+}
+
+/// Loads a recipe by its path, or by `builtin:NAME`, and lays the flags (`KEY=VALUE`) over it.
+///
+/// Each stage's `train` is complete afterwards: keys that the stage leaves out are those of the recipe's `train`.
+///
+/// # Errors
+/// Everything that is wrong with the form of the recipe and of all that it extends, at once. What is wrong with its
+/// meaning, [`crate::check()`] finds.
+pub fn load(recipe: &str, flags: &[String]) -> Result<Loaded, Diagnostics> {
+    let location = Location::parse(recipe, &Origin::Default).map_err(|reason| {
+        Diagnostic::error("recipe::file", format!("`{recipe}` names no recipe")).help(reason)
+    })?;
+    let resolver = Resolver { builtins: book::BUILTINS };
+    let resolution = resolver
+        .resolve::<Recipe>(&location, flags)
+        .map_err(|diagnostics| suggest(&location, diagnostics))?;
+    let mut tree = resolution.tree;
+    inherit_training(&mut tree);
+    Ok(Loaded { recipe: read(&tree)?, tree, location, sources: resolution.sources })
+}
+
+impl Loaded {
+    /// The recipe as it was written, without what it extends.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        self.sources.first().map_or("", |source| source.text.as_str())
+    }
+
+    /// The recipe with every value and where it came from; run as a recipe, it gives the same run.
+    #[must_use]
+    pub fn resolved_toml(&self) -> String {
+        resolved_toml(&self.recipe, &self.tree)
+    }
+
+    /// Where the value at a path of keys was written: its own place, or that of the innermost value on the way that
+    /// was written. A number is a place in an array, and is passed over where one value stands for an array of one.
+    #[must_use]
+    pub fn origin(&self, path: &[&str]) -> Origin {
+        let mut node = &self.tree;
+        for key in path {
+            match descend(node, key) {
+                Some(inner) => node = inner,
+                None => break,
+            }
+        }
+        node.origin.clone()
+    }
+
+    /// Where a key was written; where it was not, as [`Self::origin`].
+    #[must_use]
+    pub fn key_origin(&self, path: &[&str]) -> Origin {
+        let member = path.split_last().and_then(|(last, tables)| {
+            let table = tables.iter().try_fold(&self.tree, |node, key| node.get(key))?;
+            table.members()?.get(*last)
+        });
+        member.map_or_else(|| self.origin(path), |member| member.key_origin.clone())
+    }
+}
+
+/// The number at a dotted key of a TOML text; none if there is no number. `path` is only named in errors.
+///
+/// # Errors
+/// What is not TOML in the text.
+pub fn number_at(path: &Path, text: &str, key: &str) -> Result<Option<f64>, Diagnostics> {
+    let tree = Node::parse(path, text)?;
+    Ok(key.split('.').try_fold(&tree, descend).and_then(|node| match node.value {
+        Value::Integer(integer) => Some(integer as f64),
+        Value::Float(float) => Some(float),
+        _ => None,
+    }))
+}
+
+/// The value under a key. A number is a place in an array, and is passed over where one value stands for an array of
+/// one.
+fn descend<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    match (&node.value, key.parse::<usize>()) {
+        (Value::List(items), Ok(index)) => items.get(index),
+        (Value::Table(_), Ok(0)) if node.get(key).is_none() => Some(node),
+        _ => node.get(key),
+    }
+}
+
+/// Lays each stage's `train` over the recipe's, so that each value keeps the place where it was written.
+fn inherit_training(tree: &mut Node) {
+    let Value::Table(members) = &mut tree.value else { return };
+    let Some(train) = members.get("train").cloned() else { return };
+    let Some(Value::Table(stages)) = members.get_mut("stage").map(|member| &mut member.node.value) else {
+        return;
+    };
+    for stage in stages.values_mut() {
+        let Value::Table(options) = &mut stage.node.value else { continue };
+        match options.get_mut("train") {
+            None => {
+                options.insert("train".to_owned(), train.clone());
+            }
+            Some(own) => {
+                let over = std::mem::replace(&mut own.node, Node::empty_table());
+                own.node = merge(train.node.clone(), over, Some(&TrainOptions::describe()));
+            }
+        }
+    }
+}
+
+/// Points to a recipe of the program where a path that is not there is called like one.
+fn suggest(location: &Location, mut diagnostics: Diagnostics) -> Diagnostics {
+    let Location::File(path) = location else { return diagnostics };
+    if path.exists() {
+        return diagnostics;
+    }
+    let names: Vec<&str> = book::BUILTINS.iter().map(|(name, _)| *name).collect();
+    let wanted = path.strip_prefix("recipes").unwrap_or(path).with_extension("");
+    let known = nearest(&wanted.to_string_lossy(), &names)
+        .or_else(|| names.iter().copied().find(|name| Path::new(name).file_name() == wanted.file_name()));
+    if let (Some(name), Some(diagnostic)) = (known, diagnostics.list.first_mut()) {
+        diagnostic.help.get_or_insert_with(|| format!("`builtin:{name}` comes with the program"));
+    }
+    diagnostics
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECIPE: &str = r#"
+        schema = 1
+        name = "inheriting"
+        stages = ["first", "second"]
+        [train]
+        steps = 10
+        clip = 0.5
+        schedule = "constant"
+        batch = { size = 8, window = 4 }
+        optimiser.adamw = { learning-rate = 0.1, beta1 = 0.8 }
+        [student.small.scratch]
+        [stage.first]
+        data.pairs = { data = ["names"], directions = ["hi-en"] }
+        loss.cross-entropy = {}
+        [stage.second]
+        data.pairs = { data = ["names"], directions = ["en-hi"] }
+        loss.cross-entropy = [{ weight = 2 }, { label-smoothing = 0.1 }]
+        train = { steps = 20, schedule = { cosine = {} }, optimiser.adamw.learning-rate = 0.2, batch.size = 2 }
+        [data.names]
+        corpus = "names-table"
+        [evaluation]
+        data = ["names"]
+        directions = ["hi-en"]
+    "#;
+
+    fn loaded(text: &str, flags: &[&str]) -> Result<Loaded, Diagnostics> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recipe.toml");
+        std::fs::write(&path, text).unwrap();
+        let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+        load(&path.to_string_lossy(), &flags)
+    }
+
+    #[test]
+    fn stages_take_what_they_leave_out_from_the_recipe() {
+        let Loaded { recipe, .. } = loaded(RECIPE, &[]).unwrap();
+        let (first, second) = (&recipe.stage["first"].train, &recipe.stage["second"].train);
+        assert_eq!(first, &recipe.train);
+        assert_eq!((second.steps, second.clip), (Some(20), 0.5));
+        assert_eq!((second.batch.size, second.batch.window), (2, 4));
+        assert_eq!(second.schedule.name(), "cosine");
+        let crate::schema::Optimiser::AdamW(options) = &second.optimiser;
+        assert_eq!((options.learning_rate, options.beta1), (0.2, 0.8));
+    }
+
+    #[test]
+    fn flags_reach_stages_through_the_recipe() {
+        let Loaded { recipe, .. } = loaded(RECIPE, &["train.clip=0.25", "train.steps=5"]).unwrap();
+        let stages: Vec<_> =
+            recipe.stage.values().map(|stage| (stage.train.clip, stage.train.steps)).collect();
+        assert_eq!(stages, [(0.25, Some(5)), (0.25, Some(20))], "a stage's own value stays");
+    }
+
+    #[test]
+    fn the_resolved_recipe_gives_the_same_values() {
+        let first = loaded(RECIPE, &["train.clip=0.25", "stage.second.loss.sequence.weight=0.5"]).unwrap();
+        let text = first.resolved_toml();
+        let again = loaded(&text, &[]).unwrap();
+        assert_eq!(again.recipe, first.recipe, "{text}");
+        let lines: Vec<&str> = text.lines().collect();
+        let second = lines.iter().position(|line| line.starts_with("[stage.second.train]")).unwrap();
+        let clip = lines[second..].iter().find(|line| line.starts_with("clip = ")).unwrap();
+        assert_eq!(*clip, "clip = 0.25  # --set", "the origin is that of the value inherited");
+        let values = |text: &str| -> Vec<String> {
+            text.lines().map(|line| line.split("  # ").next().unwrap_or_default().to_owned()).collect()
+        };
+        assert_eq!(values(&again.resolved_toml()), values(&text));
+    }
+
+    #[test]
+    fn places_are_found_by_their_path() {
+        let loaded = loaded(RECIPE, &[]).unwrap();
+        let line = |origin: Origin| origin.position().map(|(line, _)| line);
+        assert_eq!(line(loaded.origin(&["train", "clip"])), Some(7));
+        assert_eq!(line(loaded.origin(&["train", "clip", "none"])), Some(7));
+        assert_eq!(line(loaded.key_origin(&["stage", "second"])), Some(15));
+        assert_eq!(line(loaded.origin(&["evaluation", "beam"])), Some(21));
+    }
+
+    #[test]
+    fn numbers_are_found_by_their_key() {
+        let text = "a = { b = 2, c = [{ d = 0.5 }] }\ne = { f = 1 }\n";
+        let number = |key: &str| number_at(Path::new("recipe.toml"), text, key).unwrap();
+        let numbers = ["a.b", "a.c.0.d", "e.0.f", "a.c", "a.none", "e"].map(number);
+        assert_eq!(numbers, [Some(2.0), Some(0.5), Some(1.0), None, None, None]);
+        assert!(number_at(Path::new("recipe.toml"), "a = ", "a").is_err());
+    }
+
+    #[test]
+    fn what_is_no_recipe_is_refused() {
+        assert!(load("", &[]).unwrap_err().render(false).contains("a path must not be empty"));
+        assert!(load("builtin:none", &[]).is_err());
+        assert!(load("hf:owner/name", &[]).is_err());
+    }
+}

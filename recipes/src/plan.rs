@@ -1,0 +1,390 @@
+//! What a run would do: known before anything is trained.
+
+use std::sync::atomic::AtomicBool;
+
+use alambic_models::Outline;
+use alambic_settings::{Diagnostics, IndexMap};
+use alambic_teachers::TeacherOptions;
+use serde::Serialize;
+
+use crate::check::models::Sketch;
+use crate::check::{Checker, Counts, Depth, examine, is_fatal};
+use crate::load::Loaded;
+use crate::run::trainings::student_of;
+use crate::schema::{Optimiser, StageOptions, TrainOptions};
+
+/// Checkpoints of a training on disk at once: the two kept and the one being written.
+const CHECKPOINTS: u64 = 3;
+
+/// What a run would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Plan {
+    /// Name of the recipe.
+    pub recipe: String,
+    /// The seeds that student and baseline are trained with.
+    pub seeds: Vec<u64>,
+    /// The corpora by name.
+    pub corpora: IndexMap<String, PlannedCorpus>,
+    /// The stages in order.
+    pub stages: Vec<PlannedStage>,
+    /// The baseline, if one is trained.
+    pub baseline: Option<PlannedBaseline>,
+    /// Words to be judged on, by direction.
+    pub evaluation: IndexMap<String, usize>,
+    /// Most bytes of checkpoints and finished models at any time.
+    pub checkpoint_bytes: u64,
+}
+
+/// A corpus and its parts, in entries.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedCorpus {
+    /// The files.
+    pub source: String,
+    /// Rows read.
+    pub rows: usize,
+    /// Languages.
+    pub languages: Vec<String>,
+    /// Entries to train on.
+    pub train: usize,
+    /// Entries to choose checkpoints on.
+    pub validation: usize,
+    /// Entries to report on.
+    pub test: usize,
+}
+
+/// One stage.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedStage {
+    /// Its name.
+    pub name: String,
+    /// The student that it trains.
+    pub student: PlannedModel,
+    /// Its teacher.
+    pub teacher: Option<PlannedTeacher>,
+    /// Examples to train on.
+    pub examples: PlannedExamples,
+    /// Examples of the validation part, of which at most `validation-examples` are used.
+    pub validation: usize,
+    /// Steps and batches.
+    pub training: PlannedTraining,
+    /// Loss terms.
+    pub losses: Vec<PlannedLoss>,
+    /// Texts that are written by teachers before the training, and recorded: for training and validation.
+    pub teacher_outputs: usize,
+}
+
+/// A model to be trained.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedModel {
+    /// Its name among the recipe's students.
+    pub name: String,
+    /// `scratch`, `from-teacher`, or `stage NAME` where it goes on from an earlier stage.
+    pub start: String,
+    /// Layers of the encoder.
+    pub encoder_layers: usize,
+    /// Layers of the decoder.
+    pub decoder_layers: usize,
+    /// Width of hidden states.
+    pub width: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Inner width of the encoder's feed-forward layers.
+    pub feed_forward: usize,
+    /// Tokens of its vocabulary.
+    pub vocabulary: usize,
+    /// Parameters.
+    pub parameters: usize,
+}
+
+/// A teacher.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedTeacher {
+    /// Its name among the recipe's teachers.
+    pub name: String,
+    /// `checkpoint`, `pipeline` or `recorded`.
+    pub kind: String,
+    /// Each step: model, and the language that it writes; none where the kind has no steps.
+    pub steps: Vec<(String, Option<String>)>,
+    /// Parameters, a model used twice counting once; none where they are not known.
+    pub parameters: Option<usize>,
+}
+
+/// Examples of a stage, by direction.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedExamples {
+    /// Pairs whose target the corpora hold.
+    pub labelled: IndexMap<String, usize>,
+    /// Source words whose target the teacher writes.
+    pub words: IndexMap<String, usize>,
+    /// Most source words more that come of rendering, over all directions.
+    pub rendered: usize,
+}
+
+/// Steps and batches of a training.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedTraining {
+    /// Steps of the optimiser at most.
+    pub steps: usize,
+    /// Whether that is the exact number: not where a teacher may drop examples, or batches are limited by tokens.
+    pub exact: bool,
+    /// Examples in a batch.
+    pub batch: usize,
+    /// Batches whose gradients are added up for a step.
+    pub accumulate: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// The schedule.
+    pub schedule: String,
+}
+
+/// One loss term, bound to student and teacher.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedLoss {
+    /// The method.
+    pub name: String,
+    /// Its weight.
+    pub weight: f64,
+    /// Taps of the student with their shapes.
+    pub student: IndexMap<String, String>,
+    /// Taps of the teacher with their shapes.
+    pub teacher: IndexMap<String, String>,
+    /// The projection that is trained along: its name, inputs and outputs.
+    pub projection: Option<(String, usize, usize)>,
+}
+
+/// The student without a teacher.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedBaseline {
+    /// Examples to train on, by direction.
+    pub examples: IndexMap<String, usize>,
+    /// Steps: those of all stages that train the student.
+    pub steps: usize,
+    /// How many are trained for each seed: two where the student takes weights over.
+    pub models: usize,
+}
+
+/// Says what a run would do.
+///
+/// # Errors
+/// What [`crate::check()`] finds, if any of it keeps the recipe from running.
+pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
+    let interrupt = AtomicBool::new(false);
+    let mut checker = examine(loaded, Depth::Whole, &interrupt);
+    let diagnostics = Diagnostics { list: std::mem::take(&mut checker.found) };
+    if is_fatal(&diagnostics) {
+        return Err(diagnostics);
+    }
+    let recipe = checker.recipe;
+    let corpora = checker.workshop.corpora.iter().map(|(name, corpus)| {
+        let report = &corpus.parts.report;
+        let planned = PlannedCorpus {
+            source: corpus.reading.source.clone(),
+            rows: corpus.reading.rows,
+            languages: corpus.languages.clone(),
+            train: report.train,
+            validation: report.validation,
+            test: report.test,
+        };
+        (name.to_owned(), planned)
+    });
+    let stages: Vec<PlannedStage> = recipe
+        .stages
+        .iter()
+        .enumerate()
+        .filter_map(|(position, name)| stage(&checker, position, name))
+        .collect();
+    let evaluation = checker.counts.get("evaluation").map(|counts| {
+        let all = counts.labelled.iter().chain(&counts.words);
+        all.map(|(direction, count)| (direction.clone(), *count)).collect()
+    });
+    Ok(Plan {
+        recipe: recipe.name.value.clone(),
+        seeds: (0..recipe.repetitions as u64).map(|repetition| recipe.seed + repetition).collect(),
+        corpora: corpora.collect(),
+        baseline: baseline(&checker, &stages),
+        checkpoint_bytes: checkpoint_bytes(&checker, &stages),
+        evaluation: evaluation.unwrap_or_default(),
+        stages,
+    })
+}
+
+fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedStage> {
+    let recipe = checker.recipe;
+    let options = recipe.stage.get(name)?;
+    let sketch = checker.sketches.stages.get(name)?;
+    let counts = checker.counts.get(name)?;
+    let student = student_of(recipe, name).ok()?;
+    let trains_it =
+        |other: &&alambic_settings::At<String>| student_of(recipe, other).is_ok_and(|other| other == student);
+    let start = match recipe.stages[..position].iter().rev().find(trains_it) {
+        Some(before) => format!("stage {}", before.value),
+        None => recipe.student.get(&student)?.name().to_owned(),
+    };
+    let labelled: usize = counts.labelled.values().sum();
+    let words = counts.words.values().sum::<usize>() + counts.rendered_words;
+    let taught = options.teacher.is_some();
+    Some(PlannedStage {
+        name: name.to_owned(),
+        student: model(student, start, sketch),
+        teacher: options.teacher.as_ref().map(|name| teacher(checker, name)),
+        examples: PlannedExamples {
+            labelled: counts.labelled.clone(),
+            words: counts.words.clone(),
+            rendered: counts.rendered_words,
+        },
+        validation: counts.validation,
+        training: training(&options.train, labelled + words, !taught),
+        losses: losses(checker, options, sketch),
+        teacher_outputs: if taught { labelled + words + counts.validation + counts.rendered } else { 0 },
+    })
+}
+
+fn model(name: String, start: String, Sketch { config, .. }: &Sketch) -> PlannedModel {
+    PlannedModel {
+        name,
+        start,
+        encoder_layers: config.encoder_layers,
+        decoder_layers: config.decoder_layers,
+        width: config.d_model,
+        heads: config.encoder_attention_heads,
+        feed_forward: config.encoder_ffn_dim,
+        vocabulary: config.vocab_size,
+        parameters: config.parameters(),
+    }
+}
+
+fn teacher(checker: &Checker<'_>, name: &str) -> PlannedTeacher {
+    let recipe = checker.recipe;
+    let options = recipe.teacher.get(name);
+    let steps: Vec<(String, Option<String>)> = match options {
+        Some(TeacherOptions::Pipeline(options)) => options
+            .chain
+            .iter()
+            .map(|step| (step.teacher.value.clone(), Some(step.language.clone())))
+            .collect(),
+        Some(TeacherOptions::Checkpoint(_)) => vec![(name.to_owned(), None)],
+        _ => Vec::new(),
+    };
+    let mut models: Vec<&str> = steps.iter().map(|(name, _)| name.as_str()).collect();
+    models.sort_unstable();
+    models.dedup();
+    let sizes =
+        models.iter().map(|name| Some(checker.sketches.checkpoint(recipe, name)?.config.parameters()));
+    let parameters = sizes.sum::<Option<usize>>().filter(|&sum| sum > 0);
+    let kind = options.map_or("", TeacherOptions::name).to_owned();
+    PlannedTeacher { name: name.to_owned(), kind, steps, parameters }
+}
+
+fn training(options: &TrainOptions, examples: usize, complete: bool) -> PlannedTraining {
+    let Optimiser::AdamW(optimiser) = &options.optimiser;
+    let epoch = examples.div_ceil(options.batch.size).div_ceil(options.accumulate).max(1);
+    let by_epochs = options.epochs.map(|epochs| (epochs * epoch as f64).ceil() as usize);
+    let steps = [options.steps, by_epochs].into_iter().flatten().min().unwrap_or_default();
+    PlannedTraining {
+        steps,
+        exact: options.patience.is_none()
+            && (options.steps == Some(steps) && by_epochs.is_none()
+                || complete && options.batch.max_tokens.is_none()),
+        batch: options.batch.size,
+        accumulate: options.accumulate,
+        learning_rate: optimiser.learning_rate,
+        schedule: options.schedule.name().to_owned(),
+    }
+}
+
+fn losses(checker: &Checker<'_>, options: &StageOptions, sketch: &Sketch) -> Vec<PlannedLoss> {
+    let student = sketch.config.outline();
+    let teacher = options.teacher.as_ref().and_then(|name| {
+        let sketch = checker.sketches.teacher(checker.recipe, name);
+        // Recorded outputs have no form of their own; terms that the check let pass read no taps of it.
+        Some(sketch.map_or_else(Outline::default, |sketch| sketch.config.outline()))
+    });
+    let shapes = |taps: Vec<String>, outline: &Outline| -> IndexMap<String, String> {
+        taps.into_iter().map(|tap| (tap.clone(), shape(&tap, outline))).collect()
+    };
+    options
+        .loss
+        .iter()
+        .filter_map(|loss| loss.inner().bind(&student, teacher.as_ref()).ok())
+        .map(|term| PlannedLoss {
+            name: term.name.to_owned(),
+            weight: term.weight,
+            student: shapes(term.student_taps, &student),
+            teacher: shapes(term.teacher_taps, teacher.as_ref().unwrap_or(&Outline::default())),
+            projection: term
+                .projection
+                .map(|projection| (projection.name, projection.inputs, projection.outputs)),
+        })
+        .collect()
+}
+
+/// The shape of a tap in words.
+fn shape(tap: &str, outline: &Outline) -> String {
+    let mut parts = tap.split('.');
+    let (first, kind) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    if first == "logits" {
+        return format!("batch × length × {}", outline.vocabulary);
+    }
+    // Cross-attention is part of the decoder.
+    let stream = outline.streams.get(if first == "cross" { "decoder" } else { first });
+    match (stream, kind) {
+        (Some(stream), "hidden") => format!("batch × length × {}", stream.width),
+        (Some(stream), "queries" | "keys" | "values") => {
+            format!("batch × {} × length × {}", stream.heads, stream.width / stream.heads.max(1))
+        }
+        (Some(stream), _) => format!("batch × {} × length × length", stream.heads),
+        (None, _) => "unknown".to_owned(),
+    }
+}
+
+fn baseline(checker: &Checker<'_>, stages: &[PlannedStage]) -> Option<PlannedBaseline> {
+    let recipe = checker.recipe;
+    recipe.baseline.as_ref()?;
+    let student = &stages.last()?.student.name;
+    let own = stages.iter().filter(|stage| stage.student.name == *student);
+    Some(PlannedBaseline {
+        examples: checker
+            .counts
+            .get("baseline")
+            .map(|counts: &Counts| counts.labelled.clone())
+            .unwrap_or_default(),
+        steps: own.map(|stage| stage.training.steps).sum(),
+        models: if recipe.student.get(student)?.inner().takes_weights() { 2 } else { 1 },
+    })
+}
+
+/// Finished models stay; of the training under way there are checkpoints with weights, two moments of the optimiser,
+/// the best weights so far, and their running mean where one is kept.
+fn checkpoint_bytes(checker: &Checker<'_>, stages: &[PlannedStage]) -> u64 {
+    let recipe = checker.recipe;
+    let Some(last) = stages.last() else { return 0 };
+    let bytes = |stage: &PlannedStage| {
+        let projections = stage.losses.iter().filter_map(|loss| loss.projection.as_ref());
+        let projected: usize = projections.map(|(_, inputs, outputs)| (inputs + 1) * outputs).sum();
+        4 * (stage.student.parameters + projected) as u64
+    };
+    let copies = |stage: &PlannedStage| {
+        let average = recipe.stage.get(&stage.name).is_some_and(|options| options.train.average > 0.0);
+        4 + u64::from(average)
+    };
+    let baselines = match &recipe.baseline {
+        Some(_) if recipe.student.get(&last.student.name).is_some_and(|own| own.inner().takes_weights()) => 2,
+        Some(_) => 1,
+        None => 0,
+    };
+    let again = (recipe.repetitions as u64 - 1)
+        * stages.iter().filter(|stage| stage.student.name == last.student.name).map(bytes).sum::<u64>();
+    let finished =
+        stages.iter().map(bytes).sum::<u64>() + again + baselines * recipe.repetitions as u64 * bytes(last);
+    let under_way = stages.iter().map(|stage| CHECKPOINTS * copies(stage) * bytes(stage)).max();
+    finished + under_way.unwrap_or_default()
+}

@@ -1,0 +1,70 @@
+//! What a run ran on and with.
+
+use std::path::Path;
+
+use alambic_models::ModelFolder;
+use alambic_settings::IndexMap;
+use alambic_teachers::Teacher;
+use serde_json::json;
+
+use super::RunError;
+use super::workshop::Workshop;
+use crate::load::Loaded;
+
+/// The digest of a file's bytes.
+pub(crate) fn digest(path: &Path) -> Result<String, RunError> {
+    let bytes = std::fs::read(path).map_err(RunError::file(path))?;
+    Ok(blake3::hash(&bytes).to_hex().to_string())
+}
+
+/// Writes `environment.json` and gives the lines of it that a reader of the report wants to see.
+pub(crate) fn write(
+    loaded: &Loaded,
+    workshop: &Workshop<'_>,
+    teacher: Option<&dyn Teacher>,
+    student: &Path,
+) -> Result<(IndexMap<String, String>, IndexMap<String, String>), RunError> {
+    let machine: IndexMap<String, String> = [
+        ("Alambic", env!("CARGO_PKG_VERSION").to_owned()),
+        ("System", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
+        ("Processor", processor()),
+        ("Threads", rayon::current_num_threads().to_string()),
+        ("Memory", memory()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    let mut hashes = IndexMap::new();
+    hashes.insert("recipe".to_owned(), blake3::hash(loaded.resolved_toml().as_bytes()).to_hex().to_string());
+    for (name, corpus) in workshop.corpora.iter() {
+        hashes.insert(format!("data {name}"), corpus.fingerprint.clone());
+    }
+    if let Some(teacher) = teacher {
+        hashes.insert("teacher".to_owned(), teacher.weights_digest());
+    }
+    hashes
+        .insert("student".to_owned(), digest(&ModelFolder::open(student)?.path().join("model.safetensors"))?);
+    let value = json!({ "machine": machine, "hashes": hashes, "hash": "blake3", "seed": loaded.recipe.seed });
+    let path = workshop.folder.join("environment.json");
+    std::fs::write(&path, format!("{value:#}\n")).map_err(RunError::file(&path))?;
+    Ok((machine, hashes))
+}
+
+/// The processor's name, where the system tells it.
+fn processor() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name =
+        info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
+    format!("{}, {cores} cores", name.unwrap_or("unknown").trim())
+}
+
+/// The machine's memory, where the system tells it.
+fn memory() -> String {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kibibytes = info.lines().find_map(|line| {
+        line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()
+    });
+    kibibytes
+        .map_or_else(|| "unknown".to_owned(), |kibibytes| format!("{:.0} GiB", kibibytes / 1024.0 / 1024.0))
+}

@@ -1,0 +1,118 @@
+//! Why a run ended before its end.
+
+use std::path::{Path, PathBuf};
+
+use alambic_data::{DataError, DirectionError, SplitError};
+use alambic_losses::LossError;
+use alambic_models::ModelError;
+use alambic_reports::ReportError;
+use alambic_students::StudentError;
+use alambic_teachers::TeacherError;
+use alambic_tensor::TensorError;
+
+/// What can end a run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It was asked to stop, and can be resumed.
+    #[error("interrupted; go on with `--resume --out {}`", folder.display())]
+    Interrupted {
+        /// The run's folder.
+        folder: PathBuf,
+    },
+    /// The folder holds a run already.
+    #[error("{} holds a run already: go on with it by `--resume`, or start it anew by `--overwrite`", .0.display())]
+    Occupied(PathBuf),
+    /// There is nothing to resume.
+    #[error("{} holds no run to resume", .0.display())]
+    NothingToResume(PathBuf),
+    /// The folder holds the run of another recipe.
+    #[error("{}: this run was started from a recipe that differs in {what}; resume with the recipe it was started from, or start anew by `--overwrite`", folder.display())]
+    OtherRecipe {
+        /// The run's folder.
+        folder: PathBuf,
+        /// The first line that differs.
+        what: String,
+    },
+    /// A folder that `--overwrite` would delete does not look like a run.
+    #[error("{} holds files and is no run; choose another folder", .0.display())]
+    Foreign(PathBuf),
+    /// The recipe asks for what cannot be.
+    #[error("{0}")]
+    Recipe(String),
+    /// A stage failed.
+    #[error("stage `{stage}`: {source}")]
+    Stage {
+        /// The stage.
+        stage: String,
+        /// Why.
+        source: Box<RunError>,
+    },
+    /// The loss is no number any more.
+    #[error("the loss became {value} at step {step}; lower the learning rate, or clip more")]
+    Diverged {
+        /// The step.
+        step: usize,
+        /// The loss.
+        value: f64,
+    },
+    /// A file of the run cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of the run is not what it should be.
+    #[error("{}: {message}", path.display())]
+    Content {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// A corpus cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A corpus cannot be parted.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// A direction is wrong.
+    #[error(transparent)]
+    Direction(#[from] DirectionError),
+    /// A tensor operation failed.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
+    /// A model failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A teacher failed.
+    #[error(transparent)]
+    Teacher(#[from] TeacherError),
+    /// A student failed.
+    #[error(transparent)]
+    Student(#[from] StudentError),
+    /// A loss failed.
+    #[error(transparent)]
+    Loss(#[from] LossError),
+    /// The report failed.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+}
+
+impl From<alambic_tensor::candle::Error> for RunError {
+    fn from(error: alambic_tensor::candle::Error) -> Self {
+        Self::Tensor(error.into())
+    }
+}
+
+impl RunError {
+    pub(crate) fn file(path: &Path) -> impl Fn(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { path: path.clone(), source }
+    }
+
+    pub(crate) fn content(path: &Path, message: impl ToString) -> Self {
+        Self::Content { path: path.to_owned(), message: message.to_string() }
+    }
+}

@@ -1,0 +1,84 @@
+//! Running a recipe: stages, baseline, evaluation and report.
+//!
+//! A run can be killed at any moment and resumed: each training goes on from its newest checkpoint or is taken as
+//! finished, each record of what a teacher wrote is completed, and everything after the trainings is computed anew.
+
+mod average;
+mod checkpoint;
+pub(crate) mod corpora;
+mod environment;
+mod error;
+mod evaluation;
+mod feed;
+mod folder;
+mod result;
+mod samples;
+mod similarity;
+mod stage;
+mod timing;
+mod train;
+pub(crate) mod trainings;
+mod validation;
+pub(crate) mod workshop;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use alambic_reports::outcome::Outcome;
+pub use error::RunError;
+
+use self::corpora::Corpora;
+use self::workshop::Workshop;
+use crate::load::Loaded;
+use crate::observer::Observer;
+
+/// What to do about a folder that holds a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartMode {
+    /// Refuse it.
+    Fresh,
+    /// Go on with it.
+    Resume,
+    /// Delete it and start anew.
+    Overwrite,
+}
+
+/// Where and how to run.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The run's folder.
+    pub out: PathBuf,
+    /// What to do about a run that is there.
+    pub mode: StartMode,
+    /// Set from outside to have the run finish its step, write a checkpoint and stop.
+    pub interrupt: Arc<AtomicBool>,
+}
+
+/// A run that came to its end.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// What `metrics.json` holds.
+    pub outcome: Outcome,
+}
+
+/// Runs a recipe from its first stage to its report.
+///
+/// # Errors
+/// [`RunError::Interrupted`] when it was asked to stop; any other when something failed. What is done stays and can
+/// be resumed.
+pub fn run(loaded: &Loaded, options: &RunOptions, observer: &mut dyn Observer) -> Result<Finished, RunError> {
+    let mut events = folder::open(loaded, options)?;
+    let recipe = &loaded.recipe;
+    let workshop = Workshop {
+        recipe,
+        corpora: Corpora::read(&recipe.data)?,
+        folder: options.out.clone(),
+        interrupt: &options.interrupt,
+    };
+    let trainings = trainings::run(&workshop, &mut events, observer)?;
+    let outcome = result::conclude(loaded, &workshop, &trainings, observer)?;
+    Ok(Finished { folder: options.out.clone(), outcome })
+}

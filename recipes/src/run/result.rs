@@ -1,0 +1,529 @@
+//! From what the models wrote to `metrics.json`, the report and the student's folder.
+
+use std::path::Path;
+
+use alambic_models::ModelFolder;
+use alambic_reports::card::{Card, DataSource, Usage};
+use alambic_reports::metrics::Scores;
+use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT, TEACHER};
+use alambic_reports::plots;
+use alambic_reports::record::{read_events, tables_from_events};
+use alambic_reports::report::{
+    CorpusReading, Noun, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text,
+};
+use alambic_reports::verdict::{Judgement, judge};
+use alambic_settings::IndexMap;
+use alambic_students::Predictor;
+use alambic_teachers::{Request, Teacher, TeacherOptions};
+use serde_json::Value;
+
+use super::checkpoint::remove;
+use super::evaluation::{Evaluation, Outputs, generation, request};
+use super::stage::Trained;
+use super::trainings::{Replica, Trainings};
+use super::workshop::Workshop;
+use super::{RunError, environment, similarity, timing};
+use crate::load::Loaded;
+use crate::observer::Observer;
+
+/// The metric by which student and baseline are compared.
+const JUDGED_BY: &str = "cer";
+/// Outputs that the report shows side by side.
+const SAMPLES: usize = 24;
+/// Seconds over which losses at the end of a stage are averaged, in steps.
+const LAST_STEPS: usize = 50;
+
+/// Everything that is known at the end of a run.
+struct Results<'a> {
+    loaded: &'a Loaded,
+    workshop: &'a Workshop<'a>,
+    trainings: &'a Trainings,
+    evaluation: &'a Evaluation,
+    teacher: Option<&'a dyn Teacher>,
+}
+
+/// Evaluates and writes all that a run leaves; gives its result.
+pub(crate) fn conclude(
+    loaded: &Loaded,
+    workshop: &Workshop<'_>,
+    trainings: &Trainings,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, RunError> {
+    let options = &*workshop.recipe.evaluation;
+    let teacher = options
+        .teacher
+        .as_ref()
+        .map(|name| workshop.judged_teacher(name, generation(options)))
+        .transpose()?;
+    let evaluation = Evaluation::run(workshop, teacher.as_deref(), trainings, observer)?;
+    let results =
+        Results { loaded, workshop, trainings, evaluation: &evaluation, teacher: teacher.as_deref() };
+    results.write(observer)
+}
+
+/// The scores of a model, seed by seed, and which of the baselines they belong to.
+type Seeds = Vec<IndexMap<String, Scores>>;
+
+fn of_metric(seeds: &Seeds, metric: &str) -> Vec<Scores> {
+    seeds.iter().filter_map(|scores| scores.get(metric).cloned()).collect()
+}
+
+impl Results<'_> {
+    fn student(&self) -> &Replica {
+        &self.trainings.student[0]
+    }
+
+    fn write(&self, observer: &mut dyn Observer) -> Result<Outcome, RunError> {
+        let folder = &self.workshop.folder;
+        let requests: Vec<Request> = self.evaluation.pairs.iter().map(request).collect();
+        let options = &*self.workshop.recipe.evaluation;
+        let mut predictor = Predictor::load(&self.student().folder)?;
+        predictor.generation = generation(options);
+        observer.task("timing", 1, 0);
+        let timings = timing::measure(&requests, options.timed_words, self.teacher, &predictor)?;
+        observer.finished(&format!(
+            "{} words, one at a time and in batches",
+            options.timed_words.min(requests.len())
+        ));
+
+        let student_scores = self.evaluation.scores(&self.evaluation.student)?;
+        let teacher_scores = match self.evaluation.teacher_outputs() {
+            Some(outputs) => Some(self.evaluation.scores(&[outputs])?),
+            None => None,
+        };
+        let baselines = self
+            .evaluation
+            .baselines
+            .iter()
+            .map(|(name, outputs)| Ok((name.as_str(), self.evaluation.scores(outputs)?)))
+            .collect::<Result<Vec<(&str, Seeds)>, RunError>>()?;
+        let best = best_baseline(&baselines)?;
+        let judgement = best
+            .map(|index| {
+                judge(&of_metric(&student_scores, JUDGED_BY), &of_metric(&baselines[index].1, JUDGED_BY))
+            })
+            .transpose()?;
+
+        let mut outcome =
+            self.outcome(&student_scores, teacher_scores.as_ref(), &baselines, best, &timings)?;
+        outcome.fidelity = self.fidelity()?;
+        outcome.verdict = judgement.as_ref().map(|judgement| judgement.verdict);
+
+        self.ship()?;
+        let (machine, hashes) =
+            environment::write(self.loaded, self.workshop, self.teacher, &folder.join("student"))?;
+        tables_from_events(folder)?;
+        let report = self.report(
+            &outcome,
+            judgement,
+            timings,
+            &student_scores,
+            teacher_scores.as_ref(),
+            &baselines,
+            machine,
+        )?;
+        report.write(folder)?;
+        self.card(&outcome, &report, hashes).write(&folder.join("student"))?;
+        // Last, since it is what says that a run is done.
+        outcome.write(folder)?;
+        Ok(outcome)
+    }
+
+    fn outcome(
+        &self,
+        student: &Seeds,
+        teacher: Option<&Seeds>,
+        baselines: &[(&str, Seeds)],
+        best: Option<usize>,
+        timings: &IndexMap<String, IndexMap<String, Latency>>,
+    ) -> Result<Outcome, RunError> {
+        let labels = &self.evaluation.labels;
+        let latency = |model: &str| timings.get("batch 1").and_then(|models| models.get(model)).copied();
+        let teacher = teacher
+            .map(|scores| -> Result<ModelOutcome, RunError> {
+                let mut outcome = ModelOutcome::measured(scores, labels)?;
+                if let Some((parameters, bytes)) = self.teacher.map(Teacher::size).filter(|size| size.0 > 0) {
+                    outcome.parameters = Some(parameters as u64);
+                    outcome.bytes = Some(bytes);
+                }
+                outcome.latency_ms = latency(TEACHER);
+                Ok(outcome)
+            })
+            .transpose()?;
+        let trained = |scores: &Seeds, replica: &Replica| -> Result<ModelOutcome, RunError> {
+            let mut outcome = ModelOutcome::measured(scores, labels)?;
+            outcome.parameters = replica.trainings.last().map(|trained| trained.parameters as u64);
+            outcome.bytes = Some(ModelFolder::open(&replica.folder)?.bytes()?);
+            outcome.seconds_to_train = Some(replica.seconds());
+            Ok(outcome)
+        };
+        let mut student = trained(student, self.student())?;
+        student.latency_ms = latency(STUDENT);
+        let mut others = Vec::new();
+        let mut baseline = None;
+        for (index, (name, scores)) in baselines.iter().enumerate() {
+            let outcome = trained(scores, &self.trainings.baselines[index].1[0])?;
+            if best == Some(index) {
+                baseline = Some(outcome);
+            } else {
+                others.push(((*name).to_owned(), Some(outcome)));
+            }
+        }
+        let seeds = self.trainings.student.iter().map(|replica| replica.seed).collect();
+        let recipe = &self.workshop.recipe.name;
+        let examples = self.evaluation.pairs.len();
+        let mut outcome = Outcome::new(recipe, seeds, examples, teacher, Some(student), baseline);
+        outcome.models.extend(others);
+        Ok(outcome)
+    }
+
+    /// Agreement with the teacher and error against its outputs, for student and baseline, and the similarity of the
+    /// encoders.
+    fn fidelity(&self) -> Result<IndexMap<String, Option<f64>>, RunError> {
+        let mut fidelity = IndexMap::new();
+        let mut add = |prefix: &str, outputs: &Outputs| -> Result<(), RunError> {
+            let Some(seeds) = self.evaluation.fidelity(outputs)? else { return Ok(()) };
+            for (metric, name) in [("agreement", "agreement"), ("cer", "cer-against-teacher")] {
+                let mean = Scores::mean_over_seeds(&of_metric(&seeds, metric))?;
+                fidelity.insert(format!("{prefix}{name}"), mean.value());
+            }
+            Ok(())
+        };
+        add("", &self.evaluation.student)?;
+        for (name, outputs) in &self.evaluation.baselines {
+            add(&format!("{name}-"), outputs)?;
+        }
+        if let (Some(teacher), Some(written)) = (self.teacher, &self.evaluation.teacher) {
+            let similarity =
+                similarity::encoders(&self.student().folder, teacher, &self.evaluation.pairs, written)?;
+            fidelity.insert("encoder-similarity".into(), similarity.map(|(matched, _)| matched));
+            fidelity.insert("encoder-similarity-shuffled".into(), similarity.map(|(_, shuffled)| shuffled));
+        }
+        Ok(fidelity)
+    }
+
+    /// Copies the finished student to `student/` in one move.
+    fn ship(&self) -> Result<(), RunError> {
+        let folder = &self.workshop.folder;
+        let (partial, whole) = (folder.join("student.part"), folder.join("student"));
+        remove(&partial)?;
+        std::fs::create_dir_all(&partial).map_err(RunError::file(&partial))?;
+        let from = &self.student().folder;
+        for entry in std::fs::read_dir(from).map_err(RunError::file(from))? {
+            let path = entry.map_err(RunError::file(from))?.path();
+            if let Some(name) = path.file_name().filter(|name| *name != super::stage::SUMMARY) {
+                std::fs::copy(&path, partial.join(name)).map_err(RunError::file(&path))?;
+            }
+        }
+        remove(&whole)?;
+        std::fs::rename(&partial, &whole).map_err(RunError::file(&whole))
+    }
+
+    fn report(
+        &self,
+        outcome: &Outcome,
+        judgement: Option<Judgement>,
+        timings: IndexMap<String, IndexMap<String, Latency>>,
+        student: &Seeds,
+        teacher: Option<&Seeds>,
+        baselines: &[(&str, Seeds)],
+        machine: IndexMap<String, String>,
+    ) -> Result<Report, RunError> {
+        let folder = &self.workshop.folder;
+        let events = read_events(&folder.join("events.jsonl"))?;
+        let mean = |seeds: &Seeds| Scores::mean_over_seeds(&of_metric(seeds, JUDGED_BY));
+        let mut by_length = Vec::new();
+        if let Some(teacher) = teacher {
+            by_length.push((TEACHER, mean(teacher)?));
+        }
+        by_length.push((STUDENT, mean(student)?));
+        for (name, scores) in baselines {
+            by_length.push((name, mean(scores)?));
+        }
+        let by_length: Vec<(&str, &Scores)> =
+            by_length.iter().map(|(name, scores)| (*name, scores)).collect();
+        let lengths: Vec<usize> =
+            self.evaluation.references.iter().map(|reference| reference.chars().count()).collect();
+        let mut quality_figures: Vec<_> = plots::metric_by_slice(outcome, JUDGED_BY).into_iter().collect();
+        quality_figures.push(plots::metric_by_length(&by_length, &lengths)?);
+        let noun = Noun { one: "word".into(), many: "words".into() };
+        Ok(Report {
+            recipe: self.workshop.recipe.name.value.clone(),
+            description: self.workshop.recipe.description.clone(),
+            date: chrono::Utc::now().format("%Y-%m-%d").to_string(),
+            evaluated_on: self.evaluated_on(),
+            outcome: outcome.clone(),
+            judgement,
+            models: self.descriptions(),
+            time_figures: plots::time_per_example(&timings, &noun.one).into_iter().collect(),
+            examples: noun,
+            timings,
+            timing_note: Some(
+                "The models take turns over the same words in one run, with the same decoding and cached keys; \
+                 `batch 32` is the time of a batch divided by its words."
+                    .into(),
+            ),
+            stages: self.stages(&events),
+            corpora: self.corpora(),
+            pipeline: self.pipeline(),
+            samples: self.samples(),
+            quality_figures,
+            training_figures: plots::losses_over_steps(&events),
+            warnings: self.warnings(&events),
+            environment: machine,
+        })
+    }
+
+    fn evaluated_on(&self) -> String {
+        let sources: Vec<&str> = self
+            .workshop
+            .recipe
+            .evaluation
+            .data
+            .iter()
+            .filter_map(|name| self.workshop.corpora.iter().find(|(other, _)| *other == name.value))
+            .map(|(_, corpus)| file_name(&corpus.reading.source))
+            .collect();
+        format!("the test part of {}", sources.join(", "))
+    }
+
+    fn descriptions(&self) -> IndexMap<String, String> {
+        let mut models = IndexMap::new();
+        let recipe = self.workshop.recipe;
+        if let Some(name) = &recipe.evaluation.teacher {
+            let text = match recipe.teacher.get(&name.value) {
+                Some(TeacherOptions::Pipeline(options)) => {
+                    let steps: Vec<String> = options
+                        .chain
+                        .iter()
+                        .map(|step| format!("{} writes {}", step.teacher.value, step.language))
+                        .collect();
+                    format!("a pipeline: {}", steps.join(", then "))
+                }
+                Some(other) => format!("a {}", other.name()),
+                None => String::new(),
+            };
+            models.insert(TEACHER.to_owned(), text);
+        }
+        models
+            .insert(STUDENT.to_owned(), "one model from source to target, distilled from the teacher".into());
+        models.insert(
+            BASELINE.to_owned(),
+            "the same architecture, steps, batches and schedule, trained on labelled pairs without a teacher"
+                .into(),
+        );
+        if recipe.evaluation.teacher.is_none() {
+            models.insert(STUDENT.to_owned(), "trained on labelled pairs".into());
+        }
+        models
+    }
+
+    fn stages(&self, events: &[Value]) -> Vec<StageSummary> {
+        let replicas =
+            self.trainings.student.iter().chain(self.trainings.baselines.iter().flat_map(|(_, r)| r));
+        let of_others = self.trainings.others.iter().map(|trained| (self.workshop.recipe.seed, trained));
+        let of_replicas =
+            replicas.flat_map(|replica| replica.trainings.iter().map(|trained| (replica.seed, trained)));
+        of_others.chain(of_replicas).map(|(seed, trained)| stage_summary(seed, trained, events)).collect()
+    }
+
+    fn corpora(&self) -> Vec<CorpusReading> {
+        let counts = |map: &IndexMap<String, usize>| -> IndexMap<String, u64> {
+            map.iter().map(|(name, count)| (name.clone(), *count as u64)).collect()
+        };
+        self.workshop
+            .corpora
+            .iter()
+            .map(|(name, corpus)| {
+                let report = &corpus.parts.report;
+                let mut dropped = counts(&corpus.reading.dropped);
+                dropped.extend(counts(&report.removed));
+                CorpusReading {
+                    name: name.to_owned(),
+                    source: file_name(&corpus.reading.source).to_owned(),
+                    licence: (corpus.reading.source.starts_with("builtin:"))
+                        .then(|| "Unicode-3.0".to_owned()),
+                    rows: corpus.reading.rows as u64,
+                    kept: corpus.reading.kept as u64,
+                    dropped,
+                    splits: [
+                        ("train", report.train),
+                        ("validation", report.validation),
+                        ("test", report.test),
+                    ]
+                    .into_iter()
+                    .map(|(split, count)| (split.to_owned(), count as u64))
+                    .collect(),
+                }
+            })
+            .collect()
+    }
+
+    /// What the teacher wrote for training, if it wrote anything.
+    fn pipeline(&self) -> Option<PipelineNotes> {
+        let trained = self.student().trainings.iter().rev().find(|trained| trained.writing.requests > 0)?;
+        let writing = &trained.writing;
+        Some(PipelineNotes {
+            description: self.descriptions().shift_remove(TEACHER).unwrap_or_default(),
+            inputs: writing.requests as u64,
+            dropped: writing.dropped.iter().map(|(reason, count)| (reason.clone(), *count as u64)).collect(),
+            examples: writing
+                .samples
+                .iter()
+                .map(|[source, direction, intermediate, output]| {
+                    let (from, to) = direction.split_once('-').unwrap_or((direction, ""));
+                    PipelineExample {
+                        source: Text::new(source, Some(from)),
+                        intermediate: vec![Text::new(intermediate, None)],
+                        output: Text::new(output, Some(to)),
+                        score: None,
+                    }
+                })
+                .collect(),
+        })
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let evaluation = self.evaluation;
+        let teacher = evaluation.teacher_outputs();
+        let step = (evaluation.pairs.len() / SAMPLES).max(1);
+        (0..evaluation.pairs.len())
+            .step_by(step)
+            .take(SAMPLES)
+            .map(|index| {
+                let pair = &evaluation.pairs[index];
+                let target = Some(pair.target_language.as_str());
+                let mut outputs = IndexMap::new();
+                if let Some(teacher) = &teacher {
+                    outputs.insert(TEACHER.to_owned(), Text::new(&teacher[index], target));
+                }
+                outputs.insert(STUDENT.to_owned(), Text::new(&evaluation.student[0][index], target));
+                for (name, texts) in &evaluation.baselines {
+                    outputs.insert(name.clone(), Text::new(&texts[0][index], target));
+                }
+                Sample {
+                    slice: evaluation.labels[index].clone(),
+                    source: Text::new(&pair.source, Some(&pair.source_language)),
+                    reference: pair.target.as_ref().map(|text| Text::new(text, target)),
+                    outputs,
+                }
+            })
+            .collect()
+    }
+
+    fn warnings(&self, events: &[Value]) -> Vec<String> {
+        let mut warnings: Vec<String> = events
+            .iter()
+            .filter(|event| event["event"] == "note" && event["level"] == "warning")
+            .filter_map(|event| event["text"].as_str().map(str::to_owned))
+            .collect();
+        for trained in self.student().trainings.iter().chain(&self.trainings.others) {
+            if trained.too_long > 0 {
+                warnings.push(format!(
+                    "{}: {} examples are longer than the student's positions and were left out",
+                    trained.label, trained.too_long
+                ));
+            }
+        }
+        warnings
+    }
+
+    fn card(&self, outcome: &Outcome, report: &Report, hashes: IndexMap<String, String>) -> Card {
+        let recipe = self.workshop.recipe;
+        let pair = self.evaluation.pairs.first();
+        let (source, language) = pair.map_or((String::new(), String::new()), |pair| {
+            (pair.source.clone(), pair.target_language.clone())
+        });
+        let licence = report.corpora.iter().all(|corpus| corpus.licence.is_some());
+        let mut languages: Vec<String> = self
+            .evaluation
+            .pairs
+            .iter()
+            .flat_map(|pair| [pair.source_language.clone(), pair.target_language.clone()])
+            .collect();
+        languages.sort_unstable();
+        languages.dedup();
+        Card {
+            title: recipe.name.value.clone(),
+            licence: if licence { "unicode-dfs-2016".into() } else { "other".into() },
+            languages,
+            task: Some("translation".into()),
+            tags: vec!["transliteration".into(), "knowledge-distillation".into()],
+            description: recipe.description.clone(),
+            teacher: report.models.get(TEACHER).cloned(),
+            data: report
+                .corpora
+                .iter()
+                .map(|corpus| DataSource {
+                    name: corpus.name.clone(),
+                    source: corpus.source.clone(),
+                    licence: corpus.licence.clone().unwrap_or_else(|| "that of the file".into()),
+                    rows: corpus.splits.get("train").copied().unwrap_or_default(),
+                })
+                .collect(),
+            examples: report.examples.clone(),
+            evaluated: outcome.examples,
+            evaluated_on: report.evaluated_on.clone(),
+            figures: [STUDENT, TEACHER, BASELINE]
+                .into_iter()
+                .filter_map(|name| Some((name.to_owned(), outcome.model(name)?.clone())))
+                .collect(),
+            recipe: recipe.name.value.clone(),
+            command: format!("alambic run {}", file_name(&self.loaded.location.to_string())),
+            seed: recipe.seed,
+            hashes,
+            usage: Usage {
+                model_class: "AutoModelForSeq2SeqLM".into(),
+                tokenizer_class: "PreTrainedTokenizerFast".into(),
+                input: format!("{}{source}", alambic_models::language_tag(&language)),
+                generate: None,
+                output: self.evaluation.student[0].first().cloned(),
+                command: format!("alambic predict student --target-language {language} {source}"),
+            },
+            limits: vec!["It writes single words and short names, not sentences.".into()],
+        }
+    }
+}
+
+/// The baseline with the lowest error, by its index.
+fn best_baseline(baselines: &[(&str, Seeds)]) -> Result<Option<usize>, RunError> {
+    let mut best: Option<(usize, f64)> = None;
+    for (index, (_, seeds)) in baselines.iter().enumerate() {
+        let value = Scores::mean_over_seeds(&of_metric(seeds, JUDGED_BY))?.value().unwrap_or(f64::INFINITY);
+        if best.is_none_or(|(_, lowest)| value < lowest) {
+            best = Some((index, value));
+        }
+    }
+    Ok(best.map(|(index, _)| index))
+}
+
+fn stage_summary(seed: u64, trained: &Trained, events: &[Value]) -> StageSummary {
+    let steps: Vec<&Value> = events
+        .iter()
+        .filter(|event| event["event"] == "step" && event["stage"] == trained.label.as_str())
+        .collect();
+    let last = &steps[steps.len().saturating_sub(LAST_STEPS)..];
+    let mut losses: IndexMap<String, f64> = IndexMap::new();
+    for event in last {
+        for (name, value) in event["terms"].as_object().into_iter().flatten() {
+            *losses.entry(name.clone()).or_insert(0.0) +=
+                value.as_f64().unwrap_or(f64::NAN) / last.len() as f64;
+        }
+    }
+    StageSummary {
+        name: trained.label.clone(),
+        seed,
+        steps: trained.steps as u64,
+        examples: trained.examples as u64,
+        seconds: trained.seconds,
+        losses,
+        kept: trained
+            .best
+            .map(|(step, error)| format!("step {step}, CER {:.2} % on validation", 100.0 * error)),
+    }
+}
+
+/// The last part of a path, which tells a reader more than the path of somebody's machine.
+fn file_name(path: &str) -> &str {
+    Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or(path)
+}

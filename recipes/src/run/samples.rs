@@ -1,0 +1,199 @@
+//! What a stage trains on: labelled pairs of the corpora, and source words for which a teacher wrote the targets.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use alambic_data::{Direction, Entry, Pair, Split, examples};
+use alambic_teachers::{Record, Request, Teacher, Written};
+use serde::{Deserialize, Serialize};
+
+use super::RunError;
+use super::corpora::Corpora;
+use crate::observer::Observer;
+use crate::schema::{StageData, WordData};
+
+/// One example.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sample {
+    pub(crate) source: String,
+    pub(crate) direction: Direction,
+    /// The target, or the teacher's n best, best first.
+    pub(crate) targets: Vec<String>,
+    /// The teacher wrote the targets.
+    pub(crate) taught: bool,
+    /// What the teacher's last step reads in place of the source; none without a teacher.
+    pub(crate) read_by_teacher: Option<String>,
+}
+
+/// What a teacher's writing came to, for the report.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Writing {
+    /// Texts that the teacher was given.
+    pub(crate) requests: usize,
+    /// How many were dropped, by reason.
+    pub(crate) dropped: indexmap::IndexMap<String, usize>,
+    /// Some of what it wrote: source, direction, intermediate text, target.
+    pub(crate) samples: Vec<[String; 4]>,
+}
+
+/// Gathers the samples of a stage.
+pub(crate) struct Gatherer<'a> {
+    pub(crate) corpora: &'a Corpora,
+    pub(crate) teacher: Option<&'a dyn Teacher>,
+    /// The checkpoint of a name, for rendering.
+    pub(crate) checkpoint: &'a dyn Fn(&str) -> Result<alambic_teachers::Checkpoint, RunError>,
+    /// Records go here, named by stage and part.
+    pub(crate) records: PathBuf,
+    pub(crate) stage: &'a str,
+}
+
+impl Gatherer<'_> {
+    /// The samples of one part of the corpora.
+    pub(crate) fn gather(
+        &self,
+        data: &StageData,
+        part: Split,
+        observer: &mut dyn Observer,
+    ) -> Result<(Vec<Sample>, Writing), RunError> {
+        let mut pairs = Vec::new();
+        for options in data.pairs.iter() {
+            let entries = self.corpora.entries(&options.data, part)?;
+            let directions = self.corpora.directions(&options.data, &options.directions, &options.except)?;
+            let labelled = examples::labelled(&entries, &directions);
+            pairs.extend(examples::subsample(&labelled, options.fraction, "pairs"));
+        }
+        for (index, options) in data.words.iter().enumerate() {
+            let entries = self.corpora.entries(&options.data, part)?;
+            let directions = self.corpora.directions(&options.data, &options.directions, &options.except)?;
+            let mut words = examples::unlabelled(&entries, &directions);
+            self.render(options, index, part, &entries, &directions, &mut words, observer)?;
+            pairs.extend(examples::subsample(&words, options.fraction, "words"));
+        }
+        let mut writing = Writing::default();
+        let Some(teacher) = self.teacher else {
+            return Ok((pairs.into_iter().filter_map(labelled_sample).collect(), writing));
+        };
+        let requests: Vec<Request> = pairs
+            .iter()
+            .map(|pair| Request { text: pair.source.clone(), language: pair.target_language.clone() })
+            .collect();
+        let written = self.write(teacher, &requests, part, "written", observer)?;
+        writing.requests = requests.len();
+        let mut samples = Vec::with_capacity(pairs.len());
+        for (pair, written) in pairs.into_iter().zip(written) {
+            if let Some(reason) = &written.dropped {
+                *writing.dropped.entry(reason.clone()).or_insert(0) += 1;
+                continue;
+            }
+            let sample = taught_sample(pair, written);
+            // A prime stride spreads the shown samples over the directions.
+            if samples.len() % 997 == 0 && writing.samples.len() < 20 {
+                writing.samples.push([
+                    sample.source.clone(),
+                    sample.direction.to_string(),
+                    sample.read_by_teacher.clone().unwrap_or_default(),
+                    sample.targets.first().cloned().unwrap_or_default(),
+                ]);
+            }
+            samples.push(sample);
+        }
+        Ok((samples, writing))
+    }
+
+    /// Adds source words that a checkpoint writes from the English ones. What happens to be a form of a test part, or
+    /// is there already, is left out.
+    fn render(
+        &self,
+        options: &WordData,
+        index: usize,
+        part: Split,
+        entries: &[Entry],
+        directions: &[Direction],
+        words: &mut Vec<Pair>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let Some(name) = &options.rendered_by else { return Ok(()) };
+        let checkpoint = (self.checkpoint)(name)?;
+        let mut languages: Vec<&str> = Vec::new();
+        for direction in directions {
+            if direction.source != "en" && !languages.contains(&direction.source.as_str()) {
+                languages.push(&direction.source);
+            }
+        }
+        let texts = examples::texts(entries, "en");
+        let requests: Vec<Request> = languages
+            .iter()
+            .flat_map(|language| {
+                texts.iter().map(|text| Request { text: text.clone(), language: (*language).to_owned() })
+            })
+            .collect();
+        let rendered = self.write(&checkpoint, &requests, part, &format!("rendered-{index}"), observer)?;
+        let test_forms = self.corpora.test_forms();
+        let mut seen: HashSet<(String, String, String)> = words
+            .iter()
+            .map(|pair| (pair.source.clone(), pair.source_language.clone(), pair.target_language.clone()))
+            .collect();
+        for (request, written) in requests.iter().zip(rendered) {
+            let Some(best) = written.candidates.first() else { continue };
+            if best.text.trim().is_empty()
+                || test_forms.contains(&(request.language.as_str(), best.text.as_str()))
+            {
+                continue;
+            }
+            for direction in directions.iter().filter(|direction| direction.source == request.language) {
+                let identity = (best.text.clone(), direction.source.clone(), direction.target.clone());
+                if seen.insert(identity) {
+                    words.push(Pair {
+                        source: best.text.clone(),
+                        target: None,
+                        source_language: direction.source.clone(),
+                        target_language: direction.target.clone(),
+                        key: request.text.clone(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        teacher: &dyn Teacher,
+        requests: &[Request],
+        part: Split,
+        what: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Written>, RunError> {
+        let part = if part == Split::Train { "train" } else { "validation" };
+        std::fs::create_dir_all(&self.records).map_err(RunError::file(&self.records))?;
+        let path: PathBuf = Path::new(&self.records).join(format!("{}.{what}.{part}.jsonl", self.stage));
+        observer.task(&format!("{}: teacher writes ({part})", self.stage), requests.len(), 0);
+        let mut done = 0;
+        let written = Record::complete(&path, teacher, requests, &mut |count| {
+            done += count;
+            observer.progress(done);
+        })?;
+        observer.finished(&format!("{} texts in {}", written.len(), path.display()));
+        Ok(written)
+    }
+}
+
+fn labelled_sample(pair: Pair) -> Option<Sample> {
+    let direction = pair.direction();
+    Some(Sample {
+        source: pair.source,
+        direction,
+        targets: vec![pair.target?],
+        taught: false,
+        read_by_teacher: None,
+    })
+}
+
+fn taught_sample(pair: Pair, written: Written) -> Sample {
+    let (direction, read) = (pair.direction(), written.read_by_last(&pair.source).to_owned());
+    let (targets, taught) = match pair.target {
+        Some(target) => (vec![target], false),
+        None => (written.candidates.into_iter().map(|candidate| candidate.text).collect(), true),
+    };
+    Sample { source: pair.source, direction, targets, taught, read_by_teacher: Some(read) }
+}

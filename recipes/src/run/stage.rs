@@ -1,0 +1,327 @@
+//! One training from its data to a finished model folder.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use alambic_data::Split;
+use alambic_losses::{Loss, Term};
+use alambic_models::marian::MarianConfig;
+use alambic_models::{Initialiser, ModelFolder, Precision, Tokenizer};
+use alambic_reports::record::EventLog;
+use alambic_settings::At;
+use alambic_students::{Blueprint, Student, ship};
+use alambic_teachers::Teacher;
+use alambic_tensor::Streams;
+use alambic_tensor::candle::{DType, Device, Tensor};
+use alambic_tensor::ops::Dropout;
+use alambic_tensor::optimiser::AdamW;
+use alambic_tensor::parameters::{self, Parameters, Weights};
+use indexmap::IndexSet;
+use serde::{Deserialize, Serialize};
+
+use super::RunError;
+use super::average::Average;
+use super::checkpoint::{Checkpoint, Progress, remove};
+use super::feed::Feed;
+use super::samples::{Gatherer, Sample, Writing};
+use super::train::{Stop, Trainer};
+use super::validation::Validation;
+use super::workshop::Workshop;
+use crate::observer::Observer;
+use crate::schema::{Optimiser, StageData, TrainOptions};
+
+/// What is to be trained, and how.
+pub(crate) struct Job<'a> {
+    /// The training's own name: that of its folder, events and records.
+    pub(crate) label: String,
+    /// The stage whose data it shares, for the records of what the teacher wrote.
+    pub(crate) stage: &'a str,
+    pub(crate) student: &'a Student,
+    pub(crate) teacher: Option<&'a dyn Teacher>,
+    pub(crate) data: &'a StageData,
+    pub(crate) loss: &'a [At<Loss>],
+    pub(crate) freeze: &'a [String],
+    pub(crate) train: &'a TrainOptions,
+    /// Steps to take instead of what the options say.
+    pub(crate) steps: Option<usize>,
+    pub(crate) seed: u64,
+    /// The folder of an earlier training of the same student, to go on from.
+    pub(crate) from: Option<PathBuf>,
+    /// The vocabulary, decided by the caller.
+    pub(crate) tokenizer: &'a Tokenizer,
+}
+
+/// A training that is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Trained {
+    /// The training's name.
+    pub(crate) label: String,
+    /// Steps taken.
+    pub(crate) steps: usize,
+    /// Seconds of training, without writing by teachers.
+    pub(crate) seconds: f64,
+    /// Examples in the data.
+    pub(crate) examples: usize,
+    /// Examples of labelled pairs among them.
+    pub(crate) labelled: usize,
+    /// Examples longer than the student's positions.
+    pub(crate) too_long: usize,
+    /// Examples of the validation, and the best error over them.
+    pub(crate) validation_examples: usize,
+    /// Step and value of the best validation.
+    pub(crate) best: Option<(usize, f64)>,
+    /// Parameters that no loss reaches.
+    pub(crate) frozen: Vec<String>,
+    /// Parameters of the student.
+    pub(crate) parameters: usize,
+    /// What the teacher wrote.
+    pub(crate) writing: Writing,
+}
+
+/// The file that says a training is done.
+pub(crate) const SUMMARY: &str = "summary.json";
+/// Projections of loss terms, saved beside the model.
+pub(crate) const PROJECTIONS: &str = "projections.safetensors";
+
+/// Where a finished training's model lies.
+pub(crate) fn finished_folder(run: &Path, label: &str) -> PathBuf {
+    run.join("checkpoints").join(label).join("finished")
+}
+
+/// What a finished training left, if it is finished.
+pub(crate) fn finished(run: &Path, label: &str) -> Result<Option<Trained>, RunError> {
+    let path = finished_folder(run, label).join(SUMMARY);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+    serde_json::from_str(&text).map(Some).map_err(|error| RunError::content(&path, error))
+}
+
+/// Trains, or takes what is finished already; none if it was interrupted.
+pub(crate) fn train(
+    workshop: &Workshop<'_>,
+    job: &Job<'_>,
+    events: &mut EventLog,
+    observer: &mut dyn Observer,
+) -> Result<Option<Trained>, RunError> {
+    if let Some(trained) = finished(&workshop.folder, &job.label)? {
+        return Ok(Some(trained));
+    }
+    let checkpoint = |name: &str| workshop.checkpoint(name);
+    let gatherer = Gatherer {
+        corpora: &workshop.corpora,
+        teacher: job.teacher,
+        checkpoint: &checkpoint,
+        records: workshop.folder.join("teacher-outputs"),
+        stage: job.stage,
+    };
+    let (samples, writing) = gatherer.gather(job.data, Split::Train, observer)?;
+    let (validation, _) = gatherer.gather(job.data, Split::Validation, observer)?;
+    let blueprint = blueprint(workshop, job)?;
+    let terms = bind(job, &blueprint.config)?;
+    let mut trainer = prepare(workshop, job, &samples, validation, &blueprint, &terms)?;
+    let examples = trainer.feed.samples();
+    if examples == 0 {
+        return Err(RunError::Recipe("the data holds no example to train on".into()));
+    }
+    observer.task(
+        &format!("{}: {examples} examples, batches of {}", job.label, job.train.batch.size),
+        trainer.steps,
+        trainer.progress.step,
+    );
+    if trainer.run(events, observer)? == Stop::Interrupted {
+        observer.finished("interrupted; the checkpoint is written");
+        return Ok(None);
+    }
+    let trained = Trained {
+        label: job.label.clone(),
+        steps: trainer.progress.step,
+        seconds: trainer.progress.seconds,
+        examples,
+        labelled: samples.iter().filter(|sample| !sample.taught).count(),
+        too_long: trainer.feed.too_long,
+        validation_examples: trainer.validation.samples.len(),
+        best: trainer.progress.best,
+        frozen: trainer.progress.frozen.clone(),
+        parameters: blueprint.weights.values().map(Tensor::elem_count).sum(),
+        writing,
+    };
+    let best = trainer.best.take().unwrap_or_else(|| trainer.parameters.detached());
+    write_finished(workshop, job, &blueprint, &best, &trained)?;
+    observer.finished(&match trained.best {
+        Some((step, error)) => format!("validation CER {:.2} % at step {step}", 100.0 * error),
+        None => format!("{} steps", trained.steps),
+    });
+    Ok(Some(trained))
+}
+
+/// The student before this training.
+fn blueprint(workshop: &Workshop<'_>, job: &Job<'_>) -> Result<Blueprint, RunError> {
+    if let Some(folder) = &job.from {
+        let folder = ModelFolder::open(folder)?;
+        return Ok(Blueprint { config: folder.config("marian")?, weights: folder.weights()? });
+    }
+    workshop.make(job.student, job.tokenizer, job.seed)
+}
+
+/// The loss terms, held against student and teacher.
+fn bind(job: &Job<'_>, config: &MarianConfig) -> Result<Vec<Term>, RunError> {
+    let student = config.outline();
+    let teacher = job.teacher.and_then(|teacher| teacher.outline());
+    job.loss.iter().map(|loss| Ok(loss.inner().bind(&student, teacher)?)).collect()
+}
+
+fn prepare<'a>(
+    workshop: &'a Workshop<'_>,
+    job: &'a Job<'_>,
+    samples: &[Sample],
+    mut validation: Vec<Sample>,
+    blueprint: &'a Blueprint,
+    terms: &'a [Term],
+) -> Result<Trainer<'a>, RunError> {
+    let config = &blueprint.config;
+    let streams = Streams::new(job.seed);
+    let dropout = Dropout::new(&streams);
+    let mut parameters = Parameters::from_weights(&blueprint.weights)?;
+    for (name, tensor) in projections(workshop, job, terms, &streams)? {
+        parameters.insert(&name, &tensor)?;
+    }
+    // Position tables and the bias of the logits are buffers of published checkpoints, not parameters.
+    parameters.freeze(|name| {
+        name.ends_with("embed_positions.weight")
+            || name == "final_logits_bias"
+            || job.freeze.iter().any(|prefix| name.starts_with(prefix.as_str()))
+    });
+    let start = (config.decoder_start_token_id, config.max_position_embeddings);
+    let feed = Feed::new(samples, job.tokenizer, start, &job.train.batch, job.seed)?;
+    let epoch = feed.batches().div_ceil(job.train.accumulate).max(1);
+    let by_epochs = job.train.epochs.map(|epochs| (epochs * epoch as f64).ceil() as usize);
+    let steps = match (job.steps, job.train.steps, by_epochs) {
+        (Some(steps), _, _) => steps,
+        (None, Some(steps), Some(epochs)) => steps.min(epochs),
+        (None, Some(steps), None) | (None, None, Some(steps)) => steps,
+        (None, None, None) => {
+            return Err(RunError::Recipe(format!(
+                "`train` of stage `{}` needs `epochs` or `steps`",
+                job.stage
+            )));
+        }
+    };
+    thin(&mut validation, job.train.validation_examples);
+    let longest = config.max_position_embeddings;
+    validation.retain(|sample| sample.source.chars().count() + 2 <= longest);
+    let Optimiser::AdamW(optimiser) = job.train.optimiser.clone();
+    let weights = parameters.detached();
+    let mut trainer = Trainer {
+        stage: &job.label,
+        seed: job.seed,
+        config,
+        terms,
+        teacher: job.teacher,
+        options: job.train,
+        steps,
+        validation: Validation { samples: validation, tokenizer: job.tokenizer, config },
+        optimiser: AdamW::new(optimiser),
+        average: Average::new(job.train.average, &weights)?,
+        folder: workshop.folder.join("checkpoints").join(&job.label),
+        interrupt: workshop.interrupt,
+        progress: Progress {
+            step: 0,
+            position: feed.position(),
+            dropout: dropout.position(),
+            best: None,
+            without_better: 0,
+            frozen: Vec::new(),
+            seconds: 0.0,
+        },
+        best: None,
+        parameters,
+        feed,
+        dropout,
+    };
+    if let Some(checkpoint) = Checkpoint::newest(&trainer.folder)? {
+        trainer.restore(checkpoint)?;
+    }
+    Ok(trainer)
+}
+
+/// Initial projections of the terms: those that an earlier training of the student saved, or new ones.
+fn projections(
+    workshop: &Workshop<'_>,
+    job: &Job<'_>,
+    terms: &[Term],
+    streams: &Streams,
+) -> Result<Weights, RunError> {
+    let saved = match job.from.as_ref().map(|folder| folder.join(PROJECTIONS)).filter(|path| path.is_file()) {
+        Some(path) => parameters::load(&path)?,
+        None => Weights::new(),
+    };
+    // A stream of its own, so that a projection does not change the student's initial weights.
+    let mut initialiser = Initialiser::new(&Streams::new(streams.seed() ^ u64::MAX));
+    let _ = workshop;
+    let mut weights = Weights::new();
+    for projection in terms.iter().filter_map(|term| term.projection.as_ref()) {
+        let name = |part: &str| format!("{}.{part}", projection.name);
+        let (weight, bias) = match (saved.get(&name("weight")), saved.get(&name("bias"))) {
+            (Some(weight), Some(bias)) => (weight.clone(), bias.clone()),
+            _ => (
+                initialiser.glorot(projection.outputs, projection.inputs)?,
+                Tensor::zeros(projection.outputs, DType::F32, &Device::Cpu)?,
+            ),
+        };
+        weights.insert(name("weight"), weight);
+        weights.insert(name("bias"), bias);
+    }
+    Ok(weights)
+}
+
+/// Keeps at most `most` samples, evenly spread.
+fn thin(samples: &mut Vec<Sample>, most: usize) {
+    let count = samples.len();
+    if count > most {
+        let kept: BTreeSet<usize> = (0..most).map(|index| index * count / most).collect();
+        let mut index = 0;
+        samples.retain(|_| {
+            index += 1;
+            kept.contains(&(index - 1))
+        });
+    }
+}
+
+/// Writes the finished model in one move, and clears the checkpoints, which nobody needs any more.
+fn write_finished(
+    workshop: &Workshop<'_>,
+    job: &Job<'_>,
+    blueprint: &Blueprint,
+    best: &Weights,
+    trained: &Trained,
+) -> Result<(), RunError> {
+    let folder = workshop.folder.join("checkpoints").join(&job.label);
+    let (partial, whole) = (folder.join("finished.part"), folder.join("finished"));
+    remove(&partial)?;
+    let own: IndexSet<&String> = blueprint.weights.keys().collect();
+    let part = |inside: bool| -> Weights {
+        best.iter()
+            .filter(|(name, _)| own.contains(name) == inside)
+            .map(|(name, tensor)| (name.clone(), tensor.clone()))
+            .collect()
+    };
+    ship(&partial, &blueprint.config, &part(true), job.tokenizer, Precision::F32)?;
+    let projections = part(false);
+    if !projections.is_empty() {
+        parameters::save(&projections, &[], &partial.join(PROJECTIONS))?;
+    }
+    let path = partial.join(SUMMARY);
+    let text = serde_json::to_string_pretty(trained).map_err(|error| RunError::content(&path, error))?;
+    std::fs::write(&path, text).map_err(RunError::file(&path))?;
+    std::fs::rename(&partial, &whole).map_err(RunError::file(&whole))?;
+    for entry in std::fs::read_dir(&folder).map_err(RunError::file(&folder))? {
+        let path = entry.map_err(RunError::file(&folder))?.path();
+        if path != whole {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,326 @@
+//! The training loop.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use alambic_losses::{Inputs, Term};
+use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::{Pass, Wanted};
+use alambic_reports::record::{EvaluationEvent, EventLog, NoteEvent, StepEvent};
+use alambic_settings::IndexMap;
+use alambic_teachers::{Forced, Teacher};
+use alambic_tensor::TensorError;
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::gradients::{Gradients, is_key_bias};
+use alambic_tensor::ops::Dropout;
+use alambic_tensor::optimiser::AdamW;
+use alambic_tensor::parameters::{Parameters, Weights};
+
+use super::RunError;
+use super::average::Average;
+use super::checkpoint::{Checkpoint, Progress};
+use super::feed::{Batch, Feed};
+use super::validation::Validation;
+use crate::observer::{Observer, StepReport};
+use crate::schema::TrainOptions;
+
+/// A stage ready to train.
+pub(crate) struct Trainer<'a> {
+    pub(crate) stage: &'a str,
+    pub(crate) seed: u64,
+    pub(crate) config: &'a MarianConfig,
+    /// The student's weights and the projections of its terms.
+    pub(crate) parameters: Parameters,
+    pub(crate) terms: &'a [Term],
+    pub(crate) teacher: Option<&'a dyn Teacher>,
+    pub(crate) options: &'a TrainOptions,
+    pub(crate) steps: usize,
+    pub(crate) feed: Feed,
+    pub(crate) validation: Validation<'a>,
+    pub(crate) optimiser: AdamW,
+    pub(crate) dropout: Dropout,
+    pub(crate) average: Option<Average>,
+    /// The stage's checkpoints.
+    pub(crate) folder: PathBuf,
+    pub(crate) interrupt: &'a AtomicBool,
+    pub(crate) progress: Progress,
+    pub(crate) best: Option<Weights>,
+}
+
+/// Why training stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// All steps are done, or validation no longer improves.
+    Finished,
+    /// It was asked to, and has written a checkpoint.
+    Interrupted,
+}
+
+/// The loss of one batch: the weighted sum with its graph, and each term's value.
+struct Losses {
+    total: Tensor,
+    values: IndexMap<String, f64>,
+}
+
+impl Trainer<'_> {
+    /// Trains until the steps are done, patience runs out, or the run is interrupted.
+    pub(crate) fn run(
+        &mut self,
+        events: &mut EventLog,
+        observer: &mut dyn Observer,
+    ) -> Result<Stop, RunError> {
+        let parts = self.options.accumulate;
+        while self.progress.step < self.steps && !self.out_of_patience() {
+            if self.interrupt.load(Ordering::Relaxed) {
+                self.checkpoint()?;
+                return Ok(Stop::Interrupted);
+            }
+            let begin = Instant::now();
+            let mut gradients = Gradients::default();
+            let mut values = IndexMap::new();
+            let mut examples = 0;
+            for _ in 0..parts {
+                let batch = self.feed.next_batch();
+                let losses = self.losses(&batch)?;
+                gradients.add(Gradients::collect(losses.total.backward()?, &self.parameters))?;
+                for (name, value) in losses.values {
+                    *values.entry(name).or_insert(0.0) += value / parts as f64;
+                }
+                examples += batch.source.batch;
+            }
+            if self.progress.step == 0 {
+                self.check_gradients(&gradients, events, observer)?;
+            }
+            let norm = gradients.norm()? / parts as f64;
+            let scale = clip_factor(norm, self.options.clip) / parts as f64;
+            let factor = self.options.schedule.factor(self.progress.step, self.steps);
+            self.optimiser.step(&self.parameters, &gradients, factor, scale)?;
+            self.progress.step += 1;
+            if let Some(average) = &mut self.average {
+                average.update(self.progress.step, &self.parameters)?;
+            }
+            let seconds = begin.elapsed().as_secs_f64();
+            self.progress.seconds += seconds;
+            self.report(values, norm, factor, examples as f64 / seconds, events, observer)?;
+            if self.progress.step.is_multiple_of(self.options.validate_every)
+                || self.progress.step == self.steps
+            {
+                self.validate(events, observer)?;
+            }
+            if self.progress.step.is_multiple_of(self.options.checkpoint_every) {
+                self.checkpoint()?;
+            }
+        }
+        Ok(Stop::Finished)
+    }
+
+    /// The student's forward pass, the teacher's where a term asks for it, and the terms.
+    fn losses(&self, batch: &Batch) -> Result<Losses, RunError> {
+        let weights = self.parameters.tracked();
+        let student = Marian::new(self.config, &weights)?;
+        let wanted = Wanted::named(self.terms.iter().flat_map(|term| term.student_taps.iter().cloned()));
+        let teacher_wanted: Vec<&String> = self.terms.iter().flat_map(|term| &term.teacher_taps).collect();
+        let teacher_trace = match self.teacher {
+            Some(teacher) if !teacher_wanted.is_empty() => {
+                let forced = Forced {
+                    sources: &batch.requests,
+                    target: Some(&batch.decoder),
+                    least_length: self.least_length(batch),
+                };
+                Some(teacher.trace(forced, &Wanted::named(teacher_wanted.into_iter().cloned()))?)
+            }
+            _ => None,
+        };
+        let mut source = batch.source.clone();
+        if let (true, Some(trace)) = (self.equal_lengths(), &teacher_trace) {
+            let length = trace.mask("encoder").map_or(0, |mask| mask.len() / source.batch.max(1));
+            source = source.padded(length, self.config.pad_token_id);
+        }
+        let student_trace =
+            student.trace(&source, Some(&batch.decoder), Pass::Train(&self.dropout), wanted)?;
+        let inputs = Inputs {
+            student: &student_trace,
+            teacher: teacher_trace.as_ref(),
+            targets: &batch.targets,
+            projections: &weights,
+        };
+        let mut total: Option<Tensor> = None;
+        let mut values = IndexMap::new();
+        for term in self.terms {
+            let loss = term.loss(&inputs)?;
+            let value = f64::from(loss.to_scalar::<f32>()?);
+            if !value.is_finite() {
+                return Err(RunError::Diverged { step: self.progress.step + 1, value });
+            }
+            *values.entry(term.name.to_owned()).or_insert(0.0) += value;
+            let weighted = (loss * term.weight)?;
+            total = Some(match total {
+                None => weighted,
+                Some(total) => (total + weighted)?,
+            });
+        }
+        let total = total.ok_or_else(|| RunError::Recipe(format!("stage `{}` has no loss", self.stage)))?;
+        Ok(Losses { total, values })
+    }
+
+    fn equal_lengths(&self) -> bool {
+        self.terms.iter().any(|term| term.equal_lengths)
+    }
+
+    fn least_length(&self, batch: &Batch) -> usize {
+        if self.equal_lengths() { batch.source.length } else { 0 }
+    }
+
+    /// Freezes what the losses do not reach, and makes sure that all else is trained.
+    fn check_gradients(
+        &mut self,
+        gradients: &Gradients,
+        events: &mut EventLog,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let unreached = gradients.unreached(&self.parameters);
+        if !unreached.is_empty() {
+            let message =
+                format!("no loss reaches these parameters, which stay as they are: {}", unreached.join(", "));
+            observer.note(&message);
+            events.append(&NoteEvent {
+                level: "information".into(),
+                stage: Some(self.stage.to_owned()),
+                text: message,
+            })?;
+            self.progress.frozen.extend(unreached);
+            freeze(&mut self.parameters, &self.progress.frozen);
+        }
+        if gradients.is_empty() {
+            return Err(TensorError::Unreached(self.progress.frozen.clone()).into());
+        }
+        gradients.check(is_key_bias)?;
+        Ok(())
+    }
+
+    fn report(
+        &self,
+        terms: IndexMap<String, f64>,
+        gradient_norm: f64,
+        factor: f64,
+        examples_per_second: f64,
+        events: &mut EventLog,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let loss =
+            self.terms.iter().map(|term| term.weight * terms.get(term.name).copied().unwrap_or(0.0)).sum();
+        let learning_rate = self.optimiser.learning_rate() * factor;
+        events.append(&StepEvent {
+            stage: self.stage.to_owned(),
+            step: self.progress.step as u64,
+            epoch: self.epoch(),
+            learning_rate,
+            loss,
+            terms: terms.clone(),
+            gradient_norm: Some(gradient_norm),
+            examples_per_second: Some(examples_per_second),
+            seed: self.seed,
+        })?;
+        observer.step(&StepReport {
+            step: self.progress.step,
+            steps: self.steps,
+            loss,
+            terms,
+            learning_rate,
+            gradient_norm,
+            examples_per_second,
+        });
+        Ok(())
+    }
+
+    /// Epochs gone through, with the part of the current one.
+    fn epoch(&self) -> f64 {
+        let (epoch, next) = self.feed.position();
+        epoch as f64 + next as f64 / self.feed.batches().max(1) as f64
+    }
+
+    /// The weights that are validated and kept: the running mean if there is one.
+    fn current(&self) -> Result<Weights, RunError> {
+        let weights = self.parameters.detached();
+        match &self.average {
+            Some(average) => average.weights(&weights),
+            None => weights.into_iter().map(|(name, tensor)| Ok((name, tensor.copy()?))).collect(),
+        }
+    }
+
+    fn validate(&mut self, events: &mut EventLog, observer: &mut dyn Observer) -> Result<(), RunError> {
+        let weights = self.current()?;
+        let error = self.validation.character_error_rate(&weights)?;
+        let step = self.progress.step;
+        events.append(&EvaluationEvent {
+            stage: self.stage.to_owned(),
+            seed: self.seed,
+            step: step as u64,
+            epoch: self.epoch(),
+            split: "validation".into(),
+            examples: self.validation.samples.len() as u64,
+            metrics: [("cer".to_owned(), error)].into_iter().collect(),
+        })?;
+        let better = self.progress.best.is_none_or(|(_, best)| error < best);
+        observer.note(&format!(
+            "{} step {step}: validation CER {:.2} %{}",
+            self.stage,
+            100.0 * error,
+            if better { ", the best so far" } else { "" }
+        ));
+        if better {
+            self.progress.best = Some((step, error));
+            self.progress.without_better = 0;
+            self.best = Some(weights);
+        } else {
+            self.progress.without_better += 1;
+        }
+        Ok(())
+    }
+
+    fn out_of_patience(&self) -> bool {
+        self.options.patience.is_some_and(|patience| self.progress.without_better >= patience)
+    }
+
+    /// Writes everything that resuming needs.
+    fn checkpoint(&mut self) -> Result<(), RunError> {
+        self.progress.position = self.feed.position();
+        self.progress.dropout = self.dropout.position();
+        let parameters = self.parameters.detached();
+        Checkpoint {
+            progress: self.progress.clone(),
+            average: self.average.as_ref().map(|average| average.weights(&parameters)).transpose()?,
+            parameters,
+            optimiser: self.optimiser.state()?,
+            best: self.best.clone(),
+        }
+        .write(&self.folder)
+    }
+
+    /// Goes on from a checkpoint.
+    pub(crate) fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), RunError> {
+        self.parameters.assign(&checkpoint.parameters)?;
+        self.optimiser.restore(checkpoint.progress.step, &checkpoint.optimiser)?;
+        if let (Some(average), Some(weights)) = (&mut self.average, &checkpoint.average) {
+            average.restore(weights)?;
+        }
+        self.feed.seek(checkpoint.progress.position);
+        self.dropout.seek(&checkpoint.progress.dropout);
+        freeze(&mut self.parameters, &checkpoint.progress.frozen);
+        self.best = checkpoint.best;
+        self.progress = checkpoint.progress;
+        Ok(())
+    }
+}
+
+/// Freezes parameters by name, besides those that are frozen already.
+fn freeze(parameters: &mut Parameters, names: &[String]) {
+    let frozen: Vec<String> = parameters.frozen().map(str::to_owned).chain(names.iter().cloned()).collect();
+    parameters.freeze(|name| frozen.iter().any(|other| other == name));
+}
+
+/// The factor that brings a norm down to the limit; PyTorch's form, with its guard against division by zero.
+fn clip_factor(norm: f64, limit: f64) -> f64 {
+    if limit > 0.0 { (limit / (norm + 1e-6)).min(1.0) } else { 1.0 }
+}

@@ -1,0 +1,215 @@
+//! The keys of a recipe.
+
+use alambic_data::{Corpus, SplitOptions, batches::BatchOptions};
+use alambic_losses::Loss;
+use alambic_settings::{At, IndexMap, OneOrMany, Several, choices, kinds, settings};
+use alambic_students::Student;
+use alambic_teachers::TeacherOptions;
+use alambic_tensor::optimiser::AdamWOptions;
+use alambic_tensor::schedule::{Linear, Schedule};
+
+/// The version of the schema that this program reads.
+pub const SCHEMA: u64 = 1;
+
+settings! {
+    /// A recipe: teachers, students and an ordered list of stages, with data, evaluation and report.
+    pub struct Recipe {
+        /// Version of the schema; 1 at present.
+        pub schema: At<u64>,
+        /// Name of the recipe; the run's folder is `runs/NAME` unless told otherwise.
+        pub name: At<String>,
+        /// One line for lists.
+        pub description: String = String::new(),
+        /// The seed from which all random streams are derived.
+        pub seed: u64 = 1,
+        /// How many times student and baseline are trained, with seeds counted up from `seed`.
+        #[range(1..)]
+        pub repetitions: usize = 1,
+        /// Threads to compute with; left out, as many as the machine has.
+        #[range(1..)]
+        pub threads: Option<usize>,
+        /// The stages to run, in order.
+        pub stages: At<Vec<At<String>>>,
+        /// Corpora by name.
+        pub data: IndexMap<String, DataOptions> = IndexMap::new(),
+        /// Teachers by name.
+        pub teacher: IndexMap<String, TeacherOptions> = IndexMap::new(),
+        /// Students by name: every model that a stage trains, a teacher to be included.
+        pub student: IndexMap<String, Student> = IndexMap::new(),
+        /// How stages train unless they say otherwise.
+        pub train: TrainOptions,
+        /// The stages by name.
+        pub stage: IndexMap<String, StageOptions> = IndexMap::new(),
+        /// The student without a teacher, for comparison. Left out: none is trained.
+        pub baseline: Option<BaselineOptions>,
+        /// What the last stage's student is judged on.
+        pub evaluation: At<EvaluationOptions>,
+    }
+}
+
+settings! {
+    /// A corpus and how it is parted.
+    pub struct DataOptions {
+        /// Where it lies, by its format.
+        pub corpus: At<Corpus>,
+        /// How it is parted into training, validation and test.
+        pub split: SplitOptions,
+    }
+}
+
+settings! {
+    /// One phase of training.
+    pub struct StageOptions {
+        /// The student that it trains. Left out: the only one.
+        pub student: Option<At<String>>,
+        /// The teacher that the losses look to.
+        pub teacher: Option<At<String>>,
+        /// What it trains on.
+        pub data: At<StageData>,
+        /// Loss terms by their method; a method may come several times.
+        pub loss: Several<Loss>,
+        /// Parameters whose name begins with one of these are left as they are.
+        pub freeze: Vec<String> = Vec::new(),
+        /// How it trains; keys left out are those of the recipe's `train`.
+        pub train: TrainOptions,
+    }
+}
+
+settings! {
+    /// The examples of a stage: labelled pairs, source words alone, or both together.
+    pub struct StageData {
+        /// Pairs whose target the corpus holds.
+        pub pairs: OneOrMany<PairData> = OneOrMany(Vec::new()),
+        /// Source words alone: the stage's teacher writes their targets.
+        pub words: OneOrMany<WordData> = OneOrMany(Vec::new()),
+    }
+}
+
+settings! {
+    /// Pairs whose target the corpus holds.
+    pub struct PairData {
+        /// Names of corpora.
+        pub data: Vec<At<String>>,
+        /// Directions such as `hi-ta`, `*-en` or `*-*`.
+        pub directions: Vec<At<String>>,
+        /// Directions to leave out of these.
+        pub except: Vec<At<String>> = Vec::new(),
+        /// Share of the pairs of each direction; smaller shares lie within larger ones.
+        #[range(0.0..=1.0)]
+        pub fraction: f64 = 1.0,
+    }
+}
+
+settings! {
+    /// Source words alone.
+    pub struct WordData {
+        /// Names of corpora.
+        pub data: Vec<At<String>>,
+        /// Directions such as `hi-ta` or `*-*`.
+        pub directions: Vec<At<String>>,
+        /// Directions to leave out of these.
+        pub except: Vec<At<String>> = Vec::new(),
+        /// A checkpoint that writes the English words of the corpora in each source language; what it writes is read as
+        /// source words too.
+        pub rendered_by: Option<At<String>>,
+        /// Share of the words of each direction.
+        #[range(0.0..=1.0)]
+        pub fraction: f64 = 1.0,
+    }
+}
+
+kinds! {
+    /// An optimiser.
+    pub enum Optimiser {
+        /// Adam with weight decay apart from the gradient.
+        AdamW(AdamWOptions) = "adamw",
+    }
+}
+
+settings! {
+    /// How a stage trains.
+    pub struct TrainOptions {
+        /// How many times the data is gone through. One of `epochs` and `steps` is needed; the smaller counts.
+        #[range(alambic_settings::above(0.0))]
+        pub epochs: Option<f64>,
+        /// Most steps of the optimiser.
+        #[range(1..)]
+        pub steps: Option<usize>,
+        /// How examples are gathered into batches.
+        pub batch: BatchOptions,
+        /// Batches whose gradients are added up for one step.
+        #[range(1..)]
+        pub accumulate: usize = 1,
+        /// What updates the weights.
+        pub optimiser: Optimiser = Optimiser::AdamW(AdamWOptions::default()),
+        /// How the learning rate changes over the steps.
+        pub schedule: Schedule = Schedule::Linear(Linear { warmup: 0.1 }),
+        /// Largest norm of all gradients together; 0 for no limit.
+        #[range(0.0..)]
+        pub clip: f64 = 1.0,
+        /// Decay of a running mean of the weights, which is what is validated and kept; 0 for none. 0.999 averages
+        /// over about a thousand steps.
+        #[range(0.0..=0.99999)]
+        pub average: f64 = 0.0,
+        /// Steps between validations.
+        #[range(1..)]
+        pub validate_every: usize = 500,
+        /// Most examples that a validation writes.
+        #[range(1..)]
+        pub validation_examples: usize = 500,
+        /// Validations without a better one after which the stage ends; left out, it runs to its end.
+        #[range(1..)]
+        pub patience: Option<usize>,
+        /// Steps between checkpoints.
+        #[range(1..)]
+        pub checkpoint_every: usize = 200,
+    }
+}
+
+settings! {
+    /// The student without a teacher: same architecture, steps, batches and schedule, trained on labelled pairs.
+    pub struct BaselineOptions {
+        /// What it trains on.
+        pub data: At<StageData>,
+        /// Loss terms that need no teacher.
+        pub loss: Several<Loss>,
+    }
+}
+
+settings! {
+    /// What the last stage's student is judged on: the test parts of corpora, read once at the end.
+    pub struct EvaluationOptions {
+        /// Names of corpora.
+        pub data: Vec<At<String>>,
+        /// Directions such as `hi-ta`, `*-en` or `*-*`.
+        pub directions: Vec<At<String>>,
+        /// Directions to leave out of these.
+        pub except: Vec<At<String>> = Vec::new(),
+        /// The teacher that the student is compared with. Left out: none.
+        pub teacher: Option<At<String>>,
+        /// What outputs are held against.
+        pub references: References = References::Corpus,
+        /// Hypotheses kept in decoding, for every model alike; 1 is greedy.
+        #[range(1..)]
+        pub beam: usize = 1,
+        /// Most tokens of an output.
+        #[range(1..)]
+        pub longest: usize = 64,
+        /// Most words of a direction.
+        #[range(1..)]
+        pub limit: Option<usize>,
+        /// Words whose writing is timed, one at a time, for each model in turn.
+        #[range(1..)]
+        pub timed_words: usize = 200,
+    }
+}
+
+choices! {
+    /// What outputs are held against.
+    pub enum References {
+        /// The forms that the corpora hold.
+        Corpus = "corpus",
+        /// What the teacher writes, where corpora hold no form for a direction.
+        Teacher = "teacher",
+    }
+}

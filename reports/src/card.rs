@@ -1,0 +1,304 @@
+//! The model card: `README.md` of a model folder, with the front matter of Hugging Face.
+
+use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table};
+use crate::error::Result;
+use crate::files;
+use crate::numbers;
+use crate::outcome::ModelOutcome;
+use crate::report::{ModelTable, Noun, slice_tables};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use std::fmt::Write;
+use std::path::Path;
+
+/// All that a model card says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Card {
+    /// The heading.
+    pub title: String,
+    /// The licence of the weights, an identifier that the Hub knows (`mit`, `cc-by-sa-4.0`, `other`).
+    pub licence: String,
+    /// ISO 639 codes of its languages.
+    pub languages: Vec<String>,
+    /// What the Hub calls its task, for instance `translation`.
+    pub task: Option<String>,
+    /// Further tags.
+    pub tags: Vec<String>,
+    /// What it is and what it is for, one paragraph.
+    pub description: String,
+    /// What it was distilled from, one sentence; none for a model trained on labels.
+    pub teacher: Option<String>,
+    /// What it was trained on.
+    pub data: Vec<DataSource>,
+    /// What an example is called.
+    pub examples: Noun,
+    /// Over how many examples it was evaluated.
+    pub evaluated: usize,
+    /// Which examples these were.
+    pub evaluated_on: String,
+    /// Its own figures first, then those of the models it is compared with, by name.
+    pub figures: IndexMap<String, ModelOutcome>,
+    /// The name of the recipe.
+    pub recipe: String,
+    /// The command that makes it anew.
+    pub command: String,
+    /// The seed.
+    pub seed: u64,
+    /// Fingerprints of recipe, data and weights: what to its hash.
+    pub hashes: IndexMap<String, String>,
+    /// How to use it.
+    pub usage: Usage,
+    /// What it is not good for.
+    pub limits: Vec<String>,
+}
+
+/// A source of training data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DataSource {
+    /// Its name.
+    pub name: String,
+    /// Where it comes from.
+    pub source: String,
+    /// Its licence.
+    pub licence: String,
+    /// How many rows were used.
+    pub rows: u64,
+}
+
+/// How a model is loaded by transformers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Usage {
+    /// The class of the model, for instance `AutoModelForSeq2SeqLM`.
+    pub model_class: String,
+    /// The class of the tokenizer, for instance `PreTrainedTokenizerFast`.
+    pub tokenizer_class: String,
+    /// An input as the tokenizer is to see it, tags included.
+    pub input: String,
+    /// Arguments of `generate`, for instance `max_new_tokens=40`; none for a model that does not generate.
+    pub generate: Option<String>,
+    /// What comes out for that input.
+    pub output: Option<String>,
+    /// The same on the command line of this project.
+    pub command: String,
+}
+
+impl Card {
+    /// The card as Markdown under its front matter.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        format!("{}\n{}", self.front_matter(), self.document().markdown())
+    }
+
+    /// Writes `README.md` into the model's folder.
+    ///
+    /// # Errors
+    /// [`crate::ReportError::File`].
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        files::write(&folder.join("README.md"), self.markdown().as_bytes())
+    }
+
+    /// YAML whose texts are written as JSON strings, which YAML reads as they are.
+    fn front_matter(&self) -> String {
+        let mut lines = vec!["---".to_string(), format!("license: {}", quoted(&self.licence))];
+        let mut list = |key: &str, values: &[String]| {
+            if !values.is_empty() {
+                lines.push(format!("{key}:"));
+                lines.extend(values.iter().map(|value| format!("- {}", quoted(value))));
+            }
+        };
+        list("language", &self.languages);
+        list("tags", &self.tags);
+        let metrics: Vec<String> = self
+            .figures
+            .first()
+            .map(|(_, model)| model.metrics.keys().cloned().collect())
+            .unwrap_or_default();
+        list("metrics", &metrics);
+        lines.push("library_name: transformers".to_string());
+        lines.extend(self.task.iter().map(|task| format!("pipeline_tag: {}", quoted(task))));
+        lines.push("---\n".to_string());
+        lines.join("\n")
+    }
+
+    fn document(&self) -> Document {
+        let Noun { one, many } = &self.examples;
+        let models: IndexMap<&str, &ModelOutcome> =
+            self.figures.iter().map(|(name, model)| (name.as_str(), model)).collect();
+        let over = format!("{} of {}", numbers::counted(self.evaluated, one, many), self.evaluated_on);
+        let mut figures = Vec::new();
+        if !models.is_empty() {
+            let all = ModelTable { models: models.clone(), ratios: None, over: &over, example: one };
+            figures.push(Block::table(all.table()));
+            figures.push(Block::Tables(slice_tables(&models, many)));
+        }
+        let sections = [
+            Section::new("Use", self.usage()),
+            Section::new("Figures", figures),
+            Section::new("Training", self.training()),
+            Section::new(
+                "Limits",
+                if self.limits.is_empty() { Vec::new() } else { vec![Block::List(self.limits.clone())] },
+            ),
+        ];
+        Document {
+            title: self.title.clone(),
+            lead: std::iter::once(&self.description).chain(&self.teacher).cloned().collect(),
+            sections: sections.into_iter().flatten().collect(),
+        }
+    }
+
+    fn usage(&self) -> Vec<Block> {
+        let Usage { model_class, tokenizer_class, input, generate, output, command } = &self.usage;
+        let mut code = format!(
+            "from transformers import {model_class}, {tokenizer_class}\n\n\
+             tokenizer = {tokenizer_class}.from_pretrained(\".\")\n\
+             model = {model_class}.from_pretrained(\".\")\n\
+             inputs = tokenizer({}, return_tensors=\"pt\")\n",
+            quoted(input)
+        );
+        match generate {
+            Some(arguments) => {
+                let arguments = if arguments.is_empty() { String::new() } else { format!(", {arguments}") };
+                let _ = write!(
+                    code,
+                    "outputs = model.generate(**inputs{arguments})\n\
+                     print(tokenizer.batch_decode(outputs, skip_special_tokens=True)[0])"
+                );
+            }
+            None => code += "print(model(**inputs))",
+        }
+        if let Some(output) = output {
+            let _ = write!(code, "  # {output}");
+        }
+        vec![
+            Block::Code { language: "python", text: code },
+            Block::Code { language: "sh", text: command.clone() },
+        ]
+    }
+
+    fn training(&self) -> Vec<Block> {
+        let mut blocks = vec![
+            Block::Paragraph(format!("Recipe `{}`, seed {}. To make it anew:", self.recipe, self.seed)),
+            Block::Code { language: "sh", text: self.command.clone() },
+        ];
+        if !self.data.is_empty() {
+            blocks.push(Block::table(Table {
+                caption: "Data".to_string(),
+                columns: vec![
+                    ColumnHeading::text("name"),
+                    ColumnHeading::number("rows"),
+                    ColumnHeading::text("licence"),
+                    ColumnHeading::text("source"),
+                ],
+                rows: self.data.iter().map(DataSource::row).collect(),
+            }));
+        }
+        if !self.hashes.is_empty() {
+            blocks.push(Block::table(Table {
+                caption: "Fingerprints".to_string(),
+                columns: vec![ColumnHeading::text("what"), ColumnHeading::text("hash")],
+                rows: self
+                    .hashes
+                    .iter()
+                    .map(|(what, hash)| vec![Cell::new(what), Cell::new(format!("`{hash}`"))])
+                    .collect(),
+            }));
+        }
+        blocks
+    }
+}
+
+impl DataSource {
+    fn row(&self) -> Vec<Cell> {
+        vec![
+            Cell::new(&self.name),
+            Cell::new(numbers::thousands(self.rows)),
+            Cell::new(&self.licence),
+            Cell::new(&self.source),
+        ]
+    }
+}
+
+/// A JSON string, which is also a string of YAML and of Python.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ReportError;
+    use crate::metrics::score_all;
+
+    fn card() -> Card {
+        let scores = score_all(&["cer"], &["டெல்லி", "x"], &["டெல்லி", "y"], 1).unwrap();
+        let mut figures = ModelOutcome::measured(&[scores], &["hi-ta", "hi-kn"]).unwrap();
+        figures.parameters = Some(1_402_112);
+        Card {
+            title: "names: student".into(),
+            licence: "other".into(),
+            languages: vec!["hi".into(), "no".into()],
+            task: Some("translation".into()),
+            tags: vec!["transliteration".into()],
+            description: "Writes a Hindi name in Tamil.".into(),
+            teacher: Some("Distilled from `hi → en → ta`.".into()),
+            data: vec![DataSource {
+                name: "names".into(),
+                source: "Unicode CLDR".into(),
+                licence: "Unicode-3.0".into(),
+                rows: 1140,
+            }],
+            examples: Noun { one: "word".into(), many: "words".into() },
+            evaluated: 2,
+            evaluated_on: "the test split".into(),
+            figures: [("student".to_string(), figures)].into(),
+            recipe: "names".into(),
+            command: "alambic run recipes/epik/names.toml".into(),
+            seed: 7,
+            hashes: [("data".to_string(), "abc_def_123".to_string())].into(),
+            usage: Usage {
+                model_class: "AutoModelForSeq2SeqLM".into(),
+                tokenizer_class: "PreTrainedTokenizerFast".into(),
+                input: "<ta>\"दिल्ली\"".into(),
+                generate: Some("max_new_tokens=40".into()),
+                output: Some("டெல்லி".into()),
+                command: "alambic predict . दिल्ली".into(),
+            },
+            limits: vec!["Names only.".into()],
+        }
+    }
+
+    #[test]
+    fn the_card_has_front_matter_figures_and_code() {
+        let text = card().markdown();
+        let front = text.strip_prefix("---\n").unwrap().split_once("---\n").unwrap().0;
+        // "no" unquoted would be a boolean of YAML.
+        assert!(front.contains("language:\n- \"hi\"\n- \"no\"\n"), "{front}");
+        assert!(front.contains("pipeline_tag: \"translation\"") && front.contains("metrics:\n- \"cer\"\n"));
+        for part in [
+            "tokenizer = PreTrainedTokenizerFast.from_pretrained(\".\")",
+            "inputs = tokenizer(\"<ta>\\\"दिल्ली\\\"\", return_tensors=\"pt\")",
+            "outputs = model.generate(**inputs, max_new_tokens=40)",
+            "| CER ↓ | 50.0 % (0.0–100.0) |",
+            "| hi-kn | 1 | 100.0 % |",
+            "| names | 1,140 | Unicode-3.0 | Unicode CLDR |",
+            "`abc_def_123`",
+            "seed 7",
+        ] {
+            assert!(text.contains(part), "the card lacks {part}\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_card_is_written_into_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        card().write(folder.path()).unwrap();
+        assert!(
+            std::fs::read_to_string(folder.path().join("README.md")).unwrap().contains("# names: student")
+        );
+        assert!(matches!(card().write(&folder.path().join("none")), Err(ReportError::File { .. })));
+    }
+}

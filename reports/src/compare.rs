@@ -1,0 +1,434 @@
+//! Several runs side by side: one table, one page, one Parquet file.
+
+use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table};
+use crate::error::{ReportError, Result};
+use crate::metrics::{Direction, find};
+use crate::numbers::{self, NO_VALUE};
+use crate::outcome::{BASELINE, Outcome, STUDENT, TEACHER};
+use crate::plots::{Bar, BarSeries, Bars, Drawing, Figure, LineSeries, ValueFormat, metric_over};
+use crate::record::{table_of_objects, write_table};
+use crate::verdict::Verdict;
+use indexmap::IndexMap;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Runs to be compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// The runs, in the order given.
+    pub runs: Vec<ComparedRun>,
+    /// What was varied between them, for a curve; none where they differ in more than a number.
+    pub varied: Option<Varied>,
+}
+
+/// One run of a comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComparedRun {
+    /// The name of its folder; the whole path where two have one name.
+    pub name: String,
+    /// Its result.
+    pub outcome: Outcome,
+}
+
+/// A number that differs from run to run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Varied {
+    /// What it is, for instance `share of training pairs`.
+    pub name: String,
+    /// How it is written.
+    pub format: ValueFormat,
+    /// Its value in each run, in their order.
+    pub values: Vec<f64>,
+}
+
+/// One row of the table: one model of one run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ComparisonRow {
+    /// The run.
+    pub run: String,
+    /// Its recipe.
+    pub recipe: String,
+    /// The model.
+    pub model: String,
+    /// Over how many examples.
+    pub examples: usize,
+    /// Over how many seeds.
+    pub seeds: usize,
+    /// Each metric.
+    pub metrics: IndexMap<String, Option<f64>>,
+    /// Student to teacher for each metric, in the rows of students.
+    pub retention: IndexMap<String, Option<f64>>,
+    /// Teacher's bytes over student's, in the rows of students.
+    pub compression: Option<f64>,
+    /// Teacher's time over student's, in the rows of students.
+    pub speedup: Option<f64>,
+    /// The verdict of the run, in the rows of students.
+    pub verdict: Option<Verdict>,
+    /// Parameters.
+    pub parameters: Option<u64>,
+    /// Bytes.
+    pub bytes: Option<u64>,
+    /// Median time for one example at batch 1.
+    pub latency_ms_p50: Option<f64>,
+    /// 95th percentile of the same.
+    pub latency_ms_p95: Option<f64>,
+    /// Time to train.
+    pub seconds_to_train: Option<f64>,
+}
+
+impl Comparison {
+    /// Reads the `metrics.json` of each folder.
+    ///
+    /// # Errors
+    /// [`ReportError::NotARun`] for every folder that is none, all at once.
+    pub fn read(folders: &[PathBuf]) -> Result<Self, Vec<ReportError>> {
+        let mut runs = Vec::new();
+        let mut errors = Vec::new();
+        for folder in folders {
+            match Outcome::read(folder) {
+                Ok(outcome) => runs.push(ComparedRun { name: run_name(folder, folders), outcome }),
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() { Ok(Self { runs, varied: None }) } else { Err(errors) }
+    }
+
+    /// The table, one row a model of a run.
+    #[must_use]
+    pub fn rows(&self) -> Vec<ComparisonRow> {
+        self.runs
+            .iter()
+            .flat_map(|run| {
+                run.outcome.present().map(|(name, model)| {
+                    let student = name == STUDENT;
+                    let ratios = &run.outcome.ratios;
+                    ComparisonRow {
+                        run: run.name.clone(),
+                        recipe: run.outcome.recipe.clone(),
+                        model: name.to_string(),
+                        examples: run.outcome.examples,
+                        seeds: run.outcome.seeds.len(),
+                        metrics: model.metrics.clone(),
+                        retention: if student { ratios.retention.clone() } else { IndexMap::new() },
+                        compression: ratios.compression.filter(|_| student),
+                        speedup: ratios.speedup.filter(|_| student),
+                        verdict: run.outcome.verdict.filter(|_| student),
+                        parameters: model.parameters,
+                        bytes: model.bytes,
+                        latency_ms_p50: model.latency_ms.map(|latency| latency.p50),
+                        latency_ms_p95: model.latency_ms.map(|latency| latency.p95),
+                        seconds_to_train: model.seconds_to_train,
+                    }
+                })
+            })
+            .collect()
+    }
+
+    /// The names of all metrics, in the order in which they first occur.
+    fn metrics(&self) -> Vec<String> {
+        let mut names: IndexMap<String, ()> = IndexMap::new();
+        for run in &self.runs {
+            for (_, model) in run.outcome.present() {
+                names.extend(model.metrics.keys().map(|name| (name.clone(), ())));
+            }
+        }
+        names.into_keys().filter(|name| !name.ends_with("-shuffled")).collect()
+    }
+
+    /// The page: for each metric the models of every run and the student's ratio to its teacher, then costs and
+    /// figures.
+    ///
+    /// # Errors
+    /// [`ReportError::Length`] when there is not one varied value for each run.
+    pub fn document(&self) -> Result<Document> {
+        if let Some(varied) = &self.varied
+            && varied.values.len() != self.runs.len()
+        {
+            return Err(ReportError::Length {
+                what: format!("values of {} to draw runs over", varied.name),
+                expected: self.runs.len(),
+                found: varied.values.len(),
+            });
+        }
+        let metrics = self.metrics();
+        let tables: Vec<Table> = metrics.iter().map(|metric| self.metric_table(metric)).collect();
+        let figures: Vec<Figure> = metrics.first().map(|metric| self.figures(metric)).unwrap_or_default();
+        let mut results: Vec<Block> = vec![Block::table(self.overview())];
+        if !figures.is_empty() {
+            results.push(Block::Figures(figures));
+        }
+        let sections = [
+            Section::new("Result", results),
+            Section::new("Metrics", if tables.is_empty() { Vec::new() } else { vec![Block::Tables(tables)] }),
+            Section::new("Models", vec![Block::table(self.costs())]),
+        ];
+        Ok(Document {
+            title: format!("Comparison of {}", numbers::counted(self.runs.len(), "run", "runs")),
+            lead: Vec::new(),
+            sections: sections.into_iter().flatten().collect(),
+        })
+    }
+
+    /// Writes `compare.html`, `compare.md`, `plots/` and `comparison.parquet` into a folder.
+    ///
+    /// # Errors
+    /// [`ReportError::Length`], [`ReportError::Plot`], [`ReportError::Table`] or [`ReportError::File`].
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        self.document()?.write(folder, "compare")?;
+        let path = folder.join("comparison.parquet");
+        let rows = self
+            .rows()
+            .iter()
+            .map(serde_json::to_value)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|source| ReportError::Json { what: "a comparison".to_string(), source })?;
+        let mut table = table_of_objects(rows.iter(), &["run", "recipe", "model"])
+            .map_err(|reason| ReportError::Table { path: path.clone(), reason })?;
+        write_table(&mut table, &path)
+    }
+
+    /// One row a run: what it was, its ratios, its verdict.
+    fn overview(&self) -> Table {
+        let first = self.metrics().into_iter().next().unwrap_or_default();
+        let retention = format!("retention of {}", numbers::metric_title(&first));
+        let headings = [
+            ("run", false),
+            ("recipe", false),
+            ("examples", true),
+            ("seeds", true),
+            (retention.as_str(), true),
+            ("compression", true),
+            ("speed-up", true),
+            ("student to baseline", false),
+        ];
+        let rows = self.runs.iter().map(|run| {
+            let outcome = &run.outcome;
+            let ratios = &outcome.ratios;
+            vec![
+                Cell::new(&run.name),
+                Cell::new(&outcome.recipe),
+                Cell::new(numbers::thousands(outcome.examples as u64)),
+                Cell::new(outcome.seeds.len().to_string()),
+                Cell::new(numbers::times(ratios.retention.get(&first).copied().flatten())),
+                Cell::new(numbers::times(ratios.compression)),
+                Cell::new(numbers::times(ratios.speedup)),
+                Cell::new(outcome.verdict.map_or(NO_VALUE, Verdict::word)),
+            ]
+        });
+        Table {
+            caption: "Student to teacher: 1 is parity, more is better for the student".to_string(),
+            columns: headings.map(|(text, numeric)| ColumnHeading { text: text.to_string(), numeric }).into(),
+            rows: rows.collect(),
+        }
+    }
+
+    fn metric_table(&self, metric: &str) -> Table {
+        let models = self.models();
+        let mut columns = vec![ColumnHeading::text("run")];
+        columns.extend(models.iter().map(|name| ColumnHeading::number(name)));
+        columns.push(ColumnHeading::number("retention"));
+        let rows = self.runs.iter().map(|run| {
+            let mut row = vec![Cell::new(&run.name)];
+            row.extend(models.iter().map(|name| {
+                let model = run.outcome.model(name);
+                let interval = model.and_then(|model| model.intervals.get(metric).copied().flatten());
+                Cell::new(numbers::metric_value(metric, model.and_then(|model| model.metric(metric))))
+                    .with_note(interval.map(|ends| numbers::metric_interval(metric, ends)))
+            }));
+            row.push(Cell::new(numbers::times(run.outcome.ratios.retention.get(metric).copied().flatten())));
+            row
+        });
+        let better = match find(metric).map(|metric| metric.direction) {
+            Ok(Direction::Lower) => ", less is better",
+            Ok(Direction::Higher) => ", more is better",
+            Err(_) => "",
+        };
+        Table {
+            caption: format!("{}{better}; 95 % intervals over examples", numbers::metric_title(metric)),
+            columns,
+            rows: rows.collect(),
+        }
+    }
+
+    fn costs(&self) -> Table {
+        let headings = ["parameters", "size", "median time, batch 1", "95th percentile", "time to train"];
+        let mut columns = vec![ColumnHeading::text("run"), ColumnHeading::text("model")];
+        columns.extend(headings.map(ColumnHeading::number));
+        let or_none = |value: Option<String>| Cell::new(value.unwrap_or_else(|| NO_VALUE.to_string()));
+        let rows = self.rows().into_iter().map(|row| {
+            vec![
+                Cell::new(row.run),
+                Cell::new(row.model),
+                or_none(row.parameters.map(numbers::thousands)),
+                or_none(row.bytes.map(numbers::bytes)),
+                or_none(row.latency_ms_p50.map(numbers::milliseconds)),
+                or_none(row.latency_ms_p95.map(numbers::milliseconds)),
+                or_none(row.seconds_to_train.map(numbers::duration)),
+            ]
+        });
+        Table { caption: "What each model costs".to_string(), columns, rows: rows.collect() }
+    }
+
+    /// The models of all runs: teacher, student, baseline, then others.
+    fn models(&self) -> Vec<&str> {
+        let mut names: IndexMap<&str, ()> = [TEACHER, STUDENT, BASELINE].map(|name| (name, ())).into();
+        names.extend(self.runs.iter().flat_map(|run| run.outcome.present()).map(|(name, _)| (name, ())));
+        names.retain(|name, ()| self.runs.iter().any(|run| run.outcome.model(name).is_some()));
+        names.into_keys().collect()
+    }
+
+    fn figures(&self, metric: &str) -> Vec<Figure> {
+        let title = numbers::metric_title(metric);
+        let models = self.models();
+        let value = |run: &ComparedRun, model: &str| run.outcome.model(model)?.metric(metric);
+        let interval =
+            |run: &ComparedRun, model: &str| run.outcome.model(model)?.intervals.get(metric).copied()?;
+        let series: Vec<BarSeries> = models
+            .iter()
+            .map(|model| BarSeries {
+                name: (*model).to_string(),
+                bars: self
+                    .runs
+                    .iter()
+                    .map(|run| value(run, model).map(|value| Bar { value, whisker: interval(run, model) }))
+                    .collect(),
+            })
+            .collect();
+        let bars = Figure {
+            name: format!("{metric}-by-run"),
+            title: format!("{title} by run, 95 % intervals"),
+            alternative: format!(
+                "{title} of {} in each run. The values are in the table.",
+                models.join(", ")
+            ),
+            drawing: Drawing::Bars(Bars {
+                measure: title,
+                format: ValueFormat::of_metric(metric),
+                groups: self.runs.iter().map(|run| run.name.clone()).collect(),
+                series,
+            }),
+        };
+        let curve = self.varied.as_ref().map(|varied| {
+            let series = models
+                .iter()
+                .map(|model| LineSeries {
+                    name: (*model).to_string(),
+                    points: self
+                        .runs
+                        .iter()
+                        .zip(&varied.values)
+                        .filter_map(|(run, &varied)| Some((varied, value(run, model)?)))
+                        .collect(),
+                })
+                .collect();
+            metric_over(metric, &varied.name, varied.format, series)
+        });
+        [Some(bars), curve].into_iter().flatten().collect()
+    }
+}
+
+/// The name of a run's folder, or its whole path where another has the same name.
+fn run_name(folder: &Path, all: &[PathBuf]) -> String {
+    let name =
+        |path: &Path| path.canonicalize().ok().and_then(|path| path.file_name().map(ToOwned::to_owned));
+    match name(folder) {
+        Some(own) if all.iter().filter(|other| name(other).as_ref() == Some(&own)).count() == 1 => {
+            own.to_string_lossy().into_owned()
+        }
+        _ => folder.display().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{Latency, ModelOutcome};
+    use polars::prelude::{ParquetReader, SerReader};
+
+    fn model(cer: f64, bytes: u64) -> ModelOutcome {
+        ModelOutcome {
+            metrics: [("cer".to_string(), Some(cer))].into(),
+            intervals: [("cer".to_string(), Some([cer - 0.01, cer + 0.01]))].into(),
+            bytes: Some(bytes),
+            latency_ms: Some(Latency { p50: 2.0, p95: 3.0 }),
+            ..ModelOutcome::default()
+        }
+    }
+
+    fn write_run(folder: &Path, baseline: Option<f64>) {
+        std::fs::create_dir_all(folder).unwrap();
+        let mut outcome = Outcome::new(
+            "names",
+            vec![1],
+            1000,
+            Some(model(0.2, 400)),
+            Some(model(0.19, 100)),
+            baseline.map(|cer| model(cer, 100)),
+        );
+        outcome.verdict = baseline.map(|_| Verdict::Better);
+        outcome.write(folder).unwrap();
+    }
+
+    #[test]
+    fn runs_stand_side_by_side() {
+        let folder = tempfile::tempdir().unwrap();
+        let folders: Vec<PathBuf> = ["all", "tenth", "none"].map(|name| folder.path().join(name)).into();
+        for (folder, baseline) in folders.iter().zip([Some(0.22), Some(0.4), None]) {
+            write_run(folder, baseline);
+        }
+        let mut comparison = Comparison::read(&folders).unwrap();
+        comparison.varied = Some(Varied {
+            name: "share of training pairs".into(),
+            format: ValueFormat::Percent,
+            values: vec![1.0, 0.1, 0.01],
+        });
+        assert_eq!(comparison.rows().len(), 8);
+        // To look at the page, name a folder to keep it in.
+        let kept = std::env::var_os("ALAMBIC_KEEP_REPORT").map(PathBuf::from);
+        let out = kept.unwrap_or_else(|| folder.path().join("out"));
+        comparison.write(&out).unwrap();
+        let markdown = std::fs::read_to_string(out.join("compare.md")).unwrap();
+        assert!(
+            markdown.contains("| tenth | names | 1,000 | 1 | 1.05 × | 4.00 × | 1.00 × | better |"),
+            "{markdown}"
+        );
+        assert!(
+            markdown.contains("| none | 20.0 % (19.0–21.0) | 19.0 % (18.0–20.0) | – | 1.05 × |"),
+            "{markdown}"
+        );
+        assert!(markdown.contains("baseline goes from 40.0 % at 10 % to 22.0 % at 100 %"), "{markdown}");
+        assert!(out.join("plots/cer-over-share-of-training-pairs.png").exists());
+        let table = ParquetReader::new(std::fs::File::open(out.join("comparison.parquet")).unwrap())
+            .finish()
+            .unwrap();
+        assert_eq!(table.height(), 8);
+        assert_eq!(table.column("metrics.cer").unwrap().null_count(), 0);
+        assert_eq!(table.column("retention.cer").unwrap().null_count(), 5);
+        comparison.varied.as_mut().unwrap().values.pop();
+        assert!(comparison.document().is_err());
+    }
+
+    #[test]
+    fn every_folder_that_is_no_run_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = folder.path().join("good");
+        write_run(&good, None);
+        let errors =
+            Comparison::read(&[good, folder.path().to_path_buf(), folder.path().join("gone")]).unwrap_err();
+        let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(text.len(), 2);
+        assert!(text[0].contains("holds no metrics.json") && text[1].contains("no such folder"), "{text:?}");
+    }
+
+    #[test]
+    fn runs_of_one_name_are_told_apart_by_their_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = ["a/run", "b/run"].map(|name| folder.path().join(name));
+        for folder in &folders {
+            write_run(folder, None);
+        }
+        let comparison = Comparison::read(&folders).unwrap();
+        assert_ne!(comparison.runs[0].name, comparison.runs[1].name);
+    }
+}

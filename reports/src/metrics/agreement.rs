@@ -1,0 +1,11 @@
+use super::{Against, Direction, Metric, word_accuracy};
+
+/// The share of outputs that equal the other model's output after NFC: how faithful a student is, whether its
+/// teacher is right or wrong.
+pub(super) static METRIC: Metric = Metric {
+    name: "agreement",
+    summary: "share of outputs that equal the teacher's",
+    direction: Direction::Higher,
+    against: Against::Model,
+    contributions: word_accuracy::equal,
+};

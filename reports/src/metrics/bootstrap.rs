@@ -1,0 +1,116 @@
+//! Bootstrap over examples (Efron 1979): how far a value would move had other examples been drawn.
+//!
+//! Percentile intervals at 95 % from [`RESAMPLES`] resamples, seeded, so that a report can be made again to the
+//! digit. For two models scored on the same examples each resample draws the same examples for both (paired
+//! bootstrap, Koehn 2004), which takes out what is hard for either.
+
+use super::scores::{ratio, same_examples};
+use super::{Contribution, Scores};
+use crate::error::{ReportError, Result};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// How many resamples an interval is taken from.
+pub const RESAMPLES: usize = 1000;
+
+/// The difference of two models on one metric over the same examples.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PairedDifference {
+    /// Value of the first model less value of the second, in the metric's own unit.
+    pub difference: f64,
+    /// 95 % interval of the difference.
+    pub interval: [f64; 2],
+    /// How many examples both were scored on.
+    pub examples: usize,
+}
+
+/// The 95 % percentile interval of the value of `contributions`; none where the value has none.
+#[must_use]
+pub fn interval(contributions: &[Contribution], seed: u64) -> Option<[f64; 2]> {
+    ratio(contributions.iter())?;
+    let values = resample(contributions.len(), seed, |drawn| ratio(drawn.iter().map(|&i| &contributions[i])));
+    percentiles(values)
+}
+
+/// Compares two models scored on the same examples with the same metric.
+///
+/// # Errors
+/// [`ReportError::Comparison`] for different metrics or nothing to compare, [`ReportError::Length`] for
+/// different numbers of examples.
+pub fn paired_difference(first: &Scores, second: &Scores, seed: u64) -> Result<PairedDifference> {
+    same_examples(first, second)?;
+    let nothing = || ReportError::Comparison {
+        metric: first.metric().name.to_string(),
+        reason: "there is no example that both models were scored on".to_string(),
+    };
+    let difference = first.value().zip(second.value()).map(|(a, b)| a - b).ok_or_else(nothing)?;
+    let (a, b) = (first.contributions(), second.contributions());
+    let differences = resample(a.len(), seed, |drawn| {
+        let first = ratio(drawn.iter().map(|&i| &a[i]))?;
+        let second = ratio(drawn.iter().map(|&i| &b[i]))?;
+        Some(first - second)
+    });
+    let interval = percentiles(differences).ok_or_else(nothing)?;
+    Ok(PairedDifference { difference, interval, examples: a.len() })
+}
+
+/// The statistic of each resample, without those in which it has no value.
+fn resample(examples: usize, seed: u64, statistic: impl Fn(&[usize]) -> Option<f64>) -> Vec<f64> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut drawn = vec![0; examples];
+    (0..RESAMPLES)
+        .filter_map(|_| {
+            for index in &mut drawn {
+                *index = random.random_range(0..examples);
+            }
+            statistic(&drawn)
+        })
+        .collect()
+}
+
+/// The 2.5th and the 97.5th percentile.
+fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
+    values.sort_by(f64::total_cmp);
+    let at =
+        |share: f64| values.get((share * (values.len().checked_sub(1)?) as f64).round() as usize).copied();
+    Some([at(0.025)?, at(0.975)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::score_all;
+
+    fn accuracy(hits: impl Iterator<Item = bool>) -> Scores {
+        let outputs: Vec<&str> = hits.map(|hit| if hit { "a" } else { "b" }).collect();
+        let references = vec!["a"; outputs.len()];
+        score_all(&["word-accuracy"], &outputs, &references, 1).unwrap().swap_remove("word-accuracy").unwrap()
+    }
+
+    #[test]
+    fn an_interval_is_as_wide_as_the_binomial_says() {
+        // 500 of 1,000: standard error 0.0158, so the interval is about 0.469 to 0.531.
+        let scores = accuracy((0..1000).map(|i| i % 2 == 0));
+        let [low, high] = scores.interval(7).unwrap();
+        assert!((low - 0.469).abs() < 0.006 && (high - 0.531).abs() < 0.006, "{low} {high}");
+        assert_eq!(scores.interval(7), scores.interval(7));
+        assert_ne!(scores.interval(7), scores.interval(8));
+    }
+
+    #[test]
+    fn pairing_narrows_the_interval_of_a_difference() {
+        // The second model fails wherever the first does, and on every 20th example besides.
+        let first = accuracy((0..1000).map(|i| i % 2 == 0));
+        let second = accuracy((0..1000).map(|i| i % 2 == 0 && i % 20 != 0));
+        let paired = paired_difference(&first, &second, 7).unwrap();
+        assert!((paired.difference - 0.05).abs() < 1e-12);
+        assert!(paired.interval[0] > 0.03 && paired.interval[1] < 0.07, "{paired:?}");
+    }
+
+    #[test]
+    fn nothing_to_draw_from_gives_no_interval() {
+        assert_eq!(interval(&[], 1), None);
+        assert!(paired_difference(&accuracy([].into_iter()), &accuracy([].into_iter()), 1).is_err());
+        assert!(paired_difference(&accuracy([true].into_iter()), &accuracy([].into_iter()), 1).is_err());
+    }
+}

@@ -1,0 +1,21 @@
+use super::{Against, Contribution, Direction, Metric, Pair, edit_distance};
+
+/// Character error rate over a whole set: all edits divided by the length of all references, in Unicode scalar
+/// values after NFC. Long words weigh more than in the mean over words.
+pub(super) static METRIC: Metric = Metric {
+    name: "cer-total",
+    summary: "character error rate: all edits divided by the length of all references",
+    direction: Direction::Lower,
+    against: Against::References,
+    contributions,
+};
+
+fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
+    pairs
+        .iter()
+        .map(|pair| Contribution {
+            numerator: edit_distance(&pair.hypothesis, &pair.reference) as f64,
+            denominator: pair.reference.chars().count() as f64,
+        })
+        .collect()
+}

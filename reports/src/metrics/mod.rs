@@ -1,0 +1,227 @@
+//! Metrics over pairs of strings: one file each, one line each in [`METRICS`].
+//!
+//! A metric gives each example a [`Contribution`], a numerator and a denominator; its value over any set of
+//! examples is the sum of numerators over the sum of denominators. A mean over words has denominators of 1,
+//! a ratio of totals has the lengths. Kept per example, contributions give the value of every slice, a
+//! bootstrap interval ([`Scores::interval`]) and a paired comparison of two models ([`paired_difference`]).
+
+mod agreement;
+pub mod bootstrap;
+mod cer;
+mod cer_total;
+pub mod phonetic;
+mod phonetic_accuracy;
+mod phonetic_accuracy_shuffled;
+mod scores;
+mod word_accuracy;
+
+use crate::error::{ReportError, Result};
+pub use bootstrap::{PairedDifference, paired_difference};
+use indexmap::IndexMap;
+pub use scores::{Scores, SliceValue};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+/// All metrics, in the order in which they are listed and reported.
+pub static METRICS: &[&Metric] = &[
+    &cer::METRIC,
+    &cer_total::METRIC,
+    &word_accuracy::METRIC,
+    &phonetic_accuracy::METRIC,
+    &phonetic_accuracy_shuffled::METRIC,
+    &agreement::METRIC,
+];
+
+/// Which way a metric improves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Less is better: an error rate.
+    Lower,
+    /// More is better: an accuracy.
+    Higher,
+}
+
+/// What a metric's references are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Against {
+    /// Known right answers.
+    References,
+    /// The outputs of another model, usually the teacher: fidelity.
+    Model,
+}
+
+/// One metric: what it is called, which way it improves and how an example contributes.
+#[derive(Debug)]
+pub struct Metric {
+    /// The name in recipes and in `metrics.json`, in kebab-case.
+    pub name: &'static str,
+    /// One line on what it measures.
+    pub summary: &'static str,
+    /// Which way it improves.
+    pub direction: Direction,
+    /// What its references are.
+    pub against: Against,
+    contributions: fn(&[Pair<'_>], u64) -> Vec<Contribution>,
+}
+
+/// What one example adds to a metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Contribution {
+    /// Errors made, or 1 for a hit.
+    pub numerator: f64,
+    /// What the errors are counted over; 0 for an example that says nothing.
+    pub denominator: f64,
+}
+
+impl Contribution {
+    /// A contribution to a mean over examples.
+    pub(crate) fn of_one(value: f64) -> Self {
+        Self { numerator: value, denominator: 1.0 }
+    }
+
+    /// A hit or a miss of an accuracy.
+    pub(crate) fn hit(hit: bool) -> Self {
+        Self::of_one(f64::from(u8::from(hit)))
+    }
+}
+
+/// An output and what it is compared with, both in Unicode NFC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair<'a> {
+    /// The output of the model.
+    pub hypothesis: Cow<'a, str>,
+    /// The right answer, or the other model's output.
+    pub reference: Cow<'a, str>,
+}
+
+impl<'a> Pair<'a> {
+    /// A pair, normalised to NFC so that one letter is counted once however it was typed.
+    #[must_use]
+    pub fn new(hypothesis: &'a str, reference: &'a str) -> Self {
+        Self { hypothesis: normalised(hypothesis), reference: normalised(reference) }
+    }
+}
+
+impl Metric {
+    /// Scores each pair. `seed` drives the metrics that shuffle; the others do not read it.
+    #[must_use]
+    pub fn score(&'static self, pairs: &[Pair<'_>], seed: u64) -> Scores {
+        Scores::new(self, (self.contributions)(pairs, seed))
+    }
+}
+
+/// The metric of this name, or an error with the closest name.
+///
+/// # Errors
+/// [`ReportError::UnknownMetric`] when there is none.
+pub fn find(name: &str) -> Result<&'static Metric> {
+    METRICS.iter().find(|metric| metric.name == name).copied().ok_or_else(|| {
+        let closest = METRICS
+            .iter()
+            .map(|metric| (strsim::jaro_winkler(name, metric.name), metric.name))
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .filter(|(similarity, _)| *similarity > 0.8);
+        ReportError::UnknownMetric {
+            name: name.to_string(),
+            suggestion: closest.map(|(_, name)| name.to_string()),
+            known: METRICS.iter().map(|metric| metric.name).collect::<Vec<_>>().join(", "),
+        }
+    })
+}
+
+/// Scores one model's outputs with several metrics: name to per-example scores, in the order of `names`.
+///
+/// # Errors
+/// [`ReportError::UnknownMetric`], or [`ReportError::Length`] when the two lists differ in length.
+pub fn score_all<H: AsRef<str>, R: AsRef<str>>(
+    names: &[&str],
+    hypotheses: &[H],
+    references: &[R],
+    seed: u64,
+) -> Result<IndexMap<String, Scores>> {
+    if hypotheses.len() != references.len() {
+        return Err(ReportError::Length {
+            what: "outputs to score".to_string(),
+            expected: references.len(),
+            found: hypotheses.len(),
+        });
+    }
+    let pairs: Vec<Pair<'_>> = hypotheses
+        .iter()
+        .zip(references)
+        .map(|(hypothesis, reference)| Pair::new(hypothesis.as_ref(), reference.as_ref()))
+        .collect();
+    names.iter().map(|name| Ok(((*name).to_string(), find(name)?.score(&pairs, seed)))).collect()
+}
+
+/// Levenshtein distance in Unicode scalar values.
+pub(crate) fn edit_distance(a: &str, b: &str) -> usize {
+    strsim::levenshtein(a, b)
+}
+
+fn normalised(text: &str) -> Cow<'_, str> {
+    if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(name: &str, pairs: &[(&str, &str)]) -> f64 {
+        let pairs: Vec<_> = pairs.iter().map(|(h, r)| Pair::new(h, r)).collect();
+        find(name).unwrap().score(&pairs, 1).value().unwrap()
+    }
+
+    #[test]
+    fn character_error_rates_differ_in_what_they_average() {
+        // One edit in four characters, none in two: mean of 1/4 and 0, or one edit in six.
+        let pairs = [("dilli", "delli"), ("ab", "ab")];
+        assert!((value("cer", &pairs) - 0.1).abs() < 1e-12);
+        assert!((value("cer-total", &pairs) - 1.0 / 7.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_empty_reference_counts_each_superfluous_character() {
+        assert_eq!(value("cer", &[("abc", "")]), 3.0);
+        assert_eq!(value("cer", &[("", "")]), 0.0);
+        assert_eq!(value("cer-total", &[("abc", ""), ("x", "xy")]), 2.0);
+    }
+
+    #[test]
+    fn forms_of_one_letter_are_equal_after_normalisation() {
+        // U+0958 decomposes to U+0915 U+093C in NFC, a composition exclusion.
+        assert_eq!(value("word-accuracy", &[("\u{958}", "\u{915}\u{93c}")]), 1.0);
+        assert_eq!(value("cer", &[("e\u{301}", "\u{e9}")]), 0.0);
+        assert_eq!(value("agreement", &[("a", "a"), ("a", "b")]), 0.5);
+    }
+
+    #[test]
+    fn shuffled_phonetic_accuracy_pairs_no_word_with_itself() {
+        let words = ["दिल्ली", "मुंबई", "चेन्नई", "कोलकाता", "बेंगलुरु"];
+        let pairs: Vec<_> = words.iter().map(|word| (*word, *word)).collect();
+        assert_eq!(value("phonetic-accuracy", &pairs), 1.0);
+        for seed in 0..50 {
+            let pairs: Vec<_> = words.iter().map(|word| Pair::new(word, word)).collect();
+            let shuffled = find("phonetic-accuracy-shuffled").unwrap().score(&pairs, seed);
+            assert_eq!(shuffled.value(), Some(0.0));
+        }
+        let one = find("phonetic-accuracy-shuffled").unwrap().score(&[Pair::new("a", "a")], 1);
+        assert_eq!(one.value(), None);
+    }
+
+    #[test]
+    fn an_unknown_metric_is_answered_with_the_closest() {
+        let error = find("phonetic-acuracy").unwrap_err().to_string();
+        assert!(error.contains("did you mean `phonetic-accuracy`?"), "{error}");
+        assert!(!find("zzz").unwrap_err().to_string().contains("did you mean"));
+    }
+
+    #[test]
+    fn lists_of_different_length_are_refused() {
+        let error = score_all(&["cer"], &["a"], &["a", "b"], 1).unwrap_err().to_string();
+        assert!(error.contains("1 values for 2 examples"), "{error}");
+    }
+}

@@ -1,0 +1,18 @@
+use super::phonetic::phonetic_code;
+use super::{Against, Contribution, Direction, Metric, Pair};
+
+/// The share of outputs that sound like their reference: equal [`phonetic_code`]s.
+pub(super) static METRIC: Metric = Metric {
+    name: "phonetic-accuracy",
+    summary: "share of outputs whose script-neutral phonetic code equals the reference's",
+    direction: Direction::Higher,
+    against: Against::References,
+    contributions,
+};
+
+fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
+    pairs
+        .iter()
+        .map(|pair| Contribution::hit(phonetic_code(&pair.hypothesis) == phonetic_code(&pair.reference)))
+        .collect()
+}

@@ -1,0 +1,14 @@
+use super::{Against, Contribution, Direction, Metric, Pair};
+
+/// The share of outputs that equal their reference after NFC.
+pub(super) static METRIC: Metric = Metric {
+    name: "word-accuracy",
+    summary: "share of outputs that equal the reference",
+    direction: Direction::Higher,
+    against: Against::References,
+    contributions: equal,
+};
+
+pub(super) fn equal(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
+    pairs.iter().map(|pair| Contribution::hit(pair.hypothesis == pair.reference)).collect()
+}

@@ -1,0 +1,138 @@
+//! Numbers and names as a reader meets them in a report.
+
+use crate::metrics::find;
+
+/// What stands for a value that there is none of.
+pub const NO_VALUE: &str = "–";
+
+/// A metric's name for a heading: `cer` is `CER`, `word-accuracy` is `word accuracy`.
+#[must_use]
+pub fn metric_title(name: &str) -> String {
+    name.split('-').map(|part| if part == "cer" { "CER" } else { part }).collect::<Vec<_>>().join(" ")
+}
+
+/// A metric's value: in per cent for the metrics of this crate, which are all shares or error rates.
+#[must_use]
+pub fn metric_value(name: &str, value: Option<f64>) -> String {
+    value.map_or_else(
+        || NO_VALUE.to_string(),
+        |value| if is_share(name) { format!("{:.1} %", 100.0 * value) } else { format!("{value:.3}") },
+    )
+}
+
+/// An interval of a metric without its unit, `12.9–14.1`.
+#[must_use]
+pub fn metric_interval(name: &str, [low, high]: [f64; 2]) -> String {
+    if is_share(name) {
+        format!("{:.1}–{:.1}", 100.0 * low, 100.0 * high)
+    } else {
+        format!("{low:.3}–{high:.3}")
+    }
+}
+
+/// A difference of a metric: `1.5 points` (of a hundred) or `0.015`.
+#[must_use]
+pub fn points(name: &str, difference: f64) -> String {
+    if is_share(name) { format!("{:.1} points", 100.0 * difference) } else { format!("{difference:.3}") }
+}
+
+/// An interval of a difference: `1.2 to 1.8 points` or `0.012 to 0.018`.
+#[must_use]
+pub fn points_interval(name: &str, [low, high]: [f64; 2]) -> String {
+    if is_share(name) {
+        format!("{:.1} to {:.1} points", 100.0 * low, 100.0 * high)
+    } else {
+        format!("{low:.3} to {high:.3}")
+    }
+}
+
+/// Shares of the whole are shown in per cent, anything else as a plain number.
+fn is_share(name: &str) -> bool {
+    find(name).is_ok()
+}
+
+/// A share in per cent, `3.4 %`.
+#[must_use]
+pub fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// A ratio where 1 is parity, `2.19 ×`.
+#[must_use]
+pub fn times(ratio: Option<f64>) -> String {
+    ratio.map_or_else(|| NO_VALUE.to_string(), |ratio| format!("{ratio:.2} ×"))
+}
+
+/// An integer with commas, `1,234,567`.
+#[must_use]
+pub fn thousands(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count with its noun, `1 seed`, `1,000 words`.
+#[must_use]
+pub fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(count as u64), if count == 1 { one } else { many })
+}
+
+/// Bytes in decimal units, `6.4 MB`.
+#[must_use]
+pub fn bytes(count: u64) -> String {
+    let value = count as f64;
+    match value {
+        1e9.. => format!("{:.2} GB", value / 1e9),
+        1e6.. => format!("{:.1} MB", value / 1e6),
+        1e3.. => format!("{:.1} kB", value / 1e3),
+        _ => format!("{count} B"),
+    }
+}
+
+/// A duration, `42.0 s`, `12 min 05 s`, `1 h 03 min`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..100 => format!("{seconds:.1} s"),
+        100..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// Milliseconds with three significant digits, `12.3 ms`.
+#[must_use]
+pub fn milliseconds(value: f64) -> String {
+    let decimals = match value.abs() {
+        100.0.. => 0,
+        10.0.. => 1,
+        1.0.. => 2,
+        _ => 3,
+    };
+    format!("{value:.decimals$} ms")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(bytes(6_400_000), "6.4 MB");
+        assert_eq!(duration(725.4), "12 min 05 s");
+        assert_eq!(duration(3780.0), "1 h 03 min");
+        assert_eq!(milliseconds(3.456), "3.46 ms");
+        assert_eq!(metric_value("cer", Some(0.1344)), "13.4 %");
+        assert_eq!(metric_value("encoder-similarity", Some(0.975)), "0.975");
+        assert_eq!(metric_value("cer", None), NO_VALUE);
+        assert_eq!(metric_title("cer-total"), "CER total");
+    }
+}

@@ -1,0 +1,345 @@
+//! `metrics.json`: the result of a run, as data.
+
+use crate::error::{ReportError, Result};
+use crate::files;
+use crate::metrics::{Direction, METRICS, Scores};
+use crate::verdict::Verdict;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// The version of the format of `metrics.json` that this crate writes and reads.
+pub const SCHEMA: u32 = 1;
+
+/// The key of the teacher among [`Outcome::models`].
+pub const TEACHER: &str = "teacher";
+/// The key of the student.
+pub const STUDENT: &str = "student";
+/// The key of the same student trained without a teacher's outputs.
+pub const BASELINE: &str = "baseline";
+
+/// The seed of every bootstrap, so that a report can be made again to the digit.
+pub const BOOTSTRAP_SEED: u64 = 1;
+
+/// The result of a run. What has no value is null.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Outcome {
+    /// The version of this format, [`SCHEMA`].
+    pub schema: u32,
+    /// The name of the recipe.
+    pub recipe: String,
+    /// The seeds that the student was trained with.
+    pub seeds: Vec<u64>,
+    /// Over how many examples the models were evaluated.
+    pub examples: usize,
+    /// [`TEACHER`], [`STUDENT`] and [`BASELINE`], null where there is none, and further models by their name.
+    pub models: IndexMap<String, Option<ModelOutcome>>,
+    /// How closely the student follows the teacher, similarities beside their value for shuffled pairs.
+    pub fidelity: IndexMap<String, Option<f64>>,
+    /// Student to teacher: 1 is parity, more is better for the student.
+    pub ratios: Ratios,
+    /// Whether the student is better than the baseline; null without a baseline.
+    pub verdict: Option<Verdict>,
+}
+
+/// What one model is worth and what it costs.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct ModelOutcome {
+    /// Each metric over all examples, a mean over seeds.
+    pub metrics: IndexMap<String, Option<f64>>,
+    /// The 95 % bootstrap interval over examples of each metric.
+    pub intervals: IndexMap<String, Option<[f64; 2]>>,
+    /// The values of each metric, one for each seed.
+    pub per_seed: IndexMap<String, Vec<Option<f64>>>,
+    /// The metrics of each slice of the examples, for instance of each pair of languages.
+    pub slices: IndexMap<String, SliceOutcome>,
+    /// How many parameters, those used twice counted once.
+    pub parameters: Option<u64>,
+    /// How many bytes on disk, those used twice counted once.
+    pub bytes: Option<u64>,
+    /// Time for one example at batch 1.
+    pub latency_ms: Option<Latency>,
+    /// Wall time of training, of one seed; null for a model that was given.
+    pub seconds_to_train: Option<f64>,
+}
+
+/// The metrics of one slice.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SliceOutcome {
+    /// How many examples the slice holds.
+    pub examples: usize,
+    /// Each metric over them, a mean over seeds.
+    #[serde(flatten)]
+    pub metrics: IndexMap<String, Option<f64>>,
+}
+
+/// Milliseconds for one example.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// The median.
+    pub p50: f64,
+    /// The 95th percentile.
+    pub p95: f64,
+}
+
+impl Latency {
+    /// Median and 95th percentile (nearest rank) of measured times; none without any.
+    #[must_use]
+    pub fn of(mut milliseconds: Vec<f64>) -> Option<Self> {
+        milliseconds.sort_by(f64::total_cmp);
+        let rank = |share: f64| {
+            let rank = (share * milliseconds.len() as f64).ceil() as usize;
+            milliseconds.get(rank.max(1) - 1).copied()
+        };
+        Some(Self { p50: rank(0.5)?, p95: rank(0.95)? })
+    }
+}
+
+/// Student to teacher, so that 1 is parity and more is better for the student.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Ratios {
+    /// For each metric student / teacher, or teacher / student where lower is better.
+    pub retention: IndexMap<String, Option<f64>>,
+    /// Bytes of the teacher over bytes of the student.
+    pub compression: Option<f64>,
+    /// Median time of the teacher over that of the student, one example at batch 1.
+    pub speedup: Option<f64>,
+}
+
+impl ModelOutcome {
+    /// The metrics of a model from its scores: one map of metric to scores for each seed, all over the same
+    /// examples, and one slice label an example. Costs are left for the caller to fill in.
+    ///
+    /// # Errors
+    /// [`ReportError::Comparison`] when the seeds have different metrics, [`ReportError::Length`] when lists
+    /// that go together differ in length.
+    pub fn measured<L: AsRef<str>>(seeds: &[IndexMap<String, Scores>], labels: &[L]) -> Result<Self> {
+        let mut outcome = Self::default();
+        for name in seeds.first().into_iter().flat_map(IndexMap::keys) {
+            let scores = seeds.iter().map(|seed| seed.get(name).cloned()).collect::<Option<Vec<_>>>();
+            let scores = scores.ok_or_else(|| ReportError::Comparison {
+                metric: name.clone(),
+                reason: "not every seed was scored with it".to_string(),
+            })?;
+            let mean = Scores::mean_over_seeds(&scores)?;
+            outcome.metrics.insert(name.clone(), mean.value());
+            outcome.intervals.insert(name.clone(), mean.interval(BOOTSTRAP_SEED));
+            outcome.per_seed.insert(name.clone(), scores.iter().map(Scores::value).collect());
+            for (label, slice) in mean.by_slice(labels)? {
+                let entry = outcome.slices.entry(label).or_default();
+                entry.examples = slice.examples;
+                entry.metrics.insert(name.clone(), slice.value);
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// The value of a metric over all examples.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics.get(name).copied().flatten()
+    }
+}
+
+impl Outcome {
+    /// The result of a run: the ratios follow from the models.
+    #[must_use]
+    pub fn new(
+        recipe: &str,
+        seeds: Vec<u64>,
+        examples: usize,
+        teacher: Option<ModelOutcome>,
+        student: Option<ModelOutcome>,
+        baseline: Option<ModelOutcome>,
+    ) -> Self {
+        let ratios = match (&teacher, &student) {
+            (Some(teacher), Some(student)) => Ratios::of(student, teacher),
+            _ => Ratios::default(),
+        };
+        let models = [(TEACHER, teacher), (STUDENT, student), (BASELINE, baseline)];
+        Self {
+            schema: SCHEMA,
+            recipe: recipe.to_string(),
+            seeds,
+            examples,
+            models: models.into_iter().map(|(name, model)| (name.to_string(), model)).collect(),
+            fidelity: IndexMap::new(),
+            ratios,
+            verdict: None,
+        }
+    }
+
+    /// A model by its key, none where it is null.
+    #[must_use]
+    pub fn model(&self, name: &str) -> Option<&ModelOutcome> {
+        self.models.get(name)?.as_ref()
+    }
+
+    /// The models that there are, in order.
+    pub fn present(&self) -> impl Iterator<Item = (&str, &ModelOutcome)> {
+        self.models.iter().filter_map(|(name, model)| Some((name.as_str(), model.as_ref()?)))
+    }
+
+    /// Writes `metrics.json` into the folder of the run.
+    ///
+    /// # Errors
+    /// [`ReportError::File`] or [`ReportError::Json`].
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let mut bytes = serde_json::to_vec_pretty(self)
+            .map_err(|source| ReportError::Json { what: "metrics.json".to_string(), source })?;
+        bytes.push(b'\n');
+        files::write(&folder.join("metrics.json"), &bytes)
+    }
+
+    /// Reads the `metrics.json` of a run.
+    ///
+    /// # Errors
+    /// [`ReportError::NotARun`] when the folder holds no result that can be read, saying why.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let no_run = |reason: String| ReportError::NotARun { path: folder.to_path_buf(), reason };
+        if !folder.is_dir() {
+            return Err(no_run("there is no such folder".to_string()));
+        }
+        let text = std::fs::read_to_string(folder.join("metrics.json")).map_err(|error| {
+            let started =
+                folder.join("events.jsonl").exists() || folder.join("recipe.resolved.toml").exists();
+            no_run(match error.kind() {
+                std::io::ErrorKind::NotFound if started => {
+                    "it was started and holds no metrics.json yet; let it end, or go on with it by `--resume`"
+                        .to_string()
+                }
+                std::io::ErrorKind::NotFound => "it holds no metrics.json".to_string(),
+                _ => format!("its metrics.json cannot be read: {error}"),
+            })
+        })?;
+        let value: serde_json::Value = serde_json::from_str(&text)
+            .map_err(|error| no_run(format!("its metrics.json is no JSON: {error}")))?;
+        if value["schema"] != SCHEMA {
+            let reason = format!(
+                "its metrics.json has schema {}, this program reads schema {SCHEMA}",
+                value["schema"]
+            );
+            return Err(no_run(reason));
+        }
+        serde_json::from_str(&text)
+            .map_err(|error| no_run(format!("its metrics.json has an unknown form: {error}")))
+    }
+}
+
+impl Ratios {
+    /// The ratios of a student to its teacher.
+    #[must_use]
+    pub fn of(student: &ModelOutcome, teacher: &ModelOutcome) -> Self {
+        let retention = METRICS
+            .iter()
+            .filter(|metric| !metric.name.ends_with("-shuffled"))
+            .filter(|metric| student.metrics.contains_key(metric.name))
+            .filter(|metric| teacher.metrics.contains_key(metric.name))
+            .map(|metric| {
+                let student = student.metric(metric.name);
+                let teacher = teacher.metric(metric.name);
+                let retention = match metric.direction {
+                    Direction::Higher => ratio(student, teacher),
+                    Direction::Lower => ratio(teacher, student),
+                };
+                (metric.name.to_string(), retention)
+            });
+        Self {
+            retention: retention.collect(),
+            compression: ratio(
+                teacher.bytes.map(|bytes| bytes as f64),
+                student.bytes.map(|bytes| bytes as f64),
+            ),
+            speedup: ratio(
+                teacher.latency_ms.map(|latency| latency.p50),
+                student.latency_ms.map(|latency| latency.p50),
+            ),
+        }
+    }
+}
+
+/// None where a side is missing or the quotient is no number: no error to keep, or none left to compare with.
+fn ratio(numerator: Option<f64>, denominator: Option<f64>) -> Option<f64> {
+    Some(numerator? / denominator?).filter(|ratio| ratio.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::score_all;
+
+    fn model(cer: f64, accuracy: f64, bytes: u64, p50: f64) -> ModelOutcome {
+        ModelOutcome {
+            metrics: [("cer".to_string(), Some(cer)), ("word-accuracy".to_string(), Some(accuracy))].into(),
+            bytes: Some(bytes),
+            latency_ms: Some(Latency { p50, p95: p50 * 2.0 }),
+            ..ModelOutcome::default()
+        }
+    }
+
+    #[test]
+    fn ratios_are_more_than_one_where_the_student_is_better() {
+        let ratios = Ratios::of(&model(0.1, 0.5, 10, 1.0), &model(0.2, 0.4, 30, 2.5));
+        assert_eq!(ratios.retention["cer"], Some(2.0));
+        assert_eq!(ratios.retention["word-accuracy"], Some(1.25));
+        assert_eq!((ratios.compression, ratios.speedup), (Some(3.0), Some(2.5)));
+        let perfect = Ratios::of(&model(0.0, 0.5, 10, 1.0), &model(0.2, 0.0, 30, 2.5));
+        assert_eq!(perfect.retention["cer"], None);
+        assert_eq!(perfect.retention["word-accuracy"], None);
+    }
+
+    #[test]
+    fn the_file_has_the_shape_that_others_rely_on() {
+        let seeds = [
+            score_all(&["cer"], &["ab", "c"], &["ab", "d"], 1).unwrap(),
+            score_all(&["cer"], &["ab", "d"], &["ab", "d"], 1).unwrap(),
+        ];
+        let mut student = ModelOutcome::measured(&seeds, &["hi-ta", "ta-hi"]).unwrap();
+        student.latency_ms = Latency::of(vec![3.0, 1.0, 2.0]);
+        let outcome = Outcome::new("names", vec![1, 2], 2, None, Some(student), None);
+        let value = serde_json::to_value(&outcome).unwrap();
+        assert_eq!(
+            value,
+            serde_json::json!({
+                "schema": 1, "recipe": "names", "seeds": [1, 2], "examples": 2,
+                "models": {
+                    "teacher": null,
+                    "student": {
+                        "metrics": {"cer": 0.25}, "intervals": {"cer": [0.0, 0.5]}, "per-seed": {"cer": [0.5, 0.0]},
+                        "slices": {"hi-ta": {"examples": 1, "cer": 0.0}, "ta-hi": {"examples": 1, "cer": 0.5}},
+                        "parameters": null, "bytes": null, "latency-ms": {"p50": 2.0, "p95": 3.0},
+                        "seconds-to-train": null,
+                    },
+                    "baseline": null,
+                },
+                "fidelity": {},
+                "ratios": {"retention": {}, "compression": null, "speedup": null},
+                "verdict": null,
+            })
+        );
+        let folder = tempfile::tempdir().unwrap();
+        outcome.write(folder.path()).unwrap();
+        assert_eq!(Outcome::read(folder.path()).unwrap(), outcome);
+    }
+
+    #[test]
+    fn a_folder_that_is_no_run_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = || Outcome::read(folder.path()).unwrap_err().to_string();
+        assert!(message().contains("holds no metrics.json"));
+        std::fs::write(folder.path().join("events.jsonl"), "").unwrap();
+        assert!(message().contains("--resume"));
+        std::fs::write(folder.path().join("metrics.json"), "{\"schema\": 1,\n \"recipe\": }").unwrap();
+        assert!(message().contains("line 2"), "{}", message());
+        std::fs::write(folder.path().join("metrics.json"), "{\"schema\": 7}").unwrap();
+        assert!(message().contains("schema 7"), "{}", message());
+        std::fs::write(folder.path().join("metrics.json"), "{\"schema\": 1}").unwrap();
+        assert!(message().contains("missing field `recipe`"), "{}", message());
+        let none = Outcome::read(&folder.path().join("none")).unwrap_err().to_string();
+        assert!(none.contains("no such folder"), "{none}");
+    }
+}

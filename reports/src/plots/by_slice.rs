@@ -1,0 +1,44 @@
+use super::{Bar, BarSeries, Bars, Drawing, Figure, ValueFormat};
+use crate::numbers;
+use crate::outcome::Outcome;
+use indexmap::IndexMap;
+
+/// A metric of each slice, for instance of each pair of languages, for every model; none where no model has
+/// the metric in slices.
+#[must_use]
+pub fn metric_by_slice(outcome: &Outcome, metric: &str) -> Option<Figure> {
+    let mut groups: IndexMap<&str, ()> = IndexMap::new();
+    for (_, model) in outcome.present() {
+        groups.extend(model.slices.keys().map(|slice| (slice.as_str(), ())));
+    }
+    let series: Vec<BarSeries> = outcome
+        .present()
+        .map(|(name, model)| {
+            let value = |slice: &str| model.slices.get(slice)?.metrics.get(metric).copied().flatten();
+            let bars =
+                groups.keys().map(|slice| value(slice).map(|value| Bar { value, whisker: None })).collect();
+            BarSeries { name: name.to_string(), bars }
+        })
+        .filter(|series| series.bars.iter().any(Option::is_some))
+        .collect();
+    if series.is_empty() {
+        return None;
+    }
+    let title = numbers::metric_title(metric);
+    let models: Vec<&str> = series.iter().map(|series| series.name.as_str()).collect();
+    Some(Figure {
+        name: format!("{metric}-by-slice"),
+        title: format!("{title} by slice"),
+        alternative: format!(
+            "{title} of {} for each of {} slices. The values are in the table by slice.",
+            models.join(", "),
+            groups.len()
+        ),
+        drawing: Drawing::Bars(Bars {
+            measure: title,
+            format: ValueFormat::of_metric(metric),
+            groups: groups.keys().map(ToString::to_string).collect(),
+            series,
+        }),
+    })
+}

@@ -1,0 +1,268 @@
+//! What all figures share: the sheet, the font, the colours, the legend.
+
+use super::{Figure, Placement};
+use plotters::coord::Shift;
+use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
+use plotters::prelude::{DrawingArea, DrawingBackend};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{
+    Color, FontStyle, FontTransform, IntoFont, RGBAColor, RGBColor, ShapeStyle, TextStyle,
+    register_font as register,
+};
+use std::fmt::Write;
+
+/// The width of every figure, in the units of the SVG: legible when shrunk to a phone.
+pub(super) const WIDTH: f64 = 600.0;
+/// Dots per unit.
+pub(super) const SCALE: f64 = 2.0;
+/// Height of plain text.
+pub(super) const TEXT: f64 = 19.0;
+/// Distance of anything from the edge.
+pub(super) const MARGIN: f64 = 10.0;
+/// How far below its point a text is put on a bitmap, as a share of its size: plotters centres the font's box there,
+/// which reaches higher above small letters than below them.
+pub(super) const BITMAP_DROP: f64 = 0.12;
+
+/// Text and axes. No series has this colour, so that it can be replaced by the page's own.
+pub(super) const INK: RGBColor = RGBColor(1, 2, 3);
+const INK_IN_SVG: &str = "\"#010203\"";
+
+/// The name under which plotters finds the font, and which a browser reads as its own sans-serif.
+const FAMILY: &str = "sans-serif";
+
+const PALETTE: [RGBColor; 6] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+];
+
+/// The colour of the series at `index`, going round where there are many.
+pub(super) fn colour(index: usize) -> RGBColor {
+    PALETTE[index % PALETTE.len()]
+}
+
+/// Makes the font known to plotters, which looks for none in the system.
+pub(super) fn register_font() -> Result<(), String> {
+    register(FAMILY, FontStyle::Normal, ttf_noto_sans::REGULAR)
+        .map_err(|_| "the font cannot be read".to_string())
+}
+
+/// Where a text hangs on its point.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Anchor {
+    Left,
+    Middle,
+    Right,
+}
+
+/// A sheet to draw on, in units of the SVG from the top left corner.
+pub(super) struct Canvas<'a, B: DrawingBackend> {
+    area: &'a DrawingArea<B, Shift>,
+    pub(super) width: f64,
+    pub(super) height: f64,
+    drop: f64,
+}
+
+impl<'a, B: DrawingBackend> Canvas<'a, B> {
+    pub(super) fn new(area: &'a DrawingArea<B, Shift>, (width, height): (f64, f64), drop: f64) -> Self {
+        Self { area, width, height, drop }
+    }
+
+    pub(super) fn line(&self, points: &[(f64, f64)], colour: RGBAColor, width: f64) -> Result<(), String> {
+        let points: Vec<_> = points.iter().map(|&point| dots(point)).collect();
+        let style = ShapeStyle { color: colour, filled: false, stroke_width: (width * SCALE) as u32 };
+        self.area.draw(&PathElement::new(points, style)).map_err(|error| error.to_string())
+    }
+
+    pub(super) fn rectangle(
+        &self,
+        corner: (f64, f64),
+        other: (f64, f64),
+        colour: RGBColor,
+    ) -> Result<(), String> {
+        self.area
+            .draw(&Rectangle::new([dots(corner), dots(other)], colour.filled()))
+            .map_err(|error| error.to_string())
+    }
+
+    /// The mark of a series: shapes differ so that they are told apart without colour.
+    pub(super) fn marker(&self, series: usize, (x, y): (f64, f64)) -> Result<(), String> {
+        let style = colour(series).filled();
+        let radius = 4.0;
+        let polygon = |points: &[(f64, f64)]| {
+            let points: Vec<_> =
+                points.iter().map(|(dx, dy)| dots((x + dx * radius, y + dy * radius))).collect();
+            self.area.draw(&Polygon::new(points, style))
+        };
+        match series % 4 {
+            0 => self.area.draw(&Circle::new(dots((x, y)), radius * SCALE, style)),
+            1 => polygon(&[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)]),
+            2 => polygon(&[(0.0, -1.2), (1.1, 0.8), (-1.1, 0.8)]),
+            _ => polygon(&[(0.0, -1.3), (1.3, 0.0), (0.0, 1.3), (-1.3, 0.0)]),
+        }
+        .map_err(|error| error.to_string())
+    }
+
+    pub(super) fn text(&self, text: &str, at: (f64, f64), anchor: Anchor, size: f64) -> Result<(), String> {
+        self.styled_text(text, at, anchor, size, FontTransform::None)
+    }
+
+    /// A text that reads upwards, its middle at `at`.
+    pub(super) fn upright_text(&self, text: &str, at: (f64, f64)) -> Result<(), String> {
+        self.styled_text(text, at, Anchor::Middle, TEXT, FontTransform::Rotate270)
+    }
+
+    fn styled_text(
+        &self,
+        text: &str,
+        at: (f64, f64),
+        anchor: Anchor,
+        size: f64,
+        transform: FontTransform,
+    ) -> Result<(), String> {
+        let horizontal = match anchor {
+            Anchor::Left => HPos::Left,
+            Anchor::Middle => HPos::Center,
+            Anchor::Right => HPos::Right,
+        };
+        let at = match transform {
+            FontTransform::None => (at.0, at.1 + self.drop * size),
+            _ => at,
+        };
+        let style = font(size).transform(transform).color(&INK).pos(Pos::new(horizontal, VPos::Center));
+        self.area.draw(&Text::new(text.to_string(), dots(at), style)).map_err(|error| error.to_string())
+    }
+
+    /// How wide a text will be at most, whichever sans-serif a browser takes.
+    pub(super) fn text_width(&self, text: &str) -> Result<f64, String> {
+        let style: TextStyle<'_> = font(TEXT).into();
+        let (width, _) = self.area.estimate_text_size(text, &style).map_err(|error| error.to_string())?;
+        Ok(1.15 * f64::from(width) / SCALE)
+    }
+
+    /// The title and the name of each series.
+    pub(super) fn heading(&self, title: &str, series: &[&str], with_markers: bool) -> Result<(), String> {
+        self.text(title, (MARGIN, 18.0), Anchor::Left, TEXT * 1.15)?;
+        for (index, (name, (x, y))) in series.iter().zip(legend(series).0).enumerate() {
+            if with_markers {
+                self.line(&[(x, y), (x + 16.0, y)], colour(index).to_rgba(), 2.0)?;
+                self.marker(index, (x + 8.0, y))?;
+            } else {
+                self.rectangle((x, y - 5.0), (x + 16.0, y + 5.0), colour(index))?;
+            }
+            self.text(name, (x + 22.0, y), Anchor::Left, TEXT)?;
+        }
+        Ok(())
+    }
+
+    /// A thin line behind the data.
+    pub(super) fn grid_line(&self, from: (f64, f64), to: (f64, f64)) -> Result<(), String> {
+        self.line(&[from, to], INK.mix(0.15), 1.0)
+    }
+}
+
+/// Where the name of each series stands, in as many lines as they need, and where the drawing may begin. A single
+/// series is named by the title.
+pub(super) fn legend(series: &[&str]) -> (Vec<(f64, f64)>, f64) {
+    let (mut x, mut y) = (MARGIN, 47.0);
+    if series.len() < 2 {
+        return (Vec::new(), y);
+    }
+    let places = series
+        .iter()
+        .map(|name| {
+            // The room is needed before there is a sheet to measure on; letters are half as wide as high.
+            let width = 22.0 + 0.55 * TEXT * name.chars().count() as f64 + 14.0;
+            if x > MARGIN && x + width > WIDTH {
+                (x, y) = (MARGIN, y + 24.0);
+            }
+            let place = (x, y);
+            x += width;
+            place
+        })
+        .collect();
+    (places, y + 19.0)
+}
+
+fn font(size: f64) -> plotters::style::FontDesc<'static> {
+    (FAMILY, size * SCALE).into_font()
+}
+
+fn dots((x, y): (f64, f64)) -> (i32, i32) {
+    ((x * SCALE).round() as i32, (y * SCALE).round() as i32)
+}
+
+/// Round numbers that divide `low..=high` into about `count` parts, all inside.
+pub(super) fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
+    let raw = (high - low) / count.max(1) as f64;
+    if !(raw.is_finite() && raw > 0.0) {
+        return vec![low];
+    }
+    let magnitude = 10_f64.powf(raw.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * magnitude);
+    let step = step.into_iter().find(|&step| step >= raw * 0.999).unwrap_or(10.0 * magnitude);
+    let first = (low / step - 1e-9).ceil() as i64;
+    let last = (high / step + 1e-9).floor() as i64;
+    (first..=last).map(|multiple| multiple as f64 * step).collect()
+}
+
+/// Puts the page's ink and a heading of our own on what plotters wrote.
+pub(super) fn themed(svg: &str, figure: &Figure, placement: Placement) -> String {
+    let (width, height) = figure.size();
+    let (dots_wide, dots_high) = figure.pixels();
+    let mut text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {dots_wide} {dots_high}\" width=\"{width}\" \
+         height=\"{height}\" role=\"img\" aria-label=\"{}\">\n",
+        escaped(&figure.alternative)
+    );
+    if placement == Placement::Alone {
+        text.push_str(
+            "<style>svg{color:#1c2024}@media(prefers-color-scheme:dark){svg{color:#e8eaed}}</style>\n",
+        );
+    }
+    let body = svg.split_once('>').map_or(svg, |(_, body)| body);
+    text.push_str(body.trim_start().replace(INK_IN_SVG, "\"currentColor\"").as_str());
+    text
+}
+
+fn escaped(text: &str) -> String {
+    text.chars().fold(String::new(), |mut escaped, character| {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\n' => escaped.push(' '),
+            character if character.is_control() => {
+                let _ = write!(escaped, "\u{fffd}");
+            }
+            character => escaped.push(character),
+        }
+        escaped
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MARGIN, legend, ticks};
+
+    #[test]
+    fn ticks_are_round_and_inside() {
+        assert_eq!(ticks(0.0, 0.45, 4), [0.0, 0.2, 0.4]);
+        assert_eq!(ticks(3.0, 17.0, 4), [5.0, 10.0, 15.0]);
+        assert_eq!(ticks(1.0, 1.0, 4), [1.0]);
+        assert_eq!(ticks(f64::NAN, 1.0, 4).len(), 1);
+    }
+
+    #[test]
+    fn a_long_legend_takes_several_lines() {
+        assert_eq!(legend(&["student"]).0.len(), 0);
+        let (places, short) = legend(&["teacher", "student", "baseline"]);
+        assert!(places.windows(2).all(|pair| pair[0].1 == pair[1].1 && pair[0].0 < pair[1].0));
+        let (places, long) = legend(&["hidden states of all layers"; 4]);
+        assert!(long > short && places.iter().any(|&(x, y)| x == MARGIN && y > 50.0));
+    }
+}

@@ -1,0 +1,173 @@
+use super::ValueFormat;
+use super::canvas::{Anchor, Canvas, INK, MARGIN, TEXT, colour, legend, ticks};
+use plotters::prelude::DrawingBackend;
+use plotters::style::Color;
+use serde::Serialize;
+
+/// Curves over a number.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Lines {
+    /// What the horizontal axis counts.
+    pub horizontal: String,
+    /// How it is divided.
+    pub horizontal_scale: Scale,
+    /// How its values are written.
+    pub horizontal_format: ValueFormat,
+    /// What the vertical axis counts.
+    pub vertical: String,
+    /// How it is divided.
+    pub vertical_scale: Scale,
+    /// How its values are written.
+    pub vertical_format: ValueFormat,
+    /// The curves. Values that are no finite numbers, or not positive on a logarithmic axis, break a curve.
+    pub series: Vec<LineSeries>,
+}
+
+/// How an axis is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scale {
+    /// Equal differences are equally far apart. Vertical axes begin at 0, or below for negative values.
+    Linear,
+    /// Equal ratios are equally far apart.
+    Logarithmic,
+}
+
+/// One curve.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LineSeries {
+    /// Its name in the legend.
+    pub name: String,
+    /// Its points, from left to right.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// More points than these are drawn without markers.
+const MARKED_POINTS: usize = 30;
+
+impl Scale {
+    /// The place of a value on the axis before it is fitted to the sheet; none for what it cannot show.
+    fn place(self, value: f64) -> Option<f64> {
+        let place = match self {
+            Self::Linear => value,
+            Self::Logarithmic if value > 0.0 => value.log10(),
+            Self::Logarithmic => return None,
+        };
+        place.is_finite().then_some(place)
+    }
+
+    /// The values to be written along an axis that shows places `low..=high`.
+    fn ticks(self, low: f64, high: f64, count: usize) -> Vec<f64> {
+        if self == Self::Linear {
+            return ticks(low, high, count);
+        }
+        let decades = (low.floor() as i32..=high.ceil() as i32).map(|power| 10_f64.powi(power));
+        let factors: &[f64] = if high - low > 2.5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+        decades
+            .flat_map(|decade| factors.iter().map(move |factor| factor * decade))
+            .filter(|value| (low - 1e-9..=high + 1e-9).contains(&value.log10()))
+            .collect()
+    }
+}
+
+impl Lines {
+    pub(super) fn draw<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>, title: &str) -> Result<(), String> {
+        let names: Vec<&str> = self.series.iter().map(|series| series.name.as_str()).collect();
+        let marked = self.series.iter().all(|series| series.points.len() <= MARKED_POINTS);
+        canvas.heading(title, &names, marked)?;
+        let Some(([left, right], [low, high])) = self.ranges() else {
+            return canvas.text("no values", (canvas.width / 2.0, canvas.height / 2.0), Anchor::Middle, TEXT);
+        };
+        let vertical_ticks = self.vertical_scale.ticks(low, high, 5);
+        let labels: Vec<String> =
+            vertical_ticks.iter().map(|&value| self.vertical_format.tick(value)).collect();
+        let mut widest: f64 = 0.0;
+        for label in &labels {
+            widest = widest.max(canvas.text_width(label)?);
+        }
+        let start = MARGIN + TEXT + 6.0 + widest + 6.0;
+        let end = canvas.width - MARGIN - 14.0;
+        let (top, bottom) = (legend(&names).1, canvas.height - 54.0);
+        let across = |place: f64| start + (place - left) / (right - left) * (end - start);
+        let down = |place: f64| bottom - (place - low) / (high - low) * (bottom - top);
+
+        for (value, label) in vertical_ticks.iter().zip(&labels) {
+            let Some(y) = self.vertical_scale.place(*value).map(down) else { continue };
+            canvas.grid_line((start, y), (end, y))?;
+            canvas.text(label, (start - 6.0, y), Anchor::Right, TEXT)?;
+        }
+        for value in self.horizontal_scale.ticks(left, right, 6) {
+            let Some(x) = self.horizontal_scale.place(value).map(across) else { continue };
+            canvas.grid_line((x, top), (x, bottom))?;
+            let label = self.horizontal_format.tick(value);
+            canvas.text(&label, (x, bottom + 15.0), Anchor::Middle, TEXT)?;
+        }
+        canvas.line(&[(start, bottom), (end, bottom)], INK.to_rgba(), 1.0)?;
+        canvas.text(
+            &self.horizontal,
+            (f64::midpoint(start, end), canvas.height - 14.0),
+            Anchor::Middle,
+            TEXT,
+        )?;
+        canvas.upright_text(&self.vertical, (MARGIN + TEXT / 2.0, f64::midpoint(top, bottom)))?;
+
+        for (index, series) in self.series.iter().enumerate() {
+            let mut piece = Vec::new();
+            for &(x, y) in &series.points {
+                match (self.horizontal_scale.place(x), self.vertical_scale.place(y)) {
+                    (Some(x), Some(y)) => piece.push((across(x), down(y))),
+                    _ => draw_piece(canvas, index, &std::mem::take(&mut piece), marked)?,
+                }
+            }
+            draw_piece(canvas, index, &piece, marked)?;
+        }
+        Ok(())
+    }
+
+    /// The places shown on both axes; none without a single point that can be shown.
+    fn ranges(&self) -> Option<([f64; 2], [f64; 2])> {
+        let places = self
+            .series
+            .iter()
+            .flat_map(|series| &series.points)
+            .filter_map(|&(x, y)| Some((self.horizontal_scale.place(x)?, self.vertical_scale.place(y)?)));
+        let none = ([f64::INFINITY, f64::NEG_INFINITY], [f64::INFINITY, f64::NEG_INFINITY]);
+        let (mut across, mut down) = places.fold(none, |(across, down), (x, y)| {
+            ([across[0].min(x), across[1].max(x)], [down[0].min(y), down[1].max(y)])
+        });
+        if across[0] > across[1] {
+            return None;
+        }
+        if self.vertical_scale == Scale::Linear {
+            down = [down[0].min(0.0), down[1].max(0.0)];
+        }
+        for range in [&mut across, &mut down] {
+            if range[0] == range[1] {
+                *range = [range[0] - 0.5, range[1] + 0.5];
+            }
+        }
+        // Room above the highest point.
+        down[1] += 0.04 * (down[1] - down[0]);
+        Some((across, down))
+    }
+}
+
+/// A stretch of a curve without gaps.
+fn draw_piece<B: DrawingBackend>(
+    canvas: &Canvas<'_, B>,
+    series: usize,
+    points: &[(f64, f64)],
+    marked: bool,
+) -> Result<(), String> {
+    if points.len() > 1 {
+        canvas.line(points, colour(series).to_rgba(), 2.0)?;
+    }
+    if marked || points.len() == 1 {
+        for &point in points {
+            canvas.marker(series, point)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! Figures: plain data, drawn by plotters as SVG and PNG.
+//!
+//! One file a plot, each a function from results to a [`Figure`]. A figure names what it shows in words
+//! ([`Figure::alternative`]) for those who cannot see it. SVG takes the text colour of the page around it, and
+//! follows the reader's light or dark scheme where it stands alone; PNG is on white. Series colours are those
+//! of Okabe and Ito (2008) that stand out on both, told apart without colour by order and marker.
+
+mod bars;
+mod by_length;
+mod by_slice;
+mod canvas;
+mod curve;
+mod lines;
+mod losses;
+mod time;
+
+use crate::error::{ReportError, Result};
+use crate::files;
+use crate::numbers;
+pub use bars::{Bar, BarSeries, Bars};
+pub use by_length::metric_by_length;
+pub use by_slice::metric_by_slice;
+use canvas::Canvas;
+pub use curve::metric_over;
+pub use lines::{LineSeries, Lines, Scale};
+pub use losses::losses_over_steps;
+use plotters::prelude::{BitMapBackend, DrawingBackend, IntoDrawingArea, SVGBackend, WHITE};
+use serde::Serialize;
+use std::path::Path;
+pub use time::time_per_example;
+
+/// One figure.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Figure {
+    /// The stem of its files, in kebab-case.
+    pub name: String,
+    /// What stands above it.
+    pub title: String,
+    /// What it shows, in words.
+    pub alternative: String,
+    /// The data.
+    pub drawing: Drawing,
+}
+
+/// The kinds of figures.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Drawing {
+    /// Curves over a number.
+    Lines(Lines),
+    /// Groups of horizontal bars.
+    Bars(Bars),
+}
+
+/// How the values of a figure are written on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValueFormat {
+    /// Shares of 1 in per cent.
+    Percent,
+    /// Milliseconds.
+    Milliseconds,
+    /// As they are.
+    Plain,
+}
+
+impl ValueFormat {
+    /// The format of a metric's values.
+    #[must_use]
+    pub fn of_metric(name: &str) -> Self {
+        if crate::metrics::find(name).is_ok() { Self::Percent } else { Self::Plain }
+    }
+
+    /// A value along an axis, whose unit its title gives.
+    fn tick(self, value: f64) -> String {
+        match self {
+            Self::Percent => format!("{} %", plain((1000.0 * value).round() / 10.0)),
+            Self::Milliseconds | Self::Plain => plain(value),
+        }
+    }
+
+    fn text(self, value: f64) -> String {
+        match self {
+            Self::Percent => numbers::percent(value),
+            Self::Milliseconds => numbers::milliseconds(value),
+            Self::Plain => plain(value),
+        }
+    }
+}
+
+fn plain(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_string(),
+        10_000.0.. => format!("{:.0}k", value / 1000.0),
+        10.0.. => format!("{value:.0}"),
+        0.001.. => {
+            let text = format!("{value:.3}");
+            text.trim_end_matches('0').trim_end_matches('.').to_string()
+        }
+        _ => format!("{value:.0e}"),
+    }
+}
+
+/// Where an SVG will stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// Inside a page, whose text colour it takes.
+    Inline,
+    /// In a file of its own, with the reader's light or dark scheme.
+    Alone,
+}
+
+impl Figure {
+    /// The figure as SVG with a transparent background.
+    ///
+    /// # Errors
+    /// [`ReportError::Plot`].
+    pub fn svg(&self, placement: Placement) -> Result<String> {
+        let mut text = String::new();
+        self.draw(SVGBackend::with_string(&mut text, self.pixels()), false)?;
+        Ok(canvas::themed(&text, self, placement))
+    }
+
+    /// Writes `NAME.svg` and `NAME.png` into a folder, which is made if need be.
+    ///
+    /// # Errors
+    /// [`ReportError::Plot`] or [`ReportError::File`].
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        files::create_folder(folder)?;
+        files::write(&folder.join(format!("{}.svg", self.name)), self.svg(Placement::Alone)?.as_bytes())?;
+        let path = folder.join(format!("{}.png", self.name));
+        self.draw(BitMapBackend::new(&path, self.pixels()), true)
+    }
+
+    /// Width and height in the units of the SVG.
+    fn size(&self) -> (f64, f64) {
+        match &self.drawing {
+            Drawing::Lines(_) => (canvas::WIDTH, 380.0),
+            Drawing::Bars(bars) => (canvas::WIDTH, bars.height()),
+        }
+    }
+
+    /// Width and height in dots: figures are drawn finer than they are shown, since plotters rounds to dots.
+    fn pixels(&self) -> (u32, u32) {
+        let (width, height) = self.size();
+        ((width * canvas::SCALE) as u32, (height * canvas::SCALE) as u32)
+    }
+
+    fn draw<B: DrawingBackend>(&self, backend: B, on_white: bool) -> Result<()> {
+        canvas::register_font().map_err(|reason| self.error(&reason))?;
+        let area = backend.into_drawing_area();
+        if on_white {
+            area.fill(&WHITE).map_err(|error| self.error(&error.to_string()))?;
+        }
+        let canvas = Canvas::new(&area, self.size(), if on_white { canvas::BITMAP_DROP } else { 0.0 });
+        let drawn = match &self.drawing {
+            Drawing::Lines(lines) => lines.draw(&canvas, &self.title),
+            Drawing::Bars(bars) => bars.draw(&canvas, &self.title),
+        };
+        drawn.map_err(|reason| self.error(&reason))?;
+        area.present().map_err(|error| self.error(&error.to_string()))
+    }
+
+    fn error(&self, reason: &str) -> ReportError {
+        ReportError::Plot { name: self.name.clone(), reason: reason.to_string() }
+    }
+}

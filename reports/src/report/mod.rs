@@ -1,0 +1,185 @@
+//! The report of one run: plain data, written as `report.html`, `report.md` and `plots/`.
+
+mod sections;
+#[cfg(test)]
+mod tests;
+
+use crate::document::Document;
+use crate::error::Result;
+use crate::outcome::{Latency, Outcome};
+use crate::plots::Figure;
+use crate::verdict::Judgement;
+use indexmap::IndexMap;
+pub(crate) use sections::{ModelTable, slice_tables};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// All that the report of a run says. Parts that are empty are left out of the page.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Report {
+    /// The name of the recipe.
+    pub recipe: String,
+    /// What the recipe is for, one paragraph.
+    pub description: String,
+    /// When the run ended, for instance `2026-11-21`.
+    pub date: String,
+    /// What an example is called.
+    pub examples: Noun,
+    /// Which examples the models were evaluated on, for instance `the test split of names.tsv`.
+    pub evaluated_on: String,
+    /// The result, as in `metrics.json`.
+    pub outcome: Outcome,
+    /// What the verdict rests on; none without a baseline.
+    pub judgement: Option<Judgement>,
+    /// What each model of the outcome is, by its key.
+    pub models: IndexMap<String, String>,
+    /// Time for one example: setting (`batch 1`) to model to time.
+    pub timings: IndexMap<String, IndexMap<String, Latency>>,
+    /// How time was measured, one sentence.
+    pub timing_note: Option<String>,
+    /// The stages, in order.
+    pub stages: Vec<StageSummary>,
+    /// The corpora that were read.
+    pub corpora: Vec<CorpusReading>,
+    /// What the pipeline did, where the teacher is one.
+    pub pipeline: Option<PipelineNotes>,
+    /// Some outputs side by side.
+    pub samples: Vec<Sample>,
+    /// Figures on quality, shown beside the tables by slice.
+    pub quality_figures: Vec<Figure>,
+    /// Figures on time.
+    pub time_figures: Vec<Figure>,
+    /// Figures on training.
+    pub training_figures: Vec<Figure>,
+    /// What a reader should heed.
+    pub warnings: Vec<String>,
+    /// Versions, machine, threads: label to value.
+    pub environment: IndexMap<String, String>,
+}
+
+/// One and many of a thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noun {
+    /// `word`.
+    pub one: String,
+    /// `words`.
+    pub many: String,
+}
+
+/// One stage of training with one seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StageSummary {
+    /// Its name in the recipe.
+    pub name: String,
+    /// Its seed.
+    pub seed: u64,
+    /// How many steps it took.
+    pub steps: u64,
+    /// How many examples it was trained on.
+    pub examples: u64,
+    /// Wall time.
+    pub seconds: f64,
+    /// Each loss term at its end, a mean over the last steps; NaN is written as null.
+    #[serde(with = "crate::record::numbers_or_null")]
+    pub losses: IndexMap<String, f64>,
+    /// The checkpoint that was kept, for instance `step 1,200, cer 13.4 % on validation`.
+    pub kept: Option<String>,
+}
+
+/// What became of a corpus on reading.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CorpusReading {
+    /// Its name in the recipe.
+    pub name: String,
+    /// Where it comes from.
+    pub source: String,
+    /// Its licence, as far as known.
+    pub licence: Option<String>,
+    /// Rows in its files.
+    pub rows: u64,
+    /// Rows that were kept.
+    pub kept: u64,
+    /// Why others were dropped: reason to number of rows.
+    pub dropped: IndexMap<String, u64>,
+    /// What the kept rows were used for: split to number of rows.
+    pub splits: IndexMap<String, u64>,
+}
+
+/// What a chain of models did to the inputs it was given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PipelineNotes {
+    /// What it is, for instance `hi → en → ta, greedy, by one model used twice`.
+    pub description: String,
+    /// How many inputs it was given.
+    pub inputs: u64,
+    /// Why outputs were dropped: reason to number of inputs.
+    pub dropped: IndexMap<String, u64>,
+    /// Some inputs with what the stages made of them.
+    pub examples: Vec<PipelineExample>,
+}
+
+/// One input on its way through a pipeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PipelineExample {
+    /// The input, with the BCP 47 tag of its language.
+    pub source: Text,
+    /// What the first stages put out, in order.
+    pub intermediate: Vec<Text>,
+    /// What the last stage put out.
+    pub output: Text,
+    /// The score of the output, a mean log probability, where it was kept.
+    pub score: Option<f64>,
+}
+
+/// A text with its language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Text {
+    /// The text.
+    pub text: String,
+    /// The BCP 47 tag of its language, where there is one.
+    pub language: Option<String>,
+}
+
+/// One example with what each model made of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Sample {
+    /// The slice it belongs to.
+    pub slice: String,
+    /// The input.
+    pub source: Text,
+    /// The right answer; none where there is none.
+    pub reference: Option<Text>,
+    /// The output of each model by its key, in the language of the reference.
+    pub outputs: IndexMap<String, Text>,
+}
+
+impl Text {
+    /// A text in a language.
+    #[must_use]
+    pub fn new(text: &str, language: Option<&str>) -> Self {
+        Self { text: text.to_string(), language: language.map(ToString::to_string) }
+    }
+}
+
+impl Report {
+    /// The page as a document.
+    #[must_use]
+    pub fn document(&self) -> Document {
+        sections::document(self)
+    }
+
+    /// Writes `report.html`, `report.md` and `plots/*.svg`, `*.png` into the folder of the run.
+    ///
+    /// # Errors
+    /// [`crate::ReportError::Plot`] or [`crate::ReportError::File`].
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        self.document().write(folder, "report")
+    }
+}

@@ -1,0 +1,255 @@
+//! Is the student better than the baseline?
+
+use crate::error::{ReportError, Result};
+use crate::metrics::{Direction, Scores, find, paired_difference};
+use crate::numbers;
+use crate::outcome::BOOTSTRAP_SEED;
+use serde::{Deserialize, Serialize};
+
+/// The word of a comparison of student and baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// The whole interval of the improvement lies above 0.
+    #[serde(rename = "better")]
+    Better,
+    /// The interval does not reach above 0.
+    #[serde(rename = "not better")]
+    NotBetter,
+    /// The interval reaches to both sides of 0: the spread does not allow a word.
+    #[serde(rename = "inconclusive")]
+    Inconclusive,
+}
+
+impl Verdict {
+    /// The word as it stands in `metrics.json`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::NotBetter => "not better",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// What the spread of a comparison was taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// Several trainings of each model: Welch's interval of the difference of their means.
+    Seeds,
+    /// One training: the paired bootstrap over examples.
+    Examples,
+}
+
+/// A verdict with what it rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Judgement {
+    /// The word.
+    pub verdict: Verdict,
+    /// The metric compared on.
+    pub metric: String,
+    /// By how much the student is better, in the metric's unit: negative when it is worse, whatever the metric's
+    /// direction.
+    pub improvement: f64,
+    /// The 95 % interval of the improvement.
+    pub interval: [f64; 2],
+    /// What the interval was taken from.
+    pub basis: Basis,
+    /// How many trainings of the student and of the baseline.
+    pub seeds: [usize; 2],
+    /// Over how many examples.
+    pub examples: usize,
+}
+
+/// Compares student and baseline on one metric, each with one set of scores for each seed, all over the same
+/// examples.
+///
+/// With two seeds or more on both sides the spread is that over seeds: Welch's 95 % interval of the difference
+/// of means, examples taken as given. With one seed on a side it is the paired bootstrap over examples, which
+/// says nothing of what another seed would have given; the report says so.
+///
+/// # Errors
+/// [`ReportError::Comparison`] for a side without scores or values, [`ReportError::Length`] for different
+/// examples.
+pub fn judge(student: &[Scores], baseline: &[Scores]) -> Result<Judgement> {
+    let student_mean = Scores::mean_over_seeds(student)?;
+    let baseline_mean = Scores::mean_over_seeds(baseline)?;
+    let metric = student_mean.metric();
+    // Also checks that both sides belong together.
+    let paired = paired_difference(&student_mean, &baseline_mean, BOOTSTRAP_SEED)?;
+    let (basis, difference, interval) = if student.len() > 1 && baseline.len() > 1 {
+        let [difference, low, high] = welch(&values(student)?, &values(baseline)?);
+        (Basis::Seeds, difference, [low, high])
+    } else {
+        (Basis::Examples, paired.difference, paired.interval)
+    };
+    let (improvement, interval) = match metric.direction {
+        Direction::Higher => (difference, interval),
+        Direction::Lower => (-difference, [-interval[1], -interval[0]]),
+    };
+    let verdict = if interval[0] > 0.0 {
+        Verdict::Better
+    } else if interval[1] <= 0.0 {
+        Verdict::NotBetter
+    } else {
+        Verdict::Inconclusive
+    };
+    Ok(Judgement {
+        verdict,
+        metric: metric.name.to_string(),
+        improvement,
+        interval,
+        basis,
+        seeds: [student.len(), baseline.len()],
+        examples: paired.examples,
+    })
+}
+
+impl Judgement {
+    /// The verdict in plain words, with its interval, examples and seeds. `many` names the examples, as in
+    /// `words`.
+    #[must_use]
+    pub fn in_words(&self, many: &str) -> String {
+        let opening = match self.verdict {
+            Verdict::Better => "The student is better than the baseline",
+            Verdict::NotBetter => "The student is not better than the baseline",
+            Verdict::Inconclusive => "Whether the student is better than the baseline is not decided",
+        };
+        let lower = find(&self.metric).is_ok_and(|metric| metric.direction == Direction::Lower);
+        let change = match (self.improvement >= 0.0, lower) {
+            (true, true) | (false, false) => "lower",
+            (true, false) | (false, true) => "higher",
+        };
+        let sign = if self.improvement >= 0.0 { 1.0 } else { -1.0 };
+        let mut ends = self.interval.map(|end| sign * end);
+        ends.sort_by(f64::total_cmp);
+        let interval = numbers::points_interval(&self.metric, ends);
+        let basis = match self.basis {
+            Basis::Seeds => "over seeds",
+            Basis::Examples => "by paired bootstrap",
+        };
+        let [student, baseline] = self.seeds;
+        let seeds = if student == baseline {
+            numbers::counted(student, "seed", "seeds")
+        } else {
+            let student = numbers::counted(student, "seed", "seeds");
+            format!("{student} of the student and {baseline} of the baseline")
+        };
+        let caution = match self.basis {
+            Basis::Examples => " What another seed would have given is not known.",
+            Basis::Seeds => "",
+        };
+        format!(
+            "{opening}: its {} is {} {change} (95 % interval {interval} {basis}; {} {many}, {seeds}).{caution}",
+            numbers::metric_title(&self.metric),
+            numbers::points(&self.metric, self.improvement.abs()),
+            numbers::thousands(self.examples as u64),
+        )
+    }
+}
+
+fn values(seeds: &[Scores]) -> Result<Vec<f64>> {
+    seeds
+        .iter()
+        .map(|scores| {
+            scores.value().ok_or_else(|| ReportError::Comparison {
+                metric: scores.metric().name.to_string(),
+                reason: "a seed has no value".to_string(),
+            })
+        })
+        .collect()
+}
+
+/// Difference of means and its 95 % interval by Welch's t with the Welch–Satterthwaite degrees of freedom.
+fn welch(first: &[f64], second: &[f64]) -> [f64; 3] {
+    let (mean_a, error_a) = mean_and_squared_error(first);
+    let (mean_b, error_b) = mean_and_squared_error(second);
+    let difference = mean_a - mean_b;
+    let total = error_a + error_b;
+    if total == 0.0 {
+        return [difference; 3];
+    }
+    let freedom = total * total
+        / (error_a * error_a / (first.len() - 1) as f64 + error_b * error_b / (second.len() - 1) as f64);
+    let margin = student_t(freedom) * total.sqrt();
+    [difference, difference - margin, difference + margin]
+}
+
+/// Mean, and the square of its standard error. At least two values.
+fn mean_and_squared_error(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    (mean, variance / count)
+}
+
+/// The 97.5 % quantile of Student's t, degrees of freedom rounded down, which widens the interval.
+fn student_t(freedom: f64) -> f64 {
+    const QUANTILES: [f64; 30] = [
+        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145,
+        2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048,
+        2.045, 2.042,
+    ];
+    let index = (freedom.floor().max(1.0) as usize - 1).min(QUANTILES.len() - 1);
+    QUANTILES[index]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::score_all;
+
+    /// `wrong` of 200 outputs are off by one character of four.
+    fn scores(wrong: usize) -> Scores {
+        let outputs: Vec<_> = (0..200).map(|i| if i < wrong { "abcx" } else { "abcd" }).collect();
+        score_all(&["cer"], &outputs, &vec!["abcd"; 200], 1).unwrap().swap_remove("cer").unwrap()
+    }
+
+    #[test]
+    fn one_seed_is_judged_by_examples() {
+        let judgement = judge(&[scores(20)], &[scores(60)]).unwrap();
+        assert_eq!((judgement.verdict, judgement.basis), (Verdict::Better, Basis::Examples));
+        assert!((judgement.improvement - 0.05).abs() < 1e-12);
+        assert_eq!(judge(&[scores(60)], &[scores(20)]).unwrap().verdict, Verdict::NotBetter);
+        assert_eq!(judge(&[scores(20)], &[scores(21)]).unwrap().verdict, Verdict::Inconclusive);
+        assert_eq!(judge(&[scores(20)], &[scores(20)]).unwrap().verdict, Verdict::NotBetter);
+    }
+
+    #[test]
+    fn several_seeds_are_judged_by_their_spread() {
+        let close =
+            judge(&[scores(20), scores(22), scores(21)], &[scores(60), scores(61), scores(62)]).unwrap();
+        assert_eq!((close.verdict, close.basis), (Verdict::Better, Basis::Seeds));
+        let wide =
+            judge(&[scores(20), scores(90), scores(50)], &[scores(60), scores(61), scores(62)]).unwrap();
+        assert_eq!(wide.verdict, Verdict::Inconclusive);
+        // Welch by hand: values 0.1, 0.2 and 0.3, 0.5; squared errors 0.0025 and 0.01, freedom 1.47, t 12.706.
+        let [difference, low, high] = welch(&[0.1, 0.2], &[0.3, 0.5]);
+        assert!((difference + 0.25).abs() < 1e-12);
+        assert!((high - low - 2.0 * 12.706 * 0.0125_f64.sqrt()).abs() < 1e-9);
+        assert_eq!(welch(&[0.5, 0.5], &[0.25, 0.25]), [0.25; 3]);
+    }
+
+    #[test]
+    fn words_say_by_how_much_over_how_many() {
+        let words = judge(&[scores(20)], &[scores(60)]).unwrap().in_words("words");
+        assert!(
+            words.starts_with("The student is better than the baseline: its CER is 5.0 points lower"),
+            "{words}"
+        );
+        assert!(words.contains("200 words, 1 seed"), "{words}");
+        let worse = judge(&[scores(60)], &[scores(20)]).unwrap().in_words("words");
+        assert!(worse.contains("its CER is 5.0 points higher"), "{worse}");
+        let unequal = judge(&[scores(20), scores(30)], &[scores(60)]).unwrap().in_words("words");
+        assert!(unequal.contains("2 seeds of the student and 1 of the baseline"), "{unequal}");
+    }
+
+    #[test]
+    fn sides_that_do_not_belong_together_are_refused() {
+        assert!(judge(&[], &[scores(1)]).is_err());
+        let short = score_all(&["cer"], &["a"], &["b"], 1).unwrap().swap_remove("cer").unwrap();
+        assert!(judge(&[scores(1)], &[short]).is_err());
+    }
+}

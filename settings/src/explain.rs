@@ -1,0 +1,170 @@
+//! What a key means, from its declaration.
+
+use crate::diagnostics::Diagnostic;
+use crate::reader::nearest;
+use crate::resolve::Inheritance;
+use crate::setting::Table;
+use crate::types::{Field, Type, list_names, summary};
+use crate::write::inline;
+
+/// What stands at the end of a path.
+struct Found {
+    kind: Type,
+    /// The key, where the last step was one.
+    field: Option<Field>,
+}
+
+/// Explains the key at a dotted path, as `stage.*.train.learning-rate`: its
+/// type, default and meaning, and the keys below it. Where a table holds names
+/// that the user gives, `*` or any name will do; a place in an array may be left
+/// out. An empty path explains the top level.
+///
+/// # Errors
+/// A key that is not there, with the nearest one that is.
+pub fn explain(kind: &Type, path: &str) -> Result<String, Diagnostic> {
+    let mut found = Found { kind: kind.clone(), field: None };
+    let mut walked: Vec<&str> = Vec::new();
+    for step in path.split('.').filter(|_| !path.is_empty()) {
+        let step = step.split('[').next().unwrap_or(step);
+        found = descend(&found.kind, step, walked.is_empty())
+            .ok_or_else(|| unknown(&found.kind, step, &walked.join("."), walked.is_empty()))?;
+        walked.push(step);
+    }
+    Ok(page(&found, path))
+}
+
+/// The fields of a table, with those that every recipe has at its top.
+fn fields_of(kind: &Type, top: bool) -> Vec<Field> {
+    let mut fields = match kind {
+        Type::Table(table) => table().fields,
+        Type::Either(first, second) => [fields_of(first, false), fields_of(second, false)].concat(),
+        Type::OneOrMany(item) | Type::List(item) => fields_of(item, false),
+        _ => Vec::new(),
+    };
+    if top {
+        fields.extend(Inheritance::description().fields);
+    }
+    fields
+}
+
+fn descend(kind: &Type, step: &str, top: bool) -> Option<Found> {
+    if let Some(field) = fields_of(kind, top).into_iter().find(|field| field.key == step) {
+        return Some(Found { kind: field.kind.clone(), field: Some(field) });
+    }
+    let below = match kind {
+        Type::List(item) => return descend(item, step, false),
+        // A field was sought above, in whichever of the two is a table.
+        Type::Table(_) => None,
+        other => other.member(step),
+    };
+    below.map(|kind| Found { kind, field: None })
+}
+
+/// The names that can follow.
+fn names_below(kind: &Type, top: bool) -> Vec<String> {
+    let mut names: Vec<String> = fields_of(kind, top).into_iter().map(|field| field.key).collect();
+    names.extend(kinds_of(kind).into_iter().map(|(name, _)| name.to_owned()));
+    names
+}
+
+/// Name and summary of each kind, where the type has kinds.
+fn kinds_of(kind: &Type) -> Vec<(&'static str, String)> {
+    match kind {
+        Type::Kinds(kinds) | Type::Several(kinds) => {
+            kinds().kinds.iter().map(|(name, table)| (*name, summary(&table().doc))).collect()
+        }
+        Type::OneOrMany(item) | Type::List(item) => kinds_of(item),
+        Type::Either(first, second) => [kinds_of(first), kinds_of(second)].concat(),
+        _ => Vec::new(),
+    }
+}
+
+fn unknown(kind: &Type, step: &str, walked: &str, top: bool) -> Diagnostic {
+    let place = if walked.is_empty() { "the top level".to_owned() } else { format!("`{walked}`") };
+    let diagnostic = Diagnostic::error("recipe::unknown-key", format!("there is no key `{step}` in {place}"));
+    let names = names_below(kind, top);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    match nearest(step, &names) {
+        Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
+        None if names.is_empty() => diagnostic.help(format!("it is a value without keys: {kind}")),
+        None => diagnostic.help(format!("its keys are {}", list_names(names))),
+    }
+}
+
+/// Type, bounds and default of a key, in one line.
+fn facts(field: &Field) -> String {
+    let mut facts = vec![field.kind.to_string()];
+    facts.extend(field.range.map(|range| range.to_string()));
+    facts.push(match &field.default {
+        Some(default) => format!("default {}", inline(default)),
+        None if field.required => "required".to_owned(),
+        None => "optional".to_owned(),
+    });
+    facts.join(", ")
+}
+
+fn page(found: &Found, path: &str) -> String {
+    let mut lines = Vec::new();
+    if !path.is_empty() {
+        lines.push(path.to_owned());
+        lines.push(match &found.field {
+            Some(field) => format!("  {}", facts(field)),
+            None => format!("  {}", found.kind),
+        });
+    }
+    let mut paragraphs: Vec<String> = found.field.iter().map(|field| field.doc.clone()).collect();
+    paragraphs.extend(doc_of(&found.kind));
+    for paragraph in paragraphs.iter().filter(|paragraph| !paragraph.is_empty()) {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.push(paragraph.clone());
+    }
+    let mut list = |title: &str, entries: Vec<(String, String)>| {
+        if !entries.is_empty() {
+            lines.extend([String::new(), title.to_owned()]);
+        }
+        for (name, meaning) in entries {
+            lines.push(format!("  {name}"));
+            lines.extend(meaning.lines().map(|line| format!("      {line}")));
+        }
+    };
+    list("Choices:", choices_of(&found.kind));
+    let kinds = kinds_of(&found.kind).into_iter().map(|(name, meaning)| (name.to_owned(), meaning));
+    list("Kinds:", kinds.collect());
+    let entry = |field: Field| (format!("{} ({})", field.key, facts(&field)), summary(&field.doc));
+    let below = names_of(&found.kind);
+    list("Keys:", fields_of(below, path.is_empty()).into_iter().map(entry).collect());
+    lines.join("\n")
+}
+
+/// What the values of a table of names are, whose keys are shown with it.
+fn names_of(kind: &Type) -> &Type {
+    match kind {
+        Type::Map(value) => names_of(value),
+        other => other,
+    }
+}
+
+/// The doc comments of what a type is made of.
+fn doc_of(kind: &Type) -> Vec<String> {
+    match kind {
+        Type::Table(table) => vec![table().doc],
+        Type::Kinds(kinds) | Type::Several(kinds) => vec![kinds().doc],
+        Type::List(item) | Type::Map(item) | Type::OneOrMany(item) => doc_of(item),
+        Type::Either(first, second) => [doc_of(first), doc_of(second)].concat(),
+        _ => Vec::new(),
+    }
+}
+
+fn choices_of(kind: &Type) -> Vec<(String, String)> {
+    match kind {
+        Type::Choice(choices) => {
+            let choice = |(name, doc): &(&str, &str)| (format!("\"{name}\""), crate::types::prose(doc));
+            choices.iter().map(choice).collect()
+        }
+        Type::List(item) | Type::OneOrMany(item) => choices_of(item),
+        Type::Either(first, second) => [choices_of(first), choices_of(second)].concat(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,93 @@
+//! Paths and names of models and data.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::diagnostics::Diagnostic;
+use crate::reader::Reader;
+use crate::setting::Setting;
+use crate::source::Origin;
+use crate::tree::{Node, Value};
+use crate::types::Type;
+
+/// Where something lies: in a file or folder, within the program, or on the hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A file or folder. A relative path of a recipe is already joined to the
+    /// folder of the recipe that holds it, one of a `--set` is left to be taken
+    /// from the current folder.
+    File(PathBuf),
+    /// Something that comes with the program: NAME of `builtin:NAME`.
+    Builtin(String),
+    /// A model on the hub: `OWNER/NAME` or `OWNER/NAME@REVISION` of `hf:…`.
+    Hub(String),
+}
+
+impl Location {
+    /// Reads the text of a location that stands at `origin`.
+    ///
+    /// # Errors
+    /// What is wrong with the text, in one line.
+    pub fn parse(text: &str, origin: &Origin) -> Result<Self, String> {
+        if let Some(name) = text.strip_prefix("builtin:") {
+            return if name.is_empty() {
+                Err("`builtin:` must be followed by a name".to_owned())
+            } else {
+                Ok(Self::Builtin(name.to_owned()))
+            };
+        }
+        if let Some(name) = text.strip_prefix("hf:") {
+            let repository = name.split_once('@').map_or(name, |(repository, _)| repository);
+            let revision_missing = name.ends_with('@');
+            return match repository.split('/').collect::<Vec<_>>().as_slice() {
+                [owner, model] if !owner.is_empty() && !model.is_empty() && !revision_missing => {
+                    Ok(Self::Hub(name.to_owned()))
+                }
+                _ => {
+                    Err("a model on the hub is named `hf:OWNER/NAME` or `hf:OWNER/NAME@REVISION`".to_owned())
+                }
+            };
+        }
+        if text.is_empty() {
+            return Err("a path must not be empty".to_owned());
+        }
+        Ok(match origin {
+            Origin::Written { source, .. } => Self::File(source.folder().join(text)),
+            Origin::Default => Self::File(PathBuf::from(text)),
+        })
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(formatter, "{}", path.display()),
+            Self::Builtin(name) => write!(formatter, "builtin:{name}"),
+            Self::Hub(name) => write!(formatter, "hf:{name}"),
+        }
+    }
+}
+
+impl Setting for Location {
+    fn describe() -> Type {
+        Type::Location
+    }
+
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let Value::Text(text) = &node.value else {
+            return reader.wrong_type(node, "a string: a path, `builtin:NAME` or `hf:OWNER/NAME`");
+        };
+        match Self::parse(text, &node.origin) {
+            Ok(location) => Some(location),
+            Err(reason) => {
+                let message = format!("`{}` names no place", reader.path());
+                reader.report(Diagnostic::error("recipe::location", message).label(&node.origin, reason));
+                None
+            }
+        }
+    }
+
+    fn to_value(&self) -> Option<Value> {
+        Some(Value::Text(self.to_string()))
+    }
+}

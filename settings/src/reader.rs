@@ -1,0 +1,338 @@
+//! The reader: where the reading is, and every mistake found on the way.
+
+use std::fmt::Write as _;
+
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::setting::{Kind, Setting, Table};
+use crate::source::Origin;
+use crate::tree::{Members, Node, Value};
+use crate::types::{Field, Range, list_names};
+
+/// The code of an error about a key left out: what a reading of an incomplete
+/// tree must not report.
+pub(crate) const MISSING_KEY: &str = "recipe::missing-key";
+
+/// A step from a value to one inside it.
+#[derive(Debug, Clone)]
+enum Step {
+    /// A key that a declaration knows.
+    Key(String),
+    /// A key that the user chose.
+    Name(String),
+    /// A place in a list.
+    Index(usize),
+}
+
+/// Where the reading is, and what it found wrong.
+#[derive(Debug)]
+pub struct Reader {
+    prefix: String,
+    path: Vec<Step>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Reader {
+    /// A reader of a value which stands under `prefix` in a recipe, to name keys
+    /// in full; nothing for a whole recipe.
+    pub fn new(prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into(), path: Vec::new(), diagnostics: Vec::new() }
+    }
+
+    /// Reads with this reader.
+    ///
+    /// # Errors
+    /// Every mistake reported.
+    pub fn finish<T>(mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Result<T, Diagnostics> {
+        match read(&mut self) {
+            Some(value) if self.diagnostics.is_empty() => Ok(value),
+            _ => Err(Diagnostics { list: self.diagnostics }),
+        }
+    }
+
+    /// Reports a mistake.
+    pub fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// The keys down to here: `data.train.parallel[0]`; nothing at the top.
+    #[must_use]
+    pub fn path(&self) -> String {
+        let mut path = self.prefix.clone();
+        for step in &self.path {
+            // Writing into a string cannot fail.
+            let _ = match step {
+                Step::Index(index) => write!(path, "[{index}]"),
+                Step::Key(key) | Step::Name(key) if path.is_empty() => write!(path, "{key}"),
+                Step::Key(key) | Step::Name(key) => write!(path, ".{key}"),
+            };
+        }
+        path
+    }
+
+    /// The same as `alambic explain` takes it, with `*` for the names that the
+    /// user gave.
+    #[must_use]
+    pub fn explain_path(&self) -> String {
+        let steps = self.path.iter().filter_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Name(_) => Some("*"),
+            Step::Index(_) => None,
+        });
+        let prefix = Some(self.prefix.as_str()).filter(|prefix| !prefix.is_empty());
+        prefix.into_iter().chain(steps).collect::<Vec<_>>().join(".")
+    }
+
+    /// Runs `read` one key of a declaration further down.
+    pub fn in_key<T>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.step(Step::Key(key.to_owned()), read)
+    }
+
+    /// Runs `read` one name of the user's further down.
+    pub fn in_name<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.step(Step::Name(name.to_owned()), read)
+    }
+
+    /// Runs `read` on an item of a list.
+    pub fn in_item<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.step(Step::Index(index), read)
+    }
+
+    fn step<T>(&mut self, step: Step, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(step);
+        let result = read(self);
+        self.path.pop();
+        result
+    }
+
+    /// Where the reader is, for the end of a message about a table.
+    pub(crate) fn within(&self) -> String {
+        let path = self.path();
+        if path.is_empty() { "at the top level".to_owned() } else { format!("in `{path}`") }
+    }
+
+    /// What the reader is at, for the start of a message.
+    fn place(&self) -> String {
+        let path = self.path();
+        if path.is_empty() { "the top level".to_owned() } else { format!("`{path}`") }
+    }
+
+    /// The help that leads to the documentation of the table at hand.
+    fn explain_help(&self) -> String {
+        let path = self.explain_path();
+        let arguments = if path.is_empty() { String::new() } else { format!(" {path}") };
+        format!("`alambic explain{arguments}` lists the keys")
+    }
+
+    /// Reports that a value has another type than `expected`, which is worded
+    /// with its article.
+    pub fn wrong_type<T>(&mut self, node: &Node, expected: &str) -> Option<T> {
+        let found = node.value.describe();
+        let message = format!("{} must be {expected}, not {found}", self.place());
+        let diagnostic = Diagnostic::error("recipe::type", message).label(&node.origin, "has the wrong type");
+        let key = self.explain_path();
+        self.report(if key.is_empty() {
+            diagnostic
+        } else {
+            diagnostic.help(format!("`alambic explain {key}` says what it means"))
+        });
+        None
+    }
+
+    /// Reports a name that is none of those known, `what` naming their sort.
+    /// Suggests the nearest one, and lists all where none is near.
+    pub fn unknown_name(
+        &mut self,
+        code: &'static str,
+        message: String,
+        origin: &Origin,
+        name: &str,
+        known: &[&str],
+    ) {
+        let diagnostic = Diagnostic::error(code, message);
+        let diagnostic = match nearest(name, known) {
+            Some(known) => diagnostic.label(origin, format!("did you mean `{known}`?")),
+            None if known.is_empty() => diagnostic.label(origin, "nothing is known here"),
+            None => diagnostic.label(origin, format!("known: {}", list_names(known.iter().copied()))),
+        };
+        let help = self.explain_help();
+        self.report(diagnostic.help(help));
+    }
+
+    /// The entries of a table; reports a value that is none.
+    pub fn table<'n>(&mut self, node: &'n Node) -> Option<&'n Members> {
+        match &node.value {
+            Value::Table(members) => Some(members),
+            _ => self.wrong_type(node, "a table"),
+        }
+    }
+
+    /// Reports every key of a table that no field has. True if there is none.
+    pub fn check_keys(&mut self, members: &Members, fields: &[Field]) -> bool {
+        let known: Vec<&str> = fields.iter().map(|field| field.key.as_str()).collect();
+        let mut all_known = true;
+        for (key, member) in members.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
+            all_known = false;
+            let message = format!("unknown key `{key}` {}", self.within());
+            // A key already there is no mistyping of this one.
+            let free: Vec<&str> =
+                known.iter().copied().filter(|known| !members.contains_key(*known)).collect();
+            let offered = if nearest(key, &free).is_some() { &free } else { &known };
+            self.unknown_name("recipe::unknown-key", message, &member.key_origin, key, offered);
+        }
+        all_known
+    }
+
+    /// Reads a table of known keys: [`Setting::read`] of every [`Table`].
+    pub fn read_table<T: Table>(&mut self, node: &Node) -> Option<T> {
+        let members = self.table(node)?;
+        let all_known = self.check_keys(members, &T::description().fields);
+        T::read_members(node, members, self).filter(|_| all_known)
+    }
+
+    /// Reads one field of a table, or takes its default; reports it if it is
+    /// missing without one.
+    pub fn field<T: Setting>(
+        &mut self,
+        node: &Node,
+        members: &Members,
+        field: &str,
+        range: Option<Range>,
+        default: impl FnOnce() -> Option<T>,
+    ) -> Option<T> {
+        let key = crate::types::key_of(field);
+        if let Some(member) = members.get(&key) {
+            return self.in_key(&key, |reader| {
+                let value = T::read(&member.node, reader)?;
+                let within = range.is_none_or(|range| reader.check_range(&member.node, range));
+                within.then_some(value)
+            });
+        }
+        let value = default().or_else(T::when_absent);
+        if value.is_none() {
+            let message = format!("missing key `{key}` {}", self.within());
+            let label = format!("`{key}` must be given here: {}", T::describe());
+            let help = self.in_key(&key, |reader| {
+                format!("`alambic explain {}` says what it means", reader.explain_path())
+            });
+            self.report(Diagnostic::error(MISSING_KEY, message).label(&node.origin, label).help(help));
+        }
+        value
+    }
+
+    /// Reports the numbers in a value that lie outside a range. True if none does.
+    fn check_range(&mut self, node: &Node, range: Range) -> bool {
+        let number = match &node.value {
+            Value::Integer(integer) => *integer as f64,
+            Value::Float(float) => *float,
+            Value::List(items) => {
+                let mut within = true;
+                for (index, item) in items.iter().enumerate() {
+                    within &= self.in_item(index, |reader| reader.check_range(item, range));
+                }
+                return within;
+            }
+            _ => return true,
+        };
+        let within = range.contains(number);
+        if !within {
+            self.out_of_range(node, &range.to_string());
+        }
+        within
+    }
+
+    /// Reports a number that is not as `expected`, which completes "must be".
+    pub(crate) fn out_of_range(&mut self, node: &Node, expected: &str) {
+        let message = format!("{} is out of range", self.place());
+        let label = format!("must be {expected}");
+        self.report(Diagnostic::error("recipe::range", message).label(&node.origin, label));
+    }
+
+    /// Reads a string among several names; reports any other.
+    pub fn choice<'c>(&mut self, node: &Node, names: &[&'c str]) -> Option<&'c str> {
+        let Value::Text(text) = &node.value else {
+            return self.wrong_type(node, "a string");
+        };
+        let found = names.iter().copied().find(|name| name == text);
+        if found.is_none() {
+            let message = format!("{} cannot be `{text}`", self.place());
+            self.unknown_choice(message, node, text, names);
+        }
+        found
+    }
+
+    fn unknown_choice(&mut self, message: String, node: &Node, text: &str, names: &[&str]) {
+        let diagnostic = Diagnostic::error("recipe::choice", message);
+        let choices = format!("must be one of {}", list_names(names.iter().copied()));
+        self.report(match nearest(text, names) {
+            Some(name) => diagnostic.label(&node.origin, format!("did you mean `{name}`?")).help(choices),
+            None => diagnostic.label(&node.origin, choices),
+        });
+    }
+
+    /// Reads a table with exactly one key, which names a kind; or that name
+    /// alone, where the kind needs no options.
+    pub fn read_one_kind<K: Kind>(&mut self, node: &Node) -> Option<K> {
+        let names: Vec<&str> = K::list().iter().map(|(name, _)| *name).collect();
+        let members = match &node.value {
+            Value::Table(members) => members,
+            Value::Text(_) => {
+                let name = self.choice(node, &names)?;
+                let kind = K::default_kind(name);
+                if kind.is_none() {
+                    let message = format!("`{name}` {} needs options", self.within());
+                    let help = format!(
+                        "write {{ {name} = {{ … }} }}; `alambic explain {}` lists the keys",
+                        self.in_key(name, |reader| reader.explain_path())
+                    );
+                    let label = "a name alone takes the defaults, and not every key has one";
+                    self.report(
+                        Diagnostic::error("recipe::kind", message).label(&node.origin, label).help(help),
+                    );
+                }
+                return kind;
+            }
+            _ => return self.wrong_type(node, &format!("a table with one of {}", list_names(names))),
+        };
+        let mut kinds = Vec::new();
+        let mut all_known = true;
+        for (name, member) in members {
+            if names.contains(&name.as_str()) {
+                let kind = self.in_key(name, |reader| K::read_kind(name, &member.node, reader));
+                kinds.push((name, member, kind));
+            } else {
+                all_known = false;
+                let message = format!("unknown key `{name}` {}", self.within());
+                self.unknown_name("recipe::unknown-key", message, &member.key_origin, name, &names);
+            }
+        }
+        match kinds.as_mut_slice() {
+            [(_, _, kind)] if all_known => kind.take(),
+            [] if all_known => {
+                let message = format!("{} names no kind", self.place());
+                let label = format!("must hold one of {}", list_names(names));
+                self.report(Diagnostic::error("recipe::kind", message).label(&node.origin, label));
+                None
+            }
+            [(first, first_member, _), (second, second_member, _), ..] => {
+                let message =
+                    format!("{} names both `{first}` and `{second}`, but takes only one", self.place());
+                self.report(
+                    Diagnostic::error("recipe::kind", message)
+                        .label(&second_member.key_origin, "second kind")
+                        .label(&first_member.key_origin, "first kind"),
+                );
+                None
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The known name that a mistyped one most probably stands for: at most one
+/// change in three characters, swaps of neighbours counted as one.
+#[must_use]
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |known: &str| strsim::osa_distance(&name.to_lowercase(), &known.to_lowercase());
+    let (distance, best) = known.iter().map(|known| (distance(known), *known)).min_by_key(|pair| pair.0)?;
+    (distance <= name.chars().count().max(best.chars().count()).div_ceil(3)).then_some(best)
+}

@@ -1,0 +1,371 @@
+//! From a recipe and flags to one tree: `extends`, `unset`, `--set`.
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use crate::containers::{At, OneOrMany};
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::location::Location;
+use crate::merge::{merge, remove};
+use crate::reader::{MISSING_KEY, Reader, nearest};
+use crate::setting::{Setting, Table, read};
+use crate::settings;
+use crate::source::{Origin, Source, SourceKind};
+use crate::tree::{Node, Value};
+use crate::types::{Type, list_names};
+
+settings! {
+    /// What every recipe may hold at its top besides its own keys.
+    pub struct Inheritance {
+        /// Recipes to start from: a path seen from this file, or `builtin:NAME`.
+        /// Of several, a later one prevails over an earlier one, and this file
+        /// over all. Tables merge key by key, all else is replaced.
+        pub extends: OneOrMany<At<String>> = OneOrMany(Vec::new()),
+        /// Keys to leave out of what `extends` brings in, as `stage.layers.loss.hidden`.
+        pub unset: Vec<At<String>> = Vec::new(),
+    }
+}
+
+/// Finds recipes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Resolver<'a> {
+    /// The recipes that come with the program: name and text.
+    pub builtins: &'a [(&'a str, &'a str)],
+}
+
+/// A recipe with all that it extends and all flags.
+#[derive(Debug, Clone)]
+pub struct Resolution<T> {
+    /// What was read.
+    pub value: T,
+    /// The merged tree, with the origins.
+    pub tree: Node,
+    /// The texts that took part: the recipe, then what it extends.
+    pub sources: Vec<Arc<Source>>,
+}
+
+impl Resolver<'_> {
+    /// Reads a recipe with all that it extends, lays the flags (`KEY=VALUE`)
+    /// over it, and reads the result.
+    ///
+    /// # Errors
+    /// Every mistake. Where a text is not TOML at all, only such mistakes, for
+    /// what else would be found may follow from them.
+    pub fn resolve<T: Setting>(
+        &self,
+        recipe: &Location,
+        flags: &[String],
+    ) -> Result<Resolution<T>, Diagnostics> {
+        let kind = T::describe();
+        let mut loader = Loader {
+            builtins: self.builtins,
+            kind: &kind,
+            open: Vec::new(),
+            sources: Vec::new(),
+            diagnostics: Vec::new(),
+            unreadable: false,
+            incomplete: false,
+        };
+        let mut tree = loader.load(recipe, None).unwrap_or_else(Node::empty_table);
+        for flag in flags {
+            match parse_flag(flag) {
+                Ok(layer) => tree = merge(tree, layer, Some(&kind)),
+                Err(diagnostics) => loader.fail(diagnostics),
+            }
+        }
+        let Loader { sources, mut diagnostics, unreadable, incomplete, .. } = loader;
+        if unreadable {
+            return Err(Diagnostics { list: diagnostics });
+        }
+        match read(&tree) {
+            Ok(value) if diagnostics.is_empty() => Ok(Resolution { value, tree, sources }),
+            Ok(_) => Err(Diagnostics { list: diagnostics }),
+            Err(mut found) => {
+                // What is missing may stand in what could not be read.
+                found.list.retain(|diagnostic| !incomplete || diagnostic.code != MISSING_KEY);
+                diagnostics.append(&mut found.list);
+                Err(Diagnostics { list: diagnostics })
+            }
+        }
+    }
+}
+
+struct Loader<'a> {
+    builtins: &'a [(&'a str, &'a str)],
+    kind: &'a Type,
+    /// The recipes being read, outermost first: what they are, and their names.
+    open: Vec<(SourceKind, String)>,
+    sources: Vec<Arc<Source>>,
+    diagnostics: Vec<Diagnostic>,
+    /// A text was not TOML.
+    unreadable: bool,
+    /// Something that should have been laid in is not there.
+    incomplete: bool,
+}
+
+impl Loader<'_> {
+    /// Reports what leaves a part of the recipe unread.
+    fn fail(&mut self, diagnostics: impl Into<Diagnostics>) {
+        self.incomplete = true;
+        self.report(diagnostics);
+    }
+
+    /// Reports what is not reported yet: two recipes may extend the same third.
+    fn report(&mut self, diagnostics: impl Into<Diagnostics>) {
+        for diagnostic in diagnostics.into().list {
+            if !self.diagnostics.contains(&diagnostic) {
+                self.diagnostics.push(diagnostic);
+            }
+        }
+    }
+
+    /// Reports that a recipe cannot be had; `from` is where it is named.
+    fn cannot_have(&mut self, code: &'static str, message: String, from: Option<&Origin>, label: &str) {
+        let diagnostic = Diagnostic::error(code, message);
+        let diagnostic = match from {
+            Some(origin) => diagnostic.label(origin, label),
+            None if label.is_empty() => diagnostic,
+            None => diagnostic.help(label),
+        };
+        self.fail(diagnostic);
+    }
+
+    fn load(&mut self, location: &Location, from: Option<&Origin>) -> Option<Node> {
+        let source = match location {
+            Location::File(path) => self.read_file(path, from)?,
+            Location::Builtin(name) => self.find_builtin(name, from)?,
+            Location::Hub(name) => {
+                let message = format!("a recipe cannot be taken from the hub: `hf:{name}`");
+                self.cannot_have("recipe::file", message, from, "must be a path or `builtin:NAME`");
+                return None;
+            }
+        };
+        let identity = match &source.kind {
+            SourceKind::File(path) => {
+                SourceKind::File(std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()))
+            }
+            other => other.clone(),
+        };
+        if let Some(start) = self.open.iter().position(|(open, _)| *open == identity) {
+            let names = self.open[start..].iter().map(|(_, name)| name.as_str());
+            let circle: Vec<&str> = names.chain([self.open[start].1.as_str()]).collect();
+            let message = format!("`extends` goes round in a circle: {}", circle.join(" → "));
+            self.cannot_have("recipe::cycle", message, from, "leads back to a recipe that leads here");
+            return None;
+        }
+        if !self.sources.contains(&source) {
+            self.sources.push(Arc::clone(&source));
+        }
+        self.open.push((identity, source.name()));
+        let node = self.layers(&source);
+        self.open.pop();
+        node
+    }
+
+    /// A recipe over what it extends.
+    fn layers(&mut self, source: &Arc<Source>) -> Option<Node> {
+        let mut own = match Node::parse_source(source) {
+            Ok(node) => node,
+            Err(diagnostics) => {
+                self.unreadable = true;
+                self.fail(diagnostics);
+                return None;
+            }
+        };
+        let members = own.members()?.clone();
+        let inheritance =
+            match Reader::new("").finish(|reader| Inheritance::read_members(&own, &members, reader)) {
+                Ok(inheritance) => inheritance,
+                Err(diagnostics) => {
+                    self.fail(diagnostics);
+                    Inheritance { extends: OneOrMany(Vec::new()), unset: Vec::new() }
+                }
+            };
+        for field in Inheritance::description().fields {
+            remove(&mut own, &[field.key]);
+        }
+        let mut base: Option<Node> = None;
+        for extended in inheritance.extends.iter() {
+            let location = match base_of(source, extended) {
+                Ok(location) => location,
+                Err(reason) => {
+                    let message = format!("`{}` names no recipe", extended.value);
+                    self.fail(Diagnostic::error("recipe::file", message).label(&extended.origin, reason));
+                    continue;
+                }
+            };
+            if let Some(layer) = self.load(&location, Some(&extended.origin)) {
+                base = Some(match base {
+                    Some(base) => merge(base, layer, Some(self.kind)),
+                    None => layer,
+                });
+            }
+        }
+        let mut base = base.unwrap_or_else(Node::empty_table);
+        for path in &inheritance.unset {
+            let removed = key_path(path).is_some_and(|keys| remove(&mut base, &keys));
+            if !removed && !self.incomplete {
+                let message = format!("`{}` is not inherited, so it cannot be unset", path.value);
+                let diagnostic = Diagnostic::error("recipe::unset", message);
+                self.report(diagnostic.label(&path.origin, "nothing that is extended has this key"));
+            }
+        }
+        Some(merge(base, own, Some(self.kind)))
+    }
+
+    fn read_file(&mut self, path: &Path, from: Option<&Origin>) -> Option<Arc<Source>> {
+        let kind = SourceKind::File(path.to_path_buf());
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let message = format!("cannot read the recipe `{}`: {error}", path.display());
+                self.cannot_have(
+                    "recipe::file",
+                    message,
+                    from,
+                    if from.is_some() { "named here" } else { "" },
+                );
+                return None;
+            }
+        };
+        match String::from_utf8(bytes) {
+            Ok(text) => {
+                let text = text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned);
+                Some(Arc::new(Source { kind, text }))
+            }
+            Err(error) => {
+                let offset = error.utf8_error().valid_up_to();
+                let byte = error.as_bytes()[offset];
+                // Up to the first bad byte, the replaced text is the text.
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let source = Arc::new(Source { kind, text });
+                let in_line = offset - source.text[..offset].rfind('\n').map_or(0, |newline| newline + 1) + 1;
+                let message = format!(
+                    "`{}` is not UTF-8: line {}, byte {in_line} of the line, is 0x{byte:02X}",
+                    source.name(),
+                    source.position(offset).0,
+                );
+                let origin = Origin::Written { source, span: offset..offset + 1 };
+                self.unreadable = true;
+                self.fail(
+                    Diagnostic::error("recipe::encoding", message)
+                        .label(&origin, "not UTF-8 from here")
+                        .help("save the file as UTF-8"),
+                );
+                None
+            }
+        }
+    }
+
+    fn find_builtin(&mut self, name: &str, from: Option<&Origin>) -> Option<Arc<Source>> {
+        if let Some((_, text)) = self.builtins.iter().find(|(known, _)| *known == name) {
+            let kind = SourceKind::Builtin(name.to_owned());
+            return Some(Arc::new(Source { kind, text: (*text).to_owned() }));
+        }
+        let names: Vec<&str> = self.builtins.iter().map(|(name, _)| *name).collect();
+        let label = match nearest(name, &names) {
+            Some(near) => format!("did you mean `builtin:{near}`?"),
+            None => format!("known: {}", list_names(names)),
+        };
+        let message = format!("no recipe `{name}` comes with the program");
+        self.cannot_have("recipe::file", message, from, &label);
+        None
+    }
+}
+
+/// What a value of `extends` names. A path in a recipe of the program is seen
+/// from that recipe's name, so that such a recipe reads the same as from a file.
+fn base_of(source: &Source, extended: &At<String>) -> Result<Location, String> {
+    let location = Location::parse(extended, &extended.origin)?;
+    let (SourceKind::Builtin(name), Location::File(path)) = (&source.kind, &location) else {
+        return Ok(location);
+    };
+    let mut joined = PathBuf::new();
+    for component in Path::new(name).parent().unwrap_or(Path::new("")).join(path).components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                joined.pop();
+            }
+            other => joined.push(other),
+        }
+    }
+    Ok(Location::Builtin(joined.with_extension("").display().to_string()))
+}
+
+/// The keys of a dotted path.
+fn key_path(path: &str) -> Option<Vec<String>> {
+    let node = Node::parse("", &format!("{path} = 0")).ok()?;
+    let mut keys = Vec::new();
+    let mut node = &node;
+    while let Some(members) = node.members() {
+        let (key, member) = members.first()?;
+        keys.push(key.clone());
+        node = &member.node;
+    }
+    Some(keys)
+}
+
+/// Reads `KEY=VALUE` of a `--set` flag into a tree. KEY is a dotted key and
+/// VALUE a value of TOML; what is none, and opens no quote or bracket either, is
+/// taken as a string, so that paths and names need no quotes.
+///
+/// # Errors
+/// What is wrong with the flag, with its place in the flag.
+pub fn parse_flag(flag: &str) -> Result<Node, Diagnostics> {
+    let source = Arc::new(Source { kind: SourceKind::Flag, text: flag.to_owned() });
+    let origin = |span| Origin::Written { source: Arc::clone(&source), span };
+    let mistake = |message: &str, span, label: &str| {
+        let diagnostic = Diagnostic::error("recipe::set", message).label(&origin(span), label);
+        diagnostic.help("write --set KEY=VALUE, as --set train.batch=8")
+    };
+    let Some(equals) = equals_sign(flag) else {
+        return Err(
+            mistake("this flag has no value", flag.len()..flag.len(), "`=` and a value are missing").into()
+        );
+    };
+    let start = equals + 1 + (flag[equals + 1..].len() - flag[equals + 1..].trim_start().len());
+    let bare = flag[start..].trim_end();
+    let span = start..start + bare.len();
+    if bare.is_empty() {
+        let label = "a value is missing; the empty string is \"\"";
+        return Err(mistake("this flag has no value", span, label).into());
+    }
+    let text = || Node { value: Value::Text(bare.to_owned()), origin: origin(span.clone()) };
+    let value = match Node::parse_value(&source, span.clone()) {
+        // No option takes a date, but a name may look like one.
+        Ok(Node { value: Value::Datetime(_), .. }) => text(),
+        Ok(value) => value,
+        Err(_) if !bare.starts_with(['"', '\'', '[', '{']) => text(),
+        Err(diagnostics) => return Err(diagnostics),
+    };
+    let mut tree = Node::parse_key(&source, equals)?;
+    put_innermost(&mut tree, value);
+    Ok(tree)
+}
+
+/// Puts a value in the place of the innermost one of tables that each hold one.
+fn put_innermost(tree: &mut Node, value: Node) {
+    match &mut tree.value {
+        Value::Table(members) => {
+            if let Some((_, member)) = members.first_mut() {
+                put_innermost(&mut member.node, value);
+            }
+        }
+        _ => *tree = value,
+    }
+}
+
+/// Where the key of a flag ends: its first `=` outside quotes.
+fn equals_sign(flag: &str) -> Option<usize> {
+    let mut quote = None;
+    flag.char_indices().find_map(|(index, character)| {
+        match (quote, character) {
+            (None, '=') => return Some(index),
+            (None, '"' | '\'') => quote = Some(character),
+            (Some(open), _) if open == character => quote = None,
+            _ => {}
+        }
+        None
+    })
+}

@@ -1,0 +1,78 @@
+//! What a type must offer to be the type of an option.
+
+use crate::diagnostics::Diagnostics;
+use crate::reader::Reader;
+use crate::source::Origin;
+use crate::tree::{Member, Members, Node, Value};
+use crate::types::{KindList, TableDescription, Type};
+
+/// The type of an option. [`crate::settings!`], [`crate::choices!`] and
+/// [`crate::kinds!`] implement it for tables, choices and alternatives.
+pub trait Setting: Sized {
+    /// What a value may be, for merging, documentation and the JSON Schema.
+    fn describe() -> Type;
+
+    /// Reads a value. On a mistake, reports it to the reader and returns none,
+    /// having looked at as much of the rest as can be judged on its own.
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self>;
+
+    /// The value in the form in which [`Setting::read`] takes it, complete with
+    /// defaults; none for what is written by leaving it out.
+    fn to_value(&self) -> Option<Value>;
+
+    /// What it is if left out, where the declaration gives no default: none if
+    /// it must be given.
+    #[must_use]
+    fn when_absent() -> Option<Self> {
+        None
+    }
+}
+
+/// A table with known keys; implemented by [`crate::settings!`].
+pub trait Table: Setting {
+    /// Its keys.
+    fn description() -> TableDescription;
+
+    /// Reads the entries, `node` being the table that holds them. Unknown keys
+    /// are not looked at, so that several declarations can share one table.
+    fn read_members(node: &Node, members: &Members, reader: &mut Reader) -> Option<Self>;
+
+    /// Adds the entries to a table, as [`Setting::to_value`] would write them.
+    fn write_members(&self, members: &mut Members);
+}
+
+/// Alternatives of which each is a table; implemented by [`crate::kinds!`].
+pub trait Kind: Setting {
+    /// The name in recipes, and the table, of each.
+    fn list() -> KindList;
+
+    /// The name of this one.
+    fn name(&self) -> &'static str;
+
+    /// The table of this one, as [`Setting::to_value`] writes it.
+    fn options(&self) -> Value;
+
+    /// Reads a value as the table of the named kind. None as well if there is no
+    /// kind of that name.
+    fn read_kind(name: &str, node: &Node, reader: &mut Reader) -> Option<Self>;
+
+    /// The named kind with all its defaults, if each of its keys has one.
+    #[must_use]
+    fn default_kind(name: &str) -> Option<Self>;
+}
+
+/// Reads a whole tree.
+///
+/// # Errors
+/// Every mistake in it.
+pub fn read<T: Setting>(node: &Node) -> Result<T, Diagnostics> {
+    Reader::new("").finish(|reader| T::read(node, reader))
+}
+
+/// Adds a field to a table, unless it is written by leaving it out.
+pub fn write_member<T: Setting>(members: &mut Members, field: &str, value: &T) {
+    if let Some(value) = value.to_value() {
+        let member = Member { key_origin: Origin::Default, node: Node::unwritten(value) };
+        members.insert(crate::types::key_of(field), member);
+    }
+}

@@ -1,0 +1,282 @@
+//! What an option may be: the description that reading, `explain` and the JSON
+//! Schema share.
+
+use std::fmt;
+use std::ops::{Bound, RangeBounds};
+
+use crate::setting::Setting;
+use crate::tree::{Node, Value};
+
+/// The type of a value. Tables are given by functions, so that a table may hold
+/// one of its own type.
+#[derive(Debug, Clone)]
+pub enum Type {
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number within bounds, both included.
+    Integer {
+        /// The least.
+        minimum: i128,
+        /// The greatest.
+        maximum: i128,
+    },
+    /// A number, whole or not.
+    Number,
+    /// A string.
+    Text,
+    /// A path, `builtin:NAME` or `hf:OWNER/NAME[@REVISION]`.
+    Location,
+    /// A string among several, each with its meaning.
+    Choice(&'static [(&'static str, &'static str)]),
+    /// An array.
+    List(Box<Type>),
+    /// A table whose keys are names that the user gives.
+    Map(Box<Type>),
+    /// A value, or an array of such.
+    OneOrMany(Box<Type>),
+    /// One of two.
+    Either(Box<Type>, Box<Type>),
+    /// A table with known keys.
+    Table(fn() -> TableDescription),
+    /// A table with exactly one key, which names a kind; or, where all of that
+    /// kind's keys have defaults, the name alone as a string.
+    Kinds(fn() -> KindsDescription),
+    /// A table in which each key names a kind; its value is that kind's table, or
+    /// an array of such.
+    Several(fn() -> KindsDescription),
+}
+
+/// A table with known keys.
+#[derive(Debug, Clone)]
+pub struct TableDescription {
+    /// Path of the Rust type, which tells tables apart.
+    pub name: &'static str,
+    /// The doc comment.
+    pub doc: String,
+    /// Its keys, in the order of declaration.
+    pub fields: Vec<Field>,
+}
+
+/// Name in recipes, and table, of each of several kinds.
+pub type KindList = &'static [(&'static str, fn() -> TableDescription)];
+
+/// Alternatives of which each is a table.
+#[derive(Debug, Clone)]
+pub struct KindsDescription {
+    /// Path of the Rust type, which tells alternatives apart.
+    pub name: &'static str,
+    /// The doc comment.
+    pub doc: String,
+    /// Name in recipes, and table, of each.
+    pub kinds: KindList,
+}
+
+/// One key of a table.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// The key, in kebab-case.
+    pub key: String,
+    /// The doc comment.
+    pub doc: String,
+    /// What its value may be.
+    pub kind: Type,
+    /// Bounds of numbers, where declared.
+    pub range: Option<Range>,
+    /// What it is when left out; none if it must be given or is simply absent.
+    pub default: Option<Value>,
+    /// Whether it must be given.
+    pub required: bool,
+}
+
+/// The first paragraph of a doc comment, in one line.
+#[must_use]
+pub fn summary(doc: &str) -> String {
+    doc.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A doc comment as its author wrote it: without the space that follows `///`,
+/// and without the brackets that only rustdoc understands.
+#[must_use]
+pub fn prose(doc: &str) -> String {
+    let lines = doc.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
+    lines.collect::<Vec<_>>().join("\n").trim().replace("[`", "`").replace("`]", "`")
+}
+
+/// The key that stands for a field in recipes: `learning-rate` for
+/// `learning_rate`.
+#[must_use]
+pub fn key_of(field: &str) -> String {
+    field.trim_start_matches("r#").replace('_', "-")
+}
+
+impl Field {
+    /// Describes a field of type `T`, whose declaration gives `default`.
+    #[must_use]
+    pub fn new<T: Setting>(field: &str, doc: &str, range: Option<Range>, default: Option<T>) -> Self {
+        let default = default.or_else(T::when_absent);
+        Self {
+            key: key_of(field),
+            doc: prose(doc),
+            kind: T::describe(),
+            range,
+            required: default.is_none(),
+            default: default.and_then(|value| value.to_value()),
+        }
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boolean => write!(formatter, "true or false"),
+            Self::Integer { minimum: i128::MIN..0, .. } => write!(formatter, "integer"),
+            Self::Integer { minimum, .. } => write!(formatter, "integer from {minimum}"),
+            Self::Number => write!(formatter, "number"),
+            Self::Text => write!(formatter, "string"),
+            Self::Location => write!(formatter, "path, `builtin:NAME` or `hf:OWNER/NAME[@REVISION]`"),
+            Self::Choice(choices) => {
+                let names: Vec<String> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+                write!(formatter, "{}", names.join(" or "))
+            }
+            Self::List(item) => write!(formatter, "array of ({item})"),
+            Self::Map(value) => write!(formatter, "table of names, each with ({value})"),
+            Self::OneOrMany(item) => write!(formatter, "{item}, or an array of such"),
+            Self::Either(first, second) => write!(formatter, "{first}, or {second}"),
+            Self::Table(_) => write!(formatter, "table"),
+            Self::Kinds(kinds) => write!(formatter, "table with one of {}", kinds().names()),
+            Self::Several(kinds) => write!(formatter, "table with any of {}", kinds().names()),
+        }
+    }
+}
+
+impl KindsDescription {
+    /// The names of the kinds, as shown in messages.
+    #[must_use]
+    pub fn names(&self) -> String {
+        list_names(self.kinds.iter().map(|(name, _)| *name))
+    }
+}
+
+/// Names between backticks, with commas.
+pub(crate) fn list_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+impl Type {
+    /// Whether a value has this type's outer shape, which is enough to choose
+    /// between alternatives; what is inside is judged by the reader.
+    #[must_use]
+    pub fn fits(&self, node: &Node) -> bool {
+        match self {
+            Self::Boolean => matches!(node.value, Value::Boolean(_)),
+            Self::Integer { .. } => matches!(node.value, Value::Integer(_)),
+            Self::Number => matches!(node.value, Value::Integer(_) | Value::Float(_)),
+            Self::Text | Self::Location | Self::Choice(_) => matches!(node.value, Value::Text(_)),
+            Self::List(_) => matches!(node.value, Value::List(_)),
+            Self::Map(_) | Self::Table(_) | Self::Several(_) => matches!(node.value, Value::Table(_)),
+            Self::Kinds(_) => matches!(node.value, Value::Table(_) | Value::Text(_)),
+            Self::OneOrMany(item) => matches!(node.value, Value::List(_)) || item.fits(node),
+            Self::Either(first, second) => first.fits(node) || second.fits(node),
+        }
+    }
+}
+
+impl Type {
+    /// The type of the value under a key of a table of this type; none if the
+    /// key is unknown or this is no table.
+    #[must_use]
+    pub fn member(&self, key: &str) -> Option<Type> {
+        let find_kind = |kinds: fn() -> KindsDescription| {
+            kinds().kinds.iter().find(|(name, _)| *name == key).map(|(_, table)| Self::Table(*table))
+        };
+        match self {
+            Self::Map(value) => Some(value.as_ref().clone()),
+            Self::Table(table) => {
+                table().fields.into_iter().find(|field| field.key == key).map(|field| field.kind)
+            }
+            Self::Kinds(kinds) => find_kind(*kinds),
+            Self::Several(kinds) => find_kind(*kinds).map(|table| Self::OneOrMany(Box::new(table))),
+            Self::OneOrMany(item) => item.member(key),
+            Self::Either(first, second) => first.member(key).or_else(|| second.member(key)),
+            _ => None,
+        }
+    }
+
+    /// The type of the items, where a value may be a list.
+    #[must_use]
+    pub fn item(&self) -> Option<&Type> {
+        match self {
+            Self::List(item) | Self::OneOrMany(item) => Some(item),
+            Self::Either(first, second) => first.item().or_else(|| second.item()),
+            _ => None,
+        }
+    }
+
+    /// Whether a table of this type holds exactly one of several kinds.
+    #[must_use]
+    pub fn is_one_kind(&self) -> bool {
+        match self {
+            Self::Kinds(_) => true,
+            Self::OneOrMany(item) => item.is_one_kind(),
+            Self::Either(first, second) => first.is_one_kind() || second.is_one_kind(),
+            _ => false,
+        }
+    }
+
+    /// Whether a string of this type names a place.
+    #[must_use]
+    pub fn is_location(&self) -> bool {
+        match self {
+            Self::Location => true,
+            Self::OneOrMany(item) => item.is_location(),
+            Self::Either(first, second) => first.is_location() || second.is_location(),
+            _ => false,
+        }
+    }
+}
+
+/// Bounds of a number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Range {
+    /// Lower bound.
+    pub lower: Bound<f64>,
+    /// Upper bound.
+    pub upper: Bound<f64>,
+}
+
+/// Everything above a number, itself left out: `#[range(above(0.0))]`.
+#[must_use]
+pub fn above(bound: f64) -> (Bound<f64>, Bound<f64>) {
+    (Bound::Excluded(bound), Bound::Unbounded)
+}
+
+impl Range {
+    /// From a range of Rust: `0.0..=1.0`, `1..`.
+    pub fn new<T: Copy + Into<f64>>(range: impl RangeBounds<T>) -> Self {
+        let convert = |bound: Bound<&T>| bound.map(|value| (*value).into());
+        Self { lower: convert(range.start_bound()), upper: convert(range.end_bound()) }
+    }
+
+    /// Whether a number lies within.
+    #[must_use]
+    pub fn contains(&self, number: f64) -> bool {
+        (self.lower, self.upper).contains(&number)
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lower = match self.lower {
+            Bound::Included(bound) => Some(format!("at least {bound}")),
+            Bound::Excluded(bound) => Some(format!("more than {bound}")),
+            Bound::Unbounded => None,
+        };
+        let upper = match self.upper {
+            Bound::Included(bound) => Some(format!("at most {bound}")),
+            Bound::Excluded(bound) => Some(format!("less than {bound}")),
+            Bound::Unbounded => None,
+        };
+        let parts: Vec<String> = [lower, upper].into_iter().flatten().collect();
+        write!(formatter, "{}", parts.join(" and "))
+    }
+}

@@ -1,0 +1,111 @@
+//! `alambic bench`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use alambic_recipes::bench::{Grid, Measured, measure, peak_memory};
+use alambic_reports::numbers::{NO_VALUE, bytes, milliseconds, thousands};
+use clap::Args;
+
+use crate::failure::Failure;
+use crate::output::{self, Column};
+use crate::progress::Progress;
+
+/// Measures models against each other: size, time of a batch, throughput, memory
+///
+/// Each batch is of random texts, as many tokens read as written. The models take turns, so that what else the
+/// machine does hits all alike. Memory is that of a process of its own which writes the largest batch.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Folders of models
+    #[arg(required = true)]
+    models: Vec<PathBuf>,
+    /// Texts in a batch
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,32")]
+    batch: Vec<usize>,
+    /// Tokens of a text
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "8,16")]
+    length: Vec<usize>,
+    /// How often each batch is timed
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    rounds: usize,
+    /// Prints an array of objects
+    #[arg(long)]
+    json: bool,
+    /// Writes the largest batch once and prints the most memory used, in bytes
+    #[arg(long, hide = true)]
+    alone: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let grid = Grid {
+        batches: arguments.batch.clone(),
+        lengths: arguments.length.clone(),
+        rounds: arguments.rounds,
+    };
+    if grid.batches.contains(&0) || grid.lengths.contains(&0) || grid.rounds == 0 {
+        return Err(Failure::Usage("`--batch`, `--length` and `--rounds` count from 1".into()));
+    }
+    if arguments.alone {
+        measure(&arguments.models, &grid.largest(), &mut alambic_recipes::observer::Silent)?;
+        return output::line(&peak_memory().map_or_else(String::new, |bytes| bytes.to_string()));
+    }
+    let mut measured = measure(&arguments.models, &grid, &mut Progress::new())?;
+    for model in &mut measured {
+        model.peak_memory_bytes = memory(Path::new(&model.model), arguments);
+    }
+    if arguments.json { output::json(&measured) } else { table(&measured) }
+}
+
+/// The memory of a process that loads and runs the model alone; none where the system does not say.
+fn memory(model: &Path, arguments: &Arguments) -> Option<u64> {
+    let list = |values: &[usize]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let output = Command::new(std::env::current_exe().ok()?)
+        .arg("--threads")
+        .arg(rayon::current_num_threads().to_string())
+        .args(["bench", "--alone", "--batch", &list(&arguments.batch), "--length", &list(&arguments.length)])
+        .arg(model)
+        .output()
+        .ok()?;
+    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+}
+
+fn table(measured: &[Measured]) -> Result<(), Failure> {
+    let models = measured.iter().map(|model| {
+        vec![
+            model.model.clone(),
+            thousands(model.parameters as u64),
+            bytes(model.bytes),
+            model.peak_memory_bytes.map_or_else(|| NO_VALUE.to_owned(), bytes),
+        ]
+    });
+    let columns =
+        [Column::Text("model"), Column::Number("parameters"), Column::Number("bytes"), Column::Number("peak memory")];
+    output::table(&columns, models.collect())?;
+    let cells = measured.iter().flat_map(|model| {
+        model.cells.iter().map(|cell| {
+            vec![
+                cell.batch.to_string(),
+                cell.length.to_string(),
+                model.model.clone(),
+                milliseconds(cell.latency_ms.p50),
+                milliseconds(cell.latency_ms.p95),
+                format!("{:.1}", cell.texts_per_second),
+                format!("{:.0}", cell.tokens_per_second),
+            ]
+        })
+    });
+    let mut cells: Vec<Vec<String>> = cells.collect();
+    // Models beside each other for each batch and length; a stable sort keeps their order.
+    cells.sort_by_key(|row| (row[0].parse::<usize>().ok(), row[1].parse::<usize>().ok()));
+    let columns = [
+        Column::Number("batch"),
+        Column::Number("length"),
+        Column::Text("model"),
+        Column::Number("p50"),
+        Column::Number("p95"),
+        Column::Number("texts/s"),
+        Column::Number("tokens/s"),
+    ];
+    output::table(&columns, cells)
+}

@@ -1,0 +1,49 @@
+//! `alambic check`.
+
+use alambic_recipes::{Depth, check, is_fatal, load};
+use alambic_settings::Diagnostics;
+use clap::Args;
+
+use super::RecipeArguments;
+use crate::failure::{Failure, show};
+use crate::output;
+
+/// Shows every mistake of a recipe, and of the tables and models that it names, at once
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    recipe: RecipeArguments,
+    /// Reads only the heads of tables
+    #[arg(long)]
+    quick: bool,
+    /// Prints each mistake as a JSON object, one a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let depth = if arguments.quick { Depth::Quick } else { Depth::Whole };
+    let diagnostics = match load(&arguments.recipe.recipe, &arguments.recipe.set) {
+        Ok(loaded) => check(&loaded, depth),
+        Err(diagnostics) => diagnostics,
+    };
+    if arguments.json {
+        for diagnostic in &diagnostics.list {
+            output::line(&diagnostic.to_json().to_string())?;
+        }
+    } else {
+        show(&diagnostics);
+    }
+    if is_fatal(&diagnostics) {
+        return Err(Failure::Reported);
+    }
+    if arguments.json { Ok(()) } else { output::line(&verdict(&arguments.recipe.recipe, &diagnostics)) }
+}
+
+fn verdict(recipe: &str, diagnostics: &Diagnostics) -> String {
+    match diagnostics.list.len() {
+        0 => format!("{recipe}: nothing is wrong"),
+        1 => format!("{recipe}: nothing is wrong, 1 warning"),
+        count => format!("{recipe}: nothing is wrong, {count} warnings"),
+    }
+}

@@ -1,0 +1,84 @@
+//! `alambic compare`.
+
+use std::path::{Path, PathBuf};
+
+use alambic_recipes::load::number_at;
+use alambic_reports::compare::{Comparison, Varied};
+use alambic_reports::metrics;
+use alambic_reports::numbers::{NO_VALUE, metric_title, metric_value, thousands, times};
+use alambic_reports::plots::ValueFormat;
+use alambic_reports::verdict::Verdict;
+use clap::Args;
+
+use crate::failure::Failure;
+use crate::output::{self, Column};
+
+/// Puts several runs side by side
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Folders of runs
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+    /// Writes a page, its figures and a table into this folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Draws the metrics over a number that differs between the recipes, as `baseline.data.pairs.fraction`
+    #[arg(long, value_name = "KEY")]
+    over: Option<String>,
+    /// Prints an array of objects, one for each model of each run
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut comparison = Comparison::read(&arguments.runs).map_err(|errors| {
+        Failure::Usage(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))
+    })?;
+    if let Some(key) = &arguments.over {
+        comparison.varied = Some(varied(key, &arguments.runs)?);
+    }
+    if let Some(folder) = &arguments.out {
+        comparison.write(folder)?;
+    }
+    if arguments.json { output::json(&comparison.rows()) } else { table(&comparison) }
+}
+
+/// The values of a key in the recipes of the runs.
+fn varied(key: &str, runs: &[PathBuf]) -> Result<Varied, Failure> {
+    let value = |run: &PathBuf| {
+        let path = run.join("recipe.resolved.toml");
+        let text = std::fs::read_to_string(&path).map_err(Failure::file(&path))?;
+        number_at(&path, &text, key)
+            .map_err(Failure::from)?
+            .ok_or_else(|| Failure::Usage(format!("{}: `{key}` is no number there", path.display())))
+    };
+    let values: Vec<f64> = runs.iter().map(value).collect::<Result<_, Failure>>()?;
+    let share = values.iter().all(|value| (0.0..=1.0).contains(value));
+    let name = Path::new(key).extension().map_or(key.to_owned(), |last| last.to_string_lossy().into_owned());
+    let format = if share { ValueFormat::Percent } else { ValueFormat::Plain };
+    Ok(Varied { name, format, values })
+}
+
+fn table(comparison: &Comparison) -> Result<(), Failure> {
+    let rows = comparison.rows();
+    let mut names: Vec<&str> = Vec::new();
+    for name in rows.iter().flat_map(|row| row.metrics.keys()) {
+        let shown = metrics::find(name).is_ok() && !name.ends_with("-shuffled");
+        if shown && !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    let titles: Vec<String> = names.iter().map(|name| metric_title(name)).collect();
+    let mut columns = vec![Column::Text("run"), Column::Text("model"), Column::Number("examples")];
+    columns.extend(titles.iter().map(|title| Column::Number(title)));
+    columns.extend([Column::Number("parameters"), Column::Number("speed-up"), Column::Text("to baseline")]);
+    let rows = rows.iter().map(|row| {
+        let mut cells = vec![row.run.clone(), row.model.clone(), thousands(row.examples as u64)];
+        cells.extend(names.iter().map(|name| metric_value(name, row.metrics.get(*name).copied().flatten())));
+        cells.push(row.parameters.map_or_else(|| NO_VALUE.to_owned(), thousands));
+        cells.push(times(row.speedup));
+        cells.push(row.verdict.map_or(NO_VALUE, Verdict::word).to_owned());
+        cells
+    });
+    output::table(&columns, rows.collect())
+}

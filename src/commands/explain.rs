@@ -1,0 +1,20 @@
+//! `alambic explain`.
+
+use alambic_recipes::schema::Recipe;
+use alambic_settings::{Setting, explain};
+use clap::Args;
+
+use crate::failure::Failure;
+use crate::output;
+
+/// Says what a key of a recipe means, its type and its default
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// A dotted key, as `stage.*.train.clip`; left out, the keys at the top
+    #[arg(default_value = "")]
+    key: String,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    output::line(&explain(&Recipe::describe(), &arguments.key)?)
+}

@@ -1,0 +1,108 @@
+//! `alambic list`.
+
+use std::path::{Path, PathBuf};
+
+use alambic_data::Corpus;
+use alambic_losses::Loss;
+use alambic_models::ModelFolder;
+use alambic_models::marian::MarianConfig;
+use alambic_recipes::book::BUILTINS;
+use alambic_recipes::load;
+use alambic_reports::metrics::METRICS;
+use alambic_settings::types::{KindList, summary};
+use alambic_students::Student;
+use alambic_teachers::TeacherOptions;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output::{self, Column};
+
+/// Shows what there is
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Of what
+    what: What,
+    /// With `taps`: the model folder whose taps are shown
+    model: Option<PathBuf>,
+    /// Prints an array of objects
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Recipes that come with the program
+    Recipes,
+    /// Kinds of teachers
+    Teachers,
+    /// Kinds of students
+    Students,
+    /// Loss terms
+    Losses,
+    /// Metrics
+    Metrics,
+    /// Formats of corpora
+    Corpora,
+    /// Places in a network whose tensors can be read
+    Taps,
+}
+
+/// Taps of an encoder-decoder, `i` counting layers from 1 (0 the embeddings) for hidden states and from 0 for the rest.
+const TAPS: &[(&str, &str)] = &[
+    ("encoder.hidden.i", "Output of layer i of the encoder; 0 is the embedding output"),
+    ("decoder.hidden.i", "Output of layer i of the decoder; 0 is the embedding output"),
+    ("STREAM.queries.i", "Queries of layer i, counted from 0; STREAM is encoder, decoder or cross"),
+    ("STREAM.keys.i", "Keys of layer i"),
+    ("STREAM.values.i", "Values of layer i"),
+    ("STREAM.scores.i", "Scaled scores of layer i, before the mask and the softmax"),
+    ("STREAM.attention.i", "Attention probabilities of layer i"),
+    ("logits", "Logits of the decoder"),
+];
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.model.is_some() && arguments.what != What::Taps {
+        return Err(Failure::Usage("a model goes with `list taps` alone".into()));
+    }
+    let entries = match arguments.what {
+        What::Recipes => recipes()?,
+        What::Teachers => kinds(TeacherOptions::LIST),
+        What::Students => kinds(Student::LIST),
+        What::Losses => kinds(Loss::LIST),
+        What::Corpora => kinds(Corpus::LIST),
+        What::Metrics => pairs(METRICS.iter().map(|metric| (metric.name, metric.summary))),
+        What::Taps => match &arguments.model {
+            Some(model) => return taps(model, arguments.json),
+            None => pairs(TAPS.iter().copied()),
+        },
+    };
+    if arguments.json {
+        let object = |(name, summary): &(String, String)| json!({ "name": name, "summary": summary });
+        return output::json(&entries.iter().map(object).collect::<Vec<_>>());
+    }
+    let rows = entries.into_iter().map(|(name, summary)| vec![name, summary]).collect();
+    output::table(&[Column::Text("name"), Column::Text("what it is")], rows)
+}
+
+fn pairs<'a>(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(String, String)> {
+    entries.map(|(name, summary)| (name.to_owned(), summary.to_owned())).collect()
+}
+
+fn kinds(kinds: KindList) -> Vec<(String, String)> {
+    kinds.iter().map(|(name, table)| ((*name).to_owned(), summary(&table().doc))).collect()
+}
+
+fn recipes() -> Result<Vec<(String, String)>, Failure> {
+    let entry = |(name, _): &(&str, &str)| {
+        let name = format!("builtin:{name}");
+        let loaded = load(&name, &[])?;
+        Ok((name, loaded.recipe.description))
+    };
+    BUILTINS.iter().map(entry).collect()
+}
+
+fn taps(model: &Path, json: bool) -> Result<(), Failure> {
+    let config: MarianConfig = ModelFolder::open(model)?.config("marian")?;
+    let taps = config.outline().taps();
+    if json { output::json(&taps) } else { output::line(&taps.join("\n")) }
+}

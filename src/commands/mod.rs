@@ -1,0 +1,80 @@
+//! The commands, one file each.
+
+mod bench;
+mod check;
+mod compare;
+mod explain;
+mod list;
+mod new;
+mod plan;
+mod predict;
+mod run;
+mod schema;
+mod trace;
+
+use alambic_recipes::{Loaded, load};
+use clap::{Args, Subcommand};
+
+use crate::failure::Failure;
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Run(run::Arguments),
+    Check(check::Arguments),
+    Plan(plan::Arguments),
+    List(list::Arguments),
+    Explain(explain::Arguments),
+    Schema(schema::Arguments),
+    New(new::Arguments),
+    Trace(trace::Arguments),
+    Predict(predict::Arguments),
+    Compare(compare::Arguments),
+    Bench(bench::Arguments),
+}
+
+impl Command {
+    /// Does it, with so many threads if that is given.
+    pub(crate) fn run(&self, threads: Option<usize>) -> Result<(), Failure> {
+        if let Self::Run(arguments) = self {
+            return run::run(arguments, threads);
+        }
+        compute_with(threads)?;
+        match self {
+            Self::Run(_) => Ok(()),
+            Self::Check(arguments) => check::run(arguments),
+            Self::Plan(arguments) => plan::run(arguments),
+            Self::List(arguments) => list::run(arguments),
+            Self::Explain(arguments) => explain::run(arguments),
+            Self::Schema(arguments) => schema::run(arguments),
+            Self::New(arguments) => new::run(arguments),
+            Self::Trace(arguments) => trace::run(arguments),
+            Self::Predict(arguments) => predict::run(arguments),
+            Self::Compare(arguments) => compare::run(arguments),
+            Self::Bench(arguments) => bench::run(arguments),
+        }
+    }
+}
+
+/// Sets the number of threads. Without one, the library takes what `RAYON_NUM_THREADS` or the machine says.
+fn compute_with(threads: Option<usize>) -> Result<(), Failure> {
+    let Some(threads) = threads else { return Ok(()) };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build_global().map_err(|error| Failure::Failed(Box::new(error)))
+}
+
+/// A recipe and what is laid over it.
+#[derive(Args)]
+struct RecipeArguments {
+    /// Path of a recipe, or `builtin:NAME`
+    recipe: String,
+    /// Sets a key, as `train.steps=100`; paths are taken from the current folder
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl RecipeArguments {
+    fn load(&self) -> Result<Loaded, Failure> {
+        Ok(load(&self.recipe, &self.set)?)
+    }
+}

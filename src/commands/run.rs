@@ -1,0 +1,81 @@
+//! `alambic run`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use alambic_recipes::{Depth, Loaded, RunOptions, StartMode, check, is_fatal, load};
+use clap::Args;
+
+use super::compute_with;
+use crate::failure::{Failure, say, show};
+use crate::output;
+use crate::progress::Progress;
+
+/// Runs all stages of a recipe, evaluates, reports and ships the student
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Path of a recipe, or `builtin:NAME`; may be left out with `--resume --out`
+    #[arg(required_unless_present = "resume")]
+    recipe: Option<String>,
+    /// Sets a key, as `train.steps=100`; paths are taken from the current folder
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The run's folder; `runs/NAME` if left out
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Goes on with the run in the folder
+    #[arg(long, conflicts_with = "overwrite")]
+    resume: bool,
+    /// Deletes the run in the folder and starts anew
+    #[arg(long)]
+    overwrite: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments, threads: Option<usize>) -> Result<(), Failure> {
+    let loaded = recipe(arguments)?;
+    compute_with(threads.or(loaded.recipe.threads))?;
+    let diagnostics = check(&loaded, Depth::Whole);
+    if is_fatal(&diagnostics) {
+        return Err(diagnostics.into());
+    }
+    show(&diagnostics);
+    let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&loaded.recipe.name.value));
+    let mode = match (arguments.resume, arguments.overwrite) {
+        (true, _) => StartMode::Resume,
+        (_, true) => StartMode::Overwrite,
+        _ => StartMode::Fresh,
+    };
+    let options = RunOptions { out, mode, interrupt: interrupt()? };
+    let finished = alambic_recipes::run(&loaded, &options, &mut Progress::new())?;
+    output::line(&finished.folder.display().to_string())
+}
+
+/// The recipe that is named, or the one of the run to go on with.
+fn recipe(arguments: &Arguments) -> Result<Loaded, Failure> {
+    match (&arguments.recipe, &arguments.out) {
+        (Some(recipe), _) => Ok(load(recipe, &arguments.set)?),
+        (None, Some(out)) => {
+            let resolved = out.join("recipe.resolved.toml");
+            if !resolved.is_file() {
+                return Err(Failure::Usage(format!("{} holds no run to resume", out.display())));
+            }
+            Ok(load(&resolved.to_string_lossy(), &arguments.set)?)
+        }
+        (None, None) => Err(Failure::Usage("name the recipe, or the folder of its run with `--out`".into())),
+    }
+}
+
+/// Set by the first Ctrl-C, so that the run stops where it can be resumed. The second ends the process.
+fn interrupt() -> Result<Arc<AtomicBool>, Failure> {
+    let interrupt = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupt);
+    let handler = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        say("stopping after this step; once more quits at once");
+    };
+    ctrlc::set_handler(handler).map_err(|error| Failure::Failed(Box::new(error)))?;
+    Ok(interrupt)
+}

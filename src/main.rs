@@ -1,0 +1,42 @@
+//! The command line: parse, dispatch, exit.
+
+mod commands;
+mod failure;
+mod output;
+mod progress;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use commands::Command;
+use failure::Failure;
+
+// Training allocates and frees large buffers all the time. The system allocator gives their pages back and has them
+// zeroed anew, which would dominate a step.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A knowledge-distillation workbench: recipes in, proven small models out.
+#[derive(Parser)]
+#[command(version, disable_help_subcommand = true, max_term_width = 100)]
+struct Arguments {
+    /// Threads to compute with; left out, what the recipe says, or as many as the machine has
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let threads = arguments.threads.map(usize::from);
+    // What a panic prints on its own means nothing to a user; the message follows below.
+    std::panic::set_hook(Box::new(|_| {}));
+    let done = catch_unwind(AssertUnwindSafe(|| arguments.command.run(threads)));
+    match done.unwrap_or_else(|panic| Err(Failure::of_panic(panic.as_ref()))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.show(),
+    }
+}

@@ -1,0 +1,39 @@
+//! Errors of this crate.
+
+use std::path::PathBuf;
+
+use alambic_models::ModelError;
+use alambic_tensor::TensorError;
+
+/// Why a student cannot be made, shipped or run.
+#[derive(Debug, thiserror::Error)]
+pub enum StudentError {
+    /// A model failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A tensor operation failed.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
+    /// A file cannot be written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Sizes that do not fit.
+    #[error("{0}")]
+    Size(String),
+    /// A teacher to take layers from that is not there.
+    #[error("there is no teacher `{0}` with weights to take layers from")]
+    NoDonor(String),
+    /// What was written does not load back as it was.
+    #[error("{}: the written model differs from the one in memory by {difference}", path.display())]
+    Unfaithful {
+        /// The folder.
+        path: PathBuf,
+        /// The largest difference of a weight.
+        difference: f32,
+    },
+}

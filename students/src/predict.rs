@@ -1,0 +1,70 @@
+//! Running a student.
+
+use std::path::Path;
+
+use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::{Generation, Hypothesis, ModelFolder, Tokenizer, Tokens};
+
+use crate::StudentError;
+
+/// A model that writes texts in another language.
+#[derive(Debug)]
+pub struct Predictor {
+    model: Marian,
+    tokenizer: Tokenizer,
+    padding: u32,
+    /// How it decodes.
+    pub generation: Generation,
+}
+
+impl Predictor {
+    /// Loads a model folder; it decodes greedily until told otherwise.
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the architecture does not write text.
+    pub fn load(path: &Path) -> Result<Self, StudentError> {
+        let folder = ModelFolder::open(path)?;
+        let config: MarianConfig = folder.config("marian")?;
+        let model = Marian::new(&config, &folder.weights()?)?;
+        Ok(Self::new(model, folder.tokenizer()?))
+    }
+
+    /// A model in memory.
+    #[must_use]
+    pub fn new(model: Marian, tokenizer: Tokenizer) -> Self {
+        let (padding, longest) = (model.config().pad_token_id, model.config().max_position_embeddings);
+        Self { model, tokenizer, padding, generation: Generation::greedy(longest) }
+    }
+
+    /// The languages that it writes.
+    #[must_use]
+    pub fn languages(&self) -> Vec<String> {
+        self.tokenizer.languages()
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn model(&self) -> &Marian {
+        &self.model
+    }
+
+    /// The best text for each source and target language, with its hypothesis.
+    ///
+    /// # Errors
+    /// When a language is not one that the model writes, or a text is too long for it.
+    pub fn predict<S: AsRef<str>, L: AsRef<str>>(
+        &self,
+        inputs: &[(S, L)],
+    ) -> Result<Vec<(String, Hypothesis)>, StudentError> {
+        let ids: Vec<Vec<u32>> = inputs
+            .iter()
+            .map(|(text, language)| self.tokenizer.encode_for(text.as_ref(), language.as_ref()))
+            .collect::<Result<_, _>>()?;
+        let hypotheses = self.generation.run(&self.model, &Tokens::pad(&ids, self.padding))?;
+        hypotheses
+            .into_iter()
+            .filter_map(|hypotheses| hypotheses.into_iter().next())
+            .map(|best| Ok((self.tokenizer.decode(&best.tokens)?, best)))
+            .collect()
+    }
+}

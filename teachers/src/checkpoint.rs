@@ -1,0 +1,152 @@
+//! A model folder as a teacher.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::{
+    Generation, Hypothesis, ModelError, ModelFolder, Outline, Pass, Tokenizer, Tokens, Trace, Wanted,
+};
+
+use crate::{Candidate, Forced, Request, Teacher, TeacherError, Written};
+
+/// Requests that are written together.
+const BATCH: usize = 128;
+
+/// An encoder-decoder read from its folder.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    model: Arc<Marian>,
+    tokenizer: Arc<Tokenizer>,
+    outline: Outline,
+    padding: u32,
+    digest: String,
+    parameters: usize,
+    bytes: u64,
+    generation: Generation,
+}
+
+impl Checkpoint {
+    /// Loads a model folder; it decodes greedily, up to its longest sequence, until told otherwise.
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the architecture does not write text.
+    pub fn load(path: &Path) -> Result<Self, TeacherError> {
+        let folder = ModelFolder::open(path)?;
+        let config: MarianConfig = folder.config("marian")?;
+        let weights = folder.weights()?;
+        let mut hasher = blake3::Hasher::new();
+        for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+            let file = path.join(name);
+            hasher.update(&std::fs::read(&file).map_err(TeacherError::file(&file))?);
+        }
+        Ok(Self {
+            model: Arc::new(Marian::new(&config, &weights)?),
+            tokenizer: Arc::new(folder.tokenizer()?),
+            outline: config.outline(),
+            padding: config.pad_token_id,
+            digest: hasher.finalize().to_hex().to_string(),
+            parameters: weights.values().map(|tensor| tensor.elem_count()).sum(),
+            bytes: folder.bytes()?,
+            generation: Generation::greedy(config.max_position_embeddings),
+        })
+    }
+
+    /// The same model with other decoding.
+    #[must_use]
+    pub fn with_generation(mut self, generation: Generation) -> Self {
+        self.generation = generation;
+        self
+    }
+
+    /// The digest of configuration, weights and vocabulary.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn model(&self) -> &Marian {
+        &self.model
+    }
+
+    fn encode(&self, requests: &[&Request], least_length: usize) -> Result<Tokens, ModelError> {
+        let ids: Vec<Vec<u32>> = requests
+            .iter()
+            .map(|request| self.tokenizer.encode_for(&request.text, &request.language))
+            .collect::<Result<_, _>>()?;
+        Ok(Tokens::pad_to(&ids, self.padding, least_length))
+    }
+
+    /// The hypotheses for each request, in batches of texts of similar length.
+    pub(crate) fn hypotheses(
+        &self,
+        requests: &[Request],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Vec<(String, Hypothesis)>>, TeacherError> {
+        let mut order: Vec<usize> = (0..requests.len()).collect();
+        order.sort_by_key(|&index| requests[index].text.chars().count());
+        let mut written = vec![Vec::new(); requests.len()];
+        for batch in order.chunks(BATCH) {
+            let sources: Vec<&Request> = batch.iter().map(|&index| &requests[index]).collect();
+            let tokens = self.encode(&sources, 0)?;
+            for (&index, hypotheses) in batch.iter().zip(self.generation.run(&*self.model, &tokens)?) {
+                written[index] = hypotheses
+                    .into_iter()
+                    .map(|hypothesis| Ok((self.tokenizer.decode(&hypothesis.tokens)?, hypothesis)))
+                    .collect::<Result<_, ModelError>>()?;
+            }
+            progress(batch.len());
+        }
+        Ok(written)
+    }
+}
+
+impl Teacher for Checkpoint {
+    fn write(
+        &self,
+        requests: &[Request],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Written>, TeacherError> {
+        let hypotheses = self.hypotheses(requests, progress)?;
+        Ok(hypotheses
+            .into_iter()
+            .map(|hypotheses| Written {
+                confidence: hypotheses.first().map_or(0.0, |(_, best)| f64::from(best.score(1.0)).exp()),
+                candidates: hypotheses
+                    .into_iter()
+                    .map(|(text, hypothesis)| Candidate { text, log_probability: hypothesis.log_probability })
+                    .collect(),
+                intermediate: Vec::new(),
+                dropped: None,
+            })
+            .collect())
+    }
+
+    fn trace(&self, forced: Forced<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+        let sources: Vec<&Request> = forced.sources.iter().collect();
+        let source = self.encode(&sources, forced.least_length)?;
+        Ok(self.model.trace(&source, forced.target, Pass::Evaluate, wanted.clone())?)
+    }
+
+    fn outline(&self) -> Option<&Outline> {
+        Some(&self.outline)
+    }
+
+    fn tokenizer(&self) -> Option<&Tokenizer> {
+        Some(&self.tokenizer)
+    }
+
+    fn weights_digest(&self) -> String {
+        self.digest.clone()
+    }
+
+    fn settings(&self) -> String {
+        format!("{:?}", self.generation)
+    }
+
+    fn size(&self) -> (usize, u64) {
+        (self.parameters, self.bytes)
+    }
+}

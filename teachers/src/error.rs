@@ -1,0 +1,67 @@
+//! Errors of this crate.
+
+use std::path::PathBuf;
+
+use alambic_models::ModelError;
+
+/// Why a teacher cannot teach.
+#[derive(Debug, thiserror::Error)]
+pub enum TeacherError {
+    /// A model failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A record cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line of a record is not what it should be.
+    #[error("{}, line {line}: {message}", path.display())]
+    Record {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, counted from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// A record was made of something else.
+    #[error(
+        "{}: this record was made with other {part}; delete the file to record anew, or go back to the {part} it was made with",
+        path.display()
+    )]
+    Stale {
+        /// Which file.
+        path: PathBuf,
+        /// `weights`, `data` or `settings`.
+        part: &'static str,
+    },
+    /// A record holds nothing for a source.
+    #[error("{}: nothing is recorded for `{text}` into {language}", path.display())]
+    Unrecorded {
+        /// Which file.
+        path: PathBuf,
+        /// The source.
+        text: String,
+        /// The target language.
+        language: String,
+    },
+    /// Taps were asked of a teacher that holds none.
+    #[error(
+        "recorded outputs hold no taps; name the teacher that wrote them, or leave out the losses that need taps"
+    )]
+    NoTaps,
+    /// A pipeline without steps.
+    #[error("a pipeline needs at least one step in its `chain`")]
+    EmptyChain,
+}
+
+impl TeacherError {
+    pub(crate) fn file(path: &std::path::Path) -> impl Fn(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { path: path.clone(), source }
+    }
+}

@@ -1,0 +1,68 @@
+//! Teachers as a recipe declares them: one table and one line each.
+
+use alambic_settings::{At, Location, kinds, settings};
+
+/// In a chain: the language that the pipeline as a whole is to write.
+pub const TARGET: &str = "target";
+
+settings! {
+    /// A checkpoint, read from a folder or trained by an earlier stage of the recipe.
+    pub struct CheckpointOptions {
+        /// The model's folder.
+        pub model: Option<Location>,
+        /// The stage of this recipe whose student it is, instead of a folder.
+        pub stage: Option<At<String>>,
+    }
+}
+
+settings! {
+    /// One step of a pipeline.
+    pub struct Step {
+        /// The teacher that takes the step: a checkpoint.
+        pub teacher: At<String>,
+        /// The language that it writes: a code such as `en`, or `target` for the one asked of the whole pipeline.
+        pub language: String,
+    }
+}
+
+settings! {
+    /// A chain of checkpoints: the text that one writes is what the next reads.
+    ///
+    /// Its taps are those of the last step, which reads the intermediate text.
+    pub struct PipelineOptions {
+        /// The steps in order.
+        pub chain: Vec<Step>,
+        /// Hypotheses that decoding keeps at each step of the chain; 1 is greedy.
+        #[range(1..)]
+        pub beam: usize = 1,
+        /// How many of the last step's best hypotheses are kept as targets; epochs go through them in turn.
+        #[range(1..)]
+        pub keep: usize = 1,
+        /// Most tokens of a text.
+        #[range(1..)]
+        pub longest: usize = 64,
+        /// Outputs whose probability per token, the geometric mean over all steps, is lower are dropped.
+        #[range(0.0..=1.0)]
+        pub least_confidence: f64 = 0.0,
+    }
+}
+
+settings! {
+    /// Outputs of an earlier pass, read from its record.
+    pub struct RecordedOptions {
+        /// The record, a file of JSON lines.
+        pub path: Location,
+    }
+}
+
+kinds! {
+    /// A teacher, by its kind.
+    pub enum TeacherOptions {
+        /// A model folder, or a model that an earlier stage trained.
+        Checkpoint(CheckpointOptions) = "checkpoint",
+        /// A chain of models.
+        Pipeline(PipelineOptions) = "pipeline",
+        /// Outputs of an earlier pass.
+        Recorded(RecordedOptions) = "recorded",
+    }
+}

@@ -1,0 +1,185 @@
+//! A chain of checkpoints as a teacher.
+
+use alambic_models::{Generation, Outline, Tokenizer, Trace, Wanted};
+use indexmap::IndexMap;
+
+use crate::{
+    Candidate, Checkpoint, Forced, PipelineOptions, Request, TARGET, Teacher, TeacherError, Written,
+};
+
+/// Checkpoints of which each reads what the one before it wrote.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// The steps before the last, with the language that each writes; none for the pipeline's own.
+    first: Vec<(Checkpoint, Option<String>)>,
+    last: (Checkpoint, Option<String>),
+    options: PipelineOptions,
+}
+
+impl Pipeline {
+    /// A pipeline of the checkpoints that the options name.
+    ///
+    /// # Errors
+    /// When the chain is empty.
+    pub fn new(
+        options: &PipelineOptions,
+        checkpoint: impl Fn(&str) -> Result<Checkpoint, TeacherError>,
+    ) -> Result<Self, TeacherError> {
+        let generation = Generation { beam: options.beam, longest: options.longest, length_penalty: 1.0 };
+        let mut steps = options
+            .chain
+            .iter()
+            .map(|step| {
+                let language = (step.language != TARGET).then(|| step.language.clone());
+                Ok((checkpoint(&step.teacher)?.with_generation(generation), language))
+            })
+            .collect::<Result<Vec<_>, TeacherError>>()?;
+        let last = steps.pop().ok_or(TeacherError::EmptyChain)?;
+        Ok(Self { first: steps, last, options: options.clone() })
+    }
+
+    /// How many steps the chain has.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.first.len() + 1
+    }
+
+    fn checkpoints(&self) -> impl Iterator<Item = &Checkpoint> {
+        self.first.iter().chain([&self.last]).map(|(checkpoint, _)| checkpoint)
+    }
+}
+
+/// A row on its way through the chain.
+struct Row {
+    written: Written,
+    /// The sum of log-probabilities and the number of tokens so far.
+    log_probability: f64,
+    tokens: usize,
+}
+
+impl Row {
+    /// Takes note of a step's best hypothesis; the reason if the row cannot go on.
+    fn take(&mut self, text: &str, hypothesis: &alambic_models::Hypothesis) {
+        self.log_probability += f64::from(hypothesis.log_probability);
+        self.tokens += hypothesis.tokens.len() + usize::from(hypothesis.finished);
+        if !hypothesis.finished {
+            self.written.dropped = Some("longer than the limit".into());
+        } else if text.trim().is_empty() {
+            self.written.dropped = Some("empty".into());
+        }
+    }
+}
+
+impl Teacher for Pipeline {
+    fn write(
+        &self,
+        requests: &[Request],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Written>, TeacherError> {
+        let mut rows: Vec<Row> = requests
+            .iter()
+            .map(|_| Row {
+                written: Written {
+                    candidates: Vec::new(),
+                    intermediate: Vec::new(),
+                    confidence: 0.0,
+                    dropped: None,
+                },
+                log_probability: 0.0,
+                tokens: 0,
+            })
+            .collect();
+        for (checkpoint, language) in &self.first {
+            let texts = requests.iter().zip(&rows).map(|(request, row)| Request {
+                text: row.written.read_by_last(&request.text).to_owned(),
+                language: language.clone().unwrap_or_else(|| request.language.clone()),
+            });
+            let hypotheses =
+                unique(&texts.collect::<Vec<_>>(), |texts| checkpoint.hypotheses(texts, &mut |_| {}))?;
+            for (row, hypotheses) in rows.iter_mut().zip(hypotheses) {
+                let Some((text, best)) = hypotheses.first() else { continue };
+                row.take(text, best);
+                row.written.intermediate.push(text.clone());
+            }
+        }
+        let (checkpoint, language) = &self.last;
+        let texts: Vec<Request> = requests
+            .iter()
+            .zip(&rows)
+            .map(|(request, row)| Request {
+                text: row.written.read_by_last(&request.text).to_owned(),
+                language: language.clone().unwrap_or_else(|| request.language.clone()),
+            })
+            .collect();
+        let hypotheses = checkpoint.hypotheses(&texts, progress)?;
+        for (row, hypotheses) in rows.iter_mut().zip(hypotheses) {
+            if let Some((text, best)) = hypotheses.first() {
+                row.take(text, best);
+            }
+            row.written.confidence = (row.log_probability / row.tokens.max(1) as f64).exp();
+            if row.written.confidence < self.options.least_confidence {
+                row.written.dropped.get_or_insert_with(|| "confidence below the least".into());
+            }
+            if row.written.dropped.is_none() {
+                row.written.candidates = hypotheses
+                    .into_iter()
+                    .filter(|(text, hypothesis)| hypothesis.finished && !text.trim().is_empty())
+                    .take(self.options.keep)
+                    .map(|(text, hypothesis)| Candidate { text, log_probability: hypothesis.log_probability })
+                    .collect();
+            }
+        }
+        Ok(rows.into_iter().map(|row| row.written).collect())
+    }
+
+    fn trace(&self, forced: Forced<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+        self.last.0.trace(forced, wanted)
+    }
+
+    fn outline(&self) -> Option<&Outline> {
+        self.last.0.outline()
+    }
+
+    fn tokenizer(&self) -> Option<&Tokenizer> {
+        self.last.0.tokenizer()
+    }
+
+    fn weights_digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for checkpoint in self.checkpoints() {
+            hasher.update(checkpoint.digest().as_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    fn settings(&self) -> String {
+        let PipelineOptions { chain, beam, keep, longest, least_confidence } = &self.options;
+        let languages: Vec<&str> = chain.iter().map(|step| step.language.as_str()).collect();
+        format!(
+            "chain {} beam {beam} keep {keep} longest {longest} confidence {least_confidence}",
+            languages.join(">")
+        )
+    }
+
+    fn size(&self) -> (usize, u64) {
+        let sizes: IndexMap<&str, (usize, u64)> =
+            self.checkpoints().map(|checkpoint| (checkpoint.digest(), checkpoint.size())).collect();
+        sizes.values().fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1))
+    }
+}
+
+/// Runs `write` over the different requests only: the first step of a pipeline reads each word once, however many
+/// languages it is to be written in.
+fn unique<T: Clone>(
+    requests: &[Request],
+    write: impl FnOnce(&[Request]) -> Result<Vec<T>, TeacherError>,
+) -> Result<Vec<T>, TeacherError> {
+    let mut places: IndexMap<&Request, usize> = IndexMap::new();
+    for request in requests {
+        let next = places.len();
+        places.entry(request).or_insert(next);
+    }
+    let different: Vec<Request> = places.keys().map(|request| (*request).clone()).collect();
+    let written = write(&different)?;
+    Ok(requests.iter().map(|request| written[places[request]].clone()).collect())
+}

@@ -1,0 +1,109 @@
+//! Gradients by parameter: collecting, adding up, their norm, and the check that every parameter is trained.
+
+use candle_core::Tensor;
+use candle_core::backprop::GradStore;
+use indexmap::IndexMap;
+
+use crate::buffer;
+use crate::parameters::Parameters;
+use crate::{TensorError, vector};
+
+/// Gradients of the trainable parameters that a loss reached, in the parameters' order.
+#[derive(Debug, Default)]
+pub struct Gradients(IndexMap<String, Tensor>);
+
+impl Gradients {
+    /// Takes the parameters' gradients out of what a backward pass left.
+    #[must_use]
+    pub fn collect(mut store: GradStore, parameters: &Parameters) -> Self {
+        Self(
+            parameters
+                .trainable()
+                .filter_map(|(name, variable)| Some((name.to_owned(), store.remove(variable.as_tensor())?)))
+                .collect(),
+        )
+    }
+
+    /// Adds gradients of another part of the same step.
+    ///
+    /// # Errors
+    /// When shapes differ.
+    pub fn add(&mut self, other: Self) -> Result<(), TensorError> {
+        for (name, gradient) in other.0 {
+            let sum = match self.0.get(&name) {
+                Some(present) => (present + gradient)?,
+                None => gradient,
+            };
+            self.0.insert(name, sum);
+        }
+        Ok(())
+    }
+
+    /// Whether no parameter was reached.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The gradient of a parameter.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.0.get(name)
+    }
+
+    /// The Euclidean norm over all gradients together.
+    ///
+    /// # Errors
+    /// When a gradient cannot be read.
+    pub fn norm(&self) -> Result<f64, TensorError> {
+        let mut total = 0.0;
+        for gradient in self.0.values() {
+            total += squares(gradient)?;
+        }
+        Ok(total.sqrt())
+    }
+
+    /// Names of the trainable parameters that the loss does not reach at all.
+    #[must_use]
+    pub fn unreached(&self, parameters: &Parameters) -> Vec<String> {
+        parameters
+            .trainable()
+            .map(|(name, _)| name.to_owned())
+            .filter(|name| !self.0.contains_key(name))
+            .collect()
+    }
+
+    /// Checks that every gradient is finite and not zero, but for those that `exempt` names.
+    ///
+    /// # Errors
+    /// [`TensorError::Unreached`] with the names that fail.
+    pub fn check(&self, exempt: impl Fn(&str) -> bool) -> Result<(), TensorError> {
+        let mut failing = Vec::new();
+        for (name, gradient) in &self.0 {
+            let squares = squares(gradient)?;
+            if !squares.is_finite() || (squares == 0.0 && !exempt(name)) {
+                failing.push(name.clone());
+            }
+        }
+        if failing.is_empty() { Ok(()) } else { Err(TensorError::Unreached(failing)) }
+    }
+}
+
+/// The sum of squares, block by block in a fixed order.
+fn squares(tensor: &Tensor) -> Result<f64, TensorError> {
+    use rayon::prelude::*;
+    let sums = buffer::with_slice(tensor, "gradient norm", |values| {
+        values
+            .par_chunks(buffer::rows_per_task(1))
+            .map(|values| f64::from(vector::dot(values, values)))
+            .collect::<Vec<f64>>()
+    })?;
+    Ok(sums.iter().sum())
+}
+
+/// Whether a parameter is the bias of attention keys, whose gradient is zero in exact arithmetic: it shifts all
+/// scores of a query alike, which a softmax does not see.
+#[must_use]
+pub fn is_key_bias(name: &str) -> bool {
+    name.ends_with("k_proj.bias") || name.ends_with("key.bias") || name.ends_with("k_lin.bias")
+}

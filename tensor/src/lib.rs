@@ -1,0 +1,39 @@
+//! What candle lacks for training: differentiable fused operations, optimisers
+//! whose state can be saved, schedules, an ordered parameter store and seeded
+//! random streams.
+//!
+//! Tensors are candle's. The operations in [`ops`] are candle custom operations
+//! with hand-written gradients: candle's own layer norm and softmax cut the
+//! gradient without an error, and its composites allocate and zero a buffer for
+//! every small step. Everything here runs on the CPU in `f32`.
+//!
+//! ```
+//! use alambic_tensor::{ops, parameters::Parameters, candle::{Device, Tensor}};
+//!
+//! let mut parameters = Parameters::new();
+//! let weight = Tensor::new(&[[1.0f32, 2.0], [3.0, 4.0]], &Device::Cpu)?;
+//! parameters.insert("projection.weight", &weight)?;
+//! let x = Tensor::new(&[[1.0f32, 1.0]], &Device::Cpu)?;
+//! let y = ops::linear(&x, &parameters.tracked()["projection.weight"], None, ops::Activation::Identity)?;
+//! assert_eq!(y.to_vec2::<f32>()?, [[3.0, 7.0]]);
+//! let gradients = y.sum_all()?.backward()?;
+//! assert!(gradients.get(&parameters.tracked()["projection.weight"]).is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub use candle_core as candle;
+
+mod buffer;
+mod error;
+pub mod gradients;
+mod matrix;
+pub mod ops;
+pub mod optimiser;
+pub mod parameters;
+pub mod random;
+pub mod schedule;
+pub mod threads;
+mod vector;
+
+pub use error::TensorError;
+pub use random::Streams;

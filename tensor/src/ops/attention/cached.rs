@@ -1,0 +1,72 @@
+//! Attention of one new token over a cache of earlier ones.
+
+use candle_core::{Result, Tensor, bail};
+use rayon::prelude::*;
+
+use super::Heads;
+use crate::buffer;
+use crate::ops::softmax::softmax_row;
+use crate::vector::{self, vectorised};
+
+vectorised! {
+    /// Scaled products of a query with keys that are `step` apart.
+    fn write_scores(query: &[f32], keys: &[f32], step: usize, scale: f32, scores: &mut [f32]) {
+        for (index, score) in scores.iter_mut().enumerate() {
+            *score = scale * vector::dot(query, &keys[index * step..][..query.len()]);
+        }
+    }
+}
+
+vectorised! {
+    /// Adds values that are `step` apart, each times its probability.
+    fn add_weighted(probabilities: &[f32], values: &[f32], step: usize, context: &mut [f32]) {
+        for (index, probability) in probabilities.iter().enumerate() {
+            for (context, value) in context.iter_mut().zip(&values[index * step..]) {
+                *context += probability * value;
+            }
+        }
+    }
+}
+
+/// One decoding step: the context `[batch, 1, width]` of one query an example over the first `length` rows of its
+/// cache, `[batch, capacity, 2 * width]` of key and value. Has no gradient.
+///
+/// # Errors
+/// When the shapes do not fit or the query is not `f32` in CPU memory.
+pub fn attend_cached(
+    query: &Tensor,
+    cache: &[f32],
+    capacity: usize,
+    length: usize,
+    heads: Heads,
+) -> Result<Tensor> {
+    let (batch, queries, width) = query.dims3()?;
+    let used = (1..=capacity).contains(&length);
+    if queries != 1 || !used || cache.len() != batch * capacity * 2 * width {
+        bail!(
+            "attention: a cache of {} values, {length} of {capacity} rows used, does not fit a query of {:?}",
+            cache.len(),
+            query.shape()
+        )
+    }
+    heads.check(width)?;
+    let (step, head_width) = (2 * width, width / heads.count);
+    let context = buffer::with_slice(query, "attention", |query| {
+        let mut context = vec![0.0; batch * width];
+        let example = |(example, context): (usize, &mut [f32])| {
+            let rows = &cache[example * capacity * step..];
+            let query = &query[example * width..];
+            let mut scores = vec![0.0; length];
+            for first in (0..width).step_by(head_width) {
+                let query = &query[first..first + head_width];
+                write_scores(query, &rows[first..], step, heads.scale, &mut scores);
+                softmax_row(&mut scores);
+                add_weighted(&scores, &rows[width + first..], step, &mut context[first..first + head_width]);
+            }
+        };
+        let least = (64 * 1024 / (length * width)).max(1);
+        context.par_chunks_mut(width).enumerate().with_min_len(least).for_each(example);
+        context
+    })?;
+    Tensor::from_vec(context, (batch, 1, width), query.device())
+}

@@ -1,0 +1,108 @@
+//! Kullback-Leibler divergence of a student's distributions from a teacher's.
+
+use std::mem::MaybeUninit;
+use std::sync::{Arc, OnceLock};
+
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+
+use super::cross_entropy::{mean_over_rows, scaled_gradient};
+use super::softmax::log_softmax_row;
+use crate::buffer;
+use crate::vector::{self, vectorised};
+
+/// How [`divergence`] compares.
+#[derive(Debug, Clone)]
+pub struct Divergence {
+    /// The weight of each row; rows of weight zero are left out.
+    pub weights: Arc<Vec<f32>>,
+    /// Both logits are divided by it.
+    pub temperature: f32,
+    /// Multiply by the squared temperature, so that gradients keep their size (Hinton et al., 2015).
+    pub squared: bool,
+}
+
+vectorised! {
+    /// The divergence of one row, in log space; `out` gets the gradient of the student's logits.
+    fn row(student: &[f32], teacher: &[f32], temperature: f32, scratch: &mut [MaybeUninit<f32>], out: &mut [MaybeUninit<f32>]) -> f32 {
+        log_softmax_row(student, temperature, out);
+        log_softmax_row(teacher, temperature, scratch);
+        // SAFETY: every element of both was just written.
+        let (out, teacher) = unsafe {
+            (&mut *(std::ptr::from_mut(out) as *mut [f32]), &*(std::ptr::from_ref(scratch) as *const [f32]))
+        };
+        let mut loss = 0.0;
+        for (student, teacher) in out.iter_mut().zip(teacher) {
+            let probability = vector::exp(*teacher);
+            // What the teacher rules out adds nothing, though its logarithm is infinite.
+            loss += if probability > 0.0 { probability * (teacher - *student) } else { 0.0 };
+            *student = (vector::exp(*student) - probability) / temperature;
+        }
+        loss
+    }
+}
+
+struct Operation {
+    settings: Divergence,
+    gradient: OnceLock<Vec<f32>>,
+}
+
+impl CustomOp2 for Operation {
+    fn name(&self) -> &'static str {
+        "divergence"
+    }
+
+    fn cpu_fwd(
+        &self,
+        s: &CpuStorage,
+        sl: &Layout,
+        t: &CpuStorage,
+        tl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (student, teacher) = (buffer::slice(s, sl, self.name())?, buffer::slice(t, tl, self.name())?);
+        let Divergence { weights, temperature, squared } = &self.settings;
+        let classes = sl.dims().last().copied().unwrap_or(1);
+        if temperature.is_nan() || *temperature <= 0.0 {
+            bail!("divergence: a temperature of {temperature} is not above zero")
+        }
+        if sl.shape() != tl.shape() || classes == 0 || weights.len() * classes != student.len() {
+            bail!(
+                "divergence: student {:?}, teacher {:?} and {} row weights do not fit; both need the same vocabulary",
+                sl.shape(),
+                tl.shape(),
+                weights.len()
+            )
+        }
+        let factor = if *squared { temperature * temperature } else { 1.0 };
+        let mut loss = mean_over_rows(student, classes, weights, |index, student, out| {
+            let mut scratch = vec![MaybeUninit::uninit(); classes];
+            row(student, &teacher[index * classes..(index + 1) * classes], *temperature, &mut scratch, out)
+        });
+        if factor != 1.0 {
+            loss.value *= factor;
+            loss.gradient.iter_mut().for_each(|value| *value *= factor);
+        }
+        // A node of the graph runs forward once.
+        let _ = self.gradient.set(loss.gradient);
+        Ok((CpuStorage::F32(vec![loss.value]), Shape::from(())))
+    }
+
+    fn bwd(
+        &self,
+        student: &Tensor,
+        _: &Tensor,
+        _: &Tensor,
+        upstream: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        Ok((Some(scaled_gradient(self.gradient.get(), student, upstream)?), None))
+    }
+}
+
+/// `KL(softmax(teacher / T) || softmax(student / T))`, a weighted mean over rows of `[.., classes]`. The teacher gets
+/// no gradient.
+///
+/// # Errors
+/// When the shapes differ or the temperature is not above zero.
+pub fn divergence(student: &Tensor, teacher: &Tensor, settings: Divergence) -> Result<Tensor> {
+    let operation = Operation { settings, gradient: OnceLock::new() };
+    student.contiguous()?.apply_op2(&teacher.detach().contiguous()?, operation)
+}

@@ -1,0 +1,162 @@
+//! Dropout whose masks come from a seeded stream.
+
+use std::mem::MaybeUninit;
+use std::sync::{Mutex, PoisonError};
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use rand::{Rng, RngCore, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::buffer;
+use crate::random::{Position, Streams};
+use crate::vector::vectorised;
+
+/// Elements whose mask one generator draws: fixed, so that a mask does not depend on the number of threads.
+const BLOCK: usize = 16 * 1024;
+
+/// The source of dropout masks of one training run.
+///
+/// Every mask takes one number from the stream and grows from it, so the position of the stream is all that a
+/// checkpoint has to keep.
+#[derive(Debug)]
+pub struct Dropout {
+    stream: Mutex<ChaCha8Rng>,
+}
+
+impl Dropout {
+    /// Masks drawn from the dropout stream of a seed.
+    #[must_use]
+    pub fn new(streams: &Streams) -> Self {
+        Self { stream: Mutex::new(streams.dropout()) }
+    }
+
+    /// Where the stream stands.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position::of(&self.stream.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Goes on from a saved position.
+    pub fn seek(&self, position: &Position) {
+        position.restore(&mut self.stream.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// A mask for `length` elements that drops each with `probability`; none when nothing would be dropped.
+    pub fn mask(&self, length: usize, probability: f32) -> Option<Mask> {
+        if probability <= 0.0 {
+            return None;
+        }
+        let seed: [u8; 32] = self.stream.lock().unwrap_or_else(PoisonError::into_inner).random();
+        // Sixteen bits an element: the probability is met to 1.5e-5.
+        let threshold = (f64::from(probability) * 65_536.0).round().min(65_536.0) as u32;
+        let mut kept = vec![0u8; length];
+        let fill = |(block, kept): (usize, &mut [u8])| {
+            let mut generator = ChaCha8Rng::from_seed(seed);
+            generator.set_stream(block as u64);
+            let mut bytes = vec![0u8; kept.len() * 2];
+            generator.fill_bytes(&mut bytes);
+            for (kept, pair) in kept.iter_mut().zip(bytes.chunks_exact(2)) {
+                *kept = u8::from(u32::from(u16::from_le_bytes([pair[0], pair[1]])) >= threshold);
+            }
+        };
+        kept.par_chunks_mut(BLOCK).enumerate().for_each(fill);
+        let scale = if probability < 1.0 { 1.0 / (1.0 - probability) } else { 0.0 };
+        Some(Mask { kept, scale })
+    }
+}
+
+/// Which elements are kept (1) and the factor that keeps their expectation.
+#[derive(Debug, Clone)]
+pub struct Mask {
+    kept: Vec<u8>,
+    scale: f32,
+}
+
+impl Mask {
+    /// Fails unless the mask was drawn for as many elements.
+    pub(super) fn check(&self, operation: &str, shape: &Shape) -> Result<()> {
+        if self.kept.len() != shape.elem_count() {
+            bail!("{operation}: a dropout mask for {} elements does not fit {shape:?}", self.kept.len())
+        }
+        Ok(())
+    }
+
+    /// The elements of `values` that are kept, scaled; zeros elsewhere.
+    pub(super) fn apply(&self, values: &[f32]) -> Vec<f32> {
+        buffer::build_rows(values.len(), 1, |first, out| {
+            let range = first..first + out.len();
+            keep(&values[range.clone()], &self.kept[range], self.scale, out);
+        })
+    }
+
+    /// `x + mask(residual)` for the elements from `first` on.
+    pub(super) fn add_kept(&self, first: usize, x: &[f32], residual: &[f32], out: &mut [MaybeUninit<f32>]) {
+        add_kept(x, residual, &self.kept[first..first + out.len()], self.scale, out);
+    }
+}
+
+vectorised! {
+    fn keep(values: &[f32], kept: &[u8], scale: f32, out: &mut [MaybeUninit<f32>]) {
+        for ((out, value), kept) in out.iter_mut().zip(values).zip(kept) {
+            out.write(value * (f32::from(*kept) * scale));
+        }
+    }
+}
+
+vectorised! {
+    fn add_kept(x: &[f32], residual: &[f32], kept: &[u8], scale: f32, out: &mut [MaybeUninit<f32>]) {
+        for (((out, x), residual), kept) in out.iter_mut().zip(x).zip(residual).zip(kept) {
+            out.write(x + residual * (f32::from(*kept) * scale));
+        }
+    }
+}
+
+struct Apply(Mask);
+
+impl CustomOp1 for Apply {
+    fn name(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let values = buffer::slice(storage, layout, self.name())?;
+        self.0.check(self.name(), layout.shape())?;
+        Ok((CpuStorage::F32(self.0.apply(values)), layout.shape().clone()))
+    }
+
+    fn bwd(&self, input: &Tensor, _: &Tensor, upstream: &Tensor) -> Result<Option<Tensor>> {
+        let gradient = buffer::with_slice(upstream, self.name(), |upstream| self.0.apply(upstream))?;
+        Tensor::from_vec(gradient, input.shape(), input.device()).map(Some)
+    }
+}
+
+/// Drops elements by a mask, or nothing without one.
+///
+/// # Errors
+/// When the tensor is not `f32` in CPU memory, or the mask was drawn for another number of elements.
+pub fn dropout(input: &Tensor, mask: Option<Mask>) -> Result<Tensor> {
+    match mask {
+        None => Ok(input.clone()),
+        Some(mask) => input.contiguous()?.apply_op1(Apply(mask)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_keep_the_expected_share_and_follow_the_position() {
+        let dropout = Dropout::new(&Streams::new(3));
+        let position = dropout.position();
+        let mask = dropout.mask(100_000, 0.25).unwrap();
+        let share = mask.kept.iter().map(|&kept| f64::from(kept)).sum::<f64>() / 1e5;
+        assert!((share - 0.75).abs() < 0.01, "kept {share}");
+        let next = dropout.mask(100_000, 0.25).unwrap();
+        assert_ne!(mask.kept, next.kept);
+        dropout.seek(&position);
+        assert_eq!(mask.kept, dropout.mask(100_000, 0.25).unwrap().kept);
+        assert!(dropout.mask(10, 0.0).is_none());
+    }
+}

@@ -1,0 +1,93 @@
+//! Embedding lookup with scaling and positions.
+
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+
+use crate::buffer;
+
+struct Embed {
+    ids: Arc<Vec<u32>>,
+    batch: usize,
+    scale: f32,
+    /// `[length, width]`, added to every example.
+    positions: Option<Vec<f32>>,
+}
+
+impl CustomOp1 for Embed {
+    fn name(&self) -> &'static str {
+        "embedding"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let table = buffer::slice(storage, layout, self.name())?;
+        let (rows, width) = layout.shape().dims2()?;
+        if let Some(id) = self.ids.iter().find(|&&id| id as usize >= rows) {
+            bail!("embedding: token {id} is not in a table of {rows} rows")
+        }
+        let length = self.ids.len() / self.batch.max(1);
+        if self.ids.len() != self.batch * length || width == 0 {
+            bail!(
+                "embedding: {} tokens do not make {} rows out of a table of width {width}",
+                self.ids.len(),
+                self.batch
+            )
+        }
+        if self.positions.as_ref().is_some_and(|positions| positions.len() != length * width) {
+            bail!("embedding: positions do not fit {length} tokens of width {width}")
+        }
+        let out = buffer::build_rows(self.ids.len(), width, |first, out| {
+            for (index, out) in out.chunks_exact_mut(width).enumerate() {
+                let row = first + index;
+                let start = self.ids[row] as usize * width;
+                let embedding = &table[start..start + width];
+                match &self.positions {
+                    None => {
+                        for (out, value) in out.iter_mut().zip(embedding) {
+                            out.write(value * self.scale);
+                        }
+                    }
+                    Some(positions) => {
+                        let position = &positions[row % length * width..][..width];
+                        for ((out, value), position) in out.iter_mut().zip(embedding).zip(position) {
+                            out.write(value * self.scale + position);
+                        }
+                    }
+                }
+            }
+        });
+        Ok((CpuStorage::F32(out), (self.batch, length, width).into()))
+    }
+
+    fn bwd(&self, table: &Tensor, _: &Tensor, upstream: &Tensor) -> Result<Option<Tensor>> {
+        let width = table.dim(1)?;
+        let gradient = buffer::with_slice(upstream, self.name(), |upstream| {
+            let mut gradient = vec![0.0; table.elem_count()];
+            for (&id, upstream) in self.ids.iter().zip(upstream.chunks_exact(width)) {
+                let row = &mut gradient[id as usize * width..][..width];
+                for (gradient, upstream) in row.iter_mut().zip(upstream) {
+                    *gradient += upstream * self.scale;
+                }
+            }
+            gradient
+        })?;
+        Tensor::from_vec(gradient, table.shape(), table.device()).map(Some)
+    }
+}
+
+/// `scale * table[ids] + positions`, of shape `[batch, length, width]`, for `ids` given row by row and `positions` of
+/// shape `[length, width]`. Positions get no gradient.
+///
+/// # Errors
+/// When an id is not in the table or the shapes do not fit.
+pub fn embed(
+    table: &Tensor,
+    ids: &Arc<Vec<u32>>,
+    batch: usize,
+    scale: f32,
+    positions: Option<&Tensor>,
+) -> Result<Tensor> {
+    let positions =
+        positions.map(|positions| buffer::with_slice(positions, "embedding", <[f32]>::to_vec)).transpose()?;
+    table.apply_op1(Embed { ids: ids.clone(), batch, scale, positions })
+}

@@ -1,0 +1,226 @@
+//! A linear layer with its bias and activation.
+
+use std::sync::OnceLock;
+
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+use super::activation::{self, Activation};
+use crate::buffer;
+use crate::matrix;
+use crate::vector::vectorised;
+
+struct Linear {
+    activation: Activation,
+    /// Keep what the backward pass needs.
+    tracked: bool,
+    /// The sum before the activation, `[rows, outputs]`.
+    sum: OnceLock<Vec<f32>>,
+}
+
+vectorised! {
+    fn add_bias(rows: &mut [f32], bias: &[f32]) {
+        for row in rows.chunks_exact_mut(bias.len()) {
+            for (value, bias) in row.iter_mut().zip(bias) {
+                *value += bias;
+            }
+        }
+    }
+}
+
+vectorised! {
+    fn add_rows(rows: &[f32], sums: &mut [f32]) {
+        for row in rows.chunks_exact(sums.len()) {
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+    }
+}
+
+impl Linear {
+    fn forward(
+        &self,
+        (input, input_layout): (&CpuStorage, &Layout),
+        (weight, weight_layout): (&CpuStorage, &Layout),
+        bias: Option<&[f32]>,
+    ) -> Result<(CpuStorage, Shape)> {
+        let x = buffer::slice(input, input_layout, "linear")?;
+        let w = buffer::slice(weight, weight_layout, "linear")?;
+        let (outputs, inputs) = weight_layout.shape().dims2()?;
+        let mut shape = input_layout.dims().to_vec();
+        let empty = inputs == 0 || outputs == 0;
+        if empty || shape.last() != Some(&inputs) || bias.is_some_and(|bias| bias.len() != outputs) {
+            bail!(
+                "linear: input {shape:?} does not fit weight [{outputs}, {inputs}] and bias of {:?}",
+                bias.map(<[f32]>::len)
+            )
+        }
+        if let Some(last) = shape.last_mut() {
+            *last = outputs;
+        }
+        let rows = x.len() / inputs;
+        let mut sum = buffer::build(rows * outputs, |out| {
+            matrix::multiply(out, (x, false), (w, true), (rows, inputs, outputs));
+        });
+        let step = buffer::rows_per_task(outputs) * outputs;
+        let complete = |sum: &mut [f32]| {
+            if let Some(bias) = bias {
+                add_bias(sum, bias);
+            }
+        };
+        if self.activation == Activation::Identity {
+            sum.par_chunks_mut(step).for_each(complete);
+            return Ok((CpuStorage::F32(sum), shape.into()));
+        }
+        let out = buffer::build(sum.len(), |out| {
+            sum.par_chunks_mut(step).zip(out.par_chunks_mut(step)).for_each(|(sum, out)| {
+                complete(sum);
+                activation::forward(self.activation, sum, out);
+            });
+        });
+        if self.tracked {
+            // A node of the graph runs forward once.
+            let _ = self.sum.set(sum);
+        }
+        Ok((CpuStorage::F32(out), shape.into()))
+    }
+
+    /// Gradients of input, weight and bias, each only where it is wanted.
+    fn backward(
+        &self,
+        input: &Tensor,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        upstream: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (outputs, inputs) = weight.dims2()?;
+        let rows = input.elem_count() / inputs;
+        let device = input.device();
+        buffer::with_slice(upstream, "linear", |upstream| {
+            let through_activation;
+            let upstream = match self.sum.get() {
+                None => upstream,
+                Some(sum) => {
+                    through_activation = buffer::build_rows(sum.len(), 1, |first, out| {
+                        let range = first..first + out.len();
+                        activation::backward(self.activation, &sum[range.clone()], &upstream[range], out);
+                    });
+                    &through_activation
+                }
+            };
+            let input_gradient = input
+                .track_op()
+                .then(|| {
+                    let gradient = buffer::with_slice(weight, "linear", |w| {
+                        buffer::build(rows * inputs, |out| {
+                            matrix::multiply(out, (upstream, false), (w, false), (rows, outputs, inputs));
+                        })
+                    })?;
+                    Tensor::from_vec(gradient, input.shape(), device)
+                })
+                .transpose()?;
+            let weight_gradient = weight
+                .track_op()
+                .then(|| {
+                    let gradient = buffer::with_slice(input, "linear", |x| {
+                        buffer::build(outputs * inputs, |out| {
+                            matrix::multiply(out, (upstream, true), (x, false), (outputs, rows, inputs));
+                        })
+                    })?;
+                    Tensor::from_vec(gradient, weight.shape(), device)
+                })
+                .transpose()?;
+            let bias_gradient = bias
+                .filter(|bias| bias.track_op())
+                .map(|bias| {
+                    let gradient = buffer::sum_rows(rows, outputs, |range, sums| {
+                        add_rows(&upstream[range.start * outputs..range.end * outputs], sums);
+                    });
+                    Tensor::from_vec(gradient, bias.shape(), device)
+                })
+                .transpose()?;
+            Ok((input_gradient, weight_gradient, bias_gradient))
+        })?
+    }
+}
+
+impl CustomOp2 for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        xl: &Layout,
+        w: &CpuStorage,
+        wl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.forward((x, xl), (w, wl), None)
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        _: &Tensor,
+        upstream: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let (x, w, _) = self.backward(x, w, None, upstream)?;
+        Ok((x, w))
+    }
+}
+
+impl CustomOp3 for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        xl: &Layout,
+        w: &CpuStorage,
+        wl: &Layout,
+        b: &CpuStorage,
+        bl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let bias = buffer::slice(b, bl, "linear")?;
+        self.forward((x, xl), (w, wl), Some(bias))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        b: &Tensor,
+        _: &Tensor,
+        upstream: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        self.backward(x, w, Some(b), upstream)
+    }
+}
+
+/// `activation(x Wᵀ + b)` with `x` of shape `[.., inputs]`, `W` `[outputs, inputs]` and `b` `[outputs]`.
+///
+/// # Errors
+/// When the shapes do not fit or a tensor is not contiguous `f32` in CPU memory.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activation: Activation) -> Result<Tensor> {
+    let x = x.contiguous()?;
+    let tracked = x.track_op() || weight.track_op() || bias.is_some_and(Tensor::track_op);
+    let operation = Linear { activation, tracked, sum: OnceLock::new() };
+    match bias {
+        Some(bias) => x.apply_op3(weight, bias, operation),
+        None => x.apply_op2(weight, operation),
+    }
+}
+
+/// Several linear layers over the same input as one product: `weights` and `biases` are stacked by outputs, and so
+/// is the result, `[.., sum of outputs]`.
+///
+/// # Errors
+/// As for [`linear`].
+pub fn linear_packed(x: &Tensor, weights: &[&Tensor], biases: &[&Tensor]) -> Result<Tensor> {
+    linear(x, &Tensor::cat(weights, 0)?, Some(&Tensor::cat(biases, 0)?), Activation::Identity)
+}

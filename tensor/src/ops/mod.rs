@@ -1,0 +1,26 @@
+//! Differentiable operations, fused and parallel, on contiguous `f32` tensors in CPU memory.
+//!
+//! Each runs forward and backward as one pass over memory where it can, keeps what the backward pass needs only
+//! when a gradient will be asked for, and gives the same bits whatever the number of threads.
+
+mod activation;
+mod attention;
+mod cross_entropy;
+mod divergence;
+mod dropout;
+mod embedding;
+mod layer_norm;
+mod linear;
+mod softmax;
+
+pub use activation::{Activation, activate};
+pub use attention::{
+    AttentionMask, Heads, attend, attend_cached, attend_cross, attend_packed, attend_with_taps,
+};
+pub use cross_entropy::{CrossEntropy, cross_entropy};
+pub use divergence::{Divergence, divergence};
+pub use dropout::{Dropout, Mask, dropout};
+pub use embedding::embed;
+pub use layer_norm::{layer_norm, pack_affine, residual_layer_norm};
+pub use linear::{linear, linear_packed};
+pub use softmax::softmax;

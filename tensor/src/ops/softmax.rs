@@ -1,0 +1,134 @@
+//! Softmax over the last dimension, with masked entries left out.
+
+use std::mem::MaybeUninit;
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+use super::attention::AttentionMask;
+use crate::buffer;
+use crate::vector::{self, vectorised};
+
+vectorised! {
+    /// Replaces a row of scores by its softmax.
+    pub(super) fn softmax_row(row: &mut [f32]) {
+        let max = vector::max(row);
+        for x in row.iter_mut() {
+            *x = vector::exp(*x - max);
+        }
+        let inverse = 1.0 / vector::sum(row);
+        for x in row.iter_mut() {
+            *x *= inverse;
+        }
+    }
+}
+
+vectorised! {
+    /// Turns the gradient of probabilities in `row` into that of scores: `scale * p * (g - sum(p g))`.
+    pub(super) fn softmax_backward_row(row: &mut [f32], probabilities: &[f32], scale: f32) {
+        let mean = vector::dot(row, probabilities);
+        for (gradient, probability) in row.iter_mut().zip(probabilities) {
+            *gradient = scale * probability * (*gradient - mean);
+        }
+    }
+}
+
+/// Softmax over the entries that `allowed` marks; the others, and a row without any, become zero.
+pub(super) fn masked_softmax_row(row: &mut [f32], allowed: impl Fn(usize) -> bool) {
+    let mut any = false;
+    for (index, x) in row.iter_mut().enumerate() {
+        if allowed(index) {
+            any = true;
+        } else {
+            *x = f32::NEG_INFINITY;
+        }
+    }
+    if any {
+        softmax_row(row);
+    } else {
+        row.fill(0.0);
+    }
+}
+
+/// Calls `function(index, row)` for all rows, in parallel.
+fn for_each_row(values: &mut [f32], width: usize, function: impl Fn(usize, &mut [f32]) + Sync) {
+    let rows = buffer::rows_per_task(width);
+    values.par_chunks_mut(rows * width).enumerate().for_each(|(task, chunk)| {
+        for (index, row) in chunk.chunks_exact_mut(width).enumerate() {
+            function(task * rows + index, row);
+        }
+    });
+}
+
+struct Softmax {
+    mask: Option<AttentionMask>,
+}
+
+impl CustomOp1 for Softmax {
+    fn name(&self) -> &'static str {
+        "softmax"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let input = buffer::slice(storage, layout, self.name())?;
+        let dims = layout.dims();
+        if input.is_empty() {
+            bail!("softmax: an input of shape {dims:?} has no elements")
+        }
+        let width = dims.last().copied().unwrap_or(1);
+        let mut out = input.to_vec();
+        match &self.mask {
+            None => for_each_row(&mut out, width, |_, row| softmax_row(row)),
+            Some(mask) => {
+                let [batch, .., queries, _] = *dims else {
+                    bail!("softmax: a masked input is [batch, .., queries, keys], not {dims:?}")
+                };
+                mask.check(batch, width)?;
+                let per_example = input.len() / width / batch;
+                for_each_row(&mut out, width, |index, row| {
+                    let (example, query) = (index / per_example, index % queries);
+                    masked_softmax_row(row, |key| mask.allows(example, query, key, width));
+                });
+            }
+        }
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+
+    fn bwd(&self, input: &Tensor, probabilities: &Tensor, upstream: &Tensor) -> Result<Option<Tensor>> {
+        let width = input.dims().last().copied().unwrap_or(1);
+        let gradient = buffer::with_slice(probabilities, self.name(), |probabilities| {
+            buffer::with_slice(upstream, self.name(), |upstream| {
+                let mut gradient = upstream.to_vec();
+                for_each_row(&mut gradient, width, |index, row| {
+                    softmax_backward_row(row, &probabilities[index * width..(index + 1) * width], 1.0);
+                });
+                gradient
+            })
+        })??;
+        Tensor::from_vec(gradient, input.shape(), input.device()).map(Some)
+    }
+}
+
+/// Softmax over the last dimension.
+///
+/// With a mask the input is `[batch, heads, queries, keys]`, or any shape that begins with the batch and ends with
+/// queries and keys; entries that the mask forbids get probability zero and no gradient.
+///
+/// # Errors
+/// When the tensor is empty or not `f32` in CPU memory, or the mask does not fit it.
+pub fn softmax(input: &Tensor, mask: Option<&AttentionMask>) -> Result<Tensor> {
+    input.contiguous()?.apply_op1(Softmax { mask: mask.cloned() })
+}
+
+vectorised! {
+    /// Writes `log softmax(row / temperature)` to `out` and returns nothing: the caller knows the row.
+    pub(super) fn log_softmax_row(row: &[f32], temperature: f32, out: &mut [MaybeUninit<f32>]) {
+        let inverse = 1.0 / temperature;
+        let max = vector::max(row) * inverse;
+        let sum = vector::fold(row, |x| vector::exp(x * inverse - max));
+        let shift = max + sum.ln();
+        for (out, x) in out.iter_mut().zip(row) {
+            out.write(x * inverse - shift);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! AdamW with parameter groups and a state that can be saved.
+
+use std::sync::Mutex;
+
+use alambic_settings::settings;
+use candle_core::{CpuStorage, Device, InplaceOp2, Layout, Tensor, bail};
+use indexmap::IndexMap;
+use rayon::prelude::*;
+
+use crate::TensorError;
+use crate::buffer;
+use crate::gradients::Gradients;
+use crate::parameters::{Parameters, Weights};
+use crate::vector::vectorised;
+
+settings! {
+    /// AdamW (Loshchilov and Hutter, 2019): Adam with weight decay apart from the gradient.
+    pub struct AdamWOptions {
+        /// Peak learning rate; the schedule's factor multiplies it.
+        pub learning_rate: f64 = 1e-3,
+        /// Decay of the running mean of gradients.
+        pub beta1: f64 = 0.9,
+        /// Decay of the running mean of squared gradients.
+        pub beta2: f64 = 0.999,
+        /// Added to the root of the squared gradients' mean.
+        pub epsilon: f64 = 1e-8,
+        /// Share of a weight taken away each step, times the learning rate.
+        pub weight_decay: f64 = 0.01,
+        /// Parameters whose name contains one of these are not decayed.
+        pub no_decay: Vec<String> = vec!["bias".into(), "LayerNorm".into(), "layer_norm".into(), "layernorm".into()],
+    }
+}
+
+impl Default for AdamWOptions {
+    fn default() -> Self {
+        let no_decay = ["bias", "LayerNorm", "layer_norm", "layernorm"].map(str::to_owned).to_vec();
+        Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01, no_decay }
+    }
+}
+
+/// Running means of one parameter.
+#[derive(Debug)]
+struct Moments {
+    first: Vec<f32>,
+    second: Vec<f32>,
+}
+
+/// AdamW over a store of parameters.
+#[derive(Debug)]
+pub struct AdamW {
+    options: AdamWOptions,
+    step: usize,
+    moments: IndexMap<String, Moments>,
+}
+
+impl AdamW {
+    /// An optimiser that has seen nothing yet.
+    #[must_use]
+    pub fn new(options: AdamWOptions) -> Self {
+        Self { options, step: 0, moments: IndexMap::new() }
+    }
+
+    /// Steps taken.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.step
+    }
+
+    /// The peak learning rate.
+    #[must_use]
+    pub fn learning_rate(&self) -> f64 {
+        self.options.learning_rate
+    }
+
+    /// One step over the parameters that have a gradient. `factor` multiplies the learning rate and
+    /// `gradient_scale` the gradients, which is how clipping and the mean over accumulated parts come in without a
+    /// pass of their own.
+    ///
+    /// # Errors
+    /// When a parameter or gradient is not contiguous `f32` in CPU memory.
+    pub fn step(
+        &mut self,
+        parameters: &Parameters,
+        gradients: &Gradients,
+        factor: f64,
+        gradient_scale: f64,
+    ) -> Result<(), TensorError> {
+        self.step += 1;
+        let AdamWOptions { learning_rate, beta1, beta2, epsilon, weight_decay, no_decay } = &self.options;
+        let learning_rate = learning_rate * factor;
+        let exponent = i32::try_from(self.step).unwrap_or(i32::MAX);
+        let (correction1, correction2) = (1.0 - beta1.powi(exponent), 1.0 - beta2.powi(exponent));
+        for (name, variable) in parameters.trainable() {
+            let Some(gradient) = gradients.get(name) else { continue };
+            let decayed = !no_decay.iter().any(|part| name.contains(part.as_str()));
+            let length = variable.elem_count();
+            let moments = self
+                .moments
+                .entry(name.to_owned())
+                .or_insert_with(|| Moments { first: vec![0.0; length], second: vec![0.0; length] });
+            if moments.first.len() != length {
+                return Err(TensorError::StateMismatch(format!("moments of `{name}`")));
+            }
+            let update = Update {
+                moments: Mutex::new(moments),
+                coefficients: Coefficients {
+                    gradient_scale: gradient_scale as f32,
+                    beta1: *beta1 as f32,
+                    beta2: *beta2 as f32,
+                    step_size: (learning_rate / correction1) as f32,
+                    inverse_root_correction: (1.0 / correction2.sqrt()) as f32,
+                    epsilon: *epsilon as f32,
+                    keep: if decayed { 1.0 - (learning_rate * weight_decay) as f32 } else { 1.0 },
+                },
+            };
+            variable.as_tensor().inplace_op2(&gradient.contiguous()?, &update)?;
+        }
+        Ok(())
+    }
+
+    /// The state as tensors: `NAME.first`, `NAME.second`; the number of steps is saved apart.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn state(&self) -> Result<Weights, TensorError> {
+        let mut state = Weights::new();
+        for (name, moments) in &self.moments {
+            for (suffix, values) in [("first", &moments.first), ("second", &moments.second)] {
+                state.insert(format!("{name}.{suffix}"), Tensor::new(values.as_slice(), &Device::Cpu)?);
+            }
+        }
+        Ok(state)
+    }
+
+    /// Goes on from a saved state.
+    ///
+    /// # Errors
+    /// When the state is not one of this optimiser.
+    pub fn restore(&mut self, step: usize, state: &Weights) -> Result<(), TensorError> {
+        self.step = step;
+        self.moments.clear();
+        for (name, first) in state {
+            let Some(name) = name.strip_suffix(".first") else { continue };
+            let second = state.get(&format!("{name}.second")).ok_or_else(|| {
+                TensorError::StateMismatch(format!("`{name}` has a first moment and no second"))
+            })?;
+            let moments = Moments { first: first.to_vec1()?, second: second.to_vec1()? };
+            self.moments.insert(name.to_owned(), moments);
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Coefficients {
+    gradient_scale: f32,
+    beta1: f32,
+    beta2: f32,
+    step_size: f32,
+    inverse_root_correction: f32,
+    epsilon: f32,
+    keep: f32,
+}
+
+vectorised! {
+    fn update(values: &mut [f32], gradients: &[f32], first: &mut [f32], second: &mut [f32], c: Coefficients) {
+        for (((value, gradient), first), second) in values.iter_mut().zip(gradients).zip(first).zip(second) {
+            let gradient = gradient * c.gradient_scale;
+            *first = c.beta1 * *first + (1.0 - c.beta1) * gradient;
+            *second = c.beta2 * *second + (1.0 - c.beta2) * gradient * gradient;
+            let denominator = second.sqrt() * c.inverse_root_correction + c.epsilon;
+            *value = *value * c.keep - c.step_size * *first / denominator;
+        }
+    }
+}
+
+struct Update<'a> {
+    moments: Mutex<&'a mut Moments>,
+    coefficients: Coefficients,
+}
+
+impl InplaceOp2 for Update<'_> {
+    fn name(&self) -> &'static str {
+        "adamw"
+    }
+
+    fn cpu_fwd(
+        &self,
+        values: &mut CpuStorage,
+        layout: &Layout,
+        gradients: &CpuStorage,
+        gl: &Layout,
+    ) -> candle_core::Result<()> {
+        let gradients = buffer::slice(gradients, gl, "adamw")?;
+        let (CpuStorage::F32(values), Some((start, end))) = (values, layout.contiguous_offsets()) else {
+            bail!("adamw: a parameter must be contiguous f32")
+        };
+        let Ok(mut moments) = self.moments.lock() else { bail!("adamw: an earlier update failed") };
+        let Moments { first, second } = &mut **moments;
+        let block = buffer::rows_per_task(1);
+        values[start..end]
+            .par_chunks_mut(block)
+            .zip(gradients.par_chunks(block))
+            .zip(first.par_chunks_mut(block))
+            .zip(second.par_chunks_mut(block))
+            .for_each(|(((values, gradients), first), second)| {
+                update(values, gradients, first, second, self.coefficients);
+            });
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! An ordered store of trainable tensors.
+
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor, Var};
+use indexmap::{IndexMap, IndexSet};
+
+use crate::TensorError;
+
+/// Named tensors as a network is built from them.
+pub type Weights = IndexMap<String, Tensor>;
+
+/// Trainable tensors by name, in the order in which they were added, some of them frozen.
+///
+/// The order is part of the store: sums over parameters, saved states and reports all follow it, so two runs agree
+/// to the last bit. candle's own map iterates in another order in every process.
+#[derive(Debug, Default)]
+pub struct Parameters {
+    variables: IndexMap<String, Var>,
+    frozen: IndexSet<String>,
+}
+
+impl Parameters {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A store that trains copies of the given tensors, as `f32`.
+    ///
+    /// # Errors
+    /// When a tensor cannot be converted.
+    pub fn from_weights(weights: &Weights) -> Result<Self, TensorError> {
+        let mut parameters = Self::new();
+        for (name, tensor) in weights {
+            parameters.insert(name, tensor)?;
+        }
+        Ok(parameters)
+    }
+
+    /// Adds a copy of a tensor under a name, replacing what was there.
+    ///
+    /// # Errors
+    /// When the tensor cannot be converted to `f32`.
+    pub fn insert(&mut self, name: &str, tensor: &Tensor) -> Result<(), TensorError> {
+        let values = tensor.to_dtype(DType::F32)?.contiguous()?.copy()?;
+        self.variables.insert(name.to_owned(), Var::from_tensor(&values)?);
+        Ok(())
+    }
+
+    /// Freezes the parameters that `frozen` picks by name and thaws all others.
+    pub fn freeze(&mut self, frozen: impl Fn(&str) -> bool) {
+        self.frozen = self.variables.keys().filter(|name| frozen(name)).cloned().collect();
+    }
+
+    /// Names of the frozen parameters.
+    pub fn frozen(&self) -> impl Iterator<Item = &str> {
+        self.frozen.iter().map(String::as_str)
+    }
+
+    /// Whether a parameter is frozen.
+    #[must_use]
+    pub fn is_frozen(&self, name: &str) -> bool {
+        self.frozen.contains(name)
+    }
+
+    /// The parameters that are trained, in order.
+    pub fn trainable(&self) -> impl Iterator<Item = (&str, &Var)> {
+        self.variables
+            .iter()
+            .filter(|(name, _)| !self.frozen.contains(*name))
+            .map(|(name, var)| (name.as_str(), var))
+    }
+
+    /// All names in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.keys().map(String::as_str)
+    }
+
+    /// How many numbers the store holds.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.variables.values().map(|variable| variable.elem_count()).sum()
+    }
+
+    /// The tensors with gradients, frozen ones without. They share memory with the store and see its updates.
+    #[must_use]
+    pub fn tracked(&self) -> Weights {
+        self.variables
+            .iter()
+            .map(|(name, variable)| {
+                let tensor = variable.as_tensor();
+                (name.clone(), if self.frozen.contains(name) { tensor.detach() } else { tensor.clone() })
+            })
+            .collect()
+    }
+
+    /// The tensors without gradients, for evaluation. They share memory with the store and see its updates.
+    #[must_use]
+    pub fn detached(&self) -> Weights {
+        self.variables.iter().map(|(name, variable)| (name.clone(), variable.as_tensor().detach())).collect()
+    }
+
+    /// Sets the values of parameters that the store holds, all of them.
+    ///
+    /// # Errors
+    /// When a name is missing, or a shape differs.
+    pub fn assign(&self, weights: &Weights) -> Result<(), TensorError> {
+        for (name, variable) in &self.variables {
+            let value = weights.get(name).ok_or_else(|| TensorError::UnknownParameter(name.clone()))?;
+            if value.dims() != variable.dims() {
+                return Err(TensorError::StateMismatch(format!(
+                    "`{name}` is {:?} here and {:?} in the saved state",
+                    variable.dims(),
+                    value.dims()
+                )));
+            }
+            variable.set(&value.to_dtype(DType::F32)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes tensors to a safetensors file with the given string metadata.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn save(weights: &Weights, metadata: &[(&str, &str)], path: &Path) -> Result<(), TensorError> {
+    let metadata: std::collections::HashMap<String, String> =
+        metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    // The map is only handed over: safetensors orders the tensors itself. More than one key would be written in any
+    // order, which would make the bytes differ from run to run.
+    safetensors::serialize_to_file(weights, Some(metadata).filter(|map| !map.is_empty()), path)
+        .map_err(candle_core::Error::from)?;
+    Ok(())
+}
+
+/// Reads all tensors of a safetensors file, ordered by name.
+///
+/// # Errors
+/// When the file cannot be read or is no safetensors file.
+pub fn load(path: &Path) -> Result<Weights, TensorError> {
+    let mut weights: Weights = candle_core::safetensors::load(path, &Device::Cpu)?.into_iter().collect();
+    weights.sort_unstable_keys();
+    Ok(weights)
+}

@@ -1,0 +1,106 @@
+//! Seeded random streams: one seed, and a separate ChaCha stream for each purpose.
+//!
+//! Separate streams keep one purpose from disturbing another: drawing more dropout masks does not change the order
+//! of the data. A stream's position is a handful of numbers, so a checkpoint can save it.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+/// The streams derived from one seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Streams {
+    seed: u64,
+}
+
+impl Streams {
+    /// The streams of a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    /// The seed.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn stream(self, number: u64) -> ChaCha8Rng {
+        let mut generator = ChaCha8Rng::seed_from_u64(self.seed);
+        generator.set_stream(number);
+        generator
+    }
+
+    /// For initial weights.
+    #[must_use]
+    pub fn initialisation(&self) -> ChaCha8Rng {
+        self.stream(1)
+    }
+
+    /// For the order of the data in one epoch.
+    #[must_use]
+    pub fn shuffling(&self, epoch: u64) -> ChaCha8Rng {
+        Self { seed: self.seed ^ epoch.wrapping_mul(0x9e37_79b9_7f4a_7c15) }.stream(2)
+    }
+
+    /// For dropout masks.
+    #[must_use]
+    pub fn dropout(&self) -> ChaCha8Rng {
+        self.stream(3)
+    }
+
+    /// For augmenting data.
+    #[must_use]
+    pub fn augmentation(&self) -> ChaCha8Rng {
+        self.stream(4)
+    }
+}
+
+/// Where a stream stands, as a checkpoint keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    seed: [u8; 32],
+    stream: u64,
+    /// The word position is a 128-bit number, which JSON has no room for.
+    word: String,
+}
+
+impl Position {
+    /// The position of a generator.
+    #[must_use]
+    pub fn of(generator: &ChaCha8Rng) -> Self {
+        Self {
+            seed: generator.get_seed(),
+            stream: generator.get_stream(),
+            word: generator.get_word_pos().to_string(),
+        }
+    }
+
+    /// Sets a generator to this position.
+    pub fn restore(&self, generator: &mut ChaCha8Rng) {
+        *generator = ChaCha8Rng::from_seed(self.seed);
+        generator.set_stream(self.stream);
+        generator.set_word_pos(self.word.parse().unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngCore;
+
+    use super::*;
+
+    #[test]
+    fn streams_differ_and_positions_restore() {
+        let streams = Streams::new(7);
+        let mut stream = streams.dropout();
+        assert_ne!(stream.next_u64(), streams.initialisation().next_u64());
+        assert_ne!(streams.shuffling(0).next_u64(), streams.shuffling(1).next_u64());
+        let position = serde_json::to_string(&Position::of(&stream)).unwrap();
+        let expected = stream.next_u64();
+        let mut restored = streams.initialisation();
+        serde_json::from_str::<Position>(&position).unwrap().restore(&mut restored);
+        assert_eq!(restored.next_u64(), expected);
+    }
+}

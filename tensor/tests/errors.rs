@@ -1,0 +1,437 @@
+//! What cannot be computed is an error that names the operation, never a panic; and what is masked out is zero.
+
+// The lint knows functions marked as tests, not what they call.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::sync::Arc;
+
+use alambic_tensor::TensorError;
+use alambic_tensor::candle::{DType, Device, Result, Tensor, Var};
+use alambic_tensor::gradients::Gradients;
+use alambic_tensor::ops::{
+    self, Activation, AttentionMask, CrossEntropy, Divergence, Dropout, Heads, attend, attend_cached,
+    attend_cross, attend_packed, attend_with_taps, pack_affine,
+};
+use alambic_tensor::optimiser::{AdamW, AdamWOptions};
+use alambic_tensor::parameters::{Parameters, Weights};
+use alambic_tensor::{Streams, candle};
+
+fn ones(shape: &[usize]) -> Tensor {
+    Tensor::ones(shape, DType::F32, &Device::Cpu).unwrap()
+}
+
+fn doubles(shape: &[usize]) -> Tensor {
+    Tensor::ones(shape, DType::F64, &Device::Cpu).unwrap()
+}
+
+fn tensor<const N: usize>(values: [f32; N], shape: &[usize]) -> Tensor {
+    Tensor::from_slice(&values, shape, &Device::Cpu).unwrap()
+}
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// Every attempt must fail with a message that contains `operation`.
+fn assert_fail<T>(operation: &str, attempts: impl IntoIterator<Item = Result<T>>) {
+    for (index, attempt) in attempts.into_iter().enumerate() {
+        let Err(error) = attempt else { panic!("{operation}: attempt {index} went through") };
+        let message = error.to_string();
+        assert!(message.contains(operation), "{operation}: attempt {index} fails with: {message}");
+    }
+}
+
+#[test]
+fn layer_norm() {
+    let (x, affine) = (ones(&[2, 3, 8]), ones(&[2, 8]));
+    let residual = |x: &Tensor, y: &Tensor, affine: &Tensor| {
+        ops::residual_layer_norm(x, y, affine, 1e-5, Dropout::new(&Streams::new(1)).mask(48, 0.1))
+    };
+    assert_fail(
+        "layer norm",
+        [
+            ops::layer_norm(&x, &ones(&[2, 7]), 1e-5),
+            ops::layer_norm(&x, &ones(&[16]), 1e-5),
+            ops::layer_norm(&ones(&[2, 0]), &ones(&[2, 0]), 1e-5),
+            ops::layer_norm(&ones(&[]), &affine, 1e-5),
+            ops::layer_norm(&doubles(&[2, 8]), &affine, 1e-5),
+            ops::layer_norm(&x, &doubles(&[2, 8]), 1e-5),
+            residual(&x, &ones(&[2, 3, 7]), &affine),
+            // As many elements in another order.
+            residual(&x, &ones(&[3, 2, 8]), &affine),
+            residual(&ones(&[4, 8]), &ones(&[4, 8]), &affine),
+            pack_affine(&ones(&[8]), &ones(&[7])),
+        ],
+    );
+}
+
+#[test]
+fn softmax() {
+    let keys = |entries| AttentionMask::keys(Arc::new(vec![1; entries]));
+    assert_fail(
+        "softmax",
+        [
+            ops::softmax(&doubles(&[2, 3]), None),
+            ops::softmax(&ones(&[2, 0]), None),
+            ops::softmax(&ones(&[0, 2, 3]), Some(&AttentionMask::causal())),
+            ops::softmax(&ones(&[3]), Some(&keys(3))),
+            ops::softmax(&ones(&[2, 3]), Some(&keys(6))),
+        ],
+    );
+    assert_fail("attention", [ops::softmax(&ones(&[2, 4, 3]), Some(&keys(5)))]);
+}
+
+#[test]
+fn attention() {
+    let heads = Heads::new(2, 6).unwrap();
+    let (none, free) = (Heads { count: 0, scale: 1.0 }, AttentionMask::default());
+    let short = AttentionMask::keys(Arc::new(vec![1; 9]));
+    let (q, k) = (ones(&[2, 4, 6]), ones(&[2, 5, 6]));
+    assert_fail("attention", [Heads::new(4, 6), Heads::new(0, 6), Heads::new(1, 0)]);
+    assert_fail(
+        "attention",
+        [
+            attend(&q, &k, &ones(&[2, 5, 4]), heads, &free),
+            attend(&q, &k, &ones(&[2, 4, 6]), heads, &free),
+            attend(&q, &ones(&[3, 5, 6]), &ones(&[3, 5, 6]), heads, &free),
+            attend(&q, &k, &k, Heads::new(4, 8).unwrap(), &free),
+            attend(&q, &k, &k, none, &free),
+            attend(&q, &k, &k, heads, &short),
+            attend(&q, &ones(&[2, 0, 6]), &ones(&[2, 0, 6]), heads, &free),
+            attend(&ones(&[2, 4, 0]), &ones(&[2, 5, 0]), &ones(&[2, 5, 0]), heads, &free),
+            attend(&doubles(&[2, 4, 6]), &k, &k, heads, &free),
+            attend_cross(&q, &ones(&[2, 5, 6]), heads, &free),
+            attend_cross(&q, &ones(&[2, 5, 12]), heads, &short),
+            attend_cross(&q, &ones(&[2, 0, 12]), heads, &free),
+            attend_cross(&q, &doubles(&[2, 5, 12]), heads, &free),
+            attend_packed(&ones(&[2, 4, 17]), heads, &free),
+            attend_packed(&ones(&[2, 4, 18]), heads, &short),
+            attend_packed(&ones(&[2, 4, 18]), none, &free),
+            attend_packed(&doubles(&[2, 4, 18]), heads, &free),
+        ],
+    );
+    let tapped = |q, k, v, heads, mask| attend_with_taps(q, k, v, heads, mask).map(|(context, ..)| context);
+    assert_fail(
+        "attention",
+        [
+            tapped(&q, &k, &ones(&[2, 4, 6]), heads, &free),
+            tapped(&q, &ones(&[2, 5, 8]), &ones(&[2, 5, 8]), heads, &free),
+            tapped(&q, &k, &k, none, &free),
+            tapped(&q, &k, &k, Heads { count: 4, scale: 1.0 }, &free),
+            tapped(&q, &k, &k, heads, &short),
+        ],
+    );
+    // Two rows of three are used, of width 6 for keys and values each.
+    let cache = vec![1.0; 2 * 3 * 12];
+    let query = ones(&[2, 1, 6]);
+    assert_fail(
+        "attention",
+        [
+            attend_cached(&q, &cache, 3, 2, heads),
+            attend_cached(&query, &cache, 3, 4, heads),
+            attend_cached(&query, &cache, 3, 0, heads),
+            attend_cached(&query, &cache[1..], 3, 2, heads),
+            attend_cached(&query, &cache, 3, 2, none),
+            attend_cached(&query, &cache, 3, 2, Heads { count: 4, scale: 1.0 }),
+            attend_cached(&ones(&[2, 1, 0]), &[], 3, 2, heads),
+            attend_cached(&doubles(&[2, 1, 6]), &cache, 3, 2, heads),
+        ],
+    );
+    for rank in
+        [attend_packed(&ones(&[4, 18]), heads, &free), attend_cached(&ones(&[6]), &cache, 3, 2, heads)]
+    {
+        assert!(rank.is_err());
+    }
+}
+
+#[test]
+fn activations() {
+    assert_fail("activation", [ops::activate(&doubles(&[3]), Activation::Gelu)]);
+}
+
+#[test]
+fn linear_layers() {
+    let run = |x: &Tensor, w: &Tensor, b: Option<&Tensor>| ops::linear(x, w, b, Activation::Relu);
+    let (x, w) = (ones(&[2, 3, 8]), ones(&[5, 8]));
+    assert_fail(
+        "linear",
+        [
+            run(&x, &ones(&[5, 7]), None),
+            run(&x, &w, Some(&ones(&[4]))),
+            run(&ones(&[]), &w, None),
+            run(&ones(&[2, 0]), &ones(&[5, 0]), None),
+            run(&x, &ones(&[0, 8]), Some(&ones(&[0]))),
+            run(&doubles(&[2, 8]), &w, None),
+            run(&x, &doubles(&[5, 8]), None),
+            run(&x, &w, Some(&doubles(&[5]))),
+            run(&x, &ones(&[8, 5]).t().unwrap(), None),
+            ops::linear_packed(&x, &[&w, &w], &[&ones(&[5])]),
+        ],
+    );
+    assert!(run(&x, &ones(&[40]), None).is_err());
+    assert!(ops::linear_packed(&x, &[&w, &ones(&[5, 7])], &[&ones(&[5]), &ones(&[5])]).is_err());
+    assert!(ops::linear_packed(&x, &[], &[]).is_err());
+}
+
+#[test]
+fn embedding() {
+    let table = ones(&[7, 5]);
+    let embed = |table: &Tensor, ids: Vec<u32>, batch, positions: Option<&Tensor>| {
+        ops::embed(table, &Arc::new(ids), batch, 1.0, positions)
+    };
+    assert_fail(
+        "embedding",
+        [
+            embed(&table, vec![1, 2, 3, 7], 2, None),
+            embed(&table, vec![1, 2, u32::MAX], 1, None),
+            embed(&table, vec![1, 2, 3], 2, None),
+            embed(&table, vec![1, 2, 3], 0, None),
+            embed(&table, vec![1, 2, 3, 4], 2, Some(&ones(&[3, 5]))),
+            embed(&table, vec![1, 2], 1, Some(&doubles(&[2, 5]))),
+            embed(&ones(&[7, 0]), vec![1, 2], 1, None),
+            embed(&doubles(&[7, 5]), vec![1, 2], 1, None),
+            embed(&ones(&[5, 7]).t().unwrap(), vec![1, 2], 1, None),
+        ],
+    );
+    assert!(embed(&ones(&[35]), vec![1, 2], 1, None).is_err());
+}
+
+#[test]
+fn dropout() {
+    let mask = || Dropout::new(&Streams::new(1)).mask(6, 0.5);
+    assert_fail(
+        "dropout",
+        [
+            ops::dropout(&ones(&[5]), mask()),
+            ops::dropout(&ones(&[7]), mask()),
+            ops::dropout(&doubles(&[6]), mask()),
+        ],
+    );
+}
+
+#[test]
+fn losses() {
+    let loss = |logits: &Tensor, targets: &[u32], weights: usize| {
+        let targets = Arc::new(targets.to_vec());
+        ops::cross_entropy(
+            logits,
+            CrossEntropy { targets, weights: Arc::new(vec![1.0; weights]), smoothing: 0.1 },
+        )
+    };
+    let logits = ones(&[3, 4]);
+    assert_fail(
+        "cross-entropy",
+        [
+            loss(&logits, &[0, 1, 4], 3),
+            loss(&logits, &[0, 1], 2),
+            loss(&logits, &[0, 1, 2], 2),
+            loss(&ones(&[3, 0]), &[0, 0, 0], 3),
+            loss(&doubles(&[3, 4]), &[0, 1, 2], 3),
+        ],
+    );
+    let divergence = |student: &Tensor, teacher: &Tensor, weights: usize, temperature| {
+        let weights = Arc::new(vec![1.0; weights]);
+        ops::divergence(student, teacher, Divergence { weights, temperature, squared: false })
+    };
+    assert_fail(
+        "divergence",
+        [
+            divergence(&logits, &ones(&[3, 5]), 3, 1.0),
+            divergence(&logits, &ones(&[4, 3]), 3, 1.0),
+            divergence(&logits, &logits, 2, 1.0),
+            divergence(&ones(&[3, 0]), &ones(&[3, 0]), 3, 1.0),
+            divergence(&logits, &logits, 3, 0.0),
+            divergence(&logits, &logits, 3, -1.0),
+            divergence(&logits, &logits, 3, f32::NAN),
+            divergence(&logits, &doubles(&[3, 4]), 3, 1.0),
+        ],
+    );
+}
+
+#[test]
+fn rows_of_weight_zero_need_no_target() {
+    let targets = Arc::new(vec![1, 9]);
+    let some = CrossEntropy { targets, weights: Arc::new(vec![1.0, 0.0]), smoothing: 0.0 };
+    let logits = tensor([1.0, 2.0, f32::NAN, 4.0], &[2, 2]);
+    let loss: f32 = ops::cross_entropy(&logits, some.clone()).unwrap().to_scalar().unwrap();
+    assert!((loss - (1.0f32 + (-1.0f32).exp()).ln()).abs() < 1e-6);
+    let none = CrossEntropy { weights: Arc::new(vec![0.0, 0.0]), ..some };
+    let logits = Var::from_tensor(&logits).unwrap();
+    let loss = ops::cross_entropy(logits.as_tensor(), none).unwrap();
+    assert_eq!(loss.to_scalar::<f32>().unwrap(), 0.0);
+    assert_eq!(values(loss.backward().unwrap().get(logits.as_tensor()).unwrap()), [0.0; 4]);
+}
+
+#[test]
+fn negative_infinity_among_logits_rules_a_class_out() {
+    let logits = tensor([1.0, f32::NEG_INFINITY, 2.0, 0.5], &[1, 4]);
+    assert_eq!(values(&ops::softmax(&logits, None).unwrap())[1], 0.0);
+    let weights = Arc::new(vec![1.0]);
+
+    let student = Var::from_tensor(&logits).unwrap();
+    let settings = CrossEntropy { targets: Arc::new(vec![2]), weights: weights.clone(), smoothing: 0.0 };
+    let loss = ops::cross_entropy(student.as_tensor(), settings).unwrap();
+    assert!(loss.to_scalar::<f32>().unwrap().is_finite());
+    let gradient = values(loss.backward().unwrap().get(student.as_tensor()).unwrap());
+    assert!(gradient.iter().all(|value| value.is_finite()) && gradient[1] == 0.0, "{gradient:?}");
+
+    // The teacher rules a class out: alone, and together with the student.
+    for student in [tensor([0.0, 1.0, 2.0, 3.0], &[1, 4]), logits.clone()] {
+        let student = Var::from_tensor(&student).unwrap();
+        let settings = Divergence { weights: weights.clone(), temperature: 2.0, squared: true };
+        let loss = ops::divergence(student.as_tensor(), &logits, settings).unwrap();
+        assert!(loss.to_scalar::<f32>().unwrap().is_finite());
+        let gradient = values(loss.backward().unwrap().get(student.as_tensor()).unwrap());
+        assert!(gradient.iter().all(|value| value.is_finite()), "{gradient:?}");
+    }
+}
+
+#[test]
+fn a_row_without_an_allowed_key_is_zero() {
+    // The first example has no key at all, the second one key.
+    let mask = AttentionMask::keys(Arc::new(vec![0, 0, 0, 0, 1, 0]));
+    let scores = Var::from_tensor(&tensor([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 1, 3])).unwrap();
+    let probabilities = ops::softmax(scores.as_tensor(), Some(&mask)).unwrap();
+    assert_eq!(values(&probabilities), [0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    let weighted = (probabilities * tensor([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 1, 3])).unwrap();
+    let gradients = weighted.sum_all().unwrap().backward().unwrap();
+    assert_eq!(values(gradients.get(scores.as_tensor()).unwrap()), [0.0; 6]);
+
+    let heads = Heads::new(1, 2).unwrap();
+    let inputs = [1, 3, 3].map(|length| Var::from_tensor(&ones(&[2, length, 2])).unwrap());
+    let [query, key, value] = inputs.each_ref().map(Var::as_tensor);
+    let context = attend(query, key, value, heads, &mask).unwrap();
+    assert_eq!(values(&context), [0.0, 0.0, 1.0, 1.0]);
+    let gradients = context.sum_all().unwrap().backward().unwrap();
+    for input in [query, key] {
+        assert!(values(gradients.get(input).unwrap()).iter().all(|value| *value == 0.0));
+    }
+    let expected = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0];
+    assert_eq!(values(gradients.get(value).unwrap()), expected);
+}
+
+fn options() -> AdamWOptions {
+    AdamWOptions {
+        learning_rate: 0.1,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        weight_decay: 0.5,
+        no_decay: vec!["bias".into()],
+    }
+}
+
+/// The gradients of the sum of all parameters, each times a factor.
+fn gradients(parameters: &Parameters, factors: &[(&str, f64)]) -> Gradients {
+    let tracked = parameters.tracked();
+    let terms = factors.iter().map(|&(name, factor)| (&tracked[name] * factor)?.sum_all());
+    let loss = terms.reduce(|sum, term| sum? + term?).unwrap().unwrap();
+    Gradients::collect(loss.backward().unwrap(), parameters)
+}
+
+#[test]
+fn parameters_that_a_loss_does_not_train_are_named() -> std::result::Result<(), TensorError> {
+    let mut parameters = Parameters::new();
+    for name in
+        ["reached.weight", "flat.k_proj.bias", "flat.weight", "apart.weight", "frozen.weight", "wild.weight"]
+    {
+        parameters.insert(name, &ones(&[2]))?;
+    }
+    parameters.freeze(|name| name.starts_with("frozen"));
+    let gradients = gradients(
+        &parameters,
+        &[
+            ("reached.weight", 1.0),
+            ("flat.k_proj.bias", 0.0),
+            ("flat.weight", 0.0),
+            ("frozen.weight", 1.0),
+            ("wild.weight", f64::INFINITY),
+        ],
+    );
+    // candle does not follow a factor of zero at all.
+    assert_eq!(gradients.unreached(&parameters), ["flat.k_proj.bias", "flat.weight", "apart.weight"]);
+    assert!(gradients.get("frozen.weight").is_none());
+    let Err(TensorError::Unreached(names)) = gradients.check(alambic_tensor::gradients::is_key_bias) else {
+        panic!("a gradient that is not finite went through")
+    };
+    assert_eq!(names, ["wild.weight"]);
+    Ok(())
+}
+
+#[test]
+fn the_optimiser_decays_and_changes_only_what_it_should() -> std::result::Result<(), TensorError> {
+    let mut parameters = Parameters::new();
+    for name in ["weight", "bias", "frozen", "unreached"] {
+        parameters.insert(name, &ones(&[3]))?;
+    }
+    parameters.freeze(|name| name == "frozen");
+    let mut optimiser = AdamW::new(options());
+    optimiser.step(&parameters, &gradients(&parameters, &[("weight", 2.0), ("bias", 2.0)]), 1.0, 1.0)?;
+    let weights = parameters.detached();
+    // The first step moves by the learning rate against the sign; the decay takes a twentieth before.
+    assert!(values(&weights["weight"]).iter().all(|value| (value - 0.85).abs() < 1e-6));
+    assert!(values(&weights["bias"]).iter().all(|value| (value - 0.9).abs() < 1e-6));
+    assert_eq!(values(&weights["frozen"]), [1.0; 3]);
+    assert_eq!(values(&weights["unreached"]), [1.0; 3]);
+    Ok(())
+}
+
+#[test]
+fn an_optimiser_goes_on_from_its_state() -> std::result::Result<(), TensorError> {
+    let start = || Parameters::from_weights(&Weights::from([("weight".to_owned(), ones(&[3]))]));
+    let step = |parameters: &Parameters, optimiser: &mut AdamW, factor| {
+        optimiser.step(parameters, &gradients(parameters, &[("weight", factor)]), 1.0, 1.0)
+    };
+    let (undisturbed, mut optimiser) = (start()?, AdamW::new(options()));
+    for factor in [1.0, -0.5, 2.0, 0.25] {
+        step(&undisturbed, &mut optimiser, factor)?;
+    }
+    let (parameters, mut first) = (start()?, AdamW::new(options()));
+    step(&parameters, &mut first, 1.0)?;
+    step(&parameters, &mut first, -0.5)?;
+    let (weights, state, steps) = (parameters.detached(), first.state()?, first.steps());
+    let (resumed, mut second) = (start()?, AdamW::new(options()));
+    resumed.assign(&weights)?;
+    second.restore(steps, &state)?;
+    step(&resumed, &mut second, 2.0)?;
+    step(&resumed, &mut second, 0.25)?;
+    assert_eq!(values(&resumed.detached()["weight"]), values(&undisturbed.detached()["weight"]));
+    assert_eq!(second.steps(), 4);
+    Ok(())
+}
+
+#[test]
+fn states_that_do_not_fit_are_refused() -> std::result::Result<(), TensorError> {
+    let mut parameters = Parameters::new();
+    parameters.insert("weight", &ones(&[3]))?;
+    let missing = parameters.assign(&Weights::new());
+    assert!(matches!(missing, Err(TensorError::UnknownParameter(name)) if name == "weight"));
+    let wrong = parameters.assign(&Weights::from([("weight".to_owned(), ones(&[4]))]));
+    assert!(matches!(wrong, Err(TensorError::StateMismatch(what)) if what.contains("weight")));
+
+    let mut optimiser = AdamW::new(options());
+    let half = Weights::from([("weight.first".to_owned(), ones(&[3]))]);
+    assert!(
+        matches!(optimiser.restore(1, &half), Err(TensorError::StateMismatch(what)) if what.contains("weight"))
+    );
+    let long = ["first", "second"].map(|moment| (format!("weight.{moment}"), ones(&[4])));
+    optimiser.restore(1, &Weights::from(long))?;
+    let step = optimiser.step(&parameters, &gradients(&parameters, &[("weight", 1.0)]), 1.0, 1.0);
+    assert!(matches!(step, Err(TensorError::StateMismatch(what)) if what.contains("weight")));
+    Ok(())
+}
+
+#[test]
+fn weights_are_written_and_read() -> candle::Result<()> {
+    let path =
+        std::env::temp_dir().join(format!("alambic-tensor-weights-{}.safetensors", std::process::id()));
+    let weights = Weights::from([("b".to_owned(), ones(&[2])), ("a".to_owned(), doubles(&[1, 3]))]);
+    alambic_tensor::parameters::save(&weights, &[("made-by", "a test")], &path).unwrap();
+    let read = alambic_tensor::parameters::load(&path).unwrap();
+    std::fs::remove_file(&path)?;
+    assert_eq!(read.keys().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(read["a"].to_vec2::<f64>()?, [[1.0; 3]]);
+    assert_eq!(read["b"].to_vec1::<f32>()?, [1.0; 2]);
+    assert!(alambic_tensor::parameters::load(&path).is_err());
+    Ok(())
+}

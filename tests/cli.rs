@@ -1,0 +1,291 @@
+//! Every command on tiny things: what it prints, where, and how it exits.
+
+mod common;
+
+use std::path::Path;
+
+use alambic_reports::outcome::{Latency, ModelOutcome, Outcome};
+use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::parameters::{self, Weights};
+use common::{broken, run, run_with, tiny_model};
+use serde_json::Value;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn usage_errors_exit_with_two() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(run(folder.path(), &["--help"]).good().contains("knowledge-distillation"));
+    assert!(run(folder.path(), &["--version"]).good().starts_with("alambic "));
+    for arguments in [&[][..], &["distil"], &["check"], &["run"], &["list", "everything"], &["--threads", "0", "schema"]] {
+        run(folder.path(), arguments).bad(2);
+    }
+    let said = run(folder.path(), &["check", "nothing.toml"]).bad(2);
+    assert!(said.contains("error[recipe::file]") && said.contains("nothing.toml"), "{said}");
+    let said = run(folder.path(), &["list", "losses", "model"]).bad(2);
+    assert!(said.contains("taps"), "{said}");
+}
+
+#[test]
+fn a_recipe_that_comes_with_the_program_is_suggested() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(folder.path(), &["check", "recipes/epik/teacher.toml"]).bad(2);
+    assert!(said.contains("`builtin:epik/teacher` comes with the program"), "{said}");
+}
+
+#[test]
+fn lists_are_tables_or_json() {
+    let folder = tempfile::tempdir().unwrap();
+    for (what, expected) in [
+        ("recipes", "builtin:epik/teacher"),
+        ("teachers", "pipeline"),
+        ("students", "from-teacher"),
+        ("losses", "encoder-match"),
+        ("metrics", "phonetic-accuracy"),
+        ("corpora", "dakshina"),
+        ("taps", "encoder.hidden.i"),
+    ] {
+        assert!(run(folder.path(), &["list", what]).good().contains(expected), "{what}");
+        let list = json(&run(folder.path(), &["list", what, "--json"]).good());
+        let entry = list.as_array().unwrap().iter().find(|entry| entry["name"] == expected);
+        assert!(!entry.unwrap()["summary"].as_str().unwrap().is_empty(), "{what}");
+    }
+}
+
+#[test]
+fn taps_of_a_model_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny_model(folder.path());
+    let taps = run(folder.path(), &["list", "taps", "tiny"]).good();
+    let taps: Vec<&str> = taps.lines().collect();
+    assert!(taps.contains(&"encoder.hidden.2") && !taps.contains(&"encoder.hidden.3"));
+    assert!(taps.contains(&"cross.attention.0") && taps.contains(&"logits"));
+    let said = run(folder.path(), &["list", "taps", "none"]).bad(1);
+    assert!(said.contains("none/config.json"), "{said}");
+}
+
+#[test]
+fn keys_are_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = run(folder.path(), &["explain", "stage.*.train.clip"]).good();
+    assert!(text.contains("default 1.0") && text.contains("norm of all gradients"), "{text}");
+    assert!(run(folder.path(), &["explain"]).good().contains("stages"));
+    assert!(run(folder.path(), &["explain", "stage.x.loss"]).good().contains("word-level"));
+    let said = run(folder.path(), &["explain", "train.clipp"]).bad(2);
+    assert!(said.contains("did you mean `clip`?"), "{said}");
+}
+
+#[test]
+fn the_schema_is_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = json(&run(folder.path(), &["schema"]).good());
+    assert!(schema["$schema"].as_str().unwrap().contains("json-schema.org"));
+    assert!(schema["properties"]["stages"].is_object());
+}
+
+#[test]
+fn a_new_recipe_is_sound_and_never_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run(folder.path(), &["new", "mine"]).good(), "mine.toml\n");
+    assert_eq!(run(folder.path(), &["check", "mine.toml"]).good(), "mine.toml: nothing is wrong\n");
+    assert_eq!(run(folder.path(), &["check", "--json", "mine.toml"]).good(), "");
+    let written = std::fs::read_to_string(folder.path().join("mine.toml")).unwrap();
+    assert!(written.contains("name = \"mine\"") && !written.contains("{NAME}") && !written.contains("{FILE}"));
+    assert!(run(folder.path(), &["new", "mine"]).bad(2).contains("there already"));
+    assert_eq!(std::fs::read_to_string(folder.path().join("mine.toml")).unwrap(), written);
+    std::fs::create_dir(folder.path().join("project")).unwrap();
+    assert_eq!(run(folder.path(), &["new", "project"]).good(), "project/recipe.toml\n");
+    let written = std::fs::read_to_string(folder.path().join("project/recipe.toml")).unwrap();
+    assert!(written.contains("name = \"project\""));
+    assert_eq!(run(folder.path(), &["new", "deep/er.toml"]).good(), "deep/er.toml\n");
+    assert!(run(folder.path(), &["new", "not good"]).bad(2).contains("cannot be the name"));
+}
+
+#[test]
+fn flags_are_laid_over_a_recipe() {
+    let sound = ["check", "sound.toml"];
+    let said = run(&broken(), &[&sound[..], &["--set", "train.steps=none"]].concat()).bad(2);
+    assert!(said.contains("--set") && said.contains("`train.steps` must be an integer"), "{said}");
+    let said = run(&broken(), &[&sound[..], &["--set", "stage.collapse.teacher=pipelin"]].concat()).bad(2);
+    assert!(said.contains("did you mean `pipeline`?"), "{said}");
+    // A warning is no error.
+    let ended = run(&broken(), &[&sound[..], &["--set", "student.other.scratch.width=8"]].concat());
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "sound.toml: nothing is wrong, 1 warning\n"));
+    assert!(ended.stderr.contains("warning[recipe::unused]: student `other` is not used"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_plan_counts_what_would_run() {
+    let text = run(&broken(), &["plan", "sound.toml"]).good();
+    for expected in ["sound, seeds 1", "encoder.hidden.2 [batch × length × 32]", "16 → 32", "hi-ta"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let plan = json(&run(&broken(), &["plan", "sound.toml", "--json"]).good());
+    let [translator, collapse] = plan["stages"].as_array().unwrap().as_slice() else { panic!("{plan}") };
+    assert_eq!(translator["examples"]["labelled"]["hi-en"], 8);
+    assert_eq!(translator["validation"], 8);
+    assert_eq!(translator["training"]["steps"], 10);
+    assert_eq!(collapse["examples"]["words"]["ta-hi"], 8);
+    assert_eq!(collapse["teacher"]["kind"], "pipeline");
+    assert_eq!(collapse["teacher"]["parameters"], translator["student"]["parameters"]);
+    assert_eq!(collapse["teacher-outputs"], 20);
+    assert_eq!(collapse["losses"][1]["student"]["encoder.hidden.1"], "batch × length × 16");
+    assert_eq!(plan["evaluation"]["hi-ta"], 2);
+    assert_eq!(plan["baseline"]["steps"], 10);
+    let epochs = ["plan", "sound.toml", "--json", "--set", "train.epochs=2"];
+    let plan = json(&run(&broken(), &epochs).good());
+    assert_eq!(plan["stages"][1]["training"]["steps"], 8, "16 words in batches of 4, twice");
+    let said = run(&broken(), &["plan", "heads/recipe.toml"]).bad(2);
+    assert!(said.contains("does not divide into 4 heads"), "{said}");
+}
+
+#[test]
+fn predictions_stand_behind_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny_model(folder.path());
+    let tiny = ["predict", "tiny"];
+    let arguments = [&tiny[..], &["--target-language", "ta", "zorva", "rova"]].concat();
+    let text = run(folder.path(), &arguments).good();
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows.len(), 2);
+    assert_eq!((rows[0][0], rows[1][0]), ("zorva", "rova"));
+    let lines = run_with(folder.path(), &tiny, "zorva\tta\r\nrova\tta\n").good();
+    let predictions = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.rsplit('\t').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(predictions(&lines), predictions(&text));
+    assert!(lines.starts_with("zorva\tta\t"), "{lines}");
+    let tagged = run_with(folder.path(), &tiny, ">>ta<<zorva\n>>ta<<rova").good();
+    assert_eq!(predictions(&tagged), predictions(&text));
+    let one_by_one = [&tiny[..], &["--batch", "1", "--target-language", "ta"]].concat();
+    assert_eq!(run_with(folder.path(), &one_by_one, "zorva\nrova\n").good(), text);
+    let objects = run(folder.path(), &[&arguments[..], &["--json", "--beam", "3"]].concat()).good();
+    let object = json(objects.lines().next().unwrap());
+    assert_eq!((&object["source"], &object["target-language"]), (&"zorva".into(), &"ta".into()));
+    assert!(object["log-probability"].as_f64().unwrap() < 0.0);
+    assert_eq!(run_with(folder.path(), &tiny, "").good(), "");
+}
+
+#[test]
+fn texts_that_cannot_be_written_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny_model(folder.path());
+    let said = run(folder.path(), &["predict", "tiny", "zorva"]).bad(2);
+    assert!(said.contains("line 1 names no language") && said.contains("en, ta"), "{said}");
+    let said = run(folder.path(), &["predict", "tiny", "--target-language", "kn", "zorva"]).bad(2);
+    assert!(said.contains("does not write `kn`; it writes en, ta"), "{said}");
+    let said = run_with(folder.path(), &["predict", "tiny"], "zorva\tta\nzorva\tkn\n").bad(2);
+    assert!(said.contains("line 2") && said.contains("`kn`"), "{said}");
+    let long = format!("zorva\tta\n{}\tta\n", "z".repeat(30));
+    let said = run_with(folder.path(), &["predict", "tiny"], &long).bad(1);
+    assert!(said.contains("line 2: ") && said.contains("12 positions"), "{said}");
+    let said = run(folder.path(), &["predict", "none", "zorva"]).bad(1);
+    assert!(said.starts_with("error: none/config.json"), "{said}");
+}
+
+fn ids(rows: &[&[i64]]) -> Tensor {
+    let width = rows[0].len();
+    Tensor::from_vec(rows.concat(), (rows.len(), width), &Device::Cpu).unwrap()
+}
+
+#[test]
+fn a_trace_holds_inputs_and_taps() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny_model(folder.path());
+    let inputs: Weights = [
+        ("input_ids".to_owned(), ids(&[&[2, 5, 0], &[3, 0, 0]])),
+        ("decoder_input_ids".to_owned(), ids(&[&[4, 5], &[4, 6]])),
+    ]
+    .into();
+    parameters::save(&inputs, &[], &folder.path().join("in.safetensors")).unwrap();
+    let trace = ["trace", "tiny", "--inputs", "in.safetensors", "--out", "out.safetensors"];
+    assert!(run(folder.path(), &trace).good().starts_with("out.safetensors: "));
+    let written = parameters::load(&folder.path().join("out.safetensors")).unwrap();
+    assert_eq!(written["encoder.hidden.2"].dims(), [2, 3, 8]);
+    assert_eq!(written["cross.scores.0"].dims(), [2, 2, 2, 3]);
+    assert_eq!(written["attention_mask"].dims(), [2, 3]);
+    assert_eq!(written["input_ids"].to_vec2::<i64>().unwrap(), [[2, 5, 0], [3, 0, 0]]);
+    run(folder.path(), &[&trace[..], &["--taps", "logits,encoder.hidden.0"]].concat()).good();
+    let few = parameters::load(&folder.path().join("out.safetensors")).unwrap();
+    let names: Vec<&str> = few.keys().map(String::as_str).collect();
+    assert_eq!(names, ["attention_mask", "decoder_input_ids", "encoder.hidden.0", "input_ids", "logits"]);
+    let logits = |weights: &Weights| weights["logits"].flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let difference = logits(&few).iter().zip(logits(&written)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(difference < 1e-5);
+
+    let said = run(folder.path(), &[&trace[..], &["--taps", "logit"]].concat()).bad(2);
+    assert!(said.contains("did you mean `logits`?"), "{said}");
+    parameters::save(&Weights::new(), &[], &folder.path().join("in.safetensors")).unwrap();
+    assert!(run(folder.path(), &trace).bad(1).contains("`input_ids`"));
+    std::fs::write(folder.path().join("in.safetensors"), "nonsense").unwrap();
+    assert!(run(folder.path(), &trace).bad(1).contains("in.safetensors"));
+}
+
+/// A run as far as comparisons read it.
+fn finished_run(folder: &Path, name: &str, cer: f64) {
+    let model = |cer: f64| ModelOutcome {
+        metrics: [("cer".to_owned(), Some(cer))].into(),
+        parameters: Some(1234),
+        latency_ms: Some(Latency { p50: 2.0, p95: 3.0 }),
+        ..ModelOutcome::default()
+    };
+    let outcome = Outcome::new(name, vec![1], 100, Some(model(0.2)), Some(model(cer)), None);
+    let run = folder.join(name);
+    std::fs::create_dir(&run).unwrap();
+    outcome.write(&run).unwrap();
+    std::fs::write(run.join("recipe.resolved.toml"), format!("[train]\nclip = {cer}\n")).unwrap();
+}
+
+#[test]
+fn runs_are_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    finished_run(folder.path(), "first", 0.1);
+    finished_run(folder.path(), "second", 0.25);
+    let text = run(folder.path(), &["compare", "first", "second"]).good();
+    assert!(text.contains("10.0 %") && text.contains("25.0 %") && text.contains("1,234"), "{text}");
+    let rows = json(&run(folder.path(), &["compare", "first", "second", "--json"]).good());
+    assert_eq!(rows.as_array().unwrap().len(), 4);
+    run(folder.path(), &["compare", "first", "second", "--over", "train.clip", "--out", "page"]).good();
+    let page = std::fs::read_to_string(folder.path().join("page/compare.md")).unwrap();
+    assert!(page.contains("clip"), "{page}");
+    let said = run(folder.path(), &["compare", "first", "third", "fourth"]).bad(2);
+    assert!(said.contains("third") && said.contains("fourth"), "{said}");
+    let said = run(folder.path(), &["compare", "first", "--over", "train.none"]).bad(2);
+    assert!(said.contains("`train.none` is no number there"), "{said}");
+}
+
+#[test]
+fn models_are_measured_in_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny_model(folder.path());
+    let grid = ["bench", "tiny", "tiny", "--batch", "1,2", "--length", "4", "--rounds", "3"];
+    let ended = run(folder.path(), &[&["--threads", "1"], &grid[..], &["--json"]].concat());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let measured = json(&ended.stdout);
+    let [first, second] = measured.as_array().unwrap().as_slice() else { panic!("{measured}") };
+    assert_eq!(first["parameters"], second["parameters"]);
+    assert_eq!(first["threads"], 1);
+    assert_eq!(first["cells"].as_array().unwrap().len(), 2);
+    assert!(first["cells"][1]["latency-ms"]["p50"].as_f64().unwrap() > 0.0);
+    if cfg!(target_os = "linux") {
+        assert!(first["peak-memory-bytes"].as_u64().unwrap() > 1 << 20);
+    }
+    let ended = run(folder.path(), &grid);
+    assert!(ended.stdout.contains("tokens/s"), "{}", ended.stdout);
+    let said = run(folder.path(), &["bench", "tiny", "--length", "13"]).bad(1);
+    assert!(said.contains("more than the 12 positions of tiny"), "{said}");
+    run(folder.path(), &["bench", "tiny", "--batch", "0"]).bad(2);
+}
+
+#[test]
+fn nobody_reading_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = common::alambic(folder.path());
+    command.arg("schema").stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
