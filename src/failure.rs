@@ -18,7 +18,7 @@ pub(crate) enum Failure {
     /// What was asked cannot be.
     Usage(String),
     /// Something went wrong on the way.
-    Failed(Box<dyn Error>),
+    Failed(Box<dyn Error + Send + Sync>),
     /// It was asked to stop, and has written a checkpoint.
     Interrupted(String),
     /// Nobody reads the results any more.

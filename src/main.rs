@@ -30,6 +30,8 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    // SAFETY: this is the first thing that the program does; there is no second thread yet.
+    unsafe { alambic_tensor::threads::keep_candle_from_spinning() };
     let arguments = Arguments::parse();
     let threads = arguments.threads.map(usize::from);
     // What a panic prints on its own means nothing to a user; the message follows below.

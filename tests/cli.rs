@@ -1,5 +1,7 @@
 //! Every command on tiny things: what it prints, where, and how it exits.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
+
 mod common;
 
 use std::path::Path;
@@ -19,7 +21,9 @@ fn usage_errors_exit_with_two() {
     let folder = tempfile::tempdir().unwrap();
     assert!(run(folder.path(), &["--help"]).good().contains("knowledge-distillation"));
     assert!(run(folder.path(), &["--version"]).good().starts_with("alambic "));
-    for arguments in [&[][..], &["distil"], &["check"], &["run"], &["list", "everything"], &["--threads", "0", "schema"]] {
+    for arguments in
+        [&[][..], &["distil"], &["check"], &["run"], &["list", "everything"], &["--threads", "0", "schema"]]
+    {
         run(folder.path(), arguments).bad(2);
     }
     let said = run(folder.path(), &["check", "nothing.toml"]).bad(2);
@@ -92,7 +96,9 @@ fn a_new_recipe_is_sound_and_never_written_over() {
     assert_eq!(run(folder.path(), &["check", "mine.toml"]).good(), "mine.toml: nothing is wrong\n");
     assert_eq!(run(folder.path(), &["check", "--json", "mine.toml"]).good(), "");
     let written = std::fs::read_to_string(folder.path().join("mine.toml")).unwrap();
-    assert!(written.contains("name = \"mine\"") && !written.contains("{NAME}") && !written.contains("{FILE}"));
+    assert!(
+        written.contains("name = \"mine\"") && !written.contains("{NAME}") && !written.contains("{FILE}")
+    );
     assert!(run(folder.path(), &["new", "mine"]).bad(2).contains("there already"));
     assert_eq!(std::fs::read_to_string(folder.path().join("mine.toml")).unwrap(), written);
     std::fs::create_dir(folder.path().join("project")).unwrap();
@@ -113,13 +119,44 @@ fn flags_are_laid_over_a_recipe() {
     // A warning is no error.
     let ended = run(&broken(), &[&sound[..], &["--set", "student.other.scratch.width=8"]].concat());
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "sound.toml: nothing is wrong, 1 warning\n"));
-    assert!(ended.stderr.contains("warning[recipe::unused]: student `other` is not used"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("warning[recipe::unused]: student `other` is not used"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn what_will_hardly_be_meant_is_a_warning() {
+    for (flag, expected) in [
+        (
+            "stage.collapse.freeze=[\"model.encodr.layers.0.fc1.weight\"]",
+            "did you mean `model.encoder.layers.0.fc1.weight`?",
+        ),
+        (
+            "stage.collapse.loss.cross-entropy.weight=0.5",
+            "counts over labelled pairs, and the data hold none",
+        ),
+        ("data.more.corpus=names-table", "data `more` is not used"),
+    ] {
+        let ended = run(&broken(), &["check", "sound.toml", "--set", flag]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stderr.starts_with("warning[") && ended.stderr.contains(expected), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_built_in_recipe_says_that_it_needs_a_checkout() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(folder.path(), &["check", "builtin:quickstart"]).bad(2);
+    assert!(said.contains("`recipes/quickstart.toml`"), "{said}");
+    assert!(said.contains("--set teacher.matra.checkpoint.model=FOLDER"), "{said}");
 }
 
 #[test]
 fn a_plan_counts_what_would_run() {
     let text = run(&broken(), &["plan", "sound.toml"]).good();
-    for expected in ["sound, seeds 1", "encoder.hidden.2 [batch × length × 32]", "16 → 32", "hi-ta"] {
+    for expected in ["sound, seed 1", "encoder.hidden.2 [batch × length × 32]", "16 → 32", "hi-ta"] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
     let plan = json(&run(&broken(), &["plan", "sound.toml", "--json"]).good());
@@ -212,7 +249,8 @@ fn a_trace_holds_inputs_and_taps() {
     let names: Vec<&str> = few.keys().map(String::as_str).collect();
     assert_eq!(names, ["attention_mask", "decoder_input_ids", "encoder.hidden.0", "input_ids", "logits"]);
     let logits = |weights: &Weights| weights["logits"].flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    let difference = logits(&few).iter().zip(logits(&written)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let difference =
+        logits(&few).iter().zip(logits(&written)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(difference < 1e-5);
 
     let said = run(folder.path(), &[&trace[..], &["--taps", "logit"]].concat()).bad(2);

@@ -80,35 +80,6 @@ fn cut(
     }
 }
 
-/// Sequences brought to one length.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Padded {
-    /// The token ids, `[rows, width]` in row-major order.
-    pub ids: Vec<u32>,
-    /// 1 for a token and 0 for padding, laid out as `ids`.
-    pub mask: Vec<f32>,
-    /// Number of sequences.
-    pub rows: usize,
-    /// Length of the longest sequence.
-    pub width: usize,
-}
-
-/// Pads sequences on the right with `padding` to the length of the longest.
-#[must_use]
-pub fn pad(sequences: &[impl AsRef<[u32]>], padding: u32) -> Padded {
-    let rows = sequences.len();
-    let width = sequences.iter().map(|sequence| sequence.as_ref().len()).max().unwrap_or_default();
-    let mut ids = vec![padding; rows * width];
-    let mut mask = vec![0.0; rows * width];
-    for (row, sequence) in sequences.iter().enumerate() {
-        let sequence = sequence.as_ref();
-        let start = row * width;
-        ids[start..start + sequence.len()].copy_from_slice(sequence);
-        mask[start..start + sequence.len()].fill(1.0);
-    }
-    Padded { ids, mask, rows, width }
-}
-
 #[cfg(test)]
 mod tests {
     use rand::Rng;
@@ -178,15 +149,5 @@ mod tests {
         let widths: Vec<_> =
             batches(&lengths, &options, 5, 0).iter().map(|batch| width(batch, &lengths)).collect();
         assert!(!widths.is_sorted());
-    }
-
-    #[test]
-    fn pads_to_the_longest() {
-        let padded = pad(&[vec![5, 6, 7], vec![], vec![8]], 1);
-        assert_eq!((padded.rows, padded.width), (3, 3));
-        assert_eq!(padded.ids, [5, 6, 7, 1, 1, 1, 8, 1, 1]);
-        assert_eq!(padded.mask, [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
-        let empty = pad(&Vec::<Vec<u32>>::new(), 0);
-        assert_eq!((empty.ids.len(), empty.width), (0, 0));
     }
 }

@@ -7,7 +7,7 @@
 //!    word in several languages, [normalised](normalise), with a [`Reading`] that counts what was dropped;
 //! 3. [`split`] parts the entries so that no name of the test part is seen in training in any language;
 //! 4. [`examples`] makes pairs of entries for a list of directions such as `hi-ta`;
-//! 5. [`batches`] orders examples into batches of similar length and pads them.
+//! 5. [`batches`] orders examples into batches of similar length.
 //!
 //! The crate knows nothing of models: a text becomes numbers elsewhere.
 //!

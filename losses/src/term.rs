@@ -55,11 +55,11 @@ impl<'a> Inputs<'a> {
     ///
     /// # Errors
     /// When a trace does not hold it.
-    pub fn masks(&self, stream: &str) -> Result<(&'a Arc<Vec<u8>>, &'a Arc<Vec<u8>>), LossError> {
+    pub fn masks(&self, stream: &str) -> Result<(&'a [u8], &'a [u8]), LossError> {
         let missing = |side| LossError::MissingTap { side, tap: format!("mask of {stream}") };
         let student = self.student.mask(stream).ok_or_else(|| missing("student"))?;
         let teacher = self.teacher.and_then(|trace| trace.mask(stream)).ok_or_else(|| missing("teacher"))?;
-        Ok((student, teacher))
+        Ok((student.as_slice(), teacher.as_slice()))
     }
 }
 

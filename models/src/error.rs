@@ -59,7 +59,7 @@ impl ModelError {
         move |source| Self::File { path, source }
     }
 
-    pub(crate) fn content(path: &Path, message: impl ToString) -> Self {
+    pub(crate) fn content(path: &Path, message: impl std::fmt::Display) -> Self {
         Self::Content { path: path.to_owned(), message: message.to_string() }
     }
 }

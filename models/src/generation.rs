@@ -73,8 +73,8 @@ impl Generation {
         Self { beam: 1, longest, length_penalty: 1.0 }
     }
 
-    /// Writes targets for a batch of sources: for each the best hypotheses, best first, at most as many as the beam
-    /// is wide.
+    /// Writes targets for a batch of sources: for each the best hypotheses, best first, at least one and at most as
+    /// many as the beam is wide. An unfinished one is among them only where none was finished.
     ///
     /// # Errors
     /// When the tokens do not fit the model.
@@ -83,7 +83,8 @@ impl Generation {
             return Ok(Vec::new());
         }
         let longest = self.longest.min(model.longest());
-        if self.beam <= 1 {
+        // Where there is no room for a token, there is nothing to search; the greedy way gives empty hypotheses.
+        if self.beam <= 1 || longest == 0 {
             let hypotheses = greedy(model, source, longest)?;
             return Ok(hypotheses.into_iter().map(|hypothesis| vec![hypothesis]).collect());
         }

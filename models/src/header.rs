@@ -48,7 +48,8 @@ fn shapes(path: &Path) -> Result<IndexMap<String, Vec<usize>>, ModelError> {
     let mut shapes = IndexMap::new();
     let mut end = 0;
     for (name, entry) in entries.into_iter().filter(|(name, _)| name != "__metadata__") {
-        let entry: Entry = serde_json::from_value(entry).map_err(|error| broken(&format!("`{name}`: {error}")))?;
+        let entry: Entry =
+            serde_json::from_value(entry).map_err(|error| broken(&format!("`{name}`: {error}")))?;
         end = end.max(entry.data_offsets.1);
         shapes.insert(name, entry.shape);
     }
@@ -59,7 +60,10 @@ fn shapes(path: &Path) -> Result<IndexMap<String, Vec<usize>>, ModelError> {
     } else {
         Err(ModelError::content(
             path,
-            format!("the file has {length} bytes, and its head speaks of {}; was it cut short?", end.saturating_add(8 + head)),
+            format!(
+                "the file has {length} bytes, and its head speaks of {}; was it cut short?",
+                end.saturating_add(8 + head)
+            ),
         ))
     }
 }

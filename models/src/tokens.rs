@@ -70,11 +70,18 @@ impl Tokens {
         }
         let widen = |values: &[u32]| {
             let rows = values.chunks_exact(self.length.max(1));
-            rows.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(padding, least - self.length))).collect()
+            rows.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(padding, least - self.length)))
+                .collect()
         };
         let mask = self.mask.chunks_exact(self.length.max(1));
-        let mask = mask.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0, least - self.length)));
-        Self { ids: Arc::new(widen(&self.ids)), mask: Arc::new(mask.collect()), batch: self.batch, length: least }
+        let mask =
+            mask.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0, least - self.length)));
+        Self {
+            ids: Arc::new(widen(&self.ids)),
+            mask: Arc::new(mask.collect()),
+            batch: self.batch,
+            length: least,
+        }
     }
 
     /// How many tokens are not padding.

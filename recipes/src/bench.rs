@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn every_cell_of_the_grid_is_timed() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity/marian/model");
+        let folder =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity/marian/model");
         let grid = Grid { batches: vec![1, 3], lengths: vec![2, 5], rounds: 3 };
         let measured = measure(&[folder.clone(), folder.clone()], &grid, &mut Silent).unwrap();
         assert_eq!(measured.len(), 2);

@@ -303,10 +303,10 @@ fn training(options: &TrainOptions, examples: usize, complete: bool) -> PlannedT
 
 fn losses(checker: &Checker<'_>, options: &StageOptions, sketch: &Sketch) -> Vec<PlannedLoss> {
     let student = sketch.config.outline();
-    let teacher = options.teacher.as_ref().and_then(|name| {
+    let teacher = options.teacher.as_ref().map(|name| {
         let sketch = checker.sketches.teacher(checker.recipe, name);
         // Recorded outputs have no form of their own; terms that the check let pass read no taps of it.
-        Some(sketch.map_or_else(Outline::default, |sketch| sketch.config.outline()))
+        sketch.map_or_else(Outline::default, |sketch| sketch.config.outline())
     });
     let shapes = |taps: Vec<String>, outline: &Outline| -> IndexMap<String, String> {
         taps.into_iter().map(|tap| (tap.clone(), shape(&tap, outline))).collect()

@@ -79,8 +79,12 @@ fn table(measured: &[Measured]) -> Result<(), Failure> {
             model.peak_memory_bytes.map_or_else(|| NO_VALUE.to_owned(), bytes),
         ]
     });
-    let columns =
-        [Column::Text("model"), Column::Number("parameters"), Column::Number("bytes"), Column::Number("peak memory")];
+    let columns = [
+        Column::Text("model"),
+        Column::Number("parameters"),
+        Column::Number("bytes"),
+        Column::Number("peak memory"),
+    ];
     output::table(&columns, models.collect())?;
     let cells = measured.iter().flat_map(|model| {
         model.cells.iter().map(|cell| {

@@ -59,7 +59,8 @@ fn varied(key: &str, runs: &[PathBuf]) -> Result<Varied, Failure> {
     Ok(Varied { name, format, values })
 }
 
-fn table(comparison: &Comparison) -> Result<(), Failure> {
+/// Prints a table with a row for each model of each run.
+pub(super) fn table(comparison: &Comparison) -> Result<(), Failure> {
     let rows = comparison.rows();
     let mut names: Vec<&str> = Vec::new();
     for name in rows.iter().flat_map(|row| row.metrics.keys()) {

@@ -13,6 +13,7 @@ mod schema;
 mod trace;
 
 use alambic_recipes::{Loaded, load};
+use alambic_tensor::threads::install;
 use clap::{Args, Subcommand};
 
 use crate::failure::Failure;
@@ -39,7 +40,11 @@ impl Command {
         if let Self::Run(arguments) = self {
             return run::run(arguments, threads);
         }
-        compute_with(threads)?;
+        compute_with(threads, || self.run_on_pool())
+    }
+
+    /// Does it, `run` aside, which takes the number of threads from its recipe.
+    fn run_on_pool(&self) -> Result<(), Failure> {
         match self {
             Self::Run(_) => Ok(()),
             Self::Check(arguments) => check::run(arguments),
@@ -56,11 +61,13 @@ impl Command {
     }
 }
 
-/// Sets the number of threads. Without one, the library takes what `RAYON_NUM_THREADS` or the machine says.
-fn compute_with(threads: Option<usize>) -> Result<(), Failure> {
-    let Some(threads) = threads else { return Ok(()) };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-    pool.build_global().map_err(|error| Failure::Failed(Box::new(error)))
+/// Does something on a pool of so many threads. Without a number, the library takes what `RAYON_NUM_THREADS` or the
+/// machine says.
+fn compute_with(
+    threads: Option<usize>,
+    work: impl FnOnce() -> Result<(), Failure> + Send,
+) -> Result<(), Failure> {
+    install(threads, work).map_err(|error| Failure::Failed(Box::new(error)))?
 }
 
 /// A recipe and what is laid over it.

@@ -21,7 +21,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (path, name) = target(&arguments.name);
     if !is_name(&name) {
-        let message = format!("`{name}` cannot be the name of a recipe: use letters, digits, `-`, `_` and `.`");
+        let message =
+            format!("`{name}` cannot be the name of a recipe: use letters, digits, `-`, `_` and `.`");
         return Err(Failure::Usage(message));
     }
     if let Some(folder) = path.parent() {
@@ -33,7 +34,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ErrorKind::AlreadyExists => Failure::Usage(format!("{} is there already", path.display())),
         _ => Failure::file(&path)(error),
     })?;
-    file.write_all(book::start(&name, &path.display().to_string()).as_bytes()).map_err(Failure::file(&path))?;
+    file.write_all(book::start(&name, &path.display().to_string()).as_bytes())
+        .map_err(Failure::file(&path))?;
     output::line(&path.display().to_string())
 }
 

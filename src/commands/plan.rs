@@ -26,15 +26,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return output::json(&plan);
     }
     let seeds: Vec<String> = plan.seeds.iter().map(ToString::to_string).collect();
-    output::line(&format!("{}, seeds {}", plan.recipe, seeds.join(", ")))?;
+    let seed = if seeds.len() == 1 { "seed" } else { "seeds" };
+    output::line(&format!("{}, {seed} {}", plan.recipe, seeds.join(", ")))?;
     corpora(&plan)?;
     stages(&plan)?;
-    for stage in &plan.stages {
-        losses(stage)?;
-    }
+    students(&plan)?;
+    losses(&plan)?;
     directions(&plan)?;
     if let Some(baseline) = &plan.baseline {
-        let models = if baseline.models == 2 { "from the same start and from random weights" } else { "once" };
+        let models =
+            if baseline.models == 2 { "from the same start and from random weights" } else { "once" };
         output::line(&format!(
             "baseline: {}, {} steps, {models}",
             counted(baseline.examples.values().sum(), "pair", "pairs"),
@@ -71,7 +72,7 @@ fn corpora(plan: &Plan) -> Result<(), Failure> {
 
 fn stages(plan: &Plan) -> Result<(), Failure> {
     let rows = plan.stages.iter().map(|stage| {
-        let (student, training) = (&stage.student, &stage.training);
+        let training = &stage.training;
         let sum = |counts: &IndexMap<String, usize>| counts.values().sum::<usize>();
         let words = thousands(sum(&stage.examples.words) as u64);
         let words = match stage.examples.rendered {
@@ -85,16 +86,7 @@ fn stages(plan: &Plan) -> Result<(), Failure> {
         };
         vec![
             stage.name.clone(),
-            format!(
-                "{} ({}): {} + {} layers, width {}, {} tokens, {}",
-                student.name,
-                student.start,
-                student.encoder_layers,
-                student.decoder_layers,
-                student.width,
-                student.vocabulary,
-                counted(student.parameters, "parameter", "parameters"),
-            ),
+            stage.student.name.clone(),
             stage.teacher.as_ref().map_or_else(|| NO_VALUE.to_owned(), |teacher| teacher.name.clone()),
             thousands(sum(&stage.examples.labelled) as u64),
             words,
@@ -116,34 +108,59 @@ fn stages(plan: &Plan) -> Result<(), Failure> {
     output::table(&columns, rows.collect())
 }
 
-fn losses(stage: &PlannedStage) -> Result<(), Failure> {
-    let taps = |taps: &IndexMap<String, String>| match taps.is_empty() {
-        true => NO_VALUE.to_owned(),
-        false => taps.iter().map(|(tap, shape)| format!("{tap} [{shape}]")).collect::<Vec<_>>().join(", "),
+fn students(plan: &Plan) -> Result<(), Failure> {
+    let rows = plan.stages.iter().map(|PlannedStage { student, .. }| {
+        vec![
+            student.name.clone(),
+            student.start.clone(),
+            format!("{} + {}", student.encoder_layers, student.decoder_layers),
+            student.width.to_string(),
+            student.heads.to_string(),
+            student.feed_forward.to_string(),
+            student.vocabulary.to_string(),
+            thousands(student.parameters as u64),
+        ]
+    });
+    let columns = [
+        Column::Text("student"),
+        Column::Text("starts from"),
+        Column::Number("layers"),
+        Column::Number("width"),
+        Column::Number("heads"),
+        Column::Number("feed-forward"),
+        Column::Number("tokens"),
+        Column::Number("parameters"),
+    ];
+    output::table(&columns, rows.collect())
+}
+
+fn losses(plan: &Plan) -> Result<(), Failure> {
+    let taps = |taps: &IndexMap<String, String>| {
+        let taps: Vec<String> = taps.iter().map(|(tap, shape)| format!("{tap} [{shape}]")).collect();
+        if taps.is_empty() { NO_VALUE.to_owned() } else { taps.join(", ") }
     };
-    let projection = |loss: &PlannedLoss| match &loss.projection {
-        Some((_, inputs, outputs)) => format!("{inputs} → {outputs}"),
-        None => NO_VALUE.to_owned(),
-    };
-    let row = |loss: &PlannedLoss| {
+    let row = |stage: &PlannedStage, loss: &PlannedLoss| {
+        let projection = loss.projection.as_ref();
+        let projection = projection.map(|(_, inputs, outputs)| format!("{inputs} → {outputs}"));
         vec![
             stage.name.clone(),
             loss.name.clone(),
             loss.weight.to_string(),
             taps(&loss.student),
             taps(&loss.teacher),
-            projection(loss),
+            projection.unwrap_or_else(|| NO_VALUE.to_owned()),
         ]
     };
+    let rows = plan.stages.iter().flat_map(|stage| stage.losses.iter().map(move |loss| row(stage, loss)));
     let columns = [
         Column::Text("stage"),
         Column::Text("loss"),
         Column::Number("weight"),
-        Column::Text("student"),
-        Column::Text("teacher"),
+        Column::Text("tap of the student"),
+        Column::Text("tap of the teacher"),
         Column::Text("projection"),
     ];
-    output::table(&columns, stage.losses.iter().map(row).collect())
+    output::table(&columns, rows.collect())
 }
 
 /// Examples of each direction, stage by stage, and test words.
@@ -154,24 +171,26 @@ fn directions(plan: &Plan) -> Result<(), Failure> {
     }
     names.sort_unstable();
     names.dedup();
-    let count = |counts: &IndexMap<String, usize>, name: &String| {
-        counts.get(name).map_or_else(|| NO_VALUE.to_owned(), |count| thousands(*count as u64))
-    };
-    let headings: Vec<String> = plan
-        .stages
-        .iter()
-        .flat_map(|stage| [format!("{}: pairs", stage.name), format!("{}: words", stage.name)])
-        .collect();
+    // A column for what is there: most stages read either pairs or words.
+    let mut headings = Vec::new();
+    let mut sums: Vec<&IndexMap<String, usize>> = Vec::new();
+    for stage in &plan.stages {
+        for (what, counts) in [("pairs", &stage.examples.labelled), ("words", &stage.examples.words)] {
+            if !counts.is_empty() {
+                headings.push(format!("{}: {what}", stage.name));
+                sums.push(counts);
+            }
+        }
+    }
+    headings.push("test".to_owned());
+    sums.push(&plan.evaluation);
     let mut columns = vec![Column::Text("direction")];
     columns.extend(headings.iter().map(|heading| Column::Number(heading)));
-    columns.push(Column::Number("test"));
     let rows = names.into_iter().map(|name| {
-        let mut row = vec![name.clone()];
-        for stage in &plan.stages {
-            row.extend([count(&stage.examples.labelled, name), count(&stage.examples.words, name)]);
-        }
-        row.push(count(&plan.evaluation, name));
-        row
+        let counts = sums
+            .iter()
+            .map(|sums| sums.get(name).map_or_else(|| NO_VALUE.to_owned(), |count| thousands(*count as u64)));
+        [name.clone()].into_iter().chain(counts).collect()
     });
     output::table(&columns, rows.collect())
 }

@@ -57,7 +57,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let languages = predictor.languages();
     let language = match (&arguments.target_language, languages.as_slice()) {
         (Some(code), known) if !known.contains(code) => {
-            return Err(Failure::Usage(format!("the model does not write `{code}`; it writes {}", known.join(", "))));
+            return Err(Failure::Usage(format!(
+                "the model does not write `{code}`; it writes {}",
+                known.join(", ")
+            )));
         }
         (Some(code), _) => Some(code.clone()),
         (None, [only]) => Some(only.clone()),
@@ -118,19 +121,23 @@ struct Reader {
 impl Reader {
     fn read(&self, line: String, number: usize) -> Result<Input, Failure> {
         let tagged = line.strip_prefix(">>").and_then(|rest| rest.split_once("<<"));
-        let (text, language) = match (tagged, line.split_once('\t'), &self.language) {
-            (Some((code, text)), ..) => (text.to_owned(), code.to_owned()),
-            (None, Some((text, code)), _) => (text.to_owned(), code.to_owned()),
-            (None, None, Some(code)) => (line.clone(), code.clone()),
-            (None, None, None) => {
+        let named = tagged.map(|(code, text)| (text, code)).or_else(|| line.split_once('\t'));
+        let (text, language) = match (named, &self.language) {
+            (Some((text, code)), _) => (text.to_owned(), code.to_owned()),
+            (None, Some(code)) => (line.clone(), code.clone()),
+            (None, None) => {
                 let known = self.languages.join(", ");
                 let how = "name it with `--target-language` or in a second column";
-                return Err(Failure::Usage(format!("line {number} names no language; the model writes {known}: {how}")));
+                return Err(Failure::Usage(format!(
+                    "line {number} names no language; the model writes {known}: {how}"
+                )));
             }
         };
         if !self.languages.contains(&language) {
             let known = self.languages.join(", ");
-            return Err(Failure::Usage(format!("line {number}: the model does not write `{language}`; it writes {known}")));
+            return Err(Failure::Usage(format!(
+                "line {number}: the model does not write `{language}`; it writes {known}"
+            )));
         }
         Ok(Input { line, number, text, language })
     }

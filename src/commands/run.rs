@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use alambic_recipes::{Depth, Loaded, RunOptions, StartMode, check, is_fatal, load};
+use alambic_reports::compare::{ComparedRun, Comparison};
 use clap::Args;
 
-use super::compute_with;
+use super::{compare, compute_with};
 use crate::failure::{Failure, say, show};
 use crate::output;
 use crate::progress::Progress;
@@ -30,12 +31,18 @@ pub(crate) struct Arguments {
     /// Deletes the run in the folder and starts anew
     #[arg(long)]
     overwrite: bool,
+    /// Prints what metrics.json holds
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, threads: Option<usize>) -> Result<(), Failure> {
     let loaded = recipe(arguments)?;
-    compute_with(threads.or(loaded.recipe.threads))?;
-    let diagnostics = check(&loaded, Depth::Whole);
+    compute_with(threads.or(loaded.recipe.threads), || run_loaded(arguments, &loaded))
+}
+
+fn run_loaded(arguments: &Arguments, loaded: &Loaded) -> Result<(), Failure> {
+    let diagnostics = check(loaded, Depth::Whole);
     if is_fatal(&diagnostics) {
         return Err(diagnostics.into());
     }
@@ -47,8 +54,13 @@ pub(crate) fn run(arguments: &Arguments, threads: Option<usize>) -> Result<(), F
         _ => StartMode::Fresh,
     };
     let options = RunOptions { out, mode, interrupt: interrupt()? };
-    let finished = alambic_recipes::run(&loaded, &options, &mut Progress::new())?;
-    output::line(&finished.folder.display().to_string())
+    let finished = alambic_recipes::run(loaded, &options, &mut Progress::new())?;
+    if arguments.json {
+        return output::json(&finished.outcome);
+    }
+    let run = ComparedRun { name: finished.folder.display().to_string(), outcome: finished.outcome };
+    compare::table(&Comparison { runs: vec![run], varied: None })?;
+    output::line(&format!("report: {}", finished.folder.join("report.html").display()))
 }
 
 /// The recipe that is named, or the one of the run to go on with.

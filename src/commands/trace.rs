@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config: MarianConfig = folder.config("marian")?;
     let known = config.outline().taps();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    for tap in arguments.taps.iter().filter(|tap| !known.contains(&tap.as_str())) {
+    if let Some(tap) = arguments.taps.iter().find(|tap| !known.contains(&tap.as_str())) {
         let near = nearest(tap, &known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         return Err(Failure::Usage(format!("the model has no tap `{tap}`{near}")));
     }

@@ -49,6 +49,12 @@ impl FromTeacher {
                 decoder.config.vocab_size
             )));
         }
+        if encoder.config.activation_function != decoder.config.activation_function {
+            return Err(StudentError::Size(format!(
+                "encoder ({}) and decoder ({}) do not go together: a model has one activation function",
+                encoder.config.activation_function, decoder.config.activation_function
+            )));
+        }
         let encoder_layers = kept(self.encoder_layers.as_deref(), encoder.config.encoder_layers, "encoder")?;
         let decoder_layers = kept(self.decoder_layers.as_deref(), decoder.config.decoder_layers, "decoder")?;
         Ok(Sources { encoder: (encoder, encoder_layers), decoder: (decoder, decoder_layers) })

@@ -46,7 +46,7 @@ impl Checkpoint {
             outline: config.outline(),
             padding: config.pad_token_id,
             digest: hasher.finalize().to_hex().to_string(),
-            parameters: weights.values().map(|tensor| tensor.elem_count()).sum(),
+            parameters: weights.values().map(alambic_tensor::candle::Tensor::elem_count).sum(),
             bytes: folder.bytes()?,
             generation: Generation::greedy(config.max_position_embeddings),
         })
@@ -77,6 +77,12 @@ impl Checkpoint {
             .map(|request| self.tokenizer.encode_for(&request.text, &request.language))
             .collect::<Result<_, _>>()?;
         Ok(Tokens::pad_to(&ids, self.padding, least_length))
+    }
+
+    /// Whether a request is short enough for the model.
+    pub(crate) fn reads(&self, request: &Request) -> Result<bool, ModelError> {
+        let ids = self.tokenizer.encode_for(&request.text, &request.language)?;
+        Ok(ids.len() <= self.model.config().max_position_embeddings)
     }
 
     /// The hypotheses for each request, in batches of texts of similar length.

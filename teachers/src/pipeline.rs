@@ -1,6 +1,6 @@
 //! A chain of checkpoints as a teacher.
 
-use alambic_models::{Generation, Outline, Tokenizer, Trace, Wanted};
+use alambic_models::{Generation, Hypothesis, Outline, Tokenizer, Trace, Wanted};
 use indexmap::IndexMap;
 
 use crate::{
@@ -58,8 +58,8 @@ struct Row {
 }
 
 impl Row {
-    /// Takes note of a step's best hypothesis; the reason if the row cannot go on.
-    fn take(&mut self, text: &str, hypothesis: &alambic_models::Hypothesis) {
+    /// Takes note of a step's best hypothesis, and of the reason if the row cannot go on.
+    fn take(&mut self, text: &str, hypothesis: &Hypothesis) {
         self.log_probability += f64::from(hypothesis.log_probability);
         self.tokens += hypothesis.tokens.len() + usize::from(hypothesis.finished);
         if !hypothesis.finished {
@@ -90,29 +90,22 @@ impl Teacher for Pipeline {
             })
             .collect();
         for (checkpoint, language) in &self.first {
-            let texts = requests.iter().zip(&rows).map(|(request, row)| Request {
-                text: row.written.read_by_last(&request.text).to_owned(),
-                language: language.clone().unwrap_or_else(|| request.language.clone()),
-            });
-            let hypotheses =
-                unique(&texts.collect::<Vec<_>>(), |texts| checkpoint.hypotheses(texts, &mut |_| {}))?;
-            for (row, hypotheses) in rows.iter_mut().zip(hypotheses) {
+            let (places, texts) = read_by(checkpoint, language.as_deref(), requests, &mut rows)?;
+            let hypotheses = unique(&texts, |texts| checkpoint.hypotheses(texts, &mut |_| {}))?;
+            for (place, hypotheses) in places.into_iter().zip(hypotheses) {
                 let Some((text, best)) = hypotheses.first() else { continue };
-                row.take(text, best);
-                row.written.intermediate.push(text.clone());
+                rows[place].take(text, best);
+                rows[place].written.intermediate.push(text.clone());
             }
         }
         let (checkpoint, language) = &self.last;
-        let texts: Vec<Request> = requests
-            .iter()
-            .zip(&rows)
-            .map(|(request, row)| Request {
-                text: row.written.read_by_last(&request.text).to_owned(),
-                language: language.clone().unwrap_or_else(|| request.language.clone()),
-            })
-            .collect();
-        let hypotheses = checkpoint.hypotheses(&texts, progress)?;
-        for (row, hypotheses) in rows.iter_mut().zip(hypotheses) {
+        let (places, texts) = read_by(checkpoint, language.as_deref(), requests, &mut rows)?;
+        progress(requests.len() - places.len());
+        let mut last: Vec<Vec<(String, Hypothesis)>> = vec![Vec::new(); rows.len()];
+        for (place, hypotheses) in places.into_iter().zip(checkpoint.hypotheses(&texts, progress)?) {
+            last[place] = hypotheses;
+        }
+        for (row, hypotheses) in rows.iter_mut().zip(last) {
             if let Some((text, best)) = hypotheses.first() {
                 row.take(text, best);
             }
@@ -166,6 +159,33 @@ impl Teacher for Pipeline {
             self.checkpoints().map(|checkpoint| (checkpoint.digest(), checkpoint.size())).collect();
         sizes.values().fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1))
     }
+}
+
+/// The texts that a step reads and the places of their rows. A dropped row goes no further, and one whose text is too
+/// long for the step's model is dropped here; a source that is too long is the user's and left to fail by its name.
+fn read_by(
+    checkpoint: &Checkpoint,
+    language: Option<&str>,
+    requests: &[Request],
+    rows: &mut [Row],
+) -> Result<(Vec<usize>, Vec<Request>), TeacherError> {
+    let (mut places, mut texts) = (Vec::new(), Vec::new());
+    for (place, (request, row)) in requests.iter().zip(rows).enumerate() {
+        if row.written.dropped.is_some() {
+            continue;
+        }
+        let text = Request {
+            text: row.written.read_by_last(&request.text).to_owned(),
+            language: language.unwrap_or(&request.language).to_owned(),
+        };
+        if !row.written.intermediate.is_empty() && !checkpoint.reads(&text)? {
+            row.written.dropped = Some("too long for the next step".into());
+            continue;
+        }
+        places.push(place);
+        texts.push(text);
+    }
+    Ok((places, texts))
 }
 
 /// Runs `write` over the different requests only: the first step of a pipeline reads each word once, however many

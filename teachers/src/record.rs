@@ -75,11 +75,16 @@ impl Record {
     /// # Errors
     /// When the file cannot be read or a line is broken.
     pub fn read(path: &Path) -> Result<Self, TeacherError> {
-        let text = std::fs::read_to_string(path).map_err(TeacherError::file(path))?;
+        let mut bytes = std::fs::read(path).map_err(TeacherError::file(path))?;
         let broken =
             |line: usize, message: String| TeacherError::Record { path: path.to_owned(), line, message };
-        let complete = text.rfind('\n').map_or(0, |end| end + 1);
-        let mut lines = text[..complete].lines();
+        // Before the bytes are read as text: a torn line may end in the middle of a character.
+        bytes.truncate(bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1));
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let before = &bytes[..error.valid_up_to()];
+            broken(before.split(|&byte| byte == b'\n').count(), error.to_string())
+        })?;
+        let mut lines = text.lines();
         let first = lines.next().ok_or_else(|| broken(1, "the record is empty; delete it".into()))?;
         let fingerprint = serde_json::from_str(first).map_err(|error| broken(1, error.to_string()))?;
         let rows = lines
@@ -94,6 +99,8 @@ impl Record {
     }
 
     /// What the teacher wrote for the requests: read from the record as far as it goes, and written on from there.
+    /// A record that was cut off comes out as one written in a single run. `progress` hears how many were read, then
+    /// how many more are done.
     ///
     /// # Errors
     /// [`TeacherError::Stale`] when the record was made of something else; any error of the teacher or the file.
@@ -113,6 +120,11 @@ impl Record {
         } else {
             Self { path: path.to_owned(), fingerprint, rows: Vec::new() }
         };
+        if record.rows.len() < requests.len() {
+            // Which texts share a batch decides the last bits of their log-probabilities. A chunk that was cut off is
+            // therefore written anew as a whole, and the record becomes what it would have been without the stop.
+            record.rows.truncate(record.rows.len() / CHUNK * CHUNK);
+        }
         progress(record.rows.len().min(requests.len()));
         if record.rows.len() < requests.len() {
             record.go_on(teacher, requests, progress)?;

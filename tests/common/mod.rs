@@ -1,7 +1,7 @@
 //! What the tests of the binary share.
 
-// Each test file takes what it needs of this.
-#![allow(dead_code)]
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+#![allow(dead_code, reason = "each test file takes what it needs of this")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use alambic_models::{Precision, Tokenizer};
 use alambic_tensor::Streams;
 
 /// The binary in a folder, with nothing of the environment that changes what it prints.
-pub fn alambic(folder: &Path) -> Command {
+pub(crate) fn alambic(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alambic"));
     command.current_dir(folder).env("NO_COLOR", "1").env_remove("RAYON_NUM_THREADS");
     command
@@ -20,21 +20,21 @@ pub fn alambic(folder: &Path) -> Command {
 
 /// How a command ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
     /// The results of a command that went well and had nothing to say besides.
-    pub fn good(self) -> String {
+    pub(crate) fn good(self) -> String {
         assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""), "{}", self.stdout);
         self.stdout
     }
 
     /// What was said by a command that ended with this code and without results.
-    pub fn bad(self, code: i32) -> String {
+    pub(crate) fn bad(self, code: i32) -> String {
         assert_eq!((self.code, self.stdout.as_str()), (Some(code), ""), "{}", self.stderr);
         assert!(!self.stderr.contains("should not have happened"), "{}", self.stderr);
         self.stderr
@@ -42,12 +42,12 @@ impl Ended {
 }
 
 /// Runs the binary to its end.
-pub fn run(folder: &Path, arguments: &[&str]) -> Ended {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Ended {
     run_with(folder, arguments, "")
 }
 
 /// Runs the binary to its end, with lines on its standard input.
-pub fn run_with(folder: &Path, arguments: &[&str], input: &str) -> Ended {
+pub(crate) fn run_with(folder: &Path, arguments: &[&str], input: &str) -> Ended {
     let mut command = alambic(folder);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -62,12 +62,12 @@ pub fn run_with(folder: &Path, arguments: &[&str], input: &str) -> Ended {
 }
 
 /// The folder of broken recipes, with a sound one in it.
-pub fn broken() -> PathBuf {
+pub(crate) fn broken() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken")
 }
 
 /// Writes a tiny model that knows the letters of `zorva` and writes English and Tamil.
-pub fn tiny_model(folder: &Path) -> PathBuf {
+pub(crate) fn tiny_model(folder: &Path) -> PathBuf {
     let tokenizer =
         Tokenizer::characters(&"avorzசோர்வா".chars().collect(), &["en".into(), "ta".into()]).unwrap();
     let padding = tokenizer.padding().unwrap();

@@ -12,7 +12,10 @@ impl MarianConfig {
         let width = self.d_model;
         let mut shapes = IndexMap::from([("model.shared.weight".to_owned(), vec![self.vocab_size, width])]);
         let mut linear = |name: String, outputs: usize, inputs: usize| {
-            shapes.insert(format!("{name}.weight"), if inputs == 0 { vec![outputs] } else { vec![outputs, inputs] });
+            shapes.insert(
+                format!("{name}.weight"),
+                if inputs == 0 { vec![outputs] } else { vec![outputs, inputs] },
+            );
             shapes.insert(format!("{name}.bias"), vec![outputs]);
         };
         for (stack, layers, inner, attentions) in [

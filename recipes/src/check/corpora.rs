@@ -229,11 +229,20 @@ impl Checker<'_> {
                 "give a corpus a part for it: `split.validation-fraction` or `split.validation-values`";
             let diagnostic = Diagnostic::error("data::empty", message);
             self.report(
-                diagnostic.label(&data.origin, "the validation parts hold nothing of this").help(help),
+                diagnostic
+                    .label(&self.data_origin(path), "the validation parts hold nothing of this")
+                    .help(help),
             );
         }
         self.counts.insert(name.to_owned(), counts);
         all
+    }
+
+    /// Where the data of a table were written: what they hold, since dotted keys of several files can make up `data`.
+    pub(super) fn data_origin(&self, path: &[&str]) -> Origin {
+        let data = path.iter().chain(&["data"]).try_fold(&self.loaded.tree, |node, key| node.get(key));
+        let held = data.and_then(|data| data.get("pairs").or_else(|| data.get("words")));
+        held.or(data).map_or(Origin::Default, |node| node.origin.clone())
     }
 
     /// The examples of a selection in one part.

@@ -152,6 +152,11 @@ impl Checker<'_> {
     /// Warns of tables that nothing names.
     fn unused(&mut self) {
         let recipe = self.recipe;
+        // Where a name is mistyped, or nothing is run, what it stands for only seems unused.
+        let mistyped = self.found.iter().any(|diagnostic| diagnostic.code == "recipe::reference");
+        if mistyped || recipe.stages.is_empty() {
+            return;
+        }
         let used = Uses::of(recipe);
         let declared = [
             ("data", recipe.data.keys().collect::<Vec<_>>(), &used.data),

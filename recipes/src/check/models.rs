@@ -18,8 +18,6 @@ use crate::schema::Recipe;
 pub(crate) struct Sketch {
     pub(crate) config: MarianConfig,
     pub(crate) tokenizer: Rc<Tokenizer>,
-    /// Bytes of its weights.
-    pub(crate) bytes: u64,
 }
 
 /// The models known so far: those in folders, and those that the stages looked at already will train.
@@ -83,8 +81,8 @@ pub(crate) fn inspect(path: &Path) -> Result<Sketch, Vec<String>> {
         Ok(_) => {}
         Err(error) => errors.push(error.to_string()),
     }
-    match (folder.tokenizer(), folder.bytes()) {
-        (Ok(tokenizer), Ok(bytes)) => {
+    match folder.tokenizer() {
+        Ok(tokenizer) => {
             if tokenizer.size() > config.vocab_size {
                 errors.push(format!(
                     "{}: {} tokens, and the configuration has room for {}",
@@ -94,13 +92,11 @@ pub(crate) fn inspect(path: &Path) -> Result<Sketch, Vec<String>> {
                 ));
             }
             if errors.is_empty() {
-                return Ok(Sketch { config, tokenizer: Rc::new(tokenizer), bytes });
+                return Ok(Sketch { config, tokenizer: Rc::new(tokenizer) });
             }
         }
-        (Err(error), _) => errors.push(error.to_string()),
-        (_, Err(error)) => errors.push(error.to_string()),
+        Err(error) => errors.push(error.to_string()),
     }
-    errors.dedup();
     Err(errors)
 }
 

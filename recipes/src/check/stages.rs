@@ -195,7 +195,9 @@ impl Checker<'_> {
             let message = format!("the student of stage `{name}` has another vocabulary than the stage");
             let (place, label) = match teacher {
                 Some(teacher) => (teacher.origin.clone(), "this teacher's vocabulary is read and written"),
-                None => (options.data.origin.clone(), "the characters of these data are read and written"),
+                None => {
+                    (self.data_origin(&["stage", name]), "the characters of these data are read and written")
+                }
             };
             self.report(
                 Diagnostic::error("student::vocabulary", message)
@@ -204,8 +206,7 @@ impl Checker<'_> {
             );
             return None;
         }
-        let bytes = 4 * config.parameters() as u64;
-        Some(Sketch { config, tokenizer, bytes })
+        Some(Sketch { config, tokenizer })
     }
 
     fn student_name(&mut self, stage: &str, options: &StageOptions) -> Option<String> {
@@ -239,7 +240,7 @@ impl Checker<'_> {
         let before = self.found.len();
         match self.recipe.student.get(name) {
             Some(Student::Scratch(options)) => self.scratch(name, options),
-            Some(Student::FromTeacher(options)) => self.from_teacher(options, position),
+            Some(Student::FromTeacher(options)) => self.layers(options, position),
             None => return false,
         }
         self.found.len() == before
@@ -261,7 +262,7 @@ impl Checker<'_> {
         }
     }
 
-    fn from_teacher(&mut self, options: &FromTeacher, position: usize) {
+    fn layers(&mut self, options: &FromTeacher, position: usize) {
         let recipe = self.recipe;
         for (stack, donor, chosen) in [
             ("encoder", &options.encoder, &options.encoder_layers),
@@ -299,7 +300,9 @@ impl Checker<'_> {
                     .map(|sketch| Rc::clone(&sketch.tokenizer));
             }
         }
-        self.workshop.tokenizer(None, &options.data).ok().map(Rc::new)
+        let tokenizer = self.workshop.tokenizer(None, &options.data).ok()?;
+        // Without a language there are no data, and that is said already.
+        (!tokenizer.languages().is_empty()).then(|| Rc::new(tokenizer))
     }
 
     fn supervision(&self, teacher: &str) -> Supervision {
@@ -330,7 +333,6 @@ impl Checker<'_> {
             );
         }
         for loss in losses {
-            self.idle(loss, data);
             let outline = student.map(|sketch| sketch.config.outline());
             let bound = match (supervision, &outline) {
                 (Supervision::Absent, outline) => {
@@ -374,6 +376,7 @@ impl Checker<'_> {
                             .help(help),
                     );
                 }
+                (Ok(_), _) => self.idle(loss, data),
                 // Without a known student, nothing else can be said.
                 (Err(error), _) if outline.is_some() => {
                     let teacher = self.loaded.origin(&[path, &["teacher"]].concat());

@@ -64,7 +64,7 @@ impl Checker<'_> {
                 let known: Vec<&str> = self.recipe.stage.keys().map(String::as_str).collect();
                 if !known.contains(&stage.as_str()) {
                     self.unknown("stage", "stage", stage, &known);
-                } else if !self.recipe.stages.contains(stage) {
+                } else if !self.recipe.stages.is_empty() && !self.recipe.stages.contains(stage) {
                     let message = format!("stage `{}` is not run", stage.value);
                     self.report(
                         Diagnostic::error("recipe::order", message)

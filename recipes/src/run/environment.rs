@@ -17,13 +17,21 @@ pub(crate) fn digest(path: &Path) -> Result<String, RunError> {
     Ok(blake3::hash(&bytes).to_hex().to_string())
 }
 
-/// Writes `environment.json` and gives the lines of it that a reader of the report wants to see.
+/// What `environment.json` holds.
+pub(crate) struct Environment {
+    /// Versions, processor, threads: label to value.
+    pub(crate) machine: IndexMap<String, String>,
+    /// What to its hash.
+    pub(crate) hashes: IndexMap<String, String>,
+}
+
+/// Writes `environment.json`.
 pub(crate) fn write(
     loaded: &Loaded,
     workshop: &Workshop<'_>,
     teacher: Option<&dyn Teacher>,
     student: &Path,
-) -> Result<(IndexMap<String, String>, IndexMap<String, String>), RunError> {
+) -> Result<Environment, RunError> {
     let machine: IndexMap<String, String> = [
         ("Alambic", env!("CARGO_PKG_VERSION").to_owned()),
         ("System", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
@@ -47,7 +55,7 @@ pub(crate) fn write(
     let value = json!({ "machine": machine, "hashes": hashes, "hash": "blake3", "seed": loaded.recipe.seed });
     let path = workshop.folder.join("environment.json");
     std::fs::write(&path, format!("{value:#}\n")).map_err(RunError::file(&path))?;
-    Ok((machine, hashes))
+    Ok(Environment { machine, hashes })
 }
 
 /// The processor's name, where the system tells it.

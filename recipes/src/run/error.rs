@@ -112,7 +112,7 @@ impl RunError {
         move |source| Self::File { path: path.clone(), source }
     }
 
-    pub(crate) fn content(path: &Path, message: impl ToString) -> Self {
+    pub(crate) fn content(path: &Path, message: impl std::fmt::Display) -> Self {
         Self::Content { path: path.to_owned(), message: message.to_string() }
     }
 }

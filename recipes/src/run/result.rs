@@ -18,6 +18,7 @@ use alambic_teachers::{Request, Teacher, TeacherOptions};
 use serde_json::Value;
 
 use super::checkpoint::remove;
+use super::environment::Environment;
 use super::evaluation::{Evaluation, Outputs, generation, request};
 use super::stage::Trained;
 use super::trainings::{Replica, Trainings};
@@ -110,7 +111,7 @@ impl Results<'_> {
         outcome.verdict = judgement.as_ref().map(|judgement| judgement.verdict);
 
         self.ship()?;
-        let (machine, hashes) =
+        let Environment { machine, hashes } =
             environment::write(self.loaded, self.workshop, self.teacher, &folder.join("student"))?;
         tables_from_events(folder)?;
         let report = self.report(

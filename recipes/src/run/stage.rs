@@ -185,7 +185,7 @@ fn prepare<'a>(
     let streams = Streams::new(job.seed);
     let dropout = Dropout::new(&streams);
     let mut parameters = Parameters::from_weights(&blueprint.weights)?;
-    for (name, tensor) in projections(workshop, job, terms, &streams)? {
+    for (name, tensor) in projections(job, terms, streams)? {
         parameters.insert(&name, &tensor)?;
     }
     // Position tables and the bias of the logits are buffers of published checkpoints, not parameters.
@@ -198,17 +198,10 @@ fn prepare<'a>(
     let feed = Feed::new(samples, job.tokenizer, start, &job.train.batch, job.seed)?;
     let epoch = feed.batches().div_ceil(job.train.accumulate).max(1);
     let by_epochs = job.train.epochs.map(|epochs| (epochs * epoch as f64).ceil() as usize);
-    let steps = match (job.steps, job.train.steps, by_epochs) {
-        (Some(steps), _, _) => steps,
-        (None, Some(steps), Some(epochs)) => steps.min(epochs),
-        (None, Some(steps), None) | (None, None, Some(steps)) => steps,
-        (None, None, None) => {
-            return Err(RunError::Recipe(format!(
-                "`train` of stage `{}` needs `epochs` or `steps`",
-                job.stage
-            )));
-        }
-    };
+    let fewest = || [job.train.steps, by_epochs].into_iter().flatten().min();
+    let steps = job.steps.or_else(fewest).ok_or_else(|| {
+        RunError::Recipe(format!("`train` of stage `{}` needs `epochs` or `steps`", job.stage))
+    })?;
     thin(&mut validation, job.train.validation_examples);
     let longest = config.max_position_embeddings;
     validation.retain(|sample| sample.source.chars().count() + 2 <= longest);
@@ -248,19 +241,13 @@ fn prepare<'a>(
 }
 
 /// Initial projections of the terms: those that an earlier training of the student saved, or new ones.
-fn projections(
-    workshop: &Workshop<'_>,
-    job: &Job<'_>,
-    terms: &[Term],
-    streams: &Streams,
-) -> Result<Weights, RunError> {
+fn projections(job: &Job<'_>, terms: &[Term], streams: Streams) -> Result<Weights, RunError> {
     let saved = match job.from.as_ref().map(|folder| folder.join(PROJECTIONS)).filter(|path| path.is_file()) {
         Some(path) => parameters::load(&path)?,
         None => Weights::new(),
     };
     // A stream of its own, so that a projection does not change the student's initial weights.
     let mut initialiser = Initialiser::new(&Streams::new(streams.seed() ^ u64::MAX));
-    let _ = workshop;
     let mut weights = Weights::new();
     for projection in terms.iter().filter_map(|term| term.projection.as_ref()) {
         let name = |part: &str| format!("{}.{part}", projection.name);

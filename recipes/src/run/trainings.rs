@@ -180,7 +180,7 @@ fn baselines(
     let scratch;
     let mut starts = vec![("baseline", own)];
     if own.inner().takes_weights() {
-        scratch = workshop.same_shape_from_scratch(&students[0].folder)?;
+        scratch = Workshop::same_shape_from_scratch(&students[0].folder)?;
         starts = vec![("baseline-same-start", own), ("baseline-scratch", &scratch)];
     }
     // The student's vocabulary, whatever the baseline's data hold.

@@ -27,7 +27,7 @@ impl Validation<'_> {
         let longest = self
             .samples
             .iter()
-            .flat_map(|sample| sample.targets.first())
+            .filter_map(|sample| sample.targets.first())
             .map(|target| target.chars().count());
         // A model that has not learnt to stop yet would write to the end of its positions each time.
         let longest = (longest.max().unwrap_or(0) + 8).min(self.config.max_position_embeddings);

@@ -146,7 +146,7 @@ impl Workshop<'_> {
     }
 
     /// A student of the shape of a finished model, from random weights.
-    pub(crate) fn same_shape_from_scratch(&self, folder: &Path) -> Result<Student, RunError> {
+    pub(crate) fn same_shape_from_scratch(folder: &Path) -> Result<Student, RunError> {
         let config: MarianConfig = ModelFolder::open(folder)?.config("marian")?;
         let activation = ActivationFunction::from_name(&config.activation_function).ok_or_else(|| {
             RunError::Recipe(format!(

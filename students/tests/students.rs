@@ -1,0 +1,349 @@
+//! Making small students, shipping them and running what was shipped.
+
+// The lint knows functions marked as tests, not what they call.
+#![allow(clippy::unwrap_used)]
+
+use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::{Generation, ModelFolder, Precision, Tokenizer};
+use alambic_settings::At;
+use alambic_students::{
+    ActivationFunction, Blueprint, Donor, FromTeacher, MakeStudent, Predictor, Scratch, StudentError,
+    Surroundings, ship,
+};
+use alambic_tensor::Streams;
+use alambic_tensor::candle::{DType, Tensor};
+use alambic_tensor::parameters;
+
+fn tokenizer() -> Tokenizer {
+    let languages = ["en", "hi", "ta"].map(str::to_owned);
+    Tokenizer::characters(&"abcdefghकखग".chars().collect(), &languages).unwrap()
+}
+
+fn tiny() -> Scratch {
+    Scratch {
+        width: 16,
+        encoder_layers: 3,
+        decoder_layers: 2,
+        heads: 2,
+        feed_forward: 24,
+        activation: ActivationFunction::Relu,
+        dropout: 0.2,
+        longest: 20,
+    }
+}
+
+fn none(_: &str) -> Option<Donor> {
+    None
+}
+
+fn surroundings<'a>(
+    tokenizer: &'a Tokenizer,
+    seed: u64,
+    donor: &'a dyn Fn(&str) -> Option<Donor>,
+) -> Surroundings<'a> {
+    Surroundings { tokenizer, streams: Streams::new(seed), donor }
+}
+
+fn scratch(options: &Scratch, seed: u64) -> Result<Blueprint, StudentError> {
+    options.make(&surroundings(&tokenizer(), seed, &none))
+}
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn message<T>(result: Result<T, StudentError>) -> String {
+    result.err().unwrap().to_string()
+}
+
+/// Names and shapes of the weights are those that the configuration asks for, neither more nor fewer.
+fn assert_complete(Blueprint { config, weights }: &Blueprint) {
+    let shapes = config.shapes();
+    assert_eq!(weights.len(), shapes.len());
+    for (name, shape) in &shapes {
+        assert_eq!(weights[name].dims(), shape.as_slice(), "{name}");
+    }
+    Marian::new(config, weights).unwrap();
+}
+
+#[test]
+fn scratch_has_the_sizes_asked_for() {
+    let blueprint = scratch(&tiny(), 7).unwrap();
+    let tokenizer = tokenizer();
+    let expected = MarianConfig {
+        vocab_size: tokenizer.size(),
+        d_model: 16,
+        encoder_layers: 3,
+        decoder_layers: 2,
+        encoder_attention_heads: 2,
+        decoder_attention_heads: 2,
+        encoder_ffn_dim: 24,
+        decoder_ffn_dim: 24,
+        activation_function: "relu".into(),
+        dropout: 0.2,
+        scale_embedding: true,
+        max_position_embeddings: 20,
+        pad_token_id: tokenizer.padding().unwrap(),
+        eos_token_id: tokenizer.end().unwrap(),
+        decoder_start_token_id: tokenizer.padding().unwrap(),
+    };
+    assert_eq!(blueprint.config, expected);
+    assert_eq!(tiny().config(&surroundings(&tokenizer, 7, &none)).unwrap(), expected);
+    assert_complete(&blueprint);
+    assert!(!tiny().takes_weights());
+}
+
+#[test]
+fn a_seed_decides_the_weights() {
+    let [first, again, other] = [7, 7, 8].map(|seed| scratch(&tiny(), seed).unwrap().weights);
+    for (name, tensor) in &first {
+        assert_eq!(values(tensor), values(&again[name]), "{name}");
+        // Biases and norms start at zeros and ones whatever the seed.
+        let drawn = name.ends_with("weight") && !name.contains("norm");
+        assert_eq!(values(tensor) != values(&other[name]), drawn, "{name}");
+    }
+}
+
+#[test]
+fn heads_that_do_not_divide_the_width_are_refused() {
+    let error = message(scratch(&Scratch { heads: 3, ..tiny() }, 7));
+    assert_eq!(error, "a width of 16 does not divide into 3 heads");
+}
+
+fn donor(options: &Scratch, seed: u64) -> Donor {
+    let Blueprint { config, weights } = scratch(options, seed).unwrap();
+    Donor { config, weights }
+}
+
+/// `deep` has three and two layers, `other` two heads more and wider layers, `wide` another width, `smooth` another
+/// activation.
+fn donors(name: &str) -> Option<Donor> {
+    match name {
+        "deep" => Some(donor(&tiny(), 1)),
+        "other" => Some(donor(&Scratch { heads: 4, feed_forward: 40, decoder_layers: 4, ..tiny() }, 2)),
+        "wide" => Some(donor(&Scratch { width: 24, ..tiny() }, 3)),
+        "smooth" => Some(donor(&Scratch { activation: ActivationFunction::Gelu, ..tiny() }, 4)),
+        _ => None,
+    }
+}
+
+fn from(encoder: &str) -> FromTeacher {
+    FromTeacher {
+        encoder: At::unwritten(encoder.to_owned()),
+        decoder: None,
+        encoder_layers: None,
+        decoder_layers: None,
+        dropout: None,
+    }
+}
+
+fn layers(layers: &[usize]) -> Option<At<Vec<usize>>> {
+    Some(At::unwritten(layers.to_vec()))
+}
+
+fn taken(options: &FromTeacher) -> Result<Blueprint, StudentError> {
+    let tokenizer = tokenizer();
+    let surroundings = surroundings(&tokenizer, 7, &donors);
+    let blueprint = options.make(&surroundings)?;
+    assert_eq!(options.config(&surroundings)?, blueprint.config);
+    Ok(blueprint)
+}
+
+/// The weights of one layer by the rest of their names.
+fn layer<'a>(weights: &'a parameters::Weights, stack: &str, layer: usize) -> Vec<(&'a str, Vec<f32>)> {
+    let prefix = format!("model.{stack}.layers.{layer}.");
+    weights.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?, values(tensor)))).collect()
+}
+
+#[test]
+fn chosen_layers_are_taken_and_numbered_anew() {
+    let options =
+        FromTeacher { encoder_layers: layers(&[1, 3]), decoder_layers: layers(&[2]), ..from("deep") };
+    let (student, teacher) = (taken(&options).unwrap(), donors("deep").unwrap());
+    assert_complete(&student);
+    assert!(options.takes_weights());
+    let sizes = MarianConfig { encoder_layers: 2, decoder_layers: 1, ..teacher.config.clone() };
+    assert_eq!(student.config, sizes);
+    for (stack, new, old) in [("encoder", 0, 0), ("encoder", 1, 2), ("decoder", 0, 1)] {
+        let (taken, given) = (layer(&student.weights, stack, new), layer(&teacher.weights, stack, old));
+        assert!(!given.is_empty());
+        assert_eq!(taken, given, "{stack} {new}");
+    }
+    assert_ne!(layer(&student.weights, "encoder", 1), layer(&teacher.weights, "encoder", 1));
+    let embeddings = "model.shared.weight";
+    assert_eq!(values(&student.weights[embeddings]), values(&teacher.weights[embeddings]));
+    let options = FromTeacher { dropout: Some(0.4), ..options };
+    assert_eq!(taken(&options).unwrap().config, MarianConfig { dropout: 0.4, ..sizes });
+}
+
+#[test]
+fn all_layers_are_kept_unless_told_otherwise() {
+    let (student, teacher) = (taken(&from("deep")).unwrap(), donors("deep").unwrap());
+    assert_eq!(student.config, teacher.config);
+    for (name, tensor) in &teacher.weights {
+        assert_eq!(values(&student.weights[name]), values(tensor), "{name}");
+    }
+}
+
+#[test]
+fn the_decoder_may_come_from_another_teacher() {
+    let options = FromTeacher {
+        decoder: Some("other".to_owned().into()),
+        decoder_layers: layers(&[4, 1]),
+        ..from("deep")
+    };
+    let student = taken(&options).unwrap();
+    assert_complete(&student);
+    let config = &student.config;
+    assert_eq!((config.encoder_attention_heads, config.decoder_attention_heads), (2, 4));
+    assert_eq!((config.encoder_ffn_dim, config.decoder_ffn_dim), (24, 40));
+    let (deep, other) = (donors("deep").unwrap(), donors("other").unwrap());
+    assert_eq!(layer(&student.weights, "encoder", 2), layer(&deep.weights, "encoder", 2));
+    assert_eq!(layer(&student.weights, "decoder", 0), layer(&other.weights, "decoder", 3));
+    assert_eq!(layer(&student.weights, "decoder", 1), layer(&other.weights, "decoder", 0));
+    let embeddings = "model.shared.weight";
+    assert_eq!(values(&student.weights[embeddings]), values(&deep.weights[embeddings]));
+}
+
+#[test]
+fn layers_and_teachers_that_do_not_fit_are_refused_by_name() {
+    let decoder = |name: &str| FromTeacher { decoder: Some(name.to_owned().into()), ..from("deep") };
+    for (options, expected) in [
+        (
+            FromTeacher { encoder_layers: layers(&[1, 4]), ..from("deep") },
+            "the encoder has no layer 4; its layers are 1 to 3",
+        ),
+        (
+            FromTeacher { decoder_layers: layers(&[0]), ..from("deep") },
+            "the decoder has no layer 0; its layers are 1 to 2",
+        ),
+        (FromTeacher { encoder_layers: layers(&[]), ..from("deep") }, "no layer of the encoder is kept"),
+        (from("nobody"), "there is no teacher `nobody` with weights to take layers from"),
+        (decoder("nobody"), "there is no teacher `nobody` with weights to take layers from"),
+        (
+            decoder("wide"),
+            "encoder (width 16, 17 tokens) and decoder (width 24, 17 tokens) do not go together",
+        ),
+        (
+            decoder("smooth"),
+            "encoder (relu) and decoder (gelu) do not go together: a model has one activation function",
+        ),
+    ] {
+        assert_eq!(message(taken(&options)), expected);
+    }
+}
+
+fn inputs() -> Vec<(&'static str, &'static str)> {
+    vec![("abc", "en"), ("हgfe", "ta"), ("कखग", "hi"), ("", "ta"), ("a b", "en"), ("abc", "hi")]
+}
+
+fn texts(predictor: &Predictor) -> Vec<String> {
+    predictor.predict(&inputs()).unwrap().into_iter().map(|(text, _)| text).collect()
+}
+
+#[test]
+fn what_is_shipped_loads_back_and_writes_the_same() {
+    let tokenizer = tokenizer();
+    let Blueprint { config, weights } = scratch(&tiny(), 7).unwrap();
+    let before = Predictor::new(Marian::new(&config, &weights).unwrap(), tokenizer.clone());
+    let written = before.predict(&inputs()).unwrap();
+    assert_eq!(written.len(), inputs().len());
+    assert!(written.iter().any(|(text, _)| !text.is_empty()), "an all-empty output would show nothing");
+    let mut sizes = Vec::new();
+    for (precision, name, bound) in [(Precision::F32, "float32", 0.0), (Precision::F16, "float16", 1e-3)] {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("made/along/the/way");
+        ship(&path, &config, &weights, &tokenizer, precision).unwrap();
+        for file in ["config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json"] {
+            let text = std::fs::read_to_string(path.join(file)).unwrap();
+            assert!(text.ends_with("}\n"), "{file}");
+            serde_json::from_str::<serde_json::Value>(&text).unwrap();
+        }
+        let json: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path.join("config.json")).unwrap()).unwrap();
+        assert_eq!(json["dtype"], name);
+        let folder = ModelFolder::open(&path).unwrap();
+        assert_eq!(folder.config::<MarianConfig>("marian").unwrap(), config);
+        assert_eq!(folder.tokenizer().unwrap().to_json().unwrap(), tokenizer.to_json().unwrap());
+        let stored = parameters::load(&path.join("model.safetensors")).unwrap();
+        let kind = if precision == Precision::F32 { DType::F32 } else { DType::F16 };
+        assert!(stored.values().all(|tensor| tensor.dtype() == kind));
+        let loaded = folder.weights().unwrap();
+        assert_eq!(loaded.len(), weights.len());
+        for (name, tensor) in &weights {
+            let (found, expected) = (values(&loaded[name]), values(tensor));
+            let largest = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(largest <= bound, "{name} differs by {largest}");
+        }
+        let after = Predictor::load(&path).unwrap();
+        assert_eq!(after.languages(), before.languages());
+        if precision == Precision::F32 {
+            assert_eq!(after.predict(&inputs()).unwrap(), written);
+        } else {
+            // Halves read back as what they are: a second shipping changes nothing.
+            let again = parent.path().join("again");
+            ship(&again, &config, &loaded, &tokenizer, precision).unwrap();
+            assert_eq!(texts(&Predictor::load(&again).unwrap()), texts(&after));
+        }
+        sizes.push(folder.bytes().unwrap());
+    }
+    // The head of the file is the same for both, the numbers take half the room.
+    let numbers = config.parameters() as u64;
+    assert!((sizes[0] - sizes[1]).abs_diff(2 * numbers) < 64, "{sizes:?}, {numbers} numbers");
+}
+
+#[test]
+fn weights_that_halves_cannot_hold_are_not_shipped_as_such() {
+    let Blueprint { config, mut weights } = scratch(&tiny(), 7).unwrap();
+    let name = "model.encoder.layers.0.fc1.bias";
+    let large = (weights[name].clone() + 1e5).unwrap();
+    weights.insert(name.into(), large);
+    let folder = tempfile::tempdir().unwrap();
+    let error = ship(folder.path(), &config, &weights, &tokenizer(), Precision::F16).unwrap_err();
+    assert!(
+        matches!(&error, StudentError::Unfaithful { difference, .. } if difference.is_infinite()),
+        "{error}"
+    );
+    ship(folder.path(), &config, &weights, &tokenizer(), Precision::F32).unwrap();
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let Blueprint { config, weights } = scratch(&tiny(), 7).unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    let file = parent.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = message(ship(&file.join("student"), &config, &weights, &tokenizer(), Precision::F32));
+    assert!(error.contains("file/student"), "{error}");
+}
+
+#[test]
+fn a_predictor_decodes_as_it_is_told_and_names_what_it_cannot_do() {
+    let Blueprint { config, weights } = scratch(&tiny(), 7).unwrap();
+    let mut predictor = Predictor::new(Marian::new(&config, &weights).unwrap(), tokenizer());
+    assert_eq!(predictor.languages(), ["en", "hi", "ta"]);
+    assert_eq!(predictor.generation, Generation::greedy(20));
+    let none: &[(&str, &str)] = &[];
+    assert!(predictor.predict(none).unwrap().is_empty());
+    predictor.generation = Generation { beam: 3, longest: 4, length_penalty: 1.0 };
+    for (text, hypothesis) in predictor.predict(&inputs()).unwrap() {
+        assert!(hypothesis.tokens.len() <= 4);
+        assert_eq!(tokenizer().decode(&hypothesis.tokens).unwrap(), text);
+    }
+    let error = message(predictor.predict(&[("abc", "en"), ("abc", "xx")]));
+    assert!(error.contains("the model does not write `xx`; it writes en, hi, ta"), "{error}");
+    // Tag and end take two of the twenty places.
+    assert_eq!(predictor.predict(&[("a".repeat(18), "en")]).unwrap().len(), 1);
+    let error = message(predictor.predict(&[("a".repeat(19), "en")]));
+    assert!(error.contains("a sequence of 21 tokens is longer than the 20 positions"), "{error}");
+}
+
+#[test]
+fn a_folder_without_weights_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(message(Predictor::load(folder.path())).contains("config.json"));
+    let Blueprint { config, weights } = scratch(&tiny(), 7).unwrap();
+    ship(folder.path(), &config, &weights, &tokenizer(), Precision::F32).unwrap();
+    std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
+    assert!(message(Predictor::load(folder.path())).contains("model.safetensors"));
+}
