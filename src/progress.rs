@@ -1,11 +1,12 @@
 //! What a run shows while it goes on: bars on a terminal, lines anywhere else. All on standard error.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use alambic_recipes::observer::{Observer, StepReport};
 use alambic_reports::numbers::{duration, thousands};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::failure::say;
 
@@ -13,7 +14,7 @@ use crate::failure::say;
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// A bar with rate and time left, and the losses below it.
-const TEMPLATE: &str = "{prefix}\n  {wide_bar} {pos}/{len}  {per_sec}  {eta} left\n  {msg}";
+const TEMPLATE: &str = "{prefix}\n  {wide_bar} {pos}/{len}  {rate}  {eta} left\n  {msg}";
 
 /// Shows a run to whoever started it.
 pub(crate) struct Progress {
@@ -85,7 +86,7 @@ fn losses(report: &StepReport) -> String {
     if report.terms.len() > 1 {
         parts.extend(report.terms.iter().map(|(name, value)| format!("{name} {value:.4}")));
     }
-    parts.push(format!("rate {:.2e}", report.learning_rate));
+    parts.push(format!("learning rate {:.2e}", report.learning_rate));
     parts.push(format!("{:.0} examples/s", report.examples_per_second));
     parts.join("  ")
 }
@@ -95,7 +96,11 @@ impl Observer for Progress {
         let bar = self.terminal.then(|| {
             let bar = ProgressBar::new(total as u64).with_prefix(title.to_owned()).with_position(done as u64);
             if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
-                bar.set_style(style.progress_chars("━╸─"));
+                let rate = |state: &ProgressState, text: &mut dyn Write| {
+                    // A text that takes no more is not shown anyway.
+                    let _ = write!(text, "{:.1}/s", state.per_sec());
+                };
+                bar.set_style(style.progress_chars("━╸─").with_key("rate", rate));
             }
             bar.reset_eta();
             bar.enable_steady_tick(Duration::from_millis(500));
@@ -187,7 +192,7 @@ mod tests {
             gradient_norm: 1.0,
             examples_per_second: 123.4,
         };
-        assert_eq!(losses(&report), "loss 1.5000  rate 1.00e-3  123 examples/s");
+        assert_eq!(losses(&report), "loss 1.5000  learning rate 1.00e-3  123 examples/s");
         report.terms.insert("word-level".to_owned(), 0.5);
         assert!(losses(&report).contains("sequence 1.5000  word-level 0.5000"));
     }

@@ -182,7 +182,7 @@ impl fmt::Display for Problem {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.render())]
 pub struct DataError {
-    /// The first problems, at least one and at most twenty.
+    /// The first problems: at least one, and at most twenty of each file.
     pub problems: Vec<Problem>,
     /// How many more there are.
     pub more: usize,
@@ -193,6 +193,12 @@ impl DataError {
     #[must_use]
     pub fn new(place: Place, fault: Fault) -> Self {
         Self { problems: vec![Problem { place, fault }], more: 0 }
+    }
+
+    /// Adds what is wrong with another file.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.problems.extend(other.problems);
+        self.more += other.more;
     }
 
     fn render(&self) -> String {

@@ -157,9 +157,7 @@ fn what_never_ends_is_marked_as_unfinished() {
             assert_eq!(hypothesis.score(1.0), hypothesis.log_probability / 7.0);
         }
         let written = generation.run(&Script::new(12, 1e4), &sources()).unwrap();
-        assert!(
-            written.iter().flatten().all(|hypothesis| hypothesis.finished && hypothesis.tokens.is_empty())
-        );
+        assert!(written.iter().all(|hypotheses| hypotheses[0].finished && hypotheses[0].tokens.is_empty()));
     }
 }
 
@@ -177,7 +175,7 @@ fn the_models_own_limit_holds_as_well() {
 fn a_beam_wide_enough_for_all_finds_the_best_of_all() {
     let script = Script::new(4, 0.0);
     for length_penalty in [0.0, 1.0] {
-        let generation = Generation { beam: 200, longest: 5, length_penalty };
+        let generation = Generation { beam: 400, longest: 5, length_penalty };
         let written = generation.run(&script, &sources()).unwrap();
         for (hypotheses, example) in written.iter().zip(1..) {
             let score =

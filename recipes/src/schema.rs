@@ -44,6 +44,8 @@ settings! {
         pub baseline: Option<BaselineOptions>,
         /// What the last stage's student is judged on.
         pub evaluation: At<EvaluationOptions>,
+        /// How the student's folder is written.
+        pub export: ExportOptions,
     }
 }
 
@@ -54,6 +56,10 @@ settings! {
         pub corpus: At<Corpus>,
         /// How it is parted into training, validation and test.
         pub split: SplitOptions,
+        /// Where it comes from, for the report and the student's card. Left out: the name of the file.
+        pub source: Option<String>,
+        /// The licence of its texts, for the report and the student's card.
+        pub licence: Option<String>,
     }
 }
 
@@ -173,6 +179,24 @@ settings! {
         pub data: At<StageData>,
         /// Loss terms that need no teacher.
         pub loss: Several<Loss>,
+    }
+}
+
+choices! {
+    /// The number format of stored weights.
+    pub enum StoredPrecision {
+        /// 32 bits.
+        F32 = "f32",
+        /// 16 bits, IEEE half precision.
+        F16 = "f16",
+    }
+}
+
+settings! {
+    /// How the student's folder is written.
+    pub struct ExportOptions {
+        /// The number format of its weights.
+        pub precision: StoredPrecision = StoredPrecision::F32,
     }
 }
 

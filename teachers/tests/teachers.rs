@@ -18,9 +18,9 @@ use tempfile::TempDir;
 
 const CHARACTERS: &str = "abcdकखगघ";
 
-/// Writes a random model of `positions` positions, which writes nothing but characters and the end, the latter made
-/// likelier by `ending`.
-fn write_model(folder: &Path, seed: u64, positions: usize, ending: f32) {
+/// Writes a random model of `positions` positions, which writes nothing but characters and the end: some
+/// texts end at once, some after a while and some never.
+fn write_model(folder: &Path, seed: u64, positions: usize) {
     let languages = ["en", "hi", "ta"].map(str::to_owned);
     let tokenizer = Tokenizer::characters(&CHARACTERS.chars().collect(), &languages).unwrap();
     let padding = tokenizer.padding().unwrap();
@@ -42,11 +42,17 @@ fn write_model(folder: &Path, seed: u64, positions: usize, ending: f32) {
         decoder_start_token_id: padding,
     };
     let mut weights = Marian::initial_weights(&config, &Streams::new(seed)).unwrap();
+    // Random cross-attention says too little for the source to make a difference.
+    for (name, tensor) in &mut weights {
+        if name.contains("encoder_attn.") && name.ends_with("weight") {
+            *tensor = (&*tensor * 6.0).unwrap();
+        }
+    }
     let mut bias = vec![-1e4f32; config.vocab_size];
     for character in CHARACTERS.chars() {
         bias[tokenizer.id(&character.to_string()).unwrap() as usize] = 0.0;
     }
-    bias[config.eos_token_id as usize] = ending;
+    bias[config.eos_token_id as usize] = 1.0;
     let bias = Tensor::from_vec(bias, (1, config.vocab_size), &Device::Cpu).unwrap();
     weights.insert("final_logits_bias".into(), bias);
     std::fs::create_dir_all(folder).unwrap();
@@ -63,8 +69,8 @@ struct Workplace {
 impl Workplace {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        write_model(&folder.path().join("first"), 1, 16, 1.0);
-        write_model(&folder.path().join("second"), 2, 16, 1.0);
+        write_model(&folder.path().join("first"), 6, 16);
+        write_model(&folder.path().join("second"), 3, 16);
         Self { folder }
     }
 
@@ -174,8 +180,8 @@ fn a_checkpoint_names_languages_and_texts_that_it_cannot_take() {
 #[test]
 fn a_checkpoint_is_told_apart_by_its_digest() {
     let place = Workplace::new();
-    write_model(&place.path("copy"), 1, 16, 1.0);
-    write_model(&place.path("other positions"), 1, 18, 1.0);
+    write_model(&place.path("copy"), 6, 16);
+    write_model(&place.path("other positions"), 6, 18);
     let digest = |name: &str| place.checkpoint(name).weights_digest();
     assert_eq!(digest("first"), digest("copy"));
     assert_ne!(digest("first"), digest("second"));
@@ -288,7 +294,7 @@ fn a_pipeline_is_one_checkpoint_after_the_other() {
         }
     }
     assert!(kept > 20, "{kept} rows kept");
-    assert!(reasons.contains("longer than the limit"), "{reasons:?}");
+    assert!(reasons.into_iter().eq(["empty", "longer than the limit"]));
 }
 
 #[test]
@@ -310,7 +316,7 @@ fn a_pipeline_of_one_step_is_its_checkpoint() {
 fn what_is_too_long_for_the_next_step_drops_its_row_alone() {
     let place = Workplace::new();
     // Room for four characters between tag and end.
-    write_model(&place.path("short"), 2, 6, 1.0);
+    write_model(&place.path("short"), 3, 6);
     let pipeline = place.pipeline(&chain(&[("first", "en"), ("short", "target")]));
     let (mut long, mut read) = (0, 0);
     for written in write(&pipeline, &requests()) {
@@ -352,7 +358,7 @@ fn rows_below_the_least_confidence_are_dropped() {
 #[test]
 fn a_model_used_twice_counts_once() {
     let place = Workplace::new();
-    write_model(&place.path("copy"), 1, 16, 1.0);
+    write_model(&place.path("copy"), 6, 16);
     let (first, second) = (place.checkpoint("first").size(), place.checkpoint("second").size());
     let size = |steps: &[(&str, &str)]| place.pipeline(&chain(steps)).size();
     assert!(first.0 > 1000 && first.1 > 4 * first.0 as u64);

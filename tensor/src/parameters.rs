@@ -131,8 +131,10 @@ pub fn save(weights: &Weights, metadata: &[(&str, &str)], path: &Path) -> Result
         metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     // The map is only handed over: safetensors orders the tensors itself. More than one key would be written in any
     // order, which would make the bytes differ from run to run.
-    safetensors::serialize_to_file(weights, Some(metadata).filter(|map| !map.is_empty()), path)
+    let bytes = safetensors::serialize(weights, Some(metadata).filter(|map| !map.is_empty()))
         .map_err(candle_core::Error::from)?;
+    // The library's own writing to a file leaves it readable by its owner alone.
+    std::fs::write(path, bytes).map_err(|error| candle_core::Error::from(error).with_path(path))?;
     Ok(())
 }
 

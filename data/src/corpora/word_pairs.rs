@@ -51,18 +51,26 @@ impl WordPairs {
         ];
         let codes = parts.iter().flat_map(|(paths, _)| paths.keys());
         let mut gathering = Gathering::new(name, &Place::file(name), codes)?;
+        let mut faults: Option<DataError> = None;
         for (paths, part) in parts {
             for (code, locations) in paths {
                 for location in locations.iter() {
-                    let source = Source::open(location, extent)?;
-                    gathering.source(&source.name, source.fingerprint());
-                    read(&source, &mut gathering, &mut |gathering, row| {
-                        keep(gathering, code, &Row { split: part.or(row.split), ..row });
-                    })?;
+                    let read = Source::open(location, extent).and_then(|source| {
+                        gathering.source(&source.name, source.fingerprint());
+                        read(&source, &mut gathering, &mut |gathering, row| {
+                            keep(gathering, code, &Row { split: part.or(row.split), ..row });
+                        })
+                    });
+                    // The other files are read all the same, to report the faults of all.
+                    match (read, &mut faults) {
+                        (Ok(()), _) => {}
+                        (Err(error), None) => faults = Some(error),
+                        (Err(error), Some(faults)) => faults.extend(error),
+                    }
                 }
             }
         }
-        Ok(gathering)
+        faults.map_or(Ok(gathering), Err)
     }
 }
 

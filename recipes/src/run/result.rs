@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_models::ModelFolder;
+use alambic_models::{ModelFolder, Precision};
 use alambic_reports::card::{Card, DataSource, Usage};
 use alambic_reports::metrics::Scores;
 use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT, TEACHER};
@@ -13,19 +13,20 @@ use alambic_reports::report::{
 };
 use alambic_reports::verdict::{Judgement, judge};
 use alambic_settings::IndexMap;
-use alambic_students::Predictor;
+use alambic_students::{Predictor, ship};
 use alambic_teachers::{Request, Teacher, TeacherOptions};
 use serde_json::Value;
 
 use super::checkpoint::remove;
 use super::environment::Environment;
 use super::evaluation::{Evaluation, Outputs, generation, request};
-use super::stage::Trained;
+use super::stage::{PROJECTIONS, Trained};
 use super::trainings::{Replica, Trainings};
 use super::workshop::Workshop;
 use super::{RunError, environment, similarity, timing};
 use crate::load::Loaded;
 use crate::observer::Observer;
+use crate::schema::StoredPrecision;
 
 /// The metric by which student and baseline are compared.
 const JUDGED_BY: &str = "cer";
@@ -105,12 +106,12 @@ impl Results<'_> {
             })
             .transpose()?;
 
+        self.ship()?;
         let mut outcome =
             self.outcome(&student_scores, teacher_scores.as_ref(), &baselines, best, &timings)?;
         outcome.fidelity = self.fidelity()?;
         outcome.verdict = judgement.as_ref().map(|judgement| judgement.verdict);
 
-        self.ship()?;
         let Environment { machine, hashes } =
             environment::write(self.loaded, self.workshop, self.teacher, &folder.join("student"))?;
         tables_from_events(folder)?;
@@ -160,6 +161,7 @@ impl Results<'_> {
         };
         let mut student = trained(student, self.student())?;
         student.latency_ms = latency(STUDENT);
+        student.bytes = Some(ModelFolder::open(&self.workshop.folder.join("student"))?.bytes()?);
         let mut others = Vec::new();
         let mut baseline = None;
         for (index, (name, scores)) in baselines.iter().enumerate() {
@@ -203,18 +205,22 @@ impl Results<'_> {
         Ok(fidelity)
     }
 
-    /// Copies the finished student to `student/` in one move.
+    /// Writes `student/` out of the finished training, in one move.
     fn ship(&self) -> Result<(), RunError> {
         let folder = &self.workshop.folder;
         let (partial, whole) = (folder.join("student.part"), folder.join("student"));
         remove(&partial)?;
-        std::fs::create_dir_all(&partial).map_err(RunError::file(&partial))?;
-        let from = &self.student().folder;
-        for entry in std::fs::read_dir(from).map_err(RunError::file(from))? {
-            let path = entry.map_err(RunError::file(from))?.path();
-            if let Some(name) = path.file_name().filter(|name| *name != super::stage::SUMMARY) {
-                std::fs::copy(&path, partial.join(name)).map_err(RunError::file(&path))?;
-            }
+        let finished = ModelFolder::open(&self.student().folder)?;
+        let precision = match self.workshop.recipe.export.precision {
+            StoredPrecision::F32 => Precision::F32,
+            StoredPrecision::F16 => Precision::F16,
+        };
+        let (config, tokenizer) = (finished.config("marian")?, finished.tokenizer()?);
+        ship(&partial, &config, &finished.weights()?, &tokenizer, precision)?;
+        let projections = finished.path().join(PROJECTIONS);
+        if projections.is_file() {
+            let copy = partial.join(PROJECTIONS);
+            std::fs::copy(&projections, &copy).map_err(RunError::file(&copy))?;
         }
         remove(&whole)?;
         std::fs::rename(&partial, &whole).map_err(RunError::file(&whole))
@@ -337,13 +343,17 @@ impl Results<'_> {
             .iter()
             .map(|(name, corpus)| {
                 let report = &corpus.parts.report;
+                let options = self.workshop.recipe.data.get(name);
+                let embedded =
+                    corpus.reading.source.starts_with("builtin:").then(|| "Unicode-3.0".to_owned());
                 let mut dropped = counts(&corpus.reading.dropped);
                 dropped.extend(counts(&report.removed));
                 CorpusReading {
                     name: name.to_owned(),
-                    source: file_name(&corpus.reading.source).to_owned(),
-                    licence: (corpus.reading.source.starts_with("builtin:"))
-                        .then(|| "Unicode-3.0".to_owned()),
+                    source: options
+                        .and_then(|options| options.source.clone())
+                        .unwrap_or_else(|| file_name(&corpus.reading.source).to_owned()),
+                    licence: options.and_then(|options| options.licence.clone()).or(embedded),
                     rows: corpus.reading.rows as u64,
                     kept: corpus.reading.kept as u64,
                     dropped,
@@ -435,7 +445,7 @@ impl Results<'_> {
         let (source, language) = pair.map_or((String::new(), String::new()), |pair| {
             (pair.source.clone(), pair.target_language.clone())
         });
-        let licence = report.corpora.iter().all(|corpus| corpus.licence.is_some());
+        let unicode = report.corpora.iter().all(|corpus| corpus.licence.as_deref() == Some("Unicode-3.0"));
         let mut languages: Vec<String> = self
             .evaluation
             .pairs
@@ -446,7 +456,7 @@ impl Results<'_> {
         languages.dedup();
         Card {
             title: recipe.name.value.clone(),
-            licence: if licence { "unicode-dfs-2016".into() } else { "other".into() },
+            licence: if unicode { "unicode-3.0".into() } else { "other".into() },
             languages,
             task: Some("translation".into()),
             tags: vec!["transliteration".into(), "knowledge-distillation".into()],
@@ -458,7 +468,7 @@ impl Results<'_> {
                 .map(|corpus| DataSource {
                     name: corpus.name.clone(),
                     source: corpus.source.clone(),
-                    licence: corpus.licence.clone().unwrap_or_else(|| "that of the file".into()),
+                    licence: corpus.licence.clone().unwrap_or_else(|| "not stated in the recipe".into()),
                     rows: corpus.splits.get("train").copied().unwrap_or_default(),
                 })
                 .collect(),
@@ -477,7 +487,7 @@ impl Results<'_> {
                 model_class: "AutoModelForSeq2SeqLM".into(),
                 tokenizer_class: "PreTrainedTokenizerFast".into(),
                 input: format!("{}{source}", alambic_models::language_tag(&language)),
-                generate: None,
+                generate: Some(format!("max_length={}", self.workshop.recipe.evaluation.longest)),
                 output: self.evaluation.student[0].first().cloned(),
                 command: format!("alambic predict student --target-language {language} {source}"),
             },

@@ -45,6 +45,9 @@ pub(crate) fn encoders(
     let (student_tap, teacher_tap) =
         (format!("encoder.hidden.{}", config.encoder_layers), format!("encoder.hidden.{}", width.layers));
     let (mut own, mut others) = (Vec::new(), Vec::new());
+    // A row that the teacher gave up may have an intermediate text that its last step cannot read.
+    let (pairs, written): (Vec<&Pair>, Vec<&Written>) =
+        pairs.iter().zip(written).filter(|(_, written)| written.dropped.is_none()).unzip();
     for (pairs, written) in pairs.chunks(BATCH).zip(written.chunks(BATCH)) {
         let ids = pairs
             .iter()

@@ -80,7 +80,7 @@ pub(crate) struct Trained {
 }
 
 /// The file that says a training is done.
-pub(crate) const SUMMARY: &str = "summary.json";
+const SUMMARY: &str = "summary.json";
 /// Projections of loss terms, saved beside the model.
 pub(crate) const PROJECTIONS: &str = "projections.safetensors";
 
@@ -124,7 +124,11 @@ pub(crate) fn train(
     let mut trainer = prepare(workshop, job, &samples, validation, &blueprint, &terms)?;
     let examples = trainer.feed.samples();
     if examples == 0 {
-        return Err(RunError::Recipe("the data holds no example to train on".into()));
+        let dropped: usize = writing.dropped.values().sum();
+        return Err(RunError::Recipe(format!(
+            "the data holds no example to train on; the teacher was given {} texts and {dropped} of its outputs were dropped",
+            writing.requests
+        )));
     }
     observer.task(
         &format!("{}: {examples} examples, batches of {}", job.label, job.train.batch.size),
@@ -169,8 +173,9 @@ fn blueprint(workshop: &Workshop<'_>, job: &Job<'_>) -> Result<Blueprint, RunErr
 /// The loss terms, held against student and teacher.
 fn bind(job: &Job<'_>, config: &MarianConfig) -> Result<Vec<Term>, RunError> {
     let student = config.outline();
-    let teacher = job.teacher.and_then(|teacher| teacher.outline());
-    job.loss.iter().map(|loss| Ok(loss.inner().bind(&student, teacher)?)).collect()
+    // Recorded outputs have no form of their own: a term that needs their taps does not fit it.
+    let teacher = job.teacher.map(|teacher| teacher.outline().cloned().unwrap_or_default());
+    job.loss.iter().map(|loss| Ok(loss.inner().bind(&student, teacher.as_ref())?)).collect()
 }
 
 fn prepare<'a>(
