@@ -1,5 +1,7 @@
 //! Agreement with transformers on tiny random models, whose inputs and expected taps lie in `tests/parity`.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
 use std::path::Path;
 
 use alambic_models::marian::Marian;

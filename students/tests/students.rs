@@ -137,6 +137,7 @@ fn from(encoder: &str) -> FromTeacher {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is the type of the option")]
 fn layers(layers: &[usize]) -> Option<At<Vec<usize>>> {
     Some(At::unwritten(layers.to_vec()))
 }

@@ -445,7 +445,7 @@ fn a_record_holds_what_the_teacher_wrote() {
     assert_eq!(asked, requests.len());
     assert_eq!(written, write(&pipeline, &requests));
     let bytes = std::fs::read(&path).unwrap();
-    assert_eq!(bytes.iter().filter(|&&byte| byte == b'\n').count(), requests.len() + 1);
+    assert_eq!(bytes.split(|&byte| byte == b'\n').count(), requests.len() + 2);
     // Read anew, the numbers are the same to the last bit.
     let record = Record::read(&path).unwrap();
     assert_eq!(record.path(), path);
@@ -471,7 +471,8 @@ fn a_record_that_was_cut_off_is_completed_to_the_same_bytes() {
     let ends: Vec<usize> =
         bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(place, _)| place).collect();
     // The last byte of a character of several, from a place on.
-    let within = |from: usize| (from..).find(|&place| (0x80..0xc0).contains(&bytes[place])).unwrap();
+    let within =
+        |from: usize| (from..bytes.len()).find(|&place| (0x80..0xc0).contains(&bytes[place])).unwrap();
     for (cut, kept) in [
         (ends[0] + 2, 0),
         (within(ends[3]), 0),

@@ -122,6 +122,7 @@ impl Results<'_> {
             &student_scores,
             teacher_scores.as_ref(),
             &baselines,
+            best,
             machine,
         )?;
         report.write(folder)?;
@@ -234,6 +235,7 @@ impl Results<'_> {
         student: &Seeds,
         teacher: Option<&Seeds>,
         baselines: &[(&str, Seeds)],
+        best: Option<usize>,
         machine: IndexMap<String, String>,
     ) -> Result<Report, RunError> {
         let folder = &self.workshop.folder;
@@ -244,8 +246,8 @@ impl Results<'_> {
             by_length.push((TEACHER, mean(teacher)?));
         }
         by_length.push((STUDENT, mean(student)?));
-        for (name, scores) in baselines {
-            by_length.push((name, mean(scores)?));
+        for (index, (name, scores)) in baselines.iter().enumerate() {
+            by_length.push((if best == Some(index) { BASELINE } else { name }, mean(scores)?));
         }
         let by_length: Vec<(&str, &Scores)> =
             by_length.iter().map(|(name, scores)| (*name, scores)).collect();
