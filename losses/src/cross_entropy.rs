@@ -1,10 +1,12 @@
 //! Cross-entropy on labels.
 
+use std::sync::Arc;
+
 use alambic_models::Outline;
 use alambic_settings::settings;
 use alambic_tensor::ops;
 
-use crate::{LossError, LossTerm, Term};
+use crate::{LossError, LossTerm, Targets, Term};
 
 settings! {
     /// Cross-entropy on the labels of the data.
@@ -24,23 +26,31 @@ settings! {
 
 impl LossTerm for CrossEntropy {
     fn bind(&self, _: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
-        let smoothing = self.label_smoothing as f32;
-        Ok(Term {
-            name: "cross-entropy",
-            weight: self.weight,
-            student_taps: vec!["logits".into()],
-            teacher_taps: Vec::new(),
-            projection: None,
-            equal_lengths: false,
-            compute: Box::new(move |inputs| {
-                let targets = inputs.targets;
-                let settings = ops::CrossEntropy {
-                    targets: targets.tokens.clone(),
-                    weights: targets.labelled.clone(),
-                    smoothing,
-                };
-                Ok(ops::cross_entropy(inputs.student("logits")?, settings)?)
-            }),
-        })
+        Ok(on_targets("cross-entropy", self.weight, self.label_smoothing, |targets| &targets.labelled))
+    }
+}
+
+/// Cross-entropy of the student's logits with the targets that `counted` weighs.
+pub(crate) fn on_targets(
+    name: &'static str,
+    weight: f64,
+    label_smoothing: f64,
+    counted: impl Fn(&Targets) -> &Arc<Vec<f32>> + Send + Sync + 'static,
+) -> Term {
+    Term {
+        name,
+        weight,
+        student_taps: vec!["logits".into()],
+        teacher_taps: Vec::new(),
+        projection: None,
+        equal_lengths: false,
+        compute: Box::new(move |inputs| {
+            let settings = ops::CrossEntropy {
+                targets: inputs.targets.tokens.clone(),
+                weights: counted(inputs.targets).clone(),
+                smoothing: label_smoothing as f32,
+            };
+            Ok(ops::cross_entropy(inputs.student("logits")?, settings)?)
+        }),
     }
 }

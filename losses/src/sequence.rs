@@ -2,8 +2,8 @@
 
 use alambic_models::Outline;
 use alambic_settings::settings;
-use alambic_tensor::ops;
 
+use crate::cross_entropy::on_targets;
 use crate::{LossError, LossTerm, Term};
 
 settings! {
@@ -27,23 +27,6 @@ settings! {
 impl LossTerm for Sequence {
     fn bind(&self, _: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
         teacher.ok_or(LossError::NoTeacher("sequence"))?;
-        let smoothing = self.label_smoothing as f32;
-        Ok(Term {
-            name: "sequence",
-            weight: self.weight,
-            student_taps: vec!["logits".into()],
-            teacher_taps: Vec::new(),
-            projection: None,
-            equal_lengths: false,
-            compute: Box::new(move |inputs| {
-                let targets = inputs.targets;
-                let settings = ops::CrossEntropy {
-                    targets: targets.tokens.clone(),
-                    weights: targets.taught.clone(),
-                    smoothing,
-                };
-                Ok(ops::cross_entropy(inputs.student("logits")?, settings)?)
-            }),
-        })
+        Ok(on_targets("sequence", self.weight, self.label_smoothing, |targets| &targets.taught))
     }
 }
