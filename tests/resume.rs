@@ -54,11 +54,12 @@ timed-words = 4
 "#;
 
 fn start(recipe: &Path, out: &Path, resume: bool) -> Child {
+    start_with(recipe, out, if resume { &["--resume"] } else { &[] })
+}
+
+fn start_with(recipe: &Path, out: &Path, more: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alambic"));
-    command.arg("run").arg(recipe).arg("--out").arg(out);
-    if resume {
-        command.arg("--resume");
-    }
+    command.arg("run").arg(recipe).arg("--out").arg(out).args(more);
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
@@ -113,4 +114,37 @@ fn killed_runs_end_with_the_same_bytes() {
     assert_eq!(kills, 10, "the run ended before it was killed often enough");
     assert!(start(&recipe, &killed, true).wait().unwrap().success());
     assert!(student(&undisturbed) == student(&killed), "the weights differ");
+}
+
+/// What Ctrl-C sends.
+fn interrupt(run: &Child) {
+    assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
+}
+
+/// Checkpoints of a stage.
+fn checkpoints(run: &Path, stage: &str) -> usize {
+    std::fs::read_dir(run.join("checkpoints").join(stage)).map_or(0, Iterator::count)
+}
+
+#[test]
+fn ctrl_c_writes_a_checkpoint_and_a_second_one_does_not_wait_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = folder.path().join("small.toml");
+    std::fs::write(&recipe, RECIPE).unwrap();
+    // Steps of some hundred batches each, so that a signal comes in the middle of one.
+    let long = ["--set", "train.accumulate=500", "--set", "train.checkpoint-every=1000"];
+    for (signals, written) in [(1, 1), (2, 0)] {
+        let out = folder.path().join(signals.to_string());
+        let mut run = start_with(&recipe, &out, &long);
+        while !std::fs::read_to_string(out.join("events.jsonl")).unwrap_or_default().contains("\"step\":1,") {
+            assert!(run.try_wait().unwrap().is_none());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        for _ in 0..signals {
+            interrupt(&run);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert_eq!(run.wait().unwrap().code(), Some(130));
+        assert_eq!(checkpoints(&out, "first"), written);
+    }
 }
