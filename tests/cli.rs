@@ -261,6 +261,47 @@ fn a_trace_holds_inputs_and_taps() {
     assert!(run(folder.path(), &trace).bad(1).contains("in.safetensors"));
 }
 
+#[test]
+fn a_trace_of_bert_holds_its_taps() {
+    let folder = tempfile::tempdir().unwrap();
+    let parity = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/tests/parity/bert");
+    let file = |name: &str| parity.join(name).to_string_lossy().into_owned();
+    let (model, inputs) = (file("model"), file("inputs.safetensors"));
+    run(folder.path(), &["trace", &model, "--inputs", &inputs, "--out", "out.safetensors"]).good();
+    let written = parameters::load(&folder.path().join("out.safetensors")).unwrap();
+    for (name, tensor) in parameters::load(&parity.join("expected.safetensors")).unwrap() {
+        let difference =
+            (&written[&name] - tensor).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap();
+        assert!(difference.to_scalar::<f32>().unwrap() < 1e-4, "{name}");
+    }
+    assert!(run(folder.path(), &["list", "taps", &model]).good().contains("pooled"));
+}
+
+#[test]
+fn a_loss_is_computed_from_two_traces() {
+    let folder = tempfile::tempdir().unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("losses/tests/golden");
+    let file = |name: &str| golden.join(name).to_string_lossy().into_owned();
+    let (student, teacher) = (file("student.safetensors"), file("teacher.safetensors"));
+    let traces = ["--student", &student, "--teacher", &teacher];
+    let loss = |more: &[&str]| run(folder.path(), &[&["loss"], more, &traces].concat());
+    let expected = parameters::load(&golden.join("expected.safetensors")).unwrap();
+    let expected = expected["logits/value"].to_scalar::<f64>().unwrap();
+    let printed: f64 = loss(&["logits", "--set", "temperature=2"]).good().trim().parse().unwrap();
+    assert!((printed - expected).abs() < 1e-5 * expected);
+    let said =
+        json(&loss(&["logits", "--set", "temperature=2", "--json", "--gradients", "g.safetensors"]).good());
+    assert_eq!((&said["loss"], &said["taps"][0]), (&Value::from("logits"), &Value::from("logits")));
+    assert_eq!(parameters::load(&folder.path().join("g.safetensors")).unwrap()["logits"].dims(), [4, 3]);
+
+    let said = loss(&["logit"]).bad(2);
+    assert!(said.contains("did you mean `logits`?"), "{said}");
+    let said = loss(&["logits", "--set", "temprature=2"]).bad(2);
+    assert!(said.contains("did you mean `temperature`?"), "{said}");
+    let said = loss(&["patient"]).bad(1);
+    assert!(said.contains("width 6 and 12"), "{said}");
+}
+
 /// A run as far as comparisons read it.
 fn finished_run(folder: &Path, name: &str, cer: f64) {
     let model = |cer: f64| ModelOutcome {

@@ -6,14 +6,15 @@ use alambic_models::Outline;
 use alambic_settings::settings;
 use alambic_tensor::ops;
 
-use crate::{LossError, LossTerm, Targets, Term};
+use crate::{Inputs, LossError, LossTerm, Targets, Term};
 
 settings! {
     /// Cross-entropy on the labels of the data.
     ///
-    /// `L = -1/N Σ [(1 - s) log p(y_t) + s/V Σ_v log p(v)]` over the N target tokens that are labels of the data,
-    /// padding left out, with label smoothing s over V classes (Szegedy et al., 2016). Targets that a teacher wrote
-    /// do not count here: see `sequence`. Student logits are `[batch, length, V]`; the mean is over tokens.
+    /// `L = -1/N Σ [(1 - s) log p(y_t) + s/V Σ_v log p(v)]` over the N labels of the data, with label smoothing s
+    /// over V classes (Szegedy et al., 2016): target tokens without padding, for a model that writes; texts or tokens,
+    /// for one that classifies. Targets that a teacher wrote do not count here: see `sequence`. Student logits are
+    /// `[batch, length, V]` or `[batch, V]`; the mean is over labels.
     pub struct CrossEntropy {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
@@ -37,20 +38,13 @@ pub(crate) fn on_targets(
     label_smoothing: f64,
     counted: impl Fn(&Targets) -> &Arc<Vec<f32>> + Send + Sync + 'static,
 ) -> Term {
-    Term {
-        name,
-        weight,
-        student_taps: vec!["logits".into()],
-        teacher_taps: Vec::new(),
-        projection: None,
-        equal_lengths: false,
-        compute: Box::new(move |inputs| {
-            let settings = ops::CrossEntropy {
-                targets: inputs.targets.tokens.clone(),
-                weights: counted(inputs.targets).clone(),
-                smoothing: label_smoothing as f32,
-            };
-            Ok(ops::cross_entropy(inputs.student("logits")?, settings)?)
-        }),
-    }
+    let compute = move |inputs: &Inputs<'_>| {
+        let settings = ops::CrossEntropy {
+            targets: inputs.targets.classes.clone(),
+            weights: counted(inputs.targets).clone(),
+            smoothing: label_smoothing as f32,
+        };
+        Ok(ops::cross_entropy(inputs.student("logits")?, settings)?)
+    };
+    Term::new(name, weight, vec!["logits".into()], Vec::new(), Box::new(compute))
 }

@@ -3,8 +3,8 @@
 use alambic_models::Outline;
 use alambic_settings::{choices, settings};
 use alambic_tensor::candle::{D, Tensor};
-use alambic_tensor::ops::{self, Activation};
 
+use crate::arithmetic::{cosine, masked_mean};
 use crate::term::mask_tensor;
 use crate::{Inputs, LossError, LossTerm, Projection, Term};
 
@@ -83,7 +83,7 @@ impl LossTerm for EncoderMatch {
             weight: self.weight,
             student_taps: vec![student_tap],
             teacher_taps: vec![teacher_tap],
-            projection,
+            projections: projection.into_iter().collect(),
             equal_lengths: self.positions == Positions::FixedLength,
             compute: Box::new(move |inputs| options.compute(inputs, &taps, projected.as_deref())),
         })
@@ -99,16 +99,7 @@ impl EncoderMatch {
     ) -> Result<Tensor, LossError> {
         let student = inputs.student(student_tap)?;
         let teacher = inputs.teacher(teacher_tap)?.detach();
-        let student = match projection {
-            None => student.clone(),
-            Some(name) => {
-                let part = |part: &str| {
-                    let tap = format!("{name}.{part}");
-                    inputs.projections.get(&tap).ok_or(LossError::MissingTap { side: "student", tap })
-                };
-                ops::linear(student, part("weight")?, Some(part("bias")?), Activation::Identity)?
-            }
-        };
+        let student = inputs.project(student, projection)?;
         let (batch, student_length, _) = student.dims3()?;
         let teacher_length = teacher.dim(1)?;
         let (student_mask, teacher_mask) = inputs.masks("encoder")?;
@@ -148,23 +139,10 @@ impl EncoderMatch {
     fn compare(&self, student: &Tensor, teacher: &Tensor, weights: &Tensor) -> Result<Tensor, LossError> {
         let rows = match self.comparison {
             Comparison::MeanSquaredError => (student - teacher)?.sqr()?.mean(D::Minus1)?,
-            Comparison::Cosine => {
-                let dot = (student * teacher)?.sum(D::Minus1)?;
-                let norms = (student.sqr()?.sum(D::Minus1)? * teacher.sqr()?.sum(D::Minus1)?)?;
-                // The smallest normal number keeps a zero vector from giving a division by zero.
-                let cosine = (dot / (norms + f64::from(f32::MIN_POSITIVE))?.sqrt()?)?;
-                cosine.affine(-1.0, 1.0)?
-            }
+            Comparison::Cosine => cosine(student, teacher)?.affine(-1.0, 1.0)?,
         };
         let total = (rows * weights)?.sum_all()?;
         let count = weights.sum_all()?.to_scalar::<f32>()?.max(1.0);
         Ok((total / f64::from(count))?)
     }
-}
-
-/// The mean over the tokens of each sequence, `[batch, width]`, of states `[batch, length, width]`.
-fn masked_mean(states: &Tensor, mask: &Tensor) -> Result<Tensor, LossError> {
-    let counts = mask.sum_keepdim(1)?;
-    let sum = states.broadcast_mul(&mask.unsqueeze(2)?)?.sum(1)?;
-    Ok(sum.broadcast_div(&counts)?)
 }

@@ -4,19 +4,50 @@
 //! ([`LossTerm::bind`]), and then computed batch by batch from their traces ([`Term::loss`]). Binding says which
 //! taps and which projections the term needs, so that nothing is computed that no term asks for.
 
+mod arithmetic;
+mod attention;
+mod attention_scores;
+mod contrastive;
 mod cross_entropy;
+mod decoupled;
 mod encoder_match;
+mod energy;
 mod error;
+mod features;
+mod hidden;
+mod layer_map;
+mod layers;
+mod logits;
+mod patient;
+pub mod recorded;
+mod relational;
+mod relations;
 mod sequence;
+mod similarity;
+mod squared_error;
 mod term;
 mod word_level;
 
 use alambic_settings::kinds;
 
+pub use attention::Attention;
+pub use attention_scores::{AttentionScores, HeadMatch, Padding};
+pub use contrastive::Contrastive;
 pub use cross_entropy::CrossEntropy;
+pub use decoupled::Decoupled;
 pub use encoder_match::{Comparison, EncoderMatch, Positions};
+pub use energy::Energy;
 pub use error::LossError;
+pub use features::Features;
+pub use hidden::{Counted, Embedding, Hidden, Projections};
+pub use layer_map::{LayerMap, Pattern};
+pub use logits::{Divergence, Logits, Reduction};
+pub use patient::{Patient, PatientReduction, Scheme};
+pub use relational::{RelationalAngle, RelationalDistance};
+pub use relations::{Related, Relations};
 pub use sequence::Sequence;
+pub use similarity::{KernelAlignment, SimilarityPreserving};
+pub use squared_error::SquaredError;
 pub use term::{Inputs, LossTerm, Projection, Targets, Term};
 pub use word_level::WordLevel;
 
@@ -25,6 +56,36 @@ kinds! {
     pub enum Loss: dyn LossTerm {
         /// Cross-entropy on the labels of the data.
         CrossEntropy(CrossEntropy) = "cross-entropy",
+        /// Squared error on the numbers of the data.
+        SquaredError(SquaredError) = "squared-error",
+        /// The teacher's logits.
+        Logits(Logits) = "logits",
+        /// The teacher's logits, the target class apart from the others.
+        Decoupled(Decoupled) = "decoupled",
+        /// The student's embeddings against the teacher's.
+        Embedding(Embedding) = "embedding",
+        /// The student's hidden states against the teacher's.
+        Hidden(Hidden) = "hidden",
+        /// The first token's states of intermediate layers.
+        Patient(Patient) = "patient",
+        /// The student's attention scores against the teacher's, before the softmax.
+        AttentionScores(AttentionScores) = "attention-scores",
+        /// The student's attention distributions against the teacher's.
+        Attention(Attention) = "attention",
+        /// Relations of tokens within a layer.
+        Relations(Relations) = "relations",
+        /// How active each token's hidden state is.
+        Energy(Energy) = "energy",
+        /// Distances between the texts of a batch.
+        RelationalDistance(RelationalDistance) = "relational-distance",
+        /// Angles between the texts of a batch.
+        RelationalAngle(RelationalAngle) = "relational-angle",
+        /// Similarities between the texts of a batch.
+        SimilarityPreserving(SimilarityPreserving) = "similarity-preserving",
+        /// Centred kernel alignment of the texts of a batch.
+        KernelAlignment(KernelAlignment) = "kernel-alignment",
+        /// Which text of the batch it is, told from the teacher's features.
+        Contrastive(Contrastive) = "contrastive",
         /// The teacher's written output as the target.
         Sequence(Sequence) = "sequence",
         /// The teacher's distributions, token by token.

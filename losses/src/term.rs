@@ -4,19 +4,24 @@ use std::sync::Arc;
 
 use alambic_models::{Outline, Trace};
 use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::ops::{self, Activation};
 use alambic_tensor::parameters::Weights;
 
 use crate::LossError;
 
-/// The tokens that the student is to write, row by row over `[batch, length]`, and what each row counts for.
-#[derive(Debug, Clone)]
+/// What the student is to say for each row of its logits: for each token that it is to write, or for each text or
+/// token that it is to classify.
+#[derive(Debug, Clone, Default)]
 pub struct Targets {
-    /// The token after each decoder input.
-    pub tokens: Arc<Vec<u32>>,
-    /// 1 where the token is a label of the data, else 0.
+    /// The class of each row: the token after each decoder input, or the label.
+    pub classes: Arc<Vec<u32>>,
+    /// 1 where the class is a label of the data, else 0.
     pub labelled: Arc<Vec<f32>>,
-    /// 1 where the token was written by the teacher, else 0.
+    /// 1 where the teacher's distribution counts, else 0: at tokens that it wrote, or at every text or token that it
+    /// classifies.
     pub taught: Arc<Vec<f32>>,
+    /// The number of each row, where numbers are to be predicted and not classes.
+    pub numbers: Arc<Vec<f32>>,
 }
 
 /// What a term is computed from.
@@ -61,6 +66,34 @@ impl<'a> Inputs<'a> {
         let teacher = self.teacher.and_then(|trace| trace.mask(stream)).ok_or_else(|| missing("teacher"))?;
         Ok((student.as_slice(), teacher.as_slice()))
     }
+
+    /// The mask of a stream that student and teacher share, `[batch, length]` with ones and zeros.
+    ///
+    /// # Errors
+    /// When a trace does not hold it, or the two differ: they would have read different tokens.
+    pub fn shared_mask(&self, term: &'static str, stream: &str, batch: usize) -> Result<Tensor, LossError> {
+        let (student, teacher) = self.masks(stream)?;
+        if student != teacher {
+            return Err(LossError::Misfit {
+                term,
+                reason: "student and teacher read different tokens; layers can be compared token by token only under one tokenizer".into(),
+            });
+        }
+        mask_tensor(student, (batch, student.len() / batch.max(1)))
+    }
+
+    /// A tensor after a projection, or itself without one.
+    ///
+    /// # Errors
+    /// When the projection's tensors are missing or do not fit.
+    pub fn project(&self, tensor: &Tensor, projection: Option<&str>) -> Result<Tensor, LossError> {
+        let Some(name) = projection else { return Ok(tensor.clone()) };
+        let part = |part: &str| {
+            let tap = format!("{name}.{part}");
+            self.projections.get(&tap).ok_or(LossError::MissingTap { side: "student", tap })
+        };
+        Ok(ops::linear(tensor, part("weight")?, Some(part("bias")?), Activation::Identity)?)
+    }
 }
 
 /// A trained linear map from the student's width to the teacher's, `[outputs, inputs]` and bias.
@@ -74,7 +107,8 @@ pub struct Projection {
     pub outputs: usize,
 }
 
-type Compute = Box<dyn Fn(&Inputs<'_>) -> Result<Tensor, LossError> + Send + Sync>;
+/// How a term is computed.
+pub(crate) type Compute = Box<dyn Fn(&Inputs<'_>) -> Result<Tensor, LossError> + Send + Sync>;
 
 /// A loss term bound to a student and a teacher.
 pub struct Term {
@@ -86,8 +120,8 @@ pub struct Term {
     pub student_taps: Vec<String>,
     /// Taps of the teacher that it reads.
     pub teacher_taps: Vec<String>,
-    /// The projection that it trains.
-    pub projection: Option<Projection>,
+    /// The projections that it trains.
+    pub projections: Vec<Projection>,
     /// Sources of student and teacher must be padded to one length.
     pub equal_lengths: bool,
     pub(crate) compute: Compute,
@@ -106,6 +140,25 @@ impl std::fmt::Debug for Term {
 }
 
 impl Term {
+    /// A term that reads these taps of student and teacher and trains nothing of its own.
+    pub(crate) fn new(
+        name: &'static str,
+        weight: f64,
+        student_taps: Vec<String>,
+        teacher_taps: Vec<String>,
+        compute: Compute,
+    ) -> Self {
+        Self {
+            name,
+            weight,
+            student_taps,
+            teacher_taps,
+            projections: Vec::new(),
+            equal_lengths: false,
+            compute,
+        }
+    }
+
     /// The value of the term, a scalar with its graph, before its weight.
     ///
     /// # Errors

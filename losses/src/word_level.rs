@@ -4,7 +4,7 @@ use alambic_models::Outline;
 use alambic_settings::settings;
 use alambic_tensor::ops;
 
-use crate::{LossError, LossTerm, Term};
+use crate::{Inputs, LossError, LossTerm, Term};
 
 settings! {
     /// The teacher's distributions, token by token.
@@ -29,28 +29,21 @@ settings! {
 impl LossTerm for WordLevel {
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
         let teacher = teacher.ok_or(LossError::NoTeacher("word-level"))?;
-        if student.vocabulary != teacher.vocabulary {
+        if student.classes != teacher.classes {
             return Err(LossError::Misfit {
                 term: "word-level",
                 reason: format!(
                     "the student has {} tokens and the teacher {}; use the teacher's tokenizer for the student",
-                    student.vocabulary, teacher.vocabulary
+                    student.classes, teacher.classes
                 ),
             });
         }
         let (temperature, squared) = (self.temperature as f32, self.squared_temperature);
-        Ok(Term {
-            name: "word-level",
-            weight: self.weight,
-            student_taps: vec!["logits".into()],
-            teacher_taps: vec!["logits".into()],
-            projection: None,
-            equal_lengths: false,
-            compute: Box::new(move |inputs| {
-                let settings =
-                    ops::Divergence { weights: inputs.targets.taught.clone(), temperature, squared };
-                Ok(ops::divergence(inputs.student("logits")?, inputs.teacher("logits")?, settings)?)
-            }),
-        })
+        let compute = move |inputs: &Inputs<'_>| {
+            let settings = ops::Divergence { weights: inputs.targets.taught.clone(), temperature, squared };
+            Ok(ops::divergence(inputs.student("logits")?, inputs.teacher("logits")?, settings)?)
+        };
+        let taps = vec!["logits".to_owned()];
+        Ok(Term::new("word-level", self.weight, taps.clone(), taps, Box::new(compute)))
     }
 }

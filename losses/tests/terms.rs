@@ -17,7 +17,7 @@ const TOLERANCE: f64 = 1e-6;
 
 fn outline(layers: usize, width: usize, vocabulary: usize) -> Outline {
     let streams = [("encoder".to_owned(), Stream { layers, width, heads: 1 })];
-    Outline { streams: streams.into_iter().collect(), vocabulary }
+    Outline { streams: streams.into_iter().collect(), classes: vocabulary, ..Outline::default() }
 }
 
 fn variable<S: Into<alambic_tensor::candle::Shape>>(values: &[f32], shape: S) -> Var {
@@ -33,9 +33,10 @@ fn trace(tap: &str, tensor: &Tensor, mask: &[u8]) -> Trace {
 
 fn targets(tokens: &[u32], labelled: &[f32], taught: &[f32]) -> Targets {
     Targets {
-        tokens: Arc::new(tokens.to_vec()),
+        classes: Arc::new(tokens.to_vec()),
         labelled: Arc::new(labelled.to_vec()),
         taught: Arc::new(taught.to_vec()),
+        ..Targets::default()
     }
 }
 
@@ -96,7 +97,7 @@ fn cross_entropy_counts_labels_alone() {
     let term = CrossEntropy { weight: 3.0, label_smoothing: 0.0 }.bind(&outline(1, 2, 3), None).unwrap();
     assert_eq!((term.name, term.weight), ("cross-entropy", 3.0));
     assert_eq!(term.student_taps, ["logits"]);
-    assert!(term.teacher_taps.is_empty() && term.projection.is_none() && !term.equal_lengths);
+    assert!(term.teacher_taps.is_empty() && term.projections.is_empty() && !term.equal_lengths);
     let loss = loss(&term, &trace("logits", &logits, &[]), None, &targets).unwrap();
     // The weight is applied by whoever adds the terms.
     assert_close(value(&loss), -(0.5f64.ln() + 0.5f64.ln()) / 2.0);
@@ -257,8 +258,8 @@ fn encoder_match_binds_to_the_last_hidden_states() {
     let term = binding(Positions::Masked, 2, 2);
     assert_eq!(term.student_taps, ["encoder.hidden.3"]);
     assert_eq!(term.teacher_taps, ["encoder.hidden.6"]);
-    assert!(term.projection.is_none(), "equal widths need none");
-    let projection = binding(Positions::Pooled, 2, 3).projection.unwrap();
+    assert!(term.projections.is_empty(), "equal widths need none");
+    let projection = binding(Positions::Pooled, 2, 3).projections.remove(0);
     assert_eq!((projection.inputs, projection.outputs), (2, 3));
     assert_eq!(projection.name, "encoder-match.projection");
     let equal = [Positions::Masked, Positions::FixedLength, Positions::Pooled]

@@ -4,10 +4,11 @@
 //! names that the transformers library uses. Built over tracked tensors it trains; built over detached ones it
 //! evaluates, and the two share memory.
 
+pub mod architecture;
+pub mod bert;
 mod error;
 mod folder;
 mod generation;
-mod header;
 mod initialise;
 mod layers;
 pub mod marian;
@@ -21,7 +22,7 @@ pub use folder::{ModelFolder, Precision, write_weights};
 pub use generation::{Generation, Hypothesis, Stepper, Translator};
 pub use initialise::Initialiser;
 pub use layers::Pass;
-pub use outline::{Outline, Stream};
+pub use outline::{Outline, Stream, tap};
 pub use tap::{Trace, Wanted};
 pub use tokenizer::{Tokenizer, language_tag};
 pub use tokens::Tokens;

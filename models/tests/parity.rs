@@ -1,20 +1,22 @@
 //! Agreement with transformers on tiny random models, whose inputs and expected taps lie in `tests/parity`.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
 use std::path::Path;
 
+use alambic_models::bert::{Bert, BertConfig, TextInput};
 use alambic_models::marian::Marian;
-use alambic_models::{Generation, ModelFolder, Pass, Tokens, Translator, Wanted};
+use alambic_models::{Generation, ModelFolder, Pass, Tokens, Trace, Translator, Wanted};
 use alambic_tensor::candle::{DType, Tensor};
-use alambic_tensor::parameters;
+use alambic_tensor::gradients::{Gradients, is_key_bias};
+use alambic_tensor::parameters::{self, Parameters};
 
-fn folder() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/marian")
+fn folder(model: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(model)
 }
 
 fn marian() -> Marian {
-    let folder = ModelFolder::open(&folder().join("model")).unwrap();
+    let folder = ModelFolder::open(&folder("marian").join("model")).unwrap();
     Marian::new(&folder.config("marian").unwrap(), &folder.weights().unwrap()).unwrap()
 }
 
@@ -23,20 +25,82 @@ fn largest_difference(left: &Tensor, right: &Tensor) -> f32 {
 }
 
 fn inputs() -> (Tokens, Tokens) {
-    let inputs = parameters::load(&folder().join("inputs.safetensors")).unwrap();
+    let inputs = parameters::load(&folder("marian").join("inputs.safetensors")).unwrap();
     let source = Tokens::from_tensors(&inputs["input_ids"], Some(&inputs["attention_mask"])).unwrap();
     (source, Tokens::from_tensors(&inputs["decoder_input_ids"], None).unwrap())
 }
 
 #[test]
 fn marian_taps_agree_with_transformers() {
-    let expected = parameters::load(&folder().join("expected.safetensors")).unwrap();
     let (source, target) = inputs();
     let trace = marian().trace(&source, Some(&target), Pass::Evaluate, Wanted::All).unwrap();
+    assert_agrees("marian", &trace);
+}
+
+/// Fails unless every expected tap is in the trace and differs by less than 1e-4.
+fn assert_agrees(model: &str, trace: &Trace) {
+    let expected = parameters::load(&folder(model).join("expected.safetensors")).unwrap();
     for (name, expected) in &expected {
-        let found = trace.get(name).unwrap_or_else(|| panic!("no tap {name}"));
+        let found = trace.get(name).unwrap_or_else(|| panic!("{model} has no tap {name}"));
         let difference = largest_difference(found, expected);
-        assert!(difference < 1e-4, "{name} differs by {difference}");
+        assert!(difference < 1e-4, "{model}: {name} differs by {difference}");
+    }
+}
+
+const BERTS: [&str; 3] = ["bert", "xlm-roberta", "distilbert"];
+
+/// Configuration, weights and inputs of a model of BERT's family.
+fn bert(model: &str) -> (BertConfig, parameters::Weights, TextInput) {
+    let opened = ModelFolder::open(&folder(model).join("model")).unwrap();
+    let config = BertConfig::open(&opened).unwrap();
+    let (weights, missing) = config.adopt(&opened.weights().unwrap());
+    assert!(missing.is_empty(), "{model} lacks {missing:?}");
+    let inputs = parameters::load(&folder(model).join("inputs.safetensors")).unwrap();
+    let tokens = Tokens::from_tensors(&inputs["input_ids"], inputs.get("attention_mask")).unwrap();
+    let segments = inputs
+        .get("token_type_ids")
+        .map(|ids| ids.to_dtype(DType::U32).unwrap().flatten_all().unwrap().to_vec1().unwrap().into());
+    (config, weights, TextInput { segments, ..TextInput::new(tokens) })
+}
+
+#[test]
+fn bert_taps_agree_with_transformers() {
+    for model in BERTS {
+        let (config, weights, input) = bert(model);
+        let network = Bert::new(&config, &weights).unwrap();
+        let trace = network.trace(&input, Pass::Evaluate, Wanted::All).unwrap();
+        assert_agrees(model, &trace);
+        let outline = config.outline().taps();
+        assert!(trace.taps().keys().all(|tap| outline.contains(tap)) && outline.len() == trace.taps().len());
+    }
+}
+
+#[test]
+fn bert_computes_only_what_is_wanted() {
+    for model in BERTS {
+        let (config, weights, input) = bert(model);
+        let network = Bert::new(&config, &weights).unwrap();
+        let all = network.trace(&input, Pass::Evaluate, Wanted::All).unwrap();
+        for tap in ["hidden.0", "hidden.1", "hidden.2", "scores.0", "values.1", "logits"] {
+            let alone = network.trace(&input, Pass::Evaluate, Wanted::named([tap])).unwrap();
+            assert_eq!(alone.taps().keys().collect::<Vec<_>>(), [tap]);
+            let difference = largest_difference(alone.get(tap).unwrap(), all.get(tap).unwrap());
+            assert!(difference < 1e-5, "{model}: {tap} differs by {difference}");
+        }
+    }
+}
+
+#[test]
+fn a_loss_on_the_logits_reaches_every_parameter_of_bert() {
+    for model in BERTS {
+        let (config, weights, input) = bert(model);
+        let parameters = Parameters::from_weights(&weights).unwrap();
+        let network = Bert::new(&config, &parameters.tracked()).unwrap();
+        let trace = network.trace(&input, Pass::Evaluate, Wanted::named(["logits"])).unwrap();
+        let loss = trace.get("logits").unwrap().sqr().unwrap().mean_all().unwrap();
+        let gradients = Gradients::collect(loss.backward().unwrap(), &parameters);
+        assert_eq!(gradients.unreached(&parameters), Vec::<String>::new(), "{model}");
+        gradients.check(is_key_bias).unwrap();
     }
 }
 
@@ -93,9 +157,7 @@ fn beam_of_one_is_greedy_and_wider_beams_score_no_worse() {
 
 #[test]
 fn a_loss_on_the_logits_reaches_every_parameter() {
-    use alambic_tensor::gradients::{Gradients, is_key_bias};
-    use alambic_tensor::parameters::Parameters;
-    let folder = ModelFolder::open(&folder().join("model")).unwrap();
+    let folder = ModelFolder::open(&folder("marian").join("model")).unwrap();
     let mut weights = folder.weights().unwrap();
     for buffer in
         ["final_logits_bias", "model.encoder.embed_positions.weight", "model.decoder.embed_positions.weight"]

@@ -156,8 +156,8 @@ pub struct PlannedLoss {
     pub student: IndexMap<String, String>,
     /// Taps of the teacher with their shapes.
     pub teacher: IndexMap<String, String>,
-    /// The projection that is trained along: its name, inputs and outputs.
-    pub projection: Option<(String, usize, usize)>,
+    /// The projections that are trained along: name, inputs and outputs of each.
+    pub projections: Vec<(String, usize, usize)>,
 }
 
 /// The student without a teacher.
@@ -320,9 +320,11 @@ fn losses(checker: &Checker<'_>, options: &StageOptions, sketch: &Sketch) -> Vec
             weight: term.weight,
             student: shapes(term.student_taps, &student),
             teacher: shapes(term.teacher_taps, teacher.as_ref().unwrap_or(&Outline::default())),
-            projection: term
-                .projection
-                .map(|projection| (projection.name, projection.inputs, projection.outputs)),
+            projections: term
+                .projections
+                .into_iter()
+                .map(|projection| (projection.name, projection.inputs, projection.outputs))
+                .collect(),
         })
         .collect()
 }
@@ -332,14 +334,13 @@ fn shape(tap: &str, outline: &Outline) -> String {
     let mut parts = tap.split('.');
     let (first, kind) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     if first == "logits" {
-        return format!("batch × length × {}", outline.vocabulary);
+        return format!("batch × length × {}", outline.classes);
     }
     // Cross-attention is part of the decoder.
     let stream = outline.streams.get(if first == "cross" { "decoder" } else { first });
     match (stream, kind) {
-        (Some(stream), "hidden") => format!("batch × length × {}", stream.width),
-        (Some(stream), "queries" | "keys" | "values") => {
-            format!("batch × {} × length × {}", stream.heads, stream.width / stream.heads.max(1))
+        (Some(stream), "hidden" | "queries" | "keys" | "values") => {
+            format!("batch × length × {}", stream.width)
         }
         (Some(stream), _) => format!("batch × {} × length × length", stream.heads),
         (None, _) => "unknown".to_owned(),
@@ -368,7 +369,7 @@ fn checkpoint_bytes(checker: &Checker<'_>, stages: &[PlannedStage]) -> u64 {
     let recipe = checker.recipe;
     let Some(last) = stages.last() else { return 0 };
     let bytes = |stage: &PlannedStage| {
-        let projections = stage.losses.iter().filter_map(|loss| loss.projection.as_ref());
+        let projections = stage.losses.iter().flat_map(|loss| &loss.projections);
         let projected: usize = projections.map(|(_, inputs, outputs)| (inputs + 1) * outputs).sum();
         4 * (stage.student.parameters + projected) as u64
     };

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_data::Corpus;
 use alambic_losses::Loss;
-use alambic_models::ModelFolder;
-use alambic_models::marian::MarianConfig;
+use alambic_models::{ModelFolder, architecture};
 use alambic_recipes::book::BUILTINS;
 use alambic_recipes::load;
 use alambic_reports::metrics::METRICS;
@@ -102,7 +101,6 @@ fn recipes() -> Result<Vec<(String, String)>, Failure> {
 }
 
 fn taps(model: &Path, json: bool) -> Result<(), Failure> {
-    let config: MarianConfig = ModelFolder::open(model)?.config("marian")?;
-    let taps = config.outline().taps();
+    let taps = architecture::outline(&ModelFolder::open(model)?)?.taps();
     if json { output::json(&taps) } else { output::line(&taps.join("\n")) }
 }

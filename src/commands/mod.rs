@@ -5,6 +5,7 @@ mod check;
 mod compare;
 mod explain;
 mod list;
+mod loss;
 mod new;
 mod plan;
 mod predict;
@@ -29,6 +30,7 @@ pub(crate) enum Command {
     Schema(schema::Arguments),
     New(new::Arguments),
     Trace(trace::Arguments),
+    Loss(loss::Arguments),
     Predict(predict::Arguments),
     Compare(compare::Arguments),
     Bench(bench::Arguments),
@@ -54,6 +56,7 @@ impl Command {
             Self::Schema(arguments) => schema::run(arguments),
             Self::New(arguments) => new::run(arguments),
             Self::Trace(arguments) => trace::run(arguments),
+            Self::Loss(arguments) => loss::run(arguments),
             Self::Predict(arguments) => predict::run(arguments),
             Self::Compare(arguments) => compare::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),

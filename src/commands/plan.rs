@@ -140,15 +140,15 @@ fn losses(plan: &Plan) -> Result<(), Failure> {
         if taps.is_empty() { NO_VALUE.to_owned() } else { taps.join(", ") }
     };
     let row = |stage: &PlannedStage, loss: &PlannedLoss| {
-        let projection = loss.projection.as_ref();
-        let projection = projection.map(|(_, inputs, outputs)| format!("{inputs} → {outputs}"));
+        let projections: Vec<String> =
+            loss.projections.iter().map(|(_, inputs, outputs)| format!("{inputs} → {outputs}")).collect();
         vec![
             stage.name.clone(),
             loss.name.clone(),
             loss.weight.to_string(),
             taps(&loss.student),
             taps(&loss.teacher),
-            projection.unwrap_or_else(|| NO_VALUE.to_owned()),
+            if projections.is_empty() { NO_VALUE.to_owned() } else { projections.join(", ") },
         ]
     };
     let rows = plan.stages.iter().flat_map(|stage| stage.losses.iter().map(move |loss| row(stage, loss)));
@@ -158,7 +158,7 @@ fn losses(plan: &Plan) -> Result<(), Failure> {
         Column::Number("weight"),
         Column::Text("tap of the student"),
         Column::Text("tap of the teacher"),
-        Column::Text("projection"),
+        Column::Text("projections"),
     ];
     output::table(&columns, rows.collect())
 }

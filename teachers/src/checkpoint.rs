@@ -36,8 +36,8 @@ impl Checkpoint {
         let config: MarianConfig = folder.config("marian")?;
         let weights = folder.weights()?;
         let mut hasher = blake3::Hasher::new();
-        for name in ["config.json", "model.safetensors", "tokenizer.json"] {
-            let file = path.join(name);
+        let (before, after) = (path.join("config.json"), path.join("tokenizer.json"));
+        for file in [before].into_iter().chain(folder.weight_files()?).chain([after]) {
             hasher.update(&std::fs::read(&file).map_err(TeacherError::file(&file))?);
         }
         Ok(Self {

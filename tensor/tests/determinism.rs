@@ -224,6 +224,7 @@ fn a_batch_is_its_rows_put_together() {
     let mask = |batch: usize, first: usize| AttentionMask {
         keys: Some(Arc::new(keys[first * LENGTH..(first + batch) * LENGTH].to_vec())),
         causal: true,
+        dropped: None,
     };
     let heads = Heads::new(4, WIDTH).unwrap();
     let key_value = draw.tensor(&[BATCH, LENGTH, 2 * WIDTH]);

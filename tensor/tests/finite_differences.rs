@@ -177,10 +177,13 @@ fn softmax() {
 /// Batches, queries and keys: one example, and enough of them for several tasks; short rows, and long ones.
 const ATTENTION: [(usize, usize, usize); 4] = [(1, 1, 1), (3, 5, 7), (211, 6, 9), (9, 50, 41)];
 
-fn masks(draw: &mut Draw, batch: usize, keys: usize) -> [AttentionMask; 4] {
+/// Masks of every kind for `heads` heads of `queries` over `keys`.
+fn masks(draw: &mut Draw, (batch, heads, queries, keys): (usize, usize, usize, usize)) -> [AttentionMask; 5] {
     let padding = AttentionMask::keys(draw.padding(batch, keys));
     let both = AttentionMask { causal: true, ..padding.clone() };
-    [AttentionMask::default(), padding, AttentionMask::causal(), both]
+    let dropout = Dropout::new(&Streams::new(11)).mask(batch * heads * queries * keys, 0.3);
+    let dropping = padding.dropping(dropout);
+    [AttentionMask::default(), padding, AttentionMask::causal(), both, dropping]
 }
 
 #[test]
@@ -189,7 +192,7 @@ fn attention_over_separate_inputs() {
         let mut draw = Draw::new(5);
         let heads = Heads::new(3, 15).unwrap();
         let inputs = [queries, keys, keys].map(|length| draw.tensor(&[batch, length, 15], 1.0));
-        for mask in masks(&mut draw, batch, keys) {
+        for mask in masks(&mut draw, (batch, 3, queries, keys)) {
             check("attention", &inputs, |t| attend(&t[0], &t[1], &t[2], heads, &mask));
         }
     }
@@ -201,11 +204,11 @@ fn attention_over_packed_inputs() {
         let mut draw = Draw::new(6);
         let heads = Heads::new(2, 22).unwrap();
         let inputs = [draw.tensor(&[batch, queries, 22], 1.0), draw.tensor(&[batch, keys, 44], 1.0)];
-        for mask in masks(&mut draw, batch, keys) {
+        for mask in masks(&mut draw, (batch, 2, queries, keys)) {
             check("cross attention", &inputs, |t| attend_cross(&t[0], &t[1], heads, &mask));
         }
         let input = [draw.tensor(&[batch, keys, 66], 1.0)];
-        for mask in masks(&mut draw, batch, keys) {
+        for mask in masks(&mut draw, (batch, 2, keys, keys)) {
             check("packed attention", &input, |t| attend_packed(&t[0], heads, &mask));
         }
     }
@@ -216,7 +219,7 @@ fn attention_with_taps() {
     let mut draw = Draw::new(7);
     let heads = Heads::new(3, 15).unwrap();
     let inputs = [5, 7, 7].map(|length| draw.tensor(&[31, length, 15], 1.0));
-    for mask in masks(&mut draw, 31, 7) {
+    for mask in masks(&mut draw, (31, 3, 5, 7)) {
         // All three are differentiated at once, as a loss on several taps does.
         check("attention with taps", &inputs, |t| {
             let (context, scores, probabilities) = attend_with_taps(&t[0], &t[1], &t[2], heads, &mask)?;

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{ModelError, ModelFolder};
+use crate::ModelError;
 
 /// The longest head that is read, as the format's own library has it.
 const LONGEST: u64 = 100_000_000;
@@ -20,18 +20,9 @@ struct Entry {
     data_offsets: (u64, u64),
 }
 
-impl ModelFolder {
-    /// Name and shape of each tensor of `model.safetensors`, ordered by name. Reads only the head of the file, and
-    /// compares its length with what the head says.
-    ///
-    /// # Errors
-    /// When the file is missing, is no safetensors file, or was cut short.
-    pub fn weight_shapes(&self) -> Result<IndexMap<String, Vec<usize>>, ModelError> {
-        shapes(&self.path().join("model.safetensors"))
-    }
-}
-
-fn shapes(path: &Path) -> Result<IndexMap<String, Vec<usize>>, ModelError> {
+/// Name and shape of each tensor of a safetensors file, ordered by name. Reads only the head of the file, and compares
+/// its length with what the head says.
+pub(super) fn shapes(path: &Path) -> Result<IndexMap<String, Vec<usize>>, ModelError> {
     let mut file = File::open(path).map_err(ModelError::file(path))?;
     let length = file.metadata().map_err(ModelError::file(path))?.len();
     let broken = |reason: &str| ModelError::content(path, format!("this is no safetensors file: {reason}"));
@@ -71,6 +62,7 @@ fn shapes(path: &Path) -> Result<IndexMap<String, Vec<usize>>, ModelError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ModelFolder;
 
     #[test]
     fn shapes_are_read_without_the_tensors() {

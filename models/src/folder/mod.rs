@@ -1,5 +1,8 @@
 //! Reading and writing Hugging Face model folders.
 
+mod header;
+mod weights;
+
 use std::path::{Path, PathBuf};
 
 use alambic_tensor::candle::DType;
@@ -17,7 +20,7 @@ pub enum Precision {
     F16,
 }
 
-/// A folder with `config.json`, `model.safetensors` and, for text, `tokenizer.json`.
+/// A folder with `config.json`, weights and, for text, `tokenizer.json`.
 #[derive(Debug, Clone)]
 pub struct ModelFolder {
     path: PathBuf,
@@ -40,6 +43,12 @@ impl ModelFolder {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What `config.json` holds.
+    #[must_use]
+    pub fn json(&self) -> &serde_json::Value {
+        &self.config
     }
 
     /// The `model_type` of the configuration, which names the architecture.
@@ -71,28 +80,6 @@ impl ModelFolder {
         serde_json::from_value(self.config.clone()).map_err(|error| ModelError::content(&file, error))
     }
 
-    /// All weights as `f32`, by name.
-    ///
-    /// # Errors
-    /// When `model.safetensors` is missing or broken.
-    pub fn weights(&self) -> Result<Weights, ModelError> {
-        let file = self.path.join("model.safetensors");
-        if !file.is_file() {
-            return Err(ModelError::content(&file, "no such file; a model folder needs its weights there"));
-        }
-        let weights = parameters::load(&file).map_err(|error| ModelError::content(&file, error))?;
-        weights.into_iter().map(|(name, tensor)| Ok((name, tensor.to_dtype(DType::F32)?))).collect()
-    }
-
-    /// Bytes of `model.safetensors`.
-    ///
-    /// # Errors
-    /// When the file is missing.
-    pub fn bytes(&self) -> Result<u64, ModelError> {
-        let file = self.path.join("model.safetensors");
-        Ok(std::fs::metadata(&file).map_err(ModelError::file(&file))?.len())
-    }
-
     /// The tokenizer.
     ///
     /// # Errors
@@ -100,6 +87,11 @@ impl ModelFolder {
     pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
         Tokenizer::load(&self.path.join("tokenizer.json"))
     }
+}
+
+/// A number for a configuration file in as few digits as tell it apart: 0.1, and not the double next to the `f32`.
+pub(crate) fn decimal(number: f32) -> serde_json::Value {
+    number.to_string().parse::<f64>().map_or(serde_json::Value::Null, serde_json::Value::from)
 }
 
 /// Writes `model.safetensors` into a folder, marked as transformers expects (`format: pt`).

@@ -3,7 +3,12 @@
 use alambic_tensor::ops::Activation;
 use serde::{Deserialize, Serialize};
 
+use crate::folder::decimal;
+use crate::layers::{LayerSizes, activation};
 use crate::{ModelError, Outline, Stream};
+
+/// Layer norms of transformers' Marian use PyTorch's default.
+const EPSILON: f64 = 1e-5;
 
 /// `config.json` with the keys that transformers uses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,16 +53,29 @@ impl MarianConfig {
     /// # Errors
     /// When the name is not known.
     pub fn activation(&self) -> Result<Activation, ModelError> {
-        match self.activation_function.as_str() {
-            "relu" => Ok(Activation::Relu),
-            "gelu" => Ok(Activation::Gelu),
-            "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
-            "swish" | "silu" => Ok(Activation::Silu),
-            "tanh" => Ok(Activation::Tanh),
-            other => Err(ModelError::Configuration(format!(
-                "activation `{other}` is not known: use relu, gelu, gelu_new, swish, silu or tanh"
-            ))),
-        }
+        activation(&self.activation_function)
+    }
+
+    /// Sizes of the encoder's layers.
+    pub(super) fn encoder_sizes(&self) -> Result<LayerSizes, ModelError> {
+        self.sizes(self.encoder_attention_heads, self.encoder_ffn_dim)
+    }
+
+    /// Sizes of the decoder's layers.
+    pub(super) fn decoder_sizes(&self) -> Result<LayerSizes, ModelError> {
+        self.sizes(self.decoder_attention_heads, self.decoder_ffn_dim)
+    }
+
+    fn sizes(&self, heads: usize, inner: usize) -> Result<LayerSizes, ModelError> {
+        Ok(LayerSizes {
+            width: self.d_model,
+            heads,
+            inner,
+            activation: self.activation()?,
+            epsilon: EPSILON,
+            dropout: self.dropout,
+            attention_dropout: 0.0,
+        })
     }
 
     /// The factor on embeddings.
@@ -74,7 +92,7 @@ impl MarianConfig {
             ("encoder".to_owned(), stream(self.encoder_layers, self.encoder_attention_heads)),
             ("decoder".to_owned(), stream(self.decoder_layers, self.decoder_attention_heads)),
         ];
-        Outline { streams: streams.into_iter().collect(), vocabulary: self.vocab_size }
+        Outline { streams: streams.into_iter().collect(), classes: self.vocab_size, ..Outline::default() }
     }
 
     /// What `config.json` holds, for transformers to load.
@@ -87,6 +105,7 @@ impl MarianConfig {
         let fixed = serde_json::json!({
             "model_type": "marian",
             "architectures": ["MarianMTModel"],
+            "dropout": decimal(self.dropout),
             "attention_dropout": 0.0,
             "activation_dropout": 0.0,
             "encoder_layerdrop": 0.0,

@@ -3,18 +3,17 @@
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::AttentionMask;
 
-use super::MarianConfig;
 use super::cache::{LayerCache, Memory};
-use super::encoder::{EPSILON, FeedForward};
-use crate::layers::{Attention, Pass, ResidualNorm, Source};
+use super::{MarianConfig, names};
+use crate::layers::{CrossAttention, FeedForward, Norm, Pass, Place, SelfAttention, Source};
 use crate::{ModelError, Trace};
 
 #[derive(Debug, Clone)]
 struct Layer {
-    attention: Attention,
-    attention_norm: ResidualNorm,
-    cross: Attention,
-    cross_norm: ResidualNorm,
+    attention: SelfAttention,
+    attention_norm: Norm,
+    cross: CrossAttention,
+    cross_norm: Norm,
     feed_forward: FeedForward,
 }
 
@@ -27,20 +26,21 @@ pub(super) struct Decoder {
 
 impl Decoder {
     pub(super) fn load(source: Source<'_>, config: &MarianConfig) -> Result<Self, ModelError> {
-        let (width, heads) = (config.d_model, config.decoder_attention_heads);
+        let sizes = config.decoder_sizes()?;
         let layers = (0..config.decoder_layers)
             .map(|index| {
                 let name = format!("model.decoder.layers.{index}");
-                let attention = |part: &str, place| {
-                    Attention::load(source, &format!("{name}.{part}"), width, heads, (place, index))
-                };
-                let norm = |part: &str| ResidualNorm::load(source, &format!("{name}.{part}"), width, EPSILON);
+                let block = |part: &str| names::attention(&format!("{name}.{part}"));
+                let norm =
+                    |part: &str| Norm::load(source, &format!("{name}.{part}"), sizes.width, sizes.epsilon);
+                let place = |stream| Place { stream, layer: index };
+                let [inner, outer, last] = &names::feed_forward(&name);
                 Ok(Layer {
-                    attention: attention("self_attn", "decoder")?,
+                    attention: SelfAttention::load(source, &block("self_attn"), &sizes, place("decoder"))?,
                     attention_norm: norm("self_attn_layer_norm")?,
-                    cross: attention("encoder_attn", "cross")?,
+                    cross: CrossAttention::load(source, &block("encoder_attn"), &sizes, place("cross"))?,
                     cross_norm: norm("encoder_attn_layer_norm")?,
-                    feed_forward: FeedForward::load(source, &name, config, config.decoder_ffn_dim)?,
+                    feed_forward: FeedForward::load(source, [inner, outer, last], &sizes)?,
                 })
             })
             .collect::<Result<_, ModelError>>()?;
@@ -60,11 +60,11 @@ impl Decoder {
         trace.record("decoder.hidden.0", &hidden);
         let causal = AttentionMask::causal();
         for (index, layer) in self.layers.iter().enumerate() {
-            let attended = layer.attention.attend_self(&hidden, &causal, trace)?;
-            hidden = layer.attention_norm.forward(&hidden, &attended, pass, self.dropout)?;
+            let attended = layer.attention.forward(&hidden, &causal, pass, trace)?;
+            hidden = layer.attention_norm.after(&hidden, &attended, pass, self.dropout)?;
             let key_value = layer.cross.project_memory(memory)?;
-            let attended = layer.cross.attend_memory(&hidden, &key_value, memory_mask, trace)?;
-            hidden = layer.cross_norm.forward(&hidden, &attended, pass, self.dropout)?;
+            let attended = layer.cross.forward(&hidden, &key_value, memory_mask, pass, trace)?;
+            hidden = layer.cross_norm.after(&hidden, &attended, pass, self.dropout)?;
             hidden = layer.feed_forward.forward(&hidden, pass)?;
             trace.record(&format!("decoder.hidden.{}", index + 1), &hidden);
         }
@@ -91,10 +91,11 @@ impl Decoder {
             cache.push(&projected)?;
             let query = projected.narrow(2, 0, width)?.contiguous()?;
             let attended =
-                layer.attention.attend_cached(&query, cache.rows(), cache.capacity(), cache.length())?;
-            hidden = layer.attention_norm.forward(&hidden, &attended, Pass::Evaluate, 0.0)?;
-            let attended = layer.cross.attend_memory(&hidden, key_value, &memory.mask, &mut untapped)?;
-            hidden = layer.cross_norm.forward(&hidden, &attended, Pass::Evaluate, 0.0)?;
+                layer.attention.forward_cached(&query, cache.rows(), cache.capacity(), cache.length())?;
+            hidden = layer.attention_norm.after(&hidden, &attended, Pass::Evaluate, 0.0)?;
+            let attended =
+                layer.cross.forward(&hidden, key_value, &memory.mask, Pass::Evaluate, &mut untapped)?;
+            hidden = layer.cross_norm.after(&hidden, &attended, Pass::Evaluate, 0.0)?;
             hidden = layer.feed_forward.forward(&hidden, Pass::Evaluate)?;
         }
         Ok(hidden)

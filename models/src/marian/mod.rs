@@ -8,8 +8,8 @@
 mod cache;
 mod config;
 mod decoder;
-mod encoder;
 mod model;
+mod names;
 mod positions;
 mod shapes;
 

@@ -5,13 +5,12 @@ use alambic_tensor::candle::{DType, Device, Tensor};
 use alambic_tensor::ops::{self, Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
-use super::MarianConfig;
 use super::cache::{LayerCache, Memory};
 use super::decoder::Decoder;
-use super::encoder::Encoder;
 use super::positions::sinusoids;
+use super::{MarianConfig, names};
 use crate::generation::{Stepper, Translator};
-use crate::layers::{Pass, Source};
+use crate::layers::{Encoder, Pass, Source};
 use crate::{Initialiser, ModelError, Tokens, Trace, Wanted};
 
 /// The name of the embedding table.
@@ -37,6 +36,7 @@ impl Marian {
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &MarianConfig, weights: &Weights) -> Result<Self, ModelError> {
         let source = Source::new(weights);
+        let encoder: Vec<_> = (0..config.encoder_layers).map(names::encoder_layer).collect();
         let logits_bias = match weights.get("final_logits_bias") {
             None => None,
             Some(bias) => {
@@ -50,7 +50,7 @@ impl Marian {
             logits_bias,
             encoder_positions: positions(config, weights, "encoder")?,
             decoder_positions: positions(config, weights, "decoder")?,
-            encoder: Encoder::load(source, config)?,
+            encoder: Encoder::load(source, &encoder, &config.encoder_sizes()?, "encoder")?,
             decoder: Decoder::load(source, config)?,
             config: config.clone(),
         })
@@ -133,7 +133,9 @@ impl Marian {
     pub fn encode(&self, source: &Tokens, pass: Pass<'_>, trace: &mut Trace) -> Result<Tensor, ModelError> {
         trace.record_mask("encoder", &source.mask);
         let mask = AttentionMask::keys(source.mask.clone());
-        self.encoder.forward(&self.embed(source, &self.encoder_positions, 0)?, &mask, pass, trace)
+        let embedded = self.embed(source, &self.encoder_positions, 0)?;
+        let embedded = pass.dropout(&embedded, self.config.dropout)?;
+        self.encoder.forward(embedded, &mask, self.config.encoder_layers, pass, trace)
     }
 
     /// Logits `[batch, length, vocabulary]` of the token after each of `target`, whose first is the decoder's start.

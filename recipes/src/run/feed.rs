@@ -147,7 +147,12 @@ impl Feed {
         Batch {
             source: Tokens::pad(&sources, self.padding),
             decoder,
-            targets: Targets { labelled: weights(false), taught: weights(true), tokens: tokens.ids.clone() },
+            targets: Targets {
+                labelled: weights(false),
+                taught: weights(true),
+                classes: tokens.ids.clone(),
+                ..Targets::default()
+            },
             requests: rows.iter().filter_map(|row| row.request.clone()).collect(),
         }
     }

@@ -254,7 +254,7 @@ fn projections(job: &Job<'_>, terms: &[Term], streams: Streams) -> Result<Weight
     // A stream of its own, so that a projection does not change the student's initial weights.
     let mut initialiser = Initialiser::new(&Streams::new(streams.seed() ^ u64::MAX));
     let mut weights = Weights::new();
-    for projection in terms.iter().filter_map(|term| term.projection.as_ref()) {
+    for projection in terms.iter().flat_map(|term| &term.projections) {
         let name = |part: &str| format!("{}.{part}", projection.name);
         let (weight, bias) = match (saved.get(&name("weight")), saved.get(&name("bias"))) {
             (Some(weight), Some(bias)) => (weight.clone(), bias.clone()),

@@ -1,7 +1,7 @@
 //! Dropout whose masks come from a seeded stream.
 
 use std::mem::MaybeUninit;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rand::{Rng, RngCore, SeedableRng};
@@ -62,14 +62,14 @@ impl Dropout {
         };
         kept.par_chunks_mut(BLOCK).enumerate().for_each(fill);
         let scale = if probability < 1.0 { 1.0 / (1.0 - probability) } else { 0.0 };
-        Some(Mask { kept, scale })
+        Some(Mask { kept: Arc::new(kept), scale })
     }
 }
 
 /// Which elements are kept (1) and the factor that keeps their expectation.
 #[derive(Debug, Clone)]
 pub struct Mask {
-    kept: Vec<u8>,
+    kept: Arc<Vec<u8>>,
     scale: f32,
 }
 
@@ -90,6 +90,11 @@ impl Mask {
         })
     }
 
+    /// Drops and scales `values`, the elements from `first` on, in place.
+    pub(super) fn apply_from(&self, first: usize, values: &mut [f32]) {
+        keep_in_place(values, &self.kept[first..first + values.len()], self.scale);
+    }
+
     /// `x + mask(residual)` for the elements from `first` on.
     pub(super) fn add_kept(&self, first: usize, x: &[f32], residual: &[f32], out: &mut [MaybeUninit<f32>]) {
         add_kept(x, residual, &self.kept[first..first + out.len()], self.scale, out);
@@ -100,6 +105,14 @@ vectorised! {
     fn keep(values: &[f32], kept: &[u8], scale: f32, out: &mut [MaybeUninit<f32>]) {
         for ((out, value), kept) in out.iter_mut().zip(values).zip(kept) {
             out.write(value * (f32::from(*kept) * scale));
+        }
+    }
+}
+
+vectorised! {
+    fn keep_in_place(values: &mut [f32], kept: &[u8], scale: f32) {
+        for (value, kept) in values.iter_mut().zip(kept) {
+            *value *= f32::from(*kept) * scale;
         }
     }
 }

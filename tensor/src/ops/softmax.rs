@@ -83,7 +83,7 @@ impl CustomOp1 for Softmax {
                 let [batch, .., queries, _] = *dims else {
                     bail!("softmax: a masked input is [batch, .., queries, keys], not {dims:?}")
                 };
-                mask.check(batch, width)?;
+                mask.check_keys(batch, width)?;
                 let per_example = input.len() / width / batch;
                 for_each_row(&mut out, width, |index, row| {
                     let (example, query) = (index / per_example, index % queries);
@@ -112,7 +112,7 @@ impl CustomOp1 for Softmax {
 /// Softmax over the last dimension.
 ///
 /// With a mask the input is `[batch, heads, queries, keys]`, or any shape that begins with the batch and ends with
-/// queries and keys; entries that the mask forbids get probability zero and no gradient.
+/// queries and keys; entries that the mask forbids get probability zero and no gradient. Its dropout plays no part.
 ///
 /// # Errors
 /// When the tensor is empty or not `f32` in CPU memory, or the mask does not fit it.

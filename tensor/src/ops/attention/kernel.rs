@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::{AttentionMask, Heads};
 use crate::buffer;
 use crate::matrix::{Matrix, multiply_small};
+use crate::ops::dropout::Mask;
 use crate::ops::softmax::{masked_softmax_row, softmax_backward_row, softmax_row};
 
 /// Rows of one of query, key and value inside a slice.
@@ -68,7 +69,24 @@ impl Sizes {
     }
 }
 
-/// The context `[batch, queries, width]` and the probabilities `[batch, heads, queries, keys]`.
+/// The probabilities from `first` on as dropout leaves them, in `kept` if there is any.
+fn after_dropout<'a>(
+    dropped: Option<&Mask>,
+    first: usize,
+    probabilities: &'a [f32],
+    kept: &'a mut [f32],
+) -> &'a [f32] {
+    match dropped {
+        None => probabilities,
+        Some(mask) => {
+            kept.copy_from_slice(probabilities);
+            mask.apply_from(first, kept);
+            kept
+        }
+    }
+}
+
+/// The context `[batch, queries, width]` and the probabilities before dropout `[batch, heads, queries, keys]`.
 pub(super) fn forward(
     sizes: Sizes,
     (query, key, value): (Rows<'_>, Rows<'_>, Rows<'_>),
@@ -77,6 +95,7 @@ pub(super) fn forward(
     let Sizes { batch, queries, keys, width, heads } = sizes;
     let head_width = sizes.head_width();
     let run = |example: usize, probabilities: &mut [MaybeUninit<f32>], context: &mut [MaybeUninit<f32>]| {
+        let mut kept = vec![0.0; if mask.dropped.is_some() { queries * keys } else { 0 }];
         for (head, probabilities) in probabilities.chunks_exact_mut(queries * keys).enumerate() {
             let column = head * head_width;
             let rows = |rows: Rows<'_>, length: usize| rows.of(example * length, column);
@@ -100,6 +119,8 @@ pub(super) fn forward(
                     softmax_row(row);
                 }
             }
+            let start = (example * heads.count + head) * queries * keys;
+            let probabilities = after_dropout(mask.dropped.as_ref(), start, probabilities, &mut kept);
             // SAFETY: as above. The heads together write all columns of the context.
             unsafe {
                 multiply_small(
@@ -132,7 +153,7 @@ pub(super) fn forward(
 pub(super) fn backward(
     sizes: Sizes,
     (query, key, value): (Rows<'_>, Rows<'_>, Rows<'_>),
-    probabilities: &[f32],
+    (probabilities, dropped): (&[f32], Option<&Mask>),
     upstream: &[f32],
     (query_target, key_target, value_target): (Target, Target, Target),
 ) {
@@ -140,6 +161,7 @@ pub(super) fn backward(
     let head_width = sizes.head_width();
     (0..batch).into_par_iter().with_min_len(sizes.examples_per_task()).for_each(|example| {
         let mut scores = vec![0.0; queries * keys];
+        let mut kept = vec![0.0; if dropped.is_some() { queries * keys } else { 0 }];
         for head in 0..heads.count {
             let column = head * head_width;
             let start = (example * heads.count + head) * queries * keys;
@@ -157,15 +179,19 @@ pub(super) fn backward(
                     (queries, head_width, keys),
                     1.0,
                 );
+                if let Some(mask) = dropped {
+                    mask.apply_from(start, &mut scores);
+                }
                 for (row, probabilities) in
                     scores.chunks_exact_mut(keys).zip(probabilities.chunks_exact(keys))
                 {
                     softmax_backward_row(row, probabilities, heads.scale);
                 }
+                let kept = after_dropout(dropped, start, probabilities, &mut kept);
                 multiply_small(
                     value_target.at(example * keys, column),
                     value_target.step,
-                    Matrix::rows(probabilities, 0, keys).transposed(),
+                    Matrix::rows(kept, 0, keys).transposed(),
                     upstream,
                     (keys, queries, head_width),
                     1.0,

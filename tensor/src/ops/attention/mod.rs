@@ -11,28 +11,37 @@ use candle_core::{D, Result, Tensor, bail};
 pub use cached::attend_cached;
 
 use self::operation::{Attention, Packing};
+use super::dropout::{Mask, dropout};
 use super::softmax::softmax;
 
-/// Which keys a query may look at.
+/// Which keys a query may look at, and which of its probabilities are dropped.
 #[derive(Debug, Clone, Default)]
 pub struct AttentionMask {
     /// `[batch, keys]`, 1 for a real token and 0 for padding.
     pub keys: Option<Arc<Vec<u8>>>,
     /// A query sees no key after itself.
     pub causal: bool,
+    /// Dropout of the probabilities, `[batch, heads, queries, keys]`, after the softmax.
+    pub dropped: Option<Mask>,
 }
 
 impl AttentionMask {
     /// Padding alone.
     #[must_use]
     pub fn keys(keys: Arc<Vec<u8>>) -> Self {
-        Self { keys: Some(keys), causal: false }
+        Self { keys: Some(keys), ..Self::default() }
     }
 
     /// Earlier positions alone.
     #[must_use]
     pub fn causal() -> Self {
-        Self { keys: None, causal: true }
+        Self { causal: true, ..Self::default() }
+    }
+
+    /// The same, with dropout of the probabilities.
+    #[must_use]
+    pub fn dropping(&self, dropped: Option<Mask>) -> Self {
+        Self { dropped, ..self.clone() }
     }
 
     /// Whether a query of an example may look at a key out of `width`.
@@ -41,8 +50,17 @@ impl AttentionMask {
             && self.keys.as_ref().is_none_or(|keys| keys[example * width + key] != 0)
     }
 
+    /// Fails unless the mask was made for so many examples, heads, queries and keys.
+    fn check(&self, (batch, heads, queries, keys): (usize, usize, usize, usize)) -> Result<()> {
+        self.check_keys(batch, keys)?;
+        match &self.dropped {
+            Some(dropped) => dropped.check("attention", &(batch, heads, queries, keys).into()),
+            None => Ok(()),
+        }
+    }
+
     /// Fails unless the mask was made for so many examples and keys.
-    pub(super) fn check(&self, batch: usize, keys: usize) -> Result<()> {
+    pub(super) fn check_keys(&self, batch: usize, keys: usize) -> Result<()> {
         match &self.keys {
             Some(mask) if mask.len() != batch * keys => {
                 bail!("attention: a mask of {} entries does not fit [{batch}, {keys}]", mask.len())
@@ -123,7 +141,7 @@ pub fn attend_cross(
 }
 
 /// As [`attend`], by separate differentiable steps: the context, the scores before softmax and mask, and the
-/// probabilities, both `[batch, heads, queries, keys]`. For losses and readers that look at attention itself.
+/// probabilities before dropout, both `[batch, heads, queries, keys]`. For losses and readers that look at attention itself.
 ///
 /// # Errors
 /// As for [`attend`].
@@ -134,10 +152,10 @@ pub fn attend_with_taps(
     heads: Heads,
     mask: &AttentionMask,
 ) -> Result<(Tensor, Tensor, Tensor)> {
-    let (batch, _, width) = query.dims3()?;
+    let (batch, queries, width) = query.dims3()?;
     let (_, keys, _) = key.dims3()?;
     heads.check(width)?;
-    mask.check(batch, keys)?;
+    mask.check((batch, heads.count, queries, keys))?;
     if key.dims() != [batch, keys, width] || key.shape() != value.shape() {
         bail!(
             "attention: query {:?}, key {:?} and value {:?} do not fit each other",
@@ -153,7 +171,7 @@ pub fn attend_with_taps(
     let scores =
         (split(query)?.matmul(&split(key)?.transpose(D::Minus2, D::Minus1)?)? * f64::from(heads.scale))?;
     let probabilities = softmax(&scores, Some(mask))?;
-    let context =
-        probabilities.matmul(&split(value)?)?.transpose(1, 2)?.contiguous()?.reshape(query.shape())?;
+    let context = dropout(&probabilities, mask.dropped.clone())?;
+    let context = context.matmul(&split(value)?)?.transpose(1, 2)?.contiguous()?.reshape(query.shape())?;
     Ok((context, scores, probabilities))
 }

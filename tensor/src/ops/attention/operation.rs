@@ -46,7 +46,7 @@ impl Attention {
         if empty || !fits || batch != last_batch || !width.is_multiple_of(heads) {
             bail!("attention: inputs of {first:?} and {last:?} do not fit each other and {heads} heads")
         }
-        self.mask.check(batch, keys)?;
+        self.mask.check((batch, heads, queries, keys))?;
         Ok(Sizes { batch, queries, keys, width, heads: self.heads })
     }
 
@@ -102,7 +102,7 @@ impl Attention {
             kernel::backward(
                 sizes,
                 (rows(0), rows(1), rows(2)),
-                probabilities,
+                (probabilities, self.mask.dropped.as_ref()),
                 upstream,
                 (target(0), target(1), target(2)),
             );

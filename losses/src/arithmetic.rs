@@ -1,0 +1,62 @@
+//! Steps that several terms share.
+
+use alambic_tensor::candle::{D, Tensor};
+
+use crate::LossError;
+
+/// The mean over the tokens of each sequence, `[batch, width]`, of states `[batch, length, width]`, under a mask
+/// `[batch, length]`.
+pub(crate) fn masked_mean(states: &Tensor, mask: &Tensor) -> Result<Tensor, LossError> {
+    let counts = mask.sum_keepdim(1)?;
+    let sum = states.broadcast_mul(&mask.unsqueeze(2)?)?.sum(1)?;
+    Ok(sum.broadcast_div(&counts)?)
+}
+
+/// The mean of `values` weighted by `weights` of the same shape; 0 where all weights are.
+pub(crate) fn weighted_mean(values: &Tensor, weights: &Tensor) -> Result<Tensor, LossError> {
+    let total = weights.sum_all()?.to_scalar::<f32>()?;
+    let sum = (values * weights)?.sum_all()?;
+    Ok((sum / f64::from(if total > 0.0 { total } else { 1.0 }))?)
+}
+
+/// The cosines of vectors along the last dimension.
+pub(crate) fn cosine(left: &Tensor, right: &Tensor) -> Result<Tensor, LossError> {
+    let dot = (left * right)?.sum(D::Minus1)?;
+    let norms = (left.sqr()?.sum(D::Minus1)? * right.sqr()?.sum(D::Minus1)?)?;
+    // The smallest normal number keeps a zero vector from giving a division by zero.
+    Ok((dot / (norms + f64::from(f32::MIN_POSITIVE))?.sqrt()?)?)
+}
+
+/// Vectors along the last dimension brought to length one.
+pub(crate) fn normalised(vectors: &Tensor) -> Result<Tensor, LossError> {
+    let lengths = (vectors.sqr()?.sum_keepdim(D::Minus1)? + f64::from(f32::MIN_POSITIVE))?.sqrt()?;
+    Ok(vectors.broadcast_div(&lengths)?)
+}
+
+/// The logarithms of a softmax over the last dimension.
+pub(crate) fn log_softmax(scores: &Tensor) -> Result<Tensor, LossError> {
+    // Detached, the largest score is a constant: it cancels, and its gradient need not be computed.
+    let shifted = scores.broadcast_sub(&scores.detach().max_keepdim(D::Minus1)?)?;
+    let total = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
+    Ok(shifted.broadcast_sub(&total)?)
+}
+
+/// `Σ p (log p - log q)` over the last dimension, for logarithms `p` and `q`. The gradient reaches both.
+pub(crate) fn kullback_leibler(p: &Tensor, q: &Tensor) -> Result<Tensor, LossError> {
+    Ok((p.exp()? * (p - q)?)?.sum(D::Minus1)?)
+}
+
+/// Scores of keys that are padding, replaced by a number whose exponential is nothing beside any other's: in log
+/// space, so that no infinity is multiplied by zero. `mask` is `[batch, keys]`, scores are `[batch, .., keys]`.
+pub(crate) fn without_padding(scores: &Tensor, mask: &Tensor) -> Result<Tensor, LossError> {
+    let (batch, keys) = mask.dims2()?;
+    let mut shape = vec![1; scores.rank()];
+    shape[0] = batch;
+    shape[scores.rank() - 1] = keys;
+    let mask = mask.reshape(shape)?;
+    let lowered = mask.affine(-MASKED, MASKED)?;
+    Ok(scores.broadcast_mul(&mask)?.broadcast_add(&lowered)?)
+}
+
+/// What takes the place of a masked score.
+const MASKED: f64 = -10_000.0;

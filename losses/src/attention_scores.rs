@@ -1,0 +1,94 @@
+//! Attention scores against attention scores.
+
+use alambic_models::Outline;
+use alambic_settings::{choices, settings};
+use alambic_tensor::candle::Tensor;
+
+use crate::arithmetic::weighted_mean;
+use crate::layer_map::Pattern;
+use crate::layers::{Layers, sum};
+use crate::{Inputs, LayerMap, LossError, LossTerm, Term};
+
+choices! {
+    /// What becomes of the scores of padding.
+    pub enum Padding {
+        /// Scores of a query or a key that is padding do not count.
+        LeftOut = "left-out",
+        /// Scores of a key that is padding count as equal, those of a query as any other, as in TinyBERT's published
+        /// code.
+        Zero = "zero",
+    }
+}
+
+choices! {
+    /// What becomes of the heads.
+    pub enum HeadMatch {
+        /// Head by head; student and teacher need the same number.
+        OneToOne = "one-to-one",
+        /// The means over the heads of each.
+        Mean = "mean",
+    }
+}
+
+settings! {
+    /// The student's attention scores against the teacher's, before the softmax.
+    ///
+    /// TinyBERT's attention loss (Jiao et al., 2020, equation 2): `L = Σ_m 1/h Σ_i MSE(A_S,i^m, A_T,i^g(m))` over the
+    /// pairs (m, g(m)) of the layer map and the h heads. `A` `[batch, heads, length, length]` is query times key
+    /// divided by the square root of the head's width, before mask and softmax; the mean is over the entries counted.
+    /// The published code adds the mask, sets every entry of -100 or less to zero on both sides and takes the mean over
+    /// all entries: `padding = "zero"`.
+    pub struct AttentionScores {
+        /// Factor in the sum of loss terms.
+        #[range(0.0..)]
+        pub weight: f64 = 1.0,
+        /// The stream whose attention it is, where a model has several: `encoder`, `text`.
+        pub stream: String = String::new(),
+        /// Which layer of the teacher each of the student's is held against.
+        pub map: LayerMap = LayerMap::Pattern(Pattern::Uniform),
+        /// What becomes of the heads.
+        pub heads: HeadMatch = HeadMatch::OneToOne,
+        /// What becomes of the scores of padding.
+        pub padding: Padding = Padding::LeftOut,
+    }
+}
+
+impl LossTerm for AttentionScores {
+    fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
+        let layers = Layers::bind(NAME, &self.stream, &self.map, student, teacher)?;
+        if self.heads == HeadMatch::OneToOne {
+            layers.same_heads(NAME, "give the student as many, or use `heads = \"mean\"`")?;
+        }
+        let taps = layers.attention_taps(NAME, &self.stream, "scores")?;
+        let (options, pairs) = (self.clone(), taps.clone());
+        let compute = move |inputs: &Inputs<'_>| {
+            let terms = pairs.0.iter().zip(&pairs.1).map(|(own, other)| {
+                options.compare(inputs, inputs.student(own)?, &inputs.teacher(other)?.detach())
+            });
+            sum(terms.collect::<Result<_, LossError>>()?)
+        };
+        Ok(Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute)))
+    }
+}
+
+const NAME: &str = "attention-scores";
+
+impl AttentionScores {
+    fn compare(&self, inputs: &Inputs<'_>, student: &Tensor, teacher: &Tensor) -> Result<Tensor, LossError> {
+        let (student, teacher) = match self.heads {
+            HeadMatch::OneToOne => (student.clone(), teacher.clone()),
+            HeadMatch::Mean => (student.mean_keepdim(1)?, teacher.mean_keepdim(1)?),
+        };
+        let squares = (student - teacher)?.sqr()?;
+        let (batch, _, _, keys) = squares.dims4()?;
+        let mask = inputs.shared_mask(NAME, &self.stream, batch)?;
+        let key = mask.reshape((batch, 1, 1, keys))?;
+        match self.padding {
+            Padding::LeftOut => {
+                let counted = key.broadcast_mul(&mask.reshape((batch, 1, keys, 1))?)?;
+                weighted_mean(&squares, &counted.broadcast_as(squares.shape())?.contiguous()?)
+            }
+            Padding::Zero => Ok(squares.broadcast_mul(&key)?.mean_all()?),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Contrast within a batch.
+
+use alambic_models::Outline;
+use alambic_settings::settings;
+use alambic_tensor::candle::{D, DType, Device, Tensor};
+
+use crate::arithmetic::{log_softmax, normalised};
+use crate::features::Features;
+use crate::layers::projection;
+use crate::{Inputs, LossError, LossTerm, Term};
+
+settings! {
+    /// Which text of the batch it is, told from the teacher's features.
+    ///
+    /// Contrastive representation distillation (Tian et al., 2020) with the other texts of the batch as negatives
+    /// instead of the paper's bank of 16,384: with the student's features after a projection `W` and the teacher's, both
+    /// brought to length one, `L = ½ mean_i [-log softmax_j(s_i · t_j / τ)]_i + ½ mean_i [-log softmax_j(t_i · s_j / τ)]_i`,
+    /// features `[batch, D]`. The projection is trained along, saved, and not part of the student; the paper projects
+    /// both sides to 128.
+    pub struct Contrastive {
+        /// Factor in the sum of loss terms.
+        #[range(0.0..)]
+        pub weight: f64 = 1.0,
+        /// What stands for a text.
+        pub features: Features = Features::First,
+        /// The stream of hidden states, where a model has several: `encoder`, `text`.
+        pub stream: String = String::new(),
+        /// The temperature τ.
+        #[range(alambic_settings::above(0.0))]
+        pub temperature: f64 = 0.07,
+        /// Whether the student's features are projected even where the widths agree.
+        pub project: bool = true,
+    }
+}
+
+const NAME: &str = "contrastive";
+
+impl LossTerm for Contrastive {
+    fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
+        let features = self.features.bind(NAME, &self.stream, student, teacher)?;
+        let taps = (vec![features.student_tap.clone()], vec![features.teacher_tap.clone()]);
+        let (own, other) = features.widths;
+        let trained =
+            (self.project || own != other).then(|| projection(NAME, &self.stream, "projection", own, other));
+        let name = trained.as_ref().map(|projection| projection.name.clone());
+        let temperature = self.temperature;
+        let compute = move |inputs: &Inputs<'_>| {
+            let (student, teacher) = features.compute(inputs)?;
+            let student = normalised(&inputs.project(&student, name.as_deref())?)?;
+            let scores = (student.matmul(&normalised(&teacher)?.t()?)? / temperature)?;
+            let own = Tensor::eye(scores.dim(0)?, DType::F32, &Device::Cpu)?;
+            let right = |scores: &Tensor| -> Result<Tensor, LossError> {
+                Ok((log_softmax(scores)? * &own)?.sum(D::Minus1)?.mean_all()?.neg()?)
+            };
+            Ok(((right(&scores)? + right(&scores.t()?.contiguous()?)?)? / 2.0)?)
+        };
+        let term = Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute));
+        Ok(Term { projections: trained.into_iter().collect(), ..term })
+    }
+}

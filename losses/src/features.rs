@@ -1,0 +1,103 @@
+//! One vector for each text, for the terms that compare texts with one another.
+
+use alambic_models::{Outline, tap};
+use alambic_settings::choices;
+use alambic_tensor::candle::Tensor;
+
+use crate::arithmetic::masked_mean;
+use crate::layers::streams;
+use crate::term::mask_tensor;
+use crate::{Inputs, LossError};
+
+choices! {
+    /// What stands for a text.
+    pub enum Features {
+        /// The first token's last hidden state.
+        First = "first",
+        /// The mean of the last hidden states of its tokens.
+        Mean = "mean",
+        /// What the pooler makes of the first token.
+        Pooled = "pooled",
+        /// The sentence embedding.
+        Embedding = "embedding",
+        /// The logits.
+        Logits = "logits",
+    }
+}
+
+/// The features of student and teacher, by the taps that they are made from.
+#[derive(Debug, Clone)]
+pub(crate) struct Bound {
+    features: Features,
+    stream: String,
+    pub(crate) student_tap: String,
+    pub(crate) teacher_tap: String,
+    /// Their widths.
+    pub(crate) widths: (usize, usize),
+}
+
+impl Features {
+    /// Finds the taps.
+    pub(crate) fn bind(
+        self,
+        term: &'static str,
+        stream: &str,
+        student: &Outline,
+        teacher: Option<&Outline>,
+    ) -> Result<Bound, LossError> {
+        let other = teacher.ok_or(LossError::NoTeacher(term))?;
+        let of = |student_tap: String, teacher_tap: String, widths| Bound {
+            features: self,
+            stream: stream.to_owned(),
+            student_tap,
+            teacher_tap,
+            widths,
+        };
+        let single = |width: fn(&Outline) -> Option<usize>| {
+            let find = |outline: &Outline, side: &str| {
+                width(outline).ok_or_else(|| LossError::Misfit {
+                    term,
+                    reason: format!("the {side} has no tap `{}`; choose other `features`", self.name()),
+                })
+            };
+            let widths = (find(student, "student")?, find(other, "teacher")?);
+            Ok(of(self.name().to_owned(), self.name().to_owned(), widths))
+        };
+        match self {
+            Self::First | Self::Mean => {
+                let (own, other) = streams(term, stream, student, teacher)?;
+                Ok(of(
+                    tap(stream, "hidden", own.layers),
+                    tap(stream, "hidden", other.layers),
+                    (own.width, other.width),
+                ))
+            }
+            Self::Pooled => single(|outline| outline.pooled),
+            Self::Embedding => single(|outline| outline.embedding),
+            Self::Logits => single(|outline| (outline.classes > 0).then_some(outline.classes)),
+        }
+    }
+}
+
+impl Bound {
+    /// The features of student and teacher, `[batch, width]` each; the teacher's without a gradient.
+    pub(crate) fn compute(&self, inputs: &Inputs<'_>) -> Result<(Tensor, Tensor), LossError> {
+        let (student, teacher) =
+            (inputs.student(&self.student_tap)?, inputs.teacher(&self.teacher_tap)?.detach());
+        match self.features {
+            Features::First => {
+                let first = |states: &Tensor| states.narrow(1, 0, 1)?.squeeze(1)?.contiguous();
+                Ok((first(student)?, first(&teacher)?))
+            }
+            Features::Mean => {
+                let (own, other) = inputs.masks(&self.stream)?;
+                let mean = |states: &Tensor, mask: &[u8]| {
+                    let (batch, length, _) = states.dims3()?;
+                    masked_mean(states, &mask_tensor(mask, (batch, length))?)
+                };
+                Ok((mean(student, own)?, mean(&teacher, other)?))
+            }
+            Features::Pooled | Features::Embedding | Features::Logits => Ok((student.clone(), teacher)),
+        }
+    }
+}

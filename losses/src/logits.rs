@@ -1,0 +1,137 @@
+//! Distributions over classes.
+
+use alambic_models::Outline;
+use alambic_settings::{choices, settings};
+use alambic_tensor::candle::{D, DType, Device, Tensor};
+
+use crate::arithmetic::{kullback_leibler, log_softmax, weighted_mean};
+use crate::{Inputs, LossError, LossTerm, Term};
+
+choices! {
+    /// How the student's distribution is compared with the teacher's. `p` are probabilities at the temperature.
+    pub enum Divergence {
+        /// `-Σ p_T log p_S` (TinyBERT).
+        SoftCrossEntropy = "soft-cross-entropy",
+        /// `Σ p_T (log p_T - log p_S)` (Hinton).
+        Kl = "kl",
+        /// `Σ p_S (log p_S - log p_T)`.
+        ReverseKl = "reverse-kl",
+        /// `½ KL(p_T || m) + ½ KL(p_S || m)` with `m = ½ (p_T + p_S)`.
+        JensenShannon = "jensen-shannon",
+        /// `Σ (z_T - z_S)²` over the logits divided by the temperature.
+        MeanSquaredError = "mse",
+    }
+}
+
+choices! {
+    /// What the sum over examples and classes is divided by.
+    pub enum Reduction {
+        /// The number of texts, or of tokens.
+        Examples = "examples",
+        /// The number of texts, or of tokens, times the number of classes.
+        Elements = "elements",
+    }
+}
+
+settings! {
+    /// The teacher's logits.
+    ///
+    /// Knowledge distillation (Hinton et al., 2015): with `p = softmax(z / T)` over C classes, logits `[batch, C]` or
+    /// `[batch, length, C]`, the divergence of the student's distribution from the teacher's, summed over classes and
+    /// averaged over the N texts or tokens that the teacher judges, padding left out. `T²` keeps the size of the
+    /// gradients when the temperature changes; Hinton, DistilBERT and PKD have it, TinyBERT has not. TinyBERT's
+    /// published code divides by C as well and takes the soft cross-entropy at T = 1:
+    /// `divergence = "soft-cross-entropy"`, `reduction = "elements"`.
+    pub struct Logits {
+        /// Factor in the sum of loss terms.
+        #[range(0.0..)]
+        pub weight: f64 = 1.0,
+        /// How two distributions are compared.
+        pub divergence: Divergence = Divergence::Kl,
+        /// Both logits are divided by it.
+        #[range(alambic_settings::above(0.0))]
+        pub temperature: f64 = 1.0,
+        /// Multiply by the squared temperature.
+        pub squared_temperature: bool = true,
+        /// What the sum is divided by.
+        pub reduction: Reduction = Reduction::Examples,
+    }
+}
+
+impl LossTerm for Logits {
+    fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
+        same_classes(NAME, student, teacher)?;
+        let options = self.clone();
+        let compute = move |inputs: &Inputs<'_>| options.compute(inputs);
+        let taps = vec!["logits".to_owned()];
+        Ok(Term::new(NAME, self.weight, taps.clone(), taps, Box::new(compute)))
+    }
+}
+
+const NAME: &str = "logits";
+
+/// Fails unless student and teacher give logits of the same classes.
+pub(crate) fn same_classes(
+    term: &'static str,
+    student: &Outline,
+    teacher: Option<&Outline>,
+) -> Result<(), LossError> {
+    let teacher = teacher.ok_or(LossError::NoTeacher(term))?;
+    for (side, outline) in [("student", student), ("teacher", teacher)] {
+        if outline.classes == 0 {
+            return Err(LossError::Misfit {
+                term,
+                reason: format!("the {side} has no head, and so no logits"),
+            });
+        }
+    }
+    if student.classes == teacher.classes {
+        return Ok(());
+    }
+    Err(LossError::Misfit {
+        term,
+        reason: format!(
+            "the student's logits are of {} classes and the teacher's of {}",
+            student.classes, teacher.classes
+        ),
+    })
+}
+
+/// Logits of student and teacher as `[rows, classes]`, and what each row counts for.
+pub(crate) fn rows(inputs: &Inputs<'_>) -> Result<(Tensor, Tensor, Tensor), LossError> {
+    let flat = |tensor: &Tensor| tensor.reshape(((), tensor.dim(D::Minus1)?));
+    let (student, teacher) = (flat(inputs.student("logits")?)?, flat(&inputs.teacher("logits")?.detach())?);
+    let count = student.dim(0)?;
+    let weights = if inputs.targets.taught.is_empty() {
+        Tensor::ones(count, DType::F32, &Device::Cpu)?
+    } else {
+        Tensor::from_vec(inputs.targets.taught.to_vec(), count, &Device::Cpu)?
+    };
+    Ok((student, teacher, weights))
+}
+
+impl Logits {
+    fn compute(&self, inputs: &Inputs<'_>) -> Result<Tensor, LossError> {
+        let (student, teacher, weights) = rows(inputs)?;
+        let classes = student.dim(1)? as f64;
+        let (student, teacher) = ((student / self.temperature)?, (teacher / self.temperature)?);
+        let divergence = if self.divergence == Divergence::MeanSquaredError {
+            (student - teacher)?.sqr()?.sum(D::Minus1)?
+        } else {
+            let (student, teacher) = (log_softmax(&student)?, log_softmax(&teacher)?);
+            match self.divergence {
+                Divergence::SoftCrossEntropy => (teacher.exp()? * student)?.sum(D::Minus1)?.neg()?,
+                Divergence::ReverseKl => kullback_leibler(&student, &teacher)?,
+                Divergence::JensenShannon => {
+                    let middle = ((student.exp()? + teacher.exp()?)? / 2.0)?.log()?;
+                    ((kullback_leibler(&teacher, &middle)? + kullback_leibler(&student, &middle)?)? / 2.0)?
+                }
+                Divergence::Kl | Divergence::MeanSquaredError => kullback_leibler(&teacher, &student)?,
+            }
+        };
+        let mean = weighted_mean(&divergence, &weights)?;
+        let squared = if self.squared_temperature { self.temperature.powi(2) } else { 1.0 };
+        let divisor = if self.reduction == Reduction::Elements { classes } else { 1.0 };
+        Ok((mean * (squared / divisor))?)
+    }
+}

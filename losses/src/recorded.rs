@@ -1,0 +1,209 @@
+//! One loss term on two recorded traces: its value, and its gradient by every tap of the student.
+
+use std::sync::Arc;
+
+use alambic_models::{Outline, Stream, Trace, Wanted};
+use alambic_settings::merge::merge;
+use alambic_settings::{Diagnostics, Kind, Node, Reader, parse_flag};
+use alambic_tensor::candle::{DType, Tensor, Var};
+use alambic_tensor::parameters::Weights;
+use indexmap::IndexMap;
+
+use crate::{Inputs, Loss, LossError, Targets, Term};
+
+/// What a term gives on two traces.
+#[derive(Debug)]
+pub struct Evaluated {
+    /// The value, before the weight.
+    pub value: f64,
+    /// The gradient of the value by each tap of the student and each projection that the term reads.
+    pub gradients: Weights,
+}
+
+/// A loss by its name, with options given as `KEY=VALUE`.
+///
+/// # Errors
+/// Every mistake in the options; none if there is no loss of that name.
+pub fn parse(name: &str, flags: &[String]) -> Result<Option<Loss>, Diagnostics> {
+    if !Loss::list().iter().any(|(known, _)| *known == name) {
+        return Ok(None);
+    }
+    let mut options = Node::empty_table();
+    let mut mistakes = Vec::new();
+    for flag in flags {
+        match parse_flag(flag) {
+            Ok(layer) => options = merge(options, layer, None),
+            Err(diagnostics) => mistakes.extend(diagnostics.list),
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(Diagnostics { list: mistakes });
+    }
+    Reader::new("").finish(|reader| Loss::read_kind(name, &options, reader)).map(Some)
+}
+
+/// Binds a loss to two recorded traces and computes it.
+///
+/// A trace holds taps by their names, and the inputs that were traced: `attention_mask` is the mask of every stream but
+/// the decoder's, whose mask is `decoder_attention_mask`; without a mask all tokens count. `labels` of the student's
+/// trace are classes if they are whole numbers, of which negative ones do not count, and else numbers. Projections are
+/// read from the student's trace.
+///
+/// # Errors
+/// When the loss does not fit the traces, or they lack a tap or a projection.
+pub fn evaluate(loss: &Loss, student: &Weights, teacher: &Weights) -> Result<Evaluated, LossError> {
+    let (own, other) = (outline(student)?, outline(teacher)?);
+    let term = loss.inner().bind(&own, Some(&other))?;
+    let targets = targets(student, &term)?;
+    let variable = |tensor: &Tensor| Ok::<_, LossError>(Var::from_tensor(&tensor.to_dtype(DType::F32)?)?);
+    let mut variables: IndexMap<String, Var> = IndexMap::new();
+    for tap in &term.student_taps {
+        if let Some(tensor) = student.get(tap) {
+            variables.insert(tap.clone(), variable(tensor)?);
+        }
+    }
+    let mut projections = Weights::new();
+    for projection in &term.projections {
+        for (part, shape) in
+            [("weight", vec![projection.outputs, projection.inputs]), ("bias", vec![projection.outputs])]
+        {
+            let name = format!("{}.{part}", projection.name);
+            let tensor = student.get(&name).filter(|tensor| tensor.dims() == shape).ok_or_else(|| {
+                LossError::Misfit {
+                    term: term.name,
+                    reason: format!(
+                        "the student's file needs a tensor `{name}` of shape {shape:?} for the projection"
+                    ),
+                }
+            })?;
+            let variable = variable(tensor)?;
+            projections.insert(name.clone(), variable.as_tensor().clone());
+            variables.insert(name, variable);
+        }
+    }
+    let mut trace = masks(student, &own, &term.student_taps)?;
+    for (name, variable) in &variables {
+        trace.record(name, variable.as_tensor());
+    }
+    let mut reference = masks(teacher, &other, &term.teacher_taps)?;
+    for tap in &term.teacher_taps {
+        if let Some(tensor) = teacher.get(tap) {
+            reference.record(tap, &tensor.to_dtype(DType::F32)?);
+        }
+    }
+    let value = term.loss(&Inputs {
+        student: &trace,
+        teacher: Some(&reference),
+        targets: &targets,
+        projections: &projections,
+    })?;
+    let store = value.backward()?;
+    let gradients = variables
+        .iter()
+        .map(|(name, variable)| {
+            let gradient = match store.get(variable.as_tensor()) {
+                Some(gradient) => gradient.clone(),
+                None => variable.zeros_like()?,
+            };
+            Ok((name.clone(), gradient))
+        })
+        .collect::<Result<_, LossError>>()?;
+    Ok(Evaluated { value: f64::from(value.to_dtype(DType::F32)?.to_scalar::<f32>()?), gradients })
+}
+
+/// The network that left a trace, as far as its taps show.
+fn outline(trace: &Weights) -> Result<Outline, LossError> {
+    let mut outline = Outline::default();
+    for (name, tensor) in trace {
+        let last = |tensor: &Tensor| tensor.dims().last().copied().unwrap_or_default();
+        match name.as_str() {
+            "pooled" => outline.pooled = Some(last(tensor)),
+            "embedding" => outline.embedding = Some(last(tensor)),
+            "logits" => outline.classes = last(tensor),
+            _ => {}
+        }
+        let Some((stream, kind, number)) = layer_tap(name) else { continue };
+        let stream =
+            outline.streams.entry(stream.to_owned()).or_insert(Stream { layers: 0, width: 0, heads: 0 });
+        match (kind, tensor.dims()) {
+            ("hidden", [_, _, width]) => {
+                stream.layers = stream.layers.max(number);
+                stream.width = *width;
+            }
+            ("queries" | "keys" | "values", [_, _, width]) => {
+                stream.layers = stream.layers.max(number + 1);
+                stream.width = *width;
+            }
+            ("queries" | "keys" | "values", [_, heads, _, width]) => {
+                stream.layers = stream.layers.max(number + 1);
+                (stream.heads, stream.width) = (*heads, heads * width);
+            }
+            ("scores" | "attention", [_, heads, _, _]) => {
+                stream.layers = stream.layers.max(number + 1);
+                stream.heads = *heads;
+            }
+            (_, shape) => {
+                return Err(LossError::Misfit {
+                    term: "trace",
+                    reason: format!("`{name}` has shape {shape:?}, which is not that of such a tap"),
+                });
+            }
+        }
+    }
+    Ok(outline)
+}
+
+/// Stream, kind and number of a layer's tap.
+fn layer_tap(name: &str) -> Option<(&str, &str, usize)> {
+    let (front, number) = name.rsplit_once('.')?;
+    let number = number.parse().ok()?;
+    let (stream, kind) = front.rsplit_once('.').unwrap_or(("", front));
+    ["hidden", "queries", "keys", "values", "scores", "attention"]
+        .contains(&kind)
+        .then_some((stream, kind, number))
+}
+
+/// An empty trace with the mask of each stream that a tap belongs to.
+fn masks(trace: &Weights, outline: &Outline, taps: &[String]) -> Result<Trace, LossError> {
+    let mut masks = Trace::new(Wanted::All);
+    for stream in outline.streams.keys() {
+        let name = if stream == "decoder" { "decoder_attention_mask" } else { "attention_mask" };
+        let mask: Vec<u8> = if let Some(mask) = trace.get(name) {
+            mask.to_dtype(DType::U8)?.flatten_all()?.to_vec1()?
+        } else {
+            let tap = taps.iter().find(|tap| layer_tap(tap).is_some_and(|(own, ..)| own == stream));
+            let Some(tensor) = tap.and_then(|tap| trace.get(tap)) else { continue };
+            // Rows of hidden states, or of scores by head.
+            let length = tensor.dim(tensor.rank() - 2)?;
+            vec![1; tensor.dim(0)? * length]
+        };
+        masks.record_mask(stream, &Arc::new(mask));
+    }
+    Ok(masks)
+}
+
+/// The targets of a student's trace: its labels, and every row that is no padding for the teacher.
+fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
+    let Some(logits) = student.get("logits").filter(|_| term.student_taps.iter().any(|tap| tap == "logits"))
+    else {
+        return Ok(Targets::default());
+    };
+    let rows = logits.elem_count() / logits.dims().last().copied().unwrap_or(1).max(1);
+    let mask = ["decoder_attention_mask", "attention_mask"].into_iter().find_map(|name| student.get(name));
+    let taught = match mask.filter(|mask| mask.elem_count() == rows) {
+        Some(mask) => mask.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?,
+        None => vec![1.0; rows],
+    };
+    let mut targets = Targets { taught: Arc::new(taught), ..Targets::default() };
+    if let Some(labels) = student.get("labels") {
+        if labels.dtype().is_float() {
+            targets.numbers = Arc::new(labels.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?);
+        } else {
+            let labels: Vec<i64> = labels.to_dtype(DType::I64)?.flatten_all()?.to_vec1()?;
+            targets.labelled =
+                Arc::new(labels.iter().map(|&label| f32::from(u8::from(label >= 0))).collect());
+            targets.classes = Arc::new(labels.iter().map(|&label| label.max(0) as u32).collect());
+        }
+    }
+    Ok(targets)
+}

@@ -1,0 +1,85 @@
+//! Similarities between the texts of a batch.
+
+use alambic_models::Outline;
+use alambic_settings::settings;
+use alambic_tensor::candle::Tensor;
+
+use crate::arithmetic::normalised;
+use crate::features::Features;
+use crate::{Inputs, LossError, LossTerm, Term};
+
+settings! {
+    /// Similarities between the texts of a batch, row by row.
+    ///
+    /// Similarity-preserving distillation (Tung and Mori, 2019, equations 1 to 4): with features `f` `[b, D]`,
+    /// `G = f fᵀ` with each row brought to length one, `L = 1/b² Σ_ij (G_S,ij - G_T,ij)²`. Widths need not agree. The
+    /// paper weighs it by 3,000.
+    pub struct SimilarityPreserving {
+        /// Factor in the sum of loss terms.
+        #[range(0.0..)]
+        pub weight: f64 = 1.0,
+        /// What stands for a text.
+        pub features: Features = Features::First,
+        /// The stream of hidden states, where a model has several: `encoder`, `text`.
+        pub stream: String = String::new(),
+    }
+}
+
+settings! {
+    /// Centred kernel alignment of the texts of a batch.
+    ///
+    /// `L = 1 - |Sᵀ T|² / (|Sᵀ S| |Tᵀ T|)`, the linear form of Kornblith et al. (2019, equation 4), over features
+    /// `S [b, D_S]` and `T [b, D_T]` with the mean over the batch taken away, and Frobenius norms. It does not see
+    /// rotations and scales, and widths need not agree. A small batch makes it look better than it is.
+    pub struct KernelAlignment {
+        /// Factor in the sum of loss terms.
+        #[range(0.0..)]
+        pub weight: f64 = 1.0,
+        /// What stands for a text.
+        pub features: Features = Features::First,
+        /// The stream of hidden states, where a model has several: `encoder`, `text`.
+        pub stream: String = String::new(),
+    }
+}
+
+impl LossTerm for SimilarityPreserving {
+    fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
+        let features = self.features.bind("similarity-preserving", &self.stream, student, teacher)?;
+        let taps = (vec![features.student_tap.clone()], vec![features.teacher_tap.clone()]);
+        let compute = move |inputs: &Inputs<'_>| {
+            let (student, teacher) = features.compute(inputs)?;
+            let rows = |features: &Tensor| -> Result<Tensor, LossError> { normalised(&gram(features)?) };
+            Ok((rows(&student)? - rows(&teacher)?)?.sqr()?.mean_all()?)
+        };
+        Ok(Term::new("similarity-preserving", self.weight, taps.0, taps.1, Box::new(compute)))
+    }
+}
+
+impl LossTerm for KernelAlignment {
+    fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
+        let features = self.features.bind("kernel-alignment", &self.stream, student, teacher)?;
+        let taps = (vec![features.student_tap.clone()], vec![features.teacher_tap.clone()]);
+        let compute = move |inputs: &Inputs<'_>| {
+            let (student, teacher) = features.compute(inputs)?;
+            Ok(alignment(&student, &teacher)?.affine(-1.0, 1.0)?)
+        };
+        Ok(Term::new("kernel-alignment", self.weight, taps.0, taps.1, Box::new(compute)))
+    }
+}
+
+/// `f fᵀ`, `[batch, batch]`.
+fn gram(features: &Tensor) -> Result<Tensor, LossError> {
+    Ok(features.contiguous()?.matmul(&features.t()?)?)
+}
+
+/// Centred kernel alignment. By way of `[batch, batch]` products: `|Sᵀ T|² = Σ (S Sᵀ) ∘ (T Tᵀ)`.
+fn alignment(student: &Tensor, teacher: &Tensor) -> Result<Tensor, LossError> {
+    let centred = |features: &Tensor| -> Result<Tensor, LossError> {
+        gram(&features.broadcast_sub(&features.mean_keepdim(0)?)?)
+    };
+    let (student, teacher) = (centred(student)?, centred(teacher)?);
+    let norm = |gram: &Tensor| gram.sqr()?.sum_all()?.sqrt();
+    let both = (&student * &teacher)?.sum_all()?;
+    let divisor = (norm(&student)? * norm(&teacher)?)?.maximum(f64::from(f32::MIN_POSITIVE))?;
+    Ok((both / divisor)?)
+}

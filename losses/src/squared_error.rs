@@ -1,0 +1,45 @@
+//! Squared error on numbers.
+
+use alambic_models::Outline;
+use alambic_settings::settings;
+use alambic_tensor::candle::{Device, Tensor};
+
+use crate::{Inputs, LossError, LossTerm, Term};
+
+settings! {
+    /// Squared error on the numbers of the data.
+    ///
+    /// `L = 1/N Σ (z_i - y_i)²` over N texts, for a student whose only logit `[batch, 1]` is a prediction: STS-B's
+    /// similarity, for instance. TinyBERT's prediction term for regression is this one, the teacher playing no part.
+    pub struct SquaredError {
+        /// Factor in the sum of loss terms.
+        #[range(0.0..)]
+        pub weight: f64 = 1.0,
+    }
+}
+
+const NAME: &str = "squared-error";
+
+impl LossTerm for SquaredError {
+    fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
+        if student.classes != 1 {
+            return Err(LossError::Misfit {
+                term: NAME,
+                reason: format!("the student has {} logits, and a number needs one", student.classes),
+            });
+        }
+        let compute = move |inputs: &Inputs<'_>| {
+            let predicted = inputs.student("logits")?.flatten_all()?;
+            let numbers = &inputs.targets.numbers;
+            if predicted.elem_count() != numbers.len() {
+                return Err(LossError::Misfit {
+                    term: NAME,
+                    reason: format!("{} predictions and {} numbers", predicted.elem_count(), numbers.len()),
+                });
+            }
+            let numbers = Tensor::from_vec(numbers.to_vec(), numbers.len(), &Device::Cpu)?;
+            Ok((predicted - numbers)?.sqr()?.mean_all()?)
+        };
+        Ok(Term::new(NAME, self.weight, vec!["logits".into()], Vec::new(), Box::new(compute)))
+    }
+}

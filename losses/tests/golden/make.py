@@ -1,0 +1,243 @@
+"""Values and gradients of every layer-wise loss term, computed by PyTorch in double precision.
+
+    python losses/tests/golden/make.py
+
+writes `cases.json`, `student.safetensors`, `peer.safetensors`, `teacher.safetensors` and `expected.safetensors` beside
+itself. Needs torch and safetensors. The formulas are written from the papers, with the names of
+`alambic explain stage.*.loss`; nothing of Alambic takes part.
+"""
+
+import json
+import math
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+HERE = Path(__file__).parent
+BATCH, LENGTH, HEADS, CLASSES = 4, 5, 3, 3
+MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 0, 0, 0, 0]])
+LABELS = torch.tensor([2, 0, 1, 1])
+NUMBERS = torch.tensor([0.5, 2.0, -1.0, 3.5], dtype=torch.float64)
+
+torch.manual_seed(3)
+torch.set_default_dtype(torch.float64)
+
+
+def network(layers, width):
+    """A made-up trace: nothing here depends on what a network would compute."""
+    trace = {f"hidden.{i}": torch.randn(BATCH, LENGTH, width) for i in range(layers + 1)}
+    for i in range(layers):
+        for kind in ("queries", "keys", "values"):
+            trace[f"{kind}.{i}"] = 2 * torch.randn(BATCH, LENGTH, width)
+        trace[f"scores.{i}"] = 3 * torch.randn(BATCH, HEADS, LENGTH, LENGTH)
+    trace["pooled"] = torch.tanh(torch.randn(BATCH, width))
+    trace["logits"] = 2 * torch.randn(BATCH, CLASSES)
+    # What is stored is single precision; the reference starts from the same numbers.
+    return {name: tensor.float().double() for name, tensor in trace.items()}
+
+
+STUDENT, PEER, TEACHER = network(2, 6), network(2, 12), network(4, 12)
+for part, tensors in (("student", STUDENT), ("peer", PEER)):
+    for term, inputs in (("hidden.projection", 6), ("hidden.projection.1", 6), ("hidden.projection.2", 6),
+                         ("embedding.projection", 6), ("contrastive.projection", 6)):
+        if part == "student":
+            tensors[f"{term}.weight"] = torch.randn(12, inputs).float().double()
+            tensors[f"{term}.bias"] = torch.randn(12).float().double()
+for tensors in (STUDENT, PEER):
+    for tensor in tensors.values():
+        tensor.requires_grad_()
+
+KEPT = MASK.double()
+
+
+def project(states, name):
+    return states @ STUDENT[f"{name}.weight"].T + STUDENT[f"{name}.bias"]
+
+
+def over_tokens(rows):
+    return (rows * KEPT).sum() / KEPT.sum()
+
+
+def squares(a, b):
+    return ((a - b) ** 2).mean(-1)
+
+
+def cosines(a, b):
+    return 1 - F.cosine_similarity(a, b, dim=-1, eps=1e-30)
+
+
+def scores_error(a, b, zero):
+    error = (a - b) ** 2
+    key, query = KEPT[:, None, None, :], KEPT[:, None, :, None]
+    if zero:
+        return (error * key).mean()
+    return (error * key * query).sum() / ((key * query).expand_as(error)).sum()
+
+
+def distribution(scores):
+    return scores.masked_fill(MASK[:, None, None, :] == 0, -torch.inf).log_softmax(-1)
+
+
+def divergence(log_p, log_q):
+    """KL(p || q) over the last dimension; what has no probability under p counts nothing."""
+    p = log_p.exp()
+    return torch.where(p > 0, p * (log_p.nan_to_num(neginf=0) - log_q.nan_to_num(neginf=0)), 0.0).sum(-1)
+
+
+def attention_loss(a, b):
+    kl = divergence(distribution(b), distribution(a))  # [batch, heads, queries]
+    weight = KEPT[:, None, :].expand_as(kl)
+    return (kl * weight).sum() / weight.sum()
+
+
+def relation(x, y, heads):
+    batch, length, width = x.shape
+    cut = lambda t: t.reshape(batch, length, heads, width // heads).transpose(1, 2)
+    return distribution(cut(x) @ cut(y).transpose(-1, -2) / math.sqrt(width // heads))
+
+
+def relations_loss(student, teacher, own, other, kinds, heads):
+    total = 0
+    for left, right in kinds:
+        a = relation(student[f"{left}.{own}"], student[f"{right}.{own}"], heads)
+        b = relation(teacher[f"{left}.{other}"], teacher[f"{right}.{other}"], heads)
+        kl = divergence(b, a)  # [batch, heads, length]
+        per_text = (kl * KEPT[:, None, :]).sum((1, 2)) / (heads * KEPT.sum(1))
+        total = total + per_text.mean()
+    return total / len(kinds)
+
+
+def first(states):
+    return states[:, 0]
+
+
+def mean_state(states):
+    return (states * KEPT[..., None]).sum(1) / KEPT.sum(1, keepdim=True)
+
+
+def pairwise(f):
+    d = torch.cdist(f, f)
+    off = ~torch.eye(len(f), dtype=torch.bool)
+    d = torch.where(off, ((f[:, None] - f[None]) ** 2).sum(-1) + torch.eye(len(f)), 1.0).sqrt() * off
+    return d / d[off].mean()
+
+
+def triangle(f):
+    e = F.normalize(f[None] - f[:, None], dim=2)
+    return e @ e.transpose(1, 2)
+
+
+def gram_rows(f):
+    return F.normalize(f @ f.T, dim=1)
+
+
+def alignment(a, b):
+    a, b = a - a.mean(0), b - b.mean(0)
+    norm = torch.linalg.matrix_norm
+    return 1 - norm(a.T @ b) ** 2 / (norm(a.T @ a) * norm(b.T @ b))
+
+
+def contrast(a, b, temperature):
+    scores = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T / temperature
+    own = torch.arange(len(a))
+    return (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own)) / 2
+
+
+def decoupled(z, t, alpha, beta, temperature):
+    z, t = z / temperature, t / temperature
+    own = F.one_hot(LABELS, CLASSES).bool()
+    two = lambda logits: torch.stack(((logits.softmax(1) * own).sum(1), (logits.softmax(1) * ~own).sum(1)), 1)
+    target = (two(t) * (two(t).log() - two(z).log())).sum(1)
+    rest = lambda logits: logits[~own].reshape(len(logits), -1).log_softmax(1)
+    others = (rest(t).exp() * (rest(t) - rest(z))).sum(1)
+    return temperature**2 * (alpha * target + beta * others).mean()
+
+
+def energy(a, b):
+    q = lambda h: F.normalize((h**2).sum(-1) * KEPT, dim=1)
+    return ((q(a) - q(b)) ** 2).sum(1).mean()
+
+
+def patient(layers, texts):
+    total = sum(((F.normalize(first(PEER[f"hidden.{own}"]), dim=1) - F.normalize(first(TEACHER[f"hidden.{other}"]), dim=1)) ** 2).sum()
+                for own, other in layers)
+    return total / (BATCH if texts else BATCH * 12 * len(layers))
+
+
+S, P, T = STUDENT, PEER, TEACHER
+Z, Y = S["logits"], T["logits"]
+kl = lambda z, t, T_: (t / T_).softmax(1) * ((t / T_).log_softmax(1) - (z / T_).log_softmax(1))
+middle = lambda z, t: ((z.softmax(1) + t.softmax(1)) / 2).log()
+
+# Name, loss, options, whose trace, value.
+CASES = [
+    ("hidden", "hidden", [], "student",
+     sum(over_tokens(squares(project(S[f"hidden.{m}"], "hidden.projection"), T[f"hidden.{2 * m}"])) for m in (1, 2))),
+    ("hidden as published", "hidden", ["embeddings=true", 'count="all"'], "student",
+     sum(squares(project(S[f"hidden.{m}"], "hidden.projection"), T[f"hidden.{2 * m}"]).mean() for m in (0, 1, 2))),
+    ("hidden per layer", "hidden", ['projection="per-layer"', "map=[[1, 1], [2, 3]]"], "student",
+     sum(over_tokens(squares(project(S[f"hidden.{m}"], f"hidden.projection.{m}"), T[f"hidden.{n}"])) for m, n in ((1, 1), (2, 3)))),
+    ("hidden cosine", "hidden", ['projection="none"', 'map="last"', 'comparison="cosine"'], "peer",
+     over_tokens(cosines(P["hidden.2"], T["hidden.4"]))),
+    ("embedding", "embedding", [], "student",
+     over_tokens(squares(project(S["hidden.0"], "embedding.projection"), T["hidden.0"]))),
+    ("attention-scores", "attention-scores", [], "student",
+     sum(scores_error(S[f"scores.{m}"], T[f"scores.{2 * m + 1}"], False) for m in (0, 1))),
+    ("attention-scores as published", "attention-scores", ['padding="zero"', 'map="top"'], "student",
+     sum(scores_error(S[f"scores.{m}"], T[f"scores.{m + 2}"], True) for m in (0, 1))),
+    ("attention-scores of mean heads", "attention-scores", ['heads="mean"', 'map="bottom"'], "student",
+     sum(scores_error(S[f"scores.{m}"].mean(1, keepdim=True), T[f"scores.{m}"].mean(1, keepdim=True), False) for m in (0, 1))),
+    ("attention", "attention", [], "student", attention_loss(S["scores.1"], T["scores.3"])),
+    ("attention of all layers", "attention", ['map="uniform"'], "student",
+     sum(attention_loss(S[f"scores.{m}"], T[f"scores.{2 * m + 1}"]) for m in (0, 1)) / 2),
+    ("relations", "relations", ["heads=6"], "student",
+     relations_loss(S, T, 1, 3, [(k, k) for k in ("queries", "keys", "values")], 6)),
+    ("relation of values", "relations", ['of=["values"]', "heads=3"], "student",
+     relations_loss(S, T, 1, 3, [("values", "values")], 3)),
+    ("relation of queries and keys", "relations", ['of=["queries-keys"]', "heads=2", 'map="first"'], "student",
+     relations_loss(S, T, 0, 0, [("queries", "keys")], 2)),
+    ("patient skip", "patient", [], "peer", patient([(1, 2)], True)),
+    ("patient last as published", "patient", ['scheme="last"', 'reduction="elements"'], "peer", patient([(1, 3)], False)),
+    ("logits", "logits", ["temperature=2"], "student", 4 * kl(Z, Y, 2).sum(1).mean()),
+    ("logits of TinyBERT", "logits",
+     ['divergence="soft-cross-entropy"', 'reduction="elements"', "squared-temperature=false"], "student",
+     (-Y.softmax(1) * Z.log_softmax(1)).mean()),
+    ("logits reverse", "logits", ['divergence="reverse-kl"', "temperature=3", "squared-temperature=false"], "student",
+     kl(Y, Z, 3).sum(1).mean()),
+    ("logits jensen-shannon", "logits", ['divergence="jensen-shannon"'], "student",
+     (0.5 * (Y.softmax(1) * (Y.log_softmax(1) - middle(Z, Y))) + 0.5 * (Z.softmax(1) * (Z.log_softmax(1) - middle(Z, Y)))).sum(1).mean()),
+    ("logits mse", "logits", ['divergence="mse"', 'reduction="elements"'], "student", ((Z - Y) ** 2).mean()),
+    ("decoupled", "decoupled", [], "student", decoupled(Z, Y, 1, 8, 4)),
+    ("cross-entropy", "cross-entropy", ["label-smoothing=0.1"], "student", F.cross_entropy(Z, LABELS, label_smoothing=0.1)),
+    ("relational-distance", "relational-distance", [], "student",
+     F.smooth_l1_loss(pairwise(first(S["hidden.2"])), pairwise(first(T["hidden.4"])))),
+    ("relational-angle", "relational-angle", ['features="pooled"'], "student",
+     F.smooth_l1_loss(triangle(S["pooled"]), triangle(T["pooled"]))),
+    ("similarity-preserving", "similarity-preserving", ['features="mean"'], "student",
+     ((gram_rows(mean_state(S["hidden.2"])) - gram_rows(mean_state(T["hidden.4"]))) ** 2).mean()),
+    ("kernel-alignment", "kernel-alignment", [], "student", alignment(first(S["hidden.2"]), first(T["hidden.4"]))),
+    ("contrastive", "contrastive", [], "student",
+     contrast(project(first(S["hidden.2"]), "contrastive.projection"), first(T["hidden.4"]), 0.07)),
+    ("energy", "energy", ['map="spread"'], "student",
+     sum(energy(S[f"hidden.{m}"], T[f"hidden.{2 * m}"]) for m in (1, 2))),
+]
+
+expected = {}
+for name, _, _, whose, value in CASES:
+    trace = STUDENT if whose == "student" else PEER
+    expected[f"{name}/value"] = value.detach().reshape(())
+    for tap, gradient in zip(trace, torch.autograd.grad(value, trace.values(), allow_unused=True)):
+        if gradient is not None:
+            expected[f"{name}/{tap}"] = gradient
+
+single = lambda tensors: {name: tensor.detach().float().contiguous() for name, tensor in tensors.items()}
+inputs = {"attention_mask": MASK}
+save_file({**single(STUDENT), **inputs, "labels": LABELS}, HERE / "student.safetensors")
+save_file({**single(PEER), **inputs, "labels": LABELS}, HERE / "peer.safetensors")
+save_file({**single(TEACHER), **inputs}, HERE / "teacher.safetensors")
+save_file({name: tensor.contiguous() for name, tensor in expected.items()}, HERE / "expected.safetensors")
+cases = [{"name": name, "loss": loss, "options": options, "student": whose} for name, loss, options, whose, _ in CASES]
+(HERE / "cases.json").write_text(json.dumps(cases, indent=1) + "\n")
+print(f"{len(cases)} cases, {len(expected)} tensors")

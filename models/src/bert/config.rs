@@ -1,0 +1,437 @@
+//! The configuration files of BERT's family.
+
+use alambic_tensor::ops::Activation;
+use indexmap::IndexMap;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::folder::decimal;
+use crate::layers::{LayerSizes, activation};
+use crate::{ModelError, ModelFolder, Outline, Stream};
+
+/// Architectures that differ in names, positions and heads, not in their layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// BERT, MiniLM, TinyBERT, IndicBERT: positions from 0, two segments.
+    Bert,
+    /// RoBERTa: positions from the padding id on, no segments to speak of.
+    Roberta,
+    /// XLM-RoBERTa: RoBERTa with another vocabulary.
+    XlmRoberta,
+    /// DistilBERT: no segments, no pooler.
+    DistilBert,
+}
+
+impl Family {
+    /// The family of a `model_type`.
+    #[must_use]
+    pub fn of(model_type: &str) -> Option<Self> {
+        match model_type {
+            "bert" => Some(Self::Bert),
+            "roberta" => Some(Self::Roberta),
+            "xlm-roberta" => Some(Self::XlmRoberta),
+            "distilbert" => Some(Self::DistilBert),
+            _ => None,
+        }
+    }
+
+    /// The `model_type` of the family.
+    #[must_use]
+    pub fn model_type(self) -> &'static str {
+        match self {
+            Self::Bert => "bert",
+            Self::Roberta => "roberta",
+            Self::XlmRoberta => "xlm-roberta",
+            Self::DistilBert => "distilbert",
+        }
+    }
+
+    /// What the names of transformers' classes begin with.
+    fn class(self) -> &'static str {
+        match self {
+            Self::Bert => "Bert",
+            Self::Roberta => "Roberta",
+            Self::XlmRoberta => "XLMRoberta",
+            Self::DistilBert => "DistilBert",
+        }
+    }
+
+    /// Whether positions are counted from the padding id on, as fairseq does.
+    pub(super) fn counts_from_padding(self) -> bool {
+        matches!(self, Self::Roberta | Self::XlmRoberta)
+    }
+}
+
+/// What stands on top of the encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Head {
+    /// Nothing but, perhaps, a pooler.
+    None,
+    /// Logits of a whole text or pair of texts, `[batch, labels]`; a regression has one label.
+    Sequence,
+    /// Logits of every token, `[batch, length, labels]`.
+    Tokens,
+    /// Logits of the vocabulary at every token, `[batch, length, vocabulary]`.
+    MaskedLanguage,
+}
+
+impl Head {
+    /// The end of the names of transformers' classes with this head.
+    fn class(self) -> &'static str {
+        match self {
+            Self::None => "Model",
+            Self::Sequence => "ForSequenceClassification",
+            Self::Tokens => "ForTokenClassification",
+            Self::MaskedLanguage => "ForMaskedLM",
+        }
+    }
+}
+
+/// A text encoder of BERT's family, in one vocabulary for all of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BertConfig {
+    /// The family.
+    pub family: Family,
+    /// What stands on top.
+    pub head: Head,
+    /// Whether there is a pooler without a head that needs one.
+    pub pooler: bool,
+    /// Names of the labels, in the order of the logits.
+    pub labels: Vec<String>,
+    /// Whether the only label is a number to be predicted.
+    pub regression: bool,
+    /// Rows of the embedding table.
+    pub vocabulary: usize,
+    /// Width of hidden states.
+    pub width: usize,
+    /// Layers.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Inner width of the feed-forward sublayers.
+    pub inner: usize,
+    /// Activation of the feed-forward sublayers, as transformers names it.
+    pub activation: String,
+    /// Rows of the position table.
+    pub positions: usize,
+    /// Rows of the segment table; 0 for none.
+    pub segments: usize,
+    /// Added to the variance in layer norms.
+    pub epsilon: f64,
+    /// The padding token.
+    pub padding: u32,
+    /// Dropout of embeddings and sublayers.
+    pub dropout: f32,
+    /// Dropout of attention probabilities.
+    pub attention_dropout: f32,
+    /// Dropout before the last linear layer of a head.
+    pub head_dropout: f32,
+}
+
+/// `config.json` of BERT and RoBERTa.
+#[derive(Deserialize)]
+struct Published {
+    vocab_size: usize,
+    hidden_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    intermediate_size: usize,
+    #[serde(default = "gelu")]
+    hidden_act: String,
+    max_position_embeddings: usize,
+    #[serde(default = "two")]
+    type_vocab_size: usize,
+    #[serde(default = "small")]
+    layer_norm_eps: f64,
+    pad_token_id: Option<u32>,
+    #[serde(default = "tenth")]
+    hidden_dropout_prob: f32,
+    #[serde(default = "tenth")]
+    attention_probs_dropout_prob: f32,
+    classifier_dropout: Option<f32>,
+    position_embedding_type: Option<String>,
+}
+
+/// `config.json` of DistilBERT.
+#[derive(Deserialize)]
+struct PublishedDistil {
+    vocab_size: usize,
+    dim: usize,
+    n_layers: usize,
+    n_heads: usize,
+    hidden_dim: usize,
+    #[serde(default = "gelu")]
+    activation: String,
+    max_position_embeddings: usize,
+    pad_token_id: Option<u32>,
+    #[serde(default = "tenth")]
+    dropout: f32,
+    #[serde(default = "tenth")]
+    attention_dropout: f32,
+    #[serde(default = "fifth")]
+    seq_classif_dropout: f32,
+}
+
+fn gelu() -> String {
+    "gelu".into()
+}
+
+fn two() -> usize {
+    2
+}
+
+fn small() -> f64 {
+    1e-12
+}
+
+fn tenth() -> f32 {
+    0.1
+}
+
+fn fifth() -> f32 {
+    0.2
+}
+
+impl BertConfig {
+    /// Reads the configuration of a folder, and from the head of its weights whether there is a pooler.
+    ///
+    /// # Errors
+    /// When the folder is of another family, a key is missing or has the wrong type, or there are no weights.
+    pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
+        let mut config = Self::read(folder)?;
+        if config.head == Head::None {
+            let names = folder.weight_shapes()?;
+            config.pooler = names.keys().any(|name| name.ends_with("pooler.dense.weight"));
+        }
+        Ok(config)
+    }
+
+    fn read(folder: &ModelFolder) -> Result<Self, ModelError> {
+        let file = folder.path().join("config.json");
+        let model_type = folder.model_type()?;
+        let family = Family::of(model_type).ok_or_else(|| {
+            ModelError::content(
+                &file,
+                format!(
+                    "model_type is `{model_type}`; bert, roberta, xlm-roberta or distilbert is needed here"
+                ),
+            )
+        })?;
+        let json = folder.json();
+        let head = head(json).map_err(|message| ModelError::content(&file, message))?;
+        let labels = labels(json).map_err(|message| ModelError::content(&file, message))?;
+        let regression = json["problem_type"] == "regression" || labels.len() == 1;
+        if family == Family::DistilBert {
+            let published: PublishedDistil = folder.config(model_type)?;
+            if json["sinusoidal_pos_embds"] == true
+                && !folder.weight_shapes()?.keys().any(|name| is_position_table(name))
+            {
+                return Err(ModelError::content(&file, "sinusoidal positions are not stored in the weights"));
+            }
+            return Ok(Self {
+                family,
+                head,
+                pooler: false,
+                labels,
+                regression,
+                vocabulary: published.vocab_size,
+                width: published.dim,
+                layers: published.n_layers,
+                heads: published.n_heads,
+                inner: published.hidden_dim,
+                activation: published.activation,
+                positions: published.max_position_embeddings,
+                segments: 0,
+                epsilon: small(),
+                padding: published.pad_token_id.unwrap_or(0),
+                dropout: published.dropout,
+                attention_dropout: published.attention_dropout,
+                head_dropout: if head == Head::Sequence {
+                    published.seq_classif_dropout
+                } else {
+                    published.dropout
+                },
+            });
+        }
+        let published: Published = folder.config(model_type)?;
+        if let Some(kind) = published.position_embedding_type.filter(|kind| kind != "absolute") {
+            return Err(ModelError::content(
+                &file,
+                format!("position_embedding_type is `{kind}`; only `absolute` is supported"),
+            ));
+        }
+        Ok(Self {
+            family,
+            head,
+            pooler: family == Family::Bert && head == Head::Sequence,
+            labels,
+            regression,
+            vocabulary: published.vocab_size,
+            width: published.hidden_size,
+            layers: published.num_hidden_layers,
+            heads: published.num_attention_heads,
+            inner: published.intermediate_size,
+            activation: published.hidden_act,
+            positions: published.max_position_embeddings,
+            segments: published.type_vocab_size,
+            epsilon: published.layer_norm_eps,
+            padding: published.pad_token_id.unwrap_or(u32::from(family.counts_from_padding())),
+            dropout: published.hidden_dropout_prob,
+            attention_dropout: published.attention_probs_dropout_prob,
+            head_dropout: published.classifier_dropout.unwrap_or(published.hidden_dropout_prob),
+        })
+    }
+
+    /// The activation of feed-forward sublayers.
+    ///
+    /// # Errors
+    /// When its name is not known.
+    pub fn activation(&self) -> Result<Activation, ModelError> {
+        activation(&self.activation)
+    }
+
+    /// The most tokens of a text.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        if self.family.counts_from_padding() {
+            self.positions.saturating_sub(self.padding as usize + 1)
+        } else {
+            self.positions
+        }
+    }
+
+    pub(super) fn sizes(&self) -> Result<LayerSizes, ModelError> {
+        Ok(LayerSizes {
+            width: self.width,
+            heads: self.heads,
+            inner: self.inner,
+            activation: self.activation()?,
+            epsilon: self.epsilon,
+            dropout: self.dropout,
+            attention_dropout: self.attention_dropout,
+        })
+    }
+
+    /// The width of the logits; 0 without a head.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        match self.head {
+            Head::None => 0,
+            Head::Sequence | Head::Tokens => self.labels.len(),
+            Head::MaskedLanguage => self.vocabulary,
+        }
+    }
+
+    /// The only stream, which has no name.
+    #[must_use]
+    pub fn outline(&self) -> Outline {
+        let stream = Stream { layers: self.layers, width: self.width, heads: self.heads };
+        Outline {
+            streams: IndexMap::from([(String::new(), stream)]),
+            classes: self.classes(),
+            pooled: self.pooler.then_some(self.width),
+            embedding: None,
+        }
+    }
+
+    /// What `config.json` holds, for transformers to load.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut json = json!({
+            "model_type": self.family.model_type(),
+            "architectures": [format!("{}{}", self.family.class(), self.head.class())],
+            "vocab_size": self.vocabulary,
+            "max_position_embeddings": self.positions,
+            "pad_token_id": self.padding,
+            "initializer_range": 0.02,
+            "tie_word_embeddings": true,
+        });
+        let sizes = if self.family == Family::DistilBert {
+            json!({
+                "dim": self.width,
+                "n_layers": self.layers,
+                "n_heads": self.heads,
+                "hidden_dim": self.inner,
+                "activation": self.activation,
+                "dropout": decimal(self.dropout),
+                "attention_dropout": decimal(self.attention_dropout),
+                "seq_classif_dropout": decimal(self.head_dropout),
+                "sinusoidal_pos_embds": false,
+            })
+        } else {
+            json!({
+                "hidden_size": self.width,
+                "num_hidden_layers": self.layers,
+                "num_attention_heads": self.heads,
+                "intermediate_size": self.inner,
+                "hidden_act": self.activation,
+                "type_vocab_size": self.segments,
+                "layer_norm_eps": self.epsilon,
+                "hidden_dropout_prob": decimal(self.dropout),
+                "attention_probs_dropout_prob": decimal(self.attention_dropout),
+                "classifier_dropout": decimal(self.head_dropout),
+                "is_decoder": false,
+            })
+        };
+        let labels = if matches!(self.head, Head::Sequence | Head::Tokens) {
+            let names = self.labels.iter().enumerate();
+            let forward: serde_json::Map<String, Value> =
+                names.clone().map(|(id, label)| (id.to_string(), json!(label))).collect();
+            let back: serde_json::Map<String, Value> =
+                names.map(|(id, label)| (label.clone(), json!(id))).collect();
+            let problem = match (self.head, self.regression) {
+                (Head::Sequence, true) => json!("regression"),
+                (Head::Sequence, false) => json!("single_label_classification"),
+                _ => Value::Null,
+            };
+            json!({ "id2label": forward, "label2id": back, "problem_type": problem })
+        } else {
+            json!({})
+        };
+        for part in [sizes, labels] {
+            if let (Some(object), Value::Object(part)) = (json.as_object_mut(), part) {
+                object.extend(part);
+            }
+        }
+        json
+    }
+}
+
+fn is_position_table(name: &str) -> bool {
+    name.ends_with("embeddings.position_embeddings.weight")
+}
+
+/// The head that `architectures` names; none where there is no such key.
+fn head(json: &Value) -> Result<Head, String> {
+    let Some(name) = json["architectures"][0].as_str() else { return Ok(Head::None) };
+    let heads = [Head::Sequence, Head::Tokens, Head::MaskedLanguage, Head::None];
+    if let Some(head) = heads.into_iter().find(|head| name.ends_with(head.class())) {
+        return Ok(head);
+    }
+    // BERT's pre-training has the head of masked language modelling and one for the next sentence, which is left out.
+    if name.ends_with("ForPreTraining") {
+        return Ok(Head::MaskedLanguage);
+    }
+    Err(format!(
+        "architecture `{name}` is not known: use a model of sequence or token classification, masked language modelling, or without a head"
+    ))
+}
+
+/// The labels by id, or as many as `num_labels` says; transformers' default is two.
+fn labels(json: &Value) -> Result<Vec<String>, String> {
+    let unnamed = |count: usize| (0..count).map(|id| format!("LABEL_{id}")).collect();
+    match (&json["id2label"], json["num_labels"].as_u64()) {
+        (Value::Object(names), _) => {
+            let label = |id: usize| names.get(&id.to_string()).and_then(Value::as_str).map(str::to_owned);
+            (0..names.len())
+                .map(|id| {
+                    label(id).ok_or_else(|| {
+                        format!("`id2label` has no text for {id}, though {} labels", names.len())
+                    })
+                })
+                .collect()
+        }
+        (_, Some(count)) => Ok(unnamed(count as usize)),
+        _ => Ok(unnamed(2)),
+    }
+}

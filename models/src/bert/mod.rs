@@ -1,0 +1,13 @@
+//! Text encoders of BERT's family (Devlin et al., 2019): BERT, MiniLM, RoBERTa, XLM-RoBERTa, DistilBERT.
+//!
+//! Taps: `hidden.i` (0 the embeddings), `queries.i`, `keys.i`, `values.i`, `scores.i` (divided by the square root of
+//! the head width, before mask and softmax), `attention.i`, `pooled`, `logits`, and with a [`Pooling`] `embedding`.
+
+mod config;
+mod model;
+mod names;
+mod pooling;
+
+pub use config::{BertConfig, Family, Head};
+pub use model::{Bert, TextInput};
+pub use pooling::{Gathering, Pooling};

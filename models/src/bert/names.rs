@@ -1,0 +1,206 @@
+//! What transformers calls the tensors of BERT's family, and what else published files call them.
+
+use alambic_tensor::parameters::Weights;
+use indexmap::IndexMap;
+
+use super::{BertConfig, Family, Head};
+use crate::layers::{AttentionNames, EncoderNames};
+
+/// Names of the tensors outside the layers, `.weight` and `.bias` left out.
+pub(super) struct Names {
+    /// `bert.` and the like; empty for a model without a head.
+    prefix: &'static str,
+    family: Family,
+}
+
+impl Names {
+    pub(super) fn of(config: &BertConfig) -> Self {
+        let prefix = match (config.head, config.family) {
+            (Head::None, _) => "",
+            (_, family) => base(family),
+        };
+        Self { prefix, family: config.family }
+    }
+
+    fn base(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// A table of embeddings: `word`, `position` or `token_type`.
+    pub(super) fn table(&self, kind: &str) -> String {
+        self.base(&format!("embeddings.{kind}_embeddings.weight"))
+    }
+
+    pub(super) fn embedding_norm(&self) -> String {
+        self.base("embeddings.LayerNorm")
+    }
+
+    pub(super) fn pooler(&self) -> String {
+        self.base("pooler.dense")
+    }
+
+    /// The tensors of a layer, counted from 0.
+    pub(super) fn layer(&self, index: usize) -> EncoderNames {
+        if self.family == Family::DistilBert {
+            let part = |part: &str| self.base(&format!("transformer.layer.{index}.{part}"));
+            return EncoderNames {
+                attention: AttentionNames {
+                    query: part("attention.q_lin"),
+                    key: part("attention.k_lin"),
+                    value: part("attention.v_lin"),
+                    output: part("attention.out_lin"),
+                },
+                attention_norm: part("sa_layer_norm"),
+                feed_forward: [part("ffn.lin1"), part("ffn.lin2"), part("output_layer_norm")],
+            };
+        }
+        let part = |part: &str| self.base(&format!("encoder.layer.{index}.{part}"));
+        EncoderNames {
+            attention: AttentionNames {
+                query: part("attention.self.query"),
+                key: part("attention.self.key"),
+                value: part("attention.self.value"),
+                output: part("attention.output.dense"),
+            },
+            attention_norm: part("attention.output.LayerNorm"),
+            feed_forward: [part("intermediate.dense"), part("output.dense"), part("output.LayerNorm")],
+        }
+    }
+
+    /// The linear layer of a classification head that gives the logits, and the one before it where the head has a
+    /// layer of its own.
+    pub(super) fn classifier(&self, head: Head) -> (Option<&'static str>, &'static str) {
+        match (head, self.family) {
+            (Head::Sequence, Family::Roberta | Family::XlmRoberta) => {
+                (Some("classifier.dense"), "classifier.out_proj")
+            }
+            (Head::Sequence, Family::DistilBert) => (Some("pre_classifier"), "classifier"),
+            _ => (None, "classifier"),
+        }
+    }
+
+    /// Linear layer and norm before the vocabulary's logits, and the bias of these.
+    pub(super) fn masked_language(&self) -> [&'static str; 3] {
+        match self.family {
+            Family::Bert => [
+                "cls.predictions.transform.dense",
+                "cls.predictions.transform.LayerNorm",
+                "cls.predictions.bias",
+            ],
+            Family::Roberta | Family::XlmRoberta => ["lm_head.dense", "lm_head.layer_norm", "lm_head.bias"],
+            Family::DistilBert => ["vocab_transform", "vocab_layer_norm", "vocab_projector.bias"],
+        }
+    }
+}
+
+/// What the names of the encoder's tensors begin with under a head.
+fn base(family: Family) -> &'static str {
+    match family {
+        Family::Bert => "bert.",
+        Family::Roberta | Family::XlmRoberta => "roberta.",
+        Family::DistilBert => "distilbert.",
+    }
+}
+
+impl BertConfig {
+    /// Name and shape of every parameter, in the order in which they are initialised: those of the encoder first.
+    #[must_use]
+    pub fn shapes(&self) -> IndexMap<String, Vec<usize>> {
+        let names = Names::of(self);
+        let mut shapes = IndexMap::new();
+        let width = self.width;
+        for (kind, rows) in
+            [("word", self.vocabulary), ("position", self.positions), ("token_type", self.segments)]
+        {
+            if rows > 0 {
+                shapes.insert(names.table(kind), vec![rows, width]);
+            }
+        }
+        let mut part = |name: &str, weight: Vec<usize>| {
+            let outputs = weight[0];
+            shapes.insert(format!("{name}.weight"), weight);
+            shapes.insert(format!("{name}.bias"), vec![outputs]);
+        };
+        part(&names.embedding_norm(), vec![width]);
+        for index in 0..self.layers {
+            let EncoderNames { attention, attention_norm, feed_forward: [inner, outer, norm] } =
+                names.layer(index);
+            for name in [attention.query, attention.key, attention.value, attention.output] {
+                part(&name, vec![width, width]);
+            }
+            part(&attention_norm, vec![width]);
+            part(&inner, vec![self.inner, width]);
+            part(&outer, vec![width, self.inner]);
+            part(&norm, vec![width]);
+        }
+        if self.pooler {
+            part(&names.pooler(), vec![width, width]);
+        }
+        match self.head {
+            Head::None => {}
+            Head::Sequence | Head::Tokens => {
+                let (before, last) = names.classifier(self.head);
+                if let Some(before) = before {
+                    part(before, vec![width, width]);
+                }
+                part(last, vec![self.labels.len(), width]);
+            }
+            Head::MaskedLanguage => {
+                let [dense, norm, bias] = names.masked_language();
+                part(dense, vec![width, width]);
+                part(norm, vec![width]);
+                shapes.insert(bias.to_owned(), vec![self.vocabulary]);
+            }
+        }
+        shapes
+    }
+
+    /// How many parameters there are.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        self.shapes().values().map(|shape| shape.iter().product::<usize>()).sum()
+    }
+
+    /// The tensors of a published file under the names of [`Self::shapes`], in their order, and the names of those
+    /// that the file does not hold. What the configuration has no place for is left out.
+    ///
+    /// A file may put the encoder's prefix in front or leave it out, and call a norm's weight and bias `gamma` and
+    /// `beta`, as TensorFlow's checkpoints did.
+    #[must_use]
+    pub fn adopt(&self, published: &Weights) -> (Weights, Vec<String>) {
+        let mut weights = Weights::new();
+        let mut missing = Vec::new();
+        for name in self.shapes().into_keys() {
+            match self.published_names(&name).iter().find_map(|other| published.get(other)) {
+                Some(tensor) => {
+                    weights.insert(name, tensor.clone());
+                }
+                None => missing.push(name),
+            }
+        }
+        (weights, missing)
+    }
+
+    /// What a published file may call a tensor, the likeliest first.
+    fn published_names(&self, name: &str) -> Vec<String> {
+        let base = base(self.family);
+        let bare = name.strip_prefix(base).unwrap_or(name);
+        let mut names = vec![name.to_owned(), bare.to_owned(), format!("{base}{bare}")];
+        if name == Names::of(self).masked_language()[2] {
+            names.extend(["cls.predictions.decoder.bias", "lm_head.decoder.bias"].map(str::to_owned));
+        }
+        let old = |name: &String| {
+            let (norm, part) = name.rsplit_once('.')?;
+            let part = if part == "weight" { "gamma" } else { "beta" };
+            norm.ends_with("LayerNorm").then(|| format!("{norm}.{part}"))
+        };
+        let older: Vec<String> = names.iter().filter_map(old).collect();
+        names.extend(older);
+        let wrapped: Vec<String> = names
+            .iter()
+            .flat_map(|name| ["model.", "module."].map(|wrapper| format!("{wrapper}{name}")))
+            .collect();
+        names.extend(wrapped);
+        names
+    }
+}

@@ -1,0 +1,201 @@
+//! Multi-head attention with its projections.
+
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::ops::{
+    self, Activation, AttentionMask, Heads, attend_cross, attend_packed, attend_with_taps,
+};
+
+use super::{LayerSizes, Linear, Packed, Pass, Source};
+use crate::outline::{ATTENTION, tap};
+use crate::{ModelError, Trace};
+
+/// Names of the four projections of an attention block, `.weight` and `.bias` left out.
+#[derive(Debug, Clone)]
+pub(crate) struct AttentionNames {
+    pub(crate) query: String,
+    pub(crate) key: String,
+    pub(crate) value: String,
+    pub(crate) output: String,
+}
+
+/// Where a block stands in its network: the stream, empty if there is only one, and the layer, counted from 0.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) stream: &'static str,
+    pub(crate) layer: usize,
+}
+
+impl Place {
+    /// The name of a tap of the block.
+    fn tap(self, kind: &str) -> String {
+        tap(self.stream, kind, self.layer)
+    }
+}
+
+/// What self- and cross-attention have in common.
+#[derive(Debug, Clone)]
+struct Block {
+    output: Linear,
+    heads: Heads,
+    /// Share of the probabilities that is dropped in training.
+    dropout: f32,
+    place: Place,
+}
+
+impl Block {
+    fn load(
+        source: Source<'_>,
+        names: &AttentionNames,
+        sizes: &LayerSizes,
+        place: Place,
+    ) -> Result<Self, ModelError> {
+        Ok(Self {
+            output: Linear::load(source, &names.output, sizes.width, sizes.width)?,
+            heads: Heads::new(sizes.heads, sizes.width)?,
+            dropout: sizes.attention_dropout,
+            place,
+        })
+    }
+
+    /// The mask with dropout of the probabilities of `queries` over `keys`.
+    fn dropping(
+        &self,
+        mask: &AttentionMask,
+        pass: Pass<'_>,
+        queries: &Tensor,
+        keys: usize,
+    ) -> Result<AttentionMask, ModelError> {
+        let (batch, queries, _) = queries.dims3()?;
+        Ok(mask.dropping(pass.mask(batch * self.heads.count * queries * keys, self.dropout)))
+    }
+
+    fn tapped(&self, trace: &Trace) -> bool {
+        ATTENTION.iter().any(|kind| trace.wants(&self.place.tap(kind)))
+    }
+
+    fn with_taps(
+        &self,
+        [query, key, value]: [&Tensor; 3],
+        mask: &AttentionMask,
+        trace: &mut Trace,
+    ) -> Result<Tensor, ModelError> {
+        let (context, scores, probabilities) = attend_with_taps(query, key, value, self.heads, mask)?;
+        for (kind, tensor) in ATTENTION.into_iter().zip([query, key, value, &scores, &probabilities]) {
+            trace.record(&self.place.tap(kind), tensor);
+        }
+        Ok(context)
+    }
+
+    fn project(&self, context: &Tensor) -> Result<Tensor, ModelError> {
+        self.output.forward(context, Activation::Identity)
+    }
+}
+
+/// Attention of a sequence over itself.
+#[derive(Debug, Clone)]
+pub(crate) struct SelfAttention {
+    /// Query, key and value.
+    input: Packed,
+    block: Block,
+}
+
+impl SelfAttention {
+    pub(crate) fn load(
+        source: Source<'_>,
+        names: &AttentionNames,
+        sizes: &LayerSizes,
+        place: Place,
+    ) -> Result<Self, ModelError> {
+        let linear = |name: &str| Linear::load(source, name, sizes.width, sizes.width);
+        Ok(Self {
+            input: Packed::new(vec![linear(&names.query)?, linear(&names.key)?, linear(&names.value)?])?,
+            block: Block::load(source, names, sizes, place)?,
+        })
+    }
+
+    /// The sublayer over `x` `[batch, length, width]`.
+    pub(crate) fn forward(
+        &self,
+        x: &Tensor,
+        mask: &AttentionMask,
+        pass: Pass<'_>,
+        trace: &mut Trace,
+    ) -> Result<Tensor, ModelError> {
+        let packed = self.input.forward(x)?;
+        let (_, length, width) = x.dims3()?;
+        let mask = &self.block.dropping(mask, pass, x, length)?;
+        let context = if self.block.tapped(trace) {
+            let part = |index: usize| packed.narrow(2, index * width, width);
+            self.block.with_taps([&part(0)?, &part(1)?, &part(2)?], mask, trace)?
+        } else {
+            attend_packed(&packed, self.block.heads, mask)?
+        };
+        self.block.project(&context)
+    }
+
+    /// Query, key and value of new tokens for a cache, `[batch, 1, 3 * width]`.
+    pub(crate) fn project_step(&self, x: &Tensor) -> Result<Tensor, ModelError> {
+        self.input.forward(x)
+    }
+
+    /// One decoding step over a cache `[batch, capacity, 2 * width]` of which `length` rows are used.
+    pub(crate) fn forward_cached(
+        &self,
+        query: &Tensor,
+        cache: &[f32],
+        capacity: usize,
+        length: usize,
+    ) -> Result<Tensor, ModelError> {
+        self.block.project(&ops::attend_cached(query, cache, capacity, length, self.block.heads)?)
+    }
+}
+
+/// Attention of one sequence over another.
+#[derive(Debug, Clone)]
+pub(crate) struct CrossAttention {
+    query: Linear,
+    key_value: Packed,
+    block: Block,
+}
+
+impl CrossAttention {
+    pub(crate) fn load(
+        source: Source<'_>,
+        names: &AttentionNames,
+        sizes: &LayerSizes,
+        place: Place,
+    ) -> Result<Self, ModelError> {
+        let linear = |name: &str| Linear::load(source, name, sizes.width, sizes.width);
+        Ok(Self {
+            query: linear(&names.query)?,
+            key_value: Packed::new(vec![linear(&names.key)?, linear(&names.value)?])?,
+            block: Block::load(source, names, sizes, place)?,
+        })
+    }
+
+    /// Keys and values of the other sequence, `[batch, length, 2 * width]`.
+    pub(crate) fn project_memory(&self, memory: &Tensor) -> Result<Tensor, ModelError> {
+        self.key_value.forward(memory)
+    }
+
+    /// The sublayer over `x` `[batch, length, width]` and what [`Self::project_memory`] gave.
+    pub(crate) fn forward(
+        &self,
+        x: &Tensor,
+        key_value: &Tensor,
+        mask: &AttentionMask,
+        pass: Pass<'_>,
+        trace: &mut Trace,
+    ) -> Result<Tensor, ModelError> {
+        let query = self.query.forward(x, Activation::Identity)?;
+        let width = x.dim(2)?;
+        let mask = &self.block.dropping(mask, pass, x, key_value.dim(1)?)?;
+        let context = if self.block.tapped(trace) {
+            let (key, value) = (key_value.narrow(2, 0, width)?, key_value.narrow(2, width, width)?);
+            self.block.with_taps([&query, &key, &value], mask, trace)?
+        } else {
+            attend_cross(&query, key_value, self.block.heads, mask)?
+        };
+        self.block.project(&context)
+    }
+}
