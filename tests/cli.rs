@@ -278,6 +278,23 @@ fn a_trace_of_bert_holds_its_taps() {
 }
 
 #[test]
+fn models_of_the_hub_are_looked_for_in_the_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(folder.path(), &["list", "taps", "hf:owner/small"]).bad(1);
+    assert!(said.contains("HF_HUB_OFFLINE") && said.contains("hub-cache"), "{said}");
+    let said = run(folder.path(), &["predict", "hf:small", "text"]).bad(1);
+    assert!(said.contains("`hf:OWNER/NAME[@REVISION]`"), "{said}");
+
+    let cached = folder.path().join("hub-cache/hub/models--owner--small");
+    std::fs::create_dir_all(cached.join("refs")).unwrap();
+    std::fs::write(cached.join("refs/main"), "abc").unwrap();
+    std::fs::create_dir_all(cached.join("snapshots")).unwrap();
+    tiny_model(folder.path());
+    std::fs::rename(folder.path().join("tiny"), cached.join("snapshots/abc")).unwrap();
+    assert!(run(folder.path(), &["list", "taps", "hf:owner/small"]).good().contains("encoder.hidden.2"));
+}
+
+#[test]
 fn a_loss_is_computed_from_two_traces() {
     let folder = tempfile::tempdir().unwrap();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("losses/tests/golden");

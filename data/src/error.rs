@@ -111,6 +111,22 @@ pub enum Fault {
         /// What it holds.
         found: String,
     },
+    /// A text that is no number where one is needed.
+    #[error("`{column}` holds `{found}` where a number belongs")]
+    NotDecimal {
+        /// The column.
+        column: String,
+        /// What it holds.
+        found: String,
+    },
+    /// A label that is none of the classes.
+    #[error("the label `{found}` is none of the classes {}", list(.classes))]
+    UnknownClass {
+        /// The label.
+        found: String,
+        /// The classes there are.
+        classes: Vec<String>,
+    },
     /// A column for a language that the project does not know.
     #[error("unknown language `{0}`")]
     UnknownLanguage(String),
@@ -152,6 +168,8 @@ impl Fault {
             Self::MissingKey(_) => "add the key, or remove the line".into(),
             Self::NotText { .. } => "store it as text; in JSON, put it in quotes".into(),
             Self::NotNumber { .. } => "write a count in digits, or remove the row".into(),
+            Self::NotDecimal { .. } => "write a number such as 3.5, or remove the row".into(),
+            Self::UnknownClass { .. } => "add it to `classes`, or remove the row".into(),
             Self::UnknownLanguage(_) => {
                 let codes: Vec<_> = crate::language::LANGUAGES.iter().map(|language| language.code).collect();
                 format!("known are {}", codes.join(", "))

@@ -37,6 +37,7 @@ pub mod source;
 pub mod split;
 mod stable_hash;
 pub mod table;
+pub mod texts;
 
 pub use corpora::Corpus;
 pub use direction::{Direction, DirectionError};
@@ -45,3 +46,4 @@ pub use examples::Pair;
 pub use lexicon::{Entry, Lexicon, Reading};
 pub use source::Extent;
 pub use split::{HoldOut, Split, SplitError, SplitOptions, Splits};
+pub use texts::{Collection, Label, Labels, Text};

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use alambic_settings::{choices, settings};
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
 use crate::lexicon::{Entry, Lexicon, NO_PAIR};
@@ -167,10 +167,14 @@ pub fn split(
     options: &SplitOptions,
     hold_out: Option<&HoldOut>,
 ) -> Result<Splits, SplitError> {
-    check_values(lexicon, options)?;
+    check_values(
+        lexicon.entries.iter().map(|entry| entry.split.as_deref()),
+        &lexicon.reading.source,
+        options,
+    )?;
     let (mut train, mut validation, mut test) = (Vec::new(), Vec::new(), Vec::new());
     for entry in &lexicon.entries {
-        match assign(entry, options) {
+        match assign(entry.split.as_deref(), &entry.key, options) {
             Split::Train => train.push(entry.clone()),
             Split::Validation => validation.push(entry.clone()),
             Split::Test => test.push(entry.clone()),
@@ -207,26 +211,32 @@ pub fn split(
 const SEEN: &str = "seen in training";
 const KEPT: &str = "kept for evaluation";
 
-fn check_values(lexicon: &Lexicon, options: &SplitOptions) -> Result<(), SplitError> {
-    let mut found: Vec<String> = Vec::new();
-    for value in lexicon.entries.iter().filter_map(|entry| entry.split.as_ref()) {
-        if !found.contains(value) {
-            found.push(value.clone());
-        }
-    }
-    match options.test_values.iter().chain(&options.validation_values).find(|value| !found.contains(value)) {
+/// Fails where a value of the options is none of those that a corpus has.
+pub(crate) fn check_values<'a>(
+    values: impl Iterator<Item = Option<&'a str>>,
+    corpus: &str,
+    options: &SplitOptions,
+) -> Result<(), SplitError> {
+    let found: IndexSet<&str> = values.flatten().collect();
+    match options
+        .test_values
+        .iter()
+        .chain(&options.validation_values)
+        .find(|value| !found.contains(value.as_str()))
+    {
         None => Ok(()),
         Some(value) => Err(SplitError::NoSuchValue {
-            corpus: lexicon.reading.source.clone(),
+            corpus: corpus.to_owned(),
             value: value.clone(),
-            found,
+            found: found.into_iter().map(str::to_owned).collect(),
         }),
     }
 }
 
-fn assign(entry: &Entry, options: &SplitOptions) -> Split {
-    let among = |values: &[String]| entry.split.as_ref().is_some_and(|value| values.contains(value));
-    let below = |part: &str, fraction: f64| unit_interval(&[&options.salt, part, &entry.key]) < fraction;
+/// The part of what has this value in the split column and this key.
+pub(crate) fn assign(split: Option<&str>, key: &str, options: &SplitOptions) -> Split {
+    let among = |values: &[String]| split.is_some_and(|split| values.iter().any(|value| value == split));
+    let below = |part: &str, fraction: f64| unit_interval(&[&options.salt, part, key]) < fraction;
     if among(&options.test_values) || below("test", options.test_fraction) {
         Split::Test
     } else if among(&options.validation_values) || below("validation", options.validation_fraction) {

@@ -14,6 +14,7 @@ use alambic_teachers::TeacherOptions;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::model_folder;
 use crate::failure::Failure;
 use crate::output::{self, Column};
 
@@ -22,7 +23,7 @@ use crate::output::{self, Column};
 pub(crate) struct Arguments {
     /// Of what
     what: What,
-    /// With `taps`: the model folder whose taps are shown
+    /// With `taps`: the model whose taps are shown, a folder or `hf:OWNER/NAME[@REVISION]`
     model: Option<PathBuf>,
     /// Prints an array of objects
     #[arg(long)]
@@ -101,6 +102,6 @@ fn recipes() -> Result<Vec<(String, String)>, Failure> {
 }
 
 fn taps(model: &Path, json: bool) -> Result<(), Failure> {
-    let taps = architecture::outline(&ModelFolder::open(model)?)?.taps();
+    let taps = architecture::outline(&ModelFolder::open(&model_folder(model)?)?)?.taps();
     if json { output::json(&taps) } else { output::line(&taps.join("\n")) }
 }

@@ -13,6 +13,9 @@ mod run;
 mod schema;
 mod trace;
 
+use std::path::{Path, PathBuf};
+
+use alambic_hub::Hub;
 use alambic_recipes::{Loaded, load};
 use alambic_tensor::threads::install;
 use clap::{Args, Subcommand};
@@ -71,6 +74,14 @@ fn compute_with(
     work: impl FnOnce() -> Result<(), Failure> + Send,
 ) -> Result<(), Failure> {
     install(threads, work).map_err(|error| Failure::Failed(Box::new(error)))?
+}
+
+/// The folder of a model: a path, or `hf:OWNER/NAME[@REVISION]`, fetched if it is not in the cache.
+fn model_folder(model: &Path) -> Result<PathBuf, Failure> {
+    match model.to_str().and_then(|text| text.strip_prefix("hf:")) {
+        Some(name) => Ok(Hub::from_environment().model(name)?),
+        None => Ok(model.to_owned()),
+    }
 }
 
 /// A recipe and what is laid over it.

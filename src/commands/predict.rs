@@ -8,6 +8,7 @@ use alambic_students::{Predictor, StudentError};
 use clap::Args;
 use serde_json::json;
 
+use super::model_folder;
 use crate::failure::Failure;
 use crate::output;
 
@@ -17,7 +18,7 @@ use crate::output;
 /// `>>ta<<text`. Each line is printed with what the model writes as a further column.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The model's folder
+    /// The model's folder, or `hf:OWNER/NAME[@REVISION]`
     model: PathBuf,
     /// Texts; left out, lines of standard input
     inputs: Vec<String>,
@@ -47,7 +48,7 @@ struct Input {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut predictor = Predictor::load(&arguments.model)?;
+    let mut predictor = Predictor::load(&model_folder(&arguments.model)?)?;
     let most = predictor.generation.longest;
     predictor.generation = Generation {
         beam: usize::from(arguments.beam),

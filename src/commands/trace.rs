@@ -7,13 +7,14 @@ use alambic_settings::reader::nearest;
 use alambic_tensor::parameters;
 use clap::Args;
 
+use super::model_folder;
 use crate::failure::Failure;
 use crate::output;
 
 /// One forward pass of a model; writes its inputs and taps
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The model's folder
+    /// The model's folder, or `hf:OWNER/NAME[@REVISION]`
     model: PathBuf,
     /// A safetensors file with `input_ids`, and `attention_mask`, `token_type_ids` and `decoder_input_ids` where wanted
     #[arg(long, value_name = "FILE")]
@@ -27,7 +28,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let folder = ModelFolder::open(&arguments.model)?;
+    let folder = ModelFolder::open(&model_folder(&arguments.model)?)?;
     let known = architecture::outline(&folder)?.taps();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     if let Some(tap) = arguments.taps.iter().find(|tap| !known.contains(&tap.as_str())) {

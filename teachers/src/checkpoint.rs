@@ -46,7 +46,7 @@ impl Checkpoint {
             outline: config.outline(),
             padding: config.pad_token_id,
             digest: hasher.finalize().to_hex().to_string(),
-            parameters: weights.values().map(alambic_tensor::candle::Tensor::elem_count).sum(),
+            parameters: config.parameters(),
             bytes: folder.bytes()?,
             generation: Generation::greedy(config.max_position_embeddings),
         })

@@ -11,10 +11,11 @@ use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{Precision, Tokenizer};
 use alambic_tensor::Streams;
 
-/// The binary in a folder, with nothing of the environment that changes what it prints.
+/// The binary in a folder, with nothing of the environment that changes what it prints, and without a network.
 pub(crate) fn alambic(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alambic"));
     command.current_dir(folder).env("NO_COLOR", "1").env_remove("RAYON_NUM_THREADS");
+    command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", folder.join("hub-cache")).env_remove("HF_HUB_CACHE");
     command
 }
 

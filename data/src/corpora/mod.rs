@@ -3,6 +3,7 @@
 mod aksharantar;
 mod dakshina;
 mod names_table;
+mod texts;
 mod word_pairs;
 
 use alambic_settings::kinds;
@@ -10,6 +11,7 @@ use alambic_settings::kinds;
 pub use aksharantar::Aksharantar;
 pub use dakshina::Dakshina;
 pub use names_table::{NamesTable, Unit};
+pub use texts::Texts;
 pub use word_pairs::WordPairs;
 
 use crate::error::DataError;

@@ -384,9 +384,12 @@ fn code(fault: &Fault) -> &'static str {
         Fault::Empty | Fault::NoRows | Fault::NothingKept { .. } => "data::empty",
         Fault::ColumnCount { .. } | Fault::OpenQuote => "data::columns",
         Fault::DuplicateColumn(_) | Fault::MissingColumn { .. } => "data::header",
-        Fault::NotJson(_) | Fault::MissingKey(_) | Fault::NotText { .. } | Fault::NotNumber { .. } => {
-            "data::value"
-        }
+        Fault::NotJson(_)
+        | Fault::MissingKey(_)
+        | Fault::NotText { .. }
+        | Fault::NotNumber { .. }
+        | Fault::NotDecimal { .. }
+        | Fault::UnknownClass { .. } => "data::value",
         Fault::UnknownLanguage(_) | Fault::NoLanguage => "data::language",
     }
 }

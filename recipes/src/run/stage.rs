@@ -165,6 +165,12 @@ pub(crate) fn train(
 fn blueprint(workshop: &Workshop<'_>, job: &Job<'_>) -> Result<Blueprint, RunError> {
     if let Some(folder) = &job.from {
         let folder = ModelFolder::open(folder)?;
+        if folder.tokenizer()?.to_json()? != job.tokenizer.to_json()? {
+            return Err(RunError::Recipe(format!(
+                "stage `{}` goes on with a student of another vocabulary; give both stages the same teacher, or the same data",
+                job.stage
+            )));
+        }
         return Ok(Blueprint { config: folder.config("marian")?, weights: folder.weights()? });
     }
     workshop.make(job.student, job.tokenizer, job.seed)

@@ -4,8 +4,8 @@
 //! digit. For two models scored on the same examples each resample draws the same examples for both (paired
 //! bootstrap, Koehn 2004), which takes out what is hard for either.
 
-use super::scores::{ratio, same_examples};
-use super::{Contribution, Scores};
+use super::Scores;
+use super::scores::same_examples;
 use crate::error::{ReportError, Result};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -24,12 +24,11 @@ pub struct PairedDifference {
     pub examples: usize,
 }
 
-/// The 95 % percentile interval of the value of `contributions`; none where the value has none.
+/// The 95 % percentile interval of the value of some scores; none where the value has none.
 #[must_use]
-pub fn interval(contributions: &[Contribution], seed: u64) -> Option<[f64; 2]> {
-    ratio(contributions.iter())?;
-    let values = resample(contributions.len(), seed, |drawn| ratio(drawn.iter().map(|&i| &contributions[i])));
-    percentiles(values)
+pub fn interval(scores: &Scores, seed: u64) -> Option<[f64; 2]> {
+    scores.value()?;
+    percentiles(resample(scores.examples(), seed, |drawn| scores.value_over(drawn)))
 }
 
 /// Compares two models scored on the same examples with the same metric.
@@ -44,14 +43,12 @@ pub fn paired_difference(first: &Scores, second: &Scores, seed: u64) -> Result<P
         reason: "there is no example that both models were scored on".to_string(),
     };
     let difference = first.value().zip(second.value()).map(|(a, b)| a - b).ok_or_else(nothing)?;
-    let (a, b) = (first.contributions(), second.contributions());
-    let differences = resample(a.len(), seed, |drawn| {
-        let first = ratio(drawn.iter().map(|&i| &a[i]))?;
-        let second = ratio(drawn.iter().map(|&i| &b[i]))?;
-        Some(first - second)
+    let differences = resample(first.examples(), seed, |drawn| {
+        let value = |scores: &Scores| scores.value_over(drawn);
+        Some(value(first)? - value(second)?)
     });
     let interval = percentiles(differences).ok_or_else(nothing)?;
-    Ok(PairedDifference { difference, interval, examples: a.len() })
+    Ok(PairedDifference { difference, interval, examples: first.examples() })
 }
 
 /// The statistic of each resample, without those in which it has no value.
@@ -109,7 +106,7 @@ mod tests {
 
     #[test]
     fn nothing_to_draw_from_gives_no_interval() {
-        assert_eq!(interval(&[], 1), None);
+        assert_eq!(interval(&accuracy([].into_iter()), 1), None);
         assert!(paired_difference(&accuracy([].into_iter()), &accuracy([].into_iter()), 1).is_err());
         assert!(paired_difference(&accuracy([true].into_iter()), &accuracy([].into_iter()), 1).is_err());
     }

@@ -1,4 +1,4 @@
-use super::{Against, Contribution, Direction, Metric, Pair, edit_distance};
+use super::{Against, Contribution, Direction, Metric, Pair, edit_distance, ratio};
 
 /// Character error rate over a whole set: all edits divided by the length of all references, in Unicode scalar
 /// values after NFC. Long words weigh more than in the mean over words.
@@ -8,14 +8,15 @@ pub(super) static METRIC: Metric = Metric {
     direction: Direction::Lower,
     against: Against::References,
     contributions,
+    value: ratio,
 };
 
 fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
     pairs
         .iter()
-        .map(|pair| Contribution {
-            numerator: edit_distance(&pair.hypothesis, &pair.reference) as f64,
-            denominator: pair.reference.chars().count() as f64,
+        .map(|pair| {
+            let edits = edit_distance(&pair.hypothesis, &pair.reference) as f64;
+            Contribution::of_ratio(edits, pair.reference.chars().count() as f64)
         })
         .collect()
 }

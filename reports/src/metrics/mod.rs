@@ -1,18 +1,23 @@
 //! Metrics over pairs of strings: one file each, one line each in [`METRICS`].
 //!
-//! A metric gives each example a [`Contribution`], a numerator and a denominator; its value over any set of
-//! examples is the sum of numerators over the sum of denominators. A mean over words has denominators of 1,
-//! a ratio of totals has the lengths. Kept per example, contributions give the value of every slice, a
+//! A metric gives each example a [`Contribution`], a few numbers; its value over any set of examples is a function
+//! of their sums. A mean over words sums hits and ones, a ratio of totals sums errors and lengths, a correlation sums
+//! products and squares, an F1 counts by class. Kept per example, contributions give the value of every slice, a
 //! bootstrap interval ([`Scores::interval`]) and a paired comparison of two models ([`paired_difference`]).
 
+mod accuracy;
 mod agreement;
 pub mod bootstrap;
 mod cer;
 mod cer_total;
+mod correlation;
+mod f1;
+mod matthews;
 pub mod phonetic;
 mod phonetic_accuracy;
 mod phonetic_accuracy_shuffled;
 mod scores;
+mod span_f1;
 mod word_accuracy;
 
 use crate::error::{ReportError, Result};
@@ -30,6 +35,15 @@ pub static METRICS: &[&Metric] = &[
     &word_accuracy::METRIC,
     &phonetic_accuracy::METRIC,
     &phonetic_accuracy_shuffled::METRIC,
+    &accuracy::METRIC,
+    &accuracy::MAJORITY,
+    &f1::BINARY,
+    &f1::MICRO,
+    &f1::MACRO,
+    &matthews::METRIC,
+    &correlation::PEARSON,
+    &correlation::SPEARMAN,
+    &span_f1::METRIC,
     &agreement::METRIC,
 ];
 
@@ -65,26 +79,46 @@ pub struct Metric {
     /// What its references are.
     pub against: Against,
     contributions: fn(&[Pair<'_>], u64) -> Vec<Contribution>,
+    /// The value, from the sums of the contributions; none where they say nothing.
+    value: fn(&[f64]) -> Option<f64>,
 }
 
-/// What one example adds to a metric.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Contribution {
-    /// Errors made, or 1 for a hit.
-    pub numerator: f64,
-    /// What the errors are counted over; 0 for an example that says nothing.
-    pub denominator: f64,
-}
+/// What one example adds to a metric: numbers by the sum that they go to. What is left out is zero.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contribution(Vec<(usize, f64)>);
 
 impl Contribution {
-    /// A contribution to a mean over examples.
+    /// To a ratio of sums: errors made, and what they are counted over.
+    pub(crate) fn of_ratio(numerator: f64, denominator: f64) -> Self {
+        Self(vec![(0, numerator), (1, denominator)])
+    }
+
+    /// To a mean over examples.
     pub(crate) fn of_one(value: f64) -> Self {
-        Self { numerator: value, denominator: 1.0 }
+        Self::of_ratio(value, 1.0)
     }
 
     /// A hit or a miss of an accuracy.
     pub(crate) fn hit(hit: bool) -> Self {
         Self::of_one(f64::from(u8::from(hit)))
+    }
+
+    /// Nothing.
+    pub(crate) fn nothing() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Numbers, each with the sum that it goes to.
+    pub(crate) fn of_sums(numbers: impl IntoIterator<Item = (usize, f64)>) -> Self {
+        Self(numbers.into_iter().collect())
+    }
+}
+
+/// The value of a ratio of sums.
+pub(crate) fn ratio(sums: &[f64]) -> Option<f64> {
+    match sums {
+        [numerator, denominator] if *denominator > 0.0 => Some(numerator / denominator),
+        _ => None,
     }
 }
 

@@ -1,5 +1,5 @@
 use super::phonetic::phonetic_code;
-use super::{Against, Contribution, Direction, Metric, Pair};
+use super::{Against, Contribution, Direction, Metric, Pair, ratio};
 
 /// The share of outputs that sound like their reference: equal [`phonetic_code`]s.
 pub(super) static METRIC: Metric = Metric {
@@ -8,6 +8,7 @@ pub(super) static METRIC: Metric = Metric {
     direction: Direction::Higher,
     against: Against::References,
     contributions,
+    value: ratio,
 };
 
 fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {

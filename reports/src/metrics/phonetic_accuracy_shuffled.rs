@@ -1,5 +1,5 @@
 use super::phonetic::phonetic_code;
-use super::{Against, Contribution, Direction, Metric, Pair};
+use super::{Against, Contribution, Direction, Metric, Pair, ratio};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -14,11 +14,12 @@ pub(super) static METRIC: Metric = Metric {
     direction: Direction::Lower,
     against: Against::References,
     contributions,
+    value: ratio,
 };
 
 fn contributions(pairs: &[Pair<'_>], seed: u64) -> Vec<Contribution> {
     if pairs.len() < 2 {
-        return vec![Contribution { numerator: 0.0, denominator: 0.0 }; pairs.len()];
+        return vec![Contribution::nothing(); pairs.len()];
     }
     let references: Vec<String> = pairs.iter().map(|pair| phonetic_code(&pair.reference)).collect();
     pairs

@@ -2,11 +2,12 @@ use super::{Contribution, Metric, bootstrap};
 use crate::error::{ReportError, Result};
 use indexmap::IndexMap;
 
-/// One model's contributions to one metric, one for each example.
+/// One model's contributions to one metric: one for each example, for each seed that it was trained with.
 #[derive(Debug, Clone)]
 pub struct Scores {
     metric: &'static Metric,
-    contributions: Vec<Contribution>,
+    /// Seed by seed, over the same examples.
+    seeds: Vec<Vec<Contribution>>,
 }
 
 /// A metric over part of the examples.
@@ -20,7 +21,7 @@ pub struct SliceValue {
 
 impl Scores {
     pub(super) fn new(metric: &'static Metric, contributions: Vec<Contribution>) -> Self {
-        Self { metric, contributions }
+        Self { metric, seeds: vec![contributions] }
     }
 
     /// The metric that was taken.
@@ -29,28 +30,41 @@ impl Scores {
         self.metric
     }
 
-    /// What each example added, in the order of the examples.
-    #[must_use]
-    pub fn contributions(&self) -> &[Contribution] {
-        &self.contributions
-    }
-
     /// How many examples were scored.
     #[must_use]
     pub fn examples(&self) -> usize {
-        self.contributions.len()
+        self.seeds.first().map_or(0, Vec::len)
     }
 
-    /// The value over all examples; none without examples, or where no example says anything.
+    /// The value over all examples, the mean over seeds; none without examples, or where no example says anything.
     #[must_use]
     pub fn value(&self) -> Option<f64> {
-        ratio(self.contributions.iter())
+        self.value_over(&(0..self.examples()).collect::<Vec<_>>())
+    }
+
+    /// The value over some examples, by their indices; one may come several times.
+    pub(super) fn value_over(&self, examples: &[usize]) -> Option<f64> {
+        let mut sums = Vec::new();
+        let mut total = 0.0;
+        for contributions in &self.seeds {
+            sums.clear();
+            for &example in examples {
+                for &(sum, number) in &contributions[example].0 {
+                    if sums.len() <= sum {
+                        sums.resize(sum + 1, 0.0);
+                    }
+                    sums[sum] += number;
+                }
+            }
+            total += (self.metric.value)(&sums)?;
+        }
+        (!self.seeds.is_empty()).then(|| total / self.seeds.len() as f64)
     }
 
     /// The 95 % percentile bootstrap interval over examples, see [`bootstrap::interval`].
     #[must_use]
     pub fn interval(&self, seed: u64) -> Option<[f64; 2]> {
-        bootstrap::interval(&self.contributions, seed)
+        bootstrap::interval(self, seed)
     }
 
     /// The value of each slice, slices in the order in which they first occur. `labels` names each example's.
@@ -58,27 +72,27 @@ impl Scores {
     /// # Errors
     /// [`ReportError::Length`] when there is not one label for each example.
     pub fn by_slice<L: AsRef<str>>(&self, labels: &[L]) -> Result<IndexMap<String, SliceValue>> {
-        if labels.len() != self.contributions.len() {
+        if labels.len() != self.examples() {
             return Err(ReportError::Length {
                 what: format!("slice labels for `{}`", self.metric.name),
-                expected: self.contributions.len(),
+                expected: self.examples(),
                 found: labels.len(),
             });
         }
-        let mut members: IndexMap<String, Vec<&Contribution>> = IndexMap::new();
-        for (label, contribution) in labels.iter().zip(&self.contributions) {
-            members.entry(label.as_ref().to_string()).or_default().push(contribution);
+        let mut members: IndexMap<String, Vec<usize>> = IndexMap::new();
+        for (example, label) in labels.iter().enumerate() {
+            members.entry(label.as_ref().to_string()).or_default().push(example);
         }
         Ok(members
             .into_iter()
             .map(|(label, group)| {
-                (label, SliceValue { examples: group.len(), value: ratio(group.into_iter()) })
+                let value = self.value_over(&group);
+                (label, SliceValue { examples: group.len(), value })
             })
             .collect())
     }
 
-    /// One set of scores from those of several seeds on the same examples: numerators and denominators are
-    /// averaged example by example, so that the value is that of a mean model.
+    /// One set of scores from those of several seeds on the same examples, whose value is the mean of theirs.
     ///
     /// # Errors
     /// [`ReportError::Comparison`] for no seed or for different metrics, [`ReportError::Length`] when the seeds
@@ -90,15 +104,11 @@ impl Scores {
                 reason: "no seed was scored".to_string(),
             });
         };
-        let mut sums = vec![Contribution { numerator: 0.0, denominator: 0.0 }; first.examples()];
         for scores in seeds {
             same_examples(first, scores)?;
-            for (sum, contribution) in sums.iter_mut().zip(&scores.contributions) {
-                sum.numerator += contribution.numerator / seeds.len() as f64;
-                sum.denominator += contribution.denominator / seeds.len() as f64;
-            }
         }
-        Ok(Scores::new(first.metric, sums))
+        let all = seeds.iter().flat_map(|scores| scores.seeds.iter().cloned()).collect();
+        Ok(Scores { metric: first.metric, seeds: all })
     }
 }
 
@@ -118,15 +128,6 @@ pub(super) fn same_examples(first: &Scores, second: &Scores) -> Result<()> {
         });
     }
     Ok(())
-}
-
-/// Sum of numerators over sum of denominators.
-pub(super) fn ratio<'a>(contributions: impl Iterator<Item = &'a Contribution>) -> Option<f64> {
-    let (numerator, denominator) =
-        contributions.fold((0.0, 0.0), |(numerator, denominator), contribution| {
-            (numerator + contribution.numerator, denominator + contribution.denominator)
-        });
-    (denominator > 0.0).then(|| numerator / denominator)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use super::{Against, Contribution, Direction, Metric, Pair};
+use super::{Against, Contribution, Direction, Metric, Pair, ratio};
 
 /// The share of outputs that equal their reference after NFC.
 pub(super) static METRIC: Metric = Metric {
@@ -7,6 +7,7 @@ pub(super) static METRIC: Metric = Metric {
     direction: Direction::Higher,
     against: Against::References,
     contributions: equal,
+    value: ratio,
 };
 
 pub(super) fn equal(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {

@@ -1,0 +1,275 @@
+//! Texts with labels, for classifiers and regressions, and texts alone, for models of language.
+
+use std::collections::HashSet;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{DataError, Fault, Place};
+use crate::lexicon::Reading;
+use crate::source::Extent;
+use crate::split::{Overlap, Split, SplitError, SplitOptions, SplitReport, assign, check_values};
+
+/// What a text, a pair of texts or a token is said to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Label {
+    /// Nothing is said.
+    None,
+    /// One of the classes, by its index.
+    Class(u32),
+    /// A number.
+    Number(f32),
+    /// One of the classes for each word of the text.
+    Words(Vec<u32>),
+}
+
+/// A text or a pair of texts, with what is said of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Text {
+    /// The text; where labels are by word, its words with single spaces between.
+    pub first: String,
+    /// The second text of a pair.
+    pub second: Option<String>,
+    /// What is said of it.
+    pub label: Label,
+    /// The value of the table's split column, or of the file that it comes from.
+    pub split: Option<String>,
+    /// The line of the file, counted from 1; the row in a format without lines.
+    pub line: usize,
+}
+
+impl Text {
+    /// What tells a text from another, its label aside.
+    fn key(&self) -> String {
+        match &self.second {
+            None => self.first.clone(),
+            // A tab is in no text of a table of ours.
+            Some(second) => format!("{}\t{second}", self.first),
+        }
+    }
+}
+
+/// What the labels of a corpus are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Labels {
+    /// There are none.
+    None,
+    /// Classes of texts, by name.
+    Classes(Vec<String>),
+    /// Numbers.
+    Numbers,
+    /// Classes of words, by name.
+    Words(Vec<String>),
+}
+
+/// A corpus of texts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Collection {
+    /// What its labels are.
+    pub labels: Labels,
+    /// Whether its texts are pairs.
+    pub pairs: bool,
+    /// The texts in the order of the files.
+    pub texts: Vec<Text>,
+    /// What was dropped and why.
+    pub reading: Reading,
+    /// BLAKE3 of the files' bytes, in hexadecimal.
+    pub fingerprint: String,
+}
+
+/// A corpus of texts in three parts that share no text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextSplits {
+    /// Texts to train on.
+    pub train: Vec<Text>,
+    /// Texts to choose checkpoints on.
+    pub validation: Vec<Text>,
+    /// Texts to report on.
+    pub test: Vec<Text>,
+    /// Sizes and removals.
+    pub report: SplitReport,
+}
+
+impl TextSplits {
+    /// The texts of a part.
+    #[must_use]
+    pub fn part(&self, part: Split) -> &[Text] {
+        match part {
+            Split::Train => &self.train,
+            Split::Validation => &self.validation,
+            Split::Test => &self.test,
+        }
+    }
+}
+
+/// Parts a collection, by split values and by the hash of each text; equal texts go to one part, and no part that is
+/// trained on holds a text of one that is not.
+///
+/// # Errors
+/// Where a value of the options matches no text.
+pub fn split_texts(collection: &Collection, options: &SplitOptions) -> Result<TextSplits, SplitError> {
+    let values = collection.texts.iter().map(|text| text.split.as_deref());
+    check_values(values, &collection.reading.source, options)?;
+    let mut parts: [Vec<Text>; 3] = Default::default();
+    for text in &collection.texts {
+        parts[index(assign(text.split.as_deref(), &text.key(), options))].push(text.clone());
+    }
+    let mut removed: IndexMap<String, usize> = IndexMap::new();
+    let order = match options.overlap {
+        Overlap::RemoveFromTest => [Split::Train, Split::Validation, Split::Test],
+        Overlap::RemoveFromTraining => [Split::Test, Split::Validation, Split::Train],
+    };
+    let mut seen: HashSet<String> = HashSet::new();
+    for part in order {
+        let texts = &mut parts[index(part)];
+        let before = texts.len();
+        texts.retain(|text| !seen.contains(&text.key()));
+        seen.extend(texts.iter().map(Text::key));
+        if texts.len() < before {
+            let reason = match options.overlap {
+                Overlap::RemoveFromTest => "texts seen in training",
+                Overlap::RemoveFromTraining => "texts kept for evaluation",
+            };
+            removed.insert(format!("{}: {reason}", name(part)), before - texts.len());
+        }
+    }
+    let [train, validation, test] = parts;
+    let report = SplitReport { train: train.len(), validation: validation.len(), test: test.len(), removed };
+    Ok(TextSplits { train, validation, test, report })
+}
+
+fn index(part: Split) -> usize {
+    match part {
+        Split::Train => 0,
+        Split::Validation => 1,
+        Split::Test => 2,
+    }
+}
+
+fn name(part: Split) -> &'static str {
+    match part {
+        Split::Train => "train",
+        Split::Validation => "validation",
+        Split::Test => "test",
+    }
+}
+
+/// A collection in the making, which counts what it drops.
+#[derive(Debug, Default)]
+pub(crate) struct Collecting {
+    texts: Vec<Text>,
+    sources: Vec<String>,
+    fingerprints: Vec<String>,
+    reading: Reading,
+}
+
+impl Collecting {
+    /// Notes a file that is read.
+    pub(crate) fn source(&mut self, name: &str, fingerprint: String) {
+        self.sources.push(name.to_owned());
+        self.fingerprints.push(fingerprint);
+    }
+
+    /// Takes a row, unless one of its texts is empty.
+    pub(crate) fn push(&mut self, text: Text) {
+        self.reading.rows += 1;
+        if text.first.is_empty() || text.second.as_ref().is_some_and(String::is_empty) {
+            *self.reading.dropped.entry("rows without a text".into()).or_default() += 1;
+        } else {
+            self.texts.push(text);
+        }
+    }
+
+    /// Ends the collection: texts that say the same again are dropped. It is an error if nothing of a whole corpus is
+    /// left.
+    pub(crate) fn finish(self, labels: Labels, pairs: bool, extent: Extent) -> Result<Collection, DataError> {
+        let Self { mut texts, sources, fingerprints, mut reading } = self;
+        let mut seen = HashSet::new();
+        let before = texts.len();
+        texts.retain(|text| seen.insert((text.key(), format!("{:?}", text.label), text.split.clone())));
+        if texts.len() < before {
+            reading.dropped.insert("rows that repeat an earlier one".into(), before - texts.len());
+        }
+        let source = sources.join(", ");
+        if texts.is_empty() && extent == Extent::Whole {
+            let reasons: Vec<_> =
+                reading.dropped.iter().map(|(reason, count)| format!("{reason} ({count})")).collect();
+            let fault = Fault::NothingKept { rows: reading.rows, reasons: reasons.join("; ") };
+            return Err(DataError::new(Place::file(&source), fault));
+        }
+        let fingerprint = match fingerprints.as_slice() {
+            [one] => one.clone(),
+            several => blake3::hash(several.join("\n").as_bytes()).to_hex().to_string(),
+        };
+        reading = Reading { source, kept: texts.len(), ..reading };
+        Ok(Collection { labels, pairs, texts, reading, fingerprint })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collection(rows: &[(&str, u32, Option<&str>)]) -> Collection {
+        let mut collecting = Collecting::default();
+        collecting.source("made-up.tsv", "0".into());
+        for (line, (first, class, split)) in rows.iter().enumerate() {
+            collecting.push(Text {
+                first: (*first).into(),
+                second: None,
+                label: Label::Class(*class),
+                split: split.map(str::to_owned),
+                line: line + 2,
+            });
+        }
+        let labels = Labels::Classes(vec!["no".into(), "yes".into()]);
+        collecting.finish(labels, false, Extent::Whole).unwrap()
+    }
+
+    #[test]
+    fn repeats_and_empty_rows_are_counted() {
+        let read = collection(&[("a", 0, None), ("", 1, None), ("a", 0, None), ("a", 1, None)]);
+        assert_eq!((read.reading.rows, read.reading.kept), (4, 2));
+        assert_eq!(read.reading.dropped["rows without a text"], 1);
+        assert_eq!(read.reading.dropped["rows that repeat an earlier one"], 1);
+    }
+
+    #[test]
+    fn no_text_is_in_two_parts() {
+        let read =
+            collection(&[("a", 0, None), ("b", 1, None), ("a", 1, Some("dev")), ("c", 0, Some("dev"))]);
+        let options = |overlap| SplitOptions {
+            test_values: vec!["dev".into()],
+            validation_fraction: 0.0,
+            overlap,
+            ..SplitOptions::default()
+        };
+        let texts = |part: &[Text]| part.iter().map(|text| text.first.clone()).collect::<Vec<_>>();
+        let parts = split_texts(&read, &options(Overlap::RemoveFromTest)).unwrap();
+        assert_eq!(
+            (texts(&parts.train), texts(&parts.test)),
+            (vec!["a".into(), "b".into()], vec!["c".into()])
+        );
+        assert_eq!(parts.report.removed["test: texts seen in training"], 1);
+        let parts = split_texts(&read, &options(Overlap::RemoveFromTraining)).unwrap();
+        assert_eq!(
+            (texts(&parts.train), texts(&parts.test)),
+            (vec!["b".into()], vec!["a".into(), "c".into()])
+        );
+        let wrong = SplitOptions { test_values: vec!["test".into()], ..SplitOptions::default() };
+        assert!(split_texts(&read, &wrong).unwrap_err().to_string().contains("dev"));
+    }
+
+    #[test]
+    fn fractions_are_of_texts_and_stay_the_same() {
+        let rows: Vec<(String, u32)> = (0..1000).map(|index| (format!("text {index}"), index % 2)).collect();
+        let rows: Vec<(&str, u32, Option<&str>)> =
+            rows.iter().map(|(text, class)| (text.as_str(), *class, None)).collect();
+        let options =
+            SplitOptions { test_fraction: 0.2, validation_fraction: 0.1, ..SplitOptions::default() };
+        let parts = split_texts(&collection(&rows), &options).unwrap();
+        assert!((150..250).contains(&parts.test.len()) && (50..110).contains(&parts.validation.len()));
+        let fewer = split_texts(&collection(&rows[..500]), &options).unwrap();
+        assert!(fewer.test.iter().all(|text| parts.test.iter().any(|other| other.first == text.first)));
+    }
+}

@@ -1,0 +1,68 @@
+use super::{Against, Contribution, Direction, Metric, Pair};
+
+/// Pearson's correlation of numbers.
+pub(super) static PEARSON: Metric = Metric {
+    name: "pearson",
+    summary: "Pearson's correlation of predicted and true numbers",
+    direction: Direction::Higher,
+    against: Against::References,
+    contributions: |pairs, _| moments(&numbers(pairs, false), &numbers(pairs, true)),
+    value,
+};
+
+/// Spearman's rank correlation: Pearson's over ranks, equal numbers sharing the mean of theirs. Ranks are those among
+/// all examples, also in a slice or a resample.
+pub(super) static SPEARMAN: Metric = Metric {
+    name: "spearman",
+    summary: "Spearman's rank correlation of predicted and true numbers",
+    direction: Direction::Higher,
+    against: Against::References,
+    contributions: |pairs, _| moments(&ranks(&numbers(pairs, false)), &ranks(&numbers(pairs, true))),
+    value,
+};
+
+/// Outputs or references as numbers; what is no number has no correlation.
+fn numbers(pairs: &[Pair<'_>], references: bool) -> Vec<f64> {
+    let text = |pair: &Pair<'_>| {
+        let text = if references { &pair.reference } else { &pair.hypothesis };
+        text.trim().parse().unwrap_or(f64::NAN)
+    };
+    pairs.iter().map(text).collect()
+}
+
+/// Sums: examples, both numbers, their squares, their product. Means are taken away first, so that large numbers close
+/// together lose no digits.
+fn moments(outputs: &[f64], references: &[f64]) -> Vec<Contribution> {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let (output_mean, reference_mean) = (mean(outputs), mean(references));
+    outputs
+        .iter()
+        .zip(references)
+        .map(|(output, reference)| {
+            let (x, y) = (output - output_mean, reference - reference_mean);
+            Contribution::of_sums([1.0, x, y, x * x, y * y, x * y].into_iter().enumerate())
+        })
+        .collect()
+}
+
+fn value(sums: &[f64]) -> Option<f64> {
+    let &[count, x, y, xx, yy, xy] = sums else { return None };
+    let spread = ((xx - x * x / count) * (yy - y * y / count)).sqrt();
+    (spread > 0.0).then(|| (xy - x * y / count) / spread)
+}
+
+/// The rank of each value from 1, equal values sharing the mean of theirs.
+fn ranks(values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+    let mut ranks = vec![0.0; values.len()];
+    let mut first = 0;
+    for group in order.chunk_by(|&a, &b| values[a] == values[b]) {
+        let mean = first as f64 + (group.len() + 1) as f64 / 2.0;
+        for &index in group {
+            ranks[index] = if values[index].is_nan() { f64::NAN } else { mean };
+        }
+        first += group.len();
+    }
+    ranks
+}
