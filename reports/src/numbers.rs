@@ -11,7 +11,7 @@ pub fn metric_title(name: &str) -> String {
     name.split('-').map(|part| if part == "cer" { "CER" } else { part }).collect::<Vec<_>>().join(" ")
 }
 
-/// A metric's value: in per cent for the metrics of this crate, which are all shares or error rates.
+/// A metric's value: shares and rates in per cent, coefficients as they are.
 #[must_use]
 pub fn metric_value(name: &str, value: Option<f64>) -> String {
     value.map_or_else(
@@ -48,7 +48,7 @@ pub fn points_interval(name: &str, [low, high]: [f64; 2]) -> String {
 
 /// Shares of the whole are shown in per cent, anything else as a plain number.
 fn is_share(name: &str) -> bool {
-    find(name).is_ok()
+    find(name).is_ok_and(|metric| metric.share)
 }
 
 /// A share in per cent, `3.4 %`.

@@ -8,7 +8,8 @@ use alambic_models::{
     Generation, Hypothesis, ModelError, ModelFolder, Outline, Pass, Tokenizer, Tokens, Trace, Wanted,
 };
 
-use crate::{Candidate, Forced, Request, Teacher, TeacherError, Written};
+use crate::teacher::{EMPTY, TOO_LONG, UNFINISHED, candidates};
+use crate::{Forced, Request, Teacher, TeacherError, Written};
 
 /// Requests that are written together.
 const BATCH: usize = 128;
@@ -115,19 +116,35 @@ impl Teacher for Checkpoint {
         requests: &[Request],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Written>, TeacherError> {
-        let hypotheses = self.hypotheses(requests, progress)?;
-        Ok(hypotheses
-            .into_iter()
-            .map(|hypotheses| Written {
-                confidence: hypotheses.first().map_or(0.0, |(_, best)| f64::from(best.score(1.0)).exp()),
-                candidates: hypotheses
-                    .into_iter()
-                    .map(|(text, hypothesis)| Candidate { text, log_probability: hypothesis.log_probability })
-                    .collect(),
+        let mut written: Vec<Written> = Vec::with_capacity(requests.len());
+        let (mut places, mut readable) = (Vec::new(), Vec::new());
+        for (place, request) in requests.iter().enumerate() {
+            let reads = self.reads(request)?;
+            if reads {
+                places.push(place);
+                readable.push(request.clone());
+            }
+            written.push(Written {
+                candidates: Vec::new(),
                 intermediate: Vec::new(),
-                dropped: None,
-            })
-            .collect())
+                confidence: 0.0,
+                dropped: (!reads).then(|| TOO_LONG.to_owned()),
+            });
+        }
+        progress(requests.len() - readable.len());
+        for (place, hypotheses) in places.into_iter().zip(self.hypotheses(&readable, progress)?) {
+            let row = &mut written[place];
+            let Some((text, best)) = hypotheses.first() else { continue };
+            row.confidence = f64::from(best.score(1.0)).exp();
+            if !best.finished {
+                row.dropped = Some(UNFINISHED.to_owned());
+            } else if text.trim().is_empty() {
+                row.dropped = Some(EMPTY.to_owned());
+            } else {
+                row.candidates = candidates(hypotheses, usize::MAX);
+            }
+        }
+        Ok(written)
     }
 
     fn trace(&self, forced: Forced<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {

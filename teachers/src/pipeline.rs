@@ -3,9 +3,8 @@
 use alambic_models::{Generation, Hypothesis, Outline, Tokenizer, Trace, Wanted};
 use indexmap::IndexMap;
 
-use crate::{
-    Candidate, Checkpoint, Forced, PipelineOptions, Request, TARGET, Teacher, TeacherError, Written,
-};
+use crate::teacher::{EMPTY, TOO_LONG, UNFINISHED, candidates};
+use crate::{Checkpoint, Forced, PipelineOptions, Request, TARGET, Teacher, TeacherError, Written};
 
 /// Checkpoints of which each reads what the one before it wrote.
 #[derive(Debug, Clone)]
@@ -63,9 +62,9 @@ impl Row {
         self.log_probability += f64::from(hypothesis.log_probability);
         self.tokens += hypothesis.tokens.len() + usize::from(hypothesis.finished);
         if !hypothesis.finished {
-            self.written.dropped = Some("longer than the limit".into());
+            self.written.dropped = Some(UNFINISHED.into());
         } else if text.trim().is_empty() {
-            self.written.dropped = Some("empty".into());
+            self.written.dropped = Some(EMPTY.into());
         }
     }
 }
@@ -114,12 +113,7 @@ impl Teacher for Pipeline {
                 row.written.dropped.get_or_insert_with(|| "confidence below the least".into());
             }
             if row.written.dropped.is_none() {
-                row.written.candidates = hypotheses
-                    .into_iter()
-                    .filter(|(text, hypothesis)| hypothesis.finished && !text.trim().is_empty())
-                    .take(self.options.keep)
-                    .map(|(text, hypothesis)| Candidate { text, log_probability: hypothesis.log_probability })
-                    .collect();
+                row.written.candidates = candidates(hypotheses, self.options.keep);
             }
         }
         Ok(rows.into_iter().map(|row| row.written).collect())
@@ -162,7 +156,7 @@ impl Teacher for Pipeline {
 }
 
 /// The texts that a step reads and the places of their rows. A dropped row goes no further, and one whose text is too
-/// long for the step's model is dropped here; a source that is too long is the user's and left to fail by its name.
+/// long for the step's model is dropped here.
 fn read_by(
     checkpoint: &Checkpoint,
     language: Option<&str>,
@@ -178,8 +172,10 @@ fn read_by(
             text: row.written.read_by_last(&request.text).to_owned(),
             language: language.unwrap_or(&request.language).to_owned(),
         };
-        if !row.written.intermediate.is_empty() && !checkpoint.reads(&text)? {
-            row.written.dropped = Some("too long for the next step".into());
+        if !checkpoint.reads(&text)? {
+            let reason =
+                if row.written.intermediate.is_empty() { TOO_LONG } else { "too long for the next step" };
+            row.written.dropped = Some(reason.into());
             continue;
         }
         places.push(place);

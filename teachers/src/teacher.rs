@@ -1,6 +1,6 @@
 //! What every teacher does.
 
-use alambic_models::{Outline, Tokenizer, Tokens, Trace, Wanted};
+use alambic_models::{Hypothesis, Outline, Tokenizer, Tokens, Trace, Wanted};
 use serde::{Deserialize, Serialize};
 
 use crate::TeacherError;
@@ -43,6 +43,23 @@ impl Written {
     pub fn read_by_last<'a>(&'a self, source: &'a str) -> &'a str {
         self.intermediate.last().map_or(source, String::as_str)
     }
+}
+
+/// Why a row is dropped: its source has more tokens than the model has positions.
+pub(crate) const TOO_LONG: &str = "the source is too long to be read";
+/// Why a row is dropped: the model did not come to an end.
+pub(crate) const UNFINISHED: &str = "longer than the limit";
+/// Why a row is dropped: nothing was written.
+pub(crate) const EMPTY: &str = "empty";
+
+/// The best hypotheses that came to an end and are not empty, at most so many.
+pub(crate) fn candidates(hypotheses: Vec<(String, Hypothesis)>, most: usize) -> Vec<Candidate> {
+    hypotheses
+        .into_iter()
+        .filter(|(text, hypothesis)| hypothesis.finished && !text.trim().is_empty())
+        .take(most)
+        .map(|(text, hypothesis)| Candidate { text, log_probability: hypothesis.log_probability })
+        .collect()
 }
 
 /// Texts to be read and written under supervision, for a look inside.

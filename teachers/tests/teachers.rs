@@ -150,19 +150,32 @@ fn a_checkpoint_writes_what_its_model_does() {
     for (request, written) in requests.iter().zip(&written).step_by(7) {
         let ids = tokenizer.encode_for(&request.text, &request.language).unwrap();
         let hypotheses = generation.run(checkpoint.model(), &Tokens::pad(&[ids], padding)).unwrap().remove(0);
-        assert_eq!(written.candidates.len(), hypotheses.len());
-        for (candidate, hypothesis) in written.candidates.iter().zip(&hypotheses) {
+        let best = &hypotheses[0];
+        let dropped = match (best.finished, best.tokens.is_empty()) {
+            (false, _) => Some("longer than the limit"),
+            (true, true) => Some("empty"),
+            (true, false) => None,
+        };
+        assert_eq!(written.dropped.as_deref(), dropped);
+        assert!((written.confidence - f64::from(best.score(1.0)).exp()).abs() < 1e-4);
+        assert!(written.intermediate.is_empty());
+        assert_eq!(written.read_by_last(&request.text), request.text);
+        if dropped.is_some() {
+            assert!(written.candidates.is_empty());
+            continue;
+        }
+        let kept =
+            hypotheses.iter().filter(|hypothesis| hypothesis.finished && !hypothesis.tokens.is_empty());
+        assert_eq!(written.candidates.len(), kept.clone().count());
+        for (candidate, hypothesis) in written.candidates.iter().zip(kept) {
             assert_eq!(candidate.text, tokenizer.decode(&hypothesis.tokens).unwrap());
             assert!((candidate.log_probability - hypothesis.log_probability).abs() < 1e-4);
         }
-        assert!((written.confidence - f64::from(hypotheses[0].score(1.0)).exp()).abs() < 1e-4);
-        assert!(written.intermediate.is_empty() && written.dropped.is_none());
-        assert_eq!(written.read_by_last(&request.text), request.text);
         different.insert(written.candidates[0].text.clone());
     }
     assert!(different.len() > 5, "the model should write something of its own for each");
-    let greedy = write(&place.checkpoint("first"), &requests[..5]);
-    assert!(greedy.iter().all(|written| written.candidates.len() == 1));
+    let greedy = write(&place.checkpoint("first"), &requests[..50]);
+    assert!(greedy.iter().all(|written| written.candidates.len() == usize::from(written.dropped.is_none())));
     assert!(checkpoint.write(&[], &mut |_| {}).unwrap().is_empty());
 }
 
@@ -172,8 +185,13 @@ fn a_checkpoint_names_languages_and_texts_that_it_cannot_take() {
     let checkpoint = place.checkpoint("first");
     let error = message(checkpoint.write(&[request("ab", "en"), request("ab", "xx")], &mut |_| {}));
     assert!(error.contains("the model does not write `xx`; it writes en, hi, ta"), "{error}");
-    let error = message(checkpoint.write(&[request(&"a".repeat(15), "en")], &mut |_| {}));
-    assert!(error.contains("a sequence of 17 tokens is longer than the 16 positions"), "{error}");
+    let long = [request(&"a".repeat(15), "en"), request("ab", "en")];
+    let reason = Some("the source is too long to be read");
+    for teacher in [&checkpoint as &dyn Teacher, &place.pipeline(&chain(&[("first", "target")]))] {
+        let written = write(teacher, &long);
+        assert_eq!(written[0].dropped.as_deref(), reason);
+        assert!(written[0].candidates.is_empty() && written[1].dropped.as_deref() != reason);
+    }
     assert!(message(Checkpoint::load(&place.path("nothing"))).contains("config.json"));
 }
 

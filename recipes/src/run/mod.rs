@@ -11,14 +11,14 @@ mod error;
 mod evaluation;
 mod feed;
 mod folder;
+mod lesson;
 mod result;
-mod samples;
 mod similarity;
 mod stage;
 mod timing;
 mod train;
 pub(crate) mod trainings;
-mod validation;
+mod words;
 pub(crate) mod workshop;
 
 use std::path::PathBuf;

@@ -5,6 +5,7 @@ use std::path::Path;
 use alambic_models::{ModelFolder, Precision};
 use alambic_reports::card::{Card, DataSource, Usage};
 use alambic_reports::metrics::Scores;
+use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT, TEACHER};
 use alambic_reports::plots;
 use alambic_reports::record::{read_events, tables_from_events};
@@ -530,9 +531,14 @@ fn stage_summary(seed: u64, trained: &Trained, events: &[Value]) -> StageSummary
         examples: trained.examples as u64,
         seconds: trained.seconds,
         losses,
-        kept: trained
-            .best
-            .map(|(step, error)| format!("step {step}, CER {:.2} % on validation", 100.0 * error)),
+        kept: trained.best.map(|(step, value)| {
+            let metric = &trained.metric;
+            format!(
+                "step {step}, {} {} on validation",
+                metric_title(metric),
+                metric_value(metric, Some(value))
+            )
+        }),
     }
 }
 

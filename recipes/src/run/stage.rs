@@ -7,6 +7,7 @@ use alambic_data::Split;
 use alambic_losses::{Loss, Term};
 use alambic_models::marian::MarianConfig;
 use alambic_models::{Initialiser, ModelFolder, Precision, Tokenizer};
+use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::record::EventLog;
 use alambic_settings::At;
 use alambic_students::{Blueprint, Student, ship};
@@ -23,9 +24,10 @@ use super::RunError;
 use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress, remove};
 use super::feed::Feed;
-use super::samples::{Gatherer, Sample, Writing};
+use super::lesson::Lesson;
 use super::train::{Stop, Trainer};
-use super::validation::Validation;
+use super::words::WordLesson;
+use super::words::samples::{Gatherer, Sample, Writing};
 use super::workshop::Workshop;
 use crate::observer::Observer;
 use crate::schema::{Optimiser, StageData, TrainOptions};
@@ -69,6 +71,8 @@ pub(crate) struct Trained {
     pub(crate) too_long: usize,
     /// Examples of the validation, and the best error over them.
     pub(crate) validation_examples: usize,
+    /// The metric of validations.
+    pub(crate) metric: String,
     /// Step and value of the best validation.
     pub(crate) best: Option<(usize, f64)>,
     /// Parameters that no loss reaches.
@@ -118,11 +122,13 @@ pub(crate) fn train(
         stage: job.stage,
     };
     let (samples, writing) = gatherer.gather(job.data, Split::Train, observer)?;
-    let (validation, _) = gatherer.gather(job.data, Split::Validation, observer)?;
+    let (mut validation, _) = gatherer.gather(job.data, Split::Validation, observer)?;
+    thin(&mut validation, job.train.validation_examples);
     let blueprint = blueprint(workshop, job)?;
     let terms = bind(job, &blueprint.config)?;
-    let mut trainer = prepare(workshop, job, &samples, validation, &blueprint, &terms)?;
-    let examples = trainer.feed.samples();
+    let lesson = WordLesson::new(&blueprint.config, job.tokenizer, job.teacher, &samples, validation)?;
+    let mut trainer = prepare(workshop, job, &lesson, &blueprint, &terms)?;
+    let examples = lesson.count();
     if examples == 0 {
         let dropped: usize = writing.dropped.values().sum();
         return Err(RunError::Recipe(format!(
@@ -145,8 +151,9 @@ pub(crate) fn train(
         seconds: trainer.progress.seconds,
         examples,
         labelled: samples.iter().filter(|sample| !sample.taught).count(),
-        too_long: trainer.feed.too_long,
-        validation_examples: trainer.validation.samples.len(),
+        too_long: lesson.too_long(),
+        validation_examples: lesson.validation_examples(),
+        metric: lesson.metric().name.to_owned(),
         best: trainer.progress.best,
         frozen: trainer.progress.frozen.clone(),
         parameters: blueprint.weights.values().map(Tensor::elem_count).sum(),
@@ -155,7 +162,11 @@ pub(crate) fn train(
     let best = trainer.best.take().unwrap_or_else(|| trainer.parameters.detached());
     write_finished(workshop, job, &blueprint, &best, &trained)?;
     observer.finished(&match trained.best {
-        Some((step, error)) => format!("validation CER {:.2} % at step {step}", 100.0 * error),
+        Some((step, value)) => format!(
+            "validation {} {} at step {step}",
+            metric_title(&trained.metric),
+            metric_value(&trained.metric, Some(value))
+        ),
         None => format!("{} steps", trained.steps),
     });
     Ok(Some(trained))
@@ -187,12 +198,10 @@ fn bind(job: &Job<'_>, config: &MarianConfig) -> Result<Vec<Term>, RunError> {
 fn prepare<'a>(
     workshop: &'a Workshop<'_>,
     job: &'a Job<'_>,
-    samples: &[Sample],
-    mut validation: Vec<Sample>,
+    lesson: &'a dyn Lesson,
     blueprint: &'a Blueprint,
     terms: &'a [Term],
 ) -> Result<Trainer<'a>, RunError> {
-    let config = &blueprint.config;
     let streams = Streams::new(job.seed);
     let dropout = Dropout::new(&streams);
     let mut parameters = Parameters::from_weights(&blueprint.weights)?;
@@ -205,28 +214,22 @@ fn prepare<'a>(
             || name == "final_logits_bias"
             || job.freeze.iter().any(|prefix| name.starts_with(prefix.as_str()))
     });
-    let start = (config.decoder_start_token_id, config.max_position_embeddings);
-    let feed = Feed::new(samples, job.tokenizer, start, &job.train.batch, job.seed)?;
+    let feed = Feed::new(lesson, &job.train.batch, job.seed);
     let epoch = feed.batches().div_ceil(job.train.accumulate).max(1);
     let by_epochs = job.train.epochs.map(|epochs| (epochs * epoch as f64).ceil() as usize);
     let fewest = || [job.train.steps, by_epochs].into_iter().flatten().min();
     let steps = job.steps.or_else(fewest).ok_or_else(|| {
         RunError::Recipe(format!("`train` of stage `{}` needs `epochs` or `steps`", job.stage))
     })?;
-    thin(&mut validation, job.train.validation_examples);
-    let longest = config.max_position_embeddings;
-    validation.retain(|sample| sample.source.chars().count() + 2 <= longest);
     let Optimiser::AdamW(optimiser) = job.train.optimiser.clone();
     let weights = parameters.detached();
     let mut trainer = Trainer {
         stage: &job.label,
         seed: job.seed,
-        config,
+        lesson,
         terms,
-        teacher: job.teacher,
         options: job.train,
         steps,
-        validation: Validation { samples: validation, tokenizer: job.tokenizer, config },
         optimiser: AdamW::new(optimiser),
         average: Average::new(job.train.average, &weights)?,
         folder: workshop.folder.join("checkpoints").join(&job.label),

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use alambic_losses::{Inputs, Term};
-use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Pass, Wanted};
+use alambic_reports::metrics::Direction;
+use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::record::{EvaluationEvent, EventLog, NoteEvent, StepEvent};
 use alambic_settings::IndexMap;
-use alambic_teachers::{Forced, Teacher};
 use alambic_tensor::TensorError;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::gradients::{Gradients, is_key_bias};
@@ -20,8 +19,8 @@ use alambic_tensor::parameters::{Parameters, Weights};
 use super::RunError;
 use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress};
-use super::feed::{Batch, Feed};
-use super::validation::Validation;
+use super::feed::Feed;
+use super::lesson::{Lesson, Study};
 use crate::observer::{Observer, StepReport};
 use crate::schema::TrainOptions;
 
@@ -29,15 +28,13 @@ use crate::schema::TrainOptions;
 pub(crate) struct Trainer<'a> {
     pub(crate) stage: &'a str,
     pub(crate) seed: u64,
-    pub(crate) config: &'a MarianConfig,
+    pub(crate) lesson: &'a dyn Lesson,
     /// The student's weights and the projections of its terms.
     pub(crate) parameters: Parameters,
     pub(crate) terms: &'a [Term],
-    pub(crate) teacher: Option<&'a dyn Teacher>,
     pub(crate) options: &'a TrainOptions,
     pub(crate) steps: usize,
     pub(crate) feed: Feed,
-    pub(crate) validation: Validation<'a>,
     pub(crate) optimiser: AdamW,
     pub(crate) dropout: Dropout,
     pub(crate) average: Option<Average>,
@@ -81,13 +78,13 @@ impl Trainer<'_> {
             let mut values = IndexMap::new();
             let mut examples = 0;
             for _ in 0..parts {
-                let batch = self.feed.next_batch();
-                let losses = self.losses(&batch)?;
+                let (epoch, batch) = self.feed.next_batch(self.lesson);
+                let losses = self.losses(&batch, epoch)?;
                 gradients.add(Gradients::collect(losses.total.backward()?, &self.parameters))?;
                 for (name, value) in losses.values {
                     *values.entry(name).or_insert(0.0) += value / parts as f64;
                 }
-                examples += batch.source.batch;
+                examples += batch.len();
             }
             if self.progress.step == 0 {
                 self.check_gradients(&gradients, events, observer)?;
@@ -115,34 +112,15 @@ impl Trainer<'_> {
         Ok(Stop::Finished)
     }
 
-    /// The student's forward pass, the teacher's where a term asks for it, and the terms.
-    fn losses(&self, batch: &Batch) -> Result<Losses, RunError> {
+    /// The terms over a batch.
+    fn losses(&self, batch: &[usize], epoch: u64) -> Result<Losses, RunError> {
         let weights = self.parameters.tracked();
-        let student = Marian::new(self.config, &weights)?;
-        let wanted = Wanted::named(self.terms.iter().flat_map(|term| term.student_taps.iter().cloned()));
-        let teacher_wanted: Vec<&String> = self.terms.iter().flat_map(|term| &term.teacher_taps).collect();
-        let teacher_trace = match self.teacher {
-            Some(teacher) if !teacher_wanted.is_empty() => {
-                let forced = Forced {
-                    sources: &batch.requests,
-                    target: Some(&batch.decoder),
-                    least_length: self.least_length(batch),
-                };
-                Some(teacher.trace(forced, &Wanted::named(teacher_wanted.into_iter().cloned()))?)
-            }
-            _ => None,
-        };
-        let mut source = batch.source.clone();
-        if let (true, Some(trace)) = (self.equal_lengths(), &teacher_trace) {
-            let length = trace.mask("encoder").map_or(0, |mask| mask.len() / source.batch.max(1));
-            source = source.padded(length, self.config.pad_token_id);
-        }
-        let student_trace =
-            student.trace(&source, Some(&batch.decoder), Pass::Train(&self.dropout), wanted)?;
+        let study = Study { weights: &weights, dropout: &self.dropout, terms: self.terms };
+        let passes = self.lesson.passes(batch, epoch, &study)?;
         let inputs = Inputs {
-            student: &student_trace,
-            teacher: teacher_trace.as_ref(),
-            targets: &batch.targets,
+            student: &passes.student,
+            teacher: passes.teacher.as_ref(),
+            targets: &passes.targets,
             projections: &weights,
         };
         let mut total: Option<Tensor> = None;
@@ -162,14 +140,6 @@ impl Trainer<'_> {
         }
         let total = total.ok_or_else(|| RunError::Recipe(format!("stage `{}` has no loss", self.stage)))?;
         Ok(Losses { total, values })
-    }
-
-    fn equal_lengths(&self) -> bool {
-        self.terms.iter().any(|term| term.equal_lengths)
-    }
-
-    fn least_length(&self, batch: &Batch) -> usize {
-        if self.equal_lengths() { batch.source.length } else { 0 }
     }
 
     /// Freezes what the losses do not reach, and makes sure that all else is trained.
@@ -251,7 +221,7 @@ impl Trainer<'_> {
 
     fn validate(&mut self, events: &mut EventLog, observer: &mut dyn Observer) -> Result<(), RunError> {
         let weights = self.current()?;
-        let error = self.validation.character_error_rate(&weights)?;
+        let (metric, value) = (self.lesson.metric(), self.lesson.validate(&weights)?);
         let step = self.progress.step;
         events.append(&EvaluationEvent {
             stage: self.stage.to_owned(),
@@ -259,18 +229,22 @@ impl Trainer<'_> {
             step: step as u64,
             epoch: self.epoch(),
             split: "validation".into(),
-            examples: self.validation.samples.len() as u64,
-            metrics: [("cer".to_owned(), error)].into_iter().collect(),
+            examples: self.lesson.validation_examples() as u64,
+            metrics: [(metric.name.to_owned(), value)].into_iter().collect(),
         })?;
-        let better = self.progress.best.is_none_or(|(_, best)| error < best);
+        let better = self.progress.best.is_none_or(|(_, best)| match metric.direction {
+            Direction::Lower => value < best,
+            Direction::Higher => value > best,
+        });
         observer.note(&format!(
-            "{} step {step}: validation CER {:.2} %{}",
+            "{} step {step}: validation {} {}{}",
             self.stage,
-            100.0 * error,
+            metric_title(metric.name),
+            metric_value(metric.name, Some(value)),
             if better { ", the best so far" } else { "" }
         ));
         if better {
-            self.progress.best = Some((step, error));
+            self.progress.best = Some((step, value));
             self.progress.without_better = 0;
             self.best = Some(weights);
         } else {
@@ -305,7 +279,7 @@ impl Trainer<'_> {
         if let (Some(average), Some(weights)) = (&mut self.average, &checkpoint.average) {
             average.restore(weights)?;
         }
-        self.feed.seek(checkpoint.progress.position);
+        self.feed.seek(self.lesson, checkpoint.progress.position);
         self.dropout.seek(&checkpoint.progress.dropout);
         freeze(&mut self.parameters, &checkpoint.progress.frozen);
         self.best = checkpoint.best;

@@ -6,6 +6,7 @@ pub(super) static METRIC: Metric = Metric {
     name: "agreement",
     summary: "share of outputs that equal the teacher's",
     direction: Direction::Higher,
+    share: true,
     against: Against::Model,
     contributions: word_accuracy::equal,
     value: ratio,

@@ -6,6 +6,7 @@ pub(super) static METRIC: Metric = Metric {
     name: "cer",
     summary: "character error rate: mean over words of edits divided by the reference's length",
     direction: Direction::Lower,
+    share: true,
     against: Against::References,
     contributions,
     value: ratio,

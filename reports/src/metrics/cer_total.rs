@@ -6,6 +6,7 @@ pub(super) static METRIC: Metric = Metric {
     name: "cer-total",
     summary: "character error rate: all edits divided by the length of all references",
     direction: Direction::Lower,
+    share: true,
     against: Against::References,
     contributions,
     value: ratio,

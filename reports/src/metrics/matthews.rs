@@ -8,6 +8,7 @@ pub(super) static METRIC: Metric = Metric {
     name: "matthews",
     summary: "Matthews correlation of outputs and references",
     direction: Direction::Higher,
+    share: false,
     against: Against::References,
     contributions,
     value,

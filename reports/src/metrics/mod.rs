@@ -76,6 +76,8 @@ pub struct Metric {
     pub summary: &'static str,
     /// Which way it improves.
     pub direction: Direction,
+    /// Whether it is a share or a rate, shown in per cent; else a coefficient.
+    pub share: bool,
     /// What its references are.
     pub against: Against,
     contributions: fn(&[Pair<'_>], u64) -> Vec<Contribution>,

@@ -6,6 +6,7 @@ pub(super) static METRIC: Metric = Metric {
     name: "phonetic-accuracy",
     summary: "share of outputs whose script-neutral phonetic code equals the reference's",
     direction: Direction::Higher,
+    share: true,
     against: Against::References,
     contributions,
     value: ratio,

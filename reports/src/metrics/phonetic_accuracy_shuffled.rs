@@ -12,6 +12,7 @@ pub(super) static METRIC: Metric = Metric {
     name: "phonetic-accuracy-shuffled",
     summary: "phonetic accuracy against the reference of another example: what passes by chance",
     direction: Direction::Lower,
+    share: true,
     against: Against::References,
     contributions,
     value: ratio,

@@ -8,6 +8,7 @@ pub(super) static METRIC: Metric = Metric {
     name: "span-f1",
     summary: "F1 of spans of tagged tokens, kind and both ends right",
     direction: Direction::Higher,
+    share: true,
     against: Against::References,
     contributions,
     value,

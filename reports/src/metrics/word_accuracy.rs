@@ -5,6 +5,7 @@ pub(super) static METRIC: Metric = Metric {
     name: "word-accuracy",
     summary: "share of outputs that equal the reference",
     direction: Direction::Higher,
+    share: true,
     against: Against::References,
     contributions: equal,
     value: ratio,

@@ -69,7 +69,7 @@ impl ValueFormat {
     /// The format of a metric's values.
     #[must_use]
     pub fn of_metric(name: &str) -> Self {
-        if crate::metrics::find(name).is_ok() { Self::Percent } else { Self::Plain }
+        if crate::metrics::find(name).is_ok_and(|metric| metric.share) { Self::Percent } else { Self::Plain }
     }
 
     /// A value along an axis, whose unit its title gives.

@@ -2,18 +2,20 @@
 
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{Generation, Tokenizer};
-use alambic_reports::metrics;
+use alambic_reports::metrics::{self, Metric};
 use alambic_students::Predictor;
 use alambic_tensor::parameters::Weights;
 
-use super::RunError;
 use super::samples::Sample;
+use crate::run::RunError;
 
 /// Samples of the validation part, and how they are written.
 pub(crate) struct Validation<'a> {
     pub(crate) samples: Vec<Sample>,
     pub(crate) tokenizer: &'a Tokenizer,
     pub(crate) config: &'a MarianConfig,
+    /// The character error rate.
+    pub(crate) metric: &'static Metric,
 }
 
 /// Words written together.
@@ -48,7 +50,7 @@ impl Validation<'_> {
             .zip(&references)
             .map(|(hypothesis, reference)| metrics::Pair::new(hypothesis, reference))
             .collect();
-        let scores = metrics::find("cer")?.score(&pairs, 0);
+        let scores = self.metric.score(&pairs, 0);
         scores.value().ok_or_else(|| RunError::Recipe("there is nothing to validate on".into()))
     }
 }

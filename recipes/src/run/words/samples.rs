@@ -7,9 +7,9 @@ use alambic_data::{Direction, Entry, Pair, Split, examples};
 use alambic_teachers::{Record, Request, Teacher, Written};
 use serde::{Deserialize, Serialize};
 
-use super::RunError;
-use super::corpora::Corpora;
 use crate::observer::Observer;
+use crate::run::RunError;
+use crate::run::corpora::Corpora;
 use crate::schema::{StageData, WordData};
 
 /// One example.
