@@ -278,6 +278,24 @@ fn a_trace_of_bert_holds_its_taps() {
 }
 
 #[test]
+fn a_model_is_exported_in_other_forms() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/tests/parity/bert/model");
+    let model = model.to_string_lossy().into_owned();
+    let export = ["export", &model, "--format", "hf,onnx,int8", "--to", "out"];
+    assert!(run(folder.path(), &export).good().contains("out/model.int8.onnx"));
+    let list = json(&run(folder.path(), &[&export[..], &["--json"]].concat()).good());
+    assert_eq!((&list[1]["format"], &list[1]["difference"]), (&Value::from("onnx"), &Value::from(0.0)));
+    assert!(folder.path().join("out/hf/model.safetensors").is_file());
+
+    tiny_model(folder.path());
+    let said = run(folder.path(), &["export", "tiny", "--format", "onnx", "--to", "out"]).bad(1);
+    assert!(said.contains("`hf` is the form"), "{said}");
+    run(folder.path(), &["export", "tiny", "--format", "gguf", "--to", "out"]).bad(2);
+    assert!(run(folder.path(), &["export", "nothing", "--to", "out"]).bad(1).contains("nothing/config.json"));
+}
+
+#[test]
 fn models_of_the_hub_are_looked_for_in_the_cache() {
     let folder = tempfile::tempdir().unwrap();
     let said = run(folder.path(), &["list", "taps", "hf:owner/small"]).bad(1);

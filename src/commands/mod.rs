@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod compare;
 mod explain;
+mod export;
 mod list;
 mod loss;
 mod new;
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     New(new::Arguments),
     Trace(trace::Arguments),
     Loss(loss::Arguments),
+    Export(export::Arguments),
     Predict(predict::Arguments),
     Compare(compare::Arguments),
     Bench(bench::Arguments),
@@ -60,6 +62,7 @@ impl Command {
             Self::New(arguments) => new::run(arguments),
             Self::Trace(arguments) => trace::run(arguments),
             Self::Loss(arguments) => loss::run(arguments),
+            Self::Export(arguments) => export::run(arguments),
             Self::Predict(arguments) => predict::run(arguments),
             Self::Compare(arguments) => compare::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),

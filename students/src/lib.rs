@@ -4,7 +4,9 @@
 //! teacher's layers. [`ship`](ship()) writes a trained one as a Hugging Face folder, and [`Predictor`] runs it.
 
 mod error;
+mod export;
 mod from_teacher;
+pub mod onnx;
 mod predict;
 mod scratch;
 mod ship;
@@ -16,6 +18,7 @@ use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 
 pub use error::StudentError;
+pub use export::{Exported, Format, export};
 pub use from_teacher::FromTeacher;
 pub use predict::Predictor;
 pub use scratch::{ActivationFunction, Scratch};

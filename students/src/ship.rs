@@ -58,13 +58,13 @@ pub fn ship(
     Ok(())
 }
 
-fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> StudentError {
+pub(crate) fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> StudentError {
     let path = path.to_owned();
     move |source| StudentError::File { path, source }
 }
 
 /// The largest difference between weights of the same name; infinite if a name is missing.
-fn largest_difference(written: &Weights, read: &Weights) -> Result<f32, StudentError> {
+pub(crate) fn largest_difference(written: &Weights, read: &Weights) -> Result<f32, StudentError> {
     let mut largest = 0.0f32;
     for (name, tensor) in written {
         let Some(other) = read.get(name) else { return Ok(f32::INFINITY) };

@@ -56,8 +56,15 @@ impl Family {
         }
     }
 
+    /// Whether the layer of a head of its own ends in a tanh, and not in a `ReLU`.
+    #[must_use]
+    pub fn classifies_with_tanh(self) -> bool {
+        self != Self::DistilBert
+    }
+
     /// Whether positions are counted from the padding id on, as fairseq does.
-    pub(super) fn counts_from_padding(self) -> bool {
+    #[must_use]
+    pub fn counts_from_padding(self) -> bool {
         matches!(self, Self::Roberta | Self::XlmRoberta)
     }
 }

@@ -8,6 +8,8 @@ mod model;
 mod names;
 mod pooling;
 
+pub use crate::layers::{AttentionNames, EncoderNames};
 pub use config::{BertConfig, Family, Head};
 pub use model::{Bert, TextInput};
+pub use names::Names;
 pub use pooling::{Gathering, Pooling};

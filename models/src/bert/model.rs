@@ -8,8 +8,8 @@ use alambic_tensor::ops::{self, Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
 use super::names::Names;
-use super::{BertConfig, Family, Head, Pooling};
-use crate::layers::{Encoder, Linear, Norm, Pass, Source};
+use super::{BertConfig, Head, Pooling};
+use crate::layers::{Encoder, Linear, Norm, Pass, Source, activation};
 use crate::{Initialiser, ModelError, ModelFolder, Tokens, Trace, Wanted};
 
 /// Texts, or pairs of texts, as BERT's family reads them.
@@ -101,9 +101,10 @@ impl Bert {
                 match (before, config.head) {
                     (Some(before), _) => Classifier::First {
                         dense: linear(before, width)?,
-                        activation: match config.family {
-                            Family::DistilBert => Activation::Relu,
-                            _ => Activation::Tanh,
+                        activation: if config.family.classifies_with_tanh() {
+                            Activation::Tanh
+                        } else {
+                            Activation::Relu
                         },
                         last,
                     },
@@ -310,10 +311,8 @@ impl Bert {
                         hidden.flatten_to(1)?.index_select(&rows, 0)?
                     }
                 };
-                let activation = match self.config.family {
-                    Family::Roberta | Family::XlmRoberta => Activation::Gelu,
-                    _ => self.config.activation()?,
-                };
+                let activation =
+                    activation(Names::of(&self.config).masked_language_activation(&self.config))?;
                 let transformed = norm.forward(&dense.forward(&hidden, activation)?)?;
                 Some(ops::linear(&transformed, &self.embeddings.words, Some(bias), Activation::Identity)?)
             }

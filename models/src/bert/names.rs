@@ -6,15 +6,18 @@ use indexmap::IndexMap;
 use super::{BertConfig, Family, Head};
 use crate::layers::{AttentionNames, EncoderNames};
 
-/// Names of the tensors outside the layers, `.weight` and `.bias` left out.
-pub(super) struct Names {
+/// What the tensors of a model are called, `.weight` and `.bias` left out.
+#[derive(Debug, Clone, Copy)]
+pub struct Names {
     /// `bert.` and the like; empty for a model without a head.
     prefix: &'static str,
     family: Family,
 }
 
 impl Names {
-    pub(super) fn of(config: &BertConfig) -> Self {
+    /// The names in a model of this configuration.
+    #[must_use]
+    pub fn of(config: &BertConfig) -> Self {
         let prefix = match (config.head, config.family) {
             (Head::None, _) => "",
             (_, family) => base(family),
@@ -26,21 +29,27 @@ impl Names {
         format!("{}{name}", self.prefix)
     }
 
-    /// A table of embeddings: `word`, `position` or `token_type`.
-    pub(super) fn table(&self, kind: &str) -> String {
+    /// A table of embeddings, `.weight` with it: `word`, `position` or `token_type`.
+    #[must_use]
+    pub fn table(&self, kind: &str) -> String {
         self.base(&format!("embeddings.{kind}_embeddings.weight"))
     }
 
-    pub(super) fn embedding_norm(&self) -> String {
+    /// The norm of the embeddings.
+    #[must_use]
+    pub fn embedding_norm(&self) -> String {
         self.base("embeddings.LayerNorm")
     }
 
-    pub(super) fn pooler(&self) -> String {
+    /// The linear layer of the pooler.
+    #[must_use]
+    pub fn pooler(&self) -> String {
         self.base("pooler.dense")
     }
 
     /// The tensors of a layer, counted from 0.
-    pub(super) fn layer(&self, index: usize) -> EncoderNames {
+    #[must_use]
+    pub fn layer(&self, index: usize) -> EncoderNames {
         if self.family == Family::DistilBert {
             let part = |part: &str| self.base(&format!("transformer.layer.{index}.{part}"));
             return EncoderNames {
@@ -69,7 +78,8 @@ impl Names {
 
     /// The linear layer of a classification head that gives the logits, and the one before it where the head has a
     /// layer of its own.
-    pub(super) fn classifier(&self, head: Head) -> (Option<&'static str>, &'static str) {
+    #[must_use]
+    pub fn classifier(&self, head: Head) -> (Option<&'static str>, &'static str) {
         match (head, self.family) {
             (Head::Sequence, Family::Roberta | Family::XlmRoberta) => {
                 (Some("classifier.dense"), "classifier.out_proj")
@@ -79,8 +89,15 @@ impl Names {
         }
     }
 
-    /// Linear layer and norm before the vocabulary's logits, and the bias of these.
-    pub(super) fn masked_language(&self) -> [&'static str; 3] {
+    /// The activation of the layer before the vocabulary's logits, as transformers names it.
+    #[must_use]
+    pub fn masked_language_activation<'c>(&self, config: &'c BertConfig) -> &'c str {
+        if self.family.counts_from_padding() { "gelu" } else { &config.activation }
+    }
+
+    /// Linear layer and norm before the vocabulary's logits, and the whole name of the bias of these.
+    #[must_use]
+    pub fn masked_language(&self) -> [&'static str; 3] {
         match self.family {
             Family::Bert => [
                 "cls.predictions.transform.dense",

@@ -11,11 +11,15 @@ use crate::{ModelError, Trace};
 
 /// Names of the four projections of an attention block, `.weight` and `.bias` left out.
 #[derive(Debug, Clone)]
-pub(crate) struct AttentionNames {
-    pub(crate) query: String,
-    pub(crate) key: String,
-    pub(crate) value: String,
-    pub(crate) output: String,
+pub struct AttentionNames {
+    /// The queries' projection.
+    pub query: String,
+    /// The keys' projection.
+    pub key: String,
+    /// The values' projection.
+    pub value: String,
+    /// The projection of the context.
+    pub output: String,
 }
 
 /// Where a block stands in its network: the stream, empty if there is only one, and the layer, counted from 0.

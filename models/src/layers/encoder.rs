@@ -25,11 +25,13 @@ pub(crate) struct LayerSizes {
 
 /// Names of the tensors of one layer, `.weight` and `.bias` left out.
 #[derive(Debug, Clone)]
-pub(crate) struct EncoderNames {
-    pub(crate) attention: AttentionNames,
-    pub(crate) attention_norm: String,
+pub struct EncoderNames {
+    /// The attention block.
+    pub attention: AttentionNames,
+    /// The norm behind it.
+    pub attention_norm: String,
     /// First and second linear layer of the feed-forward sublayer, and its norm.
-    pub(crate) feed_forward: [String; 3],
+    pub feed_forward: [String; 3],
 }
 
 #[derive(Debug, Clone)]

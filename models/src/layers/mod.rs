@@ -10,8 +10,10 @@ use alambic_tensor::parameters::Weights;
 
 use crate::ModelError;
 
-pub(crate) use attention::{AttentionNames, CrossAttention, Place, SelfAttention};
-pub(crate) use encoder::{Encoder, EncoderNames, LayerSizes};
+pub use attention::AttentionNames;
+pub(crate) use attention::{CrossAttention, Place, SelfAttention};
+pub use encoder::EncoderNames;
+pub(crate) use encoder::{Encoder, LayerSizes};
 pub(crate) use feed_forward::FeedForward;
 
 /// What a forward pass is for.

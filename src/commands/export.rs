@@ -1,0 +1,108 @@
+//! `alambic export`.
+
+use std::path::PathBuf;
+
+use alambic_models::Precision;
+use alambic_reports::numbers::bytes;
+use alambic_students::{Exported, Format, export};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::model_folder;
+use crate::failure::Failure;
+use crate::output::{self, Column};
+
+/// Writes a model in the forms that other programs load, reads them back and says by how much they differ
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// A run's folder, a model's folder, or `hf:OWNER/NAME[@REVISION]`
+    model: PathBuf,
+    /// The forms, parted by commas
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "hf")]
+    format: Vec<Form>,
+    /// The number format of `hf` and `onnx`
+    #[arg(long, value_enum, default_value = "f32")]
+    precision: Numbers,
+    /// The folder to write into
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// Prints a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+/// A form of a model.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// A Hugging Face folder
+    Hf,
+    /// An ONNX file, of encoders
+    Onnx,
+    /// An ONNX file in eight bits, of encoders
+    Int8,
+}
+
+/// A number format.
+#[derive(Clone, Copy, ValueEnum)]
+enum Numbers {
+    /// 32 bits
+    F32,
+    /// 16 bits
+    F16,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut model = model_folder(&arguments.model)?;
+    let student = model.join("student");
+    if student.join("config.json").is_file() {
+        model = student;
+    }
+    let formats: Vec<Format> = arguments
+        .format
+        .iter()
+        .map(|form| match form {
+            Form::Hf => Format::HuggingFace,
+            Form::Onnx => Format::Onnx,
+            Form::Int8 => Format::Int8,
+        })
+        .collect();
+    let precision = match arguments.precision {
+        Numbers::F32 => Precision::F32,
+        Numbers::F16 => Precision::F16,
+    };
+    let exported = export(&model, &formats, precision, &arguments.to)?;
+    if arguments.json {
+        let one = |exported: &Exported| {
+            json!({
+                "format": name(exported.format),
+                "path": exported.path,
+                "bytes": exported.bytes,
+                "difference": exported.difference,
+            })
+        };
+        return output::json(&exported.iter().map(one).collect::<Vec<_>>());
+    }
+    let columns = [
+        Column::Text("format"),
+        Column::Text("path"),
+        Column::Number("size"),
+        Column::Number("largest difference"),
+    ];
+    let rows = exported.iter().map(|exported| {
+        vec![
+            name(exported.format).to_owned(),
+            exported.path.display().to_string(),
+            bytes(exported.bytes),
+            format!("{:.1e}", exported.difference),
+        ]
+    });
+    output::table(&columns, rows.collect())
+}
+
+fn name(format: Format) -> &'static str {
+    match format {
+        Format::HuggingFace => "hf",
+        Format::Onnx => "onnx",
+        Format::Int8 => "int8",
+    }
+}

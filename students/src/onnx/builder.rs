@@ -1,0 +1,262 @@
+//! A graph in the making.
+
+use alambic_models::ModelError;
+use alambic_tensor::candle::{self, DType};
+
+use super::proto::{
+    Attribute, Dimension, Extent, Graph, Model, Node, OperatorSet, Shape, Tensor, TensorType, Type, Value,
+    element,
+};
+
+/// Version of the operators: the first with layer norm as one of them.
+const OPERATORS: i64 = 17;
+/// Version of the file format that goes with it.
+const FORMAT: i64 = 8;
+
+/// How constants of many numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    /// 32 bits.
+    F32,
+    /// 16 bits, IEEE half precision; computed with in 32.
+    F16,
+    /// Matrices and the table of words in eight bits with a scale for each column or row; activations are brought to
+    /// eight bits as they come.
+    Int8,
+}
+
+/// The name of a value in the graph.
+pub(super) type Name = String;
+
+/// Collects nodes and constants.
+pub(super) struct Builder {
+    graph: Graph,
+    storage: Storage,
+    count: usize,
+    /// The largest difference that storing made so far.
+    difference: f64,
+}
+
+impl Builder {
+    pub(super) fn new(name: &str, storage: Storage) -> Self {
+        Self {
+            graph: Graph { name: name.to_owned(), ..Graph::default() },
+            storage,
+            count: 0,
+            difference: 0.0,
+        }
+    }
+
+    /// An input of whole numbers, `[batch, sequence]`.
+    pub(super) fn input(&mut self, name: &str) -> Name {
+        self.graph.input.push(value(name, element::I64, &["batch".into(), "sequence".into()]));
+        name.to_owned()
+    }
+
+    /// Makes a value an output of this name.
+    pub(super) fn output(&mut self, of: &str, name: &str, dimensions: &[Extent]) {
+        self.graph.node.push(Node {
+            input: vec![of.to_owned()],
+            output: vec![name.to_owned()],
+            name: format!("output {name}"),
+            op_type: "Identity".into(),
+            ..Node::default()
+        });
+        self.graph.output.push(value(name, element::F32, dimensions));
+    }
+
+    /// An operation with one output.
+    pub(super) fn node(&mut self, operation: &str, inputs: &[&str], attributes: Vec<Attribute>) -> Name {
+        self.nodes(operation, inputs, attributes, 1).remove(0)
+    }
+
+    fn nodes(
+        &mut self,
+        operation: &str,
+        inputs: &[&str],
+        attribute: Vec<Attribute>,
+        outputs: usize,
+    ) -> Vec<Name> {
+        self.count += 1;
+        let name = format!("{operation} {}", self.count);
+        let output: Vec<Name> = (0..outputs).map(|index| format!("{name}:{index}")).collect();
+        self.graph.node.push(Node {
+            input: inputs.iter().map(|&input| input.to_owned()).collect(),
+            output: output.clone(),
+            name,
+            op_type: operation.to_owned(),
+            attribute,
+        });
+        output
+    }
+
+    /// Constant whole numbers.
+    pub(super) fn integers(&mut self, name: &str, dims: &[usize], values: &[i64]) -> Name {
+        let raw = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(name, dims, element::I64, raw)
+    }
+
+    /// One constant number.
+    pub(super) fn number(&mut self, name: &str, value: f32) -> Name {
+        self.constant(name, &[], element::F32, value.to_le_bytes().to_vec())
+    }
+
+    /// Constant numbers, always in 32 bits: biases and norms.
+    pub(super) fn vector(&mut self, name: &str, tensor: &candle::Tensor) -> Result<Name, ModelError> {
+        let raw = floats(tensor)?.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Ok(self.constant(name, tensor.dims(), element::F32, raw))
+    }
+
+    /// Constant numbers, stored in 16 bits where that is asked for.
+    pub(super) fn table(&mut self, name: &str, tensor: &candle::Tensor) -> Result<Name, ModelError> {
+        if self.storage != Storage::F16 {
+            return self.vector(name, tensor);
+        }
+        let halves = tensor.detach().to_dtype(DType::F16)?;
+        self.differ(&floats(tensor)?, &floats(&halves.to_dtype(DType::F32)?)?);
+        let halves = halves.flatten_all()?.to_vec1::<half::f16>()?;
+        let raw = halves.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let stored = self.constant(name, tensor.dims(), element::F16, raw);
+        Ok(self.node("Cast", &[&stored], vec![integer("to", element::F32.into())]))
+    }
+
+    /// `x Wᵀ + b` for a weight `[outputs, inputs]`.
+    pub(super) fn linear(
+        &mut self,
+        x: &str,
+        name: &str,
+        weight: &candle::Tensor,
+        bias: &candle::Tensor,
+    ) -> Result<Name, ModelError> {
+        let bias = self.vector(&format!("{name}.bias"), bias)?;
+        let product = self.product(x, &format!("{name}.weight"), weight)?;
+        Ok(self.node("Add", &[&product, &bias], Vec::new()))
+    }
+
+    /// `x Wᵀ`.
+    fn product(&mut self, x: &str, name: &str, weight: &candle::Tensor) -> Result<Name, ModelError> {
+        let transposed = weight.t()?.contiguous()?;
+        if self.storage != Storage::Int8 {
+            let weight = self.table(name, &transposed)?;
+            return Ok(self.node("MatMul", &[x, &weight], Vec::new()));
+        }
+        let (outputs, _) = weight.dims2()?;
+        // One scale for each output: a row of the weight.
+        let (rows, scales) = self.quantised(weight)?;
+        let inputs = rows.len() / outputs.max(1);
+        let columns: Vec<u8> = (0..inputs)
+            .flat_map(|input| (0..outputs).map(move |output| (input, output)))
+            .map(|(input, output)| rows[output * inputs + input].to_le_bytes()[0])
+            .collect();
+        let stored = self.constant(&format!("{name}.int8"), &[inputs, outputs], element::I8, columns);
+        let raw = scales.iter().flat_map(|scale| scale.to_le_bytes()).collect();
+        let scales = self.constant(&format!("{name}.scale"), &[outputs], element::F32, raw);
+        let activations = self.nodes("DynamicQuantizeLinear", &[x], Vec::new(), 3);
+        let [values, scale, zero] = &activations[..] else { return Ok(String::new()) };
+        let sums = self.node("MatMulInteger", &[values, &stored, zero], Vec::new());
+        let sums = self.node("Cast", &[&sums], vec![integer("to", element::F32.into())]);
+        let factor = self.node("Mul", &[scale, &scales], Vec::new());
+        Ok(self.node("Mul", &[&sums, &factor], Vec::new()))
+    }
+
+    /// Rows of a table `[rows, width]` by their indices.
+    pub(super) fn look_up(
+        &mut self,
+        name: &str,
+        table: &candle::Tensor,
+        indices: &str,
+    ) -> Result<Name, ModelError> {
+        if self.storage != Storage::Int8 {
+            let table = self.table(name, table)?;
+            return Ok(self.node("Gather", &[&table, indices], Vec::new()));
+        }
+        let (count, width) = table.dims2()?;
+        let (rows, scales) = self.quantised(table)?;
+        let raw = rows.iter().map(|value| value.to_le_bytes()[0]).collect();
+        let stored = self.constant(&format!("{name}.int8"), &[count, width], element::I8, raw);
+        let raw = scales.iter().flat_map(|scale| scale.to_le_bytes()).collect();
+        let scales = self.constant(&format!("{name}.scale"), &[count, 1], element::F32, raw);
+        let values = self.node("Gather", &[&stored, indices], Vec::new());
+        let values = self.node("Cast", &[&values], vec![integer("to", element::F32.into())]);
+        let scale = self.node("Gather", &[&scales, indices], Vec::new());
+        Ok(self.node("Mul", &[&values, &scale], Vec::new()))
+    }
+
+    fn constant(&mut self, name: &str, dims: &[usize], data_type: i32, raw_data: Vec<u8>) -> Name {
+        // A constant of small numbers may be asked for twice.
+        if !self.graph.initializer.iter().any(|tensor| tensor.name == name) {
+            let dims = dims.iter().map(|&dim| dim as i64).collect();
+            self.graph.initializer.push(Tensor { dims, data_type, name: name.to_owned(), raw_data });
+        }
+        name.to_owned()
+    }
+
+    /// Rows of a matrix in eight bits, symmetric about zero, with the scale of each row.
+    fn quantised(&mut self, matrix: &candle::Tensor) -> Result<(Vec<i8>, Vec<f32>), ModelError> {
+        let (_, width) = matrix.dims2()?;
+        let values = floats(matrix)?;
+        let mut quantised = Vec::with_capacity(values.len());
+        let mut scales = Vec::new();
+        for row in values.chunks(width.max(1)) {
+            let largest = row.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+            let scale = if largest > 0.0 { largest / 127.0 } else { 1.0 };
+            scales.push(scale);
+            quantised.extend(row.iter().map(|value| (value / scale).round().clamp(-127.0, 127.0) as i8));
+        }
+        let scale = |index: usize| scales[index / width.max(1)];
+        let stored: Vec<f32> =
+            quantised.iter().enumerate().map(|(index, &value)| f32::from(value) * scale(index)).collect();
+        self.differ(&values, &stored);
+        Ok((quantised, scales))
+    }
+
+    fn differ(&mut self, values: &[f32], stored: &[f32]) {
+        let most = values.iter().fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()));
+        for (value, stored) in values.iter().zip(stored) {
+            self.difference = self.difference.max(f64::from((value - stored).abs() / most));
+        }
+    }
+
+    /// The whole file, and the largest difference that storing made to a constant.
+    pub(super) fn finish(self) -> (Model, f64) {
+        let model = Model {
+            ir_version: FORMAT,
+            producer_name: "alambic".into(),
+            producer_version: env!("CARGO_PKG_VERSION").into(),
+            graph: Some(self.graph),
+            opset_import: vec![OperatorSet { domain: String::new(), version: OPERATORS }],
+        };
+        (model, self.difference)
+    }
+}
+
+fn value(name: &str, element: i32, dimensions: &[Extent]) -> Value {
+    let dim = dimensions.iter().map(|extent| Dimension { extent: Some(extent.clone()) }).collect();
+    let tensor = TensorType { element, shape: Some(Shape { dim }) };
+    Value { name: name.to_owned(), kind: Some(Type { tensor: Some(tensor) }) }
+}
+
+impl From<&str> for Extent {
+    fn from(name: &str) -> Self {
+        Self::Named(name.to_owned())
+    }
+}
+
+/// An attribute of one whole number.
+pub(super) fn integer(name: &str, value: i64) -> Attribute {
+    Attribute { name: name.to_owned(), i: value, kind: 2, ..Attribute::default() }
+}
+
+/// An attribute of several whole numbers.
+pub(super) fn integers(name: &str, values: &[i64]) -> Attribute {
+    Attribute { name: name.to_owned(), ints: values.to_vec(), kind: 7, ..Attribute::default() }
+}
+
+/// An attribute of one number.
+pub(super) fn float(name: &str, value: f32) -> Attribute {
+    Attribute { name: name.to_owned(), f: value, kind: 1, ..Attribute::default() }
+}
+
+fn floats(tensor: &candle::Tensor) -> Result<Vec<f32>, ModelError> {
+    Ok(tensor.detach().flatten_all()?.to_vec1()?)
+}

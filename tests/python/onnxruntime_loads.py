@@ -1,0 +1,61 @@
+"""Runs exported ONNX files in onnxruntime and holds them against PyTorch.
+
+    alambic export MODEL --format hf,onnx,int8 --to OUT
+    python tests/python/onnxruntime_loads.py OUT [TEXTS]
+
+OUT is what `alambic export` wrote. TEXTS has one text a line; left out, random tokens are used. Prints the largest
+difference of each output, over 200 texts. Needs torch, transformers, onnxruntime and numpy.
+"""
+
+import inspect
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification
+from transformers import AutoModelForTokenClassification, PreTrainedTokenizerFast
+
+out = Path(sys.argv[1])
+config = AutoConfig.from_pretrained(out / "hf")
+architecture = (config.architectures or ["Model"])[0]
+kinds = {"ForSequenceClassification": AutoModelForSequenceClassification,
+         "ForTokenClassification": AutoModelForTokenClassification, "ForMaskedLM": AutoModelForMaskedLM}
+kind = next((loader for end, loader in kinds.items() if architecture.endswith(end)), AutoModel)
+model = kind.from_pretrained(out / "hf").eval()
+if len(sys.argv) > 2:
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(out / "hf")
+    lines = Path(sys.argv[2]).read_text(encoding="utf-8").splitlines()[:200]
+    batch = dict(tokenizer(lines, padding=True, truncation=True, max_length=128, return_tensors="pt"))
+else:
+    random = np.random.default_rng(1)
+    lengths = random.integers(2, 12, 200)
+    mask = np.arange(12)[None] < lengths[:, None]
+    ids = np.where(mask, random.integers(5, config.vocab_size, (200, 12)), config.pad_token_id or 0)
+    batch = {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask.astype(np.int64)),
+             "token_type_ids": torch.tensor(random.integers(0, 2, (200, 12)) * mask)}
+batch.setdefault("token_type_ids", torch.zeros_like(batch["input_ids"]))
+mask = batch["attention_mask"].bool().numpy()
+accepted = inspect.signature(model.forward).parameters
+segments = getattr(config, "type_vocab_size", 0) > 1
+inputs = {name: value for name, value in batch.items() if name in accepted and (segments or name != "token_type_ids")}
+with torch.no_grad():
+    expected = model(**inputs)
+for name in ("model.onnx", "model.int8.onnx"):
+    if not (out / name).is_file():
+        continue
+    session = onnxruntime.InferenceSession(str(out / name))
+    wanted = [value.name for value in session.get_inputs()]
+    outputs = session.run(None, {k: v.numpy() for k, v in batch.items() if k in wanted})
+    for value, found in zip(session.get_outputs(), outputs):
+        if value.name == "sentence_embedding":
+            states = expected.last_hidden_state.numpy()
+            reference = (states * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
+            reference /= np.linalg.norm(reference, axis=1, keepdims=True)
+        else:
+            reference = getattr(expected, value.name).numpy()
+        difference = np.abs(found - reference)
+        if difference.ndim == 3:
+            difference = difference[mask]
+        print(f"{name} {value.name} {found.shape}: largest difference {difference.max():.2e}")
