@@ -79,6 +79,24 @@ pub fn texts(entries: &[Entry], language: &str) -> Vec<String> {
     texts.into_iter().cloned().collect()
 }
 
+/// A share of texts, chosen by the hash of `salt` and text: ⌈fraction · n⌉ of n, in their order. Shares are nested,
+/// as those of [`subsample`] are.
+#[must_use]
+pub fn share(texts: &[String], fraction: f64, salt: &str) -> Vec<String> {
+    let mut ranks: Vec<(u64, usize)> =
+        texts.iter().enumerate().map(|(index, text)| (number(&[salt, text]), index)).collect();
+    ranks.sort_unstable();
+    let mut kept: Vec<usize> =
+        ranks[..count(fraction, ranks.len())].iter().map(|&(_, index)| index).collect();
+    kept.sort_unstable();
+    kept.into_iter().map(|index| texts[index].clone()).collect()
+}
+
+/// ⌈fraction · n⌉ of n, a fraction beyond [0, 1] counting as the nearer end.
+fn count(fraction: f64, of: usize) -> usize {
+    ((fraction.clamp(0.0, 1.0) * of as f64).ceil() as usize).min(of)
+}
+
 /// A share of the pairs, chosen by the hash of `salt` and pair: ⌈fraction · n⌉ of the n pairs of each
 /// direction, in their order. Shares are nested, the 1 % lies within the 10 %, and do not depend on the order
 /// of the pairs. A fraction beyond [0, 1] counts as the nearer end.
@@ -94,8 +112,7 @@ pub fn subsample(pairs: &[Pair], fraction: f64, salt: &str) -> Vec<Pair> {
     let mut kept = vec![false; pairs.len()];
     for (_, mut ranks) in ranked {
         ranks.sort_unstable();
-        let share = (fraction.clamp(0.0, 1.0) * ranks.len() as f64).ceil() as usize;
-        for &(_, index) in &ranks[..share.min(ranks.len())] {
+        for &(_, index) in &ranks[..count(fraction, ranks.len())] {
             kept[index] = true;
         }
     }
@@ -163,5 +180,15 @@ mod tests {
         assert_eq!(again, shares[1]);
         assert_ne!(subsample(&pairs, 0.1, "other"), shares[1]);
         assert!(subsample(&pairs, f64::NAN, "curve").is_empty());
+    }
+
+    #[test]
+    fn shares_of_texts_are_nested_and_keep_their_order() {
+        let texts: Vec<String> = (0..250).map(|index| format!("text {index:03}")).collect();
+        assert_eq!(share(&texts, 1.0, "words"), texts);
+        let (some, few) = (share(&texts, 0.1, "words"), share(&texts, 0.01, "words"));
+        assert_eq!((some.len(), few.len()), (25, 3));
+        assert!(some.is_sorted() && few.iter().all(|text| some.contains(text)));
+        assert!(share(&texts, 0.0, "words").is_empty());
     }
 }

@@ -347,9 +347,10 @@ impl Checker<'_> {
         let mut sources: Vec<&str> = directions.iter().map(|direction| direction.source.as_str()).collect();
         sources.sort_unstable();
         sources.dedup();
-        let texts = examples::texts(&self.entries(selection.names, Split::Train), "en").len();
+        let texts = examples::texts(&self.entries(selection.names, Split::Train), "en");
+        let texts = examples::share(&texts, fraction, salt(false)).len();
         counts.rendered += texts * sources.len();
-        counts.rendered_words += (fraction * (texts * directions.len()) as f64).ceil() as usize;
+        counts.rendered_words += texts * directions.len();
     }
 }
 

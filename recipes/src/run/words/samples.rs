@@ -65,9 +65,10 @@ impl Gatherer<'_> {
         for (index, options) in data.words.iter().enumerate() {
             let entries = self.corpora.entries(&options.data, part)?;
             let directions = self.corpora.directions(&options.data, &options.directions, &options.except)?;
-            let mut words = examples::unlabelled(&entries, &directions);
+            let mut words =
+                examples::subsample(&examples::unlabelled(&entries, &directions), options.fraction, "words");
             self.render(options, index, part, &entries, &directions, &mut words, observer)?;
-            pairs.extend(examples::subsample(&words, options.fraction, "words"));
+            pairs.extend(words);
         }
         let mut writing = Writing::default();
         let Some(teacher) = self.teacher else {
@@ -120,7 +121,7 @@ impl Gatherer<'_> {
                 languages.push(&direction.source);
             }
         }
-        let texts = examples::texts(entries, "en");
+        let texts = examples::share(&examples::texts(entries, "en"), options.fraction, "words");
         let requests: Vec<Request> = languages
             .iter()
             .flat_map(|language| {
