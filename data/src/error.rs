@@ -213,6 +213,16 @@ impl DataError {
         Self { problems: vec![Problem { place, fault }], more: 0 }
     }
 
+    /// Notes how the reading of one file of several ended. The others are read all the same, to report the faults of
+    /// all.
+    pub(crate) fn note(faults: &mut Option<Self>, read: Result<(), Self>) {
+        match (read, faults) {
+            (Ok(()), _) => {}
+            (Err(error), faults @ None) => *faults = Some(error),
+            (Err(error), Some(faults)) => faults.extend(error),
+        }
+    }
+
     /// Adds what is wrong with another file.
     pub(crate) fn extend(&mut self, other: Self) {
         self.problems.extend(other.problems);

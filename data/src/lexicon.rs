@@ -40,6 +40,24 @@ pub struct Reading {
     pub dropped: IndexMap<String, usize>,
 }
 
+impl Reading {
+    /// The error that nothing of a corpus can be used, and why.
+    pub(crate) fn nothing_kept(&self, source: &str) -> DataError {
+        let reasons: Vec<_> =
+            self.dropped.iter().map(|(reason, count)| format!("{reason} ({count})")).collect();
+        let fault = Fault::NothingKept { rows: self.rows, reasons: reasons.join("; ") };
+        DataError::new(Place::file(source), fault)
+    }
+}
+
+/// One fingerprint of several files.
+pub(crate) fn of_all(fingerprints: &[String]) -> String {
+    match fingerprints {
+        [one] => one.clone(),
+        several => blake3::hash(several.join("\n").as_bytes()).to_hex().to_string(),
+    }
+}
+
 /// A corpus of entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lexicon {
@@ -174,15 +192,9 @@ impl Gathering {
         }
         let source = self.sources.join(", ");
         if kept.is_empty() && extent == Extent::Whole {
-            let reasons: Vec<_> =
-                self.reading.dropped.iter().map(|(reason, count)| format!("{reason} ({count})")).collect();
-            let fault = Fault::NothingKept { rows: self.reading.rows, reasons: reasons.join("; ") };
-            return Err(DataError::new(Place::file(&source), fault));
+            return Err(self.reading.nothing_kept(&source));
         }
-        let fingerprint = match self.fingerprints.as_slice() {
-            [one] => one.clone(),
-            several => blake3::hash(several.join("\n").as_bytes()).to_hex().to_string(),
-        };
+        let fingerprint = of_all(&self.fingerprints);
         Ok(Lexicon {
             name: self.name.to_owned(),
             languages: self.languages,

@@ -27,6 +27,18 @@ pub enum Split {
     Test,
 }
 
+impl Split {
+    /// The part's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
 choices! {
     /// Which part yields where two parts share a key or a form.
     pub enum Overlap {

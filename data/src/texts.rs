@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{DataError, Fault, Place};
-use crate::lexicon::Reading;
+use crate::error::DataError;
+use crate::lexicon::{Reading, of_all};
 use crate::source::Extent;
 use crate::split::{Overlap, Split, SplitError, SplitOptions, SplitReport, assign, check_values};
 
@@ -130,7 +130,7 @@ pub fn split_texts(collection: &Collection, options: &SplitOptions) -> Result<Te
                 Overlap::RemoveFromTest => "texts seen in training",
                 Overlap::RemoveFromTraining => "texts kept for evaluation",
             };
-            removed.insert(format!("{}: {reason}", name(part)), before - texts.len());
+            removed.insert(format!("{}: {reason}", part.name()), before - texts.len());
         }
     }
     let [train, validation, test] = parts;
@@ -143,14 +143,6 @@ fn index(part: Split) -> usize {
         Split::Train => 0,
         Split::Validation => 1,
         Split::Test => 2,
-    }
-}
-
-fn name(part: Split) -> &'static str {
-    match part {
-        Split::Train => "train",
-        Split::Validation => "validation",
-        Split::Test => "test",
     }
 }
 
@@ -192,15 +184,9 @@ impl Collecting {
         }
         let source = sources.join(", ");
         if texts.is_empty() && extent == Extent::Whole {
-            let reasons: Vec<_> =
-                reading.dropped.iter().map(|(reason, count)| format!("{reason} ({count})")).collect();
-            let fault = Fault::NothingKept { rows: reading.rows, reasons: reasons.join("; ") };
-            return Err(DataError::new(Place::file(&source), fault));
+            return Err(reading.nothing_kept(&source));
         }
-        let fingerprint = match fingerprints.as_slice() {
-            [one] => one.clone(),
-            several => blake3::hash(several.join("\n").as_bytes()).to_hex().to_string(),
-        };
+        let fingerprint = of_all(&fingerprints);
         reading = Reading { source, kept: texts.len(), ..reading };
         Ok(Collection { labels, pairs, texts, reading, fingerprint })
     }

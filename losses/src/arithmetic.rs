@@ -4,14 +4,6 @@ use alambic_tensor::candle::{D, Tensor};
 
 use crate::LossError;
 
-/// The mean over the tokens of each sequence, `[batch, width]`, of states `[batch, length, width]`, under a mask
-/// `[batch, length]`.
-pub(crate) fn masked_mean(states: &Tensor, mask: &Tensor) -> Result<Tensor, LossError> {
-    let counts = mask.sum_keepdim(1)?;
-    let sum = states.broadcast_mul(&mask.unsqueeze(2)?)?.sum(1)?;
-    Ok(sum.broadcast_div(&counts)?)
-}
-
 /// The mean of `values` weighted by `weights` of the same shape; 0 where all weights are.
 pub(crate) fn weighted_mean(values: &Tensor, weights: &Tensor) -> Result<Tensor, LossError> {
     let total = weights.sum_all()?.to_scalar::<f32>()?;
@@ -31,6 +23,11 @@ pub(crate) fn cosine(left: &Tensor, right: &Tensor) -> Result<Tensor, LossError>
 pub(crate) fn normalised(vectors: &Tensor) -> Result<Tensor, LossError> {
     let lengths = (vectors.sqr()?.sum_keepdim(D::Minus1)? + f64::from(f32::MIN_POSITIVE))?.sqrt()?;
     Ok(vectors.broadcast_div(&lengths)?)
+}
+
+/// `f fᵀ`, `[batch, batch]`.
+pub(crate) fn gram(features: &Tensor) -> Result<Tensor, LossError> {
+    Ok(features.contiguous()?.matmul(&features.t()?)?)
 }
 
 /// The logarithms of a softmax over the last dimension.

@@ -57,7 +57,8 @@ impl Decoupled {
         let (student, teacher, weights) = rows(inputs)?;
         let (count, classes) = student.dims2()?;
         let labels = &inputs.targets.classes;
-        if labels.len() != count || labels.iter().any(|&label| label as usize >= classes) {
+        let labelled = inputs.targets.labelled.iter().all(|&counts| counts > 0.0);
+        if labels.len() != count || !labelled || labels.iter().any(|&label| label as usize >= classes) {
             return Err(LossError::Misfit {
                 term: NAME,
                 reason: format!(

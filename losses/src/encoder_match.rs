@@ -1,12 +1,14 @@
 //! Matching of the student's encoder with the teacher's.
 
-use alambic_models::Outline;
+use alambic_models::{Outline, tap};
 use alambic_settings::{choices, settings};
-use alambic_tensor::candle::{D, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::ops::masked_mean;
 
-use crate::arithmetic::{cosine, masked_mean};
+use crate::arithmetic::weighted_mean;
+use crate::layers::{projection, streams};
 use crate::term::mask_tensor;
-use crate::{Inputs, LossError, LossTerm, Projection, Term};
+use crate::{Comparison, Inputs, LossError, LossTerm, Term};
 
 choices! {
     /// Which positions of two sequences are held against each other.
@@ -17,16 +19,6 @@ choices! {
         FixedLength = "fixed-length",
         /// The means over the tokens of each sequence.
         Pooled = "pooled",
-    }
-}
-
-choices! {
-    /// How two vectors are compared.
-    pub enum Comparison {
-        /// The mean of squared differences.
-        MeanSquaredError = "mse",
-        /// One minus the cosine.
-        Cosine = "cosine",
     }
 }
 
@@ -58,37 +50,25 @@ settings! {
 
 impl LossTerm for EncoderMatch {
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
-        let teacher = teacher.ok_or(LossError::NoTeacher("encoder-match"))?;
-        let encoder = |outline: &Outline, side: &str| {
-            outline.streams.get("encoder").copied().ok_or_else(|| LossError::Misfit {
-                term: "encoder-match",
-                reason: format!("the {side} has no stream `encoder`"),
-            })
-        };
-        let (student, teacher) = (encoder(student, "student")?, encoder(teacher, "teacher")?);
-        let student_tap = format!("encoder.hidden.{}", student.layers);
-        let teacher_tap = format!("encoder.hidden.{}", teacher.layers);
-        let projection = (student.width != teacher.width).then(|| Projection {
-            name: "encoder-match.projection".into(),
-            inputs: student.width,
-            outputs: teacher.width,
-        });
+        let (student, teacher) = streams(NAME, STREAM, student, teacher)?;
+        let (student_tap, teacher_tap) =
+            (tap(STREAM, "hidden", student.layers), tap(STREAM, "hidden", teacher.layers));
+        let projection = (student.width != teacher.width)
+            .then(|| projection(NAME, "", "projection", student.width, teacher.width));
         let options = self.clone();
         let (taps, projected) = (
             (student_tap.clone(), teacher_tap.clone()),
             projection.as_ref().map(|projection| projection.name.clone()),
         );
-        Ok(Term {
-            name: "encoder-match",
-            weight: self.weight,
-            student_taps: vec![student_tap],
-            teacher_taps: vec![teacher_tap],
-            projections: projection.into_iter().collect(),
-            equal_lengths: self.positions == Positions::FixedLength,
-            compute: Box::new(move |inputs| options.compute(inputs, &taps, projected.as_deref())),
-        })
+        let compute = move |inputs: &Inputs<'_>| options.compute(inputs, &taps, projected.as_deref());
+        let equal_lengths = self.positions == Positions::FixedLength;
+        let term = Term::new(NAME, self.weight, vec![student_tap], vec![teacher_tap], Box::new(compute));
+        Ok(Term { projections: projection.into_iter().collect(), equal_lengths, ..term })
     }
 }
+
+const NAME: &str = "encoder-match";
+const STREAM: &str = "encoder";
 
 impl EncoderMatch {
     fn compute(
@@ -102,47 +82,27 @@ impl EncoderMatch {
         let student = inputs.project(student, projection)?;
         let (batch, student_length, _) = student.dims3()?;
         let teacher_length = teacher.dim(1)?;
-        let (student_mask, teacher_mask) = inputs.masks("encoder")?;
-        let student_mask = mask_tensor(student_mask, (batch, student_length))?;
-        let teacher_mask = mask_tensor(teacher_mask, (batch, teacher_length))?;
+        let (student_mask, teacher_mask) = inputs.masks(STREAM)?;
         match self.positions {
             Positions::Masked => {
                 let length = student_length.min(teacher_length);
                 let first = |tensor: &Tensor| tensor.narrow(1, 0, length)?.contiguous();
+                let student_mask = mask_tensor(student_mask, (batch, student_length))?;
+                let teacher_mask = mask_tensor(teacher_mask, (batch, teacher_length))?;
                 let weights = (first(&student_mask)? * first(&teacher_mask)?)?;
-                self.compare(&first(&student)?, &first(&teacher)?, &weights)
+                weighted_mean(&self.comparison.rows(&first(&student)?, &first(&teacher)?)?, &weights)
             }
-            Positions::FixedLength => {
-                if student_length != teacher_length {
-                    return Err(LossError::Misfit {
-                        term: "encoder-match",
-                        reason: format!(
-                            "sources are padded to {student_length} and {teacher_length} tokens; fixed-length needs one length"
-                        ),
-                    });
-                }
-                self.compare(&student, &teacher, &student_mask.ones_like()?)
-            }
+            Positions::FixedLength if student_length != teacher_length => Err(LossError::Misfit {
+                term: NAME,
+                reason: format!(
+                    "sources are padded to {student_length} and {teacher_length} tokens; fixed-length needs one length"
+                ),
+            }),
+            Positions::FixedLength => Ok(self.comparison.rows(&student, &teacher)?.mean_all()?),
             Positions::Pooled => {
-                let (student, teacher) =
-                    (masked_mean(&student, &student_mask)?, masked_mean(&teacher, &teacher_mask)?);
-                self.compare(
-                    &student,
-                    &teacher,
-                    &student.narrow(D::Minus1, 0, 1)?.squeeze(D::Minus1)?.ones_like()?,
-                )
+                let student = masked_mean(&student, student_mask)?;
+                Ok(self.comparison.rows(&student, &masked_mean(&teacher, teacher_mask)?)?.mean_all()?)
             }
         }
-    }
-
-    /// The weighted mean of the comparison over rows; `weights` has the shape of the rows.
-    fn compare(&self, student: &Tensor, teacher: &Tensor, weights: &Tensor) -> Result<Tensor, LossError> {
-        let rows = match self.comparison {
-            Comparison::MeanSquaredError => (student - teacher)?.sqr()?.mean(D::Minus1)?,
-            Comparison::Cosine => cosine(student, teacher)?.affine(-1.0, 1.0)?,
-        };
-        let total = (rows * weights)?.sum_all()?;
-        let count = weights.sum_all()?.to_scalar::<f32>()?.max(1.0);
-        Ok((total / f64::from(count))?)
     }
 }

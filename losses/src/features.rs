@@ -3,10 +3,9 @@
 use alambic_models::{Outline, tap};
 use alambic_settings::choices;
 use alambic_tensor::candle::Tensor;
+use alambic_tensor::ops::masked_mean;
 
-use crate::arithmetic::masked_mean;
 use crate::layers::streams;
-use crate::term::mask_tensor;
 use crate::{Inputs, LossError};
 
 choices! {
@@ -91,11 +90,7 @@ impl Bound {
             }
             Features::Mean => {
                 let (own, other) = inputs.masks(&self.stream)?;
-                let mean = |states: &Tensor, mask: &[u8]| {
-                    let (batch, length, _) = states.dims3()?;
-                    masked_mean(states, &mask_tensor(mask, (batch, length))?)
-                };
-                Ok((mean(student, own)?, mean(&teacher, other)?))
+                Ok((masked_mean(student, own)?, masked_mean(&teacher, other)?))
             }
             Features::Pooled | Features::Embedding | Features::Logits => Ok((student.clone(), teacher)),
         }

@@ -2,9 +2,9 @@
 
 use alambic_models::Outline;
 use alambic_settings::{choices, settings};
-use alambic_tensor::candle::{D, Tensor};
+use alambic_tensor::candle::Tensor;
 
-use crate::arithmetic::{cosine, weighted_mean};
+use crate::arithmetic::weighted_mean;
 use crate::layer_map::Pattern;
 use crate::layers::{Layers, projection, sum};
 use crate::{Comparison, Inputs, LayerMap, LossError, LossTerm, Projection, Term};
@@ -148,11 +148,7 @@ fn states(term: &'static str, options: &Hidden, layers: &Layers) -> Result<Term,
                 Counted::All => Tensor::ones((batch, length), student.dtype(), student.device())?,
                 Counted::Tokens => inputs.shared_mask(term, &options.stream, batch)?,
             };
-            let rows = match options.comparison {
-                Comparison::MeanSquaredError => (student - teacher)?.sqr()?.mean(D::Minus1)?,
-                Comparison::Cosine => cosine(&student, &teacher)?.affine(-1.0, 1.0)?,
-            };
-            weighted_mean(&rows, &counted)
+            weighted_mean(&options.comparison.rows(&student, &teacher)?, &counted)
         });
         sum(terms.collect::<Result<_, LossError>>()?)
     };

@@ -27,6 +27,17 @@ impl Layers {
         Ok(Self { student, teacher, pairs })
     }
 
+    /// Fails where the map names the embeddings, which have no attention.
+    pub(crate) fn without_embeddings(&self, term: &'static str) -> Result<(), LossError> {
+        if self.pairs.iter().any(|&(student, teacher)| student == 0 || teacher == 0) {
+            return Err(LossError::Misfit {
+                term,
+                reason: "`map` names layer 0, the embeddings, which have no attention".into(),
+            });
+        }
+        Ok(())
+    }
+
     /// Taps of student and teacher of a kind that layers 1 and on have; layer m's is numbered m - 1.
     pub(crate) fn attention_taps(
         &self,
@@ -34,12 +45,7 @@ impl Layers {
         stream: &str,
         kind: &str,
     ) -> Result<(Vec<String>, Vec<String>), LossError> {
-        if self.pairs.iter().any(|&(student, teacher)| student == 0 || teacher == 0) {
-            return Err(LossError::Misfit {
-                term,
-                reason: "`map` names layer 0, the embeddings, which have no attention".into(),
-            });
-        }
+        self.without_embeddings(term)?;
         Ok(self
             .pairs
             .iter()
@@ -80,11 +86,9 @@ pub(crate) fn streams(
     let teacher = teacher.ok_or(LossError::NoTeacher(term))?;
     let find = |outline: &Outline, side: &str| {
         outline.streams.get(stream).copied().ok_or_else(|| {
-            let known: Vec<String> = outline.streams.keys().map(|name| format!("\"{name}\"")).collect();
-            LossError::Misfit {
-                term,
-                reason: format!("the {side} has no stream \"{stream}\"; it has {}", known.join(", ")),
-            }
+            let names: Vec<String> = outline.streams.keys().map(|name| format!("`{name}`")).collect();
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            LossError::Misfit { term, reason: format!("the {side} has no stream `{stream}`; it has {known}") }
         })
     };
     Ok((find(student, "student")?, find(teacher, "teacher")?))

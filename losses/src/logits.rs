@@ -1,8 +1,11 @@
 //! Distributions over classes.
 
+use std::sync::Arc;
+
 use alambic_models::Outline;
 use alambic_settings::{choices, settings};
 use alambic_tensor::candle::{D, DType, Device, Tensor};
+use alambic_tensor::ops;
 
 use crate::arithmetic::{kullback_leibler, log_softmax, weighted_mean};
 use crate::{Inputs, LossError, LossTerm, Term};
@@ -114,22 +117,33 @@ impl Logits {
     fn compute(&self, inputs: &Inputs<'_>) -> Result<Tensor, LossError> {
         let (student, teacher, weights) = rows(inputs)?;
         let classes = student.dim(1)? as f64;
-        let (student, teacher) = ((student / self.temperature)?, (teacher / self.temperature)?);
-        let divergence = if self.divergence == Divergence::MeanSquaredError {
-            (student - teacher)?.sqr()?.sum(D::Minus1)?
-        } else {
-            let (student, teacher) = (log_softmax(&student)?, log_softmax(&teacher)?);
-            match self.divergence {
-                Divergence::SoftCrossEntropy => (teacher.exp()? * student)?.sum(D::Minus1)?.neg()?,
-                Divergence::ReverseKl => kullback_leibler(&student, &teacher)?,
-                Divergence::JensenShannon => {
-                    let middle = ((student.exp()? + teacher.exp()?)? / 2.0)?.log()?;
-                    ((kullback_leibler(&teacher, &middle)? + kullback_leibler(&student, &middle)?)? / 2.0)?
-                }
-                Divergence::Kl | Divergence::MeanSquaredError => kullback_leibler(&teacher, &student)?,
+        let scaled = |logits: &Tensor| logits / self.temperature;
+        let logs =
+            || Ok::<_, LossError>((log_softmax(&scaled(&student)?)?, log_softmax(&scaled(&teacher)?)?));
+        let mean = match self.divergence {
+            Divergence::Kl => {
+                let (weights, temperature) = (Arc::new(weights.to_vec1()?), self.temperature as f32);
+                ops::divergence(&student, &teacher, ops::Divergence { weights, temperature, squared: false })?
+            }
+            Divergence::MeanSquaredError => {
+                let squares = (scaled(&student)? - scaled(&teacher)?)?.sqr()?.sum(D::Minus1)?;
+                weighted_mean(&squares, &weights)?
+            }
+            Divergence::SoftCrossEntropy => {
+                let (own, other) = logs()?;
+                weighted_mean(&(other.exp()? * own)?.sum(D::Minus1)?.neg()?, &weights)?
+            }
+            Divergence::ReverseKl => {
+                let (own, other) = logs()?;
+                weighted_mean(&kullback_leibler(&own, &other)?, &weights)?
+            }
+            Divergence::JensenShannon => {
+                let (own, other) = logs()?;
+                let middle = ((own.exp()? + other.exp()?)? / 2.0)?.log()?;
+                let both = (kullback_leibler(&other, &middle)? + kullback_leibler(&own, &middle)?)?;
+                weighted_mean(&(both / 2.0)?, &weights)?
             }
         };
-        let mean = weighted_mean(&divergence, &weights)?;
         let squared = if self.squared_temperature { self.temperature.powi(2) } else { 1.0 };
         let divisor = if self.reduction == Reduction::Elements { classes } else { 1.0 };
         Ok((mean * (squared / divisor))?)

@@ -55,8 +55,11 @@ const NAME: &str = "relations";
 impl LossTerm for Relations {
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
         let layers = Layers::bind(NAME, &self.stream, &self.map, student, teacher)?;
-        let heads = self.heads.unwrap_or(layers.teacher.heads).max(1);
+        let heads = self.heads.unwrap_or(layers.teacher.heads);
         let misfit = |reason| LossError::Misfit { term: NAME, reason };
+        if heads == 0 {
+            return Err(misfit("how many heads the teacher has is not known; give `heads`".into()));
+        }
         for (side, width) in [("student", layers.student.width), ("teacher", layers.teacher.width)] {
             if !width.is_multiple_of(heads) {
                 return Err(misfit(format!(
@@ -67,8 +70,7 @@ impl LossTerm for Relations {
         if self.of.is_empty() {
             return Err(misfit("`of` is empty; name queries, keys or values".into()));
         }
-        // Only to refuse the embeddings.
-        layers.attention_taps(NAME, &self.stream, "queries")?;
+        layers.without_embeddings(NAME)?;
         let mut taps = (Vec::new(), Vec::new());
         for &(own, other) in &layers.pairs {
             for kind in self.of.iter().flat_map(|related| related.taps()) {

@@ -100,7 +100,7 @@ fn what_does_not_fit_is_said() {
     for (name, options, expected) in [
         ("hidden", &["projection=\"none\""][..], "width 6 and 12"),
         ("hidden", &["map=[[3, 4]]"], "layer 3 with layer 4"),
-        ("hidden", &["stream=\"text\""], "no stream \"text\""),
+        ("hidden", &["stream=\"text\""], "no stream `text`"),
         ("attention", &["map=[[0, 1]]"], "layer 0"),
         ("relations", &["heads=5"], "does not divide into 5"),
         ("patient", &[], "width 6 and 12"),

@@ -4,9 +4,10 @@
 
 use std::path::Path;
 
-use alambic_models::bert::{Bert, BertConfig, TextInput};
+use alambic_models::bert::{Bert, BertConfig, Head, TextInput};
 use alambic_models::marian::Marian;
 use alambic_models::{Generation, ModelFolder, Pass, Tokens, Trace, Translator, Wanted};
+use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::parameters::{self, Parameters};
@@ -87,6 +88,34 @@ fn bert_computes_only_what_is_wanted() {
             let difference = largest_difference(alone.get(tap).unwrap(), all.get(tap).unwrap());
             assert!(difference < 1e-5, "{model}: {tap} differs by {difference}");
         }
+    }
+}
+
+#[test]
+fn masked_language_logits_are_of_the_selected_tokens() {
+    for model in BERTS {
+        let (config, _, input) = bert(model);
+        let config = BertConfig { head: Head::MaskedLanguage, pooler: false, ..config };
+        let weights = Bert::initial_weights(&config, &Streams::new(2)).unwrap();
+        let shapes: Vec<(&String, &[usize])> =
+            weights.iter().map(|(name, tensor)| (name, tensor.dims())).collect();
+        let expected = config.shapes();
+        assert!(shapes.into_iter().eq(expected.iter().map(|(name, shape)| (name, shape.as_slice()))));
+        let words = weights.values().next().unwrap().to_vec2::<f32>().unwrap();
+        let zero = |row: &Vec<f32>| row.iter().all(|value| *value == 0.0);
+        assert_eq!(words.iter().position(zero), Some(config.padding as usize));
+
+        let network = Bert::new(&config, &weights).unwrap();
+        let logits = |input: &TextInput| {
+            let trace = network.trace(input, Pass::Evaluate, Wanted::named(["logits"])).unwrap();
+            trace.get("logits").unwrap().clone()
+        };
+        let all = logits(&input).flatten_to(1).unwrap();
+        let chosen = [1u32, 8, 9];
+        let selected = logits(&TextInput { selected: Some(chosen.to_vec().into()), ..input });
+        assert_eq!(selected.dims(), [3, config.vocabulary]);
+        let rows = Tensor::new(&chosen, all.device()).unwrap();
+        assert!(largest_difference(&selected, &all.index_select(&rows, 0).unwrap()) < 1e-5, "{model}");
     }
 }
 

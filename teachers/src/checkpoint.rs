@@ -8,7 +8,7 @@ use alambic_models::{
     Generation, Hypothesis, ModelError, ModelFolder, Outline, Pass, Tokenizer, Tokens, Trace, Wanted,
 };
 
-use crate::teacher::{EMPTY, TOO_LONG, UNFINISHED, candidates};
+use crate::teacher::{candidates, flaw};
 use crate::{Forced, Request, Teacher, TeacherError, Written};
 
 /// Requests that are written together.
@@ -72,37 +72,39 @@ impl Checkpoint {
         &self.model
     }
 
-    fn encode(&self, requests: &[&Request], least_length: usize) -> Result<Tokens, ModelError> {
-        let ids: Vec<Vec<u32>> = requests
-            .iter()
-            .map(|request| self.tokenizer.encode_for(&request.text, &request.language))
-            .collect::<Result<_, _>>()?;
-        Ok(Tokens::pad_to(&ids, self.padding, least_length))
+    fn encode(&self, request: &Request) -> Result<Vec<u32>, ModelError> {
+        self.tokenizer.encode_for(&request.text, &request.language)
     }
 
-    /// Whether a request is short enough for the model.
-    pub(crate) fn reads(&self, request: &Request) -> Result<bool, ModelError> {
-        let ids = self.tokenizer.encode_for(&request.text, &request.language)?;
-        Ok(ids.len() <= self.model.config().max_position_embeddings)
-    }
-
-    /// The hypotheses for each request, in batches of texts of similar length.
+    /// The hypotheses for each request, in batches of texts of similar length; none for a source that has more tokens
+    /// than the model has positions.
     pub(crate) fn hypotheses(
         &self,
         requests: &[Request],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Vec<(String, Hypothesis)>>, TeacherError> {
+        let longest = self.model.config().max_position_embeddings;
         let mut order: Vec<usize> = (0..requests.len()).collect();
         order.sort_by_key(|&index| requests[index].text.chars().count());
         let mut written = vec![Vec::new(); requests.len()];
         for batch in order.chunks(BATCH) {
-            let sources: Vec<&Request> = batch.iter().map(|&index| &requests[index]).collect();
-            let tokens = self.encode(&sources, 0)?;
-            for (&index, hypotheses) in batch.iter().zip(self.generation.run(&*self.model, &tokens)?) {
-                written[index] = hypotheses
-                    .into_iter()
-                    .map(|hypothesis| Ok((self.tokenizer.decode(&hypothesis.tokens)?, hypothesis)))
-                    .collect::<Result<_, ModelError>>()?;
+            let (mut places, mut sources) = (Vec::new(), Vec::new());
+            for &index in batch {
+                let ids = self.encode(&requests[index])?;
+                if ids.len() <= longest {
+                    places.push(index);
+                    sources.push(ids);
+                }
+            }
+            if !places.is_empty() {
+                let tokens = Tokens::pad(&sources, self.padding);
+                for (index, hypotheses) in places.into_iter().zip(self.generation.run(&*self.model, &tokens)?)
+                {
+                    written[index] = hypotheses
+                        .into_iter()
+                        .map(|hypothesis| Ok((self.tokenizer.decode(&hypothesis.tokens)?, hypothesis)))
+                        .collect::<Result<_, ModelError>>()?;
+                }
             }
             progress(batch.len());
         }
@@ -116,40 +118,22 @@ impl Teacher for Checkpoint {
         requests: &[Request],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Written>, TeacherError> {
-        let mut written: Vec<Written> = Vec::with_capacity(requests.len());
-        let (mut places, mut readable) = (Vec::new(), Vec::new());
-        for (place, request) in requests.iter().enumerate() {
-            let reads = self.reads(request)?;
-            if reads {
-                places.push(place);
-                readable.push(request.clone());
-            }
-            written.push(Written {
-                candidates: Vec::new(),
+        let row = |hypotheses: Vec<(String, Hypothesis)>| {
+            let dropped = flaw(&hypotheses).map(str::to_owned);
+            Written {
+                confidence: hypotheses.first().map_or(0.0, |(_, best)| f64::from(best.score(1.0)).exp()),
+                candidates: if dropped.is_none() { candidates(hypotheses, usize::MAX) } else { Vec::new() },
                 intermediate: Vec::new(),
-                confidence: 0.0,
-                dropped: (!reads).then(|| TOO_LONG.to_owned()),
-            });
-        }
-        progress(requests.len() - readable.len());
-        for (place, hypotheses) in places.into_iter().zip(self.hypotheses(&readable, progress)?) {
-            let row = &mut written[place];
-            let Some((text, best)) = hypotheses.first() else { continue };
-            row.confidence = f64::from(best.score(1.0)).exp();
-            if !best.finished {
-                row.dropped = Some(UNFINISHED.to_owned());
-            } else if text.trim().is_empty() {
-                row.dropped = Some(EMPTY.to_owned());
-            } else {
-                row.candidates = candidates(hypotheses, usize::MAX);
+                dropped,
             }
-        }
-        Ok(written)
+        };
+        Ok(self.hypotheses(requests, progress)?.into_iter().map(row).collect())
     }
 
     fn trace(&self, forced: Forced<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
-        let sources: Vec<&Request> = forced.sources.iter().collect();
-        let source = self.encode(&sources, forced.least_length)?;
+        let sources =
+            forced.sources.iter().map(|request| self.encode(request)).collect::<Result<Vec<_>, _>>()?;
+        let source = Tokens::pad_to(&sources, self.padding, forced.least_length);
         Ok(self.model.trace(&source, forced.target, Pass::Evaluate, wanted.clone())?)
     }
 

@@ -3,7 +3,7 @@
 use alambic_models::{Generation, Hypothesis, Outline, Tokenizer, Trace, Wanted};
 use indexmap::IndexMap;
 
-use crate::teacher::{EMPTY, TOO_LONG, UNFINISHED, candidates};
+use crate::teacher::{candidates, flaw};
 use crate::{Checkpoint, Forced, PipelineOptions, Request, TARGET, Teacher, TeacherError, Written};
 
 /// Checkpoints of which each reads what the one before it wrote.
@@ -57,14 +57,18 @@ struct Row {
 }
 
 impl Row {
-    /// Takes note of a step's best hypothesis, and of the reason if the row cannot go on.
-    fn take(&mut self, text: &str, hypothesis: &Hypothesis) {
-        self.log_probability += f64::from(hypothesis.log_probability);
-        self.tokens += hypothesis.tokens.len() + usize::from(hypothesis.finished);
-        if !hypothesis.finished {
-            self.written.dropped = Some(UNFINISHED.into());
-        } else if text.trim().is_empty() {
-            self.written.dropped = Some(EMPTY.into());
+    /// Takes note of a step's hypotheses, and of the reason if the row cannot go on.
+    fn take(&mut self, hypotheses: &[(String, Hypothesis)]) {
+        self.written.dropped = match flaw(hypotheses) {
+            // What the step could not read is then a text of the step before.
+            Some(_) if hypotheses.is_empty() && !self.written.intermediate.is_empty() => {
+                Some("too long for the next step".to_owned())
+            }
+            flaw => flaw.map(str::to_owned),
+        };
+        if let Some((_, best)) = hypotheses.first() {
+            self.log_probability += f64::from(best.log_probability);
+            self.tokens += best.tokens.len() + usize::from(best.finished);
         }
     }
 }
@@ -89,25 +93,22 @@ impl Teacher for Pipeline {
             })
             .collect();
         for (checkpoint, language) in &self.first {
-            let (places, texts) = read_by(checkpoint, language.as_deref(), requests, &mut rows)?;
+            let (places, texts) = read_by(language.as_deref(), requests, &rows);
             let hypotheses = unique(&texts, |texts| checkpoint.hypotheses(texts, &mut |_| {}))?;
             for (place, hypotheses) in places.into_iter().zip(hypotheses) {
-                let Some((text, best)) = hypotheses.first() else { continue };
-                rows[place].take(text, best);
-                rows[place].written.intermediate.push(text.clone());
+                rows[place].take(&hypotheses);
+                rows[place].written.intermediate.extend(hypotheses.into_iter().next().map(|(text, _)| text));
             }
         }
         let (checkpoint, language) = &self.last;
-        let (places, texts) = read_by(checkpoint, language.as_deref(), requests, &mut rows)?;
+        let (places, texts) = read_by(language.as_deref(), requests, &rows);
         progress(requests.len() - places.len());
         let mut last: Vec<Vec<(String, Hypothesis)>> = vec![Vec::new(); rows.len()];
         for (place, hypotheses) in places.into_iter().zip(checkpoint.hypotheses(&texts, progress)?) {
+            rows[place].take(&hypotheses);
             last[place] = hypotheses;
         }
         for (row, hypotheses) in rows.iter_mut().zip(last) {
-            if let Some((text, best)) = hypotheses.first() {
-                row.take(text, best);
-            }
             row.written.confidence = (row.log_probability / row.tokens.max(1) as f64).exp();
             if row.written.confidence < self.options.least_confidence {
                 row.written.dropped.get_or_insert_with(|| "confidence below the least".into());
@@ -155,33 +156,15 @@ impl Teacher for Pipeline {
     }
 }
 
-/// The texts that a step reads and the places of their rows. A dropped row goes no further, and one whose text is too
-/// long for the step's model is dropped here.
-fn read_by(
-    checkpoint: &Checkpoint,
-    language: Option<&str>,
-    requests: &[Request],
-    rows: &mut [Row],
-) -> Result<(Vec<usize>, Vec<Request>), TeacherError> {
-    let (mut places, mut texts) = (Vec::new(), Vec::new());
-    for (place, (request, row)) in requests.iter().zip(rows).enumerate() {
-        if row.written.dropped.is_some() {
-            continue;
-        }
-        let text = Request {
-            text: row.written.read_by_last(&request.text).to_owned(),
-            language: language.unwrap_or(&request.language).to_owned(),
-        };
-        if !checkpoint.reads(&text)? {
-            let reason =
-                if row.written.intermediate.is_empty() { TOO_LONG } else { "too long for the next step" };
-            row.written.dropped = Some(reason.into());
-            continue;
-        }
-        places.push(place);
-        texts.push(text);
-    }
-    Ok((places, texts))
+/// The texts that a step reads and the places of their rows. A dropped row goes no further.
+fn read_by(language: Option<&str>, requests: &[Request], rows: &[Row]) -> (Vec<usize>, Vec<Request>) {
+    let going_on =
+        requests.iter().zip(rows).enumerate().filter(|(_, (_, row))| row.written.dropped.is_none());
+    let read = |(place, (request, row)): (usize, (&Request, &Row))| {
+        let text = row.written.read_by_last(&request.text).to_owned();
+        (place, Request { text, language: language.unwrap_or(&request.language).to_owned() })
+    };
+    going_on.map(read).unzip()
 }
 
 /// Runs `write` over the different requests only: the first step of a pipeline reads each word once, however many

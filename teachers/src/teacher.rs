@@ -45,12 +45,16 @@ impl Written {
     }
 }
 
-/// Why a row is dropped: its source has more tokens than the model has positions.
-pub(crate) const TOO_LONG: &str = "the source is too long to be read";
-/// Why a row is dropped: the model did not come to an end.
-pub(crate) const UNFINISHED: &str = "longer than the limit";
-/// Why a row is dropped: nothing was written.
-pub(crate) const EMPTY: &str = "empty";
+/// Why a row is dropped whose hypotheses these are, the best first: its source was too long to be read, the model did
+/// not come to an end, or it wrote nothing. None if there is nothing wrong with it.
+pub(crate) fn flaw(hypotheses: &[(String, Hypothesis)]) -> Option<&'static str> {
+    match hypotheses.first() {
+        None => Some("the source is too long to be read"),
+        Some((_, best)) if !best.finished => Some("longer than the limit"),
+        Some((text, _)) if text.trim().is_empty() => Some("empty"),
+        Some(_) => None,
+    }
+}
 
 /// The best hypotheses that came to an end and are not empty, at most so many.
 pub(crate) fn candidates(hypotheses: Vec<(String, Hypothesis)>, most: usize) -> Vec<Candidate> {

@@ -60,12 +60,7 @@ impl Texts {
                     collecting.source(&source.name, source.fingerprint());
                     self.rows(&source, part, &mut rows)
                 });
-                // The other files are read all the same, to report the faults of all.
-                match (read, &mut faults) {
-                    (Ok(()), _) => {}
-                    (Err(error), None) => faults = Some(error),
-                    (Err(error), Some(faults)) => faults.extend(error),
-                }
+                DataError::note(&mut faults, read);
             }
         }
         if let Some(faults) = faults {

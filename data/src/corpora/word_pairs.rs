@@ -61,12 +61,7 @@ impl WordPairs {
                             keep(gathering, code, &Row { split: part.or(row.split), ..row });
                         })
                     });
-                    // The other files are read all the same, to report the faults of all.
-                    match (read, &mut faults) {
-                        (Ok(()), _) => {}
-                        (Err(error), None) => faults = Some(error),
-                        (Err(error), Some(faults)) => faults.extend(error),
-                    }
+                    DataError::note(&mut faults, read);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! One vector for a whole text, as sentence-transformers has it.
 
-use alambic_tensor::candle::{D, Device, Tensor};
+use alambic_tensor::candle::{D, Tensor};
+use alambic_tensor::ops::masked_mean;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -81,18 +82,12 @@ impl Pooling {
     pub fn apply(&self, hidden: &Tensor, tokens: &Tokens) -> Result<Tensor, ModelError> {
         let vectors = match self.gathering {
             Gathering::First => hidden.narrow(1, 0, 1)?.squeeze(1)?,
-            Gathering::Mean => {
-                let mask: Vec<f32> = tokens.mask.iter().map(|&kept| f32::from(kept)).collect();
-                let mask = Tensor::from_vec(mask, (tokens.batch, tokens.length, 1), &Device::Cpu)?;
-                // sentence-transformers' guard against a text without tokens.
-                let counts = mask.sum(1)?.clamp(1e-9, f64::MAX)?;
-                hidden.broadcast_mul(&mask)?.sum(1)?.broadcast_div(&counts)?
-            }
+            Gathering::Mean => masked_mean(hidden, &tokens.mask)?,
         };
         if !self.normalise {
             return Ok(vectors);
         }
-        let lengths = vectors.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?.clamp(1e-12, f64::MAX)?;
+        let lengths = vectors.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?.maximum(1e-12)?;
         Ok(vectors.broadcast_div(&lengths)?)
     }
 

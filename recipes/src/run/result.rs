@@ -22,7 +22,7 @@ use super::checkpoint::remove;
 use super::environment::Environment;
 use super::evaluation::{Evaluation, Outputs, generation, request};
 use super::stage::{PROJECTIONS, Trained};
-use super::trainings::{Replica, Trainings};
+use super::trainings::{FROM_SCRATCH, Replica, SAME_START, Trainings};
 use super::workshop::Workshop;
 use super::{RunError, environment, similarity, timing};
 use crate::load::Loaded;
@@ -43,6 +43,19 @@ struct Results<'a> {
     trainings: &'a Trainings,
     evaluation: &'a Evaluation,
     teacher: Option<&'a dyn Teacher>,
+    baselines: Vec<Baseline<'a>>,
+}
+
+/// A baseline and what it wrote.
+struct Baseline<'a> {
+    /// What it is called in `metrics.json` and the report: [`BASELINE`] for the best, which the student is held
+    /// against.
+    name: &'a str,
+    /// What its training is called.
+    training: &'a str,
+    replica: &'a Replica,
+    outputs: &'a Outputs,
+    scores: Seeds,
 }
 
 /// Evaluates and writes all that a run leaves; gives its result.
@@ -59,12 +72,18 @@ pub(crate) fn conclude(
         .map(|name| workshop.judged_teacher(name, generation(options)))
         .transpose()?;
     let evaluation = Evaluation::run(workshop, teacher.as_deref(), trainings, observer)?;
-    let results =
-        Results { loaded, workshop, trainings, evaluation: &evaluation, teacher: teacher.as_deref() };
+    let results = Results {
+        loaded,
+        workshop,
+        trainings,
+        evaluation: &evaluation,
+        teacher: teacher.as_deref(),
+        baselines: baselines(trainings, &evaluation)?,
+    };
     results.write(observer)
 }
 
-/// The scores of a model, seed by seed, and which of the baselines they belong to.
+/// The scores of a model, seed by seed.
 type Seeds = Vec<IndexMap<String, Scores>>;
 
 fn of_metric(seeds: &Seeds, metric: &str) -> Vec<Scores> {
@@ -94,22 +113,15 @@ impl Results<'_> {
             Some(outputs) => Some(self.evaluation.scores(&[outputs])?),
             None => None,
         };
-        let baselines = self
-            .evaluation
+        let judgement = self
             .baselines
             .iter()
-            .map(|(name, outputs)| Ok((name.as_str(), self.evaluation.scores(outputs)?)))
-            .collect::<Result<Vec<(&str, Seeds)>, RunError>>()?;
-        let best = best_baseline(&baselines)?;
-        let judgement = best
-            .map(|index| {
-                judge(&of_metric(&student_scores, JUDGED_BY), &of_metric(&baselines[index].1, JUDGED_BY))
-            })
+            .find(|baseline| baseline.name == BASELINE)
+            .map(|best| judge(&of_metric(&student_scores, JUDGED_BY), &of_metric(&best.scores, JUDGED_BY)))
             .transpose()?;
 
         self.ship()?;
-        let mut outcome =
-            self.outcome(&student_scores, teacher_scores.as_ref(), &baselines, best, &timings)?;
+        let mut outcome = self.outcome(&student_scores, teacher_scores.as_ref(), &timings)?;
         outcome.fidelity = self.fidelity()?;
         outcome.verdict = judgement.as_ref().map(|judgement| judgement.verdict);
 
@@ -122,8 +134,6 @@ impl Results<'_> {
             timings,
             &student_scores,
             teacher_scores.as_ref(),
-            &baselines,
-            best,
             machine,
         )?;
         report.write(folder)?;
@@ -137,8 +147,6 @@ impl Results<'_> {
         &self,
         student: &Seeds,
         teacher: Option<&Seeds>,
-        baselines: &[(&str, Seeds)],
-        best: Option<usize>,
         timings: &IndexMap<String, IndexMap<String, Latency>>,
     ) -> Result<Outcome, RunError> {
         let labels = &self.evaluation.labels;
@@ -166,9 +174,9 @@ impl Results<'_> {
         student.bytes = Some(ModelFolder::open(&self.workshop.folder.join("student"))?.bytes()?);
         let mut others = Vec::new();
         let mut baseline = None;
-        for (index, (name, scores)) in baselines.iter().enumerate() {
-            let outcome = trained(scores, &self.trainings.baselines[index].1[0])?;
-            if best == Some(index) {
+        for Baseline { name, replica, scores, .. } in &self.baselines {
+            let outcome = trained(scores, replica)?;
+            if *name == BASELINE {
                 baseline = Some(outcome);
             } else {
                 others.push(((*name).to_owned(), Some(outcome)));
@@ -195,7 +203,7 @@ impl Results<'_> {
             Ok(())
         };
         add("", &self.evaluation.student)?;
-        for (name, outputs) in &self.evaluation.baselines {
+        for Baseline { name, outputs, .. } in &self.baselines {
             add(&format!("{name}-"), outputs)?;
         }
         if let (Some(teacher), Some(written)) = (self.teacher, &self.evaluation.teacher) {
@@ -235,8 +243,6 @@ impl Results<'_> {
         timings: IndexMap<String, IndexMap<String, Latency>>,
         student: &Seeds,
         teacher: Option<&Seeds>,
-        baselines: &[(&str, Seeds)],
-        best: Option<usize>,
         machine: IndexMap<String, String>,
     ) -> Result<Report, RunError> {
         let folder = &self.workshop.folder;
@@ -247,8 +253,8 @@ impl Results<'_> {
             by_length.push((TEACHER, mean(teacher)?));
         }
         by_length.push((STUDENT, mean(student)?));
-        for (index, (name, scores)) in baselines.iter().enumerate() {
-            by_length.push((if best == Some(index) { BASELINE } else { name }, mean(scores)?));
+        for Baseline { name, scores, .. } in &self.baselines {
+            by_length.push((name, mean(scores)?));
         }
         let by_length: Vec<(&str, &Scores)> =
             by_length.iter().map(|(name, scores)| (*name, scores)).collect();
@@ -317,11 +323,18 @@ impl Results<'_> {
         }
         models
             .insert(STUDENT.to_owned(), "one model from source to target, distilled from the teacher".into());
-        models.insert(
-            BASELINE.to_owned(),
-            "the same architecture, steps, batches and schedule, trained on labelled pairs without a teacher"
-                .into(),
-        );
+        for Baseline { name, training, .. } in &self.baselines {
+            let start = match *training {
+                SAME_START => ", from the weights that the student started from",
+                FROM_SCRATCH => ", from random weights",
+                _ => "",
+            };
+            let text = format!(
+                "the student's architecture, steps, batches and schedule, trained on labelled pairs without a \
+                 teacher{start} (training {training})"
+            );
+            models.insert((*name).to_owned(), text);
+        }
         if recipe.evaluation.teacher.is_none() {
             models.insert(STUDENT.to_owned(), "trained on labelled pairs".into());
         }
@@ -412,8 +425,8 @@ impl Results<'_> {
                     outputs.insert(TEACHER.to_owned(), Text::new(&teacher[index], target));
                 }
                 outputs.insert(STUDENT.to_owned(), Text::new(&evaluation.student[0][index], target));
-                for (name, texts) in &evaluation.baselines {
-                    outputs.insert(name.clone(), Text::new(&texts[0][index], target));
+                for Baseline { name, outputs: texts, .. } in &self.baselines {
+                    outputs.insert((*name).to_owned(), Text::new(&texts[0][index], target));
                 }
                 Sample {
                     slice: evaluation.labels[index].clone(),
@@ -499,16 +512,26 @@ impl Results<'_> {
     }
 }
 
-/// The baseline with the lowest error, by its index.
-fn best_baseline(baselines: &[(&str, Seeds)]) -> Result<Option<usize>, RunError> {
+/// The baselines with their scores; the one with the lowest error bears the name that the student is held against.
+fn baselines<'a>(
+    trainings: &'a Trainings,
+    evaluation: &'a Evaluation,
+) -> Result<Vec<Baseline<'a>>, RunError> {
+    let mut baselines = Vec::new();
     let mut best: Option<(usize, f64)> = None;
-    for (index, (_, seeds)) in baselines.iter().enumerate() {
-        let value = Scores::mean_over_seeds(&of_metric(seeds, JUDGED_BY))?.value().unwrap_or(f64::INFINITY);
-        if best.is_none_or(|(_, lowest)| value < lowest) {
-            best = Some((index, value));
+    for ((training, replicas), (_, outputs)) in trainings.baselines.iter().zip(&evaluation.baselines) {
+        let scores = evaluation.scores(outputs)?;
+        let error =
+            Scores::mean_over_seeds(&of_metric(&scores, JUDGED_BY))?.value().unwrap_or(f64::INFINITY);
+        if best.is_none_or(|(_, lowest)| error < lowest) {
+            best = Some((baselines.len(), error));
         }
+        baselines.push(Baseline { name: training, training, replica: &replicas[0], outputs, scores });
     }
-    Ok(best.map(|(index, _)| index))
+    if let Some((index, _)) = best {
+        baselines[index].name = BASELINE;
+    }
+    Ok(baselines)
 }
 
 fn stage_summary(seed: u64, trained: &Trained, events: &[Value]) -> StageSummary {

@@ -6,7 +6,8 @@ use alambic_data::Pair;
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{ModelFolder, Pass, Tokens, Wanted};
 use alambic_teachers::{Forced, Request, Teacher, Written};
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::ops::masked_mean;
 use alambic_tensor::parameters;
 use indexmap::IndexMap;
 
@@ -94,10 +95,7 @@ fn means(
     let missing = || RunError::Recipe(format!("the trace holds no `{tap}`"));
     let states = trace.get(tap).ok_or_else(missing)?;
     let mask = trace.mask("encoder").ok_or_else(missing)?;
-    let (batch, length, _) = states.dims3()?;
-    let weights: Vec<f32> = mask.iter().map(|&kept| f32::from(kept)).collect();
-    let weights = Tensor::from_vec(weights, (batch, length, 1), &Device::Cpu)?;
-    let mean = states.broadcast_mul(&weights)?.sum(1)?.broadcast_div(&weights.sum(1)?)?;
+    let mean = masked_mean(states, mask)?;
     let mean = match projection {
         None => mean,
         // The projection is affine and the weights of a mean sum to one, so the order does not matter.

@@ -28,6 +28,11 @@ impl Replica {
     }
 }
 
+/// The training of a baseline from the teacher's weights that the student starts from, too.
+pub(crate) const SAME_START: &str = "baseline-same-start";
+/// The training of a baseline from random weights, where the student starts from a teacher's.
+pub(crate) const FROM_SCRATCH: &str = "baseline-scratch";
+
 /// What all trainings left.
 #[derive(Debug, Clone)]
 pub(crate) struct Trainings {
@@ -35,7 +40,7 @@ pub(crate) struct Trainings {
     pub(crate) others: Vec<Trained>,
     /// The student, once for each seed.
     pub(crate) student: Vec<Replica>,
-    /// Baselines by name (`baseline`, or `baseline-same-start` and `baseline-scratch`), once for each seed.
+    /// Baselines by name (`baseline`, or [`SAME_START`] and [`FROM_SCRATCH`]), once for each seed.
     pub(crate) baselines: Vec<(String, Vec<Replica>)>,
 }
 
@@ -181,7 +186,7 @@ fn baselines(
     let mut starts = vec![("baseline", own)];
     if own.inner().takes_weights() {
         scratch = Workshop::same_shape_from_scratch(&students[0].folder)?;
-        starts = vec![("baseline-same-start", own), ("baseline-scratch", &scratch)];
+        starts = vec![(SAME_START, own), (FROM_SCRATCH, &scratch)];
     }
     // The student's vocabulary, whatever the baseline's data hold.
     let teacher = stage.teacher.as_ref().map(|name| workshop.teacher(name)).transpose()?;

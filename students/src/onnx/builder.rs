@@ -67,22 +67,23 @@ impl Builder {
 
     /// An operation with one output.
     pub(super) fn node(&mut self, operation: &str, inputs: &[&str], attributes: Vec<Attribute>) -> Name {
-        self.nodes(operation, inputs, attributes, 1).remove(0)
+        let [output] = self.nodes(operation, inputs, attributes);
+        output
     }
 
-    fn nodes(
+    /// An operation with several outputs.
+    fn nodes<const OUTPUTS: usize>(
         &mut self,
         operation: &str,
         inputs: &[&str],
         attribute: Vec<Attribute>,
-        outputs: usize,
-    ) -> Vec<Name> {
+    ) -> [Name; OUTPUTS] {
         self.count += 1;
         let name = format!("{operation} {}", self.count);
-        let output: Vec<Name> = (0..outputs).map(|index| format!("{name}:{index}")).collect();
+        let output = std::array::from_fn(|index| format!("{name}:{index}"));
         self.graph.node.push(Node {
             input: inputs.iter().map(|&input| input.to_owned()).collect(),
-            output: output.clone(),
+            output: output.to_vec(),
             name,
             op_type: operation.to_owned(),
             attribute,
@@ -151,11 +152,10 @@ impl Builder {
         let stored = self.constant(&format!("{name}.int8"), &[inputs, outputs], element::I8, columns);
         let raw = scales.iter().flat_map(|scale| scale.to_le_bytes()).collect();
         let scales = self.constant(&format!("{name}.scale"), &[outputs], element::F32, raw);
-        let activations = self.nodes("DynamicQuantizeLinear", &[x], Vec::new(), 3);
-        let [values, scale, zero] = &activations[..] else { return Ok(String::new()) };
-        let sums = self.node("MatMulInteger", &[values, &stored, zero], Vec::new());
+        let [values, scale, zero] = self.nodes("DynamicQuantizeLinear", &[x], Vec::new());
+        let sums = self.node("MatMulInteger", &[&values, &stored, &zero], Vec::new());
         let sums = self.node("Cast", &[&sums], vec![integer("to", element::F32.into())]);
-        let factor = self.node("Mul", &[scale, &scales], Vec::new());
+        let factor = self.node("Mul", &[&scale, &scales], Vec::new());
         Ok(self.node("Mul", &[&sums, &factor], Vec::new()))
     }
 

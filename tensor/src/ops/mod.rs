@@ -11,6 +11,7 @@ mod dropout;
 mod embedding;
 mod layer_norm;
 mod linear;
+mod mean;
 mod softmax;
 
 pub use activation::{Activation, activate};
@@ -23,4 +24,5 @@ pub use dropout::{Dropout, Mask, dropout};
 pub use embedding::embed;
 pub use layer_norm::{layer_norm, pack_affine, residual_layer_norm};
 pub use linear::{linear, linear_packed};
+pub use mean::masked_mean;
 pub use softmax::softmax;

@@ -165,7 +165,7 @@ impl Gatherer<'_> {
         what: &str,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Written>, RunError> {
-        let part = if part == Split::Train { "train" } else { "validation" };
+        let part = part.name();
         std::fs::create_dir_all(&self.records).map_err(RunError::file(&self.records))?;
         let path: PathBuf = Path::new(&self.records).join(format!("{}.{what}.{part}.jsonl", self.stage));
         observer.task(&format!("{}: teacher writes ({part})", self.stage), requests.len(), 0);

@@ -1,29 +1,12 @@
-//! Similarities between the texts of a batch.
+//! Centred kernel alignment.
 
 use alambic_models::Outline;
 use alambic_settings::settings;
 use alambic_tensor::candle::Tensor;
 
-use crate::arithmetic::normalised;
+use crate::arithmetic::gram;
 use crate::features::Features;
 use crate::{Inputs, LossError, LossTerm, Term};
-
-settings! {
-    /// Similarities between the texts of a batch, row by row.
-    ///
-    /// Similarity-preserving distillation (Tung and Mori, 2019, equations 1 to 4): with features `f` `[b, D]`,
-    /// `G = f fᵀ` with each row brought to length one, `L = 1/b² Σ_ij (G_S,ij - G_T,ij)²`. Widths need not agree. The
-    /// paper weighs it by 3,000.
-    pub struct SimilarityPreserving {
-        /// Factor in the sum of loss terms.
-        #[range(0.0..)]
-        pub weight: f64 = 1.0,
-        /// What stands for a text.
-        pub features: Features = Features::First,
-        /// The stream of hidden states, where a model has several: `encoder`, `text`.
-        pub stream: String = String::new(),
-    }
-}
 
 settings! {
     /// Centred kernel alignment of the texts of a batch.
@@ -42,19 +25,6 @@ settings! {
     }
 }
 
-impl LossTerm for SimilarityPreserving {
-    fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
-        let features = self.features.bind("similarity-preserving", &self.stream, student, teacher)?;
-        let taps = (vec![features.student_tap.clone()], vec![features.teacher_tap.clone()]);
-        let compute = move |inputs: &Inputs<'_>| {
-            let (student, teacher) = features.compute(inputs)?;
-            let rows = |features: &Tensor| -> Result<Tensor, LossError> { normalised(&gram(features)?) };
-            Ok((rows(&student)? - rows(&teacher)?)?.sqr()?.mean_all()?)
-        };
-        Ok(Term::new("similarity-preserving", self.weight, taps.0, taps.1, Box::new(compute)))
-    }
-}
-
 impl LossTerm for KernelAlignment {
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
         let features = self.features.bind("kernel-alignment", &self.stream, student, teacher)?;
@@ -65,11 +35,6 @@ impl LossTerm for KernelAlignment {
         };
         Ok(Term::new("kernel-alignment", self.weight, taps.0, taps.1, Box::new(compute)))
     }
-}
-
-/// `f fᵀ`, `[batch, batch]`.
-fn gram(features: &Tensor) -> Result<Tensor, LossError> {
-    Ok(features.contiguous()?.matmul(&features.t()?)?)
 }
 
 /// Centred kernel alignment. By way of `[batch, batch]` products: `|Sᵀ T|² = Σ (S Sᵀ) ∘ (T Tᵀ)`.

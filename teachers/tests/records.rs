@@ -1,0 +1,235 @@
+//! Records of what teachers wrote, and recorded outputs as a teacher.
+
+// The lint knows functions marked as tests, not what they call.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::cell::Cell;
+use std::path::Path;
+
+use alambic_models::{Generation, Outline, Tokenizer, Trace, Wanted};
+use alambic_teachers::{
+    Fingerprint, Forced, PipelineOptions, Record, Recorded, Request, Teacher, TeacherError, Written,
+};
+use common::{Workplace, chain, message, request, requests, write};
+
+/// A teacher that counts the requests it is asked to write.
+struct Counting<'a> {
+    teacher: &'a dyn Teacher,
+    asked: Cell<usize>,
+}
+
+impl Teacher for Counting<'_> {
+    fn write(
+        &self,
+        requests: &[Request],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Written>, TeacherError> {
+        self.asked.set(self.asked.get() + requests.len());
+        self.teacher.write(requests, progress)
+    }
+
+    fn trace(&self, forced: Forced<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+        self.teacher.trace(forced, wanted)
+    }
+
+    fn outline(&self) -> Option<&Outline> {
+        self.teacher.outline()
+    }
+
+    fn tokenizer(&self) -> Option<&Tokenizer> {
+        self.teacher.tokenizer()
+    }
+
+    fn weights_digest(&self) -> String {
+        self.teacher.weights_digest()
+    }
+
+    fn settings(&self) -> String {
+        self.teacher.settings()
+    }
+
+    fn size(&self) -> (usize, u64) {
+        self.teacher.size()
+    }
+}
+
+/// Completes a record, and says how many requests the teacher was asked.
+fn complete(path: &Path, teacher: &dyn Teacher, requests: &[Request]) -> (Vec<Written>, usize) {
+    let counting = Counting { teacher, asked: Cell::new(0) };
+    let mut done = 0;
+    let written = Record::complete(path, &counting, requests, &mut |count| done += count).unwrap();
+    assert_eq!(done, requests.len());
+    (written, counting.asked.get())
+}
+
+#[test]
+fn a_record_holds_what_the_teacher_wrote() {
+    let place = Workplace::new();
+    let pipeline = place.pipeline(&chain(&[("first", "en"), ("second", "target")]));
+    let (path, requests) = (place.path("record.jsonl"), requests());
+    let (written, asked) = complete(&path, &pipeline, &requests);
+    assert_eq!(asked, requests.len());
+    assert_eq!(written, write(&pipeline, &requests));
+    let bytes = std::fs::read(&path).unwrap();
+    assert_eq!(bytes.split(|&byte| byte == b'\n').count(), requests.len() + 2);
+    // Read anew, the numbers are the same to the last bit.
+    let record = Record::read(&path).unwrap();
+    assert_eq!(record.path(), path);
+    assert_eq!(record.fingerprint(), &Fingerprint::of(&pipeline, &requests));
+    assert!(record.rows().iter().map(|(request, _)| request).eq(&requests));
+    assert!(record.rows().iter().map(|(_, written)| written).eq(&written));
+    // A complete record asks nothing of the teacher, and stays as it is.
+    assert_eq!(complete(&path, &pipeline, &requests), (written, 0));
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+}
+
+/// Requests in a chunk of a record.
+const CHUNK: usize = 2048;
+
+#[test]
+fn a_record_that_was_cut_off_is_completed_to_the_same_bytes() {
+    let place = Workplace::new();
+    let pipeline = place.pipeline(&chain(&[("first", "en"), ("second", "target")]));
+    let requests: Vec<Request> = requests().into_iter().cycle().take(CHUNK + 40).collect();
+    let path = place.path("record.jsonl");
+    let (written, _) = complete(&path, &pipeline, &requests);
+    let bytes = std::fs::read(&path).unwrap();
+    let ends: Vec<usize> =
+        bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(place, _)| place).collect();
+    // The last byte of a character of several, from a place on.
+    let within =
+        |from: usize| (from..bytes.len()).find(|&place| (0x80..0xc0).contains(&bytes[place])).unwrap();
+    for (cut, kept) in [
+        (ends[0] + 2, 0),
+        (within(ends[3]), 0),
+        (ends[CHUNK], 0),
+        (ends[CHUNK] + 1, CHUNK),
+        (within(ends[CHUNK]), CHUNK),
+        (ends[CHUNK + 20], CHUNK),
+        (ends[CHUNK + 20] + 1, CHUNK),
+        (bytes.len() - 1, CHUNK),
+        (bytes.len(), CHUNK + 40),
+    ] {
+        std::fs::write(&path, &bytes[..cut]).unwrap();
+        let (again, asked) = complete(&path, &pipeline, &requests);
+        assert_eq!(asked, requests.len() - kept, "cut at {cut}");
+        assert_eq!(again, written, "cut at {cut}");
+        assert!(std::fs::read(&path).unwrap() == bytes, "cut at {cut}: the file differs");
+    }
+}
+
+#[test]
+fn a_record_that_is_no_record_is_refused_with_its_line() {
+    let place = Workplace::new();
+    let checkpoint = place.checkpoint("first");
+    let (path, requests) = (place.path("record.jsonl"), requests());
+    complete(&path, &checkpoint, &requests);
+    let bytes = std::fs::read(&path).unwrap();
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let refused = |content: &[u8]| {
+        std::fs::write(&path, content).unwrap();
+        let error = message(Record::complete(&path, &checkpoint, &requests, &mut |_| {}));
+        assert_eq!(std::fs::read(&path).unwrap(), content, "the file is left as it is");
+        error
+    };
+    for empty in [&b""[..], &bytes[..20]] {
+        assert!(refused(empty).ends_with("record.jsonl, line 1: the record is empty; delete it"));
+    }
+    let error = refused([&lines[..2], &["{\"text\": 3}"], &lines[3..]].concat().join("\n").as_bytes());
+    assert!(error.contains("record.jsonl, line 3: "), "{error}");
+    let error = refused(b"[]\n");
+    assert!(error.contains("record.jsonl, line 1: "), "{error}");
+    let mut broken = bytes.clone();
+    broken[lines[0].len() + lines[1].len() + 10] = 0xff;
+    let error = refused(&broken);
+    assert!(error.contains("record.jsonl, line 3: ") && error.contains("utf-8"), "{error}");
+}
+
+#[test]
+fn a_stale_record_is_refused_by_what_differs() {
+    let place = Workplace::new();
+    let checkpoint = place.checkpoint("first");
+    let (path, requests) = (place.path("record.jsonl"), requests());
+    complete(&path, &checkpoint, &requests);
+    let bytes = std::fs::read(&path).unwrap();
+    let mut turned = requests.clone();
+    turned.reverse();
+    let shorter = Generation { longest: 9, ..Generation::greedy(16) };
+    let cases = [
+        (place.checkpoint("second"), &requests, "weights"),
+        (checkpoint.clone(), &turned, "data"),
+        (checkpoint.with_generation(shorter), &requests, "settings"),
+    ];
+    for (teacher, requests, expected) in &cases {
+        let error = Record::complete(&path, teacher, requests, &mut |_| {}).unwrap_err();
+        assert!(matches!(&error, TeacherError::Stale { part, .. } if part == expected), "{error}");
+        assert!(
+            error.to_string().contains(&format!("made with other {expected}; delete the file")),
+            "{error}"
+        );
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "the file is left as it is");
+    }
+}
+
+#[test]
+fn requests_are_told_apart_by_text_and_language() {
+    let place = Workplace::new();
+    let checkpoint = place.checkpoint("first");
+    let data = |requests: &[Request]| Fingerprint::of(&checkpoint, requests).data;
+    let one = data(&[request("ab", "en")]);
+    assert_eq!(one, data(&[request("ab", "en")]));
+    for other in [vec![request("ab", "ta")], vec![request("abe", "n")], vec![request("ab", "en"); 2], vec![]]
+    {
+        assert_ne!(one, data(&other));
+    }
+}
+
+#[test]
+fn every_setting_of_a_pipeline_is_part_of_its_fingerprint() {
+    let place = Workplace::new();
+    let options = chain(&[("first", "en"), ("second", "target")]);
+    let variants = [
+        options.clone(),
+        PipelineOptions { beam: 3, ..options.clone() },
+        PipelineOptions { keep: 2, ..options.clone() },
+        PipelineOptions { longest: 11, ..options.clone() },
+        PipelineOptions { least_confidence: 0.1, ..options.clone() },
+        chain(&[("first", "hi"), ("second", "target")]),
+        chain(&[("second", "en"), ("first", "target")]),
+    ];
+    let prints: Vec<Fingerprint> =
+        variants.iter().map(|options| Fingerprint::of(&place.pipeline(options), &[])).collect();
+    for (index, print) in prints.iter().enumerate() {
+        assert!(!prints[..index].contains(print), "variant {index}");
+    }
+}
+
+#[test]
+fn recorded_outputs_repeat_themselves() {
+    let place = Workplace::new();
+    let pipeline = place.pipeline(&chain(&[("first", "en"), ("second", "target")]));
+    let (path, requests) = (place.path("record.jsonl"), requests());
+    let (written, _) = complete(&path, &pipeline, &requests);
+    let recorded = Recorded::read(&path).unwrap();
+    assert_eq!(write(&recorded, &requests), written);
+    // In any order, and as often as asked.
+    let some = [requests[9].clone(), requests[3].clone(), requests[9].clone()];
+    assert_eq!(write(&recorded, &some), [written[9].clone(), written[3].clone(), written[9].clone()]);
+    assert_eq!(recorded.weights_digest(), pipeline.weights_digest());
+    assert_eq!(recorded.settings(), pipeline.settings());
+    assert_eq!(recorded.size(), (0, 0));
+    assert!(recorded.outline().is_none() && recorded.tokenizer().is_none());
+    let other = if requests[0].language == "en" { "hi" } else { "en" };
+    for unknown in [request("dddd", "en"), request(&requests[0].text, other)] {
+        let error = message(recorded.write(&[requests[0].clone(), unknown.clone()], &mut |_| {}));
+        let expected = format!("nothing is recorded for `{}` into {}", unknown.text, unknown.language);
+        assert!(error.ends_with(&expected), "{error}");
+    }
+    let forced = Forced { sources: &requests[..1], target: None, least_length: 0 };
+    let error = recorded.trace(forced, &Wanted::nothing()).unwrap_err();
+    assert!(matches!(error, TeacherError::NoTaps), "{error}");
+    assert!(message(Recorded::read(&place.path("nothing.jsonl"))).contains("nothing.jsonl"));
+}
