@@ -128,14 +128,8 @@ impl Results<'_> {
         let Environment { machine, hashes } =
             environment::write(self.loaded, self.workshop, self.teacher, &folder.join("student"))?;
         tables_from_events(folder)?;
-        let report = self.report(
-            &outcome,
-            judgement,
-            timings,
-            &student_scores,
-            teacher_scores.as_ref(),
-            machine,
-        )?;
+        let report =
+            self.report(&outcome, judgement, timings, &student_scores, teacher_scores.as_ref(), machine)?;
         report.write(folder)?;
         self.card(&outcome, &report, hashes).write(&folder.join("student"))?;
         // Last, since it is what says that a run is done.
@@ -521,8 +515,7 @@ fn baselines<'a>(
     let mut best: Option<(usize, f64)> = None;
     for ((training, replicas), (_, outputs)) in trainings.baselines.iter().zip(&evaluation.baselines) {
         let scores = evaluation.scores(outputs)?;
-        let error =
-            Scores::mean_over_seeds(&of_metric(&scores, JUDGED_BY))?.value().unwrap_or(f64::INFINITY);
+        let error = Scores::mean_over_seeds(&of_metric(&scores, JUDGED_BY))?.value().unwrap_or(f64::INFINITY);
         if best.is_none_or(|(_, lowest)| error < lowest) {
             best = Some((baselines.len(), error));
         }

@@ -157,6 +157,8 @@ impl Gatherer<'_> {
         Ok(())
     }
 
+    /// What a teacher writes for the requests, in their order. The record holds those of one text beside each other: a
+    /// pipeline then takes its first steps once for all the languages that a text is to be written in.
     fn write(
         &self,
         teacher: &dyn Teacher,
@@ -170,12 +172,17 @@ impl Gatherer<'_> {
         let path: PathBuf = Path::new(&self.records).join(format!("{}.{what}.{part}.jsonl", self.stage));
         observer.task(&format!("{}: teacher writes ({part})", self.stage), requests.len(), 0);
         let mut done = 0;
-        let written = Record::complete(&path, teacher, requests, &mut |count| {
+        let mut order: Vec<usize> = (0..requests.len()).collect();
+        order.sort_by_key(|&index| &requests[index].text);
+        let sorted: Vec<Request> = order.iter().map(|&index| requests[index].clone()).collect();
+        let written = Record::complete(&path, teacher, &sorted, &mut |count| {
             done += count;
             observer.progress(done);
         })?;
         observer.finished(&format!("{} texts in {}", written.len(), path.display()));
-        Ok(written)
+        let mut written: Vec<(usize, Written)> = order.into_iter().zip(written).collect();
+        written.sort_unstable_by_key(|&(index, _)| index);
+        Ok(written.into_iter().map(|(_, written)| written).collect())
     }
 }
 
