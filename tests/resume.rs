@@ -50,7 +50,7 @@ checkpoint-every = 5
 data = ["names"]
 directions = ["hi-en"]
 limit = 4
-timed-words = 4
+timed-examples = 4
 "#;
 
 fn start(recipe: &Path, out: &Path, resume: bool) -> Child {

@@ -6,7 +6,7 @@
 
 use alambic_settings::{IndexMap, Location};
 
-use crate::corpora::{NamesTable, ReadCorpus, Unit};
+use crate::corpora::{NamesTable, Unit};
 use crate::error::DataError;
 use crate::lexicon::{Gathering, Lexicon};
 use crate::source::{Extent, Format, Source};
@@ -41,7 +41,7 @@ pub fn read(unit: Unit) -> Result<Lexicon, DataError> {
     let path = Location::Builtin(NAME.to_owned());
     let corpus =
         NamesTable { path, columns: IndexMap::new(), split_column: None, unit, max_characters: usize::MAX };
-    corpus.read(Extent::Whole)
+    corpus.lexicon(Extent::Whole)
 }
 
 /// What every training of every corpus has to leave out: the embedded test part, its whole names and its

@@ -83,13 +83,18 @@ pub fn texts(entries: &[Entry], language: &str) -> Vec<String> {
 /// as those of [`subsample`] are.
 #[must_use]
 pub fn share(texts: &[String], fraction: f64, salt: &str) -> Vec<String> {
+    places(texts, fraction, salt).into_iter().map(|index| texts[index].clone()).collect()
+}
+
+/// The places of a share of texts, in order.
+pub(crate) fn places(texts: &[String], fraction: f64, salt: &str) -> Vec<usize> {
     let mut ranks: Vec<(u64, usize)> =
         texts.iter().enumerate().map(|(index, text)| (number(&[salt, text]), index)).collect();
     ranks.sort_unstable();
     let mut kept: Vec<usize> =
         ranks[..count(fraction, ranks.len())].iter().map(|&(_, index)| index).collect();
     kept.sort_unstable();
-    kept.into_iter().map(|index| texts[index].clone()).collect()
+    kept
 }
 
 /// ⌈fraction · n⌉ of n, a fraction beyond [0, 1] counting as the nearer end.

@@ -39,7 +39,7 @@ mod stable_hash;
 pub mod table;
 pub mod texts;
 
-pub use corpora::Corpus;
+pub use corpora::{Content, Corpus};
 pub use direction::{Direction, DirectionError};
 pub use error::{DataError, Fault, Place, Problem};
 pub use examples::Pair;

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
+use crate::examples::places;
 use crate::lexicon::{Reading, of_all};
 use crate::source::Extent;
 use crate::split::{Overlap, Split, SplitError, SplitOptions, SplitReport, assign, check_values};
@@ -136,6 +137,13 @@ pub fn split_texts(collection: &Collection, options: &SplitOptions) -> Result<Te
     let [train, validation, test] = parts;
     let report = SplitReport { train: train.len(), validation: validation.len(), test: test.len(), removed };
     Ok(TextSplits { train, validation, test, report })
+}
+
+/// A share of texts, chosen by their hash: ⌈fraction · n⌉ of n, in their order. Smaller shares lie within larger ones.
+#[must_use]
+pub fn share(texts: &[Text], fraction: f64) -> Vec<Text> {
+    let keys: Vec<String> = texts.iter().map(Text::key).collect();
+    places(&keys, fraction, "texts").into_iter().map(|index| texts[index].clone()).collect()
 }
 
 fn index(part: Split) -> usize {

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use alambic_data::corpora::{Corpus, ReadCorpus};
+use alambic_data::corpora::{Content, Corpus, ReadCorpus};
 use alambic_data::{Entry, Extent, Fault, Lexicon};
 use alambic_settings::{Node, read};
 
@@ -12,7 +12,10 @@ use alambic_settings::{Node, read};
 fn lexicon(recipe: &str) -> Result<Lexicon, alambic_data::DataError> {
     let recipe_path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/recipe.toml");
     let corpus: Corpus = read(&Node::parse(recipe_path, recipe).unwrap()).unwrap();
-    corpus.read(Extent::Whole)
+    match corpus.read(Extent::Whole)? {
+        Content::Lexicon(lexicon) => Ok(lexicon),
+        Content::Texts(_) => unreachable!("a lexicon was asked for"),
+    }
 }
 
 fn shown(entries: &[Entry]) -> Vec<String> {

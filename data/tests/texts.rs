@@ -4,14 +4,17 @@
 
 use std::path::Path;
 
-use alambic_data::corpora::Texts;
+use alambic_data::corpora::{Content, ReadCorpus, Texts};
 use alambic_data::{Collection, DataError, Extent, Label, Labels};
 use alambic_settings::{Node, read};
 
 /// Reads the corpus that a table of a recipe in `folder` declares.
 fn collection(folder: &Path, options: &str) -> Result<Collection, DataError> {
     let texts: Texts = read(&Node::parse(folder.join("recipe.toml"), options).unwrap()).unwrap();
-    texts.read(Extent::Whole)
+    match texts.read(Extent::Whole)? {
+        Content::Texts(collection) => Ok(collection),
+        Content::Lexicon(_) => unreachable!("texts were asked for"),
+    }
 }
 
 fn write(folder: &Path, name: &str, text: &str) {

@@ -1,13 +1,13 @@
-//! The architectures by their `model_type`, for tools that run any of them.
+//! Models of any architecture, for tools that run them on tensors.
 
 use std::sync::Arc;
 
 use alambic_tensor::candle::{DType, Device, Tensor};
 use alambic_tensor::parameters::Weights;
 
-use crate::bert::{Bert, BertConfig, Family, Pooling, TextInput};
-use crate::marian::{Marian, MarianConfig};
-use crate::{ModelError, ModelFolder, Outline, Pass, Tokens, Trace, Wanted};
+use crate::bert::{Bert, TextInput};
+use crate::marian::Marian;
+use crate::{Config, ModelError, ModelFolder, Pass, Tokens, Trace, Wanted};
 
 /// A model that reads tensors named as transformers names its inputs.
 pub trait Architecture {
@@ -18,39 +18,17 @@ pub trait Architecture {
     fn run(&self, inputs: &Weights, wanted: Wanted) -> Result<Trace, ModelError>;
 }
 
-/// The taps of a folder's model, without reading its weights.
-///
-/// # Errors
-/// When the configuration is broken or the architecture is not known.
-pub fn outline(folder: &ModelFolder) -> Result<Outline, ModelError> {
-    match folder.model_type()? {
-        "marian" => Ok(folder.config::<MarianConfig>("marian")?.outline()),
-        other if Family::of(other).is_some() => {
-            let config = BertConfig::open(folder)?;
-            let embedding = Pooling::open(folder)?.map(|_| config.width);
-            Ok(Outline { embedding, ..config.outline() })
-        }
-        other => Err(unknown(folder, other)),
-    }
-}
-
 /// The model of a folder.
 ///
 /// # Errors
 /// When a file is missing or broken or the architecture is not known.
 pub fn open(folder: &ModelFolder) -> Result<Box<dyn Architecture>, ModelError> {
-    match folder.model_type()? {
-        "marian" => Ok(Box::new(Marian::new(&folder.config("marian")?, &folder.weights()?)?)),
-        other if Family::of(other).is_some() => Ok(Box::new(Bert::open(folder)?)),
-        other => Err(unknown(folder, other)),
-    }
-}
-
-fn unknown(folder: &ModelFolder, model_type: &str) -> ModelError {
-    ModelError::content(
-        &folder.path().join("config.json"),
-        format!("model_type is `{model_type}`; known are bert, roberta, xlm-roberta, distilbert and marian"),
-    )
+    let config = Config::open(folder)?;
+    let weights = config.weights(folder)?;
+    Ok(match &config {
+        Config::Marian(config) => Box::new(Marian::new(config, &weights)?),
+        Config::Bert(config) => Box::new(Bert::new(config, &weights)?),
+    })
 }
 
 impl Architecture for Marian {

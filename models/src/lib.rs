@@ -6,6 +6,7 @@
 
 pub mod architecture;
 pub mod bert;
+mod config;
 mod error;
 mod folder;
 mod generation;
@@ -17,6 +18,7 @@ mod tap;
 mod tokenizer;
 mod tokens;
 
+pub use config::Config;
 pub use error::ModelError;
 pub use folder::{ModelFolder, Precision, write_weights};
 pub use generation::{Generation, Hypothesis, Stepper, Translator};
@@ -24,5 +26,5 @@ pub use initialise::Initialiser;
 pub use layers::Pass;
 pub use outline::{Outline, Stream, tap};
 pub use tap::{Trace, Wanted};
-pub use tokenizer::{Tokenizer, language_tag};
+pub use tokenizer::{EncodedText, Tokenizer, TokenizerFiles, language_tag};
 pub use tokens::Tokens;

@@ -1,6 +1,7 @@
 //! Tokenizers: reading `tokenizer.json`, and building a character vocabulary.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use indexmap::IndexSet;
 use tokenizers::decoders::fuse::Fuse;
@@ -8,12 +9,14 @@ use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::normalizers::unicode::NFC;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::processors::template::TemplateProcessing;
-use tokenizers::{AddedToken, SplitDelimiterBehavior};
+use tokenizers::{AddedToken, SplitDelimiterBehavior, TruncationParams};
 
 use crate::ModelError;
 
 /// Padding, which is also the decoder's first token.
 const PADDING: &str = "<pad>";
+/// Padding in the vocabularies of BERT and DistilBERT.
+const BERT_PADDING: &str = "[PAD]";
 /// End of a sequence.
 const END: &str = "</s>";
 /// What is not in the vocabulary.
@@ -25,17 +28,81 @@ pub fn language_tag(language: &str) -> String {
     format!(">>{language}<<")
 }
 
-/// A tokenizer of the tokenizers library.
-#[derive(Debug, Clone)]
-pub struct Tokenizer(tokenizers::Tokenizer);
+/// What a folder may hold for tokenizers of any library.
+const FILES: [&str; 8] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+];
 
-impl Tokenizer {
-    /// Reads a `tokenizer.json`.
+/// The files of a folder that its tokenizer is made of, by name, to be written into another folder as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TokenizerFiles(Vec<(String, Vec<u8>)>);
+
+impl TokenizerFiles {
+    /// Reads those that a folder holds.
     ///
     /// # Errors
-    /// When the file is missing or broken.
-    pub fn load(path: &Path) -> Result<Self, ModelError> {
-        tokenizers::Tokenizer::from_file(path).map(Self).map_err(|error| ModelError::content(path, error))
+    /// When a file cannot be read.
+    pub fn read(folder: &Path) -> Result<Self, ModelError> {
+        let present = FILES.into_iter().filter(|name| folder.join(name).is_file());
+        let read = |name: &str| {
+            let path = folder.join(name);
+            Ok((name.to_owned(), std::fs::read(&path).map_err(ModelError::file(&path))?))
+        };
+        present.map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Writes them into a folder.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<(), ModelError> {
+        for (name, bytes) in &self.0 {
+            let path = folder.join(name);
+            std::fs::write(&path, bytes).map_err(ModelError::file(&path))?;
+        }
+        Ok(())
+    }
+}
+
+/// A text, or a pair of texts, in tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedText {
+    /// The tokens with the special ones around them.
+    pub ids: Vec<u32>,
+    /// The segment of each token: 1 in the second text.
+    pub segments: Vec<u32>,
+    /// Whether tokens were cut off.
+    pub truncated: bool,
+}
+
+/// A tokenizer of the tokenizers library.
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    library: tokenizers::Tokenizer,
+    /// The files that it was read from; none for one that was built.
+    files: Option<Arc<TokenizerFiles>>,
+}
+
+impl Tokenizer {
+    /// Reads the tokenizer of a model's folder. What `tokenizer.json` says of padding and truncation is left to whoever
+    /// makes batches.
+    ///
+    /// # Errors
+    /// When `tokenizer.json` is missing or broken.
+    pub fn open(folder: &Path) -> Result<Self, ModelError> {
+        let path = folder.join("tokenizer.json");
+        let mut library =
+            tokenizers::Tokenizer::from_file(&path).map_err(|error| ModelError::content(&path, error))?;
+        library.with_padding(None);
+        library.with_truncation(None).map_err(|error| ModelError::content(&path, error))?;
+        Ok(Self { library, files: Some(Arc::new(TokenizerFiles::read(folder)?)) })
     }
 
     /// A vocabulary of single characters with a tag for each language.
@@ -81,13 +148,13 @@ impl Tokenizer {
             .map(|token| AddedToken::from(token, true).normalized(false))
             .collect();
         tokenizer.add_special_tokens(&special);
-        Ok(Self(tokenizer))
+        Ok(Self { library: tokenizer, files: None })
     }
 
     /// The number of tokens.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.0.get_vocab_size(true)
+        self.library.get_vocab_size(true)
     }
 
     /// The id of a token.
@@ -95,7 +162,7 @@ impl Tokenizer {
     /// # Errors
     /// When there is none.
     pub fn id(&self, token: &str) -> Result<u32, ModelError> {
-        self.0
+        self.library
             .token_to_id(token)
             .ok_or_else(|| ModelError::Tokenizer(format!("the vocabulary has no token `{token}`")))
     }
@@ -103,9 +170,9 @@ impl Tokenizer {
     /// The id of padding.
     ///
     /// # Errors
-    /// When the vocabulary has no `<pad>`.
+    /// When the vocabulary has neither `<pad>` nor `[PAD]`.
     pub fn padding(&self) -> Result<u32, ModelError> {
-        self.id(PADDING)
+        self.id(PADDING).or_else(|error| self.id(BERT_PADDING).map_err(|_| error))
     }
 
     /// The id of the end of a sequence.
@@ -120,7 +187,7 @@ impl Tokenizer {
     #[must_use]
     pub fn languages(&self) -> Vec<String> {
         let mut tagged: Vec<(u32, String)> = self
-            .0
+            .library
             .get_vocab(true)
             .into_iter()
             .filter_map(|(token, id)| {
@@ -138,8 +205,40 @@ impl Tokenizer {
     /// When the tokenizer fails.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         let encoding =
-            self.0.encode_fast(text, true).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+            self.library.encode_fast(text, true).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The same tokenizer, whose [`Self::encode_text`] gives at most `longest` tokens. What is too long loses tokens at
+    /// its end, a pair those of the longer text first, as transformers does it.
+    ///
+    /// # Errors
+    /// When there is not even room for the special tokens.
+    pub fn truncating(&self, longest: usize) -> Result<Self, ModelError> {
+        let mut tokenizer = self.clone();
+        let truncation = TruncationParams { max_length: longest, ..TruncationParams::default() };
+        tokenizer
+            .library
+            .with_truncation(Some(truncation))
+            .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        Ok(tokenizer)
+    }
+
+    /// A text or a pair of texts to be read, in tokens with the special ones.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn encode_text(&self, first: &str, second: Option<&str>) -> Result<EncodedText, ModelError> {
+        let encoding = match second {
+            None => self.library.encode_fast(first, true),
+            Some(second) => self.library.encode_fast((first, second), true),
+        };
+        let encoding = encoding.map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        Ok(EncodedText {
+            ids: encoding.get_ids().to_vec(),
+            segments: encoding.get_type_ids().to_vec(),
+            truncated: !encoding.get_overflowing().is_empty(),
+        })
     }
 
     /// The ids of a text that is to be written in another language, its tag first.
@@ -148,7 +247,7 @@ impl Tokenizer {
     /// When the vocabulary has no tag for the language, or the tokenizer fails.
     pub fn encode_for(&self, text: &str, language: &str) -> Result<Vec<u32>, ModelError> {
         let tag = language_tag(language);
-        if self.0.token_to_id(&tag).is_none() {
+        if self.library.token_to_id(&tag).is_none() {
             return Err(ModelError::Tokenizer(format!(
                 "the model does not write `{language}`; it writes {}",
                 self.languages().join(", ")
@@ -162,7 +261,23 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer fails.
     pub fn decode(&self, ids: &[u32]) -> Result<String, ModelError> {
-        self.0.decode(ids, true).map_err(|error| ModelError::Tokenizer(error.to_string()))
+        self.library.decode(ids, true).map_err(|error| ModelError::Tokenizer(error.to_string()))
+    }
+
+    /// The files that make transformers load the same tokenizer: those that it was read from, or else new ones for
+    /// texts of at most `longest` tokens.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot be written as JSON.
+    pub fn files(&self, longest: usize) -> Result<TokenizerFiles, ModelError> {
+        if let Some(files) = &self.files {
+            return Ok(TokenizerFiles::clone(files));
+        }
+        let config = format!("{:#}\n", transformers_config(longest));
+        Ok(TokenizerFiles(vec![
+            ("tokenizer.json".into(), (self.to_json()? + "\n").into_bytes()),
+            ("tokenizer_config.json".into(), config.into_bytes()),
+        ]))
     }
 
     /// What `tokenizer.json` holds.
@@ -171,26 +286,26 @@ impl Tokenizer {
     /// When the tokenizer cannot be written as JSON.
     pub fn to_json(&self) -> Result<String, ModelError> {
         // The library writes maps of its own order; sorting keys through a value keeps the bytes the same every time.
-        let text = self.0.to_string(false).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        let text = self.library.to_string(false).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         let value: serde_json::Value =
             serde_json::from_str(&text).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         serde_json::to_string_pretty(&value).map_err(|error| ModelError::Tokenizer(error.to_string()))
     }
+}
 
-    /// `tokenizer_config.json`: the class and the special tokens, so that transformers pads and generates.
-    #[must_use]
-    pub fn transformers_config(&self, longest: usize) -> serde_json::Value {
-        serde_json::json!({
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "eos_token": END,
-            "unk_token": UNKNOWN,
-            "pad_token": PADDING,
-            "model_max_length": longest,
-            "padding_side": "right",
-            "clean_up_tokenization_spaces": false,
-            "model_input_names": ["input_ids", "attention_mask"],
-        })
-    }
+/// `tokenizer_config.json` of a character vocabulary: the class and the special tokens, so that transformers pads and
+/// generates.
+fn transformers_config(longest: usize) -> serde_json::Value {
+    serde_json::json!({
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": END,
+        "unk_token": UNKNOWN,
+        "pad_token": PADDING,
+        "model_max_length": longest,
+        "padding_side": "right",
+        "clean_up_tokenization_spaces": false,
+        "model_input_names": ["input_ids", "attention_mask"],
+    })
 }
 
 #[cfg(test)]
@@ -215,9 +330,10 @@ mod tests {
     fn json_loads_back() {
         let tokenizer = Tokenizer::characters(&"ab".chars().collect(), &["en".into()]).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tokenizer.json");
-        std::fs::write(&path, tokenizer.to_json().unwrap()).unwrap();
-        let loaded = Tokenizer::load(&path).unwrap();
+        let files = tokenizer.files(16).unwrap();
+        files.write(folder.path()).unwrap();
+        let loaded = Tokenizer::open(folder.path()).unwrap();
+        assert_eq!(loaded.files(8).unwrap(), files);
         assert_eq!(loaded.encode(">>en<<ba").unwrap(), tokenizer.encode(">>en<<ba").unwrap());
         assert_eq!(loaded.to_json().unwrap(), tokenizer.to_json().unwrap());
     }

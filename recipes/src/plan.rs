@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use alambic_models::Outline;
+use alambic_models::{Config, Outline};
 use alambic_settings::{Diagnostics, IndexMap};
 use alambic_teachers::TeacherOptions;
 use serde::Serialize;
@@ -32,6 +32,8 @@ pub struct Plan {
     pub baseline: Option<PlannedBaseline>,
     /// Words to be judged on, by direction.
     pub evaluation: IndexMap<String, usize>,
+    /// Texts to be judged on.
+    pub evaluation_texts: usize,
     /// Most bytes of checkpoints and finished models at any time.
     pub checkpoint_bytes: u64,
 }
@@ -86,7 +88,7 @@ pub struct PlannedModel {
     pub start: String,
     /// Layers of the encoder.
     pub encoder_layers: usize,
-    /// Layers of the decoder.
+    /// Layers of the decoder; 0 for a model that reads alone.
     pub decoder_layers: usize,
     /// Width of hidden states.
     pub width: usize,
@@ -124,6 +126,8 @@ pub struct PlannedExamples {
     pub words: IndexMap<String, usize>,
     /// Most source words more that come of rendering, over all directions.
     pub rendered: usize,
+    /// Texts that are read.
+    pub texts: usize,
 }
 
 /// Steps and batches of a training.
@@ -166,6 +170,8 @@ pub struct PlannedLoss {
 pub struct PlannedBaseline {
     /// Examples to train on, by direction.
     pub examples: IndexMap<String, usize>,
+    /// Texts to train on.
+    pub texts: usize,
     /// Steps: those of all stages that train the student.
     pub steps: usize,
     /// How many are trained for each seed: two where the student takes weights over.
@@ -185,11 +191,11 @@ pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
     }
     let recipe = checker.recipe;
     let corpora = checker.workshop.corpora.iter().map(|(name, corpus)| {
-        let report = &corpus.parts.report;
+        let report = corpus.report();
         let planned = PlannedCorpus {
             source: corpus.reading.source.clone(),
             rows: corpus.reading.rows,
-            languages: corpus.languages.clone(),
+            languages: corpus.languages().to_vec(),
             train: report.train,
             validation: report.validation,
             test: report.test,
@@ -213,6 +219,7 @@ pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
         baseline: baseline(&checker, &stages),
         checkpoint_bytes: checkpoint_bytes(&checker, &stages),
         evaluation: evaluation.unwrap_or_default(),
+        evaluation_texts: checker.counts.get("evaluation").map_or(0, |counts| counts.texts),
         stages,
     })
 }
@@ -240,25 +247,41 @@ fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedSt
             labelled: counts.labelled.clone(),
             words: counts.words.clone(),
             rendered: counts.rendered_words,
+            texts: counts.texts,
         },
         validation: counts.validation,
-        training: training(&options.train, labelled + words, !taught),
+        training: training(&options.train, labelled + words + counts.texts, !taught || counts.texts > 0),
         losses: losses(checker, options, sketch),
-        teacher_outputs: if taught { labelled + words + counts.validation + counts.rendered } else { 0 },
+        teacher_outputs: if taught && counts.texts == 0 {
+            labelled + words + counts.validation + counts.rendered
+        } else {
+            0
+        },
     })
 }
 
 fn model(name: String, start: String, Sketch { config, .. }: &Sketch) -> PlannedModel {
+    let (layers, decoder_layers, width, heads, feed_forward) = match config {
+        Config::Marian(config) => (
+            config.encoder_layers,
+            config.decoder_layers,
+            config.d_model,
+            config.encoder_attention_heads,
+            config.encoder_ffn_dim,
+        ),
+        Config::Bert(config) => (config.layers, 0, config.width, config.heads, config.inner),
+    };
+    let (vocabulary, parameters) = (config.vocabulary(), config.parameters());
     PlannedModel {
         name,
         start,
-        encoder_layers: config.encoder_layers,
-        decoder_layers: config.decoder_layers,
-        width: config.d_model,
-        heads: config.encoder_attention_heads,
-        feed_forward: config.encoder_ffn_dim,
-        vocabulary: config.vocab_size,
-        parameters: config.parameters(),
+        encoder_layers: layers,
+        decoder_layers,
+        width,
+        heads,
+        feed_forward,
+        vocabulary,
+        parameters,
     }
 }
 
@@ -331,13 +354,21 @@ fn losses(checker: &Checker<'_>, options: &StageOptions, sketch: &Sketch) -> Vec
 
 /// The shape of a tap in words.
 fn shape(tap: &str, outline: &Outline) -> String {
-    let mut parts = tap.split('.');
-    let (first, kind) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    if first == "logits" {
-        return format!("batch × length × {}", outline.classes);
+    let single = match tap {
+        // A text encoder's logits are of whole texts.
+        "logits" if outline.streams.contains_key("") => Some(outline.classes),
+        "logits" => return format!("batch × length × {}", outline.classes),
+        "pooled" => outline.pooled,
+        "embedding" => outline.embedding,
+        _ => None,
+    };
+    if let Some(width) = single {
+        return format!("batch × {width}");
     }
+    let (front, _) = tap.rsplit_once('.').unwrap_or((tap, ""));
+    let (stream, kind) = front.rsplit_once('.').unwrap_or(("", front));
     // Cross-attention is part of the decoder.
-    let stream = outline.streams.get(if first == "cross" { "decoder" } else { first });
+    let stream = outline.streams.get(if stream == "cross" { "decoder" } else { stream });
     match (stream, kind) {
         (Some(stream), "hidden" | "queries" | "keys" | "values") => {
             format!("batch × length × {}", stream.width)
@@ -358,6 +389,7 @@ fn baseline(checker: &Checker<'_>, stages: &[PlannedStage]) -> Option<PlannedBas
             .get("baseline")
             .map(|counts: &Counts| counts.labelled.clone())
             .unwrap_or_default(),
+        texts: checker.counts.get("baseline").map_or(0, |counts| counts.texts),
         steps: own.map(|stage| stage.training.steps).sum(),
         models: if recipe.student.get(student)?.inner().takes_weights() { 2 } else { 1 },
     })

@@ -82,12 +82,15 @@ settings! {
 }
 
 settings! {
-    /// The examples of a stage: labelled pairs, source words alone, or both together.
+    /// The examples of a stage: labelled pairs, source words alone, or both together, for models that write; texts, for
+    /// models that read.
     pub struct StageData {
         /// Pairs whose target the corpus holds.
         pub pairs: OneOrMany<PairData> = OneOrMany(Vec::new()),
         /// Source words alone: the stage's teacher writes their targets.
         pub words: OneOrMany<WordData> = OneOrMany(Vec::new()),
+        /// Texts or pairs of texts, with or without labels.
+        pub texts: OneOrMany<TextData> = OneOrMany(Vec::new()),
     }
 }
 
@@ -121,6 +124,20 @@ settings! {
         /// Share of the words of each direction, and of the English words that are rendered.
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
+    }
+}
+
+settings! {
+    /// Texts or pairs of texts.
+    pub struct TextData {
+        /// Names of corpora.
+        pub data: Vec<At<String>>,
+        /// Share of the texts; smaller shares lie within larger ones.
+        #[range(0.0..=1.0)]
+        pub fraction: f64 = 1.0,
+        /// Most tokens of a text or a pair, the special ones included; what is longer is cut.
+        #[range(4..)]
+        pub longest: usize = 128,
     }
 }
 
@@ -205,10 +222,13 @@ settings! {
     pub struct EvaluationOptions {
         /// Names of corpora.
         pub data: Vec<At<String>>,
-        /// Directions such as `hi-ta`, `*-en` or `*-*`.
-        pub directions: Vec<At<String>>,
+        /// Directions such as `hi-ta`, `*-en` or `*-*`, where models write.
+        pub directions: Vec<At<String>> = Vec::new(),
         /// Directions to leave out of these.
         pub except: Vec<At<String>> = Vec::new(),
+        /// What outputs are measured by; models are judged by the first, and it chooses checkpoints. Left out: what
+        /// suits the data.
+        pub metrics: Vec<At<String>> = Vec::new(),
         /// The teacher that the student is compared with. Left out: none.
         pub teacher: Option<At<String>>,
         /// What outputs are held against.
@@ -219,12 +239,12 @@ settings! {
         /// Most tokens of an output.
         #[range(1..)]
         pub longest: usize = 64,
-        /// Most words of a direction.
+        /// Most examples, of each direction where models write.
         #[range(1..)]
         pub limit: Option<usize>,
-        /// Words whose writing is timed, one at a time, for each model in turn.
+        /// Examples that are timed, one at a time and in batches, for each model in turn.
         #[range(1..)]
-        pub timed_words: usize = 200,
+        pub timed_examples: usize = 200,
     }
 }
 

@@ -129,7 +129,9 @@ impl ModelOutcome {
             outcome.metrics.insert(name.clone(), mean.value());
             outcome.intervals.insert(name.clone(), mean.interval(BOOTSTRAP_SEED));
             outcome.per_seed.insert(name.clone(), scores.iter().map(Scores::value).collect());
-            for (label, slice) in mean.by_slice(labels)? {
+            // Without labels there are no slices.
+            let slices = if labels.is_empty() { IndexMap::new() } else { mean.by_slice(labels)? };
+            for (label, slice) in slices {
                 let entry = outcome.slices.entry(label).or_default();
                 entry.examples = slice.examples;
                 entry.metrics.insert(name.clone(), slice.value);

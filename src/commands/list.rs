@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_data::Corpus;
 use alambic_losses::Loss;
-use alambic_models::{ModelFolder, architecture};
+use alambic_models::{Config, ModelFolder};
 use alambic_recipes::book::BUILTINS;
 use alambic_recipes::load;
 use alambic_reports::metrics::METRICS;
@@ -102,6 +102,6 @@ fn recipes() -> Result<Vec<(String, String)>, Failure> {
 }
 
 fn taps(model: &Path, json: bool) -> Result<(), Failure> {
-    let taps = architecture::outline(&ModelFolder::open(&model_folder(model)?)?)?.taps();
+    let taps = Config::open(&ModelFolder::open(&model_folder(model)?)?)?.outline().taps();
     if json { output::json(&taps) } else { output::line(&taps.join("\n")) }
 }

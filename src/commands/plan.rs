@@ -33,12 +33,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     students(&plan)?;
     losses(&plan)?;
     directions(&plan)?;
+    if plan.evaluation_texts > 0 {
+        output::line(&format!("judged on {}", counted(plan.evaluation_texts, "text", "texts")))?;
+    }
     if let Some(baseline) = &plan.baseline {
         let models =
             if baseline.models == 2 { "from the same start and from random weights" } else { "once" };
         output::line(&format!(
             "baseline: {}, {} steps, {models}",
-            counted(baseline.examples.values().sum(), "pair", "pairs"),
+            match baseline.texts {
+                0 => counted(baseline.examples.values().sum(), "pair", "pairs"),
+                texts => counted(texts, "text", "texts"),
+            },
             thousands(baseline.steps as u64)
         ))?;
     }
@@ -90,6 +96,7 @@ fn stages(plan: &Plan) -> Result<(), Failure> {
             stage.teacher.as_ref().map_or_else(|| NO_VALUE.to_owned(), |teacher| teacher.name.clone()),
             thousands(sum(&stage.examples.labelled) as u64),
             words,
+            thousands(stage.examples.texts as u64),
             thousands(stage.teacher_outputs as u64),
             format!("{about}{}", thousands(training.steps as u64)),
             batch,
@@ -101,6 +108,7 @@ fn stages(plan: &Plan) -> Result<(), Failure> {
         Column::Text("teacher"),
         Column::Number("pairs"),
         Column::Number("words"),
+        Column::Number("texts"),
         Column::Number("teacher writes"),
         Column::Number("steps"),
         Column::Number("batch"),
@@ -113,7 +121,10 @@ fn students(plan: &Plan) -> Result<(), Failure> {
         vec![
             student.name.clone(),
             student.start.clone(),
-            format!("{} + {}", student.encoder_layers, student.decoder_layers),
+            match student.decoder_layers {
+                0 => student.encoder_layers.to_string(),
+                decoder => format!("{} + {decoder}", student.encoder_layers),
+            },
             student.width.to_string(),
             student.heads.to_string(),
             student.feed_forward.to_string(),
@@ -165,6 +176,9 @@ fn losses(plan: &Plan) -> Result<(), Failure> {
 
 /// Examples of each direction, stage by stage, and test words.
 fn directions(plan: &Plan) -> Result<(), Failure> {
+    if plan.evaluation.is_empty() {
+        return Ok(());
+    }
     let mut names: Vec<&String> = plan.evaluation.keys().collect();
     for stage in &plan.stages {
         names.extend(stage.examples.labelled.keys().chain(stage.examples.words.keys()));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use alambic_models::{ModelFolder, Wanted, architecture};
+use alambic_models::{Config, ModelFolder, Wanted, architecture};
 use alambic_settings::reader::nearest;
 use alambic_tensor::parameters;
 use clap::Args;
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let folder = ModelFolder::open(&model_folder(&arguments.model)?)?;
-    let known = architecture::outline(&folder)?.taps();
+    let known = Config::open(&folder)?.outline().taps();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     if let Some(tap) = arguments.taps.iter().find(|tap| !known.contains(&tap.as_str())) {
         let near = nearest(tap, &known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));

@@ -1,10 +1,11 @@
 //! A student out of teachers' layers.
 
+use alambic_models::Config;
 use alambic_models::marian::MarianConfig;
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
-use crate::{Blueprint, Donor, MakeStudent, StudentError, Surroundings};
+use crate::{Blueprint, Donor, MakeStudent, StudentError, Surroundings, kept};
 
 settings! {
     /// A student from chosen layers of teachers, widths kept: the encoder of one, the decoder of another.
@@ -23,97 +24,99 @@ settings! {
     }
 }
 
-/// Donors and the layers to keep of each, counted from 0.
+/// A donor and the layers to keep of it, counted from 0.
+struct Source {
+    config: MarianConfig,
+    weights: Weights,
+    layers: Vec<usize>,
+}
+
 struct Sources {
-    encoder: (Donor, Vec<usize>),
-    decoder: (Donor, Vec<usize>),
+    encoder: Source,
+    decoder: Source,
 }
 
 impl FromTeacher {
     fn sources(&self, surroundings: &Surroundings<'_>) -> Result<Sources, StudentError> {
-        let donor =
-            |name: &str| (surroundings.donor)(name).ok_or_else(|| StudentError::NoDonor(name.to_owned()));
+        let donor = |name: &str| -> Result<(MarianConfig, Weights), StudentError> {
+            let Donor { config, weights } =
+                (surroundings.donor)(name).ok_or_else(|| StudentError::NoDonor(name.to_owned()))?;
+            Ok((config.marian()?.clone(), weights))
+        };
         let encoder = donor(&self.encoder)?;
         let decoder = match &self.decoder {
             Some(name) => donor(name)?,
             None => encoder.clone(),
         };
-        if encoder.config.d_model != decoder.config.d_model
-            || encoder.config.vocab_size != decoder.config.vocab_size
-        {
+        let sizes = |config: &MarianConfig| (config.d_model, config.vocab_size);
+        if sizes(&encoder.0) != sizes(&decoder.0) {
             return Err(StudentError::Size(format!(
                 "encoder (width {}, {} tokens) and decoder (width {}, {} tokens) do not go together",
-                encoder.config.d_model,
-                encoder.config.vocab_size,
-                decoder.config.d_model,
-                decoder.config.vocab_size
+                encoder.0.d_model, encoder.0.vocab_size, decoder.0.d_model, decoder.0.vocab_size
             )));
         }
-        if encoder.config.activation_function != decoder.config.activation_function {
+        if encoder.0.activation_function != decoder.0.activation_function {
             return Err(StudentError::Size(format!(
                 "encoder ({}) and decoder ({}) do not go together: a model has one activation function",
-                encoder.config.activation_function, decoder.config.activation_function
+                encoder.0.activation_function, decoder.0.activation_function
             )));
         }
-        let encoder_layers = kept(self.encoder_layers.as_deref(), encoder.config.encoder_layers, "encoder")?;
-        let decoder_layers = kept(self.decoder_layers.as_deref(), decoder.config.decoder_layers, "decoder")?;
-        Ok(Sources { encoder: (encoder, encoder_layers), decoder: (decoder, decoder_layers) })
+        let source = |(config, weights): (MarianConfig, Weights), chosen: Option<&At<Vec<usize>>>, stack| {
+            let layers = if stack == "encoder" { config.encoder_layers } else { config.decoder_layers };
+            let layers = kept(chosen.map(|chosen| &chosen.value), layers, stack)?;
+            Ok::<_, StudentError>(Source { config, weights, layers })
+        };
+        Ok(Sources {
+            encoder: source(encoder, self.encoder_layers.as_ref(), "encoder")?,
+            decoder: source(decoder, self.decoder_layers.as_ref(), "decoder")?,
+        })
     }
 
     fn configure(&self, Sources { encoder, decoder }: &Sources) -> MarianConfig {
         MarianConfig {
-            encoder_layers: encoder.1.len(),
-            decoder_layers: decoder.1.len(),
-            decoder_attention_heads: decoder.0.config.decoder_attention_heads,
-            decoder_ffn_dim: decoder.0.config.decoder_ffn_dim,
-            dropout: self.dropout.unwrap_or(encoder.0.config.dropout),
-            ..encoder.0.config.clone()
+            encoder_layers: encoder.layers.len(),
+            decoder_layers: decoder.layers.len(),
+            decoder_attention_heads: decoder.config.decoder_attention_heads,
+            decoder_ffn_dim: decoder.config.decoder_ffn_dim,
+            dropout: self.dropout.unwrap_or(encoder.config.dropout),
+            ..encoder.config.clone()
         }
     }
 }
 
 impl MakeStudent for FromTeacher {
-    fn config(&self, surroundings: &Surroundings<'_>) -> Result<MarianConfig, StudentError> {
-        Ok(self.configure(&self.sources(surroundings)?))
+    fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
+        Ok(self.configure(&self.sources(surroundings)?).into())
     }
 
     fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
         let sources = self.sources(surroundings)?;
-        let (encoder, encoder_layers) = &sources.encoder;
-        let (decoder, decoder_layers) = &sources.decoder;
-        let mut weights: Weights = encoder
+        let mut weights: Weights = sources
+            .encoder
             .weights
             .iter()
             .filter(|(name, _)| !name.contains(".layers."))
             .map(|(name, tensor)| (name.clone(), tensor.clone()))
             .collect();
-        take(encoder, "encoder", encoder_layers, &mut weights);
-        take(decoder, "decoder", decoder_layers, &mut weights);
-        Ok(Blueprint { config: self.configure(&sources), weights })
+        take(&sources.encoder, "encoder", &mut weights);
+        take(&sources.decoder, "decoder", &mut weights);
+        Ok(Blueprint { config: self.configure(&sources).into(), weights })
     }
 
     fn takes_weights(&self) -> bool {
         true
     }
-}
 
-/// The layers to keep, counted from 0.
-fn kept(chosen: Option<&Vec<usize>>, layers: usize, stack: &str) -> Result<Vec<usize>, StudentError> {
-    let Some(chosen) = chosen else { return Ok((0..layers).collect()) };
-    match chosen.iter().find(|&&layer| layer == 0 || layer > layers) {
-        Some(layer) => {
-            Err(StudentError::Size(format!("the {stack} has no layer {layer}; its layers are 1 to {layers}")))
-        }
-        None if chosen.is_empty() => Err(StudentError::Size(format!("no layer of the {stack} is kept"))),
-        None => Ok(chosen.iter().map(|layer| layer - 1).collect()),
+    fn donors(&self) -> Vec<&At<String>> {
+        [&self.encoder].into_iter().chain(&self.decoder).collect()
     }
 }
 
 /// Copies the kept layers of a stack, renumbered.
-fn take(donor: &Donor, stack: &str, layers: &[usize], weights: &mut Weights) {
-    for (new, old) in layers.iter().enumerate() {
+fn take(source: &Source, stack: &str, weights: &mut Weights) {
+    for (new, old) in source.layers.iter().enumerate() {
         let prefix = format!("model.{stack}.layers.{old}.");
-        for (name, tensor) in &donor.weights {
+        for (name, tensor) in &source.weights {
             if let Some(rest) = name.strip_prefix(&prefix) {
                 weights.insert(format!("model.{stack}.layers.{new}.{rest}"), tensor.clone());
             }

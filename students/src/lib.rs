@@ -3,24 +3,30 @@
 //! A student is planned as a [`Blueprint`]: configuration, initial weights and tokenizer, from scratch or out of a
 //! teacher's layers. [`ship`](ship()) writes a trained one as a Hugging Face folder, and [`Predictor`] runs it.
 
+mod encoder;
+mod encoder_layers;
 mod error;
 mod export;
 mod from_teacher;
 pub mod onnx;
 mod predict;
+mod read;
 mod scratch;
 mod ship;
 
-use alambic_models::Tokenizer;
-use alambic_models::marian::MarianConfig;
-use alambic_settings::kinds;
+use alambic_models::bert::Task;
+use alambic_models::{Config, Tokenizer};
+use alambic_settings::{At, kinds};
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 
+pub use encoder::{Encoder, Preset};
+pub use encoder_layers::EncoderLayers;
 pub use error::StudentError;
 pub use export::{Exported, Format, export};
 pub use from_teacher::FromTeacher;
 pub use predict::Predictor;
+pub use read::{Reader, TextPair};
 pub use scratch::{ActivationFunction, Scratch};
 pub use ship::ship;
 
@@ -28,7 +34,7 @@ pub use ship::ship;
 #[derive(Debug, Clone)]
 pub struct Donor {
     /// The configuration.
-    pub config: MarianConfig,
+    pub config: Config,
     /// The weights by name.
     pub weights: Weights,
 }
@@ -37,6 +43,8 @@ pub struct Donor {
 pub struct Surroundings<'a> {
     /// The vocabulary that it reads and writes.
     pub tokenizer: &'a Tokenizer,
+    /// What the head of an encoder is to say.
+    pub task: &'a Task,
     /// The seed's random streams.
     pub streams: Streams,
     /// Models to take layers from, by the name of their teacher.
@@ -47,7 +55,7 @@ pub struct Surroundings<'a> {
 #[derive(Debug, Clone)]
 pub struct Blueprint {
     /// The configuration.
-    pub config: MarianConfig,
+    pub config: Config,
     /// Initial weights.
     pub weights: Weights,
 }
@@ -58,7 +66,7 @@ pub trait MakeStudent {
     ///
     /// # Errors
     /// When sizes do not fit each other or the donor.
-    fn config(&self, surroundings: &Surroundings<'_>) -> Result<MarianConfig, StudentError>;
+    fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError>;
 
     /// The configuration and initial weights.
     ///
@@ -68,14 +76,43 @@ pub trait MakeStudent {
 
     /// Whether weights of a teacher are taken over.
     fn takes_weights(&self) -> bool;
+
+    /// The teachers whose layers are taken.
+    fn donors(&self) -> Vec<&At<String>> {
+        Vec::new()
+    }
+}
+
+/// Numbers of layers counted from 0, out of a choice counted from 1; all if nothing is chosen.
+fn kept(chosen: Option<&Vec<usize>>, layers: usize, stack: &str) -> Result<Vec<usize>, StudentError> {
+    let Some(chosen) = chosen else { return Ok((0..layers).collect()) };
+    match chosen.iter().find(|&&layer| layer == 0 || layer > layers) {
+        Some(layer) => {
+            Err(StudentError::Size(format!("the {stack} has no layer {layer}; its layers are 1 to {layers}")))
+        }
+        None if chosen.is_empty() => Err(StudentError::Size(format!("no layer of the {stack} is kept"))),
+        None => Ok(chosen.iter().map(|layer| layer - 1).collect()),
+    }
+}
+
+/// Fails where a width does not divide into heads.
+fn check_heads(width: usize, heads: usize) -> Result<(), StudentError> {
+    if width.is_multiple_of(heads) {
+        return Ok(());
+    }
+    Err(StudentError::Size(format!("a width of {width} does not divide into {heads} heads")))
 }
 
 kinds! {
     /// A student, by the way in which it is made.
     pub enum Student: dyn MakeStudent {
-        /// From random weights, at any size.
+        /// An encoder-decoder from random weights, at any size.
         Scratch(Scratch) = "scratch",
-        /// From chosen layers of teachers.
+        /// An encoder-decoder from chosen layers of teachers.
         FromTeacher(FromTeacher) = "from-teacher",
+        /// A text encoder from random weights, at any size.
+        Encoder(Encoder) = "encoder",
+        /// A text encoder from chosen layers of a teacher.
+        EncoderLayers(EncoderLayers) = "encoder-layers",
     }
 }

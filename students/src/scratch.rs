@@ -1,9 +1,10 @@
 //! A student from random weights.
 
+use alambic_models::Config;
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_settings::{choices, settings};
 
-use crate::{Blueprint, MakeStudent, StudentError, Surroundings};
+use crate::{Blueprint, MakeStudent, StudentError, Surroundings, check_heads};
 
 choices! {
     /// The activation of feed-forward layers.
@@ -47,13 +48,24 @@ settings! {
 }
 
 impl MakeStudent for Scratch {
-    fn config(&self, surroundings: &Surroundings<'_>) -> Result<MarianConfig, StudentError> {
-        if !self.width.is_multiple_of(self.heads) {
-            return Err(StudentError::Size(format!(
-                "a width of {} does not divide into {} heads",
-                self.width, self.heads
-            )));
-        }
+    fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
+        Ok(self.configure(surroundings)?.into())
+    }
+
+    fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
+        let config = self.configure(surroundings)?;
+        let weights = Marian::initial_weights(&config, &surroundings.streams)?;
+        Ok(Blueprint { config: config.into(), weights })
+    }
+
+    fn takes_weights(&self) -> bool {
+        false
+    }
+}
+
+impl Scratch {
+    fn configure(&self, surroundings: &Surroundings<'_>) -> Result<MarianConfig, StudentError> {
+        check_heads(self.width, self.heads)?;
         let tokenizer = surroundings.tokenizer;
         let padding = tokenizer.padding()?;
         Ok(MarianConfig {
@@ -73,15 +85,5 @@ impl MakeStudent for Scratch {
             eos_token_id: tokenizer.end()?,
             decoder_start_token_id: padding,
         })
-    }
-
-    fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
-        let config = self.config(surroundings)?;
-        let weights = Marian::initial_weights(&config, &surroundings.streams)?;
-        Ok(Blueprint { config, weights })
-    }
-
-    fn takes_weights(&self) -> bool {
-        false
     }
 }

@@ -3,8 +3,9 @@
 // The lint knows functions marked as tests, not what they call.
 #![allow(clippy::unwrap_used)]
 
+use alambic_models::bert::{Head, Task};
 use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Generation, ModelFolder, Precision, Tokenizer};
+use alambic_models::{Config, Generation, ModelFolder, Precision, Tokenizer, TokenizerFiles};
 use alambic_settings::At;
 use alambic_students::{
     ActivationFunction, Blueprint, Donor, FromTeacher, MakeStudent, Predictor, Scratch, StudentError,
@@ -32,6 +33,13 @@ fn tiny() -> Scratch {
     }
 }
 
+/// Models that write have no head.
+static NO_TASK: Task = Task { head: Head::None, labels: Vec::new(), regression: false };
+
+fn files() -> TokenizerFiles {
+    tokenizer().files(20).unwrap()
+}
+
 fn none(_: &str) -> Option<Donor> {
     None
 }
@@ -41,7 +49,7 @@ fn surroundings<'a>(
     seed: u64,
     donor: &'a dyn Fn(&str) -> Option<Donor>,
 ) -> Surroundings<'a> {
-    Surroundings { tokenizer, streams: Streams::new(seed), donor }
+    Surroundings { tokenizer, task: &NO_TASK, streams: Streams::new(seed), donor }
 }
 
 fn scratch(options: &Scratch, seed: u64) -> Result<Blueprint, StudentError> {
@@ -63,7 +71,7 @@ fn assert_complete(Blueprint { config, weights }: &Blueprint) {
     for (name, shape) in &shapes {
         assert_eq!(weights[name].dims(), shape.as_slice(), "{name}");
     }
-    Marian::new(config, weights).unwrap();
+    Marian::new(config.marian().unwrap(), weights).unwrap();
 }
 
 #[test]
@@ -87,8 +95,8 @@ fn scratch_has_the_sizes_asked_for() {
         eos_token_id: tokenizer.end().unwrap(),
         decoder_start_token_id: tokenizer.padding().unwrap(),
     };
-    assert_eq!(blueprint.config, expected);
-    assert_eq!(tiny().config(&surroundings(&tokenizer, 7, &none)).unwrap(), expected);
+    assert_eq!(blueprint.config, expected.clone().into());
+    assert_eq!(tiny().config(&surroundings(&tokenizer, 7, &none)).unwrap(), expected.into());
     assert_complete(&blueprint);
     assert!(!tiny().takes_weights());
 }
@@ -163,8 +171,9 @@ fn chosen_layers_are_taken_and_numbered_anew() {
     let (student, teacher) = (taken(&options).unwrap(), donors("deep").unwrap());
     assert_complete(&student);
     assert!(options.takes_weights());
-    let sizes = MarianConfig { encoder_layers: 2, decoder_layers: 1, ..teacher.config.clone() };
-    assert_eq!(student.config, sizes);
+    let whole = teacher.config.marian().unwrap().clone();
+    let sizes = MarianConfig { encoder_layers: 2, decoder_layers: 1, ..whole };
+    assert_eq!(student.config, sizes.clone().into());
     for (stack, new, old) in [("encoder", 0, 0), ("encoder", 1, 2), ("decoder", 0, 1)] {
         let (taken, given) = (layer(&student.weights, stack, new), layer(&teacher.weights, stack, old));
         assert!(!given.is_empty());
@@ -174,7 +183,7 @@ fn chosen_layers_are_taken_and_numbered_anew() {
     let embeddings = "model.shared.weight";
     assert_eq!(values(&student.weights[embeddings]), values(&teacher.weights[embeddings]));
     let options = FromTeacher { dropout: Some(0.4), ..options };
-    assert_eq!(taken(&options).unwrap().config, MarianConfig { dropout: 0.4, ..sizes });
+    assert_eq!(taken(&options).unwrap().config, MarianConfig { dropout: 0.4, ..sizes }.into());
 }
 
 #[test]
@@ -195,7 +204,7 @@ fn the_decoder_may_come_from_another_teacher() {
     };
     let student = taken(&options).unwrap();
     assert_complete(&student);
-    let config = &student.config;
+    let config = student.config.marian().unwrap();
     assert_eq!((config.encoder_attention_heads, config.decoder_attention_heads), (2, 4));
     assert_eq!((config.encoder_ffn_dim, config.decoder_ffn_dim), (24, 40));
     let (deep, other) = (donors("deep").unwrap(), donors("other").unwrap());
@@ -246,7 +255,7 @@ fn texts(predictor: &Predictor) -> Vec<String> {
 fn what_is_shipped_loads_back_and_writes_the_same() {
     let tokenizer = tokenizer();
     let Blueprint { config, weights } = scratch(&tiny(), 7).unwrap();
-    let before = Predictor::new(Marian::new(&config, &weights).unwrap(), tokenizer.clone());
+    let before = Predictor::new(Marian::new(config.marian().unwrap(), &weights).unwrap(), tokenizer.clone());
     let written = before.predict(&inputs()).unwrap();
     assert_eq!(written.len(), inputs().len());
     assert!(written.iter().any(|(text, _)| !text.is_empty()), "an all-empty output would show nothing");
@@ -254,7 +263,7 @@ fn what_is_shipped_loads_back_and_writes_the_same() {
     for (precision, name, bound) in [(Precision::F32, "float32", 0.0), (Precision::F16, "float16", 1e-3)] {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("made/along/the/way");
-        ship(&path, &config, &weights, &tokenizer, precision).unwrap();
+        ship(&path, &config, &weights, &files(), precision).unwrap();
         for file in ["config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json"] {
             let text = std::fs::read_to_string(path.join(file)).unwrap();
             assert!(text.ends_with("}\n"), "{file}");
@@ -264,7 +273,7 @@ fn what_is_shipped_loads_back_and_writes_the_same() {
             serde_json::from_str(&std::fs::read_to_string(path.join("config.json")).unwrap()).unwrap();
         assert_eq!(json["dtype"], name);
         let folder = ModelFolder::open(&path).unwrap();
-        assert_eq!(folder.config::<MarianConfig>("marian").unwrap(), config);
+        assert_eq!(Config::open(&folder).unwrap(), config);
         assert_eq!(folder.tokenizer().unwrap().to_json().unwrap(), tokenizer.to_json().unwrap());
         let stored = parameters::load(&path.join("model.safetensors")).unwrap();
         let kind = if precision == Precision::F32 { DType::F32 } else { DType::F16 };
@@ -283,7 +292,7 @@ fn what_is_shipped_loads_back_and_writes_the_same() {
         } else {
             // Halves read back as what they are: a second shipping changes nothing.
             let again = parent.path().join("again");
-            ship(&again, &config, &loaded, &tokenizer, precision).unwrap();
+            ship(&again, &config, &loaded, &files(), precision).unwrap();
             assert_eq!(texts(&Predictor::load(&again).unwrap()), texts(&after));
         }
         sizes.push(folder.bytes().unwrap());
@@ -300,12 +309,12 @@ fn weights_that_halves_cannot_hold_are_not_shipped_as_such() {
     let large = (weights[name].clone() + 1e5).unwrap();
     weights.insert(name.into(), large);
     let folder = tempfile::tempdir().unwrap();
-    let error = ship(folder.path(), &config, &weights, &tokenizer(), Precision::F16).unwrap_err();
+    let error = ship(folder.path(), &config, &weights, &files(), Precision::F16).unwrap_err();
     assert!(
         matches!(&error, StudentError::Unfaithful { difference, .. } if difference.is_infinite()),
         "{error}"
     );
-    ship(folder.path(), &config, &weights, &tokenizer(), Precision::F32).unwrap();
+    ship(folder.path(), &config, &weights, &files(), Precision::F32).unwrap();
 }
 
 #[test]
@@ -314,14 +323,14 @@ fn a_folder_that_cannot_be_made_is_named() {
     let parent = tempfile::tempdir().unwrap();
     let file = parent.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let error = message(ship(&file.join("student"), &config, &weights, &tokenizer(), Precision::F32));
+    let error = message(ship(&file.join("student"), &config, &weights, &files(), Precision::F32));
     assert!(error.contains("file/student"), "{error}");
 }
 
 #[test]
 fn a_predictor_decodes_as_it_is_told_and_names_what_it_cannot_do() {
     let Blueprint { config, weights } = scratch(&tiny(), 7).unwrap();
-    let mut predictor = Predictor::new(Marian::new(&config, &weights).unwrap(), tokenizer());
+    let mut predictor = Predictor::new(Marian::new(config.marian().unwrap(), &weights).unwrap(), tokenizer());
     assert_eq!(predictor.languages(), ["en", "hi", "ta"]);
     assert_eq!(predictor.generation, Generation::greedy(20));
     let none: &[(&str, &str)] = &[];
@@ -344,7 +353,7 @@ fn a_folder_without_weights_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     assert!(message(Predictor::load(folder.path())).contains("config.json"));
     let Blueprint { config, weights } = scratch(&tiny(), 7).unwrap();
-    ship(folder.path(), &config, &weights, &tokenizer(), Precision::F32).unwrap();
+    ship(folder.path(), &config, &weights, &files(), Precision::F32).unwrap();
     std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
     assert!(message(Predictor::load(folder.path())).contains("model.safetensors"));
 }

@@ -1,4 +1,4 @@
-//! A model folder as a teacher.
+//! The folder of a model that writes as a teacher.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use alambic_models::{
 };
 
 use crate::teacher::{candidates, flaw};
-use crate::{Forced, Request, Teacher, TeacherError, Written};
+use crate::{Batch, Request, Teacher, TeacherError, Written};
 
 /// Requests that are written together.
 const BATCH: usize = 128;
@@ -35,18 +35,12 @@ impl Checkpoint {
     pub fn load(path: &Path) -> Result<Self, TeacherError> {
         let folder = ModelFolder::open(path)?;
         let config: MarianConfig = folder.config("marian")?;
-        let weights = folder.weights()?;
-        let mut hasher = blake3::Hasher::new();
-        let (before, after) = (path.join("config.json"), path.join("tokenizer.json"));
-        for file in [before].into_iter().chain(folder.weight_files()?).chain([after]) {
-            hasher.update(&std::fs::read(&file).map_err(TeacherError::file(&file))?);
-        }
         Ok(Self {
-            model: Arc::new(Marian::new(&config, &weights)?),
+            model: Arc::new(Marian::new(&config, &folder.weights()?)?),
             tokenizer: Arc::new(folder.tokenizer()?),
             outline: config.outline(),
             padding: config.pad_token_id,
-            digest: hasher.finalize().to_hex().to_string(),
+            digest: digest(&folder)?,
             parameters: config.parameters(),
             bytes: folder.bytes()?,
             generation: Generation::greedy(config.max_position_embeddings),
@@ -112,6 +106,16 @@ impl Checkpoint {
     }
 }
 
+/// The digest of a folder's configuration, weights and vocabulary.
+pub(crate) fn digest(folder: &ModelFolder) -> Result<String, TeacherError> {
+    let mut hasher = blake3::Hasher::new();
+    let (before, after) = (folder.path().join("config.json"), folder.path().join("tokenizer.json"));
+    for file in [before].into_iter().chain(folder.weight_files()?).chain([after]) {
+        hasher.update(&std::fs::read(&file).map_err(TeacherError::file(&file))?);
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
 impl Teacher for Checkpoint {
     fn write(
         &self,
@@ -130,7 +134,10 @@ impl Teacher for Checkpoint {
         Ok(self.hypotheses(requests, progress)?.into_iter().map(row).collect())
     }
 
-    fn trace(&self, forced: Forced<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+    fn trace(&self, batch: Batch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+        let Batch::Forced(forced) = batch else {
+            return Err(TeacherError::Kind("writes texts, and is shown texts to be read alone"));
+        };
         let sources =
             forced.sources.iter().map(|request| self.encode(request)).collect::<Result<Vec<_>, _>>()?;
         let source = Tokens::pad_to(&sources, self.padding, forced.least_length);

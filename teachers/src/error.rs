@@ -54,6 +54,9 @@ pub enum TeacherError {
         "recorded outputs hold no taps; name the teacher that wrote them, or leave out the losses that need taps"
     )]
     NoTaps,
+    /// A model that reads was asked to write, or the other way round.
+    #[error("this teacher {0}")]
+    Kind(&'static str),
     /// A pipeline without steps.
     #[error("a pipeline needs at least one step in its `chain`")]
     EmptyChain,

@@ -1,9 +1,10 @@
-//! Ways to get supervision: checkpoints, pipelines of checkpoints, outputs recorded earlier.
+//! Ways to get supervision: checkpoints that write or read texts, pipelines of checkpoints, outputs recorded earlier.
 //!
 //! A teacher does two things: it writes a target text for a source ([`Teacher::write`]), and it shows what goes on
 //! inside while it reads and writes given texts ([`Teacher::trace`]), computing no more than the taps asked for.
 
 mod checkpoint;
+mod encoder;
 mod error;
 mod options;
 mod pipeline;
@@ -12,9 +13,10 @@ mod recorded;
 mod teacher;
 
 pub use checkpoint::Checkpoint;
+pub use encoder::Encoder;
 pub use error::TeacherError;
 pub use options::{CheckpointOptions, PipelineOptions, RecordedOptions, Step, TARGET, TeacherOptions};
 pub use pipeline::Pipeline;
 pub use record::{Fingerprint, Record};
 pub use recorded::Recorded;
-pub use teacher::{Candidate, Forced, Request, Teacher, Written};
+pub use teacher::{Batch, Candidate, Forced, Request, Teacher, Written};

@@ -4,7 +4,7 @@ use alambic_models::{Generation, Hypothesis, Outline, Tokenizer, Trace, Wanted};
 use indexmap::IndexMap;
 
 use crate::teacher::{candidates, flaw};
-use crate::{Checkpoint, Forced, PipelineOptions, Request, TARGET, Teacher, TeacherError, Written};
+use crate::{Batch, Checkpoint, PipelineOptions, Request, TARGET, Teacher, TeacherError, Written};
 
 /// Checkpoints of which each reads what the one before it wrote.
 #[derive(Debug, Clone)]
@@ -120,8 +120,8 @@ impl Teacher for Pipeline {
         Ok(rows.into_iter().map(|row| row.written).collect())
     }
 
-    fn trace(&self, forced: Forced<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
-        self.last.0.trace(forced, wanted)
+    fn trace(&self, batch: Batch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+        self.last.0.trace(batch, wanted)
     }
 
     fn outline(&self) -> Option<&Outline> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use alambic_models::{Outline, Tokenizer, Trace, Wanted};
 use indexmap::IndexMap;
 
-use crate::{Forced, Record, Request, Teacher, TeacherError, Written};
+use crate::{Batch, Record, Request, Teacher, TeacherError, Written};
 
 /// A teacher that repeats what its record holds.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Teacher for Recorded {
         Ok(written)
     }
 
-    fn trace(&self, _: Forced<'_>, _: &Wanted) -> Result<Trace, TeacherError> {
+    fn trace(&self, _: Batch<'_>, _: &Wanted) -> Result<Trace, TeacherError> {
         Err(TeacherError::NoTaps)
     }
 

@@ -1,5 +1,6 @@
 //! What every teacher does.
 
+use alambic_models::bert::TextInput;
 use alambic_models::{Hypothesis, Outline, Tokenizer, Tokens, Trace, Wanted};
 use serde::{Deserialize, Serialize};
 
@@ -77,23 +78,44 @@ pub struct Forced<'a> {
     pub least_length: usize,
 }
 
+/// What a teacher is shown for a look inside.
+#[derive(Debug, Clone, Copy)]
+pub enum Batch<'a> {
+    /// Texts to be read and written.
+    Forced(Forced<'a>),
+    /// Texts to be read.
+    Texts(&'a TextInput),
+}
+
+impl<'a> From<Forced<'a>> for Batch<'a> {
+    fn from(forced: Forced<'a>) -> Self {
+        Self::Forced(forced)
+    }
+}
+
+impl<'a> From<&'a TextInput> for Batch<'a> {
+    fn from(texts: &'a TextInput) -> Self {
+        Self::Texts(texts)
+    }
+}
+
 /// A source of supervision.
 pub trait Teacher {
     /// Writes a target for each request. `progress` hears how many are done.
     ///
     /// # Errors
-    /// When a model fails, or a language is not one that it writes.
+    /// When a model fails or does not write, or a language is not one that it writes.
     fn write(
         &self,
         requests: &[Request],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Written>, TeacherError>;
 
-    /// The wanted taps of the (last) model over given texts, and nothing more computed than they need.
+    /// The wanted taps of the (last) model over a batch, and nothing more computed than they need.
     ///
     /// # Errors
-    /// When a model fails, or the teacher has no taps.
-    fn trace(&self, forced: Forced<'_>, wanted: &Wanted) -> Result<Trace, TeacherError>;
+    /// When a model fails or reads other batches, or the teacher has no taps.
+    fn trace(&self, batch: Batch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError>;
 
     /// The streams of the (last) model, if the teacher has taps.
     fn outline(&self) -> Option<&Outline>;

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use alambic_models::{Generation, Outline, Tokenizer, Trace, Wanted};
 use alambic_teachers::{
-    Fingerprint, Forced, PipelineOptions, Record, Recorded, Request, Teacher, TeacherError, Written,
+    Batch, Fingerprint, Forced, PipelineOptions, Record, Recorded, Request, Teacher, TeacherError, Written,
 };
 use common::{Workplace, chain, message, request, requests, write};
 
@@ -30,8 +30,8 @@ impl Teacher for Counting<'_> {
         self.teacher.write(requests, progress)
     }
 
-    fn trace(&self, forced: Forced<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
-        self.teacher.trace(forced, wanted)
+    fn trace(&self, batch: Batch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+        self.teacher.trace(batch, wanted)
     }
 
     fn outline(&self) -> Option<&Outline> {
@@ -229,7 +229,7 @@ fn recorded_outputs_repeat_themselves() {
         assert!(error.ends_with(&expected), "{error}");
     }
     let forced = Forced { sources: &requests[..1], target: None, least_length: 0 };
-    let error = recorded.trace(forced, &Wanted::nothing()).unwrap_err();
+    let error = recorded.trace(forced.into(), &Wanted::nothing()).unwrap_err();
     assert!(matches!(error, TeacherError::NoTaps), "{error}");
     assert!(message(Recorded::read(&place.path("nothing.jsonl"))).contains("nothing.jsonl"));
 }

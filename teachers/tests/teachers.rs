@@ -86,7 +86,7 @@ fn a_checkpoint_traces_the_wanted_taps_alone() {
     let target = Tokens::pad(&[vec![13, 5, 6], vec![13, 7, 8]], 13);
     let trace = |target, least_length, names: &[&str]| {
         let forced = Forced { sources: &sources, target, least_length };
-        checkpoint.trace(forced, &Wanted::named(names.iter().copied())).unwrap()
+        checkpoint.trace(forced.into(), &Wanted::named(names.iter().copied())).unwrap()
     };
     let names = |trace: &Trace| trace.taps().keys().cloned().collect::<Vec<_>>();
     // Tag, three characters and end.
@@ -112,7 +112,7 @@ fn a_checkpoint_traces_the_wanted_taps_alone() {
     // Every tap that the outline names is there to be read.
     let outline = checkpoint.outline().unwrap().clone();
     let forced = Forced { sources: &sources, target: Some(&target), least_length: 0 };
-    let all = checkpoint.trace(forced, &Wanted::All).unwrap();
+    let all = checkpoint.trace(forced.into(), &Wanted::All).unwrap();
     let (mut expected, mut found) = (outline.taps(), names(&all));
     expected.sort();
     found.sort();
@@ -269,7 +269,7 @@ fn a_pipeline_needs_a_step_and_shows_its_last_model() {
     let sources = [request("ab", "ta")];
     let forced = Forced { sources: &sources, target: None, least_length: 0 };
     let wanted = Wanted::named(["encoder.hidden.2"]);
-    let found = pipeline.trace(forced, &wanted).unwrap();
+    let found = pipeline.trace(forced.into(), &wanted).unwrap();
     let source = Tokens::pad(&[second.tokenizer().unwrap().encode_for("ab", "ta").unwrap()], 0);
     let expected = second.model().trace(&source, None, Pass::Evaluate, wanted).unwrap();
     let states = |trace: &Trace| trace.get("encoder.hidden.2").unwrap().clone();

@@ -91,6 +91,7 @@ pub(crate) fn tiny_model(folder: &Path) -> PathBuf {
     };
     let weights = Marian::initial_weights(&config, &Streams::new(1)).unwrap();
     let path = folder.join("tiny");
-    alambic_students::ship(&path, &config, &weights, &tokenizer, Precision::F32).unwrap();
+    let files = tokenizer.files(config.max_position_embeddings).unwrap();
+    alambic_students::ship(&path, &config.into(), &weights, &files, Precision::F32).unwrap();
     path
 }

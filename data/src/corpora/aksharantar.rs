@@ -6,10 +6,10 @@
 
 use alambic_settings::settings;
 
-use super::ReadCorpus;
 use super::word_pairs::{Keep, Row, WordPairs};
+use super::{Content, ReadCorpus};
 use crate::error::DataError;
-use crate::lexicon::{Gathering, Lexicon};
+use crate::lexicon::Gathering;
 use crate::source::{Extent, Format, Source};
 use crate::table::{Header, Table};
 
@@ -23,8 +23,9 @@ settings! {
 }
 
 impl ReadCorpus for Aksharantar {
-    fn read(&self, extent: Extent) -> Result<Lexicon, DataError> {
-        self.files.gather("aksharantar", extent, rows)?.finish(self.files.max_characters, extent)
+    fn read(&self, extent: Extent) -> Result<Content, DataError> {
+        let gathering = self.files.gather("aksharantar", extent, rows)?;
+        Ok(gathering.finish(self.files.max_characters, extent)?.into())
     }
 }
 

@@ -6,10 +6,10 @@
 
 use alambic_settings::settings;
 
-use super::ReadCorpus;
 use super::word_pairs::{Keep, Row, WordPairs};
+use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::lexicon::{Gathering, Lexicon};
+use crate::lexicon::Gathering;
 use crate::source::{Extent, Format, Source};
 use crate::table::{Header, Table};
 
@@ -31,11 +31,11 @@ const HEADER: Header<'_> =
     Header::Unless { marks: &["native", "roman"], names: &["native", "roman", "attestations"] };
 
 impl ReadCorpus for Dakshina {
-    fn read(&self, extent: Extent) -> Result<Lexicon, DataError> {
+    fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let gathering = self
             .files
             .gather("dakshina", extent, |source, gathering, keep| self.rows(source, gathering, keep))?;
-        gathering.finish(self.files.max_characters, extent)
+        Ok(gathering.finish(self.files.max_characters, extent)?.into())
     }
 }
 

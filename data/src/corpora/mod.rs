@@ -17,6 +17,28 @@ pub use word_pairs::WordPairs;
 use crate::error::DataError;
 use crate::lexicon::Lexicon;
 use crate::source::Extent;
+use crate::texts::Collection;
+
+/// What a corpus holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// Names or words, each in several languages.
+    Lexicon(Lexicon),
+    /// Texts with or without labels.
+    Texts(Collection),
+}
+
+impl From<Lexicon> for Content {
+    fn from(lexicon: Lexicon) -> Self {
+        Self::Lexicon(lexicon)
+    }
+}
+
+impl From<Collection> for Content {
+    fn from(collection: Collection) -> Self {
+        Self::Texts(collection)
+    }
+}
 
 /// What all kinds of corpus can do.
 pub trait ReadCorpus {
@@ -24,11 +46,11 @@ pub trait ReadCorpus {
     ///
     /// # Errors
     /// All faults of a file, each with its line; see [`crate::Fault`].
-    fn read(&self, extent: Extent) -> Result<Lexicon, DataError>;
+    fn read(&self, extent: Extent) -> Result<Content, DataError>;
 }
 
 kinds! {
-    /// A corpus of names or words in several languages, by its published format.
+    /// A corpus, by its published format.
     pub enum Corpus: dyn ReadCorpus {
         /// Names in several scripts, one column a language.
         NamesTable(NamesTable) = "names-table",
@@ -36,11 +58,13 @@ kinds! {
         Dakshina(Dakshina) = "dakshina",
         /// Aksharantar word pairs, one file a language.
         Aksharantar(Aksharantar) = "aksharantar",
+        /// Texts or pairs of texts, with or without labels.
+        Texts(Texts) = "texts",
     }
 }
 
 impl ReadCorpus for Corpus {
-    fn read(&self, extent: Extent) -> Result<Lexicon, DataError> {
+    fn read(&self, extent: Extent) -> Result<Content, DataError> {
         self.inner().read(extent)
     }
 }

@@ -2,7 +2,7 @@
 
 use alambic_settings::{IndexMap, Location, choices, settings};
 
-use super::ReadCorpus;
+use super::{Content, ReadCorpus};
 use crate::embedded;
 use crate::error::{DataError, Fault, Place};
 use crate::language;
@@ -47,7 +47,17 @@ settings! {
 const ENGLISH: [&str; 3] = ["name_en_ascii", "name_en", "en"];
 
 impl ReadCorpus for NamesTable {
-    fn read(&self, extent: Extent) -> Result<Lexicon, DataError> {
+    fn read(&self, extent: Extent) -> Result<Content, DataError> {
+        Ok(self.lexicon(extent)?.into())
+    }
+}
+
+impl NamesTable {
+    /// Reads the names.
+    ///
+    /// # Errors
+    /// All faults of the file, each with its line; see [`Fault`].
+    pub fn lexicon(&self, extent: Extent) -> Result<Lexicon, DataError> {
         let source = Source::open(&self.path, extent)?;
         let mut needed: Vec<&str> = self.columns.values().map(String::as_str).collect();
         needed.extend(self.split_column.as_deref());
@@ -63,9 +73,7 @@ impl ReadCorpus for NamesTable {
         }
         gathering.finish(self.max_characters, extent)
     }
-}
 
-impl NamesTable {
     /// The column of each language, English first.
     fn columns_of(&self, table: &Table, source: &Source) -> Result<IndexMap<String, String>, DataError> {
         let mut columns = IndexMap::new();

@@ -2,10 +2,11 @@
 
 use alambic_settings::{Location, OneOrMany, settings};
 
+use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::source::{Extent, Source};
 use crate::table::{Header, Table};
-use crate::texts::{Collecting, Collection, Label, Labels, Text};
+use crate::texts::{Collecting, Label, Labels, Text};
 
 settings! {
     /// Texts or pairs of texts, with a class or a number each, or with nothing: tables in TSV, CSV, JSON lines or
@@ -40,12 +41,8 @@ struct Row {
     place: Place,
 }
 
-impl Texts {
-    /// Reads the files.
-    ///
-    /// # Errors
-    /// All faults of the files, each with its line; see [`Fault`].
-    pub fn read(&self, extent: Extent) -> Result<Collection, DataError> {
+impl ReadCorpus for Texts {
+    fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let mut collecting = Collecting::default();
         let mut rows = Vec::new();
         let mut faults: Option<DataError> = None;
@@ -73,9 +70,11 @@ impl Texts {
         for row in rows {
             collecting.push(row.text);
         }
-        collecting.finish(labels, self.second.is_some(), extent)
+        Ok(collecting.finish(labels, self.second.is_some(), extent)?.into())
     }
+}
 
+impl Texts {
     fn rows(&self, source: &Source, part: Option<&str>, rows: &mut Vec<Row>) -> Result<(), DataError> {
         let needed: Vec<&str> =
             [Some(&self.text), self.second.as_ref()].into_iter().flatten().map(String::as_str).collect();

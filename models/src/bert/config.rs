@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Pooling;
 use crate::folder::decimal;
 use crate::layers::{LayerSizes, activation};
 use crate::{ModelError, ModelFolder, Outline, Stream};
@@ -94,6 +95,25 @@ impl Head {
     }
 }
 
+/// What a head is to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// What stands on top of the encoder.
+    pub head: Head,
+    /// Names of the labels; none for heads without.
+    pub labels: Vec<String>,
+    /// Whether the only label is a number to be predicted.
+    pub regression: bool,
+}
+
+impl Task {
+    /// No task: an encoder without a head.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { head: Head::None, labels: Vec::new(), regression: false }
+    }
+}
+
 /// A text encoder of BERT's family, in one vocabulary for all of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BertConfig {
@@ -133,6 +153,8 @@ pub struct BertConfig {
     pub attention_dropout: f32,
     /// Dropout before the last linear layer of a head.
     pub head_dropout: f32,
+    /// How the last hidden states become one vector, the tap `embedding`; none where nothing says so.
+    pub pooling: Option<Pooling>,
 }
 
 /// `config.json` of BERT and RoBERTa.
@@ -200,12 +222,12 @@ fn fifth() -> f32 {
 }
 
 impl BertConfig {
-    /// Reads the configuration of a folder, and from the head of its weights whether there is a pooler.
+    /// Reads the configuration of a folder, its pooling, and from the head of its weights whether there is a pooler.
     ///
     /// # Errors
     /// When the folder is of another family, a key is missing or has the wrong type, or there are no weights.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
-        let mut config = Self::read(folder)?;
+        let mut config = Self { pooling: Pooling::open(folder)?, ..Self::read(folder)? };
         if config.head == Head::None {
             let names = folder.weight_shapes()?;
             config.pooler = names.keys().any(|name| name.ends_with("pooler.dense.weight"));
@@ -258,6 +280,7 @@ impl BertConfig {
                 } else {
                     published.dropout
                 },
+                pooling: None,
             });
         }
         let published: Published = folder.config(model_type)?;
@@ -286,7 +309,24 @@ impl BertConfig {
             dropout: published.hidden_dropout_prob,
             attention_dropout: published.attention_probs_dropout_prob,
             head_dropout: published.classifier_dropout.unwrap_or(published.hidden_dropout_prob),
+            pooling: None,
         })
+    }
+
+    /// The same encoder with the head that a task needs. A pooling stays only where there is no head.
+    #[must_use]
+    pub fn for_task(self, task: &Task) -> Self {
+        Self {
+            head: task.head,
+            labels: task.labels.clone(),
+            regression: task.regression,
+            pooler: match task.head {
+                Head::None => self.pooler,
+                head => self.family == Family::Bert && head == Head::Sequence,
+            },
+            pooling: self.pooling.filter(|_| task.head == Head::None),
+            ..self
+        }
     }
 
     /// The activation of feed-forward sublayers.
@@ -337,7 +377,7 @@ impl BertConfig {
             streams: IndexMap::from([(String::new(), stream)]),
             classes: self.classes(),
             pooled: self.pooler.then_some(self.width),
-            embedding: None,
+            embedding: self.pooling.map(|_| self.width),
         }
     }
 

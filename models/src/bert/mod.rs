@@ -9,7 +9,7 @@ mod names;
 mod pooling;
 
 pub use crate::layers::{AttentionNames, EncoderNames};
-pub use config::{BertConfig, Family, Head};
+pub use config::{BertConfig, Family, Head, Task};
 pub use model::{Bert, TextInput};
-pub use names::Names;
+pub use names::{Names, select_layers};
 pub use pooling::{Gathering, Pooling};

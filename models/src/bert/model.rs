@@ -8,9 +8,9 @@ use alambic_tensor::ops::{self, Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
 use super::names::Names;
-use super::{BertConfig, Head, Pooling};
+use super::{BertConfig, Head, Task};
 use crate::layers::{Encoder, Linear, Norm, Pass, Source, activation};
-use crate::{Initialiser, ModelError, ModelFolder, Tokens, Trace, Wanted};
+use crate::{EncodedText, Initialiser, ModelError, ModelFolder, Tokens, Trace, Wanted};
 
 /// Texts, or pairs of texts, as BERT's family reads them.
 #[derive(Debug, Clone)]
@@ -25,6 +25,16 @@ pub struct TextInput {
 }
 
 impl TextInput {
+    /// Encoded texts padded to the longest, all of whose tokens are wanted.
+    #[must_use]
+    pub fn pad(texts: &[&EncodedText], padding: u32) -> Self {
+        let rows = |part: fn(&EncodedText) -> &Vec<u32>| -> Vec<&Vec<u32>> {
+            texts.iter().map(|text| part(text)).collect()
+        };
+        let segments = Tokens::pad(&rows(|text| &text.segments), 0).ids;
+        Self { segments: Some(segments), ..Self::new(Tokens::pad(&rows(|text| &text.ids), padding)) }
+    }
+
     /// Texts of one segment, all of whose tokens are wanted.
     #[must_use]
     pub fn new(tokens: Tokens) -> Self {
@@ -71,7 +81,6 @@ pub struct Bert {
     encoder: Encoder,
     pooler: Option<Linear>,
     classifier: Classifier,
-    pooling: Option<Pooling>,
 }
 
 impl Bert {
@@ -123,29 +132,17 @@ impl Bert {
             encoder: Encoder::load(source, &layers, &config.sizes()?, "")?,
             pooler: config.pooler.then(|| linear(&names.pooler(), width)).transpose()?,
             classifier,
-            pooling: None,
             config: config.clone(),
         })
     }
 
-    /// The model of a folder, with the pooling that the folder describes.
+    /// The model of a folder.
     ///
     /// # Errors
     /// When a file is missing or broken, or the weights lack a tensor.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         let config = BertConfig::open(folder)?;
-        let (weights, missing) = config.adopt(&folder.weights()?);
-        match missing.first() {
-            Some(name) => Err(ModelError::MissingTensor(name.clone())),
-            None => Ok(Self::new(&config, &weights)?.with_pooling(Pooling::open(folder)?)),
-        }
-    }
-
-    /// The same model with a pooling of its last hidden states, which gives the tap `embedding`.
-    #[must_use]
-    pub fn with_pooling(mut self, pooling: Option<Pooling>) -> Self {
-        self.pooling = pooling;
-        self
+        Self::new(&config, &config.weights(folder)?)
     }
 
     /// Initial weights as BERT has them: normal with a deviation of 0.02, zero biases, norms of one; the padding
@@ -155,21 +152,47 @@ impl Bert {
     /// When a tensor cannot be made.
     pub fn initial_weights(config: &BertConfig, streams: &Streams) -> Result<Weights, ModelError> {
         let names: Vec<String> = config.shapes().into_keys().collect();
-        Self::initialise(config, &names, streams)
+        Self::initialise(config, &names, *streams)
     }
 
-    /// Initial weights of some tensors: those of a new head, for instance.
+    /// Given weights as far as they go, under the names of the configuration and in its order, and initial ones for
+    /// the rest.
+    fn complete(config: &BertConfig, given: &Weights, streams: Streams) -> Result<Weights, ModelError> {
+        let (mut weights, missing) = config.adopt(given);
+        weights.extend(Self::initialise(config, &missing, streams)?);
+        let take = |(name, expected): (String, Vec<usize>)| {
+            let tensor = weights.get(&name).ok_or_else(|| ModelError::MissingTensor(name.clone()))?;
+            if tensor.dims() == expected {
+                Ok((name, tensor.clone()))
+            } else {
+                Err(ModelError::Shape { name, found: tensor.dims().to_vec(), expected })
+            }
+        };
+        config.shapes().into_iter().map(take).collect()
+    }
+
+    /// The same encoder for a task, and weights for it: the given ones, with a new head where they are of another task.
     ///
     /// # Errors
-    /// When a tensor cannot be made.
-    pub fn initialise(
+    /// When a given tensor has another shape than the configuration says.
+    pub fn for_task(
         config: &BertConfig,
-        names: &[String],
+        given: &Weights,
+        task: &Task,
         streams: &Streams,
-    ) -> Result<Weights, ModelError> {
+    ) -> Result<(BertConfig, Weights), ModelError> {
+        let same = config.head == task.head && config.labels == task.labels;
+        let kept = given.iter().filter(|(name, _)| same || !config.is_of_head(name));
+        let kept = kept.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
+        let config = config.clone().for_task(task);
+        let weights = Self::complete(&config, &kept, *streams)?;
+        Ok((config, weights))
+    }
+
+    fn initialise(config: &BertConfig, names: &[String], streams: Streams) -> Result<Weights, ModelError> {
         let shapes = config.shapes();
         let words = Names::of(config).table("word");
-        let mut initialiser = Initialiser::new(streams);
+        let mut initialiser = Initialiser::new(&streams);
         let mut weights = Weights::new();
         for name in names {
             let shape = shapes.get(name).ok_or_else(|| ModelError::MissingTensor(name.clone()))?;
@@ -206,7 +229,7 @@ impl Bert {
         let mask = AttentionMask::keys(tokens.mask.clone());
         let hidden = self.encoder.forward(embedded, &mask, depth, pass, &mut trace)?;
         if trace.wants("embedding")
-            && let Some(pooling) = &self.pooling
+            && let Some(pooling) = &self.config.pooling
         {
             trace.record("embedding", &pooling.apply(&hidden, tokens)?);
         }

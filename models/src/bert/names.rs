@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 
 use super::{BertConfig, Family, Head};
 use crate::layers::{AttentionNames, EncoderNames};
+use crate::{ModelError, ModelFolder};
 
 /// What the tensors of a model are called, `.weight` and `.bias` left out.
 #[derive(Debug, Clone, Copy)]
@@ -119,6 +120,30 @@ fn base(family: Family) -> &'static str {
     }
 }
 
+/// The weights of an encoder with these layers alone, counted from 0, in this order; one may come several times.
+#[must_use]
+pub fn select_layers(weights: &Weights, layers: &[usize]) -> Weights {
+    let mut selected = Weights::new();
+    for (name, tensor) in weights {
+        let Some((front, index, rest)) = layer_of(name) else {
+            selected.insert(name.clone(), tensor.clone());
+            continue;
+        };
+        for (place, _) in layers.iter().enumerate().filter(|(_, layer)| **layer == index) {
+            selected.insert(format!("{front}layer.{place}.{rest}"), tensor.clone());
+        }
+    }
+    selected
+}
+
+/// The number of the layer that a tensor belongs to, with what stands before and after it in the name.
+fn layer_of(name: &str) -> Option<(&str, usize, &str)> {
+    let (front, rest) = name.split_once("layer.")?;
+    let (index, rest) = rest.split_once('.')?;
+    let stacked = front.ends_with("encoder.") || front.ends_with("transformer.");
+    Some((front, index.parse().ok().filter(|_| stacked)?, rest))
+}
+
 impl BertConfig {
     /// Name and shape of every parameter, in the order in which they are initialised: those of the encoder first.
     #[must_use]
@@ -188,7 +213,8 @@ impl BertConfig {
         let mut weights = Weights::new();
         let mut missing = Vec::new();
         for name in self.shapes().into_keys() {
-            match self.published_names(&name).iter().find_map(|other| published.get(other)) {
+            let stored = self.stored_name(&name, |other| published.contains_key(other));
+            match stored.and_then(|stored| published.get(&stored)) {
                 Some(tensor) => {
                     weights.insert(name, tensor.clone());
                 }
@@ -196,6 +222,29 @@ impl BertConfig {
             }
         }
         (weights, missing)
+    }
+
+    /// The name by which a file calls a tensor of [`Self::shapes`], given what names there are in it.
+    pub(crate) fn stored_name(&self, name: &str, is_there: impl Fn(&str) -> bool) -> Option<String> {
+        self.published_names(name).into_iter().find(|other| is_there(other))
+    }
+
+    /// The weights of a folder under the names of [`Self::shapes`].
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the weights lack a tensor.
+    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
+        let (weights, missing) = self.adopt(&folder.weights()?);
+        match missing.into_iter().next() {
+            Some(name) => Err(ModelError::MissingTensor(name)),
+            None => Ok(weights),
+        }
+    }
+
+    /// Whether a tensor belongs to the head.
+    #[must_use]
+    pub fn is_of_head(&self, name: &str) -> bool {
+        self.head != Head::None && !name.starts_with(base(self.family))
     }
 
     /// What a published file may call a tensor, the likeliest first.

@@ -85,7 +85,7 @@ impl ModelFolder {
     /// # Errors
     /// When `tokenizer.json` is missing or broken.
     pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
-        Tokenizer::load(&self.path.join("tokenizer.json"))
+        Tokenizer::open(&self.path)
     }
 }
 

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use alambic_data::corpora::ReadCorpus;
 use alambic_data::split::{SplitReport, Splits};
-use alambic_data::{DataError, Direction, Entry, Extent, Fault, Pair, Place, Problem, Split, SplitError};
+use alambic_data::texts::TextSplits;
+use alambic_data::{Collection, Content, DataError, Direction, Entry, Extent, Fault, Labels, Pair, Place};
+use alambic_data::{Problem, Split, SplitError};
 use alambic_data::{direction, embedded, examples};
 use alambic_settings::source::SourceKind;
 use alambic_settings::{At, Diagnostic, IndexMap, Location, Node, Origin, Source, Value};
 
 use super::{Checker, Depth, list};
 use crate::run::RunError;
-use crate::run::corpora::Corpus;
+use crate::run::corpora::{Corpus, Parts};
 use crate::schema::{DataOptions, StageData};
 
 /// A table of a recipe that chooses texts: corpora and directions.
@@ -39,6 +41,8 @@ pub(crate) struct Counts {
     pub(crate) rendered: usize,
     /// Most source words by direction that come of rendering.
     pub(crate) rendered_words: usize,
+    /// Texts to be read.
+    pub(crate) texts: usize,
     /// Examples of the validation part.
     pub(crate) validation: usize,
 }
@@ -114,6 +118,7 @@ impl Checker<'_> {
         for name in selection.names.iter().filter(|name| !known.contains(&name.as_str())) {
             self.unknown("corpus", "data", name, &known);
         }
+        self.must_hold(selection.names, false);
         for (what, empty) in
             [("corpus", selection.names.is_empty()), ("direction", selection.patterns.is_empty())]
         {
@@ -149,12 +154,102 @@ impl Checker<'_> {
         expanded
     }
 
+    /// Reports corpora of texts where words are needed, or the other way round.
+    fn must_hold(&mut self, names: &[At<String>], texts: bool) {
+        let (held, needed) = if texts { ("words", "texts") } else { ("texts", "words") };
+        for name in names {
+            let corpora = &self.workshop.corpora;
+            if corpora.get(name).is_ok() && corpora.are_texts(std::slice::from_ref(name)) != texts {
+                let message = format!("corpus `{}` holds {held}, and {needed} are needed here", name.value);
+                let declared = self.loaded.key_origin(&["data", &name.value]);
+                self.report(
+                    Diagnostic::error("recipe::data", message)
+                        .label(&name.origin, "named here")
+                        .label(&declared, "declared here"),
+                );
+            }
+        }
+    }
+
+    /// Checks the names of corpora of texts, and that their labels agree. What they are is given back.
+    pub(super) fn text_labels(&mut self, names: &[At<String>], origin: &Origin) -> Option<Labels> {
+        let known: Vec<&str> = self.recipe.data.keys().map(String::as_str).collect();
+        for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
+            self.unknown("corpus", "data", name, &known);
+        }
+        if names.is_empty() {
+            self.error("recipe::data", "no corpus is named here".to_owned(), origin, "names no corpus");
+        }
+        self.must_hold(names, true);
+        let corpora = &self.workshop.corpora;
+        let all_there = names.iter().all(|name| corpora.are_texts(std::slice::from_ref(name)));
+        if names.is_empty() || !all_there {
+            return None;
+        }
+        match corpora.labels(names) {
+            Ok(labels) => Some(labels.clone()),
+            Err(error) => {
+                self.error("recipe::data", error.to_string(), origin, "these corpora together");
+                None
+            }
+        }
+    }
+
+    /// Counts the texts of a training, and reports parts that hold none.
+    fn texts(&mut self, name: &str, path: &[&str], data: &At<StageData>) {
+        if !data.pairs.is_empty() || !data.words.is_empty() {
+            let message = format!("`{}` has both texts and words to train on", path.join("."));
+            let label = "one model either reads or writes";
+            self.error("recipe::data", message, &self.data_origin(path), label);
+        }
+        let mut counts = Counts::default();
+        let mut all: Option<Labels> = None;
+        for (index, options) in data.texts.iter().enumerate() {
+            let origin = self.loaded.origin(&[path, &["data", "texts", &index.to_string()]].concat());
+            let Some(labels) = self.text_labels(&options.data, &origin) else { continue };
+            if all.as_ref().is_some_and(|all| *all != labels) {
+                let message = format!("the corpora of `{}` have different labels", path.join("."));
+                self.error("recipe::data", message, &origin, "other labels than the texts before it");
+            }
+            all = Some(labels);
+            let count =
+                |part| self.workshop.corpora.selected_texts(options, part).map_or(0, |texts| texts.len());
+            counts.texts += count(Split::Train);
+            counts.validation += count(Split::Validation);
+        }
+        if self.depth == Depth::Whole && all.is_some() {
+            self.must_validate(path, counts.texts, counts.validation);
+        }
+        self.counts.insert(name.to_owned(), counts);
+    }
+
+    /// Reports a training that has nothing to train or to validate on.
+    fn must_validate(&mut self, path: &[&str], examples: usize, validation: usize) {
+        let (what, help) = if examples == 0 {
+            ("train", "its training part is empty; does a split take everything?")
+        } else if validation == 0 {
+            (
+                "validate",
+                "give a corpus a part for it: `split.validation-fraction` or `split.validation-values`",
+            )
+        } else {
+            return;
+        };
+        let message = format!("`{}` has nothing to {what} on", path.join("."));
+        let part = if examples == 0 { "training" } else { "validation" };
+        self.report(
+            Diagnostic::error("data::empty", message)
+                .label(&self.data_origin(path), format!("the {part} parts hold nothing of this"))
+                .help(help),
+        );
+    }
+
     /// All languages of several corpora; none if one of them is not there.
     fn languages(&self, names: &[At<String>]) -> Option<Vec<String>> {
         let mut languages: Vec<String> = Vec::new();
         for name in names {
             let (_, corpus) = self.workshop.corpora.iter().find(|(other, _)| *other == name.as_str())?;
-            for language in &corpus.languages {
+            for language in corpus.languages() {
                 if !languages.contains(language) {
                     languages.push(language.clone());
                 }
@@ -182,12 +277,17 @@ impl Checker<'_> {
         path: &[&str],
         data: &'s At<StageData>,
     ) -> Vec<Expanded<'s>> {
+        if !data.texts.is_empty() {
+            self.texts(name, path, data);
+            return Vec::new();
+        }
         if data.pairs.is_empty() && data.words.is_empty() {
             let message = format!("`{}` has nothing to train on", path.join("."));
+            let help = "`pairs` have a target in the corpus; a teacher writes the targets of `words`; `texts` are read";
             self.report(
                 Diagnostic::error("recipe::data", message)
-                    .label(&data.origin, "holds neither `pairs` nor `words`")
-                    .help("`pairs` have a target in the corpus; a teacher writes the targets of `words`"),
+                    .label(&data.origin, "holds neither `pairs` nor `words` nor `texts`")
+                    .help(help),
             );
         }
         let mut counts = Counts::default();
@@ -223,16 +323,8 @@ impl Checker<'_> {
             self.count_rendered(&selection, &expanded, words.fraction, &mut counts);
         }
         let examples = counts.labelled.values().chain(counts.words.values()).sum::<usize>();
-        if self.depth == Depth::Whole && examples > 0 && counts.validation == 0 {
-            let message = format!("`{}` has nothing to validate on", path.join("."));
-            let help =
-                "give a corpus a part for it: `split.validation-fraction` or `split.validation-values`";
-            let diagnostic = Diagnostic::error("data::empty", message);
-            self.report(
-                diagnostic
-                    .label(&self.data_origin(path), "the validation parts hold nothing of this")
-                    .help(help),
-            );
+        if self.depth == Depth::Whole && examples > 0 {
+            self.must_validate(path, examples, counts.validation);
         }
         self.counts.insert(name.to_owned(), counts);
         all
@@ -241,7 +333,7 @@ impl Checker<'_> {
     /// Where the data of a table were written: what they hold, since dotted keys of several files can make up `data`.
     pub(super) fn data_origin(&self, path: &[&str]) -> Origin {
         let data = path.iter().chain(&["data"]).try_fold(&self.loaded.tree, |node, key| node.get(key));
-        let held = data.and_then(|data| data.get("pairs").or_else(|| data.get("words")));
+        let held = data.and_then(|data| ["pairs", "words", "texts"].iter().find_map(|kind| data.get(kind)));
         held.or(data).map_or(Origin::Default, |node| node.origin.clone())
     }
 
@@ -361,15 +453,22 @@ fn salt(labelled: bool) -> &'static str {
 
 /// A corpus from the heads of its tables. Nothing of it is parted: what a part holds cannot be told from a head.
 fn head(options: &DataOptions) -> Result<Corpus, RunError> {
-    let lexicon = options.corpus.read(Extent::Head)?;
-    let parts = Splits {
-        train: lexicon.entries,
-        validation: Vec::new(),
-        test: Vec::new(),
-        report: SplitReport::default(),
-    };
-    let (languages, reading, fingerprint) = (lexicon.languages, lexicon.reading, lexicon.fingerprint);
-    Ok(Corpus { languages, parts, reading, fingerprint })
+    let (validation, test, report) = (Vec::new(), Vec::new(), SplitReport::default());
+    Ok(match options.corpus.read(Extent::Head)? {
+        Content::Lexicon(lexicon) => Corpus {
+            parts: Parts::Words {
+                languages: lexicon.languages,
+                splits: Splits { train: lexicon.entries, validation, test, report },
+            },
+            reading: lexicon.reading,
+            fingerprint: lexicon.fingerprint,
+        },
+        Content::Texts(Collection { labels, texts, reading, fingerprint, .. }) => {
+            let (validation, test) = (Vec::new(), Vec::new());
+            let splits = TextSplits { train: texts, validation, test, report };
+            Corpus { parts: Parts::Texts { labels, splits }, reading, fingerprint }
+        }
+    })
 }
 
 /// A stable name for each sort of fault.

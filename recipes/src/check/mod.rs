@@ -200,6 +200,7 @@ impl<'a> Uses<'a> {
         for data in all_data {
             uses.data.extend(data.pairs.iter().flat_map(|pairs| &pairs.data).map(|name| name.as_str()));
             uses.data.extend(data.words.iter().flat_map(|words| &words.data).map(|name| name.as_str()));
+            uses.data.extend(data.texts.iter().flat_map(|texts| &texts.data).map(|name| name.as_str()));
             uses.teachers.extend(
                 data.words.iter().filter_map(|words| words.rendered_by.as_ref()).map(|name| name.as_str()),
             );
@@ -207,10 +208,7 @@ impl<'a> Uses<'a> {
         uses.data.extend(recipe.evaluation.data.iter().map(|name| name.as_str()));
         uses.teachers.extend(recipe.evaluation.teacher.iter().map(|name| name.as_str()));
         for student in recipe.student.values() {
-            if let alambic_students::Student::FromTeacher(options) = student {
-                uses.teachers.push(&options.encoder);
-                uses.teachers.extend(options.decoder.iter().map(|name| name.as_str()));
-            }
+            uses.teachers.extend(student.inner().donors().into_iter().map(|name| name.as_str()));
         }
         for teacher in recipe.teacher.values() {
             if let alambic_teachers::TeacherOptions::Pipeline(options) = teacher {

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use alambic_models::marian::MarianConfig;
-use alambic_models::{ModelError, ModelFolder, Tokenizer};
+use alambic_models::bert::Task;
+use alambic_models::{Config, ModelError, ModelFolder, Tokenizer};
 use alambic_settings::IndexMap;
 use alambic_students::{Donor, Student, StudentError, Surroundings};
 use alambic_teachers::TeacherOptions;
@@ -16,7 +16,7 @@ use crate::schema::Recipe;
 /// A model as far as its headers, or its recipe, tell.
 #[derive(Debug, Clone)]
 pub(crate) struct Sketch {
-    pub(crate) config: MarianConfig,
+    pub(crate) config: Config,
     pub(crate) tokenizer: Rc<Tokenizer>,
 }
 
@@ -49,18 +49,20 @@ impl Sketches {
         }
     }
 
-    /// A student's configuration over a vocabulary.
+    /// A student's configuration over a vocabulary, for a task.
     pub(crate) fn configure(
         &self,
         recipe: &Recipe,
         student: &Student,
         tokenizer: &Tokenizer,
-    ) -> Result<MarianConfig, StudentError> {
+        task: &Task,
+    ) -> Result<Config, StudentError> {
         let donor = |name: &str| {
             let config = self.checkpoint(recipe, name)?.config.clone();
             Some(Donor { config, weights: Weights::new() })
         };
-        student.inner().config(&Surroundings { tokenizer, streams: Streams::new(recipe.seed), donor: &donor })
+        let streams = Streams::new(recipe.seed);
+        student.inner().config(&Surroundings { tokenizer, task, streams, donor: &donor })
     }
 }
 
@@ -69,26 +71,28 @@ impl Sketches {
 /// # Errors
 /// Everything that is wrong with it.
 pub(crate) fn inspect(path: &Path) -> Result<Sketch, Vec<String>> {
-    let open = || -> Result<(ModelFolder, MarianConfig), ModelError> {
+    let open = || -> Result<(ModelFolder, Config), ModelError> {
         let folder = ModelFolder::open(path)?;
-        let config = folder.config("marian")?;
+        let config = Config::open(&folder)?;
         Ok((folder, config))
     };
     let (folder, config) = open().map_err(|error| vec![error.to_string()])?;
-    let mut errors = faults(&config, path);
+    let file = path.join("config.json");
+    let mut errors: Vec<String> =
+        config.faults().into_iter().map(|fault| format!("{}: {fault}", file.display())).collect();
     match folder.weight_shapes() {
-        Ok(found) if errors.is_empty() => errors.extend(misfits(&config, &found, path)),
+        Ok(found) if errors.is_empty() => errors.extend(misfit(&config, &found, &folder)),
         Ok(_) => {}
         Err(error) => errors.push(error.to_string()),
     }
     match folder.tokenizer() {
         Ok(tokenizer) => {
-            if tokenizer.size() > config.vocab_size {
+            if tokenizer.size() > config.vocabulary() {
                 errors.push(format!(
                     "{}: {} tokens, and the configuration has room for {}",
                     path.join("tokenizer.json").display(),
                     tokenizer.size(),
-                    config.vocab_size
+                    config.vocabulary()
                 ));
             }
             if errors.is_empty() {
@@ -100,38 +104,15 @@ pub(crate) fn inspect(path: &Path) -> Result<Sketch, Vec<String>> {
     Err(errors)
 }
 
-/// What is wrong with a configuration on its own.
-fn faults(config: &MarianConfig, path: &Path) -> Vec<String> {
-    let mut faults = Vec::new();
-    for (stack, heads) in
-        [("encoder", config.encoder_attention_heads), ("decoder", config.decoder_attention_heads)]
-    {
-        if heads == 0 || !config.d_model.is_multiple_of(heads) {
-            faults.push(format!(
-                "{stack}_attention_heads is {heads}, which does not divide d_model, {}",
-                config.d_model
-            ));
-        }
-    }
-    if let Err(error) = config.activation() {
-        faults.push(error.to_string());
-    }
-    let file = path.join("config.json");
-    faults.into_iter().map(|fault| format!("{}: {fault}", file.display())).collect()
-}
-
 /// Where the tensors of a file are not those of the configuration; the first one speaks for all.
-fn misfits(config: &MarianConfig, found: &IndexMap<String, Vec<usize>>, path: &Path) -> Option<String> {
-    let shapes = config.shapes();
-    let wrong = |(name, shape): &(&String, &Vec<usize>)| found.get(*name) != Some(*shape);
-    let (name, shape) = shapes.iter().find(wrong)?;
-    let reason = match found.get(name) {
-        None => format!("there is no tensor `{name}`"),
-        Some(found) => {
-            format!("tensor `{name}` has shape {found:?}, and the configuration asks for {shape:?}")
-        }
+fn misfit(config: &Config, found: &IndexMap<String, Vec<usize>>, folder: &ModelFolder) -> Option<String> {
+    let misfits = config.misfits(found);
+    let first = misfits.first()?;
+    let more = match misfits.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more do not fit"),
     };
-    let more = shapes.iter().filter(wrong).count() - 1;
-    let more = if more == 0 { String::new() } else { format!(", and {more} more do not fit") };
-    Some(format!("{}: {reason}{more}", path.join("model.safetensors").display()))
+    let files = folder.weight_files().unwrap_or_default();
+    let file = files.first().map_or_else(String::new, |file| file.display().to_string());
+    Some(format!("{file}: {first}{more}"))
 }

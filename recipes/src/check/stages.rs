@@ -2,17 +2,20 @@
 
 use std::rc::Rc;
 
-use alambic_data::{Direction, Split};
+use alambic_data::{Direction, Labels, Split};
 use alambic_losses::{Loss, LossError};
-use alambic_models::{Outline, Tokenizer};
+use alambic_models::bert::{Head, Task};
+use alambic_models::{Config, Outline, Tokenizer};
+use alambic_reports::metrics::find;
 use alambic_settings::reader::nearest;
 use alambic_settings::{At, Diagnostic, IndexMap, Origin};
-use alambic_students::{FromTeacher, Scratch, Student};
+use alambic_students::{EncoderLayers, FromTeacher, Scratch, Student};
 use alambic_teachers::TeacherOptions;
 
 use super::models::Sketch;
 use super::{Checker, Counts, Depth, Selection, list};
 use crate::run::trainings::student_of;
+use crate::run::workshop::task_of;
 use crate::schema::{References, StageData, StageOptions};
 
 /// What is known of the teacher that losses look to.
@@ -160,25 +163,25 @@ impl Checker<'_> {
             .find(|other| student_of(recipe, other).is_ok_and(|other| other == student))
             .filter(|other| other.value != name);
         let sound = before.is_some() || self.student(&student, position);
-        let tokenizer = self.vocabulary(options, teacher)?;
+        let of_texts = !options.data.texts.is_empty();
+        let tokenizer = self.vocabulary(options, teacher, &student)?;
+        let task = self.workshop.task(&options.data).ok()?;
         let (config, own, of) = match before {
             Some(before) => {
                 let sketch = self.sketches.stages.get(&before.value)?;
-                (
-                    sketch.config.clone(),
-                    Some(Rc::clone(&sketch.tokenizer)),
-                    format!("stage `{}`", before.value),
-                )
+                let config = match sketch.config.clone() {
+                    Config::Bert(config) => config.for_task(&task).into(),
+                    marian @ Config::Marian(_) => marian,
+                };
+                (config, Some(Rc::clone(&sketch.tokenizer)), format!("stage `{}`", before.value))
             }
             None if !sound => return None,
             None => {
                 let options = recipe.student.get(&student)?;
-                let donor = match options {
-                    Student::FromTeacher(options) => self.sketches.checkpoint(recipe, &options.encoder),
-                    Student::Scratch(_) => None,
-                };
+                let donor = options.inner().donors().into_iter().next();
+                let donor = donor.and_then(|donor| self.sketches.checkpoint(recipe, donor));
                 let own = donor.map(|donor| Rc::clone(&donor.tokenizer));
-                match self.sketches.configure(recipe, options, &tokenizer) {
+                match self.sketches.configure(recipe, options, &tokenizer, &task) {
                     Ok(config) => (config, own, "the teacher whose layers it takes".to_owned()),
                     // The donor is known to be broken, and that is reported where it is declared.
                     Err(alambic_students::StudentError::NoDonor(_)) => return None,
@@ -203,6 +206,21 @@ impl Checker<'_> {
                 Diagnostic::error("student::vocabulary", message)
                     .label(&place, label)
                     .label(&student, format!("has the vocabulary of {of}")),
+            );
+            return None;
+        }
+        if matches!(config, Config::Bert(_)) != of_texts {
+            let (kind, data) =
+                if of_texts { ("writes", "texts to be read") } else { ("reads", "words to be written") };
+            let student = self.loaded.key_origin(&["student", &student]);
+            self.report(
+                Diagnostic::error(
+                    "student::kind",
+                    format!("the student of stage `{name}` {kind}, and its data are {data}"),
+                )
+                .label(&student, format!("a model that {kind}"))
+                .label(&self.data_origin(&["stage", name]), data)
+                .help("`encoder` and `encoder-layers` read; `scratch` and `from-teacher` write"),
             );
             return None;
         }
@@ -241,6 +259,9 @@ impl Checker<'_> {
         match self.recipe.student.get(name) {
             Some(Student::Scratch(options)) => self.scratch(name, options),
             Some(Student::FromTeacher(options)) => self.layers(options, position),
+            // Its sizes are held against each other where it is configured.
+            Some(Student::Encoder(_)) => {}
+            Some(Student::EncoderLayers(options)) => self.encoder_layers(options, position),
             None => return false,
         }
         self.found.len() == before
@@ -263,34 +284,51 @@ impl Checker<'_> {
     }
 
     fn layers(&mut self, options: &FromTeacher, position: usize) {
-        let recipe = self.recipe;
         for (stack, donor, chosen) in [
             ("encoder", &options.encoder, &options.encoder_layers),
             ("decoder", options.decoder.as_ref().unwrap_or(&options.encoder), &options.decoder_layers),
         ] {
-            if !self.must_be_checkpoint(donor) {
-                continue;
-            }
-            self.must_come_earlier(donor, position);
-            let Some(sketch) = self.sketches.checkpoint(recipe, donor) else { continue };
-            let layers =
-                if stack == "encoder" { sketch.config.encoder_layers } else { sketch.config.decoder_layers };
-            let Some(chosen) = chosen else { continue };
-            let message = match chosen.iter().find(|&&layer| layer == 0 || layer > layers) {
-                Some(layer) => format!("the {stack} of `{}` has no layer {layer}", donor.value),
-                None if chosen.is_empty() => format!("no layer of the {stack} is kept"),
-                None => continue,
-            };
-            self.report(
-                Diagnostic::error("student::layers", message)
-                    .label(&chosen.origin, format!("its layers are 1 to {layers}"))
-                    .label(&donor.origin, format!("this teacher has {layers} {stack} layers")),
-            );
+            self.donor(stack, donor, chosen.as_ref(), position);
         }
     }
 
-    /// What a stage's student reads and writes with: its teacher's vocabulary, or that of its data.
-    fn vocabulary(&self, options: &StageOptions, teacher: Option<&At<String>>) -> Option<Rc<Tokenizer>> {
+    fn encoder_layers(&mut self, options: &EncoderLayers, position: usize) {
+        self.donor("encoder", &options.teacher, options.layers.as_ref(), position);
+    }
+
+    /// Checks a teacher whose layers are taken, and the layers chosen of one of its stacks.
+    fn donor(&mut self, stack: &str, donor: &At<String>, chosen: Option<&At<Vec<usize>>>, position: usize) {
+        if !self.must_be_checkpoint(donor) {
+            return;
+        }
+        self.must_come_earlier(donor, position);
+        let (Some(sketch), Some(chosen)) = (self.sketches.checkpoint(self.recipe, donor), chosen) else {
+            return;
+        };
+        let streams = sketch.config.outline().streams;
+        // The only stream of a text encoder has no name.
+        let Some(stream) = streams.get(stack).or_else(|| streams.get("")) else { return };
+        let layers = stream.layers;
+        let message = match chosen.iter().find(|&&layer| layer == 0 || layer > layers) {
+            Some(layer) => format!("the {stack} of `{}` has no layer {layer}", donor.value),
+            None if chosen.is_empty() => format!("no layer of the {stack} is kept"),
+            None => return,
+        };
+        self.report(
+            Diagnostic::error("student::layers", message)
+                .label(&chosen.origin, format!("its layers are 1 to {layers}"))
+                .label(&donor.origin, format!("this teacher has {layers} {stack} layers")),
+        );
+    }
+
+    /// What a stage's student reads and writes with: its teacher's vocabulary, or that of the model whose layers it takes,
+    /// or that of its data.
+    fn vocabulary(
+        &mut self,
+        options: &StageOptions,
+        teacher: Option<&At<String>>,
+        student: &str,
+    ) -> Option<Rc<Tokenizer>> {
         if options.teacher.is_some() {
             let teacher = teacher?;
             if !matches!(self.recipe.teacher.get(&teacher.value), Some(TeacherOptions::Recorded(_))) {
@@ -300,7 +338,21 @@ impl Checker<'_> {
                     .map(|sketch| Rc::clone(&sketch.tokenizer));
             }
         }
-        let tokenizer = self.workshop.tokenizer(None, &options.data).ok()?;
+        let made = self.recipe.student.get(student)?;
+        if !options.data.texts.is_empty() {
+            let Some(donor) = made.inner().donors().into_iter().next() else {
+                let origin = self.loaded.key_origin(&["student", student]);
+                let message = format!("student `{student}` has no vocabulary");
+                self.report(
+                    Diagnostic::error("student::vocabulary", message)
+                        .label(&origin, "from random weights, and its stage names no `teacher`")
+                        .help("a text encoder takes the vocabulary of its stage's teacher"),
+                );
+                return None;
+            };
+            return self.sketches.checkpoint(self.recipe, donor).map(|sketch| Rc::clone(&sketch.tokenizer));
+        }
+        let tokenizer = self.workshop.tokenizer(None, made, &options.data).ok()?;
         // Without a language there are no data, and that is said already.
         (!tokenizer.languages().is_empty()).then(|| Rc::new(tokenizer))
     }
@@ -400,11 +452,23 @@ impl Checker<'_> {
             "sequence" | "word-level" if data.words.is_empty() && !data.pairs.is_empty() => {
                 ("words that the teacher writes", "for labelled pairs, use `cross-entropy`")
             }
+            "cross-entropy" if !self.have(data, |labels| matches!(labels, Labels::Classes(_))) => {
+                ("classes", "for numbers, use `squared-error`")
+            }
+            "squared-error" if !self.have(data, |labels| *labels == Labels::Numbers) => {
+                ("numbers", "for classes, use `cross-entropy`")
+            }
             _ => return,
         };
         let message = format!("the loss `{}` has nothing to count on", loss.name());
         let label = format!("counts over {missing}, and the data hold none");
         self.report(Diagnostic::warning("loss::idle", message).label(&loss.origin, label).help(help));
+    }
+
+    /// Whether the texts of a training have such labels; true where there are no texts, or they are not known.
+    fn have(&self, data: &StageData, such: impl Fn(&Labels) -> bool) -> bool {
+        let names: Vec<At<String>> = data.texts.iter().flat_map(|texts| texts.data.clone()).collect();
+        names.is_empty() || self.workshop.corpora.labels(&names).map_or(true, such)
     }
 
     /// Warns of prefixes that freeze nothing.
@@ -455,6 +519,14 @@ impl Checker<'_> {
     fn evaluation(&mut self) {
         let recipe = self.recipe;
         let evaluation = &recipe.evaluation;
+        for name in &evaluation.metrics {
+            if let Err(error) = find(&name.value) {
+                self.error("evaluation::metric", error.to_string(), &name.origin, "not a metric");
+            }
+        }
+        if self.workshop.corpora.are_texts(&evaluation.data) {
+            return self.text_evaluation();
+        }
         let selection = Selection {
             names: &evaluation.data,
             patterns: &evaluation.directions,
@@ -483,6 +555,58 @@ impl Checker<'_> {
             }
         }
         self.counts.insert("evaluation".to_owned(), counts);
+    }
+
+    /// The evaluation of models that read.
+    fn text_evaluation(&mut self) {
+        let recipe = self.recipe;
+        let evaluation = &recipe.evaluation;
+        let Some(labels) = self.text_labels(&evaluation.data, &evaluation.origin) else { return };
+        let task = task_of(&labels);
+        if task.head != Head::Sequence {
+            let message = "the texts of the evaluation have no labels to hold answers against".to_owned();
+            self.error("evaluation::labels", message, &evaluation.origin, "names texts without labels");
+        }
+        if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| self.known_teacher(teacher)) {
+            let known = self.sketches.checkpoint(recipe, teacher).map(|sketch| sketch.config.clone());
+            if let Some(config) = known {
+                self.must_answer("teacher", &config, &task, &teacher.origin);
+            }
+        }
+        let last = recipe.stages.last().and_then(|last| self.sketches.stages.get(&last.value));
+        if let Some(config) = last.map(|sketch| sketch.config.clone()) {
+            self.must_answer("student", &config, &task, &evaluation.origin);
+        }
+        let test = self.workshop.corpora.texts(&evaluation.data, Split::Test).map_or(0, |texts| texts.len());
+        if self.depth == Depth::Whole && test == 0 {
+            let diagnostic =
+                Diagnostic::error("data::empty", "the test parts of the evaluation hold no text");
+            let help = "say which rows are for the test, with `test-paths`, `split.test-values` or `split.test-fraction`";
+            self.report(diagnostic.label(&evaluation.origin, "nothing to be judged on").help(help));
+        }
+        let texts = evaluation.limit.map_or(test, |limit| test.min(limit));
+        self.counts.insert("evaluation".to_owned(), Counts { texts, ..Counts::default() });
+    }
+
+    /// Reports a model that does not say what is asked.
+    fn must_answer(&mut self, side: &str, config: &Config, task: &Task, origin: &Origin) {
+        let problem = match config {
+            Config::Marian(_) => "writes, and texts are to be read".to_owned(),
+            Config::Bert(config) if config.head != task.head => {
+                "has no head that says something of a text".to_owned()
+            }
+            Config::Bert(config) if config.regression != task.regression => {
+                "gives numbers where classes are asked, or the other way round".to_owned()
+            }
+            Config::Bert(config) if !config.regression && config.labels != task.labels => format!(
+                "tells {} apart, and the test part {}",
+                list(config.labels.iter().map(String::as_str)),
+                list(task.labels.iter().map(String::as_str))
+            ),
+            Config::Bert(_) => return,
+        };
+        let diagnostic = Diagnostic::error("evaluation::labels", format!("the {side} {problem}"));
+        self.report(diagnostic.label(origin, format!("the {side} that is judged here")));
     }
 }
 

@@ -3,19 +3,28 @@
 use std::collections::HashSet;
 
 use alambic_data::corpora::ReadCorpus;
-use alambic_data::split::{HoldOut, Splits, split};
-use alambic_data::{Direction, Entry, Extent, Reading, Split, direction, embedded};
+use alambic_data::split::{HoldOut, SplitReport, Splits, split};
+use alambic_data::texts::{TextSplits, share, split_texts};
+use alambic_data::{Content, Direction, Entry, Extent, Labels, Reading, Split, Text, direction, embedded};
 use alambic_settings::At;
 use indexmap::IndexMap;
 
 use super::RunError;
-use crate::schema::DataOptions;
+use crate::schema::{DataOptions, TextData};
+
+/// What a corpus holds, in its parts.
+#[derive(Debug)]
+pub(crate) enum Parts {
+    /// Names or words in these languages.
+    Words { languages: Vec<String>, splits: Splits },
+    /// Texts with these labels.
+    Texts { labels: Labels, splits: TextSplits },
+}
 
 /// One corpus in its parts.
 #[derive(Debug)]
 pub(crate) struct Corpus {
-    pub(crate) languages: Vec<String>,
-    pub(crate) parts: Splits,
+    pub(crate) parts: Parts,
     pub(crate) reading: Reading,
     pub(crate) fingerprint: String,
 }
@@ -27,14 +36,40 @@ pub(crate) struct Corpora(IndexMap<String, Corpus>);
 impl Corpus {
     /// Reads and parts a corpus. What is held out is kept out of all training.
     pub(crate) fn read(options: &DataOptions, held_out: &HoldOut) -> Result<Self, RunError> {
-        let lexicon = options.corpus.read(Extent::Whole)?;
-        let parts = split(&lexicon, &options.split, Some(held_out))?;
-        Ok(Self {
-            languages: lexicon.languages,
-            parts,
-            reading: lexicon.reading,
-            fingerprint: lexicon.fingerprint,
+        Ok(match options.corpus.read(Extent::Whole)? {
+            Content::Lexicon(lexicon) => {
+                let splits = split(&lexicon, &options.split, Some(held_out))?;
+                Self {
+                    parts: Parts::Words { languages: lexicon.languages, splits },
+                    reading: lexicon.reading,
+                    fingerprint: lexicon.fingerprint,
+                }
+            }
+            Content::Texts(collection) => {
+                let splits = split_texts(&collection, &options.split)?;
+                Self {
+                    parts: Parts::Texts { labels: collection.labels, splits },
+                    reading: collection.reading,
+                    fingerprint: collection.fingerprint,
+                }
+            }
         })
+    }
+
+    /// Sizes of the parts and what was removed.
+    pub(crate) fn report(&self) -> &SplitReport {
+        match &self.parts {
+            Parts::Words { splits, .. } => &splits.report,
+            Parts::Texts { splits, .. } => &splits.report,
+        }
+    }
+
+    /// Its languages; none for texts.
+    pub(crate) fn languages(&self) -> &[String] {
+        match &self.parts {
+            Parts::Words { languages, .. } => languages,
+            Parts::Texts { .. } => &[],
+        }
     }
 }
 
@@ -55,7 +90,7 @@ impl Corpora {
         self.0.iter().map(|(name, corpus)| (name.as_str(), corpus))
     }
 
-    fn get(&self, name: &str) -> Result<&Corpus, RunError> {
+    pub(crate) fn get(&self, name: &str) -> Result<&Corpus, RunError> {
         self.0.get(name).ok_or_else(|| RunError::Recipe(format!("there is no corpus `{name}` under `data`")))
     }
 
@@ -63,14 +98,59 @@ impl Corpora {
     pub(crate) fn entries(&self, names: &[At<String>], part: Split) -> Result<Vec<Entry>, RunError> {
         let mut entries = Vec::new();
         for name in names {
-            let parts = &self.get(name)?.parts;
+            let Parts::Words { splits, .. } = &self.get(name)?.parts else {
+                return Err(RunError::Recipe(format!("corpus `{}` holds texts, not words", name.value)));
+            };
             entries.extend_from_slice(match part {
-                Split::Train => &parts.train,
-                Split::Validation => &parts.validation,
-                Split::Test => &parts.test,
+                Split::Train => &splits.train,
+                Split::Validation => &splits.validation,
+                Split::Test => &splits.test,
             });
         }
         Ok(entries)
+    }
+
+    /// Whether the first of these corpora holds texts.
+    pub(crate) fn are_texts(&self, names: &[At<String>]) -> bool {
+        names
+            .first()
+            .and_then(|name| self.0.get(&name.value))
+            .is_some_and(|corpus| matches!(corpus.parts, Parts::Texts { .. }))
+    }
+
+    /// What the labels of several corpora of texts are, which have to agree.
+    pub(crate) fn labels(&self, names: &[At<String>]) -> Result<&Labels, RunError> {
+        let mut all: Option<&Labels> = None;
+        for name in names {
+            let Parts::Texts { labels, .. } = &self.get(name)?.parts else {
+                return Err(RunError::Recipe(format!("corpus `{}` holds words, not texts", name.value)));
+            };
+            if all.is_some_and(|all| all != labels) {
+                return Err(RunError::Recipe(format!(
+                    "corpus `{}` has other labels than the corpora named before it",
+                    name.value
+                )));
+            }
+            all = Some(labels);
+        }
+        all.ok_or_else(|| RunError::Recipe("no corpus is named".into()))
+    }
+
+    /// The texts of one part of several corpora, one after another.
+    pub(crate) fn texts(&self, names: &[At<String>], part: Split) -> Result<Vec<Text>, RunError> {
+        self.labels(names)?;
+        let mut texts = Vec::new();
+        for name in names {
+            if let Parts::Texts { splits, .. } = &self.get(name)?.parts {
+                texts.extend_from_slice(splits.part(part));
+            }
+        }
+        Ok(texts)
+    }
+
+    /// The texts that a stage's data ask for.
+    pub(crate) fn selected_texts(&self, options: &TextData, part: Split) -> Result<Vec<Text>, RunError> {
+        Ok(share(&self.texts(&options.data, part)?, options.fraction))
     }
 
     /// The directions that patterns stand for over the languages of several corpora.
@@ -82,7 +162,7 @@ impl Corpora {
     ) -> Result<Vec<Direction>, RunError> {
         let mut languages: Vec<String> = Vec::new();
         for name in names {
-            for language in &self.get(name)?.languages {
+            for language in self.get(name)?.languages() {
                 if !languages.contains(language) {
                     languages.push(language.clone());
                 }
@@ -97,10 +177,14 @@ impl Corpora {
 
     /// Every form of the test parts, by language: what no training may read.
     pub(crate) fn test_forms(&self) -> HashSet<(&str, &str)> {
-        self.0
-            .values()
-            .flat_map(|corpus| &corpus.parts.test)
-            .flat_map(|entry| entry.forms.iter().map(|(language, form)| (language.as_str(), form.as_str())))
-            .collect()
+        let mut forms = HashSet::new();
+        for corpus in self.0.values() {
+            if let Parts::Words { splits, .. } = &corpus.parts {
+                for entry in &splits.test {
+                    forms.extend(entry.forms.iter().map(|(code, form)| (code.as_str(), form.as_str())));
+                }
+            }
+        }
+        forms
     }
 }

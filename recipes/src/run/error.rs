@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alambic_data::{DataError, DirectionError, SplitError};
+use alambic_hub::HubError;
 use alambic_losses::LossError;
 use alambic_models::ModelError;
 use alambic_reports::ReportError;
@@ -80,6 +81,9 @@ pub enum RunError {
     /// A direction is wrong.
     #[error(transparent)]
     Direction(#[from] DirectionError),
+    /// A model of the hub is not at hand.
+    #[error(transparent)]
+    Hub(#[from] HubError),
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] TensorError),

@@ -1,12 +1,16 @@
 //! What one kind of task brings to training.
 
-use alambic_losses::{Targets, Term};
+use std::collections::BTreeSet;
+
+use alambic_losses::{Inputs, Targets, Term};
 use alambic_models::Trace;
-use alambic_reports::metrics::Metric;
+use alambic_reports::metrics::{Direction, Metric};
+use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::parameters::Weights;
 
 use super::RunError;
+use super::words::samples::Writing;
 
 /// The state of training that the passes over a batch depend on.
 pub(crate) struct Study<'a> {
@@ -25,20 +29,76 @@ pub(crate) struct Passes {
     pub(crate) targets: Targets,
 }
 
+impl Passes {
+    /// Each term over a batch, before its weight.
+    pub(crate) fn losses<'t>(&self, study: &Study<'t>) -> Result<Vec<(&'t Term, Tensor)>, RunError> {
+        let inputs = Inputs {
+            student: &self.student,
+            teacher: self.teacher.as_ref(),
+            targets: &self.targets,
+            projections: study.weights,
+        };
+        study.terms.iter().map(|term| Ok((term, term.loss(&inputs)?))).collect()
+    }
+}
+
+/// What a training learns from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Material {
+    /// Examples.
+    pub(crate) examples: usize,
+    /// Examples with a label of the data.
+    pub(crate) labelled: usize,
+    /// Examples that were longer than the student's positions and are left out.
+    pub(crate) too_long: usize,
+    /// Examples that were cut to fit.
+    pub(crate) truncated: usize,
+    /// Examples of the validation part.
+    pub(crate) validation: usize,
+    /// What the teacher wrote.
+    pub(crate) writing: Writing,
+}
+
+/// By what checkpoints are chosen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measure {
+    pub(crate) name: &'static str,
+    pub(crate) direction: Direction,
+}
+
+impl From<&Metric> for Measure {
+    fn from(metric: &Metric) -> Self {
+        Self { name: metric.name, direction: metric.direction }
+    }
+}
+
 /// The examples of a training, the passes over a batch of them, and the measure by which checkpoints are chosen.
 pub(crate) trait Lesson {
+    /// What there is to learn from.
+    fn material(&self) -> &Material;
+
     /// Tokens of source and target of each example, as an epoch has them.
     fn lengths(&self, epoch: u64) -> Vec<(usize, usize)>;
 
     /// The student's pass over a batch, and the teacher's where a term asks for it. `batch` holds indices of examples.
     fn passes(&self, batch: &[usize], epoch: u64, study: &Study<'_>) -> Result<Passes, RunError>;
 
-    /// The metric of [`Self::validate`].
-    fn metric(&self) -> &'static Metric;
+    /// What [`Self::validate`] measures.
+    fn measure(&self) -> Measure;
 
-    /// How good these weights are on the validation part.
-    fn validate(&self, weights: &Weights) -> Result<f64, RunError>;
+    /// How good the weights are on the validation part.
+    fn validate(&self, study: &Study<'_>) -> Result<f64, RunError>;
+}
 
-    /// Examples of the validation part.
-    fn validation_examples(&self) -> usize;
+/// Keeps at most `most` of some examples, evenly spread.
+pub(crate) fn thin<T>(examples: &mut Vec<T>, most: usize) {
+    let count = examples.len();
+    if count > most {
+        let kept: BTreeSet<usize> = (0..most).map(|index| index * count / most).collect();
+        let mut index = 0;
+        examples.retain(|_| {
+            index += 1;
+            kept.contains(&(index - 1))
+        });
+    }
 }

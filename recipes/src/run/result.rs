@@ -2,35 +2,34 @@
 
 use std::path::Path;
 
-use alambic_models::{ModelFolder, Precision};
-use alambic_reports::card::{Card, DataSource, Usage};
-use alambic_reports::metrics::Scores;
+use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
+use alambic_reports::card::{Card, DataSource};
+use alambic_reports::metrics::{Direction, Scores, find};
 use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT, TEACHER};
 use alambic_reports::plots;
 use alambic_reports::record::{read_events, tables_from_events};
 use alambic_reports::report::{
-    CorpusReading, Noun, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text,
+    CorpusReading, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text,
 };
 use alambic_reports::verdict::{Judgement, judge};
 use alambic_settings::IndexMap;
-use alambic_students::{Predictor, ship};
-use alambic_teachers::{Request, Teacher, TeacherOptions};
+use alambic_students::ship;
+use alambic_teachers::{Teacher, TeacherOptions};
 use serde_json::Value;
 
 use super::checkpoint::remove;
 use super::environment::Environment;
-use super::evaluation::{Evaluation, Outputs, generation, request};
+use super::evaluation::{Evaluation, Outputs};
+use super::exam::{Exam, Kind};
 use super::stage::{PROJECTIONS, Trained};
 use super::trainings::{FROM_SCRATCH, Replica, SAME_START, Trainings};
 use super::workshop::Workshop;
-use super::{RunError, environment, similarity, timing};
+use super::{RunError, environment};
 use crate::load::Loaded;
 use crate::observer::Observer;
 use crate::schema::StoredPrecision;
 
-/// The metric by which student and baseline are compared.
-const JUDGED_BY: &str = "cer";
 /// Outputs that the report shows side by side.
 const SAMPLES: usize = 24;
 /// Seconds over which losses at the end of a stage are averaged, in steps.
@@ -41,9 +40,11 @@ struct Results<'a> {
     loaded: &'a Loaded,
     workshop: &'a Workshop<'a>,
     trainings: &'a Trainings,
-    evaluation: &'a Evaluation,
-    teacher: Option<&'a dyn Teacher>,
+    evaluation: &'a Evaluation<'a>,
+    exam: &'a dyn Exam,
     baselines: Vec<Baseline<'a>>,
+    /// The metric by which student and baseline are compared.
+    judged_by: &'a str,
 }
 
 /// A baseline and what it wrote.
@@ -65,21 +66,12 @@ pub(crate) fn conclude(
     trainings: &Trainings,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, RunError> {
-    let options = &*workshop.recipe.evaluation;
-    let teacher = options
-        .teacher
-        .as_ref()
-        .map(|name| workshop.judged_teacher(name, generation(options)))
-        .transpose()?;
-    let evaluation = Evaluation::run(workshop, teacher.as_deref(), trainings, observer)?;
-    let results = Results {
-        loaded,
-        workshop,
-        trainings,
-        evaluation: &evaluation,
-        teacher: teacher.as_deref(),
-        baselines: baselines(trainings, &evaluation)?,
-    };
+    let evaluation = Evaluation::run(workshop, trainings, observer)?;
+    let exam = &*evaluation.exam;
+    let judged_by = exam.metrics().first().copied().unwrap_or_default();
+    let baselines = baselines(trainings, &evaluation, judged_by)?;
+    let results =
+        Results { loaded, workshop, trainings, evaluation: &evaluation, exam, baselines, judged_by };
     results.write(observer)
 }
 
@@ -97,27 +89,25 @@ impl Results<'_> {
 
     fn write(&self, observer: &mut dyn Observer) -> Result<Outcome, RunError> {
         let folder = &self.workshop.folder;
-        let requests: Vec<Request> = self.evaluation.pairs.iter().map(request).collect();
-        let options = &*self.workshop.recipe.evaluation;
-        let mut predictor = Predictor::load(&self.student().folder)?;
-        predictor.generation = generation(options);
         observer.task("timing", 1, 0);
-        let timings = timing::measure(&requests, options.timed_words, self.teacher, &predictor)?;
-        observer.finished(&format!(
-            "{} words, one at a time and in batches",
-            options.timed_words.min(requests.len())
-        ));
+        let most = self.workshop.recipe.evaluation.timed_examples;
+        let timings = self.exam.timings(&self.student().folder, most)?;
+        let count = most.min(self.exam.references().len());
+        observer.finished(&format!("{count} {}, one at a time and in batches", self.exam.noun().many));
 
         let student_scores = self.evaluation.scores(&self.evaluation.student)?;
-        let teacher_scores = match self.evaluation.teacher_outputs() {
-            Some(outputs) => Some(self.evaluation.scores(&[outputs])?),
-            None => None,
-        };
+        let teacher_scores = self
+            .exam
+            .teacher_answers()
+            .map(|answers| self.evaluation.scores(&[answers.to_vec()]))
+            .transpose()?;
         let judgement = self
             .baselines
             .iter()
             .find(|baseline| baseline.name == BASELINE)
-            .map(|best| judge(&of_metric(&student_scores, JUDGED_BY), &of_metric(&best.scores, JUDGED_BY)))
+            .map(|best| {
+                judge(&of_metric(&student_scores, self.judged_by), &of_metric(&best.scores, self.judged_by))
+            })
             .transpose()?;
 
         self.ship()?;
@@ -126,7 +116,7 @@ impl Results<'_> {
         outcome.verdict = judgement.as_ref().map(|judgement| judgement.verdict);
 
         let Environment { machine, hashes } =
-            environment::write(self.loaded, self.workshop, self.teacher, &folder.join("student"))?;
+            environment::write(self.loaded, self.workshop, self.exam.teacher(), &folder.join("student"))?;
         tables_from_events(folder)?;
         let report =
             self.report(&outcome, judgement, timings, &student_scores, teacher_scores.as_ref(), machine)?;
@@ -143,12 +133,14 @@ impl Results<'_> {
         teacher: Option<&Seeds>,
         timings: &IndexMap<String, IndexMap<String, Latency>>,
     ) -> Result<Outcome, RunError> {
-        let labels = &self.evaluation.labels;
+        let labels = self.exam.slices();
         let latency = |model: &str| timings.get("batch 1").and_then(|models| models.get(model)).copied();
         let teacher = teacher
             .map(|scores| -> Result<ModelOutcome, RunError> {
                 let mut outcome = ModelOutcome::measured(scores, labels)?;
-                if let Some((parameters, bytes)) = self.teacher.map(Teacher::size).filter(|size| size.0 > 0) {
+                if let Some((parameters, bytes)) =
+                    self.exam.teacher().map(Teacher::size).filter(|size| size.0 > 0)
+                {
                     outcome.parameters = Some(parameters as u64);
                     outcome.bytes = Some(bytes);
                 }
@@ -178,19 +170,18 @@ impl Results<'_> {
         }
         let seeds = self.trainings.student.iter().map(|replica| replica.seed).collect();
         let recipe = &self.workshop.recipe.name;
-        let examples = self.evaluation.pairs.len();
+        let examples = self.exam.references().len();
         let mut outcome = Outcome::new(recipe, seeds, examples, teacher, Some(student), baseline);
         outcome.models.extend(others);
         Ok(outcome)
     }
 
-    /// Agreement with the teacher and error against its outputs, for student and baseline, and the similarity of the
-    /// encoders.
+    /// The student's answers, and the baselines', against the teacher's, and how alike their insides are.
     fn fidelity(&self) -> Result<IndexMap<String, Option<f64>>, RunError> {
         let mut fidelity = IndexMap::new();
         let mut add = |prefix: &str, outputs: &Outputs| -> Result<(), RunError> {
             let Some(seeds) = self.evaluation.fidelity(outputs)? else { return Ok(()) };
-            for (metric, name) in [("agreement", "agreement"), ("cer", "cer-against-teacher")] {
+            for (metric, name) in self.exam.fidelity_metrics() {
                 let mean = Scores::mean_over_seeds(&of_metric(&seeds, metric))?;
                 fidelity.insert(format!("{prefix}{name}"), mean.value());
             }
@@ -200,12 +191,7 @@ impl Results<'_> {
         for Baseline { name, outputs, .. } in &self.baselines {
             add(&format!("{name}-"), outputs)?;
         }
-        if let (Some(teacher), Some(written)) = (self.teacher, &self.evaluation.teacher) {
-            let similarity =
-                similarity::encoders(&self.student().folder, teacher, &self.evaluation.pairs, written)?;
-            fidelity.insert("encoder-similarity".into(), similarity.map(|(matched, _)| matched));
-            fidelity.insert("encoder-similarity-shuffled".into(), similarity.map(|(_, shuffled)| shuffled));
-        }
+        fidelity.extend(self.exam.similarities(&self.student().folder)?);
         Ok(fidelity)
     }
 
@@ -219,8 +205,8 @@ impl Results<'_> {
             StoredPrecision::F32 => Precision::F32,
             StoredPrecision::F16 => Precision::F16,
         };
-        let (config, tokenizer) = (finished.config("marian")?, finished.tokenizer()?);
-        ship(&partial, &config, &finished.weights()?, &tokenizer, precision)?;
+        let (config, tokenizer) = (Config::open(&finished)?, TokenizerFiles::read(finished.path())?);
+        ship(&partial, &config, &config.weights(&finished)?, &tokenizer, precision)?;
         let projections = finished.path().join(PROJECTIONS);
         if projections.is_file() {
             let copy = partial.join(PROJECTIONS);
@@ -241,22 +227,23 @@ impl Results<'_> {
     ) -> Result<Report, RunError> {
         let folder = &self.workshop.folder;
         let events = read_events(&folder.join("events.jsonl"))?;
-        let mean = |seeds: &Seeds| Scores::mean_over_seeds(&of_metric(seeds, JUDGED_BY));
-        let mut by_length = Vec::new();
-        if let Some(teacher) = teacher {
-            by_length.push((TEACHER, mean(teacher)?));
+        let mean = |seeds: &Seeds| Scores::mean_over_seeds(&of_metric(seeds, self.judged_by));
+        let mut quality_figures: Vec<_> =
+            plots::metric_by_slice(outcome, self.judged_by).into_iter().collect();
+        if let Some(lengths) = self.exam.lengths() {
+            let mut by_length = Vec::new();
+            if let Some(teacher) = teacher {
+                by_length.push((TEACHER, mean(teacher)?));
+            }
+            by_length.push((STUDENT, mean(student)?));
+            for Baseline { name, scores, .. } in &self.baselines {
+                by_length.push((name, mean(scores)?));
+            }
+            let by_length: Vec<(&str, &Scores)> =
+                by_length.iter().map(|(name, scores)| (*name, scores)).collect();
+            quality_figures.push(plots::metric_by_length(&by_length, &lengths)?);
         }
-        by_length.push((STUDENT, mean(student)?));
-        for Baseline { name, scores, .. } in &self.baselines {
-            by_length.push((name, mean(scores)?));
-        }
-        let by_length: Vec<(&str, &Scores)> =
-            by_length.iter().map(|(name, scores)| (*name, scores)).collect();
-        let lengths: Vec<usize> =
-            self.evaluation.references.iter().map(|reference| reference.chars().count()).collect();
-        let mut quality_figures: Vec<_> = plots::metric_by_slice(outcome, JUDGED_BY).into_iter().collect();
-        quality_figures.push(plots::metric_by_length(&by_length, &lengths)?);
-        let noun = Noun { one: "word".into(), many: "words".into() };
+        let noun = self.exam.noun();
         Ok(Report {
             recipe: self.workshop.recipe.name.value.clone(),
             description: self.workshop.recipe.description.clone(),
@@ -268,11 +255,11 @@ impl Results<'_> {
             time_figures: plots::time_per_example(&timings, &noun.one).into_iter().collect(),
             examples: noun,
             timings,
-            timing_note: Some(
-                "The models take turns over the same words in one run, with the same decoding and cached keys; \
-                 `batch 32` is the time of a batch divided by its words."
-                    .into(),
-            ),
+            timing_note: Some(format!(
+                "The models take turns over the same {many} in one run and in the same way; `batch 32` is the time \
+                 of a batch divided by its {many}.",
+                many = self.exam.noun().many
+            )),
             stages: self.stages(&events),
             corpora: self.corpora(),
             pipeline: self.pipeline(),
@@ -315,8 +302,7 @@ impl Results<'_> {
             };
             models.insert(TEACHER.to_owned(), text);
         }
-        models
-            .insert(STUDENT.to_owned(), "one model from source to target, distilled from the teacher".into());
+        models.insert(STUDENT.to_owned(), "distilled from the teacher".into());
         for Baseline { name, training, .. } in &self.baselines {
             let start = match *training {
                 SAME_START => ", from the weights that the student started from",
@@ -324,13 +310,13 @@ impl Results<'_> {
                 _ => "",
             };
             let text = format!(
-                "the student's architecture, steps, batches and schedule, trained on labelled pairs without a \
+                "the student's architecture, steps, batches and schedule, trained on labels without a \
                  teacher{start} (training {training})"
             );
             models.insert((*name).to_owned(), text);
         }
         if recipe.evaluation.teacher.is_none() {
-            models.insert(STUDENT.to_owned(), "trained on labelled pairs".into());
+            models.insert(STUDENT.to_owned(), "trained on labels".into());
         }
         models
     }
@@ -352,7 +338,7 @@ impl Results<'_> {
             .corpora
             .iter()
             .map(|(name, corpus)| {
-                let report = &corpus.parts.report;
+                let report = corpus.report();
                 let options = self.workshop.recipe.data.get(name);
                 let embedded =
                     corpus.reading.source.starts_with("builtin:").then(|| "Unicode-3.0".to_owned());
@@ -405,31 +391,25 @@ impl Results<'_> {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        let evaluation = self.evaluation;
-        let teacher = evaluation.teacher_outputs();
-        let step = (evaluation.pairs.len() / SAMPLES).max(1);
-        (0..evaluation.pairs.len())
-            .step_by(step)
-            .take(SAMPLES)
-            .map(|index| {
-                let pair = &evaluation.pairs[index];
-                let target = Some(pair.target_language.as_str());
-                let mut outputs = IndexMap::new();
-                if let Some(teacher) = &teacher {
-                    outputs.insert(TEACHER.to_owned(), Text::new(&teacher[index], target));
-                }
-                outputs.insert(STUDENT.to_owned(), Text::new(&evaluation.student[0][index], target));
-                for Baseline { name, outputs: texts, .. } in &self.baselines {
-                    outputs.insert((*name).to_owned(), Text::new(&texts[0][index], target));
-                }
-                Sample {
-                    slice: evaluation.labels[index].clone(),
-                    source: Text::new(&pair.source, Some(&pair.source_language)),
-                    reference: pair.target.as_ref().map(|text| Text::new(text, target)),
-                    outputs,
-                }
-            })
-            .collect()
+        let (references, count) = (self.exam.references(), self.exam.references().len());
+        let step = (count / SAMPLES).max(1);
+        let sample = |index: usize| {
+            let mut outputs = IndexMap::new();
+            if let Some(teacher) = self.exam.teacher_answers() {
+                outputs.insert(TEACHER.to_owned(), self.exam.answer(index, &teacher[index]));
+            }
+            outputs.insert(STUDENT.to_owned(), self.exam.answer(index, &self.evaluation.student[0][index]));
+            for Baseline { name, outputs: texts, .. } in &self.baselines {
+                outputs.insert((*name).to_owned(), self.exam.answer(index, &texts[0][index]));
+            }
+            Sample {
+                slice: self.exam.slices().get(index).cloned().unwrap_or_default(),
+                source: self.exam.source(index),
+                reference: Some(self.exam.answer(index, &references[index])),
+                outputs,
+            }
+        };
+        (0..count).step_by(step).take(SAMPLES).map(sample).collect()
     }
 
     fn warnings(&self, events: &[Value]) -> Vec<String> {
@@ -445,31 +425,28 @@ impl Results<'_> {
                     trained.label, trained.too_long
                 ));
             }
+            if trained.truncated > 0 {
+                warnings.push(format!(
+                    "{}: {} of {} examples are longer than `longest` tokens and were cut",
+                    trained.label, trained.truncated, trained.examples
+                ));
+            }
         }
         warnings
     }
 
     fn card(&self, outcome: &Outcome, report: &Report, hashes: IndexMap<String, String>) -> Card {
         let recipe = self.workshop.recipe;
-        let pair = self.evaluation.pairs.first();
-        let (source, language) = pair.map_or((String::new(), String::new()), |pair| {
-            (pair.source.clone(), pair.target_language.clone())
-        });
+        let Kind { task, tags, languages, usage, limits } =
+            self.exam.kind(self.evaluation.student[0].first());
         let unicode = report.corpora.iter().all(|corpus| corpus.licence.as_deref() == Some("Unicode-3.0"));
-        let mut languages: Vec<String> = self
-            .evaluation
-            .pairs
-            .iter()
-            .flat_map(|pair| [pair.source_language.clone(), pair.target_language.clone()])
-            .collect();
-        languages.sort_unstable();
-        languages.dedup();
+        let tags = tags.into_iter().chain(["knowledge-distillation"]);
         Card {
             title: recipe.name.value.clone(),
             licence: if unicode { "unicode-3.0".into() } else { "other".into() },
             languages,
-            task: Some("translation".into()),
-            tags: vec!["transliteration".into(), "knowledge-distillation".into()],
+            task: Some(task.into()),
+            tags: tags.map(str::to_owned).collect(),
             description: recipe.description.clone(),
             teacher: report.models.get(TEACHER).cloned(),
             data: report
@@ -493,15 +470,8 @@ impl Results<'_> {
             command: format!("alambic run {}", file_name(&self.loaded.location.to_string())),
             seed: recipe.seed,
             hashes,
-            usage: Usage {
-                model_class: "AutoModelForSeq2SeqLM".into(),
-                tokenizer_class: "PreTrainedTokenizerFast".into(),
-                input: format!("{}{source}", alambic_models::language_tag(&language)),
-                generate: Some(format!("max_length={}", self.workshop.recipe.evaluation.longest)),
-                output: self.evaluation.student[0].first().cloned(),
-                command: format!("alambic predict student --target-language {language} {source}"),
-            },
-            limits: vec!["It writes single words and short names, not sentences.".into()],
+            usage,
+            limits,
         }
     }
 }
@@ -509,13 +479,16 @@ impl Results<'_> {
 /// The baselines with their scores; the one with the lowest error bears the name that the student is held against.
 fn baselines<'a>(
     trainings: &'a Trainings,
-    evaluation: &'a Evaluation,
+    evaluation: &'a Evaluation<'_>,
+    judged_by: &str,
 ) -> Result<Vec<Baseline<'a>>, RunError> {
+    let lower = find(judged_by)?.direction == Direction::Lower;
     let mut baselines = Vec::new();
     let mut best: Option<(usize, f64)> = None;
     for ((training, replicas), (_, outputs)) in trainings.baselines.iter().zip(&evaluation.baselines) {
         let scores = evaluation.scores(outputs)?;
-        let error = Scores::mean_over_seeds(&of_metric(&scores, JUDGED_BY))?.value().unwrap_or(f64::INFINITY);
+        let value = Scores::mean_over_seeds(&of_metric(&scores, judged_by))?.value();
+        let error = value.map_or(f64::INFINITY, |value| if lower { value } else { -value });
         if best.is_none_or(|(_, lowest)| error < lowest) {
             best = Some((baselines.len(), error));
         }

@@ -1,12 +1,10 @@
 //! One training from its data to a finished model folder.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use alambic_data::Split;
 use alambic_losses::{Loss, Term};
-use alambic_models::marian::MarianConfig;
-use alambic_models::{Initialiser, ModelFolder, Precision, Tokenizer};
+use alambic_models::bert::Bert;
+use alambic_models::{Config, Initialiser, ModelFolder, Precision, Tokenizer};
 use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::record::EventLog;
 use alambic_settings::At;
@@ -24,13 +22,23 @@ use super::RunError;
 use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress, remove};
 use super::feed::Feed;
-use super::lesson::Lesson;
+use super::lesson::{Lesson, Material};
+use super::texts::TextLesson;
 use super::train::{Stop, Trainer};
 use super::words::WordLesson;
-use super::words::samples::{Gatherer, Sample, Writing};
+use super::words::samples::Writing;
 use super::workshop::Workshop;
 use crate::observer::Observer;
 use crate::schema::{Optimiser, StageData, TrainOptions};
+
+/// What a student starts from where it does not go on from an earlier training.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Start<'a> {
+    /// It is made as the recipe says.
+    Made(&'a Student),
+    /// Random weights of this shape.
+    Shape(&'a Config),
+}
 
 /// What is to be trained, and how.
 pub(crate) struct Job<'a> {
@@ -38,7 +46,7 @@ pub(crate) struct Job<'a> {
     pub(crate) label: String,
     /// The stage whose data it shares, for the records of what the teacher wrote.
     pub(crate) stage: &'a str,
-    pub(crate) student: &'a Student,
+    pub(crate) start: Start<'a>,
     pub(crate) teacher: Option<&'a dyn Teacher>,
     pub(crate) data: &'a StageData,
     pub(crate) loss: &'a [At<Loss>],
@@ -67,11 +75,14 @@ pub(crate) struct Trained {
     pub(crate) examples: usize,
     /// Examples of labelled pairs among them.
     pub(crate) labelled: usize,
-    /// Examples longer than the student's positions.
+    /// Examples longer than the student's positions, which were left out.
     pub(crate) too_long: usize,
-    /// Examples of the validation, and the best error over them.
+    /// Examples that were cut to fit.
+    #[serde(default)]
+    pub(crate) truncated: usize,
+    /// Examples of the validation.
     pub(crate) validation_examples: usize,
-    /// The metric of validations.
+    /// What validations measure.
     pub(crate) metric: String,
     /// Step and value of the best validation.
     pub(crate) best: Option<(usize, f64)>,
@@ -113,22 +124,14 @@ pub(crate) fn train(
     if let Some(trained) = finished(&workshop.folder, &job.label)? {
         return Ok(Some(trained));
     }
-    let checkpoint = |name: &str| workshop.checkpoint(name);
-    let gatherer = Gatherer {
-        corpora: &workshop.corpora,
-        teacher: job.teacher,
-        checkpoint: &checkpoint,
-        records: workshop.folder.join("teacher-outputs"),
-        stage: job.stage,
-    };
-    let (samples, writing) = gatherer.gather(job.data, Split::Train, observer)?;
-    let (mut validation, _) = gatherer.gather(job.data, Split::Validation, observer)?;
-    thin(&mut validation, job.train.validation_examples);
     let blueprint = blueprint(workshop, job)?;
     let terms = bind(job, &blueprint.config)?;
-    let lesson = WordLesson::new(&blueprint.config, job.tokenizer, job.teacher, &samples, validation)?;
-    let mut trainer = prepare(workshop, job, &lesson, &blueprint, &terms)?;
-    let examples = lesson.count();
+    let lesson: Box<dyn Lesson + '_> = match &blueprint.config {
+        Config::Marian(config) => Box::new(WordLesson::new(workshop, job, config, observer)?),
+        Config::Bert(config) => Box::new(TextLesson::new(workshop, job, config)?),
+    };
+    let mut trainer = prepare(workshop, job, &*lesson, &blueprint, &terms)?;
+    let Material { examples, labelled, too_long, truncated, validation, writing } = lesson.material().clone();
     if examples == 0 {
         let dropped: usize = writing.dropped.values().sum();
         return Err(RunError::Recipe(format!(
@@ -150,10 +153,11 @@ pub(crate) fn train(
         steps: trainer.progress.step,
         seconds: trainer.progress.seconds,
         examples,
-        labelled: samples.iter().filter(|sample| !sample.taught).count(),
-        too_long: lesson.too_long(),
-        validation_examples: lesson.validation_examples(),
-        metric: lesson.metric().name.to_owned(),
+        labelled,
+        too_long,
+        truncated,
+        validation_examples: validation,
+        metric: lesson.measure().name.to_owned(),
         best: trainer.progress.best,
         frozen: trainer.progress.frozen.clone(),
         parameters: blueprint.weights.values().map(Tensor::elem_count).sum(),
@@ -174,21 +178,31 @@ pub(crate) fn train(
 
 /// The student before this training.
 fn blueprint(workshop: &Workshop<'_>, job: &Job<'_>) -> Result<Blueprint, RunError> {
-    if let Some(folder) = &job.from {
-        let folder = ModelFolder::open(folder)?;
-        if folder.tokenizer()?.to_json()? != job.tokenizer.to_json()? {
-            return Err(RunError::Recipe(format!(
-                "stage `{}` goes on with a student of another vocabulary; give both stages the same teacher, or the same data",
-                job.stage
-            )));
+    let (task, streams) = (workshop.task(job.data)?, Streams::new(job.seed));
+    match (&job.from, job.start) {
+        (Some(folder), _) => {
+            let folder = ModelFolder::open(folder)?;
+            if folder.tokenizer()?.to_json()? != job.tokenizer.to_json()? {
+                return Err(RunError::Recipe(format!(
+                    "stage `{}` goes on with a student of another vocabulary; give both stages the same teacher, or the same data",
+                    job.stage
+                )));
+            }
+            let config = Config::open(&folder)?;
+            let weights = config.weights(&folder)?;
+            let Config::Bert(encoder) = &config else { return Ok(Blueprint { config, weights }) };
+            let (encoder, weights) = Bert::for_task(encoder, &weights, &task, &streams)?;
+            Ok(Blueprint { config: encoder.into(), weights })
         }
-        return Ok(Blueprint { config: folder.config("marian")?, weights: folder.weights()? });
+        (None, Start::Shape(config)) => {
+            Ok(Blueprint { config: config.clone(), weights: config.initial_weights(&streams)? })
+        }
+        (None, Start::Made(student)) => workshop.make(student, job.tokenizer, &task, streams),
     }
-    workshop.make(job.student, job.tokenizer, job.seed)
 }
 
 /// The loss terms, held against student and teacher.
-fn bind(job: &Job<'_>, config: &MarianConfig) -> Result<Vec<Term>, RunError> {
+fn bind(job: &Job<'_>, config: &Config) -> Result<Vec<Term>, RunError> {
     let student = config.outline();
     // Recorded outputs have no form of their own: a term that needs their taps does not fit it.
     let teacher = job.teacher.map(|teacher| teacher.outline().cloned().unwrap_or_default());
@@ -278,19 +292,6 @@ fn projections(job: &Job<'_>, terms: &[Term], streams: Streams) -> Result<Weight
     Ok(weights)
 }
 
-/// Keeps at most `most` samples, evenly spread.
-fn thin(samples: &mut Vec<Sample>, most: usize) {
-    let count = samples.len();
-    if count > most {
-        let kept: BTreeSet<usize> = (0..most).map(|index| index * count / most).collect();
-        let mut index = 0;
-        samples.retain(|_| {
-            index += 1;
-            kept.contains(&(index - 1))
-        });
-    }
-}
-
 /// Writes the finished model in one move, and clears the checkpoints, which nobody needs any more.
 fn write_finished(
     workshop: &Workshop<'_>,
@@ -309,7 +310,8 @@ fn write_finished(
             .map(|(name, tensor)| (name.clone(), tensor.clone()))
             .collect()
     };
-    ship(&partial, &blueprint.config, &part(true), job.tokenizer, Precision::F32)?;
+    let tokenizer = job.tokenizer.files(blueprint.config.longest())?;
+    ship(&partial, &blueprint.config, &part(true), &tokenizer, Precision::F32)?;
     let projections = part(false);
     if !projections.is_empty() {
         parameters::save(&projections, &[], &partial.join(PROJECTIONS))?;

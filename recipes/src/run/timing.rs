@@ -1,49 +1,43 @@
-//! Wall time of writing one word, and a batch of words, by each model in turn.
+//! Wall time of one example, and of a batch of them, by each model in turn.
 
 use std::time::Instant;
 
-use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
+use alambic_reports::outcome::Latency;
 use alambic_settings::IndexMap;
-use alambic_students::Predictor;
-use alambic_teachers::{Request, Teacher};
 
 use super::RunError;
 
-/// Words written before the clock counts.
+/// Examples that are run before the clock counts.
 const WARM_UP: usize = 10;
-/// Words of a batch.
+/// Examples of a batch.
 const BATCH: usize = 32;
 
-/// Times in milliseconds by setting (`batch 1`, `batch 32`, each a word) and model. The models take turns over the
-/// same words, in one run, with the same decoding and cached keys, so that a slow moment of the machine hits all.
+/// A model at work: it is given the indices of examples.
+pub(crate) type Model<'a> = &'a dyn Fn(&[usize]) -> Result<(), RunError>;
+
+/// Times in milliseconds by setting (`batch 1`, `batch 32`, each an example) and model, over at most `most` of `count`
+/// examples. The models take turns over the same examples, in one run, so that a slow moment of the machine hits all.
 pub(crate) fn measure(
-    requests: &[Request],
+    count: usize,
     most: usize,
-    teacher: Option<&dyn Teacher>,
-    student: &Predictor,
+    models: &[(&str, Model<'_>)],
 ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
-    let step = requests.len().div_ceil(most.max(1)).max(1);
-    let timed: Vec<&Request> = requests.iter().step_by(step).collect();
+    let step = count.div_ceil(most.max(1)).max(1);
+    let timed: Vec<usize> = (0..count).step_by(step).collect();
     let mut settings = IndexMap::new();
     for size in [1, BATCH] {
         let mut times: IndexMap<&str, Vec<f64>> = IndexMap::new();
-        let batches: Vec<Vec<Request>> = timed
-            .chunks(size)
-            .filter(|batch| batch.len() == size)
-            .map(|batch| batch.iter().map(|&r| r.clone()).collect())
-            .collect();
-        for (index, batch) in batches.iter().take(WARM_UP.div_ceil(size)).chain(&batches).enumerate() {
-            let counts = index >= WARM_UP.div_ceil(size).min(batches.len());
-            if let Some(teacher) = teacher {
+        let batches: Vec<&[usize]> = timed.chunks(size).filter(|batch| batch.len() == size).collect();
+        let warm_up = WARM_UP.div_ceil(size).min(batches.len());
+        for (index, batch) in batches.iter().take(warm_up).chain(&batches).enumerate() {
+            for (name, model) in models {
                 let begin = Instant::now();
-                teacher.write(batch, &mut |_| {})?;
-                note(&mut times, TEACHER, begin, size, counts);
+                model(batch)?;
+                if index >= warm_up {
+                    let milliseconds = begin.elapsed().as_secs_f64() * 1e3;
+                    times.entry(name).or_default().push(milliseconds / size as f64);
+                }
             }
-            let inputs: Vec<(&str, &str)> =
-                batch.iter().map(|request| (request.text.as_str(), request.language.as_str())).collect();
-            let begin = Instant::now();
-            student.predict(&inputs)?;
-            note(&mut times, STUDENT, begin, size, counts);
         }
         let latencies: IndexMap<String, Latency> = times
             .into_iter()
@@ -54,16 +48,4 @@ pub(crate) fn measure(
         }
     }
     Ok(settings)
-}
-
-fn note<'a>(
-    times: &mut IndexMap<&'a str, Vec<f64>>,
-    name: &'a str,
-    begin: Instant,
-    size: usize,
-    counts: bool,
-) {
-    if counts {
-        times.entry(name).or_default().push(begin.elapsed().as_secs_f64() * 1e3 / size as f64);
-    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use alambic_losses::{Inputs, Term};
+use alambic_losses::Term;
 use alambic_reports::metrics::Direction;
 use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::record::{EvaluationEvent, EventLog, NoteEvent, StepEvent};
@@ -116,17 +116,9 @@ impl Trainer<'_> {
     fn losses(&self, batch: &[usize], epoch: u64) -> Result<Losses, RunError> {
         let weights = self.parameters.tracked();
         let study = Study { weights: &weights, dropout: &self.dropout, terms: self.terms };
-        let passes = self.lesson.passes(batch, epoch, &study)?;
-        let inputs = Inputs {
-            student: &passes.student,
-            teacher: passes.teacher.as_ref(),
-            targets: &passes.targets,
-            projections: &weights,
-        };
         let mut total: Option<Tensor> = None;
         let mut values = IndexMap::new();
-        for term in self.terms {
-            let loss = term.loss(&inputs)?;
+        for (term, loss) in self.lesson.passes(batch, epoch, &study)?.losses(&study)? {
             let value = f64::from(loss.to_scalar::<f32>()?);
             if !value.is_finite() {
                 return Err(RunError::Diverged { step: self.progress.step + 1, value });
@@ -221,7 +213,8 @@ impl Trainer<'_> {
 
     fn validate(&mut self, events: &mut EventLog, observer: &mut dyn Observer) -> Result<(), RunError> {
         let weights = self.current()?;
-        let (metric, value) = (self.lesson.metric(), self.lesson.validate(&weights)?);
+        let study = Study { weights: &weights, dropout: &self.dropout, terms: self.terms };
+        let (measure, value) = (self.lesson.measure(), self.lesson.validate(&study)?);
         let step = self.progress.step;
         events.append(&EvaluationEvent {
             stage: self.stage.to_owned(),
@@ -229,18 +222,18 @@ impl Trainer<'_> {
             step: step as u64,
             epoch: self.epoch(),
             split: "validation".into(),
-            examples: self.lesson.validation_examples() as u64,
-            metrics: [(metric.name.to_owned(), value)].into_iter().collect(),
+            examples: self.lesson.material().validation as u64,
+            metrics: [(measure.name.to_owned(), value)].into_iter().collect(),
         })?;
-        let better = self.progress.best.is_none_or(|(_, best)| match metric.direction {
+        let better = self.progress.best.is_none_or(|(_, best)| match measure.direction {
             Direction::Lower => value < best,
             Direction::Higher => value > best,
         });
         observer.note(&format!(
             "{} step {step}: validation {} {}{}",
             self.stage,
-            metric_title(metric.name),
-            metric_value(metric.name, Some(value)),
+            metric_title(measure.name),
+            metric_value(measure.name, Some(value)),
             if better { ", the best so far" } else { "" }
         ));
         if better {

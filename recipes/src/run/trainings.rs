@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use alambic_models::{Config, ModelFolder};
 use alambic_reports::record::EventLog;
 use alambic_settings::At;
 use alambic_students::Student;
 
 use super::RunError;
-use super::stage::{Job, Trained, finished_folder, train};
+use super::stage::{Job, Start, Trained, finished_folder, train};
 use super::workshop::Workshop;
 use crate::observer::Observer;
 use crate::schema::{Recipe, StageOptions};
@@ -148,11 +149,12 @@ fn train_stage(
     let in_stage = |source: RunError| RunError::Stage { stage: stage.to_owned(), source: Box::new(source) };
     let run = || -> Result<Option<Trained>, RunError> {
         let teacher = options.teacher.as_ref().map(|name| workshop.teacher(name)).transpose()?;
-        let tokenizer = workshop.tokenizer(teacher.as_deref(), &options.data)?;
+        let student = student_options(recipe, &student_of(recipe, stage)?)?;
+        let tokenizer = workshop.tokenizer(teacher.as_deref(), student, &options.data)?;
         let job = Job {
             label: label.to_owned(),
             stage,
-            student: student_options(recipe, &student_of(recipe, stage)?)?,
+            start: Start::Made(student),
             teacher: teacher.as_deref(),
             data: &options.data,
             loss: &options.loss,
@@ -182,17 +184,17 @@ fn baselines(
     let Some(options) = &recipe.baseline else { return Ok(Vec::new()) };
     let stage = stage_options(recipe, last)?;
     let own = student_options(recipe, student)?;
-    let scratch;
-    let mut starts = vec![("baseline", own)];
-    if own.inner().takes_weights() {
-        scratch = Workshop::same_shape_from_scratch(&students[0].folder)?;
-        starts = vec![(SAME_START, own), (FROM_SCRATCH, &scratch)];
-    }
+    let shape = Config::open(&ModelFolder::open(&students[0].folder)?)?;
+    let starts = if own.inner().takes_weights() {
+        vec![(SAME_START, Start::Made(own)), (FROM_SCRATCH, Start::Shape(&shape))]
+    } else {
+        vec![("baseline", Start::Made(own))]
+    };
     // The student's vocabulary, whatever the baseline's data hold.
     let teacher = stage.teacher.as_ref().map(|name| workshop.teacher(name)).transpose()?;
-    let tokenizer = workshop.tokenizer(teacher.as_deref(), &stage.data)?;
+    let tokenizer = workshop.tokenizer(teacher.as_deref(), own, &stage.data)?;
     let mut baselines = Vec::new();
-    for (name, student) in starts {
+    for (name, start) in starts {
         let mut replicas = Vec::new();
         for replica in students {
             let label = if replica.seed == recipe.seed {
@@ -203,7 +205,7 @@ fn baselines(
             let job = Job {
                 label: label.clone(),
                 stage: name,
-                student,
+                start,
                 teacher: None,
                 data: &options.data,
                 loss: &options.loss,

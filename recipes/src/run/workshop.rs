@@ -1,15 +1,17 @@
 //! What all trainings of a run share.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use alambic_data::Split;
-use alambic_models::marian::MarianConfig;
-use alambic_models::{Generation, ModelFolder, Tokenizer};
-use alambic_settings::{IndexMap, Location};
-use alambic_students::{ActivationFunction, Blueprint, Donor, Scratch, Student, Surroundings};
+use alambic_data::{Labels, Split};
+use alambic_hub::Hub;
+use alambic_models::bert::{Head, Task};
+use alambic_models::{Config, Generation, ModelFolder, Tokenizer};
+use alambic_settings::{At, IndexMap, Location};
+use alambic_students::{Blueprint, Donor, Student, Surroundings};
 use alambic_teachers::{
-    Checkpoint, CheckpointOptions, Pipeline, PipelineOptions, Recorded, Teacher, TeacherError, TeacherOptions,
+    Checkpoint, CheckpointOptions, Encoder, Pipeline, PipelineOptions, Recorded, Teacher, TeacherError,
+    TeacherOptions,
 };
 use alambic_tensor::Streams;
 use indexmap::IndexSet;
@@ -40,6 +42,7 @@ impl Workshop<'_> {
         match (&options.model, &options.stage) {
             (Some(Location::File(path)), None) => Ok(path.clone()),
             (None, Some(stage)) => Ok(finished_folder(&self.folder, stage)),
+            (Some(Location::Hub(name)), None) => Ok(Hub::from_environment().model(name)?),
             (Some(other), None) => {
                 Err(RunError::Recipe(format!("teacher `{name}`: `{other}` is no folder on this machine")))
             }
@@ -47,10 +50,10 @@ impl Workshop<'_> {
         }
     }
 
-    /// The checkpoint of a name.
-    pub(crate) fn checkpoint(&self, name: &str) -> Result<Checkpoint, RunError> {
+    /// The folder of the checkpoint of a name.
+    pub(crate) fn checkpoint_folder(&self, name: &str) -> Result<PathBuf, RunError> {
         match self.options(name)? {
-            TeacherOptions::Checkpoint(options) => Ok(Checkpoint::load(&self.model_folder(name, options)?)?),
+            TeacherOptions::Checkpoint(options) => self.model_folder(name, options),
             other => Err(RunError::Recipe(format!(
                 "teacher `{name}` is a {}, and a checkpoint is needed",
                 other.name()
@@ -58,10 +61,21 @@ impl Workshop<'_> {
         }
     }
 
+    /// The checkpoint of a name, which writes.
+    pub(crate) fn checkpoint(&self, name: &str) -> Result<Checkpoint, RunError> {
+        Ok(Checkpoint::load(&self.checkpoint_folder(name)?)?)
+    }
+
     /// The teacher of a name.
     pub(crate) fn teacher(&self, name: &str) -> Result<Box<dyn Teacher>, RunError> {
         Ok(match self.options(name)? {
-            TeacherOptions::Checkpoint(_) => Box::new(self.checkpoint(name)?),
+            TeacherOptions::Checkpoint(options) => {
+                let folder = self.model_folder(name, options)?;
+                match Config::open(&ModelFolder::open(&folder)?)? {
+                    Config::Marian(_) => Box::new(Checkpoint::load(&folder)?),
+                    Config::Bert(_) => Box::new(Encoder::load(&folder)?),
+                }
+            }
             TeacherOptions::Pipeline(options) => Box::new(self.pipeline(options)?),
             TeacherOptions::Recorded(options) => match &options.path {
                 Location::File(path) => Box::new(Recorded::read(path)?),
@@ -99,14 +113,24 @@ impl Workshop<'_> {
         Ok(Pipeline::new(options, |name| loaded.get(name).cloned().ok_or(TeacherError::EmptyChain))?)
     }
 
-    /// The vocabulary of a training: its teacher's, or one of the characters in the training part of its data.
+    /// The vocabulary of a training: its teacher's, or that of the models whose layers its student takes, or one of the
+    /// characters in the training part of its data.
     pub(crate) fn tokenizer(
         &self,
         teacher: Option<&dyn Teacher>,
+        student: &Student,
         data: &StageData,
     ) -> Result<Tokenizer, RunError> {
         if let Some(tokenizer) = teacher.and_then(Teacher::tokenizer) {
             return Ok(tokenizer.clone());
+        }
+        if !data.texts.is_empty() {
+            let Some(donor) = student.inner().donors().into_iter().next() else {
+                return Err(RunError::Recipe(
+                    "a text encoder from random weights needs a teacher, whose vocabulary it takes".into(),
+                ));
+            };
+            return Ok(ModelFolder::open(&self.checkpoint_folder(donor)?)?.tokenizer()?);
         }
         let mut characters: Vec<char> = Vec::new();
         let mut languages: IndexSet<String> = IndexSet::new();
@@ -129,40 +153,40 @@ impl Workshop<'_> {
         Ok(Tokenizer::characters(&characters.into_iter().collect(), &languages)?)
     }
 
+    /// What a stage's data ask of the head of an encoder: classes of texts, a number, or nothing.
+    pub(crate) fn task(&self, data: &StageData) -> Result<Task, RunError> {
+        let names: Vec<At<String>> = data.texts.iter().flat_map(|texts| texts.data.clone()).collect();
+        if names.is_empty() { Ok(Task::none()) } else { Ok(task_of(self.corpora.labels(&names)?)) }
+    }
+
     /// A student before training.
     pub(crate) fn make(
         &self,
         student: &Student,
         tokenizer: &Tokenizer,
-        seed: u64,
+        task: &Task,
+        streams: Streams,
     ) -> Result<Blueprint, RunError> {
-        let donor = |name: &str| {
-            let Ok(TeacherOptions::Checkpoint(options)) = self.options(name) else { return None };
-            let folder = ModelFolder::open(&self.model_folder(name, options).ok()?).ok()?;
-            Some(Donor { config: folder.config("marian").ok()?, weights: folder.weights().ok()? })
+        let open = |name: &str| -> Result<Donor, RunError> {
+            let folder = ModelFolder::open(&self.checkpoint_folder(name)?)?;
+            let config = Config::open(&folder)?;
+            Ok(Donor { weights: config.weights(&folder)?, config })
         };
-        let surroundings = Surroundings { tokenizer, streams: Streams::new(seed), donor: &donor };
-        Ok(student.inner().make(&surroundings)?)
+        let mut donors: IndexMap<&str, Donor> = IndexMap::new();
+        for name in student.inner().donors() {
+            donors.insert(name.as_str(), open(name)?);
+        }
+        let donor = |name: &str| donors.get(name).cloned();
+        Ok(student.inner().make(&Surroundings { tokenizer, task, streams, donor: &donor })?)
     }
+}
 
-    /// A student of the shape of a finished model, from random weights.
-    pub(crate) fn same_shape_from_scratch(folder: &Path) -> Result<Student, RunError> {
-        let config: MarianConfig = ModelFolder::open(folder)?.config("marian")?;
-        let activation = ActivationFunction::from_name(&config.activation_function).ok_or_else(|| {
-            RunError::Recipe(format!(
-                "no student from scratch has the activation `{}`",
-                config.activation_function
-            ))
-        })?;
-        Ok(Student::Scratch(Scratch {
-            width: config.d_model,
-            encoder_layers: config.encoder_layers,
-            decoder_layers: config.decoder_layers,
-            heads: config.encoder_attention_heads,
-            feed_forward: config.encoder_ffn_dim,
-            activation,
-            dropout: config.dropout,
-            longest: config.max_position_embeddings,
-        }))
+/// The head that says what labels say.
+pub(crate) fn task_of(labels: &Labels) -> Task {
+    match labels {
+        Labels::None => Task::none(),
+        Labels::Classes(classes) => Task { head: Head::Sequence, labels: classes.clone(), regression: false },
+        Labels::Numbers => Task { head: Head::Sequence, labels: vec!["LABEL_0".into()], regression: true },
+        Labels::Words(classes) => Task { head: Head::Tokens, labels: classes.clone(), regression: false },
     }
 }

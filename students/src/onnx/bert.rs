@@ -37,7 +37,6 @@ impl Source<'_> {
 pub(super) fn graph(
     config: &BertConfig,
     weights: &Weights,
-    pooling: Option<Pooling>,
     storage: Storage,
 ) -> Result<(Model, f64), ModelError> {
     let source = Source(weights);
@@ -73,7 +72,7 @@ pub(super) fn graph(
         if let Some(pooled) = pooled {
             graph.output(&pooled, "pooler_output", &[batch(), fixed(config.width)]);
         }
-        if let Some(pooling) = pooling {
+        if let Some(pooling) = config.pooling {
             let embedding = pool(&mut graph, &hidden, &mask, pooling);
             graph.output(&embedding, "sentence_embedding", &[batch(), fixed(config.width)]);
         }

@@ -6,7 +6,7 @@ mod proto;
 
 use std::path::Path;
 
-use alambic_models::bert::{BertConfig, Pooling};
+use alambic_models::bert::BertConfig;
 use alambic_tensor::parameters::Weights;
 use prost::Message;
 
@@ -32,10 +32,9 @@ pub fn export(
     path: &Path,
     config: &BertConfig,
     weights: &Weights,
-    pooling: Option<Pooling>,
     storage: Storage,
 ) -> Result<Written, StudentError> {
-    let (model, difference) = bert::graph(config, weights, pooling, storage)?;
+    let (model, difference) = bert::graph(config, weights, storage)?;
     let failed = |source| StudentError::File { path: path.to_owned(), source };
     std::fs::write(path, model.encode_to_vec()).map_err(failed)?;
     let read = std::fs::read(path).map_err(failed)?;

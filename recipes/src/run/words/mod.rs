@@ -1,20 +1,25 @@
 //! Words written in another language: what a stage trains on, and how it is taught.
 
+pub(crate) mod exam;
 mod examples;
 pub(crate) mod samples;
+mod similarity;
 mod validation;
 
+use alambic_data::Split;
 use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Pass, Tokenizer, Wanted};
-use alambic_reports::metrics::{Metric, find};
+use alambic_models::{Pass, Wanted};
+use alambic_reports::metrics::find;
 use alambic_teachers::{Forced, Teacher};
-use alambic_tensor::parameters::Weights;
 
 use self::examples::Examples;
-use self::samples::Sample;
+use self::samples::Gatherer;
 use self::validation::Validation;
 use super::RunError;
-use super::lesson::{Lesson, Passes, Study};
+use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
+use super::stage::Job;
+use super::workshop::Workshop;
+use crate::observer::Observer;
 
 /// Samples of words, and the student and the teacher that read and write them.
 pub(crate) struct WordLesson<'a> {
@@ -22,39 +27,51 @@ pub(crate) struct WordLesson<'a> {
     teacher: Option<&'a dyn Teacher>,
     examples: Examples,
     validation: Validation<'a>,
+    material: Material,
 }
 
 impl<'a> WordLesson<'a> {
-    /// Tokenizes the samples. Those of the validation that are too long for the student are left out.
+    /// Gathers the samples of a training, which the teacher may have to write first, and tokenizes them. Those of the
+    /// validation that are too long for the student are left out.
     pub(crate) fn new(
+        workshop: &'a Workshop<'_>,
+        job: &Job<'a>,
         config: &'a MarianConfig,
-        tokenizer: &'a Tokenizer,
-        teacher: Option<&'a dyn Teacher>,
-        samples: &[Sample],
-        mut validation: Vec<Sample>,
+        observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
+        let checkpoint = |name: &str| workshop.checkpoint(name);
+        let gatherer = Gatherer {
+            corpora: &workshop.corpora,
+            teacher: job.teacher,
+            checkpoint: &checkpoint,
+            records: workshop.folder.join("teacher-outputs"),
+            stage: job.stage,
+        };
+        let (samples, writing) = gatherer.gather(job.data, Split::Train, observer)?;
+        let (mut validation, _) = gatherer.gather(job.data, Split::Validation, observer)?;
+        thin(&mut validation, job.train.validation_examples);
         let longest = config.max_position_embeddings;
         validation.retain(|sample| sample.source.chars().count() + 2 <= longest);
-        Ok(Self {
-            config,
-            teacher,
-            examples: Examples::new(samples, tokenizer, (config.decoder_start_token_id, longest))?,
-            validation: Validation { samples: validation, tokenizer, config, metric: find("cer")? },
-        })
-    }
-
-    /// How many examples there are.
-    pub(crate) fn count(&self) -> usize {
-        self.examples.count()
-    }
-
-    /// Samples that were longer than the student's positions.
-    pub(crate) fn too_long(&self) -> usize {
-        self.examples.too_long
+        let examples = Examples::new(&samples, job.tokenizer, (config.decoder_start_token_id, longest))?;
+        let material = Material {
+            examples: examples.count(),
+            labelled: samples.iter().filter(|sample| !sample.taught).count(),
+            too_long: examples.too_long,
+            truncated: 0,
+            validation: validation.len(),
+            writing,
+        };
+        let validation =
+            Validation { samples: validation, tokenizer: job.tokenizer, config, metric: find("cer")? };
+        Ok(Self { config, teacher: job.teacher, examples, validation, material })
     }
 }
 
 impl Lesson for WordLesson<'_> {
+    fn material(&self) -> &Material {
+        &self.material
+    }
+
     fn lengths(&self, epoch: u64) -> Vec<(usize, usize)> {
         self.examples.lengths(epoch)
     }
@@ -72,7 +89,7 @@ impl Lesson for WordLesson<'_> {
                     target: Some(&batch.decoder),
                     least_length: if equal_lengths { batch.source.length } else { 0 },
                 };
-                Some(teacher.trace(forced, &Wanted::named(of_teacher.into_iter().cloned()))?)
+                Some(teacher.trace(forced.into(), &Wanted::named(of_teacher.into_iter().cloned()))?)
             }
             _ => None,
         };
@@ -85,15 +102,11 @@ impl Lesson for WordLesson<'_> {
         Ok(Passes { student, teacher, targets: batch.targets })
     }
 
-    fn metric(&self) -> &'static Metric {
-        self.validation.metric
+    fn measure(&self) -> Measure {
+        self.validation.metric.into()
     }
 
-    fn validate(&self, weights: &Weights) -> Result<f64, RunError> {
-        self.validation.character_error_rate(weights)
-    }
-
-    fn validation_examples(&self) -> usize {
-        self.validation.samples.len()
+    fn validate(&self, study: &Study<'_>) -> Result<f64, RunError> {
+        self.validation.character_error_rate(study.weights)
     }
 }

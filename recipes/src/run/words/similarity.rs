@@ -11,8 +11,8 @@ use alambic_tensor::ops::masked_mean;
 use alambic_tensor::parameters;
 use indexmap::IndexMap;
 
-use super::RunError;
-use super::stage::PROJECTIONS;
+use crate::run::RunError;
+use crate::run::stage::PROJECTIONS;
 
 /// Words that are read together.
 const BATCH: usize = 128;
@@ -66,7 +66,7 @@ pub(crate) fn encoders(
             })
             .collect();
         let forced = Forced { sources: &sources, target: None, least_length: 0 };
-        let trace = teacher.trace(forced, &Wanted::named([teacher_tap.clone()]))?;
+        let trace = teacher.trace(forced.into(), &Wanted::named([teacher_tap.clone()]))?;
         others.extend(means(&trace, &teacher_tap, None)?);
     }
     let mut by_direction: IndexMap<String, Vec<usize>> = IndexMap::new();

@@ -1,0 +1,71 @@
+//! What one kind of task brings to the end of a run: the examples of the test part, and how models answer them.
+
+use std::path::Path;
+
+use alambic_reports::card::Usage;
+use alambic_reports::outcome::Latency;
+use alambic_reports::report::{Noun, Text};
+use alambic_settings::IndexMap;
+use alambic_teachers::Teacher;
+
+use super::RunError;
+
+/// What the student's card says of the kind of model that it is.
+pub(crate) struct Kind {
+    /// The task, as the hub names it.
+    pub(crate) task: &'static str,
+    pub(crate) tags: Vec<&'static str>,
+    /// Codes of its languages.
+    pub(crate) languages: Vec<String>,
+    pub(crate) usage: Usage,
+    pub(crate) limits: Vec<String>,
+}
+
+/// The test part of a recipe, with the teacher's answers where there is a teacher.
+pub(crate) trait Exam {
+    /// What an example is called.
+    fn noun(&self) -> Noun;
+
+    /// What answers are measured by; the first is what models are judged by.
+    fn metrics(&self) -> Vec<&str>;
+
+    /// The metrics of a model's answers against the teacher's, each with its name in `metrics.json`.
+    fn fidelity_metrics(&self) -> &'static [(&'static str, &'static str)];
+
+    /// The right answers.
+    fn references(&self) -> &[String];
+
+    /// The slice that each example belongs to; none where there is one kind of example only.
+    fn slices(&self) -> &[String];
+
+    /// The teacher that the student is held against.
+    fn teacher(&self) -> Option<&dyn Teacher>;
+
+    /// The teacher's answers.
+    fn teacher_answers(&self) -> Option<&[String]>;
+
+    /// The answers of a finished model. `progress` hears how many are done.
+    fn answers(&self, folder: &Path, progress: &mut dyn FnMut(usize)) -> Result<Vec<String>, RunError>;
+
+    /// How alike the insides of student and teacher are, each beside its value for shuffled pairs.
+    fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError>;
+
+    /// Times by setting and model; see [`super::timing`].
+    fn timings(
+        &self,
+        student: &Path,
+        most: usize,
+    ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError>;
+
+    /// How long each example is, for a figure; none where length says little.
+    fn lengths(&self) -> Option<Vec<usize>>;
+
+    /// The text of an example.
+    fn source(&self, index: usize) -> Text;
+
+    /// An answer to an example, as a reader is shown it.
+    fn answer(&self, index: usize, answer: &str) -> Text;
+
+    /// What the student is and how it is used. `answer` is what it says of the first example.
+    fn kind(&self, answer: Option<&String>) -> Kind;
+}

@@ -1,0 +1,211 @@
+//! Texts of the test part, read by every model.
+
+use std::path::Path;
+
+use alambic_data::{Labels, Split, Text as Example};
+use alambic_reports::card::Usage;
+use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
+use alambic_reports::report::{Noun, Text};
+use alambic_settings::IndexMap;
+use alambic_students::{Reader, TextPair};
+use alambic_teachers::Teacher;
+
+use super::{metrics, pair, reference};
+use crate::observer::Observer;
+use crate::run::RunError;
+use crate::run::exam::{Exam, Kind};
+use crate::run::timing::{Model, measure};
+use crate::run::workshop::{Workshop, task_of};
+use crate::schema::EvaluationOptions;
+
+/// The test texts of a recipe.
+pub(crate) struct TextExam<'a> {
+    options: &'a EvaluationOptions,
+    labels: Labels,
+    texts: Vec<Example>,
+    references: Vec<String>,
+    teacher: Option<Judged>,
+}
+
+/// The teacher, read as the student is.
+struct Judged {
+    teacher: Box<dyn Teacher>,
+    reader: Reader,
+    logits: Vec<Vec<f32>>,
+    answers: Vec<String>,
+}
+
+impl<'a> TextExam<'a> {
+    /// Takes the test texts, and has the teacher read them.
+    pub(crate) fn new(workshop: &'a Workshop<'_>, observer: &mut dyn Observer) -> Result<Self, RunError> {
+        let options = &*workshop.recipe.evaluation;
+        let labels = workshop.corpora.labels(&options.data)?.clone();
+        let mut texts = workshop.corpora.texts(&options.data, Split::Test)?;
+        crate::run::lesson::thin(&mut texts, options.limit.unwrap_or(usize::MAX));
+        let names = task_of(&labels).labels;
+        if texts.is_empty() || names.is_empty() {
+            return Err(RunError::Recipe(
+                "the evaluation's test parts hold no text with a label to be held against".into(),
+            ));
+        }
+        let references = texts.iter().map(|text| reference(text, &names)).collect();
+        let teacher = options.teacher.as_ref().map(|name| {
+            observer.task("evaluation: teacher reads", texts.len(), 0);
+            let (teacher, reader) =
+                (workshop.teacher(name)?, Reader::load(&workshop.checkpoint_folder(name)?)?);
+            if reader.config().labels != names && !reader.config().regression {
+                return Err(RunError::Recipe(format!(
+                    "teacher `{}` tells {} apart, and the test part {}",
+                    name.value,
+                    reader.config().labels.join(", "),
+                    names.join(", ")
+                )));
+            }
+            let pairs: Vec<TextPair<'_>> = texts.iter().map(pair).collect();
+            let logits = reader.rows(&pairs, "logits")?;
+            let answers = logits.iter().map(|logits| reader.answer(logits)).collect();
+            observer.finished(&format!("{} texts", texts.len()));
+            Ok(Judged { teacher, reader, logits, answers })
+        });
+        let teacher = teacher.transpose()?;
+        Ok(Self { options, labels, texts, references, teacher })
+    }
+
+    fn pairs(&self) -> Vec<TextPair<'_>> {
+        self.texts.iter().map(pair).collect()
+    }
+}
+
+impl Exam for TextExam<'_> {
+    fn noun(&self) -> Noun {
+        Noun { one: "text".into(), many: "texts".into() }
+    }
+
+    fn metrics(&self) -> Vec<&str> {
+        metrics(self.options, &self.labels)
+    }
+
+    fn fidelity_metrics(&self) -> &'static [(&'static str, &'static str)] {
+        if self.labels == Labels::Numbers {
+            &[("pearson", "pearson-with-teacher")]
+        } else {
+            &[("agreement", "agreement")]
+        }
+    }
+
+    fn references(&self) -> &[String] {
+        &self.references
+    }
+
+    fn slices(&self) -> &[String] {
+        &[]
+    }
+
+    fn teacher(&self) -> Option<&dyn Teacher> {
+        self.teacher.as_ref().map(|judged| &*judged.teacher)
+    }
+
+    fn teacher_answers(&self) -> Option<&[String]> {
+        self.teacher.as_ref().map(|judged| judged.answers.as_slice())
+    }
+
+    fn answers(&self, folder: &Path, progress: &mut dyn FnMut(usize)) -> Result<Vec<String>, RunError> {
+        let answers = Reader::load(folder)?.answers(&self.pairs())?;
+        progress(answers.len());
+        Ok(answers)
+    }
+
+    fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
+        let mut similarities = IndexMap::new();
+        let Some(Judged { logits, .. }) = &self.teacher else { return Ok(similarities) };
+        if let Labels::Classes(_) = self.labels {
+            let student = Reader::load(student)?.rows(&self.pairs(), "logits")?;
+            let mean = |shift: usize| {
+                let others = logits.iter().cycle().skip(shift);
+                student.iter().zip(others).map(|(own, other)| divergence(other, own)).sum::<f64>()
+                    / student.len() as f64
+            };
+            similarities.insert("kl-from-teacher".to_owned(), Some(mean(0)));
+            // Half the texts on, each is paired with another.
+            similarities.insert("kl-from-teacher-shuffled".to_owned(), Some(mean(student.len() / 2)));
+        }
+        Ok(similarities)
+    }
+
+    fn timings(
+        &self,
+        student: &Path,
+        most: usize,
+    ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
+        let (pairs, reader) = (self.pairs(), Reader::load(student)?);
+        let read = |reader: &Reader, batch: &[usize]| -> Result<(), RunError> {
+            let texts: Vec<TextPair<'_>> = batch.iter().map(|&index| pairs[index]).collect();
+            reader.answers(&texts)?;
+            Ok(())
+        };
+        let by_student = |batch: &[usize]| read(&reader, batch);
+        let by_teacher =
+            |batch: &[usize]| self.teacher.as_ref().map_or(Ok(()), |judged| read(&judged.reader, batch));
+        let mut models: Vec<(&str, Model<'_>)> = Vec::new();
+        if self.teacher.is_some() {
+            models.push((TEACHER, &by_teacher));
+        }
+        models.push((STUDENT, &by_student));
+        measure(pairs.len(), most, &models)
+    }
+
+    fn lengths(&self) -> Option<Vec<usize>> {
+        None
+    }
+
+    fn source(&self, index: usize) -> Text {
+        let text = &self.texts[index];
+        match &text.second {
+            None => Text::new(&text.first, None),
+            Some(second) => Text::new(&format!("{} / {second}", text.first), None),
+        }
+    }
+
+    fn answer(&self, _: usize, answer: &str) -> Text {
+        // Eight digits of a rating say nothing that two do not.
+        match answer.parse::<f64>() {
+            Ok(number) if self.labels == Labels::Numbers => Text::new(&format!("{number:.2}"), None),
+            _ => Text::new(answer, None),
+        }
+    }
+
+    fn kind(&self, answer: Option<&String>) -> Kind {
+        let text = self.texts.first().map(|text| text.first.clone()).unwrap_or_default();
+        Kind {
+            task: "text-classification",
+            tags: Vec::new(),
+            languages: Vec::new(),
+            usage: Usage {
+                model_class: "AutoModelForSequenceClassification".into(),
+                tokenizer_class: "AutoTokenizer".into(),
+                command: format!("alambic predict student {}", shell_quoted(&text)),
+                input: text,
+                generate: None,
+                output: answer.cloned(),
+            },
+            limits: vec![
+                "It was judged on texts like those that it was trained on, and on no others.".into(),
+            ],
+        }
+    }
+}
+
+/// A text as one argument of a shell.
+fn shell_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// The Kullback-Leibler divergence of the distribution of `model` from that of `reference`, both given by logits.
+fn divergence(reference: &[f32], model: &[f32]) -> f64 {
+    let logs = |logits: &[f32]| -> Vec<f64> {
+        let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f64 = logits.iter().map(|logit| f64::from(logit - most).exp()).sum();
+        logits.iter().map(|logit| f64::from(logit - most) - sum.ln()).collect()
+    };
+    logs(reference).iter().zip(logs(model)).map(|(p, q)| p.exp() * (p - q)).sum()
+}

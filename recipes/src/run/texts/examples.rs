@@ -1,0 +1,99 @@
+//! Texts in tokens, and batches of them.
+
+use std::sync::Arc;
+
+use alambic_data::{Label, Text};
+use alambic_losses::Targets;
+use alambic_models::bert::TextInput;
+use alambic_models::{EncodedText, Tokenizer};
+
+use crate::run::RunError;
+
+/// A vocabulary with its padding token.
+pub(super) struct Vocabulary<'a> {
+    pub(super) tokenizer: &'a Tokenizer,
+    pub(super) padding: u32,
+}
+
+/// A text as student and teacher read it.
+#[derive(Debug)]
+struct Encoded {
+    own: EncodedText,
+    /// None where the teacher reads the student's tokens.
+    other: Option<EncodedText>,
+    label: Label,
+}
+
+/// Texts in tokens.
+#[derive(Debug)]
+pub(super) struct Examples {
+    texts: Vec<Encoded>,
+    /// The padding tokens of student and teacher.
+    padding: (u32, u32),
+}
+
+/// One batch as student, teacher and losses want it.
+pub(super) struct Batch {
+    pub(super) own: TextInput,
+    /// What the teacher reads; the student's tokens themselves where there is one vocabulary.
+    pub(super) other: TextInput,
+    pub(super) targets: Targets,
+}
+
+impl Examples {
+    /// Encodes texts for the student, and for a teacher of another vocabulary.
+    pub(super) fn new(
+        texts: &[Text],
+        own: &Vocabulary<'_>,
+        other: Option<&Vocabulary<'_>>,
+    ) -> Result<Self, RunError> {
+        let encode = |vocabulary: &Vocabulary<'_>, text: &Text| {
+            vocabulary.tokenizer.encode_text(&text.first, text.second.as_deref())
+        };
+        let padding = (own.padding, other.map_or(own.padding, |other| other.padding));
+        let texts = texts.iter().map(|text| {
+            let other = other.map(|other| encode(other, text)).transpose()?;
+            Ok(Encoded { own: encode(own, text)?, other, label: text.label.clone() })
+        });
+        Ok(Self { texts: texts.collect::<Result<_, RunError>>()?, padding })
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.texts.len()
+    }
+
+    pub(super) fn labelled(&self) -> usize {
+        self.texts.iter().filter(|text| text.label != Label::None).count()
+    }
+
+    pub(super) fn truncated(&self) -> usize {
+        self.texts.iter().filter(|text| text.own.truncated).count()
+    }
+
+    /// Tokens of each text; there is nothing to be written.
+    pub(super) fn lengths(&self) -> Vec<(usize, usize)> {
+        self.texts.iter().map(|text| (text.own.ids.len(), 0)).collect()
+    }
+
+    /// A batch of the texts of these indices.
+    pub(super) fn batch(&self, indices: &[usize]) -> Batch {
+        let rows: Vec<&Encoded> = indices.iter().map(|&index| &self.texts[index]).collect();
+        let own: Vec<&EncodedText> = rows.iter().map(|row| &row.own).collect();
+        let own = TextInput::pad(&own, self.padding.0);
+        let read_by_teacher: Option<Vec<&EncodedText>> = rows.iter().map(|row| row.other.as_ref()).collect();
+        let other = match read_by_teacher {
+            Some(texts) => TextInput::pad(&texts, self.padding.1),
+            None => own.clone(),
+        };
+        let class = |row: &&Encoded| if let Label::Class(class) = row.label { class } else { 0 };
+        let classified = |row: &&Encoded| f32::from(u8::from(matches!(row.label, Label::Class(_))));
+        let number = |row: &&Encoded| if let Label::Number(number) = row.label { Some(number) } else { None };
+        let targets = Targets {
+            classes: Arc::new(rows.iter().map(class).collect()),
+            labelled: Arc::new(rows.iter().map(classified).collect()),
+            taught: Arc::new(vec![1.0; rows.len()]),
+            numbers: Arc::new(rows.iter().filter_map(number).collect()),
+        };
+        Batch { own, other, targets }
+    }
+}

@@ -1,0 +1,110 @@
+//! A text encoder from random weights.
+
+use alambic_models::Config;
+use alambic_models::bert::{Bert, BertConfig, Family, Task};
+use alambic_settings::{choices, settings};
+
+use crate::{ActivationFunction, Blueprint, MakeStudent, StudentError, Surroundings, check_heads};
+
+choices! {
+    /// The shape of a published student.
+    pub enum Preset {
+        /// 4 layers of 312, 12 heads, feed-forward 1,200 (Jiao et al., 2020).
+        TinyBert4 = "tinybert-4",
+        /// 6 layers of 768, 12 heads, feed-forward 3,072 (Jiao et al., 2020).
+        TinyBert6 = "tinybert-6",
+        /// 6 layers of 384, 12 heads, feed-forward 1,536 (Wang et al., 2020).
+        MiniLm6 = "minilm-6",
+    }
+}
+
+/// Layers, width, heads, feed-forward.
+type Shape = [usize; 4];
+
+impl Preset {
+    fn shape(self) -> Shape {
+        match self {
+            Self::TinyBert4 => [4, 312, 12, 1200],
+            Self::TinyBert6 => [6, 768, 12, 3072],
+            Self::MiniLm6 => [6, 384, 12, 1536],
+        }
+    }
+}
+
+settings! {
+    /// A text encoder from random weights: a BERT of any size, over its teacher's vocabulary.
+    pub struct Encoder {
+        /// The shape of a published student; single sizes below change it.
+        pub preset: Preset = Preset::TinyBert4,
+        /// Layers.
+        #[range(1..)]
+        pub layers: Option<usize>,
+        /// Width of hidden states.
+        #[range(1..)]
+        pub width: Option<usize>,
+        /// Attention heads; they divide the width.
+        #[range(1..)]
+        pub heads: Option<usize>,
+        /// Inner width of feed-forward layers.
+        #[range(1..)]
+        pub feed_forward: Option<usize>,
+        /// Activation of feed-forward layers.
+        pub activation: ActivationFunction = ActivationFunction::Gelu,
+        /// Share of activations dropped in training.
+        #[range(0.0..=0.9)]
+        pub dropout: f32 = 0.1,
+        /// Longest sequence in tokens.
+        #[range(4..)]
+        pub longest: usize = 512,
+    }
+}
+
+/// Added to the variance in layer norms, as in BERT.
+const EPSILON: f64 = 1e-12;
+
+impl Encoder {
+    fn configure(&self, surroundings: &Surroundings<'_>) -> Result<BertConfig, StudentError> {
+        let [layers, width, heads, inner] = self.preset.shape();
+        let (width, heads) = (self.width.unwrap_or(width), self.heads.unwrap_or(heads));
+        check_heads(width, heads)?;
+        let Task { head, labels, regression } = Task::none();
+        let config = BertConfig {
+            family: Family::Bert,
+            head,
+            pooler: false,
+            labels,
+            regression,
+            vocabulary: surroundings.tokenizer.size(),
+            width,
+            layers: self.layers.unwrap_or(layers),
+            heads,
+            inner: self.feed_forward.unwrap_or(inner),
+            activation: self.activation.name().to_owned(),
+            positions: self.longest,
+            segments: 2,
+            epsilon: EPSILON,
+            padding: surroundings.tokenizer.padding()?,
+            dropout: self.dropout,
+            attention_dropout: self.dropout,
+            head_dropout: self.dropout,
+            pooling: None,
+        };
+        Ok(config.for_task(surroundings.task))
+    }
+}
+
+impl MakeStudent for Encoder {
+    fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
+        Ok(self.configure(surroundings)?.into())
+    }
+
+    fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
+        let config = self.configure(surroundings)?;
+        let weights = Bert::initial_weights(&config, &surroundings.streams)?;
+        Ok(Blueprint { config: config.into(), weights })
+    }
+
+    fn takes_weights(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,100 @@
+//! Running a student that reads.
+
+use std::path::Path;
+
+use alambic_models::bert::{Bert, BertConfig, Head, TextInput};
+use alambic_models::{ModelError, ModelFolder, Pass, Tokenizer, Wanted};
+
+use crate::StudentError;
+
+/// Texts that are read together.
+const BATCH: usize = 64;
+
+/// A model that reads texts, or pairs of texts, and says something of each.
+#[derive(Debug)]
+pub struct Reader {
+    model: Bert,
+    tokenizer: Tokenizer,
+}
+
+/// A text, and the second one where texts come in pairs.
+pub type TextPair<'a> = (&'a str, Option<&'a str>);
+
+impl Reader {
+    /// Loads a model folder.
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the architecture is no text encoder.
+    pub fn load(path: &Path) -> Result<Self, StudentError> {
+        let folder = ModelFolder::open(path)?;
+        let model = Bert::open(&folder)?;
+        let longest = model.config().longest();
+        Self::new(model, &folder.tokenizer()?, longest)
+    }
+
+    /// A model in memory that reads at most `longest` tokens of a text.
+    ///
+    /// # Errors
+    /// When there is not even room for the special tokens.
+    pub fn new(model: Bert, tokenizer: &Tokenizer, longest: usize) -> Result<Self, StudentError> {
+        let tokenizer = tokenizer.truncating(longest.min(model.config().longest()))?;
+        Ok(Self { model, tokenizer })
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub fn config(&self) -> &BertConfig {
+        self.model.config()
+    }
+
+    /// A tap over each text, a row each: `logits` or `embedding`. Texts of similar length are read together.
+    ///
+    /// # Errors
+    /// When the model has no such tap, or a text cannot be read.
+    pub fn rows(&self, texts: &[TextPair<'_>], tap: &str) -> Result<Vec<Vec<f32>>, StudentError> {
+        let encoded = texts
+            .iter()
+            .map(|(first, second)| self.tokenizer.encode_text(first, *second))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|&index| encoded[index].ids.len());
+        let mut rows = vec![Vec::new(); texts.len()];
+        for batch in order.chunks(BATCH) {
+            let batch_texts: Vec<_> = batch.iter().map(|&index| &encoded[index]).collect();
+            let input = TextInput::pad(&batch_texts, self.config().padding);
+            let trace = self.model.trace(&input, Pass::Evaluate, Wanted::named([tap]))?;
+            let tensor = trace.get(tap).ok_or_else(|| {
+                StudentError::Size(format!(
+                    "the model gives no {tap}; `alambic list taps MODEL` shows what it gives"
+                ))
+            })?;
+            for (&index, row) in batch.iter().zip(tensor.to_vec2::<f32>().map_err(ModelError::from)?) {
+                rows[index] = row;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// What the model says of each text: the name of its class, or the number.
+    ///
+    /// # Errors
+    /// When the model has no head for whole texts, or a text cannot be read.
+    pub fn answers(&self, texts: &[TextPair<'_>]) -> Result<Vec<String>, StudentError> {
+        if self.config().head != Head::Sequence {
+            return Err(StudentError::Size(
+                "the model has no head that says something of a whole text".into(),
+            ));
+        }
+        Ok(self.rows(texts, "logits")?.iter().map(|logits| self.answer(logits)).collect())
+    }
+
+    /// What logits say: the name of the likeliest class, or the number.
+    #[must_use]
+    pub fn answer(&self, logits: &[f32]) -> String {
+        if self.config().regression {
+            return logits.first().map(ToString::to_string).unwrap_or_default();
+        }
+        let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)));
+        best.and_then(|index| self.config().labels.get(index).cloned()).unwrap_or_default()
+    }
+}
