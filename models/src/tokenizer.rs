@@ -1,22 +1,31 @@
-//! Tokenizers: reading `tokenizer.json`, and building a character vocabulary.
+//! Tokenizers: reading `tokenizer.json`, and building vocabularies of characters and of words.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use tokenizers::decoders::fuse::Fuse;
+use tokenizers::decoders::wordpiece::WordPiece as Decoder;
 use tokenizers::models::wordlevel::WordLevel;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::bert::BertNormalizer;
 use tokenizers::normalizers::unicode::NFC;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::processors::template::TemplateProcessing;
-use tokenizers::{AddedToken, SplitDelimiterBehavior, TruncationParams};
+use tokenizers::{
+    AddedToken, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString,
+    PreTokenizer, SplitDelimiterBehavior, TruncationParams,
+};
 
 use crate::ModelError;
 
 /// Padding, which is also the decoder's first token.
 const PADDING: &str = "<pad>";
-/// Padding in the vocabularies of BERT and DistilBERT.
-const BERT_PADDING: &str = "[PAD]";
+/// Special tokens of BERT's and DistilBERT's vocabularies: padding, what is not in the vocabulary, the beginning of a
+/// text, the end of each text, a token that is masked.
+const BERT: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 /// End of a sequence.
 const END: &str = "</s>";
 /// What is not in the vocabulary.
@@ -151,6 +160,71 @@ impl Tokenizer {
         Ok(Self { library: tokenizer, files: None })
     }
 
+    /// A `WordPiece` vocabulary in BERT's manner, in lower case: special tokens, all characters of the texts, alone and
+    /// within a word, and the words that come oftenest, at most `size` tokens in all.
+    ///
+    /// The library's trainer would find better pieces, but others in every process: it breaks ties in the order of a
+    /// hash table that is seeded anew each time.
+    ///
+    /// # Errors
+    /// When the tokenizers library refuses the parts.
+    pub fn words<'t>(texts: impl IntoIterator<Item = &'t str>, size: usize) -> Result<Self, ModelError> {
+        let error = |error: tokenizers::Error| ModelError::Tokenizer(error.to_string());
+        let (normaliser, splitter) = (BertNormalizer::default(), BertPreTokenizer);
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for text in texts {
+            let mut normalised = NormalizedString::from(text);
+            normaliser.normalize(&mut normalised).map_err(error)?;
+            let mut parts = PreTokenizedString::from(normalised.get());
+            splitter.pre_tokenize(&mut parts).map_err(error)?;
+            for (word, ..) in parts.get_splits(OffsetReferential::Original, OffsetType::Byte) {
+                *counts.entry(word.to_owned()).or_default() += 1;
+            }
+        }
+        let characters: BTreeSet<char> = counts.keys().flat_map(|word| word.chars()).collect();
+        let mut tokens: IndexSet<String> = BERT.iter().map(|&token| token.to_owned()).collect();
+        tokens.extend(
+            characters.iter().flat_map(|character| [character.to_string(), format!("##{character}")]),
+        );
+        let mut words: Vec<(String, usize)> = counts.into_iter().collect();
+        // A stable sort: words that are equally common stay in the order of the alphabet.
+        words.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        for (word, _) in words {
+            if tokens.len() >= size {
+                break;
+            }
+            tokens.insert(word);
+        }
+        let vocabulary: IndexMap<String, usize> =
+            tokens.into_iter().enumerate().map(|(id, token)| (token, id)).collect();
+        let [_, unknown, first, end, _] = BERT;
+        let parts = serde_json::json!({
+            "type": "WordPiece",
+            "vocab": vocabulary,
+            "unk_token": unknown,
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+        });
+        // By way of its text: the library's reader borrows from it.
+        let model: WordPiece = serde_json::from_str(&parts.to_string())
+            .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        let mut tokenizer = tokenizers::Tokenizer::new(model);
+        let around = TemplateProcessing::builder()
+            .try_single(format!("{first} $A {end}"))
+            .map_err(ModelError::Tokenizer)?
+            .try_pair(format!("{first} $A {end} $B:1 {end}:1"))
+            .map_err(ModelError::Tokenizer)?
+            .special_tokens(vec![(first, 2), (end, 3)])
+            .build()
+            .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        tokenizer.with_normalizer(Some(normaliser));
+        tokenizer.with_pre_tokenizer(Some(splitter));
+        tokenizer.with_post_processor(Some(around));
+        tokenizer.with_decoder(Some(Decoder::default()));
+        tokenizer.add_special_tokens(&BERT.map(|token| AddedToken::from(token, true)));
+        Ok(Self { library: tokenizer, files: None })
+    }
+
     /// The number of tokens.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -172,7 +246,7 @@ impl Tokenizer {
     /// # Errors
     /// When the vocabulary has neither `<pad>` nor `[PAD]`.
     pub fn padding(&self) -> Result<u32, ModelError> {
-        self.id(PADDING).or_else(|error| self.id(BERT_PADDING).map_err(|_| error))
+        self.id(PADDING).or_else(|error| self.id(BERT[0]).map_err(|_| error))
     }
 
     /// The id of the end of a sequence.
@@ -273,7 +347,9 @@ impl Tokenizer {
         if let Some(files) = &self.files {
             return Ok(TokenizerFiles::clone(files));
         }
-        let config = format!("{:#}\n", transformers_config(longest));
+        let bert = self.id(BERT[0]).is_ok();
+        let config = if bert { bert_config(longest) } else { character_config(longest) };
+        let config = format!("{config:#}\n");
         Ok(TokenizerFiles(vec![
             ("tokenizer.json".into(), (self.to_json()? + "\n").into_bytes()),
             ("tokenizer_config.json".into(), config.into_bytes()),
@@ -295,7 +371,7 @@ impl Tokenizer {
 
 /// `tokenizer_config.json` of a character vocabulary: the class and the special tokens, so that transformers pads and
 /// generates.
-fn transformers_config(longest: usize) -> serde_json::Value {
+fn character_config(longest: usize) -> serde_json::Value {
     serde_json::json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
         "eos_token": END,
@@ -305,6 +381,21 @@ fn transformers_config(longest: usize) -> serde_json::Value {
         "padding_side": "right",
         "clean_up_tokenization_spaces": false,
         "model_input_names": ["input_ids", "attention_mask"],
+    })
+}
+
+/// `tokenizer_config.json` of a vocabulary in BERT's manner.
+fn bert_config(longest: usize) -> serde_json::Value {
+    let [padding, unknown, first, end, mask] = BERT;
+    serde_json::json!({
+        "tokenizer_class": "BertTokenizer",
+        "pad_token": padding,
+        "unk_token": unknown,
+        "cls_token": first,
+        "sep_token": end,
+        "mask_token": mask,
+        "do_lower_case": true,
+        "model_max_length": longest,
     })
 }
 
@@ -324,6 +415,30 @@ mod tests {
         assert_eq!(tokenizer.padding().unwrap() as usize, tokenizer.size() - 1);
         assert_eq!(tokenizer.languages(), ["en", "ta"]);
         assert_eq!(tokenizer.encode("z").unwrap(), [1, 0]);
+    }
+
+    #[test]
+    fn words_and_pairs_of_texts_are_cut_as_bert_has_them() {
+        let texts = ["A fine film.", "a fine day, a day"];
+        let tokenizer = Tokenizer::words(texts, 100).unwrap();
+        let ids =
+            |tokens: &[&str]| tokens.iter().map(|token| tokenizer.id(token).unwrap()).collect::<Vec<_>>();
+        let alone = tokenizer.encode_text("A FINE dale", None).unwrap();
+        // No `dale` among the words: a character, and characters within a word.
+        assert_eq!(alone.ids, ids(&["[CLS]", "a", "fine", "d", "##a", "##l", "##e", "[SEP]"]));
+        assert_eq!(alone.segments, [0; 8]);
+        let pair = tokenizer.encode_text("fine", Some("day .")).unwrap();
+        assert_eq!(pair.ids, ids(&["[CLS]", "fine", "[SEP]", "day", ".", "[SEP]"]));
+        assert_eq!(pair.segments, [0, 0, 0, 1, 1, 1]);
+        let cut = tokenizer.truncating(6).unwrap();
+        let pair = cut.encode_text("a fine day", Some("film .")).unwrap();
+        assert_eq!(pair.ids, ids(&["[CLS]", "a", "fine", "[SEP]", "film", "[SEP]"]));
+        assert!(pair.truncated && !cut.encode_text("a", None).unwrap().truncated);
+        assert_eq!(tokenizer.encode_text("ξ", None).unwrap().ids, ids(&["[CLS]", "[UNK]", "[SEP]"]));
+        assert_eq!(tokenizer.padding().unwrap(), 0);
+        // The rarest words are the first to go; characters stay.
+        let few = Tokenizer::words(texts, tokenizer.size() - 1).unwrap();
+        assert!(few.id("day").is_ok() && few.id("film").is_err() && few.id("##m").is_ok());
     }
 
     #[test]

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Generation, ModelError, ModelFolder, Stepper, Tokens, Translator};
+use alambic_models::bert::{Bert, TextInput};
+use alambic_models::marian::Marian;
+use alambic_models::{
+    Config, Generation, ModelError, ModelFolder, Pass, Stepper, Tokens, Translator, Wanted, tap,
+};
 use alambic_reports::outcome::Latency;
 use serde::Serialize;
 
@@ -18,7 +21,7 @@ const WARM_UP: usize = 2;
 pub struct Grid {
     /// Texts in a batch.
     pub batches: Vec<usize>,
-    /// Tokens read, and tokens written, of each text.
+    /// Tokens read, and for models that write as many written, of each text.
     pub lengths: Vec<usize>,
     /// How often each batch is timed.
     pub rounds: usize,
@@ -57,13 +60,13 @@ pub struct Measured {
 pub struct Cell {
     /// Texts in the batch.
     pub batch: usize,
-    /// Tokens read, and tokens written, of each text.
+    /// Tokens read, and for models that write as many written, of each text.
     pub length: usize,
     /// Milliseconds for the whole batch.
     pub latency_ms: Latency,
     /// Texts a second at the median.
     pub texts_per_second: f64,
-    /// Tokens written a second at the median.
+    /// Tokens written, or read by models that do not write, a second at the median.
     pub tokens_per_second: f64,
 }
 
@@ -89,7 +92,57 @@ impl Translator for Endless<'_> {
     }
 }
 
-/// Measures models over a grid, greedily and with cached keys. The models take turns over the same batch, so that a
+/// A model ready to run.
+enum Runner {
+    Writes(Marian),
+    Reads(Bert),
+}
+
+impl Runner {
+    fn open(folder: &ModelFolder, config: &Config) -> Result<Self, ModelError> {
+        let weights = config.weights(folder)?;
+        Ok(match config {
+            Config::Marian(config) => Self::Writes(Marian::new(config, &weights)?),
+            Config::Bert(config) => Self::Reads(Bert::new(config, &weights)?),
+        })
+    }
+
+    /// Milliseconds of one batch.
+    fn time(&self, batch: usize, length: usize) -> Result<f64, ModelError> {
+        let (special, vocabulary, padding) = match self {
+            Self::Writes(model) => {
+                let config = model.config();
+                (vec![config.pad_token_id, config.eos_token_id], config.vocab_size, config.pad_token_id)
+            }
+            Self::Reads(model) => {
+                let config = model.config();
+                (vec![config.padding], config.vocabulary, config.padding)
+            }
+        };
+        let ordinary: Vec<u32> = (0..vocabulary as u32).filter(|id| !special.contains(id)).collect();
+        // Tokens spread over the vocabulary; which they are makes no difference to the time.
+        let text = |row: usize| -> Vec<u32> {
+            let token = |place: usize| ordinary[(row * 31 + place * 17) % ordinary.len().max(1)];
+            (0..length).map(token).collect()
+        };
+        let source = Tokens::pad(&(0..batch).map(text).collect::<Vec<_>>(), padding);
+        let begin = Instant::now();
+        match self {
+            Self::Writes(model) => {
+                Generation::greedy(length).run(&Endless(model), &source)?;
+            }
+            Self::Reads(model) => {
+                // What comes last: every layer runs.
+                let last = tap("", "hidden", model.config().layers);
+                let wanted = Wanted::named([last.as_str(), "pooled", "logits", "embedding"]);
+                model.trace(&TextInput::new(source), Pass::Evaluate, wanted)?;
+            }
+        }
+        Ok(begin.elapsed().as_secs_f64() * 1e3)
+    }
+}
+
+/// Measures models over a grid; those that write do so greedily and with cached keys. The models take turns over the same batch, so that a
 /// slow moment of the machine hits all.
 ///
 /// # Errors
@@ -103,11 +156,11 @@ pub fn measure(
     let mut measured = Vec::with_capacity(folders.len());
     for path in folders {
         let folder = ModelFolder::open(path)?;
-        let config: MarianConfig = folder.config("marian")?;
-        if let Some(length) = grid.lengths.iter().find(|&&length| length > config.max_position_embeddings) {
+        let config = Config::open(&folder)?;
+        if let Some(length) = grid.lengths.iter().find(|&&length| length > config.longest()) {
             return Err(ModelError::Input(format!(
                 "a length of {length} is more than the {} positions of {}",
-                config.max_position_embeddings,
+                config.longest(),
                 path.display()
             )));
         }
@@ -119,7 +172,7 @@ pub fn measure(
             peak_memory_bytes: None,
             cells: Vec::new(),
         });
-        models.push(Marian::new(&config, &folder.weights()?)?);
+        models.push(Runner::open(&folder, &config)?);
     }
     let title = format!("{} models, {} rounds", models.len(), grid.rounds);
     observer.task(&title, grid.batches.len() * grid.lengths.len() * grid.rounds, 0);
@@ -129,7 +182,7 @@ pub fn measure(
             let mut times: Vec<Vec<f64>> = vec![Vec::with_capacity(grid.rounds); models.len()];
             for round in 0..WARM_UP + grid.rounds {
                 for (model, times) in models.iter().zip(&mut times) {
-                    let milliseconds = time(model, batch, length)?;
+                    let milliseconds = model.time(batch, length)?;
                     if round >= WARM_UP {
                         times.push(milliseconds);
                     }
@@ -153,22 +206,6 @@ fn cell(batch: usize, length: usize, latency_ms: Latency) -> Cell {
     Cell { batch, length, latency_ms, texts_per_second, tokens_per_second: texts_per_second * length as f64 }
 }
 
-/// Milliseconds of writing one batch.
-fn time(model: &Marian, batch: usize, length: usize) -> Result<f64, ModelError> {
-    let config = model.config();
-    let special = [config.pad_token_id, config.eos_token_id];
-    let ordinary: Vec<u32> = (0..config.vocab_size as u32).filter(|id| !special.contains(id)).collect();
-    // Tokens spread over the vocabulary; which they are makes no difference to the time.
-    let text = |row: usize| -> Vec<u32> {
-        let token = |place: usize| ordinary[(row * 31 + place * 17) % ordinary.len().max(1)];
-        (0..length).map(token).collect()
-    };
-    let source = Tokens::pad(&(0..batch).map(text).collect::<Vec<_>>(), config.pad_token_id);
-    let begin = Instant::now();
-    Generation::greedy(length).run(&Endless(model), &source)?;
-    Ok(begin.elapsed().as_secs_f64() * 1e3)
-}
-
 /// The most memory that this process has held, in bytes; none where the system does not say.
 #[must_use]
 pub fn peak_memory() -> Option<u64> {
@@ -185,10 +222,10 @@ mod tests {
 
     #[test]
     fn every_cell_of_the_grid_is_timed() {
-        let folder =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity/marian/model");
+        let parity = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity");
+        let folder = parity.join("marian/model");
         let grid = Grid { batches: vec![1, 3], lengths: vec![2, 5], rounds: 3 };
-        let measured = measure(&[folder.clone(), folder.clone()], &grid, &mut Silent).unwrap();
+        let measured = measure(&[folder.clone(), parity.join("bert/model")], &grid, &mut Silent).unwrap();
         assert_eq!(measured.len(), 2);
         for model in &measured {
             let sizes: Vec<_> = model.cells.iter().map(|cell| (cell.batch, cell.length)).collect();

@@ -1,12 +1,38 @@
 //! The recipes that come with the program, and the one to start from.
 
-/// Name and text of each recipe that comes with the program, in the order in which they are listed.
+/// Name and text of each recipe that comes with the program, in the order in which they are listed, and of the layers
+/// that they extend.
 pub const BUILTINS: &[(&str, &str)] = &[
     ("quickstart", include_str!("../quickstart.toml")),
     ("epik/teacher", include_str!("../epik/teacher.toml")),
     ("epik/names", include_str!("../epik/names.toml")),
     ("epik/dakshina", include_str!("../epik/dakshina.toml")),
+    ("text/task", include_str!("../text/task.toml")),
+    ("text/distil", include_str!("../text/distil.toml")),
+    ("text/logits", include_str!("../text/logits.toml")),
+    ("text/distilbert", include_str!("../text/distilbert.toml")),
+    ("text/pkd", include_str!("../text/pkd.toml")),
+    ("text/tinybert", include_str!("../text/tinybert.toml")),
+    ("text/tinybert-general", include_str!("../text/tinybert-general.toml")),
+    ("text/minilm", include_str!("../text/minilm.toml")),
+    ("text/minilmv2", include_str!("../text/minilmv2.toml")),
+    ("text/smoke/reviews", include_str!("../text/smoke/reviews.toml")),
+    ("text/smoke/logits", include_str!("../text/smoke/logits.toml")),
+    ("text/smoke/distilbert", include_str!("../text/smoke/distilbert.toml")),
+    ("text/smoke/pkd", include_str!("../text/smoke/pkd.toml")),
+    ("text/smoke/tinybert", include_str!("../text/smoke/tinybert.toml")),
+    ("text/smoke/tinybert-general", include_str!("../text/smoke/tinybert-general.toml")),
+    ("text/smoke/minilm", include_str!("../text/smoke/minilm.toml")),
+    ("text/smoke/minilmv2", include_str!("../text/smoke/minilmv2.toml")),
 ];
+
+/// Those of [`BUILTINS`] that others extend and that are no recipes by themselves.
+const LAYERS: [&str; 2] = ["text/distil", "text/smoke/reviews"];
+
+/// Name and text of each recipe that can be run.
+pub fn recipes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    BUILTINS.iter().copied().filter(|(name, _)| !LAYERS.contains(name))
+}
 
 /// What `alambic new` writes; [`start`] puts the name in.
 const TEMPLATE: &str = include_str!("template.toml");
@@ -41,7 +67,9 @@ mod tests {
     fn every_shipped_recipe_is_built_in() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut names = shipped(folder, "");
-        names.extend(shipped(&folder.join("epik"), "epik/"));
+        for part in ["epik", "text", "text/smoke"] {
+            names.extend(shipped(&folder.join(part), &format!("{part}/")));
+        }
         names.sort();
         let mut known: Vec<&str> = BUILTINS.iter().map(|(name, _)| *name).collect();
         known.sort_unstable();
@@ -50,7 +78,7 @@ mod tests {
 
     #[test]
     fn every_built_in_recipe_is_read() {
-        for (name, _) in BUILTINS {
+        for (name, _) in recipes() {
             let loaded = crate::load(&format!("builtin:{name}"), &[]);
             assert!(loaded.is_ok(), "{name}: {}", loaded.unwrap_err());
         }

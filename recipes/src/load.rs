@@ -133,7 +133,7 @@ fn suggest(location: &Location, mut diagnostics: Diagnostics) -> Diagnostics {
     if path.exists() {
         return diagnostics;
     }
-    let names: Vec<&str> = book::BUILTINS.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = book::recipes().map(|(name, _)| name).collect();
     let wanted = path.strip_prefix("recipes").unwrap_or(path).with_extension("");
     let known = nearest(&wanted.to_string_lossy(), &names)
         .or_else(|| names.iter().copied().find(|name| Path::new(name).file_name() == wanted.file_name()));

@@ -2,7 +2,7 @@
 
 use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table};
 use crate::error::{ReportError, Result};
-use crate::metrics::{Direction, find};
+use crate::metrics::{Direction, find, is_yardstick};
 use crate::numbers::{self, NO_VALUE};
 use crate::outcome::{BASELINE, Outcome, STUDENT, TEACHER};
 use crate::plots::{Bar, BarSeries, Bars, Drawing, Figure, LineSeries, ValueFormat, metric_over};
@@ -133,7 +133,7 @@ impl Comparison {
                 names.extend(model.metrics.keys().map(|name| (name.clone(), ())));
             }
         }
-        names.into_keys().filter(|name| !name.ends_with("-shuffled")).collect()
+        names.into_keys().filter(|name| !is_yardstick(name)).collect()
     }
 
     /// The page: for each metric the models of every run and the student's ratio to its teacher, then costs and

@@ -1,6 +1,6 @@
 //! Numbers and names as a reader meets them in a report.
 
-use crate::metrics::find;
+use crate::metrics::{METRICS, Metric};
 
 /// What stands for a value that there is none of.
 pub const NO_VALUE: &str = "–";
@@ -46,9 +46,11 @@ pub fn points_interval(name: &str, [low, high]: [f64; 2]) -> String {
     }
 }
 
-/// Shares of the whole are shown in per cent, anything else as a plain number.
+/// Shares of the whole are shown in per cent, anything else as a plain number. A figure may have the name of a metric with
+/// more around it: `cer-against-teacher`, `baseline-agreement`.
 fn is_share(name: &str) -> bool {
-    find(name).is_ok_and(|metric| metric.share)
+    let within = |metric: &Metric| format!("-{name}-").contains(&format!("-{}-", metric.name));
+    METRICS.iter().any(|metric| metric.share && within(metric))
 }
 
 /// A share in per cent, `3.4 %`.

@@ -2,7 +2,7 @@
 
 use crate::error::{ReportError, Result};
 use crate::files;
-use crate::metrics::{Direction, METRICS, Scores};
+use crate::metrics::{Direction, METRICS, Scores, is_yardstick};
 use crate::verdict::Verdict;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -238,7 +238,7 @@ impl Ratios {
     pub fn of(student: &ModelOutcome, teacher: &ModelOutcome) -> Self {
         let retention = METRICS
             .iter()
-            .filter(|metric| !metric.name.ends_with("-shuffled"))
+            .filter(|metric| !is_yardstick(metric.name))
             .filter(|metric| student.metrics.contains_key(metric.name))
             .filter(|metric| teacher.metrics.contains_key(metric.name))
             .map(|metric| {

@@ -13,7 +13,7 @@ use crate::progress::Progress;
 
 /// Measures models against each other: size, time of a batch, throughput, memory
 ///
-/// Each batch is of random texts, as many tokens read as written. The models take turns, so that what else the
+/// Each batch is of random texts; a model that writes writes as many tokens as it reads. The models take turns, so that what else the
 /// machine does hits all alike. Memory is that of a process of its own which writes the largest batch.
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,32")]
     batch: Vec<usize>,
     /// Tokens of a text
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "8,16")]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "16,64")]
     length: Vec<usize>,
     /// How often each batch is timed
     #[arg(long, value_name = "N", default_value_t = 20)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use alambic_data::Corpus;
 use alambic_losses::Loss;
 use alambic_models::{Config, ModelFolder};
-use alambic_recipes::book::BUILTINS;
+use alambic_recipes::book;
 use alambic_recipes::load;
 use alambic_reports::metrics::METRICS;
 use alambic_settings::types::{KindList, summary};
@@ -93,12 +93,12 @@ fn kinds(kinds: KindList) -> Vec<(String, String)> {
 }
 
 fn recipes() -> Result<Vec<(String, String)>, Failure> {
-    let entry = |(name, _): &(&str, &str)| {
+    let entry = |(name, _): (&str, &str)| {
         let name = format!("builtin:{name}");
         let loaded = load(&name, &[])?;
         Ok((name, loaded.recipe.description))
     };
-    BUILTINS.iter().map(entry).collect()
+    book::recipes().map(entry).collect()
 }
 
 fn taps(model: &Path, json: bool) -> Result<(), Failure> {

@@ -1,10 +1,12 @@
 //! `alambic predict`.
 
 use std::io::{BufRead, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use alambic_models::{Generation, Hypothesis};
-use alambic_students::{Predictor, StudentError};
+use alambic_models::bert::Head;
+use alambic_models::{Config, Generation, Hypothesis, ModelFolder};
+use alambic_settings::IndexMap;
+use alambic_students::{Predictor, Reader, StudentError, TextPair};
 use clap::Args;
 use serde_json::json;
 
@@ -14,8 +16,10 @@ use crate::output;
 
 /// Runs a model on texts: arguments, or lines of standard input
 ///
-/// A line may name the language to write in a second column, parted by a tab, or begin with its tag, as
-/// `>>ta<<text`. Each line is printed with what the model writes as a further column.
+/// For a model that writes, a line may name the language to write in a second column, parted by a tab, or begin with its
+/// tag, as `>>ta<<text`. For a model that reads, a second column is the second text of a pair. Each line is printed with
+/// what the model writes, or says of it, as a further column: the class, the number, or the numbers of the text's
+/// embedding.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The model's folder, or `hf:OWNER/NAME[@REVISION]`
@@ -25,13 +29,13 @@ pub(crate) struct Arguments {
     /// The language to write where a line names none; not needed if the model writes only one
     #[arg(long, value_name = "CODE")]
     target_language: Option<String>,
-    /// Hypotheses kept in decoding; 1 is greedy
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    beam: u16,
-    /// Most tokens of an output; left out, as many as the model can write
+    /// Hypotheses kept in decoding; left out or 1, it is greedy
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    beam: Option<u16>,
+    /// Most tokens of an output, or of a text that is read; left out, as many as the model has room for
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     longest: Option<u32>,
-    /// Lines that are written together
+    /// Lines that are taken together
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
     /// Prints one object a line
@@ -48,10 +52,20 @@ struct Input {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut predictor = Predictor::load(&model_folder(&arguments.model)?)?;
+    let path = model_folder(&arguments.model)?;
+    let folder = ModelFolder::open(&path)?;
+    match Config::open(&folder)? {
+        Config::Marian(_) => write_texts(&path, arguments),
+        Config::Bert(_) => read_texts(&path, arguments),
+    }
+}
+
+/// Runs a model that writes.
+fn write_texts(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
+    let mut predictor = Predictor::load(path)?;
     let most = predictor.generation.longest;
     predictor.generation = Generation {
-        beam: usize::from(arguments.beam),
+        beam: arguments.beam.map_or(1, usize::from),
         longest: arguments.longest.map_or(most, |longest| most.min(longest as usize)),
         length_penalty: 1.0,
     };
@@ -67,15 +81,106 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         (None, [only]) => Some(only.clone()),
         (None, _) => None,
     };
-    let reader = Reader { languages, language };
+    let columns = Columns { languages, language };
+    in_batches(arguments, |batch| {
+        let inputs = batch
+            .iter()
+            .map(|(index, line)| columns.read(line.clone(), index + 1))
+            .collect::<Result<Vec<_>, _>>()?;
+        write(&inputs, &predictor, arguments.json)
+    })
+}
+
+/// Runs a model that reads.
+fn read_texts(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
+    for (flag, given) in
+        [("--target-language", arguments.target_language.is_some()), ("--beam", arguments.beam.is_some())]
+    {
+        if given {
+            return Err(Failure::Usage(format!("`{flag}` is for models that write; this one reads texts")));
+        }
+    }
+    let mut reader = Reader::load(path)?;
+    if let Some(longest) = arguments.longest {
+        reader = reader.cut_at(longest as usize)?;
+    }
+    let tap = match reader.config() {
+        config if config.head == Head::Sequence => "logits",
+        config if config.head == Head::None && config.pooling.is_some() => "embedding",
+        _ => {
+            return Err(Failure::message(format!(
+                "{}: this model says nothing of a whole text: it has neither a head of sequence classification nor a \
+                 pooling; `alambic trace` shows its states",
+                path.display()
+            )));
+        }
+    };
+    in_batches(arguments, |batch| {
+        let texts: Vec<TextPair<'_>> = batch
+            .iter()
+            .map(|(_, line)| match line.split_once('\t') {
+                Some((first, second)) => (first, Some(second)),
+                None => (line.as_str(), None),
+            })
+            .collect();
+        for ((_, line), row) in batch.iter().zip(reader.rows(&texts, tap)?) {
+            let answer = if tap == "embedding" { None } else { Some(reader.answer(&row)) };
+            if arguments.json {
+                output::line(&described(line, &reader, answer, &row).to_string())?;
+            } else {
+                let said = answer
+                    .unwrap_or_else(|| row.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+                output::line(&format!("{line}\t{said}"))?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// What a model says of a line, as an object.
+fn described(line: &str, reader: &Reader, answer: Option<String>, row: &[f32]) -> serde_json::Value {
+    let config = reader.config();
+    match answer {
+        None => json!({ "text": line, "embedding": row }),
+        Some(_) if config.regression => json!({ "text": line, "prediction": row.first() }),
+        Some(answer) => {
+            let probabilities: IndexMap<&String, f64> =
+                config.labels.iter().zip(probabilities(row)).collect();
+            json!({ "text": line, "prediction": answer, "probabilities": probabilities })
+        }
+    }
+}
+
+/// The softmax of logits.
+fn probabilities(logits: &[f32]) -> Vec<f64> {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exponentials: Vec<f64> = logits.iter().map(|logit| f64::from(logit - most).exp()).collect();
+    let sum: f64 = exponentials.iter().sum();
+    exponentials.iter().map(|value| value / sum).collect()
+}
+
+/// Hands the arguments, or the lines of standard input, to `work` in batches, each with its number from 0.
+fn in_batches(
+    arguments: &Arguments,
+    mut work: impl FnMut(&[(usize, String)]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let size = usize::from(arguments.batch);
     if !arguments.inputs.is_empty() {
-        let lines = arguments.inputs.iter().cloned().enumerate();
-        return in_batches(lines.map(Ok), &reader, &predictor, arguments, usize::from(arguments.batch));
+        let lines: Vec<(usize, String)> = arguments.inputs.iter().cloned().enumerate().collect();
+        return lines.chunks(size).try_for_each(work);
     }
     let stdin = std::io::stdin();
     // Whoever types wants an answer to each line.
-    let batch = if stdin.is_terminal() { 1 } else { usize::from(arguments.batch) };
-    in_batches(lines(stdin.lock()), &reader, &predictor, arguments, batch)
+    let size = if stdin.is_terminal() { 1 } else { size };
+    let mut batch = Vec::with_capacity(size);
+    for line in lines(stdin.lock()) {
+        batch.push(line?);
+        if batch.len() == size {
+            work(&batch)?;
+            batch.clear();
+        }
+    }
+    if batch.is_empty() { Ok(()) } else { work(&batch) }
 }
 
 /// Lines with their numbers from 0.
@@ -94,32 +199,14 @@ fn lines(mut input: impl BufRead) -> impl Iterator<Item = Result<(usize, String)
     })
 }
 
-fn in_batches(
-    lines: impl Iterator<Item = Result<(usize, String), Failure>>,
-    reader: &Reader,
-    predictor: &Predictor,
-    arguments: &Arguments,
-    size: usize,
-) -> Result<(), Failure> {
-    let mut batch = Vec::with_capacity(size);
-    for line in lines {
-        let (index, line) = line?;
-        batch.push(reader.read(line, index + 1)?);
-        if batch.len() == size {
-            write(&std::mem::take(&mut batch), predictor, arguments.json)?;
-        }
-    }
-    write(&batch, predictor, arguments.json)
-}
-
-/// How lines are read.
-struct Reader {
+/// How lines are read for a model that writes.
+struct Columns {
     languages: Vec<String>,
     /// The language to write where a line names none.
     language: Option<String>,
 }
 
-impl Reader {
+impl Columns {
     fn read(&self, line: String, number: usize) -> Result<Input, Failure> {
         let tagged = line.strip_prefix(">>").and_then(|rest| rest.split_once("<<"));
         let named = tagged.map(|(code, text)| (text, code)).or_else(|| line.split_once('\t'));
@@ -184,12 +271,12 @@ fn predict(batch: &[Input], predictor: &Predictor) -> Result<Vec<(String, Hypoth
 mod tests {
     use super::*;
 
-    fn reader(language: Option<&str>) -> Reader {
-        Reader { languages: vec!["en".into(), "ta".into()], language: language.map(str::to_owned) }
+    fn columns(language: Option<&str>) -> Columns {
+        Columns { languages: vec!["en".into(), "ta".into()], language: language.map(str::to_owned) }
     }
 
     fn read(line: &str, language: Option<&str>) -> Option<(String, String)> {
-        reader(language).read(line.to_owned(), 1).ok().map(|input| (input.text, input.language))
+        columns(language).read(line.to_owned(), 1).ok().map(|input| (input.text, input.language))
     }
 
     #[test]

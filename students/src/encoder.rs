@@ -32,7 +32,8 @@ impl Preset {
 }
 
 settings! {
-    /// A text encoder from random weights: a BERT of any size, over its teacher's vocabulary.
+    /// A text encoder from random weights: a BERT of any size, over its teacher's vocabulary, or without a teacher over
+    /// the words of its stage's texts.
     pub struct Encoder {
         /// The shape of a published student; single sizes below change it.
         pub preset: Preset = Preset::TinyBert4,
@@ -56,6 +57,9 @@ settings! {
         /// Longest sequence in tokens.
         #[range(4..)]
         pub longest: usize = 512,
+        /// Most tokens of a vocabulary that is made of the stage's texts, where there is no teacher.
+        #[range(10..)]
+        pub vocabulary: usize = 8192,
     }
 }
 
@@ -106,5 +110,9 @@ impl MakeStudent for Encoder {
 
     fn takes_weights(&self) -> bool {
         false
+    }
+
+    fn reads(&self) -> bool {
+        true
     }
 }

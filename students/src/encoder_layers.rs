@@ -61,6 +61,10 @@ impl MakeStudent for EncoderLayers {
         true
     }
 
+    fn reads(&self) -> bool {
+        true
+    }
+
     fn donors(&self) -> Vec<&At<String>> {
         vec![&self.teacher]
     }

@@ -107,6 +107,10 @@ impl MakeStudent for FromTeacher {
         true
     }
 
+    fn reads(&self) -> bool {
+        false
+    }
+
     fn donors(&self) -> Vec<&At<String>> {
         [&self.encoder].into_iter().chain(&self.decoder).collect()
     }

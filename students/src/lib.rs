@@ -77,6 +77,9 @@ pub trait MakeStudent {
     /// Whether weights of a teacher are taken over.
     fn takes_weights(&self) -> bool;
 
+    /// Whether what is made reads texts; else it writes them.
+    fn reads(&self) -> bool;
+
     /// The teachers whose layers are taken.
     fn donors(&self) -> Vec<&At<String>> {
         Vec::new()

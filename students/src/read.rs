@@ -41,6 +41,14 @@ impl Reader {
         Ok(Self { model, tokenizer })
     }
 
+    /// The same reader with at most `longest` tokens of a text.
+    ///
+    /// # Errors
+    /// When there is not even room for the special tokens.
+    pub fn cut_at(self, longest: usize) -> Result<Self, StudentError> {
+        Self::new(self.model, &self.tokenizer, longest)
+    }
+
     /// Its configuration.
     #[must_use]
     pub fn config(&self) -> &BertConfig {

@@ -61,6 +61,10 @@ impl MakeStudent for Scratch {
     fn takes_weights(&self) -> bool {
         false
     }
+
+    fn reads(&self) -> bool {
+        false
+    }
 }
 
 impl Scratch {

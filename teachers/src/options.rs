@@ -8,7 +8,7 @@ pub const TARGET: &str = "target";
 settings! {
     /// A checkpoint, read from a folder or trained by an earlier stage of the recipe.
     pub struct CheckpointOptions {
-        /// The model's folder.
+        /// The model's folder, or `hf:OWNER/NAME[@REVISION]` for one of the hub, fetched if it is not in its cache.
         pub model: Option<Location>,
         /// The stage of this recipe whose student it is, instead of a folder.
         pub stage: Option<At<String>>,

@@ -2,6 +2,7 @@
 
 mod aksharantar;
 mod dakshina;
+mod made_up_reviews;
 mod names_table;
 mod texts;
 mod word_pairs;
@@ -10,6 +11,7 @@ use alambic_settings::kinds;
 
 pub use aksharantar::Aksharantar;
 pub use dakshina::Dakshina;
+pub use made_up_reviews::MadeUpReviews;
 pub use names_table::{NamesTable, Unit};
 pub use texts::Texts;
 pub use word_pairs::WordPairs;
@@ -60,6 +62,8 @@ kinds! {
         Aksharantar(Aksharantar) = "aksharantar",
         /// Texts or pairs of texts, with or without labels.
         Texts(Texts) = "texts",
+        /// Made-up reviews, for trying a recipe without data.
+        MadeUpReviews(MadeUpReviews) = "made-up-reviews",
     }
 }
 

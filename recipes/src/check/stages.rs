@@ -163,7 +163,7 @@ impl Checker<'_> {
             .find(|other| student_of(recipe, other).is_ok_and(|other| other == student))
             .filter(|other| other.value != name);
         let sound = before.is_some() || self.student(&student, position);
-        let of_texts = !options.data.texts.is_empty();
+        self.must_fit_its_data(name, &student, options)?;
         let tokenizer = self.vocabulary(options, teacher, &student)?;
         let task = self.workshop.task(&options.data).ok()?;
         let (config, own, of) = match before {
@@ -209,22 +209,26 @@ impl Checker<'_> {
             );
             return None;
         }
-        if matches!(config, Config::Bert(_)) != of_texts {
-            let (kind, data) =
-                if of_texts { ("writes", "texts to be read") } else { ("reads", "words to be written") };
-            let student = self.loaded.key_origin(&["student", &student]);
-            self.report(
-                Diagnostic::error(
-                    "student::kind",
-                    format!("the student of stage `{name}` {kind}, and its data are {data}"),
-                )
-                .label(&student, format!("a model that {kind}"))
-                .label(&self.data_origin(&["stage", name]), data)
-                .help("`encoder` and `encoder-layers` read; `scratch` and `from-teacher` write"),
-            );
-            return None;
-        }
         Some(Sketch { config, tokenizer })
+    }
+
+    /// Reports a student that writes and is given texts to read, or the other way round; none if it is so.
+    fn must_fit_its_data(&mut self, stage: &str, student: &str, options: &StageOptions) -> Option<()> {
+        let of_texts = !options.data.texts.is_empty();
+        if self.recipe.student.get(student)?.inner().reads() == of_texts {
+            return Some(());
+        }
+        let (kind, data) =
+            if of_texts { ("writes", "texts to be read") } else { ("reads", "words to be written") };
+        let declared = self.loaded.key_origin(&["student", student]);
+        let message = format!("the student of stage `{stage}` {kind}, and its data are {data}");
+        self.report(
+            Diagnostic::error("student::kind", message)
+                .label(&declared, format!("a model that {kind}"))
+                .label(&self.data_origin(&["stage", stage]), data)
+                .help("`encoder` and `encoder-layers` read; `scratch` and `from-teacher` write"),
+        );
+        None
     }
 
     fn student_name(&mut self, stage: &str, options: &StageOptions) -> Option<String> {
@@ -324,7 +328,7 @@ impl Checker<'_> {
     /// What a stage's student reads and writes with: its teacher's vocabulary, or that of the model whose layers it takes,
     /// or that of its data.
     fn vocabulary(
-        &mut self,
+        &self,
         options: &StageOptions,
         teacher: Option<&At<String>>,
         student: &str,
@@ -340,17 +344,13 @@ impl Checker<'_> {
         }
         let made = self.recipe.student.get(student)?;
         if !options.data.texts.is_empty() {
-            let Some(donor) = made.inner().donors().into_iter().next() else {
-                let origin = self.loaded.key_origin(&["student", student]);
-                let message = format!("student `{student}` has no vocabulary");
-                self.report(
-                    Diagnostic::error("student::vocabulary", message)
-                        .label(&origin, "from random weights, and its stage names no `teacher`")
-                        .help("a text encoder takes the vocabulary of its stage's teacher"),
-                );
-                return None;
-            };
-            return self.sketches.checkpoint(self.recipe, donor).map(|sketch| Rc::clone(&sketch.tokenizer));
+            if let Some(donor) = made.inner().donors().into_iter().next() {
+                return self
+                    .sketches
+                    .checkpoint(self.recipe, donor)
+                    .map(|sketch| Rc::clone(&sketch.tokenizer));
+            }
+            return self.workshop.tokenizer(None, made, &options.data).ok().map(Rc::new);
         }
         let tokenizer = self.workshop.tokenizer(None, made, &options.data).ok()?;
         // Without a language there are no data, and that is said already.
@@ -566,6 +566,7 @@ impl Checker<'_> {
         if task.head != Head::Sequence {
             let message = "the texts of the evaluation have no labels to hold answers against".to_owned();
             self.error("evaluation::labels", message, &evaluation.origin, "names texts without labels");
+            return;
         }
         if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| self.known_teacher(teacher)) {
             let known = self.sketches.checkpoint(recipe, teacher).map(|sketch| sketch.config.clone());

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use alambic_hub::Hub;
 use alambic_settings::source::SourceKind;
 use alambic_settings::{At, Diagnostic, Location, Origin};
 use alambic_teachers::{CheckpointOptions, PipelineOptions, Record, TARGET, TeacherOptions};
@@ -71,6 +72,13 @@ impl Checker<'_> {
                             .label(&stage.origin, "teacher of a stage that is not run")
                             .label(&self.recipe.stages.origin, "not among these"),
                     );
+                }
+            }
+            (Some(Location::Hub(hub)), None) => {
+                let origin = place("model");
+                match Hub::from_environment().model(hub) {
+                    Ok(path) => self.folder(name, &path, &origin),
+                    Err(error) => self.error("model::hub", error.to_string(), &origin, "on the hub"),
                 }
             }
             (Some(location), None) => {

@@ -29,6 +29,9 @@ pub(crate) struct Progress {
     pub(crate) without_better: usize,
     /// Parameters that the losses do not reach, frozen at the first step.
     pub(crate) frozen: Vec<String>,
+    /// Terms that were warned of, since they make up too little of the gradient.
+    #[serde(default)]
+    pub(crate) weak: Vec<String>,
     /// Seconds spent training.
     pub(crate) seconds: f64,
 }

@@ -13,6 +13,7 @@ mod exam;
 mod feed;
 mod folder;
 mod lesson;
+mod losses;
 mod result;
 mod stage;
 mod texts;

@@ -297,7 +297,12 @@ impl Results<'_> {
                         .collect();
                     format!("a pipeline: {}", steps.join(", then "))
                 }
-                Some(other) => format!("a {}", other.name()),
+                Some(TeacherOptions::Checkpoint(options)) => match (&options.stage, &options.model) {
+                    (Some(stage), _) => format!("the model that stage `{}` trained", stage.value),
+                    (None, Some(model)) => format!("the model {}", file_name(&model.to_string())),
+                    (None, None) => String::new(),
+                },
+                Some(TeacherOptions::Recorded(_)) => "outputs of an earlier pass".into(),
                 None => String::new(),
             };
             models.insert(TEACHER.to_owned(), text);
@@ -506,20 +511,15 @@ fn stage_summary(seed: u64, trained: &Trained, events: &[Value]) -> StageSummary
         .filter(|event| event["event"] == "step" && event["stage"] == trained.label.as_str())
         .collect();
     let last = &steps[steps.len().saturating_sub(LAST_STEPS)..];
-    let mut losses: IndexMap<String, f64> = IndexMap::new();
-    for event in last {
-        for (name, value) in event["terms"].as_object().into_iter().flatten() {
-            *losses.entry(name.clone()).or_insert(0.0) +=
-                value.as_f64().unwrap_or(f64::NAN) / last.len() as f64;
-        }
-    }
+    let measured: Vec<&Value> = steps.iter().copied().filter(|event| event["shares"].is_object()).collect();
     StageSummary {
         name: trained.label.clone(),
         seed,
         steps: trained.steps as u64,
         examples: trained.examples as u64,
         seconds: trained.seconds,
-        losses,
+        losses: means(last, "terms"),
+        shares: means(&measured, "shares"),
         kept: trained.best.map(|(step, value)| {
             let metric = &trained.metric;
             format!(
@@ -529,6 +529,18 @@ fn stage_summary(seed: u64, trained: &Trained, events: &[Value]) -> StageSummary
             )
         }),
     }
+}
+
+/// The mean of each number under a key of some events.
+fn means(events: &[&Value], key: &str) -> IndexMap<String, f64> {
+    let mut means: IndexMap<String, f64> = IndexMap::new();
+    for event in events {
+        for (name, value) in event[key].as_object().into_iter().flatten() {
+            *means.entry(name.clone()).or_insert(0.0) +=
+                value.as_f64().unwrap_or(f64::NAN) / events.len() as f64;
+        }
+    }
+    means
 }
 
 /// The last part of a path, which tells a reader more than the path of somebody's machine.

@@ -255,6 +255,7 @@ fn prepare<'a>(
             best: None,
             without_better: 0,
             frozen: Vec::new(),
+            weak: Vec::new(),
             seconds: 0.0,
         },
         best: None,

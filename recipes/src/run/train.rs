@@ -10,7 +10,6 @@ use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::record::{EvaluationEvent, EventLog, NoteEvent, StepEvent};
 use alambic_settings::IndexMap;
 use alambic_tensor::TensorError;
-use alambic_tensor::candle::Tensor;
 use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::optimiser::AdamW;
@@ -21,6 +20,7 @@ use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress};
 use super::feed::Feed;
 use super::lesson::{Lesson, Study};
+use super::losses::{LEAST_SHARE, Losses, shares};
 use crate::observer::{Observer, StepReport};
 use crate::schema::TrainOptions;
 
@@ -54,10 +54,14 @@ pub(crate) enum Stop {
     Interrupted,
 }
 
-/// The loss of one batch: the weighted sum with its graph, and each term's value.
-struct Losses {
-    total: Tensor,
+/// What the terms of a step came to.
+#[derive(Default)]
+struct Tally {
+    /// Each term before its weight, a mean over the batches of the step.
     values: IndexMap<String, f64>,
+    /// The norm of each term's own gradient, at steps at which they are taken apart.
+    norms: IndexMap<String, f64>,
+    examples: usize,
 }
 
 impl Trainer<'_> {
@@ -75,16 +79,21 @@ impl Trainer<'_> {
             }
             let begin = Instant::now();
             let mut gradients = Gradients::default();
-            let mut values = IndexMap::new();
-            let mut examples = 0;
+            let mut tally = Tally::default();
+            let apart =
+                self.terms.len() > 1 && self.progress.step.is_multiple_of(self.options.validate_every);
             for _ in 0..parts {
                 let (epoch, batch) = self.feed.next_batch(self.lesson);
                 let losses = self.losses(&batch, epoch)?;
-                gradients.add(Gradients::collect(losses.total.backward()?, &self.parameters))?;
-                for (name, value) in losses.values {
-                    *values.entry(name).or_insert(0.0) += value / parts as f64;
+                for (name, value) in &losses.values {
+                    *tally.values.entry(name.clone()).or_insert(0.0) += value / parts as f64;
                 }
-                examples += batch.len();
+                let pull = losses.backward(&self.parameters, apart)?;
+                gradients.add(pull.gradients)?;
+                for (name, norm) in pull.norms {
+                    *tally.norms.entry(name).or_insert(0.0) += norm;
+                }
+                tally.examples += batch.len();
             }
             if self.progress.step == 0 {
                 self.check_gradients(&gradients, events, observer)?;
@@ -99,7 +108,7 @@ impl Trainer<'_> {
             }
             let seconds = begin.elapsed().as_secs_f64();
             self.progress.seconds += seconds;
-            self.report(values, norm, factor, examples as f64 / seconds, events, observer)?;
+            self.report(tally, norm, factor, seconds, events, observer)?;
             if self.progress.step.is_multiple_of(self.options.validate_every)
                 || self.progress.step == self.steps
             {
@@ -114,24 +123,13 @@ impl Trainer<'_> {
 
     /// The terms over a batch.
     fn losses(&self, batch: &[usize], epoch: u64) -> Result<Losses, RunError> {
+        if self.terms.is_empty() {
+            return Err(RunError::Recipe(format!("stage `{}` has no loss", self.stage)));
+        }
         let weights = self.parameters.tracked();
         let study = Study { weights: &weights, dropout: &self.dropout, terms: self.terms };
-        let mut total: Option<Tensor> = None;
-        let mut values = IndexMap::new();
-        for (term, loss) in self.lesson.passes(batch, epoch, &study)?.losses(&study)? {
-            let value = f64::from(loss.to_scalar::<f32>()?);
-            if !value.is_finite() {
-                return Err(RunError::Diverged { step: self.progress.step + 1, value });
-            }
-            *values.entry(term.name.to_owned()).or_insert(0.0) += value;
-            let weighted = (loss * term.weight)?;
-            total = Some(match total {
-                None => weighted,
-                Some(total) => (total + weighted)?,
-            });
-        }
-        let total = total.ok_or_else(|| RunError::Recipe(format!("stage `{}` has no loss", self.stage)))?;
-        Ok(Losses { total, values })
+        let losses = self.lesson.passes(batch, epoch, &study)?.losses(&study)?;
+        Losses::new(losses, self.progress.step + 1)
     }
 
     /// Freezes what the losses do not reach, and makes sure that all else is trained.
@@ -145,12 +143,7 @@ impl Trainer<'_> {
         if !unreached.is_empty() {
             let message =
                 format!("no loss reaches these parameters, which stay as they are: {}", unreached.join(", "));
-            observer.note(&message);
-            events.append(&NoteEvent {
-                level: "information".into(),
-                stage: Some(self.stage.to_owned()),
-                text: message,
-            })?;
+            self.note("information", message, events, observer)?;
             self.progress.frozen.extend(unreached);
             freeze(&mut self.parameters, &self.progress.frozen);
         }
@@ -162,17 +155,34 @@ impl Trainer<'_> {
     }
 
     fn report(
-        &self,
-        terms: IndexMap<String, f64>,
+        &mut self,
+        tally: Tally,
         gradient_norm: f64,
         factor: f64,
-        examples_per_second: f64,
+        seconds: f64,
         events: &mut EventLog,
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
-        let loss =
-            self.terms.iter().map(|term| term.weight * terms.get(term.name).copied().unwrap_or(0.0)).sum();
+        let Tally { values: terms, norms, examples } = tally;
+        let value = |term: &Term| term.weight * terms.get(term.name).copied().unwrap_or(0.0);
+        let loss = self.terms.iter().map(value).sum();
         let learning_rate = self.optimiser.learning_rate() * factor;
+        let examples_per_second = examples as f64 / seconds;
+        let shares = shares(norms);
+        for (name, share) in shares.iter().filter(|(_, share)| **share < LEAST_SHARE) {
+            if self.progress.weak.contains(name) {
+                continue;
+            }
+            self.progress.weak.push(name.clone());
+            let text = format!(
+                "{}: the loss `{name}` makes up {:.2} % of the gradient at step {}, and hardly teaches: raise its \
+                 `weight`, or leave it out",
+                self.stage,
+                100.0 * share,
+                self.progress.step
+            );
+            self.note("warning", text, events, observer)?;
+        }
         events.append(&StepEvent {
             stage: self.stage.to_owned(),
             step: self.progress.step as u64,
@@ -180,6 +190,7 @@ impl Trainer<'_> {
             learning_rate,
             loss,
             terms: terms.clone(),
+            shares,
             gradient_norm: Some(gradient_norm),
             examples_per_second: Some(examples_per_second),
             seed: self.seed,
@@ -193,6 +204,19 @@ impl Trainer<'_> {
             gradient_norm,
             examples_per_second,
         });
+        Ok(())
+    }
+
+    /// Says something to whoever watches, and keeps it in the log.
+    fn note(
+        &self,
+        level: &str,
+        text: String,
+        events: &mut EventLog,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        observer.note(&text);
+        events.append(&NoteEvent { level: level.to_owned(), stage: Some(self.stage.to_owned()), text })?;
         Ok(())
     }
 

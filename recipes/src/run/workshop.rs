@@ -113,8 +113,8 @@ impl Workshop<'_> {
         Ok(Pipeline::new(options, |name| loaded.get(name).cloned().ok_or(TeacherError::EmptyChain))?)
     }
 
-    /// The vocabulary of a training: its teacher's, or that of the models whose layers its student takes, or one of the
-    /// characters in the training part of its data.
+    /// The vocabulary of a training: its teacher's, or that of the models whose layers its student takes, or one made of
+    /// the training part of its data: of words for a student that reads, of characters for one that writes.
     pub(crate) fn tokenizer(
         &self,
         teacher: Option<&dyn Teacher>,
@@ -125,12 +125,16 @@ impl Workshop<'_> {
             return Ok(tokenizer.clone());
         }
         if !data.texts.is_empty() {
-            let Some(donor) = student.inner().donors().into_iter().next() else {
-                return Err(RunError::Recipe(
-                    "a text encoder from random weights needs a teacher, whose vocabulary it takes".into(),
-                ));
-            };
-            return Ok(ModelFolder::open(&self.checkpoint_folder(donor)?)?.tokenizer()?);
+            if let Some(donor) = student.inner().donors().into_iter().next() {
+                return Ok(ModelFolder::open(&self.checkpoint_folder(donor)?)?.tokenizer()?);
+            }
+            let size = if let Student::Encoder(options) = student { options.vocabulary } else { usize::MAX };
+            let mut texts = Vec::new();
+            for options in data.texts.iter() {
+                texts.extend(self.corpora.selected_texts(options, Split::Train)?);
+            }
+            let parts = texts.iter().flat_map(|text| [Some(&text.first), text.second.as_ref()]);
+            return Ok(Tokenizer::words(parts.flatten().map(String::as_str), size)?);
         }
         let mut characters: Vec<char> = Vec::new();
         let mut languages: IndexSet<String> = IndexSet::new();

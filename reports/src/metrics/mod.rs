@@ -149,6 +149,13 @@ impl Metric {
     }
 }
 
+/// Whether a figure says nothing of a model's worth, and only what it is to be held against: the same for shuffled pairs,
+/// or of a model that always says the commonest class.
+#[must_use]
+pub fn is_yardstick(name: &str) -> bool {
+    ["-shuffled", "-of-majority"].iter().any(|end| name.ends_with(end))
+}
+
 /// The metric of this name, or an error with the closest name.
 ///
 /// # Errors

@@ -23,6 +23,10 @@ pub struct StepEvent {
     /// Each term by its name, before its weight.
     #[serde(default, with = "numbers_or_null")]
     pub terms: IndexMap<String, f64>,
+    /// The share of each term in the gradient, at steps at which it was measured: the norm of the term's own gradient
+    /// over the sum of these norms.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub shares: IndexMap<String, f64>,
     /// The norm of all gradients before clipping.
     pub gradient_norm: Option<f64>,
     /// Training speed.
@@ -102,6 +106,7 @@ mod tests {
             learning_rate: 1e-3,
             loss: f64::NAN,
             terms: [("cross-entropy".to_string(), f64::INFINITY)].into(),
+            shares: IndexMap::new(),
             gradient_norm: Some(1.5),
             examples_per_second: None,
         };

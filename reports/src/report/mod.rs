@@ -84,6 +84,8 @@ pub struct StageSummary {
     /// Each loss term at its end, a mean over the last steps; NaN is written as null.
     #[serde(with = "crate::record::numbers_or_null")]
     pub losses: IndexMap<String, f64>,
+    /// The share of each term in the gradient, a mean over the steps at which it was measured; empty for one term.
+    pub shares: IndexMap<String, f64>,
     /// The checkpoint that was kept, for instance `step 1,200, cer 13.4 % on validation`.
     pub kept: Option<String>,
 }

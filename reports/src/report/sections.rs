@@ -2,7 +2,7 @@
 
 use super::{CorpusReading, Noun, PipelineNotes, Report, Sample, StageSummary, Text};
 use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table, Tone};
-use crate::metrics::{Against, Direction, find};
+use crate::metrics::{Against, Direction, find, is_yardstick};
 use crate::numbers::{self, NO_VALUE};
 use crate::outcome::{ModelOutcome, Ratios, STUDENT, TEACHER};
 use crate::verdict::Verdict;
@@ -186,7 +186,7 @@ impl ModelTable<'_> {
 fn titled(name: &str) -> String {
     let title = numbers::metric_title(name);
     match find(name) {
-        Ok(metric) if name.ends_with("-shuffled") || metric.against == Against::Model => title,
+        Ok(metric) if is_yardstick(name) || metric.against == Against::Model => title,
         Ok(metric) => match metric.direction {
             Direction::Lower => format!("{title} ↓"),
             Direction::Higher => format!("{title} ↑"),
@@ -197,7 +197,7 @@ fn titled(name: &str) -> String {
 
 /// The best of some values; none where the metric has no better side.
 fn best(name: &str, values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
-    let metric = find(name).ok().filter(|_| !name.ends_with("-shuffled"))?;
+    let metric = find(name).ok().filter(|_| !is_yardstick(name))?;
     match metric.direction {
         Direction::Lower => values.flatten().min_by(f64::total_cmp),
         Direction::Higher => values.flatten().max_by(f64::total_cmp),
@@ -241,7 +241,7 @@ pub(crate) fn slice_tables(models: &IndexMap<&str, &ModelOutcome>, many: &str) -
             metrics.extend(slice.metrics.keys().map(|metric| (metric.as_str(), ())));
         }
     }
-    metrics.retain(|metric, ()| !metric.ends_with("-shuffled"));
+    metrics.retain(|metric, ()| !is_yardstick(metric));
     metrics
         .keys()
         .map(|metric| {
@@ -341,11 +341,15 @@ fn samples(samples: &[Sample]) -> Vec<Block> {
     }
     let mut models: IndexMap<&str, ()> = IndexMap::new();
     models.extend(samples.iter().flat_map(|sample| sample.outputs.keys()).map(|name| (name.as_str(), ())));
-    let mut columns: Vec<ColumnHeading> = ["slice", "source", "reference"].map(ColumnHeading::text).into();
+    let sliced = samples.iter().any(|sample| !sample.slice.is_empty());
+    let mut columns: Vec<ColumnHeading> = ["source", "reference"].map(ColumnHeading::text).into();
+    if sliced {
+        columns.insert(0, ColumnHeading::text("slice"));
+    }
     columns.extend(models.keys().map(|name| ColumnHeading::text(name)));
     let rows = samples.iter().map(|sample| {
-        let mut row =
-            vec![Cell::new(&sample.slice), cell(Some(&sample.source)), cell(sample.reference.as_ref())];
+        let mut row = if sliced { vec![Cell::new(&sample.slice)] } else { Vec::new() };
+        row.extend([cell(Some(&sample.source)), cell(sample.reference.as_ref())]);
         row.extend(models.keys().map(|name| {
             let output = sample.outputs.get(*name);
             let right = output
@@ -390,7 +394,14 @@ fn training(report: &Report) -> Vec<Block> {
 }
 
 fn stage(stage: &StageSummary) -> Vec<Cell> {
-    let losses: Vec<String> = stage.losses.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+    let losses: Vec<String> = stage
+        .losses
+        .iter()
+        .map(|(name, value)| match stage.shares.get(name) {
+            Some(share) => format!("{name} {value:.4} ({} of the gradient)", numbers::percent(*share)),
+            None => format!("{name} {value:.4}"),
+        })
+        .collect();
     vec![
         Cell::new(&stage.name),
         Cell::new(stage.seed.to_string()),

@@ -137,6 +137,7 @@ fn example() -> Report {
             examples: 22_144,
             seconds: 161.3,
             losses: [("sequence".to_string(), 0.41), ("word-level".to_string(), 0.12)].into(),
+            shares: [("sequence".to_string(), 0.7), ("word-level".to_string(), 0.3)].into(),
             kept: Some("step 760, cer 14.1 % on validation".into()),
         }],
         corpora: vec![CorpusReading {

@@ -1,0 +1,74 @@
+//! The losses of one batch, and their gradients, together or term by term.
+
+use alambic_losses::Term;
+use alambic_settings::IndexMap;
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::gradients::Gradients;
+use alambic_tensor::parameters::Parameters;
+
+use super::RunError;
+
+/// A term whose share in the gradient is less than this hardly teaches.
+pub(crate) const LEAST_SHARE: f64 = 0.01;
+
+/// The loss of one batch, term by term.
+pub(crate) struct Losses {
+    /// The name and the weighted loss of each term, with its graph.
+    terms: Vec<(&'static str, Tensor)>,
+    /// The value of each term before its weight. Terms of one name are added up.
+    pub(crate) values: IndexMap<String, f64>,
+}
+
+/// Gradients of one batch.
+pub(crate) struct Pull {
+    pub(crate) gradients: Gradients,
+    /// The norm of each term's own gradient, where terms were taken apart.
+    pub(crate) norms: IndexMap<String, f64>,
+}
+
+impl Losses {
+    /// Takes the losses of terms.
+    ///
+    /// # Errors
+    /// When there is none, or one is no number.
+    pub(crate) fn new(losses: Vec<(&Term, Tensor)>, step: usize) -> Result<Self, RunError> {
+        let mut values = IndexMap::new();
+        let mut terms = Vec::with_capacity(losses.len());
+        for (term, loss) in losses {
+            let value = f64::from(loss.to_scalar::<f32>()?);
+            if !value.is_finite() {
+                return Err(RunError::Diverged { step, value });
+            }
+            *values.entry(term.name.to_owned()).or_insert(0.0) += value;
+            terms.push((term.name, (loss * term.weight)?));
+        }
+        Ok(Self { terms, values })
+    }
+
+    /// The gradients of the sum. `apart` takes one backward pass a term to learn what each of them adds.
+    pub(crate) fn backward(self, parameters: &Parameters, apart: bool) -> Result<Pull, RunError> {
+        let (mut gradients, mut norms) = (Gradients::default(), IndexMap::new());
+        if apart {
+            for (name, loss) in self.terms {
+                let own = Gradients::collect(loss.backward()?, parameters);
+                *norms.entry(name.to_owned()).or_insert(0.0) += own.norm()?;
+                gradients.add(own)?;
+            }
+            return Ok(Pull { gradients, norms });
+        }
+        let mut losses = self.terms.into_iter().map(|(_, loss)| loss);
+        if let Some(mut total) = losses.next() {
+            for loss in losses {
+                total = (total + loss)?;
+            }
+            gradients = Gradients::collect(total.backward()?, parameters);
+        }
+        Ok(Pull { gradients, norms })
+    }
+}
+
+/// Each term's share in the sum of the norms.
+pub(crate) fn shares(norms: IndexMap<String, f64>) -> IndexMap<String, f64> {
+    let sum: f64 = norms.values().sum();
+    norms.into_iter().map(|(name, norm)| (name, if sum > 0.0 { norm / sum } else { 0.0 })).collect()
+}

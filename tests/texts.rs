@@ -1,0 +1,98 @@
+//! Models that read texts, from a recipe to what is made of them.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
+mod common;
+
+use std::path::Path;
+
+use common::{run, run_with};
+use serde_json::Value;
+
+/// A recipe of `recipes/text/smoke` with so few steps that it shows no more than that it runs.
+fn smoke(folder: &Path, method: &str, stages: &[&str]) -> Value {
+    let recipe = format!("builtin:text/smoke/{method}");
+    let mut arguments = vec!["run".to_owned(), recipe, "--out".to_owned(), method.to_owned()];
+    arguments.push("--json".to_owned());
+    let small = ["data.task.corpus.made-up-reviews.size=200", "evaluation.timed-examples=4"];
+    let steps = stages.iter().map(|stage| format!("stage.{stage}.train.steps=4"));
+    for flag in small.map(str::to_owned).into_iter().chain(steps) {
+        arguments.extend(["--set".to_owned(), flag]);
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ended = run(folder, &arguments);
+    assert_eq!(ended.code, Some(0), "{method}: {}", ended.stderr);
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+#[test]
+fn every_method_runs_on_made_up_reviews() {
+    let folder = tempfile::tempdir().unwrap();
+    for (method, stages) in [
+        ("distilbert", &["fine-tune", "distil"][..]),
+        ("pkd", &["fine-tune", "distil"]),
+        ("minilm", &["fine-tune", "relations", "distil"]),
+        ("minilmv2", &["fine-tune", "relations", "distil"]),
+        ("tinybert", &["fine-tune", "layers", "prediction"]),
+        ("tinybert-general", &["fine-tune", "general", "layers", "prediction"]),
+    ] {
+        let outcome = smoke(folder.path(), method, stages);
+        for model in ["teacher", "student", "baseline"] {
+            assert!(outcome["models"][model]["metrics"]["accuracy"].is_f64(), "{method}: {outcome}");
+        }
+        assert!(outcome["ratios"]["speedup"].is_f64() && outcome["fidelity"]["kl-from-teacher"].is_f64());
+        assert!(outcome["ratios"]["retention"]["accuracy-of-majority"].is_null(), "{method}: a yardstick");
+        let events = std::fs::read_to_string(folder.path().join(method).join("events.jsonl")).unwrap();
+        let step = events.lines().rev().find(|line| line.contains("\"shares\"")).unwrap_or_default();
+        let event: Value = serde_json::from_str(step).unwrap_or_default();
+        // TinyBERT ends with one term alone, which needs no share; its first stages have three.
+        let shares: f64 = event["shares"].as_object().unwrap().values().filter_map(Value::as_f64).sum();
+        assert!((shares - 1.0).abs() < 1e-9, "{method}: {event}");
+    }
+}
+
+#[test]
+fn a_student_that_reads_is_run_timed_and_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    smoke(folder.path(), "logits", &["fine-tune", "distil"]);
+    let weights = || std::fs::read(folder.path().join("logits/student/model.safetensors")).unwrap();
+    let first = weights();
+    std::fs::remove_dir_all(folder.path().join("logits")).unwrap();
+    smoke(folder.path(), "logits", &["fine-tune", "distil"]);
+    assert!(first == weights(), "the same recipe gives the same bytes");
+
+    let student = "logits/student";
+    let said = run(folder.path(), &["predict", student, "the soup was dull"]).good();
+    let (text, class) = said.trim_end().rsplit_once('\t').unwrap();
+    assert_eq!(text, "the soup was dull");
+    assert!(["negative", "positive"].contains(&class), "{class}");
+    let lines = "the soup was dull\nthe plot is clever\tthe cast is not\n";
+    let said = run_with(folder.path(), &["predict", student, "--json"], lines).good();
+    assert_eq!(said.lines().count(), 2);
+    for line in said.lines() {
+        let answer: Value = serde_json::from_str(line).unwrap();
+        let probabilities = answer["probabilities"].as_object().unwrap();
+        let sum: f64 = probabilities.values().filter_map(Value::as_f64).sum();
+        assert!((sum - 1.0).abs() < 1e-6 && probabilities.len() == 2, "{line}");
+    }
+    let said = run(folder.path(), &["predict", student, "--beam", "2", "text"]).bad(2);
+    assert!(said.contains("`--beam` is for models that write"), "{said}");
+    let bench = ["bench", student, "--batch", "1,2", "--length", "4", "--rounds", "2", "--json"];
+    let measured = run(folder.path(), &bench);
+    let measured: Value = serde_json::from_str(&measured.stdout).unwrap();
+    assert_eq!(measured[0]["cells"].as_array().unwrap().len(), 2);
+    run(folder.path(), &["export", student, "--format", "hf,onnx,int8", "--to", "out"]).good();
+    let again = run(folder.path(), &["predict", "out/hf", "the soup was dull"]).good();
+    assert_eq!(again, run(folder.path(), &["predict", student, "the soup was dull"]).good());
+}
+
+#[test]
+fn a_model_of_the_hub_that_is_not_at_hand_is_a_mistake_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("train.tsv"), "text\tlabel\na\tx\nb\ty\n").unwrap();
+    let table = "data.task.corpus.texts={paths=\"train.tsv\", label=\"label\"}";
+    let flags = ["--set", table, "--set", "data.task.split={test-fraction=0.5}"];
+    let said = run(folder.path(), &[&["check", "builtin:text/task"][..], &flags].concat()).bad(2);
+    assert!(said.contains("error[model::hub]") && said.contains("HF_HUB_OFFLINE"), "{said}");
+    assert!(said.contains("hf:sentence-transformers/all-MiniLM-L6-v2"), "{said}");
+}
