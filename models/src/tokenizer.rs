@@ -94,7 +94,7 @@ pub struct EncodedText {
 /// A tokenizer of the tokenizers library.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
-    library: tokenizers::Tokenizer,
+    inner: tokenizers::Tokenizer,
     /// The files that it was read from; none for one that was built.
     files: Option<Arc<TokenizerFiles>>,
 }
@@ -111,7 +111,7 @@ impl Tokenizer {
             tokenizers::Tokenizer::from_file(&path).map_err(|error| ModelError::content(&path, error))?;
         library.with_padding(None);
         library.with_truncation(None).map_err(|error| ModelError::content(&path, error))?;
-        Ok(Self { library, files: Some(Arc::new(TokenizerFiles::read(folder)?)) })
+        Ok(Self { inner: library, files: Some(Arc::new(TokenizerFiles::read(folder)?)) })
     }
 
     /// A vocabulary of single characters with a tag for each language.
@@ -157,7 +157,7 @@ impl Tokenizer {
             .map(|token| AddedToken::from(token, true).normalized(false))
             .collect();
         tokenizer.add_special_tokens(&special);
-        Ok(Self { library: tokenizer, files: None })
+        Ok(Self { inner: tokenizer, files: None })
     }
 
     /// A `WordPiece` vocabulary in BERT's manner, in lower case: special tokens, all characters of the texts, alone and
@@ -222,13 +222,13 @@ impl Tokenizer {
         tokenizer.with_post_processor(Some(around));
         tokenizer.with_decoder(Some(Decoder::default()));
         tokenizer.add_special_tokens(&BERT.map(|token| AddedToken::from(token, true)));
-        Ok(Self { library: tokenizer, files: None })
+        Ok(Self { inner: tokenizer, files: None })
     }
 
     /// The number of tokens.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.library.get_vocab_size(true)
+        self.inner.get_vocab_size(true)
     }
 
     /// The id of a token.
@@ -236,7 +236,7 @@ impl Tokenizer {
     /// # Errors
     /// When there is none.
     pub fn id(&self, token: &str) -> Result<u32, ModelError> {
-        self.library
+        self.inner
             .token_to_id(token)
             .ok_or_else(|| ModelError::Tokenizer(format!("the vocabulary has no token `{token}`")))
     }
@@ -261,7 +261,7 @@ impl Tokenizer {
     #[must_use]
     pub fn languages(&self) -> Vec<String> {
         let mut tagged: Vec<(u32, String)> = self
-            .library
+            .inner
             .get_vocab(true)
             .into_iter()
             .filter_map(|(token, id)| {
@@ -279,7 +279,7 @@ impl Tokenizer {
     /// When the tokenizer fails.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         let encoding =
-            self.library.encode_fast(text, true).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+            self.inner.encode_fast(text, true).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -292,7 +292,7 @@ impl Tokenizer {
         let mut tokenizer = self.clone();
         let truncation = TruncationParams { max_length: longest, ..TruncationParams::default() };
         tokenizer
-            .library
+            .inner
             .with_truncation(Some(truncation))
             .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         Ok(tokenizer)
@@ -304,8 +304,8 @@ impl Tokenizer {
     /// When the tokenizer fails.
     pub fn encode_text(&self, first: &str, second: Option<&str>) -> Result<EncodedText, ModelError> {
         let encoding = match second {
-            None => self.library.encode_fast(first, true),
-            Some(second) => self.library.encode_fast((first, second), true),
+            None => self.inner.encode_fast(first, true),
+            Some(second) => self.inner.encode_fast((first, second), true),
         };
         let encoding = encoding.map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         Ok(EncodedText {
@@ -321,7 +321,7 @@ impl Tokenizer {
     /// When the vocabulary has no tag for the language, or the tokenizer fails.
     pub fn encode_for(&self, text: &str, language: &str) -> Result<Vec<u32>, ModelError> {
         let tag = language_tag(language);
-        if self.library.token_to_id(&tag).is_none() {
+        if self.inner.token_to_id(&tag).is_none() {
             return Err(ModelError::Tokenizer(format!(
                 "the model does not write `{language}`; it writes {}",
                 self.languages().join(", ")
@@ -335,7 +335,7 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer fails.
     pub fn decode(&self, ids: &[u32]) -> Result<String, ModelError> {
-        self.library.decode(ids, true).map_err(|error| ModelError::Tokenizer(error.to_string()))
+        self.inner.decode(ids, true).map_err(|error| ModelError::Tokenizer(error.to_string()))
     }
 
     /// The files that make transformers load the same tokenizer: those that it was read from, or else new ones for
@@ -362,7 +362,7 @@ impl Tokenizer {
     /// When the tokenizer cannot be written as JSON.
     pub fn to_json(&self) -> Result<String, ModelError> {
         // The library writes maps of its own order; sorting keys through a value keeps the bytes the same every time.
-        let text = self.library.to_string(false).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        let text = self.inner.to_string(false).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         let value: serde_json::Value =
             serde_json::from_str(&text).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         serde_json::to_string_pretty(&value).map_err(|error| ModelError::Tokenizer(error.to_string()))

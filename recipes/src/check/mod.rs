@@ -4,6 +4,7 @@
 //! only the headers, and losses are bound to what can be known of student and teacher.
 
 mod corpora;
+mod evaluation;
 pub(crate) mod models;
 mod stages;
 mod teachers;

@@ -1,0 +1,109 @@
+//! The evaluation.
+
+use alambic_data::Split;
+use alambic_models::Config;
+use alambic_models::bert::{Head, Task};
+use alambic_reports::metrics::find;
+use alambic_settings::{Diagnostic, Origin};
+
+use super::stages::asked;
+use super::{Checker, Counts, Depth, Selection, list};
+use crate::run::workshop::task_of;
+use crate::schema::References;
+
+impl Checker<'_> {
+    /// Checks what the last stage's student is judged on.
+    pub(super) fn evaluation(&mut self) {
+        let recipe = self.recipe;
+        let evaluation = &recipe.evaluation;
+        for name in &evaluation.metrics {
+            if let Err(error) = find(&name.value) {
+                self.error("evaluation::metric", error.to_string(), &name.origin, "not a metric");
+            }
+        }
+        if self.workshop.corpora.are_texts(&evaluation.data) {
+            return self.text_evaluation();
+        }
+        let selection = Selection {
+            names: &evaluation.data,
+            patterns: &evaluation.directions,
+            except: &evaluation.except,
+            origin: evaluation.origin.clone(),
+        };
+        let expanded = self.directions(&selection);
+        let targets = asked(&expanded, |direction| &direction.target);
+        self.student_writes(&targets);
+        if let Some(teacher) = &evaluation.teacher
+            && self.known_teacher(teacher)
+        {
+            self.must_write(teacher, &targets);
+        }
+        let labelled = evaluation.references == References::Corpus;
+        if !labelled && evaluation.teacher.is_none() {
+            let origin = self.loaded.origin(&["evaluation", "references"]);
+            let message = "outputs are held against those of a teacher, and none is named".to_owned();
+            self.error("recipe::teacher", message, &origin, "needs a `teacher` in `[evaluation]`");
+        }
+        let mut counts = Counts::default();
+        self.count(&selection, &expanded, Split::Test, (1.0, labelled), &mut counts);
+        if let Some(limit) = evaluation.limit {
+            for count in counts.labelled.values_mut().chain(counts.words.values_mut()) {
+                *count = (*count).min(limit);
+            }
+        }
+        self.counts.insert("evaluation".to_owned(), counts);
+    }
+
+    /// The evaluation of models that read.
+    fn text_evaluation(&mut self) {
+        let recipe = self.recipe;
+        let evaluation = &recipe.evaluation;
+        let Some(labels) = self.text_labels(&evaluation.data, &evaluation.origin) else { return };
+        let task = task_of(&labels);
+        if task.head != Head::Sequence {
+            let message = "the texts of the evaluation have no labels to hold answers against".to_owned();
+            self.error("evaluation::labels", message, &evaluation.origin, "names texts without labels");
+            return;
+        }
+        if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| self.known_teacher(teacher)) {
+            let known = self.sketches.checkpoint(recipe, teacher).map(|sketch| sketch.config.clone());
+            if let Some(config) = known {
+                self.must_answer("teacher", &config, &task, &teacher.origin);
+            }
+        }
+        let last = recipe.stages.last().and_then(|last| self.sketches.stages.get(&last.value));
+        if let Some(config) = last.map(|sketch| sketch.config.clone()) {
+            self.must_answer("student", &config, &task, &evaluation.origin);
+        }
+        let test = self.workshop.corpora.texts(&evaluation.data, Split::Test).map_or(0, |texts| texts.len());
+        if self.depth == Depth::Whole && test == 0 {
+            let diagnostic =
+                Diagnostic::error("data::empty", "the test parts of the evaluation hold no text");
+            let help = "say which rows are for the test, with `test-paths`, `split.test-values` or `split.test-fraction`";
+            self.report(diagnostic.label(&evaluation.origin, "nothing to be judged on").help(help));
+        }
+        let texts = evaluation.limit.map_or(test, |limit| test.min(limit));
+        self.counts.insert("evaluation".to_owned(), Counts { texts, ..Counts::default() });
+    }
+
+    /// Reports a model that does not say what is asked.
+    fn must_answer(&mut self, side: &str, config: &Config, task: &Task, origin: &Origin) {
+        let problem = match config {
+            Config::Marian(_) => "writes, and texts are to be read".to_owned(),
+            Config::Bert(config) if config.head != task.head => {
+                "has no head that says something of a text".to_owned()
+            }
+            Config::Bert(config) if config.regression != task.regression => {
+                "gives numbers where classes are asked, or the other way round".to_owned()
+            }
+            Config::Bert(config) if !config.regression && config.labels != task.labels => format!(
+                "tells {} apart, and the test part {}",
+                list(config.labels.iter().map(String::as_str)),
+                list(task.labels.iter().map(String::as_str))
+            ),
+            Config::Bert(_) => return,
+        };
+        let diagnostic = Diagnostic::error("evaluation::labels", format!("the {side} {problem}"));
+        self.report(diagnostic.label(origin, format!("the {side} that is judged here")));
+    }
+}
