@@ -6,7 +6,8 @@ use std::sync::Arc;
 use alambic_settings::merge::merge;
 use alambic_settings::reader::nearest;
 use alambic_settings::{
-    Diagnostic, Diagnostics, Location, Node, Origin, Resolver, Setting, Source, Value, read, resolved_toml,
+    Diagnostic, Diagnostics, IndexMap, Location, Node, Origin, Resolver, Setting, Source, Value, read,
+    resolved_toml,
 };
 
 use crate::book;
@@ -80,6 +81,47 @@ impl Loaded {
             table.members()?.get(*last)
         });
         member.map_or_else(|| self.origin(path), |member| member.key_origin.clone())
+    }
+}
+
+/// The values of a recipe by their dotted keys, as they would be written. `path` is only named in errors.
+///
+/// # Errors
+/// What is not TOML in the text.
+pub fn values(path: &Path, text: &str) -> Result<IndexMap<String, String>, Diagnostics> {
+    fn collect(prefix: &str, node: &Node, values: &mut IndexMap<String, String>) {
+        match &node.value {
+            Value::Table(members) => {
+                for (key, member) in members {
+                    let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                    collect(&key, &member.node, values);
+                }
+            }
+            value => {
+                values.insert(prefix.to_owned(), written(value));
+            }
+        }
+    }
+    let mut all = IndexMap::new();
+    collect("", &Node::parse(path, text)?, &mut all);
+    Ok(all)
+}
+
+/// A value in a line.
+fn written(value: &Value) -> String {
+    match value {
+        Value::Boolean(value) => value.to_string(),
+        Value::Integer(value) => value.to_string(),
+        Value::Float(value) => value.to_string(),
+        Value::Text(text) | Value::Datetime(text) => text.clone(),
+        Value::List(items) => {
+            format!("[{}]", items.iter().map(|item| written(&item.value)).collect::<Vec<_>>().join(", "))
+        }
+        Value::Table(members) => {
+            let members =
+                members.iter().map(|(key, member)| format!("{key} = {}", written(&member.node.value)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
@@ -233,6 +275,15 @@ mod tests {
         let numbers = ["a.b", "a.c.0.d", "e.0.f", "a.c", "a.none", "e"].map(number);
         assert_eq!(numbers, [Some(2.0), Some(0.5), Some(1.0), None, None, None]);
         assert!(number_at(Path::new("recipe.toml"), "a = ", "a").is_err());
+    }
+
+    #[test]
+    fn values_are_listed_by_their_keys() {
+        let text = "a = { b = 2, c = [{ d = 0.5 }, true] }\ne = \"x\"\n";
+        let values = values(Path::new("recipe.toml"), text).unwrap();
+        let pairs: Vec<(&str, &str)> =
+            values.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(pairs, [("a.b", "2"), ("a.c", "[{d = 0.5}, true]"), ("e", "x")]);
     }
 
     #[test]

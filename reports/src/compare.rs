@@ -4,12 +4,14 @@ use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table};
 use crate::error::{ReportError, Result};
 use crate::metrics::{Direction, find, is_yardstick};
 use crate::numbers::{self, NO_VALUE};
-use crate::outcome::{BASELINE, Outcome, STUDENT, TEACHER};
-use crate::plots::{Bar, BarSeries, Bars, Drawing, Figure, LineSeries, ValueFormat, metric_over};
-use crate::record::{table_of_objects, write_table};
+use crate::outcome::{BASELINE, ModelOutcome, Outcome, STUDENT, TEACHER};
+use crate::plots::{
+    Bar, BarSeries, Bars, Drawing, Figure, LineSeries, Lines, Scale, ValueFormat, metric_against, metric_over,
+};
+use crate::record::{EvaluationEvent, read_events, table_of_objects, write_table};
 use crate::verdict::Verdict;
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// Runs to be compared.
@@ -19,6 +21,17 @@ pub struct Comparison {
     pub runs: Vec<ComparedRun>,
     /// What was varied between them, for a curve; none where they differ in more than a number.
     pub varied: Option<Varied>,
+    /// The keys in which their recipes differ.
+    pub differences: Vec<Difference>,
+}
+
+/// A key in which recipes differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Its dotted name.
+    pub key: String,
+    /// Its value in each run, in their order; none where the recipe has no such key.
+    pub values: Vec<Option<String>>,
 }
 
 /// One run of a comparison.
@@ -28,6 +41,39 @@ pub struct ComparedRun {
     pub name: String,
     /// Its result.
     pub outcome: Outcome,
+    /// The validations of the student's last stage; none where the run left no events.
+    pub validations: Option<Validations>,
+}
+
+/// How a stage came along.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Validations {
+    /// What was measured, as an event names it.
+    pub measure: String,
+    /// Step and value.
+    pub points: Vec<(f64, f64)>,
+}
+
+impl Validations {
+    /// The validations of the last stage that trained the student with a run's first seed. Baselines come after the
+    /// stages and bear names of their own.
+    fn read(folder: &Path, outcome: &Outcome) -> Option<Self> {
+        let events = read_events(&folder.join("events.jsonl")).ok()?;
+        let events: Vec<EvaluationEvent> = events
+            .iter()
+            .filter(|event| event["event"] == "evaluation")
+            .filter_map(|event| EvaluationEvent::deserialize(event).ok())
+            .filter(|event| outcome.seeds.first() == Some(&event.seed) && !event.stage.starts_with(BASELINE))
+            .collect();
+        let stage = &events.last()?.stage;
+        let measure = events.last()?.metrics.keys().next()?.clone();
+        let points = events
+            .iter()
+            .filter(|event| event.stage == *stage)
+            .filter_map(|event| Some((event.step as f64, *event.metrics.get(&measure)?)))
+            .collect();
+        Some(Self { measure, points })
+    }
 }
 
 /// A number that differs from run to run.
@@ -87,11 +133,15 @@ impl Comparison {
         let mut errors = Vec::new();
         for folder in folders {
             match Outcome::read(folder) {
-                Ok(outcome) => runs.push(ComparedRun { name: run_name(folder, folders), outcome }),
+                Ok(outcome) => runs.push(ComparedRun {
+                    name: run_name(folder, folders),
+                    validations: Validations::read(folder, &outcome),
+                    outcome,
+                }),
                 Err(error) => errors.push(error),
             }
         }
-        if errors.is_empty() { Ok(Self { runs, varied: None }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { runs, varied: None, differences: Vec::new() }) } else { Err(errors) }
     }
 
     /// The table, one row a model of a run.
@@ -162,6 +212,7 @@ impl Comparison {
             Section::new("Result", results),
             Section::new("Metrics", if tables.is_empty() { Vec::new() } else { vec![Block::Tables(tables)] }),
             Section::new("Models", vec![Block::table(self.costs())]),
+            Section::new("Recipes", self.differing().into_iter().map(Block::table).collect()),
         ];
         Ok(Document {
             title: format!("Comparison of {}", numbers::counted(self.runs.len(), "run", "runs")),
@@ -251,6 +302,20 @@ impl Comparison {
         }
     }
 
+    /// The keys in which the recipes differ.
+    fn differing(&self) -> Option<Table> {
+        if self.differences.is_empty() {
+            return None;
+        }
+        let mut columns = vec![ColumnHeading::text("key")];
+        columns.extend(self.runs.iter().map(|run| ColumnHeading::text(&run.name)));
+        let rows = self.differences.iter().map(|Difference { key, values }| {
+            let values = values.iter().map(|value| Cell::new(value.as_deref().unwrap_or(NO_VALUE)));
+            [Cell::new(key)].into_iter().chain(values).collect()
+        });
+        Some(Table { caption: "What differs between the recipes".to_string(), columns, rows: rows.collect() })
+    }
+
     fn costs(&self) -> Table {
         let headings = ["parameters", "size", "median time, batch 1", "95th percentile", "time to train"];
         let mut columns = vec![ColumnHeading::text("run"), ColumnHeading::text("model")];
@@ -324,7 +389,76 @@ impl Comparison {
                 .collect();
             metric_over(metric, &varied.name, varied.format, series)
         });
-        [Some(bars), curve].into_iter().flatten().collect()
+        let sizes = self.against(metric, "size", ValueFormat::Bytes, |model| Some(model.bytes? as f64));
+        let times = self.against(metric, "time per example", ValueFormat::Milliseconds, |model| {
+            Some(model.latency_ms?.p50)
+        });
+        [Some(bars), curve, sizes, times, self.validations()].into_iter().flatten().collect()
+    }
+
+    /// A metric against a cost: the teachers, the student of each run, and the baselines. None where no two models
+    /// differ in the cost.
+    fn against(
+        &self,
+        metric: &str,
+        cost: &str,
+        format: ValueFormat,
+        of: impl Fn(&ModelOutcome) -> Option<f64>,
+    ) -> Option<Figure> {
+        let point = |run: &ComparedRun, model: &str| {
+            let model = run.outcome.model(model)?;
+            Some((of(model)?, model.metric(metric)?))
+        };
+        let all = |model: &str| -> Vec<(f64, f64)> {
+            let mut points: Vec<(f64, f64)> = self.runs.iter().filter_map(|run| point(run, model)).collect();
+            // One teacher of several runs is one point.
+            points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+            points.dedup();
+            points
+        };
+        let mut series = vec![LineSeries { name: TEACHER.to_string(), points: all(TEACHER) }];
+        series.extend(self.runs.iter().map(|run| LineSeries {
+            name: run.name.clone(),
+            points: point(run, STUDENT).into_iter().collect(),
+        }));
+        series.push(LineSeries { name: BASELINE.to_string(), points: all(BASELINE) });
+        series.retain(|series| !series.points.is_empty());
+        let costs = || series.iter().flat_map(|series| series.points.iter().map(|(cost, _)| *cost));
+        let first = costs().next()?;
+        costs().any(|cost| cost != first).then(|| metric_against(metric, cost, format, series))
+    }
+
+    /// The validations of the runs laid over one another, of those that measured what the first did.
+    fn validations(&self) -> Option<Figure> {
+        let measure = &self.runs.iter().find_map(|run| run.validations.as_ref())?.measure;
+        let series: Vec<LineSeries> = self
+            .runs
+            .iter()
+            .filter_map(|run| {
+                let validations = run.validations.as_ref().filter(|own| own.measure == *measure)?;
+                Some(LineSeries { name: run.name.clone(), points: validations.points.clone() })
+            })
+            .collect();
+        let title = numbers::metric_title(measure);
+        let names: Vec<&str> = series.iter().map(|series| series.name.as_str()).collect();
+        Some(Figure {
+            name: format!("validation-{measure}"),
+            title: format!("Validation {title} in the last stage"),
+            alternative: format!(
+                "Validation {title} over the steps of the last stage: {}.",
+                names.join(", ")
+            ),
+            drawing: Drawing::Lines(Lines {
+                horizontal: "step".to_string(),
+                horizontal_scale: Scale::Linear,
+                horizontal_format: ValueFormat::Plain,
+                vertical: title,
+                vertical_scale: Scale::Close,
+                vertical_format: ValueFormat::of_metric(measure),
+                joined: true,
+                series,
+            }),
+        })
     }
 }
 
@@ -368,6 +502,23 @@ mod tests {
         );
         outcome.verdict = baseline.map(|_| Verdict::Better);
         outcome.write(folder).unwrap();
+        let event = |stage: &str, step: u64, cer: f64| {
+            let event = EvaluationEvent {
+                stage: stage.into(),
+                seed: 1,
+                step,
+                metrics: [("cer".to_string(), cer)].into(),
+                ..EvaluationEvent::default()
+            };
+            serde_json::to_string(&event).unwrap() + "\n"
+        };
+        let events = [
+            event("first", 5, 0.9),
+            event("last", 5, 0.4),
+            event("last", 10, 0.3),
+            event("baseline", 5, 0.8),
+        ];
+        std::fs::write(folder.join("events.jsonl"), events.concat()).unwrap();
     }
 
     #[test]
@@ -384,6 +535,10 @@ mod tests {
             values: vec![1.0, 0.1, 0.01],
         });
         assert_eq!(comparison.rows().len(), 8);
+        let validations = comparison.runs[0].validations.as_ref().unwrap();
+        assert_eq!(validations.points, [(5.0, 0.4), (10.0, 0.3)], "of the last stage, baselines aside");
+        let values = vec![Some("1.0".into()), Some("2.0".into()), None];
+        comparison.differences = vec![Difference { key: "train.clip".into(), values }];
         // To look at the page, name a folder to keep it in.
         let kept = std::env::var_os("ALAMBIC_KEEP_REPORT").map(PathBuf::from);
         let out = kept.unwrap_or_else(|| folder.path().join("out"));
@@ -399,6 +554,12 @@ mod tests {
         );
         assert!(markdown.contains("baseline goes from 40.0 % at 10 % to 22.0 % at 100 %"), "{markdown}");
         assert!(out.join("plots/cer-over-share-of-training-pairs.png").exists());
+        // The teacher is of another size than the students, and as fast as they are.
+        assert!(out.join("plots/cer-against-size.svg").exists());
+        assert!(!out.join("plots/cer-against-time-per-example.svg").exists());
+        assert!(out.join("plots/validation-cer.svg").exists());
+        assert!(markdown.contains("teacher 20.0 % at 400 B, all 19.0 % at 100 B"), "{markdown}");
+        assert!(markdown.contains("| train.clip | 1.0 | 2.0 | – |"), "{markdown}");
         let table = ParquetReader::new(std::fs::File::open(out.join("comparison.parquet")).unwrap())
             .finish()
             .unwrap();

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_recipes::load::number_at;
-use alambic_reports::compare::{Comparison, Varied};
+use alambic_recipes::load::{number_at, values};
+use alambic_reports::compare::{Comparison, Difference, Varied};
 use alambic_reports::metrics;
 use alambic_reports::numbers::{NO_VALUE, metric_title, metric_value, thousands, times};
 use alambic_reports::plots::ValueFormat;
 use alambic_reports::verdict::Verdict;
+use alambic_settings::IndexMap;
 use clap::Args;
 
 use crate::failure::Failure;
@@ -38,9 +39,33 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         comparison.varied = Some(varied(key, &arguments.runs)?);
     }
     if let Some(folder) = &arguments.out {
+        comparison.differences = differences(&arguments.runs)?;
         comparison.write(folder)?;
     }
     if arguments.json { output::json(&comparison.rows()) } else { table(&comparison) }
+}
+
+/// The keys in which the recipes of the runs differ, their names aside. A run without a recipe differs in nothing.
+fn differences(runs: &[PathBuf]) -> Result<Vec<Difference>, Failure> {
+    let mut recipes = Vec::new();
+    for run in runs {
+        let path = run.join("recipe.resolved.toml");
+        if !path.is_file() {
+            return Ok(Vec::new());
+        }
+        let text = std::fs::read_to_string(&path).map_err(Failure::file(&path))?;
+        recipes.push(values(&path, &text).map_err(Failure::from)?);
+    }
+    let mut keys: IndexMap<&String, ()> = IndexMap::new();
+    keys.extend(recipes.iter().flat_map(IndexMap::keys).map(|key| (key, ())));
+    let own = |key: &&String| !["name", "description"].contains(&key.as_str());
+    let differences = keys.into_keys().filter(own).map(|key| Difference {
+        key: key.clone(),
+        values: recipes.iter().map(|recipe| recipe.get(key).cloned()).collect(),
+    });
+    let differs =
+        |difference: &Difference| difference.values.iter().any(|value| *value != difference.values[0]);
+    Ok(differences.filter(differs).collect())
 }
 
 /// The values of a key in the recipes of the runs.

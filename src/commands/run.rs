@@ -58,8 +58,9 @@ fn run_loaded(arguments: &Arguments, loaded: &Loaded) -> Result<(), Failure> {
     if arguments.json {
         return output::json(&finished.outcome);
     }
-    let run = ComparedRun { name: finished.folder.display().to_string(), outcome: finished.outcome };
-    compare::table(&Comparison { runs: vec![run], varied: None })?;
+    let name = finished.folder.display().to_string();
+    let run = ComparedRun { name, outcome: finished.outcome, validations: None };
+    compare::table(&Comparison { runs: vec![run], varied: None, differences: Vec::new() })?;
     output::line(&format!("report: {}", finished.folder.join("report.html").display()))
 }
 

@@ -53,6 +53,7 @@ pub fn metric_by_length(models: &[(&str, &Scores)], lengths: &[usize]) -> Result
             vertical: title,
             vertical_scale: Scale::Linear,
             vertical_format: ValueFormat::of_metric(metric),
+            joined: true,
             series,
         }),
     })

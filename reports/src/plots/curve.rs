@@ -30,6 +30,7 @@ pub fn metric_over(metric: &str, varied: &str, format: ValueFormat, mut series: 
             vertical: title,
             vertical_scale: Scale::Linear,
             vertical_format: ValueFormat::of_metric(metric),
+            joined: true,
             series,
         }),
     }

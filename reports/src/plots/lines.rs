@@ -20,6 +20,8 @@ pub struct Lines {
     pub vertical_scale: Scale,
     /// How its values are written.
     pub vertical_format: ValueFormat,
+    /// Whether the points of a curve are joined; else each stands alone.
+    pub joined: bool,
     /// The curves. Values that are no finite numbers, or not positive on a logarithmic axis, break a curve.
     pub series: Vec<LineSeries>,
 }
@@ -30,6 +32,8 @@ pub struct Lines {
 pub enum Scale {
     /// Equal differences are equally far apart. Vertical axes begin at 0, or below for negative values.
     Linear,
+    /// Equal differences are equally far apart, and the axis ends close to the values.
+    Close,
     /// Equal ratios are equally far apart.
     Logarithmic,
 }
@@ -51,7 +55,7 @@ impl Scale {
     /// The place of a value on the axis before it is fitted to the sheet; none for what it cannot show.
     fn place(self, value: f64) -> Option<f64> {
         let place = match self {
-            Self::Linear => value,
+            Self::Linear | Self::Close => value,
             Self::Logarithmic if value > 0.0 => value.log10(),
             Self::Logarithmic => return None,
         };
@@ -60,7 +64,7 @@ impl Scale {
 
     /// The values to be written along an axis that shows places `low..=high`.
     fn ticks(self, low: f64, high: f64, count: usize) -> Vec<f64> {
-        if self == Self::Linear {
+        if self != Self::Logarithmic {
             return ticks(low, high, count);
         }
         let decades = (low.floor() as i32..=high.ceil() as i32).map(|power| 10_f64.powi(power));
@@ -117,7 +121,8 @@ impl Lines {
             let mut piece = Vec::new();
             for &(x, y) in &series.points {
                 match (self.horizontal_scale.place(x), self.vertical_scale.place(y)) {
-                    (Some(x), Some(y)) => piece.push((across(x), down(y))),
+                    (Some(x), Some(y)) if self.joined => piece.push((across(x), down(y))),
+                    (Some(x), Some(y)) => canvas.marker(index, (across(x), down(y)))?,
                     _ => draw_piece(canvas, index, &std::mem::take(&mut piece), marked)?,
                 }
             }
@@ -147,6 +152,14 @@ impl Lines {
             if range[0] == range[1] {
                 *range = [range[0] - 0.5, range[1] + 0.5];
             }
+        }
+        if self.vertical_scale == Scale::Close {
+            down[0] -= 0.06 * (down[1] - down[0]);
+        }
+        if !self.joined {
+            // A lone point is not put on the edge.
+            let room = 0.06 * (across[1] - across[0]);
+            across = [across[0] - room, across[1] + room];
         }
         // Room above the highest point.
         down[1] += 0.04 * (down[1] - down[0]);

@@ -51,6 +51,7 @@ fn figure(stage: &str, steps: &[StepEvent]) -> Figure {
             vertical: "loss".to_string(),
             vertical_scale: scale_for(&series),
             vertical_format: ValueFormat::Plain,
+            joined: true,
             series,
         }),
     }

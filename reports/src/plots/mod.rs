@@ -5,6 +5,7 @@
 //! follows the reader's light or dark scheme where it stands alone; PNG is on white. Series colours are those
 //! of Okabe and Ito (2008) that stand out on both, told apart without colour by order and marker.
 
+mod against;
 mod bars;
 mod by_length;
 mod by_slice;
@@ -17,6 +18,7 @@ mod time;
 use crate::error::{ReportError, Result};
 use crate::files;
 use crate::numbers;
+pub use against::metric_against;
 pub use bars::{Bar, BarSeries, Bars};
 pub use by_length::metric_by_length;
 pub use by_slice::metric_by_slice;
@@ -61,6 +63,8 @@ pub enum ValueFormat {
     Percent,
     /// Milliseconds.
     Milliseconds,
+    /// Bytes.
+    Bytes,
     /// As they are.
     Plain,
 }
@@ -76,6 +80,7 @@ impl ValueFormat {
     fn tick(self, value: f64) -> String {
         match self {
             Self::Percent => format!("{} %", plain((1000.0 * value).round() / 10.0)),
+            Self::Bytes => numbers::bytes(value.round() as u64),
             Self::Milliseconds | Self::Plain => plain(value),
         }
     }
@@ -84,6 +89,7 @@ impl ValueFormat {
         match self {
             Self::Percent => numbers::percent(value),
             Self::Milliseconds => numbers::milliseconds(value),
+            Self::Bytes => numbers::bytes(value.round() as u64),
             Self::Plain => plain(value),
         }
     }
