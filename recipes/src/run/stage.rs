@@ -128,7 +128,7 @@ pub(crate) fn train(
     let terms = bind(job, &blueprint.config)?;
     let lesson: Box<dyn Lesson + '_> = match &blueprint.config {
         Config::Marian(config) => Box::new(WordLesson::new(workshop, job, config, observer)?),
-        Config::Bert(config) => Box::new(TextLesson::new(workshop, job, config)?),
+        Config::Bert(config) => Box::new(TextLesson::new(workshop, job, config, &terms)?),
     };
     let mut trainer = prepare(workshop, job, &*lesson, &blueprint, &terms)?;
     let Material { examples, labelled, too_long, truncated, validation, writing } = lesson.material().clone();

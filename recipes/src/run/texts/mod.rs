@@ -4,6 +4,7 @@ pub(crate) mod exam;
 mod examples;
 
 use alambic_data::{Labels, Split, Text};
+use alambic_losses::Term;
 use alambic_models::bert::{Bert, BertConfig};
 use alambic_models::{Pass, Tokenizer, Wanted};
 use alambic_reports::metrics::{Direction, Metric, find, score_all};
@@ -30,7 +31,8 @@ pub(crate) struct TextLesson<'a> {
     examples: Examples,
     validation: Examples,
     validation_texts: Vec<Text>,
-    /// What the student's answers are measured by; none where it gives no answer, and losses are what there is.
+    /// What the student's answers are measured by; none where it gives none or is not taught to answer, and losses are
+    /// what there is.
     metric: Option<&'static Metric>,
     material: Material,
 }
@@ -41,6 +43,7 @@ impl<'a> TextLesson<'a> {
         workshop: &Workshop<'_>,
         job: &Job<'a>,
         config: &'a BertConfig,
+        terms: &[Term],
     ) -> Result<Self, RunError> {
         let (mut texts, mut validation_texts) = (Vec::new(), Vec::new());
         for options in job.data.texts.iter() {
@@ -66,6 +69,8 @@ impl<'a> TextLesson<'a> {
         let examples = Examples::new(&texts, &own, of_teacher.as_ref())?;
         let validation = Examples::new(&validation_texts, &own, of_teacher.as_ref())?;
         let names: Vec<At<String>> = job.data.texts.iter().flat_map(|options| options.data.clone()).collect();
+        // Where no term teaches the head, its answers say nothing of what is learnt.
+        let answers = terms.iter().any(|term| term.student_taps.iter().any(|tap| tap == "logits"));
         let names = metrics(&workshop.recipe.evaluation, workshop.corpora.labels(&names)?);
         let material = Material {
             examples: examples.count(),
@@ -82,7 +87,7 @@ impl<'a> TextLesson<'a> {
             examples,
             validation,
             validation_texts,
-            metric: names.first().map(|name| find(name)).transpose()?,
+            metric: names.first().filter(|_| answers).map(|name| find(name)).transpose()?,
             material,
         })
     }
