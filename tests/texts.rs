@@ -41,6 +41,8 @@ fn every_method_runs_on_made_up_reviews() {
             assert!(outcome["models"][model]["metrics"]["accuracy"].is_f64(), "{method}: {outcome}");
         }
         assert!(outcome["ratios"]["speedup"].is_f64() && outcome["fidelity"]["kl-from-teacher"].is_f64());
+        let alignment = outcome["fidelity"]["cka-layer-1"].as_f64().unwrap();
+        assert!(alignment > 0.0 && alignment <= 1.0 + 1e-5, "{method}: {alignment}");
         assert!(outcome["ratios"]["retention"]["accuracy-of-majority"].is_null(), "{method}: a yardstick");
         let events = std::fs::read_to_string(folder.path().join(method).join("events.jsonl")).unwrap();
         let step = events.lines().rev().find(|line| line.contains("\"shares\"")).unwrap_or_default();

@@ -31,14 +31,18 @@ impl LossTerm for KernelAlignment {
         let taps = (vec![features.student_tap.clone()], vec![features.teacher_tap.clone()]);
         let compute = move |inputs: &Inputs<'_>| {
             let (student, teacher) = features.compute(inputs)?;
-            Ok(alignment(&student, &teacher)?.affine(-1.0, 1.0)?)
+            Ok(kernel_alignment(&student, &teacher)?.affine(-1.0, 1.0)?)
         };
         Ok(Term::new("kernel-alignment", self.weight, taps.0, taps.1, Box::new(compute)))
     }
 }
 
-/// Centred kernel alignment. By way of `[batch, batch]` products: `|Sᵀ T|² = Σ (S Sᵀ) ∘ (T Tᵀ)`.
-fn alignment(student: &Tensor, teacher: &Tensor) -> Result<Tensor, LossError> {
+/// Centred kernel alignment of features `[batch, width]`, 1 for the same up to rotation and scale. By way of
+/// `[batch, batch]` products: `|Sᵀ T|² = Σ (S Sᵀ) ∘ (T Tᵀ)`.
+///
+/// # Errors
+/// When the two are not of as many rows.
+pub fn kernel_alignment(student: &Tensor, teacher: &Tensor) -> Result<Tensor, LossError> {
     let centred = |features: &Tensor| -> Result<Tensor, LossError> {
         gram(&features.broadcast_sub(&features.mean_keepdim(0)?)?)
     };

@@ -43,7 +43,7 @@ pub use energy::Energy;
 pub use error::LossError;
 pub use features::Features;
 pub use hidden::{Counted, Embedding, Hidden, Projections};
-pub use kernel_alignment::KernelAlignment;
+pub use kernel_alignment::{KernelAlignment, kernel_alignment};
 pub use layer_map::{LayerMap, Pattern};
 pub use logits::{Divergence, Logits, Reduction};
 pub use patient::{Patient, PatientReduction, Scheme};

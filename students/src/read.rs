@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use alambic_models::bert::{Bert, BertConfig, Head, TextInput};
-use alambic_models::{ModelError, ModelFolder, Pass, Tokenizer, Wanted};
+use alambic_models::{ModelError, ModelFolder, Pass, Tokenizer, Trace, Wanted, tap};
+use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::ops::masked_mean;
 
 use crate::StudentError;
 
@@ -55,22 +57,13 @@ impl Reader {
         self.model.config()
     }
 
-    /// A tap over each text, a row each: `logits` or `embedding`. Texts of similar length are read together.
+    /// A tap over each text, a row each: `logits` or `embedding`.
     ///
     /// # Errors
     /// When the model has no such tap, or a text cannot be read.
     pub fn rows(&self, texts: &[TextPair<'_>], tap: &str) -> Result<Vec<Vec<f32>>, StudentError> {
-        let encoded = texts
-            .iter()
-            .map(|(first, second)| self.tokenizer.encode_text(first, *second))
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut order: Vec<usize> = (0..texts.len()).collect();
-        order.sort_by_key(|&index| encoded[index].ids.len());
         let mut rows = vec![Vec::new(); texts.len()];
-        for batch in order.chunks(BATCH) {
-            let batch_texts: Vec<_> = batch.iter().map(|&index| &encoded[index]).collect();
-            let input = TextInput::pad(&batch_texts, self.config().padding);
-            let trace = self.model.trace(&input, Pass::Evaluate, Wanted::named([tap]))?;
+        self.traces(texts, &Wanted::named([tap]), |batch, trace| {
             let tensor = trace.get(tap).ok_or_else(|| {
                 StudentError::Size(format!(
                     "the model gives no {tap}; `alambic list taps MODEL` shows what it gives"
@@ -79,8 +72,51 @@ impl Reader {
             for (&index, row) in batch.iter().zip(tensor.to_vec2::<f32>().map_err(ModelError::from)?) {
                 rows[index] = row;
             }
-        }
+            Ok(())
+        })?;
         Ok(rows)
+    }
+
+    /// The mean state of each text after the embeddings and after each layer: `[texts, width]` each.
+    ///
+    /// # Errors
+    /// When a text cannot be read.
+    pub fn states(&self, texts: &[TextPair<'_>]) -> Result<Vec<Tensor>, StudentError> {
+        let taps: Vec<String> = (0..=self.config().layers).map(|layer| tap("", "hidden", layer)).collect();
+        let mut rows = vec![vec![Vec::new(); texts.len()]; taps.len()];
+        self.traces(texts, &Wanted::named(taps.iter().cloned()), |batch, trace| {
+            for (tap, rows) in taps.iter().zip(&mut rows) {
+                let (Some(states), Some(mask)) = (trace.get(tap), trace.mask("")) else { continue };
+                let means = masked_mean(states, mask).and_then(|means| means.to_vec2::<f32>());
+                for (&index, row) in batch.iter().zip(means.map_err(ModelError::from)?) {
+                    rows[index] = row;
+                }
+            }
+            Ok(())
+        })?;
+        let tensor = |rows: Vec<Vec<f32>>| Ok(Tensor::new(rows, &Device::Cpu).map_err(ModelError::from)?);
+        rows.into_iter().map(tensor).collect()
+    }
+
+    /// Reads texts of similar length together, and hands the places of each batch and its trace to `take`.
+    fn traces(
+        &self,
+        texts: &[TextPair<'_>],
+        wanted: &Wanted,
+        mut take: impl FnMut(&[usize], &Trace) -> Result<(), StudentError>,
+    ) -> Result<(), StudentError> {
+        let encoded = texts
+            .iter()
+            .map(|(first, second)| self.tokenizer.encode_text(first, *second))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|&index| encoded[index].ids.len());
+        for batch in order.chunks(BATCH) {
+            let batch_texts: Vec<_> = batch.iter().map(|&index| &encoded[index]).collect();
+            let input = TextInput::pad(&batch_texts, self.config().padding);
+            take(batch, &self.model.trace(&input, Pass::Evaluate, wanted.clone())?)?;
+        }
+        Ok(())
     }
 
     /// What the model says of each text: the name of its class, or the number.

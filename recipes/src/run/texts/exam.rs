@@ -10,6 +10,7 @@ use alambic_settings::IndexMap;
 use alambic_students::{Reader, TextPair};
 use alambic_teachers::Teacher;
 
+use super::similarity::by_layer;
 use super::{metrics, pair, reference};
 use crate::observer::Observer;
 use crate::run::RunError;
@@ -117,18 +118,20 @@ impl Exam for TextExam<'_> {
 
     fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
         let mut similarities = IndexMap::new();
-        let Some(Judged { logits, .. }) = &self.teacher else { return Ok(similarities) };
+        let Some(judged) = &self.teacher else { return Ok(similarities) };
+        let (pairs, student) = (self.pairs(), Reader::load(student)?);
         if let Labels::Classes(_) = self.labels {
-            let student = Reader::load(student)?.rows(&self.pairs(), "logits")?;
+            let own = student.rows(&pairs, "logits")?;
             let mean = |shift: usize| {
-                let others = logits.iter().cycle().skip(shift);
-                student.iter().zip(others).map(|(own, other)| divergence(other, own)).sum::<f64>()
-                    / student.len() as f64
+                let others = judged.logits.iter().cycle().skip(shift);
+                own.iter().zip(others).map(|(own, other)| divergence(other, own)).sum::<f64>()
+                    / own.len() as f64
             };
             similarities.insert("kl-from-teacher".to_owned(), Some(mean(0)));
             // Half the texts on, each is paired with another.
-            similarities.insert("kl-from-teacher-shuffled".to_owned(), Some(mean(student.len() / 2)));
+            similarities.insert("kl-from-teacher-shuffled".to_owned(), Some(mean(own.len() / 2)));
         }
+        similarities.extend(by_layer(&student, &judged.reader, &pairs)?);
         Ok(similarities)
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod exam;
 mod examples;
+mod similarity;
 
 use alambic_data::{Labels, Split, Text};
 use alambic_losses::Term;
