@@ -98,3 +98,69 @@ fn a_model_of_the_hub_that_is_not_at_hand_is_a_mistake_with_its_place() {
     assert!(said.contains("error[model::hub]") && said.contains("HF_HUB_OFFLINE"), "{said}");
     assert!(said.contains("hf:sentence-transformers/all-MiniLM-L6-v2"), "{said}");
 }
+
+#[test]
+fn outputs_of_a_teacher_are_computed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = ["data.task.corpus.made-up-reviews.size=200", "evaluation.timed-examples=4"];
+    let command = |words: &[&str], recipe: &str, more: &[&str]| {
+        let mut arguments = words.to_vec();
+        arguments.push(recipe);
+        for flag in small.iter().chain(more) {
+            arguments.extend(["--set", flag]);
+        }
+        run(folder.path(), &arguments)
+    };
+    let done = |ended: common::Ended| {
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        (ended.stdout, ended.stderr)
+    };
+    let method = "builtin:text/smoke/tinybert";
+    let steps =
+        ["stage.fine-tune.train.steps=4", "stage.layers.train.steps=30", "stage.prediction.train.steps=9"];
+    let losses = |name: &str| -> Vec<f64> {
+        let events = std::fs::read_to_string(folder.path().join(name).join("events.jsonl")).unwrap();
+        let events = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events.filter(|event| event["stage"] == "layers").filter_map(|event| event["loss"].as_f64()).collect()
+    };
+    let with = |more: &'static str| -> Vec<&str> { steps.iter().copied().chain([more]).collect() };
+    done(command(&["run", "--out", "live"], method, &with("cache.mode=\"off\"")));
+    let (_, said) = done(command(&["run", "--out", "kept"], method, &with("cache.states=\"f32\"")));
+    assert!(said.contains("kept without loss"), "{said}");
+    assert!(!folder.path().join("kept/cache").exists(), "a run's own cache ends with it");
+    for (live, kept) in losses("live").into_iter().zip(losses("kept")) {
+        assert!((live - kept).abs() < 1e-4 * live.abs(), "{live} {kept}");
+    }
+
+    // Ahead of runs: the teacher is a folder, and the cache one that the recipe names.
+    let teacher = ["teacher.expert.checkpoint.model=\"kept/checkpoints/fine-tune/finished\""];
+    std::fs::write(
+        folder.path().join("ahead.toml"),
+        "schema = 1\nname = \"ahead\"\nextends = \"builtin:text/smoke/tinybert\"\nstages = [\"layers\", \"prediction\"]\n\
+         unset = [\"teacher.expert.checkpoint.stage\", \"stage.fine-tune\", \"student.expert\", \"baseline\"]\n\
+         [stage.layers.train]\nsteps = 30\n[stage.prediction.train]\nsteps = 9\n",
+    )
+    .unwrap();
+    let said = command(&["cache"], "ahead.toml", &teacher).bad(2);
+    assert!(said.contains("set `cache.folder`"), "{said}");
+    let into = [teacher[0], "cache.folder=\"outputs\"", "cache.mode=\"required\""];
+    let said = command(&["plan"], "ahead.toml", &into).good();
+    assert!(said.contains("layers: the teacher's outputs for 157 texts are about"), "{said}");
+    let told: Value =
+        serde_json::from_str(&done(command(&["cache", "--json"], "ahead.toml", &into)).0).unwrap();
+    assert_eq!(told[0]["taps"].as_array().unwrap().len(), 9, "{told}");
+    assert!(told[0]["summary"].as_str().unwrap().contains("relative error"), "{told}");
+    let shard = folder.path().join("outputs/layers/shard-00000.safetensors");
+    let written = std::fs::metadata(&shard).unwrap().modified().unwrap();
+    done(command(&["run", "--out", "ahead"], "ahead.toml", &into));
+    assert_eq!(std::fs::metadata(&shard).unwrap().modified().unwrap(), written, "used as it is");
+    let other = ["teacher.expert.checkpoint.model=\"live/student\"", into[1], into[2]];
+    let said = command(&["run", "--out", "stale"], "ahead.toml", &other).bad(1);
+    assert!(
+        said.contains("outputs/layers: the teacher's outputs in this cache were computed with other weights"),
+        "{said}"
+    );
+    let little = [into[0], into[1], into[2], "cache.limit-gb=0.0001"];
+    let said = command(&["run", "--out", "little"], "ahead.toml", &little).bad(1);
+    assert!(said.contains("`cache.limit-gb` is 0.0001"), "{said}");
+}

@@ -24,7 +24,7 @@ pub use folder::{ModelFolder, Precision, write_weights};
 pub use generation::{Generation, Hypothesis, Stepper, Translator};
 pub use initialise::Initialiser;
 pub use layers::Pass;
-pub use outline::{Outline, Stream, tap};
+pub use outline::{Form, Outline, Stream, tap};
 pub use tap::{Trace, Wanted};
 pub use tokenizer::{EncodedText, Tokenizer, TokenizerFiles, language_tag};
 pub use tokens::Tokens;

@@ -1,6 +1,9 @@
 //! What can be known of a network without its weights, for binding losses to it.
 
+use std::fmt::{Display, Formatter};
+
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 /// One stream of hidden states: an encoder, a decoder, a tower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,61 @@ pub struct Outline {
     pub embedding: Option<usize>,
     /// Width of the tap `logits`: tokens of the vocabulary, or labels; 0 if there is none.
     pub classes: usize,
+    /// Whether there are logits for every token, and not for the text as a whole.
+    pub classes_of_tokens: bool,
+}
+
+/// What a tap holds of one text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// `[width]`: a vector of the whole text.
+    Text {
+        /// Numbers of the vector.
+        width: usize,
+    },
+    /// `[length, width]`: a vector of each token.
+    Tokens {
+        /// Numbers of a vector.
+        width: usize,
+    },
+    /// `[heads, length, length]`: a number for each pair of tokens, query by key.
+    Pairs {
+        /// Attention heads.
+        heads: usize,
+    },
+}
+
+impl Form {
+    /// How many numbers that is for a text of so many tokens.
+    #[must_use]
+    pub fn numbers(self, length: usize) -> usize {
+        match self {
+            Self::Text { width } => width,
+            Self::Tokens { width } => length * width,
+            Self::Pairs { heads } => heads * length * length,
+        }
+    }
+
+    /// How many vectors these numbers make up: of the text, of its tokens, or of its queries.
+    #[must_use]
+    pub fn vectors(self, length: usize) -> usize {
+        match self {
+            Self::Text { .. } => 1,
+            Self::Tokens { .. } => length,
+            Self::Pairs { heads } => heads * length,
+        }
+    }
+}
+
+impl Display for Form {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text { width } => write!(formatter, "batch × {width}"),
+            Self::Tokens { width } => write!(formatter, "batch × length × {width}"),
+            Self::Pairs { heads } => write!(formatter, "batch × {heads} × length × length"),
+        }
+    }
 }
 
 impl Outline {
@@ -49,6 +107,26 @@ impl Outline {
         ];
         taps.extend(single.into_iter().filter(|(_, there)| *there).map(|(name, _)| name.to_owned()));
         taps
+    }
+
+    /// What a tap holds of one text; none for a tap that there is not.
+    #[must_use]
+    pub fn form(&self, tap: &str) -> Option<Form> {
+        match tap {
+            "logits" if self.classes_of_tokens => return Some(Form::Tokens { width: self.classes }),
+            "logits" => return Some(Form::Text { width: self.classes }),
+            "pooled" => return self.pooled.map(|width| Form::Text { width }),
+            "embedding" => return self.embedding.map(|width| Form::Text { width }),
+            _ => {}
+        }
+        let (front, _) = tap.rsplit_once('.')?;
+        let (stream, kind) = front.rsplit_once('.').unwrap_or(("", front));
+        // Cross-attention is part of the decoder.
+        let stream = self.streams.get(if stream == "cross" { "decoder" } else { stream })?;
+        Some(match kind {
+            "scores" | "attention" => Form::Pairs { heads: stream.heads },
+            _ => Form::Tokens { width: stream.width },
+        })
     }
 }
 

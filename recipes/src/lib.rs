@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod book;
+pub mod cache;
 pub mod check;
 pub mod load;
 pub mod observer;
@@ -9,6 +10,7 @@ pub mod plan;
 pub mod run;
 pub mod schema;
 
+pub use cache::cache;
 pub use check::{Depth, check, is_fatal};
 pub use load::{Loaded, load};
 pub use plan::{Plan, plan};

@@ -2,16 +2,24 @@
 
 use std::sync::atomic::AtomicBool;
 
+use alambic_data::Split;
 use alambic_models::{Config, Outline};
 use alambic_settings::{Diagnostics, IndexMap};
 use alambic_teachers::TeacherOptions;
+use alambic_teachers::cache::estimate;
 use serde::Serialize;
 
 use crate::check::models::Sketch;
 use crate::check::{Checker, Counts, Depth, examine, is_fatal};
 use crate::load::Loaded;
+use crate::run::lesson::thin;
+use crate::run::texts::outputs::{Decision, decide, readings};
+use crate::run::texts::taps;
 use crate::run::trainings::student_of;
 use crate::schema::{Optimiser, StageOptions, TrainOptions};
+
+/// Texts whose lengths speak for all when the size of a cache is estimated.
+const MEASURED: usize = 1000;
 
 /// Checkpoints of a training on disk at once: the two kept and the one being written.
 const CHECKPOINTS: u64 = 3;
@@ -76,6 +84,22 @@ pub struct PlannedStage {
     pub losses: Vec<PlannedLoss>,
     /// Texts that are written by teachers before the training, and recorded: for training and validation.
     pub teacher_outputs: usize,
+    /// What the teacher's outputs over the stage's texts would take up on disk, where losses look at any.
+    pub cache: Option<PlannedCache>,
+}
+
+/// A teacher's outputs over the texts of a stage.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedCache {
+    /// Texts, those of the validation included.
+    pub texts: usize,
+    /// About how many bytes they take up, by the lengths of some texts.
+    pub bytes: u64,
+    /// Whether they are to be kept.
+    pub kept: bool,
+    /// Why not.
+    pub reason: Option<String>,
 }
 
 /// A model to be trained.
@@ -252,6 +276,7 @@ fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedSt
         validation: counts.validation,
         training: training(&options.train, labelled + words + counts.texts, !taught || counts.texts > 0),
         losses: losses(checker, options, sketch),
+        cache: cache(checker, options, sketch, counts),
         teacher_outputs: if taught && counts.texts == 0 {
             labelled + words + counts.validation + counts.rendered
         } else {
@@ -326,23 +351,20 @@ fn training(options: &TrainOptions, examples: usize, complete: bool) -> PlannedT
 
 fn losses(checker: &Checker<'_>, options: &StageOptions, sketch: &Sketch) -> Vec<PlannedLoss> {
     let student = sketch.config.outline();
-    let teacher = options.teacher.as_ref().map(|name| {
-        let sketch = checker.sketches.teacher(checker.recipe, name);
-        // Recorded outputs have no form of their own; terms that the check let pass read no taps of it.
-        sketch.map_or_else(Outline::default, |sketch| sketch.config.outline())
-    });
+    let teacher = checker.outline_of_teacher(options).unwrap_or_default();
     let shapes = |taps: Vec<String>, outline: &Outline| -> IndexMap<String, String> {
-        taps.into_iter().map(|tap| (tap.clone(), shape(&tap, outline))).collect()
+        let shape =
+            |tap: &str| outline.form(tap).map_or_else(|| "unknown".to_owned(), |form| form.to_string());
+        taps.into_iter().map(|tap| (tap.clone(), shape(&tap))).collect()
     };
-    options
-        .loss
-        .iter()
-        .filter_map(|loss| loss.inner().bind(&student, teacher.as_ref()).ok())
+    checker
+        .terms(options, sketch)
+        .into_iter()
         .map(|term| PlannedLoss {
             name: term.name.to_owned(),
             weight: term.weight,
             student: shapes(term.student_taps, &student),
-            teacher: shapes(term.teacher_taps, teacher.as_ref().unwrap_or(&Outline::default())),
+            teacher: shapes(term.teacher_taps, &teacher),
             projections: term
                 .projections
                 .into_iter()
@@ -352,30 +374,38 @@ fn losses(checker: &Checker<'_>, options: &StageOptions, sketch: &Sketch) -> Vec
         .collect()
 }
 
-/// The shape of a tap in words.
-fn shape(tap: &str, outline: &Outline) -> String {
-    let single = match tap {
-        // A text encoder's logits are of whole texts.
-        "logits" if outline.streams.contains_key("") => Some(outline.classes),
-        "logits" => return format!("batch × length × {}", outline.classes),
-        "pooled" => outline.pooled,
-        "embedding" => outline.embedding,
-        _ => None,
+/// What the cache of a stage would take up, by the lengths of some of its texts.
+fn cache(
+    checker: &Checker<'_>,
+    options: &StageOptions,
+    sketch: &Sketch,
+    counts: &Counts,
+) -> Option<PlannedCache> {
+    let (_, taps) = taps(&checker.terms(options, sketch));
+    let teacher = checker.sketches.teacher(checker.recipe, options.teacher.as_ref()?)?;
+    if taps.is_empty() || counts.texts == 0 {
+        return None;
+    }
+    let mut texts = Vec::new();
+    for data in options.data.texts.iter() {
+        texts.extend(checker.workshop.corpora.selected_texts(data, Split::Train).ok()?);
+    }
+    thin(&mut texts, MEASURED);
+    let longest = options.data.texts.iter().map(|data| data.longest).max()?.min(sketch.config.longest());
+    let tokenizer = teacher.tokenizer.truncating(longest).ok()?;
+    let encoded = texts.iter().map(|text| tokenizer.encode_text(&text.first, text.second.as_deref()));
+    let lengths: Vec<usize> = encoded.map(|text| Some(text.ok()?.ids.len())).collect::<Option<_>>()?;
+    let repetitions = checker.recipe.repetitions;
+    let precision = &checker.recipe.cache.precision;
+    let measured = estimate(&teacher.config.outline(), &taps, precision, lengths.iter().copied())?;
+    let all = counts.texts + counts.validation.min(options.train.validation_examples);
+    let bytes = (measured as f64 / lengths.len().max(1) as f64 * all as f64) as u64;
+    let readings = readings(&options.train, counts.texts, repetitions);
+    let (kept, reason) = match decide(&checker.recipe.cache, bytes, readings) {
+        Decision::Keep => (true, None),
+        Decision::ReadAlong(reason) | Decision::Impossible(reason) => (false, Some(reason)),
     };
-    if let Some(width) = single {
-        return format!("batch × {width}");
-    }
-    let (front, _) = tap.rsplit_once('.').unwrap_or((tap, ""));
-    let (stream, kind) = front.rsplit_once('.').unwrap_or(("", front));
-    // Cross-attention is part of the decoder.
-    let stream = outline.streams.get(if stream == "cross" { "decoder" } else { stream });
-    match (stream, kind) {
-        (Some(stream), "hidden" | "queries" | "keys" | "values") => {
-            format!("batch × length × {}", stream.width)
-        }
-        (Some(stream), _) => format!("batch × {} × length × length", stream.heads),
-        (None, _) => "unknown".to_owned(),
-    }
+    Some(PlannedCache { texts: all, bytes, kept, reason })
 }
 
 fn baseline(checker: &Checker<'_>, stages: &[PlannedStage]) -> Option<PlannedBaseline> {

@@ -2,9 +2,10 @@
 
 use alambic_data::{Corpus, SplitOptions, batches::BatchOptions};
 use alambic_losses::Loss;
-use alambic_settings::{At, IndexMap, OneOrMany, Several, choices, kinds, settings};
+use alambic_settings::{At, IndexMap, Location, OneOrMany, Several, choices, kinds, settings};
 use alambic_students::Student;
 use alambic_teachers::TeacherOptions;
+use alambic_teachers::cache::Precision;
 use alambic_tensor::optimiser::AdamWOptions;
 use alambic_tensor::schedule::{Linear, Schedule};
 
@@ -42,6 +43,8 @@ settings! {
         pub stage: IndexMap<String, StageOptions> = IndexMap::new(),
         /// The student without a teacher, for comparison. Left out: none is trained.
         pub baseline: Option<BaselineOptions>,
+        /// What teachers say of the texts of a stage, computed once.
+        pub cache: CacheOptions,
         /// What the last stage's student is judged on.
         pub evaluation: At<EvaluationOptions>,
         /// How the student's folder is written.
@@ -196,6 +199,39 @@ settings! {
         pub data: At<StageData>,
         /// Loss terms that need no teacher.
         pub loss: Several<Loss>,
+    }
+}
+
+choices! {
+    /// Whether a teacher's outputs are kept.
+    pub enum CacheMode {
+        /// The teacher reads along at every step.
+        Off = "off",
+        /// They are kept where texts are read twice or more and their outputs fit under the limit.
+        Auto = "auto",
+        /// They are kept; it is an error if they cannot be.
+        Required = "required",
+    }
+}
+
+settings! {
+    /// What a teacher says of the texts of a stage, computed once and kept on disk, for all epochs and seeds.
+    ///
+    /// Kept are the taps that the stage's losses look at: logits, hidden states, scores, queries, keys and values (of
+    /// which relations are computed), embeddings. A cache belongs to the teacher's weights, its vocabulary, the texts and
+    /// the formats; one that was made of something else is refused.
+    pub struct CacheOptions {
+        /// Whether they are kept.
+        pub mode: CacheMode = CacheMode::Auto,
+        /// A folder for them, in which each stage has one by its name. Left out: one in the run's folder, which is deleted
+        /// when the run is done. Name one to use them in several runs, and to have `alambic cache` fill it ahead.
+        pub folder: Option<Location>,
+        /// Most GB that the outputs of a stage may take up.
+        #[range(0.0..)]
+        pub limit_gb: f64 = 8.0,
+        /// The formats in which they are kept.
+        #[flatten]
+        pub precision: Precision,
     }
 }
 

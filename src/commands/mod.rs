@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod bench;
+mod cache;
 mod check;
 mod compare;
 mod explain;
@@ -15,13 +16,15 @@ mod schema;
 mod trace;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use alambic_hub::Hub;
 use alambic_recipes::{Loaded, load};
 use alambic_tensor::threads::install;
 use clap::{Args, Subcommand};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 
 /// What to do.
 #[derive(Subcommand)]
@@ -29,6 +32,7 @@ pub(crate) enum Command {
     Run(run::Arguments),
     Check(check::Arguments),
     Plan(plan::Arguments),
+    Cache(cache::Arguments),
     List(list::Arguments),
     Explain(explain::Arguments),
     Schema(schema::Arguments),
@@ -56,6 +60,7 @@ impl Command {
             Self::Run(_) => Ok(()),
             Self::Check(arguments) => check::run(arguments),
             Self::Plan(arguments) => plan::run(arguments),
+            Self::Cache(arguments) => cache::run(arguments),
             Self::List(arguments) => list::run(arguments),
             Self::Explain(arguments) => explain::run(arguments),
             Self::Schema(arguments) => schema::run(arguments),
@@ -85,6 +90,20 @@ fn model_folder(model: &Path) -> Result<PathBuf, Failure> {
         Some(name) => Ok(Hub::from_environment().model(name)?),
         None => Ok(model.to_owned()),
     }
+}
+
+/// Set by the first Ctrl-C, so that work stops where it can be gone on with, and says so. The second ends the process.
+fn interrupt(message: &'static str) -> Result<Arc<AtomicBool>, Failure> {
+    let interrupt = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupt);
+    let handler = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        say(message);
+    };
+    ctrlc::set_handler(handler).map_err(|error| Failure::Failed(Box::new(error)))?;
+    Ok(interrupt)
 }
 
 /// A recipe and what is laid over it.

@@ -32,6 +32,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     stages(&plan)?;
     students(&plan)?;
     losses(&plan)?;
+    caches(&plan)?;
     directions(&plan)?;
     if plan.evaluation_texts > 0 {
         output::line(&format!("judged on {}", counted(plan.evaluation_texts, "text", "texts")))?;
@@ -172,6 +173,24 @@ fn losses(plan: &Plan) -> Result<(), Failure> {
         Column::Text("projections"),
     ];
     output::table(&columns, rows.collect())
+}
+
+/// What the outputs of teachers take up on disk.
+fn caches(plan: &Plan) -> Result<(), Failure> {
+    for stage in &plan.stages {
+        let Some(cache) = &stage.cache else { continue };
+        let kept = match &cache.reason {
+            None => "kept".to_owned(),
+            Some(reason) => format!("not kept: {reason}"),
+        };
+        output::line(&format!(
+            "{}: the teacher's outputs for {} are about {}, {kept}",
+            stage.name,
+            counted(cache.texts, "text", "texts"),
+            bytes(cache.bytes)
+        ))?;
+    }
+    Ok(())
 }
 
 /// Examples of each direction, stage by stage, and test words.

@@ -1,15 +1,13 @@
 //! `alambic run`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use alambic_recipes::{Depth, Loaded, RunOptions, StartMode, check, is_fatal, load};
 use alambic_reports::compare::{ComparedRun, Comparison};
 use clap::Args;
 
-use super::{compare, compute_with};
-use crate::failure::{Failure, say, show};
+use super::{compare, compute_with, interrupt};
+use crate::failure::{Failure, show};
 use crate::output;
 use crate::progress::Progress;
 
@@ -53,7 +51,8 @@ fn run_loaded(arguments: &Arguments, loaded: &Loaded) -> Result<(), Failure> {
         (_, true) => StartMode::Overwrite,
         _ => StartMode::Fresh,
     };
-    let options = RunOptions { out, mode, interrupt: interrupt()? };
+    let options =
+        RunOptions { out, mode, interrupt: interrupt("stopping after this step; once more quits at once")? };
     let finished = alambic_recipes::run(loaded, &options, &mut Progress::new())?;
     if arguments.json {
         return output::json(&finished.outcome);
@@ -77,18 +76,4 @@ fn recipe(arguments: &Arguments) -> Result<Loaded, Failure> {
         }
         (None, None) => Err(Failure::Usage("name the recipe, or the folder of its run with `--out`".into())),
     }
-}
-
-/// Set by the first Ctrl-C, so that the run stops where it can be resumed. The second ends the process.
-fn interrupt() -> Result<Arc<AtomicBool>, Failure> {
-    let interrupt = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupt);
-    let handler = move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        say("stopping after this step; once more quits at once");
-    };
-    ctrlc::set_handler(handler).map_err(|error| Failure::Failed(Box::new(error)))?;
-    Ok(interrupt)
 }

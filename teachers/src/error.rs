@@ -54,6 +54,28 @@ pub enum TeacherError {
         "recorded outputs hold no taps; name the teacher that wrote them, or leave out the losses that need taps"
     )]
     NoTaps,
+    /// A tap was asked for that the teacher, or its cache, does not have.
+    #[error("the teacher's outputs hold no `{0}` of this shape")]
+    Tap(String),
+    /// A file of a cache is not what it should be.
+    #[error("{}: {message}", path.display())]
+    Cache {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+    /// A cache was made of something else.
+    #[error(
+        "{}: the teacher's outputs in this cache were computed with other {part}; delete the folder to have them computed anew, or name another with `cache.folder`",
+        path.display()
+    )]
+    StaleCache {
+        /// The cache's folder.
+        path: PathBuf,
+        /// `tokenizer`, `weights`, `data`, `taps` or `formats`.
+        part: &'static str,
+    },
     /// A model that reads was asked to write, or the other way round.
     #[error("this teacher {0}")]
     Kind(&'static str),

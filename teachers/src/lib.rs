@@ -3,6 +3,7 @@
 //! A teacher does two things: it writes a target text for a source ([`Teacher::write`]), and it shows what goes on
 //! inside while it reads and writes given texts ([`Teacher::trace`]), computing no more than the taps asked for.
 
+pub mod cache;
 mod checkpoint;
 mod encoder;
 mod error;

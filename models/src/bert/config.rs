@@ -376,6 +376,7 @@ impl BertConfig {
         Outline {
             streams: IndexMap::from([(String::new(), stream)]),
             classes: self.classes(),
+            classes_of_tokens: matches!(self.head, Head::Tokens | Head::MaskedLanguage),
             pooled: self.pooler.then_some(self.width),
             embedding: self.pooling.map(|_| self.width),
         }

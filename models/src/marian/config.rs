@@ -92,7 +92,12 @@ impl MarianConfig {
             ("encoder".to_owned(), stream(self.encoder_layers, self.encoder_attention_heads)),
             ("decoder".to_owned(), stream(self.decoder_layers, self.decoder_attention_heads)),
         ];
-        Outline { streams: streams.into_iter().collect(), classes: self.vocab_size, ..Outline::default() }
+        Outline {
+            streams: streams.into_iter().collect(),
+            classes: self.vocab_size,
+            classes_of_tokens: true,
+            ..Outline::default()
+        }
     }
 
     /// What `config.json` holds, for transformers to load.

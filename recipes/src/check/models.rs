@@ -3,15 +3,17 @@
 use std::path::Path;
 use std::rc::Rc;
 
+use alambic_losses::Term;
 use alambic_models::bert::Task;
-use alambic_models::{Config, ModelError, ModelFolder, Tokenizer};
+use alambic_models::{Config, ModelError, ModelFolder, Outline, Tokenizer};
 use alambic_settings::IndexMap;
 use alambic_students::{Donor, Student, StudentError, Surroundings};
 use alambic_teachers::TeacherOptions;
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 
-use crate::schema::Recipe;
+use super::Checker;
+use crate::schema::{Recipe, StageOptions};
 
 /// A model as far as its headers, or its recipe, tell.
 #[derive(Debug, Clone)]
@@ -63,6 +65,23 @@ impl Sketches {
         };
         let streams = Streams::new(recipe.seed);
         student.inner().config(&Surroundings { tokenizer, task, streams, donor: &donor })
+    }
+}
+
+impl Checker<'_> {
+    /// The loss terms of a stage, bound to what is known of its student and teacher; those that do not fit are left out.
+    pub(crate) fn terms(&self, options: &StageOptions, student: &Sketch) -> Vec<Term> {
+        let (student, teacher) = (student.config.outline(), self.outline_of_teacher(options));
+        options.loss.iter().filter_map(|loss| loss.inner().bind(&student, teacher.as_ref()).ok()).collect()
+    }
+
+    /// The form of a stage's teacher, if it has one.
+    pub(crate) fn outline_of_teacher(&self, options: &StageOptions) -> Option<Outline> {
+        options.teacher.as_ref().map(|name| {
+            let sketch = self.sketches.teacher(self.recipe, name);
+            // Recorded outputs have no form of their own; terms that the check let pass read no taps of it.
+            sketch.map_or_else(Outline::default, |sketch| sketch.config.outline())
+        })
     }
 }
 

@@ -192,7 +192,7 @@ impl Checker<'_> {
     }
 
     /// The stages that must be done before a teacher is there.
-    pub(super) fn stages_needed(&self, teacher: &str) -> Vec<&At<String>> {
+    pub(crate) fn stages_needed(&self, teacher: &str) -> Vec<&At<String>> {
         match self.recipe.teacher.get(teacher) {
             Some(TeacherOptions::Checkpoint(options)) => options.stage.iter().collect(),
             Some(TeacherOptions::Pipeline(options)) => options

@@ -57,6 +57,8 @@ pub(crate) struct Material {
     pub(crate) validation: usize,
     /// What the teacher wrote.
     pub(crate) writing: Writing,
+    /// What is kept of the teacher's outputs, if they are kept.
+    pub(crate) kept: Option<String>,
 }
 
 /// By what checkpoints are chosen.

@@ -12,11 +12,11 @@ mod evaluation;
 mod exam;
 mod feed;
 mod folder;
-mod lesson;
+pub(crate) mod lesson;
 mod losses;
 mod result;
 mod stage;
-mod texts;
+pub(crate) mod texts;
 mod timing;
 mod train;
 pub(crate) mod trainings;
@@ -82,5 +82,7 @@ pub fn run(loaded: &Loaded, options: &RunOptions, observer: &mut dyn Observer) -
     };
     let trainings = trainings::run(&workshop, &mut events, observer)?;
     let outcome = result::conclude(loaded, &workshop, &trainings, observer)?;
+    // Its own outputs of teachers serve nobody any more; those in a folder that the recipe names do.
+    checkpoint::remove(&options.out.join(texts::outputs::FOLDER))?;
     Ok(Finished { folder: options.out.clone(), outcome })
 }

@@ -520,6 +520,7 @@ fn stage_summary(seed: u64, trained: &Trained, events: &[Value]) -> StageSummary
         seconds: trained.seconds,
         losses: means(last, "terms"),
         shares: means(&measured, "shares"),
+        teacher_outputs: trained.kept.clone(),
         kept: trained.best.map(|(step, value)| {
             let metric = &trained.metric;
             format!(

@@ -92,6 +92,9 @@ pub(crate) struct Trained {
     pub(crate) parameters: usize,
     /// What the teacher wrote.
     pub(crate) writing: Writing,
+    /// What was kept of the teacher's outputs, if they were kept.
+    #[serde(default)]
+    pub(crate) kept: Option<String>,
 }
 
 /// The file that says a training is done.
@@ -128,10 +131,11 @@ pub(crate) fn train(
     let terms = bind(job, &blueprint.config)?;
     let lesson: Box<dyn Lesson + '_> = match &blueprint.config {
         Config::Marian(config) => Box::new(WordLesson::new(workshop, job, config, observer)?),
-        Config::Bert(config) => Box::new(TextLesson::new(workshop, job, config, &terms)?),
+        Config::Bert(config) => Box::new(TextLesson::new(workshop, job, config, &terms, observer)?),
     };
     let mut trainer = prepare(workshop, job, &*lesson, &blueprint, &terms)?;
-    let Material { examples, labelled, too_long, truncated, validation, writing } = lesson.material().clone();
+    let Material { examples, labelled, too_long, truncated, validation, writing, kept } =
+        lesson.material().clone();
     if examples == 0 {
         let dropped: usize = writing.dropped.values().sum();
         return Err(RunError::Recipe(format!(
@@ -162,6 +166,7 @@ pub(crate) fn train(
         frozen: trainer.progress.frozen.clone(),
         parameters: blueprint.weights.values().map(Tensor::elem_count).sum(),
         writing,
+        kept,
     };
     let best = trainer.best.take().unwrap_or_else(|| trainer.parameters.detached());
     write_finished(workshop, job, &blueprint, &best, &trained)?;

@@ -146,7 +146,10 @@ fn train_stage(
 ) -> Result<Trained, RunError> {
     let recipe = workshop.recipe;
     let options = stage_options(recipe, stage)?;
-    let in_stage = |source: RunError| RunError::Stage { stage: stage.to_owned(), source: Box::new(source) };
+    let in_stage = |source: RunError| match source {
+        RunError::Interrupted { .. } => source,
+        source => RunError::Stage { stage: stage.to_owned(), source: Box::new(source) },
+    };
     let run = || -> Result<Option<Trained>, RunError> {
         let teacher = options.teacher.as_ref().map(|name| workshop.teacher(name)).transpose()?;
         let student = student_options(recipe, &student_of(recipe, stage)?)?;

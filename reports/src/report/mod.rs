@@ -86,6 +86,9 @@ pub struct StageSummary {
     pub losses: IndexMap<String, f64>,
     /// The share of each term in the gradient, a mean over the steps at which it was measured; empty for one term.
     pub shares: IndexMap<String, f64>,
+    /// What was kept of the teacher's outputs, for instance `412.0 MB kept without loss`; none if it read along.
+    #[serde(default)]
+    pub teacher_outputs: Option<String>,
     /// The checkpoint that was kept, for instance `step 1,200, cer 13.4 % on validation`.
     pub kept: Option<String>,
 }

@@ -387,6 +387,11 @@ fn training(report: &Report) -> Vec<Block> {
             rows: report.stages.iter().map(stage).collect(),
         }));
     }
+    for stage in &report.stages {
+        if let Some(outputs) = &stage.teacher_outputs {
+            blocks.push(Block::Paragraph(format!("The teacher's outputs for {}: {outputs}.", stage.name)));
+        }
+    }
     if !report.training_figures.is_empty() {
         blocks.push(Block::Figures(report.training_figures.clone()));
     }

@@ -75,6 +75,15 @@ impl Examples {
         self.texts.iter().map(|text| (text.own.ids.len(), 0)).collect()
     }
 
+    /// The texts as the teacher reads them.
+    pub(super) fn read_by_teacher(&self) -> impl Iterator<Item = &EncodedText> {
+        self.texts.iter().map(|text| text.other.as_ref().unwrap_or(&text.own))
+    }
+
+    pub(super) fn padding_of_teacher(&self) -> u32 {
+        self.padding.1
+    }
+
     /// A batch of the texts of these indices.
     pub(super) fn batch(&self, indices: &[usize]) -> Batch {
         let rows: Vec<&Encoded> = indices.iter().map(|&index| &self.texts[index]).collect();

@@ -2,22 +2,27 @@
 
 pub(crate) mod exam;
 mod examples;
+pub(crate) mod outputs;
+pub(crate) mod reading;
 mod similarity;
 
-use alambic_data::{Labels, Split, Text};
+use alambic_data::{Labels, Text};
 use alambic_losses::Term;
 use alambic_models::bert::{Bert, BertConfig};
 use alambic_models::{Pass, Tokenizer, Wanted};
 use alambic_reports::metrics::{Direction, Metric, find, score_all};
 use alambic_settings::At;
 use alambic_students::{Reader, TextPair};
-use alambic_teachers::Teacher;
+use indexmap::IndexSet;
 
-use self::examples::{Examples, Vocabulary};
+use self::examples::Examples;
+use self::outputs::{Outputs, Request, readings};
+use self::reading::Reading;
 use super::RunError;
-use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
+use super::lesson::{Lesson, Material, Measure, Passes, Study};
 use super::stage::Job;
 use super::workshop::Workshop;
+use crate::observer::Observer;
 use crate::schema::EvaluationOptions;
 
 /// Texts that are validated together.
@@ -27,11 +32,11 @@ const BATCH: usize = 32;
 pub(crate) struct TextLesson<'a> {
     config: &'a BertConfig,
     tokenizer: &'a Tokenizer,
-    teacher: Option<&'a dyn Teacher>,
-    longest: usize,
-    examples: Examples,
-    validation: Examples,
-    validation_texts: Vec<Text>,
+    reading: Reading,
+    /// The taps of the student and of the teacher that the losses look at.
+    taps: (Vec<String>, Vec<String>),
+    /// What the teacher says; none without a teacher, or where no loss looks at it.
+    outputs: Option<Outputs<'a>>,
     /// What the student's answers are measured by; none where it gives none or is not taught to answer, and losses are
     /// what there is.
     metric: Option<&'static Metric>,
@@ -39,87 +44,72 @@ pub(crate) struct TextLesson<'a> {
 }
 
 impl<'a> TextLesson<'a> {
-    /// Takes the texts of a training and encodes them.
+    /// Takes the texts of a training, encodes them, and has the teacher read them where its outputs are to be kept.
     pub(crate) fn new(
         workshop: &Workshop<'_>,
         job: &Job<'a>,
         config: &'a BertConfig,
         terms: &[Term],
+        observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
-        let (mut texts, mut validation_texts) = (Vec::new(), Vec::new());
-        for options in job.data.texts.iter() {
-            texts.extend(workshop.corpora.selected_texts(options, Split::Train)?);
-            validation_texts.extend(workshop.corpora.selected_texts(options, Split::Validation)?);
-        }
-        thin(&mut validation_texts, job.train.validation_examples);
-        let asked = job.data.texts.iter().map(|options| options.longest).max().unwrap_or_default();
-        let longest = asked.min(config.longest());
-        let own = job.tokenizer.truncating(longest)?;
-        // Layers can be compared token by token only where both read the same tokens.
-        let of_teacher = match job.teacher.and_then(Teacher::tokenizer) {
-            Some(tokenizer) if tokenizer.to_json()? != job.tokenizer.to_json()? => {
-                Some(tokenizer.truncating(longest)?)
+        let reading = Reading::new(workshop, job.data, job.train, job.tokenizer, config, job.teacher)?;
+        let taps = taps(terms);
+        let (outputs, kept) = match job.teacher {
+            Some(teacher) if !taps.1.is_empty() => {
+                let request = Request { stage: job.stage, taps: &taps.1, texts: reading.read_by_teacher() };
+                let readings = readings(job.train, reading.examples.count(), workshop.recipe.repetitions);
+                let (outputs, kept) = outputs::open(workshop, teacher, &request, readings, observer)?;
+                (Some(outputs), kept)
             }
-            _ => None,
+            _ => (None, None),
         };
-        let own = Vocabulary { tokenizer: &own, padding: config.padding };
-        let of_teacher = of_teacher
-            .as_ref()
-            .map(|tokenizer| Ok::<_, RunError>(Vocabulary { tokenizer, padding: tokenizer.padding()? }))
-            .transpose()?;
-        let examples = Examples::new(&texts, &own, of_teacher.as_ref())?;
-        let validation = Examples::new(&validation_texts, &own, of_teacher.as_ref())?;
         let names: Vec<At<String>> = job.data.texts.iter().flat_map(|options| options.data.clone()).collect();
         // Where no term teaches the head, its answers say nothing of what is learnt.
-        let answers = terms.iter().any(|term| term.student_taps.iter().any(|tap| tap == "logits"));
+        let answers = taps.0.iter().any(|tap| tap == "logits");
         let names = metrics(&workshop.recipe.evaluation, workshop.corpora.labels(&names)?);
         let material = Material {
-            examples: examples.count(),
-            labelled: examples.labelled(),
-            truncated: examples.truncated(),
-            validation: validation.count(),
+            examples: reading.examples.count(),
+            labelled: reading.examples.labelled(),
+            truncated: reading.examples.truncated(),
+            validation: reading.validation.count(),
+            kept,
             ..Material::default()
         };
         Ok(Self {
             config,
             tokenizer: job.tokenizer,
-            teacher: job.teacher,
-            longest,
-            examples,
-            validation,
-            validation_texts,
+            reading,
+            taps,
+            outputs,
             metric: names.first().filter(|_| answers).map(|name| find(name)).transpose()?,
             material,
         })
     }
 
+    /// The passes over texts of a part. `before` texts of others lie before that part in the teacher's cache.
     fn run(
         &self,
-        examples: &Examples,
+        (examples, before): (&Examples, usize),
         batch: &[usize],
         pass: Pass<'_>,
         study: &Study<'_>,
     ) -> Result<Passes, RunError> {
+        let rows: Vec<usize> = batch.iter().map(|index| before + index).collect();
         let batch = examples.batch(batch);
         let model = Bert::new(self.config, study.weights)?;
-        let wanted = Wanted::named(study.terms.iter().flat_map(|term| term.student_taps.iter().cloned()));
-        let of_teacher: Vec<&String> = study.terms.iter().flat_map(|term| &term.teacher_taps).collect();
-        let teacher = match self.teacher {
-            Some(teacher) if !of_teacher.is_empty() => {
-                let wanted = Wanted::named(of_teacher.into_iter().cloned());
-                Some(teacher.trace((&batch.other).into(), &wanted)?)
-            }
-            _ => None,
-        };
+        let wanted = Wanted::named(self.taps.0.iter().cloned());
+        let trace = |outputs: &Outputs<'_>| outputs.trace(&rows, &batch.other, &self.taps.1);
+        let teacher = self.outputs.as_ref().map(trace).transpose()?;
         Ok(Passes { student: model.trace(&batch.own, pass, wanted)?, teacher, targets: batch.targets })
     }
 
     /// The weighted sum of the terms over the validation part.
     fn validation_loss(&self, study: &Study<'_>) -> Result<f64, RunError> {
-        let indices: Vec<usize> = (0..self.validation.count()).collect();
+        let part = (&self.reading.validation, self.reading.examples.count());
+        let indices: Vec<usize> = (0..part.0.count()).collect();
         let mut total = 0.0;
         for batch in indices.chunks(BATCH) {
-            for (term, loss) in self.run(&self.validation, batch, Pass::Evaluate, study)?.losses(study)? {
+            for (term, loss) in self.run(part, batch, Pass::Evaluate, study)?.losses(study)? {
                 total += term.weight * f64::from(loss.to_scalar::<f32>()?) * batch.len() as f64;
             }
         }
@@ -133,11 +123,11 @@ impl Lesson for TextLesson<'_> {
     }
 
     fn lengths(&self, _: u64) -> Vec<(usize, usize)> {
-        self.examples.lengths()
+        self.reading.examples.lengths()
     }
 
     fn passes(&self, batch: &[usize], _: u64, study: &Study<'_>) -> Result<Passes, RunError> {
-        self.run(&self.examples, batch, Pass::Train(study.dropout), study)
+        self.run((&self.reading.examples, 0), batch, Pass::Train(study.dropout), study)
     }
 
     fn measure(&self) -> Measure {
@@ -146,11 +136,16 @@ impl Lesson for TextLesson<'_> {
 
     fn validate(&self, study: &Study<'_>) -> Result<f64, RunError> {
         let Some(metric) = self.metric else { return self.validation_loss(study) };
-        let reader = Reader::new(Bert::new(self.config, study.weights)?, self.tokenizer, self.longest)?;
-        let texts: Vec<TextPair<'_>> = self.validation_texts.iter().map(pair).collect();
-        let references: Vec<String> =
-            self.validation_texts.iter().map(|text| reference(text, &self.config.labels)).collect();
-        let scores = score_all(&[metric.name], &reader.answers(&texts)?, &references, 0)?;
+        let reader =
+            Reader::new(Bert::new(self.config, study.weights)?, self.tokenizer, self.reading.longest)?;
+        let texts = &self.reading.validation_texts;
+        let references: Vec<String> = texts.iter().map(|text| reference(text, &self.config.labels)).collect();
+        let scores = score_all(
+            &[metric.name],
+            &reader.answers(&texts.iter().map(pair).collect::<Vec<TextPair<'_>>>())?,
+            &references,
+            0,
+        )?;
         let value = scores.values().next().and_then(alambic_reports::metrics::Scores::value);
         // A correlation of answers that are all the same has no value, and is no better than any other.
         Ok(value.unwrap_or(match metric.direction {
@@ -158,6 +153,15 @@ impl Lesson for TextLesson<'_> {
             Direction::Higher => -1.0,
         }))
     }
+}
+
+/// The taps of student and teacher that terms look at, each once.
+pub(crate) fn taps(terms: &[Term]) -> (Vec<String>, Vec<String>) {
+    let all = |taps: fn(&Term) -> &Vec<String>| -> Vec<String> {
+        let taps: IndexSet<&String> = terms.iter().flat_map(taps).collect();
+        taps.into_iter().cloned().collect()
+    };
+    (all(|term| &term.student_taps), all(|term| &term.teacher_taps))
 }
 
 /// The text or texts of an example.

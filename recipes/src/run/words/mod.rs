@@ -57,9 +57,9 @@ impl<'a> WordLesson<'a> {
             examples: examples.count(),
             labelled: samples.iter().filter(|sample| !sample.taught).count(),
             too_long: examples.too_long,
-            truncated: 0,
             validation: validation.len(),
             writing,
+            ..Material::default()
         };
         let validation =
             Validation { samples: validation, tokenizer: job.tokenizer, config, metric: find("cer")? };

@@ -1,0 +1,68 @@
+//! The texts of a stage, as its student and its teacher read them.
+
+use alambic_data::{Split, Text};
+use alambic_models::Tokenizer;
+use alambic_models::bert::BertConfig;
+use alambic_teachers::Teacher;
+use alambic_teachers::cache::Texts;
+
+use super::examples::{Examples, Vocabulary};
+use crate::run::RunError;
+use crate::run::lesson::thin;
+use crate::run::workshop::Workshop;
+use crate::schema::{StageData, TrainOptions};
+
+/// Texts to train on and to validate on, in tokens.
+pub(crate) struct Reading {
+    /// Most tokens of a text.
+    pub(super) longest: usize,
+    pub(super) examples: Examples,
+    pub(super) validation: Examples,
+    pub(super) validation_texts: Vec<Text>,
+}
+
+impl Reading {
+    /// Encodes the texts of a stage for a student, and for its teacher where that has another vocabulary.
+    pub(crate) fn new(
+        workshop: &Workshop<'_>,
+        data: &StageData,
+        train: &TrainOptions,
+        tokenizer: &Tokenizer,
+        student: &BertConfig,
+        teacher: Option<&dyn Teacher>,
+    ) -> Result<Self, RunError> {
+        let (mut texts, mut validation_texts) = (Vec::new(), Vec::new());
+        for options in data.texts.iter() {
+            texts.extend(workshop.corpora.selected_texts(options, Split::Train)?);
+            validation_texts.extend(workshop.corpora.selected_texts(options, Split::Validation)?);
+        }
+        thin(&mut validation_texts, train.validation_examples);
+        let asked = data.texts.iter().map(|options| options.longest).max().unwrap_or_default();
+        let longest = asked.min(student.longest());
+        let own = tokenizer.truncating(longest)?;
+        // Layers can be compared token by token only where both read the same tokens.
+        let of_teacher = match teacher.and_then(Teacher::tokenizer) {
+            Some(other) if other.to_json()? != tokenizer.to_json()? => Some(other.truncating(longest)?),
+            _ => None,
+        };
+        let own = Vocabulary { tokenizer: &own, padding: student.padding };
+        let of_teacher = of_teacher
+            .as_ref()
+            .map(|tokenizer| Ok::<_, RunError>(Vocabulary { tokenizer, padding: tokenizer.padding()? }))
+            .transpose()?;
+        Ok(Self {
+            longest,
+            examples: Examples::new(&texts, &own, of_teacher.as_ref())?,
+            validation: Examples::new(&validation_texts, &own, of_teacher.as_ref())?,
+            validation_texts,
+        })
+    }
+
+    /// What the teacher reads: the texts to train on, and then those to validate on.
+    pub(crate) fn read_by_teacher(&self) -> Texts<'_> {
+        Texts {
+            texts: self.examples.read_by_teacher().chain(self.validation.read_by_teacher()).collect(),
+            padding: self.examples.padding_of_teacher(),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `alambic cache`.
+
+use alambic_recipes::{Depth, RunError, cache, check, is_fatal};
+use alambic_reports::numbers::{NO_VALUE, bytes, thousands};
+use clap::Args;
+
+use super::{RecipeArguments, interrupt};
+use crate::failure::{Failure, show};
+use crate::output::{self, Column};
+use crate::progress::Progress;
+
+/// Computes ahead what teachers say of the texts of a recipe, for all runs that name the same `cache.folder`
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    recipe: RecipeArguments,
+    /// Prints an array with an object for each stage
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let loaded = arguments.recipe.load()?;
+    let diagnostics = check(&loaded, Depth::Whole);
+    if is_fatal(&diagnostics) {
+        return Err(diagnostics.into());
+    }
+    show(&diagnostics);
+    let flag = interrupt("stopping after this batch; once more quits at once")?;
+    let stages = cache(&loaded, &flag, &mut Progress::new()).map_err(|error| match error {
+        RunError::Interrupted { .. } => {
+            Failure::Interrupted("interrupted; the same command goes on where it stopped".into())
+        }
+        RunError::Recipe(message) => Failure::Usage(message),
+        other => other.into(),
+    })?;
+    if arguments.json {
+        return output::json(&stages);
+    }
+    let rows = stages.iter().map(|stage| {
+        let (texts, size, folder) = match &stage.cache {
+            Some(cache) => {
+                (thousands(cache.texts as u64), bytes(cache.bytes), cache.folder.display().to_string())
+            }
+            None => (NO_VALUE.to_owned(), NO_VALUE.to_owned(), NO_VALUE.to_owned()),
+        };
+        let taps = if stage.taps.is_empty() { NO_VALUE.to_owned() } else { stage.taps.join(", ") };
+        vec![stage.stage.clone(), texts, size, taps, folder, stage.summary.clone()]
+    });
+    let columns = [
+        Column::Text("stage"),
+        Column::Number("texts"),
+        Column::Number("size"),
+        Column::Text("taps of the teacher"),
+        Column::Text("folder"),
+        Column::Text("what is kept"),
+    ];
+    output::table(&columns, rows.collect())
+}

@@ -1,0 +1,357 @@
+//! A teacher's outputs over given texts, computed once and kept on disk.
+//!
+//! A cache is a folder: `cache.json` says what it was made of, and shards hold the taps of some texts each. A shard is
+//! there when it is whole, so an interrupted cache goes on where it stopped, and comes out as if it had not.
+
+mod keep;
+mod precision;
+mod shard;
+#[cfg(test)]
+mod tests;
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use alambic_models::bert::TextInput;
+use alambic_models::{EncodedText, Form, ModelError, Outline, Trace, Wanted};
+use alambic_tensor::candle::{Device, Tensor};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use self::keep::Kept;
+pub use self::precision::{Loss, Precision, Stored};
+use self::shard::{Shard, Values, Writer};
+use crate::{Teacher, TeacherError};
+
+/// The file that says what a cache was made of.
+const MANIFEST: &str = "cache.json";
+/// Texts that the teacher reads together.
+const BATCH: usize = 32;
+/// Bytes that a shard should have.
+const SHARD: usize = 64 << 20;
+
+/// Texts as the teacher reads them, in the order in which a cache has them.
+#[derive(Debug, Clone)]
+pub struct Texts<'a> {
+    /// Their tokens.
+    pub texts: Vec<&'a EncodedText>,
+    /// The padding token.
+    pub padding: u32,
+}
+
+impl Texts<'_> {
+    fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for text in &self.texts {
+            hasher.update(&(text.ids.len() as u64).to_le_bytes());
+            for number in text.ids.iter().chain(&text.segments) {
+                hasher.update(&number.to_le_bytes());
+            }
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    fn lengths(&self) -> impl Iterator<Item = usize> + '_ {
+        self.texts.iter().map(|text| text.ids.len())
+    }
+}
+
+/// What a cache was made of, and how it is cut.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Manifest {
+    /// Digest of the teacher's configuration and weights, its vocabulary with them.
+    weights: String,
+    /// Digest of the vocabulary alone.
+    tokenizer: String,
+    /// Digest of the texts in tokens, in their order.
+    data: String,
+    /// How each tap is kept.
+    taps: IndexMap<String, Kept>,
+    /// Texts.
+    texts: usize,
+    /// Texts of a shard; the last may have fewer.
+    texts_per_shard: usize,
+}
+
+/// Bytes that the taps of texts of these lengths take up. None if the teacher has no such tap.
+#[must_use]
+pub fn estimate(
+    outline: &Outline,
+    taps: &[String],
+    precision: &Precision,
+    lengths: impl Iterator<Item = usize>,
+) -> Option<u64> {
+    let kept = kept(outline, taps, precision).ok()?;
+    Some(lengths.map(|length| 4 + bytes(&kept, length) as u64).sum())
+}
+
+fn kept(
+    outline: &Outline,
+    taps: &[String],
+    precision: &Precision,
+) -> Result<IndexMap<String, Kept>, TeacherError> {
+    taps.iter()
+        .map(|tap| {
+            let form = outline.form(tap).ok_or_else(|| TeacherError::Tap(tap.clone()))?;
+            Ok((tap.clone(), Kept::of(tap, form, precision)))
+        })
+        .collect()
+}
+
+fn bytes(taps: &IndexMap<String, Kept>, length: usize) -> usize {
+    taps.values().map(|kept| kept.bytes(length)).sum()
+}
+
+impl Manifest {
+    fn new(
+        teacher: &dyn Teacher,
+        texts: &Texts<'_>,
+        taps: &[String],
+        precision: &Precision,
+        shard: usize,
+    ) -> Result<Self, TeacherError> {
+        let outline = teacher.outline().ok_or(TeacherError::NoTaps)?;
+        let taps = kept(outline, taps, precision)?;
+        let all: usize = texts.lengths().map(|length| bytes(&taps, length)).sum();
+        let tokenizer =
+            teacher.tokenizer().map(alambic_models::Tokenizer::to_json).transpose()?.unwrap_or_default();
+        Ok(Self {
+            weights: teacher.weights_digest(),
+            tokenizer: blake3::hash(tokenizer.as_bytes()).to_hex().to_string(),
+            data: texts.digest(),
+            taps,
+            texts: texts.texts.len(),
+            texts_per_shard: (shard * texts.texts.len())
+                .checked_div(all)
+                .unwrap_or(shard)
+                .clamp(BATCH, 1 << 16),
+        })
+    }
+
+    /// The first part in which a cache is not what is wanted. More taps than that do no harm.
+    fn stale(&self, wanted: &Self) -> Option<&'static str> {
+        let taps = |found: &Self| wanted.taps.iter().all(|(tap, kept)| found.taps.get(tap) == Some(kept));
+        let named = wanted.taps.keys().all(|tap| self.taps.contains_key(tap));
+        [
+            ("tokenizer", self.tokenizer != wanted.tokenizer),
+            ("weights", self.weights != wanted.weights),
+            ("data", self.data != wanted.data || self.texts != wanted.texts),
+            ("taps", !named),
+            ("formats", !taps(self)),
+        ]
+        .into_iter()
+        .find_map(|(part, differs)| differs.then_some(part))
+    }
+
+    fn shards(&self) -> usize {
+        self.texts.div_ceil(self.texts_per_shard)
+    }
+}
+
+/// What a teacher says of texts, kept on disk.
+#[derive(Debug)]
+pub struct Cache {
+    folder: PathBuf,
+    manifest: Manifest,
+    shards: Vec<Shard>,
+}
+
+impl Cache {
+    /// The cache of a folder for a teacher, its texts and taps: read as far as it goes, and computed on from there.
+    /// `progress` hears how many texts are done, and can have it stop at the next batch; what is computed of a shard by
+    /// then is lost, and none is given.
+    ///
+    /// # Errors
+    /// [`TeacherError::StaleCache`] when the folder holds a cache of something else; any error of the teacher or a file.
+    pub fn complete(
+        folder: &Path,
+        teacher: &dyn Teacher,
+        texts: &Texts<'_>,
+        taps: &[String],
+        precision: &Precision,
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Option<Self>, TeacherError> {
+        let wanted = Manifest::new(teacher, texts, taps, precision, SHARD)?;
+        Self::complete_as(wanted, folder, teacher, texts, progress)
+    }
+
+    fn complete_as(
+        wanted: Manifest,
+        folder: &Path,
+        teacher: &dyn Teacher,
+        texts: &Texts<'_>,
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Option<Self>, TeacherError> {
+        let manifest = if let Some(found) = Self::manifest(folder)? {
+            if let Some(part) = found.stale(&wanted) {
+                return Err(TeacherError::StaleCache { path: folder.to_owned(), part });
+            }
+            found
+        } else {
+            write_manifest(folder, &wanted)?;
+            wanted
+        };
+        let mut cache = Self { folder: folder.to_owned(), manifest, shards: Vec::new() };
+        for number in 0..cache.manifest.shards() {
+            let path = cache.path(number);
+            if !path.is_file() && !cache.compute(number, teacher, texts, progress)? {
+                return Ok(None);
+            }
+            let shard = Shard::open(&path, &cache.manifest.taps)?;
+            let expected = cache.range(number);
+            if !shard
+                .lengths
+                .iter()
+                .map(|&length| length as usize)
+                .eq(texts.lengths().skip(expected.start).take(expected.len()))
+            {
+                let message =
+                    "it holds other texts than the cache; delete this file, and it is computed anew".into();
+                return Err(TeacherError::Cache { path, message });
+            }
+            cache.shards.push(shard);
+            if progress(expected.end).is_break() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(cache))
+    }
+
+    /// What the cache of a folder was made of; none if there is none.
+    fn manifest(folder: &Path) -> Result<Option<Manifest>, TeacherError> {
+        let path = folder.join(MANIFEST);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).map_err(TeacherError::file(&path))?;
+        serde_json::from_str(&text).map(Some).map_err(|error| TeacherError::Cache {
+            path,
+            message: format!("{error}; delete the folder, and it is computed anew"),
+        })
+    }
+
+    fn path(&self, shard: usize) -> PathBuf {
+        self.folder.join(format!("shard-{shard:05}.safetensors"))
+    }
+
+    /// The texts of a shard.
+    fn range(&self, shard: usize) -> std::ops::Range<usize> {
+        let begin = shard * self.manifest.texts_per_shard;
+        begin..(begin + self.manifest.texts_per_shard).min(self.manifest.texts)
+    }
+
+    /// Has the teacher read the texts of a shard, and writes it; false if it was to stop.
+    fn compute(
+        &self,
+        shard: usize,
+        teacher: &dyn Teacher,
+        texts: &Texts<'_>,
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<bool, TeacherError> {
+        let taps = &self.manifest.taps;
+        let wanted = Wanted::named(taps.keys().cloned());
+        let range = self.range(shard);
+        // Texts of one length are read together, as training does; the order of a shard is that of the texts.
+        let mut order: Vec<usize> = range.clone().collect();
+        order.sort_by_key(|&index| texts.texts[index].ids.len());
+        let mut batches: Vec<(Values, IndexMap<usize, usize>)> = Vec::new();
+        for (done, batch) in order.chunks(BATCH).enumerate() {
+            if progress(range.start + done * BATCH).is_break() {
+                return Ok(false);
+            }
+            let rows: Vec<&EncodedText> = batch.iter().map(|&index| texts.texts[index]).collect();
+            let trace = teacher.trace((&TextInput::pad(&rows, texts.padding)).into(), &wanted)?;
+            let places = batch.iter().enumerate().map(|(row, &index)| (index, row)).collect();
+            batches.push((Values::of(&trace, taps)?, places));
+        }
+        let of: IndexMap<usize, usize> = batches
+            .iter()
+            .enumerate()
+            .flat_map(|(number, (_, places))| places.keys().map(move |&index| (index, number)))
+            .collect();
+        let mut writer = Writer::new(taps);
+        for index in range {
+            let (values, places) = &batches[of[&index]];
+            writer.push(values, places[&index], texts.texts[index].ids.len())?;
+        }
+        writer.write(&self.path(shard))?;
+        Ok(true)
+    }
+
+    /// The wanted taps over a batch of texts: `rows` are their places in the cache, and `input` what the teacher would
+    /// have read. Padding is zero.
+    ///
+    /// # Errors
+    /// When the cache holds no such tap or text.
+    pub fn trace(&self, rows: &[usize], input: &TextInput, taps: &[String]) -> Result<Trace, TeacherError> {
+        let padded = input.tokens.length;
+        let mut trace = Trace::new(Wanted::named(taps.iter().cloned()));
+        trace.record_mask("", &input.tokens.mask);
+        let mut values = Vec::new();
+        for tap in taps {
+            let kept = *self.manifest.taps.get(tap).ok_or_else(|| TeacherError::Tap(tap.clone()))?;
+            let each = kept.form.numbers(padded);
+            let mut all = vec![0.0; rows.len() * each];
+            for (&row, place) in rows.iter().zip(all.chunks_exact_mut(each)) {
+                let shard = self.shards.get(row / self.manifest.texts_per_shard);
+                let shard = shard.ok_or_else(|| TeacherError::Tap(tap.clone()))?;
+                shard.read(tap, kept, row % self.manifest.texts_per_shard, &mut values)?;
+                lay_out(kept.form, &values, padded, place);
+            }
+            let tensor = match kept.form {
+                Form::Text { width } => Tensor::from_vec(all, (rows.len(), width), &Device::Cpu),
+                Form::Tokens { width } => Tensor::from_vec(all, (rows.len(), padded, width), &Device::Cpu),
+                Form::Pairs { heads } => {
+                    Tensor::from_vec(all, (rows.len(), heads, padded, padded), &Device::Cpu)
+                }
+            };
+            trace.record(tap, &tensor.map_err(ModelError::from)?);
+        }
+        Ok(trace)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Bytes on disk.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.shards.iter().map(Shard::size).sum()
+    }
+
+    /// What the format of each tap costs, over all texts.
+    #[must_use]
+    pub fn costs(&self) -> IndexMap<String, Loss> {
+        let mut costs: IndexMap<String, Loss> = IndexMap::new();
+        for (tap, cost) in self.shards.iter().flat_map(|shard| &shard.costs) {
+            costs.entry(tap.clone()).or_default().merge(cost);
+        }
+        costs
+    }
+}
+
+/// Puts the numbers of a text where a padded batch has them.
+fn lay_out(form: Form, values: &[f32], padded: usize, place: &mut [f32]) {
+    match form {
+        Form::Text { .. } | Form::Tokens { .. } => place[..values.len()].copy_from_slice(values),
+        Form::Pairs { heads } => {
+            let length = (values.len() / heads.max(1)).isqrt();
+            for (row, values) in values.chunks_exact(length.max(1)).enumerate() {
+                let begin = (row / length * padded + row % length) * padded;
+                place[begin..begin + length].copy_from_slice(values);
+            }
+        }
+    }
+}
+
+fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), TeacherError> {
+    std::fs::create_dir_all(folder).map_err(TeacherError::file(folder))?;
+    let path = folder.join(MANIFEST);
+    let text = serde_json::to_string_pretty(manifest)
+        .map_err(|error| TeacherError::Cache { path: path.clone(), message: error.to_string() })?;
+    std::fs::write(&path, text + "\n").map_err(TeacherError::file(&path))
+}

@@ -1,0 +1,224 @@
+//! Caches of a teacher whose taps are functions of the tokens.
+
+use std::cell::Cell;
+
+use alambic_models::{Stream, Tokenizer};
+
+use super::*;
+use crate::{Batch, Request, Written};
+
+const WIDTH: usize = 8;
+const HEADS: usize = 2;
+
+/// A teacher that counts what it reads.
+struct Counting {
+    outline: Outline,
+    tokenizer: Tokenizer,
+    weights: &'static str,
+    read: Cell<usize>,
+}
+
+impl Counting {
+    fn new() -> Self {
+        let stream = Stream { layers: 1, width: WIDTH, heads: HEADS };
+        Self {
+            outline: Outline {
+                streams: IndexMap::from([(String::new(), stream)]),
+                classes: 3,
+                ..Outline::default()
+            },
+            tokenizer: Tokenizer::words(["some words here"], 10).unwrap(),
+            weights: "first",
+            read: Cell::new(0),
+        }
+    }
+}
+
+/// A number that depends on all its arguments.
+fn number(parts: &[usize]) -> f32 {
+    parts.iter().enumerate().map(|(place, &part)| ((part + 1) as f32 * (place as f32 + 0.37)).sin()).sum()
+}
+
+impl Teacher for Counting {
+    fn write(&self, _: &[Request], _: &mut dyn FnMut(usize)) -> Result<Vec<Written>, TeacherError> {
+        Err(TeacherError::Kind("reads"))
+    }
+
+    fn trace(&self, batch: Batch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+        let Batch::Texts(input) = batch else { return Err(TeacherError::Kind("reads")) };
+        let (batch, length) = (input.tokens.batch, input.tokens.length);
+        self.read.set(self.read.get() + batch);
+        let id = |row: usize, token: usize| input.tokens.ids[row * length + token] as usize;
+        let mut trace = Trace::new(wanted.clone());
+        let mut hidden = Vec::new();
+        let mut scores = Vec::new();
+        let mut logits = Vec::new();
+        for row in 0..batch {
+            for token in 0..length {
+                hidden.extend((0..WIDTH).map(|at| number(&[id(row, token), token, at])));
+            }
+            for head in 0..HEADS {
+                for query in 0..length {
+                    scores.extend((0..length).map(|key| number(&[id(row, query), id(row, key), head])));
+                }
+            }
+            logits.extend((0..3).map(|class| number(&[id(row, 0), class])));
+        }
+        let tensor =
+            |values: Vec<f32>, shape: &[usize]| Tensor::from_vec(values, shape, &Device::Cpu).unwrap();
+        trace.record("hidden.1", &tensor(hidden, &[batch, length, WIDTH]));
+        trace.record("scores.0", &tensor(scores, &[batch, HEADS, length, length]));
+        trace.record("logits", &tensor(logits, &[batch, 3]));
+        Ok(trace)
+    }
+
+    fn outline(&self) -> Option<&Outline> {
+        Some(&self.outline)
+    }
+
+    fn tokenizer(&self) -> Option<&Tokenizer> {
+        Some(&self.tokenizer)
+    }
+
+    fn weights_digest(&self) -> String {
+        self.weights.into()
+    }
+
+    fn settings(&self) -> String {
+        String::new()
+    }
+
+    fn size(&self) -> (usize, u64) {
+        (0, 0)
+    }
+}
+
+fn texts(count: usize) -> Vec<EncodedText> {
+    let text = |index: usize| {
+        let ids: Vec<u32> = (0..2 + index * 7 % 11).map(|token| (index * 31 + token) as u32 % 97).collect();
+        EncodedText { segments: vec![0; ids.len()], ids, truncated: false }
+    };
+    (0..count).map(text).collect()
+}
+
+fn all(texts: &[EncodedText]) -> Texts<'_> {
+    Texts { texts: texts.iter().collect(), padding: 0 }
+}
+
+fn taps() -> Vec<String> {
+    ["hidden.1", "scores.0", "logits"].map(str::to_owned).into()
+}
+
+fn exact() -> Precision {
+    Precision { states: Stored::F32, logits: Stored::F32, top_k: None }
+}
+
+/// A cache in shards of [`BATCH`] texts, stopped when `stop` texts are done.
+fn complete(folder: &Path, teacher: &Counting, texts: &Texts<'_>, stop: usize) -> Option<Cache> {
+    let wanted = Manifest::new(teacher, texts, &taps(), &exact(), 1).unwrap();
+    assert_eq!(wanted.texts_per_shard, BATCH);
+    let mut progress =
+        |done: usize| if done >= stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    Cache::complete_as(wanted, folder, teacher, texts, &mut progress).unwrap()
+}
+
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn what_is_read_back_is_what_the_teacher_says() {
+    let (folder, teacher, texts) = (tempfile::tempdir().unwrap(), Counting::new(), texts(150));
+    let cache = complete(folder.path(), &teacher, &all(&texts), usize::MAX).unwrap();
+    let rows = [140, 3, 77, 32, 31];
+    let input = TextInput::pad(&rows.map(|row| &texts[row]), 0);
+    let live = teacher.trace((&input).into(), &Wanted::All).unwrap();
+    let kept = cache.trace(&rows, &input, &taps()).unwrap();
+    assert_eq!(kept.mask("").unwrap(), &input.tokens.mask);
+    let length = input.tokens.length;
+    for tap in taps() {
+        let values =
+            |trace: &Trace| trace.get(&tap).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(kept.get(&tap).unwrap().dims(), live.get(&tap).unwrap().dims());
+        let each = cache.manifest.taps[&tap].form.numbers(length);
+        for (place, (live, kept)) in values(&live).into_iter().zip(values(&kept)).enumerate() {
+            let (row, at) = (place / each, place % each);
+            let real = |token: usize| token < texts[rows[row]].ids.len();
+            let inside = match tap.as_str() {
+                "hidden.1" => real(at / WIDTH),
+                "scores.0" => real(at % length) && real(at / length % length),
+                _ => true,
+            };
+            assert_eq!(kept, if inside { live } else { 0.0 }, "{tap} at {place}");
+        }
+    }
+    let size: u64 = files(folder.path()).iter().map(|(_, bytes)| bytes.len() as u64).sum();
+    let estimated =
+        estimate(&teacher.outline, &taps(), &exact(), texts.iter().map(|text| text.ids.len())).unwrap();
+    // Heads of files and the manifest come on top.
+    assert!(estimated < size && size < estimated + 8192, "{estimated} {size}");
+}
+
+#[test]
+fn a_cache_goes_on_where_it_stopped() {
+    let (texts, teacher) = (texts(150), Counting::new());
+    let (whole, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    complete(whole.path(), &teacher, &all(&texts), usize::MAX).unwrap();
+    assert_eq!(teacher.read.get(), 150);
+    teacher.read.set(0);
+    assert!(complete(stopped.path(), &teacher, &all(&texts), 64).is_none());
+    std::fs::write(stopped.path().join("shard-00002.part"), "torn").unwrap();
+    complete(stopped.path(), &teacher, &all(&texts), usize::MAX).unwrap();
+    assert_eq!(teacher.read.get(), 150, "nothing is read twice");
+    assert!(files(whole.path()) == files(stopped.path()), "the same bytes as without the stop");
+    teacher.read.set(0);
+    complete(stopped.path(), &teacher, &all(&texts), usize::MAX).unwrap();
+    assert_eq!(teacher.read.get(), 0);
+}
+
+#[test]
+fn a_cache_of_something_else_is_refused_by_name() {
+    let (folder, texts) = (tempfile::tempdir().unwrap(), texts(40));
+    let teacher = Counting::new();
+    let few = vec!["hidden.1".to_owned(), "logits".to_owned()];
+    let open = |teacher: &Counting, texts: &[EncodedText], taps: &[String], precision: &Precision| {
+        Cache::complete(folder.path(), teacher, &all(texts), taps, precision, &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .map(|cache| cache.is_some())
+        .map_err(|error| error.to_string())
+    };
+    assert_eq!(open(&teacher, &texts, &few, &exact()), Ok(true));
+    assert_eq!(open(&teacher, &texts, &few[..1], &exact()), Ok(true), "fewer taps are there");
+    let refused = |part: &str, opened: Result<bool, String>| {
+        let said = opened.unwrap_err();
+        assert!(said.contains(&format!("computed with other {part};")), "{part}: {said}");
+        assert!(said.contains(&folder.path().display().to_string()), "{said}");
+    };
+    refused("weights", open(&Counting { weights: "second", ..Counting::new() }, &texts, &few, &exact()));
+    let tokenizer = Tokenizer::words(["other words"], 10).unwrap();
+    refused("tokenizer", open(&Counting { tokenizer, ..Counting::new() }, &texts, &few, &exact()));
+    refused("data", open(&teacher, &texts[1..], &few, &exact()));
+    refused("taps", open(&teacher, &texts, &taps(), &exact()));
+    refused("formats", open(&teacher, &texts, &few, &Precision { states: Stored::Int8, ..exact() }));
+}
+
+#[test]
+fn a_broken_shard_is_named() {
+    let (folder, teacher, texts) = (tempfile::tempdir().unwrap(), Counting::new(), texts(40));
+    complete(folder.path(), &teacher, &all(&texts), usize::MAX).unwrap();
+    let path = folder.path().join("shard-00001.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let said = Cache::complete(folder.path(), &teacher, &all(&texts), &taps(), &exact(), &mut |_| {
+        ControlFlow::Continue(())
+    });
+    let said = said.unwrap_err().to_string();
+    assert!(said.contains("shard-00001.safetensors") && said.contains("delete this file"), "{said}");
+}
