@@ -54,6 +54,29 @@ fn a_run_leaves_a_report_and_a_student() {
 }
 
 #[test]
+fn words_that_the_teacher_does_not_write_are_no_references() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = sound();
+    // Too few tokens for the longer ones of what the teacher would write.
+    let references =
+        ["--set", "evaluation.references=\"teacher\"", "--set", "evaluation.longest=7", "--json"];
+    let ended = run(folder.path(), &[&["run", &recipe][..], &LONGER, &references].concat());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let said = "words are left out of the evaluation: the teacher wrote nothing for them";
+    let note = ended.stderr.lines().find(|line| line.contains(said)).unwrap_or_default();
+    let unwritten: usize = note.split_whitespace().next().and_then(|count| count.parse().ok()).unwrap_or(0);
+    assert!(unwritten > 0, "{}", ended.stderr);
+    let outcome: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(outcome["examples"].as_u64().unwrap() > 0);
+    assert_eq!(outcome["models"]["teacher"]["metrics"]["cer"], 0.0);
+    let page = std::fs::read_to_string(folder.path().join("runs/sound/report.md")).unwrap();
+    assert!(
+        page.contains(&format!("without {unwritten} words for which the teacher wrote nothing")),
+        "{page}"
+    );
+}
+
+#[test]
 fn a_recipe_that_is_wrong_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = broken().join("heads/recipe.toml").display().to_string();

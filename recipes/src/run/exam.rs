@@ -35,6 +35,11 @@ pub(crate) trait Exam {
     /// The right answers.
     fn references(&self) -> &[String];
 
+    /// What of the test part nobody is judged on, and why; none if all of it counts.
+    fn left_out(&self) -> Option<String> {
+        None
+    }
+
     /// The slice that each example belongs to; none where there is one kind of example only.
     fn slices(&self) -> &[String];
 

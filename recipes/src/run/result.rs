@@ -281,7 +281,8 @@ impl Results<'_> {
             .filter_map(|name| self.workshop.corpora.iter().find(|(other, _)| *other == name.value))
             .map(|(_, corpus)| file_name(&corpus.reading.source))
             .collect();
-        format!("the test part of {}", sources.join(", "))
+        let without = self.exam.left_out().map_or_else(String::new, |some| format!(", without {some}"));
+        format!("the test part of {}{without}", sources.join(", "))
     }
 
     fn descriptions(&self) -> IndexMap<String, String> {

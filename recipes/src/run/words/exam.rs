@@ -36,13 +36,15 @@ pub(crate) struct WordExam<'a> {
     directions: Vec<String>,
     teacher: Option<Box<dyn Teacher>>,
     written: Option<(Vec<Written>, Vec<String>)>,
+    /// Words that are held against what the teacher writes, and for which it wrote nothing.
+    unwritten: usize,
 }
 
 impl<'a> WordExam<'a> {
     /// Takes the test words, and has the teacher write them.
     pub(crate) fn new(workshop: &'a Workshop<'_>, observer: &mut dyn Observer) -> Result<Self, RunError> {
         let options = &*workshop.recipe.evaluation;
-        let pairs = test_pairs(workshop, options)?;
+        let mut pairs = test_pairs(workshop, options)?;
         let name = options.teacher.as_ref();
         let teacher = name.map(|name| workshop.judged_teacher(name, generation(options))).transpose()?;
         let written = teacher.as_ref().map(|teacher| {
@@ -57,9 +59,28 @@ impl<'a> WordExam<'a> {
             let outputs = written.iter().map(output).collect();
             Ok::<_, RunError>((written, outputs))
         });
-        let written: Option<(Vec<Written>, Vec<String>)> = written.transpose()?;
-        let references = match (options.references, &written) {
-            (References::Teacher, Some((_, outputs))) => outputs.clone(),
+        let mut written: Option<(Vec<Written>, Vec<String>)> = written.transpose()?;
+        let mut unwritten = 0;
+        let references = match (options.references, &mut written) {
+            (References::Teacher, Some((written, outputs))) => {
+                // What the teacher did not bring to an end cannot be held against anything.
+                let there: Vec<bool> = outputs.iter().map(|output| !output.is_empty()).collect();
+                unwritten = there.iter().filter(|there| !**there).count();
+                keep(&mut pairs, &there);
+                keep(written, &there);
+                keep(outputs, &there);
+                if unwritten > 0 {
+                    observer.note(&format!(
+                        "{unwritten} words are left out of the evaluation: the teacher wrote nothing for them"
+                    ));
+                }
+                if outputs.is_empty() {
+                    return Err(RunError::Recipe(
+                        "the teacher wrote nothing for any word of the evaluation's test parts".into(),
+                    ));
+                }
+                outputs.clone()
+            }
             (References::Teacher, None) => {
                 return Err(RunError::Recipe(
                     "`references = \"teacher\"` needs a `teacher` in `evaluation`".into(),
@@ -70,7 +91,7 @@ impl<'a> WordExam<'a> {
             }
         };
         let directions = pairs.iter().map(|pair| pair.direction().to_string()).collect();
-        Ok(Self { options, pairs, references, directions, teacher, written })
+        Ok(Self { options, pairs, references, directions, teacher, written, unwritten })
     }
 
     fn predictor(&self, folder: &Path) -> Result<Predictor, RunError> {
@@ -78,6 +99,12 @@ impl<'a> WordExam<'a> {
         predictor.generation = generation(self.options);
         Ok(predictor)
     }
+}
+
+/// Keeps the rows that are marked.
+fn keep<T>(rows: &mut Vec<T>, marked: &[bool]) {
+    let mut marks = marked.iter();
+    rows.retain(|_| marks.next().is_some_and(|marked| *marked));
 }
 
 /// The test words of a recipe.
@@ -139,6 +166,10 @@ impl Exam for WordExam<'_> {
 
     fn references(&self) -> &[String] {
         &self.references
+    }
+
+    fn left_out(&self) -> Option<String> {
+        (self.unwritten > 0).then(|| format!("{} words for which the teacher wrote nothing", self.unwritten))
     }
 
     fn slices(&self) -> &[String] {
