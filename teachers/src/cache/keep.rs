@@ -4,7 +4,7 @@ use alambic_models::Form;
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 
-use super::precision::{Encoded, Loss, Precision, Stored, decode, floats, log_sum};
+use super::precision::{Cost, Encoded, Precision, Stored, decode, floats, log_sum};
 
 /// How a tap is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -114,12 +114,12 @@ pub(super) struct Keeper {
     kept: Kept,
     encoded: Encoded,
     classes: Vec<u32>,
-    cost: Loss,
+    cost: Cost,
 }
 
 impl Keeper {
     pub(super) fn new(kept: Kept) -> Self {
-        Self { kept, encoded: Encoded::default(), classes: Vec::new(), cost: Loss::default() }
+        Self { kept, encoded: Encoded::default(), classes: Vec::new(), cost: Cost::default() }
     }
 
     pub(super) fn kept(&self) -> Kept {
@@ -167,7 +167,7 @@ impl Keeper {
     }
 
     /// The parts of the tap, and what the way of keeping cost.
-    pub(super) fn finish(self) -> (Vec<Part>, Loss) {
+    pub(super) fn finish(self) -> (Vec<Part>, Cost) {
         let Self { kept, encoded: Encoded { bytes, scales }, classes, cost } = self;
         let scales = bytes_of(&scales, |scale| scale.to_le_bytes());
         let parts = match kept.how {

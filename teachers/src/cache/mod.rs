@@ -19,7 +19,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use self::keep::Kept;
-pub use self::precision::{Loss, Precision, Stored};
+pub use self::precision::{Cost, Precision, Stored};
 use self::shard::{Shard, Values, Writer};
 use crate::{Teacher, TeacherError};
 
@@ -325,8 +325,8 @@ impl Cache {
 
     /// What the format of each tap costs, over all texts.
     #[must_use]
-    pub fn costs(&self) -> IndexMap<String, Loss> {
-        let mut costs: IndexMap<String, Loss> = IndexMap::new();
+    pub fn costs(&self) -> IndexMap<String, Cost> {
+        let mut costs: IndexMap<String, Cost> = IndexMap::new();
         for (tap, cost) in self.shards.iter().flat_map(|shard| &shard.costs) {
             costs.entry(tap.clone()).or_default().merge(cost);
         }

@@ -34,7 +34,7 @@ settings! {
 /// What a format costs: sums from which errors can be told, which add up over shards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Loss {
+pub struct Cost {
     /// Largest absolute difference.
     pub largest_error: f64,
     /// Largest absolute value.
@@ -49,7 +49,7 @@ pub struct Loss {
     distributions: usize,
 }
 
-impl Loss {
+impl Cost {
     /// The root of the mean squared difference over the root of the mean squared value.
     #[must_use]
     pub fn relative(&self) -> f64 {
@@ -176,7 +176,7 @@ mod tests {
             (0..64).map(|index| (index as f32 * 0.7).sin() * (1 + index / 8) as f32).collect();
         assert_eq!(round_trip(Stored::F32, &values, 8), values);
         for (stored, most) in [(Stored::F16, 5e-4), (Stored::Int8, 6e-3)] {
-            let mut loss = Loss::default();
+            let mut loss = Cost::default();
             loss.compare(&values, &round_trip(stored, &values, 8));
             assert!(loss.relative() > 0.0 && loss.relative() < most, "{stored:?}: {}", loss.relative());
         }
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn equal_distributions_do_not_diverge() {
-        let mut loss = Loss::default();
+        let mut loss = Cost::default();
         loss.compare_distributions(&[1.0, 2.0, 3.0], &[2.0, 3.0, 4.0], 3);
         assert!(loss.divergence().unwrap().abs() < 1e-12);
         loss.compare_distributions(&[0.0, 0.0], &[0.0, 3.0_f32.ln()], 2);

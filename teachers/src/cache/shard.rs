@@ -15,7 +15,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::keep::{Keeper, Kept};
-use super::precision::Loss;
+use super::precision::Cost;
 use crate::TeacherError;
 
 /// The metadata's key under which the costs are.
@@ -54,7 +54,7 @@ impl Writer {
     pub(super) fn write(self, path: &Path) -> Result<(), TeacherError> {
         let lengths: Vec<u8> = self.lengths.iter().flat_map(|length| length.to_le_bytes()).collect();
         let mut tensors = vec![(LENGTHS.to_owned(), Dtype::U32, lengths)];
-        let mut costs: IndexMap<String, Loss> = IndexMap::new();
+        let mut costs: IndexMap<String, Cost> = IndexMap::new();
         for (tap, keeper) in self.keepers {
             let (parts, cost) = keeper.finish();
             costs.insert(tap.clone(), cost);
@@ -134,7 +134,7 @@ pub(super) struct Shard {
     /// Where each tensor's bytes are.
     places: IndexMap<String, Range<usize>>,
     pub(super) lengths: Vec<u32>,
-    pub(super) costs: IndexMap<String, Loss>,
+    pub(super) costs: IndexMap<String, Cost>,
     /// For each tap, the numbers and the vectors before each text.
     before: IndexMap<String, Vec<(usize, usize)>>,
 }
