@@ -34,6 +34,7 @@ fn every_method_runs_on_made_up_reviews() {
         ("minilm", &["fine-tune", "relations", "distil"]),
         ("minilmv2", &["fine-tune", "relations", "distil"]),
         ("tinybert", &["fine-tune", "layers", "prediction"]),
+        ("tinybert-augmented", &["fine-tune", "layers", "prediction"]),
         ("tinybert-general", &["fine-tune", "general", "layers", "prediction"]),
     ] {
         let outcome = smoke(folder.path(), method, stages);
@@ -51,6 +52,150 @@ fn every_method_runs_on_made_up_reviews() {
         let shares: f64 = event["shares"].as_object().unwrap().values().filter_map(Value::as_f64).sum();
         assert!((shares - 1.0).abs() < 1e-9, "{method}: {event}");
     }
+}
+
+#[test]
+fn varied_texts_are_trained_on_once_and_made_once() {
+    let folder = tempfile::tempdir().unwrap();
+    smoke(folder.path(), "tinybert-augmented", &["fine-tune", "layers", "prediction"]);
+    let out = folder.path().join("tinybert-augmented");
+    let records: Vec<String> = std::fs::read_dir(out.join("teacher-outputs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(records, ["layers.varied-0.jsonl"], "both stages share what was made");
+    let varied = std::fs::read_to_string(out.join("teacher-outputs/layers.varied-0.jsonl")).unwrap();
+    let variants = varied.lines().skip(1).map(|line| {
+        let row: Value = serde_json::from_str(line).unwrap();
+        row["variants"].as_array().unwrap().len()
+    });
+    let (texts, made) = (varied.lines().count() - 1, variants.sum::<usize>());
+    let summary = |stage: &str| -> Value {
+        let path = out.join("checkpoints").join(stage).join("finished/summary.json");
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    for stage in ["layers", "prediction"] {
+        let trained = summary(stage);
+        let removed = trained["augmented"]["removed"].as_object().unwrap();
+        let removed = removed.values().filter_map(Value::as_u64).sum::<u64>() as usize;
+        assert_eq!(trained["augmented"]["made"], made);
+        assert_eq!(trained["examples"], texts + made - removed, "{stage}");
+    }
+    assert_eq!(summary("fine-tune")["examples"], texts, "what does not ask for variants has none");
+    let report = std::fs::read_to_string(out.join("report.md")).unwrap();
+    assert!(report.contains("Varied texts") && report.contains("layers: 143 texts became"), "{report}");
+    let plan = run(folder.path(), &["plan", "builtin:text/smoke/tinybert-augmented", "--json"]).good();
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    let planned = &plan["stages"][1]["examples"];
+    assert_eq!(planned["varied"].as_u64().unwrap(), 4 * planned["texts"].as_u64().unwrap());
+    // The same bytes again, over what is there and anew.
+    let weights = || std::fs::read(out.join("student/model.safetensors")).unwrap();
+    let first = weights();
+    std::fs::remove_dir_all(out.join("checkpoints/prediction")).unwrap();
+    std::fs::write(out.join("teacher-outputs/layers.varied-0.jsonl"), &varied.as_bytes()[..varied.len() / 2])
+        .unwrap();
+    let resumed = run(folder.path(), &["run", "--resume", "--out", "tinybert-augmented"]);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+    assert!(first == weights(), "a run that goes on over a torn file ends with the same bytes");
+    let again = std::fs::read_to_string(out.join("teacher-outputs/layers.varied-0.jsonl")).unwrap();
+    assert!(again == varied);
+}
+
+/// Texts of one word that may change, and a vocabulary of twenty such words: what is varied says soon what others say.
+const CROWDED: &str = r#"
+schema = 1
+name = "crowded"
+stages = ["plain", "varied"]
+[data.task.corpus.texts]
+paths = "train.tsv"
+test-paths = "test.tsv"
+label = "label"
+[data.task.split]
+test-values = ["test"]
+validation-fraction = 0.2
+[student.expert.encoder]
+layers = 1
+width = 12
+heads = 2
+feed-forward = 12
+[student.small.encoder]
+layers = 1
+width = 12
+heads = 2
+feed-forward = 12
+[stage.plain]
+student = "expert"
+data.texts = { data = ["task"] }
+loss.cross-entropy = {}
+[teacher.expert.checkpoint]
+stage = "plain"
+[stage.varied]
+student = "small"
+teacher = "expert"
+loss.logits = {}
+[stage.varied.data.texts]
+data = ["task"]
+augment = { variants = 12, candidates = 40, probability = 1.0, stop-words = ["the", "soup", "is", "said", "about", "nobody"] }
+[train]
+steps = 2
+batch.size = 4
+[evaluation]
+data = ["task"]
+timed-examples = 2
+"#;
+
+#[test]
+fn no_variant_repeats_a_text_or_says_what_is_held_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = [
+        "dull", "awful", "bland", "clumsy", "tedious", "shallow", "noisy", "broken", "weak", "messy",
+        "great", "charming", "clever", "moving", "fresh", "elegant", "superb", "lively", "strong", "witty",
+    ];
+    let (mut train, mut test) = (vec!["text\tlabel".to_owned()], vec!["text\tlabel".to_owned()]);
+    for (index, word) in words.iter().enumerate() {
+        let class = if index < 10 { "bad" } else { "good" };
+        // Each word is known from training, and every other text with it is kept for the test.
+        train.push(format!("nobody said {word} about the soup\t{class}"));
+        let part = if index % 2 == 0 { &mut train } else { &mut test };
+        part.push(format!("The soup is {word}\t{class}"));
+    }
+    std::fs::write(folder.path().join("train.tsv"), train.join("\n")).unwrap();
+    std::fs::write(folder.path().join("test.tsv"), test.join("\n")).unwrap();
+    std::fs::write(folder.path().join("crowded.toml"), CROWDED).unwrap();
+    let ended = run(folder.path(), &["run", "crowded.toml", "--out", "out"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let path = folder.path().join("out/teacher-outputs/varied.varied-0.jsonl");
+    let record = std::fs::read_to_string(path).unwrap();
+    let rows: Vec<Value> = record.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said = |text: &Value| text["text"].as_str().unwrap().to_lowercase();
+    let train: Vec<String> = rows.iter().map(said).collect();
+    let made: Vec<String> =
+        rows.iter().flat_map(|row| row["variants"].as_array().unwrap().iter().map(said)).collect();
+    let mut expected = [0, 0];
+    let mut seen = train.clone();
+    for text in &made {
+        // All there is to be said of the soup is in one of the parts.
+        let of_corpus = ["the soup is ", "nobody said "].iter().any(|start| text.starts_with(start));
+        assert!(of_corpus, "{text}");
+        if seen.contains(text) {
+            expected[1] += 1;
+        } else {
+            let word = if text.starts_with("the") { text.split(' ').nth(3) } else { text.split(' ').nth(2) };
+            // Other words of the vocabulary make new texts; those of the list, texts that are held out.
+            if words.contains(&word.unwrap()) {
+                expected[0] += 1;
+            } else {
+                seen.push(text.clone());
+            }
+        }
+    }
+    let summary = folder.path().join("out/checkpoints/varied/finished/summary.json");
+    let summary: Value = serde_json::from_str(&std::fs::read_to_string(summary).unwrap()).unwrap();
+    let removed = &summary["augmented"]["removed"];
+    assert!(expected[0] > 0 && expected[1] > 0, "{expected:?}");
+    assert_eq!(removed["says the same as a text of a validation or test part"], expected[0], "{summary}");
+    assert_eq!(removed["says the same as another training text"], expected[1], "{summary}");
+    assert_eq!(summary["examples"], seen.len());
 }
 
 #[test]

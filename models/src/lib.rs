@@ -26,5 +26,5 @@ pub use initialise::Initialiser;
 pub use layers::Pass;
 pub use outline::{Form, Outline, Stream, tap};
 pub use tap::{Trace, Wanted};
-pub use tokenizer::{EncodedText, Tokenizer, TokenizerFiles, language_tag};
+pub use tokenizer::{EncodedText, Piece, Tokenizer, TokenizerFiles, language_tag, word_places};
 pub use tokens::Tokens;

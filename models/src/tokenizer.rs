@@ -1,5 +1,7 @@
 //! Tokenizers: reading `tokenizer.json`, and building vocabularies of characters and of words.
 
+mod words;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use tokenizers::{
 };
 
 use crate::ModelError;
+
+pub use words::{Piece, word_places};
 
 /// Padding, which is also the decoder's first token.
 const PADDING: &str = "<pad>";

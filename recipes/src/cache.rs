@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
+use alambic_data::Split;
 use alambic_models::Config;
 use alambic_settings::Location;
 use serde::Serialize;
@@ -13,7 +14,7 @@ use crate::load::Loaded;
 use crate::observer::Observer;
 use crate::run::RunError;
 use crate::run::texts::outputs::{Request, fill};
-use crate::run::texts::reading::Reading;
+use crate::run::texts::reading::{Reading, chosen};
 use crate::run::texts::taps;
 use crate::schema::{CacheMode, StageOptions};
 
@@ -96,10 +97,15 @@ fn stage(
     if !checker.stages_needed(teacher).is_empty() {
         return without(taps, "its teacher is trained by the recipe itself");
     }
+    if options.data.texts.iter().any(|texts| texts.augment.is_some()) {
+        return without(taps, "its texts are varied when it runs, and are kept then");
+    }
     let teacher = checker.workshop.teacher(teacher)?;
+    let texts = chosen(&checker.workshop, &options.data, Split::Train)?.concat();
     let reading = Reading::new(
         &checker.workshop,
         &options.data,
+        &texts,
         &options.train,
         &sketch.tokenizer,
         student,

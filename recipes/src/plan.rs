@@ -14,6 +14,7 @@ use crate::check::{Checker, Counts, Depth, examine, is_fatal};
 use crate::load::Loaded;
 use crate::run::lesson::thin;
 use crate::run::texts::outputs::{Decision, decide, readings};
+use crate::run::texts::reading::chosen;
 use crate::run::texts::taps;
 use crate::run::trainings::student_of;
 use crate::schema::{Optimiser, StageOptions, TrainOptions};
@@ -152,6 +153,8 @@ pub struct PlannedExamples {
     pub rendered: usize,
     /// Texts that are read.
     pub texts: usize,
+    /// Most texts more that come of varying these.
+    pub varied: usize,
 }
 
 /// Steps and batches of a training.
@@ -196,6 +199,8 @@ pub struct PlannedBaseline {
     pub examples: IndexMap<String, usize>,
     /// Texts to train on.
     pub texts: usize,
+    /// Most texts more that come of varying these.
+    pub varied: usize,
     /// Steps: those of all stages that train the student.
     pub steps: usize,
     /// How many are trained for each seed: two where the student takes weights over.
@@ -272,9 +277,14 @@ fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedSt
             words: counts.words.clone(),
             rendered: counts.rendered_words,
             texts: counts.texts,
+            varied: counts.varied,
         },
         validation: counts.validation,
-        training: training(&options.train, labelled + words + counts.texts, !taught || counts.texts > 0),
+        training: training(
+            &options.train,
+            labelled + words + counts.texts + counts.varied,
+            (!taught || counts.texts > 0) && counts.varied == 0,
+        ),
         losses: losses(checker, options, sketch),
         cache: cache(checker, options, sketch, counts),
         teacher_outputs: if taught && counts.texts == 0 {
@@ -386,10 +396,7 @@ fn cache(
     if taps.is_empty() || counts.texts == 0 {
         return None;
     }
-    let mut texts = Vec::new();
-    for data in options.data.texts.iter() {
-        texts.extend(checker.workshop.corpora.selected_texts(data, Split::Train).ok()?);
-    }
+    let mut texts = chosen(&checker.workshop, &options.data, Split::Train).ok()?.concat();
     thin(&mut texts, MEASURED);
     let longest = options.data.texts.iter().map(|data| data.longest).max()?.min(sketch.config.longest());
     let tokenizer = teacher.tokenizer.truncating(longest).ok()?;
@@ -398,9 +405,9 @@ fn cache(
     let repetitions = checker.recipe.repetitions;
     let precision = &checker.recipe.cache.precision;
     let measured = estimate(&teacher.config.outline(), &taps, precision, lengths.iter().copied())?;
-    let all = counts.texts + counts.validation.min(options.train.validation_examples);
+    let all = counts.texts + counts.varied + counts.validation.min(options.train.validation_examples);
     let bytes = (measured as f64 / lengths.len().max(1) as f64 * all as f64) as u64;
-    let readings = readings(&options.train, counts.texts, repetitions);
+    let readings = readings(&options.train, counts.texts + counts.varied, repetitions);
     let (kept, reason) = match decide(&checker.recipe.cache, bytes, readings) {
         Decision::Keep => (true, None),
         Decision::ReadAlong(reason) | Decision::Impossible(reason) => (false, Some(reason)),
@@ -420,6 +427,7 @@ fn baseline(checker: &Checker<'_>, stages: &[PlannedStage]) -> Option<PlannedBas
             .map(|counts: &Counts| counts.labelled.clone())
             .unwrap_or_default(),
         texts: checker.counts.get("baseline").map_or(0, |counts| counts.texts),
+        varied: checker.counts.get("baseline").map_or(0, |counts| counts.varied),
         steps: own.map(|stage| stage.training.steps).sum(),
         models: if recipe.student.get(student)?.inner().takes_weights() { 2 } else { 1 },
     })

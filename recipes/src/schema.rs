@@ -4,8 +4,8 @@ use alambic_data::{Corpus, SplitOptions, batches::BatchOptions};
 use alambic_losses::Loss;
 use alambic_settings::{At, IndexMap, Location, OneOrMany, Several, choices, kinds, settings};
 use alambic_students::Student;
-use alambic_teachers::TeacherOptions;
 use alambic_teachers::cache::Precision;
+use alambic_teachers::{AugmentOptions, TeacherOptions};
 use alambic_tensor::optimiser::AdamWOptions;
 use alambic_tensor::schedule::{Linear, Schedule};
 
@@ -141,6 +141,8 @@ settings! {
         /// Most tokens of a text or a pair, the special ones included; what is longer is cut.
         #[range(4..)]
         pub longest: usize = 128,
+        /// Variants of the training texts that are trained on besides. Left out: none.
+        pub augment: Option<AugmentOptions>,
     }
 }
 

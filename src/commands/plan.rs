@@ -44,6 +44,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             "baseline: {}, {} steps, {models}",
             match baseline.texts {
                 0 => counted(baseline.examples.values().sum(), "pair", "pairs"),
+                texts if baseline.varied > 0 => {
+                    let most = thousands(baseline.varied as u64);
+                    format!("{} and up to {most} variants", counted(texts, "text", "texts"))
+                }
                 texts => counted(texts, "text", "texts"),
             },
             thousands(baseline.steps as u64)
@@ -81,10 +85,9 @@ fn stages(plan: &Plan) -> Result<(), Failure> {
     let rows = plan.stages.iter().map(|stage| {
         let training = &stage.training;
         let sum = |counts: &IndexMap<String, usize>| counts.values().sum::<usize>();
-        let words = thousands(sum(&stage.examples.words) as u64);
-        let words = match stage.examples.rendered {
-            0 => words,
-            most => format!("{words} + up to {}", thousands(most as u64)),
+        let and_more = |count: usize, most: usize| match (thousands(count as u64), most) {
+            (count, 0) => count,
+            (count, most) => format!("{count} + up to {}", thousands(most as u64)),
         };
         let about = if training.exact { "" } else { "about " };
         let batch = match training.accumulate {
@@ -96,8 +99,8 @@ fn stages(plan: &Plan) -> Result<(), Failure> {
             stage.student.name.clone(),
             stage.teacher.as_ref().map_or_else(|| NO_VALUE.to_owned(), |teacher| teacher.name.clone()),
             thousands(sum(&stage.examples.labelled) as u64),
-            words,
-            thousands(stage.examples.texts as u64),
+            and_more(sum(&stage.examples.words), stage.examples.rendered),
+            and_more(stage.examples.texts, stage.examples.varied),
             thousands(stage.teacher_outputs as u64),
             format!("{about}{}", thousands(training.steps as u64)),
             batch,

@@ -43,6 +43,12 @@ impl Encoder {
     pub fn model(&self) -> &Bert {
         &self.model
     }
+
+    /// Its vocabulary.
+    #[must_use]
+    pub(crate) fn vocabulary(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
 }
 
 impl Teacher for Encoder {

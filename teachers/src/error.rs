@@ -10,6 +10,9 @@ pub enum TeacherError {
     /// A model failed.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A tensor operation failed; candle names the operation and the shapes.
+    #[error(transparent)]
+    Tensor(#[from] alambic_tensor::candle::Error),
     /// A record cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {
@@ -79,6 +82,11 @@ pub enum TeacherError {
     /// A model that reads was asked to write, or the other way round.
     #[error("this teacher {0}")]
     Kind(&'static str),
+    /// A model that is to vary texts has nothing to put in the place of a word.
+    #[error(
+        "{0} cannot vary texts: its vocabulary has no whole words; a model with a WordPiece vocabulary, as BERT's, is needed"
+    )]
+    NoWords(&'static str),
     /// A pipeline without steps.
     #[error("a pipeline needs at least one step in its `chain`")]
     EmptyChain,

@@ -1,23 +1,28 @@
-//! Ways to get supervision: checkpoints that write or read texts, pipelines of checkpoints, outputs recorded earlier.
+//! Ways to get supervision: checkpoints that write or read texts, pipelines of checkpoints, outputs recorded earlier; and
+//! texts varied with the help of a model.
 //!
 //! A teacher does two things: it writes a target text for a source ([`Teacher::write`]), and it shows what goes on
 //! inside while it reads and writes given texts ([`Teacher::trace`]), computing no more than the taps asked for.
 
+mod augment;
 pub mod cache;
 mod checkpoint;
 mod encoder;
 mod error;
+mod ledger;
 mod options;
 mod pipeline;
 mod record;
 mod recorded;
 mod teacher;
 
+pub use augment::{AugmentOptions, Augmenter, Passage, Varied};
 pub use checkpoint::Checkpoint;
 pub use encoder::Encoder;
 pub use error::TeacherError;
+pub use ledger::{Fingerprint, Ledger};
 pub use options::{CheckpointOptions, PipelineOptions, RecordedOptions, Step, TARGET, TeacherOptions};
 pub use pipeline::Pipeline;
-pub use record::{Fingerprint, Record};
+pub use record::Record;
 pub use recorded::Recorded;
 pub use teacher::{Batch, Candidate, Forced, Request, Teacher, Written};

@@ -50,10 +50,22 @@ impl Streams {
         self.stream(3)
     }
 
-    /// For augmenting data.
+    /// For varying a text, or a pair of texts: a stream of its own for each, whatever other texts there are.
     #[must_use]
-    pub fn augmentation(&self) -> ChaCha8Rng {
-        self.stream(4)
+    pub fn augmentation(&self, parts: &[&str]) -> ChaCha8Rng {
+        self.of_text(parts).stream(4)
+    }
+
+    /// The streams of one text among all.
+    fn of_text(self, parts: &[&str]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        let mut first = [0; 8];
+        hasher.finalize_xof().fill(&mut first);
+        Self { seed: self.seed ^ u64::from_le_bytes(first) }
     }
 }
 
@@ -97,6 +109,9 @@ mod tests {
         let mut stream = streams.dropout();
         assert_ne!(stream.next_u64(), streams.initialisation().next_u64());
         assert_ne!(streams.shuffling(0).next_u64(), streams.shuffling(1).next_u64());
+        let of_text = |parts: &[&str]| streams.augmentation(parts).next_u64();
+        assert_eq!(of_text(&["ab", "c"]), of_text(&["ab", "c"]));
+        assert_ne!(of_text(&["ab", "c"]), of_text(&["a", "bc"]));
         let position = serde_json::to_string(&Position::of(&stream)).unwrap();
         let expected = stream.next_u64();
         let mut restored = streams.initialisation();

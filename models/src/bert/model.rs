@@ -215,6 +215,12 @@ impl Bert {
         &self.config
     }
 
+    /// The embedding of each token of the vocabulary, before any layer: `[vocabulary, width]`.
+    #[must_use]
+    pub fn word_embeddings(&self) -> &Tensor {
+        &self.embeddings.words
+    }
+
     /// One forward pass that reads the wanted taps: `hidden.i`, `queries.i`, `keys.i`, `values.i`, `scores.i`,
     /// `attention.i`, `pooled`, `logits` and `embedding`. Layers above the highest wanted one do not run.
     ///

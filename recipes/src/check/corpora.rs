@@ -43,6 +43,8 @@ pub(crate) struct Counts {
     pub(crate) rendered_words: usize,
     /// Texts to be read.
     pub(crate) texts: usize,
+    /// Most texts that come of varying these.
+    pub(crate) varied: usize,
     /// Examples of the validation part.
     pub(crate) validation: usize,
 }
@@ -214,7 +216,9 @@ impl Checker<'_> {
             all = Some(labels);
             let count =
                 |part| self.workshop.corpora.selected_texts(options, part).map_or(0, |texts| texts.len());
-            counts.texts += count(Split::Train);
+            let texts = count(Split::Train);
+            counts.texts += texts;
+            counts.varied += texts * options.augment.as_ref().map_or(0, |augment| augment.variants);
             counts.validation += count(Split::Validation);
         }
         if self.depth == Depth::Whole && all.is_some() {

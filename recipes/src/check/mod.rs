@@ -3,6 +3,7 @@
 //! [`load`](crate::load()) has seen to the form. Here, names are held against each other, corpora are read, of models
 //! only the headers, and losses are bound to what can be known of student and teacher.
 
+mod augment;
 mod corpora;
 mod evaluation;
 pub(crate) mod models;
@@ -202,6 +203,10 @@ impl<'a> Uses<'a> {
             uses.data.extend(data.pairs.iter().flat_map(|pairs| &pairs.data).map(|name| name.as_str()));
             uses.data.extend(data.words.iter().flat_map(|words| &words.data).map(|name| name.as_str()));
             uses.data.extend(data.texts.iter().flat_map(|texts| &texts.data).map(|name| name.as_str()));
+            let augmented = data.texts.iter().filter_map(|texts| texts.augment.as_ref());
+            uses.teachers.extend(
+                augmented.flat_map(|own| own.model.iter().chain(&own.teacher)).map(|name| name.as_str()),
+            );
             uses.teachers.extend(
                 data.words.iter().filter_map(|words| words.rendered_by.as_ref()).map(|name| name.as_str()),
             );

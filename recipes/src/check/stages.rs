@@ -54,6 +54,7 @@ impl Checker<'_> {
             self.must_write(teacher, &targets);
         }
         self.words(position, name, options);
+        self.augmented(&path, position, &options.data, options.teacher.as_ref());
         if options.train.epochs.is_none() && options.train.steps.is_none() {
             let origin = self.loaded.origin(&["stage", name, "train"]);
             let diagnostic = Diagnostic::error("recipe::train", format!("stage `{name}` has no end"));
@@ -87,7 +88,7 @@ impl Checker<'_> {
     }
 
     /// Reports a teacher that is not there yet when the stage at `position` needs it.
-    fn must_come_earlier(&mut self, teacher: &At<String>, position: usize) {
+    pub(super) fn must_come_earlier(&mut self, teacher: &At<String>, position: usize) {
         let stages = &self.recipe.stages;
         let late: Vec<At<String>> = self
             .stages_needed(teacher)
@@ -496,6 +497,7 @@ impl Checker<'_> {
             let message = "a baseline has no teacher to write the targets of words".to_owned();
             self.error("recipe::teacher", message, &origin, "give it `pairs` alone");
         }
+        self.augmented(&path, recipe.stages.len(), &baseline.data, None);
         let sketch = recipe.stages.last().and_then(|last| self.sketches.stages.get(&last.value)).cloned();
         self.losses(&path, &baseline.loss, &baseline.data, sketch.as_ref(), &Supervision::Absent);
         self.student_writes(&asked(&expanded, |direction| &direction.target));

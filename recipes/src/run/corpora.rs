@@ -153,6 +153,17 @@ impl Corpora {
         Ok(share(&self.texts(&options.data, part)?, options.fraction))
     }
 
+    /// Every text of the validation and test parts: what no training may read.
+    pub(crate) fn held_out_texts(&self) -> impl Iterator<Item = &Text> {
+        self.0.values().flat_map(|corpus| {
+            let parts: [&[Text]; 2] = match &corpus.parts {
+                Parts::Texts { splits, .. } => [&splits.validation, &splits.test],
+                Parts::Words { .. } => [&[], &[]],
+            };
+            parts.into_iter().flatten()
+        })
+    }
+
     /// The directions that patterns stand for over the languages of several corpora.
     pub(crate) fn directions(
         &self,

@@ -10,6 +10,7 @@ use alambic_tensor::ops::Dropout;
 use alambic_tensor::parameters::Weights;
 
 use super::RunError;
+use super::texts::augment::Augmented;
 use super::words::samples::Writing;
 
 /// The state of training that the passes over a batch depend on.
@@ -59,6 +60,8 @@ pub(crate) struct Material {
     pub(crate) writing: Writing,
     /// What is kept of the teacher's outputs, if they are kept.
     pub(crate) kept: Option<String>,
+    /// What became of texts that were varied.
+    pub(crate) augmented: Augmented,
 }
 
 /// By what checkpoints are chosen.

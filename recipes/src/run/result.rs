@@ -10,7 +10,7 @@ use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT
 use alambic_reports::plots;
 use alambic_reports::record::{read_events, tables_from_events};
 use alambic_reports::report::{
-    CorpusReading, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text,
+    CorpusReading, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes,
 };
 use alambic_reports::verdict::{Judgement, judge};
 use alambic_settings::IndexMap;
@@ -263,6 +263,7 @@ impl Results<'_> {
             stages: self.stages(&events),
             corpora: self.corpora(),
             pipeline: self.pipeline(),
+            variations: self.variations(),
             samples: self.samples(),
             quality_figures,
             training_figures: plots::losses_over_steps(&events),
@@ -394,6 +395,26 @@ impl Results<'_> {
                 })
                 .collect(),
         })
+    }
+
+    /// What became of texts that were varied, for the first seed.
+    fn variations(&self) -> Vec<VariationNotes> {
+        let baselines = self.trainings.baselines.iter().filter_map(|(_, replicas)| replicas.first());
+        let replicas = std::iter::once(self.student()).chain(baselines);
+        let trainings = self.trainings.others.iter().chain(replicas.flat_map(|replica| &replica.trainings));
+        let counts = |map: &IndexMap<String, usize>| {
+            map.iter().map(|(reason, count)| (reason.clone(), *count as u64)).collect()
+        };
+        trainings
+            .filter(|trained| trained.augmented.texts > 0)
+            .map(|trained| VariationNotes {
+                training: trained.label.clone(),
+                texts: trained.augmented.texts as u64,
+                made: trained.augmented.made as u64,
+                removed: counts(&trained.augmented.removed),
+                examples: trained.augmented.samples.clone(),
+            })
+            .collect()
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -24,6 +24,7 @@ use super::checkpoint::{Checkpoint, Progress, remove};
 use super::feed::Feed;
 use super::lesson::{Lesson, Material};
 use super::texts::TextLesson;
+use super::texts::augment::Augmented;
 use super::train::{Stop, Trainer};
 use super::words::WordLesson;
 use super::words::samples::Writing;
@@ -95,6 +96,9 @@ pub(crate) struct Trained {
     /// What was kept of the teacher's outputs, if they were kept.
     #[serde(default)]
     pub(crate) kept: Option<String>,
+    /// What became of texts that were varied.
+    #[serde(default)]
+    pub(crate) augmented: Augmented,
 }
 
 /// The file that says a training is done.
@@ -134,7 +138,7 @@ pub(crate) fn train(
         Config::Bert(config) => Box::new(TextLesson::new(workshop, job, config, &terms, observer)?),
     };
     let mut trainer = prepare(workshop, job, &*lesson, &blueprint, &terms)?;
-    let Material { examples, labelled, too_long, truncated, validation, writing, kept } =
+    let Material { examples, labelled, too_long, truncated, validation, writing, augmented, kept } =
         lesson.material().clone();
     if examples == 0 {
         let dropped: usize = writing.dropped.values().sum();
@@ -167,6 +171,7 @@ pub(crate) fn train(
         parameters: blueprint.weights.values().map(Tensor::elem_count).sum(),
         writing,
         kept,
+        augmented,
     };
     let best = trainer.best.take().unwrap_or_else(|| trainer.parameters.detached());
     write_finished(workshop, job, &blueprint, &best, &trained)?;

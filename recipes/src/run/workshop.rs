@@ -66,6 +66,11 @@ impl Workshop<'_> {
         Ok(Checkpoint::load(&self.checkpoint_folder(name)?)?)
     }
 
+    /// The checkpoint of a name, which reads.
+    pub(crate) fn encoder(&self, name: &str) -> Result<Encoder, RunError> {
+        Ok(Encoder::load(&self.checkpoint_folder(name)?)?)
+    }
+
     /// The teacher of a name.
     pub(crate) fn teacher(&self, name: &str) -> Result<Box<dyn Teacher>, RunError> {
         Ok(match self.options(name)? {

@@ -44,6 +44,8 @@ pub struct Report {
     pub corpora: Vec<CorpusReading>,
     /// What the pipeline did, where the teacher is one.
     pub pipeline: Option<PipelineNotes>,
+    /// What became of training texts that were varied, training by training.
+    pub variations: Vec<VariationNotes>,
     /// Some outputs side by side.
     pub samples: Vec<Sample>,
     /// Figures on quality, shown beside the tables by slice.
@@ -139,6 +141,22 @@ pub struct PipelineExample {
     pub output: Text,
     /// The score of the output, a mean log probability, where it was kept.
     pub score: Option<f64>,
+}
+
+/// What became of the texts of a training that were varied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct VariationNotes {
+    /// The training.
+    pub training: String,
+    /// Texts that were varied.
+    pub texts: u64,
+    /// Variants that were made.
+    pub made: u64,
+    /// Why variants were left out: reason to number of variants.
+    pub removed: IndexMap<String, u64>,
+    /// Some texts, each with a variant.
+    pub examples: Vec<[String; 2]>,
 }
 
 /// A text with its language.

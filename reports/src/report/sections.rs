@@ -1,6 +1,6 @@
 //! What a report says, section by section.
 
-use super::{CorpusReading, Noun, PipelineNotes, Report, Sample, StageSummary, Text};
+use super::{CorpusReading, Noun, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes};
 use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table, Tone};
 use crate::metrics::{Against, Direction, find, is_yardstick};
 use crate::numbers::{self, NO_VALUE};
@@ -17,6 +17,7 @@ pub(super) fn document(report: &Report) -> Document {
         Section::new("Samples", samples(&report.samples)),
         Section::new("Training", training(report)),
         Section::new("Pipeline", report.pipeline.as_ref().map(pipeline).unwrap_or_default()),
+        Section::new("Varied texts", variations(&report.variations)),
         Section::new("Data", data(&report.corpora)),
         Section::new("Environment", environment(report)),
     ];
@@ -452,6 +453,40 @@ fn pipeline(notes: &PipelineNotes) -> Vec<Block> {
                 ColumnHeading::number("score"),
             ],
             rows: rows.collect(),
+        }));
+    }
+    blocks
+}
+
+/// How many texts were varied to how many, and what some of them became; those of trainings that share them once.
+fn variations(all: &[VariationNotes]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for notes in all {
+        let removed: u64 = notes.removed.values().sum();
+        blocks.push(Block::Paragraph(format!(
+            "{}: {} became {} more; {} were made, {} left out{}.",
+            notes.training,
+            numbers::counted(notes.texts as usize, "text", "texts"),
+            numbers::thousands(notes.made - removed),
+            numbers::thousands(notes.made),
+            numbers::thousands(removed),
+            reasons(&notes.removed)
+        )));
+    }
+    let mut shown: Vec<&[String; 2]> = Vec::new();
+    for example in all.iter().flat_map(|notes| &notes.examples) {
+        if !shown.contains(&example) {
+            shown.push(example);
+        }
+    }
+    if !shown.is_empty() {
+        blocks.push(Block::table(Table {
+            caption: "Some texts, each with a variant".to_string(),
+            columns: vec![ColumnHeading::text("text"), ColumnHeading::text("variant")],
+            rows: shown
+                .into_iter()
+                .map(|pair| pair.iter().map(|text| Cell::new(text.clone())).collect())
+                .collect(),
         }));
     }
     blocks

@@ -3,7 +3,7 @@ use crate::metrics::{Scores, score_all};
 use crate::outcome::{Latency, ModelOutcome, Outcome};
 use crate::plots::{Drawing, losses_over_steps, metric_by_length, metric_by_slice, time_per_example};
 use crate::report::{
-    CorpusReading, Noun, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text,
+    CorpusReading, Noun, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes,
 };
 use crate::verdict::judge;
 use indexmap::IndexMap;
@@ -164,6 +164,13 @@ fn example() -> Report {
                 })
                 .collect(),
         }),
+        variations: vec![VariationNotes {
+            training: "layers".into(),
+            texts: 1000,
+            made: 19_000,
+            removed: [("says the same as another training text".to_string(), 250)].into(),
+            examples: vec![["a fine film".into(), "a good film".into()]],
+        }],
         samples: NAMES
             .iter()
             .enumerate()
@@ -252,6 +259,7 @@ fn parts_that_are_empty_are_left_out() {
     report.quality_figures.clear();
     report.corpora.clear();
     report.pipeline = None;
+    report.variations.clear();
     report.environment.clear();
     let document = report.document();
     let titles: Vec<_> = document.sections.iter().map(|section| section.title.as_str()).collect();

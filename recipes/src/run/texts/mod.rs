@@ -1,12 +1,13 @@
 //! Texts that are read: classified, rated, or turned into states.
 
+pub(crate) mod augment;
 pub(crate) mod exam;
 mod examples;
 pub(crate) mod outputs;
 pub(crate) mod reading;
 mod similarity;
 
-use alambic_data::{Labels, Text};
+use alambic_data::{Labels, Split, Text};
 use alambic_losses::Term;
 use alambic_models::bert::{Bert, BertConfig};
 use alambic_models::{Pass, Tokenizer, Wanted};
@@ -52,7 +53,10 @@ impl<'a> TextLesson<'a> {
         terms: &[Term],
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
-        let reading = Reading::new(workshop, job.data, job.train, job.tokenizer, config, job.teacher)?;
+        let (texts, augmented) =
+            augment::vary(workshop, job, reading::chosen(workshop, job.data, Split::Train)?, observer)?;
+        let reading =
+            Reading::new(workshop, job.data, &texts, job.train, job.tokenizer, config, job.teacher)?;
         let taps = taps(terms);
         let (outputs, kept) = match job.teacher {
             Some(teacher) if !taps.1.is_empty() => {
@@ -73,6 +77,7 @@ impl<'a> TextLesson<'a> {
             truncated: reading.examples.truncated(),
             validation: reading.validation.count(),
             kept,
+            augmented,
             ..Material::default()
         };
         Ok(Self {

@@ -12,6 +12,15 @@ use crate::run::lesson::thin;
 use crate::run::workshop::Workshop;
 use crate::schema::{StageData, TrainOptions};
 
+/// The texts of a part that a stage's data ask for, those of each of its tables by themselves.
+pub(crate) fn chosen(
+    workshop: &Workshop<'_>,
+    data: &StageData,
+    part: Split,
+) -> Result<Vec<Vec<Text>>, RunError> {
+    data.texts.iter().map(|options| workshop.corpora.selected_texts(options, part)).collect()
+}
+
 /// Texts to train on and to validate on, in tokens.
 pub(crate) struct Reading {
     /// Most tokens of a text.
@@ -22,20 +31,18 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// Encodes the texts of a stage for a student, and for its teacher where that has another vocabulary.
+    /// Encodes the texts that a stage trains on, and those that it validates on, for a student, and for its teacher where
+    /// that has another vocabulary.
     pub(crate) fn new(
         workshop: &Workshop<'_>,
         data: &StageData,
+        texts: &[Text],
         train: &TrainOptions,
         tokenizer: &Tokenizer,
         student: &BertConfig,
         teacher: Option<&dyn Teacher>,
     ) -> Result<Self, RunError> {
-        let (mut texts, mut validation_texts) = (Vec::new(), Vec::new());
-        for options in data.texts.iter() {
-            texts.extend(workshop.corpora.selected_texts(options, Split::Train)?);
-            validation_texts.extend(workshop.corpora.selected_texts(options, Split::Validation)?);
-        }
+        let mut validation_texts = chosen(workshop, data, Split::Validation)?.concat();
         thin(&mut validation_texts, train.validation_examples);
         let asked = data.texts.iter().map(|options| options.longest).max().unwrap_or_default();
         let longest = asked.min(student.longest());
@@ -52,7 +59,7 @@ impl Reading {
             .transpose()?;
         Ok(Self {
             longest,
-            examples: Examples::new(&texts, &own, of_teacher.as_ref())?,
+            examples: Examples::new(texts, &own, of_teacher.as_ref())?,
             validation: Examples::new(&validation_texts, &own, of_teacher.as_ref())?,
             validation_texts,
         })

@@ -1,0 +1,140 @@
+//! Words of texts, and words and pieces of vocabularies.
+
+use std::ops::Range;
+
+use tokenizers::{NormalizedString, Normalizer};
+use unicode_normalization::char::is_combining_mark;
+
+use super::{BERT, Tokenizer, UNKNOWN};
+use crate::ModelError;
+
+/// What pieces within a word begin with in a `WordPiece` vocabulary.
+const WITHIN: &str = "##";
+
+/// A token of a text, with the bytes that it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The token.
+    pub id: u32,
+    /// Its place in the text.
+    pub bytes: Range<usize>,
+}
+
+/// Where the words of a text stand, in bytes: letters without digits, as many as follow one another.
+#[must_use]
+pub fn word_places(text: &str) -> Vec<Range<usize>> {
+    let mut words = Vec::new();
+    let mut run: Option<Run> = None;
+    for (place, character) in text.char_indices() {
+        if character.is_alphanumeric() || joins(character) {
+            let run = run.get_or_insert(Run { start: place, letters: true });
+            run.letters &= !character.is_numeric();
+        } else if let Some(run) = run.take() {
+            words.extend(run.letters.then_some(run.start..place));
+        }
+    }
+    words.extend(run.filter(|run| run.letters).map(|run| run.start..text.len()));
+    words
+}
+
+/// Letters and digits that follow one another.
+struct Run {
+    start: usize,
+    letters: bool,
+}
+
+/// Whether a character belongs to the letter before it: accents, signs of vowels, and the invisible joiners of Indic
+/// scripts.
+fn joins(character: char) -> bool {
+    is_combining_mark(character) || matches!(character, '\u{200c}' | '\u{200d}')
+}
+
+impl Tokenizer {
+    /// The tokens of a text without special ones around it, and where they stand in it.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn pieces(&self, text: &str) -> Result<Vec<Piece>, ModelError> {
+        let encoding =
+            self.inner.encode(text, false).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        let places = encoding.get_offsets().iter();
+        Ok(encoding
+            .get_ids()
+            .iter()
+            .zip(places)
+            .map(|(&id, &(start, end))| Piece { id, bytes: start..end })
+            .collect())
+    }
+
+    /// A text in the spelling in which tokens are looked up: in lower case, for a vocabulary that is so.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn normalise(&self, text: &str) -> Result<String, ModelError> {
+        let Some(normaliser) = self.inner.get_normalizer() else { return Ok(text.to_owned()) };
+        let mut normalised = NormalizedString::from(text);
+        normaliser.normalize(&mut normalised).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        Ok(normalised.get().to_owned())
+    }
+
+    /// The tokens of a `WordPiece` vocabulary that are whole words of letters, with their spelling, in the order of
+    /// their ids; none of a vocabulary of another kind.
+    #[must_use]
+    pub fn whole_words(&self) -> Vec<(u32, String)> {
+        let vocabulary = self.inner.get_vocab(false);
+        if !vocabulary.keys().any(|token| token.starts_with(WITHIN)) {
+            return Vec::new();
+        }
+        let whole = |token: &str| word_places(token).first().is_some_and(|word| *word == (0..token.len()));
+        let mut found: Vec<(u32, String)> =
+            vocabulary.into_iter().filter(|(token, _)| whole(token)).map(|(token, id)| (id, token)).collect();
+        found.sort_unstable();
+        found
+    }
+
+    /// The id of the token that stands for what is not in the vocabulary, if there is one.
+    #[must_use]
+    pub fn unknown(&self) -> Option<u32> {
+        [BERT[1], UNKNOWN].into_iter().find_map(|token| self.inner.token_to_id(token))
+    }
+
+    /// The id of the token that stands for a masked one.
+    ///
+    /// # Errors
+    /// When the vocabulary has neither `[MASK]` nor `<mask>`.
+    pub fn mask(&self) -> Result<u32, ModelError> {
+        self.id(BERT[4]).or_else(|error| self.id("<mask>").map_err(|_| error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_runs_of_letters() {
+        let found =
+            |text: &'static str| word_places(text).into_iter().map(|range| &text[range]).collect::<Vec<_>>();
+        assert_eq!(found("A fine day, isn't it?"), ["A", "fine", "day", "isn", "t", "it"]);
+        assert_eq!(found("in 3d or r2d2: zoë"), ["in", "or", "zoë"]);
+        // A virama does not end a word.
+        assert_eq!(found("नमस्ते दुनिया।"), ["नमस्ते", "दुनिया"]);
+        assert!(found("").is_empty() && found(" 42 ").is_empty());
+    }
+
+    #[test]
+    fn pieces_know_their_place_and_words_their_spelling() {
+        let tokenizer = Tokenizer::words(["a fine film", "a fine day"], 100).unwrap();
+        let text = "Fine DALE";
+        let pieces = tokenizer.pieces(text).unwrap();
+        assert_eq!(pieces[0], Piece { id: tokenizer.id("fine").unwrap(), bytes: 0..4 });
+        assert_eq!(pieces[1..].iter().map(|piece| &text[piece.bytes.clone()]).collect::<String>(), "DALE");
+        assert_eq!(tokenizer.normalise(text).unwrap(), "fine dale");
+        let words: Vec<String> = tokenizer.whole_words().into_iter().map(|(_, word)| word).collect();
+        assert!(words.contains(&"film".to_owned()) && words.contains(&"a".to_owned()));
+        assert!(!words.iter().any(|word| word.contains(['#', '['])));
+        assert_eq!(tokenizer.mask().unwrap(), 4);
+        let characters = Tokenizer::characters(&"ab".chars().collect(), &[]).unwrap();
+        assert!(characters.whole_words().is_empty() && characters.mask().is_err());
+    }
+}
