@@ -53,6 +53,47 @@ limit = 4
 timed-examples = 4
 "#;
 
+/// A student that reads learns masked tokens, which each epoch masks anew, and then a task.
+const MASKED: &str = r#"
+schema = 1
+name = "masked"
+seed = 5
+threads = 2
+stages = ["first", "second"]
+
+[data.reviews.corpus.made-up-reviews]
+size = 300
+[data.reviews.split]
+test-fraction = 0.1
+validation-fraction = 0.1
+
+[student.small.encoder]
+layers = 1
+width = 32
+heads = 2
+feed-forward = 48
+
+[stage.first]
+data.texts = { data = ["reviews"], mask = {} }
+loss.cross-entropy = {}
+
+[stage.second]
+data.texts = { data = ["reviews"] }
+loss.cross-entropy = {}
+
+[train]
+steps = 200
+batch.size = 16
+validate-every = 50
+validation-examples = 8
+checkpoint-every = 5
+
+[evaluation]
+data = ["reviews"]
+limit = 4
+timed-examples = 4
+"#;
+
 fn start(recipe: &Path, out: &Path, resume: bool) -> Child {
     start_with(recipe, out, if resume { &["--resume"] } else { &[] })
 }
@@ -85,9 +126,18 @@ fn events(run: &Path) -> usize {
 
 #[test]
 fn killed_runs_end_with_the_same_bytes() {
+    kill_and_compare(RECIPE);
+}
+
+#[test]
+fn killed_runs_of_masked_texts_end_with_the_same_bytes() {
+    kill_and_compare(MASKED);
+}
+
+fn kill_and_compare(text: &str) {
     let folder = tempfile::tempdir().unwrap();
     let recipe = folder.path().join("small.toml");
-    std::fs::write(&recipe, RECIPE).unwrap();
+    std::fs::write(&recipe, text).unwrap();
 
     let undisturbed = folder.path().join("undisturbed");
     assert!(start(&recipe, &undisturbed, false).wait().unwrap().success());

@@ -11,12 +11,18 @@ use serde_json::Value;
 
 /// A recipe of `recipes/text/smoke` with so few steps that it shows no more than that it runs.
 fn smoke(folder: &Path, method: &str, stages: &[&str]) -> Value {
+    smoke_with(folder, method, stages, &[])
+}
+
+/// Such a recipe with more keys set.
+fn smoke_with(folder: &Path, method: &str, stages: &[&str], more: &[&str]) -> Value {
     let recipe = format!("builtin:text/smoke/{method}");
     let mut arguments = vec!["run".to_owned(), recipe, "--out".to_owned(), method.to_owned()];
     arguments.push("--json".to_owned());
     let small = ["data.task.corpus.made-up-reviews.size=200", "evaluation.timed-examples=4"];
     let steps = stages.iter().map(|stage| format!("stage.{stage}.train.steps=4"));
-    for flag in small.map(str::to_owned).into_iter().chain(steps) {
+    let more = more.iter().map(|flag| (*flag).to_owned());
+    for flag in small.map(str::to_owned).into_iter().chain(steps).chain(more) {
         arguments.extend(["--set".to_owned(), flag]);
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -30,6 +36,7 @@ fn every_method_runs_on_made_up_reviews() {
     let folder = tempfile::tempdir().unwrap();
     for (method, stages) in [
         ("distilbert", &["fine-tune", "distil"][..]),
+        ("distilbert-general", &["language", "fine-tune", "general", "task"]),
         ("pkd", &["fine-tune", "distil"]),
         ("minilm", &["fine-tune", "relations", "distil"]),
         ("minilmv2", &["fine-tune", "relations", "distil"]),
@@ -48,10 +55,44 @@ fn every_method_runs_on_made_up_reviews() {
         let events = std::fs::read_to_string(folder.path().join(method).join("events.jsonl")).unwrap();
         let step = events.lines().rev().find(|line| line.contains("\"shares\"")).unwrap_or_default();
         let event: Value = serde_json::from_str(step).unwrap_or_default();
-        // TinyBERT ends with one term alone, which needs no share; its first stages have three.
+        // TinyBERT ends with one term alone, which needs no share; its first stages have three, as DistilBERT's.
         let shares: f64 = event["shares"].as_object().unwrap().values().filter_map(Value::as_f64).sum();
         assert!((shares - 1.0).abs() < 1e-9, "{method}: {event}");
     }
+}
+
+#[test]
+fn a_student_of_masked_words_is_one_for_transformers_and_learns_a_task_later() {
+    let folder = tempfile::tempdir().unwrap();
+    smoke(folder.path(), "distilbert-general", &["language", "fine-tune", "general", "task"]);
+    let out = folder.path().join("distilbert-general");
+    let read = |stage: &str, file: &str| -> Value {
+        let path = out.join("checkpoints").join(stage).join("finished").join(file);
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    for (stage, class, measure) in [
+        ("language", "BertForMaskedLM", "perplexity"),
+        ("general", "BertForMaskedLM", "perplexity"),
+        ("task", "BertForSequenceClassification", "accuracy"),
+    ] {
+        assert_eq!(read(stage, "config.json")["architectures"][0], class);
+        let summary = read(stage, "summary.json");
+        assert_eq!(summary["metric"], measure, "{stage}");
+        // Every parameter of a model of language is taught, those of the head included.
+        assert!(class != "BertForMaskedLM" || summary["frozen"].as_array().unwrap().is_empty(), "{summary}");
+    }
+    let student = |folder: &Path| {
+        std::fs::read(folder.join("distilbert-general/checkpoints/general/finished/model.safetensors"))
+            .unwrap()
+    };
+    let again = tempfile::tempdir().unwrap();
+    smoke(again.path(), "distilbert-general", &["language", "fine-tune", "general", "task"]);
+    assert!(student(folder.path()) == student(again.path()), "the same recipe gives the same bytes");
+    // At all tokens in place of the masked ones: another sum, and so another student.
+    let other = tempfile::tempdir().unwrap();
+    let all = ["stage.general.data.texts.mask.logits=\"all\""];
+    smoke_with(other.path(), "distilbert-general", &["language", "fine-tune", "general", "task"], &all);
+    assert!(student(folder.path()) != student(other.path()));
 }
 
 #[test]

@@ -97,6 +97,9 @@ fn stage(
     if !checker.stages_needed(teacher).is_empty() {
         return without(taps, "its teacher is trained by the recipe itself");
     }
+    if options.data.masks() {
+        return without(taps, "its texts are masked anew in every epoch");
+    }
     if options.data.texts.iter().any(|texts| texts.augment.is_some()) {
         return without(taps, "its texts are varied when it runs, and are kept then");
     }

@@ -362,9 +362,13 @@ fn training(options: &TrainOptions, examples: usize, complete: bool) -> PlannedT
 fn losses(checker: &Checker<'_>, options: &StageOptions, sketch: &Sketch) -> Vec<PlannedLoss> {
     let student = sketch.config.outline();
     let teacher = checker.outline_of_teacher(options).unwrap_or_default();
+    let masks = options.data.masks();
     let shapes = |taps: Vec<String>, outline: &Outline| -> IndexMap<String, String> {
-        let shape =
-            |tap: &str| outline.form(tap).map_or_else(|| "unknown".to_owned(), |form| form.to_string());
+        let shape = |tap: &str| match outline.form(tap) {
+            Some(_) if masks && tap == "logits" => format!("tokens × {}", outline.classes),
+            Some(form) => form.to_string(),
+            None => "unknown".to_owned(),
+        };
         taps.into_iter().map(|tap| (tap.clone(), shape(&tap))).collect()
     };
     checker
@@ -393,7 +397,7 @@ fn cache(
 ) -> Option<PlannedCache> {
     let (_, taps) = taps(&checker.terms(options, sketch));
     let teacher = checker.sketches.teacher(checker.recipe, options.teacher.as_ref()?)?;
-    if taps.is_empty() || counts.texts == 0 {
+    if taps.is_empty() || counts.texts == 0 || options.data.masks() {
         return None;
     }
     let mut texts = chosen(&checker.workshop, &options.data, Split::Train).ok()?.concat();

@@ -53,15 +53,22 @@ impl Streams {
     /// For varying a text, or a pair of texts: a stream of its own for each, whatever other texts there are.
     #[must_use]
     pub fn augmentation(&self, parts: &[&str]) -> ChaCha8Rng {
-        self.of_text(parts).stream(4)
+        self.of(parts.iter().map(|part| part.as_bytes())).stream(4)
     }
 
-    /// The streams of one text among all.
-    fn of_text(self, parts: &[&str]) -> Self {
+    /// For masking tokens of a text in one epoch: a stream of its own for each text and epoch.
+    #[must_use]
+    pub fn masking(&self, epoch: u64, tokens: &[u32]) -> ChaCha8Rng {
+        let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
+        self.of([epoch.to_le_bytes().as_slice(), &bytes]).stream(5)
+    }
+
+    /// The streams of one thing among many, given by its parts.
+    fn of<'p>(self, parts: impl IntoIterator<Item = &'p [u8]>) -> Self {
         let mut hasher = blake3::Hasher::new();
         for part in parts {
             hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
+            hasher.update(part);
         }
         let mut first = [0; 8];
         hasher.finalize_xof().fill(&mut first);
@@ -112,6 +119,9 @@ mod tests {
         let of_text = |parts: &[&str]| streams.augmentation(parts).next_u64();
         assert_eq!(of_text(&["ab", "c"]), of_text(&["ab", "c"]));
         assert_ne!(of_text(&["ab", "c"]), of_text(&["a", "bc"]));
+        let masking = |epoch: u64, tokens: &[u32]| streams.masking(epoch, tokens).next_u64();
+        assert_eq!(masking(1, &[2, 3]), masking(1, &[2, 3]));
+        assert!(masking(1, &[2, 3]) != masking(2, &[2, 3]) && masking(1, &[2, 3]) != masking(1, &[3, 2]));
         let position = serde_json::to_string(&Position::of(&stream)).unwrap();
         let expected = stream.next_u64();
         let mut restored = streams.initialisation();

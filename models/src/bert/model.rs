@@ -181,7 +181,9 @@ impl Bert {
         task: &Task,
         streams: &Streams,
     ) -> Result<(BertConfig, Weights), ModelError> {
-        let same = config.head == task.head && config.labels == task.labels;
+        // The labels that a configuration names besides a head over the vocabulary say nothing.
+        let labels = task.head == Head::MaskedLanguage || config.labels == task.labels;
+        let same = config.head == task.head && labels;
         let kept = given.iter().filter(|(name, _)| same || !config.is_of_head(name));
         let kept = kept.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
         let config = config.clone().for_task(task);

@@ -92,6 +92,16 @@ impl Tokenizer {
         found
     }
 
+    /// The ids of all tokens that are not special, in order.
+    #[must_use]
+    pub fn ordinary(&self) -> Vec<u32> {
+        let added = self.inner.get_added_tokens_decoder();
+        let special = |id: &u32| added.get(id).is_some_and(|token| token.special);
+        let mut ids: Vec<u32> = self.inner.get_vocab(true).into_values().filter(|id| !special(id)).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// The id of the token that stands for what is not in the vocabulary, if there is one.
     #[must_use]
     pub fn unknown(&self) -> Option<u32> {
@@ -134,6 +144,8 @@ mod tests {
         assert!(words.contains(&"film".to_owned()) && words.contains(&"a".to_owned()));
         assert!(!words.iter().any(|word| word.contains(['#', '['])));
         assert_eq!(tokenizer.mask().unwrap(), 4);
+        // Five special tokens come first.
+        assert_eq!(tokenizer.ordinary(), (5..tokenizer.size() as u32).collect::<Vec<_>>());
         let characters = Tokenizer::characters(&"ab".chars().collect(), &[]).unwrap();
         assert!(characters.whole_words().is_empty() && characters.mask().is_err());
     }

@@ -103,7 +103,13 @@ impl Checker<'_> {
             ),
             Config::Bert(_) => return,
         };
-        let diagnostic = Diagnostic::error("evaluation::labels", format!("the {side} {problem}"));
-        self.report(diagnostic.label(origin, format!("the {side} that is judged here")));
+        let diagnostic = Diagnostic::error("evaluation::labels", format!("the {side} {problem}"))
+            .label(origin, format!("the {side} that is judged here"));
+        let of_language = config.bert().is_ok_and(|config| config.head == Head::MaskedLanguage);
+        self.report(if of_language {
+            diagnostic.help("`mask` teaches the language alone: end with a stage that trains on a task")
+        } else {
+            diagnostic
+        });
     }
 }

@@ -71,6 +71,7 @@ impl Checker<'_> {
             (Some(_), None) => Supervision::Unknown,
         };
         self.losses(&path, &options.loss, &options.data, sketch.as_ref(), &supervision);
+        self.masking(&path, &options.data, sketch.as_ref());
         if let Some(sketch) = sketch {
             self.freeze(name, &options.freeze, &sketch);
             self.sketches.stages.insert(name.to_owned(), sketch);
@@ -498,6 +499,7 @@ impl Checker<'_> {
             self.error("recipe::teacher", message, &origin, "give it `pairs` alone");
         }
         self.augmented(&path, recipe.stages.len(), &baseline.data, None);
+        self.baseline_masks(&baseline.data);
         let sketch = recipe.stages.last().and_then(|last| self.sketches.stages.get(&last.value)).cloned();
         self.losses(&path, &baseline.loss, &baseline.data, sketch.as_ref(), &Supervision::Absent);
         self.student_writes(&asked(&expanded, |direction| &direction.target));

@@ -162,8 +162,11 @@ impl Workshop<'_> {
         Ok(Tokenizer::characters(&characters.into_iter().collect(), &languages)?)
     }
 
-    /// What a stage's data ask of the head of an encoder: classes of texts, a number, or nothing.
+    /// What a stage's data ask of the head of an encoder: masked tokens, classes of texts, a number, or nothing.
     pub(crate) fn task(&self, data: &StageData) -> Result<Task, RunError> {
+        if data.masks() {
+            return Ok(Task { head: Head::MaskedLanguage, ..Task::none() });
+        }
         let names: Vec<At<String>> = data.texts.iter().flat_map(|texts| texts.data.clone()).collect();
         if names.is_empty() { Ok(Task::none()) } else { Ok(task_of(self.corpora.labels(&names)?)) }
     }

@@ -7,6 +7,7 @@ use alambic_losses::Targets;
 use alambic_models::bert::TextInput;
 use alambic_models::{EncodedText, Tokenizer};
 
+use super::masking::Masking;
 use crate::run::RunError;
 
 /// A vocabulary with its padding token.
@@ -30,6 +31,8 @@ pub(super) struct Examples {
     texts: Vec<Encoded>,
     /// The padding tokens of student and teacher.
     padding: (u32, u32),
+    /// How tokens are masked; none where the labels are the task.
+    masking: Option<Masking>,
 }
 
 /// One batch as student, teacher and losses want it.
@@ -55,7 +58,18 @@ impl Examples {
             let other = other.map(|other| encode(other, text)).transpose()?;
             Ok(Encoded { own: encode(own, text)?, other, label: text.label.clone() })
         });
-        Ok(Self { texts: texts.collect::<Result<_, RunError>>()?, padding })
+        Ok(Self { texts: texts.collect::<Result<_, RunError>>()?, padding, masking: None })
+    }
+
+    /// Keeps the texts of which something can be masked, to be masked in each batch.
+    pub(super) fn mask(&mut self, masking: &Masking) {
+        self.texts.retain(|text| masking.takes(&text.own.ids));
+        self.masking = Some(masking.clone());
+    }
+
+    /// Whether the teacher reads other tokens than the student.
+    pub(super) fn has_foreign(&self) -> bool {
+        self.texts.iter().any(|text| text.other.is_some())
     }
 
     pub(super) fn count(&self) -> usize {
@@ -84,11 +98,14 @@ impl Examples {
         self.padding.1
     }
 
-    /// A batch of the texts of these indices.
-    pub(super) fn batch(&self, indices: &[usize]) -> Batch {
+    /// A batch of the texts of these indices, as an epoch has them.
+    pub(super) fn batch(&self, indices: &[usize], epoch: u64) -> Batch {
         let rows: Vec<&Encoded> = indices.iter().map(|&index| &self.texts[index]).collect();
         let own: Vec<&EncodedText> = rows.iter().map(|row| &row.own).collect();
         let own = TextInput::pad(&own, self.padding.0);
+        if let Some(masking) = &self.masking {
+            return masking.batch(own, epoch);
+        }
         let read_by_teacher: Option<Vec<&EncodedText>> = rows.iter().map(|row| row.other.as_ref()).collect();
         let other = match read_by_teacher {
             Some(texts) => TextInput::pad(&texts, self.padding.1),

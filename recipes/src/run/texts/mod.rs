@@ -3,6 +3,7 @@
 pub(crate) mod augment;
 pub(crate) mod exam;
 mod examples;
+mod masking;
 pub(crate) mod outputs;
 pub(crate) mod reading;
 mod similarity;
@@ -17,6 +18,7 @@ use alambic_students::{Reader, TextPair};
 use indexmap::IndexSet;
 
 use self::examples::Examples;
+use self::masking::{VALIDATION, perplexity};
 use self::outputs::{Outputs, Request, readings};
 use self::reading::Reading;
 use super::RunError;
@@ -41,6 +43,8 @@ pub(crate) struct TextLesson<'a> {
     /// What the student's answers are measured by; none where it gives none or is not taught to answer, and losses are
     /// what there is.
     metric: Option<&'static Metric>,
+    /// Whether it is to say what masked tokens were, and is measured by its perplexity.
+    says_tokens: bool,
     material: Material,
 }
 
@@ -55,10 +59,20 @@ impl<'a> TextLesson<'a> {
     ) -> Result<Self, RunError> {
         let (texts, augmented) =
             augment::vary(workshop, job, reading::chosen(workshop, job.data, Split::Train)?, observer)?;
-        let reading =
+        let mut reading =
             Reading::new(workshop, job.data, &texts, job.train, job.tokenizer, config, job.teacher)?;
+        let mask = job.data.texts.iter().find_map(|options| options.mask.as_ref());
+        if let Some(options) = mask {
+            let left_out = reading.mask(options, job)?;
+            if left_out > 0 {
+                observer
+                    .note(&format!("{}: {left_out} texts without a token to mask are left out", job.label));
+            }
+        }
         let taps = taps(terms);
         let (outputs, kept) = match job.teacher {
+            // What is masked anew in every epoch is never read twice.
+            Some(teacher) if !taps.1.is_empty() && mask.is_some() => (Some(Outputs::Live(teacher)), None),
             Some(teacher) if !taps.1.is_empty() => {
                 let request = Request { stage: job.stage, taps: &taps.1, texts: reading.read_by_teacher() };
                 let readings = readings(job.train, reading.examples.count(), workshop.recipe.repetitions);
@@ -86,7 +100,8 @@ impl<'a> TextLesson<'a> {
             reading,
             taps,
             outputs,
-            metric: names.first().filter(|_| answers).map(|name| find(name)).transpose()?,
+            metric: names.first().filter(|_| answers && mask.is_none()).map(|name| find(name)).transpose()?,
+            says_tokens: answers && mask.is_some(),
             material,
         })
     }
@@ -96,11 +111,12 @@ impl<'a> TextLesson<'a> {
         &self,
         (examples, before): (&Examples, usize),
         batch: &[usize],
+        epoch: u64,
         pass: Pass<'_>,
         study: &Study<'_>,
     ) -> Result<Passes, RunError> {
         let rows: Vec<usize> = batch.iter().map(|index| before + index).collect();
-        let batch = examples.batch(batch);
+        let batch = examples.batch(batch, epoch);
         let model = Bert::new(self.config, study.weights)?;
         let wanted = Wanted::named(self.taps.0.iter().cloned());
         let trace = |outputs: &Outputs<'_>| outputs.trace(&rows, &batch.other, &self.taps.1);
@@ -114,7 +130,8 @@ impl<'a> TextLesson<'a> {
         let indices: Vec<usize> = (0..part.0.count()).collect();
         let mut total = 0.0;
         for batch in indices.chunks(BATCH) {
-            for (term, loss) in self.run(part, batch, Pass::Evaluate, study)?.losses(study)? {
+            let passes = self.run(part, batch, VALIDATION, Pass::Evaluate, study)?;
+            for (term, loss) in passes.losses(study)? {
                 total += term.weight * f64::from(loss.to_scalar::<f32>()?) * batch.len() as f64;
             }
         }
@@ -131,15 +148,19 @@ impl Lesson for TextLesson<'_> {
         self.reading.examples.lengths()
     }
 
-    fn passes(&self, batch: &[usize], _: u64, study: &Study<'_>) -> Result<Passes, RunError> {
-        self.run((&self.reading.examples, 0), batch, Pass::Train(study.dropout), study)
+    fn passes(&self, batch: &[usize], epoch: u64, study: &Study<'_>) -> Result<Passes, RunError> {
+        self.run((&self.reading.examples, 0), batch, epoch, Pass::Train(study.dropout), study)
     }
 
     fn measure(&self) -> Measure {
-        self.metric.map_or(Measure { name: "loss", direction: Direction::Lower }, Measure::from)
+        let name = if self.says_tokens { "perplexity" } else { "loss" };
+        self.metric.map_or(Measure { name, direction: Direction::Lower }, Measure::from)
     }
 
     fn validate(&self, study: &Study<'_>) -> Result<f64, RunError> {
+        if self.says_tokens {
+            return perplexity(&Bert::new(self.config, study.weights)?, &self.reading.validation);
+        }
         let Some(metric) = self.metric else { return self.validation_loss(study) };
         let reader =
             Reader::new(Bert::new(self.config, study.weights)?, self.tokenizer, self.reading.longest)?;

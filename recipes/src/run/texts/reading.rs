@@ -7,10 +7,12 @@ use alambic_teachers::Teacher;
 use alambic_teachers::cache::Texts;
 
 use super::examples::{Examples, Vocabulary};
+use super::masking::Masking;
 use crate::run::RunError;
 use crate::run::lesson::thin;
+use crate::run::stage::Job;
 use crate::run::workshop::Workshop;
-use crate::schema::{StageData, TrainOptions};
+use crate::schema::{MaskOptions, StageData, TrainOptions};
 
 /// The texts of a part that a stage's data ask for, those of each of its tables by themselves.
 pub(crate) fn chosen(
@@ -63,6 +65,21 @@ impl Reading {
             validation: Examples::new(&validation_texts, &own, of_teacher.as_ref())?,
             validation_texts,
         })
+    }
+
+    /// Has tokens masked in every batch. Gives the number of training texts that are left out, since nothing in them can
+    /// be masked.
+    pub(super) fn mask(&mut self, options: &MaskOptions, job: &Job<'_>) -> Result<usize, RunError> {
+        if self.examples.has_foreign() {
+            return Err(RunError::Recipe(format!(
+                "`{}` masks tokens, and its teacher has another vocabulary than its student",
+                job.label
+            )));
+        }
+        let (masking, before) = (Masking::new(options, job.tokenizer, job.seed)?, self.examples.count());
+        self.examples.mask(&masking);
+        self.validation.mask(&masking);
+        Ok(before - self.examples.count())
     }
 
     /// What the teacher reads: the texts to train on, and then those to validate on.
