@@ -90,9 +90,14 @@ fn a_student_of_masked_words_is_one_for_transformers_and_learns_a_task_later() {
     assert!(student(folder.path()) == student(again.path()), "the same recipe gives the same bytes");
     // At all tokens in place of the masked ones: another sum, and so another student.
     let other = tempfile::tempdir().unwrap();
-    let all = ["stage.general.data.texts.mask.logits=\"all\""];
+    // And the teacher, which has the head for it, says which words may stand for others in the texts of the task.
+    let all = [
+        "stage.general.data.texts.mask.logits=\"all\"",
+        "stage.task.data.texts.augment={variants = 2, model = \"general\"}",
+    ];
     smoke_with(other.path(), "distilbert-general", &["language", "fine-tune", "general", "task"], &all);
     assert!(student(folder.path()) != student(other.path()));
+    assert!(other.path().join("distilbert-general/teacher-outputs/task.varied-0.jsonl").is_file());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod masked;
 mod neighbours;
+mod replace;
 mod stop_words;
 
 use std::collections::{BTreeSet, HashSet};
@@ -11,11 +12,11 @@ use std::path::Path;
 use alambic_models::{Tokenizer, word_places};
 use alambic_settings::{At, settings};
 use alambic_tensor::Streams;
-use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use self::masked::MaskedLanguage;
 use self::neighbours::{Near, Neighbours};
+use self::replace::{Choice, replace};
 use crate::ledger::Ledger;
 use crate::{Encoder, Fingerprint, Teacher, TeacherError};
 
@@ -27,9 +28,10 @@ settings! {
     /// language model thinks likeliest in the place of the word, reading the text with the word masked and then the
     /// text itself; or, without such a model and for words of several pieces, those whose input embeddings are nearest
     /// by cosine, the embedding of several pieces being their mean. A candidate is a whole word of the vocabulary and
-    /// never the word itself or a single letter of the alphabet. Of pairs both texts are varied at once, each word on its own; the published code varies
-    /// one text at a time beside the last variant of the other. Variants that say the same as another text of the
-    /// training, or as one that models are validated or judged on, are left out. Only training texts are varied.
+    /// never the word itself or a single letter of the alphabet. Of pairs both texts are varied at once, each word on its
+    /// own; the published code varies one text at a time beside the last variant of the other. Variants that say the
+    /// same as another text of the training, or as one that models are validated or judged on, are left out. Only
+    /// training texts are varied.
     pub struct AugmentOptions {
         /// Most variants of each text; the text itself is kept besides.
         #[range(1..)]
@@ -84,12 +86,6 @@ struct Word {
     place: Range<usize>,
     /// How the vocabulary spells it.
     spelling: String,
-}
-
-/// A word with what may stand in its place.
-struct Choice {
-    place: Range<usize>,
-    candidates: Vec<String>,
 }
 
 /// Varies texts.
@@ -248,34 +244,6 @@ impl<'a> Augmenter<'a> {
             }
         }
         Varied { variants }
-    }
-}
-
-/// A text in which each of some words is replaced with a probability.
-fn replace(text: &str, choices: &[Choice], probability: f64, random: &mut impl Rng) -> String {
-    let mut replaced = String::with_capacity(text.len());
-    let mut end = 0;
-    for Choice { place, candidates } in choices {
-        // Drawn in any case, so that one word's luck is not another's.
-        let (chosen, index) = (random.random_bool(probability), random.random_range(0..candidates.len()));
-        if chosen {
-            replaced.push_str(&text[end..place.start]);
-            replaced.push_str(&like(&candidates[index], &text[place.clone()]));
-            end = place.end;
-        }
-    }
-    replaced.push_str(&text[end..]);
-    replaced
-}
-
-/// A word with a capital letter in front where the word in whose place it stands has one.
-fn like(candidate: &str, word: &str) -> String {
-    let mut letters = candidate.chars();
-    match (word.chars().next(), letters.next()) {
-        (Some(of_word), Some(first)) if of_word.is_uppercase() => {
-            first.to_uppercase().chain(letters).collect()
-        }
-        _ => candidate.to_owned(),
     }
 }
 

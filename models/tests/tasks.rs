@@ -1,0 +1,52 @@
+//! Encoders that go from one task to another.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
+use alambic_models::bert::{Bert, BertConfig, Family, Head, Task};
+use alambic_tensor::Streams;
+use alambic_tensor::candle::Tensor;
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+#[test]
+fn a_head_is_kept_for_its_own_task_and_made_anew_for_another() {
+    for family in [Family::Bert, Family::Roberta, Family::DistilBert] {
+        let config = BertConfig {
+            family,
+            head: Head::MaskedLanguage,
+            pooler: false,
+            // What a published configuration is read as that says nothing of labels.
+            labels: vec!["LABEL_0".into(), "LABEL_1".into()],
+            regression: false,
+            vocabulary: 11,
+            width: 8,
+            layers: 1,
+            heads: 2,
+            inner: 12,
+            activation: "gelu".into(),
+            positions: 16,
+            segments: 2,
+            epsilon: 1e-12,
+            padding: 0,
+            dropout: 0.0,
+            attention_dropout: 0.0,
+            head_dropout: 0.0,
+            pooling: None,
+        };
+        let given = Bert::initial_weights(&config, &Streams::new(1)).unwrap();
+        let language = Task { head: Head::MaskedLanguage, ..Task::none() };
+        let (same, kept) = Bert::for_task(&config, &given, &language, &Streams::new(2)).unwrap();
+        assert!(kept.keys().eq(given.keys()), "{family:?}");
+        assert!(kept.iter().all(|(name, tensor)| values(tensor) == values(&given[name])), "{family:?}");
+        let labels = vec!["no".to_owned(), "yes".to_owned()];
+        let classes = Task { head: Head::Sequence, labels, regression: false };
+        let (config, weights) = Bert::for_task(&same, &kept, &classes, &Streams::new(2)).unwrap();
+        for (name, tensor) in &weights {
+            let new = config.is_of_head(name) || name.contains("pooler");
+            assert_eq!(new, !given.contains_key(name), "{family:?}: {name}");
+            assert!(new || values(tensor) == values(&given[name]), "{family:?}: {name}");
+        }
+    }
+}
