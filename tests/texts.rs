@@ -355,3 +355,45 @@ fn outputs_of_a_teacher_are_computed_once() {
     let said = command(&["run", "--out", "little"], "ahead.toml", &little).bad(1);
     assert!(said.contains("`cache.limit-gb` is 0.0001"), "{said}");
 }
+
+#[test]
+fn words_are_tagged_from_a_recipe_to_what_is_made_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["run", "builtin:text/smoke/tagging", "--out", "tagging", "--json"];
+    let small = ["data.task.corpus.made-up-orders.size=600", "evaluation.timed-examples=4"];
+    let mut command = arguments.to_vec();
+    for flag in small {
+        command.extend(["--set", flag]);
+    }
+    let ended = run(folder.path(), &command);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let score = |model: &str| outcome["models"][model]["metrics"]["span-f1"].as_f64().unwrap();
+    // Far more than what a model of any one tag gets, which is nothing.
+    assert!(score("teacher") > 0.5 && score("student") > 0.3, "{outcome}");
+    for figure in ["agreement", "span-f1-against-teacher", "cka-layer-1"] {
+        assert!(outcome["fidelity"][figure].is_f64(), "{figure}: {outcome}");
+    }
+
+    let line = "please bring two teas to table seven";
+    let said = run(folder.path(), &["predict", "tagging/student", line]).good();
+    let (text, tags) = said.trim_end().rsplit_once('\t').unwrap();
+    assert_eq!((text, tags.split(' ').count()), (line, 7));
+    let said = run(folder.path(), &["predict", "tagging/student", "--json", line]).good();
+    let answer: Value = serde_json::from_str(&said).unwrap();
+    let words = answer["words"].as_array().unwrap();
+    let joined: Vec<&str> = words.iter().filter_map(|word| word["tag"].as_str()).collect();
+    assert_eq!(joined.join(" "), tags);
+    assert!(words.iter().all(|word| word["probability"].as_f64().unwrap() > 0.1), "{answer}");
+    // What is cut off is in no span.
+    let said = run(folder.path(), &["predict", "tagging/student", "--longest", "4", line]).good();
+    assert!(said.trim_end().ends_with("O O O O O"), "{said}");
+    run(folder.path(), &["export", "tagging/student", "--format", "hf,onnx,int8", "--to", "out"]).good();
+    let again = run(folder.path(), &["predict", "out/hf", line]).good();
+    assert_eq!(again, run(folder.path(), &["predict", "tagging/student", line]).good());
+    let card = std::fs::read_to_string(folder.path().join("tagging/student/README.md")).unwrap();
+    assert!(
+        card.contains("token-classification") && card.contains("AutoModelForTokenClassification"),
+        "{card}"
+    );
+}

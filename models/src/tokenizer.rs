@@ -17,8 +17,8 @@ use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{
-    AddedToken, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString,
-    PreTokenizer, SplitDelimiterBehavior, TruncationParams,
+    AddedToken, EncodeInput, Encoding, NormalizedString, Normalizer, OffsetReferential, OffsetType,
+    PreTokenizedString, PreTokenizer, SplitDelimiterBehavior, TruncationParams,
 };
 
 use crate::ModelError;
@@ -312,11 +312,25 @@ impl Tokenizer {
             Some(second) => self.inner.encode_fast((first, second), true),
         };
         let encoding = encoding.map_err(|error| ModelError::Tokenizer(error.to_string()))?;
-        Ok(EncodedText {
-            ids: encoding.get_ids().to_vec(),
-            segments: encoding.get_type_ids().to_vec(),
-            truncated: !encoding.get_overflowing().is_empty(),
-        })
+        Ok(encoded(&encoding))
+    }
+
+    /// A text that comes in words, in tokens with the special ones, and for each word the place of its first token; none
+    /// for a word that is cut off, or of which the vocabulary has no part.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn encode_words(&self, words: &[&str]) -> Result<(EncodedText, Vec<Option<usize>>), ModelError> {
+        let input = EncodeInput::Single(words.into());
+        let encoding =
+            self.inner.encode(input, true).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        let mut first = vec![None; words.len()];
+        for (place, word) in encoding.get_word_ids().iter().enumerate() {
+            if let Some(place_of_word) = word.and_then(|word| first.get_mut(word as usize)) {
+                place_of_word.get_or_insert(place);
+            }
+        }
+        Ok((encoded(&encoding), first))
     }
 
     /// The ids of a text that is to be written in another language, its tag first.
@@ -370,6 +384,15 @@ impl Tokenizer {
         let value: serde_json::Value =
             serde_json::from_str(&text).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         serde_json::to_string_pretty(&value).map_err(|error| ModelError::Tokenizer(error.to_string()))
+    }
+}
+
+/// What is kept of the library's form of a text.
+fn encoded(encoding: &Encoding) -> EncodedText {
+    EncodedText {
+        ids: encoding.get_ids().to_vec(),
+        segments: encoding.get_type_ids().to_vec(),
+        truncated: !encoding.get_overflowing().is_empty(),
     }
 }
 

@@ -18,6 +18,7 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("text/tinybert-general", include_str!("../text/tinybert-general.toml")),
     ("text/minilm", include_str!("../text/minilm.toml")),
     ("text/minilmv2", include_str!("../text/minilmv2.toml")),
+    ("text/tagging", include_str!("../text/tagging.toml")),
     ("text/smoke/reviews", include_str!("../text/smoke/reviews.toml")),
     ("text/smoke/logits", include_str!("../text/smoke/logits.toml")),
     ("text/smoke/distilbert", include_str!("../text/smoke/distilbert.toml")),
@@ -28,6 +29,7 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("text/smoke/tinybert-general", include_str!("../text/smoke/tinybert-general.toml")),
     ("text/smoke/minilm", include_str!("../text/smoke/minilm.toml")),
     ("text/smoke/minilmv2", include_str!("../text/smoke/minilmv2.toml")),
+    ("text/smoke/tagging", include_str!("../text/smoke/tagging.toml")),
 ];
 
 /// Those of [`BUILTINS`] that others extend and that are no recipes by themselves.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alambic_models::bert::{Bert, BertConfig, Head, TextInput};
-use alambic_models::{ModelError, ModelFolder, Pass, Tokenizer, Trace, Wanted, tap};
+use alambic_models::{EncodedText, ModelError, ModelFolder, Pass, Tokenizer, Trace, Wanted, tap};
 use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::ops::masked_mean;
 
@@ -21,6 +21,18 @@ pub struct Reader {
 
 /// A text, and the second one where texts come in pairs.
 pub type TextPair<'a> = (&'a str, Option<&'a str>);
+
+/// The tag of a word that a reader does not get to, or has no tokens for.
+const UNREAD: &str = "O";
+
+/// What a model says of a word.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tag {
+    /// The likeliest tag; `O` for a word that is cut off.
+    pub name: String,
+    /// How likely it is; 0 for a word that is cut off.
+    pub probability: f64,
+}
 
 impl Reader {
     /// Loads a model folder.
@@ -57,13 +69,13 @@ impl Reader {
         self.model.config()
     }
 
-    /// A tap over each text, a row each: `logits` or `embedding`.
+    /// A tap over each text as a whole, a row each: `logits` or `embedding`.
     ///
     /// # Errors
     /// When the model has no such tap, or a text cannot be read.
     pub fn rows(&self, texts: &[TextPair<'_>], tap: &str) -> Result<Vec<Vec<f32>>, StudentError> {
         let mut rows = vec![Vec::new(); texts.len()];
-        self.traces(texts, &Wanted::named([tap]), |batch, trace| {
+        self.traces(&self.encode(texts)?, &Wanted::named([tap]), |batch, trace| {
             let tensor = trace.get(tap).ok_or_else(|| {
                 StudentError::Size(format!(
                     "the model gives no {tap}; `alambic list taps MODEL` shows what it gives"
@@ -84,7 +96,7 @@ impl Reader {
     pub fn states(&self, texts: &[TextPair<'_>]) -> Result<Vec<Tensor>, StudentError> {
         let taps: Vec<String> = (0..=self.config().layers).map(|layer| tap("", "hidden", layer)).collect();
         let mut rows = vec![vec![Vec::new(); texts.len()]; taps.len()];
-        self.traces(texts, &Wanted::named(taps.iter().cloned()), |batch, trace| {
+        self.traces(&self.encode(texts)?, &Wanted::named(taps.iter().cloned()), |batch, trace| {
             for (tap, rows) in taps.iter().zip(&mut rows) {
                 let (Some(states), Some(mask)) = (trace.get(tap), trace.mask("")) else { continue };
                 let means = masked_mean(states, mask).and_then(|means| means.to_vec2::<f32>());
@@ -98,18 +110,18 @@ impl Reader {
         rows.into_iter().map(tensor).collect()
     }
 
+    fn encode(&self, texts: &[TextPair<'_>]) -> Result<Vec<EncodedText>, StudentError> {
+        texts.iter().map(|(first, second)| Ok(self.tokenizer.encode_text(first, *second)?)).collect()
+    }
+
     /// Reads texts of similar length together, and hands the places of each batch and its trace to `take`.
     fn traces(
         &self,
-        texts: &[TextPair<'_>],
+        encoded: &[EncodedText],
         wanted: &Wanted,
         mut take: impl FnMut(&[usize], &Trace) -> Result<(), StudentError>,
     ) -> Result<(), StudentError> {
-        let encoded = texts
-            .iter()
-            .map(|(first, second)| self.tokenizer.encode_text(first, *second))
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut order: Vec<usize> = (0..texts.len()).collect();
+        let mut order: Vec<usize> = (0..encoded.len()).collect();
         order.sort_by_key(|&index| encoded[index].ids.len());
         for batch in order.chunks(BATCH) {
             let batch_texts: Vec<_> = batch.iter().map(|&index| &encoded[index]).collect();
@@ -119,17 +131,57 @@ impl Reader {
         Ok(())
     }
 
-    /// What the model says of each text: the name of its class, or the number.
+    /// What the model says of each text: the name of its class, the number, or the tags of its words, parted by blanks.
     ///
     /// # Errors
-    /// When the model has no head for whole texts, or a text cannot be read.
+    /// When the model has no head that says something of a text or its words, or a text cannot be read.
     pub fn answers(&self, texts: &[TextPair<'_>]) -> Result<Vec<String>, StudentError> {
-        if self.config().head != Head::Sequence {
-            return Err(StudentError::Size(
-                "the model has no head that says something of a whole text".into(),
-            ));
+        match self.config().head {
+            Head::Sequence => {
+                Ok(self.rows(texts, "logits")?.iter().map(|logits| self.answer(logits)).collect())
+            }
+            Head::Tokens => {
+                let texts: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
+                let names =
+                    |tags: Vec<Tag>| -> Vec<String> { tags.into_iter().map(|tag| tag.name).collect() };
+                Ok(self.tags(&texts)?.into_iter().map(|tags| names(tags).join(" ")).collect())
+            }
+            Head::None | Head::MaskedLanguage => Err(StudentError::Size(
+                "the model has no head that says something of a text or its words".into(),
+            )),
         }
-        Ok(self.rows(texts, "logits")?.iter().map(|logits| self.answer(logits)).collect())
+    }
+
+    /// The tag of each word of each text; words are parted by blanks. What is said of a word is said of its first token.
+    ///
+    /// # Errors
+    /// When the model has no head for tokens, or a text cannot be read.
+    pub fn tags(&self, texts: &[&str]) -> Result<Vec<Vec<Tag>>, StudentError> {
+        if self.config().head != Head::Tokens {
+            return Err(StudentError::Size("the model has no head that says something of tokens".into()));
+        }
+        let (mut encoded, mut places) = (Vec::new(), Vec::new());
+        for text in texts {
+            let (text, first) = self.tokenizer.encode_words(&text.split_whitespace().collect::<Vec<_>>())?;
+            encoded.push(text);
+            places.push(first);
+        }
+        let mut tags = vec![Vec::new(); texts.len()];
+        self.traces(&encoded, &Wanted::named(["logits"]), |batch, trace| {
+            let Some(logits) = trace.get("logits") else { return Ok(()) };
+            for (&index, rows) in batch.iter().zip(logits.to_vec3::<f32>().map_err(ModelError::from)?) {
+                let of = |place: &Option<usize>| match place.and_then(|place| rows.get(place)) {
+                    Some(logits) => Tag {
+                        name: self.answer(logits),
+                        probability: probabilities(logits).into_iter().fold(0.0, f64::max),
+                    },
+                    None => Tag { name: UNREAD.to_owned(), probability: 0.0 },
+                };
+                tags[index] = places[index].iter().map(of).collect();
+            }
+            Ok(())
+        })?;
+        Ok(tags)
     }
 
     /// What logits say: the name of the likeliest class, or the number.
@@ -141,4 +193,13 @@ impl Reader {
         let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)));
         best.and_then(|index| self.config().labels.get(index).cloned()).unwrap_or_default()
     }
+}
+
+/// The softmax of logits.
+#[must_use]
+pub fn probabilities(logits: &[f32]) -> Vec<f64> {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exponentials: Vec<f64> = logits.iter().map(|logit| f64::from(logit - most).exp()).collect();
+    let sum: f64 = exponentials.iter().sum();
+    exponentials.iter().map(|value| value / sum).collect()
 }

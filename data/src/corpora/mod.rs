@@ -1,7 +1,9 @@
 //! The published formats of corpora: one file each, and one line each in the list below.
 
 mod aksharantar;
+mod conll;
 mod dakshina;
+mod made_up_orders;
 mod made_up_reviews;
 mod names_table;
 mod texts;
@@ -10,7 +12,9 @@ mod word_pairs;
 use alambic_settings::kinds;
 
 pub use aksharantar::Aksharantar;
+pub use conll::Conll;
 pub use dakshina::Dakshina;
+pub use made_up_orders::MadeUpOrders;
 pub use made_up_reviews::MadeUpReviews;
 pub use names_table::{NamesTable, Unit};
 pub use texts::Texts;
@@ -62,8 +66,12 @@ kinds! {
         Aksharantar(Aksharantar) = "aksharantar",
         /// Texts or pairs of texts, with or without labels.
         Texts(Texts) = "texts",
+        /// Sentences of tagged words, a word a line.
+        Conll(Conll) = "conll",
         /// Made-up reviews, for trying a recipe without data.
         MadeUpReviews(MadeUpReviews) = "made-up-reviews",
+        /// Made-up orders with tagged words, for trying a recipe without data.
+        MadeUpOrders(MadeUpOrders) = "made-up-orders",
     }
 }
 

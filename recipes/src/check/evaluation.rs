@@ -4,7 +4,7 @@ use alambic_data::Split;
 use alambic_models::Config;
 use alambic_models::bert::{Head, Task};
 use alambic_reports::metrics::find;
-use alambic_settings::{Diagnostic, Origin};
+use alambic_settings::{At, Diagnostic, Origin};
 
 use super::stages::asked;
 use super::{Checker, Counts, Depth, Selection, list};
@@ -23,6 +23,13 @@ impl Checker<'_> {
         }
         if self.workshop.corpora.are_texts(&evaluation.data) {
             return self.text_evaluation();
+        }
+        let unread = |name: &At<String>| {
+            recipe.data.contains_key(&name.value) && self.workshop.corpora.get(&name.value).is_err()
+        };
+        // Whether it holds words or texts is not known of a corpus that could not be read.
+        if evaluation.directions.is_empty() && evaluation.data.iter().any(unread) {
+            return;
         }
         let selection = Selection {
             names: &evaluation.data,
@@ -60,7 +67,7 @@ impl Checker<'_> {
         let evaluation = &recipe.evaluation;
         let Some(labels) = self.text_labels(&evaluation.data, &evaluation.origin) else { return };
         let task = task_of(&labels);
-        if task.head != Head::Sequence {
+        if task.head == Head::None {
             let message = "the texts of the evaluation have no labels to hold answers against".to_owned();
             self.error("evaluation::labels", message, &evaluation.origin, "names texts without labels");
             return;
@@ -91,7 +98,10 @@ impl Checker<'_> {
         let problem = match config {
             Config::Marian(_) => "writes, and texts are to be read".to_owned(),
             Config::Bert(config) if config.head != task.head => {
-                "has no head that says something of a text".to_owned()
+                format!(
+                    "has no head that says something of {}",
+                    if task.head == Head::Tokens { "words" } else { "a text" }
+                )
             }
             Config::Bert(config) if config.regression != task.regression => {
                 "gives numbers where classes are asked, or the other way round".to_owned()

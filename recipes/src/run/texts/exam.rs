@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use alambic_data::{Labels, Split, Text as Example};
+use alambic_models::bert::Head;
 use alambic_reports::card::Usage;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::{Noun, Text};
@@ -32,6 +33,7 @@ pub(crate) struct TextExam<'a> {
 struct Judged {
     teacher: Box<dyn Teacher>,
     reader: Reader,
+    /// What it says of texts as a whole; none where it tags their words.
     logits: Vec<Vec<f32>>,
     answers: Vec<String>,
 }
@@ -63,8 +65,13 @@ impl<'a> TextExam<'a> {
                 )));
             }
             let pairs: Vec<TextPair<'_>> = texts.iter().map(pair).collect();
-            let logits = reader.rows(&pairs, "logits")?;
-            let answers = logits.iter().map(|logits| reader.answer(logits)).collect();
+            let (logits, answers) = if reader.config().head == Head::Sequence {
+                let logits = reader.rows(&pairs, "logits")?;
+                let answers = logits.iter().map(|logits| reader.answer(logits)).collect();
+                (logits, answers)
+            } else {
+                (Vec::new(), reader.answers(&pairs)?)
+            };
             observer.finished(&format!("{} texts", texts.len()));
             Ok(Judged { teacher, reader, logits, answers })
         });
@@ -87,10 +94,10 @@ impl Exam for TextExam<'_> {
     }
 
     fn fidelity_metrics(&self) -> &'static [(&'static str, &'static str)] {
-        if self.labels == Labels::Numbers {
-            &[("pearson", "pearson-with-teacher")]
-        } else {
-            &[("agreement", "agreement")]
+        match self.labels {
+            Labels::Numbers => &[("pearson", "pearson-with-teacher")],
+            Labels::Words(_) => &[("agreement", "agreement"), ("span-f1", "span-f1-against-teacher")],
+            Labels::Classes(_) | Labels::None => &[("agreement", "agreement")],
         }
     }
 
@@ -179,12 +186,16 @@ impl Exam for TextExam<'_> {
 
     fn kind(&self, answer: Option<&String>) -> Kind {
         let text = self.texts.first().map(|text| text.first.clone()).unwrap_or_default();
+        let (task, class) = match self.labels {
+            Labels::Words(_) => ("token-classification", "AutoModelForTokenClassification"),
+            _ => ("text-classification", "AutoModelForSequenceClassification"),
+        };
         Kind {
-            task: "text-classification",
+            task,
             tags: Vec::new(),
             languages: Vec::new(),
             usage: Usage {
-                model_class: "AutoModelForSequenceClassification".into(),
+                model_class: class.into(),
                 tokenizer_class: "AutoTokenizer".into(),
                 command: format!("alambic predict student {}", shell_quoted(&text)),
                 input: text,

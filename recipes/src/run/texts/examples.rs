@@ -22,6 +22,8 @@ struct Encoded {
     own: EncodedText,
     /// None where the teacher reads the student's tokens.
     other: Option<EncodedText>,
+    /// The first token of each word, where words are tagged.
+    words: Vec<Option<usize>>,
     label: Label,
 }
 
@@ -50,14 +52,25 @@ impl Examples {
         own: &Vocabulary<'_>,
         other: Option<&Vocabulary<'_>>,
     ) -> Result<Self, RunError> {
+        let padding = (own.padding, other.map_or(own.padding, |other| other.padding));
         let encode = |vocabulary: &Vocabulary<'_>, text: &Text| {
             vocabulary.tokenizer.encode_text(&text.first, text.second.as_deref())
         };
-        let padding = (own.padding, other.map_or(own.padding, |other| other.padding));
         let texts = texts.iter().map(|text| {
             let other = other.map(|other| encode(other, text)).transpose()?;
-            Ok(Encoded { own: encode(own, text)?, other, label: text.label.clone() })
+            Ok(Encoded { own: encode(own, text)?, other, words: Vec::new(), label: text.label.clone() })
         });
+        Ok(Self { texts: texts.collect::<Result<_, RunError>>()?, padding, masking: None })
+    }
+
+    /// Encodes texts whose words are tagged, for a student and a teacher of one vocabulary.
+    pub(super) fn tagged(texts: &[Text], own: &Vocabulary<'_>) -> Result<Self, RunError> {
+        let texts = texts.iter().map(|text| {
+            let words: Vec<&str> = text.first.split_whitespace().collect();
+            let (own, words) = own.tokenizer.encode_words(&words)?;
+            Ok(Encoded { own, other: None, words, label: text.label.clone() })
+        });
+        let padding = (own.padding, own.padding);
         Ok(Self { texts: texts.collect::<Result<_, RunError>>()?, padding, masking: None })
     }
 
@@ -111,6 +124,10 @@ impl Examples {
             Some(texts) => TextInput::pad(&texts, self.padding.1),
             None => own.clone(),
         };
+        if rows.iter().any(|row| !row.words.is_empty()) {
+            let targets = tags(&rows, own.tokens.length);
+            return Batch { other: own.clone(), own, targets };
+        }
         let class = |row: &&Encoded| if let Label::Class(class) = row.label { class } else { 0 };
         let classified = |row: &&Encoded| f32::from(u8::from(matches!(row.label, Label::Class(_))));
         let number = |row: &&Encoded| if let Label::Number(number) = row.label { Some(number) } else { None };
@@ -121,5 +138,29 @@ impl Examples {
             numbers: Arc::new(rows.iter().filter_map(number).collect()),
         };
         Batch { own, other, targets }
+    }
+}
+
+/// Targets of tagged words: a row for each token of each text, of which those count that begin a word. The teacher says
+/// something of all these, the data of those with a tag.
+fn tags(texts: &[&Encoded], length: usize) -> Targets {
+    let count = texts.len() * length;
+    let (mut classes, mut labelled, mut taught) = (vec![0; count], vec![0.0; count], vec![0.0; count]);
+    for (row, text) in texts.iter().enumerate() {
+        let tags: &[u32] = if let Label::Words(tags) = &text.label { tags } else { &[] };
+        for (word, place) in text.words.iter().enumerate() {
+            let Some(place) = place.map(|place| row * length + place) else { continue };
+            taught[place] = 1.0;
+            if let Some(&tag) = tags.get(word) {
+                classes[place] = tag;
+                labelled[place] = 1.0;
+            }
+        }
+    }
+    Targets {
+        classes: Arc::new(classes),
+        labelled: Arc::new(labelled),
+        taught: Arc::new(taught),
+        numbers: Arc::default(),
     }
 }

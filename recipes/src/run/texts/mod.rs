@@ -197,17 +197,20 @@ fn pair(text: &Text) -> TextPair<'_> {
 
 /// What the corpus says of a text, in a reader's words.
 fn reference(text: &Text, labels: &[String]) -> String {
+    let name = |class: &u32| labels.get(*class as usize).cloned().unwrap_or_default();
     match &text.label {
-        alambic_data::Label::Class(class) => labels.get(*class as usize).cloned().unwrap_or_default(),
+        alambic_data::Label::Class(class) => name(class),
+        alambic_data::Label::Words(tags) => tags.iter().map(name).collect::<Vec<_>>().join(" "),
         alambic_data::Label::Number(number) => number.to_string(),
-        alambic_data::Label::None | alambic_data::Label::Words(_) => String::new(),
+        alambic_data::Label::None => String::new(),
     }
 }
 
 /// What answers are measured by, the most important first: what the recipe says, or what suits the labels.
 pub(crate) fn metrics<'r>(options: &'r EvaluationOptions, labels: &Labels) -> Vec<&'r str> {
     let suits: &[&str] = match labels {
-        Labels::None | Labels::Words(_) => return Vec::new(),
+        Labels::None => return Vec::new(),
+        Labels::Words(_) => &["span-f1"],
         Labels::Classes(classes) if classes.len() == 2 => {
             &["accuracy", "accuracy-of-majority", "f1", "matthews"]
         }

@@ -1,6 +1,6 @@
 //! The texts of a stage, as its student and its teacher read them.
 
-use alambic_data::{Split, Text};
+use alambic_data::{Label, Split, Text};
 use alambic_models::Tokenizer;
 use alambic_models::bert::BertConfig;
 use alambic_teachers::Teacher;
@@ -59,10 +59,24 @@ impl Reading {
             .as_ref()
             .map(|tokenizer| Ok::<_, RunError>(Vocabulary { tokenizer, padding: tokenizer.padding()? }))
             .transpose()?;
+        let tagged = texts.iter().chain(&validation_texts).any(|text| matches!(text.label, Label::Words(_)));
+        if tagged && of_teacher.is_some() {
+            return Err(RunError::Recipe(
+                "words are tagged by their tokens, and the teacher has another vocabulary than the student"
+                    .into(),
+            ));
+        }
+        let encode = |texts: &[Text]| {
+            if tagged {
+                Examples::tagged(texts, &own)
+            } else {
+                Examples::new(texts, &own, of_teacher.as_ref())
+            }
+        };
         Ok(Self {
             longest,
-            examples: Examples::new(texts, &own, of_teacher.as_ref())?,
-            validation: Examples::new(&validation_texts, &own, of_teacher.as_ref())?,
+            examples: encode(texts)?,
+            validation: encode(&validation_texts)?,
             validation_texts,
         })
     }
