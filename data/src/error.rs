@@ -75,6 +75,9 @@ pub enum Fault {
         /// Columns of the header, or of the published format.
         expected: usize,
     },
+    /// A row whose word or tag is empty.
+    #[error("the column of the {0} is empty")]
+    NothingInColumn(&'static str),
     /// A quoted field that no quote ends.
     #[error("a quoted field begins here and does not end")]
     OpenQuote,
@@ -161,6 +164,7 @@ impl Fault {
             Self::NotUtf8(_) => "save the file as UTF-8, or repair the line".into(),
             Self::Empty | Self::NoRows => "give a file with rows, or leave it out".into(),
             Self::ColumnCount { .. } => "add or remove separators; empty columns need theirs too".into(),
+            Self::NothingInColumn(_) => "write it there, or remove the line".into(),
             Self::OpenQuote => "close the quote, or save as .tsv, which has no quoting".into(),
             Self::DuplicateColumn(_) => "rename one of them".into(),
             Self::MissingColumn { .. } => "rename the column, or say in the recipe what it is called".into(),

@@ -4,7 +4,8 @@
 //!
 //! 1. [`table`] reads any table into columns of text and names the line of whatever is broken;
 //! 2. [`corpora`] turns a table in a published format into a [`Lexicon`]: [`Entry`]s that hold one name or
-//!    word in several languages, [normalised](normalise), with a [`Reading`] that counts what was dropped;
+//!    word in several languages, [normalised](normalise), or into a [`Collection`] of [`Text`]s with labels, and a
+//!    [`Reading`] counts what was dropped;
 //! 3. [`split`] parts the entries so that no name of the test part is seen in training in any language;
 //! 4. [`examples`] makes pairs of entries for a list of directions such as `hi-ta`;
 //! 5. [`batches`] orders examples into batches of similar length.

@@ -73,29 +73,23 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens a location that holds a table.
+    /// Opens a location.
     ///
     /// # Errors
     /// Where there is no such file or built-in table, it cannot be read, or its extension is no table's.
     pub fn open(location: &Location, extent: Extent) -> Result<Self, DataError> {
-        Self::open_as(location, extent, |extension| {
-            Format::of_extension(extension).ok_or_else(|| Fault::UnknownFormat(extension.to_owned()))
-        })
+        Self::open_as(location, extent, None)
     }
 
-    /// Opens a location that holds lines in columns, whatever its extension.
+    /// Opens a location as lines of text, whatever it is called.
     ///
     /// # Errors
     /// Where there is no such file or built-in table, or it cannot be read.
     pub fn open_lines(location: &Location, extent: Extent) -> Result<Self, DataError> {
-        Self::open_as(location, extent, |_| Ok(Format::Tsv))
+        Self::open_as(location, extent, Some(Format::Tsv))
     }
 
-    fn open_as(
-        location: &Location,
-        extent: Extent,
-        format: impl Fn(&str) -> Result<Format, Fault>,
-    ) -> Result<Self, DataError> {
+    fn open_as(location: &Location, extent: Extent, format: Option<Format>) -> Result<Self, DataError> {
         match location {
             Location::Builtin(name) if name == embedded::NAME => Ok(embedded::source()),
             Location::Builtin(name) => {
@@ -106,7 +100,9 @@ impl Source {
                 let name = path.display().to_string();
                 let fail = |fault| DataError::new(Place::file(&name), fault);
                 let extension = path.extension().unwrap_or_default().to_string_lossy();
-                let format = format(&extension).map_err(fail)?;
+                let format = format
+                    .or_else(|| Format::of_extension(&extension))
+                    .ok_or_else(|| fail(Fault::UnknownFormat(extension.into_owned())))?;
                 let unreadable = |error: std::io::Error| fail(Fault::Unreadable(error.to_string()));
                 let mut file = File::open(path).map_err(unreadable)?;
                 let mut bytes = Vec::new();

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
+use alambic_settings::{Location, OneOrMany};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
 use crate::examples::places;
 use crate::lexicon::{Reading, of_all};
-use crate::source::Extent;
+use crate::source::{Extent, Source};
 use crate::split::{Overlap, Split, SplitError, SplitOptions, SplitReport, assign, check_values};
 
 /// What a text, a pair of texts or a token is said to be.
@@ -23,6 +24,9 @@ pub enum Label {
     /// One of the classes for each word of the text.
     Words(Vec<u32>),
 }
+
+/// The tag of a word in no span.
+pub const OUTSIDE: &str = "O";
 
 /// A text or a pair of texts, with what is said of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -164,6 +168,27 @@ pub(crate) struct Collecting {
 }
 
 impl Collecting {
+    /// Reads files one after another, each list with the split of its rows. The others are read where one is faulty,
+    /// too, to report the faults of all.
+    pub(crate) fn read(
+        &mut self,
+        files: [(&OneOrMany<Location>, Option<&'static str>); 3],
+        open: impl Fn(&Location) -> Result<Source, DataError>,
+        mut rows: impl FnMut(&Source, Option<&'static str>) -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
+        let mut faults: Option<DataError> = None;
+        for (paths, split) in files {
+            for location in paths.iter() {
+                let read = open(location).and_then(|source| {
+                    self.source(&source.name, source.fingerprint());
+                    rows(&source, split)
+                });
+                DataError::note(&mut faults, read);
+            }
+        }
+        faults.map_or(Ok(()), Err)
+    }
+
     /// Notes a file that is read.
     pub(crate) fn source(&mut self, name: &str, fingerprint: String) {
         self.sources.push(name.to_owned());

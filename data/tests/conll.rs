@@ -1,4 +1,4 @@
-//! Sentences of tagged words, and what is said of broken ones.
+//! Files of tagged words, and what is said of broken ones.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
@@ -10,75 +10,88 @@ use alambic_settings::{Node, read};
 
 /// Reads the corpus that a table of a recipe in `folder` declares.
 fn collection(folder: &Path, options: &str) -> Result<Collection, DataError> {
-    let corpus: Conll = read(&Node::parse(folder.join("recipe.toml"), options).unwrap()).unwrap();
-    match corpus.read(Extent::Whole)? {
+    let conll: Conll = read(&Node::parse(folder.join("recipe.toml"), options).unwrap()).unwrap();
+    match conll.read(Extent::Whole)? {
         Content::Texts(collection) => Ok(collection),
-        Content::Lexicon(_) => unreachable!("sentences were asked for"),
+        Content::Lexicon(_) => unreachable!("texts were asked for"),
     }
 }
 
-fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) {
+fn write(folder: &Path, name: &str, text: &[u8]) {
     std::fs::write(folder.join(name), text).unwrap();
 }
 
-fn tags(indices: &[u32]) -> Label {
-    Label::Words(indices.to_vec())
+/// Each sentence with the names of its tags, its split and its line.
+fn shown(collection: &Collection) -> Vec<String> {
+    let Labels::Words(classes) = &collection.labels else { unreachable!("words have tags") };
+    let show = |text: &alambic_data::Text| {
+        let Label::Words(tags) = &text.label else { unreachable!("words have tags") };
+        let tags: Vec<&str> = tags.iter().map(|&tag| classes[tag as usize].as_str()).collect();
+        let split = text.split.as_deref().unwrap_or("-");
+        format!("{}: {} [{split}] {}", text.line, text.first, tags.join(" "))
+    };
+    collection.texts.iter().map(show).collect()
 }
 
 #[test]
-fn sentences_end_with_an_empty_line_and_documents_are_no_words() {
+fn sentences_are_read_from_tabs_and_from_blanks() {
     let folder = tempfile::tempdir().unwrap();
-    let first =
-        "-DOCSTART- -X- O\n\nAda NNP B-PER\nLovelace NNP I-PER\nwrote VBD O\n\n\nIn IN O\nLondon NNP B-LOC";
-    write(folder.path(), "train.conll", first);
-    write(folder.path(), "dev.conll", "Paris\tNNP\tB-LOC\r\n\r\nhe ran\tVBD\tO\r\n");
-    let read = collection(folder.path(), "paths = 'train.conll'\ntest-paths = ['dev.conll']").unwrap();
-    assert_eq!(read.labels, Labels::Words(["O", "B-LOC", "B-PER", "I-PER"].map(str::to_owned).into()));
-    let texts: Vec<(&str, &Label, Option<&str>, usize)> = read
-        .texts
-        .iter()
-        .map(|text| (text.first.as_str(), &text.label, text.split.as_deref(), text.line))
-        .collect();
+    let train = "-DOCSTART- -X- O\n\nAda  NNP B-PER\r\nNeel NNP I-PER\n# CD O\n\n \nsings VBZ O";
+    write(folder.path(), "train.conll", train.as_bytes());
+    write(folder.path(), "test", "New Hay\tB-LOC\n\n".as_bytes());
+    let read = collection(folder.path(), "paths = 'train.conll'\ntest-paths = 'test'").unwrap();
+    let classes = ["B-LOC", "B-PER", "I-PER", "O"].map(str::to_owned).to_vec();
+    assert_eq!(read.labels, Labels::Words(classes));
     assert_eq!(
-        texts,
-        [
-            ("Ada Lovelace wrote", &tags(&[2, 3, 0]), None, 3),
-            ("In London", &tags(&[0, 1]), None, 8),
-            ("Paris", &tags(&[1]), Some("test"), 1),
-            // A word is one word, whatever it holds.
-            ("he\u{a0}ran", &tags(&[0]), Some("test"), 3),
-        ]
+        shown(&read),
+        ["3: Ada Neel # [-] B-PER I-PER O", "8: sings [-] O", "1: New\u{a0}Hay [test] B-LOC"]
     );
+    assert_eq!((read.reading.rows, read.reading.kept, read.pairs), (3, 3, false));
 }
 
 #[test]
-fn columns_and_tags_can_be_named() {
+fn columns_comments_and_classes_are_as_the_recipe_says() {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), "aspects.txt", "1 soup B-X GOOD\n2 was O NIL\n");
-    let options = "paths = 'aspects.txt'\nword-column = 2\ntag-column = 3\ntags = ['B-X', 'I-X', 'O']";
+    write(folder.path(), "pos.txt", "# sent 1\n1\tgood\tADJ\t_\n2\ttea\tNOUN\t_\n".as_bytes());
+    let options = "paths = 'pos.txt'\nword = 2\ntag = 3\ncomment = '#'\nclasses = ['NOUN', 'ADJ']";
     let read = collection(folder.path(), options).unwrap();
-    assert_eq!((read.texts[0].first.as_str(), &read.texts[0].label), ("soup was", &tags(&[0, 2])));
+    assert_eq!(read.labels, Labels::Words(vec!["NOUN".into(), "ADJ".into()]));
+    assert_eq!(shown(&read), ["2: good tea [-] ADJ NOUN"]);
+}
+
+#[test]
+fn runs_of_a_tag_become_spans() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "the\tO\nlamb\tGOOD\nstew\tGOOD\nwine\tBAD\n\nstew\tGOOD\nand\tO\nwine\tGOOD\n";
+    write(folder.path(), "runs.tsv", text.as_bytes());
+    let read = collection(folder.path(), "paths = 'runs.tsv'\nscheme = 'runs'").unwrap();
+    assert_eq!(
+        shown(&read),
+        ["1: the lamb stew wine [-] O B-GOOD I-GOOD B-BAD", "6: stew and wine [-] B-GOOD O B-GOOD"]
+    );
 }
 
 #[test]
 fn every_fault_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), "broken.conll", b"Ada B-PER\nran\n\xff O\n\tO\n".as_slice());
-    let said =
-        collection(folder.path(), "paths = ['broken.conll', 'missing.conll']").unwrap_err().to_string();
-    for expected in [
-        "broken.conll:2: 1 column where 2 are expected",
-        "broken.conll:3: not UTF-8",
-        "broken.conll:4: 1 column where 2 are expected",
-        "missing.conll: cannot be read",
+    let said = |options: &str| collection(folder.path(), options).unwrap_err().to_string();
+    write(folder.path(), "a.conll", b"Ada\tB-PER\nNeel\n\tO\nsings\t\nw\xff\tO\nof\tX\tO\n");
+    write(folder.path(), "empty.conll", b"\n\n");
+    let all = said("paths = ['a.conll', 'empty.conll', 'none.conll']");
+    for fault in [
+        "a.conll:2: 1 column where 2 are expected",
+        "a.conll:3: the column of the word is empty",
+        "a.conll:4: the column of the tag is empty",
+        "a.conll:5:2: not UTF-8: byte 0xff",
+        "a.conll:6: 3 columns where 2 are expected",
+        "empty.conll: the file is empty",
+        "none.conll: cannot be read",
     ] {
-        assert!(said.contains(expected), "{expected}: {said}");
+        assert!(all.contains(fault), "{fault}: {all}");
     }
-    write(folder.path(), "other.conll", "Ada B-PER\nran O\nto O\nRome B-LOC\n");
-    let said =
-        collection(folder.path(), "paths = 'other.conll'\ntags = ['O', 'B-PER']").unwrap_err().to_string();
-    assert!(said.contains("other.conll:4: the label `B-LOC` is none of the classes"), "{said}");
-    write(folder.path(), "empty.conll", "\n\n");
-    let said = collection(folder.path(), "paths = 'empty.conll'").unwrap_err().to_string();
-    assert!(said.contains("empty.conll: the file is empty"), "{said}");
+    write(folder.path(), "b.conll", b"Ada B-PER\nNeel I-PER\n");
+    let class = said("paths = 'b.conll'\nclasses = ['O', 'B-PER']");
+    assert!(class.contains("b.conll:2: the label `I-PER` is none of the classes"), "{class}");
+    assert!(said("paths = 'b.conll'\nword = 2").contains("b.conll:1: 2 columns where 3 are expected"));
+    assert!(said("paths = 'b.conll'\ntag = 4").contains("b.conll:1: 2 columns where 4 are expected"));
 }

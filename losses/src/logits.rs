@@ -73,7 +73,7 @@ impl LossTerm for Logits {
 
 const NAME: &str = "logits";
 
-/// Fails unless student and teacher give logits of the same classes.
+/// Fails unless student and teacher give logits of the same classes, and of the same things.
 pub(crate) fn same_classes(
     term: &'static str,
     student: &Outline,
@@ -88,16 +88,27 @@ pub(crate) fn same_classes(
             });
         }
     }
-    if student.classes == teacher.classes {
+    let reason = if student.classes_of_tokens != teacher.classes_of_tokens {
+        let of = |outline: &Outline| if outline.classes_of_tokens { "each token" } else { "each text" };
+        format!("the student's logits are of {} and the teacher's of {}", of(student), of(teacher))
+    } else if student.classes != teacher.classes {
+        let (own, others) = (student.classes, teacher.classes);
+        format!("the student's logits are of {own} classes and the teacher's of {others}")
+    } else if named(student) && named(teacher) && student.labels != teacher.labels {
+        let (own, others) = (student.labels.join(", "), teacher.labels.join(", "));
+        format!(
+            "the student's classes are {own} and the teacher's {others}, which is another order or another task; a corpus \
+             can name its `classes` in the teacher's order"
+        )
+    } else {
         return Ok(());
-    }
-    Err(LossError::Misfit {
-        term,
-        reason: format!(
-            "the student's logits are of {} classes and the teacher's of {}",
-            student.classes, teacher.classes
-        ),
-    })
+    };
+    Err(LossError::Misfit { term, reason })
+}
+
+/// Whether the classes have names of their own, and not those that transformers gives to all that have none.
+fn named(outline: &Outline) -> bool {
+    !outline.labels.is_empty() && !outline.labels.iter().all(|label| label.starts_with("LABEL_"))
 }
 
 /// Logits of student and teacher as `[rows, classes]`, and what each row counts for.

@@ -119,7 +119,10 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
         match name.as_str() {
             "pooled" => outline.pooled = Some(last(tensor)),
             "embedding" => outline.embedding = Some(last(tensor)),
-            "logits" => outline.classes = last(tensor),
+            "logits" => {
+                outline.classes = last(tensor);
+                outline.classes_of_tokens = tensor.rank() > 2;
+            }
             _ => {}
         }
         let Some((stream, kind, number)) = layer_tap(name) else { continue };

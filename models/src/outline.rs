@@ -29,6 +29,8 @@ pub struct Outline {
     pub classes: usize,
     /// Whether there are logits for every token, and not for the text as a whole.
     pub classes_of_tokens: bool,
+    /// Names of the classes, where they have names.
+    pub labels: Vec<String>,
 }
 
 /// What a tap holds of one text.

@@ -17,8 +17,8 @@ use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{
-    AddedToken, EncodeInput, Encoding, NormalizedString, Normalizer, OffsetReferential, OffsetType,
-    PreTokenizedString, PreTokenizer, SplitDelimiterBehavior, TruncationParams,
+    AddedToken, Encoding, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString,
+    PreTokenizer, SplitDelimiterBehavior, TruncationParams,
 };
 
 use crate::ModelError;
@@ -315,19 +315,32 @@ impl Tokenizer {
         Ok(encoded(&encoding))
     }
 
-    /// A text that comes in words, in tokens with the special ones, and for each word the place of its first token; none
-    /// for a word that is cut off, or of which the vocabulary has no part.
+    /// A text whose words stand with single blanks between, as [`Self::encode_text`] gives it, and the place of each
+    /// word's first token; none for a word without one, because it was cut off or nothing of it was left.
     ///
     /// # Errors
     /// When the tokenizer fails.
-    pub fn encode_words(&self, words: &[&str]) -> Result<(EncodedText, Vec<Option<usize>>), ModelError> {
-        let input = EncodeInput::Single(words.into());
+    pub fn encode_words(&self, text: &str) -> Result<(EncodedText, Vec<Option<usize>>), ModelError> {
+        // By way of the whole text, not word by word, so that vocabularies that mark the blank before a word see it.
         let encoding =
-            self.inner.encode(input, true).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
-        let mut first = vec![None; words.len()];
-        for (place, word) in encoding.get_word_ids().iter().enumerate() {
-            if let Some(place_of_word) = word.and_then(|word| first.get_mut(word as usize)) {
-                place_of_word.get_or_insert(place);
+            self.inner.encode(text, true).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        let mut ends = Vec::new();
+        let mut end = 0;
+        for word in text.split(' ') {
+            end += word.len();
+            ends.push(end);
+            end += 1;
+        }
+        let mut first = vec![None; ends.len()];
+        let tokens = encoding.get_offsets().iter().zip(encoding.get_special_tokens_mask());
+        for (place, (&(begin, end), &special)) in tokens.enumerate() {
+            if special == 1 || begin >= end {
+                continue;
+            }
+            // A token may begin with the blank before its word, or be that blank alone.
+            let begin = begin + usize::from(text.as_bytes().get(begin) == Some(&b' '));
+            if let Some(first) = first.get_mut(ends.partition_point(|&end| end <= begin)) {
+                first.get_or_insert(place);
             }
         }
         Ok((encoded(&encoding), first))
@@ -466,6 +479,23 @@ mod tests {
         // The rarest words are the first to go; characters stay.
         let few = Tokenizer::words(texts, tokenizer.size() - 1).unwrap();
         assert!(few.id("day").is_ok() && few.id("film").is_err() && few.id("##m").is_ok());
+    }
+
+    #[test]
+    fn every_word_knows_its_first_token() {
+        let tokenizer = Tokenizer::words(["a fine film , so so"], 100).unwrap();
+        let text = "A fine-ish \u{200d} film \u{a0}so";
+        let (encoded, first) = tokenizer.encode_words(text).unwrap();
+        assert_eq!(encoded, tokenizer.encode_text(text, None).unwrap());
+        // `[CLS] a fine [UNK] [UNK] film so [SEP]`: nothing is left of a joiner alone.
+        assert_eq!(first, [Some(1), Some(2), None, Some(5), Some(6)]);
+        let (cut, first) = tokenizer.truncating(4).unwrap().encode_words(text).unwrap();
+        assert!(cut.truncated);
+        assert_eq!(first, [Some(1), Some(2), None, None, None]);
+        assert_eq!(tokenizer.encode_words("").unwrap().1, [None]);
+        // What marks the blank before a word, as byte-level vocabularies and SentencePiece do, is of the word.
+        let characters = Tokenizer::characters(&"ab ".chars().collect(), &[]).unwrap();
+        assert_eq!(characters.encode_words("ab b").unwrap().1, [Some(0), Some(2)]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use alambic_models::bert::Head;
 use alambic_models::{Config, Generation, Hypothesis, ModelFolder};
 use alambic_settings::IndexMap;
-use alambic_students::{Predictor, Reader, StudentError, TextPair, probabilities};
+use alambic_students::{Predictor, Reader, StudentError, TextPair};
 use clap::Args;
 use serde_json::json;
 
@@ -18,8 +18,8 @@ use crate::output;
 ///
 /// For a model that writes, a line may name the language to write in a second column, parted by a tab, or begin with its
 /// tag, as `>>ta<<text`. For a model that reads, a second column is the second text of a pair. Each line is printed with
-/// what the model writes, or says of it, as a further column: the class, the number, the tags of its words, or the numbers
-/// of the text's embedding.
+/// what the model writes, or says of it, as a further column: the class, the number, the words with their tags, or the
+/// numbers of the text's embedding.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The model's folder, or `hf:OWNER/NAME[@REVISION]`
@@ -112,7 +112,7 @@ fn read_texts(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
         config if config.head == Head::None && config.pooling.is_some() => "embedding",
         _ => {
             return Err(Failure::message(format!(
-                "{}: this model says nothing of a whole text: it has neither a head for classes of texts or words nor a \
+                "{}: this model says nothing of a text: it has no head of sequence or token classification and no \
                  pooling; `alambic trace` shows its states",
                 path.display()
             )));
@@ -140,19 +140,26 @@ fn read_texts(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     })
 }
 
-/// Prints each line with the tags of its words.
+/// Prints lines with the tags of their words, which blanks or tabs part.
 fn tag_words(batch: &[(usize, String)], reader: &Reader, json: bool) -> Result<(), Failure> {
-    let texts: Vec<&str> = batch.iter().map(|(_, line)| line.as_str()).collect();
-    for ((_, line), tags) in batch.iter().zip(reader.tags(&texts)?) {
+    let texts: Vec<String> =
+        batch.iter().map(|(_, line)| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let pairs: Vec<TextPair<'_>> = texts.iter().map(|text| (text.as_str(), None)).collect();
+    for (((_, line), text), rows) in batch.iter().zip(&texts).zip(reader.logits(&pairs)?) {
+        let words = text.split(' ').zip(&rows).filter(|(word, _)| !word.is_empty());
         if json {
-            let words = line.split_whitespace().zip(&tags);
             let words: Vec<_> = words
-                .map(|(word, tag)| json!({ "word": word, "tag": tag.name, "probability": tag.probability }))
+                .map(|(word, row)| {
+                    // None where the text was cut before the word.
+                    let probability = probabilities(row).into_iter().reduce(f64::max);
+                    json!({ "word": word, "tag": reader.answer(row), "probability": probability })
+                })
                 .collect();
             output::line(&json!({ "text": line, "words": words }).to_string())?;
         } else {
-            let tags: Vec<&str> = tags.iter().map(|tag| tag.name.as_str()).collect();
-            output::line(&format!("{line}\t{}", tags.join(" ")))?;
+            let words: Vec<String> =
+                words.map(|(word, row)| format!("{word}/{}", reader.answer(row))).collect();
+            output::line(&format!("{line}\t{}", words.join(" ")))?;
         }
     }
     Ok(())
@@ -170,6 +177,14 @@ fn described(line: &str, reader: &Reader, answer: Option<String>, row: &[f32]) -
             json!({ "text": line, "prediction": answer, "probabilities": probabilities })
         }
     }
+}
+
+/// The softmax of logits.
+fn probabilities(logits: &[f32]) -> Vec<f64> {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exponentials: Vec<f64> = logits.iter().map(|logit| f64::from(logit - most).exp()).collect();
+    let sum: f64 = exponentials.iter().sum();
+    exponentials.iter().map(|value| value / sum).collect()
 }
 
 /// Hands the arguments, or the lines of standard input, to `work` in batches, each with its number from 0.

@@ -26,7 +26,7 @@ pub use error::StudentError;
 pub use export::{Exported, Format, export};
 pub use from_teacher::FromTeacher;
 pub use predict::Predictor;
-pub use read::{Reader, Tag, TextPair, probabilities};
+pub use read::{Reader, TextPair};
 pub use scratch::{ActivationFunction, Scratch};
 pub use ship::ship;
 

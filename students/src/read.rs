@@ -9,6 +9,8 @@ use alambic_tensor::ops::masked_mean;
 
 use crate::StudentError;
 
+/// The tag of a word in no span.
+const OUTSIDE: &str = "O";
 /// Texts that are read together.
 const BATCH: usize = 64;
 
@@ -21,18 +23,6 @@ pub struct Reader {
 
 /// A text, and the second one where texts come in pairs.
 pub type TextPair<'a> = (&'a str, Option<&'a str>);
-
-/// The tag of a word that a reader does not get to, or has no tokens for.
-const UNREAD: &str = "O";
-
-/// What a model says of a word.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Tag {
-    /// The likeliest tag; `O` for a word that is cut off.
-    pub name: String,
-    /// How likely it is; 0 for a word that is cut off.
-    pub probability: f64,
-}
 
 impl Reader {
     /// Loads a model folder.
@@ -69,7 +59,7 @@ impl Reader {
         self.model.config()
     }
 
-    /// A tap over each text as a whole, a row each: `logits` or `embedding`.
+    /// A tap over each text, a row each: `logits` or `embedding`.
     ///
     /// # Errors
     /// When the model has no such tap, or a text cannot be read.
@@ -131,75 +121,63 @@ impl Reader {
         Ok(())
     }
 
-    /// What the model says of each text: the name of its class, the number, or the tags of its words, parted by blanks.
+    /// The logits of each text: one row of them, or from a head that tags words one for each word, which stand with single
+    /// blanks between; the row of a word that the model did not see, because it was cut off, is empty.
     ///
     /// # Errors
-    /// When the model has no head that says something of a text or its words, or a text cannot be read.
-    pub fn answers(&self, texts: &[TextPair<'_>]) -> Result<Vec<String>, StudentError> {
+    /// When the model has no head for texts or words, or a text cannot be read.
+    pub fn logits(&self, texts: &[TextPair<'_>]) -> Result<Vec<Vec<Vec<f32>>>, StudentError> {
         match self.config().head {
-            Head::Sequence => {
-                Ok(self.rows(texts, "logits")?.iter().map(|logits| self.answer(logits)).collect())
-            }
-            Head::Tokens => {
-                let texts: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
-                let names =
-                    |tags: Vec<Tag>| -> Vec<String> { tags.into_iter().map(|tag| tag.name).collect() };
-                Ok(self.tags(&texts)?.into_iter().map(|tags| names(tags).join(" ")).collect())
-            }
+            Head::Sequence => Ok(self.rows(texts, "logits")?.into_iter().map(|row| vec![row]).collect()),
+            Head::Tokens => self.word_logits(texts),
             Head::None | Head::MaskedLanguage => Err(StudentError::Size(
                 "the model has no head that says something of a text or its words".into(),
             )),
         }
     }
 
-    /// The tag of each word of each text; words are parted by blanks. What is said of a word is said of its first token.
-    ///
-    /// # Errors
-    /// When the model has no head for tokens, or a text cannot be read.
-    pub fn tags(&self, texts: &[&str]) -> Result<Vec<Vec<Tag>>, StudentError> {
-        if self.config().head != Head::Tokens {
-            return Err(StudentError::Size("the model has no head that says something of tokens".into()));
-        }
-        let (mut encoded, mut places) = (Vec::new(), Vec::new());
-        for text in texts {
-            let (text, first) = self.tokenizer.encode_words(&text.split_whitespace().collect::<Vec<_>>())?;
-            encoded.push(text);
-            places.push(first);
-        }
-        let mut tags = vec![Vec::new(); texts.len()];
+    fn word_logits(&self, texts: &[TextPair<'_>]) -> Result<Vec<Vec<Vec<f32>>>, StudentError> {
+        let encoded = texts.iter().map(|(text, _)| self.tokenizer.encode_words(text));
+        let (encoded, first_tokens): (Vec<_>, Vec<_>) =
+            encoded.collect::<Result<Vec<_>, ModelError>>()?.into_iter().unzip();
+        let mut all = vec![Vec::new(); texts.len()];
         self.traces(&encoded, &Wanted::named(["logits"]), |batch, trace| {
             let Some(logits) = trace.get("logits") else { return Ok(()) };
             for (&index, rows) in batch.iter().zip(logits.to_vec3::<f32>().map_err(ModelError::from)?) {
-                let of = |place: &Option<usize>| match place.and_then(|place| rows.get(place)) {
-                    Some(logits) => Tag {
-                        name: self.answer(logits),
-                        probability: probabilities(logits).into_iter().fold(0.0, f64::max),
-                    },
-                    None => Tag { name: UNREAD.to_owned(), probability: 0.0 },
-                };
-                tags[index] = places[index].iter().map(of).collect();
+                let row = |place: &Option<usize>| place.and_then(|place| rows.get(place).cloned());
+                all[index] = first_tokens[index].iter().map(|place| row(place).unwrap_or_default()).collect();
             }
             Ok(())
         })?;
-        Ok(tags)
+        Ok(all)
     }
 
-    /// What logits say: the name of the likeliest class, or the number.
+    /// What the model says of each text: the name of its class, or the number, or the tags of its words with single
+    /// blanks between.
+    ///
+    /// # Errors
+    /// When the model has no head for texts or words, or a text cannot be read.
+    pub fn answers(&self, texts: &[TextPair<'_>]) -> Result<Vec<String>, StudentError> {
+        Ok(self.logits(texts)?.iter().map(|rows| self.answer_of(rows)).collect())
+    }
+
+    /// What the rows of [`Self::logits`] of a text say.
+    #[must_use]
+    pub fn answer_of(&self, rows: &[Vec<f32>]) -> String {
+        rows.iter().map(|row| self.answer(row)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What logits say: the name of the likeliest class, or the number; where there are none, the tag of a word in no
+    /// span.
     #[must_use]
     pub fn answer(&self, logits: &[f32]) -> String {
+        if logits.is_empty() {
+            return OUTSIDE.to_owned();
+        }
         if self.config().regression {
             return logits.first().map(ToString::to_string).unwrap_or_default();
         }
         let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)));
         best.and_then(|index| self.config().labels.get(index).cloned()).unwrap_or_default()
     }
-}
-
-/// The softmax of logits.
-#[must_use]
-pub fn probabilities(logits: &[f32]) -> Vec<f64> {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exponentials: Vec<f64> = logits.iter().map(|logit| f64::from(logit - most).exp()).collect();
-    let sum: f64 = exponentials.iter().sum();
-    exponentials.iter().map(|value| value / sum).collect()
 }

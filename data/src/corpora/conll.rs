@@ -1,20 +1,27 @@
-//! Sentences of tagged words.
+//! Files of tagged words, one word a line.
 
-use std::collections::BTreeSet;
-
-use alambic_settings::{Location, OneOrMany, settings};
+use alambic_settings::{Location, OneOrMany, choices, settings};
 
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::source::{Extent, Source};
-use crate::texts::{Collecting, Label, Labels, Text};
+use crate::table::{lines, utf8};
+use crate::texts::{Collecting, Label, Labels, OUTSIDE, Text};
+
+choices! {
+    /// What tags say of spans.
+    pub enum Scheme {
+        /// They are taken as they stand. Spans are read out of `B-KIND` and `I-KIND`, as in IOB1 and IOB2, and out of
+        /// `E-KIND` and `S-KIND`; other tags, such as parts of speech, form none.
+        AsWritten = "as-written",
+        /// Words of one tag that follow one another form a span, and `O` is none: they become `B-TAG` and `I-TAG`.
+        Runs = "runs",
+    }
+}
 
 settings! {
-    /// Sentences of tagged words, as the CoNLL shared tasks published them: a word a line in columns parted by tabs or
-    /// blanks, and an empty line after each sentence. Lines that begin with `-DOCSTART-` are left out.
-    ///
-    /// Tags are taken as they stand. Spans are told from `B-KIND`, `I-KIND` and `O`; an `I` after another kind begins a
-    /// span as well.
+    /// Sentences whose words are tagged, as CoNLL publishes them: files of one word a line, its columns parted by tabs or
+    /// else by blanks, and an empty line between sentences. Lines that begin with `-DOCSTART-` are left out.
     pub struct Conll {
         /// The files.
         pub paths: OneOrMany<Location>,
@@ -24,159 +31,174 @@ settings! {
         pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// The column of the word, counted from 1.
         #[range(1..)]
-        pub word_column: usize = 1,
+        pub word: usize = 1,
         /// The column of the tag, counted from 1. Left out: the last.
         #[range(1..)]
-        pub tag_column: Option<usize>,
-        /// The tags in the order of their ids. Left out: `O` and then the others of the files, in the order of the
-        /// alphabet.
-        pub tags: Vec<String> = Vec::new(),
+        pub tag: Option<usize>,
+        /// What tags say of spans.
+        pub scheme: Scheme = Scheme::AsWritten,
+        /// Names of the classes in the order of their ids. Left out: the tags of all files, in the order of the alphabet.
+        pub classes: Vec<String> = Vec::new(),
+        /// Lines that begin with this are comments. Left out: there are none, since `#` is a word of many texts.
+        pub comment: Option<String>,
     }
 }
 
-/// The tag of a word that is in no span.
-pub(super) const OUTSIDE: &str = "O";
-/// What the line before a document begins with.
+/// Begins a document in the files of CoNLL-2003.
 const DOCUMENT: &str = "-DOCSTART-";
 
 /// A sentence before its tags are known by their indices.
 #[derive(Default)]
 struct Sentence {
-    words: Vec<String>,
-    /// Each with its line.
-    tags: Vec<(String, usize)>,
-}
-
-/// The sentences of one file.
-struct Tagged {
     source: String,
     split: Option<&'static str>,
-    sentences: Vec<Sentence>,
+    words: Vec<String>,
+    tags: Vec<String>,
+    /// The line of each word.
+    lines: Vec<usize>,
 }
 
 impl ReadCorpus for Conll {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let mut collecting = Collecting::default();
-        let mut files = Vec::new();
-        let mut faults: Option<DataError> = None;
-        let parts = [
+        let mut sentences = Vec::new();
+        let files = [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some("test")),
         ];
-        for (paths, split) in parts {
-            for location in paths.iter() {
-                let read = Source::open_lines(location, extent).and_then(|source| {
-                    collecting.source(&source.name, source.fingerprint());
-                    let sentences = self.sentences(&source)?;
-                    files.push(Tagged { source: source.name, split, sentences });
-                    Ok(())
-                });
-                DataError::note(&mut faults, read);
+        // Never the head alone: rare tags may first come further down, and what tags there are decides about a model.
+        let open = |location: &Location| Source::open_lines(location, Extent::Whole);
+        collecting.read(files, open, |source, split| self.sentences(source, split, &mut sentences))?;
+        if self.scheme == Scheme::Runs {
+            sentences.iter_mut().for_each(Sentence::mark_runs);
+        }
+        let classes = self.classes(&sentences);
+        let mut problems = Problems::default();
+        for sentence in sentences {
+            if let Some(text) = sentence.text(&classes, &mut problems) {
+                collecting.push(text);
             }
         }
-        if let Some(faults) = faults {
-            return Err(faults);
-        }
-        let tags = self.tags(&files);
-        for file in files {
-            let read = file.collect(&tags, &mut collecting);
-            DataError::note(&mut faults, read);
-        }
-        match faults {
-            Some(faults) => Err(faults),
-            None => Ok(collecting.finish(Labels::Words(tags), false, extent)?.into()),
-        }
+        problems.or(())?;
+        Ok(collecting.finish(Labels::Words(classes), false, extent)?.into())
     }
 }
 
 impl Conll {
-    fn sentences(&self, source: &Source) -> Result<Vec<Sentence>, DataError> {
+    /// Reads the sentences of a file, and reports its faults.
+    fn sentences(
+        &self,
+        source: &Source,
+        split: Option<&'static str>,
+        sentences: &mut Vec<Sentence>,
+    ) -> Result<(), DataError> {
+        let begin = || Sentence { source: source.name.clone(), split, ..Sentence::default() };
         let mut problems = Problems::default();
-        let mut sentences = Vec::new();
-        let mut sentence = Sentence::default();
-        for (index, line) in source.bytes.split(|&byte| byte == b'\n').enumerate() {
-            let place = || Place::line(&source.name, index + 1);
-            let line = match std::str::from_utf8(line) {
-                Ok(line) => line.trim_end_matches('\r'),
-                Err(error) => {
-                    let byte = line.get(error.valid_up_to()).copied().unwrap_or_default();
-                    problems.push(place(), Fault::NotUtf8(byte));
-                    continue;
-                }
-            };
-            if line.trim().is_empty() {
+        let mut columns = None;
+        let mut sentence = begin();
+        for (number, line) in lines(&source.bytes) {
+            let Some(line) = utf8(source, number, line, &mut problems) else { continue };
+            if line.trim_ascii().is_empty() || line.starts_with(DOCUMENT) {
                 if !sentence.words.is_empty() {
-                    sentences.push(std::mem::take(&mut sentence));
+                    sentences.push(std::mem::replace(&mut sentence, begin()));
                 }
                 continue;
             }
-            if line.starts_with(DOCUMENT) {
+            if self.comment.as_ref().is_some_and(|mark| line.starts_with(mark.as_str())) {
                 continue;
             }
-            // A word may hold a blank where columns are parted by tabs.
-            let columns: Vec<&str> = if line.contains('\t') {
-                line.split('\t').collect()
-            } else {
-                line.split_whitespace().collect()
-            };
-            let tag_column = self.tag_column.unwrap_or_else(|| columns.len().max(self.word_column + 1));
-            let column = |number: usize| columns.get(number - 1).map(|text| text.trim());
-            match (column(self.word_column), column(tag_column)) {
-                (Some(word), Some(tag)) if !word.is_empty() && !tag.is_empty() => {
-                    // Words are parted by single spaces in a text.
-                    sentence.words.push(word.split_whitespace().collect::<Vec<_>>().join("\u{a0}"));
-                    sentence.tags.push((tag.to_owned(), index + 1));
+            let cells = cells(line);
+            let expected = *columns.get_or_insert(cells.len().max(self.least_columns(cells.len())));
+            match self.word_and_tag(&cells, expected) {
+                Ok((word, tag)) => {
+                    // Words stand with single blanks between.
+                    sentence.words.push(word.replace(' ', "\u{a0}"));
+                    sentence.tags.push(tag.to_owned());
+                    sentence.lines.push(number);
                 }
-                _ => {
-                    let expected = tag_column.max(self.word_column);
-                    let found = columns.iter().filter(|text| !text.trim().is_empty()).count();
-                    problems.push(place(), Fault::ColumnCount { found, expected });
-                }
+                Err(fault) => problems.push(Place::line(&source.name, number), fault),
             }
         }
         if !sentence.words.is_empty() {
             sentences.push(sentence);
         }
-        if sentences.is_empty() {
+        if columns.is_none() {
             problems.push(Place::file(&source.name), Fault::Empty);
         }
-        problems.or(sentences)
+        problems.or(())
     }
 
-    fn tags(&self, files: &[Tagged]) -> Vec<String> {
-        if !self.tags.is_empty() {
-            return self.tags.clone();
+    /// How many columns a row of `found` needs to have a word and a tag.
+    fn least_columns(&self, found: usize) -> usize {
+        match self.tag {
+            Some(tag) => self.word.max(tag),
+            // The last column is the tag's, and not the word's as well.
+            None if self.word >= found => self.word + 1,
+            None => found,
         }
-        let all = files.iter().flat_map(|file| &file.sentences).flat_map(|sentence| &sentence.tags);
-        let all: BTreeSet<&str> = all.map(|(tag, _)| tag.as_str()).filter(|tag| *tag != OUTSIDE).collect();
-        std::iter::once(OUTSIDE).chain(all).map(str::to_owned).collect()
+    }
+
+    fn word_and_tag<'c>(&self, cells: &[&'c str], expected: usize) -> Result<(&'c str, &'c str), Fault> {
+        if cells.len() != expected {
+            return Err(Fault::ColumnCount { found: cells.len(), expected });
+        }
+        let (word, tag) = (cells[self.word - 1], cells[self.tag.unwrap_or(expected) - 1]);
+        match (word.is_empty(), tag.is_empty()) {
+            (true, _) => Err(Fault::NothingInColumn("word")),
+            (_, true) => Err(Fault::NothingInColumn("tag")),
+            _ => Ok((word, tag)),
+        }
+    }
+
+    fn classes(&self, sentences: &[Sentence]) -> Vec<String> {
+        if !self.classes.is_empty() {
+            return self.classes.clone();
+        }
+        let tags: std::collections::BTreeSet<&String> =
+            sentences.iter().flat_map(|sentence| &sentence.tags).collect();
+        tags.into_iter().cloned().collect()
     }
 }
 
-impl Tagged {
-    /// Turns tags into their indices, and hands the sentences over.
-    fn collect(self, tags: &[String], collecting: &mut Collecting) -> Result<(), DataError> {
-        let mut problems = Problems::default();
-        for sentence in self.sentences {
-            let mut indices = Vec::with_capacity(sentence.tags.len());
-            for (tag, line) in &sentence.tags {
-                match tags.iter().position(|known| known == tag) {
-                    Some(index) => indices.push(index as u32),
-                    None => problems.push(
-                        Place::line(&self.source, *line),
-                        Fault::UnknownClass { found: tag.clone(), classes: tags.to_vec() },
-                    ),
-                }
-            }
-            collecting.push(Text {
-                first: sentence.words.join(" "),
-                second: None,
-                label: Label::Words(indices),
-                split: self.split.map(str::to_owned),
-                line: sentence.tags.first().map_or(1, |(_, line)| *line),
-            });
+impl Sentence {
+    /// Turns tags that say nothing of where a span begins into those that do.
+    fn mark_runs(&mut self) {
+        let mut before = OUTSIDE.to_owned();
+        for tag in &mut self.tags {
+            let prefix = if *tag == before { "I" } else { "B" };
+            let marked = if tag == OUTSIDE { OUTSIDE.to_owned() } else { format!("{prefix}-{tag}") };
+            before = std::mem::replace(tag, marked);
         }
-        problems.or(())
+    }
+
+    /// The sentence with the indices of its tags; none, and a problem noted, where one is not among the classes.
+    fn text(self, classes: &[String], problems: &mut Problems) -> Option<Text> {
+        let mut labels = Vec::with_capacity(self.tags.len());
+        for (tag, line) in self.tags.iter().zip(&self.lines) {
+            match classes.iter().position(|class| class == tag) {
+                Some(index) => labels.push(index as u32),
+                None => problems.push(
+                    Place::line(&self.source, *line),
+                    Fault::UnknownClass { found: tag.clone(), classes: classes.to_vec() },
+                ),
+            }
+        }
+        (labels.len() == self.tags.len()).then(|| Text {
+            first: self.words.join(" "),
+            second: None,
+            label: Label::Words(labels),
+            split: self.split.map(str::to_owned),
+            line: self.lines.first().copied().unwrap_or_default(),
+        })
+    }
+}
+
+/// The columns of a row: parted by tabs where there is one, else by blanks.
+fn cells(line: &str) -> Vec<&str> {
+    if line.contains('\t') {
+        line.split('\t').map(str::trim).collect()
+    } else {
+        line.split(' ').filter(|cell| !cell.is_empty()).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! Orders in a restaurant out of a small grammar.
+//! Orders with tagged words, out of a small grammar.
 
 use std::collections::HashSet;
 
@@ -7,18 +7,16 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::conll::OUTSIDE;
 use super::{Content, ReadCorpus};
 use crate::error::DataError;
 use crate::source::Extent;
 use crate::stable_hash::bytes;
-use crate::texts::{Collecting, Label, Labels, Text};
+use crate::texts::{Collecting, Label, Labels, OUTSIDE, Text};
 
 settings! {
-    /// Made-up orders in a restaurant whose words are tagged, out of a small grammar in English: for trying a recipe
-    /// without data. Spans say how many (`COUNT`), what (`DISH`), where (`PLACE`) and when (`TIME`). What a word is
-    /// depends on its neighbours: seven can be a count, a table or an hour, and a garden is a place or part of a salad.
-    /// What a model scores here says nothing of real texts.
+    /// Made-up orders, whose words are tagged: goods, persons and places, out of a small grammar in English, for trying a
+    /// recipe without data. Persons and places have the same names, so that what stands around a word
+    /// decides. What a model scores here says nothing of real texts.
     pub struct MadeUpOrders {
         /// How many different ones.
         #[range(1..=100_000)]
@@ -31,37 +29,22 @@ settings! {
 /// The name that stands for a file's.
 const NAME: &str = "made-up-orders";
 
-const KINDS: [&str; 4] = ["COUNT", "DISH", "PLACE", "TIME"];
-const NUMBERS: [&str; 8] = ["two", "three", "four", "five", "six", "seven", "eight", "nine"];
-const FLAVOURS: [&str; 10] =
-    ["garden", "tomato", "terrace", "apple", "noon", "lemon", "kitchen", "pepper", "bar", "window"];
-const DISHES: [&str; 8] = ["salads", "soups", "pies", "juices", "sandwiches", "teas", "breads", "cakes"];
-const OPENINGS: [&str; 5] = ["please bring", "we would like", "i want", "could we have", "send"];
-const ROOMS: [&str; 6] = ["garden", "terrace", "kitchen", "bar", "window", "hall"];
+/// The classes in the order of their ids.
+const TAGS: [&str; 7] = [OUTSIDE, "B-goods", "I-goods", "B-person", "I-person", "B-place", "I-place"];
 
-/// A sentence in the making: words, and the span that each belongs to with whether it begins it.
-#[derive(Default)]
-struct Order {
-    words: Vec<&'static str>,
-    tags: Vec<u32>,
-}
-
-impl Order {
-    fn say(&mut self, words: &'static str) {
-        for word in words.split(' ') {
-            self.words.push(word);
-            self.tags.push(0);
-        }
-    }
-
-    /// A span of a kind: tags are `O`, and then `B` and `I` of each kind in turn.
-    fn span(&mut self, kind: u32, words: &[&'static str]) {
-        for (index, word) in words.iter().enumerate() {
-            self.words.push(word);
-            self.tags.push(1 + 2 * kind + u32::from(index > 0));
-        }
-    }
-}
+const AMOUNTS: [&str; 8] =
+    ["two boxes of", "a crate of", "six", "ten sacks of", "some", "a dozen", "no more", "forty"];
+const COLOURS: [&str; 8] = ["plum", "olive", "cherry", "rose", "green", "black", "white", "grey"];
+const GOODS: [&str; 14] = [
+    "plums", "olives", "cherries", "roses", "tiles", "candles", "chairs", "tea", "paint", "lamps", "wool",
+    "bricks", "paper", "nails",
+];
+/// Of persons and of places.
+const NAMES: [&str; 16] = [
+    "preston", "lincoln", "chester", "austin", "milford", "ashton", "carlisle", "selby", "hale", "kendal",
+    "florence", "morley", "stafford", "warwick", "ripley", "burton",
+];
+const PLACES: [&str; 4] = ["hill", "bridge", "market", "end"];
 
 impl ReadCorpus for MadeUpOrders {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
@@ -71,61 +54,99 @@ impl ReadCorpus for MadeUpOrders {
         collecting.source(NAME, fingerprint.to_hex().to_string());
         let mut seen = HashSet::new();
         while seen.len() < self.size {
-            let order = order(&mut random);
-            let first = order.words.join(" ");
+            let Order { words, tags } = Order::write(&mut random);
+            let first = words.join(" ");
             if seen.insert(first.clone()) {
-                let label = Label::Words(order.tags);
+                let label = Label::Words(tags);
                 collecting.push(Text { first, second: None, label, split: None, line: seen.len() });
             }
         }
-        let spans = KINDS.iter().flat_map(|kind| [format!("B-{kind}"), format!("I-{kind}")]);
-        let tags = std::iter::once(OUTSIDE.to_owned()).chain(spans).collect();
-        Ok(collecting.finish(Labels::Words(tags), false, extent)?.into())
+        let labels = Labels::Words(TAGS.map(str::to_owned).to_vec());
+        Ok(collecting.finish(labels, false, extent)?.into())
     }
 }
 
-/// `please bring seven garden salads and two teas to the garden by nine`.
-fn order(random: &mut ChaCha8Rng) -> Order {
-    let mut order = Order::default();
-    order.say(OPENINGS.choose(random).copied().unwrap_or_default());
-    for item in 0..random.random_range(1..=2) {
-        if item > 0 {
-            order.say("and");
+/// An order in the making.
+#[derive(Default)]
+struct Order {
+    words: Vec<&'static str>,
+    /// Indices into [`TAGS`].
+    tags: Vec<u32>,
+}
+
+impl Order {
+    /// `please send two boxes of olive tiles to mr chester hale in preston bridge`, or the like.
+    fn write(random: &mut ChaCha8Rng) -> Self {
+        let mut order = Self::default();
+        let sends = random.random_bool(0.5);
+        order.outside(if sends { "please send" } else { "we still wait for" });
+        order.goods(random);
+        if random.random_bool(0.3) {
+            order.outside("and");
+            order.goods(random);
         }
-        if random.random_bool(0.8) {
-            order.span(0, &[pick(&NUMBERS, random)]);
-        } else {
-            order.say("some");
-        }
+        // What a sender sends goes to a person or to a place, and what one waits for comes from them.
+        order.outside(if sends { "to" } else { "from" });
         if random.random_bool(0.6) {
-            order.span(1, &[pick(&FLAVOURS, random), pick(&DISHES, random)]);
+            order.person(random);
+            if random.random_bool(0.5) {
+                order.outside("in");
+                order.place(random);
+            }
         } else {
-            order.span(1, &[pick(&DISHES, random)]);
+            order.outside("the shop in");
+            order.place(random);
+        }
+        if random.random_bool(0.3) {
+            order.outside(if sends { "by monday" } else { "since may" });
+        }
+        order
+    }
+
+    /// Words in no span.
+    fn outside(&mut self, words: &'static str) {
+        for word in words.split(' ') {
+            self.words.push(word);
+            self.tags.push(0);
         }
     }
-    match random.random_range(0..3) {
-        0 => {
-            order.say("to");
-            order.span(2, &["table", pick(&NUMBERS, random)]);
+
+    /// A span of the kind whose `B` has this tag.
+    fn span(&mut self, begin: u32, words: &[&'static str]) {
+        for (index, word) in words.iter().enumerate() {
+            self.words.push(word);
+            self.tags.push(begin + u32::from(index > 0));
         }
-        1 => {
-            order.say("in the");
-            order.span(2, &[pick(&ROOMS, random)]);
-        }
-        _ => {}
     }
-    match random.random_range(0..3) {
-        0 => {
-            order.say("by");
-            order.span(3, &[pick(&NUMBERS, random)]);
+
+    fn goods(&mut self, random: &mut ChaCha8Rng) {
+        self.outside(pick(&AMOUNTS, random));
+        let goods = pick(&GOODS, random);
+        if random.random_bool(0.5) {
+            let colour = pick(&COLOURS, random);
+            self.span(1, &[colour, goods]);
+        } else {
+            self.span(1, &[goods]);
         }
-        1 => {
-            order.say("at");
-            order.span(3, &["noon"]);
-        }
-        _ => {}
     }
-    order
+
+    fn person(&mut self, random: &mut ChaCha8Rng) {
+        if random.random_bool(0.5) {
+            self.outside(if random.random_bool(0.5) { "mr" } else { "ms" });
+        }
+        let (first, last) = (pick(&NAMES, random), pick(&NAMES, random));
+        if random.random_bool(0.5) { self.span(3, &[first, last]) } else { self.span(3, &[last]) }
+    }
+
+    fn place(&mut self, random: &mut ChaCha8Rng) {
+        let name = pick(&NAMES, random);
+        if random.random_bool(0.4) {
+            let end = pick(&PLACES, random);
+            self.span(5, &[name, end]);
+        } else {
+            self.span(5, &[name]);
+        }
+    }
 }
 
 fn pick(words: &[&'static str], random: &mut ChaCha8Rng) -> &'static str {
@@ -136,24 +157,37 @@ fn pick(words: &[&'static str], random: &mut ChaCha8Rng) -> &'static str {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_word_has_a_tag_and_one_word_several() {
-        let orders = |seed| match (MadeUpOrders { size: 300, seed }).read(Extent::Whole).unwrap() {
-            Content::Texts(collection) => collection,
+    fn orders(size: usize, seed: u64) -> Vec<Text> {
+        match (MadeUpOrders { size, seed }).read(Extent::Whole).unwrap() {
+            Content::Texts(collection) => collection.texts,
             Content::Lexicon(_) => unreachable!("orders are texts"),
-        };
-        let first = orders(1);
-        assert_eq!(first, orders(1));
-        assert_ne!(first.texts, orders(2).texts);
-        let Labels::Words(tags) = &first.labels else { panic!("words are tagged") };
-        let mut of_seven = HashSet::new();
-        for text in &first.texts {
-            let Label::Words(indices) = &text.label else { panic!("words are tagged") };
-            let words: Vec<&str> = text.first.split(' ').collect();
-            assert_eq!(words.len(), indices.len());
-            let seven = words.iter().zip(indices).filter(|(word, _)| **word == "seven");
-            of_seven.extend(seven.map(|(_, tag)| tags[*tag as usize].clone()));
         }
-        assert_eq!(of_seven.len(), 3, "{of_seven:?}");
+    }
+
+    #[test]
+    fn a_seed_decides_the_orders_and_more_begin_with_fewer() {
+        let all = orders(400, 1);
+        assert_eq!(all[..100], orders(100, 1));
+        assert_ne!(all[..100], orders(100, 2));
+    }
+
+    #[test]
+    fn every_word_has_its_tag_and_the_word_alone_does_not_tell_it() {
+        let mut tags_of = indexmap::IndexMap::<String, HashSet<u32>>::new();
+        for order in orders(500, 3) {
+            let Label::Words(tags) = order.label else { unreachable!("orders have tags") };
+            let words: Vec<&str> = order.first.split(' ').collect();
+            assert_eq!(words.len(), tags.len(), "{}", order.first);
+            for (index, (word, &tag)) in words.iter().zip(&tags).enumerate() {
+                tags_of.entry((*word).to_owned()).or_default().insert(tag);
+                // An `I` follows a tag of its kind.
+                assert!(
+                    tag % 2 == 1 || tag == 0 || [tag, tag - 1].contains(&tags[index - 1]),
+                    "{}",
+                    order.first
+                );
+            }
+        }
+        assert!(tags_of["preston"].len() >= 3);
     }
 }

@@ -12,7 +12,7 @@ mod word_pairs;
 use alambic_settings::kinds;
 
 pub use aksharantar::Aksharantar;
-pub use conll::Conll;
+pub use conll::{Conll, Scheme};
 pub use dakshina::Dakshina;
 pub use made_up_orders::MadeUpOrders;
 pub use made_up_reviews::MadeUpReviews;
@@ -66,7 +66,7 @@ kinds! {
         Aksharantar(Aksharantar) = "aksharantar",
         /// Texts or pairs of texts, with or without labels.
         Texts(Texts) = "texts",
-        /// Sentences of tagged words, a word a line.
+        /// Sentences whose words are tagged.
         Conll(Conll) = "conll",
         /// Made-up reviews, for trying a recipe without data.
         MadeUpReviews(MadeUpReviews) = "made-up-reviews",

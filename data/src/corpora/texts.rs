@@ -45,24 +45,13 @@ impl ReadCorpus for Texts {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let mut collecting = Collecting::default();
         let mut rows = Vec::new();
-        let mut faults: Option<DataError> = None;
         let files = [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some("test")),
         ];
-        for (paths, part) in files {
-            for location in paths.iter() {
-                let read = Source::open(location, extent).and_then(|source| {
-                    collecting.source(&source.name, source.fingerprint());
-                    self.rows(&source, part, &mut rows)
-                });
-                DataError::note(&mut faults, read);
-            }
-        }
-        if let Some(faults) = faults {
-            return Err(faults);
-        }
+        let open = |location: &Location| Source::open(location, extent);
+        collecting.read(files, open, |source, part| self.rows(source, part, &mut rows))?;
         let labels = self.labels(&rows);
         if let Labels::Classes(classes) = &labels {
             classify(&mut rows, classes)?;

@@ -109,9 +109,9 @@ impl Table {
     }
 }
 
-/// The lines of a source without their ends, with their numbers from 1. Blank lines, a byte order mark and
-/// the carriage returns of Windows are left out.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+/// The lines of a source without their ends, with their numbers from 1. A byte order mark and the carriage returns of
+/// Windows are left out.
+pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     bytes
         .strip_prefix("\u{feff}".as_bytes())
         .unwrap_or(bytes)
@@ -122,7 +122,12 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 }
 
 /// A line as text, or a problem noted with its line and column.
-fn utf8<'a>(source: &Source, number: usize, line: &'a [u8], problems: &mut Problems) -> Option<&'a str> {
+pub(crate) fn utf8<'a>(
+    source: &Source,
+    number: usize,
+    line: &'a [u8],
+    problems: &mut Problems,
+) -> Option<&'a str> {
     match std::str::from_utf8(line) {
         Ok(text) => Some(text),
         Err(error) => {

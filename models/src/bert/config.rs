@@ -377,6 +377,7 @@ impl BertConfig {
             streams: IndexMap::from([(String::new(), stream)]),
             classes: self.classes(),
             classes_of_tokens: matches!(self.head, Head::Tokens | Head::MaskedLanguage),
+            labels: self.labels.clone(),
             pooled: self.pooler.then_some(self.width),
             embedding: self.pooling.map(|_| self.width),
         }

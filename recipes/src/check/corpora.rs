@@ -486,7 +486,7 @@ fn code(fault: &Fault) -> &'static str {
         | Fault::Reader(_) => "data::file",
         Fault::NotUtf8(_) => "data::encoding",
         Fault::Empty | Fault::NoRows | Fault::NothingKept { .. } => "data::empty",
-        Fault::ColumnCount { .. } | Fault::OpenQuote => "data::columns",
+        Fault::ColumnCount { .. } | Fault::NothingInColumn(_) | Fault::OpenQuote => "data::columns",
         Fault::DuplicateColumn(_) | Fault::MissingColumn { .. } => "data::header",
         Fault::NotJson(_)
         | Fault::MissingKey(_)

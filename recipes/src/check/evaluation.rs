@@ -97,12 +97,10 @@ impl Checker<'_> {
     fn must_answer(&mut self, side: &str, config: &Config, task: &Task, origin: &Origin) {
         let problem = match config {
             Config::Marian(_) => "writes, and texts are to be read".to_owned(),
-            Config::Bert(config) if config.head != task.head => {
-                format!(
-                    "has no head that says something of {}",
-                    if task.head == Head::Tokens { "words" } else { "a text" }
-                )
-            }
+            Config::Bert(config) if config.head != task.head => match task.head {
+                Head::Tokens => "has no head that tags words".to_owned(),
+                _ => "has no head that says something of a text".to_owned(),
+            },
             Config::Bert(config) if config.regression != task.regression => {
                 "gives numbers where classes are asked, or the other way round".to_owned()
             }

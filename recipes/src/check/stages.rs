@@ -451,7 +451,12 @@ impl Checker<'_> {
             "sequence" | "word-level" if data.words.is_empty() && !data.pairs.is_empty() => {
                 ("words that the teacher writes", "for labelled pairs, use `cross-entropy`")
             }
-            "cross-entropy" if !self.have(data, |labels| matches!(labels, Labels::Classes(_))) => {
+            "sequence" | "word-level" if !data.texts.is_empty() => {
+                ("words that the teacher writes", "for what a teacher says of texts, use `logits`")
+            }
+            "cross-entropy"
+                if !self.have(data, |labels| matches!(labels, Labels::Classes(_) | Labels::Words(_))) =>
+            {
                 ("classes", "for numbers, use `squared-error`")
             }
             "squared-error" if !self.have(data, |labels| *labels == Labels::Numbers) => {

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::{Against, Contribution, Direction, Metric, Pair, ratio, word_accuracy};
 
 /// The share of examples whose class is right.
@@ -24,14 +26,16 @@ pub(super) static MAJORITY: Metric = Metric {
 };
 
 fn majority(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
-    let mut counts: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
-    for pair in pairs {
-        *counts.entry(&pair.reference).or_default() += 1;
+    let commonest = commonest(pairs.iter().map(|pair| pair.reference.as_ref()));
+    pairs.iter().map(|pair| Contribution::hit(commonest == Some(pair.reference.as_ref()))).collect()
+}
+
+/// The class that comes oftenest; of several, the first in the alphabet.
+pub(super) fn commonest<'c>(classes: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for class in classes {
+        *counts.entry(class).or_default() += 1;
     }
-    let most = counts.values().max().copied().unwrap_or_default();
-    let commonest = counts.iter().find(|(_, count)| **count == most).map(|(class, _)| (*class).to_owned());
-    pairs
-        .iter()
-        .map(|pair| Contribution::hit(commonest.as_deref() == Some(pair.reference.as_ref())))
-        .collect()
+    let most = counts.values().max().copied()?;
+    counts.into_iter().find(|(_, count)| *count == most).map(|(class, _)| class)
 }

@@ -18,6 +18,7 @@ mod phonetic_accuracy;
 mod phonetic_accuracy_shuffled;
 mod scores;
 mod span_f1;
+mod token_accuracy;
 mod word_accuracy;
 
 use crate::error::{ReportError, Result};
@@ -44,6 +45,8 @@ pub static METRICS: &[&Metric] = &[
     &correlation::PEARSON,
     &correlation::SPEARMAN,
     &span_f1::METRIC,
+    &token_accuracy::METRIC,
+    &token_accuracy::MAJORITY,
     &agreement::METRIC,
 ];
 

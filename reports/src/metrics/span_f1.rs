@@ -3,7 +3,8 @@ use super::{Against, Contribution, Direction, Metric, Pair};
 
 /// F1 of spans, for token classification: outputs and references are the tags of an example, parted by spaces, in the
 /// form `B-LOC I-LOC O`. A span counts if its kind, its beginning and its end are right. As in `conlleval`, an `I`
-/// after a tag of another kind begins a span.
+/// after a tag of another kind begins a span, so that IOB1 is read as IOB2 is; `E` ends a span as the last of several
+/// tokens, and `S` is one by itself.
 pub(super) static METRIC: Metric = Metric {
     name: "span-f1",
     summary: "F1 of spans of tagged tokens, kind and both ends right",
@@ -40,10 +41,13 @@ fn spans(tags: &str) -> Vec<(&str, usize, usize)> {
         let (prefix, kind) = tag.split_once('-').unwrap_or((tag, ""));
         match (prefix, spans.last_mut()) {
             ("O", _) => open = false,
-            ("I", Some((before, _, end))) if open && *before == kind => *end = index,
+            ("I" | "E", Some((before, _, end))) if open && *before == kind => {
+                *end = index;
+                open = prefix == "I";
+            }
             _ => {
                 spans.push((kind, index, index));
-                open = true;
+                open = !["E", "S"].contains(&prefix);
             }
         }
     }
@@ -62,5 +66,6 @@ mod tests {
             [("LOC", 0, 0), ("PER", 1, 1), ("PER", 2, 2), ("PER", 4, 4)]
         );
         assert_eq!(spans("O O"), []);
+        assert_eq!(spans("B-A E-A I-A S-A I-A"), [("A", 0, 1), ("A", 2, 2), ("A", 3, 3), ("A", 4, 4)]);
     }
 }

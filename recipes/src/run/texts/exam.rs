@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use alambic_data::texts::OUTSIDE;
 use alambic_data::{Labels, Split, Text as Example};
-use alambic_models::bert::Head;
 use alambic_reports::card::Usage;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::{Noun, Text};
@@ -11,7 +11,7 @@ use alambic_settings::IndexMap;
 use alambic_students::{Reader, TextPair};
 use alambic_teachers::Teacher;
 
-use super::similarity::by_layer;
+use super::similarity::{by_layer, divergences};
 use super::{metrics, pair, reference};
 use crate::observer::Observer;
 use crate::run::RunError;
@@ -33,8 +33,8 @@ pub(crate) struct TextExam<'a> {
 struct Judged {
     teacher: Box<dyn Teacher>,
     reader: Reader,
-    /// What it says of texts as a whole; none where it tags their words.
-    logits: Vec<Vec<f32>>,
+    /// For each text its rows; see [`Reader::logits`].
+    logits: Vec<Vec<Vec<f32>>>,
     answers: Vec<String>,
 }
 
@@ -65,13 +65,8 @@ impl<'a> TextExam<'a> {
                 )));
             }
             let pairs: Vec<TextPair<'_>> = texts.iter().map(pair).collect();
-            let (logits, answers) = if reader.config().head == Head::Sequence {
-                let logits = reader.rows(&pairs, "logits")?;
-                let answers = logits.iter().map(|logits| reader.answer(logits)).collect();
-                (logits, answers)
-            } else {
-                (Vec::new(), reader.answers(&pairs)?)
-            };
+            let logits = reader.logits(&pairs)?;
+            let answers = logits.iter().map(|rows| reader.answer_of(rows)).collect();
             observer.finished(&format!("{} texts", texts.len()));
             Ok(Judged { teacher, reader, logits, answers })
         });
@@ -96,7 +91,7 @@ impl Exam for TextExam<'_> {
     fn fidelity_metrics(&self) -> &'static [(&'static str, &'static str)] {
         match self.labels {
             Labels::Numbers => &[("pearson", "pearson-with-teacher")],
-            Labels::Words(_) => &[("agreement", "agreement"), ("span-f1", "span-f1-against-teacher")],
+            Labels::Words(_) => &[("token-accuracy", "token-agreement")],
             Labels::Classes(_) | Labels::None => &[("agreement", "agreement")],
         }
     }
@@ -127,16 +122,10 @@ impl Exam for TextExam<'_> {
         let mut similarities = IndexMap::new();
         let Some(judged) = &self.teacher else { return Ok(similarities) };
         let (pairs, student) = (self.pairs(), Reader::load(student)?);
-        if let Labels::Classes(_) = self.labels {
-            let own = student.rows(&pairs, "logits")?;
-            let mean = |shift: usize| {
-                let others = judged.logits.iter().cycle().skip(shift);
-                own.iter().zip(others).map(|(own, other)| divergence(other, own)).sum::<f64>()
-                    / own.len() as f64
-            };
-            similarities.insert("kl-from-teacher".to_owned(), Some(mean(0)));
-            // Half the texts on, each is paired with another.
-            similarities.insert("kl-from-teacher-shuffled".to_owned(), Some(mean(own.len() / 2)));
+        if let Labels::Classes(_) | Labels::Words(_) = self.labels {
+            let [mean, shuffled] = divergences(&student.logits(&pairs)?, &judged.logits);
+            similarities.insert("kl-from-teacher".to_owned(), mean);
+            similarities.insert("kl-from-teacher-shuffled".to_owned(), shuffled);
         }
         similarities.extend(by_layer(&student, &judged.reader, &pairs)?);
         Ok(similarities)
@@ -176,17 +165,18 @@ impl Exam for TextExam<'_> {
         }
     }
 
-    fn answer(&self, _: usize, answer: &str) -> Text {
+    fn answer(&self, index: usize, answer: &str) -> Text {
         // Eight digits of a rating say nothing that two do not.
-        match answer.parse::<f64>() {
-            Ok(number) if self.labels == Labels::Numbers => Text::new(&format!("{number:.2}"), None),
+        match (&self.labels, answer.parse::<f64>()) {
+            (Labels::Numbers, Ok(number)) => Text::new(&format!("{number:.2}"), None),
+            (Labels::Words(_), _) => Text::new(&in_spans(&self.texts[index].first, answer), None),
             _ => Text::new(answer, None),
         }
     }
 
     fn kind(&self, answer: Option<&String>) -> Kind {
         let text = self.texts.first().map(|text| text.first.clone()).unwrap_or_default();
-        let (task, class) = match self.labels {
+        let (task, model_class) = match self.labels {
             Labels::Words(_) => ("token-classification", "AutoModelForTokenClassification"),
             _ => ("text-classification", "AutoModelForSequenceClassification"),
         };
@@ -195,7 +185,7 @@ impl Exam for TextExam<'_> {
             tags: Vec::new(),
             languages: Vec::new(),
             usage: Usage {
-                model_class: class.into(),
+                model_class: model_class.into(),
                 tokenizer_class: "AutoTokenizer".into(),
                 command: format!("alambic predict student {}", shell_quoted(&text)),
                 input: text,
@@ -214,12 +204,9 @@ fn shell_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// The Kullback-Leibler divergence of the distribution of `model` from that of `reference`, both given by logits.
-fn divergence(reference: &[f32], model: &[f32]) -> f64 {
-    let logs = |logits: &[f32]| -> Vec<f64> {
-        let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let sum: f64 = logits.iter().map(|logit| f64::from(logit - most).exp()).sum();
-        logits.iter().map(|logit| f64::from(logit - most) - sum.ln()).collect()
-    };
-    logs(reference).iter().zip(logs(model)).map(|(p, q)| p.exp() * (p - q)).sum()
+/// The tagged words of a text, as `word/TAG`, without those in no span.
+fn in_spans(text: &str, tags: &str) -> String {
+    let words = text.split(' ').zip(tags.split(' ')).filter(|(_, tag)| *tag != OUTSIDE);
+    let words: Vec<String> = words.map(|(word, tag)| format!("{word}/{tag}")).collect();
+    if words.is_empty() { OUTSIDE.to_owned() } else { words.join(" ") }
 }

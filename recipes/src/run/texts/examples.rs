@@ -66,8 +66,7 @@ impl Examples {
     /// Encodes texts whose words are tagged, for a student and a teacher of one vocabulary.
     pub(super) fn tagged(texts: &[Text], own: &Vocabulary<'_>) -> Result<Self, RunError> {
         let texts = texts.iter().map(|text| {
-            let words: Vec<&str> = text.first.split_whitespace().collect();
-            let (own, words) = own.tokenizer.encode_words(&words)?;
+            let (own, words) = own.tokenizer.encode_words(&text.first)?;
             Ok(Encoded { own, other: None, words, label: text.label.clone() })
         });
         let padding = (own.padding, own.padding);

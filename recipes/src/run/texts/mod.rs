@@ -210,7 +210,10 @@ fn reference(text: &Text, labels: &[String]) -> String {
 pub(crate) fn metrics<'r>(options: &'r EvaluationOptions, labels: &Labels) -> Vec<&'r str> {
     let suits: &[&str] = match labels {
         Labels::None => return Vec::new(),
-        Labels::Words(_) => &["span-f1"],
+        Labels::Words(tags) if tags.iter().any(|tag| is_of_span(tag)) => {
+            &["span-f1", "token-accuracy", "token-accuracy-of-majority"]
+        }
+        Labels::Words(_) => &["token-accuracy", "token-accuracy-of-majority"],
         Labels::Classes(classes) if classes.len() == 2 => {
             &["accuracy", "accuracy-of-majority", "f1", "matthews"]
         }
@@ -222,4 +225,9 @@ pub(crate) fn metrics<'r>(options: &'r EvaluationOptions, labels: &Labels) -> Ve
     } else {
         options.metrics.iter().map(|name| name.value.as_str()).collect()
     }
+}
+
+/// Whether a tag says that a word is in a span, and where in it: `B-KIND` and the like.
+fn is_of_span(tag: &str) -> bool {
+    tag.split_once('-').is_some_and(|(place, _)| ["B", "I", "E", "S"].contains(&place))
 }

@@ -1,4 +1,4 @@
-//! How alike the layers of two models are.
+//! How alike the layers of two models are, and what they say.
 
 use alambic_losses::kernel_alignment;
 use alambic_students::{Reader, TextPair};
@@ -35,4 +35,30 @@ pub(super) fn by_layer(
         similarities.insert(format!("cka-layer-{layer}-shuffled"), alignment(&shuffled)?);
     }
     Ok(similarities)
+}
+
+/// The mean divergence of a student's distributions from a teacher's, both given by the rows of logits of each text, and
+/// the same with rows of the teacher's half of them on, so that each stands beside another. Words that one of the two did
+/// not see do not count.
+pub(super) fn divergences(student: &[Vec<Vec<f32>>], teacher: &[Vec<Vec<f32>>]) -> [Option<f64>; 2] {
+    let (own, other): (Vec<&Vec<f32>>, Vec<&Vec<f32>>) =
+        (student.iter().flatten().collect(), teacher.iter().flatten().collect());
+    [0, own.len() / 2].map(|shift| {
+        let pairs = own.iter().zip(other.iter().cycle().skip(shift));
+        let seen: Vec<f64> = pairs
+            .filter(|(own, other)| !own.is_empty() && !other.is_empty())
+            .map(|(own, other)| divergence(other, own))
+            .collect();
+        (!seen.is_empty()).then(|| seen.iter().sum::<f64>() / seen.len() as f64)
+    })
+}
+
+/// The Kullback-Leibler divergence of the distribution of `model` from that of `reference`, both given by logits.
+fn divergence(reference: &[f32], model: &[f32]) -> f64 {
+    let logs = |logits: &[f32]| -> Vec<f64> {
+        let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f64 = logits.iter().map(|logit| f64::from(logit - most).exp()).sum();
+        logits.iter().map(|logit| f64::from(logit - most) - sum.ln()).collect()
+    };
+    logs(reference).iter().zip(logs(model)).map(|(p, q)| p.exp() * (p - q)).sum()
 }
