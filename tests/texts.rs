@@ -401,3 +401,31 @@ fn words_are_tagged_from_a_recipe_to_what_is_made_of_it() {
     let again = run(folder.path(), &["predict", "out/hf", line]).good();
     assert_eq!(again, run(folder.path(), &["predict", student, line]).good());
 }
+
+#[test]
+fn a_file_of_a_dataset_on_the_hub_is_a_table_like_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = "schema = 1\nname = \"hub\"\nextends = \"builtin:text/smoke/logits\"\n\
+                  unset = [\"data.task.corpus.made-up-reviews\"]\n\
+                  [data.task.corpus.texts]\npaths = \"hf:owner/reviews/data/train.tsv\"\nlabel = \"label\"\n";
+    std::fs::write(folder.path().join("hub.toml"), recipe).unwrap();
+    let check = || {
+        let mut command = common::alambic(folder.path());
+        command.args(["check", "hub.toml"]).env("HF_HUB_OFFLINE", "1").env("HF_HUB_CACHE", folder.path());
+        command.output().unwrap()
+    };
+    let said = String::from_utf8(check().stderr).unwrap();
+    assert!(said.contains("hf:owner/reviews/data/train.tsv is not in"), "{said}");
+    assert!(said.contains("HF_HUB_OFFLINE forbids to fetch it") && said.contains("hub.toml:6:"), "{said}");
+
+    // As the hub's own libraries keep it.
+    let (dataset, commit) = (folder.path().join("datasets--owner--reviews"), "0123abc");
+    let data = dataset.join("snapshots").join(commit).join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    std::fs::create_dir_all(dataset.join("refs")).unwrap();
+    std::fs::write(dataset.join("refs/main"), commit).unwrap();
+    let rows: String = (0..60).map(|row| format!("the soup number {row} was dull\t{}\n", row % 2)).collect();
+    std::fs::write(data.join("train.tsv"), format!("text\tlabel\n{rows}")).unwrap();
+    let ended = check();
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+}

@@ -8,7 +8,7 @@ const LISTED: usize = 20;
 /// A place in a file, for an error message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The file as the user named it, or `builtin:NAME`.
+    /// The file as the user named it, `builtin:NAME`, or `hf:OWNER/NAME/PATH`.
     pub source: String,
     /// Line counted from 1; none where the whole file is meant, or where a format has no lines.
     pub line: Option<usize>,
@@ -46,9 +46,9 @@ pub enum Fault {
     /// The operating system refused the file.
     #[error("cannot be read: {0}")]
     Unreadable(String),
-    /// A location `hf:…`, which names a repository and not a file of it.
-    #[error("is a repository of the hub, not a file")]
-    Hub,
+    /// A file of a dataset on the hub that is not at hand.
+    #[error("{0}")]
+    Hub(String),
     /// A location `builtin:…` that does not exist.
     #[error("there is no such built-in table")]
     UnknownBuiltin,
@@ -155,7 +155,9 @@ impl Fault {
     pub fn help(&self) -> String {
         match self {
             Self::Unreadable(_) => "check the path and the right to read it".into(),
-            Self::Hub => "download the file and give its path".into(),
+            Self::Hub(_) => {
+                "a file of a dataset is named `hf:OWNER/NAME[@REVISION]/PATH`; or give a path".into()
+            }
             Self::UnknownBuiltin => "`builtin:names` is the table that comes with the program".into(),
             Self::UnknownFormat(_) => {
                 "name it .tsv, .csv, .jsonl (or .json, one object a line) or .parquet".into()

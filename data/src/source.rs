@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 
+use alambic_hub::Hub;
 use alambic_settings::Location;
 
 use crate::embedded;
@@ -64,7 +66,7 @@ impl Format {
 /// A table's bytes with the name that errors call it by.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// The path as the user gave it, or `builtin:NAME`.
+    /// The path as the user gave it, `builtin:NAME`, or `hf:OWNER/NAME/PATH`.
     pub name: String,
     /// How to read the bytes.
     pub format: Format,
@@ -76,7 +78,8 @@ impl Source {
     /// Opens a location.
     ///
     /// # Errors
-    /// Where there is no such file or built-in table, it cannot be read, or its extension is no table's.
+    /// Where there is no such file or built-in table, the hub does not give it, it cannot be read, or its extension is no
+    /// table's.
     pub fn open(location: &Location, extent: Extent) -> Result<Self, DataError> {
         Self::open_as(location, extent, None)
     }
@@ -95,30 +98,37 @@ impl Source {
             Location::Builtin(name) => {
                 Err(DataError::new(Place::file(&format!("builtin:{name}")), Fault::UnknownBuiltin))
             }
-            Location::Hub(name) => Err(DataError::new(Place::file(&format!("hf:{name}")), Fault::Hub)),
-            Location::File(path) => {
-                let name = path.display().to_string();
-                let fail = |fault| DataError::new(Place::file(&name), fault);
-                let extension = path.extension().unwrap_or_default().to_string_lossy();
-                let format = format
-                    .or_else(|| Format::of_extension(&extension))
-                    .ok_or_else(|| fail(Fault::UnknownFormat(extension.into_owned())))?;
-                let unreadable = |error: std::io::Error| fail(Fault::Unreadable(error.to_string()));
-                let mut file = File::open(path).map_err(unreadable)?;
-                let mut bytes = Vec::new();
-                if extent == Extent::Head && matches!(format, Format::Tsv | Format::JsonLines) {
-                    (&file).take(HEAD).read_to_end(&mut bytes).map_err(unreadable)?;
-                }
-                match bytes.iter().rposition(|&byte| byte == b'\n') {
-                    Some(end) if bytes.len() as u64 == HEAD => bytes.truncate(end + 1),
-                    // All of the file, or what is left of one whose first line is longer than a head.
-                    _ => {
-                        file.read_to_end(&mut bytes).map_err(unreadable)?;
-                    }
-                }
-                Ok(Self { name, format, bytes: bytes.into() })
+            Location::Hub(name) => {
+                let name = format!("hf:{name}");
+                let path = Hub::from_environment()
+                    .file(name.trim_start_matches("hf:"))
+                    .map_err(|error| DataError::new(Place::file(&name), Fault::Hub(error.to_string())))?;
+                Self::read(name, &path, extent, format)
+            }
+            Location::File(path) => Self::read(path.display().to_string(), path, extent, format),
+        }
+    }
+
+    fn read(name: String, path: &Path, extent: Extent, format: Option<Format>) -> Result<Self, DataError> {
+        let fail = |fault| DataError::new(Place::file(&name), fault);
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        let format = format
+            .or_else(|| Format::of_extension(&extension))
+            .ok_or_else(|| fail(Fault::UnknownFormat(extension.into_owned())))?;
+        let unreadable = |error: std::io::Error| fail(Fault::Unreadable(error.to_string()));
+        let mut file = File::open(path).map_err(unreadable)?;
+        let mut bytes = Vec::new();
+        if extent == Extent::Head && matches!(format, Format::Tsv | Format::JsonLines) {
+            (&file).take(HEAD).read_to_end(&mut bytes).map_err(unreadable)?;
+        }
+        match bytes.iter().rposition(|&byte| byte == b'\n') {
+            Some(end) if bytes.len() as u64 == HEAD => bytes.truncate(end + 1),
+            // All of the file, or what is left of one whose first line is longer than a head.
+            _ => {
+                file.read_to_end(&mut bytes).map_err(unreadable)?;
             }
         }
+        Ok(Self { name, format, bytes: bytes.into() })
     }
 
     /// BLAKE3 of the bytes, in hexadecimal.
@@ -140,8 +150,8 @@ mod tests {
         assert!(matches!(problem(Location::File("no/such.tsv".into())).fault, Fault::Unreadable(_)));
         assert!(matches!(problem(Location::File(PathBuf::from("a.xlsx"))).fault, Fault::UnknownFormat(_)));
         assert_eq!(problem(Location::Builtin("nams".into())).fault, Fault::UnknownBuiltin);
-        let hub = problem(Location::Hub("owner/name".into()));
-        assert_eq!((hub.fault, hub.place.source.as_str()), (Fault::Hub, "hf:owner/name"));
+        let hub = problem(Location::Hub("no name".into()));
+        assert!(matches!(hub.fault, Fault::Hub(_)) && hub.place.source == "hf:no name");
     }
 
     #[test]

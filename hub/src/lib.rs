@@ -38,6 +38,9 @@ pub enum HubError {
         /// Why, and what to do.
         message: String,
     },
+    /// A file where a model is wanted.
+    #[error("hf:{0} names a file, and a model is a whole repository: leave out what stands behind its name")]
+    NoRepository(String),
     /// A model's repository holds nothing that a model is made of.
     #[error("hf:{name} holds no `{file}`; is it a model?")]
     NoModel {
@@ -114,6 +117,9 @@ impl Hub {
     /// When the name is wrong, the hub refuses, or nothing may be fetched and the model is not there.
     pub fn model(&self, name: &str) -> Result<PathBuf, HubError> {
         let parsed = Name::parse(name)?;
+        if parsed.path.is_some() {
+            return Err(HubError::NoRepository(name.to_owned()));
+        }
         if self.offline {
             let folder = self.cached(&parsed, RepoType::Model)?;
             return if folder.join("config.json").is_file() { Ok(folder) } else { Err(self.absent(name)) };

@@ -19,7 +19,7 @@ pub enum Location {
     File(PathBuf),
     /// Something that comes with the program: NAME of `builtin:NAME`.
     Builtin(String),
-    /// A model on the hub: `OWNER/NAME` or `OWNER/NAME@REVISION` of `hf:…`.
+    /// A model on the hub, `OWNER/NAME[@REVISION]` of `hf:…`, or a file of a dataset, whose path stands behind it.
     Hub(String),
 }
 
@@ -37,15 +37,17 @@ impl Location {
             };
         }
         if let Some(name) = text.strip_prefix("hf:") {
-            let repository = name.split_once('@').map_or(name, |(repository, _)| repository);
-            let revision_missing = name.ends_with('@');
-            return match repository.split('/').collect::<Vec<_>>().as_slice() {
-                [owner, model] if !owner.is_empty() && !model.is_empty() && !revision_missing => {
-                    Ok(Self::Hub(name.to_owned()))
-                }
-                _ => {
-                    Err("a model on the hub is named `hf:OWNER/NAME` or `hf:OWNER/NAME@REVISION`".to_owned())
-                }
+            let mut parts = name.split('/');
+            let owner = parts.next().unwrap_or_default();
+            let repository = parts.next().unwrap_or_default();
+            let (model, revision) = repository.split_once('@').unwrap_or((repository, "main"));
+            // An empty part would be a path that begins, ends or goes on with a slash.
+            return if [owner, model, revision].into_iter().chain(parts).any(str::is_empty) {
+                Err("a model on the hub is named `hf:OWNER/NAME[@REVISION]`, a file of a dataset \
+                     `hf:OWNER/NAME[@REVISION]/PATH`"
+                    .to_owned())
+            } else {
+                Ok(Self::Hub(name.to_owned()))
             };
         }
         if text.is_empty() {

@@ -479,7 +479,7 @@ fn head(options: &DataOptions) -> Result<Corpus, RunError> {
 fn code(fault: &Fault) -> &'static str {
     match fault {
         Fault::Unreadable(_)
-        | Fault::Hub
+        | Fault::Hub(_)
         | Fault::UnknownBuiltin
         | Fault::UnknownFormat(_)
         | Fault::WrongFormat(_)
