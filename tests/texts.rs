@@ -357,6 +357,36 @@ fn outputs_of_a_teacher_are_computed_once() {
 }
 
 #[test]
+fn a_student_of_texts_without_labels_is_judged_by_its_teacher_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let steps = ["stage.fine-tune.train.steps=10", "stage.general.train.steps=20"];
+    let small =
+        ["data.unlabelled.corpus.made-up-reviews.size=300", "data.unlabelled.split.test-fraction=0.1"];
+    let mut arguments = vec!["run", "builtin:text/smoke/general", "--out", "general", "--json"];
+    arguments.extend(steps.iter().chain(&small).flat_map(|flag| ["--set", flag]));
+    let ended = run(folder.path(), &arguments);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&outcome["labelled"], &outcome["verdict"]), (&Value::Bool(false), &Value::Null), "{outcome}");
+    for model in ["teacher", "student"] {
+        let model = &outcome["models"][model];
+        assert!(model["metrics"].as_object().unwrap().is_empty(), "{outcome}");
+        assert!(model["bytes"].is_u64() && model["latency-ms"]["p50"].is_f64(), "{outcome}");
+    }
+    assert!(outcome["models"]["baseline"].is_null());
+    assert!(outcome["ratios"]["compression"].is_f64() && outcome["ratios"]["speedup"].is_f64());
+    let fidelity = outcome["fidelity"].as_object().unwrap();
+    assert!(fidelity["cka-layer-4"].is_f64() && fidelity["cka-layer-4-shuffled"].is_f64(), "{outcome}");
+    assert!(!fidelity.contains_key("agreement"));
+    let read = |name: &str| std::fs::read_to_string(folder.path().join("general").join(name)).unwrap();
+    assert!(read("report.md").contains("The texts have no labels."), "{}", read("report.md"));
+    let card = read("student/README.md");
+    assert!(card.contains("feature-extraction") && card.contains("nothing is known of its worth"), "{card}");
+    let compared = run(folder.path(), &["compare", "general"]).good();
+    assert!(compared.contains("student") && compared.contains(" × "), "{compared}");
+}
+
+#[test]
 fn words_are_tagged_from_a_recipe_to_what_is_made_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let steps = ["stage.fine-tune.train.steps=80", "stage.distil.train.steps=20"];
@@ -424,8 +454,9 @@ fn a_file_of_a_dataset_on_the_hub_is_a_table_like_another() {
     std::fs::create_dir_all(&data).unwrap();
     std::fs::create_dir_all(dataset.join("refs")).unwrap();
     std::fs::write(dataset.join("refs/main"), commit).unwrap();
-    let rows: String = (0..60).map(|row| format!("the soup number {row} was dull\t{}\n", row % 2)).collect();
-    std::fs::write(data.join("train.tsv"), format!("text\tlabel\n{rows}")).unwrap();
+    let rows: Vec<String> =
+        (0..60).map(|row| format!("the soup number {row} was dull\t{}", row % 2)).collect();
+    std::fs::write(data.join("train.tsv"), format!("text\tlabel\n{}\n", rows.join("\n"))).unwrap();
     let ended = check();
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
 }

@@ -33,6 +33,10 @@ pub struct Outcome {
     pub seeds: Vec<u64>,
     /// Over how many examples the models were evaluated.
     pub examples: usize,
+    /// Whether there are right answers to the examples. Without, models have no metrics, and there is no verdict: what is
+    /// known is how alike student and teacher are, and what they cost.
+    #[serde(default = "labelled")]
+    pub labelled: bool,
     /// [`TEACHER`], [`STUDENT`] and [`BASELINE`], null where there is none, and further models by their name.
     pub models: IndexMap<String, Option<ModelOutcome>>,
     /// How closely the student follows the teacher, similarities beside their value for shuffled pairs.
@@ -168,6 +172,7 @@ impl Outcome {
             recipe: recipe.to_string(),
             seeds,
             examples,
+            labelled: true,
             models: models.into_iter().map(|(name, model)| (name.to_string(), model)).collect(),
             fidelity: IndexMap::new(),
             ratios,
@@ -264,6 +269,11 @@ impl Ratios {
     }
 }
 
+/// What files of an earlier version do not say.
+fn labelled() -> bool {
+    true
+}
+
 /// None where a side is missing or the quotient is no number: no error to keep, or none left to compare with.
 fn ratio(numerator: Option<f64>, denominator: Option<f64>) -> Option<f64> {
     Some(numerator? / denominator?).filter(|ratio| ratio.is_finite())
@@ -307,7 +317,7 @@ mod tests {
         assert_eq!(
             value,
             serde_json::json!({
-                "schema": 1, "recipe": "names", "seeds": [1, 2], "examples": 2,
+                "schema": 1, "recipe": "names", "seeds": [1, 2], "examples": 2, "labelled": true,
                 "models": {
                     "teacher": null,
                     "student": {

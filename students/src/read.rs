@@ -121,6 +121,16 @@ impl Reader {
         Ok(())
     }
 
+    /// Reads texts to whatever comes last, and keeps nothing of it: for timing.
+    ///
+    /// # Errors
+    /// When a text cannot be read.
+    pub fn read(&self, texts: &[TextPair<'_>]) -> Result<(), StudentError> {
+        let last = tap("", "hidden", self.config().layers);
+        let wanted = Wanted::named([last.as_str(), "pooled", "logits", "embedding"]);
+        self.traces(&self.encode(texts)?, &wanted, |_, _| Ok(()))
+    }
+
     /// The logits of each text: one row of them, or from a head that tags words one for each word, which stand with single
     /// blanks between; the row of a word that the model did not see, because it was cut off, is empty.
     ///

@@ -23,6 +23,8 @@ settings! {
         pub size: usize = 3000,
         /// Another number gives other reviews.
         pub seed: u64 = 1,
+        /// Whether the class is told; without it they are texts without labels.
+        pub labelled: bool = true,
     }
 }
 
@@ -116,11 +118,12 @@ impl ReadCorpus for MadeUpReviews {
             let class = random.random_range(0..2);
             let first = review(class, &mut random);
             if seen.insert(first.clone()) {
-                let label = Label::Class(class as u32);
+                let label = if self.labelled { Label::Class(class as u32) } else { Label::None };
                 collecting.push(Text { first, second: None, label, split: None, line: seen.len() });
             }
         }
-        let labels = Labels::Classes(vec!["negative".into(), "positive".into()]);
+        let classes = || Labels::Classes(vec!["negative".into(), "positive".into()]);
+        let labels = if self.labelled { classes() } else { Labels::None };
         Ok(collecting.finish(labels, false, extent)?.into())
     }
 }
@@ -156,7 +159,7 @@ mod tests {
     use super::*;
 
     fn texts(size: usize, seed: u64) -> Vec<Text> {
-        match (MadeUpReviews { size, seed }).read(Extent::Whole).unwrap() {
+        match (MadeUpReviews { size, seed, labelled: true }).read(Extent::Whole).unwrap() {
             Content::Texts(collection) => collection.texts,
             Content::Lexicon(_) => unreachable!("reviews are texts"),
         }

@@ -67,9 +67,7 @@ impl Checker<'_> {
         let evaluation = &recipe.evaluation;
         let Some(labels) = self.text_labels(&evaluation.data, &evaluation.origin) else { return };
         let task = task_of(&labels);
-        if task.head == Head::None {
-            let message = "the texts of the evaluation have no labels to hold answers against".to_owned();
-            self.error("evaluation::labels", message, &evaluation.origin, "names texts without labels");
+        if task.head == Head::None && !self.without_labels() {
             return;
         }
         if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| self.known_teacher(teacher)) {
@@ -93,10 +91,39 @@ impl Checker<'_> {
         self.counts.insert("evaluation".to_owned(), Counts { texts, ..Counts::default() });
     }
 
+    /// Checks an evaluation on texts without labels, by which a student can be held against a teacher alone; false
+    /// where there is none.
+    fn without_labels(&mut self) -> bool {
+        let recipe = self.recipe;
+        let evaluation = &recipe.evaluation;
+        if evaluation.teacher.is_none() {
+            let message = "the texts of the evaluation have no labels to hold answers against";
+            self.report(
+                Diagnostic::error("evaluation::labels", message)
+                    .label(&evaluation.origin, "names texts without labels, and no teacher")
+                    .help("with a `teacher`, the student is judged by how alike the two are"),
+            );
+            return false;
+        }
+        for name in evaluation.metrics.iter().filter(|name| find(&name.value).is_ok()) {
+            let message = format!("`{}` needs labels, and the texts of the evaluation have none", name.value);
+            self.error("evaluation::labels", message, &name.origin, "holds answers against labels");
+        }
+        if recipe.baseline.is_some() {
+            let message =
+                "a baseline is compared by its answers, and the texts of the evaluation have no labels";
+            let origin = self.loaded.key_origin(&["baseline"]);
+            self.error("evaluation::labels", message.to_owned(), &origin, "cannot be held against anything");
+        }
+        true
+    }
+
     /// Reports a model that does not say what is asked.
     fn must_answer(&mut self, side: &str, config: &Config, task: &Task, origin: &Origin) {
         let problem = match config {
             Config::Marian(_) => "writes, and texts are to be read".to_owned(),
+            // Nobody is asked for an answer.
+            Config::Bert(_) if task.head == Head::None => return,
             Config::Bert(config) if config.head != task.head => match task.head {
                 Head::Tokens => "has no head that tags words".to_owned(),
                 _ => "has no head that says something of a text".to_owned(),

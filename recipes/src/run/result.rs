@@ -43,8 +43,8 @@ struct Results<'a> {
     evaluation: &'a Evaluation<'a>,
     exam: &'a dyn Exam,
     baselines: Vec<Baseline<'a>>,
-    /// The metric by which student and baseline are compared.
-    judged_by: &'a str,
+    /// The metric by which student and baseline are compared; none where there are no right answers.
+    judged_by: Option<&'a str>,
 }
 
 /// A baseline and what it wrote.
@@ -68,8 +68,12 @@ pub(crate) fn conclude(
 ) -> Result<Outcome, RunError> {
     let evaluation = Evaluation::run(workshop, trainings, observer)?;
     let exam = &*evaluation.exam;
-    let judged_by = exam.metrics().first().copied().unwrap_or_default();
-    let baselines = baselines(trainings, &evaluation, judged_by)?;
+    let judged_by = exam.metrics().first().copied();
+    // The check refuses a baseline that nothing could compare with the student.
+    let baselines = match judged_by {
+        Some(metric) => baselines(trainings, &evaluation, metric)?,
+        None => Vec::new(),
+    };
     let results =
         Results { loaded, workshop, trainings, evaluation: &evaluation, exam, baselines, judged_by };
     results.write(observer)
@@ -105,8 +109,9 @@ impl Results<'_> {
             .baselines
             .iter()
             .find(|baseline| baseline.name == BASELINE)
-            .map(|best| {
-                judge(&of_metric(&student_scores, self.judged_by), &of_metric(&best.scores, self.judged_by))
+            .zip(self.judged_by)
+            .map(|(best, metric)| {
+                judge(&of_metric(&student_scores, metric), &of_metric(&best.scores, metric))
             })
             .transpose()?;
 
@@ -172,6 +177,7 @@ impl Results<'_> {
         let recipe = &self.workshop.recipe.name;
         let examples = self.exam.references().len();
         let mut outcome = Outcome::new(recipe, seeds, examples, teacher, Some(student), baseline);
+        outcome.labelled = self.judged_by.is_some();
         outcome.models.extend(others);
         Ok(outcome)
     }
@@ -227,10 +233,10 @@ impl Results<'_> {
     ) -> Result<Report, RunError> {
         let folder = &self.workshop.folder;
         let events = read_events(&folder.join("events.jsonl"))?;
-        let mean = |seeds: &Seeds| Scores::mean_over_seeds(&of_metric(seeds, self.judged_by));
         let mut quality_figures: Vec<_> =
-            plots::metric_by_slice(outcome, self.judged_by).into_iter().collect();
-        if let Some(lengths) = self.exam.lengths() {
+            self.judged_by.and_then(|metric| plots::metric_by_slice(outcome, metric)).into_iter().collect();
+        if let Some((metric, lengths)) = self.judged_by.zip(self.exam.lengths()) {
+            let mean = |seeds: &Seeds| Scores::mean_over_seeds(&of_metric(seeds, metric));
             let mut by_length = Vec::new();
             if let Some(teacher) = teacher {
                 by_length.push((TEACHER, mean(teacher)?));
@@ -418,6 +424,9 @@ impl Results<'_> {
     }
 
     fn samples(&self) -> Vec<Sample> {
+        if self.judged_by.is_none() {
+            return Vec::new();
+        }
         let (references, count) = (self.exam.references(), self.exam.references().len());
         let step = (count / SAMPLES).max(1);
         let sample = |index: usize| {

@@ -55,6 +55,14 @@ fn result(report: &Report) -> Vec<Block> {
             };
             blocks.push(Block::Callout(tone, judgement.in_words(&report.examples.many)));
         }
+        (None, Some(_)) if !report.outcome.labelled => blocks.push(Block::Callout(
+            Tone::Neutral,
+            format!(
+                "The {} have no labels. The student is held against the teacher alone, by how alike the two are and by \
+                 what they cost; there is no verdict, and nothing is known of its worth for a task.",
+                report.examples.many
+            ),
+        )),
         (None, Some(_)) => blocks.push(Block::Callout(
             Tone::Neutral,
             "There is no baseline to compare the student with, so there is no verdict.".to_string(),

@@ -46,9 +46,10 @@ impl<'a> TextExam<'a> {
         let mut texts = workshop.corpora.texts(&options.data, Split::Test)?;
         crate::run::lesson::thin(&mut texts, options.limit.unwrap_or(usize::MAX));
         let names = task_of(&labels).labels;
-        if texts.is_empty() || names.is_empty() {
+        if texts.is_empty() || labels == Labels::None && options.teacher.is_none() {
             return Err(RunError::Recipe(
-                "the evaluation's test parts hold no text with a label to be held against".into(),
+                "the evaluation's test parts hold no text with a label to be held against, and no teacher is named"
+                    .into(),
             ));
         }
         let references = texts.iter().map(|text| reference(text, &names)).collect();
@@ -56,6 +57,15 @@ impl<'a> TextExam<'a> {
             observer.task("evaluation: teacher reads", texts.len(), 0);
             let (teacher, reader) =
                 (workshop.teacher(name)?, Reader::load(&workshop.checkpoint_folder(name)?)?);
+            if labels == Labels::None {
+                // Nobody is asked for an answer.
+                return Ok(Judged {
+                    teacher,
+                    reader,
+                    logits: Vec::new(),
+                    answers: vec![String::new(); texts.len()],
+                });
+            }
             if reader.config().labels != names && !reader.config().regression {
                 return Err(RunError::Recipe(format!(
                     "teacher `{}` tells {} apart, and the test part {}",
@@ -92,7 +102,8 @@ impl Exam for TextExam<'_> {
         match self.labels {
             Labels::Numbers => &[("pearson", "pearson-with-teacher")],
             Labels::Words(_) => &[("token-accuracy", "token-agreement")],
-            Labels::Classes(_) | Labels::None => &[("agreement", "agreement")],
+            Labels::Classes(_) => &[("agreement", "agreement")],
+            Labels::None => &[],
         }
     }
 
@@ -113,7 +124,10 @@ impl Exam for TextExam<'_> {
     }
 
     fn answers(&self, folder: &Path, progress: &mut dyn FnMut(usize)) -> Result<Vec<String>, RunError> {
-        let answers = Reader::load(folder)?.answers(&self.pairs())?;
+        let answers = match self.labels {
+            Labels::None => vec![String::new(); self.texts.len()],
+            _ => Reader::load(folder)?.answers(&self.pairs())?,
+        };
         progress(answers.len());
         Ok(answers)
     }
@@ -139,7 +153,10 @@ impl Exam for TextExam<'_> {
         let (pairs, reader) = (self.pairs(), Reader::load(student)?);
         let read = |reader: &Reader, batch: &[usize]| -> Result<(), RunError> {
             let texts: Vec<TextPair<'_>> = batch.iter().map(|&index| pairs[index]).collect();
-            reader.answers(&texts)?;
+            match self.labels {
+                Labels::None => reader.read(&texts)?,
+                _ => drop(reader.answers(&texts)?),
+            }
             Ok(())
         };
         let by_student = |batch: &[usize]| read(&reader, batch);
@@ -177,8 +194,11 @@ impl Exam for TextExam<'_> {
     fn kind(&self, answer: Option<&String>) -> Kind {
         let text = self.texts.first().map(|text| text.first.clone()).unwrap_or_default();
         let (task, model_class) = match self.labels {
+            Labels::None => ("feature-extraction", "AutoModel"),
             Labels::Words(_) => ("token-classification", "AutoModelForTokenClassification"),
-            _ => ("text-classification", "AutoModelForSequenceClassification"),
+            Labels::Classes(_) | Labels::Numbers => {
+                ("text-classification", "AutoModelForSequenceClassification")
+            }
         };
         Kind {
             task,
@@ -187,14 +207,22 @@ impl Exam for TextExam<'_> {
             usage: Usage {
                 model_class: model_class.into(),
                 tokenizer_class: "AutoTokenizer".into(),
-                command: format!("alambic predict student {}", shell_quoted(&text)),
+                command: match self.labels {
+                    Labels::None => "alambic list taps student".into(),
+                    _ => format!("alambic predict student {}", shell_quoted(&text)),
+                },
                 input: text,
                 generate: None,
-                output: answer.cloned(),
+                output: answer.cloned().filter(|_| self.labels != Labels::None),
             },
-            limits: vec![
-                "It was judged on texts like those that it was trained on, and on no others.".into(),
-            ],
+            limits: vec![match self.labels {
+                Labels::None => {
+                    "It was held against its teacher alone, on texts without labels: nothing is known of its \
+                                 worth for a task, for which it is to be trained further."
+                        .into()
+                }
+                _ => "It was judged on texts like those that it was trained on, and on no others.".into(),
+            }],
         }
     }
 }
