@@ -384,6 +384,32 @@ fn a_student_of_texts_without_labels_is_judged_by_its_teacher_alone() {
     assert!(card.contains("feature-extraction") && card.contains("nothing is known of its worth"), "{card}");
     let compared = run(folder.path(), &["compare", "general"]).good();
     assert!(compared.contains("student") && compared.contains(" × "), "{compared}");
+    assert!(compared.contains("general: no labels, so there is neither metric nor verdict"), "{compared}");
+    run(folder.path(), &["compare", "general", "--out", "compared"]).good();
+    assert!(read("../compared/compare.md").contains("general: no labels"));
+    assert!(!read("report.md").contains("then the task"), "{}", read("report.md"));
+
+    // It has no head: it is timed and exported like another, and asked for an answer, it says where its states are.
+    let student = "general/student";
+    let timed = run(folder.path(), &["bench", student, "--rounds=1", "--batch=1", "--length=8"]);
+    assert!(timed.code == Some(0) && timed.stdout.contains(student), "{}", timed.stderr);
+    for format in ["hf", "onnx", "int8"] {
+        run(folder.path(), &["export", "general", "--to", "exported", "--format", format]).good();
+    }
+    let refused = run(folder.path(), &["predict", student, "the soup was dull"]);
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.stderr.contains("`alambic trace` shows its states"), "{}", refused.stderr);
+}
+
+#[test]
+fn the_task_alone_names_no_teacher_that_it_does_not_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let task = "schema = 1\nname = \"task\"\nextends = [\"builtin:text/task\", \"builtin:text/smoke/reviews\"]\n\
+                unset = [\"teacher.general\", \"data.task.split.test-values\"]\n";
+    std::fs::write(folder.path().join("task.toml"), task).unwrap();
+    let checked = run(folder.path(), &["check", "task.toml"]);
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    assert!(!checked.stderr.contains("warning"), "{}", checked.stderr);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Several runs side by side: one table, one page, one Parquet file.
 
-use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table};
+use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table, Tone};
 use crate::error::{ReportError, Result};
 use crate::metrics::{Direction, find, is_yardstick};
 use crate::numbers::{self, NO_VALUE};
@@ -205,6 +205,7 @@ impl Comparison {
         let tables: Vec<Table> = metrics.iter().map(|metric| self.metric_table(metric)).collect();
         let figures: Vec<Figure> = metrics.first().map(|metric| self.figures(metric)).unwrap_or_default();
         let mut results: Vec<Block> = vec![Block::table(self.overview())];
+        results.extend(self.without_labels().map(|note| Block::Callout(Tone::Neutral, note)));
         if !figures.is_empty() {
             results.push(Block::Figures(figures));
         }
@@ -237,6 +238,19 @@ impl Comparison {
         let mut table = table_of_objects(rows.iter(), &["run", "recipe", "model"])
             .map_err(|reason| ReportError::Table { path: path.clone(), reason })?;
         write_table(&mut table, &path)
+    }
+
+    /// Says which runs have no metrics because their texts have no labels; none where all have.
+    #[must_use]
+    pub fn without_labels(&self) -> Option<String> {
+        let names: Vec<&str> =
+            self.runs.iter().filter(|run| !run.outcome.labelled).map(|run| run.name.as_str()).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "{}: no labels, so there is neither metric nor verdict; the report says how alike student and teacher are",
+                names.join(", ")
+            )
+        })
     }
 
     /// One row a run: what it was, its ratios, its verdict.

@@ -84,7 +84,7 @@ fn varied(key: &str, runs: &[PathBuf]) -> Result<Varied, Failure> {
     Ok(Varied { name, format, values })
 }
 
-/// Prints a table with a row for each model of each run.
+/// Prints a table with a row for each model of each run, and which of them were judged without labels.
 pub(super) fn table(comparison: &Comparison) -> Result<(), Failure> {
     let rows = comparison.rows();
     let mut names: Vec<&str> = Vec::new();
@@ -106,5 +106,6 @@ pub(super) fn table(comparison: &Comparison) -> Result<(), Failure> {
         cells.push(row.verdict.map_or(NO_VALUE, Verdict::word).to_owned());
         cells
     });
-    output::table(&columns, rows.collect())
+    output::table(&columns, rows.collect())?;
+    comparison.without_labels().map_or(Ok(()), |note| output::line(&note))
 }

@@ -46,7 +46,7 @@ impl Encoder {
 
     /// Its vocabulary.
     #[must_use]
-    pub(crate) fn vocabulary(&self) -> &Tokenizer {
+    pub fn vocabulary(&self) -> &Tokenizer {
         &self.tokenizer
     }
 }

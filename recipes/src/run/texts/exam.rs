@@ -9,7 +9,7 @@ use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::{Noun, Text};
 use alambic_settings::IndexMap;
 use alambic_students::{Reader, TextPair};
-use alambic_teachers::Teacher;
+use alambic_teachers::{Encoder, Teacher};
 
 use super::similarity::{by_layer, divergences};
 use super::{metrics, pair, reference};
@@ -31,7 +31,7 @@ pub(crate) struct TextExam<'a> {
 
 /// The teacher, read as the student is.
 struct Judged {
-    teacher: Box<dyn Teacher>,
+    teacher: Encoder,
     reader: Reader,
     /// For each text its rows; see [`Reader::logits`].
     logits: Vec<Vec<Vec<f32>>>,
@@ -55,8 +55,8 @@ impl<'a> TextExam<'a> {
         let references = texts.iter().map(|text| reference(text, &names)).collect();
         let teacher = options.teacher.as_ref().map(|name| {
             observer.task("evaluation: teacher reads", texts.len(), 0);
-            let (teacher, reader) =
-                (workshop.teacher(name)?, Reader::load(&workshop.checkpoint_folder(name)?)?);
+            let teacher = workshop.encoder(name)?;
+            let reader = Reader::new(teacher.model().clone(), teacher.vocabulary(), usize::MAX)?;
             if labels == Labels::None {
                 // Nobody is asked for an answer.
                 return Ok(Judged {
@@ -116,7 +116,7 @@ impl Exam for TextExam<'_> {
     }
 
     fn teacher(&self) -> Option<&dyn Teacher> {
-        self.teacher.as_ref().map(|judged| &*judged.teacher)
+        self.teacher.as_ref().map(|judged| -> &dyn Teacher { &judged.teacher })
     }
 
     fn teacher_answers(&self) -> Option<&[String]> {
