@@ -1,5 +1,5 @@
-//! Ways to get supervision: checkpoints that write or read texts, pipelines of checkpoints, outputs recorded earlier; and
-//! texts varied with the help of a model.
+//! Ways to get supervision: checkpoints that write or read texts, pipelines of checkpoints, outputs recorded earlier;
+//! what a teacher says of texts, kept on disk ([`cache`]); and texts varied with the help of a model.
 //!
 //! A teacher does two things: it writes a target text for a source ([`Teacher::write`]), and it shows what goes on
 //! inside while it reads and writes given texts ([`Teacher::trace`]), computing no more than the taps asked for.

@@ -1,0 +1,113 @@
+//! Comparisons of made-up runs.
+
+use super::*;
+use crate::outcome::{Latency, ModelOutcome};
+use polars::prelude::{ParquetReader, SerReader};
+
+fn model(cer: f64, bytes: u64) -> ModelOutcome {
+    ModelOutcome {
+        metrics: [("cer".to_string(), Some(cer))].into(),
+        intervals: [("cer".to_string(), Some([cer - 0.01, cer + 0.01]))].into(),
+        bytes: Some(bytes),
+        latency_ms: Some(Latency { p50: 2.0, p95: 3.0 }),
+        ..ModelOutcome::default()
+    }
+}
+
+fn write_run(folder: &Path, baseline: Option<f64>) {
+    std::fs::create_dir_all(folder).unwrap();
+    let mut outcome = Outcome::new(
+        "names",
+        vec![1],
+        1000,
+        Some(model(0.2, 400)),
+        Some(model(0.19, 100)),
+        baseline.map(|cer| model(cer, 100)),
+    );
+    outcome.verdict = baseline.map(|_| Verdict::Better);
+    outcome.write(folder).unwrap();
+    let event = |stage: &str, step: u64, cer: f64| {
+        let event = EvaluationEvent {
+            stage: stage.into(),
+            seed: 1,
+            step,
+            metrics: [("cer".to_string(), cer)].into(),
+            ..EvaluationEvent::default()
+        };
+        serde_json::to_string(&event).unwrap() + "\n"
+    };
+    let events =
+        [event("first", 5, 0.9), event("last", 5, 0.4), event("last", 10, 0.3), event("baseline", 5, 0.8)];
+    std::fs::write(folder.join("events.jsonl"), events.concat()).unwrap();
+}
+
+#[test]
+fn runs_stand_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let folders: Vec<PathBuf> = ["all", "tenth", "none"].map(|name| folder.path().join(name)).into();
+    for (folder, baseline) in folders.iter().zip([Some(0.22), Some(0.4), None]) {
+        write_run(folder, baseline);
+    }
+    let mut comparison = Comparison::read(&folders).unwrap();
+    comparison.varied = Some(Varied {
+        name: "share of training pairs".into(),
+        format: ValueFormat::Percent,
+        values: vec![1.0, 0.1, 0.01],
+    });
+    assert_eq!(comparison.rows().len(), 8);
+    let validations = comparison.runs[0].validations.as_ref().unwrap();
+    assert_eq!(validations.points, [(5.0, 0.4), (10.0, 0.3)], "of the last stage, baselines aside");
+    let values = vec![Some("1.0".into()), Some("2.0".into()), None];
+    comparison.differences = vec![Difference { key: "train.clip".into(), values }];
+    // To look at the page, name a folder to keep it in.
+    let kept = std::env::var_os("ALAMBIC_KEEP_REPORT").map(PathBuf::from);
+    let out = kept.unwrap_or_else(|| folder.path().join("out"));
+    comparison.write(&out).unwrap();
+    let markdown = std::fs::read_to_string(out.join("compare.md")).unwrap();
+    assert!(
+        markdown.contains("| tenth | names | 1,000 | 1 | 1.05 × | 4.00 × | 1.00 × | better |"),
+        "{markdown}"
+    );
+    assert!(
+        markdown.contains("| none | 20.0 % (19.0–21.0) | 19.0 % (18.0–20.0) | – | 1.05 × |"),
+        "{markdown}"
+    );
+    assert!(markdown.contains("baseline goes from 40.0 % at 10 % to 22.0 % at 100 %"), "{markdown}");
+    assert!(out.join("plots/cer-over-share-of-training-pairs.png").exists());
+    // The teacher is of another size than the students, and as fast as they are.
+    assert!(out.join("plots/cer-against-size.svg").exists());
+    assert!(!out.join("plots/cer-against-time-per-example.svg").exists());
+    assert!(out.join("plots/validation-cer.svg").exists());
+    assert!(markdown.contains("teacher 20.0 % at 400 B, all 19.0 % at 100 B"), "{markdown}");
+    assert!(markdown.contains("| train.clip | 1.0 | 2.0 | – |"), "{markdown}");
+    let table =
+        ParquetReader::new(std::fs::File::open(out.join("comparison.parquet")).unwrap()).finish().unwrap();
+    assert_eq!(table.height(), 8);
+    assert_eq!(table.column("metrics.cer").unwrap().null_count(), 0);
+    assert_eq!(table.column("retention.cer").unwrap().null_count(), 5);
+    comparison.varied.as_mut().unwrap().values.pop();
+    assert!(comparison.document().is_err());
+}
+
+#[test]
+fn every_folder_that_is_no_run_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = folder.path().join("good");
+    write_run(&good, None);
+    let errors =
+        Comparison::read(&[good, folder.path().to_path_buf(), folder.path().join("gone")]).unwrap_err();
+    let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(text.len(), 2);
+    assert!(text[0].contains("holds no metrics.json") && text[1].contains("no such folder"), "{text:?}");
+}
+
+#[test]
+fn runs_of_one_name_are_told_apart_by_their_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let folders = ["a/run", "b/run"].map(|name| folder.path().join(name));
+    for folder in &folders {
+        write_run(folder, None);
+    }
+    let comparison = Comparison::read(&folders).unwrap();
+    assert_ne!(comparison.runs[0].name, comparison.runs[1].name);
+}
