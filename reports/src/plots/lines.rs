@@ -69,10 +69,15 @@ impl Scale {
         }
         let decades = (low.floor() as i32..=high.ceil() as i32).map(|power| 10_f64.powi(power));
         let factors: &[f64] = if high - low > 2.5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
-        decades
+        let round: Vec<f64> = decades
             .flat_map(|decade| factors.iter().map(move |factor| factor * decade))
             .filter(|value| (low - 1e-9..=high + 1e-9).contains(&value.log10()))
-            .collect()
+            .collect();
+        if round.len() > 1 {
+            return round;
+        }
+        // A part of a decade in which ratios differ little from differences.
+        ticks(10_f64.powf(low), 10_f64.powf(high), count)
     }
 }
 
@@ -183,4 +188,17 @@ fn draw_piece<B: DrawingBackend>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Scale;
+
+    #[test]
+    fn an_axis_of_ratios_has_ticks_however_close_its_ends() {
+        assert_eq!(Scale::Logarithmic.ticks(0.0, 3.0, 6), [1.0, 10.0, 100.0, 1000.0]);
+        assert_eq!(Scale::Logarithmic.ticks(0.0, 1.0, 6), [1.0, 2.0, 5.0, 10.0]);
+        let close = Scale::Logarithmic.ticks(14.1_f64.log10(), 18.3_f64.log10(), 6);
+        assert_eq!(close, [15.0, 16.0, 17.0, 18.0]);
+    }
 }

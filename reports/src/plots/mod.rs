@@ -98,6 +98,10 @@ impl ValueFormat {
 fn plain(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_string(),
+        1_000_000.0.. => {
+            let text = format!("{:.1}", value / 1e6);
+            format!("{}M", text.trim_end_matches('0').trim_end_matches('.'))
+        }
         10_000.0.. => format!("{:.0}k", value / 1000.0),
         10.0.. => format!("{value:.0}"),
         0.001.. => {
