@@ -72,7 +72,7 @@ impl Features {
                 ))
             }
             Self::Pooled => single(|outline| outline.pooled),
-            Self::Embedding => single(|outline| outline.embedding),
+            Self::Embedding => single(|outline| outline.streams.get("").and_then(|stream| stream.embedding)),
             Self::Logits => single(|outline| (outline.classes > 0).then_some(outline.classes)),
         }
     }

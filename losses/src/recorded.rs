@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alambic_models::{Outline, Stream, Trace, Wanted};
+use alambic_models::{Outline, Stream, Trace, Wanted, stream_of_embedding};
 use alambic_settings::merge::merge;
 use alambic_settings::{Diagnostics, Kind, Node, Reader, parse_flag};
 use alambic_tensor::candle::{DType, Tensor, Var};
@@ -118,16 +118,18 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
         let last = |tensor: &Tensor| tensor.dims().last().copied().unwrap_or_default();
         match name.as_str() {
             "pooled" => outline.pooled = Some(last(tensor)),
-            "embedding" => outline.embedding = Some(last(tensor)),
             "logits" => {
                 outline.classes = last(tensor);
                 outline.classes_of_tokens = tensor.rank() > 2;
             }
             _ => {}
         }
+        if let Some(stream) = stream_of_embedding(name) {
+            let stream = outline.streams.entry(stream.to_owned()).or_insert(Stream::new(0, 0, 0));
+            stream.embedding = Some(last(tensor));
+        }
         let Some((stream, kind, number)) = layer_tap(name) else { continue };
-        let stream =
-            outline.streams.entry(stream.to_owned()).or_insert(Stream { layers: 0, width: 0, heads: 0 });
+        let stream = outline.streams.entry(stream.to_owned()).or_insert(Stream::new(0, 0, 0));
         match (kind, tensor.dims()) {
             ("hidden", [_, _, width]) => {
                 stream.layers = stream.layers.max(number);

@@ -16,7 +16,7 @@ use alambic_tensor::parameters::{Weights, load};
 const TOLERANCE: f64 = 1e-6;
 
 fn outline(layers: usize, width: usize, vocabulary: usize) -> Outline {
-    let streams = [("encoder".to_owned(), Stream { layers, width, heads: 1 })];
+    let streams = [("encoder".to_owned(), Stream::new(layers, width, 1))];
     Outline { streams: streams.into_iter().collect(), classes: vocabulary, ..Outline::default() }
 }
 

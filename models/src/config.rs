@@ -6,7 +6,13 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::bert::{Bert, BertConfig, Family};
+use crate::clip::{Clip, ClipConfig};
+use crate::layers::activation;
+use crate::lxmert::{Lxmert, LxmertConfig};
 use crate::marian::{Marian, MarianConfig};
+use crate::oscar::{Oscar, OscarConfig};
+use crate::vilt::{Vilt, ViltConfig};
+use crate::visual_bert::{VisualBert, VisualBertConfig};
 use crate::{ModelError, ModelFolder, Outline};
 
 /// A configuration, by its architecture.
@@ -16,6 +22,31 @@ pub enum Config {
     Marian(MarianConfig),
     /// A text encoder of BERT's family.
     Bert(BertConfig),
+    /// A text and an image encoder in CLIP's layout.
+    Clip(ClipConfig),
+    /// A fusion encoder over text and regions in LXMERT's layout.
+    Lxmert(LxmertConfig),
+    /// A fusion encoder over text, tags and regions in Oscar's layout.
+    Oscar(OscarConfig),
+    /// A fusion encoder over text and patches in ViLT's layout.
+    Vilt(ViltConfig),
+    /// A fusion encoder over text and regions in VisualBERT's layout.
+    VisualBert(VisualBertConfig),
+}
+
+/// The same expression over the configuration of whichever architecture it is.
+macro_rules! of_each {
+    ($self:ident, $config:ident => $body:expr) => {
+        match $self {
+            Self::Marian($config) => $body,
+            Self::Bert($config) => $body,
+            Self::Clip($config) => $body,
+            Self::Lxmert($config) => $body,
+            Self::Oscar($config) => $body,
+            Self::Vilt($config) => $body,
+            Self::VisualBert($config) => $body,
+        }
+    };
 }
 
 impl From<MarianConfig> for Config {
@@ -36,13 +67,21 @@ impl Config {
     /// # Errors
     /// When the configuration is broken or the architecture is not known.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
+        if OscarConfig::is_of(folder.json()) {
+            return Ok(Self::Oscar(OscarConfig::open(folder)?));
+        }
         match folder.model_type()? {
             "marian" => Ok(Self::Marian(folder.config("marian")?)),
+            "clip" => Ok(Self::Clip(ClipConfig::open(folder)?)),
+            "lxmert" => Ok(Self::Lxmert(LxmertConfig::open(folder)?)),
+            "vilt" => Ok(Self::Vilt(ViltConfig::open(folder)?)),
+            "visual_bert" => Ok(Self::VisualBert(VisualBertConfig::open(folder)?)),
             other if Family::of(other).is_some() => Ok(Self::Bert(BertConfig::open(folder)?)),
             other => Err(ModelError::content(
                 &folder.path().join("config.json"),
                 format!(
-                    "model_type is `{other}`; known are bert, roberta, xlm-roberta, distilbert and marian"
+                    "model_type is `{other}`; known are bert, roberta, xlm-roberta, distilbert, marian, clip, \
+                     lxmert, vilt, visual_bert, and Oscar, whose configuration has `img_feature_dim`"
                 ),
             )),
         }
@@ -56,6 +95,11 @@ impl Config {
         match self {
             Self::Marian(_) => folder.weights(),
             Self::Bert(config) => config.weights(folder),
+            Self::Clip(config) => config.weights(folder),
+            Self::Lxmert(config) => config.weights(folder),
+            Self::Oscar(config) => config.weights(folder),
+            Self::Vilt(config) => config.weights(folder),
+            Self::VisualBert(config) => config.weights(folder),
         }
     }
 
@@ -67,36 +111,39 @@ impl Config {
         match self {
             Self::Marian(config) => Marian::initial_weights(config, streams),
             Self::Bert(config) => Bert::initial_weights(config, streams),
+            Self::Clip(config) => Clip::initial_weights(config, streams),
+            Self::Lxmert(config) => Lxmert::initial_weights(config, streams),
+            Self::Oscar(config) => Oscar::initial_weights(config, streams),
+            Self::Vilt(config) => Vilt::initial_weights(config, streams),
+            Self::VisualBert(config) => VisualBert::initial_weights(config, streams),
         }
     }
 
     /// Streams, heads and widths.
     #[must_use]
     pub fn outline(&self) -> Outline {
-        match self {
-            Self::Marian(config) => config.outline(),
-            Self::Bert(config) => config.outline(),
-        }
+        of_each!(self, config => config.outline())
     }
 
     /// Name and shape of every parameter, in the order in which they are initialised.
     #[must_use]
     pub fn shapes(&self) -> IndexMap<String, Vec<usize>> {
-        match self {
-            Self::Marian(config) => config.shapes(),
-            Self::Bert(config) => config.shapes(),
-        }
+        of_each!(self, config => config.shapes())
     }
 
     /// Where the tensors of a file are not those of the configuration, in words; `found` holds names and shapes.
     #[must_use]
     pub fn misfits(&self, found: &IndexMap<String, Vec<usize>>) -> Vec<String> {
         let misfit = |(name, shape): (String, Vec<usize>)| {
-            let stored = match self {
-                Self::Marian(_) => Some(name.clone()).filter(|name| found.contains_key(name)),
-                Self::Bert(config) => config.stored_name(&name, |other| found.contains_key(other)),
+            let spellings = match self {
+                Self::Marian(_) | Self::Clip(_) => vec![name.clone()],
+                Self::Bert(config) => config.spellings(&name),
+                Self::Lxmert(_) => LxmertConfig::spellings(&name),
+                Self::Oscar(_) => OscarConfig::spellings(&name),
+                Self::Vilt(_) => ViltConfig::spellings(&name),
+                Self::VisualBert(_) => VisualBertConfig::spellings(&name),
             };
-            match stored.and_then(|stored| found.get(&stored)) {
+            match spellings.iter().find_map(|stored| found.get(stored)) {
                 None => Some(format!("there is no tensor `{name}`")),
                 Some(found) if *found != shape => Some(format!(
                     "tensor `{name}` has shape {found:?}, and the configuration asks for {shape:?}"
@@ -110,25 +157,13 @@ impl Config {
     /// What is wrong with the configuration on its own, in words.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        let (heads, width, activation): (Vec<(&str, usize)>, (&str, usize), _) = match self {
-            Self::Marian(config) => (
-                vec![
-                    ("encoder_attention_heads", config.encoder_attention_heads),
-                    ("decoder_attention_heads", config.decoder_attention_heads),
-                ],
-                ("d_model", config.d_model),
-                config.activation(),
-            ),
-            Self::Bert(config) => (
-                vec![("num_attention_heads", config.heads)],
-                ("hidden_size", config.width),
-                config.activation(),
-            ),
+        let Facts { divisions, activations, .. } = self.facts();
+        let fault = |(heads, count, width, divided): (&str, usize, &str, usize)| {
+            (count == 0 || !divided.is_multiple_of(count))
+                .then(|| format!("{heads} is {count}, which does not divide {width}, {divided}"))
         };
-        let heads = heads.into_iter().filter(|(_, heads)| *heads == 0 || !width.1.is_multiple_of(*heads));
-        let heads = heads
-            .map(|(key, heads)| format!("{key} is {heads}, which does not divide {}, {}", width.0, width.1));
-        heads.chain(activation.err().map(|error| error.to_string())).collect()
+        let activations = activations.into_iter().filter_map(|name| activation(name).err());
+        divisions.into_iter().filter_map(fault).chain(activations.map(|error| error.to_string())).collect()
     }
 
     /// How many parameters there are.
@@ -137,31 +172,33 @@ impl Config {
         self.shapes().values().map(|shape| shape.iter().product::<usize>()).sum()
     }
 
+    /// What every architecture knows of its texts and its sizes.
+    fn facts(&self) -> Facts<'_> {
+        of_each!(self, config => config.facts())
+    }
+
     /// Rows of the embedding table.
     #[must_use]
     pub fn vocabulary(&self) -> usize {
-        match self {
-            Self::Marian(config) => config.vocab_size,
-            Self::Bert(config) => config.vocabulary,
-        }
+        self.facts().vocabulary
     }
 
     /// The most tokens of a text.
     #[must_use]
     pub fn longest(&self) -> usize {
-        match self {
-            Self::Marian(config) => config.max_position_embeddings,
-            Self::Bert(config) => config.longest(),
-        }
+        self.facts().longest
+    }
+
+    /// Inner width of the feed-forward sublayers, those of what is read.
+    #[must_use]
+    pub fn inner(&self) -> usize {
+        self.facts().inner
     }
 
     /// The padding token.
     #[must_use]
     pub fn padding(&self) -> u32 {
-        match self {
-            Self::Marian(config) => config.pad_token_id,
-            Self::Bert(config) => config.padding,
-        }
+        self.facts().padding
     }
 
     /// What `config.json` holds, for transformers to load.
@@ -172,6 +209,25 @@ impl Config {
         match self {
             Self::Marian(config) => config.to_json(),
             Self::Bert(config) => Ok(config.to_json()),
+            Self::Clip(config) => config.to_json(),
+            Self::Lxmert(config) => config.to_json(),
+            Self::Oscar(config) => Ok(config.to_json()),
+            Self::Vilt(config) => config.to_json(),
+            Self::VisualBert(config) => Ok(config.to_json()),
+        }
+    }
+
+    /// The `model_type` of the architecture.
+    #[must_use]
+    pub fn model_type(&self) -> &'static str {
+        match self {
+            Self::Marian(_) => "marian",
+            Self::Bert(config) => config.family.model_type(),
+            Self::Clip(_) => "clip",
+            Self::Lxmert(_) => "lxmert",
+            Self::Oscar(_) => "oscar",
+            Self::Vilt(_) => "vilt",
+            Self::VisualBert(_) => "visual_bert",
         }
     }
 
@@ -182,9 +238,9 @@ impl Config {
     pub fn marian(&self) -> Result<&MarianConfig, ModelError> {
         match self {
             Self::Marian(config) => Ok(config),
-            Self::Bert(config) => Err(ModelError::Configuration(format!(
-                "a model that writes text is needed here, and a {} only reads it",
-                config.family.model_type()
+            other => Err(ModelError::Configuration(format!(
+                "a model that writes text is needed here, and a {} only reads",
+                other.model_type()
             ))),
         }
     }
@@ -196,9 +252,26 @@ impl Config {
     pub fn bert(&self) -> Result<&BertConfig, ModelError> {
         match self {
             Self::Bert(config) => Ok(config),
-            Self::Marian(_) => Err(ModelError::Configuration(
-                "a text encoder is needed here, and a marian is an encoder-decoder".into(),
-            )),
+            other => Err(ModelError::Configuration(format!(
+                "a text encoder is needed here, and a {} is none",
+                other.model_type()
+            ))),
         }
     }
+}
+
+/// What every architecture knows of its texts and its sizes.
+pub(crate) struct Facts<'a> {
+    /// Rows of the table of words.
+    pub(crate) vocabulary: usize,
+    /// The most tokens of a text.
+    pub(crate) longest: usize,
+    /// The padding token.
+    pub(crate) padding: u32,
+    /// Inner width of the feed-forward sublayers.
+    pub(crate) inner: usize,
+    /// Numbers of heads that have to divide a width, each with its key.
+    pub(crate) divisions: Vec<(&'a str, usize, &'a str, usize)>,
+    /// The activations that it names.
+    pub(crate) activations: Vec<&'a str>,
 }

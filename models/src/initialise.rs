@@ -1,11 +1,16 @@
 //! Initial weights from a seeded stream.
 
 use alambic_tensor::Streams;
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::{DType, Device, Tensor};
+use alambic_tensor::parameters::Weights;
+use indexmap::IndexMap;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::ModelError;
+
+/// The deviation of initial weights, `initializer_range` in the configurations of transformers.
+pub(crate) const DEVIATION: f64 = 0.02;
 
 /// Draws initial weights, one after another, from the initialisation stream of a seed.
 #[derive(Debug)]
@@ -29,6 +34,29 @@ impl Initialiser {
         let values: Vec<f32> =
             (0..outputs * inputs).map(|_| self.stream.random_range(-bound..bound)).collect();
         Ok(Tensor::from_vec(values, (outputs, inputs), &Device::Cpu)?)
+    }
+
+    /// Initial weights as BERT and its descendants have them, for these names out of `shapes`: tables and matrices normal
+    /// with a deviation of 0.02, zero biases, norms of one.
+    ///
+    /// # Errors
+    /// When a name is not among the shapes, or a tensor cannot be made.
+    pub(crate) fn fill<'n>(
+        &mut self,
+        shapes: &IndexMap<String, Vec<usize>>,
+        names: impl IntoIterator<Item = &'n String>,
+    ) -> Result<Weights, ModelError> {
+        let mut weights = Weights::new();
+        for name in names {
+            let shape = shapes.get(name).ok_or_else(|| ModelError::MissingTensor(name.clone()))?.as_slice();
+            let tensor = match shape {
+                [] | [_] if name.ends_with("bias") => Tensor::zeros(shape, DType::F32, &Device::Cpu)?,
+                [] | [_] => Tensor::ones(shape, DType::F32, &Device::Cpu)?,
+                [rows, rest @ ..] => self.normal(*rows, rest.iter().product(), DEVIATION)?.reshape(shape)?,
+            };
+            weights.insert(name.clone(), tensor);
+        }
+        Ok(weights)
     }
 
     /// Normal with mean zero, by the Box-Muller transform.

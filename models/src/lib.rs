@@ -6,17 +6,27 @@
 
 pub mod architecture;
 pub mod bert;
+pub mod clip;
 mod config;
 mod error;
 mod folder;
 mod generation;
 mod initialise;
+mod joint;
+mod labels;
 mod layers;
+pub mod lxmert;
 pub mod marian;
+pub mod oscar;
 mod outline;
+mod patches;
+mod published;
+mod regions;
 mod tap;
 mod tokenizer;
 mod tokens;
+pub mod vilt;
+pub mod visual_bert;
 
 pub use config::Config;
 pub use error::ModelError;
@@ -24,7 +34,9 @@ pub use folder::{ModelFolder, Precision, write_weights};
 pub use generation::{Generation, Hypothesis, Stepper, Translator};
 pub use initialise::Initialiser;
 pub use layers::Pass;
-pub use outline::{Form, Outline, Stream, tap};
+pub use outline::{Form, Outline, Stream, stream_of_embedding, tap};
+pub use patches::{Images, Patches};
+pub use regions::Regions;
 pub use tap::{Trace, Wanted};
 pub use tokenizer::{EncodedText, Piece, Tokenizer, TokenizerFiles, language_tag, word_places};
 pub use tokens::Tokens;

@@ -14,23 +14,55 @@ pub struct Stream {
     pub width: usize,
     /// Attention heads.
     pub heads: usize,
+    /// Whether the hidden states can be read.
+    pub hidden: bool,
+    /// The layers whose attention can be read, and what of it.
+    pub attention: (usize, &'static [&'static str]),
+    /// Width of the stream's tap `embedding`, the vector of a whole text or image, if there is one.
+    pub embedding: Option<usize>,
+}
+
+impl Stream {
+    /// A stack of layers, everything of which can be read.
+    #[must_use]
+    pub fn new(layers: usize, width: usize, heads: usize) -> Self {
+        Self { layers, width, heads, hidden: true, attention: (layers, &ATTENTION), embedding: None }
+    }
+
+    /// The same, of whose attention only queries, keys and values can be read: part of a longer sequence.
+    pub(crate) fn projections(self) -> Self {
+        Self { attention: (self.attention.0, &PROJECTIONS), ..self }
+    }
+
+    /// The same, of whose attention only scores and probabilities can be read: those of a sequence whose parts have
+    /// names of their own.
+    pub(crate) fn distributions(self) -> Self {
+        Self { attention: (self.attention.0, &DISTRIBUTIONS), ..self }
+    }
+
+    /// The same without hidden states.
+    pub(crate) fn without_hidden(self) -> Self {
+        Self { hidden: false, ..self }
+    }
 }
 
 /// The streams of a network by name, and the widths of what is not in a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outline {
-    /// `encoder` and `decoder` for an encoder-decoder; a text encoder's only stream has the empty name.
+    /// `encoder`, `decoder` and `cross` for an encoder-decoder; a text encoder's only stream has the empty name.
     pub streams: IndexMap<String, Stream>,
     /// Width of the tap `pooled`, if there is one.
     pub pooled: Option<usize>,
-    /// Width of the tap `embedding`, if there is one.
-    pub embedding: Option<usize>,
     /// Width of the tap `logits`: tokens of the vocabulary, or labels; 0 if there is none.
     pub classes: usize,
     /// Whether there are logits for every token, and not for the text as a whole.
     pub classes_of_tokens: bool,
     /// Names of the classes, where they have names.
     pub labels: Vec<String>,
+    /// Width of the tap `relation`, logits of how a text and an image belong together; 0 if there is none.
+    pub relations: usize,
+    /// Whether the logits are of every image with every text of a batch, and of no classes.
+    pub pairs: bool,
 }
 
 /// What a tap holds of one text.
@@ -92,39 +124,43 @@ impl Outline {
     pub fn taps(&self) -> Vec<String> {
         let mut taps = Vec::new();
         for (name, stream) in &self.streams {
-            taps.extend((0..=stream.layers).map(|layer| tap(name, "hidden", layer)));
-            for kind in ATTENTION {
-                taps.extend((0..stream.layers).map(|layer| tap(name, kind, layer)));
+            if stream.hidden {
+                taps.extend((0..=stream.layers).map(|layer| tap(name, "hidden", layer)));
             }
-        }
-        if let (Some(_), Some(decoder)) = (self.streams.get("encoder"), self.streams.get("decoder")) {
-            for kind in ATTENTION {
-                taps.extend((0..decoder.layers).map(|layer| tap("cross", kind, layer)));
+            let (layers, kinds) = stream.attention;
+            for kind in kinds {
+                taps.extend((0..layers).map(|layer| tap(name, kind, layer)));
+            }
+            if stream.embedding.is_some() {
+                taps.push(embedding_tap(name));
             }
         }
         let single = [
             ("pooled", self.pooled.is_some()),
-            ("embedding", self.embedding.is_some()),
-            ("logits", self.classes > 0),
+            ("logits", self.classes > 0 || self.pairs),
+            ("relation", self.relations > 0),
         ];
         taps.extend(single.into_iter().filter(|(_, there)| *there).map(|(name, _)| name.to_owned()));
         taps
     }
 
-    /// What a tap holds of one text; none for a tap that there is not.
+    /// What a tap holds of one text; none for a tap that there is not, or that is of a whole batch.
     #[must_use]
     pub fn form(&self, tap: &str) -> Option<Form> {
         match tap {
+            "logits" if self.pairs => return None,
             "logits" if self.classes_of_tokens => return Some(Form::Tokens { width: self.classes }),
             "logits" => return Some(Form::Text { width: self.classes }),
+            "relation" => return Some(Form::Text { width: self.relations }),
             "pooled" => return self.pooled.map(|width| Form::Text { width }),
-            "embedding" => return self.embedding.map(|width| Form::Text { width }),
             _ => {}
+        }
+        if let Some(stream) = stream_of_embedding(tap) {
+            return self.streams.get(stream)?.embedding.map(|width| Form::Text { width });
         }
         let (front, _) = tap.rsplit_once('.')?;
         let (stream, kind) = front.rsplit_once('.').unwrap_or(("", front));
-        // Cross-attention is part of the decoder.
-        let stream = self.streams.get(if stream == "cross" { "decoder" } else { stream })?;
+        let stream = self.streams.get(stream)?;
         Some(match kind {
             "scores" | "attention" => Form::Pairs { heads: stream.heads },
             _ => Form::Tokens { width: stream.width },
@@ -132,8 +168,26 @@ impl Outline {
     }
 }
 
+/// The name of a stream's tap `embedding`.
+fn embedding_tap(stream: &str) -> String {
+    if stream.is_empty() { "embedding".to_owned() } else { format!("{stream}.embedding") }
+}
+
+/// The stream of whose embedding this is the tap.
+#[must_use]
+pub fn stream_of_embedding(tap: &str) -> Option<&str> {
+    let stream = tap.strip_suffix("embedding")?;
+    if stream.is_empty() { Some(stream) } else { stream.strip_suffix('.') }
+}
+
 /// The taps of an attention block, by kind.
 pub(crate) const ATTENTION: [&str; 5] = ["queries", "keys", "values", "scores", "attention"];
+
+/// Those of them that each token has of its own.
+pub(crate) const PROJECTIONS: [&str; 3] = ["queries", "keys", "values"];
+
+/// Those of them that pairs of tokens have.
+pub(crate) const DISTRIBUTIONS: [&str; 2] = ["scores", "attention"];
 
 /// The name of a tap: `encoder.hidden.3`, or `hidden.3` in a stream without a name.
 #[must_use]

@@ -53,6 +53,12 @@ impl Trace {
         Self { wanted, taps: IndexMap::new(), masks: IndexMap::new() }
     }
 
+    /// The taps that it takes.
+    #[must_use]
+    pub fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
     /// Whether a tap is wanted.
     #[must_use]
     pub fn wants(&self, name: &str) -> bool {

@@ -103,7 +103,7 @@ impl Runner {
         let weights = config.weights(folder)?;
         Ok(match config {
             Config::Marian(config) => Self::Writes(Marian::new(config, &weights)?),
-            Config::Bert(config) => Self::Reads(Bert::new(config, &weights)?),
+            other => Self::Reads(Bert::new(other.bert()?, &weights)?),
         })
     }
 

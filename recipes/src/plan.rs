@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use alambic_data::Split;
-use alambic_models::{Config, Outline};
+use alambic_models::{Outline, Stream};
 use alambic_settings::{Diagnostics, IndexMap};
 use alambic_teachers::TeacherOptions;
 use alambic_teachers::cache::estimate;
@@ -296,27 +296,19 @@ fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedSt
 }
 
 fn model(name: String, start: String, Sketch { config, .. }: &Sketch) -> PlannedModel {
-    let (layers, decoder_layers, width, heads, feed_forward) = match config {
-        Config::Marian(config) => (
-            config.encoder_layers,
-            config.decoder_layers,
-            config.d_model,
-            config.encoder_attention_heads,
-            config.encoder_ffn_dim,
-        ),
-        Config::Bert(config) => (config.layers, 0, config.width, config.heads, config.inner),
-    };
-    let (vocabulary, parameters) = (config.vocabulary(), config.parameters());
+    let streams = config.outline().streams;
+    // The first stream is that of what is read.
+    let reads = streams.values().next().copied().unwrap_or(Stream::new(0, 0, 0));
     PlannedModel {
         name,
         start,
-        encoder_layers: layers,
-        decoder_layers,
-        width,
-        heads,
-        feed_forward,
-        vocabulary,
-        parameters,
+        encoder_layers: reads.layers,
+        decoder_layers: streams.get("decoder").map_or(0, |stream| stream.layers),
+        width: reads.width,
+        heads: reads.heads,
+        feed_forward: config.inner(),
+        vocabulary: config.vocabulary(),
+        parameters: config.parameters(),
     }
 }
 

@@ -56,7 +56,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let folder = ModelFolder::open(&path)?;
     match Config::open(&folder)? {
         Config::Marian(_) => write_texts(&path, arguments),
-        Config::Bert(_) => read_texts(&path, arguments),
+        other => {
+            other.bert()?;
+            read_texts(&path, arguments)
+        }
     }
 }
 

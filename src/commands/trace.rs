@@ -16,7 +16,9 @@ use crate::output;
 pub(crate) struct Arguments {
     /// The model's folder, or `hf:OWNER/NAME[@REVISION]`
     model: PathBuf,
-    /// A safetensors file with `input_ids`, and `attention_mask`, `token_type_ids` and `decoder_input_ids` where wanted
+    /// A safetensors file of inputs, named as transformers names them: `input_ids`, `attention_mask`, `token_type_ids`,
+    /// `decoder_input_ids`, `pixel_values`, `pixel_mask`, `visual_feats`, `visual_pos`, `visual_embeds`,
+    /// `visual_attention_mask`
     #[arg(long, value_name = "FILE")]
     inputs: PathBuf,
     /// The safetensors file to write

@@ -46,6 +46,7 @@ pub fn ship(
                 config.pooling.iter().flat_map(|pooling| pooling.files(config.width, config.longest())),
             );
         }
+        _ => {}
     }
     for (name, value) in files {
         let path = folder.join(name);

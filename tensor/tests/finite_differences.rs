@@ -228,8 +228,14 @@ fn attention_with_taps() {
     }
 }
 
-const SMOOTH: [Activation; 5] =
-    [Activation::Identity, Activation::Gelu, Activation::GeluTanh, Activation::Silu, Activation::Tanh];
+const SMOOTH: [Activation; 6] = [
+    Activation::Identity,
+    Activation::Gelu,
+    Activation::GeluTanh,
+    Activation::QuickGelu,
+    Activation::Silu,
+    Activation::Tanh,
+];
 
 #[test]
 fn activations() {

@@ -151,9 +151,10 @@ fn attention_over_a_cache_is_causal_attention_step_by_step() {
     }
 }
 
-const ACTIVATIONS: [(&str, Activation); 5] = [
+const ACTIVATIONS: [(&str, Activation); 6] = [
     ("gelu", Activation::Gelu),
     ("gelu_tanh", Activation::GeluTanh),
+    ("quick_gelu", Activation::QuickGelu),
     ("relu", Activation::Relu),
     ("silu", Activation::Silu),
     ("tanh", Activation::Tanh),

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Pooling;
-use crate::folder::decimal;
-use crate::layers::{LayerSizes, activation};
-use crate::{ModelError, ModelFolder, Outline, Stream};
+use crate::config::Facts;
+use crate::folder::{decimal, extend_object};
+use crate::layers::{LayerSizes, Norms, activation};
+use crate::{ModelError, ModelFolder, Outline, Stream, labels};
 
 /// Architectures that differ in names, positions and heads, not in their layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,7 +249,7 @@ impl BertConfig {
         })?;
         let json = folder.json();
         let head = head(json).map_err(|message| ModelError::content(&file, message))?;
-        let labels = labels(json).map_err(|message| ModelError::content(&file, message))?;
+        let labels = labels::of(json).map_err(|message| ModelError::content(&file, message))?;
         let regression = json["problem_type"] == "regression" || labels.len() == 1;
         if family == Family::DistilBert {
             let published: PublishedDistil = folder.config(model_type)?;
@@ -283,7 +284,14 @@ impl BertConfig {
                 pooling: None,
             });
         }
-        let published: Published = folder.config(model_type)?;
+        Ok(Self { labels, regression, ..Self::of_layout(folder, family, head)? })
+    }
+
+    /// Reads the sizes of a folder that has the keys of BERT, whatever its type; there are no labels yet.
+    pub(crate) fn of_layout(folder: &ModelFolder, family: Family, head: Head) -> Result<Self, ModelError> {
+        let file = folder.path().join("config.json");
+        let published: Published = serde_json::from_value(folder.json().clone())
+            .map_err(|error| ModelError::content(&file, error))?;
         if let Some(kind) = published.position_embedding_type.filter(|kind| kind != "absolute") {
             return Err(ModelError::content(
                 &file,
@@ -294,8 +302,8 @@ impl BertConfig {
             family,
             head,
             pooler: family == Family::Bert && head == Head::Sequence,
-            labels,
-            regression,
+            labels: Vec::new(),
+            regression: false,
             vocabulary: published.vocab_size,
             width: published.hidden_size,
             layers: published.num_hidden_layers,
@@ -347,6 +355,17 @@ impl BertConfig {
         }
     }
 
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        Facts {
+            vocabulary: self.vocabulary,
+            longest: self.longest(),
+            padding: self.padding,
+            inner: self.inner,
+            divisions: vec![("num_attention_heads", self.heads, "hidden_size", self.width)],
+            activations: vec![&self.activation],
+        }
+    }
+
     pub(super) fn sizes(&self) -> Result<LayerSizes, ModelError> {
         Ok(LayerSizes {
             width: self.width,
@@ -356,6 +375,7 @@ impl BertConfig {
             epsilon: self.epsilon,
             dropout: self.dropout,
             attention_dropout: self.attention_dropout,
+            norms: Norms::After,
         })
     }
 
@@ -372,14 +392,17 @@ impl BertConfig {
     /// The only stream, which has no name.
     #[must_use]
     pub fn outline(&self) -> Outline {
-        let stream = Stream { layers: self.layers, width: self.width, heads: self.heads };
+        let stream = Stream {
+            embedding: self.pooling.map(|_| self.width),
+            ..Stream::new(self.layers, self.width, self.heads)
+        };
         Outline {
             streams: IndexMap::from([(String::new(), stream)]),
             classes: self.classes(),
             classes_of_tokens: matches!(self.head, Head::Tokens | Head::MaskedLanguage),
             labels: self.labels.clone(),
             pooled: self.pooler.then_some(self.width),
-            embedding: self.pooling.map(|_| self.width),
+            ..Outline::default()
         }
     }
 
@@ -422,25 +445,14 @@ impl BertConfig {
                 "is_decoder": false,
             })
         };
-        let labels = if matches!(self.head, Head::Sequence | Head::Tokens) {
-            let names = self.labels.iter().enumerate();
-            let forward: serde_json::Map<String, Value> =
-                names.clone().map(|(id, label)| (id.to_string(), json!(label))).collect();
-            let back: serde_json::Map<String, Value> =
-                names.map(|(id, label)| (label.clone(), json!(id))).collect();
-            let problem = match (self.head, self.regression) {
+        extend_object(&mut json, sizes);
+        if matches!(self.head, Head::Sequence | Head::Tokens) {
+            extend_object(&mut json, labels::to_json(&self.labels));
+            json["problem_type"] = match (self.head, self.regression) {
                 (Head::Sequence, true) => json!("regression"),
                 (Head::Sequence, false) => json!("single_label_classification"),
                 _ => Value::Null,
             };
-            json!({ "id2label": forward, "label2id": back, "problem_type": problem })
-        } else {
-            json!({})
-        };
-        for part in [sizes, labels] {
-            if let (Some(object), Value::Object(part)) = (json.as_object_mut(), part) {
-                object.extend(part);
-            }
         }
         json
     }
@@ -464,23 +476,4 @@ fn head(json: &Value) -> Result<Head, String> {
     Err(format!(
         "architecture `{name}` is not known: use a model of sequence or token classification, masked language modelling, or without a head"
     ))
-}
-
-/// The labels by id, or as many as `num_labels` says; transformers' default is two.
-fn labels(json: &Value) -> Result<Vec<String>, String> {
-    let unnamed = |count: usize| (0..count).map(|id| format!("LABEL_{id}")).collect();
-    match (&json["id2label"], json["num_labels"].as_u64()) {
-        (Value::Object(names), _) => {
-            let label = |id: usize| names.get(&id.to_string()).and_then(Value::as_str).map(str::to_owned);
-            (0..names.len())
-                .map(|id| {
-                    label(id).ok_or_else(|| {
-                        format!("`id2label` has no text for {id}, though {} labels", names.len())
-                    })
-                })
-                .collect()
-        }
-        (_, Some(count)) => Ok(unnamed(count as usize)),
-        _ => Ok(unnamed(2)),
-    }
 }

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use alambic_tensor::Streams;
-use alambic_tensor::candle::{DType, Device, Tensor};
-use alambic_tensor::ops::{self, Activation, AttentionMask};
+use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
 use super::names::Names;
 use super::{BertConfig, Head, Task};
-use crate::layers::{Encoder, Linear, Norm, Pass, Source, activation};
+use crate::layers::{
+    Encoder, Linear, Norm, Pass, Source, TextEmbeddings, TextTables, Vocabulary, activation,
+    counted_positions, first,
+};
 use crate::{EncodedText, Initialiser, ModelError, ModelFolder, Tokens, Trace, Wanted};
 
 /// Texts, or pairs of texts, as BERT's family reads them.
@@ -42,15 +45,6 @@ impl TextInput {
     }
 }
 
-/// The tables of embeddings.
-#[derive(Debug, Clone)]
-struct Embeddings {
-    words: Tensor,
-    positions: Tensor,
-    segments: Option<Tensor>,
-    norm: Norm,
-}
-
 /// A head with its weights.
 #[derive(Debug, Clone)]
 enum Classifier {
@@ -65,19 +59,16 @@ enum Classifier {
     },
     /// Over every token.
     Tokens(Linear),
-    /// The vocabulary's logits; their weights are the embeddings.
-    Vocabulary {
-        dense: Linear,
-        norm: Norm,
-        bias: Tensor,
-    },
+    /// The vocabulary's logits.
+    Vocabulary(Vocabulary),
 }
 
 /// A text encoder of BERT's family over given weights.
 #[derive(Debug, Clone)]
 pub struct Bert {
     config: BertConfig,
-    embeddings: Embeddings,
+    embeddings: TextEmbeddings,
+    embedding_norm: Norm,
     encoder: Encoder,
     pooler: Option<Linear>,
     classifier: Classifier,
@@ -89,20 +80,30 @@ impl Bert {
     /// # Errors
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &BertConfig, weights: &Weights) -> Result<Self, ModelError> {
-        let (source, names, width) = (Source::new(weights), Names::of(config), config.width);
+        Self::under(config, &Names::of(config), weights)
+    }
+
+    /// The same over weights of other names.
+    pub(crate) fn under(config: &BertConfig, names: &Names, weights: &Weights) -> Result<Self, ModelError> {
+        let (source, width) = (Source::new(weights), config.width);
         let linear = |name: &str, outputs: usize| Linear::load(source, name, width, outputs);
-        let norm = |name: &str| Norm::load(source, name, width, config.epsilon);
-        let table = |kind: &str, rows: usize| source.tensor(&names.table(kind), &[rows, width]);
+        let table = |kind: &str, rows: usize| (names.table(kind), rows);
+        let tables = TextTables {
+            words: table("word", config.vocabulary),
+            positions: table("position", config.positions),
+            segments: (config.segments > 0).then(|| table("token_type", config.segments)),
+        };
         let layers: Vec<_> = (0..config.layers).map(|index| names.layer(index)).collect();
         let classifier = match config.head {
             Head::None => Classifier::None,
             Head::MaskedLanguage => {
-                let [dense, norm_name, bias] = names.masked_language();
-                Classifier::Vocabulary {
-                    dense: linear(dense, width)?,
-                    norm: norm(norm_name)?,
-                    bias: source.tensor(bias, &[config.vocabulary])?,
-                }
+                let activation = activation(names.masked_language_activation(config))?;
+                Classifier::Vocabulary(Vocabulary::load(
+                    source,
+                    names.masked_language(),
+                    (width, config.vocabulary),
+                    (activation, config.epsilon),
+                )?)
             }
             Head::Sequence | Head::Tokens => {
                 let (before, last) = names.classifier(config.head);
@@ -123,12 +124,8 @@ impl Bert {
             }
         };
         Ok(Self {
-            embeddings: Embeddings {
-                words: table("word", config.vocabulary)?,
-                positions: table("position", config.positions)?,
-                segments: (config.segments > 0).then(|| table("token_type", config.segments)).transpose()?,
-                norm: norm(&names.embedding_norm())?,
-            },
+            embeddings: TextEmbeddings::load(source, &tables, width)?,
+            embedding_norm: Norm::load(source, &names.embedding_norm(), width, config.epsilon)?,
             encoder: Encoder::load(source, &layers, &config.sizes()?, "")?,
             pooler: config.pooler.then(|| linear(&names.pooler(), width)).transpose()?,
             classifier,
@@ -192,21 +189,9 @@ impl Bert {
     }
 
     fn initialise(config: &BertConfig, names: &[String], streams: Streams) -> Result<Weights, ModelError> {
-        let shapes = config.shapes();
-        let words = Names::of(config).table("word");
-        let mut initialiser = Initialiser::new(&streams);
-        let mut weights = Weights::new();
-        for name in names {
-            let shape = shapes.get(name).ok_or_else(|| ModelError::MissingTensor(name.clone()))?;
-            let tensor = match shape[..] {
-                [rows, width] => {
-                    let drawn = initialiser.normal(rows, width, DEVIATION)?;
-                    if *name == words { without_row(&drawn, config.padding as usize)? } else { drawn }
-                }
-                _ if is_bias(name) => Tensor::zeros(shape[0], DType::F32, &Device::Cpu)?,
-                _ => Tensor::ones(shape[0], DType::F32, &Device::Cpu)?,
-            };
-            weights.insert(name.clone(), tensor);
+        let mut weights = Initialiser::new(&streams).fill(&config.shapes(), names)?;
+        if let Some(words) = weights.get_mut(&Names::of(config).table("word")) {
+            *words = without_row(words, config.padding as usize)?;
         }
         Ok(weights)
     }
@@ -229,70 +214,74 @@ impl Bert {
     /// # Errors
     /// When the tokens do not fit the model.
     pub fn trace(&self, input: &TextInput, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
-        let depth = self.depth(&wanted);
         let mut trace = Trace::new(wanted);
         let tokens = &input.tokens;
-        trace.record_mask("", &tokens.mask);
-        let embedded = pass.dropout(&self.embed(input)?, self.config.dropout)?;
-        let mask = AttentionMask::keys(tokens.mask.clone());
-        let hidden = self.encoder.forward(embedded, &mask, depth, pass, &mut trace)?;
+        let embedded = self.embedding_norm.forward(&self.embed(input)?)?;
+        let hidden = self.encode(&embedded, &tokens.mask, pass, &mut trace)?;
         if trace.wants("embedding")
             && let Some(pooling) = &self.config.pooling
         {
             trace.record("embedding", &pooling.apply(&hidden, tokens)?);
         }
-        let logits = trace.wants("logits");
-        let pooled = match &self.pooler {
-            Some(pooler) if trace.wants("pooled") || logits => {
-                let pooled = pooler.forward(&first(&hidden)?, Activation::Tanh)?;
-                trace.record("pooled", &pooled);
-                Some(pooled)
-            }
-            _ => None,
-        };
-        if logits && let Some(logits) = self.classify(&hidden, pooled.as_ref(), input, pass)? {
-            trace.record("logits", &logits);
-        }
+        self.head(&hidden, input, pass, &mut trace)?;
         Ok(trace)
     }
 
-    /// The layers that the wanted taps need.
-    fn depth(&self, wanted: &Wanted) -> usize {
-        let Wanted::Named(names) = wanted else { return self.config.layers };
-        let needed = |name: &String| match name.split_once('.') {
-            Some(("hidden", layer)) => layer.parse().unwrap_or(0),
-            Some((_, layer)) => layer.parse::<usize>().map_or(0, |layer| layer + 1),
-            None => self.config.layers,
-        };
-        names.iter().map(needed).max().unwrap_or(0)
+    /// The last hidden state that the wanted taps need, over normed embeddings `[batch, length, width]`.
+    pub(crate) fn encode(
+        &self,
+        embedded: &Tensor,
+        mask: &Arc<Vec<u8>>,
+        pass: Pass<'_>,
+        trace: &mut Trace,
+    ) -> Result<Tensor, ModelError> {
+        trace.record_mask("", mask);
+        let embedded = pass.dropout(embedded, self.config.dropout)?;
+        let depth = self.encoder.depth(trace.wanted());
+        self.encoder.forward(embedded, &AttentionMask::keys(mask.clone()), depth, pass, trace)
     }
 
-    /// The sum of word, position and segment embeddings, normed.
-    fn embed(&self, input: &TextInput) -> Result<Tensor, ModelError> {
-        let tokens = &input.tokens;
-        let longest = self.config.longest();
-        if tokens.length > longest {
-            return Err(ModelError::Input(format!(
-                "a text of {} tokens is longer than the {longest} positions of the model",
-                tokens.length
-            )));
+    /// Pooler and head over the last hidden state, as far as they are wanted.
+    pub(crate) fn head(
+        &self,
+        hidden: &Tensor,
+        input: &TextInput,
+        pass: Pass<'_>,
+        trace: &mut Trace,
+    ) -> Result<(), ModelError> {
+        let logits = trace.wants("logits");
+        let needed = trace.wants("pooled") || logits && matches!(self.classifier, Classifier::Pooled(_));
+        let pooled = if needed { self.pool(hidden)? } else { None };
+        if let Some(pooled) = &pooled {
+            trace.record("pooled", pooled);
         }
-        let tables = &self.embeddings;
-        let look_up = |table: &Tensor, ids: &Arc<Vec<u32>>| ops::embed(table, ids, tokens.batch, 1.0, None);
-        let mut sum =
-            (look_up(&tables.words, &tokens.ids)? + look_up(&tables.positions, &self.positions(tokens))?)?;
-        if let Some(table) = &tables.segments {
-            let zeros = || Arc::new(vec![0; tokens.ids.len()]);
-            sum = (sum + look_up(table, &input.segments.clone().unwrap_or_else(zeros))?)?;
+        if logits && let Some(logits) = self.classify(hidden, pooled.as_ref(), input, pass)? {
+            trace.record("logits", &logits);
         }
-        tables.norm.forward(&sum)
+        Ok(())
+    }
+
+    /// The pooled first token, `[batch, width]`; none without a pooler.
+    pub(crate) fn pool(&self, hidden: &Tensor) -> Result<Option<Tensor>, ModelError> {
+        self.pooler.as_ref().map(|pooler| pooler.forward(&first(hidden)?, Activation::Tanh)).transpose()
+    }
+
+    /// The sum of word, position and segment embeddings, before their norm.
+    pub(crate) fn embed(&self, input: &TextInput) -> Result<Tensor, ModelError> {
+        let positions = self.positions(&input.tokens)?;
+        self.embeddings.sum(&input.tokens, &positions, input.segments.as_ref())
+    }
+
+    /// The norm of embeddings.
+    pub(crate) fn embedding_norm(&self) -> &Norm {
+        &self.embedding_norm
     }
 
     /// The position of each token.
-    fn positions(&self, tokens: &Tokens) -> Arc<Vec<u32>> {
-        let length = tokens.length.max(1);
+    fn positions(&self, tokens: &Tokens) -> Result<Arc<Vec<u32>>, ModelError> {
+        let counted = counted_positions(tokens, self.config.longest())?;
         if !self.config.family.counts_from_padding() {
-            return Arc::new((0..tokens.ids.len()).map(|index| (index % length) as u32).collect());
+            return Ok(counted);
         }
         let padding = self.config.padding;
         let row = |ids: &[u32]| {
@@ -306,7 +295,7 @@ impl Bert {
             };
             ids.iter().map(next).collect::<Vec<_>>()
         };
-        Arc::new(tokens.ids.chunks(length).flat_map(row).collect())
+        Ok(Arc::new(tokens.ids.chunks(tokens.length.max(1)).flat_map(row).collect()))
     }
 
     fn classify(
@@ -328,7 +317,7 @@ impl Bert {
                 Some(last(classifier, &dense.forward(&first, *activation)?)?)
             }
             (Classifier::Tokens(classifier), _) => Some(last(classifier, hidden)?),
-            (Classifier::Vocabulary { dense, norm, bias }, _) => {
+            (Classifier::Vocabulary(vocabulary), _) => {
                 let hidden = match &input.selected {
                     None => hidden.clone(),
                     Some(selected) => {
@@ -336,26 +325,10 @@ impl Bert {
                         hidden.flatten_to(1)?.index_select(&rows, 0)?
                     }
                 };
-                let activation =
-                    activation(Names::of(&self.config).masked_language_activation(&self.config))?;
-                let transformed = norm.forward(&dense.forward(&hidden, activation)?)?;
-                Some(ops::linear(&transformed, &self.embeddings.words, Some(bias), Activation::Identity)?)
+                Some(vocabulary.forward(&hidden, &self.embeddings.words)?)
             }
         })
     }
-}
-
-/// Whether a parameter is the bias of a layer.
-fn is_bias(name: &str) -> bool {
-    name.rsplit('.').next() == Some("bias")
-}
-
-/// The deviation of initial weights, `initializer_range` in BERT's configuration.
-const DEVIATION: f64 = 0.02;
-
-/// The first token's state of each text, `[batch, width]`.
-fn first(hidden: &Tensor) -> Result<Tensor, ModelError> {
-    Ok(hidden.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?)
 }
 
 /// A table with one row set to zero.

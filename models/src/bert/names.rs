@@ -4,8 +4,8 @@ use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
 use super::{BertConfig, Family, Head};
-use crate::layers::{AttentionNames, EncoderNames};
-use crate::{ModelError, ModelFolder};
+use crate::layers::{AttentionNames, EncoderNames, Shapes};
+use crate::{ModelError, ModelFolder, published};
 
 /// What the tensors of a model are called, `.weight` and `.bias` left out.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,11 @@ impl Names {
             (_, family) => base(family),
         };
         Self { prefix, family: config.family }
+    }
+
+    /// The names of an encoder that stands in another model, under this prefix.
+    pub(crate) fn under(prefix: &'static str, family: Family) -> Self {
+        Self { prefix, family }
     }
 
     fn base(&self, name: &str) -> String {
@@ -148,50 +153,41 @@ impl BertConfig {
     /// Name and shape of every parameter, in the order in which they are initialised: those of the encoder first.
     #[must_use]
     pub fn shapes(&self) -> IndexMap<String, Vec<usize>> {
-        let names = Names::of(self);
-        let mut shapes = IndexMap::new();
+        self.shapes_under(&Names::of(self)).into_inner()
+    }
+
+    /// The same under other names, to which more can be added.
+    pub(crate) fn shapes_under(&self, names: &Names) -> Shapes {
+        let mut shapes = Shapes::default();
         let width = self.width;
         for (kind, rows) in
             [("word", self.vocabulary), ("position", self.positions), ("token_type", self.segments)]
         {
             if rows > 0 {
-                shapes.insert(names.table(kind), vec![rows, width]);
+                shapes.tensor(names.table(kind), &[rows, width]);
             }
         }
-        let mut part = |name: &str, weight: Vec<usize>| {
-            let outputs = weight[0];
-            shapes.insert(format!("{name}.weight"), weight);
-            shapes.insert(format!("{name}.bias"), vec![outputs]);
-        };
-        part(&names.embedding_norm(), vec![width]);
+        shapes.biased(&names.embedding_norm(), &[width]);
         for index in 0..self.layers {
-            let EncoderNames { attention, attention_norm, feed_forward: [inner, outer, norm] } =
-                names.layer(index);
-            for name in [attention.query, attention.key, attention.value, attention.output] {
-                part(&name, vec![width, width]);
-            }
-            part(&attention_norm, vec![width]);
-            part(&inner, vec![self.inner, width]);
-            part(&outer, vec![width, self.inner]);
-            part(&norm, vec![width]);
+            shapes.layer(&names.layer(index), width, self.inner);
         }
         if self.pooler {
-            part(&names.pooler(), vec![width, width]);
+            shapes.biased(&names.pooler(), &[width, width]);
         }
         match self.head {
             Head::None => {}
             Head::Sequence | Head::Tokens => {
                 let (before, last) = names.classifier(self.head);
                 if let Some(before) = before {
-                    part(before, vec![width, width]);
+                    shapes.biased(before, &[width, width]);
                 }
-                part(last, vec![self.labels.len(), width]);
+                shapes.biased(last, &[self.labels.len(), width]);
             }
             Head::MaskedLanguage => {
                 let [dense, norm, bias] = names.masked_language();
-                part(dense, vec![width, width]);
-                part(norm, vec![width]);
-                shapes.insert(bias.to_owned(), vec![self.vocabulary]);
+                shapes.biased(dense, &[width, width]);
+                shapes.biased(norm, &[width]);
+                shapes.tensor(bias, &[self.vocabulary]);
             }
         }
         shapes
@@ -209,24 +205,8 @@ impl BertConfig {
     /// A file may put the encoder's prefix in front or leave it out, and call a norm's weight and bias `gamma` and
     /// `beta`, as TensorFlow's checkpoints did.
     #[must_use]
-    pub fn adopt(&self, published: &Weights) -> (Weights, Vec<String>) {
-        let mut weights = Weights::new();
-        let mut missing = Vec::new();
-        for name in self.shapes().into_keys() {
-            let stored = self.stored_name(&name, |other| published.contains_key(other));
-            match stored.and_then(|stored| published.get(&stored)) {
-                Some(tensor) => {
-                    weights.insert(name, tensor.clone());
-                }
-                None => missing.push(name),
-            }
-        }
-        (weights, missing)
-    }
-
-    /// The name by which a file calls a tensor of [`Self::shapes`], given what names there are in it.
-    pub(crate) fn stored_name(&self, name: &str, is_there: impl Fn(&str) -> bool) -> Option<String> {
-        self.published_names(name).into_iter().find(|other| is_there(other))
+    pub fn adopt(&self, weights: &Weights) -> (Weights, Vec<String>) {
+        published::adopt(&self.shapes(), weights, |name| self.spellings(name))
     }
 
     /// The weights of a folder under the names of [`Self::shapes`].
@@ -234,11 +214,7 @@ impl BertConfig {
     /// # Errors
     /// When a file is missing or broken, or the weights lack a tensor.
     pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        let (weights, missing) = self.adopt(&folder.weights()?);
-        match missing.into_iter().next() {
-            Some(name) => Err(ModelError::MissingTensor(name)),
-            None => Ok(weights),
-        }
+        published::open(folder, &self.shapes(), |name| self.spellings(name))
     }
 
     /// Whether a tensor belongs to the head.
@@ -248,25 +224,11 @@ impl BertConfig {
     }
 
     /// What a published file may call a tensor, the likeliest first.
-    fn published_names(&self, name: &str) -> Vec<String> {
-        let base = base(self.family);
-        let bare = name.strip_prefix(base).unwrap_or(name);
-        let mut names = vec![name.to_owned(), bare.to_owned(), format!("{base}{bare}")];
+    pub(crate) fn spellings(&self, name: &str) -> Vec<String> {
+        let mut names = published::with_and_without(base(self.family), name);
         if name == Names::of(self).masked_language()[2] {
             names.extend(["cls.predictions.decoder.bias", "lm_head.decoder.bias"].map(str::to_owned));
         }
-        let old = |name: &String| {
-            let (norm, part) = name.rsplit_once('.')?;
-            let part = if part == "weight" { "gamma" } else { "beta" };
-            norm.ends_with("LayerNorm").then(|| format!("{norm}.{part}"))
-        };
-        let older: Vec<String> = names.iter().filter_map(old).collect();
-        names.extend(older);
-        let wrapped: Vec<String> = names
-            .iter()
-            .flat_map(|name| ["model.", "module."].map(|wrapper| format!("{wrapper}{name}")))
-            .collect();
-        names.extend(wrapped);
-        names
+        published::older(names)
     }
 }

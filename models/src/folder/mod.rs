@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use alambic_tensor::candle::DType;
 use alambic_tensor::parameters::{self, Weights};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::{ModelError, Tokenizer};
 
@@ -24,7 +26,7 @@ pub enum Precision {
 #[derive(Debug, Clone)]
 pub struct ModelFolder {
     path: PathBuf,
-    config: serde_json::Value,
+    config: Value,
 }
 
 impl ModelFolder {
@@ -47,7 +49,7 @@ impl ModelFolder {
 
     /// What `config.json` holds.
     #[must_use]
-    pub fn json(&self) -> &serde_json::Value {
+    pub fn json(&self) -> &Value {
         &self.config
     }
 
@@ -56,7 +58,7 @@ impl ModelFolder {
     /// # Errors
     /// When the configuration has none.
     pub fn model_type(&self) -> Result<&str, ModelError> {
-        self.config.get("model_type").and_then(serde_json::Value::as_str).ok_or_else(|| {
+        self.config.get("model_type").and_then(Value::as_str).ok_or_else(|| {
             ModelError::content(
                 &self.path.join("config.json"),
                 "there is no `model_type`, so the architecture is unknown",
@@ -90,8 +92,26 @@ impl ModelFolder {
 }
 
 /// A number for a configuration file in as few digits as tell it apart: 0.1, and not the double next to the `f32`.
-pub(crate) fn decimal(number: f32) -> serde_json::Value {
-    number.to_string().parse::<f64>().map_or(serde_json::Value::Null, serde_json::Value::from)
+pub(crate) fn decimal(number: f32) -> Value {
+    number.to_string().parse::<f64>().map_or(Value::Null, Value::from)
+}
+
+/// Adds the keys of one JSON object to another.
+pub(crate) fn extend_object(object: &mut Value, more: Value) {
+    if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {
+        object.extend(more);
+    }
+}
+
+/// A configuration as JSON, with further keys or other values for some.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn config_json(config: &impl Serialize, more: Value) -> Result<Value, ModelError> {
+    let mut json = serde_json::to_value(config)
+        .map_err(|error| ModelError::Configuration(format!("configuration: {error}")))?;
+    extend_object(&mut json, more);
+    Ok(json)
 }
 
 /// Writes `model.safetensors` into a folder, marked as transformers expects (`format: pt`).

@@ -1,11 +1,20 @@
-//! The post-norm transformer encoder that Marian's and BERT's families share.
+//! The transformer encoder that all architectures share.
 
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::{Activation, AttentionMask};
 
 use super::{AttentionNames, FeedForward, Norm, Pass, Place, SelfAttention, Source};
 use crate::outline::tap;
-use crate::{ModelError, Trace};
+use crate::{ModelError, Trace, Wanted};
+
+/// Where the norm of a sublayer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Norms {
+    /// After the residual sum: Marian, BERT, LXMERT.
+    After,
+    /// Before the sublayer: ViT, ViLT, CLIP.
+    Before,
+}
 
 /// Sizes and settings of a layer.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +30,7 @@ pub(crate) struct LayerSizes {
     pub(crate) dropout: f32,
     /// Of attention probabilities.
     pub(crate) attention_dropout: f32,
+    pub(crate) norms: Norms,
 }
 
 /// Names of the tensors of one layer, `.weight` and `.bias` left out.
@@ -28,17 +38,59 @@ pub(crate) struct LayerSizes {
 pub struct EncoderNames {
     /// The attention block.
     pub attention: AttentionNames,
-    /// The norm behind it.
+    /// Its norm.
     pub attention_norm: String,
     /// First and second linear layer of the feed-forward sublayer, and its norm.
     pub feed_forward: [String; 3],
 }
 
+/// Self-attention and a feed-forward sublayer.
 #[derive(Debug, Clone)]
-struct Layer {
+pub(crate) struct Layer {
     attention: SelfAttention,
     attention_norm: Norm,
     feed_forward: FeedForward,
+    norms: Norms,
+    dropout: f32,
+}
+
+impl Layer {
+    pub(crate) fn load(
+        source: Source<'_>,
+        names: &EncoderNames,
+        sizes: &LayerSizes,
+        place: Place,
+    ) -> Result<Self, ModelError> {
+        let [inner, outer, norm] = &names.feed_forward;
+        Ok(Self {
+            attention: SelfAttention::load(source, &names.attention, sizes, place)?,
+            attention_norm: Norm::load(source, &names.attention_norm, sizes.width, sizes.epsilon)?,
+            feed_forward: FeedForward::load(source, [inner, outer, norm], sizes)?,
+            norms: sizes.norms,
+            dropout: sizes.dropout,
+        })
+    }
+
+    pub(crate) fn forward(
+        &self,
+        hidden: &Tensor,
+        mask: &AttentionMask,
+        pass: Pass<'_>,
+        trace: &mut Trace,
+    ) -> Result<Tensor, ModelError> {
+        let attended = match self.norms {
+            Norms::After => {
+                let attended = self.attention.forward(hidden, mask, pass, trace)?;
+                self.attention_norm.after(hidden, &attended, pass, self.dropout)?
+            }
+            Norms::Before => {
+                let normed = self.attention_norm.forward(hidden)?;
+                let attended = self.attention.forward(&normed, mask, pass, trace)?;
+                (hidden + pass.dropout(&attended, self.dropout)?)?
+            }
+        };
+        self.feed_forward.forward(&attended, pass)
+    }
 }
 
 /// A stack of layers over embedded tokens.
@@ -46,7 +98,6 @@ struct Layer {
 pub(crate) struct Encoder {
     layers: Vec<Layer>,
     stream: &'static str,
-    dropout: f32,
 }
 
 impl Encoder {
@@ -60,20 +111,31 @@ impl Encoder {
         let layers = names
             .iter()
             .enumerate()
-            .map(|(layer, names)| {
-                let place = Place { stream, layer };
-                let [inner, outer, norm] = &names.feed_forward;
-                Ok(Layer {
-                    attention: SelfAttention::load(source, &names.attention, sizes, place)?,
-                    attention_norm: Norm::load(source, &names.attention_norm, sizes.width, sizes.epsilon)?,
-                    feed_forward: FeedForward::load(source, [inner, outer, norm], sizes)?,
-                })
-            })
+            .map(|(layer, names)| Layer::load(source, names, sizes, Place { stream, layer }))
             .collect::<Result<_, ModelError>>()?;
-        Ok(Self { layers, stream, dropout: sizes.dropout })
+        Ok(Self { layers, stream })
     }
 
-    /// The last hidden state `[batch, length, width]`, after at most `depth` layers.
+    /// The layers that the wanted taps need; all of them for a tap that is not of this stream's layers.
+    pub(crate) fn depth(&self, wanted: &Wanted) -> usize {
+        let Wanted::Named(names) = wanted else { return self.layers.len() };
+        let needed = |name: &String| {
+            let own = if self.stream.is_empty() {
+                Some(name.as_str())
+            } else {
+                name.strip_prefix(self.stream).and_then(|rest| rest.strip_prefix('.'))
+            };
+            match own.and_then(|own| own.split_once('.')) {
+                Some(("hidden", layer)) => layer.parse().unwrap_or(self.layers.len()),
+                Some((_, layer)) => layer.parse::<usize>().map_or(self.layers.len(), |layer| layer + 1),
+                None => self.layers.len(),
+            }
+        };
+        names.iter().map(needed).max().unwrap_or(0)
+    }
+
+    /// The last hidden state `[batch, length, width]`, after at most `depth` layers; before a final norm, which a
+    /// network with norms before its sublayers has.
     pub(crate) fn forward(
         &self,
         embedded: Tensor,
@@ -86,9 +148,7 @@ impl Encoder {
         let mut hidden = embedded;
         trace.record(&tap(0), &hidden);
         for (index, layer) in self.layers.iter().enumerate().take(depth) {
-            let attended = layer.attention.forward(&hidden, mask, pass, trace)?;
-            hidden = layer.attention_norm.after(&hidden, &attended, pass, self.dropout)?;
-            hidden = layer.feed_forward.forward(&hidden, pass)?;
+            hidden = layer.forward(&hidden, mask, pass, trace)?;
             trace.record(&tap(index + 1), &hidden);
         }
         Ok(hidden)

@@ -3,10 +3,10 @@
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::Activation;
 
-use super::{LayerSizes, Linear, Norm, Pass, Source};
+use super::{LayerSizes, Linear, Norm, Norms, Pass, Source};
 use crate::ModelError;
 
-/// Two linear layers with an activation between them and a residual norm behind.
+/// Two linear layers with an activation between them, a norm and a residual sum.
 #[derive(Debug, Clone)]
 pub(crate) struct FeedForward {
     inner: Linear,
@@ -14,6 +14,7 @@ pub(crate) struct FeedForward {
     norm: Norm,
     activation: Activation,
     dropout: f32,
+    norms: Norms,
 }
 
 impl FeedForward {
@@ -29,12 +30,21 @@ impl FeedForward {
             norm: Norm::load(source, norm, sizes.width, sizes.epsilon)?,
             activation: sizes.activation,
             dropout: sizes.dropout,
+            norms: sizes.norms,
         })
     }
 
     pub(crate) fn forward(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor, ModelError> {
-        let inner = self.inner.forward(x, self.activation)?;
-        let outer = self.outer.forward(&inner, Activation::Identity)?;
-        self.norm.after(x, &outer, pass, self.dropout)
+        let sublayer = |x: &Tensor| {
+            let inner = self.inner.forward(x, self.activation)?;
+            self.outer.forward(&inner, Activation::Identity)
+        };
+        match self.norms {
+            Norms::After => self.norm.after(x, &sublayer(x)?, pass, self.dropout),
+            Norms::Before => {
+                let outer = sublayer(&self.norm.forward(x)?)?;
+                Ok((x + pass.dropout(&outer, self.dropout)?)?)
+            }
+        }
     }
 }

@@ -1,8 +1,12 @@
 //! Blocks that architectures share.
 
 mod attention;
+mod embeddings;
 mod encoder;
 mod feed_forward;
+mod patch_embeddings;
+mod shapes;
+mod vocabulary;
 
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::{self, Activation, Dropout, pack_affine};
@@ -12,9 +16,13 @@ use crate::ModelError;
 
 pub use attention::AttentionNames;
 pub(crate) use attention::{CrossAttention, Place, SelfAttention};
+pub(crate) use embeddings::{TextEmbeddings, TextTables, counted_positions, first};
 pub use encoder::EncoderNames;
-pub(crate) use encoder::{Encoder, LayerSizes};
+pub(crate) use encoder::{Encoder, Layer, LayerSizes, Norms};
 pub(crate) use feed_forward::FeedForward;
+pub(crate) use patch_embeddings::PatchEmbeddings;
+pub(crate) use shapes::Shapes;
+pub(crate) use vocabulary::Vocabulary;
 
 /// What a forward pass is for.
 #[derive(Debug, Clone, Copy)]
@@ -45,10 +53,11 @@ pub(crate) fn activation(name: &str) -> Result<Activation, ModelError> {
         "relu" => Ok(Activation::Relu),
         "gelu" => Ok(Activation::Gelu),
         "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
+        "quick_gelu" => Ok(Activation::QuickGelu),
         "swish" | "silu" => Ok(Activation::Silu),
         "tanh" => Ok(Activation::Tanh),
         other => Err(ModelError::Configuration(format!(
-            "activation `{other}` is not known: use relu, gelu, gelu_new, swish, silu or tanh"
+            "activation `{other}` is not known: use relu, gelu, gelu_new, quick_gelu, swish, silu or tanh"
         ))),
     }
 }
@@ -78,11 +87,11 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A linear layer with bias.
+/// A linear layer, with or without bias.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
 }
 
 impl Linear {
@@ -92,14 +101,45 @@ impl Linear {
         inputs: usize,
         outputs: usize,
     ) -> Result<Self, ModelError> {
-        Ok(Self {
-            weight: source.tensor(&format!("{name}.weight"), &[outputs, inputs])?,
-            bias: source.tensor(&format!("{name}.bias"), &[outputs])?,
-        })
+        let bias = source.tensor(&format!("{name}.bias"), &[outputs])?;
+        Ok(Self { bias: Some(bias), ..Self::load_matrix(source, name, inputs, outputs)? })
+    }
+
+    /// A layer that has no bias.
+    pub(crate) fn load_matrix(
+        source: Source<'_>,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<Self, ModelError> {
+        Ok(Self { weight: source.tensor(&format!("{name}.weight"), &[outputs, inputs])?, bias: None })
+    }
+
+    /// A convolution over patches that do not overlap, which is a linear layer over each patch, `[channels, patch,
+    /// patch]` in one row.
+    pub(crate) fn load_patches(
+        source: Source<'_>,
+        name: &str,
+        [channels, patch, outputs]: [usize; 3],
+        with_bias: bool,
+    ) -> Result<Self, ModelError> {
+        let weight = source.tensor(&format!("{name}.weight"), &[outputs, channels, patch, patch])?;
+        let bias = with_bias.then(|| source.tensor(&format!("{name}.bias"), &[outputs])).transpose()?;
+        Ok(Self { weight: weight.flatten_from(1)?, bias })
     }
 
     pub(crate) fn forward(&self, x: &Tensor, activation: Activation) -> Result<Tensor, ModelError> {
-        Ok(ops::linear(x, &self.weight, Some(&self.bias), activation)?)
+        Ok(ops::linear(x, &self.weight, self.bias.as_ref(), activation)?)
+    }
+
+    fn is_tracked(&self) -> bool {
+        self.weight.track_op() || self.bias.as_ref().is_some_and(Tensor::track_op)
+    }
+
+    /// Weights and biases of layers, all of which have a bias.
+    fn parts(layers: &[Self]) -> (Vec<&Tensor>, Vec<&Tensor>) {
+        let biases = layers.iter().filter_map(|layer| layer.bias.as_ref());
+        (layers.iter().map(|layer| &layer.weight).collect(), biases.collect())
     }
 }
 
@@ -114,20 +154,19 @@ enum Packed {
 
 impl Packed {
     fn new(layers: Vec<Linear>) -> Result<Self, ModelError> {
-        if layers.iter().any(|layer| layer.weight.track_op() || layer.bias.track_op()) {
+        if layers.iter().any(Linear::is_tracked) {
             return Ok(Self::Apart(layers));
         }
-        let weights: Vec<&Tensor> = layers.iter().map(|layer| &layer.weight).collect();
-        let biases: Vec<&Tensor> = layers.iter().map(|layer| &layer.bias).collect();
-        Ok(Self::Stacked(Linear { weight: Tensor::cat(&weights, 0)?, bias: Tensor::cat(&biases, 0)? }))
+        let (weights, biases) = Linear::parts(&layers);
+        let (weight, bias) = (Tensor::cat(&weights, 0)?, Tensor::cat(&biases, 0)?);
+        Ok(Self::Stacked(Linear { weight, bias: Some(bias) }))
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
         match self {
             Self::Stacked(stacked) => stacked.forward(x, Activation::Identity),
             Self::Apart(layers) => {
-                let weights: Vec<&Tensor> = layers.iter().map(|layer| &layer.weight).collect();
-                let biases: Vec<&Tensor> = layers.iter().map(|layer| &layer.bias).collect();
+                let (weights, biases) = Linear::parts(layers);
                 Ok(ops::linear_packed(x, &weights, &biases)?)
             }
         }

@@ -3,8 +3,9 @@
 use alambic_tensor::ops::Activation;
 use serde::{Deserialize, Serialize};
 
-use crate::folder::decimal;
-use crate::layers::{LayerSizes, activation};
+use crate::config::Facts;
+use crate::folder::{config_json, decimal};
+use crate::layers::{LayerSizes, Norms, activation};
 use crate::{ModelError, Outline, Stream};
 
 /// Layer norms of transformers' Marian use PyTorch's default.
@@ -56,6 +57,20 @@ impl MarianConfig {
         activation(&self.activation_function)
     }
 
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        Facts {
+            vocabulary: self.vocab_size,
+            longest: self.max_position_embeddings,
+            padding: self.pad_token_id,
+            inner: self.encoder_ffn_dim,
+            divisions: vec![
+                ("encoder_attention_heads", self.encoder_attention_heads, "d_model", self.d_model),
+                ("decoder_attention_heads", self.decoder_attention_heads, "d_model", self.d_model),
+            ],
+            activations: vec![&self.activation_function],
+        }
+    }
+
     /// Sizes of the encoder's layers.
     pub(super) fn encoder_sizes(&self) -> Result<LayerSizes, ModelError> {
         self.sizes(self.encoder_attention_heads, self.encoder_ffn_dim)
@@ -75,6 +90,7 @@ impl MarianConfig {
             epsilon: EPSILON,
             dropout: self.dropout,
             attention_dropout: 0.0,
+            norms: Norms::After,
         })
     }
 
@@ -87,10 +103,11 @@ impl MarianConfig {
     /// The streams `encoder` and `decoder`.
     #[must_use]
     pub fn outline(&self) -> Outline {
-        let stream = |layers, heads| Stream { layers, width: self.d_model, heads };
+        let stream = |layers, heads| Stream::new(layers, self.d_model, heads);
         let streams = [
             ("encoder".to_owned(), stream(self.encoder_layers, self.encoder_attention_heads)),
             ("decoder".to_owned(), stream(self.decoder_layers, self.decoder_attention_heads)),
+            ("cross".to_owned(), stream(self.decoder_layers, self.decoder_attention_heads).without_hidden()),
         ];
         Outline {
             streams: streams.into_iter().collect(),
@@ -105,8 +122,6 @@ impl MarianConfig {
     /// # Errors
     /// When the configuration cannot be written as JSON.
     pub fn to_json(&self) -> Result<serde_json::Value, ModelError> {
-        let mut value = serde_json::to_value(self)
-            .map_err(|error| ModelError::Configuration(format!("configuration: {error}")))?;
         let fixed = serde_json::json!({
             "model_type": "marian",
             "architectures": ["MarianMTModel"],
@@ -125,9 +140,6 @@ impl MarianConfig {
             "decoder_vocab_size": self.vocab_size,
             "use_cache": true,
         });
-        if let (Some(object), serde_json::Value::Object(fixed)) = (value.as_object_mut(), fixed) {
-            object.extend(fixed);
-        }
-        Ok(value)
+        config_json(self, fixed)
     }
 }

@@ -67,6 +67,7 @@ impl Checker<'_> {
                 "has no whole words in its vocabulary to put in the place of others; BERT's WordPiece has"
             }
             Config::Bert(_) => return Some(sketch.config),
+            _ => "looks at images as well, and a model of texts alone is needed to vary them",
         };
         let message = format!("model `{}` {problem}", name.value);
         self.error("teacher::augment", message, place, "varies these texts");

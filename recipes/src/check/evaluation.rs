@@ -137,6 +137,7 @@ impl Checker<'_> {
                 list(task.labels.iter().map(String::as_str))
             ),
             Config::Bert(_) => return,
+            other => format!("is a {}, and texts alone are to be read", other.model_type()),
         };
         let diagnostic = Diagnostic::error("evaluation::labels", format!("the {side} {problem}"))
             .label(origin, format!("the {side} that is judged here"));

@@ -170,7 +170,7 @@ impl Checker<'_> {
                 let sketch = self.sketches.stages.get(&before.value)?;
                 let config = match sketch.config.clone() {
                     Config::Bert(config) => config.for_task(&task).into(),
-                    marian @ Config::Marian(_) => marian,
+                    other => other,
                 };
                 (config, Some(Rc::clone(&sketch.tokenizer)), format!("stage `{}`", before.value))
             }

@@ -135,7 +135,7 @@ pub(crate) fn train(
     let terms = bind(job, &blueprint.config)?;
     let lesson: Box<dyn Lesson + '_> = match &blueprint.config {
         Config::Marian(config) => Box::new(WordLesson::new(workshop, job, config, observer)?),
-        Config::Bert(config) => Box::new(TextLesson::new(workshop, job, config, &terms, observer)?),
+        other => Box::new(TextLesson::new(workshop, job, other.bert()?, &terms, observer)?),
     };
     let mut trainer = prepare(workshop, job, &*lesson, &blueprint, &terms)?;
     let Material { examples, labelled, too_long, truncated, validation, writing, augmented, kept } =

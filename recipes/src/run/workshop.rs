@@ -78,7 +78,7 @@ impl Workshop<'_> {
                 let folder = self.model_folder(name, options)?;
                 match Config::open(&ModelFolder::open(&folder)?)? {
                     Config::Marian(_) => Box::new(Checkpoint::load(&folder)?),
-                    Config::Bert(_) => Box::new(Encoder::load(&folder)?),
+                    _ => Box::new(Encoder::load(&folder)?),
                 }
             }
             TeacherOptions::Pipeline(options) => Box::new(self.pipeline(options)?),

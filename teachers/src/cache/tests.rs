@@ -20,7 +20,7 @@ struct Counting {
 
 impl Counting {
     fn new() -> Self {
-        let stream = Stream { layers: 1, width: WIDTH, heads: HEADS };
+        let stream = Stream::new(1, WIDTH, HEADS);
         Self {
             outline: Outline {
                 streams: IndexMap::from([(String::new(), stream)]),

@@ -21,12 +21,16 @@ pub enum Activation {
     Gelu,
     /// The tanh form of GELU: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
     GeluTanh,
+    /// x * sigmoid(1.702 x), an approximation of GELU
+    QuickGelu,
     /// x * sigmoid(x), also called swish
     Silu,
     /// tanh(x)
     Tanh,
 }
 
+/// The factor of the quick GELU (Hendrycks and Gimpel, 2016).
+const QUICK: f32 = 1.702;
 /// sqrt(2 / pi)
 const SQRT_2_OVER_PI: f32 = 0.797_884_6;
 
@@ -46,6 +50,7 @@ vectorised! {
             Activation::GeluTanh => {
                 each(input, out, |x| 0.5 * x * (1.0 + vector::tanh(SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x))));
             }
+            Activation::QuickGelu => each(input, out, |x| x * vector::sigmoid(QUICK * x)),
             Activation::Silu => each(input, out, |x| x * vector::sigmoid(x)),
             Activation::Tanh => each(input, out, vector::tanh),
         }
@@ -72,6 +77,10 @@ vectorised! {
             Activation::GeluTanh => each(input, upstream, out, |x| {
                 let t = vector::tanh(SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x));
                 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 0.134_145 * x * x)
+            }),
+            Activation::QuickGelu => each(input, upstream, out, |x| {
+                let s = vector::sigmoid(QUICK * x);
+                s * (1.0 + QUICK * x * (1.0 - s))
             }),
             Activation::Silu => each(input, upstream, out, |x| {
                 let s = vector::sigmoid(x);

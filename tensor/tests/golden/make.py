@@ -122,6 +122,7 @@ def activations():
         "gelu": F.gelu,
         "gelu_tanh": lambda input: F.gelu(input, approximate="tanh"),
         "relu": F.relu,
+        "quick_gelu": lambda input: input * torch.sigmoid(1.702 * input),
         "silu": F.silu,
         "tanh": torch.tanh,
     }

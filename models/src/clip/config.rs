@@ -1,0 +1,293 @@
+//! The configuration file of a CLIP model.
+
+use alambic_tensor::parameters::Weights;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::config::Facts;
+use crate::folder::config_json;
+use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
+use crate::published::open;
+use crate::{ModelError, ModelFolder, Outline, Stream};
+
+/// `config.json` with the keys that transformers uses. Files that leave keys out mean the values of ViT-B/32.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClipConfig {
+    /// Width of the embeddings.
+    pub projection_dim: usize,
+    /// The text encoder.
+    pub text_config: TextTower,
+    /// The image encoder.
+    pub vision_config: VisionTower,
+}
+
+/// The text encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TextTower {
+    /// Rows of the table of words.
+    pub vocab_size: usize,
+    /// The most tokens of a text.
+    pub max_position_embeddings: usize,
+    /// Width of hidden states.
+    pub hidden_size: usize,
+    /// Layers.
+    pub num_hidden_layers: usize,
+    /// Attention heads.
+    pub num_attention_heads: usize,
+    /// Inner width of the feed-forward sublayers.
+    pub intermediate_size: usize,
+    /// Activation of the feed-forward sublayers.
+    pub hidden_act: String,
+    /// Added to the variance in layer norms.
+    pub layer_norm_eps: f64,
+    /// Dropout of attention probabilities.
+    pub attention_dropout: f32,
+    /// The token whose state stands for the text; 2 means the highest id of the text, as files have it that were written
+    /// before the token was.
+    pub eos_token_id: u32,
+    /// The padding token.
+    pub pad_token_id: Option<u32>,
+}
+
+/// The image encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VisionTower {
+    /// The side of the square image.
+    pub image_size: usize,
+    /// The side of a patch.
+    pub patch_size: usize,
+    /// Colours.
+    pub num_channels: usize,
+    /// Width of hidden states.
+    pub hidden_size: usize,
+    /// Layers.
+    pub num_hidden_layers: usize,
+    /// Attention heads.
+    pub num_attention_heads: usize,
+    /// Inner width of the feed-forward sublayers.
+    pub intermediate_size: usize,
+    /// Activation of the feed-forward sublayers.
+    pub hidden_act: String,
+    /// Added to the variance in layer norms.
+    pub layer_norm_eps: f64,
+    /// Dropout of attention probabilities.
+    pub attention_dropout: f32,
+}
+
+impl Default for TextTower {
+    fn default() -> Self {
+        Self {
+            vocab_size: 49_408,
+            max_position_embeddings: 77,
+            hidden_size: 512,
+            num_hidden_layers: 12,
+            num_attention_heads: 8,
+            intermediate_size: 2048,
+            hidden_act: "quick_gelu".into(),
+            layer_norm_eps: 1e-5,
+            attention_dropout: 0.0,
+            eos_token_id: 2,
+            pad_token_id: None,
+        }
+    }
+}
+
+impl Default for VisionTower {
+    fn default() -> Self {
+        Self {
+            image_size: 224,
+            patch_size: 32,
+            num_channels: 3,
+            hidden_size: 768,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            intermediate_size: 3072,
+            hidden_act: "quick_gelu".into(),
+            layer_norm_eps: 1e-5,
+            attention_dropout: 0.0,
+        }
+    }
+}
+
+/// What the layers of both towers have in common.
+pub(super) struct Tower<'a> {
+    pub(super) base: &'static str,
+    pub(super) layers: usize,
+    width: usize,
+    heads: usize,
+    inner: usize,
+    activation: &'a str,
+    epsilon: f64,
+    dropout: f32,
+}
+
+impl TextTower {
+    pub(super) fn tower(&self) -> Tower<'_> {
+        Tower {
+            base: "text_model",
+            layers: self.num_hidden_layers,
+            width: self.hidden_size,
+            heads: self.num_attention_heads,
+            inner: self.intermediate_size,
+            activation: &self.hidden_act,
+            epsilon: self.layer_norm_eps,
+            dropout: self.attention_dropout,
+        }
+    }
+}
+
+impl VisionTower {
+    pub(super) fn tower(&self) -> Tower<'_> {
+        Tower {
+            base: "vision_model",
+            layers: self.num_hidden_layers,
+            width: self.hidden_size,
+            heads: self.num_attention_heads,
+            inner: self.intermediate_size,
+            activation: &self.hidden_act,
+            epsilon: self.layer_norm_eps,
+            dropout: self.attention_dropout,
+        }
+    }
+
+    /// Rows and columns of patches.
+    #[must_use]
+    pub fn grid(&self) -> usize {
+        self.image_size / self.patch_size.max(1)
+    }
+}
+
+impl Tower<'_> {
+    /// The tensors of a layer, counted from 0.
+    pub(super) fn layer(&self, index: usize) -> EncoderNames {
+        let part = |part: &str| format!("{}.encoder.layers.{index}.{part}", self.base);
+        EncoderNames {
+            attention: AttentionNames {
+                query: part("self_attn.q_proj"),
+                key: part("self_attn.k_proj"),
+                value: part("self_attn.v_proj"),
+                output: part("self_attn.out_proj"),
+            },
+            attention_norm: part("layer_norm1"),
+            feed_forward: [part("mlp.fc1"), part("mlp.fc2"), part("layer_norm2")],
+        }
+    }
+
+    pub(super) fn sizes(&self) -> Result<LayerSizes, ModelError> {
+        Ok(LayerSizes {
+            width: self.width,
+            heads: self.heads,
+            inner: self.inner,
+            activation: activation(self.activation)?,
+            epsilon: self.epsilon,
+            dropout: 0.0,
+            attention_dropout: self.dropout,
+            norms: Norms::Before,
+        })
+    }
+
+    fn stream(&self, projection: usize) -> Stream {
+        Stream { embedding: Some(projection), ..Stream::new(self.layers, self.width, self.heads) }
+    }
+}
+
+impl ClipConfig {
+    /// Reads the configuration of a folder.
+    ///
+    /// # Errors
+    /// When a key has the wrong type, or the model is not of both towers.
+    pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
+        folder.config("clip")
+    }
+
+    /// The weights of a folder, under the names of [`Self::shapes`].
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the weights lack a tensor.
+    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
+        open(folder, &self.shapes(), |name| vec![name.to_owned()])
+    }
+
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        Facts {
+            vocabulary: self.text_config.vocab_size,
+            longest: self.text_config.max_position_embeddings,
+            padding: self.text_config.pad_token_id.unwrap_or(1),
+            inner: self.text_config.intermediate_size,
+            divisions: vec![
+                (
+                    "text_config.num_attention_heads",
+                    self.text_config.num_attention_heads,
+                    "hidden_size",
+                    self.text_config.hidden_size,
+                ),
+                (
+                    "vision_config.num_attention_heads",
+                    self.vision_config.num_attention_heads,
+                    "hidden_size",
+                    self.vision_config.hidden_size,
+                ),
+            ],
+            activations: vec![&self.text_config.hidden_act, &self.vision_config.hidden_act],
+        }
+    }
+
+    /// Name and shape of every parameter, in the order in which they are initialised.
+    #[must_use]
+    pub fn shapes(&self) -> IndexMap<String, Vec<usize>> {
+        let (text, vision) = (&self.text_config, &self.vision_config);
+        let (width, wide, grid) = (text.hidden_size, vision.hidden_size, vision.grid());
+        let mut shapes = Shapes::default();
+        let tables: [(&str, &[usize]); 8] = [
+            ("text_model.embeddings.token_embedding.weight", &[text.vocab_size, width]),
+            ("text_model.embeddings.position_embedding.weight", &[text.max_position_embeddings, width]),
+            ("vision_model.embeddings.class_embedding", &[wide]),
+            (
+                "vision_model.embeddings.patch_embedding.weight",
+                &[wide, vision.num_channels, vision.patch_size, vision.patch_size],
+            ),
+            ("vision_model.embeddings.position_embedding.weight", &[1 + grid * grid, wide]),
+            ("text_projection.weight", &[self.projection_dim, width]),
+            ("visual_projection.weight", &[self.projection_dim, wide]),
+            ("logit_scale", &[]),
+        ];
+        for (name, shape) in tables {
+            shapes.tensor(name, shape);
+        }
+        shapes.biased("text_model.final_layer_norm", &[width]);
+        shapes.biased("vision_model.pre_layrnorm", &[wide]);
+        shapes.biased("vision_model.post_layernorm", &[wide]);
+        for tower in [text.tower(), vision.tower()] {
+            for index in 0..tower.layers {
+                shapes.layer(&tower.layer(index), tower.width, tower.inner);
+            }
+        }
+        shapes.into_inner()
+    }
+
+    /// The streams `text` and `image`. The logits are by image and text of a batch, no classes.
+    #[must_use]
+    pub fn outline(&self) -> Outline {
+        let streams = [
+            ("text".to_owned(), self.text_config.tower().stream(self.projection_dim)),
+            ("image".to_owned(), self.vision_config.tower().stream(self.projection_dim)),
+        ];
+        Outline { streams: streams.into_iter().collect(), pairs: true, ..Outline::default() }
+    }
+
+    /// What `config.json` holds, for transformers to load.
+    ///
+    /// # Errors
+    /// When the configuration cannot be written as JSON.
+    pub fn to_json(&self) -> Result<Value, ModelError> {
+        let mut json = config_json(self, json!({ "model_type": "clip", "architectures": ["CLIPModel"] }))?;
+        json["text_config"]["projection_dim"] = self.projection_dim.into();
+        json["vision_config"]["projection_dim"] = self.projection_dim.into();
+        json["text_config"]["model_type"] = "clip_text_model".into();
+        json["vision_config"]["model_type"] = "clip_vision_model".into();
+        Ok(json)
+    }
+}

@@ -1,0 +1,11 @@
+//! CLIP (Radford et al., 2021): a text and an image encoder whose embeddings of a pair are close.
+//!
+//! Taps: everything of the streams `text` and `image` by layer (before the final norms), `text.embedding` and
+//! `image.embedding` (projected, of length one), and `logits` `[images, texts]`: the similarity of every pair in the
+//! batch times the model's scale.
+
+mod config;
+mod model;
+
+pub use config::{ClipConfig, TextTower, VisionTower};
+pub use model::{Clip, ClipInput};

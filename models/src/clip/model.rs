@@ -1,0 +1,196 @@
+//! The network.
+
+use alambic_tensor::Streams;
+use alambic_tensor::candle::{D, Device, Tensor};
+use alambic_tensor::ops::{Activation, AttentionMask};
+use alambic_tensor::parameters::Weights;
+
+use super::ClipConfig;
+use crate::layers::{
+    Encoder, Linear, Norm, Pass, PatchEmbeddings, Source, TextEmbeddings, TextTables, counted_positions,
+    first,
+};
+use crate::{Initialiser, ModelError, Patches, Tokens, Trace, Wanted};
+
+/// What CLIP reads: texts, images, or as many of both as one likes, each with each.
+#[derive(Debug, Clone)]
+pub struct ClipInput {
+    /// The tokens of each text.
+    pub tokens: Option<Tokens>,
+    /// The patches of each image.
+    pub patches: Option<Patches>,
+}
+
+/// A CLIP model over given weights.
+#[derive(Debug, Clone)]
+pub struct Clip {
+    config: ClipConfig,
+    words: TextEmbeddings,
+    text: Encoder,
+    text_norm: Norm,
+    text_projection: Linear,
+    patches: PatchEmbeddings,
+    image_first_norm: Norm,
+    image: Encoder,
+    image_norm: Norm,
+    image_projection: Linear,
+    /// The logarithm of the factor on similarities.
+    scale: Tensor,
+}
+
+/// The logarithm of 1 / 0.07, where training begins (Radford et al., 2021, section 2.5).
+const INITIAL_SCALE: f32 = 2.6592;
+
+impl Clip {
+    /// Builds the model over weights named as [`ClipConfig::shapes`] has them. Tracked tensors make it trainable.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape than the configuration says.
+    pub fn new(config: &ClipConfig, weights: &Weights) -> Result<Self, ModelError> {
+        let source = Source::new(weights);
+        let (text, vision) = (&config.text_config, &config.vision_config);
+        let (width, wide, grid) = (text.hidden_size, vision.hidden_size, vision.grid());
+        let text_embedding = |name: &str| format!("text_model.embeddings.{name}_embedding.weight");
+        let tables = TextTables {
+            words: (text_embedding("token"), text.vocab_size),
+            positions: (text_embedding("position"), text.max_position_embeddings),
+            segments: None,
+        };
+        let patches = PatchEmbeddings {
+            projection: Linear::load_patches(
+                source,
+                "vision_model.embeddings.patch_embedding",
+                [vision.num_channels, vision.patch_size, wide],
+                false,
+            )?,
+            first: source.tensor("vision_model.embeddings.class_embedding", &[wide])?.unsqueeze(0)?,
+            positions: source
+                .tensor("vision_model.embeddings.position_embedding.weight", &[1 + grid * grid, wide])?,
+            grid,
+        };
+        let encoder = |tower: super::config::Tower<'_>, stream| {
+            let layers: Vec<_> = (0..tower.layers).map(|index| tower.layer(index)).collect();
+            Encoder::load(source, &layers, &tower.sizes()?, stream)
+        };
+        let image_norm = |name: &str| Norm::load(source, name, wide, vision.layer_norm_eps);
+        Ok(Self {
+            words: TextEmbeddings::load(source, &tables, width)?,
+            text: encoder(text.tower(), "text")?,
+            text_norm: Norm::load(source, "text_model.final_layer_norm", width, text.layer_norm_eps)?,
+            text_projection: Linear::load_matrix(source, "text_projection", width, config.projection_dim)?,
+            patches,
+            image_first_norm: image_norm("vision_model.pre_layrnorm")?,
+            image: encoder(vision.tower(), "image")?,
+            image_norm: image_norm("vision_model.post_layernorm")?,
+            image_projection: Linear::load_matrix(source, "visual_projection", wide, config.projection_dim)?,
+            scale: source.tensor("logit_scale", &[])?,
+            config: config.clone(),
+        })
+    }
+
+    /// Initial weights: tables and matrices normal with a deviation of 0.02, zero biases, norms of one.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn initial_weights(config: &ClipConfig, streams: &Streams) -> Result<Weights, ModelError> {
+        let shapes = config.shapes();
+        let mut weights = Initialiser::new(streams).fill(&shapes, shapes.keys())?;
+        weights.insert("logit_scale".into(), Tensor::new(INITIAL_SCALE, &Device::Cpu)?);
+        let first = Initialiser::new(streams).normal(1, config.vision_config.hidden_size, 0.02)?;
+        weights.insert("vision_model.embeddings.class_embedding".into(), first.squeeze(0)?);
+        Ok(weights)
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &ClipConfig {
+        &self.config
+    }
+
+    /// One forward pass that reads the wanted taps. A tower of which nothing is wanted does not run.
+    ///
+    /// # Errors
+    /// When text or image do not fit the model, or what a wanted tap needs is not there.
+    pub fn trace(&self, input: &ClipInput, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+        let mut trace = Trace::new(wanted);
+        let text = match &input.tokens {
+            Some(tokens) if is_wanted(&trace, "text") => Some(self.read_texts(tokens, pass, &mut trace)?),
+            _ => None,
+        };
+        let image = match &input.patches {
+            Some(patches) if is_wanted(&trace, "image") => Some(self.read_images(patches, pass, &mut trace)?),
+            _ => None,
+        };
+        if let (true, Some(text), Some(image)) = (trace.wants("logits"), text, image) {
+            let similarities = image.matmul(&text.t()?)?;
+            trace.record("logits", &similarities.broadcast_mul(&self.scale.exp()?)?);
+        }
+        Ok(trace)
+    }
+
+    /// Embeddings of texts, `[batch, projection]`, of length one.
+    fn read_texts(&self, tokens: &Tokens, pass: Pass<'_>, trace: &mut Trace) -> Result<Tensor, ModelError> {
+        trace.record_mask("text", &tokens.mask);
+        let positions = counted_positions(tokens, self.config.text_config.max_position_embeddings)?;
+        let embedded = self.words.sum(tokens, &positions, None)?;
+        let mask = AttentionMask { causal: true, ..AttentionMask::keys(tokens.mask.clone()) };
+        let depth = self.config.text_config.num_hidden_layers;
+        let hidden = self.text.forward(embedded, &mask, depth, pass, trace)?;
+        let width = hidden.dim(2)?;
+        let rows = Tensor::new(self.last_tokens(tokens).as_slice(), &Device::Cpu)?;
+        let last = hidden.reshape((tokens.batch * tokens.length, width))?.index_select(&rows, 0)?;
+        let projected =
+            self.text_projection.forward(&self.text_norm.forward(&last)?, Activation::Identity)?;
+        let embedding = unit_length(&projected)?;
+        trace.record("text.embedding", &embedding);
+        Ok(embedding)
+    }
+
+    /// The token of each text whose state stands for it, as an index into `[batch * length]`: the first end of a text.
+    fn last_tokens(&self, tokens: &Tokens) -> Vec<u32> {
+        let end = self.config.text_config.eos_token_id;
+        let row = |(row, ids): (usize, &[u32])| {
+            let place = if end == 2 {
+                let highest = ids.iter().max();
+                ids.iter().position(|id| Some(id) == highest)
+            } else {
+                ids.iter().position(|&id| id == end)
+            };
+            (row * tokens.length + place.unwrap_or(0)) as u32
+        };
+        tokens.ids.chunks(tokens.length.max(1)).enumerate().map(row).collect()
+    }
+
+    /// Embeddings of images, `[batch, projection]`, of length one.
+    fn read_images(
+        &self,
+        patches: &Patches,
+        pass: Pass<'_>,
+        trace: &mut Trace,
+    ) -> Result<Tensor, ModelError> {
+        let batch = patches.values.dim(0)?;
+        let mask = crate::regions::side_by_side(&vec![1; batch], &patches.mask, batch);
+        trace.record_mask("image", &mask);
+        let embedded = self.image_first_norm.forward(&self.patches.forward(patches)?)?;
+        let depth = self.config.vision_config.num_hidden_layers;
+        let hidden = self.image.forward(embedded, &AttentionMask::keys(mask), depth, pass, trace)?;
+        let pooled = self.image_norm.forward(&first(&hidden)?)?;
+        let embedding = unit_length(&self.image_projection.forward(&pooled, Activation::Identity)?)?;
+        trace.record("image.embedding", &embedding);
+        Ok(embedding)
+    }
+}
+
+/// Whether anything is wanted of a tower.
+fn is_wanted(trace: &Trace, tower: &str) -> bool {
+    match trace.wanted() {
+        Wanted::All => true,
+        Wanted::Named(names) => names
+            .iter()
+            .any(|name| name == "logits" || name.split_once('.').is_some_and(|(own, _)| own == tower)),
+    }
+}
+
+fn unit_length(rows: &Tensor) -> Result<Tensor, ModelError> {
+    Ok(rows.broadcast_div(&rows.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)?)
+}

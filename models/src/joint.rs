@@ -1,0 +1,76 @@
+//! Sequences of a text and an image that one encoder reads together, and the taps of their parts.
+
+use std::sync::Arc;
+
+use crate::bert::BertConfig;
+use crate::outline::PROJECTIONS;
+use crate::{ModelError, Outline, Stream, Trace, Wanted};
+
+/// Which taps of a joint sequence are parted into `text.` and `image.`: queries, keys and values always.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Joint {
+    /// Tokens of the text.
+    pub(crate) text: usize,
+    /// If hidden states are parted, too: how many of the image's tokens stand with the text.
+    pub(crate) hidden: Option<usize>,
+}
+
+impl Joint {
+    /// The taps of the joint sequence that wanted taps of its parts are cut from.
+    pub(crate) fn whole(wanted: &Wanted) -> Wanted {
+        let Wanted::Named(names) = wanted else { return Wanted::All };
+        let part = |name: &String| {
+            let bare = name.strip_prefix("text.").or_else(|| name.strip_prefix("image."));
+            bare.unwrap_or(name).to_owned()
+        };
+        Wanted::named(names.iter().map(part))
+    }
+
+    /// The taps of the joint sequence and those cut from them, with the masks of the parts.
+    pub(crate) fn part(
+        self,
+        whole: &Trace,
+        wanted: Wanted,
+        text: &Arc<Vec<u8>>,
+        image: &Arc<Vec<u8>>,
+    ) -> Result<Trace, ModelError> {
+        let mut trace = Trace::new(wanted);
+        for (name, tensor) in whole.taps() {
+            let kind = name.split_once('.').map(|(kind, _)| kind);
+            let boundary = match (kind, self.hidden) {
+                (Some("hidden"), Some(with_text)) => self.text + with_text,
+                (Some(kind), _) if PROJECTIONS.contains(&kind) => self.text,
+                _ => {
+                    trace.record(name, tensor);
+                    continue;
+                }
+            };
+            let length = tensor.dim(1)?;
+            for (part, start, count) in [("text", 0, boundary), ("image", boundary, length - boundary)] {
+                let tap = format!("{part}.{name}");
+                if trace.wants(&tap) {
+                    trace.record(&tap, &tensor.narrow(1, start, count)?.contiguous()?);
+                }
+            }
+        }
+        if let Some(mask) = whole.mask("") {
+            trace.record_mask("", mask);
+        }
+        trace.record_mask("text", text);
+        trace.record_mask("image", image);
+        Ok(trace)
+    }
+}
+
+/// The outline of a BERT encoder that reads a joint sequence: the whole without a name, and its parts.
+pub(crate) fn outline(bert: &BertConfig) -> Outline {
+    let stream = Stream::new(bert.layers, bert.width, bert.heads);
+    let part = stream.projections().without_hidden();
+    let streams =
+        [(String::new(), stream.distributions()), ("text".to_owned(), part), ("image".to_owned(), part)];
+    Outline {
+        streams: streams.into_iter().collect(),
+        pooled: bert.pooler.then_some(bert.width),
+        ..Outline::default()
+    }
+}

@@ -1,0 +1,31 @@
+//! Names of classes in `config.json`.
+
+use serde_json::{Map, Value, json};
+
+/// The labels by id, or as many as `num_labels` says; transformers' default is two.
+pub(crate) fn of(json: &Value) -> Result<Vec<String>, String> {
+    let unnamed = |count: usize| (0..count).map(|id| format!("LABEL_{id}")).collect();
+    match (&json["id2label"], json["num_labels"].as_u64()) {
+        (Value::Object(names), _) => {
+            let label = |id: usize| names.get(&id.to_string()).and_then(Value::as_str).map(str::to_owned);
+            (0..names.len())
+                .map(|id| {
+                    label(id).ok_or_else(|| {
+                        format!("`id2label` has no text for {id}, though {} labels", names.len())
+                    })
+                })
+                .collect()
+        }
+        (_, Some(count)) => Ok(unnamed(count as usize)),
+        _ => Ok(unnamed(2)),
+    }
+}
+
+/// The keys that hold labels.
+pub(crate) fn to_json(labels: &[String]) -> Value {
+    let names = labels.iter().enumerate();
+    let forward: Map<String, Value> =
+        names.clone().map(|(id, label)| (id.to_string(), json!(label))).collect();
+    let back: Map<String, Value> = names.map(|(id, label)| (label.clone(), json!(id))).collect();
+    json!({ "id2label": forward, "label2id": back })
+}

@@ -1,0 +1,70 @@
+//! Embeddings of texts.
+
+use std::sync::Arc;
+
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::ops;
+
+use super::Source;
+use crate::{ModelError, Tokens};
+
+/// What the tables of embeddings are called, whole, and how many rows they have.
+#[derive(Debug, Clone)]
+pub(crate) struct TextTables {
+    pub(crate) words: (String, usize),
+    pub(crate) positions: (String, usize),
+    /// None where texts have no segments.
+    pub(crate) segments: Option<(String, usize)>,
+}
+
+/// Tables of words, positions and segments, whose sum stands for a token.
+#[derive(Debug, Clone)]
+pub(crate) struct TextEmbeddings {
+    pub(crate) words: Tensor,
+    positions: Tensor,
+    segments: Option<Tensor>,
+}
+
+impl TextEmbeddings {
+    pub(crate) fn load(source: Source<'_>, tables: &TextTables, width: usize) -> Result<Self, ModelError> {
+        let table = |(name, rows): &(String, usize)| source.tensor(name, &[*rows, width]);
+        Ok(Self {
+            words: table(&tables.words)?,
+            positions: table(&tables.positions)?,
+            segments: tables.segments.as_ref().map(table).transpose()?,
+        })
+    }
+
+    /// The sum of a token's embeddings, `[batch, length, width]`. Without segments every token is of the first.
+    pub(crate) fn sum(
+        &self,
+        tokens: &Tokens,
+        positions: &Arc<Vec<u32>>,
+        segments: Option<&Arc<Vec<u32>>>,
+    ) -> Result<Tensor, ModelError> {
+        let look_up = |table: &Tensor, ids: &Arc<Vec<u32>>| ops::embed(table, ids, tokens.batch, 1.0, None);
+        let sum = (look_up(&self.words, &tokens.ids)? + look_up(&self.positions, positions)?)?;
+        let Some(table) = &self.segments else { return Ok(sum) };
+        let zeros = || Arc::new(vec![0; tokens.ids.len()]);
+        Ok((sum + look_up(table, &segments.cloned().unwrap_or_else(zeros))?)?)
+    }
+}
+
+/// The position of each token, counted from 0.
+///
+/// # Errors
+/// When a text is longer than the positions of the model.
+pub(crate) fn counted_positions(tokens: &Tokens, longest: usize) -> Result<Arc<Vec<u32>>, ModelError> {
+    if tokens.length > longest {
+        return Err(ModelError::Input(format!(
+            "a text of {} tokens is longer than the {longest} positions of the model",
+            tokens.length
+        )));
+    }
+    Ok(Arc::new((0..tokens.ids.len()).map(|index| (index % tokens.length.max(1)) as u32).collect()))
+}
+
+/// The first token's state of each text, `[batch, width]`.
+pub(crate) fn first(hidden: &Tensor) -> Result<Tensor, ModelError> {
+    Ok(hidden.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?)
+}

@@ -1,0 +1,222 @@
+//! The network.
+
+use std::sync::Arc;
+
+use alambic_tensor::Streams;
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::ops::{Activation, AttentionMask};
+use alambic_tensor::parameters::Weights;
+
+use super::LxmertConfig;
+use super::config::EPSILON;
+use crate::layers::{
+    CrossAttention, Layer, Linear, Norm, Pass, Place, Source, TextEmbeddings, TextTables, counted_positions,
+    first,
+};
+use crate::outline::tap;
+use crate::{Initialiser, ModelError, Regions, Tokens, Trace, Wanted};
+
+/// Texts and regions as LXMERT reads them.
+#[derive(Debug, Clone)]
+pub struct LxmertInput {
+    /// The tokens of each text.
+    pub tokens: Tokens,
+    /// `[batch, length]`, the segment of each token; all 0 if left out.
+    pub segments: Option<Arc<Vec<u32>>>,
+    /// The regions of each image, with their boxes.
+    pub regions: Regions,
+}
+
+/// One side of a cross-modal layer: what it reads of the other, and then of itself.
+#[derive(Debug, Clone)]
+struct Side {
+    cross: CrossAttention,
+    layer: Layer,
+}
+
+/// A layer in which both sides look at each other, with the same weights, and then each at itself.
+#[derive(Debug, Clone)]
+struct CrossLayer {
+    norm: Norm,
+    language: Side,
+    vision: Side,
+}
+
+/// An LXMERT model over given weights.
+#[derive(Debug, Clone)]
+pub struct Lxmert {
+    config: LxmertConfig,
+    words: TextEmbeddings,
+    word_norm: Norm,
+    /// Linear layer and norm of the features, and of the boxes.
+    regions: [(Linear, Norm); 2],
+    language: Vec<Layer>,
+    vision: Vec<Layer>,
+    cross: Vec<CrossLayer>,
+    pooler: Linear,
+    answers: Option<(Linear, Norm, Linear)>,
+}
+
+impl Lxmert {
+    /// Builds the model over weights named as [`LxmertConfig::shapes`] has them. Tracked tensors make it trainable.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape than the configuration says.
+    pub fn new(config: &LxmertConfig, weights: &Weights) -> Result<Self, ModelError> {
+        let (source, width, sizes) = (Source::new(weights), config.hidden_size, config.sizes()?);
+        let table = |kind: &str, rows| (config.base(&format!("embeddings.{kind}_embeddings.weight")), rows);
+        let tables = TextTables {
+            words: table("word", config.vocab_size),
+            positions: table("position", config.max_position_embeddings),
+            segments: Some(table("token_type", config.type_vocab_size)),
+        };
+        let norm = |name: &str| Norm::load(source, name, width, EPSILON);
+        let linear = |name: &str, inputs, outputs| Linear::load(source, name, inputs, outputs);
+        let region = |name: &str, inputs| {
+            let part = |part: &str| config.base(&format!("encoder.visn_fc.{name}_{part}"));
+            Ok::<_, ModelError>((linear(&part("fc"), inputs, width)?, norm(&part("layer_norm"))?))
+        };
+        let stack = |name: &str, layers: usize, stream| {
+            (0..layers)
+                .map(|layer| Layer::load(source, &config.layer(name, layer), &sizes, Place { stream, layer }))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let cross = |index: usize| {
+            let (names, cross_norm) = config.visual_attention(index);
+            let side = |name: &str, stream, cross, before: usize| {
+                let place = Place { stream, layer: before + index };
+                Ok::<_, ModelError>(Side {
+                    cross: CrossAttention::load(
+                        source,
+                        &names,
+                        &sizes,
+                        Place { stream: cross, layer: index },
+                    )?,
+                    layer: Layer::load(source, &config.cross_layer(name, index), &sizes, place)?,
+                })
+            };
+            Ok(CrossLayer {
+                norm: norm(&cross_norm)?,
+                language: side("lang", LANGUAGE, "cross", config.l_layers)?,
+                vision: side("visn", VISION, "vision.cross", config.r_layers)?,
+            })
+        };
+        let answers = || {
+            let norm = Norm::load(source, "answer_head.logit_fc.2", 2 * width, EPSILON)?;
+            Ok::<_, ModelError>((
+                linear("answer_head.logit_fc.0", width, 2 * width)?,
+                norm,
+                linear("answer_head.logit_fc.3", 2 * width, config.num_qa_labels)?,
+            ))
+        };
+        Ok(Self {
+            words: TextEmbeddings::load(source, &tables, width)?,
+            word_norm: norm(&config.base("embeddings.LayerNorm"))?,
+            regions: [region("visn", config.visual_feat_dim)?, region("box", config.visual_pos_dim)?],
+            language: stack("layer", config.l_layers, LANGUAGE)?,
+            vision: stack("r_layers", config.r_layers, VISION)?,
+            cross: (0..config.x_layers).map(cross).collect::<Result<_, ModelError>>()?,
+            pooler: linear(&config.base("pooler.dense"), width, width)?,
+            answers: config.answers.then(answers).transpose()?,
+            config: config.clone(),
+        })
+    }
+
+    /// Initial weights: tables and matrices normal with a deviation of 0.02, zero biases, norms of one.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn initial_weights(config: &LxmertConfig, streams: &Streams) -> Result<Weights, ModelError> {
+        let shapes = config.shapes();
+        Initialiser::new(streams).fill(&shapes, shapes.keys())
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &LxmertConfig {
+        &self.config
+    }
+
+    /// One forward pass that reads the wanted taps.
+    ///
+    /// # Errors
+    /// When text or regions do not fit the model.
+    pub fn trace(&self, input: &LxmertInput, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+        let mut trace = Trace::new(wanted);
+        let (tokens, dropout) = (&input.tokens, self.config.hidden_dropout_prob);
+        trace.record_mask(LANGUAGE, &tokens.mask);
+        trace.record_mask(VISION, &input.regions.mask);
+        let masks = [tokens.mask.clone(), input.regions.mask.clone()].map(AttentionMask::keys);
+        let positions = counted_positions(tokens, self.config.max_position_embeddings)?;
+        let words = self.words.sum(tokens, &positions, input.segments.as_ref())?;
+        let mut language = pass.dropout(&self.word_norm.forward(&words)?, dropout)?;
+        let mut vision = pass.dropout(&self.embed(&input.regions, tokens.batch)?, dropout)?;
+        for (index, layer) in self.language.iter().enumerate() {
+            language = layer.forward(&language, &masks[0], pass, &mut trace)?;
+            trace.record(&tap(LANGUAGE, "hidden", index), &language);
+        }
+        for (index, layer) in self.vision.iter().enumerate() {
+            vision = layer.forward(&vision, &masks[1], pass, &mut trace)?;
+            trace.record(&tap(VISION, "hidden", index), &vision);
+        }
+        for (index, layer) in self.cross.iter().enumerate() {
+            [language, vision] = layer.forward(&[language, vision], &masks, pass, dropout, &mut trace)?;
+            trace.record(&tap(LANGUAGE, "hidden", self.language.len() + index), &language);
+            trace.record(&tap(VISION, "hidden", self.vision.len() + index), &vision);
+        }
+        let logits = self.answers.as_ref().filter(|_| trace.wants("logits"));
+        if logits.is_some() || trace.wants("pooled") {
+            let pooled = self.pooler.forward(&first(&language)?, Activation::Tanh)?;
+            trace.record("pooled", &pooled);
+            if let Some((inner, norm, outer)) = logits {
+                let inner = norm.forward(&inner.forward(&pooled, Activation::Gelu)?)?;
+                trace.record("logits", &outer.forward(&inner, Activation::Identity)?);
+            }
+        }
+        Ok(trace)
+    }
+
+    /// The mean of normed features and normed boxes, `[batch, regions, width]`.
+    fn embed(&self, regions: &Regions, batch: usize) -> Result<Tensor, ModelError> {
+        let boxes = regions.boxes.as_ref().ok_or_else(|| {
+            ModelError::Input("LXMERT reads regions with their boxes, and there are no boxes".into())
+        })?;
+        regions.check(batch, self.config.visual_feat_dim)?;
+        let (numbers, expected) = (boxes.dim(2)?, self.config.visual_pos_dim);
+        if numbers != expected {
+            return Err(ModelError::Input(format!(
+                "boxes have {numbers} numbers; the model reads {expected}"
+            )));
+        }
+        let [features, places] = &self.regions;
+        let embed = |(linear, norm): &(Linear, Norm), x: &Tensor| {
+            norm.forward(&linear.forward(&x.contiguous()?, Activation::Identity)?)
+        };
+        Ok(((embed(features, &regions.features)? + embed(places, boxes)?)? * 0.5)?)
+    }
+}
+
+impl CrossLayer {
+    fn forward(
+        &self,
+        [language, vision]: &[Tensor; 2],
+        masks: &[AttentionMask; 2],
+        pass: Pass<'_>,
+        dropout: f32,
+        trace: &mut Trace,
+    ) -> Result<[Tensor; 2], ModelError> {
+        let mut look = |side: &Side, own: &Tensor, other: &Tensor, mask: &AttentionMask| {
+            let seen = side.cross.forward(own, &side.cross.project_memory(other)?, mask, pass, trace)?;
+            self.norm.after(own, &seen, pass, dropout)
+        };
+        let language_seen = look(&self.language, language, vision, &masks[1])?;
+        let vision_seen = look(&self.vision, vision, language, &masks[0])?;
+        Ok([
+            self.language.layer.forward(&language_seen, &masks[0], pass, trace)?,
+            self.vision.layer.forward(&vision_seen, &masks[1], pass, trace)?,
+        ])
+    }
+}
+
+const LANGUAGE: &str = "language";
+const VISION: &str = "vision";

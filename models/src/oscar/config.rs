@@ -1,0 +1,164 @@
+//! The configuration file of an Oscar model.
+
+use alambic_tensor::parameters::Weights;
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+
+use crate::bert::{BertConfig, Family, Head, Names};
+use crate::config::Facts;
+use crate::folder::extend_object;
+use crate::layers::Shapes;
+use crate::published::{older, open, with_and_without};
+use crate::{ModelError, ModelFolder, Outline, labels};
+
+/// What the names of the encoder's tensors begin with, with a head as without one.
+const BASE: &str = "bert.";
+
+/// The linear layer of the tap `relation`.
+pub(super) const RELATION: &str = "cls.seq_relationship";
+
+/// An Oscar model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OscarConfig {
+    /// The encoder of text and tags, and its head.
+    pub bert: BertConfig,
+    /// Numbers of a region's features, its place with them.
+    pub features: usize,
+    /// Added to the variance in the norm of embedded regions; none without such a norm, as in the first Oscar.
+    pub feature_epsilon: Option<f64>,
+    /// How many relations of text, tags and image are told apart: 2 in Oscar, 3 in Oscar+; 0 without this head.
+    pub relations: usize,
+}
+
+impl OscarConfig {
+    /// Whether a configuration file is of such a model. The published ones name no type.
+    #[must_use]
+    pub fn is_of(json: &Value) -> bool {
+        json["img_feature_dim"].as_u64().is_some_and(|features| features > 0)
+    }
+
+    /// Reads the configuration of a folder. What stands on top is told from the names of the weights, as published
+    /// configurations do not say it.
+    ///
+    /// # Errors
+    /// When a key is missing or has the wrong type, the features are not of regions, or the head is not known.
+    pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
+        let file = folder.path().join("config.json");
+        let refuse = |message: String| ModelError::content(&file, message);
+        let json = folder.json();
+        if let Some(kind) = json["img_feature_type"].as_str().filter(|kind| kind.starts_with("dis_code")) {
+            return Err(refuse(format!(
+                "img_feature_type is `{kind}`; only features of regions are supported"
+            )));
+        }
+        let features = json["img_feature_dim"]
+            .as_u64()
+            .ok_or_else(|| refuse("`img_feature_dim` is missing or no whole number".into()))?;
+        let normed =
+            json["use_img_layernorm"].as_bool().unwrap_or(json["use_img_layernorm"].as_i64() > Some(0));
+        let shapes = folder.weight_shapes()?;
+        let shape = |name: &str| {
+            older(vec![name.to_owned()]).iter().find_map(|name| shapes.get(name.as_str())).map(Vec::as_slice)
+        };
+        if shape("classifier.0.weight").is_some() {
+            return Err(refuse("the classifier is an `mlp`; only the `linear` one is supported".into()));
+        }
+        let head = if shape("classifier.weight").is_some() {
+            Head::Sequence
+        } else if shape("cls.predictions.transform.dense.weight").is_some() {
+            Head::MaskedLanguage
+        } else {
+            Head::None
+        };
+        let mut bert = BertConfig { pooler: true, ..BertConfig::of_layout(folder, Family::Bert, head)? };
+        if head == Head::Sequence {
+            bert.labels = labels::of(json).map_err(refuse)?;
+        }
+        let relations = shape(&format!("{RELATION}.weight")).and_then(|shape| shape.first().copied());
+        Ok(Self {
+            bert,
+            features: features as usize,
+            feature_epsilon: normed.then(|| json["img_layer_norm_eps"].as_f64().unwrap_or(1e-12)),
+            relations: relations.unwrap_or(0),
+        })
+    }
+
+    /// The weights of a folder, under the names of [`Self::shapes`].
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the weights lack a tensor.
+    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
+        open(folder, &self.shapes(), Self::spellings)
+    }
+
+    pub(crate) fn spellings(name: &str) -> Vec<String> {
+        older(with_and_without(BASE, name))
+    }
+
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        self.bert.facts()
+    }
+
+    pub(super) fn names() -> Names {
+        Names::under(BASE, Family::Bert)
+    }
+
+    /// The linear layer over regions, and its norm.
+    pub(super) fn region_names() -> [String; 2] {
+        ["img_embedding", "LayerNorm"].map(|name| format!("{BASE}{name}"))
+    }
+
+    /// Name and shape of every parameter, in the order in which they are initialised: those of BERT first.
+    #[must_use]
+    pub fn shapes(&self) -> IndexMap<String, Vec<usize>> {
+        let width = self.bert.width;
+        let mut shapes: Shapes = self.bert.shapes_under(&Self::names());
+        let [linear, norm] = Self::region_names();
+        shapes.biased(&linear, &[width, self.features]);
+        if self.feature_epsilon.is_some() {
+            shapes.biased(&norm, &[width]);
+        }
+        if self.relations > 0 {
+            shapes.biased(RELATION, &[self.relations, width]);
+        }
+        shapes.into_inner()
+    }
+
+    /// The sequence without a name, and its parts `text` and `image`.
+    #[must_use]
+    pub fn outline(&self) -> Outline {
+        Outline {
+            classes: self.bert.classes(),
+            classes_of_tokens: self.bert.head == Head::MaskedLanguage,
+            labels: self.bert.labels.clone(),
+            relations: self.relations,
+            ..crate::joint::outline(&self.bert)
+        }
+    }
+
+    /// What `config.json` holds: the keys of the published ones, and the architecture.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let class = match self.bert.head {
+            Head::MaskedLanguage => "OscarForPreTraining",
+            Head::Sequence => "OscarForSequenceClassification",
+            Head::None | Head::Tokens => "OscarModel",
+        };
+        let mut json = self.bert.to_json();
+        extend_object(
+            &mut json,
+            json!({
+                "model_type": "oscar",
+                "architectures": [class],
+                "img_feature_dim": self.features,
+                "img_feature_type": "faster_r-cnn",
+                "use_img_layernorm": self.feature_epsilon.is_some(),
+                "img_layer_norm_eps": self.feature_epsilon.unwrap_or(1e-12),
+                "num_contrast_classes": self.relations,
+                "classifier": "linear",
+                "loss_type": "bce",
+            }),
+        );
+        json
+    }
+}

@@ -1,0 +1,104 @@
+//! The network.
+
+use alambic_tensor::Streams;
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::ops::Activation;
+use alambic_tensor::parameters::Weights;
+
+use super::OscarConfig;
+use super::config::RELATION;
+use crate::bert::{Bert, TextInput};
+use crate::joint::Joint;
+use crate::layers::{Linear, Norm, Pass, Source};
+use crate::regions::side_by_side;
+use crate::{Initialiser, ModelError, Regions, Trace, Wanted};
+
+/// Texts with tags, and regions, as Oscar reads them.
+#[derive(Debug, Clone)]
+pub struct OscarInput {
+    /// Text and tags, a pair of texts.
+    pub text: TextInput,
+    /// The regions of each image. Boxes that are given apart are put behind the features.
+    pub regions: Regions,
+}
+
+/// An Oscar model over given weights.
+#[derive(Debug, Clone)]
+pub struct Oscar {
+    config: OscarConfig,
+    bert: Bert,
+    regions: Linear,
+    region_norm: Option<Norm>,
+    relation: Option<Linear>,
+}
+
+impl Oscar {
+    /// Builds the model over weights named as [`OscarConfig::shapes`] has them. Tracked tensors make it trainable.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape than the configuration says.
+    pub fn new(config: &OscarConfig, weights: &Weights) -> Result<Self, ModelError> {
+        let (source, width) = (Source::new(weights), config.bert.width);
+        let [linear, norm] = OscarConfig::region_names();
+        let relation = || Linear::load(source, RELATION, width, config.relations);
+        Ok(Self {
+            bert: Bert::under(&config.bert, &OscarConfig::names(), weights)?,
+            regions: Linear::load(source, &linear, config.features, width)?,
+            region_norm: config
+                .feature_epsilon
+                .map(|epsilon| Norm::load(source, &norm, width, epsilon))
+                .transpose()?,
+            relation: (config.relations > 0).then(relation).transpose()?,
+            config: config.clone(),
+        })
+    }
+
+    /// Initial weights: tables and matrices normal with a deviation of 0.02, zero biases, norms of one.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn initial_weights(config: &OscarConfig, streams: &Streams) -> Result<Weights, ModelError> {
+        let shapes = config.shapes();
+        Initialiser::new(streams).fill(&shapes, shapes.keys())
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &OscarConfig {
+        &self.config
+    }
+
+    /// One forward pass that reads the wanted taps. Layers above the highest wanted one do not run.
+    ///
+    /// # Errors
+    /// When text or regions do not fit the model.
+    pub fn trace(&self, input: &OscarInput, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+        let (tokens, regions) = (&input.text.tokens, &input.regions);
+        let features = match &regions.boxes {
+            Some(boxes) => {
+                Regions { features: Tensor::cat(&[&regions.features, boxes], 2)?, ..regions.clone() }
+            }
+            None => regions.clone(),
+        };
+        features.check(tokens.batch, self.config.features)?;
+        let mut image = self.regions.forward(&features.features, Activation::Identity)?;
+        if let Some(norm) = &self.region_norm {
+            image = norm.forward(&image)?;
+        }
+        let text = self.bert.embedding_norm().forward(&self.bert.embed(&input.text)?)?;
+        let embedded = Tensor::cat(&[text, image], 1)?;
+
+        let mut whole = Trace::new(Joint::whole(&wanted));
+        let mask = side_by_side(&tokens.mask, &regions.mask, tokens.batch);
+        let hidden = self.bert.encode(&embedded, &mask, pass, &mut whole)?;
+        let relation = self.relation.as_ref().filter(|_| whole.wants("relation"));
+        let text = hidden.narrow(1, 0, tokens.length)?.contiguous()?;
+        self.bert.head(&text, &input.text, pass, &mut whole)?;
+        if let Some(relation) = relation
+            && let Some(pooled) = self.bert.pool(&text)?
+        {
+            whole.record("relation", &relation.forward(&pooled, Activation::Identity)?);
+        }
+        Joint { text: tokens.length, hidden: None }.part(&whole, wanted, &tokens.mask, &regions.mask)
+    }
+}

@@ -1,0 +1,211 @@
+//! Images, cut into the patches that vision transformers read.
+
+use std::sync::Arc;
+
+use alambic_tensor::candle::{DType, Device, Tensor};
+
+use crate::ModelError;
+
+/// Images of one batch, padded on the right and below to one size.
+#[derive(Debug, Clone)]
+pub struct Images {
+    /// `[batch, channels, height, width]`, normalised.
+    pub pixels: Tensor,
+    /// `[batch, height, width]`, 1 for a pixel of the image and 0 for padding; left out where there is no padding.
+    pub mask: Option<Arc<Vec<u8>>>,
+}
+
+/// Square patches of images, those of the image first and padding behind.
+///
+/// Which patches there are, where an image has more than a model reads, is decided here and once: networks that are
+/// given the same patches see the same parts of an image.
+#[derive(Debug, Clone)]
+pub struct Patches {
+    /// `[batch, count, channels * patch * patch]`, channel by channel and row by row.
+    pub values: Tensor,
+    /// `[batch, count]`, 1 for a patch of the image and 0 for padding.
+    pub mask: Arc<Vec<u8>>,
+    /// `[batch, count]`, row and column of each patch.
+    pub places: Arc<Vec<[u32; 2]>>,
+    /// Rows and columns of patches of each image, padding left out.
+    pub grids: Vec<[u32; 2]>,
+}
+
+impl Patches {
+    /// Cuts images into patches of `patch` by `patch` pixels.
+    ///
+    /// # Errors
+    /// When the sides of the images are no multiples of the patch, or the mask does not fit.
+    pub fn of(images: &Images, patch: usize) -> Result<Self, ModelError> {
+        let (batch, channels, height, width) = images.pixels.dims4()?;
+        if patch == 0
+            || height == 0
+            || width == 0
+            || !height.is_multiple_of(patch)
+            || !width.is_multiple_of(patch)
+        {
+            return Err(ModelError::Input(format!(
+                "images of {height} by {width} pixels do not divide into patches of {patch} by {patch}"
+            )));
+        }
+        let (rows, columns) = (height / patch, width / patch);
+        let values = images
+            .pixels
+            .to_dtype(DType::F32)?
+            .reshape(vec![batch, channels, rows, patch, columns, patch])?
+            .permute(vec![0, 2, 4, 1, 3, 5])?
+            .contiguous()?
+            .reshape((batch, rows * columns, channels * patch * patch))?;
+        let all: Vec<[u32; 2]> =
+            (0..rows * columns).map(|index| [(index / columns) as u32, (index % columns) as u32]).collect();
+        let Some(mask) = &images.mask else {
+            return Ok(Self {
+                values,
+                mask: Arc::new(vec![1; batch * rows * columns]),
+                places: Arc::new(all.repeat(batch)),
+                grids: vec![[rows as u32, columns as u32]; batch],
+            });
+        };
+        if mask.len() != batch * height * width {
+            return Err(ModelError::Input(format!(
+                "a pixel mask of {} entries does not fit {batch} images of {height} by {width}",
+                mask.len()
+            )));
+        }
+        // A patch is as real as its first pixel, as nearest-neighbour shrinking has it.
+        let kept = |image: usize, [row, column]: [u32; 2]| {
+            mask[image * height * width + row as usize * patch * width + column as usize * patch] != 0
+        };
+        let grids = (0..batch)
+            .map(|image| {
+                let down = (0..rows as u32).filter(|&row| kept(image, [row, 0])).count();
+                let across = (0..columns as u32).filter(|&column| kept(image, [0, column])).count();
+                [down as u32, across as u32]
+            })
+            .collect();
+        let chosen: Vec<Vec<usize>> = (0..batch)
+            .map(|image| (0..all.len()).filter(|&index| kept(image, all[index])).collect())
+            .collect();
+        let whole = Self {
+            values,
+            mask: Arc::new(vec![1; batch * all.len()]),
+            places: Arc::new(all.repeat(batch)),
+            grids,
+        };
+        whole.only(&chosen)
+    }
+
+    /// At most `limit` patches of each image. `pick` says which of so many are read, in ascending order; without it they
+    /// are spread evenly over the image, which is the same in every pass.
+    ///
+    /// # Errors
+    /// When the tensor cannot be made.
+    pub fn limited(
+        &self,
+        limit: usize,
+        pick: Option<&mut dyn FnMut(usize) -> Vec<usize>>,
+    ) -> Result<Self, ModelError> {
+        let count = self.count()?;
+        let real: Vec<Vec<usize>> = self
+            .mask
+            .chunks(count.max(1))
+            .map(|mask| (0..count).filter(|&index| mask[index] != 0).collect())
+            .collect();
+        if real.iter().all(|real| real.len() <= limit) {
+            return Ok(self.clone());
+        }
+        let mut even = |patches: usize| (0..limit).map(|index| index * patches / limit).collect::<Vec<_>>();
+        let pick: &mut dyn FnMut(usize) -> Vec<usize> = match pick {
+            Some(pick) => pick,
+            None => &mut even,
+        };
+        let chosen: Vec<Vec<usize>> = real
+            .into_iter()
+            .map(|real| {
+                if real.len() <= limit {
+                    return real;
+                }
+                pick(real.len()).into_iter().filter_map(|index| real.get(index).copied()).collect()
+            })
+            .collect();
+        self.only(&chosen)
+    }
+
+    /// How many patches an image has, padding with them.
+    ///
+    /// # Errors
+    /// When the values are not of three dimensions.
+    pub fn count(&self) -> Result<usize, ModelError> {
+        Ok(self.values.dim(1)?)
+    }
+
+    /// The chosen patches of each image, padded to the most.
+    fn only(&self, chosen: &[Vec<usize>]) -> Result<Self, ModelError> {
+        let (batch, before, width) = self.values.dims3()?;
+        let count = chosen.iter().map(Vec::len).max().unwrap_or(0);
+        let mut index = Vec::with_capacity(batch * count);
+        let mut mask = Vec::with_capacity(batch * count);
+        for (image, chosen) in chosen.iter().enumerate() {
+            let padded = chosen.iter().copied().chain(std::iter::repeat_n(0, count - chosen.len()));
+            index.extend(padded.map(|patch| (image * before + patch) as u32));
+            mask.extend((0..count).map(|place| u8::from(place < chosen.len())));
+        }
+        let places = index.iter().map(|&patch| self.places[patch as usize]).collect();
+        let rows = Tensor::new(index.as_slice(), &Device::Cpu)?;
+        Ok(Self {
+            values: self
+                .values
+                .reshape((batch * before, width))?
+                .index_select(&rows, 0)?
+                .reshape((batch, count, width))?,
+            mask: Arc::new(mask),
+            places: Arc::new(places),
+            grids: self.grids.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two images of 4 by 6 pixels, one of which has only its upper left 2 by 4.
+    fn images() -> Images {
+        let pixels = Tensor::arange(0f32, 48.0, &Device::Cpu).unwrap().reshape((2, 1, 4, 6)).unwrap();
+        let mut mask = vec![1; 24];
+        mask.extend((0..24).map(|pixel| u8::from(pixel / 6 < 2 && pixel % 6 < 4)));
+        Images { pixels, mask: Some(Arc::new(mask)) }
+    }
+
+    #[test]
+    fn patches_are_cut_row_by_row_and_padding_comes_last() {
+        let patches = Patches::of(&images(), 2).unwrap();
+        assert_eq!(patches.values.dims(), [2, 6, 4]);
+        assert_eq!(patches.mask[6..], [1, 1, 0, 0, 0, 0]);
+        assert_eq!(patches.grids, [[2, 3], [1, 2]]);
+        let values = patches.values.to_vec3::<f32>().unwrap();
+        assert_eq!(values[0][0], [0.0, 1.0, 6.0, 7.0]);
+        assert_eq!(values[0][4], [14.0, 15.0, 20.0, 21.0]);
+        assert_eq!(values[1][1], [26.0, 27.0, 32.0, 33.0]);
+        assert_eq!(patches.places[4], [1, 1]);
+    }
+
+    #[test]
+    fn a_limit_spreads_patches_or_takes_those_that_are_picked() {
+        let patches = Patches::of(&images(), 2).unwrap();
+        let even = patches.limited(3, None).unwrap();
+        assert_eq!(even.places[..3], [[0, 0], [0, 2], [1, 1]]);
+        assert_eq!(even.mask.as_slice(), [1, 1, 1, 1, 1, 0]);
+        let picked = patches.limited(3, Some(&mut |count| vec![0, 1, count - 1])).unwrap();
+        assert_eq!(picked.places[..3], [[0, 0], [0, 1], [1, 2]]);
+        assert_eq!(patches.limited(6, None).unwrap().places, patches.places);
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_are_refused() {
+        let Images { pixels, mask } = images();
+        assert!(Patches::of(&Images { pixels: pixels.clone(), mask: None }, 4).is_err());
+        let short = Some(Arc::new(mask.unwrap()[1..].to_vec()));
+        assert!(Patches::of(&Images { pixels, mask: short }, 2).is_err());
+    }
+}

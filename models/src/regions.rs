@@ -1,0 +1,81 @@
+//! Regions of images, as a detector found them.
+
+use std::sync::Arc;
+
+use alambic_tensor::candle::{DType, Tensor};
+
+use crate::ModelError;
+
+/// Regions of the images of one batch, padded to one number.
+#[derive(Debug, Clone)]
+pub struct Regions {
+    /// `[batch, regions, features]`: what the detector says of each.
+    pub features: Tensor,
+    /// `[batch, regions, numbers]`: where each lies, for models that take it apart from the features.
+    pub boxes: Option<Tensor>,
+    /// `[batch, regions]`, 1 for a region and 0 for padding.
+    pub mask: Arc<Vec<u8>>,
+}
+
+impl Regions {
+    /// Regions all of which count, or those that a mask `[batch, regions]` has.
+    ///
+    /// # Errors
+    /// When the shapes do not fit each other.
+    pub fn from_tensors(
+        features: &Tensor,
+        boxes: Option<&Tensor>,
+        mask: Option<&Tensor>,
+    ) -> Result<Self, ModelError> {
+        let (batch, regions, _) = features.dims3()?;
+        let misfit = |what: &str, shape: &[usize]| {
+            ModelError::Input(format!(
+                "{what} of shape {shape:?} do not fit features of [{batch}, {regions}, ..]"
+            ))
+        };
+        if let Some(boxes) = boxes
+            && (boxes.rank() != 3 || boxes.dims()[..2] != [batch, regions])
+        {
+            return Err(misfit("boxes", boxes.dims()));
+        }
+        let mask = match mask {
+            None => vec![1; batch * regions],
+            Some(mask) if mask.dims() == [batch, regions] => {
+                mask.to_dtype(DType::U8)?.flatten_all()?.to_vec1()?
+            }
+            Some(mask) => return Err(misfit("masks", mask.dims())),
+        };
+        Ok(Self { features: features.contiguous()?, boxes: boxes.cloned(), mask: Arc::new(mask) })
+    }
+
+    /// Fails unless there are regions of so many images, each with so many features.
+    pub(crate) fn check(&self, batch: usize, features: usize) -> Result<(), ModelError> {
+        let (images, _, found) = self.features.dims3()?;
+        if images != batch {
+            return Err(ModelError::Input(format!("there are {batch} texts and regions of {images} images")));
+        }
+        if found != features {
+            return Err(ModelError::Input(format!(
+                "regions have {found} features; the model reads {features}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// How many regions an image has, padding with them.
+    ///
+    /// # Errors
+    /// When the features are not of three dimensions.
+    pub fn count(&self) -> Result<usize, ModelError> {
+        Ok(self.features.dim(1)?)
+    }
+}
+
+/// Masks `[batch, left]` and `[batch, right]` side by side.
+pub(crate) fn side_by_side(left: &[u8], right: &[u8], batch: usize) -> Arc<Vec<u8>> {
+    let (own, other) = (left.len() / batch.max(1), right.len() / batch.max(1));
+    let rows = (0..batch).flat_map(|row| {
+        left[row * own..(row + 1) * own].iter().chain(&right[row * other..(row + 1) * other]).copied()
+    });
+    Arc::new(rows.collect())
+}

@@ -1,0 +1,269 @@
+//! The configuration file of a ViLT model.
+
+use alambic_tensor::parameters::Weights;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::config::Facts;
+use crate::folder::{config_json, decimal, extend_object};
+use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
+use crate::published::{open, with_and_without};
+use crate::{ModelError, ModelFolder, Outline, Stream, labels};
+
+/// What the names of the encoder's tensors begin with.
+const BASE: &str = "vilt.";
+
+/// What stands on top of the encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Head {
+    /// Nothing but the pooler.
+    #[default]
+    None,
+    /// Logits of the answers to a question.
+    Answers,
+    /// One logit: whether text and image belong together.
+    Match,
+    /// Logits of the vocabulary at every token of the text.
+    MaskedLanguage,
+}
+
+impl Head {
+    const ALL: [Self; 4] = [Self::None, Self::Answers, Self::Match, Self::MaskedLanguage];
+
+    /// The class of transformers with this head.
+    fn class(self) -> &'static str {
+        match self {
+            Self::None => "ViltModel",
+            Self::Answers => "ViltForQuestionAnswering",
+            Self::Match => "ViltForImageAndTextRetrieval",
+            Self::MaskedLanguage => "ViltForMaskedLM",
+        }
+    }
+}
+
+/// `config.json` with the keys that transformers uses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ViltConfig {
+    /// Rows of the table of words.
+    pub vocab_size: usize,
+    /// Rows of the table of segments of the text.
+    pub type_vocab_size: usize,
+    /// Rows of the table of modalities: text, image, and a second image.
+    pub modality_type_vocab_size: usize,
+    /// The most tokens of a text.
+    pub max_position_embeddings: usize,
+    /// Width of hidden states.
+    pub hidden_size: usize,
+    /// Layers.
+    pub num_hidden_layers: usize,
+    /// Attention heads.
+    pub num_attention_heads: usize,
+    /// Inner width of the feed-forward sublayers.
+    pub intermediate_size: usize,
+    /// Activation of the feed-forward sublayers.
+    pub hidden_act: String,
+    /// Dropout of embeddings and sublayers.
+    pub hidden_dropout_prob: f32,
+    /// Dropout of attention probabilities.
+    pub attention_probs_dropout_prob: f32,
+    /// Added to the variance in layer norms.
+    pub layer_norm_eps: f64,
+    /// The side of the square image whose positions are stored; those of others are interpolated.
+    pub image_size: usize,
+    /// The side of a patch.
+    pub patch_size: usize,
+    /// Colours.
+    pub num_channels: usize,
+    /// Whether queries, keys and values have biases.
+    pub qkv_bias: bool,
+    /// The most patches of an image; negative for no limit.
+    pub max_image_length: i64,
+    /// The padding token.
+    pub pad_token_id: Option<u32>,
+    /// What stands on top.
+    #[serde(skip)]
+    pub head: Head,
+    /// The answers, in the order of the logits.
+    #[serde(skip)]
+    pub labels: Vec<String>,
+}
+
+impl ViltConfig {
+    /// Reads the configuration of a folder.
+    ///
+    /// # Errors
+    /// When a key is missing or has the wrong type, or the head is not known.
+    pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
+        let file = folder.path().join("config.json");
+        let refuse = |message: String| ModelError::content(&file, message);
+        let mut config: Self = folder.config("vilt")?;
+        let json = folder.json();
+        if let Some(name) = json["architectures"][0].as_str() {
+            config.head = Head::ALL.into_iter().find(|head| head.class() == name).ok_or_else(|| {
+                let known = Head::ALL.map(Head::class).join(", ");
+                refuse(format!("architecture `{name}` is not known: known are {known}"))
+            })?;
+        }
+        if !config.qkv_bias {
+            return Err(refuse("qkv_bias is false; only models with these biases are supported".into()));
+        }
+        if config.head == Head::Answers {
+            config.labels = labels::of(json).map_err(refuse)?;
+        }
+        Ok(config)
+    }
+
+    /// The weights of a folder, under the names of [`Self::shapes`].
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the weights lack a tensor.
+    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
+        open(folder, &self.shapes(), Self::spellings)
+    }
+
+    pub(crate) fn spellings(name: &str) -> Vec<String> {
+        with_and_without(BASE, name)
+    }
+
+    /// The name of a tensor of the encoder.
+    pub(super) fn base(&self, name: &str) -> String {
+        if self.head == Head::None { name.to_owned() } else { format!("{BASE}{name}") }
+    }
+
+    /// The tensors of a layer, counted from 0.
+    pub(super) fn layer(&self, index: usize) -> EncoderNames {
+        let part = |part: &str| self.base(&format!("encoder.layer.{index}.{part}"));
+        EncoderNames {
+            attention: AttentionNames {
+                query: part("attention.attention.query"),
+                key: part("attention.attention.key"),
+                value: part("attention.attention.value"),
+                output: part("attention.output.dense"),
+            },
+            attention_norm: part("layernorm_before"),
+            feed_forward: [part("intermediate.dense"), part("output.dense"), part("layernorm_after")],
+        }
+    }
+
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        Facts {
+            vocabulary: self.vocab_size,
+            longest: self.max_position_embeddings,
+            padding: self.pad_token_id.unwrap_or(0),
+            inner: self.intermediate_size,
+            divisions: vec![(
+                "num_attention_heads",
+                self.num_attention_heads,
+                "hidden_size",
+                self.hidden_size,
+            )],
+            activations: vec![&self.hidden_act],
+        }
+    }
+
+    /// Rows and columns of the stored positions of patches.
+    #[must_use]
+    pub fn grid(&self) -> usize {
+        self.image_size / self.patch_size.max(1)
+    }
+
+    pub(super) fn sizes(&self) -> Result<LayerSizes, ModelError> {
+        Ok(LayerSizes {
+            width: self.hidden_size,
+            heads: self.num_attention_heads,
+            inner: self.intermediate_size,
+            activation: activation(&self.hidden_act)?,
+            epsilon: self.layer_norm_eps,
+            dropout: self.hidden_dropout_prob,
+            attention_dropout: self.attention_probs_dropout_prob,
+            norms: Norms::Before,
+        })
+    }
+
+    /// Name and shape of every parameter, in the order in which they are initialised: those of the encoder first.
+    #[must_use]
+    pub fn shapes(&self) -> IndexMap<String, Vec<usize>> {
+        let width = self.hidden_size;
+        let mut shapes = Shapes::default();
+        let tables: [(&str, &[usize]); 6] = [
+            ("text_embeddings.word_embeddings.weight", &[self.vocab_size, width]),
+            ("text_embeddings.position_embeddings.weight", &[self.max_position_embeddings, width]),
+            ("text_embeddings.token_type_embeddings.weight", &[self.type_vocab_size, width]),
+            ("cls_token", &[1, 1, width]),
+            ("position_embeddings", &[1, 1 + self.grid() * self.grid(), width]),
+            ("token_type_embeddings.weight", &[self.modality_type_vocab_size, width]),
+        ];
+        for (name, shape) in tables {
+            shapes.tensor(self.base(&format!("embeddings.{name}")), shape);
+        }
+        shapes.biased(&self.base("embeddings.text_embeddings.LayerNorm"), &[width]);
+        let patch = [width, self.num_channels, self.patch_size, self.patch_size];
+        shapes.biased(&self.base("embeddings.patch_embeddings.projection"), &patch);
+        for index in 0..self.num_hidden_layers {
+            shapes.layer(&self.layer(index), width, self.intermediate_size);
+        }
+        shapes.biased(&self.base("layernorm"), &[width]);
+        shapes.biased(&self.base("pooler.dense"), &[width, width]);
+        match self.head {
+            Head::None => {}
+            Head::Answers => {
+                shapes.biased("classifier.0", &[2 * width, width]);
+                shapes.biased("classifier.1", &[2 * width]);
+                shapes.biased("classifier.3", &[self.labels.len(), 2 * width]);
+            }
+            Head::Match => shapes.biased("rank_output", &[1, width]),
+            Head::MaskedLanguage => {
+                shapes.biased("mlm_score.transform.dense", &[width, width]);
+                shapes.biased("mlm_score.transform.LayerNorm", &[width]);
+                shapes.tensor("mlm_score.bias", &[self.vocab_size]);
+            }
+        }
+        shapes.into_inner()
+    }
+
+    /// The parts `text`, the image's first token with it, and `image`; scores and probabilities are those of both.
+    #[must_use]
+    pub fn outline(&self) -> Outline {
+        let stream = Stream::new(self.num_hidden_layers, self.hidden_size, self.num_attention_heads);
+        let streams = [
+            ("text".to_owned(), stream.projections()),
+            ("image".to_owned(), stream.projections()),
+            (String::new(), stream.distributions().without_hidden()),
+        ];
+        Outline {
+            streams: streams.into_iter().collect(),
+            pooled: Some(self.hidden_size),
+            classes: match self.head {
+                Head::None => 0,
+                Head::Answers => self.labels.len(),
+                Head::Match => 1,
+                Head::MaskedLanguage => self.vocab_size,
+            },
+            classes_of_tokens: self.head == Head::MaskedLanguage,
+            labels: self.labels.clone(),
+            ..Outline::default()
+        }
+    }
+
+    /// What `config.json` holds, for transformers to load.
+    ///
+    /// # Errors
+    /// When the configuration cannot be written as JSON.
+    pub fn to_json(&self) -> Result<Value, ModelError> {
+        let fixed = json!({
+            "model_type": "vilt",
+            "architectures": [self.head.class()],
+            "hidden_dropout_prob": decimal(self.hidden_dropout_prob),
+            "attention_probs_dropout_prob": decimal(self.attention_probs_dropout_prob),
+            "initializer_range": 0.02,
+            "num_images": -1,
+            "tie_word_embeddings": true,
+        });
+        let mut json = config_json(self, fixed)?;
+        if self.head == Head::Answers {
+            extend_object(&mut json, labels::to_json(&self.labels));
+        }
+        Ok(json)
+    }
+}

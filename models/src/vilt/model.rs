@@ -1,0 +1,192 @@
+//! The network.
+
+use std::sync::Arc;
+
+use alambic_tensor::Streams;
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::ops::{Activation, AttentionMask};
+use alambic_tensor::parameters::Weights;
+
+use super::{Head, ViltConfig};
+use crate::joint::Joint;
+use crate::layers::{
+    Encoder, Linear, Norm, Pass, PatchEmbeddings, Source, TextEmbeddings, TextTables, Vocabulary, activation,
+    counted_positions, first,
+};
+use crate::regions::side_by_side;
+use crate::{Initialiser, ModelError, Patches, Tokens, Trace, Wanted};
+
+/// Texts and images as ViLT reads them.
+#[derive(Debug, Clone)]
+pub struct ViltInput {
+    /// The tokens of each text.
+    pub tokens: Tokens,
+    /// `[batch, length]`, the segment of each token; all 0 if left out.
+    pub segments: Option<Arc<Vec<u32>>>,
+    /// The patches of each image.
+    pub patches: Patches,
+}
+
+/// A head with its weights.
+#[derive(Debug, Clone)]
+enum Classifier {
+    None,
+    Answers { inner: Linear, norm: Norm, outer: Linear },
+    Match(Linear),
+    Vocabulary(Vocabulary),
+}
+
+/// A ViLT model over given weights.
+#[derive(Debug, Clone)]
+pub struct Vilt {
+    config: ViltConfig,
+    text: TextEmbeddings,
+    text_norm: Norm,
+    image: PatchEmbeddings,
+    /// `[modalities, width]`.
+    modalities: Tensor,
+    encoder: Encoder,
+    norm: Norm,
+    pooler: Linear,
+    classifier: Classifier,
+}
+
+/// Added to the variance in the norm of the answers' head, which the configuration does not name.
+const HEAD_EPSILON: f64 = 1e-5;
+
+impl Vilt {
+    /// Builds the model over weights named as [`ViltConfig::shapes`] has them. Tracked tensors make it trainable.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape than the configuration says.
+    pub fn new(config: &ViltConfig, weights: &Weights) -> Result<Self, ModelError> {
+        let (source, width) = (Source::new(weights), config.hidden_size);
+        let embedding = |name: &str| config.base(&format!("embeddings.{name}"));
+        let table =
+            |kind: &str, rows| (embedding(&format!("text_embeddings.{kind}_embeddings.weight")), rows);
+        let tables = TextTables {
+            words: table("word", config.vocab_size),
+            positions: table("position", config.max_position_embeddings),
+            segments: Some(table("token_type", config.type_vocab_size)),
+        };
+        let cells = 1 + config.grid() * config.grid();
+        let whole = |name: &str, shape: [usize; 3]| {
+            source.tensor(&embedding(name), &shape)?.squeeze(0).map_err(ModelError::from)
+        };
+        let image = PatchEmbeddings {
+            projection: Linear::load_patches(
+                source,
+                &embedding("patch_embeddings.projection"),
+                [config.num_channels, config.patch_size, width],
+                true,
+            )?,
+            first: whole("cls_token", [1, 1, width])?,
+            positions: whole("position_embeddings", [1, cells, width])?,
+            grid: config.grid(),
+        };
+        let linear = |name: &str, inputs, outputs| Linear::load(source, name, inputs, outputs);
+        let norm = |name: &str| Norm::load(source, name, width, config.layer_norm_eps);
+        let classifier = match config.head {
+            Head::None => Classifier::None,
+            Head::Answers => Classifier::Answers {
+                inner: linear("classifier.0", width, 2 * width)?,
+                norm: Norm::load(source, "classifier.1", 2 * width, HEAD_EPSILON)?,
+                outer: linear("classifier.3", 2 * width, config.labels.len())?,
+            },
+            Head::Match => Classifier::Match(linear("rank_output", width, 1)?),
+            Head::MaskedLanguage => Classifier::Vocabulary(Vocabulary::load(
+                source,
+                ["mlm_score.transform.dense", "mlm_score.transform.LayerNorm", "mlm_score.bias"],
+                (width, config.vocab_size),
+                (activation(&config.hidden_act)?, config.layer_norm_eps),
+            )?),
+        };
+        let layers: Vec<_> = (0..config.num_hidden_layers).map(|index| config.layer(index)).collect();
+        Ok(Self {
+            text: TextEmbeddings::load(source, &tables, width)?,
+            text_norm: norm(&embedding("text_embeddings.LayerNorm"))?,
+            image,
+            modalities: source.tensor(
+                &embedding("token_type_embeddings.weight"),
+                &[config.modality_type_vocab_size, width],
+            )?,
+            encoder: Encoder::load(source, &layers, &config.sizes()?, "")?,
+            norm: norm(&config.base("layernorm"))?,
+            pooler: linear(&config.base("pooler.dense"), width, width)?,
+            classifier,
+            config: config.clone(),
+        })
+    }
+
+    /// Initial weights: tables and matrices normal with a deviation of 0.02, zero biases, norms of one.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn initial_weights(config: &ViltConfig, streams: &Streams) -> Result<Weights, ModelError> {
+        let shapes = config.shapes();
+        Initialiser::new(streams).fill(&shapes, shapes.keys())
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &ViltConfig {
+        &self.config
+    }
+
+    /// One forward pass that reads the wanted taps. Layers above the highest wanted one do not run.
+    ///
+    /// # Errors
+    /// When text or image do not fit the model.
+    pub fn trace(&self, input: &ViltInput, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+        let ViltInput { tokens, segments, patches } = input;
+        let batch = tokens.batch;
+        if patches.values.dim(0)? != batch {
+            return Err(ModelError::Input(format!(
+                "there are {batch} texts and {} images",
+                patches.values.dim(0)?
+            )));
+        }
+        let positions = counted_positions(tokens, self.config.max_position_embeddings)?;
+        let text = self.text_norm.forward(&self.text.sum(tokens, &positions, segments.as_ref())?)?;
+        let text = pass.dropout(&text, self.config.hidden_dropout_prob)?;
+        let image = pass.dropout(&self.image.forward(patches)?, self.config.hidden_dropout_prob)?;
+        let modality = |index: usize| self.modalities.narrow(0, index, 1);
+        let embedded =
+            Tensor::cat(&[text.broadcast_add(&modality(0)?)?, image.broadcast_add(&modality(1)?)?], 1)?;
+
+        let image_mask = side_by_side(&vec![1; batch], &patches.mask, batch);
+        let mask = side_by_side(&tokens.mask, &image_mask, batch);
+        let mut whole = Trace::new(Joint::whole(&wanted));
+        whole.record_mask("", &mask);
+        let depth = self.encoder.depth(whole.wanted());
+        let hidden = self.encoder.forward(embedded, &AttentionMask::keys(mask), depth, pass, &mut whole)?;
+        self.head(&hidden, tokens, &mut whole)?;
+        Joint { text: tokens.length, hidden: Some(1) }.part(&whole, wanted, &tokens.mask, &image_mask)
+    }
+
+    /// Pooler and head, as far as they are wanted, over the last hidden state before the final norm.
+    fn head(&self, hidden: &Tensor, tokens: &Tokens, trace: &mut Trace) -> Result<(), ModelError> {
+        let logits = trace.wants("logits") && self.config.head != Head::None;
+        if !logits && !trace.wants("pooled") {
+            return Ok(());
+        }
+        let linear = |layer: &Linear, x: &Tensor| layer.forward(x, Activation::Identity);
+        if let (Classifier::Vocabulary(vocabulary), true) = (&self.classifier, logits) {
+            let text = self.norm.forward(&hidden.narrow(1, 0, tokens.length)?.contiguous()?)?;
+            trace.record("logits", &vocabulary.forward(&text, &self.text.words)?);
+        }
+        // Norms are taken row by row, and the first row is all that the pooler looks at.
+        let pooled = self.pooler.forward(&self.norm.forward(&first(hidden)?)?, Activation::Tanh)?;
+        trace.record("pooled", &pooled);
+        match &self.classifier {
+            Classifier::Answers { inner, norm, outer } if logits => {
+                let inner = norm.forward(&linear(inner, &pooled)?)?;
+                let inner = alambic_tensor::ops::activate(&inner, Activation::Gelu)?;
+                trace.record("logits", &linear(outer, &inner)?);
+            }
+            Classifier::Match(last) if logits => trace.record("logits", &linear(last, &pooled)?),
+            _ => {}
+        }
+        Ok(())
+    }
+}
