@@ -30,6 +30,31 @@ pub(crate) fn gram(features: &Tensor) -> Result<Tensor, LossError> {
     Ok(features.contiguous()?.matmul(&features.t()?)?)
 }
 
+/// `X Yᵀ / √d` by head, `[batch, heads, queries, keys]`, of vectors `[batch, length, heads * d]`. Vectors that come already
+/// cut into heads, `[batch, heads, length, width]`, are put together first.
+pub(crate) fn head_products(left: &Tensor, right: &Tensor, heads: usize) -> Result<Tensor, LossError> {
+    let cut = |tensor: &Tensor| {
+        let whole = if tensor.rank() == 4 {
+            tensor.transpose(1, 2)?.contiguous()?.flatten_from(2)?
+        } else {
+            tensor.clone()
+        };
+        let (batch, length, width) = whole.dims3()?;
+        let head_width = width / heads;
+        let cut = whole.reshape((batch, length, heads, head_width))?.transpose(1, 2)?.contiguous()?;
+        Ok::<_, LossError>((cut, head_width))
+    };
+    let ((left, width), (right, _)) = (cut(left)?, cut(right)?);
+    Ok((left.matmul(&right.transpose(D::Minus2, D::Minus1)?)? / (width as f64).sqrt())?)
+}
+
+/// `-Σ [y log σ(z) + (1 - y) log(1 - σ(z))]` over the last dimension, of logits and of targets in 0 to 1.
+pub(crate) fn binary_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor, LossError> {
+    // log(1 + e^z) - y z, with the exponential of a number that is never positive.
+    let softplus = (logits.relu()? + (logits.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
+    Ok((softplus - (targets * logits)?)?.sum(D::Minus1)?)
+}
+
 /// The logarithms of a softmax over the last dimension.
 pub(crate) fn log_softmax(scores: &Tensor) -> Result<Tensor, LossError> {
     // Detached, the largest score is a constant: it cancels, and its gradient need not be computed.

@@ -7,8 +7,10 @@
 mod arithmetic;
 mod attention;
 mod attention_scores;
+mod binary_cross_entropy;
 mod comparison;
 mod contrastive;
+mod cross_attention;
 mod cross_entropy;
 mod decoupled;
 mod encoder_match;
@@ -34,8 +36,10 @@ use alambic_settings::kinds;
 
 pub use attention::Attention;
 pub use attention_scores::{AttentionScores, HeadMatch, Padding};
+pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use comparison::Comparison;
 pub use contrastive::Contrastive;
+pub use cross_attention::{CrossAttention, Part};
 pub use cross_entropy::CrossEntropy;
 pub use decoupled::Decoupled;
 pub use encoder_match::{EncoderMatch, Positions};
@@ -60,6 +64,8 @@ kinds! {
     pub enum Loss: dyn LossTerm {
         /// Cross-entropy on the labels of the data.
         CrossEntropy(CrossEntropy) = "cross-entropy",
+        /// Binary cross-entropy on the scores of the answers in the data.
+        BinaryCrossEntropy(BinaryCrossEntropy) = "binary-cross-entropy",
         /// Squared error on the numbers of the data.
         SquaredError(SquaredError) = "squared-error",
         /// The teacher's logits.
@@ -76,6 +82,8 @@ kinds! {
         AttentionScores(AttentionScores) = "attention-scores",
         /// The student's attention distributions against the teacher's.
         Attention(Attention) = "attention",
+        /// Attention between text and image, the student's against the teacher's.
+        CrossAttention(CrossAttention) = "cross-attention",
         /// Relations of tokens within a layer.
         Relations(Relations) = "relations",
         /// How active each token's hidden state is.

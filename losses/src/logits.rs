@@ -7,7 +7,7 @@ use alambic_settings::{choices, settings};
 use alambic_tensor::candle::{D, DType, Device, Tensor};
 use alambic_tensor::ops;
 
-use crate::arithmetic::{kullback_leibler, log_softmax, weighted_mean};
+use crate::arithmetic::{binary_cross_entropy, kullback_leibler, log_softmax, weighted_mean};
 use crate::{Inputs, LossError, LossTerm, Term};
 
 choices! {
@@ -21,6 +21,9 @@ choices! {
         ReverseKl = "reverse-kl",
         /// `½ KL(p_T || m) + ½ KL(p_S || m)` with `m = ½ (p_T + p_S)`.
         JensenShannon = "jensen-shannon",
+        /// `-Σ [p_T log p_S + (1 - p_T) log(1 - p_S)]` with a sigmoid for each class, where several answers may be right
+        /// (DiDE on VQA).
+        Binary = "binary",
         /// `Σ (z_T - z_S)²` over the logits divided by the temperature.
         MeanSquaredError = "mse",
     }
@@ -143,6 +146,10 @@ impl Logits {
             Divergence::SoftCrossEntropy => {
                 let (own, other) = logs()?;
                 weighted_mean(&(other.exp()? * own)?.sum(D::Minus1)?.neg()?, &weights)?
+            }
+            Divergence::Binary => {
+                let probabilities = (scaled(&teacher)?.neg()?.exp()? + 1.0)?.recip()?;
+                weighted_mean(&binary_cross_entropy(&scaled(&student)?, &probabilities)?, &weights)?
             }
             Divergence::ReverseKl => {
                 let (own, other) = logs()?;

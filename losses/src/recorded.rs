@@ -155,6 +155,9 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
             }
         }
     }
+    for stream in outline.streams.values_mut() {
+        *stream = Stream { attention: (stream.layers, stream.attention.1), ..*stream };
+    }
     Ok(outline)
 }
 
@@ -168,19 +171,42 @@ fn layer_tap(name: &str) -> Option<(&str, &str, usize)> {
         .then_some((stream, kind, number))
 }
 
+/// What the mask of a stream may be called in a trace: its own, or what transformers names it.
+fn mask_names(stream: &str) -> Vec<String> {
+    let own = if stream.is_empty() { "attention_mask".into() } else { format!("{stream}_attention_mask") };
+    let given = match stream {
+        "image" | "vision" | "vision.cross" => "visual_attention_mask",
+        "decoder" => return vec![own],
+        _ => "attention_mask",
+    };
+    vec![own, given.into()]
+}
+
 /// An empty trace with the mask of each stream that a tap belongs to.
 fn masks(trace: &Weights, outline: &Outline, taps: &[String]) -> Result<Trace, LossError> {
     let mut masks = Trace::new(Wanted::All);
     for stream in outline.streams.keys() {
-        let name = if stream == "decoder" { "decoder_attention_mask" } else { "attention_mask" };
-        let mask: Vec<u8> = if let Some(mask) = trace.get(name) {
-            mask.to_dtype(DType::U8)?.flatten_all()?.to_vec1()?
-        } else {
-            let tap = taps.iter().find(|tap| layer_tap(tap).is_some_and(|(own, ..)| own == stream));
-            let Some(tensor) = tap.and_then(|tap| trace.get(tap)) else { continue };
-            // Rows of hidden states, or of scores by head.
-            let length = tensor.dim(tensor.rank() - 2)?;
-            vec![1; tensor.dim(0)? * length]
+        let tap = taps.iter().find(|tap| layer_tap(tap).is_some_and(|(own, ..)| own == stream));
+        // Rows of hidden states, or of scores by head.
+        let rows = tap
+            .and_then(|tap| trace.get(tap))
+            .map(|tensor| Ok::<_, LossError>((tensor.dim(0)?, tensor.dim(tensor.rank() - 2)?)))
+            .transpose()?;
+        let mask: Vec<u8> = match (mask_names(stream).iter().find_map(|name| trace.get(name)), rows) {
+            (Some(mask), rows) => {
+                let mask = mask.to_dtype(DType::U8)?;
+                let first_is_missing = |(batch, length)| mask.dims() == [batch, length - 1];
+                match rows {
+                    // The first token of an image, which is no patch of it.
+                    Some((batch, length)) if length > 0 && first_is_missing((batch, length)) => {
+                        let ones = Tensor::ones((batch, 1), DType::U8, mask.device())?;
+                        Tensor::cat(&[&ones, &mask], 1)?.flatten_all()?.to_vec1()?
+                    }
+                    _ => mask.flatten_all()?.to_vec1()?,
+                }
+            }
+            (None, Some((batch, length))) => vec![1; batch * length],
+            (None, None) => continue,
         };
         masks.record_mask(stream, &Arc::new(mask));
     }
@@ -201,7 +227,9 @@ fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
     };
     let mut targets = Targets { taught: Arc::new(taught), ..Targets::default() };
     if let Some(labels) = student.get("labels") {
-        if labels.dtype().is_float() {
+        if labels.dtype().is_float() && labels.rank() > 1 {
+            targets.scores = Arc::new(labels.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?);
+        } else if labels.dtype().is_float() {
             targets.numbers = Arc::new(labels.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?);
         } else {
             let labels: Vec<i64> = labels.to_dtype(DType::I64)?.flatten_all()?.to_vec1()?;

@@ -2,9 +2,9 @@
 
 use alambic_models::{Outline, tap};
 use alambic_settings::{choices, settings};
-use alambic_tensor::candle::{D, Tensor};
+use alambic_tensor::candle::Tensor;
 
-use crate::arithmetic::{kullback_leibler, log_softmax, weighted_mean, without_padding};
+use crate::arithmetic::{head_products, kullback_leibler, log_softmax, weighted_mean, without_padding};
 use crate::layer_map::Pattern;
 use crate::layers::{Layers, mean};
 use crate::{Inputs, LayerMap, LossError, LossTerm, Term};
@@ -122,7 +122,7 @@ impl Relations {
         let batch = inputs.student(&own_left)?.dim(0)?;
         let mask = inputs.shared_mask(NAME, &self.stream, batch)?;
         let relation = |left: &Tensor, right: &Tensor| -> Result<Tensor, LossError> {
-            let scores = relation_scores(left, right, heads)?;
+            let scores = head_products(left, right, heads)?;
             log_softmax(&without_padding(&scores, &mask)?)
         };
         let student = relation(inputs.student(&own_left)?, inputs.student(&own_right)?)?;
@@ -136,23 +136,4 @@ impl Relations {
         let weights = weights.reshape((batch, 1, length))?.broadcast_as((batch, heads, length))?;
         weighted_mean(&divergence, &weights.contiguous()?)
     }
-}
-
-/// `X Yᵀ / √d` by relation head, `[batch, heads, length, length]`. Vectors that come already cut into heads,
-/// `[batch, heads, length, width]`, are put together first.
-fn relation_scores(left: &Tensor, right: &Tensor, heads: usize) -> Result<Tensor, LossError> {
-    let whole = |tensor: &Tensor| {
-        if tensor.rank() == 4 {
-            tensor.transpose(1, 2)?.contiguous()?.flatten_from(2)
-        } else {
-            Ok(tensor.clone())
-        }
-    };
-    let (left, right) = (&whole(left)?, &whole(right)?);
-    let (batch, length, width) = left.dims3()?;
-    let head_width = width / heads;
-    let split =
-        |tensor: &Tensor| tensor.reshape((batch, length, heads, head_width))?.transpose(1, 2)?.contiguous();
-    let product = split(left)?.matmul(&split(right)?.transpose(D::Minus2, D::Minus1)?)?;
-    Ok((product / (head_width as f64).sqrt())?)
 }

@@ -22,6 +22,8 @@ pub struct Targets {
     pub taught: Arc<Vec<f32>>,
     /// The number of each row, where numbers are to be predicted and not classes.
     pub numbers: Arc<Vec<f32>>,
+    /// `[rows, classes]`: the score of each class, where several may be right.
+    pub scores: Arc<Vec<f32>>,
 }
 
 /// What a term is computed from.

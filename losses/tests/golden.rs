@@ -100,7 +100,9 @@ fn what_does_not_fit_is_said() {
     for (name, options, expected) in [
         ("hidden", &["projection=\"none\""][..], "width 6 and 12"),
         ("hidden", &["map=[[3, 4]]"], "layer 3 with layer 4"),
-        ("hidden", &["stream=\"text\""], "no stream `text`"),
+        ("hidden", &["stream=\"speech\""], "no stream `speech`"),
+        ("cross-attention", &["heads=3", "map=[[0, 0]]"], "layer 0"),
+        ("cross-attention", &["heads=3", "parts=[]"], "`parts` is empty"),
         ("attention", &["map=[[0, 1]]"], "layer 0"),
         ("relations", &["heads=5"], "does not divide into 5"),
         ("patient", &[], "width 6 and 12"),

@@ -2,7 +2,7 @@
 
     python losses/tests/golden/make.py
 
-writes `cases.json`, `student.safetensors`, `peer.safetensors`, `teacher.safetensors` and `expected.safetensors` beside
+writes `cases.json`, `student.safetensors`, `peer.safetensors`, `asked.safetensors`, `teacher.safetensors` and `expected.safetensors` beside
 itself. Needs torch and safetensors. The formulas are written from the papers, with the names of
 `alambic explain stage.*.loss`; nothing of Alambic takes part.
 """
@@ -17,6 +17,8 @@ from safetensors.torch import save_file
 
 HERE = Path(__file__).parent
 BATCH, LENGTH, HEADS, CLASSES = 4, 5, 3, 3
+IMAGE_LENGTH = 4
+IMAGE_MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]])
 MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 0, 0, 0, 0]])
 LABELS = torch.tensor([2, 0, 1, 1])
 NUMBERS = torch.tensor([0.5, 2.0, -1.0, 3.5], dtype=torch.float64)
@@ -45,6 +47,20 @@ for part, tensors in (("student", STUDENT), ("peer", PEER)):
         if part == "student":
             tensors[f"{term}.weight"] = torch.randn(12, inputs).float().double()
             tensors[f"{term}.bias"] = torch.randn(12).float().double()
+
+
+def towers(trace, layers, width):
+    """Queries and keys of a text and of an image, in two streams."""
+    for stream, length in (("text", LENGTH), ("image", IMAGE_LENGTH)):
+        for i in range(layers):
+            for kind in ("queries", "keys"):
+                trace[f"{stream}.{kind}.{i}"] = (2 * torch.randn(BATCH, length, width)).float().double()
+
+
+for tensors, layers, width in ((STUDENT, 2, 6), (TEACHER, 4, 12)):
+    towers(tensors, layers, width)
+SCORES = torch.rand(BATCH, CLASSES).float().double()
+ASKED = {"logits": (2 * torch.randn(BATCH, CLASSES)).float().double().requires_grad_()}
 for tensors in (STUDENT, PEER):
     for tensor in tensors.values():
         tensor.requires_grad_()
@@ -107,6 +123,26 @@ def relations_loss(student, teacher, own, other, kinds, heads):
         per_text = (kl * KEPT[:, None, :]).sum((1, 2)) / (heads * KEPT.sum(1))
         total = total + per_text.mean()
     return total / len(kinds)
+
+
+def across(own, other, part, masked=False):
+    """The student's block of queries and keys against the teacher's, normalised within the block."""
+    masks = {"text": MASK, "image": IMAGE_MASK}
+    ends = {"whole": (("text", "image"),) * 2}.get(part, tuple((stream,) for stream in part.split("-to-")))
+    query_mask, key_mask = (torch.cat([masks[stream] for stream in end], 1) for end in ends)
+
+    def log_distribution(trace, layer):
+        cut = lambda kind, end: torch.cat([trace[f"{stream}.{kind}.{layer}"] for stream in end], 1)
+        heads = lambda t: t.reshape(BATCH, t.shape[1], HEADS, -1).transpose(1, 2)
+        queries, keys = heads(cut("queries", ends[0])), heads(cut("keys", ends[1]))
+        scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
+        return scores.masked_fill(key_mask[:, None, None, :] == 0, -torch.inf).log_softmax(-1)
+
+    kl = divergence(log_distribution(TEACHER, other), log_distribution(STUDENT, own))
+    if not masked:
+        return kl.mean()
+    weight = query_mask.double()[:, None, :].expand_as(kl)
+    return (kl * weight).sum() / weight.sum()
 
 
 def first(states):
@@ -198,6 +234,19 @@ CASES = [
      relations_loss(S, T, 1, 3, [("values", "values")], 3)),
     ("relation of queries and keys", "relations", ['of=["queries-keys"]', "heads=2", 'map="first"'], "student",
      relations_loss(S, T, 0, 0, [("queries", "keys")], 2)),
+    ("cross-attention", "cross-attention", ["heads=3"], "student",
+     across(1, 3, "text-to-image") + across(1, 3, "image-to-text")),
+    ("cross-attention of one part", "cross-attention",
+     ["heads=3", 'parts=["image-to-text"]', "masked-queries=true"], "student", across(1, 3, "image-to-text", True)),
+    ("whole attention", "cross-attention", ["heads=3", 'parts=["whole"]', 'map="uniform"'], "student",
+     (across(0, 1, "whole") + across(1, 3, "whole")) / 2),
+    ("whole attention without padding", "cross-attention",
+     ["heads=3", 'parts=["whole"]', "masked-queries=true"], "student", across(1, 3, "whole", True)),
+    ("attention within a modality", "cross-attention",
+     ["heads=3", 'parts=["text-to-text", "image-to-image"]'], "student",
+     across(1, 3, "text-to-text") + across(1, 3, "image-to-image")),
+    ("binary-cross-entropy", "binary-cross-entropy", [], "asked",
+     F.binary_cross_entropy_with_logits(ASKED["logits"], SCORES) * CLASSES),
     ("patient skip", "patient", [], "peer", patient([(1, 2)], True)),
     ("patient last as published", "patient", ['scheme="last"', 'reduction="elements"'], "peer", patient([(1, 3)], False)),
     ("logits", "logits", ["temperature=2"], "student", 4 * kl(Z, Y, 2).sum(1).mean()),
@@ -208,6 +257,8 @@ CASES = [
      kl(Y, Z, 3).sum(1).mean()),
     ("logits jensen-shannon", "logits", ['divergence="jensen-shannon"'], "student",
      (0.5 * (Y.softmax(1) * (Y.log_softmax(1) - middle(Z, Y))) + 0.5 * (Z.softmax(1) * (Z.log_softmax(1) - middle(Z, Y)))).sum(1).mean()),
+    ("logits binary", "logits", ['divergence="binary"'], "student",
+     F.binary_cross_entropy_with_logits(Z, Y.sigmoid()) * CLASSES),
     ("logits mse", "logits", ['divergence="mse"', 'reduction="elements"'], "student", ((Z - Y) ** 2).mean()),
     ("decoupled", "decoupled", [], "student", decoupled(Z, Y, 1, 8, 4)),
     ("cross-entropy", "cross-entropy", ["label-smoothing=0.1"], "student", F.cross_entropy(Z, LABELS, label_smoothing=0.1)),
@@ -226,16 +277,17 @@ CASES = [
 
 expected = {}
 for name, _, _, whose, value in CASES:
-    trace = STUDENT if whose == "student" else PEER
+    trace = {"student": STUDENT, "peer": PEER, "asked": ASKED}[whose]
     expected[f"{name}/value"] = value.detach().reshape(())
     for tap, gradient in zip(trace, torch.autograd.grad(value, trace.values(), allow_unused=True)):
         if gradient is not None:
             expected[f"{name}/{tap}"] = gradient
 
 single = lambda tensors: {name: tensor.detach().float().contiguous() for name, tensor in tensors.items()}
-inputs = {"attention_mask": MASK}
+inputs = {"attention_mask": MASK, "image_attention_mask": IMAGE_MASK}
 save_file({**single(STUDENT), **inputs, "labels": LABELS}, HERE / "student.safetensors")
 save_file({**single(PEER), **inputs, "labels": LABELS}, HERE / "peer.safetensors")
+save_file({**single(ASKED), "labels": SCORES.float()}, HERE / "asked.safetensors")
 save_file({**single(TEACHER), **inputs}, HERE / "teacher.safetensors")
 save_file({name: tensor.contiguous() for name, tensor in expected.items()}, HERE / "expected.safetensors")
 cases = [{"name": name, "loss": loss, "options": options, "student": whose} for name, loss, options, whose, _ in CASES]

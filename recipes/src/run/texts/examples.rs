@@ -135,6 +135,7 @@ impl Examples {
             labelled: Arc::new(rows.iter().map(classified).collect()),
             taught: Arc::new(vec![1.0; rows.len()]),
             numbers: Arc::new(rows.iter().filter_map(number).collect()),
+            ..Targets::default()
         };
         Batch { own, other, targets }
     }
@@ -160,6 +161,6 @@ fn tags(texts: &[&Encoded], length: usize) -> Targets {
         classes: Arc::new(classes),
         labelled: Arc::new(labelled),
         taught: Arc::new(taught),
-        numbers: Arc::default(),
+        ..Targets::default()
     }
 }

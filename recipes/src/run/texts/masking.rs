@@ -97,7 +97,7 @@ impl Masking {
             taught: Arc::new(vec![1.0; classes.len()]),
             classes: Arc::new(classes),
             labelled: Arc::new(labelled),
-            numbers: Arc::default(),
+            ..Targets::default()
         };
         input.tokens.ids = Arc::new(ids);
         input.selected = Some(Arc::new(selected));
