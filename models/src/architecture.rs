@@ -1,4 +1,4 @@
-//! Models of any architecture, for tools that run them on tensors.
+//! Models of any architecture, for whoever runs them without asking which one it is.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use alambic_tensor::parameters::Weights;
 
 use crate::bert::{Bert, TextInput};
 use crate::clip::{Clip, ClipInput};
+use crate::dual::{Dual, DualInput, Seen};
 use crate::lxmert::{Lxmert, LxmertInput};
 use crate::marian::Marian;
 use crate::oscar::{Oscar, OscarInput};
@@ -14,13 +15,37 @@ use crate::vilt::{Vilt, ViltInput};
 use crate::visual_bert::{VisualBert, VisualBertInput};
 use crate::{Config, Images, ModelError, ModelFolder, Pass, Patches, Regions, Tokens, Trace, Wanted};
 
-/// A model that reads tensors named as transformers names its inputs.
+/// What models read. Each takes what it needs of it and does not look at the rest.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Texts, or pairs of texts.
+    pub text: Option<TextInput>,
+    /// What a decoder has written so far.
+    pub target: Option<Tokens>,
+    /// Images.
+    pub image: Option<Image>,
+    /// Regions of images.
+    pub regions: Option<Regions>,
+}
+
+/// Images, as far as they have been prepared.
+#[derive(Debug, Clone)]
+pub enum Image {
+    /// Pixels, which a model cuts as it wants them.
+    Pixels(Images),
+    /// Patches: all models that are given these look at the same parts of an image.
+    Patches(Patches),
+    /// What the image's tower of a dual encoder made of it: `[batch, width]`.
+    Embedding(Tensor),
+}
+
+/// A model of any architecture.
 pub trait Architecture {
-    /// One forward pass without dropout.
+    /// One forward pass that reads the wanted taps.
     ///
     /// # Errors
     /// When an input is missing or does not fit the model.
-    fn run(&self, inputs: &Weights, wanted: Wanted) -> Result<Trace, ModelError>;
+    fn read(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError>;
 }
 
 /// The model of a folder.
@@ -29,98 +54,75 @@ pub trait Architecture {
 /// When a file is missing or broken or the architecture is not known.
 pub fn open(folder: &ModelFolder) -> Result<Box<dyn Architecture>, ModelError> {
     let config = Config::open(folder)?;
-    let weights = config.weights(folder)?;
-    Ok(match &config {
-        Config::Marian(config) => Box::new(Marian::new(config, &weights)?),
-        Config::Bert(config) => Box::new(Bert::new(config, &weights)?),
-        Config::Clip(config) => Box::new(Clip::new(config, &weights)?),
-        Config::Lxmert(config) => Box::new(Lxmert::new(config, &weights)?),
-        Config::Oscar(config) => Box::new(Oscar::new(config, &weights)?),
-        Config::Vilt(config) => Box::new(Vilt::new(config, &weights)?),
-        Config::VisualBert(config) => Box::new(VisualBert::new(config, &weights)?),
+    over(&config, &config.weights(folder)?)
+}
+
+/// The model of a configuration over given weights. Tracked tensors make it trainable.
+///
+/// # Errors
+/// When a tensor is missing or has another shape than the configuration says.
+pub fn over(config: &Config, weights: &Weights) -> Result<Box<dyn Architecture>, ModelError> {
+    Ok(match config {
+        Config::Marian(config) => Box::new(Marian::new(config, weights)?),
+        Config::Bert(config) => Box::new(Bert::new(config, weights)?),
+        Config::Clip(config) => Box::new(Clip::new(config, weights)?),
+        Config::Dual(config) => Box::new(Dual::new(config, weights)?),
+        Config::Lxmert(config) => Box::new(Lxmert::new(config, weights)?),
+        Config::Oscar(config) => Box::new(Oscar::new(config, weights)?),
+        Config::Vilt(config) => Box::new(Vilt::new(config, weights)?),
+        Config::VisualBert(config) => Box::new(VisualBert::new(config, weights)?),
     })
 }
 
-impl Architecture for Marian {
-    fn run(&self, inputs: &Weights, wanted: Wanted) -> Result<Trace, ModelError> {
-        let target =
-            inputs.get("decoder_input_ids").map(|ids| Tokens::from_tensors(ids, None)).transpose()?;
-        if target.is_none()
-            && let Wanted::Named(names) = &wanted
-            && let Some(tap) = names.iter().find(|tap| !tap.starts_with("encoder."))
-        {
-            return Err(ModelError::Input(format!("`{tap}` needs `decoder_input_ids`")));
-        }
-        self.trace(&tokens(inputs)?, target.as_ref(), Pass::Evaluate, wanted)
-    }
-}
-
-impl Architecture for Bert {
-    fn run(&self, inputs: &Weights, wanted: Wanted) -> Result<Trace, ModelError> {
-        self.trace(&text(inputs)?, Pass::Evaluate, wanted)
-    }
-}
-
-impl Architecture for Clip {
-    fn run(&self, inputs: &Weights, wanted: Wanted) -> Result<Trace, ModelError> {
-        let input = ClipInput {
-            tokens: inputs.contains_key("input_ids").then(|| tokens(inputs)).transpose()?,
-            patches: inputs
-                .contains_key("pixel_values")
-                .then(|| patches(inputs, self.config().vision_config.patch_size))
+impl Batch {
+    /// The batch of tensors that are named as transformers names its inputs.
+    ///
+    /// # Errors
+    /// When tensors do not fit each other.
+    pub fn from_tensors(inputs: &Weights) -> Result<Self, ModelError> {
+        let features = inputs.get("visual_feats").or_else(|| inputs.get("visual_embeds"));
+        let mask = inputs.get("visual_attention_mask");
+        Ok(Self {
+            text: inputs.get("input_ids").map(|ids| text(ids, inputs)).transpose()?,
+            target: inputs.get("decoder_input_ids").map(|ids| Tokens::from_tensors(ids, None)).transpose()?,
+            image: inputs.get("pixel_values").map(|pixels| images(pixels, inputs)).transpose()?,
+            regions: features
+                .map(|features| Regions::from_tensors(features, inputs.get("visual_pos"), mask))
                 .transpose()?,
+        })
+    }
+
+    fn text(&self) -> Result<&TextInput, ModelError> {
+        self.text.as_ref().ok_or_else(|| missing("text (`input_ids`)"))
+    }
+
+    fn regions(&self) -> Result<&Regions, ModelError> {
+        self.regions.as_ref().ok_or_else(|| missing("regions (`visual_feats` or `visual_embeds`)"))
+    }
+
+    /// The patches of the images, at most so many of each; negative for no limit.
+    fn patches(&self, patch: usize, limit: i64) -> Result<Patches, ModelError> {
+        let patches = match &self.image {
+            Some(Image::Patches(patches)) => return Ok(patches.clone()),
+            Some(Image::Pixels(images)) => Patches::of(images, patch)?,
+            Some(Image::Embedding(_)) => {
+                return Err(ModelError::Input("a model without a tower for images needs images".into()));
+            }
+            None => return Err(missing("image (`pixel_values`)")),
         };
-        if input.tokens.is_none() && input.patches.is_none() {
-            return Err(ModelError::Input("there is neither `input_ids` nor `pixel_values`".into()));
+        match usize::try_from(limit) {
+            Ok(limit) => patches.limited(limit, None),
+            Err(_) => Ok(patches),
         }
-        self.trace(&input, Pass::Evaluate, wanted)
     }
 }
 
-impl Architecture for Lxmert {
-    fn run(&self, inputs: &Weights, wanted: Wanted) -> Result<Trace, ModelError> {
-        let TextInput { tokens, segments, .. } = text(inputs)?;
-        let regions = regions(inputs, "visual_feats")?;
-        self.trace(&LxmertInput { tokens, segments, regions }, Pass::Evaluate, wanted)
-    }
+fn missing(what: &str) -> ModelError {
+    ModelError::Input(format!("there is no {what}"))
 }
 
-impl Architecture for Oscar {
-    fn run(&self, inputs: &Weights, wanted: Wanted) -> Result<Trace, ModelError> {
-        let input = OscarInput { text: text(inputs)?, regions: regions(inputs, "visual_feats")? };
-        self.trace(&input, Pass::Evaluate, wanted)
-    }
-}
-
-impl Architecture for Vilt {
-    fn run(&self, inputs: &Weights, wanted: Wanted) -> Result<Trace, ModelError> {
-        let TextInput { tokens, segments, .. } = text(inputs)?;
-        let patches = patches(inputs, self.config().patch_size)?;
-        let patches = match usize::try_from(self.config().max_image_length) {
-            Ok(limit) => patches.limited(limit, None)?,
-            Err(_) => patches,
-        };
-        self.trace(&ViltInput { tokens, segments, patches }, Pass::Evaluate, wanted)
-    }
-}
-
-impl Architecture for VisualBert {
-    fn run(&self, inputs: &Weights, wanted: Wanted) -> Result<Trace, ModelError> {
-        let input = VisualBertInput { text: text(inputs)?, regions: regions(inputs, "visual_embeds")? };
-        self.trace(&input, Pass::Evaluate, wanted)
-    }
-}
-
-fn needed<'i>(inputs: &'i Weights, name: &str) -> Result<&'i Tensor, ModelError> {
-    inputs.get(name).ok_or_else(|| ModelError::Input(format!("there is no `{name}`")))
-}
-
-fn tokens(inputs: &Weights) -> Result<Tokens, ModelError> {
-    Tokens::from_tensors(needed(inputs, "input_ids")?, inputs.get("attention_mask"))
-}
-
-fn text(inputs: &Weights) -> Result<TextInput, ModelError> {
-    let tokens = tokens(inputs)?;
+fn text(ids: &Tensor, inputs: &Weights) -> Result<TextInput, ModelError> {
+    let tokens = Tokens::from_tensors(ids, inputs.get("attention_mask"))?;
     let segments = match inputs.get("token_type_ids") {
         Some(ids) if ids.dims() == [tokens.batch, tokens.length] => {
             Some(Arc::new(ids.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?))
@@ -138,15 +140,7 @@ fn text(inputs: &Weights) -> Result<TextInput, ModelError> {
     Ok(TextInput { segments, ..TextInput::new(tokens) })
 }
 
-/// Regions, whose features go by this name.
-fn regions(inputs: &Weights, features: &str) -> Result<Regions, ModelError> {
-    let mask = inputs.get("visual_attention_mask");
-    Regions::from_tensors(needed(inputs, features)?, inputs.get("visual_pos"), mask)
-}
-
-/// Images, cut into patches.
-fn patches(inputs: &Weights, patch: usize) -> Result<Patches, ModelError> {
-    let pixels = needed(inputs, "pixel_values")?;
+fn images(pixels: &Tensor, inputs: &Weights) -> Result<Image, ModelError> {
     let (batch, _, height, width) = pixels.dims4()?;
     let mask = match inputs.get("pixel_mask") {
         Some(mask) if mask.dims() == [batch, height, width] => {
@@ -161,7 +155,89 @@ fn patches(inputs: &Weights, patch: usize) -> Result<Patches, ModelError> {
         }
         None => None,
     };
-    Patches::of(&Images { pixels: pixels.clone(), mask }, patch)
+    Ok(Image::Pixels(Images { pixels: pixels.clone(), mask }))
+}
+
+impl Architecture for Marian {
+    fn read(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+        if batch.target.is_none()
+            && let Wanted::Named(names) = &wanted
+            && let Some(tap) = names.iter().find(|tap| !tap.starts_with("encoder."))
+        {
+            return Err(ModelError::Input(format!("`{tap}` needs `decoder_input_ids`")));
+        }
+        self.trace(&batch.text()?.tokens, batch.target.as_ref(), pass, wanted)
+    }
+}
+
+impl Architecture for Bert {
+    fn read(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+        self.trace(batch.text()?, pass, wanted)
+    }
+}
+
+impl Architecture for Clip {
+    fn read(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+        let patch = self.config().vision_config.patch_size;
+        let input = ClipInput {
+            tokens: batch.text.as_ref().map(|text| text.tokens.clone()),
+            patches: batch.image.is_some().then(|| batch.patches(patch, -1)).transpose()?,
+        };
+        if input.tokens.is_none() && input.patches.is_none() {
+            return Err(missing("text (`input_ids`) and no image (`pixel_values`)"));
+        }
+        self.trace(&input, pass, wanted)
+    }
+}
+
+impl Architecture for Dual {
+    fn read(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+        let config = self.config();
+        let seen = match &batch.image {
+            None => None,
+            Some(Image::Embedding(embedding)) => Some(Seen::Embedding(embedding.clone())),
+            Some(_) => Some(Seen::Patches(batch.patches(config.patch_size, config.max_image_length)?)),
+        };
+        let input = DualInput {
+            tokens: batch.text.as_ref().map(|text| text.tokens.clone()),
+            segments: batch.text.as_ref().and_then(|text| text.segments.clone()),
+            seen,
+        };
+        if input.tokens.is_none() && input.seen.is_none() {
+            return Err(missing("text (`input_ids`) and no image (`pixel_values`)"));
+        }
+        self.trace(&input, pass, wanted)
+    }
+}
+
+impl Architecture for Lxmert {
+    fn read(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+        let TextInput { tokens, segments, .. } = batch.text()?.clone();
+        self.trace(&LxmertInput { tokens, segments, regions: batch.regions()?.clone() }, pass, wanted)
+    }
+}
+
+impl Architecture for Oscar {
+    fn read(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+        let input = OscarInput { text: batch.text()?.clone(), regions: batch.regions()?.clone() };
+        self.trace(&input, pass, wanted)
+    }
+}
+
+impl Architecture for Vilt {
+    fn read(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+        let TextInput { tokens, segments, .. } = batch.text()?.clone();
+        let config = self.config();
+        let patches = batch.patches(config.patch_size, config.max_image_length)?;
+        self.trace(&ViltInput { tokens, segments, patches }, pass, wanted)
+    }
+}
+
+impl Architecture for VisualBert {
+    fn read(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+        let input = VisualBertInput { text: batch.text()?.clone(), regions: batch.regions()?.clone() };
+        self.trace(&input, pass, wanted)
+    }
 }
 
 /// The inputs with the `attention_mask` that a model assumes where there is none: every token counts.

@@ -169,7 +169,7 @@ impl Outline {
 }
 
 /// The name of a stream's tap `embedding`.
-fn embedding_tap(stream: &str) -> String {
+pub(crate) fn embedding_tap(stream: &str) -> String {
     if stream.is_empty() { "embedding".to_owned() } else { format!("{stream}.embedding") }
 }
 

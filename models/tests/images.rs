@@ -5,13 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_models::architecture::{self, Architecture};
-use alambic_models::clip::Clip;
-use alambic_models::lxmert::Lxmert;
-use alambic_models::oscar::Oscar;
-use alambic_models::vilt::Vilt;
-use alambic_models::visual_bert::VisualBert;
-use alambic_models::{Config, ModelFolder, Wanted, write_weights};
+use alambic_models::architecture::{self, Batch, Image};
+use alambic_models::dual::{Dual, DualConfig};
+use alambic_models::{Config, ModelError, ModelFolder, Pass, Trace, Wanted, write_weights};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::parameters::{self, Parameters, Weights};
@@ -28,16 +24,9 @@ fn open(model: &str) -> (Config, ModelFolder, Weights) {
     (Config::open(&opened).unwrap(), opened, inputs)
 }
 
-/// The network over given weights.
-fn network(config: &Config, weights: &Weights) -> Box<dyn Architecture> {
-    match config {
-        Config::Clip(config) => Box::new(Clip::new(config, weights).unwrap()),
-        Config::Lxmert(config) => Box::new(Lxmert::new(config, weights).unwrap()),
-        Config::Oscar(config) => Box::new(Oscar::new(config, weights).unwrap()),
-        Config::Vilt(config) => Box::new(Vilt::new(config, weights).unwrap()),
-        Config::VisualBert(config) => Box::new(VisualBert::new(config, weights).unwrap()),
-        other => panic!("a {} reads no images", other.model_type()),
-    }
+/// The taps of a folder's model.
+fn run(opened: &ModelFolder, inputs: &Weights, wanted: Wanted) -> Result<Trace, ModelError> {
+    architecture::open(opened)?.read(&Batch::from_tensors(inputs)?, Pass::Evaluate, wanted)
 }
 
 fn largest_difference(left: &Tensor, right: &Tensor) -> f32 {
@@ -48,7 +37,7 @@ fn largest_difference(left: &Tensor, right: &Tensor) -> f32 {
 fn taps_agree_with_transformers() {
     for model in MODELS {
         let (config, opened, inputs) = open(model);
-        let trace = architecture::open(&opened).unwrap().run(&inputs, Wanted::All).unwrap();
+        let trace = run(&opened, &inputs, Wanted::All).unwrap();
         let expected = parameters::load(&folder(model).join("expected.safetensors")).unwrap();
         for (name, expected) in &expected {
             let found = trace.get(name).unwrap_or_else(|| panic!("{model} has no tap {name}"));
@@ -69,10 +58,9 @@ fn taps_agree_with_transformers() {
 fn a_tap_alone_is_what_it_is_among_all() {
     for model in MODELS {
         let (config, opened, inputs) = open(model);
-        let network = architecture::open(&opened).unwrap();
-        let all = network.run(&inputs, Wanted::All).unwrap();
+        let all = run(&opened, &inputs, Wanted::All).unwrap();
         for tap in config.outline().taps() {
-            let alone = network.run(&inputs, Wanted::named([&tap])).unwrap();
+            let alone = run(&opened, &inputs, Wanted::named([&tap])).unwrap();
             assert_eq!(alone.taps().keys().collect::<Vec<_>>(), [&tap], "{model}");
             let difference = largest_difference(alone.get(&tap).unwrap(), all.get(&tap).unwrap());
             assert!(difference < 1e-5, "{model}: {tap} differs by {difference}");
@@ -96,7 +84,7 @@ fn configurations_and_weights_survive_being_written() {
         let again = ModelFolder::open(written.path()).unwrap();
         assert_eq!(Config::open(&again).unwrap(), config, "{model}");
         let logits = |folder: &ModelFolder| {
-            let trace = architecture::open(folder).unwrap().run(&inputs, Wanted::named(["logits"])).unwrap();
+            let trace = run(folder, &inputs, Wanted::named(["logits"])).unwrap();
             trace.get("logits").unwrap().clone()
         };
         assert!(largest_difference(&logits(&opened), &logits(&again)) < 1e-6, "{model}");
@@ -109,8 +97,9 @@ fn a_loss_on_the_outputs_reaches_every_parameter() {
         let (config, _, inputs) = open(model);
         let streams = alambic_tensor::Streams::new(3);
         let parameters = Parameters::from_weights(&config.initial_weights(&streams).unwrap()).unwrap();
-        let network = network(&config, &parameters.tracked());
-        let trace = network.run(&inputs, Wanted::named(["logits", "relation"])).unwrap();
+        let network = architecture::over(&config, &parameters.tracked()).unwrap();
+        let batch = Batch::from_tensors(&inputs).unwrap();
+        let trace = network.read(&batch, Pass::Evaluate, Wanted::named(["logits", "relation"])).unwrap();
         let loss = trace.taps().values().fold(None, |sum: Option<Tensor>, tap| {
             let loss = tap.sqr().unwrap().mean_all().unwrap();
             Some(sum.map_or_else(|| loss.clone(), |sum| (sum + &loss).unwrap()))
@@ -134,7 +123,7 @@ fn inputs_that_do_not_fit_are_refused() {
     let refused = |model: &str, change: &dyn Fn(&mut Weights)| {
         let (_, opened, mut inputs) = open(model);
         change(&mut inputs);
-        architecture::open(&opened).unwrap().run(&inputs, Wanted::All).unwrap_err().to_string()
+        run(&opened, &inputs, Wanted::All).unwrap_err().to_string()
     };
     let narrow = |name: &'static str, dim: usize, count: usize| {
         move |inputs: &mut Weights| {
@@ -144,7 +133,7 @@ fn inputs_that_do_not_fit_are_refused() {
     };
     let without = |name: &'static str| move |inputs: &mut Weights| drop(inputs.shift_remove(name));
     for (model, change, expected) in [
-        ("vilt", &without("pixel_values") as &dyn Fn(&mut Weights), "there is no `pixel_values`"),
+        ("vilt", &without("pixel_values") as &dyn Fn(&mut Weights), "there is no image (`pixel_values`)"),
         ("vilt", &narrow("pixel_mask", 1, 8), "`pixel_mask` of shape [3, 8, 16] does not fit"),
         ("lxmert", &without("visual_pos"), "there are no boxes"),
         ("lxmert", &narrow("visual_pos", 1, 5), "boxes of shape [3, 5, 4] do not fit features of [3, 6, ..]"),
@@ -156,4 +145,67 @@ fn inputs_that_do_not_fit_are_refused() {
         let message = refused(model, change);
         assert!(message.contains(expected), "{model}: {message}");
     }
+}
+
+/// A dual encoder that starts from the tiny ViLT, with that one's inputs.
+fn dual(layers: [usize; 2]) -> (DualConfig, Weights, Weights) {
+    let (config, opened, inputs) = open("vilt");
+    let Config::Vilt(vilt) = &config else { panic!("vilt is a {}", config.model_type()) };
+    let dual = DualConfig::like(vilt, layers[0], layers[1]);
+    let given = dual.weights_of(vilt, &opened.weights().unwrap());
+    let streams = alambic_tensor::Streams::new(5);
+    let weights = Dual::initial_weights(&dual, &streams, &given).unwrap();
+    assert!(dual.shapes().iter().all(|(name, shape)| weights[name].dims() == shape));
+    // All but the fusion, and the head, which the fusion encoder's own is not.
+    let made: Vec<String> = dual.shapes().into_keys().filter(|name| !given.contains_key(name)).collect();
+    assert!(made.iter().all(|name| name.starts_with("fusion") || name.starts_with("classifier")), "{made:?}");
+    (dual, weights, inputs)
+}
+
+#[test]
+fn a_dual_encoder_starts_from_a_fusion_encoder_and_reads_each_side_alone() {
+    let (config, weights, inputs) = dual([2, 1]);
+    let network = Dual::new(&config, &weights).unwrap();
+    let batch = Batch::from_tensors(&inputs).unwrap();
+    let network: &dyn architecture::Architecture = &network;
+    let all = network.read(&batch, Pass::Evaluate, Wanted::All).unwrap();
+    let mut outline = config.outline().taps();
+    let mut found: Vec<String> = all.taps().keys().cloned().collect();
+    outline.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(outline, found);
+
+    // Embeddings of images that were computed ahead give the same answers.
+    let image = Batch { text: None, ..batch.clone() };
+    let ahead = network.read(&image, Pass::Evaluate, Wanted::named(["image.embedding"])).unwrap();
+    assert_eq!(ahead.taps().len(), 1);
+    let embedding = ahead.get("image.embedding").unwrap().clone();
+    let stored = Batch { image: Some(Image::Embedding(embedding)), ..batch.clone() };
+    let answered = network.read(&stored, Pass::Evaluate, Wanted::named(["logits"])).unwrap();
+    assert!(largest_difference(answered.get("logits").unwrap(), all.get("logits").unwrap()) < 1e-6);
+
+    // The text's tower is the fusion encoder's way through a text that stands alone, up to its first layer.
+    let (_, vilt, _) = open("vilt");
+    let fused = run(&vilt, &inputs, Wanted::named(["text.hidden.0"])).unwrap();
+    let own = all.get("text.hidden.0").unwrap();
+    let fused = fused.get("text.hidden.0").unwrap().narrow(1, 0, own.dim(1).unwrap()).unwrap();
+    assert!(largest_difference(own, &fused) < 1e-6);
+}
+
+#[test]
+fn a_loss_on_the_logits_reaches_every_parameter_of_a_dual_encoder() {
+    let (config, weights, inputs) = dual([2, 2]);
+    let parameters = Parameters::from_weights(&weights).unwrap();
+    let network = architecture::over(&Config::Dual(config.clone()), &parameters.tracked()).unwrap();
+    let batch = Batch::from_tensors(&inputs).unwrap();
+    let trace = network.read(&batch, Pass::Evaluate, Wanted::named(["logits"])).unwrap();
+    let loss = trace.get("logits").unwrap().sqr().unwrap().mean_all().unwrap();
+    let gradients = Gradients::collect(loss.backward().unwrap(), &parameters);
+    assert_eq!(gradients.unreached(&parameters), Vec::<String>::new());
+    gradients.check(is_key_bias).unwrap();
+
+    let written = tempfile::tempdir().unwrap();
+    std::fs::write(written.path().join("config.json"), config.to_json().unwrap().to_string()).unwrap();
+    write_weights(written.path(), &weights, alambic_models::Precision::F32).unwrap();
+    assert_eq!(Config::open(&ModelFolder::open(written.path()).unwrap()).unwrap(), Config::Dual(config));
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use alambic_models::{Config, ModelFolder, Wanted, architecture};
+use alambic_models::architecture::{self, Batch};
+use alambic_models::{Config, ModelFolder, Pass, Wanted};
 use alambic_settings::reader::nearest;
 use alambic_tensor::parameters;
 use clap::Args;
@@ -43,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let wanted =
         if arguments.taps.is_empty() { Wanted::All } else { Wanted::named(arguments.taps.iter().cloned()) };
     let trace = architecture::open(&folder)?
-        .run(&written, wanted)
+        .read(&Batch::from_tensors(&written)?, Pass::Evaluate, wanted)
         .map_err(|error| Failure::message(format!("{}: {error}", arguments.inputs.display())))?;
     let count = trace.taps().len();
     written.extend(trace.taps().iter().map(|(name, tensor)| (name.clone(), tensor.clone())));

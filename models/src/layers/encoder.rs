@@ -44,6 +44,15 @@ pub struct EncoderNames {
     pub feed_forward: [String; 3],
 }
 
+impl EncoderNames {
+    /// All of them, each layer's in the same order.
+    pub(crate) fn all(self) -> [String; 8] {
+        let AttentionNames { query, key, value, output } = self.attention;
+        let [inner, outer, norm] = self.feed_forward;
+        [query, key, value, output, self.attention_norm, inner, outer, norm]
+    }
+}
+
 /// Self-attention and a feed-forward sublayer.
 #[derive(Debug, Clone)]
 pub(crate) struct Layer {

@@ -1,5 +1,6 @@
 //! Blocks that architectures share.
 
+mod answers;
 mod attention;
 mod embeddings;
 mod encoder;
@@ -14,6 +15,7 @@ use alambic_tensor::parameters::Weights;
 
 use crate::ModelError;
 
+pub(crate) use answers::Answers;
 pub use attention::AttentionNames;
 pub(crate) use attention::{CrossAttention, Place, SelfAttention};
 pub(crate) use embeddings::{TextEmbeddings, TextTables, counted_positions, first};

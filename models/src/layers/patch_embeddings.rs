@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::ops::{self, Activation};
 
-use super::Linear;
+use super::{Linear, Source};
 use crate::{ModelError, Patches};
 
 /// A linear layer over patches, a first token, and a table of positions for a square grid.
@@ -21,6 +21,25 @@ pub(crate) struct PatchEmbeddings {
 }
 
 impl PatchEmbeddings {
+    /// The embeddings of ViLT, under these names.
+    pub(crate) fn load(
+        source: Source<'_>,
+        name: &str,
+        [channels, patch, width]: [usize; 3],
+        grid: usize,
+    ) -> Result<Self, ModelError> {
+        let whole = |part: &str, rows: usize| {
+            source.tensor(&format!("{name}.{part}"), &[1, rows, width])?.squeeze(0).map_err(ModelError::from)
+        };
+        let projection = format!("{name}.patch_embeddings.projection");
+        Ok(Self {
+            projection: Linear::load_patches(source, &projection, [channels, patch, width], true)?,
+            first: whole("cls_token", 1)?,
+            positions: whole("position_embeddings", 1 + grid * grid)?,
+            grid,
+        })
+    }
+
     /// First token and patches with their positions, `[batch, 1 + count, width]`.
     pub(crate) fn forward(&self, patches: &Patches) -> Result<Tensor, ModelError> {
         let batch = patches.values.dim(0)?;

@@ -133,17 +133,12 @@ impl ViltConfig {
 
     /// The tensors of a layer, counted from 0.
     pub(super) fn layer(&self, index: usize) -> EncoderNames {
-        let part = |part: &str| self.base(&format!("encoder.layer.{index}.{part}"));
-        EncoderNames {
-            attention: AttentionNames {
-                query: part("attention.attention.query"),
-                key: part("attention.attention.key"),
-                value: part("attention.attention.value"),
-                output: part("attention.output.dense"),
-            },
-            attention_norm: part("layernorm_before"),
-            feed_forward: [part("intermediate.dense"), part("output.dense"), part("layernorm_after")],
-        }
+        layer_names(&|part| self.base(&format!("encoder.layer.{index}.{part}")))
+    }
+
+    /// What the weights of a model of this configuration may call a tensor of the encoder.
+    pub(crate) fn spellings_of(&self, bare: &str) -> Vec<String> {
+        Self::spellings(&self.base(bare))
     }
 
     pub(crate) fn facts(&self) -> Facts<'_> {
@@ -265,5 +260,19 @@ impl ViltConfig {
             extend_object(&mut json, labels::to_json(&self.labels));
         }
         Ok(json)
+    }
+}
+
+/// What the tensors of a layer are called, each under the name that `full` makes of it.
+pub(crate) fn layer_names(full: &dyn Fn(&str) -> String) -> EncoderNames {
+    EncoderNames {
+        attention: AttentionNames {
+            query: full("attention.attention.query"),
+            key: full("attention.attention.key"),
+            value: full("attention.attention.value"),
+            output: full("attention.output.dense"),
+        },
+        attention_norm: full("layernorm_before"),
+        feed_forward: [full("intermediate.dense"), full("output.dense"), full("layernorm_after")],
     }
 }

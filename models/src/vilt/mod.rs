@@ -8,5 +8,6 @@
 mod config;
 mod model;
 
+pub(crate) use config::layer_names;
 pub use config::{Head, ViltConfig};
 pub use model::{Vilt, ViltInput};

@@ -10,8 +10,8 @@ use alambic_tensor::parameters::Weights;
 use super::{Head, ViltConfig};
 use crate::joint::Joint;
 use crate::layers::{
-    Encoder, Linear, Norm, Pass, PatchEmbeddings, Source, TextEmbeddings, TextTables, Vocabulary, activation,
-    counted_positions, first,
+    Answers, Encoder, Linear, Norm, Pass, PatchEmbeddings, Source, TextEmbeddings, TextTables, Vocabulary,
+    activation, counted_positions, first,
 };
 use crate::regions::side_by_side;
 use crate::{Initialiser, ModelError, Patches, Tokens, Trace, Wanted};
@@ -31,7 +31,7 @@ pub struct ViltInput {
 #[derive(Debug, Clone)]
 enum Classifier {
     None,
-    Answers { inner: Linear, norm: Norm, outer: Linear },
+    Answers(Answers),
     Match(Linear),
     Vocabulary(Vocabulary),
 }
@@ -51,9 +51,6 @@ pub struct Vilt {
     classifier: Classifier,
 }
 
-/// Added to the variance in the norm of the answers' head, which the configuration does not name.
-const HEAD_EPSILON: f64 = 1e-5;
-
 impl Vilt {
     /// Builds the model over weights named as [`ViltConfig::shapes`] has them. Tracked tensors make it trainable.
     ///
@@ -69,30 +66,20 @@ impl Vilt {
             positions: table("position", config.max_position_embeddings),
             segments: Some(table("token_type", config.type_vocab_size)),
         };
-        let cells = 1 + config.grid() * config.grid();
-        let whole = |name: &str, shape: [usize; 3]| {
-            source.tensor(&embedding(name), &shape)?.squeeze(0).map_err(ModelError::from)
-        };
-        let image = PatchEmbeddings {
-            projection: Linear::load_patches(
-                source,
-                &embedding("patch_embeddings.projection"),
-                [config.num_channels, config.patch_size, width],
-                true,
-            )?,
-            first: whole("cls_token", [1, 1, width])?,
-            positions: whole("position_embeddings", [1, cells, width])?,
-            grid: config.grid(),
-        };
+        let image = PatchEmbeddings::load(
+            source,
+            &config.base("embeddings"),
+            [config.num_channels, config.patch_size, width],
+            config.grid(),
+        )?;
         let linear = |name: &str, inputs, outputs| Linear::load(source, name, inputs, outputs);
         let norm = |name: &str| Norm::load(source, name, width, config.layer_norm_eps);
         let classifier = match config.head {
             Head::None => Classifier::None,
-            Head::Answers => Classifier::Answers {
-                inner: linear("classifier.0", width, 2 * width)?,
-                norm: Norm::load(source, "classifier.1", 2 * width, HEAD_EPSILON)?,
-                outer: linear("classifier.3", 2 * width, config.labels.len())?,
-            },
+            Head::Answers => {
+                let sizes = [width, 2 * width, config.labels.len()];
+                Classifier::Answers(Answers::load(source, "classifier", sizes)?)
+            }
             Head::Match => Classifier::Match(linear("rank_output", width, 1)?),
             Head::MaskedLanguage => Classifier::Vocabulary(Vocabulary::load(
                 source,
@@ -170,7 +157,6 @@ impl Vilt {
         if !logits && !trace.wants("pooled") {
             return Ok(());
         }
-        let linear = |layer: &Linear, x: &Tensor| layer.forward(x, Activation::Identity);
         if let (Classifier::Vocabulary(vocabulary), true) = (&self.classifier, logits) {
             let text = self.norm.forward(&hidden.narrow(1, 0, tokens.length)?.contiguous()?)?;
             trace.record("logits", &vocabulary.forward(&text, &self.text.words)?);
@@ -179,12 +165,10 @@ impl Vilt {
         let pooled = self.pooler.forward(&self.norm.forward(&first(hidden)?)?, Activation::Tanh)?;
         trace.record("pooled", &pooled);
         match &self.classifier {
-            Classifier::Answers { inner, norm, outer } if logits => {
-                let inner = norm.forward(&linear(inner, &pooled)?)?;
-                let inner = alambic_tensor::ops::activate(&inner, Activation::Gelu)?;
-                trace.record("logits", &linear(outer, &inner)?);
+            Classifier::Answers(answers) if logits => trace.record("logits", &answers.forward(&pooled)?),
+            Classifier::Match(last) if logits => {
+                trace.record("logits", &last.forward(&pooled, Activation::Identity)?);
             }
-            Classifier::Match(last) if logits => trace.record("logits", &linear(last, &pooled)?),
             _ => {}
         }
         Ok(())
