@@ -46,6 +46,12 @@ pub enum Fault {
     /// The operating system refused the file.
     #[error("cannot be read: {0}")]
     Unreadable(String),
+    /// A file that should be an image.
+    #[error("is no image that can be read: {0}")]
+    NotImage(String),
+    /// A location that should be a folder.
+    #[error("a folder is needed here")]
+    NotFolder,
     /// A file of a dataset on the hub that is not at hand.
     #[error("{0}")]
     Hub(String),
@@ -162,6 +168,8 @@ impl Fault {
             Self::UnknownFormat(_) => {
                 "name it .tsv, .csv, .jsonl (or .json, one object a line) or .parquet".into()
             }
+            Self::NotImage(_) => "save it anew as PNG or JPEG, or leave out what is asked of it".into(),
+            Self::NotFolder => "give the path of a folder".into(),
             Self::WrongFormat(_) => "`alambic list corpora` says which formats each corpus has".into(),
             Self::NotUtf8(_) => "save the file as UTF-8, or repair the line".into(),
             Self::Empty | Self::NoRows => "give a file with rows, or leave it out".into(),

@@ -4,7 +4,7 @@
 //!
 //! 1. [`table`] reads any table into columns of text and names the line of whatever is broken;
 //! 2. [`corpora`] turns a table in a published format into a [`Lexicon`]: [`Entry`]s that hold one name or
-//!    word in several languages, [normalised](normalise), or into a [`Collection`] of [`Text`]s with labels, and a
+//!    word in several languages, [normalised](normalise), into a [`Collection`] of [`Text`]s with labels, or into [`VisualQuestions`], and a
 //!    [`Reading`] counts what was dropped;
 //! 3. [`split`] parts the entries so that no name of the test part is seen in training in any language;
 //! 4. [`examples`] makes pairs of entries for a list of directions such as `hi-ta`;
@@ -34,6 +34,9 @@ pub mod examples;
 pub mod language;
 pub mod lexicon;
 pub mod normalise;
+pub mod pictures;
+pub mod questions;
+mod scenes;
 pub mod source;
 pub mod split;
 mod stable_hash;
@@ -45,6 +48,9 @@ pub use direction::{Direction, DirectionError};
 pub use error::{DataError, Fault, Place, Problem};
 pub use examples::Pair;
 pub use lexicon::{Entry, Lexicon, Reading};
+pub use pictures::{Object, Picture, Pixels, Raster};
+pub use questions::{Question, QuestionSplits, VisualQuestions};
+pub use scenes::Asked;
 pub use source::Extent;
 pub use split::{HoldOut, Split, SplitError, SplitOptions, Splits};
 pub use texts::{Collection, Label, Labels, Text};

@@ -14,7 +14,7 @@ fn lexicon(recipe: &str) -> Result<Lexicon, alambic_data::DataError> {
     let corpus: Corpus = read(&Node::parse(recipe_path, recipe).unwrap()).unwrap();
     match corpus.read(Extent::Whole)? {
         Content::Lexicon(lexicon) => Ok(lexicon),
-        Content::Texts(_) => unreachable!("a lexicon was asked for"),
+        _ => unreachable!("a lexicon was asked for"),
     }
 }
 

@@ -15,6 +15,59 @@ pub struct Images {
     pub mask: Option<Arc<Vec<u8>>>,
 }
 
+/// The most by which the longer side of an image may exceed the shorter, as a fraction of whole numbers (ViLT).
+const LONGER: (usize, usize) = (1333, 800);
+
+/// Width and height to which ViLT brings an image before it is cut: the shorter side to `size`, the longer along with it
+/// but to at most 1333/800 of that, and both down to multiples of `divisor`.
+#[must_use]
+pub fn fitted((width, height): (usize, usize), size: usize, divisor: usize) -> (usize, usize) {
+    let divisor = divisor.max(1);
+    let (shorter, longest) = (width.min(height).max(1), (size * LONGER.0 / LONGER.1) as f64);
+    let mut sides = [width, height].map(|side| side as f64 * size as f64 / shorter as f64);
+    let longer = sides[0].max(sides[1]);
+    if longer > longest {
+        sides = sides.map(|side| side * longest / longer);
+    }
+    let [width, height] = sides.map(|side| ((side + 0.5) as usize / divisor * divisor).max(divisor));
+    (width, height)
+}
+
+impl Images {
+    /// Images of three colours of eight bits, `[height, width, 3]` each, padded to one size, their values brought to -1 to 1
+    /// as ViLT has them.
+    ///
+    /// # Errors
+    /// When an image has another number of values than its sides say.
+    pub fn of_rgb(images: &[(usize, usize, &[u8])]) -> Result<Self, ModelError> {
+        let side = |of: fn(&(usize, usize, &[u8])) -> usize| images.iter().map(of).max().unwrap_or(0);
+        let (width, height, batch) = (side(|image| image.0), side(|image| image.1), images.len());
+        let mut pixels = vec![0.0; batch * 3 * height * width];
+        let mut mask = vec![0; batch * height * width];
+        for (index, (own_width, own_height, rgb)) in images.iter().enumerate() {
+            if rgb.len() != own_width * own_height * 3 {
+                return Err(ModelError::Input(format!(
+                    "an image of {own_width} by {own_height} has {} values",
+                    rgb.len()
+                )));
+            }
+            for (place, colours) in rgb.chunks_exact(3).enumerate() {
+                let (row, column) = (place / own_width, place % own_width);
+                mask[(index * height + row) * width + column] = 1;
+                for (channel, &value) in colours.iter().enumerate() {
+                    pixels[((index * 3 + channel) * height + row) * width + column] =
+                        f32::from(value) / 127.5 - 1.0;
+                }
+            }
+        }
+        let whole = mask.iter().all(|&kept| kept == 1);
+        Ok(Self {
+            pixels: Tensor::from_vec(pixels, (batch, 3, height, width), &Device::Cpu)?,
+            mask: (!whole).then(|| Arc::new(mask)),
+        })
+    }
+}
+
 /// Square patches of images, those of the image first and padding behind.
 ///
 /// Which patches there are, where an image has more than a model reads, is decided here and once: networks that are
@@ -175,6 +228,27 @@ mod tests {
         let mut mask = vec![1; 24];
         mask.extend((0..24).map(|pixel| u8::from(pixel / 6 < 2 && pixel % 6 < 4)));
         Images { pixels, mask: Some(Arc::new(mask)) }
+    }
+
+    #[test]
+    fn sides_are_those_of_vilt() {
+        // What transformers' ViltImageProcessor makes of COCO's usual sizes, and of a long one.
+        assert_eq!(fitted((640, 480), 384, 32), (512, 384));
+        assert_eq!(fitted((427, 640), 384, 32), (384, 576));
+        assert_eq!(fitted((2000, 500), 384, 32), (608, 160));
+        assert_eq!(fitted((64, 64), 64, 8), (64, 64));
+        assert_eq!(fitted((3, 900), 64, 8), (8, 104));
+    }
+
+    #[test]
+    fn images_of_several_sizes_are_padded() {
+        let (one, other) = ([0u8; 12], [255u8; 6]);
+        let images = Images::of_rgb(&[(2, 2, &one), (2, 1, &other)]).unwrap();
+        assert_eq!(images.pixels.dims(), [2, 3, 2, 2]);
+        assert_eq!(images.mask.unwrap().as_slice(), [1, 1, 1, 1, 1, 1, 0, 0]);
+        let values = images.pixels.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(values[..13], [&[-1.0; 12][..], &[1.0]].concat());
+        assert!(Images::of_rgb(&[(2, 2, &other)]).is_err());
     }
 
     #[test]

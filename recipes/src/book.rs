@@ -32,6 +32,8 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("text/smoke/minilm", include_str!("../text/smoke/minilm.toml")),
     ("text/smoke/minilmv2", include_str!("../text/smoke/minilmv2.toml")),
     ("text/smoke/tagging", include_str!("../text/smoke/tagging.toml")),
+    ("vision/dide", include_str!("../vision/dide.toml")),
+    ("vision/smoke/dide", include_str!("../vision/smoke/dide.toml")),
 ];
 
 /// Those of [`BUILTINS`] that others extend and that are no recipes by themselves.
@@ -75,7 +77,7 @@ mod tests {
     fn every_shipped_recipe_is_built_in() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut names = shipped(folder, "");
-        for part in ["epik", "text", "text/smoke"] {
+        for part in ["epik", "text", "text/smoke", "vision", "vision/smoke"] {
             names.extend(shipped(&folder.join(part), &format!("{part}/")));
         }
         names.sort();

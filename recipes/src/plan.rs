@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use alambic_data::Split;
 use alambic_models::{Outline, Stream};
 use alambic_settings::{Diagnostics, IndexMap};
+use alambic_students::Purpose;
 use alambic_teachers::TeacherOptions;
 use alambic_teachers::cache::estimate;
 use serde::Serialize;
@@ -43,6 +44,8 @@ pub struct Plan {
     pub evaluation: IndexMap<String, usize>,
     /// Texts to be judged on.
     pub evaluation_texts: usize,
+    /// Questions that models are judged on.
+    pub evaluation_questions: usize,
     /// Most bytes of checkpoints and finished models at any time.
     pub checkpoint_bytes: u64,
 }
@@ -155,6 +158,8 @@ pub struct PlannedExamples {
     pub texts: usize,
     /// Most texts more that come of varying these.
     pub varied: usize,
+    /// Questions about images.
+    pub questions: usize,
 }
 
 /// Steps and batches of a training.
@@ -201,6 +206,8 @@ pub struct PlannedBaseline {
     pub texts: usize,
     /// Most texts more that come of varying these.
     pub varied: usize,
+    /// Questions to train on.
+    pub questions: usize,
     /// Steps: those of all stages that train the student.
     pub steps: usize,
     /// How many are trained for each seed: two where the student takes weights over.
@@ -249,6 +256,7 @@ pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
         checkpoint_bytes: checkpoint_bytes(&checker, &stages),
         evaluation: evaluation.unwrap_or_default(),
         evaluation_texts: checker.counts.get("evaluation").map_or(0, |counts| counts.texts),
+        evaluation_questions: checker.counts.get("evaluation").map_or(0, |counts| counts.questions),
         stages,
     })
 }
@@ -268,6 +276,7 @@ fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedSt
     let labelled: usize = counts.labelled.values().sum();
     let words = counts.words.values().sum::<usize>() + counts.rendered_words;
     let taught = options.teacher.is_some();
+    let writes = options.data.purpose() == Purpose::Writes;
     Some(PlannedStage {
         name: name.to_owned(),
         student: model(student, start, sketch),
@@ -278,16 +287,17 @@ fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedSt
             rendered: counts.rendered_words,
             texts: counts.texts,
             varied: counts.varied,
+            questions: counts.questions,
         },
         validation: counts.validation,
         training: training(
             &options.train,
-            labelled + words + counts.texts + counts.varied,
-            (!taught || counts.texts > 0) && counts.varied == 0,
+            labelled + words + counts.texts + counts.varied + counts.questions,
+            (!taught || !writes) && counts.varied == 0,
         ),
         losses: losses(checker, options, sketch),
         cache: cache(checker, options, sketch, counts),
-        teacher_outputs: if taught && counts.texts == 0 {
+        teacher_outputs: if taught && writes {
             labelled + words + counts.validation + counts.rendered
         } else {
             0
@@ -424,6 +434,7 @@ fn baseline(checker: &Checker<'_>, stages: &[PlannedStage]) -> Option<PlannedBas
             .unwrap_or_default(),
         texts: checker.counts.get("baseline").map_or(0, |counts| counts.texts),
         varied: checker.counts.get("baseline").map_or(0, |counts| counts.varied),
+        questions: checker.counts.get("baseline").map_or(0, |counts| counts.questions),
         steps: own.map(|stage| stage.training.steps).sum(),
         models: if recipe.student.get(student)?.inner().takes_weights() { 2 } else { 1 },
     })

@@ -3,7 +3,7 @@
 use alambic_data::{Corpus, SplitOptions, batches::BatchOptions};
 use alambic_losses::Loss;
 use alambic_settings::{At, IndexMap, Location, OneOrMany, Several, choices, kinds, settings};
-use alambic_students::Student;
+use alambic_students::{Purpose, Student};
 use alambic_teachers::cache::Precision;
 use alambic_teachers::{AugmentOptions, TeacherOptions};
 use alambic_tensor::optimiser::AdamWOptions;
@@ -86,7 +86,7 @@ settings! {
 
 settings! {
     /// The examples of a stage: labelled pairs, source words alone, or both together, for models that write; texts, for
-    /// models that read.
+    /// models that read; questions, for models that look at images.
     pub struct StageData {
         /// Pairs whose target the corpus holds.
         pub pairs: OneOrMany<PairData> = OneOrMany(Vec::new()),
@@ -94,10 +94,23 @@ settings! {
         pub words: OneOrMany<WordData> = OneOrMany(Vec::new()),
         /// Texts or pairs of texts, with or without labels.
         pub texts: OneOrMany<TextData> = OneOrMany(Vec::new()),
+        /// Questions about images, with their answers.
+        pub questions: OneOrMany<QuestionData> = OneOrMany(Vec::new()),
     }
 }
 
 impl StageData {
+    /// What a model that trains on it does.
+    pub(crate) fn purpose(&self) -> Purpose {
+        if !self.texts.is_empty() {
+            Purpose::Reads
+        } else if !self.questions.is_empty() {
+            Purpose::Answers
+        } else {
+            Purpose::Writes
+        }
+    }
+
     /// Whether masked tokens are the task.
     pub(crate) fn masks(&self) -> bool {
         self.texts.iter().any(|texts| texts.mask.is_some())
@@ -152,6 +165,20 @@ settings! {
         pub augment: Option<AugmentOptions>,
         /// Makes saying what masked tokens were the stage's task, in place of the labels. Left out: the labels.
         pub mask: Option<MaskOptions>,
+    }
+}
+
+settings! {
+    /// Questions about images.
+    pub struct QuestionData {
+        /// Names of corpora.
+        pub data: Vec<At<String>>,
+        /// Share of the images, with all that is asked of them; smaller shares lie within larger ones.
+        #[range(0.0..=1.0)]
+        pub fraction: f64 = 1.0,
+        /// Most tokens of a question, the special ones included; what is longer is cut.
+        #[range(4..)]
+        pub longest: usize = 40,
     }
 }
 

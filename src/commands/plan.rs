@@ -37,12 +37,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if plan.evaluation_texts > 0 {
         output::line(&format!("judged on {}", counted(plan.evaluation_texts, "text", "texts")))?;
     }
+    if plan.evaluation_questions > 0 {
+        let questions = counted(plan.evaluation_questions, "question", "questions");
+        output::line(&format!("judged on {questions}"))?;
+    }
     if let Some(baseline) = &plan.baseline {
         let models =
             if baseline.models == 2 { "from the same start and from random weights" } else { "once" };
         output::line(&format!(
             "baseline: {}, {} steps, {models}",
             match baseline.texts {
+                0 if baseline.questions > 0 => counted(baseline.questions, "question", "questions"),
                 0 => counted(baseline.examples.values().sum(), "pair", "pairs"),
                 texts if baseline.varied > 0 => {
                     let most = thousands(baseline.varied as u64);
@@ -101,6 +106,7 @@ fn stages(plan: &Plan) -> Result<(), Failure> {
             thousands(sum(&stage.examples.labelled) as u64),
             and_more(sum(&stage.examples.words), stage.examples.rendered),
             and_more(stage.examples.texts, stage.examples.varied),
+            thousands(stage.examples.questions as u64),
             thousands(stage.teacher_outputs as u64),
             format!("{about}{}", thousands(training.steps as u64)),
             batch,
@@ -113,6 +119,7 @@ fn stages(plan: &Plan) -> Result<(), Failure> {
         Column::Number("pairs"),
         Column::Number("words"),
         Column::Number("texts"),
+        Column::Number("questions"),
         Column::Number("teacher writes"),
         Column::Number("steps"),
         Column::Number("batch"),

@@ -4,7 +4,7 @@ use alambic_models::Config;
 use alambic_models::bert::{Bert, BertConfig, Family, Task};
 use alambic_settings::{choices, settings};
 
-use crate::{ActivationFunction, Blueprint, MakeStudent, StudentError, Surroundings, check_heads};
+use crate::{ActivationFunction, Blueprint, MakeStudent, Purpose, StudentError, Surroundings, check_heads};
 
 choices! {
     /// The shape of a published student.
@@ -112,7 +112,11 @@ impl MakeStudent for Encoder {
         false
     }
 
-    fn reads(&self) -> bool {
-        true
+    fn purpose(&self) -> Purpose {
+        Purpose::Reads
+    }
+
+    fn vocabulary(&self) -> Option<usize> {
+        Some(self.vocabulary)
     }
 }

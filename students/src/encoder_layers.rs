@@ -5,7 +5,7 @@ use alambic_models::bert::{Bert, BertConfig, select_layers};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
-use crate::{Blueprint, Donor, MakeStudent, StudentError, Surroundings, kept};
+use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings, kept};
 
 settings! {
     /// A text encoder from chosen layers of a teacher, widths and embeddings kept. With all layers it is the teacher
@@ -61,8 +61,8 @@ impl MakeStudent for EncoderLayers {
         true
     }
 
-    fn reads(&self) -> bool {
-        true
+    fn purpose(&self) -> Purpose {
+        Purpose::Reads
     }
 
     fn donors(&self) -> Vec<&At<String>> {

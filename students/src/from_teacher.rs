@@ -5,7 +5,7 @@ use alambic_models::marian::MarianConfig;
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
-use crate::{Blueprint, Donor, MakeStudent, StudentError, Surroundings, kept};
+use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings, kept};
 
 settings! {
     /// A student from chosen layers of teachers, widths kept: the encoder of one, the decoder of another.
@@ -107,8 +107,8 @@ impl MakeStudent for FromTeacher {
         true
     }
 
-    fn reads(&self) -> bool {
-        false
+    fn purpose(&self) -> Purpose {
+        Purpose::Writes
     }
 
     fn donors(&self) -> Vec<&At<String>> {

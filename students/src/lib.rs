@@ -3,16 +3,20 @@
 //! A student is planned as a [`Blueprint`]: configuration, initial weights and tokenizer, from scratch or out of a
 //! teacher's layers. [`ship`](ship()) writes a trained one as a Hugging Face folder, and [`Predictor`] runs it.
 
+mod answerer;
+mod dual_encoder;
 mod encoder;
 mod encoder_layers;
 mod error;
 mod export;
 mod from_teacher;
+mod fusion;
 pub mod onnx;
 mod predict;
 mod read;
 mod scratch;
 mod ship;
+mod sight;
 
 use alambic_models::bert::Task;
 use alambic_models::{Config, Tokenizer};
@@ -20,15 +24,19 @@ use alambic_settings::{At, kinds};
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 
+pub use answerer::{Answerer, Sighted};
+pub use dual_encoder::DualEncoder;
 pub use encoder::{Encoder, Preset};
 pub use encoder_layers::EncoderLayers;
 pub use error::StudentError;
 pub use export::{Exported, Format, export};
 pub use from_teacher::FromTeacher;
+pub use fusion::Fusion;
 pub use predict::Predictor;
 pub use read::{Reader, TextPair};
 pub use scratch::{ActivationFunction, Scratch};
 pub use ship::ship;
+pub use sight::{Eyes, SightSizes};
 
 /// A model to build a student from: its configuration and weights.
 #[derive(Debug, Clone)]
@@ -60,6 +68,17 @@ pub struct Blueprint {
     pub weights: Weights,
 }
 
+/// What a student does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Writes texts.
+    Writes,
+    /// Reads texts.
+    Reads,
+    /// Answers questions about images.
+    Answers,
+}
+
 /// A way to make a student.
 pub trait MakeStudent {
     /// The configuration alone, which needs no weights of a donor.
@@ -77,8 +96,13 @@ pub trait MakeStudent {
     /// Whether weights of a teacher are taken over.
     fn takes_weights(&self) -> bool;
 
-    /// Whether what is made reads texts; else it writes them.
-    fn reads(&self) -> bool;
+    /// What it is made for.
+    fn purpose(&self) -> Purpose;
+
+    /// Most tokens of a vocabulary that is made of the stage's texts; none where its size is not a matter of choice.
+    fn vocabulary(&self) -> Option<usize> {
+        None
+    }
 
     /// The teachers whose layers are taken.
     fn donors(&self) -> Vec<&At<String>> {
@@ -117,5 +141,9 @@ kinds! {
         Encoder(Encoder) = "encoder",
         /// A text encoder from chosen layers of a teacher.
         EncoderLayers(EncoderLayers) = "encoder-layers",
+        /// A fusion encoder over text and image from random weights, at any size.
+        Fusion(Fusion) = "fusion",
+        /// A text and an image tower with a small head over both.
+        DualEncoder(DualEncoder) = "dual-encoder",
     }
 }

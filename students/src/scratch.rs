@@ -4,7 +4,7 @@ use alambic_models::Config;
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_settings::{choices, settings};
 
-use crate::{Blueprint, MakeStudent, StudentError, Surroundings, check_heads};
+use crate::{Blueprint, MakeStudent, Purpose, StudentError, Surroundings, check_heads};
 
 choices! {
     /// The activation of feed-forward layers.
@@ -62,8 +62,8 @@ impl MakeStudent for Scratch {
         false
     }
 
-    fn reads(&self) -> bool {
-        false
+    fn purpose(&self) -> Purpose {
+        Purpose::Writes
     }
 }
 

@@ -14,6 +14,7 @@ mod options;
 mod pipeline;
 mod record;
 mod recorded;
+mod seer;
 mod teacher;
 
 pub use augment::{AugmentOptions, Augmenter, Passage, Varied};
@@ -25,4 +26,5 @@ pub use options::{CheckpointOptions, PipelineOptions, RecordedOptions, Step, TAR
 pub use pipeline::Pipeline;
 pub use record::Record;
 pub use recorded::Recorded;
+pub use seer::Seer;
 pub use teacher::{Batch, Candidate, Forced, Request, Teacher, Written};

@@ -1,7 +1,7 @@
 //! What every teacher does.
 
 use alambic_models::bert::TextInput;
-use alambic_models::{Hypothesis, Outline, Tokenizer, Tokens, Trace, Wanted};
+use alambic_models::{Hypothesis, Outline, Tokenizer, Tokens, Trace, Wanted, architecture};
 use serde::{Deserialize, Serialize};
 
 use crate::TeacherError;
@@ -85,6 +85,8 @@ pub enum Batch<'a> {
     Forced(Forced<'a>),
     /// Texts to be read.
     Texts(&'a TextInput),
+    /// Texts and images.
+    Sighted(&'a architecture::Batch),
 }
 
 impl<'a> From<Forced<'a>> for Batch<'a> {
@@ -96,6 +98,12 @@ impl<'a> From<Forced<'a>> for Batch<'a> {
 impl<'a> From<&'a TextInput> for Batch<'a> {
     fn from(texts: &'a TextInput) -> Self {
         Self::Texts(texts)
+    }
+}
+
+impl<'a> From<&'a architecture::Batch> for Batch<'a> {
+    fn from(batch: &'a architecture::Batch) -> Self {
+        Self::Sighted(batch)
     }
 }
 

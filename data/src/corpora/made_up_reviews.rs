@@ -161,7 +161,7 @@ mod tests {
     fn texts(size: usize, seed: u64) -> Vec<Text> {
         match (MadeUpReviews { size, seed, labelled: true }).read(Extent::Whole).unwrap() {
             Content::Texts(collection) => collection.texts,
-            Content::Lexicon(_) => unreachable!("reviews are texts"),
+            _ => unreachable!("reviews are texts"),
         }
     }
 

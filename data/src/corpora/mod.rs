@@ -3,8 +3,10 @@
 mod aksharantar;
 mod conll;
 mod dakshina;
+mod easy_vqa;
 mod made_up_orders;
 mod made_up_reviews;
+mod made_up_scenes;
 mod names_table;
 mod texts;
 mod word_pairs;
@@ -14,14 +16,17 @@ use alambic_settings::kinds;
 pub use aksharantar::Aksharantar;
 pub use conll::{Conll, Scheme};
 pub use dakshina::Dakshina;
+pub use easy_vqa::EasyVqa;
 pub use made_up_orders::MadeUpOrders;
 pub use made_up_reviews::MadeUpReviews;
+pub use made_up_scenes::MadeUpScenes;
 pub use names_table::{NamesTable, Unit};
 pub use texts::Texts;
 pub use word_pairs::WordPairs;
 
 use crate::error::DataError;
 use crate::lexicon::Lexicon;
+use crate::questions::VisualQuestions;
 use crate::source::Extent;
 use crate::texts::Collection;
 
@@ -32,6 +37,8 @@ pub enum Content {
     Lexicon(Lexicon),
     /// Texts with or without labels.
     Texts(Collection),
+    /// Questions about images.
+    Questions(VisualQuestions),
 }
 
 impl From<Lexicon> for Content {
@@ -43,6 +50,12 @@ impl From<Lexicon> for Content {
 impl From<Collection> for Content {
     fn from(collection: Collection) -> Self {
         Self::Texts(collection)
+    }
+}
+
+impl From<VisualQuestions> for Content {
+    fn from(questions: VisualQuestions) -> Self {
+        Self::Questions(questions)
     }
 }
 
@@ -68,10 +81,14 @@ kinds! {
         Texts(Texts) = "texts",
         /// Sentences whose words are tagged.
         Conll(Conll) = "conll",
+        /// Questions about drawn shapes, as easy-VQA publishes them.
+        EasyVqa(EasyVqa) = "easy-vqa",
         /// Made-up reviews, for trying a recipe without data.
         MadeUpReviews(MadeUpReviews) = "made-up-reviews",
         /// Made-up orders with tagged words, for trying a recipe without data.
         MadeUpOrders(MadeUpOrders) = "made-up-orders",
+        /// Made-up scenes of coloured shapes with questions about them, for trying a recipe without data.
+        MadeUpScenes(MadeUpScenes) = "made-up-scenes",
     }
 }
 

@@ -4,17 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use alambic_data::corpora::ReadCorpus;
+use alambic_data::questions::QuestionSplits;
 use alambic_data::split::{SplitReport, Splits};
 use alambic_data::texts::TextSplits;
 use alambic_data::{Collection, Content, DataError, Direction, Entry, Extent, Fault, Labels, Pair, Place};
-use alambic_data::{Problem, Split, SplitError};
+use alambic_data::{Problem, Split, SplitError, VisualQuestions};
 use alambic_data::{direction, embedded, examples};
 use alambic_settings::source::SourceKind;
 use alambic_settings::{At, Diagnostic, IndexMap, Location, Node, Origin, Source, Value};
 
 use super::{Checker, Depth, list};
 use crate::run::RunError;
-use crate::run::corpora::{Corpus, Parts};
+use crate::run::corpora::{Corpus, Kind, Parts};
 use crate::schema::{DataOptions, StageData};
 
 /// A table of a recipe that chooses texts: corpora and directions.
@@ -43,6 +44,8 @@ pub(crate) struct Counts {
     pub(crate) rendered_words: usize,
     /// Texts to be read.
     pub(crate) texts: usize,
+    /// Questions about images.
+    pub(crate) questions: usize,
     /// Most texts that come of varying these.
     pub(crate) varied: usize,
     /// Examples of the validation part.
@@ -120,7 +123,7 @@ impl Checker<'_> {
         for name in selection.names.iter().filter(|name| !known.contains(&name.as_str())) {
             self.unknown("corpus", "data", name, &known);
         }
-        self.must_hold(selection.names, false);
+        self.must_hold(selection.names, Kind::Words);
         for (what, empty) in
             [("corpus", selection.names.is_empty()), ("direction", selection.patterns.is_empty())]
         {
@@ -156,13 +159,17 @@ impl Checker<'_> {
         expanded
     }
 
-    /// Reports corpora of texts where words are needed, or the other way round.
-    fn must_hold(&mut self, names: &[At<String>], texts: bool) {
-        let (held, needed) = if texts { ("words", "texts") } else { ("texts", "words") };
+    /// Reports corpora that hold something else than is needed.
+    fn must_hold(&mut self, names: &[At<String>], needed: Kind) {
         for name in names {
-            let corpora = &self.workshop.corpora;
-            if corpora.get(name).is_ok() && corpora.are_texts(std::slice::from_ref(name)) != texts {
-                let message = format!("corpus `{}` holds {held}, and {needed} are needed here", name.value);
+            let held = self.workshop.corpora.kind(std::slice::from_ref(name));
+            if let Some(held) = held.filter(|held| *held != needed) {
+                let message = format!(
+                    "corpus `{}` holds {}, and {} are needed here",
+                    name.value,
+                    held.name(),
+                    needed.name()
+                );
                 let declared = self.loaded.key_origin(&["data", &name.value]);
                 self.report(
                     Diagnostic::error("recipe::data", message)
@@ -173,8 +180,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Checks the names of corpora of texts, and that their labels agree. What they are is given back.
-    pub(super) fn text_labels(&mut self, names: &[At<String>], origin: &Origin) -> Option<Labels> {
+    /// Checks the names of corpora, and that they hold what is needed; false if they do not.
+    fn must_be_corpora(&mut self, names: &[At<String>], origin: &Origin, needed: Kind) -> bool {
         let known: Vec<&str> = self.recipe.data.keys().map(String::as_str).collect();
         for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
             self.unknown("corpus", "data", name, &known);
@@ -182,14 +189,33 @@ impl Checker<'_> {
         if names.is_empty() {
             self.error("recipe::data", "no corpus is named here".to_owned(), origin, "names no corpus");
         }
-        self.must_hold(names, true);
-        let corpora = &self.workshop.corpora;
-        let all_there = names.iter().all(|name| corpora.are_texts(std::slice::from_ref(name)));
-        if names.is_empty() || !all_there {
+        self.must_hold(names, needed);
+        let holds = |name| self.workshop.corpora.kind(std::slice::from_ref(name)) == Some(needed);
+        !names.is_empty() && names.iter().all(holds)
+    }
+
+    /// Checks the names of corpora of texts, and that their labels agree. What they are is given back.
+    pub(super) fn text_labels(&mut self, names: &[At<String>], origin: &Origin) -> Option<Labels> {
+        if !self.must_be_corpora(names, origin, Kind::Texts) {
             return None;
         }
-        match corpora.labels(names) {
-            Ok(labels) => Some(labels.clone()),
+        let labels = self.workshop.corpora.labels(names).cloned();
+        self.agreed(labels, origin)
+    }
+
+    /// Checks the names of corpora of questions, and that their answers agree. What they are is given back.
+    pub(super) fn answers(&mut self, names: &[At<String>], origin: &Origin) -> Option<Vec<String>> {
+        if !self.must_be_corpora(names, origin, Kind::Questions) {
+            return None;
+        }
+        let answers = self.workshop.corpora.answers(names).map(<[String]>::to_vec);
+        self.agreed(answers, origin)
+    }
+
+    /// What several corpora agree on; if they do not, that is reported.
+    fn agreed<T>(&mut self, found: Result<T, RunError>, origin: &Origin) -> Option<T> {
+        match found {
+            Ok(found) => Some(found),
             Err(error) => {
                 self.error("recipe::data", error.to_string(), origin, "these corpora together");
                 None
@@ -197,13 +223,31 @@ impl Checker<'_> {
         }
     }
 
+    /// Counts the questions of a training, and reports parts that hold none.
+    fn questions(&mut self, name: &str, path: &[&str], data: &At<StageData>) {
+        let mut counts = Counts::default();
+        let mut all: Option<Vec<String>> = None;
+        for (index, options) in data.questions.iter().enumerate() {
+            let origin = self.loaded.origin(&[path, &["data", "questions", &index.to_string()]].concat());
+            let Some(answers) = self.answers(&options.data, &origin) else { continue };
+            if all.as_ref().is_some_and(|all| *all != answers) {
+                let message = format!("the corpora of `{}` have different answers", path.join("."));
+                self.error("recipe::data", message, &origin, "other answers than the questions before it");
+            }
+            all = Some(answers);
+            let count =
+                |part| self.workshop.corpora.selected_questions(options, part).map_or(0, |found| found.len());
+            counts.questions += count(Split::Train);
+            counts.validation += count(Split::Validation);
+        }
+        if self.depth == Depth::Whole && all.is_some() {
+            self.must_validate(path, counts.questions, counts.validation);
+        }
+        self.counts.insert(name.to_owned(), counts);
+    }
+
     /// Counts the texts of a training, and reports parts that hold none.
     fn texts(&mut self, name: &str, path: &[&str], data: &At<StageData>) {
-        if !data.pairs.is_empty() || !data.words.is_empty() {
-            let message = format!("`{}` has both texts and words to train on", path.join("."));
-            let label = "one model either reads or writes";
-            self.error("recipe::data", message, &self.data_origin(path), label);
-        }
         let mut counts = Counts::default();
         let mut all: Option<Labels> = None;
         for (index, options) in data.texts.iter().enumerate() {
@@ -281,16 +325,30 @@ impl Checker<'_> {
         path: &[&str],
         data: &'s At<StageData>,
     ) -> Vec<Expanded<'s>> {
+        let kinds = [
+            !data.pairs.is_empty() || !data.words.is_empty(),
+            !data.texts.is_empty(),
+            !data.questions.is_empty(),
+        ];
+        if kinds.iter().filter(|there| **there).count() > 1 {
+            let message = format!("`{}` has data of several kinds to train on", path.join("."));
+            let label = "one model writes, or reads, or looks at images";
+            self.error("recipe::data", message, &self.data_origin(path), label);
+        }
         if !data.texts.is_empty() {
             self.texts(name, path, data);
             return Vec::new();
         }
+        if !data.questions.is_empty() {
+            self.questions(name, path, data);
+            return Vec::new();
+        }
         if data.pairs.is_empty() && data.words.is_empty() {
             let message = format!("`{}` has nothing to train on", path.join("."));
-            let help = "`pairs` have a target in the corpus; a teacher writes the targets of `words`; `texts` are read";
+            let help = "`pairs` have a target in the corpus; a teacher writes the targets of `words`; `texts` are read; `questions` are about images";
             self.report(
                 Diagnostic::error("recipe::data", message)
-                    .label(&data.origin, "holds neither `pairs` nor `words` nor `texts`")
+                    .label(&data.origin, "holds neither `pairs` nor `words` nor `texts` nor `questions`")
                     .help(help),
             );
         }
@@ -337,7 +395,8 @@ impl Checker<'_> {
     /// Where the data of a table were written: what they hold, since dotted keys of several files can make up `data`.
     pub(super) fn data_origin(&self, path: &[&str]) -> Origin {
         let data = path.iter().chain(&["data"]).try_fold(&self.loaded.tree, |node, key| node.get(key));
-        let held = data.and_then(|data| ["pairs", "words", "texts"].iter().find_map(|kind| data.get(kind)));
+        let held = data
+            .and_then(|data| ["pairs", "words", "texts", "questions"].iter().find_map(|kind| data.get(kind)));
         held.or(data).map_or(Origin::Default, |node| node.origin.clone())
     }
 
@@ -472,6 +531,11 @@ fn head(options: &DataOptions) -> Result<Corpus, RunError> {
             let splits = TextSplits { train: texts, validation, test, report };
             Corpus { parts: Parts::Texts { labels, splits }, reading, fingerprint }
         }
+        Content::Questions(VisualQuestions { answers, images, questions, reading, fingerprint }) => {
+            let (validation, test) = (Vec::new(), Vec::new());
+            let splits = QuestionSplits { train: questions, validation, test, report };
+            Corpus { parts: Parts::Questions { answers, images, splits }, reading, fingerprint }
+        }
     })
 }
 
@@ -483,7 +547,9 @@ fn code(fault: &Fault) -> &'static str {
         | Fault::UnknownBuiltin
         | Fault::UnknownFormat(_)
         | Fault::WrongFormat(_)
+        | Fault::NotFolder
         | Fault::Reader(_) => "data::file",
+        Fault::NotImage(_) => "data::image",
         Fault::NotUtf8(_) => "data::encoding",
         Fault::Empty | Fault::NoRows | Fault::NothingKept { .. } => "data::empty",
         Fault::ColumnCount { .. } | Fault::NothingInColumn(_) | Fault::OpenQuote => "data::columns",

@@ -5,9 +5,11 @@ use alambic_models::Config;
 use alambic_models::bert::{Head, Task};
 use alambic_reports::metrics::find;
 use alambic_settings::{At, Diagnostic, Origin};
+use alambic_students::Eyes;
 
 use super::stages::asked;
 use super::{Checker, Counts, Depth, Selection, list};
+use crate::run::corpora::Kind;
 use crate::run::workshop::task_of;
 use crate::schema::References;
 
@@ -21,8 +23,10 @@ impl Checker<'_> {
                 self.error("evaluation::metric", error.to_string(), &name.origin, "not a metric");
             }
         }
-        if self.workshop.corpora.are_texts(&evaluation.data) {
-            return self.text_evaluation();
+        match self.workshop.corpora.kind(&evaluation.data) {
+            Some(Kind::Texts) => return self.text_evaluation(),
+            Some(Kind::Questions) => return self.question_evaluation(),
+            Some(Kind::Words) | None => {}
         }
         let unread = |name: &At<String>| {
             recipe.data.contains_key(&name.value) && self.workshop.corpora.get(&name.value).is_err()
@@ -89,6 +93,51 @@ impl Checker<'_> {
         }
         let texts = evaluation.limit.map_or(test, |limit| test.min(limit));
         self.counts.insert("evaluation".to_owned(), Counts { texts, ..Counts::default() });
+    }
+
+    /// The evaluation of models that look at images.
+    fn question_evaluation(&mut self) {
+        let recipe = self.recipe;
+        let evaluation = &recipe.evaluation;
+        let Some(answers) = self.answers(&evaluation.data, &evaluation.origin) else { return };
+        if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| self.known_teacher(teacher)) {
+            let known = self.sketches.checkpoint(recipe, teacher).map(|sketch| sketch.config.clone());
+            if let Some(config) = known {
+                self.must_know_answers("teacher", &config, &answers, &teacher.origin);
+            }
+        }
+        let last = recipe.stages.last().and_then(|last| self.sketches.stages.get(&last.value));
+        if let Some(config) = last.map(|sketch| sketch.config.clone()) {
+            self.must_know_answers("student", &config, &answers, &evaluation.origin);
+        }
+        let test = self
+            .workshop
+            .corpora
+            .questions(&evaluation.data, Split::Test)
+            .map_or(0, |questions| questions.len());
+        if self.depth == Depth::Whole && test == 0 {
+            let diagnostic =
+                Diagnostic::error("data::empty", "the test parts of the evaluation hold no question");
+            let help = "say which are for the test, with `split.test-values` or `split.test-fraction`";
+            self.report(diagnostic.label(&evaluation.origin, "nothing to be judged on").help(help));
+        }
+        let questions = evaluation.limit.map_or(test, |limit| test.min(limit));
+        self.counts.insert("evaluation".to_owned(), Counts { questions, ..Counts::default() });
+    }
+
+    /// Reports a model that does not give the answers that are asked for.
+    fn must_know_answers(&mut self, side: &str, config: &Config, answers: &[String], origin: &Origin) {
+        let own = config.outline().labels;
+        let problem = if Eyes::of(config).is_err() {
+            format!("is a {} and does not look at images", config.model_type())
+        } else if own.is_empty() {
+            "has no head that answers questions".to_owned()
+        } else if own != answers {
+            format!("knows {} answers, and the test part has {} others", own.len(), answers.len())
+        } else {
+            return;
+        };
+        self.error("evaluation::answers", format!("the {side} {problem}"), origin, "is judged here");
     }
 
     /// Checks an evaluation on texts without labels, by which a student can be held against a teacher alone; false

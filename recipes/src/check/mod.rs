@@ -204,6 +204,7 @@ impl<'a> Uses<'a> {
             uses.data.extend(data.pairs.iter().flat_map(|pairs| &pairs.data).map(|name| name.as_str()));
             uses.data.extend(data.words.iter().flat_map(|words| &words.data).map(|name| name.as_str()));
             uses.data.extend(data.texts.iter().flat_map(|texts| &texts.data).map(|name| name.as_str()));
+            uses.data.extend(data.questions.iter().flat_map(|own| &own.data).map(|name| name.as_str()));
             let augmented = data.texts.iter().filter_map(|texts| texts.augment.as_ref());
             uses.teachers.extend(
                 augmented.flat_map(|own| own.model.iter().chain(&own.teacher)).map(|name| name.as_str()),

@@ -7,7 +7,7 @@ use alambic_losses::{Loss, LossError};
 use alambic_models::{Config, Outline, Tokenizer};
 use alambic_settings::reader::nearest;
 use alambic_settings::{At, Diagnostic, IndexMap, Origin};
-use alambic_students::{EncoderLayers, FromTeacher, Scratch, Student};
+use alambic_students::{EncoderLayers, FromTeacher, Purpose, Scratch, Student};
 use alambic_teachers::TeacherOptions;
 
 use super::models::Sketch;
@@ -213,19 +213,28 @@ impl Checker<'_> {
 
     /// Reports a student that writes and is given texts to read, or the other way round; none if it is so.
     fn must_fit_its_data(&mut self, stage: &str, student: &str, options: &StageOptions) -> Option<()> {
-        let of_texts = !options.data.texts.is_empty();
-        if self.recipe.student.get(student)?.inner().reads() == of_texts {
+        let needed = options.data.purpose();
+        let purpose = self.recipe.student.get(student)?.inner().purpose();
+        if purpose == needed {
             return Some(());
         }
-        let (kind, data) =
-            if of_texts { ("writes", "texts to be read") } else { ("reads", "words to be written") };
+        let kind = match purpose {
+            Purpose::Writes => "writes",
+            Purpose::Reads => "reads",
+            Purpose::Answers => "answers questions about images",
+        };
+        let data = match needed {
+            Purpose::Writes => "words to be written",
+            Purpose::Reads => "texts to be read",
+            Purpose::Answers => "questions about images",
+        };
         let declared = self.loaded.key_origin(&["student", student]);
         let message = format!("the student of stage `{stage}` {kind}, and its data are {data}");
         self.report(
             Diagnostic::error("student::kind", message)
                 .label(&declared, format!("a model that {kind}"))
                 .label(&self.data_origin(&["stage", stage]), data)
-                .help("`encoder` and `encoder-layers` read; `scratch` and `from-teacher` write"),
+                .help("`encoder` and `encoder-layers` read; `scratch` and `from-teacher` write; `fusion` and `dual-encoder` look at images"),
         );
         None
     }
@@ -263,8 +272,15 @@ impl Checker<'_> {
             Some(Student::Scratch(options)) => self.scratch(name, options),
             Some(Student::FromTeacher(options)) => self.layers(options, position),
             // Its sizes are held against each other where it is configured.
-            Some(Student::Encoder(_)) => {}
+            Some(Student::Encoder(_) | Student::Fusion(_)) => {}
             Some(Student::EncoderLayers(options)) => self.encoder_layers(options, position),
+            Some(Student::DualEncoder(options)) => {
+                if let Some(teacher) =
+                    options.teacher.as_ref().filter(|teacher| self.must_be_checkpoint(teacher))
+                {
+                    self.must_come_earlier(teacher, position);
+                }
+            }
             None => return false,
         }
         self.found.len() == before
@@ -342,7 +358,7 @@ impl Checker<'_> {
             }
         }
         let made = self.recipe.student.get(student)?;
-        if !options.data.texts.is_empty() {
+        if options.data.purpose() != Purpose::Writes {
             if let Some(donor) = made.inner().donors().into_iter().next() {
                 return self
                     .sketches
@@ -445,6 +461,9 @@ impl Checker<'_> {
     /// Warns of a term that none of the data count for.
     fn idle(&mut self, loss: &At<Loss>, data: &StageData) {
         let (missing, help) = match loss.name() {
+            "binary-cross-entropy" if data.questions.is_empty() => {
+                ("scores of answers", "for classes, use `cross-entropy`")
+            }
             "cross-entropy" if data.pairs.is_empty() && !data.words.is_empty() => {
                 ("labelled pairs", "for targets that a teacher wrote, use `sequence`")
             }

@@ -3,14 +3,17 @@
 use std::collections::HashSet;
 
 use alambic_data::corpora::ReadCorpus;
+use alambic_data::questions::{QuestionSplits, is_chosen, split_questions};
 use alambic_data::split::{HoldOut, SplitReport, Splits, split};
 use alambic_data::texts::{TextSplits, share, split_texts};
-use alambic_data::{Content, Direction, Entry, Extent, Labels, Reading, Split, Text, direction, embedded};
+use alambic_data::{
+    Content, Direction, Entry, Extent, Labels, Picture, Question, Reading, Split, Text, direction, embedded,
+};
 use alambic_settings::At;
 use indexmap::IndexMap;
 
 use super::RunError;
-use crate::schema::{DataOptions, TextData};
+use crate::schema::{DataOptions, QuestionData, TextData};
 
 /// What a corpus holds, in its parts.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub(crate) enum Parts {
     Words { languages: Vec<String>, splits: Splits },
     /// Texts with these labels.
     Texts { labels: Labels, splits: TextSplits },
+    /// Questions about images, and all answers that there are.
+    Questions { answers: Vec<String>, images: Vec<Picture>, splits: QuestionSplits },
 }
 
 /// One corpus in its parts.
@@ -53,7 +58,24 @@ impl Corpus {
                     fingerprint: collection.fingerprint,
                 }
             }
+            Content::Questions(corpus) => {
+                let splits = split_questions(&corpus, &options.split)?;
+                Self {
+                    parts: Parts::Questions { answers: corpus.answers, images: corpus.images, splits },
+                    reading: corpus.reading,
+                    fingerprint: corpus.fingerprint,
+                }
+            }
         })
+    }
+
+    /// What it holds.
+    pub(crate) fn kind(&self) -> Kind {
+        match self.parts {
+            Parts::Words { .. } => Kind::Words,
+            Parts::Texts { .. } => Kind::Texts,
+            Parts::Questions { .. } => Kind::Questions,
+        }
     }
 
     /// Sizes of the parts and what was removed.
@@ -61,16 +83,43 @@ impl Corpus {
         match &self.parts {
             Parts::Words { splits, .. } => &splits.report,
             Parts::Texts { splits, .. } => &splits.report,
+            Parts::Questions { splits, .. } => &splits.report,
         }
     }
 
-    /// Its languages; none for texts.
+    /// Its languages; none for texts and questions.
     pub(crate) fn languages(&self) -> &[String] {
         match &self.parts {
             Parts::Words { languages, .. } => languages,
-            Parts::Texts { .. } => &[],
+            Parts::Texts { .. } | Parts::Questions { .. } => &[],
         }
     }
+}
+
+/// What a corpus holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Words,
+    Texts,
+    Questions,
+}
+
+impl Kind {
+    /// In words.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Words => "words",
+            Self::Texts => "texts",
+            Self::Questions => "questions",
+        }
+    }
+}
+
+/// A question with the image that it is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown<'c> {
+    pub(crate) question: &'c Question,
+    pub(crate) picture: &'c Picture,
 }
 
 impl FromIterator<(String, Corpus)> for Corpora {
@@ -99,7 +148,7 @@ impl Corpora {
         let mut entries = Vec::new();
         for name in names {
             let Parts::Words { splits, .. } = &self.get(name)?.parts else {
-                return Err(RunError::Recipe(format!("corpus `{}` holds texts, not words", name.value)));
+                return Err(self.holds_others(name, Kind::Words));
             };
             entries.extend_from_slice(match part {
                 Split::Train => &splits.train,
@@ -110,12 +159,57 @@ impl Corpora {
         Ok(entries)
     }
 
-    /// Whether the first of these corpora holds texts.
-    pub(crate) fn are_texts(&self, names: &[At<String>]) -> bool {
-        names
-            .first()
-            .and_then(|name| self.0.get(&name.value))
-            .is_some_and(|corpus| matches!(corpus.parts, Parts::Texts { .. }))
+    /// The error that a corpus holds something else than is needed.
+    fn holds_others(&self, name: &str, needed: Kind) -> RunError {
+        let held = self.0.get(name).map_or("nothing", |corpus| corpus.kind().name());
+        RunError::Recipe(format!("corpus `{name}` holds {held}, not {}", needed.name()))
+    }
+
+    /// What the first of these corpora holds; nothing is known of one that is not there.
+    pub(crate) fn kind(&self, names: &[At<String>]) -> Option<Kind> {
+        names.first().and_then(|name| self.0.get(&name.value)).map(Corpus::kind)
+    }
+
+    /// The answers of several corpora of questions, which have to agree.
+    pub(crate) fn answers(&self, names: &[At<String>]) -> Result<&[String], RunError> {
+        let mut all: Option<&[String]> = None;
+        for name in names {
+            let Parts::Questions { answers, .. } = &self.get(name)?.parts else {
+                return Err(self.holds_others(name, Kind::Questions));
+            };
+            if all.is_some_and(|all| all != answers) {
+                return Err(RunError::Recipe(format!(
+                    "corpus `{}` has other answers than the corpora named before it",
+                    name.value
+                )));
+            }
+            all = Some(answers);
+        }
+        all.ok_or_else(|| RunError::Recipe("no corpus is named".into()))
+    }
+
+    /// The questions of one part of several corpora, one after another.
+    pub(crate) fn questions(&self, names: &[At<String>], part: Split) -> Result<Vec<Shown<'_>>, RunError> {
+        self.answers(names)?;
+        let mut all = Vec::new();
+        for name in names {
+            if let Parts::Questions { images, splits, .. } = &self.get(name)?.parts {
+                let show = |question| Shown { question, picture: &images[question.image] };
+                all.extend(splits.part(part).iter().map(show));
+            }
+        }
+        Ok(all)
+    }
+
+    /// The questions that a stage's data ask for.
+    pub(crate) fn selected_questions(
+        &self,
+        options: &QuestionData,
+        part: Split,
+    ) -> Result<Vec<Shown<'_>>, RunError> {
+        let mut questions = self.questions(&options.data, part)?;
+        questions.retain(|shown| is_chosen(shown.picture, options.fraction));
+        Ok(questions)
     }
 
     /// What the labels of several corpora of texts are, which have to agree.
@@ -123,7 +217,7 @@ impl Corpora {
         let mut all: Option<&Labels> = None;
         for name in names {
             let Parts::Texts { labels, .. } = &self.get(name)?.parts else {
-                return Err(RunError::Recipe(format!("corpus `{}` holds words, not texts", name.value)));
+                return Err(self.holds_others(name, Kind::Texts));
             };
             if all.is_some_and(|all| all != labels) {
                 return Err(RunError::Recipe(format!(
@@ -158,7 +252,7 @@ impl Corpora {
         self.0.values().flat_map(|corpus| {
             let parts: [&[Text]; 2] = match &corpus.parts {
                 Parts::Texts { splits, .. } => [&splits.validation, &splits.test],
-                Parts::Words { .. } => [&[], &[]],
+                Parts::Words { .. } | Parts::Questions { .. } => [&[], &[]],
             };
             parts.into_iter().flatten()
         })

@@ -7,7 +7,9 @@ use alambic_reports::numbers::counted;
 use alambic_settings::IndexMap;
 
 use super::RunError;
+use super::corpora::Kind;
 use super::exam::Exam;
+use super::questions::exam::QuestionExam;
 use super::texts::exam::TextExam;
 use super::trainings::{Replica, Trainings};
 use super::words::exam::WordExam;
@@ -37,10 +39,10 @@ impl<'a> Evaluation<'a> {
     ) -> Result<Self, RunError> {
         let models = trainings.student.len()
             + trainings.baselines.iter().map(|(_, replicas)| replicas.len()).sum::<usize>();
-        let exam: Box<dyn Exam + 'a> = if workshop.corpora.are_texts(&workshop.recipe.evaluation.data) {
-            Box::new(TextExam::new(workshop, observer)?)
-        } else {
-            Box::new(WordExam::new(workshop, observer)?)
+        let exam: Box<dyn Exam + 'a> = match workshop.corpora.kind(&workshop.recipe.evaluation.data) {
+            Some(Kind::Texts) => Box::new(TextExam::new(workshop, observer)?),
+            Some(Kind::Questions) => Box::new(QuestionExam::new(workshop, observer)?),
+            Some(Kind::Words) | None => Box::new(WordExam::new(workshop, observer)?),
         };
         let (count, noun) = (exam.references().len(), exam.noun());
         let models_named = counted(models, "model", "models");

@@ -14,6 +14,7 @@ mod feed;
 mod folder;
 pub(crate) mod lesson;
 mod losses;
+pub(crate) mod questions;
 mod result;
 mod stage;
 pub(crate) mod texts;

@@ -23,6 +23,7 @@ use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress, remove};
 use super::feed::Feed;
 use super::lesson::{Lesson, Material};
+use super::questions::QuestionLesson;
 use super::texts::TextLesson;
 use super::texts::augment::Augmented;
 use super::train::{Stop, Trainer};
@@ -135,7 +136,8 @@ pub(crate) fn train(
     let terms = bind(job, &blueprint.config)?;
     let lesson: Box<dyn Lesson + '_> = match &blueprint.config {
         Config::Marian(config) => Box::new(WordLesson::new(workshop, job, config, observer)?),
-        other => Box::new(TextLesson::new(workshop, job, other.bert()?, &terms, observer)?),
+        Config::Bert(config) => Box::new(TextLesson::new(workshop, job, config, &terms, observer)?),
+        config => Box::new(QuestionLesson::new(workshop, job, config, &terms)?),
     };
     let mut trainer = prepare(workshop, job, &*lesson, &blueprint, &terms)?;
     let Material { examples, labelled, too_long, truncated, validation, writing, augmented, kept } =

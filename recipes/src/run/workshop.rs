@@ -8,9 +8,9 @@ use alambic_hub::Hub;
 use alambic_models::bert::{Head, Task};
 use alambic_models::{Config, Generation, ModelFolder, Tokenizer};
 use alambic_settings::{At, IndexMap, Location};
-use alambic_students::{Blueprint, Donor, Student, Surroundings};
+use alambic_students::{Blueprint, Donor, Purpose, Student, Surroundings};
 use alambic_teachers::{
-    Checkpoint, CheckpointOptions, Encoder, Pipeline, PipelineOptions, Recorded, Teacher, TeacherError,
+    Checkpoint, CheckpointOptions, Encoder, Pipeline, PipelineOptions, Recorded, Seer, Teacher, TeacherError,
     TeacherOptions,
 };
 use alambic_tensor::Streams;
@@ -71,6 +71,11 @@ impl Workshop<'_> {
         Ok(Encoder::load(&self.checkpoint_folder(name)?)?)
     }
 
+    /// The checkpoint of a name, which looks at images.
+    pub(crate) fn seer(&self, name: &str) -> Result<Seer, RunError> {
+        Ok(Seer::load(&self.checkpoint_folder(name)?)?)
+    }
+
     /// The teacher of a name.
     pub(crate) fn teacher(&self, name: &str) -> Result<Box<dyn Teacher>, RunError> {
         Ok(match self.options(name)? {
@@ -78,7 +83,8 @@ impl Workshop<'_> {
                 let folder = self.model_folder(name, options)?;
                 match Config::open(&ModelFolder::open(&folder)?)? {
                     Config::Marian(_) => Box::new(Checkpoint::load(&folder)?),
-                    _ => Box::new(Encoder::load(&folder)?),
+                    Config::Bert(_) => Box::new(Encoder::load(&folder)?),
+                    _ => Box::new(Seer::load(&folder)?),
                 }
             }
             TeacherOptions::Pipeline(options) => Box::new(self.pipeline(options)?),
@@ -129,14 +135,21 @@ impl Workshop<'_> {
         if let Some(tokenizer) = teacher.and_then(Teacher::tokenizer) {
             return Ok(tokenizer.clone());
         }
-        if !data.texts.is_empty() {
+        if data.purpose() != Purpose::Writes {
             if let Some(donor) = student.inner().donors().into_iter().next() {
                 return Ok(ModelFolder::open(&self.checkpoint_folder(donor)?)?.tokenizer()?);
             }
-            let size = if let Student::Encoder(options) = student { options.vocabulary } else { usize::MAX };
+            let size = student.inner().vocabulary().unwrap_or(usize::MAX);
             let mut texts = Vec::new();
             for options in data.texts.iter() {
                 texts.extend(self.corpora.selected_texts(options, Split::Train)?);
+            }
+            let mut asked = Vec::new();
+            for options in data.questions.iter() {
+                asked.extend(self.corpora.selected_questions(options, Split::Train)?);
+            }
+            if !asked.is_empty() {
+                return Ok(Tokenizer::words(asked.iter().map(|shown| shown.question.text.as_str()), size)?);
             }
             let parts = texts.iter().flat_map(|text| [Some(&text.first), text.second.as_ref()]);
             return Ok(Tokenizer::words(parts.flatten().map(String::as_str), size)?);
@@ -166,6 +179,11 @@ impl Workshop<'_> {
     pub(crate) fn task(&self, data: &StageData) -> Result<Task, RunError> {
         if data.masks() {
             return Ok(Task { head: Head::MaskedLanguage, ..Task::none() });
+        }
+        let names: Vec<At<String>> = data.questions.iter().flat_map(|own| own.data.clone()).collect();
+        if !names.is_empty() {
+            let labels = self.corpora.answers(&names)?.to_vec();
+            return Ok(Task { head: Head::Sequence, labels, regression: false });
         }
         let names: Vec<At<String>> = data.texts.iter().flat_map(|texts| texts.data.clone()).collect();
         if names.is_empty() { Ok(Task::none()) } else { Ok(task_of(self.corpora.labels(&names)?)) }

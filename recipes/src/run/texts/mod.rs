@@ -6,7 +6,7 @@ mod examples;
 mod masking;
 pub(crate) mod outputs;
 pub(crate) mod reading;
-mod similarity;
+pub(crate) mod similarity;
 
 use alambic_data::{Labels, Split, Text};
 use alambic_losses::Term;

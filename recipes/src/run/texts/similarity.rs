@@ -40,7 +40,7 @@ pub(super) fn by_layer(
 /// The mean divergence of a student's distributions from a teacher's, both given by the rows of logits of each text, and
 /// the same with rows of the teacher's half of them on, so that each stands beside another. Words that one of the two did
 /// not see do not count.
-pub(super) fn divergences(student: &[Vec<Vec<f32>>], teacher: &[Vec<Vec<f32>>]) -> [Option<f64>; 2] {
+pub(crate) fn divergences(student: &[Vec<Vec<f32>>], teacher: &[Vec<Vec<f32>>]) -> [Option<f64>; 2] {
     let (own, other): (Vec<&Vec<f32>>, Vec<&Vec<f32>>) =
         (student.iter().flatten().collect(), teacher.iter().flatten().collect());
     [0, own.len() / 2].map(|shift| {

@@ -1,0 +1,209 @@
+//! Scenes of coloured shapes with questions.
+
+use std::collections::HashMap;
+
+use alambic_settings::settings;
+
+use super::{Content, ReadCorpus};
+use crate::error::DataError;
+use crate::lexicon::Reading;
+use crate::questions::{Question, VisualQuestions};
+use crate::scenes::{Asked, Recipe, Scene, answers, stream};
+use crate::source::Extent;
+
+settings! {
+    /// Made-up scenes: coloured shapes in places, with exact boxes and tags, and questions about them in English; for trying
+    /// a recipe without data, and for experiments in which the difficulty is known. What a model scores here says nothing
+    /// of photographs.
+    pub struct MadeUpScenes {
+        /// How many images.
+        #[range(1..=1_000_000)]
+        pub images: usize = 2000,
+        /// Questions about each, at most; fewer where no more can be asked.
+        #[range(1..=100)]
+        pub questions: usize = 8,
+        /// Another number gives other scenes.
+        pub seed: u64 = 1,
+        /// Pixels of a side.
+        #[range(8..=1024)]
+        pub side: usize = 64,
+        /// The fewest objects.
+        #[range(1..=12)]
+        pub fewest: usize = 3,
+        /// The most objects.
+        #[range(1..=12)]
+        pub most: usize = 6,
+        /// How many shapes there are.
+        #[range(1..=6)]
+        pub shapes: usize = 4,
+        /// How many colours there are.
+        #[range(1..=8)]
+        pub colours: usize = 6,
+        /// How far objects may cover each other, as a share of the distance at which they touch.
+        #[range(0.0..=0.8)]
+        pub overlap: f64 = 0.0,
+        /// Deviation of the noise on every pixel, the range of colours being 1.
+        #[range(0.0..=0.5)]
+        pub noise: f64 = 0.02,
+        /// What is asked.
+        pub kinds: Vec<Asked> = ALL.to_vec(),
+    }
+}
+
+/// All that can be asked.
+const ALL: [Asked; 7] =
+    [Asked::Colour, Asked::Shape, Asked::Count, Asked::Exists, Asked::Place, Asked::Largest, Asked::Nearest];
+
+/// The name that stands for a file's.
+const NAME: &str = "made-up-scenes";
+
+/// Images that are made where only the head of a corpus is wanted.
+const HEAD: usize = 20;
+
+impl ReadCorpus for MadeUpScenes {
+    fn read(&self, extent: Extent) -> Result<Content, DataError> {
+        let variety = (self.shapes, self.colours);
+        let recipe = Recipe {
+            side: self.side,
+            objects: (self.fewest, self.most),
+            variety,
+            overlap: self.overlap as f32,
+            noise: self.noise as f32,
+        };
+        let answers = answers(self.most.max(self.fewest), variety);
+        let index: HashMap<&str, u32> =
+            answers.iter().enumerate().map(|(index, answer)| (answer.as_str(), index as u32)).collect();
+        let (mut images, mut questions) = (Vec::new(), Vec::new());
+        let count = if extent == Extent::Head { self.images.min(HEAD) } else { self.images };
+        for image in 0..count {
+            let mut random = stream(NAME, self.seed, image);
+            let scene = Scene::invent(&recipe, &mut random);
+            let asked = scene.ask(&self.kinds, self.questions, variety, &mut random);
+            questions.extend(asked.into_iter().filter_map(|asking| {
+                let answer = *index.get(asking.answer.as_str())?;
+                Some(Question {
+                    text: asking.text,
+                    image,
+                    answers: vec![(answer, 1.0)],
+                    kind: asking.kind.name().to_owned(),
+                    split: None,
+                })
+            }));
+            images.push(scene.picture(&recipe, format!("{NAME} {} {image}", self.seed), &mut random));
+        }
+        let reading = Reading {
+            source: NAME.to_owned(),
+            rows: questions.len(),
+            kept: questions.len(),
+            ..Reading::default()
+        };
+        let fingerprint = blake3::hash(format!("{NAME} {self:?}").as_bytes()).to_hex().to_string();
+        if questions.is_empty() {
+            return Err(reading.nothing_kept(NAME));
+        }
+        Ok(VisualQuestions { answers, images, questions, reading, fingerprint }.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+
+    use super::*;
+    use crate::pictures::Pixels;
+
+    fn scenes(change: impl Fn(&mut MadeUpScenes)) -> VisualQuestions {
+        let mut options = MadeUpScenes {
+            images: 60,
+            questions: 8,
+            seed: 1,
+            side: 64,
+            fewest: 3,
+            most: 6,
+            shapes: 4,
+            colours: 6,
+            overlap: 0.0,
+            noise: 0.02,
+            kinds: ALL.to_vec(),
+        };
+        change(&mut options);
+        match options.read(Extent::Whole).unwrap() {
+            Content::Questions(questions) => questions,
+            _ => unreachable!("scenes are asked about"),
+        }
+    }
+
+    #[test]
+    fn a_seed_decides_the_scenes_and_more_begin_with_fewer() {
+        let all = scenes(|_| {});
+        let fewer = scenes(|options| options.images = 10);
+        assert_eq!(all.images[..10], fewer.images[..]);
+        assert_eq!(all.questions[..fewer.questions.len()], fewer.questions[..]);
+        assert_ne!(scenes(|options| options.seed = 2).images[..10], fewer.images[..]);
+    }
+
+    #[test]
+    fn what_is_said_to_be_there_is_there() {
+        let corpus = scenes(|options| options.noise = 0.0);
+        for picture in &corpus.images {
+            let Pixels::Held(raster) = &picture.pixels else { unreachable!("scenes are drawn in memory") };
+            assert_eq!(raster.rgb.len(), 64 * 64 * 3);
+            assert!((3..=6).contains(&picture.objects.len()));
+            for object in &picture.objects {
+                let [left, top, right, bottom] = object.bounds;
+                assert!(left < right && top < bottom && right - left < 0.4);
+                // The middle of a box has the colour of its tag, and not that of the ground, which is light.
+                let (x, y) = (32.0 * (left + right), 32.0 * (top + bottom));
+                let pixel = 3 * (y as usize * 64 + x as usize);
+                let colour = &raster.rgb[pixel..pixel + 3];
+                let spread = colour.iter().max().unwrap() - colour.iter().min().unwrap();
+                assert!(spread > 40, "{} at {x}, {y} is {colour:?}", object.tag);
+            }
+        }
+    }
+
+    #[test]
+    fn answers_follow_from_the_objects() {
+        let corpus = scenes(|options| options.images = 200);
+        let mut kinds: IndexMap<&str, usize> = IndexMap::new();
+        let mut yes = (0, 0);
+        for question in &corpus.questions {
+            *kinds.entry(&question.kind).or_default() += 1;
+            let [(answer, _)] = question.answers[..] else { unreachable!("there is one answer") };
+            let answer = corpus.answers[answer as usize].as_str();
+            let tags: Vec<&str> =
+                corpus.images[question.image].objects.iter().map(|object| object.tag.as_str()).collect();
+            let words: Vec<&str> = question.text.trim_end_matches('?').split(' ').collect();
+            match question.kind.as_str() {
+                "exists" => {
+                    let tag = words[words.len() - 2..].join(" ");
+                    assert_eq!(tags.contains(&tag.as_str()), answer == "yes", "{} {tags:?}", question.text);
+                }
+                "count" => {
+                    let word = words.iter().find(|word| {
+                        tags.iter().any(|tag| {
+                            tag.split(' ').any(|part| {
+                                word.trim_end_matches('s') == part.trim_end_matches('s')
+                                    || word.trim_end_matches("es") == part
+                            })
+                        })
+                    });
+                    let count = word.map_or(0, |word| {
+                        let of = |part: &str| {
+                            word.trim_end_matches('s') == part.trim_end_matches('s')
+                                || word.trim_end_matches("es") == part
+                        };
+                        tags.iter().filter(|tag| tag.split(' ').any(of)).count()
+                    });
+                    assert_eq!(count.to_string(), answer, "{} {tags:?}", question.text);
+                }
+                _ => {}
+            }
+            if answer == "yes" || answer == "no" {
+                yes = (yes.0 + usize::from(answer == "yes"), yes.1 + 1);
+            }
+        }
+        assert_eq!(kinds.len(), 7, "{kinds:?}");
+        assert!((0.4..0.6).contains(&(yes.0 as f64 / yes.1 as f64)), "{yes:?}");
+    }
+}

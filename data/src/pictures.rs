@@ -1,0 +1,148 @@
+//! Images, and what is known to be in them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use image::imageops::FilterType;
+use image::{ImageBuffer, Rgb};
+
+use crate::error::{DataError, Fault, Place};
+
+/// An image in memory, three colours of eight bits for each pixel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raster {
+    /// Pixels from left to right.
+    pub width: usize,
+    /// Pixels from top to bottom.
+    pub height: usize,
+    /// `[height, width, 3]`, row by row.
+    pub rgb: Arc<Vec<u8>>,
+}
+
+/// An image of a corpus.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// What it is called in its corpus.
+    pub name: String,
+    /// Where its pixels are.
+    pub pixels: Pixels,
+    /// What is known to be in it; empty where nothing is.
+    pub objects: Vec<Object>,
+}
+
+/// Where the pixels of an image are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pixels {
+    /// In memory.
+    Held(Raster),
+    /// In a PNG or JPEG file, to be read when they are needed.
+    File(PathBuf),
+}
+
+/// Something in an image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Object {
+    /// What it is, in words.
+    pub tag: String,
+    /// Left, top, right and bottom edge, as shares of the image's width and height.
+    pub bounds: [f32; 4],
+}
+
+impl Raster {
+    /// The same image with these sides, by cubic interpolation.
+    #[must_use]
+    pub fn resized(&self, width: usize, height: usize) -> Self {
+        if (width, height) == (self.width, self.height) {
+            return self.clone();
+        }
+        let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
+        let Some(buffer) = ImageBuffer::<Rgb<u8>, _>::from_raw(
+            side(self.width),
+            side(self.height),
+            self.rgb.as_slice().to_vec(),
+        ) else {
+            return self.clone();
+        };
+        let resized = image::imageops::resize(&buffer, side(width), side(height), FilterType::CatmullRom);
+        Self { width, height, rgb: Arc::new(resized.into_raw()) }
+    }
+
+    /// The file of the image as PNG.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub fn to_png(&self) -> Result<Vec<u8>, DataError> {
+        let fail = |error: image::ImageError| {
+            DataError::new(Place::file("image"), Fault::NotImage(error.to_string()))
+        };
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
+        image::write_buffer_with_format(
+            &mut bytes,
+            &self.rgb,
+            side(self.width),
+            side(self.height),
+            image::ColorType::Rgb8,
+            image::ImageFormat::Png,
+        )
+        .map_err(fail)?;
+        Ok(bytes.into_inner())
+    }
+}
+
+impl Picture {
+    /// The pixels.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is no image.
+    pub fn load(&self) -> Result<Raster, DataError> {
+        let path = match &self.pixels {
+            Pixels::Held(raster) => return Ok(raster.clone()),
+            Pixels::File(path) => path,
+        };
+        let fail = |fault| DataError::new(Place::file(&path.display().to_string()), fault);
+        let bytes = std::fs::read(path).map_err(|error| fail(Fault::Unreadable(error.to_string())))?;
+        let decoded = image::load_from_memory(&bytes)
+            .map_err(|error| fail(Fault::NotImage(error.to_string())))?
+            .into_rgb8();
+        let (width, height) = (decoded.width() as usize, decoded.height() as usize);
+        if width == 0 || height == 0 {
+            return Err(fail(Fault::NotImage("it has no pixels".into())));
+        }
+        Ok(Raster { width, height, rgb: Arc::new(decoded.into_raw()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkered() -> Raster {
+        let rgb = (0..6 * 4 * 3).map(|index| if (index / 3) % 2 == 0 { 250 } else { 10 }).collect();
+        Raster { width: 6, height: 4, rgb: Arc::new(rgb) }
+    }
+
+    #[test]
+    fn images_are_read_as_they_were_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one.png");
+        std::fs::write(&path, checkered().to_png().unwrap()).unwrap();
+        let picture = Picture { name: "one".into(), pixels: Pixels::File(path), objects: Vec::new() };
+        assert_eq!(picture.load().unwrap(), checkered());
+        assert_eq!(checkered().resized(3, 2).rgb.len(), 18);
+    }
+
+    #[test]
+    fn what_is_no_image_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cut.png");
+        let bytes = checkered().to_png().unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let load = |path: PathBuf| {
+            let picture = Picture { name: "cut".into(), pixels: Pixels::File(path), objects: Vec::new() };
+            picture.load().unwrap_err().to_string()
+        };
+        assert!(load(path).contains("cut.png: is no image that can be read"));
+        assert!(load(folder.path().join("none.png")).contains("cannot be read"));
+    }
+}

@@ -1,0 +1,157 @@
+//! Made-up scenes of coloured shapes, with all that is in them, and questions about them: in the manner of sort-of-CLEVR
+//! (Santoro et al., 2017).
+
+mod asking;
+mod drawing;
+
+use std::f32::consts::TAU;
+
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use self::drawing::{Canvas, Shape};
+use crate::pictures::{Object, Picture, Pixels};
+use crate::stable_hash::bytes;
+
+pub use asking::Asked;
+pub(crate) use asking::answers;
+
+/// A colour by its name.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Colour {
+    name: &'static str,
+    value: [f32; 3],
+}
+
+const COLOURS: [Colour; 8] = [
+    Colour { name: "red", value: [0.86, 0.16, 0.18] },
+    Colour { name: "green", value: [0.18, 0.62, 0.24] },
+    Colour { name: "blue", value: [0.15, 0.33, 0.85] },
+    Colour { name: "yellow", value: [0.95, 0.85, 0.20] },
+    Colour { name: "purple", value: [0.55, 0.22, 0.66] },
+    Colour { name: "orange", value: [0.96, 0.55, 0.14] },
+    Colour { name: "cyan", value: [0.20, 0.78, 0.82] },
+    Colour { name: "brown", value: [0.45, 0.29, 0.16] },
+];
+
+/// How scenes are made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recipe {
+    /// Pixels of a side.
+    pub(crate) side: usize,
+    /// The fewest and the most objects.
+    pub(crate) objects: (usize, usize),
+    /// How many shapes and how many colours there are.
+    pub(crate) variety: (usize, usize),
+    /// How far objects may cover each other, as a share of the distance at which they touch.
+    pub(crate) overlap: f32,
+    /// Deviation of the noise on every value.
+    pub(crate) noise: f32,
+}
+
+/// Something in a scene. Places and sizes are shares of the side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Thing {
+    shape: Shape,
+    colour: Colour,
+    centre: [f32; 2],
+    radius: f32,
+    turn: f32,
+}
+
+/// A scene.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Scene {
+    things: Vec<Thing>,
+    ground: f32,
+}
+
+/// The random numbers of one image, which do not depend on how many there are.
+pub(crate) fn stream(name: &str, seed: u64, image: usize) -> ChaCha8Rng {
+    ChaCha8Rng::from_seed(bytes(&[name, &seed.to_string(), &image.to_string()]))
+}
+
+/// Smallest and largest radius.
+const RADII: (f32, f32) = (0.075, 0.16);
+
+impl Scene {
+    /// Draws lots for a scene.
+    pub(crate) fn invent(recipe: &Recipe, random: &mut ChaCha8Rng) -> Self {
+        let count = random.random_range(recipe.objects.0..=recipe.objects.1.max(recipe.objects.0));
+        let mut things: Vec<Thing> = Vec::with_capacity(count);
+        // A crowded scene gets smaller things until all have room.
+        let mut shrink = 1.0;
+        while things.len() < count {
+            let placed = (0..60).find_map(|_| {
+                let radius = shrink * random.random_range(RADII.0..RADII.1);
+                let centre = [0, 1].map(|_| random.random_range(radius..1.0 - radius));
+                let apart = things.iter().all(|other| {
+                    let distance = (other.centre[0] - centre[0]).hypot(other.centre[1] - centre[1]);
+                    distance >= (other.radius + radius) * (1.0 - recipe.overlap)
+                });
+                apart.then_some((radius, centre))
+            });
+            let Some((radius, centre)) = placed else {
+                shrink *= 0.9;
+                continue;
+            };
+            let shapes = &Shape::ALL[..recipe.variety.0.clamp(1, Shape::ALL.len())];
+            let colours = &COLOURS[..recipe.variety.1.clamp(1, COLOURS.len())];
+            let shape = shapes.choose(random).copied().unwrap_or(Shape::Circle);
+            let colour = colours.choose(random).copied().unwrap_or(COLOURS[0]);
+            let turn = random.random_range(-0.06..0.06) * TAU;
+            things.push(Thing { shape, colour, centre, radius, turn });
+        }
+        Self { things, ground: random.random_range(0.78..0.96) }
+    }
+
+    /// The picture of the scene, with every object in it.
+    pub(crate) fn picture(&self, recipe: &Recipe, name: String, random: &mut ChaCha8Rng) -> Picture {
+        let side = recipe.side as f32;
+        let mut canvas = Canvas::new(recipe.side, [self.ground; 3]);
+        let mut objects = Vec::with_capacity(self.things.len());
+        for thing in &self.things {
+            let corners: Vec<[f32; 2]> =
+                thing.outline().into_iter().map(|point| point.map(|at| at * side)).collect();
+            let shade = random.random_range(-0.05..0.05);
+            canvas.fill(&corners, thing.colour.value.map(|value| value + shade));
+            objects.push(Object {
+                tag: format!("{} {}", thing.colour.name, thing.shape.name()),
+                bounds: thing.bounds(),
+            });
+        }
+        let noise = recipe.noise;
+        let raster = canvas.raster(|value| {
+            if noise > 0.0 {
+                // The sum of three uniform numbers is close to normal.
+                let sum: f32 = (0..3).map(|_| random.random_range(-1.0..1.0f32)).sum();
+                value + noise * sum
+            } else {
+                value
+            }
+        });
+        Picture { name, pixels: Pixels::Held(raster), objects }
+    }
+}
+
+impl Thing {
+    /// The corners of the outline.
+    fn outline(&self) -> Vec<[f32; 2]> {
+        let (sine, cosine) = self.turn.sin_cos();
+        let place = |[x, y]: [f32; 2]| {
+            let turned = [x * cosine - y * sine, x * sine + y * cosine];
+            [self.centre[0] + self.radius * turned[0], self.centre[1] + self.radius * turned[1]]
+        };
+        self.shape.outline().into_iter().map(place).collect()
+    }
+
+    /// Left, top, right and bottom edge.
+    fn bounds(&self) -> [f32; 4] {
+        let start = [f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY];
+        let around = self.outline().into_iter().fold(start, |[left, top, right, bottom], [x, y]| {
+            [left.min(x), top.min(y), right.max(x), bottom.max(y)]
+        });
+        around.map(|edge| edge.clamp(0.0, 1.0))
+    }
+}
