@@ -131,6 +131,7 @@ macro_rules! failures {
     )*};
 }
 failures!(
+    alambic_data::DataError,
     alambic_hub::HubError,
     alambic_losses::LossError,
     alambic_models::ModelError,

@@ -269,7 +269,7 @@ fn a_student_that_reads_is_run_timed_and_exported() {
         assert!((sum - 1.0).abs() < 1e-6 && probabilities.len() == 2, "{line}");
     }
     let said = run(folder.path(), &["predict", student, "--beam", "2", "text"]).bad(2);
-    assert!(said.contains("`--beam` is for models that write"), "{said}");
+    assert!(said.contains("`--beam` is for a model that writes"), "{said}");
     let bench = ["bench", student, "--batch", "1,2", "--length", "4", "--rounds", "2", "--json"];
     let measured = run(folder.path(), &bench);
     let measured: Value = serde_json::from_str(&measured.stdout).unwrap();

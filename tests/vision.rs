@@ -25,10 +25,14 @@ fn a_fusion_encoder_teaches_a_dual_encoder() {
     let ended = run(folder.path(), &arguments);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
-    for model in ["teacher", "student", "baseline", "baseline-scratch"] {
+    for model in ["teacher", "student", "baseline"] {
         assert!(outcome["models"][model]["metrics"]["accuracy"].is_f64(), "{model}: {outcome}");
         assert!(outcome["models"][model]["slices"]["colour"]["accuracy"].is_f64(), "{model}: {outcome}");
     }
+    // Who does not see the image says yes or no at random, and one of four shapes or six colours.
+    let blind = outcome["models"]["question-alone"]["metrics"]["accuracy"].as_f64().unwrap();
+    assert!((0.1..0.6).contains(&blind), "{blind}");
+    assert!(outcome["ratios"]["retention-above-floor"]["accuracy"].is_f64(), "{outcome}");
     assert!(outcome["fidelity"]["kl-from-teacher"].is_f64() && outcome["ratios"]["speedup"].is_f64());
 
     let student: Value =
@@ -37,6 +41,32 @@ fn a_fusion_encoder_teaches_a_dual_encoder() {
     assert_eq!(student["model_type"], "dual-encoder");
     let page = std::fs::read_to_string(folder.path().join("dide/report.html")).unwrap();
     assert!(page.contains("what colour is the") || page.contains("is there a"), "questions are shown");
+    assert!(page.contains("student before training: ") && page.contains("src=\"data:image/png;base64,"));
+
+    // The student answers questions about one image, or about an image in each line.
+    let image = folder.path().join("scene.png");
+    let rgb: Vec<u8> = (0..40 * 30 * 3).map(|value| (value % 251) as u8).collect();
+    let raster = alambic_data::Raster { width: 40, height: 30, rgb: rgb.into() };
+    std::fs::write(&image, raster.to_png().unwrap()).unwrap();
+    let questions = ["what colour is the circle?", "is there a red square?"];
+    let about = [&["predict", "dide/student", "--image", "scene.png"][..], &questions].concat();
+    let said = run(folder.path(), &about).good();
+    assert_eq!(said.lines().count(), 2, "{said}");
+    let lines = questions.map(|question| format!("scene.png\t{question}"));
+    let by_line = [&["predict", "dide/student"][..], &[lines[0].as_str(), lines[1].as_str()]].concat();
+    let answers = |said: &str| -> Vec<String> {
+        said.lines().filter_map(|line| Some(line.rsplit_once('\t')?.1.to_owned())).collect()
+    };
+    assert_eq!(answers(&run(folder.path(), &by_line).good()), answers(&said));
+    for (arguments, expected) in [
+        (&["predict", "dide/student", "why?"][..], "line 1 names no image"),
+        (&["predict", "dide/student", "--image", "none.png", "why?"], "none.png"),
+        (&["predict", "dide/student", "--image", "dide/metrics.json", "why?"], "no image that can be read"),
+        (&["predict", "dide/student", "--beam", "2", "why?"], "`--beam` is for a model that writes"),
+    ] {
+        let ended = run(folder.path(), arguments);
+        assert!(ended.code != Some(0) && ended.stderr.contains(expected), "{}", ended.stderr);
+    }
 
     // What is finished stays, and a second time gives the same bytes.
     let weights =

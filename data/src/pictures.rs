@@ -19,6 +19,9 @@ pub struct Raster {
     pub rgb: Arc<Vec<u8>>,
 }
 
+/// What is left of the light where there is none.
+const DARKEST: f32 = 0.15;
+
 /// An image of a corpus.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
@@ -65,6 +68,24 @@ impl Raster {
         };
         let resized = image::imageops::resize(&buffer, side(width), side(height), FilterType::CatmullRom);
         Self { width, height, rgb: Arc::new(resized.into_raw()) }
+    }
+
+    /// The same image, lit by weights `[rows, columns]` over a grid on it: as it is where the weight is the highest, and dark
+    /// where it is nothing. Weights that do not fit leave it as it is.
+    #[must_use]
+    pub fn lit(&self, weights: &[f32], (rows, columns): (usize, usize)) -> Self {
+        let highest = weights.iter().copied().fold(0.0, f32::max);
+        if weights.len() != rows * columns || highest <= 0.0 {
+            return self.clone();
+        }
+        let light = |index: usize, &value: &u8| {
+            let (row, column) = (index / 3 / self.width, index / 3 % self.width);
+            let (row, column) = (row * rows / self.height, column * columns / self.width);
+            let share = weights[row * columns + column] / highest;
+            (f32::from(value) * (DARKEST + (1.0 - DARKEST) * share)).round() as u8
+        };
+        let rgb = self.rgb.iter().enumerate().map(|(index, value)| light(index, value)).collect();
+        Self { width: self.width, height: self.height, rgb: Arc::new(rgb) }
     }
 
     /// The file of the image as PNG.
@@ -130,6 +151,15 @@ mod tests {
         let picture = Picture { name: "one".into(), pixels: Pixels::File(path), objects: Vec::new() };
         assert_eq!(picture.load().unwrap(), checkered());
         assert_eq!(checkered().resized(3, 2).rgb.len(), 18);
+    }
+
+    #[test]
+    fn light_falls_by_weight() {
+        let white = Raster { width: 4, height: 2, rgb: Arc::new(vec![200; 24]) };
+        let lit = white.lit(&[0.0, 0.5], (1, 2));
+        assert_eq!(lit.rgb[..3], [30, 30, 30]);
+        assert_eq!(lit.rgb[6..9], [200, 200, 200]);
+        assert_eq!(white.lit(&[0.5], (1, 2)), white);
     }
 
     #[test]

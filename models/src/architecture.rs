@@ -192,11 +192,11 @@ impl Architecture for Clip {
 
 impl Architecture for Dual {
     fn read(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
-        let config = self.config();
+        let sizes = &self.config().sizes;
         let seen = match &batch.image {
             None => None,
             Some(Image::Embedding(embedding)) => Some(Seen::Embedding(embedding.clone())),
-            Some(_) => Some(Seen::Patches(batch.patches(config.patch_size, config.max_image_length)?)),
+            Some(_) => Some(Seen::Patches(batch.patches(sizes.patch_size, sizes.max_image_length)?)),
         };
         let input = DualInput {
             tokens: batch.text.as_ref().map(|text| text.tokens.clone()),

@@ -151,7 +151,7 @@ fn inputs_that_do_not_fit_are_refused() {
 fn dual(layers: [usize; 2]) -> (DualConfig, Weights, Weights) {
     let (config, opened, inputs) = open("vilt");
     let Config::Vilt(vilt) = &config else { panic!("vilt is a {}", config.model_type()) };
-    let dual = DualConfig::like(vilt, layers[0], layers[1]);
+    let dual = DualConfig { text_layers: layers[0], image_layers: layers[1], sizes: vilt.clone() };
     let given = dual.weights_of(vilt, &opened.weights().unwrap());
     let streams = alambic_tensor::Streams::new(5);
     let weights = Dual::initial_weights(&dual, &streams, &given).unwrap();

@@ -108,6 +108,10 @@ impl Latency {
 pub struct Ratios {
     /// For each metric student / teacher, or teacher / student where lower is better.
     pub retention: IndexMap<String, Option<f64>>,
+    /// The same of what is above the model that sees no input of interest, such as the question without the image: for each
+    /// metric (student - floor) / (teacher - floor). Empty without such a model.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub retention_above_floor: IndexMap<String, Option<f64>>,
     /// Bytes of the teacher over bytes of the student.
     pub compression: Option<f64>,
     /// Median time of the teacher over that of the student, one example at batch 1.
@@ -235,6 +239,20 @@ impl Outcome {
         serde_json::from_str(&text)
             .map_err(|error| no_run(format!("its metrics.json has an unknown form: {error}")))
     }
+
+    /// Adds a model that does not see what matters, and the ratios of what student and teacher have above it.
+    pub fn add_floor(&mut self, name: &str, floor: ModelOutcome) {
+        if let (Some(student), Some(teacher)) = (self.model(STUDENT), self.model(TEACHER)) {
+            let above = |metric: &String| {
+                let floor = floor.metric(metric)?;
+                ratio(Some(student.metric(metric)? - floor), Some(teacher.metric(metric)? - floor))
+            };
+            let metrics = self.ratios.retention.keys();
+            self.ratios.retention_above_floor =
+                metrics.map(|metric| (metric.clone(), above(metric))).collect();
+        }
+        self.models.insert(name.to_owned(), Some(floor));
+    }
 }
 
 impl Ratios {
@@ -257,6 +275,7 @@ impl Ratios {
             });
         Self {
             retention: retention.collect(),
+            retention_above_floor: IndexMap::new(),
             compression: ratio(
                 teacher.bytes.map(|bytes| bytes as f64),
                 student.bytes.map(|bytes| bytes as f64),

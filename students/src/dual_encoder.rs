@@ -2,10 +2,11 @@
 
 use alambic_models::Config;
 use alambic_models::dual::{Dual, DualConfig};
+use alambic_models::vilt::ViltConfig;
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
-use crate::sight::{EPSILON, SightSizes};
+use crate::sight::SightSizes;
 use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings};
 
 settings! {
@@ -31,50 +32,30 @@ settings! {
 impl DualEncoder {
     /// The configuration, and the weights that the teacher gives.
     fn plan(&self, surroundings: &Surroundings<'_>) -> Result<(DualConfig, Weights), StudentError> {
-        let labels = surroundings.task.labels.clone();
-        if let Some(name) = &self.teacher {
-            let donor = (surroundings.donor)(name);
-            let Donor { config, weights } = donor.ok_or_else(|| StudentError::NoDonor(name.value.clone()))?;
-            let Config::Vilt(teacher) = &config else {
-                return Err(StudentError::Size(format!(
-                    "a dual encoder starts from a fusion encoder in ViLT's layout, and `{}` is a {}",
-                    name.value,
-                    config.model_type()
-                )));
-            };
-            let layers = self.layers(teacher.num_hidden_layers);
-            let config = DualConfig { labels, ..DualConfig::like(teacher, layers.0, layers.1) };
-            let given = config.weights_of(teacher, &weights);
-            return Ok((config, given));
-        }
-        let sizes = &self.sizes;
-        sizes.check()?;
-        let (text_layers, image_layers) = self.layers(sizes.layers);
-        let config = DualConfig {
-            vocab_size: surroundings.tokenizer.size(),
-            type_vocab_size: 2,
-            max_position_embeddings: sizes.longest,
-            hidden_size: sizes.width,
-            text_layers,
-            image_layers,
-            num_attention_heads: sizes.heads,
-            intermediate_size: sizes.inner(),
-            hidden_act: sizes.activation.name().to_owned(),
-            hidden_dropout_prob: sizes.dropout,
-            attention_probs_dropout_prob: sizes.dropout,
-            layer_norm_eps: EPSILON,
-            image_size: sizes.image,
-            patch_size: sizes.patch,
-            num_channels: 3,
-            max_image_length: -1,
-            pad_token_id: Some(surroundings.tokenizer.padding()?),
-            labels,
+        let config = |sizes: ViltConfig| {
+            let layers = sizes.num_hidden_layers;
+            DualConfig {
+                text_layers: self.text_layers.unwrap_or(layers),
+                image_layers: self.image_layers.unwrap_or(layers),
+                sizes: sizes.answering(&surroundings.task.labels),
+            }
         };
-        Ok((config, Weights::new()))
-    }
-
-    fn layers(&self, usual: usize) -> (usize, usize) {
-        (self.text_layers.unwrap_or(usual), self.image_layers.unwrap_or(usual))
+        let Some(name) = &self.teacher else {
+            return Ok((config(self.sizes.configure(surroundings)?), Weights::new()));
+        };
+        let donor = (surroundings.donor)(name);
+        let Donor { config: teacher, weights } =
+            donor.ok_or_else(|| StudentError::NoDonor(name.value.clone()))?;
+        let Config::Vilt(teacher) = &teacher else {
+            return Err(StudentError::Size(format!(
+                "a dual encoder starts from a fusion encoder in ViLT's layout, and `{}` is a {}",
+                name.value,
+                teacher.model_type()
+            )));
+        };
+        let config = config(teacher.clone());
+        let given = config.weights_of(teacher, &weights);
+        Ok((config, given))
     }
 }
 

@@ -1,10 +1,10 @@
 //! A fusion encoder from random weights.
 
 use alambic_models::Config;
-use alambic_models::vilt::{Head, Vilt, ViltConfig};
+use alambic_models::vilt::Vilt;
 use alambic_settings::settings;
 
-use crate::sight::{EPSILON, SightSizes};
+use crate::sight::SightSizes;
 use crate::{Blueprint, MakeStudent, Purpose, StudentError, Surroundings};
 
 settings! {
@@ -18,43 +18,13 @@ settings! {
     }
 }
 
-impl Fusion {
-    fn configure(&self, surroundings: &Surroundings<'_>) -> Result<ViltConfig, StudentError> {
-        let sizes = &self.sizes;
-        sizes.check()?;
-        let labels = surroundings.task.labels.clone();
-        Ok(ViltConfig {
-            vocab_size: surroundings.tokenizer.size(),
-            type_vocab_size: 2,
-            modality_type_vocab_size: 2,
-            max_position_embeddings: sizes.longest,
-            hidden_size: sizes.width,
-            num_hidden_layers: sizes.layers,
-            num_attention_heads: sizes.heads,
-            intermediate_size: sizes.inner(),
-            hidden_act: sizes.activation.name().to_owned(),
-            hidden_dropout_prob: sizes.dropout,
-            attention_probs_dropout_prob: sizes.dropout,
-            layer_norm_eps: EPSILON,
-            image_size: sizes.image,
-            patch_size: sizes.patch,
-            num_channels: 3,
-            qkv_bias: true,
-            max_image_length: -1,
-            pad_token_id: Some(surroundings.tokenizer.padding()?),
-            head: if labels.is_empty() { Head::None } else { Head::Answers },
-            labels,
-        })
-    }
-}
-
 impl MakeStudent for Fusion {
     fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
-        Ok(Config::Vilt(self.configure(surroundings)?))
+        Ok(Config::Vilt(self.sizes.configure(surroundings)?))
     }
 
     fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
-        let config = self.configure(surroundings)?;
+        let config = self.sizes.configure(surroundings)?;
         let weights = Vilt::initial_weights(&config, &surroundings.streams)?;
         Ok(Blueprint { config: Config::Vilt(config), weights })
     }

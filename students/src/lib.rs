@@ -24,7 +24,7 @@ use alambic_settings::{At, kinds};
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 
-pub use answerer::{Answerer, Sighted};
+pub use answerer::{Answerer, Looked, Sighted};
 pub use dual_encoder::DualEncoder;
 pub use encoder::{Encoder, Preset};
 pub use encoder_layers::EncoderLayers;

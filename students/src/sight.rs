@@ -1,10 +1,12 @@
 //! What students that look at images have in common.
 
 use alambic_data::Raster;
+use alambic_models::dual::DualConfig;
+use alambic_models::vilt::{Head, ViltConfig};
 use alambic_models::{Config, Images, ModelError, fitted};
 use alambic_settings::settings;
 
-use crate::{ActivationFunction, StudentError};
+use crate::{ActivationFunction, StudentError, Surroundings};
 
 settings! {
     /// The sizes of a model that looks at images.
@@ -42,26 +44,43 @@ settings! {
 }
 
 impl SightSizes {
-    /// Inner width of feed-forward layers.
-    pub(crate) fn inner(&self) -> usize {
-        self.feed_forward.unwrap_or(4 * self.width)
-    }
-
-    /// Fails where sizes do not divide.
-    pub(crate) fn check(&self) -> Result<(), StudentError> {
+    /// The fusion encoder of these sizes.
+    pub(crate) fn configure(&self, surroundings: &Surroundings<'_>) -> Result<ViltConfig, StudentError> {
         crate::check_heads(self.width, self.heads)?;
-        if self.image.is_multiple_of(self.patch) {
-            return Ok(());
+        if !self.image.is_multiple_of(self.patch) {
+            return Err(StudentError::Size(format!(
+                "images of {} pixels do not divide into patches of {}",
+                self.image, self.patch
+            )));
         }
-        Err(StudentError::Size(format!(
-            "images of {} pixels do not divide into patches of {}",
-            self.image, self.patch
-        )))
+        Ok(ViltConfig {
+            vocab_size: surroundings.tokenizer.size(),
+            type_vocab_size: 2,
+            modality_type_vocab_size: 2,
+            max_position_embeddings: self.longest,
+            hidden_size: self.width,
+            num_hidden_layers: self.layers,
+            num_attention_heads: self.heads,
+            intermediate_size: self.feed_forward.unwrap_or(4 * self.width),
+            hidden_act: self.activation.name().to_owned(),
+            hidden_dropout_prob: self.dropout,
+            attention_probs_dropout_prob: self.dropout,
+            layer_norm_eps: EPSILON,
+            image_size: self.image,
+            patch_size: self.patch,
+            num_channels: 3,
+            qkv_bias: true,
+            max_image_length: -1,
+            pad_token_id: Some(surroundings.tokenizer.padding()?),
+            head: Head::None,
+            labels: Vec::new(),
+        }
+        .answering(&surroundings.task.labels))
     }
 }
 
 /// Added to the variance in layer norms, as in ViLT.
-pub(crate) const EPSILON: f64 = 1e-12;
+const EPSILON: f64 = 1e-12;
 
 /// How a model looks at images: the size to which they are brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +97,9 @@ impl Eyes {
     pub fn of(config: &Config) -> Result<Self, StudentError> {
         match config {
             Config::Vilt(config) => Ok(Self { size: config.image_size, patch: config.patch_size }),
-            Config::Dual(config) => Ok(Self { size: config.image_size, patch: config.patch_size }),
+            Config::Dual(DualConfig { sizes, .. }) => {
+                Ok(Self { size: sizes.image_size, patch: sizes.patch_size })
+            }
             other => Err(StudentError::Size(format!(
                 "a {} does not answer questions about images as they are",
                 other.model_type()

@@ -39,6 +39,8 @@ settings! {
         /// How many colours there are.
         #[range(1..=8)]
         pub colours: usize = 6,
+        /// Whether no two objects of an image have the same colour, as in sort-of-CLEVR, so that a colour names an object.
+        pub distinct: bool = false,
         /// How far objects may cover each other, as a share of the distance at which they touch.
         #[range(0.0..=0.8)]
         pub overlap: f64 = 0.0,
@@ -67,6 +69,7 @@ impl ReadCorpus for MadeUpScenes {
             side: self.side,
             objects: (self.fewest, self.most),
             variety,
+            distinct: self.distinct,
             overlap: self.overlap as f32,
             noise: self.noise as f32,
         };
@@ -122,6 +125,7 @@ mod tests {
             most: 6,
             shapes: 4,
             colours: 6,
+            distinct: false,
             overlap: 0.0,
             noise: 0.02,
             kinds: ALL.to_vec(),
@@ -163,10 +167,20 @@ mod tests {
     }
 
     #[test]
+    fn distinct_colours_are_distinct() {
+        let corpus = scenes(|options| options.distinct = true);
+        for picture in &corpus.images {
+            let colours = picture.objects.iter().filter_map(|object| object.tag.split(' ').next());
+            let colours: std::collections::HashSet<&str> = colours.collect();
+            assert_eq!(colours.len(), picture.objects.len());
+        }
+    }
+
+    #[test]
     fn answers_follow_from_the_objects() {
         let corpus = scenes(|options| options.images = 200);
         let mut kinds: IndexMap<&str, usize> = IndexMap::new();
-        let mut yes = (0, 0);
+        let mut yes = (0_u32, 0_u32);
         for question in &corpus.questions {
             *kinds.entry(&question.kind).or_default() += 1;
             let [(answer, _)] = question.answers[..] else { unreachable!("there is one answer") };
@@ -200,10 +214,10 @@ mod tests {
                 _ => {}
             }
             if answer == "yes" || answer == "no" {
-                yes = (yes.0 + usize::from(answer == "yes"), yes.1 + 1);
+                yes = (yes.0 + u32::from(answer == "yes"), yes.1 + 1);
             }
         }
         assert_eq!(kinds.len(), 7, "{kinds:?}");
-        assert!((0.4..0.6).contains(&(yes.0 as f64 / yes.1 as f64)), "{yes:?}");
+        assert!((0.4..0.6).contains(&(f64::from(yes.0) / f64::from(yes.1))), "{yes:?}");
     }
 }

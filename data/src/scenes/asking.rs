@@ -8,7 +8,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use super::drawing::Shape;
-use super::{COLOURS, Scene, Thing};
+use super::{COLOURS, Colour, Scene, Thing};
 
 choices! {
     /// What is asked of a scene.
@@ -153,19 +153,23 @@ impl Scene {
 
     /// A thing that is there, or a colour and a shape that both are there, but not in one thing.
     fn exists(&self, (shapes, colours): (usize, usize), random: &mut ChaCha8Rng) -> Option<(String, String)> {
-        let (one, other) = (self.things.choose(random)?, self.things.choose(random)?);
         let there = random.random_bool(0.5);
-        let (colour, shape) = if there {
-            (one.colour, one.shape)
-        } else if random.random_bool(0.7) {
-            (one.colour, other.shape)
-        } else {
-            (*COLOURS[..colours].choose(random)?, *Shape::ALL[..shapes].choose(random)?)
+        let mut lot = || {
+            let (one, other) = (self.things.choose(random)?, self.things.choose(random)?);
+            Some(if there {
+                (one.colour, one.shape)
+            } else if random.random_bool(0.7) {
+                (one.colour, other.shape)
+            } else {
+                (*COLOURS[..colours].choose(random)?, *Shape::ALL[..shapes].choose(random)?)
+            })
         };
-        let found = self.with(|thing| thing.colour == colour && thing.shape == shape) > 0;
-        if found != there {
-            return None;
-        }
+        let is_there = |(colour, shape): (Colour, Shape)| {
+            self.with(|thing| thing.colour == colour && thing.shape == shape) > 0
+        };
+        // Drawn again where it is there against the lot, so that half of the answers are no.
+        let (colour, shape) = (0..20).find_map(|_| lot().filter(|drawn| is_there(*drawn) == there))?;
+        let found = there;
         let text =
             phrase(random, &["is there a {} {}?", "can you see a {} {}?"], &[colour.name, shape.name()]);
         Some((text.replace(" a orange", " an orange"), yes_or_no(found)))

@@ -44,6 +44,8 @@ pub(crate) struct Recipe {
     pub(crate) objects: (usize, usize),
     /// How many shapes and how many colours there are.
     pub(crate) variety: (usize, usize),
+    /// Whether no two objects have the same colour, as far as there are enough colours.
+    pub(crate) distinct: bool,
     /// How far objects may cover each other, as a share of the distance at which they touch.
     pub(crate) overlap: f32,
     /// Deviation of the noise on every value.
@@ -72,14 +74,15 @@ pub(crate) fn stream(name: &str, seed: u64, image: usize) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(bytes(&[name, &seed.to_string(), &image.to_string()]))
 }
 
-/// Smallest and largest radius.
-const RADII: (f32, f32) = (0.075, 0.16);
+/// Smallest and largest radius, before a crowd makes things smaller.
+const RADII: (f32, f32) = (0.09, 0.19);
 
 impl Scene {
     /// Draws lots for a scene.
     pub(crate) fn invent(recipe: &Recipe, random: &mut ChaCha8Rng) -> Self {
         let count = random.random_range(recipe.objects.0..=recipe.objects.1.max(recipe.objects.0));
         let mut things: Vec<Thing> = Vec::with_capacity(count);
+        let colours = &COLOURS[..recipe.variety.1.clamp(1, COLOURS.len())];
         // A crowded scene gets smaller things until all have room.
         let mut shrink = 1.0;
         while things.len() < count {
@@ -97,9 +100,14 @@ impl Scene {
                 continue;
             };
             let shapes = &Shape::ALL[..recipe.variety.0.clamp(1, Shape::ALL.len())];
-            let colours = &COLOURS[..recipe.variety.1.clamp(1, COLOURS.len())];
+            let free: Vec<Colour> = colours
+                .iter()
+                .filter(|colour| !recipe.distinct || things.iter().all(|other| other.colour != **colour))
+                .copied()
+                .collect();
             let shape = shapes.choose(random).copied().unwrap_or(Shape::Circle);
-            let colour = colours.choose(random).copied().unwrap_or(COLOURS[0]);
+            let colour =
+                free.choose(random).or_else(|| colours.choose(random)).copied().unwrap_or(COLOURS[0]);
             let turn = random.random_range(-0.06..0.06) * TAU;
             things.push(Thing { shape, colour, centre, radius, turn });
         }

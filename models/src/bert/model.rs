@@ -9,6 +9,7 @@ use alambic_tensor::parameters::Weights;
 
 use super::names::Names;
 use super::{BertConfig, Head, Task};
+use crate::initialise::DEVIATION;
 use crate::layers::{
     Encoder, Linear, Norm, Pass, Source, TextEmbeddings, TextTables, Vocabulary, activation,
     counted_positions, first,
@@ -189,7 +190,7 @@ impl Bert {
     }
 
     fn initialise(config: &BertConfig, names: &[String], streams: Streams) -> Result<Weights, ModelError> {
-        let mut weights = Initialiser::new(&streams).fill(&config.shapes(), names)?;
+        let mut weights = Initialiser::new(&streams).fill(&config.shapes(), names, DEVIATION)?;
         if let Some(words) = weights.get_mut(&Names::of(config).table("word")) {
             *words = without_row(words, config.padding as usize)?;
         }

@@ -6,6 +6,7 @@ use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
 use super::ClipConfig;
+use crate::initialise::deviation;
 use crate::layers::{
     Encoder, Linear, Norm, Pass, PatchEmbeddings, Source, TextEmbeddings, TextTables, counted_positions,
     first,
@@ -88,15 +89,23 @@ impl Clip {
         })
     }
 
-    /// Initial weights: tables and matrices normal with a deviation of 0.02, zero biases, norms of one.
+    /// Initial weights: tables and matrices normal, zero biases, norms of one.
     ///
     /// # Errors
     /// When a tensor cannot be made.
     pub fn initial_weights(config: &ClipConfig, streams: &Streams) -> Result<Weights, ModelError> {
         let shapes = config.shapes();
-        let mut weights = Initialiser::new(streams).fill(&shapes, shapes.keys())?;
+        let mut weights = Initialiser::new(streams).fill(
+            &shapes,
+            shapes.keys(),
+            deviation(config.vision_config.hidden_size),
+        )?;
         weights.insert("logit_scale".into(), Tensor::new(INITIAL_SCALE, &Device::Cpu)?);
-        let first = Initialiser::new(streams).normal(1, config.vision_config.hidden_size, 0.02)?;
+        let first = Initialiser::new(streams).normal(
+            1,
+            config.vision_config.hidden_size,
+            deviation(config.vision_config.hidden_size),
+        )?;
         weights.insert("vision_model.embeddings.class_embedding".into(), first.squeeze(0)?);
         Ok(weights)
     }

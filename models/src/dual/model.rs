@@ -9,6 +9,7 @@ use alambic_tensor::parameters::Weights;
 
 use super::DualConfig;
 use super::config::TOWERS;
+use crate::initialise::deviation;
 use crate::layers::{
     Answers, Encoder, Linear, Norm, Pass, PatchEmbeddings, Source, TextEmbeddings, TextTables,
     counted_positions, first,
@@ -65,12 +66,13 @@ impl Dual {
     /// # Errors
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &DualConfig, weights: &Weights) -> Result<Self, ModelError> {
-        let (source, width) = (Source::new(weights), config.hidden_size);
+        let (source, sizes) = (Source::new(weights), &config.sizes);
+        let width = sizes.hidden_size;
         let table = |kind: &str, rows| (format!("text_model.embeddings.{kind}_embeddings.weight"), rows);
         let tables = TextTables {
-            words: table("word", config.vocab_size),
-            positions: table("position", config.max_position_embeddings),
-            segments: Some(table("token_type", config.type_vocab_size)),
+            words: table("word", sizes.vocab_size),
+            positions: table("position", sizes.max_position_embeddings),
+            segments: Some(table("token_type", sizes.type_vocab_size)),
         };
         let tower = |index: usize, stream| {
             let name = TOWERS[index];
@@ -79,31 +81,30 @@ impl Dual {
             Ok::<_, ModelError>(Tower {
                 stream,
                 modality: source.tensor(&format!("{name}.embeddings.modality_embedding"), &[1, width])?,
-                encoder: Encoder::load(source, &layers, &config.sizes()?, stream)?,
-                norm: Norm::load(source, &format!("{name}.layernorm"), width, config.layer_norm_eps)?,
+                encoder: Encoder::load(source, &layers, &sizes.sizes()?, stream)?,
+                norm: Norm::load(source, &format!("{name}.layernorm"), width, sizes.layer_norm_eps)?,
                 pooler: Linear::load(source, &format!("{name}.pooler.dense"), width, width)?,
             })
         };
-        let head = || Answers::load(source, "classifier", [width, 2 * width, config.labels.len()]);
+        let head = || Answers::load(source, "classifier", [width, 2 * width, sizes.labels.len()]);
         Ok(Self {
             words: TextEmbeddings::load(source, &tables, width)?,
-            word_norm: Norm::load(source, "text_model.embeddings.LayerNorm", width, config.layer_norm_eps)?,
+            word_norm: Norm::load(source, "text_model.embeddings.LayerNorm", width, sizes.layer_norm_eps)?,
             patches: PatchEmbeddings::load(
                 source,
                 "image_model.embeddings",
-                [config.num_channels, config.patch_size, width],
-                config.grid(),
+                [sizes.num_channels, sizes.patch_size, width],
+                sizes.grid(),
             )?,
             text: tower(0, "text")?,
             image: tower(1, "image")?,
             fusion: Answers::load(source, "fusion", [2 * width, 2 * width, width])?,
-            classifier: (!config.labels.is_empty()).then(head).transpose()?,
+            classifier: (!sizes.labels.is_empty()).then(head).transpose()?,
             config: config.clone(),
         })
     }
 
-    /// Initial weights: tables and matrices normal with a deviation of 0.02, zero biases, norms of one; those that are
-    /// given as they are.
+    /// Initial weights: tables and matrices normal, zero biases, norms of one; those that are given as they are.
     ///
     /// # Errors
     /// When a tensor cannot be made.
@@ -114,7 +115,7 @@ impl Dual {
     ) -> Result<Weights, ModelError> {
         let shapes = config.shapes();
         let missing: Vec<&String> = shapes.keys().filter(|name| !given.contains_key(*name)).collect();
-        let drawn = Initialiser::new(streams).fill(&shapes, missing)?;
+        let drawn = Initialiser::new(streams).fill(&shapes, missing, deviation(config.sizes.hidden_size))?;
         let take = |name: &String| given.get(name).or_else(|| drawn.get(name)).cloned();
         Ok(shapes.keys().filter_map(|name| Some((name.clone(), take(name)?))).collect())
     }
@@ -173,16 +174,16 @@ impl Dual {
         pass: Pass<'_>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
-        let positions = counted_positions(tokens, self.config.max_position_embeddings)?;
+        let positions = counted_positions(tokens, self.config.sizes.max_position_embeddings)?;
         let words = self.word_norm.forward(&self.words.sum(tokens, &positions, segments)?)?;
-        self.text.forward(&words, &tokens.mask, self.config.hidden_dropout_prob, pass, trace)
+        self.text.forward(&words, &tokens.mask, self.config.sizes.hidden_dropout_prob, pass, trace)
     }
 
     fn see(&self, patches: &Patches, pass: Pass<'_>, trace: &mut Trace) -> Result<Tensor, ModelError> {
         let batch = patches.values.dim(0)?;
         let mask = side_by_side(&vec![1; batch], &patches.mask, batch);
         let embedded = self.patches.forward(patches)?;
-        self.image.forward(&embedded, &mask, self.config.hidden_dropout_prob, pass, trace)
+        self.image.forward(&embedded, &mask, self.config.sizes.hidden_dropout_prob, pass, trace)
     }
 }
 

@@ -9,6 +9,7 @@ use alambic_tensor::parameters::Weights;
 
 use super::LxmertConfig;
 use super::config::EPSILON;
+use crate::initialise::deviation;
 use crate::layers::{
     CrossAttention, Layer, Linear, Norm, Pass, Place, Source, TextEmbeddings, TextTables, counted_positions,
     first,
@@ -122,13 +123,13 @@ impl Lxmert {
         })
     }
 
-    /// Initial weights: tables and matrices normal with a deviation of 0.02, zero biases, norms of one.
+    /// Initial weights: tables and matrices normal, zero biases, norms of one.
     ///
     /// # Errors
     /// When a tensor cannot be made.
     pub fn initial_weights(config: &LxmertConfig, streams: &Streams) -> Result<Weights, ModelError> {
         let shapes = config.shapes();
-        Initialiser::new(streams).fill(&shapes, shapes.keys())
+        Initialiser::new(streams).fill(&shapes, shapes.keys(), deviation(config.hidden_size))
     }
 
     /// The configuration.

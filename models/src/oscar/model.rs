@@ -8,6 +8,7 @@ use alambic_tensor::parameters::Weights;
 use super::OscarConfig;
 use super::config::RELATION;
 use crate::bert::{Bert, TextInput};
+use crate::initialise::deviation;
 use crate::joint::Joint;
 use crate::layers::{Linear, Norm, Pass, Source};
 use crate::regions::side_by_side;
@@ -53,13 +54,13 @@ impl Oscar {
         })
     }
 
-    /// Initial weights: tables and matrices normal with a deviation of 0.02, zero biases, norms of one.
+    /// Initial weights: tables and matrices normal, zero biases, norms of one.
     ///
     /// # Errors
     /// When a tensor cannot be made.
     pub fn initial_weights(config: &OscarConfig, streams: &Streams) -> Result<Weights, ModelError> {
         let shapes = config.shapes();
-        Initialiser::new(streams).fill(&shapes, shapes.keys())
+        Initialiser::new(streams).fill(&shapes, shapes.keys(), deviation(config.bert.width))
     }
 
     /// The configuration.

@@ -114,6 +114,13 @@ impl ViltConfig {
         Ok(config)
     }
 
+    /// The same with a head for these answers, or without one where there are none.
+    #[must_use]
+    pub fn answering(self, answers: &[String]) -> Self {
+        let head = if answers.is_empty() { Head::None } else { Head::Answers };
+        Self { head, labels: answers.to_vec(), ..self }
+    }
+
     /// The weights of a folder, under the names of [`Self::shapes`].
     ///
     /// # Errors
@@ -163,7 +170,7 @@ impl ViltConfig {
         self.image_size / self.patch_size.max(1)
     }
 
-    pub(super) fn sizes(&self) -> Result<LayerSizes, ModelError> {
+    pub(crate) fn sizes(&self) -> Result<LayerSizes, ModelError> {
         Ok(LayerSizes {
             width: self.hidden_size,
             heads: self.num_attention_heads,

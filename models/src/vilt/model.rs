@@ -8,6 +8,7 @@ use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
 use super::{Head, ViltConfig};
+use crate::initialise::deviation;
 use crate::joint::Joint;
 use crate::layers::{
     Answers, Encoder, Linear, Norm, Pass, PatchEmbeddings, Source, TextEmbeddings, TextTables, Vocabulary,
@@ -105,13 +106,13 @@ impl Vilt {
         })
     }
 
-    /// Initial weights: tables and matrices normal with a deviation of 0.02, zero biases, norms of one.
+    /// Initial weights: tables and matrices normal, zero biases, norms of one.
     ///
     /// # Errors
     /// When a tensor cannot be made.
     pub fn initial_weights(config: &ViltConfig, streams: &Streams) -> Result<Weights, ModelError> {
         let shapes = config.shapes();
-        Initialiser::new(streams).fill(&shapes, shapes.keys())
+        Initialiser::new(streams).fill(&shapes, shapes.keys(), deviation(config.hidden_size))
     }
 
     /// The configuration.

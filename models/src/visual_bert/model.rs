@@ -7,6 +7,7 @@ use alambic_tensor::parameters::Weights;
 
 use super::VisualBertConfig;
 use crate::bert::{Bert, TextInput};
+use crate::initialise::deviation;
 use crate::joint::Joint;
 use crate::layers::{Linear, Pass, Source};
 use crate::regions::side_by_side;
@@ -56,13 +57,13 @@ impl VisualBert {
         })
     }
 
-    /// Initial weights: tables and matrices normal with a deviation of 0.02, zero biases, norms of one.
+    /// Initial weights: tables and matrices normal, zero biases, norms of one.
     ///
     /// # Errors
     /// When a tensor cannot be made.
     pub fn initial_weights(config: &VisualBertConfig, streams: &Streams) -> Result<Weights, ModelError> {
         let shapes = config.shapes();
-        Initialiser::new(streams).fill(&shapes, shapes.keys())
+        Initialiser::new(streams).fill(&shapes, shapes.keys(), deviation(config.bert.width))
     }
 
     /// The configuration.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_reports::card::Usage;
 use alambic_reports::outcome::Latency;
-use alambic_reports::report::{Noun, Text};
+use alambic_reports::report::{Noun, Text, View};
 use alambic_settings::IndexMap;
 use alambic_teachers::Teacher;
 
@@ -19,6 +19,15 @@ pub(crate) struct Kind {
     pub(crate) languages: Vec<String>,
     pub(crate) usage: Usage,
     pub(crate) limits: Vec<String>,
+}
+
+/// A model that does not see what matters, for comparison.
+pub(crate) struct Floor {
+    pub(crate) name: &'static str,
+    /// What it is, for the report.
+    pub(crate) description: &'static str,
+    /// Its answers.
+    pub(crate) answers: Vec<String>,
 }
 
 /// The test part of a recipe, with the teacher's answers where there is a teacher.
@@ -61,6 +70,17 @@ pub(crate) trait Exam {
         student: &Path,
         most: usize,
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError>;
+
+    /// A model that does not see what matters; none where the commonest answer is floor enough.
+    fn floor(&self) -> Option<&Floor> {
+        None
+    }
+
+    /// What models look at in some examples, as images; none where there is nothing to be seen. Models are given by name and
+    /// folder; the teacher, and the student before its training, are the exam's own to add.
+    fn views(&self, _examples: &[usize], _models: &[(&str, &Path)]) -> Result<Vec<View>, RunError> {
+        Ok(Vec::new())
+    }
 
     /// How long each example is, for a figure; none where length says little.
     fn lengths(&self) -> Option<Vec<usize>>;

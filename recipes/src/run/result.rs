@@ -10,7 +10,7 @@ use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT
 use alambic_reports::plots;
 use alambic_reports::record::{read_events, tables_from_events};
 use alambic_reports::report::{
-    CorpusReading, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes,
+    CorpusReading, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes, View,
 };
 use alambic_reports::verdict::{Judgement, judge};
 use alambic_settings::IndexMap;
@@ -32,6 +32,8 @@ use crate::schema::StoredPrecision;
 
 /// Outputs that the report shows side by side.
 const SAMPLES: usize = 24;
+/// Examples for which it is shown what models look at.
+const VIEWS: usize = 6;
 /// Seconds over which losses at the end of a stage are averaged, in steps.
 const LAST_STEPS: usize = 50;
 
@@ -179,6 +181,10 @@ impl Results<'_> {
         let mut outcome = Outcome::new(recipe, seeds, examples, teacher, Some(student), baseline);
         outcome.labelled = self.judged_by.is_some();
         outcome.models.extend(others);
+        if let Some(floor) = self.exam.floor() {
+            let scores = self.evaluation.scores(std::slice::from_ref(&floor.answers))?;
+            outcome.add_floor(floor.name, ModelOutcome::measured(&scores, labels)?);
+        }
         Ok(outcome)
     }
 
@@ -271,6 +277,7 @@ impl Results<'_> {
             pipeline: self.pipeline(),
             variations: self.variations(),
             samples: self.samples(),
+            views: self.views()?,
             quality_figures,
             training_figures: plots::losses_over_steps(&events),
             warnings: self.warnings(&events),
@@ -327,6 +334,9 @@ impl Results<'_> {
                  teacher{start} (training {training})"
             );
             models.insert((*name).to_owned(), text);
+        }
+        if let Some(floor) = self.exam.floor() {
+            models.insert(floor.name.to_owned(), floor.description.to_owned());
         }
         if recipe.evaluation.teacher.is_none() {
             models.insert(STUDENT.to_owned(), "trained on labels".into());
@@ -446,6 +456,18 @@ impl Results<'_> {
             }
         };
         (0..count).step_by(step).take(SAMPLES).map(sample).collect()
+    }
+
+    /// What models look at in a few examples, evenly spread.
+    fn views(&self) -> Result<Vec<View>, RunError> {
+        let count = self.exam.references().len();
+        let step = (count / VIEWS).max(1);
+        // Off the first of each stretch, which the samples show already.
+        let examples: Vec<usize> = (step / 2..count).step_by(step).take(VIEWS).collect();
+        let mut models = vec![(STUDENT, self.student().folder.as_path())];
+        models
+            .extend(self.baselines.iter().map(|baseline| (baseline.name, baseline.replica.folder.as_path())));
+        self.exam.views(&examples, &models)
     }
 
     fn warnings(&self, events: &[Value]) -> Vec<String> {

@@ -1,6 +1,8 @@
 use super::{Block, Cell, Document, Table, Tone, runs};
 use crate::error::Result;
 use crate::plots::{Figure, Placement};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
@@ -57,6 +59,19 @@ fn block(block: &Block) -> Result<Markup> {
             let figures = figures.iter().map(figure).collect::<Result<Vec<_>>>()?;
             html! { div class="figures" { @for figure in figures { (figure) } } }
         }
+        Block::Images { caption, images } => html! {
+            figure class="images" {
+                figcaption { (text(caption)) }
+                div {
+                    @for image in images {
+                        figure {
+                            img alt=(image.caption) src=(format!("data:image/png;base64,{}", BASE64.encode(&image.png)));
+                            figcaption { (text(&image.caption)) }
+                        }
+                    }
+                }
+            }
+        },
         Block::Code { language, text } => {
             html! { pre { code class=(format!("language-{language}")) { (text) } } }
         }

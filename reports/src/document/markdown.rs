@@ -32,6 +32,11 @@ fn block(block: &Block) -> String {
             .map(|figure| format!("![{}](plots/{}.svg)\n", text(&figure.alternative), figure.name))
             .collect::<Vec<_>>()
             .join("\n"),
+        // Images are on the page; here is what they show.
+        Block::Images { caption, images } => {
+            let captions: Vec<String> = images.iter().map(|image| text(&image.caption)).collect();
+            format!("{}: {}\n", text(caption), captions.join("; "))
+        }
         Block::Code { language, text } => {
             // A fence longer than any in the text.
             let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);

@@ -43,6 +43,13 @@ pub enum Block {
     Tables(Vec<Table>),
     /// Figures, side by side where there is room.
     Figures(Vec<Figure>),
+    /// Images under one caption, side by side.
+    Images {
+        /// What they show together.
+        caption: String,
+        /// The images.
+        images: Vec<Image>,
+    },
     /// Lines to be copied, with the name of their language for highlighting.
     Code {
         /// For instance `python` or `sh`.
@@ -50,6 +57,15 @@ pub enum Block {
         /// The lines.
         text: String,
     },
+}
+
+/// A picture of pixels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// What it shows, in words: the caption, and what is read to those who do not see it.
+    pub caption: String,
+    /// The bytes of a PNG file.
+    pub png: Vec<u8>,
 }
 
 /// How a callout looks.

@@ -4,7 +4,7 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
-use crate::document::Document;
+use crate::document::{Document, Image};
 use crate::error::Result;
 use crate::outcome::{Latency, Outcome};
 use crate::plots::Figure;
@@ -48,6 +48,9 @@ pub struct Report {
     pub variations: Vec<VariationNotes>,
     /// Some outputs side by side.
     pub samples: Vec<Sample>,
+    /// Some examples with what models looked at; not part of the data, since images are large.
+    #[serde(skip)]
+    pub views: Vec<View>,
     /// Figures on quality, shown beside the tables by slice.
     pub quality_figures: Vec<Figure>,
     /// Figures on time.
@@ -181,6 +184,15 @@ pub struct Sample {
     pub reference: Option<Text>,
     /// The output of each model by its key, in the language of the reference.
     pub outputs: IndexMap<String, Text>,
+}
+
+/// An example with the images that go with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The example.
+    pub source: String,
+    /// The images, each with its caption.
+    pub images: Vec<Image>,
 }
 
 impl Text {

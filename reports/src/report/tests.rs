@@ -191,6 +191,7 @@ fn example() -> Report {
                     .collect(),
             })
             .collect(),
+        views: Vec::new(),
         quality_figures: metric_by_slice(&outcome, "cer").into_iter().chain([by_length]).collect(),
         training_figures: losses_over_steps(&losses()),
         warnings: vec!["Three of the twelve pairs have fewer than 100 words.".into()],

@@ -1,33 +1,41 @@
 //! Questions of the test part, answered by every model.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use alambic_data::Split;
+use alambic_data::{Raster, Split};
+use alambic_models::{ModelFolder, architecture};
 use alambic_reports::card::Usage;
+use alambic_reports::document::Image;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
-use alambic_reports::report::{Noun, Text};
-use alambic_settings::IndexMap;
-use alambic_students::{Answerer, Sighted};
+use alambic_reports::report::{Noun, Text, View};
+use alambic_settings::{At, IndexMap};
+use alambic_students::{Answerer, Blueprint, Looked, Sighted};
 use alambic_teachers::{Seer, Teacher};
+use alambic_tensor::Streams;
 
 use super::gallery::Gallery;
-use super::{metrics, reference};
+use super::{best, metrics, reference};
 use crate::observer::Observer;
 use crate::run::RunError;
 use crate::run::corpora::Shown;
-use crate::run::exam::{Exam, Kind};
+use crate::run::exam::{Exam, Floor, Kind};
 use crate::run::lesson::thin;
+use crate::run::stage::finished_folder;
 use crate::run::texts::similarity::divergences;
 use crate::run::timing::{Model, measure};
+use crate::run::trainings::student_of;
 use crate::run::workshop::Workshop;
 use crate::schema::EvaluationOptions;
 
 /// The test questions of a recipe.
 pub(crate) struct QuestionExam<'a> {
+    workshop: &'a Workshop<'a>,
     options: &'a EvaluationOptions,
     questions: Vec<Shown<'a>>,
     references: Vec<String>,
     kinds: Vec<String>,
+    floor: Floor,
     teacher: Option<Judged>,
 }
 
@@ -54,7 +62,14 @@ impl<'a> QuestionExam<'a> {
         if kinds.iter().all(|kind| *kind == kinds[0]) {
             kinds.clear();
         }
-        let mut exam = Self { options, questions, references, kinds, teacher: None };
+        let seen = workshop.corpora.questions(&options.data, Split::Train)?;
+        let floor = Floor {
+            name: "question-alone",
+            description: "does not see the image: the commonest answer to the same question in the training part, or else \
+                          to questions of its kind",
+            answers: without_image(&seen, &questions, names),
+        };
+        let mut exam = Self { floor, workshop, options, questions, references, kinds, teacher: None };
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher answers", exam.questions.len(), 0);
             let teacher = workshop.seer(name)?;
@@ -82,10 +97,48 @@ impl<'a> QuestionExam<'a> {
         Ok((gallery, places))
     }
 
+    /// The student as it was before any training, by the first seed.
+    fn beginner(&self) -> Result<Option<Answerer>, RunError> {
+        let recipe = self.workshop.recipe;
+        let Some(last) = recipe.stages.last() else { return Ok(None) };
+        let name = student_of(recipe, last)?;
+        let trains_it = |stage: &&At<String>| student_of(recipe, stage).is_ok_and(|other| other == name);
+        let Some(stage) = recipe.stages.iter().find(trains_it) else { return Ok(None) };
+        let (Some(options), Some(student)) = (recipe.stage.get(&stage.value), recipe.student.get(&name))
+        else {
+            return Ok(None);
+        };
+        let folder = ModelFolder::open(&finished_folder(&self.workshop.folder, stage))?;
+        let (tokenizer, task) = (folder.tokenizer()?, self.workshop.task(&options.data)?);
+        let Blueprint { config, weights } =
+            self.workshop.make(student, &tokenizer, &task, Streams::new(recipe.seed))?;
+        let network = architecture::over(&config, &weights)?;
+        Ok(Some(Answerer::new(&config, network.into(), &tokenizer, usize::MAX)?))
+    }
+
     fn sighted<'g>(&'g self, gallery: &'g Gallery, places: &[usize]) -> Vec<Sighted<'g>> {
         let pairs = self.questions.iter().zip(places);
         pairs.map(|(shown, &place)| (shown.question.text.as_str(), gallery.image(place))).collect()
     }
+}
+
+/// What is answered to questions without the image: the commonest answer to the same text among those seen, or else to
+/// questions of the same kind; of several the first in the list of answers.
+fn without_image(seen: &[Shown<'_>], asked: &[Shown<'_>], names: &[String]) -> Vec<String> {
+    let mut by_text: HashMap<&str, Vec<u32>> = HashMap::new();
+    let mut by_kind: HashMap<&str, Vec<u32>> = HashMap::new();
+    for Shown { question, .. } in seen {
+        let Some(answer) = best(&question.answers) else { continue };
+        for (counts, key) in [(&mut by_text, &question.text), (&mut by_kind, &question.kind)] {
+            counts.entry(key).or_insert_with(|| vec![0; names.len()])[answer as usize] += 1;
+        }
+    }
+    let answer = |Shown { question, .. }: &Shown<'_>| {
+        let counts = by_text.get(question.text.as_str()).or_else(|| by_kind.get(question.kind.as_str()))?;
+        let most = counts.iter().max()?;
+        names.get(counts.iter().position(|count| count == most)?).cloned()
+    };
+    asked.iter().map(|shown| answer(shown).unwrap_or_default()).collect()
 }
 
 impl Exam for QuestionExam<'_> {
@@ -156,7 +209,55 @@ impl Exam for QuestionExam<'_> {
         let others = self.sighted(&others, &places);
         let by_teacher = |batch: &[usize]| answer(&judged.answerer, &others, batch);
         let models: [(&str, Model<'_>); 2] = [(TEACHER, &by_teacher), (STUDENT, &by_student)];
-        measure(self.questions.len(), most, &models)
+        let count = self.questions.len();
+        let mut timings = measure(count, most, &models)?;
+        let images: Vec<&Raster> = own.iter().map(|(_, image)| *image).collect();
+        if let Some(vectors) = student.vectors(&images)? {
+            let by_vectors = |batch: &[usize]| -> Result<(), RunError> {
+                let texts: Vec<&str> = batch.iter().map(|&index| own[index].0).collect();
+                student.logits_by_vectors(&texts, batch, &vectors)?;
+                Ok(())
+            };
+            let models: [(&str, Model<'_>); 2] = [(TEACHER, &by_teacher), (STUDENT, &by_vectors)];
+            let stored = measure(count, most, &models)?;
+            let stored = stored.into_iter();
+            timings.extend(stored.map(|(setting, times)| (format!("{setting}, images stored"), times)));
+        }
+        Ok(timings)
+    }
+
+    fn floor(&self) -> Option<&Floor> {
+        Some(&self.floor)
+    }
+
+    fn views(&self, examples: &[usize], models: &[(&str, &Path)]) -> Result<Vec<View>, RunError> {
+        let beginner = self.beginner()?;
+        let loaded = models.iter().map(|(name, folder)| Ok((*name, Answerer::load(folder)?)));
+        let loaded: Vec<(&str, Answerer)> = loaded.collect::<Result<_, RunError>>()?;
+        let mut lookers: Vec<(&str, &Answerer)> = Vec::new();
+        lookers.extend(self.teacher.as_ref().map(|judged| (TEACHER, &judged.answerer)));
+        lookers.extend(beginner.as_ref().map(|answerer| ("student before training", answerer)));
+        lookers.extend(loaded.iter().map(|(name, answerer)| (*name, answerer)));
+        let view = |&index: &usize| {
+            let Shown { question, picture } = self.questions[index];
+            let raster = picture.load()?;
+            let image = |caption: String, raster: &Raster| {
+                Ok::<_, RunError>(Image { caption, png: raster.to_png()? })
+            };
+            let mut images: Vec<Image> =
+                vec![image(format!("the image; {}", self.references[index]), &raster)?];
+            for (name, answerer) in &lookers {
+                let seen = answerer.eyes().prepare(&raster);
+                let asked = (question.text.as_str(), &seen);
+                let Some(Looked { weights, grid }) = answerer.attention(asked)? else { continue };
+                let answer = answerer.answers(&[asked])?.concat();
+                let most = 100.0 * weights.iter().copied().fold(0.0, f32::max);
+                let caption = format!("{name}: {answer}; {most:.0} % on the brightest patch");
+                images.push(image(caption, &seen.lit(&weights, grid))?);
+            }
+            Ok(View { source: question.text.clone(), images })
+        };
+        examples.iter().map(view).collect()
     }
 
     fn lengths(&self) -> Option<Vec<usize>> {
