@@ -40,7 +40,7 @@ pub enum Image {
 }
 
 /// A model of any architecture.
-pub trait Architecture {
+pub trait Architecture: std::fmt::Debug + Send + Sync {
     /// One forward pass that reads the wanted taps.
     ///
     /// # Errors

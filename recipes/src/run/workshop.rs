@@ -10,8 +10,8 @@ use alambic_models::{Config, Generation, ModelFolder, Tokenizer};
 use alambic_settings::{At, IndexMap, Location};
 use alambic_students::{Blueprint, Donor, Purpose, Student, Surroundings};
 use alambic_teachers::{
-    Checkpoint, CheckpointOptions, Encoder, Pipeline, PipelineOptions, Recorded, Seer, Teacher, TeacherError,
-    TeacherOptions,
+    Checkpoint, CheckpointOptions, Encoder, Network, Pipeline, PipelineOptions, Recorded, Teacher,
+    TeacherError, TeacherOptions,
 };
 use alambic_tensor::Streams;
 use indexmap::IndexSet;
@@ -71,9 +71,9 @@ impl Workshop<'_> {
         Ok(Encoder::load(&self.checkpoint_folder(name)?)?)
     }
 
-    /// The checkpoint of a name, which looks at images.
-    pub(crate) fn seer(&self, name: &str) -> Result<Seer, RunError> {
-        Ok(Seer::load(&self.checkpoint_folder(name)?)?)
+    /// The checkpoint of a name, which reads texts or looks at images.
+    pub(crate) fn network(&self, name: &str) -> Result<Network, RunError> {
+        Ok(Network::load(&self.checkpoint_folder(name)?)?)
     }
 
     /// The teacher of a name.
@@ -83,8 +83,7 @@ impl Workshop<'_> {
                 let folder = self.model_folder(name, options)?;
                 match Config::open(&ModelFolder::open(&folder)?)? {
                     Config::Marian(_) => Box::new(Checkpoint::load(&folder)?),
-                    Config::Bert(_) => Box::new(Encoder::load(&folder)?),
-                    _ => Box::new(Seer::load(&folder)?),
+                    _ => Box::new(Network::load(&folder)?),
                 }
             }
             TeacherOptions::Pipeline(options) => Box::new(self.pipeline(options)?),

@@ -130,7 +130,7 @@ impl<'a> Augmenter<'a> {
         let digests = [Some(self.near.encoder()), self.model.as_ref().map(MaskedLanguage::encoder)]
             .into_iter()
             .flatten()
-            .map(Teacher::weights_digest);
+            .map(|encoder| encoder.teacher().weights_digest());
         // Sorted: a set has an order of its own in every process.
         let stop_words: BTreeSet<&String> = self.stop_words.iter().collect();
         let stop_words = Fingerprint::of_data(stop_words.into_iter().map(|word| [word.as_str()]));

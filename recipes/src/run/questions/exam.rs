@@ -11,7 +11,7 @@ use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::{Noun, Text, View};
 use alambic_settings::{At, IndexMap};
 use alambic_students::{Answerer, Blueprint, Looked, Sighted};
-use alambic_teachers::{Seer, Teacher};
+use alambic_teachers::{Network, Teacher};
 use alambic_tensor::Streams;
 
 use super::gallery::Gallery;
@@ -41,7 +41,7 @@ pub(crate) struct QuestionExam<'a> {
 
 /// The teacher, read as the student is.
 struct Judged {
-    teacher: Seer,
+    teacher: Network,
     answerer: Answerer,
     logits: Vec<Vec<f32>>,
     answers: Vec<String>,
@@ -72,7 +72,7 @@ impl<'a> QuestionExam<'a> {
         let mut exam = Self { floor, workshop, options, questions, references, kinds, teacher: None };
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher answers", exam.questions.len(), 0);
-            let teacher = workshop.seer(name)?;
+            let teacher = workshop.network(name)?;
             let answerer =
                 Answerer::new(teacher.config(), teacher.network(), teacher.vocabulary(), usize::MAX)?;
             let logits = exam.ask(&answerer)?;

@@ -116,7 +116,7 @@ impl Exam for TextExam<'_> {
     }
 
     fn teacher(&self) -> Option<&dyn Teacher> {
-        self.teacher.as_ref().map(|judged| -> &dyn Teacher { &judged.teacher })
+        self.teacher.as_ref().map(|judged| -> &dyn Teacher { judged.teacher.teacher() })
     }
 
     fn teacher_answers(&self) -> Option<&[String]> {

@@ -1,4 +1,4 @@
-//! The folder of a model that looks at images as a teacher.
+//! The folder of a network that reads, of any architecture, as a teacher.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use alambic_models::{Config, ModelFolder, Outline, Pass, Tokenizer, Trace, Wante
 use crate::checkpoint::digest;
 use crate::{Batch, Request, Teacher, TeacherError, Written};
 
-/// A model that looks at images, read from its folder.
-#[derive(Clone)]
-pub struct Seer {
+/// A network that reads texts, or texts and images, from its folder.
+#[derive(Debug, Clone)]
+pub struct Network {
     config: Config,
-    network: Arc<dyn Architecture>,
+    built: Arc<dyn Architecture>,
     tokenizer: Arc<Tokenizer>,
     outline: Outline,
     digest: String,
     bytes: u64,
 }
 
-impl Seer {
+impl Network {
     /// Loads a model folder.
     ///
     /// # Errors
@@ -28,11 +28,21 @@ impl Seer {
     pub fn load(path: &Path) -> Result<Self, TeacherError> {
         let folder = ModelFolder::open(path)?;
         let config = Config::open(&folder)?;
+        let network = architecture::over(&config, &config.weights(&folder)?)?;
+        Self::over(&folder, config, network.into())
+    }
+
+    /// The network of a folder that has been built already.
+    pub(crate) fn over(
+        folder: &ModelFolder,
+        config: Config,
+        network: Arc<dyn Architecture>,
+    ) -> Result<Self, TeacherError> {
         Ok(Self {
-            network: architecture::over(&config, &config.weights(&folder)?)?.into(),
+            built: network,
             tokenizer: Arc::new(folder.tokenizer()?),
             outline: config.outline(),
-            digest: digest(&folder)?,
+            digest: digest(folder)?,
             bytes: folder.bytes()?,
             config,
         })
@@ -47,7 +57,7 @@ impl Seer {
     /// The network.
     #[must_use]
     pub fn network(&self) -> Arc<dyn Architecture> {
-        Arc::clone(&self.network)
+        Arc::clone(&self.built)
     }
 
     /// Its vocabulary.
@@ -57,16 +67,23 @@ impl Seer {
     }
 }
 
-impl Teacher for Seer {
+impl Teacher for Network {
     fn write(&self, _: &[Request], _: &mut dyn FnMut(usize)) -> Result<Vec<Written>, TeacherError> {
-        Err(TeacherError::Kind("answers questions about images and writes no texts"))
+        Err(TeacherError::Kind("reads and writes no texts"))
     }
 
     fn trace(&self, batch: Batch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
-        let Batch::Sighted(batch) = batch else {
-            return Err(TeacherError::Kind("looks at images, and is shown texts alone"));
-        };
-        Ok(self.network.read(batch, Pass::Evaluate, wanted.clone())?)
+        let wanted = wanted.clone();
+        Ok(match batch {
+            Batch::Sighted(batch) => self.built.read(batch, Pass::Evaluate, wanted)?,
+            Batch::Texts(texts) => {
+                let batch = architecture::Batch { text: Some(texts.clone()), ..Default::default() };
+                self.built.read(&batch, Pass::Evaluate, wanted)?
+            }
+            Batch::Forced(_) => {
+                return Err(TeacherError::Kind("reads texts, and is shown what is to be written"));
+            }
+        })
     }
 
     fn outline(&self) -> Option<&Outline> {
