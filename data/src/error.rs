@@ -49,6 +49,9 @@ pub enum Fault {
     /// A file that should be an image.
     #[error("is no image that can be read: {0}")]
     NotImage(String),
+    /// An image that a question is about and that is not there.
+    #[error("there is no image {0}")]
+    NoImage(String),
     /// A location that should be a folder.
     #[error("a folder is needed here")]
     NotFolder,
@@ -101,6 +104,9 @@ pub enum Fault {
     /// A line of JSON lines that is no JSON object.
     #[error("not a JSON object: {0}")]
     NotJson(String),
+    /// A file of JSON that is broken, or holds something else than its format says.
+    #[error("not the JSON that is expected: {0}")]
+    BrokenJson(String),
     /// An object of JSON lines without a key that the reader needs.
     #[error("no key `{0}` in this object")]
     MissingKey(String),
@@ -169,6 +175,9 @@ impl Fault {
                 "name it .tsv, .csv, .jsonl (or .json, one object a line) or .parquet".into()
             }
             Self::NotImage(_) => "save it anew as PNG or JPEG, or leave out what is asked of it".into(),
+            Self::NoImage(_) => {
+                "check the folder of the images and how they are called, or leave out the row".into()
+            }
             Self::NotFolder => "give the path of a folder".into(),
             Self::WrongFormat(_) => "`alambic list corpora` says which formats each corpus has".into(),
             Self::NotUtf8(_) => "save the file as UTF-8, or repair the line".into(),
@@ -179,6 +188,9 @@ impl Fault {
             Self::DuplicateColumn(_) => "rename one of them".into(),
             Self::MissingColumn { .. } => "rename the column, or say in the recipe what it is called".into(),
             Self::NotJson(_) => "put one object on each line".into(),
+            Self::BrokenJson(_) => {
+                "fetch the file anew, and check that it is the one that the key asks for".into()
+            }
             Self::MissingKey(_) => "add the key, or remove the line".into(),
             Self::NotText { .. } => "store it as text; in JSON, put it in quotes".into(),
             Self::NotNumber { .. } => "write a count in digits, or remove the row".into(),

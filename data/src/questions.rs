@@ -1,9 +1,14 @@
 //! Questions about images, with their answers.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+
 use indexmap::IndexMap;
 
+use crate::error::{DataError, Fault, Place, Problems};
 use crate::lexicon::Reading;
-use crate::pictures::Picture;
+use crate::pictures::{Picture, Pixels};
+use crate::source::Extent;
 use crate::split::{Split, SplitError, SplitOptions, SplitReport, assign, check_values};
 use crate::stable_hash::unit_interval;
 
@@ -95,4 +100,103 @@ pub fn split_questions(
 #[must_use]
 pub fn is_chosen(picture: &Picture, fraction: f64) -> bool {
     fraction >= 1.0 || unit_interval(&["images", &picture.name]) < fraction
+}
+
+/// A question before its answers are known by their index.
+#[derive(Debug)]
+pub(crate) struct Raw {
+    pub(crate) text: String,
+    pub(crate) image: PathBuf,
+    /// Answers, each with its score in 0 to 1.
+    pub(crate) answers: Vec<(String, f32)>,
+    pub(crate) kind: String,
+    pub(crate) split: Option<String>,
+    /// Where it stands, for what is wrong with it.
+    pub(crate) place: Place,
+}
+
+/// The answers that are to be told apart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Known<'a> {
+    /// These.
+    Listed(&'a [String]),
+    /// Those that are the best answer to so many questions or more outside the test part, the commonest first.
+    Common(usize),
+}
+
+/// The split of the questions that say nothing of which answers there are.
+pub(crate) const TEST: &str = "test";
+
+/// Makes a corpus of questions. Answers that are not known are left out; a question without any other stays, and nobody can
+/// answer it.
+///
+/// # Errors
+/// All images that are not there, if the whole corpus is read; that nothing is left.
+pub(crate) fn collect(
+    source: String,
+    fingerprint: String,
+    rows: Vec<Raw>,
+    known: Known<'_>,
+    extent: Extent,
+) -> Result<VisualQuestions, DataError> {
+    let answers = match known {
+        Known::Listed(answers) => answers.to_vec(),
+        Known::Common(least) => common(&rows, least),
+    };
+    let index: HashMap<&str, u32> =
+        answers.iter().enumerate().map(|(index, answer)| (answer.as_str(), index as u32)).collect();
+    let mut reading = Reading { source, rows: rows.len(), ..Reading::default() };
+    let mut images: IndexMap<PathBuf, Place> = IndexMap::new();
+    let mut questions = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.text.is_empty() {
+            *reading.dropped.entry("rows without a question".into()).or_default() += 1;
+            continue;
+        }
+        let known: Vec<(u32, f32)> = row
+            .answers
+            .iter()
+            .filter_map(|(answer, score)| Some((*index.get(answer.as_str())?, *score)))
+            .collect();
+        if known.is_empty() {
+            let reason = "questions without a known answer, which are kept";
+            *reading.dropped.entry(reason.into()).or_default() += 1;
+        }
+        let image = match images.get_index_of(&row.image) {
+            Some(image) => image,
+            None => images.insert_full(row.image, row.place).0,
+        };
+        questions.push(Question { text: row.text, image, answers: known, kind: row.kind, split: row.split });
+    }
+    let mut problems = Problems::default();
+    if extent == Extent::Whole {
+        for (path, place) in images.iter().filter(|(path, _)| !path.is_file()) {
+            problems.push(place.clone(), Fault::NoImage(path.display().to_string()));
+        }
+    }
+    reading.kept = questions.len();
+    if questions.is_empty() && extent == Extent::Whole {
+        return Err(reading.nothing_kept(&reading.source));
+    }
+    let picture = |path: PathBuf| Picture {
+        name: path.display().to_string(),
+        pixels: Pixels::File(path),
+        objects: Vec::new(),
+    };
+    let images = images.into_keys().map(picture).collect();
+    problems.or(VisualQuestions { answers, images, questions, reading, fingerprint })
+}
+
+/// The best answers outside the test part, by how many questions have them; of equally common ones by the alphabet.
+fn common(rows: &[Raw], least: usize) -> Vec<String> {
+    let mut counts: IndexMap<&str, usize> = IndexMap::new();
+    for row in rows.iter().filter(|row| row.split.as_deref() != Some(TEST)) {
+        let best = row.answers.iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
+        if let Some((answer, _)) = best {
+            *counts.entry(answer).or_default() += 1;
+        }
+    }
+    let mut counts: Vec<(&str, usize)> = counts.into_iter().filter(|(_, count)| *count >= least).collect();
+    counts.sort_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(right.0)));
+    counts.into_iter().map(|(answer, _)| answer.to_owned()).collect()
 }

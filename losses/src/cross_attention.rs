@@ -112,8 +112,8 @@ impl Side {
         Err(LossError::Misfit {
             term: NAME,
             reason: format!(
-                "the {}'s text has {} layers of {} heads and its image {} of {}; they must be alike to look at each other",
-                self.name, text.attention.0, text.heads, image.attention.0, image.heads
+                "text and image of the {} must be alike to look at each other: they have {} and {} layers, {} and {} heads",
+                self.name, text.attention.0, image.attention.0, text.heads, image.heads
             ),
         })
     }

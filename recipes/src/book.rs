@@ -33,6 +33,11 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("text/smoke/minilmv2", include_str!("../text/smoke/minilmv2.toml")),
     ("text/smoke/tagging", include_str!("../text/smoke/tagging.toml")),
     ("vision/dide", include_str!("../vision/dide.toml")),
+    ("vision/dide-soft", include_str!("../vision/dide-soft.toml")),
+    ("vision/dide-text-to-image", include_str!("../vision/dide-text-to-image.toml")),
+    ("vision/dide-image-to-text", include_str!("../vision/dide-image-to-text.toml")),
+    ("vision/dide-whole", include_str!("../vision/dide-whole.toml")),
+    ("vision/dide-easy-vqa", include_str!("../vision/dide-easy-vqa.toml")),
     ("vision/smoke/dide", include_str!("../vision/smoke/dide.toml")),
 ];
 

@@ -1,15 +1,14 @@
 //! easy-VQA.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use alambic_settings::{Location, settings};
 
+use super::vqa::json;
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place};
-use crate::lexicon::{Reading, of_all};
-use crate::pictures::{Picture, Pixels};
-use crate::questions::{Question, VisualQuestions};
+use crate::lexicon::of_all;
+use crate::questions::{Known, Raw, collect};
 use crate::source::{Extent, Source};
 
 settings! {
@@ -32,59 +31,24 @@ impl ReadCorpus for EasyVqa {
         let (text, list) = lines(&folder.join("answers.txt"))?;
         let answers: Vec<String> =
             text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
-        let index: HashMap<&str, u32> =
-            answers.iter().enumerate().map(|(index, answer)| (answer.as_str(), index as u32)).collect();
-        let mut corpus = VisualQuestions {
-            answers: answers.clone(),
-            images: Vec::new(),
-            questions: Vec::new(),
-            reading: Reading { source: folder.display().to_string(), ..Reading::default() },
-            fingerprint: String::new(),
-        };
         let mut fingerprints = vec![list];
+        let mut raw = Vec::new();
         for part in PARTS {
             let path = folder.join(part).join("questions.json");
-            let (text, fingerprint) = lines(&path)?;
-            fingerprints.push(fingerprint);
-            let name = path.display().to_string();
-            let rows: Vec<(String, String, u64)> = serde_json::from_str(&text).map_err(|error| {
-                DataError::new(Place::line(&name, error.line()), Fault::NotJson(error.to_string()))
-            })?;
-            let mut images: HashMap<u64, usize> = HashMap::new();
-            for (text, answer, image) in rows {
-                corpus.reading.rows += 1;
-                let Some(&answer) = index.get(answer.as_str()) else {
-                    *corpus
-                        .reading
-                        .dropped
-                        .entry("questions whose answer is not among the answers".into())
-                        .or_default() += 1;
-                    continue;
-                };
-                let image = if let Some(&place) = images.get(&image) {
-                    place
-                } else {
-                    let path = folder.join(part).join("images").join(format!("{image}.png"));
-                    there(&path, extent)?;
-                    images.insert(image, corpus.images.len());
-                    corpus.images.push(Picture {
-                        name: format!("{part}/{image}"),
-                        pixels: Pixels::File(path),
-                        objects: Vec::new(),
-                    });
-                    corpus.images.len() - 1
-                };
-                let kind = kind(&answers[answer as usize]).to_owned();
-                let split = Some(part.to_owned());
-                corpus.questions.push(Question { text, image, answers: vec![(answer, 1.0)], kind, split });
-            }
+            let (source, rows): (Source, Vec<(String, String, u64)>) = json(&Location::File(path))?;
+            fingerprints.push(source.fingerprint());
+            let name = &source.name;
+            raw.extend(rows.into_iter().map(|(text, answer, image)| Raw {
+                text,
+                image: folder.join(part).join("images").join(format!("{image}.png")),
+                kind: kind(&answer).to_owned(),
+                answers: vec![(answer, 1.0)],
+                split: Some(part.to_owned()),
+                place: Place::file(name),
+            }));
         }
-        corpus.reading.kept = corpus.questions.len();
-        corpus.fingerprint = of_all(&fingerprints);
-        if corpus.questions.is_empty() {
-            return Err(corpus.reading.nothing_kept(&folder.display().to_string()));
-        }
-        Ok(corpus.into())
+        let source = folder.display().to_string();
+        Ok(collect(source, of_all(&fingerprints), raw, Known::Listed(&answers), extent)?.into())
     }
 }
 
@@ -96,17 +60,6 @@ fn lines(path: &Path) -> Result<(String, String), DataError> {
         DataError::new(Place::file(&source.name), Fault::NotUtf8(byte))
     })?;
     Ok((text, source.fingerprint()))
-}
-
-/// Fails where an image is missing, if all of them are to be looked at.
-fn there(path: &Path, extent: Extent) -> Result<(), DataError> {
-    if extent == Extent::Head || path.is_file() {
-        return Ok(());
-    }
-    Err(DataError::new(
-        Place::file(&path.display().to_string()),
-        Fault::Unreadable("there is no such image".into()),
-    ))
 }
 
 /// What a question with this answer asks for.
@@ -122,6 +75,7 @@ fn kind(answer: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::pictures::Raster;
+    use crate::questions::VisualQuestions;
 
     fn published(questions: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -149,10 +103,11 @@ mod tests {
             r#"[["what shape is there?", "circle", 7], ["is it red?", "no", 7], ["why?", "so", 7]]"#,
         );
         let corpus = read(&folder).unwrap();
-        assert_eq!((corpus.images.len(), corpus.questions.len(), corpus.reading.rows), (2, 4, 6));
-        assert_eq!(corpus.questions[3].image, 1);
-        assert_eq!(corpus.questions[3].split.as_deref(), Some("test"));
-        assert_eq!(corpus.reading.dropped["questions whose answer is not among the answers"], 2);
+        assert_eq!((corpus.images.len(), corpus.questions.len(), corpus.reading.rows), (2, 6, 6));
+        assert_eq!(corpus.questions[4].image, 1);
+        assert_eq!(corpus.questions[4].split.as_deref(), Some("test"));
+        assert!(corpus.questions[5].answers.is_empty());
+        assert_eq!(corpus.reading.dropped["questions without a known answer, which are kept"], 2);
         assert_eq!(corpus.images[0].load().unwrap().width, 4);
     }
 

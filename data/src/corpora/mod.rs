@@ -4,11 +4,14 @@ mod aksharantar;
 mod conll;
 mod dakshina;
 mod easy_vqa;
+mod gqa;
+mod image_questions;
 mod made_up_orders;
 mod made_up_reviews;
 mod made_up_scenes;
 mod names_table;
 mod texts;
+mod vqa;
 mod word_pairs;
 
 use alambic_settings::kinds;
@@ -17,11 +20,14 @@ pub use aksharantar::Aksharantar;
 pub use conll::{Conll, Scheme};
 pub use dakshina::Dakshina;
 pub use easy_vqa::EasyVqa;
+pub use gqa::Gqa;
+pub use image_questions::ImageQuestions;
 pub use made_up_orders::MadeUpOrders;
 pub use made_up_reviews::MadeUpReviews;
 pub use made_up_scenes::MadeUpScenes;
 pub use names_table::{NamesTable, Unit};
 pub use texts::Texts;
+pub use vqa::Vqa;
 pub use word_pairs::WordPairs;
 
 use crate::error::DataError;
@@ -81,6 +87,12 @@ kinds! {
         Texts(Texts) = "texts",
         /// Sentences whose words are tagged.
         Conll(Conll) = "conll",
+        /// Questions about images in a folder, in a table.
+        ImageQuestions(ImageQuestions) = "image-questions",
+        /// Questions about photographs with the answers of ten people, as VQA v2 publishes them.
+        Vqa(Vqa) = "vqa",
+        /// Questions about photographs out of scene graphs, as GQA publishes them.
+        Gqa(Gqa) = "gqa",
         /// Questions about drawn shapes, as easy-VQA publishes them.
         EasyVqa(EasyVqa) = "easy-vqa",
         /// Made-up reviews, for trying a recipe without data.

@@ -549,12 +549,13 @@ fn code(fault: &Fault) -> &'static str {
         | Fault::WrongFormat(_)
         | Fault::NotFolder
         | Fault::Reader(_) => "data::file",
-        Fault::NotImage(_) => "data::image",
+        Fault::NotImage(_) | Fault::NoImage(_) => "data::image",
         Fault::NotUtf8(_) => "data::encoding",
         Fault::Empty | Fault::NoRows | Fault::NothingKept { .. } => "data::empty",
         Fault::ColumnCount { .. } | Fault::NothingInColumn(_) | Fault::OpenQuote => "data::columns",
         Fault::DuplicateColumn(_) | Fault::MissingColumn { .. } => "data::header",
         Fault::NotJson(_)
+        | Fault::BrokenJson(_)
         | Fault::MissingKey(_)
         | Fault::NotText { .. }
         | Fault::NotNumber { .. }
@@ -564,12 +565,14 @@ fn code(fault: &Fault) -> &'static str {
     }
 }
 
-/// Where a tree names a location that is called `name` in a fault.
+/// Where a tree names a location that is called `name` in a fault, or a folder that it lies in.
 fn find_location(node: &Node, name: &str) -> Option<Origin> {
     match &node.value {
         Value::Text(text) => {
             let location = Location::parse(text, &node.origin).ok()?;
-            (location.to_string() == name).then(|| node.origin.clone())
+            let location = location.to_string();
+            let rest = name.strip_prefix(&location)?;
+            (rest.is_empty() || rest.starts_with('/')).then(|| node.origin.clone())
         }
         Value::List(items) => items.iter().find_map(|item| find_location(item, name)),
         Value::Table(members) => members.values().find_map(|member| find_location(&member.node, name)),

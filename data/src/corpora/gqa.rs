@@ -1,0 +1,69 @@
+//! GQA.
+
+use alambic_settings::{Location, OneOrMany, settings};
+use indexmap::IndexMap;
+use serde::Deserialize;
+
+use super::image_questions::folder;
+use super::vqa::json;
+use super::{Content, ReadCorpus};
+use crate::error::{DataError, Place};
+use crate::lexicon::of_all;
+use crate::questions::{Known, Raw, TEST, collect};
+use crate::source::{Extent, Source};
+
+settings! {
+    /// GQA (Hudson and Manning, 2019) as published: files of questions in JSON by their number, images in a folder. Kinds are
+    /// the structural types of the questions: `verify`, `query`, `choose`, `logical`, `compare`.
+    pub struct Gqa {
+        /// Files of questions, as `train_balanced_questions.json`.
+        pub questions: OneOrMany<Location>,
+        /// Files of questions of the split `test`, as `testdev_balanced_questions.json`.
+        pub test_questions: OneOrMany<Location> = OneOrMany(Vec::new()),
+        /// The folder of the images, called by their number with `.jpg` behind it.
+        pub images: Location,
+        /// The fewest questions that an answer must have to be told apart.
+        #[range(1..)]
+        pub least: usize = 1,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asked {
+    question: String,
+    image_id: String,
+    answer: Option<String>,
+    #[serde(default)]
+    types: Types,
+}
+
+#[derive(Deserialize, Default)]
+struct Types {
+    #[serde(default)]
+    structural: String,
+}
+
+impl ReadCorpus for Gqa {
+    fn read(&self, extent: Extent) -> Result<Content, DataError> {
+        let folder = folder(&self.images)?;
+        let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
+        for (paths, split) in [(&self.questions, None), (&self.test_questions, Some(TEST))] {
+            for location in paths.iter() {
+                let (source, file): (Source, IndexMap<String, Asked>) = json(location)?;
+                fingerprints.push(source.fingerprint());
+                rows.extend(file.into_values().map(|asked| Raw {
+                    text: asked.question.trim().to_owned(),
+                    image: folder.join(format!("{}.jpg", asked.image_id)),
+                    answers: asked.answer.into_iter().map(|answer| (answer, 1.0)).collect(),
+                    kind: asked.types.structural,
+                    split: split.map(str::to_owned),
+                    place: Place::file(&source.name),
+                }));
+                sources.push(source.name);
+            }
+        }
+        let known = Known::Common(self.least);
+        Ok(collect(sources.join(", "), of_all(&fingerprints), rows, known, extent)?.into())
+    }
+}

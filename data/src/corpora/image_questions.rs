@@ -1,0 +1,112 @@
+//! Tables of questions about images in a folder.
+
+use std::path::Path;
+
+use alambic_settings::{Location, OneOrMany, settings};
+
+use super::{Content, ReadCorpus};
+use crate::error::{DataError, Fault, Place};
+use crate::lexicon::of_all;
+use crate::questions::{Known, Raw, TEST, collect};
+use crate::source::{Extent, Source};
+use crate::table::{Header, Table};
+
+settings! {
+    /// Questions about images in a folder: tables in TSV, CSV, JSON lines or Parquet that name an image, a question and an
+    /// answer in each row.
+    pub struct ImageQuestions {
+        /// The files. If they have a split column, its values are those that a split can name.
+        pub paths: OneOrMany<Location>,
+        /// Files whose rows all have the split `validation`.
+        pub validation_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
+        /// Files whose rows all have the split `test`.
+        pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
+        /// The folder of the images, PNG or JPEG.
+        pub images: Location,
+        /// The column of the image's file, below that folder.
+        pub image: String = "image".to_owned(),
+        /// The column of the question.
+        pub question: String = "question".to_owned(),
+        /// The column of the answer.
+        pub answer: String = "answer".to_owned(),
+        /// The column of the kind of question. Left out: `kind`, if the table has one.
+        pub kind: Option<String>,
+        /// The answers that are told apart, in the order of their ids. Left out: those of the training and validation rows.
+        pub answers: Vec<String> = Vec::new(),
+        /// The fewest rows that an answer must have to be told apart, where they are not listed.
+        #[range(1..)]
+        pub least: usize = 1,
+    }
+}
+
+impl ReadCorpus for ImageQuestions {
+    fn read(&self, extent: Extent) -> Result<Content, DataError> {
+        let folder = folder(&self.images)?;
+        let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
+        let mut faults: Option<DataError> = None;
+        let parts = [
+            (&self.paths, None),
+            (&self.validation_paths, Some("validation")),
+            (&self.test_paths, Some(TEST)),
+        ];
+        for (paths, part) in parts {
+            for location in paths.iter() {
+                let read = Source::open(location, extent).and_then(|source| {
+                    sources.push(source.name.clone());
+                    fingerprints.push(source.fingerprint());
+                    self.rows(&source, part, folder, &mut rows)
+                });
+                DataError::note(&mut faults, read);
+            }
+        }
+        if let Some(faults) = faults {
+            return Err(faults);
+        }
+        let known =
+            if self.answers.is_empty() { Known::Common(self.least) } else { Known::Listed(&self.answers) };
+        Ok(collect(sources.join(", "), of_all(&fingerprints), rows, known, extent)?.into())
+    }
+}
+
+impl ImageQuestions {
+    fn rows(
+        &self,
+        source: &Source,
+        part: Option<&str>,
+        folder: &Path,
+        rows: &mut Vec<Raw>,
+    ) -> Result<(), DataError> {
+        let table = Table::read(source, Header::First, &[&self.image, &self.question, &self.answer])?;
+        let optional = |name: Option<&str>, usual: &str| match name {
+            Some(name) => table.column(name).map(Some),
+            None if table.has(usual) => table.column(usual).map(Some),
+            None => Ok(None),
+        };
+        let (images, questions, answers) =
+            (table.column(&self.image)?, table.column(&self.question)?, table.column(&self.answer)?);
+        let (kinds, splits) = (optional(self.kind.as_deref(), "kind")?, optional(None, "split")?);
+        let text = |column: &Option<Vec<&str>>, row: usize| {
+            column.as_ref().map(|column| column[row].trim().to_owned()).filter(|text| !text.is_empty())
+        };
+        for row in 0..table.rows() {
+            let answer = answers[row].trim();
+            rows.push(Raw {
+                text: questions[row].trim().to_owned(),
+                image: folder.join(images[row].trim()),
+                answers: if answer.is_empty() { Vec::new() } else { vec![(answer.to_owned(), 1.0)] },
+                kind: text(&kinds, row).unwrap_or_default(),
+                split: part.map(str::to_owned).or_else(|| text(&splits, row)),
+                place: table.place(row),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The path of a folder on this machine.
+pub(super) fn folder(location: &Location) -> Result<&Path, DataError> {
+    match location {
+        Location::File(path) if path.is_dir() => Ok(path),
+        other => Err(DataError::new(Place::file(&other.to_string()), Fault::NotFolder)),
+    }
+}
