@@ -337,6 +337,35 @@ fn a_loss_is_computed_from_two_traces() {
     assert!(said.contains("width 6 and 12"), "{said}");
 }
 
+#[test]
+fn a_loss_between_text_and_image_is_computed_from_two_traces() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let parity = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/tests/parity/vilt");
+    let model = parity.join("model").to_string_lossy().into_owned();
+    let mut inputs = parameters::load(&parity.join("inputs.safetensors")).unwrap();
+    // All of the second image but its upper half is padding.
+    let rows: Vec<i64> = (0..3 * 16 * 16).map(|at| i64::from(at / 256 != 1 || at % 256 < 128)).collect();
+    inputs.insert("pixel_mask".into(), Tensor::from_vec(rows, (3, 16, 16), &Device::Cpu).unwrap());
+    parameters::save(&inputs, &[], &at("in.safetensors")).unwrap();
+    let trace =
+        |out: &str| run(folder.path(), &["trace", &model, "--inputs", "in.safetensors", "--out", out]).good();
+    trace("student.safetensors");
+    let written = parameters::load(&at("student.safetensors")).unwrap();
+    let counts = written["image_attention_mask"].sum(1).unwrap().to_vec1::<i64>().unwrap();
+    assert_eq!(counts, [17, 9, 17]);
+
+    let loss = |teacher: &str| {
+        let traces = ["--student", "student.safetensors", "--teacher", teacher];
+        run(folder.path(), &[&["loss", "cross-attention"][..], &traces].concat())
+    };
+    assert_eq!(loss("student.safetensors").good().trim(), "0");
+    inputs.shift_remove("pixel_mask");
+    parameters::save(&inputs, &[], &at("in.safetensors")).unwrap();
+    trace("teacher.safetensors");
+    assert!(loss("teacher.safetensors").bad(1).contains("different tokens or patches"));
+}
+
 /// A run as far as comparisons read it.
 fn finished_run(folder: &Path, name: &str, cer: f64) {
     let model = |cer: f64| ModelOutcome {

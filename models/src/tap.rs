@@ -89,6 +89,12 @@ impl Trace {
         self.masks.get(stream)
     }
 
+    /// The masks by their streams.
+    #[must_use]
+    pub fn masks(&self) -> &IndexMap<String, Arc<Vec<u8>>> {
+        &self.masks
+    }
+
     /// All taps, in the order in which the network came by them.
     #[must_use]
     pub fn taps(&self) -> &IndexMap<String, Tensor> {

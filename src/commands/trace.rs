@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use alambic_models::architecture::{self, Batch};
 use alambic_models::{Config, ModelFolder, Pass, Wanted};
 use alambic_settings::reader::nearest;
+use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::parameters;
 use clap::Args;
 
@@ -47,6 +48,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .read(&Batch::from_tensors(&written)?, Pass::Evaluate, wanted)
         .map_err(|error| Failure::message(format!("{}: {error}", arguments.inputs.display())))?;
     let count = trace.taps().len();
+    // For losses that look at parts of what was read: which patches are of an image shows nowhere in the inputs.
+    let examples = ["input_ids", "pixel_values"].iter().find_map(|name| written.get(*name)?.dim(0).ok());
+    for (stream, mask) in
+        trace.masks().iter().filter(|(stream, _)| ["text", "image"].contains(&stream.as_str()))
+    {
+        let (rows, name) = (examples.unwrap_or(1).max(1), format!("{stream}_attention_mask"));
+        let values: Vec<i64> = mask.iter().map(|&kept| i64::from(kept)).collect();
+        let tensor = Tensor::from_vec(values, (rows, mask.len() / rows), &Device::Cpu)?;
+        written.entry(name).or_insert(tensor);
+    }
     written.extend(trace.taps().iter().map(|(name, tensor)| (name.clone(), tensor.clone())));
     parameters::save(&written, &[], &arguments.out)
         .map_err(|error| Failure::message(format!("{}: {error}", arguments.out.display())))?;
