@@ -29,7 +29,7 @@ choices! {
 settings! {
     /// The attention between text and image that the teacher pays, and that the student would.
     ///
-    /// `DiDE`'s cross-modal attention distillation (Wang et al., 2022, equations 5 to 8): the teacher reads text and image
+    /// `DiDE`'s cross-modal attention distillation (Wang et al., 2022): the teacher reads text and image
     /// together, the student in two towers that never see each other. With `d` the width of a head, the student's queries
     /// of one tower are held against its keys of the other, `A_S = softmax(Q_text K_imageᵀ / √d)`, and the teacher's
     /// against the same block of its own, `A_T`, normalised anew within the block; `L = Σ over parts of 1/(B A N) Σ_b Σ_a Σ_t

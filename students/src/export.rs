@@ -61,14 +61,15 @@ pub fn export(
             (Format::Onnx, Precision::F16) => ("model.onnx", Storage::F16),
             (Format::Onnx, Precision::F32) => ("model.onnx", Storage::F32),
         };
-        let Config::Bert(config) = &config else {
+        let Config::Bert(encoder) = &config else {
             return Err(StudentError::Size(format!(
-                "{}: an encoder-decoder has no ONNX form here; `hf` is the form that it has",
-                folder.path().display()
+                "{}: a {} has no ONNX form here; `hf` is the form that it has",
+                folder.path().display(),
+                config.model_type()
             )));
         };
         let path = to.join(name);
-        let written = onnx::export(&path, config, &weights, storage)?;
+        let written = onnx::export(&path, encoder, &weights, storage)?;
         tokenizer.write(to)?;
         Ok(Exported { format, path, bytes: written.bytes, difference: written.difference })
     };
