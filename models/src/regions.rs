@@ -61,14 +61,6 @@ impl Regions {
         }
         Ok(())
     }
-
-    /// How many regions an image has, padding with them.
-    ///
-    /// # Errors
-    /// When the features are not of three dimensions.
-    pub fn count(&self) -> Result<usize, ModelError> {
-        Ok(self.features.dim(1)?)
-    }
 }
 
 /// Masks `[batch, left]` and `[batch, right]` side by side.
