@@ -76,6 +76,63 @@ fn a_fusion_encoder_teaches_a_dual_encoder() {
     assert!(weights("dide") == weights("again"), "one seed gives one student");
 }
 
+/// Keys that bring `vision/smoke/oscar-plus` down to a few steps.
+const FEW: [&str; 8] = [
+    "--set",
+    "data.scenes.corpus.made-up-scenes.images=80",
+    "--set",
+    "stage.detect.train.steps=4",
+    "--set",
+    "stage.pre-train.train.steps=4",
+    "--set",
+    "stage.fine-tune.train.steps=4",
+];
+
+#[test]
+fn an_oscar_model_is_shipped_with_the_detector_that_it_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = "builtin:vision/smoke/oscar-plus";
+    let arguments = [&["run", recipe, "--out", "oscar", "--json"][..], &FEW].concat();
+    let ended = run(folder.path(), &arguments);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(outcome["models"]["student"]["metrics"]["accuracy"].is_f64(), "{outcome}");
+    let read = |path: &str| std::fs::read_to_string(folder.path().join(path)).unwrap();
+    let config: Value = serde_json::from_str(&read("oscar/student/config.json")).unwrap();
+    assert_eq!((&config["model_type"], &config["object_tags"]), (&"oscar".into(), &true.into()));
+    // 32 numbers of the detector, and 6 of the place.
+    assert_eq!(config["img_feature_dim"], 38);
+    let detector: Value = serde_json::from_str(&read("oscar/student/detector/config.json")).unwrap();
+    assert_eq!(detector["model_type"], "detector");
+    let tags: Vec<&str> =
+        detector["id2label"].as_object().unwrap().values().filter_map(Value::as_str).collect();
+    assert!(tags.contains(&"red circle") && tags.len() == 24, "{tags:?}");
+
+    let image = folder.path().join("scene.png");
+    let rgb: Vec<u8> = (0..40 * 30 * 3).map(|value| (value % 251) as u8).collect();
+    let raster = alambic_data::Raster { width: 40, height: 30, rgb: rgb.into() };
+    std::fs::write(&image, raster.to_png().unwrap()).unwrap();
+    let ask = |model: &str| {
+        run(folder.path(), &["predict", model, "--image", "scene.png", "what colour is the circle?"])
+    };
+    let said = ask("oscar/student").good();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    run(folder.path(), &["export", "oscar/student", "--format", "hf", "--to", "out"]).good();
+    assert_eq!(ask("out/hf").good(), said);
+    std::fs::remove_dir_all(folder.path().join("out/hf/detector")).unwrap();
+    let refused = ask("out/hf").bad(1);
+    assert!(refused.contains("no detector lies in its folder"), "{refused}");
+    let refused = run(folder.path(), &["predict", "oscar/student/detector", "--image", "scene.png", "what?"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("detector"), "{}", refused.stderr);
+
+    // What is drawn at random is a function of the seed.
+    let again = [&["run", recipe, "--out", "again"][..], &FEW].concat();
+    assert_eq!(run(folder.path(), &again).code, Some(0));
+    let weights =
+        |run: &str| std::fs::read(folder.path().join(run).join("student/model.safetensors")).unwrap();
+    assert!(weights("oscar") == weights("again"), "one seed gives one student");
+}
+
 #[test]
 fn a_plan_counts_questions() {
     let folder = tempfile::tempdir().unwrap();

@@ -52,6 +52,14 @@ pub enum Fault {
     /// An image that a question is about and that is not there.
     #[error("there is no image {0}")]
     NoImage(String),
+    /// An image that a question is about and that cannot be read.
+    #[error("the image {path} cannot be read: {reason}")]
+    DamagedImage {
+        /// The image.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// A location that should be a folder.
     #[error("a folder is needed here")]
     NotFolder,
@@ -174,7 +182,9 @@ impl Fault {
             Self::UnknownFormat(_) => {
                 "name it .tsv, .csv, .jsonl (or .json, one object a line) or .parquet".into()
             }
-            Self::NotImage(_) => "save it anew as PNG or JPEG, or leave out what is asked of it".into(),
+            Self::NotImage(_) | Self::DamagedImage { .. } => {
+                "save it anew as PNG or JPEG, or leave out what is asked of it".into()
+            }
             Self::NoImage(_) => {
                 "check the folder of the images and how they are called, or leave out the row".into()
             }

@@ -1,9 +1,10 @@
 //! Images, and what is known to be in them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image::imageops::FilterType;
+use image::io::Reader as ImageReader;
 use image::{ImageBuffer, Rgb};
 
 use crate::error::{DataError, Fault, Place};
@@ -19,6 +20,9 @@ pub struct Raster {
     pub rgb: Arc<Vec<u8>>,
 }
 
+/// A weight, and the part of an image that has it: left, top, right and bottom edge as shares of the image's sides.
+pub type WeightedPart = (f32, [f32; 4]);
+
 /// What is left of the light where there is none.
 const DARKEST: f32 = 0.15;
 
@@ -31,6 +35,23 @@ pub struct Picture {
     pub pixels: Pixels,
     /// What is known to be in it; empty where nothing is.
     pub objects: Vec<Object>,
+    /// What a detector found in it, where that is on record.
+    pub found: Option<Found>,
+    /// Texts that say what is in it.
+    pub captions: Vec<String>,
+}
+
+/// What a detector found in an image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Numbers of one region's features.
+    pub width: usize,
+    /// `[regions, width]`, row by row.
+    pub features: Arc<Vec<f32>>,
+    /// Left, top, right and bottom edge of each, as shares of the image's width and height.
+    pub bounds: Vec<[f32; 4]>,
+    /// What each is, in words; empty where nothing says so.
+    pub tags: Vec<String>,
 }
 
 /// Where the pixels of an image are.
@@ -49,6 +70,24 @@ pub struct Object {
     pub tag: String,
     /// Left, top, right and bottom edge, as shares of the image's width and height.
     pub bounds: [f32; 4],
+}
+
+impl Found {
+    /// Leaves the first of the regions, at most so many.
+    pub fn keep(&mut self, most: usize) {
+        if self.bounds.len() > most {
+            self.bounds.truncate(most);
+            self.tags.truncate(most);
+            self.features = Arc::new(self.features[..(most * self.width).min(self.features.len())].to_vec());
+        }
+    }
+}
+
+/// Width and height of the image in a file, by its head alone.
+pub(crate) fn size_of(path: &Path) -> Result<(u32, u32), String> {
+    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
+    let reader = reader.map_err(|error| error.to_string())?;
+    reader.into_dimensions().map_err(|error| error.to_string())
 }
 
 impl Raster {
@@ -70,19 +109,26 @@ impl Raster {
         Self { width, height, rgb: Arc::new(resized.into_raw()) }
     }
 
-    /// The same image, lit by weights `[rows, columns]` over a grid on it: as it is where the weight is the highest, and dark
-    /// where it is nothing. Weights that do not fit leave it as it is.
+    /// The same image, lit by the weights of parts of it: as it is where the weight is the highest, and dark where it is
+    /// nothing. Of parts that cover each other the one with more weight counts.
     #[must_use]
-    pub fn lit(&self, weights: &[f32], (rows, columns): (usize, usize)) -> Self {
-        let highest = weights.iter().copied().fold(0.0, f32::max);
-        if weights.len() != rows * columns || highest <= 0.0 {
+    pub fn lit(&self, parts: &[WeightedPart]) -> Self {
+        let highest = parts.iter().map(|(weight, _)| *weight).fold(0.0, f32::max);
+        if highest <= 0.0 {
             return self.clone();
         }
+        let mut shares = vec![0.0f32; self.width * self.height];
+        let pixels = |edge: f32, side: usize| ((edge * side as f32).round() as usize).min(side);
+        for (weight, [left, top, right, bottom]) in parts {
+            for row in pixels(*top, self.height)..pixels(*bottom, self.height) {
+                for column in pixels(*left, self.width)..pixels(*right, self.width) {
+                    let share = &mut shares[row * self.width + column];
+                    *share = share.max(weight / highest);
+                }
+            }
+        }
         let light = |index: usize, &value: &u8| {
-            let (row, column) = (index / 3 / self.width, index / 3 % self.width);
-            let (row, column) = (row * rows / self.height, column * columns / self.width);
-            let share = weights[row * columns + column] / highest;
-            (f32::from(value) * (DARKEST + (1.0 - DARKEST) * share)).round() as u8
+            (f32::from(value) * (DARKEST + (1.0 - DARKEST) * shares[index / 3])).round() as u8
         };
         let rgb = self.rgb.iter().enumerate().map(|(index, value)| light(index, value)).collect();
         Self { width: self.width, height: self.height, rgb: Arc::new(rgb) }
@@ -112,6 +158,13 @@ impl Raster {
 }
 
 impl Picture {
+    /// The image of a file of which nothing is known.
+    #[must_use]
+    pub fn of_file(path: PathBuf) -> Self {
+        let name = path.display().to_string();
+        Self { name, pixels: Pixels::File(path), objects: Vec::new(), found: None, captions: Vec::new() }
+    }
+
     /// The pixels.
     ///
     /// # Errors
@@ -148,7 +201,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("one.png");
         std::fs::write(&path, checkered().to_png().unwrap()).unwrap();
-        let picture = Picture { name: "one".into(), pixels: Pixels::File(path), objects: Vec::new() };
+        let picture = Picture::of_file(path);
         assert_eq!(picture.load().unwrap(), checkered());
         assert_eq!(checkered().resized(3, 2).rgb.len(), 18);
     }
@@ -156,10 +209,10 @@ mod tests {
     #[test]
     fn light_falls_by_weight() {
         let white = Raster { width: 4, height: 2, rgb: Arc::new(vec![200; 24]) };
-        let lit = white.lit(&[0.0, 0.5], (1, 2));
+        let lit = white.lit(&[(0.0, [0.0, 0.0, 1.0, 1.0]), (0.5, [0.5, 0.0, 1.0, 1.0])]);
         assert_eq!(lit.rgb[..3], [30, 30, 30]);
         assert_eq!(lit.rgb[6..9], [200, 200, 200]);
-        assert_eq!(white.lit(&[0.5], (1, 2)), white);
+        assert_eq!(white.lit(&[]), white);
     }
 
     #[test]
@@ -168,10 +221,7 @@ mod tests {
         let path = folder.path().join("cut.png");
         let bytes = checkered().to_png().unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-        let load = |path: PathBuf| {
-            let picture = Picture { name: "cut".into(), pixels: Pixels::File(path), objects: Vec::new() };
-            picture.load().unwrap_err().to_string()
-        };
+        let load = |path: PathBuf| Picture::of_file(path).load().unwrap_err().to_string();
         assert!(load(path).contains("cut.png: is no image that can be read"));
         assert!(load(folder.path().join("none.png")).contains("cannot be read"));
     }

@@ -1,13 +1,13 @@
 //! Questions about images, with their answers.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::lexicon::Reading;
-use crate::pictures::{Picture, Pixels};
+use crate::pictures::{Picture, size_of};
 use crate::source::Extent;
 use crate::split::{Split, SplitError, SplitOptions, SplitReport, assign, check_values};
 use crate::stable_hash::unit_interval;
@@ -170,21 +170,31 @@ pub(crate) fn collect(
     }
     let mut problems = Problems::default();
     if extent == Extent::Whole {
-        for (path, place) in images.iter().filter(|(path, _)| !path.is_file()) {
-            problems.push(place.clone(), Fault::NoImage(path.display().to_string()));
+        for (path, place) in &images {
+            if let Some(fault) = fault(path) {
+                problems.push(place.clone(), fault);
+            }
         }
     }
     reading.kept = questions.len();
     if questions.is_empty() && extent == Extent::Whole {
         return Err(reading.nothing_kept(&reading.source));
     }
-    let picture = |path: PathBuf| Picture {
-        name: path.display().to_string(),
-        pixels: Pixels::File(path),
-        objects: Vec::new(),
-    };
-    let images = images.into_keys().map(picture).collect();
+    let images = images.into_keys().map(Picture::of_file).collect();
     problems.or(VisualQuestions { answers, images, questions, reading, fingerprint })
+}
+
+/// What is wrong with the file of an image, as far as its head tells.
+fn fault(path: &Path) -> Option<Fault> {
+    let shown = path.display().to_string();
+    if !path.is_file() {
+        return Some(Fault::NoImage(shown));
+    }
+    match size_of(path) {
+        Ok((width, height)) if width > 0 && height > 0 => None,
+        Ok(_) => Some(Fault::DamagedImage { path: shown, reason: "it has no pixels".into() }),
+        Err(reason) => Some(Fault::DamagedImage { path: shown, reason }),
+    }
 }
 
 /// The best answers outside the test part, by how many questions have them; of equally common ones by the alphabet.

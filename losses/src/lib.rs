@@ -13,6 +13,7 @@ mod contrastive;
 mod cross_attention;
 mod cross_entropy;
 mod decoupled;
+mod detection;
 mod encoder_match;
 mod energy;
 mod error;
@@ -22,6 +23,7 @@ mod kernel_alignment;
 mod layer_map;
 mod layers;
 mod logits;
+mod matching;
 mod patient;
 pub mod recorded;
 mod relational;
@@ -42,6 +44,7 @@ pub use contrastive::Contrastive;
 pub use cross_attention::{CrossAttention, Part};
 pub use cross_entropy::CrossEntropy;
 pub use decoupled::Decoupled;
+pub use detection::Detection;
 pub use encoder_match::{EncoderMatch, Positions};
 pub use energy::Energy;
 pub use error::LossError;
@@ -50,6 +53,7 @@ pub use hidden::{Counted, Embedding, Hidden, Projections};
 pub use kernel_alignment::{KernelAlignment, kernel_alignment};
 pub use layer_map::{LayerMap, Pattern};
 pub use logits::{Divergence, Logits, Reduction};
+pub use matching::Matching;
 pub use patient::{Patient, PatientReduction, Scheme};
 pub use relational::{RelationalAngle, RelationalDistance};
 pub use relations::{Related, Relations};
@@ -66,6 +70,10 @@ kinds! {
         CrossEntropy(CrossEntropy) = "cross-entropy",
         /// Binary cross-entropy on the scores of the answers in the data.
         BinaryCrossEntropy(BinaryCrossEntropy) = "binary-cross-entropy",
+        /// Whether text and image belong together.
+        Matching(Matching) = "matching",
+        /// Objects in an image, what they are and where.
+        Detection(Detection) = "detection",
         /// Squared error on the numbers of the data.
         SquaredError(SquaredError) = "squared-error",
         /// The teacher's logits.

@@ -46,8 +46,9 @@ pub fn parse(name: &str, flags: &[String]) -> Result<Option<Loss>, Diagnostics> 
 ///
 /// A trace holds taps by their names, and the inputs that were traced: `attention_mask` is the mask of every stream but
 /// the decoder's, whose mask is `decoder_attention_mask`; without a mask all tokens count. `labels` of the student's
-/// trace are classes if they are whole numbers, of which negative ones do not count, and else numbers. Projections are
-/// read from the student's trace.
+/// trace are classes if they are whole numbers, of which negative ones do not count, and else numbers; `relation_labels`
+/// are the classes of `relation`, and `box_labels` the boxes of cells whose label is not negative. Projections are read from
+/// the student's trace.
 ///
 /// # Errors
 /// When the loss does not fit the traces, or they lack a tap or a projection.
@@ -118,6 +119,8 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
         let last = |tensor: &Tensor| tensor.dims().last().copied().unwrap_or_default();
         match name.as_str() {
             "pooled" => outline.pooled = Some(last(tensor)),
+            "relation" => outline.relations = last(tensor),
+            "objectness" => outline.detects = true,
             "logits" => {
                 outline.classes = last(tensor);
                 outline.classes_of_tokens = tensor.rank() > 2;
@@ -215,6 +218,11 @@ fn masks(trace: &Weights, outline: &Outline, taps: &[String]) -> Result<Trace, L
 
 /// The targets of a student's trace: its labels, and every row that is no padding for the teacher.
 fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
+    let numbers = |tensor: &Tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
+    if let Some(labels) = student.get("relation_labels").filter(|_| term.student_taps == ["relation"]) {
+        let relations = labels.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?;
+        return Ok(Targets { relations: Arc::new(relations), ..Targets::default() });
+    }
     let Some(logits) = student.get("logits").filter(|_| term.student_taps.iter().any(|tap| tap == "logits"))
     else {
         return Ok(Targets::default());
@@ -222,21 +230,26 @@ fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
     let rows = logits.elem_count() / logits.dims().last().copied().unwrap_or(1).max(1);
     let mask = ["decoder_attention_mask", "attention_mask"].into_iter().find_map(|name| student.get(name));
     let taught = match mask.filter(|mask| mask.elem_count() == rows) {
-        Some(mask) => mask.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?,
+        Some(mask) => numbers(mask)?,
         None => vec![1.0; rows],
     };
     let mut targets = Targets { taught: Arc::new(taught), ..Targets::default() };
     if let Some(labels) = student.get("labels") {
         if labels.dtype().is_float() && labels.rank() > 1 {
-            targets.scores = Arc::new(labels.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?);
+            targets.scores = Arc::new(numbers(labels)?);
         } else if labels.dtype().is_float() {
-            targets.numbers = Arc::new(labels.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?);
+            targets.numbers = Arc::new(numbers(labels)?);
         } else {
             let labels: Vec<i64> = labels.to_dtype(DType::I64)?.flatten_all()?.to_vec1()?;
             targets.labelled =
                 Arc::new(labels.iter().map(|&label| f32::from(u8::from(label >= 0))).collect());
             targets.classes = Arc::new(labels.iter().map(|&label| label.max(0) as u32).collect());
         }
+    }
+    if let Some(boxes) = student.get("box_labels").filter(|_| term.student_taps.contains(&"boxes".to_owned()))
+    {
+        targets.numbers = Arc::new(numbers(boxes)?);
+        targets.scores = Arc::clone(&targets.labelled);
     }
     Ok(targets)
 }

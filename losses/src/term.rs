@@ -20,10 +20,12 @@ pub struct Targets {
     /// 1 where the teacher's distribution counts, else 0: at tokens that it wrote, or at every text or token that it
     /// classifies.
     pub taught: Arc<Vec<f32>>,
-    /// The number of each row, where numbers are to be predicted and not classes.
+    /// The number of each row, where numbers are to be predicted and not classes; four of each cell, where boxes are.
     pub numbers: Arc<Vec<f32>>,
     /// `[rows, classes]`: the score of each class, where several may be right.
     pub scores: Arc<Vec<f32>>,
+    /// How each text and image belong together, as a class of the tap `relation`.
+    pub relations: Arc<Vec<u32>>,
 }
 
 /// What a term is computed from.

@@ -7,6 +7,7 @@ use alambic_tensor::parameters::Weights;
 
 use crate::bert::{Bert, TextInput};
 use crate::clip::{Clip, ClipInput};
+use crate::detector::Detector;
 use crate::dual::{Dual, DualInput, Seen};
 use crate::lxmert::{Lxmert, LxmertInput};
 use crate::marian::Marian;
@@ -66,6 +67,7 @@ pub fn over(config: &Config, weights: &Weights) -> Result<Box<dyn Architecture>,
         Config::Marian(config) => Box::new(Marian::new(config, weights)?),
         Config::Bert(config) => Box::new(Bert::new(config, weights)?),
         Config::Clip(config) => Box::new(Clip::new(config, weights)?),
+        Config::Detector(config) => Box::new(Detector::new(config, weights)?),
         Config::Dual(config) => Box::new(Dual::new(config, weights)?),
         Config::Lxmert(config) => Box::new(Lxmert::new(config, weights)?),
         Config::Oscar(config) => Box::new(Oscar::new(config, weights)?),
@@ -187,6 +189,12 @@ impl Architecture for Clip {
             return Err(missing("text (`input_ids`) and no image (`pixel_values`)"));
         }
         self.trace(&input, pass, wanted)
+    }
+}
+
+impl Architecture for Detector {
+    fn read(&self, batch: &Batch, _: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+        self.trace(&batch.patches(self.config().patch_size, -1)?, wanted)
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::bert::{Bert, BertConfig, Family};
 use crate::clip::{Clip, ClipConfig};
+use crate::detector::{Detector, DetectorConfig};
 use crate::dual::{Dual, DualConfig};
 use crate::layers::activation;
 use crate::lxmert::{Lxmert, LxmertConfig};
@@ -25,6 +26,8 @@ pub enum Config {
     Bert(BertConfig),
     /// A text and an image encoder in CLIP's layout.
     Clip(ClipConfig),
+    /// A detector of objects, in our own layout.
+    Detector(DetectorConfig),
     /// A text and an image tower with a small head over both, in our own layout.
     Dual(DualConfig),
     /// A fusion encoder over text and regions in LXMERT's layout.
@@ -44,6 +47,7 @@ macro_rules! of_each {
             Self::Marian($config) => $body,
             Self::Bert($config) => $body,
             Self::Clip($config) => $body,
+            Self::Detector($config) => $body,
             Self::Dual($config) => $body,
             Self::Lxmert($config) => $body,
             Self::Oscar($config) => $body,
@@ -77,6 +81,7 @@ impl Config {
         match folder.model_type()? {
             "marian" => Ok(Self::Marian(folder.config("marian")?)),
             "clip" => Ok(Self::Clip(ClipConfig::open(folder)?)),
+            "detector" => Ok(Self::Detector(DetectorConfig::open(folder)?)),
             "dual-encoder" => Ok(Self::Dual(DualConfig::open(folder)?)),
             "lxmert" => Ok(Self::Lxmert(LxmertConfig::open(folder)?)),
             "vilt" => Ok(Self::Vilt(ViltConfig::open(folder)?)),
@@ -85,8 +90,8 @@ impl Config {
             other => Err(ModelError::content(
                 &folder.path().join("config.json"),
                 format!(
-                    "model_type is `{other}`; known are bert, roberta, xlm-roberta, distilbert, marian, clip, dual-encoder, \
-                     lxmert, vilt, visual_bert, and Oscar, whose configuration has `img_feature_dim`"
+                    "model_type is `{other}`; known are bert, roberta, xlm-roberta, distilbert, marian, clip, detector, \
+                     dual-encoder, lxmert, vilt, visual_bert, and Oscar, whose configuration has `img_feature_dim`"
                 ),
             )),
         }
@@ -101,6 +106,7 @@ impl Config {
             Self::Marian(_) => folder.weights(),
             Self::Bert(config) => config.weights(folder),
             Self::Clip(config) => config.weights(folder),
+            Self::Detector(config) => config.weights(folder),
             Self::Dual(config) => config.weights(folder),
             Self::Lxmert(config) => config.weights(folder),
             Self::Oscar(config) => config.weights(folder),
@@ -118,6 +124,7 @@ impl Config {
             Self::Marian(config) => Marian::initial_weights(config, streams),
             Self::Bert(config) => Bert::initial_weights(config, streams),
             Self::Clip(config) => Clip::initial_weights(config, streams),
+            Self::Detector(config) => Detector::initial_weights(config, streams),
             Self::Dual(config) => Dual::initial_weights(config, streams, &Weights::new()),
             Self::Lxmert(config) => Lxmert::initial_weights(config, streams),
             Self::Oscar(config) => Oscar::initial_weights(config, streams),
@@ -143,7 +150,7 @@ impl Config {
     pub fn misfits(&self, found: &IndexMap<String, Vec<usize>>) -> Vec<String> {
         let misfit = |(name, shape): (String, Vec<usize>)| {
             let spellings = match self {
-                Self::Marian(_) | Self::Clip(_) | Self::Dual(_) => vec![name.clone()],
+                Self::Marian(_) | Self::Clip(_) | Self::Detector(_) | Self::Dual(_) => vec![name.clone()],
                 Self::Bert(config) => config.spellings(&name),
                 Self::Lxmert(_) => LxmertConfig::spellings(&name),
                 Self::Oscar(_) => OscarConfig::spellings(&name),
@@ -217,6 +224,7 @@ impl Config {
             Self::Marian(config) => config.to_json(),
             Self::Bert(config) => Ok(config.to_json()),
             Self::Clip(config) => config.to_json(),
+            Self::Detector(config) => config.to_json(),
             Self::Dual(config) => config.to_json(),
             Self::Lxmert(config) => config.to_json(),
             Self::Oscar(config) => Ok(config.to_json()),
@@ -232,6 +240,7 @@ impl Config {
             Self::Marian(_) => "marian",
             Self::Bert(config) => config.family.model_type(),
             Self::Clip(_) => "clip",
+            Self::Detector(_) => "detector",
             Self::Dual(_) => "dual-encoder",
             Self::Lxmert(_) => "lxmert",
             Self::Oscar(_) => "oscar",

@@ -8,6 +8,7 @@ pub mod architecture;
 pub mod bert;
 pub mod clip;
 mod config;
+pub mod detector;
 pub mod dual;
 mod error;
 mod folder;

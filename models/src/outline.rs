@@ -61,6 +61,8 @@ pub struct Outline {
     pub labels: Vec<String>,
     /// Width of the tap `relation`, logits of how a text and an image belong together; 0 if there is none.
     pub relations: usize,
+    /// Whether there are the taps `objectness` and `boxes`, of cells in which objects may be.
+    pub detects: bool,
     /// Whether the logits are of every image with every text of a batch, and of no classes.
     pub pairs: bool,
 }
@@ -139,6 +141,8 @@ impl Outline {
             ("pooled", self.pooled.is_some()),
             ("logits", self.classes > 0 || self.pairs),
             ("relation", self.relations > 0),
+            ("objectness", self.detects),
+            ("boxes", self.detects),
         ];
         taps.extend(single.into_iter().filter(|(_, there)| *there).map(|(name, _)| name.to_owned()));
         taps
@@ -151,6 +155,8 @@ impl Outline {
             "logits" if self.pairs => return None,
             "logits" if self.classes_of_tokens => return Some(Form::Tokens { width: self.classes }),
             "logits" => return Some(Form::Text { width: self.classes }),
+            "objectness" => return self.detects.then_some(Form::Tokens { width: 1 }),
+            "boxes" => return self.detects.then_some(Form::Tokens { width: 4 }),
             "relation" => return Some(Form::Text { width: self.relations }),
             "pooled" => return self.pooled.map(|width| Form::Text { width }),
             _ => {}

@@ -184,6 +184,22 @@ impl Patches {
         self.only(&chosen)
     }
 
+    /// Rows and columns of patches, where all images have the same and none is left out.
+    ///
+    /// # Errors
+    /// When it is not so.
+    pub fn rectangle(&self) -> Result<[usize; 2], ModelError> {
+        let count = self.count()?;
+        let grid = self.grids.first().map_or([0, 0], |grid| grid.map(|side| side as usize));
+        let alike = self.grids.iter().all(|other| other.map(|side| side as usize) == grid);
+        if alike && grid[0] * grid[1] == count {
+            return Ok(grid);
+        }
+        Err(ModelError::Input(
+            "images of several sizes, or parts of images, cannot be looked at as a grid".into(),
+        ))
+    }
+
     /// How many patches an image has, padding with them.
     ///
     /// # Errors

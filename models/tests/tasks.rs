@@ -41,7 +41,7 @@ fn a_head_is_kept_for_its_own_task_and_made_anew_for_another() {
         assert!(kept.keys().eq(given.keys()), "{family:?}");
         assert!(kept.iter().all(|(name, tensor)| values(tensor) == values(&given[name])), "{family:?}");
         let labels = vec!["no".to_owned(), "yes".to_owned()];
-        let classes = Task { head: Head::Sequence, labels, regression: false };
+        let classes = Task { head: Head::Sequence, labels, ..Task::none() };
         let (config, weights) = Bert::for_task(&same, &kept, &classes, &Streams::new(2)).unwrap();
         for (name, tensor) in &weights {
             let new = config.is_of_head(name) || name.contains("pooler");

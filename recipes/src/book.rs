@@ -38,7 +38,11 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("vision/dide-image-to-text", include_str!("../vision/dide-image-to-text.toml")),
     ("vision/dide-whole", include_str!("../vision/dide-whole.toml")),
     ("vision/dide-easy-vqa", include_str!("../vision/dide-easy-vqa.toml")),
+    ("vision/oscar-plus", include_str!("../vision/oscar-plus.toml")),
+    ("vision/oscar-plus-without-tags", include_str!("../vision/oscar-plus-without-tags.toml")),
+    ("vision/oscar-plus-without-pretraining", include_str!("../vision/oscar-plus-without-pretraining.toml")),
     ("vision/smoke/dide", include_str!("../vision/smoke/dide.toml")),
+    ("vision/smoke/oscar-plus", include_str!("../vision/smoke/oscar-plus.toml")),
 ];
 
 /// Those of [`BUILTINS`] that others extend and that are no recipes by themselves.

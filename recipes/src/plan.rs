@@ -160,6 +160,10 @@ pub struct PlannedExamples {
     pub varied: usize,
     /// Questions about images.
     pub questions: usize,
+    /// Texts about images.
+    pub image_texts: usize,
+    /// Images in which objects are found.
+    pub images: usize,
 }
 
 /// Steps and batches of a training.
@@ -288,11 +292,19 @@ fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedSt
             texts: counts.texts,
             varied: counts.varied,
             questions: counts.questions,
+            image_texts: counts.image_texts,
+            images: counts.images,
         },
         validation: counts.validation,
         training: training(
             &options.train,
-            labelled + words + counts.texts + counts.varied + counts.questions,
+            labelled
+                + words
+                + counts.texts
+                + counts.varied
+                + counts.questions
+                + counts.image_texts
+                + counts.images,
             (!taught || !writes) && counts.varied == 0,
         ),
         losses: losses(checker, options, sketch),

@@ -86,7 +86,7 @@ settings! {
 
 settings! {
     /// The examples of a stage: labelled pairs, source words alone, or both together, for models that write; texts, for
-    /// models that read; questions, for models that look at images.
+    /// models that read; questions and texts, for models that look at images; objects, for models that find them.
     pub struct StageData {
         /// Pairs whose target the corpus holds.
         pub pairs: OneOrMany<PairData> = OneOrMany(Vec::new()),
@@ -96,6 +96,10 @@ settings! {
         pub texts: OneOrMany<TextData> = OneOrMany(Vec::new()),
         /// Questions about images, with their answers.
         pub questions: OneOrMany<QuestionData> = OneOrMany(Vec::new()),
+        /// Texts about images, for pre-training.
+        pub image_texts: OneOrMany<ImageTextData> = OneOrMany(Vec::new()),
+        /// Images with the objects that are in them, for detectors.
+        pub objects: OneOrMany<ObjectData> = OneOrMany(Vec::new()),
     }
 }
 
@@ -104,11 +108,21 @@ impl StageData {
     pub(crate) fn purpose(&self) -> Purpose {
         if !self.texts.is_empty() {
             Purpose::Reads
-        } else if !self.questions.is_empty() {
+        } else if !self.questions.is_empty() || !self.image_texts.is_empty() {
             Purpose::Answers
+        } else if !self.objects.is_empty() {
+            Purpose::Detects
         } else {
             Purpose::Writes
         }
+    }
+
+    /// The corpora whose images are looked at.
+    pub(crate) fn image_corpora(&self) -> Vec<&At<String>> {
+        let asked = self.questions.iter().map(|own| &own.data);
+        let told = self.image_texts.iter().map(|own| &own.data);
+        let found = self.objects.iter().map(|own| &own.data);
+        asked.chain(told).chain(found).flatten().collect()
     }
 
     /// Whether masked tokens are the task.
@@ -179,6 +193,56 @@ settings! {
         /// Most tokens of a question, the special ones included; what is longer is cut.
         #[range(4..)]
         pub longest: usize = 40,
+    }
+}
+
+settings! {
+    /// Texts about images, for pre-training as Oscar+ has it (Zhang et al., 2021): captions, each with the tags of what is in
+    /// the image as its second text, and questions, each with its answer.
+    ///
+    /// Some tokens are masked, which `cross-entropy` makes the student tell; and some of the examples have the second or the
+    /// first text of another image, which `matching` makes it tell. Both are drawn anew in every epoch, and always the same
+    /// for validation.
+    pub struct ImageTextData {
+        /// Names of corpora.
+        pub data: Vec<At<String>>,
+        /// Share of the images, with all that is said of them; smaller shares lie within larger ones.
+        #[range(0.0..=1.0)]
+        pub fraction: f64 = 1.0,
+        /// Whether captions are read, with the tags.
+        pub captions: bool = true,
+        /// Whether questions are read, with their answers.
+        pub questions: bool = true,
+        /// Most tokens of both texts, the special ones included; what is longer is cut.
+        #[range(4..)]
+        pub longest: usize = 60,
+        /// Share of the examples whose second text is another image's.
+        #[range(0.0..=0.5)]
+        pub other_second: f64 = 0.25,
+        /// Share of the examples whose first text is another image's. With 0, as in the first Oscar, two relations are told
+        /// apart, and with more three.
+        #[range(0.0..=0.5)]
+        pub other_first: f64 = 0.25,
+        /// Which tokens are masked.
+        pub mask: MaskOptions,
+    }
+}
+
+impl ImageTextData {
+    /// How many relations of texts and image are told apart.
+    pub(crate) fn relations(&self) -> usize {
+        if self.other_first > 0.0 { 3 } else { 2 }
+    }
+}
+
+settings! {
+    /// Images with the objects that are in them.
+    pub struct ObjectData {
+        /// Names of corpora that say where objects are.
+        pub data: Vec<At<String>>,
+        /// Share of the images; smaller shares lie within larger ones.
+        #[range(0.0..=1.0)]
+        pub fraction: f64 = 1.0,
     }
 }
 

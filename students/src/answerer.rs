@@ -3,17 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_data::Raster;
+use alambic_data::WeightedPart;
 use alambic_models::architecture::{self, Architecture, Batch, Image};
 use alambic_models::bert::TextInput;
-use alambic_models::{
-    Config, EncodedText, ModelError, ModelFolder, Pass, Patches, Tokenizer, Trace, Wanted, tap,
-};
+use alambic_models::{Config, EncodedText, ModelError, ModelFolder, Pass, Tokenizer, Trace, Wanted, tap};
 use alambic_tensor::candle::{self, Device, Tensor};
 use alambic_tensor::ops;
 
 use crate::StudentError;
-use crate::sight::Eyes;
+use crate::eyes::{Eyes, Sight};
 
 /// Questions that are answered together.
 const BATCH: usize = 32;
@@ -37,17 +35,7 @@ fn logits(trace: &Trace) -> Result<Vec<Vec<f32>>, StudentError> {
     Ok(logits.to_vec2::<f32>().map_err(ModelError::from)?)
 }
 
-/// How much of the attention each patch of an image gets.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Looked {
-    /// `[rows, columns]`, shares of all attention.
-    pub weights: Vec<f32>,
-    /// Rows and columns of patches.
-    pub grid: (usize, usize),
-}
-
-/// The mean over heads and queries of the attention that `queries` `[1, tokens, width]` pay to `keys` `[1, 1 + patches,
-/// width]`, without the first key.
+/// The mean over heads and queries of the attention that `queries` `[1, tokens, width]` pay to `keys` `[1, parts, width]`.
 fn attention(queries: &Tensor, keys: &Tensor, heads: usize) -> Result<Vec<f32>, candle::Error> {
     let cut = |tensor: &Tensor| {
         let (_, length, width) = tensor.dims3()?;
@@ -56,12 +44,11 @@ fn attention(queries: &Tensor, keys: &Tensor, heads: usize) -> Result<Vec<f32>, 
     let (queries, keys) = (cut(queries)?, cut(keys)?);
     let scale = 1.0 / (queries.dim(2)? as f64).sqrt();
     let scores = (queries.matmul(&keys.transpose(1, 2)?)? * scale)?;
-    let shares = ops::softmax(&scores, None)?.mean(0)?.mean(0)?;
-    shares.narrow(0, 1, shares.dim(0)? - 1)?.to_vec1()
+    ops::softmax(&scores, None)?.mean(0)?.mean(0)?.to_vec1()
 }
 
-/// A question and the image that it is about, in the size in which the model reads it.
-pub type Sighted<'a> = (&'a str, &'a Raster);
+/// A question and the image that it is about, as the model is shown it.
+pub type Sighted<'a> = (&'a str, &'a Sight);
 
 impl Answerer {
     /// Loads a model folder.
@@ -72,20 +59,21 @@ impl Answerer {
         let folder = ModelFolder::open(path)?;
         let config = Config::open(&folder)?;
         let network = architecture::over(&config, &config.weights(&folder)?)?;
-        Self::new(&config, network.into(), &folder.tokenizer()?, usize::MAX)
+        let eyes = Eyes::open(&config, path)?;
+        Self::new(&config, network.into(), eyes, &folder.tokenizer()?, usize::MAX)
     }
 
     /// A model in memory that reads at most `longest` tokens of a question.
     ///
     /// # Errors
-    /// When the architecture does not look at images, or there is not even room for the special tokens.
+    /// When there is not even room for the special tokens.
     pub fn new(
         config: &Config,
         network: Arc<dyn Architecture>,
+        eyes: Eyes,
         tokenizer: &Tokenizer,
         longest: usize,
     ) -> Result<Self, StudentError> {
-        let eyes = Eyes::of(config)?;
         let tokenizer = tokenizer.truncating(longest.min(config.longest()))?;
         Ok(Self { config: config.clone(), network, tokenizer, eyes })
     }
@@ -98,8 +86,8 @@ impl Answerer {
 
     /// How it looks at images.
     #[must_use]
-    pub fn eyes(&self) -> Eyes {
-        self.eyes
+    pub fn eyes(&self) -> &Eyes {
+        &self.eyes
     }
 
     /// The wanted taps over some questions.
@@ -107,37 +95,41 @@ impl Answerer {
     /// # Errors
     /// When a question cannot be read or an image does not fit the model.
     pub fn trace(&self, questions: &[Sighted<'_>], wanted: Wanted) -> Result<Trace, StudentError> {
-        let texts: Vec<&str> = questions.iter().map(|(text, _)| *text).collect();
-        let images: Vec<&Raster> = questions.iter().map(|(_, image)| *image).collect();
-        let batch = Batch {
-            text: Some(self.read(&texts)?),
-            image: Some(Image::Patches(Patches::of(&Eyes::images(&images)?, self.eyes.patch())?)),
-            ..Batch::default()
-        };
+        let tags: Vec<Option<String>> =
+            questions.iter().map(|(_, sight)| self.eyes.second_text(sight)).collect();
+        let texts = questions.iter().zip(&tags).map(|((text, _), tags)| (*text, tags.as_deref()));
+        let text = Some(self.read(texts)?);
+        let sights: Vec<&Sight> = questions.iter().map(|(_, sight)| *sight).collect();
+        let (image, regions) = self.eyes.batch(&sights)?;
+        let batch = Batch { text, image, regions, ..Batch::default() };
         Ok(self.network.read(&batch, Pass::Evaluate, wanted)?)
     }
 
-    /// How much attention the tokens of a question pay to each patch of the image in the last layer, a mean over tokens and
-    /// heads, with the rows and columns of patches; the image's first token is left out. None where the two have no layer in
-    /// which one could look at the other.
+    /// How much attention the tokens of a question pay to each part of the image in the last layer, a mean over tokens and
+    /// heads, with the edges of the part as [`Eyes::parts`] has them; what stands before the image's parts is left out. None
+    /// where the two have no layer in which one could look at the other.
     ///
     /// # Errors
     /// When a question cannot be read or an image does not fit the model.
-    pub fn attention(&self, (question, image): Sighted<'_>) -> Result<Option<Looked>, StudentError> {
+    pub fn attention(
+        &self,
+        (question, sight): Sighted<'_>,
+    ) -> Result<Option<Vec<WeightedPart>>, StudentError> {
         let outline = self.config.outline();
-        let (Some(text), Some(sight)) = (outline.streams.get("text"), outline.streams.get("image")) else {
+        let (Some(text), Some(image)) = (outline.streams.get("text"), outline.streams.get("image")) else {
             return Ok(None);
         };
-        if text.attention.0 != sight.attention.0 || text.attention.0 == 0 {
+        if text.attention.0 != image.attention.0 || text.attention.0 == 0 {
             return Ok(None);
         }
         let last = text.attention.0 - 1;
         let taps = [tap("text", "queries", last), tap("image", "keys", last)];
-        let trace = self.trace(&[(question, image)], Wanted::named(taps.iter().cloned()))?;
+        let trace = self.trace(&[(question, sight)], Wanted::named(taps.iter().cloned()))?;
         let [Some(queries), Some(keys)] = taps.map(|tap| trace.get(&tap).cloned()) else { return Ok(None) };
         let weights = attention(&queries, &keys, text.heads).map_err(ModelError::from)?;
-        let patch = self.eyes.patch();
-        Ok(Some(Looked { weights, grid: (image.height / patch, image.width / patch) }))
+        let parts = self.eyes.parts(sight);
+        let before = weights.len().saturating_sub(parts.len());
+        Ok(Some(weights.into_iter().skip(before).zip(parts).collect()))
     }
 
     /// What a dual encoder's tower makes of images, `[images, width]`, to be stored and used for any question; none for a
@@ -145,12 +137,12 @@ impl Answerer {
     ///
     /// # Errors
     /// When an image does not fit the model.
-    pub fn vectors(&self, images: &[&Raster]) -> Result<Option<Tensor>, StudentError> {
+    pub fn vectors(&self, images: &[&Sight]) -> Result<Option<Tensor>, StudentError> {
         let Config::Dual(_) = &self.config else { return Ok(None) };
         let mut all = Vec::new();
         for images in images.chunks(BATCH) {
-            let patches = Patches::of(&Eyes::images(images)?, self.eyes.patch())?;
-            let batch = Batch { image: Some(Image::Patches(patches)), ..Batch::default() };
+            let (image, _) = self.eyes.batch(images)?;
+            let batch = Batch { image, ..Batch::default() };
             let trace = self.network.read(&batch, Pass::Evaluate, Wanted::named([VECTOR]))?;
             all.extend(trace.get(VECTOR).cloned());
         }
@@ -172,7 +164,7 @@ impl Answerer {
             let rows: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
             let rows = Tensor::new(rows, &Device::Cpu).map_err(ModelError::from)?;
             let batch = Batch {
-                text: Some(self.read(questions)?),
+                text: Some(self.read(questions.iter().map(|text| (*text, None)))?),
                 image: Some(Image::Embedding(vectors.index_select(&rows, 0).map_err(ModelError::from)?)),
                 ..Batch::default()
             };
@@ -181,8 +173,11 @@ impl Answerer {
         Ok(all)
     }
 
-    fn read(&self, questions: &[&str]) -> Result<TextInput, StudentError> {
-        let encoded = questions.iter().map(|text| self.tokenizer.encode_text(text, None));
+    fn read<'t>(
+        &self,
+        texts: impl Iterator<Item = (&'t str, Option<&'t str>)>,
+    ) -> Result<TextInput, StudentError> {
+        let encoded = texts.map(|(first, second)| self.tokenizer.encode_text(first, second));
         let encoded: Vec<EncodedText> = encoded.collect::<Result<_, ModelError>>()?;
         Ok(TextInput::pad(&encoded.iter().collect::<Vec<_>>(), self.config.padding()))
     }

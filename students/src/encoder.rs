@@ -4,6 +4,7 @@ use alambic_models::Config;
 use alambic_models::bert::{Bert, BertConfig, Family, Task};
 use alambic_settings::{choices, settings};
 
+use crate::sight::EPSILON;
 use crate::{ActivationFunction, Blueprint, MakeStudent, Purpose, StudentError, Surroundings, check_heads};
 
 choices! {
@@ -19,7 +20,7 @@ choices! {
 }
 
 /// Layers, width, heads, feed-forward.
-type Shape = [usize; 4];
+pub(crate) type Shape = [usize; 4];
 
 impl Preset {
     fn shape(self) -> Shape {
@@ -63,36 +64,49 @@ settings! {
     }
 }
 
-/// Added to the variance in layer norms, as in BERT.
-const EPSILON: f64 = 1e-12;
+/// A BERT of a shape without a head, over a vocabulary.
+pub(crate) fn bert(
+    surroundings: &Surroundings<'_>,
+    [layers, width, heads, inner]: Shape,
+    activation: ActivationFunction,
+    dropout: f32,
+    longest: usize,
+) -> Result<BertConfig, StudentError> {
+    check_heads(width, heads)?;
+    let Task { head, labels, regression, .. } = Task::none();
+    Ok(BertConfig {
+        family: Family::Bert,
+        head,
+        pooler: false,
+        labels,
+        regression,
+        vocabulary: surroundings.tokenizer.size(),
+        width,
+        layers,
+        heads,
+        inner,
+        activation: activation.name().to_owned(),
+        positions: longest,
+        segments: 2,
+        epsilon: EPSILON,
+        padding: surroundings.tokenizer.padding()?,
+        dropout,
+        attention_dropout: dropout,
+        head_dropout: dropout,
+        pooling: None,
+    })
+}
 
 impl Encoder {
     fn configure(&self, surroundings: &Surroundings<'_>) -> Result<BertConfig, StudentError> {
         let [layers, width, heads, inner] = self.preset.shape();
-        let (width, heads) = (self.width.unwrap_or(width), self.heads.unwrap_or(heads));
-        check_heads(width, heads)?;
-        let Task { head, labels, regression } = Task::none();
-        let config = BertConfig {
-            family: Family::Bert,
-            head,
-            pooler: false,
-            labels,
-            regression,
-            vocabulary: surroundings.tokenizer.size(),
-            width,
-            layers: self.layers.unwrap_or(layers),
-            heads,
-            inner: self.feed_forward.unwrap_or(inner),
-            activation: self.activation.name().to_owned(),
-            positions: self.longest,
-            segments: 2,
-            epsilon: EPSILON,
-            padding: surroundings.tokenizer.padding()?,
-            dropout: self.dropout,
-            attention_dropout: self.dropout,
-            head_dropout: self.dropout,
-            pooling: None,
-        };
+        let shape = [
+            self.layers.unwrap_or(layers),
+            self.width.unwrap_or(width),
+            self.heads.unwrap_or(heads),
+            self.feed_forward.unwrap_or(inner),
+        ];
+        let config = bert(surroundings, shape, self.activation, self.dropout, self.longest)?;
         Ok(config.for_task(surroundings.task))
     }
 }

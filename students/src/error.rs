@@ -11,6 +11,9 @@ pub enum StudentError {
     /// A model failed.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// An image cannot be read.
+    #[error(transparent)]
+    Data(#[from] alambic_data::DataError),
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] TensorError),

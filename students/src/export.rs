@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
 
 use crate::StudentError;
+use crate::eyes::detector_of;
 use crate::onnx::{self, Storage};
-use crate::ship::{file_error, ship};
+use crate::ship::{add_detector, file_error, ship};
 
 /// A form of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,9 @@ pub fn export(
             (Format::HuggingFace, _) => {
                 let path = to.join("hf");
                 let difference = ship(&path, &config, &weights, &tokenizer, precision)?.into();
+                if let Some(detector) = detector_of(model) {
+                    add_detector(&path, &detector)?;
+                }
                 return Ok(Exported { format, bytes: ModelFolder::open(&path)?.bytes()?, difference, path });
             }
             (Format::Int8, _) => ("model.int8.onnx", Storage::Int8),

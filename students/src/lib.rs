@@ -4,14 +4,17 @@
 //! teacher's layers. [`ship`](ship()) writes a trained one as a Hugging Face folder, and [`Predictor`] runs it.
 
 mod answerer;
+mod detector;
 mod dual_encoder;
 mod encoder;
 mod encoder_layers;
 mod error;
 mod export;
+mod eyes;
 mod from_teacher;
 mod fusion;
 pub mod onnx;
+mod oscar;
 mod predict;
 mod read;
 mod scratch;
@@ -24,19 +27,22 @@ use alambic_settings::{At, kinds};
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 
-pub use answerer::{Answerer, Looked, Sighted};
+pub use answerer::{Answerer, Sighted};
+pub use detector::DetectorSizes;
 pub use dual_encoder::DualEncoder;
 pub use encoder::{Encoder, Preset};
 pub use encoder_layers::EncoderLayers;
 pub use error::StudentError;
 pub use export::{Exported, Format, export};
+pub use eyes::{Eyes, Finder, Shown, Sight, detector_of, overlap};
 pub use from_teacher::FromTeacher;
 pub use fusion::Fusion;
+pub use oscar::OscarSizes;
 pub use predict::Predictor;
 pub use read::{Reader, TextPair};
 pub use scratch::{ActivationFunction, Scratch};
-pub use ship::ship;
-pub use sight::{Eyes, SightSizes};
+pub use ship::{add_detector, ship};
+pub use sight::SightSizes;
 
 /// A model to build a student from: its configuration and weights.
 #[derive(Debug, Clone)]
@@ -77,6 +83,8 @@ pub enum Purpose {
     Reads,
     /// Answers questions about images.
     Answers,
+    /// Finds objects in images.
+    Detects,
 }
 
 /// A way to make a student.
@@ -101,6 +109,11 @@ pub trait MakeStudent {
 
     /// Most tokens of a vocabulary that is made of the stage's texts; none where its size is not a matter of choice.
     fn vocabulary(&self) -> Option<usize> {
+        None
+    }
+
+    /// The detector that finds the regions that it reads.
+    fn detector(&self) -> Option<&At<String>> {
         None
     }
 
@@ -145,5 +158,9 @@ kinds! {
         Fusion(Fusion) = "fusion",
         /// A text and an image tower with a small head over both.
         DualEncoder(DualEncoder) = "dual-encoder",
+        /// A fusion encoder over text, object tags and regions, from random weights or a text encoder's.
+        Oscar(OscarSizes) = "oscar",
+        /// A detector of objects from random weights.
+        Detector(DetectorSizes) = "detector",
     }
 }

@@ -7,6 +7,7 @@ use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
 
 use crate::StudentError;
+use crate::eyes::DETECTOR;
 
 /// Writes a model's folder, and says by how much its weights differ from those that it was made of: `config.json`,
 /// `model.safetensors`, the tokenizer's files; for a model that writes, `generation_config.json`; for one that pools,
@@ -64,6 +65,22 @@ pub fn ship(
         return Err(StudentError::Unfaithful { path: folder.to_owned(), difference });
     }
     Ok(difference)
+}
+
+/// Puts the folder of a detector into that of a model that reads what it finds.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn add_detector(folder: &Path, detector: &Path) -> Result<(), StudentError> {
+    let to = folder.join(DETECTOR);
+    std::fs::create_dir_all(&to).map_err(file_error(&to))?;
+    let from = ModelFolder::open(detector)?;
+    for path in from.weight_files()?.into_iter().chain([detector.join("config.json")]) {
+        if let Some(name) = path.file_name() {
+            std::fs::copy(&path, to.join(name)).map_err(file_error(&path))?;
+        }
+    }
+    Ok(TokenizerFiles::read(detector)?.write(&to)?)
 }
 
 pub(crate) fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> StudentError {

@@ -1,9 +1,6 @@
 //! What students that look at images have in common.
 
-use alambic_data::Raster;
-use alambic_models::dual::DualConfig;
 use alambic_models::vilt::{Head, ViltConfig};
-use alambic_models::{Config, Images, ModelError, fitted};
 use alambic_settings::settings;
 
 use crate::{ActivationFunction, StudentError, Surroundings};
@@ -47,12 +44,7 @@ impl SightSizes {
     /// The fusion encoder of these sizes.
     pub(crate) fn configure(&self, surroundings: &Surroundings<'_>) -> Result<ViltConfig, StudentError> {
         crate::check_heads(self.width, self.heads)?;
-        if !self.image.is_multiple_of(self.patch) {
-            return Err(StudentError::Size(format!(
-                "images of {} pixels do not divide into patches of {}",
-                self.image, self.patch
-            )));
-        }
+        check_patch(self.image, self.patch)?;
         Ok(ViltConfig {
             vocab_size: surroundings.tokenizer.size(),
             type_vocab_size: 2,
@@ -79,54 +71,13 @@ impl SightSizes {
     }
 }
 
-/// Added to the variance in layer norms, as in ViLT.
-const EPSILON: f64 = 1e-12;
-
-/// How a model looks at images: the size to which they are brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Eyes {
-    size: usize,
-    patch: usize,
+/// Fails where an image does not divide into patches.
+pub(crate) fn check_patch(image: usize, patch: usize) -> Result<(), StudentError> {
+    if image.is_multiple_of(patch) {
+        return Ok(());
+    }
+    Err(StudentError::Size(format!("images of {image} pixels do not divide into patches of {patch}")))
 }
 
-impl Eyes {
-    /// The eyes of a model.
-    ///
-    /// # Errors
-    /// When it does not look at images as they are.
-    pub fn of(config: &Config) -> Result<Self, StudentError> {
-        match config {
-            Config::Vilt(config) => Ok(Self { size: config.image_size, patch: config.patch_size }),
-            Config::Dual(DualConfig { sizes, .. }) => {
-                Ok(Self { size: sizes.image_size, patch: sizes.patch_size })
-            }
-            other => Err(StudentError::Size(format!(
-                "a {} does not answer questions about images as they are",
-                other.model_type()
-            ))),
-        }
-    }
-
-    /// Pixels of the side of a patch.
-    #[must_use]
-    pub fn patch(&self) -> usize {
-        self.patch
-    }
-
-    /// An image in the size in which the model reads it.
-    #[must_use]
-    pub fn prepare(&self, image: &Raster) -> Raster {
-        let (width, height) = fitted((image.width, image.height), self.size, self.patch);
-        image.resized(width, height)
-    }
-
-    /// A batch of prepared images.
-    ///
-    /// # Errors
-    /// When an image has another number of values than its sides say.
-    pub fn images(images: &[&Raster]) -> Result<Images, ModelError> {
-        let images: Vec<(usize, usize, &[u8])> =
-            images.iter().map(|image| (image.width, image.height, image.rgb.as_slice())).collect();
-        Images::of_rgb(&images)
-    }
-}
+/// Added to the variance in layer norms, as in BERT and ViLT.
+pub(crate) const EPSILON: f64 = 1e-12;

@@ -1,6 +1,6 @@
 //! The folder of a network that reads, of any architecture, as a teacher.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alambic_models::architecture::{self, Architecture};
@@ -15,6 +15,7 @@ pub struct Network {
     config: Config,
     built: Arc<dyn Architecture>,
     tokenizer: Arc<Tokenizer>,
+    folder: PathBuf,
     outline: Outline,
     digest: String,
     bytes: u64,
@@ -41,6 +42,7 @@ impl Network {
         Ok(Self {
             built: network,
             tokenizer: Arc::new(folder.tokenizer()?),
+            folder: folder.path().to_owned(),
             outline: config.outline(),
             digest: digest(folder)?,
             bytes: folder.bytes()?,
@@ -92,6 +94,10 @@ impl Teacher for Network {
 
     fn tokenizer(&self) -> Option<&Tokenizer> {
         Some(&self.tokenizer)
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.folder)
     }
 
     fn weights_digest(&self) -> String {

@@ -1,5 +1,7 @@
 //! What every teacher does.
 
+use std::path::Path;
+
 use alambic_models::bert::TextInput;
 use alambic_models::{Hypothesis, Outline, Tokenizer, Tokens, Trace, Wanted, architecture};
 use serde::{Deserialize, Serialize};
@@ -130,6 +132,11 @@ pub trait Teacher {
 
     /// The tokenizer of the (last) model, if the teacher has one.
     fn tokenizer(&self) -> Option<&Tokenizer>;
+
+    /// The folder of the model, where there is just one.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
 
     /// A digest of all weights and vocabularies that take part.
     fn weights_digest(&self) -> String;

@@ -63,6 +63,12 @@ impl Streams {
         self.of([epoch.to_le_bytes().as_slice(), &bytes]).stream(5)
     }
 
+    /// For pairing the texts of one image with those of others in one epoch: a stream of its own for each example and epoch.
+    #[must_use]
+    pub fn pairing(&self, epoch: u64, example: u64) -> ChaCha8Rng {
+        self.of([epoch.to_le_bytes().as_slice(), &example.to_le_bytes()]).stream(6)
+    }
+
     /// The streams of one thing among many, given by its parts.
     fn of<'p>(self, parts: impl IntoIterator<Item = &'p [u8]>) -> Self {
         let mut hasher = blake3::Hasher::new();

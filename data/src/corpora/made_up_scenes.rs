@@ -33,6 +33,12 @@ settings! {
         /// The most objects.
         #[range(1..=12)]
         pub most: usize = 6,
+        /// Smallest radius of an object as a share of the side; where there is no room, all are smaller.
+        #[range(0.02..=0.5)]
+        pub smallest: f64 = 0.09,
+        /// Largest radius of an object as a share of the side.
+        #[range(0.02..=0.5)]
+        pub largest: f64 = 0.19,
         /// How many shapes there are.
         #[range(1..=6)]
         pub shapes: usize = 4,
@@ -47,6 +53,9 @@ settings! {
         /// Deviation of the noise on every pixel, the range of colours being 1.
         #[range(0.0..=0.5)]
         pub noise: f64 = 0.02,
+        /// Captions of each image, for pre-training.
+        #[range(0..=100)]
+        pub captions: usize = 0,
         /// What is asked.
         pub kinds: Vec<Asked> = ALL.to_vec(),
     }
@@ -68,6 +77,7 @@ impl ReadCorpus for MadeUpScenes {
         let recipe = Recipe {
             side: self.side,
             objects: (self.fewest, self.most),
+            radii: (self.smallest as f32, self.largest.max(self.smallest) as f32),
             variety,
             distinct: self.distinct,
             overlap: self.overlap as f32,
@@ -92,7 +102,9 @@ impl ReadCorpus for MadeUpScenes {
                     split: None,
                 })
             }));
-            images.push(scene.picture(&recipe, format!("{NAME} {} {image}", self.seed), &mut random));
+            let mut picture = scene.picture(&recipe, format!("{NAME} {} {image}", self.seed), &mut random);
+            picture.captions = (0..self.captions).map(|_| scene.describe(&mut random)).collect();
+            images.push(picture);
         }
         let reading = Reading {
             source: NAME.to_owned(),
@@ -123,11 +135,14 @@ mod tests {
             side: 64,
             fewest: 3,
             most: 6,
+            smallest: 0.09,
+            largest: 0.19,
             shapes: 4,
             colours: 6,
             distinct: false,
             overlap: 0.0,
             noise: 0.02,
+            captions: 0,
             kinds: ALL.to_vec(),
         };
         change(&mut options);
@@ -174,6 +189,24 @@ mod tests {
             let colours: std::collections::HashSet<&str> = colours.collect();
             assert_eq!(colours.len(), picture.objects.len());
         }
+    }
+
+    #[test]
+    fn captions_say_what_is_there() {
+        let corpus = scenes(|options| options.captions = 3);
+        for picture in &corpus.images {
+            assert_eq!(picture.captions.len(), 3);
+            for caption in &picture.captions {
+                let said: Vec<&str> = caption.trim_end_matches('.').split(' ').collect();
+                let named = said.windows(2).map(|pair| pair.join(" ").replace(',', ""));
+                let tags: Vec<&String> = picture.objects.iter().map(|object| &object.tag).collect();
+                assert!(named.filter(|pair| tags.contains(&pair)).count() > 0, "{caption} {tags:?}");
+            }
+        }
+        let order = |captions: &[String]| captions.iter().any(|caption| caption.contains(" is "));
+        assert!(corpus.images.iter().any(|picture| order(&picture.captions)));
+        // What is said of an image does not change what is asked about it.
+        assert_eq!(corpus.questions, scenes(|_| {}).questions);
     }
 
     #[test]

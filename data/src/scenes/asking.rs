@@ -51,7 +51,7 @@ pub(crate) fn answers(objects: usize, (shapes, colours): (usize, usize)) -> Vec<
 const CLEARLY: f32 = 1.15;
 
 /// How far apart places must be, as a share of the side, to be told apart.
-const APART: f32 = 0.08;
+pub(super) const APART: f32 = 0.08;
 
 impl Scene {
     /// Questions of these kinds, no two alike, as many as asked for or as can be asked.

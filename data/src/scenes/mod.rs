@@ -2,6 +2,7 @@
 //! (Santoro et al., 2017).
 
 mod asking;
+mod describing;
 mod drawing;
 
 use std::f32::consts::TAU;
@@ -42,6 +43,8 @@ pub(crate) struct Recipe {
     pub(crate) side: usize,
     /// The fewest and the most objects.
     pub(crate) objects: (usize, usize),
+    /// Smallest and largest radius as shares of the side, before a crowd makes things smaller.
+    pub(crate) radii: (f32, f32),
     /// How many shapes and how many colours there are.
     pub(crate) variety: (usize, usize),
     /// Whether no two objects have the same colour, as far as there are enough colours.
@@ -74,20 +77,18 @@ pub(crate) fn stream(name: &str, seed: u64, image: usize) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(bytes(&[name, &seed.to_string(), &image.to_string()]))
 }
 
-/// Smallest and largest radius, before a crowd makes things smaller.
-const RADII: (f32, f32) = (0.09, 0.19);
-
 impl Scene {
     /// Draws lots for a scene.
     pub(crate) fn invent(recipe: &Recipe, random: &mut ChaCha8Rng) -> Self {
         let count = random.random_range(recipe.objects.0..=recipe.objects.1.max(recipe.objects.0));
         let mut things: Vec<Thing> = Vec::with_capacity(count);
         let colours = &COLOURS[..recipe.variety.1.clamp(1, COLOURS.len())];
+        let (smallest, largest) = recipe.radii;
         // A crowded scene gets smaller things until all have room.
         let mut shrink = 1.0;
         while things.len() < count {
             let placed = (0..60).find_map(|_| {
-                let radius = shrink * random.random_range(RADII.0..RADII.1);
+                let radius = shrink * (smallest + (largest - smallest) * random.random::<f32>());
                 let centre = [0, 1].map(|_| random.random_range(radius..1.0 - radius));
                 let apart = things.iter().all(|other| {
                     let distance = (other.centre[0] - centre[0]).hypot(other.centre[1] - centre[1]);
@@ -139,7 +140,7 @@ impl Scene {
                 value
             }
         });
-        Picture { name, pixels: Pixels::Held(raster), objects }
+        Picture { name, pixels: Pixels::Held(raster), objects, found: None, captions: Vec::new() }
     }
 }
 

@@ -2,7 +2,7 @@
 
     python losses/tests/golden/make.py
 
-writes `cases.json`, `student.safetensors`, `peer.safetensors`, `asked.safetensors`, `teacher.safetensors` and `expected.safetensors` beside
+writes `cases.json`, `{student,peer,asked,found,matched,teacher}.safetensors` and `expected.safetensors` beside
 itself. Needs torch and safetensors. The formulas are written from the papers, with the names of
 `alambic explain stage.*.loss`; nothing of Alambic takes part.
 """
@@ -61,6 +61,15 @@ for tensors, layers, width in ((STUDENT, 2, 6), (TEACHER, 4, 12)):
     towers(tensors, layers, width)
 SCORES = torch.rand(BATCH, CLASSES).float().double()
 ASKED = {"logits": (2 * torch.randn(BATCH, CLASSES)).float().double().requires_grad_()}
+# A detector's cells, a few of which have an object, and whether texts and images belong together.
+CELLS, TAGS = 6, 4
+CELL_LABELS = torch.tensor([[-1, 2, -1, -1, 0, -1], [-1] * 6, [3, 3, -1, -1, -1, 1], [-1, -1, -1, 2, -1, -1]])
+HERE_IS = CELL_LABELS >= 0
+BOXES = torch.randn(BATCH, CELLS, 4).float().double()
+FOUND = {name: (2 * torch.randn(BATCH, CELLS, *shape)).float().double().requires_grad_()
+         for name, shape in (("objectness", ()), ("boxes", (4,)), ("logits", (TAGS,)))}
+RELATIONS = torch.tensor([0, 2, 1, 0])
+MATCHED = {"relation": (2 * torch.randn(BATCH, 3)).float().double().requires_grad_()}
 for tensors in (STUDENT, PEER):
     for tensor in tensors.values():
         tensor.requires_grad_()
@@ -247,6 +256,11 @@ CASES = [
      across(1, 3, "text-to-text") + across(1, 3, "image-to-image")),
     ("binary-cross-entropy", "binary-cross-entropy", [], "asked",
      F.binary_cross_entropy_with_logits(ASKED["logits"], SCORES) * CLASSES),
+    ("matching", "matching", [], "matched", F.cross_entropy(MATCHED["relation"], RELATIONS)),
+    ("detection", "detection", ["tags=0.5", "boxes=2"], "found",
+     (F.binary_cross_entropy_with_logits(FOUND["objectness"], HERE_IS.double(), reduction="sum")
+      + 2 * (FOUND["boxes"] - BOXES)[HERE_IS].abs().sum()) / HERE_IS.sum()
+     + 0.5 * F.cross_entropy(FOUND["logits"][HERE_IS], CELL_LABELS[HERE_IS])),
     ("patient skip", "patient", [], "peer", patient([(1, 2)], True)),
     ("patient last as published", "patient", ['scheme="last"', 'reduction="elements"'], "peer", patient([(1, 3)], False)),
     ("logits", "logits", ["temperature=2"], "student", 4 * kl(Z, Y, 2).sum(1).mean()),
@@ -277,7 +291,7 @@ CASES = [
 
 expected = {}
 for name, _, _, whose, value in CASES:
-    trace = {"student": STUDENT, "peer": PEER, "asked": ASKED}[whose]
+    trace = {"student": STUDENT, "peer": PEER, "asked": ASKED, "found": FOUND, "matched": MATCHED}[whose]
     expected[f"{name}/value"] = value.detach().reshape(())
     for tap, gradient in zip(trace, torch.autograd.grad(value, trace.values(), allow_unused=True)):
         if gradient is not None:
@@ -288,6 +302,8 @@ inputs = {"attention_mask": MASK, "image_attention_mask": IMAGE_MASK}
 save_file({**single(STUDENT), **inputs, "labels": LABELS}, HERE / "student.safetensors")
 save_file({**single(PEER), **inputs, "labels": LABELS}, HERE / "peer.safetensors")
 save_file({**single(ASKED), "labels": SCORES.float()}, HERE / "asked.safetensors")
+save_file({**single(FOUND), "labels": CELL_LABELS, "box_labels": BOXES.float()}, HERE / "found.safetensors")
+save_file({**single(MATCHED), "relation_labels": RELATIONS}, HERE / "matched.safetensors")
 save_file({**single(TEACHER), **inputs}, HERE / "teacher.safetensors")
 save_file({name: tensor.contiguous() for name, tensor in expected.items()}, HERE / "expected.safetensors")
 cases = [{"name": name, "loss": loss, "options": options, "student": whose} for name, loss, options, whose, _ in CASES]

@@ -105,13 +105,15 @@ pub struct Task {
     pub labels: Vec<String>,
     /// Whether the only label is a number to be predicted.
     pub regression: bool,
+    /// How many relations of a text and an image are told apart, beside the head; 0 for none.
+    pub relations: usize,
 }
 
 impl Task {
     /// No task: an encoder without a head.
     #[must_use]
     pub fn none() -> Self {
-        Self { head: Head::None, labels: Vec::new(), regression: false }
+        Self { head: Head::None, labels: Vec::new(), regression: false, relations: 0 }
     }
 }
 

@@ -130,6 +130,18 @@ impl Linear {
         Ok(Self { weight: weight.flatten_from(1)?, bias })
     }
 
+    /// A convolution over places whose surroundings, `[kernel, kernel, channels]`, stand in one row.
+    pub(crate) fn load_convolution(
+        source: Source<'_>,
+        name: &str,
+        [channels, kernel, outputs]: [usize; 3],
+    ) -> Result<Self, ModelError> {
+        let weight = source.tensor(&format!("{name}.weight"), &[outputs, channels, kernel, kernel])?;
+        let bias = source.tensor(&format!("{name}.bias"), &[outputs])?;
+        let weight = weight.permute((0, 2, 3, 1))?.contiguous()?.flatten_from(1)?;
+        Ok(Self { weight, bias: Some(bias) })
+    }
+
     pub(crate) fn forward(&self, x: &Tensor, activation: Activation) -> Result<Tensor, ModelError> {
         Ok(ops::linear(x, &self.weight, self.bias.as_ref(), activation)?)
     }

@@ -4,7 +4,7 @@ use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::bert::{BertConfig, Family, Head, Names};
+use crate::bert::{BertConfig, Family, Head, Names, Task};
 use crate::config::Facts;
 use crate::folder::extend_object;
 use crate::layers::Shapes;
@@ -28,7 +28,14 @@ pub struct OscarConfig {
     pub feature_epsilon: Option<f64>,
     /// How many relations of text, tags and image are told apart: 2 in Oscar, 3 in Oscar+; 0 without this head.
     pub relations: usize,
+    /// The most regions of an image.
+    pub regions: usize,
+    /// Whether the tags of the regions are read as a second text.
+    pub tags: bool,
 }
+
+/// The most regions of an image where a configuration does not say it, as the published models were trained.
+const REGIONS: usize = 50;
 
 impl OscarConfig {
     /// Whether a configuration file is of such a model. The published ones name no type.
@@ -80,7 +87,16 @@ impl OscarConfig {
             features: features as usize,
             feature_epsilon: normed.then(|| json["img_layer_norm_eps"].as_f64().unwrap_or(1e-12)),
             relations: relations.unwrap_or(0),
+            regions: json["max_img_seq_length"].as_u64().map_or(REGIONS, |regions| regions as usize),
+            tags: json["object_tags"].as_bool().unwrap_or(true),
         })
+    }
+
+    /// The same encoder with the heads that a task needs.
+    #[must_use]
+    pub fn for_task(self, task: &Task) -> Self {
+        let bert = BertConfig { pooler: true, ..self.bert.for_task(task) };
+        Self { bert, relations: task.relations, ..self }
     }
 
     /// The weights of a folder, under the names of [`Self::shapes`].
@@ -155,6 +171,8 @@ impl OscarConfig {
                 "use_img_layernorm": self.feature_epsilon.is_some(),
                 "img_layer_norm_eps": self.feature_epsilon.unwrap_or(1e-12),
                 "num_contrast_classes": self.relations,
+                "max_img_seq_length": self.regions,
+                "object_tags": self.tags,
                 "classifier": "linear",
                 "loss_type": "bce",
             }),

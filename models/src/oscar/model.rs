@@ -7,10 +7,11 @@ use alambic_tensor::parameters::Weights;
 
 use super::OscarConfig;
 use super::config::RELATION;
-use crate::bert::{Bert, TextInput};
+use crate::bert::{Bert, Task, TextInput};
 use crate::initialise::deviation;
 use crate::joint::Joint;
 use crate::layers::{Linear, Norm, Pass, Source};
+use crate::published::adopt;
 use crate::regions::side_by_side;
 use crate::{Initialiser, ModelError, Regions, Trace, Wanted};
 
@@ -59,8 +60,41 @@ impl Oscar {
     /// # Errors
     /// When a tensor cannot be made.
     pub fn initial_weights(config: &OscarConfig, streams: &Streams) -> Result<Weights, ModelError> {
+        Self::complete(config, &Weights::new(), streams)
+    }
+
+    /// Given weights as far as they go and have the right shape, under any of the names that files have for them, and
+    /// initial ones for the rest.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn complete(config: &OscarConfig, given: &Weights, streams: &Streams) -> Result<Weights, ModelError> {
         let shapes = config.shapes();
-        Initialiser::new(streams).fill(&shapes, shapes.keys(), deviation(config.bert.width))
+        let (mut weights, _) = adopt(&shapes, given, OscarConfig::spellings);
+        weights.retain(|name, tensor| tensor.dims() == shapes[name]);
+        let missing = shapes.keys().filter(|name| !weights.contains_key(*name));
+        let initial = Initialiser::new(streams).fill(&shapes, missing, deviation(config.bert.width))?;
+        weights.extend(initial);
+        Ok(shapes.keys().filter_map(|name| Some((name.clone(), weights.get(name)?.clone()))).collect())
+    }
+
+    /// The same encoder for a task, and weights for it: the given ones, with new heads where they are of another task.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn for_task(
+        config: &OscarConfig,
+        given: &Weights,
+        task: &Task,
+        streams: &Streams,
+    ) -> Result<(OscarConfig, Weights), ModelError> {
+        let mut given = given.clone();
+        if config.bert.labels != task.labels {
+            given.retain(|name, _| !name.starts_with("classifier."));
+        }
+        let config = config.clone().for_task(task);
+        let weights = Self::complete(&config, &given, streams)?;
+        Ok((config, weights))
     }
 
     /// The configuration.

@@ -8,7 +8,7 @@ use alambic_data::questions::QuestionSplits;
 use alambic_data::split::{SplitReport, Splits};
 use alambic_data::texts::TextSplits;
 use alambic_data::{Collection, Content, DataError, Direction, Entry, Extent, Fault, Labels, Pair, Place};
-use alambic_data::{Problem, Split, SplitError, VisualQuestions};
+use alambic_data::{Problem, Split, SplitError, VisualQuestions, is_chosen};
 use alambic_data::{direction, embedded, examples};
 use alambic_settings::source::SourceKind;
 use alambic_settings::{At, Diagnostic, IndexMap, Location, Node, Origin, Source, Value};
@@ -16,6 +16,7 @@ use alambic_settings::{At, Diagnostic, IndexMap, Location, Node, Origin, Source,
 use super::{Checker, Depth, list};
 use crate::run::RunError;
 use crate::run::corpora::{Corpus, Kind, Parts};
+use crate::run::questions::image_texts::pairs;
 use crate::schema::{DataOptions, StageData};
 
 /// A table of a recipe that chooses texts: corpora and directions.
@@ -30,6 +31,9 @@ pub(crate) struct Selection<'s> {
 
 /// A pattern of directions with what it stands for here.
 type Expanded<'s> = (&'s At<String>, Vec<Direction>);
+
+/// The keys under which a training's data are named.
+const KINDS: [&str; 6] = ["pairs", "words", "texts", "questions", "image-texts", "objects"];
 
 /// How many examples there are.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +50,10 @@ pub(crate) struct Counts {
     pub(crate) texts: usize,
     /// Questions about images.
     pub(crate) questions: usize,
+    /// Texts about images.
+    pub(crate) image_texts: usize,
+    /// Images in which objects are found.
+    pub(crate) images: usize,
     /// Most texts that come of varying these.
     pub(crate) varied: usize,
     /// Examples of the validation part.
@@ -246,6 +254,57 @@ impl Checker<'_> {
         self.counts.insert(name.to_owned(), counts);
     }
 
+    /// Counts the texts about images of a training, and reports parts that hold none.
+    fn image_texts(&mut self, name: &str, path: &[&str], data: &At<StageData>) {
+        let mut counts = Counts::default();
+        for (index, options) in data.image_texts.iter().enumerate() {
+            let origin = self.loaded.origin(&[path, &["data", "image-texts", &index.to_string()]].concat());
+            if self.answers(&options.data, &origin).is_none() {
+                continue;
+            }
+            let count = |part| pairs(&self.workshop, options, part).map_or(0, |found| found.len());
+            counts.image_texts += count(Split::Train);
+            counts.validation += count(Split::Validation);
+        }
+        self.finish_images(name, path, counts);
+    }
+
+    /// Counts the images of a training of a detector, and reports corpora that do not say where objects are.
+    fn objects(&mut self, name: &str, path: &[&str], data: &At<StageData>) {
+        let mut counts = Counts::default();
+        for (index, options) in data.objects.iter().enumerate() {
+            let origin = self.loaded.origin(&[path, &["data", "objects", &index.to_string()]].concat());
+            if !self.must_be_corpora(&options.data, &origin, Kind::Questions) {
+                continue;
+            }
+            if self.workshop.corpora.tags(&options.data).is_ok_and(|tags| tags.is_empty()) {
+                let message = "these corpora do not say where objects are".to_owned();
+                let help = "`made-up-scenes` do; for photographs use features of a published detector";
+                self.report(
+                    Diagnostic::error("data::objects", message)
+                        .label(&origin, "has nothing to find")
+                        .help(help),
+                );
+                return;
+            }
+            let count = |part| {
+                let pictures = self.workshop.corpora.pictures(&options.data, part).unwrap_or_default();
+                pictures.iter().filter(|picture| is_chosen(picture, options.fraction)).count()
+            };
+            counts.images += count(Split::Train);
+            counts.validation += count(Split::Validation);
+        }
+        self.finish_images(name, path, counts);
+    }
+
+    fn finish_images(&mut self, name: &str, path: &[&str], counts: Counts) {
+        let examples = counts.image_texts + counts.images;
+        if self.depth == Depth::Whole {
+            self.must_validate(path, examples, counts.validation);
+        }
+        self.counts.insert(name.to_owned(), counts);
+    }
+
     /// Counts the texts of a training, and reports parts that hold none.
     fn texts(&mut self, name: &str, path: &[&str], data: &At<StageData>) {
         let mut counts = Counts::default();
@@ -329,10 +388,12 @@ impl Checker<'_> {
             !data.pairs.is_empty() || !data.words.is_empty(),
             !data.texts.is_empty(),
             !data.questions.is_empty(),
+            !data.image_texts.is_empty(),
+            !data.objects.is_empty(),
         ];
         if kinds.iter().filter(|there| **there).count() > 1 {
             let message = format!("`{}` has data of several kinds to train on", path.join("."));
-            let label = "one model writes, or reads, or looks at images";
+            let label = "one model writes, or reads, or looks at images, and learns one thing at a time";
             self.error("recipe::data", message, &self.data_origin(path), label);
         }
         if !data.texts.is_empty() {
@@ -343,12 +404,20 @@ impl Checker<'_> {
             self.questions(name, path, data);
             return Vec::new();
         }
+        if !data.image_texts.is_empty() {
+            self.image_texts(name, path, data);
+            return Vec::new();
+        }
+        if !data.objects.is_empty() {
+            self.objects(name, path, data);
+            return Vec::new();
+        }
         if data.pairs.is_empty() && data.words.is_empty() {
             let message = format!("`{}` has nothing to train on", path.join("."));
-            let help = "`pairs` have a target in the corpus; a teacher writes the targets of `words`; `texts` are read; `questions` are about images";
+            let help = "`pairs` have a target in the corpus; a teacher writes the targets of `words`; `texts` are read; `questions` and `image-texts` are about images; detectors find `objects`";
             self.report(
                 Diagnostic::error("recipe::data", message)
-                    .label(&data.origin, "holds neither `pairs` nor `words` nor `texts` nor `questions`")
+                    .label(&data.origin, "holds none of these")
                     .help(help),
             );
         }
@@ -395,8 +464,7 @@ impl Checker<'_> {
     /// Where the data of a table were written: what they hold, since dotted keys of several files can make up `data`.
     pub(super) fn data_origin(&self, path: &[&str]) -> Origin {
         let data = path.iter().chain(&["data"]).try_fold(&self.loaded.tree, |node, key| node.get(key));
-        let held = data
-            .and_then(|data| ["pairs", "words", "texts", "questions"].iter().find_map(|kind| data.get(kind)));
+        let held = data.and_then(|data| KINDS.iter().find_map(|kind| data.get(kind)));
         held.or(data).map_or(Origin::Default, |node| node.origin.clone())
     }
 
@@ -549,7 +617,7 @@ fn code(fault: &Fault) -> &'static str {
         | Fault::WrongFormat(_)
         | Fault::NotFolder
         | Fault::Reader(_) => "data::file",
-        Fault::NotImage(_) | Fault::NoImage(_) => "data::image",
+        Fault::NotImage(_) | Fault::NoImage(_) | Fault::DamagedImage { .. } => "data::image",
         Fault::NotUtf8(_) => "data::encoding",
         Fault::Empty | Fault::NoRows | Fault::NothingKept { .. } => "data::empty",
         Fault::ColumnCount { .. } | Fault::NothingInColumn(_) | Fault::OpenQuote => "data::columns",

@@ -128,7 +128,7 @@ impl Checker<'_> {
     /// Reports a model that does not give the answers that are asked for.
     fn must_know_answers(&mut self, side: &str, config: &Config, answers: &[String], origin: &Origin) {
         let own = config.outline().labels;
-        let problem = if Eyes::of(config).is_err() {
+        let problem = if Eyes::new(config, None).is_err() {
             format!("is a {} and does not look at images", config.model_type())
         } else if own.is_empty() {
             "has no head that answers questions".to_owned()

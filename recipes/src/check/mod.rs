@@ -204,7 +204,7 @@ impl<'a> Uses<'a> {
             uses.data.extend(data.pairs.iter().flat_map(|pairs| &pairs.data).map(|name| name.as_str()));
             uses.data.extend(data.words.iter().flat_map(|words| &words.data).map(|name| name.as_str()));
             uses.data.extend(data.texts.iter().flat_map(|texts| &texts.data).map(|name| name.as_str()));
-            uses.data.extend(data.questions.iter().flat_map(|own| &own.data).map(|name| name.as_str()));
+            uses.data.extend(data.image_corpora().into_iter().map(|name| name.as_str()));
             let augmented = data.texts.iter().filter_map(|texts| texts.augment.as_ref());
             uses.teachers.extend(
                 augmented.flat_map(|own| own.model.iter().chain(&own.teacher)).map(|name| name.as_str()),
@@ -216,7 +216,8 @@ impl<'a> Uses<'a> {
         uses.data.extend(recipe.evaluation.data.iter().map(|name| name.as_str()));
         uses.teachers.extend(recipe.evaluation.teacher.iter().map(|name| name.as_str()));
         for student in recipe.student.values() {
-            uses.teachers.extend(student.inner().donors().into_iter().map(|name| name.as_str()));
+            let own = student.inner().donors().into_iter().chain(student.inner().detector());
+            uses.teachers.extend(own.map(|name| name.as_str()));
         }
         for teacher in recipe.teacher.values() {
             if let alambic_teachers::TeacherOptions::Pipeline(options) = teacher {

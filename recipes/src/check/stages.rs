@@ -163,13 +163,18 @@ impl Checker<'_> {
             .filter(|other| other.value != name);
         let sound = before.is_some() || self.student(&student, position);
         self.must_fit_its_data(name, &student, options)?;
-        let tokenizer = self.vocabulary(options, teacher, &student)?;
+        let tokenizer = match before.and_then(|before| self.sketches.stages.get(&before.value)) {
+            // It goes on with what it has learnt to read.
+            Some(sketch) if options.teacher.is_none() => Rc::clone(&sketch.tokenizer),
+            _ => self.vocabulary(options, teacher, &student)?,
+        };
         let task = self.workshop.task(&options.data).ok()?;
         let (config, own, of) = match before {
             Some(before) => {
                 let sketch = self.sketches.stages.get(&before.value)?;
                 let config = match sketch.config.clone() {
                     Config::Bert(config) => config.for_task(&task).into(),
+                    Config::Oscar(config) => Config::Oscar(config.for_task(&task)),
                     other => other,
                 };
                 (config, Some(Rc::clone(&sketch.tokenizer)), format!("stage `{}`", before.value))
@@ -222,11 +227,13 @@ impl Checker<'_> {
             Purpose::Writes => "writes",
             Purpose::Reads => "reads",
             Purpose::Answers => "answers questions about images",
+            Purpose::Detects => "finds objects in images",
         };
         let data = match needed {
             Purpose::Writes => "words to be written",
             Purpose::Reads => "texts to be read",
-            Purpose::Answers => "questions about images",
+            Purpose::Answers => "questions or texts about images",
+            Purpose::Detects => "objects in images",
         };
         let declared = self.loaded.key_origin(&["student", student]);
         let message = format!("the student of stage `{stage}` {kind}, and its data are {data}");
@@ -234,7 +241,7 @@ impl Checker<'_> {
             Diagnostic::error("student::kind", message)
                 .label(&declared, format!("a model that {kind}"))
                 .label(&self.data_origin(&["stage", stage]), data)
-                .help("`encoder` and `encoder-layers` read; `scratch` and `from-teacher` write; `fusion` and `dual-encoder` look at images"),
+                .help("`encoder` and `encoder-layers` read; `scratch` and `from-teacher` write; `fusion`, `oscar` and `dual-encoder` look at images; a `detector` finds objects"),
         );
         None
     }
@@ -272,7 +279,14 @@ impl Checker<'_> {
             Some(Student::Scratch(options)) => self.scratch(name, options),
             Some(Student::FromTeacher(options)) => self.layers(options, position),
             // Its sizes are held against each other where it is configured.
-            Some(Student::Encoder(_) | Student::Fusion(_)) => {}
+            Some(Student::Encoder(_) | Student::Fusion(_) | Student::Detector(_)) => {}
+            Some(Student::Oscar(options)) => {
+                for teacher in options.encoder.iter().chain(&options.detector) {
+                    if self.must_be_checkpoint(teacher) {
+                        self.must_come_earlier(teacher, position);
+                    }
+                }
+            }
             Some(Student::EncoderLayers(options)) => self.encoder_layers(options, position),
             Some(Student::DualEncoder(options)) => {
                 if let Some(teacher) =
@@ -446,12 +460,13 @@ impl Checker<'_> {
                 (Ok(_), _) => self.idle(loss, data),
                 // Without a known student, nothing else can be said.
                 (Err(error), _) if outline.is_some() => {
+                    let diagnostic =
+                        Diagnostic::error("loss::misfit", error.to_string()).label(&loss.origin, "this term");
                     let teacher = self.loaded.origin(&[path, &["teacher"]].concat());
-                    self.report(
-                        Diagnostic::error("loss::misfit", error.to_string())
-                            .label(&loss.origin, "this term")
-                            .label(&teacher, "with this teacher"),
-                    );
+                    self.report(match supervision {
+                        Supervision::Absent => diagnostic,
+                        _ => diagnostic.label(&teacher, "with this teacher"),
+                    });
                 }
                 _ => {}
             }

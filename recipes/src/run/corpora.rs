@@ -1,6 +1,6 @@
 //! The corpora of a recipe, read and parted.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use alambic_data::corpora::ReadCorpus;
 use alambic_data::questions::{QuestionSplits, is_chosen, split_questions};
@@ -210,6 +210,28 @@ impl Corpora {
         let mut questions = self.questions(&options.data, part)?;
         questions.retain(|shown| is_chosen(shown.picture, options.fraction));
         Ok(questions)
+    }
+
+    /// The images of one part of several corpora about which something is asked, one after another, each once.
+    pub(crate) fn pictures(&self, names: &[At<String>], part: Split) -> Result<Vec<&Picture>, RunError> {
+        let mut pictures: IndexMap<&str, &Picture> = IndexMap::new();
+        for name in names {
+            let Parts::Questions { images, splits, .. } = &self.get(name)?.parts else {
+                return Err(self.holds_others(name, Kind::Questions));
+            };
+            for question in splits.part(part) {
+                let picture = &images[question.image];
+                pictures.insert(&picture.name, picture);
+            }
+        }
+        Ok(pictures.into_values().collect())
+    }
+
+    /// What the objects in the training parts of several corpora are, each once and in the order of the alphabet.
+    pub(crate) fn tags(&self, names: &[At<String>]) -> Result<Vec<String>, RunError> {
+        let pictures = self.pictures(names, Split::Train)?;
+        let tags = pictures.iter().flat_map(|picture| &picture.objects).map(|object| object.tag.clone());
+        Ok(tags.collect::<BTreeSet<String>>().into_iter().collect())
     }
 
     /// What the labels of several corpora of texts are, which have to agree.

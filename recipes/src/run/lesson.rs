@@ -41,6 +41,15 @@ impl Passes {
         };
         study.terms.iter().map(|term| Ok((term, term.loss(&inputs)?))).collect()
     }
+
+    /// The weighted sum of the terms over a batch.
+    pub(crate) fn total(&self, study: &Study<'_>) -> Result<f64, RunError> {
+        let mut total = 0.0;
+        for (term, loss) in self.losses(study)? {
+            total += term.weight * f64::from(loss.to_scalar::<f32>()?);
+        }
+        Ok(total)
+    }
 }
 
 /// What a training learns from.

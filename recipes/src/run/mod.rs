@@ -14,6 +14,8 @@ mod feed;
 mod folder;
 pub(crate) mod lesson;
 mod losses;
+pub(crate) mod masking;
+mod objects;
 pub(crate) mod questions;
 mod result;
 mod stage;

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use alambic_losses::{Loss, Term};
 use alambic_models::bert::Bert;
+use alambic_models::oscar::Oscar;
 use alambic_models::{Config, Initialiser, ModelFolder, Precision, Tokenizer};
 use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::record::EventLog;
 use alambic_settings::At;
-use alambic_students::{Blueprint, Student, ship};
+use alambic_students::{Blueprint, Student, add_detector, ship};
 use alambic_teachers::Teacher;
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Device, Tensor};
@@ -23,7 +24,9 @@ use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress, remove};
 use super::feed::Feed;
 use super::lesson::{Lesson, Material};
+use super::objects::ObjectLesson;
 use super::questions::QuestionLesson;
+use super::questions::image_texts::ImageTextLesson;
 use super::texts::TextLesson;
 use super::texts::augment::Augmented;
 use super::train::{Stop, Trainer};
@@ -59,6 +62,8 @@ pub(crate) struct Job<'a> {
     pub(crate) seed: u64,
     /// The folder of an earlier training of the same student, to go on from.
     pub(crate) from: Option<PathBuf>,
+    /// The folder of the detector whose regions the student reads.
+    pub(crate) detector: Option<PathBuf>,
     /// The vocabulary, decided by the caller.
     pub(crate) tokenizer: &'a Tokenizer,
 }
@@ -137,7 +142,11 @@ pub(crate) fn train(
     let lesson: Box<dyn Lesson + '_> = match &blueprint.config {
         Config::Marian(config) => Box::new(WordLesson::new(workshop, job, config, observer)?),
         Config::Bert(config) => Box::new(TextLesson::new(workshop, job, config, &terms, observer)?),
-        config => Box::new(QuestionLesson::new(workshop, job, config, &terms)?),
+        Config::Detector(config) => Box::new(ObjectLesson::new(workshop, job, config, &terms)?),
+        config if job.data.image_texts.is_empty() => {
+            Box::new(QuestionLesson::new(workshop, job, config, &terms)?)
+        }
+        config => Box::new(ImageTextLesson::new(workshop, job, config, &terms)?),
     };
     let mut trainer = prepare(workshop, job, &*lesson, &blueprint, &terms)?;
     let Material { examples, labelled, too_long, truncated, validation, writing, augmented, kept } =
@@ -202,9 +211,17 @@ fn blueprint(workshop: &Workshop<'_>, job: &Job<'_>) -> Result<Blueprint, RunErr
             }
             let config = Config::open(&folder)?;
             let weights = config.weights(&folder)?;
-            let Config::Bert(encoder) = &config else { return Ok(Blueprint { config, weights }) };
-            let (encoder, weights) = Bert::for_task(encoder, &weights, &task, &streams)?;
-            Ok(Blueprint { config: encoder.into(), weights })
+            Ok(match &config {
+                Config::Bert(encoder) => {
+                    let (encoder, weights) = Bert::for_task(encoder, &weights, &task, &streams)?;
+                    Blueprint { config: encoder.into(), weights }
+                }
+                Config::Oscar(oscar) => {
+                    let (oscar, weights) = Oscar::for_task(oscar, &weights, &task, &streams)?;
+                    Blueprint { config: Config::Oscar(oscar), weights }
+                }
+                _ => Blueprint { config, weights },
+            })
         }
         (None, Start::Shape(config)) => {
             Ok(Blueprint { config: config.clone(), weights: config.initial_weights(&streams)? })
@@ -325,6 +342,9 @@ fn write_finished(
     };
     let tokenizer = job.tokenizer.files(blueprint.config.longest())?;
     ship(&partial, &blueprint.config, &part(true), &tokenizer, Precision::F32)?;
+    if let Some(detector) = &job.detector {
+        add_detector(&partial, detector)?;
+    }
     let projections = part(false);
     if !projections.is_empty() {
         parameters::save(&projections, &[], &partial.join(PROJECTIONS))?;

@@ -153,7 +153,11 @@ fn train_stage(
     let run = || -> Result<Option<Trained>, RunError> {
         let teacher = options.teacher.as_ref().map(|name| workshop.teacher(name)).transpose()?;
         let student = student_options(recipe, &student_of(recipe, stage)?)?;
-        let tokenizer = workshop.tokenizer(teacher.as_deref(), student, &options.data)?;
+        let tokenizer = match (&from, &teacher) {
+            // What it has learnt to read.
+            (Some(folder), None) => ModelFolder::open(folder)?.tokenizer()?,
+            _ => workshop.tokenizer(teacher.as_deref(), student, &options.data)?,
+        };
         let job = Job {
             label: label.to_owned(),
             stage,
@@ -166,6 +170,7 @@ fn train_stage(
             steps: None,
             seed,
             from,
+            detector: workshop.detector(student)?,
             tokenizer: &tokenizer,
         };
         train(workshop, &job, events, observer)
@@ -187,15 +192,15 @@ fn baselines(
     let Some(options) = &recipe.baseline else { return Ok(Vec::new()) };
     let stage = stage_options(recipe, last)?;
     let own = student_options(recipe, student)?;
-    let shape = Config::open(&ModelFolder::open(&students[0].folder)?)?;
+    let folder = ModelFolder::open(&students[0].folder)?;
+    let shape = Config::open(&folder)?;
     let starts = if own.inner().takes_weights() {
         vec![(SAME_START, Start::Made(own)), (FROM_SCRATCH, Start::Shape(&shape))]
     } else {
         vec![("baseline", Start::Made(own))]
     };
     // The student's vocabulary, whatever the baseline's data hold.
-    let teacher = stage.teacher.as_ref().map(|name| workshop.teacher(name)).transpose()?;
-    let tokenizer = workshop.tokenizer(teacher.as_deref(), own, &stage.data)?;
+    let tokenizer = folder.tokenizer()?;
     let mut baselines = Vec::new();
     for (name, start) in starts {
         let mut replicas = Vec::new();
@@ -217,6 +222,7 @@ fn baselines(
                 steps: Some(replica.trainings.iter().map(|trained| trained.steps).sum()),
                 seed: replica.seed,
                 from: None,
+                detector: workshop.detector(own)?,
                 tokenizer: &tokenizer,
             };
             let trained = train(workshop, &job, events, observer)

@@ -18,8 +18,9 @@ use indexmap::IndexSet;
 
 use super::RunError;
 use super::corpora::Corpora;
+use super::questions::image_texts;
 use super::stage::finished_folder;
-use crate::schema::{Recipe, StageData};
+use crate::schema::{ImageTextData, Recipe, StageData};
 
 /// Recipe, corpora and folder of a run.
 pub(crate) struct Workshop<'a> {
@@ -74,6 +75,11 @@ impl Workshop<'_> {
     /// The checkpoint of a name, which reads texts or looks at images.
     pub(crate) fn network(&self, name: &str) -> Result<Network, RunError> {
         Ok(Network::load(&self.checkpoint_folder(name)?)?)
+    }
+
+    /// The folder of the detector whose regions a student reads.
+    pub(crate) fn detector(&self, student: &Student) -> Result<Option<PathBuf>, RunError> {
+        student.inner().detector().map(|name| self.checkpoint_folder(name)).transpose()
     }
 
     /// The teacher of a name.
@@ -143,12 +149,9 @@ impl Workshop<'_> {
             for options in data.texts.iter() {
                 texts.extend(self.corpora.selected_texts(options, Split::Train)?);
             }
-            let mut asked = Vec::new();
-            for options in data.questions.iter() {
-                asked.extend(self.corpora.selected_questions(options, Split::Train)?);
-            }
-            if !asked.is_empty() {
-                return Ok(Tokenizer::words(asked.iter().map(|shown| shown.question.text.as_str()), size)?);
+            let about_images = self.about_images(student, data)?;
+            if !about_images.is_empty() {
+                return Ok(Tokenizer::words(about_images.iter().map(String::as_str), size)?);
             }
             let parts = texts.iter().flat_map(|text| [Some(&text.first), text.second.as_ref()]);
             return Ok(Tokenizer::words(parts.flatten().map(String::as_str), size)?);
@@ -174,15 +177,41 @@ impl Workshop<'_> {
         Ok(Tokenizer::characters(&characters.into_iter().collect(), &languages)?)
     }
 
+    /// All that is said in the training part of a stage's data about images, the tags of what is in them included where a
+    /// detector gives these to the student.
+    fn about_images(&self, student: &Student, data: &StageData) -> Result<Vec<String>, RunError> {
+        let mut said = Vec::new();
+        for options in data.questions.iter() {
+            let asked = self.corpora.selected_questions(options, Split::Train)?;
+            said.extend(asked.iter().map(|shown| shown.question.text.clone()));
+        }
+        for options in data.image_texts.iter() {
+            let pairs = image_texts::pairs(self, options, Split::Train)?;
+            said.extend(pairs.into_iter().flat_map(|pair| [Some(pair.first), pair.second]).flatten());
+        }
+        let names: Vec<At<String>> = data.image_corpora().into_iter().cloned().collect();
+        if data.purpose() == Purpose::Detects || student.inner().detector().is_some() {
+            said.extend(self.corpora.tags(&names)?);
+        }
+        Ok(said)
+    }
+
     /// What a stage's data ask of the head of an encoder: masked tokens, classes of texts, a number, or nothing.
     pub(crate) fn task(&self, data: &StageData) -> Result<Task, RunError> {
         if data.masks() {
             return Ok(Task { head: Head::MaskedLanguage, ..Task::none() });
         }
+        if let Some(relations) = data.image_texts.iter().map(ImageTextData::relations).max() {
+            return Ok(Task { head: Head::MaskedLanguage, relations, ..Task::none() });
+        }
+        let names: Vec<At<String>> = data.objects.iter().flat_map(|own| own.data.clone()).collect();
+        if !names.is_empty() {
+            return Ok(Task { labels: self.corpora.tags(&names)?, ..Task::none() });
+        }
         let names: Vec<At<String>> = data.questions.iter().flat_map(|own| own.data.clone()).collect();
         if !names.is_empty() {
             let labels = self.corpora.answers(&names)?.to_vec();
-            return Ok(Task { head: Head::Sequence, labels, regression: false });
+            return Ok(Task { head: Head::Sequence, labels, ..Task::none() });
         }
         let names: Vec<At<String>> = data.texts.iter().flat_map(|texts| texts.data.clone()).collect();
         if names.is_empty() { Ok(Task::none()) } else { Ok(task_of(self.corpora.labels(&names)?)) }
@@ -202,7 +231,7 @@ impl Workshop<'_> {
             Ok(Donor { weights: config.weights(&folder)?, config })
         };
         let mut donors: IndexMap<&str, Donor> = IndexMap::new();
-        for name in student.inner().donors() {
+        for name in student.inner().donors().into_iter().chain(student.inner().detector()) {
             donors.insert(name.as_str(), open(name)?);
         }
         let donor = |name: &str| donors.get(name).cloned();
@@ -214,8 +243,10 @@ impl Workshop<'_> {
 pub(crate) fn task_of(labels: &Labels) -> Task {
     match labels {
         Labels::None => Task::none(),
-        Labels::Classes(classes) => Task { head: Head::Sequence, labels: classes.clone(), regression: false },
-        Labels::Numbers => Task { head: Head::Sequence, labels: vec!["LABEL_0".into()], regression: true },
-        Labels::Words(classes) => Task { head: Head::Tokens, labels: classes.clone(), regression: false },
+        Labels::Classes(classes) => Task { head: Head::Sequence, labels: classes.clone(), ..Task::none() },
+        Labels::Numbers => {
+            Task { head: Head::Sequence, labels: vec!["LABEL_0".into()], regression: true, ..Task::none() }
+        }
+        Labels::Words(classes) => Task { head: Head::Tokens, labels: classes.clone(), ..Task::none() },
     }
 }

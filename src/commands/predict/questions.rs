@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_data::{Picture, Pixels, Raster};
+use alambic_data::Picture;
 use alambic_settings::IndexMap;
-use alambic_students::{Answerer, Sighted};
+use alambic_students::{Answerer, Sight, Sighted};
 use serde_json::json;
 
 use super::{Arguments, in_batches, probabilities};
@@ -14,17 +14,15 @@ use crate::output;
 /// Answers questions, each about an image of its own or all about one.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let answerer = Answerer::load(path)?;
-    let open = |file: &Path| -> Result<Raster, Failure> {
-        let picture =
-            Picture { name: String::new(), pixels: Pixels::File(file.to_owned()), objects: Vec::new() };
-        Ok(answerer.eyes().prepare(&picture.load()?))
+    let open = |file: &Path| -> Result<Sight, Failure> {
+        Ok(answerer.eyes().prepare(&Picture::of_file(file.to_owned()))?)
     };
     let common = arguments.image.as_deref().map(open).transpose()?;
     // Two towers look at an image once, however many questions there are.
     let vector = common.as_ref().map(|image| answerer.vectors(&[image])).transpose()?.flatten();
     let labels = answerer.config().outline().labels;
     in_batches(arguments, |batch| {
-        let mut images: IndexMap<PathBuf, Raster> = IndexMap::new();
+        let mut images: IndexMap<PathBuf, Sight> = IndexMap::new();
         let mut questions: Vec<(&str, Option<usize>)> = Vec::with_capacity(batch.len());
         for (number, line) in batch {
             match (line.split_once('\t'), &common) {

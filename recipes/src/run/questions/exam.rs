@@ -9,8 +9,8 @@ use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::{Noun, Text, View};
-use alambic_settings::{At, IndexMap};
-use alambic_students::{Answerer, Blueprint, Looked, Sighted};
+use alambic_settings::IndexMap;
+use alambic_students::{Answerer, Blueprint, Eyes, Sight, Sighted};
 use alambic_teachers::{Network, Teacher};
 use alambic_tensor::Streams;
 
@@ -73,8 +73,9 @@ impl<'a> QuestionExam<'a> {
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher answers", exam.questions.len(), 0);
             let teacher = workshop.network(name)?;
+            let eyes = Eyes::open(teacher.config(), &workshop.checkpoint_folder(name)?)?;
             let answerer =
-                Answerer::new(teacher.config(), teacher.network(), teacher.vocabulary(), usize::MAX)?;
+                Answerer::new(teacher.config(), teacher.network(), eyes, teacher.vocabulary(), usize::MAX)?;
             let logits = exam.ask(&answerer)?;
             let answers = logits.iter().map(|logits| answerer.answer(logits)).collect();
             exam.teacher = Some(Judged { teacher, answerer, logits, answers });
@@ -91,34 +92,33 @@ impl<'a> QuestionExam<'a> {
 
     /// The images as a model reads them, and which of them each question is about.
     fn gallery(&self, answerer: &Answerer) -> Result<(Gallery, Vec<usize>), RunError> {
-        let mut gallery = Gallery::new(answerer.eyes());
+        let mut gallery = Gallery::new(answerer.eyes().clone());
         let places = self.questions.iter().map(|shown| gallery.hang(shown.picture));
         let places = places.collect::<Result<_, _>>()?;
         Ok((gallery, places))
     }
 
-    /// The student as it was before any training, by the first seed.
+    /// The student as it was before any training, by the first seed, with the head of the last one.
     fn beginner(&self) -> Result<Option<Answerer>, RunError> {
         let recipe = self.workshop.recipe;
         let Some(last) = recipe.stages.last() else { return Ok(None) };
         let name = student_of(recipe, last)?;
-        let trains_it = |stage: &&At<String>| student_of(recipe, stage).is_ok_and(|other| other == name);
-        let Some(stage) = recipe.stages.iter().find(trains_it) else { return Ok(None) };
-        let (Some(options), Some(student)) = (recipe.stage.get(&stage.value), recipe.student.get(&name))
+        let (Some(options), Some(student)) = (recipe.stage.get(&last.value), recipe.student.get(&name))
         else {
             return Ok(None);
         };
-        let folder = ModelFolder::open(&finished_folder(&self.workshop.folder, stage))?;
+        let folder = ModelFolder::open(&finished_folder(&self.workshop.folder, last))?;
         let (tokenizer, task) = (folder.tokenizer()?, self.workshop.task(&options.data)?);
         let Blueprint { config, weights } =
             self.workshop.make(student, &tokenizer, &task, Streams::new(recipe.seed))?;
         let network = architecture::over(&config, &weights)?;
-        Ok(Some(Answerer::new(&config, network.into(), &tokenizer, usize::MAX)?))
+        let eyes = Eyes::open(&config, folder.path())?;
+        Ok(Some(Answerer::new(&config, network.into(), eyes, &tokenizer, usize::MAX)?))
     }
 
     fn sighted<'g>(&'g self, gallery: &'g Gallery, places: &[usize]) -> Vec<Sighted<'g>> {
         let pairs = self.questions.iter().zip(places);
-        pairs.map(|(shown, &place)| (shown.question.text.as_str(), gallery.image(place))).collect()
+        pairs.map(|(shown, &place)| (shown.question.text.as_str(), gallery.sight(place))).collect()
     }
 }
 
@@ -211,7 +211,7 @@ impl Exam for QuestionExam<'_> {
         let models: [(&str, Model<'_>); 2] = [(TEACHER, &by_teacher), (STUDENT, &by_student)];
         let count = self.questions.len();
         let mut timings = measure(count, most, &models)?;
-        let images: Vec<&Raster> = own.iter().map(|(_, image)| *image).collect();
+        let images: Vec<&Sight> = own.iter().map(|(_, image)| *image).collect();
         if let Some(vectors) = student.vectors(&images)? {
             let by_vectors = |batch: &[usize]| -> Result<(), RunError> {
                 let texts: Vec<&str> = batch.iter().map(|&index| own[index].0).collect();
@@ -247,13 +247,17 @@ impl Exam for QuestionExam<'_> {
             let mut images: Vec<Image> =
                 vec![image(format!("the image; {}", self.references[index]), &raster)?];
             for (name, answerer) in &lookers {
-                let seen = answerer.eyes().prepare(&raster);
+                let seen = answerer.eyes().prepare(picture)?;
                 let asked = (question.text.as_str(), &seen);
-                let Some(Looked { weights, grid }) = answerer.attention(asked)? else { continue };
+                let Some(parts) = answerer.attention(asked)? else { continue };
                 let answer = answerer.answers(&[asked])?.concat();
-                let most = 100.0 * weights.iter().copied().fold(0.0, f32::max);
-                let caption = format!("{name}: {answer}; {most:.0} % on the brightest patch");
-                images.push(image(caption, &seen.lit(&weights, grid))?);
+                let most = 100.0 * parts.iter().map(|(weight, _)| *weight).fold(0.0, f32::max);
+                let (whole, part) = match &seen {
+                    Sight::Image(whole) => (whole, "patch"),
+                    Sight::Regions(_) => (&raster, "region"),
+                };
+                let caption = format!("{name}: {answer}; {most:.0} % on the brightest {part}");
+                images.push(image(caption, &whole.lit(&parts))?);
             }
             Ok(View { source: question.text.clone(), images })
         };

@@ -1,39 +1,44 @@
-//! Images in the size in which a model reads them.
+//! Images as a model is shown them.
 
-use alambic_data::{Picture, Raster};
-use alambic_students::Eyes;
+use alambic_data::Picture;
+use alambic_students::{Eyes, Sight};
 use indexmap::IndexMap;
 
 use crate::run::RunError;
 
-/// Images, each loaded once.
+/// Images, each prepared once.
 pub(super) struct Gallery {
     eyes: Eyes,
-    images: IndexMap<String, Raster>,
+    sights: IndexMap<String, Sight>,
 }
 
 impl Gallery {
     /// An empty one, for a model with these eyes.
     pub(super) fn new(eyes: Eyes) -> Self {
-        Self { eyes, images: IndexMap::new() }
+        Self { eyes, sights: IndexMap::new() }
     }
 
     /// The eyes that it is for.
-    pub(super) fn eyes(&self) -> Eyes {
-        self.eyes
+    pub(super) fn eyes(&self) -> &Eyes {
+        &self.eyes
     }
 
     /// Takes an image, and gives its place.
     pub(super) fn hang(&mut self, picture: &Picture) -> Result<usize, RunError> {
-        if let Some(place) = self.images.get_index_of(&picture.name) {
+        if let Some(place) = self.sights.get_index_of(&picture.name) {
             return Ok(place);
         }
-        let image = self.eyes.prepare(&picture.load()?);
-        Ok(self.images.insert_full(picture.name.clone(), image).0)
+        let sight = self.eyes.prepare(picture)?;
+        Ok(self.sights.insert_full(picture.name.clone(), sight).0)
     }
 
     /// The image of a place that [`Self::hang`] gave.
-    pub(super) fn image(&self, place: usize) -> &Raster {
-        &self.images[place]
+    pub(super) fn sight(&self, place: usize) -> &Sight {
+        &self.sights[place]
+    }
+
+    /// The second text that the model reads with the image of a place.
+    pub(super) fn second_text(&self, place: usize) -> Option<String> {
+        self.eyes.second_text(self.sight(place))
     }
 }

@@ -2,19 +2,20 @@
 
 pub(crate) mod exam;
 mod gallery;
+pub(crate) mod image_texts;
+mod showing;
 
 use std::sync::Arc;
 
 use alambic_data::Split;
 use alambic_losses::{Targets, Term};
-use alambic_models::architecture::{self, Batch, Image};
-use alambic_models::bert::TextInput;
-use alambic_models::{Config, EncodedText, Pass, Patches, Tokenizer, Wanted};
+use alambic_models::{Config, ModelFolder, Pass, Tokenizer, Wanted, architecture};
 use alambic_reports::metrics::{Metric, find, score_all};
 use alambic_students::{Answerer, Eyes, Sighted};
 use alambic_teachers::Teacher;
 
 use self::gallery::Gallery;
+use self::showing::Showing;
 use super::RunError;
 use super::corpora::Shown;
 use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
@@ -30,12 +31,18 @@ const METRICS: [&str; 2] = ["accuracy", "accuracy-of-majority"];
 pub(crate) struct QuestionLesson<'a> {
     config: &'a Config,
     tokenizer: &'a Tokenizer,
-    /// Most tokens of a question.
+    /// Most tokens of a question, with what is read beside it.
     longest: usize,
-    examples: Vec<Example>,
-    validation: Vec<Example>,
-    gallery: Gallery,
-    answers: Vec<String>,
+    /// Right answers of each example, with their scores.
+    answers: Vec<Vec<(u32, f32)>>,
+    own: Showing,
+    /// What the teacher is shown, where it is not the same.
+    other: Option<Showing>,
+    validation: Gallery,
+    /// Questions of the validation part, the image of each by its place, and the best answer.
+    validated: Vec<(String, usize, String)>,
+    /// How many answers there are.
+    classes: usize,
     taps: (Vec<String>, Vec<String>),
     /// None where no loss looks at it.
     teacher: Option<&'a dyn Teacher>,
@@ -43,94 +50,74 @@ pub(crate) struct QuestionLesson<'a> {
     material: Material,
 }
 
-/// A question in tokens.
-struct Example {
-    text: String,
-    tokens: EncodedText,
-    /// The image, by its place in the gallery.
-    image: usize,
-    /// Indices of right answers with their scores.
-    answers: Vec<(u32, f32)>,
-}
-
 impl<'a> QuestionLesson<'a> {
-    /// Takes the questions of a training and encodes them, and brings their images to the size in which they are read.
+    /// Takes the questions of a training and encodes them, and prepares their images for student and teacher.
     pub(crate) fn new(
         workshop: &Workshop<'_>,
         job: &Job<'a>,
         config: &'a Config,
         terms: &[Term],
     ) -> Result<Self, RunError> {
-        let eyes = Eyes::of(config)?;
+        let eyes = Eyes::with_detector(config, job.detector.as_deref())?;
         let asked = job.data.questions.iter().map(|options| options.longest).max().unwrap_or_default();
         let longest = asked.min(config.longest());
-        let encoder = job.tokenizer.truncating(longest)?;
-        let mut gallery = Gallery::new(eyes);
-        let mut take = |part: Split, most: usize| -> Result<Vec<Example>, RunError> {
-            let mut shown: Vec<Shown<'_>> = Vec::new();
+        let names = config.outline().labels;
+        let take = |part: Split, most: usize| -> Result<Vec<Shown<'_>>, RunError> {
+            let mut shown = Vec::new();
             for options in job.data.questions.iter() {
                 shown.extend(workshop.corpora.selected_questions(options, part)?);
             }
             thin(&mut shown, most);
-            shown
-                .into_iter()
-                .map(|Shown { question, picture }| {
-                    Ok(Example {
-                        text: question.text.clone(),
-                        tokens: encoder.encode_text(&question.text, None)?,
-                        image: gallery.hang(picture)?,
-                        answers: question.answers.clone(),
-                    })
-                })
-                .collect()
+            Ok(shown)
         };
-        let examples = take(Split::Train, usize::MAX)?;
-        let validation = take(Split::Validation, job.train.validation_examples)?;
+        let questions = take(Split::Train, usize::MAX)?;
+        let own =
+            Showing::new(&questions, eyes.clone(), &job.tokenizer.truncating(longest)?, config.padding())?;
         let taps = taps(terms);
+        let teacher = job.teacher.filter(|_| !taps.1.is_empty());
+        let other = teacher.map(|teacher| showing(teacher, &questions, &eyes, asked)).transpose()?.flatten();
+        let mut validation = Gallery::new(eyes);
+        let validated = take(Split::Validation, job.train.validation_examples)?
+            .into_iter()
+            .map(|Shown { question, picture }| {
+                let answer = reference(&question.answers, &names);
+                Ok((question.text.clone(), validation.hang(picture)?, answer))
+            })
+            .collect::<Result<Vec<_>, RunError>>()?;
         let material = Material {
-            examples: examples.len(),
-            labelled: examples.len(),
-            truncated: examples.iter().filter(|example| example.tokens.truncated).count(),
-            validation: validation.len(),
+            examples: questions.len(),
+            labelled: questions.len(),
+            truncated: own.tokens().iter().filter(|tokens| tokens.truncated).count(),
+            validation: validated.len(),
             ..Material::default()
         };
         Ok(Self {
             config,
             tokenizer: job.tokenizer,
             longest,
-            examples,
+            answers: questions.iter().map(|shown| shown.question.answers.clone()).collect(),
+            own,
+            other,
             validation,
-            gallery,
-            answers: config.outline().labels,
-            teacher: job.teacher.filter(|_| !taps.1.is_empty()),
+            validated,
+            classes: names.len(),
+            teacher,
             taps,
             metric: find(metrics(&workshop.recipe.evaluation)[0])?,
             material,
         })
     }
 
-    /// What student and teacher are shown of these examples: the same tokens and the same patches.
-    fn batch(&self, rows: &[&Example]) -> Result<Batch, RunError> {
-        let texts: Vec<&EncodedText> = rows.iter().map(|row| &row.tokens).collect();
-        let images: Vec<_> = rows.iter().map(|row| self.gallery.image(row.image)).collect();
-        let patches = Patches::of(&Eyes::images(&images)?, self.gallery.eyes().patch())?;
-        Ok(Batch {
-            text: Some(TextInput::pad(&texts, self.config.padding())),
-            image: Some(Image::Patches(patches)),
-            ..Batch::default()
-        })
-    }
-
     /// What is right, of each question: the best answer, and the score of every answer.
-    fn targets(&self, rows: &[&Example]) -> Targets {
-        let mut scores = vec![0.0; rows.len() * self.answers.len()];
-        for (row, example) in rows.iter().enumerate() {
-            for &(answer, score) in &example.answers {
-                scores[row * self.answers.len() + answer as usize] = score;
+    fn targets(&self, rows: &[usize]) -> Targets {
+        let mut scores = vec![0.0; rows.len() * self.classes];
+        for (row, &index) in rows.iter().enumerate() {
+            for &(answer, score) in &self.answers[index] {
+                scores[row * self.classes + answer as usize] = score;
             }
         }
-        let best = |row: &&Example| best(&row.answers).unwrap_or_default();
-        let answered = |row: &&Example| f32::from(u8::from(!row.answers.is_empty()));
+        let best = |&index: &usize| best(&self.answers[index]).unwrap_or_default();
+        let answered = |&index: &usize| f32::from(u8::from(!self.answers[index].is_empty()));
         Targets {
             classes: Arc::new(rows.iter().map(best).collect()),
             labelled: Arc::new(rows.iter().map(answered).collect()),
@@ -141,24 +128,46 @@ impl<'a> QuestionLesson<'a> {
     }
 }
 
+/// What a teacher is shown of questions, where it is not what the student is shown.
+fn showing(
+    teacher: &dyn Teacher,
+    questions: &[Shown<'_>],
+    student: &Eyes,
+    longest: usize,
+) -> Result<Option<Showing>, RunError> {
+    let (Some(folder), Some(tokenizer)) = (teacher.folder(), teacher.tokenizer()) else { return Ok(None) };
+    let config = Config::open(&ModelFolder::open(folder)?)?;
+    let eyes = Eyes::open(&config, folder)?;
+    if eyes.see_alike(student) {
+        return Ok(None);
+    }
+    let tokenizer = tokenizer.truncating(longest.min(config.longest()))?;
+    Showing::new(questions, eyes, &tokenizer, config.padding()).map(Some)
+}
+
 impl Lesson for QuestionLesson<'_> {
     fn material(&self) -> &Material {
         &self.material
     }
 
     fn lengths(&self, _: u64) -> Vec<(usize, usize)> {
-        self.examples.iter().map(|example| (example.tokens.ids.len(), 0)).collect()
+        self.own.tokens().iter().map(|tokens| (tokens.ids.len(), 0)).collect()
     }
 
-    fn passes(&self, batch: &[usize], _: u64, study: &Study<'_>) -> Result<Passes, RunError> {
-        let rows: Vec<&Example> = batch.iter().map(|&index| &self.examples[index]).collect();
-        let batch = self.batch(&rows)?;
+    fn passes(&self, rows: &[usize], _: u64, study: &Study<'_>) -> Result<Passes, RunError> {
+        let batch = self.own.batch(rows)?;
         let network = architecture::over(self.config, study.weights)?;
         let wanted = Wanted::named(self.taps.0.iter().cloned());
         let student = network.read(&batch, Pass::Train(study.dropout), wanted)?;
-        let wanted = Wanted::named(self.taps.1.iter().cloned());
-        let teacher = self.teacher.map(|teacher| teacher.trace((&batch).into(), &wanted)).transpose()?;
-        Ok(Passes { student, teacher, targets: self.targets(&rows) })
+        let teacher = match self.teacher {
+            None => None,
+            Some(teacher) => {
+                let wanted = Wanted::named(self.taps.1.iter().cloned());
+                let other = self.other.as_ref().map(|showing| showing.batch(rows)).transpose()?;
+                Some(teacher.trace(other.as_ref().unwrap_or(&batch).into(), &wanted)?)
+            }
+        };
+        Ok(Passes { student, teacher, targets: self.targets(rows) })
     }
 
     fn measure(&self) -> Measure {
@@ -167,14 +176,14 @@ impl Lesson for QuestionLesson<'_> {
 
     fn validate(&self, study: &Study<'_>) -> Result<f64, RunError> {
         let network = architecture::over(self.config, study.weights)?;
-        let answerer = Answerer::new(self.config, network.into(), self.tokenizer, self.longest)?;
+        let eyes = self.validation.eyes().clone();
+        let answerer = Answerer::new(self.config, network.into(), eyes, self.tokenizer, self.longest)?;
         let questions: Vec<Sighted<'_>> = self
-            .validation
+            .validated
             .iter()
-            .map(|example| (example.text.as_str(), self.gallery.image(example.image)))
+            .map(|(text, place, _)| (text.as_str(), self.validation.sight(*place)))
             .collect();
-        let references: Vec<String> =
-            self.validation.iter().map(|example| reference(&example.answers, &self.answers)).collect();
+        let references: Vec<String> = self.validated.iter().map(|(.., answer)| answer.clone()).collect();
         let scores = score_all(&[self.metric.name], &answerer.answers(&questions)?, &references, 0)?;
         let value = scores.values().next().and_then(alambic_reports::metrics::Scores::value);
         value.ok_or_else(|| {

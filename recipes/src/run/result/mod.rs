@@ -12,7 +12,7 @@ use alambic_reports::record::tables_from_events;
 use alambic_reports::report::Report;
 use alambic_reports::verdict::judge;
 use alambic_settings::IndexMap;
-use alambic_students::ship;
+use alambic_students::{add_detector, detector_of, ship};
 use alambic_teachers::Teacher;
 
 use super::checkpoint::remove;
@@ -209,6 +209,9 @@ impl Results<'_> {
         };
         let (config, tokenizer) = (Config::open(&finished)?, TokenizerFiles::read(finished.path())?);
         ship(&partial, &config, &config.weights(&finished)?, &tokenizer, precision)?;
+        if let Some(detector) = detector_of(finished.path()) {
+            add_detector(&partial, &detector)?;
+        }
         let projections = finished.path().join(PROJECTIONS);
         if projections.is_file() {
             let copy = partial.join(PROJECTIONS);

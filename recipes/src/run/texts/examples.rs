@@ -7,8 +7,8 @@ use alambic_losses::Targets;
 use alambic_models::bert::TextInput;
 use alambic_models::{EncodedText, Tokenizer};
 
-use super::masking::Masking;
 use crate::run::RunError;
+use crate::run::masking::Masking;
 
 /// A vocabulary with its padding token.
 pub(super) struct Vocabulary<'a> {
@@ -116,7 +116,8 @@ impl Examples {
         let own: Vec<&EncodedText> = rows.iter().map(|row| &row.own).collect();
         let own = TextInput::pad(&own, self.padding.0);
         if let Some(masking) = &self.masking {
-            return masking.batch(own, epoch);
+            let (own, targets) = masking.batch(own, epoch);
+            return Batch { other: own.clone(), own, targets };
         }
         let read_by_teacher: Option<Vec<&EncodedText>> = rows.iter().map(|row| row.other.as_ref()).collect();
         let other = match read_by_teacher {

@@ -3,7 +3,6 @@
 pub(crate) mod augment;
 pub(crate) mod exam;
 mod examples;
-mod masking;
 pub(crate) mod outputs;
 pub(crate) mod reading;
 pub(crate) mod similarity;
@@ -15,14 +14,15 @@ use alambic_models::{Pass, Tokenizer, Wanted};
 use alambic_reports::metrics::{Direction, Metric, find, score_all};
 use alambic_settings::At;
 use alambic_students::{Reader, TextPair};
+use alambic_tensor::ops::{CrossEntropy, cross_entropy};
 use indexmap::IndexSet;
 
-use self::examples::Examples;
-use self::masking::{VALIDATION, perplexity};
+use self::examples::{Batch, Examples};
 use self::outputs::{Outputs, Request, readings};
 use self::reading::Reading;
 use super::RunError;
 use super::lesson::{Lesson, Material, Measure, Passes, Study};
+use super::masking::VALIDATION;
 use super::stage::Job;
 use super::workshop::Workshop;
 use crate::observer::Observer;
@@ -131,9 +131,7 @@ impl<'a> TextLesson<'a> {
         let mut total = 0.0;
         for batch in indices.chunks(BATCH) {
             let passes = self.run(part, batch, VALIDATION, Pass::Evaluate, study)?;
-            for (term, loss) in passes.losses(study)? {
-                total += term.weight * f64::from(loss.to_scalar::<f32>()?) * batch.len() as f64;
-            }
+            total += passes.total(study)? * batch.len() as f64;
         }
         Ok(total / indices.len().max(1) as f64)
     }
@@ -179,6 +177,22 @@ impl Lesson for TextLesson<'_> {
             Direction::Higher => -1.0,
         }))
     }
+}
+
+/// The perplexity of a model over masked texts: `exp(-1/N Σ log p)` over the N tokens that were chosen.
+fn perplexity(model: &Bert, texts: &Examples) -> Result<f64, RunError> {
+    let indices: Vec<usize> = (0..texts.count()).collect();
+    let (mut total, mut tokens) = (0.0, 0.0);
+    for batch in indices.chunks(BATCH) {
+        let Batch { own, targets, .. } = texts.batch(batch, VALIDATION);
+        let trace = model.trace(&own, Pass::Evaluate, Wanted::named(["logits"]))?;
+        let Some(logits) = trace.get("logits") else { continue };
+        let count: f32 = targets.labelled.iter().sum();
+        let settings = CrossEntropy { targets: targets.classes, weights: targets.labelled, smoothing: 0.0 };
+        total += f64::from(cross_entropy(logits, settings)?.to_scalar::<f32>()?) * f64::from(count);
+        tokens += f64::from(count);
+    }
+    Ok((total / tokens.max(1.0)).exp())
 }
 
 /// The taps of student and teacher that terms look at, each once.

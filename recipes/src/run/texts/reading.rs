@@ -7,9 +7,9 @@ use alambic_teachers::Teacher;
 use alambic_teachers::cache::Texts;
 
 use super::examples::{Examples, Vocabulary};
-use super::masking::Masking;
 use crate::run::RunError;
 use crate::run::lesson::thin;
+use crate::run::masking::Masking;
 use crate::run::stage::Job;
 use crate::run::workshop::Workshop;
 use crate::schema::{MaskOptions, StageData, TrainOptions};

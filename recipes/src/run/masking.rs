@@ -3,23 +3,20 @@
 use std::sync::Arc;
 
 use alambic_losses::Targets;
-use alambic_models::bert::{Bert, TextInput};
-use alambic_models::{Pass, Tokenizer, Wanted};
+use alambic_models::Tokenizer;
+use alambic_models::bert::TextInput;
 use alambic_tensor::Streams;
-use alambic_tensor::ops::{CrossEntropy, cross_entropy};
 use rand::Rng;
 
-use super::BATCH;
-use super::examples::{Batch, Examples};
-use crate::run::RunError;
+use super::RunError;
 use crate::schema::{Compared, MaskOptions};
 
 /// The epoch that texts of the validation part belong to: they are masked in the same way every time.
-pub(super) const VALIDATION: u64 = u64::MAX;
+pub(crate) const VALIDATION: u64 = u64::MAX;
 
 /// How texts are masked: a function of seed, epoch and text, whatever else is in a batch.
 #[derive(Debug, Clone)]
-pub(super) struct Masking {
+pub(crate) struct Masking {
     options: MaskOptions,
     streams: Streams,
     mask: u32,
@@ -29,7 +26,7 @@ pub(super) struct Masking {
 
 impl Masking {
     /// Over a vocabulary.
-    pub(super) fn new(options: &MaskOptions, tokenizer: &Tokenizer, seed: u64) -> Result<Self, RunError> {
+    pub(crate) fn new(options: &MaskOptions, tokenizer: &Tokenizer, seed: u64) -> Result<Self, RunError> {
         Ok(Self {
             options: options.clone(),
             streams: Streams::new(seed),
@@ -39,7 +36,7 @@ impl Masking {
     }
 
     /// Whether a text has a token that may be masked.
-    pub(super) fn takes(&self, tokens: &[u32]) -> bool {
+    pub(crate) fn takes(&self, tokens: &[u32]) -> bool {
         tokens.iter().any(|token| self.is_ordinary(*token))
     }
 
@@ -74,7 +71,7 @@ impl Masking {
 
     /// A batch of texts in an epoch, which student and teacher read alike. The targets are a row for each token whose
     /// logits are wanted.
-    pub(super) fn batch(&self, mut input: TextInput, epoch: u64) -> Batch {
+    pub(crate) fn batch(&self, mut input: TextInput, epoch: u64) -> (TextInput, Targets) {
         let (original, length) = (Arc::clone(&input.tokens.ids), input.tokens.length);
         let mut ids = original.to_vec();
         let (mut selected, mut classes, mut labelled) = (Vec::new(), Vec::new(), Vec::new());
@@ -101,24 +98,8 @@ impl Masking {
         };
         input.tokens.ids = Arc::new(ids);
         input.selected = Some(Arc::new(selected));
-        Batch { other: input.clone(), own: input, targets }
+        (input, targets)
     }
-}
-
-/// The perplexity of a model over masked texts: `exp(-1/N Σ log p)` over the N tokens that were chosen.
-pub(super) fn perplexity(model: &Bert, texts: &Examples) -> Result<f64, RunError> {
-    let indices: Vec<usize> = (0..texts.count()).collect();
-    let (mut total, mut tokens) = (0.0, 0.0);
-    for batch in indices.chunks(BATCH) {
-        let Batch { own, targets, .. } = texts.batch(batch, VALIDATION);
-        let trace = model.trace(&own, Pass::Evaluate, Wanted::named(["logits"]))?;
-        let Some(logits) = trace.get("logits") else { continue };
-        let count: f32 = targets.labelled.iter().sum();
-        let settings = CrossEntropy { targets: targets.classes, weights: targets.labelled, smoothing: 0.0 };
-        total += f64::from(cross_entropy(logits, settings)?.to_scalar::<f32>()?) * f64::from(count);
-        tokens += f64::from(count);
-    }
-    Ok((total / tokens.max(1.0)).exp())
 }
 
 #[cfg(test)]
@@ -188,8 +169,7 @@ mod tests {
         assert_ne!(all(1, 3), all(1, 4));
         assert_ne!(all(1, 3), all(2, 3));
         let rows: Vec<&EncodedText> = texts.iter().collect();
-        let ids =
-            |rows: &[&EncodedText]| masking(&options, 1).batch(TextInput::pad(rows, 0), 3).own.tokens.ids;
+        let ids = |rows: &[&EncodedText]| masking(&options, 1).batch(TextInput::pad(rows, 0), 3).0.tokens.ids;
         let (together, length) = (ids(&rows), texts[5].ids.len());
         assert_eq!(ids(&rows[5..6])[..], together[5 * length..6 * length]);
     }
@@ -203,7 +183,7 @@ mod tests {
         for logits in [Compared::Masked, Compared::All] {
             let options = MaskOptions { logits, masked: 1.0, random: 0.0, ..published() };
             let masking = masking(&options, 1);
-            let Batch { own, targets, .. } = masking.batch(input.clone(), 0);
+            let (own, targets) = masking.batch(input.clone(), 0);
             let selected = own.selected.unwrap();
             assert_eq!(targets.classes.len(), selected.len());
             for ((&place, &class), &chosen) in selected.iter().zip(&*targets.classes).zip(&*targets.labelled)

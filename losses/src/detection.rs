@@ -1,0 +1,74 @@
+//! Objects in cells.
+
+use alambic_models::Outline;
+use alambic_settings::settings;
+use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::ops;
+
+use crate::arithmetic::binary_cross_entropy;
+use crate::{Inputs, LossError, LossTerm, Term};
+
+settings! {
+    /// Objects in an image: whether the middle of one lies in a cell, what it is, and where its edges are.
+    ///
+    /// `L = 1/N [Σ_cells BCE(o, y) + t Σ_objects -log p(tag) + b Σ_objects |box - target|]` over the N objects of a batch
+    /// (at least one), with logits o of each cell, y 1 in cells with an object, and four numbers a box; cells without an
+    /// object say nothing of tags and boxes. One-stage detectors have these three parts (Redmon et al., 2016).
+    pub struct Detection {
+        /// Factor in the sum of loss terms.
+        #[range(0.0..)]
+        pub weight: f64 = 1.0,
+        /// Factor t of what objects are.
+        #[range(0.0..)]
+        pub tags: f64 = 1.0,
+        /// Factor b of where they are.
+        #[range(0.0..)]
+        pub boxes: f64 = 1.0,
+    }
+}
+
+const NAME: &str = "detection";
+
+impl LossTerm for Detection {
+    fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
+        if !student.detects {
+            return Err(LossError::Misfit {
+                term: NAME,
+                reason: "the student has no cells in which objects may be".into(),
+            });
+        }
+        let (tags, boxes) = (self.tags, self.boxes);
+        let compute = move |inputs: &Inputs<'_>| {
+            let targets = inputs.targets;
+            let (objectness, places) = (inputs.student("objectness")?, inputs.student("boxes")?);
+            let cells = objectness.elem_count();
+            if [targets.scores.len(), targets.labelled.len(), targets.numbers.len() / 4] != [cells; 3] {
+                return Err(LossError::Misfit {
+                    term: NAME,
+                    reason: format!("{cells} cells and targets of {}", targets.scores.len()),
+                });
+            }
+            let objects = targets.labelled.iter().sum::<f32>();
+            let tensor = |values: &[f32], like: &Tensor| {
+                Tensor::from_vec(values.to_vec(), like.shape(), &Device::Cpu).map_err(LossError::from)
+            };
+            let found = binary_cross_entropy(objectness, &tensor(&targets.scores, objectness)?)?.sum_all()?;
+            let named = ops::cross_entropy(
+                inputs.student("logits")?,
+                ops::CrossEntropy {
+                    targets: targets.classes.clone(),
+                    weights: targets.labelled.clone(),
+                    smoothing: 0.0,
+                },
+            )?;
+            let counted = tensor(&targets.labelled, objectness)?.unsqueeze(2)?;
+            let apart = (places - tensor(&targets.numbers, places)?)?.abs()?;
+            let placed = apart.broadcast_mul(&counted)?.sum_all()?;
+            // The cross-entropy is a mean over objects already.
+            let scale = 1.0 / f64::from(objects.max(1.0));
+            Ok((((found + (placed * boxes)?)? * scale)? + (named * tags)?)?)
+        };
+        let taps = ["objectness", "boxes", "logits"].map(str::to_owned).to_vec();
+        Ok(Term::new(NAME, self.weight, taps, Vec::new(), Box::new(compute)))
+    }
+}

@@ -1,0 +1,43 @@
+//! Whether a text and an image belong together.
+
+use alambic_models::Outline;
+use alambic_settings::settings;
+use alambic_tensor::ops;
+
+use crate::{Inputs, LossError, LossTerm, Term};
+
+settings! {
+    /// Cross-entropy on how text and image belong together, some texts or tags of a batch being those of other images.
+    ///
+    /// With two classes this is image-text matching (LXMERT, ViLT) and the contrastive loss of Oscar: together, or the
+    /// second text (the tags) is another image's. With three it is that of Oscar+ (Zhang et al., 2021): together, the
+    /// second text is another's, or the first is. `L = -1/B Σ_b log p(y_b)` over logits `[batch, relations]`.
+    pub struct Matching {
+        /// Factor in the sum of loss terms.
+        #[range(0.0..)]
+        pub weight: f64 = 1.0,
+    }
+}
+
+const NAME: &str = "matching";
+
+impl LossTerm for Matching {
+    fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
+        if student.relations == 0 {
+            return Err(LossError::Misfit {
+                term: NAME,
+                reason: "the student does not tell whether text and image belong together".into(),
+            });
+        }
+        let compute = |inputs: &Inputs<'_>| {
+            let relations = &inputs.targets.relations;
+            let settings = ops::CrossEntropy {
+                targets: relations.clone(),
+                weights: vec![1.0; relations.len()].into(),
+                smoothing: 0.0,
+            };
+            Ok(ops::cross_entropy(inputs.student("relation")?, settings)?)
+        };
+        Ok(Term::new(NAME, self.weight, vec!["relation".into()], Vec::new(), Box::new(compute)))
+    }
+}

@@ -1,0 +1,114 @@
+//! The configuration file of a detector. The format is ours.
+
+use alambic_tensor::parameters::Weights;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::config::Facts;
+use crate::folder::{config_json, extend_object};
+use crate::layers::Shapes;
+use crate::{ModelError, ModelFolder, Outline, Stream, labels};
+
+/// `config.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DetectorConfig {
+    /// Pixels to which the shorter side of an image is brought.
+    pub image_size: usize,
+    /// The side of a cell in pixels.
+    pub patch_size: usize,
+    /// Colours.
+    pub num_channels: usize,
+    /// Numbers of a cell.
+    pub hidden_size: usize,
+    /// Convolutions.
+    pub num_hidden_layers: usize,
+    /// Added to the variance in layer norms.
+    pub layer_norm_eps: f64,
+    /// Tokens of the vocabulary of its tags.
+    pub vocab_size: usize,
+    /// The tags, in the order of the logits.
+    #[serde(skip)]
+    pub tags: Vec<String>,
+}
+
+/// The side of a convolution in cells.
+pub(super) const KERNEL: usize = 3;
+
+impl DetectorConfig {
+    /// Reads the configuration of a folder.
+    ///
+    /// # Errors
+    /// When a key is missing or has the wrong type.
+    pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
+        let refuse = |message| ModelError::content(&folder.path().join("config.json"), message);
+        let tags = labels::of(folder.json()).map_err(refuse)?;
+        Ok(Self { tags, ..folder.config("detector")? })
+    }
+
+    /// The weights of a folder, under the names of [`Self::shapes`].
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the weights lack a tensor.
+    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
+        crate::published::open(folder, &self.shapes(), |name| vec![name.to_owned()])
+    }
+
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        Facts {
+            vocabulary: self.vocab_size,
+            longest: 0,
+            padding: 0,
+            inner: self.hidden_size,
+            divisions: vec![("patch_size", self.patch_size, "image_size", self.image_size)],
+            activations: Vec::new(),
+        }
+    }
+
+    /// Name and shape of every parameter, in the order in which they are initialised.
+    #[must_use]
+    pub fn shapes(&self) -> IndexMap<String, Vec<usize>> {
+        let (width, patch) = (self.hidden_size, self.patch_size);
+        let mut shapes = Shapes::default();
+        shapes.biased("embeddings.projection", &[width, self.num_channels, patch, patch]);
+        shapes.biased("embeddings.norm", &[width]);
+        for index in 0..self.num_hidden_layers {
+            shapes.biased(&format!("layer.{index}.convolution"), &[width, width, KERNEL, KERNEL]);
+            shapes.biased(&format!("layer.{index}.norm"), &[width]);
+        }
+        for (head, outputs) in self.heads() {
+            shapes.biased(head, &[outputs, width]);
+        }
+        shapes.into_inner()
+    }
+
+    /// What each cell says, and how many numbers that is.
+    pub(super) fn heads(&self) -> [(&'static str, usize); 3] {
+        [("objectness", 1), ("tags", self.tags.len()), ("boxes", 4)]
+    }
+
+    /// The only stream, which has no name and no attention; tags for each cell.
+    #[must_use]
+    pub fn outline(&self) -> Outline {
+        let stream =
+            Stream { attention: (0, &[]), ..Stream::new(self.num_hidden_layers, self.hidden_size, 1) };
+        Outline {
+            streams: [(String::new(), stream)].into_iter().collect(),
+            classes: self.tags.len(),
+            classes_of_tokens: true,
+            labels: self.tags.clone(),
+            detects: true,
+            ..Outline::default()
+        }
+    }
+
+    /// What `config.json` holds.
+    ///
+    /// # Errors
+    /// When the configuration cannot be written as JSON.
+    pub fn to_json(&self) -> Result<Value, ModelError> {
+        let mut json = config_json(self, json!({ "model_type": "detector", "architectures": ["Detector"] }))?;
+        extend_object(&mut json, labels::to_json(&self.tags));
+        Ok(json)
+    }
+}

@@ -1,0 +1,220 @@
+//! The network.
+
+use alambic_tensor::Streams;
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::ops::Activation;
+use alambic_tensor::parameters::Weights;
+
+use super::DetectorConfig;
+use super::config::KERNEL;
+use crate::layers::{Linear, Norm, Source};
+use crate::{Initialiser, ModelError, Patches, Trace, Wanted};
+
+/// A convolution over cells with what follows it.
+#[derive(Debug, Clone)]
+struct Block {
+    convolution: Linear,
+    norm: Norm,
+}
+
+/// A detector over given weights.
+#[derive(Debug, Clone)]
+pub struct Detector {
+    config: DetectorConfig,
+    embedding: Linear,
+    embedding_norm: Norm,
+    blocks: Vec<Block>,
+    objectness: Linear,
+    tags: Linear,
+    boxes: Linear,
+}
+
+/// Where an object lies, as a cell says it.
+///
+/// The numbers of a cell are the place of the object's middle within the cell, from 0 to 1 from left to right and from top
+/// to bottom, and the logarithms of the object's width and height in cells.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Located {
+    /// Row and column of the cell.
+    pub cell: [usize; 2],
+    /// What the cell says.
+    pub numbers: [f32; 4],
+}
+
+impl Located {
+    /// The cell and its numbers for an object with these edges, left, top, right and bottom as shares of the image, on a
+    /// grid of so many rows and columns.
+    #[must_use]
+    pub fn of([left, top, right, bottom]: [f32; 4], [rows, columns]: [usize; 2]) -> Self {
+        let place = |start: f32, end: f32, cells: usize| {
+            let middle = f32::midpoint(start, end) * cells as f32;
+            let cell = (middle.max(0.0) as usize).min(cells.saturating_sub(1));
+            // An object without any extent has no logarithm.
+            (cell, middle - cell as f32, ((end - start) * cells as f32).max(1e-3).ln())
+        };
+        let (column, x, width) = place(left, right, columns);
+        let (row, y, height) = place(top, bottom, rows);
+        Self { cell: [row, column], numbers: [x, y, width, height] }
+    }
+
+    /// The edges, left, top, right and bottom as shares of the image, within the image.
+    #[must_use]
+    pub fn bounds(&self, [rows, columns]: [usize; 2]) -> [f32; 4] {
+        let [x, y, width, height] = self.numbers;
+        let edges = |cell: usize, place: f32, extent: f32, cells: usize| {
+            let (middle, half) = (cell as f32 + place, extent.min(10.0).exp() / 2.0);
+            [middle - half, middle + half].map(|edge| (edge / cells.max(1) as f32).clamp(0.0, 1.0))
+        };
+        let [left, right] = edges(self.cell[1], x, width, columns);
+        let [top, bottom] = edges(self.cell[0], y, height, rows);
+        [left, top, right, bottom]
+    }
+}
+
+impl Detector {
+    /// Builds the model over weights named as [`DetectorConfig::shapes`] has them. Tracked tensors make it trainable.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape than the configuration says.
+    pub fn new(config: &DetectorConfig, weights: &Weights) -> Result<Self, ModelError> {
+        let (source, width) = (Source::new(weights), config.hidden_size);
+        let norm = |name: &str| Norm::load(source, name, width, config.layer_norm_eps);
+        let [objectness, tags, boxes] =
+            config.heads().map(|(name, outputs)| Linear::load(source, name, width, outputs));
+        let block = |index: usize| {
+            Ok(Block {
+                convolution: Linear::load_convolution(
+                    source,
+                    &format!("layer.{index}.convolution"),
+                    [width, KERNEL, width],
+                )?,
+                norm: norm(&format!("layer.{index}.norm"))?,
+            })
+        };
+        Ok(Self {
+            embedding: Linear::load_patches(
+                source,
+                "embeddings.projection",
+                [config.num_channels, config.patch_size, width],
+                true,
+            )?,
+            embedding_norm: norm("embeddings.norm")?,
+            blocks: (0..config.num_hidden_layers).map(block).collect::<Result<_, ModelError>>()?,
+            objectness: objectness?,
+            tags: tags?,
+            boxes: boxes?,
+            config: config.clone(),
+        })
+    }
+
+    /// Initial weights: matrices normal with the deviation that keeps the size of what goes through them (He et al., 2015),
+    /// zero biases, norms of one.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn initial_weights(config: &DetectorConfig, streams: &Streams) -> Result<Weights, ModelError> {
+        let shapes = config.shapes();
+        let mut initialiser = Initialiser::new(streams);
+        let mut weights = Weights::new();
+        for (name, shape) in &shapes {
+            let inputs = shape.iter().skip(1).product::<usize>().max(1);
+            let deviation = (2.0 / inputs as f64).sqrt();
+            weights.extend(initialiser.fill(&shapes, [name], deviation)?);
+        }
+        Ok(weights)
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &DetectorConfig {
+        &self.config
+    }
+
+    /// One forward pass over whole grids of patches that reads the wanted taps. There is nothing to drop in training.
+    ///
+    /// # Errors
+    /// When the patches do not fill a rectangle.
+    pub fn trace(&self, patches: &Patches, wanted: Wanted) -> Result<Trace, ModelError> {
+        let mut trace = Trace::new(wanted);
+        let [rows, columns] = patches.rectangle()?;
+        let batch = patches.values.dim(0)?;
+        let mut hidden =
+            self.embedding_norm.forward(&self.embedding.forward(&patches.values, Activation::Gelu)?)?;
+        trace.record("hidden.0", &hidden);
+        for (index, block) in self.blocks.iter().enumerate() {
+            let grid = hidden.reshape((batch, rows, columns, self.config.hidden_size))?;
+            let around = surroundings(&grid)?.reshape((batch, rows * columns, ()))?;
+            let seen = block.convolution.forward(&around, Activation::Gelu)?;
+            hidden = block.norm.forward(&(hidden + seen)?)?;
+            trace.record(&format!("hidden.{}", index + 1), &hidden);
+        }
+        if trace.wants("objectness") {
+            let logits = self.objectness.forward(&hidden, Activation::Identity)?;
+            trace.record("objectness", &logits.squeeze(2)?);
+        }
+        for (tap, head) in [("logits", &self.tags), ("boxes", &self.boxes)] {
+            if trace.wants(tap) {
+                trace.record(tap, &head.forward(&hidden, Activation::Identity)?);
+            }
+        }
+        Ok(trace)
+    }
+}
+
+/// Each cell with the cells around it, row by row, and nothing beyond the edges: `[batch, rows, columns, 9 * width]` of
+/// `[batch, rows, columns, width]`.
+fn surroundings(grid: &Tensor) -> Result<Tensor, ModelError> {
+    let (_, rows, columns, _) = grid.dims4()?;
+    let margin = KERNEL / 2;
+    let padded = grid.pad_with_zeros(1, margin, margin)?.pad_with_zeros(2, margin, margin)?;
+    let mut around = Vec::with_capacity(KERNEL * KERNEL);
+    for down in 0..KERNEL {
+        for across in 0..KERNEL {
+            around.push(padded.narrow(1, down, rows)?.narrow(2, across, columns)?);
+        }
+    }
+    Ok(Tensor::cat(&around, 3)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use alambic_tensor::candle::{DType, Device};
+
+    use super::*;
+
+    #[test]
+    fn objects_are_where_their_cells_say() {
+        for bounds in [[0.1, 0.2, 0.3, 0.6], [0.0, 0.0, 1.0, 1.0], [0.9, 0.95, 1.0, 1.0]] {
+            let located = Located::of(bounds, [12, 8]);
+            assert!(located.cell[0] < 12 && located.cell[1] < 8);
+            for (edge, expected) in located.bounds([12, 8]).into_iter().zip(bounds) {
+                assert!((edge - expected).abs() < 1e-5, "{located:?}");
+            }
+        }
+        // What a network says before it has learnt anything is within the image all the same.
+        let wild = Located { cell: [3, 3], numbers: [-50.0, 50.0, 100.0, -100.0] };
+        assert!(wild.bounds([4, 4]).iter().all(|edge| (0.0..=1.0).contains(edge)));
+    }
+
+    #[test]
+    fn cells_are_surrounded_by_their_neighbours_as_a_convolution_sees_them() {
+        let device = &Device::Cpu;
+        let grid = Tensor::rand(0.0f32, 1.0, (2, 4, 5, 3), device).unwrap();
+        let weight = Tensor::rand(-1.0f32, 1.0, (6, 3, 3, 3), device).unwrap();
+        let expected = grid
+            .permute((0, 3, 1, 2))
+            .unwrap()
+            .contiguous()
+            .unwrap()
+            .conv2d(&weight, 1, 1, 1, 1)
+            .unwrap()
+            .permute((0, 2, 3, 1))
+            .unwrap();
+        let bias = Tensor::zeros(6, DType::F32, device).unwrap();
+        let weights = [("c.weight".to_owned(), weight), ("c.bias".to_owned(), bias)].into_iter().collect();
+        let linear = Linear::load_convolution(Source::new(&weights), "c", [3, 3, 6]).unwrap();
+        let found = linear.forward(&surroundings(&grid).unwrap(), Activation::Identity).unwrap();
+        let difference = (found - expected).unwrap().abs().unwrap().max_all().unwrap();
+        assert!(difference.to_scalar::<f32>().unwrap() < 1e-5);
+    }
+}

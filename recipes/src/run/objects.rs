@@ -1,0 +1,149 @@
+//! Objects in images that are found.
+
+use std::sync::Arc;
+
+use alambic_data::{Object, Picture, Raster, Split, is_chosen};
+use alambic_losses::{Targets, Term};
+use alambic_models::architecture::{self, Batch, Image};
+use alambic_models::detector::{Detector, DetectorConfig, Located};
+use alambic_models::{Config, Images, Pass, Patches, Wanted};
+use alambic_reports::metrics::Direction;
+use alambic_students::{Finder, overlap};
+use indexmap::IndexMap;
+
+use super::RunError;
+use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
+use super::stage::Job;
+use super::texts::taps;
+use super::workshop::Workshop;
+
+/// The least intersection over union of a region and an object that it is taken to be.
+const LEAST_OVERLAP: f32 = 0.5;
+
+/// An image with its objects, each by its tag and its edges.
+struct Scene {
+    /// In the size in which the detector reads it.
+    raster: Raster,
+    objects: Vec<(u32, [f32; 4])>,
+}
+
+/// Images, and the detector that learns what is in them.
+pub(crate) struct ObjectLesson<'a> {
+    config: &'a DetectorConfig,
+    scenes: Vec<Scene>,
+    validation: Vec<Scene>,
+    taps: Vec<String>,
+    material: Material,
+}
+
+impl<'a> ObjectLesson<'a> {
+    /// Takes the images of a training.
+    pub(crate) fn new(
+        workshop: &Workshop<'_>,
+        job: &Job<'a>,
+        config: &'a DetectorConfig,
+        terms: &[Term],
+    ) -> Result<Self, RunError> {
+        let index: IndexMap<&str, u32> =
+            config.tags.iter().enumerate().map(|(index, tag)| (tag.as_str(), index as u32)).collect();
+        let scene = |picture: &Picture| -> Result<Scene, RunError> {
+            let object = |object: &Object| Some((*index.get(object.tag.as_str())?, object.bounds));
+            Ok(Scene {
+                raster: Finder::fit(config, &picture.load()?),
+                objects: picture.objects.iter().filter_map(object).collect(),
+            })
+        };
+        let take = |part: Split, most: usize| -> Result<Vec<Scene>, RunError> {
+            let mut pictures: Vec<&Picture> = Vec::new();
+            for options in job.data.objects.iter() {
+                let all = workshop.corpora.pictures(&options.data, part)?;
+                pictures.extend(all.into_iter().filter(|picture| is_chosen(picture, options.fraction)));
+            }
+            thin(&mut pictures, most);
+            pictures.into_iter().map(scene).collect()
+        };
+        let scenes = take(Split::Train, usize::MAX)?;
+        let validation = take(Split::Validation, job.train.validation_examples)?;
+        let material = Material {
+            examples: scenes.len(),
+            labelled: scenes.len(),
+            validation: validation.len(),
+            ..Material::default()
+        };
+        Ok(Self { config, scenes, validation, taps: taps(terms).0, material })
+    }
+
+    /// What is in the cells of these images: row by row, and image by image.
+    fn targets(scenes: &[&Scene], grid: [usize; 2]) -> Targets {
+        let cells = scenes.len() * grid[0] * grid[1];
+        let (mut scores, mut classes, mut numbers) = (vec![0.0; cells], vec![0; cells], vec![0.0; cells * 4]);
+        for (row, scene) in scenes.iter().enumerate() {
+            for &(tag, bounds) in &scene.objects {
+                let located = Located::of(bounds, grid);
+                let cell = (row * grid[0] + located.cell[0]) * grid[1] + located.cell[1];
+                scores[cell] = 1.0;
+                classes[cell] = tag;
+                numbers[cell * 4..cell * 4 + 4].copy_from_slice(&located.numbers);
+            }
+        }
+        Targets {
+            classes: Arc::new(classes),
+            labelled: Arc::new(scores.clone()),
+            scores: Arc::new(scores),
+            numbers: Arc::new(numbers),
+            ..Targets::default()
+        }
+    }
+}
+
+impl Lesson for ObjectLesson<'_> {
+    fn material(&self) -> &Material {
+        &self.material
+    }
+
+    /// An image is as long as it is large, so that a batch has images of about one size.
+    fn lengths(&self, _: u64) -> Vec<(usize, usize)> {
+        self.scenes.iter().map(|scene| (scene.raster.width * scene.raster.height, 0)).collect()
+    }
+
+    fn passes(&self, batch: &[usize], _: u64, study: &Study<'_>) -> Result<Passes, RunError> {
+        let scenes: Vec<&Scene> = batch.iter().map(|&index| &self.scenes[index]).collect();
+        let images: Vec<(usize, usize, &[u8])> = scenes
+            .iter()
+            .map(|Scene { raster, .. }| (raster.width, raster.height, raster.rgb.as_slice()))
+            .collect();
+        let patches = Patches::of(&Images::of_rgb(&images)?, self.config.patch_size)?;
+        let targets = Self::targets(&scenes, patches.rectangle()?);
+        let network = architecture::over(&Config::Detector(self.config.clone()), study.weights)?;
+        let batch = Batch { image: Some(Image::Patches(patches)), ..Batch::default() };
+        let wanted = Wanted::named(self.taps.iter().cloned());
+        let student = network.read(&batch, Pass::Train(study.dropout), wanted)?;
+        Ok(Passes { student, teacher: None, targets })
+    }
+
+    fn measure(&self) -> Measure {
+        Measure { name: "object-f1", direction: Direction::Higher }
+    }
+
+    /// The F1 of objects found: a region counts where it has the tag of an object that it overlaps enough, each object once.
+    fn validate(&self, study: &Study<'_>) -> Result<f64, RunError> {
+        let finder = Finder::new(Detector::new(self.config, study.weights)?);
+        let (mut right, mut said, mut there) = (0usize, 0usize, 0usize);
+        for scene in &self.validation {
+            let found = finder.find(&scene.raster)?;
+            let mut left = scene.objects.clone();
+            said += found.bounds.len();
+            there += left.len();
+            for (tag, &bounds) in found.tags.iter().zip(&found.bounds) {
+                let is_it = |&(own, edges): &(u32, [f32; 4])| {
+                    self.config.tags[own as usize] == *tag && overlap(edges, bounds) >= LEAST_OVERLAP
+                };
+                if let Some(place) = left.iter().position(is_it) {
+                    left.swap_remove(place);
+                    right += 1;
+                }
+            }
+        }
+        Ok(2.0 * right as f64 / ((said + there) as f64).max(1.0))
+    }
+}

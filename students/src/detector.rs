@@ -1,0 +1,69 @@
+//! A detector of objects from random weights.
+
+use alambic_models::Config;
+use alambic_models::detector::{Detector, DetectorConfig};
+use alambic_settings::settings;
+
+use crate::sight::{EPSILON, check_patch};
+use crate::{Blueprint, MakeStudent, Purpose, StudentError, Surroundings};
+
+settings! {
+    /// A small convolutional detector from random weights: it finds objects in an image and gives regions, their features
+    /// and tags to models that read these. It learns from corpora that say where objects are.
+    ///
+    /// For photographs use features of a published detector; see `regions` of a corpus.
+    pub struct DetectorSizes {
+        /// Numbers of a region's features.
+        #[range(1..)]
+        pub width: usize = 64,
+        /// Convolutions of 3 by 3 cells.
+        #[range(1..)]
+        pub layers: usize = 3,
+        /// Pixels to which the shorter side of an image is brought.
+        #[range(4..=2048)]
+        pub image: usize = 64,
+        /// The side of a cell in pixels, of which each has at most one object; it divides that of the image.
+        #[range(1..=256)]
+        pub cell: usize = 4,
+    }
+}
+
+impl DetectorSizes {
+    fn configure(&self, surroundings: &Surroundings<'_>) -> Result<DetectorConfig, StudentError> {
+        check_patch(self.image, self.cell)?;
+        Ok(DetectorConfig {
+            image_size: self.image,
+            patch_size: self.cell,
+            num_channels: 3,
+            hidden_size: self.width,
+            num_hidden_layers: self.layers,
+            layer_norm_eps: EPSILON,
+            vocab_size: surroundings.tokenizer.size(),
+            tags: surroundings.task.labels.clone(),
+        })
+    }
+}
+
+impl MakeStudent for DetectorSizes {
+    fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
+        Ok(Config::Detector(self.configure(surroundings)?))
+    }
+
+    fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
+        let config = self.configure(surroundings)?;
+        let weights = Detector::initial_weights(&config, &surroundings.streams)?;
+        Ok(Blueprint { config: Config::Detector(config), weights })
+    }
+
+    fn takes_weights(&self) -> bool {
+        false
+    }
+
+    fn purpose(&self) -> Purpose {
+        Purpose::Detects
+    }
+
+    fn vocabulary(&self) -> Option<usize> {
+        Some(usize::MAX)
+    }
+}

@@ -1,0 +1,275 @@
+//! How models look at images: as patches of pixels, or as regions that a detector found.
+
+mod finder;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use alambic_data::{Found, Picture, Raster};
+use alambic_models::architecture::Image;
+use alambic_models::dual::DualConfig;
+use alambic_models::{Config, Images, ModelError, Patches, Regions, fitted};
+use alambic_tensor::candle::{Device, Tensor};
+
+use crate::StudentError;
+
+pub use finder::{Finder, overlap};
+
+/// The folder of the detector in the folder of a model that reads regions.
+pub(crate) const DETECTOR: &str = "detector";
+
+/// The numbers that say where a region lies, behind its features: left, top, right and bottom edge, width and height, as
+/// shares of the image's sides.
+pub(crate) const PLACE: usize = 6;
+
+/// The most regions of an image for models whose configuration does not say it.
+const REGIONS: usize = 36;
+
+/// How a model looks at images.
+#[derive(Debug, Clone)]
+pub enum Eyes {
+    /// It reads all of an image.
+    Patches(PatchEyes),
+    /// It reads the regions that a detector found.
+    Regions(RegionEyes),
+}
+
+/// The size to which images are brought, and the side of the patches into which they are cut, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PatchEyes {
+    size: usize,
+    patch: usize,
+}
+
+/// Which regions are read, and how.
+#[derive(Debug, Clone)]
+pub struct RegionEyes {
+    /// Finds regions where a corpus does not bring them along.
+    finder: Option<Arc<Finder>>,
+    /// The most regions of an image.
+    most: usize,
+    /// Numbers of a region that the model reads, its place included unless that stands apart.
+    features: usize,
+    /// Numbers of a place that stands apart; 0 where it is among the features, or not read.
+    apart: usize,
+    /// Whether the tags of the regions are read as a second text.
+    tags: bool,
+}
+
+/// An image as a model is shown it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sight {
+    /// The whole of it, in the size in which the model reads it.
+    Image(Raster),
+    /// Regions of it.
+    Regions(Found),
+}
+
+/// Images of a batch as a network takes them: one of the two.
+pub type Shown = (Option<Image>, Option<Regions>);
+
+impl Eyes {
+    /// The eyes of a model. What finds regions has to be given to those that read regions, unless corpora bring them along.
+    ///
+    /// # Errors
+    /// When the model does not look at images, or reads regions with other features than are found.
+    pub fn new(config: &Config, finder: Option<Arc<Finder>>) -> Result<Self, StudentError> {
+        let regions = |features, apart, most, tags| RegionEyes { finder, most, features, apart, tags };
+        let eyes = match config {
+            Config::Vilt(config) => {
+                Self::Patches(PatchEyes { size: config.image_size, patch: config.patch_size })
+            }
+            Config::Dual(DualConfig { sizes, .. }) => {
+                Self::Patches(PatchEyes { size: sizes.image_size, patch: sizes.patch_size })
+            }
+            Config::Oscar(config) => Self::Regions(regions(config.features, 0, config.regions, config.tags)),
+            Config::Lxmert(config) if config.visual_pos_dim > PLACE => {
+                return Err(StudentError::Size(format!(
+                    "the model reads {} numbers of where a region lies; there are {PLACE}",
+                    config.visual_pos_dim
+                )));
+            }
+            Config::Lxmert(config) => {
+                Self::Regions(regions(config.visual_feat_dim, config.visual_pos_dim, REGIONS, false))
+            }
+            Config::VisualBert(config) => Self::Regions(regions(config.features, 0, REGIONS, false)),
+            other => {
+                return Err(StudentError::Size(format!(
+                    "a {} does not answer questions about images",
+                    other.model_type()
+                )));
+            }
+        };
+        Ok(eyes)
+    }
+
+    /// The eyes of a model in a folder, with the detector that lies in it.
+    ///
+    /// # Errors
+    /// When the model does not look at images, or its detector is broken.
+    pub fn open(config: &Config, folder: &Path) -> Result<Self, StudentError> {
+        Self::with_detector(config, detector_of(folder).as_deref())
+    }
+
+    /// The eyes of a model, with the detector of a folder.
+    ///
+    /// # Errors
+    /// When the model does not look at images, or the detector is broken.
+    pub fn with_detector(config: &Config, detector: Option<&Path>) -> Result<Self, StudentError> {
+        Self::new(config, detector.map(Finder::load).transpose()?.map(Arc::new))
+    }
+
+    /// Whether both see the same of an image, so that one batch serves both.
+    #[must_use]
+    pub fn see_alike(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Patches(own), Self::Patches(other)) => own == other,
+            (Self::Regions(own), Self::Regions(other)) => {
+                (own.most, own.features, own.apart, own.tags)
+                    == (other.most, other.features, other.apart, other.tags)
+                    && own.finder.as_ref().map(|finder| finder.digest())
+                        == other.finder.as_ref().map(|finder| finder.digest())
+            }
+            _ => false,
+        }
+    }
+
+    /// An image as the model is shown it.
+    ///
+    /// # Errors
+    /// When the image cannot be read, or there are no regions and nobody to find them.
+    pub fn prepare(&self, picture: &Picture) -> Result<Sight, StudentError> {
+        match self {
+            Self::Patches(eyes) => {
+                let raster = picture.load()?;
+                let (width, height) = fitted((raster.width, raster.height), eyes.size, eyes.patch);
+                Ok(Sight::Image(raster.resized(width, height)))
+            }
+            Self::Regions(eyes) => {
+                let mut found = match (&picture.found, &eyes.finder) {
+                    (Some(found), _) => found.clone(),
+                    (None, Some(finder)) => finder.find(&picture.load()?)?,
+                    (None, None) => {
+                        return Err(StudentError::Size(format!(
+                            "the model reads regions, of which nothing is known for {}, and no detector lies in its folder",
+                            picture.name
+                        )));
+                    }
+                };
+                found.keep(eyes.most);
+                Ok(Sight::Regions(found))
+            }
+        }
+    }
+
+    /// Images of a batch.
+    ///
+    /// # Errors
+    /// When an image was prepared for other eyes.
+    pub fn batch(&self, sights: &[&Sight]) -> Result<Shown, StudentError> {
+        match self {
+            Self::Patches(eyes) => Ok((Some(Image::Patches(eyes.patches(sights)?)), None)),
+            Self::Regions(eyes) => Ok((None, Some(eyes.regions(sights)?))),
+        }
+    }
+
+    /// What the model reads of an image as a second text: the tags of its regions, if it reads them.
+    #[must_use]
+    pub fn second_text(&self, sight: &Sight) -> Option<String> {
+        match (self, sight) {
+            (Self::Regions(eyes), Sight::Regions(found)) if eyes.tags => Some(found.tags.join(" ")),
+            _ => None,
+        }
+    }
+
+    /// The parts of an image in the order in which the model reads them, left, top, right and bottom edge of each as shares
+    /// of the image's sides.
+    #[must_use]
+    pub fn parts(&self, sight: &Sight) -> Vec<[f32; 4]> {
+        match (self, sight) {
+            (Self::Patches(eyes), Sight::Image(raster)) => {
+                let (rows, columns) = (raster.height / eyes.patch, raster.width / eyes.patch);
+                let edge = |index: usize, count: usize| index as f32 / count.max(1) as f32;
+                let part = |index: usize| {
+                    let (row, column) = (index / columns.max(1), index % columns.max(1));
+                    [edge(column, columns), edge(row, rows), edge(column + 1, columns), edge(row + 1, rows)]
+                };
+                (0..rows * columns).map(part).collect()
+            }
+            (_, Sight::Regions(found)) => found.bounds.clone(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl PatchEyes {
+    fn patches(self, sights: &[&Sight]) -> Result<Patches, StudentError> {
+        let raster = |sight: &&Sight| match sight {
+            Sight::Image(raster) => Ok((raster.width, raster.height, raster.rgb.clone())),
+            Sight::Regions(_) => Err(misfit()),
+        };
+        let rasters = sights.iter().map(raster).collect::<Result<Vec<_>, _>>()?;
+        let images: Vec<(usize, usize, &[u8])> =
+            rasters.iter().map(|(width, height, rgb)| (*width, *height, rgb.as_slice())).collect();
+        Ok(Patches::of(&Images::of_rgb(&images)?, self.patch)?)
+    }
+}
+
+impl RegionEyes {
+    /// Regions padded to the most of an image, at least one.
+    fn regions(&self, sights: &[&Sight]) -> Result<Regions, StudentError> {
+        let found = |sight: &&'_ Sight| match sight {
+            Sight::Regions(found) => Ok(found.clone()),
+            Sight::Image(_) => Err(misfit()),
+        };
+        let found = sights.iter().map(found).collect::<Result<Vec<Found>, _>>()?;
+        let (batch, most) = (found.len(), found.iter().map(|own| own.bounds.len()).max().unwrap_or(0).max(1));
+        let mut features = vec![0.0; batch * most * self.features];
+        let mut places = vec![0.0; batch * most * self.apart];
+        let mut mask = vec![0; batch * most];
+        for (row, own) in found.iter().enumerate() {
+            for (index, &bounds) in own.bounds.iter().enumerate() {
+                let region = row * most + index;
+                let numbers =
+                    own.features.get(index * own.width..(index + 1) * own.width).unwrap_or_default();
+                let place = place(bounds);
+                // Published features may have the place behind them already, for models that read it there or apart.
+                let whole: Vec<f32> = numbers.iter().chain(&place).copied().collect();
+                if ![own.width, own.width + PLACE, own.width.saturating_sub(PLACE)].contains(&self.features) {
+                    return Err(StudentError::Size(format!(
+                        "regions have {} features; the model reads {}",
+                        own.width, self.features
+                    )));
+                }
+                features[region * self.features..(region + 1) * self.features]
+                    .copy_from_slice(&whole[..self.features]);
+                places[region * self.apart..(region + 1) * self.apart].copy_from_slice(&place[..self.apart]);
+                mask[region] = 1;
+            }
+        }
+        let tensor = |values: Vec<f32>, width: usize| {
+            Tensor::from_vec(values, (batch, most, width), &Device::Cpu).map_err(ModelError::from)
+        };
+        Ok(Regions {
+            features: tensor(features, self.features)?,
+            boxes: (self.apart > 0).then(|| tensor(places, self.apart)).transpose()?,
+            mask: Arc::new(mask),
+        })
+    }
+}
+
+/// Where a region lies, as Oscar reads it.
+fn place([left, top, right, bottom]: [f32; 4]) -> [f32; PLACE] {
+    [left, top, right, bottom, right - left, bottom - top]
+}
+
+/// The detector in the folder of a model, if there is one.
+#[must_use]
+pub fn detector_of(folder: &Path) -> Option<PathBuf> {
+    let detector = folder.join(DETECTOR);
+    detector.is_dir().then_some(detector)
+}
+
+fn misfit() -> StudentError {
+    StudentError::Size("an image was prepared for a model that looks at images in another way".into())
+}

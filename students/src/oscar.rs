@@ -1,0 +1,138 @@
+//! An Oscar+ model.
+
+use alambic_models::Config;
+use alambic_models::bert::Family;
+use alambic_models::oscar::{Oscar, OscarConfig};
+use alambic_settings::{At, settings};
+use alambic_tensor::parameters::Weights;
+
+use crate::encoder::bert;
+use crate::eyes::PLACE;
+use crate::sight::EPSILON;
+use crate::{ActivationFunction, Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings};
+
+settings! {
+    /// An Oscar+ model (Zhang et al., 2021): one transformer over a text, the tags of the objects in an image, and the regions
+    /// of the image. Its vocabulary is its teacher's, or that of the text encoder it starts from, or without these the words
+    /// of its stage's texts and of the detector's tags.
+    pub struct OscarSizes {
+        /// A text encoder in BERT's layout whose sizes and weights it takes: Oscar starts so. Left out: the sizes below, and
+        /// random weights.
+        pub encoder: Option<At<String>>,
+        /// A detector that finds regions. Left out: corpora bring the regions along.
+        pub detector: Option<At<String>>,
+        /// Numbers of a region's features, its place included, where there is no detector.
+        #[range(1..)]
+        pub features: usize = 2054,
+        /// The most regions of an image.
+        #[range(1..=1000)]
+        pub regions: usize = 50,
+        /// Whether the tags of the regions are read as a second text.
+        pub tags: bool = true,
+        /// Layers.
+        #[range(1..)]
+        pub layers: usize = 4,
+        /// Width of hidden states.
+        #[range(1..)]
+        pub width: usize = 128,
+        /// Attention heads; they divide the width.
+        #[range(1..)]
+        pub heads: usize = 4,
+        /// Inner width of feed-forward layers. Left out: four times the width.
+        #[range(1..)]
+        pub feed_forward: Option<usize>,
+        /// Activation of feed-forward layers.
+        pub activation: ActivationFunction = ActivationFunction::Gelu,
+        /// Share of activations dropped in training.
+        #[range(0.0..=0.9)]
+        pub dropout: f32 = 0.1,
+        /// Longest text with its tags in tokens.
+        #[range(4..)]
+        pub longest: usize = 128,
+        /// Most tokens of a vocabulary that is made of the stage's texts.
+        #[range(10..)]
+        pub vocabulary: usize = 8192,
+    }
+}
+
+impl OscarSizes {
+    /// The configuration, and the weights that the text encoder gives.
+    fn plan(&self, surroundings: &Surroundings<'_>) -> Result<(OscarConfig, Weights), StudentError> {
+        let donor = |name: &At<String>| {
+            (surroundings.donor)(name).ok_or_else(|| StudentError::NoDonor(name.value.clone()))
+        };
+        let (bert, given) = match &self.encoder {
+            None => {
+                let inner = self.feed_forward.unwrap_or(4 * self.width);
+                let shape = [self.layers, self.width, self.heads, inner];
+                (bert(surroundings, shape, self.activation, self.dropout, self.longest)?, Weights::new())
+            }
+            Some(name) => match donor(name)? {
+                Donor { config: Config::Bert(bert), weights } if bert.family == Family::Bert => {
+                    (bert, weights)
+                }
+                Donor { config, .. } => {
+                    return Err(StudentError::Size(format!(
+                        "an Oscar model starts from a text encoder in BERT's layout, and `{}` is a {}",
+                        name.value,
+                        config.model_type()
+                    )));
+                }
+            },
+        };
+        let features = match &self.detector {
+            None => self.features,
+            Some(name) => match donor(name)?.config {
+                Config::Detector(detector) => detector.hidden_size + PLACE,
+                other => {
+                    return Err(StudentError::Size(format!(
+                        "regions are found by a detector, and `{}` is a {}",
+                        name.value,
+                        other.model_type()
+                    )));
+                }
+            },
+        };
+        let config = OscarConfig {
+            bert,
+            features,
+            feature_epsilon: Some(EPSILON),
+            relations: 0,
+            regions: self.regions,
+            tags: self.tags,
+        };
+        Ok((config.for_task(surroundings.task), given))
+    }
+}
+
+impl MakeStudent for OscarSizes {
+    fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
+        Ok(Config::Oscar(self.plan(surroundings)?.0))
+    }
+
+    fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
+        let (config, given) = self.plan(surroundings)?;
+        let weights = Oscar::complete(&config, &given, &surroundings.streams)?;
+        Ok(Blueprint { config: Config::Oscar(config), weights })
+    }
+
+    fn takes_weights(&self) -> bool {
+        self.encoder.is_some()
+    }
+
+    fn purpose(&self) -> Purpose {
+        Purpose::Answers
+    }
+
+    fn donors(&self) -> Vec<&At<String>> {
+        self.encoder.iter().collect()
+    }
+
+    fn detector(&self) -> Option<&At<String>> {
+        self.detector.as_ref()
+    }
+
+    fn vocabulary(&self) -> Option<usize> {
+        Some(self.vocabulary)
+    }
+}
