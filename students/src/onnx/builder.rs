@@ -28,6 +28,9 @@ pub enum Storage {
 /// The name of a value in the graph.
 pub(super) type Name = String;
 
+/// A whole file, and the largest difference that storing made to a constant.
+pub(super) type Finished = (Model, f64);
+
 /// Collects nodes and constants.
 pub(super) struct Builder {
     graph: Graph,
@@ -48,7 +51,7 @@ impl Builder {
     }
 
     /// An input of whole numbers, `[batch, sequence]`.
-    pub(super) fn input(&mut self, name: &str) -> Name {
+    pub(super) fn tokens(&mut self, name: &str) -> Name {
         self.graph.input.push(value(name, element::I64, &["batch".into(), "sequence".into()]));
         name.to_owned()
     }
@@ -217,8 +220,8 @@ impl Builder {
         }
     }
 
-    /// The whole file, and the largest difference that storing made to a constant.
-    pub(super) fn finish(self) -> (Model, f64) {
+    /// The whole file.
+    pub(super) fn finish(self) -> Finished {
         let model = Model {
             ir_version: FORMAT,
             producer_name: "alambic".into(),

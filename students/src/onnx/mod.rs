@@ -1,6 +1,7 @@
 //! Students as ONNX files, written and read back without Python.
 
 mod bert;
+mod blocks;
 mod builder;
 mod proto;
 
