@@ -4,7 +4,7 @@ use alambic_models::ModelError;
 use alambic_models::bert::{BertConfig, Gathering, Head, Names, Pooling};
 use alambic_tensor::parameters::Weights;
 
-use super::blocks::{self, LayerSizes, Source, TextTables, activate, first_token};
+use super::blocks::{self, LayerSizes, Norms, Source, TextTables, activate, first_token};
 use super::builder::{Builder, Finished, Name, Storage, integer};
 use super::proto::{Extent, element};
 
@@ -28,9 +28,10 @@ pub(super) fn graph(
         heads: config.heads,
         activation: &config.activation,
         epsilon: config.epsilon,
+        norms: Norms::After,
     };
     for index in 0..config.layers {
-        hidden = blocks::layer(&mut graph, &source, &names.layer(index), &sizes, &hidden, &bias)?;
+        hidden = blocks::layer(&mut graph, &source, &names.layer(index), &sizes, &hidden, Some(&bias))?;
     }
     let pooled = if config.pooler {
         let first = first_token(&mut graph, &hidden);
@@ -38,7 +39,7 @@ pub(super) fn graph(
     } else {
         None
     };
-    let fixed = |size: usize| Extent::Fixed(size as i64);
+    let fixed = |size: usize| Extent::from(size);
     let (batch, sequence) = (|| Extent::from("batch"), || Extent::from("sequence"));
     if config.head == Head::None {
         graph.output(&hidden, "last_hidden_state", &[batch(), sequence(), fixed(config.width)]);

@@ -11,6 +11,15 @@ use super::proto::element;
 /// Added to the scores of padding: their exponential is nothing beside any other's.
 const MASKED: f32 = -10_000.0;
 
+/// Where the norm of a sublayer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Norms {
+    /// After the residual sum.
+    After,
+    /// Before the sublayer.
+    Before,
+}
+
 /// Sizes and settings of a layer.
 pub(super) struct LayerSizes<'a> {
     pub(super) width: usize,
@@ -19,6 +28,7 @@ pub(super) struct LayerSizes<'a> {
     pub(super) activation: &'a str,
     /// Added to the variance in layer norms.
     pub(super) epsilon: f64,
+    pub(super) norms: Norms,
 }
 
 /// What the tables of a text's embeddings are called, whole.
@@ -100,14 +110,14 @@ pub(super) fn mask_bias(graph: &mut Builder, mask: &str) -> Name {
     graph.node("Mul", &[&padding, &masked], Vec::new())
 }
 
-/// A layer over `[batch, length, width]`. `bias` is added to the scores.
+/// A layer over `[batch, length, width]`. `bias` is added to the scores; none where nothing is padded.
 pub(super) fn layer(
     graph: &mut Builder,
     source: &Source<'_>,
     names: &EncoderNames,
     sizes: &LayerSizes<'_>,
     hidden: &str,
-    bias: &str,
+    bias: Option<&str>,
 ) -> Result<Name, ModelError> {
     let [inner, outer, norm] = &names.feed_forward;
     let hidden = sublayer(graph, source, &names.attention_norm, sizes, hidden, |graph, x| {
@@ -129,9 +139,18 @@ fn sublayer(
     hidden: &str,
     inside: impl FnOnce(&mut Builder, &str) -> Result<Name, ModelError>,
 ) -> Result<Name, ModelError> {
-    let inside = inside(graph, hidden)?;
-    let sum = graph.node("Add", &[hidden, &inside], Vec::new());
-    source.norm(graph, &sum, norm, sizes.epsilon)
+    match sizes.norms {
+        Norms::After => {
+            let inside = inside(graph, hidden)?;
+            let sum = graph.node("Add", &[hidden, &inside], Vec::new());
+            source.norm(graph, &sum, norm, sizes.epsilon)
+        }
+        Norms::Before => {
+            let normed = source.norm(graph, hidden, norm, sizes.epsilon)?;
+            let inside = inside(graph, &normed)?;
+            Ok(graph.node("Add", &[hidden, &inside], Vec::new()))
+        }
+    }
 }
 
 /// Self-attention.
@@ -141,7 +160,7 @@ fn attention(
     names: &AttentionNames,
     sizes: &LayerSizes<'_>,
     hidden: &str,
-    bias: &str,
+    bias: Option<&str>,
 ) -> Result<Name, ModelError> {
     let head_width = sizes.width / sizes.heads.max(1);
     let split = graph.integers("by heads", &[4], &[0, 0, sizes.heads as i64, head_width as i64]);
@@ -156,7 +175,10 @@ fn attention(
     let scores = graph.node("MatMul", &[&query, &key], Vec::new());
     let root = graph.number("root of the head's width", (head_width as f32).sqrt());
     let scores = graph.node("Div", &[&scores, &root], Vec::new());
-    let scores = graph.node("Add", &[&scores, bias], Vec::new());
+    let scores = match bias {
+        Some(bias) => graph.node("Add", &[&scores, bias], Vec::new()),
+        None => scores,
+    };
     let probabilities = graph.node("Softmax", &[&scores], vec![integer("axis", -1)]);
     let context = graph.node("MatMul", &[&probabilities, &value], Vec::new());
     let context = graph.node("Transpose", &[&context], vec![integers("perm", &[0, 2, 1, 3])]);

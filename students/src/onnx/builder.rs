@@ -52,7 +52,16 @@ impl Builder {
 
     /// An input of whole numbers, `[batch, sequence]`.
     pub(super) fn tokens(&mut self, name: &str) -> Name {
-        self.graph.input.push(value(name, element::I64, &["batch".into(), "sequence".into()]));
+        self.input(name, element::I64, &["batch".into(), "sequence".into()])
+    }
+
+    /// An input of numbers.
+    pub(super) fn numbers(&mut self, name: &str, dimensions: &[Extent]) -> Name {
+        self.input(name, element::F32, dimensions)
+    }
+
+    fn input(&mut self, name: &str, element: i32, dimensions: &[Extent]) -> Name {
+        self.graph.input.push(value(name, element, dimensions));
         name.to_owned()
     }
 
@@ -242,6 +251,12 @@ fn value(name: &str, element: i32, dimensions: &[Extent]) -> Value {
 impl From<&str> for Extent {
     fn from(name: &str) -> Self {
         Self::Named(name.to_owned())
+    }
+}
+
+impl From<usize> for Extent {
+    fn from(size: usize) -> Self {
+        Self::Fixed(size as i64)
     }
 }
 
