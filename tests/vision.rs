@@ -68,6 +68,18 @@ fn a_fusion_encoder_teaches_a_dual_encoder() {
         assert!(ended.code != Some(0) && ended.stderr.contains(expected), "{}", ended.stderr);
     }
 
+    // Other programs run its towers apart from each other.
+    let said = run(folder.path(), &["export", "dide", "--format", "onnx,int8", "--to", "out"]).good();
+    for part in ["text", "image", "head"] {
+        for ending in ["onnx", "int8.onnx"] {
+            let file = format!("out/{part}.{ending}");
+            assert!(said.contains(&file) && folder.path().join(&file).is_file(), "{said}");
+        }
+    }
+    assert!(
+        folder.path().join("out/tokenizer.json").is_file() && folder.path().join("out/config.json").is_file()
+    );
+
     // What is finished stays, and a second time gives the same bytes.
     let weights =
         |run: &str| std::fs::read(folder.path().join(run).join("student/model.safetensors")).unwrap();

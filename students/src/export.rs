@@ -6,26 +6,26 @@ use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
 
 use crate::StudentError;
 use crate::eyes::detector_of;
-use crate::onnx::{self, Storage};
-use crate::ship::{add_detector, file_error, ship};
+use crate::onnx::{self, Storage, Written};
+use crate::ship::{add_detector, file_error, ship, write_json};
 
 /// A form of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// A Hugging Face folder, for transformers and sentence-transformers.
     HuggingFace,
-    /// An ONNX file.
+    /// ONNX files: one of a text encoder, three of a dual encoder.
     Onnx,
-    /// An ONNX file whose matrices are in eight bits.
+    /// ONNX files whose matrices are in eight bits.
     Int8,
 }
 
-/// One form that was written.
+/// A folder or a file that was written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exported {
-    /// The form.
+    /// The form that it is, or is part of.
     pub format: Format,
-    /// The folder or file.
+    /// Where it is.
     pub path: PathBuf,
     /// Bytes of its weights.
     pub bytes: u64,
@@ -34,8 +34,9 @@ pub struct Exported {
     pub difference: f64,
 }
 
-/// Writes a model's folder in other forms into the folder `to`: `hf/`, `model.onnx`, `model.int8.onnx`, and beside the
-/// ONNX files what a tokenizer needs. Each is read back and compared. `precision` is that of `hf` and `onnx`.
+/// Writes a model's folder in other forms into the folder `to`: `hf/`, and what [`onnx::export`] says, and beside ONNX
+/// files the model's `config.json` and what a tokenizer needs. Each is read back and compared. `precision` is that of `hf`
+/// and `onnx`.
 ///
 /// # Errors
 /// When a file is missing or broken, cannot be written, or does not read back as it was, or the architecture has no such
@@ -51,31 +52,31 @@ pub fn export(
     let config = Config::open(&folder)?;
     let weights = config.weights(&folder)?;
     let tokenizer = TokenizerFiles::read(folder.path())?;
-    let write = |&format: &Format| -> Result<Exported, StudentError> {
-        let (name, storage) = match (format, precision) {
+    let mut all = Vec::new();
+    for &format in formats {
+        let storage = match (format, precision) {
             (Format::HuggingFace, _) => {
                 let path = to.join("hf");
                 let difference = ship(&path, &config, &weights, &tokenizer, precision)?.into();
                 if let Some(detector) = detector_of(model) {
                     add_detector(&path, &detector)?;
                 }
-                return Ok(Exported { format, bytes: ModelFolder::open(&path)?.bytes()?, difference, path });
+                all.push(Exported { format, bytes: ModelFolder::open(&path)?.bytes()?, difference, path });
+                continue;
             }
-            (Format::Int8, _) => ("model.int8.onnx", Storage::Int8),
-            (Format::Onnx, Precision::F16) => ("model.onnx", Storage::F16),
-            (Format::Onnx, Precision::F32) => ("model.onnx", Storage::F32),
+            (Format::Int8, _) => Storage::Int8,
+            (Format::Onnx, Precision::F16) => Storage::F16,
+            (Format::Onnx, Precision::F32) => Storage::F32,
         };
-        let Config::Bert(encoder) = &config else {
-            return Err(StudentError::Size(format!(
-                "{}: a {} has no ONNX form here; `hf` is the form that it has",
-                folder.path().display(),
-                config.model_type()
-            )));
-        };
-        let path = to.join(name);
-        let written = onnx::export(&path, encoder, &weights, storage)?;
+        let written = onnx::export(to, &config, &weights, storage)?;
+        all.extend(written.into_iter().map(|Written { path, bytes, difference }| Exported {
+            format,
+            path,
+            bytes,
+            difference,
+        }));
         tokenizer.write(to)?;
-        Ok(Exported { format, path, bytes: written.bytes, difference: written.difference })
-    };
-    formats.iter().map(write).collect()
+        write_json(&to.join("config.json"), folder.json())?;
+    }
+    Ok(all)
 }

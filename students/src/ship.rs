@@ -5,6 +5,7 @@ use std::path::Path;
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles, write_weights};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
+use serde_json::Value;
 
 use crate::StudentError;
 use crate::eyes::DETECTOR;
@@ -54,7 +55,7 @@ pub fn ship(
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(file_error(parent))?;
         }
-        std::fs::write(&path, format!("{value:#}\n")).map_err(file_error(&path))?;
+        write_json(&path, &value)?;
     }
     tokenizer.write(folder)?;
     write_weights(folder, weights, precision)?;
@@ -81,6 +82,11 @@ pub fn add_detector(folder: &Path, detector: &Path) -> Result<(), StudentError> 
         }
     }
     Ok(TokenizerFiles::read(detector)?.write(&to)?)
+}
+
+/// Writes JSON as people read it.
+pub(crate) fn write_json(path: &Path, value: &Value) -> Result<(), StudentError> {
+    std::fs::write(path, format!("{value:#}\n")).map_err(file_error(path))
 }
 
 pub(crate) fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> StudentError {

@@ -1,15 +1,17 @@
-//! Models in other forms. That onnxruntime and transformers compute the same is shown by
-//! `tests/python/onnxruntime_loads.py`, run by hand.
+//! Models in other forms. That onnxruntime computes the same as transformers, or as Alambic where transformers has no such
+//! model, is shown by `tests/python/onnxruntime_loads.py` and `onnxruntime_answers.py`, run by hand.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
 use std::path::{Path, PathBuf};
 
 use alambic_models::bert::{Bert, TextInput};
-use alambic_models::{ModelFolder, Pass, Precision, Tokens, Wanted};
-use alambic_students::{Format, StudentError, export};
-use alambic_tensor::candle::Tensor;
-use alambic_tensor::parameters;
+use alambic_models::dual::{Dual, DualConfig};
+use alambic_models::{Config, ModelFolder, Pass, Precision, TokenizerFiles, Tokens, Wanted};
+use alambic_students::{Format, StudentError, export, ship};
+use alambic_tensor::Streams;
+use alambic_tensor::candle::{DType, Device, Tensor};
+use alambic_tensor::parameters::{self, Weights};
 
 fn parity(model: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity").join(model)
@@ -80,12 +82,101 @@ fn poolings_go_along() {
     }
 }
 
+/// What is done to a model before it is written.
+type Change = fn(&mut DualConfig, &mut Weights);
+
+/// The folder of a changed dual encoder of the tiny ViLT's sizes.
+fn dual(folder: &Path, change: Change) -> PathBuf {
+    let Config::Vilt(vilt) = Config::open(&ModelFolder::open(&parity("vilt/model")).unwrap()).unwrap() else {
+        unreachable!("the folder is that of a ViLT")
+    };
+    let sizes = vilt.answering(&["yes", "no", "two"].map(str::to_owned));
+    let mut config = DualConfig { text_layers: 2, image_layers: 1, sizes };
+    let mut weights = Dual::initial_weights(&config, &Streams::new(1), &Weights::new()).unwrap();
+    change(&mut config, &mut weights);
+    let model = folder.join("model");
+    std::fs::create_dir_all(&model).unwrap();
+    ship(&model, &Config::Dual(config), &weights, &TokenizerFiles::default(), Precision::F32).unwrap();
+    model
+}
+
+/// The files of a folder that end so.
+fn files(folder: &Path, ending: &str) -> Vec<String> {
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.retain(|name| name.ends_with(ending));
+    names.sort();
+    names
+}
+
 #[test]
-fn an_encoder_decoder_has_a_folder_alone() {
+fn a_dual_encoder_is_two_towers_and_a_head() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = dual(folder.path(), |_, _| {});
+    let out = folder.path().join("out");
+    let all = [Format::HuggingFace, Format::Onnx, Format::Int8];
+    let exported = export(&model, &all, Precision::F32, &out).unwrap();
+    let named = |exported: &[alambic_students::Exported]| -> Vec<String> {
+        let names = exported.iter().map(|one| one.path.file_name().unwrap().to_string_lossy().into_owned());
+        names.collect()
+    };
+    let names =
+        ["text.onnx", "image.onnx", "head.onnx", "text.int8.onnx", "image.int8.onnx", "head.int8.onnx"];
+    assert_eq!(named(&exported), [&["hf"][..], &names].concat());
+    assert_eq!(files(&out, ".onnx").len(), 6);
+    for (whole, small) in exported[1..4].iter().zip(&exported[4..]) {
+        assert_eq!((whole.format, small.format), (Format::Onnx, Format::Int8));
+        assert_eq!(whole.bytes, std::fs::metadata(&whole.path).unwrap().len());
+        assert_eq!(whole.difference, 0.0);
+        assert!(small.difference > 0.0 && small.difference < 0.5 / 127.0 + 1e-6);
+        assert!(small.bytes < whole.bytes);
+    }
+    // Who runs the files finds the answers in the order of the logits here.
+    let config = std::fs::read_to_string(out.join("config.json")).unwrap();
+    assert!(config.contains("\"2\": \"two\""), "{config}");
+
+    let halves = export(&model, &[Format::Onnx], Precision::F16, &out).unwrap();
+    assert_eq!(named(&halves), names[..3]);
+    assert!(halves.iter().all(|one| one.difference > 0.0 && one.difference < 1e-3));
+}
+
+#[test]
+fn a_dual_encoder_that_cannot_be_a_graph_is_refused_before_a_file_is_written() {
+    let cases: [(Change, &str); 5] = [
+        (|config, _| config.sizes.hidden_act = "quick_gelu".into(), "`quick_gelu` has no form in ONNX"),
+        (|config, _| config.sizes.num_attention_heads = 5, "heads"),
+        (|config, _| config.sizes.image_size *= 2, "position_embeddings"),
+        (|config, _| config.text_layers = 3, "text_model.encoder.layer.2"),
+        (
+            |_, weights| {
+                let other = Tensor::zeros((3, 3), DType::F32, &Device::Cpu).unwrap();
+                weights.insert("image_model.pooler.dense.weight".into(), other);
+            },
+            "image_model.pooler.dense.weight",
+        ),
+    ];
+    for (change, expected) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let model = dual(folder.path(), change);
+        let out = folder.path().join("out");
+        let error = export(&model, &[Format::Onnx], Precision::F32, &out).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(files(&out, ".onnx").is_empty());
+    }
+}
+
+#[test]
+fn other_architectures_have_a_folder_alone() {
     let folder = tempfile::tempdir().unwrap();
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipes/epik/matra");
     let exported = export(&model, &[Format::HuggingFace], Precision::F16, folder.path()).unwrap();
     assert_eq!(exported[0].difference, 0.0, "its weights are in half precision as they come");
-    let error = export(&model, &[Format::Onnx], Precision::F32, folder.path()).unwrap_err();
-    assert!(matches!(error, StudentError::Size(_)) && error.to_string().contains("`hf`"));
+    for other in ["marian", "clip", "lxmert", "oscar/answers", "vilt", "visual-bert"] {
+        for format in [Format::Onnx, Format::Int8] {
+            let model = parity(other).join("model");
+            let error = export(&model, &[format], Precision::F32, folder.path()).unwrap_err();
+            assert!(matches!(error, StudentError::Size(_)) && error.to_string().contains("`hf`"), "{error}");
+        }
+    }
+    assert!(files(folder.path(), ".onnx").is_empty());
 }

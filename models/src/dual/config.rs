@@ -53,8 +53,9 @@ impl DualConfig {
         self.sizes.facts()
     }
 
-    /// The tensors of a layer of a tower, counted from 0.
-    pub(super) fn layer(tower: &str, index: usize) -> EncoderNames {
+    /// What the tensors of a layer of a tower, `text_model` or `image_model`, are called; layers are counted from 0.
+    #[must_use]
+    pub fn layer(tower: &str, index: usize) -> EncoderNames {
         vilt::layer_names(&|part| format!("{tower}.encoder.layer.{index}.{part}"))
     }
 

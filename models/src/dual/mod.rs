@@ -8,5 +8,6 @@
 mod config;
 mod model;
 
+pub use crate::layers::ANSWERS_EPSILON;
 pub use config::DualConfig;
 pub use model::{Dual, DualInput, Seen};

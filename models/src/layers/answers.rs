@@ -6,8 +6,8 @@ use alambic_tensor::ops::{self, Activation};
 use super::{Linear, Norm, Source};
 use crate::ModelError;
 
-/// Added to the variance in its norm: PyTorch's default, as no configuration names it.
-const EPSILON: f64 = 1e-5;
+/// Added to the variance in the norm of a head of answers: PyTorch's default, as no configuration names it.
+pub const ANSWERS_EPSILON: f64 = 1e-5;
 
 /// A linear layer, a norm, a GELU and another linear layer: the parts 0, 1, 2 and 3 of a sequence of modules.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ impl Answers {
     ) -> Result<Self, ModelError> {
         Ok(Self {
             inner: Linear::load(source, &format!("{name}.0"), inputs, inner)?,
-            norm: Norm::load(source, &format!("{name}.1"), inner, EPSILON)?,
+            norm: Norm::load(source, &format!("{name}.1"), inner, ANSWERS_EPSILON)?,
             outer: Linear::load(source, &format!("{name}.3"), inner, outputs)?,
         })
     }

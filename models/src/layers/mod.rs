@@ -15,6 +15,7 @@ use alambic_tensor::parameters::Weights;
 
 use crate::ModelError;
 
+pub use answers::ANSWERS_EPSILON;
 pub(crate) use answers::Answers;
 pub use attention::AttentionNames;
 pub(crate) use attention::{CrossAttention, Place, SelfAttention};

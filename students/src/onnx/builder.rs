@@ -28,6 +28,9 @@ pub enum Storage {
 /// The name of a value in the graph.
 pub(super) type Name = String;
 
+/// A whole file, and the largest difference that storing made to a constant.
+pub(super) type Finished = (Model, f64);
+
 /// Collects nodes and constants.
 pub(super) struct Builder {
     graph: Graph,
@@ -48,8 +51,17 @@ impl Builder {
     }
 
     /// An input of whole numbers, `[batch, sequence]`.
-    pub(super) fn input(&mut self, name: &str) -> Name {
-        self.graph.input.push(value(name, element::I64, &["batch".into(), "sequence".into()]));
+    pub(super) fn tokens(&mut self, name: &str) -> Name {
+        self.input(name, element::I64, &["batch".into(), "sequence".into()])
+    }
+
+    /// An input of numbers.
+    pub(super) fn numbers(&mut self, name: &str, dimensions: &[Extent]) -> Name {
+        self.input(name, element::F32, dimensions)
+    }
+
+    fn input(&mut self, name: &str, element: i32, dimensions: &[Extent]) -> Name {
+        self.graph.input.push(value(name, element, dimensions));
         name.to_owned()
     }
 
@@ -217,8 +229,8 @@ impl Builder {
         }
     }
 
-    /// The whole file, and the largest difference that storing made to a constant.
-    pub(super) fn finish(self) -> (Model, f64) {
+    /// The whole file.
+    pub(super) fn finish(self) -> Finished {
         let model = Model {
             ir_version: FORMAT,
             producer_name: "alambic".into(),
@@ -239,6 +251,12 @@ fn value(name: &str, element: i32, dimensions: &[Extent]) -> Value {
 impl From<&str> for Extent {
     fn from(name: &str) -> Self {
         Self::Named(name.to_owned())
+    }
+}
+
+impl From<usize> for Extent {
+    fn from(size: usize) -> Self {
+        Self::Fixed(size as i64)
     }
 }
 

@@ -1,45 +1,203 @@
 //! Students as ONNX files, written and read back without Python.
 
 mod bert;
+mod blocks;
 mod builder;
+mod dual;
 mod proto;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use alambic_models::bert::BertConfig;
+use alambic_models::{Config, architecture};
 use alambic_tensor::parameters::Weights;
 use prost::Message;
 
 pub use builder::Storage;
 
+use self::builder::Finished;
 use self::proto::Model;
 use crate::StudentError;
+use crate::ship::file_error;
 
-/// What was written.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// A file that was written.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Written {
-    /// Bytes of the file.
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its bytes.
     pub bytes: u64,
     /// The largest difference that storing made to a weight, over the largest weight of its tensor.
     pub difference: f64,
 }
 
-/// Writes an encoder of BERT's family as an ONNX file, and reads it back to see that it is whole.
+/// Writes a model's ONNX files into a folder, and reads them back to see that they are whole. Eight bits show in a file's
+/// name: `model.int8.onnx`.
+///
+/// A text encoder is `model.onnx`, from `input_ids`, `attention_mask` and, where the model has segments, `token_type_ids`,
+/// all `[batch, sequence]`, to `logits`; without a head to `last_hidden_state`, `pooler_output` and `sentence_embedding`,
+/// those that it has.
+///
+/// A dual encoder is three. `text.onnx` takes the same to `text_embeds` `[batch, width]`. `image.onnx` takes
+/// `pixel_values` `[batch, 3, side, side]`, colours from -1 to 1, to `image_embeds` `[batch, width]`; its side is that of
+/// the square for which the model stores positions. `head.onnx` takes both vectors to `logits` `[batch, answers]`, or, in
+/// a model without answers, to `pooler_output` `[batch, width]`.
 ///
 /// # Errors
-/// When the file cannot be written, or does not read back as it was.
+/// When the architecture has no such form, the weights do not fit the configuration, or a file cannot be written or does
+/// not read back as it was.
 pub fn export(
-    path: &Path,
-    config: &BertConfig,
+    folder: &Path,
+    config: &Config,
     weights: &Weights,
     storage: Storage,
-) -> Result<Written, StudentError> {
-    let (model, difference) = bert::graph(config, weights, storage)?;
-    let failed = |source| StudentError::File { path: path.to_owned(), source };
-    std::fs::write(path, model.encode_to_vec()).map_err(failed)?;
-    let read = std::fs::read(path).map_err(failed)?;
-    match Model::decode(read.as_slice()) {
-        Ok(back) if back == model => Ok(Written { bytes: read.len() as u64, difference }),
-        _ => Err(StudentError::Unfaithful { path: path.to_owned(), difference: f32::INFINITY }),
+) -> Result<Vec<Written>, StudentError> {
+    // A graph is put together without a look at the shapes of weights; the network says what does not fit.
+    let whole = || architecture::over(config, weights);
+    let graphs = match config {
+        Config::Bert(config) => {
+            whole()?;
+            vec![("model", bert::graph(config, weights, storage)?)]
+        }
+        Config::Dual(config) => {
+            whole()?;
+            dual::graphs(config, weights, storage)?.into()
+        }
+        other => {
+            return Err(StudentError::Size(format!(
+                "a {} has no ONNX form here, as text encoders and dual encoders have; `hf` is the form that it has",
+                other.model_type()
+            )));
+        }
+    };
+    let ending = if storage == Storage::Int8 { "int8.onnx" } else { "onnx" };
+    let write = |(name, (model, difference)): (&str, Finished)| {
+        let path = folder.join(format!("{name}.{ending}"));
+        std::fs::write(&path, model.encode_to_vec()).map_err(file_error(&path))?;
+        let read = std::fs::read(&path).map_err(file_error(&path))?;
+        match Model::decode(read.as_slice()) {
+            Ok(back) if back == model => Ok(Written { path, bytes: read.len() as u64, difference }),
+            _ => Err(StudentError::Unfaithful { path, difference: f32::INFINITY }),
+        }
+    };
+    graphs.into_iter().map(write).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::path::Path;
+
+    use alambic_models::ModelFolder;
+    use alambic_models::dual::{Dual, DualConfig};
+    use alambic_models::vilt::ViltConfig;
+    use alambic_tensor::Streams;
+
+    use super::proto::{Extent, Graph, Value, element};
+    use super::*;
+
+    fn folder(model: &str) -> ModelFolder {
+        let parity = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity");
+        ModelFolder::open(&parity.join(model).join("model")).unwrap()
+    }
+
+    /// A graph that a reader can run node by node: what a node reads has been there before, and each constant is read.
+    fn whole(model: &Model) -> &Graph {
+        let graph = model.graph.as_ref().unwrap();
+        let mut known = HashSet::new();
+        let constants = graph.initializer.iter().map(|constant| &constant.name);
+        for name in graph.input.iter().map(|input| &input.name).chain(constants) {
+            assert!(known.insert(name), "`{name}` is there twice");
+        }
+        let mut used = HashSet::new();
+        for node in &graph.node {
+            for input in &node.input {
+                assert!(known.contains(input), "{} reads `{input}`, which is not there yet", node.name);
+                used.insert(input);
+            }
+            for output in &node.output {
+                assert!(known.insert(output), "`{output}` is there twice");
+            }
+        }
+        for constant in &graph.initializer {
+            assert!(used.contains(&constant.name), "nobody reads `{}`", constant.name);
+            let width = match constant.data_type {
+                element::I8 => 1,
+                element::F16 => 2,
+                element::F32 => 4,
+                _ => 8,
+            };
+            let count = constant.dims.iter().product::<i64>() * width;
+            assert_eq!(constant.raw_data.len(), usize::try_from(count).unwrap(), "{}", constant.name);
+        }
+        assert!(graph.output.iter().all(|output| known.contains(&output.name)));
+        graph
+    }
+
+    /// Name, number format and dimensions of inputs or outputs.
+    fn described(values: &[Value]) -> Vec<String> {
+        let one = |value: &Value| {
+            let tensor = value.kind.as_ref().unwrap().tensor.as_ref().unwrap();
+            let extents = tensor.shape.as_ref().unwrap().dim.iter().map(|dim| match &dim.extent {
+                Some(Extent::Fixed(size)) => size.to_string(),
+                Some(Extent::Named(name)) => name.clone(),
+                None => "?".to_owned(),
+            });
+            let format = if tensor.element == element::I64 { "whole" } else { "float" };
+            format!("{} {format} {}", value.name, extents.collect::<Vec<_>>().join(" "))
+        };
+        values.iter().map(one).collect()
+    }
+
+    fn count(graph: &Graph, operation: &str) -> usize {
+        graph.node.iter().filter(|node| node.op_type == operation).count()
+    }
+
+    const STORAGES: [Storage; 3] = [Storage::F32, Storage::F16, Storage::Int8];
+
+    #[test]
+    fn graphs_of_text_encoders_are_whole() {
+        for model in ["bert", "xlm-roberta", "distilbert"] {
+            let folder = folder(model);
+            let config = Config::open(&folder).unwrap();
+            let weights = config.weights(&folder).unwrap();
+            for storage in STORAGES {
+                let (model, _) = bert::graph(config.bert().unwrap(), &weights, storage).unwrap();
+                let graph = whole(&model);
+                assert_eq!(count(graph, "Softmax"), config.bert().unwrap().layers);
+            }
+        }
+    }
+
+    #[test]
+    fn towers_and_head_of_a_dual_encoder_fit_each_other() {
+        let vilt = ViltConfig::open(&folder("vilt")).unwrap();
+        let (width, side, channels) = (vilt.hidden_size, vilt.image_size, vilt.num_channels);
+        let embedding = |side: &str| format!("{side}_embeds float batch {width}");
+        for answers in [&["yes", "no", "two"][..], &[]] {
+            let sizes = vilt.clone().answering(&answers.iter().map(ToString::to_string).collect::<Vec<_>>());
+            let config = DualConfig { text_layers: 2, image_layers: 1, sizes };
+            let weights = Dual::initial_weights(&config, &Streams::new(1), &Weights::new()).unwrap();
+            for storage in STORAGES {
+                let [(_, (text, _)), (_, (image, _)), (_, (head, _))] =
+                    dual::graphs(&config, &weights, storage).unwrap();
+                let [text, image, head] = [&text, &image, &head].map(whole);
+                let tokens = ["input_ids", "attention_mask", "token_type_ids"]
+                    .map(|name| format!("{name} whole batch sequence"));
+                assert_eq!(described(&text.input), tokens);
+                assert_eq!(described(&text.output), [embedding("text")]);
+                let pixels = format!("pixel_values float batch {channels} {side} {side}");
+                assert_eq!(described(&image.input), [pixels]);
+                assert_eq!(described(&image.output), [embedding("image")]);
+                assert_eq!(described(&head.input), ["text", "image"].map(embedding));
+                let said = match answers.len() {
+                    0 => format!("pooler_output float batch {width}"),
+                    count => format!("logits float batch {count}"),
+                };
+                assert_eq!(described(&head.output), [said]);
+                assert_eq!([text, image, head].map(|graph| count(graph, "Softmax")), [2, 1, 0]);
+                let eights = [text, image, head].map(|graph| count(graph, "MatMulInteger") > 0);
+                assert_eq!(eights, [storage == Storage::Int8; 3]);
+            }
+        }
     }
 }

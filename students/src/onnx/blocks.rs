@@ -1,0 +1,249 @@
+//! Parts of graphs that architectures share.
+
+use alambic_models::ModelError;
+use alambic_models::bert::{AttentionNames, EncoderNames};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::parameters::Weights;
+
+use super::builder::{Builder, Name, float, integer, integers};
+use super::proto::element;
+
+/// Added to the scores of padding: their exponential is nothing beside any other's.
+const MASKED: f32 = -10_000.0;
+
+/// Where the norm of a sublayer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Norms {
+    /// After the residual sum.
+    After,
+    /// Before the sublayer.
+    Before,
+}
+
+/// Sizes and settings of a layer.
+pub(super) struct LayerSizes<'a> {
+    pub(super) width: usize,
+    pub(super) heads: usize,
+    /// What the configuration calls the activation of the feed-forward sublayer.
+    pub(super) activation: &'a str,
+    /// Added to the variance in layer norms.
+    pub(super) epsilon: f64,
+    pub(super) norms: Norms,
+}
+
+/// What the tables of a text's embeddings are called, whole.
+pub(super) struct TextTables {
+    pub(super) words: String,
+    pub(super) positions: String,
+    /// The name, and how many rows there are: 0 where texts have no segments.
+    pub(super) segments: (String, usize),
+}
+
+/// Weights by name.
+pub(super) struct Source<'a>(pub(super) &'a Weights);
+
+impl Source<'_> {
+    pub(super) fn get(&self, name: &str) -> Result<&Tensor, ModelError> {
+        self.0.get(name).ok_or_else(|| ModelError::MissingTensor(name.to_owned()))
+    }
+
+    pub(super) fn linear(&self, graph: &mut Builder, x: &str, name: &str) -> Result<Name, ModelError> {
+        graph.linear(x, name, self.get(&format!("{name}.weight"))?, self.get(&format!("{name}.bias"))?)
+    }
+
+    pub(super) fn norm(
+        &self,
+        graph: &mut Builder,
+        x: &str,
+        name: &str,
+        epsilon: f64,
+    ) -> Result<Name, ModelError> {
+        let weight = graph.vector(&format!("{name}.weight"), self.get(&format!("{name}.weight"))?)?;
+        let bias = graph.vector(&format!("{name}.bias"), self.get(&format!("{name}.bias"))?)?;
+        let attributes = vec![integer("axis", -1), float("epsilon", epsilon as f32)];
+        Ok(graph.node("LayerNormalization", &[x, &weight, &bias], attributes))
+    }
+}
+
+/// The sum of word, position and segment embeddings, `[batch, sequence, width]`; with several segments, `token_type_ids`
+/// becomes an input.
+pub(super) fn embed(
+    graph: &mut Builder,
+    source: &Source<'_>,
+    tables: &TextTables,
+    ids: &str,
+    positions: impl FnOnce(&mut Builder) -> Name,
+) -> Result<Name, ModelError> {
+    let mut sum = graph.look_up(&tables.words, source.get(&tables.words)?, ids)?;
+    let positions = positions(graph);
+    let table = graph.table(&tables.positions, source.get(&tables.positions)?)?;
+    let embedded = graph.node("Gather", &[&table, &positions], Vec::new());
+    sum = graph.node("Add", &[&sum, &embedded], Vec::new());
+    let (segments, count) = &tables.segments;
+    if *count > 1 {
+        let kinds = graph.tokens("token_type_ids");
+        let table = graph.table(segments, source.get(segments)?)?;
+        let embedded = graph.node("Gather", &[&table, &kinds], Vec::new());
+        sum = graph.node("Add", &[&sum, &embedded], Vec::new());
+    } else if *count == 1 {
+        let only = graph.vector(segments, source.get(segments)?)?;
+        sum = graph.node("Add", &[&sum, &only], Vec::new());
+    }
+    Ok(sum)
+}
+
+/// The position of each token, `[sequence]`, counted from 0.
+pub(super) fn counted_positions(graph: &mut Builder, ids: &str) -> Name {
+    let shape = graph.node("Shape", &[ids], Vec::new());
+    let (zero, one) = (graph.integers("zero", &[], &[0]), graph.integers("one", &[], &[1]));
+    let length = graph.node("Gather", &[&shape, &one], Vec::new());
+    graph.node("Range", &[&zero, &length, &one], Vec::new())
+}
+
+/// What is added to the scores: `[batch, 1, 1, sequence]`, zero for tokens.
+pub(super) fn mask_bias(graph: &mut Builder, mask: &str) -> Name {
+    let mask = graph.node("Cast", &[mask], vec![integer("to", element::F32.into())]);
+    let axes = graph.integers("axes of the mask", &[2], &[1, 2]);
+    let mask = graph.node("Unsqueeze", &[&mask, &axes], Vec::new());
+    let (one, masked) = (graph.number("1.0", 1.0), graph.number("masked", MASKED));
+    let padding = graph.node("Sub", &[&one, &mask], Vec::new());
+    graph.node("Mul", &[&padding, &masked], Vec::new())
+}
+
+/// A layer over `[batch, length, width]`. `bias` is added to the scores; none where nothing is padded.
+pub(super) fn layer(
+    graph: &mut Builder,
+    source: &Source<'_>,
+    names: &EncoderNames,
+    sizes: &LayerSizes<'_>,
+    hidden: &str,
+    bias: Option<&str>,
+) -> Result<Name, ModelError> {
+    let [inner, outer, norm] = &names.feed_forward;
+    let hidden = sublayer(graph, source, &names.attention_norm, sizes, hidden, |graph, x| {
+        attention(graph, source, &names.attention, sizes, x, bias)
+    })?;
+    sublayer(graph, source, norm, sizes, &hidden, |graph, x| {
+        let inner = source.linear(graph, x, inner)?;
+        let inner = activate(graph, &inner, sizes.activation)?;
+        source.linear(graph, &inner, outer)
+    })
+}
+
+/// A sublayer with its residual sum and its norm.
+fn sublayer(
+    graph: &mut Builder,
+    source: &Source<'_>,
+    norm: &str,
+    sizes: &LayerSizes<'_>,
+    hidden: &str,
+    inside: impl FnOnce(&mut Builder, &str) -> Result<Name, ModelError>,
+) -> Result<Name, ModelError> {
+    match sizes.norms {
+        Norms::After => {
+            let inside = inside(graph, hidden)?;
+            let sum = graph.node("Add", &[hidden, &inside], Vec::new());
+            source.norm(graph, &sum, norm, sizes.epsilon)
+        }
+        Norms::Before => {
+            let normed = source.norm(graph, hidden, norm, sizes.epsilon)?;
+            let inside = inside(graph, &normed)?;
+            Ok(graph.node("Add", &[hidden, &inside], Vec::new()))
+        }
+    }
+}
+
+/// Self-attention.
+fn attention(
+    graph: &mut Builder,
+    source: &Source<'_>,
+    names: &AttentionNames,
+    sizes: &LayerSizes<'_>,
+    hidden: &str,
+    bias: Option<&str>,
+) -> Result<Name, ModelError> {
+    let head_width = sizes.width / sizes.heads.max(1);
+    let split = graph.integers("by heads", &[4], &[0, 0, sizes.heads as i64, head_width as i64]);
+    let project = |graph: &mut Builder, name: &str, order: &[i64]| -> Result<Name, ModelError> {
+        let projected = source.linear(graph, hidden, name)?;
+        let apart = graph.node("Reshape", &[&projected, &split], Vec::new());
+        Ok(graph.node("Transpose", &[&apart], vec![integers("perm", order)]))
+    };
+    let query = project(graph, &names.query, &[0, 2, 1, 3])?;
+    let key = project(graph, &names.key, &[0, 2, 3, 1])?;
+    let value = project(graph, &names.value, &[0, 2, 1, 3])?;
+    let scores = graph.node("MatMul", &[&query, &key], Vec::new());
+    let root = graph.number("root of the head's width", (head_width as f32).sqrt());
+    let scores = graph.node("Div", &[&scores, &root], Vec::new());
+    let scores = match bias {
+        Some(bias) => graph.node("Add", &[&scores, bias], Vec::new()),
+        None => scores,
+    };
+    let probabilities = graph.node("Softmax", &[&scores], vec![integer("axis", -1)]);
+    let context = graph.node("MatMul", &[&probabilities, &value], Vec::new());
+    let context = graph.node("Transpose", &[&context], vec![integers("perm", &[0, 2, 1, 3])]);
+    let together = graph.integers("heads together", &[3], &[0, 0, sizes.width as i64]);
+    let context = graph.node("Reshape", &[&context, &together], Vec::new());
+    source.linear(graph, &context, &names.output)
+}
+
+/// The activation that a configuration names.
+pub(super) fn activate(graph: &mut Builder, x: &str, activation: &str) -> Result<Name, ModelError> {
+    Ok(match activation {
+        "relu" => graph.node("Relu", &[x], Vec::new()),
+        "tanh" => graph.node("Tanh", &[x], Vec::new()),
+        "swish" | "silu" => {
+            let gate = graph.node("Sigmoid", &[x], Vec::new());
+            graph.node("Mul", &[x, &gate], Vec::new())
+        }
+        "gelu" => {
+            let (root, one, half) = (
+                graph.number("root of 2", 2.0f32.sqrt()),
+                graph.number("1.0", 1.0),
+                graph.number("0.5", 0.5),
+            );
+            let scaled = graph.node("Div", &[x, &root], Vec::new());
+            let error = graph.node("Erf", &[&scaled], Vec::new());
+            let shifted = graph.node("Add", &[&error, &one], Vec::new());
+            let product = graph.node("Mul", &[x, &shifted], Vec::new());
+            graph.node("Mul", &[&product, &half], Vec::new())
+        }
+        "gelu_new" | "gelu_pytorch_tanh" => {
+            let (cubic, root, one, half) = (
+                graph.number("0.044715", 0.044_715),
+                graph.number("root of 2 over pi", (2.0 / std::f32::consts::PI).sqrt()),
+                graph.number("1.0", 1.0),
+                graph.number("0.5", 0.5),
+            );
+            let square = graph.node("Mul", &[x, x], Vec::new());
+            let square = graph.node("Mul", &[&square, &cubic], Vec::new());
+            let square = graph.node("Add", &[&square, &one], Vec::new());
+            let inner = graph.node("Mul", &[x, &square], Vec::new());
+            let inner = graph.node("Mul", &[&inner, &root], Vec::new());
+            let inner = graph.node("Tanh", &[&inner], Vec::new());
+            let inner = graph.node("Add", &[&inner, &one], Vec::new());
+            let product = graph.node("Mul", &[x, &inner], Vec::new());
+            graph.node("Mul", &[&product, &half], Vec::new())
+        }
+        other => {
+            return Err(ModelError::Configuration(format!("activation `{other}` has no form in ONNX here")));
+        }
+    })
+}
+
+/// The first token's state, `[batch, width]`.
+pub(super) fn first_token(graph: &mut Builder, hidden: &str) -> Name {
+    let zero = graph.integers("zero", &[], &[0]);
+    graph.node("Gather", &[hidden, &zero], vec![integer("axis", 1)])
+}
+
+/// A linear layer and a hyperbolic tangent.
+pub(super) fn linear_tanh(
+    graph: &mut Builder,
+    source: &Source<'_>,
+    x: &str,
+    name: &str,
+) -> Result<Name, ModelError> {
+    let dense = source.linear(graph, x, name)?;
+    Ok(graph.node("Tanh", &[&dense], Vec::new()))
+}

@@ -1,0 +1,147 @@
+//! Dual encoders as graphs: the two towers, each of which is run alone, and the head over what they say.
+
+use alambic_models::ModelError;
+use alambic_models::dual::{ANSWERS_EPSILON, DualConfig};
+use alambic_tensor::parameters::Weights;
+
+use super::blocks::{self, LayerSizes, Norms, Source, TextTables, activate, first_token};
+use super::builder::{Builder, Finished, Name, Storage, integer, integers};
+use super::proto::Extent;
+
+/// The output of each tower and input of the head, `[batch, width]`, as transformers calls such vectors.
+const EMBEDDINGS: [&str; 2] = ["text_embeds", "image_embeds"];
+
+/// The graphs `text`, `image` and `head`, each with the largest difference that storing made to a weight.
+pub(super) fn graphs(
+    config: &DualConfig,
+    weights: &Weights,
+    storage: Storage,
+) -> Result<[(&'static str, Finished); 3], ModelError> {
+    let source = Source(weights);
+    Ok([
+        ("text", text(config, &source, storage)?),
+        ("image", image(config, &source, storage)?),
+        ("head", head(config, &source, storage)?),
+    ])
+}
+
+/// Inputs: `input_ids`, `attention_mask` and, with segments, `token_type_ids`. Output: `text_embeds`.
+fn text(config: &DualConfig, source: &Source<'_>, storage: Storage) -> Result<Finished, ModelError> {
+    let mut graph = Builder::new("dual-encoder text", storage);
+    let ids = graph.tokens("input_ids");
+    let mask = graph.tokens("attention_mask");
+    let table = |kind: &str| format!("text_model.embeddings.{kind}_embeddings.weight");
+    let tables = TextTables {
+        words: table("word"),
+        positions: table("position"),
+        segments: (table("token_type"), config.sizes.type_vocab_size),
+    };
+    let positions = |graph: &mut Builder| blocks::counted_positions(graph, &ids);
+    let sum = blocks::embed(&mut graph, source, &tables, &ids, positions)?;
+    let embedded =
+        source.norm(&mut graph, &sum, "text_model.embeddings.LayerNorm", config.sizes.layer_norm_eps)?;
+    let bias = blocks::mask_bias(&mut graph, &mask);
+    let tower = Tower { name: "text_model", layers: config.text_layers, output: EMBEDDINGS[0] };
+    tower.finish(graph, config, source, &embedded, Some(&bias))
+}
+
+/// Input: `pixel_values`, squares of the size for which positions are stored, so that none is interpolated. All patches
+/// are read, as `predict` reads them. Output: `image_embeds`.
+fn image(config: &DualConfig, source: &Source<'_>, storage: Storage) -> Result<Finished, ModelError> {
+    let sizes = &config.sizes;
+    let mut graph = Builder::new("dual-encoder image", storage);
+    let (channels, patch, grid) = (sizes.num_channels, sizes.patch_size, sizes.grid());
+    let side = grid * patch;
+    let pixels = graph.numbers("pixel_values", &["batch".into(), channels.into(), side.into(), side.into()]);
+
+    let whole = |values: &[usize]| values.iter().map(|&value| value as i64).collect::<Vec<_>>();
+    let cut = graph.integers("rows and columns", &[6], &whole(&[0, channels, grid, patch, grid, patch]));
+    let patches = graph.node("Reshape", &[&pixels, &cut], Vec::new());
+    let patches = graph.node("Transpose", &[&patches], vec![integers("perm", &[0, 2, 4, 1, 3, 5])]);
+    let rows = graph.integers("a patch a row", &[3], &whole(&[0, grid * grid, channels * patch * patch]));
+    let patches = graph.node("Reshape", &[&patches, &rows], Vec::new());
+    // A convolution over patches that do not overlap is a linear layer over each.
+    let name = "image_model.embeddings.patch_embeddings.projection";
+    let weight = source.get(&format!("{name}.weight"))?.flatten_from(1)?;
+    let embedded = graph.linear(&patches, name, &weight, source.get(&format!("{name}.bias"))?)?;
+
+    let first = "image_model.embeddings.cls_token";
+    let first = graph.vector(first, source.get(first)?)?;
+    let batch = graph.node("Shape", &[&pixels], vec![integer("start", 0), integer("end", 1)]);
+    let one = graph.integers("ones", &[2], &[1, 1]);
+    let shape = graph.node("Concat", &[&batch, &one], vec![integer("axis", 0)]);
+    let first = graph.node("Expand", &[&first, &shape], Vec::new());
+    let embedded = graph.node("Concat", &[&first, &embedded], vec![integer("axis", 1)]);
+    let positions = "image_model.embeddings.position_embeddings";
+    let positions = graph.table(positions, source.get(positions)?)?;
+    let embedded = graph.node("Add", &[&embedded, &positions], Vec::new());
+    let tower = Tower { name: "image_model", layers: config.image_layers, output: EMBEDDINGS[1] };
+    tower.finish(graph, config, source, &embedded, None)
+}
+
+/// A tower from its embeddings on.
+struct Tower {
+    /// What the names of its tensors begin with.
+    name: &'static str,
+    layers: usize,
+    /// The name of its output.
+    output: &'static str,
+}
+
+impl Tower {
+    /// The layers over `[batch, length, width]`, and what the pooler makes of the first token.
+    fn finish(
+        &self,
+        mut graph: Builder,
+        config: &DualConfig,
+        source: &Source<'_>,
+        embedded: &str,
+        bias: Option<&str>,
+    ) -> Result<Finished, ModelError> {
+        let (name, width) = (self.name, config.sizes.hidden_size);
+        let modality = format!("{name}.embeddings.modality_embedding");
+        let modality = graph.vector(&modality, source.get(&modality)?)?;
+        let mut hidden = graph.node("Add", &[embedded, &modality], Vec::new());
+        let sizes = LayerSizes {
+            width,
+            heads: config.sizes.num_attention_heads,
+            activation: &config.sizes.hidden_act,
+            epsilon: config.sizes.layer_norm_eps,
+            norms: Norms::Before,
+        };
+        for index in 0..self.layers {
+            let names = DualConfig::layer(name, index);
+            hidden = blocks::layer(&mut graph, source, &names, &sizes, &hidden, bias)?;
+        }
+        let first = first_token(&mut graph, &hidden);
+        let first = source.norm(&mut graph, &first, &format!("{name}.layernorm"), sizes.epsilon)?;
+        let pooled = blocks::linear_tanh(&mut graph, source, &first, &format!("{name}.pooler.dense"))?;
+        graph.output(&pooled, self.output, &["batch".into(), width.into()]);
+        Ok(graph.finish())
+    }
+}
+
+/// Inputs: `text_embeds` and `image_embeds`. Output: `logits` of the answers; without answers `pooler_output`, both fused.
+fn head(config: &DualConfig, source: &Source<'_>, storage: Storage) -> Result<Finished, ModelError> {
+    let (width, answers) = (config.sizes.hidden_size, config.sizes.labels.len());
+    let shape = |size: usize| -> [Extent; 2] { ["batch".into(), size.into()] };
+    let mut graph = Builder::new("dual-encoder head", storage);
+    let [text, image] = EMBEDDINGS.map(|name| graph.numbers(name, &shape(width)));
+    let both = graph.node("Concat", &[&text, &image], vec![integer("axis", 1)]);
+    let fused = perceptron(&mut graph, source, &both, "fusion")?;
+    if answers == 0 {
+        graph.output(&fused, "pooler_output", &shape(width));
+    } else {
+        let logits = perceptron(&mut graph, source, &fused, "classifier")?;
+        graph.output(&logits, "logits", &shape(answers));
+    }
+    Ok(graph.finish())
+}
+
+/// A linear layer, a norm, a GELU and another linear layer: the parts 0, 1, 2 and 3 of a sequence of modules.
+fn perceptron(graph: &mut Builder, source: &Source<'_>, x: &str, name: &str) -> Result<Name, ModelError> {
+    let inner = source.linear(graph, x, &format!("{name}.0"))?;
+    let inner = source.norm(graph, &inner, &format!("{name}.1"), ANSWERS_EPSILON)?;
+    let inner = activate(graph, &inner, "gelu")?;
+    source.linear(graph, &inner, &format!("{name}.3"))
+}
