@@ -7,6 +7,7 @@ use image::imageops::FilterType;
 use image::{ImageBuffer, Rgb};
 
 use crate::error::{DataError, Fault, Place};
+use crate::regions::Found;
 
 /// An image in memory, three colours of eight bits for each pixel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Picture {
     pub pixels: Pixels,
     /// What is known to be in it; empty where nothing is.
     pub objects: Vec<Object>,
+    /// What a detector found in it; none where no file was read for it.
+    pub found: Option<Found>,
 }
 
 /// Where the pixels of an image are.
@@ -148,7 +151,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("one.png");
         std::fs::write(&path, checkered().to_png().unwrap()).unwrap();
-        let picture = Picture { name: "one".into(), pixels: Pixels::File(path), objects: Vec::new() };
+        let picture =
+            Picture { name: "one".into(), pixels: Pixels::File(path), objects: Vec::new(), found: None };
         assert_eq!(picture.load().unwrap(), checkered());
         assert_eq!(checkered().resized(3, 2).rgb.len(), 18);
     }
@@ -169,7 +173,8 @@ mod tests {
         let bytes = checkered().to_png().unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         let load = |path: PathBuf| {
-            let picture = Picture { name: "cut".into(), pixels: Pixels::File(path), objects: Vec::new() };
+            let picture =
+                Picture { name: "cut".into(), pixels: Pixels::File(path), objects: Vec::new(), found: None };
             picture.load().unwrap_err().to_string()
         };
         assert!(load(path).contains("cut.png: is no image that can be read"));

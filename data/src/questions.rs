@@ -182,6 +182,7 @@ pub(crate) fn collect(
         name: path.display().to_string(),
         pixels: Pixels::File(path),
         objects: Vec::new(),
+        found: None,
     };
     let images = images.into_keys().map(picture).collect();
     problems.or(VisualQuestions { answers, images, questions, reading, fingerprint })

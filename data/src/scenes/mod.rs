@@ -139,7 +139,7 @@ impl Scene {
                 value
             }
         });
-        Picture { name, pixels: Pixels::Held(raster), objects }
+        Picture { name, pixels: Pixels::Held(raster), objects, found: None }
     }
 }
 

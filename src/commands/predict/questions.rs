@@ -15,8 +15,12 @@ use crate::output;
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let answerer = Answerer::load(path)?;
     let open = |file: &Path| -> Result<Raster, Failure> {
-        let picture =
-            Picture { name: String::new(), pixels: Pixels::File(file.to_owned()), objects: Vec::new() };
+        let picture = Picture {
+            name: String::new(),
+            pixels: Pixels::File(file.to_owned()),
+            objects: Vec::new(),
+            found: None,
+        };
         Ok(answerer.eyes().prepare(&picture.load()?))
     };
     let common = arguments.image.as_deref().map(open).transpose()?;
