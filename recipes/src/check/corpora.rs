@@ -562,6 +562,7 @@ fn code(fault: &Fault) -> &'static str {
         | Fault::NotDecimal { .. }
         | Fault::UnknownClass { .. } => "data::value",
         Fault::UnknownLanguage(_) | Fault::NoLanguage => "data::language",
+        Fault::Regions(_) => "data::regions",
     }
 }
 
