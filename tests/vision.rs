@@ -2,6 +2,8 @@
 
 mod common;
 
+use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::parameters::{Weights, save};
 use common::run;
 use serde_json::Value;
 
@@ -143,6 +145,66 @@ fn an_oscar_model_is_shipped_with_the_detector_that_it_needs() {
     let weights =
         |run: &str| std::fs::read(folder.path().join(run).join("student/model.safetensors")).unwrap();
     assert!(weights("oscar") == weights("again"), "one seed gives one student");
+}
+
+#[test]
+fn an_oscar_model_reads_regions_that_lie_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut rows, mut regions) = ("image\tquestion\tanswer\n".to_owned(), Weights::new());
+    for index in 0..40_u8 {
+        let raster = alambic_data::Raster { width: 8, height: 6, rgb: vec![index; 8 * 6 * 3].into() };
+        std::fs::write(folder.path().join(format!("{index}.png")), raster.to_png().unwrap()).unwrap();
+        let answer = if index % 2 == 0 { "yes" } else { "no" };
+        rows.push_str(&format!("{index}.png\tis it so?\t{answer}\n"));
+        // What there is to learn stands in the features alone.
+        let count = 1 + usize::from(index % 3);
+        let features = vec![if index % 2 == 0 { 1.0_f32 } else { -1.0 }; count * 5];
+        let tensor =
+            |values: Vec<f32>, width| Tensor::from_vec(values, (count, width), &Device::Cpu).unwrap();
+        regions.insert(format!("{index}.features"), tensor(features, 5));
+        regions.insert(format!("{index}.boxes"), tensor([0.1, 0.2, 0.5, 0.6].repeat(count), 4));
+    }
+    std::fs::write(folder.path().join("asked.tsv"), rows).unwrap();
+    save(&regions, &[], &folder.path().join("regions.safetensors")).unwrap();
+    std::fs::write(
+        folder.path().join("recipe.toml"),
+        r#"
+schema = 1
+name = "regions"
+stages = ["task"]
+[data.asked]
+regions.features = "regions.safetensors"
+split = { test-fraction = 0.3, validation-fraction = 0.2 }
+[data.asked.corpus.image-questions]
+paths = "asked.tsv"
+images = "."
+[student.oscar.oscar]
+features = 11
+layers = 1
+width = 16
+heads = 2
+dropout = 0.0
+[train]
+steps = 60
+optimiser.adamw.learning-rate = 0.01
+[stage.task]
+data.questions = { data = ["asked"] }
+[stage.task.loss.binary-cross-entropy]
+[evaluation]
+data = ["asked"]
+"#,
+    )
+    .unwrap();
+    let ended = run(folder.path(), &["run", "recipe.toml", "--out", "run", "--json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(outcome["models"]["student"]["metrics"]["accuracy"], 1.0, "{outcome}");
+    let refused = run(folder.path(), &["predict", "run/student", "--image", "1.png", "is it so?"]).bad(1);
+    assert!(refused.contains("no detector lies in its folder"), "{refused}");
+    // Features of other sizes are refused before anything is trained.
+    let other = ["check", "recipe.toml", "--set", "student.oscar.oscar.features=12"];
+    let refused = run(folder.path(), &other).bad(2);
+    assert!(refused.contains("12 features, and those of `asked` have 5"), "{refused}");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::regions::RegionFault;
+
 /// How many problems of one file are listed before the rest is only counted.
 const LISTED: usize = 20;
 
@@ -164,6 +166,9 @@ pub enum Fault {
         /// Why they were dropped, with counts.
         reasons: String,
     },
+    /// What a file says of the regions of images.
+    #[error(transparent)]
+    Regions(#[from] RegionFault),
     /// The table reader's own complaint, which the pass over the lines did not foresee.
     #[error("the table cannot be read: {0}")]
     Reader(String),
@@ -212,6 +217,7 @@ impl Fault {
             }
             Self::NoLanguage => "name a column or a path for each language".into(),
             Self::NothingKept { .. } => "check that each language's column holds its script".into(),
+            Self::Regions(fault) => fault.help(),
             Self::Reader(_) => "open the file in another program and save it anew".into(),
         }
     }

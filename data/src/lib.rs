@@ -6,9 +6,10 @@
 //! 2. [`corpora`] turns a table in a published format into a [`Lexicon`]: [`Entry`]s that hold one name or
 //!    word in several languages, [normalised](normalise), into a [`Collection`] of [`Text`]s with labels, or into [`VisualQuestions`], and a
 //!    [`Reading`] counts what was dropped;
-//! 3. [`split`] parts the entries so that no name of the test part is seen in training in any language;
-//! 4. [`examples`] makes pairs of entries for a list of directions such as `hi-ta`;
-//! 5. [`batches`] orders examples into batches of similar length.
+//! 3. [`regions`] gives the images of questions what a detector found in them;
+//! 4. [`split`] parts the entries so that no name of the test part is seen in training in any language;
+//! 5. [`examples`] makes pairs of entries for a list of directions such as `hi-ta`;
+//! 6. [`batches`] orders examples into batches of similar length.
 //!
 //! The crate knows nothing of models: a text becomes numbers elsewhere.
 //!
@@ -36,6 +37,7 @@ pub mod lexicon;
 pub mod normalise;
 pub mod pictures;
 pub mod questions;
+pub mod regions;
 mod scenes;
 pub mod source;
 pub mod split;
@@ -48,8 +50,9 @@ pub use direction::{Direction, DirectionError};
 pub use error::{DataError, Fault, Place, Problem};
 pub use examples::Pair;
 pub use lexicon::{Entry, Lexicon, Reading};
-pub use pictures::{Found, Object, Picture, Pixels, Raster, WeightedPart};
+pub use pictures::{Object, Picture, Pixels, Raster, WeightedPart};
 pub use questions::{Question, QuestionSplits, VisualQuestions, is_chosen};
+pub use regions::{Found, RegionFault, RegionFiles};
 pub use scenes::Asked;
 pub use source::Extent;
 pub use split::{HoldOut, Split, SplitError, SplitOptions, Splits};

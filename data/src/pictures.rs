@@ -8,6 +8,7 @@ use image::io::Reader as ImageReader;
 use image::{ImageBuffer, Rgb};
 
 use crate::error::{DataError, Fault, Place};
+use crate::regions::Found;
 
 /// An image in memory, three colours of eight bits for each pixel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,19 +42,6 @@ pub struct Picture {
     pub captions: Vec<String>,
 }
 
-/// What a detector found in an image.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// Numbers of one region's features.
-    pub width: usize,
-    /// `[regions, width]`, row by row.
-    pub features: Arc<Vec<f32>>,
-    /// Left, top, right and bottom edge of each, as shares of the image's width and height.
-    pub bounds: Vec<[f32; 4]>,
-    /// What each is, in words; empty where nothing says so.
-    pub tags: Vec<String>,
-}
-
 /// Where the pixels of an image are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pixels {
@@ -70,17 +58,6 @@ pub struct Object {
     pub tag: String,
     /// Left, top, right and bottom edge, as shares of the image's width and height.
     pub bounds: [f32; 4],
-}
-
-impl Found {
-    /// Leaves the first of the regions, at most so many.
-    pub fn keep(&mut self, most: usize) {
-        if self.bounds.len() > most {
-            self.bounds.truncate(most);
-            self.tags.truncate(most);
-            self.features = Arc::new(self.features[..(most * self.width).min(self.features.len())].to_vec());
-        }
-    }
 }
 
 /// Width and height of the image in a file, by its head alone.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use alambic_hub::Hub;
 use alambic_settings::Location;
@@ -95,17 +95,10 @@ impl Source {
     fn open_as(location: &Location, extent: Extent, format: Option<Format>) -> Result<Self, DataError> {
         match location {
             Location::Builtin(name) if name == embedded::NAME => Ok(embedded::source()),
-            Location::Builtin(name) => {
-                Err(DataError::new(Place::file(&format!("builtin:{name}")), Fault::UnknownBuiltin))
-            }
-            Location::Hub(name) => {
-                let name = format!("hf:{name}");
-                let path = Hub::from_environment()
-                    .file(name.trim_start_matches("hf:"))
-                    .map_err(|error| DataError::new(Place::file(&name), Fault::Hub(error.to_string())))?;
+            other => {
+                let (name, path) = local(other)?;
                 Self::read(name, &path, extent, format)
             }
-            Location::File(path) => Self::read(path.display().to_string(), path, extent, format),
         }
     }
 
@@ -138,10 +131,24 @@ impl Source {
     }
 }
 
+/// The name by which errors call a location's file, and its path on this machine.
+///
+/// # Errors
+/// Where it is built in, or the hub does not give it.
+pub(crate) fn local(location: &Location) -> Result<(String, PathBuf), DataError> {
+    let name = location.to_string();
+    let path = match location {
+        Location::File(path) => path.clone(),
+        Location::Builtin(_) => return Err(DataError::new(Place::file(&name), Fault::UnknownBuiltin)),
+        Location::Hub(file) => Hub::from_environment()
+            .file(file)
+            .map_err(|error| DataError::new(Place::file(&name), Fault::Hub(error.to_string())))?,
+    };
+    Ok((name, path))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
 //! The keys of a recipe.
 
-use alambic_data::{Corpus, SplitOptions, batches::BatchOptions};
+use alambic_data::{Corpus, RegionFiles, SplitOptions, batches::BatchOptions};
 use alambic_losses::Loss;
 use alambic_settings::{At, IndexMap, Location, OneOrMany, Several, choices, kinds, settings};
 use alambic_students::{Purpose, Student};
@@ -57,6 +57,8 @@ settings! {
     pub struct DataOptions {
         /// Where it lies, by its format.
         pub corpus: At<Corpus>,
+        /// What a detector found in its images, for models that read regions. Left out: nothing is known of that.
+        pub regions: Option<At<RegionFiles>>,
         /// How it is parted into training, validation and test.
         pub split: SplitOptions,
         /// Where it comes from, for the report and the student's card. Left out: the name of the file.

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alambic_data::corpora::ReadCorpus;
 use alambic_data::questions::QuestionSplits;
 use alambic_data::split::{SplitReport, Splits};
 use alambic_data::texts::TextSplits;
@@ -15,7 +14,7 @@ use alambic_settings::{At, Diagnostic, IndexMap, Location, Node, Origin, Source,
 
 use super::{Checker, Depth, list};
 use crate::run::RunError;
-use crate::run::corpora::{Corpus, Kind, Parts};
+use crate::run::corpora::{Corpus, Kind, Parts, content};
 use crate::run::questions::image_texts::pairs;
 use crate::schema::{DataOptions, StageData};
 
@@ -89,10 +88,10 @@ impl Checker<'_> {
 
     /// Reports the faults of a corpus's files.
     fn table_faults(&mut self, name: &str, error: &DataError) {
-        let corpus =
-            self.loaded.tree.get("data").and_then(|data| data.get(name)).and_then(|data| data.get("corpus"));
+        let data = self.loaded.tree.get("data").and_then(|data| data.get(name));
         for Problem { place, fault } in &error.problems {
-            let named = corpus.and_then(|node| find_location(node, &place.source));
+            let parts = ["corpus", "regions"].into_iter().filter_map(|part| data?.get(part));
+            let named = parts.filter_map(|node| find_location(node, &place.source)).next();
             let origin = named.unwrap_or_else(|| self.loaded.origin(&["data", name, "corpus"]));
             let mut diagnostic =
                 Diagnostic::error(code(fault), format!("{place}: {fault}")).help(fault.help());
@@ -585,7 +584,7 @@ fn salt(labelled: bool) -> &'static str {
 /// A corpus from the heads of its tables. Nothing of it is parted: what a part holds cannot be told from a head.
 fn head(options: &DataOptions) -> Result<Corpus, RunError> {
     let (validation, test, report) = (Vec::new(), Vec::new(), SplitReport::default());
-    Ok(match options.corpus.read(Extent::Head)? {
+    Ok(match content(options, Extent::Head)? {
         Content::Lexicon(lexicon) => Corpus {
             parts: Parts::Words {
                 languages: lexicon.languages,
@@ -630,6 +629,7 @@ fn code(fault: &Fault) -> &'static str {
         | Fault::NotDecimal { .. }
         | Fault::UnknownClass { .. } => "data::value",
         Fault::UnknownLanguage(_) | Fault::NoLanguage => "data::language",
+        Fault::Regions(_) => "data::regions",
     }
 }
 
@@ -648,13 +648,21 @@ fn find_location(node: &Node, name: &str) -> Option<Origin> {
     }
 }
 
+/// The largest file of which a line is shown, in bytes, and the longest line: files of features are larger than memory, and
+/// their lines longer than a screen.
+const LARGEST_SHOWN: u64 = 64 << 20;
+const LONGEST_SHOWN: usize = 1000;
+
 /// The line of a table that a fault is about, to be shown with it.
 fn line_of(place: &Place) -> Option<Origin> {
     let number = place.line?;
     let path = PathBuf::from(&place.source);
+    if std::fs::metadata(&path).ok()?.len() > LARGEST_SHOWN {
+        return None;
+    }
     let text = String::from_utf8_lossy(&std::fs::read(&path).ok()?).into_owned();
     let start = text.split_inclusive('\n').take(number - 1).map(str::len).sum();
-    let line = text[start..].split('\n').next()?;
+    let line = text[start..].split('\n').next().filter(|line| line.len() <= LONGEST_SHOWN)?;
     let skipped: usize = line.chars().take(place.column.unwrap_or(1) - 1).map(char::len_utf8).sum();
     let end = start + line.trim_end_matches('\r').len();
     let span = (start + skipped).min(end)..end;

@@ -41,7 +41,7 @@ pub(crate) struct Corpora(IndexMap<String, Corpus>);
 impl Corpus {
     /// Reads and parts a corpus. What is held out is kept out of all training.
     pub(crate) fn read(options: &DataOptions, held_out: &HoldOut) -> Result<Self, RunError> {
-        Ok(match options.corpus.read(Extent::Whole)? {
+        Ok(match content(options, Extent::Whole)? {
             Content::Lexicon(lexicon) => {
                 let splits = split(&lexicon, &options.split, Some(held_out))?;
                 Self {
@@ -94,6 +94,18 @@ impl Corpus {
             Parts::Texts { .. } | Parts::Questions { .. } => &[],
         }
     }
+}
+
+/// Reads a corpus, with the regions of its images.
+pub(crate) fn content(options: &DataOptions, extent: Extent) -> Result<Content, RunError> {
+    let mut content = options.corpus.read(extent)?;
+    if let Some(regions) = &options.regions {
+        let Content::Questions(questions) = &mut content else {
+            return Err(RunError::Recipe("`regions` belong to a corpus of questions about images".into()));
+        };
+        regions.attach(questions, extent)?;
+    }
+    Ok(content)
 }
 
 /// What a corpus holds.
@@ -232,6 +244,13 @@ impl Corpora {
         let pictures = self.pictures(names, Split::Train)?;
         let tags = pictures.iter().flat_map(|picture| &picture.objects).map(|object| object.tag.clone());
         Ok(tags.collect::<BTreeSet<String>>().into_iter().collect())
+    }
+
+    /// The tags of the regions in the training parts of several corpora, as they are on record.
+    pub(crate) fn found_tags(&self, names: &[At<String>]) -> Result<Vec<String>, RunError> {
+        let pictures = self.pictures(names, Split::Train)?;
+        let tags = pictures.iter().filter_map(|picture| picture.found.as_ref()).flat_map(|found| &found.tags);
+        Ok(tags.cloned().collect::<BTreeSet<String>>().into_iter().collect())
     }
 
     /// What the labels of several corpora of texts are, which have to agree.

@@ -177,8 +177,8 @@ impl Workshop<'_> {
         Ok(Tokenizer::characters(&characters.into_iter().collect(), &languages)?)
     }
 
-    /// All that is said in the training part of a stage's data about images, the tags of what is in them included where a
-    /// detector gives these to the student.
+    /// All that is said in the training part of a stage's data about images, the tags of what is in them included where
+    /// they are on record or a detector gives them to the student.
     fn about_images(&self, student: &Student, data: &StageData) -> Result<Vec<String>, RunError> {
         let mut said = Vec::new();
         for options in data.questions.iter() {
@@ -193,6 +193,7 @@ impl Workshop<'_> {
         if data.purpose() == Purpose::Detects || student.inner().detector().is_some() {
             said.extend(self.corpora.tags(&names)?);
         }
+        said.extend(self.corpora.found_tags(&names)?);
         Ok(said)
     }
 

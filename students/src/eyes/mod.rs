@@ -20,7 +20,7 @@ pub(crate) const DETECTOR: &str = "detector";
 
 /// The numbers that say where a region lies, behind its features: left, top, right and bottom edge, width and height, as
 /// shares of the image's sides.
-pub(crate) const PLACE: usize = 6;
+pub const PLACE: usize = 6;
 
 /// The most regions of an image for models whose configuration does not say it.
 const REGIONS: usize = 36;

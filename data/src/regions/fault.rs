@@ -1,0 +1,190 @@
+//! What can be wrong with a file of regions.
+
+use super::raw::{OSCAR_PLACES, OSCAR_WIDTH};
+
+/// What is wrong with what a file says of the regions of images.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegionFault {
+    /// The extension says nothing about the format.
+    #[error("the extension `{0}` is not one of a known format of regions")]
+    UnknownFormat(String),
+    /// A line too long to be an image's regions.
+    #[error("the line is longer than {0} MiB")]
+    LongLine(usize),
+    /// A row of none of the published layouts.
+    #[error("{found} {} where {} are expected", if *.found == 1 { "column" } else { "columns" }, .expected)]
+    Columns {
+        /// Columns of the row.
+        found: usize,
+        /// How many the layouts have.
+        expected: &'static str,
+    },
+    /// Text that is not base64.
+    #[error("`{column}` is not base64: {reason}")]
+    NotBase64 {
+        /// The column or key.
+        column: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// Bytes that are cut off within a number.
+    #[error("`{column}` holds {bytes} bytes, which are no numbers of four bytes each")]
+    NotNumbers {
+        /// The column or key.
+        column: &'static str,
+        /// The bytes.
+        bytes: usize,
+    },
+    /// An image in which nothing was found.
+    #[error("there is no region")]
+    NoRegion,
+    /// Features that do not fit the number of regions.
+    #[error(
+        "{numbers} numbers of features cannot be shared out among the regions, of which there are {regions}"
+    )]
+    Uneven {
+        /// All numbers of an image's features.
+        numbers: usize,
+        /// The regions that there should be.
+        regions: usize,
+    },
+    /// Boxes that do not fit the number of regions.
+    #[error("{numbers} numbers of boxes are not four for each of the regions, of which there are {regions}")]
+    BoxCount {
+        /// All numbers of an image's boxes.
+        numbers: usize,
+        /// The regions that there should be.
+        regions: usize,
+    },
+    /// Features or a box with infinity, or what is no number.
+    #[error("the {what} of region {region} hold a number that is infinite or none")]
+    NotFinite {
+        /// Features or bounds.
+        what: &'static str,
+        /// The region, counted from 1.
+        region: usize,
+    },
+    /// A box that is not within the image.
+    #[error("the box of region {region} does not lie in the image: {bounds}")]
+    BoxOutside {
+        /// The region, counted from 1.
+        region: usize,
+        /// Left, top, right and bottom edge.
+        bounds: String,
+    },
+    /// The size of an image that is none.
+    #[error("an image of {0} by {1} pixels")]
+    ImageSize(String, String),
+    /// Nothing says where the regions are.
+    #[error(
+        "nothing says where the regions are: there are no boxes, and features have {0} numbers, not {OSCAR_WIDTH}"
+    )]
+    NoBoxes(usize),
+    /// Features of another width than before.
+    #[error("features have {found} numbers a region; those of `{first}` have {expected}")]
+    Width {
+        /// Of this image.
+        found: usize,
+        /// Of the first image that was read.
+        expected: usize,
+        /// The first image, as its file calls it.
+        first: String,
+    },
+    /// Tags that do not fit the number of regions.
+    #[error("the number of tags is {tags}, that of regions {regions}")]
+    TagCount {
+        /// Tags of the image.
+        tags: usize,
+        /// Its regions.
+        regions: usize,
+    },
+    /// An array that is needed and not there.
+    #[error("there is no array {wanted}; there are {found}")]
+    NoArray {
+        /// The names it can have.
+        wanted: String,
+        /// The names there are.
+        found: String,
+    },
+    /// An array of another shape than it needs.
+    #[error("`{array}` has the shape {found} where {expected} is expected")]
+    Shape {
+        /// The array.
+        array: String,
+        /// Its shape.
+        found: String,
+        /// The shape it should have.
+        expected: &'static str,
+    },
+    /// An array of numbers of a type that is not read.
+    #[error("`{array}` holds {found}, which are no numbers that can be read")]
+    Type {
+        /// The array.
+        array: String,
+        /// Its type.
+        found: String,
+    },
+    /// A file that is no archive of arrays.
+    #[error("is no npz that can be read: {0}")]
+    NotNpz(String),
+    /// A file that is no safetensors.
+    #[error("is no safetensors that can be read: {0}")]
+    NotSafetensors(String),
+    /// A folder without archives.
+    #[error("there is no .npz in this folder")]
+    NoNpz,
+    /// An image of which the files speak twice.
+    #[error("`{0}` is an image that was already read")]
+    Repeated(String),
+    /// Two images of the corpus that ids cannot tell apart.
+    #[error("the images {first} and {second} have the same id `{id}`")]
+    SameId {
+        /// The id.
+        id: String,
+        /// An image.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// Images of the corpus of which the files say nothing.
+    #[error("no {what} of {count} of the corpus's images, the first of them {}", first.join(", "))]
+    Missing {
+        /// Regions or tags.
+        what: &'static str,
+        /// How many images.
+        count: usize,
+        /// The first of them.
+        first: Vec<String>,
+    },
+}
+
+impl RegionFault {
+    /// What the user can do about it.
+    pub(crate) fn help(&self) -> String {
+        match self {
+            Self::UnknownFormat(_) => "give a .tsv, a .safetensors or a folder of .npz; of other files, save each image's regions as tensors NAME.features and NAME.boxes of a .safetensors".into(),
+            Self::LongLine(_) => "check that it is a TSV with one image a line".into(),
+            Self::Columns { .. } => "check that it is the file that the key asks for, and that tabs part its columns".into(),
+            Self::NotBase64 { .. } | Self::NotNumbers { .. } | Self::NotNpz(_) | Self::NotSafetensors(_) => {
+                "fetch the file anew; it may be cut off".into()
+            }
+            Self::NoRegion => "leave out what is asked of this image, or have the detector keep its best region always".into(),
+            Self::Uneven { .. } | Self::BoxCount { .. } => {
+                "fetch or extract the image's regions anew: features, boxes and their number come from one pass of the detector".into()
+            }
+            Self::NotFinite { .. } => "extract the image's regions anew, in 32 bits".into(),
+            Self::BoxOutside { .. } => "boxes are left, top, right and bottom edge, as shares of the image, or in pixels with the image's width and height beside them (`image_w` and `image_h`)".into(),
+            Self::ImageSize(..) => "write the image's width and height in pixels".into(),
+            Self::NoBoxes(_) => format!("add boxes, name a file of `tags` whose objects have a `rect`, or give Oscar's features of {OSCAR_WIDTH} numbers, of which those from {} on are the box", OSCAR_PLACES.start + 1),
+            Self::Width { .. } => "give files of one detector only".into(),
+            Self::TagCount { .. } => "give the tags that the same detector found, in the same order".into(),
+            Self::NoArray { .. } => "rename the array".into(),
+            Self::Shape { .. } => "turn the array, or leave out its padding".into(),
+            Self::Type { .. } => "save it as float32".into(),
+            Self::NoNpz => "give the folder that holds NAME.npz of each image".into(),
+            Self::Repeated(_) => "give each image once; leading zeros, a prefix such as `COCO_val2014_` and an extension do not tell two apart".into(),
+            Self::SameId { .. } => "rename one of them: leading zeros, a prefix such as `COCO_val2014_`, an extension and folders do not tell two apart".into(),
+            Self::Missing { .. } => "add the files that speak of them; an id there is the name of the image's file, with or without leading zeros, a prefix such as `COCO_val2014_` and the extension".into(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What regions are, in words: the label files of Oscar and VinVL.
+
+use std::collections::HashMap;
+
+use alambic_settings::Location;
+use serde::Deserialize;
+
+use super::RegionFault;
+use super::gathering::Wanted;
+use super::raw::{Boxes, Labels};
+use super::rows::Rows;
+use crate::error::{DataError, Fault, Place, Problems};
+
+/// What the files of tags say, by the id of the image.
+pub(super) type ById = HashMap<String, (Place, Labels)>;
+
+#[derive(Deserialize)]
+struct Whole {
+    objects: Vec<Object>,
+    image_w: Option<f32>,
+    image_h: Option<f32>,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    class: String,
+    rect: Option<[f32; 4]>,
+}
+
+/// Reads the labels of the images that are wanted.
+///
+/// # Errors
+/// All faulty lines.
+pub(super) fn read(location: &Location, wanted: &Wanted, labels: &mut ById) -> Result<(), DataError> {
+    let mut rows = Rows::open(location)?;
+    let mut problems = Problems::default();
+    while !wanted.is_done(labels.len()) && rows.advance()? {
+        let taken = rows.id().and_then(|id| match wanted.key(&id) {
+            None => Ok(()),
+            Some(key) if labels.contains_key(&key) => Err(RegionFault::Repeated(id).into()),
+            Some(key) => {
+                labels.insert(key, (rows.place(), parse(&rows.columns()?)?));
+                Ok(())
+            }
+        });
+        if let Err(fault) = taken {
+            problems.push(rows.place(), fault);
+        }
+    }
+    problems.or(())
+}
+
+fn parse(columns: &[&str]) -> Result<Labels, Fault> {
+    let [_, json] = columns else {
+        return Err(RegionFault::Columns { found: columns.len(), expected: "2" }.into());
+    };
+    let broken = |error: serde_json::Error| Fault::BrokenJson(error.to_string());
+    let (objects, size) = if json.starts_with('[') {
+        (serde_json::from_str(json).map_err(broken)?, None)
+    } else {
+        let whole: Whole = serde_json::from_str(json).map_err(broken)?;
+        let size = whole.image_w.zip(whole.image_h).map(|(width, height)| [width, height]);
+        (whole.objects, size)
+    };
+    let (mut tags, mut numbers) = (Vec::with_capacity(objects.len()), Vec::new());
+    for Object { class, rect } in objects {
+        tags.push(class);
+        numbers.extend(rect.into_iter().flatten());
+    }
+    let boxes = (numbers.len() == 4 * tags.len()).then_some(Boxes { numbers, size });
+    Ok(Labels { tags, boxes })
+}

@@ -1,0 +1,177 @@
+//! What an object detector says of images: features, boxes and tags of regions, from the formats in which they are
+//! published.
+
+mod fault;
+mod features;
+mod gathering;
+mod labels;
+mod npz;
+mod raw;
+mod rows;
+mod tensors;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use alambic_settings::{Location, OneOrMany, settings};
+
+pub use fault::RegionFault;
+
+use crate::error::{DataError, Fault, Place};
+use crate::pictures::Picture;
+use crate::questions::VisualQuestions;
+use crate::source::Extent;
+use gathering::{Gathering, Wanted};
+
+/// What a detector found in an image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Numbers of one region's features.
+    pub width: usize,
+    /// `[regions, width]`, row by row.
+    pub features: Arc<Vec<f32>>,
+    /// Left, top, right and bottom edge of each, as shares of the image's width and height.
+    pub bounds: Vec<[f32; 4]>,
+    /// What each is, in words; empty where nothing says so.
+    pub tags: Vec<String>,
+}
+
+impl Found {
+    /// How many regions there are; at least one of those that files are read for.
+    #[must_use]
+    pub fn regions(&self) -> usize {
+        self.bounds.len()
+    }
+
+    /// Leaves the first of the regions, at most so many.
+    pub fn keep(&mut self, most: usize) {
+        if self.bounds.len() > most {
+            self.bounds.truncate(most);
+            self.tags.truncate(most);
+            self.features = Arc::new(self.features[..(most * self.width).min(self.features.len())].to_vec());
+        }
+    }
+}
+
+settings! {
+    /// What a detector found in the images of a corpus, in files. The id of an image in them is the name of its file, as
+    /// `COCO_val2014_000000262148.jpg`; folders, the extension, a prefix that begins with `COCO_` and leading zeros may be
+    /// left out on either side: `262148` is the same image.
+    ///
+    /// Formats are told by their extension, and those of TSV by their columns, all numbers being of 32 bits, in base64:
+    /// Oscar's (id, number of regions, features), VinVL's (id, JSON with `num_boxes` and `features`), bottom-up attention's
+    /// (id, width and height of the image, number of regions, boxes, features) and LXMERT's (id, height and width of the
+    /// image, ids and confidence of objects and of attributes, number of regions, boxes, features). A folder holds an npz
+    /// of each image, called by its id, with `features` or `x` and `norm_bb`, `boxes` or `bbox`. A `.safetensors` holds
+    /// `NAME.features` and `NAME.boxes` of each image, NAME being its id.
+    ///
+    /// Features are kept as they are published. Boxes are left, top, right and bottom edge; those in pixels become shares by
+    /// the width and height of the image, in an npz `image_w` and `image_h`. Where a file has no boxes and features have
+    /// 2,054 numbers, as those of Oscar and VinVL, the box is in the numbers 2,049 to 2,052 of these; where they have
+    /// not, boxes come from `tags`.
+    pub struct RegionFiles {
+        /// The files of features: TSV, safetensors, or folders of npz. What is not of the corpus is passed over, and all
+        /// features of the corpus's images are in memory: fifty regions of 2,054 numbers are 411 kB an image.
+        pub features: OneOrMany<Location>,
+        /// Files that say what each region is: Oscar's TSV of an id and JSON, either a list of objects or a table with
+        /// `objects`, `image_w` and `image_h`; an object has a `class` and may have a `rect` in pixels. They hold the objects
+        /// of the features' detector in the same order. Left out: regions have no tags.
+        pub tags: OneOrMany<Location> = OneOrMany(Vec::new()),
+        /// The most regions that are kept of an image: the first, which are those of the highest confidence in published
+        /// files.
+        #[range(1..)]
+        pub most: usize = 50,
+    }
+}
+
+impl RegionFiles {
+    /// Gives each image of a corpus its regions, and says how many numbers the features of one region have. They go into
+    /// the fingerprint of the corpus, and regions that are not kept are counted among what was dropped.
+    ///
+    /// Of heads, only the first image of each file is read, whichever it is, and no image is given anything.
+    ///
+    /// # Errors
+    /// All faults of the files, each with its line or image; images of the corpus of which they say nothing; images that
+    /// ids cannot tell apart. The corpus is then as it was.
+    pub fn attach(&self, corpus: &mut VisualQuestions, extent: Extent) -> Result<usize, DataError> {
+        let first = |locations: &[Location]| {
+            Place::file(&locations.first().map(ToString::to_string).unwrap_or_default())
+        };
+        let at = |place: Place| move |fault: RegionFault| DataError::new(place, fault.into());
+        let wanted = Wanted::new(&corpus.images, extent).map_err(at(first(&self.features)))?;
+
+        let mut labels = HashMap::new();
+        let mut faults: Option<DataError> = None;
+        for location in self.tags.iter() {
+            DataError::note(&mut faults, labels::read(location, &wanted, &mut labels));
+        }
+        faults.map_or(Ok(()), Err)?;
+        if !self.tags.is_empty() {
+            let has = |key: &str| labels.contains_key(key);
+            wanted.missing("tags", &corpus.images, has).map_err(at(first(&self.tags)))?;
+        }
+
+        let mut gathering = Gathering::new(&wanted, labels, self.most);
+        let mut faults: Option<DataError> = None;
+        for location in self.features.iter() {
+            DataError::note(&mut faults, read(location, &mut gathering));
+            DataError::note(&mut faults, gathering.end());
+        }
+        faults.map_or(Ok(()), Err)?;
+        let Gathering { mut found, width, dropped, .. } = gathering;
+        let has = |key: &str| found.contains_key(key);
+        wanted.missing("regions", &corpus.images, has).map_err(at(first(&self.features)))?;
+        let Some((width, _)) = width else {
+            return Err(DataError::new(first(&self.features), Fault::Empty));
+        };
+        if extent == Extent::Whole {
+            for picture in &mut corpus.images {
+                picture.found = wanted.key(&picture.name).and_then(|key| found.remove(&key));
+            }
+            corpus.fingerprint = fingerprint(&corpus.fingerprint, &corpus.images);
+            if dropped > 0 {
+                let reason = format!("regions beyond the first {} of an image", self.most);
+                *corpus.reading.dropped.entry(reason).or_default() += dropped;
+            }
+        }
+        Ok(width)
+    }
+}
+
+/// Reads one file, or one folder.
+fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result<(), DataError> {
+    let path = match location {
+        Location::File(path) if path.is_dir() => return npz::read(path, gathering),
+        Location::File(path) => path.as_path(),
+        Location::Hub(name) | Location::Builtin(name) => name.as_ref(),
+    };
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    match extension.to_ascii_lowercase().as_str() {
+        "tsv" | "tab" | "txt" => features::read(location, gathering),
+        "safetensors" => tensors::read(location, gathering),
+        _ => {
+            let fault = RegionFault::UnknownFormat(extension.into_owned());
+            Err(DataError::new(Place::file(&location.to_string()), fault.into()))
+        }
+    }
+}
+
+/// A fingerprint of a corpus and of what was found in its images: of what is kept, for the files are too long to be hashed.
+fn fingerprint(corpus: &str, pictures: &[Picture]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(corpus.as_bytes());
+    let mut bytes = Vec::new();
+    for found in pictures.iter().filter_map(|picture| picture.found.as_ref()) {
+        bytes.clear();
+        bytes.extend((found.regions() as u64).to_le_bytes());
+        bytes.extend((found.width as u64).to_le_bytes());
+        let numbers = found.features.iter().chain(found.bounds.as_flattened());
+        bytes.extend(numbers.flat_map(|number| number.to_le_bytes()));
+        for tag in &found.tags {
+            bytes.extend(tag.as_bytes());
+            bytes.push(b'\n');
+        }
+        hasher.update(&bytes);
+    }
+    hasher.finalize().to_hex().to_string()
+}

@@ -1,0 +1,87 @@
+//! Lines of TSV, one at a time: files of features are larger than memory.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+
+use alambic_settings::Location;
+
+use super::RegionFault;
+use crate::error::{DataError, Fault, Place};
+use crate::source::local;
+
+/// Bytes that are read ahead.
+const BUFFER: usize = 1 << 20;
+
+/// MiB that a line may have: fifty times those of a hundred regions in Oscar's files.
+const LONGEST: usize = 64;
+
+/// A TSV of which one line is in memory.
+#[derive(Debug)]
+pub(super) struct Rows {
+    name: String,
+    reader: BufReader<File>,
+    line: usize,
+    bytes: Vec<u8>,
+}
+
+impl Rows {
+    /// # Errors
+    /// Where there is no such file, or it cannot be read.
+    pub(super) fn open(location: &Location) -> Result<Self, DataError> {
+        let (name, path) = local(location)?;
+        let file = File::open(path)
+            .map_err(|error| DataError::new(Place::file(&name), Fault::Unreadable(error.to_string())))?;
+        Ok(Self { name, reader: BufReader::with_capacity(BUFFER, file), line: 0, bytes: Vec::new() })
+    }
+
+    /// Reads the next line that is not blank; `false` at the end of the file.
+    ///
+    /// # Errors
+    /// Where reading fails, or the line does not end.
+    pub(super) fn advance(&mut self) -> Result<bool, DataError> {
+        let most = LONGEST << 20;
+        loop {
+            self.line += 1;
+            self.bytes.clear();
+            let read = self.reader.by_ref().take(most as u64).read_until(b'\n', &mut self.bytes);
+            match read {
+                Err(error) => {
+                    return Err(DataError::new(self.place(), Fault::Unreadable(error.to_string())));
+                }
+                Ok(0) => return Ok(false),
+                Ok(length) if length == most && !self.bytes.ends_with(b"\n") => {
+                    return Err(DataError::new(self.place(), RegionFault::LongLine(LONGEST).into()));
+                }
+                Ok(_) if self.bytes.iter().all(u8::is_ascii_whitespace) => {}
+                Ok(_) => return Ok(true),
+            }
+        }
+    }
+
+    /// Where the line stands.
+    pub(super) fn place(&self) -> Place {
+        Place::line(&self.name, self.line)
+    }
+
+    /// The first column.
+    ///
+    /// # Errors
+    /// Where it is not UTF-8.
+    pub(super) fn id(&self) -> Result<String, Fault> {
+        let id = self.bytes.split(|&byte| byte == b'\t').next().unwrap_or_default();
+        Ok(text(id)?.trim().to_owned())
+    }
+
+    /// All columns.
+    ///
+    /// # Errors
+    /// Where they are not UTF-8.
+    pub(super) fn columns(&self) -> Result<Vec<&str>, Fault> {
+        Ok(text(&self.bytes)?.trim_end_matches(['\r', '\n']).split('\t').map(str::trim).collect())
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Fault> {
+    std::str::from_utf8(bytes)
+        .map_err(|error| Fault::NotUtf8(bytes.get(error.valid_up_to()).copied().unwrap_or_default()))
+}

@@ -1,0 +1,197 @@
+//! Regions of images, in the formats in which they are published.
+
+mod common;
+
+use std::path::Path;
+
+use alambic_data::{Extent, Found, RegionFiles};
+use alambic_settings::{Location, OneOrMany};
+
+use common::{Array, attach, base64, corpus, files, lxmert, npz, one, oscar, safetensors};
+
+const UPPER: [f32; 4] = [0.0, 0.0, 0.5, 0.25];
+const LOWER: [f32; 4] = [0.25, 0.5, 1.0, 1.0];
+
+/// The first feature of each region.
+fn firsts(found: &Found) -> Vec<f32> {
+    found.features.chunks_exact(found.width).map(|row| row[0]).collect()
+}
+
+#[test]
+fn oscar_and_vinvl_have_the_box_in_the_features() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("features.tsv");
+    let two = base64(&oscar(1.0, &[UPPER, LOWER]));
+    // What is not of the corpus need not even be sound.
+    let rows = [
+        "7\tnothing".to_owned(),
+        format!("262148\t2\t{two}"),
+        String::new(),
+        format!(
+            "COCO_train2014_000000000009\t{{\"num_boxes\": 1, \"features\": \"{}\"}}\r",
+            base64(&oscar(7.0, &[LOWER]))
+        ),
+        "after the last image of the corpus".to_owned(),
+    ];
+    std::fs::write(&path, rows.join("\n")).unwrap();
+    let names = ["images/000000000009.jpg", "images/COCO_val2014_000000262148.jpg"];
+    let (read, width) = attach(&files(&path), &names).unwrap();
+    assert_eq!(width, 2054);
+    let found: Vec<&Found> = read.images.iter().map(|picture| picture.found.as_ref().unwrap()).collect();
+    assert_eq!((firsts(found[0]), firsts(found[1])), (vec![7.0], vec![1.0, 2.0]));
+    assert_eq!(found[1].features.as_slice(), oscar(1.0, &[UPPER, LOWER]));
+    assert_eq!((&found[0].bounds, &found[1].bounds), (&vec![LOWER], &vec![UPPER, LOWER]));
+    assert!(found[1].tags.is_empty());
+    assert!(read.fingerprint != "before" && read.reading.dropped.is_empty());
+}
+
+#[test]
+fn the_first_regions_are_kept_with_their_tags() {
+    let folder = tempfile::tempdir().unwrap();
+    let (features, tags) = (folder.path().join("features.tsv"), folder.path().join("labels.tsv"));
+    let two = base64(&oscar(1.0, &[UPPER, LOWER]));
+    std::fs::write(&features, format!("1\t2\t{two}\n2\t2\t{two}\n")).unwrap();
+    let labels = [
+        ("2", r#"[{"class": "cat", "conf": 0.9}, {"class": "mat", "rect": [1, 2, 3, 4], "conf": 0.8}]"#),
+        ("3", "broken"),
+        (
+            "1",
+            r#"{"image_h": 4, "image_w": 8, "objects": [{"class": "dog"}, {"class": "traffic light"}], "more": 1}"#,
+        ),
+    ];
+    std::fs::write(&tags, labels.map(|(id, json)| format!("{id}\t{json}")).join("\n")).unwrap();
+    let options = RegionFiles { tags: one(&tags), ..files(&features) };
+    let (whole, _) = attach(&options, &["1.jpg", "2.jpg"]).unwrap();
+    let tags = |corpus: &alambic_data::VisualQuestions, image: usize| {
+        corpus.images[image].found.as_ref().unwrap().tags.clone()
+    };
+    assert_eq!(
+        (tags(&whole, 0), tags(&whole, 1)),
+        (vec!["dog".to_owned(), "traffic light".to_owned()], vec!["cat".to_owned(), "mat".to_owned()])
+    );
+    let (first, _) = attach(&RegionFiles { most: 1, ..options }, &["1.jpg", "2.jpg"]).unwrap();
+    let found = first.images[0].found.as_ref().unwrap();
+    assert_eq!((found.regions(), found.features.len(), found.tags.len()), (1, 2054, 1));
+    assert_eq!(first.reading.dropped["regions beyond the first 1 of an image"], 2);
+    // Other features, another corpus.
+    assert_ne!(first.fingerprint, whole.fingerprint);
+}
+
+#[test]
+fn lxmert_and_bottom_up_have_boxes_in_pixels() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one_file, other) = (folder.path().join("train.tsv"), folder.path().join("val.tsv"));
+    // An image of 200 by 100 pixels.
+    let boxes = [0.0, 0.0, 100.0, 25.0, 50.0, 50.0, 200.0, 100.0];
+    let features = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    std::fs::write(&one_file, lxmert("COCO_train2014_000000000001", (100, 200), &boxes, &features)).unwrap();
+    let row = format!("2\t200\t100\t2\t{}\t{}\n", base64(&boxes), base64(&features));
+    std::fs::write(&other, row).unwrap();
+    let both = OneOrMany(vec![Location::File(one_file.clone()), Location::File(other)]);
+    let options = RegionFiles { features: both, ..files(&one_file) };
+    let (read, width) = attach(&options, &["1.jpg", "2.jpg"]).unwrap();
+    assert_eq!(width, 3);
+    for picture in &read.images {
+        let found = picture.found.as_ref().unwrap();
+        assert_eq!(found.bounds, [UPPER, LOWER]);
+        assert_eq!(found.features.as_slice(), features);
+    }
+}
+
+#[test]
+fn boxes_come_from_the_tags_where_nothing_else_has_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (features, tags) = (folder.path().join("features.tsv"), folder.path().join("labels.tsv"));
+    std::fs::write(&features, format!("1\t1\t{}", base64(&[1.0, 2.0]))).unwrap();
+    let label = format!(
+        "1\t{}",
+        r#"{"image_h": 100, "image_w": 200, "objects": [{"class": "cat", "rect": [50, 50, 200.5, 100]}]}"#
+    );
+    std::fs::write(&tags, label).unwrap();
+    let (read, _) = attach(&RegionFiles { tags: one(&tags), ..files(&features) }, &["1.jpg"]).unwrap();
+    // What is over the edge by a rounding is cut.
+    assert_eq!(read.images[0].found.as_ref().unwrap().bounds, [LOWER]);
+}
+
+#[test]
+fn archives_of_numpy_are_read_by_either_name() {
+    let folder = tempfile::tempdir().unwrap();
+    // As UNITER publishes them: halves, width, height and area behind the box.
+    npz(
+        &folder.path().join("COCO_val2014_000000000001.npz"),
+        vec![
+            Array::F16("features", vec![2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+            Array::F16(
+                "norm_bb",
+                vec![2, 7],
+                vec![0.0, 0.0, 0.5, 0.25, 0.5, 0.25, 0.1, 0.25, 0.5, 1.0, 1.0, 0.75, 0.5, 0.4],
+            ),
+            Array::F16("conf", vec![2], vec![0.9, 0.8]),
+        ],
+    );
+    // As bottom-up attention in PyTorch writes them, here column by column.
+    npz(
+        &folder.path().join("n2.npz"),
+        vec![
+            Array::Turned("x", vec![2, 3], vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0]),
+            Array::F32("bbox", vec![2, 4], vec![0.0, 0.0, 100.0, 25.0, 50.0, 50.0, 200.0, 100.0]),
+            Array::I64("image_w", vec![], vec![200]),
+            Array::I64("image_h", vec![], vec![100]),
+        ],
+    );
+    std::fs::write(folder.path().join("3.npz"), "not of the corpus").unwrap();
+    let (read, width) = attach(&files(folder.path()), &["n2.png", "1.png"]).unwrap();
+    assert_eq!(width, 3);
+    for picture in &read.images {
+        let found = picture.found.as_ref().unwrap();
+        assert_eq!(found.features.as_slice(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(found.bounds, [UPPER, LOWER]);
+    }
+}
+
+#[test]
+fn what_numpy_itself_writes_is_read() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/regions"));
+    let (read, _) = attach(&files(folder), &["n1.png", "2.png", "3.png"]).unwrap();
+    for picture in &read.images {
+        let found = picture.found.as_ref().unwrap();
+        assert_eq!(found.features.as_slice(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], "{}", picture.name);
+        assert_eq!(found.bounds, [UPPER, LOWER], "{}", picture.name);
+    }
+}
+
+#[test]
+fn safetensors_are_read_by_the_name_of_the_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("regions.safetensors");
+    safetensors(
+        &path,
+        &[
+            ("scene 1.features", vec![2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+            ("scene 1.boxes", vec![2, 4], [UPPER, LOWER].concat()),
+            ("000002.features", vec![1, 3], vec![7.0, 8.0, 9.0]),
+            ("000002.boxes", vec![1, 4], LOWER.to_vec()),
+            ("scene 3.features", vec![1], vec![0.0]),
+        ],
+    );
+    let (read, width) = attach(&files(&path), &["2.png", "scene 1"]).unwrap();
+    assert_eq!(width, 3);
+    let found: Vec<&Found> = read.images.iter().map(|picture| picture.found.as_ref().unwrap()).collect();
+    assert_eq!((firsts(found[0]), firsts(found[1])), (vec![7.0], vec![1.0, 4.0]));
+    assert_eq!((&found[0].bounds, &found[1].bounds), (&vec![LOWER], &vec![UPPER, LOWER]));
+}
+
+#[test]
+fn of_heads_the_first_image_tells_the_width() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("features.tsv");
+    std::fs::write(&path, format!("5\t1\t{}\n6\tbroken", base64(&oscar(1.0, &[UPPER])))).unwrap();
+    let mut corpus = corpus(&["1.jpg"]);
+    assert_eq!(files(&path).attach(&mut corpus, Extent::Head).unwrap(), 2054);
+    assert!(corpus.images[0].found.is_none() && corpus.fingerprint == "before");
+    std::fs::write(&path, "6\tbroken").unwrap();
+    assert!(files(&path).attach(&mut corpus, Extent::Head).is_err());
+    std::fs::write(&path, "\n").unwrap();
+    let said = files(&path).attach(&mut corpus, Extent::Head).unwrap_err().to_string();
+    assert!(said.contains("features.tsv: the file is empty"), "{said}");
+}
