@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use alambic_models::architecture::{self, Batch, Image};
+use alambic_models::bert::TextInput;
 use alambic_models::dual::{Dual, DualConfig};
 use alambic_models::{Config, ModelError, ModelFolder, Pass, Trace, Wanted, write_weights};
 use alambic_tensor::candle::Tensor;
@@ -180,9 +181,26 @@ fn a_dual_encoder_starts_from_a_fusion_encoder_and_reads_each_side_alone() {
     let ahead = network.read(&image, Pass::Evaluate, Wanted::named(["image.embedding"])).unwrap();
     assert_eq!(ahead.taps().len(), 1);
     let embedding = ahead.get("image.embedding").unwrap().clone();
-    let stored = Batch { image: Some(Image::Embedding(embedding)), ..batch.clone() };
-    let answered = network.read(&stored, Pass::Evaluate, Wanted::named(["logits"])).unwrap();
-    assert!(largest_difference(answered.get("logits").unwrap(), all.get("logits").unwrap()) < 1e-6);
+    let answers = |text: Option<TextInput>, image: Tensor| {
+        let stored = Batch { text, image: Some(Image::Embedding(image)), ..Batch::default() };
+        network
+            .read(&stored, Pass::Evaluate, Wanted::named(["logits"]))
+            .unwrap()
+            .get("logits")
+            .unwrap()
+            .clone()
+    };
+    let stored = answers(batch.text.clone(), embedding.clone());
+    assert!(largest_difference(&stored, all.get("logits").unwrap()) < 1e-6);
+
+    // One image is held against all texts.
+    let first = embedding.narrow(0, 0, 1).unwrap();
+    let repeated = first.broadcast_as(embedding.shape()).unwrap().contiguous().unwrap();
+    let (once, each) = (answers(batch.text.clone(), first), answers(batch.text.clone(), repeated));
+    assert!(once.dims() == each.dims() && largest_difference(&once, &each) < 1e-6);
+    let three = Tensor::cat(&[&embedding, &embedding.narrow(0, 0, 1).unwrap()], 0).unwrap();
+    let misfit = Batch { image: Some(Image::Embedding(three)), ..batch.clone() };
+    assert!(network.read(&misfit, Pass::Evaluate, Wanted::named(["logits"])).is_err());
 
     // The text's tower is the fusion encoder's way through a text that stands alone, up to its first layer.
     let (_, vilt, _) = open("vilt");

@@ -240,12 +240,14 @@ impl Outcome {
             .map_err(|error| no_run(format!("its metrics.json has an unknown form: {error}")))
     }
 
-    /// Adds a model that does not see what matters, and the ratios of what student and teacher have above it.
+    /// Adds a model that does not see what matters, and the ratios of what student and teacher have above it; none where the
+    /// teacher has nothing above it.
     pub fn add_floor(&mut self, name: &str, floor: ModelOutcome) {
         if let (Some(student), Some(teacher)) = (self.model(STUDENT), self.model(TEACHER)) {
             let above = |metric: &String| {
                 let floor = floor.metric(metric)?;
-                ratio(Some(student.metric(metric)? - floor), Some(teacher.metric(metric)? - floor))
+                let lead = Some(teacher.metric(metric)? - floor).filter(|lead| *lead > 0.0);
+                ratio(Some(student.metric(metric)? - floor), lead)
             };
             let metrics = self.ratios.retention.keys();
             self.ratios.retention_above_floor =

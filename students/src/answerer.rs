@@ -47,6 +47,13 @@ fn attention(queries: &Tensor, keys: &Tensor, heads: usize) -> Result<Vec<f32>, 
     ops::softmax(&scores, None)?.mean(0)?.mean(0)?.to_vec1()
 }
 
+/// Images whose vectors are rows of stored ones.
+fn stored(vectors: &Tensor, rows: &[usize]) -> Result<Image, StudentError> {
+    let rows: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
+    let rows = Tensor::new(rows, &Device::Cpu).map_err(ModelError::from)?;
+    Ok(Image::Embedding(vectors.index_select(&rows, 0).map_err(ModelError::from)?))
+}
+
 /// A question and the image that it is about, as the model is shown it.
 pub type Sighted<'a> = (&'a str, &'a Sight);
 
@@ -161,16 +168,27 @@ impl Answerer {
     ) -> Result<Vec<Vec<f32>>, StudentError> {
         let mut all = Vec::with_capacity(questions.len());
         for (questions, rows) in questions.chunks(BATCH).zip(rows.chunks(BATCH)) {
-            let rows: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
-            let rows = Tensor::new(rows, &Device::Cpu).map_err(ModelError::from)?;
-            let batch = Batch {
-                text: Some(self.read(questions.iter().map(|text| (*text, None)))?),
-                image: Some(Image::Embedding(vectors.index_select(&rows, 0).map_err(ModelError::from)?)),
-                ..Batch::default()
-            };
+            let text = Some(self.read(questions.iter().map(|text| (*text, None)))?);
+            let batch = Batch { text, image: Some(stored(vectors, rows)?), ..Batch::default() };
             all.extend(logits(&self.network.read(&batch, Pass::Evaluate, Wanted::named(["logits"]))?)?);
         }
         Ok(all)
+    }
+
+    /// The logits of the answers to one question about each of several images, given as rows of what [`Self::vectors`]
+    /// gave. The question is read once.
+    ///
+    /// # Errors
+    /// When the model has no answers, or the question cannot be read.
+    pub fn logits_of_images(
+        &self,
+        question: &str,
+        rows: &[usize],
+        vectors: &Tensor,
+    ) -> Result<Vec<Vec<f32>>, StudentError> {
+        let text = Some(self.read(std::iter::once((question, None)))?);
+        let batch = Batch { text, image: Some(stored(vectors, rows)?), ..Batch::default() };
+        logits(&self.network.read(&batch, Pass::Evaluate, Wanted::named(["logits"]))?)
     }
 
     fn read<'t>(

@@ -20,6 +20,7 @@ mod read;
 mod scratch;
 mod ship;
 mod sight;
+mod sizes;
 
 use alambic_models::bert::Task;
 use alambic_models::{Config, Tokenizer};
@@ -43,6 +44,7 @@ pub use read::{Reader, TextPair};
 pub use scratch::{ActivationFunction, Scratch};
 pub use ship::{add_detector, ship};
 pub use sight::SightSizes;
+pub use sizes::Sizes;
 
 /// A model to build a student from: its configuration and weights.
 #[derive(Debug, Clone)]

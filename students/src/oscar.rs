@@ -9,7 +9,8 @@ use alambic_tensor::parameters::Weights;
 use crate::encoder::bert;
 use crate::eyes::PLACE;
 use crate::sight::EPSILON;
-use crate::{ActivationFunction, Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings};
+use crate::sizes::Sizes;
+use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings};
 
 settings! {
     /// An Oscar+ model (Zhang et al., 2021): one transformer over a text, the tags of the objects in an image, and the regions
@@ -29,23 +30,9 @@ settings! {
         pub regions: usize = 50,
         /// Whether the tags of the regions are read as a second text.
         pub tags: bool = true,
-        /// Layers.
-        #[range(1..)]
-        pub layers: usize = 4,
-        /// Width of hidden states.
-        #[range(1..)]
-        pub width: usize = 128,
-        /// Attention heads; they divide the width.
-        #[range(1..)]
-        pub heads: usize = 4,
-        /// Inner width of feed-forward layers. Left out: four times the width.
-        #[range(1..)]
-        pub feed_forward: Option<usize>,
-        /// Activation of feed-forward layers.
-        pub activation: ActivationFunction = ActivationFunction::Gelu,
-        /// Share of activations dropped in training.
-        #[range(0.0..=0.9)]
-        pub dropout: f32 = 0.1,
+        /// The sizes of its transformer.
+        #[flatten]
+        pub transformer: Sizes,
         /// Longest text with its tags in tokens.
         #[range(4..)]
         pub longest: usize = 128,
@@ -63,9 +50,9 @@ impl OscarSizes {
         };
         let (bert, given) = match &self.encoder {
             None => {
-                let inner = self.feed_forward.unwrap_or(4 * self.width);
-                let shape = [self.layers, self.width, self.heads, inner];
-                (bert(surroundings, shape, self.activation, self.dropout, self.longest)?, Weights::new())
+                let Sizes { layers, width, heads, activation, dropout, .. } = self.transformer;
+                let shape = [layers, width, heads, self.transformer.inner()];
+                (bert(surroundings, shape, activation, dropout, self.longest)?, Weights::new())
             }
             Some(name) => match donor(name)? {
                 Donor { config: Config::Bert(bert), weights } if bert.family == Family::Bert => {

@@ -3,28 +3,15 @@
 use alambic_models::vilt::{Head, ViltConfig};
 use alambic_settings::settings;
 
-use crate::{ActivationFunction, StudentError, Surroundings};
+use crate::sizes::Sizes;
+use crate::{StudentError, Surroundings};
 
 settings! {
     /// The sizes of a model that looks at images.
     pub struct SightSizes {
-        /// Layers.
-        #[range(1..)]
-        pub layers: usize = 4,
-        /// Width of hidden states.
-        #[range(1..)]
-        pub width: usize = 128,
-        /// Attention heads; they divide the width.
-        #[range(1..)]
-        pub heads: usize = 4,
-        /// Inner width of feed-forward layers. Left out: four times the width.
-        #[range(1..)]
-        pub feed_forward: Option<usize>,
-        /// Activation of feed-forward layers.
-        pub activation: ActivationFunction = ActivationFunction::Gelu,
-        /// Share of activations dropped in training.
-        #[range(0.0..=0.9)]
-        pub dropout: f32 = 0.1,
+        /// The sizes of its transformers.
+        #[flatten]
+        pub transformer: Sizes,
         /// Pixels to which the shorter side of an image is brought; positions are stored for a square of it.
         #[range(4..=2048)]
         pub image: usize = 64,
@@ -43,20 +30,20 @@ settings! {
 impl SightSizes {
     /// The fusion encoder of these sizes.
     pub(crate) fn configure(&self, surroundings: &Surroundings<'_>) -> Result<ViltConfig, StudentError> {
-        crate::check_heads(self.width, self.heads)?;
+        crate::check_heads(self.transformer.width, self.transformer.heads)?;
         check_patch(self.image, self.patch)?;
         Ok(ViltConfig {
             vocab_size: surroundings.tokenizer.size(),
             type_vocab_size: 2,
             modality_type_vocab_size: 2,
             max_position_embeddings: self.longest,
-            hidden_size: self.width,
-            num_hidden_layers: self.layers,
-            num_attention_heads: self.heads,
-            intermediate_size: self.feed_forward.unwrap_or(4 * self.width),
-            hidden_act: self.activation.name().to_owned(),
-            hidden_dropout_prob: self.dropout,
-            attention_probs_dropout_prob: self.dropout,
+            hidden_size: self.transformer.width,
+            num_hidden_layers: self.transformer.layers,
+            num_attention_heads: self.transformer.heads,
+            intermediate_size: self.transformer.inner(),
+            hidden_act: self.transformer.activation.name().to_owned(),
+            hidden_dropout_prob: self.transformer.dropout,
+            attention_probs_dropout_prob: self.transformer.dropout,
             layer_norm_eps: EPSILON,
             image_size: self.image,
             patch_size: self.patch,

@@ -127,7 +127,8 @@ impl Dual {
     }
 
     /// One forward pass that reads the wanted taps. A tower of which nothing is wanted does not run, and neither does
-    /// that of images whose embeddings are given.
+    /// that of images whose embeddings are given. One text with several images is held against each of them, and one
+    /// image with several texts, too.
     ///
     /// # Errors
     /// When text or image do not fit the model or each other.
@@ -154,10 +155,13 @@ impl Dual {
             _ => None,
         };
         if both && let (Some(text), Some(image)) = (text, image) {
-            let count = (text.dim(0)?, image.dim(0)?);
-            if count.0 != count.1 {
-                return Err(ModelError::Input(format!("there are {} texts and {} images", count.0, count.1)));
+            let (texts, images) = (text.dim(0)?, image.dim(0)?);
+            if texts != images && texts != 1 && images != 1 {
+                return Err(ModelError::Input(format!("there are {texts} texts and {images} images")));
             }
+            let count = texts.max(images);
+            let [text, image] = [text, image].map(|own| own.broadcast_as((count, own.dim(1)?))?.contiguous());
+            let (text, image) = (text?, image?);
             let pooled = self.fusion.forward(&Tensor::cat(&[text, image], 1)?)?;
             trace.record("pooled", &pooled);
             if let Some(classifier) = self.classifier.as_ref().filter(|_| trace.wants("logits")) {

@@ -7,7 +7,7 @@ use alambic_data::questions::QuestionSplits;
 use alambic_data::split::{SplitReport, Splits};
 use alambic_data::texts::TextSplits;
 use alambic_data::{Collection, Content, DataError, Direction, Entry, Extent, Fault, Labels, Pair, Place};
-use alambic_data::{Problem, Split, SplitError, VisualQuestions, is_chosen};
+use alambic_data::{Problem, Split, SplitError, VisualQuestions};
 use alambic_data::{direction, embedded, examples};
 use alambic_settings::source::SourceKind;
 use alambic_settings::{At, Diagnostic, IndexMap, Location, Node, Origin, Source, Value};
@@ -15,7 +15,6 @@ use alambic_settings::{At, Diagnostic, IndexMap, Location, Node, Origin, Source,
 use super::{Checker, Depth, list};
 use crate::run::RunError;
 use crate::run::corpora::{Corpus, Kind, Parts, content};
-use crate::run::questions::image_texts::pairs;
 use crate::schema::{DataOptions, StageData};
 
 /// A table of a recipe that chooses texts: corpora and directions.
@@ -90,8 +89,8 @@ impl Checker<'_> {
     fn table_faults(&mut self, name: &str, error: &DataError) {
         let data = self.loaded.tree.get("data").and_then(|data| data.get(name));
         for Problem { place, fault } in &error.problems {
-            let parts = ["corpus", "regions"].into_iter().filter_map(|part| data?.get(part));
-            let named = parts.filter_map(|node| find_location(node, &place.source)).next();
+            let mut parts = ["corpus", "regions"].into_iter().filter_map(|part| data?.get(part));
+            let named = parts.find_map(|node| find_location(node, &place.source));
             let origin = named.unwrap_or_else(|| self.loaded.origin(&["data", name, "corpus"]));
             let mut diagnostic =
                 Diagnostic::error(code(fault), format!("{place}: {fault}")).help(fault.help());
@@ -188,7 +187,7 @@ impl Checker<'_> {
     }
 
     /// Checks the names of corpora, and that they hold what is needed; false if they do not.
-    fn must_be_corpora(&mut self, names: &[At<String>], origin: &Origin, needed: Kind) -> bool {
+    pub(super) fn must_be_corpora(&mut self, names: &[At<String>], origin: &Origin, needed: Kind) -> bool {
         let known: Vec<&str> = self.recipe.data.keys().map(String::as_str).collect();
         for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
             self.unknown("corpus", "data", name, &known);
@@ -210,17 +209,8 @@ impl Checker<'_> {
         self.agreed(labels, origin)
     }
 
-    /// Checks the names of corpora of questions, and that their answers agree. What they are is given back.
-    pub(super) fn answers(&mut self, names: &[At<String>], origin: &Origin) -> Option<Vec<String>> {
-        if !self.must_be_corpora(names, origin, Kind::Questions) {
-            return None;
-        }
-        let answers = self.workshop.corpora.answers(names).map(<[String]>::to_vec);
-        self.agreed(answers, origin)
-    }
-
     /// What several corpora agree on; if they do not, that is reported.
-    fn agreed<T>(&mut self, found: Result<T, RunError>, origin: &Origin) -> Option<T> {
+    pub(super) fn agreed<T>(&mut self, found: Result<T, RunError>, origin: &Origin) -> Option<T> {
         match found {
             Ok(found) => Some(found),
             Err(error) => {
@@ -228,80 +218,6 @@ impl Checker<'_> {
                 None
             }
         }
-    }
-
-    /// Counts the questions of a training, and reports parts that hold none.
-    fn questions(&mut self, name: &str, path: &[&str], data: &At<StageData>) {
-        let mut counts = Counts::default();
-        let mut all: Option<Vec<String>> = None;
-        for (index, options) in data.questions.iter().enumerate() {
-            let origin = self.loaded.origin(&[path, &["data", "questions", &index.to_string()]].concat());
-            let Some(answers) = self.answers(&options.data, &origin) else { continue };
-            if all.as_ref().is_some_and(|all| *all != answers) {
-                let message = format!("the corpora of `{}` have different answers", path.join("."));
-                self.error("recipe::data", message, &origin, "other answers than the questions before it");
-            }
-            all = Some(answers);
-            let count =
-                |part| self.workshop.corpora.selected_questions(options, part).map_or(0, |found| found.len());
-            counts.questions += count(Split::Train);
-            counts.validation += count(Split::Validation);
-        }
-        if self.depth == Depth::Whole && all.is_some() {
-            self.must_validate(path, counts.questions, counts.validation);
-        }
-        self.counts.insert(name.to_owned(), counts);
-    }
-
-    /// Counts the texts about images of a training, and reports parts that hold none.
-    fn image_texts(&mut self, name: &str, path: &[&str], data: &At<StageData>) {
-        let mut counts = Counts::default();
-        for (index, options) in data.image_texts.iter().enumerate() {
-            let origin = self.loaded.origin(&[path, &["data", "image-texts", &index.to_string()]].concat());
-            if self.answers(&options.data, &origin).is_none() {
-                continue;
-            }
-            let count = |part| pairs(&self.workshop, options, part).map_or(0, |found| found.len());
-            counts.image_texts += count(Split::Train);
-            counts.validation += count(Split::Validation);
-        }
-        self.finish_images(name, path, counts);
-    }
-
-    /// Counts the images of a training of a detector, and reports corpora that do not say where objects are.
-    fn objects(&mut self, name: &str, path: &[&str], data: &At<StageData>) {
-        let mut counts = Counts::default();
-        for (index, options) in data.objects.iter().enumerate() {
-            let origin = self.loaded.origin(&[path, &["data", "objects", &index.to_string()]].concat());
-            if !self.must_be_corpora(&options.data, &origin, Kind::Questions) {
-                continue;
-            }
-            if self.workshop.corpora.tags(&options.data).is_ok_and(|tags| tags.is_empty()) {
-                let message = "these corpora do not say where objects are".to_owned();
-                let help = "`made-up-scenes` do; for photographs use features of a published detector";
-                self.report(
-                    Diagnostic::error("data::objects", message)
-                        .label(&origin, "has nothing to find")
-                        .help(help),
-                );
-                return;
-            }
-            let count = |part| {
-                let pictures = self.workshop.corpora.pictures(&options.data, part).unwrap_or_default();
-                pictures.iter().filter(|picture| is_chosen(picture, options.fraction)).count()
-            };
-            counts.images += count(Split::Train);
-            counts.validation += count(Split::Validation);
-        }
-        self.finish_images(name, path, counts);
-    }
-
-    fn finish_images(&mut self, name: &str, path: &[&str], counts: Counts) {
-        let examples = counts.image_texts + counts.images;
-        if self.depth == Depth::Whole {
-            self.must_validate(path, examples, counts.validation);
-        }
-        self.counts.insert(name.to_owned(), counts);
     }
 
     /// Counts the texts of a training, and reports parts that hold none.
@@ -330,7 +246,7 @@ impl Checker<'_> {
     }
 
     /// Reports a training that has nothing to train or to validate on.
-    fn must_validate(&mut self, path: &[&str], examples: usize, validation: usize) {
+    pub(super) fn must_validate(&mut self, path: &[&str], examples: usize, validation: usize) {
         let (what, help) = if examples == 0 {
             ("train", "its training part is empty; does a split take everything?")
         } else if validation == 0 {

@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use alambic_data::{Direction, Labels, Split};
+use alambic_data::{Direction, Labels};
 use alambic_losses::{Loss, LossError};
 use alambic_models::{Config, Outline, Tokenizer};
 use alambic_settings::reader::nearest;
 use alambic_settings::{At, Diagnostic, IndexMap, Origin};
-use alambic_students::{EncoderLayers, FromTeacher, PLACE, Purpose, Scratch, Student};
+use alambic_students::{EncoderLayers, FromTeacher, Purpose, Scratch, Student};
 use alambic_teachers::TeacherOptions;
 
 use super::models::Sketch;
@@ -217,38 +217,6 @@ impl Checker<'_> {
             return None;
         }
         Some(Sketch { config, tokenizer })
-    }
-
-    /// Reports a student that reads regions where neither a detector nor the corpora give any, or others than it reads.
-    fn must_have_regions(&mut self, stage: &str, options: &StageOptions, config: &Config) {
-        let recipe = self.recipe;
-        let Ok(student) = student_of(recipe, stage) else { return };
-        let detector = recipe.student.get(&student).and_then(|student| student.inner().detector());
-        let (Config::Oscar(config), None, Depth::Whole) = (config, detector, self.depth) else { return };
-        for name in options.data.image_corpora() {
-            let Ok(pictures) = self.workshop.corpora.pictures(std::slice::from_ref(name), Split::Train)
-            else {
-                continue;
-            };
-            let Some(picture) = pictures.first() else { continue };
-            let features = config.features;
-            let message = match &picture.found {
-                None => format!("the student of stage `{stage}` reads regions, and nothing is known of any"),
-                Some(found) if ![features, features.saturating_sub(PLACE)].contains(&found.width) => format!(
-                    "the student of stage `{stage}` reads regions of {features} features, and those of `{}` have {}",
-                    name.value, found.width
-                ),
-                Some(_) => continue,
-            };
-            let declared = self.loaded.key_origin(&["data", &name.value]);
-            let own = self.loaded.key_origin(&["student", &student]);
-            self.report(
-                Diagnostic::error("student::regions", message)
-                    .label(&own, "reads regions")
-                    .label(&declared, "has these images")
-                    .help("name files of features under `regions` of the data and set the student's `features`, or give the student a `detector`"),
-            );
-        }
     }
 
     /// Reports a student that writes and is given texts to read, or the other way round; none if it is so.

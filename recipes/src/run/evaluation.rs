@@ -69,8 +69,14 @@ impl<'a> Evaluation<'a> {
 
     /// A model's scores against the right answers, seed by seed.
     pub(crate) fn scores(&self, outputs: &[Vec<String>]) -> Result<Vec<IndexMap<String, Scores>>, RunError> {
-        let (metrics, references) = (self.exam.metrics(), self.exam.references());
-        outputs.iter().map(|texts| Ok(score_all(&metrics, texts, references, SHUFFLE_SEED)?)).collect()
+        let all = |texts: &Vec<String>| {
+            let mut scores = IndexMap::new();
+            for metric in self.exam.metrics() {
+                scores.extend(score_all(&[metric], texts, self.exam.references_of(metric), SHUFFLE_SEED)?);
+            }
+            Ok(scores)
+        };
+        outputs.iter().map(all).collect()
     }
 
     /// A model's scores against the teacher's answers, seed by seed; none without a teacher.

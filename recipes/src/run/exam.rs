@@ -44,6 +44,11 @@ pub(crate) trait Exam {
     /// The right answers.
     fn references(&self) -> &[String];
 
+    /// What a metric holds answers against.
+    fn references_of(&self, _metric: &str) -> &[String] {
+        self.references()
+    }
+
     /// What of the test part nobody is judged on, and why; none if all of it counts.
     fn left_out(&self) -> Option<String> {
         None

@@ -19,6 +19,7 @@ mod phonetic_accuracy_shuffled;
 mod scores;
 mod span_f1;
 mod token_accuracy;
+mod vqa_accuracy;
 mod word_accuracy;
 
 use crate::error::{ReportError, Result};
@@ -28,6 +29,7 @@ pub use scores::{Scores, SliceValue};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
+pub use vqa_accuracy::scored;
 
 /// All metrics, in the order in which they are listed and reported.
 pub static METRICS: &[&Metric] = &[
@@ -38,6 +40,7 @@ pub static METRICS: &[&Metric] = &[
     &phonetic_accuracy_shuffled::METRIC,
     &accuracy::METRIC,
     &accuracy::MAJORITY,
+    &vqa_accuracy::METRIC,
     &f1::BINARY,
     &f1::MICRO,
     &f1::MACRO,

@@ -7,7 +7,7 @@ use alambic_data::{Raster, Split};
 use alambic_models::{ModelFolder, architecture};
 use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
-use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
+use alambic_reports::outcome::{Latency, TEACHER};
 use alambic_reports::report::{Noun, Text, View};
 use alambic_settings::IndexMap;
 use alambic_students::{Answerer, Blueprint, Eyes, Sight, Sighted};
@@ -15,7 +15,8 @@ use alambic_teachers::{Network, Teacher};
 use alambic_tensor::Streams;
 
 use super::gallery::Gallery;
-use super::{best, metrics, reference};
+use super::timings::{Timed, alone, beside};
+use super::{SCORED, best, metrics, reference, scores};
 use crate::observer::Observer;
 use crate::run::RunError;
 use crate::run::corpora::Shown;
@@ -23,7 +24,6 @@ use crate::run::exam::{Exam, Floor, Kind};
 use crate::run::lesson::thin;
 use crate::run::stage::finished_folder;
 use crate::run::texts::similarity::divergences;
-use crate::run::timing::{Model, measure};
 use crate::run::trainings::student_of;
 use crate::run::workshop::Workshop;
 use crate::schema::EvaluationOptions;
@@ -34,6 +34,8 @@ pub(crate) struct QuestionExam<'a> {
     options: &'a EvaluationOptions,
     questions: Vec<Shown<'a>>,
     references: Vec<String>,
+    /// All right answers with their scores.
+    scored: Vec<String>,
     kinds: Vec<String>,
     floor: Floor,
     teacher: Option<Judged>,
@@ -58,6 +60,7 @@ impl<'a> QuestionExam<'a> {
             return Err(RunError::Recipe("the evaluation's test parts hold no question".into()));
         }
         let references = questions.iter().map(|shown| reference(&shown.question.answers, names)).collect();
+        let scored = questions.iter().map(|shown| scores(&shown.question.answers, names)).collect();
         let mut kinds: Vec<String> = questions.iter().map(|shown| shown.question.kind.clone()).collect();
         if kinds.iter().all(|kind| *kind == kinds[0]) {
             kinds.clear();
@@ -69,7 +72,7 @@ impl<'a> QuestionExam<'a> {
                           to questions of its kind",
             answers: without_image(&seen, &questions, names),
         };
-        let mut exam = Self { floor, workshop, options, questions, references, kinds, teacher: None };
+        let mut exam = Self { floor, workshop, options, questions, references, scored, kinds, teacher: None };
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher answers", exam.questions.len(), 0);
             let teacher = workshop.network(name)?;
@@ -147,7 +150,7 @@ impl Exam for QuestionExam<'_> {
     }
 
     fn metrics(&self) -> Vec<&str> {
-        metrics(self.options)
+        metrics(self.options, &self.questions)
     }
 
     fn fidelity_metrics(&self) -> &'static [(&'static str, &'static str)] {
@@ -156,6 +159,10 @@ impl Exam for QuestionExam<'_> {
 
     fn references(&self) -> &[String] {
         &self.references
+    }
+
+    fn references_of(&self, metric: &str) -> &[String] {
+        if metric == SCORED { &self.scored } else { &self.references }
     }
 
     fn slices(&self) -> &[String] {
@@ -195,35 +202,11 @@ impl Exam for QuestionExam<'_> {
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
         let student = Answerer::load(student)?;
         let (own, own_places) = self.gallery(&student)?;
-        let own = self.sighted(&own, &own_places);
-        let answer = |answerer: &Answerer, all: &[Sighted<'_>], batch: &[usize]| -> Result<(), RunError> {
-            let questions: Vec<Sighted<'_>> = batch.iter().map(|&index| all[index]).collect();
-            answerer.answers(&questions)?;
-            Ok(())
-        };
-        let by_student = |batch: &[usize]| answer(&student, &own, batch);
-        let Some(judged) = &self.teacher else {
-            return measure(self.questions.len(), most, &[(STUDENT, &by_student)]);
-        };
+        let own = Timed { answerer: &student, questions: self.sighted(&own, &own_places) };
+        let Some(judged) = &self.teacher else { return alone(&own, most) };
         let (others, places) = self.gallery(&judged.answerer)?;
-        let others = self.sighted(&others, &places);
-        let by_teacher = |batch: &[usize]| answer(&judged.answerer, &others, batch);
-        let models: [(&str, Model<'_>); 2] = [(TEACHER, &by_teacher), (STUDENT, &by_student)];
-        let count = self.questions.len();
-        let mut timings = measure(count, most, &models)?;
-        let images: Vec<&Sight> = own.iter().map(|(_, image)| *image).collect();
-        if let Some(vectors) = student.vectors(&images)? {
-            let by_vectors = |batch: &[usize]| -> Result<(), RunError> {
-                let texts: Vec<&str> = batch.iter().map(|&index| own[index].0).collect();
-                student.logits_by_vectors(&texts, batch, &vectors)?;
-                Ok(())
-            };
-            let models: [(&str, Model<'_>); 2] = [(TEACHER, &by_teacher), (STUDENT, &by_vectors)];
-            let stored = measure(count, most, &models)?;
-            let stored = stored.into_iter();
-            timings.extend(stored.map(|(setting, times)| (format!("{setting}, images stored"), times)));
-        }
-        Ok(timings)
+        let others = Timed { answerer: &judged.answerer, questions: self.sighted(&others, &places) };
+        beside(&others, &own, most)
     }
 
     fn floor(&self) -> Option<&Floor> {

@@ -4,13 +4,14 @@ pub(crate) mod exam;
 mod gallery;
 pub(crate) mod image_texts;
 mod showing;
+mod timings;
 
 use std::sync::Arc;
 
 use alambic_data::Split;
 use alambic_losses::{Targets, Term};
 use alambic_models::{Config, ModelFolder, Pass, Tokenizer, Wanted, architecture};
-use alambic_reports::metrics::{Metric, find, score_all};
+use alambic_reports::metrics::{Metric, find, score_all, scored};
 use alambic_students::{Answerer, Eyes, Sighted};
 use alambic_teachers::Teacher;
 
@@ -24,8 +25,13 @@ use super::texts::taps;
 use super::workshop::Workshop;
 use crate::schema::EvaluationOptions;
 
-/// What answers are measured by where a recipe does not say it, the most important first.
+/// What answers are measured by where a recipe does not say it, the most important first: where each question has one
+/// right answer, and where answers have scores.
 const METRICS: [&str; 2] = ["accuracy", "accuracy-of-majority"];
+const METRICS_OF_SCORES: [&str; 3] = [SCORED, "accuracy", "accuracy-of-majority"];
+
+/// The metric that holds an answer against the scores of all known ones.
+const SCORED: &str = "vqa-accuracy";
 
 /// Questions, the images that they are about, and the student and the teacher that answer them.
 pub(crate) struct QuestionLesson<'a> {
@@ -39,7 +45,7 @@ pub(crate) struct QuestionLesson<'a> {
     /// What the teacher is shown, where it is not the same.
     other: Option<Showing>,
     validation: Gallery,
-    /// Questions of the validation part, the image of each by its place, and the best answer.
+    /// Questions of the validation part, the image of each by its place, and what its answer is held against.
     validated: Vec<(String, usize, String)>,
     /// How many answers there are.
     classes: usize,
@@ -77,9 +83,12 @@ impl<'a> QuestionLesson<'a> {
         let teacher = job.teacher.filter(|_| !taps.1.is_empty());
         let other = teacher.map(|teacher| showing(teacher, &questions, &eyes, asked)).transpose()?.flatten();
         let mut validation = Gallery::new(eyes);
-        let validated = take(Split::Validation, job.train.validation_examples)?
+        let to_validate = take(Split::Validation, job.train.validation_examples)?;
+        let metric = find(metrics(&workshop.recipe.evaluation, &to_validate)[0])?;
+        let validated = to_validate
             .into_iter()
             .map(|Shown { question, picture }| {
+                let reference = if metric.name == SCORED { scores } else { reference };
                 let answer = reference(&question.answers, &names);
                 Ok((question.text.clone(), validation.hang(picture)?, answer))
             })
@@ -103,7 +112,7 @@ impl<'a> QuestionLesson<'a> {
             classes: names.len(),
             teacher,
             taps,
-            metric: find(metrics(&workshop.recipe.evaluation)[0])?,
+            metric,
             material,
         })
     }
@@ -203,10 +212,17 @@ fn reference(answers: &[(u32, f32)], names: &[String]) -> String {
     best(answers).and_then(|answer| names.get(answer as usize).cloned()).unwrap_or_default()
 }
 
-/// What answers are measured by, the most important first.
-fn metrics(options: &EvaluationOptions) -> Vec<&str> {
+/// All known answers in words, with their scores.
+fn scores(answers: &[(u32, f32)], names: &[String]) -> String {
+    let known = |&(answer, score): &(u32, f32)| Some((names.get(answer as usize)?.as_str(), score));
+    scored(answers.iter().filter_map(known))
+}
+
+/// What answers to questions are measured by, the most important first.
+fn metrics<'o>(options: &'o EvaluationOptions, questions: &[Shown<'_>]) -> Vec<&'o str> {
+    let one = |shown: &Shown<'_>| matches!(shown.question.answers[..], [] | [(_, 1.0)]);
     if options.metrics.is_empty() {
-        METRICS.to_vec()
+        if questions.iter().all(one) { METRICS.to_vec() } else { METRICS_OF_SCORES.to_vec() }
     } else {
         options.metrics.iter().map(|name| name.value.as_str()).collect()
     }

@@ -1,0 +1,35 @@
+//! The sizes that transformers have in common.
+
+use alambic_settings::settings;
+
+use crate::ActivationFunction;
+
+settings! {
+    /// The sizes of a transformer.
+    pub struct Sizes {
+        /// Layers.
+        #[range(1..)]
+        pub layers: usize = 4,
+        /// Width of hidden states.
+        #[range(1..)]
+        pub width: usize = 128,
+        /// Attention heads; they divide the width.
+        #[range(1..)]
+        pub heads: usize = 4,
+        /// Inner width of feed-forward layers. Left out: four times the width.
+        #[range(1..)]
+        pub feed_forward: Option<usize>,
+        /// Activation of feed-forward layers.
+        pub activation: ActivationFunction = ActivationFunction::Gelu,
+        /// Share of activations dropped in training.
+        #[range(0.0..=0.9)]
+        pub dropout: f32 = 0.1,
+    }
+}
+
+impl Sizes {
+    /// Inner width of feed-forward layers.
+    pub(crate) fn inner(&self) -> usize {
+        self.feed_forward.unwrap_or(4 * self.width)
+    }
+}
