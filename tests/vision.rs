@@ -1,12 +1,13 @@
 //! Models that look at images, from a recipe to what is made of them.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
 mod common;
 
 use std::fmt::Write;
 use std::path::Path;
 
 use alambic_models::Tokenizer;
-
 use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::parameters::{Weights, save};
 use common::run;

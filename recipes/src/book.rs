@@ -37,6 +37,7 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("vision/dide-text-to-image", include_str!("../vision/dide-text-to-image.toml")),
     ("vision/dide-image-to-text", include_str!("../vision/dide-image-to-text.toml")),
     ("vision/dide-whole", include_str!("../vision/dide-whole.toml")),
+    ("vision/dide-fusion", include_str!("../vision/dide-fusion.toml")),
     ("vision/dide-easy-vqa", include_str!("../vision/dide-easy-vqa.toml")),
     ("vision/oscar-plus", include_str!("../vision/oscar-plus.toml")),
     ("vision/oscar-plus-without-tags", include_str!("../vision/oscar-plus-without-tags.toml")),

@@ -67,12 +67,13 @@ pub struct DataSource {
     pub rows: u64,
 }
 
-/// How a model is loaded by transformers.
+/// How a model is used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Usage {
-    /// The class of the model, for instance `AutoModelForSeq2SeqLM`.
-    pub model_class: String,
+    /// The class of the model in transformers, for instance `AutoModelForSeq2SeqLM`; none where a few lines of Python do
+    /// not do.
+    pub model_class: Option<String>,
     /// The class of the tokenizer, for instance `PreTrainedTokenizerFast`.
     pub tokenizer_class: String,
     /// An input as the tokenizer is to see it, tags included.
@@ -117,7 +118,8 @@ impl Card {
             .map(|(_, model)| model.metrics.keys().cloned().collect())
             .unwrap_or_default();
         list("metrics", &metrics);
-        lines.push("library_name: transformers".to_string());
+        let library = if self.usage.model_class.is_some() { "transformers" } else { "alambic" };
+        lines.push(format!("library_name: {library}"));
         lines.extend(self.task.iter().map(|task| format!("pipeline_tag: {}", quoted(task))));
         lines.push("---\n".to_string());
         lines.join("\n")
@@ -152,6 +154,8 @@ impl Card {
 
     fn usage(&self) -> Vec<Block> {
         let Usage { model_class, tokenizer_class, input, generate, output, command } = &self.usage;
+        let shell = Block::Code { language: "sh", text: command.clone() };
+        let Some(model_class) = model_class else { return vec![shell] };
         let mut code = format!(
             "from transformers import {model_class}, {tokenizer_class}\n\n\
              tokenizer = {tokenizer_class}.from_pretrained(\".\")\n\
@@ -173,10 +177,7 @@ impl Card {
         if let Some(output) = output {
             let _ = write!(code, "  # {output}");
         }
-        vec![
-            Block::Code { language: "python", text: code },
-            Block::Code { language: "sh", text: command.clone() },
-        ]
+        vec![Block::Code { language: "python", text: code }, shell]
     }
 
     fn training(&self) -> Vec<Block> {
@@ -260,7 +261,7 @@ mod tests {
             seed: 7,
             hashes: [("data".to_string(), "abc_def_123".to_string())].into(),
             usage: Usage {
-                model_class: "AutoModelForSeq2SeqLM".into(),
+                model_class: Some("AutoModelForSeq2SeqLM".into()),
                 tokenizer_class: "PreTrainedTokenizerFast".into(),
                 input: "<ta>\"दिल्ली\"".into(),
                 generate: Some("max_new_tokens=40".into()),
@@ -290,6 +291,15 @@ mod tests {
         ] {
             assert!(text.contains(part), "the card lacks {part}\n{text}");
         }
+    }
+
+    #[test]
+    fn a_model_that_transformers_does_not_load_is_used_by_the_command_alone() {
+        let mut card = card();
+        card.usage.model_class = None;
+        let text = card.markdown();
+        assert!(text.contains("library_name: alambic") && !text.contains("```python"), "{text}");
+        assert!(text.contains("alambic predict . दिल्ली"), "{text}");
     }
 
     #[test]

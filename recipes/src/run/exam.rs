@@ -99,3 +99,8 @@ pub(crate) trait Exam {
     /// What the student is and how it is used. `answer` is what it says of the first example.
     fn kind(&self, answer: Option<&String>) -> Kind;
 }
+
+/// A text as one argument of a shell.
+pub(crate) fn shell_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}

@@ -20,7 +20,7 @@ use super::{SCORED, best, metrics, reference, scores};
 use crate::observer::Observer;
 use crate::run::RunError;
 use crate::run::corpora::Shown;
-use crate::run::exam::{Exam, Floor, Kind};
+use crate::run::exam::{Exam, Floor, Kind, shell_quoted};
 use crate::run::lesson::thin;
 use crate::run::stage::finished_folder;
 use crate::run::texts::similarity::divergences;
@@ -266,9 +266,9 @@ impl Exam for QuestionExam<'_> {
             tags: Vec::new(),
             languages: Vec::new(),
             usage: Usage {
-                model_class: "AutoModelForVisualQuestionAnswering".into(),
-                tokenizer_class: "AutoTokenizer".into(),
-                command: "alambic list taps student".into(),
+                model_class: None,
+                tokenizer_class: String::new(),
+                command: format!("alambic predict student --image IMAGE.png {}", shell_quoted(&question)),
                 input: question,
                 generate: None,
                 output: answer.cloned(),

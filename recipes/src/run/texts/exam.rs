@@ -15,7 +15,7 @@ use super::similarity::{by_layer, divergences};
 use super::{metrics, pair, reference};
 use crate::observer::Observer;
 use crate::run::RunError;
-use crate::run::exam::{Exam, Kind};
+use crate::run::exam::{Exam, Kind, shell_quoted};
 use crate::run::timing::{Model, measure};
 use crate::run::workshop::{Workshop, task_of};
 use crate::schema::EvaluationOptions;
@@ -205,7 +205,7 @@ impl Exam for TextExam<'_> {
             tags: Vec::new(),
             languages: Vec::new(),
             usage: Usage {
-                model_class: model_class.into(),
+                model_class: Some(model_class.into()),
                 tokenizer_class: "AutoTokenizer".into(),
                 command: match self.labels {
                     Labels::None => "alambic list taps student".into(),
@@ -225,11 +225,6 @@ impl Exam for TextExam<'_> {
             }],
         }
     }
-}
-
-/// A text as one argument of a shell.
-fn shell_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// The tagged words of a text, as `word/TAG`, without those in no span.

@@ -263,7 +263,7 @@ impl Exam for WordExam<'_> {
             tags: vec!["transliteration"],
             languages,
             usage: Usage {
-                model_class: "AutoModelForSeq2SeqLM".into(),
+                model_class: Some("AutoModelForSeq2SeqLM".into()),
                 tokenizer_class: "PreTrainedTokenizerFast".into(),
                 input: format!("{}{source}", alambic_models::language_tag(language)),
                 generate: Some(format!("max_length={}", self.options.longest)),
