@@ -96,6 +96,24 @@ fn a_fusion_encoder_teaches_a_dual_encoder() {
     assert!(weights("dide") == weights("again"), "one seed gives one student");
 }
 
+#[test]
+fn student_and_teacher_read_the_same_of_too_many_patches() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = "builtin:vision/smoke/dide";
+    let few = ["--set", "student.fusion.fusion.patches=6"];
+    for out in ["few", "again"] {
+        // Were others read, the keys of the two could not be compared.
+        let arguments = [&["run", recipe, "--out", out][..], &SMALL, &few].concat();
+        let ended = run(folder.path(), &arguments);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    }
+    let read = |path: &str| std::fs::read(folder.path().join(path)).unwrap();
+    assert!(read("few/student/model.safetensors") == read("again/student/model.safetensors"));
+    let config: Value = serde_json::from_slice(&read("few/student/config.json")).unwrap();
+    assert_eq!(config["max_image_length"], 6);
+    run(folder.path(), &["export", "few/student", "--format", "onnx", "--to", "out"]).good();
+}
+
 /// Keys that bring `vision/smoke/oscar-plus` down to a few steps.
 const FEW: [&str; 8] = [
     "--set",

@@ -37,7 +37,7 @@ pub use generation::{Generation, Hypothesis, Stepper, Translator};
 pub use initialise::Initialiser;
 pub use layers::Pass;
 pub use outline::{Form, Outline, Stream, stream_of_embedding, tap};
-pub use patches::{Images, Patches, fitted};
+pub use patches::{Images, Patches, fitted, spread};
 pub use regions::Regions;
 pub use tap::{Trace, Wanted};
 pub use tokenizer::{EncodedText, Piece, Tokenizer, TokenizerFiles, language_tag, word_places};

@@ -68,6 +68,14 @@ impl Images {
     }
 }
 
+/// Which of `count` patches are read where at most `limit` are and nothing is left to chance: those spread evenly over the
+/// image, in ascending order.
+#[must_use]
+pub fn spread(count: usize, limit: usize) -> Vec<usize> {
+    let kept = limit.min(count);
+    (0..kept).map(|index| index * count / kept).collect()
+}
+
 /// Square patches of images, those of the image first and padding behind.
 ///
 /// Which patches there are, where an image has more than a model reads, is decided here and once: networks that are
@@ -167,7 +175,7 @@ impl Patches {
         if real.iter().all(|real| real.len() <= limit) {
             return Ok(self.clone());
         }
-        let mut even = |patches: usize| (0..limit).map(|index| index * patches / limit).collect::<Vec<_>>();
+        let mut even = |patches: usize| spread(patches, limit);
         let pick: &mut dyn FnMut(usize) -> Vec<usize> = match pick {
             Some(pick) => pick,
             None => &mut even,

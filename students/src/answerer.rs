@@ -107,7 +107,7 @@ impl Answerer {
         let texts = questions.iter().zip(&tags).map(|((text, _), tags)| (*text, tags.as_deref()));
         let text = Some(self.read(texts)?);
         let sights: Vec<&Sight> = questions.iter().map(|(_, sight)| *sight).collect();
-        let (image, regions) = self.eyes.batch(&sights)?;
+        let (image, regions) = self.eyes.batch(&sights, None)?;
         let batch = Batch { text, image, regions, ..Batch::default() };
         Ok(self.network.read(&batch, Pass::Evaluate, wanted)?)
     }
@@ -148,7 +148,7 @@ impl Answerer {
         let Config::Dual(_) = &self.config else { return Ok(None) };
         let mut all = Vec::new();
         for images in images.chunks(BATCH) {
-            let (image, _) = self.eyes.batch(images)?;
+            let (image, _) = self.eyes.batch(images, None)?;
             let batch = Batch { image, ..Batch::default() };
             let trace = self.network.read(&batch, Pass::Evaluate, Wanted::named([VECTOR]))?;
             all.extend(trace.get(VECTOR).cloned());

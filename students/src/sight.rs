@@ -18,6 +18,10 @@ settings! {
         /// Pixels of the side of a patch; they divide those of the image.
         #[range(1..=256)]
         pub patch: usize = 8,
+        /// The most patches of an image that are read: in training a random choice, the same for student and teacher, and
+        /// else spread evenly over the image. Left out: all.
+        #[range(1..)]
+        pub patches: Option<usize>,
         /// Longest text in tokens.
         #[range(4..)]
         pub longest: usize = 40,
@@ -49,7 +53,7 @@ impl SightSizes {
             patch_size: self.patch,
             num_channels: 3,
             qkv_bias: true,
-            max_image_length: -1,
+            max_image_length: self.patches.map_or(-1, |patches| patches as i64),
             pad_token_id: Some(surroundings.tokenizer.padding()?),
             head: Head::None,
             labels: Vec::new(),

@@ -69,6 +69,12 @@ impl Streams {
         self.of([epoch.to_le_bytes().as_slice(), &example.to_le_bytes()]).stream(6)
     }
 
+    /// For the choice of the patches of a batch's images in one epoch, a batch being known by its first example.
+    #[must_use]
+    pub fn patches(&self, epoch: u64, first: u64) -> ChaCha8Rng {
+        self.of([epoch.to_le_bytes().as_slice(), &first.to_le_bytes()]).stream(7)
+    }
+
     /// The streams of one thing among many, given by its parts.
     fn of<'p>(self, parts: impl IntoIterator<Item = &'p [u8]>) -> Self {
         let mut hasher = blake3::Hasher::new();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use alambic_data::{Found, Picture, Raster};
 use alambic_models::architecture::Image;
 use alambic_models::dual::DualConfig;
-use alambic_models::{Config, Images, ModelError, Patches, Regions, fitted};
+use alambic_models::{Config, Images, ModelError, Patches, Regions, fitted, spread};
 use alambic_tensor::candle::{Device, Tensor};
 
 use crate::StudentError;
@@ -39,7 +39,12 @@ pub enum Eyes {
 pub struct PatchEyes {
     size: usize,
     patch: usize,
+    /// The most patches of an image that are read; none for all.
+    most: Option<usize>,
 }
+
+/// Says which of so many patches are read, in ascending order.
+pub type Pick<'a> = &'a mut dyn FnMut(usize, usize) -> Vec<usize>;
 
 /// Which regions are read, and how.
 #[derive(Debug, Clone)]
@@ -76,12 +81,11 @@ impl Eyes {
     pub fn new(config: &Config, finder: Option<Arc<Finder>>) -> Result<Self, StudentError> {
         let regions = |features, apart, most, tags| RegionEyes { finder, most, features, apart, tags };
         let eyes = match config {
-            Config::Vilt(config) => {
-                Self::Patches(PatchEyes { size: config.image_size, patch: config.patch_size })
-            }
-            Config::Dual(DualConfig { sizes, .. }) => {
-                Self::Patches(PatchEyes { size: sizes.image_size, patch: sizes.patch_size })
-            }
+            Config::Vilt(sizes) | Config::Dual(DualConfig { sizes, .. }) => Self::Patches(PatchEyes {
+                size: sizes.image_size,
+                patch: sizes.patch_size,
+                most: usize::try_from(sizes.max_image_length).ok(),
+            }),
             Config::Oscar(config) => Self::Regions(regions(config.features, 0, config.regions, config.tags)),
             Config::Lxmert(config) if config.visual_pos_dim > PLACE => {
                 return Err(StudentError::Size(format!(
@@ -162,13 +166,14 @@ impl Eyes {
         }
     }
 
-    /// Images of a batch.
+    /// Images of a batch. Where an image has more patches than are read, `pick` says of their number, and of how many are
+    /// read, which ones; without it they are spread evenly.
     ///
     /// # Errors
     /// When an image was prepared for other eyes.
-    pub fn batch(&self, sights: &[&Sight]) -> Result<Shown, StudentError> {
+    pub fn batch(&self, sights: &[&Sight], pick: Option<Pick<'_>>) -> Result<Shown, StudentError> {
         match self {
-            Self::Patches(eyes) => Ok((Some(Image::Patches(eyes.patches(sights)?)), None)),
+            Self::Patches(eyes) => Ok((Some(Image::Patches(eyes.patches(sights, pick)?)), None)),
             Self::Regions(eyes) => Ok((None, Some(eyes.regions(sights)?))),
         }
     }
@@ -194,7 +199,8 @@ impl Eyes {
                     let (row, column) = (index / columns.max(1), index % columns.max(1));
                     [edge(column, columns), edge(row, rows), edge(column + 1, columns), edge(row + 1, rows)]
                 };
-                (0..rows * columns).map(part).collect()
+                let count = rows * columns;
+                spread(count, eyes.most.unwrap_or(count)).into_iter().map(part).collect()
             }
             (_, Sight::Regions(found)) => found.bounds.clone(),
             _ => Vec::new(),
@@ -203,7 +209,7 @@ impl Eyes {
 }
 
 impl PatchEyes {
-    fn patches(self, sights: &[&Sight]) -> Result<Patches, StudentError> {
+    fn patches(self, sights: &[&Sight], pick: Option<Pick<'_>>) -> Result<Patches, StudentError> {
         let raster = |sight: &&Sight| match sight {
             Sight::Image(raster) => Ok((raster.width, raster.height, raster.rgb.clone())),
             Sight::Regions(_) => Err(misfit()),
@@ -211,7 +217,12 @@ impl PatchEyes {
         let rasters = sights.iter().map(raster).collect::<Result<Vec<_>, _>>()?;
         let images: Vec<(usize, usize, &[u8])> =
             rasters.iter().map(|(width, height, rgb)| (*width, *height, rgb.as_slice())).collect();
-        Ok(Patches::of(&Images::of_rgb(&images)?, self.patch)?)
+        let all = Patches::of(&Images::of_rgb(&images)?, self.patch)?;
+        Ok(match (self.most, pick) {
+            (None, _) => all,
+            (Some(most), None) => all.limited(most, None)?,
+            (Some(most), Some(pick)) => all.limited(most, Some(&mut |count| pick(count, most)))?,
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Dual encoders as graphs: the two towers, each of which is run alone, and the head over what they say.
 
-use alambic_models::ModelError;
 use alambic_models::dual::{ANSWERS_EPSILON, DualConfig};
+use alambic_models::{ModelError, spread};
 use alambic_tensor::parameters::Weights;
 
 use super::blocks::{self, LayerSizes, Norms, Source, TextTables, activate, first_token};
@@ -45,8 +45,8 @@ fn text(config: &DualConfig, source: &Source<'_>, storage: Storage) -> Result<Fi
     tower.finish(graph, config, source, &embedded, Some(&bias))
 }
 
-/// Input: `pixel_values`, squares of the size for which positions are stored, so that none is interpolated. All patches
-/// are read, as `predict` reads them. Output: `image_embeds`.
+/// Input: `pixel_values`, squares of the size for which positions are stored, so that none is interpolated. Of
+/// more patches than the model reads, those are read that are spread evenly. Output: `image_embeds`.
 fn image(config: &DualConfig, source: &Source<'_>, storage: Storage) -> Result<Finished, ModelError> {
     let sizes = &config.sizes;
     let mut graph = Builder::new("dual-encoder image", storage);
@@ -74,7 +74,13 @@ fn image(config: &DualConfig, source: &Source<'_>, storage: Storage) -> Result<F
     let embedded = graph.node("Concat", &[&first, &embedded], vec![integer("axis", 1)]);
     let positions = "image_model.embeddings.position_embeddings";
     let positions = graph.table(positions, source.get(positions)?)?;
-    let embedded = graph.node("Add", &[&embedded, &positions], Vec::new());
+    let mut embedded = graph.node("Add", &[&embedded, &positions], Vec::new());
+    if let Some(most) = usize::try_from(sizes.max_image_length).ok().filter(|most| *most < grid * grid) {
+        let read = spread(grid * grid, most).into_iter().map(|patch| patch as i64 + 1);
+        let read: Vec<i64> = std::iter::once(0).chain(read).collect();
+        let read = graph.integers("what is read", &[read.len()], &read);
+        embedded = graph.node("Gather", &[&embedded, &read], vec![integer("axis", 1)]);
+    }
     let tower = Tower { name: "image_model", layers: config.image_layers, output: EMBEDDINGS[1] };
     tower.finish(graph, config, source, &embedded, None)
 }

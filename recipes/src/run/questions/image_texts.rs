@@ -161,7 +161,7 @@ impl<'a> ImageTextLesson<'a> {
         }
         let input = TextInput::pad(&texts.iter().collect::<Vec<_>>(), self.config.padding());
         let (input, targets) = self.masking.batch(input, epoch);
-        let (image, regions) = part.gallery.eyes().batch(&sights)?;
+        let (image, regions) = part.gallery.eyes().batch(&sights, None)?;
         let batch = Batch { text: Some(input), image, regions, ..Batch::default() };
         let network = architecture::over(self.config, study.weights)?;
         let student = network.read(&batch, pass, Wanted::named(self.taps.iter().cloned()))?;

@@ -15,6 +15,9 @@ use alambic_reports::metrics::{Metric, find, score_all, scored};
 use alambic_students::{Answerer, Eyes, Sighted};
 use alambic_teachers::Teacher;
 
+use alambic_tensor::Streams;
+use rand::seq::index::sample;
+
 use self::gallery::Gallery;
 use self::showing::Showing;
 use super::RunError;
@@ -49,6 +52,8 @@ pub(crate) struct QuestionLesson<'a> {
     validated: Vec<(String, usize, String)>,
     /// How many answers there are.
     classes: usize,
+    /// For the patches that are read where an image has too many.
+    streams: Streams,
     taps: (Vec<String>, Vec<String>),
     /// None where no loss looks at it.
     teacher: Option<&'a dyn Teacher>,
@@ -110,6 +115,7 @@ impl<'a> QuestionLesson<'a> {
             validation,
             validated,
             classes: names.len(),
+            streams: Streams::new(job.seed),
             teacher,
             taps,
             metric,
@@ -163,8 +169,15 @@ impl Lesson for QuestionLesson<'_> {
         self.own.tokens().iter().map(|tokens| (tokens.ids.len(), 0)).collect()
     }
 
-    fn passes(&self, rows: &[usize], _: u64, study: &Study<'_>) -> Result<Passes, RunError> {
-        let batch = self.own.batch(rows)?;
+    fn passes(&self, rows: &[usize], epoch: u64, study: &Study<'_>) -> Result<Passes, RunError> {
+        let first = rows.first().copied().unwrap_or_default();
+        let mut random = self.streams.patches(epoch, first as u64);
+        let mut pick = |count: usize, most: usize| {
+            let mut picked = sample(&mut random, count, most).into_vec();
+            picked.sort_unstable();
+            picked
+        };
+        let batch = self.own.batch(rows, &mut pick)?;
         let network = architecture::over(self.config, study.weights)?;
         let wanted = Wanted::named(self.taps.0.iter().cloned());
         let student = network.read(&batch, Pass::Train(study.dropout), wanted)?;
@@ -172,7 +185,7 @@ impl Lesson for QuestionLesson<'_> {
             None => None,
             Some(teacher) => {
                 let wanted = Wanted::named(self.taps.1.iter().cloned());
-                let other = self.other.as_ref().map(|showing| showing.batch(rows)).transpose()?;
+                let other = self.other.as_ref().map(|showing| showing.batch(rows, &mut pick)).transpose()?;
                 Some(teacher.trace(other.as_ref().unwrap_or(&batch).into(), &wanted)?)
             }
         };

@@ -3,7 +3,7 @@
 use alambic_models::architecture::Batch;
 use alambic_models::bert::TextInput;
 use alambic_models::{EncodedText, Tokenizer};
-use alambic_students::Eyes;
+use alambic_students::{Eyes, Pick};
 
 use super::gallery::Gallery;
 use crate::run::RunError;
@@ -42,11 +42,11 @@ impl Showing {
         &self.tokens
     }
 
-    /// What the model is shown of these questions.
-    pub(super) fn batch(&self, rows: &[usize]) -> Result<Batch, RunError> {
+    /// What the model is shown of these questions. Of images with more patches than it reads, some are picked.
+    pub(super) fn batch(&self, rows: &[usize], pick: Pick<'_>) -> Result<Batch, RunError> {
         let texts: Vec<&EncodedText> = rows.iter().map(|&row| &self.tokens[row]).collect();
         let sights: Vec<_> = rows.iter().map(|&row| self.gallery.sight(self.images[row])).collect();
-        let (image, regions) = self.gallery.eyes().batch(&sights)?;
+        let (image, regions) = self.gallery.eyes().batch(&sights, Some(pick))?;
         Ok(Batch { text: Some(TextInput::pad(&texts, self.padding)), image, regions, ..Batch::default() })
     }
 }
