@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use alambic_models::architecture::{self, Architecture, Batch, Image};
 use alambic_models::bert::{Bert, TextInput};
 use alambic_models::marian::Marian;
 use alambic_models::{
-    Config, Generation, ModelError, ModelFolder, Pass, Stepper, Tokens, Translator, Wanted, tap,
+    Config, Generation, Images, ModelError, ModelFolder, Pass, Regions, Stepper, Tokens, Translator, Wanted,
+    tap,
 };
 use alambic_reports::outcome::Latency;
+use alambic_tensor::candle::{DType, Device, Tensor};
 use serde::Serialize;
 
 use crate::observer::Observer;
@@ -40,8 +43,11 @@ impl Grid {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Measured {
-    /// Its folder.
+    /// Its folder, and how it is run where there are several ways.
     pub model: String,
+    /// Its folder.
+    #[serde(skip)]
+    pub folder: PathBuf,
     /// Parameters.
     pub parameters: usize,
     /// Bytes of its weights on disk.
@@ -96,14 +102,56 @@ impl Translator for Endless<'_> {
 enum Runner {
     Writes(Marian),
     Reads(Bert),
+    /// One that looks at images: its configuration, and whether vectors of images are at hand.
+    Looks(Box<dyn Architecture>, Config, bool),
+}
+
+/// Regions of an image for models whose configuration does not say how many they read.
+const REGIONS: usize = 36;
+
+/// What a model looks at, in the size in which it reads it. What is to be seen makes no difference to the time.
+fn sight(
+    config: &Config,
+    batch: usize,
+    stored: bool,
+) -> Result<(Option<Image>, Option<Regions>), ModelError> {
+    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu);
+    let pixels = |channels, side| -> Result<_, ModelError> {
+        let pixels = zeros(&[batch, channels, side, side])?;
+        Ok((Some(Image::Pixels(Images { pixels, mask: None })), None))
+    };
+    let regions = |count, features, place| -> Result<_, ModelError> {
+        let boxes = zeros(&[batch, count, place])?;
+        let boxes = (place > 0).then_some(&boxes);
+        Ok((None, Some(Regions::from_tensors(&zeros(&[batch, count, features])?, boxes, None)?)))
+    };
+    match config {
+        Config::Dual(config) if stored => {
+            Ok((Some(Image::Embedding(zeros(&[batch, config.sizes.hidden_size])?)), None))
+        }
+        Config::Dual(config) => pixels(config.sizes.num_channels, config.sizes.image_size),
+        Config::Vilt(config) => pixels(config.num_channels, config.image_size),
+        Config::Detector(config) => pixels(config.num_channels, config.image_size),
+        Config::Clip(config) => pixels(3, config.vision_config.image_size),
+        Config::Oscar(config) => regions(config.regions, config.features, 0),
+        Config::Lxmert(config) => regions(REGIONS, config.visual_feat_dim, config.visual_pos_dim),
+        Config::VisualBert(config) => regions(REGIONS, config.features, 0),
+        Config::Marian(_) | Config::Bert(_) => Ok((None, None)),
+    }
 }
 
 impl Runner {
-    fn open(folder: &ModelFolder, config: &Config) -> Result<Self, ModelError> {
+    /// The ways to run a model, each with what is said of it behind its name.
+    fn open(folder: &ModelFolder, config: &Config) -> Result<Vec<(Self, &'static str)>, ModelError> {
         let weights = config.weights(folder)?;
+        let looks = |stored| -> Result<Self, ModelError> {
+            Ok(Self::Looks(architecture::over(config, &weights)?, config.clone(), stored))
+        };
         Ok(match config {
-            Config::Marian(config) => Self::Writes(Marian::new(config, &weights)?),
-            other => Self::Reads(Bert::new(other.bert()?, &weights)?),
+            Config::Marian(config) => vec![(Self::Writes(Marian::new(config, &weights)?), "")],
+            Config::Bert(config) => vec![(Self::Reads(Bert::new(config, &weights)?), "")],
+            Config::Dual(_) => vec![(looks(false)?, ""), (looks(true)?, ", images stored")],
+            _ => vec![(looks(false)?, "")],
         })
     }
 
@@ -118,6 +166,7 @@ impl Runner {
                 let config = model.config();
                 (vec![config.padding], config.vocabulary, config.padding)
             }
+            Self::Looks(_, config, _) => (vec![config.padding()], config.vocabulary(), config.padding()),
         };
         let ordinary: Vec<u32> = (0..vocabulary as u32).filter(|id| !special.contains(id)).collect();
         // Tokens spread over the vocabulary; which they are makes no difference to the time.
@@ -126,6 +175,10 @@ impl Runner {
             (0..length).map(token).collect()
         };
         let source = Tokens::pad(&(0..batch).map(text).collect::<Vec<_>>(), padding);
+        let (image, regions) = match self {
+            Self::Looks(_, config, stored) => sight(config, batch, *stored)?,
+            Self::Writes(_) | Self::Reads(_) => (None, None),
+        };
         let begin = Instant::now();
         match self {
             Self::Writes(model) => {
@@ -137,12 +190,22 @@ impl Runner {
                 let wanted = Wanted::named([last.as_str(), "pooled", "logits", "embedding"]);
                 model.trace(&TextInput::new(source), Pass::Evaluate, wanted)?;
             }
+            Self::Looks(network, config, _) => {
+                let text = Some(TextInput::new(source));
+                let batch = Batch { text, image, regions, ..Batch::default() };
+                let mut last = vec!["logits", "pooled", "relation", "objectness", "boxes"];
+                if matches!(config, Config::Clip(_)) {
+                    last.extend(["text.embedding", "image.embedding"]);
+                }
+                network.read(&batch, Pass::Evaluate, Wanted::named(last))?;
+            }
         }
         Ok(begin.elapsed().as_secs_f64() * 1e3)
     }
 }
 
-/// Measures models over a grid; those that write do so greedily and with cached keys. The models take turns over the same batch, so that a
+/// Measures models over a grid; those that write do so greedily and with cached keys. Models that look at images do so
+/// once for each text, and those of two towers are measured with stored images, too. The models take turns over the same batch, so that a
 /// slow moment of the machine hits all.
 ///
 /// # Errors
@@ -157,22 +220,27 @@ pub fn measure(
     for path in folders {
         let folder = ModelFolder::open(path)?;
         let config = Config::open(&folder)?;
-        if let Some(length) = grid.lengths.iter().find(|&&length| length > config.longest()) {
+        // A detector reads no text.
+        let longest = if matches!(config, Config::Detector(_)) { usize::MAX } else { config.longest() };
+        if let Some(length) = grid.lengths.iter().find(|&&length| length > longest) {
             return Err(ModelError::Input(format!(
                 "a length of {length} is more than the {} positions of {}",
                 config.longest(),
                 path.display()
             )));
         }
-        measured.push(Measured {
-            model: path.display().to_string(),
-            parameters: config.parameters(),
-            bytes: folder.bytes()?,
-            threads: rayon::current_num_threads(),
-            peak_memory_bytes: None,
-            cells: Vec::new(),
-        });
-        models.push(Runner::open(&folder, &config)?);
+        for (runner, how) in Runner::open(&folder, &config)? {
+            measured.push(Measured {
+                model: format!("{}{how}", path.display()),
+                folder: path.clone(),
+                parameters: config.parameters(),
+                bytes: folder.bytes()?,
+                threads: rayon::current_num_threads(),
+                peak_memory_bytes: None,
+                cells: Vec::new(),
+            });
+            models.push(runner);
+        }
     }
     let title = format!("{} models, {} rounds", models.len(), grid.rounds);
     observer.task(&title, grid.batches.len() * grid.lengths.len() * grid.rounds, 0);
@@ -238,6 +306,16 @@ mod tests {
         }
         let long = Grid { batches: vec![1], lengths: vec![100_000], rounds: 1 };
         assert!(measure(&[folder], &long, &mut Silent).unwrap_err().to_string().contains("positions"));
+    }
+
+    #[test]
+    fn models_that_look_at_images_are_timed_with_an_image() {
+        let parity = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity");
+        let models = ["vilt/model", "lxmert/model", "visual-bert/model", "clip/model", "oscar/answers/model"];
+        let grid = Grid { batches: vec![2], lengths: vec![4], rounds: 1 };
+        let folders = models.map(|model| parity.join(model));
+        let measured = measure(&folders, &grid, &mut Silent).unwrap();
+        assert!(measured.iter().all(|model| model.cells[0].latency_ms.p50 > 0.0), "{measured:?}");
     }
 
     #[test]

@@ -13,8 +13,9 @@ use crate::progress::Progress;
 
 /// Measures models against each other: size, time of a batch, throughput, memory
 ///
-/// Each batch is of random texts; a model that writes writes as many tokens as it reads. The models take turns, so that what else the
-/// machine does hits all alike. Memory is that of a process of its own which writes the largest batch.
+/// Each batch is of random texts; a model that writes writes as many tokens as it reads, and one that looks at images looks at
+/// one for each text; two towers are measured with stored images, too. The models take turns, so that what else the machine
+/// does hits all alike. Memory is that of a process of its own which writes the largest batch.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Folders of models
@@ -52,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let mut measured = measure(&arguments.models, &grid, &mut Progress::new())?;
     for model in &mut measured {
-        model.peak_memory_bytes = memory(Path::new(&model.model), arguments);
+        model.peak_memory_bytes = memory(&model.folder, arguments);
     }
     if arguments.json { output::json(&measured) } else { table(&measured) }
 }

@@ -35,7 +35,7 @@ pub use encoder::{Encoder, Preset};
 pub use encoder_layers::EncoderLayers;
 pub use error::StudentError;
 pub use export::{Exported, Format, export};
-pub use eyes::{Eyes, Finder, PLACE, Pick, Shown, Sight, detector_of, overlap};
+pub use eyes::{Eyes, Finder, ImageInputs, PLACE, Pick, Sight, detector_of, overlap};
 pub use from_teacher::FromTeacher;
 pub use fusion::Fusion;
 pub use oscar::OscarSizes;

@@ -71,7 +71,7 @@ pub enum Sight {
 }
 
 /// Images of a batch as a network takes them: one of the two.
-pub type Shown = (Option<Image>, Option<Regions>);
+pub type ImageInputs = (Option<Image>, Option<Regions>);
 
 impl Eyes {
     /// The eyes of a model. What finds regions has to be given to those that read regions, unless corpora bring them along.
@@ -171,7 +171,7 @@ impl Eyes {
     ///
     /// # Errors
     /// When an image was prepared for other eyes.
-    pub fn batch(&self, sights: &[&Sight], pick: Option<Pick<'_>>) -> Result<Shown, StudentError> {
+    pub fn batch(&self, sights: &[&Sight], pick: Option<Pick<'_>>) -> Result<ImageInputs, StudentError> {
         match self {
             Self::Patches(eyes) => Ok((Some(Image::Patches(eyes.patches(sights, pick)?)), None)),
             Self::Regions(eyes) => Ok((None, Some(eyes.regions(sights)?))),
