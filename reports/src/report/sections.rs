@@ -392,7 +392,7 @@ fn views(views: &[View]) -> Vec<Block> {
     if views.is_empty() {
         return Vec::new();
     }
-    let about = "The attention that the tokens of the question pay to each patch of the image in the last layer, a mean over \
+    let about = "The attention that the tokens of the question pay to each patch or region of the image in the last layer, a mean over \
                  tokens and heads: the brighter, the more. Two towers never see each other; theirs is what the queries of \
                  one would pay to the keys of the other.";
     let images =
