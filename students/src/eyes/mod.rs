@@ -208,15 +208,27 @@ impl Eyes {
     }
 }
 
+impl Sight {
+    fn image(&self) -> Result<&Raster, StudentError> {
+        match self {
+            Self::Image(raster) => Ok(raster),
+            Self::Regions(_) => Err(misfit()),
+        }
+    }
+
+    fn regions(&self) -> Result<&Found, StudentError> {
+        match self {
+            Self::Regions(found) => Ok(found),
+            Self::Image(_) => Err(misfit()),
+        }
+    }
+}
+
 impl PatchEyes {
     fn patches(self, sights: &[&Sight], pick: Option<Pick<'_>>) -> Result<Patches, StudentError> {
-        let raster = |sight: &&Sight| match sight {
-            Sight::Image(raster) => Ok((raster.width, raster.height, raster.rgb.clone())),
-            Sight::Regions(_) => Err(misfit()),
-        };
-        let rasters = sights.iter().map(raster).collect::<Result<Vec<_>, _>>()?;
+        let rasters: Vec<&Raster> = sights.iter().map(|sight| sight.image()).collect::<Result<_, _>>()?;
         let images: Vec<(usize, usize, &[u8])> =
-            rasters.iter().map(|(width, height, rgb)| (*width, *height, rgb.as_slice())).collect();
+            rasters.iter().map(|raster| (raster.width, raster.height, raster.rgb.as_slice())).collect();
         let all = Patches::of(&Images::of_rgb(&images)?, self.patch)?;
         Ok(match (self.most, pick) {
             (None, _) => all,
@@ -229,31 +241,28 @@ impl PatchEyes {
 impl RegionEyes {
     /// Regions padded to the most of an image, at least one.
     fn regions(&self, sights: &[&Sight]) -> Result<Regions, StudentError> {
-        let found = |sight: &&'_ Sight| match sight {
-            Sight::Regions(found) => Ok(found.clone()),
-            Sight::Image(_) => Err(misfit()),
-        };
-        let found = sights.iter().map(found).collect::<Result<Vec<Found>, _>>()?;
+        let found: Vec<&Found> = sights.iter().map(|sight| sight.regions()).collect::<Result<_, _>>()?;
         let (batch, most) = (found.len(), found.iter().map(|own| own.bounds.len()).max().unwrap_or(0).max(1));
         let mut features = vec![0.0; batch * most * self.features];
         let mut places = vec![0.0; batch * most * self.apart];
         let mut mask = vec![0; batch * most];
         for (row, own) in found.iter().enumerate() {
+            // Published features may have the place behind them already, for models that read it there or apart.
+            if ![own.width, own.width + PLACE, own.width.saturating_sub(PLACE)].contains(&self.features) {
+                return Err(StudentError::Size(format!(
+                    "regions have {} features; the model reads {}",
+                    own.width, self.features
+                )));
+            }
             for (index, &bounds) in own.bounds.iter().enumerate() {
                 let region = row * most + index;
                 let numbers =
                     own.features.get(index * own.width..(index + 1) * own.width).unwrap_or_default();
                 let place = place(bounds);
-                // Published features may have the place behind them already, for models that read it there or apart.
-                let whole: Vec<f32> = numbers.iter().chain(&place).copied().collect();
-                if ![own.width, own.width + PLACE, own.width.saturating_sub(PLACE)].contains(&self.features) {
-                    return Err(StudentError::Size(format!(
-                        "regions have {} features; the model reads {}",
-                        own.width, self.features
-                    )));
+                let own_features = &mut features[region * self.features..(region + 1) * self.features];
+                for (read, number) in own_features.iter_mut().zip(numbers.iter().chain(&place)) {
+                    *read = *number;
                 }
-                features[region * self.features..(region + 1) * self.features]
-                    .copy_from_slice(&whole[..self.features]);
                 places[region * self.apart..(region + 1) * self.apart].copy_from_slice(&place[..self.apart]);
                 mask[region] = 1;
             }
