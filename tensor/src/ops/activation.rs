@@ -29,30 +29,26 @@ pub enum Activation {
     Tanh,
 }
 
-/// The factor of the quick GELU (Hendrycks and Gimpel, 2016).
-const QUICK: f32 = 1.702;
-/// sqrt(2 / pi)
-const SQRT_2_OVER_PI: f32 = 0.797_884_6;
-
 vectorised! {
     /// Writes the activation of `input` to `out`.
     pub(super) fn forward(activation: Activation, input: &[f32], out: &mut [MaybeUninit<f32>]) {
-        #[inline(always)]
-        fn each(input: &[f32], out: &mut [MaybeUninit<f32>], function: impl Fn(f32) -> f32) {
-            for (out, &x) in out.iter_mut().zip(input) {
-                out.write(function(x));
-            }
+        // A macro, since the compiler leaves a long function that is passed to another one as a call, and vectorises
+        // no loop with a call in it.
+        macro_rules! each {
+            ($value:path) => {
+                for (out, &x) in out.iter_mut().zip(input) {
+                    out.write($value(x));
+                }
+            };
         }
         match activation {
-            Activation::Identity => each(input, out, |x| x),
-            Activation::Relu => each(input, out, |x| if x > 0.0 { x } else { 0.0 }),
-            Activation::Gelu => each(input, out, |x| 0.5 * x * (1.0 + vector::erf(x * std::f32::consts::FRAC_1_SQRT_2))),
-            Activation::GeluTanh => {
-                each(input, out, |x| 0.5 * x * (1.0 + vector::tanh(SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x))));
-            }
-            Activation::QuickGelu => each(input, out, |x| x * vector::sigmoid(QUICK * x)),
-            Activation::Silu => each(input, out, |x| x * vector::sigmoid(x)),
-            Activation::Tanh => each(input, out, vector::tanh),
+            Activation::Identity => each!(identity::value),
+            Activation::Relu => each!(relu::value),
+            Activation::Gelu => each!(gelu::value),
+            Activation::GeluTanh => each!(gelu_tanh::value),
+            Activation::QuickGelu => each!(quick_gelu::value),
+            Activation::Silu => each!(silu::value),
+            Activation::Tanh => each!(tanh::value),
         }
     }
 }
@@ -60,37 +56,127 @@ vectorised! {
 vectorised! {
     /// Writes `upstream` times the derivative at `input` to `out`.
     pub(super) fn backward(activation: Activation, input: &[f32], upstream: &[f32], out: &mut [MaybeUninit<f32>]) {
-        #[inline(always)]
-        fn each(input: &[f32], upstream: &[f32], out: &mut [MaybeUninit<f32>], derivative: impl Fn(f32) -> f32) {
-            for ((out, &x), &upstream) in out.iter_mut().zip(input).zip(upstream) {
-                out.write(upstream * derivative(x));
-            }
+        macro_rules! each {
+            ($derivative:path) => {
+                for ((out, &x), &upstream) in out.iter_mut().zip(input).zip(upstream) {
+                    out.write(upstream * $derivative(x));
+                }
+            };
         }
         match activation {
-            Activation::Identity => each(input, upstream, out, |_| 1.0),
-            Activation::Relu => each(input, upstream, out, |x| if x > 0.0 { 1.0 } else { 0.0 }),
-            Activation::Gelu => each(input, upstream, out, |x| {
-                // Phi(x) + x phi(x), where 1 / sqrt(2 pi) = 0.3989...
-                0.5 * (1.0 + vector::erf(x * std::f32::consts::FRAC_1_SQRT_2))
-                    + x * 0.398_942_3 * vector::exp(-0.5 * x * x)
-            }),
-            Activation::GeluTanh => each(input, upstream, out, |x| {
-                let t = vector::tanh(SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x));
-                0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 0.134_145 * x * x)
-            }),
-            Activation::QuickGelu => each(input, upstream, out, |x| {
-                let s = vector::sigmoid(QUICK * x);
-                s * (1.0 + QUICK * x * (1.0 - s))
-            }),
-            Activation::Silu => each(input, upstream, out, |x| {
-                let s = vector::sigmoid(x);
-                s * (1.0 + x * (1.0 - s))
-            }),
-            Activation::Tanh => each(input, upstream, out, |x| {
-                let t = vector::tanh(x);
-                1.0 - t * t
-            }),
+            Activation::Identity => each!(identity::derivative),
+            Activation::Relu => each!(relu::derivative),
+            Activation::Gelu => each!(gelu::derivative),
+            Activation::GeluTanh => each!(gelu_tanh::derivative),
+            Activation::QuickGelu => each!(quick_gelu::derivative),
+            Activation::Silu => each!(silu::derivative),
+            Activation::Tanh => each!(tanh::derivative),
         }
+    }
+}
+
+mod identity {
+    #[inline(always)]
+    pub(super) fn value(x: f32) -> f32 {
+        x
+    }
+
+    #[inline(always)]
+    pub(super) fn derivative(_: f32) -> f32 {
+        1.0
+    }
+}
+
+mod relu {
+    #[inline(always)]
+    pub(super) fn value(x: f32) -> f32 {
+        if x > 0.0 { x } else { 0.0 }
+    }
+
+    #[inline(always)]
+    pub(super) fn derivative(x: f32) -> f32 {
+        if x > 0.0 { 1.0 } else { 0.0 }
+    }
+}
+
+mod gelu {
+    use super::vector::{erf, exp};
+
+    #[inline(always)]
+    pub(super) fn value(x: f32) -> f32 {
+        0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
+    }
+
+    #[inline(always)]
+    pub(super) fn derivative(x: f32) -> f32 {
+        // Phi(x) + x phi(x), where 1 / sqrt(2 pi) = 0.3989...
+        0.5 * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2)) + x * 0.398_942_3 * exp(-0.5 * x * x)
+    }
+}
+
+mod gelu_tanh {
+    use super::vector::tanh;
+
+    /// sqrt(2 / pi)
+    const SQRT_2_OVER_PI: f32 = 0.797_884_6;
+
+    #[inline(always)]
+    pub(super) fn value(x: f32) -> f32 {
+        0.5 * x * (1.0 + tanh(SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x)))
+    }
+
+    #[inline(always)]
+    pub(super) fn derivative(x: f32) -> f32 {
+        let t = tanh(SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x));
+        0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 0.134_145 * x * x)
+    }
+}
+
+mod quick_gelu {
+    use super::vector::sigmoid;
+
+    /// The factor of the quick GELU (Hendrycks and Gimpel, 2016).
+    const QUICK: f32 = 1.702;
+
+    #[inline(always)]
+    pub(super) fn value(x: f32) -> f32 {
+        x * sigmoid(QUICK * x)
+    }
+
+    #[inline(always)]
+    pub(super) fn derivative(x: f32) -> f32 {
+        let s = sigmoid(QUICK * x);
+        s * (1.0 + QUICK * x * (1.0 - s))
+    }
+}
+
+mod silu {
+    use super::vector::sigmoid;
+
+    #[inline(always)]
+    pub(super) fn value(x: f32) -> f32 {
+        x * sigmoid(x)
+    }
+
+    #[inline(always)]
+    pub(super) fn derivative(x: f32) -> f32 {
+        let s = sigmoid(x);
+        s * (1.0 + x * (1.0 - s))
+    }
+}
+
+mod tanh {
+    use super::vector::tanh;
+
+    #[inline(always)]
+    pub(super) fn value(x: f32) -> f32 {
+        tanh(x)
+    }
+
+    #[inline(always)]
+    pub(super) fn derivative(x: f32) -> f32 {
+        let t = tanh(x);
+        1.0 - t * t
     }
 }
 
