@@ -288,6 +288,75 @@ fn a_plan_counts_questions() {
     let plan = run(folder.path(), &["plan", "builtin:vision/dide", "--json"]).good();
     let plan: Value = serde_json::from_str(&plan).unwrap();
     assert!(plan["stages"][0]["examples"]["questions"].as_u64().unwrap() > 20_000, "{plan}");
-    assert!(plan["evaluation-questions"].as_u64().unwrap() > 1_000 && plan["baseline"]["questions"].is_u64());
+    assert!(
+        plan["evaluation-questions"].as_u64().unwrap() > 1_000
+            && plan["baseline"]["examples"]["questions"].is_u64()
+    );
     assert_eq!(plan["stages"][1]["losses"][1]["name"], "cross-attention");
+}
+
+#[test]
+fn images_are_found_by_captions() {
+    let folder = tempfile::tempdir().unwrap();
+    let small =
+        ["--set", "data.scenes.corpus.made-up-scenes.images=400", "--set", "evaluation.timed-examples=4"];
+    let arguments = [
+        &["run", "builtin:vision/smoke/clip", "--out", "clip", "--json"][..],
+        &small,
+        &["--set", "train.steps=60", "--set", "train.validate-every=30"],
+    ];
+    let ended = run(folder.path(), &arguments.concat());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    for model in ["teacher", "student", "baseline"] {
+        let metrics = &outcome["models"][model]["metrics"];
+        let [first, tenth] = ["recall-at-1", "recall-at-10"].map(|metric| metrics[metric].as_f64().unwrap());
+        assert!(first < tenth, "{metrics}");
+        assert!(outcome["models"][model]["slices"]["text to image"]["recall-at-5"].is_f64(), "{outcome}");
+    }
+    // Of some hundred results ten are no more than chance gives to one query in ten.
+    let learnt = outcome["models"]["teacher"]["metrics"]["recall-at-10"].as_f64().unwrap();
+    assert!(learnt > 0.3, "{learnt}");
+    assert!(outcome["fidelity"]["agreement"].is_f64() && outcome["ratios"]["speedup"].is_f64());
+    let page = std::fs::read_to_string(folder.path().join("clip/report.html")).unwrap();
+    assert!(page.contains("What is found") && page.contains("teacher finds first"));
+
+    // It is written in CLIP's layout, with what transformers needs to prepare images.
+    let json = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(folder.path().join("clip/student").join(name)).unwrap())
+            .unwrap()
+    };
+    assert_eq!(json("config.json")["architectures"][0], "CLIPModel");
+    assert_eq!(json("preprocessor_config.json")["size"]["shortest_edge"], 32);
+
+    let raster = alambic_data::Raster { width: 40, height: 30, rgb: vec![200; 40 * 30 * 3].into() };
+    std::fs::write(folder.path().join("scene.png"), raster.to_png().unwrap()).unwrap();
+    let texts = ["a red circle", "two blue squares"];
+    let about = [&["predict", "clip/student", "--image", "scene.png"][..], &texts].concat();
+    let by_line = ["predict", "clip/student", "scene.png\ta red circle", "scene.png\ttwo blue squares"];
+    let near = |said: &str| -> Vec<f64> {
+        said.lines().map(|line| line.rsplit_once('\t').unwrap().1.parse().unwrap()).collect()
+    };
+    let said = near(&run(folder.path(), &about).good());
+    assert_eq!(said, near(&run(folder.path(), &by_line).good()));
+    assert!(said.len() == 2 && said.iter().all(|similarity| (-1.0..=1.0).contains(similarity)));
+
+    // The corpora of the field: a table, and Karpathy's file of splits.
+    let table = "image\tcaption\nscene.png\ta grey scene\nscene.png\tnothing to see\n";
+    std::fs::write(folder.path().join("captions.tsv"), table).unwrap();
+    let sentences = serde_json::json!([{ "raw": "a grey scene" }, { "raw": "nothing" }]);
+    let of_split =
+        |split: &str| serde_json::json!({ "filename": "scene.png", "split": split, "sentences": sentences });
+    let karpathy = serde_json::json!({ "images": [of_split("test")], "dataset": "flickr8k" });
+    std::fs::write(folder.path().join("dataset.json"), karpathy.to_string()).unwrap();
+    for corpus in [
+        "image-captions={paths=\"captions.tsv\",images=\".\"}",
+        "karpathy={file=\"dataset.json\",images=\".\"}",
+    ] {
+        let set = format!("data.mine.corpus.{corpus}");
+        let judged = ["--set", "data.mine.split.test-fraction=1.0", "--set", "evaluation.data=[\"mine\"]"];
+        let plan = [&["plan", "builtin:vision/smoke/clip", "--json", "--set", &set][..], &judged].concat();
+        let plan: Value = serde_json::from_str(&run(folder.path(), &plan).good()).unwrap();
+        assert_eq!(plan["evaluation-images"], 1, "{plan}");
+    }
 }

@@ -40,6 +40,8 @@ pub struct Picture {
     pub found: Option<Found>,
     /// Texts that say what is in it.
     pub captions: Vec<String>,
+    /// The value of the corpus's split, where it is of the image and not of the questions about it.
+    pub split: Option<String>,
 }
 
 /// Where the pixels of an image are.
@@ -84,6 +86,22 @@ impl Raster {
         };
         let resized = image::imageops::resize(&buffer, side(width), side(height), FilterType::CatmullRom);
         Self { width, height, rgb: Arc::new(resized.into_raw()) }
+    }
+
+    /// The part of the image that begins at the column `left` and the row `top`, or as much of it as there is.
+    #[must_use]
+    pub fn cropped(&self, left: usize, top: usize, width: usize, height: usize) -> Self {
+        let (left, top) = (left.min(self.width), top.min(self.height));
+        let (width, height) = (width.min(self.width - left), height.min(self.height - top));
+        if (width, height) == (self.width, self.height) {
+            return self.clone();
+        }
+        let row = |row: usize| {
+            let start = ((top + row) * self.width + left) * 3;
+            &self.rgb[start..start + width * 3]
+        };
+        let rgb: Vec<u8> = (0..height).flat_map(row).copied().collect();
+        Self { width, height, rgb: Arc::new(rgb) }
     }
 
     /// The same image, lit by the weights of parts of it: as it is where the weight is the highest, and dark where it is
@@ -139,7 +157,14 @@ impl Picture {
     #[must_use]
     pub fn of_file(path: PathBuf) -> Self {
         let name = path.display().to_string();
-        Self { name, pixels: Pixels::File(path), objects: Vec::new(), found: None, captions: Vec::new() }
+        Self {
+            name,
+            pixels: Pixels::File(path),
+            objects: Vec::new(),
+            found: None,
+            captions: Vec::new(),
+            split: None,
+        }
     }
 
     /// The pixels.

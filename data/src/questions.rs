@@ -1,6 +1,6 @@
 //! Questions about images, with their answers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -42,6 +42,15 @@ pub struct VisualQuestions {
     pub fingerprint: String,
 }
 
+impl VisualQuestions {
+    /// The images of which nothing is asked.
+    #[must_use]
+    pub fn unasked(&self) -> Vec<usize> {
+        let asked: HashSet<usize> = self.questions.iter().map(|question| question.image).collect();
+        (0..self.images.len()).filter(|image| !asked.contains(image)).collect()
+    }
+}
+
 /// The questions of a corpus in three parts that share no image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuestionSplits {
@@ -51,7 +60,9 @@ pub struct QuestionSplits {
     pub validation: Vec<Question>,
     /// Questions to report on.
     pub test: Vec<Question>,
-    /// Sizes.
+    /// The images of which nothing is asked, each with its part.
+    pub unasked: Vec<(usize, Split)>,
+    /// Sizes, questions and these images counted.
     pub report: SplitReport,
 }
 
@@ -76,7 +87,9 @@ pub fn split_questions(
     corpus: &VisualQuestions,
     options: &SplitOptions,
 ) -> Result<QuestionSplits, SplitError> {
+    let unasked = corpus.unasked();
     let values = corpus.questions.iter().map(|question| question.split.as_deref());
+    let values = values.chain(unasked.iter().map(|&image| corpus.images[image].split.as_deref()));
     check_values(values, &corpus.reading.source, options)?;
     let [mut train, mut validation, mut test]: [Vec<Question>; 3] = Default::default();
     for question in &corpus.questions {
@@ -87,13 +100,21 @@ pub fn split_questions(
         };
         part.push(question.clone());
     }
+    let unasked: Vec<(usize, Split)> = unasked
+        .into_iter()
+        .map(|image| {
+            let picture = &corpus.images[image];
+            (image, assign(picture.split.as_deref(), &picture.name, options))
+        })
+        .collect();
+    let images = |part: Split| unasked.iter().filter(|(_, own)| *own == part).count();
     let report = SplitReport {
-        train: train.len(),
-        validation: validation.len(),
-        test: test.len(),
+        train: train.len() + images(Split::Train),
+        validation: validation.len() + images(Split::Validation),
+        test: test.len() + images(Split::Test),
         removed: IndexMap::new(),
     };
-    Ok(QuestionSplits { train, validation, test, report })
+    Ok(QuestionSplits { train, validation, test, unasked, report })
 }
 
 /// Whether an image is in a share of all, by the hash of its name. Smaller shares lie within larger ones.
@@ -168,20 +189,73 @@ pub(crate) fn collect(
         };
         questions.push(Question { text: row.text, image, answers: known, kind: row.kind, split: row.split });
     }
-    let mut problems = Problems::default();
-    if extent == Extent::Whole {
-        for (path, place) in &images {
-            if let Some(fault) = fault(path) {
-                problems.push(place.clone(), fault);
-            }
-        }
-    }
+    let problems = if extent == Extent::Whole { damaged(&images) } else { Problems::default() };
     reading.kept = questions.len();
     if questions.is_empty() && extent == Extent::Whole {
         return Err(reading.nothing_kept(&reading.source));
     }
     let images = images.into_keys().map(Picture::of_file).collect();
     problems.or(VisualQuestions { answers, images, questions, reading, fingerprint })
+}
+
+/// An image with captions.
+#[derive(Debug)]
+pub(crate) struct Captioned {
+    pub(crate) image: PathBuf,
+    pub(crate) captions: Vec<String>,
+    pub(crate) split: Option<String>,
+    /// Where it stands, for what is wrong with it.
+    pub(crate) place: Place,
+}
+
+/// Makes a corpus of images with captions, of which nothing is asked. Rows of the same image are one image, whose split is
+/// that of the first.
+///
+/// # Errors
+/// All images that are not there, if the whole corpus is read; that nothing is left.
+pub(crate) fn collect_captions(
+    source: String,
+    fingerprint: String,
+    rows: Vec<Captioned>,
+    extent: Extent,
+) -> Result<VisualQuestions, DataError> {
+    let mut reading = Reading { source, rows: rows.len(), ..Reading::default() };
+    let mut images: IndexMap<PathBuf, Place> = IndexMap::new();
+    let mut pictures: Vec<Picture> = Vec::new();
+    for row in rows {
+        let mut captions = row.captions;
+        captions.retain(|caption| !caption.is_empty());
+        if captions.is_empty() {
+            *reading.dropped.entry("rows without a caption".into()).or_default() += 1;
+            continue;
+        }
+        let place = match images.get_index_of(&row.image) {
+            Some(place) => place,
+            None => {
+                pictures.push(Picture { split: row.split, ..Picture::of_file(row.image.clone()) });
+                images.insert_full(row.image, row.place).0
+            }
+        };
+        pictures[place].captions.append(&mut captions);
+        reading.kept += 1;
+    }
+    let problems = if extent == Extent::Whole { damaged(&images) } else { Problems::default() };
+    if pictures.is_empty() && extent == Extent::Whole {
+        return Err(reading.nothing_kept(&reading.source));
+    }
+    let (answers, questions) = (Vec::new(), Vec::new());
+    problems.or(VisualQuestions { answers, images: pictures, questions, reading, fingerprint })
+}
+
+/// The images that are not there, or cannot be read.
+fn damaged(images: &IndexMap<PathBuf, Place>) -> Problems {
+    let mut problems = Problems::default();
+    for (path, place) in images {
+        if let Some(fault) = fault(path) {
+            problems.push(place.clone(), fault);
+        }
+    }
+    problems
 }
 
 /// What is wrong with the file of an image, as far as its head tells.

@@ -5,9 +5,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_data::corpora::{Gqa, ImageQuestions, ReadCorpus, Vqa};
+use alambic_data::corpora::{Gqa, ImageCaptions, ImageQuestions, Karpathy, ReadCorpus, Vqa};
 use alambic_data::questions::split_questions;
-use alambic_data::{Content, DataError, Extent, Raster, SplitOptions, VisualQuestions};
+use alambic_data::{Content, DataError, Extent, Raster, Split, SplitOptions, VisualQuestions};
 use alambic_settings::{Location, OneOrMany};
 
 fn questions(corpus: &impl ReadCorpus) -> Result<VisualQuestions, DataError> {
@@ -132,4 +132,48 @@ fn gqa_is_read_by_the_number_of_the_question() {
         (read.questions[0].kind.as_str(), read.questions[1].split.as_deref()),
         ("verify", Some("test"))
     );
+}
+
+#[test]
+fn captions_come_in_tables_of_a_row_each() {
+    let train = "image\tcaption\nb.png\ta dot\na.png\tone pixel\nb.png\t\nb.png\tanother dot\n";
+    let files = [("train.tsv", train), ("test.tsv", "caption\timage\nthe last\tc.png\n")];
+    let folder = folder(&files, &["a.png", "b.png", "c.png"]);
+    let table = ImageCaptions {
+        paths: file(folder.path(), "train.tsv"),
+        validation_paths: OneOrMany(Vec::new()),
+        test_paths: file(folder.path(), "test.tsv"),
+        images: Location::File(folder.path().to_owned()),
+        image: "image".into(),
+        caption: "caption".into(),
+    };
+    let corpus = questions(&table).unwrap();
+    let captions: Vec<&[String]> = corpus.images.iter().map(|picture| picture.captions.as_slice()).collect();
+    assert_eq!(captions, [&["a dot", "another dot"][..], &["one pixel"], &["the last"]]);
+    assert_eq!((corpus.reading.kept, corpus.reading.dropped["rows without a caption"]), (4, 1));
+    let options = SplitOptions { test_values: vec!["test".into()], ..SplitOptions::default() };
+    let parts = split_questions(&corpus, &options).unwrap();
+    let test: Vec<usize> =
+        parts.unasked.iter().filter(|(_, part)| *part == Split::Test).map(|(image, _)| *image).collect();
+    assert_eq!((test, parts.report.test), (vec![2], 1));
+    let other = SplitOptions { test_values: vec!["dev".into()], ..SplitOptions::default() };
+    assert!(split_questions(&corpus, &other).is_err());
+
+    std::fs::remove_file(folder.path().join("a.png")).unwrap();
+    assert!(questions(&table).unwrap_err().to_string().contains("a.png"));
+}
+
+#[test]
+fn captions_come_with_the_splits_of_karpathy() {
+    let image = |name: &str, split: &str| {
+        format!(
+            r#"{{"filename": "{name}", "split": "{split}", "sentences": [{{"raw": " a dot "}}, {{"raw": "x"}}]}}"#
+        )
+    };
+    let text = format!(r#"{{"images": [{}, {}]}}"#, image("a.png", "train"), image("b.png", "test"));
+    let folder = folder(&[("dataset.json", &text)], &["a.png", "b.png"]);
+    let location = |name: &str| Location::File(folder.path().join(name));
+    let corpus = questions(&Karpathy { file: location("dataset.json"), images: location("") }).unwrap();
+    assert_eq!(corpus.images[0].captions, ["a dot", "x"]);
+    assert_eq!(corpus.images[1].split.as_deref(), Some("test"));
 }

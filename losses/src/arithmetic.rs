@@ -1,6 +1,6 @@
 //! Steps that several terms share.
 
-use alambic_tensor::candle::{D, Tensor};
+use alambic_tensor::candle::{D, DType, Device, Tensor};
 
 use crate::LossError;
 
@@ -61,6 +61,16 @@ pub(crate) fn log_softmax(scores: &Tensor) -> Result<Tensor, LossError> {
     let shifted = scores.broadcast_sub(&scores.detach().max_keepdim(D::Minus1)?)?;
     let total = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
     Ok(shifted.broadcast_sub(&total)?)
+}
+
+/// How surely each row of scores `[batch, batch]` picks its own column, and each column its own row: the mean of both
+/// cross-entropies.
+pub(crate) fn right_pairs(scores: &Tensor) -> Result<Tensor, LossError> {
+    let own = Tensor::eye(scores.dim(0)?, DType::F32, &Device::Cpu)?;
+    let right = |scores: &Tensor| -> Result<Tensor, LossError> {
+        Ok((log_softmax(scores)? * &own)?.sum(D::Minus1)?.mean_all()?.neg()?)
+    };
+    Ok(((right(scores)? + right(&scores.t()?.contiguous()?)?)? / 2.0)?)
 }
 
 /// `Σ p (log p - log q)` over the last dimension, for logarithms `p` and `q`. The gradient reaches both.

@@ -2,9 +2,8 @@
 
 use alambic_models::Outline;
 use alambic_settings::settings;
-use alambic_tensor::candle::{D, DType, Device, Tensor};
 
-use crate::arithmetic::{log_softmax, normalised};
+use crate::arithmetic::{normalised, right_pairs};
 use crate::features::Features;
 use crate::layers::projection;
 use crate::{Inputs, LossError, LossTerm, Term};
@@ -47,12 +46,7 @@ impl LossTerm for Contrastive {
         let compute = move |inputs: &Inputs<'_>| {
             let (student, teacher) = features.compute(inputs)?;
             let student = normalised(&inputs.project(&student, name.as_deref())?)?;
-            let scores = (student.matmul(&normalised(&teacher)?.t()?)? / temperature)?;
-            let own = Tensor::eye(scores.dim(0)?, DType::F32, &Device::Cpu)?;
-            let right = |scores: &Tensor| -> Result<Tensor, LossError> {
-                Ok((log_softmax(scores)? * &own)?.sum(D::Minus1)?.mean_all()?.neg()?)
-            };
-            Ok(((right(&scores)? + right(&scores.t()?.contiguous()?)?)? / 2.0)?)
+            right_pairs(&(student.matmul(&normalised(&teacher)?.t()?)? / temperature)?)
         };
         let term = Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute));
         Ok(Term { projections: trained.into_iter().collect(), ..term })

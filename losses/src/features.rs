@@ -1,6 +1,6 @@
 //! One vector for each text, for the terms that compare texts with one another.
 
-use alambic_models::{Outline, tap};
+use alambic_models::{Outline, embedding_tap, tap};
 use alambic_settings::choices;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::masked_mean;
@@ -17,7 +17,7 @@ choices! {
         Mean = "mean",
         /// What the pooler makes of the first token.
         Pooled = "pooled",
-        /// The sentence embedding.
+        /// The embedding of the whole text or image.
         Embedding = "embedding",
         /// The logits.
         Logits = "logits",
@@ -54,10 +54,7 @@ impl Features {
         };
         let single = |width: fn(&Outline) -> Option<usize>| {
             let find = |outline: &Outline, side: &str| {
-                width(outline).ok_or_else(|| LossError::Misfit {
-                    term,
-                    reason: format!("the {side} has no tap `{}`; choose other `features`", self.name()),
-                })
+                width(outline).ok_or_else(|| missing(term, side, self.name()))
             };
             let widths = (find(student, "student")?, find(other, "teacher")?);
             Ok(of(self.name().to_owned(), self.name().to_owned(), widths))
@@ -72,9 +69,23 @@ impl Features {
                 ))
             }
             Self::Pooled => single(|outline| outline.pooled),
-            Self::Embedding => single(|outline| outline.streams.get("").and_then(|stream| stream.embedding)),
+            Self::Embedding => {
+                let name = embedding_tap(stream);
+                let width = |outline: &Outline, side: &str| {
+                    let width = outline.streams.get(stream).and_then(|own| own.embedding);
+                    width.ok_or_else(|| missing(term, side, &name))
+                };
+                Ok(of(name.clone(), name.clone(), (width(student, "student")?, width(other, "teacher")?)))
+            }
             Self::Logits => single(|outline| (outline.classes > 0).then_some(outline.classes)),
         }
+    }
+}
+
+fn missing(term: &'static str, side: &str, tap: &str) -> LossError {
+    LossError::Misfit {
+        term,
+        reason: format!("the {side} has no tap `{tap}`; choose other `features` or another `stream`"),
     }
 }
 

@@ -4,6 +4,7 @@
 //! ([`LossTerm::bind`]), and then computed batch by batch from their traces ([`Term::loss`]). Binding says which
 //! taps and which projections the term needs, so that nothing is computed that no term asks for.
 
+mod affinity;
 mod arithmetic;
 mod attention;
 mod attention_scores;
@@ -19,6 +20,7 @@ mod energy;
 mod error;
 mod features;
 mod hidden;
+mod image_text_contrast;
 mod kernel_alignment;
 mod layer_map;
 mod layers;
@@ -28,6 +30,7 @@ mod patient;
 pub mod recorded;
 mod relational;
 mod relations;
+mod representation;
 mod sequence;
 mod similarity_preserving;
 mod squared_error;
@@ -36,6 +39,7 @@ mod word_level;
 
 use alambic_settings::kinds;
 
+pub use affinity::Affinity;
 pub use attention::Attention;
 pub use attention_scores::{AttentionScores, HeadMatch, Padding};
 pub use binary_cross_entropy::BinaryCrossEntropy;
@@ -50,6 +54,7 @@ pub use energy::Energy;
 pub use error::LossError;
 pub use features::Features;
 pub use hidden::{Counted, Embedding, Hidden, Projections};
+pub use image_text_contrast::ImageTextContrast;
 pub use kernel_alignment::{KernelAlignment, kernel_alignment};
 pub use layer_map::{LayerMap, Pattern};
 pub use logits::{Divergence, Logits, Reduction};
@@ -57,6 +62,7 @@ pub use matching::Matching;
 pub use patient::{Patient, PatientReduction, Scheme};
 pub use relational::{RelationalAngle, RelationalDistance};
 pub use relations::{Related, Relations};
+pub use representation::Representation;
 pub use sequence::Sequence;
 pub use similarity_preserving::SimilarityPreserving;
 pub use squared_error::SquaredError;
@@ -72,6 +78,8 @@ kinds! {
         BinaryCrossEntropy(BinaryCrossEntropy) = "binary-cross-entropy",
         /// Whether text and image belong together.
         Matching(Matching) = "matching",
+        /// Which text of the batch belongs to an image, and which image to a text.
+        ImageTextContrast(ImageTextContrast) = "image-text-contrast",
         /// Objects in an image, what they are and where.
         Detection(Detection) = "detection",
         /// Squared error on the numbers of the data.
@@ -104,6 +112,10 @@ kinds! {
         SimilarityPreserving(SimilarityPreserving) = "similarity-preserving",
         /// Centred kernel alignment of the texts of a batch.
         KernelAlignment(KernelAlignment) = "kernel-alignment",
+        /// The vector of a whole text or image, the student's against the teacher's.
+        Representation(Representation) = "representation",
+        /// How near the texts and images of a batch are to each other, the student's against the teacher's.
+        Affinity(Affinity) = "affinity",
         /// Which text of the batch it is, told from the teacher's features.
         Contrastive(Contrastive) = "contrastive",
         /// The teacher's written output as the target.

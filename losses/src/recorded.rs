@@ -158,6 +158,11 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
             }
         }
     }
+    // The logits of a model that embeds texts and images are of one with the other.
+    let embeds = |name: &str| outline.streams.get(name).is_some_and(|stream| stream.embedding.is_some());
+    if outline.classes > 0 && embeds("text") && embeds("image") {
+        (outline.pairs, outline.classes) = (true, 0);
+    }
     for stream in outline.streams.values_mut() {
         *stream = Stream { attention: (stream.layers, stream.attention.1), ..*stream };
     }

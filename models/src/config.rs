@@ -123,7 +123,7 @@ impl Config {
         match self {
             Self::Marian(config) => Marian::initial_weights(config, streams),
             Self::Bert(config) => Bert::initial_weights(config, streams),
-            Self::Clip(config) => Clip::initial_weights(config, streams),
+            Self::Clip(config) => Clip::initial_weights(config, streams, &Weights::new()),
             Self::Detector(config) => Detector::initial_weights(config, streams),
             Self::Dual(config) => Dual::initial_weights(config, streams, &Weights::new()),
             Self::Lxmert(config) => Lxmert::initial_weights(config, streams),

@@ -175,7 +175,8 @@ impl Outline {
 }
 
 /// The name of a stream's tap `embedding`.
-pub(crate) fn embedding_tap(stream: &str) -> String {
+#[must_use]
+pub fn embedding_tap(stream: &str) -> String {
     if stream.is_empty() { "embedding".to_owned() } else { format!("{stream}.embedding") }
 }
 

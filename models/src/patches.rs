@@ -33,17 +33,52 @@ pub fn fitted((width, height): (usize, usize), size: usize, divisor: usize) -> (
     (width, height)
 }
 
+/// Mean and standard deviation of each colour, from 0 to 1, that are taken away and divided by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Colours {
+    /// What is taken away.
+    pub mean: [f32; 3],
+    /// What the rest is divided by.
+    pub deviation: [f32; 3],
+}
+
+impl Colours {
+    /// Those of ViLT, which bring values to -1 to 1.
+    pub const VILT: Self = Self { mean: [0.5; 3], deviation: [0.5; 3] };
+    /// Those of CLIP (Radford et al., 2021).
+    pub const CLIP: Self = Self {
+        mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
+        deviation: [0.268_629_54, 0.261_302_6, 0.275_777_1],
+    };
+
+    /// Every value of eight bits of each colour, as the network reads it.
+    fn table(&self) -> [[f32; 256]; 3] {
+        std::array::from_fn(|colour| {
+            std::array::from_fn(|value| (value as f32 / 255.0 - self.mean[colour]) / self.deviation[colour])
+        })
+    }
+}
+
+/// Width and height to which CLIP brings an image, the shorter side to `size`, and left and top edge of the square of that
+/// size in its middle, which is read.
+#[must_use]
+pub fn cropped((width, height): (usize, usize), size: usize) -> ((usize, usize), (usize, usize)) {
+    let shorter = width.min(height).max(1);
+    let sides = (width * size / shorter, height * size / shorter);
+    (sides, (sides.0.saturating_sub(size) / 2, sides.1.saturating_sub(size) / 2))
+}
+
 impl Images {
-    /// Images of three colours of eight bits, `[height, width, 3]` each, padded to one size, their values brought to -1 to 1
-    /// as ViLT has them.
+    /// Images of three colours of eight bits, `[height, width, 3]` each, padded to one size.
     ///
     /// # Errors
     /// When an image has another number of values than its sides say.
-    pub fn of_rgb(images: &[(usize, usize, &[u8])]) -> Result<Self, ModelError> {
+    pub fn of_rgb(images: &[(usize, usize, &[u8])], colours: Colours) -> Result<Self, ModelError> {
         let side = |of: fn(&(usize, usize, &[u8])) -> usize| images.iter().map(of).max().unwrap_or(0);
         let (width, height, batch) = (side(|image| image.0), side(|image| image.1), images.len());
         let mut pixels = vec![0.0; batch * 3 * height * width];
         let mut mask = vec![0; batch * height * width];
+        let table = colours.table();
         for (index, (own_width, own_height, rgb)) in images.iter().enumerate() {
             if rgb.len() != own_width * own_height * 3 {
                 return Err(ModelError::Input(format!(
@@ -51,12 +86,12 @@ impl Images {
                     rgb.len()
                 )));
             }
-            for (place, colours) in rgb.chunks_exact(3).enumerate() {
+            for (place, pixel) in rgb.chunks_exact(3).enumerate() {
                 let (row, column) = (place / own_width, place % own_width);
                 mask[(index * height + row) * width + column] = 1;
-                for (channel, &value) in colours.iter().enumerate() {
+                for (channel, &value) in pixel.iter().enumerate() {
                     pixels[((index * 3 + channel) * height + row) * width + column] =
-                        f32::from(value) / 127.5 - 1.0;
+                        table[channel][usize::from(value)];
                 }
             }
         }
@@ -265,14 +300,22 @@ mod tests {
     }
 
     #[test]
+    fn sides_and_squares_are_those_of_clip() {
+        // What transformers' CLIPImageProcessor makes of these sizes.
+        assert_eq!(cropped((640, 480), 224), ((298, 224), (37, 0)));
+        assert_eq!(cropped((427, 640), 224), ((224, 335), (0, 55)));
+        assert_eq!(cropped((32, 32), 64), ((64, 64), (0, 0)));
+    }
+
+    #[test]
     fn images_of_several_sizes_are_padded() {
         let (one, other) = ([0u8; 12], [255u8; 6]);
-        let images = Images::of_rgb(&[(2, 2, &one), (2, 1, &other)]).unwrap();
+        let images = Images::of_rgb(&[(2, 2, &one), (2, 1, &other)], Colours::VILT).unwrap();
         assert_eq!(images.pixels.dims(), [2, 3, 2, 2]);
         assert_eq!(images.mask.unwrap().as_slice(), [1, 1, 1, 1, 1, 1, 0, 0]);
         let values = images.pixels.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(values[..13], [&[-1.0; 12][..], &[1.0]].concat());
-        assert!(Images::of_rgb(&[(2, 2, &other)]).is_err());
+        assert!(Images::of_rgb(&[(2, 2, &other)], Colours::VILT).is_err());
     }
 
     #[test]

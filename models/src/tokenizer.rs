@@ -261,6 +261,15 @@ impl Tokenizer {
         self.id(END)
     }
 
+    /// The id of the special token behind every text.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn closing(&self) -> Result<u32, ModelError> {
+        let none = || ModelError::Tokenizer("the vocabulary puts no token behind a text".into());
+        self.encode_text("", None)?.ids.last().copied().ok_or_else(none)
+    }
+
     /// The languages that the vocabulary has a tag for, in the order of their ids.
     #[must_use]
     pub fn languages(&self) -> Vec<String> {

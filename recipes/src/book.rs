@@ -42,8 +42,10 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("vision/oscar-plus", include_str!("../vision/oscar-plus.toml")),
     ("vision/oscar-plus-without-tags", include_str!("../vision/oscar-plus-without-tags.toml")),
     ("vision/oscar-plus-without-pretraining", include_str!("../vision/oscar-plus-without-pretraining.toml")),
+    ("vision/clip", include_str!("../vision/clip.toml")),
     ("vision/smoke/dide", include_str!("../vision/smoke/dide.toml")),
     ("vision/smoke/oscar-plus", include_str!("../vision/smoke/oscar-plus.toml")),
+    ("vision/smoke/clip", include_str!("../vision/smoke/clip.toml")),
 ];
 
 /// Those of [`BUILTINS`] that others extend and that are no recipes by themselves.

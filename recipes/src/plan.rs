@@ -46,6 +46,8 @@ pub struct Plan {
     pub evaluation_texts: usize,
     /// Questions that models are judged on.
     pub evaluation_questions: usize,
+    /// Images to be judged on, with their captions.
+    pub evaluation_images: usize,
     /// Most bytes of checkpoints and finished models at any time.
     pub checkpoint_bytes: u64,
 }
@@ -162,7 +164,7 @@ pub struct PlannedExamples {
     pub questions: usize,
     /// Texts about images.
     pub image_texts: usize,
-    /// Images in which objects are found.
+    /// Images with their captions, or in which objects are found.
     pub images: usize,
 }
 
@@ -204,14 +206,8 @@ pub struct PlannedLoss {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedBaseline {
-    /// Examples to train on, by direction.
-    pub examples: IndexMap<String, usize>,
-    /// Texts to train on.
-    pub texts: usize,
-    /// Most texts more that come of varying these.
-    pub varied: usize,
-    /// Questions to train on.
-    pub questions: usize,
+    /// Examples to train on.
+    pub examples: PlannedExamples,
     /// Steps: those of all stages that train the student.
     pub steps: usize,
     /// How many are trained for each seed: two where the student takes weights over.
@@ -261,6 +257,7 @@ pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
         evaluation: evaluation.unwrap_or_default(),
         evaluation_texts: checker.counts.get("evaluation").map_or(0, |counts| counts.texts),
         evaluation_questions: checker.counts.get("evaluation").map_or(0, |counts| counts.questions),
+        evaluation_images: checker.counts.get("evaluation").map_or(0, |counts| counts.images),
         stages,
     })
 }
@@ -285,16 +282,7 @@ fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedSt
         name: name.to_owned(),
         student: model(student, start, sketch),
         teacher: options.teacher.as_ref().map(|name| teacher(checker, name)),
-        examples: PlannedExamples {
-            labelled: counts.labelled.clone(),
-            words: counts.words.clone(),
-            rendered: counts.rendered_words,
-            texts: counts.texts,
-            varied: counts.varied,
-            questions: counts.questions,
-            image_texts: counts.image_texts,
-            images: counts.images,
-        },
+        examples: examples(counts),
         validation: counts.validation,
         training: training(
             &options.train,
@@ -315,6 +303,19 @@ fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedSt
             0
         },
     })
+}
+
+fn examples(counts: &Counts) -> PlannedExamples {
+    PlannedExamples {
+        labelled: counts.labelled.clone(),
+        words: counts.words.clone(),
+        rendered: counts.rendered_words,
+        texts: counts.texts,
+        varied: counts.varied,
+        questions: counts.questions,
+        image_texts: counts.image_texts,
+        images: counts.images,
+    }
 }
 
 fn model(name: String, start: String, Sketch { config, .. }: &Sketch) -> PlannedModel {
@@ -381,6 +382,7 @@ fn losses(checker: &Checker<'_>, options: &StageOptions, sketch: &Sketch) -> Vec
         let shape = |tap: &str| match outline.form(tap) {
             Some(_) if masks && tap == "logits" => format!("tokens × {}", outline.classes),
             Some(form) => form.to_string(),
+            None if outline.pairs => "batch × batch".to_owned(),
             None => "unknown".to_owned(),
         };
         taps.into_iter().map(|tap| (tap.clone(), shape(&tap))).collect()
@@ -439,14 +441,7 @@ fn baseline(checker: &Checker<'_>, stages: &[PlannedStage]) -> Option<PlannedBas
     let student = &stages.last()?.student.name;
     let own = stages.iter().filter(|stage| stage.student.name == *student);
     Some(PlannedBaseline {
-        examples: checker
-            .counts
-            .get("baseline")
-            .map(|counts: &Counts| counts.labelled.clone())
-            .unwrap_or_default(),
-        texts: checker.counts.get("baseline").map_or(0, |counts| counts.texts),
-        varied: checker.counts.get("baseline").map_or(0, |counts| counts.varied),
-        questions: checker.counts.get("baseline").map_or(0, |counts| counts.questions),
+        examples: checker.counts.get("baseline").map(examples).unwrap_or_default(),
         steps: own.map(|stage| stage.training.steps).sum(),
         models: if recipe.student.get(student)?.inner().takes_weights() { 2 } else { 1 },
     })

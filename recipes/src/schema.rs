@@ -100,6 +100,8 @@ settings! {
         pub questions: OneOrMany<QuestionData> = OneOrMany(Vec::new()),
         /// Texts about images, for pre-training.
         pub image_texts: OneOrMany<ImageTextData> = OneOrMany(Vec::new()),
+        /// Images with their captions, for models that find one by the other.
+        pub captions: OneOrMany<CaptionData> = OneOrMany(Vec::new()),
         /// Images with the objects that are in them, for detectors.
         pub objects: OneOrMany<ObjectData> = OneOrMany(Vec::new()),
     }
@@ -112,6 +114,8 @@ impl StageData {
             Purpose::Reads
         } else if !self.questions.is_empty() || !self.image_texts.is_empty() {
             Purpose::Answers
+        } else if !self.captions.is_empty() {
+            Purpose::Matches
         } else if !self.objects.is_empty() {
             Purpose::Detects
         } else {
@@ -123,8 +127,9 @@ impl StageData {
     pub(crate) fn image_corpora(&self) -> Vec<&At<String>> {
         let asked = self.questions.iter().map(|own| &own.data);
         let told = self.image_texts.iter().map(|own| &own.data);
+        let captioned = self.captions.iter().map(|own| &own.data);
         let found = self.objects.iter().map(|own| &own.data);
-        asked.chain(told).chain(found).flatten().collect()
+        asked.chain(told).chain(captioned).chain(found).flatten().collect()
     }
 
     /// Whether masked tokens are the task.
@@ -234,6 +239,20 @@ impl ImageTextData {
     /// How many relations of texts and image are told apart.
     pub(crate) fn relations(&self) -> usize {
         if self.other_first > 0.0 { 3 } else { 2 }
+    }
+}
+
+settings! {
+    /// Images with their captions: one of them in every epoch.
+    pub struct CaptionData {
+        /// Names of corpora whose images have captions.
+        pub data: Vec<At<String>>,
+        /// Share of the images; smaller shares lie within larger ones.
+        #[range(0.0..=1.0)]
+        pub fraction: f64 = 1.0,
+        /// Most tokens of a caption, the special ones included; what is longer is cut.
+        #[range(4..)]
+        pub longest: usize = 77,
     }
 }
 

@@ -37,6 +37,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if plan.evaluation_texts > 0 {
         output::line(&format!("judged on {}", counted(plan.evaluation_texts, "text", "texts")))?;
     }
+    if plan.evaluation_images > 0 {
+        let images = counted(plan.evaluation_images, "image", "images");
+        output::line(&format!("judged on {images} with their captions"))?;
+    }
     if plan.evaluation_questions > 0 {
         let questions = counted(plan.evaluation_questions, "question", "questions");
         output::line(&format!("judged on {questions}"))?;
@@ -46,11 +50,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             if baseline.models == 2 { "from the same start and from random weights" } else { "once" };
         output::line(&format!(
             "baseline: {}, {} steps, {models}",
-            match baseline.texts {
-                0 if baseline.questions > 0 => counted(baseline.questions, "question", "questions"),
-                0 => counted(baseline.examples.values().sum(), "pair", "pairs"),
-                texts if baseline.varied > 0 => {
-                    let most = thousands(baseline.varied as u64);
+            match baseline.examples.texts {
+                0 if baseline.examples.questions > 0 => {
+                    counted(baseline.examples.questions, "question", "questions")
+                }
+                0 if baseline.examples.images > 0 => counted(baseline.examples.images, "image", "images"),
+                0 => counted(baseline.examples.labelled.values().sum(), "pair", "pairs"),
+                texts if baseline.examples.varied > 0 => {
+                    let most = thousands(baseline.examples.varied as u64);
                     format!("{} and up to {most} variants", counted(texts, "text", "texts"))
                 }
                 texts => counted(texts, "text", "texts"),

@@ -4,6 +4,7 @@
 //! teacher's layers. [`ship`](ship()) writes a trained one as a Hugging Face folder, and [`Predictor`] runs it.
 
 mod answerer;
+mod clip;
 mod detector;
 mod dual_encoder;
 mod encoder;
@@ -13,6 +14,7 @@ mod export;
 mod eyes;
 mod from_teacher;
 mod fusion;
+mod matcher;
 pub mod onnx;
 mod oscar;
 mod predict;
@@ -29,6 +31,7 @@ use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 
 pub use answerer::{Answerer, Sighted};
+pub use clip::ClipSizes;
 pub use detector::DetectorSizes;
 pub use dual_encoder::DualEncoder;
 pub use encoder::{Encoder, Preset};
@@ -38,6 +41,7 @@ pub use export::{Exported, Format, export};
 pub use eyes::{Eyes, Finder, ImageInputs, PLACE, Pick, Sight, detector_of, overlap};
 pub use from_teacher::FromTeacher;
 pub use fusion::Fusion;
+pub use matcher::{Matcher, nearest};
 pub use oscar::OscarSizes;
 pub use predict::Predictor;
 pub use read::{Reader, TextPair};
@@ -85,6 +89,8 @@ pub enum Purpose {
     Reads,
     /// Answers questions about images.
     Answers,
+    /// Finds images by texts, and texts by images.
+    Matches,
     /// Finds objects in images.
     Detects,
 }
@@ -162,6 +168,8 @@ kinds! {
         DualEncoder(DualEncoder) = "dual-encoder",
         /// A fusion encoder over text, object tags and regions, from random weights or a text encoder's.
         Oscar(OscarSizes) = "oscar",
+        /// An encoder of texts and one of images into one space, from random weights or a teacher's layers.
+        Clip(ClipSizes) = "clip",
         /// A detector of objects from random weights.
         Detector(DetectorSizes) = "detector",
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles, write_weights};
+use alambic_models::{Colours, Config, ModelFolder, Precision, TokenizerFiles, write_weights};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::eyes::DETECTOR;
 
 /// Writes a model's folder, and says by how much its weights differ from those that it was made of: `config.json`,
 /// `model.safetensors`, the tokenizer's files; for a model that writes, `generation_config.json`; for one that pools,
-/// what sentence-transformers reads.
+/// what sentence-transformers reads; for one that looks at images in transformers, `preprocessor_config.json`.
 ///
 /// # Errors
 /// When a file cannot be written, or what was written does not load back as it was.
@@ -48,6 +48,29 @@ pub fn ship(
                 config.pooling.iter().flat_map(|pooling| pooling.files(config.width, config.longest())),
             );
         }
+        Config::Clip(config) => {
+            let image_size = config.vision_config.image_size;
+            files.push((
+                "preprocessor_config.json",
+                serde_json::json!({
+                    "image_processor_type": "CLIPImageProcessor",
+                    "size": { "shortest_edge": image_size },
+                    "crop_size": { "height": image_size, "width": image_size },
+                    "image_mean": Colours::CLIP.mean,
+                    "image_std": Colours::CLIP.deviation,
+                }),
+            ));
+        }
+        Config::Vilt(config) => files.push((
+            "preprocessor_config.json",
+            serde_json::json!({
+                "image_processor_type": "ViltImageProcessor",
+                "size": { "shortest_edge": config.image_size },
+                "size_divisor": config.patch_size,
+                "image_mean": Colours::VILT.mean,
+                "image_std": Colours::VILT.deviation,
+            }),
+        )),
         _ => {}
     }
     for (name, value) in files {

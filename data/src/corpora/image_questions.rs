@@ -77,14 +77,10 @@ impl ImageQuestions {
         rows: &mut Vec<Raw>,
     ) -> Result<(), DataError> {
         let table = Table::read(source, Header::First, &[&self.image, &self.question, &self.answer])?;
-        let optional = |name: Option<&str>, usual: &str| match name {
-            Some(name) => table.column(name).map(Some),
-            None if table.has(usual) => table.column(usual).map(Some),
-            None => Ok(None),
-        };
         let (images, questions, answers) =
             (table.column(&self.image)?, table.column(&self.question)?, table.column(&self.answer)?);
-        let (kinds, splits) = (optional(self.kind.as_deref(), "kind")?, optional(None, "split")?);
+        let (kinds, splits) =
+            (optional(&table, self.kind.as_deref(), "kind")?, optional(&table, None, "split")?);
         let text = |column: &Option<Vec<&str>>, row: usize| {
             column.as_ref().map(|column| column[row].trim().to_owned()).filter(|text| !text.is_empty())
         };
@@ -100,6 +96,19 @@ impl ImageQuestions {
             });
         }
         Ok(())
+    }
+}
+
+/// A column that is named, or the usual one if the table has it.
+pub(super) fn optional<'t>(
+    table: &'t Table,
+    name: Option<&str>,
+    usual: &str,
+) -> Result<Option<Vec<&'t str>>, DataError> {
+    match name {
+        Some(name) => table.column(name).map(Some),
+        None if table.has(usual) => table.column(usual).map(Some),
+        None => Ok(None),
     }
 }
 

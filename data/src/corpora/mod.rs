@@ -5,7 +5,9 @@ mod conll;
 mod dakshina;
 mod easy_vqa;
 mod gqa;
+mod image_captions;
 mod image_questions;
+mod karpathy;
 mod made_up_orders;
 mod made_up_reviews;
 mod made_up_scenes;
@@ -21,7 +23,9 @@ pub use conll::{Conll, Scheme};
 pub use dakshina::Dakshina;
 pub use easy_vqa::EasyVqa;
 pub use gqa::Gqa;
+pub use image_captions::ImageCaptions;
 pub use image_questions::ImageQuestions;
+pub use karpathy::Karpathy;
 pub use made_up_orders::MadeUpOrders;
 pub use made_up_reviews::MadeUpReviews;
 pub use made_up_scenes::MadeUpScenes;
@@ -89,6 +93,10 @@ kinds! {
         Conll(Conll) = "conll",
         /// Questions about images in a folder, in a table.
         ImageQuestions(ImageQuestions) = "image-questions",
+        /// Images in a folder with their captions, in a table.
+        ImageCaptions(ImageCaptions) = "image-captions",
+        /// Captions of COCO, Flickr30k or Flickr8k with the splits of Karpathy.
+        Karpathy(Karpathy) = "karpathy",
         /// Questions about photographs with the answers of ten people, as VQA v2 publishes them.
         Vqa(Vqa) = "vqa",
         /// Questions about photographs out of scene graphs, as GQA publishes them.

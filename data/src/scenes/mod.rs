@@ -140,7 +140,14 @@ impl Scene {
                 value
             }
         });
-        Picture { name, pixels: Pixels::Held(raster), objects, found: None, captions: Vec::new() }
+        Picture {
+            name,
+            pixels: Pixels::Held(raster),
+            objects,
+            found: None,
+            captions: Vec::new(),
+            split: None,
+        }
     }
 }
 

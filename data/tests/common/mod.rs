@@ -24,6 +24,7 @@ pub(crate) fn corpus(names: &[&str]) -> VisualQuestions {
         objects: Vec::new(),
         found: None,
         captions: Vec::new(),
+        split: None,
     };
     VisualQuestions {
         answers: Vec::new(),

@@ -2,7 +2,7 @@
 
     python losses/tests/golden/make.py
 
-writes `cases.json`, `{student,peer,asked,found,matched,teacher}.safetensors` and `expected.safetensors` beside
+writes `cases.json`, `{student,peer,asked,found,matched,paired,teacher,elder}.safetensors` and `expected.safetensors` beside
 itself. Needs torch and safetensors. The formulas are written from the papers, with the names of
 `alambic explain stage.*.loss`; nothing of Alambic takes part.
 """
@@ -68,9 +68,17 @@ HERE_IS = CELL_LABELS >= 0
 BOXES = torch.randn(BATCH, CELLS, 4).float().double()
 FOUND = {name: (2 * torch.randn(BATCH, CELLS, *shape)).float().double().requires_grad_()
          for name, shape in (("objectness", ()), ("boxes", (4,)), ("logits", (TAGS,)))}
+OWN = torch.arange(BATCH)
 RELATIONS = torch.tensor([0, 2, 1, 0])
 MATCHED = {"relation": (2 * torch.randn(BATCH, 3)).float().double().requires_grad_()}
-for tensors in (STUDENT, PEER):
+# Two models that embed texts and images and hold every image against every text.
+PAIRED, ELDER = ({
+    **{f"{stream}.embedding": F.normalize(torch.randn(BATCH, width), dim=-1).float().double() for stream in ("text", "image")},
+    "logits": (3 * torch.randn(BATCH, BATCH)).float().double(),
+} for width in (6, 12))
+PAIRED |= {"representation.text.projection.weight": torch.randn(12, 6).float().double(),
+           "representation.text.projection.bias": torch.randn(12).float().double()}
+for tensors in (STUDENT, PEER, PAIRED):
     for tensor in tensors.values():
         tensor.requires_grad_()
 
@@ -257,6 +265,16 @@ CASES = [
     ("binary-cross-entropy", "binary-cross-entropy", [], "asked",
      F.binary_cross_entropy_with_logits(ASKED["logits"], SCORES) * CLASSES),
     ("matching", "matching", [], "matched", F.cross_entropy(MATCHED["relation"], RELATIONS)),
+    ("image-text-contrast", "image-text-contrast", [], "paired",
+     (F.cross_entropy(PAIRED["logits"], OWN) + F.cross_entropy(PAIRED["logits"].T, OWN)) / 2),
+    ("affinity", "affinity", [], "paired",
+     sum(F.kl_div(own.log_softmax(1), other.softmax(1), reduction="batchmean")
+         for own, other in ((PAIRED["logits"], ELDER["logits"]), (PAIRED["logits"].T, ELDER["logits"].T)))),
+    ("representation", "representation", ['stream="text"'], "paired",
+     F.mse_loss(PAIRED["text.embedding"] @ PAIRED["representation.text.projection.weight"].T
+                + PAIRED["representation.text.projection.bias"], ELDER["text.embedding"])),
+    ("representation by cosine", "representation", ['features="pooled"', 'comparison="cosine"'], "peer",
+     cosines(P["pooled"], T["pooled"]).mean()),
     ("detection", "detection", ["tags=0.5", "boxes=2"], "found",
      (F.binary_cross_entropy_with_logits(FOUND["objectness"], HERE_IS.double(), reduction="sum")
       + 2 * (FOUND["boxes"] - BOXES)[HERE_IS].abs().sum()) / HERE_IS.sum()
@@ -291,7 +309,7 @@ CASES = [
 
 expected = {}
 for name, _, _, whose, value in CASES:
-    trace = {"student": STUDENT, "peer": PEER, "asked": ASKED, "found": FOUND, "matched": MATCHED}[whose]
+    trace = {"student": STUDENT, "peer": PEER, "asked": ASKED, "found": FOUND, "matched": MATCHED, "paired": PAIRED}[whose]
     expected[f"{name}/value"] = value.detach().reshape(())
     for tap, gradient in zip(trace, torch.autograd.grad(value, trace.values(), allow_unused=True)):
         if gradient is not None:
@@ -304,8 +322,11 @@ save_file({**single(PEER), **inputs, "labels": LABELS}, HERE / "peer.safetensors
 save_file({**single(ASKED), "labels": SCORES.float()}, HERE / "asked.safetensors")
 save_file({**single(FOUND), "labels": CELL_LABELS, "box_labels": BOXES.float()}, HERE / "found.safetensors")
 save_file({**single(MATCHED), "relation_labels": RELATIONS}, HERE / "matched.safetensors")
+save_file(single(PAIRED), HERE / "paired.safetensors")
+save_file(single(ELDER), HERE / "elder.safetensors")
 save_file({**single(TEACHER), **inputs}, HERE / "teacher.safetensors")
 save_file({name: tensor.contiguous() for name, tensor in expected.items()}, HERE / "expected.safetensors")
-cases = [{"name": name, "loss": loss, "options": options, "student": whose} for name, loss, options, whose, _ in CASES]
+cases = [{"name": name, "loss": loss, "options": options, "student": whose,
+          "teacher": "elder" if whose == "paired" else "teacher"} for name, loss, options, whose, _ in CASES]
 (HERE / "cases.json").write_text(json.dumps(cases, indent=1) + "\n")
 print(f"{len(cases)} cases, {len(expected)} tensors")

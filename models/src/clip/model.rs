@@ -89,11 +89,15 @@ impl Clip {
         })
     }
 
-    /// Initial weights: tables and matrices normal, zero biases, norms of one.
+    /// Initial weights: those that are given, and else tables and matrices normal, zero biases, norms of one.
     ///
     /// # Errors
     /// When a tensor cannot be made.
-    pub fn initial_weights(config: &ClipConfig, streams: &Streams) -> Result<Weights, ModelError> {
+    pub fn initial_weights(
+        config: &ClipConfig,
+        streams: &Streams,
+        given: &Weights,
+    ) -> Result<Weights, ModelError> {
         let shapes = config.shapes();
         let mut weights = Initialiser::new(streams).fill(
             &shapes,
@@ -107,6 +111,7 @@ impl Clip {
             deviation(config.vision_config.hidden_size),
         )?;
         weights.insert("vision_model.embeddings.class_embedding".into(), first.squeeze(0)?);
+        weights.extend(given.iter().map(|(name, tensor)| (name.clone(), tensor.clone())));
         Ok(weights)
     }
 

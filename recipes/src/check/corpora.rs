@@ -31,7 +31,7 @@ pub(crate) struct Selection<'s> {
 type Expanded<'s> = (&'s At<String>, Vec<Direction>);
 
 /// The keys under which a training's data are named.
-const KINDS: [&str; 6] = ["pairs", "words", "texts", "questions", "image-texts", "objects"];
+const KINDS: [&str; 7] = ["pairs", "words", "texts", "questions", "image-texts", "captions", "objects"];
 
 /// How many examples there are.
 #[derive(Debug, Clone, Default)]
@@ -50,7 +50,7 @@ pub(crate) struct Counts {
     pub(crate) questions: usize,
     /// Texts about images.
     pub(crate) image_texts: usize,
-    /// Images in which objects are found.
+    /// Images that are looked at for themselves: with their captions, or for the objects in them.
     pub(crate) images: usize,
     /// Most texts that come of varying these.
     pub(crate) varied: usize,
@@ -304,6 +304,7 @@ impl Checker<'_> {
             !data.texts.is_empty(),
             !data.questions.is_empty(),
             !data.image_texts.is_empty(),
+            !data.captions.is_empty(),
             !data.objects.is_empty(),
         ];
         if kinds.iter().filter(|there| **there).count() > 1 {
@@ -323,13 +324,17 @@ impl Checker<'_> {
             self.image_texts(name, path, data);
             return Vec::new();
         }
+        if !data.captions.is_empty() {
+            self.captions(name, path, data);
+            return Vec::new();
+        }
         if !data.objects.is_empty() {
             self.objects(name, path, data);
             return Vec::new();
         }
         if data.pairs.is_empty() && data.words.is_empty() {
             let message = format!("`{}` has nothing to train on", path.join("."));
-            let help = "`pairs` have a target in the corpus; a teacher writes the targets of `words`; `texts` are read; `questions` and `image-texts` are about images; detectors find `objects`";
+            let help = "`pairs` have a target in the corpus; a teacher writes the targets of `words`; `texts` are read; `questions` and `image-texts` are about images; images are found by `captions`; detectors find `objects`";
             self.report(
                 Diagnostic::error("recipe::data", message)
                     .label(&data.origin, "holds none of these")
@@ -514,9 +519,11 @@ fn head(options: &DataOptions) -> Result<Corpus, RunError> {
             let splits = TextSplits { train: texts, validation, test, report };
             Corpus { parts: Parts::Texts { labels, splits }, reading, fingerprint }
         }
-        Content::Questions(VisualQuestions { answers, images, questions, reading, fingerprint }) => {
+        Content::Questions(corpus) => {
+            let unasked = corpus.unasked().into_iter().map(|image| (image, Split::Train)).collect();
+            let VisualQuestions { answers, images, questions, reading, fingerprint } = corpus;
             let (validation, test) = (Vec::new(), Vec::new());
-            let splits = QuestionSplits { train: questions, validation, test, report };
+            let splits = QuestionSplits { train: questions, validation, test, unasked, report };
             Corpus { parts: Parts::Questions { answers, images, splits }, reading, fingerprint }
         }
     })

@@ -10,6 +10,7 @@ use alambic_students::Eyes;
 use super::stages::asked;
 use super::{Checker, Counts, Depth, Selection, list};
 use crate::run::corpora::Kind;
+use crate::run::evaluation::finds;
 use crate::run::workshop::task_of;
 use crate::schema::References;
 
@@ -25,6 +26,7 @@ impl Checker<'_> {
         }
         match self.workshop.corpora.kind(&evaluation.data) {
             Some(Kind::Texts) => return self.text_evaluation(),
+            Some(Kind::Questions) if finds(recipe) => return self.caption_evaluation(),
             Some(Kind::Questions) => return self.question_evaluation(),
             Some(Kind::Words) | None => {}
         }
@@ -123,6 +125,35 @@ impl Checker<'_> {
         }
         let questions = evaluation.limit.map_or(test, |limit| test.min(limit));
         self.counts.insert("evaluation".to_owned(), Counts { questions, ..Counts::default() });
+    }
+
+    /// The evaluation of models that find images by captions.
+    fn caption_evaluation(&mut self) {
+        let recipe = self.recipe;
+        let evaluation = &recipe.evaluation;
+        if !self.must_have_captions(&evaluation.data, &evaluation.origin) {
+            return;
+        }
+        if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| self.known_teacher(teacher)) {
+            let known = self.sketches.checkpoint(recipe, teacher).map(|sketch| sketch.config.clone());
+            if let Some(config) = known.filter(|config| !config.outline().pairs) {
+                let message =
+                    format!("the teacher is a {} and finds no image by a text", config.model_type());
+                self.error("evaluation::answers", message, &teacher.origin, "is judged here");
+            }
+        }
+        let pictures = self.workshop.corpora.captioned(&evaluation.data, Split::Test);
+        let test = pictures.map_or(0, |pictures| pictures.len());
+        if self.depth == Depth::Whole && test == 0 {
+            let diagnostic = Diagnostic::error(
+                "data::empty",
+                "the test parts of the evaluation hold no image with a caption",
+            );
+            let help = "say which are for the test, with `split.test-values` or `split.test-fraction`";
+            self.report(diagnostic.label(&evaluation.origin, "nothing to be judged on").help(help));
+        }
+        let images = evaluation.limit.map_or(test, |limit| test.min(limit));
+        self.counts.insert("evaluation".to_owned(), Counts { images, ..Counts::default() });
     }
 
     /// Reports a model that does not give the answers that are asked for.

@@ -59,6 +59,41 @@ impl Checker<'_> {
         self.finish_images(name, path, counts);
     }
 
+    /// Counts the images of a training that have captions, and reports corpora without any.
+    pub(super) fn captions(&mut self, name: &str, path: &[&str], data: &At<StageData>) {
+        let mut counts = Counts::default();
+        for (index, options) in data.captions.iter().enumerate() {
+            let origin = self.loaded.origin(&[path, &["data", "captions", &index.to_string()]].concat());
+            if !self.must_have_captions(&options.data, &origin) {
+                return;
+            }
+            let count =
+                |part| self.workshop.corpora.selected_pictures(options, part).map_or(0, |found| found.len());
+            counts.images += count(Split::Train);
+            counts.validation += count(Split::Validation);
+        }
+        self.finish_images(name, path, counts);
+    }
+
+    /// Reports names that are not of corpora whose images have captions; false if there are any.
+    pub(super) fn must_have_captions(&mut self, names: &[At<String>], origin: &Origin) -> bool {
+        if !self.must_be_corpora(names, origin, Kind::Questions) {
+            return false;
+        }
+        let corpora = &self.workshop.corpora;
+        let none = |part| corpora.captioned(names, part).is_ok_and(|found| found.is_empty());
+        if none(Split::Train) && none(Split::Test) {
+            let message = "the images of these corpora have no captions".to_owned();
+            self.report(
+                Diagnostic::error("data::captions", message)
+                    .label(origin, "has nothing to find images by")
+                    .help("`made-up-scenes` has as many as its key `captions` says; `image-captions` and `karpathy` read those of photographs"),
+            );
+            return false;
+        }
+        true
+    }
+
     /// Counts the images of a training of a detector, and reports corpora that do not say where objects are.
     pub(super) fn objects(&mut self, name: &str, path: &[&str], data: &At<StageData>) {
         let mut counts = Counts::default();

@@ -7,7 +7,7 @@ use alambic_losses::{Loss, LossError};
 use alambic_models::{Config, Outline, Tokenizer};
 use alambic_settings::reader::nearest;
 use alambic_settings::{At, Diagnostic, IndexMap, Origin};
-use alambic_students::{EncoderLayers, FromTeacher, Purpose, Scratch, Student};
+use alambic_students::{ClipSizes, DualEncoder, EncoderLayers, FromTeacher, Purpose, Scratch, Student};
 use alambic_teachers::TeacherOptions;
 
 use super::models::Sketch;
@@ -230,12 +230,14 @@ impl Checker<'_> {
             Purpose::Writes => "writes",
             Purpose::Reads => "reads",
             Purpose::Answers => "answers questions about images",
+            Purpose::Matches => "finds images by texts",
             Purpose::Detects => "finds objects in images",
         };
         let data = match needed {
             Purpose::Writes => "words to be written",
             Purpose::Reads => "texts to be read",
             Purpose::Answers => "questions or texts about images",
+            Purpose::Matches => "captions of images",
             Purpose::Detects => "objects in images",
         };
         let declared = self.loaded.key_origin(&["student", student]);
@@ -244,7 +246,7 @@ impl Checker<'_> {
             Diagnostic::error("student::kind", message)
                 .label(&declared, format!("a model that {kind}"))
                 .label(&self.data_origin(&["stage", stage]), data)
-                .help("`encoder` and `encoder-layers` read; `scratch` and `from-teacher` write; `fusion`, `oscar` and `dual-encoder` look at images; a `detector` finds objects"),
+                .help("`encoder` and `encoder-layers` read; `scratch` and `from-teacher` write; `fusion`, `oscar` and `dual-encoder` look at images; `clip` finds images by texts; a `detector` finds objects"),
         );
         None
     }
@@ -291,10 +293,10 @@ impl Checker<'_> {
                 }
             }
             Some(Student::EncoderLayers(options)) => self.encoder_layers(options, position),
-            Some(Student::DualEncoder(options)) => {
-                if let Some(teacher) =
-                    options.teacher.as_ref().filter(|teacher| self.must_be_checkpoint(teacher))
-                {
+            Some(
+                Student::DualEncoder(DualEncoder { teacher, .. }) | Student::Clip(ClipSizes { teacher, .. }),
+            ) => {
+                if let Some(teacher) = teacher.as_ref().filter(|teacher| self.must_be_checkpoint(teacher)) {
                     self.must_come_earlier(teacher, position);
                 }
             }

@@ -13,7 +13,7 @@ use alambic_settings::At;
 use indexmap::IndexMap;
 
 use super::RunError;
-use crate::schema::{DataOptions, QuestionData, TextData};
+use crate::schema::{CaptionData, DataOptions, QuestionData, TextData};
 
 /// What a corpus holds, in its parts.
 #[derive(Debug)]
@@ -224,7 +224,7 @@ impl Corpora {
         Ok(questions)
     }
 
-    /// The images of one part of several corpora about which something is asked, one after another, each once.
+    /// The images of one part of several corpora, one after another, each once: first those about which something is asked.
     pub(crate) fn pictures(&self, names: &[At<String>], part: Split) -> Result<Vec<&Picture>, RunError> {
         let mut pictures: IndexMap<&str, &Picture> = IndexMap::new();
         for name in names {
@@ -235,8 +235,28 @@ impl Corpora {
                 let picture = &images[question.image];
                 pictures.insert(&picture.name, picture);
             }
+            let unasked = splits.unasked.iter().filter(|(_, own)| *own == part);
+            pictures.extend(unasked.map(|(index, _)| (images[*index].name.as_str(), &images[*index])));
         }
         Ok(pictures.into_values().collect())
+    }
+
+    /// The images that a stage's data ask for, those that have captions.
+    pub(crate) fn selected_pictures(
+        &self,
+        options: &CaptionData,
+        part: Split,
+    ) -> Result<Vec<&Picture>, RunError> {
+        let mut pictures = self.captioned(&options.data, part)?;
+        pictures.retain(|picture| is_chosen(picture, options.fraction));
+        Ok(pictures)
+    }
+
+    /// The images of one part of several corpora that have captions.
+    pub(crate) fn captioned(&self, names: &[At<String>], part: Split) -> Result<Vec<&Picture>, RunError> {
+        let mut pictures = self.pictures(names, part)?;
+        pictures.retain(|picture| !picture.captions.is_empty());
+        Ok(pictures)
     }
 
     /// What the objects in the training parts of several corpora are, each once and in the order of the alphabet.

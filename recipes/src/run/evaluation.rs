@@ -5,8 +5,10 @@ use std::path::Path;
 use alambic_reports::metrics::{Scores, score_all};
 use alambic_reports::numbers::counted;
 use alambic_settings::IndexMap;
+use alambic_students::Purpose;
 
 use super::RunError;
+use super::captions::exam::CaptionExam;
 use super::corpora::Kind;
 use super::exam::Exam;
 use super::questions::exam::QuestionExam;
@@ -15,12 +17,19 @@ use super::trainings::{Replica, Trainings};
 use super::words::exam::WordExam;
 use super::workshop::Workshop;
 use crate::observer::Observer;
+use crate::schema::Recipe;
 
 /// The seed of shuffled metrics, so that a report can be made again to the digit.
 const SHUFFLE_SEED: u64 = 1;
 
 /// One model's outputs: for each seed, one answer an example.
 pub(crate) type Outputs = Vec<Vec<String>>;
+
+/// Whether the student finds images by texts, and is judged by that.
+pub(crate) fn finds(recipe: &Recipe) -> bool {
+    let last = recipe.stages.last().and_then(|last| recipe.stage.get(&last.value));
+    last.is_some_and(|stage| stage.data.purpose() == Purpose::Matches)
+}
 
 /// The test part and what every model answered.
 pub(crate) struct Evaluation<'a> {
@@ -41,6 +50,9 @@ impl<'a> Evaluation<'a> {
             + trainings.baselines.iter().map(|(_, replicas)| replicas.len()).sum::<usize>();
         let exam: Box<dyn Exam + 'a> = match workshop.corpora.kind(&workshop.recipe.evaluation.data) {
             Some(Kind::Texts) => Box::new(TextExam::new(workshop, observer)?),
+            Some(Kind::Questions) if finds(workshop.recipe) => {
+                Box::new(CaptionExam::new(workshop, observer)?)
+            }
             Some(Kind::Questions) => Box::new(QuestionExam::new(workshop, observer)?),
             Some(Kind::Words) | None => Box::new(WordExam::new(workshop, observer)?),
         };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_reports::card::Usage;
 use alambic_reports::outcome::Latency;
-use alambic_reports::report::{Noun, Text, View};
+use alambic_reports::report::{Noun, Text, Views};
 use alambic_settings::IndexMap;
 use alambic_teachers::Teacher;
 
@@ -83,8 +83,8 @@ pub(crate) trait Exam {
 
     /// What models look at in some examples, as images; none where there is nothing to be seen. Models are given by name and
     /// folder; the teacher, and the student before its training, are the exam's own to add.
-    fn views(&self, _examples: &[usize], _models: &[(&str, &Path)]) -> Result<Vec<View>, RunError> {
-        Ok(Vec::new())
+    fn views(&self, _examples: &[usize], _models: &[(&str, &Path)]) -> Result<Views, RunError> {
+        Ok(Views::default())
     }
 
     /// How long each example is, for a figure; none where length says little.

@@ -4,11 +4,12 @@
 //! finished, each record of what a teacher wrote is completed, and everything after the trainings is computed anew.
 
 mod average;
+mod captions;
 mod checkpoint;
 pub(crate) mod corpora;
 mod environment;
 mod error;
-mod evaluation;
+pub(crate) mod evaluation;
 mod exam;
 mod feed;
 mod folder;

@@ -6,7 +6,7 @@ use alambic_data::{Object, Picture, Raster, Split, is_chosen};
 use alambic_losses::{Targets, Term};
 use alambic_models::architecture::{self, Batch, Image};
 use alambic_models::detector::{Detector, DetectorConfig, Located};
-use alambic_models::{Config, Images, Pass, Patches, Wanted};
+use alambic_models::{Colours, Config, Images, Pass, Patches, Wanted};
 use alambic_reports::metrics::Direction;
 use alambic_students::{Finder, overlap};
 use indexmap::IndexMap;
@@ -112,7 +112,7 @@ impl Lesson for ObjectLesson<'_> {
             .iter()
             .map(|Scene { raster, .. }| (raster.width, raster.height, raster.rgb.as_slice()))
             .collect();
-        let patches = Patches::of(&Images::of_rgb(&images)?, self.config.patch_size)?;
+        let patches = Patches::of(&Images::of_rgb(&images, Colours::VILT)?, self.config.patch_size)?;
         let targets = Self::targets(&scenes, patches.rectangle()?);
         let network = architecture::over(&Config::Detector(self.config.clone()), study.weights)?;
         let batch = Batch { image: Some(Image::Patches(patches)), ..Batch::default() };

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RunError;
 use super::average::Average;
+use super::captions::CaptionLesson;
 use super::checkpoint::{Checkpoint, Progress, remove};
 use super::feed::Feed;
 use super::lesson::{Lesson, Material};
@@ -142,6 +143,7 @@ pub(crate) fn train(
     let lesson: Box<dyn Lesson + '_> = match &blueprint.config {
         Config::Marian(config) => Box::new(WordLesson::new(workshop, job, config, observer)?),
         Config::Bert(config) => Box::new(TextLesson::new(workshop, job, config, &terms, observer)?),
+        Config::Clip(_) => Box::new(CaptionLesson::new(workshop, job, &blueprint.config, &terms)?),
         Config::Detector(config) => Box::new(ObjectLesson::new(workshop, job, config, &terms)?),
         config if job.data.image_texts.is_empty() => {
             Box::new(QuestionLesson::new(workshop, job, config, &terms)?)

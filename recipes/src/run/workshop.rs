@@ -189,6 +189,10 @@ impl Workshop<'_> {
             let pairs = image_texts::pairs(self, options, Split::Train)?;
             said.extend(pairs.into_iter().flat_map(|pair| [Some(pair.first), pair.second]).flatten());
         }
+        for options in data.captions.iter() {
+            let pictures = self.corpora.selected_pictures(options, Split::Train)?;
+            said.extend(pictures.into_iter().flat_map(|picture| picture.captions.iter().cloned()));
+        }
         let names: Vec<At<String>> = data.image_corpora().into_iter().cloned().collect();
         if data.purpose() == Purpose::Detects || student.inner().detector().is_some() {
             said.extend(self.corpora.tags(&names)?);

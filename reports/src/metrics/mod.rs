@@ -16,6 +16,7 @@ mod matthews;
 pub mod phonetic;
 mod phonetic_accuracy;
 mod phonetic_accuracy_shuffled;
+mod recall;
 mod scores;
 mod span_f1;
 mod token_accuracy;
@@ -41,6 +42,9 @@ pub static METRICS: &[&Metric] = &[
     &accuracy::METRIC,
     &accuracy::MAJORITY,
     &vqa_accuracy::METRIC,
+    &recall::AT_1,
+    &recall::AT_5,
+    &recall::AT_10,
     &f1::BINARY,
     &f1::MICRO,
     &f1::MACRO,
@@ -51,6 +55,7 @@ pub static METRICS: &[&Metric] = &[
     &token_accuracy::METRIC,
     &token_accuracy::MAJORITY,
     &agreement::METRIC,
+    &recall::AGREEMENT,
 ];
 
 /// Which way a metric improves.

@@ -50,7 +50,7 @@ pub struct Report {
     pub samples: Vec<Sample>,
     /// Some examples with what models looked at; not part of the data, since images are large.
     #[serde(skip)]
-    pub views: Vec<View>,
+    pub views: Views,
     /// Figures on quality, shown beside the tables by slice.
     pub quality_figures: Vec<Figure>,
     /// Figures on time.
@@ -184,6 +184,17 @@ pub struct Sample {
     pub reference: Option<Text>,
     /// The output of each model by its key, in the language of the reference.
     pub outputs: IndexMap<String, Text>,
+}
+
+/// A few examples with the images that go with them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Views {
+    /// The heading.
+    pub title: String,
+    /// What is to be seen.
+    pub about: String,
+    /// The examples; none where there is nothing to be seen.
+    pub views: Vec<View>,
 }
 
 /// An example with the images that go with it.

@@ -1,6 +1,6 @@
 //! What a report says, section by section.
 
-use super::{CorpusReading, Noun, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes, View};
+use super::{CorpusReading, Noun, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes, Views};
 use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table, Tone};
 use crate::metrics::{Against, Direction, find, is_yardstick};
 use crate::numbers::{self, NO_VALUE};
@@ -15,7 +15,7 @@ pub(super) fn document(report: &Report) -> Document {
         Section::new("Faithfulness to the teacher", fidelity(report)),
         Section::new("Time", time(report)),
         Section::new("Samples", samples(&report.samples)),
-        Section::new("What is looked at", views(&report.views)),
+        Section::new(&report.views.title, views(&report.views)),
         Section::new("Training", training(report)),
         Section::new("Pipeline", report.pipeline.as_ref().map(pipeline).unwrap_or_default()),
         Section::new("Varied texts", variations(&report.variations)),
@@ -388,16 +388,13 @@ fn samples(samples: &[Sample]) -> Vec<Block> {
     })]
 }
 
-fn views(views: &[View]) -> Vec<Block> {
+fn views(Views { about, views, .. }: &Views) -> Vec<Block> {
     if views.is_empty() {
         return Vec::new();
     }
-    let about = "The attention that the tokens of the question pay to each patch or region of the image in the last layer, a mean over \
-                 tokens and heads: the brighter, the more. Two towers never see each other; theirs is what the queries of \
-                 one would pay to the keys of the other.";
     let images =
         views.iter().map(|view| Block::Images { caption: view.source.clone(), images: view.images.clone() });
-    std::iter::once(Block::Paragraph(about.to_string())).chain(images).collect()
+    std::iter::once(Block::Paragraph(about.clone())).chain(images).collect()
 }
 
 fn cell(text: Option<&Text>) -> Cell {

@@ -4,6 +4,7 @@ use crate::outcome::{Latency, ModelOutcome, Outcome};
 use crate::plots::{Drawing, losses_over_steps, metric_by_length, metric_by_slice, time_per_example};
 use crate::report::{
     CorpusReading, Noun, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes,
+    Views,
 };
 use crate::verdict::judge;
 use indexmap::IndexMap;
@@ -191,7 +192,7 @@ fn example() -> Report {
                     .collect(),
             })
             .collect(),
-        views: Vec::new(),
+        views: Views::default(),
         quality_figures: metric_by_slice(&outcome, "cer").into_iter().chain([by_length]).collect(),
         training_figures: losses_over_steps(&losses()),
         warnings: vec!["Three of the twelve pairs have fewer than 100 words.".into()],

@@ -1,5 +1,7 @@
 //! `alambic predict`.
 
+mod images;
+mod matches;
 mod questions;
 mod texts;
 mod words;
@@ -19,7 +21,8 @@ use crate::failure::Failure;
 /// tag, as `>>ta<<text`. For a model that reads, a second column is the second text of a pair. Each line is printed with
 /// what the model writes, or says of it, as a further column: the class, the number, the words with their tags, or the
 /// numbers of the text's embedding. For a model that looks at images, a line is a question about the image of `--image`,
-/// or the path of an image, a tab, and a question.
+/// or the path of an image, a tab, and a question. A model that holds texts against images says how near such a text is to
+/// the image, from -1 to 1.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The model's folder, or `hf:OWNER/NAME[@REVISION]`
@@ -29,7 +32,7 @@ pub(crate) struct Arguments {
     /// The language to write where a line names none; not needed if the model writes only one
     #[arg(long, value_name = "CODE")]
     target_language: Option<String>,
-    /// The PNG or JPEG file that all questions are about
+    /// The PNG or JPEG file that all lines are about
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
     /// Hypotheses kept in decoding; left out or 1, it is greedy
@@ -67,6 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match config {
         Config::Marian(_) => words::run(&path, arguments),
         Config::Bert(_) => texts::run(&path, arguments),
+        Config::Clip(_) => matches::run(&path, arguments),
         _ => questions::run(&path, arguments),
     }
 }

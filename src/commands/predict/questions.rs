@@ -1,12 +1,12 @@
-//! Models that look at images.
+//! Models that answer questions about images.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use alambic_data::Picture;
 use alambic_settings::IndexMap;
-use alambic_students::{Answerer, Sight, Sighted};
+use alambic_students::{Answerer, Sighted};
 use serde_json::json;
 
+use super::images::{Lines, open};
 use super::{Arguments, in_batches, probabilities};
 use crate::failure::Failure;
 use crate::output;
@@ -14,34 +14,12 @@ use crate::output;
 /// Answers questions, each about an image of its own or all about one.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let answerer = Answerer::load(path)?;
-    let open = |file: &Path| -> Result<Sight, Failure> {
-        Ok(answerer.eyes().prepare(&Picture::of_file(file.to_owned()))?)
-    };
-    let common = arguments.image.as_deref().map(open).transpose()?;
+    let common = arguments.image.as_deref().map(|file| open(answerer.eyes(), file)).transpose()?;
     // Two towers look at an image once, however many questions there are.
     let vector = common.as_ref().map(|image| answerer.vectors(&[image])).transpose()?.flatten();
     let labels = answerer.config().outline().labels;
     in_batches(arguments, |batch| {
-        let mut images: IndexMap<PathBuf, Sight> = IndexMap::new();
-        let mut questions: Vec<(&str, Option<usize>)> = Vec::with_capacity(batch.len());
-        for (number, line) in batch {
-            match (line.split_once('\t'), &common) {
-                (_, Some(_)) => questions.push((line, None)),
-                (Some((file, question)), None) => {
-                    let file = PathBuf::from(file);
-                    if !images.contains_key(&file) {
-                        images.insert(file.clone(), open(&file)?);
-                    }
-                    questions.push((question, images.get_index_of(&file)));
-                }
-                (None, None) => {
-                    return Err(Failure::Usage(format!(
-                        "line {} names no image; give `--image FILE`, or lines of an image's path, a tab and a question",
-                        number + 1
-                    )));
-                }
-            }
-        }
+        let Lines { images, texts: questions } = Lines::read(batch, answerer.eyes(), common.is_some())?;
         let logits = match (&vector, &common) {
             (Some(vector), _) => {
                 let texts: Vec<&str> = questions.iter().map(|(text, _)| *text).collect();
@@ -51,7 +29,7 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
                 let sighted: Vec<Sighted<'_>> = questions
                     .iter()
                     .filter_map(|(text, place)| {
-                        Some((*text, place.map_or(common.as_ref(), |place| Some(&images[place]))?))
+                        Some((*text, place.map_or(common.as_ref(), |place| images.get(place))?))
                     })
                     .collect();
                 answerer.logits(&sighted)?

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alambic_data::{Found, Raster};
 use alambic_models::detector::{Detector, DetectorConfig, Located};
-use alambic_models::{Config, Images, ModelError, ModelFolder, Patches, Wanted, fitted, tap};
+use alambic_models::{Colours, Config, Images, ModelError, ModelFolder, Patches, Wanted, fitted, tap};
 
 use crate::StudentError;
 
@@ -84,7 +84,7 @@ impl Finder {
     pub fn find(&self, image: &Raster) -> Result<Found, StudentError> {
         let config = self.detector.config();
         let image = Self::fit(config, image);
-        let images = Images::of_rgb(&[(image.width, image.height, image.rgb.as_slice())])?;
+        let images = Images::of_rgb(&[(image.width, image.height, image.rgb.as_slice())], Colours::VILT)?;
         let patches = Patches::of(&images, config.patch_size)?;
         let grid = patches.rectangle()?;
         let features = tap("", "hidden", config.num_hidden_layers);

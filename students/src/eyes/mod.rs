@@ -8,7 +8,7 @@ use std::sync::Arc;
 use alambic_data::{Found, Picture, Raster};
 use alambic_models::architecture::Image;
 use alambic_models::dual::DualConfig;
-use alambic_models::{Config, Images, ModelError, Patches, Regions, fitted, spread};
+use alambic_models::{Colours, Config, Images, ModelError, Patches, Regions, cropped, fitted, spread};
 use alambic_tensor::candle::{Device, Tensor};
 
 use crate::StudentError;
@@ -34,13 +34,23 @@ pub enum Eyes {
     Regions(RegionEyes),
 }
 
-/// The size to which images are brought, and the side of the patches into which they are cut, in pixels.
+/// How images are brought to a size, and the side of the patches into which they are cut, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PatchEyes {
+    manner: Manner,
     size: usize,
     patch: usize,
     /// The most patches of an image that are read; none for all.
     most: Option<usize>,
+}
+
+/// Whose manner of bringing images to a size, and colours to a range, a model is used to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// ViLT's: the whole image.
+    Vilt,
+    /// CLIP's: a square in the middle.
+    Clip,
 }
 
 /// Says which of so many patches are read, in ascending order.
@@ -81,7 +91,14 @@ impl Eyes {
     pub fn new(config: &Config, finder: Option<Arc<Finder>>) -> Result<Self, StudentError> {
         let regions = |features, apart, most, tags| RegionEyes { finder, most, features, apart, tags };
         let eyes = match config {
+            Config::Clip(config) => Self::Patches(PatchEyes {
+                manner: Manner::Clip,
+                size: config.vision_config.image_size,
+                patch: config.vision_config.patch_size,
+                most: None,
+            }),
             Config::Vilt(sizes) | Config::Dual(DualConfig { sizes, .. }) => Self::Patches(PatchEyes {
+                manner: Manner::Vilt,
                 size: sizes.image_size,
                 patch: sizes.patch_size,
                 most: usize::try_from(sizes.max_image_length).ok(),
@@ -98,10 +115,7 @@ impl Eyes {
             }
             Config::VisualBert(config) => Self::Regions(regions(config.features, 0, REGIONS, false)),
             other => {
-                return Err(StudentError::Size(format!(
-                    "a {} does not answer questions about images",
-                    other.model_type()
-                )));
+                return Err(StudentError::Size(format!("a {} does not look at images", other.model_type())));
             }
         };
         Ok(eyes)
@@ -144,11 +158,7 @@ impl Eyes {
     /// When the image cannot be read, or there are no regions and nobody to find them.
     pub fn prepare(&self, picture: &Picture) -> Result<Sight, StudentError> {
         match self {
-            Self::Patches(eyes) => {
-                let raster = picture.load()?;
-                let (width, height) = fitted((raster.width, raster.height), eyes.size, eyes.patch);
-                Ok(Sight::Image(raster.resized(width, height)))
-            }
+            Self::Patches(eyes) => Ok(Sight::Image(eyes.prepare(&picture.load()?))),
             Self::Regions(eyes) => {
                 let mut found = match (&picture.found, &eyes.finder) {
                     (Some(found), _) => found.clone(),
@@ -225,11 +235,29 @@ impl Sight {
 }
 
 impl PatchEyes {
+    fn prepare(self, raster: &Raster) -> Raster {
+        let sides = (raster.width, raster.height);
+        match self.manner {
+            Manner::Vilt => {
+                let (width, height) = fitted(sides, self.size, self.patch);
+                raster.resized(width, height)
+            }
+            Manner::Clip => {
+                let ((width, height), (left, top)) = cropped(sides, self.size);
+                raster.resized(width, height).cropped(left, top, self.size, self.size)
+            }
+        }
+    }
+
     fn patches(self, sights: &[&Sight], pick: Option<Pick<'_>>) -> Result<Patches, StudentError> {
         let rasters: Vec<&Raster> = sights.iter().map(|sight| sight.image()).collect::<Result<_, _>>()?;
         let images: Vec<(usize, usize, &[u8])> =
             rasters.iter().map(|raster| (raster.width, raster.height, raster.rgb.as_slice())).collect();
-        let all = Patches::of(&Images::of_rgb(&images)?, self.patch)?;
+        let colours = match self.manner {
+            Manner::Vilt => Colours::VILT,
+            Manner::Clip => Colours::CLIP,
+        };
+        let all = Patches::of(&Images::of_rgb(&images, colours)?, self.patch)?;
         Ok(match (self.most, pick) {
             (None, _) => all,
             (Some(most), None) => all.limited(most, None)?,

@@ -8,7 +8,7 @@ use alambic_models::{ModelFolder, architecture};
 use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
 use alambic_reports::outcome::{Latency, TEACHER};
-use alambic_reports::report::{Noun, Text, View};
+use alambic_reports::report::{Noun, Text, View, Views};
 use alambic_settings::IndexMap;
 use alambic_students::{Answerer, Blueprint, Eyes, Sight, Sighted};
 use alambic_teachers::{Network, Teacher};
@@ -213,7 +213,7 @@ impl Exam for QuestionExam<'_> {
         Some(&self.floor)
     }
 
-    fn views(&self, examples: &[usize], models: &[(&str, &Path)]) -> Result<Vec<View>, RunError> {
+    fn views(&self, examples: &[usize], models: &[(&str, &Path)]) -> Result<Views, RunError> {
         let beginner = self.beginner()?;
         let loaded = models.iter().map(|(name, folder)| Ok((*name, Answerer::load(folder)?)));
         let loaded: Vec<(&str, Answerer)> = loaded.collect::<Result<_, RunError>>()?;
@@ -244,7 +244,14 @@ impl Exam for QuestionExam<'_> {
             }
             Ok(View { source: question.text.clone(), images })
         };
-        examples.iter().map(view).collect()
+        Ok(Views {
+            title: "What is looked at".into(),
+            about: "The attention that the tokens of the question pay to each patch or region of the image in the last \
+                    layer, a mean over tokens and heads: the brighter, the more. Two towers never see each other; theirs \
+                    is what the queries of one would pay to the keys of the other."
+                .into(),
+            views: examples.iter().map(view).collect::<Result<_, RunError>>()?,
+        })
     }
 
     fn lengths(&self) -> Option<Vec<usize>> {

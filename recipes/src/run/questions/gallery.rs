@@ -7,24 +7,24 @@ use indexmap::IndexMap;
 use crate::run::RunError;
 
 /// Images, each prepared once.
-pub(super) struct Gallery {
+pub(crate) struct Gallery {
     eyes: Eyes,
     sights: IndexMap<String, Sight>,
 }
 
 impl Gallery {
     /// An empty one, for a model with these eyes.
-    pub(super) fn new(eyes: Eyes) -> Self {
+    pub(crate) fn new(eyes: Eyes) -> Self {
         Self { eyes, sights: IndexMap::new() }
     }
 
     /// The eyes that it is for.
-    pub(super) fn eyes(&self) -> &Eyes {
+    pub(crate) fn eyes(&self) -> &Eyes {
         &self.eyes
     }
 
     /// Takes an image, and gives its place.
-    pub(super) fn hang(&mut self, picture: &Picture) -> Result<usize, RunError> {
+    pub(crate) fn hang(&mut self, picture: &Picture) -> Result<usize, RunError> {
         if let Some(place) = self.sights.get_index_of(&picture.name) {
             return Ok(place);
         }
@@ -33,12 +33,12 @@ impl Gallery {
     }
 
     /// The image of a place that [`Self::hang`] gave.
-    pub(super) fn sight(&self, place: usize) -> &Sight {
+    pub(crate) fn sight(&self, place: usize) -> &Sight {
         &self.sights[place]
     }
 
     /// The second text that the model reads with the image of a place.
-    pub(super) fn second_text(&self, place: usize) -> Option<String> {
+    pub(crate) fn second_text(&self, place: usize) -> Option<String> {
         self.eyes.second_text(self.sight(place))
     }
 }

@@ -1,16 +1,16 @@
 //! Questions about images that are answered.
 
 pub(crate) mod exam;
-mod gallery;
+pub(crate) mod gallery;
 pub(crate) mod image_texts;
-mod showing;
+pub(crate) mod showing;
 mod timings;
 
 use std::sync::Arc;
 
 use alambic_data::Split;
 use alambic_losses::{Targets, Term};
-use alambic_models::{Config, ModelFolder, Pass, Tokenizer, Wanted, architecture};
+use alambic_models::{Config, Pass, Tokenizer, Wanted, architecture};
 use alambic_reports::metrics::{Metric, find, score_all, scored};
 use alambic_students::{Answerer, Eyes, Sighted};
 use alambic_teachers::Teacher;
@@ -82,11 +82,13 @@ impl<'a> QuestionLesson<'a> {
             Ok(shown)
         };
         let questions = take(Split::Train, usize::MAX)?;
-        let own =
-            Showing::new(&questions, eyes.clone(), &job.tokenizer.truncating(longest)?, config.padding())?;
+        let told: Vec<_> =
+            questions.iter().map(|shown| (shown.question.text.as_str(), shown.picture)).collect();
+        let own = Showing::new(&told, eyes.clone(), &job.tokenizer.truncating(longest)?, config.padding())?;
         let taps = taps(terms);
         let teacher = job.teacher.filter(|_| !taps.1.is_empty());
-        let other = teacher.map(|teacher| showing(teacher, &questions, &eyes, asked)).transpose()?.flatten();
+        let other = teacher.map(|teacher| Showing::of_teacher(teacher, &told, &eyes, asked));
+        let other = other.transpose()?.flatten();
         let mut validation = Gallery::new(eyes);
         let to_validate = take(Split::Validation, job.train.validation_examples)?;
         let metric = find(metrics(&workshop.recipe.evaluation, &to_validate)[0])?;
@@ -141,23 +143,6 @@ impl<'a> QuestionLesson<'a> {
             ..Targets::default()
         }
     }
-}
-
-/// What a teacher is shown of questions, where it is not what the student is shown.
-fn showing(
-    teacher: &dyn Teacher,
-    questions: &[Shown<'_>],
-    student: &Eyes,
-    longest: usize,
-) -> Result<Option<Showing>, RunError> {
-    let (Some(folder), Some(tokenizer)) = (teacher.folder(), teacher.tokenizer()) else { return Ok(None) };
-    let config = Config::open(&ModelFolder::open(folder)?)?;
-    let eyes = Eyes::open(&config, folder)?;
-    if eyes.see_alike(student) {
-        return Ok(None);
-    }
-    let tokenizer = tokenizer.truncating(longest.min(config.longest()))?;
-    Showing::new(questions, eyes, &tokenizer, config.padding()).map(Some)
 }
 
 impl Lesson for QuestionLesson<'_> {

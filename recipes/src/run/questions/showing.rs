@@ -1,49 +1,72 @@
-//! Questions and images as one model is shown them.
+//! Texts and the images that they are about, as one model is shown them.
 
+use alambic_data::Picture;
 use alambic_models::architecture::Batch;
 use alambic_models::bert::TextInput;
-use alambic_models::{EncodedText, Tokenizer};
+use alambic_models::{Config, EncodedText, ModelFolder, Tokenizer};
 use alambic_students::{Eyes, Pick};
+use alambic_teachers::Teacher;
 
 use super::gallery::Gallery;
 use crate::run::RunError;
-use crate::run::corpora::Shown;
 
-/// Questions in tokens, and the images that they are about.
-pub(super) struct Showing {
-    pub(super) gallery: Gallery,
+/// A text, and the image that it is about.
+pub(crate) type Told<'a> = (&'a str, &'a Picture);
+
+/// Texts in tokens, and the images that they are about.
+pub(crate) struct Showing {
+    gallery: Gallery,
     padding: u32,
     tokens: Vec<EncodedText>,
-    /// The image of each question, by its place in the gallery.
+    /// The image of each text, by its place in the gallery.
     images: Vec<usize>,
 }
 
 impl Showing {
-    /// Encodes questions and prepares their images. The tokenizer cuts what is too long.
-    pub(super) fn new(
-        questions: &[Shown<'_>],
+    /// Encodes texts and prepares their images. The tokenizer cuts what is too long.
+    pub(crate) fn new(
+        told: &[Told<'_>],
         eyes: Eyes,
         tokenizer: &Tokenizer,
         padding: u32,
     ) -> Result<Self, RunError> {
         let mut gallery = Gallery::new(eyes);
         let (mut tokens, mut images) = (Vec::new(), Vec::new());
-        for Shown { question, picture } in questions {
+        for (text, picture) in told {
             let image = gallery.hang(picture)?;
             let second = gallery.second_text(image);
-            tokens.push(tokenizer.encode_text(&question.text, second.as_deref())?);
+            tokens.push(tokenizer.encode_text(text, second.as_deref())?);
             images.push(image);
         }
         Ok(Self { gallery, padding, tokens, images })
     }
 
-    /// The tokens of each question.
-    pub(super) fn tokens(&self) -> &[EncodedText] {
+    /// What a teacher is shown of texts and images, where it is not what the student is shown.
+    pub(crate) fn of_teacher(
+        teacher: &dyn Teacher,
+        told: &[Told<'_>],
+        student: &Eyes,
+        longest: usize,
+    ) -> Result<Option<Self>, RunError> {
+        let (Some(folder), Some(tokenizer)) = (teacher.folder(), teacher.tokenizer()) else {
+            return Ok(None);
+        };
+        let config = Config::open(&ModelFolder::open(folder)?)?;
+        let eyes = Eyes::open(&config, folder)?;
+        if eyes.see_alike(student) {
+            return Ok(None);
+        }
+        let tokenizer = tokenizer.truncating(longest.min(config.longest()))?;
+        Self::new(told, eyes, &tokenizer, config.padding()).map(Some)
+    }
+
+    /// The tokens of each text.
+    pub(crate) fn tokens(&self) -> &[EncodedText] {
         &self.tokens
     }
 
-    /// What the model is shown of these questions. Of images with more patches than it reads, some are picked.
-    pub(super) fn batch(&self, rows: &[usize], pick: Pick<'_>) -> Result<Batch, RunError> {
+    /// What the model is shown of these texts. Of images with more patches than it reads, some are picked.
+    pub(crate) fn batch(&self, rows: &[usize], pick: Pick<'_>) -> Result<Batch, RunError> {
         let texts: Vec<&EncodedText> = rows.iter().map(|&row| &self.tokens[row]).collect();
         let sights: Vec<_> = rows.iter().map(|&row| self.gallery.sight(self.images[row])).collect();
         let (image, regions) = self.gallery.eyes().batch(&sights, Some(pick))?;

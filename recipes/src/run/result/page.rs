@@ -6,7 +6,7 @@ use alambic_reports::outcome::{Latency, Outcome, STUDENT, TEACHER};
 use alambic_reports::plots;
 use alambic_reports::record::read_events;
 use alambic_reports::report::{
-    CorpusReading, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes, View,
+    CorpusReading, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes, Views,
 };
 use alambic_reports::verdict::Judgement;
 use alambic_settings::IndexMap;
@@ -257,7 +257,7 @@ impl Results<'_> {
     }
 
     /// What models look at in a few examples, evenly spread.
-    fn views(&self) -> Result<Vec<View>, RunError> {
+    fn views(&self) -> Result<Views, RunError> {
         let count = self.exam.references().len();
         let step = (count / VIEWS).max(1);
         // Off the first of each stretch, which the samples show already.

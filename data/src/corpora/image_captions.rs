@@ -1,0 +1,69 @@
+//! Tables of images in a folder with their captions.
+
+use alambic_settings::{Location, OneOrMany, settings};
+
+use super::image_questions::{folder, optional};
+use super::{Content, ReadCorpus};
+use crate::error::DataError;
+use crate::lexicon::of_all;
+use crate::questions::{Captioned, TEST, collect_captions};
+use crate::source::{Extent, Source};
+use crate::table::{Header, Table};
+
+settings! {
+    /// Images in a folder with captions: tables in TSV, CSV, JSON lines or Parquet that name an image and a caption in each
+    /// row. An image with several captions stands in several rows.
+    pub struct ImageCaptions {
+        /// The files. If they have a column `split`, its values are those that a split can name.
+        pub paths: OneOrMany<Location>,
+        /// Files whose rows all have the split `validation`.
+        pub validation_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
+        /// Files whose rows all have the split `test`.
+        pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
+        /// The folder of the images, PNG or JPEG.
+        pub images: Location,
+        /// The column of the image's file, below that folder.
+        pub image: String = "image".to_owned(),
+        /// The column of the caption.
+        pub caption: String = "caption".to_owned(),
+    }
+}
+
+impl ReadCorpus for ImageCaptions {
+    fn read(&self, extent: Extent) -> Result<Content, DataError> {
+        let folder = folder(&self.images)?;
+        let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
+        let mut faults: Option<DataError> = None;
+        let parts = [
+            (&self.paths, None),
+            (&self.validation_paths, Some("validation")),
+            (&self.test_paths, Some(TEST)),
+        ];
+        for (paths, part) in parts {
+            for location in paths.iter() {
+                let read = Source::open(location, extent).and_then(|source| {
+                    sources.push(source.name.clone());
+                    fingerprints.push(source.fingerprint());
+                    let table = Table::read(&source, Header::First, &[&self.image, &self.caption])?;
+                    let (images, captions) = (table.column(&self.image)?, table.column(&self.caption)?);
+                    let splits = optional(&table, None, "split")?;
+                    for row in 0..table.rows() {
+                        let own = splits.as_ref().map(|splits| splits[row].trim().to_owned());
+                        rows.push(Captioned {
+                            image: folder.join(images[row].trim()),
+                            captions: vec![captions[row].trim().to_owned()],
+                            split: part.map(str::to_owned).or(own.filter(|split| !split.is_empty())),
+                            place: table.place(row),
+                        });
+                    }
+                    Ok(())
+                });
+                DataError::note(&mut faults, read);
+            }
+        }
+        if let Some(faults) = faults {
+            return Err(faults);
+        }
+        Ok(collect_captions(sources.join(", "), of_all(&fingerprints), rows, extent)?.into())
+    }
+}

@@ -1,0 +1,57 @@
+//! Captions with the splits of Karpathy.
+
+use alambic_settings::{Location, settings};
+use serde::Deserialize;
+
+use super::image_questions::folder;
+use super::vqa::json;
+use super::{Content, ReadCorpus};
+use crate::error::{DataError, Place};
+use crate::questions::{Captioned, collect_captions};
+use crate::source::{Extent, Source};
+
+settings! {
+    /// Captions of photographs with the splits by which retrieval is compared (Karpathy and Fei-Fei, 2015), as published for
+    /// COCO, Flickr30k and Flickr8k: one file of JSON with `images`, each with its file, its split and its sentences. The
+    /// splits are `train`, `restval`, `val` and `test`.
+    pub struct Karpathy {
+        /// The file, as `dataset_coco.json`.
+        pub file: Location,
+        /// The folder of the images; for COCO that in which `train2014` and `val2014` lie.
+        pub images: Location,
+    }
+}
+
+#[derive(Deserialize)]
+struct File {
+    images: Vec<Image>,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    #[serde(default)]
+    filepath: String,
+    filename: String,
+    split: String,
+    sentences: Vec<Sentence>,
+}
+
+#[derive(Deserialize)]
+struct Sentence {
+    raw: String,
+}
+
+impl ReadCorpus for Karpathy {
+    fn read(&self, extent: Extent) -> Result<Content, DataError> {
+        let folder = folder(&self.images)?;
+        let (source, file): (Source, File) = json(&self.file)?;
+        let row = |image: Image| Captioned {
+            image: folder.join(image.filepath).join(image.filename),
+            captions: image.sentences.into_iter().map(|sentence| sentence.raw.trim().to_owned()).collect(),
+            split: Some(image.split),
+            place: Place::file(&source.name),
+        };
+        let rows = file.images.into_iter().map(row).collect();
+        Ok(collect_captions(source.name.clone(), source.fingerprint(), rows, extent)?.into())
+    }
+}

@@ -1,0 +1,155 @@
+//! Images and captions, one of which is found by the other.
+
+pub(crate) mod exam;
+
+use alambic_data::{Picture, Split};
+use alambic_losses::{Targets, Term};
+use alambic_models::{Config, Pass, Tokenizer, Wanted, architecture};
+use alambic_reports::metrics::{Metric, Scores, find, score_all};
+use alambic_students::{Eyes, Matcher};
+use alambic_teachers::Teacher;
+use alambic_tensor::Streams;
+use rand::Rng;
+
+use self::exam::Catalogue;
+use super::RunError;
+use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
+use super::questions::showing::Showing;
+use super::stage::Job;
+use super::texts::taps;
+use super::workshop::Workshop;
+use crate::schema::EvaluationOptions;
+
+/// What models are measured by where a recipe does not say it, the most important first.
+const METRICS: [&str; 3] = ["recall-at-1", "recall-at-5", "recall-at-10"];
+
+/// Images, each with one of its captions, and the student and the teacher that hold them against each other.
+pub(crate) struct CaptionLesson<'a> {
+    config: &'a Config,
+    tokenizer: &'a Tokenizer,
+    own: Showing,
+    /// What the teacher is shown, where it is not the same.
+    other: Option<Showing>,
+    /// The first caption of each image among those shown, and how many it has.
+    captions: Vec<(usize, usize)>,
+    validation: Vec<&'a Picture>,
+    streams: Streams,
+    taps: (Vec<String>, Vec<String>),
+    /// None where no loss looks at it.
+    teacher: Option<&'a dyn Teacher>,
+    metric: &'static Metric,
+    material: Material,
+}
+
+impl<'a> CaptionLesson<'a> {
+    /// Takes the images of a training that have captions, and prepares both.
+    pub(crate) fn new(
+        workshop: &'a Workshop<'_>,
+        job: &Job<'a>,
+        config: &'a Config,
+        terms: &[Term],
+    ) -> Result<Self, RunError> {
+        let eyes = Eyes::new(config, None)?;
+        let asked = job.data.captions.iter().map(|options| options.longest).max().unwrap_or_default();
+        let take = |part: Split| -> Result<Vec<&'a Picture>, RunError> {
+            let mut pictures = Vec::new();
+            for options in job.data.captions.iter() {
+                pictures.extend(workshop.corpora.selected_pictures(options, part)?);
+            }
+            Ok(pictures)
+        };
+        let pictures = take(Split::Train)?;
+        let (mut told, mut captions) = (Vec::new(), Vec::with_capacity(pictures.len()));
+        for picture in &pictures {
+            captions.push((told.len(), picture.captions.len()));
+            told.extend(picture.captions.iter().map(|caption| (caption.as_str(), *picture)));
+        }
+        let tokenizer = job.tokenizer.truncating(asked.min(config.longest()))?;
+        let own = Showing::new(&told, eyes.clone(), &tokenizer, config.padding())?;
+        let taps = taps(terms);
+        let teacher = job.teacher.filter(|_| !taps.1.is_empty());
+        let other = teacher.map(|teacher| Showing::of_teacher(teacher, &told, &eyes, asked));
+        let other = other.transpose()?.flatten();
+        let mut validation = take(Split::Validation)?;
+        thin(&mut validation, job.train.validation_examples);
+        let material = Material {
+            examples: pictures.len(),
+            labelled: pictures.len(),
+            truncated: own.tokens().iter().filter(|tokens| tokens.truncated).count(),
+            validation: validation.len(),
+            ..Material::default()
+        };
+        let metric = find(metrics(&workshop.recipe.evaluation)[0])?;
+        Ok(Self {
+            config,
+            tokenizer: job.tokenizer,
+            own,
+            other,
+            captions,
+            validation,
+            streams: Streams::new(job.seed),
+            taps,
+            teacher,
+            metric,
+            material,
+        })
+    }
+}
+
+impl Lesson for CaptionLesson<'_> {
+    fn material(&self) -> &Material {
+        &self.material
+    }
+
+    fn lengths(&self, _: u64) -> Vec<(usize, usize)> {
+        let length = |&(first, _): &(usize, usize)| (self.own.tokens()[first].ids.len(), 0);
+        self.captions.iter().map(length).collect()
+    }
+
+    fn passes(&self, batch: &[usize], epoch: u64, study: &Study<'_>) -> Result<Passes, RunError> {
+        let drawn = |&image: &usize| {
+            let (first, count) = self.captions[image];
+            first + self.streams.pairing(epoch, image as u64).random_range(0..count)
+        };
+        let rows: Vec<usize> = batch.iter().map(drawn).collect();
+        // Every patch is read.
+        let mut all = |count: usize, _: usize| (0..count).collect();
+        let shown = self.own.batch(&rows, &mut all)?;
+        let network = architecture::over(self.config, study.weights)?;
+        let wanted = Wanted::named(self.taps.0.iter().cloned());
+        let student = network.read(&shown, Pass::Train(study.dropout), wanted)?;
+        let teacher = match self.teacher {
+            None => None,
+            Some(teacher) => {
+                let wanted = Wanted::named(self.taps.1.iter().cloned());
+                let other = self.other.as_ref().map(|showing| showing.batch(&rows, &mut all)).transpose()?;
+                Some(teacher.trace(other.as_ref().unwrap_or(&shown).into(), &wanted)?)
+            }
+        };
+        Ok(Passes { student, teacher, targets: Targets::default() })
+    }
+
+    fn measure(&self) -> Measure {
+        self.metric.into()
+    }
+
+    fn validate(&self, study: &Study<'_>) -> Result<f64, RunError> {
+        let network = architecture::over(self.config, study.weights)?;
+        let matcher = Matcher::new(self.config, network.into(), self.tokenizer)?;
+        let catalogue = Catalogue::new(self.validation.clone());
+        let scores = score_all(&[self.metric.name], &catalogue.found_by(&matcher)?, catalogue.right(), 0)?;
+        let value = scores.values().next().and_then(Scores::value);
+        value.ok_or_else(|| {
+            RunError::Recipe(format!("`{}` has no value over the validation part", self.metric.name))
+        })
+    }
+}
+
+/// What models are measured by, the most important first.
+fn metrics(options: &EvaluationOptions) -> Vec<&str> {
+    if options.metrics.is_empty() {
+        METRICS.to_vec()
+    } else {
+        options.metrics.iter().map(|name| name.value.as_str()).collect()
+    }
+}

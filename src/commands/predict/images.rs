@@ -1,0 +1,49 @@
+//! Lines about images.
+
+use std::path::{Path, PathBuf};
+
+use alambic_data::Picture;
+use alambic_settings::IndexMap;
+use alambic_students::{Eyes, Sight};
+
+use crate::failure::Failure;
+
+/// The image of a file, as a model reads it.
+pub(super) fn open(eyes: &Eyes, file: &Path) -> Result<Sight, Failure> {
+    Ok(eyes.prepare(&Picture::of_file(file.to_owned()))?)
+}
+
+/// Texts, and the images that they are about.
+pub(super) struct Lines<'l> {
+    /// The images that lines name, each once.
+    pub(super) images: Vec<Sight>,
+    /// The texts, each with the place of its image; none where all are about one that was given.
+    pub(super) texts: Vec<(&'l str, Option<usize>)>,
+}
+
+impl<'l> Lines<'l> {
+    /// Parts lines into the path of an image and a text, or takes them as texts where an image was given for all.
+    pub(super) fn read(lines: &'l [(usize, String)], eyes: &Eyes, is_given: bool) -> Result<Self, Failure> {
+        let mut images: IndexMap<PathBuf, Sight> = IndexMap::new();
+        let mut texts = Vec::with_capacity(lines.len());
+        for (number, line) in lines {
+            match line.split_once('\t') {
+                _ if is_given => texts.push((line.as_str(), None)),
+                Some((file, text)) => {
+                    let file = PathBuf::from(file);
+                    if !images.contains_key(&file) {
+                        images.insert(file.clone(), open(eyes, &file)?);
+                    }
+                    texts.push((text, images.get_index_of(&file)));
+                }
+                None => {
+                    return Err(Failure::Usage(format!(
+                        "line {} names no image; give `--image FILE`, or lines of an image's path, a tab and a text",
+                        number + 1
+                    )));
+                }
+            }
+        }
+        Ok(Self { images: images.into_values().collect(), texts })
+    }
+}

@@ -1,0 +1,41 @@
+//! Models that hold texts against images.
+
+use std::path::Path;
+
+use alambic_models::ModelError;
+use alambic_students::{Matcher, Sight};
+use serde_json::json;
+
+use super::images::{Lines, open};
+use super::{Arguments, in_batches};
+use crate::failure::Failure;
+use crate::output;
+
+/// Says how near texts are to images, each to one of its own or all to one.
+pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
+    let matcher = Matcher::load(path)?;
+    let common = arguments.image.as_deref().map(|file| open(matcher.eyes(), file)).transpose()?;
+    let vectors = |images: &[&Sight]| -> Result<Vec<Vec<f32>>, Failure> {
+        Ok(matcher.images(images)?.to_vec2().map_err(ModelError::from)?)
+    };
+    let common = common.map(|image| vectors(&[&image])).transpose()?;
+    in_batches(arguments, |batch| {
+        let lines = Lines::read(batch, matcher.eyes(), common.is_some())?;
+        let own = match &common {
+            Some(common) => common.clone(),
+            None => vectors(&lines.images.iter().collect::<Vec<_>>())?,
+        };
+        let texts: Vec<&str> = lines.texts.iter().map(|(text, _)| *text).collect();
+        let texts: Vec<Vec<f32>> = matcher.texts(&texts)?.to_vec2().map_err(ModelError::from)?;
+        for (((_, line), text), (_, place)) in batch.iter().zip(texts).zip(&lines.texts) {
+            let image = &own[place.unwrap_or(0)];
+            let similarity: f32 = text.iter().zip(image).map(|(text, image)| text * image).sum();
+            output::line(&if arguments.json {
+                json!({ "text": line, "similarity": similarity }).to_string()
+            } else {
+                format!("{line}\t{similarity:.4}")
+            })?;
+        }
+        Ok(())
+    })
+}
