@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
+use indexmap::map::Entry;
 
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::lexicon::Reading;
@@ -229,13 +230,12 @@ pub(crate) fn collect_captions(
             *reading.dropped.entry("rows without a caption".into()).or_default() += 1;
             continue;
         }
-        let place = match images.get_index_of(&row.image) {
-            Some(place) => place,
-            None => {
-                pictures.push(Picture { split: row.split, ..Picture::of_file(row.image.clone()) });
-                images.insert_full(row.image, row.place).0
-            }
-        };
+        let entry = images.entry(row.image.clone());
+        let place = entry.index();
+        if let Entry::Vacant(entry) = entry {
+            entry.insert(row.place);
+            pictures.push(Picture { split: row.split, ..Picture::of_file(row.image) });
+        }
         pictures[place].captions.append(&mut captions);
         reading.kept += 1;
     }
