@@ -318,6 +318,8 @@ impl ClipConfig {
         let mut json = config_json(self, json!({ "model_type": "clip", "architectures": ["CLIPModel"] }))?;
         json["text_config"]["projection_dim"] = self.projection_dim.into();
         json["vision_config"]["projection_dim"] = self.projection_dim.into();
+        // Left out, it would be that of the published vocabulary; nothing is read by it.
+        json["text_config"]["bos_token_id"] = Value::Null;
         json["text_config"]["model_type"] = "clip_text_model".into();
         json["vision_config"]["model_type"] = "clip_vision_model".into();
         Ok(json)

@@ -197,6 +197,12 @@ impl Eyes {
         }
     }
 
+    /// Whether tags of regions are read as a second text.
+    #[must_use]
+    pub fn read_tags(&self) -> bool {
+        matches!(self, Self::Regions(RegionEyes { tags: true, .. }))
+    }
+
     /// The parts of an image in the order in which the model reads them, left, top, right and bottom edge of each as shares
     /// of the image's sides.
     #[must_use]
@@ -219,6 +225,15 @@ impl Eyes {
 }
 
 impl Sight {
+    /// Bytes of memory that its pixels or features take up.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Image(raster) => raster.rgb.len(),
+            Self::Regions(found) => std::mem::size_of_val(found.features.as_slice()),
+        }
+    }
+
     fn image(&self) -> Result<&Raster, StudentError> {
         match self {
             Self::Image(raster) => Ok(raster),

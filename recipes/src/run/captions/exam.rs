@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use alambic_data::{Picture, Split};
+use alambic_models::ModelError;
 use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
@@ -11,6 +12,7 @@ use alambic_settings::IndexMap;
 use alambic_students::{Matcher, Sight, nearest};
 use alambic_teachers::{Network, Teacher};
 use alambic_tensor::candle::Tensor;
+use rayon::prelude::*;
 
 use super::metrics;
 use crate::observer::Observer;
@@ -23,6 +25,9 @@ use crate::schema::EvaluationOptions;
 
 /// How many results of a query are kept: what the metrics look at.
 const KEPT: usize = 10;
+
+/// Images that are in memory together.
+const SHOWN: usize = 512;
 
 /// The two kinds of queries.
 const BY_TEXT: &str = "text to image";
@@ -62,25 +67,32 @@ impl<'a> Catalogue<'a> {
 
     /// What a model finds by each query, the nearest first.
     pub(super) fn found_by(&self, matcher: &Matcher) -> Result<Vec<String>, RunError> {
-        let (texts, images) = (
-            matcher.texts(&self.captions)?,
-            matcher.images(&self.sights(matcher)?.iter().collect::<Vec<_>>())?,
-        );
+        let (texts, images) = (matcher.texts(&self.captions)?, self.images(matcher)?);
         let found = [nearest(&texts, &images, KEPT)?, nearest(&images, &texts, KEPT)?].concat();
         let joined =
             |places: Vec<usize>| places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         Ok(found.into_iter().map(joined).collect())
     }
 
-    /// The images as a model reads them.
-    fn sights(&self, matcher: &Matcher) -> Result<Vec<Sight>, RunError> {
-        self.pictures.iter().map(|picture| Ok(matcher.eyes().prepare(picture)?)).collect()
+    /// The vectors of all images, of which only so many are in memory at a time.
+    fn images(&self, matcher: &Matcher) -> Result<Tensor, RunError> {
+        let mut vectors = Vec::new();
+        for pictures in self.pictures.chunks(SHOWN) {
+            let sights = prepared(matcher, pictures)?;
+            vectors.push(matcher.images(&sights.iter().collect::<Vec<_>>())?);
+        }
+        Ok(Tensor::cat(&vectors, 0).map_err(ModelError::from)?)
     }
 
     /// The image that is a query, if it is one.
     fn picture(&self, query: usize) -> Option<&'a Picture> {
         self.pictures.get(query.checked_sub(self.captions.len())?).copied()
     }
+}
+
+/// Images as a model reads them.
+fn prepared(matcher: &Matcher, pictures: &[&Picture]) -> Result<Vec<Sight>, RunError> {
+    pictures.par_iter().map(|picture| Ok(matcher.eyes().prepare(picture)?)).collect()
 }
 
 /// The test images of a recipe.
@@ -190,14 +202,13 @@ impl Exam for CaptionExam<'_> {
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
         let student = Matcher::load(student)?;
         let judged = self.teacher.as_ref().map(|judged| (TEACHER, &judged.matcher));
-        let prepared = judged.into_iter().chain([(STUDENT, &student)]).map(|(name, matcher)| {
-            let sights = self.catalogue.sights(matcher)?;
-            let stored = matcher.images(&sights.iter().collect::<Vec<_>>())?;
-            Ok((name, matcher, sights, stored))
+        let mut pictures = self.catalogue.pictures.clone();
+        thin(&mut pictures, most);
+        let ready = judged.into_iter().chain([(STUDENT, &student)]).map(|(name, matcher)| {
+            Ok((name, matcher, prepared(matcher, &pictures)?, self.catalogue.images(matcher)?))
         });
-        let prepared: Vec<(&str, &Matcher, Vec<Sight>, Tensor)> =
-            prepared.collect::<Result<_, RunError>>()?;
-        let searches: Vec<_> = prepared
+        let ready: Vec<(&str, &Matcher, Vec<Sight>, Tensor)> = ready.collect::<Result<_, RunError>>()?;
+        let searches: Vec<_> = ready
             .iter()
             .map(|(name, matcher, _, stored)| {
                 let search = |batch: &[usize]| {
@@ -209,7 +220,7 @@ impl Exam for CaptionExam<'_> {
                 (*name, search)
             })
             .collect();
-        let reads: Vec<_> = prepared
+        let reads: Vec<_> = ready
             .iter()
             .map(|(name, matcher, sights, _)| {
                 let read = |batch: &[usize]| {
@@ -220,7 +231,7 @@ impl Exam for CaptionExam<'_> {
             })
             .collect();
         let mut times = measure(self.catalogue.captions.len(), most, &turns(&searches))?;
-        let images = measure(self.catalogue.pictures.len(), most, &turns(&reads))?;
+        let images = measure(pictures.len(), most, &turns(&reads))?;
         times.extend(images.into_iter().map(|(setting, own)| (format!("{setting}, reading an image"), own)));
         Ok(times)
     }

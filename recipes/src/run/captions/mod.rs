@@ -27,9 +27,9 @@ const METRICS: [&str; 3] = ["recall-at-1", "recall-at-5", "recall-at-10"];
 pub(crate) struct CaptionLesson<'a> {
     config: &'a Config,
     tokenizer: &'a Tokenizer,
-    own: Showing,
+    own: Showing<'a>,
     /// What the teacher is shown, where it is not the same.
-    other: Option<Showing>,
+    other: Option<Showing<'a>>,
     /// The first caption of each image among those shown, and how many it has.
     captions: Vec<(usize, usize)>,
     validation: Vec<&'a Picture>,

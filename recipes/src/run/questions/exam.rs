@@ -16,7 +16,7 @@ use alambic_tensor::Streams;
 
 use super::gallery::Gallery;
 use super::timings::{Timed, alone, beside};
-use super::{SCORED, best, metrics, reference, scores};
+use super::{SCORED, ask, best, metrics, reference, scores};
 use crate::observer::Observer;
 use crate::run::RunError;
 use crate::run::corpora::Shown;
@@ -89,16 +89,10 @@ impl<'a> QuestionExam<'a> {
 
     /// The logits of a model over all questions.
     fn ask(&self, answerer: &Answerer) -> Result<Vec<Vec<f32>>, RunError> {
-        let (gallery, places) = self.gallery(answerer)?;
-        Ok(answerer.logits(&self.sighted(&gallery, &places))?)
-    }
-
-    /// The images as a model reads them, and which of them each question is about.
-    fn gallery(&self, answerer: &Answerer) -> Result<(Gallery, Vec<usize>), RunError> {
         let mut gallery = Gallery::new(answerer.eyes().clone());
-        let places = self.questions.iter().map(|shown| gallery.hang(shown.picture));
-        let places = places.collect::<Result<_, _>>()?;
-        Ok((gallery, places))
+        let place = |shown: &Shown<'a>| Ok((shown.question.text.as_str(), gallery.hang(shown.picture)?));
+        let asked: Vec<(&str, usize)> = self.questions.iter().map(place).collect::<Result<_, RunError>>()?;
+        ask(answerer, &gallery, &asked)
     }
 
     /// The student as it was before any training, by the first seed, with the head of the last one.
@@ -118,11 +112,11 @@ impl<'a> QuestionExam<'a> {
         let eyes = Eyes::open(&config, folder.path())?;
         Ok(Some(Answerer::new(&config, network.into(), eyes, &tokenizer, usize::MAX)?))
     }
+}
 
-    fn sighted<'g>(&'g self, gallery: &'g Gallery, places: &[usize]) -> Vec<Sighted<'g>> {
-        let pairs = self.questions.iter().zip(places);
-        pairs.map(|(shown, &place)| (shown.question.text.as_str(), gallery.sight(place))).collect()
-    }
+/// Questions with their images as a model is shown them.
+fn sighted<'s>(questions: &[Shown<'s>], sights: &'s [Sight]) -> Vec<Sighted<'s>> {
+    questions.iter().zip(sights).map(|(shown, sight)| (shown.question.text.as_str(), sight)).collect()
 }
 
 /// What is answered to questions without the image: the commonest answer to the same text among those seen, or else to
@@ -201,12 +195,16 @@ impl Exam for QuestionExam<'_> {
         most: usize,
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
         let student = Answerer::load(student)?;
-        let (own, own_places) = self.gallery(&student)?;
-        let own = Timed { answerer: &student, questions: self.sighted(&own, &own_places) };
+        let mut timed = self.questions.clone();
+        thin(&mut timed, most);
+        let prepare = |answerer: &Answerer| -> Result<Vec<Sight>, RunError> {
+            timed.iter().map(|shown| Ok(answerer.eyes().prepare(shown.picture)?)).collect()
+        };
+        let own = prepare(&student)?;
+        let own = Timed { answerer: &student, questions: sighted(&timed, &own) };
         let Some(judged) = &self.teacher else { return alone(&own, most) };
-        let (others, places) = self.gallery(&judged.answerer)?;
-        let others = Timed { answerer: &judged.answerer, questions: self.sighted(&others, &places) };
-        beside(&others, &own, most)
+        let others = prepare(&judged.answerer)?;
+        beside(&Timed { answerer: &judged.answerer, questions: sighted(&timed, &others) }, &own, most)
     }
 
     fn floor(&self) -> Option<&Floor> {

@@ -1,21 +1,36 @@
 //! Images as a model is shown them.
 
+use std::borrow::Cow;
+
 use alambic_data::Picture;
 use alambic_students::{Eyes, Sight};
 use indexmap::IndexMap;
+use rayon::prelude::*;
 
 use crate::run::RunError;
 
-/// Images, each prepared once.
-pub(crate) struct Gallery {
+/// Most bytes of prepared images that are held in memory.
+const HELD: usize = 2 << 30;
+
+/// Images, each prepared once and held as long as there is room, and else each time it is looked at.
+pub(crate) struct Gallery<'p> {
     eyes: Eyes,
-    sights: IndexMap<String, Sight>,
+    images: IndexMap<&'p str, Hanging<'p>>,
+    /// Bytes that may still be held.
+    room: usize,
 }
 
-impl Gallery {
+struct Hanging<'p> {
+    picture: &'p Picture,
+    /// None where there was no room.
+    sight: Option<Sight>,
+    second_text: Option<String>,
+}
+
+impl<'p> Gallery<'p> {
     /// An empty one, for a model with these eyes.
     pub(crate) fn new(eyes: Eyes) -> Self {
-        Self { eyes, sights: IndexMap::new() }
+        Self { eyes, images: IndexMap::new(), room: HELD }
     }
 
     /// The eyes that it is for.
@@ -24,21 +39,79 @@ impl Gallery {
     }
 
     /// Takes an image, and gives its place.
-    pub(crate) fn hang(&mut self, picture: &Picture) -> Result<usize, RunError> {
-        if let Some(place) = self.sights.get_index_of(&picture.name) {
+    pub(crate) fn hang(&mut self, picture: &'p Picture) -> Result<usize, RunError> {
+        if let Some(place) = self.images.get_index_of(picture.name.as_str()) {
             return Ok(place);
         }
-        let sight = self.eyes.prepare(picture)?;
-        Ok(self.sights.insert_full(picture.name.clone(), sight).0)
+        let mut hanging = Hanging { picture, sight: None, second_text: None };
+        if self.room > 0 || self.eyes.read_tags() {
+            let sight = self.eyes.prepare(picture)?;
+            hanging.second_text = self.eyes.second_text(&sight);
+            if self.room > 0 {
+                self.room = self.room.saturating_sub(sight.bytes());
+                hanging.sight = Some(sight);
+            }
+        }
+        Ok(self.images.insert_full(&picture.name, hanging).0)
     }
 
-    /// The image of a place that [`Self::hang`] gave.
-    pub(crate) fn sight(&self, place: usize) -> &Sight {
-        &self.sights[place]
+    /// The images of places that [`Self::hang`] gave.
+    pub(crate) fn sights(&self, places: &[usize]) -> Result<Vec<Cow<'_, Sight>>, RunError> {
+        let sight = |&place: &usize| {
+            let Hanging { picture, sight, .. } = &self.images[place];
+            Ok(match sight {
+                Some(sight) => Cow::Borrowed(sight),
+                None => Cow::Owned(self.eyes.prepare(picture)?),
+            })
+        };
+        if places.iter().all(|&place| self.images[place].sight.is_some()) {
+            return places.iter().map(sight).collect();
+        }
+        places.par_iter().map(sight).collect()
     }
 
     /// The second text that the model reads with the image of a place.
-    pub(crate) fn second_text(&self, place: usize) -> Option<String> {
-        self.eyes.second_text(self.sight(place))
+    pub(crate) fn second_text(&self, place: usize) -> Option<&str> {
+        self.images[place].second_text.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use alambic_data::Raster;
+    use alambic_models::Config;
+    use alambic_models::clip::{ClipConfig, TextTower, VisionTower};
+
+    use super::*;
+
+    #[test]
+    fn what_there_is_no_room_for_is_prepared_again_and_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let picture = |shade: u8| {
+            let raster = Raster { width: 8, height: 8, rgb: Arc::new(vec![shade; 8 * 8 * 3]) };
+            let path = folder.path().join(format!("{shade}.png"));
+            std::fs::write(&path, raster.to_png().unwrap()).unwrap();
+            Picture::of_file(path)
+        };
+        let pictures: Vec<Picture> = [10, 20, 30].map(picture).into();
+        let config = ClipConfig {
+            projection_dim: 4,
+            text_config: TextTower::default(),
+            vision_config: VisionTower { image_size: 8, patch_size: 4, ..VisionTower::default() },
+        };
+        let eyes = Eyes::new(&Config::Clip(config), None).unwrap();
+        let whole = |room: usize| {
+            let mut gallery = Gallery { room, ..Gallery::new(eyes.clone()) };
+            let places: Vec<usize> = pictures.iter().map(|picture| gallery.hang(picture).unwrap()).collect();
+            assert_eq!(gallery.hang(&pictures[1]).unwrap(), places[1]);
+            let sights: Vec<Sight> =
+                gallery.sights(&places).unwrap().into_iter().map(Cow::into_owned).collect();
+            (gallery.images.values().filter(|hanging| hanging.sight.is_some()).count(), sights)
+        };
+        let ((all, whole_sights), (some, sights)) = (whole(usize::MAX), whole(200));
+        assert_eq!((all, some), (3, 2));
+        assert_eq!(whole_sights, sights);
     }
 }

@@ -8,7 +8,7 @@ use alambic_models::architecture::{self, Batch};
 use alambic_models::bert::TextInput;
 use alambic_models::{Config, EncodedText, Pass, Tokenizer, Wanted};
 use alambic_reports::metrics::Direction;
-use alambic_students::Eyes;
+use alambic_students::{Eyes, Sight};
 use alambic_tensor::Streams;
 use rand::Rng;
 
@@ -73,8 +73,8 @@ struct Example {
 }
 
 /// The examples of one part.
-struct Examples {
-    gallery: Gallery,
+struct Examples<'p> {
+    gallery: Gallery<'p>,
     examples: Vec<Example>,
 }
 
@@ -86,8 +86,8 @@ pub(crate) struct ImageTextLesson<'a> {
     streams: Streams,
     /// Shares of examples whose second text, and whose first text is another's.
     others: (f64, f64),
-    train: Examples,
-    validation: Examples,
+    train: Examples<'a>,
+    validation: Examples<'a>,
     /// Tokens of each example, as they are without masks and other texts.
     lengths: Vec<(usize, usize)>,
     taps: Vec<String>,
@@ -97,7 +97,7 @@ pub(crate) struct ImageTextLesson<'a> {
 impl<'a> ImageTextLesson<'a> {
     /// Takes the texts of a training, and prepares their images.
     pub(crate) fn new(
-        workshop: &Workshop<'_>,
+        workshop: &'a Workshop<'_>,
         job: &Job<'a>,
         config: &'a Config,
         terms: &[Term],
@@ -106,7 +106,7 @@ impl<'a> ImageTextLesson<'a> {
             return Err(RunError::Recipe(format!("stage `{}` has no texts about images", job.stage)));
         };
         let eyes = Eyes::with_detector(config, job.detector.as_deref())?;
-        let take = |part: Split, most: usize| -> Result<Examples, RunError> {
+        let take = |part: Split, most: usize| -> Result<Examples<'a>, RunError> {
             let mut all = Vec::new();
             for options in job.data.image_texts.iter() {
                 all.extend(pairs(workshop, options, part)?);
@@ -146,21 +146,23 @@ impl<'a> ImageTextLesson<'a> {
     /// The student's pass over examples of a part.
     fn run(
         &self,
-        part: &Examples,
+        part: &Examples<'_>,
         rows: &[usize],
         epoch: u64,
         pass: Pass<'_>,
         study: &Study<'_>,
     ) -> Result<Passes, RunError> {
-        let (mut texts, mut relations, mut sights) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut texts, mut relations, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for &row in rows {
             let (first, second, relation) = self.paired(part, row, epoch);
             texts.push(self.encoder.encode_text(first, second)?);
             relations.push(relation as u32);
-            sights.push(part.gallery.sight(part.examples[row].image));
+            places.push(part.examples[row].image);
         }
         let input = TextInput::pad(&texts.iter().collect::<Vec<_>>(), self.config.padding());
         let (input, targets) = self.masking.batch(input, epoch);
+        let sights = part.gallery.sights(&places)?;
+        let sights: Vec<&Sight> = sights.iter().map(AsRef::as_ref).collect();
         let (image, regions) = part.gallery.eyes().batch(&sights, None)?;
         let batch = Batch { text: Some(input), image, regions, ..Batch::default() };
         let network = architecture::over(self.config, study.weights)?;
@@ -171,7 +173,12 @@ impl<'a> ImageTextLesson<'a> {
 
     /// The texts of an example in an epoch, and how they belong together: 0 as they are, 1 with the second text of another,
     /// 2 with the first of another.
-    fn paired<'e>(&self, part: &'e Examples, row: usize, epoch: u64) -> (&'e str, Option<&'e str>, usize) {
+    fn paired<'e>(
+        &self,
+        part: &'e Examples<'_>,
+        row: usize,
+        epoch: u64,
+    ) -> (&'e str, Option<&'e str>, usize) {
         let own = &part.examples[row];
         let mut random = self.streams.pairing(epoch, row as u64);
         let chance: f64 = random.random();
@@ -198,14 +205,14 @@ impl<'a> ImageTextLesson<'a> {
     }
 }
 
-impl Examples {
-    fn new(pairs: Vec<Pair<'_>>, eyes: Eyes) -> Result<Self, RunError> {
+impl<'p> Examples<'p> {
+    fn new(pairs: Vec<Pair<'p>>, eyes: Eyes) -> Result<Self, RunError> {
         let mut gallery = Gallery::new(eyes);
         let mut examples = Vec::with_capacity(pairs.len());
         for Pair { first, second, picture } in pairs {
             let image = gallery.hang(picture)?;
             let tagged = second.is_none();
-            let second = second.or_else(|| gallery.second_text(image));
+            let second = second.or_else(|| gallery.second_text(image).map(str::to_owned));
             examples.push(Example { first, second, tagged, image });
         }
         Ok(Self { gallery, examples })

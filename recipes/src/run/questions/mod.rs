@@ -33,6 +33,9 @@ use crate::schema::EvaluationOptions;
 const METRICS: [&str; 2] = ["accuracy", "accuracy-of-majority"];
 const METRICS_OF_SCORES: [&str; 3] = [SCORED, "accuracy", "accuracy-of-majority"];
 
+/// Questions whose images are in memory together where models are judged.
+const SHOWN: usize = 512;
+
 /// The metric that holds an answer against the scores of all known ones.
 const SCORED: &str = "vqa-accuracy";
 
@@ -44,10 +47,10 @@ pub(crate) struct QuestionLesson<'a> {
     longest: usize,
     /// Right answers of each example, with their scores.
     answers: Vec<Vec<(u32, f32)>>,
-    own: Showing,
+    own: Showing<'a>,
     /// What the teacher is shown, where it is not the same.
-    other: Option<Showing>,
-    validation: Gallery,
+    other: Option<Showing<'a>>,
+    validation: Gallery<'a>,
     /// Questions of the validation part, the image of each by its place, and what its answer is held against.
     validated: Vec<(String, usize, String)>,
     /// How many answers there are.
@@ -64,7 +67,7 @@ pub(crate) struct QuestionLesson<'a> {
 impl<'a> QuestionLesson<'a> {
     /// Takes the questions of a training and encodes them, and prepares their images for student and teacher.
     pub(crate) fn new(
-        workshop: &Workshop<'_>,
+        workshop: &'a Workshop<'_>,
         job: &Job<'a>,
         config: &'a Config,
         terms: &[Term],
@@ -73,7 +76,7 @@ impl<'a> QuestionLesson<'a> {
         let asked = job.data.questions.iter().map(|options| options.longest).max().unwrap_or_default();
         let longest = asked.min(config.longest());
         let names = config.outline().labels;
-        let take = |part: Split, most: usize| -> Result<Vec<Shown<'_>>, RunError> {
+        let take = |part: Split, most: usize| -> Result<Vec<Shown<'a>>, RunError> {
             let mut shown = Vec::new();
             for options in job.data.questions.iter() {
                 shown.extend(workshop.corpora.selected_questions(options, part)?);
@@ -185,18 +188,33 @@ impl Lesson for QuestionLesson<'_> {
         let network = architecture::over(self.config, study.weights)?;
         let eyes = self.validation.eyes().clone();
         let answerer = Answerer::new(self.config, network.into(), eyes, self.tokenizer, self.longest)?;
-        let questions: Vec<Sighted<'_>> = self
-            .validated
-            .iter()
-            .map(|(text, place, _)| (text.as_str(), self.validation.sight(*place)))
-            .collect();
+        let asked: Vec<(&str, usize)> =
+            self.validated.iter().map(|(text, place, _)| (text.as_str(), *place)).collect();
+        let logits = ask(&answerer, &self.validation, &asked)?;
+        let answers: Vec<String> = logits.iter().map(|logits| answerer.answer(logits)).collect();
         let references: Vec<String> = self.validated.iter().map(|(.., answer)| answer.clone()).collect();
-        let scores = score_all(&[self.metric.name], &answerer.answers(&questions)?, &references, 0)?;
+        let scores = score_all(&[self.metric.name], &answers, &references, 0)?;
         let value = scores.values().next().and_then(alambic_reports::metrics::Scores::value);
         value.ok_or_else(|| {
             RunError::Recipe(format!("`{}` has no value over the validation part", self.metric.name))
         })
     }
+}
+
+/// The logits of a model over questions, the image of each given by its place. Only so many images are in memory at a time.
+fn ask(
+    answerer: &Answerer,
+    gallery: &Gallery<'_>,
+    questions: &[(&str, usize)],
+) -> Result<Vec<Vec<f32>>, RunError> {
+    let mut all = Vec::with_capacity(questions.len());
+    for some in questions.chunks(SHOWN) {
+        let sights = gallery.sights(&some.iter().map(|(_, place)| *place).collect::<Vec<_>>())?;
+        let sighted: Vec<Sighted<'_>> =
+            some.iter().zip(&sights).map(|((text, _), sight)| (*text, sight.as_ref())).collect();
+        all.extend(answerer.logits(&sighted)?);
+    }
+    Ok(all)
 }
 
 /// The answer with the highest score; of equal ones the first.

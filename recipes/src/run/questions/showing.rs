@@ -4,7 +4,7 @@ use alambic_data::Picture;
 use alambic_models::architecture::Batch;
 use alambic_models::bert::TextInput;
 use alambic_models::{Config, EncodedText, ModelFolder, Tokenizer};
-use alambic_students::{Eyes, Pick};
+use alambic_students::{Eyes, Pick, Sight};
 use alambic_teachers::Teacher;
 
 use super::gallery::Gallery;
@@ -14,18 +14,18 @@ use crate::run::RunError;
 pub(crate) type Told<'a> = (&'a str, &'a Picture);
 
 /// Texts in tokens, and the images that they are about.
-pub(crate) struct Showing {
-    gallery: Gallery,
+pub(crate) struct Showing<'p> {
+    gallery: Gallery<'p>,
     padding: u32,
     tokens: Vec<EncodedText>,
     /// The image of each text, by its place in the gallery.
     images: Vec<usize>,
 }
 
-impl Showing {
+impl<'p> Showing<'p> {
     /// Encodes texts and prepares their images. The tokenizer cuts what is too long.
     pub(crate) fn new(
-        told: &[Told<'_>],
+        told: &[Told<'p>],
         eyes: Eyes,
         tokenizer: &Tokenizer,
         padding: u32,
@@ -35,7 +35,7 @@ impl Showing {
         for (text, picture) in told {
             let image = gallery.hang(picture)?;
             let second = gallery.second_text(image);
-            tokens.push(tokenizer.encode_text(text, second.as_deref())?);
+            tokens.push(tokenizer.encode_text(text, second)?);
             images.push(image);
         }
         Ok(Self { gallery, padding, tokens, images })
@@ -44,7 +44,7 @@ impl Showing {
     /// What a teacher is shown of texts and images, where it is not what the student is shown.
     pub(crate) fn of_teacher(
         teacher: &dyn Teacher,
-        told: &[Told<'_>],
+        told: &[Told<'p>],
         student: &Eyes,
         longest: usize,
     ) -> Result<Option<Self>, RunError> {
@@ -68,7 +68,9 @@ impl Showing {
     /// What the model is shown of these texts. Of images with more patches than it reads, some are picked.
     pub(crate) fn batch(&self, rows: &[usize], pick: Pick<'_>) -> Result<Batch, RunError> {
         let texts: Vec<&EncodedText> = rows.iter().map(|&row| &self.tokens[row]).collect();
-        let sights: Vec<_> = rows.iter().map(|&row| self.gallery.sight(self.images[row])).collect();
+        let places: Vec<usize> = rows.iter().map(|&row| self.images[row]).collect();
+        let sights = self.gallery.sights(&places)?;
+        let sights: Vec<&Sight> = sights.iter().map(AsRef::as_ref).collect();
         let (image, regions) = self.gallery.eyes().batch(&sights, Some(pick))?;
         Ok(Batch { text: Some(TextInput::pad(&texts, self.padding)), image, regions, ..Batch::default() })
     }
