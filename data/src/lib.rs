@@ -52,7 +52,7 @@ pub use examples::Pair;
 pub use lexicon::{Entry, Lexicon, Reading};
 pub use pictures::{Object, Picture, Pixels, Raster, WeightedPart};
 pub use questions::{Question, QuestionSplits, VisualQuestions, is_chosen};
-pub use regions::{Found, RegionFault, RegionFiles};
+pub use regions::{Found, Recorded, RegionFault, RegionFiles};
 pub use scenes::Asked;
 pub use source::Extent;
 pub use split::{HoldOut, Split, SplitError, SplitOptions, Splits};

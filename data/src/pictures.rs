@@ -8,7 +8,7 @@ use image::io::Reader as ImageReader;
 use image::{ImageBuffer, Rgb};
 
 use crate::error::{DataError, Fault, Place};
-use crate::regions::Found;
+use crate::regions::Recorded;
 
 /// An image in memory, three colours of eight bits for each pixel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Picture {
     /// What is known to be in it; empty where nothing is.
     pub objects: Vec<Object>,
     /// What a detector found in it, where that is on record.
-    pub found: Option<Found>,
+    pub found: Option<Recorded>,
     /// Texts that say what is in it.
     pub captions: Vec<String>,
     /// The value of the corpus's split, where it is of the image and not of the questions about it.

@@ -1,16 +1,23 @@
 //! Regions of images, in the formats in which they are published.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
 mod common;
 
 use std::path::Path;
 
-use alambic_data::{Extent, Found, RegionFiles};
+use alambic_data::{Extent, Found, Picture, RegionFiles};
 use alambic_settings::{Location, OneOrMany};
 
 use common::{Array, attach, base64, corpus, files, lxmert, npz, one, oscar, safetensors};
 
 const UPPER: [f32; 4] = [0.0, 0.0, 0.5, 0.25];
 const LOWER: [f32; 4] = [0.25, 0.5, 1.0, 1.0];
+
+/// The regions of an image, read again from their file, which is the same as to hold them.
+fn loaded(picture: &Picture) -> Found {
+    picture.found.as_ref().unwrap().load().unwrap()
+}
 
 /// The first feature of each region.
 fn firsts(found: &Found) -> Vec<f32> {
@@ -37,8 +44,8 @@ fn oscar_and_vinvl_have_the_box_in_the_features() {
     let names = ["images/000000000009.jpg", "images/COCO_val2014_000000262148.jpg"];
     let (read, width) = attach(&files(&path), &names).unwrap();
     assert_eq!(width, 2054);
-    let found: Vec<&Found> = read.images.iter().map(|picture| picture.found.as_ref().unwrap()).collect();
-    assert_eq!((firsts(found[0]), firsts(found[1])), (vec![7.0], vec![1.0, 2.0]));
+    let found: Vec<Found> = read.images.iter().map(loaded).collect();
+    assert_eq!((firsts(&found[0]), firsts(&found[1])), (vec![7.0], vec![1.0, 2.0]));
     assert_eq!(found[1].features.as_slice(), oscar(1.0, &[UPPER, LOWER]));
     assert_eq!((&found[0].bounds, &found[1].bounds), (&vec![LOWER], &vec![UPPER, LOWER]));
     assert!(found[1].tags.is_empty());
@@ -63,14 +70,14 @@ fn the_first_regions_are_kept_with_their_tags() {
     let options = RegionFiles { tags: one(&tags), ..files(&features) };
     let (whole, _) = attach(&options, &["1.jpg", "2.jpg"]).unwrap();
     let tags = |corpus: &alambic_data::VisualQuestions, image: usize| {
-        corpus.images[image].found.as_ref().unwrap().tags.clone()
+        corpus.images[image].found.as_ref().unwrap().tags().to_vec()
     };
     assert_eq!(
         (tags(&whole, 0), tags(&whole, 1)),
         (vec!["dog".to_owned(), "traffic light".to_owned()], vec!["cat".to_owned(), "mat".to_owned()])
     );
     let (first, _) = attach(&RegionFiles { most: 1, ..options }, &["1.jpg", "2.jpg"]).unwrap();
-    let found = first.images[0].found.as_ref().unwrap();
+    let found = loaded(&first.images[0]);
     assert_eq!((found.regions(), found.features.len(), found.tags.len()), (1, 2054, 1));
     assert_eq!(first.reading.dropped["regions beyond the first 1 of an image"], 2);
     // Other features, another corpus.
@@ -92,7 +99,7 @@ fn lxmert_and_bottom_up_have_boxes_in_pixels() {
     let (read, width) = attach(&options, &["1.jpg", "2.jpg"]).unwrap();
     assert_eq!(width, 3);
     for picture in &read.images {
-        let found = picture.found.as_ref().unwrap();
+        let found = loaded(picture);
         assert_eq!(found.bounds, [UPPER, LOWER]);
         assert_eq!(found.features.as_slice(), features);
     }
@@ -110,7 +117,7 @@ fn boxes_come_from_the_tags_where_nothing_else_has_them() {
     std::fs::write(&tags, label).unwrap();
     let (read, _) = attach(&RegionFiles { tags: one(&tags), ..files(&features) }, &["1.jpg"]).unwrap();
     // What is over the edge by a rounding is cut.
-    assert_eq!(read.images[0].found.as_ref().unwrap().bounds, [LOWER]);
+    assert_eq!(loaded(&read.images[0]).bounds, [LOWER]);
 }
 
 #[test]
@@ -143,7 +150,7 @@ fn archives_of_numpy_are_read_by_either_name() {
     let (read, width) = attach(&files(folder.path()), &["n2.png", "1.png"]).unwrap();
     assert_eq!(width, 3);
     for picture in &read.images {
-        let found = picture.found.as_ref().unwrap();
+        let found = loaded(picture);
         assert_eq!(found.features.as_slice(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(found.bounds, [UPPER, LOWER]);
     }
@@ -154,7 +161,7 @@ fn what_numpy_itself_writes_is_read() {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/regions"));
     let (read, _) = attach(&files(folder), &["n1.png", "2.png", "3.png"]).unwrap();
     for picture in &read.images {
-        let found = picture.found.as_ref().unwrap();
+        let found = loaded(picture);
         assert_eq!(found.features.as_slice(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], "{}", picture.name);
         assert_eq!(found.bounds, [UPPER, LOWER], "{}", picture.name);
     }
@@ -176,8 +183,8 @@ fn safetensors_are_read_by_the_name_of_the_image() {
     );
     let (read, width) = attach(&files(&path), &["2.png", "scene 1"]).unwrap();
     assert_eq!(width, 3);
-    let found: Vec<&Found> = read.images.iter().map(|picture| picture.found.as_ref().unwrap()).collect();
-    assert_eq!((firsts(found[0]), firsts(found[1])), (vec![7.0], vec![1.0, 4.0]));
+    let found: Vec<Found> = read.images.iter().map(loaded).collect();
+    assert_eq!((firsts(&found[0]), firsts(&found[1])), (vec![7.0], vec![1.0, 4.0]));
     assert_eq!((&found[0].bounds, &found[1].bounds), (&vec![LOWER], &vec![UPPER, LOWER]));
 }
 
@@ -194,4 +201,48 @@ fn of_heads_the_first_image_tells_the_width() {
     std::fs::write(&path, "\n").unwrap();
     let said = files(&path).attach(&mut corpus, Extent::Head).unwrap_err().to_string();
     assert!(said.contains("features.tsv: the file is empty"), "{said}");
+}
+
+#[test]
+fn features_beyond_the_memory_are_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |id: &str, first: f32| format!("{id}\t2\t{}\n", base64(&oscar(first, &[UPPER, LOWER])));
+    let tsv = folder.path().join("features.tsv");
+    std::fs::write(&tsv, format!("{}\n{}{}", line("1", 1.0), line("2", 3.0), line("3", 5.0))).unwrap();
+    let tensors = folder.path().join("features.safetensors");
+    let feature = |first: f32| oscar(first, &[UPPER, LOWER]);
+    safetensors(
+        &tensors,
+        &["1", "2", "3"].map(|id| (format!("{id}.features"), id)).each_ref().map(|(name, id)| {
+            (name.as_str(), vec![2, 2054], feature(id.parse::<f32>().unwrap() * 2.0 - 1.0))
+        }),
+    );
+    let archives = folder.path().join("archives");
+    std::fs::create_dir(&archives).unwrap();
+    for index in [0, 1, 2] {
+        let numbers = feature(1.0 + 2.0 * index as f32);
+        let path = archives.join(format!("{}.npz", index + 1));
+        npz(&path, vec![Array::F32("features", vec![2, 2054], numbers)]);
+    }
+    let names = ["3.jpg", "1.jpg", "2.jpg"];
+    for path in [&tsv, &tensors, &archives] {
+        let (held, _) = attach(&files(path), &names).unwrap();
+        // Room for the first two of the file.
+        let memory_gb = 2.0 * 2.0 * 2054.0 * 4.0 / 1e9;
+        for (most, memory_gb) in [(50, 0.0), (50, memory_gb), (1, 0.0)] {
+            let (filed, _) = attach(&RegionFiles { most, memory_gb, ..files(path) }, &names).unwrap();
+            if most == 50 {
+                assert_eq!(held.fingerprint, filed.fingerprint);
+            }
+            for (own, other) in filed.images.iter().zip(&held.images) {
+                let mut other = loaded(other);
+                other.keep(most);
+                assert_eq!(loaded(own), other, "{}", path.display());
+            }
+        }
+    }
+    let (filed, _) = attach(&RegionFiles { memory_gb: 0.0, ..files(&tsv) }, &names).unwrap();
+    std::fs::write(&tsv, "gone").unwrap();
+    let error = filed.images[0].found.as_ref().unwrap().load().unwrap_err().to_string();
+    assert!(error.contains("features.tsv"), "{error}");
 }

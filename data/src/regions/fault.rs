@@ -80,6 +80,9 @@ pub enum RegionFault {
         "nothing says where the regions are: there are no boxes, and features have {0} numbers, not {OSCAR_WIDTH}"
     )]
     NoBoxes(usize),
+    /// Features that are not there any more.
+    #[error("there are fewer features than when the file was first read")]
+    Changed,
     /// Features of another width than before.
     #[error("features have {found} numbers a region; those of `{first}` have {expected}")]
     Width {
@@ -176,6 +179,7 @@ impl RegionFault {
             Self::BoxOutside { .. } => "boxes are left, top, right and bottom edge, as shares of the image, or in pixels with the image's width and height beside them (`image_w` and `image_h`)".into(),
             Self::ImageSize(..) => "write the image's width and height in pixels".into(),
             Self::NoBoxes(_) => format!("add boxes, name a file of `tags` whose objects have a `rect`, or give Oscar's features of {OSCAR_WIDTH} numbers, of which those from {} on are the box", OSCAR_PLACES.start + 1),
+            Self::Changed => "leave the file as it is while it is read, or raise `memory-gb` so that all features are held".into(),
             Self::Width { .. } => "give files of one detector only".into(),
             Self::TagCount { .. } => "give the tags that the same detector found, in the same order".into(),
             Self::NoArray { .. } => "rename the array".into(),

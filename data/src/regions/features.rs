@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::RegionFault;
 use super::gathering::Gathering;
 use super::raw::{Boxes, Raw};
-use super::rows::Rows;
+use super::rows::{Rows, columns};
 use crate::error::{DataError, Fault};
 
 /// Reads the regions of the images that are wanted.
@@ -21,11 +21,23 @@ pub(super) fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result
     let mut rows = Rows::open(location)?;
     while !gathering.is_done() && rows.advance()? {
         let taken = rows.id().and_then(|id| {
-            if gathering.wants(&id) { gathering.take(&id, parse(&rows.columns()?)) } else { Ok(()) }
+            if gathering.wants(&id) {
+                gathering.take(&id, parse(&rows.columns()?), rows.origin())
+            } else {
+                Ok(())
+            }
         });
         gathering.note(rows.place(), taken);
     }
     Ok(())
+}
+
+/// The regions of one line.
+///
+/// # Errors
+/// Where it is none of the layouts.
+pub(super) fn of_line(bytes: &[u8]) -> Result<Raw, Fault> {
+    parse(&columns(bytes)?)
 }
 
 /// The regions of one line, by the layout that has so many columns.

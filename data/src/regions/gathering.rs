@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::mem;
 
+use super::RegionFault;
 use super::labels::ById;
 use super::raw::Raw;
-use super::{Found, RegionFault};
+use super::recorded::{Origin, Recorded};
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::pictures::Picture;
 use crate::source::Extent;
@@ -97,7 +98,11 @@ pub(super) struct Gathering<'a> {
     labels: ById,
     most: usize,
     /// By the key of the image.
-    pub(super) found: HashMap<String, Found>,
+    pub(super) found: HashMap<String, Recorded>,
+    /// Fingerprints of the same.
+    pub(super) digests: HashMap<String, blake3::Hash>,
+    /// Bytes of features that may still be held in memory.
+    room: usize,
     /// Numbers of a region's features, and the first image that had so many.
     pub(super) width: Option<(usize, String)>,
     /// Regions beyond those that are kept.
@@ -108,12 +113,14 @@ pub(super) struct Gathering<'a> {
 }
 
 impl<'a> Gathering<'a> {
-    pub(super) fn new(wanted: &'a Wanted, labels: ById, most: usize) -> Self {
+    pub(super) fn new(wanted: &'a Wanted, labels: ById, most: usize, room: usize) -> Self {
         Self {
             wanted,
             labels,
             most,
             found: HashMap::new(),
+            digests: HashMap::new(),
+            room,
             width: None,
             dropped: 0,
             read: 0,
@@ -134,8 +141,9 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Keeps the regions of an image. Of heads of files nothing is kept but the width of the features.
-    pub(super) fn take(&mut self, id: &str, read: Result<Raw, Fault>) -> Result<(), Fault> {
+    /// Keeps the regions of an image, their features as far as there is room for them. Of heads of files nothing is kept but
+    /// the width of the features.
+    pub(super) fn take(&mut self, id: &str, read: Result<Raw, Fault>, origin: Origin) -> Result<(), Fault> {
         self.read += 1;
         let raw = read?;
         let found = raw.width()?;
@@ -160,7 +168,15 @@ impl<'a> Gathering<'a> {
         };
         let found = raw.found(labels, self.most)?;
         self.dropped += regions - found.bounds.len();
-        self.found.insert(key, found);
+        self.digests.insert(key.clone(), found.digest());
+        let bytes = std::mem::size_of_val(found.features.as_slice());
+        let recorded = if bytes <= self.room {
+            self.room -= bytes;
+            Recorded::held(found)
+        } else {
+            Recorded::filed(found, origin)
+        };
+        self.found.insert(key, recorded);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ mod gathering;
 mod labels;
 mod npz;
 mod raw;
+mod recorded;
 mod rows;
 mod tensors;
 
@@ -16,9 +17,9 @@ use std::sync::Arc;
 use alambic_settings::{Location, OneOrMany, settings};
 
 pub use fault::RegionFault;
+pub use recorded::Recorded;
 
 use crate::error::{DataError, Fault, Place};
-use crate::pictures::Picture;
 use crate::questions::VisualQuestions;
 use crate::source::Extent;
 use gathering::{Gathering, Wanted};
@@ -51,7 +52,24 @@ impl Found {
             self.features = Arc::new(self.features[..(most * self.width).min(self.features.len())].to_vec());
         }
     }
+
+    /// A fingerprint of all of it.
+    fn digest(&self) -> blake3::Hash {
+        let mut bytes = Vec::new();
+        bytes.extend((self.regions() as u64).to_le_bytes());
+        bytes.extend((self.width as u64).to_le_bytes());
+        let numbers = self.features.iter().chain(self.bounds.as_flattened());
+        bytes.extend(numbers.flat_map(|number| number.to_le_bytes()));
+        for tag in &self.tags {
+            bytes.extend(tag.as_bytes());
+            bytes.push(b'\n');
+        }
+        blake3::hash(&bytes)
+    }
 }
+
+/// Bytes of a GB.
+const GB: f64 = 1e9;
 
 settings! {
     /// What a detector found in the images of a corpus, in files. The id of an image in them is the name of its file, as
@@ -70,8 +88,7 @@ settings! {
     /// 2,054 numbers, as those of Oscar and VinVL, the box is in the numbers 2,049 to 2,052 of these; where they have
     /// not, boxes come from `tags`.
     pub struct RegionFiles {
-        /// The files of features: TSV, safetensors, or folders of npz. What is not of the corpus is passed over, and all
-        /// features of the corpus's images are in memory: fifty regions of 2,054 numbers are 411 kB an image.
+        /// The files of features: TSV, safetensors, or folders of npz. What is not of the corpus is passed over.
         pub features: OneOrMany<Location>,
         /// Files that say what each region is: Oscar's TSV of an id and JSON, either a list of objects or a table with
         /// `objects`, `image_w` and `image_h`; an object has a `class` and may have a `rect` in pixels. They hold the objects
@@ -81,6 +98,10 @@ settings! {
         /// files.
         #[range(1..)]
         pub most: usize = 50,
+        /// Most GB of features that are held in memory; fifty regions of 2,054 numbers are 411 kB. Those of further images are
+        /// read from their files each time that they are needed.
+        #[range(0.0..)]
+        pub memory_gb: f64 = 2.0,
     }
 }
 
@@ -111,24 +132,31 @@ impl RegionFiles {
             wanted.missing("tags", &corpus.images, has).map_err(at(first(&self.tags)))?;
         }
 
-        let mut gathering = Gathering::new(&wanted, labels, self.most);
+        let mut gathering = Gathering::new(&wanted, labels, self.most, (self.memory_gb * GB) as usize);
         let mut faults: Option<DataError> = None;
         for location in self.features.iter() {
             DataError::note(&mut faults, read(location, &mut gathering));
             DataError::note(&mut faults, gathering.end());
         }
         faults.map_or(Ok(()), Err)?;
-        let Gathering { mut found, width, dropped, .. } = gathering;
+        let Gathering { mut found, width, dropped, mut digests, .. } = gathering;
         let has = |key: &str| found.contains_key(key);
         wanted.missing("regions", &corpus.images, has).map_err(at(first(&self.features)))?;
         let Some((width, _)) = width else {
             return Err(DataError::new(first(&self.features), Fault::Empty));
         };
         if extent == Extent::Whole {
+            // Of what is kept, for the files are too long to be hashed.
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(corpus.fingerprint.as_bytes());
             for picture in &mut corpus.images {
-                picture.found = wanted.key(&picture.name).and_then(|key| found.remove(&key));
+                let Some(key) = wanted.key(&picture.name) else { continue };
+                picture.found = found.remove(&key);
+                if let Some(digest) = digests.remove(&key) {
+                    hasher.update(digest.as_bytes());
+                }
             }
-            corpus.fingerprint = fingerprint(&corpus.fingerprint, &corpus.images);
+            corpus.fingerprint = hasher.finalize().to_hex().to_string();
             if dropped > 0 {
                 let reason = format!("regions beyond the first {} of an image", self.most);
                 *corpus.reading.dropped.entry(reason).or_default() += dropped;
@@ -154,24 +182,4 @@ fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result<(), DataEr
             Err(DataError::new(Place::file(&location.to_string()), fault.into()))
         }
     }
-}
-
-/// A fingerprint of a corpus and of what was found in its images: of what is kept, for the files are too long to be hashed.
-fn fingerprint(corpus: &str, pictures: &[Picture]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(corpus.as_bytes());
-    let mut bytes = Vec::new();
-    for found in pictures.iter().filter_map(|picture| picture.found.as_ref()) {
-        bytes.clear();
-        bytes.extend((found.regions() as u64).to_le_bytes());
-        bytes.extend((found.width as u64).to_le_bytes());
-        let numbers = found.features.iter().chain(found.bounds.as_flattened());
-        bytes.extend(numbers.flat_map(|number| number.to_le_bytes()));
-        for tag in &found.tags {
-            bytes.extend(tag.as_bytes());
-            bytes.push(b'\n');
-        }
-        hasher.update(&bytes);
-    }
-    hasher.finalize().to_hex().to_string()
 }

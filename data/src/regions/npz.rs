@@ -13,6 +13,7 @@ use zip::result::ZipError;
 use super::RegionFault;
 use super::gathering::Gathering;
 use super::raw::{Boxes, Raw};
+use super::recorded::Origin;
 use super::tensors::{Array, quads};
 use crate::error::{DataError, Fault, Place};
 
@@ -51,14 +52,18 @@ pub(super) fn read(folder: &Path, gathering: &mut Gathering<'_>) -> Result<(), D
         }
         let id = file.file_stem().unwrap_or_default().to_string_lossy();
         if gathering.wants(&id) {
-            let taken = gathering.take(&id, parse(&file));
+            let taken = gathering.take(&id, parse(&file), Origin::Archive(file.clone()));
             gathering.note(Place::file(&file.display().to_string()), taken);
         }
     }
     Ok(())
 }
 
-fn parse(path: &Path) -> Result<Raw, Fault> {
+/// The regions of one archive.
+///
+/// # Errors
+/// Where it is broken, or holds no features.
+pub(super) fn parse(path: &Path) -> Result<Raw, Fault> {
     let file = File::open(path).map_err(|error| Fault::Unreadable(error.to_string()))?;
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
     let Some(features) = array(&mut archive, &FEATURES)? else {

@@ -2,10 +2,13 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use alambic_settings::Location;
 
 use super::RegionFault;
+use super::recorded::Origin;
 use crate::error::{DataError, Fault, Place};
 use crate::source::local;
 
@@ -19,6 +22,9 @@ const LONGEST: usize = 64;
 #[derive(Debug)]
 pub(super) struct Rows {
     name: String,
+    path: Arc<PathBuf>,
+    /// Where the line begins.
+    start: u64,
     reader: BufReader<File>,
     line: usize,
     bytes: Vec<u8>,
@@ -29,9 +35,10 @@ impl Rows {
     /// Where there is no such file, or it cannot be read.
     pub(super) fn open(location: &Location) -> Result<Self, DataError> {
         let (name, path) = local(location)?;
-        let file = File::open(path)
+        let file = File::open(&path)
             .map_err(|error| DataError::new(Place::file(&name), Fault::Unreadable(error.to_string())))?;
-        Ok(Self { name, reader: BufReader::with_capacity(BUFFER, file), line: 0, bytes: Vec::new() })
+        let (path, reader) = (Arc::new(path), BufReader::with_capacity(BUFFER, file));
+        Ok(Self { name, path, start: 0, reader, line: 0, bytes: Vec::new() })
     }
 
     /// Reads the next line that is not blank; `false` at the end of the file.
@@ -42,6 +49,7 @@ impl Rows {
         let most = LONGEST << 20;
         loop {
             self.line += 1;
+            self.start += self.bytes.len() as u64;
             self.bytes.clear();
             let read = self.reader.by_ref().take(most as u64).read_until(b'\n', &mut self.bytes);
             match read {
@@ -77,8 +85,21 @@ impl Rows {
     /// # Errors
     /// Where they are not UTF-8.
     pub(super) fn columns(&self) -> Result<Vec<&str>, Fault> {
-        Ok(text(&self.bytes)?.trim_end_matches(['\r', '\n']).split('\t').map(str::trim).collect())
+        columns(&self.bytes)
     }
+
+    /// Where the line can be read again.
+    pub(super) fn origin(&self) -> Origin {
+        Origin::Line { path: Arc::clone(&self.path), start: self.start, length: self.bytes.len() }
+    }
+}
+
+/// The columns of a line.
+///
+/// # Errors
+/// Where they are not UTF-8.
+pub(super) fn columns(bytes: &[u8]) -> Result<Vec<&str>, Fault> {
+    Ok(text(bytes)?.trim_end_matches(['\r', '\n']).split('\t').map(str::trim).collect())
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Fault> {

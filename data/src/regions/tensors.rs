@@ -1,6 +1,7 @@
 //! Regions in a file of safetensors: `NAME.features` and `NAME.boxes` of each image.
 
 use std::fs::File;
+use std::sync::Arc;
 
 use alambic_settings::Location;
 use half::{bf16, f16};
@@ -11,6 +12,7 @@ use safetensors::{Dtype, SafeTensors};
 use super::RegionFault;
 use super::gathering::Gathering;
 use super::raw::{Boxes, Raw};
+use super::recorded::Origin;
 use crate::error::{DataError, Fault, Place};
 use crate::source::local;
 
@@ -64,11 +66,18 @@ pub(super) fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result
     let (name, path) = local(location)?;
     let fail = |fault| DataError::new(Place::file(&name), fault);
     let unreadable = |error: std::io::Error| fail(Fault::Unreadable(error.to_string()));
-    let file = File::open(path).map_err(unreadable)?;
+    let file = File::open(&path).map_err(unreadable)?;
     // SAFETY: the file is only read, and nothing of this program writes to it.
     let map = unsafe { Mmap::map(&file) }.map_err(unreadable)?;
     let tensors = SafeTensors::deserialize(&map)
         .map_err(|error| fail(RegionFault::NotSafetensors(error.to_string()).into()))?;
+    let path = Arc::new(path);
+    let origin = |tensor: &TensorView<'_>| Origin::Tensor {
+        path: Arc::clone(&path),
+        start: (tensor.data().as_ptr() as usize - map.as_ptr() as usize) as u64,
+        length: tensor.data().len(),
+        dtype: tensor.dtype(),
+    };
     let mut ids: Vec<&str> =
         tensors.names().into_iter().filter_map(|tensor| tensor.strip_suffix(FEATURES)).collect();
     if ids.is_empty() {
@@ -81,34 +90,38 @@ pub(super) fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result
             break;
         }
         if gathering.wants(id) {
-            let taken = gathering.take(id, parse(&tensors, id));
+            let taken = match tensors.tensor(&format!("{id}{FEATURES}")) {
+                Ok(features) => gathering.take(id, parse(&tensors, id, &features), origin(&features)),
+                Err(error) => Err(RegionFault::NotSafetensors(error.to_string()).into()),
+            };
             gathering.note(Place::file(&format!("{name}/{id}")), taken);
         }
     }
     Ok(())
 }
 
-fn parse(tensors: &SafeTensors<'_>, id: &str) -> Result<Raw, Fault> {
-    let array = |suffix: &str| {
-        let name = format!("{id}{suffix}");
-        tensors.tensor(&name).ok().map(|tensor| numbers(name, &tensor)).transpose()
-    };
-    let Some(features) = array(FEATURES)? else {
-        return Err(RegionFault::NoRegion.into());
-    };
-    let (regions, features) = features.rows()?;
-    let boxes = array(BOXES)?.map(quads).transpose()?.map(|numbers| Boxes { numbers, size: None });
+fn parse(tensors: &SafeTensors<'_>, id: &str, features: &TensorView<'_>) -> Result<Raw, Fault> {
+    let (regions, features) = numbers(format!("{id}{FEATURES}"), features)?.rows()?;
+    let name = format!("{id}{BOXES}");
+    let boxes = tensors.tensor(&name).ok().map(|tensor| quads(numbers(name, &tensor)?));
+    let boxes = boxes.transpose()?.map(|numbers| Boxes { numbers, size: None });
     Ok(Raw { regions, features, boxes })
 }
 
 fn numbers(name: String, tensor: &TensorView<'_>) -> Result<Array, RegionFault> {
-    let data = tensor.data();
-    let numbers = match tensor.dtype() {
+    match decoded(tensor.dtype(), tensor.data()) {
+        Some(numbers) => Ok(Array { name, shape: tensor.shape().to_vec(), numbers }),
+        None => Err(RegionFault::Type { array: name, found: tensor.dtype().to_string() }),
+    }
+}
+
+/// The numbers of a tensor; none of another type than floating-point numbers.
+pub(super) fn decoded(dtype: Dtype, data: &[u8]) -> Option<Vec<f32>> {
+    Some(match dtype {
         Dtype::F32 => data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
         Dtype::F16 => data.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).into()).collect(),
         Dtype::BF16 => data.as_chunks().0.iter().map(|bytes| bf16::from_le_bytes(*bytes).into()).collect(),
         Dtype::F64 => data.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect(),
-        other => return Err(RegionFault::Type { array: name, found: other.to_string() }),
-    };
-    Ok(Array { name, shape: tensor.shape().to_vec(), numbers })
+        _ => return None,
+    })
 }

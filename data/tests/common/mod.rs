@@ -37,7 +37,7 @@ pub(crate) fn corpus(names: &[&str]) -> VisualQuestions {
 
 /// What reads one file of features.
 pub(crate) fn files(features: &Path) -> RegionFiles {
-    RegionFiles { features: one(features), tags: OneOrMany(Vec::new()), most: 50 }
+    RegionFiles { features: one(features), tags: OneOrMany(Vec::new()), most: 50, memory_gb: 2.0 }
 }
 
 pub(crate) fn one(path: &Path) -> OneOrMany<Location> {

@@ -145,10 +145,13 @@ impl Checker<'_> {
             let features = config.features;
             let message = match &picture.found {
                 None => format!("the student of stage `{stage}` reads regions, and nothing is known of any"),
-                Some(found) if ![features, features.saturating_sub(PLACE)].contains(&found.width) => format!(
-                    "the student of stage `{stage}` reads regions of {features} features, and those of `{}` have {}",
-                    name.value, found.width
-                ),
+                Some(found) if ![features, features.saturating_sub(PLACE)].contains(&found.width()) => {
+                    format!(
+                        "the student of stage `{stage}` reads regions of {features} features, and those of `{}` have {}",
+                        name.value,
+                        found.width()
+                    )
+                }
                 Some(_) => continue,
             };
             let declared = self.loaded.key_origin(&["data", &name.value]);

@@ -7,7 +7,8 @@ use alambic_data::questions::{QuestionSplits, is_chosen, split_questions};
 use alambic_data::split::{HoldOut, SplitReport, Splits, split};
 use alambic_data::texts::{TextSplits, share, split_texts};
 use alambic_data::{
-    Content, Direction, Entry, Extent, Labels, Picture, Question, Reading, Split, Text, direction, embedded,
+    Content, Direction, Entry, Extent, Labels, Picture, Question, Reading, Recorded, Split, Text, direction,
+    embedded,
 };
 use alambic_settings::At;
 use indexmap::IndexMap;
@@ -269,7 +270,7 @@ impl Corpora {
     /// The tags of the regions in the training parts of several corpora, as they are on record.
     pub(crate) fn found_tags(&self, names: &[At<String>]) -> Result<Vec<String>, RunError> {
         let pictures = self.pictures(names, Split::Train)?;
-        let tags = pictures.iter().filter_map(|picture| picture.found.as_ref()).flat_map(|found| &found.tags);
+        let tags = pictures.iter().filter_map(|picture| picture.found.as_ref()).flat_map(Recorded::tags);
         Ok(tags.cloned().collect::<BTreeSet<String>>().into_iter().collect())
     }
 

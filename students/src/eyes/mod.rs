@@ -161,7 +161,7 @@ impl Eyes {
             Self::Patches(eyes) => Ok(Sight::Image(eyes.prepare(&picture.load()?))),
             Self::Regions(eyes) => {
                 let mut found = match (&picture.found, &eyes.finder) {
-                    (Some(found), _) => found.clone(),
+                    (Some(found), _) => found.load()?,
                     (None, Some(finder)) => finder.find(&picture.load()?)?,
                     (None, None) => {
                         return Err(StudentError::Size(format!(

@@ -1,0 +1,99 @@
+//! Regions of an image whose features are in memory, or still in the file that they come from.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use safetensors::Dtype;
+
+use super::{Found, RegionFault, features, npz, tensors};
+use crate::error::{DataError, Fault, Place};
+
+/// What is on record of an image's regions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// Without features if these are in a file.
+    found: Found,
+    origin: Option<Origin>,
+}
+
+/// Where features can be read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A line of TSV, from its first byte on.
+    Line { path: Arc<PathBuf>, start: u64, length: usize },
+    /// An archive of NumPy.
+    Archive(PathBuf),
+    /// A tensor in a file of safetensors, from its first byte on.
+    Tensor { path: Arc<PathBuf>, start: u64, length: usize, dtype: Dtype },
+}
+
+impl Recorded {
+    /// Regions whose features are held in memory.
+    pub(super) fn held(found: Found) -> Self {
+        Self { found, origin: None }
+    }
+
+    /// The same regions, their features to be read again when they are needed.
+    pub(super) fn filed(found: Found, origin: Origin) -> Self {
+        Self { found: Found { features: Arc::default(), ..found }, origin: Some(origin) }
+    }
+
+    /// Numbers of one region's features.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.found.width
+    }
+
+    /// What each region is, in words; empty where nothing says so.
+    #[must_use]
+    pub fn tags(&self) -> &[String] {
+        &self.found.tags
+    }
+
+    /// The regions with their features.
+    ///
+    /// # Errors
+    /// When the file of the features has changed, or cannot be read any more.
+    pub fn load(&self) -> Result<Found, DataError> {
+        let Some(origin) = &self.origin else { return Ok(self.found.clone()) };
+        let mut features = origin.features().map_err(|fault| DataError::new(origin.place(), fault))?;
+        let expected = self.found.regions() * self.found.width;
+        if features.len() < expected {
+            return Err(DataError::new(origin.place(), RegionFault::Changed.into()));
+        }
+        features.truncate(expected);
+        Ok(Found { features: Arc::new(features), ..self.found.clone() })
+    }
+}
+
+impl Origin {
+    fn features(&self) -> Result<Vec<f32>, Fault> {
+        let unreadable = |error: std::io::Error| Fault::Unreadable(error.to_string());
+        let bytes = |path: &Path, start: u64, length: usize| {
+            let mut file = File::open(path)?;
+            file.seek(SeekFrom::Start(start))?;
+            let mut bytes = Vec::with_capacity(length);
+            file.take(length as u64).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        Ok(match self {
+            Self::Line { path, start, length } => {
+                features::of_line(&bytes(path, *start, *length).map_err(unreadable)?)?.features
+            }
+            Self::Archive(path) => npz::parse(path)?.features,
+            Self::Tensor { path, start, length, dtype } => {
+                let bytes = bytes(path, *start, *length).map_err(unreadable)?;
+                tensors::decoded(*dtype, &bytes).unwrap_or_default()
+            }
+        })
+    }
+
+    fn place(&self) -> Place {
+        Place::file(&match self {
+            Self::Line { path, .. } | Self::Tensor { path, .. } => path.display().to_string(),
+            Self::Archive(path) => path.display().to_string(),
+        })
+    }
+}
