@@ -241,11 +241,24 @@ data = ["asked"]
 
 #[test]
 fn a_published_model_of_regions_teaches_one_of_patches() {
+    taught_by("visual-bert", &[]);
+}
+
+#[test]
+fn a_published_model_without_names_of_its_answers_takes_those_of_the_data() {
+    // In the order of ids, with two more than the other one has.
+    let names: Vec<String> = (0..11).map(|id| format!("LABEL_{id}")).collect();
+    let list = format!("data.asked.corpus.image-questions.answers={names:?}");
+    taught_by("lxmert", &["--set", &list]);
+}
+
+/// Has a published model of that architecture, of a few random weights, teach a dual encoder.
+fn taught_by(model: &str, flags: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     ask_of_regions(folder.path(), ["LABEL_1", "LABEL_4"], 10);
     let teacher = folder.path().join("teacher");
     std::fs::create_dir(&teacher).unwrap();
-    let published = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/tests/parity/visual-bert/model");
+    let published = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("models/tests/parity/{model}/model"));
     for file in ["config.json", "model.safetensors"] {
         std::fs::copy(published.join(file), teacher.join(file)).unwrap();
     }
@@ -272,11 +285,13 @@ data = ["asked"]
 teacher = "fusion"
 "#;
     std::fs::write(folder.path().join("recipe.toml"), recipe).unwrap();
-    let ended = run(folder.path(), &["run", "recipe.toml", "--out", "run", "--json"]);
+    let arguments = [&["run", "recipe.toml", "--out", "run", "--json"], flags].concat();
+    let ended = run(folder.path(), &arguments);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert!(outcome["fidelity"]["kl-from-teacher"].is_f64(), "{outcome}");
     assert!(outcome["ratios"]["speedup"].is_f64(), "{outcome}");
+    assert!(outcome["fidelity"]["agreement"].is_f64(), "{outcome}");
     // A teacher that knows less than the question alone tells has no lead of which anything could be kept.
     assert_eq!(outcome["models"]["teacher"]["metrics"]["accuracy"], 0.0);
     assert!(outcome["ratios"]["retention-above-floor"]["accuracy"].is_null(), "{outcome}");

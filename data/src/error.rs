@@ -51,6 +51,9 @@ pub enum Fault {
     /// A file that should be an image.
     #[error("is no image that can be read: {0}")]
     NotImage(String),
+    /// A file that does not list answers.
+    #[error("no list of answers: {0}")]
+    NotAnswers(String),
     /// An image that a question is about and that is not there.
     #[error("there is no image {0}")]
     NoImage(String),
@@ -192,6 +195,10 @@ impl Fault {
             }
             Self::NoImage(_) => {
                 "check the folder of the images and how they are called, or leave out the row".into()
+            }
+            Self::NotAnswers(_) => {
+                "give the `config.json` of a model with names of its classes, a list in JSON, or a line for each answer"
+                    .into()
             }
             Self::NotFolder => "give the path of a folder".into(),
             Self::WrongFormat(_) => "`alambic list corpora` says which formats each corpus has".into(),

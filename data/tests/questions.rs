@@ -45,6 +45,7 @@ fn table(folder: &Path) -> ImageQuestions {
         answer: "answer".into(),
         kind: None,
         answers: Vec::new(),
+        answers_from: None,
         least: 1,
     }
 }
@@ -103,6 +104,7 @@ fn vqa_scores_answers_by_how_many_gave_them() {
         test_annotations: OneOrMany(Vec::new()),
         test_images: None,
         test_image_name: "COCO_val2014_{}.jpg".into(),
+        answers_from: None,
         least: 1,
     };
     let read = questions(&corpus).unwrap();
@@ -111,6 +113,14 @@ fn vqa_scores_answers_by_how_many_gave_them() {
     assert_eq!(read.questions[0].answers, [(0, 1.0)]);
     assert_eq!(read.questions[1].answers, [(1, 0.6)]);
     assert_eq!(read.questions[1].kind, "yes/no");
+    // As a published teacher has them: all scores of known answers count.
+    let config = folder.path().join("config.json");
+    std::fs::write(&config, r#"{"id2label": {"0": "dog", "1": "yes", "2": "cat"}}"#).unwrap();
+    let corpus = Vqa { answers_from: Some(Location::File(config)), ..corpus };
+    let read = questions(&corpus).unwrap();
+    assert_eq!(read.answers, ["dog", "yes", "cat"]);
+    assert_eq!(read.questions[1].answers, [(1, 0.6)]);
+    assert!(read.questions[0].answers.contains(&(2, 1.0)) && read.questions[0].answers.len() == 2);
     let broken = Vqa { annotations: file(folder.path(), "q.json"), ..corpus };
     assert!(questions(&broken).unwrap_err().to_string().contains("q.json:"));
 }
@@ -124,6 +134,7 @@ fn gqa_is_read_by_the_number_of_the_question() {
         questions: file(folder.path(), "train.json"),
         test_questions: file(folder.path(), "test.json"),
         images: Location::File(folder.path().to_owned()),
+        answers_from: None,
         least: 1,
     };
     let read = questions(&corpus).unwrap();

@@ -22,6 +22,8 @@ pub struct Answerer {
     network: Arc<dyn Architecture>,
     tokenizer: Tokenizer,
     eyes: Eyes,
+    /// The answers in the order of their ids.
+    names: Vec<String>,
 }
 
 /// The tap of an image's vector.
@@ -82,7 +84,14 @@ impl Answerer {
         longest: usize,
     ) -> Result<Self, StudentError> {
         let tokenizer = tokenizer.truncating(longest.min(config.longest()))?;
-        Ok(Self { config: config.clone(), network, tokenizer, eyes })
+        let names = config.outline().labels;
+        Ok(Self { config: config.clone(), network, tokenizer, eyes, names })
+    }
+
+    /// The same model with these names of its answers, if it has none of its own, as published LXMERT models have not.
+    #[must_use]
+    pub fn naming(self, names: &[String]) -> Self {
+        if self.names.is_empty() { Self { names: names.to_vec(), ..self } } else { self }
     }
 
     /// Its configuration.
@@ -224,7 +233,6 @@ impl Answerer {
     #[must_use]
     pub fn answer(&self, logits: &[f32]) -> String {
         let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)));
-        let labels = self.config.outline().labels;
-        best.and_then(|index| labels.get(index).cloned()).unwrap_or_default()
+        best.and_then(|index| self.names.get(index).cloned()).unwrap_or_default()
     }
 }

@@ -4,12 +4,13 @@ use alambic_settings::{Location, OneOrMany, settings};
 use indexmap::IndexMap;
 use serde::Deserialize;
 
+use super::answers::{known, listed};
 use super::image_questions::folder;
 use super::vqa::json;
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Place};
 use crate::lexicon::of_all;
-use crate::questions::{Known, Raw, TEST, collect};
+use crate::questions::{Raw, TEST, collect};
 use crate::source::{Extent, Source};
 
 settings! {
@@ -22,6 +23,10 @@ settings! {
         pub test_questions: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// The folder of the images, called by their number with `.jpg` behind it.
         pub images: Location,
+        /// A file with the answers that are told apart, in the order of their ids, as a published teacher has them: the
+        /// `config.json` of a model, a list in JSON such as LXMERT's `trainval_label2ans.json`, or a line each. Left out: the common
+        /// ones.
+        pub answers_from: Option<Location>,
         /// The fewest questions that an answer must have to be told apart.
         #[range(1..)]
         pub least: usize = 1,
@@ -63,7 +68,8 @@ impl ReadCorpus for Gqa {
                 sources.push(source.name);
             }
         }
-        let known = Known::Common(self.least);
+        let listed = self.answers_from.as_ref().map(listed).transpose()?;
+        let known = known(listed.as_deref(), self.least);
         Ok(collect(sources.join(", "), of_all(&fingerprints), rows, known, extent)?.into())
     }
 }

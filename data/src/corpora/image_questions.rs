@@ -4,10 +4,11 @@ use std::path::Path;
 
 use alambic_settings::{Location, OneOrMany, settings};
 
+use super::answers::{known, listed};
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place};
 use crate::lexicon::of_all;
-use crate::questions::{Known, Raw, TEST, collect};
+use crate::questions::{Raw, TEST, collect};
 use crate::source::{Extent, Source};
 use crate::table::{Header, Table};
 
@@ -31,8 +32,13 @@ settings! {
         pub answer: String = "answer".to_owned(),
         /// The column of the kind of question. Left out: `kind`, if the table has one.
         pub kind: Option<String>,
-        /// The answers that are told apart, in the order of their ids. Left out: those of the training and validation rows.
+        /// The answers that are told apart, in the order of their ids. Left out: those of `answers-from`, or of the training
+        /// and validation rows.
         pub answers: Vec<String> = Vec::new(),
+        /// A file with the answers that are told apart, in the order of their ids, as a published teacher has them: the
+        /// `config.json` of a model, a list in JSON such as LXMERT's `trainval_label2ans.json`, or a line each. Left out: those of
+        /// `answers`, or of the rows.
+        pub answers_from: Option<Location>,
         /// The fewest rows that an answer must have to be told apart, where they are not listed.
         #[range(1..)]
         pub least: usize = 1,
@@ -62,8 +68,11 @@ impl ReadCorpus for ImageQuestions {
         if let Some(faults) = faults {
             return Err(faults);
         }
-        let known =
-            if self.answers.is_empty() { Known::Common(self.least) } else { Known::Listed(&self.answers) };
+        let listed = match &self.answers_from {
+            Some(location) => Some(listed(location)?),
+            None => (!self.answers.is_empty()).then(|| self.answers.clone()),
+        };
+        let known = known(listed.as_deref(), self.least);
         Ok(collect(sources.join(", "), of_all(&fingerprints), rows, known, extent)?.into())
     }
 }

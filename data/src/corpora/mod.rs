@@ -1,6 +1,7 @@
 //! The published formats of corpora: one file each, and one line each in the list below.
 
 mod aksharantar;
+mod answers;
 mod conll;
 mod dakshina;
 mod easy_vqa;

@@ -6,11 +6,12 @@ use alambic_settings::{Location, OneOrMany, settings};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::answers::{known, listed};
 use super::image_questions::folder;
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place};
 use crate::lexicon::of_all;
-use crate::questions::{Known, Raw, TEST, collect};
+use crate::questions::{Raw, TEST, collect};
 use crate::source::{Extent, Source};
 
 settings! {
@@ -34,6 +35,10 @@ settings! {
         pub test_images: Option<Location>,
         /// How these are called.
         pub test_image_name: String = "COCO_val2014_{}.jpg".to_owned(),
+        /// A file with the answers that are told apart, in the order of their ids, as a published teacher has them: the
+        /// `config.json` of a model, a list in JSON such as LXMERT's `trainval_label2ans.json`, or a line each. Left out: the common
+        /// ones.
+        pub answers_from: Option<Location>,
         /// The fewest questions whose commonest answer it must be for an answer to be told apart; nine in the field.
         #[range(1..)]
         pub least: usize = 9,
@@ -102,7 +107,8 @@ impl ReadCorpus for Vqa {
                 sources.push(source.name);
             }
         }
-        let known = Known::Common(self.least);
+        let listed = self.answers_from.as_ref().map(listed).transpose()?;
+        let known = known(listed.as_deref(), self.least);
         Ok(collect(sources.join(", "), of_all(&fingerprints), rows, known, extent)?.into())
     }
 }

@@ -550,7 +550,8 @@ fn code(fault: &Fault) -> &'static str {
         | Fault::NotText { .. }
         | Fault::NotNumber { .. }
         | Fault::NotDecimal { .. }
-        | Fault::UnknownClass { .. } => "data::value",
+        | Fault::UnknownClass { .. }
+        | Fault::NotAnswers(_) => "data::value",
         Fault::UnknownLanguage(_) | Fault::NoLanguage => "data::language",
         Fault::Regions(_) => "data::regions",
     }

@@ -158,9 +158,20 @@ impl Checker<'_> {
 
     /// Reports a model that does not give the answers that are asked for.
     fn must_know_answers(&mut self, side: &str, config: &Config, answers: &[String], origin: &Origin) {
-        let own = config.outline().labels;
+        let outline = config.outline();
+        let own = outline.labels;
+        // What has no names of its own takes those of the data.
+        let is_nameless = own.is_empty() && outline.classes > 0;
         let problem = if Eyes::new(config, None).is_err() {
             format!("is a {} and does not look at images", config.model_type())
+        } else if is_nameless && outline.classes == answers.len() {
+            return;
+        } else if is_nameless {
+            format!(
+                "gives {} answers without names, and the test part has {}",
+                outline.classes,
+                answers.len()
+            )
         } else if own.is_empty() {
             "has no head that answers questions".to_owned()
         } else if own != answers {
@@ -168,7 +179,11 @@ impl Checker<'_> {
         } else {
             return;
         };
-        self.error("evaluation::answers", format!("the {side} {problem}"), origin, "is judged here");
+        self.report(
+            Diagnostic::error("evaluation::answers", format!("the {side} {problem}"))
+                .label(origin, "is judged here")
+                .help("of a published model, name the file that lists its answers under `answers-from` of the corpus"),
+        );
     }
 
     /// Checks an evaluation on texts without labels, by which a student can be held against a teacher alone; false

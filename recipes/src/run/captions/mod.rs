@@ -7,14 +7,13 @@ use alambic_losses::{Targets, Term};
 use alambic_models::{Config, Pass, Tokenizer, Wanted, architecture};
 use alambic_reports::metrics::{Metric, Scores, find, score_all};
 use alambic_students::{Eyes, Matcher};
-use alambic_teachers::Teacher;
 use alambic_tensor::Streams;
 use rand::Rng;
 
 use self::exam::Catalogue;
 use super::RunError;
 use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
-use super::questions::showing::Showing;
+use super::questions::showing::{Onlooker, Showing};
 use super::stage::Job;
 use super::texts::taps;
 use super::workshop::Workshop;
@@ -28,15 +27,13 @@ pub(crate) struct CaptionLesson<'a> {
     config: &'a Config,
     tokenizer: &'a Tokenizer,
     own: Showing<'a>,
-    /// What the teacher is shown, where it is not the same.
-    other: Option<Showing<'a>>,
     /// The first caption of each image among those shown, and how many it has.
     captions: Vec<(usize, usize)>,
     validation: Vec<&'a Picture>,
     streams: Streams,
-    taps: (Vec<String>, Vec<String>),
+    taps: Vec<String>,
     /// None where no loss looks at it.
-    teacher: Option<&'a dyn Teacher>,
+    teacher: Option<Onlooker<'a>>,
     metric: &'static Metric,
     material: Material,
 }
@@ -66,10 +63,8 @@ impl<'a> CaptionLesson<'a> {
         }
         let tokenizer = job.tokenizer.truncating(asked.min(config.longest()))?;
         let own = Showing::new(&told, eyes.clone(), &tokenizer, config.padding())?;
-        let taps = taps(terms);
-        let teacher = job.teacher.filter(|_| !taps.1.is_empty());
-        let other = teacher.map(|teacher| Showing::of_teacher(teacher, &told, &eyes, asked));
-        let other = other.transpose()?.flatten();
+        let (taps, teachers) = taps(terms);
+        let teacher = Onlooker::new(job.teacher, teachers, &told, &eyes, asked)?;
         let mut validation = take(Split::Validation)?;
         thin(&mut validation, job.train.validation_examples);
         let material = Material {
@@ -84,7 +79,6 @@ impl<'a> CaptionLesson<'a> {
             config,
             tokenizer: job.tokenizer,
             own,
-            other,
             captions,
             validation,
             streams: Streams::new(job.seed),
@@ -116,16 +110,10 @@ impl Lesson for CaptionLesson<'_> {
         let mut all = |count: usize, _: usize| (0..count).collect();
         let shown = self.own.batch(&rows, &mut all)?;
         let network = architecture::over(self.config, study.weights)?;
-        let wanted = Wanted::named(self.taps.0.iter().cloned());
+        let wanted = Wanted::named(self.taps.iter().cloned());
         let student = network.read(&shown, Pass::Train(study.dropout), wanted)?;
-        let teacher = match self.teacher {
-            None => None,
-            Some(teacher) => {
-                let wanted = Wanted::named(self.taps.1.iter().cloned());
-                let other = self.other.as_ref().map(|showing| showing.batch(&rows, &mut all)).transpose()?;
-                Some(teacher.trace(other.as_ref().unwrap_or(&shown).into(), &wanted)?)
-            }
-        };
+        let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(&rows, &shown, &mut all));
+        let teacher = teacher.transpose()?;
         Ok(Passes { student, teacher, targets: Targets::default() })
     }
 

@@ -78,7 +78,8 @@ impl<'a> QuestionExam<'a> {
             let teacher = workshop.network(name)?;
             let eyes = Eyes::open(teacher.config(), &workshop.checkpoint_folder(name)?)?;
             let answerer =
-                Answerer::new(teacher.config(), teacher.network(), eyes, teacher.vocabulary(), usize::MAX)?;
+                Answerer::new(teacher.config(), teacher.network(), eyes, teacher.vocabulary(), usize::MAX)?
+                    .naming(names);
             let logits = exam.ask(&answerer)?;
             let answers = logits.iter().map(|logits| answerer.answer(logits)).collect();
             exam.teacher = Some(Judged { teacher, answerer, logits, answers });

@@ -13,13 +13,12 @@ use alambic_losses::{Targets, Term};
 use alambic_models::{Config, Pass, Tokenizer, Wanted, architecture};
 use alambic_reports::metrics::{Metric, find, score_all, scored};
 use alambic_students::{Answerer, Eyes, Sighted};
-use alambic_teachers::Teacher;
 
 use alambic_tensor::Streams;
 use rand::seq::index::sample;
 
 use self::gallery::Gallery;
-use self::showing::Showing;
+use self::showing::{Onlooker, Showing};
 use super::RunError;
 use super::corpora::Shown;
 use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
@@ -48,8 +47,6 @@ pub(crate) struct QuestionLesson<'a> {
     /// Right answers of each example, with their scores.
     answers: Vec<Vec<(u32, f32)>>,
     own: Showing<'a>,
-    /// What the teacher is shown, where it is not the same.
-    other: Option<Showing<'a>>,
     validation: Gallery<'a>,
     /// Questions of the validation part, the image of each by its place, and what its answer is held against.
     validated: Vec<(String, usize, String)>,
@@ -57,9 +54,9 @@ pub(crate) struct QuestionLesson<'a> {
     classes: usize,
     /// For the patches that are read where an image has too many.
     streams: Streams,
-    taps: (Vec<String>, Vec<String>),
+    taps: Vec<String>,
     /// None where no loss looks at it.
-    teacher: Option<&'a dyn Teacher>,
+    teacher: Option<Onlooker<'a>>,
     metric: &'static Metric,
     material: Material,
 }
@@ -88,10 +85,8 @@ impl<'a> QuestionLesson<'a> {
         let told: Vec<_> =
             questions.iter().map(|shown| (shown.question.text.as_str(), shown.picture)).collect();
         let own = Showing::new(&told, eyes.clone(), &job.tokenizer.truncating(longest)?, config.padding())?;
-        let taps = taps(terms);
-        let teacher = job.teacher.filter(|_| !taps.1.is_empty());
-        let other = teacher.map(|teacher| Showing::of_teacher(teacher, &told, &eyes, asked));
-        let other = other.transpose()?.flatten();
+        let (taps, teachers) = taps(terms);
+        let teacher = Onlooker::new(job.teacher, teachers, &told, &eyes, asked)?;
         let mut validation = Gallery::new(eyes);
         let to_validate = take(Split::Validation, job.train.validation_examples)?;
         let metric = find(metrics(&workshop.recipe.evaluation, &to_validate)[0])?;
@@ -116,7 +111,6 @@ impl<'a> QuestionLesson<'a> {
             longest,
             answers: questions.iter().map(|shown| shown.question.answers.clone()).collect(),
             own,
-            other,
             validation,
             validated,
             classes: names.len(),
@@ -167,16 +161,10 @@ impl Lesson for QuestionLesson<'_> {
         };
         let batch = self.own.batch(rows, &mut pick)?;
         let network = architecture::over(self.config, study.weights)?;
-        let wanted = Wanted::named(self.taps.0.iter().cloned());
+        let wanted = Wanted::named(self.taps.iter().cloned());
         let student = network.read(&batch, Pass::Train(study.dropout), wanted)?;
-        let teacher = match self.teacher {
-            None => None,
-            Some(teacher) => {
-                let wanted = Wanted::named(self.taps.1.iter().cloned());
-                let other = self.other.as_ref().map(|showing| showing.batch(rows, &mut pick)).transpose()?;
-                Some(teacher.trace(other.as_ref().unwrap_or(&batch).into(), &wanted)?)
-            }
-        };
+        let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(rows, &batch, &mut pick));
+        let teacher = teacher.transpose()?;
         Ok(Passes { student, teacher, targets: self.targets(rows) })
     }
 

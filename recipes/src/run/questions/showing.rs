@@ -3,7 +3,7 @@
 use alambic_data::Picture;
 use alambic_models::architecture::Batch;
 use alambic_models::bert::TextInput;
-use alambic_models::{Config, EncodedText, ModelFolder, Tokenizer};
+use alambic_models::{Config, EncodedText, ModelFolder, Tokenizer, Trace, Wanted};
 use alambic_students::{Eyes, Pick, Sight};
 use alambic_teachers::Teacher;
 
@@ -41,25 +41,6 @@ impl<'p> Showing<'p> {
         Ok(Self { gallery, padding, tokens, images })
     }
 
-    /// What a teacher is shown of texts and images, where it is not what the student is shown.
-    pub(crate) fn of_teacher(
-        teacher: &dyn Teacher,
-        told: &[Told<'p>],
-        student: &Eyes,
-        longest: usize,
-    ) -> Result<Option<Self>, RunError> {
-        let (Some(folder), Some(tokenizer)) = (teacher.folder(), teacher.tokenizer()) else {
-            return Ok(None);
-        };
-        let config = Config::open(&ModelFolder::open(folder)?)?;
-        let eyes = Eyes::open(&config, folder)?;
-        if eyes.see_alike(student) {
-            return Ok(None);
-        }
-        let tokenizer = tokenizer.truncating(longest.min(config.longest()))?;
-        Self::new(told, eyes, &tokenizer, config.padding()).map(Some)
-    }
-
     /// The tokens of each text.
     pub(crate) fn tokens(&self) -> &[EncodedText] {
         &self.tokens
@@ -73,5 +54,45 @@ impl<'p> Showing<'p> {
         let sights: Vec<&Sight> = sights.iter().map(AsRef::as_ref).collect();
         let (image, regions) = self.gallery.eyes().batch(&sights, Some(pick))?;
         Ok(Batch { text: Some(TextInput::pad(&texts, self.padding)), image, regions, ..Batch::default() })
+    }
+}
+
+/// A teacher that is shown what its student is shown, in its own way.
+pub(crate) struct Onlooker<'a> {
+    teacher: &'a dyn Teacher,
+    taps: Vec<String>,
+    /// What it is shown, where that is not the same.
+    own: Option<Showing<'a>>,
+}
+
+impl<'a> Onlooker<'a> {
+    /// A teacher of which taps are wanted; none where nothing is. `longest` are the most tokens of a text.
+    pub(crate) fn new(
+        teacher: Option<&'a dyn Teacher>,
+        taps: Vec<String>,
+        told: &[Told<'a>],
+        student: &Eyes,
+        longest: usize,
+    ) -> Result<Option<Self>, RunError> {
+        let Some(teacher) = teacher.filter(|_| !taps.is_empty()) else { return Ok(None) };
+        let (Some(folder), Some(tokenizer)) = (teacher.folder(), teacher.tokenizer()) else {
+            return Ok(Some(Self { teacher, taps, own: None }));
+        };
+        let config = Config::open(&ModelFolder::open(folder)?)?;
+        let eyes = Eyes::open(&config, folder)?;
+        let own = if eyes.see_alike(student) {
+            None
+        } else {
+            let tokenizer = tokenizer.truncating(longest.min(config.longest()))?;
+            Some(Showing::new(told, eyes, &tokenizer, config.padding())?)
+        };
+        Ok(Some(Self { teacher, taps, own }))
+    }
+
+    /// Its pass over texts, of which the student is shown a batch.
+    pub(crate) fn trace(&self, rows: &[usize], shown: &Batch, pick: Pick<'_>) -> Result<Trace, RunError> {
+        let wanted = Wanted::named(self.taps.iter().cloned());
+        let own = self.own.as_ref().map(|showing| showing.batch(rows, pick)).transpose()?;
+        Ok(self.teacher.trace(own.as_ref().unwrap_or(shown).into(), &wanted)?)
     }
 }

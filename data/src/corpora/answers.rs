@@ -1,0 +1,80 @@
+//! Which answers are told apart, as files of models and of corpora list them.
+
+use std::collections::HashSet;
+
+use alambic_settings::Location;
+use serde_json::Value;
+
+use crate::error::{DataError, Fault, Place};
+use crate::questions::Known;
+use crate::source::{Extent, Source};
+
+/// The answers of a file in the order of their ids: `id2label` of a model's `config.json`, a list in JSON, or a line each.
+///
+/// # Errors
+/// Where the file cannot be read, or lists none, or one twice.
+pub(super) fn listed(location: &Location) -> Result<Vec<String>, DataError> {
+    let source = Source::open_lines(location, Extent::Whole)?;
+    let fail = |reason: String| DataError::new(Place::file(&source.name), Fault::NotAnswers(reason));
+    let text = std::str::from_utf8(&source.bytes).map_err(|error| fail(error.to_string()))?;
+    let answers = match serde_json::from_str(text) {
+        Ok(Value::Object(config)) => of_config(&config).map_err(|reason| fail(reason.to_owned()))?,
+        Ok(Value::Array(answers)) => answers
+            .iter()
+            .map(|answer| answer.as_str().map(str::to_owned))
+            .collect::<Option<_>>()
+            .ok_or_else(|| fail("the list holds something else than texts".into()))?,
+        _ => text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect(),
+    };
+    let mut seen = HashSet::new();
+    match answers.iter().find(|answer| !seen.insert(answer.as_str())) {
+        Some(twice) => Err(fail(format!("`{twice}` is listed twice"))),
+        None if answers.is_empty() => Err(fail("the file is empty".into())),
+        None => Ok(answers),
+    }
+}
+
+/// The names of a model's classes.
+fn of_config(config: &serde_json::Map<String, Value>) -> Result<Vec<String>, &'static str> {
+    let labels = config.get("id2label").and_then(Value::as_object).ok_or("there is no `id2label`")?;
+    (0..labels.len())
+        .map(|id| labels.get(&id.to_string())?.as_str().map(str::to_owned))
+        .collect::<Option<_>>()
+        .ok_or("the ids of `id2label` do not count up from 0")
+}
+
+/// The answers that are told apart: those of a file, or those that are common enough.
+pub(super) fn known(listed: Option<&[String]>, least: usize) -> Known<'_> {
+    listed.map_or(Known::Common(least), Known::Listed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_listed_in_three_ways() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |text: &str| {
+            let path = folder.path().join("answers");
+            std::fs::write(&path, text).unwrap();
+            listed(&Location::File(path)).map_err(|error| error.to_string())
+        };
+        for text in [
+            r#"{"model_type": "vilt", "id2label": {"1": "no", "0": "yes", "2": "2"}}"#,
+            r#"["yes", "no", "2"]"#,
+            "yes\nno\n\n2\n",
+        ] {
+            assert_eq!(read(text).unwrap(), ["yes", "no", "2"], "{text}");
+        }
+        for (text, expected) in [
+            ("", "empty"),
+            ("yes\nno\nyes", "`yes` is listed twice"),
+            (r#"{"id2label": {"1": "no", "2": "yes"}}"#, "do not count up from 0"),
+            (r#"{"labels": 3}"#, "no `id2label`"),
+            ("[1, 2]", "something else than texts"),
+        ] {
+            assert!(read(text).unwrap_err().contains(expected), "{text}");
+        }
+    }
+}
