@@ -51,6 +51,39 @@ pub enum Fault {
     /// A file that should be an image.
     #[error("is no image that can be read: {0}")]
     NotImage(String),
+    /// Most texts of a language are not in its script.
+    #[error("{wrong} of {texts} texts of `{language}` have no letter of its script")]
+    WrongScript {
+        /// The language.
+        language: String,
+        /// Its texts.
+        texts: usize,
+        /// Those without a letter of its script.
+        wrong: usize,
+    },
+    /// A file of fewer or more lines than the one that it belongs to.
+    #[error("{found} lines where {other} has {expected}")]
+    LineCount {
+        /// The lines of this file.
+        found: usize,
+        /// Those of the other one.
+        expected: usize,
+        /// The other one.
+        other: String,
+    },
+    /// A language with fewer files than another.
+    #[error("there are {found} files of `{language}`, and {expected} of another language")]
+    FileCount {
+        /// The language.
+        language: String,
+        /// Its files.
+        found: usize,
+        /// Those of the other language.
+        expected: usize,
+    },
+    /// A file of XML that is broken.
+    #[error("not the XML that is expected: {0}")]
+    BrokenXml(String),
     /// A file that does not list answers.
     #[error("no list of answers: {0}")]
     NotAnswers(String),
@@ -196,6 +229,11 @@ impl Fault {
             Self::NoImage(_) => {
                 "check the folder of the images and how they are called, or leave out the row".into()
             }
+            Self::WrongScript { .. } => "check whether the columns or files of two languages are crossed; `script = false` takes texts of any script".into(),
+            Self::LineCount { .. } | Self::FileCount { .. } => {
+                "give the files that belong together; the same line of each is the same sentence".into()
+            }
+            Self::BrokenXml(_) => "fetch the file anew, and check that it is TMX".into(),
             Self::NotAnswers(_) => {
                 "give the `config.json` of a model with names of its classes, a list in JSON, or a line for each answer"
                     .into()

@@ -29,6 +29,20 @@ pub enum Script {
     Sinhala,
     /// Meetei Mayek.
     MeeteiMayek,
+    /// Chinese characters.
+    Han,
+    /// Kana and Chinese characters.
+    Japanese,
+    /// Hangul.
+    Hangul,
+    /// Cyrillic.
+    Cyrillic,
+    /// Greek.
+    Greek,
+    /// Hebrew.
+    Hebrew,
+    /// Thai.
+    Thai,
 }
 
 impl Script {
@@ -50,6 +64,13 @@ impl Script {
             Self::Malayalam => &[(0xd00, 0xd7f)],
             Self::Sinhala => &[(0xd80, 0xdff)],
             Self::MeeteiMayek => &[(0xaae0, 0xaaff), (0xabc0, 0xabff)],
+            Self::Han => &[(0x3400, 0x4dbf), (0x4e00, 0x9fff), (0xf900, 0xfaff), (0x2_0000, 0x3_ffff)],
+            Self::Japanese => &[(0x3041, 0x30ff), (0x3400, 0x4dbf), (0x4e00, 0x9fff), (0xff66, 0xff9f)],
+            Self::Hangul => &[(0x1100, 0x11ff), (0x3131, 0x318e), (0xac00, 0xd7a3)],
+            Self::Cyrillic => &[(0x400, 0x52f)],
+            Self::Greek => &[(0x370, 0x3ff), (0x1f00, 0x1fff)],
+            Self::Hebrew => &[(0x5d0, 0x5f2)],
+            Self::Thai => &[(0xe01, 0xe4e)],
         }
     }
 
@@ -99,6 +120,54 @@ pub const LANGUAGES: &[Language] = &[
     Language { code: "ur", name: "Urdu", script: Script::Arabic },
 ];
 
+/// Further languages of sentences, sorted by code. They are not looked for among the columns of names: `id` and `it` are
+/// called otherwise there.
+const OTHERS: &[Language] = &[
+    Language { code: "ar", name: "Arabic", script: Script::Arabic },
+    Language { code: "bg", name: "Bulgarian", script: Script::Cyrillic },
+    Language { code: "cs", name: "Czech", script: Script::Latin },
+    Language { code: "da", name: "Danish", script: Script::Latin },
+    Language { code: "de", name: "German", script: Script::Latin },
+    Language { code: "el", name: "Greek", script: Script::Greek },
+    Language { code: "es", name: "Spanish", script: Script::Latin },
+    Language { code: "et", name: "Estonian", script: Script::Latin },
+    Language { code: "fa", name: "Persian", script: Script::Arabic },
+    Language { code: "fi", name: "Finnish", script: Script::Latin },
+    Language { code: "fr", name: "French", script: Script::Latin },
+    Language { code: "he", name: "Hebrew", script: Script::Hebrew },
+    Language { code: "hr", name: "Croatian", script: Script::Latin },
+    Language { code: "hu", name: "Hungarian", script: Script::Latin },
+    Language { code: "id", name: "Indonesian", script: Script::Latin },
+    Language { code: "it", name: "Italian", script: Script::Latin },
+    Language { code: "ja", name: "Japanese", script: Script::Japanese },
+    Language { code: "ko", name: "Korean", script: Script::Hangul },
+    Language { code: "lt", name: "Lithuanian", script: Script::Latin },
+    Language { code: "lv", name: "Latvian", script: Script::Latin },
+    Language { code: "ms", name: "Malay", script: Script::Latin },
+    Language { code: "nl", name: "Dutch", script: Script::Latin },
+    Language { code: "no", name: "Norwegian", script: Script::Latin },
+    Language { code: "pl", name: "Polish", script: Script::Latin },
+    Language { code: "pt", name: "Portuguese", script: Script::Latin },
+    Language { code: "ro", name: "Romanian", script: Script::Latin },
+    Language { code: "ru", name: "Russian", script: Script::Cyrillic },
+    Language { code: "sk", name: "Slovak", script: Script::Latin },
+    Language { code: "sl", name: "Slovene", script: Script::Latin },
+    Language { code: "sv", name: "Swedish", script: Script::Latin },
+    Language { code: "sw", name: "Swahili", script: Script::Latin },
+    Language { code: "th", name: "Thai", script: Script::Thai },
+    Language { code: "tr", name: "Turkish", script: Script::Latin },
+    Language { code: "uk", name: "Ukrainian", script: Script::Cyrillic },
+    Language { code: "vi", name: "Vietnamese", script: Script::Latin },
+    Language { code: "zh", name: "Chinese", script: Script::Han },
+];
+
+/// The language of a code, of names or of sentences. What is behind a hyphen, as in `zh-CN`, does not count.
+#[must_use]
+pub fn find_any(code: &str) -> Option<&'static Language> {
+    let code = code.split(['-', '_']).next().unwrap_or(code);
+    find(code).or_else(|| OTHERS.iter().find(|language| language.code == code))
+}
+
 /// The language of a code.
 #[must_use]
 pub fn find(code: &str) -> Option<&'static Language> {
@@ -116,6 +185,8 @@ mod tests {
         assert!(!Script::Devanagari.has_letter('\u{94d}'), "a virama alone writes nothing");
         assert!(!Script::Devanagari.has_letter('१'));
         assert!(!Script::Devanagari.has_letter('க'));
+        assert!(Script::Japanese.has_letter('が') && Script::Japanese.has_letter('語'));
+        assert!(!Script::Han.has_letter('が') && Script::Hangul.has_letter('한'));
         assert!(Script::Latin.has_letter('z'));
         assert!(!Script::Latin.has_letter('['));
     }
@@ -125,5 +196,8 @@ mod tests {
         assert!(LANGUAGES.is_sorted_by(|a, b| a.code < b.code));
         assert_eq!(find("ta").map(|language| language.name), Some("Tamil"));
         assert_eq!(find("xx"), None);
+        assert!(OTHERS.is_sorted_by(|a, b| a.code < b.code));
+        assert_eq!((find("ja"), find_any("xx")), (None, None));
+        assert_eq!(find_any("zh-CN").map(|language| language.script), Some(Script::Han));
     }
 }

@@ -35,6 +35,7 @@ pub mod examples;
 pub mod language;
 pub mod lexicon;
 pub mod normalise;
+pub mod parallel;
 pub mod pictures;
 pub mod questions;
 pub mod regions;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_hub::Hub;
 use alambic_settings::Location;
+use flate2::read::MultiGzDecoder;
 
 use crate::embedded;
 use crate::error::{DataError, Fault, Place};
@@ -104,15 +105,19 @@ impl Source {
 
     fn read(name: String, path: &Path, extent: Extent, format: Option<Format>) -> Result<Self, DataError> {
         let fail = |fault| DataError::new(Place::file(&name), fault);
-        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        let is_compressed = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+        let inner = if is_compressed { path.with_extension("") } else { path.to_owned() };
+        let extension = inner.extension().unwrap_or_default().to_string_lossy();
         let format = format
             .or_else(|| Format::of_extension(&extension))
             .ok_or_else(|| fail(Fault::UnknownFormat(extension.into_owned())))?;
         let unreadable = |error: std::io::Error| fail(Fault::Unreadable(error.to_string()));
-        let mut file = File::open(path).map_err(unreadable)?;
+        let file = File::open(path).map_err(unreadable)?;
+        let mut file: Box<dyn Read> =
+            if is_compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
         let mut bytes = Vec::new();
         if extent == Extent::Head && matches!(format, Format::Tsv | Format::JsonLines) {
-            (&file).take(HEAD).read_to_end(&mut bytes).map_err(unreadable)?;
+            file.by_ref().take(HEAD).read_to_end(&mut bytes).map_err(unreadable)?;
         }
         match bytes.iter().rposition(|&byte| byte == b'\n') {
             Some(end) if bytes.len() as u64 == HEAD => bytes.truncate(end + 1),

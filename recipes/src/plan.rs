@@ -413,7 +413,7 @@ fn cache(
 ) -> Option<PlannedCache> {
     let (_, taps) = taps(&checker.terms(options, sketch));
     let teacher = checker.sketches.teacher(checker.recipe, options.teacher.as_ref()?)?;
-    if taps.is_empty() || counts.texts == 0 || options.data.masks() {
+    if taps.is_empty() || counts.texts == 0 || !options.data.parallel.is_empty() || options.data.masks() {
         return None;
     }
     let mut texts = chosen(&checker.workshop, &options.data, Split::Train).ok()?.concat();

@@ -96,6 +96,8 @@ settings! {
         pub words: OneOrMany<WordData> = OneOrMany(Vec::new()),
         /// Texts or pairs of texts, with or without labels.
         pub texts: OneOrMany<TextData> = OneOrMany(Vec::new()),
+        /// Sentences beside their translations, for models that bring both to one place.
+        pub parallel: OneOrMany<ParallelData> = OneOrMany(Vec::new()),
         /// Questions about images, with their answers.
         pub questions: OneOrMany<QuestionData> = OneOrMany(Vec::new()),
         /// Texts about images, for pre-training.
@@ -110,7 +112,7 @@ settings! {
 impl StageData {
     /// What a model that trains on it does.
     pub(crate) fn purpose(&self) -> Purpose {
-        if !self.texts.is_empty() {
+        if !self.texts.is_empty() || !self.parallel.is_empty() {
             Purpose::Reads
         } else if !self.questions.is_empty() || !self.image_texts.is_empty() {
             Purpose::Answers
@@ -130,6 +132,11 @@ impl StageData {
         let captioned = self.captions.iter().map(|own| &own.data);
         let found = self.objects.iter().map(|own| &own.data);
         asked.chain(told).chain(captioned).chain(found).flatten().collect()
+    }
+
+    /// Whether student and teacher read the same texts, and have one vocabulary for it.
+    pub(crate) fn shares_vocabulary(&self) -> bool {
+        self.parallel.is_empty()
     }
 
     /// Whether masked tokens are the task.
@@ -186,6 +193,66 @@ settings! {
         pub augment: Option<AugmentOptions>,
         /// Makes saying what masked tokens were the stage's task, in place of the labels. Left out: the labels.
         pub mask: Option<MaskOptions>,
+    }
+}
+
+choices! {
+    /// Which of a sentence and its translation are read.
+    pub enum Sides {
+        /// Both.
+        Both = "both",
+        /// The sentence in the source language.
+        Source = "source",
+        /// Its translation.
+        Target = "target",
+    }
+}
+
+choices! {
+    /// Which of a sentence and its translation is read.
+    pub enum Side {
+        /// The sentence in the source language.
+        Source = "source",
+        /// Its translation.
+        Target = "target",
+    }
+}
+
+impl Sides {
+    /// The side that is not read, if there is one.
+    pub(crate) fn other(self) -> Option<Side> {
+        match self {
+            Self::Both => None,
+            Self::Source => Some(Side::Target),
+            Self::Target => Some(Side::Source),
+        }
+    }
+}
+
+settings! {
+    /// Sentences beside their translations, as in Reimers and Gurevych (2020): the teacher reads a sentence, and the student
+    /// the sentence and its translation, each of which is to get the teacher's vector.
+    pub struct ParallelData {
+        /// Names of corpora.
+        pub data: Vec<At<String>>,
+        /// The language of the sentences.
+        pub source: String = "en".to_owned(),
+        /// The languages of their translations. Left out: all others that the corpora have.
+        pub targets: Vec<At<String>> = Vec::new(),
+        /// What the student reads.
+        pub student_reads: Sides = Sides::Both,
+        /// What the teacher reads.
+        pub teacher_reads: Side = Side::Source,
+        /// How often a language is met with: in proportion to the number of its translations to this power. 1 takes each once
+        /// in an epoch, 0 all languages as often, and 0.7 is what multilingual models have used.
+        #[range(0.0..=1.0)]
+        pub smoothing: f64 = 1.0,
+        /// Share of the sentences; smaller shares lie within larger ones.
+        #[range(0.0..=1.0)]
+        pub fraction: f64 = 1.0,
+        /// Most tokens of a text, the special ones included; what is longer is cut.
+        #[range(4..)]
+        pub longest: usize = 128,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A text encoder from random weights.
 
 use alambic_models::Config;
-use alambic_models::bert::{Bert, BertConfig, Family, Task};
+use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Pooling, Task};
 use alambic_settings::{choices, settings};
 
 use crate::sight::EPSILON;
@@ -32,6 +32,26 @@ impl Preset {
     }
 }
 
+choices! {
+    /// How the states of a text's tokens become its vector.
+    pub enum Pooled {
+        /// Their mean.
+        Mean = "mean",
+        /// The first of them.
+        First = "first",
+    }
+}
+
+impl Pooled {
+    pub(crate) fn pooling(self) -> Pooling {
+        let gathering = match self {
+            Self::Mean => Gathering::Mean,
+            Self::First => Gathering::First,
+        };
+        Pooling { gathering, normalise: true }
+    }
+}
+
 settings! {
     /// A text encoder from random weights: a BERT of any size, over its teacher's vocabulary, or without a teacher over
     /// the words of its stage's texts.
@@ -58,6 +78,8 @@ settings! {
         /// Longest sequence in tokens.
         #[range(4..)]
         pub longest: usize = 512,
+        /// How the states of a text's tokens become its vector, of length one. Left out: it gives none.
+        pub pooling: Option<Pooled>,
         /// Most tokens of a vocabulary that is made of the stage's texts, where there is no teacher.
         #[range(10..)]
         pub vocabulary: usize = 8192,
@@ -107,7 +129,8 @@ impl Encoder {
             self.feed_forward.unwrap_or(inner),
         ];
         let config = bert(surroundings, shape, self.activation, self.dropout, self.longest)?;
-        Ok(config.for_task(surroundings.task))
+        let pooling = self.pooling.map(Pooled::pooling);
+        Ok(BertConfig { pooling, ..config }.for_task(surroundings.task))
     }
 }
 

@@ -5,6 +5,7 @@ use alambic_models::bert::{Bert, BertConfig, select_layers};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
+use crate::encoder::Pooled;
 use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings, kept};
 
 settings! {
@@ -16,6 +17,8 @@ settings! {
         pub teacher: At<String>,
         /// Layers to keep, counted from 1, in order. Left out: all.
         pub layers: Option<At<Vec<usize>>>,
+        /// How the states of a text's tokens become its vector, of length one. Left out: as the teacher's do.
+        pub pooling: Option<Pooled>,
         /// Share of activations dropped in training; left out, as the teacher's.
         #[range(0.0..=0.9)]
         pub dropout: Option<f32>,
@@ -39,6 +42,7 @@ impl EncoderLayers {
             dropout: dropout(teacher.dropout),
             attention_dropout: dropout(teacher.attention_dropout),
             head_dropout: dropout(teacher.head_dropout),
+            pooling: self.pooling.map(Pooled::pooling).or(teacher.pooling),
             ..teacher.clone()
         };
         Ok((config, weights, layers))

@@ -34,7 +34,7 @@ pub use answerer::{Answerer, Sighted};
 pub use clip::ClipSizes;
 pub use detector::DetectorSizes;
 pub use dual_encoder::DualEncoder;
-pub use encoder::{Encoder, Preset};
+pub use encoder::{Encoder, Pooled, Preset};
 pub use encoder_layers::EncoderLayers;
 pub use error::StudentError;
 pub use export::{Exported, Format, export};

@@ -12,8 +12,11 @@ mod karpathy;
 mod made_up_orders;
 mod made_up_reviews;
 mod made_up_scenes;
+mod moses;
 mod names_table;
+mod parallel_table;
 mod texts;
+mod tmx;
 mod vqa;
 mod word_pairs;
 
@@ -30,13 +33,17 @@ pub use karpathy::Karpathy;
 pub use made_up_orders::MadeUpOrders;
 pub use made_up_reviews::MadeUpReviews;
 pub use made_up_scenes::MadeUpScenes;
+pub use moses::Moses;
 pub use names_table::{NamesTable, Unit};
+pub use parallel_table::ParallelTable;
 pub use texts::Texts;
+pub use tmx::Tmx;
 pub use vqa::Vqa;
 pub use word_pairs::WordPairs;
 
 use crate::error::DataError;
 use crate::lexicon::Lexicon;
+use crate::parallel::Parallel;
 use crate::questions::VisualQuestions;
 use crate::source::Extent;
 use crate::texts::Collection;
@@ -50,6 +57,14 @@ pub enum Content {
     Texts(Collection),
     /// Questions about images.
     Questions(VisualQuestions),
+    /// Sentences in several languages.
+    Parallel(Parallel),
+}
+
+impl From<Parallel> for Content {
+    fn from(sentences: Parallel) -> Self {
+        Self::Parallel(sentences)
+    }
 }
 
 impl From<Lexicon> for Content {
@@ -92,6 +107,12 @@ kinds! {
         Texts(Texts) = "texts",
         /// Sentences whose words are tagged.
         Conll(Conll) = "conll",
+        /// Sentences beside their translations, in a table.
+        ParallelTable(ParallelTable) = "parallel-table",
+        /// Sentences beside their translations, a file for each language.
+        Moses(Moses) = "moses",
+        /// Sentences beside their translations, in translation memories.
+        Tmx(Tmx) = "tmx",
         /// Questions about images in a folder, in a table.
         ImageQuestions(ImageQuestions) = "image-questions",
         /// Images in a folder with their captions, in a table.

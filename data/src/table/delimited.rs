@@ -27,6 +27,7 @@ pub(super) fn read(
         {
             names.iter().map(|&name| name.to_owned()).collect()
         }
+        Header::Numbers => (1..=first_cells.len()).map(|number| number.to_string()).collect(),
         _ => {
             records.next();
             first_cells

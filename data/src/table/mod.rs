@@ -26,6 +26,8 @@ pub enum Header<'a> {
         /// Names of the columns of a table without a header.
         names: &'a [&'a str],
     },
+    /// There is none; columns are called by their number, counted from 1.
+    Numbers,
 }
 
 /// A table, every column a column of text.

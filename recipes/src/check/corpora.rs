@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use alambic_data::parallel::{Parallel, ParallelSplits};
 use alambic_data::questions::QuestionSplits;
 use alambic_data::split::{SplitReport, Splits};
 use alambic_data::texts::TextSplits;
@@ -31,7 +32,8 @@ pub(crate) struct Selection<'s> {
 type Expanded<'s> = (&'s At<String>, Vec<Direction>);
 
 /// The keys under which a training's data are named.
-const KINDS: [&str; 7] = ["pairs", "words", "texts", "questions", "image-texts", "captions", "objects"];
+const KINDS: [&str; 8] =
+    ["pairs", "words", "texts", "parallel", "questions", "image-texts", "captions", "objects"];
 
 /// How many examples there are.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +46,7 @@ pub(crate) struct Counts {
     pub(crate) rendered: usize,
     /// Most source words by direction that come of rendering.
     pub(crate) rendered_words: usize,
-    /// Texts to be read.
+    /// Texts to be read; sentences with a translation each.
     pub(crate) texts: usize,
     /// Questions about images.
     pub(crate) questions: usize,
@@ -302,6 +304,7 @@ impl Checker<'_> {
         let kinds = [
             !data.pairs.is_empty() || !data.words.is_empty(),
             !data.texts.is_empty(),
+            !data.parallel.is_empty(),
             !data.questions.is_empty(),
             !data.image_texts.is_empty(),
             !data.captions.is_empty(),
@@ -314,6 +317,10 @@ impl Checker<'_> {
         }
         if !data.texts.is_empty() {
             self.texts(name, path, data);
+            return Vec::new();
+        }
+        if !data.parallel.is_empty() {
+            self.parallel(name, path, data);
             return Vec::new();
         }
         if !data.questions.is_empty() {
@@ -334,7 +341,7 @@ impl Checker<'_> {
         }
         if data.pairs.is_empty() && data.words.is_empty() {
             let message = format!("`{}` has nothing to train on", path.join("."));
-            let help = "`pairs` have a target in the corpus; a teacher writes the targets of `words`; `texts` are read; `questions` and `image-texts` are about images; images are found by `captions`; detectors find `objects`";
+            let help = "`pairs` have a target in the corpus; a teacher writes the targets of `words`; `texts` and `parallel` sentences are read; `questions` and `image-texts` are about images; images are found by `captions`; detectors find `objects`";
             self.report(
                 Diagnostic::error("recipe::data", message)
                     .label(&data.origin, "holds none of these")
@@ -519,6 +526,11 @@ fn head(options: &DataOptions) -> Result<Corpus, RunError> {
             let splits = TextSplits { train: texts, validation, test, report };
             Corpus { parts: Parts::Texts { labels, splits }, reading, fingerprint }
         }
+        Content::Parallel(Parallel { languages, sentences, reading, fingerprint }) => {
+            let (validation, test) = (Vec::new(), Vec::new());
+            let splits = ParallelSplits { train: sentences, validation, test, report };
+            Corpus { parts: Parts::Parallel { languages, splits }, reading, fingerprint }
+        }
         Content::Questions(corpus) => {
             let unasked = corpus.unasked().into_iter().map(|image| (image, Split::Train)).collect();
             let VisualQuestions { answers, images, questions, reading, fingerprint } = corpus;
@@ -542,7 +554,11 @@ fn code(fault: &Fault) -> &'static str {
         Fault::NotImage(_) | Fault::NoImage(_) | Fault::DamagedImage { .. } => "data::image",
         Fault::NotUtf8(_) => "data::encoding",
         Fault::Empty | Fault::NoRows | Fault::NothingKept { .. } => "data::empty",
-        Fault::ColumnCount { .. } | Fault::NothingInColumn(_) | Fault::OpenQuote => "data::columns",
+        Fault::ColumnCount { .. }
+        | Fault::NothingInColumn(_)
+        | Fault::OpenQuote
+        | Fault::LineCount { .. }
+        | Fault::FileCount { .. } => "data::columns",
         Fault::DuplicateColumn(_) | Fault::MissingColumn { .. } => "data::header",
         Fault::NotJson(_)
         | Fault::BrokenJson(_)
@@ -551,8 +567,9 @@ fn code(fault: &Fault) -> &'static str {
         | Fault::NotNumber { .. }
         | Fault::NotDecimal { .. }
         | Fault::UnknownClass { .. }
-        | Fault::NotAnswers(_) => "data::value",
-        Fault::UnknownLanguage(_) | Fault::NoLanguage => "data::language",
+        | Fault::NotAnswers(_)
+        | Fault::BrokenXml(_) => "data::value",
+        Fault::UnknownLanguage(_) | Fault::NoLanguage | Fault::WrongScript { .. } => "data::language",
         Fault::Regions(_) => "data::regions",
     }
 }

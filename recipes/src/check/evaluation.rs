@@ -25,6 +25,7 @@ impl Checker<'_> {
             }
         }
         match self.workshop.corpora.kind(&evaluation.data) {
+            Some(Kind::Parallel) => return self.parallel_evaluation(),
             Some(Kind::Texts) => return self.text_evaluation(),
             Some(Kind::Questions) if finds(recipe) => return self.caption_evaluation(),
             Some(Kind::Questions) => return self.question_evaluation(),

@@ -9,6 +9,7 @@ mod evaluation;
 mod images;
 mod masking;
 pub(crate) mod models;
+mod parallel;
 mod stages;
 mod teachers;
 

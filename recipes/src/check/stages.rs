@@ -168,7 +168,9 @@ impl Checker<'_> {
         self.must_fit_its_data(name, &student, options)?;
         let tokenizer = match before.and_then(|before| self.sketches.stages.get(&before.value)) {
             // It goes on with what it has learnt to read.
-            Some(sketch) if options.teacher.is_none() => Rc::clone(&sketch.tokenizer),
+            Some(sketch) if options.teacher.is_none() || !options.data.shares_vocabulary() => {
+                Rc::clone(&sketch.tokenizer)
+            }
             _ => self.vocabulary(options, teacher, &student)?,
         };
         let task = self.workshop.task(&options.data).ok()?;
@@ -367,7 +369,7 @@ impl Checker<'_> {
         teacher: Option<&At<String>>,
         student: &str,
     ) -> Option<Rc<Tokenizer>> {
-        if options.teacher.is_some() {
+        if options.teacher.is_some() && options.data.shares_vocabulary() {
             let teacher = teacher?;
             if !matches!(self.recipe.teacher.get(&teacher.value), Some(TeacherOptions::Recorded(_))) {
                 return self

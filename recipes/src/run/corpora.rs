@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use alambic_data::corpora::ReadCorpus;
+use alambic_data::parallel::{ParallelSplits, Translation, split_parallel};
 use alambic_data::questions::{QuestionSplits, is_chosen, split_questions};
 use alambic_data::split::{HoldOut, SplitReport, Splits, split};
 use alambic_data::texts::{TextSplits, share, split_texts};
@@ -25,6 +26,8 @@ pub(crate) enum Parts {
     Texts { labels: Labels, splits: TextSplits },
     /// Questions about images, and all answers that there are.
     Questions { answers: Vec<String>, images: Vec<Picture>, splits: QuestionSplits },
+    /// Sentences in these languages.
+    Parallel { languages: Vec<String>, splits: ParallelSplits },
 }
 
 /// One corpus in its parts.
@@ -59,6 +62,14 @@ impl Corpus {
                     fingerprint: collection.fingerprint,
                 }
             }
+            Content::Parallel(corpus) => {
+                let splits = split_parallel(&corpus, &options.split)?;
+                Self {
+                    parts: Parts::Parallel { languages: corpus.languages, splits },
+                    reading: corpus.reading,
+                    fingerprint: corpus.fingerprint,
+                }
+            }
             Content::Questions(corpus) => {
                 let splits = split_questions(&corpus, &options.split)?;
                 Self {
@@ -76,6 +87,7 @@ impl Corpus {
             Parts::Words { .. } => Kind::Words,
             Parts::Texts { .. } => Kind::Texts,
             Parts::Questions { .. } => Kind::Questions,
+            Parts::Parallel { .. } => Kind::Parallel,
         }
     }
 
@@ -85,13 +97,14 @@ impl Corpus {
             Parts::Words { splits, .. } => &splits.report,
             Parts::Texts { splits, .. } => &splits.report,
             Parts::Questions { splits, .. } => &splits.report,
+            Parts::Parallel { splits, .. } => &splits.report,
         }
     }
 
     /// Its languages; none for texts and questions.
     pub(crate) fn languages(&self) -> &[String] {
         match &self.parts {
-            Parts::Words { languages, .. } => languages,
+            Parts::Words { languages, .. } | Parts::Parallel { languages, .. } => languages,
             Parts::Texts { .. } | Parts::Questions { .. } => &[],
         }
     }
@@ -115,6 +128,7 @@ pub(crate) enum Kind {
     Words,
     Texts,
     Questions,
+    Parallel,
 }
 
 impl Kind {
@@ -124,6 +138,7 @@ impl Kind {
             Self::Words => "words",
             Self::Texts => "texts",
             Self::Questions => "questions",
+            Self::Parallel => "sentences beside their translations",
         }
     }
 }
@@ -309,12 +324,24 @@ impl Corpora {
         Ok(share(&self.texts(&options.data, part)?, options.fraction))
     }
 
+    /// The sentences of one part of several corpora, one after another.
+    pub(crate) fn sentences(&self, names: &[At<String>], part: Split) -> Result<Vec<&Translation>, RunError> {
+        let mut all = Vec::new();
+        for name in names {
+            let Parts::Parallel { splits, .. } = &self.get(name)?.parts else {
+                return Err(self.holds_others(name, Kind::Parallel));
+            };
+            all.extend(splits.part(part));
+        }
+        Ok(all)
+    }
+
     /// Every text of the validation and test parts: what no training may read.
     pub(crate) fn held_out_texts(&self) -> impl Iterator<Item = &Text> {
         self.0.values().flat_map(|corpus| {
             let parts: [&[Text]; 2] = match &corpus.parts {
                 Parts::Texts { splits, .. } => [&splits.validation, &splits.test],
-                Parts::Words { .. } | Parts::Questions { .. } => [&[], &[]],
+                Parts::Words { .. } | Parts::Questions { .. } | Parts::Parallel { .. } => [&[], &[]],
             };
             parts.into_iter().flatten()
         })

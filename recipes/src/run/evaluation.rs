@@ -11,6 +11,7 @@ use super::RunError;
 use super::captions::exam::CaptionExam;
 use super::corpora::Kind;
 use super::exam::Exam;
+use super::parallel::exam::ParallelExam;
 use super::questions::exam::QuestionExam;
 use super::texts::exam::TextExam;
 use super::trainings::{Replica, Trainings};
@@ -49,6 +50,7 @@ impl<'a> Evaluation<'a> {
         let models = trainings.student.len()
             + trainings.baselines.iter().map(|(_, replicas)| replicas.len()).sum::<usize>();
         let exam: Box<dyn Exam + 'a> = match workshop.corpora.kind(&workshop.recipe.evaluation.data) {
+            Some(Kind::Parallel) => Box::new(ParallelExam::new(workshop, observer)?),
             Some(Kind::Texts) => Box::new(TextExam::new(workshop, observer)?),
             Some(Kind::Questions) if finds(workshop.recipe) => {
                 Box::new(CaptionExam::new(workshop, observer)?)

@@ -26,6 +26,7 @@ use super::checkpoint::{Checkpoint, Progress, remove};
 use super::feed::Feed;
 use super::lesson::{Lesson, Material};
 use super::objects::ObjectLesson;
+use super::parallel::ParallelLesson;
 use super::questions::QuestionLesson;
 use super::questions::image_texts::ImageTextLesson;
 use super::texts::TextLesson;
@@ -142,6 +143,9 @@ pub(crate) fn train(
     let terms = bind(job, &blueprint.config)?;
     let lesson: Box<dyn Lesson + '_> = match &blueprint.config {
         Config::Marian(config) => Box::new(WordLesson::new(workshop, job, config, observer)?),
+        Config::Bert(config) if !job.data.parallel.is_empty() => {
+            Box::new(ParallelLesson::new(workshop, job, config, &terms, observer)?)
+        }
         Config::Bert(config) => Box::new(TextLesson::new(workshop, job, config, &terms, observer)?),
         Config::Clip(_) => Box::new(CaptionLesson::new(workshop, job, &blueprint.config, &terms)?),
         Config::Detector(config) => Box::new(ObjectLesson::new(workshop, job, config, &terms)?),

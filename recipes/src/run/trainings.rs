@@ -153,9 +153,10 @@ fn train_stage(
     let run = || -> Result<Option<Trained>, RunError> {
         let teacher = options.teacher.as_ref().map(|name| workshop.teacher(name)).transpose()?;
         let student = student_options(recipe, &student_of(recipe, stage)?)?;
-        let tokenizer = match (&from, &teacher) {
+        let teachers = teacher.is_some() && options.data.shares_vocabulary();
+        let tokenizer = match &from {
             // What it has learnt to read.
-            (Some(folder), None) => ModelFolder::open(folder)?.tokenizer()?,
+            Some(folder) if !teachers => ModelFolder::open(folder)?.tokenizer()?,
             _ => workshop.tokenizer(teacher.as_deref(), student, &options.data)?,
         };
         let job = Job {

@@ -18,6 +18,7 @@ use indexmap::IndexSet;
 
 use super::RunError;
 use super::corpora::Corpora;
+use super::parallel;
 use super::questions::image_texts;
 use super::stage::finished_folder;
 use crate::schema::{ImageTextData, Recipe, StageData};
@@ -137,7 +138,7 @@ impl Workshop<'_> {
         student: &Student,
         data: &StageData,
     ) -> Result<Tokenizer, RunError> {
-        if let Some(tokenizer) = teacher.and_then(Teacher::tokenizer) {
+        if let Some(tokenizer) = teacher.and_then(Teacher::tokenizer).filter(|_| data.shares_vocabulary()) {
             return Ok(tokenizer.clone());
         }
         if data.purpose() != Purpose::Writes {
@@ -148,6 +149,11 @@ impl Workshop<'_> {
             let mut texts = Vec::new();
             for options in data.texts.iter() {
                 texts.extend(self.corpora.selected_texts(options, Split::Train)?);
+            }
+            let pairs = parallel::pairs(self, data, Split::Train)?;
+            if !pairs.is_empty() {
+                let read = pairs.iter().flat_map(|pair| [pair.source, pair.target]);
+                return Ok(Tokenizer::words(read, size)?);
             }
             let about_images = self.about_images(student, data)?;
             if !about_images.is_empty() {

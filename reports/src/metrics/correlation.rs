@@ -7,7 +7,7 @@ pub(super) static PEARSON: Metric = Metric {
     direction: Direction::Higher,
     share: false,
     against: Against::References,
-    contributions: |pairs, _| moments(&numbers(pairs, false), &numbers(pairs, true)),
+    contributions: |pairs, _| known(pairs, |outputs, references| moments(&outputs, &references)),
     value,
 };
 
@@ -19,17 +19,28 @@ pub(super) static SPEARMAN: Metric = Metric {
     direction: Direction::Higher,
     share: false,
     against: Against::References,
-    contributions: |pairs, _| moments(&ranks(&numbers(pairs, false)), &ranks(&numbers(pairs, true))),
+    contributions: |pairs, _| {
+        known(pairs, |outputs, references| moments(&ranks(&outputs), &ranks(&references)))
+    },
     value,
 };
 
-/// Outputs or references as numbers; what is no number has no correlation.
-fn numbers(pairs: &[Pair<'_>], references: bool) -> Vec<f64> {
-    let text = |pair: &Pair<'_>| {
-        let text = if references { &pair.reference } else { &pair.hypothesis };
-        text.trim().parse().unwrap_or(f64::NAN)
+/// What the examples with a reference contribute; the others contribute nothing.
+fn known(
+    pairs: &[Pair<'_>],
+    contributions: impl Fn(Vec<f64>, Vec<f64>) -> Vec<Contribution>,
+) -> Vec<Contribution> {
+    let known: Vec<&Pair<'_>> = pairs.iter().filter(|pair| !pair.reference.is_empty()).collect();
+    // What is no number has no correlation.
+    let number = |text: &str| text.trim().parse().unwrap_or(f64::NAN);
+    let outputs = known.iter().map(|pair| number(&pair.hypothesis)).collect();
+    let references = known.iter().map(|pair| number(&pair.reference)).collect();
+    let mut contributions = contributions(outputs, references).into_iter();
+    let contribution = |pair: &Pair<'_>| {
+        let own = if pair.reference.is_empty() { None } else { contributions.next() };
+        own.unwrap_or_else(Contribution::nothing)
     };
-    pairs.iter().map(text).collect()
+    pairs.iter().map(contribution).collect()
 }
 
 /// Sums: examples, both numbers, their squares, their product. Means are taken away first, so that large numbers close

@@ -47,10 +47,14 @@ const fn recall(
 /// Whether one of the first `most` names in a ranking, which blanks part, is among the right ones.
 fn within(pairs: &[Pair<'_>], most: usize) -> Vec<Contribution> {
     let hit = |pair: &Pair<'_>| {
+        // What nothing is right of is no query.
+        if pair.reference.is_empty() {
+            return Contribution::nothing();
+        }
         let mut found = pair.hypothesis.split_whitespace().take(most);
-        found.any(|name| pair.reference.split_whitespace().any(|right| right == name))
+        Contribution::hit(found.any(|name| pair.reference.split_whitespace().any(|right| right == name)))
     };
-    pairs.iter().map(|pair| Contribution::hit(hit(pair))).collect()
+    pairs.iter().map(hit).collect()
 }
 
 #[cfg(test)]

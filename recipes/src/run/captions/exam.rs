@@ -12,6 +12,7 @@ use alambic_settings::IndexMap;
 use alambic_students::{Matcher, Sight, nearest};
 use alambic_teachers::{Network, Teacher};
 use alambic_tensor::candle::Tensor;
+use indexmap::IndexSet;
 use rayon::prelude::*;
 
 use super::metrics;
@@ -19,12 +20,10 @@ use crate::observer::Observer;
 use crate::run::RunError;
 use crate::run::exam::{Exam, Kind, shell_quoted};
 use crate::run::lesson::thin;
+use crate::run::retrieval::{AGREEMENT, Belonging, KEPT, first, found};
 use crate::run::timing::{Model, measure};
 use crate::run::workshop::Workshop;
 use crate::schema::EvaluationOptions;
-
-/// How many results of a query are kept: what the metrics look at.
-const KEPT: usize = 10;
 
 /// Images that are in memory together.
 const SHOWN: usize = 512;
@@ -35,43 +34,34 @@ const BY_IMAGE: &str = "image to text";
 
 /// Images and all their captions, each once: what queries are made of, and what they find.
 ///
-/// First every caption is a query for images, and then every image for captions. Results are told by the places of images
-/// and captions here; right for a caption are all images that it belongs to.
+/// First every caption is a query for images, and then every image for captions.
 pub(super) struct Catalogue<'a> {
     pictures: Vec<&'a Picture>,
     captions: Vec<&'a str>,
-    right: Vec<String>,
+    belonging: Belonging,
 }
 
 impl<'a> Catalogue<'a> {
     pub(super) fn new(pictures: Vec<&'a Picture>) -> Self {
-        let mut owners: IndexMap<&str, Vec<usize>> = IndexMap::new();
+        let mut captions: IndexSet<&str> = IndexSet::new();
+        let mut pairs = Vec::new();
         for (image, picture) in pictures.iter().enumerate() {
             for caption in &picture.captions {
-                owners.entry(caption).or_default().push(image);
+                pairs.push((captions.insert_full(caption).0, image));
             }
         }
-        let places = |places: &[usize]| places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let of_image = |picture: &&Picture| {
-            let own = picture.captions.iter().filter_map(|caption| owners.get_index_of(caption.as_str()));
-            places(&own.collect::<Vec<_>>())
-        };
-        let right = owners.values().map(|owners| places(owners)).chain(pictures.iter().map(of_image));
-        Self { right: right.collect(), captions: owners.keys().copied().collect(), pictures }
+        let belonging = Belonging::new(&pairs, (captions.len(), pictures.len()));
+        Self { pictures, captions: captions.into_iter().collect(), belonging }
     }
 
     /// What is right of each query.
     pub(super) fn right(&self) -> &[String] {
-        &self.right
+        self.belonging.right()
     }
 
     /// What a model finds by each query, the nearest first.
     pub(super) fn found_by(&self, matcher: &Matcher) -> Result<Vec<String>, RunError> {
-        let (texts, images) = (matcher.texts(&self.captions)?, self.images(matcher)?);
-        let found = [nearest(&texts, &images, KEPT)?, nearest(&images, &texts, KEPT)?].concat();
-        let joined =
-            |places: Vec<usize>| places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        Ok(found.into_iter().map(joined).collect())
+        found(&matcher.texts(&self.captions)?, &self.images(matcher)?)
     }
 
     /// The vectors of all images, of which only so many are in memory at a time.
@@ -123,7 +113,7 @@ impl<'a> CaptionExam<'a> {
         let kinds = [(BY_TEXT, catalogue.captions.len()), (BY_IMAGE, catalogue.pictures.len())];
         let kinds = kinds.into_iter().flat_map(|(kind, count)| std::iter::repeat_n(kind.to_owned(), count));
         let teacher = options.teacher.as_ref().map(|name| {
-            observer.task("evaluation: teacher's results", catalogue.right.len(), 0);
+            observer.task("evaluation: teacher's results", catalogue.right().len(), 0);
             let teacher = workshop.network(name)?;
             let matcher = Matcher::new(teacher.config(), teacher.network(), teacher.vocabulary())?;
             let answers = catalogue.found_by(&matcher)?;
@@ -135,7 +125,7 @@ impl<'a> CaptionExam<'a> {
 
     /// The first result of a query, or the only right one.
     fn first(&self, query: usize, answer: &str) -> Option<Found<'a>> {
-        let place: usize = answer.split_whitespace().next()?.parse().ok()?;
+        let place = first(answer)?;
         if query < self.catalogue.captions.len() {
             self.catalogue.pictures.get(place).copied().map(Found::Picture)
         } else {
@@ -165,7 +155,7 @@ impl Exam for CaptionExam<'_> {
     }
 
     fn fidelity_metrics(&self) -> &'static [(&'static str, &'static str)] {
-        &[("agreement-of-first", "agreement")]
+        &[AGREEMENT]
     }
 
     fn references(&self) -> &[String] {
@@ -249,7 +239,7 @@ impl Exam for CaptionExam<'_> {
             let mut images = Vec::new();
             let source = match self.catalogue.picture(query) {
                 None => {
-                    if let Some(Found::Picture(right)) = self.first(query, &self.catalogue.right[query]) {
+                    if let Some(Found::Picture(right)) = self.first(query, &self.catalogue.right()[query]) {
                         images.push(image("the right image".into(), right)?);
                     }
                     for (name, answers) in &all {

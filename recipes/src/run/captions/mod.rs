@@ -14,13 +14,11 @@ use self::exam::Catalogue;
 use super::RunError;
 use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
 use super::questions::showing::{Onlooker, Showing};
+use super::retrieval::METRICS;
 use super::stage::Job;
 use super::texts::taps;
 use super::workshop::Workshop;
 use crate::schema::EvaluationOptions;
-
-/// What models are measured by where a recipe does not say it, the most important first.
-const METRICS: [&str; 3] = ["recall-at-1", "recall-at-5", "recall-at-10"];
 
 /// Images, each with one of its captions, and the student and the teacher that hold them against each other.
 pub(crate) struct CaptionLesson<'a> {

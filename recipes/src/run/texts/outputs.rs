@@ -25,7 +25,7 @@ pub(crate) const FOLDER: &str = "cache";
 const GB: f64 = 1e9;
 
 /// Where the teacher's taps come from.
-pub(super) enum Outputs<'a> {
+pub(crate) enum Outputs<'a> {
     /// The teacher reads along.
     Live(&'a dyn Teacher),
     /// It has read all texts before.
@@ -34,7 +34,7 @@ pub(super) enum Outputs<'a> {
 
 impl Outputs<'_> {
     /// The taps of a batch. `rows` are the places of its texts in the cache.
-    pub(super) fn trace(
+    pub(crate) fn trace(
         &self,
         rows: &[usize],
         input: &TextInput,
@@ -104,7 +104,7 @@ fn folder(workshop: &Workshop<'_>, stage: &str) -> Result<PathBuf, RunError> {
 }
 
 /// A teacher's outputs over the texts of a stage, and a sentence about what is kept of them, if they are kept.
-pub(super) fn open<'a>(
+pub(crate) fn open<'a>(
     workshop: &Workshop<'_>,
     teacher: &'a dyn Teacher,
     request: &Request<'_>,

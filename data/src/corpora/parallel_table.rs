@@ -1,0 +1,94 @@
+//! Tables with a column for each language.
+
+use alambic_settings::{IndexMap, Location, OneOrMany, settings};
+
+use super::{Content, ReadCorpus};
+use crate::error::{DataError, Place};
+use crate::parallel::{Filters, Gathering};
+use crate::source::{Extent, Source};
+use crate::table::{Header, Table};
+
+settings! {
+    /// Sentences beside their translations: tables in TSV, CSV, JSON lines or Parquet, also compressed with gzip, with a
+    /// column for each language.
+    pub struct ParallelTable {
+        /// The files. If they have a split column, its values are those that a split can name.
+        pub paths: OneOrMany<Location>,
+        /// Files whose rows all have the split `validation`.
+        pub validation_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
+        /// Files whose rows all have the split `test`.
+        pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
+        /// The column of each language, by language code, that by which parts go first. Of several columns each gives a
+        /// translation of its own.
+        pub columns: IndexMap<String, OneOrMany<String>>,
+        /// Whether the first line names the columns of TSV and CSV; else they are called `1`, `2` and so on.
+        pub header: bool = true,
+        /// The column that says to which split a row belongs. Left out: `split`, if the table has one.
+        pub split_column: Option<String>,
+        /// Which sentences are kept.
+        #[flatten]
+        pub filters: Filters,
+    }
+}
+
+impl ReadCorpus for ParallelTable {
+    fn read(&self, extent: Extent) -> Result<Content, DataError> {
+        let languages = self.columns.keys().cloned().collect();
+        let first = self.paths.first().map(ToString::to_string).unwrap_or_default();
+        let mut gathering = Gathering::new(&self.filters, languages, &Place::file(&first))?;
+        let mut faults: Option<DataError> = None;
+        let parts = [
+            (&self.paths, None),
+            (&self.validation_paths, Some("validation")),
+            (&self.test_paths, Some("test")),
+        ];
+        for (paths, part) in parts {
+            for location in paths.iter() {
+                let read = Source::open(location, extent)
+                    .and_then(|source| self.rows(&source, part, &mut gathering));
+                DataError::note(&mut faults, read);
+            }
+        }
+        faults.map_or(Ok(()), Err)?;
+        Ok(gathering.finish(extent)?.into())
+    }
+}
+
+impl ParallelTable {
+    fn rows(
+        &self,
+        source: &Source,
+        part: Option<&str>,
+        gathering: &mut Gathering<'_>,
+    ) -> Result<(), DataError> {
+        gathering.source(&source.name, source.fingerprint());
+        let needed: Vec<&str> =
+            self.columns.values().flat_map(|names| names.iter().map(String::as_str)).collect();
+        let header = if self.header { Header::First } else { Header::Numbers };
+        let table = Table::read(source, header, &needed)?;
+        let columns = |names: &OneOrMany<String>| {
+            names.iter().map(|name| table.column(name)).collect::<Result<Vec<_>, _>>()
+        };
+        let columns: Vec<(&str, Vec<Vec<&str>>)> = self
+            .columns
+            .iter()
+            .map(|(language, names)| Ok((language.as_str(), columns(names)?)))
+            .collect::<Result<_, DataError>>()?;
+        let name = self.split_column.as_deref().unwrap_or("split");
+        let splits =
+            if self.split_column.is_some() || table.has(name) { Some(table.column(name)?) } else { None };
+        let alternatives = columns.iter().map(|(_, alternatives)| alternatives.len()).max().unwrap_or(0);
+        for row in 0..table.rows() {
+            let split = part.or_else(|| splits.as_ref().map(|splits| splits[row]));
+            for alternative in 0..alternatives {
+                // A language with fewer columns than another repeats its last.
+                let texts = columns.iter().filter_map(|(language, columns)| {
+                    let column = columns.get(alternative).or(columns.last())?;
+                    Some((*language, column[row]))
+                });
+                gathering.push(texts, split);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,305 @@
+//! Sentences in several languages, one beside the other.
+
+use std::collections::{HashMap, HashSet};
+
+use alambic_settings::settings;
+use indexmap::IndexMap;
+use unicode_normalization::UnicodeNormalization;
+
+use crate::error::{DataError, Fault, Place};
+use crate::language::{self, Script};
+use crate::lexicon::{Reading, of_all};
+use crate::source::Extent;
+use crate::split::{Overlap, Split, SplitError, SplitOptions, SplitReport, assign, check_values};
+use crate::stable_hash::unit_interval;
+
+/// A sentence in the languages that have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Translation {
+    /// The text in each language, by language code, in NFC.
+    pub texts: IndexMap<String, String>,
+    /// The value of the corpus's split.
+    pub split: Option<String>,
+}
+
+impl Translation {
+    /// Whether it is in a share of all, by the hash of its text in a language. Smaller shares lie within larger ones.
+    #[must_use]
+    pub fn is_chosen(&self, language: &str, fraction: f64) -> bool {
+        let text = self.texts.get(language).map_or("", String::as_str);
+        fraction >= 1.0 || unit_interval(&["sentences", &key(text)]) < fraction
+    }
+}
+
+/// A corpus of sentences in several languages.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parallel {
+    /// Language codes, in the order in which the corpus has them.
+    pub languages: Vec<String>,
+    /// The sentences in the order of the files.
+    pub sentences: Vec<Translation>,
+    /// What was dropped and why.
+    pub reading: Reading,
+    /// BLAKE3 of the files' bytes, in hexadecimal.
+    pub fingerprint: String,
+}
+
+/// A corpus in three parts that share no text in any language.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParallelSplits {
+    /// Sentences to train on.
+    pub train: Vec<Translation>,
+    /// Sentences to choose checkpoints on.
+    pub validation: Vec<Translation>,
+    /// Sentences to report on.
+    pub test: Vec<Translation>,
+    /// Sizes and removals.
+    pub report: SplitReport,
+}
+
+impl ParallelSplits {
+    /// The sentences of a part.
+    #[must_use]
+    pub fn part(&self, part: Split) -> &[Translation] {
+        match part {
+            Split::Train => &self.train,
+            Split::Validation => &self.validation,
+            Split::Test => &self.test,
+        }
+    }
+}
+
+/// What tells a text from another, by which parts go: small letters and digits alone.
+fn key(text: &str) -> String {
+    let letters: String =
+        text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    if letters.is_empty() { text.to_owned() } else { letters }
+}
+
+/// Parts a corpus, by split values and by the hash of each sentence in the first of its languages; and no part that is
+/// trained on holds a text, in any language, of one that is not.
+///
+/// # Errors
+/// Where a value of the options matches no sentence.
+pub fn split_parallel(corpus: &Parallel, options: &SplitOptions) -> Result<ParallelSplits, SplitError> {
+    let values = corpus.sentences.iter().map(|sentence| sentence.split.as_deref());
+    check_values(values, &corpus.reading.source, options)?;
+    let (mut train, mut validation, mut test) = (Vec::new(), Vec::new(), Vec::new());
+    for sentence in &corpus.sentences {
+        let first = corpus.languages.iter().find_map(|language| sentence.texts.get(language));
+        let first = key(first.map_or("", String::as_str));
+        match assign(sentence.split.as_deref(), &first, options) {
+            Split::Train => train.push(sentence.clone()),
+            Split::Validation => validation.push(sentence.clone()),
+            Split::Test => test.push(sentence.clone()),
+        }
+    }
+    let mut removed = IndexMap::new();
+    let (reason, mut order) = match options.overlap {
+        Overlap::RemoveFromTest => (
+            "sentences of which a text is seen in training",
+            [("train", &mut train), ("validation", &mut validation), ("test", &mut test)],
+        ),
+        Overlap::RemoveFromTraining => (
+            "sentences of which a text is kept for evaluation",
+            [("test", &mut test), ("validation", &mut validation), ("train", &mut train)],
+        ),
+    };
+    let mut seen: HashMap<String, HashSet<String>> = HashMap::new();
+    for (name, part) in &mut order {
+        let before = part.len();
+        let has = |(language, text): (&String, &String)| {
+            seen.get(language.as_str()).is_some_and(|seen| seen.contains(&key(text)))
+        };
+        part.retain(|sentence| !sentence.texts.iter().any(has));
+        for (language, text) in part.iter().flat_map(|sentence| &sentence.texts) {
+            seen.entry(language.clone()).or_default().insert(key(text));
+        }
+        if part.len() < before {
+            removed.insert(format!("{name}: {reason}"), before - part.len());
+        }
+    }
+    let report = SplitReport { train: train.len(), validation: validation.len(), test: test.len(), removed };
+    Ok(ParallelSplits { train, validation, test, report })
+}
+
+settings! {
+    /// Which sentences of a corpus are kept.
+    pub struct Filters {
+        /// Texts of fewer characters are dropped.
+        #[range(1..)]
+        pub shortest: usize = 1,
+        /// Texts of more characters are dropped.
+        #[range(1..)]
+        pub longest: usize = 1000,
+        /// Texts that have fewer words are dropped. Of languages without blanks between words, every two characters count as
+        /// one.
+        #[range(1..)]
+        pub fewest_words: usize = 1,
+        /// Translations are dropped whose longer text has more than so many times the characters of the shorter one; 0 for no
+        /// limit.
+        #[range(0.0..)]
+        pub ratio: f64 = 9.0,
+        /// Whether texts without a letter of their language's script are dropped, where it is known.
+        pub script: bool = true,
+        /// Whether translations that say the same in two languages, letter for letter, are dropped: they are not translated.
+        pub copies: bool = true,
+        /// Whether sentences are dropped that repeat an earlier one in all languages.
+        pub repeats: bool = true,
+        /// Languages whose texts have blanks where they are written without, as tokenised Japanese has; the blanks are taken
+        /// out.
+        pub without_blanks: Vec<String> = Vec::new(),
+    }
+}
+
+/// Languages that are written without blanks between words.
+const UNSPACED: [Script; 3] = [Script::Han, Script::Japanese, Script::Thai];
+
+/// The share of texts of a wrong script from which on a corpus is refused: its columns are crossed.
+const CROSSED: f64 = 0.5;
+
+/// A corpus in the making, which counts what it drops.
+#[derive(Debug)]
+pub(crate) struct Gathering<'a> {
+    filters: &'a Filters,
+    languages: Vec<String>,
+    sources: Vec<String>,
+    fingerprints: Vec<String>,
+    sentences: Vec<Translation>,
+    seen: HashSet<Vec<(String, String)>>,
+    reading: Reading,
+    /// Texts of each language that were read, and how many of them are of another script.
+    scripts: IndexMap<String, (usize, usize)>,
+}
+
+impl<'a> Gathering<'a> {
+    /// Begins a corpus of these languages.
+    pub(crate) fn new(
+        filters: &'a Filters,
+        languages: Vec<String>,
+        place: &Place,
+    ) -> Result<Self, DataError> {
+        if languages.len() < 2 {
+            return Err(DataError::new(place.clone(), Fault::NoLanguage));
+        }
+        Ok(Self {
+            filters,
+            languages,
+            sources: Vec::new(),
+            fingerprints: Vec::new(),
+            sentences: Vec::new(),
+            seen: HashSet::new(),
+            reading: Reading::default(),
+            scripts: IndexMap::new(),
+        })
+    }
+
+    /// Notes a file that is read.
+    pub(crate) fn source(&mut self, name: &str, fingerprint: String) {
+        self.sources.push(name.to_owned());
+        self.fingerprints.push(fingerprint);
+    }
+
+    fn drop(&mut self, reason: impl Into<String>) {
+        *self.reading.dropped.entry(reason.into()).or_default() += 1;
+    }
+
+    /// Takes a sentence, or counts why not.
+    pub(crate) fn push<'t>(
+        &mut self,
+        texts: impl IntoIterator<Item = (&'t str, &'t str)>,
+        split: Option<&str>,
+    ) {
+        self.reading.rows += 1;
+        let mut kept: IndexMap<String, String> = IndexMap::new();
+        for (language, text) in texts {
+            match self.text(language, text) {
+                Ok(text) => {
+                    kept.insert(language.to_owned(), text);
+                }
+                Err(reason) => self.drop(format!("{language}: {reason}")),
+            }
+        }
+        if kept.len() < 2 {
+            return self.drop("rows without a pair of texts");
+        }
+        let lengths = || kept.values().map(|text| text.chars().count());
+        let (least, most) = (lengths().min().unwrap_or(0), lengths().max().unwrap_or(0));
+        let ratio = self.filters.ratio;
+        if ratio > 0.0 && most as f64 > ratio * least as f64 {
+            return self.drop(format!("rows of lengths that differ by more than {ratio} times"));
+        }
+        let mut different: HashSet<&String> = HashSet::new();
+        if self.filters.copies && !kept.values().all(|text| different.insert(text)) {
+            return self.drop("rows that are not translated");
+        }
+        let identity: Vec<(String, String)> =
+            kept.iter().map(|(language, text)| (language.clone(), text.clone())).collect();
+        if self.filters.repeats && !self.seen.insert(identity) {
+            return self.drop("rows that repeat an earlier one");
+        }
+        let split = split.map(str::trim).filter(|split| !split.is_empty()).map(str::to_owned);
+        self.sentences.push(Translation { texts: kept, split });
+    }
+
+    /// A text as it is kept, or why it is not.
+    fn text(&mut self, language: &str, text: &str) -> Result<String, String> {
+        let blank = if self.filters.without_blanks.iter().any(|own| own == language) { "" } else { " " };
+        let text: String = text.split_whitespace().collect::<Vec<_>>().join(blank).nfc().collect();
+        let (filters, count) = (self.filters, text.chars().count());
+        if count == 0 {
+            return Err("nothing".into());
+        }
+        if let Some(script) = language::find_any(language).map(|language| language.script) {
+            let known = self.scripts.entry(language.to_owned()).or_default();
+            // What has no letter at all, as a number, is of every script.
+            let mut letters = text.chars().filter(|character| character.is_alphabetic()).peekable();
+            let wrong = letters.peek().is_some() && !letters.any(|letter| script.has_letter(letter));
+            known.0 += 1;
+            known.1 += usize::from(wrong);
+            if wrong && filters.script {
+                return Err("no letter of its script".into());
+            }
+        }
+        if count < filters.shortest {
+            return Err(format!("shorter than {} characters", filters.shortest));
+        }
+        if count > filters.longest {
+            return Err(format!("longer than {} characters", filters.longest));
+        }
+        let unspaced = language::find_any(language).is_some_and(|own| UNSPACED.contains(&own.script));
+        let words = if unspaced { count.div_ceil(2) } else { text.split(' ').count() };
+        if words < filters.fewest_words {
+            return Err(format!("fewer than {} words", filters.fewest_words));
+        }
+        Ok(text)
+    }
+
+    /// Ends the corpus.
+    ///
+    /// # Errors
+    /// When nothing of a whole corpus is left, or most texts of a language are of another script.
+    pub(crate) fn finish(self, extent: Extent) -> Result<Parallel, DataError> {
+        let source = self.sources.join(", ");
+        for (language, (texts, wrong)) in &self.scripts {
+            if self.filters.script && *wrong as f64 > CROSSED * *texts as f64 {
+                let fault = Fault::WrongScript { language: language.clone(), texts: *texts, wrong: *wrong };
+                return Err(DataError::new(Place::file(&source), fault));
+            }
+        }
+        if self.sentences.is_empty() && extent == Extent::Whole {
+            return Err(self.reading.nothing_kept(&source));
+        }
+        let mut forms: IndexMap<String, usize> =
+            self.languages.iter().map(|language| (language.clone(), 0)).collect();
+        for language in self.sentences.iter().flat_map(|sentence| sentence.texts.keys()) {
+            *forms.entry(language.clone()).or_default() += 1;
+        }
+        Ok(Parallel {
+            languages: self.languages,
+            reading: Reading { source, kept: self.sentences.len(), forms, ..self.reading },
+            sentences: self.sentences,
+            fingerprint: of_all(&self.fingerprints),
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! Sentences beside their translations.
+
+use alambic_data::Split;
+use alambic_models::Config;
+use alambic_models::bert::BertConfig;
+use alambic_settings::{At, Diagnostic, Origin};
+
+use super::{Checker, Counts, Depth, list};
+use crate::run::corpora::Kind;
+use crate::run::parallel::selected;
+use crate::schema::{ParallelData, StageData};
+
+impl Checker<'_> {
+    /// Counts the sentences of a training, and reports languages and parts that hold none.
+    pub(super) fn parallel(&mut self, name: &str, path: &[&str], data: &At<StageData>) {
+        let mut counts = Counts::default();
+        for (index, options) in data.parallel.iter().enumerate() {
+            let origin = self.loaded.origin(&[path, &["data", "parallel", &index.to_string()]].concat());
+            if !self.must_be_corpora(&options.data, &origin, Kind::Parallel)
+                || !self.must_have_languages(options, &origin)
+            {
+                // What cannot be counted is not empty.
+                return;
+            }
+            let count = |part| selected(&self.workshop, options, part).map_or(0, |pairs| pairs.len());
+            counts.texts += count(Split::Train);
+            counts.validation += count(Split::Validation);
+        }
+        if self.depth == Depth::Whole {
+            self.must_validate(path, counts.texts, counts.validation);
+        }
+        self.counts.insert(name.to_owned(), counts);
+    }
+
+    /// Reports languages that none of the corpora has.
+    fn must_have_languages(&mut self, options: &ParallelData, origin: &Origin) -> bool {
+        let corpora = options.data.iter().filter_map(|name| self.workshop.corpora.get(name).ok());
+        let known: Vec<String> = corpora.flat_map(|corpus| corpus.languages().to_vec()).collect();
+        let asked = options.targets.iter().map(|target| (&target.value, &target.origin));
+        let missing: Vec<_> = std::iter::once((&options.source, origin))
+            .chain(asked)
+            .filter(|(language, _)| !known.contains(language))
+            .map(|(language, origin)| (language.clone(), origin.clone()))
+            .collect();
+        for (language, origin) in &missing {
+            let known = list(known.iter().map(String::as_str));
+            let message = format!("no corpus has sentences in `{language}`");
+            self.error("data::language", message, origin, format!("they are in {known}"));
+        }
+        missing.is_empty()
+    }
+
+    /// The evaluation of models that bring sentences and translations to one place.
+    pub(super) fn parallel_evaluation(&mut self) {
+        let recipe = self.recipe;
+        let evaluation = &recipe.evaluation;
+        let (sentences, texts): (Vec<At<String>>, Vec<At<String>>) =
+            evaluation.data.iter().cloned().partition(|name| {
+                self.workshop.corpora.kind(std::slice::from_ref(name)) != Some(Kind::Texts)
+            });
+        if !self.must_be_corpora(&sentences, &evaluation.origin, Kind::Parallel) {
+            return;
+        }
+        if !texts.is_empty() {
+            self.text_labels(&texts, &evaluation.origin);
+        }
+        if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| self.known_teacher(teacher)) {
+            let known = self.sketches.checkpoint(recipe, teacher).map(|sketch| sketch.config.clone());
+            if let Some(config) = known {
+                self.must_embed("teacher", &config, &teacher.origin);
+            }
+        }
+        let last = recipe.stages.last().and_then(|last| self.sketches.stages.get(&last.value));
+        if let Some(config) = last.map(|sketch| sketch.config.clone()) {
+            self.must_embed("student", &config, &evaluation.origin);
+        }
+        let test = self.workshop.corpora.sentences(&sentences, Split::Test).map_or(0, |found| found.len());
+        if self.depth == Depth::Whole && test == 0 {
+            let diagnostic =
+                Diagnostic::error("data::empty", "the test parts of the evaluation hold no sentence");
+            let help =
+                "say which are for the test, with `test-paths`, `split.test-values` or `split.test-fraction`";
+            self.report(diagnostic.label(&evaluation.origin, "nothing to be judged on").help(help));
+        }
+        let texts = evaluation.limit.map_or(test, |limit| test.min(limit));
+        self.counts.insert("evaluation".to_owned(), Counts { texts, ..Counts::default() });
+    }
+
+    /// Reports a model that makes no vector of a text.
+    fn must_embed(&mut self, side: &str, config: &Config, origin: &Origin) {
+        if matches!(config, Config::Bert(BertConfig { pooling: Some(_), .. })) {
+            return;
+        }
+        let message = format!("the {side} makes no vector of a text: it has no pooling");
+        self.report(
+            Diagnostic::error("evaluation::vectors", message)
+                .label(origin, "is judged here")
+                .help("give the student a `pooling`, or take the layers of a model that pools"),
+        );
+    }
+}

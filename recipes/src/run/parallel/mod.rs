@@ -1,0 +1,284 @@
+//! Sentences beside their translations, whose vectors a student learns from a teacher.
+
+pub(crate) mod exam;
+
+use std::sync::Mutex;
+
+use alambic_data::Split;
+use alambic_data::parallel::Translation;
+use alambic_losses::{Targets, Term};
+use alambic_models::bert::{Bert, BertConfig, TextInput};
+use alambic_models::{EncodedText, ModelError, Pass, Tokenizer, Trace, Wanted};
+use alambic_reports::metrics::{Metric, Scores, find, score_all};
+use alambic_students::Reader;
+use alambic_teachers::Teacher;
+use alambic_teachers::cache::Texts;
+use alambic_tensor::Streams;
+use alambic_tensor::candle::Tensor;
+use indexmap::IndexMap;
+use rand::seq::SliceRandom;
+
+use self::exam::{Aside, Collated, metrics};
+use super::RunError;
+use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
+use super::stage::Job;
+use super::texts::outputs::{Outputs, Request, open, readings};
+use super::texts::taps;
+use super::workshop::Workshop;
+use crate::observer::Observer;
+use crate::schema::{ParallelData, Side, Sides, StageData};
+
+/// A sentence and one of its translations.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pair<'c> {
+    pub(crate) source: &'c str,
+    pub(crate) target: &'c str,
+    /// The language of the translation.
+    pub(crate) language: &'c str,
+}
+
+impl<'c> Pair<'c> {
+    /// The pairs that sentences hold.
+    pub(super) fn of(sentences: Vec<&'c Translation>, source: &str, targets: &[&str]) -> Vec<Self> {
+        let pairs = |sentence: &'c Translation| {
+            let own = sentence.texts.get(source);
+            let others = sentence.texts.iter().filter(|(language, _)| {
+                *language != source && (targets.is_empty() || targets.contains(&language.as_str()))
+            });
+            own.into_iter()
+                .flat_map(move |own| {
+                    others.clone().map(move |(language, target)| Self { source: own, target, language })
+                })
+                .collect::<Vec<_>>()
+        };
+        sentences.into_iter().flat_map(pairs).collect()
+    }
+}
+
+/// The pairs of one part that a stage's data ask for.
+pub(crate) fn pairs<'c>(
+    workshop: &'c Workshop<'_>,
+    data: &StageData,
+    part: Split,
+) -> Result<Vec<Pair<'c>>, RunError> {
+    let mut all = Vec::new();
+    for options in data.parallel.iter() {
+        all.extend(selected(workshop, options, part)?);
+    }
+    Ok(all)
+}
+
+/// The pairs of one part that one table of a stage's data asks for.
+pub(crate) fn selected<'c>(
+    workshop: &'c Workshop<'_>,
+    options: &ParallelData,
+    part: Split,
+) -> Result<Vec<Pair<'c>>, RunError> {
+    let mut sentences = workshop.corpora.sentences(&options.data, part)?;
+    if options.fraction < 1.0 {
+        sentences.retain(|sentence| sentence.is_chosen(&options.source, options.fraction));
+    }
+    let targets: Vec<&str> = options.targets.iter().map(|target| target.value.as_str()).collect();
+    Ok(Pair::of(sentences, &options.source, &targets))
+}
+
+/// Sentences and translations, and the student and the teacher that read them.
+pub(crate) struct ParallelLesson<'a> {
+    config: &'a BertConfig,
+    tokenizer: &'a Tokenizer,
+    /// What the student reads of each pair: sentence and translation, or one of them.
+    read: Vec<Vec<EncodedText>>,
+    /// What the teacher reads of each pair.
+    taught: Vec<EncodedText>,
+    teachers_padding: u32,
+    outputs: Option<Outputs<'a>>,
+    taps: (Vec<String>, Vec<String>),
+    /// The pairs of each language.
+    languages: Vec<Vec<usize>>,
+    smoothing: f64,
+    streams: Streams,
+    /// The pairs of an epoch, in the order in which they are numbered there.
+    epoch: Mutex<Option<(u64, Vec<usize>)>>,
+    validation: Collated<'a>,
+    aside: Option<Aside>,
+    metric: &'static Metric,
+    material: Material,
+}
+
+impl<'a> ParallelLesson<'a> {
+    /// Takes the pairs of a training, encodes them, and has the teacher read its side where its outputs are to be kept.
+    pub(crate) fn new(
+        workshop: &'a Workshop<'_>,
+        job: &Job<'a>,
+        config: &'a BertConfig,
+        terms: &[Term],
+        observer: &mut dyn Observer,
+    ) -> Result<Self, RunError> {
+        let Some(options) = job.data.parallel.iter().next() else {
+            return Err(RunError::Recipe(format!("stage `{}` has no sentences", job.stage)));
+        };
+        let train = pairs(workshop, job.data, Split::Train)?;
+        let mut validation = pairs(workshop, job.data, Split::Validation)?;
+        thin(&mut validation, job.train.validation_examples);
+        let tokenizer = job.tokenizer.truncating(options.longest.min(config.longest()))?;
+        let sides = |pair: &Pair<'_>| -> Result<Vec<EncodedText>, RunError> {
+            let texts: &[&str] = match options.student_reads {
+                Sides::Both => &[pair.source, pair.target],
+                Sides::Source => &[pair.source],
+                Sides::Target => &[pair.target],
+            };
+            Ok(texts
+                .iter()
+                .map(|text| tokenizer.encode_text(text, None))
+                .collect::<Result<_, ModelError>>()?)
+        };
+        let read: Vec<Vec<EncodedText>> = train.iter().map(sides).collect::<Result<_, _>>()?;
+        let taps = taps(terms);
+        let teacher = job.teacher.filter(|_| !taps.1.is_empty());
+        let (taught, teachers_padding) = match teacher.and_then(Teacher::tokenizer) {
+            None => (Vec::new(), 0),
+            Some(other) => {
+                let other = other.truncating(options.longest)?;
+                let text = |pair: &Pair<'_>| match options.teacher_reads {
+                    Side::Source => other.encode_text(pair.source, None),
+                    Side::Target => other.encode_text(pair.target, None),
+                };
+                (train.iter().map(text).collect::<Result<Vec<_>, ModelError>>()?, other.padding()?)
+            }
+        };
+        let (outputs, kept) = match teacher {
+            None => (None, None),
+            Some(teacher) => {
+                let texts = Texts { texts: taught.iter().collect(), padding: teachers_padding };
+                let request = Request { stage: job.stage, taps: &taps.1, texts };
+                let often = readings(job.train, train.len(), workshop.recipe.repetitions);
+                let (outputs, kept) = open(workshop, teacher, &request, often, observer)?;
+                (Some(outputs), kept)
+            }
+        };
+        let mut languages: IndexMap<&str, Vec<usize>> = IndexMap::new();
+        for (index, pair) in train.iter().enumerate() {
+            languages.entry(pair.language).or_default().push(index);
+        }
+        let validation = Collated::new(&validation);
+        let material = Material {
+            examples: train.len(),
+            labelled: train.len(),
+            truncated: read.iter().filter(|sides| sides.iter().any(|text| text.truncated)).count(),
+            validation: validation.right().len(),
+            kept,
+            ..Material::default()
+        };
+        let folder =
+            job.teacher.and_then(Teacher::folder).filter(|_| options.student_reads.other().is_some());
+        let reader = folder.map(Reader::load).transpose()?;
+        let aside = Aside::new(&validation, options.student_reads, reader.as_ref())?;
+        Ok(Self {
+            config,
+            tokenizer: job.tokenizer,
+            read,
+            taught,
+            teachers_padding,
+            outputs,
+            taps,
+            languages: languages.into_values().collect(),
+            smoothing: options.smoothing,
+            streams: Streams::new(job.seed),
+            epoch: Mutex::new(None),
+            validation,
+            aside,
+            metric: find(metrics(&workshop.recipe.evaluation)[0])?,
+            material,
+        })
+    }
+
+    /// The pairs of an epoch: as many as there are, of each language by its share.
+    fn sampled(&self, epoch: u64) -> Vec<usize> {
+        let total: usize = self.languages.iter().map(Vec::len).sum();
+        let powers = || self.languages.iter().map(|own| (own.len() as f64).powf(self.smoothing));
+        let sum: f64 = powers().sum();
+        let mut sampled = Vec::with_capacity(total);
+        for (number, (own, power)) in self.languages.iter().zip(powers()).enumerate() {
+            let wanted = (total as f64 * power / sum).round() as usize;
+            // Whole passes over a language, and of the last one a part.
+            for _ in 0..wanted / own.len() {
+                sampled.extend_from_slice(own);
+            }
+            let rest = wanted % own.len();
+            if rest > 0 {
+                let mut order = own.clone();
+                order.shuffle(&mut self.streams.pairing(epoch, number as u64));
+                sampled.extend_from_slice(&order[..rest]);
+            }
+        }
+        sampled
+    }
+
+    /// What becomes of the pairs of an epoch.
+    fn in_epoch<T>(&self, epoch: u64, work: impl FnOnce(&[usize]) -> T) -> T {
+        let mut held = self.epoch.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match &*held {
+            Some((own, pairs)) if *own == epoch => work(pairs),
+            _ => work(&held.insert((epoch, self.sampled(epoch))).1),
+        }
+    }
+}
+
+impl Lesson for ParallelLesson<'_> {
+    fn material(&self) -> &Material {
+        &self.material
+    }
+
+    fn lengths(&self, epoch: u64) -> Vec<(usize, usize)> {
+        let length = |&index: &usize| {
+            let longest = self.read[index].iter().map(|text| text.ids.len()).max().unwrap_or(0);
+            (longest, 0)
+        };
+        self.in_epoch(epoch, |pairs| pairs.iter().map(length).collect())
+    }
+
+    fn passes(&self, batch: &[usize], epoch: u64, study: &Study<'_>) -> Result<Passes, RunError> {
+        let rows: Vec<usize> =
+            self.in_epoch(epoch, |pairs| batch.iter().map(|&index| pairs[index]).collect());
+        let sides = rows.first().map_or(0, |&row| self.read[row].len());
+        // All sentences, and then all translations.
+        let texts: Vec<&EncodedText> =
+            (0..sides).flat_map(|side| rows.iter().map(move |&row| &self.read[row][side])).collect();
+        let model = Bert::new(self.config, study.weights)?;
+        let input = TextInput::pad(&texts, self.config.padding);
+        let student =
+            model.trace(&input, Pass::Train(study.dropout), Wanted::named(self.taps.0.iter().cloned()))?;
+        let teacher = self.outputs.as_ref().map(|outputs| -> Result<Trace, RunError> {
+            let read: Vec<&EncodedText> = rows.iter().map(|&row| &self.taught[row]).collect();
+            let input = TextInput::pad(&read, self.teachers_padding);
+            repeated(&outputs.trace(&rows, &input, &self.taps.1)?, sides)
+        });
+        Ok(Passes { student, teacher: teacher.transpose()?, targets: Targets::default() })
+    }
+
+    fn measure(&self) -> Measure {
+        self.metric.into()
+    }
+
+    fn validate(&self, study: &Study<'_>) -> Result<f64, RunError> {
+        let reader = Reader::new(Bert::new(self.config, study.weights)?, self.tokenizer, usize::MAX)?;
+        let found = self.validation.found_by(&reader, self.aside.as_ref())?;
+        let scores = score_all(&[self.metric.name], &found, self.validation.right(), 0)?;
+        let value = scores.values().next().and_then(Scores::value);
+        value.ok_or_else(|| {
+            RunError::Recipe(format!("`{}` has no value over the validation part", self.metric.name))
+        })
+    }
+}
+
+/// What a teacher says of sentences, said as often as the student reads something of each.
+fn repeated(trace: &Trace, times: usize) -> Result<Trace, RunError> {
+    let mut all = Trace::new(trace.wanted().clone());
+    for (name, tensor) in trace.taps() {
+        all.record(name, &Tensor::cat(&vec![tensor; times], 0).map_err(ModelError::from)?);
+    }
+    for (stream, mask) in trace.masks() {
+        all.record_mask(stream, &mask.repeat(times).into());
+    }
+    Ok(all)
+}

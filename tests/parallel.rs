@@ -1,0 +1,178 @@
+//! Sentences beside their translations, from a recipe to a student that finds one by the other.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
+mod common;
+
+use std::fmt::Write;
+use std::path::Path;
+
+use alambic_models::bert::{Bert, BertConfig, Task};
+use alambic_models::{Config, Precision, Tokenizer};
+use alambic_students::{Encoder, MakeStudent, Pooled, Preset, Surroundings, ship};
+use alambic_tensor::Streams;
+use common::run;
+use serde_json::Value;
+
+const THINGS: [[&str; 2]; 12] = [
+    ["cat", "kot"],
+    ["dog", "pies"],
+    ["house", "dom"],
+    ["tree", "drzewo"],
+    ["book", "książka"],
+    ["water", "woda"],
+    ["bread", "chleb"],
+    ["night", "noc"],
+    ["day", "dzień"],
+    ["hand", "ręka"],
+    ["road", "droga"],
+    ["friend", "przyjaciel"],
+];
+
+/// Sentences of two things each in English and Polish, pairs of texts with how alike they are, and a teacher of random
+/// weights that knows English alone.
+fn prepare(folder: &Path) {
+    let (mut sentences, mut compared) = (String::new(), "first\tsecond\talike\n".to_owned());
+    let mut english = Vec::new();
+    for (one, [en, pl]) in THINGS.iter().enumerate() {
+        for (other, [english_other, polish_other]) in THINGS.iter().enumerate() {
+            let text = format!("the {en} and the {english_other}");
+            writeln!(sentences, "{text}\t{pl} i {polish_other}").unwrap();
+            let alike = u8::from(one == other);
+            writeln!(compared, "{text}\tthe {en} and the {en}\t{alike}").unwrap();
+            english.push(text);
+        }
+    }
+    std::fs::write(folder.join("en-pl.tsv"), sentences).unwrap();
+    std::fs::write(folder.join("alike.tsv"), compared).unwrap();
+    let tokenizer = Tokenizer::words(english.iter().map(String::as_str), 500).unwrap();
+    let encoder = Encoder {
+        preset: Preset::TinyBert4,
+        layers: Some(1),
+        width: Some(16),
+        heads: Some(2),
+        feed_forward: Some(32),
+        activation: alambic_students::ActivationFunction::Gelu,
+        dropout: 0.0,
+        longest: 32,
+        pooling: Some(Pooled::Mean),
+        vocabulary: 500,
+    };
+    let streams = Streams::new(7);
+    let surroundings = Surroundings { tokenizer: &tokenizer, task: &Task::none(), streams, donor: &|_| None };
+    let config: BertConfig = encoder.config(&surroundings).unwrap().bert().unwrap().clone();
+    let weights = Bert::initial_weights(&config, &streams).unwrap();
+    let files = tokenizer.files(32).unwrap();
+    let teacher = folder.join("teacher");
+    std::fs::create_dir(&teacher).unwrap();
+    ship(&teacher, &Config::from(config), &weights, &files, Precision::F32).unwrap();
+}
+
+const RECIPE: &str = r#"
+schema = 1
+name = "parallel"
+stages = ["distil"]
+[data.pairs.corpus.parallel-table]
+paths = "en-pl.tsv"
+columns = { en = "1", pl = "2" }
+header = false
+[data.pairs.split]
+test-fraction = 0.2
+validation-fraction = 0.2
+overlap = "remove-from-training"
+[data.alike.corpus.texts]
+paths = "alike.tsv"
+text = "first"
+second = "second"
+number = "alike"
+[data.alike.split]
+test-fraction = 0.5
+[teacher.sentences.checkpoint]
+model = "teacher"
+[student.small.encoder]
+layers = 1
+width = 16
+heads = 2
+feed-forward = 32
+dropout = 0.0
+pooling = "mean"
+[train]
+steps = 150
+batch.size = 16
+optimiser.adamw = { learning-rate = 5e-3 }
+validate-every = 50
+[stage.distil]
+teacher = "sentences"
+data.parallel = { data = ["pairs"] }
+[stage.distil.loss.representation]
+weight = 10
+[evaluation]
+data = ["pairs", "alike"]
+teacher = "sentences"
+timed-examples = 4
+"#;
+
+#[test]
+fn a_teacher_of_one_language_teaches_a_student_of_two() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    std::fs::write(folder.path().join("recipe.toml"), RECIPE).unwrap();
+    let go = |arguments: &[&str]| -> Value {
+        let ended = run(folder.path(), &[&["run", "recipe.toml", "--json"], arguments].concat());
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        serde_json::from_str(&ended.stdout).unwrap()
+    };
+    let outcome = go(&["--out", "both"]);
+    let slice = |outcome: &Value, model: &str, slice: &str, metric: &str| {
+        outcome["models"][model]["slices"][slice][metric].as_f64().unwrap()
+    };
+    // The teacher finds Polish by chance alone, one of some thirty; the student has learnt it.
+    for direction in ["en to pl", "pl to en"] {
+        let [teacher, student] =
+            ["teacher", "student"].map(|model| slice(&outcome, model, direction, "recall-at-1"));
+        assert!(student > 0.3 && student > teacher + 0.2, "{direction}: {student} and {teacher}");
+    }
+    assert!(slice(&outcome, "teacher", "alike", "spearman") > 0.3);
+    assert!(outcome["models"]["student"]["slices"]["alike"]["recall-at-1"].is_null(), "{outcome}");
+    let fidelity = &outcome["fidelity"];
+    let [difference, shuffled] = ["mse-pl", "mse-pl-shuffled"].map(|name| fidelity[name].as_f64().unwrap());
+    assert!(difference < shuffled, "{fidelity}");
+
+    // Sentence-transformers finds its pooling.
+    assert!(folder.path().join("both/student/modules.json").is_file());
+    let said = run(folder.path(), &["predict", "both/student", "kot i pies"]).good();
+    assert_eq!(said.split_whitespace().count(), 3 + 16, "{said}");
+
+    // Of the translation alone, the other side is the teacher's; and it goes on where it was stopped.
+    let only = ["--set", "stage.distil.data.parallel.student-reads=\"target\""];
+    let outcome = go(&[&["--out", "target"][..], &only].concat());
+    assert!(slice(&outcome, "student", "pl to en", "recall-at-1") > 0.3, "{outcome}");
+    let again = go(&[&["--out", "again"][..], &only].concat());
+    assert_eq!(outcome["models"]["student"]["metrics"], again["models"]["student"]["metrics"]);
+}
+
+#[test]
+fn what_is_no_parallel_corpus_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    std::fs::write(folder.path().join("recipe.toml"), RECIPE).unwrap();
+    for (set, expected) in [
+        ("stage.distil.data.parallel.source=\"de\"", "no corpus has sentences in `de`"),
+        ("stage.distil.data.parallel.targets=[\"hi\"]", "no corpus has sentences in `hi`"),
+        (
+            "stage.distil.data.parallel.data=[\"alike\"]",
+            "holds texts, and sentences beside their translations are needed",
+        ),
+        ("data.pairs.corpus.parallel-table.columns={en=\"1\",hi=\"2\"}", "no letter of its script"),
+        ("data.pairs.corpus.parallel-table.columns={en=\"1\",pl=\"3\"}", "no column `3`"),
+        ("data.pairs.corpus.parallel-table.paths=\"none.tsv\"", "none.tsv"),
+    ] {
+        let ended = run(folder.path(), &["check", "recipe.toml", "--set", set]);
+        assert_eq!(ended.code, Some(2), "{set}: {}", ended.stderr);
+        assert!(ended.stderr.contains(expected), "{set}: {}", ended.stderr);
+    }
+    let without = RECIPE.replace("pooling = \"mean\"\n", "");
+    std::fs::write(folder.path().join("without.toml"), without).unwrap();
+    let ended = run(folder.path(), &["check", "without.toml"]);
+    assert!(ended.code == Some(2) && ended.stderr.contains("it has no pooling"), "{}", ended.stderr);
+}
