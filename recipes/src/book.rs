@@ -33,6 +33,7 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("text/smoke/minilmv2", include_str!("../text/smoke/minilmv2.toml")),
     ("text/smoke/tagging", include_str!("../text/smoke/tagging.toml")),
     ("vision/dide", include_str!("../vision/dide.toml")),
+    ("vision/dide-scratch", include_str!("../vision/dide-scratch.toml")),
     ("vision/dide-soft", include_str!("../vision/dide-soft.toml")),
     ("vision/dide-text-to-image", include_str!("../vision/dide-text-to-image.toml")),
     ("vision/dide-image-to-text", include_str!("../vision/dide-image-to-text.toml")),
