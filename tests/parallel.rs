@@ -152,6 +152,28 @@ fn a_teacher_of_one_language_teaches_a_student_of_two() {
 }
 
 #[test]
+fn a_vocabulary_is_cut_to_what_the_sentences_use() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    let start = RECIPE.find("[student.small.encoder]").unwrap();
+    let end = RECIPE.find("[train]").unwrap();
+    let layers = "[student.small.encoder-layers]\nteacher = \"sentences\"\nvocabulary = 10\n";
+    let recipe = [&RECIPE[..start], layers, &RECIPE[end..]].concat().replace("steps = 150", "steps = 2");
+    std::fs::write(folder.path().join("recipe.toml"), recipe).unwrap();
+    let ended = run(folder.path(), &["run", "recipe.toml", "--out", "run", "--json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let student = folder.path().join("run/student");
+    let open = |folder: &Path| Tokenizer::open(folder).unwrap();
+    let (whole, cut) = (open(&folder.path().join("teacher")), open(&student));
+    // Characters and special tokens stay, whatever there is room for.
+    assert!(cut.size() < whole.size() && cut.id("f").is_ok() && cut.id("friend").is_err());
+    let config: Value = serde_json::from_slice(&std::fs::read(student.join("config.json")).unwrap()).unwrap();
+    assert_eq!(config["vocab_size"], cut.size());
+    let said = run(folder.path(), &["predict", "run/student", "friend"]).good();
+    assert_eq!(said.split_whitespace().count(), 1 + 16, "{said}");
+}
+
+#[test]
 fn what_is_no_parallel_corpus_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path());

@@ -1,5 +1,6 @@
 //! Tokenizers: reading `tokenizer.json`, and building vocabularies of characters and of words.
 
+mod cut;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,10 +42,13 @@ pub fn language_tag(language: &str) -> String {
     format!(">>{language}<<")
 }
 
+/// What tells transformers how a tokenizer is to be used.
+const CONFIG: &str = "tokenizer_config.json";
+
 /// What a folder may hold for tokenizers of any library.
 const FILES: [&str; 8] = [
     "tokenizer.json",
-    "tokenizer_config.json",
+    CONFIG,
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.txt",
@@ -385,15 +389,43 @@ impl Tokenizer {
     /// When the tokenizer cannot be written as JSON.
     pub fn files(&self, longest: usize) -> Result<TokenizerFiles, ModelError> {
         if let Some(files) = &self.files {
-            return Ok(TokenizerFiles::clone(files));
+            let mut files = TokenizerFiles::clone(files);
+            if !files.0.iter().any(|(name, _)| name == CONFIG) {
+                // Without it transformers would guess the class by the model, and guess wrong.
+                files
+                    .0
+                    .push((CONFIG.to_owned(), format!("{:#}\n", self.general_config(longest)).into_bytes()));
+            }
+            return Ok(files);
         }
         let bert = self.id(BERT[0]).is_ok();
         let config = if bert { bert_config(longest) } else { character_config(longest) };
         let config = format!("{config:#}\n");
         Ok(TokenizerFiles(vec![
             ("tokenizer.json".into(), (self.to_json()? + "\n").into_bytes()),
-            ("tokenizer_config.json".into(), config.into_bytes()),
+            (CONFIG.into(), config.into_bytes()),
         ]))
+    }
+
+    /// `tokenizer_config.json` of any tokenizer, with the special tokens that it has.
+    fn general_config(&self, longest: usize) -> serde_json::Value {
+        let mut config = serde_json::json!({
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": longest,
+        });
+        let [padding, unknown, first, end, mask] = BERT;
+        for (key, names) in [
+            ("pad_token", [PADDING, padding]),
+            ("unk_token", [UNKNOWN, unknown]),
+            ("cls_token", ["<s>", first]),
+            ("sep_token", [END, end]),
+            ("mask_token", ["<mask>", mask]),
+        ] {
+            if let Some(name) = names.into_iter().find(|name| self.id(name).is_ok()) {
+                config[key] = name.into();
+            }
+        }
+        config
     }
 
     /// What `tokenizer.json` holds.

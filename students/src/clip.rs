@@ -51,7 +51,7 @@ impl ClipSizes {
             None => (self.configure(surroundings)?, None),
             Some(name) => {
                 let donor = (surroundings.donor)(name);
-                let Donor { config, weights } =
+                let Donor { config, weights, .. } =
                     donor.ok_or_else(|| StudentError::NoDonor(name.value.clone()))?;
                 let Config::Clip(config) = config else {
                     return Err(StudentError::Size(format!(

@@ -44,7 +44,7 @@ impl DualEncoder {
             return Ok((config(self.sizes.configure(surroundings)?), Weights::new()));
         };
         let donor = (surroundings.donor)(name);
-        let Donor { config: teacher, weights } =
+        let Donor { config: teacher, weights, .. } =
             donor.ok_or_else(|| StudentError::NoDonor(name.value.clone()))?;
         let Config::Vilt(teacher) = &teacher else {
             return Err(StudentError::Size(format!(

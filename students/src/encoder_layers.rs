@@ -1,8 +1,9 @@
 //! A text encoder out of a teacher's layers.
 
-use alambic_models::Config;
 use alambic_models::bert::{Bert, BertConfig, select_layers};
+use alambic_models::{Config, ModelError, Tokenizer};
 use alambic_settings::{At, settings};
+use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::parameters::Weights;
 
 use crate::encoder::Pooled;
@@ -19,6 +20,10 @@ settings! {
         pub layers: Option<At<Vec<usize>>>,
         /// How the states of a text's tokens become its vector, of length one. Left out: as the teacher's do.
         pub pooling: Option<Pooled>,
+        /// Most tokens that are kept of the teacher's vocabulary, with their vectors: the characters of the stage's texts, and of
+        /// the tokens that these are made of the commonest. Left out: all.
+        #[range(10..)]
+        pub vocabulary: Option<usize>,
         /// Share of activations dropped in training; left out, as the teacher's.
         #[range(0.0..=0.9)]
         pub dropout: Option<f32>,
@@ -30,14 +35,14 @@ impl EncoderLayers {
     fn plan(
         &self,
         surroundings: &Surroundings<'_>,
-    ) -> Result<(BertConfig, Weights, Vec<usize>), StudentError> {
+    ) -> Result<(BertConfig, Weights, Option<Tokenizer>, Vec<usize>), StudentError> {
         let donor = (surroundings.donor)(&self.teacher);
-        let Donor { config, weights } =
+        let Donor { config, weights, tokenizer } =
             donor.ok_or_else(|| StudentError::NoDonor(self.teacher.value.clone()))?;
         let teacher = config.bert()?;
         let layers = kept(self.layers.as_ref().map(|layers| &layers.value), teacher.layers, "encoder")?;
         let dropout = |own: f32| self.dropout.unwrap_or(own);
-        let config = BertConfig {
+        let mut config = BertConfig {
             layers: layers.len(),
             dropout: dropout(teacher.dropout),
             attention_dropout: dropout(teacher.attention_dropout),
@@ -45,7 +50,11 @@ impl EncoderLayers {
             pooling: self.pooling.map(Pooled::pooling).or(teacher.pooling),
             ..teacher.clone()
         };
-        Ok((config, weights, layers))
+        if self.vocabulary.is_some() {
+            config.vocabulary = surroundings.tokenizer.size();
+            config.padding = surroundings.tokenizer.padding()?;
+        }
+        Ok((config, weights, tokenizer.filter(|_| self.vocabulary.is_some()), layers))
     }
 }
 
@@ -55,8 +64,11 @@ impl MakeStudent for EncoderLayers {
     }
 
     fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
-        let (config, weights, layers) = self.plan(surroundings)?;
-        let weights = select_layers(&weights, &layers);
+        let (config, weights, whole, layers) = self.plan(surroundings)?;
+        let mut weights = select_layers(&weights, &layers);
+        if let Some(whole) = whole {
+            keep_words(&mut weights, &whole, surroundings.tokenizer)?;
+        }
         let (config, weights) = Bert::for_task(&config, &weights, surroundings.task, &surroundings.streams)?;
         Ok(Blueprint { config: config.into(), weights })
     }
@@ -69,7 +81,24 @@ impl MakeStudent for EncoderLayers {
         Purpose::Reads
     }
 
+    fn cut(&self) -> Option<usize> {
+        self.vocabulary
+    }
+
     fn donors(&self) -> Vec<&At<String>> {
         vec![&self.teacher]
     }
+}
+
+/// Leaves the vectors of the tokens that a part of a vocabulary has, in the order of their ids there.
+fn keep_words(weights: &mut Weights, whole: &Tokenizer, part: &Tokenizer) -> Result<(), StudentError> {
+    let rows: Vec<u32> =
+        part.tokens().iter().map(|token| whole.id(token)).collect::<Result<_, ModelError>>()?;
+    let rows = Tensor::new(rows, &Device::Cpu).map_err(ModelError::from)?;
+    for (name, tensor) in weights.iter_mut() {
+        if name.ends_with("embeddings.word_embeddings.weight") {
+            *tensor = tensor.index_select(&rows, 0).map_err(ModelError::from)?;
+        }
+    }
+    Ok(())
 }

@@ -39,7 +39,7 @@ struct Sources {
 impl FromTeacher {
     fn sources(&self, surroundings: &Surroundings<'_>) -> Result<Sources, StudentError> {
         let donor = |name: &str| -> Result<(MarianConfig, Weights), StudentError> {
-            let Donor { config, weights } =
+            let Donor { config, weights, .. } =
                 (surroundings.donor)(name).ok_or_else(|| StudentError::NoDonor(name.to_owned()))?;
             Ok((config.marian()?.clone(), weights))
         };

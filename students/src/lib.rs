@@ -57,6 +57,8 @@ pub struct Donor {
     pub config: Config,
     /// The weights by name.
     pub weights: Weights,
+    /// Its vocabulary; none where only its sizes are asked for.
+    pub tokenizer: Option<Tokenizer>,
 }
 
 /// What a student needs to know to be built.
@@ -117,6 +119,11 @@ pub trait MakeStudent {
 
     /// Most tokens of a vocabulary that is made of the stage's texts; none where its size is not a matter of choice.
     fn vocabulary(&self) -> Option<usize> {
+        None
+    }
+
+    /// Most tokens that are kept of the vocabulary of the models whose layers are taken; none where all are.
+    fn cut(&self) -> Option<usize> {
         None
     }
 

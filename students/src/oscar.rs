@@ -55,7 +55,7 @@ impl OscarSizes {
                 (bert(surroundings, shape, activation, dropout, self.longest)?, Weights::new())
             }
             Some(name) => match donor(name)? {
-                Donor { config: Config::Bert(bert), weights } if bert.family == Family::Bert => {
+                Donor { config: Config::Bert(bert), weights, .. } if bert.family == Family::Bert => {
                     (bert, weights)
                 }
                 Donor { config, .. } => {

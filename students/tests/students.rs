@@ -120,7 +120,7 @@ fn heads_that_do_not_divide_the_width_are_refused() {
 
 fn donor(options: &Scratch, seed: u64) -> Donor {
     let Blueprint { config, weights } = scratch(options, seed).unwrap();
-    Donor { config, weights }
+    Donor { config, weights, tokenizer: None }
 }
 
 /// `deep` has three and two layers, `other` two heads more and wider layers, `wide` another width, `smooth` another

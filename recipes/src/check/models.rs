@@ -61,7 +61,7 @@ impl Sketches {
     ) -> Result<Config, StudentError> {
         let donor = |name: &str| {
             let config = self.checkpoint(recipe, name)?.config.clone();
-            Some(Donor { config, weights: Weights::new() })
+            Some(Donor { config, weights: Weights::new(), tokenizer: None })
         };
         let streams = Streams::new(recipe.seed);
         student.inner().config(&Surroundings { tokenizer, task, streams, donor: &donor })

@@ -190,6 +190,8 @@ impl Checker<'_> {
                 let donor = options.inner().donors().into_iter().next();
                 let donor = donor.and_then(|donor| self.sketches.checkpoint(recipe, donor));
                 let own = donor.map(|donor| Rc::clone(&donor.tokenizer));
+                // What is cut is not the donor's any more.
+                let own = own.filter(|_| options.inner().cut().is_none());
                 match self.sketches.configure(recipe, options, &tokenizer, &task) {
                     Ok(config) => (config, own, "the teacher whose layers it takes".to_owned()),
                     // The donor is known to be broken, and that is reported where it is declared.
@@ -381,10 +383,11 @@ impl Checker<'_> {
         let made = self.recipe.student.get(student)?;
         if options.data.purpose() != Purpose::Writes {
             if let Some(donor) = made.inner().donors().into_iter().next() {
-                return self
-                    .sketches
-                    .checkpoint(self.recipe, donor)
-                    .map(|sketch| Rc::clone(&sketch.tokenizer));
+                let whole = Rc::clone(&self.sketches.checkpoint(self.recipe, donor)?.tokenizer);
+                if made.inner().cut().is_none() {
+                    return Some(whole);
+                }
+                return self.workshop.cut(&whole, made, &options.data).ok().map(Rc::new);
             }
             return self.workshop.tokenizer(None, made, &options.data).ok().map(Rc::new);
         }

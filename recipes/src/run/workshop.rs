@@ -143,7 +143,8 @@ impl Workshop<'_> {
         }
         if data.purpose() != Purpose::Writes {
             if let Some(donor) = student.inner().donors().into_iter().next() {
-                return Ok(ModelFolder::open(&self.checkpoint_folder(donor)?)?.tokenizer()?);
+                let whole = ModelFolder::open(&self.checkpoint_folder(donor)?)?.tokenizer()?;
+                return self.cut(&whole, student, data);
             }
             let size = student.inner().vocabulary().unwrap_or(usize::MAX);
             let mut texts = Vec::new();
@@ -181,6 +182,29 @@ impl Workshop<'_> {
         languages.sort_unstable();
         let languages: Vec<String> = languages.into_iter().collect();
         Ok(Tokenizer::characters(&characters.into_iter().collect(), &languages)?)
+    }
+
+    /// A vocabulary as a student keeps it: cut to the texts of the training part, or whole.
+    pub(crate) fn cut(
+        &self,
+        whole: &Tokenizer,
+        student: &Student,
+        data: &StageData,
+    ) -> Result<Tokenizer, RunError> {
+        let Some(most) = student.inner().cut() else { return Ok(whole.clone()) };
+        let pairs = parallel::pairs(self, data, Split::Train)?;
+        let mut texts: Vec<&str> = pairs.iter().flat_map(|pair| [pair.source, pair.target]).collect();
+        let mut own = Vec::new();
+        for options in data.texts.iter() {
+            own.extend(self.corpora.selected_texts(options, Split::Train)?);
+        }
+        texts.extend(
+            own.iter()
+                .flat_map(|text| [Some(&text.first), text.second.as_ref()])
+                .flatten()
+                .map(String::as_str),
+        );
+        Ok(whole.cut(texts, most)?)
     }
 
     /// All that is said in the training part of a stage's data about images, the tags of what is in them included where
@@ -239,7 +263,7 @@ impl Workshop<'_> {
         let open = |name: &str| -> Result<Donor, RunError> {
             let folder = ModelFolder::open(&self.checkpoint_folder(name)?)?;
             let config = Config::open(&folder)?;
-            Ok(Donor { weights: config.weights(&folder)?, config })
+            Ok(Donor { weights: config.weights(&folder)?, config, tokenizer: Some(folder.tokenizer()?) })
         };
         let mut donors: IndexMap<&str, Donor> = IndexMap::new();
         for name in student.inner().donors().into_iter().chain(student.inner().detector()) {

@@ -1,0 +1,199 @@
+//! A vocabulary cut to what some texts use.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{CONFIG, Tokenizer, TokenizerFiles};
+use crate::ModelError;
+
+/// Files of a folder that say how its tokenizer is to be used, beside `tokenizer.json`. The others hold the whole
+/// vocabulary.
+const KEPT: [&str; 2] = [CONFIG, "special_tokens_map.json"];
+
+/// What marks a token that begins a word, or goes on with one.
+const MARKS: [&str; 2] = ["\u{2581}", "##"];
+
+impl Tokenizer {
+    /// The tokens in the order of their ids.
+    #[must_use]
+    pub fn tokens(&self) -> Vec<String> {
+        (0..self.size() as u32).map(|id| self.inner.id_to_token(id).unwrap_or_default()).collect()
+    }
+
+    /// The same tokenizer with fewer tokens, at most `most`: the special ones, the single characters of some texts, and of
+    /// the tokens that these texts are made of the commonest. What was another token is then read in smaller pieces. Ids
+    /// stay in their order, and count up from 0.
+    ///
+    /// # Errors
+    /// When the tokenizer is neither a `Unigram` nor a `WordPiece`, or fails.
+    pub fn cut<'t>(&self, texts: impl IntoIterator<Item = &'t str>, most: usize) -> Result<Self, ModelError> {
+        let error = |error: serde_json::Error| ModelError::Tokenizer(error.to_string());
+        let mut json: Value = serde_json::from_str(&self.to_json()?).map_err(error)?;
+        let kept = self.used(&json, texts, most)?;
+        let ids: HashMap<u64, u64> =
+            kept.iter().enumerate().map(|(new, &old)| (u64::from(old), new as u64)).collect();
+        cut_model(&mut json["model"], &ids)?;
+        renumber(&mut json, &ids);
+        let inner: tokenizers::Tokenizer = serde_json::from_value(json).map_err(error)?;
+        let mut cut = Self { inner, files: None };
+        let mut files = vec![("tokenizer.json".to_owned(), (cut.to_json()? + "\n").into_bytes())];
+        for (name, bytes) in self.files.iter().flat_map(|files| &files.0) {
+            if KEPT.contains(&name.as_str()) {
+                let mut value: Value = serde_json::from_slice(bytes).map_err(error)?;
+                renumber_keys(&mut value["added_tokens_decoder"], &ids);
+                files.push((name.clone(), format!("{value:#}\n").into_bytes()));
+            }
+        }
+        cut.files = self.files.is_some().then(|| Arc::new(TokenizerFiles(files)));
+        Ok(cut)
+    }
+
+    /// The ids that are kept, in ascending order.
+    fn used<'t>(
+        &self,
+        json: &Value,
+        texts: impl IntoIterator<Item = &'t str>,
+        most: usize,
+    ) -> Result<Vec<u32>, ModelError> {
+        let added = json["added_tokens"].as_array().into_iter().flatten();
+        let mut kept: BTreeSet<u32> = added.filter_map(|token| Some(token["id"].as_u64()? as u32)).collect();
+        let unknown = match &json["model"]["unk_id"] {
+            Value::Number(id) => id.as_u64().map(|id| id as u32),
+            _ => json["model"]["unk_token"].as_str().and_then(|token| self.inner.token_to_id(token)),
+        };
+        kept.extend(unknown);
+        let (mut counts, mut characters) = (vec![0_usize; self.size()], BTreeSet::new());
+        for text in texts {
+            for id in self.encode(text)? {
+                counts[id as usize] += 1;
+            }
+            characters.extend(self.normalise(text)?.chars());
+        }
+        for character in characters {
+            kept.extend(self.inner.token_to_id(&character.to_string()));
+            let marked = MARKS.iter().map(|mark| format!("{mark}{character}"));
+            kept.extend(marked.filter_map(|token| self.inner.token_to_id(&token)));
+        }
+        kept.extend(MARKS.iter().filter_map(|mark| self.inner.token_to_id(mark)));
+        let mut order: Vec<u32> = (0..counts.len() as u32).filter(|&id| counts[id as usize] > 0).collect();
+        order.sort_by_key(|&id| (std::cmp::Reverse(counts[id as usize]), id));
+        for id in order {
+            if kept.len() >= most {
+                break;
+            }
+            kept.insert(id);
+        }
+        Ok(kept.into_iter().collect())
+    }
+}
+
+/// Leaves the kept tokens of a model, with their new ids.
+fn cut_model(model: &mut Value, ids: &HashMap<u64, u64>) -> Result<(), ModelError> {
+    match model["type"].as_str() {
+        Some("Unigram") => {
+            if let Some(pieces) = model["vocab"].as_array_mut() {
+                let mut id = 0;
+                pieces.retain(|_| {
+                    id += 1;
+                    ids.contains_key(&(id - 1))
+                });
+            }
+            if let Some(id) = model["unk_id"].as_u64() {
+                model["unk_id"] = ids.get(&id).copied().into();
+            }
+        }
+        Some("WordPiece") => {
+            if let Some(words) = model["vocab"].as_object_mut() {
+                words.retain(|_, id| match id.as_u64().and_then(|id| ids.get(&id)) {
+                    Some(&new) => {
+                        *id = new.into();
+                        true
+                    }
+                    None => false,
+                });
+            }
+        }
+        other => {
+            return Err(ModelError::Tokenizer(format!(
+                "a vocabulary of the kind {} cannot be cut; `Unigram` and `WordPiece` can",
+                other.unwrap_or("unknown")
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Gives added tokens, and those that are put around a text, their new ids.
+fn renumber(json: &mut Value, ids: &HashMap<u64, u64>) {
+    let new = |id: &mut Value| {
+        if let Some(&own) = id.as_u64().and_then(|id| ids.get(&id)) {
+            *id = own.into();
+        }
+    };
+    for token in json["added_tokens"].as_array_mut().into_iter().flatten() {
+        new(&mut token["id"]);
+    }
+    let processor = &mut json["post_processor"];
+    let around: Vec<&mut Value> = if processor["type"] == "Sequence" {
+        processor["processors"].as_array_mut().into_iter().flatten().collect()
+    } else {
+        vec![processor]
+    };
+    for processor in around {
+        for token in processor.get_mut("special_tokens").and_then(Value::as_object_mut).into_iter().flatten()
+        {
+            token.1["ids"].as_array_mut().into_iter().flatten().for_each(new);
+        }
+        // BERT's and RoBERTa's processors name a token and its id.
+        for part in ["sep", "cls"] {
+            if let Some(id) = processor.get_mut(part).and_then(|pair| pair.get_mut(1)) {
+                new(id);
+            }
+        }
+    }
+}
+
+/// Gives the keys of a table of tokens their new ids, and leaves out what is not kept.
+fn renumber_keys(table: &mut Value, ids: &HashMap<u64, u64>) {
+    if let Some(own) = table.as_object_mut() {
+        let renumbered = std::mem::take(own)
+            .into_iter()
+            .filter_map(|(id, token)| Some((ids.get(&id.parse::<u64>().ok()?)?.to_string(), token)));
+        *own = renumbered.collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_texts_use_is_kept_and_read_as_before() {
+        let whole = Tokenizer::words(["a cat sat", "the dog sat on the mat", "sat", "dogs"], 100).unwrap();
+        let texts = ["the cat sat", "the cat", "mat"];
+        let cut = whole.cut(texts, usize::MAX).unwrap();
+        let tokens = |tokenizer: &Tokenizer, text: &str| {
+            let own = tokenizer.tokens();
+            tokenizer.encode(text).unwrap().iter().map(|&id| own[id as usize].clone()).collect::<Vec<_>>()
+        };
+        for text in texts {
+            assert_eq!(tokens(&whole, text), tokens(&cut, text), "{text}");
+        }
+        assert!(cut.size() < whole.size() && cut.id("dog").is_err());
+        // Of characters that no text has, nothing is left.
+        assert_eq!(tokens(&cut, "dog"), ["[CLS]", "[UNK]", "[SEP]"]);
+        let (old, new) = (whole.tokens(), cut.tokens());
+        let places: Vec<usize> =
+            new.iter().map(|token| old.iter().position(|other| other == token).unwrap()).collect();
+        assert!(places.is_sorted());
+        assert_eq!(cut.padding().unwrap(), 0);
+
+        // With room for hardly more than characters, the commonest word stays.
+        let fewest = whole.cut(texts, 0).unwrap();
+        let one_more = whole.cut(texts, fewest.size() + 1).unwrap();
+        assert!(fewest.id("the").is_err() && one_more.id("the").is_ok() && one_more.id("mat").is_err());
+        assert_eq!(tokens(&one_more, "mat"), ["[CLS]", "m", "##a", "##t", "[SEP]"]);
+    }
+}
