@@ -180,6 +180,10 @@ fn what_is_no_parallel_corpus_is_refused() {
     std::fs::write(folder.path().join("recipe.toml"), RECIPE).unwrap();
     for (set, expected) in [
         ("stage.distil.data.parallel.source=\"de\"", "no corpus has sentences in `de`"),
+        (
+            "stage.distil.data.parallel=[{data=[\"pairs\"]},{data=[\"pairs\"],student-reads=\"target\"}]",
+            "are read in different ways",
+        ),
         ("stage.distil.data.parallel.targets=[\"hi\"]", "no corpus has sentences in `hi`"),
         (
             "stage.distil.data.parallel.data=[\"alike\"]",

@@ -29,7 +29,25 @@ impl Checker<'_> {
         if self.depth == Depth::Whole {
             self.must_validate(path, counts.texts, counts.validation);
         }
+        self.must_read_alike(path, data);
         self.counts.insert(name.to_owned(), counts);
+    }
+
+    /// Reports tables of one stage of which student or teacher would read different sides.
+    fn must_read_alike(&mut self, path: &[&str], data: &StageData) {
+        let how = |options: &ParallelData| {
+            (options.student_reads, options.teacher_reads, options.longest, options.smoothing)
+        };
+        let Some(first) = data.parallel.first().map(how) else { return };
+        let differs = |options: &ParallelData| how(options) != first;
+        let Some(index) = data.parallel.iter().position(differs) else { return };
+        let origin = self.loaded.origin(&[path, &["data", "parallel", &index.to_string()]].concat());
+        let message = format!("the sentences of `{}` are read in different ways", path.join("."));
+        self.report(
+            Diagnostic::error("recipe::data", message).label(&origin, "not as the first").help(
+                "give all the same `student-reads`, `teacher-reads`, `longest` and `smoothing`, or make it two stages",
+            ),
+        );
     }
 
     /// Reports languages that none of the corpora has.
