@@ -1,18 +1,15 @@
 //! Corpora, directions, and how many examples come of them.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use alambic_data::parallel::{Parallel, ParallelSplits};
 use alambic_data::questions::QuestionSplits;
 use alambic_data::split::{SplitReport, Splits};
 use alambic_data::texts::TextSplits;
-use alambic_data::{Collection, Content, DataError, Direction, Entry, Extent, Fault, Labels, Pair, Place};
+use alambic_data::{Collection, Content, DataError, Direction, Entry, Extent, Labels, Pair};
 use alambic_data::{Problem, Split, SplitError, VisualQuestions};
 use alambic_data::{direction, embedded, examples};
-use alambic_settings::source::SourceKind;
-use alambic_settings::{At, Diagnostic, IndexMap, Location, Node, Origin, Source, Value};
+use alambic_settings::{At, Diagnostic, IndexMap, Origin};
 
+use super::faults::{code, find_location, line_of};
 use super::{Checker, Depth, list};
 use crate::run::RunError;
 use crate::run::corpora::{Corpus, Kind, Parts, content};
@@ -539,73 +536,4 @@ fn head(options: &DataOptions) -> Result<Corpus, RunError> {
             Corpus { parts: Parts::Questions { answers, images, splits }, reading, fingerprint }
         }
     })
-}
-
-/// A stable name for each sort of fault.
-fn code(fault: &Fault) -> &'static str {
-    match fault {
-        Fault::Unreadable(_)
-        | Fault::Hub(_)
-        | Fault::UnknownBuiltin
-        | Fault::UnknownFormat(_)
-        | Fault::WrongFormat(_)
-        | Fault::NotFolder
-        | Fault::Reader(_) => "data::file",
-        Fault::NotImage(_) | Fault::NoImage(_) | Fault::DamagedImage { .. } => "data::image",
-        Fault::NotUtf8(_) => "data::encoding",
-        Fault::Empty | Fault::NoRows | Fault::NothingKept { .. } => "data::empty",
-        Fault::ColumnCount { .. }
-        | Fault::NothingInColumn(_)
-        | Fault::OpenQuote
-        | Fault::LineCount { .. }
-        | Fault::FileCount { .. } => "data::columns",
-        Fault::DuplicateColumn(_) | Fault::MissingColumn { .. } => "data::header",
-        Fault::NotJson(_)
-        | Fault::BrokenJson(_)
-        | Fault::MissingKey(_)
-        | Fault::NotText { .. }
-        | Fault::NotNumber { .. }
-        | Fault::NotDecimal { .. }
-        | Fault::UnknownClass { .. }
-        | Fault::NotAnswers(_)
-        | Fault::BrokenXml(_) => "data::value",
-        Fault::UnknownLanguage(_) | Fault::NoLanguage | Fault::WrongScript { .. } => "data::language",
-        Fault::Regions(_) => "data::regions",
-    }
-}
-
-/// Where a tree names a location that is called `name` in a fault, or a folder that it lies in.
-fn find_location(node: &Node, name: &str) -> Option<Origin> {
-    match &node.value {
-        Value::Text(text) => {
-            let location = Location::parse(text, &node.origin).ok()?;
-            let location = location.to_string();
-            let rest = name.strip_prefix(&location)?;
-            (rest.is_empty() || rest.starts_with('/')).then(|| node.origin.clone())
-        }
-        Value::List(items) => items.iter().find_map(|item| find_location(item, name)),
-        Value::Table(members) => members.values().find_map(|member| find_location(&member.node, name)),
-        _ => None,
-    }
-}
-
-/// The largest file of which a line is shown, in bytes, and the longest line: files of features are larger than memory, and
-/// their lines longer than a screen.
-const LARGEST_SHOWN: u64 = 64 << 20;
-const LONGEST_SHOWN: usize = 1000;
-
-/// The line of a table that a fault is about, to be shown with it.
-fn line_of(place: &Place) -> Option<Origin> {
-    let number = place.line?;
-    let path = PathBuf::from(&place.source);
-    if std::fs::metadata(&path).ok()?.len() > LARGEST_SHOWN {
-        return None;
-    }
-    let text = String::from_utf8_lossy(&std::fs::read(&path).ok()?).into_owned();
-    let start = text.split_inclusive('\n').take(number - 1).map(str::len).sum();
-    let line = text[start..].split('\n').next().filter(|line| line.len() <= LONGEST_SHOWN)?;
-    let skipped: usize = line.chars().take(place.column.unwrap_or(1) - 1).map(char::len_utf8).sum();
-    let end = start + line.trim_end_matches('\r').len();
-    let span = (start + skipped).min(end)..end;
-    Some(Origin::Written { source: Arc::new(Source { kind: SourceKind::File(path), text }), span })
 }

@@ -6,6 +6,7 @@
 mod augment;
 mod corpora;
 mod evaluation;
+mod faults;
 mod images;
 mod masking;
 pub(crate) mod models;
