@@ -375,3 +375,47 @@ fn images_are_found_by_captions() {
         assert_eq!(plan["evaluation-images"], 1, "{plan}");
     }
 }
+
+#[test]
+fn a_teacher_that_is_asked_in_english_teaches_a_student_that_is_asked_in_hindi() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = "builtin:parallel/smoke/vqa-hi";
+    let few = ["--set", "stage.distil.train.steps=40", "--set", "evaluation.limit=60"];
+    let go = |out: &str, arguments: &[&str]| -> Value {
+        let ended =
+            run(folder.path(), &[&["run", recipe, "--out", out, "--json"], &few[..], arguments].concat());
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        serde_json::from_str(&ended.stdout).unwrap()
+    };
+    let small = ["--set", "data.scenes.corpus.made-up-scenes.images=300", "--set", "train.steps=40"];
+    let outcome = go("hindi", &small);
+    assert!(outcome["models"]["student"]["metrics"]["accuracy"].is_f64(), "{outcome}");
+    let read = |path: &str| std::fs::read_to_string(folder.path().join(path)).unwrap();
+    // It is asked in Hindi, and reads tags in Hindi, which its detector gives.
+    assert!(read("hindi/report.html").contains("किस रंग") || read("hindi/report.html").contains("क्या कोई"));
+    let detector: Value = serde_json::from_str(&read("hindi/student/detector/config.json")).unwrap();
+    let tags: Vec<&str> =
+        detector["id2label"].as_object().unwrap().values().map(|tag| tag.as_str().unwrap()).collect();
+    assert!(tags.iter().any(|tag| tag.contains("वृत्त")) && !tags.iter().any(|tag| tag.is_ascii()), "{tags:?}");
+    let tokenizer = Tokenizer::open(&folder.path().join("hindi/student")).unwrap();
+    assert!(tokenizer.id("वृत्त").is_ok() && tokenizer.id("circle").is_err());
+    let image = folder.path().join("scene.png");
+    let raster = alambic_data::Raster { width: 32, height: 32, rgb: vec![200; 32 * 32 * 3].into() };
+    std::fs::write(&image, raster.to_png().unwrap()).unwrap();
+    let said =
+        run(folder.path(), &["predict", "hindi/student", "--image", "scene.png", "क्या कोई लाल वर्ग है?"])
+            .good();
+    let answers = ["yes", "no", "red", "green", "blue", "yellow", "purple", "orange", "circle", "square"];
+    assert!(answers.iter().any(|answer| said.contains(answer)), "{said}");
+
+    // Without the teacher's losses, nothing is learnt of the questions whose answers are not told.
+    let summary: Value =
+        serde_json::from_str(&read("hindi/checkpoints/distil/finished/summary.json")).unwrap();
+    assert_eq!(summary["labelled"], 0);
+    let some = [&small[..], &["--set", "stage.distil.data.questions.labelled=0.5"]].concat();
+    go("half", &some);
+    let summary: Value =
+        serde_json::from_str(&read("half/checkpoints/distil/finished/summary.json")).unwrap();
+    let (labelled, examples) = (summary["labelled"].as_u64().unwrap(), summary["examples"].as_u64().unwrap());
+    assert!(labelled > examples / 4 && labelled < examples * 3 / 4, "{labelled} of {examples}");
+}

@@ -194,6 +194,11 @@ impl<'a> Gathering<'a> {
         })
     }
 
+    /// How many sentences are kept so far.
+    pub(crate) fn len(&self) -> usize {
+        self.sentences.len()
+    }
+
     /// Notes a file that is read.
     pub(crate) fn source(&mut self, name: &str, fingerprint: String) {
         self.sources.push(name.to_owned());

@@ -16,8 +16,10 @@ use crate::stable_hash::unit_interval;
 /// A question about an image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
-    /// The question.
+    /// The question, in the corpus's own language.
     pub text: String,
+    /// The question in other languages, by their codes.
+    pub translations: IndexMap<String, String>,
     /// The image, as an index into those of the corpus.
     pub image: usize,
     /// Indices of right answers, each with its score in 0 to 1.
@@ -26,6 +28,19 @@ pub struct Question {
     pub kind: String,
     /// The value of the corpus's split.
     pub split: Option<String>,
+}
+
+impl Question {
+    /// The question in a language, if it is asked in it; without one, in the corpus's own, which is the first of `languages`.
+    #[must_use]
+    pub fn in_language(&self, language: Option<&str>, languages: &[String]) -> Option<&str> {
+        match language {
+            Some(code) if languages.first().is_none_or(|own| own != code) => {
+                self.translations.get(code).map(String::as_str)
+            }
+            _ => Some(&self.text),
+        }
+    }
 }
 
 /// A corpus of questions about images.
@@ -37,6 +52,10 @@ pub struct VisualQuestions {
     pub images: Vec<Picture>,
     /// The questions in the order of the files.
     pub questions: Vec<Question>,
+    /// The languages in which questions are asked, the corpus's own first; empty where it is not known.
+    pub languages: Vec<String>,
+    /// What tags of objects are called in other languages, by their codes.
+    pub tags: IndexMap<String, IndexMap<String, String>>,
     /// What was dropped and why.
     pub reading: Reading,
     /// BLAKE3 of the files' bytes, in hexadecimal.
@@ -128,6 +147,8 @@ pub fn is_chosen(picture: &Picture, fraction: f64) -> bool {
 #[derive(Debug)]
 pub(crate) struct Raw {
     pub(crate) text: String,
+    /// The text in other languages, by their codes.
+    pub(crate) translations: IndexMap<String, String>,
     pub(crate) image: PathBuf,
     /// Answers, each with its score in 0 to 1.
     pub(crate) answers: Vec<(String, f32)>,
@@ -146,6 +167,11 @@ pub(crate) enum Known<'a> {
     Common(usize),
 }
 
+/// English, and the languages of translations.
+pub(crate) fn english_and<T>(translations: &IndexMap<String, T>) -> Vec<String> {
+    std::iter::once("en".to_owned()).chain(translations.keys().cloned()).collect()
+}
+
 /// The split of the questions that say nothing of which answers there are.
 pub(crate) const TEST: &str = "test";
 
@@ -159,6 +185,7 @@ pub(crate) fn collect(
     fingerprint: String,
     rows: Vec<Raw>,
     known: Known<'_>,
+    languages: Vec<String>,
     extent: Extent,
 ) -> Result<VisualQuestions, DataError> {
     let answers = match known {
@@ -188,7 +215,14 @@ pub(crate) fn collect(
             Some(image) => image,
             None => images.insert_full(row.image, row.place).0,
         };
-        questions.push(Question { text: row.text, image, answers: known, kind: row.kind, split: row.split });
+        questions.push(Question {
+            text: row.text,
+            translations: row.translations,
+            image,
+            answers: known,
+            kind: row.kind,
+            split: row.split,
+        });
     }
     let problems = if extent == Extent::Whole { damaged(&images) } else { Problems::default() };
     reading.kept = questions.len();
@@ -196,7 +230,8 @@ pub(crate) fn collect(
         return Err(reading.nothing_kept(&reading.source));
     }
     let images = images.into_keys().map(Picture::of_file).collect();
-    problems.or(VisualQuestions { answers, images, questions, reading, fingerprint })
+    let tags = IndexMap::new();
+    problems.or(VisualQuestions { answers, images, questions, languages, tags, reading, fingerprint })
 }
 
 /// An image with captions.
@@ -243,8 +278,15 @@ pub(crate) fn collect_captions(
     if pictures.is_empty() && extent == Extent::Whole {
         return Err(reading.nothing_kept(&reading.source));
     }
-    let (answers, questions) = (Vec::new(), Vec::new());
-    problems.or(VisualQuestions { answers, images: pictures, questions, reading, fingerprint })
+    problems.or(VisualQuestions {
+        answers: Vec::new(),
+        images: pictures,
+        questions: Vec::new(),
+        languages: Vec::new(),
+        tags: IndexMap::new(),
+        reading,
+        fingerprint,
+    })
 }
 
 /// The images that are not there, or cannot be read.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use alambic_data::corpora::{Gqa, ImageCaptions, ImageQuestions, Karpathy, ReadCorpus, Vqa};
 use alambic_data::questions::split_questions;
 use alambic_data::{Content, DataError, Extent, Raster, Split, SplitOptions, VisualQuestions};
-use alambic_settings::{Location, OneOrMany};
+use alambic_settings::{IndexMap, Location, OneOrMany};
 
 fn questions(corpus: &impl ReadCorpus) -> Result<VisualQuestions, DataError> {
     match corpus.read(Extent::Whole)? {
@@ -42,6 +42,8 @@ fn table(folder: &Path) -> ImageQuestions {
         images: Location::File(folder.to_owned()),
         image: "image".into(),
         question: "question".into(),
+        language: "en".into(),
+        translations: IndexMap::new(),
         answer: "answer".into(),
         kind: None,
         answers: Vec::new(),
@@ -77,6 +79,25 @@ fn tables_name_images_in_a_folder() {
 }
 
 #[test]
+fn a_column_holds_the_question_in_another_language() {
+    let rows = "image\tquestion\tanswer\thindi\na.png\tis it red?\tno\tक्या यह लाल है?\na.png\twhy?\tno\t\n";
+    let folder = folder(&[("train.tsv", rows), ("test.tsv", HEAD.trim_end())], &["a.png"]);
+    let translations = [("hi".to_owned(), "hindi".to_owned())].into();
+    let options = ImageQuestions { test_paths: OneOrMany(Vec::new()), translations, ..table(folder.path()) };
+    let corpus = questions(&options).unwrap();
+    assert_eq!(corpus.languages, ["en", "hi"]);
+    let asked =
+        |question: usize, language| corpus.questions[question].in_language(language, &corpus.languages);
+    assert_eq!(asked(0, Some("hi")), Some("क्या यह लाल है?"));
+    assert_eq!(
+        (asked(1, Some("hi")), asked(1, Some("en")), asked(1, None)),
+        (None, Some("why?"), Some("why?"))
+    );
+    let missing = ImageQuestions { translations: [("hi".to_owned(), "hi".to_owned())].into(), ..options };
+    assert!(questions(&missing).unwrap_err().to_string().contains("`hi`"));
+}
+
+#[test]
 fn all_missing_images_are_named_at_once() {
     let train = format!("{HEAD}a.png\thow many?\ttwo\tcount\nx.png\tis it red?\tno\t\ny.png\twhy?\tno\t\n");
     let folder = folder(&[("train.tsv", &train), ("test.tsv", HEAD.trim_end())], &["a.png"]);
@@ -94,11 +115,16 @@ fn vqa_scores_answers_by_how_many_gave_them() {
     let given = r#"{"annotations": [{"question_id": 1, "answer_type": "other", "answers":
         [{"answer": "Cat"}, {"answer": "cat"}, {"answer": "dog"}, {"answer": "cat"}, {"answer": "cat"}]},
         {"question_id": 2, "answer_type": "yes/no", "answers": [{"answer": "yes"}, {"answer": "yes"}]}]}"#;
-    let folder = folder(&[("q.json", asked), ("a.json", given)], &["COCO_train2014_000000000042.jpg"]);
+    let german = r#"{"questions": [{"image_id": 42, "question": "Was ist das?", "question_id": 1}]}"#;
+    let folder = folder(
+        &[("q.json", asked), ("a.json", given), ("de.json", german)],
+        &["COCO_train2014_000000000042.jpg"],
+    );
     let corpus = Vqa {
         questions: file(folder.path(), "q.json"),
         annotations: file(folder.path(), "a.json"),
         images: Location::File(folder.path().to_owned()),
+        translations: [("de".to_owned(), file(folder.path(), "de.json"))].into(),
         image_name: "COCO_train2014_{}.jpg".into(),
         test_questions: OneOrMany(Vec::new()),
         test_annotations: OneOrMany(Vec::new()),
@@ -113,6 +139,8 @@ fn vqa_scores_answers_by_how_many_gave_them() {
     assert_eq!(read.questions[0].answers, [(0, 1.0)]);
     assert_eq!(read.questions[1].answers, [(1, 0.6)]);
     assert_eq!(read.questions[1].kind, "yes/no");
+    let german = |question: usize| read.questions[question].in_language(Some("de"), &read.languages);
+    assert_eq!((german(0), german(1), read.languages.len()), (Some("Was ist das?"), None, 2));
     // As a published teacher has them: all scores of known answers count.
     let config = folder.path().join("config.json");
     std::fs::write(&config, r#"{"id2label": {"0": "dog", "1": "yes", "2": "cat"}}"#).unwrap();
@@ -129,16 +157,20 @@ fn vqa_scores_answers_by_how_many_gave_them() {
 fn gqa_is_read_by_the_number_of_the_question() {
     let train = r#"{"7": {"question": "Is it big?", "imageId": "n1", "answer": "no", "types": {"structural": "verify"}}}"#;
     let test = r#"{"8": {"question": "Who?", "imageId": "n2", "answer": "man", "types": {}}}"#;
-    let folder = folder(&[("train.json", train), ("test.json", test)], &["n1.jpg", "n2.jpg"]);
+    let tamil = r#"{"8": {"question": "யார்?", "imageId": "n2"}}"#;
+    let files = [("train.json", train), ("test.json", test), ("ta.json", tamil)];
+    let folder = folder(&files, &["n1.jpg", "n2.jpg"]);
     let corpus = Gqa {
         questions: file(folder.path(), "train.json"),
         test_questions: file(folder.path(), "test.json"),
+        translations: [("ta".to_owned(), file(folder.path(), "ta.json"))].into(),
         images: Location::File(folder.path().to_owned()),
         answers_from: None,
         least: 1,
     };
     let read = questions(&corpus).unwrap();
     assert_eq!(read.answers, ["no"]);
+    assert_eq!(read.questions[1].translations["ta"], "யார்?");
     assert_eq!(
         (read.questions[0].kind.as_str(), read.questions[1].split.as_deref()),
         ("verify", Some("test"))

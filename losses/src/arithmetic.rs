@@ -66,11 +66,14 @@ pub(crate) fn log_softmax(scores: &Tensor) -> Result<Tensor, LossError> {
 /// How surely each row of scores `[batch, batch]` picks its own column, and each column its own row: the mean of both
 /// cross-entropies.
 pub(crate) fn right_pairs(scores: &Tensor) -> Result<Tensor, LossError> {
-    let own = Tensor::eye(scores.dim(0)?, DType::F32, &Device::Cpu)?;
-    let right = |scores: &Tensor| -> Result<Tensor, LossError> {
-        Ok((log_softmax(scores)? * &own)?.sum(D::Minus1)?.mean_all()?.neg()?)
-    };
+    let right = |scores: &Tensor| own_of_each(&log_softmax(scores)?)?.neg().map_err(LossError::from);
     Ok(((right(scores)? + right(&scores.t()?.contiguous()?)?)? / 2.0)?)
+}
+
+/// The mean of the diagonal of a square.
+pub(crate) fn own_of_each(square: &Tensor) -> Result<Tensor, LossError> {
+    let own = Tensor::eye(square.dim(0)?, DType::F32, &Device::Cpu)?;
+    Ok((square * own)?.sum(D::Minus1)?.mean_all()?)
 }
 
 /// `Σ p (log p - log q)` over the last dimension, for logarithms `p` and `q`. The gradient reaches both.

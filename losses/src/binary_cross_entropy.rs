@@ -4,7 +4,7 @@ use alambic_models::Outline;
 use alambic_settings::settings;
 use alambic_tensor::candle::{Device, Tensor};
 
-use crate::arithmetic::binary_cross_entropy;
+use crate::arithmetic::{binary_cross_entropy, weighted_mean};
 use crate::{Inputs, LossError, LossTerm, Term};
 
 settings! {
@@ -40,7 +40,12 @@ impl LossTerm for BinaryCrossEntropy {
                 });
             }
             let scores = Tensor::from_vec(scores.to_vec(), logits.shape(), &Device::Cpu)?;
-            Ok(binary_cross_entropy(logits, &scores)?.mean_all()?)
+            let rows = binary_cross_entropy(logits, &scores)?;
+            let scored = &inputs.targets.scored;
+            if scored.is_empty() {
+                return Ok(rows.mean_all()?);
+            }
+            weighted_mean(&rows, &Tensor::from_vec(scored.to_vec(), rows.shape(), &Device::Cpu)?)
         };
         Ok(Term::new(NAME, self.weight, vec!["logits".into()], Vec::new(), Box::new(compute)))
     }

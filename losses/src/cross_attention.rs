@@ -1,5 +1,7 @@
 //! Attention across modalities against attention across modalities.
 
+use std::collections::BTreeSet;
+
 use alambic_models::{Outline, Stream, Trace, tap};
 use alambic_settings::{choices, settings};
 use alambic_tensor::candle::Tensor;
@@ -238,7 +240,13 @@ impl LossTerm for CrossAttention {
             mean(terms.collect::<Result<_, LossError>>()?)
         };
         let [own_taps, other_taps] = taps;
-        Ok(Term::new(NAME, self.weight, own_taps, other_taps, Box::new(compute)))
+        let streams: BTreeSet<&str> = self
+            .parts
+            .iter()
+            .flat_map(|&part| if part == Part::Whole { [own.text.0, own.image.0] } else { own.ends(part) })
+            .collect();
+        let term = Term::new(NAME, self.weight, own_taps, other_taps, Box::new(compute));
+        Ok(term.token_by_token(streams))
     }
 }
 

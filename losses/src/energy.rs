@@ -50,6 +50,7 @@ impl LossTerm for Energy {
             });
             sum(terms.collect::<Result<_, LossError>>()?)
         };
-        Ok(Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute)))
+        let term = Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute));
+        Ok(term.token_by_token([self.stream.as_str()]))
     }
 }

@@ -16,6 +16,9 @@ choices! {
         Tokens = "tokens",
         /// All, padding included, as in TinyBERT's published code.
         All = "all",
+        /// The first alone, which stands for the whole sequence in BERT and its like; student and teacher may have read
+        /// different texts.
+        First = "first",
     }
 }
 
@@ -136,22 +139,32 @@ fn states(term: &'static str, options: &Hidden, layers: &Layers) -> Result<Term,
             trained.push(projection);
         }
     }
-    let (weight, options) = (options.weight, options.clone());
+    let (weight, count, stream, options) =
+        (options.weight, options.count, options.stream.clone(), options.clone());
     let taps = (student_taps.clone(), teacher_taps.clone());
     let compute = move |inputs: &Inputs<'_>| {
         let pairs = taps.0.iter().zip(&taps.1).zip(&names);
         let terms = pairs.map(|((own, other), projection)| {
             let teacher = inputs.teacher(other)?.detach();
-            let student = inputs.project(inputs.student(own)?, projection.as_deref())?;
+            let student = inputs.student(own)?;
+            let [student, teacher] = match options.count {
+                Counted::First => [student, &teacher].map(|states| states.narrow(1, 0, 1)?.contiguous()),
+                Counted::Tokens | Counted::All => [Ok(student.clone()), Ok(teacher)],
+            };
+            let (student, teacher) = (inputs.project(&student?, projection.as_deref())?, teacher?);
             let (batch, length, _) = student.dims3()?;
             let counted = match options.count {
-                Counted::All => Tensor::ones((batch, length), student.dtype(), student.device())?,
+                Counted::All | Counted::First => {
+                    Tensor::ones((batch, length), student.dtype(), student.device())?
+                }
                 Counted::Tokens => inputs.shared_mask(term, &options.stream, batch)?,
             };
             weighted_mean(&options.comparison.rows(&student, &teacher)?, &counted)
         });
         sum(terms.collect::<Result<_, LossError>>()?)
     };
-    let bound = Term::new(term, weight, student_taps, teacher_taps, Box::new(compute));
+    let streams = (count != Counted::First).then_some(stream.as_str());
+    let bound =
+        Term::new(term, weight, student_taps, teacher_taps, Box::new(compute)).token_by_token(streams);
     Ok(Term { projections: trained, ..bound })
 }

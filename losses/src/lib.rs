@@ -26,6 +26,7 @@ mod layer_map;
 mod layers;
 mod logits;
 mod matching;
+mod multiple_negatives;
 mod patient;
 pub mod recorded;
 mod relational;
@@ -59,6 +60,7 @@ pub use kernel_alignment::{KernelAlignment, kernel_alignment};
 pub use layer_map::{LayerMap, Pattern};
 pub use logits::{Divergence, Logits, Reduction};
 pub use matching::Matching;
+pub use multiple_negatives::MultipleNegatives;
 pub use patient::{Patient, PatientReduction, Scheme};
 pub use relational::{RelationalAngle, RelationalDistance};
 pub use relations::{Related, Relations};
@@ -118,6 +120,8 @@ kinds! {
         Affinity(Affinity) = "affinity",
         /// Which text of the batch it is, told from the teacher's features.
         Contrastive(Contrastive) = "contrastive",
+        /// Which translation or paraphrase of the batch belongs to a sentence.
+        MultipleNegatives(MultipleNegatives) = "multiple-negatives",
         /// The teacher's written output as the target.
         Sequence(Sequence) = "sequence",
         /// The teacher's distributions, token by token.

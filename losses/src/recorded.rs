@@ -228,6 +228,10 @@ fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
         let relations = labels.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?;
         return Ok(Targets { relations: Arc::new(relations), ..Targets::default() });
     }
+    if let Some(texts) = student.get("texts") {
+        let texts = texts.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?;
+        return Ok(Targets { texts: Arc::new(texts), ..Targets::default() });
+    }
     let Some(logits) = student.get("logits").filter(|_| term.student_taps.iter().any(|tap| tap == "logits"))
     else {
         return Ok(Targets::default());

@@ -93,7 +93,8 @@ impl LossTerm for Relations {
             }
             mean(terms)
         };
-        Ok(Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute)))
+        let term = Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute));
+        Ok(term.token_by_token([self.stream.as_str()]))
     }
 }
 

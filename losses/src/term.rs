@@ -24,6 +24,10 @@ pub struct Targets {
     pub numbers: Arc<Vec<f32>>,
     /// `[rows, classes]`: the score of each class, where several may be right.
     pub scores: Arc<Vec<f32>>,
+    /// 1 in rows whose scores are those of the data, else 0; empty where all are.
+    pub scored: Arc<Vec<f32>>,
+    /// What tells the texts of all rows apart: rows that hold the same text have the same number.
+    pub texts: Arc<Vec<u32>>,
     /// How each text and image belong together, as a class of the tap `relation`.
     pub relations: Arc<Vec<u32>>,
 }
@@ -128,6 +132,8 @@ pub struct Term {
     pub projections: Vec<Projection>,
     /// Sources of student and teacher must be padded to one length.
     pub equal_lengths: bool,
+    /// Streams whose tokens are held against each other one by one, so that student and teacher must have read the same.
+    pub token_by_token: Vec<String>,
     pub(crate) compute: Compute,
 }
 
@@ -159,8 +165,14 @@ impl Term {
             teacher_taps,
             projections: Vec::new(),
             equal_lengths: false,
+            token_by_token: Vec::new(),
             compute,
         }
+    }
+
+    /// The same term, which holds the tokens of these streams against each other.
+    pub(crate) fn token_by_token<'s>(self, streams: impl IntoIterator<Item = &'s str>) -> Self {
+        Self { token_by_token: streams.into_iter().map(str::to_owned).collect(), ..self }
     }
 
     /// The value of the term, a scalar with its graph, before its weight.

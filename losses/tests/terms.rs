@@ -415,3 +415,27 @@ fn values_and_gradients_agree_with_pytorch() {
         }
     }
 }
+
+#[test]
+fn questions_whose_answers_are_not_told_do_not_count() {
+    let outline = outline(1, 2, 2);
+    let term = alambic_losses::BinaryCrossEntropy { weight: 1.0 }.bind(&outline, None).unwrap();
+    let logits = variable(&[0.5, -1.0, 2.0, 0.25], (2, 2));
+    let student = trace("logits", logits.as_tensor(), &[1, 1]);
+    let scored = |scores: &[f32], scored: &[f32]| {
+        let targets = Targets {
+            scores: Arc::new(scores.to_vec()),
+            scored: Arc::new(scored.to_vec()),
+            ..Targets::default()
+        };
+        value(&loss(&term, &student, None, &targets).unwrap())
+    };
+    let first = scored(&[1.0, 0.0, 0.0, 0.0], &[1.0, 0.0]);
+    let alone = (1.0 + (-0.5f64).exp()).ln() + (1.0 + (-1.0f64).exp()).ln();
+    assert!((first - alone).abs() < TOLERANCE, "{first} and {alone}");
+    assert!((scored(&[1.0, 0.0, 1.0, 1.0], &[1.0, 0.0]) - first).abs() < TOLERANCE);
+    assert!(scored(&[1.0, 0.0, 1.0, 1.0], &[0.0, 0.0]).abs() < TOLERANCE);
+    assert!(
+        (scored(&[1.0, 0.0, 1.0, 1.0], &[1.0, 1.0]) - scored(&[1.0, 0.0, 1.0, 1.0], &[])).abs() < TOLERANCE
+    );
+}

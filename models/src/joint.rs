@@ -6,13 +6,21 @@ use crate::bert::BertConfig;
 use crate::outline::PROJECTIONS;
 use crate::{ModelError, Outline, Stream, Trace, Wanted};
 
-/// Which taps of a joint sequence are parted into `text.` and `image.`: queries, keys and values always.
+/// How the taps of a joint sequence are parted into `text.` and `image.`: queries, keys and values, and hidden states.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Joint {
     /// Tokens of the text.
     pub(crate) text: usize,
-    /// If hidden states are parted, too: how many of the image's tokens stand with the text.
-    pub(crate) hidden: Option<usize>,
+    pub(crate) hidden: Hidden,
+}
+
+/// What is read of the hidden states of a joint sequence.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Hidden {
+    /// The whole, and its parts.
+    WholeAndParts,
+    /// Its parts alone, so many of the image's tokens standing with the text.
+    Parts(usize),
 }
 
 impl Joint {
@@ -37,14 +45,18 @@ impl Joint {
         let mut trace = Trace::new(wanted);
         for (name, tensor) in whole.taps() {
             let kind = name.split_once('.').map(|(kind, _)| kind);
-            let boundary = match (kind, self.hidden) {
-                (Some("hidden"), Some(with_text)) => self.text + with_text,
-                (Some(kind), _) if PROJECTIONS.contains(&kind) => self.text,
+            let (boundary, whole) = match (kind, self.hidden) {
+                (Some("hidden"), Hidden::Parts(with_text)) => (self.text + with_text, false),
+                (Some("hidden"), Hidden::WholeAndParts) => (self.text, true),
+                (Some(kind), _) if PROJECTIONS.contains(&kind) => (self.text, false),
                 _ => {
                     trace.record(name, tensor);
                     continue;
                 }
             };
+            if whole && trace.wants(name) {
+                trace.record(name, tensor);
+            }
             let length = tensor.dim(1)?;
             for (part, start, count) in [("text", 0, boundary), ("image", boundary, length - boundary)] {
                 let tap = format!("{part}.{name}");
@@ -65,7 +77,7 @@ impl Joint {
 /// The outline of a BERT encoder that reads a joint sequence: the whole without a name, and its parts.
 pub(crate) fn outline(bert: &BertConfig) -> Outline {
     let stream = Stream::new(bert.layers, bert.width, bert.heads);
-    let part = stream.projections().without_hidden();
+    let part = stream.projections();
     let streams =
         [(String::new(), stream.distributions()), ("text".to_owned(), part), ("image".to_owned(), part)];
     Outline {

@@ -168,7 +168,8 @@ impl Tokenizer {
         Ok(Self { inner: tokenizer, files: None })
     }
 
-    /// A `WordPiece` vocabulary in BERT's manner, in lower case: special tokens, all characters of the texts, alone and
+    /// A `WordPiece` vocabulary in BERT's manner, in lower case, marks above and below letters kept, which are vowels in many
+    /// scripts: special tokens, all characters of the texts, alone and
     /// within a word, and the words that come oftenest, at most `size` tokens in all.
     ///
     /// The library's trainer would find better pieces, but others in every process: it breaks ties in the order of a
@@ -178,7 +179,7 @@ impl Tokenizer {
     /// When the tokenizers library refuses the parts.
     pub fn words<'t>(texts: impl IntoIterator<Item = &'t str>, size: usize) -> Result<Self, ModelError> {
         let error = |error: tokenizers::Error| ModelError::Tokenizer(error.to_string());
-        let (normaliser, splitter) = (BertNormalizer::default(), BertPreTokenizer);
+        let (normaliser, splitter) = (BertNormalizer::new(true, true, Some(false), true), BertPreTokenizer);
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for text in texts {
             let mut normalised = NormalizedString::from(text);
@@ -476,6 +477,7 @@ fn bert_config(longest: usize) -> serde_json::Value {
         "sep_token": end,
         "mask_token": mask,
         "do_lower_case": true,
+        "strip_accents": false,
         "model_max_length": longest,
     })
 }
@@ -517,6 +519,9 @@ mod tests {
         assert!(pair.truncated && !cut.encode_text("a", None).unwrap().truncated);
         assert_eq!(tokenizer.encode_text("ξ", None).unwrap().ids, ids(&["[CLS]", "[UNK]", "[SEP]"]));
         assert_eq!(tokenizer.padding().unwrap(), 0);
+        // Vowels above and below letters are letters of their own.
+        let marked = Tokenizer::words(["लाल वृत्त", "ガーデン"], 100).unwrap();
+        assert!(["वृत्त", "ガーデン"].iter().all(|word| marked.id(word).is_ok()));
         // The rarest words are the first to go; characters stay.
         let few = Tokenizer::words(texts, tokenizer.size() - 1).unwrap();
         assert!(few.id("day").is_ok() && few.id("film").is_err() && few.id("##m").is_ok());

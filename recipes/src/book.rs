@@ -47,6 +47,14 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("vision/smoke/dide", include_str!("../vision/smoke/dide.toml")),
     ("vision/smoke/oscar-plus", include_str!("../vision/smoke/oscar-plus.toml")),
     ("vision/smoke/clip", include_str!("../vision/smoke/clip.toml")),
+    ("parallel/sentence", include_str!("../parallel/sentence.toml")),
+    ("parallel/transaug", include_str!("../parallel/transaug.toml")),
+    ("parallel/vqa-hi", include_str!("../parallel/vqa-hi.toml")),
+    ("parallel/vqa-ja", include_str!("../parallel/vqa-ja.toml")),
+    ("parallel/smoke/sentence", include_str!("../parallel/smoke/sentence.toml")),
+    ("parallel/smoke/transaug", include_str!("../parallel/smoke/transaug.toml")),
+    ("parallel/smoke/vqa-hi", include_str!("../parallel/smoke/vqa-hi.toml")),
+    ("parallel/smoke/vqa-ja", include_str!("../parallel/smoke/vqa-ja.toml")),
 ];
 
 /// Those of [`BUILTINS`] that others extend and that are no recipes by themselves.
@@ -90,7 +98,7 @@ mod tests {
     fn every_shipped_recipe_is_built_in() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut names = shipped(folder, "");
-        for part in ["epik", "text", "text/smoke", "vision", "vision/smoke"] {
+        for part in ["epik", "text", "text/smoke", "vision", "vision/smoke", "parallel", "parallel/smoke"] {
             names.extend(shipped(&folder.join(part), &format!("{part}/")));
         }
         names.sort();

@@ -136,7 +136,7 @@ impl StageData {
 
     /// Whether student and teacher read the same texts, and have one vocabulary for it.
     pub(crate) fn shares_vocabulary(&self) -> bool {
-        self.parallel.is_empty()
+        self.parallel.is_empty() && self.questions.iter().all(|own| own.readings().are_alike())
     }
 
     /// Whether masked tokens are the task.
@@ -257,16 +257,45 @@ settings! {
 }
 
 settings! {
-    /// Questions about images.
+    /// Questions about images. Student and teacher may be asked in different languages: what they then have in common is the
+    /// image, as in cross-lingual visual question answering (cViL; Gupta et al., 2022).
     pub struct QuestionData {
         /// Names of corpora.
         pub data: Vec<At<String>>,
         /// Share of the images, with all that is asked of them; smaller shares lie within larger ones.
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
+        /// Share of these images whose questions have their answers; what is asked of the others, the teacher alone answers.
+        #[range(0.0..=1.0)]
+        pub labelled: f64 = 1.0,
+        /// The language in which the student is asked, by its code. Left out: the corpora's own.
+        pub student_reads: Option<At<String>>,
+        /// The language in which the teacher is asked. Left out: the corpora's own.
+        pub teacher_reads: Option<At<String>>,
         /// Most tokens of a question, the special ones included; what is longer is cut.
         #[range(4..)]
         pub longest: usize = 40,
+    }
+}
+
+/// The languages in which questions are asked; none for the corpora's own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Readings<'o> {
+    pub(crate) student: Option<&'o At<String>>,
+    pub(crate) teacher: Option<&'o At<String>>,
+}
+
+impl Readings<'_> {
+    /// Whether student and teacher are asked in the same language.
+    pub(crate) fn are_alike(self) -> bool {
+        self.student.map(|at| &at.value) == self.teacher.map(|at| &at.value)
+    }
+}
+
+impl QuestionData {
+    /// The languages in which they are asked.
+    pub(crate) fn readings(&self) -> Readings<'_> {
+        Readings { student: self.student_reads.as_ref(), teacher: self.teacher_reads.as_ref() }
     }
 }
 
@@ -491,6 +520,10 @@ settings! {
         pub metrics: Vec<At<String>> = Vec::new(),
         /// The teacher that the student is compared with. Left out: none.
         pub teacher: Option<At<String>>,
+        /// The language in which the student and those beside it are asked about images. Left out: the corpora's own.
+        pub student_reads: Option<At<String>>,
+        /// The language in which the teacher is asked about images. Left out: the corpora's own.
+        pub teacher_reads: Option<At<String>>,
         /// What outputs are held against.
         pub references: References = References::Corpus,
         /// Hypotheses kept in decoding, for every model alike; 1 is greedy.
@@ -505,6 +538,13 @@ settings! {
         /// Examples that are timed, one at a time and in batches, for each model in turn.
         #[range(1..)]
         pub timed_examples: usize = 200,
+    }
+}
+
+impl EvaluationOptions {
+    /// The languages in which questions about images are asked.
+    pub(crate) fn readings(&self) -> Readings<'_> {
+        Readings { student: self.student_reads.as_ref(), teacher: self.teacher_reads.as_ref() }
     }
 }
 

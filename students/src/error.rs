@@ -31,6 +31,9 @@ pub enum StudentError {
     /// A teacher to take layers from that is not there.
     #[error("there is no teacher `{0}` with weights to take layers from")]
     NoDonor(String),
+    /// A tag that is not known in the student's language.
+    #[error("no corpus says what the tag `{0}` is called in the student's language")]
+    NoTag(String),
     /// What was written does not load back as it was.
     #[error("{}: the written model differs from the one in memory by {difference}", path.display())]
     Unfaithful {

@@ -46,7 +46,7 @@ pub use oscar::OscarSizes;
 pub use predict::Predictor;
 pub use read::{Reader, TextPair};
 pub use scratch::{ActivationFunction, Scratch};
-pub use ship::{add_detector, ship};
+pub use ship::{add_detector, rename_tags, ship};
 pub use sight::SightSizes;
 pub use sizes::Sizes;
 
@@ -129,6 +129,11 @@ pub trait MakeStudent {
 
     /// The detector that finds the regions that it reads.
     fn detector(&self) -> Option<&At<String>> {
+        None
+    }
+
+    /// The language in which it reads the tags that its detector gives; none for the detector's own.
+    fn tags_in(&self) -> Option<&At<String>> {
         None
     }
 

@@ -22,6 +22,9 @@ settings! {
         pub encoder: Option<At<String>>,
         /// A detector that finds regions. Left out: corpora bring the regions along.
         pub detector: Option<At<String>>,
+        /// The language, by its code, in which it reads the tags that its detector gives, where corpora say what they are called
+        /// in it. Left out: as the detector has them.
+        pub tags_in: Option<At<String>>,
         /// Numbers of a region's features, its place included, where there is no detector.
         #[range(1..)]
         pub features: usize = 2054,
@@ -117,6 +120,10 @@ impl MakeStudent for OscarSizes {
 
     fn detector(&self) -> Option<&At<String>> {
         self.detector.as_ref()
+    }
+
+    fn tags_in(&self) -> Option<&At<String>> {
+        self.tags_in.as_ref()
     }
 
     fn vocabulary(&self) -> Option<usize> {

@@ -96,15 +96,41 @@ pub fn ship(
 /// # Errors
 /// When a file cannot be read or written.
 pub fn add_detector(folder: &Path, detector: &Path) -> Result<(), StudentError> {
-    let to = folder.join(DETECTOR);
-    std::fs::create_dir_all(&to).map_err(file_error(&to))?;
-    let from = ModelFolder::open(detector)?;
-    for path in from.weight_files()?.into_iter().chain([detector.join("config.json")]) {
+    copy(detector, &folder.join(DETECTOR))
+}
+
+/// Writes the folder of a detector anew, with its tags in other words.
+///
+/// # Errors
+/// When it is no detector, a tag has no other name, or a file cannot be read or written.
+pub fn rename_tags(
+    detector: &Path,
+    to: &Path,
+    called: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), StudentError> {
+    let folder = ModelFolder::open(detector)?;
+    let Config::Detector(mut config) = Config::open(&folder)? else {
+        return Err(StudentError::Size(format!("{}: it is no detector", detector.display())));
+    };
+    for tag in &mut config.tags {
+        *tag = called(tag).ok_or_else(|| StudentError::NoTag(tag.clone()))?;
+    }
+    copy(detector, to)?;
+    let mut json = config.to_json()?;
+    json["dtype"] = folder.json()["dtype"].clone();
+    write_json(&to.join("config.json"), &json)
+}
+
+/// Copies a model's folder: weights, configuration, tokenizer.
+fn copy(from: &Path, to: &Path) -> Result<(), StudentError> {
+    std::fs::create_dir_all(to).map_err(file_error(to))?;
+    let folder = ModelFolder::open(from)?;
+    for path in folder.weight_files()?.into_iter().chain([from.join("config.json")]) {
         if let Some(name) = path.file_name() {
             std::fs::copy(&path, to.join(name)).map_err(file_error(&path))?;
         }
     }
-    Ok(TokenizerFiles::read(detector)?.write(&to)?)
+    Ok(TokenizerFiles::read(from)?.write(to)?)
 }
 
 /// Writes JSON as people read it.

@@ -1,8 +1,9 @@
 //! easy-VQA.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use alambic_settings::{Location, settings};
+use alambic_settings::{IndexMap, Location, settings};
 
 use super::vqa::json;
 use super::{Content, ReadCorpus};
@@ -13,12 +14,16 @@ use crate::source::{Extent, Source};
 
 settings! {
     /// easy-VQA (Zhou, 2019) as published: a folder with `answers.txt`, and `train` and `test`, each with `questions.json`
-    /// and `images/N.png`. The split of a question is `train` or `test`; its kind is told from its answer.
+    /// and `images/N.png`. The split of a question is `train` or `test`; its kind is told from its answer. Its 107 different
+    /// questions are known in English (`en`), Hindi (`hi`) and Japanese (`ja`).
     pub struct EasyVqa {
         /// The folder.
         pub folder: Location,
     }
 }
+
+/// The questions in English, and in other languages.
+const TRANSLATIONS: &str = include_str!("../../easy-vqa/translations.tsv");
 
 /// The parts, and the splits of their questions.
 const PARTS: [&str; 2] = ["train", "test"];
@@ -33,12 +38,14 @@ impl ReadCorpus for EasyVqa {
             text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
         let mut fingerprints = vec![list];
         let mut raw = Vec::new();
+        let (languages, translations) = translations();
         for part in PARTS {
             let path = folder.join(part).join("questions.json");
             let (source, rows): (Source, Vec<(String, String, u64)>) = json(&Location::File(path))?;
             fingerprints.push(source.fingerprint());
             let name = &source.name;
             raw.extend(rows.into_iter().map(|(text, answer, image)| Raw {
+                translations: translations.get(text.as_str()).cloned().unwrap_or_default(),
                 text,
                 image: folder.join(part).join("images").join(format!("{image}.png")),
                 kind: kind(&answer).to_owned(),
@@ -48,8 +55,20 @@ impl ReadCorpus for EasyVqa {
             }));
         }
         let source = folder.display().to_string();
-        Ok(collect(source, of_all(&fingerprints), raw, Known::Listed(&answers), extent)?.into())
+        Ok(collect(source, of_all(&fingerprints), raw, Known::Listed(&answers), languages, extent)?.into())
     }
+}
+
+/// The languages of the questions, and what each is in the others than the first.
+fn translations() -> (Vec<String>, HashMap<&'static str, IndexMap<String, String>>) {
+    let mut rows = TRANSLATIONS.lines().map(|line| line.split('\t'));
+    let languages: Vec<String> = rows.next().into_iter().flatten().map(str::to_owned).collect();
+    let translated = rows.filter_map(|mut row| {
+        let own = row.next()?;
+        Some((own, languages.iter().skip(1).cloned().zip(row.map(str::to_owned)).collect()))
+    });
+    let translated = translated.collect();
+    (languages, translated)
 }
 
 /// A text file with its fingerprint.
@@ -109,6 +128,27 @@ mod tests {
         assert!(corpus.questions[5].answers.is_empty());
         assert_eq!(corpus.reading.dropped["questions without a known answer, which are kept"], 2);
         assert_eq!(corpus.images[0].load().unwrap().width, 4);
+    }
+
+    #[test]
+    fn what_is_asked_is_known_in_three_languages() {
+        let folder = published(r#"[["what color is the circle?", "blue", 7], ["is it red?", "no", 7]]"#);
+        let corpus = read(&folder).unwrap();
+        assert_eq!(corpus.languages, ["en", "hi", "ja"]);
+        let asked = |question: usize, language| {
+            corpus.questions[question].in_language(Some(language), &corpus.languages)
+        };
+        assert_eq!(asked(0, "en"), Some("what color is the circle?"));
+        assert_eq!(asked(0, "hi"), Some("वृत्त किस रंग का है?"));
+        assert_eq!(asked(0, "ja"), Some("円は何色ですか？"));
+        assert_eq!((asked(1, "en"), asked(1, "hi")), (Some("is it red?"), None));
+        let (_, translations) = translations();
+        assert_eq!(translations.len(), 107);
+        for language in ["hi", "ja"] {
+            let different: std::collections::HashSet<&String> =
+                translations.values().map(|row| &row[language]).collect();
+            assert_eq!(different.len(), 107);
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! GQA.
 
-use alambic_settings::{Location, OneOrMany, settings};
-use indexmap::IndexMap;
+use std::collections::HashMap;
+
+use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use serde::Deserialize;
 
 use super::answers::{known, listed};
@@ -10,7 +11,7 @@ use super::vqa::json;
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Place};
 use crate::lexicon::of_all;
-use crate::questions::{Raw, TEST, collect};
+use crate::questions::{Raw, TEST, collect, english_and};
 use crate::source::{Extent, Source};
 
 settings! {
@@ -21,6 +22,8 @@ settings! {
         pub questions: OneOrMany<Location>,
         /// Files of questions of the split `test`, as `testdev_balanced_questions.json`.
         pub test_questions: OneOrMany<Location> = OneOrMany(Vec::new()),
+        /// Files of the same questions in other languages, by language code, as xGQA has them: by the same numbers.
+        pub translations: IndexMap<String, OneOrMany<Location>> = IndexMap::new(),
         /// The folder of the images, called by their number with `.jpg` behind it.
         pub images: Location,
         /// A file with the answers that are told apart, in the order of their ids, as a published teacher has them: the
@@ -53,11 +56,23 @@ impl ReadCorpus for Gqa {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let folder = folder(&self.images)?;
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
+        let mut translated: HashMap<String, IndexMap<String, String>> = HashMap::new();
+        for (language, paths) in &self.translations {
+            for location in paths.iter() {
+                let (source, file): (Source, IndexMap<String, Asked>) = json(location)?;
+                fingerprints.push(source.fingerprint());
+                for (number, asked) in file {
+                    let text = asked.question.trim().to_owned();
+                    translated.entry(number).or_default().insert(language.clone(), text);
+                }
+            }
+        }
         for (paths, split) in [(&self.questions, None), (&self.test_questions, Some(TEST))] {
             for location in paths.iter() {
                 let (source, file): (Source, IndexMap<String, Asked>) = json(location)?;
                 fingerprints.push(source.fingerprint());
-                rows.extend(file.into_values().map(|asked| Raw {
+                rows.extend(file.into_iter().map(|(number, asked)| Raw {
+                    translations: translated.get(&number).cloned().unwrap_or_default(),
                     text: asked.question.trim().to_owned(),
                     image: folder.join(format!("{}.jpg", asked.image_id)),
                     answers: asked.answer.into_iter().map(|answer| (answer, 1.0)).collect(),
@@ -70,6 +85,14 @@ impl ReadCorpus for Gqa {
         }
         let listed = self.answers_from.as_ref().map(listed).transpose()?;
         let known = known(listed.as_deref(), self.least);
-        Ok(collect(sources.join(", "), of_all(&fingerprints), rows, known, extent)?.into())
+        Ok(collect(
+            sources.join(", "),
+            of_all(&fingerprints),
+            rows,
+            known,
+            english_and(&self.translations),
+            extent,
+        )?
+        .into())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_settings::{Location, OneOrMany, settings};
+use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
 use super::answers::{known, listed};
 use super::{Content, ReadCorpus};
@@ -28,6 +28,10 @@ settings! {
         pub image: String = "image".to_owned(),
         /// The column of the question.
         pub question: String = "question".to_owned(),
+        /// The language of that column, by its code.
+        pub language: String = "en".to_owned(),
+        /// Columns of the question in other languages, by language code.
+        pub translations: IndexMap<String, String> = IndexMap::new(),
         /// The column of the answer.
         pub answer: String = "answer".to_owned(),
         /// The column of the kind of question. Left out: `kind`, if the table has one.
@@ -73,7 +77,8 @@ impl ReadCorpus for ImageQuestions {
             None => (!self.answers.is_empty()).then(|| self.answers.clone()),
         };
         let known = known(listed.as_deref(), self.least);
-        Ok(collect(sources.join(", "), of_all(&fingerprints), rows, known, extent)?.into())
+        let languages = std::iter::once(&self.language).chain(self.translations.keys()).cloned().collect();
+        Ok(collect(sources.join(", "), of_all(&fingerprints), rows, known, languages, extent)?.into())
     }
 }
 
@@ -85,18 +90,33 @@ impl ImageQuestions {
         folder: &Path,
         rows: &mut Vec<Raw>,
     ) -> Result<(), DataError> {
-        let table = Table::read(source, Header::First, &[&self.image, &self.question, &self.answer])?;
+        let needed: Vec<&str> = [&self.image, &self.question, &self.answer]
+            .into_iter()
+            .chain(self.translations.values())
+            .map(String::as_str)
+            .collect();
+        let table = Table::read(source, Header::First, &needed)?;
         let (images, questions, answers) =
             (table.column(&self.image)?, table.column(&self.question)?, table.column(&self.answer)?);
         let (kinds, splits) =
             (optional(&table, self.kind.as_deref(), "kind")?, optional(&table, None, "split")?);
+        let translations: Vec<(&String, Vec<&str>)> = self
+            .translations
+            .iter()
+            .map(|(language, name)| Ok((language, table.column(name)?)))
+            .collect::<Result<_, DataError>>()?;
         let text = |column: &Option<Vec<&str>>, row: usize| {
             column.as_ref().map(|column| column[row].trim().to_owned()).filter(|text| !text.is_empty())
         };
         for row in 0..table.rows() {
             let answer = answers[row].trim();
+            let others = translations.iter().map(|(language, column)| (language, column[row].trim()));
             rows.push(Raw {
                 text: questions[row].trim().to_owned(),
+                translations: others
+                    .filter(|(_, text)| !text.is_empty())
+                    .map(|(language, text)| ((*language).clone(), text.to_owned()))
+                    .collect(),
                 image: folder.join(images[row].trim()),
                 answers: if answer.is_empty() { Vec::new() } else { vec![(answer.to_owned(), 1.0)] },
                 kind: text(&kinds, row).unwrap_or_default(),

@@ -8,12 +8,12 @@ use super::{Content, ReadCorpus};
 use crate::error::DataError;
 use crate::lexicon::Reading;
 use crate::questions::{Question, VisualQuestions};
-use crate::scenes::{Asked, Recipe, Scene, answers, stream};
+use crate::scenes::{Asked, Recipe, Scene, Tongue, answers, stream, tags};
 use crate::source::Extent;
 
 settings! {
-    /// Made-up scenes: coloured shapes in places, with exact boxes and tags, and questions about them in English; for trying
-    /// a recipe without data, and for experiments in which the difficulty is known. What a model scores here says nothing
+    /// Made-up scenes: coloured shapes in places, with exact boxes and tags, and questions about them; for trying a recipe
+    /// without data, and for experiments in which the difficulty is known. What a model scores here says nothing
     /// of photographs.
     pub struct MadeUpScenes {
         /// How many images.
@@ -56,13 +56,16 @@ settings! {
         /// Captions of each image, for pre-training.
         #[range(0..=100)]
         pub captions: usize = 0,
+        /// The languages of questions and captions, the first of which is the corpus's own. Tags are in English and
+        /// known in the others.
+        pub languages: Vec<Tongue> = vec![Tongue::English],
         /// What is asked.
-        pub kinds: Vec<Asked> = ALL.to_vec(),
+        pub kinds: Vec<Asked> = ASKED.to_vec(),
     }
 }
 
 /// All that can be asked.
-const ALL: [Asked; 7] =
+pub(super) const ASKED: [Asked; 7] =
     [Asked::Colour, Asked::Shape, Asked::Count, Asked::Exists, Asked::Place, Asked::Largest, Asked::Nearest];
 
 /// The name that stands for a file's.
@@ -74,6 +77,8 @@ const HEAD: usize = 20;
 impl ReadCorpus for MadeUpScenes {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let variety = (self.shapes, self.colours);
+        let tongues = if self.languages.is_empty() { &[Tongue::English][..] } else { &self.languages };
+        let languages: Vec<String> = tongues.iter().map(|tongue| tongue.name().to_owned()).collect();
         let recipe = Recipe {
             side: self.side,
             objects: (self.fewest, self.most),
@@ -94,8 +99,10 @@ impl ReadCorpus for MadeUpScenes {
             let asked = scene.ask(&self.kinds, self.questions, variety, &mut random);
             questions.extend(asked.into_iter().filter_map(|asking| {
                 let answer = *index.get(asking.answer.as_str())?;
+                let mut texts = tongues.iter().map(|tongue| tongue.ask(asking.query));
                 Some(Question {
-                    text: asking.text,
+                    text: texts.next()?,
+                    translations: languages.iter().skip(1).cloned().zip(texts).collect(),
                     image,
                     answers: vec![(answer, 1.0)],
                     kind: asking.kind.name().to_owned(),
@@ -103,7 +110,8 @@ impl ReadCorpus for MadeUpScenes {
                 })
             }));
             let mut picture = scene.picture(&recipe, format!("{NAME} {} {image}", self.seed), &mut random);
-            picture.captions = (0..self.captions).map(|_| scene.describe(&mut random)).collect();
+            picture.captions =
+                (0..self.captions).map(|_| tongues[0].say(&scene.describe(&mut random))).collect();
             images.push(picture);
         }
         let reading = Reading {
@@ -116,7 +124,12 @@ impl ReadCorpus for MadeUpScenes {
         if questions.is_empty() && self.questions > 0 {
             return Err(reading.nothing_kept(NAME));
         }
-        Ok(VisualQuestions { answers, images, questions, reading, fingerprint }.into())
+        let tags = Tongue::ALL
+            .into_iter()
+            .filter(|tongue| *tongue != Tongue::English)
+            .map(|tongue| (tongue.name().to_owned(), tags(tongue)))
+            .collect();
+        Ok(VisualQuestions { answers, images, questions, languages, tags, reading, fingerprint }.into())
     }
 }
 
@@ -143,7 +156,8 @@ mod tests {
             overlap: 0.0,
             noise: 0.02,
             captions: 0,
-            kinds: ALL.to_vec(),
+            languages: vec![Tongue::English],
+            kinds: ASKED.to_vec(),
         };
         change(&mut options);
         match options.read(Extent::Whole).unwrap() {
@@ -177,6 +191,42 @@ mod tests {
                 let colour = &raster.rgb[pixel..pixel + 3];
                 let spread = colour.iter().max().unwrap() - colour.iter().min().unwrap();
                 assert!(spread > 40, "{} at {x}, {y} is {colour:?}", object.tag);
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_is_asked_in_every_language() {
+        let corpus = scenes(|options| {
+            options.languages = Tongue::ALL.to_vec();
+            (options.shapes, options.colours) = (6, 8);
+        });
+        assert_eq!(corpus.languages, ["en", "hi", "ja"]);
+        assert_eq!(
+            corpus.questions.iter().map(|question| &question.text).collect::<Vec<_>>(),
+            scenes(|options| (options.shapes, options.colours) = (6, 8))
+                .questions
+                .iter()
+                .map(|question| &question.text)
+                .collect::<Vec<_>>()
+        );
+        let mut known: IndexMap<&str, (&str, &str)> = IndexMap::new();
+        for question in &corpus.questions {
+            let (hindi, japanese) = (&question.translations["hi"], &question.translations["ja"]);
+            assert!(hindi.ends_with("है?") || hindi.ends_with("हैं?"), "{hindi}");
+            assert!(japanese.ends_with("か？"), "{japanese}");
+            assert!(!hindi.chars().chain(japanese.chars()).any(|letter| letter.is_ascii_alphabetic()));
+            // One question has one translation, and two have two.
+            let pair = (hindi.as_str(), japanese.as_str());
+            assert_eq!(*known.entry(&question.text).or_insert(pair), pair);
+        }
+        for which in [|pair: &(&str, &str)| pair.0.to_owned(), |pair: &(&str, &str)| pair.1.to_owned()] {
+            let different: std::collections::HashSet<String> = known.values().map(which).collect();
+            assert_eq!(different.len(), known.len());
+        }
+        for picture in &corpus.images {
+            for object in &picture.objects {
+                assert!(corpus.tags.values().all(|tags| tags.contains_key(&object.tag)), "{}", object.tag);
             }
         }
     }

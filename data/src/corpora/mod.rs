@@ -12,6 +12,7 @@ mod karpathy;
 mod made_up_orders;
 mod made_up_reviews;
 mod made_up_scenes;
+mod made_up_translations;
 mod moses;
 mod names_table;
 mod parallel_table;
@@ -33,6 +34,7 @@ pub use karpathy::Karpathy;
 pub use made_up_orders::MadeUpOrders;
 pub use made_up_reviews::MadeUpReviews;
 pub use made_up_scenes::MadeUpScenes;
+pub use made_up_translations::MadeUpTranslations;
 pub use moses::Moses;
 pub use names_table::{NamesTable, Unit};
 pub use parallel_table::ParallelTable;
@@ -131,6 +133,8 @@ kinds! {
         MadeUpOrders(MadeUpOrders) = "made-up-orders",
         /// Made-up scenes of coloured shapes with questions about them, for trying a recipe without data.
         MadeUpScenes(MadeUpScenes) = "made-up-scenes",
+        /// Made-up sentences in several languages, for trying a recipe without data.
+        MadeUpTranslations(MadeUpTranslations) = "made-up-translations",
     }
 }
 

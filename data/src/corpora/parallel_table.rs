@@ -1,9 +1,11 @@
 //! Tables with a column for each language.
 
+use std::collections::HashSet;
+
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
 use super::{Content, ReadCorpus};
-use crate::error::{DataError, Place};
+use crate::error::{DataError, Fault, Place};
 use crate::parallel::{Filters, Gathering};
 use crate::source::{Extent, Source};
 use crate::table::{Header, Table};
@@ -19,7 +21,7 @@ settings! {
         /// Files whose rows all have the split `test`.
         pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// The column of each language, by language code, that by which parts go first. Of several columns each gives a
-        /// translation of its own.
+        /// translation of its own. Where there are several files, one may lack languages, as long as it has two.
         pub columns: IndexMap<String, OneOrMany<String>>,
         /// Whether the first line names the columns of TSV and CSV; else they are called `1`, `2` and so on.
         pub header: bool = true,
@@ -37,6 +39,7 @@ impl ReadCorpus for ParallelTable {
         let first = self.paths.first().map(ToString::to_string).unwrap_or_default();
         let mut gathering = Gathering::new(&self.filters, languages, &Place::file(&first))?;
         let mut faults: Option<DataError> = None;
+        let mut met: HashSet<&str> = HashSet::new();
         let parts = [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
@@ -46,8 +49,16 @@ impl ReadCorpus for ParallelTable {
             for location in paths.iter() {
                 let read = Source::open(location, extent)
                     .and_then(|source| self.rows(&source, part, &mut gathering));
-                DataError::note(&mut faults, read);
+                DataError::note(&mut faults, read.map(|columns| met.extend(columns)));
             }
+        }
+        if faults.is_none()
+            && let Some(name) =
+                self.columns.values().flat_map(|names| names.iter()).find(|name| !met.contains(name.as_str()))
+        {
+            let found = met.into_iter().map(str::to_owned).collect();
+            let fault = Fault::MissingColumn { name: name.clone(), found };
+            return Err(DataError::new(Place::file(&first), fault));
         }
         faults.map_or(Ok(()), Err)?;
         Ok(gathering.finish(extent)?.into())
@@ -55,23 +66,26 @@ impl ReadCorpus for ParallelTable {
 }
 
 impl ParallelTable {
+    /// Takes the rows of a file. The columns that it has are given back.
     fn rows(
         &self,
         source: &Source,
         part: Option<&str>,
         gathering: &mut Gathering<'_>,
-    ) -> Result<(), DataError> {
+    ) -> Result<Vec<&str>, DataError> {
         gathering.source(&source.name, source.fingerprint());
-        let needed: Vec<&str> =
-            self.columns.values().flat_map(|names| names.iter().map(String::as_str)).collect();
         let header = if self.header { Header::First } else { Header::Numbers };
-        let table = Table::read(source, header, &needed)?;
+        let table = Table::read(source, header, &[])?;
+        let has_all = |names: &OneOrMany<String>| names.iter().all(|name| table.has(name));
+        let present = self.columns.values().filter(|names| has_all(names)).count();
         let columns = |names: &OneOrMany<String>| {
             names.iter().map(|name| table.column(name)).collect::<Result<Vec<_>, _>>()
         };
         let columns: Vec<(&str, Vec<Vec<&str>>)> = self
             .columns
             .iter()
+            // Where fewer than two are there, what is missing is an error.
+            .filter(|(_, names)| present < 2 || has_all(names))
             .map(|(language, names)| Ok((language.as_str(), columns(names)?)))
             .collect::<Result<_, DataError>>()?;
         let name = self.split_column.as_deref().unwrap_or("split");
@@ -89,6 +103,7 @@ impl ParallelTable {
                 gathering.push(texts, split);
             }
         }
-        Ok(())
+        let names = self.columns.values().filter(|names| has_all(names));
+        Ok(names.flat_map(|names| names.iter().map(String::as_str)).collect())
     }
 }

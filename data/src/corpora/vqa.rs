@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use alambic_settings::{Location, OneOrMany, settings};
+use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -11,7 +11,7 @@ use super::image_questions::folder;
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place};
 use crate::lexicon::of_all;
-use crate::questions::{Raw, TEST, collect};
+use crate::questions::{Raw, TEST, collect, english_and};
 use crate::source::{Extent, Source};
 
 settings! {
@@ -21,6 +21,8 @@ settings! {
     pub struct Vqa {
         /// Files of questions, as `v2_OpenEnded_mscoco_train2014_questions.json`.
         pub questions: OneOrMany<Location>,
+        /// Files of the same questions in other languages, by language code: as those of questions, by the same numbers.
+        pub translations: IndexMap<String, OneOrMany<Location>> = IndexMap::new(),
         /// Files of annotations, as `v2_mscoco_train2014_annotations.json`.
         pub annotations: OneOrMany<Location>,
         /// The folder of their images.
@@ -78,6 +80,17 @@ struct Given {
 impl ReadCorpus for Vqa {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
+        let mut translated: HashMap<u64, IndexMap<String, String>> = HashMap::new();
+        for (language, paths) in &self.translations {
+            for location in paths.iter() {
+                let (source, file): (Source, Questions) = json(location)?;
+                fingerprints.push(source.fingerprint());
+                for Asked { question_id, question, .. } in file.questions {
+                    let text = question.trim().to_owned();
+                    translated.entry(question_id).or_default().insert(language.clone(), text);
+                }
+            }
+        }
         let test_images = self.test_images.as_ref().unwrap_or(&self.images);
         for (questions, annotations, images, name, split) in [
             (&self.questions, &self.annotations, &self.images, &self.image_name, None),
@@ -97,6 +110,7 @@ impl ReadCorpus for Vqa {
                     let own = given.get(&question_id);
                     rows.push(Raw {
                         text: question.trim().to_owned(),
+                        translations: translated.get(&question_id).cloned().unwrap_or_default(),
                         image: folder.join(name.replace("{}", &format!("{image_id:012}"))),
                         answers: own.map(scores).unwrap_or_default(),
                         kind: own.map(|own| own.answer_type.clone()).unwrap_or_default(),
@@ -109,13 +123,21 @@ impl ReadCorpus for Vqa {
         }
         let listed = self.answers_from.as_ref().map(listed).transpose()?;
         let known = known(listed.as_deref(), self.least);
-        Ok(collect(sources.join(", "), of_all(&fingerprints), rows, known, extent)?.into())
+        Ok(collect(
+            sources.join(", "),
+            of_all(&fingerprints),
+            rows,
+            known,
+            english_and(&self.translations),
+            extent,
+        )?
+        .into())
     }
 }
 
 /// Each answer with its score, in the order in which it was first given.
 fn scores(annotation: &Annotation) -> Vec<(String, f32)> {
-    let mut counts: indexmap::IndexMap<String, u32> = indexmap::IndexMap::new();
+    let mut counts: IndexMap<String, u32> = IndexMap::new();
     for given in &annotation.answers {
         *counts.entry(given.answer.trim().to_lowercase()).or_default() += 1;
     }

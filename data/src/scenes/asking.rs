@@ -8,7 +8,8 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use super::drawing::Shape;
-use super::{COLOURS, Colour, Scene, Thing};
+use super::tongues::{Called, Property, Query, Side};
+use super::{Colour, Scene, Thing};
 
 choices! {
     /// What is asked of a scene.
@@ -34,14 +35,14 @@ choices! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asking {
     pub(crate) kind: Asked,
-    pub(crate) text: String,
+    pub(crate) query: Query,
     pub(crate) answer: String,
 }
 
 /// All answers to questions about scenes of at most so many objects, shapes and colours.
 pub(crate) fn answers(objects: usize, (shapes, colours): (usize, usize)) -> Vec<String> {
     let mut answers = vec!["yes".to_owned(), "no".to_owned()];
-    answers.extend(COLOURS.iter().take(colours).map(|colour| colour.name.to_owned()));
+    answers.extend(Colour::ALL.iter().take(colours).map(|colour| colour.name().to_owned()));
     answers.extend(Shape::ALL.iter().take(shapes).map(|shape| shape.name().to_owned()));
     answers.extend((0..=objects).map(|count| count.to_string()));
     answers
@@ -52,6 +53,9 @@ const CLEARLY: f32 = 1.15;
 
 /// How far apart places must be, as a share of the side, to be told apart.
 pub(super) const APART: f32 = 0.08;
+
+/// What lies where by a smaller and by a larger coordinate, of each axis.
+pub(super) const SIDES: [[Side; 2]; 2] = [[Side::Left, Side::Right], [Side::Above, Side::Below]];
 
 impl Scene {
     /// Questions of these kinds, no two alike, as many as asked for or as can be asked.
@@ -78,10 +82,10 @@ impl Scene {
                 Asked::Largest => self.largest(random),
                 Asked::Nearest => self.nearest(random),
             };
-            if let Some((text, answer)) = question
-                && seen.insert(text.clone())
+            if let Some((query, answer)) = question
+                && seen.insert(query)
             {
-                asked.push(Asking { kind, text, answer });
+                asked.push(Asking { kind, query, answer });
             }
         }
         asked
@@ -92,67 +96,52 @@ impl Scene {
     }
 
     /// A name that only this thing has: by its shape, by its colour, or by both.
-    fn name(&self, thing: &Thing, random: &mut ChaCha8Rng) -> Option<String> {
+    fn name(&self, thing: &Thing, random: &mut ChaCha8Rng) -> Option<Called> {
         let (shape, colour) = (thing.shape, thing.colour);
         let mut names = Vec::new();
         if self.with(|other| other.shape == shape) == 1 {
-            names.push(shape.name().to_owned());
+            names.push(Called::Shape(shape));
         }
         if self.with(|other| other.colour == colour) == 1 {
-            names.push(format!("{} object", colour.name));
+            names.push(Called::Colour(colour));
         }
         if names.is_empty() && self.with(|other| other.shape == shape && other.colour == colour) == 1 {
-            names.push(format!("{} {}", colour.name, shape.name()));
+            names.push(Called::Both(colour, shape));
         }
-        names.choose(random).cloned()
+        names.choose(random).copied()
     }
 
-    fn colour(&self, random: &mut ChaCha8Rng) -> Option<(String, String)> {
+    fn colour(&self, random: &mut ChaCha8Rng) -> Option<(Query, String)> {
         let thing = self.things.choose(random)?;
         if self.with(|other| other.shape == thing.shape) > 1 {
             return None;
         }
-        let shape = thing.shape.name();
-        let text = phrase(random, &["what colour is the {}?", "which colour does the {} have?"], &[shape]);
-        Some((text, thing.colour.name.to_owned()))
+        let (of, wanted) = (Called::Shape(thing.shape), Property::Colour);
+        Some((Query::Wanted { of, wanted, second: either(random) }, thing.colour.name().to_owned()))
     }
 
-    fn shape(&self, random: &mut ChaCha8Rng) -> Option<(String, String)> {
+    fn shape(&self, random: &mut ChaCha8Rng) -> Option<(Query, String)> {
         let thing = self.things.choose(random)?;
         if self.with(|other| other.colour == thing.colour) > 1 {
             return None;
         }
-        let colour = thing.colour.name;
-        let text = phrase(
-            random,
-            &["what shape is the {} object?", "which shape does the {} object have?"],
-            &[colour],
-        );
-        Some((text, thing.shape.name().to_owned()))
+        let (of, wanted) = (Called::Colour(thing.colour), Property::Shape);
+        Some((Query::Wanted { of, wanted, second: either(random) }, thing.shape.name().to_owned()))
     }
 
-    fn count(&self, (shapes, colours): (usize, usize), random: &mut ChaCha8Rng) -> (String, String) {
-        if random.random_bool(0.5) {
+    fn count(&self, (shapes, colours): (usize, usize), random: &mut ChaCha8Rng) -> (Query, String) {
+        let (what, count) = if random.random_bool(0.5) {
             let shape = Shape::ALL[..shapes].choose(random).copied().unwrap_or(Shape::Circle);
-            let plural = match shape {
-                Shape::Cross => "crosses".to_owned(),
-                other => format!("{}s", other.name()),
-            };
-            let text = phrase(random, &["how many {} are there?", "what is the number of {}?"], &[&plural]);
-            (text, self.with(|thing| thing.shape == shape).to_string())
+            (Called::Shape(shape), self.with(|thing| thing.shape == shape))
         } else {
-            let colour = COLOURS[..colours].choose(random).copied().unwrap_or(COLOURS[0]);
-            let text = phrase(
-                random,
-                &["how many {} objects are there?", "what is the number of {} objects?"],
-                &[colour.name],
-            );
-            (text, self.with(|thing| thing.colour == colour).to_string())
-        }
+            let colour = Colour::ALL[..colours].choose(random).copied().unwrap_or(Colour::Red);
+            (Called::Colour(colour), self.with(|thing| thing.colour == colour))
+        };
+        (Query::Count { what, second: either(random) }, count.to_string())
     }
 
     /// A thing that is there, or a colour and a shape that both are there, but not in one thing.
-    fn exists(&self, (shapes, colours): (usize, usize), random: &mut ChaCha8Rng) -> Option<(String, String)> {
+    fn exists(&self, (shapes, colours): (usize, usize), random: &mut ChaCha8Rng) -> Option<(Query, String)> {
         let there = random.random_bool(0.5);
         let mut lot = || {
             let (one, other) = (self.things.choose(random)?, self.things.choose(random)?);
@@ -161,7 +150,7 @@ impl Scene {
             } else if random.random_bool(0.7) {
                 (one.colour, other.shape)
             } else {
-                (*COLOURS[..colours].choose(random)?, *Shape::ALL[..shapes].choose(random)?)
+                (*Colour::ALL[..colours].choose(random)?, *Shape::ALL[..shapes].choose(random)?)
             })
         };
         let is_there = |(colour, shape): (Colour, Shape)| {
@@ -169,26 +158,23 @@ impl Scene {
         };
         // Drawn again where it is there against the lot, so that half of the answers are no.
         let (colour, shape) = (0..20).find_map(|_| lot().filter(|drawn| is_there(*drawn) == there))?;
-        let found = there;
-        let text =
-            phrase(random, &["is there a {} {}?", "can you see a {} {}?"], &[colour.name, shape.name()]);
-        Some((text.replace(" a orange", " an orange"), yes_or_no(found)))
+        Some((Query::Exists { colour, shape, second: either(random) }, yes_or_no(there)))
     }
 
-    fn place(&self, random: &mut ChaCha8Rng) -> Option<(String, String)> {
+    fn place(&self, random: &mut ChaCha8Rng) -> Option<(Query, String)> {
         let (one, other) = (self.things.choose(random)?, self.things.choose(random)?);
-        let (name, other_name) = (self.name(one, random)?, self.name(other, random)?);
+        let (one_name, other_name) = (self.name(one, random)?, self.name(other, random)?);
         let axis = usize::from(random.random_bool(0.5));
         if (one.centre[axis] - other.centre[axis]).abs() < APART {
             return None;
         }
-        let ways = if axis == 0 { ["left of", "right of"] } else { ["above", "below"] };
         let way = usize::from(random.random_bool(0.5));
         let holds = (one.centre[axis] < other.centre[axis]) == (way == 0);
-        Some((format!("is the {name} {} the {other_name}?", ways[way]), yes_or_no(holds)))
+        let query = Query::Place { one: one_name, side: SIDES[axis][way], other: other_name };
+        Some((query, yes_or_no(holds)))
     }
 
-    fn largest(&self, random: &mut ChaCha8Rng) -> Option<(String, String)> {
+    fn largest(&self, random: &mut ChaCha8Rng) -> Option<(Query, String)> {
         let mut by_size: Vec<&Thing> = self.things.iter().collect();
         by_size.sort_by(|one, other| other.radius.total_cmp(&one.radius));
         let [largest, next, ..] = by_size.as_slice() else { return None };
@@ -206,13 +192,13 @@ impl Scene {
         if alike == 1 && random.random_bool(0.5) {
             return None;
         }
-        let what = if by_shape { "shape" } else { "colour" };
-        Some((format!("is there another object of the {what} of the largest one?"), yes_or_no(alike > 1)))
+        let property = if by_shape { Property::Shape } else { Property::Colour };
+        Some((Query::Largest { alike: property }, yes_or_no(alike > 1)))
     }
 
-    fn nearest(&self, random: &mut ChaCha8Rng) -> Option<(String, String)> {
+    fn nearest(&self, random: &mut ChaCha8Rng) -> Option<(Query, String)> {
         let one = self.things.choose(random)?;
-        let name = self.name(one, random)?;
+        let to = self.name(one, random)?;
         let mut others: Vec<(f32, &Thing)> = self
             .things
             .iter()
@@ -224,13 +210,10 @@ impl Scene {
         if others.get(1).is_some_and(|(next, _)| *next < CLEARLY * distance) {
             return None;
         }
-        let mut ways = [
-            (format!("what colour is the object nearest to the {name}?"), nearest.colour.name),
-            (format!("what shape is the object nearest to the {name}?"), nearest.shape.name()),
-        ];
+        let mut ways = [(Property::Colour, nearest.colour.name()), (Property::Shape, nearest.shape.name())];
         ways.shuffle(random);
-        let [(text, answer), _] = ways;
-        Some((text, answer.to_owned()))
+        let [(wanted, answer), _] = ways;
+        Some((Query::Nearest { to, wanted }, answer.to_owned()))
     }
 }
 
@@ -238,8 +221,7 @@ fn yes_or_no(holds: bool) -> String {
     if holds { "yes" } else { "no" }.to_owned()
 }
 
-/// One of several phrases, with its gaps filled.
-fn phrase(random: &mut ChaCha8Rng, phrases: &[&str], words: &[&str]) -> String {
-    let phrase = phrases.choose(random).copied().unwrap_or_default();
-    words.iter().fold(phrase.to_owned(), |text, word| text.replacen("{}", word, 1))
+/// Draws one of two ways of putting a question.
+fn either(random: &mut ChaCha8Rng) -> bool {
+    [false, true].choose(random).copied().unwrap_or_default()
 }

@@ -9,8 +9,8 @@ use crate::pictures::Raster;
 const SAMPLES: usize = 4;
 
 /// What a shape is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Shape {
     Circle,
     Square,
     Triangle,

@@ -4,9 +4,11 @@
 mod asking;
 mod describing;
 mod drawing;
+mod tongues;
 
 use std::f32::consts::TAU;
 
+use indexmap::IndexMap;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -17,24 +19,60 @@ use crate::stable_hash::bytes;
 
 pub use asking::Asked;
 pub(crate) use asking::answers;
+pub use tongues::Tongue;
 
-/// A colour by its name.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Colour {
-    name: &'static str,
-    value: [f32; 3],
+/// What colour something has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Colour {
+    Red,
+    Green,
+    Blue,
+    Yellow,
+    Purple,
+    Orange,
+    Cyan,
+    Brown,
 }
 
-const COLOURS: [Colour; 8] = [
-    Colour { name: "red", value: [0.86, 0.16, 0.18] },
-    Colour { name: "green", value: [0.18, 0.62, 0.24] },
-    Colour { name: "blue", value: [0.15, 0.33, 0.85] },
-    Colour { name: "yellow", value: [0.95, 0.85, 0.20] },
-    Colour { name: "purple", value: [0.55, 0.22, 0.66] },
-    Colour { name: "orange", value: [0.96, 0.55, 0.14] },
-    Colour { name: "cyan", value: [0.20, 0.78, 0.82] },
-    Colour { name: "brown", value: [0.45, 0.29, 0.16] },
-];
+impl Colour {
+    const ALL: [Self; 8] = [
+        Self::Red,
+        Self::Green,
+        Self::Blue,
+        Self::Yellow,
+        Self::Purple,
+        Self::Orange,
+        Self::Cyan,
+        Self::Brown,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Red => "red",
+            Self::Green => "green",
+            Self::Blue => "blue",
+            Self::Yellow => "yellow",
+            Self::Purple => "purple",
+            Self::Orange => "orange",
+            Self::Cyan => "cyan",
+            Self::Brown => "brown",
+        }
+    }
+
+    /// Red, green and blue, 1 being the most.
+    fn value(self) -> [f32; 3] {
+        match self {
+            Self::Red => [0.86, 0.16, 0.18],
+            Self::Green => [0.18, 0.62, 0.24],
+            Self::Blue => [0.15, 0.33, 0.85],
+            Self::Yellow => [0.95, 0.85, 0.20],
+            Self::Purple => [0.55, 0.22, 0.66],
+            Self::Orange => [0.96, 0.55, 0.14],
+            Self::Cyan => [0.20, 0.78, 0.82],
+            Self::Brown => [0.45, 0.29, 0.16],
+        }
+    }
+}
 
 /// How scenes are made.
 #[derive(Debug, Clone, Copy)]
@@ -77,12 +115,18 @@ pub(crate) fn stream(name: &str, seed: u64, image: usize) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(bytes(&[name, &seed.to_string(), &image.to_string()]))
 }
 
+/// What every tag of an object is called in a language, by what it is in English.
+pub(crate) fn tags(tongue: Tongue) -> IndexMap<String, String> {
+    let all = Colour::ALL.into_iter().flat_map(|colour| Shape::ALL.map(|shape| (colour, shape)));
+    all.map(|(colour, shape)| (Tongue::English.tag(colour, shape), tongue.tag(colour, shape))).collect()
+}
+
 impl Scene {
     /// Draws lots for a scene.
     pub(crate) fn invent(recipe: &Recipe, random: &mut ChaCha8Rng) -> Self {
         let count = random.random_range(recipe.objects.0..=recipe.objects.1.max(recipe.objects.0));
         let mut things: Vec<Thing> = Vec::with_capacity(count);
-        let colours = &COLOURS[..recipe.variety.1.clamp(1, COLOURS.len())];
+        let colours = &Colour::ALL[..recipe.variety.1.clamp(1, Colour::ALL.len())];
         let (smallest, largest) = recipe.radii;
         // A crowded scene gets smaller things until all have room.
         let mut shrink = 1.0;
@@ -108,7 +152,7 @@ impl Scene {
                 .collect();
             let shape = shapes.choose(random).copied().unwrap_or(Shape::Circle);
             let colour =
-                free.choose(random).or_else(|| colours.choose(random)).copied().unwrap_or(COLOURS[0]);
+                free.choose(random).or_else(|| colours.choose(random)).copied().unwrap_or(Colour::Red);
             let turn = random.random_range(-0.06..0.06) * TAU;
             things.push(Thing { shape, colour, centre, radius, turn });
         }
@@ -124,11 +168,9 @@ impl Scene {
             let corners: Vec<[f32; 2]> =
                 thing.outline().into_iter().map(|point| point.map(|at| at * side)).collect();
             let shade = random.random_range(-0.05..0.05);
-            canvas.fill(&corners, thing.colour.value.map(|value| value + shade));
-            objects.push(Object {
-                tag: format!("{} {}", thing.colour.name, thing.shape.name()),
-                bounds: thing.bounds(),
-            });
+            canvas.fill(&corners, thing.colour.value().map(|value| value + shade));
+            objects
+                .push(Object { tag: Tongue::English.tag(thing.colour, thing.shape), bounds: thing.bounds() });
         }
         let noise = recipe.noise;
         let raster = canvas.raster(|value| {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use alambic_data::lexicon::Reading;
 use alambic_data::{DataError, Extent, Picture, Pixels, RegionFiles, VisualQuestions};
-use alambic_settings::{Location, OneOrMany};
+use alambic_settings::{IndexMap, Location, OneOrMany};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use npyz::WriterBuilder;
@@ -30,6 +30,8 @@ pub(crate) fn corpus(names: &[&str]) -> VisualQuestions {
         answers: Vec::new(),
         images: names.iter().map(picture).collect(),
         questions: Vec::new(),
+        languages: Vec::new(),
+        tags: IndexMap::new(),
         reading: Reading::default(),
         fingerprint: "before".into(),
     }

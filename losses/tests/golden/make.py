@@ -2,7 +2,7 @@
 
     python losses/tests/golden/make.py
 
-writes `cases.json`, `{student,peer,asked,found,matched,paired,teacher,elder}.safetensors` and `expected.safetensors` beside
+writes `cases.json`, `{student,peer,asked,found,matched,paired,beside,teacher,elder}.safetensors` and `expected.safetensors` beside
 itself. Needs torch and safetensors. The formulas are written from the papers, with the names of
 `alambic explain stage.*.loss`; nothing of Alambic takes part.
 """
@@ -225,6 +225,24 @@ kl = lambda z, t, T_: (t / T_).softmax(1) * ((t / T_).log_softmax(1) - (z / T_).
 middle = lambda z, t: ((z.softmax(1) + t.softmax(1)) / 2).log()
 
 # Name, loss, options, whose trace, value.
+# Sentences and what says the same: the first and the third sentence are alike, and so are the translations of the second
+# and the fourth.
+BESIDE = {"embedding": torch.randn(2 * BATCH, 6).float().double().requires_grad_()}
+TEXTS = torch.tensor([0, 1, 0, 2, 3, 4, 5, 4])
+
+
+def ranking(scores):
+    """Cross-entropy of the diagonal, without what is no negative."""
+    same = lambda texts: texts[:, None] == texts[None, :]
+    alike = (same(TEXTS[:BATCH]) | same(TEXTS[BATCH:])) & ~torch.eye(BATCH, dtype=torch.bool)
+    return F.cross_entropy(scores.masked_fill(alike, -torch.inf), torch.arange(BATCH))
+
+
+def alike(scale):
+    sides = F.normalize(BESIDE["embedding"], dim=1)
+    return scale * sides[:BATCH] @ sides[BATCH:].T
+
+
 CASES = [
     ("hidden", "hidden", [], "student",
      sum(over_tokens(squares(project(S[f"hidden.{m}"], "hidden.projection"), T[f"hidden.{2 * m}"])) for m in (1, 2))),
@@ -303,13 +321,19 @@ CASES = [
     ("kernel-alignment", "kernel-alignment", [], "student", alignment(first(S["hidden.2"]), first(T["hidden.4"]))),
     ("contrastive", "contrastive", [], "student",
      contrast(project(first(S["hidden.2"]), "contrastive.projection"), first(T["hidden.4"]), 0.07)),
+    ("first states", "hidden", ['count="first"'], "student",
+     sum(F.mse_loss(project(first(S[f"hidden.{m}"]), "hidden.projection"), first(T[f"hidden.{2 * m}"])) for m in (1, 2))),
+    ("multiple-negatives", "multiple-negatives", [], "beside", ranking(alike(20))),
+    ("multiple-negatives both ways", "multiple-negatives", ["scale=5", "symmetric=true"], "beside",
+     (ranking(alike(5)) + ranking(alike(5).T)) / 2),
     ("energy", "energy", ['map="spread"'], "student",
      sum(energy(S[f"hidden.{m}"], T[f"hidden.{2 * m}"]) for m in (1, 2))),
 ]
 
 expected = {}
 for name, _, _, whose, value in CASES:
-    trace = {"student": STUDENT, "peer": PEER, "asked": ASKED, "found": FOUND, "matched": MATCHED, "paired": PAIRED}[whose]
+    trace = {"student": STUDENT, "peer": PEER, "asked": ASKED, "found": FOUND, "matched": MATCHED, "paired": PAIRED,
+             "beside": BESIDE}[whose]
     expected[f"{name}/value"] = value.detach().reshape(())
     for tap, gradient in zip(trace, torch.autograd.grad(value, trace.values(), allow_unused=True)):
         if gradient is not None:
@@ -322,6 +346,7 @@ save_file({**single(PEER), **inputs, "labels": LABELS}, HERE / "peer.safetensors
 save_file({**single(ASKED), "labels": SCORES.float()}, HERE / "asked.safetensors")
 save_file({**single(FOUND), "labels": CELL_LABELS, "box_labels": BOXES.float()}, HERE / "found.safetensors")
 save_file({**single(MATCHED), "relation_labels": RELATIONS}, HERE / "matched.safetensors")
+save_file({**single(BESIDE), "texts": TEXTS}, HERE / "beside.safetensors")
 save_file(single(PAIRED), HERE / "paired.safetensors")
 save_file(single(ELDER), HERE / "elder.safetensors")
 save_file({**single(TEACHER), **inputs}, HERE / "teacher.safetensors")

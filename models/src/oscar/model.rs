@@ -9,7 +9,7 @@ use super::OscarConfig;
 use super::config::RELATION;
 use crate::bert::{Bert, Task, TextInput};
 use crate::initialise::deviation;
-use crate::joint::Joint;
+use crate::joint::{Hidden, Joint};
 use crate::layers::{Linear, Norm, Pass, Source};
 use crate::published::adopt;
 use crate::regions::side_by_side;
@@ -134,6 +134,11 @@ impl Oscar {
         {
             whole.record("relation", &relation.forward(&pooled, Activation::Identity)?);
         }
-        Joint { text: tokens.length, hidden: None }.part(&whole, wanted, &tokens.mask, &regions.mask)
+        Joint { text: tokens.length, hidden: Hidden::WholeAndParts }.part(
+            &whole,
+            wanted,
+            &tokens.mask,
+            &regions.mask,
+        )
     }
 }

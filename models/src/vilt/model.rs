@@ -9,7 +9,7 @@ use alambic_tensor::parameters::Weights;
 
 use super::{Head, ViltConfig};
 use crate::initialise::deviation;
-use crate::joint::Joint;
+use crate::joint::{Hidden, Joint};
 use crate::layers::{
     Answers, Encoder, Linear, Norm, Pass, PatchEmbeddings, Source, TextEmbeddings, TextTables, Vocabulary,
     activation, counted_positions, first,
@@ -149,7 +149,12 @@ impl Vilt {
         let depth = self.encoder.depth(whole.wanted());
         let hidden = self.encoder.forward(embedded, &AttentionMask::keys(mask), depth, pass, &mut whole)?;
         self.head(&hidden, tokens, &mut whole)?;
-        Joint { text: tokens.length, hidden: Some(1) }.part(&whole, wanted, &tokens.mask, &image_mask)
+        Joint { text: tokens.length, hidden: Hidden::Parts(1) }.part(
+            &whole,
+            wanted,
+            &tokens.mask,
+            &image_mask,
+        )
     }
 
     /// Pooler and head, as far as they are wanted, over the last hidden state before the final norm.

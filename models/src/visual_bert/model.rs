@@ -8,7 +8,7 @@ use alambic_tensor::parameters::Weights;
 use super::VisualBertConfig;
 use crate::bert::{Bert, TextInput};
 use crate::initialise::deviation;
-use crate::joint::Joint;
+use crate::joint::{Hidden, Joint};
 use crate::layers::{Linear, Pass, Source};
 use crate::regions::side_by_side;
 use crate::{Initialiser, ModelError, Regions, Tokens, Trace, Wanted};
@@ -97,7 +97,12 @@ impl VisualBert {
             let last = pass.dropout(&last_words(&hidden, tokens)?, self.config.bert.dropout)?;
             whole.record("logits", &classifier.forward(&last, Activation::Identity)?);
         }
-        Joint { text: tokens.length, hidden: None }.part(&whole, wanted, &tokens.mask, &regions.mask)
+        Joint { text: tokens.length, hidden: Hidden::WholeAndParts }.part(
+            &whole,
+            wanted,
+            &tokens.mask,
+            &regions.mask,
+        )
     }
 }
 

@@ -530,10 +530,12 @@ fn head(options: &DataOptions) -> Result<Corpus, RunError> {
         }
         Content::Questions(corpus) => {
             let unasked = corpus.unasked().into_iter().map(|image| (image, Split::Train)).collect();
-            let VisualQuestions { answers, images, questions, reading, fingerprint } = corpus;
+            let VisualQuestions { answers, images, questions, languages, tags, reading, fingerprint } =
+                corpus;
             let (validation, test) = (Vec::new(), Vec::new());
             let splits = QuestionSplits { train: questions, validation, test, unasked, report };
-            Corpus { parts: Parts::Questions { answers, images, splits }, reading, fingerprint }
+            let parts = Parts::Questions { answers, images, splits, languages, tags };
+            Corpus { parts, reading, fingerprint }
         }
     })
 }

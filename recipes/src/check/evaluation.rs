@@ -103,6 +103,10 @@ impl Checker<'_> {
         let recipe = self.recipe;
         let evaluation = &recipe.evaluation;
         let Some(answers) = self.answers(&evaluation.data, &evaluation.origin) else { return };
+        if !self.must_be_asked(&evaluation.data, evaluation.readings()) {
+            return;
+        }
+        self.must_be_taught_so();
         if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| self.known_teacher(teacher)) {
             let known = self.sketches.checkpoint(recipe, teacher).map(|sketch| sketch.config.clone());
             if let Some(config) = known {
@@ -116,7 +120,7 @@ impl Checker<'_> {
         let test = self
             .workshop
             .corpora
-            .questions(&evaluation.data, Split::Test)
+            .questions(&evaluation.data, Split::Test, evaluation.readings())
             .map_or(0, |questions| questions.len());
         if self.depth == Depth::Whole && test == 0 {
             let diagnostic =
@@ -126,6 +130,29 @@ impl Checker<'_> {
         }
         let questions = evaluation.limit.map_or(test, |limit| test.min(limit));
         self.counts.insert("evaluation".to_owned(), Counts { questions, ..Counts::default() });
+    }
+
+    /// Reports a student that is asked in another language than it was taught in.
+    fn must_be_taught_so(&mut self) {
+        let recipe = self.recipe;
+        let judged = recipe.evaluation.readings().student;
+        let last = recipe.stages.last().and_then(|last| recipe.stage.get(&last.value));
+        let taught = last.and_then(|stage| stage.data.questions.iter().next());
+        let Some(taught) = taught.map(|questions| questions.readings().student) else { return };
+        if taught.map(|at| &at.value) == judged.map(|at| &at.value) {
+            return;
+        }
+        let named = |language: Option<&At<String>>| {
+            language.map_or("the corpora's own language".to_owned(), |at| format!("`{}`", at.value))
+        };
+        let message = format!("the student is taught in {}, and judged in {}", named(taught), named(judged));
+        let origin = judged.map_or(&recipe.evaluation.origin, |at| &at.origin);
+        let diagnostic = Diagnostic::error("evaluation::language", message).label(origin, "is judged here");
+        let diagnostic = match taught {
+            Some(at) => diagnostic.label(&at.origin, "is taught here"),
+            None => diagnostic,
+        };
+        self.report(diagnostic.help("give `evaluation` and the last stage the same `student-reads`"));
     }
 
     /// The evaluation of models that find images by captions.

@@ -3,13 +3,13 @@
 use alambic_data::{Split, is_chosen};
 use alambic_models::Config;
 use alambic_settings::{At, Diagnostic, Origin};
-use alambic_students::PLACE;
+use alambic_students::{OscarSizes, PLACE};
 
-use super::{Checker, Counts, Depth};
+use super::{Checker, Counts, Depth, list};
 use crate::run::corpora::Kind;
 use crate::run::questions::image_texts::pairs;
 use crate::run::trainings::student_of;
-use crate::schema::{StageData, StageOptions};
+use crate::schema::{Readings, StageData, StageOptions};
 
 impl Checker<'_> {
     /// Checks the names of corpora of questions, and that their answers agree. What they are is given back.
@@ -28,6 +28,10 @@ impl Checker<'_> {
         for (index, options) in data.questions.iter().enumerate() {
             let origin = self.loaded.origin(&[path, &["data", "questions", &index.to_string()]].concat());
             let Some(answers) = self.answers(&options.data, &origin) else { continue };
+            if !self.must_be_asked(&options.data, options.readings()) {
+                // What cannot be counted is not empty.
+                return;
+            }
             if all.as_ref().is_some_and(|all| *all != answers) {
                 let message = format!("the corpora of `{}` have different answers", path.join("."));
                 self.error("recipe::data", message, &origin, "other answers than the questions before it");
@@ -42,6 +46,42 @@ impl Checker<'_> {
             self.must_validate(path, counts.questions, counts.validation);
         }
         self.counts.insert(name.to_owned(), counts);
+    }
+
+    /// Reports languages in which a corpus asks nothing. True if there are none.
+    pub(super) fn must_be_asked(&mut self, names: &[At<String>], readings: Readings<'_>) -> bool {
+        let before = self.found.len();
+        let mut asked: Vec<&At<String>> = readings.student.into_iter().chain(readings.teacher).collect();
+        asked.dedup_by(|one, other| one.value == other.value);
+        for language in asked {
+            for name in names {
+                let Ok(corpus) = self.workshop.corpora.get(name) else { continue };
+                let known = corpus.languages();
+                if !known.contains(&language.value) {
+                    let label = match known {
+                        [] => "it does not say in which language it asks".to_owned(),
+                        known => format!("it asks in {}", list(known.iter().map(String::as_str))),
+                    };
+                    let message = format!("corpus `{}` asks nothing in `{}`", name.value, language.value);
+                    self.error("data::language", message, &language.origin, label);
+                }
+            }
+        }
+        self.found.len() == before
+    }
+
+    /// Reports a language in which no corpus knows the tags that a student's detector gives.
+    pub(super) fn must_know_tags(&mut self, options: &OscarSizes) {
+        let Some(language) = &options.tags_in else { return };
+        let message = if options.detector.is_none() {
+            "tags are put into another language where a detector gives them, and the student has none"
+                .to_owned()
+        } else if self.workshop.corpora.translated_tags(language).is_empty() {
+            format!("no corpus says what tags are called in `{}`", language.value)
+        } else {
+            return;
+        };
+        self.error("data::language", message, &language.origin, "asked for here");
     }
 
     /// Counts the texts about images of a training, and reports parts that hold none.

@@ -15,7 +15,7 @@ use alambic_settings::At;
 use indexmap::IndexMap;
 
 use super::RunError;
-use crate::schema::{CaptionData, DataOptions, QuestionData, TextData};
+use crate::schema::{CaptionData, DataOptions, QuestionData, Readings, TextData};
 
 /// What a corpus holds, in its parts.
 #[derive(Debug)]
@@ -25,7 +25,15 @@ pub(crate) enum Parts {
     /// Texts with these labels.
     Texts { labels: Labels, splits: TextSplits },
     /// Questions about images, and all answers that there are.
-    Questions { answers: Vec<String>, images: Vec<Picture>, splits: QuestionSplits },
+    Questions {
+        answers: Vec<String>,
+        images: Vec<Picture>,
+        splits: QuestionSplits,
+        /// The languages of the questions, the corpus's own first.
+        languages: Vec<String>,
+        /// What tags are called in other languages.
+        tags: IndexMap<String, IndexMap<String, String>>,
+    },
     /// Sentences in these languages.
     Parallel { languages: Vec<String>, splits: ParallelSplits },
 }
@@ -73,7 +81,13 @@ impl Corpus {
             Content::Questions(corpus) => {
                 let splits = split_questions(&corpus, &options.split)?;
                 Self {
-                    parts: Parts::Questions { answers: corpus.answers, images: corpus.images, splits },
+                    parts: Parts::Questions {
+                        answers: corpus.answers,
+                        images: corpus.images,
+                        splits,
+                        languages: corpus.languages,
+                        tags: corpus.tags,
+                    },
                     reading: corpus.reading,
                     fingerprint: corpus.fingerprint,
                 }
@@ -101,11 +115,13 @@ impl Corpus {
         }
     }
 
-    /// Its languages; none for texts and questions.
+    /// Its languages; none for texts.
     pub(crate) fn languages(&self) -> &[String] {
         match &self.parts {
-            Parts::Words { languages, .. } | Parts::Parallel { languages, .. } => languages,
-            Parts::Texts { .. } | Parts::Questions { .. } => &[],
+            Parts::Words { languages, .. }
+            | Parts::Parallel { languages, .. }
+            | Parts::Questions { languages, .. } => languages,
+            Parts::Texts { .. } => &[],
         }
     }
 }
@@ -148,6 +164,10 @@ impl Kind {
 pub(crate) struct Shown<'c> {
     pub(crate) question: &'c Question,
     pub(crate) picture: &'c Picture,
+    /// The question as the student is asked it.
+    pub(crate) text: &'c str,
+    /// The question as the teacher is asked it.
+    pub(crate) taught: &'c str,
 }
 
 impl FromIterator<(String, Corpus)> for Corpora {
@@ -216,17 +236,39 @@ impl Corpora {
         all.ok_or_else(|| RunError::Recipe("no corpus is named".into()))
     }
 
-    /// The questions of one part of several corpora, one after another.
-    pub(crate) fn questions(&self, names: &[At<String>], part: Split) -> Result<Vec<Shown<'_>>, RunError> {
+    /// The questions of one part of several corpora that are asked in these languages, one after another.
+    pub(crate) fn questions(
+        &self,
+        names: &[At<String>],
+        part: Split,
+        readings: Readings<'_>,
+    ) -> Result<Vec<Shown<'_>>, RunError> {
         self.answers(names)?;
+        let [student, teacher] =
+            [readings.student, readings.teacher].map(|at| at.map(|at| at.value.as_str()));
         let mut all = Vec::new();
         for name in names {
-            if let Parts::Questions { images, splits, .. } = &self.get(name)?.parts {
-                let show = |question| Shown { question, picture: &images[question.image] };
-                all.extend(splits.part(part).iter().map(show));
+            if let Parts::Questions { images, splits, languages, .. } = &self.get(name)?.parts {
+                all.extend(splits.part(part).iter().filter_map(|question| {
+                    Some(Shown {
+                        question,
+                        picture: &images[question.image],
+                        text: question.in_language(student, languages)?,
+                        taught: question.in_language(teacher, languages)?,
+                    })
+                }));
             }
         }
         Ok(all)
+    }
+
+    /// What a tag is called in a language, by what it is in the corpora; none where no corpus knows it.
+    pub(crate) fn translated_tags(&self, language: &str) -> IndexMap<&str, &str> {
+        let tables = self.0.values().filter_map(|corpus| match &corpus.parts {
+            Parts::Questions { tags, .. } => tags.get(language),
+            _ => None,
+        });
+        tables.flatten().map(|(tag, translation)| (tag.as_str(), translation.as_str())).collect()
     }
 
     /// The questions that a stage's data ask for.
@@ -235,7 +277,7 @@ impl Corpora {
         options: &QuestionData,
         part: Split,
     ) -> Result<Vec<Shown<'_>>, RunError> {
-        let mut questions = self.questions(&options.data, part)?;
+        let mut questions = self.questions(&options.data, part, options.readings())?;
         questions.retain(|shown| is_chosen(shown.picture, options.fraction));
         Ok(questions)
     }

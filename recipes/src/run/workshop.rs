@@ -8,7 +8,7 @@ use alambic_hub::Hub;
 use alambic_models::bert::{Head, Task};
 use alambic_models::{Config, Generation, ModelFolder, Tokenizer};
 use alambic_settings::{At, IndexMap, Location};
-use alambic_students::{Blueprint, Donor, Purpose, Student, Surroundings};
+use alambic_students::{Blueprint, Donor, Purpose, Student, Surroundings, rename_tags};
 use alambic_teachers::{
     Checkpoint, CheckpointOptions, Encoder, Network, Pipeline, PipelineOptions, Recorded, Teacher,
     TeacherError, TeacherOptions,
@@ -78,9 +78,19 @@ impl Workshop<'_> {
         Ok(Network::load(&self.checkpoint_folder(name)?)?)
     }
 
-    /// The folder of the detector whose regions a student reads.
+    /// The folder of the detector whose regions a student reads: one whose tags are in the student's language.
     pub(crate) fn detector(&self, student: &Student) -> Result<Option<PathBuf>, RunError> {
-        student.inner().detector().map(|name| self.checkpoint_folder(name)).transpose()
+        let Some(name) = student.inner().detector() else { return Ok(None) };
+        let own = self.checkpoint_folder(name)?;
+        let Some(language) = student.inner().tags_in() else { return Ok(Some(own)) };
+        let folder = self.folder.join("detectors").join(format!("{}-{}", name.value, language.value));
+        if !folder.is_dir() {
+            let called = self.corpora.translated_tags(language);
+            let partial = folder.with_extension("part");
+            rename_tags(&own, &partial, &|tag| called.get(tag).map(ToString::to_string))?;
+            std::fs::rename(&partial, &folder).map_err(RunError::file(&folder))?;
+        }
+        Ok(Some(folder))
     }
 
     /// The teacher of a name.
@@ -213,7 +223,7 @@ impl Workshop<'_> {
         let mut said = Vec::new();
         for options in data.questions.iter() {
             let asked = self.corpora.selected_questions(options, Split::Train)?;
-            said.extend(asked.iter().map(|shown| shown.question.text.clone()));
+            said.extend(asked.iter().map(|shown| shown.text.to_owned()));
         }
         for options in data.image_texts.iter() {
             let pairs = image_texts::pairs(self, options, Split::Train)?;
@@ -225,7 +235,16 @@ impl Workshop<'_> {
         }
         let names: Vec<At<String>> = data.image_corpora().into_iter().cloned().collect();
         if data.purpose() == Purpose::Detects || student.inner().detector().is_some() {
-            said.extend(self.corpora.tags(&names)?);
+            let tags = self.corpora.tags(&names)?;
+            match student.inner().tags_in() {
+                None => said.extend(tags),
+                Some(language) => {
+                    let translated = self.corpora.translated_tags(language);
+                    said.extend(
+                        tags.iter().filter_map(|tag| translated.get(tag.as_str())).map(ToString::to_string),
+                    );
+                }
+            }
         }
         said.extend(self.corpora.found_tags(&names)?);
         Ok(said)

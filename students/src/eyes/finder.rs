@@ -65,9 +65,9 @@ impl Finder {
         self.detector.config()
     }
 
-    /// A digest of its weights; empty for weights in memory.
-    pub(crate) fn digest(&self) -> &str {
-        &self.digest
+    /// A digest of its weights, empty for weights in memory, and what it calls things.
+    pub(crate) fn identity(&self) -> (&str, &[String]) {
+        (&self.digest, &self.config().tags)
     }
 
     /// An image in the size in which the detector reads it.

@@ -145,8 +145,8 @@ impl Eyes {
             (Self::Regions(own), Self::Regions(other)) => {
                 (own.most, own.features, own.apart, own.tags)
                     == (other.most, other.features, other.apart, other.tags)
-                    && own.finder.as_ref().map(|finder| finder.digest())
-                        == other.finder.as_ref().map(|finder| finder.digest())
+                    && own.finder.as_ref().map(|finder| finder.identity())
+                        == other.finder.as_ref().map(|finder| finder.identity())
             }
             _ => false,
         }

@@ -13,7 +13,7 @@ use rand::Rng;
 use self::exam::Catalogue;
 use super::RunError;
 use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
-use super::questions::showing::{Onlooker, Showing};
+use super::questions::showing::{Beside, Onlooker, Showing};
 use super::retrieval::METRICS;
 use super::stage::Job;
 use super::texts::taps;
@@ -62,7 +62,8 @@ impl<'a> CaptionLesson<'a> {
         let tokenizer = job.tokenizer.truncating(asked.min(config.longest()))?;
         let own = Showing::new(&told, eyes.clone(), &tokenizer, config.padding())?;
         let (taps, teachers) = taps(terms);
-        let teacher = Onlooker::new(job.teacher, teachers, &told, &eyes, asked)?;
+        let beside = Beside { eyes: &eyes, same_texts: true };
+        let teacher = Onlooker::new(job.teacher, teachers, &told, &beside, asked)?;
         let mut validation = take(Split::Validation)?;
         thin(&mut validation, job.train.validation_examples);
         let material = Material {

@@ -104,7 +104,7 @@ impl<'c> Collated<'c> {
     }
 }
 
-/// The vectors of the side that a student does not read, by its teacher.
+/// The vectors of the side that a student does not read, by the teacher that does.
 pub(super) struct Aside {
     side: Side,
     vectors: Vec<Tensor>,
@@ -146,8 +146,8 @@ struct Compared<'a> {
 pub(crate) struct ParallelExam<'a> {
     options: &'a EvaluationOptions,
     source: &'a str,
-    reads: Sides,
     collated: Collated<'a>,
+    aside: Option<Aside>,
     compared: Vec<Compared<'a>>,
     /// What is right of each query; nothing for texts that are compared.
     right: Vec<String>,
@@ -168,8 +168,9 @@ impl<'a> ParallelExam<'a> {
     /// Takes the test sentences, and has the teacher read them.
     pub(crate) fn new(workshop: &'a Workshop<'_>, observer: &mut dyn Observer) -> Result<Self, RunError> {
         let options = &*workshop.recipe.evaluation;
+        let (taught, teaches) = taught(workshop);
         let (source, reads) =
-            taught(workshop).map_or(("en", Sides::Both), |data| (data.source.as_str(), data.student_reads));
+            taught.map_or(("en", Sides::Both), |data| (data.source.as_str(), data.student_reads));
         let (mut parallel, mut compared) = (Vec::new(), Vec::new());
         for name in &options.data {
             if workshop.corpora.kind(std::slice::from_ref(name)) == Some(Holds::Texts) {
@@ -178,7 +179,12 @@ impl<'a> ParallelExam<'a> {
                 parallel.push(name.clone());
             }
         }
-        let mut pairs = Pair::of(workshop.corpora.sentences(&parallel, Split::Test)?, source, &[]);
+        // Who reads the other side was taught these languages, and no others.
+        let targets: Vec<&str> = match taught.filter(|_| reads.other().is_some()) {
+            Some(data) => data.targets.iter().map(|target| target.value.as_str()).collect(),
+            None => Vec::new(),
+        };
+        let mut pairs = Pair::of(workshop.corpora.sentences(&parallel, Split::Test)?, source, &targets);
         thin(&mut pairs, options.limit.unwrap_or(usize::MAX));
         let collated = Collated::new(&pairs);
         let queries = collated.right().len();
@@ -196,8 +202,12 @@ impl<'a> ParallelExam<'a> {
             slices.extend(std::iter::repeat_n(direction(pool.language, source), pool.belonging.others()));
         }
         slices.extend(compared.iter().map(|own| own.corpus.to_owned()));
-        let mut exam =
-            Self { options, source, reads, collated, compared, right, numbers, slices, teacher: None };
+        let other = teaches.or(options.teacher.as_ref()).filter(|_| reads.other().is_some());
+        let other =
+            other.map(|name| Reader::load(&workshop.checkpoint_folder(name)?).map_err(RunError::from));
+        let aside = Aside::new(&collated, reads, other.transpose()?.as_ref())?;
+        let teacher = None;
+        let mut exam = Self { options, source, collated, aside, compared, right, numbers, slices, teacher };
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher's results", exam.right.len(), 0);
             let teacher = workshop.encoder(name)?;
@@ -245,11 +255,11 @@ impl<'a> ParallelExam<'a> {
     }
 }
 
-/// What the last stage trains on.
-fn taught<'a>(workshop: &'a Workshop<'_>) -> Option<&'a ParallelData> {
+/// What the last stage trains on, and by which teacher.
+fn taught<'a>(workshop: &'a Workshop<'_>) -> (Option<&'a ParallelData>, Option<&'a At<String>>) {
     let recipe = workshop.recipe;
-    let last = recipe.stages.last().and_then(|last| recipe.stage.get(&last.value))?;
-    last.data.parallel.iter().next()
+    let last = recipe.stages.last().and_then(|last| recipe.stage.get(&last.value));
+    (last.and_then(|last| last.data.parallel.iter().next()), last.and_then(|last| last.teacher.as_ref()))
 }
 
 /// The test pairs of a corpus that have numbers.
@@ -302,9 +312,7 @@ impl Exam for ParallelExam<'_> {
     }
 
     fn answers(&self, folder: &Path, progress: &mut dyn FnMut(usize)) -> Result<Vec<String>, RunError> {
-        let teacher = self.teacher.as_ref().map(|judged| &judged.reader);
-        let aside = Aside::new(&self.collated, self.reads, teacher)?;
-        let answers = self.said_by(&Reader::load(folder)?, aside.as_ref())?;
+        let answers = self.said_by(&Reader::load(folder)?, self.aside.as_ref())?;
         progress(answers.len());
         Ok(answers)
     }

@@ -2,7 +2,7 @@
 
 pub(crate) mod exam;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use alambic_data::Split;
 use alambic_data::parallel::Translation;
@@ -15,7 +15,7 @@ use alambic_teachers::Teacher;
 use alambic_teachers::cache::Texts;
 use alambic_tensor::Streams;
 use alambic_tensor::candle::Tensor;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use rand::seq::SliceRandom;
 
 use self::exam::{Aside, Collated, metrics};
@@ -88,6 +88,8 @@ pub(crate) struct ParallelLesson<'a> {
     tokenizer: &'a Tokenizer,
     /// What the student reads of each pair: sentence and translation, or one of them.
     read: Vec<Vec<EncodedText>>,
+    /// The number of each of these texts, by which those that say the same are known.
+    numbers: Vec<Vec<u32>>,
     /// What the teacher reads of each pair.
     taught: Vec<EncodedText>,
     teachers_padding: u32,
@@ -121,18 +123,18 @@ impl<'a> ParallelLesson<'a> {
         let mut validation = pairs(workshop, job.data, Split::Validation)?;
         thin(&mut validation, job.train.validation_examples);
         let tokenizer = job.tokenizer.truncating(options.longest.min(config.longest()))?;
-        let sides = |pair: &Pair<'_>| -> Result<Vec<EncodedText>, RunError> {
+        let (mut read, mut numbers) = (Vec::with_capacity(train.len()), Vec::with_capacity(train.len()));
+        let mut known: IndexSet<&str> = IndexSet::new();
+        for pair in &train {
             let texts: &[&str] = match options.student_reads {
                 Sides::Both => &[pair.source, pair.target],
                 Sides::Source => &[pair.source],
                 Sides::Target => &[pair.target],
             };
-            Ok(texts
-                .iter()
-                .map(|text| tokenizer.encode_text(text, None))
-                .collect::<Result<_, ModelError>>()?)
-        };
-        let read: Vec<Vec<EncodedText>> = train.iter().map(sides).collect::<Result<_, _>>()?;
+            let encoded = texts.iter().map(|text| tokenizer.encode_text(text, None));
+            read.push(encoded.collect::<Result<Vec<EncodedText>, ModelError>>()?);
+            numbers.push(texts.iter().map(|text| known.insert_full(text).0 as u32).collect());
+        }
         let taps = taps(terms);
         let teacher = job.teacher.filter(|_| !taps.1.is_empty());
         let (taught, teachers_padding) = match teacher.and_then(Teacher::tokenizer) {
@@ -177,6 +179,7 @@ impl<'a> ParallelLesson<'a> {
             config,
             tokenizer: job.tokenizer,
             read,
+            numbers,
             taught,
             teachers_padding,
             outputs,
@@ -242,8 +245,9 @@ impl Lesson for ParallelLesson<'_> {
             self.in_epoch(epoch, |pairs| batch.iter().map(|&index| pairs[index]).collect());
         let sides = rows.first().map_or(0, |&row| self.read[row].len());
         // All sentences, and then all translations.
-        let texts: Vec<&EncodedText> =
-            (0..sides).flat_map(|side| rows.iter().map(move |&row| &self.read[row][side])).collect();
+        let order = || (0..sides).flat_map(|side| rows.iter().map(move |&row| (row, side)));
+        let texts: Vec<&EncodedText> = order().map(|(row, side)| &self.read[row][side]).collect();
+        let numbers = order().map(|(row, side)| self.numbers[row][side]).collect();
         let model = Bert::new(self.config, study.weights)?;
         let input = TextInput::pad(&texts, self.config.padding);
         let student =
@@ -253,7 +257,11 @@ impl Lesson for ParallelLesson<'_> {
             let input = TextInput::pad(&read, self.teachers_padding);
             repeated(&outputs.trace(&rows, &input, &self.taps.1)?, sides)
         });
-        Ok(Passes { student, teacher: teacher.transpose()?, targets: Targets::default() })
+        Ok(Passes {
+            student,
+            teacher: teacher.transpose()?,
+            targets: Targets { texts: Arc::new(numbers), ..Targets::default() },
+        })
     }
 
     fn measure(&self) -> Measure {

@@ -54,7 +54,7 @@ impl<'a> QuestionExam<'a> {
     pub(crate) fn new(workshop: &'a Workshop<'_>, observer: &mut dyn Observer) -> Result<Self, RunError> {
         let options = &*workshop.recipe.evaluation;
         let names = workshop.corpora.answers(&options.data)?;
-        let mut questions = workshop.corpora.questions(&options.data, Split::Test)?;
+        let mut questions = workshop.corpora.questions(&options.data, Split::Test, options.readings())?;
         thin(&mut questions, options.limit.unwrap_or(usize::MAX));
         if questions.is_empty() {
             return Err(RunError::Recipe("the evaluation's test parts hold no question".into()));
@@ -65,7 +65,7 @@ impl<'a> QuestionExam<'a> {
         if kinds.iter().all(|kind| *kind == kinds[0]) {
             kinds.clear();
         }
-        let seen = workshop.corpora.questions(&options.data, Split::Train)?;
+        let seen = workshop.corpora.questions(&options.data, Split::Train, options.readings())?;
         let floor = Floor {
             name: "question-alone",
             description: "does not see the image: the commonest answer to the same question in the training part, or else \
@@ -80,7 +80,7 @@ impl<'a> QuestionExam<'a> {
             let answerer =
                 Answerer::new(teacher.config(), teacher.network(), eyes, teacher.vocabulary(), usize::MAX)?
                     .naming(names);
-            let logits = exam.ask(&answerer)?;
+            let logits = exam.ask(&answerer, |shown| shown.taught)?;
             let answers = logits.iter().map(|logits| answerer.answer(logits)).collect();
             exam.teacher = Some(Judged { teacher, answerer, logits, answers });
             observer.finished(&format!("{} questions", exam.questions.len()));
@@ -88,10 +88,10 @@ impl<'a> QuestionExam<'a> {
         Ok(exam)
     }
 
-    /// The logits of a model over all questions.
-    fn ask(&self, answerer: &Answerer) -> Result<Vec<Vec<f32>>, RunError> {
+    /// The logits of a model over all questions, in the words in which it is asked.
+    fn ask(&self, answerer: &Answerer, words: fn(&Shown<'a>) -> &'a str) -> Result<Vec<Vec<f32>>, RunError> {
         let mut gallery = Gallery::new(answerer.eyes().clone());
-        let place = |shown: &Shown<'a>| Ok((shown.question.text.as_str(), gallery.hang(shown.picture)?));
+        let place = |shown: &Shown<'a>| Ok((words(shown), gallery.hang(shown.picture)?));
         let asked: Vec<(&str, usize)> = self.questions.iter().map(place).collect::<Result<_, RunError>>()?;
         ask(answerer, &gallery, &asked)
     }
@@ -115,9 +115,18 @@ impl<'a> QuestionExam<'a> {
     }
 }
 
-/// Questions with their images as a model is shown them.
-fn sighted<'s>(questions: &[Shown<'s>], sights: &'s [Sight]) -> Vec<Sighted<'s>> {
-    questions.iter().zip(sights).map(|(shown, sight)| (shown.question.text.as_str(), sight)).collect()
+/// Questions in the words in which a model is asked them, with their images as it is shown them.
+fn sighted<'s>(
+    questions: &[Shown<'s>],
+    words: fn(&Shown<'s>) -> &'s str,
+    sights: &'s [Sight],
+) -> Vec<Sighted<'s>> {
+    questions.iter().zip(sights).map(|(shown, sight)| (words(shown), sight)).collect()
+}
+
+/// A question as the student is asked it, and in other words as the teacher is.
+fn both(text: &str, taught: &str) -> String {
+    if text == taught { text.to_owned() } else { format!("{text} ({taught})") }
 }
 
 /// What is answered to questions without the image: the commonest answer to the same text among those seen, or else to
@@ -125,14 +134,14 @@ fn sighted<'s>(questions: &[Shown<'s>], sights: &'s [Sight]) -> Vec<Sighted<'s>>
 fn without_image(seen: &[Shown<'_>], asked: &[Shown<'_>], names: &[String]) -> Vec<String> {
     let mut by_text: HashMap<&str, Vec<u32>> = HashMap::new();
     let mut by_kind: HashMap<&str, Vec<u32>> = HashMap::new();
-    for Shown { question, .. } in seen {
+    for Shown { question, text, .. } in seen {
         let Some(answer) = best(&question.answers) else { continue };
-        for (counts, key) in [(&mut by_text, &question.text), (&mut by_kind, &question.kind)] {
+        for (counts, key) in [(&mut by_text, *text), (&mut by_kind, question.kind.as_str())] {
             counts.entry(key).or_insert_with(|| vec![0; names.len()])[answer as usize] += 1;
         }
     }
-    let answer = |Shown { question, .. }: &Shown<'_>| {
-        let counts = by_text.get(question.text.as_str()).or_else(|| by_kind.get(question.kind.as_str()))?;
+    let answer = |Shown { question, text, .. }: &Shown<'_>| {
+        let counts = by_text.get(text).or_else(|| by_kind.get(question.kind.as_str()))?;
         let most = counts.iter().max()?;
         names.get(counts.iter().position(|count| count == most)?).cloned()
     };
@@ -175,7 +184,7 @@ impl Exam for QuestionExam<'_> {
     fn answers(&self, folder: &Path, progress: &mut dyn FnMut(usize)) -> Result<Vec<String>, RunError> {
         let answerer = Answerer::load(folder)?;
         let answers: Vec<String> =
-            self.ask(&answerer)?.iter().map(|logits| answerer.answer(logits)).collect();
+            self.ask(&answerer, |shown| shown.text)?.iter().map(|logits| answerer.answer(logits)).collect();
         progress(answers.len());
         Ok(answers)
     }
@@ -183,7 +192,7 @@ impl Exam for QuestionExam<'_> {
     fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
         let Some(judged) = &self.teacher else { return Ok(IndexMap::new()) };
         let rows = |logits: &[Vec<f32>]| logits.iter().map(|row| vec![row.clone()]).collect::<Vec<_>>();
-        let own = rows(&self.ask(&Answerer::load(student)?)?);
+        let own = rows(&self.ask(&Answerer::load(student)?, |shown| shown.text)?);
         let [mean, shuffled] = divergences(&own, &rows(&judged.logits));
         Ok([("kl-from-teacher", mean), ("kl-from-teacher-shuffled", shuffled)]
             .map(|(name, value)| (name.to_owned(), value))
@@ -202,10 +211,14 @@ impl Exam for QuestionExam<'_> {
             timed.iter().map(|shown| Ok(answerer.eyes().prepare(shown.picture)?)).collect()
         };
         let own = prepare(&student)?;
-        let own = Timed { answerer: &student, questions: sighted(&timed, &own) };
+        let own = Timed { answerer: &student, questions: sighted(&timed, |shown| shown.text, &own) };
         let Some(judged) = &self.teacher else { return alone(&own, most) };
         let others = prepare(&judged.answerer)?;
-        beside(&Timed { answerer: &judged.answerer, questions: sighted(&timed, &others) }, &own, most)
+        beside(
+            &Timed { answerer: &judged.answerer, questions: sighted(&timed, |shown| shown.taught, &others) },
+            &own,
+            most,
+        )
     }
 
     fn floor(&self) -> Option<&Floor> {
@@ -221,7 +234,7 @@ impl Exam for QuestionExam<'_> {
         lookers.extend(beginner.as_ref().map(|answerer| ("student before training", answerer)));
         lookers.extend(loaded.iter().map(|(name, answerer)| (*name, answerer)));
         let view = |&index: &usize| {
-            let Shown { question, picture } = self.questions[index];
+            let Shown { picture, text, taught, .. } = self.questions[index];
             let raster = picture.load()?;
             let image = |caption: String, raster: &Raster| {
                 Ok::<_, RunError>(Image { caption, png: raster.to_png()? })
@@ -230,7 +243,7 @@ impl Exam for QuestionExam<'_> {
                 vec![image(format!("the image; {}", self.references[index]), &raster)?];
             for (name, answerer) in &lookers {
                 let seen = answerer.eyes().prepare(picture)?;
-                let asked = (question.text.as_str(), &seen);
+                let asked = (if *name == TEACHER { taught } else { text }, &seen);
                 let Some(parts) = answerer.attention(asked)? else { continue };
                 let answer = answerer.answers(&[asked])?.concat();
                 let most = 100.0 * parts.iter().map(|(weight, _)| *weight).fold(0.0, f32::max);
@@ -241,7 +254,7 @@ impl Exam for QuestionExam<'_> {
                 let caption = format!("{name}: {answer}; {most:.0} % on the brightest {part}");
                 images.push(image(caption, &whole.lit(&parts))?);
             }
-            Ok(View { source: question.text.clone(), images })
+            Ok(View { source: both(text, taught), images })
         };
         Ok(Views {
             title: "What is looked at".into(),
@@ -258,7 +271,8 @@ impl Exam for QuestionExam<'_> {
     }
 
     fn source(&self, index: usize) -> Text {
-        Text::new(&self.questions[index].question.text, None)
+        let Shown { text, taught, .. } = self.questions[index];
+        Text::new(&both(text, taught), None)
     }
 
     fn answer(&self, _: usize, answer: &str) -> Text {
@@ -266,7 +280,7 @@ impl Exam for QuestionExam<'_> {
     }
 
     fn kind(&self, answer: Option<&String>) -> Kind {
-        let question = self.questions.first().map(|shown| shown.question.text.clone()).unwrap_or_default();
+        let question = self.questions.first().map(|shown| shown.text.to_owned()).unwrap_or_default();
         Kind {
             task: "visual-question-answering",
             tags: Vec::new(),

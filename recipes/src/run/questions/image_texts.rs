@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alambic_data::{Picture, Question, Split, is_chosen};
+use alambic_data::{Picture, Split, is_chosen};
 use alambic_losses::{Targets, Term};
 use alambic_models::architecture::{self, Batch};
 use alambic_models::bert::TextInput;
@@ -21,7 +21,7 @@ use crate::run::masking::{Masking, VALIDATION};
 use crate::run::stage::Job;
 use crate::run::texts::taps;
 use crate::run::workshop::Workshop;
-use crate::schema::ImageTextData;
+use crate::schema::{ImageTextData, Readings};
 
 /// Examples that are validated together.
 const BATCH: usize = 32;
@@ -51,12 +51,12 @@ pub(crate) fn pairs<'c>(
     }
     if options.questions {
         let names = workshop.corpora.answers(&options.data)?;
-        let answered = |Shown { question, picture }: Shown<'c>| {
-            let Question { text, answers, .. } = question;
-            let answer = names.get(best(answers)? as usize)?.clone();
-            Some(Pair { first: text.clone(), second: Some(answer), picture })
+        let answered = |Shown { question, picture, text, .. }: Shown<'c>| {
+            let answer = names.get(best(&question.answers)? as usize)?.clone();
+            Some(Pair { first: text.to_owned(), second: Some(answer), picture })
         };
-        pairs.extend(workshop.corpora.questions(&options.data, part)?.into_iter().filter_map(answered));
+        let questions = workshop.corpora.questions(&options.data, part, Readings::default())?;
+        pairs.extend(questions.into_iter().filter_map(answered));
     }
     pairs.retain(|pair| is_chosen(pair.picture, options.fraction));
     Ok(pairs)

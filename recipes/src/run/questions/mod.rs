@@ -8,7 +8,7 @@ mod timings;
 
 use std::sync::Arc;
 
-use alambic_data::Split;
+use alambic_data::{Split, is_chosen};
 use alambic_losses::{Targets, Term};
 use alambic_models::{Config, Pass, Tokenizer, Wanted, architecture};
 use alambic_reports::metrics::{Metric, find, score_all, scored};
@@ -18,7 +18,7 @@ use alambic_tensor::Streams;
 use rand::seq::index::sample;
 
 use self::gallery::Gallery;
-use self::showing::{Onlooker, Showing};
+use self::showing::{Beside, Onlooker, Showing};
 use super::RunError;
 use super::corpora::Shown;
 use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
@@ -44,8 +44,8 @@ pub(crate) struct QuestionLesson<'a> {
     tokenizer: &'a Tokenizer,
     /// Most tokens of a question, with what is read beside it.
     longest: usize,
-    /// Right answers of each example, with their scores.
-    answers: Vec<Vec<(u32, f32)>>,
+    /// Right answers of each example, with their scores; none where only the teacher answers.
+    answers: Vec<Option<&'a [(u32, f32)]>>,
     own: Showing<'a>,
     validation: Gallery<'a>,
     /// Questions of the validation part, the image of each by its place, and what its answer is held against.
@@ -73,34 +73,35 @@ impl<'a> QuestionLesson<'a> {
         let asked = job.data.questions.iter().map(|options| options.longest).max().unwrap_or_default();
         let longest = asked.min(config.longest());
         let names = config.outline().labels;
-        let take = |part: Split, most: usize| -> Result<Vec<Shown<'a>>, RunError> {
-            let mut shown = Vec::new();
-            for options in job.data.questions.iter() {
-                shown.extend(workshop.corpora.selected_questions(options, part)?);
+        let (mut questions, mut answers, mut to_validate) = (Vec::new(), Vec::new(), Vec::new());
+        for options in job.data.questions.iter() {
+            for shown in workshop.corpora.selected_questions(options, Split::Train)? {
+                let told = is_chosen(shown.picture, options.fraction * options.labelled);
+                answers.push(told.then_some(shown.question.answers.as_slice()));
+                questions.push(shown);
             }
-            thin(&mut shown, most);
-            Ok(shown)
-        };
-        let questions = take(Split::Train, usize::MAX)?;
-        let told: Vec<_> =
-            questions.iter().map(|shown| (shown.question.text.as_str(), shown.picture)).collect();
+            to_validate.extend(workshop.corpora.selected_questions(options, Split::Validation)?);
+        }
+        thin(&mut to_validate, job.train.validation_examples);
+        let told: Vec<_> = questions.iter().map(|shown| (shown.text, shown.picture)).collect();
         let own = Showing::new(&told, eyes.clone(), &job.tokenizer.truncating(longest)?, config.padding())?;
         let (taps, teachers) = taps(terms);
-        let teacher = Onlooker::new(job.teacher, teachers, &told, &eyes, asked)?;
+        let taught: Vec<_> = questions.iter().map(|shown| (shown.taught, shown.picture)).collect();
+        let beside = Beside { eyes: &eyes, same_texts: job.data.shares_vocabulary() };
+        let teacher = Onlooker::new(job.teacher, teachers, &taught, &beside, asked)?;
         let mut validation = Gallery::new(eyes);
-        let to_validate = take(Split::Validation, job.train.validation_examples)?;
         let metric = find(metrics(&workshop.recipe.evaluation, &to_validate)[0])?;
         let validated = to_validate
             .into_iter()
-            .map(|Shown { question, picture }| {
+            .map(|Shown { question, picture, text, .. }| {
                 let reference = if metric.name == SCORED { scores } else { reference };
                 let answer = reference(&question.answers, &names);
-                Ok((question.text.clone(), validation.hang(picture)?, answer))
+                Ok((text.to_owned(), validation.hang(picture)?, answer))
             })
             .collect::<Result<Vec<_>, RunError>>()?;
         let material = Material {
             examples: questions.len(),
-            labelled: questions.len(),
+            labelled: answers.iter().flatten().count(),
             truncated: own.tokens().iter().filter(|tokens| tokens.truncated).count(),
             validation: validated.len(),
             ..Material::default()
@@ -109,7 +110,7 @@ impl<'a> QuestionLesson<'a> {
             config,
             tokenizer: job.tokenizer,
             longest,
-            answers: questions.iter().map(|shown| shown.question.answers.clone()).collect(),
+            answers,
             own,
             validation,
             validated,
@@ -126,17 +127,22 @@ impl<'a> QuestionLesson<'a> {
     fn targets(&self, rows: &[usize]) -> Targets {
         let mut scores = vec![0.0; rows.len() * self.classes];
         for (row, &index) in rows.iter().enumerate() {
-            for &(answer, score) in &self.answers[index] {
+            for &(answer, score) in self.answers[index].unwrap_or_default() {
                 scores[row * self.classes + answer as usize] = score;
             }
         }
-        let best = |&index: &usize| best(&self.answers[index]).unwrap_or_default();
-        let answered = |&index: &usize| f32::from(u8::from(!self.answers[index].is_empty()));
+        let known = |index: usize| self.answers[index].unwrap_or_default();
+        let best = |&index: &usize| best(known(index)).unwrap_or_default();
+        let is = |yes: bool| f32::from(u8::from(yes));
+        let answered = |&index: &usize| is(!known(index).is_empty());
+        let told = |&index: &usize| is(self.answers[index].is_some());
+        let all_told = rows.iter().all(|&index| self.answers[index].is_some());
         Targets {
             classes: Arc::new(rows.iter().map(best).collect()),
             labelled: Arc::new(rows.iter().map(answered).collect()),
             taught: Arc::new(vec![1.0; rows.len()]),
             scores: Arc::new(scores),
+            scored: Arc::new(if all_told { Vec::new() } else { rows.iter().map(told).collect() }),
             ..Targets::default()
         }
     }

@@ -57,6 +57,13 @@ impl<'p> Showing<'p> {
     }
 }
 
+/// What is known of the student that a teacher stands beside.
+pub(crate) struct Beside<'e> {
+    pub(crate) eyes: &'e Eyes,
+    /// Whether it reads the same texts with the same vocabulary.
+    pub(crate) same_texts: bool,
+}
+
 /// A teacher that is shown what its student is shown, in its own way.
 pub(crate) struct Onlooker<'a> {
     teacher: &'a dyn Teacher,
@@ -66,12 +73,13 @@ pub(crate) struct Onlooker<'a> {
 }
 
 impl<'a> Onlooker<'a> {
-    /// A teacher of which taps are wanted; none where nothing is. `longest` are the most tokens of a text.
+    /// A teacher of which taps are wanted; none where nothing is. `told` is what it reads, and `longest` are the most tokens
+    /// of a text.
     pub(crate) fn new(
         teacher: Option<&'a dyn Teacher>,
         taps: Vec<String>,
         told: &[Told<'a>],
-        student: &Eyes,
+        student: &Beside<'_>,
         longest: usize,
     ) -> Result<Option<Self>, RunError> {
         let Some(teacher) = teacher.filter(|_| !taps.is_empty()) else { return Ok(None) };
@@ -80,7 +88,7 @@ impl<'a> Onlooker<'a> {
         };
         let config = Config::open(&ModelFolder::open(folder)?)?;
         let eyes = Eyes::open(&config, folder)?;
-        let own = if eyes.see_alike(student) {
+        let own = if student.same_texts && eyes.see_alike(student.eyes) {
             None
         } else {
             let tokenizer = tokenizer.truncating(longest.min(config.longest()))?;

@@ -1,0 +1,121 @@
+//! Sentences about scenes, in several languages.
+
+use alambic_settings::settings;
+use rand::Rng;
+
+use super::made_up_scenes::ASKED;
+use super::{Content, ReadCorpus};
+use crate::error::{DataError, Place};
+use crate::parallel::{Filters, Gathering};
+use crate::scenes::{Recipe, Scene, Tongue, stream};
+use crate::source::Extent;
+
+settings! {
+    /// Made-up sentences about scenes of coloured shapes, each in several languages: for trying a recipe without data.
+    /// Half of them are questions. Where a question can be put in two ways, lots are drawn for each language, so that a
+    /// sentence may have two translations. What a model scores here says nothing of real texts.
+    pub struct MadeUpTranslations {
+        /// How many.
+        #[range(1..=100_000)]
+        pub size: usize = 3000,
+        /// Another number gives other sentences.
+        pub seed: u64 = 1,
+        /// The languages, that by which parts go first.
+        pub languages: Vec<Tongue> = Tongue::ALL.to_vec(),
+    }
+}
+
+/// The name that stands for a file's.
+const NAME: &str = "made-up-translations";
+
+/// Sentences that are made where only the head of a corpus is wanted.
+const HEAD: usize = 100;
+
+/// Scenes after which there are no more sentences, for each one wanted.
+const TRIES: usize = 20;
+
+/// Of what scenes are spoken of; nobody sees them.
+const SCENES: Recipe = Recipe {
+    side: 64,
+    objects: (1, 4),
+    radii: (0.08, 0.16),
+    variety: (6, 8),
+    distinct: false,
+    overlap: 0.0,
+    noise: 0.0,
+};
+
+impl ReadCorpus for MadeUpTranslations {
+    fn read(&self, extent: Extent) -> Result<Content, DataError> {
+        let wanted = if extent == Extent::Head { self.size.min(HEAD) } else { self.size };
+        let languages: Vec<&str> = self.languages.iter().map(|tongue| tongue.name()).collect();
+        let filters = Filters {
+            shortest: 1,
+            longest: usize::MAX,
+            fewest_words: 1,
+            ratio: 0.0,
+            script: true,
+            copies: true,
+            repeats: true,
+            without_blanks: Vec::new(),
+        };
+        let known = languages.iter().map(|&language| language.to_owned()).collect();
+        let mut gathering = Gathering::new(&filters, known, &Place::file(NAME))?;
+        gathering.source(NAME, blake3::hash(format!("{NAME} {self:?}").as_bytes()).to_hex().to_string());
+        for number in 0..wanted * TRIES {
+            if gathering.len() == wanted {
+                break;
+            }
+            let mut random = stream(NAME, self.seed, number);
+            let scene = Scene::invent(&SCENES, &mut random);
+            let texts: Vec<String> = if random.random_bool(0.5) {
+                let Some(asking) = scene.ask(&ASKED, 1, SCENES.variety, &mut random).into_iter().next()
+                else {
+                    continue;
+                };
+                let mut put = |tongue: &Tongue| tongue.ask(asking.query.put(random.random_bool(0.5)));
+                self.languages.iter().map(&mut put).collect()
+            } else {
+                let statement = scene.describe(&mut random);
+                self.languages.iter().map(|tongue| tongue.say(&statement)).collect()
+            };
+            gathering.push(languages.iter().copied().zip(texts.iter().map(String::as_str)), None);
+        }
+        Ok(gathering.finish(extent)?.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+    use crate::parallel::Parallel;
+
+    fn sentences(size: usize, seed: u64) -> Parallel {
+        let options = MadeUpTranslations { size, seed, languages: Tongue::ALL.to_vec() };
+        match options.read(Extent::Whole).unwrap() {
+            Content::Parallel(sentences) => sentences,
+            _ => unreachable!("they are sentences beside their translations"),
+        }
+    }
+
+    #[test]
+    fn a_seed_decides_the_sentences_and_more_begin_with_fewer() {
+        let all = sentences(400, 1);
+        assert_eq!((all.sentences.len(), all.languages.len()), (400, 3));
+        assert_eq!(sentences(100, 1).sentences[..], all.sentences[..100]);
+        assert_ne!(sentences(100, 2).sentences, sentences(100, 1).sentences);
+    }
+
+    #[test]
+    fn some_sentences_have_two_translations_and_none_is_another_sentences() {
+        let all = sentences(2000, 1);
+        let mut translations: HashMap<&str, HashSet<&str>> = HashMap::new();
+        for sentence in &all.sentences {
+            translations.entry(&sentence.texts["en"]).or_default().insert(&sentence.texts["ja"]);
+        }
+        assert!(translations.values().all(|different| different.len() <= 2));
+        assert!(translations.values().filter(|different| different.len() == 2).count() > 100);
+    }
+}

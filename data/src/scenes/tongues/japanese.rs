@@ -1,0 +1,105 @@
+//! Japanese.
+
+use super::super::Colour;
+use super::super::drawing::Shape;
+use super::{Called, Property, Query, Side, Statement};
+
+pub(super) fn ask(query: Query) -> String {
+    match query {
+        Query::Wanted { of, wanted, second: false } => format!("{}は{}ですか？", called(of), which(wanted)),
+        Query::Wanted { of, wanted, second: true } => {
+            format!("{}の{}は何ですか？", called(of), property(wanted))
+        }
+        Query::Count { what, second: false } => format!("{}はいくつありますか？", called(what)),
+        Query::Count { what, second: true } => format!("{}の数はいくつですか？", called(what)),
+        Query::Exists { colour, shape, second: false } => format!("{}はありますか？", tag(colour, shape)),
+        Query::Exists { colour, shape, second: true } => format!("{}が見えますか？", tag(colour, shape)),
+        Query::Place { one, side, other } => {
+            format!("{}は{}の{}にありますか？", called(one), called(other), place(side))
+        }
+        Query::Largest { alike } => {
+            format!("一番大きい物体と同じ{}の物体はほかにありますか？", property(alike))
+        }
+        Query::Nearest { to, wanted } => {
+            format!("{}に一番近い物体は{}ですか？", called(to), which(wanted))
+        }
+    }
+}
+
+pub(super) fn say(statement: &Statement) -> String {
+    match statement {
+        Statement::There(things) if things.is_empty() => "何もありません。".to_owned(),
+        Statement::There(things) => {
+            let things: Vec<String> = things.iter().map(|&(colour, shape)| tag(colour, shape)).collect();
+            format!("{}があります。", things.join("と"))
+        }
+        Statement::Place { one: (colour, shape), side, other: (other_colour, other_shape) } => {
+            format!(
+                "{}は{}の{}にあります。",
+                tag(*colour, *shape),
+                tag(*other_colour, *other_shape),
+                place(*side)
+            )
+        }
+    }
+}
+
+pub(super) fn tag(colour: Colour, shape: Shape) -> String {
+    format!("{}{}", adjective(colour), noun(shape))
+}
+
+fn called(called: Called) -> String {
+    match called {
+        Called::Shape(shape) => noun(shape).to_owned(),
+        Called::Colour(colour) => format!("{}物体", adjective(colour)),
+        Called::Both(colour, shape) => tag(colour, shape),
+    }
+}
+
+fn noun(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Circle => "円",
+        Shape::Square => "正方形",
+        Shape::Triangle => "三角形",
+        Shape::Star => "星",
+        Shape::Cross => "十字",
+        Shape::Hexagon => "六角形",
+    }
+}
+
+/// A colour as it stands before what has it.
+fn adjective(colour: Colour) -> &'static str {
+    match colour {
+        Colour::Red => "赤い",
+        Colour::Green => "緑の",
+        Colour::Blue => "青い",
+        Colour::Yellow => "黄色い",
+        Colour::Purple => "紫の",
+        Colour::Orange => "オレンジ色の",
+        Colour::Cyan => "水色の",
+        Colour::Brown => "茶色い",
+    }
+}
+
+fn property(property: Property) -> &'static str {
+    match property {
+        Property::Colour => "色",
+        Property::Shape => "形",
+    }
+}
+
+fn which(property: Property) -> &'static str {
+    match property {
+        Property::Colour => "何色",
+        Property::Shape => "どんな形",
+    }
+}
+
+fn place(side: Side) -> &'static str {
+    match side {
+        Side::Left => "左",
+        Side::Right => "右",
+        Side::Above => "上",
+        Side::Below => "下",
+    }
+}

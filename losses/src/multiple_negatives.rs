@@ -1,0 +1,80 @@
+//! Which translation of the batch belongs to a sentence.
+
+use alambic_models::{Outline, embedding_tap};
+use alambic_settings::settings;
+use alambic_tensor::candle::{Device, Tensor};
+
+use crate::arithmetic::{log_softmax, normalised, own_of_each};
+use crate::{Inputs, LossError, LossTerm, Term};
+
+settings! {
+    /// Which translation or paraphrase of the batch belongs to a sentence; no teacher is asked.
+    ///
+    /// The multiple negatives ranking loss (Henderson et al., 2017) over the student's vectors of n sentences, `a`, and of
+    /// what says the same, `b`, `[n, D]` each: with `s_ij = scale · cos(a_i, b_j)`, `L = mean_i [-log softmax_j(s_ij)]_i`, and
+    /// with `symmetric` the mean of that and of the same with `a` and `b` in each other's place. A pair of which either text
+    /// is that of pair i is no negative of it: that comes to the same as a batch free of duplicates, and none has to be put
+    /// off.
+    pub struct MultipleNegatives {
+        /// Factor in the sum of loss terms.
+        #[range(0.0..)]
+        pub weight: f64 = 1.0,
+        /// What cosines are multiplied by; 20 is that of sentence-transformers.
+        #[range(alambic_settings::above(0.0))]
+        pub scale: f64 = 20.0,
+        /// Whether sentences are told from what says the same, too.
+        pub symmetric: bool = false,
+    }
+}
+
+pub(crate) const NAME: &str = "multiple-negatives";
+
+/// What is added to the score of what is no negative: its exponential is nothing beside any other's.
+const FAR: f32 = -1e4;
+
+impl LossTerm for MultipleNegatives {
+    fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
+        let tap = embedding_tap("");
+        if student.streams.get("").is_none_or(|stream| stream.embedding.is_none()) {
+            return Err(LossError::Misfit {
+                term: NAME,
+                reason: "the student makes no vector of a text; give it a `pooling`".into(),
+            });
+        }
+        let (options, own) = (self.clone(), tap.clone());
+        let compute = move |inputs: &Inputs<'_>| options.compute(inputs, &own);
+        Ok(Term::new(NAME, self.weight, vec![tap], Vec::new(), Box::new(compute)))
+    }
+}
+
+impl MultipleNegatives {
+    fn compute(&self, inputs: &Inputs<'_>, tap: &str) -> Result<Tensor, LossError> {
+        let vectors = normalised(inputs.student(tap)?)?;
+        let (rows, texts) = (vectors.dim(0)?, &inputs.targets.texts);
+        if rows % 2 == 1 || texts.len() != rows {
+            return Err(LossError::Misfit {
+                term: NAME,
+                reason: format!(
+                    "{rows} vectors of {} texts are not those of sentences, and of what says the same",
+                    texts.len()
+                ),
+            });
+        }
+        let count = rows / 2;
+        let side = |start: usize| vectors.narrow(0, start, count)?.contiguous();
+        let scores = (side(0)?.matmul(&side(count)?.t()?)? * self.scale)?;
+        let is_no_negative = |one: usize, other: usize| {
+            one != other && (texts[one] == texts[other] || texts[count + one] == texts[count + other])
+        };
+        let far: Vec<f32> = (0..count * count)
+            .map(|cell| if is_no_negative(cell / count, cell % count) { FAR } else { 0.0 })
+            .collect();
+        let scores = (scores + Tensor::from_vec(far, (count, count), &Device::Cpu)?)?;
+        let told = own_of_each(&log_softmax(&scores)?)?.neg()?;
+        if !self.symmetric {
+            return Ok(told);
+        }
+        let back = own_of_each(&log_softmax(&scores.t()?.contiguous()?)?)?.neg()?;
+        Ok(((told + back)? / 2.0)?)
+    }
+}
