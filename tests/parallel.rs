@@ -56,6 +56,7 @@ fn prepare(folder: &Path) {
         dropout: 0.0,
         longest: 32,
         pooling: Some(Pooled::Mean),
+        pooling_width: None,
         vocabulary: 500,
     };
     let streams = Streams::new(7);
@@ -171,6 +172,35 @@ fn a_vocabulary_is_cut_to_what_the_sentences_use() {
     assert_eq!(config["vocab_size"], cut.size());
     let said = run(folder.path(), &["predict", "run/student", "friend"]).good();
     assert_eq!(said.split_whitespace().count(), 1 + 16, "{said}");
+}
+
+#[test]
+fn sentences_alone_teach_a_student_that_pools_by_long_short_term_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    let pooled = "pooling = \"bilstm\"\npooling-width = 12\n";
+    let recipe = RECIPE
+        .replace("pooling = \"mean\"\n", pooled)
+        .replace("teacher = \"sentences\"\ndata", "data")
+        .replace("[stage.distil.loss.representation]\nweight = 10", "[stage.distil.loss.multiple-negatives]");
+    std::fs::write(folder.path().join("recipe.toml"), recipe).unwrap();
+    let ended = run(folder.path(), &["run", "recipe.toml", "--out", "run", "--json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let found = outcome["models"]["student"]["slices"]["en to pl"]["recall-at-1"].as_f64().unwrap();
+    assert!(found > 0.5, "{outcome}");
+    // Its vector is what both layers keep; sentence-transformers has no module for it.
+    let said = run(folder.path(), &["predict", "run/student", "kot i pies"]).good();
+    assert_eq!(said.split_whitespace().count(), 3 + 24, "{said}");
+    assert!(!folder.path().join("run/student/modules.json").exists());
+    run(folder.path(), &["export", "run/student", "--format", "onnx,int8", "--to", "exported"]).good();
+    assert!(folder.path().join("exported/model.onnx").is_file());
+    // Who reads one side alone does not learn from what says the same.
+    let ended = run(
+        folder.path(),
+        &["check", "recipe.toml", "--set", "stage.distil.data.parallel.student-reads=\"target\""],
+    );
+    assert!(ended.code == Some(2) && ended.stderr.contains("loss::pairs"), "{}", ended.stderr);
 }
 
 #[test]

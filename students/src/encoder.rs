@@ -39,14 +39,21 @@ choices! {
         Mean = "mean",
         /// The first of them.
         First = "first",
+        /// What long short-term memory keeps of them, read from the first to the last (Dadas, 2022).
+        Lstm = "lstm",
+        /// The same, read in both orders, the two states one behind the other.
+        BiLstm = "bilstm",
     }
 }
 
 impl Pooled {
-    pub(crate) fn pooling(self) -> Pooling {
+    /// The pooling, with layers of this width where it is recurrent.
+    pub(crate) fn pooling(self, width: usize) -> Pooling {
         let gathering = match self {
             Self::Mean => Gathering::Mean,
             Self::First => Gathering::First,
+            Self::Lstm => Gathering::Recurrent { width, both: false },
+            Self::BiLstm => Gathering::Recurrent { width, both: true },
         };
         Pooling { gathering, normalise: true }
     }
@@ -80,6 +87,9 @@ settings! {
         pub longest: usize = 512,
         /// How the states of a text's tokens become its vector, of length one. Left out: it gives none.
         pub pooling: Option<Pooled>,
+        /// Numbers of the state of a layer of long short-term memory. Left out: as many as those of a token's.
+        #[range(1..)]
+        pub pooling_width: Option<usize>,
         /// Most tokens of a vocabulary that is made of the stage's texts, where there is no teacher.
         #[range(10..)]
         pub vocabulary: usize = 8192,
@@ -129,7 +139,7 @@ impl Encoder {
             self.feed_forward.unwrap_or(inner),
         ];
         let config = bert(surroundings, shape, self.activation, self.dropout, self.longest)?;
-        let pooling = self.pooling.map(Pooled::pooling);
+        let pooling = self.pooling.map(|pooled| pooled.pooling(self.pooling_width.unwrap_or(config.width)));
         Ok(BertConfig { pooling, ..config }.for_task(surroundings.task))
     }
 }

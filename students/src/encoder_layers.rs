@@ -20,6 +20,9 @@ settings! {
         pub layers: Option<At<Vec<usize>>>,
         /// How the states of a text's tokens become its vector, of length one. Left out: as the teacher's do.
         pub pooling: Option<Pooled>,
+        /// Numbers of the state of a layer of long short-term memory. Left out: as many as those of a token's.
+        #[range(1..)]
+        pub pooling_width: Option<usize>,
         /// Most tokens that are kept of the teacher's vocabulary, with their vectors: the characters of the stage's texts, and of
         /// the tokens that these are made of the commonest. Left out: all.
         #[range(10..)]
@@ -41,13 +44,15 @@ impl EncoderLayers {
             donor.ok_or_else(|| StudentError::NoDonor(self.teacher.value.clone()))?;
         let teacher = config.bert()?;
         let layers = kept(self.layers.as_ref().map(|layers| &layers.value), teacher.layers, "encoder")?;
+        let width = self.pooling_width.unwrap_or(teacher.width);
+        let pooling = self.pooling.map(|pooled| pooled.pooling(width));
         let dropout = |own: f32| self.dropout.unwrap_or(own);
         let mut config = BertConfig {
             layers: layers.len(),
             dropout: dropout(teacher.dropout),
             attention_dropout: dropout(teacher.attention_dropout),
             head_dropout: dropout(teacher.head_dropout),
-            pooling: self.pooling.map(Pooled::pooling).or(teacher.pooling),
+            pooling: pooling.or(teacher.pooling),
             ..teacher.clone()
         };
         if self.vocabulary.is_some() {

@@ -395,7 +395,7 @@ impl BertConfig {
     #[must_use]
     pub fn outline(&self) -> Outline {
         let stream = Stream {
-            embedding: self.pooling.map(|_| self.width),
+            embedding: self.pooling.map(|pooling| pooling.width(self.width)),
             ..Stream::new(self.layers, self.width, self.heads)
         };
         Outline {
@@ -455,6 +455,9 @@ impl BertConfig {
                 (Head::Sequence, false) => json!("single_label_classification"),
                 _ => Value::Null,
             };
+        }
+        if let Some((key, value)) = self.pooling.and_then(Pooling::to_json) {
+            json[key] = value;
         }
         json
     }

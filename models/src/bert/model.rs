@@ -8,6 +8,7 @@ use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
 use super::names::Names;
+use super::pooling::Pooler;
 use super::{BertConfig, Head, Task};
 use crate::initialise::DEVIATION;
 use crate::layers::{
@@ -72,6 +73,7 @@ pub struct Bert {
     embedding_norm: Norm,
     encoder: Encoder,
     pooler: Option<Linear>,
+    pooling: Option<Pooler>,
     classifier: Classifier,
 }
 
@@ -129,6 +131,7 @@ impl Bert {
             embedding_norm: Norm::load(source, &names.embedding_norm(), width, config.epsilon)?,
             encoder: Encoder::load(source, &layers, &config.sizes()?, "")?,
             pooler: config.pooler.then(|| linear(&names.pooler(), width)).transpose()?,
+            pooling: config.pooling.map(|pooling| Pooler::load(source, pooling, width)).transpose()?,
             classifier,
             config: config.clone(),
         })
@@ -220,9 +223,9 @@ impl Bert {
         let embedded = self.embedding_norm.forward(&self.embed(input)?)?;
         let hidden = self.encode(&embedded, &tokens.mask, pass, &mut trace)?;
         if trace.wants("embedding")
-            && let Some(pooling) = &self.config.pooling
+            && let Some(pooling) = &self.pooling
         {
-            trace.record("embedding", &pooling.apply(&hidden, tokens)?);
+            trace.record("embedding", &pooling.forward(&hidden, tokens)?);
         }
         self.head(&hidden, input, pass, &mut trace)?;
         Ok(trace)

@@ -174,6 +174,9 @@ impl BertConfig {
         if self.pooler {
             shapes.biased(&names.pooler(), &[width, width]);
         }
+        if let Some(pooling) = &self.pooling {
+            pooling.shapes(&mut shapes, width);
+        }
         match self.head {
             Head::None => {}
             Head::Sequence | Head::Tokens => {

@@ -1,10 +1,11 @@
-//! One vector for a whole text, as sentence-transformers has it.
+//! One vector for a whole text, as sentence-transformers has it, or by long short-term memory.
 
 use alambic_tensor::candle::{D, Tensor};
 use alambic_tensor::ops::masked_mean;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::layers::{Recurrent, Shapes, Source};
 use crate::{ModelError, ModelFolder, Tokens};
 
 /// Which token states make the vector.
@@ -14,7 +15,22 @@ pub enum Gathering {
     Mean,
     /// The first token.
     First,
+    /// What long short-term memory keeps of all tokens (Dadas, 2022): the state behind the last one, and of two layers, of which
+    /// one reads backward, also that before the first one. The published code takes the output at the last token of both, where
+    /// the backward one has read that token alone.
+    Recurrent {
+        /// Numbers of a layer's state.
+        width: usize,
+        /// Whether a second layer reads backward.
+        both: bool,
+    },
 }
+
+/// The key of `config.json` that tells of recurrent pooling, which sentence-transformers has no module for.
+const RECURRENT: &str = "recurrent_pooling";
+
+/// What the names of its tensors begin with.
+const NAME: &str = "pooling";
 
 /// How the last hidden states of a text become one vector, the tap `embedding`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +39,14 @@ pub struct Pooling {
     pub gathering: Gathering,
     /// Whether the vector is brought to length one.
     pub normalise: bool,
+}
+
+/// The value of [`RECURRENT`].
+#[derive(Deserialize)]
+struct PublishedRecurrent {
+    hidden_size: usize,
+    bidirectional: bool,
+    normalize: bool,
 }
 
 /// `1_Pooling/config.json`.
@@ -42,6 +66,14 @@ impl Pooling {
     /// # Errors
     /// When the folder pools in a way that is not known.
     pub fn open(folder: &ModelFolder) -> Result<Option<Self>, ModelError> {
+        let recurrent = &folder.json()[RECURRENT];
+        if !recurrent.is_null() {
+            let path = folder.path().join("config.json");
+            let own: PublishedRecurrent = serde_json::from_value(recurrent.clone())
+                .map_err(|error| ModelError::content(&path, format!("{RECURRENT}: {error}")))?;
+            let gathering = Gathering::Recurrent { width: own.hidden_size, both: own.bidirectional };
+            return Ok(Some(Self { gathering, normalise: own.normalize }));
+        }
         let path = folder.path().join("modules.json");
         if !path.is_file() {
             return Ok(None);
@@ -75,25 +107,54 @@ impl Pooling {
         Ok(Some(Self { gathering, normalise: module("Normalize").is_some() }))
     }
 
-    /// The vectors `[batch, width]` of hidden states `[batch, length, width]`.
-    ///
-    /// # Errors
-    /// When the shapes do not fit.
-    pub fn apply(&self, hidden: &Tensor, tokens: &Tokens) -> Result<Tensor, ModelError> {
-        let vectors = match self.gathering {
-            Gathering::First => hidden.narrow(1, 0, 1)?.squeeze(1)?,
-            Gathering::Mean => masked_mean(hidden, &tokens.mask)?,
-        };
-        if !self.normalise {
-            return Ok(vectors);
+    /// Numbers of the vector of a text, by those of a token's state.
+    #[must_use]
+    pub fn width(&self, state: usize) -> usize {
+        match self.gathering {
+            Gathering::Recurrent { width, both } => {
+                if both {
+                    2 * width
+                } else {
+                    width
+                }
+            }
+            Gathering::Mean | Gathering::First => state,
         }
-        let lengths = vectors.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?.maximum(1e-12)?;
-        Ok(vectors.broadcast_div(&lengths)?)
     }
 
-    /// The files that make a folder a sentence-transformers model, by their path in it.
+    /// The names of its recurrent layers, that which reads forward first; none where it has none.
+    #[must_use]
+    pub fn layers(&self) -> Vec<String> {
+        match self.gathering {
+            Gathering::Recurrent { both, .. } => Recurrent::names(NAME, both),
+            Gathering::Mean | Gathering::First => Vec::new(),
+        }
+    }
+
+    /// Adds its parameters to those of a model.
+    pub(super) fn shapes(&self, shapes: &mut Shapes, state: usize) {
+        if let Gathering::Recurrent { width, both } = self.gathering {
+            Recurrent::shapes(shapes, NAME, state, width, both);
+        }
+    }
+
+    /// What `config.json` says of it, if that is where it is told of.
+    pub(super) fn to_json(self) -> Option<(&'static str, Value)> {
+        match self.gathering {
+            Gathering::Recurrent { width, both } => Some((
+                RECURRENT,
+                json!({ "hidden_size": width, "bidirectional": both, "normalize": self.normalise }),
+            )),
+            Gathering::Mean | Gathering::First => None,
+        }
+    }
+
+    /// The files that make a folder a sentence-transformers model, by their path in it; none where it has no such pooling.
     #[must_use]
     pub fn files(&self, width: usize, longest: usize) -> Vec<(&'static str, Value)> {
+        if self.to_json().is_some() {
+            return Vec::new();
+        }
         let module = |index: usize, path: &str, class: &str| {
             json!({
                 "idx": index,
@@ -118,6 +179,38 @@ impl Pooling {
             ("1_Pooling/config.json", pooling),
             ("sentence_bert_config.json", json!({ "max_seq_length": longest, "do_lower_case": false })),
         ]
+    }
+}
+
+/// Pooling over the weights of a model.
+#[derive(Debug, Clone)]
+pub(super) struct Pooler {
+    pooling: Pooling,
+    recurrent: Option<Recurrent>,
+}
+
+impl Pooler {
+    /// Of states of this width.
+    pub(super) fn load(source: Source<'_>, pooling: Pooling, state: usize) -> Result<Self, ModelError> {
+        let recurrent = match pooling.gathering {
+            Gathering::Recurrent { width, both } => Some(Recurrent::load(source, NAME, state, width, both)?),
+            Gathering::Mean | Gathering::First => None,
+        };
+        Ok(Self { pooling, recurrent })
+    }
+
+    /// The vectors `[batch, width]` of hidden states `[batch, length, state]`.
+    pub(super) fn forward(&self, hidden: &Tensor, tokens: &Tokens) -> Result<Tensor, ModelError> {
+        let vectors = match (&self.recurrent, self.pooling.gathering) {
+            (Some(recurrent), _) => recurrent.forward(hidden, tokens)?,
+            (None, Gathering::First) => hidden.narrow(1, 0, 1)?.squeeze(1)?,
+            (None, _) => masked_mean(hidden, &tokens.mask)?,
+        };
+        if !self.pooling.normalise {
+            return Ok(vectors);
+        }
+        let lengths = vectors.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?.maximum(1e-12)?;
+        Ok(vectors.broadcast_div(&lengths)?)
     }
 }
 

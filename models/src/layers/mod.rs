@@ -6,6 +6,7 @@ mod embeddings;
 mod encoder;
 mod feed_forward;
 mod patch_embeddings;
+mod recurrent;
 mod shapes;
 mod vocabulary;
 
@@ -24,6 +25,7 @@ pub use encoder::EncoderNames;
 pub(crate) use encoder::{Encoder, Layer, LayerSizes, Norms};
 pub(crate) use feed_forward::FeedForward;
 pub(crate) use patch_embeddings::PatchEmbeddings;
+pub(crate) use recurrent::Recurrent;
 pub(crate) use shapes::Shapes;
 pub(crate) use vocabulary::Vocabulary;
 

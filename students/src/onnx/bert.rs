@@ -2,10 +2,11 @@
 
 use alambic_models::ModelError;
 use alambic_models::bert::{BertConfig, Gathering, Head, Names, Pooling};
+use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
 
 use super::blocks::{self, LayerSizes, Norms, Source, TextTables, activate, first_token};
-use super::builder::{Builder, Finished, Name, Storage, integer};
+use super::builder::{Builder, Finished, Name, Storage, integer, integers, text};
 use super::proto::{Extent, element};
 
 /// The graph of an encoder with its head and its pooling. Inputs: `input_ids`, `attention_mask` and, with segments,
@@ -47,8 +48,8 @@ pub(super) fn graph(
             graph.output(&pooled, "pooler_output", &[batch(), fixed(config.width)]);
         }
         if let Some(pooling) = config.pooling {
-            let embedding = pool(&mut graph, &hidden, &mask, pooling);
-            graph.output(&embedding, "sentence_embedding", &[batch(), fixed(config.width)]);
+            let embedding = pool(&mut graph, &source, &hidden, &mask, pooling)?;
+            graph.output(&embedding, "sentence_embedding", &[batch(), fixed(pooling.width(config.width))]);
         }
         return Ok(graph.finish());
     }
@@ -100,8 +101,17 @@ fn positions_after_padding(graph: &mut Builder, config: &BertConfig, ids: &str) 
 }
 
 /// One vector for each text.
-fn pool(graph: &mut Builder, hidden: &str, mask: &str, pooling: Pooling) -> Name {
+fn pool(
+    graph: &mut Builder,
+    source: &Source<'_>,
+    hidden: &str,
+    mask: &str,
+    pooling: Pooling,
+) -> Result<Name, ModelError> {
     let vectors = match pooling.gathering {
+        Gathering::Recurrent { width, .. } => {
+            recurrent(graph, source, hidden, mask, &pooling.layers(), width)?
+        }
         Gathering::First => first_token(graph, hidden),
         Gathering::Mean => {
             let (last, tokens) =
@@ -118,7 +128,7 @@ fn pool(graph: &mut Builder, hidden: &str, mask: &str, pooling: Pooling) -> Name
         }
     };
     if !pooling.normalise {
-        return vectors;
+        return Ok(vectors);
     }
     let axis = graph.integers("width axis", &[1], &[-1]);
     let squares = graph.node("Mul", &[&vectors, &vectors], Vec::new());
@@ -126,7 +136,47 @@ fn pool(graph: &mut Builder, hidden: &str, mask: &str, pooling: Pooling) -> Name
     let length = graph.node("Sqrt", &[&squares], Vec::new());
     let least = graph.number("1e-12", 1e-12);
     let length = graph.node("Max", &[&length, &least], Vec::new());
-    graph.node("Div", &[&vectors, &length], Vec::new())
+    Ok(graph.node("Div", &[&vectors, &length], Vec::new()))
+}
+
+/// The states at the ends of each text of one layer of long short-term memory, or of two in both orders.
+fn recurrent(
+    graph: &mut Builder,
+    source: &Source<'_>,
+    hidden: &str,
+    mask: &str,
+    layers: &[String],
+    width: usize,
+) -> Result<Name, ModelError> {
+    let (mut inputs, mut states, mut biases) = (Vec::new(), Vec::new(), Vec::new());
+    for layer in layers {
+        // The standard has input, output, forget and cell.
+        let ordered = |tensor: &Tensor| {
+            let gate = |index: usize| tensor.narrow(0, index * width, width);
+            Tensor::cat(&[gate(0)?, gate(3)?, gate(1)?, gate(2)?], 0)
+        };
+        let weight = ordered(source.get(&format!("{layer}.weight"))?)?;
+        let read = weight.dim(1)? - width;
+        inputs.push(weight.narrow(1, 0, read)?.contiguous()?);
+        states.push(weight.narrow(1, read, width)?.contiguous()?);
+        let bias = ordered(source.get(&format!("{layer}.bias"))?)?;
+        // It has a bias for either map; ours is the sum of both.
+        biases.push(Tensor::cat(&[&bias, &bias.zeros_like()?], 0)?);
+    }
+    let inputs = graph.table("pooling.input", &Tensor::stack(&inputs, 0)?)?;
+    let states = graph.table("pooling.state", &Tensor::stack(&states, 0)?)?;
+    let biases = graph.vector("pooling.bias", &Tensor::stack(&biases, 0)?)?;
+    let order = |permutation: &[i64]| vec![integers("perm", permutation)];
+    let steps = graph.node("Transpose", &[hidden], order(&[1, 0, 2]));
+    let axis = graph.integers("length axis", &[1], &[1]);
+    let lengths = graph.node("ReduceSum", &[mask, &axis], vec![integer("keepdims", 0)]);
+    let lengths = graph.node("Cast", &[&lengths], vec![integer("to", element::I32.into())]);
+    let direction = if layers.len() > 1 { "bidirectional" } else { "forward" };
+    let attributes = vec![integer("hidden_size", width as i64), text("direction", direction)];
+    let [_, ends, _] = graph.nodes("LSTM", &[&steps, &inputs, &states, &biases, &lengths], attributes);
+    let ends = graph.node("Transpose", &[&ends], order(&[1, 0, 2]));
+    let shape = graph.integers("vector shape", &[2], &[0, (layers.len() * width) as i64]);
+    Ok(graph.node("Reshape", &[&ends, &shape], Vec::new()))
 }
 
 fn classify(

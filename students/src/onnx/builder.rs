@@ -84,7 +84,7 @@ impl Builder {
     }
 
     /// An operation with several outputs.
-    fn nodes<const OUTPUTS: usize>(
+    pub(super) fn nodes<const OUTPUTS: usize>(
         &mut self,
         operation: &str,
         inputs: &[&str],
@@ -268,6 +268,11 @@ pub(super) fn integer(name: &str, value: i64) -> Attribute {
 /// An attribute of several whole numbers.
 pub(super) fn integers(name: &str, values: &[i64]) -> Attribute {
     Attribute { name: name.to_owned(), ints: values.to_vec(), kind: 7, ..Attribute::default() }
+}
+
+/// An attribute of one text.
+pub(super) fn text(name: &str, value: &str) -> Attribute {
+    Attribute { name: name.to_owned(), s: value.as_bytes().to_vec(), kind: 3, ..Attribute::default() }
 }
 
 /// An attribute of one number.

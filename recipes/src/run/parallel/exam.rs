@@ -322,7 +322,9 @@ impl Exam for ParallelExam<'_> {
     fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
         let Some(judged) = &self.teacher else { return Ok(IndexMap::new()) };
         let student = Reader::load(student)?;
-        if student.config().width != judged.reader.config().width {
+        let width =
+            |reader: &Reader| reader.config().outline().streams.get("").and_then(|stream| stream.embedding);
+        if width(&student) != width(&judged.reader) {
             return Ok(IndexMap::new());
         }
         let mut differences = IndexMap::new();
