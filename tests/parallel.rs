@@ -204,6 +204,50 @@ fn sentences_alone_teach_a_student_that_pools_by_long_short_term_memory() {
 }
 
 #[test]
+fn paraphrases_are_mined_before_the_stage_that_reads_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = "builtin:parallel/smoke/paraphrase";
+    let ended = run(folder.path(), &["run", recipe, "--out", "run", "--json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let found = outcome["models"]["student"]["slices"]["ja to ja-2"]["recall-at-1"].as_f64().unwrap();
+    assert!(found > 0.5, "{outcome}");
+    let mined = std::fs::read_to_string(folder.path().join("run/corpora/paraphrases.jsonl")).unwrap();
+    let lines: Vec<Value> = mined.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() > 100, "{mined}");
+    let parts = |part: &str| -> Vec<&str> {
+        let own = lines.iter().filter(|line| line["split"] == part);
+        own.flat_map(|line| [&line["ja"], &line["ja-2"]]).map(|text| text.as_str().unwrap()).collect()
+    };
+    let (train, test) = (parts("train"), parts("test"));
+    assert!(!test.is_empty() && test.iter().all(|text| !train.contains(text)));
+    for line in &lines {
+        assert_ne!(line["ja"], line["ja-2"]);
+        assert!(line["similarity"].as_f64().unwrap() > 0.0 && line["likeness"].as_f64().unwrap() < 0.99);
+    }
+    assert!(std::fs::read_to_string(folder.path().join("run/report.html")).unwrap().contains("paraphrases"));
+
+    for (set, expected) in [
+        ("data.paraphrases.corpus.mined.source=\"pl\"", "no corpus has sentences in `pl`"),
+        ("data.paraphrases.corpus.mined.of=[\"paraphrase\"]", "did you mean `paraphrases`"),
+        ("data.paraphrases.corpus.mined.of=[\"paraphrases\"]", "corpus `paraphrases` is mined itself"),
+        ("stages=[\"encoder\",\"bilingual\"]", "is not there yet in stage `encoder`"),
+        ("data.paraphrases.corpus.mined.teacher=\"nobody\"", "`nobody`"),
+    ] {
+        let ended = run(folder.path(), &["check", recipe, "--set", set]);
+        assert_eq!(ended.code, Some(2), "{set}: {}", ended.stderr);
+        assert!(ended.stderr.contains(expected), "{set}: {}", ended.stderr);
+    }
+    let none = ["--set", "data.paraphrases.corpus.mined.least=1.0", "--set", "train.steps=2"];
+    let ended = run(folder.path(), &[&["run", recipe, "--out", "none"][..], &none].concat());
+    assert!(
+        ended.code != Some(0) && ended.stderr.contains("a lower `least` lets more through"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
 fn what_is_no_parallel_corpus_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path());

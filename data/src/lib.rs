@@ -34,6 +34,7 @@ pub mod error;
 pub mod examples;
 pub mod language;
 pub mod lexicon;
+pub mod mining;
 pub mod normalise;
 pub mod parallel;
 pub mod pictures;

@@ -49,10 +49,12 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("vision/smoke/clip", include_str!("../vision/smoke/clip.toml")),
     ("parallel/sentence", include_str!("../parallel/sentence.toml")),
     ("parallel/transaug", include_str!("../parallel/transaug.toml")),
+    ("parallel/paraphrase", include_str!("../parallel/paraphrase.toml")),
     ("parallel/vqa-hi", include_str!("../parallel/vqa-hi.toml")),
     ("parallel/vqa-ja", include_str!("../parallel/vqa-ja.toml")),
     ("parallel/smoke/sentence", include_str!("../parallel/smoke/sentence.toml")),
     ("parallel/smoke/transaug", include_str!("../parallel/smoke/transaug.toml")),
+    ("parallel/smoke/paraphrase", include_str!("../parallel/smoke/paraphrase.toml")),
     ("parallel/smoke/vqa-hi", include_str!("../parallel/smoke/vqa-hi.toml")),
     ("parallel/smoke/vqa-ja", include_str!("../parallel/smoke/vqa-ja.toml")),
 ];

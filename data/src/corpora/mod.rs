@@ -45,6 +45,7 @@ pub use word_pairs::WordPairs;
 
 use crate::error::DataError;
 use crate::lexicon::Lexicon;
+use crate::mining::Mined;
 use crate::parallel::Parallel;
 use crate::questions::VisualQuestions;
 use crate::source::Extent;
@@ -115,6 +116,8 @@ kinds! {
         Moses(Moses) = "moses",
         /// Sentences beside their translations, in translation memories.
         Tmx(Tmx) = "tmx",
+        /// Paraphrases, mined from sentences that have several translations.
+        Mined(Mined) = "mined",
         /// Questions about images in a folder, in a table.
         ImageQuestions(ImageQuestions) = "image-questions",
         /// Images in a folder with their captions, in a table.

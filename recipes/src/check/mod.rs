@@ -208,6 +208,7 @@ impl<'a> Uses<'a> {
             uses.data.extend(data.pairs.iter().flat_map(|pairs| &pairs.data).map(|name| name.as_str()));
             uses.data.extend(data.words.iter().flat_map(|words| &words.data).map(|name| name.as_str()));
             uses.data.extend(data.texts.iter().flat_map(|texts| &texts.data).map(|name| name.as_str()));
+            uses.data.extend(data.parallel.iter().flat_map(|own| &own.data).map(|name| name.as_str()));
             uses.data.extend(data.image_corpora().into_iter().map(|name| name.as_str()));
             let augmented = data.texts.iter().filter_map(|texts| texts.augment.as_ref());
             uses.teachers.extend(
@@ -222,6 +223,12 @@ impl<'a> Uses<'a> {
         for student in recipe.student.values() {
             let own = student.inner().donors().into_iter().chain(student.inner().detector());
             uses.teachers.extend(own.map(|name| name.as_str()));
+        }
+        for options in recipe.data.values() {
+            if let alambic_data::Corpus::Mined(mined) = &options.corpus.value {
+                uses.data.extend(mined.of.iter().map(|name| name.as_str()));
+                uses.teachers.push(&mined.teacher);
+            }
         }
         for teacher in recipe.teacher.values() {
             if let alambic_teachers::TeacherOptions::Pipeline(options) = teacher {

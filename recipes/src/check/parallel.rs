@@ -1,6 +1,6 @@
 //! Sentences beside their translations.
 
-use alambic_data::Split;
+use alambic_data::{Corpus as Format, Split};
 use alambic_models::Config;
 use alambic_models::bert::BertConfig;
 use alambic_settings::{At, Diagnostic, Origin};
@@ -14,6 +14,7 @@ impl Checker<'_> {
     /// Counts the sentences of a training, and reports languages and parts that hold none.
     pub(super) fn parallel(&mut self, name: &str, path: &[&str], data: &At<StageData>) {
         let mut counts = Counts::default();
+        let mut are_known = true;
         for (index, options) in data.parallel.iter().enumerate() {
             let origin = self.loaded.origin(&[path, &["data", "parallel", &index.to_string()]].concat());
             if !self.must_be_corpora(&options.data, &origin, Kind::Parallel)
@@ -22,11 +23,12 @@ impl Checker<'_> {
                 // What cannot be counted is not empty.
                 return;
             }
+            are_known &= !options.data.iter().any(|name| self.is_to_be_mined(name));
             let count = |part| selected(&self.workshop, options, part).map_or(0, |pairs| pairs.len());
             counts.texts += count(Split::Train);
             counts.validation += count(Split::Validation);
         }
-        if self.depth == Depth::Whole {
+        if self.depth == Depth::Whole && are_known {
             self.must_validate(path, counts.texts, counts.validation);
         }
         self.must_read_alike(path, data);
@@ -93,7 +95,8 @@ impl Checker<'_> {
             self.must_embed("student", &config, &evaluation.origin);
         }
         let test = self.workshop.corpora.sentences(&sentences, Split::Test).map_or(0, |found| found.len());
-        if self.depth == Depth::Whole && test == 0 {
+        let are_known = !sentences.iter().any(|name| self.is_to_be_mined(name));
+        if self.depth == Depth::Whole && are_known && test == 0 {
             let diagnostic =
                 Diagnostic::error("data::empty", "the test parts of the evaluation hold no sentence");
             let help =
@@ -102,6 +105,55 @@ impl Checker<'_> {
         }
         let texts = evaluation.limit.map_or(test, |limit| test.min(limit));
         self.counts.insert("evaluation".to_owned(), Counts { texts, ..Counts::default() });
+    }
+
+    /// Whether a corpus is one that only a run mines, so that nobody knows how much it holds.
+    fn is_to_be_mined(&self, name: &At<String>) -> bool {
+        let options = self.recipe.data.get(&name.value);
+        options.is_some_and(|options| matches!(options.corpus.value, Format::Mined(_)))
+    }
+
+    /// Checks what paraphrases are mined from, and by whom.
+    pub(super) fn mined(&mut self) {
+        let recipe = self.recipe;
+        for (name, options) in &recipe.data {
+            let Format::Mined(mined) = &options.corpus.value else { continue };
+            let origin = self.loaded.origin(&["data", name, "corpus", "mined"]);
+            if self.must_be_corpora(&mined.of, &origin, Kind::Parallel) {
+                let corpora = mined.of.iter().filter_map(|name| self.workshop.corpora.get(name).ok());
+                let known: Vec<String> = corpora.flat_map(|corpus| corpus.languages().to_vec()).collect();
+                for language in [&mined.source, &mined.target] {
+                    if !known.contains(&language.value) {
+                        let message = format!("no corpus has sentences in `{}`", language.value);
+                        let label = format!("they are in {}", list(known.iter().map(String::as_str)));
+                        self.error("data::language", message, &language.origin, label);
+                    }
+                }
+            }
+            for own in mined.of.iter().filter(|own| self.is_to_be_mined(own)).cloned().collect::<Vec<_>>() {
+                let message = format!("corpus `{}` is mined itself", own.value);
+                self.error("recipe::data", message, &own.origin, "name sentences beside their translations");
+            }
+            if self.must_be_checkpoint(&mined.teacher) {
+                let known = self.sketches.checkpoint(recipe, &mined.teacher);
+                if let Some(config) = known.map(|sketch| sketch.config.clone()) {
+                    self.must_embed("teacher", &config, &mined.teacher.origin);
+                }
+            }
+        }
+    }
+
+    /// Reports paraphrases that a stage reads and whose teacher is not there yet.
+    pub(super) fn must_be_mined_before(&mut self, data: &StageData, position: usize) {
+        let recipe = self.recipe;
+        for name in data.parallel.iter().flat_map(|options| &options.data) {
+            let options = recipe.data.get(&name.value).map(|options| &options.corpus.value);
+            if let Some(Format::Mined(mined)) = options
+                && recipe.teacher.contains_key(&mined.teacher.value)
+            {
+                self.must_come_earlier(&mined.teacher, position);
+            }
+        }
     }
 
     /// Reports a model that makes no vector of a text.

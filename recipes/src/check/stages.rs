@@ -26,6 +26,7 @@ impl Checker<'_> {
                 self.stage(position, stage, options);
             }
         }
+        self.mined();
         self.baseline();
         self.evaluation();
     }
@@ -42,6 +43,7 @@ impl Checker<'_> {
             self.must_write(teacher, &targets);
         }
         self.words(position, name, options);
+        self.must_be_mined_before(&options.data, position);
         self.augmented(&path, position, &options.data, options.teacher.as_ref());
         if options.train.epochs.is_none() && options.train.steps.is_none() {
             let origin = self.loaded.origin(&["stage", name, "train"]);

@@ -1,6 +1,7 @@
 //! The corpora of a recipe, read and parted.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::OnceLock;
 
 use alambic_data::corpora::ReadCorpus;
 use alambic_data::parallel::{ParallelSplits, Translation, split_parallel};
@@ -48,7 +49,11 @@ pub(crate) struct Corpus {
 
 /// All corpora of a recipe.
 #[derive(Debug, Default)]
-pub(crate) struct Corpora(IndexMap<String, Corpus>);
+pub(crate) struct Corpora {
+    read: IndexMap<String, Corpus>,
+    /// What takes the place of a corpus that only a run mines, once it is there.
+    mined: IndexMap<String, OnceLock<Corpus>>,
+}
 
 impl Corpus {
     /// Reads and parts a corpus. What is held out is kept out of all training.
@@ -172,7 +177,9 @@ pub(crate) struct Shown<'c> {
 
 impl FromIterator<(String, Corpus)> for Corpora {
     fn from_iter<I: IntoIterator<Item = (String, Corpus)>>(corpora: I) -> Self {
-        Self(corpora.into_iter().collect())
+        let read: IndexMap<String, Corpus> = corpora.into_iter().collect();
+        let mined = read.keys().map(|name| (name.clone(), OnceLock::new())).collect();
+        Self { read, mined }
     }
 }
 
@@ -184,11 +191,27 @@ impl Corpora {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Corpus)> {
-        self.0.iter().map(|(name, corpus)| (name.as_str(), corpus))
+        self.read.keys().filter_map(|name| Some((name.as_str(), self.find(name)?)))
+    }
+
+    fn find(&self, name: &str) -> Option<&Corpus> {
+        self.mined.get(name).and_then(OnceLock::get).or_else(|| self.read.get(name))
     }
 
     pub(crate) fn get(&self, name: &str) -> Result<&Corpus, RunError> {
-        self.0.get(name).ok_or_else(|| RunError::Recipe(format!("there is no corpus `{name}` under `data`")))
+        self.find(name).ok_or_else(|| RunError::Recipe(format!("there is no corpus `{name}` under `data`")))
+    }
+
+    /// Whether a corpus has been mined.
+    pub(crate) fn is_mined(&self, name: &str) -> bool {
+        self.mined.get(name).is_some_and(|cell| cell.get().is_some())
+    }
+
+    /// Puts in a corpus that has been mined. One that is there stays.
+    pub(crate) fn mined(&self, name: &str, corpus: Corpus) {
+        if let Some(cell) = self.mined.get(name) {
+            cell.get_or_init(|| corpus);
+        }
     }
 
     /// The entries of one part of several corpora, one after another.
@@ -209,13 +232,13 @@ impl Corpora {
 
     /// The error that a corpus holds something else than is needed.
     fn holds_others(&self, name: &str, needed: Kind) -> RunError {
-        let held = self.0.get(name).map_or("nothing", |corpus| corpus.kind().name());
+        let held = self.find(name).map_or("nothing", |corpus| corpus.kind().name());
         RunError::Recipe(format!("corpus `{name}` holds {held}, not {}", needed.name()))
     }
 
     /// What the first of these corpora holds; nothing is known of one that is not there.
     pub(crate) fn kind(&self, names: &[At<String>]) -> Option<Kind> {
-        names.first().and_then(|name| self.0.get(&name.value)).map(Corpus::kind)
+        names.first().and_then(|name| self.find(name)).map(Corpus::kind)
     }
 
     /// The answers of several corpora of questions, which have to agree.
@@ -264,7 +287,7 @@ impl Corpora {
 
     /// What a tag is called in a language, by what it is in the corpora; none where no corpus knows it.
     pub(crate) fn translated_tags(&self, language: &str) -> IndexMap<&str, &str> {
-        let tables = self.0.values().filter_map(|corpus| match &corpus.parts {
+        let tables = self.read.values().filter_map(|corpus| match &corpus.parts {
             Parts::Questions { tags, .. } => tags.get(language),
             _ => None,
         });
@@ -380,7 +403,7 @@ impl Corpora {
 
     /// Every text of the validation and test parts: what no training may read.
     pub(crate) fn held_out_texts(&self) -> impl Iterator<Item = &Text> {
-        self.0.values().flat_map(|corpus| {
+        self.read.values().flat_map(|corpus| {
             let parts: [&[Text]; 2] = match &corpus.parts {
                 Parts::Texts { splits, .. } => [&splits.validation, &splits.test],
                 Parts::Words { .. } | Parts::Questions { .. } | Parts::Parallel { .. } => [&[], &[]],
@@ -414,7 +437,7 @@ impl Corpora {
     /// Every form of the test parts, by language: what no training may read.
     pub(crate) fn test_forms(&self) -> HashSet<(&str, &str)> {
         let mut forms = HashSet::new();
-        for corpus in self.0.values() {
+        for corpus in self.read.values() {
             if let Parts::Words { splits, .. } = &corpus.parts {
                 for entry in &splits.test {
                     forms.extend(entry.forms.iter().map(|(code, form)| (code.as_str(), form.as_str())));

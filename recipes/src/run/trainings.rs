@@ -8,6 +8,7 @@ use alambic_settings::At;
 use alambic_students::Student;
 
 use super::RunError;
+use super::parallel::mining::mine_all;
 use super::stage::{Job, Start, Trained, finished_folder, train};
 use super::workshop::Workshop;
 use crate::observer::Observer;
@@ -68,6 +69,9 @@ pub(crate) fn run(
     // In the recipe's order: a stage may need what an earlier one trained.
     let mut first = Replica { seed: recipe.seed, trainings: Vec::new(), folder: PathBuf::new() };
     for stage in recipe.stages.iter() {
+        if let Some(options) = recipe.stage.get(&stage.value) {
+            mine_all(workshop, options.data.parallel.iter().flat_map(|own| &own.data), observer)?;
+        }
         let from = previous(recipe, stage, "")?.map(|label| finished_folder(&workshop.folder, &label));
         let trained = train_stage(workshop, stage, stage, recipe.seed, from, events, observer)?;
         if others.contains(&stage) {
@@ -91,6 +95,8 @@ pub(crate) fn run(
         }
         trainings.student.push(replica);
     }
+    let parallel = recipe.baseline.iter().flat_map(|baseline| baseline.data.parallel.iter());
+    mine_all(workshop, parallel.flat_map(|own| &own.data).chain(&recipe.evaluation.data), observer)?;
     trainings.baselines = baselines(workshop, last, &student, &trainings.student, events, observer)?;
     Ok(trainings)
 }

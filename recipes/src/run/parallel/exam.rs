@@ -123,7 +123,7 @@ impl Aside {
 }
 
 /// The vectors of texts, of length one.
-fn embedded(reader: &Reader, texts: &[&str]) -> Result<Tensor, RunError> {
+pub(super) fn embedded(reader: &Reader, texts: &[&str]) -> Result<Tensor, RunError> {
     let texts: Vec<_> = texts.iter().map(|text| (*text, None)).collect();
     let mut rows = reader.rows(&texts, "embedding")?;
     for row in &mut rows {

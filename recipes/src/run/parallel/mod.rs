@@ -1,6 +1,7 @@
 //! Sentences beside their translations, whose vectors a student learns from a teacher.
 
 pub(crate) mod exam;
+pub(crate) mod mining;
 
 use std::sync::{Arc, Mutex};
 

@@ -1,0 +1,169 @@
+//! Paraphrases out of sentences that have several translations.
+
+use std::collections::HashSet;
+
+use alambic_settings::{At, settings};
+use indexmap::IndexMap;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::corpora::{Content, ReadCorpus};
+use crate::error::DataError;
+use crate::lexicon::Reading;
+use crate::parallel::{Parallel, Translation};
+use crate::source::Extent;
+
+settings! {
+    /// Paraphrases out of sentences that have two translations or more (Dadas, 2022): translations of one sentence are
+    /// candidates, those stay whose vector a teacher of both languages finds near that of the sentence, those that say the
+    /// same but for capitals and punctuation count once, and what is left of each sentence is shuffled and paired one by one,
+    /// the last of an odd number with the first. Its parts are those of the corpora that it is mined from. A paraphrase stands
+    /// under the language's code with `-2` behind it. It is mined before the first stage that reads it, and lies in the run's
+    /// folder as `corpora/NAME.jsonl`, which a `parallel-table` reads.
+    pub struct Mined {
+        /// The corpora of sentences beside their translations.
+        pub of: Vec<At<String>>,
+        /// The teacher: a sentence encoder that reads both languages.
+        pub teacher: At<String>,
+        /// The language of the sentences.
+        pub source: At<String>,
+        /// The language of the translations, whose paraphrases are wanted.
+        pub target: At<String>,
+        /// The cosine of sentence and translation above which a translation stays.
+        #[range(-1.0..=1.0)]
+        pub least: f64 = 0.7,
+        /// Pairs that are more alike than this, letter by letter (1 is the same; the normalised indel similarity), are dropped.
+        #[range(0.0..=1.0)]
+        pub most_alike: f64 = 0.99,
+    }
+}
+
+impl Mined {
+    /// The languages of the corpus: that of the translations, and that of their paraphrases.
+    #[must_use]
+    pub fn languages(&self) -> [String; 2] {
+        [self.target.value.clone(), format!("{}-2", self.target.value)]
+    }
+}
+
+impl ReadCorpus for Mined {
+    /// Nothing yet: only a run mines.
+    fn read(&self, _: Extent) -> Result<Content, DataError> {
+        let named: Vec<&str> = self.of.iter().map(|name| name.as_str()).collect();
+        Ok(Content::Parallel(Parallel {
+            languages: self.languages().to_vec(),
+            sentences: Vec::new(),
+            reading: Reading { source: format!("mined from {}", named.join(", ")), ..Reading::default() },
+            fingerprint: blake3::hash(format!("{self:?}").as_bytes()).to_hex().to_string(),
+        }))
+    }
+}
+
+/// A sentence with its translations, two or more that are different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidates<'c> {
+    /// The sentence.
+    pub source: &'c str,
+    /// Its translations.
+    pub targets: Vec<&'c str>,
+}
+
+/// The sentences that have two different translations or more, whatever their capitals; in the order in which they come
+/// first.
+#[must_use]
+pub fn candidates<'c>(sentences: &[&'c Translation], source: &str, target: &str) -> Vec<Candidates<'c>> {
+    let mut groups: IndexMap<String, (Candidates<'c>, HashSet<String>)> = IndexMap::new();
+    for sentence in sentences {
+        let (Some(own), Some(other)) = (sentence.texts.get(source), sentence.texts.get(target)) else {
+            continue;
+        };
+        let (group, seen) = groups
+            .entry(own.to_lowercase())
+            .or_insert_with(|| (Candidates { source: own, targets: Vec::new() }, HashSet::new()));
+        if seen.insert(other.to_lowercase()) {
+            group.targets.push(other);
+        }
+    }
+    groups.into_values().map(|(group, _)| group).filter(|group| group.targets.len() > 1).collect()
+}
+
+/// The first of each of those translations that say the same but for capitals and punctuation.
+#[must_use]
+pub fn different<'c>(targets: &[&'c str]) -> Vec<&'c str> {
+    let mut seen = HashSet::new();
+    let said = |text: &str| {
+        let letter = |letter: char| if letter.is_alphanumeric() { letter } else { ' ' };
+        let spaced: String = text.chars().map(letter).collect();
+        spaced.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    targets.iter().filter(|target| seen.insert(said(target))).copied().collect()
+}
+
+/// Translations of a sentence in pairs, drawn by lot; none where there are not two.
+#[must_use]
+pub fn paired<'c>(mut targets: Vec<&'c str>, random: &mut ChaCha8Rng) -> Vec<[&'c str; 2]> {
+    let [first, _, ..] = targets[..] else { return Vec::new() };
+    targets.shuffle(random);
+    let wrapped = targets.first().copied().unwrap_or(first);
+    targets.chunks(2).map(|pair| [pair[0], pair.get(1).copied().unwrap_or(wrapped)]).collect()
+}
+
+/// How alike two texts are letter by letter, in 0 to 1: one less the share of letters that have to be put in or taken out.
+#[must_use]
+pub fn likeness(one: &str, other: &str) -> f64 {
+    rapidfuzz::fuzz::ratio(one.chars(), other.chars())
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    fn sentence(en: &str, ja: &str) -> Translation {
+        let texts = [("en", en), ("ja", ja)];
+        Translation {
+            texts: texts.map(|(language, text)| (language.to_owned(), text.to_owned())).into(),
+            split: None,
+        }
+    }
+
+    #[test]
+    fn sentences_with_two_translations_are_found_whatever_their_capitals() {
+        let all = [
+            sentence("Hello.", "やあ"),
+            sentence("hello.", "こんにちは"),
+            sentence("HELLO.", "やあ"),
+            sentence("Bye.", "さようなら"),
+            sentence("bye.", "さようなら"),
+        ];
+        let found = candidates(&all.iter().collect::<Vec<_>>(), "en", "ja");
+        assert_eq!(found, [Candidates { source: "Hello.", targets: vec!["やあ", "こんにちは"] }]);
+        assert!(candidates(&all.iter().collect::<Vec<_>>(), "ja", "en").is_empty());
+    }
+
+    #[test]
+    fn what_differs_in_punctuation_alone_counts_once() {
+        assert_eq!(different(&["Hello, you!", "hello you", "hello to you"]), ["Hello, you!", "hello to you"]);
+    }
+
+    #[test]
+    fn the_last_of_an_odd_number_is_paired_with_the_first() {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let pairs = paired(vec!["a", "b", "c"], &mut random);
+        assert_eq!(pairs.len(), 2);
+        assert_eq!(pairs[1][1], pairs[0][0]);
+        let all: HashSet<&str> = pairs.iter().flatten().copied().collect();
+        assert_eq!(all.len(), 3);
+        assert_eq!(paired(vec!["a", "b", "c"], &mut ChaCha8Rng::seed_from_u64(1)), pairs);
+        assert!(paired(vec!["a"], &mut random).is_empty());
+    }
+
+    #[test]
+    fn likeness_is_that_of_putting_in_and_taking_out() {
+        assert!((likeness("same", "same") - 1.0).abs() < 1e-9);
+        // Of six letters, one is taken out and one put in.
+        assert!((likeness("abc", "abd") - 4.0 / 6.0).abs() < 1e-9);
+        assert!(likeness("ab", "cd").abs() < 1e-9);
+    }
+}

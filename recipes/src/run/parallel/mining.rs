@@ -1,0 +1,249 @@
+//! Paraphrases, mined with the help of a teacher before the first stage that reads them.
+
+use std::path::{Path, PathBuf};
+
+use alambic_data::lexicon::Reading;
+use alambic_data::mining::{Mined, candidates, different, likeness, paired};
+use alambic_data::parallel::{ParallelSplits, Translation};
+use alambic_data::split::SplitReport;
+use alambic_data::{Corpus as Format, Split};
+use alambic_reports::numbers::counted;
+use alambic_settings::{At, IndexMap};
+use alambic_students::Reader;
+use alambic_teachers::Teacher;
+use alambic_tensor::Streams;
+use alambic_tensor::candle::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::exam::embedded;
+use crate::observer::Observer;
+use crate::run::RunError;
+use crate::run::corpora::{Corpus, Parts};
+use crate::run::workshop::Workshop;
+
+/// The folder of mined corpora in that of a run.
+const FOLDER: &str = "corpora";
+
+/// Pairs that are shown to whoever watches.
+const SHOWN: usize = 3;
+
+/// A line of a mined corpus.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    /// The two paraphrases, by the languages under which they stand.
+    #[serde(flatten)]
+    texts: IndexMap<String, String>,
+    /// The sentence that both are translations of.
+    sentence: String,
+    /// The cosine of their vectors.
+    similarity: f64,
+    /// How alike they are letter by letter.
+    likeness: f64,
+    /// The part that they belong to.
+    split: String,
+}
+
+/// What a mined corpus was made of, and what was left out.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Account {
+    fingerprint: String,
+    rows: usize,
+    dropped: IndexMap<String, usize>,
+}
+
+/// Mines those of these corpora that are to be mined and are not yet.
+pub(crate) fn mine_all<'n>(
+    workshop: &Workshop<'_>,
+    names: impl IntoIterator<Item = &'n At<String>>,
+    observer: &mut dyn Observer,
+) -> Result<(), RunError> {
+    for name in names {
+        let Some(options) = workshop.recipe.data.get(&name.value) else { continue };
+        if let Format::Mined(mined) = &options.corpus.value
+            && !workshop.corpora.is_mined(name)
+        {
+            let corpus = corpus(workshop, name, mined, observer)?;
+            workshop.corpora.mined(name, corpus);
+        }
+    }
+    Ok(())
+}
+
+/// A corpus that an earlier start of this run has mined, or else mined now.
+fn corpus(
+    workshop: &Workshop<'_>,
+    name: &str,
+    options: &Mined,
+    observer: &mut dyn Observer,
+) -> Result<Corpus, RunError> {
+    let teacher = workshop.encoder(&options.teacher)?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(format!("{options:?} {}", workshop.recipe.seed).as_bytes());
+    hasher.update(teacher.teacher().weights_digest().as_bytes());
+    for own in &options.of {
+        hasher.update(workshop.corpora.get(own)?.fingerprint.as_bytes());
+    }
+    let fingerprint = hasher.finalize().to_hex().to_string();
+    let (table, account) = (path(&workshop.folder, name, "jsonl"), path(&workshop.folder, name, "json"));
+    let known = read(&account)?.filter(|known: &Account| known.fingerprint == fingerprint);
+    let (lines, account) = if let Some(known) = known {
+        (lines_of(&table)?, known)
+    } else {
+        let (lines, mined) = mine(workshop, name, options, fingerprint, observer)?;
+        let text = lines.iter().map(|line| json(line, &table)).collect::<Result<Vec<_>, _>>()?.concat();
+        write(&table, &text)?;
+        // The account comes last: without it the table is mined again.
+        write(&account, &json(&mined, &account)?)?;
+        (lines, mined)
+    };
+    let part = |part: Split| -> Vec<Translation> {
+        let own = lines.iter().filter(|line| line.split == part.name());
+        own.map(|line| Translation { texts: line.texts.clone(), split: Some(line.split.clone()) }).collect()
+    };
+    let [train, validation, test] = [Split::Train, Split::Validation, Split::Test].map(part);
+    let report = SplitReport {
+        train: train.len(),
+        validation: validation.len(),
+        test: test.len(),
+        removed: IndexMap::new(),
+    };
+    let languages = options.languages().to_vec();
+    Ok(Corpus {
+        reading: Reading {
+            source: table.display().to_string(),
+            rows: account.rows,
+            kept: lines.len(),
+            forms: languages.iter().map(|language| (language.clone(), lines.len())).collect(),
+            dropped: account.dropped,
+        },
+        parts: Parts::Parallel { languages, splits: ParallelSplits { train, validation, test, report } },
+        fingerprint: account.fingerprint,
+    })
+}
+
+/// Mines the parts of the corpora one by one, so that no pair is out of two of them.
+fn mine(
+    workshop: &Workshop<'_>,
+    name: &str,
+    options: &Mined,
+    fingerprint: String,
+    observer: &mut dyn Observer,
+) -> Result<(Vec<Line>, Account), RunError> {
+    let reader = Reader::load(&workshop.checkpoint_folder(&options.teacher)?)?;
+    let streams = Streams::new(workshop.recipe.seed);
+    let [first, second] = options.languages();
+    let mut lines: Vec<Line> = Vec::new();
+    let mut account = Account { fingerprint, rows: 0, dropped: IndexMap::new() };
+    for part in [Split::Train, Split::Validation, Split::Test] {
+        let sentences = workshop.corpora.sentences(&options.of, part)?;
+        account.rows += sentences.len();
+        let groups = candidates(&sentences, &options.source, &options.target);
+        observer.task(&format!("{name}: paraphrases in the {} part", part.name()), groups.len(), 0);
+        let before = lines.len();
+        if groups.is_empty() {
+            observer.finished("no sentence has several translations");
+            continue;
+        }
+        let sources: Vec<&str> = groups.iter().map(|group| group.source).collect();
+        let targets: Vec<&str> = groups.iter().flat_map(|group| group.targets.iter().copied()).collect();
+        let (sources, targets) = (embedded(&reader, &sources)?, embedded(&reader, &targets)?);
+        let mut place = 0;
+        for (number, group) in groups.iter().enumerate() {
+            let own = vectors(&targets, place, group.targets.len())?;
+            place += group.targets.len();
+            let sentence = vectors(&sources, number, 1)?.concat();
+            let near = |index: &usize| cosine(&own[*index], &sentence) > options.least;
+            let accepted: Vec<&str> = (0..own.len()).filter(near).map(|index| group.targets[index]).collect();
+            let mut drop = |reason: &str, count: usize| {
+                if count > 0 {
+                    *account.dropped.entry(reason.to_owned()).or_default() += count;
+                }
+            };
+            drop("translations that the teacher finds far from the sentence", own.len() - accepted.len());
+            let said = different(&accepted);
+            drop("translations that differ in capitals or punctuation alone", accepted.len() - said.len());
+            for [one, other] in paired(said, &mut streams.augmentation(&["mining", group.source])) {
+                let likeness = likeness(one, other);
+                if likeness > options.most_alike {
+                    drop("pairs that are too alike", 1);
+                    continue;
+                }
+                let vector = |text: &str| {
+                    group.targets.iter().position(|target| *target == text).map(|index| &own[index])
+                };
+                let similarity =
+                    vector(one).zip(vector(other)).map_or(0.0, |(one, other)| cosine(one, other));
+                lines.push(Line {
+                    texts: [(first.clone(), one.to_owned()), (second.clone(), other.to_owned())].into(),
+                    sentence: group.source.to_owned(),
+                    similarity,
+                    likeness,
+                    split: part.name().to_owned(),
+                });
+            }
+            observer.progress(number + 1);
+        }
+        observer.finished(&format!(
+            "{} out of {}",
+            counted(lines.len() - before, "pair", "pairs"),
+            counted(
+                groups.len(),
+                "sentence with several translations",
+                "sentences with several translations"
+            )
+        ));
+    }
+    for Line { texts, sentence, .. } in lines.iter().take(SHOWN) {
+        let said: Vec<&str> = texts.values().map(String::as_str).collect();
+        observer.note(&format!("{name}: `{}`, of `{sentence}`", said.join("` and `")));
+    }
+    if lines.iter().all(|line| line.split != Split::Train.name()) {
+        return Err(RunError::Recipe(format!(
+            "no paraphrase was mined for the training part of `{name}` out of {} sentences; a lower `least` lets more through",
+            account.rows
+        )));
+    }
+    Ok((lines, account))
+}
+
+/// Rows of a table of vectors, each of length one.
+fn vectors(table: &Tensor, start: usize, count: usize) -> Result<Vec<Vec<f32>>, RunError> {
+    let rows = table.narrow(0, start, count).and_then(|rows| rows.to_vec2());
+    Ok(rows.map_err(alambic_models::ModelError::from)?)
+}
+
+fn cosine(one: &[f32], other: &[f32]) -> f64 {
+    one.iter().zip(other).map(|(one, other)| f64::from(*one) * f64::from(*other)).sum()
+}
+
+fn path(run: &Path, name: &str, ending: &str) -> PathBuf {
+    run.join(FOLDER).join(format!("{name}.{ending}"))
+}
+
+fn json<T: Serialize>(value: &T, path: &Path) -> Result<String, RunError> {
+    let text = serde_json::to_string(value).map_err(|error| RunError::content(path, error))?;
+    Ok(format!("{text}\n"))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), RunError> {
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder).map_err(RunError::file(folder))?;
+    let partial = path.with_extension("part");
+    std::fs::write(&partial, text).map_err(RunError::file(&partial))?;
+    std::fs::rename(&partial, path).map_err(RunError::file(path))
+}
+
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, RunError> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(path).map_err(RunError::file(path))?;
+    serde_json::from_str(&text).map(Some).map_err(|error| RunError::content(path, error))
+}
+
+fn lines_of(path: &Path) -> Result<Vec<Line>, RunError> {
+    let text = std::fs::read_to_string(path).map_err(RunError::file(path))?;
+    let line = |line| serde_json::from_str(line).map_err(|error| RunError::content(path, error));
+    text.lines().map(line).collect()
+}
