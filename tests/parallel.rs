@@ -9,7 +9,7 @@ use std::path::Path;
 
 use alambic_models::bert::{Bert, BertConfig, Task};
 use alambic_models::{Config, Precision, Tokenizer};
-use alambic_students::{Encoder, MakeStudent, Pooled, Preset, Surroundings, ship};
+use alambic_students::{Encoder, MakeStudent, PiecesBy, Pooled, Preset, Surroundings, ship};
 use alambic_tensor::Streams;
 use common::run;
 use serde_json::Value;
@@ -58,6 +58,7 @@ fn prepare(folder: &Path) {
         pooling: Some(Pooled::Mean),
         pooling_width: None,
         vocabulary: 500,
+        pieces: PiecesBy::Words,
     };
     let streams = Streams::new(7);
     let surroundings = Surroundings { tokenizer: &tokenizer, task: &Task::none(), streams, donor: &|_| None };
@@ -172,6 +173,29 @@ fn a_vocabulary_is_cut_to_what_the_sentences_use() {
     assert_eq!(config["vocab_size"], cut.size());
     let said = run(folder.path(), &["predict", "run/student", "friend"]).good();
     assert_eq!(said.split_whitespace().count(), 1 + 16, "{said}");
+
+    // Trained anew it has words of Polish, too; and one from nothing may be of another kind.
+    for (out, set, expected) in [
+        (
+            "anew",
+            "student.small.encoder-layers={teacher=\"sentences\",vocabulary=120,new-vocabulary=true}",
+            "dom",
+        ),
+        (
+            "unigram",
+            "student.small.encoder={layers=1,width=16,heads=2,pooling=\"mean\",vocabulary=120,pieces=\"unigram\"}",
+            "\u{2581}do",
+        ),
+    ] {
+        let unset = if out == "unigram" { "unset = [\"student.small.encoder-layers\"]\n" } else { "" };
+        let text = format!("extends = \"recipe.toml\"\nschema = 1\nname = \"{out}\"\n{unset}");
+        std::fs::write(folder.path().join(format!("{out}.toml")), text).unwrap();
+        let recipe = format!("{out}.toml");
+        let ended = run(folder.path(), &["run", &recipe, "--out", out, "--set", set]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let own = open(&folder.path().join(out).join("student"));
+        assert!(own.size() <= 120 && own.id(expected).is_ok(), "{out}: {:?}", own.tokens());
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tokenizers: reading `tokenizer.json`, and building vocabularies of characters and of words.
 
 mod cut;
+mod training;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use indexmap::{IndexMap, IndexSet};
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::decoders::wordpiece::WordPiece as Decoder;
+use tokenizers::models::ModelWrapper;
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::bert::BertNormalizer;
@@ -24,6 +26,7 @@ use tokenizers::{
 
 use crate::ModelError;
 
+pub use training::Pieces;
 pub use words::{Piece, word_places};
 
 /// Padding, which is also the decoder's first token.
@@ -206,7 +209,7 @@ impl Tokenizer {
         }
         let vocabulary: IndexMap<String, usize> =
             tokens.into_iter().enumerate().map(|(id, token)| (token, id)).collect();
-        let [_, unknown, first, end, _] = BERT;
+        let [_, unknown, ..] = BERT;
         let parts = serde_json::json!({
             "type": "WordPiece",
             "vocab": vocabulary,
@@ -218,17 +221,9 @@ impl Tokenizer {
         let model: WordPiece = serde_json::from_str(&parts.to_string())
             .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         let mut tokenizer = tokenizers::Tokenizer::new(model);
-        let around = TemplateProcessing::builder()
-            .try_single(format!("{first} $A {end}"))
-            .map_err(ModelError::Tokenizer)?
-            .try_pair(format!("{first} $A {end} $B:1 {end}:1"))
-            .map_err(ModelError::Tokenizer)?
-            .special_tokens(vec![(first, 2), (end, 3)])
-            .build()
-            .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         tokenizer.with_normalizer(Some(normaliser));
         tokenizer.with_pre_tokenizer(Some(splitter));
-        tokenizer.with_post_processor(Some(around));
+        tokenizer.with_post_processor(Some(around_texts()?));
         tokenizer.with_decoder(Some(Decoder::default()));
         tokenizer.add_special_tokens(&BERT.map(|token| AddedToken::from(token, true)));
         Ok(Self { inner: tokenizer, files: None })
@@ -399,8 +394,12 @@ impl Tokenizer {
             }
             return Ok(files);
         }
-        let bert = self.id(BERT[0]).is_ok();
-        let config = if bert { bert_config(longest) } else { character_config(longest) };
+        let is_bert = self.id(BERT[0]).is_ok();
+        let config = match self.inner.get_model() {
+            ModelWrapper::WordPiece(_) if is_bert => bert_config(longest),
+            _ if is_bert => self.general_config(longest),
+            _ => character_config(longest),
+        };
         let config = format!("{config:#}\n");
         Ok(TokenizerFiles(vec![
             ("tokenizer.json".into(), (self.to_json()? + "\n").into_bytes()),
@@ -464,6 +463,19 @@ fn character_config(longest: usize) -> serde_json::Value {
         "clean_up_tokenization_spaces": false,
         "model_input_names": ["input_ids", "attention_mask"],
     })
+}
+
+/// BERT's special tokens around a text or a pair of texts.
+fn around_texts() -> Result<TemplateProcessing, ModelError> {
+    let [_, _, first, end, _] = BERT;
+    TemplateProcessing::builder()
+        .try_single(format!("{first} $A {end}"))
+        .map_err(ModelError::Tokenizer)?
+        .try_pair(format!("{first} $A {end} $B:1 {end}:1"))
+        .map_err(ModelError::Tokenizer)?
+        .special_tokens(vec![(first, 2), (end, 3)])
+        .build()
+        .map_err(|error| ModelError::Tokenizer(error.to_string()))
 }
 
 /// `tokenizer_config.json` of a vocabulary in BERT's manner.

@@ -520,6 +520,10 @@ settings! {
         pub metrics: Vec<At<String>> = Vec::new(),
         /// The teacher that the student is compared with. Left out: none.
         pub teacher: Option<At<String>>,
+        /// Other teachers, checkpoints all, that are judged on the same as the student, by their names.
+        pub beside: Vec<At<String>> = Vec::new(),
+        /// Whether the student as it was before any training is judged, too, as `untrained`.
+        pub untrained: bool = false,
         /// The language in which the student and those beside it are asked about images. Left out: the corpora's own.
         pub student_reads: Option<At<String>>,
         /// The language in which the teacher is asked about images. Left out: the corpora's own.

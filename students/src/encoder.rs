@@ -1,7 +1,7 @@
 //! A text encoder from random weights.
 
-use alambic_models::Config;
 use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Pooling, Task};
+use alambic_models::{Config, Pieces};
 use alambic_settings::{choices, settings};
 
 use crate::sight::EPSILON;
@@ -43,6 +43,31 @@ choices! {
         Lstm = "lstm",
         /// The same, read in both orders, the two states one behind the other.
         BiLstm = "bilstm",
+    }
+}
+
+choices! {
+    /// What a vocabulary of pieces of words is made by.
+    pub enum PiecesBy {
+        /// Whole words, those that come oftenest, and single characters for all others.
+        Words = "words",
+        /// BERT's, by merging what often stands together, in lower case.
+        WordPiece = "word-piece",
+        /// By merging what often stands together, whatever the script (byte-pair encoding over characters).
+        Bpe = "bpe",
+        /// By the likelihood of texts in independent pieces, as sentencepiece does it; also for languages without blanks.
+        Unigram = "unigram",
+    }
+}
+
+impl From<PiecesBy> for Pieces {
+    fn from(by: PiecesBy) -> Self {
+        match by {
+            PiecesBy::Words => Self::Words,
+            PiecesBy::WordPiece => Self::WordPiece,
+            PiecesBy::Bpe => Self::Bpe,
+            PiecesBy::Unigram => Self::Unigram,
+        }
     }
 }
 
@@ -90,9 +115,11 @@ settings! {
         /// Numbers of the state of a layer of long short-term memory. Left out: as many as those of a token's.
         #[range(1..)]
         pub pooling_width: Option<usize>,
-        /// Most tokens of a vocabulary that is made of the stage's texts, where there is no teacher.
+        /// Most tokens of a vocabulary that is made of the stage's texts, where there is no teacher to read the same.
         #[range(10..)]
         pub vocabulary: usize = 8192,
+        /// What that vocabulary is made by.
+        pub pieces: PiecesBy = PiecesBy::Words,
     }
 }
 
@@ -165,5 +192,9 @@ impl MakeStudent for Encoder {
 
     fn vocabulary(&self) -> Option<usize> {
         Some(self.vocabulary)
+    }
+
+    fn pieces(&self) -> Pieces {
+        self.pieces.into()
     }
 }

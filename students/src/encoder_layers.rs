@@ -27,6 +27,9 @@ settings! {
         /// the tokens that these are made of the commonest. Left out: all.
         #[range(10..)]
         pub vocabulary: Option<usize>,
+        /// Whether so many tokens are trained anew on the stage's texts, in the kind of the teacher's. A token that the teacher has
+        /// keeps its vector; another one gets the mean of those of the teacher's tokens that it would be read in.
+        pub new_vocabulary: bool = false,
         /// Share of activations dropped in training; left out, as the teacher's.
         #[range(0.0..=0.9)]
         pub dropout: Option<f32>,
@@ -90,19 +93,44 @@ impl MakeStudent for EncoderLayers {
         self.vocabulary
     }
 
+    fn trains_vocabulary(&self) -> bool {
+        self.new_vocabulary
+    }
+
     fn donors(&self) -> Vec<&At<String>> {
         vec![&self.teacher]
     }
 }
 
-/// Leaves the vectors of the tokens that a part of a vocabulary has, in the order of their ids there.
-fn keep_words(weights: &mut Weights, whole: &Tokenizer, part: &Tokenizer) -> Result<(), StudentError> {
-    let rows: Vec<u32> =
-        part.tokens().iter().map(|token| whole.id(token)).collect::<Result<_, ModelError>>()?;
-    let rows = Tensor::new(rows, &Device::Cpu).map_err(ModelError::from)?;
+/// Gives each token of another vocabulary its vector in the whole one, or the mean of those of the tokens that it is read in
+/// there.
+fn keep_words(weights: &mut Weights, whole: &Tokenizer, other: &Tokenizer) -> Result<(), StudentError> {
+    let rows: Vec<Vec<u32>> = other
+        .tokens()
+        .iter()
+        .map(|token| match whole.id(token) {
+            Ok(id) => Ok(vec![id]),
+            Err(_) => whole.piece(token),
+        })
+        .collect::<Result<_, ModelError>>()?;
+    let flat = Tensor::new(rows.concat(), &Device::Cpu).map_err(ModelError::from)?;
     for (name, tensor) in weights.iter_mut() {
         if name.ends_with("embeddings.word_embeddings.weight") {
-            *tensor = tensor.index_select(&rows, 0).map_err(ModelError::from)?;
+            let width = tensor.dim(1).map_err(ModelError::from)?;
+            let taken = tensor.index_select(&flat, 0).and_then(|taken| taken.to_vec2::<f32>());
+            let mut taken = taken.map_err(ModelError::from)?.into_iter();
+            let mut vectors = Vec::with_capacity(rows.len() * width);
+            for ids in &rows {
+                let mut sum = vec![0.0; width];
+                for vector in taken.by_ref().take(ids.len()) {
+                    for (sum, number) in sum.iter_mut().zip(vector) {
+                        *sum += number / ids.len() as f32;
+                    }
+                }
+                vectors.extend(sum);
+            }
+            *tensor =
+                Tensor::from_vec(vectors, (rows.len(), width), &Device::Cpu).map_err(ModelError::from)?;
         }
     }
     Ok(())

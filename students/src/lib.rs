@@ -25,7 +25,7 @@ mod sight;
 mod sizes;
 
 use alambic_models::bert::Task;
-use alambic_models::{Config, Tokenizer};
+use alambic_models::{Config, Pieces, Tokenizer};
 use alambic_settings::{At, kinds};
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
@@ -34,7 +34,7 @@ pub use answerer::{Answerer, Sighted};
 pub use clip::ClipSizes;
 pub use detector::DetectorSizes;
 pub use dual_encoder::DualEncoder;
-pub use encoder::{Encoder, Pooled, Preset};
+pub use encoder::{Encoder, PiecesBy, Pooled, Preset};
 pub use encoder_layers::EncoderLayers;
 pub use error::StudentError;
 pub use export::{Exported, Format, export};
@@ -122,9 +122,19 @@ pub trait MakeStudent {
         None
     }
 
-    /// Most tokens that are kept of the vocabulary of the models whose layers are taken; none where all are.
+    /// What such a vocabulary is made by.
+    fn pieces(&self) -> Pieces {
+        Pieces::Words
+    }
+
+    /// Most tokens of the vocabulary of the models whose layers are taken; none where all are kept.
     fn cut(&self) -> Option<usize> {
         None
+    }
+
+    /// Whether these tokens are trained anew, and not chosen from those of the models.
+    fn trains_vocabulary(&self) -> bool {
+        false
     }
 
     /// The detector that finds the regions that it reads.

@@ -36,18 +36,24 @@ impl Tokenizer {
             kept.iter().enumerate().map(|(new, &old)| (u64::from(old), new as u64)).collect();
         cut_model(&mut json["model"], &ids)?;
         renumber(&mut json, &ids);
-        let inner: tokenizers::Tokenizer = serde_json::from_value(json).map_err(error)?;
-        let mut cut = Self { inner, files: None };
-        let mut files = vec![("tokenizer.json".to_owned(), (cut.to_json()? + "\n").into_bytes())];
+        self.rebuilt(&json, &ids)
+    }
+
+    /// The tokenizer that `tokenizer.json` now says, with the files that go with this one, in which tokens have new ids.
+    pub(super) fn rebuilt(&self, json: &Value, ids: &HashMap<u64, u64>) -> Result<Self, ModelError> {
+        let error = |error: serde_json::Error| ModelError::Tokenizer(error.to_string());
+        let inner: tokenizers::Tokenizer = serde_json::from_str(&json.to_string()).map_err(error)?;
+        let mut rebuilt = Self { inner, files: None };
+        let mut files = vec![("tokenizer.json".to_owned(), (rebuilt.to_json()? + "\n").into_bytes())];
         for (name, bytes) in self.files.iter().flat_map(|files| &files.0) {
             if KEPT.contains(&name.as_str()) {
                 let mut value: Value = serde_json::from_slice(bytes).map_err(error)?;
-                renumber_keys(&mut value["added_tokens_decoder"], &ids);
+                renumber_keys(&mut value["added_tokens_decoder"], ids);
                 files.push((name.clone(), format!("{value:#}\n").into_bytes()));
             }
         }
-        cut.files = self.files.is_some().then(|| Arc::new(TokenizerFiles(files)));
-        Ok(cut)
+        rebuilt.files = self.files.is_some().then(|| Arc::new(TokenizerFiles(files)));
+        Ok(rebuilt)
     }
 
     /// The ids that are kept, in ascending order.
@@ -126,7 +132,7 @@ fn cut_model(model: &mut Value, ids: &HashMap<u64, u64>) -> Result<(), ModelErro
 }
 
 /// Gives added tokens, and those that are put around a text, their new ids.
-fn renumber(json: &mut Value, ids: &HashMap<u64, u64>) {
+pub(super) fn renumber(json: &mut Value, ids: &HashMap<u64, u64>) {
     let new = |id: &mut Value| {
         if let Some(&own) = id.as_u64().and_then(|id| ids.get(&id)) {
             *id = own.into();

@@ -4,13 +4,14 @@ use alambic_data::Split;
 use alambic_models::Config;
 use alambic_models::bert::{Head, Task};
 use alambic_reports::metrics::find;
+use alambic_reports::outcome::{BASELINE, STUDENT, TEACHER};
 use alambic_settings::{At, Diagnostic, Origin};
 use alambic_students::Eyes;
 
 use super::stages::asked;
 use super::{Checker, Counts, Depth, Selection, list};
 use crate::run::corpora::Kind;
-use crate::run::evaluation::finds;
+use crate::run::evaluation::{UNTRAINED, finds};
 use crate::run::workshop::task_of;
 use crate::schema::References;
 
@@ -24,6 +25,7 @@ impl Checker<'_> {
                 self.error("evaluation::metric", error.to_string(), &name.origin, "not a metric");
             }
         }
+        self.beside();
         match self.workshop.corpora.kind(&evaluation.data) {
             Some(Kind::Parallel) => return self.parallel_evaluation(),
             Some(Kind::Texts) => return self.text_evaluation(),
@@ -96,6 +98,18 @@ impl Checker<'_> {
         }
         let texts = evaluation.limit.map_or(test, |limit| test.min(limit));
         self.counts.insert("evaluation".to_owned(), Counts { texts, ..Counts::default() });
+    }
+
+    /// Checks the models that are judged beside the student.
+    fn beside(&mut self) {
+        let recipe = self.recipe;
+        for name in &recipe.evaluation.beside {
+            if [TEACHER, STUDENT, BASELINE, UNTRAINED].contains(&name.as_str()) {
+                let message = format!("`{}` is what another model is called in reports", name.value);
+                self.error("evaluation::beside", message, &name.origin, "give this teacher another name");
+            }
+            self.must_be_checkpoint(name);
+        }
     }
 
     /// The evaluation of models that look at images.

@@ -219,7 +219,8 @@ impl<'a> Uses<'a> {
             );
         }
         uses.data.extend(recipe.evaluation.data.iter().map(|name| name.as_str()));
-        uses.teachers.extend(recipe.evaluation.teacher.iter().map(|name| name.as_str()));
+        let judged = recipe.evaluation.teacher.iter().chain(&recipe.evaluation.beside);
+        uses.teachers.extend(judged.map(|name| name.as_str()));
         for student in recipe.student.values() {
             let own = student.inner().donors().into_iter().chain(student.inner().detector());
             uses.teachers.extend(own.map(|name| name.as_str()));

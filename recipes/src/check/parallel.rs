@@ -90,6 +90,12 @@ impl Checker<'_> {
                 self.must_embed("teacher", &config, &teacher.origin);
             }
         }
+        for name in &evaluation.beside {
+            let known = self.sketches.checkpoint(recipe, name).map(|sketch| sketch.config.clone());
+            if let Some(config) = known {
+                self.must_embed("model", &config, &name.origin);
+            }
+        }
         let last = recipe.stages.last().and_then(|last| self.sketches.stages.get(&last.value));
         if let Some(config) = last.map(|sketch| sketch.config.clone()) {
             self.must_embed("student", &config, &evaluation.origin);

@@ -1,14 +1,16 @@
 //! What the models of a run answer to the test part, and what it is worth.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use alambic_models::{Precision, TokenizerFiles};
 use alambic_reports::metrics::{Scores, score_all};
 use alambic_reports::numbers::counted;
 use alambic_settings::IndexMap;
-use alambic_students::Purpose;
+use alambic_students::{Blueprint, Purpose, add_detector, detector_of, ship};
 
 use super::RunError;
 use super::captions::exam::CaptionExam;
+use super::checkpoint::remove;
 use super::corpora::Kind;
 use super::exam::Exam;
 use super::parallel::exam::ParallelExam;
@@ -38,6 +40,36 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) student: Outputs,
     /// By name, as in [`Trainings`].
     pub(crate) baselines: Vec<(String, Outputs)>,
+    /// Models that the recipe does not train, or not yet.
+    pub(crate) beside: Vec<Beside>,
+}
+
+/// A model that is judged on the same as the student.
+pub(crate) struct Beside {
+    pub(crate) name: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) outputs: Outputs,
+}
+
+/// What the student is called as it was before any training.
+pub(crate) const UNTRAINED: &str = "untrained";
+
+/// The folders of models that are judged beside the student, by name.
+fn beside(workshop: &Workshop<'_>) -> Result<Vec<(String, PathBuf)>, RunError> {
+    let options = &workshop.recipe.evaluation;
+    let named = options.beside.iter().map(|name| Ok((name.value.clone(), workshop.checkpoint_folder(name)?)));
+    let mut folders: Vec<(String, PathBuf)> = named.collect::<Result<_, RunError>>()?;
+    if options.untrained {
+        let (Blueprint { config, weights }, trained) = workshop.untrained()?;
+        let folder = workshop.folder.join("checkpoints").join(UNTRAINED);
+        remove(&folder)?;
+        ship(&folder, &config, &weights, &TokenizerFiles::read(trained.path())?, Precision::F32)?;
+        if let Some(detector) = detector_of(trained.path()) {
+            add_detector(&folder, &detector)?;
+        }
+        folders.push((UNTRAINED.to_owned(), folder));
+    }
+    Ok(folders)
 }
 
 impl<'a> Evaluation<'a> {
@@ -47,7 +79,9 @@ impl<'a> Evaluation<'a> {
         trainings: &Trainings,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
+        let beside = beside(workshop)?;
         let models = trainings.student.len()
+            + beside.len()
             + trainings.baselines.iter().map(|(_, replicas)| replicas.len()).sum::<usize>();
         let exam: Box<dyn Exam + 'a> = match workshop.corpora.kind(&workshop.recipe.evaluation.data) {
             Some(Kind::Parallel) => Box::new(ParallelExam::new(workshop, observer)?),
@@ -68,17 +102,24 @@ impl<'a> Evaluation<'a> {
                 observer.progress(done);
             })
         };
-        let mut all = |replicas: &[Replica]| -> Result<Outputs, RunError> {
-            replicas.iter().map(|replica| answers(&replica.folder)).collect()
+        let all = |replicas: &[Replica], answers: &mut dyn FnMut(&Path) -> Result<Vec<String>, RunError>| {
+            replicas.iter().map(|replica| answers(&replica.folder)).collect::<Result<Outputs, RunError>>()
         };
-        let student = all(&trainings.student)?;
+        let student = all(&trainings.student, &mut answers)?;
         let baselines = trainings
             .baselines
             .iter()
-            .map(|(name, replicas)| Ok((name.clone(), all(replicas)?)))
+            .map(|(name, replicas)| Ok((name.clone(), all(replicas, &mut answers)?)))
+            .collect::<Result<_, RunError>>()?;
+        let beside = beside
+            .into_iter()
+            .map(|(name, folder)| {
+                let outputs = vec![answers(&folder)?];
+                Ok(Beside { name, folder, outputs })
+            })
             .collect::<Result<_, RunError>>()?;
         observer.finished(&format!("{count} {} by {models_named}", noun.many));
-        Ok(Self { exam, student, baselines })
+        Ok(Self { exam, student, baselines, beside })
     }
 
     /// A model's scores against the right answers, seed by seed.

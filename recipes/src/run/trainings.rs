@@ -134,7 +134,8 @@ fn previous(recipe: &Recipe, stage: &str, suffix: &str) -> Result<Option<String>
     Ok(before)
 }
 
-fn student_options<'a>(recipe: &'a Recipe, name: &str) -> Result<&'a Student, RunError> {
+/// The options of a student.
+pub(crate) fn student_options<'a>(recipe: &'a Recipe, name: &str) -> Result<&'a Student, RunError> {
     recipe
         .student
         .get(name)

@@ -21,6 +21,7 @@ use super::corpora::Corpora;
 use super::parallel;
 use super::questions::image_texts;
 use super::stage::finished_folder;
+use super::trainings::{stage_options, student_of, student_options};
 use crate::schema::{ImageTextData, Recipe, StageData};
 
 /// Recipe, corpora and folder of a run.
@@ -157,6 +158,7 @@ impl Workshop<'_> {
                 return self.cut(&whole, student, data);
             }
             let size = student.inner().vocabulary().unwrap_or(usize::MAX);
+            let pieces = student.inner().pieces();
             let mut texts = Vec::new();
             for options in data.texts.iter() {
                 texts.extend(self.corpora.selected_texts(options, Split::Train)?);
@@ -164,14 +166,14 @@ impl Workshop<'_> {
             let pairs = parallel::pairs(self, data, Split::Train)?;
             if !pairs.is_empty() {
                 let read = pairs.iter().flat_map(|pair| [pair.source, pair.target]);
-                return Ok(Tokenizer::words(read, size)?);
+                return Ok(Tokenizer::of_texts(pieces, read, size)?);
             }
             let about_images = self.about_images(student, data)?;
             if !about_images.is_empty() {
-                return Ok(Tokenizer::words(about_images.iter().map(String::as_str), size)?);
+                return Ok(Tokenizer::of_texts(pieces, about_images.iter().map(String::as_str), size)?);
             }
             let parts = texts.iter().flat_map(|text| [Some(&text.first), text.second.as_ref()]);
-            return Ok(Tokenizer::words(parts.flatten().map(String::as_str), size)?);
+            return Ok(Tokenizer::of_texts(pieces, parts.flatten().map(String::as_str), size)?);
         }
         let mut characters: Vec<char> = Vec::new();
         let mut languages: IndexSet<String> = IndexSet::new();
@@ -194,7 +196,7 @@ impl Workshop<'_> {
         Ok(Tokenizer::characters(&characters.into_iter().collect(), &languages)?)
     }
 
-    /// A vocabulary as a student keeps it: cut to the texts of the training part, or whole.
+    /// A vocabulary as a student has it: cut to the texts of the training part, or trained anew on them, or whole.
     pub(crate) fn cut(
         &self,
         whole: &Tokenizer,
@@ -214,6 +216,9 @@ impl Workshop<'_> {
                 .flatten()
                 .map(String::as_str),
         );
+        if student.inner().trains_vocabulary() {
+            return Ok(whole.anew(texts, most)?);
+        }
         Ok(whole.cut(texts, most)?)
     }
 
@@ -269,6 +274,18 @@ impl Workshop<'_> {
         }
         let names: Vec<At<String>> = data.texts.iter().flat_map(|texts| texts.data.clone()).collect();
         if names.is_empty() { Ok(Task::none()) } else { Ok(task_of(self.corpora.labels(&names)?)) }
+    }
+
+    /// The last stage's student as it was before any training, by the first seed, with the vocabulary and the head of the
+    /// trained one, whose folder stands beside it.
+    pub(crate) fn untrained(&self) -> Result<(Blueprint, ModelFolder), RunError> {
+        let recipe = self.recipe;
+        let last = recipe.stages.last().ok_or_else(|| RunError::Recipe("there is no stage".into()))?;
+        let (data, name) = (&stage_options(recipe, last)?.data, student_of(recipe, last)?);
+        let student = student_options(recipe, &name)?;
+        let folder = ModelFolder::open(&finished_folder(&self.folder, last))?;
+        let (tokenizer, task) = (folder.tokenizer()?, self.task(data)?);
+        Ok((self.make(student, &tokenizer, &task, Streams::new(recipe.seed))?, folder))
     }
 
     /// A student before training.

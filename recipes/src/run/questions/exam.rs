@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use alambic_data::{Raster, Split};
-use alambic_models::{ModelFolder, architecture};
+use alambic_models::architecture;
 use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
 use alambic_reports::outcome::{Latency, TEACHER};
@@ -12,7 +12,6 @@ use alambic_reports::report::{Noun, Text, View, Views};
 use alambic_settings::IndexMap;
 use alambic_students::{Answerer, Blueprint, Eyes, Sight, Sighted};
 use alambic_teachers::{Network, Teacher};
-use alambic_tensor::Streams;
 
 use super::gallery::Gallery;
 use super::timings::{Timed, alone, beside};
@@ -22,9 +21,7 @@ use crate::run::RunError;
 use crate::run::corpora::Shown;
 use crate::run::exam::{Exam, Floor, Kind, shell_quoted};
 use crate::run::lesson::thin;
-use crate::run::stage::finished_folder;
 use crate::run::texts::similarity::divergences;
-use crate::run::trainings::student_of;
 use crate::run::workshop::Workshop;
 use crate::schema::EvaluationOptions;
 
@@ -96,22 +93,12 @@ impl<'a> QuestionExam<'a> {
         ask(answerer, &gallery, &asked)
     }
 
-    /// The student as it was before any training, by the first seed, with the head of the last one.
-    fn beginner(&self) -> Result<Option<Answerer>, RunError> {
-        let recipe = self.workshop.recipe;
-        let Some(last) = recipe.stages.last() else { return Ok(None) };
-        let name = student_of(recipe, last)?;
-        let (Some(options), Some(student)) = (recipe.stage.get(&last.value), recipe.student.get(&name))
-        else {
-            return Ok(None);
-        };
-        let folder = ModelFolder::open(&finished_folder(&self.workshop.folder, last))?;
-        let (tokenizer, task) = (folder.tokenizer()?, self.workshop.task(&options.data)?);
-        let Blueprint { config, weights } =
-            self.workshop.make(student, &tokenizer, &task, Streams::new(recipe.seed))?;
+    /// The student as it was before any training.
+    fn beginner(&self) -> Result<Answerer, RunError> {
+        let (Blueprint { config, weights }, folder) = self.workshop.untrained()?;
         let network = architecture::over(&config, &weights)?;
         let eyes = Eyes::open(&config, folder.path())?;
-        Ok(Some(Answerer::new(&config, network.into(), eyes, &tokenizer, usize::MAX)?))
+        Ok(Answerer::new(&config, network.into(), eyes, &folder.tokenizer()?, usize::MAX)?)
     }
 }
 
@@ -231,7 +218,7 @@ impl Exam for QuestionExam<'_> {
         let loaded: Vec<(&str, Answerer)> = loaded.collect::<Result<_, RunError>>()?;
         let mut lookers: Vec<(&str, &Answerer)> = Vec::new();
         lookers.extend(self.teacher.as_ref().map(|judged| (TEACHER, &judged.answerer)));
-        lookers.extend(beginner.as_ref().map(|answerer| ("student before training", answerer)));
+        lookers.push(("student before training", &beginner));
         lookers.extend(loaded.iter().map(|(name, answerer)| (*name, answerer)));
         let view = |&index: &usize| {
             let Shown { picture, text, taught, .. } = self.questions[index];

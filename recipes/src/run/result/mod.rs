@@ -17,7 +17,7 @@ use alambic_teachers::Teacher;
 
 use super::checkpoint::remove;
 use super::environment::Environment;
-use super::evaluation::{Evaluation, Outputs};
+use super::evaluation::{Beside, Evaluation, Outputs};
 use super::exam::{Exam, Kind};
 use super::stage::PROJECTIONS;
 use super::trainings::{Replica, Trainings};
@@ -164,6 +164,14 @@ impl Results<'_> {
             } else {
                 others.push(((*name).to_owned(), Some(outcome)));
             }
+        }
+        for Beside { name, folder, outputs } in &self.evaluation.beside {
+            let mut outcome = ModelOutcome::measured(&self.evaluation.scores(outputs)?, labels)?;
+            let folder = ModelFolder::open(folder)?;
+            let numbers =
+                folder.weight_shapes()?.values().map(|shape| shape.iter().product::<usize>()).sum::<usize>();
+            (outcome.parameters, outcome.bytes) = (Some(numbers as u64), Some(folder.bytes()?));
+            others.push((name.clone(), Some(outcome)));
         }
         let seeds = self.trainings.student.iter().map(|replica| replica.seed).collect();
         let recipe = &self.workshop.recipe.name;

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::{Baseline, Results, Seeds, file_name, of_metric};
 use crate::run::RunError;
+use crate::run::evaluation::{Beside, UNTRAINED};
 use crate::run::stage::Trained;
 use crate::run::trainings::{FROM_SCRATCH, SAME_START};
 
@@ -97,28 +98,32 @@ impl Results<'_> {
         format!("the test part of {}{without}", sources.join(", "))
     }
 
+    /// What a teacher of the recipe is.
+    fn model_of(&self, name: &str) -> String {
+        match self.workshop.recipe.teacher.get(name) {
+            Some(TeacherOptions::Pipeline(options)) => {
+                let steps: Vec<String> = options
+                    .chain
+                    .iter()
+                    .map(|step| format!("{} writes {}", step.teacher.value, step.language))
+                    .collect();
+                format!("a pipeline: {}", steps.join(", then "))
+            }
+            Some(TeacherOptions::Checkpoint(options)) => match (&options.stage, &options.model) {
+                (Some(stage), _) => format!("the model that stage `{}` trained", stage.value),
+                (None, Some(model)) => format!("the model {}", file_name(&model.to_string())),
+                (None, None) => String::new(),
+            },
+            Some(TeacherOptions::Recorded(_)) => "outputs of an earlier pass".into(),
+            None => String::new(),
+        }
+    }
+
     fn descriptions(&self) -> IndexMap<String, String> {
         let mut models = IndexMap::new();
         let recipe = self.workshop.recipe;
         if let Some(name) = &recipe.evaluation.teacher {
-            let text = match recipe.teacher.get(&name.value) {
-                Some(TeacherOptions::Pipeline(options)) => {
-                    let steps: Vec<String> = options
-                        .chain
-                        .iter()
-                        .map(|step| format!("{} writes {}", step.teacher.value, step.language))
-                        .collect();
-                    format!("a pipeline: {}", steps.join(", then "))
-                }
-                Some(TeacherOptions::Checkpoint(options)) => match (&options.stage, &options.model) {
-                    (Some(stage), _) => format!("the model that stage `{}` trained", stage.value),
-                    (None, Some(model)) => format!("the model {}", file_name(&model.to_string())),
-                    (None, None) => String::new(),
-                },
-                Some(TeacherOptions::Recorded(_)) => "outputs of an earlier pass".into(),
-                None => String::new(),
-            };
-            models.insert(TEACHER.to_owned(), text);
+            models.insert(TEACHER.to_owned(), self.model_of(name));
         }
         models.insert(STUDENT.to_owned(), "distilled from the teacher".into());
         for Baseline { name, training, .. } in &self.baselines {
@@ -132,6 +137,14 @@ impl Results<'_> {
                  teacher{start} (training {training})"
             );
             models.insert((*name).to_owned(), text);
+        }
+        for Beside { name, .. } in &self.evaluation.beside {
+            let text = if name == UNTRAINED {
+                "the student as it was before any training".to_owned()
+            } else {
+                self.model_of(name)
+            };
+            models.insert(name.clone(), text);
         }
         if let Some(floor) = self.exam.floor() {
             models.insert(floor.name.to_owned(), floor.description.to_owned());

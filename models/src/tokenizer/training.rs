@@ -1,0 +1,325 @@
+//! Vocabularies of pieces of words, trained on texts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::{Value, json};
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::models::unigram::{Unigram, UnigramTrainer};
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::bert::BertNormalizer;
+use tokenizers::normalizers::unicode::NFKC;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
+use tokenizers::{
+    AddedToken, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString,
+    PreTokenizer, Trainer,
+};
+
+use super::cut::renumber;
+use super::{BERT, Tokenizer, around_texts};
+use crate::ModelError;
+
+/// What vocabularies of pieces are made by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pieces {
+    /// Whole words, and characters for all others.
+    Words,
+    /// BERT's, by merging what often stands together, in lower case.
+    WordPiece,
+    /// By merging what often stands together (Sennrich et al., 2016).
+    Bpe,
+    /// By the likelihood of a text in independent pieces (Kudo, 2018).
+    Unigram,
+}
+
+/// What marks a piece that begins a word.
+const BEGINS: char = '\u{2581}';
+/// What marks a piece that goes on with a word.
+const GOES_ON: &str = "##";
+
+/// By how much the library sets apart the scores of characters that are no piece by themselves.
+const PENALTY: f64 = 1e-4;
+
+fn error(error: impl std::fmt::Display) -> ModelError {
+    ModelError::Tokenizer(error.to_string())
+}
+
+impl Tokenizer {
+    /// A vocabulary of at most `size` pieces, trained on texts by the tokenizers library, with BERT's special tokens first.
+    /// `WordPiece` puts texts in lower case, marks above and below letters kept; the others bring them to NFKC and mark the
+    /// beginnings of words, so that a text needs no blanks.
+    ///
+    /// # Errors
+    /// When the tokenizers library refuses the parts, or `size` is too small for the characters.
+    pub fn of_texts<'t>(
+        pieces: Pieces,
+        texts: impl IntoIterator<Item = &'t str>,
+        size: usize,
+    ) -> Result<Self, ModelError> {
+        if pieces == Pieces::Words {
+            return Self::words(texts, size);
+        }
+        let special = BERT.map(str::to_owned);
+        let mut tokenizer = if pieces == Pieces::WordPiece {
+            let (normaliser, splitter) =
+                (BertNormalizer::new(true, true, Some(false), true), BertPreTokenizer);
+            let counts = counted(texts, Some(&normaliser), Some(&splitter))?;
+            let mut tokenizer = tokenizers::Tokenizer::new(word_piece(&counts, &special, BERT[1], size)?);
+            tokenizer.with_normalizer(Some(normaliser));
+            tokenizer.with_pre_tokenizer(Some(splitter));
+            tokenizer
+        } else {
+            let splitter = Metaspace::new(BEGINS, PrependScheme::Always, true);
+            let counts = counted(texts, Some(&NFKC), Some(&splitter))?;
+            let mut tokenizer = if pieces == Pieces::Bpe {
+                tokenizers::Tokenizer::new(bpe(&counts, &special, BERT[1], size)?)
+            } else {
+                tokenizers::Tokenizer::new(unigram(&counts, &special, BERT[1], size)?)
+            };
+            tokenizer.with_normalizer(Some(NFKC));
+            tokenizer.with_decoder(Some(splitter.clone()));
+            tokenizer.with_pre_tokenizer(Some(splitter));
+            tokenizer
+        };
+        tokenizer.with_post_processor(Some(around_texts()?));
+        tokenizer.add_special_tokens(&BERT.map(|token| AddedToken::from(token, true)));
+        Ok(Self { inner: tokenizer, files: None })
+    }
+
+    /// The tokens in which a token of another vocabulary is read here, by its letters.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn piece(&self, token: &str) -> Result<Vec<u32>, ModelError> {
+        let text = token.strip_prefix(GOES_ON).unwrap_or(token).trim_start_matches(BEGINS);
+        Ok(self.inner.encode_fast(text, false).map_err(error)?.get_ids().to_vec())
+    }
+
+    /// The same tokenizer with a vocabulary of at most `most` pieces, trained anew on texts: what it does to a text before
+    /// and after stays, and so does the kind of its pieces. Its special tokens come first, in their order.
+    ///
+    /// # Errors
+    /// When the tokenizer is none of `Unigram`, `WordPiece` and `BPE`, or `most` is too small for the characters.
+    pub fn anew<'t>(
+        &self,
+        texts: impl IntoIterator<Item = &'t str>,
+        most: usize,
+    ) -> Result<Self, ModelError> {
+        let mut json: Value = serde_json::from_str(&self.to_json()?).map_err(error)?;
+        let added: Vec<(u64, String)> = json["added_tokens"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|token| Some((token["id"].as_u64()?, token["content"].as_str()?.to_owned())))
+            .collect();
+        let mut special: Vec<(u64, String)> = added;
+        let own = &json["model"];
+        let unknown = match &own["unk_id"] {
+            Value::Number(id) => id.as_u64().map(|id| (id, self.tokens()[id as usize].clone())),
+            _ => own["unk_token"]
+                .as_str()
+                .and_then(|token| self.inner.token_to_id(token).map(|id| (u64::from(id), token.to_owned()))),
+        };
+        let Some(unknown) = unknown else {
+            return Err(error("a vocabulary without a token for what it does not know is not trained anew"));
+        };
+        if !special.iter().any(|(id, _)| *id == unknown.0) {
+            special.push(unknown.clone());
+        }
+        special.sort_unstable();
+        let names: Vec<String> = special.iter().map(|(_, token)| token.clone()).collect();
+        let counts = counted(texts, self.inner.get_normalizer(), self.inner.get_pre_tokenizer())?;
+        let kind = own["type"].as_str().unwrap_or_default().to_owned();
+        let model = match kind.as_str() {
+            "WordPiece" => serde_json::to_value(word_piece(&counts, &names, &unknown.1, most)?),
+            "BPE" => serde_json::to_value(bpe(&counts, &names, &unknown.1, most)?),
+            "Unigram" => serde_json::to_value(unigram(&counts, &names, &unknown.1, most)?),
+            other => return Err(error(format!("a vocabulary of the kind {other} is not trained anew"))),
+        };
+        json["model"] = model.map_err(error)?;
+        let ids: HashMap<u64, u64> =
+            special.iter().enumerate().map(|(new, (old, _))| (*old, new as u64)).collect();
+        renumber(&mut json, &ids);
+        self.rebuilt(&json, &ids)
+    }
+}
+
+/// How often each word comes, in the order of the alphabet.
+fn counted<'t, N: Normalizer, P: PreTokenizer>(
+    texts: impl IntoIterator<Item = &'t str>,
+    normaliser: Option<&N>,
+    splitter: Option<&P>,
+) -> Result<BTreeMap<String, u32>, ModelError> {
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    for text in texts {
+        let mut normalised = NormalizedString::from(text);
+        if let Some(normaliser) = normaliser {
+            normaliser.normalize(&mut normalised).map_err(error)?;
+        }
+        let mut parts = PreTokenizedString::from(normalised.get());
+        if let Some(splitter) = splitter {
+            splitter.pre_tokenize(&mut parts).map_err(error)?;
+        }
+        for (word, ..) in parts.get_splits(OffsetReferential::Original, OffsetType::Byte) {
+            if !word.is_empty() {
+                *counts.entry(word.to_owned()).or_default() += 1;
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// Merges of what stands together most often. The library breaks ties by the order of its tokens, which is that of the
+/// alphabet once those within a word are named beforehand.
+fn merged(
+    counts: &BTreeMap<String, u32>,
+    special: &[String],
+    size: usize,
+    prefix: Option<&str>,
+) -> Result<BPE, ModelError> {
+    let characters: BTreeSet<char> = counts.keys().flat_map(|word| word.chars()).collect();
+    let within = prefix.map(|prefix| characters.iter().map(move |letter| format!("{prefix}{letter}")));
+    let named = special.iter().cloned().chain(within.into_iter().flatten());
+    let mut trainer = BpeTrainer::builder()
+        .vocab_size(size)
+        .min_frequency(2)
+        .show_progress(false)
+        .special_tokens(named.map(|token| AddedToken::from(token, true)).collect());
+    if let Some(prefix) = prefix {
+        trainer = trainer.continuing_subword_prefix(prefix.to_owned());
+    }
+    let mut trainer = trainer.build();
+    let words = counts.iter().flat_map(|(word, &count)| std::iter::repeat_n(word, count as usize));
+    trainer.feed(words, |word| Ok(vec![word.to_owned()])).map_err(error)?;
+    let mut model = BPE::default();
+    trainer.train(&mut model).map_err(error)?;
+    Ok(model)
+}
+
+fn bpe(
+    counts: &BTreeMap<String, u32>,
+    special: &[String],
+    unknown: &str,
+    size: usize,
+) -> Result<BPE, ModelError> {
+    let mut model = merged(counts, special, size, None)?;
+    model.unk_token = Some(unknown.to_owned());
+    Ok(model)
+}
+
+fn word_piece(
+    counts: &BTreeMap<String, u32>,
+    special: &[String],
+    unknown: &str,
+    size: usize,
+) -> Result<WordPiece, ModelError> {
+    let mut vocabulary: Vec<(String, u32)> =
+        merged(counts, special, size, Some(GOES_ON))?.get_vocab().into_iter().collect();
+    vocabulary.sort_unstable_by_key(|(_, id)| *id);
+    let parts = json!({
+        "type": "WordPiece",
+        "vocab": vocabulary.into_iter().collect::<indexmap::IndexMap<String, u32>>(),
+        "unk_token": unknown,
+        "continuing_subword_prefix": GOES_ON,
+        "max_input_chars_per_word": 100,
+    });
+    // By way of its text: the library's reader borrows from it.
+    serde_json::from_str(&parts.to_string()).map_err(error)
+}
+
+/// Pieces by their likelihood. The library gives characters that are no piece by themselves scores in the order of a hash
+/// table; they all get the least one here.
+fn unigram(
+    counts: &BTreeMap<String, u32>,
+    special: &[String],
+    unknown: &str,
+    size: usize,
+) -> Result<Unigram, ModelError> {
+    let characters: BTreeSet<char> = counts.keys().flat_map(|word| word.chars()).collect();
+    if characters.len() + special.len() >= size {
+        return Err(error(format!(
+            "a vocabulary of {size} pieces has no room for {} characters and {} special tokens",
+            characters.len(),
+            special.len()
+        )));
+    }
+    let trainer = UnigramTrainer::builder()
+        .vocab_size(size as u32)
+        .show_progress(false)
+        .unk_token(Some(unknown.to_owned()))
+        .special_tokens(special.iter().map(|token| AddedToken::from(token.clone(), true)).collect())
+        .build()
+        .map_err(error)?;
+    let sentences = counts.iter().map(|(word, count)| (word.clone(), *count)).collect();
+    let mut model = Unigram::default();
+    trainer.do_train(sentences, &mut model).map_err(error)?;
+    let trained: Vec<(String, f64)> = model.iter().skip(special.len()).cloned().collect();
+    let least = trained
+        .iter()
+        .filter(|(piece, _)| piece.chars().count() > 1)
+        .map(|(_, score)| *score)
+        .fold(0.0, f64::min);
+    let highest = least + PENALTY * characters.len() as f64;
+    let settled = |(piece, score): (String, f64)| {
+        let is_put_in = piece.chars().count() == 1 && score <= highest;
+        (piece, if is_put_in { least } else { score })
+    };
+    let mut pieces: Vec<(String, f64)> = trained.into_iter().map(settled).collect();
+    pieces.sort_by(|one, other| other.1.total_cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+    let place = special.iter().position(|token| token == unknown);
+    let all = special.iter().map(|token| (token.clone(), 0.0)).chain(pieces).collect();
+    Unigram::from(all, place, false).map_err(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXTS: [&str; 8] = [
+        "the cat sat on the mat",
+        "the cats sat on the mats",
+        "a cat is on the mat",
+        "猫はマットの上にいます",
+        "猫が上にいます",
+        "マットの上の猫",
+        "बिल्ली चटाई पर है",
+        "बिल्लियाँ चटाई पर हैं",
+    ];
+
+    fn pieces_of(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
+        let own = tokenizer.tokens();
+        tokenizer.encode(text).unwrap().iter().map(|&id| own[id as usize].clone()).collect()
+    }
+
+    #[test]
+    fn every_kind_reads_its_texts_whole_and_is_the_same_every_time() {
+        for kind in [Pieces::Words, Pieces::WordPiece, Pieces::Bpe, Pieces::Unigram] {
+            let tokenizer = Tokenizer::of_texts(kind, TEXTS, 120).unwrap();
+            assert!(tokenizer.size() <= 120, "{kind:?}: {}", tokenizer.size());
+            for text in TEXTS {
+                let pieces = pieces_of(&tokenizer, text);
+                assert!(!pieces.contains(&"[UNK]".to_owned()), "{kind:?}: {pieces:?}");
+                assert_eq!((pieces[0].as_str(), pieces[pieces.len() - 1].as_str()), ("[CLS]", "[SEP]"));
+            }
+            assert_eq!(tokenizer.padding().unwrap(), 0);
+            let again = Tokenizer::of_texts(kind, TEXTS, 120).unwrap();
+            assert_eq!(tokenizer.to_json().unwrap(), again.to_json().unwrap(), "{kind:?}");
+            // What comes often is read in fewer pieces than it has letters.
+            let often = pieces_of(&tokenizer, "the cat");
+            assert!(often.len() - 2 < "thecat".len(), "{kind:?}: {often:?}");
+        }
+        assert!(Tokenizer::of_texts(Pieces::Unigram, TEXTS, 12).is_err());
+    }
+
+    #[test]
+    fn a_vocabulary_is_trained_anew_in_its_own_kind() {
+        for kind in [Pieces::WordPiece, Pieces::Bpe, Pieces::Unigram] {
+            let whole = Tokenizer::of_texts(kind, TEXTS, 120).unwrap();
+            let anew = whole.anew(TEXTS[..3].iter().copied(), 40).unwrap();
+            assert!(anew.size() <= 40 && anew.id("[SEP]").unwrap() == 3, "{kind:?}: {}", anew.size());
+            assert!(!pieces_of(&anew, TEXTS[0]).contains(&"[UNK]".to_owned()));
+            // No other text's characters are known any more.
+            assert!(pieces_of(&anew, TEXTS[3]).contains(&"[UNK]".to_owned()), "{kind:?}");
+        }
+    }
+}
