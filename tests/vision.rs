@@ -387,7 +387,14 @@ fn a_teacher_that_is_asked_in_english_teaches_a_student_that_is_asked_in_hindi()
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         serde_json::from_str(&ended.stdout).unwrap()
     };
-    let small = ["--set", "data.scenes.corpus.made-up-scenes.images=300", "--set", "train.steps=40"];
+    let small = [
+        "--set",
+        "data.scenes.corpus.made-up-scenes.images=300",
+        "--set",
+        "stage.detect.train.steps=200",
+        "--set",
+        "stage.english.train.steps=40",
+    ];
     let outcome = go("hindi", &small);
     assert!(outcome["models"]["student"]["metrics"]["accuracy"].is_f64(), "{outcome}");
     let read = |path: &str| std::fs::read_to_string(folder.path().join(path)).unwrap();
@@ -414,6 +421,15 @@ fn a_teacher_that_is_asked_in_english_teaches_a_student_that_is_asked_in_hindi()
     assert_eq!(summary["labelled"], 0);
     let some = [&small[..], &["--set", "stage.distil.data.questions.labelled=0.5"]].concat();
     go("half", &some);
+    // One student for two languages is judged in both, and the second held against the first.
+    let both = "stage.distil.data.questions.student-reads=[\"en\",\"hi\"]";
+    let judged = "evaluation.student-reads=[\"en\",\"hi\"]";
+    let outcome = go("both", &[&small[..], &["--set", both, "--set", judged]].concat());
+    let student = &outcome["models"]["student"];
+    let [english, hindi] = ["en", "hi"].map(|slice| student["slices"][slice]["accuracy"].as_f64().unwrap());
+    let gap = student["transfer"]["gaps"]["hi"].as_f64().unwrap();
+    assert!((gap - (english - hindi)).abs() < 1e-9 && student["transfer"]["source"] == "en", "{student}");
+    assert!(read("both/report.html").contains("mean without en"));
     let summary: Value =
         serde_json::from_str(&read("half/checkpoints/distil/finished/summary.json")).unwrap();
     let (labelled, examples) = (summary["labelled"].as_u64().unwrap(), summary["examples"].as_u64().unwrap());

@@ -268,8 +268,8 @@ settings! {
         /// Share of these images whose questions have their answers; what is asked of the others, the teacher alone answers.
         #[range(0.0..=1.0)]
         pub labelled: f64 = 1.0,
-        /// The language in which the student is asked, by its code. Left out: the corpora's own.
-        pub student_reads: Option<At<String>>,
+        /// The language in which the student is asked, by its code, or several in turn. Left out: the corpora's own.
+        pub student_reads: OneOrMany<At<String>> = OneOrMany(Vec::new()),
         /// The language in which the teacher is asked. Left out: the corpora's own.
         pub teacher_reads: Option<At<String>>,
         /// Most tokens of a question, the special ones included; what is longer is cut.
@@ -281,21 +281,25 @@ settings! {
 /// The languages in which questions are asked; none for the corpora's own.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Readings<'o> {
-    pub(crate) student: Option<&'o At<String>>,
+    pub(crate) student: &'o [At<String>],
     pub(crate) teacher: Option<&'o At<String>>,
 }
 
 impl Readings<'_> {
     /// Whether student and teacher are asked in the same language.
     pub(crate) fn are_alike(self) -> bool {
-        self.student.map(|at| &at.value) == self.teacher.map(|at| &at.value)
+        match (self.student, self.teacher) {
+            ([], None) => true,
+            ([own], Some(other)) => own.value == other.value,
+            _ => false,
+        }
     }
 }
 
 impl QuestionData {
     /// The languages in which they are asked.
     pub(crate) fn readings(&self) -> Readings<'_> {
-        Readings { student: self.student_reads.as_ref(), teacher: self.teacher_reads.as_ref() }
+        Readings { student: &self.student_reads, teacher: self.teacher_reads.as_ref() }
     }
 }
 
@@ -524,8 +528,9 @@ settings! {
         pub beside: Vec<At<String>> = Vec::new(),
         /// Whether the student as it was before any training is judged, too, as `untrained`.
         pub untrained: bool = false,
-        /// The language in which the student and those beside it are asked about images. Left out: the corpora's own.
-        pub student_reads: Option<At<String>>,
+        /// The language in which the student and those beside it are asked about images, or several: they are then judged on
+        /// each, and the first is that which the others are compared with. Left out: the corpora's own.
+        pub student_reads: OneOrMany<At<String>> = OneOrMany(Vec::new()),
         /// The language in which the teacher is asked about images. Left out: the corpora's own.
         pub teacher_reads: Option<At<String>>,
         /// What outputs are held against.
@@ -548,7 +553,7 @@ settings! {
 impl EvaluationOptions {
     /// The languages in which questions about images are asked.
     pub(crate) fn readings(&self) -> Readings<'_> {
-        Readings { student: self.student_reads.as_ref(), teacher: self.teacher_reads.as_ref() }
+        Readings { student: &self.student_reads, teacher: self.teacher_reads.as_ref() }
     }
 }
 

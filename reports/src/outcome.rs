@@ -59,6 +59,9 @@ pub struct ModelOutcome {
     pub per_seed: IndexMap<String, Vec<Option<f64>>>,
     /// The metrics of each slice of the examples, for instance of each pair of languages.
     pub slices: IndexMap<String, SliceOutcome>,
+    /// How far what holds in one language holds in others, where models were judged in several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Transfer>,
     /// How many parameters, those used twice counted once.
     pub parameters: Option<u64>,
     /// How many bytes on disk, those used twice counted once.
@@ -67,6 +70,22 @@ pub struct ModelOutcome {
     pub latency_ms: Option<Latency>,
     /// Wall time of training, of one seed; null for a model that was given.
     pub seconds_to_train: Option<f64>,
+}
+
+/// A metric in the slices of several languages, compared with that of one of them, the source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Transfer {
+    /// The metric.
+    pub metric: String,
+    /// The source's slice.
+    pub source: String,
+    /// The mean over all slices, each counting as much.
+    pub average: f64,
+    /// The same without the source's.
+    pub average_without_source: f64,
+    /// By how much each other slice's value is below the source's.
+    pub gaps: IndexMap<String, f64>,
 }
 
 /// The metrics of one slice.
@@ -146,6 +165,27 @@ impl ModelOutcome {
             }
         }
         Ok(outcome)
+    }
+
+    /// Holds the slices of other languages against that of the source; nothing where a slice has no value.
+    #[must_use]
+    pub fn transferred(mut self, source: &str, metric: &str) -> Self {
+        let value = |slice: &SliceOutcome| slice.metrics.get(metric).copied().flatten();
+        let values: Option<IndexMap<&str, f64>> =
+            self.slices.iter().map(|(name, slice)| Some((name.as_str(), value(slice)?))).collect();
+        self.transfer = values.and_then(|values| {
+            let own = *values.get(source)?;
+            let others: Vec<(&str, f64)> = values.into_iter().filter(|(name, _)| *name != source).collect();
+            let sum: f64 = others.iter().map(|(_, value)| value).sum();
+            (!others.is_empty()).then(|| Transfer {
+                metric: metric.to_owned(),
+                source: source.to_owned(),
+                average: (sum + own) / (others.len() + 1) as f64,
+                average_without_source: sum / others.len() as f64,
+                gaps: others.iter().map(|(name, value)| ((*name).to_owned(), own - value)).collect(),
+            })
+        });
+        self
     }
 
     /// The value of a metric over all examples.
@@ -312,6 +352,25 @@ mod tests {
             latency_ms: Some(Latency { p50, p95: p50 * 2.0 }),
             ..ModelOutcome::default()
         }
+    }
+
+    #[test]
+    fn other_languages_are_held_against_the_source() {
+        let slice = |value: f64| SliceOutcome {
+            examples: 10,
+            metrics: [("accuracy".to_string(), Some(value))].into(),
+        };
+        let slices = [("en", 0.9), ("hi", 0.6), ("ja", 0.8)];
+        let model = ModelOutcome {
+            slices: slices.map(|(name, value)| (name.to_string(), slice(value))).into(),
+            ..ModelOutcome::default()
+        };
+        let transfer = model.clone().transferred("en", "accuracy").transfer.unwrap();
+        assert!((transfer.average - 2.3 / 3.0).abs() < 1e-9);
+        assert!((transfer.average_without_source - 0.7).abs() < 1e-9);
+        assert!((transfer.gaps["hi"] - 0.3).abs() < 1e-9 && transfer.gaps.len() == 2);
+        assert!(model.clone().transferred("ta", "accuracy").transfer.is_none());
+        assert!(model.transferred("en", "f1").transfer.is_none());
     }
 
     #[test]

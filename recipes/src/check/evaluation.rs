@@ -13,7 +13,7 @@ use super::{Checker, Counts, Depth, Selection, list};
 use crate::run::corpora::Kind;
 use crate::run::evaluation::{UNTRAINED, finds};
 use crate::run::workshop::task_of;
-use crate::schema::References;
+use crate::schema::{Readings, References};
 
 impl Checker<'_> {
     /// Checks what the last stage's student is judged on.
@@ -146,27 +146,49 @@ impl Checker<'_> {
         self.counts.insert("evaluation".to_owned(), Counts { questions, ..Counts::default() });
     }
 
-    /// Reports a student that is asked in another language than it was taught in.
+    /// Reports a student that is asked in no language that it was taught in, and warns of single ones.
     fn must_be_taught_so(&mut self) {
         let recipe = self.recipe;
-        let judged = recipe.evaluation.readings().student;
         let last = recipe.stages.last().and_then(|last| recipe.stage.get(&last.value));
-        let taught = last.and_then(|stage| stage.data.questions.iter().next());
-        let Some(taught) = taught.map(|questions| questions.readings().student) else { return };
-        if taught.map(|at| &at.value) == judged.map(|at| &at.value) {
+        let questions = last.iter().flat_map(|stage| stage.data.questions.iter());
+        let taught: Vec<(String, Option<&Origin>)> =
+            questions.flat_map(|own| self.asked_in(&own.data, own.readings())).collect();
+        let judged = self.asked_in(&recipe.evaluation.data, recipe.evaluation.readings());
+        let is_taught = |language: &str| taught.iter().any(|(own, _)| own == language);
+        let others: Vec<_> = judged.iter().filter(|(language, _)| !is_taught(language)).collect();
+        if taught.is_empty() || others.is_empty() {
             return;
         }
-        let named = |language: Option<&At<String>>| {
-            language.map_or("the corpora's own language".to_owned(), |at| format!("`{}`", at.value))
+        let message = format!(
+            "the student is taught in {}, and judged in {}",
+            list(taught.iter().map(|(language, _)| language.as_str())),
+            list(others.iter().map(|(language, _)| language.as_str()))
+        );
+        let diagnostic = if others.len() == judged.len() {
+            Diagnostic::error("evaluation::language", message)
+        } else {
+            Diagnostic::warning("evaluation::language", message)
         };
-        let message = format!("the student is taught in {}, and judged in {}", named(taught), named(judged));
-        let origin = judged.map_or(&recipe.evaluation.origin, |at| &at.origin);
-        let diagnostic = Diagnostic::error("evaluation::language", message).label(origin, "is judged here");
-        let diagnostic = match taught {
-            Some(at) => diagnostic.label(&at.origin, "is taught here"),
+        let origin = others.iter().find_map(|(_, origin)| *origin).unwrap_or(&recipe.evaluation.origin);
+        let diagnostic = diagnostic.label(origin, "is judged here");
+        let diagnostic = match taught.iter().find_map(|(_, origin)| *origin) {
+            Some(origin) => diagnostic.label(origin, "is taught here"),
             None => diagnostic,
         };
         self.report(diagnostic.help("give `evaluation` and the last stage the same `student-reads`"));
+    }
+
+    /// The languages in which a student is asked, each with where it is named; where none is, the corpora's own.
+    fn asked_in<'o>(
+        &self,
+        names: &[At<String>],
+        readings: Readings<'o>,
+    ) -> Vec<(String, Option<&'o Origin>)> {
+        if !readings.student.is_empty() {
+            return readings.student.iter().map(|at| (at.value.clone(), Some(&at.origin))).collect();
+        }
+        let corpora = names.iter().filter_map(|name| self.workshop.corpora.get(name).ok());
+        corpora.filter_map(|corpus| Some((corpus.languages().first()?.clone(), None))).collect()
     }
 
     /// The evaluation of models that find images by captions.

@@ -51,7 +51,7 @@ impl Checker<'_> {
     /// Reports languages in which a corpus asks nothing. True if there are none.
     pub(super) fn must_be_asked(&mut self, names: &[At<String>], readings: Readings<'_>) -> bool {
         let before = self.found.len();
-        let mut asked: Vec<&At<String>> = readings.student.into_iter().chain(readings.teacher).collect();
+        let mut asked: Vec<&At<String>> = readings.student.iter().chain(readings.teacher).collect();
         asked.dedup_by(|one, other| one.value == other.value);
         for language in asked {
             for name in names {

@@ -173,6 +173,8 @@ pub(crate) struct Shown<'c> {
     pub(crate) text: &'c str,
     /// The question as the teacher is asked it.
     pub(crate) taught: &'c str,
+    /// In which of the student's languages it is, by its place among them.
+    pub(crate) language: usize,
 }
 
 impl FromIterator<(String, Corpus)> for Corpora {
@@ -267,19 +269,26 @@ impl Corpora {
         readings: Readings<'_>,
     ) -> Result<Vec<Shown<'_>>, RunError> {
         self.answers(names)?;
-        let [student, teacher] =
-            [readings.student, readings.teacher].map(|at| at.map(|at| at.value.as_str()));
+        let code = |at: &At<String>| at.value.clone();
+        let teacher = readings.teacher.map(code);
+        let students: Vec<Option<String>> = match readings.student {
+            [] => vec![None],
+            several => several.iter().map(|at| Some(code(at))).collect(),
+        };
         let mut all = Vec::new();
         for name in names {
             if let Parts::Questions { images, splits, languages, .. } = &self.get(name)?.parts {
-                all.extend(splits.part(part).iter().filter_map(|question| {
-                    Some(Shown {
-                        question,
-                        picture: &images[question.image],
-                        text: question.in_language(student, languages)?,
-                        taught: question.in_language(teacher, languages)?,
-                    })
-                }));
+                for (number, student) in students.iter().enumerate() {
+                    all.extend(splits.part(part).iter().filter_map(|question| {
+                        Some(Shown {
+                            question,
+                            picture: &images[question.image],
+                            text: question.in_language(student.as_deref(), languages)?,
+                            taught: question.in_language(teacher.as_deref(), languages)?,
+                            language: number,
+                        })
+                    }));
+                }
             }
         }
         Ok(all)

@@ -57,6 +57,11 @@ pub(crate) trait Exam {
     /// The slice that each example belongs to; none where there is one kind of example only.
     fn slices(&self) -> &[String];
 
+    /// The slice that the others are compared with; none where they are not of one kind.
+    fn source_slice(&self) -> Option<&str> {
+        None
+    }
+
     /// The teacher that the student is held against.
     fn teacher(&self) -> Option<&dyn Teacher>;
 

@@ -1,6 +1,7 @@
 //! The report of one run: plain data, written as `report.html`, `report.md` and `plots/`.
 
 mod sections;
+mod slices;
 #[cfg(test)]
 mod tests;
 
@@ -10,8 +11,9 @@ use crate::outcome::{Latency, Outcome};
 use crate::plots::Figure;
 use crate::verdict::Judgement;
 use indexmap::IndexMap;
-pub(crate) use sections::{ModelTable, slice_tables};
+pub(crate) use sections::ModelTable;
 use serde::{Deserialize, Serialize};
+pub(crate) use slices::slice_tables;
 use std::path::Path;
 
 /// All that the report of a run says. Parts that are empty are left out of the page.

@@ -1,5 +1,6 @@
 //! What a report says, section by section.
 
+use super::slices::slice_tables;
 use super::{CorpusReading, Noun, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes, Views};
 use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table, Tone};
 use crate::metrics::{Against, Direction, find, is_yardstick};
@@ -202,7 +203,7 @@ impl ModelTable<'_> {
 }
 
 /// `CER ↓`, an arrow to the better side.
-fn titled(name: &str) -> String {
+pub(super) fn titled(name: &str) -> String {
     let title = numbers::metric_title(name);
     match find(name) {
         Ok(metric) if is_yardstick(name) || metric.against == Against::Model => title,
@@ -215,7 +216,7 @@ fn titled(name: &str) -> String {
 }
 
 /// The best of some values; none where the metric has no better side.
-fn best(name: &str, values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+pub(super) fn best(name: &str, values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let metric = find(name).ok().filter(|_| !is_yardstick(name))?;
     match metric.direction {
         Direction::Lower => values.flatten().min_by(f64::total_cmp),
@@ -248,40 +249,6 @@ fn by_slice(report: &Report) -> Vec<Block> {
         blocks.push(Block::Tables(tables));
     }
     blocks
-}
-
-/// One table a metric: a row for each slice, a column for each model.
-pub(crate) fn slice_tables(models: &IndexMap<&str, &ModelOutcome>, many: &str) -> Vec<Table> {
-    let mut slices: IndexMap<&str, usize> = IndexMap::new();
-    let mut metrics: IndexMap<&str, ()> = IndexMap::new();
-    for model in models.values() {
-        for (name, slice) in &model.slices {
-            slices.insert(name, slice.examples);
-            metrics.extend(slice.metrics.keys().map(|metric| (metric.as_str(), ())));
-        }
-    }
-    metrics.retain(|metric, ()| !is_yardstick(metric));
-    metrics
-        .keys()
-        .map(|metric| {
-            let mut columns = vec![ColumnHeading::text("slice"), ColumnHeading::number(many)];
-            columns.extend(models.keys().map(|name| ColumnHeading::number(name)));
-            let rows = slices.iter().map(|(slice, examples)| {
-                let values: Vec<Option<f64>> = models
-                    .values()
-                    .map(|model| model.slices.get(*slice)?.metrics.get(*metric).copied().flatten())
-                    .collect();
-                let best = best(metric, values.iter().copied());
-                let mut row = vec![Cell::new(*slice), Cell::new(numbers::thousands(*examples as u64))];
-                row.extend(values.into_iter().map(|value| {
-                    Cell::new(numbers::metric_value(metric, value))
-                        .emphasised(models.len() > 1 && value.is_some() && value == best)
-                }));
-                row
-            });
-            Table { caption: format!("{} by slice", titled(metric)), columns, rows: rows.collect() }
-        })
-        .collect()
 }
 
 fn fidelity(report: &Report) -> Vec<Block> {

@@ -33,7 +33,10 @@ pub(crate) struct QuestionExam<'a> {
     references: Vec<String>,
     /// All right answers with their scores.
     scored: Vec<String>,
-    kinds: Vec<String>,
+    /// Kinds of questions, or languages where there are several.
+    slices: Vec<String>,
+    /// The language that the others are compared with, where there are several.
+    source: Option<String>,
     floor: Floor,
     teacher: Option<Judged>,
 }
@@ -58,9 +61,15 @@ impl<'a> QuestionExam<'a> {
         }
         let references = questions.iter().map(|shown| reference(&shown.question.answers, names)).collect();
         let scored = questions.iter().map(|shown| scores(&shown.question.answers, names)).collect();
-        let mut kinds: Vec<String> = questions.iter().map(|shown| shown.question.kind.clone()).collect();
-        if kinds.iter().all(|kind| *kind == kinds[0]) {
-            kinds.clear();
+        let languages: Vec<&str> = options.student_reads.iter().map(|language| language.as_str()).collect();
+        let source = if languages.len() > 1 { languages.first().map(ToString::to_string) } else { None };
+        let slice = |shown: &Shown<'_>| match languages.get(shown.language) {
+            Some(language) if source.is_some() => (*language).to_owned(),
+            _ => shown.question.kind.clone(),
+        };
+        let mut slices: Vec<String> = questions.iter().map(slice).collect();
+        if slices.iter().all(|slice| *slice == slices[0]) {
+            slices.clear();
         }
         let seen = workshop.corpora.questions(&options.data, Split::Train, options.readings())?;
         let floor = Floor {
@@ -69,7 +78,9 @@ impl<'a> QuestionExam<'a> {
                           to questions of its kind",
             answers: without_image(&seen, &questions, names),
         };
-        let mut exam = Self { floor, workshop, options, questions, references, scored, kinds, teacher: None };
+        let teacher = None;
+        let mut exam =
+            Self { workshop, options, questions, references, scored, slices, source, floor, teacher };
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher answers", exam.questions.len(), 0);
             let teacher = workshop.network(name)?;
@@ -157,7 +168,11 @@ impl Exam for QuestionExam<'_> {
     }
 
     fn slices(&self) -> &[String] {
-        &self.kinds
+        &self.slices
+    }
+
+    fn source_slice(&self) -> Option<&str> {
+        self.source.as_deref()
     }
 
     fn teacher(&self) -> Option<&dyn Teacher> {

@@ -130,11 +130,10 @@ impl Results<'_> {
         teacher: Option<&Seeds>,
         timings: &IndexMap<String, IndexMap<String, Latency>>,
     ) -> Result<Outcome, RunError> {
-        let labels = self.exam.slices();
         let latency = |model: &str| timings.get("batch 1").and_then(|models| models.get(model)).copied();
         let teacher = teacher
             .map(|scores| -> Result<ModelOutcome, RunError> {
-                let mut outcome = ModelOutcome::measured(scores, labels)?;
+                let mut outcome = self.measured(scores)?;
                 if let Some((parameters, bytes)) =
                     self.exam.teacher().map(Teacher::size).filter(|size| size.0 > 0)
                 {
@@ -146,7 +145,7 @@ impl Results<'_> {
             })
             .transpose()?;
         let trained = |scores: &Seeds, replica: &Replica| -> Result<ModelOutcome, RunError> {
-            let mut outcome = ModelOutcome::measured(scores, labels)?;
+            let mut outcome = self.measured(scores)?;
             outcome.parameters = replica.trainings.last().map(|trained| trained.parameters as u64);
             outcome.bytes = Some(ModelFolder::open(&replica.folder)?.bytes()?);
             outcome.seconds_to_train = Some(replica.seconds());
@@ -166,7 +165,7 @@ impl Results<'_> {
             }
         }
         for Beside { name, folder, outputs } in &self.evaluation.beside {
-            let mut outcome = ModelOutcome::measured(&self.evaluation.scores(outputs)?, labels)?;
+            let mut outcome = self.measured(&self.evaluation.scores(outputs)?)?;
             let folder = ModelFolder::open(folder)?;
             let numbers =
                 folder.weight_shapes()?.values().map(|shape| shape.iter().product::<usize>()).sum::<usize>();
@@ -181,9 +180,18 @@ impl Results<'_> {
         outcome.models.extend(others);
         if let Some(floor) = self.exam.floor() {
             let scores = self.evaluation.scores(std::slice::from_ref(&floor.answers))?;
-            outcome.add_floor(floor.name, ModelOutcome::measured(&scores, labels)?);
+            outcome.add_floor(floor.name, self.measured(&scores)?);
         }
         Ok(outcome)
+    }
+
+    /// What a model's scores come to, over all examples and by their slices.
+    fn measured(&self, scores: &Seeds) -> Result<ModelOutcome, RunError> {
+        let outcome = ModelOutcome::measured(scores, self.exam.slices())?;
+        Ok(match self.exam.source_slice().zip(self.judged_by) {
+            Some((source, metric)) => outcome.transferred(source, metric),
+            None => outcome,
+        })
     }
 
     /// The student's answers, and the baselines', against the teacher's, and how alike their insides are.
