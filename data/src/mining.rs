@@ -10,16 +10,19 @@ use rand_chacha::ChaCha8Rng;
 use crate::corpora::{Content, ReadCorpus};
 use crate::error::DataError;
 use crate::lexicon::Reading;
-use crate::parallel::{Parallel, Translation};
+use crate::parallel::{Parallel, Translation, is_said};
 use crate::source::Extent;
 
 settings! {
-    /// Paraphrases out of sentences that have two translations or more (Dadas, 2022): translations of one sentence are
-    /// candidates, those stay whose vector a teacher of both languages finds near that of the sentence, those that say the
-    /// same but for capitals and punctuation count once, and what is left of each sentence is shuffled and paired one by one,
-    /// the last of an odd number with the first. Its parts are those of the corpora that it is mined from. A paraphrase stands
-    /// under the language's code with `-2` behind it. It is mined before the first stage that reads it, and lies in the run's
-    /// folder as `corpora/NAME.jsonl`, which a `parallel-table` reads.
+    /// Paraphrases, mined out of sentences that have several translations (Dadas, 2022).
+    ///
+    /// Translations of one sentence are candidates, those stay whose vector a teacher of both languages finds near that of
+    /// the sentence, those that say the same but for capitals and punctuation count once, and what is left of each sentence
+    /// is shuffled and paired one by one, the last of an odd number with the first; for validation and test one pair of each
+    /// sentence is taken. Its parts are those of the corpora that it is mined from, whatever `split` says, and no text of the
+    /// training part is in another. A paraphrase stands under the language's code with `-2` behind it. It is mined
+    /// before the first stage that reads it, and lies in the run's folder as `corpora/NAME.jsonl`, which a `parallel-table`
+    /// reads.
     pub struct Mined {
         /// The corpora of sentences beside their translations.
         pub of: Vec<At<String>>,
@@ -92,14 +95,14 @@ pub fn candidates<'c>(sentences: &[&'c Translation], source: &str, target: &str)
 pub fn different<'c>(targets: &[&'c str]) -> Vec<&'c str> {
     let mut seen = HashSet::new();
     let said = |text: &str| {
-        let letter = |letter: char| if letter.is_alphanumeric() { letter } else { ' ' };
+        let letter = |letter: char| if is_said(letter) { letter } else { ' ' };
         let spaced: String = text.chars().map(letter).collect();
         spaced.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
     };
     targets.iter().filter(|target| seen.insert(said(target))).copied().collect()
 }
 
-/// Translations of a sentence in pairs, drawn by lot; none where there are not two.
+/// Translations of a sentence in pairs, drawn by lot, the last of an odd number with the first; none where there are not two.
 #[must_use]
 pub fn paired<'c>(mut targets: Vec<&'c str>, random: &mut ChaCha8Rng) -> Vec<[&'c str; 2]> {
     let [first, _, ..] = targets[..] else { return Vec::new() };
@@ -145,6 +148,7 @@ mod tests {
     #[test]
     fn what_differs_in_punctuation_alone_counts_once() {
         assert_eq!(different(&["Hello, you!", "hello you", "hello to you"]), ["Hello, you!", "hello to you"]);
+        assert_eq!(different(&["सड़क", "सडक", "सड़क!"]), ["सड़क", "सडक"]);
     }
 
     #[test]

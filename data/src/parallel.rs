@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use alambic_settings::settings;
 use indexmap::IndexMap;
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::error::{DataError, Fault, Place};
 use crate::language::{self, Script};
@@ -69,10 +70,17 @@ impl ParallelSplits {
     }
 }
 
+/// Whether a character says something: letters, digits, and the signs above and below letters, which are vowels in many
+/// scripts.
+pub(crate) fn is_said(letter: char) -> bool {
+    letter.is_alphanumeric() || is_combining_mark(letter)
+}
+
 /// What tells a text from another, by which parts go: small letters and digits alone.
-fn key(text: &str) -> String {
+#[must_use]
+pub fn key(text: &str) -> String {
     let letters: String =
-        text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        text.chars().filter(|letter| is_said(*letter)).flat_map(char::to_lowercase).collect();
     if letters.is_empty() { text.to_owned() } else { letters }
 }
 

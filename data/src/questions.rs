@@ -1,6 +1,7 @@
 //! Questions about images, with their answers.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -165,6 +166,28 @@ pub(crate) enum Known<'a> {
     Listed(&'a [String]),
     /// Those that are the best answer to so many questions or more outside the test part, the commonest first.
     Common(usize),
+}
+
+/// What questions are in other languages, by their numbers.
+pub(crate) struct Translations<K>(HashMap<K, IndexMap<String, String>>);
+
+impl<K: Eq + Hash> Translations<K> {
+    pub(crate) fn new() -> Self {
+        Self(HashMap::new())
+    }
+
+    /// Notes a question in a language. One without words is none.
+    pub(crate) fn add(&mut self, number: K, language: &str, text: &str) {
+        let text = text.trim();
+        if !text.is_empty() {
+            self.0.entry(number).or_default().insert(language.to_owned(), text.to_owned());
+        }
+    }
+
+    /// What a question is in all languages in which it is known.
+    pub(crate) fn of(&self, number: &K) -> IndexMap<String, String> {
+        self.0.get(number).cloned().unwrap_or_default()
+    }
 }
 
 /// English, and the languages of translations.

@@ -12,8 +12,8 @@ settings! {
     ///
     /// The multiple negatives ranking loss (Henderson et al., 2017) over the student's vectors of n sentences, `a`, and of
     /// what says the same, `b`, `[n, D]` each: with `s_ij = scale · cos(a_i, b_j)`, `L = mean_i [-log softmax_j(s_ij)]_i`, and
-    /// with `symmetric` the mean of that and of the same with `a` and `b` in each other's place. A pair of which either text
-    /// is that of pair i is no negative of it: that comes to the same as a batch free of duplicates, and none has to be put
+    /// with `symmetric` the mean of that and of the same with `a` and `b` in each other's place. A pair that has a text of pair
+    /// i, on whichever side, is no negative of it: that comes to the same as a batch free of duplicates, and none has to be put
     /// off.
     pub struct MultipleNegatives {
         /// Factor in the sum of loss terms.
@@ -64,7 +64,8 @@ impl MultipleNegatives {
         let side = |start: usize| vectors.narrow(0, start, count)?.contiguous();
         let scores = (side(0)?.matmul(&side(count)?.t()?)? * self.scale)?;
         let is_no_negative = |one: usize, other: usize| {
-            one != other && (texts[one] == texts[other] || texts[count + one] == texts[count + other])
+            let (own, others) = ([texts[one], texts[count + one]], [texts[other], texts[count + other]]);
+            one != other && own.iter().any(|text| others.contains(text))
         };
         let far: Vec<f32> = (0..count * count)
             .map(|cell| if is_no_negative(cell / count, cell % count) { FAR } else { 0.0 })

@@ -4,25 +4,17 @@ mod cut;
 mod training;
 mod words;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 use tokenizers::decoders::fuse::Fuse;
-use tokenizers::decoders::wordpiece::WordPiece as Decoder;
 use tokenizers::models::ModelWrapper;
 use tokenizers::models::wordlevel::WordLevel;
-use tokenizers::models::wordpiece::WordPiece;
-use tokenizers::normalizers::bert::BertNormalizer;
 use tokenizers::normalizers::unicode::NFC;
-use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::processors::template::TemplateProcessing;
-use tokenizers::{
-    AddedToken, Encoding, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString,
-    PreTokenizer, SplitDelimiterBehavior, TruncationParams,
-};
+use tokenizers::{AddedToken, Encoding, SplitDelimiterBehavior, TruncationParams};
 
 use crate::ModelError;
 
@@ -168,64 +160,6 @@ impl Tokenizer {
             .map(|token| AddedToken::from(token, true).normalized(false))
             .collect();
         tokenizer.add_special_tokens(&special);
-        Ok(Self { inner: tokenizer, files: None })
-    }
-
-    /// A `WordPiece` vocabulary in BERT's manner, in lower case, marks above and below letters kept, which are vowels in many
-    /// scripts: special tokens, all characters of the texts, alone and
-    /// within a word, and the words that come oftenest, at most `size` tokens in all.
-    ///
-    /// The library's trainer would find better pieces, but others in every process: it breaks ties in the order of a
-    /// hash table that is seeded anew each time.
-    ///
-    /// # Errors
-    /// When the tokenizers library refuses the parts.
-    pub fn words<'t>(texts: impl IntoIterator<Item = &'t str>, size: usize) -> Result<Self, ModelError> {
-        let error = |error: tokenizers::Error| ModelError::Tokenizer(error.to_string());
-        let (normaliser, splitter) = (BertNormalizer::new(true, true, Some(false), true), BertPreTokenizer);
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for text in texts {
-            let mut normalised = NormalizedString::from(text);
-            normaliser.normalize(&mut normalised).map_err(error)?;
-            let mut parts = PreTokenizedString::from(normalised.get());
-            splitter.pre_tokenize(&mut parts).map_err(error)?;
-            for (word, ..) in parts.get_splits(OffsetReferential::Original, OffsetType::Byte) {
-                *counts.entry(word.to_owned()).or_default() += 1;
-            }
-        }
-        let characters: BTreeSet<char> = counts.keys().flat_map(|word| word.chars()).collect();
-        let mut tokens: IndexSet<String> = BERT.iter().map(|&token| token.to_owned()).collect();
-        tokens.extend(
-            characters.iter().flat_map(|character| [character.to_string(), format!("##{character}")]),
-        );
-        let mut words: Vec<(String, usize)> = counts.into_iter().collect();
-        // A stable sort: words that are equally common stay in the order of the alphabet.
-        words.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        for (word, _) in words {
-            if tokens.len() >= size {
-                break;
-            }
-            tokens.insert(word);
-        }
-        let vocabulary: IndexMap<String, usize> =
-            tokens.into_iter().enumerate().map(|(id, token)| (token, id)).collect();
-        let [_, unknown, ..] = BERT;
-        let parts = serde_json::json!({
-            "type": "WordPiece",
-            "vocab": vocabulary,
-            "unk_token": unknown,
-            "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": 100,
-        });
-        // By way of its text: the library's reader borrows from it.
-        let model: WordPiece = serde_json::from_str(&parts.to_string())
-            .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
-        let mut tokenizer = tokenizers::Tokenizer::new(model);
-        tokenizer.with_normalizer(Some(normaliser));
-        tokenizer.with_pre_tokenizer(Some(splitter));
-        tokenizer.with_post_processor(Some(around_texts()?));
-        tokenizer.with_decoder(Some(Decoder::default()));
-        tokenizer.add_special_tokens(&BERT.map(|token| AddedToken::from(token, true)));
         Ok(Self { inner: tokenizer, files: None })
     }
 

@@ -5,7 +5,10 @@ use std::fs;
 use std::path::Path;
 
 /// Writes `bytes` beside `path` and moves them there, so that a killed run leaves the old file or the new one.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// [`crate::ReportError::File`].
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".partial");
     let partial = path.with_file_name(name);

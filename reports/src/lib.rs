@@ -13,7 +13,7 @@ pub mod card;
 pub mod compare;
 pub mod document;
 mod error;
-mod files;
+pub mod files;
 pub mod metrics;
 pub mod numbers;
 pub mod outcome;

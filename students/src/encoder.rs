@@ -72,8 +72,22 @@ impl From<PiecesBy> for Pieces {
 }
 
 impl Pooled {
+    /// The pooling of a student, with layers as wide as a token's state unless told otherwise.
+    pub(crate) fn checked(
+        pooled: Option<Self>,
+        width: Option<usize>,
+        state: usize,
+    ) -> Result<Option<Pooling>, StudentError> {
+        if width.is_some() && !matches!(pooled, Some(Self::Lstm | Self::BiLstm)) {
+            return Err(StudentError::Size(
+                "`pooling-width` is that of long short-term memory, and `pooling` is neither `lstm` nor `bilstm`".into(),
+            ));
+        }
+        Ok(pooled.map(|pooled| pooled.pooling(width.unwrap_or(state))))
+    }
+
     /// The pooling, with layers of this width where it is recurrent.
-    pub(crate) fn pooling(self, width: usize) -> Pooling {
+    fn pooling(self, width: usize) -> Pooling {
         let gathering = match self {
             Self::Mean => Gathering::Mean,
             Self::First => Gathering::First,
@@ -116,7 +130,7 @@ settings! {
         #[range(1..)]
         pub pooling_width: Option<usize>,
         /// Most tokens of a vocabulary that is made of the stage's texts, where there is no teacher to read the same.
-        #[range(10..)]
+        #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
         /// What that vocabulary is made by.
         pub pieces: PiecesBy = PiecesBy::Words,
@@ -166,7 +180,7 @@ impl Encoder {
             self.feed_forward.unwrap_or(inner),
         ];
         let config = bert(surroundings, shape, self.activation, self.dropout, self.longest)?;
-        let pooling = self.pooling.map(|pooled| pooled.pooling(self.pooling_width.unwrap_or(config.width)));
+        let pooling = Pooled::checked(self.pooling, self.pooling_width, config.width)?;
         Ok(BertConfig { pooling, ..config }.for_task(surroundings.task))
     }
 }

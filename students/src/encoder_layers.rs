@@ -25,7 +25,7 @@ settings! {
         pub pooling_width: Option<usize>,
         /// Most tokens that are kept of the teacher's vocabulary, with their vectors: the characters of the stage's texts, and of
         /// the tokens that these are made of the commonest. Left out: all.
-        #[range(10..)]
+        #[range(10..=1_000_000)]
         pub vocabulary: Option<usize>,
         /// Whether so many tokens are trained anew on the stage's texts, in the kind of the teacher's. A token that the teacher has
         /// keeps its vector; another one gets the mean of those of the teacher's tokens that it would be read in.
@@ -47,8 +47,12 @@ impl EncoderLayers {
             donor.ok_or_else(|| StudentError::NoDonor(self.teacher.value.clone()))?;
         let teacher = config.bert()?;
         let layers = kept(self.layers.as_ref().map(|layers| &layers.value), teacher.layers, "encoder")?;
-        let width = self.pooling_width.unwrap_or(teacher.width);
-        let pooling = self.pooling.map(|pooled| pooled.pooling(width));
+        if self.new_vocabulary && self.vocabulary.is_none() {
+            return Err(StudentError::Size(
+                "`new-vocabulary` trains as many tokens as `vocabulary` says, and that is left out".into(),
+            ));
+        }
+        let pooling = Pooled::checked(self.pooling, self.pooling_width, teacher.width)?;
         let dropout = |own: f32| self.dropout.unwrap_or(own);
         let mut config = BertConfig {
             layers: layers.len(),

@@ -32,7 +32,9 @@ pub enum StudentError {
     #[error("there is no teacher `{0}` with weights to take layers from")]
     NoDonor(String),
     /// A tag that is not known in the student's language.
-    #[error("no corpus says what the tag `{0}` is called in the student's language")]
+    #[error(
+        "no corpus says what the tag `{0}` of the detector is called in the student's language: leave `tags-in` out, or train the detector on tags that are known"
+    )]
     NoTag(String),
     /// What was written does not load back as it was.
     #[error("{}: the written model differs from the one in memory by {difference}", path.display())]

@@ -40,7 +40,7 @@ settings! {
         #[range(4..)]
         pub longest: usize = 128,
         /// Most tokens of a vocabulary that is made of the stage's texts.
-        #[range(10..)]
+        #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
     }
 }

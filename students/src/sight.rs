@@ -26,7 +26,7 @@ settings! {
         #[range(4..)]
         pub longest: usize = 40,
         /// Most tokens of a vocabulary that is made of the stage's questions, where there is no teacher.
-        #[range(10..)]
+        #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
     }
 }

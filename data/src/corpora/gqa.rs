@@ -1,7 +1,5 @@
 //! GQA.
 
-use std::collections::HashMap;
-
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use serde::Deserialize;
 
@@ -11,7 +9,7 @@ use super::vqa::json;
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Place};
 use crate::lexicon::of_all;
-use crate::questions::{Raw, TEST, collect, english_and};
+use crate::questions::{Raw, TEST, Translations, collect, english_and};
 use crate::source::{Extent, Source};
 
 settings! {
@@ -56,14 +54,13 @@ impl ReadCorpus for Gqa {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let folder = folder(&self.images)?;
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
-        let mut translated: HashMap<String, IndexMap<String, String>> = HashMap::new();
+        let mut translations = Translations::new();
         for (language, paths) in &self.translations {
             for location in paths.iter() {
                 let (source, file): (Source, IndexMap<String, Asked>) = json(location)?;
                 fingerprints.push(source.fingerprint());
                 for (number, asked) in file {
-                    let text = asked.question.trim().to_owned();
-                    translated.entry(number).or_default().insert(language.clone(), text);
+                    translations.add(number, language, &asked.question);
                 }
             }
         }
@@ -72,7 +69,7 @@ impl ReadCorpus for Gqa {
                 let (source, file): (Source, IndexMap<String, Asked>) = json(location)?;
                 fingerprints.push(source.fingerprint());
                 rows.extend(file.into_iter().map(|(number, asked)| Raw {
-                    translations: translated.get(&number).cloned().unwrap_or_default(),
+                    translations: translations.of(&number),
                     text: asked.question.trim().to_owned(),
                     image: folder.join(format!("{}.jpg", asked.image_id)),
                     answers: asked.answer.into_iter().map(|answer| (answer, 1.0)).collect(),

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use indexmap::IndexSet;
+
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
 use super::{Content, ReadCorpus};
@@ -39,7 +41,7 @@ impl ReadCorpus for ParallelTable {
         let first = self.paths.first().map(ToString::to_string).unwrap_or_default();
         let mut gathering = Gathering::new(&self.filters, languages, &Place::file(&first))?;
         let mut faults: Option<DataError> = None;
-        let mut met: HashSet<&str> = HashSet::new();
+        let (mut met, mut found): (HashSet<&str>, IndexSet<String>) = Default::default();
         let parts = [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
@@ -48,7 +50,7 @@ impl ReadCorpus for ParallelTable {
         for (paths, part) in parts {
             for location in paths.iter() {
                 let read = Source::open(location, extent)
-                    .and_then(|source| self.rows(&source, part, &mut gathering));
+                    .and_then(|source| self.rows(&source, part, &mut gathering, &mut found));
                 DataError::note(&mut faults, read.map(|columns| met.extend(columns)));
             }
         }
@@ -56,7 +58,7 @@ impl ReadCorpus for ParallelTable {
             && let Some(name) =
                 self.columns.values().flat_map(|names| names.iter()).find(|name| !met.contains(name.as_str()))
         {
-            let found = met.into_iter().map(str::to_owned).collect();
+            let found = found.into_iter().collect();
             let fault = Fault::MissingColumn { name: name.clone(), found };
             return Err(DataError::new(Place::file(&first), fault));
         }
@@ -72,12 +74,18 @@ impl ParallelTable {
         source: &Source,
         part: Option<&str>,
         gathering: &mut Gathering<'_>,
+        found: &mut IndexSet<String>,
     ) -> Result<Vec<&str>, DataError> {
         gathering.source(&source.name, source.fingerprint());
         let header = if self.header { Header::First } else { Header::Numbers };
         let table = Table::read(source, header, &[])?;
-        let has_all = |names: &OneOrMany<String>| names.iter().all(|name| table.has(name));
-        let present = self.columns.values().filter(|names| has_all(names)).count();
+        found.extend(table.names());
+        let languages = || self.columns.values().filter(|names| names.iter().all(|name| table.has(name)));
+        let names: Vec<&str> = languages().flat_map(|names| names.iter().map(String::as_str)).collect();
+        let present = languages().count();
+        // What is read has to hold texts.
+        let table = Table::read(source, header, &names)?;
+        let has_all = |own: &OneOrMany<String>| own.iter().all(|name| names.contains(&name.as_str()));
         let columns = |names: &OneOrMany<String>| {
             names.iter().map(|name| table.column(name)).collect::<Result<Vec<_>, _>>()
         };
@@ -103,7 +111,6 @@ impl ParallelTable {
                 gathering.push(texts, split);
             }
         }
-        let names = self.columns.values().filter(|names| has_all(names));
-        Ok(names.flat_map(|names| names.iter().map(String::as_str)).collect())
+        Ok(names)
     }
 }

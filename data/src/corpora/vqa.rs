@@ -11,7 +11,7 @@ use super::image_questions::folder;
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place};
 use crate::lexicon::of_all;
-use crate::questions::{Raw, TEST, collect, english_and};
+use crate::questions::{Raw, TEST, Translations, collect, english_and};
 use crate::source::{Extent, Source};
 
 settings! {
@@ -80,14 +80,13 @@ struct Given {
 impl ReadCorpus for Vqa {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
-        let mut translated: HashMap<u64, IndexMap<String, String>> = HashMap::new();
+        let mut translations = Translations::new();
         for (language, paths) in &self.translations {
             for location in paths.iter() {
                 let (source, file): (Source, Questions) = json(location)?;
                 fingerprints.push(source.fingerprint());
                 for Asked { question_id, question, .. } in file.questions {
-                    let text = question.trim().to_owned();
-                    translated.entry(question_id).or_default().insert(language.clone(), text);
+                    translations.add(question_id, language, &question);
                 }
             }
         }
@@ -110,7 +109,7 @@ impl ReadCorpus for Vqa {
                     let own = given.get(&question_id);
                     rows.push(Raw {
                         text: question.trim().to_owned(),
-                        translations: translated.get(&question_id).cloned().unwrap_or_default(),
+                        translations: translations.of(&question_id),
                         image: folder.join(name.replace("{}", &format!("{image_id:012}"))),
                         answers: own.map(scores).unwrap_or_default(),
                         kind: own.map(|own| own.answer_type.clone()).unwrap_or_default(),

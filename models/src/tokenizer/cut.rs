@@ -65,11 +65,7 @@ impl Tokenizer {
     ) -> Result<Vec<u32>, ModelError> {
         let added = json["added_tokens"].as_array().into_iter().flatten();
         let mut kept: BTreeSet<u32> = added.filter_map(|token| Some(token["id"].as_u64()? as u32)).collect();
-        let unknown = match &json["model"]["unk_id"] {
-            Value::Number(id) => id.as_u64().map(|id| id as u32),
-            _ => json["model"]["unk_token"].as_str().and_then(|token| self.inner.token_to_id(token)),
-        };
-        kept.extend(unknown);
+        kept.extend(self.unknown());
         let (mut counts, mut characters) = (vec![0_usize; self.size()], BTreeSet::new());
         for text in texts {
             for id in self.encode(text)? {

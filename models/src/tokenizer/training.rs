@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value, json};
+use tokenizers::decoders::wordpiece::WordPiece as Decoder;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::models::unigram::{Unigram, UnigramTrainer};
 use tokenizers::models::wordpiece::WordPiece;
@@ -37,6 +39,9 @@ const BEGINS: char = '\u{2581}';
 /// What marks a piece that goes on with a word.
 const GOES_ON: &str = "##";
 
+/// The longest word that is counted as one, in characters.
+const LONGEST: usize = 1000;
+
 /// By how much the library sets apart the scores of characters that are no piece by themselves.
 const PENALTY: f64 = 1e-4;
 
@@ -60,28 +65,59 @@ impl Tokenizer {
             return Self::words(texts, size);
         }
         let special = BERT.map(str::to_owned);
-        let mut tokenizer = if pieces == Pieces::WordPiece {
-            let (normaliser, splitter) =
-                (BertNormalizer::new(true, true, Some(false), true), BertPreTokenizer);
+        if pieces == Pieces::WordPiece {
+            let (normaliser, splitter) = as_bert();
             let counts = counted(texts, Some(&normaliser), Some(&splitter))?;
-            let mut tokenizer = tokenizers::Tokenizer::new(word_piece(&counts, &special, BERT[1], size)?);
-            tokenizer.with_normalizer(Some(normaliser));
-            tokenizer.with_pre_tokenizer(Some(splitter));
-            tokenizer
+            return Self::read_as_bert(word_piece(&counts, &special, BERT[1], size)?);
+        }
+        let splitter = Metaspace::new(BEGINS, PrependScheme::Always, true);
+        let counts = counted(texts, Some(&NFKC), Some(&splitter))?;
+        let mut tokenizer = if pieces == Pieces::Bpe {
+            tokenizers::Tokenizer::new(bpe(&counts, &special, BERT[1], size)?)
         } else {
-            let splitter = Metaspace::new(BEGINS, PrependScheme::Always, true);
-            let counts = counted(texts, Some(&NFKC), Some(&splitter))?;
-            let mut tokenizer = if pieces == Pieces::Bpe {
-                tokenizers::Tokenizer::new(bpe(&counts, &special, BERT[1], size)?)
-            } else {
-                tokenizers::Tokenizer::new(unigram(&counts, &special, BERT[1], size)?)
-            };
-            tokenizer.with_normalizer(Some(NFKC));
-            tokenizer.with_decoder(Some(splitter.clone()));
-            tokenizer.with_pre_tokenizer(Some(splitter));
-            tokenizer
+            tokenizers::Tokenizer::new(unigram(&counts, &special, BERT[1], size)?)
         };
+        tokenizer.with_normalizer(Some(NFKC));
+        tokenizer.with_decoder(Some(splitter.clone()));
+        tokenizer.with_pre_tokenizer(Some(splitter));
         tokenizer.with_post_processor(Some(around_texts()?));
+        tokenizer.add_special_tokens(&BERT.map(|token| AddedToken::from(token, true)));
+        Ok(Self { inner: tokenizer, files: None })
+    }
+
+    /// A `WordPiece` vocabulary in BERT's manner, in lower case, marks above and below letters kept, which are vowels in
+    /// many scripts: special tokens, all characters of the texts, alone and within a word, and the words that come oftenest,
+    /// at most `size` tokens in all, but for the characters.
+    ///
+    /// # Errors
+    /// When the tokenizers library refuses the parts.
+    pub fn words<'t>(texts: impl IntoIterator<Item = &'t str>, size: usize) -> Result<Self, ModelError> {
+        let (normaliser, splitter) = as_bert();
+        let counts = counted(texts, Some(&normaliser), Some(&splitter))?;
+        let characters: BTreeSet<char> = counts.keys().flat_map(|word| word.chars()).collect();
+        let mut tokens: IndexSet<String> = BERT.iter().map(|&token| token.to_owned()).collect();
+        tokens
+            .extend(characters.iter().flat_map(|letter| [letter.to_string(), format!("{GOES_ON}{letter}")]));
+        let mut words: Vec<(String, u32)> = counts.into_iter().collect();
+        // A stable sort: words that are equally common stay in the order of the alphabet.
+        words.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        for (word, _) in words {
+            if tokens.len() >= size {
+                break;
+            }
+            tokens.insert(word);
+        }
+        Self::read_as_bert(pieces_of_words(tokens, BERT[1])?)
+    }
+
+    /// Pieces that are read as BERT reads: in lower case, with its special tokens around them.
+    fn read_as_bert(model: WordPiece) -> Result<Self, ModelError> {
+        let (normaliser, splitter) = as_bert();
+        let mut tokenizer = tokenizers::Tokenizer::new(model);
+        tokenizer.with_normalizer(Some(normaliser));
+        tokenizer.with_pre_tokenizer(Some(splitter));
+        tokenizer.with_post_processor(Some(around_texts()?));
+        tokenizer.with_decoder(Some(Decoder::default()));
         tokenizer.add_special_tokens(&BERT.map(|token| AddedToken::from(token, true)));
         Ok(Self { inner: tokenizer, files: None })
     }
@@ -114,12 +150,7 @@ impl Tokenizer {
             .collect();
         let mut special: Vec<(u64, String)> = added;
         let own = &json["model"];
-        let unknown = match &own["unk_id"] {
-            Value::Number(id) => id.as_u64().map(|id| (id, self.tokens()[id as usize].clone())),
-            _ => own["unk_token"]
-                .as_str()
-                .and_then(|token| self.inner.token_to_id(token).map(|id| (u64::from(id), token.to_owned()))),
-        };
+        let unknown = self.unknown().map(|id| (u64::from(id), self.tokens()[id as usize].clone()));
         let Some(unknown) = unknown else {
             return Err(error("a vocabulary without a token for what it does not know is not trained anew"));
         };
@@ -161,12 +192,37 @@ fn counted<'t, N: Normalizer, P: PreTokenizer>(
             splitter.pre_tokenize(&mut parts).map_err(error)?;
         }
         for (word, ..) in parts.get_splits(OffsetReferential::Original, OffsetType::Byte) {
-            if !word.is_empty() {
-                *counts.entry(word.to_owned()).or_default() += 1;
+            // Of a language without blanks a word may be a whole text, whose likelihood the library could not tell.
+            let letters: Vec<char> = word.chars().collect();
+            for part in letters.chunks(LONGEST) {
+                *counts.entry(part.iter().collect()).or_default() += 1;
             }
         }
     }
     Ok(counts)
+}
+
+/// The characters of words, if a vocabulary has room for them, alone and where asked for within a word, and for the special
+/// tokens.
+fn characters(
+    counts: &BTreeMap<String, u32>,
+    special: &[String],
+    size: usize,
+    within: bool,
+) -> Result<BTreeSet<char>, ModelError> {
+    if counts.is_empty() {
+        return Err(error("there is no text to train a vocabulary on"));
+    }
+    let characters: BTreeSet<char> = counts.keys().flat_map(|word| word.chars()).collect();
+    let needed = characters.len() * if within { 2 } else { 1 } + special.len();
+    if needed >= size {
+        return Err(error(format!(
+            "a vocabulary of {size} pieces has no room for {} characters and {} special tokens: it needs more than {needed}",
+            characters.len(),
+            special.len()
+        )));
+    }
+    Ok(characters)
 }
 
 /// Merges of what stands together most often. The library breaks ties by the order of its tokens, which is that of the
@@ -177,7 +233,7 @@ fn merged(
     size: usize,
     prefix: Option<&str>,
 ) -> Result<BPE, ModelError> {
-    let characters: BTreeSet<char> = counts.keys().flat_map(|word| word.chars()).collect();
+    let characters = characters(counts, special, size, prefix.is_some())?;
     let within = prefix.map(|prefix| characters.iter().map(move |letter| format!("{prefix}{letter}")));
     let named = special.iter().cloned().chain(within.into_iter().flatten());
     let mut trainer = BpeTrainer::builder()
@@ -213,18 +269,30 @@ fn word_piece(
     unknown: &str,
     size: usize,
 ) -> Result<WordPiece, ModelError> {
-    let mut vocabulary: Vec<(String, u32)> =
-        merged(counts, special, size, Some(GOES_ON))?.get_vocab().into_iter().collect();
+    let vocabulary = merged(counts, special, size, Some(GOES_ON))?.get_vocab();
+    let mut vocabulary: Vec<(String, u32)> = vocabulary.into_iter().collect();
     vocabulary.sort_unstable_by_key(|(_, id)| *id);
+    pieces_of_words(vocabulary.into_iter().map(|(token, _)| token), unknown)
+}
+
+/// A model of these pieces, in the order of their ids.
+fn pieces_of_words(tokens: impl IntoIterator<Item = String>, unknown: &str) -> Result<WordPiece, ModelError> {
+    let vocabulary: IndexMap<String, usize> =
+        tokens.into_iter().enumerate().map(|(id, token)| (token, id)).collect();
     let parts = json!({
         "type": "WordPiece",
-        "vocab": vocabulary.into_iter().collect::<indexmap::IndexMap<String, u32>>(),
+        "vocab": vocabulary,
         "unk_token": unknown,
         "continuing_subword_prefix": GOES_ON,
         "max_input_chars_per_word": 100,
     });
     // By way of its text: the library's reader borrows from it.
     serde_json::from_str(&parts.to_string()).map_err(error)
+}
+
+/// How BERT brings a text to its form, and to words.
+fn as_bert() -> (BertNormalizer, BertPreTokenizer) {
+    (BertNormalizer::new(true, true, Some(false), true), BertPreTokenizer)
 }
 
 /// Pieces by their likelihood. The library gives characters that are no piece by themselves scores in the order of a hash
@@ -235,14 +303,7 @@ fn unigram(
     unknown: &str,
     size: usize,
 ) -> Result<Unigram, ModelError> {
-    let characters: BTreeSet<char> = counts.keys().flat_map(|word| word.chars()).collect();
-    if characters.len() + special.len() >= size {
-        return Err(error(format!(
-            "a vocabulary of {size} pieces has no room for {} characters and {} special tokens",
-            characters.len(),
-            special.len()
-        )));
-    }
+    let characters = characters(counts, special, size, false)?;
     let trainer = UnigramTrainer::builder()
         .vocab_size(size as u32)
         .show_progress(false)

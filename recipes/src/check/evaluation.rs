@@ -12,6 +12,8 @@ use super::stages::asked;
 use super::{Checker, Counts, Depth, Selection, list};
 use crate::run::corpora::Kind;
 use crate::run::evaluation::{UNTRAINED, finds};
+use crate::run::questions::exam::QUESTION_ALONE;
+use crate::run::trainings::{FROM_SCRATCH, SAME_START};
 use crate::run::workshop::task_of;
 use crate::schema::{Readings, References};
 
@@ -104,9 +106,19 @@ impl Checker<'_> {
     fn beside(&mut self) {
         let recipe = self.recipe;
         for name in &recipe.evaluation.beside {
-            if [TEACHER, STUDENT, BASELINE, UNTRAINED].contains(&name.as_str()) {
+            let reserved = [TEACHER, STUDENT, BASELINE, UNTRAINED, SAME_START, FROM_SCRATCH, QUESTION_ALONE];
+            if reserved.contains(&name.as_str()) {
                 let message = format!("`{}` is what another model is called in reports", name.value);
                 self.error("evaluation::beside", message, &name.origin, "give this teacher another name");
+            }
+            let named = recipe.evaluation.beside.iter().filter(|other| other.value == name.value).count();
+            if named > 1 {
+                self.error(
+                    "evaluation::beside",
+                    format!("`{}` is named twice", name.value),
+                    &name.origin,
+                    "here",
+                );
             }
             self.must_be_checkpoint(name);
         }
@@ -125,6 +137,12 @@ impl Checker<'_> {
             let known = self.sketches.checkpoint(recipe, teacher).map(|sketch| sketch.config.clone());
             if let Some(config) = known {
                 self.must_know_answers("teacher", &config, &answers, &teacher.origin);
+            }
+        }
+        for name in &evaluation.beside {
+            let known = self.sketches.checkpoint(recipe, name).map(|sketch| sketch.config.clone());
+            if let Some(config) = known {
+                self.must_know_answers("model", &config, &answers, &name.origin);
             }
         }
         let last = recipe.stages.last().and_then(|last| self.sketches.stages.get(&last.value));

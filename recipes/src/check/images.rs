@@ -53,6 +53,13 @@ impl Checker<'_> {
         let before = self.found.len();
         let mut asked: Vec<&At<String>> = readings.student.iter().chain(readings.teacher).collect();
         asked.dedup_by(|one, other| one.value == other.value);
+        let student = readings.student;
+        for (place, language) in student.iter().enumerate() {
+            if student[..place].iter().any(|before| before.value == language.value) {
+                let message = format!("`{}` is named twice", language.value);
+                self.error("data::language", message, &language.origin, "its questions would count twice");
+            }
+        }
         for language in asked {
             for name in names {
                 let Ok(corpus) = self.workshop.corpora.get(name) else { continue };

@@ -149,7 +149,7 @@ impl Checker<'_> {
     /// Warns of a term that none of the data count for.
     fn idle(&mut self, loss: &At<Loss>, data: &StageData) {
         let (missing, help) = match loss.name() {
-            "binary-cross-entropy" if data.questions.is_empty() => {
+            "binary-cross-entropy" if data.questions.iter().all(|own| own.labelled == 0.0) => {
                 ("scores of answers", "for classes, use `cross-entropy`")
             }
             "cross-entropy" if data.pairs.is_empty() && !data.words.is_empty() => {

@@ -125,6 +125,15 @@ impl Checker<'_> {
         for (name, options) in &recipe.data {
             let Format::Mined(mined) = &options.corpus.value else { continue };
             let origin = self.loaded.origin(&["data", name, "corpus", "mined"]);
+            if mined.source.value == mined.target.value {
+                let message = "paraphrases are translations out of another language".to_owned();
+                self.error(
+                    "data::language",
+                    message,
+                    &mined.target.origin,
+                    "the language of the sentences, too",
+                );
+            }
             if self.must_be_corpora(&mined.of, &origin, Kind::Parallel) {
                 let corpora = mined.of.iter().filter_map(|name| self.workshop.corpora.get(name).ok());
                 let known: Vec<String> = corpora.flat_map(|corpus| corpus.languages().to_vec()).collect();
@@ -168,10 +177,13 @@ impl Checker<'_> {
             return;
         }
         let message = format!("the {side} makes no vector of a text: it has no pooling");
+        let help = if side == "student" {
+            "give the student a `pooling`, or take the layers of a model that pools"
+        } else {
+            "say how its states are pooled in its folder, as sentence-transformers does: in `modules.json` and `1_Pooling/config.json`"
+        };
         self.report(
-            Diagnostic::error("evaluation::vectors", message)
-                .label(origin, "is judged here")
-                .help("give the student a `pooling`, or take the layers of a model that pools"),
+            Diagnostic::error("evaluation::vectors", message).label(origin, "is judged here").help(help),
         );
     }
 }

@@ -13,6 +13,7 @@ use super::losses::Supervision;
 use super::models::Sketch;
 use super::{Checker, Depth, Selection, list};
 use crate::run::trainings::student_of;
+use crate::run::workshop::reads_alike;
 use crate::schema::{StageData, StageOptions};
 
 impl Checker<'_> {
@@ -158,7 +159,7 @@ impl Checker<'_> {
         self.must_fit_its_data(name, &student, options)?;
         let tokenizer = match before.and_then(|before| self.sketches.stages.get(&before.value)) {
             // It goes on with what it has learnt to read.
-            Some(sketch) if options.teacher.is_none() || !options.data.shares_vocabulary() => {
+            Some(sketch) if options.teacher.is_none() || !self.reads_alike(&student, &options.data) => {
                 Rc::clone(&sketch.tokenizer)
             }
             _ => self.vocabulary(options, teacher, &student)?,
@@ -362,7 +363,7 @@ impl Checker<'_> {
         teacher: Option<&At<String>>,
         student: &str,
     ) -> Option<Rc<Tokenizer>> {
-        if options.teacher.is_some() && options.data.shares_vocabulary() {
+        if options.teacher.is_some() && self.reads_alike(student, &options.data) {
             let teacher = teacher?;
             if !matches!(self.recipe.teacher.get(&teacher.value), Some(TeacherOptions::Recorded(_))) {
                 return self
@@ -385,6 +386,11 @@ impl Checker<'_> {
         let tokenizer = self.workshop.tokenizer(None, made, &options.data).ok()?;
         // Without a language there are no data, and that is said already.
         (!tokenizer.languages().is_empty()).then(|| Rc::new(tokenizer))
+    }
+
+    /// Whether a student reads the same as its teacher; so it is of one that is not declared.
+    fn reads_alike(&self, student: &str, data: &StageData) -> bool {
+        self.recipe.student.get(student).is_none_or(|student| reads_alike(student, data))
     }
 
     /// Whether the texts of a training have such labels; true where there are no texts, or they are not known.

@@ -61,7 +61,7 @@ fn beside(workshop: &Workshop<'_>) -> Result<Vec<(String, PathBuf)>, RunError> {
     let mut folders: Vec<(String, PathBuf)> = named.collect::<Result<_, RunError>>()?;
     if options.untrained {
         let (Blueprint { config, weights }, trained) = workshop.untrained()?;
-        let folder = workshop.folder.join("checkpoints").join(UNTRAINED);
+        let folder = workshop.folder.join(UNTRAINED);
         remove(&folder)?;
         ship(&folder, &config, &weights, &TokenizerFiles::read(trained.path())?, Precision::F32)?;
         if let Some(detector) = detector_of(trained.path()) {
@@ -114,8 +114,16 @@ impl<'a> Evaluation<'a> {
         let beside = beside
             .into_iter()
             .map(|(name, folder)| {
-                let outputs = vec![answers(&folder)?];
-                Ok(Beside { name, folder, outputs })
+                let mut progress = |count| {
+                    done += count;
+                    observer.progress(done);
+                };
+                let outputs = if name == UNTRAINED {
+                    exam.answers(&folder, &mut progress)
+                } else {
+                    exam.answers_beside(&folder, &mut progress)
+                };
+                Ok(Beside { name, folder, outputs: vec![outputs?] })
             })
             .collect::<Result<_, RunError>>()?;
         observer.finished(&format!("{count} {} by {models_named}", noun.many));

@@ -71,6 +71,15 @@ pub(crate) trait Exam {
     /// The answers of a finished model. `progress` hears how many are done.
     fn answers(&self, folder: &Path, progress: &mut dyn FnMut(usize)) -> Result<Vec<String>, RunError>;
 
+    /// The answers of a model that was not trained as the student was.
+    fn answers_beside(
+        &self,
+        folder: &Path,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<String>, RunError> {
+        self.answers(folder, progress)
+    }
+
     /// How alike the insides of student and teacher are, each beside its value for shuffled pairs.
     fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError>;
 

@@ -94,6 +94,11 @@ pub(crate) trait Lesson {
     /// Tokens of source and target of each example, as an epoch has them.
     fn lengths(&self, epoch: u64) -> Vec<(usize, usize)>;
 
+    /// Whether the labels of a batch say something, so that what only they reach gets a gradient.
+    fn is_told(&self, _batch: &[usize]) -> bool {
+        true
+    }
+
     /// The student's pass over a batch, and the teacher's where a term asks for it. `batch` holds indices of examples.
     fn passes(&self, batch: &[usize], epoch: u64, study: &Study<'_>) -> Result<Passes, RunError>;
 

@@ -83,7 +83,11 @@ impl Trainer<'_> {
             let apart =
                 self.terms.len() > 1 && self.progress.step.is_multiple_of(self.options.validate_every);
             for _ in 0..parts {
-                let (epoch, batch) = self.feed.next_batch(self.lesson);
+                let (mut epoch, mut batch) = self.feed.next_batch(self.lesson);
+                // The first step shows what gets a gradient.
+                while self.progress.step == 0 && !self.lesson.is_told(&batch) {
+                    (epoch, batch) = self.feed.next_batch(self.lesson);
+                }
                 let losses = self.losses(&batch, epoch)?;
                 for (name, value) in &losses.values {
                     *tally.values.entry(name.clone()).or_insert(0.0) += value / parts as f64;

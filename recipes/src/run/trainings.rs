@@ -10,7 +10,7 @@ use alambic_students::Student;
 use super::RunError;
 use super::parallel::mining::mine_all;
 use super::stage::{Job, Start, Trained, finished_folder, train};
-use super::workshop::Workshop;
+use super::workshop::{Workshop, reads_alike};
 use crate::observer::Observer;
 use crate::schema::{Recipe, StageOptions};
 
@@ -160,7 +160,7 @@ fn train_stage(
     let run = || -> Result<Option<Trained>, RunError> {
         let teacher = options.teacher.as_ref().map(|name| workshop.teacher(name)).transpose()?;
         let student = student_options(recipe, &student_of(recipe, stage)?)?;
-        let teachers = teacher.is_some() && options.data.shares_vocabulary();
+        let teachers = teacher.is_some() && reads_alike(student, &options.data);
         let tokenizer = match &from {
             // What it has learnt to read.
             Some(folder) if !teachers => ModelFolder::open(folder)?.tokenizer()?,

@@ -149,7 +149,7 @@ impl Workshop<'_> {
         student: &Student,
         data: &StageData,
     ) -> Result<Tokenizer, RunError> {
-        if let Some(tokenizer) = teacher.and_then(Teacher::tokenizer).filter(|_| data.shares_vocabulary()) {
+        if let Some(tokenizer) = teacher.and_then(Teacher::tokenizer).filter(|_| reads_alike(student, data)) {
             return Ok(tokenizer.clone());
         }
         if data.purpose() != Purpose::Writes {
@@ -308,6 +308,11 @@ impl Workshop<'_> {
         let donor = |name: &str| donors.get(name).cloned();
         Ok(student.inner().make(&Surroundings { tokenizer, task, streams, donor: &donor })?)
     }
+}
+
+/// Whether a student reads the same texts as its teacher, in its vocabulary: also the tags of what it sees.
+pub(crate) fn reads_alike(student: &Student, data: &StageData) -> bool {
+    data.shares_vocabulary() && student.inner().tags_in().is_none()
 }
 
 /// The head that says what labels say.

@@ -21,7 +21,7 @@ enum Form {
 pub(super) fn ask(query: Query) -> String {
     match query {
         Query::Wanted { of, wanted, second: false } => {
-            format!("{} का {} क्या है?", called(of, Form::Oblique), property(wanted))
+            format!("{} {} क्या है?", called(of, Form::Oblique), its(wanted))
         }
         Query::Wanted { of, wanted, second: true } => {
             let of_it = if is_object(of) { "की" } else { "का" };
@@ -42,10 +42,10 @@ pub(super) fn ask(query: Query) -> String {
             format!("क्या {} {} {} है?", called(one, Form::Direct), called(other, Form::Oblique), place(side))
         }
         Query::Largest { alike } => {
-            format!("क्या सबसे बड़ी वस्तु के {} की कोई और वस्तु है?", property(alike))
+            format!("क्या सबसे बड़ी वस्तु {} वाली कोई और वस्तु है?", of_its(alike))
         }
         Query::Nearest { to, wanted } => {
-            format!("{} के सबसे पास वाली वस्तु का {} क्या है?", called(to, Form::Oblique), property(wanted))
+            format!("{} के सबसे पास वाली वस्तु {} क्या है?", called(to, Form::Oblique), its(wanted))
         }
     }
 }
@@ -133,7 +133,23 @@ fn adjective(colour: Colour, ending: &str) -> String {
 fn property(property: Property) -> &'static str {
     match property {
         Property::Colour => "रंग",
-        Property::Shape => "आकार",
+        Property::Shape => "आकृति",
+    }
+}
+
+/// A property of what stands before it: `रंग` is masculine, `आकृति` feminine.
+fn its(property: Property) -> &'static str {
+    match property {
+        Property::Colour => "का रंग",
+        Property::Shape => "की आकृति",
+    }
+}
+
+/// The same before a postposition.
+fn of_its(property: Property) -> &'static str {
+    match property {
+        Property::Colour => "के रंग",
+        Property::Shape => "की आकृति",
     }
 }
 

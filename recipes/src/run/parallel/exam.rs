@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use alambic_data::{Label, Split};
-use alambic_models::ModelError;
+use alambic_models::bert::BertConfig;
+use alambic_models::{Config, ModelError, ModelFolder};
 use alambic_reports::card::Usage;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::{Noun, Text};
@@ -20,6 +21,7 @@ use crate::run::corpora::Kind as Holds;
 use crate::run::exam::{Exam, Kind, shell_quoted};
 use crate::run::lesson::thin;
 use crate::run::retrieval::{AGREEMENT, Belonging, METRICS, first, found};
+use crate::run::stage::finished_folder;
 use crate::run::timing::measure;
 use crate::run::workshop::Workshop;
 use crate::schema::{EvaluationOptions, ParallelData, Side, Sides};
@@ -148,6 +150,8 @@ pub(crate) struct ParallelExam<'a> {
     source: &'a str,
     collated: Collated<'a>,
     aside: Option<Aside>,
+    /// Whether sentence-transformers makes the student's vectors, too.
+    is_loaded_elsewhere: bool,
     compared: Vec<Compared<'a>>,
     /// What is right of each query; nothing for texts that are compared.
     right: Vec<String>,
@@ -206,8 +210,25 @@ impl<'a> ParallelExam<'a> {
         let other =
             other.map(|name| Reader::load(&workshop.checkpoint_folder(name)?).map_err(RunError::from));
         let aside = Aside::new(&collated, reads, other.transpose()?.as_ref())?;
+        let last = workshop.recipe.stages.last().map(|last| finished_folder(&workshop.folder, last));
+        let config = last.map(|folder| Ok::<_, RunError>(Config::open(&ModelFolder::open(&folder)?)?));
+        let is_loaded_elsewhere = matches!(
+            config.transpose()?,
+            Some(Config::Bert(BertConfig { pooling: Some(pooling), .. })) if pooling.layers().is_empty()
+        );
         let teacher = None;
-        let mut exam = Self { options, source, collated, aside, compared, right, numbers, slices, teacher };
+        let mut exam = Self {
+            options,
+            source,
+            collated,
+            aside,
+            is_loaded_elsewhere,
+            compared,
+            right,
+            numbers,
+            slices,
+            teacher,
+        };
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher's results", exam.right.len(), 0);
             let teacher = workshop.encoder(name)?;
@@ -317,6 +338,17 @@ impl Exam for ParallelExam<'_> {
         Ok(answers)
     }
 
+    fn answers_beside(
+        &self,
+        folder: &Path,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<String>, RunError> {
+        // It reads both sides: nobody taught it to agree with another model.
+        let answers = self.said_by(&Reader::load(folder)?, None)?;
+        progress(answers.len());
+        Ok(answers)
+    }
+
     /// The mean squared difference of the student's vectors of translations from the teacher's of the sentences, of length
     /// one.
     fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
@@ -403,7 +435,7 @@ impl Exam for ParallelExam<'_> {
         let languages = self.collated.pools.iter().map(|pool| pool.language.to_owned());
         Kind {
             task: "sentence-similarity",
-            tags: vec!["sentence-transformers"],
+            tags: if self.is_loaded_elsewhere { vec!["sentence-transformers"] } else { Vec::new() },
             languages: std::iter::once(self.source.to_owned()).chain(languages).collect(),
             usage: Usage {
                 model_class: Some("AutoModel".into()),
@@ -413,9 +445,14 @@ impl Exam for ParallelExam<'_> {
                 generate: None,
                 output: None,
             },
-            limits: vec![
-                "It was judged on sentences like those that it was trained on, and on no others.".into(),
-            ],
+            limits: std::iter::once(
+                "It was judged on sentences like those that it was trained on, and on no others.",
+            )
+            .chain((!self.is_loaded_elsewhere).then_some(
+                "sentence-transformers has no module for its pooling; Alambic and its ONNX file have.",
+            ))
+            .map(str::to_owned)
+            .collect(),
         }
     }
 }

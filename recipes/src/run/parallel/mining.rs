@@ -1,18 +1,20 @@
 //! Paraphrases, mined with the help of a teacher before the first stage that reads them.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use alambic_data::lexicon::Reading;
-use alambic_data::mining::{Mined, candidates, different, likeness, paired};
-use alambic_data::parallel::{ParallelSplits, Translation};
+use alambic_data::mining::{Candidates, Mined, candidates, different, likeness, paired};
+use alambic_data::parallel::{ParallelSplits, Translation, key};
 use alambic_data::split::SplitReport;
 use alambic_data::{Corpus as Format, Split};
+use alambic_reports::files;
 use alambic_reports::numbers::counted;
 use alambic_settings::{At, IndexMap};
 use alambic_students::Reader;
 use alambic_teachers::Teacher;
 use alambic_tensor::Streams;
-use alambic_tensor::candle::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::exam::embedded;
@@ -26,6 +28,9 @@ const FOLDER: &str = "corpora";
 
 /// Pairs that are shown to whoever watches.
 const SHOWN: usize = 3;
+
+/// Sentences whose vectors are in memory together.
+const TOGETHER: usize = 1000;
 
 /// A line of a mined corpus.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,6 +55,14 @@ struct Account {
     fingerprint: String,
     rows: usize,
     dropped: IndexMap<String, usize>,
+}
+
+impl Account {
+    fn drop(&mut self, reason: &str, count: usize) {
+        if count > 0 {
+            *self.dropped.entry(reason.to_owned()).or_default() += count;
+        }
+    }
 }
 
 /// Mines those of these corpora that are to be mined and are not yet.
@@ -131,9 +144,8 @@ fn mine(
     observer: &mut dyn Observer,
 ) -> Result<(Vec<Line>, Account), RunError> {
     let reader = Reader::load(&workshop.checkpoint_folder(&options.teacher)?)?;
-    let streams = Streams::new(workshop.recipe.seed);
-    let [first, second] = options.languages();
     let mut lines: Vec<Line> = Vec::new();
+    let mut found = 0;
     let mut account = Account { fingerprint, rows: 0, dropped: IndexMap::new() };
     for part in [Split::Train, Split::Validation, Split::Test] {
         let sentences = workshop.corpora.sentences(&options.of, part)?;
@@ -141,48 +153,21 @@ fn mine(
         let groups = candidates(&sentences, &options.source, &options.target);
         observer.task(&format!("{name}: paraphrases in the {} part", part.name()), groups.len(), 0);
         let before = lines.len();
-        if groups.is_empty() {
-            observer.finished("no sentence has several translations");
-            continue;
-        }
-        let sources: Vec<&str> = groups.iter().map(|group| group.source).collect();
-        let targets: Vec<&str> = groups.iter().flat_map(|group| group.targets.iter().copied()).collect();
-        let (sources, targets) = (embedded(&reader, &sources)?, embedded(&reader, &targets)?);
-        let mut place = 0;
-        for (number, group) in groups.iter().enumerate() {
-            let own = vectors(&targets, place, group.targets.len())?;
-            place += group.targets.len();
-            let sentence = vectors(&sources, number, 1)?.concat();
-            let near = |index: &usize| cosine(&own[*index], &sentence) > options.least;
-            let accepted: Vec<&str> = (0..own.len()).filter(near).map(|index| group.targets[index]).collect();
-            let mut drop = |reason: &str, count: usize| {
-                if count > 0 {
-                    *account.dropped.entry(reason.to_owned()).or_default() += count;
-                }
-            };
-            drop("translations that the teacher finds far from the sentence", own.len() - accepted.len());
-            let said = different(&accepted);
-            drop("translations that differ in capitals or punctuation alone", accepted.len() - said.len());
-            for [one, other] in paired(said, &mut streams.augmentation(&["mining", group.source])) {
-                let likeness = likeness(one, other);
-                if likeness > options.most_alike {
-                    drop("pairs that are too alike", 1);
-                    continue;
-                }
-                let vector = |text: &str| {
-                    group.targets.iter().position(|target| *target == text).map(|index| &own[index])
-                };
-                let similarity =
-                    vector(one).zip(vector(other)).map_or(0.0, |(one, other)| cosine(one, other));
-                lines.push(Line {
-                    texts: [(first.clone(), one.to_owned()), (second.clone(), other.to_owned())].into(),
-                    sentence: group.source.to_owned(),
-                    similarity,
-                    likeness,
-                    split: part.name().to_owned(),
-                });
+        found += groups.len();
+        for (number, some) in groups.chunks(TOGETHER).enumerate() {
+            if workshop.interrupt.load(Ordering::Relaxed) {
+                return Err(RunError::Interrupted { folder: workshop.folder.clone() });
             }
-            observer.progress(number + 1);
+            let sources: Vec<&str> = some.iter().map(|group| group.source).collect();
+            let targets: Vec<&str> = some.iter().flat_map(|group| group.targets.iter().copied()).collect();
+            let (sources, targets) = (vectors(&reader, &sources)?, vectors(&reader, &targets)?);
+            let mut rest = targets.as_slice();
+            for (group, sentence) in some.iter().zip(&sources) {
+                let (own, others) = rest.split_at(group.targets.len());
+                rest = others;
+                lines.extend(pairs(workshop, options, (group, sentence, own), part, &mut account));
+            }
+            observer.progress((number * TOGETHER + some.len()).min(groups.len()));
         }
         observer.finished(&format!(
             "{} out of {}",
@@ -194,23 +179,83 @@ fn mine(
             )
         ));
     }
+    let train: HashSet<String> = texts_of(&lines, true).map(key).collect();
+    let before = lines.len();
+    lines.retain(|line| {
+        line.split == Split::Train.name() || !line.texts.values().any(|text| train.contains(&key(text)))
+    });
+    account.drop("pairs of which a text is trained on", before - lines.len());
     for Line { texts, sentence, .. } in lines.iter().take(SHOWN) {
         let said: Vec<&str> = texts.values().map(String::as_str).collect();
         observer.note(&format!("{name}: `{}`, of `{sentence}`", said.join("` and `")));
     }
-    if lines.iter().all(|line| line.split != Split::Train.name()) {
+    let is_judged = workshop.recipe.evaluation.data.iter().any(|own| own.value == name);
+    for (part, is_needed) in [(Split::Train, true), (Split::Validation, true), (Split::Test, is_judged)] {
+        if !is_needed || lines.iter().any(|line| line.split == part.name()) {
+            continue;
+        }
+        let why = if found == 0 {
+            "none of them has several translations".to_owned()
+        } else {
+            format!(
+                "{found} of them have several translations; a lower `least` lets more through, and a larger share of the \
+                 corpora for validation and test puts more aside"
+            )
+        };
         return Err(RunError::Recipe(format!(
-            "no paraphrase was mined for the training part of `{name}` out of {} sentences; a lower `least` lets more through",
+            "no paraphrase was mined for the {} part of `{name}` out of {} sentences: {why}",
+            part.name(),
             account.rows
         )));
     }
     Ok((lines, account))
 }
 
-/// Rows of a table of vectors, each of length one.
-fn vectors(table: &Tensor, start: usize, count: usize) -> Result<Vec<Vec<f32>>, RunError> {
-    let rows = table.narrow(0, start, count).and_then(|rows| rows.to_vec2());
-    Ok(rows.map_err(alambic_models::ModelError::from)?)
+/// The pairs of one sentence's translations, whose vectors are given behind that of the sentence.
+fn pairs(
+    workshop: &Workshop<'_>,
+    options: &Mined,
+    (group, sentence, own): (&Candidates<'_>, &Vec<f32>, &[Vec<f32>]),
+    part: Split,
+    account: &mut Account,
+) -> Vec<Line> {
+    let [first, second] = options.languages();
+    let near = |index: &usize| cosine(&own[*index], sentence) > options.least;
+    let accepted: Vec<&str> = (0..own.len()).filter(near).map(|index| group.targets[index]).collect();
+    account.drop("translations that the teacher finds far from the sentence", own.len() - accepted.len());
+    let said = different(&accepted);
+    account.drop("translations that differ in capitals or punctuation alone", accepted.len() - said.len());
+    let mut random = Streams::new(workshop.recipe.seed).augmentation(&["mining", group.source]);
+    // Where models are judged, no text may be asked for twice.
+    let most = if part == Split::Train { usize::MAX } else { 1 };
+    let mut lines = Vec::new();
+    for [one, other] in paired(said, &mut random).into_iter().take(most) {
+        let likeness = likeness(one, other);
+        if likeness > options.most_alike {
+            account.drop("pairs that are too alike", 1);
+            continue;
+        }
+        let vector = |text: &str| group.targets.iter().position(|target| *target == text).map(|at| &own[at]);
+        lines.push(Line {
+            texts: [(first.clone(), one.to_owned()), (second.clone(), other.to_owned())].into(),
+            sentence: group.source.to_owned(),
+            similarity: vector(one).zip(vector(other)).map_or(0.0, |(one, other)| cosine(one, other)),
+            likeness,
+            split: part.name().to_owned(),
+        });
+    }
+    lines
+}
+
+/// The texts of the training part, or of the others.
+fn texts_of(lines: &[Line], train: bool) -> impl Iterator<Item = &str> {
+    let own = lines.iter().filter(move |line| (line.split == Split::Train.name()) == train);
+    own.flat_map(|line| line.texts.values()).map(String::as_str)
+}
+
+/// The vectors of texts, each of length one.
+fn vectors(reader: &Reader, texts: &[&str]) -> Result<Vec<Vec<f32>>, RunError> {
+    Ok(embedded(reader, texts)?.to_vec2().map_err(alambic_models::ModelError::from)?)
 }
 
 fn cosine(one: &[f32], other: &[f32]) -> f64 {
@@ -229,9 +274,7 @@ fn json<T: Serialize>(value: &T, path: &Path) -> Result<String, RunError> {
 fn write(path: &Path, text: &str) -> Result<(), RunError> {
     let folder = path.parent().unwrap_or(path);
     std::fs::create_dir_all(folder).map_err(RunError::file(folder))?;
-    let partial = path.with_extension("part");
-    std::fs::write(&partial, text).map_err(RunError::file(&partial))?;
-    std::fs::rename(&partial, path).map_err(RunError::file(path))
+    Ok(files::write(path, text.as_bytes())?)
 }
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, RunError> {

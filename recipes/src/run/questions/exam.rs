@@ -15,7 +15,7 @@ use alambic_teachers::{Network, Teacher};
 
 use super::gallery::Gallery;
 use super::timings::{Timed, alone, beside};
-use super::{SCORED, ask, best, metrics, reference, scores};
+use super::{SCORED, ask, best, metrics, reference, scores, thin_alike};
 use crate::observer::Observer;
 use crate::run::RunError;
 use crate::run::corpora::Shown;
@@ -24,6 +24,9 @@ use crate::run::lesson::thin;
 use crate::run::texts::similarity::divergences;
 use crate::run::workshop::Workshop;
 use crate::schema::EvaluationOptions;
+
+/// What a model is called that does not see the image.
+pub(crate) const QUESTION_ALONE: &str = "question-alone";
 
 /// The test questions of a recipe.
 pub(crate) struct QuestionExam<'a> {
@@ -55,7 +58,7 @@ impl<'a> QuestionExam<'a> {
         let options = &*workshop.recipe.evaluation;
         let names = workshop.corpora.answers(&options.data)?;
         let mut questions = workshop.corpora.questions(&options.data, Split::Test, options.readings())?;
-        thin(&mut questions, options.limit.unwrap_or(usize::MAX));
+        thin_alike(&mut questions, options.limit.unwrap_or(usize::MAX));
         if questions.is_empty() {
             return Err(RunError::Recipe("the evaluation's test parts hold no question".into()));
         }
@@ -73,7 +76,7 @@ impl<'a> QuestionExam<'a> {
         }
         let seen = workshop.corpora.questions(&options.data, Split::Train, options.readings())?;
         let floor = Floor {
-            name: "question-alone",
+            name: QUESTION_ALONE,
             description: "does not see the image: the commonest answer to the same question in the training part, or else \
                           to questions of its kind",
             answers: without_image(&seen, &questions, names),

@@ -82,7 +82,7 @@ impl<'a> QuestionLesson<'a> {
             }
             to_validate.extend(workshop.corpora.selected_questions(options, Split::Validation)?);
         }
-        thin(&mut to_validate, job.train.validation_examples);
+        thin_alike(&mut to_validate, job.train.validation_examples);
         let told: Vec<_> = questions.iter().map(|shown| (shown.text, shown.picture)).collect();
         let own = Showing::new(&told, eyes.clone(), &job.tokenizer.truncating(longest)?, config.padding())?;
         let (taps, teachers) = taps(terms);
@@ -157,6 +157,10 @@ impl Lesson for QuestionLesson<'_> {
         self.own.tokens().iter().map(|tokens| (tokens.ids.len(), 0)).collect()
     }
 
+    fn is_told(&self, rows: &[usize]) -> bool {
+        self.material.labelled == 0 || rows.iter().any(|&index| self.answers[index].is_some())
+    }
+
     fn passes(&self, rows: &[usize], epoch: u64, study: &Study<'_>) -> Result<Passes, RunError> {
         let first = rows.first().copied().unwrap_or_default();
         let mut random = self.streams.patches(epoch, first as u64);
@@ -209,6 +213,19 @@ fn ask(
         all.extend(answerer.logits(&sighted)?);
     }
     Ok(all)
+}
+
+/// Keeps at most `most` of some questions, of each language the same ones where all are asked in all.
+fn thin_alike(questions: &mut Vec<Shown<'_>>, most: usize) {
+    let languages = questions.iter().map(|shown| shown.language).max().map_or(1, |last| last + 1);
+    let mut kept = Vec::with_capacity(questions.len().min(most));
+    for language in 0..languages {
+        let mut own: Vec<Shown<'_>> =
+            questions.iter().filter(|shown| shown.language == language).copied().collect();
+        thin(&mut own, most / languages);
+        kept.append(&mut own);
+    }
+    *questions = kept;
 }
 
 /// The answer with the highest score; of equal ones the first.
