@@ -398,6 +398,10 @@ fn a_teacher_that_is_asked_in_english_teaches_a_student_that_is_asked_in_hindi()
     let outcome = go("hindi", &small);
     assert!(outcome["models"]["student"]["metrics"]["accuracy"].is_f64(), "{outcome}");
     let read = |path: &str| std::fs::read_to_string(folder.path().join(path)).unwrap();
+    assert!(
+        read("hindi/report.html").contains("; asked in en"),
+        "it is said who was asked in which language"
+    );
     // It is asked in Hindi, and reads tags in Hindi, which its detector gives.
     assert!(read("hindi/report.html").contains("किस रंग") || read("hindi/report.html").contains("क्या कोई"));
     let detector: Value = serde_json::from_str(&read("hindi/student/detector/config.json")).unwrap();

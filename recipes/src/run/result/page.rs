@@ -152,6 +152,19 @@ impl Results<'_> {
         if recipe.evaluation.teacher.is_none() {
             models.insert(STUDENT.to_owned(), "trained on labels".into());
         }
+        let readings = recipe.evaluation.readings();
+        if !readings.are_alike() {
+            let asked = |languages: &[&str]| match languages {
+                [] => "asked in the corpora's own language".to_owned(),
+                some => format!("asked in {}", some.join(", ")),
+            };
+            let teacher: Vec<&str> = readings.teacher.iter().map(|language| language.as_str()).collect();
+            let student: Vec<&str> = readings.student.iter().map(|language| language.as_str()).collect();
+            for (name, description) in &mut models {
+                let languages = if name == TEACHER { &teacher } else { &student };
+                *description = format!("{description}; {}", asked(languages));
+            }
+        }
         models
     }
 
