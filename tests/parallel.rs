@@ -154,6 +154,77 @@ fn a_teacher_of_one_language_teaches_a_student_of_two() {
 }
 
 #[test]
+fn english_texts_alone_are_read_beside_the_sentences() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    // The sentences speak of half the things.
+    let few: Vec<String> = std::fs::read_to_string(folder.path().join("en-pl.tsv"))
+        .unwrap()
+        .lines()
+        .filter(|line| THINGS[6..].iter().all(|[en, _]| !line.contains(en)))
+        .map(str::to_owned)
+        .collect();
+    std::fs::write(folder.path().join("few.tsv"), few.join("\n")).unwrap();
+    let recipe = RECIPE.replace("paths = \"en-pl.tsv\"", "paths = \"few.tsv\"");
+    std::fs::write(folder.path().join("recipe.toml"), recipe).unwrap();
+    let vector = |model: &str, text: &str| -> Vec<f32> {
+        let said = run(folder.path(), &["predict", model, text]).good();
+        said[text.len()..].split_whitespace().map(|number| number.parse().unwrap()).collect()
+    };
+    // How near the student is to the teacher on the other half.
+    let near = |out: &str, more: &[&str]| {
+        let ended = run(folder.path(), &[&["run", "recipe.toml", "--out", out], more].concat());
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let text = "the hand and the road";
+        let (student, teacher) = (vector(&format!("{out}/student"), text), vector("teacher", text));
+        student.iter().zip(&teacher).map(|(own, other)| own * other).sum::<f32>()
+    };
+    let without = near("without", &[]);
+    let with = near("with", &["--set", "stage.distil.data.parallel.alone=[\"alike\"]"]);
+    assert!(1.0 - with < 0.2 * (1.0 - without), "{with} and {without}");
+}
+
+#[test]
+fn a_published_encoder_reads_as_the_recipe_says() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    let teacher = folder.path().join("teacher");
+    let before = std::fs::read(teacher.join("tokenizer.json")).unwrap();
+    std::fs::remove_file(teacher.join("modules.json")).unwrap();
+    let recipe = RECIPE.replace("steps = 150", "steps = 2");
+    std::fs::write(folder.path().join("recipe.toml"), &recipe).unwrap();
+    let ended = run(folder.path(), &["check", "recipe.toml"]);
+    assert!(ended.code == Some(2) && ended.stderr.contains("checkpoint.pooling"), "{}", ended.stderr);
+
+    let told = "model = \"teacher\"\npooling = \"mean\"\nprompt = \"friend cat: \"\n";
+    let told = recipe.replace("model = \"teacher\"\n", told);
+    std::fs::write(folder.path().join("told.toml"), &told).unwrap();
+    let ended = run(folder.path(), &["run", "told.toml", "--out", "run"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let said = |folder_of: &str, text: &str| {
+        let said = run(folder.path(), &["predict", folder_of, text]).good();
+        let (_, vector) = said.split_at(text.len());
+        vector.to_owned()
+    };
+    let prompted = said("run/teachers/sentences", "the dog");
+    std::fs::copy(folder.path().join("run/teachers/sentences/modules.json"), teacher.join("modules.json"))
+        .unwrap();
+    assert_eq!(prompted, said("teacher", "friend cat: the dog"));
+    assert_ne!(prompted, said("teacher", "the dog"));
+    assert_eq!(before, std::fs::read(teacher.join("tokenizer.json")).unwrap());
+
+    // Half a word is no prompt, and a student of the recipe has none.
+    let half = told.replace("friend cat: ", "fri");
+    std::fs::write(folder.path().join("half.toml"), half).unwrap();
+    let ended = run(folder.path(), &["check", "half.toml"]);
+    assert!(ended.code == Some(2) && ended.stderr.contains("the prompt `fri`"), "{}", ended.stderr);
+    let own = told.replace("model = \"teacher\"", "stage = \"distil\"");
+    std::fs::write(folder.path().join("own.toml"), own).unwrap();
+    let ended = run(folder.path(), &["check", "own.toml"]);
+    assert!(ended.code == Some(2) && ended.stderr.contains("is read as it was trained"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_vocabulary_is_cut_to_what_the_sentences_use() {
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path());
@@ -282,6 +353,11 @@ fn what_is_no_parallel_corpus_is_refused() {
             "stage.distil.data.parallel=[{data=[\"pairs\"]},{data=[\"pairs\"],student-reads=\"target\"}]",
             "are read in different ways",
         ),
+        (
+            "stage.distil.data.parallel={data=[\"pairs\"],alone=[\"alike\"],student-reads=\"target\"}",
+            "the student reads translations alone",
+        ),
+        ("stage.distil.data.parallel.alone=[\"pairs\"]", "and texts are needed"),
         ("stage.distil.data.parallel.targets=[\"hi\"]", "no corpus has sentences in `hi`"),
         (
             "stage.distil.data.parallel.data=[\"alike\"]",

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use alambic_tensor::candle::Tensor;
 use indexmap::{IndexMap, IndexSet};
 
+use crate::ModelError;
+
 /// The taps that a caller wants from a forward pass. A network computes nothing for a tap that is not wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
@@ -93,6 +95,26 @@ impl Trace {
     #[must_use]
     pub fn masks(&self) -> &IndexMap<String, Arc<Vec<u8>>> {
         &self.masks
+    }
+
+    /// What it holds of some rows of the batch, each as often as it is named and in this order.
+    ///
+    /// # Errors
+    /// When there is no such row.
+    pub fn rows(&self, rows: &[u32]) -> Result<Self, ModelError> {
+        let mut chosen = Self::new(self.wanted.clone());
+        let mut batch = 0;
+        for (name, tensor) in &self.taps {
+            let index = Tensor::new(rows, tensor.device())?;
+            chosen.taps.insert(name.clone(), tensor.index_select(&index, 0)?);
+            batch = tensor.dim(0)?;
+        }
+        for (stream, mask) in &self.masks {
+            let length = mask.len() / batch.max(1);
+            let row = |&row: &u32| &mask[row as usize * length..][..length];
+            chosen.masks.insert(stream.clone(), Arc::new(rows.iter().flat_map(row).copied().collect()));
+        }
+        Ok(chosen)
     }
 
     /// All taps, in the order in which the network came by them.

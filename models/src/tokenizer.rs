@@ -1,6 +1,7 @@
 //! Tokenizers: reading `tokenizer.json`, and building vocabularies of characters and of words.
 
 mod cut;
+mod prompt;
 mod training;
 mod words;
 
@@ -37,12 +38,15 @@ pub fn language_tag(language: &str) -> String {
     format!(">>{language}<<")
 }
 
+/// The file that says all of a tokenizer.
+const JSON: &str = "tokenizer.json";
+
 /// What tells transformers how a tokenizer is to be used.
 const CONFIG: &str = "tokenizer_config.json";
 
 /// What a folder may hold for tokenizers of any library.
 const FILES: [&str; 8] = [
-    "tokenizer.json",
+    JSON,
     CONFIG,
     "special_tokens_map.json",
     "added_tokens.json",
@@ -109,12 +113,28 @@ impl Tokenizer {
     /// # Errors
     /// When `tokenizer.json` is missing or broken.
     pub fn open(folder: &Path) -> Result<Self, ModelError> {
-        let path = folder.join("tokenizer.json");
+        let path = folder.join(JSON);
         let mut library =
             tokenizers::Tokenizer::from_file(&path).map_err(|error| ModelError::content(&path, error))?;
         library.with_padding(None);
         library.with_truncation(None).map_err(|error| ModelError::content(&path, error))?;
         Ok(Self { inner: library, files: Some(Arc::new(TokenizerFiles::read(folder)?)) })
+    }
+
+    /// What `tokenizer.json` says.
+    fn json(&self) -> Result<serde_json::Value, ModelError> {
+        parsed(self.to_json()?.as_bytes())
+    }
+
+    /// The tokenizer that `tokenizer.json` now says, with the files that go with this one.
+    fn with_json(&self, json: &serde_json::Value) -> Result<Self, ModelError> {
+        let inner: tokenizers::Tokenizer = parsed(json.to_string().as_bytes())?;
+        let mut files = self.files.as_deref().cloned();
+        let own = Self { inner, files: None };
+        for (_, bytes) in files.iter_mut().flat_map(|files| &mut files.0).filter(|(name, _)| name == JSON) {
+            *bytes = (own.to_json()? + "\n").into_bytes();
+        }
+        Ok(Self { files: files.map(Arc::new), ..own })
     }
 
     /// A vocabulary of single characters with a tag for each language.
@@ -336,7 +356,7 @@ impl Tokenizer {
         };
         let config = format!("{config:#}\n");
         Ok(TokenizerFiles(vec![
-            ("tokenizer.json".into(), (self.to_json()? + "\n").into_bytes()),
+            (JSON.into(), (self.to_json()? + "\n").into_bytes()),
             (CONFIG.into(), config.into_bytes()),
         ]))
     }
@@ -426,6 +446,11 @@ fn bert_config(longest: usize) -> serde_json::Value {
         "strip_accents": false,
         "model_max_length": longest,
     })
+}
+
+/// What a tokenizer's file says.
+fn parsed<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, ModelError> {
+    serde_json::from_slice(json).map_err(|error| ModelError::Tokenizer(error.to_string()))
 }
 
 #[cfg(test)]

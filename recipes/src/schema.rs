@@ -239,6 +239,9 @@ settings! {
         pub source: String = "en".to_owned(),
         /// The languages of their translations. Left out: all others that the corpora have.
         pub targets: Vec<At<String>> = Vec::new(),
+        /// Names of corpora of texts in the source language that have no translations. Their training parts are read, too, so
+        /// that the student is like the teacher also on what the sentences do not speak of.
+        pub alone: Vec<At<String>> = Vec::new(),
         /// What the student reads.
         pub student_reads: Sides = Sides::Both,
         /// What the teacher reads.

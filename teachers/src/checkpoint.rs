@@ -106,11 +106,13 @@ impl Checkpoint {
     }
 }
 
-/// The digest of a folder's configuration, weights and vocabulary.
+/// The digest of a folder's configuration, weights and vocabulary, and of what it says of pooling.
 pub(crate) fn digest(folder: &ModelFolder) -> Result<String, TeacherError> {
     let mut hasher = blake3::Hasher::new();
     let (before, after) = (folder.path().join("config.json"), folder.path().join("tokenizer.json"));
-    for file in [before].into_iter().chain(folder.weight_files()?).chain([after]) {
+    let pooling = ["modules.json", "1_Pooling/config.json"].map(|name| folder.path().join(name));
+    let pooling = pooling.into_iter().filter(|path| path.is_file());
+    for file in [before].into_iter().chain(folder.weight_files()?).chain([after]).chain(pooling) {
         hasher.update(&std::fs::read(&file).map_err(TeacherError::file(&file))?);
     }
     Ok(hasher.finalize().to_hex().to_string())

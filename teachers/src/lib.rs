@@ -4,6 +4,7 @@
 //! A teacher does two things: it writes a target text for a source ([`Teacher::write`]), and it shows what goes on
 //! inside while it reads and writes given texts ([`Teacher::trace`]), computing no more than the taps asked for.
 
+mod adapted;
 mod augment;
 pub mod cache;
 mod checkpoint;
@@ -23,7 +24,9 @@ pub use encoder::Encoder;
 pub use error::TeacherError;
 pub use ledger::{Fingerprint, Ledger};
 pub use network::Network;
-pub use options::{CheckpointOptions, PipelineOptions, RecordedOptions, Step, TARGET, TeacherOptions};
+pub use options::{
+    CheckpointOptions, PipelineOptions, Pooled, RecordedOptions, Step, TARGET, TeacherOptions,
+};
 pub use pipeline::Pipeline;
 pub use record::Record;
 pub use recorded::Recorded;

@@ -1,9 +1,19 @@
 //! Teachers as a recipe declares them: one table and one line each.
 
-use alambic_settings::{At, Location, kinds, settings};
+use alambic_settings::{At, Location, choices, kinds, settings};
 
 /// In a chain: the language that the pipeline as a whole is to write.
 pub const TARGET: &str = "target";
+
+choices! {
+    /// How the states of a text's tokens become its vector.
+    pub enum Pooled {
+        /// Their mean.
+        Mean = "mean",
+        /// The first of them.
+        First = "first",
+    }
+}
 
 settings! {
     /// A checkpoint, read from a folder or trained by an earlier stage of the recipe.
@@ -12,6 +22,12 @@ settings! {
         pub model: Option<Location>,
         /// The stage of this recipe whose student it is, instead of a folder.
         pub stage: Option<At<String>>,
+        /// What is put before each text that a text encoder reads, if it was trained so: `query: ` for those of the E5
+        /// family. A student that takes its layers and vocabulary reads it, too. Left out: nothing.
+        pub prompt: Option<String>,
+        /// How the states of a text's tokens become its vector, of length one, in a text encoder. Left out: as its folder
+        /// says, in the manner of sentence-transformers.
+        pub pooling: Option<Pooled>,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{CONFIG, Tokenizer, TokenizerFiles};
+use super::{CONFIG, JSON, Tokenizer, parsed};
 use crate::ModelError;
 
 /// Files of a folder that say how its tokenizer is to be used, beside `tokenizer.json`. The others hold the whole
@@ -29,8 +29,7 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer is neither a `Unigram` nor a `WordPiece`, or fails.
     pub fn cut<'t>(&self, texts: impl IntoIterator<Item = &'t str>, most: usize) -> Result<Self, ModelError> {
-        let error = |error: serde_json::Error| ModelError::Tokenizer(error.to_string());
-        let mut json: Value = serde_json::from_str(&self.to_json()?).map_err(error)?;
+        let mut json = self.json()?;
         let kept = self.used(&json, texts, most)?;
         let ids: HashMap<u64, u64> =
             kept.iter().enumerate().map(|(new, &old)| (u64::from(old), new as u64)).collect();
@@ -41,18 +40,15 @@ impl Tokenizer {
 
     /// The tokenizer that `tokenizer.json` now says, with the files that go with this one, in which tokens have new ids.
     pub(super) fn rebuilt(&self, json: &Value, ids: &HashMap<u64, u64>) -> Result<Self, ModelError> {
-        let error = |error: serde_json::Error| ModelError::Tokenizer(error.to_string());
-        let inner: tokenizers::Tokenizer = serde_json::from_str(&json.to_string()).map_err(error)?;
-        let mut rebuilt = Self { inner, files: None };
-        let mut files = vec![("tokenizer.json".to_owned(), (rebuilt.to_json()? + "\n").into_bytes())];
-        for (name, bytes) in self.files.iter().flat_map(|files| &files.0) {
-            if KEPT.contains(&name.as_str()) {
-                let mut value: Value = serde_json::from_slice(bytes).map_err(error)?;
+        let mut rebuilt = self.with_json(json)?;
+        if let Some(files) = rebuilt.files.as_mut().map(Arc::make_mut) {
+            files.0.retain(|(name, _)| name == JSON || KEPT.contains(&name.as_str()));
+            for (_, bytes) in files.0.iter_mut().filter(|(name, _)| name != JSON) {
+                let mut value: Value = parsed(bytes)?;
                 renumber_keys(&mut value["added_tokens_decoder"], ids);
-                files.push((name.clone(), format!("{value:#}\n").into_bytes()));
+                *bytes = format!("{value:#}\n").into_bytes();
             }
         }
-        rebuilt.files = self.files.is_some().then(|| Arc::new(TokenizerFiles(files)));
         Ok(rebuilt)
     }
 

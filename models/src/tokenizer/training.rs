@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use indexmap::{IndexMap, IndexSet};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokenizers::decoders::wordpiece::WordPiece as Decoder;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::models::unigram::{Unigram, UnigramTrainer};
@@ -18,6 +18,7 @@ use tokenizers::{
 };
 
 use super::cut::renumber;
+use super::prompt::is_prompted;
 use super::{BERT, Tokenizer, around_texts};
 use crate::ModelError;
 
@@ -141,7 +142,12 @@ impl Tokenizer {
         texts: impl IntoIterator<Item = &'t str>,
         most: usize,
     ) -> Result<Self, ModelError> {
-        let mut json: Value = serde_json::from_str(&self.to_json()?).map_err(error)?;
+        let mut json = self.json()?;
+        if is_prompted(&json) {
+            return Err(error(
+                "a vocabulary with a prompt is not trained anew: name the model without `prompt`",
+            ));
+        }
         let added: Vec<(u64, String)> = json["added_tokens"]
             .as_array()
             .into_iter()

@@ -134,7 +134,10 @@ impl Checker<'_> {
     /// Reports a term over sentences and what says the same where the student does not read both.
     fn must_have_pairs(&mut self, loss: &At<Loss>, data: &StageData) {
         let reads_both = !data.parallel.is_empty()
-            && data.parallel.iter().all(|options| options.student_reads == Sides::Both);
+            && data
+                .parallel
+                .iter()
+                .all(|options| options.student_reads == Sides::Both && options.alone.is_empty());
         if reads_both || !matches!(loss.value, Loss::MultipleNegatives(_)) {
             return;
         }
@@ -142,7 +145,7 @@ impl Checker<'_> {
         self.report(
             Diagnostic::error("loss::pairs", message)
                 .label(&loss.origin, "this term")
-                .help("give it `data.parallel` with `student-reads = \"both\"`; against a teacher's vectors use `contrastive`"),
+                .help("give it `data.parallel` with `student-reads = \"both\"` and nothing `alone`; against a teacher's vectors use `contrastive`"),
         );
     }
 

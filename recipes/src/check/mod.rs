@@ -208,7 +208,8 @@ impl<'a> Uses<'a> {
             uses.data.extend(data.pairs.iter().flat_map(|pairs| &pairs.data).map(|name| name.as_str()));
             uses.data.extend(data.words.iter().flat_map(|words| &words.data).map(|name| name.as_str()));
             uses.data.extend(data.texts.iter().flat_map(|texts| &texts.data).map(|name| name.as_str()));
-            uses.data.extend(data.parallel.iter().flat_map(|own| &own.data).map(|name| name.as_str()));
+            let parallel = data.parallel.iter().flat_map(|own| own.data.iter().chain(&own.alone));
+            uses.data.extend(parallel.map(|name| name.as_str()));
             uses.data.extend(data.image_corpora().into_iter().map(|name| name.as_str()));
             let augmented = data.texts.iter().filter_map(|texts| texts.augment.as_ref());
             uses.teachers.extend(

@@ -8,7 +8,7 @@ use alambic_settings::{At, Diagnostic, Origin};
 use super::{Checker, Counts, Depth, list};
 use crate::run::corpora::Kind;
 use crate::run::parallel::selected;
-use crate::schema::{ParallelData, StageData};
+use crate::schema::{ParallelData, Side, Sides, StageData};
 
 impl Checker<'_> {
     /// Counts the sentences of a training, and reports languages and parts that hold none.
@@ -19,6 +19,7 @@ impl Checker<'_> {
             let origin = self.loaded.origin(&[path, &["data", "parallel", &index.to_string()]].concat());
             if !self.must_be_corpora(&options.data, &origin, Kind::Parallel)
                 || !self.must_have_languages(options, &origin)
+                || !self.must_read_alone(options, &origin)
             {
                 // What cannot be counted is not empty.
                 return;
@@ -50,6 +51,26 @@ impl Checker<'_> {
                 "give all the same `student-reads`, `teacher-reads`, `longest` and `smoothing`, or make it two stages",
             ),
         );
+    }
+
+    /// Reports texts without translations where they are none, or where nobody reads the source language.
+    fn must_read_alone(&mut self, options: &ParallelData, origin: &Origin) -> bool {
+        let Some(first) = options.alone.first() else { return true };
+        if !self.must_be_corpora(&options.alone, origin, Kind::Texts) {
+            return false;
+        }
+        let who = match (options.student_reads, options.teacher_reads) {
+            (Sides::Target, _) => "student",
+            (_, Side::Target) => "teacher",
+            _ => return true,
+        };
+        let message = format!("the {who} reads translations alone, and these texts have none");
+        self.report(
+            Diagnostic::error("recipe::data", message)
+                .label(&first.origin, "texts in the source language")
+                .help(format!("leave out `alone`, or let `{who}-reads` be the sentences")),
+        );
+        false
     }
 
     /// Reports languages that none of the corpora has.
@@ -180,7 +201,7 @@ impl Checker<'_> {
         let help = if side == "student" {
             "give the student a `pooling`, or take the layers of a model that pools"
         } else {
-            "say how its states are pooled in its folder, as sentence-transformers does: in `modules.json` and `1_Pooling/config.json`"
+            "say how its states are pooled, with `checkpoint.pooling`, or in its folder as sentence-transformers does"
         };
         self.report(
             Diagnostic::error("evaluation::vectors", message).label(origin, "is judged here").help(help),

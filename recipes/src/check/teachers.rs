@@ -1,13 +1,15 @@
 //! Teachers: model folders, stages that train them, chains.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use alambic_hub::Hub;
+use alambic_models::Tokenizer;
 use alambic_settings::source::SourceKind;
 use alambic_settings::{At, Diagnostic, Location, Origin};
 use alambic_teachers::{CheckpointOptions, PipelineOptions, Record, TARGET, TeacherOptions};
 
-use super::models::inspect;
+use super::models::{Sketch, inspect};
 use super::{Checker, Depth, list};
 
 impl Checker<'_> {
@@ -62,6 +64,16 @@ impl Checker<'_> {
                 );
             }
             (None, Some(stage)) => {
+                if options.adapts() {
+                    let message = format!(
+                        "teacher `{name}` is a student of this recipe, which is read as it was trained"
+                    );
+                    self.report(
+                        Diagnostic::error("teacher::checkpoint", message)
+                            .label(&stage.origin, "a stage trains it")
+                            .help("leave out `prompt` and `pooling`"),
+                    );
+                }
                 let known: Vec<&str> = self.recipe.stage.keys().map(String::as_str).collect();
                 if !known.contains(&stage.as_str()) {
                     self.unknown("stage", "stage", stage, &known);
@@ -77,20 +89,20 @@ impl Checker<'_> {
             (Some(Location::Hub(hub)), None) => {
                 let origin = place("model");
                 match Hub::from_environment().model(hub) {
-                    Ok(path) => self.folder(name, &path, &origin),
+                    Ok(path) => self.folder(name, options, &path, &origin),
                     Err(error) => self.error("model::hub", error.to_string(), &origin, "on the hub"),
                 }
             }
             (Some(location), None) => {
                 let origin = place("model");
                 if let Some(path) = self.file(location, &origin, "a model folder") {
-                    self.folder(name, path, &origin);
+                    self.folder(name, options, path, &origin);
                 }
             }
         }
     }
 
-    fn folder(&mut self, name: &str, path: &Path, origin: &Origin) {
+    fn folder(&mut self, name: &str, options: &CheckpointOptions, path: &Path, origin: &Origin) {
         if !path.is_dir() {
             let message = format!("there is no model folder `{}`", path.display());
             let diagnostic = Diagnostic::error("model::folder", message).label(origin, "seen from this file");
@@ -108,6 +120,21 @@ impl Checker<'_> {
             return;
         }
         match inspect(path) {
+            Ok(sketch) if options.adapts() => {
+                match options.adapted(sketch.config, Tokenizer::clone(&sketch.tokenizer)) {
+                    Ok((config, tokenizer)) => {
+                        let sketch = Sketch { config, tokenizer: Rc::new(tokenizer) };
+                        self.sketches.folders.insert(name.to_owned(), sketch);
+                    }
+                    Err(error) => {
+                        let message = format!("teacher `{name}`: {error}");
+                        let diagnostic = Diagnostic::error("teacher::checkpoint", message);
+                        self.report(diagnostic.label(origin, "this model").help(
+                            "leave out `prompt` and `pooling`, or name an encoder of texts that takes them",
+                        ));
+                    }
+                }
+            }
             Ok(sketch) => {
                 self.sketches.folders.insert(name.to_owned(), sketch);
             }

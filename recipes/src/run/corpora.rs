@@ -13,7 +13,7 @@ use alambic_data::{
     embedded,
 };
 use alambic_settings::At;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::RunError;
 use crate::schema::{CaptionData, DataOptions, QuestionData, Readings, TextData};
@@ -396,6 +396,24 @@ impl Corpora {
     /// The texts that a stage's data ask for.
     pub(crate) fn selected_texts(&self, options: &TextData, part: Split) -> Result<Vec<Text>, RunError> {
         Ok(share(&self.texts(&options.data, part)?, options.fraction))
+    }
+
+    /// Whatever is said in one part of several corpora of texts, each text of a pair by itself.
+    pub(crate) fn said_in(
+        &self,
+        names: &[At<String>],
+        part: Split,
+    ) -> Result<impl Iterator<Item = &str>, RunError> {
+        let mut all: IndexSet<&str> = IndexSet::new();
+        for name in names {
+            let Parts::Texts { splits, .. } = &self.get(name)?.parts else {
+                return Err(self.holds_others(name, Kind::Texts));
+            };
+            for text in splits.part(part) {
+                all.extend([Some(text.first.as_str()), text.second.as_deref()].into_iter().flatten());
+            }
+        }
+        Ok(all.into_iter())
     }
 
     /// The sentences of one part of several corpora, one after another.

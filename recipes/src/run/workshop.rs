@@ -40,8 +40,23 @@ impl Workshop<'_> {
             .ok_or_else(|| RunError::Recipe(format!("there is no teacher `{name}` under `teacher`")))
     }
 
-    /// The folder of a checkpoint: one that the recipe names, or what a stage left.
+    /// The folder of a checkpoint that reads as its options say.
     fn model_folder(&self, name: &str, options: &CheckpointOptions) -> Result<PathBuf, RunError> {
+        let own = self.published_folder(name, options)?;
+        if !options.adapts() {
+            return Ok(own);
+        }
+        let folder = self.folder.join("teachers").join(name);
+        if !folder.is_dir() {
+            let partial = folder.with_extension("part");
+            options.write_adapted(&own, &partial)?;
+            std::fs::rename(&partial, &folder).map_err(RunError::file(&folder))?;
+        }
+        Ok(folder)
+    }
+
+    /// The folder of a checkpoint: one that the recipe names, or what a stage left.
+    fn published_folder(&self, name: &str, options: &CheckpointOptions) -> Result<PathBuf, RunError> {
         match (&options.model, &options.stage) {
             (Some(Location::File(path)), None) => Ok(path.clone()),
             (None, Some(stage)) => Ok(finished_folder(&self.folder, stage)),

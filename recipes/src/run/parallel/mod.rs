@@ -15,7 +15,6 @@ use alambic_students::Reader;
 use alambic_teachers::Teacher;
 use alambic_teachers::cache::Texts;
 use alambic_tensor::Streams;
-use alambic_tensor::candle::Tensor;
 use indexmap::{IndexMap, IndexSet};
 use rand::seq::SliceRandom;
 
@@ -59,7 +58,7 @@ impl<'c> Pair<'c> {
 /// The pairs of one part that a stage's data ask for.
 pub(crate) fn pairs<'c>(
     workshop: &'c Workshop<'_>,
-    data: &StageData,
+    data: &'c StageData,
     part: Split,
 ) -> Result<Vec<Pair<'c>>, RunError> {
     let mut all = Vec::new();
@@ -69,10 +68,10 @@ pub(crate) fn pairs<'c>(
     Ok(all)
 }
 
-/// The pairs of one part that one table of a stage's data asks for.
+/// The pairs of one part that one table of a stage's data asks for. A text that has no translation is beside itself.
 pub(crate) fn selected<'c>(
     workshop: &'c Workshop<'_>,
-    options: &ParallelData,
+    options: &'c ParallelData,
     part: Split,
 ) -> Result<Vec<Pair<'c>>, RunError> {
     let mut sentences = workshop.corpora.sentences(&options.data, part)?;
@@ -80,7 +79,12 @@ pub(crate) fn selected<'c>(
         sentences.retain(|sentence| sentence.is_chosen(&options.source, options.fraction));
     }
     let targets: Vec<&str> = options.targets.iter().map(|target| target.value.as_str()).collect();
-    Ok(Pair::of(sentences, &options.source, &targets))
+    let mut pairs = Pair::of(sentences, &options.source, &targets);
+    if part == Split::Train {
+        let alone = workshop.corpora.said_in(&options.alone, part)?;
+        pairs.extend(alone.map(|text| Pair { source: text, target: text, language: &options.source }));
+    }
+    Ok(pairs)
 }
 
 /// Sentences and translations, and the student and the teacher that read them.
@@ -245,18 +249,29 @@ impl Lesson for ParallelLesson<'_> {
         let rows: Vec<usize> =
             self.in_epoch(epoch, |pairs| batch.iter().map(|&index| pairs[index]).collect());
         let sides = rows.first().map_or(0, |&row| self.read[row].len());
-        // All sentences, and then all translations.
-        let order = || (0..sides).flat_map(|side| rows.iter().map(move |&row| (row, side)));
-        let texts: Vec<&EncodedText> = order().map(|(row, side)| &self.read[row][side]).collect();
-        let numbers = order().map(|(row, side)| self.numbers[row][side]).collect();
+        // All sentences, and then all translations; what is there more than once is read once.
+        let mut texts: IndexMap<u32, &EncodedText> = IndexMap::new();
+        let (mut numbers, mut places) = (Vec::new(), Vec::new());
+        for (side, &row) in (0..sides).flat_map(|side| rows.iter().map(move |row| (side, row))) {
+            let number = self.numbers[row][side];
+            let entry = texts.entry(number);
+            numbers.push(number);
+            places.push(entry.index() as u32);
+            entry.or_insert(&self.read[row][side]);
+        }
         let model = Bert::new(self.config, study.weights)?;
+        let texts: Vec<&EncodedText> = texts.into_values().collect();
         let input = TextInput::pad(&texts, self.config.padding);
-        let student =
-            model.trace(&input, Pass::Train(study.dropout), Wanted::named(self.taps.0.iter().cloned()))?;
+        let wanted = Wanted::named(self.taps.0.iter().cloned());
+        let mut student = model.trace(&input, Pass::Train(study.dropout), wanted)?;
+        if texts.len() < places.len() {
+            student = student.rows(&places)?;
+        }
         let teacher = self.outputs.as_ref().map(|outputs| -> Result<Trace, RunError> {
             let read: Vec<&EncodedText> = rows.iter().map(|&row| &self.taught[row]).collect();
             let input = TextInput::pad(&read, self.teachers_padding);
-            repeated(&outputs.trace(&rows, &input, &self.taps.1)?, sides)
+            let often: Vec<u32> = (0..sides).flat_map(|_| 0..rows.len() as u32).collect();
+            Ok(outputs.trace(&rows, &input, &self.taps.1)?.rows(&often)?)
         });
         Ok(Passes {
             student,
@@ -278,16 +293,4 @@ impl Lesson for ParallelLesson<'_> {
             RunError::Recipe(format!("`{}` has no value over the validation part", self.metric.name))
         })
     }
-}
-
-/// What a teacher says of sentences, said as often as the student reads something of each.
-fn repeated(trace: &Trace, times: usize) -> Result<Trace, RunError> {
-    let mut all = Trace::new(trace.wanted().clone());
-    for (name, tensor) in trace.taps() {
-        all.record(name, &Tensor::cat(&vec![tensor; times], 0).map_err(ModelError::from)?);
-    }
-    for (stream, mask) in trace.masks() {
-        all.record_mask(stream, &mask.repeat(times).into());
-    }
-    Ok(all)
 }

@@ -1,0 +1,147 @@
+//! What a model wants to read before each text.
+
+use serde_json::{Value, json};
+
+use super::Tokenizer;
+use crate::ModelError;
+
+/// What a prompt is called among the special tokens.
+const NAME: &str = "prompt";
+
+/// A text of any script that stands alone as it does behind a prompt.
+const PROBE: &str = "a";
+
+impl Tokenizer {
+    /// The tokenizer that puts a prompt before each text, and before the first of a pair, as one of the special tokens that
+    /// stand around it: some encoders are trained with one, as `query: `.
+    ///
+    /// # Errors
+    /// When a text would be read in other tokens behind the prompt, or what stands around texts is not known.
+    pub fn prompted(&self, prompt: &str) -> Result<Self, ModelError> {
+        let refused = |why: String| ModelError::Tokenizer(format!("the prompt `{prompt}`: {why}"));
+        let read = |text: &str| {
+            self.inner.encode(text, false).map_err(|error| ModelError::Tokenizer(error.to_string()))
+        };
+        let own = read(prompt.trim_end())?;
+        let together = [own.get_ids(), read(PROBE)?.get_ids()].concat();
+        if own.get_ids().is_empty() || together != read(&format!("{prompt}{PROBE}"))?.get_ids() {
+            return Err(refused("a text would be read in other tokens behind it than it is without".into()));
+        }
+        let mut json = self.json()?;
+        let Some(processor) = template(&mut json["post_processor"]) else {
+            return Err(refused(
+                "this tokenizer puts nothing around texts, or in a way that is not known".into(),
+            ));
+        };
+        let token = json!({ "id": NAME, "ids": own.get_ids(), "tokens": own.get_tokens() });
+        processor["special_tokens"][NAME] = token;
+        for around in ["single", "pair"] {
+            let Some(pieces) = processor[around].as_array_mut() else { continue };
+            let first = pieces.iter().position(|piece| piece["Sequence"]["id"] == "A").unwrap_or(0);
+            pieces.insert(first, json!({ "SpecialToken": { "id": NAME, "type_id": 0 } }));
+        }
+        self.with_json(&json)
+    }
+}
+
+/// Whether what stands around texts has a prompt in it.
+pub(super) fn is_prompted(json: &Value) -> bool {
+    template(&mut json["post_processor"].clone())
+        .is_some_and(|processor| processor["special_tokens"].get(NAME).is_some())
+}
+
+/// The template of what stands around texts; the processors of BERT and RoBERTa become one.
+fn template(processor: &mut Value) -> Option<&mut Value> {
+    if processor["type"] == "Sequence" {
+        return processor["processors"].as_array_mut()?.iter_mut().find_map(template);
+    }
+    let ends = match processor["type"].as_str()? {
+        "TemplateProcessing" => return Some(processor),
+        "BertProcessing" => 1,
+        "RobertaProcessing" => 2,
+        _ => return None,
+    };
+    let (first, end) = (processor["cls"].clone(), processor["sep"].clone());
+    let special = |token: &Value, kind: u8| json!({ "SpecialToken": { "id": token[0], "type_id": kind } });
+    let text = |name: &str, kind: u8| json!({ "Sequence": { "id": name, "type_id": kind } });
+    // RoBERTa has two ends between texts and knows no second kind of them.
+    let second = u8::from(ends == 1);
+    let single = vec![special(&first, 0), text("A", 0), special(&end, 0)];
+    let between = std::iter::repeat_n(special(&end, 0), ends - 1);
+    let pair = single
+        .iter()
+        .cloned()
+        .chain(between)
+        .chain([text("B", second), special(&end, second)])
+        .collect::<Vec<_>>();
+    let mut tokens = serde_json::Map::new();
+    for token in [&first, &end] {
+        let own = json!({ "id": token[0], "ids": [token[1]], "tokens": [token[0]] });
+        tokens.insert(token[0].as_str()?.to_owned(), own);
+    }
+    *processor =
+        json!({ "type": "TemplateProcessing", "single": single, "pair": pair, "special_tokens": tokens });
+    Some(processor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_bert() -> Tokenizer {
+        Tokenizer::words(["query : a cat sat on the mat".to_owned()].iter().map(String::as_str), 64).unwrap()
+    }
+
+    fn processed(processor: Value) -> Tokenizer {
+        let whole = of_bert();
+        let mut json = whole.json().unwrap();
+        json["post_processor"] = processor;
+        whole.with_json(&json).unwrap()
+    }
+
+    #[test]
+    fn it_stands_between_the_beginning_and_the_text() {
+        let bert = json!({ "type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2] });
+        let roberta = json!({
+            "type": "RobertaProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2],
+            "trim_offsets": true, "add_prefix_space": false
+        });
+        let within = json!({ "type": "Sequence", "processors": [bert] });
+        for (tokenizer, ends) in
+            [(of_bert(), 1), (processed(bert.clone()), 1), (processed(roberta), 2), (processed(within), 1)]
+        {
+            let prompted = tokenizer.prompted("query: ").unwrap();
+            let ids = |tokenizer: &Tokenizer, text: &str, second: Option<&str>| {
+                tokenizer.encode_text(text, second).unwrap().ids
+            };
+            assert_eq!(ids(&prompted, "the cat", None), ids(&tokenizer, "query: the cat", None));
+            assert_eq!(
+                ids(&prompted, "the cat", Some("sat")),
+                ids(&tokenizer, "query: the cat", Some("sat"))
+            );
+            let middle = ids(&prompted, "the cat", Some("sat")).iter().filter(|id| **id == 3).count();
+            assert_eq!(middle, ends + 1);
+        }
+    }
+
+    #[test]
+    fn it_stays_in_a_vocabulary_that_is_cut() {
+        let prompted = of_bert().prompted("query: ").unwrap();
+        let cut = prompted.cut(["the cat"], 20).unwrap();
+        assert!(cut.size() < prompted.size());
+        let pieces = |tokenizer: &Tokenizer| -> Vec<String> {
+            let ids = tokenizer.encode_text("the cat", None).unwrap().ids;
+            ids.iter().map(|&id| tokenizer.tokens()[id as usize].clone()).collect()
+        };
+        assert_eq!(pieces(&cut), ["[CLS]", "query", ":", "the", "cat", "[SEP]"]);
+        assert_eq!(pieces(&cut), pieces(&prompted));
+        assert!(prompted.anew(["the cat"], 20).unwrap_err().to_string().contains("without `prompt`"));
+    }
+
+    #[test]
+    fn what_would_change_the_text_is_refused() {
+        let error = of_bert().prompted("que").unwrap_err().to_string();
+        assert!(error.contains("the prompt `que`"), "{error}");
+        assert!(of_bert().prompted(" ").is_err());
+    }
+}

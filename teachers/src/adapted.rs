@@ -1,0 +1,80 @@
+//! Checkpoints that read texts as a recipe says, and not as their folder does.
+
+use std::path::Path;
+
+use alambic_models::bert::{BertConfig, Gathering, Pooling};
+use alambic_models::{Config, ModelFolder, Tokenizer};
+
+use crate::{CheckpointOptions, Pooled, TeacherError};
+
+impl From<Pooled> for Pooling {
+    fn from(pooled: Pooled) -> Self {
+        let gathering = match pooled {
+            Pooled::Mean => Gathering::Mean,
+            Pooled::First => Gathering::First,
+        };
+        Self { gathering, normalise: true }
+    }
+}
+
+impl CheckpointOptions {
+    /// Whether they say how the model reads texts.
+    #[must_use]
+    pub fn adapts(&self) -> bool {
+        self.prompt.is_some() || self.pooling.is_some()
+    }
+
+    /// The configuration and the tokenizer of a model's folder, as these options have them.
+    ///
+    /// # Errors
+    /// When the model is no text encoder, or its tokenizer takes no such prompt.
+    pub fn adapted(
+        &self,
+        mut config: Config,
+        tokenizer: Tokenizer,
+    ) -> Result<(Config, Tokenizer), TeacherError> {
+        let Config::Bert(BertConfig { pooling, .. }) = &mut config else {
+            return Err(TeacherError::Kind("is no text encoder, and takes neither `pooling` nor `prompt`"));
+        };
+        *pooling = self.pooling.map(Pooling::from).or(*pooling);
+        let tokenizer = match &self.prompt {
+            Some(prompt) => tokenizer.prompted(prompt)?,
+            None => tokenizer,
+        };
+        Ok((config, tokenizer))
+    }
+
+    /// Makes a folder of a model that reads as these options say. What is as it was is the same file in both folders, where
+    /// the file system can have that.
+    ///
+    /// # Errors
+    /// As [`Self::adapted`], and when a file cannot be read or written.
+    pub fn write_adapted(&self, from: &Path, to: &Path) -> Result<(), TeacherError> {
+        let folder = ModelFolder::open(from)?;
+        let (config, tokenizer) = self.adapted(Config::open(&folder)?, folder.tokenizer()?)?;
+        std::fs::create_dir_all(to).map_err(TeacherError::file(to))?;
+        if let Config::Bert(config) = &config {
+            tokenizer.files(config.longest())?.write(to)?;
+            let pooling = config.pooling.map(|pooling| pooling.files(config.width, config.longest()));
+            for (name, value) in pooling.into_iter().flatten() {
+                let path = to.join(name);
+                if let Some(parent) = path.parent() {
+                    std::fs::create_dir_all(parent).map_err(TeacherError::file(parent))?;
+                }
+                std::fs::write(&path, format!("{value:#}\n")).map_err(TeacherError::file(&path))?;
+            }
+        }
+        for entry in std::fs::read_dir(from).map_err(TeacherError::file(from))? {
+            let entry = entry.map_err(TeacherError::file(from))?;
+            let (path, own) = (entry.path(), to.join(entry.file_name()));
+            if path.is_file() && !own.exists() {
+                // In the hub's cache it is a link to the file proper.
+                let file = path.canonicalize().map_err(TeacherError::file(&path))?;
+                std::fs::hard_link(&file, &own)
+                    .or_else(|_| std::fs::copy(&file, &own).map(drop))
+                    .map_err(TeacherError::file(&path))?;
+            }
+        }
+        Ok(())
+    }
+}
