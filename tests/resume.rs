@@ -134,7 +134,22 @@ fn killed_runs_of_masked_texts_end_with_the_same_bytes() {
     kill_and_compare(MASKED);
 }
 
-fn kill_and_compare(text: &str) {
+#[test]
+fn killed_runs_in_lower_precision_end_with_the_same_bytes() {
+    let lower =
+        |precision: &str| RECIPE.replace("[train]\n", &format!("[train]\nprecision = \"{precision}\"\n"));
+    let in_bf16 = kill_and_compare(&lower("bf16"));
+    // Where the processor multiplies bfloat16, another precision leads elsewhere.
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = folder.path().join("small.toml");
+    std::fs::write(&recipe, lower("bf16x3")).unwrap();
+    let run = folder.path().join("run");
+    assert!(start(&recipe, &run, false).wait().unwrap().success());
+    assert_eq!(student(&run) != in_bf16, alambic_tensor::precision::is_lowered());
+}
+
+/// The student of a run that is killed time and again, after making sure that it is that of an undisturbed one.
+fn kill_and_compare(text: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let recipe = folder.path().join("small.toml");
     std::fs::write(&recipe, text).unwrap();
@@ -164,6 +179,7 @@ fn kill_and_compare(text: &str) {
     assert_eq!(kills, 10, "the run ended before it was killed often enough");
     assert!(start(&recipe, &killed, true).wait().unwrap().success());
     assert!(student(&undisturbed) == student(&killed), "the weights differ");
+    student(&killed)
 }
 
 /// What Ctrl-C sends.

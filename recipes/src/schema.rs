@@ -7,6 +7,7 @@ use alambic_students::{Purpose, Student};
 use alambic_teachers::cache::Precision;
 use alambic_teachers::{AugmentOptions, TeacherOptions};
 use alambic_tensor::optimiser::AdamWOptions;
+use alambic_tensor::precision::Products;
 use alambic_tensor::schedule::{Linear, Schedule};
 
 /// The version of the schema that this program reads.
@@ -430,6 +431,9 @@ settings! {
         pub optimiser: Optimiser = Optimiser::AdamW(AdamWOptions::default()),
         /// How the learning rate changes over the steps.
         pub schedule: Schedule = Schedule::Linear(Linear { warmup: 0.1 }),
+        /// What numbers are multiplied as in the steps of the training, by the student and by a teacher that reads along.
+        /// Models are judged in `f32`.
+        pub precision: Products = Products::F32,
         /// Largest norm of all gradients together; 0 for no limit.
         #[range(0.0..)]
         pub clip: f64 = 1.0,

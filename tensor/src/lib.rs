@@ -30,9 +30,12 @@ mod matrix;
 pub mod ops;
 pub mod optimiser;
 pub mod parameters;
+pub mod precision;
 pub mod random;
 pub mod schedule;
 pub mod threads;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
 mod vector;
 
 pub use error::TensorError;

@@ -4,6 +4,11 @@ use std::mem::MaybeUninit;
 
 use gemm::Parallelism;
 
+#[cfg(target_arch = "x86_64")]
+use crate::precision::{self, Products};
+#[cfg(target_arch = "x86_64")]
+use crate::tiles;
+
 /// A matrix in memory: where it starts, and the steps between rows and between columns.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix {
@@ -79,6 +84,10 @@ pub(crate) fn multiply(
     assert_eq!(out.len(), m * n);
     assert_eq!(left.len(), m * k);
     assert_eq!(right.len(), k * n);
+    #[cfg(target_arch = "x86_64")]
+    if let Some(parts) = on_tiles((m, k, n)) {
+        return tiles::multiply(out, (left, left_transposed), (right, right_transposed), (m, k, n), parts);
+    }
     let left = if left_transposed { Matrix::rows(left, 0, m).transposed() } else { Matrix::rows(left, 0, k) };
     let right =
         if right_transposed { Matrix::rows(right, 0, k).transposed() } else { Matrix::rows(right, 0, n) };
@@ -86,6 +95,19 @@ pub(crate) fn multiply(
     unsafe {
         product(out.as_mut_ptr().cast(), n, left, right, (m, k, n), 1.0, false, Parallelism::Rayon(0));
     }
+}
+
+/// As what numbers are taken where a product of this size is made on tiles.
+#[cfg(target_arch = "x86_64")]
+fn on_tiles((m, k, n): (usize, usize, usize)) -> Option<tiles::Parts> {
+    /// Below, laying out both matrices takes longer than multiplying them.
+    const LEAST: usize = 32;
+    let parts = match precision::current() {
+        Products::F32 => return None,
+        Products::Bf16x3 => tiles::Parts::Two,
+        Products::Bf16 => tiles::Parts::One,
+    };
+    (m.min(k).min(n) >= LEAST && tiles::are_there()).then_some(parts)
 }
 
 /// A product of small matrices on the calling thread, for one head of one example.

@@ -13,6 +13,7 @@ use alambic_tensor::ops::{
 };
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
 use alambic_tensor::parameters::{Parameters, Weights};
+use alambic_tensor::precision::{self, Products};
 use alambic_tensor::{Streams, threads};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -160,13 +161,50 @@ fn train() -> Vec<(String, Vec<u32>)> {
 
 #[test]
 fn training_leaves_the_same_bits_whatever_the_number_of_threads() {
-    let one = threads::install(Some(1), train).unwrap();
-    assert_eq!(one.first().unwrap().0, "loss 0");
-    for count in [1, 2, 3, 5] {
-        let other = threads::install(Some(count), train).unwrap();
-        assert_eq!(one.len(), other.len());
-        for (one, other) in one.iter().zip(&other) {
-            assert!(one == other, "{} differs between 1 thread and {count}", one.0);
+    for products in [Products::F32, Products::Bf16x3, Products::Bf16] {
+        let train = || precision::with(products, train);
+        let one = threads::install(Some(1), train).unwrap();
+        assert_eq!(one.first().unwrap().0, "loss 0");
+        for count in [1, 2, 3, 5] {
+            let other = threads::install(Some(count), train).unwrap();
+            assert_eq!(one.len(), other.len());
+            for (one, other) in one.iter().zip(&other) {
+                assert!(one == other, "{products:?}: {} differs between 1 thread and {count}", one.0);
+            }
+        }
+    }
+}
+
+#[test]
+fn lower_precision_stays_near_the_gradients_of_f32() {
+    let gradients = |products: Products| -> Vec<(String, Vec<f32>)> {
+        // As large as those of trained models: larger ones make attention a choice that a small difference tips.
+        let small = |(name, weight): (String, Tensor)| (name, (weight * 0.2).unwrap());
+        let weights = initial_weights().into_iter().map(small).collect();
+        let mut parameters = Parameters::from_weights(&weights).unwrap();
+        parameters.freeze(|name| name == "positions");
+        let mut draw = draw(2);
+        let ids = draw.ids(BATCH * LENGTH);
+        let teacher = draw.tensor(&[BATCH, LENGTH, VOCABULARY]);
+        let (mask, dropout) = (AttentionMask::causal(), Dropout::new(&Streams::new(3)));
+        precision::with(products, || {
+            let loss = loss(&parameters.tracked(), &ids, &mask, &teacher, &dropout).unwrap();
+            let gradients = Gradients::collect(loss.backward().unwrap(), &parameters);
+            let values = |name: &str| gradients.get(name).unwrap().flatten_all().unwrap().to_vec1::<f32>();
+            parameters.trainable().map(|(name, _)| (name.to_owned(), values(name).unwrap())).collect()
+        })
+    };
+    let exact = gradients(Products::F32);
+    for (products, least, most) in [(Products::Bf16x3, 1e-8, 1e-4), (Products::Bf16, 1e-4, 3e-2)] {
+        for ((name, exact), (_, other)) in exact.iter().zip(gradients(products)) {
+            let norm =
+                |values: &mut dyn Iterator<Item = f32>| values.map(|value| value * value).sum::<f32>().sqrt();
+            let apart = norm(&mut exact.iter().zip(&other).map(|(exact, other)| exact - other));
+            let apart = apart / norm(&mut exact.iter().copied());
+            // Keys get no gradient through their bias but what rounding leaves.
+            if precision::is_lowered() && !name.contains("k.bias") {
+                assert!(least < apart && apart < most, "{products:?}: {name} is {apart} off");
+            }
         }
     }
 }

@@ -9,11 +9,11 @@ use alambic_reports::metrics::Direction;
 use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::record::{EvaluationEvent, EventLog, NoteEvent, StepEvent};
 use alambic_settings::IndexMap;
-use alambic_tensor::TensorError;
 use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::optimiser::AdamW;
 use alambic_tensor::parameters::{Parameters, Weights};
+use alambic_tensor::{TensorError, precision};
 
 use super::RunError;
 use super::average::Average;
@@ -88,11 +88,14 @@ impl Trainer<'_> {
                 while self.progress.step == 0 && !self.lesson.is_told(&batch) {
                     (epoch, batch) = self.feed.next_batch(self.lesson);
                 }
-                let losses = self.losses(&batch, epoch)?;
-                for (name, value) in &losses.values {
-                    *tally.values.entry(name.clone()).or_insert(0.0) += value / parts as f64;
+                let (values, pull) = precision::with(self.options.precision, || {
+                    let mut losses = self.losses(&batch, epoch)?;
+                    let values = std::mem::take(&mut losses.values);
+                    Ok::<_, RunError>((values, losses.backward(&self.parameters, apart)?))
+                })?;
+                for (name, value) in values {
+                    *tally.values.entry(name).or_insert(0.0) += value / parts as f64;
                 }
-                let pull = losses.backward(&self.parameters, apart)?;
                 gradients.add(pull.gradients)?;
                 for (name, norm) in pull.norms {
                     *tally.norms.entry(name).or_insert(0.0) += norm;

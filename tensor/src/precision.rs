@@ -1,0 +1,49 @@
+//! How exact matrix products are.
+
+use std::cell::Cell;
+
+use alambic_settings::choices;
+
+choices! {
+    /// What numbers are multiplied as in large products of matrices. They are added up in `f32`, and so is all else.
+    pub enum Products {
+        /// `f32`.
+        F32 = "f32",
+        /// Three products of bfloat16 for one, about 16 significant bits: each number is the sum of two. On processors
+        /// without tiles for bfloat16, `f32`.
+        Bf16x3 = "bf16x3",
+        /// bfloat16, 8 significant bits. On processors without tiles for it, `f32`.
+        Bf16 = "bf16",
+    }
+}
+
+thread_local! {
+    static CURRENT: Cell<Products> = const { Cell::new(Products::F32) };
+}
+
+/// Does something in which the calling thread multiplies large matrices in this precision.
+pub fn with<R>(precision: Products, work: impl FnOnce() -> R) -> R {
+    /// What was before is put back, also when the work panics.
+    struct Before(Products);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            CURRENT.set(self.0);
+        }
+    }
+    let _before = Before(CURRENT.replace(precision));
+    work()
+}
+
+/// The precision of the calling thread.
+pub(crate) fn current() -> Products {
+    CURRENT.get()
+}
+
+/// Whether this processor multiplies bfloat16, so that precisions differ.
+#[must_use]
+pub fn is_lowered() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return crate::tiles::are_there();
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}

@@ -1,0 +1,518 @@
+//! Matrix products on the tile registers of newer processors (Intel's AMX), which multiply numbers of 8 significant bits
+//! (bfloat16) and add them up in `f32`, many times as fast as vectors multiply `f32`.
+//!
+//! A product of `f32` is taken over from them in one piece, each number rounded to 8 bits, or in three: each number is the
+//! sum of two of 8 bits, and of the four products of these the smallest is left out. What is lost then is less than the
+//! 17th bit of a number.
+//!
+//! Both matrices are laid out in tiles of 1 KiB first: of the left one 16 rows by 32 columns, of the right one 32 rows by 16
+//! columns, in which two rows are interleaved. A panel holds the tiles of 32 rows of the left matrix, or of 32 columns of
+//! the right one, in the order in which a block of the result goes through them.
+
+use std::arch::asm;
+use std::arch::x86_64::{
+    __cpuid_count, __m512, __m512i, _mm512_castsi512_si256, _mm512_cvtepu16_epi32, _mm512_cvtne2ps_pbh,
+    _mm512_extracti64x4_epi64, _mm512_loadu_si512, _mm512_maskz_loadu_ps, _mm512_permutexvar_epi16,
+    _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_storeu_si512,
+    _mm512_sub_ps, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
+    _mm512_unpacklo_epi64, _xgetbv,
+};
+use std::mem::{MaybeUninit, transmute};
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+
+/// Rows of a tile, and of the result's also its columns.
+const TILE: usize = 16;
+/// Columns of a tile of the left matrix, and rows of one of the right matrix.
+const DEPTH: usize = 32;
+/// Rows and columns of a block of the result: two tiles by two.
+const BLOCK: usize = 2 * TILE;
+/// Bytes of a tile.
+const BYTES: usize = 1024;
+/// Rows of the result that one task makes.
+const ROWS_PER_TASK: usize = 2 * BLOCK;
+
+/// What a number is taken as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parts {
+    /// Itself in 8 bits.
+    One,
+    /// The sum of two numbers of 8 bits.
+    Two,
+}
+
+impl Parts {
+    fn count(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+        }
+    }
+
+    /// Bytes of a panel by which it is one step deeper.
+    fn step(self) -> usize {
+        2 * BYTES * self.count()
+    }
+}
+
+/// 64 bytes at an address that is a multiple of 64.
+#[repr(align(64))]
+#[derive(Clone, Copy)]
+struct Line([u8; 64]);
+
+/// Whether this processor has tiles for bfloat16 and the system lets this process use them.
+pub(crate) fn are_there() -> bool {
+    static THERE: OnceLock<bool> = OnceLock::new();
+    *THERE.get_or_init(|| {
+        const BF16: u32 = 1 << 22;
+        const TILES: u32 = 1 << 24;
+        // The system saves both the configuration and the contents of tiles.
+        const SAVED: u64 = 0b11 << 17;
+        let vectors = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512bf16")
+            && is_x86_feature_detected!("xsave");
+        // SAFETY: any processor that has AVX-512 has this leaf.
+        vectors
+            && __cpuid_count(7, 0).edx & (BF16 | TILES) == BF16 | TILES
+            && unsafe { saved_registers() } & SAVED == SAVED
+            && is_permitted()
+    })
+}
+
+/// The registers that the system saves.
+#[target_feature(enable = "xsave")]
+fn saved_registers() -> u64 {
+    // SAFETY: the register 0 is there wherever the instruction is.
+    unsafe { _xgetbv(0) }
+}
+
+/// Asks the system to let this process use tiles, which take 8 KiB more of every thread that does.
+#[cfg(target_os = "linux")]
+fn is_permitted() -> bool {
+    /// The system call `arch_prctl`, what is asked of it, and for which registers.
+    const CALL: isize = 158;
+    const REQUEST: usize = 0x1023;
+    const TILE_DATA: usize = 18;
+    let mut result = CALL;
+    // SAFETY: the call reads and writes no memory of this process.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") result,
+            in("rdi") REQUEST,
+            in("rsi") TILE_DATA,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack)
+        );
+    }
+    result == 0
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_permitted() -> bool {
+    false
+}
+
+/// The row-major m by n product of two matrices that cover whole slices, on all threads: `left` is m by k, or k by m and read
+/// transposed, `right` is k by n, or n by k and read transposed.
+///
+/// # Panics
+/// When the sizes do not fit, or there are no tiles.
+pub(crate) fn multiply(
+    out: &mut [MaybeUninit<f32>],
+    (left, left_transposed): (&[f32], bool),
+    (right, right_transposed): (&[f32], bool),
+    (m, k, n): (usize, usize, usize),
+    parts: Parts,
+) {
+    assert!(are_there());
+    assert_eq!((out.len(), left.len(), right.len()), (m * n, m * k, k * n));
+    let left = Operand { values: left, outer: m, depth: k, is_deep_first: left_transposed, is_left: true };
+    let right =
+        Operand { values: right, outer: n, depth: k, is_deep_first: !right_transposed, is_left: false };
+    let steps = k.div_ceil(DEPTH);
+    let lines = steps * parts.step() / size_of::<Line>();
+    let panels = n.div_ceil(BLOCK);
+    let packed = lines_of(panels * lines, |all| {
+        all.par_chunks_mut(lines).enumerate().for_each(|(panel, out)| {
+            // SAFETY: there are tiles, and so everything that the packing needs.
+            unsafe { right.pack(panel, parts, out) };
+        });
+    });
+    out.par_chunks_mut(ROWS_PER_TASK * n).enumerate().for_each(|(task, out)| {
+        let rows = out.len() / n;
+        let own = lines_of(rows.div_ceil(BLOCK) * lines, |all| {
+            for (panel, out) in all.chunks_mut(lines).enumerate() {
+                // SAFETY: as above.
+                unsafe { left.pack(task * ROWS_PER_TASK / BLOCK + panel, parts, out) };
+            }
+        });
+        let _configured = Configured::new();
+        for (column, right) in packed.chunks(lines).enumerate() {
+            for (row, left) in own.chunks(lines).enumerate() {
+                block(out, (row * BLOCK, column * BLOCK), (rows, n), left, right, steps, parts);
+            }
+        }
+    });
+}
+
+/// Lines that `write` initialises, every one of them.
+fn lines_of(length: usize, write: impl FnOnce(&mut [MaybeUninit<Line>])) -> Vec<Line> {
+    let mut lines = Vec::with_capacity(length);
+    write(&mut lines.spare_capacity_mut()[..length]);
+    // SAFETY: `write` has initialised as many, and there is room for them.
+    unsafe { lines.set_len(length) };
+    lines
+}
+
+/// A block of the result, from a panel of each matrix, into `out` of these rows and columns.
+fn block(
+    out: &mut [MaybeUninit<f32>],
+    (row, column): (usize, usize),
+    (rows, columns): (usize, usize),
+    left: &[Line],
+    right: &[Line],
+    steps: usize,
+    parts: Parts,
+) {
+    let (height, width) = (BLOCK.min(rows - row), BLOCK.min(columns - column));
+    if (height, width) == (BLOCK, BLOCK) {
+        // SAFETY: the block lies within `out`, whose rows are `columns` apart, and the panels are `steps` deep.
+        unsafe { run(out[row * columns + column..].as_mut_ptr().cast(), columns, left, right, steps, parts) };
+        return;
+    }
+    let mut whole = [0.0f32; BLOCK * BLOCK];
+    // SAFETY: as above, over a block of its own.
+    unsafe { run(whole.as_mut_ptr(), BLOCK, left, right, steps, parts) };
+    for (index, values) in whole.chunks(BLOCK).take(height).enumerate() {
+        let start = (row + index) * columns + column;
+        for (out, value) in out[start..start + width].iter_mut().zip(values) {
+            out.write(*value);
+        }
+    }
+}
+
+/// Multiplies two panels: 32 rows of 32 numbers, `row_step` numbers apart.
+///
+/// # Safety
+/// `out` must have room for them, the panels must be `steps` deep, more than none, and tiles must be configured.
+unsafe fn run(out: *mut f32, row_step: usize, left: &[Line], right: &[Line], steps: usize, parts: Parts) {
+    debug_assert_eq!(size_of_val(left), steps * parts.step());
+    // Goes through both panels step by step, and adds up in the tiles 0 to 3.
+    macro_rules! through {
+        ($($instruction:literal),+ $(,)?) => {
+            asm!(
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                "2:",
+                $($instruction,)+
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                "add {left}, {step}",
+                "add {right}, {step}",
+                "dec {steps}",
+                "jnz 2b",
+                "tilestored [{out} + {row}*1], tmm0",
+                "tilestored [{out} + {row}*1 + 64], tmm1",
+                "tilestored [{lower} + {row}*1], tmm2",
+                "tilestored [{lower} + {row}*1 + 64], tmm3",
+                left = inout(reg) left.as_ptr() => _,
+                right = inout(reg) right.as_ptr() => _,
+                steps = inout(reg) steps => _,
+                step = in(reg) parts.step(),
+                line = in(reg) size_of::<Line>(),
+                out = in(reg) out,
+                lower = in(reg) out.add(TILE * row_step),
+                row = in(reg) row_step * size_of::<f32>(),
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack)
+            )
+        };
+    }
+    // SAFETY: the caller says so. No compiled code uses these registers.
+    unsafe {
+        match parts {
+            Parts::One => through!(
+                "tileloadd tmm4, [{left} + {line}*1]",
+                "tileloadd tmm6, [{right} + {line}*1]",
+                "tileloadd tmm5, [{left} + {line}*1 + 1024]",
+                "tileloadd tmm7, [{right} + {line}*1 + 1024]",
+            ),
+            // A step holds two tiles of what numbers are in 8 bits, and then two of what these lack. The small products
+            // come first.
+            Parts::Two => through!(
+                "tileloadd tmm4, [{left} + {line}*1]",
+                "tileloadd tmm6, [{right} + {line}*1 + 2048]",
+                "tileloadd tmm5, [{left} + {line}*1 + 1024]",
+                "tileloadd tmm7, [{right} + {line}*1 + 3072]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                "tileloadd tmm6, [{right} + {line}*1]",
+                "tileloadd tmm7, [{right} + {line}*1 + 1024]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                "tileloadd tmm4, [{left} + {line}*1 + 2048]",
+                "tileloadd tmm5, [{left} + {line}*1 + 3072]",
+            ),
+        }
+    }
+}
+
+/// Tiles of 16 rows of 64 bytes, for as long as it lives.
+struct Configured;
+
+impl Configured {
+    fn new() -> Self {
+        /// Palette 1; from the 16th byte on the bytes of a row of each tile in 16 bits, from the 48th on its rows.
+        static TILES: Line = {
+            let mut bytes = [0; 64];
+            bytes[0] = 1;
+            let mut tile = 0;
+            while tile < 8 {
+                bytes[16 + 2 * tile] = 64;
+                bytes[48 + tile] = TILE as u8;
+                tile += 1;
+            }
+            Line(bytes)
+        };
+        // SAFETY: whoever makes one knows that there are tiles.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) TILES.0.as_ptr(), options(nostack, readonly)) };
+        Self
+    }
+}
+
+impl Drop for Configured {
+    fn drop(&mut self) {
+        // The system then has nothing to save of them.
+        // SAFETY: as above.
+        unsafe { asm!("tilerelease", options(nostack, nomem)) };
+    }
+}
+
+/// A matrix that is multiplied: `outer` rows of the left one, or columns of the right one, of `depth` numbers each.
+#[derive(Clone, Copy)]
+struct Operand<'v> {
+    values: &'v [f32],
+    outer: usize,
+    depth: usize,
+    /// Whether those of one depth are one behind the other, and not those of one row or column.
+    is_deep_first: bool,
+    is_left: bool,
+}
+
+/// 16 lines in registers, each of 16 pairs of bfloat16.
+type Lines = [__m512i; TILE];
+
+impl Operand<'_> {
+    /// Lays out a panel.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
+    fn pack(&self, panel: usize, parts: Parts, out: &mut [MaybeUninit<Line>]) {
+        let step = parts.step() / size_of::<Line>();
+        for (depth, out) in out.chunks_exact_mut(step).enumerate() {
+            for half in 0..2 {
+                let (outer, depth) = (panel * BLOCK + half * TILE, depth * DEPTH);
+                let tiles = if self.is_deep_first {
+                    self.deep_lines(outer, depth)
+                } else {
+                    self.outer_lines(outer, depth)
+                };
+                for (part, tile) in tiles.into_iter().take(parts.count()).enumerate() {
+                    // A line of the left one is a row; one of the right one is two rows, interleaved.
+                    let tile = if self.is_deep_first == self.is_left { transposed(&tile) } else { tile };
+                    let start = (2 * part + half) * TILE;
+                    for (out, line) in out[start..start + TILE].iter_mut().zip(tile) {
+                        // SAFETY: a line has as many bytes.
+                        unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), line) };
+                    }
+                }
+            }
+        }
+    }
+
+    /// 16 rows of the left matrix, or columns of the right one, of 32 numbers each: a line holds those of one.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
+    fn outer_lines(&self, outer: usize, depth: usize) -> [Lines; 2] {
+        let mut parts = [[_mm512_setzero_si512(); TILE]; 2];
+        let [high, low] = &mut parts;
+        for (line, (high, low)) in high.iter_mut().zip(low).take(self.outer.saturating_sub(outer)).enumerate()
+        {
+            let start = (outer + line) * self.depth + depth;
+            let end = (outer + line + 1) * self.depth;
+            [*high, *low] = halves([self.numbers(start, end), self.numbers(start + TILE, end)]);
+        }
+        parts
+    }
+
+    /// The same numbers, of 16 rows or columns each: a line holds two depths, interleaved.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
+    fn deep_lines(&self, outer: usize, depth: usize) -> [Lines; 2] {
+        const INTERLEAVED: [u16; 32] = {
+            let mut order = [0; 32];
+            let mut index = 0;
+            while index < 32 {
+                order[index] = (index / 2 + index % 2 * TILE) as u16;
+                index += 1;
+            }
+            order
+        };
+        // SAFETY: it has as many bytes.
+        let order = unsafe { _mm512_loadu_si512(INTERLEAVED.as_ptr().cast()) };
+        let mut parts = [[_mm512_setzero_si512(); TILE]; 2];
+        let [high, low] = &mut parts;
+        for (line, (high, low)) in high.iter_mut().zip(low).enumerate() {
+            let numbers = [0, 1].map(|second| {
+                let depth = depth + 2 * line + second;
+                if depth >= self.depth {
+                    return _mm512_setzero_ps();
+                }
+                self.numbers(depth * self.outer + outer, (depth + 1) * self.outer)
+            });
+            [*high, *low] = halves(numbers).map(|half| _mm512_permutexvar_epi16(order, half));
+        }
+        parts
+    }
+
+    /// 16 numbers, and zeros from `end` on.
+    #[target_feature(enable = "avx512f")]
+    fn numbers(&self, start: usize, end: usize) -> __m512 {
+        let count = end.saturating_sub(start).min(TILE);
+        let mask = ((1u32 << count) - 1) as u16;
+        if count == 0 {
+            return _mm512_setzero_ps();
+        }
+        let values = &self.values[start..start + count];
+        // SAFETY: what the mask leaves out is not read.
+        unsafe { _mm512_maskz_loadu_ps(mask, values.as_ptr()) }
+    }
+}
+
+/// 32 numbers in 8 bits each, and in 8 bits what they then lack.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+fn halves(numbers: [__m512; 2]) -> [__m512i; 2] {
+    // SAFETY: both are 64 bytes of plain numbers.
+    let rounded =
+        |[first, second]: [__m512; 2]| unsafe { transmute::<_, __m512i>(_mm512_cvtne2ps_pbh(second, first)) };
+    let high = rounded(numbers);
+    let widened = [_mm512_castsi512_si256(high), _mm512_extracti64x4_epi64(high, 1)]
+        .map(|half| _mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+    // SAFETY: any 32 bits are a number.
+    let [first, second] = widened.map(|half| unsafe { transmute::<__m512i, __m512>(half) });
+    let low = rounded([_mm512_sub_ps(numbers[0], first), _mm512_sub_ps(numbers[1], second)]);
+    [high, low]
+}
+
+/// 16 by 16 pairs, transposed.
+#[target_feature(enable = "avx512f")]
+fn transposed(lines: &Lines) -> Lines {
+    let mut pairs = [_mm512_setzero_si512(); TILE];
+    for group in 0..4 {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|line| lines[4 * group + line]);
+        let (first, second) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+        let (third, fourth) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+        pairs[4 * group] = _mm512_unpacklo_epi64(first, third);
+        pairs[4 * group + 1] = _mm512_unpackhi_epi64(first, third);
+        pairs[4 * group + 2] = _mm512_unpacklo_epi64(second, fourth);
+        pairs[4 * group + 3] = _mm512_unpackhi_epi64(second, fourth);
+    }
+    // Quarter `q` of `pairs[4 g + c]` is now of column 4 q + c and of the rows 4 g to 4 g + 3.
+    let mut columns = [_mm512_setzero_si512(); TILE];
+    for column in 0..4 {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|group| pairs[4 * group + column]);
+        let (first, second) = (_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
+        let (third, fourth) = (_mm512_shuffle_i32x4(c, d, 0x88), _mm512_shuffle_i32x4(c, d, 0xdd));
+        columns[column] = _mm512_shuffle_i32x4(first, third, 0x88);
+        columns[8 + column] = _mm512_shuffle_i32x4(first, third, 0xdd);
+        columns[4 + column] = _mm512_shuffle_i32x4(second, fourth, 0x88);
+        columns[12 + column] = _mm512_shuffle_i32x4(second, fourth, 0xdd);
+    }
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::buffer;
+
+    #[test]
+    fn every_size_and_order_is_multiplied() {
+        if !are_there() {
+            eprintln!("skipped: this processor has no tiles");
+            return;
+        }
+        let mut random = ChaCha8Rng::seed_from_u64(3);
+        for (m, k, n) in [(1, 1, 1), (32, 32, 32), (33, 31, 65), (70, 100, 47), (128, 64, 96), (5, 300, 200)]
+        {
+            let mut draw = |count: usize| -> Vec<f32> {
+                (0..count).map(|_| random.random::<f32>() * 2.0 - 1.0).collect()
+            };
+            let (left, right) = (draw(m * k), draw(k * n));
+            let across = |values: &[f32], rows: usize, columns: usize| -> Vec<f32> {
+                (0..rows * columns).map(|at| values[at % rows * columns + at / rows]).collect()
+            };
+            let (left_across, right_across) = (across(&left, m, k), across(&right, k, n));
+            let exact: Vec<f64> = (0..m * n)
+                .map(|at| {
+                    let terms = (0..k).map(|depth| {
+                        f64::from(left[at / n * k + depth]) * f64::from(right[depth * n + at % n])
+                    });
+                    terms.sum()
+                })
+                .collect();
+            for (parts, allowed) in [(Parts::One, 4e-3), (Parts::Two, 1e-5)] {
+                for (left, right) in [
+                    ((&left, false), (&right, false)),
+                    ((&left_across, true), (&right, false)),
+                    ((&left, false), (&right_across, true)),
+                    ((&left_across, true), (&right_across, true)),
+                ] {
+                    let product = buffer::build(m * n, |out| {
+                        multiply(out, (left.0, left.1), (right.0, right.1), (m, k, n), parts);
+                    });
+                    for (value, exact) in product.iter().zip(&exact) {
+                        let difference = (f64::from(*value) - exact).abs();
+                        let scale = (k as f64).sqrt();
+                        assert!(
+                            difference <= allowed * scale,
+                            "{m} x {k} x {n}, {parts:?}, {} {}: {value}, not {exact}",
+                            left.1,
+                            right.1
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_stays_none() {
+        if !are_there() {
+            eprintln!("skipped: this processor has no tiles");
+            return;
+        }
+        let mut left = vec![1.0f32; 32 * 32];
+        left[5] = f32::NAN;
+        for parts in [Parts::One, Parts::Two] {
+            let product = buffer::build(32 * 32, |out| {
+                multiply(out, (&left, false), (&[1.0; 32 * 32], false), (32, 32, 32), parts);
+            });
+            assert!(product[..32].iter().all(|value| value.is_nan()));
+            assert!(product[32..].iter().all(|value| *value == 32.0));
+        }
+    }
+}
