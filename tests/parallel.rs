@@ -196,7 +196,7 @@ fn a_published_encoder_reads_as_the_recipe_says() {
     let ended = run(folder.path(), &["check", "recipe.toml"]);
     assert!(ended.code == Some(2) && ended.stderr.contains("checkpoint.pooling"), "{}", ended.stderr);
 
-    let told = "model = \"teacher\"\npooling = \"mean\"\nprompt = \"friend cat: \"\n";
+    let told = "model = \"teacher\"\npooling = \"mean\"\nprompt = \"friend cat \"\n";
     let told = recipe.replace("model = \"teacher\"\n", told);
     std::fs::write(folder.path().join("told.toml"), &told).unwrap();
     let ended = run(folder.path(), &["run", "told.toml", "--out", "run"]);
@@ -206,15 +206,24 @@ fn a_published_encoder_reads_as_the_recipe_says() {
         let (_, vector) = said.split_at(text.len());
         vector.to_owned()
     };
-    let prompted = said("run/teachers/sentences", "the dog");
-    std::fs::copy(folder.path().join("run/teachers/sentences/modules.json"), teacher.join("modules.json"))
-        .unwrap();
-    assert_eq!(prompted, said("teacher", "friend cat: the dog"));
+    let adapted = std::fs::read_dir(folder.path().join("run/teachers")).unwrap().next().unwrap().unwrap();
+    let prompted = said(&format!("run/teachers/{}", adapted.file_name().display()), "the dog");
+    std::fs::copy(adapted.path().join("modules.json"), teacher.join("modules.json")).unwrap();
+    assert_eq!(prompted, said("teacher", "friend cat the dog"));
     assert_ne!(prompted, said("teacher", "the dog"));
     assert_eq!(before, std::fs::read(teacher.join("tokenizer.json")).unwrap());
 
+    // A vocabulary trained anew would not know the prompt.
+    let start = told.find("[student.small.encoder]").unwrap();
+    let end = told.find("[train]").unwrap();
+    let anew =
+        "[student.small.encoder-layers]\nteacher = \"sentences\"\nvocabulary = 120\nnew-vocabulary = true\n";
+    std::fs::write(folder.path().join("anew.toml"), [&told[..start], anew, &told[end..]].concat()).unwrap();
+    let ended = run(folder.path(), &["check", "anew.toml"]);
+    assert!(ended.code == Some(2) && ended.stderr.contains("student::vocabulary"), "{}", ended.stderr);
+
     // Half a word is no prompt, and a student of the recipe has none.
-    let half = told.replace("friend cat: ", "fri");
+    let half = told.replace("friend cat ", "fri");
     std::fs::write(folder.path().join("half.toml"), half).unwrap();
     let ended = run(folder.path(), &["check", "half.toml"]);
     assert!(ended.code == Some(2) && ended.stderr.contains("the prompt `fri`"), "{}", ended.stderr);

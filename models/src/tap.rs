@@ -97,7 +97,8 @@ impl Trace {
         &self.masks
     }
 
-    /// What it holds of some rows of the batch, each as often as it is named and in this order.
+    /// What it holds of some rows of the batch, each as often as it is named and in this order. Where no tap was taken,
+    /// nobody knows what a row is, and masks are left out.
     ///
     /// # Errors
     /// When there is no such row.
@@ -106,11 +107,14 @@ impl Trace {
         let mut batch = 0;
         for (name, tensor) in &self.taps {
             let index = Tensor::new(rows, tensor.device())?;
-            chosen.taps.insert(name.clone(), tensor.index_select(&index, 0)?);
+            chosen.taps.insert(name.clone(), tensor.contiguous()?.index_select(&index, 0)?);
             batch = tensor.dim(0)?;
         }
         for (stream, mask) in &self.masks {
-            let length = mask.len() / batch.max(1);
+            if batch == 0 {
+                break;
+            }
+            let length = mask.len() / batch;
             let row = |&row: &u32| &mask[row as usize * length..][..length];
             chosen.masks.insert(stream.clone(), Arc::new(rows.iter().flat_map(row).copied().collect()));
         }
@@ -121,5 +125,29 @@ impl Trace {
     #[must_use]
     pub fn taps(&self) -> &IndexMap<String, Tensor> {
         &self.taps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alambic_tensor::candle::Device;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_chosen_with_their_masks() {
+        let mut trace = Trace::new(Wanted::All);
+        let states =
+            Tensor::new(&[[[1.0f32, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]], &Device::Cpu).unwrap();
+        trace.record("hidden", &states);
+        // A part of a larger tensor, whose rows are not one behind the other.
+        trace.record("first", &states.narrow(1, 0, 1).unwrap().squeeze(1).unwrap());
+        trace.record_mask("encoder", &Arc::new(vec![1, 0, 1, 1]));
+        let rows = trace.rows(&[1, 0, 1]).unwrap();
+        let first: Vec<Vec<f32>> = rows.get("first").unwrap().to_vec2().unwrap();
+        assert_eq!(first, [[5.0, 6.0], [1.0, 2.0], [5.0, 6.0]]);
+        assert_eq!(rows.get("hidden").unwrap().dims(), [3, 2, 2]);
+        assert_eq!(**rows.mask("encoder").unwrap(), [1, 1, 1, 0, 1, 1]);
+        assert!(trace.rows(&[2]).is_err());
     }
 }

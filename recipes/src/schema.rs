@@ -241,17 +241,19 @@ settings! {
         /// The languages of their translations. Left out: all others that the corpora have.
         pub targets: Vec<At<String>> = Vec::new(),
         /// Names of corpora of texts in the source language that have no translations. Their training parts are read, too, so
-        /// that the student is like the teacher also on what the sentences do not speak of.
+        /// that the student is like the teacher also on what the sentences do not speak of; what any corpus keeps for
+        /// validation or the test is left out.
         pub alone: Vec<At<String>> = Vec::new(),
         /// What the student reads.
         pub student_reads: Sides = Sides::Both,
         /// What the teacher reads.
         pub teacher_reads: Side = Side::Source,
         /// How often a language is met with: in proportion to the number of its translations to this power. 1 takes each once
-        /// in an epoch, 0 all languages as often, and 0.7 is what multilingual models have used.
+        /// in an epoch, 0 all languages as often, and 0.7 is what multilingual models have used. Texts `alone` count as one
+        /// more language.
         #[range(0.0..=1.0)]
         pub smoothing: f64 = 1.0,
-        /// Share of the sentences; smaller shares lie within larger ones.
+        /// Share of the sentences, not of texts `alone`; smaller shares lie within larger ones.
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
         /// Most tokens of a text, the special ones included; what is longer is cut.
@@ -432,7 +434,7 @@ settings! {
         /// How the learning rate changes over the steps.
         pub schedule: Schedule = Schedule::Linear(Linear { warmup: 0.1 }),
         /// What numbers are multiplied as in the steps of the training, by the student and by a teacher that reads along.
-        /// Models are judged in `f32`.
+        /// A teacher's outputs that are kept, and whatever models are judged by, are in `f32`.
         pub precision: Products = Products::F32,
         /// Largest norm of all gradients together; 0 for no limit.
         #[range(0.0..)]

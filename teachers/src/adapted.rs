@@ -24,10 +24,16 @@ impl CheckpointOptions {
         self.prompt.is_some() || self.pooling.is_some()
     }
 
+    /// What tells a model that is read so from others.
+    #[must_use]
+    pub fn adaptation(&self) -> String {
+        format!("{:?} {:?} {:?}", self.model, self.prompt, self.pooling)
+    }
+
     /// The configuration and the tokenizer of a model's folder, as these options have them.
     ///
     /// # Errors
-    /// When the model is no text encoder, or its tokenizer takes no such prompt.
+    /// When the model is no text encoder or pools by layers of its own, or its tokenizer takes no such prompt.
     pub fn adapted(
         &self,
         mut config: Config,
@@ -36,7 +42,12 @@ impl CheckpointOptions {
         let Config::Bert(BertConfig { pooling, .. }) = &mut config else {
             return Err(TeacherError::Kind("is no text encoder, and takes neither `pooling` nor `prompt`"));
         };
-        *pooling = self.pooling.map(Pooling::from).or(*pooling);
+        if let Some(own) = self.pooling {
+            if pooling.is_some_and(|pooling| !pooling.layers().is_empty()) {
+                return Err(TeacherError::Kind("pools by layers of its own, and takes no other `pooling`"));
+            }
+            *pooling = Some(own.into());
+        }
         let tokenizer = match &self.prompt {
             Some(prompt) => tokenizer.prompted(prompt)?,
             None => tokenizer,
@@ -44,7 +55,7 @@ impl CheckpointOptions {
         Ok((config, tokenizer))
     }
 
-    /// Makes a folder of a model that reads as these options say. What is as it was is the same file in both folders, where
+    /// Makes a new folder of a model that reads as these options say. Its weights are the same files in both folders, where
     /// the file system can have that.
     ///
     /// # Errors
@@ -53,6 +64,8 @@ impl CheckpointOptions {
         let folder = ModelFolder::open(from)?;
         let (config, tokenizer) = self.adapted(Config::open(&folder)?, folder.tokenizer()?)?;
         std::fs::create_dir_all(to).map_err(TeacherError::file(to))?;
+        let before = from.join("config.json");
+        std::fs::copy(&before, to.join("config.json")).map_err(TeacherError::file(&before))?;
         if let Config::Bert(config) = &config {
             tokenizer.files(config.longest())?.write(to)?;
             let pooling = config.pooling.map(|pooling| pooling.files(config.width, config.longest()));
@@ -64,16 +77,14 @@ impl CheckpointOptions {
                 std::fs::write(&path, format!("{value:#}\n")).map_err(TeacherError::file(&path))?;
             }
         }
-        for entry in std::fs::read_dir(from).map_err(TeacherError::file(from))? {
-            let entry = entry.map_err(TeacherError::file(from))?;
-            let (path, own) = (entry.path(), to.join(entry.file_name()));
-            if path.is_file() && !own.exists() {
-                // In the hub's cache it is a link to the file proper.
-                let file = path.canonicalize().map_err(TeacherError::file(&path))?;
-                std::fs::hard_link(&file, &own)
-                    .or_else(|_| std::fs::copy(&file, &own).map(drop))
-                    .map_err(TeacherError::file(&path))?;
-            }
+        // Those that are in parts have an index of them.
+        for path in folder.weight_files()?.into_iter().chain(folder.weight_index()) {
+            let Some(name) = path.file_name() else { continue };
+            // In the hub's cache it is a link to the file proper.
+            let file = path.canonicalize().map_err(TeacherError::file(&path))?;
+            std::fs::hard_link(&file, to.join(name))
+                .or_else(|_| std::fs::copy(&file, to.join(name)).map(drop))
+                .map_err(TeacherError::file(&path))?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use alambic_models::bert::Pooling;
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{
     Generation, Hypothesis, ModelError, ModelFolder, Outline, Pass, Tokenizer, Tokens, Trace, Wanted,
@@ -54,7 +55,7 @@ impl Checkpoint {
         self
     }
 
-    /// The digest of configuration, weights and vocabulary.
+    /// The digest of configuration, weights, vocabulary and pooling.
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.digest
@@ -110,10 +111,11 @@ impl Checkpoint {
 pub(crate) fn digest(folder: &ModelFolder) -> Result<String, TeacherError> {
     let mut hasher = blake3::Hasher::new();
     let (before, after) = (folder.path().join("config.json"), folder.path().join("tokenizer.json"));
-    let pooling = ["modules.json", "1_Pooling/config.json"].map(|name| folder.path().join(name));
-    let pooling = pooling.into_iter().filter(|path| path.is_file());
-    for file in [before].into_iter().chain(folder.weight_files()?).chain([after]).chain(pooling) {
+    for file in [before].into_iter().chain(folder.weight_files()?).chain([after]) {
         hasher.update(&std::fs::read(&file).map_err(TeacherError::file(&file))?);
+    }
+    if let Some(pooling) = Pooling::open(folder)? {
+        hasher.update(format!("{pooling:?}").as_bytes());
     }
     Ok(hasher.finalize().to_hex().to_string())
 }

@@ -9,8 +9,8 @@ choices! {
     pub enum Products {
         /// `f32`.
         F32 = "f32",
-        /// Three products of bfloat16 for one, about 16 significant bits: each number is the sum of two. On processors
-        /// without tiles for bfloat16, `f32`.
+        /// Three products of bfloat16 for one, about 16 significant bits: each number is the sum of two. What is infinite
+        /// becomes no number. On processors without tiles for bfloat16, `f32`.
         Bf16x3 = "bf16x3",
         /// bfloat16, 8 significant bits. On processors without tiles for it, `f32`.
         Bf16 = "bf16",
@@ -21,7 +21,8 @@ thread_local! {
     static CURRENT: Cell<Products> = const { Cell::new(Products::F32) };
 }
 
-/// Does something in which the calling thread multiplies large matrices in this precision.
+/// Does something in which the calling thread multiplies large matrices in this precision. Threads that it hands whole
+/// products to know nothing of it.
 pub fn with<R>(precision: Products, work: impl FnOnce() -> R) -> R {
     /// What was before is put back, also when the work panics.
     struct Before(Products);

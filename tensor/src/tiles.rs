@@ -74,7 +74,7 @@ pub(crate) fn are_there() -> bool {
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512bf16")
             && is_x86_feature_detected!("xsave");
-        // SAFETY: any processor that has AVX-512 has this leaf.
+        // SAFETY: `xsave` was found before.
         vectors
             && __cpuid_count(7, 0).edx & (BF16 | TILES) == BF16 | TILES
             && unsafe { saved_registers() } & SAVED == SAVED
@@ -151,10 +151,10 @@ pub(crate) fn multiply(
                 unsafe { left.pack(task * ROWS_PER_TASK / BLOCK + panel, parts, out) };
             }
         });
-        let _configured = Configured::new();
+        let configured = Configured::new();
         for (column, right) in packed.chunks(lines).enumerate() {
             for (row, left) in own.chunks(lines).enumerate() {
-                block(out, (row * BLOCK, column * BLOCK), (rows, n), left, right, steps, parts);
+                block(&configured, out, (row * BLOCK, column * BLOCK), (rows, n), left, right, steps, parts);
             }
         }
     });
@@ -171,6 +171,7 @@ fn lines_of(length: usize, write: impl FnOnce(&mut [MaybeUninit<Line>])) -> Vec<
 
 /// A block of the result, from a panel of each matrix, into `out` of these rows and columns.
 fn block(
+    _: &Configured,
     out: &mut [MaybeUninit<f32>],
     (row, column): (usize, usize),
     (rows, columns): (usize, usize),
@@ -181,7 +182,7 @@ fn block(
 ) {
     let (height, width) = (BLOCK.min(rows - row), BLOCK.min(columns - column));
     if (height, width) == (BLOCK, BLOCK) {
-        // SAFETY: the block lies within `out`, whose rows are `columns` apart, and the panels are `steps` deep.
+        // SAFETY: tiles are configured, the block lies within `out`, whose rows are `columns` apart, and the panels are `steps` deep.
         unsafe { run(out[row * columns + column..].as_mut_ptr().cast(), columns, left, right, steps, parts) };
         return;
     }
@@ -247,8 +248,7 @@ unsafe fn run(out: *mut f32, row_step: usize, left: &[Line], right: &[Line], ste
                 "tileloadd tmm5, [{left} + {line}*1 + 1024]",
                 "tileloadd tmm7, [{right} + {line}*1 + 1024]",
             ),
-            // A step holds two tiles of what numbers are in 8 bits, and then two of what these lack. The small products
-            // come first.
+            // A step holds two tiles of what numbers are in 8 bits, and then two of what these lack.
             Parts::Two => through!(
                 "tileloadd tmm4, [{left} + {line}*1]",
                 "tileloadd tmm6, [{right} + {line}*1 + 2048]",

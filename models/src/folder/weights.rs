@@ -44,6 +44,17 @@ impl ModelFolder {
         ))
     }
 
+    /// The file that says in which of several files each tensor is; none where there is one file.
+    #[must_use]
+    pub fn weight_index(&self) -> Option<PathBuf> {
+        let index = |name: &str| self.path().join(format!("{name}.index.json"));
+        NAMES
+            .into_iter()
+            .take_while(|name| !self.path().join(name).is_file())
+            .map(index)
+            .find(|path| path.is_file())
+    }
+
     fn shards(&self, index: &Path) -> Result<Vec<PathBuf>, ModelError> {
         let text = std::fs::read_to_string(index).map_err(ModelError::file(index))?;
         let map: Index = serde_json::from_str(&text).map_err(|error| ModelError::content(index, error))?;

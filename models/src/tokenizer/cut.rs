@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::prompt::of_prompt;
 use super::{CONFIG, JSON, Tokenizer, parsed};
 use crate::ModelError;
 
@@ -62,6 +63,7 @@ impl Tokenizer {
         let added = json["added_tokens"].as_array().into_iter().flatten();
         let mut kept: BTreeSet<u32> = added.filter_map(|token| Some(token["id"].as_u64()? as u32)).collect();
         kept.extend(self.unknown());
+        kept.extend(of_prompt(json));
         let (mut counts, mut characters) = (vec![0_usize; self.size()], BTreeSet::new());
         for text in texts {
             for id in self.encode(text)? {

@@ -16,7 +16,8 @@ impl Tokenizer {
     /// stand around it: some encoders are trained with one, as `query: `.
     ///
     /// # Errors
-    /// When a text would be read in other tokens behind the prompt, or what stands around texts is not known.
+    /// When a text would be read in other tokens behind the prompt, the prompt is not in the vocabulary, there is one already,
+    /// or what stands around texts is not known.
     pub fn prompted(&self, prompt: &str) -> Result<Self, ModelError> {
         let refused = |why: String| ModelError::Tokenizer(format!("the prompt `{prompt}`: {why}"));
         let read = |text: &str| {
@@ -27,7 +28,13 @@ impl Tokenizer {
         if own.get_ids().is_empty() || together != read(&format!("{prompt}{PROBE}"))?.get_ids() {
             return Err(refused("a text would be read in other tokens behind it than it is without".into()));
         }
+        if self.unknown().is_some_and(|unknown| own.get_ids().contains(&unknown)) {
+            return Err(refused("the vocabulary does not have all of it".into()));
+        }
         let mut json = self.json()?;
+        if !of_prompt(&json).is_empty() {
+            return Err(refused("the tokenizer has one already".into()));
+        }
         let Some(processor) = template(&mut json["post_processor"]) else {
             return Err(refused(
                 "this tokenizer puts nothing around texts, or in a way that is not known".into(),
@@ -44,10 +51,12 @@ impl Tokenizer {
     }
 }
 
-/// Whether what stands around texts has a prompt in it.
-pub(super) fn is_prompted(json: &Value) -> bool {
-    template(&mut json["post_processor"].clone())
-        .is_some_and(|processor| processor["special_tokens"].get(NAME).is_some())
+/// The tokens of the prompt in what stands around texts; none where there is none.
+pub(super) fn of_prompt(json: &Value) -> Vec<u32> {
+    let mut processor = json["post_processor"].clone();
+    let ids = template(&mut processor).map(|processor| processor["special_tokens"][NAME]["ids"].take());
+    let ids = ids.as_ref().and_then(Value::as_array).into_iter().flatten();
+    ids.filter_map(|id| Some(id.as_u64()? as u32)).collect()
 }
 
 /// The template of what stands around texts; the processors of BERT and RoBERTa become one.
@@ -135,6 +144,9 @@ mod tests {
         };
         assert_eq!(pieces(&cut), ["[CLS]", "query", ":", "the", "cat", "[SEP]"]);
         assert_eq!(pieces(&cut), pieces(&prompted));
+        // Also where there is no room for more than characters.
+        let least = prompted.cut(["the cat"], 1).unwrap();
+        assert_eq!(pieces(&least)[..3], ["[CLS]", "query", ":"]);
         assert!(prompted.anew(["the cat"], 20).unwrap_err().to_string().contains("without `prompt`"));
     }
 
@@ -143,5 +155,9 @@ mod tests {
         let error = of_bert().prompted("que").unwrap_err().to_string();
         assert!(error.contains("the prompt `que`"), "{error}");
         assert!(of_bert().prompted(" ").is_err());
+        let error = of_bert().prompted("passage: ").unwrap_err().to_string();
+        assert!(error.contains("does not have all of it"), "{error}");
+        let error = of_bert().prompted("query: ").unwrap().prompted("query: ").unwrap_err().to_string();
+        assert!(error.contains("one already"), "{error}");
     }
 }

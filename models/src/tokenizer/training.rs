@@ -18,7 +18,7 @@ use tokenizers::{
 };
 
 use super::cut::renumber;
-use super::prompt::is_prompted;
+use super::prompt::of_prompt;
 use super::{BERT, Tokenizer, around_texts};
 use crate::ModelError;
 
@@ -143,7 +143,7 @@ impl Tokenizer {
         most: usize,
     ) -> Result<Self, ModelError> {
         let mut json = self.json()?;
-        if is_prompted(&json) {
+        if !of_prompt(&json).is_empty() {
             return Err(error(
                 "a vocabulary with a prompt is not trained anew: name the model without `prompt`",
             ));

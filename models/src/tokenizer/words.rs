@@ -5,6 +5,7 @@ use std::ops::Range;
 use tokenizers::{NormalizedString, Normalizer};
 use unicode_normalization::char::is_combining_mark;
 
+use super::prompt::of_prompt;
 use super::{BERT, Tokenizer, UNKNOWN};
 use crate::ModelError;
 
@@ -92,11 +93,12 @@ impl Tokenizer {
         found
     }
 
-    /// The ids of all tokens that are not special, in order.
+    /// The ids of all tokens that are neither special nor of a prompt, in order.
     #[must_use]
     pub fn ordinary(&self) -> Vec<u32> {
         let added = self.inner.get_added_tokens_decoder();
-        let special = |id: &u32| added.get(id).is_some_and(|token| token.special);
+        let prompt = self.json().map(|json| of_prompt(&json)).unwrap_or_default();
+        let special = |id: &u32| prompt.contains(id) || added.get(id).is_some_and(|token| token.special);
         let mut ids: Vec<u32> = self.inner.get_vocab(true).into_values().filter(|id| !special(id)).collect();
         ids.sort_unstable();
         ids

@@ -17,10 +17,9 @@ impl Checker<'_> {
         let mut are_known = true;
         for (index, options) in data.parallel.iter().enumerate() {
             let origin = self.loaded.origin(&[path, &["data", "parallel", &index.to_string()]].concat());
-            if !self.must_be_corpora(&options.data, &origin, Kind::Parallel)
-                || !self.must_have_languages(options, &origin)
-                || !self.must_read_alone(options, &origin)
-            {
+            let are_corpora = self.must_be_corpora(&options.data, &origin, Kind::Parallel);
+            let reads_alone = self.must_read_alone(options, &origin);
+            if !are_corpora || !self.must_have_languages(options, &origin) || !reads_alone {
                 // What cannot be counted is not empty.
                 return;
             }

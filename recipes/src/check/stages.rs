@@ -12,6 +12,7 @@ use alambic_teachers::TeacherOptions;
 use super::losses::Supervision;
 use super::models::Sketch;
 use super::{Checker, Depth, Selection, list};
+use crate::run::RunError;
 use crate::run::trainings::student_of;
 use crate::run::workshop::reads_alike;
 use crate::schema::{StageData, StageOptions};
@@ -358,7 +359,7 @@ impl Checker<'_> {
     /// What a stage's student reads and writes with: its teacher's vocabulary, or that of the model whose layers it takes,
     /// or that of its data.
     fn vocabulary(
-        &self,
+        &mut self,
         options: &StageOptions,
         teacher: Option<&At<String>>,
         student: &str,
@@ -372,14 +373,24 @@ impl Checker<'_> {
                     .map(|sketch| Rc::clone(&sketch.tokenizer));
             }
         }
-        let made = self.recipe.student.get(student)?;
+        let recipe = self.recipe;
+        let made = recipe.student.get(student)?;
         if options.data.purpose() != Purpose::Writes {
             if let Some(donor) = made.inner().donors().into_iter().next() {
-                let whole = Rc::clone(&self.sketches.checkpoint(self.recipe, donor)?.tokenizer);
+                let whole = Rc::clone(&self.sketches.checkpoint(recipe, donor)?.tokenizer);
                 if made.inner().cut().is_none() {
                     return Some(whole);
                 }
-                return self.workshop.cut(&whole, made, &options.data).ok().map(Rc::new);
+                return match self.workshop.cut(&whole, made, &options.data) {
+                    Ok(tokenizer) => Some(Rc::new(tokenizer)),
+                    Err(RunError::Model(error)) => {
+                        let label = "its vocabulary";
+                        self.error("student::vocabulary", error.to_string(), &donor.origin, label);
+                        None
+                    }
+                    // What is wrong with the data is said elsewhere.
+                    Err(_) => None,
+                };
             }
             return self.workshop.tokenizer(None, made, &options.data).ok().map(Rc::new);
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::OnceLock;
 
 use alambic_data::corpora::ReadCorpus;
-use alambic_data::parallel::{ParallelSplits, Translation, split_parallel};
+use alambic_data::parallel::{ParallelSplits, Translation, key, split_parallel};
 use alambic_data::questions::{QuestionSplits, is_chosen, split_questions};
 use alambic_data::split::{HoldOut, SplitReport, Splits, split};
 use alambic_data::texts::{TextSplits, share, split_texts};
@@ -398,19 +398,34 @@ impl Corpora {
         Ok(share(&self.texts(&options.data, part)?, options.fraction))
     }
 
-    /// Whatever is said in one part of several corpora of texts, each text of a pair by itself.
-    pub(crate) fn said_in(
+    /// Whatever is said in the training parts of several corpora of texts, each text of a pair by itself, but for what any
+    /// corpus keeps for validation or the test.
+    pub(crate) fn trained_on(
         &self,
         names: &[At<String>],
-        part: Split,
+        language: &str,
     ) -> Result<impl Iterator<Item = &str>, RunError> {
+        let mut kept: HashSet<String> = HashSet::new();
+        if !names.is_empty() {
+            let both = |text: &Text| [Some(key(&text.first)), text.second.as_deref().map(key)];
+            kept.extend(self.held_out_texts().flat_map(both).flatten());
+            for corpus in self.read.values() {
+                if let Parts::Parallel { splits, .. } = &corpus.parts {
+                    let sentences = splits.validation.iter().chain(&splits.test);
+                    kept.extend(
+                        sentences.filter_map(|sentence| sentence.texts.get(language)).map(|text| key(text)),
+                    );
+                }
+            }
+        }
         let mut all: IndexSet<&str> = IndexSet::new();
         for name in names {
             let Parts::Texts { splits, .. } = &self.get(name)?.parts else {
                 return Err(self.holds_others(name, Kind::Texts));
             };
-            for text in splits.part(part) {
-                all.extend([Some(text.first.as_str()), text.second.as_deref()].into_iter().flatten());
+            for text in splits.part(Split::Train) {
+                let both = [Some(text.first.as_str()), text.second.as_deref()];
+                all.extend(both.into_iter().flatten().filter(|text| !kept.contains(&key(text))));
             }
         }
         Ok(all.into_iter())

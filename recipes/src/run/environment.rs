@@ -5,6 +5,7 @@ use std::path::Path;
 use alambic_models::ModelFolder;
 use alambic_settings::IndexMap;
 use alambic_teachers::Teacher;
+use alambic_tensor::precision::is_lowered;
 use serde_json::json;
 
 use super::RunError;
@@ -37,6 +38,7 @@ pub(crate) fn write(
         ("System", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
         ("Processor", processor()),
         ("Threads", rayon::current_num_threads().to_string()),
+        ("Tiles for bfloat16", if is_lowered() { "yes" } else { "no" }.to_owned()),
         ("Memory", memory()),
     ]
     .into_iter()

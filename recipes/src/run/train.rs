@@ -9,11 +9,12 @@ use alambic_reports::metrics::Direction;
 use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::record::{EvaluationEvent, EventLog, NoteEvent, StepEvent};
 use alambic_settings::IndexMap;
+use alambic_tensor::TensorError;
 use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::optimiser::AdamW;
 use alambic_tensor::parameters::{Parameters, Weights};
-use alambic_tensor::{TensorError, precision};
+use alambic_tensor::precision::{self, Products};
 
 use super::RunError;
 use super::average::Average;
@@ -72,6 +73,12 @@ impl Trainer<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Stop, RunError> {
         let parts = self.options.accumulate;
+        if self.options.precision != Products::F32 && !precision::is_lowered() {
+            let asked = self.options.precision.name();
+            let message =
+                format!("this processor has no tiles for bfloat16: products are in f32, not in {asked}");
+            self.note("information", message, events, observer)?;
+        }
         while self.progress.step < self.steps && !self.out_of_patience() {
             if self.interrupt.load(Ordering::Relaxed) {
                 self.checkpoint()?;

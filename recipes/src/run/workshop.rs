@@ -1,6 +1,6 @@
 //! What all trainings of a run share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use alambic_data::{Labels, Split};
@@ -17,12 +17,26 @@ use alambic_tensor::Streams;
 use indexmap::IndexSet;
 
 use super::RunError;
+use super::checkpoint::remove;
 use super::corpora::Corpora;
-use super::parallel;
+use super::parallel::{self, Pair};
 use super::questions::image_texts;
 use super::stage::finished_folder;
 use super::trainings::{stage_options, student_of, student_options};
 use crate::schema::{ImageTextData, Recipe, StageData};
+
+/// A folder that is made whole or not at all, unless it is there.
+fn made(folder: PathBuf, make: impl FnOnce(&Path) -> Result<(), RunError>) -> Result<PathBuf, RunError> {
+    if !folder.is_dir() {
+        let mut partial = folder.clone().into_os_string();
+        partial.push(".part");
+        let partial = PathBuf::from(partial);
+        remove(&partial)?;
+        make(&partial)?;
+        std::fs::rename(&partial, &folder).map_err(RunError::file(&folder))?;
+    }
+    Ok(folder)
+}
 
 /// Recipe, corpora and folder of a run.
 pub(crate) struct Workshop<'a> {
@@ -46,13 +60,14 @@ impl Workshop<'_> {
         if !options.adapts() {
             return Ok(own);
         }
-        let folder = self.folder.join("teachers").join(name);
-        if !folder.is_dir() {
-            let partial = folder.with_extension("part");
-            options.write_adapted(&own, &partial)?;
-            std::fs::rename(&partial, &folder).map_err(RunError::file(&folder))?;
-        }
-        Ok(folder)
+        // Who computes a teacher's outputs ahead has no run yet.
+        let beside = match &self.recipe.cache.folder {
+            Some(Location::File(cache)) if self.folder.as_os_str().is_empty() => cache,
+            _ => &self.folder,
+        };
+        let number = blake3::hash(options.adaptation().as_bytes()).to_hex();
+        let folder = beside.join("teachers").join(format!("{name}-{}", &number[..8]));
+        made(folder, |folder| Ok(options.write_adapted(&own, folder)?))
     }
 
     /// The folder of a checkpoint: one that the recipe names, or what a stage left.
@@ -100,13 +115,9 @@ impl Workshop<'_> {
         let own = self.checkpoint_folder(name)?;
         let Some(language) = student.inner().tags_in() else { return Ok(Some(own)) };
         let folder = self.folder.join("detectors").join(format!("{}-{}", name.value, language.value));
-        if !folder.is_dir() {
-            let called = self.corpora.translated_tags(language);
-            let partial = folder.with_extension("part");
-            rename_tags(&own, &partial, &|tag| called.get(tag).map(ToString::to_string))?;
-            std::fs::rename(&partial, &folder).map_err(RunError::file(&folder))?;
-        }
-        Ok(Some(folder))
+        let called = self.corpora.translated_tags(language);
+        let rename = |to: &Path| Ok(rename_tags(&own, to, &|tag| called.get(tag).map(ToString::to_string))?);
+        made(folder, rename).map(Some)
     }
 
     /// The teacher of a name.
@@ -180,7 +191,7 @@ impl Workshop<'_> {
             }
             let pairs = parallel::pairs(self, data, Split::Train)?;
             if !pairs.is_empty() {
-                let read = pairs.iter().flat_map(|pair| [pair.source, pair.target]);
+                let read = pairs.iter().flat_map(Pair::texts);
                 return Ok(Tokenizer::of_texts(pieces, read, size)?);
             }
             let about_images = self.about_images(student, data)?;
@@ -220,7 +231,7 @@ impl Workshop<'_> {
     ) -> Result<Tokenizer, RunError> {
         let Some(most) = student.inner().cut() else { return Ok(whole.clone()) };
         let pairs = parallel::pairs(self, data, Split::Train)?;
-        let mut texts: Vec<&str> = pairs.iter().flat_map(|pair| [pair.source, pair.target]).collect();
+        let mut texts: Vec<&str> = pairs.iter().flat_map(Pair::texts).collect();
         let mut own = Vec::new();
         for options in data.texts.iter() {
             own.extend(self.corpora.selected_texts(options, Split::Train)?);

@@ -38,6 +38,12 @@ pub(crate) struct Pair<'c> {
 }
 
 impl<'c> Pair<'c> {
+    /// Both texts, or the one that has no translation.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &'c str> + use<'c> {
+        let other = (self.source != self.target).then_some(self.target);
+        std::iter::once(self.source).chain(other)
+    }
+
     /// The pairs that sentences hold.
     pub(super) fn of(sentences: Vec<&'c Translation>, source: &str, targets: &[&str]) -> Vec<Self> {
         let pairs = |sentence: &'c Translation| {
@@ -81,7 +87,7 @@ pub(crate) fn selected<'c>(
     let targets: Vec<&str> = options.targets.iter().map(|target| target.value.as_str()).collect();
     let mut pairs = Pair::of(sentences, &options.source, &targets);
     if part == Split::Train {
-        let alone = workshop.corpora.said_in(&options.alone, part)?;
+        let alone = workshop.corpora.trained_on(&options.alone, &options.source)?;
         pairs.extend(alone.map(|text| Pair { source: text, target: text, language: &options.source }));
     }
     Ok(pairs)
