@@ -28,6 +28,7 @@ pub fn ship(
         Precision::F32 => "float32".into(),
         Precision::F16 => "float16".into(),
     };
+    std::fs::create_dir_all(folder).map_err(file_error(folder))?;
     let mut files = vec![("config.json", json)];
     match config {
         // transformers decodes greedily then, from the padding token to the end token and nothing else.
@@ -44,9 +45,9 @@ pub fn ship(
             }),
         )),
         Config::Bert(config) => {
-            files.extend(
-                config.pooling.iter().flat_map(|pooling| pooling.files(config.width, config.longest())),
-            );
+            if let Some(pooling) = config.pooling {
+                pooling.write(folder, config.width, config.longest())?;
+            }
         }
         Config::Clip(config) => {
             let image_size = config.vision_config.image_size;
@@ -74,11 +75,7 @@ pub fn ship(
         _ => {}
     }
     for (name, value) in files {
-        let path = folder.join(name);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(file_error(parent))?;
-        }
-        write_json(&path, &value)?;
+        write_json(&folder.join(name), &value)?;
     }
     tokenizer.write(folder)?;
     write_weights(folder, weights, precision)?;

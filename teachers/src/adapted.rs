@@ -68,13 +68,8 @@ impl CheckpointOptions {
         std::fs::copy(&before, to.join("config.json")).map_err(TeacherError::file(&before))?;
         if let Config::Bert(config) = &config {
             tokenizer.files(config.longest())?.write(to)?;
-            let pooling = config.pooling.map(|pooling| pooling.files(config.width, config.longest()));
-            for (name, value) in pooling.into_iter().flatten() {
-                let path = to.join(name);
-                if let Some(parent) = path.parent() {
-                    std::fs::create_dir_all(parent).map_err(TeacherError::file(parent))?;
-                }
-                std::fs::write(&path, format!("{value:#}\n")).map_err(TeacherError::file(&path))?;
+            if let Some(pooling) = config.pooling {
+                pooling.write(to, config.width, config.longest())?;
             }
         }
         // Those that are in parts have an index of them.

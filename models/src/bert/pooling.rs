@@ -1,5 +1,7 @@
 //! One vector for a whole text, as sentence-transformers has it, or by long short-term memory.
 
+use std::path::Path;
+
 use alambic_tensor::candle::{D, Tensor};
 use alambic_tensor::ops::masked_mean;
 use serde::Deserialize;
@@ -149,9 +151,23 @@ impl Pooling {
         }
     }
 
-    /// The files that make a folder a sentence-transformers model, by their path in it; none where it has no such pooling.
-    #[must_use]
-    pub fn files(&self, width: usize, longest: usize) -> Vec<(&'static str, Value)> {
+    /// Writes the files that make a folder a sentence-transformers model; none where it has no such pooling.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write(&self, folder: &Path, width: usize, longest: usize) -> Result<(), ModelError> {
+        for (name, value) in self.files(width, longest) {
+            let path = folder.join(name);
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent).map_err(ModelError::file(parent))?;
+            }
+            std::fs::write(&path, format!("{value:#}\n")).map_err(ModelError::file(&path))?;
+        }
+        Ok(())
+    }
+
+    /// These files, by their path in the folder.
+    fn files(&self, width: usize, longest: usize) -> Vec<(&'static str, Value)> {
         if self.to_json().is_some() {
             return Vec::new();
         }
@@ -214,7 +230,7 @@ impl Pooler {
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> Result<T, ModelError> {
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
     let text = std::fs::read_to_string(path).map_err(ModelError::file(path))?;
     serde_json::from_str(&text).map_err(|error| ModelError::content(path, error))
 }
