@@ -61,7 +61,13 @@ fn prepare(folder: &Path) {
         pieces: PiecesBy::Words,
     };
     let streams = Streams::new(7);
-    let surroundings = Surroundings { tokenizer: &tokenizer, task: &Task::none(), streams, donor: &|_| None };
+    let surroundings = Surroundings {
+        tokenizer: &tokenizer,
+        task: &Task::none(),
+        streams,
+        donor: &|_| None,
+        translations: &[],
+    };
     let config: BertConfig = encoder.config(&surroundings).unwrap().bert().unwrap().clone();
     let weights = Bert::initial_weights(&config, &streams).unwrap();
     let files = tokenizer.files(32).unwrap();
@@ -233,14 +239,55 @@ fn a_published_encoder_reads_as_the_recipe_says() {
     assert!(ended.code == Some(2) && ended.stderr.contains("is read as it was trained"), "{}", ended.stderr);
 }
 
+/// The recipe whose student is made of the teacher's layers as said.
+fn of_layers(said: &str) -> String {
+    let start = RECIPE.find("[student.small.encoder]").unwrap();
+    let end = RECIPE.find("[train]").unwrap();
+    let layers = format!("[student.small.encoder-layers]\nteacher = \"sentences\"\n{said}\n");
+    [&RECIPE[..start], &layers, &RECIPE[end..]].concat()
+}
+
+#[test]
+fn words_of_another_language_are_put_behind_those_of_the_teacher_and_begin_as_their_translations() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    let recipe =
+        of_layers("added-vocabulary = 90").replace("steps = 150", "steps = 1") + "untrained = true\n";
+    std::fs::write(folder.path().join("recipe.toml"), &recipe).unwrap();
+    let ended = run(folder.path(), &["run", "recipe.toml", "--out", "run", "--json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let [teacher, untrained] = ["teacher", "untrained"].map(|model| &outcome["models"][model]["metrics"]);
+    let found = |metrics: &Value| metrics["recall-at-5"].as_f64().unwrap();
+    assert!(found(untrained) > found(teacher) + 0.2, "{outcome}");
+    // It is to English what the teacher is.
+    assert_eq!(untrained["spearman"], teacher["spearman"]);
+    let open = |folder: &str, path: &Path| Tokenizer::open(&path.join(folder)).unwrap();
+    let (teacher, own) = (open("teacher", folder.path()), open("run/student", folder.path()));
+    assert!(own.size() > teacher.size() && own.size() <= teacher.size() + 90);
+    assert!(own.id("książka").is_ok() && teacher.id("książka").is_err());
+
+    // Of the teacher's words, those stay that the sentences in its language use; without room the least common go.
+    let few = ["--set", "student.small.encoder-layers.vocabulary=10", "--out", "few"];
+    assert_eq!(run(folder.path(), &[&["run", "recipe.toml"][..], &few].concat()).code, Some(0));
+    let few = open("few/student", folder.path());
+    assert!(few.id("friend").is_err() && few.id("książka").is_ok() && few.size() < own.size());
+
+    for (said, expected) in [
+        ("added-vocabulary = 12", "no room"),
+        ("added-vocabulary = 90\nvocabulary = 90\nnew-vocabulary = true", "leaves nothing"),
+    ] {
+        std::fs::write(folder.path().join("wrong.toml"), of_layers(said)).unwrap();
+        let ended = run(folder.path(), &["check", "wrong.toml"]);
+        assert!(ended.code == Some(2) && ended.stderr.contains(expected), "{}", ended.stderr);
+    }
+}
+
 #[test]
 fn a_vocabulary_is_cut_to_what_the_sentences_use() {
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path());
-    let start = RECIPE.find("[student.small.encoder]").unwrap();
-    let end = RECIPE.find("[train]").unwrap();
-    let layers = "[student.small.encoder-layers]\nteacher = \"sentences\"\nvocabulary = 10\n";
-    let recipe = [&RECIPE[..start], layers, &RECIPE[end..]].concat().replace("steps = 150", "steps = 2");
+    let recipe = of_layers("vocabulary = 10").replace("steps = 150", "steps = 2");
     std::fs::write(folder.path().join("recipe.toml"), recipe).unwrap();
     let ended = run(folder.path(), &["run", "recipe.toml", "--out", "run", "--json"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);

@@ -1,5 +1,6 @@
 //! Tokenizers: reading `tokenizer.json`, and building vocabularies of characters and of words.
 
+mod added;
 mod cut;
 mod prompt;
 mod training;

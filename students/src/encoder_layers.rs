@@ -1,12 +1,12 @@
 //! A text encoder out of a teacher's layers.
 
 use alambic_models::bert::{Bert, BertConfig, select_layers};
-use alambic_models::{Config, ModelError, Tokenizer};
+use alambic_models::{Config, Tokenizer};
 use alambic_settings::{At, settings};
-use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::parameters::Weights;
 
 use crate::encoder::Pooled;
+use crate::vocabulary::{Taken, keep_words};
 use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings, kept};
 
 settings! {
@@ -28,8 +28,14 @@ settings! {
         #[range(10..=1_000_000)]
         pub vocabulary: Option<usize>,
         /// Whether so many tokens are trained anew on the stage's texts, in the kind of the teacher's. A token that the teacher has
-        /// keeps its vector; another one gets the mean of those of the teacher's tokens that it would be read in.
+        /// keeps its vector; another one gets one as those of `added-vocabulary` do.
         pub new_vocabulary: bool = false,
+        /// Most tokens that are put behind those of the teacher, trained on words of the stage's texts that the teacher does not
+        /// have: of translations where there are some, and `vocabulary` then keeps what the texts in the teacher's language
+        /// use. Each gets the vectors of the teacher's tokens for which it stands in the translations, by the share of each;
+        /// without translations the mean of those that it would be read in. For a `WordPiece`.
+        #[range(10..=1_000_000)]
+        pub added_vocabulary: Option<usize>,
         /// Share of activations dropped in training; left out, as the teacher's.
         #[range(0.0..=0.9)]
         pub dropout: Option<f32>,
@@ -52,6 +58,11 @@ impl EncoderLayers {
                 "`new-vocabulary` trains as many tokens as `vocabulary` says, and that is left out".into(),
             ));
         }
+        if self.new_vocabulary && self.added_vocabulary.is_some() {
+            return Err(StudentError::Size(
+                "`new-vocabulary` leaves nothing of the teacher's vocabulary to which `added-vocabulary` could add".into(),
+            ));
+        }
         let pooling = Pooled::checked(self.pooling, self.pooling_width, teacher.width)?;
         let dropout = |own: f32| self.dropout.unwrap_or(own);
         let mut config = BertConfig {
@@ -62,11 +73,12 @@ impl EncoderLayers {
             pooling: pooling.or(teacher.pooling),
             ..teacher.clone()
         };
-        if self.vocabulary.is_some() {
+        let is_whole = self.taken() == Taken::Whole;
+        if !is_whole {
             config.vocabulary = surroundings.tokenizer.size();
             config.padding = surroundings.tokenizer.padding()?;
         }
-        Ok((config, weights, tokenizer.filter(|_| self.vocabulary.is_some()), layers))
+        Ok((config, weights, tokenizer.filter(|_| !is_whole), layers))
     }
 }
 
@@ -79,7 +91,7 @@ impl MakeStudent for EncoderLayers {
         let (config, weights, whole, layers) = self.plan(surroundings)?;
         let mut weights = select_layers(&weights, &layers);
         if let Some(whole) = whole {
-            keep_words(&mut weights, &whole, surroundings.tokenizer)?;
+            keep_words(&mut weights, &whole, surroundings.tokenizer, surroundings.translations)?;
         }
         let (config, weights) = Bert::for_task(&config, &weights, surroundings.task, &surroundings.streams)?;
         Ok(Blueprint { config: config.into(), weights })
@@ -93,49 +105,16 @@ impl MakeStudent for EncoderLayers {
         Purpose::Reads
     }
 
-    fn cut(&self) -> Option<usize> {
-        self.vocabulary
-    }
-
-    fn trains_vocabulary(&self) -> bool {
-        self.new_vocabulary
+    fn taken(&self) -> Taken {
+        match (self.vocabulary, self.added_vocabulary) {
+            (kept, Some(added)) => Taken::Added { kept, added },
+            (Some(size), None) if self.new_vocabulary => Taken::Anew(size),
+            (Some(size), None) => Taken::Cut(size),
+            (None, None) => Taken::Whole,
+        }
     }
 
     fn donors(&self) -> Vec<&At<String>> {
         vec![&self.teacher]
     }
-}
-
-/// Gives each token of another vocabulary its vector in the whole one, or the mean of those of the tokens that it is read in
-/// there.
-fn keep_words(weights: &mut Weights, whole: &Tokenizer, other: &Tokenizer) -> Result<(), StudentError> {
-    let rows: Vec<Vec<u32>> = other
-        .tokens()
-        .iter()
-        .map(|token| match whole.id(token) {
-            Ok(id) => Ok(vec![id]),
-            Err(_) => whole.piece(token),
-        })
-        .collect::<Result<_, ModelError>>()?;
-    let flat = Tensor::new(rows.concat(), &Device::Cpu).map_err(ModelError::from)?;
-    for (name, tensor) in weights.iter_mut() {
-        if name.ends_with("embeddings.word_embeddings.weight") {
-            let width = tensor.dim(1).map_err(ModelError::from)?;
-            let taken = tensor.index_select(&flat, 0).and_then(|taken| taken.to_vec2::<f32>());
-            let mut taken = taken.map_err(ModelError::from)?.into_iter();
-            let mut vectors = Vec::with_capacity(rows.len() * width);
-            for ids in &rows {
-                let mut sum = vec![0.0; width];
-                for vector in taken.by_ref().take(ids.len()) {
-                    for (sum, number) in sum.iter_mut().zip(vector) {
-                        *sum += number / ids.len() as f32;
-                    }
-                }
-                vectors.extend(sum);
-            }
-            *tensor =
-                Tensor::from_vec(vectors, (rows.len(), width), &Device::Cpu).map_err(ModelError::from)?;
-        }
-    }
-    Ok(())
 }

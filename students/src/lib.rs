@@ -3,6 +3,7 @@
 //! A student is planned as a [`Blueprint`]: configuration, initial weights and tokenizer, from scratch or out of a
 //! teacher's layers. [`ship`](ship()) writes a trained one as a Hugging Face folder, and [`Predictor`] runs it.
 
+mod alignment;
 mod answerer;
 mod clip;
 mod detector;
@@ -23,6 +24,7 @@ mod scratch;
 mod ship;
 mod sight;
 mod sizes;
+mod vocabulary;
 
 use alambic_models::bert::Task;
 use alambic_models::{Config, Pieces, Tokenizer};
@@ -49,6 +51,7 @@ pub use scratch::{ActivationFunction, Scratch};
 pub use ship::{add_detector, rename_tags, ship};
 pub use sight::SightSizes;
 pub use sizes::Sizes;
+pub use vocabulary::Taken;
 
 /// A model to build a student from: its configuration and weights.
 #[derive(Debug, Clone)]
@@ -71,6 +74,8 @@ pub struct Surroundings<'a> {
     pub streams: Streams,
     /// Models to take layers from, by the name of their teacher.
     pub donor: &'a dyn Fn(&str) -> Option<Donor>,
+    /// Texts of the training part in the language of the model whose layers are taken, and what says the same in another.
+    pub translations: &'a [(&'a str, &'a str)],
 }
 
 /// A student before training.
@@ -127,14 +132,9 @@ pub trait MakeStudent {
         Pieces::Words
     }
 
-    /// Most tokens of the vocabulary of the models whose layers are taken; none where all are kept.
-    fn cut(&self) -> Option<usize> {
-        None
-    }
-
-    /// Whether these tokens are trained anew, and not chosen from those of the models.
-    fn trains_vocabulary(&self) -> bool {
-        false
+    /// What becomes of the vocabulary of the models whose layers are taken.
+    fn taken(&self) -> Taken {
+        Taken::Whole
     }
 
     /// The detector that finds the regions that it reads.

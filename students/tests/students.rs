@@ -49,7 +49,7 @@ fn surroundings<'a>(
     seed: u64,
     donor: &'a dyn Fn(&str) -> Option<Donor>,
 ) -> Surroundings<'a> {
-    Surroundings { tokenizer, task: &NO_TASK, streams: Streams::new(seed), donor }
+    Surroundings { tokenizer, task: &NO_TASK, streams: Streams::new(seed), donor, translations: &[] }
 }
 
 fn scratch(options: &Scratch, seed: u64) -> Result<Blueprint, StudentError> {

@@ -69,7 +69,11 @@ impl Tokenizer {
         if pieces == Pieces::WordPiece {
             let (normaliser, splitter) = as_bert();
             let counts = counted(texts, Some(&normaliser), Some(&splitter))?;
-            return Self::read_as_bert(word_piece(&counts, &special, BERT[1], size)?);
+            let within = letters_within(&counts, Some(&normaliser), Some(&splitter))?;
+            return Self::read_as_bert(pieces_of_words(
+                word_pieces(&counts, &within, &special, size)?,
+                BERT[1],
+            )?);
         }
         let splitter = Metaspace::new(BEGINS, PrependScheme::Always, true);
         let counts = counted(texts, Some(&NFKC), Some(&splitter))?;
@@ -165,10 +169,15 @@ impl Tokenizer {
         }
         special.sort_unstable();
         let names: Vec<String> = special.iter().map(|(_, token)| token.clone()).collect();
-        let counts = counted(texts, self.inner.get_normalizer(), self.inner.get_pre_tokenizer())?;
+        let (normaliser, splitter) = (self.inner.get_normalizer(), self.inner.get_pre_tokenizer());
+        let counts = counted(texts, normaliser, splitter)?;
         let kind = own["type"].as_str().unwrap_or_default().to_owned();
         let model = match kind.as_str() {
-            "WordPiece" => serde_json::to_value(word_piece(&counts, &names, &unknown.1, most)?),
+            "WordPiece" => {
+                let within = letters_within(&counts, normaliser, splitter)?;
+                let pieces = word_pieces(&counts, &within, &names, most)?;
+                serde_json::to_value(pieces_of_words(pieces, &unknown.1)?)
+            }
             "BPE" => serde_json::to_value(bpe(&counts, &names, &unknown.1, most)?),
             "Unigram" => serde_json::to_value(unigram(&counts, &names, &unknown.1, most)?),
             other => return Err(error(format!("a vocabulary of the kind {other} is not trained anew"))),
@@ -182,7 +191,7 @@ impl Tokenizer {
 }
 
 /// How often each word comes, in the order of the alphabet.
-fn counted<'t, N: Normalizer, P: PreTokenizer>(
+pub(super) fn counted<'t, N: Normalizer, P: PreTokenizer>(
     texts: impl IntoIterator<Item = &'t str>,
     normaliser: Option<&N>,
     splitter: Option<&P>,
@@ -208,22 +217,42 @@ fn counted<'t, N: Normalizer, P: PreTokenizer>(
     Ok(counts)
 }
 
-/// The characters of words, if a vocabulary has room for them, alone and where asked for within a word, and for the special
+/// The characters of words that may stand within one, behind another: those of scripts whose every character is a word may
+/// not.
+pub(super) fn letters_within<N: Normalizer, P: PreTokenizer>(
+    counts: &BTreeMap<String, u32>,
+    normaliser: Option<&N>,
+    splitter: Option<&P>,
+) -> Result<BTreeSet<char>, ModelError> {
+    let mut within: BTreeSet<char> = counts.keys().flat_map(|word| word.chars().skip(1)).collect();
+    let alone: BTreeSet<char> = counts.keys().filter_map(|word| word.chars().next()).collect();
+    for letter in alone {
+        let doubled = format!("{letter}{letter}");
+        if !within.contains(&letter)
+            && counted([doubled.as_str()], normaliser, splitter)?.contains_key(&doubled)
+        {
+            within.insert(letter);
+        }
+    }
+    Ok(within)
+}
+
+/// The characters of words, if a vocabulary has room for them, for those that stand within a word, and for the special
 /// tokens.
 fn characters(
     counts: &BTreeMap<String, u32>,
     special: &[String],
     size: usize,
-    within: bool,
+    within: usize,
 ) -> Result<BTreeSet<char>, ModelError> {
     if counts.is_empty() {
         return Err(error("there is no text to train a vocabulary on"));
     }
     let characters: BTreeSet<char> = counts.keys().flat_map(|word| word.chars()).collect();
-    let needed = characters.len() * if within { 2 } else { 1 } + special.len();
+    let needed = characters.len() + within + special.len();
     if needed >= size {
         return Err(error(format!(
-            "a vocabulary of {size} pieces has no room for {} characters and {} special tokens: it needs more than {needed}",
+            "a vocabulary of {size} pieces has no room for {} characters, {within} of them also within words, and {} special tokens: it needs more than {needed}",
             characters.len(),
             special.len()
         )));
@@ -232,23 +261,23 @@ fn characters(
 }
 
 /// Merges of what stands together most often. The library breaks ties by the order of its tokens, which is that of the
-/// alphabet once those within a word are named beforehand.
+/// alphabet once those within a word, if they are marked, are named beforehand.
 fn merged(
     counts: &BTreeMap<String, u32>,
     special: &[String],
     size: usize,
-    prefix: Option<&str>,
+    within: Option<&BTreeSet<char>>,
 ) -> Result<BPE, ModelError> {
-    let characters = characters(counts, special, size, prefix.is_some())?;
-    let within = prefix.map(|prefix| characters.iter().map(move |letter| format!("{prefix}{letter}")));
-    let named = special.iter().cloned().chain(within.into_iter().flatten());
+    characters(counts, special, size, within.map_or(0, BTreeSet::len))?;
+    let marked = within.into_iter().flatten().map(|letter| format!("{GOES_ON}{letter}"));
+    let named = special.iter().cloned().chain(marked);
     let mut trainer = BpeTrainer::builder()
         .vocab_size(size)
         .min_frequency(2)
         .show_progress(false)
         .special_tokens(named.map(|token| AddedToken::from(token, true)).collect());
-    if let Some(prefix) = prefix {
-        trainer = trainer.continuing_subword_prefix(prefix.to_owned());
+    if within.is_some() {
+        trainer = trainer.continuing_subword_prefix(GOES_ON.to_owned());
     }
     let mut trainer = trainer.build();
     let words = counts.iter().flat_map(|(word, &count)| std::iter::repeat_n(word, count as usize));
@@ -269,16 +298,17 @@ fn bpe(
     Ok(model)
 }
 
-fn word_piece(
+/// Pieces in BERT's manner, the special ones first.
+pub(super) fn word_pieces(
     counts: &BTreeMap<String, u32>,
+    within: &BTreeSet<char>,
     special: &[String],
-    unknown: &str,
     size: usize,
-) -> Result<WordPiece, ModelError> {
-    let vocabulary = merged(counts, special, size, Some(GOES_ON))?.get_vocab();
+) -> Result<Vec<String>, ModelError> {
+    let vocabulary = merged(counts, special, size, Some(within))?.get_vocab();
     let mut vocabulary: Vec<(String, u32)> = vocabulary.into_iter().collect();
     vocabulary.sort_unstable_by_key(|(_, id)| *id);
-    pieces_of_words(vocabulary.into_iter().map(|(token, _)| token), unknown)
+    Ok(vocabulary.into_iter().map(|(token, _)| token).collect())
 }
 
 /// A model of these pieces, in the order of their ids.
@@ -309,7 +339,7 @@ fn unigram(
     unknown: &str,
     size: usize,
 ) -> Result<Unigram, ModelError> {
-    let characters = characters(counts, special, size, false)?;
+    let characters = characters(counts, special, size, 0)?;
     let trainer = UnigramTrainer::builder()
         .vocab_size(size as u32)
         .show_progress(false)

@@ -64,7 +64,7 @@ impl Sketches {
             Some(Donor { config, weights: Weights::new(), tokenizer: None })
         };
         let streams = Streams::new(recipe.seed);
-        student.inner().config(&Surroundings { tokenizer, task, streams, donor: &donor })
+        student.inner().config(&Surroundings { tokenizer, task, streams, donor: &donor, translations: &[] })
     }
 }
 

@@ -6,7 +6,9 @@ use alambic_data::{Direction, Labels};
 use alambic_models::{Config, Tokenizer};
 use alambic_settings::reader::nearest;
 use alambic_settings::{At, Diagnostic, IndexMap, Origin};
-use alambic_students::{ClipSizes, DualEncoder, EncoderLayers, FromTeacher, Purpose, Scratch, Student};
+use alambic_students::{
+    ClipSizes, DualEncoder, EncoderLayers, FromTeacher, Purpose, Scratch, Student, Taken,
+};
 use alambic_teachers::TeacherOptions;
 
 use super::losses::Supervision;
@@ -183,7 +185,7 @@ impl Checker<'_> {
                 let donor = donor.and_then(|donor| self.sketches.checkpoint(recipe, donor));
                 let own = donor.map(|donor| Rc::clone(&donor.tokenizer));
                 // What is cut is not the donor's any more.
-                let own = own.filter(|_| options.inner().cut().is_none());
+                let own = own.filter(|_| options.inner().taken() == Taken::Whole);
                 match self.sketches.configure(recipe, options, &tokenizer, &task) {
                     Ok(config) => (config, own, "the teacher whose layers it takes".to_owned()),
                     // The donor is known to be broken, and that is reported where it is declared.
@@ -378,10 +380,10 @@ impl Checker<'_> {
         if options.data.purpose() != Purpose::Writes {
             if let Some(donor) = made.inner().donors().into_iter().next() {
                 let whole = Rc::clone(&self.sketches.checkpoint(recipe, donor)?.tokenizer);
-                if made.inner().cut().is_none() {
+                if made.inner().taken() == Taken::Whole {
                     return Some(whole);
                 }
-                return match self.workshop.cut(&whole, made, &options.data) {
+                return match self.workshop.taken(&whole, made, &options.data) {
                     Ok(tokenizer) => Some(Rc::new(tokenizer)),
                     Err(RunError::Model(error)) => {
                         let label = "its vocabulary";

@@ -232,7 +232,7 @@ fn blueprint(workshop: &Workshop<'_>, job: &Job<'_>) -> Result<Blueprint, RunErr
         (None, Start::Shape(config)) => {
             Ok(Blueprint { config: config.clone(), weights: config.initial_weights(&streams)? })
         }
-        (None, Start::Made(student)) => workshop.make(student, job.tokenizer, &task, streams),
+        (None, Start::Made(student)) => workshop.make(student, job.data, job.tokenizer, &task, streams),
     }
 }
 

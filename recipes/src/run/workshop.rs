@@ -8,7 +8,7 @@ use alambic_hub::Hub;
 use alambic_models::bert::{Head, Task};
 use alambic_models::{Config, Generation, ModelFolder, Tokenizer};
 use alambic_settings::{At, IndexMap, Location};
-use alambic_students::{Blueprint, Donor, Purpose, Student, Surroundings, rename_tags};
+use alambic_students::{Blueprint, Donor, Purpose, Student, Surroundings, Taken, rename_tags};
 use alambic_teachers::{
     Checkpoint, CheckpointOptions, Encoder, Network, Pipeline, PipelineOptions, Recorded, Teacher,
     TeacherError, TeacherOptions,
@@ -181,7 +181,7 @@ impl Workshop<'_> {
         if data.purpose() != Purpose::Writes {
             if let Some(donor) = student.inner().donors().into_iter().next() {
                 let whole = ModelFolder::open(&self.checkpoint_folder(donor)?)?.tokenizer()?;
-                return self.cut(&whole, student, data);
+                return self.taken(&whole, student, data);
             }
             let size = student.inner().vocabulary().unwrap_or(usize::MAX);
             let pieces = student.inner().pieces();
@@ -222,30 +222,41 @@ impl Workshop<'_> {
         Ok(Tokenizer::characters(&characters.into_iter().collect(), &languages)?)
     }
 
-    /// A vocabulary as a student has it: cut to the texts of the training part, or trained anew on them, or whole.
-    pub(crate) fn cut(
+    /// A vocabulary as a student has it: cut to the texts of the training part, trained anew on them, with more behind it, or
+    /// whole.
+    pub(crate) fn taken(
         &self,
         whole: &Tokenizer,
         student: &Student,
         data: &StageData,
     ) -> Result<Tokenizer, RunError> {
-        let Some(most) = student.inner().cut() else { return Ok(whole.clone()) };
+        let taken = student.inner().taken();
+        if taken == Taken::Whole {
+            return Ok(whole.clone());
+        }
         let pairs = parallel::pairs(self, data, Split::Train)?;
-        let mut texts: Vec<&str> = pairs.iter().flat_map(Pair::texts).collect();
-        let mut own = Vec::new();
+        let mut texts = Vec::new();
         for options in data.texts.iter() {
-            own.extend(self.corpora.selected_texts(options, Split::Train)?);
+            texts.extend(self.corpora.selected_texts(options, Split::Train)?);
         }
-        texts.extend(
-            own.iter()
-                .flat_map(|text| [Some(&text.first), text.second.as_ref()])
-                .flatten()
-                .map(String::as_str),
-        );
-        if student.inner().trains_vocabulary() {
-            return Ok(whole.anew(texts, most)?);
-        }
-        Ok(whole.cut(texts, most)?)
+        let texts: Vec<&str> = texts
+            .iter()
+            .flat_map(|text| [Some(&text.first), text.second.as_ref()])
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        let all = || pairs.iter().flat_map(Pair::texts).chain(texts.iter().copied());
+        let sources = || pairs.iter().map(|pair| pair.source);
+        Ok(match taken {
+            Taken::Whole => whole.clone(),
+            Taken::Cut(most) => whole.cut(all(), most)?,
+            Taken::Anew(most) => whole.anew(all(), most)?,
+            Taken::Added { kept, added } => {
+                let kept = kept.map(|most| whole.cut(sources().chain(texts.iter().copied()), most));
+                let kept = kept.unwrap_or_else(|| Ok(whole.clone()))?;
+                kept.with_words_of(all(), sources(), added)?
+            }
+        })
     }
 
     /// All that is said in the training part of a stage's data about images, the tags of what is in them included where
@@ -311,13 +322,14 @@ impl Workshop<'_> {
         let student = student_options(recipe, &name)?;
         let folder = ModelFolder::open(&finished_folder(&self.folder, last))?;
         let (tokenizer, task) = (folder.tokenizer()?, self.task(data)?);
-        Ok((self.make(student, &tokenizer, &task, Streams::new(recipe.seed))?, folder))
+        Ok((self.make(student, data, &tokenizer, &task, Streams::new(recipe.seed))?, folder))
     }
 
     /// A student before training.
     pub(crate) fn make(
         &self,
         student: &Student,
+        data: &StageData,
         tokenizer: &Tokenizer,
         task: &Task,
         streams: Streams,
@@ -332,7 +344,11 @@ impl Workshop<'_> {
             donors.insert(name.as_str(), open(name)?);
         }
         let donor = |name: &str| donors.get(name).cloned();
-        Ok(student.inner().make(&Surroundings { tokenizer, task, streams, donor: &donor })?)
+        let pairs = parallel::pairs(self, data, Split::Train)?;
+        let translations: Vec<(&str, &str)> = pairs.iter().filter_map(Pair::translated).collect();
+        let surroundings =
+            Surroundings { tokenizer, task, streams, donor: &donor, translations: &translations };
+        Ok(student.inner().make(&surroundings)?)
     }
 }
 

@@ -40,8 +40,12 @@ pub(crate) struct Pair<'c> {
 impl<'c> Pair<'c> {
     /// Both texts, or the one that has no translation.
     pub(super) fn texts(&self) -> impl Iterator<Item = &'c str> + use<'c> {
-        let other = (self.source != self.target).then_some(self.target);
-        std::iter::once(self.source).chain(other)
+        std::iter::once(self.source).chain(self.translated().map(|(_, target)| target))
+    }
+
+    /// The text and its translation, where it has one.
+    pub(super) fn translated(&self) -> Option<(&'c str, &'c str)> {
+        (self.source != self.target).then_some((self.source, self.target))
     }
 
     /// The pairs that sentences hold.

@@ -1,0 +1,156 @@
+//! What becomes of a teacher's vocabulary in a student of its layers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alambic_models::{ModelError, Tokenizer};
+use alambic_tensor::candle::{self, DType, Device, Tensor};
+use alambic_tensor::parameters::Weights;
+use indexmap::IndexSet;
+
+use crate::StudentError;
+use crate::alignment::align;
+
+/// What becomes of the vocabulary of the models whose layers are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// All of it is kept.
+    Whole,
+    /// So many tokens are kept at most.
+    Cut(usize),
+    /// So many are trained anew.
+    Anew(usize),
+    /// So many are kept at most, if a number is given, and so many put behind them.
+    Added {
+        /// Most tokens that are kept.
+        kept: Option<usize>,
+        /// Most tokens that are added.
+        added: usize,
+    },
+}
+
+/// Most sentences by which the vectors of new tokens are told, and most tokens of each, which keep time and memory in bounds.
+const SENTENCES: usize = 250_000;
+const LONGEST: usize = 64;
+
+/// Gives each token of another vocabulary its vector in the whole one. One that is not there gets the mean of those of the
+/// tokens for which it stands in translations, by the share of each, where what stands for nothing has the mean of all; and
+/// where no translation has it, the mean of those of the tokens that it is read in there. Translations are texts that the
+/// whole vocabulary reads, and others.
+///
+/// By translations as in Remy et al., "Trans-Tokenization and Cross-lingual Vocabulary Transfers" (2024).
+pub(crate) fn keep_words(
+    weights: &mut Weights,
+    whole: &Tokenizer,
+    other: &Tokenizer,
+    translations: &[(&str, &str)],
+) -> Result<(), StudentError> {
+    let tokens = other.tokens();
+    let ids: Vec<Option<u32>> = tokens.iter().map(|token| whole.id(token).ok()).collect();
+    let shares = if ids.contains(&None) { shares(other, translations)? } else { BTreeMap::new() };
+    // Of each token, the parts of other tokens; what is missing to 1 is of the mean of all.
+    let mut parts: Vec<Vec<(u32, f32)>> = Vec::with_capacity(tokens.len());
+    for (number, token) in tokens.iter().enumerate() {
+        parts.push(match (ids[number], shares.get(&(number as u32))) {
+            (Some(id), _) => vec![(id, 1.0)],
+            (None, Some(shares)) => {
+                shares.iter().filter_map(|&(from, share)| Some((ids[from as usize]?, share))).collect()
+            }
+            (None, None) => {
+                let pieces = whole.piece(token)?;
+                let share = 1.0 / pieces.len() as f32;
+                pieces.into_iter().map(|id| (id, share)).collect()
+            }
+        });
+    }
+    for (name, tensor) in weights.iter_mut() {
+        if name.ends_with("embeddings.word_embeddings.weight") {
+            *tensor = mixed(tensor, &parts).map_err(ModelError::from)?;
+        }
+    }
+    Ok(())
+}
+
+/// For each token of translations, the tokens of the texts that it stands for, and the share of each.
+fn shares(
+    tokenizer: &Tokenizer,
+    translations: &[(&str, &str)],
+) -> Result<BTreeMap<u32, Vec<(u32, f32)>>, ModelError> {
+    let tokenizer = tokenizer.truncating(LONGEST)?;
+    let every = translations.len().div_ceil(SENTENCES).max(1);
+    let around: BTreeSet<u32> = tokenizer.encode("")?.into_iter().collect();
+    let read = |text: &str| -> Result<Vec<u32>, ModelError> {
+        let mut ids = tokenizer.encode_text(text, None)?.ids;
+        ids.retain(|id| !around.contains(id));
+        Ok(ids)
+    };
+    let sentences = translations.iter().step_by(every).map(|(text, other)| Ok((read(text)?, read(other)?)));
+    Ok(align(&sentences.collect::<Result<Vec<_>, ModelError>>()?))
+}
+
+/// Vectors mixed of those of a table; of what a mixture's parts lack to 1, of the mean of all vectors that are taken as they
+/// are.
+fn mixed(table: &Tensor, mixtures: &[Vec<(u32, f32)>]) -> candle::Result<Tensor> {
+    let used: IndexSet<u32> = mixtures.iter().flatten().map(|&(id, _)| id).collect();
+    let ids = Tensor::new(used.iter().copied().collect::<Vec<u32>>(), &Device::Cpu)?;
+    let rows = table.to_dtype(DType::F32)?.index_select(&ids, 0)?.to_vec2::<f32>()?;
+    let row = |id: u32| used.get_index_of(&id).map(|place| rows[place].as_slice()).unwrap_or_default();
+    let width = table.dim(1)?;
+    let mut mean = vec![0.0_f32; width];
+    let whole: Vec<u32> = mixtures
+        .iter()
+        .filter(|parts| parts.len() == 1 && parts[0].1 == 1.0)
+        .map(|parts| parts[0].0)
+        .collect();
+    for &id in &whole {
+        mean.iter_mut().zip(row(id)).for_each(|(mean, number)| *mean += number / whole.len() as f32);
+    }
+    let mut vectors = Vec::with_capacity(mixtures.len() * width);
+    for parts in mixtures {
+        let rest = 1.0 - parts.iter().map(|(_, share)| share).sum::<f32>();
+        let mut vector: Vec<f32> = mean.iter().map(|number| number * rest).collect();
+        for &(id, share) in parts {
+            vector.iter_mut().zip(row(id)).for_each(|(sum, number)| *sum += share * number);
+        }
+        vectors.extend(vector);
+    }
+    Tensor::from_vec(vectors, (mixtures.len(), width), &Device::Cpu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "embeddings.word_embeddings.weight";
+
+    /// A table in which each token of a vocabulary points another way.
+    fn table(tokenizer: &Tokenizer) -> Weights {
+        let tensor = Tensor::eye(tokenizer.size(), DType::F32, &Device::Cpu).unwrap();
+        [(NAME.to_owned(), tensor)].into_iter().collect()
+    }
+
+    #[test]
+    fn tokens_keep_their_vectors_and_new_ones_are_mixed_of_what_they_stand_for() {
+        let english = Tokenizer::words(["the house the book a book"], 100).unwrap();
+        let german = ["das haus", "das buch", "ein buch"];
+        let both = english.with_words_of(german, [], 60).unwrap();
+        let pairs = [("the house", german[0]), ("the book", german[1]), ("a book", german[2])];
+        let rows = |pairs: &[(&str, &str)]| {
+            let mut weights = table(&english);
+            keep_words(&mut weights, &english, &both, pairs).unwrap();
+            weights[NAME].to_vec2::<f32>().unwrap()
+        };
+        let with = rows(&pairs);
+        let id = |tokenizer: &Tokenizer, token: &str| tokenizer.id(token).unwrap() as usize;
+        for (token, from) in [("book", "book"), ("buch", "book"), ("haus", "house"), ("ein", "a")] {
+            let row = &with[id(&both, token)];
+            let most = (0..row.len()).max_by(|&one, &other| row[one].total_cmp(&row[other])).unwrap();
+            assert_eq!(most, id(&english, from), "{token}: {row:?}");
+            assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{token}: {row:?}");
+        }
+        assert_eq!(with[id(&both, "book")][id(&english, "book")], 1.0);
+        // Without translations it is what the letters are; some are there, the others unknown.
+        let without = rows(&[]);
+        assert_ne!(without[id(&both, "haus")], with[id(&both, "haus")]);
+        assert!((without[id(&both, "haus")].iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    }
+}
