@@ -1,0 +1,143 @@
+//! Times one training step of a Marian-layout encoder-decoder; `benches/peers/marian_step.py` times the same step in
+//! PyTorch, takes the same options and says what a step is.
+//!
+//! ```text
+//! cargo bench --bench marian_step -- [--d-model 256] [--layers 3] [--steps 20] ...
+//! ```
+//!
+//! Prints one JSON object: the settings, and what was measured.
+
+mod timing;
+
+use std::error::Error;
+use std::sync::Arc;
+
+use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::{Pass, Tokens, Trace, Wanted};
+use alambic_tensor::Streams;
+use alambic_tensor::gradients::Gradients;
+use alambic_tensor::ops::{self, CrossEntropy, Dropout};
+use alambic_tensor::optimiser::{AdamW, AdamWOptions};
+use alambic_tensor::parameters::Parameters;
+use rand::Rng;
+use timing::{Options, Training};
+
+const PADDING: u32 = 0;
+const END: u32 = 1;
+/// The first id that stands for a character.
+const FIRST: u32 = 2;
+
+const DEFAULTS: [(&str, f64); 10] = [
+    ("d-model", 256.0),
+    ("layers", 3.0),
+    ("heads", 4.0),
+    ("ffn", 1024.0),
+    ("vocabulary", 400.0),
+    ("batch", 128.0),
+    ("source-length", 12.0),
+    ("target-length", 12.0),
+    ("dropout", 0.1),
+    ("label-smoothing", 0.1),
+];
+
+fn configuration(options: &Options) -> MarianConfig {
+    MarianConfig {
+        vocab_size: options.size("vocabulary"),
+        d_model: options.size("d-model"),
+        encoder_layers: options.size("layers"),
+        decoder_layers: options.size("layers"),
+        encoder_attention_heads: options.size("heads"),
+        decoder_attention_heads: options.size("heads"),
+        encoder_ffn_dim: options.size("ffn"),
+        decoder_ffn_dim: options.size("ffn"),
+        activation_function: "swish".into(),
+        dropout: options.number("dropout") as f32,
+        scale_embedding: true,
+        max_position_embeddings: options.size("source-length").max(options.size("target-length")).max(64),
+        pad_token_id: PADDING,
+        eos_token_id: END,
+        decoder_start_token_id: PADDING,
+    }
+}
+
+/// Random ids, ended and left to be padded: lengths even between half and the whole, the first the whole.
+fn sequences(batch: usize, length: usize, vocabulary: usize, generator: &mut impl Rng) -> Vec<Vec<u32>> {
+    (0..batch)
+        .map(|row| {
+            let filled = if row == 0 { length } else { generator.random_range(length.div_ceil(2)..=length) };
+            let mut ids: Vec<u32> =
+                (1..filled).map(|_| generator.random_range(FIRST..vocabulary as u32)).collect();
+            ids.push(END);
+            ids
+        })
+        .collect()
+}
+
+/// Source, the decoder's input, and what the logits are compared with.
+fn batch(options: &Options) -> (Tokens, Tokens, CrossEntropy) {
+    let mut generator = Streams::new(1).shuffling(0);
+    let (rows, vocabulary) = (options.size("batch"), options.size("vocabulary"));
+    let source = sequences(rows, options.size("source-length"), vocabulary, &mut generator);
+    let target = sequences(rows, options.size("target-length"), vocabulary, &mut generator);
+    let shifted: Vec<Vec<u32>> = target
+        .iter()
+        .map(|ids| std::iter::once(PADDING).chain(ids[..ids.len() - 1].iter().copied()).collect())
+        .collect();
+    let labels = Tokens::pad(&target, PADDING);
+    let labels = CrossEntropy {
+        targets: labels.ids.clone(),
+        weights: Arc::new(labels.mask.iter().map(|&kept| f32::from(kept)).collect()),
+        smoothing: options.number("label-smoothing") as f32,
+    };
+    (Tokens::pad(&source, PADDING), Tokens::pad(&shifted, PADDING), labels)
+}
+
+/// An encoder-decoder in training, and the batch that it sees over and over.
+struct Translation {
+    parameters: Parameters,
+    model: Marian,
+    source: Tokens,
+    target: Tokens,
+    labels: CrossEntropy,
+    dropout: Dropout,
+    optimiser: AdamW,
+}
+
+impl Translation {
+    fn new(options: &Options) -> Result<Self, Box<dyn Error>> {
+        let config = configuration(options);
+        let streams = Streams::new(1);
+        let parameters = Parameters::from_weights(&Marian::initial_weights(&config, &streams)?)?;
+        let model = Marian::new(&config, &parameters.tracked())?;
+        let (source, target, labels) = batch(options);
+        let optimiser = AdamW::new(AdamWOptions {
+            learning_rate: 1e-4,
+            beta1: 0.9,
+            beta2: 0.98,
+            epsilon: 1e-8,
+            weight_decay: 0.01,
+            no_decay: Vec::new(),
+        });
+        Ok(Self { parameters, model, source, target, labels, dropout: Dropout::new(&streams), optimiser })
+    }
+}
+
+impl Training for Translation {
+    fn parameters(&self) -> usize {
+        self.parameters.count()
+    }
+
+    fn step(&mut self) -> Result<f32, Box<dyn Error>> {
+        let (pass, mut untapped) = (Pass::Train(&self.dropout), Trace::new(Wanted::nothing()));
+        let memory = self.model.encode(&self.source, pass, &mut untapped)?;
+        let logits = self.model.decode(&memory, &self.source, &self.target, pass, &mut untapped)?;
+        let loss = ops::cross_entropy(&logits, self.labels.clone())?;
+        let gradients = Gradients::collect(loss.backward()?, &self.parameters);
+        self.optimiser.step(&self.parameters, &gradients, 1.0, (1.0 / gradients.norm()?).min(1.0))?;
+        Ok(loss.to_scalar::<f32>()?)
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    timing::time(&DEFAULTS, Translation::new)
+}

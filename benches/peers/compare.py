@@ -1,0 +1,99 @@
+"""Runs benches of this project and their counterparts here in turn, and prints ratios of their times.
+
+    python compare.py [--rounds 5] [--steps 10] [--only step-bf16 ...] [--json FILE]
+
+Each round runs every side once, one after the other, as processes of their own; a ratio is this project's median over the
+peer's of the same round, so that what slows the machine for a while slows both. Printed are the median of the ratios and
+the smallest and largest. Memory is the most that a process of the side held.
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+LONG = ["--layers", "6", "--width", "384", "--ffn", "1536", "--length", "128"]
+# What is compared: the bench and its options, and the peers' options by what they are called.
+CASES = {
+    "step": ("distil_step", [], {"PyTorch": []}),
+    "step-6x384-128": ("distil_step", LONG, {"PyTorch": LONG}),
+    "step-bf16": ("distil_step", ["--bf16", "1"], {"PyTorch f32": [], "PyTorch autocast": ["--autocast"]}),
+    "step-bf16-6x384-128": (
+        "distil_step",
+        [*LONG, "--bf16", "1"],
+        {"PyTorch f32": LONG, "PyTorch autocast": [*LONG, "--autocast"]},
+    ),
+}
+FORMS = ["transformers", "by-hand"]
+
+
+def said(command):
+    ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if ended.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}: {ended.stderr}")
+    return ended.stdout
+
+
+def built(bench):
+    """The program of a bench, built."""
+    lines = said(["cargo", "bench", "--bench", bench, "--no-run", "--message-format", "json"]).splitlines()
+    made = [message for message in map(json.loads, lines) if message.get("reason") == "compiler-artifact"]
+    return next(message["executable"] for message in made if message["target"]["name"] == bench)
+
+
+def spread(values):
+    return {"median": statistics.median(values), "least": min(values), "most": max(values)}
+
+
+def measure(name, options):
+    bench, own, peers = CASES[name]
+    often = ["--steps", str(options.steps), "--warm-up", str(options.warm_up), "--threads", str(options.threads)]
+    commands = {"alambic": [built(bench), *own, *often]}
+    for peer, more in peers.items():
+        for form in FORMS:
+            script = [sys.executable, str(HERE / f"{bench}.py"), *more, *often, "--form", form]
+            commands[f"{peer}, {form}"] = script
+    rounds = {side: [] for side in commands}
+    for _ in range(options.rounds):
+        for side, command in commands.items():
+            result = json.loads(said(command))
+            figures = result if side == "alambic" else result[side.rpartition(", ")[2]]
+            rounds[side].append((figures["median-ms"], result["peak-memory-bytes"]))
+    found = {}
+    for side, figures in rounds.items():
+        times, memory = zip(*figures)
+        ratios = [own / other for (own, _), other in zip(rounds["alambic"], times)]
+        found[side] = {"ms": spread(times), "mebibytes": max(memory) / 2**20, "ratio": spread(ratios)}
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    for name, value in {"rounds": 5, "steps": 10, "warm-up": 3, "threads": 2}.items():
+        parser.add_argument(f"--{name}", type=int, default=value, help=f"({value})")
+    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES), metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("--json", type=pathlib.Path, help="write the figures into this file")
+    options = parser.parse_args()
+    result = {}
+    for name in options.only:
+        result[name] = measure(name, options)
+        print(name)
+        for side, figures in result[name].items():
+            time, ratio, memory = figures["ms"], figures["ratio"], figures["mebibytes"]
+            shown = f"  {side:32} {time['median']:8.1f} ms ({time['least']:.1f} to {time['most']:.1f}), {memory:6.0f} MiB"
+            if side != "alambic":
+                own = result[name]["alambic"]["mebibytes"]
+                shown += f"; alambic at {ratio['median']:.2f} of it ({ratio['least']:.2f} to {ratio['most']:.2f})"
+                shown += f", memory at {own / memory:.2f}"
+            print(shown, flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

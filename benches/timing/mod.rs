@@ -1,0 +1,109 @@
+//! What benches of training steps share: options, threads, and the figures that come out.
+
+use std::error::Error;
+use std::io::Write;
+use std::time::Instant;
+
+use alambic_recipes::bench::peak_memory;
+use alambic_settings::IndexMap;
+use alambic_tensor::threads;
+use serde_json::{Map, Value, json};
+
+// The allocator of the program, which keeps pages as it does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// mimalloc's `mi_option_purge_delay`, which its bindings leave out.
+const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+
+/// Options by name, with their defaults.
+pub(crate) struct Options(IndexMap<String, f64>);
+
+impl Options {
+    /// The numbers that a command line gives, and the defaults of the others: of the bench, and of how often it is timed.
+    fn parse(
+        defaults: &[(&str, f64)],
+        arguments: impl Iterator<Item = String>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let often = [("steps", 20.0), ("warm-up", 5.0), ("threads", 2.0)];
+        let mut options: IndexMap<String, f64> =
+            defaults.iter().chain(&often).map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        // `cargo bench` adds `--bench`.
+        let mut arguments = arguments.filter(|argument| argument != "--bench");
+        while let Some(argument) = arguments.next() {
+            let option = argument
+                .strip_prefix("--")
+                .and_then(|name| options.get_mut(name))
+                .ok_or_else(|| format!("there is no option `{argument}`"))?;
+            let value = arguments.next().ok_or_else(|| format!("`{argument}` needs a value"))?;
+            *option = value.parse().map_err(|_| format!("`{argument}` needs a number, not `{value}`"))?;
+        }
+        Ok(Self(options))
+    }
+
+    /// The value of an option.
+    pub(crate) fn number(&self, name: &str) -> f64 {
+        self.0[name]
+    }
+
+    /// The value of an option that counts.
+    pub(crate) fn size(&self, name: &str) -> usize {
+        self.0[name] as usize
+    }
+
+    fn to_json(&self) -> Value {
+        let number = |value: f64| if value.fract() == 0.0 { json!(value as u64) } else { json!(value) };
+        self.0.iter().map(|(name, &value)| (name.clone(), number(value))).collect()
+    }
+}
+
+/// One step after another, with the loss of each.
+pub(crate) trait Training {
+    /// The parameters that are trained.
+    fn parameters(&self) -> usize;
+
+    /// Takes a step and gives its loss.
+    fn step(&mut self) -> Result<f32, Box<dyn Error>>;
+}
+
+/// Reads the options, prepares a training on the threads asked for, times its steps, and prints one JSON object: the
+/// settings, the median, smallest and largest milliseconds a step, and the most memory that the process held.
+pub(crate) fn time<T: Training>(
+    defaults: &[(&str, f64)],
+    prepare: impl FnOnce(&Options) -> Result<T, Box<dyn Error>> + Send,
+) -> Result<(), Box<dyn Error>> {
+    // SAFETY: there is no second thread yet.
+    unsafe { threads::keep_candle_from_spinning() };
+    // SAFETY: sets one number, before there is a second thread.
+    unsafe { libmimalloc_sys::mi_option_set_default(PURGE_DELAY, -1) };
+    let options = Options::parse(defaults, std::env::args().skip(1))?;
+    let result = threads::install(Some(options.size("threads")), || {
+        // An error cannot leave the computing threads as it is.
+        let mut training = prepare(&options).map_err(|error| error.to_string())?;
+        measure(&options, &mut training).map_err(|error| error.to_string())
+    })??;
+    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&result)?)?;
+    Ok(())
+}
+
+fn measure(options: &Options, training: &mut impl Training) -> Result<Value, Box<dyn Error>> {
+    let (mut milliseconds, mut losses) = (Vec::new(), Vec::new());
+    for _ in 0..options.size("warm-up") + options.size("steps") {
+        let started = Instant::now();
+        losses.push(training.step()?);
+        milliseconds.push(1e3 * started.elapsed().as_secs_f64());
+    }
+    let mut kept = milliseconds.split_off(options.size("warm-up"));
+    kept.sort_unstable_by(f64::total_cmp);
+    let rounded = |value: Option<&f64>| value.map(|value| (value * 10.0).round() / 10.0);
+    let mut result = Map::new();
+    result.insert("settings".into(), options.to_json());
+    result.insert("parameters".into(), training.parameters().into());
+    result.insert("median-ms".into(), json!(rounded(kept.get(kept.len() / 2))));
+    result.insert("min-ms".into(), json!(rounded(kept.first())));
+    result.insert("max-ms".into(), json!(rounded(kept.last())));
+    result.insert("peak-memory-bytes".into(), json!(peak_memory()));
+    result.insert("first-loss".into(), json!(losses.first()));
+    result.insert("last-loss".into(), json!(losses.last()));
+    Ok(Value::Object(result))
+}
