@@ -12,7 +12,10 @@ mod timing;
 
 use std::error::Error;
 
-use alambic_losses::{AttentionScores, Comparison, Counted, HeadMatch, Hidden, Inputs, LayerMap, LossTerm, Padding, Pattern, Projections, Targets, Term};
+use alambic_losses::{
+    AttentionScores, Comparison, Counted, HeadMatch, Hidden, Inputs, LayerMap, LossTerm, Padding, Pattern,
+    Projections, Targets, Term,
+};
 use alambic_models::bert::{Bert, BertConfig, Family, Head, TextInput};
 use alambic_models::{Config, Pass, Tokens, Trace, Wanted};
 use alambic_tensor::Streams;
@@ -102,10 +105,7 @@ impl Distillation {
             heads: HeadMatch::OneToOne,
             padding: Padding::LeftOut,
         };
-        let terms = vec![
-            hidden.bind(&outline, Some(&teachers))?,
-            scores.bind(&outline, Some(&teachers))?,
-        ];
+        let terms = vec![hidden.bind(&outline, Some(&teachers))?, scores.bind(&outline, Some(&teachers))?];
         let mut generator = streams.shuffling(0);
         let mut normal = |shape: &[usize], deviation: f32| {
             // Even numbers do: what they are makes no difference to the time.
@@ -178,7 +178,7 @@ impl Training for Distillation {
     fn step(&mut self) -> Result<f32, Box<dyn Error>> {
         let (loss, gradients) = precision::with(self.products, || {
             let loss = self.loss()?;
-            let gradients = Gradients::collect(loss.backward()?, &self.parameters);
+            let gradients = Gradients::of(&loss, &self.parameters)?;
             Ok::<_, Box<dyn Error>>((loss, gradients))
         })?;
         self.optimiser.step(&self.parameters, &gradients, 1.0, (1.0 / gradients.norm()?).min(1.0))?;

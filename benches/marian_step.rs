@@ -132,7 +132,7 @@ impl Training for Translation {
         let memory = self.model.encode(&self.source, pass, &mut untapped)?;
         let logits = self.model.decode(&memory, &self.source, &self.target, pass, &mut untapped)?;
         let loss = ops::cross_entropy(&logits, self.labels.clone())?;
-        let gradients = Gradients::collect(loss.backward()?, &self.parameters);
+        let gradients = Gradients::of(&loss, &self.parameters)?;
         self.optimiser.step(&self.parameters, &gradients, 1.0, (1.0 / gradients.norm()?).min(1.0))?;
         Ok(loss.to_scalar::<f32>()?)
     }

@@ -6,6 +6,7 @@ use alambic_models::{Outline, Stream, Trace, Wanted, stream_of_embedding};
 use alambic_settings::merge::merge;
 use alambic_settings::{Diagnostics, Kind, Node, Reader, parse_flag};
 use alambic_tensor::candle::{DType, Tensor, Var};
+use alambic_tensor::gradients::backward;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
@@ -98,7 +99,7 @@ pub fn evaluate(loss: &Loss, student: &Weights, teacher: &Weights) -> Result<Eva
         targets: &targets,
         projections: &projections,
     })?;
-    let store = value.backward()?;
+    let store = backward(&value)?;
     let gradients = variables
         .iter()
         .map(|(name, variable)| {

@@ -11,6 +11,7 @@ use alambic_losses::{
 };
 use alambic_models::{Outline, Stream, Trace, Wanted};
 use alambic_tensor::candle::{DType, Device, Tensor, Var};
+use alambic_tensor::gradients::backward;
 use alambic_tensor::parameters::{Weights, load};
 
 const TOLERANCE: f64 = 1e-6;
@@ -85,7 +86,7 @@ fn two_sequences() -> (Var, Targets) {
 
 /// The rows of logits whose gradient is not zero.
 fn reached(loss: &Tensor, logits: &Var) -> Vec<usize> {
-    let gradients = loss.backward().unwrap();
+    let gradients = backward(loss).unwrap();
     let gradient = values(gradients.get(logits.as_tensor()).unwrap());
     let rows = gradient.chunks(logits.dims()[2]).enumerate();
     rows.filter(|(_, row)| row.iter().any(|value| *value != 0.0)).map(|(index, _)| index).collect()
@@ -209,7 +210,7 @@ fn word_level_of_two_classes_with_and_without_the_squared_temperature() {
         let loss = loss(&term, &read, Some(&taught), &targets).unwrap();
         assert_close(value(&loss), factor * expected);
         assert_eq!(reached(&loss, &student), [1, 2]);
-        assert!(loss.backward().unwrap().get(teacher.as_tensor()).is_none(), "the teacher is not trained");
+        assert!(backward(&loss).unwrap().get(teacher.as_tensor()).is_none(), "the teacher is not trained");
     }
 }
 
@@ -325,7 +326,7 @@ fn the_projection_and_the_student_are_trained_and_the_teacher_is_not() {
     let loss = term.loss(&inputs).unwrap();
     // The projected state is (1, 2, 3.5).
     assert_close(value(&loss), 0.25 / 3.0);
-    let gradients = loss.backward().unwrap();
+    let gradients = backward(&loss).unwrap();
     let third = 1.0 / 3.0;
     for (variable, expected) in [
         (&student, vec![third, third, 0.0, 0.0]),
@@ -375,7 +376,7 @@ fn zero_vectors_have_a_finite_cosine_and_gradient() {
     let (read, taught) = (trace("encoder.hidden.1", &zero, &[0]), trace("encoder.hidden.1", &teacher, &[0]));
     let loss = loss(&term, &read, Some(&taught), &no_targets()).unwrap();
     assert_eq!(value(&loss), 1.0);
-    let gradients = loss.backward().unwrap();
+    let gradients = backward(&loss).unwrap();
     assert!(values(gradients.get(zero.as_tensor()).unwrap()).iter().all(|value| value.is_finite()));
 }
 
@@ -407,7 +408,7 @@ fn values_and_gradients_agree_with_pytorch() {
         let (read, given) = (trace(tap, &student, &mask), trace(tap, get("teacher"), &mask));
         let loss = loss(&term, &read, Some(&given), &targets).unwrap();
         assert_close(value(&loss), value(&get("output").to_dtype(DType::F32).unwrap()));
-        let gradients = (loss * get("upstream")).unwrap().backward().unwrap();
+        let gradients = backward(&(loss * get("upstream")).unwrap()).unwrap();
         let (found, expected) =
             (values(gradients.get(student.as_tensor()).unwrap()), values(get("grad.student")));
         for (found, expected) in found.iter().zip(&expected) {

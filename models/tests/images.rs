@@ -105,7 +105,7 @@ fn a_loss_on_the_outputs_reaches_every_parameter() {
             let loss = tap.sqr().unwrap().mean_all().unwrap();
             Some(sum.map_or_else(|| loss.clone(), |sum| (sum + &loss).unwrap()))
         });
-        let gradients = Gradients::collect(loss.unwrap().backward().unwrap(), &parameters);
+        let gradients = Gradients::of(&loss.unwrap(), &parameters).unwrap();
         // VisualBERT answers from a token of the text, and LXMERT from its first token.
         let unread = |name: &String| {
             model == "visual-bert" && name.contains("pooler")
@@ -218,7 +218,7 @@ fn a_loss_on_the_logits_reaches_every_parameter_of_a_dual_encoder() {
     let batch = Batch::from_tensors(&inputs).unwrap();
     let trace = network.read(&batch, Pass::Evaluate, Wanted::named(["logits"])).unwrap();
     let loss = trace.get("logits").unwrap().sqr().unwrap().mean_all().unwrap();
-    let gradients = Gradients::collect(loss.backward().unwrap(), &parameters);
+    let gradients = Gradients::of(&loss, &parameters).unwrap();
     assert_eq!(gradients.unreached(&parameters), Vec::<String>::new());
     gradients.check(is_key_bias).unwrap();
 

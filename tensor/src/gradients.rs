@@ -1,27 +1,30 @@
 //! Gradients by parameter: collecting, adding up, their norm, and the check that every parameter is trained.
 
 use candle_core::Tensor;
-use candle_core::backprop::GradStore;
 use indexmap::IndexMap;
 
 use crate::buffer;
 use crate::parameters::Parameters;
 use crate::{TensorError, vector};
 
+pub use crate::graph::{Derivatives, backward};
+
 /// Gradients of the trainable parameters that a loss reached, in the parameters' order.
 #[derive(Debug, Default)]
 pub struct Gradients(IndexMap<String, Tensor>);
 
 impl Gradients {
-    /// Takes the parameters' gradients out of what a backward pass left.
-    #[must_use]
-    pub fn collect(mut store: GradStore, parameters: &Parameters) -> Self {
-        Self(
-            parameters
-                .trainable()
-                .filter_map(|(name, variable)| Some((name.to_owned(), store.remove(variable.as_tensor())?)))
+    /// The gradients of a loss, a single number.
+    ///
+    /// # Errors
+    /// When an operation on the way has no gradient, or cannot be computed.
+    pub fn of(loss: &Tensor, parameters: &Parameters) -> Result<Self, TensorError> {
+        let mut all = backward(loss)?;
+        let own = parameters.trainable();
+        Ok(Self(
+            own.filter_map(|(name, variable)| Some((name.to_owned(), all.remove(variable.as_tensor())?)))
                 .collect(),
-        )
+        ))
     }
 
     /// Adds gradients of another part of the same step.

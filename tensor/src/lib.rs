@@ -8,7 +8,7 @@
 //! every small step. Everything here runs on the CPU in `f32`.
 //!
 //! ```
-//! use alambic_tensor::{ops, parameters::Parameters, candle::{Device, Tensor}};
+//! use alambic_tensor::{gradients::backward, ops, parameters::Parameters, candle::{Device, Tensor}};
 //!
 //! let mut parameters = Parameters::new();
 //! let weight = Tensor::new(&[[1.0f32, 2.0], [3.0, 4.0]], &Device::Cpu)?;
@@ -16,7 +16,7 @@
 //! let x = Tensor::new(&[[1.0f32, 1.0]], &Device::Cpu)?;
 //! let y = ops::linear(&x, &parameters.tracked()["projection.weight"], None, ops::Activation::Identity)?;
 //! assert_eq!(y.to_vec2::<f32>()?, [[3.0, 7.0]]);
-//! let gradients = y.sum_all()?.backward()?;
+//! let gradients = backward(&y.sum_all()?)?;
 //! assert!(gradients.get(&parameters.tracked()["projection.weight"]).is_some());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -26,6 +26,7 @@ pub use candle_core as candle;
 mod buffer;
 mod error;
 pub mod gradients;
+mod graph;
 mod matrix;
 pub mod ops;
 pub mod optimiser;

@@ -140,7 +140,7 @@ fn train() -> Vec<(String, Vec<u32>)> {
     let mut record = Vec::new();
     for step in 0..4 {
         let loss = loss(&parameters.tracked(), &ids, &mask, &teacher, &dropout).unwrap();
-        let gradients = Gradients::collect(loss.backward().unwrap(), &parameters);
+        let gradients = Gradients::of(&loss, &parameters).unwrap();
         let norm = gradients.norm().unwrap();
         assert!(norm.is_finite() && norm > 0.0, "norm {norm} at step {step}");
         assert_eq!(gradients.unreached(&parameters), Vec::<String>::new());
@@ -189,7 +189,7 @@ fn lower_precision_stays_near_the_gradients_of_f32() {
         let (mask, dropout) = (AttentionMask::causal(), Dropout::new(&Streams::new(3)));
         precision::with(products, || {
             let loss = loss(&parameters.tracked(), &ids, &mask, &teacher, &dropout).unwrap();
-            let gradients = Gradients::collect(loss.backward().unwrap(), &parameters);
+            let gradients = Gradients::of(&loss, &parameters).unwrap();
             let values = |name: &str| gradients.get(name).unwrap().flatten_all().unwrap().to_vec1::<f32>();
             parameters.trainable().map(|(name, _)| (name.to_owned(), values(name).unwrap())).collect()
         })

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{Device, Result, Tensor, Var};
+use alambic_tensor::gradients::backward;
 use alambic_tensor::ops::{
     self, Activation, AttentionMask, CrossEntropy, Divergence, Dropout, Heads, attend, attend_cross,
     attend_packed, attend_with_taps, pack_affine,
@@ -86,7 +87,7 @@ fn check_along(
     let tracked: Vec<Tensor> = variables.iter().map(|variable| variable.as_tensor().clone()).collect();
     let output = function(&tracked).unwrap();
     let weights = draw.tensor(output.dims(), 1.0);
-    let gradients = (output * &weights).unwrap().sum_all().unwrap().backward().unwrap();
+    let gradients = backward(&(output * &weights).unwrap().sum_all().unwrap()).unwrap();
     let weights = values(&weights);
     for (index, (input, tracked)) in inputs.iter().zip(&tracked).enumerate() {
         let gradient = values(gradients.get(tracked).unwrap());

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use alambic_tensor::candle::{DType, Device, Result, Tensor, Var};
-use alambic_tensor::gradients::Gradients;
+use alambic_tensor::gradients::{Gradients, backward};
 use alambic_tensor::ops::{
     self, Activation, AttentionMask, CrossEntropy, Divergence, Heads, attend, attend_cached, attend_cross,
     attend_packed, attend_with_taps, pack_affine,
@@ -45,7 +45,7 @@ impl Case {
         let tensors: Vec<Tensor> = variables.iter().map(|variable| variable.as_tensor().clone()).collect();
         let output = function(&tensors).unwrap();
         assert_close(&output, self.get("output"), TOLERANCE, &format!("{}: output", self.name));
-        let gradients = (output * self.get("upstream")).unwrap().sum_all().unwrap().backward().unwrap();
+        let gradients = backward(&(output * self.get("upstream")).unwrap().sum_all().unwrap()).unwrap();
         for (name, tensor) in inputs.iter().zip(&tensors) {
             let gradient = gradients.get(tensor).unwrap();
             let what = format!("{}: gradient of {name}", self.name);
@@ -246,7 +246,7 @@ fn gradients_of(parameters: &Parameters, gradients: &Weights) -> Gradients {
         .map(|(name, tensor)| (tensor * &gradients[name]).unwrap().sum_all().unwrap())
         .reduce(|sum, term| (sum + term).unwrap())
         .unwrap();
-    Gradients::collect(loss.backward().unwrap(), parameters)
+    Gradients::of(&loss, parameters).unwrap()
 }
 
 #[test]

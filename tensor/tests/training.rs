@@ -33,7 +33,7 @@ fn gradients(parameters: &Parameters, factors: &[(&str, f64)]) -> Gradients {
     let tracked = parameters.tracked();
     let terms = factors.iter().map(|&(name, factor)| (&tracked[name] * factor)?.sum_all());
     let loss = terms.reduce(|sum, term| sum? + term?).unwrap().unwrap();
-    Gradients::collect(loss.backward().unwrap(), parameters)
+    Gradients::of(&loss, parameters).unwrap()
 }
 
 #[test]

@@ -122,6 +122,8 @@ mod tests {
     use alambic_tensor::candle::Var;
     use alambic_tensor::parameters::{Weights, load};
 
+    use alambic_tensor::gradients::backward;
+
     use super::*;
 
     fn numbers(tensor: &Tensor) -> Vec<f32> {
@@ -159,7 +161,7 @@ mod tests {
             let slopes =
                 Tensor::arange(0.0, count as f32, &Device::Cpu).unwrap().reshape(slopes.shape()).unwrap();
             let gradients =
-                (end * (slopes / count as f64).unwrap()).unwrap().sum_all().unwrap().backward().unwrap();
+                backward(&(end * (slopes / count as f64).unwrap()).unwrap().sum_all().unwrap()).unwrap();
             for (variable_name, variable) in &variables {
                 let Some(expected) = recorded.get(&format!("{name}/{variable_name}")) else { continue };
                 compare(gradients.get(variable.as_tensor()).unwrap(), expected, variable_name);

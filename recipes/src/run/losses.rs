@@ -50,7 +50,7 @@ impl Losses {
         let (mut gradients, mut norms) = (Gradients::default(), IndexMap::new());
         if apart {
             for (name, loss) in self.terms {
-                let own = Gradients::collect(loss.backward()?, parameters);
+                let own = Gradients::of(&loss, parameters)?;
                 *norms.entry(name.to_owned()).or_insert(0.0) += own.norm()?;
                 gradients.add(own)?;
             }
@@ -61,7 +61,7 @@ impl Losses {
             for loss in losses {
                 total = (total + loss)?;
             }
-            gradients = Gradients::collect(total.backward()?, parameters);
+            gradients = Gradients::of(&total, parameters)?;
         }
         Ok(Pull { gradients, norms })
     }

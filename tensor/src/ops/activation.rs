@@ -7,8 +7,8 @@ use std::mem::MaybeUninit;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
-use crate::buffer;
 use crate::vector::{self, vectorised};
+use crate::{buffer, graph};
 
 /// The activations of the published checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,6 +213,6 @@ impl CustomOp1 for Activate {
 pub fn activate(input: &Tensor, activation: Activation) -> Result<Tensor> {
     match activation {
         Activation::Identity => Ok(input.clone()),
-        _ => input.contiguous()?.apply_op1(Activate(activation)),
+        _ => graph::apply1(&input.contiguous()?, Activate(activation)),
     }
 }

@@ -7,8 +7,8 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::softmax::log_softmax_row;
-use crate::buffer;
 use crate::vector::{self, vectorised};
+use crate::{buffer, graph};
 
 /// What [`cross_entropy`] compares with.
 #[derive(Debug, Clone)]
@@ -140,5 +140,5 @@ pub(super) fn scaled_gradient(
 /// # Errors
 /// When the counts do not fit, or a target is not a class.
 pub fn cross_entropy(logits: &Tensor, settings: CrossEntropy) -> Result<Tensor> {
-    logits.contiguous()?.apply_op1(Operation { settings, gradient: OnceLock::new() })
+    graph::apply1(&logits.contiguous()?, Operation { settings, gradient: OnceLock::new() })
 }

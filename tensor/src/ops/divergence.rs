@@ -7,8 +7,8 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 use super::cross_entropy::{mean_over_rows, scaled_gradient};
 use super::softmax::log_softmax_row;
-use crate::buffer;
 use crate::vector::{self, vectorised};
+use crate::{buffer, graph};
 
 /// How [`divergence`] compares.
 #[derive(Debug, Clone)]
@@ -104,5 +104,5 @@ impl CustomOp2 for Operation {
 /// When the shapes differ or the temperature is not above zero.
 pub fn divergence(student: &Tensor, teacher: &Tensor, settings: Divergence) -> Result<Tensor> {
     let operation = Operation { settings, gradient: OnceLock::new() };
-    student.contiguous()?.apply_op2(&teacher.detach().contiguous()?, operation)
+    graph::apply2(&student.contiguous()?, &teacher.detach().contiguous()?, operation)
 }

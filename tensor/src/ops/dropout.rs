@@ -8,9 +8,9 @@ use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::buffer;
 use crate::random::{Position, Streams};
 use crate::vector::vectorised;
+use crate::{buffer, graph};
 
 /// Elements whose mask one generator draws: fixed, so that a mask does not depend on the number of threads.
 const BLOCK: usize = 16 * 1024;
@@ -151,7 +151,7 @@ impl CustomOp1 for Apply {
 pub fn dropout(input: &Tensor, mask: Option<Mask>) -> Result<Tensor> {
     match mask {
         None => Ok(input.clone()),
-        Some(mask) => input.contiguous()?.apply_op1(Apply(mask)),
+        Some(mask) => graph::apply1(&input.contiguous()?, Apply(mask)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
-use crate::buffer;
+use crate::{buffer, graph};
 
 struct Embed {
     ids: Arc<Vec<u32>>,
@@ -89,5 +89,5 @@ pub fn embed(
 ) -> Result<Tensor> {
     let positions =
         positions.map(|positions| buffer::with_slice(positions, "embedding", <[f32]>::to_vec)).transpose()?;
-    table.apply_op1(Embed { ids: ids.clone(), batch, scale, positions })
+    graph::apply1(table, Embed { ids: ids.clone(), batch, scale, positions })
 }

@@ -7,8 +7,8 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tenso
 use rayon::prelude::*;
 
 use super::dropout::Mask;
-use crate::buffer;
 use crate::vector::{self, vectorised};
+use crate::{buffer, graph};
 
 /// What the backward pass needs: the normalised rows and the inverse standard deviation of each.
 struct Saved {
@@ -279,7 +279,11 @@ pub fn pack_affine(weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
 /// When the shapes do not fit or a tensor is not `f32` in CPU memory.
 pub fn layer_norm(x: &Tensor, affine: &Tensor, epsilon: f64) -> Result<Tensor> {
     let tracked = x.track_op() || affine.track_op();
-    x.contiguous()?.apply_op2(affine, LayerNorm { epsilon, tracked, mask: None, saved: OnceLock::new() })
+    graph::apply2(
+        &x.contiguous()?,
+        affine,
+        LayerNorm { epsilon, tracked, mask: None, saved: OnceLock::new() },
+    )
 }
 
 /// `layer_norm(x + dropout(sublayer))`, the end of every post-norm sublayer, in one pass.
@@ -295,5 +299,5 @@ pub fn residual_layer_norm(
 ) -> Result<Tensor> {
     let tracked = x.track_op() || sublayer.track_op() || affine.track_op();
     let operation = LayerNorm { epsilon, tracked, mask, saved: OnceLock::new() };
-    x.contiguous()?.apply_op3(&sublayer.contiguous()?, affine, operation)
+    graph::apply3(&x.contiguous()?, &sublayer.contiguous()?, affine, operation)
 }

@@ -6,9 +6,9 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tenso
 use rayon::prelude::*;
 
 use super::activation::{self, Activation};
-use crate::buffer;
 use crate::matrix;
 use crate::vector::vectorised;
+use crate::{buffer, graph};
 
 struct Linear {
     activation: Activation,
@@ -211,8 +211,8 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activation: Ac
     let tracked = x.track_op() || weight.track_op() || bias.is_some_and(Tensor::track_op);
     let operation = Linear { activation, tracked, sum: OnceLock::new() };
     match bias {
-        Some(bias) => x.apply_op3(weight, bias, operation),
-        None => x.apply_op2(weight, operation),
+        Some(bias) => graph::apply3(&x, weight, bias, operation),
+        None => graph::apply2(&x, weight, operation),
     }
 }
 

@@ -6,8 +6,8 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::attention::AttentionMask;
-use crate::buffer;
 use crate::vector::{self, vectorised};
+use crate::{buffer, graph};
 
 vectorised! {
     /// Replaces a row of scores by its softmax.
@@ -117,7 +117,7 @@ impl CustomOp1 for Softmax {
 /// # Errors
 /// When the tensor is empty or not `f32` in CPU memory, or the mask does not fit it.
 pub fn softmax(input: &Tensor, mask: Option<&AttentionMask>) -> Result<Tensor> {
-    input.contiguous()?.apply_op1(Softmax { mask: mask.cloned() })
+    graph::apply1(&input.contiguous()?, Softmax { mask: mask.cloned() })
 }
 
 vectorised! {

@@ -13,6 +13,7 @@ pub use cached::attend_cached;
 use self::operation::{Attention, Packing};
 use super::dropout::{Mask, dropout};
 use super::softmax::softmax;
+use crate::graph;
 
 /// Which keys a query may look at, and which of its probabilities are dropped.
 #[derive(Debug, Clone, Default)]
@@ -113,7 +114,7 @@ pub fn attend(
 ) -> Result<Tensor> {
     let tracked = query.track_op() || key.track_op() || value.track_op();
     let operation = Attention::new(heads, mask, Packing::None, tracked);
-    query.contiguous()?.apply_op3(&key.contiguous()?, &value.contiguous()?, operation)
+    graph::apply3(&query.contiguous()?, &key.contiguous()?, &value.contiguous()?, operation)
 }
 
 /// Self-attention over a packed `[batch, length, 3 * width]` of query, key and value.
@@ -122,7 +123,7 @@ pub fn attend(
 /// As for [`attend`].
 pub fn attend_packed(packed: &Tensor, heads: Heads, mask: &AttentionMask) -> Result<Tensor> {
     let operation = Attention::new(heads, mask, Packing::All, packed.track_op());
-    packed.contiguous()?.apply_op1(operation)
+    graph::apply1(&packed.contiguous()?, operation)
 }
 
 /// Attention of `query` `[batch, queries, width]` over a packed `[batch, keys, 2 * width]` of key and value.
@@ -137,7 +138,7 @@ pub fn attend_cross(
 ) -> Result<Tensor> {
     let tracked = query.track_op() || key_value.track_op();
     let operation = Attention::new(heads, mask, Packing::KeyValue, tracked);
-    query.contiguous()?.apply_op2(&key_value.contiguous()?, operation)
+    graph::apply2(&query.contiguous()?, &key_value.contiguous()?, operation)
 }
 
 /// As [`attend`], by separate differentiable steps: the context, the scores before softmax and mask, and the

@@ -1,0 +1,426 @@
+//! Backward passes that add nothing to zeros.
+//!
+//! candle gives every tensor that a gradient reaches a buffer of zeros first, and adds each contribution into a new one: for
+//! a training step that is a fifth of the time, since nearly all tensors get one contribution. The operations of this crate
+//! therefore keep a graph of their own, in which a first contribution is taken as it is. To candle, the result of such an
+//! operation looks like that of an operation over one number; when candle's own backward pass comes to it, the gradient is
+//! put aside, and [`backward`] goes on from there. Where candle's operations stand between ours, it is asked again, so that
+//! both can be mixed.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use candle_core::backprop::GradStore;
+use candle_core::{
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, InplaceOp2, Layout, Result, Shape, Storage, Tensor,
+    TensorId, Var, bail,
+};
+use rayon::prelude::*;
+
+use crate::buffer;
+
+/// The gradients of an operation's inputs, where they are wanted, given inputs, output and the gradient of the output.
+type Backward = dyn Fn(&[Tensor], &Tensor, &Tensor) -> Result<Vec<Option<Tensor>>> + Send + Sync;
+
+/// Where an input comes from.
+enum Source {
+    /// An operation of this graph.
+    Node(Arc<Node>),
+    /// A variable.
+    Variable,
+    /// An operation of candle's.
+    Foreign,
+    /// Nothing that gets a gradient.
+    Constant,
+}
+
+/// An operation that was run.
+struct Node {
+    /// Counts up, so that an operation has a higher number than those it builds on.
+    number: u64,
+    inputs: Vec<(Tensor, Source)>,
+    /// The result, without its place in the graph.
+    output: OnceLock<Tensor>,
+    id: OnceLock<TensorId>,
+    backward: Box<Backward>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.get() {
+            known().remove(id);
+        }
+    }
+}
+
+/// The nodes that still stand, by the tensors that they gave.
+static KNOWN: OnceLock<Mutex<HashMap<TensorId, Weak<Node>>>> = OnceLock::new();
+
+fn known() -> std::sync::MutexGuard<'static, HashMap<TensorId, Weak<Node>>> {
+    KNOWN.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The one number over which candle takes all operations of this graph to be, so that it keeps their place in its own.
+fn anchor() -> Result<&'static Tensor> {
+    static ANCHOR: OnceLock<Var> = OnceLock::new();
+    if let Some(anchor) = ANCHOR.get() {
+        return Ok(anchor.as_tensor());
+    }
+    let anchor = Var::zeros((), candle_core::DType::F32, &Device::Cpu)?;
+    Ok(ANCHOR.get_or_init(|| anchor).as_tensor())
+}
+
+/// Gradients of what nodes gave.
+type Reached = Vec<(Arc<Node>, Tensor)>;
+
+thread_local! {
+    /// What candle's pass has come to; none where no pass of ours is under way.
+    static COLLECTED: RefCell<Option<Reached>> = const { RefCell::new(None) };
+}
+
+/// What an operation gave, as candle sees it.
+struct Given {
+    ready: Mutex<Option<(CpuStorage, Shape)>>,
+    node: Arc<Node>,
+}
+
+impl CustomOp1 for Given {
+    fn name(&self) -> &'static str {
+        "alambic"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        match self.ready.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(given) => Ok(given),
+            None => bail!("an operation gives its result once"),
+        }
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        COLLECTED.with_borrow_mut(|collected| match collected {
+            Some(collected) => {
+                collected.push((self.node.clone(), gradient.clone()));
+                Ok(None)
+            }
+            None => bail!("gradients through these operations come from `alambic_tensor::gradients::backward`, not from `Tensor::backward`"),
+        })
+    }
+}
+
+/// The result of an operation as a tensor, with its place in the graph if a gradient may be asked for.
+fn record(
+    (storage, shape): (CpuStorage, Shape),
+    inputs: &[&Tensor],
+    backward: impl Fn(&[Tensor], &Tensor, &Tensor) -> Result<Vec<Option<Tensor>>> + Send + Sync + 'static,
+) -> Result<Tensor> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    if !inputs.iter().any(|tensor| tensor.track_op()) {
+        let CpuStorage::F32(values) = storage else { bail!("these operations give f32") };
+        return Tensor::from_vec(values, shape, &Device::Cpu);
+    }
+    let source = |tensor: &Tensor| {
+        if !tensor.track_op() {
+            return Source::Constant;
+        }
+        let node = known().get(&tensor.id()).and_then(Weak::upgrade);
+        match node {
+            Some(node) => Source::Node(node),
+            None if tensor.is_variable() => Source::Variable,
+            None => Source::Foreign,
+        }
+    };
+    let node = Arc::new(Node {
+        number: NUMBER.fetch_add(1, Ordering::Relaxed),
+        inputs: inputs.iter().map(|&tensor| (tensor.clone(), source(tensor))).collect(),
+        output: OnceLock::new(),
+        id: OnceLock::new(),
+        backward: Box::new(backward),
+    });
+    let given = Given { ready: Mutex::new(Some((storage, shape))), node: node.clone() };
+    let output = anchor()?.apply_op1(given)?;
+    known().insert(output.id(), Arc::downgrade(&node));
+    // Each is set once, here.
+    let _ = node.id.set(output.id());
+    let _ = node.output.set(output.detach());
+    Ok(output)
+}
+
+/// Calls `run` with the storages and layouts of tensors in CPU memory.
+fn with_storages<T, const N: usize>(
+    tensors: [&Tensor; N],
+    run: impl FnOnce([(&CpuStorage, &Layout); N]) -> Result<T>,
+) -> Result<T> {
+    let guards = tensors.map(Tensor::storage_and_layout);
+    let mut storages = Vec::with_capacity(N);
+    for (storage, layout) in &guards {
+        let Storage::Cpu(storage) = &**storage else { bail!("these operations run on the CPU only") };
+        storages.push((storage, *layout));
+    }
+    match storages.try_into() {
+        Ok(storages) => run(storages),
+        Err(_) => bail!("as many storages as tensors"),
+    }
+}
+
+/// The result of an operation over one tensor.
+pub(crate) fn apply1(x: &Tensor, operation: impl CustomOp1 + Send + Sync + 'static) -> Result<Tensor> {
+    let result = with_storages([x], |[x]| operation.cpu_fwd(x.0, x.1))?;
+    record(result, &[x], move |inputs, output, upstream| {
+        Ok(vec![operation.bwd(&inputs[0], output, upstream)?])
+    })
+}
+
+/// The result of an operation over two tensors.
+pub(crate) fn apply2(
+    x: &Tensor,
+    y: &Tensor,
+    operation: impl CustomOp2 + Send + Sync + 'static,
+) -> Result<Tensor> {
+    let result = with_storages([x, y], |[x, y]| operation.cpu_fwd(x.0, x.1, y.0, y.1))?;
+    record(result, &[x, y], move |inputs, output, upstream| {
+        let (x, y) = operation.bwd(&inputs[0], &inputs[1], output, upstream)?;
+        Ok(vec![x, y])
+    })
+}
+
+/// The result of an operation over three tensors.
+pub(crate) fn apply3(
+    x: &Tensor,
+    y: &Tensor,
+    z: &Tensor,
+    operation: impl CustomOp3 + Send + Sync + 'static,
+) -> Result<Tensor> {
+    let result = with_storages([x, y, z], |[x, y, z]| operation.cpu_fwd(x.0, x.1, y.0, y.1, z.0, z.1))?;
+    record(result, &[x, y, z], move |inputs, output, upstream| {
+        let (x, y, z) = operation.bwd(&inputs[0], &inputs[1], &inputs[2], output, upstream)?;
+        Ok(vec![x, y, z])
+    })
+}
+
+/// The sum of what came to a tensor so far.
+#[derive(Default)]
+struct Sum {
+    tensor: Option<Tensor>,
+    /// Whether no one else holds its memory.
+    own: bool,
+}
+
+impl Sum {
+    fn add(&mut self, gradient: Tensor) -> Result<()> {
+        match &self.tensor {
+            None => self.tensor = Some(gradient),
+            Some(sum) if self.own => sum.inplace_op2(&gradient.contiguous()?, &AddTo)?,
+            Some(first) => {
+                let sum = buffer::with_slice(first, "gradients", |first| {
+                    buffer::with_slice(&gradient, "gradients", |second| {
+                        buffer::build_rows(first.len(), 1, |start, out| {
+                            let range = start..start + out.len();
+                            for ((out, first), second) in
+                                out.iter_mut().zip(&first[range.clone()]).zip(&second[range])
+                            {
+                                out.write(first + second);
+                            }
+                        })
+                    })
+                })??;
+                self.tensor = Some(Tensor::from_vec(sum, first.shape(), first.device())?);
+                self.own = true;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct AddTo;
+
+impl InplaceOp2 for AddTo {
+    fn name(&self) -> &'static str {
+        "add to"
+    }
+
+    fn cpu_fwd(
+        &self,
+        sum: &mut CpuStorage,
+        sum_layout: &Layout,
+        more: &CpuStorage,
+        more_layout: &Layout,
+    ) -> Result<()> {
+        let more = buffer::slice(more, more_layout, "gradients")?;
+        let (CpuStorage::F32(sum), Some((start, end))) = (sum, sum_layout.contiguous_offsets()) else {
+            bail!("gradients: only contiguous f32 tensors can be added up")
+        };
+        let step = buffer::rows_per_task(1);
+        sum[start..end].par_chunks_mut(step).zip(more.par_chunks(step)).for_each(|(sum, more)| {
+            for (sum, more) in sum.iter_mut().zip(more) {
+                *sum += more;
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Hands a gradient to candle's pass: nothing forward, the gradient backward.
+struct Handed(Tensor);
+
+impl CustomOp1 for Handed {
+    fn name(&self) -> &'static str {
+        "handed"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        Ok((CpuStorage::F32(vec![0.0]), Shape::from(())))
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
+        Ok(Some(self.0.clone()))
+    }
+}
+
+/// Gradients by tensor.
+#[derive(Debug, Default)]
+pub struct Derivatives(HashMap<TensorId, Tensor>);
+
+impl Derivatives {
+    /// The gradient of a variable; none for what the backward pass did not reach.
+    #[must_use]
+    pub fn get(&self, variable: &Tensor) -> Option<&Tensor> {
+        self.0.get(&variable.id())
+    }
+
+    /// Takes out the gradient of a variable.
+    pub fn remove(&mut self, variable: &Tensor) -> Option<Tensor> {
+        self.0.remove(&variable.id())
+    }
+}
+
+/// A backward pass under way.
+#[derive(Default)]
+struct Pass {
+    /// What came to the nodes that are still to be gone over, in their order.
+    pending: BTreeMap<u64, (Option<Arc<Node>>, Sum)>,
+    variables: HashMap<TensorId, Sum>,
+}
+
+impl Pass {
+    fn reach(&mut self, node: &Arc<Node>, gradient: Tensor) -> Result<()> {
+        let (own, sum) = self.pending.entry(node.number).or_default();
+        own.get_or_insert_with(|| node.clone());
+        sum.add(gradient)
+    }
+
+    /// Goes through candle's operations behind a number.
+    fn through_candle(&mut self, number: &Tensor) -> Result<()> {
+        let before = COLLECTED.replace(Some(Vec::new()));
+        let store = number.backward();
+        let collected = COLLECTED.replace(before);
+        let store: GradStore = store?;
+        for (node, gradient) in collected.into_iter().flatten() {
+            self.reach(&node, gradient)?;
+        }
+        for &id in store.get_ids() {
+            if let Some(gradient) = store.get_id(id) {
+                self.variables.entry(id).or_default().add(gradient.clone())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The gradients of a number with regard to all variables that it depends on.
+///
+/// # Errors
+/// When an operation on the way has no gradient, or cannot be computed.
+pub fn backward(number: &Tensor) -> Result<Derivatives> {
+    let mut pass = Pass::default();
+    pass.through_candle(number)?;
+    while let Some((_, (node, sum))) = pass.pending.pop_last() {
+        let (Some(node), Some(upstream)) = (node, sum.tensor) else { continue };
+        let Some(output) = node.output.get() else { continue };
+        let tensors: Vec<Tensor> = node.inputs.iter().map(|(tensor, _)| tensor.clone()).collect();
+        let gradients = (node.backward)(&tensors, output, &upstream)?;
+        for ((tensor, source), gradient) in node.inputs.iter().zip(gradients) {
+            let Some(gradient) = gradient else { continue };
+            match source {
+                Source::Node(node) => pass.reach(node, gradient)?,
+                Source::Variable => pass.variables.entry(tensor.id()).or_default().add(gradient)?,
+                Source::Foreign => pass.through_candle(&tensor.apply_op1(Handed(gradient))?)?,
+                Source::Constant => {}
+            }
+        }
+    }
+    let sums = pass.variables.into_iter().filter_map(|(id, sum)| Some((id, sum.tensor?)));
+    Ok(Derivatives(sums.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::{Activation, activate, linear};
+
+    fn variable(values: &[f32], shape: (usize, usize)) -> Var {
+        Var::from_tensor(&Tensor::from_vec(values.to_vec(), shape, &Device::Cpu).unwrap()).unwrap()
+    }
+
+    fn values(tensor: &Tensor) -> Vec<f32> {
+        tensor.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    /// `x` and `w` used by operations of both graphs, in both orders and more than once.
+    fn mixed(x: &Tensor, w: &Tensor, own: bool) -> Result<Tensor> {
+        let product = |x: &Tensor, w: &Tensor| {
+            if own { linear(x, w, None, Activation::Identity) } else { x.matmul(&w.t()?) }
+        };
+        let relu = |x: &Tensor| if own { activate(x, Activation::Relu) } else { x.relu() };
+        let first = product(x, w)?;
+        let second = relu(&(first.reshape((2, 2))? + x)?)?;
+        let third = product(&second.t()?.contiguous()?, &(w * 0.5)?)?;
+        (((third * &first)? + second)? + w)?.sqr()?.mean_all()
+    }
+
+    #[test]
+    fn gradients_are_those_of_candle_however_operations_are_mixed() {
+        let x = variable(&[1.0, -2.0, 0.5, 3.0], (2, 2));
+        let w = variable(&[0.3, 0.7, -0.2, 1.1], (2, 2));
+        let own = backward(&mixed(&x, &w, true).unwrap()).unwrap();
+        let loss = mixed(&x, &w, false).unwrap();
+        let candles = loss.backward().unwrap();
+        for variable in [&x, &w] {
+            let expected = values(candles.get(variable.as_tensor()).unwrap());
+            let found = values(own.get(variable.as_tensor()).unwrap());
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+            }
+        }
+        // A loss of candle's operations alone does as well, and both more than once.
+        for loss in [loss, mixed(&x, &w, true).unwrap()] {
+            let [first, second] = [backward(&loss).unwrap(), backward(&loss).unwrap()];
+            assert_eq!(values(first.get(x.as_tensor()).unwrap()), values(second.get(x.as_tensor()).unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_variable_gets_nothing_and_candle_alone_says_that_it_cannot() {
+        let x = variable(&[1.0, -2.0], (1, 2));
+        let constant = Tensor::new(&[[2.0f32, 3.0]], &Device::Cpu).unwrap();
+        let loss = linear(&x, &constant, None, Activation::Identity).unwrap().sum_all().unwrap();
+        let gradients = backward(&loss).unwrap();
+        assert!(gradients.get(&constant).is_none());
+        assert_eq!(values(gradients.get(x.as_tensor()).unwrap()), [2.0, 3.0]);
+        assert!(loss.backward().unwrap_err().to_string().contains("gradients::backward"));
+        let untracked = linear(&constant, &constant, None, Activation::Identity).unwrap();
+        assert!(!untracked.track_op());
+    }
+
+    #[test]
+    fn a_graph_goes_with_its_tensors() {
+        let x = variable(&[1.0, -2.0], (1, 2));
+        let id = {
+            let y = activate(&x, Activation::Tanh).unwrap();
+            assert!(known().contains_key(&y.id()));
+            y.id()
+        };
+        assert!(!known().contains_key(&id));
+    }
+}
