@@ -1,10 +1,12 @@
 //! Attention scores against attention scores.
 
+use std::sync::Arc;
+
 use alambic_models::Outline;
 use alambic_settings::{choices, settings};
 use alambic_tensor::candle::Tensor;
+use alambic_tensor::ops::{SquaredError, squared_error};
 
-use crate::arithmetic::weighted_mean;
 use crate::layer_map::Pattern;
 use crate::layers::{Layers, sum};
 use crate::{Inputs, LayerMap, LossError, LossTerm, Term};
@@ -80,16 +82,25 @@ impl AttentionScores {
             HeadMatch::OneToOne => (student.clone(), teacher.clone()),
             HeadMatch::Mean => (student.mean_keepdim(1)?, teacher.mean_keepdim(1)?),
         };
-        let squares = (student - teacher)?.sqr()?;
-        let (batch, _, _, keys) = squares.dims4()?;
-        let mask = inputs.shared_mask(NAME, &self.stream, batch)?;
-        let key = mask.reshape((batch, 1, 1, keys))?;
-        match self.padding {
-            Padding::LeftOut => {
-                let counted = key.broadcast_mul(&mask.reshape((batch, 1, keys, 1))?)?;
-                weighted_mean(&squares, &counted.broadcast_as(squares.shape())?.contiguous()?)
+        let (_, heads, queries, keys) = student.dims4()?;
+        let mask = inputs.shared(NAME, &self.stream)?;
+        // A row of scores weighs as much as it has keys that are tokens, over which its mean is.
+        let mut weights = Vec::with_capacity(student.elem_count() / keys.max(1));
+        for mask in mask.chunks(keys.max(1)) {
+            let tokens: f32 = mask.iter().map(|&kept| f32::from(kept)).sum();
+            for _ in 0..heads {
+                match self.padding {
+                    Padding::LeftOut => weights.extend(mask.iter().map(|&kept| f32::from(kept) * tokens)),
+                    Padding::Zero => weights.extend(std::iter::repeat_n(tokens, queries)),
+                }
             }
-            Padding::Zero => Ok(squares.broadcast_mul(&key)?.mean_all()?),
         }
+        let share = match self.padding {
+            Padding::LeftOut => 1.0,
+            Padding::Zero => f64::from(weights.iter().sum::<f32>()) / student.elem_count().max(1) as f64,
+        };
+        let columns = mask.contains(&0).then(|| Arc::new(mask.to_vec()));
+        let loss = squared_error(&student, &teacher, SquaredError { weights: Arc::new(weights), columns })?;
+        if share == 1.0 { Ok(loss) } else { Ok((loss * share)?) }
     }
 }

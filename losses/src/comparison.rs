@@ -1,10 +1,13 @@
 //! How two vectors are compared.
 
+use std::sync::Arc;
+
 use alambic_settings::choices;
 use alambic_tensor::candle::{D, Tensor};
+use alambic_tensor::ops::{SquaredError, squared_error};
 
 use crate::LossError;
-use crate::arithmetic::cosine;
+use crate::arithmetic::{cosine, weighted_mean};
 
 choices! {
     /// How two vectors are compared.
@@ -17,11 +20,30 @@ choices! {
 }
 
 impl Comparison {
-    /// The comparison of each two vectors along the last dimension.
-    pub(crate) fn rows(self, student: &Tensor, teacher: &Tensor) -> Result<Tensor, LossError> {
+    /// The mean of the comparison of each two vectors along the last dimension, weighted if weights are given; 0 where all
+    /// weights are. The teacher gets no gradient.
+    pub(crate) fn mean(
+        self,
+        student: &Tensor,
+        teacher: &Tensor,
+        weights: Option<Vec<f32>>,
+    ) -> Result<Tensor, LossError> {
         match self {
-            Self::MeanSquaredError => Ok((student - teacher)?.sqr()?.mean(D::Minus1)?),
-            Self::Cosine => Ok(cosine(student, teacher)?.affine(-1.0, 1.0)?),
+            Self::MeanSquaredError => {
+                let rows = student.elem_count() / student.dim(D::Minus1)?.max(1);
+                let weights = Arc::new(weights.unwrap_or_else(|| vec![1.0; rows]));
+                Ok(squared_error(student, teacher, SquaredError { weights, columns: None })?)
+            }
+            Self::Cosine => {
+                let distances = cosine(student, &teacher.detach())?.affine(-1.0, 1.0)?;
+                match weights {
+                    None => Ok(distances.mean_all()?),
+                    Some(weights) => {
+                        let weights = Tensor::from_vec(weights, distances.shape(), distances.device())?;
+                        weighted_mean(&distances, &weights)
+                    }
+                }
+            }
         }
     }
 }

@@ -5,9 +5,7 @@ use alambic_settings::{choices, settings};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::masked_mean;
 
-use crate::arithmetic::weighted_mean;
 use crate::layers::{projection, streams};
-use crate::term::mask_tensor;
 use crate::{Comparison, Inputs, LossError, LossTerm, Term};
 
 choices! {
@@ -80,17 +78,20 @@ impl EncoderMatch {
         let student = inputs.student(student_tap)?;
         let teacher = inputs.teacher(teacher_tap)?.detach();
         let student = inputs.project(student, projection)?;
-        let (batch, student_length, _) = student.dims3()?;
+        let student_length = student.dim(1)?;
         let teacher_length = teacher.dim(1)?;
         let (student_mask, teacher_mask) = inputs.masks(STREAM)?;
         match self.positions {
             Positions::Masked => {
                 let length = student_length.min(teacher_length);
                 let first = |tensor: &Tensor| tensor.narrow(1, 0, length)?.contiguous();
-                let student_mask = mask_tensor(student_mask, (batch, student_length))?;
-                let teacher_mask = mask_tensor(teacher_mask, (batch, teacher_length))?;
-                let weights = (first(&student_mask)? * first(&teacher_mask)?)?;
-                weighted_mean(&self.comparison.rows(&first(&student)?, &first(&teacher)?)?, &weights)
+                let rows = student_mask
+                    .chunks(student_length.max(1))
+                    .zip(teacher_mask.chunks(teacher_length.max(1)));
+                let both = rows.flat_map(|(own, other)| {
+                    own.iter().zip(other).map(|(own, other)| f32::from(own * other))
+                });
+                self.comparison.mean(&first(&student)?, &first(&teacher)?, Some(both.collect()))
             }
             Positions::FixedLength if student_length != teacher_length => Err(LossError::Misfit {
                 term: NAME,
@@ -98,10 +99,10 @@ impl EncoderMatch {
                     "sources are padded to {student_length} and {teacher_length} tokens; fixed-length needs one length"
                 ),
             }),
-            Positions::FixedLength => Ok(self.comparison.rows(&student, &teacher)?.mean_all()?),
+            Positions::FixedLength => self.comparison.mean(&student, &teacher, None),
             Positions::Pooled => {
                 let student = masked_mean(&student, student_mask)?;
-                Ok(self.comparison.rows(&student, &masked_mean(&teacher, teacher_mask)?)?.mean_all()?)
+                self.comparison.mean(&student, &masked_mean(&teacher, teacher_mask)?, None)
             }
         }
     }

@@ -2,9 +2,7 @@
 
 use alambic_models::Outline;
 use alambic_settings::{choices, settings};
-use alambic_tensor::candle::Tensor;
 
-use crate::arithmetic::weighted_mean;
 use crate::layer_map::Pattern;
 use crate::layers::{Layers, projection, sum};
 use crate::{Comparison, Inputs, LayerMap, LossError, LossTerm, Projection, Term};
@@ -152,14 +150,13 @@ fn states(term: &'static str, options: &Hidden, layers: &Layers) -> Result<Term,
                 Counted::Tokens | Counted::All => [Ok(student.clone()), Ok(teacher)],
             };
             let (student, teacher) = (inputs.project(&student?, projection.as_deref())?, teacher?);
-            let (batch, length, _) = student.dims3()?;
             let counted = match options.count {
-                Counted::All | Counted::First => {
-                    Tensor::ones((batch, length), student.dtype(), student.device())?
+                Counted::All | Counted::First => None,
+                Counted::Tokens => {
+                    Some(inputs.shared(term, &options.stream)?.iter().map(|&kept| f32::from(kept)).collect())
                 }
-                Counted::Tokens => inputs.shared_mask(term, &options.stream, batch)?,
             };
-            weighted_mean(&options.comparison.rows(&student, &teacher)?, &counted)
+            options.comparison.mean(&student, &teacher, counted)
         });
         sum(terms.collect::<Result<_, LossError>>()?)
     };

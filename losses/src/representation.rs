@@ -39,7 +39,7 @@ impl LossTerm for Representation {
         let comparison = self.comparison;
         let compute = move |inputs: &Inputs<'_>| {
             let (student, teacher) = features.compute(inputs)?;
-            Ok(comparison.rows(&inputs.project(&student, name.as_deref())?, &teacher)?.mean_all()?)
+            comparison.mean(&inputs.project(&student, name.as_deref())?, &teacher, None)
         };
         let term = Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute));
         Ok(Term { projections: trained.into_iter().collect(), ..term })

@@ -75,11 +75,11 @@ impl<'a> Inputs<'a> {
         Ok((student.as_slice(), teacher.as_slice()))
     }
 
-    /// The mask of a stream that student and teacher share, `[batch, length]` with ones and zeros.
+    /// The mask of a stream that student and teacher share, `[batch, length]` with ones and zeros, row by row.
     ///
     /// # Errors
     /// When a trace does not hold it, or the two differ: they would have read different tokens.
-    pub fn shared_mask(&self, term: &'static str, stream: &str, batch: usize) -> Result<Tensor, LossError> {
+    pub fn shared(&self, term: &'static str, stream: &str) -> Result<&'a [u8], LossError> {
         let (student, teacher) = self.masks(stream)?;
         if student != teacher {
             return Err(LossError::Misfit {
@@ -87,7 +87,16 @@ impl<'a> Inputs<'a> {
                 reason: "student and teacher read different tokens; layers can be compared token by token only under one tokenizer".into(),
             });
         }
-        mask_tensor(student, (batch, student.len() / batch.max(1)))
+        Ok(student)
+    }
+
+    /// The same as a tensor `[batch, length]`.
+    ///
+    /// # Errors
+    /// As for [`Self::shared`].
+    pub fn shared_mask(&self, term: &'static str, stream: &str, batch: usize) -> Result<Tensor, LossError> {
+        let mask = self.shared(term, stream)?;
+        mask_tensor(mask, (batch, mask.len() / batch.max(1)))
     }
 
     /// A tensor after a projection, or itself without one.

@@ -10,7 +10,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use candle_core::backprop::GradStore;
 use candle_core::{
@@ -21,13 +21,14 @@ use rayon::prelude::*;
 
 use crate::buffer;
 
-/// The gradients of an operation's inputs, where they are wanted, given inputs, output and the gradient of the output.
-type Backward = dyn Fn(&[Tensor], &Tensor, &Tensor) -> Result<Vec<Option<Tensor>>> + Send + Sync;
+/// The gradients of an operation's inputs, where they are wanted, given inputs, results and the gradients of the results,
+/// where any came.
+type Backward = dyn Fn(&[Tensor], &[Tensor], &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> + Send + Sync;
 
 /// Where an input comes from.
 enum Source {
-    /// An operation of this graph.
-    Node(Arc<Node>),
+    /// An operation of this graph, and which of its results it is.
+    Node(Arc<Node>, usize),
     /// A variable.
     Variable,
     /// An operation of candle's.
@@ -41,24 +42,28 @@ struct Node {
     /// Counts up, so that an operation has a higher number than those it builds on.
     number: u64,
     inputs: Vec<(Tensor, Source)>,
-    /// The result, without its place in the graph.
-    output: OnceLock<Tensor>,
-    id: OnceLock<TensorId>,
+    /// The results, without their place in the graph.
+    results: OnceLock<Vec<Tensor>>,
+    ids: OnceLock<Vec<TensorId>>,
     backward: Box<Backward>,
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
-        if let Some(id) = self.id.get() {
-            known().remove(id);
+        let mut known = known();
+        for id in self.ids.get().into_iter().flatten() {
+            known.remove(id);
         }
     }
 }
 
-/// The nodes that still stand, by the tensors that they gave.
-static KNOWN: OnceLock<Mutex<HashMap<TensorId, Weak<Node>>>> = OnceLock::new();
+/// Nodes, and which of their results it is, by tensor.
+type Known = HashMap<TensorId, (Weak<Node>, usize)>;
 
-fn known() -> std::sync::MutexGuard<'static, HashMap<TensorId, Weak<Node>>> {
+/// The nodes that still stand.
+static KNOWN: OnceLock<Mutex<Known>> = OnceLock::new();
+
+fn known() -> MutexGuard<'static, Known> {
     KNOWN.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -72,18 +77,19 @@ fn anchor() -> Result<&'static Tensor> {
     Ok(ANCHOR.get_or_init(|| anchor).as_tensor())
 }
 
-/// Gradients of what nodes gave.
-type Reached = Vec<(Arc<Node>, Tensor)>;
+/// Gradients of the results of nodes.
+type Reached = Vec<(Arc<Node>, usize, Tensor)>;
 
 thread_local! {
     /// What candle's pass has come to; none where no pass of ours is under way.
     static COLLECTED: RefCell<Option<Reached>> = const { RefCell::new(None) };
 }
 
-/// What an operation gave, as candle sees it.
+/// A result of an operation, as candle sees it.
 struct Given {
     ready: Mutex<Option<(CpuStorage, Shape)>>,
     node: Arc<Node>,
+    index: usize,
 }
 
 impl CustomOp1 for Given {
@@ -101,7 +107,7 @@ impl CustomOp1 for Given {
     fn bwd(&self, _: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         COLLECTED.with_borrow_mut(|collected| match collected {
             Some(collected) => {
-                collected.push((self.node.clone(), gradient.clone()));
+                collected.push((self.node.clone(), self.index, gradient.clone()));
                 Ok(None)
             }
             None => bail!("gradients through these operations come from `alambic_tensor::gradients::backward`, not from `Tensor::backward`"),
@@ -109,24 +115,30 @@ impl CustomOp1 for Given {
     }
 }
 
-/// The result of an operation as a tensor, with its place in the graph if a gradient may be asked for.
-fn record(
-    (storage, shape): (CpuStorage, Shape),
+/// The results of an operation as tensors, with their place in the graph if a gradient may be asked for.
+pub(crate) fn record(
+    results: Vec<(CpuStorage, Shape)>,
     inputs: &[&Tensor],
-    backward: impl Fn(&[Tensor], &Tensor, &Tensor) -> Result<Vec<Option<Tensor>>> + Send + Sync + 'static,
-) -> Result<Tensor> {
+    backward: impl Fn(&[Tensor], &[Tensor], &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>>
+    + Send
+    + Sync
+    + 'static,
+) -> Result<Vec<Tensor>> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     if !inputs.iter().any(|tensor| tensor.track_op()) {
-        let CpuStorage::F32(values) = storage else { bail!("these operations give f32") };
-        return Tensor::from_vec(values, shape, &Device::Cpu);
+        let plain = |(storage, shape)| match storage {
+            CpuStorage::F32(values) => Tensor::from_vec(values, shape, &Device::Cpu),
+            _ => bail!("these operations give f32"),
+        };
+        return results.into_iter().map(plain).collect();
     }
     let source = |tensor: &Tensor| {
         if !tensor.track_op() {
             return Source::Constant;
         }
-        let node = known().get(&tensor.id()).and_then(Weak::upgrade);
+        let node = known().get(&tensor.id()).and_then(|(node, index)| Some((node.upgrade()?, *index)));
         match node {
-            Some(node) => Source::Node(node),
+            Some((node, index)) => Source::Node(node, index),
             None if tensor.is_variable() => Source::Variable,
             None => Source::Foreign,
         }
@@ -134,21 +146,42 @@ fn record(
     let node = Arc::new(Node {
         number: NUMBER.fetch_add(1, Ordering::Relaxed),
         inputs: inputs.iter().map(|&tensor| (tensor.clone(), source(tensor))).collect(),
-        output: OnceLock::new(),
-        id: OnceLock::new(),
+        results: OnceLock::new(),
+        ids: OnceLock::new(),
         backward: Box::new(backward),
     });
-    let given = Given { ready: Mutex::new(Some((storage, shape))), node: node.clone() };
-    let output = anchor()?.apply_op1(given)?;
-    known().insert(output.id(), Arc::downgrade(&node));
+    let given = results.into_iter().enumerate().map(|(index, result)| {
+        let given = Given { ready: Mutex::new(Some(result)), node: node.clone(), index };
+        anchor()?.apply_op1(given)
+    });
+    let given: Vec<Tensor> = given.collect::<Result<_>>()?;
+    known().extend(
+        given.iter().enumerate().map(|(index, tensor)| (tensor.id(), (Arc::downgrade(&node), index))),
+    );
     // Each is set once, here.
-    let _ = node.id.set(output.id());
-    let _ = node.output.set(output.detach());
-    Ok(output)
+    let _ = node.ids.set(given.iter().map(Tensor::id).collect());
+    let _ = node.results.set(given.iter().map(Tensor::detach).collect());
+    Ok(given)
+}
+
+/// The same for an operation with one result.
+pub(crate) fn record_one(
+    result: (CpuStorage, Shape),
+    inputs: &[&Tensor],
+    backward: impl Fn(&[Tensor], &Tensor, &Tensor) -> Result<Vec<Option<Tensor>>> + Send + Sync + 'static,
+) -> Result<Tensor> {
+    let results = record(vec![result], inputs, move |inputs, results, upstream| match (results, upstream) {
+        ([result], [Some(upstream)]) => backward(inputs, result, upstream),
+        _ => bail!("an operation with one result and its gradient was expected"),
+    })?;
+    match <[Tensor; 1]>::try_from(results) {
+        Ok([result]) => Ok(result),
+        Err(results) => bail!("{} results of an operation with one", results.len()),
+    }
 }
 
 /// Calls `run` with the storages and layouts of tensors in CPU memory.
-fn with_storages<T, const N: usize>(
+pub(crate) fn with_storages<T, const N: usize>(
     tensors: [&Tensor; N],
     run: impl FnOnce([(&CpuStorage, &Layout); N]) -> Result<T>,
 ) -> Result<T> {
@@ -167,7 +200,7 @@ fn with_storages<T, const N: usize>(
 /// The result of an operation over one tensor.
 pub(crate) fn apply1(x: &Tensor, operation: impl CustomOp1 + Send + Sync + 'static) -> Result<Tensor> {
     let result = with_storages([x], |[x]| operation.cpu_fwd(x.0, x.1))?;
-    record(result, &[x], move |inputs, output, upstream| {
+    record_one(result, &[x], move |inputs, output, upstream| {
         Ok(vec![operation.bwd(&inputs[0], output, upstream)?])
     })
 }
@@ -179,7 +212,7 @@ pub(crate) fn apply2(
     operation: impl CustomOp2 + Send + Sync + 'static,
 ) -> Result<Tensor> {
     let result = with_storages([x, y], |[x, y]| operation.cpu_fwd(x.0, x.1, y.0, y.1))?;
-    record(result, &[x, y], move |inputs, output, upstream| {
+    record_one(result, &[x, y], move |inputs, output, upstream| {
         let (x, y) = operation.bwd(&inputs[0], &inputs[1], output, upstream)?;
         Ok(vec![x, y])
     })
@@ -193,7 +226,7 @@ pub(crate) fn apply3(
     operation: impl CustomOp3 + Send + Sync + 'static,
 ) -> Result<Tensor> {
     let result = with_storages([x, y, z], |[x, y, z]| operation.cpu_fwd(x.0, x.1, y.0, y.1, z.0, z.1))?;
-    record(result, &[x, y, z], move |inputs, output, upstream| {
+    record_one(result, &[x, y, z], move |inputs, output, upstream| {
         let (x, y, z) = operation.bwd(&inputs[0], &inputs[1], &inputs[2], output, upstream)?;
         Ok(vec![x, y, z])
     })
@@ -298,16 +331,16 @@ impl Derivatives {
 /// A backward pass under way.
 #[derive(Default)]
 struct Pass {
-    /// What came to the nodes that are still to be gone over, in their order.
-    pending: BTreeMap<u64, (Option<Arc<Node>>, Sum)>,
+    /// What came to the results of the nodes that are still to be gone over, in their order.
+    pending: BTreeMap<u64, (Arc<Node>, Vec<Sum>)>,
     variables: HashMap<TensorId, Sum>,
 }
 
 impl Pass {
-    fn reach(&mut self, node: &Arc<Node>, gradient: Tensor) -> Result<()> {
-        let (own, sum) = self.pending.entry(node.number).or_default();
-        own.get_or_insert_with(|| node.clone());
-        sum.add(gradient)
+    fn reach(&mut self, node: &Arc<Node>, index: usize, gradient: Tensor) -> Result<()> {
+        let results = node.results.get().map_or(0, Vec::len);
+        let nothing = || (node.clone(), std::iter::repeat_with(Sum::default).take(results).collect());
+        self.pending.entry(node.number).or_insert_with(nothing).1[index].add(gradient)
     }
 
     /// Goes through candle's operations behind a number.
@@ -316,8 +349,8 @@ impl Pass {
         let store = number.backward();
         let collected = COLLECTED.replace(before);
         let store: GradStore = store?;
-        for (node, gradient) in collected.into_iter().flatten() {
-            self.reach(&node, gradient)?;
+        for (node, index, gradient) in collected.into_iter().flatten() {
+            self.reach(&node, index, gradient)?;
         }
         for &id in store.get_ids() {
             if let Some(gradient) = store.get_id(id) {
@@ -335,15 +368,15 @@ impl Pass {
 pub fn backward(number: &Tensor) -> Result<Derivatives> {
     let mut pass = Pass::default();
     pass.through_candle(number)?;
-    while let Some((_, (node, sum))) = pass.pending.pop_last() {
-        let (Some(node), Some(upstream)) = (node, sum.tensor) else { continue };
-        let Some(output) = node.output.get() else { continue };
+    while let Some((_, (node, sums))) = pass.pending.pop_last() {
+        let Some(results) = node.results.get() else { continue };
+        let upstream: Vec<Option<Tensor>> = sums.into_iter().map(|sum| sum.tensor).collect();
         let tensors: Vec<Tensor> = node.inputs.iter().map(|(tensor, _)| tensor.clone()).collect();
-        let gradients = (node.backward)(&tensors, output, &upstream)?;
+        let gradients = (node.backward)(&tensors, results, &upstream)?;
         for ((tensor, source), gradient) in node.inputs.iter().zip(gradients) {
             let Some(gradient) = gradient else { continue };
             match source {
-                Source::Node(node) => pass.reach(node, gradient)?,
+                Source::Node(node, index) => pass.reach(node, *index, gradient)?,
                 Source::Variable => pass.variables.entry(tensor.id()).or_default().add(gradient)?,
                 Source::Foreign => pass.through_candle(&tensor.apply_op1(Handed(gradient))?)?,
                 Source::Constant => {}

@@ -5,7 +5,8 @@
 //! Tensors are candle's. The operations in [`ops`] are candle custom operations
 //! with hand-written gradients: candle's own layer norm and softmax cut the
 //! gradient without an error, and its composites allocate and zero a buffer for
-//! every small step. Everything here runs on the CPU in `f32`.
+//! every small step. Gradients come from [`gradients::backward`], which adds
+//! nothing to zeros. Everything here runs on the CPU in `f32`.
 //!
 //! ```
 //! use alambic_tensor::{gradients::backward, ops, parameters::Parameters, candle::{Device, Tensor}};

@@ -13,8 +13,9 @@ use alambic_tensor::Streams;
 use alambic_tensor::candle::{Device, Result, Tensor, Var};
 use alambic_tensor::gradients::backward;
 use alambic_tensor::ops::{
-    self, Activation, AttentionMask, CrossEntropy, Divergence, Dropout, Heads, attend, attend_cross,
-    attend_packed, attend_with_taps, pack_affine,
+    self, Activation, AttentionMask, CrossEntropy, Divergence, Dropout, Heads, SquaredError, attend,
+    attend_cross, attend_cross_with_taps, attend_packed, attend_packed_with_taps, attend_with_taps,
+    pack_affine, squared_error,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -226,6 +227,47 @@ fn attention_with_taps() {
             let (context, scores, probabilities) = attend_with_taps(&t[0], &t[1], &t[2], heads, &mask)?;
             Tensor::cat(&[context.flatten_all()?, scores.flatten_all()?, probabilities.flatten_all()?], 0)
         });
+    }
+}
+
+#[test]
+fn attention_over_packed_inputs_with_taps() {
+    let mut draw = Draw::new(9);
+    let heads = Heads::new(3, 15).unwrap();
+    let together = |(context, scores, probabilities): (Tensor, Tensor, Tensor)| {
+        Tensor::cat(&[context.flatten_all()?, scores.flatten_all()?, probabilities.flatten_all()?], 0)
+    };
+    let inputs = [draw.tensor(&[5, 6, 45], 1.0)];
+    for mask in masks(&mut draw, (5, 3, 6, 6)) {
+        check("packed attention with taps", &inputs, |t| {
+            together(attend_packed_with_taps(&t[0], heads, &mask)?)
+        });
+        // Of some results no gradient comes.
+        check("packed attention's scores", &inputs, |t| Ok(attend_packed_with_taps(&t[0], heads, &mask)?.1));
+        check("packed attention's probabilities", &inputs, |t| {
+            Ok(attend_packed_with_taps(&t[0], heads, &mask)?.2)
+        });
+    }
+    let inputs = [draw.tensor(&[5, 4, 15], 1.0), draw.tensor(&[5, 6, 30], 1.0)];
+    for mask in masks(&mut draw, (5, 3, 4, 6)) {
+        check("cross attention with taps", &inputs, |t| {
+            together(attend_cross_with_taps(&t[0], &t[1], heads, &mask)?)
+        });
+    }
+}
+
+#[test]
+fn squared_errors() {
+    for rows in ROWS {
+        let mut draw = Draw::new(12);
+        let inputs = [draw.tensor(&[2, rows, 19], 1.0)];
+        let teacher = draw.tensor(&[2, rows, 19], 1.0);
+        let weights = Arc::new((0..2 * rows).map(|row| (row % 3) as f32 + 0.5).collect::<Vec<f32>>());
+        let some = Arc::new((0..38).map(|column| u8::from(column % 5 != 0)).collect::<Vec<u8>>());
+        for columns in [None, Some(some)] {
+            let settings = SquaredError { weights: weights.clone(), columns };
+            check("squared error", &inputs, |t| squared_error(&t[0], &teacher, settings.clone()));
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Multi-head attention with its projections.
 
-use alambic_tensor::candle::Tensor;
+use alambic_tensor::candle::{self, Tensor};
 use alambic_tensor::ops::{
-    self, Activation, AttentionMask, Heads, attend_cross, attend_packed, attend_with_taps,
+    self, Activation, AttentionMask, Heads, attend_cross, attend_cross_with_taps, attend_packed,
+    attend_packed_with_taps,
 };
 
 use super::{LayerSizes, Linear, Packed, Pass, Source};
@@ -77,15 +78,23 @@ impl Block {
         ATTENTION.iter().any(|kind| trace.wants(&self.place.tap(kind)))
     }
 
-    fn with_taps(
+    /// Records what is wanted of query, key and value, each `part` of them, and of what attention gave, and gives the context.
+    fn recorded(
         &self,
-        [query, key, value]: [&Tensor; 3],
-        mask: &AttentionMask,
+        (context, scores, probabilities): (Tensor, Tensor, Tensor),
+        part: impl Fn(usize) -> candle::Result<Tensor>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
-        let (context, scores, probabilities) = attend_with_taps(query, key, value, self.heads, mask)?;
-        for (kind, tensor) in ATTENTION.into_iter().zip([query, key, value, &scores, &probabilities]) {
-            trace.record(&self.place.tap(kind), tensor);
+        for (index, kind) in ATTENTION.into_iter().enumerate() {
+            let name = self.place.tap(kind);
+            if trace.wants(&name) {
+                let tensor = match index {
+                    3 => scores.clone(),
+                    4 => probabilities.clone(),
+                    _ => part(index)?,
+                };
+                trace.record(&name, &tensor);
+            }
         }
         Ok(context)
     }
@@ -129,8 +138,8 @@ impl SelfAttention {
         let (_, length, width) = x.dims3()?;
         let mask = &self.block.dropping(mask, pass, x, length)?;
         let context = if self.block.tapped(trace) {
-            let part = |index: usize| packed.narrow(2, index * width, width);
-            self.block.with_taps([&part(0)?, &part(1)?, &part(2)?], mask, trace)?
+            let given = attend_packed_with_taps(&packed, self.block.heads, mask)?;
+            self.block.recorded(given, |index| packed.narrow(2, index * width, width), trace)?
         } else {
             attend_packed(&packed, self.block.heads, mask)?
         };
@@ -195,8 +204,12 @@ impl CrossAttention {
         let width = x.dim(2)?;
         let mask = &self.block.dropping(mask, pass, x, key_value.dim(1)?)?;
         let context = if self.block.tapped(trace) {
-            let (key, value) = (key_value.narrow(2, 0, width)?, key_value.narrow(2, width, width)?);
-            self.block.with_taps([&query, &key, &value], mask, trace)?
+            let given = attend_cross_with_taps(&query, key_value, self.block.heads, mask)?;
+            let part = |index: usize| match index {
+                0 => Ok(query.clone()),
+                _ => key_value.narrow(2, (index - 1) * width, width),
+            };
+            self.block.recorded(given, part, trace)?
         } else {
             attend_cross(&query, key_value, self.block.heads, mask)?
         };

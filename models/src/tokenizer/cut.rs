@@ -46,7 +46,10 @@ impl Tokenizer {
             files.0.retain(|(name, _)| name == JSON || KEPT.contains(&name.as_str()));
             for (_, bytes) in files.0.iter_mut().filter(|(name, _)| name != JSON) {
                 let mut value: Value = parsed(bytes)?;
-                renumber_keys(&mut value["added_tokens_decoder"], ids);
+                // Not by index, which would put it there.
+                if let Some(table) = value.get_mut("added_tokens_decoder") {
+                    renumber_keys(table, ids);
+                }
                 *bytes = format!("{value:#}\n").into_bytes();
             }
         }

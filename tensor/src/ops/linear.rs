@@ -93,6 +93,7 @@ impl Linear {
         weight: &Tensor,
         bias: Option<&Tensor>,
         upstream: &Tensor,
+        wanted: [bool; 3],
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (outputs, inputs) = weight.dims2()?;
         let rows = input.elem_count() / inputs;
@@ -109,8 +110,7 @@ impl Linear {
                     &through_activation
                 }
             };
-            let input_gradient = input
-                .track_op()
+            let input_gradient = wanted[0]
                 .then(|| {
                     let gradient = buffer::with_slice(weight, "linear", |w| {
                         buffer::build(rows * inputs, |out| {
@@ -120,8 +120,7 @@ impl Linear {
                     Tensor::from_vec(gradient, input.shape(), device)
                 })
                 .transpose()?;
-            let weight_gradient = weight
-                .track_op()
+            let weight_gradient = wanted[1]
                 .then(|| {
                     let gradient = buffer::with_slice(input, "linear", |x| {
                         buffer::build(outputs * inputs, |out| {
@@ -132,7 +131,7 @@ impl Linear {
                 })
                 .transpose()?;
             let bias_gradient = bias
-                .filter(|bias| bias.track_op())
+                .filter(|_| wanted[2])
                 .map(|bias| {
                     let gradient = buffer::sum_rows(rows, outputs, |range, sums| {
                         add_rows(&upstream[range.start * outputs..range.end * outputs], sums);
@@ -167,7 +166,7 @@ impl CustomOp2 for Linear {
         _: &Tensor,
         upstream: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (x, w, _) = self.backward(x, w, None, upstream)?;
+        let (x, w, _) = self.backward(x, w, None, upstream, [x.track_op(), w.track_op(), false])?;
         Ok((x, w))
     }
 }
@@ -198,7 +197,7 @@ impl CustomOp3 for Linear {
         _: &Tensor,
         upstream: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        self.backward(x, w, Some(b), upstream)
+        self.backward(x, w, Some(b), upstream, [x, w, b].map(Tensor::track_op))
     }
 }
 
@@ -222,5 +221,38 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activation: Ac
 /// # Errors
 /// As for [`linear`].
 pub fn linear_packed(x: &Tensor, weights: &[&Tensor], biases: &[&Tensor]) -> Result<Tensor> {
-    linear(x, &Tensor::cat(weights, 0)?, Some(&Tensor::cat(biases, 0)?), Activation::Identity)
+    if weights.len() != biases.len() {
+        bail!("linear: {} weights and {} biases", weights.len(), biases.len())
+    }
+    let stacked = |parts: &[&Tensor]| -> Result<(Tensor, bool)> {
+        let detached: Vec<Tensor> = parts.iter().map(|part| part.detach()).collect();
+        Ok((Tensor::cat(&detached, 0)?, parts.iter().any(|part| part.track_op())))
+    };
+    let x = x.contiguous()?;
+    let ((weight, of_weights), (bias, of_biases)) = (stacked(weights)?, stacked(biases)?);
+    let tracked = x.track_op() || of_weights || of_biases;
+    let operation = Linear { activation: Activation::Identity, tracked, sum: OnceLock::new() };
+    let result = graph::with_storages([&x, &weight, &bias], |[x, w, b]| {
+        CustomOp3::cpu_fwd(&operation, x.0, x.1, w.0, w.1, b.0, b.1)
+    })?;
+    let inputs: Vec<&Tensor> = std::iter::once(&x).chain(weights.iter().chain(biases).copied()).collect();
+    graph::record_one(result, &inputs, move |inputs, _, upstream| {
+        let (x, parts) = (&inputs[0], &inputs[1..]);
+        let (weights, biases) = parts.split_at(parts.len() / 2);
+        let wanted = [x.track_op(), of_weights, of_biases];
+        let (input, weight, bias) = operation.backward(x, &weight, Some(&bias), upstream, wanted)?;
+        let mut gradients = vec![input];
+        for (whole, parts) in [(weight, weights), (bias, biases)] {
+            let mut first = 0;
+            for part in parts {
+                let rows = part.dim(0)?;
+                gradients.push(match &whole {
+                    Some(whole) if part.track_op() => Some(whole.narrow(0, first, rows)?),
+                    _ => None,
+                });
+                first += rows;
+            }
+        }
+        Ok(gradients)
+    })
 }

@@ -13,10 +13,12 @@ mod layer_norm;
 mod linear;
 mod mean;
 mod softmax;
+mod squared_error;
 
 pub use activation::{Activation, activate};
 pub use attention::{
-    AttentionMask, Heads, attend, attend_cached, attend_cross, attend_packed, attend_with_taps,
+    AttentionMask, Heads, attend, attend_cached, attend_cross, attend_cross_with_taps, attend_packed,
+    attend_packed_with_taps, attend_with_taps,
 };
 pub use cross_entropy::{CrossEntropy, cross_entropy};
 pub use divergence::{Divergence, divergence};
@@ -26,3 +28,4 @@ pub use layer_norm::{layer_norm, pack_affine, residual_layer_norm};
 pub use linear::{linear, linear_packed};
 pub use mean::masked_mean;
 pub use softmax::softmax;
+pub use squared_error::{SquaredError, squared_error};

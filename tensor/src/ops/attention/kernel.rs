@@ -12,6 +12,7 @@ use crate::buffer;
 use crate::matrix::{Matrix, multiply_small};
 use crate::ops::dropout::Mask;
 use crate::ops::softmax::{masked_softmax_row, softmax_backward_row, softmax_row};
+use crate::vector::vectorised;
 
 /// Rows of one of query, key and value inside a slice.
 #[derive(Clone, Copy)]
@@ -69,6 +70,14 @@ impl Sizes {
     }
 }
 
+vectorised! {
+    fn add_scaled(values: &mut [f32], more: &[f32], scale: f32) {
+        for (value, more) in values.iter_mut().zip(more) {
+            *value += scale * more;
+        }
+    }
+}
+
 /// The probabilities from `first` on as dropout leaves them, in `kept` if there is any.
 fn after_dropout<'a>(
     dropped: Option<&Mask>,
@@ -86,14 +95,29 @@ fn after_dropout<'a>(
     }
 }
 
-/// The context `[batch, queries, width]` and the probabilities before dropout `[batch, heads, queries, keys]`.
+/// What attention comes to.
+pub(super) struct Attended {
+    /// `[batch, queries, width]`.
+    pub(super) context: Vec<f32>,
+    /// Before dropout, `[batch, heads, queries, keys]`.
+    pub(super) probabilities: Vec<f32>,
+    /// Before the mask, in the same shape; empty if they were not to be kept.
+    pub(super) scores: Vec<f32>,
+}
+
+/// Context and probabilities, and with `keeps_scores` the scores.
 pub(super) fn forward(
     sizes: Sizes,
     (query, key, value): (Rows<'_>, Rows<'_>, Rows<'_>),
     mask: &AttentionMask,
-) -> (Vec<f32>, Vec<f32>) {
+    keeps_scores: bool,
+) -> Attended {
     let Sizes { batch, queries, keys, width, heads } = sizes;
     let head_width = sizes.head_width();
+    let all = batch * heads.count * queries * keys;
+    let mut scores: Vec<f32> = Vec::with_capacity(if keeps_scores { all } else { 0 });
+    let kept_scores =
+        keeps_scores.then_some(Target { pointer: scores.as_mut_ptr(), offset: 0, step: queries * keys });
     let run = |example: usize, probabilities: &mut [MaybeUninit<f32>], context: &mut [MaybeUninit<f32>]| {
         let mut kept = vec![0.0; if mask.dropped.is_some() { queries * keys } else { 0 }];
         for (head, probabilities) in probabilities.chunks_exact_mut(queries * keys).enumerate() {
@@ -112,6 +136,14 @@ pub(super) fn forward(
                 );
                 probabilities.assume_init_mut()
             };
+            if let Some(scores) = kept_scores {
+                // SAFETY: the place of this example and head is written by this task alone.
+                unsafe {
+                    scores
+                        .at(example * heads.count + head, 0)
+                        .copy_from_nonoverlapping(probabilities.as_ptr(), probabilities.len());
+                }
+            }
             for (index, row) in probabilities.chunks_exact_mut(keys).enumerate() {
                 if mask.causal || mask.keys.is_some() {
                     masked_softmax_row(row, |key| mask.allows(example, index, key, keys));
@@ -146,7 +178,22 @@ pub(super) fn forward(
                 .for_each(|(example, (probabilities, context))| run(example, probabilities, context));
         });
     });
-    (context, probabilities)
+    if keeps_scores {
+        // SAFETY: every example has just written those of all its heads.
+        unsafe { scores.set_len(all) };
+    }
+    Attended { context, probabilities, scores }
+}
+
+/// The gradients of what attention gave.
+#[derive(Clone, Copy)]
+pub(super) struct Upstream<'a> {
+    /// Of the context.
+    pub(super) context: &'a [f32],
+    /// Of the scores before the mask, if there are any.
+    pub(super) scores: Option<&'a [f32]>,
+    /// Of the probabilities before dropout, if there are any.
+    pub(super) probabilities: Option<&'a [f32]>,
 }
 
 /// Writes the gradients of query, key and value, all of their rows.
@@ -154,7 +201,7 @@ pub(super) fn backward(
     sizes: Sizes,
     (query, key, value): (Rows<'_>, Rows<'_>, Rows<'_>),
     (probabilities, dropped): (&[f32], Option<&Mask>),
-    upstream: &[f32],
+    upstream: Upstream<'_>,
     (query_target, key_target, value_target): (Target, Target, Target),
 ) {
     let Sizes { batch, queries, keys, width, heads } = sizes;
@@ -166,7 +213,7 @@ pub(super) fn backward(
             let column = head * head_width;
             let start = (example * heads.count + head) * queries * keys;
             let probabilities = &probabilities[start..start + queries * keys];
-            let upstream = Matrix::rows(upstream, example * queries * width + column, width);
+            let of_context = Matrix::rows(upstream.context, example * queries * width + column, width);
             let rows = |rows: Rows<'_>, length: usize| rows.of(example * length, column);
             // SAFETY: all rows and columns are those of this example and head, within their slices; the targets
             // have the layout of query, key and value, and no other task writes this example's rows.
@@ -174,7 +221,7 @@ pub(super) fn backward(
                 multiply_small(
                     scores.as_mut_ptr(),
                     keys,
-                    upstream,
+                    of_context,
                     rows(value, keys).transposed(),
                     (queries, head_width, keys),
                     1.0,
@@ -182,17 +229,23 @@ pub(super) fn backward(
                 if let Some(mask) = dropped {
                     mask.apply_from(start, &mut scores);
                 }
+                if let Some(more) = upstream.probabilities {
+                    add_scaled(&mut scores, &more[start..start + queries * keys], 1.0);
+                }
                 for (row, probabilities) in
                     scores.chunks_exact_mut(keys).zip(probabilities.chunks_exact(keys))
                 {
                     softmax_backward_row(row, probabilities, heads.scale);
+                }
+                if let Some(more) = upstream.scores {
+                    add_scaled(&mut scores, &more[start..start + queries * keys], heads.scale);
                 }
                 let kept = after_dropout(dropped, start, probabilities, &mut kept);
                 multiply_small(
                     value_target.at(example * keys, column),
                     value_target.step,
                     Matrix::rows(kept, 0, keys).transposed(),
-                    upstream,
+                    of_context,
                     (keys, queries, head_width),
                     1.0,
                 );

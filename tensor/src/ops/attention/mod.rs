@@ -6,14 +6,12 @@ mod operation;
 
 use std::sync::Arc;
 
-use candle_core::{D, Result, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 pub use cached::attend_cached;
 
-use self::operation::{Attention, Packing};
-use super::dropout::{Mask, dropout};
-use super::softmax::softmax;
-use crate::graph;
+use self::operation::{Packing, run};
+use super::dropout::Mask;
 
 /// Which keys a query may look at, and which of its probabilities are dropped.
 #[derive(Debug, Clone, Default)]
@@ -112,9 +110,7 @@ pub fn attend(
     heads: Heads,
     mask: &AttentionMask,
 ) -> Result<Tensor> {
-    let tracked = query.track_op() || key.track_op() || value.track_op();
-    let operation = Attention::new(heads, mask, Packing::None, tracked);
-    graph::apply3(&query.contiguous()?, &key.contiguous()?, &value.contiguous()?, operation)
+    Ok(run([query, key, value], heads, mask, Packing::None, false)?.context)
 }
 
 /// Self-attention over a packed `[batch, length, 3 * width]` of query, key and value.
@@ -122,8 +118,7 @@ pub fn attend(
 /// # Errors
 /// As for [`attend`].
 pub fn attend_packed(packed: &Tensor, heads: Heads, mask: &AttentionMask) -> Result<Tensor> {
-    let operation = Attention::new(heads, mask, Packing::All, packed.track_op());
-    graph::apply1(&packed.contiguous()?, operation)
+    Ok(run([packed], heads, mask, Packing::All, false)?.context)
 }
 
 /// Attention of `query` `[batch, queries, width]` over a packed `[batch, keys, 2 * width]` of key and value.
@@ -136,13 +131,11 @@ pub fn attend_cross(
     heads: Heads,
     mask: &AttentionMask,
 ) -> Result<Tensor> {
-    let tracked = query.track_op() || key_value.track_op();
-    let operation = Attention::new(heads, mask, Packing::KeyValue, tracked);
-    graph::apply2(&query.contiguous()?, &key_value.contiguous()?, operation)
+    Ok(run([query, key_value], heads, mask, Packing::KeyValue, false)?.context)
 }
 
-/// As [`attend`], by separate differentiable steps: the context, the scores before softmax and mask, and the
-/// probabilities before dropout, both `[batch, heads, queries, keys]`. For losses and readers that look at attention itself.
+/// As [`attend`]: the context, the scores before softmax and mask, and the probabilities before dropout, both
+/// `[batch, heads, queries, keys]`, for losses and readers that look at attention itself.
 ///
 /// # Errors
 /// As for [`attend`].
@@ -153,26 +146,30 @@ pub fn attend_with_taps(
     heads: Heads,
     mask: &AttentionMask,
 ) -> Result<(Tensor, Tensor, Tensor)> {
-    let (batch, queries, width) = query.dims3()?;
-    let (_, keys, _) = key.dims3()?;
-    heads.check(width)?;
-    mask.check((batch, heads.count, queries, keys))?;
-    if key.dims() != [batch, keys, width] || key.shape() != value.shape() {
-        bail!(
-            "attention: query {:?}, key {:?} and value {:?} do not fit each other",
-            query.shape(),
-            key.shape(),
-            value.shape()
-        )
-    }
-    let split = |tensor: &Tensor| {
-        let (batch, length, width) = tensor.dims3()?;
-        tensor.reshape((batch, length, heads.count, width / heads.count))?.transpose(1, 2)?.contiguous()
-    };
-    let scores =
-        (split(query)?.matmul(&split(key)?.transpose(D::Minus2, D::Minus1)?)? * f64::from(heads.scale))?;
-    let probabilities = softmax(&scores, Some(mask))?;
-    let context = dropout(&probabilities, mask.dropped.clone())?;
-    let context = context.matmul(&split(value)?)?.transpose(1, 2)?.contiguous()?.reshape(query.shape())?;
-    Ok((context, scores, probabilities))
+    run([query, key, value], heads, mask, Packing::None, true)?.tapped()
+}
+
+/// As [`attend_packed`], with what [`attend_with_taps`] gives.
+///
+/// # Errors
+/// As for [`attend`].
+pub fn attend_packed_with_taps(
+    packed: &Tensor,
+    heads: Heads,
+    mask: &AttentionMask,
+) -> Result<(Tensor, Tensor, Tensor)> {
+    run([packed], heads, mask, Packing::All, true)?.tapped()
+}
+
+/// As [`attend_cross`], with what [`attend_with_taps`] gives.
+///
+/// # Errors
+/// As for [`attend`].
+pub fn attend_cross_with_taps(
+    query: &Tensor,
+    key_value: &Tensor,
+    heads: Heads,
+    mask: &AttentionMask,
+) -> Result<(Tensor, Tensor, Tensor)> {
+    run([query, key_value], heads, mask, Packing::KeyValue, true)?.tapped()
 }

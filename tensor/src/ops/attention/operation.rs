@@ -1,12 +1,10 @@
-//! Attention as candle operations of one, two and three inputs.
+//! Attention as an operation over one, two and three tensors.
 
-use std::sync::OnceLock;
+use candle_core::{CpuStorage, DType, Device, Result, Shape, Storage, Tensor, bail};
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
-
-use super::kernel::{self, Rows, Sizes, Target};
+use super::kernel::{self, Rows, Sizes, Target, Upstream};
 use super::{AttentionMask, Heads};
-use crate::buffer;
+use crate::{buffer, graph};
 
 /// How query, key and value are laid out over the inputs.
 #[derive(Clone, Copy)]
@@ -19,19 +17,84 @@ pub(super) enum Packing {
     None,
 }
 
-pub(super) struct Attention {
+/// Attention of some heads under a mask.
+struct Attention {
     heads: Heads,
     mask: AttentionMask,
     packing: Packing,
-    tracked: bool,
-    probabilities: OnceLock<Vec<f32>>,
+}
+
+/// What attention gives.
+pub(super) struct Given {
+    /// `[batch, queries, width]`.
+    pub(super) context: Tensor,
+    /// Scores before the mask and probabilities before dropout, each `[batch, heads, queries, keys]`, if asked for.
+    pub(super) taps: Option<(Tensor, Tensor)>,
+}
+
+impl Given {
+    /// Context, scores and probabilities.
+    pub(super) fn tapped(self) -> Result<(Tensor, Tensor, Tensor)> {
+        match self.taps {
+            Some((scores, probabilities)) => Ok((self.context, scores, probabilities)),
+            None => bail!("attention: nobody asked for its taps"),
+        }
+    }
+}
+
+/// Attention over one, two or three tensors, as `packing` says.
+pub(super) fn run<const N: usize>(
+    inputs: [&Tensor; N],
+    heads: Heads,
+    mask: &AttentionMask,
+    packing: Packing,
+    tapped: bool,
+) -> Result<Given> {
+    let mut contiguous = Vec::with_capacity(N);
+    for input in inputs {
+        contiguous.push(input.contiguous()?);
+    }
+    let inputs: Vec<&Tensor> = contiguous.iter().collect();
+    let operation = Attention { heads, mask: mask.clone(), packing };
+    let sizes = operation.sizes(inputs[0].shape(), inputs[N - 1].shape())?;
+    if let [_, key, value] = inputs[..]
+        && key.shape() != value.shape()
+    {
+        bail!("attention: keys of {:?} and values of {:?} differ in shape", key.shape(), value.shape())
+    }
+    let tracked = inputs.iter().any(|input| input.track_op());
+    let kernel::Attended { context, probabilities, scores } = operation.run(sizes, &inputs, tapped)?;
+    let each = Shape::from((sizes.batch, sizes.heads.count, sizes.queries, sizes.keys));
+    let whole = Shape::from((sizes.batch, sizes.queries, sizes.width));
+    let mut results = vec![(CpuStorage::F32(context), whole)];
+    // The backward pass needs the probabilities, whether anyone looks at them or not.
+    let mut kept = Vec::new();
+    if tapped {
+        results.push((CpuStorage::F32(scores), each.clone()));
+        results.push((CpuStorage::F32(probabilities), each));
+    } else if tracked {
+        kept = probabilities;
+    }
+    let results = graph::record(results, &inputs, move |inputs, results, upstream| {
+        let gradients = match results {
+            [_, _, probabilities] => buffer::with_slice(probabilities, "attention", |probabilities| {
+                operation.gradients(inputs, probabilities, upstream)
+            })?,
+            _ => operation.gradients(inputs, &kept, upstream),
+        };
+        Ok(gradients?.into_iter().map(Some).collect())
+    })?;
+    let mut results = results.into_iter();
+    match (results.next(), results.next(), results.next()) {
+        (Some(context), None, None) => Ok(Given { context, taps: None }),
+        (Some(context), Some(scores), Some(probabilities)) => {
+            Ok(Given { context, taps: Some((scores, probabilities)) })
+        }
+        _ => bail!("attention: results are missing"),
+    }
 }
 
 impl Attention {
-    pub(super) fn new(heads: Heads, mask: &AttentionMask, packing: Packing, tracked: bool) -> Self {
-        Self { heads, mask: mask.clone(), packing, tracked, probabilities: OnceLock::new() }
-    }
-
     /// Sizes from the shapes of the first and the last input.
     fn sizes(&self, first: &Shape, last: &Shape) -> Result<Sizes> {
         let (batch, queries, first_width) = first.dims3()?;
@@ -59,146 +122,101 @@ impl Attention {
         }
     }
 
-    fn run(&self, sizes: Sizes, inputs: [&[f32]; 3]) -> (CpuStorage, Shape) {
-        let places = self.places(sizes.width);
-        let [query, key, value] =
-            [0, 1, 2].map(|i| Rows { values: inputs[i], offset: places[i].0, step: places[i].1 });
-        let (context, probabilities) = kernel::forward(sizes, (query, key, value), &self.mask);
-        if self.tracked {
-            // A node of the graph runs forward once.
-            let _ = self.probabilities.set(probabilities);
+    /// Which input holds query, key and value.
+    fn assignment(&self) -> [usize; 3] {
+        match self.packing {
+            Packing::All => [0, 0, 0],
+            Packing::KeyValue => [0, 1, 1],
+            Packing::None => [0, 1, 2],
         }
-        (CpuStorage::F32(context), (sizes.batch, sizes.queries, sizes.width).into())
     }
 
-    /// Gradients in the shapes of `tensors`; `assignment[i]` says which of them holds query, key and value.
+    fn run(&self, sizes: Sizes, inputs: &[&Tensor], tapped: bool) -> Result<kernel::Attended> {
+        with_slices(inputs, |slices| {
+            let (places, assignment) = (self.places(sizes.width), self.assignment());
+            let [query, key, value] = [0, 1, 2].map(|i| Rows {
+                values: slices[assignment[i]],
+                offset: places[i].0,
+                step: places[i].1,
+            });
+            kernel::forward(sizes, (query, key, value), &self.mask, tapped)
+        })
+    }
+
+    /// Gradients in the shapes of the inputs, given those of the context, and of scores and probabilities where these are
+    /// results.
     fn gradients(
         &self,
-        tensors: &[&Tensor],
-        assignment: [usize; 3],
-        upstream: &Tensor,
+        inputs: &[Tensor],
+        probabilities: &[f32],
+        upstream: &[Option<Tensor>],
     ) -> Result<Vec<Tensor>> {
-        let Some(probabilities) = self.probabilities.get() else {
-            bail!("attention: backward before forward")
+        let inputs: Vec<&Tensor> = inputs.iter().collect();
+        let sizes = self.sizes(inputs[0].shape(), inputs[inputs.len() - 1].shape())?;
+        let (places, assignment) = (self.places(sizes.width), self.assignment());
+        // Where nothing came to the context, it is as if zeros had.
+        let nothing;
+        let of_context = match upstream.first().and_then(Option::as_ref) {
+            Some(upstream) => upstream,
+            None => {
+                let shape = (sizes.batch, sizes.queries, sizes.width);
+                nothing = Tensor::zeros(shape, DType::F32, &Device::Cpu)?;
+                &nothing
+            }
         };
-        let sizes = self.sizes(tensors[0].shape(), tensors[tensors.len() - 1].shape())?;
-        let places = self.places(sizes.width);
-        let inputs: Vec<Tensor> = tensors.iter().map(|tensor| tensor.contiguous()).collect::<Result<_>>()?;
-        let guards: Vec<_> = inputs.iter().map(Tensor::storage_and_layout).collect();
-        let slices: Vec<&[f32]> = guards
-            .iter()
-            .map(|(storage, layout)| match &**storage {
-                candle_core::Storage::Cpu(storage) => buffer::slice(storage, layout, "attention"),
-                _ => bail!("attention: runs on the CPU only"),
+        let present: Vec<&Tensor> =
+            std::iter::once(of_context).chain(upstream.iter().skip(1).flatten()).collect();
+        let given = |index: usize| upstream.get(index).is_some_and(Option::is_some);
+        let gradients = with_slices(&inputs, |slices| {
+            with_slices(&present, |present| {
+                let mut gradients: Vec<Vec<f32>> =
+                    slices.iter().map(|values| Vec::with_capacity(values.len())).collect();
+                let pointers: Vec<*mut f32> = gradients.iter_mut().map(Vec::as_mut_ptr).collect();
+                let rows =
+                    |i: usize| Rows { values: slices[assignment[i]], offset: places[i].0, step: places[i].1 };
+                let target = |i: usize| Target {
+                    pointer: pointers[assignment[i]],
+                    offset: places[i].0,
+                    step: places[i].1,
+                };
+                let upstream = Upstream {
+                    context: present[0],
+                    scores: given(1).then(|| present[1]),
+                    probabilities: given(2).then(|| present[present.len() - 1]),
+                };
+                kernel::backward(
+                    sizes,
+                    (rows(0), rows(1), rows(2)),
+                    (probabilities, self.mask.dropped.as_ref()),
+                    upstream,
+                    (target(0), target(1), target(2)),
+                );
+                for (gradient, values) in gradients.iter_mut().zip(slices) {
+                    // SAFETY: query, key and value together make up all of the inputs, and their gradients were just
+                    // written.
+                    unsafe { gradient.set_len(values.len()) };
+                }
+                gradients
             })
-            .collect::<Result<_>>()?;
-        let mut gradients: Vec<Vec<f32>> =
-            slices.iter().map(|values| Vec::with_capacity(values.len())).collect();
-        let pointers: Vec<*mut f32> = gradients.iter_mut().map(Vec::as_mut_ptr).collect();
-        let rows = |i: usize| Rows { values: slices[assignment[i]], offset: places[i].0, step: places[i].1 };
-        let target =
-            |i: usize| Target { pointer: pointers[assignment[i]], offset: places[i].0, step: places[i].1 };
-        buffer::with_slice(upstream, "attention", |upstream| {
-            kernel::backward(
-                sizes,
-                (rows(0), rows(1), rows(2)),
-                (probabilities, self.mask.dropped.as_ref()),
-                upstream,
-                (target(0), target(1), target(2)),
-            );
-        })?;
-        for (gradient, values) in gradients.iter_mut().zip(&slices) {
-            // SAFETY: query, key and value together make up all of the inputs, and their gradients were just written.
-            unsafe { gradient.set_len(values.len()) };
-        }
+        })??;
         gradients
             .into_iter()
-            .zip(tensors)
+            .zip(inputs)
             .map(|(gradient, tensor)| Tensor::from_vec(gradient, tensor.shape(), tensor.device()))
             .collect()
     }
 }
 
-impl CustomOp1 for Attention {
-    fn name(&self) -> &'static str {
-        "attention"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let packed = buffer::slice(storage, layout, "attention")?;
-        let sizes = self.sizes(layout.shape(), layout.shape())?;
-        Ok(self.run(sizes, [packed; 3]))
-    }
-
-    fn bwd(&self, packed: &Tensor, _: &Tensor, upstream: &Tensor) -> Result<Option<Tensor>> {
-        Ok(self.gradients(&[packed], [0, 0, 0], upstream)?.pop())
-    }
-}
-
-impl CustomOp2 for Attention {
-    fn name(&self) -> &'static str {
-        "cross attention"
-    }
-
-    fn cpu_fwd(
-        &self,
-        q: &CpuStorage,
-        ql: &Layout,
-        kv: &CpuStorage,
-        kvl: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (query, key_value) = (buffer::slice(q, ql, "attention")?, buffer::slice(kv, kvl, "attention")?);
-        let sizes = self.sizes(ql.shape(), kvl.shape())?;
-        Ok(self.run(sizes, [query, key_value, key_value]))
-    }
-
-    fn bwd(
-        &self,
-        q: &Tensor,
-        kv: &Tensor,
-        _: &Tensor,
-        upstream: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let mut gradients = self.gradients(&[q, kv], [0, 1, 1], upstream)?.into_iter();
-        Ok((gradients.next(), gradients.next()))
-    }
-}
-
-impl CustomOp3 for Attention {
-    fn name(&self) -> &'static str {
-        "attention"
-    }
-
-    fn cpu_fwd(
-        &self,
-        q: &CpuStorage,
-        ql: &Layout,
-        k: &CpuStorage,
-        kl: &Layout,
-        v: &CpuStorage,
-        vl: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let inputs = [
-            buffer::slice(q, ql, "attention")?,
-            buffer::slice(k, kl, "attention")?,
-            buffer::slice(v, vl, "attention")?,
-        ];
-        if kl.shape() != vl.shape() {
-            bail!("attention: keys of {:?} and values of {:?} differ in shape", kl.shape(), vl.shape())
-        }
-        let sizes = self.sizes(ql.shape(), vl.shape())?;
-        Ok(self.run(sizes, inputs))
-    }
-
-    fn bwd(
-        &self,
-        q: &Tensor,
-        k: &Tensor,
-        v: &Tensor,
-        _: &Tensor,
-        upstream: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let mut gradients = self.gradients(&[q, k, v], [0, 1, 2], upstream)?.into_iter();
-        Ok((gradients.next(), gradients.next(), gradients.next()))
-    }
+/// Calls `read` with the elements of tensors.
+fn with_slices<T>(tensors: &[&Tensor], read: impl FnOnce(&[&[f32]]) -> T) -> Result<T> {
+    let contiguous: Vec<Tensor> = tensors.iter().map(|tensor| tensor.contiguous()).collect::<Result<_>>()?;
+    let guards: Vec<_> = contiguous.iter().map(Tensor::storage_and_layout).collect();
+    let slices: Vec<&[f32]> = guards
+        .iter()
+        .map(|(storage, layout)| match &**storage {
+            Storage::Cpu(storage) => buffer::slice(storage, layout, "attention"),
+            _ => bail!("attention: runs on the CPU only"),
+        })
+        .collect::<Result<_>>()?;
+    Ok(read(&slices))
 }
