@@ -156,13 +156,12 @@ impl Attention {
         let (places, assignment) = (self.places(sizes.width), self.assignment());
         // Where nothing came to the context, it is as if zeros had.
         let nothing;
-        let of_context = match upstream.first().and_then(Option::as_ref) {
-            Some(upstream) => upstream,
-            None => {
-                let shape = (sizes.batch, sizes.queries, sizes.width);
-                nothing = Tensor::zeros(shape, DType::F32, &Device::Cpu)?;
-                &nothing
-            }
+        let of_context = if let Some(upstream) = upstream.first().and_then(Option::as_ref) {
+            upstream
+        } else {
+            let shape = (sizes.batch, sizes.queries, sizes.width);
+            nothing = Tensor::zeros(shape, DType::F32, &Device::Cpu)?;
+            &nothing
         };
         let present: Vec<&Tensor> =
             std::iter::once(of_context).chain(upstream.iter().skip(1).flatten()).collect();
