@@ -197,8 +197,8 @@ fn ctrl_c_writes_a_checkpoint_and_a_second_one_does_not_wait_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = folder.path().join("small.toml");
     std::fs::write(&recipe, RECIPE).unwrap();
-    // Steps of some hundred batches each, so that a signal comes in the middle of one.
-    let long = ["--set", "train.accumulate=500", "--set", "train.checkpoint-every=1000"];
+    // Steps of some thousand batches each, so that a signal comes in the middle of one.
+    let long = ["--set", "train.accumulate=3000", "--set", "train.checkpoint-every=1000"];
     for (signals, written) in [(1, 1), (2, 0)] {
         let out = folder.path().join(signals.to_string());
         let mut run = start_with(&recipe, &out, &long);
