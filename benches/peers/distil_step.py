@@ -14,12 +14,10 @@ Prints one JSON object: settings, and median, smallest and largest milliseconds 
 """
 
 import argparse
-import json
 import math
 import resource
-import statistics
-import time
 
+import timing
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -98,14 +96,13 @@ class ByHand(nn.Module):
         return states, kept
 
 
-class Form:
-    """One way to make the step: a network, the projection of its states, and the optimiser that suits it."""
+class Form(timing.Form):
+    """A network and the projection of its states."""
 
     def __init__(self, network, projection, fused, options):
-        self.network, self.projection, self.options = network, projection, options
-        self.parameters = [*network.parameters(), *projection.parameters()]
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=5e-5, fused=fused)
-        self.milliseconds = []
+        parameters = [*network.parameters(), *projection.parameters()]
+        super().__init__(network, parameters, torch.optim.AdamW(parameters, lr=5e-5, fused=fused), options)
+        self.projection = projection
 
     def loss(self, ids, states, scores):
         with torch.autocast("cpu", torch.bfloat16, enabled=self.options.autocast):
@@ -113,19 +110,6 @@ class Form:
             own = [self.projection(state) for state in own]
         error = lambda one, other: F.mse_loss(one.float(), other)
         return sum(map(error, own, states)) + sum(map(error, kept, scores))
-
-    def step(self, *batch):
-        started = time.perf_counter()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.loss(*batch).backward()
-        nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
-        self.milliseconds.append(1e3 * (time.perf_counter() - started))
-
-    def summary(self):
-        kept = self.milliseconds[self.options.warm_up :]
-        figures = {"median": statistics.median(kept), "min": min(kept), "max": max(kept)}
-        return {f"{name}-ms": round(value, 1) for name, value in figures.items()}
 
 
 def batch_of(options):
@@ -137,31 +121,16 @@ def batch_of(options):
     return ids, states, [torch.randn(shape, generator=generator) for _ in range(options.layers)]
 
 
-def compare(forms, batch, tolerance):
-    """The forms must compute the same loss, without dropout, before they are worth timing."""
-    losses = []
-    for form in forms.values():
-        form.network.eval()
-        with torch.no_grad():
-            losses.append(form.loss(*batch).item())
-        form.network.train()
-    if any(not math.isclose(losses[0], other, rel_tol=tolerance) for other in losses[1:]):
-        raise SystemExit(f"the forms disagree: losses {losses}")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     sizes = {"layers": 4, "width": 312, "heads": 12, "ffn": 1200, "vocabulary": 30522, "batch": 32, "length": 64}
-    sizes |= {"teacher-width": 384, "steps": 20, "warm-up": 5, "threads": 2}
-    for name, value in sizes.items():
-        parser.add_argument(f"--{name}", type=int, default=value, help=f"({value})")
+    timing.add_sizes(parser, sizes | {"teacher-width": 384})
     parser.add_argument("--dropout", type=float, default=0.1, help="(0.1)")
     parser.add_argument("--autocast", action="store_true", help="compute in bfloat16 where torch.autocast does")
     parser.add_argument("--form", choices=["transformers", "by-hand"], help="this form alone, whose memory is then told")
     options = parser.parse_args()
 
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(1)
+    timing.start(options)
     library = Library(options)
     projection = nn.Linear(options.width, options.teacher_width)
     forms = {}
@@ -176,17 +145,10 @@ def main():
         own.load_state_dict(projection.state_dict())
         forms["by-hand"] = Form(ByHand(source, options), own, True, options)
     batch = batch_of(options)
-    compare(forms, batch, 2e-3 if options.autocast else 1e-5)
-    for _ in range(options.warm_up + options.steps):
-        for form in forms.values():
-            form.step(*batch)
-    settings = {name.replace("_", "-"): value for name, value in vars(options).items()}
-    result = {"torch": torch.__version__, "settings": settings}
-    for name, form in forms.items():
-        result[name] = form.summary() | {"parameters": sum(parameter.numel() for parameter in form.parameters)}
-    if options.form:
-        result["peak-memory-bytes"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps(result, indent=2))
+    timing.compare(forms, batch, 2e-3 if options.autocast else 1e-5)
+    timing.take_turns(forms, batch, options)
+    most = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    timing.show(forms, options, {"peak-memory-bytes": most} if options.form else {})
 
 
 if __name__ == "__main__":

@@ -13,11 +13,9 @@ Prints one JSON object: settings, and median, smallest and largest milliseconds 
 """
 
 import argparse
-import json
 import math
-import statistics
-import time
 
+import timing
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -139,13 +137,14 @@ def batch_of(options):
     return inputs, target.masked_fill(target == PAD, IGNORED)
 
 
-class Form:
-    """One way to make the step: a network and the optimiser that suits it."""
+class Form(timing.Form):
+    """A network, and how it gives logits."""
 
     def __init__(self, network, logits, fused, options):
-        self.network, self.logits, self.options = network, logits, options
-        self.optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, betas=(0.9, 0.98), fused=fused)
-        self.milliseconds = []
+        parameters = list(network.parameters())
+        optimizer = torch.optim.AdamW(parameters, lr=1e-4, betas=(0.9, 0.98), fused=fused)
+        super().__init__(network, parameters, optimizer, options)
+        self.logits = logits
 
     def loss(self, inputs, labels):
         return F.cross_entropy(
@@ -155,45 +154,17 @@ class Form:
             label_smoothing=self.options.label_smoothing,
         )
 
-    def step(self, inputs, labels):
-        started = time.perf_counter()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.loss(inputs, labels).backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        self.milliseconds.append(1e3 * (time.perf_counter() - started))
-
-    def summary(self):
-        kept = self.milliseconds[self.options.warm_up :]
-        figures = {"median": statistics.median(kept), "min": min(kept), "max": max(kept)}
-        return {f"{name}-ms": round(value, 1) for name, value in figures.items()}
-
-
-def compare(forms, inputs, labels):
-    """The forms must compute the same loss, without dropout, before they are worth timing."""
-    losses = []
-    for form in forms.values():
-        form.network.eval()
-        with torch.no_grad():
-            losses.append(form.loss(inputs, labels).item())
-        form.network.train()
-    if not math.isclose(*losses, rel_tol=1e-5):
-        raise SystemExit(f"the two forms disagree: losses {losses}")
-
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     sizes = {"d-model": 256, "layers": 3, "heads": 4, "ffn": 1024, "vocabulary": 400, "batch": 128}
-    sizes |= {"source-length": 12, "target-length": 12, "steps": 20, "warm-up": 5, "threads": 2}
-    for name, value in sizes.items():
-        parser.add_argument(f"--{name}", type=int, default=value, help=f"({value})")
+    timing.add_sizes(parser, sizes | {"source-length": 12, "target-length": 12})
     parser.add_argument("--dropout", type=float, default=0.1, help="(0.1)")
     parser.add_argument("--label-smoothing", type=float, default=0.1, help="(0.1)")
     parser.add_argument("--compile", action="store_true", help="put the by-hand form through torch.compile")
     options = parser.parse_args()
 
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(1)
+    timing.start(options)
     library = reference(options)
     by_hand = ByHand(reference_copy(library, options), options)
     run_by_hand = torch.compile(by_hand) if options.compile else by_hand
@@ -201,16 +172,10 @@ def main():
         "transformers": Form(library, lambda inputs: library(**inputs).logits, False, options),
         "by-hand": Form(by_hand, lambda inputs: run_by_hand(**inputs), True, options),
     }
-    inputs, labels = batch_of(options)
-    compare(forms, inputs, labels)
-    for _ in range(options.warm_up + options.steps):
-        for form in forms.values():
-            form.step(inputs, labels)
-    settings = {name.replace("_", "-"): value for name, value in vars(options).items()}
-    parameters = sum(parameter.numel() for parameter in by_hand.parameters())
-    result = {"torch": torch.__version__, "settings": settings, "parameters": parameters}
-    result |= {name: form.summary() for name, form in forms.items()}
-    print(json.dumps(result, indent=2))
+    batch = batch_of(options)
+    timing.compare(forms, batch)
+    timing.take_turns(forms, batch, options)
+    timing.show(forms, options, {})
 
 
 def reference_copy(library, options):

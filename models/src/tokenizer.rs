@@ -458,6 +458,12 @@ fn parsed<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, ModelError> 
 mod tests {
     use super::*;
 
+    /// The tokens of a text.
+    pub(super) fn pieces_of(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
+        let own = tokenizer.tokens();
+        tokenizer.encode(text).unwrap().iter().map(|&id| own[id as usize].clone()).collect()
+    }
+
     #[test]
     fn characters_round_trip_with_tags_and_spaces() {
         let characters: IndexSet<char> = "नमस्ते दुनिया".chars().collect();

@@ -62,9 +62,10 @@ pub(crate) fn keep_words(
             }
         });
     }
+    let kept: Vec<u32> = ids.into_iter().flatten().collect();
     for (name, tensor) in weights.iter_mut() {
         if name.ends_with("embeddings.word_embeddings.weight") {
-            *tensor = mixed(tensor, &parts).map_err(ModelError::from)?;
+            *tensor = mixed(tensor, &kept, &parts).map_err(ModelError::from)?;
         }
     }
     Ok(())
@@ -87,22 +88,17 @@ fn shares(
     Ok(align(&sentences.collect::<Result<Vec<_>, ModelError>>()?))
 }
 
-/// Vectors mixed of those of a table; of what a mixture's parts lack to 1, of the mean of all vectors that are taken as they
-/// are.
-fn mixed(table: &Tensor, mixtures: &[Vec<(u32, f32)>]) -> candle::Result<Tensor> {
-    let used: IndexSet<u32> = mixtures.iter().flatten().map(|&(id, _)| id).collect();
+/// Vectors mixed of those of a table; what a mixture's parts lack to 1 is of the mean of those that are kept.
+fn mixed(table: &Tensor, kept: &[u32], mixtures: &[Vec<(u32, f32)>]) -> candle::Result<Tensor> {
+    let parts = mixtures.iter().flatten().map(|&(id, _)| id);
+    let used: IndexSet<u32> = kept.iter().copied().chain(parts).collect();
     let ids = Tensor::new(used.iter().copied().collect::<Vec<u32>>(), &Device::Cpu)?;
     let rows = table.to_dtype(DType::F32)?.index_select(&ids, 0)?.to_vec2::<f32>()?;
     let row = |id: u32| used.get_index_of(&id).map(|place| rows[place].as_slice()).unwrap_or_default();
     let width = table.dim(1)?;
     let mut mean = vec![0.0_f32; width];
-    let whole: Vec<u32> = mixtures
-        .iter()
-        .filter(|parts| parts.len() == 1 && parts[0].1 == 1.0)
-        .map(|parts| parts[0].0)
-        .collect();
-    for &id in &whole {
-        mean.iter_mut().zip(row(id)).for_each(|(mean, number)| *mean += number / whole.len() as f32);
+    for &id in kept {
+        mean.iter_mut().zip(row(id)).for_each(|(mean, number)| *mean += number / kept.len() as f32);
     }
     let mut vectors = Vec::with_capacity(mixtures.len() * width);
     for parts in mixtures {

@@ -19,7 +19,7 @@ use candle_core::{
 };
 use rayon::prelude::*;
 
-use crate::buffer;
+use crate::{buffer, vector};
 
 /// The gradients of an operation's inputs, where they are wanted, given inputs, results and the gradients of the results,
 /// where any came.
@@ -250,11 +250,7 @@ impl Sum {
                     buffer::with_slice(&gradient, "gradients", |second| {
                         buffer::build_rows(first.len(), 1, |start, out| {
                             let range = start..start + out.len();
-                            for ((out, first), second) in
-                                out.iter_mut().zip(&first[range.clone()]).zip(&second[range])
-                            {
-                                out.write(first + second);
-                            }
+                            vector::add(&first[range.clone()], &second[range], out);
                         })
                     })
                 })??;
@@ -285,11 +281,8 @@ impl InplaceOp2 for AddTo {
             bail!("gradients: only contiguous f32 tensors can be added up")
         };
         let step = buffer::rows_per_task(1);
-        sum[start..end].par_chunks_mut(step).zip(more.par_chunks(step)).for_each(|(sum, more)| {
-            for (sum, more) in sum.iter_mut().zip(more) {
-                *sum += more;
-            }
-        });
+        let parts = sum[start..end].par_chunks_mut(step).zip(more.par_chunks(step));
+        parts.for_each(|(sum, more)| vector::add_scaled(sum, more, 1.0));
         Ok(())
     }
 }

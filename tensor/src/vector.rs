@@ -4,6 +4,8 @@
 // What is called from such a loop and not inlined would be compiled for the baseline.
 #![allow(clippy::inline_always)]
 
+use std::mem::MaybeUninit;
+
 /// Compiles a function for the baseline, AVX2 and AVX-512, and picks one when it is called.
 ///
 /// Products and sums are never contracted, so every variant computes the same bits.
@@ -37,6 +39,24 @@ macro_rules! vectorised {
     };
 }
 pub(crate) use vectorised;
+
+vectorised! {
+    /// Sums, element by element.
+    pub(crate) fn add(left: &[f32], right: &[f32], out: &mut [MaybeUninit<f32>]) {
+        for ((out, left), right) in out.iter_mut().zip(left).zip(right) {
+            out.write(left + right);
+        }
+    }
+}
+
+vectorised! {
+    /// Adds a multiple, element by element.
+    pub(crate) fn add_scaled(sums: &mut [f32], more: &[f32], scale: f32) {
+        for (sum, more) in sums.iter_mut().zip(more) {
+            *sum += scale * more;
+        }
+    }
+}
 
 /// e to the x, within two units in the last place over the range of `f32`, without a branch. What would not be a
 /// normal number is zero: a score of negative infinity gets no probability.

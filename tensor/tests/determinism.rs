@@ -9,7 +9,7 @@ use alambic_tensor::candle::{Device, Result, Tensor};
 use alambic_tensor::gradients::Gradients;
 use alambic_tensor::ops::{
     self, Activation, AttentionMask, CrossEntropy, Divergence, Dropout, Heads, attend, attend_cached,
-    attend_cross, attend_packed, attend_with_taps, pack_affine,
+    attend_cross, attend_cross_with_taps, attend_packed, pack_affine,
 };
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
 use alambic_tensor::parameters::{Parameters, Weights};
@@ -269,8 +269,8 @@ fn a_batch_is_its_rows_put_together() {
     rows("cross attention", &[&x, &key_value], &|t, first| {
         attend_cross(&t[0], &t[1], heads, &mask(t[0].dim(0)?, first))
     });
-    rows("attention with taps", &[&x, &other], &|t, first| {
-        Ok(attend_with_taps(&t[0], &t[1], &t[1], heads, &mask(t[0].dim(0)?, first))?.0)
+    rows("attention with taps", &[&x, &key_value], &|t, first| {
+        Ok(attend_cross_with_taps(&t[0], &t[1], heads, &mask(t[0].dim(0)?, first))?.0)
     });
     let scores = draw.tensor(&[BATCH, 4, LENGTH, LENGTH]);
     rows("softmax", &[&scores], &|t, first| ops::softmax(&t[0], Some(&mask(t[0].dim(0)?, first))));

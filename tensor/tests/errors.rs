@@ -10,7 +10,7 @@ use alambic_tensor::candle::{DType, Device, Result, Tensor, Var};
 use alambic_tensor::gradients::backward;
 use alambic_tensor::ops::{
     self, Activation, AttentionMask, CrossEntropy, Divergence, Dropout, Heads, attend, attend_cached,
-    attend_cross, attend_packed, attend_with_taps, pack_affine,
+    attend_cross, attend_cross_with_taps, attend_packed, attend_packed_with_taps, pack_affine,
 };
 
 fn ones(shape: &[usize]) -> Tensor {
@@ -107,15 +107,22 @@ fn attention() {
             attend_packed(&doubles(&[2, 4, 18]), heads, &free),
         ],
     );
-    let tapped = |q, k, v, heads, mask| attend_with_taps(q, k, v, heads, mask).map(|(context, ..)| context);
+    let (whole, packed) = (ones(&[2, 5, 12]), ones(&[2, 4, 18]));
+    let crossed =
+        |kv: &Tensor, heads, mask| attend_cross_with_taps(&q, kv, heads, mask).map(|(context, ..)| context);
+    let tapped =
+        |packed: &Tensor, heads, mask| attend_packed_with_taps(packed, heads, mask).map(|given| given.0);
     assert_fail(
         "attention",
         [
-            tapped(&q, &k, &ones(&[2, 4, 6]), heads, &free),
-            tapped(&q, &ones(&[2, 5, 8]), &ones(&[2, 5, 8]), heads, &free),
-            tapped(&q, &k, &k, none, &free),
-            tapped(&q, &k, &k, Heads { count: 4, scale: 1.0 }, &free),
-            tapped(&q, &k, &k, heads, &short),
+            crossed(&ones(&[2, 5, 16]), heads, &free),
+            crossed(&ones(&[3, 5, 12]), heads, &free),
+            crossed(&whole, none, &free),
+            crossed(&whole, Heads { count: 4, scale: 1.0 }, &free),
+            crossed(&whole, heads, &short),
+            tapped(&ones(&[2, 4, 17]), heads, &free),
+            tapped(&packed, none, &free),
+            tapped(&packed, heads, &short),
         ],
     );
     // Two rows of three are used, of width 6 for keys and values each.

@@ -14,8 +14,7 @@ use alambic_tensor::candle::{Device, Result, Tensor, Var};
 use alambic_tensor::gradients::backward;
 use alambic_tensor::ops::{
     self, Activation, AttentionMask, CrossEntropy, Divergence, Dropout, Heads, SquaredError, attend,
-    attend_cross, attend_cross_with_taps, attend_packed, attend_packed_with_taps, attend_with_taps,
-    pack_affine, squared_error,
+    attend_cross, attend_cross_with_taps, attend_packed, attend_packed_with_taps, pack_affine, squared_error,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -218,20 +217,6 @@ fn attention_over_packed_inputs() {
 
 #[test]
 fn attention_with_taps() {
-    let mut draw = Draw::new(7);
-    let heads = Heads::new(3, 15).unwrap();
-    let inputs = [5, 7, 7].map(|length| draw.tensor(&[31, length, 15], 1.0));
-    for mask in masks(&mut draw, (31, 3, 5, 7)) {
-        // All three are differentiated at once, as a loss on several taps does.
-        check("attention with taps", &inputs, |t| {
-            let (context, scores, probabilities) = attend_with_taps(&t[0], &t[1], &t[2], heads, &mask)?;
-            Tensor::cat(&[context.flatten_all()?, scores.flatten_all()?, probabilities.flatten_all()?], 0)
-        });
-    }
-}
-
-#[test]
-fn attention_over_packed_inputs_with_taps() {
     let mut draw = Draw::new(9);
     let heads = Heads::new(3, 15).unwrap();
     let together = |(context, scores, probabilities): (Tensor, Tensor, Tensor)| {
@@ -239,6 +224,7 @@ fn attention_over_packed_inputs_with_taps() {
     };
     let inputs = [draw.tensor(&[5, 6, 45], 1.0)];
     for mask in masks(&mut draw, (5, 3, 6, 6)) {
+        // All three are differentiated at once, as a loss on several taps does.
         check("packed attention with taps", &inputs, |t| {
             together(attend_packed_with_taps(&t[0], heads, &mask)?)
         });
@@ -248,8 +234,8 @@ fn attention_over_packed_inputs_with_taps() {
             Ok(attend_packed_with_taps(&t[0], heads, &mask)?.2)
         });
     }
-    let inputs = [draw.tensor(&[5, 4, 15], 1.0), draw.tensor(&[5, 6, 30], 1.0)];
-    for mask in masks(&mut draw, (5, 3, 4, 6)) {
+    let inputs = [draw.tensor(&[31, 5, 15], 1.0), draw.tensor(&[31, 7, 30], 1.0)];
+    for mask in masks(&mut draw, (31, 3, 5, 7)) {
         check("cross attention with taps", &inputs, |t| {
             together(attend_cross_with_taps(&t[0], &t[1], heads, &mask)?)
         });

@@ -90,6 +90,7 @@ fn spare_marks(normaliser: &mut Value) -> bool {
 mod tests {
     use super::*;
     use crate::tokenizer::Pieces;
+    use crate::tokenizer::tests::pieces_of;
 
     const ENGLISH: [&str; 3] = ["the cat sat on the mat", "the café is open", "the cat is in the garden"];
     const OTHERS: [&str; 6] = [
@@ -100,11 +101,6 @@ mod tests {
         "猫がマットの上にいます",
         "カフェが猫のガーデンにあります",
     ];
-
-    fn pieces_of(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
-        let own = tokenizer.tokens();
-        tokenizer.encode(text).unwrap().iter().map(|&id| own[id as usize].clone()).collect()
-    }
 
     /// A vocabulary of English in lower case, without marks.
     fn english() -> Tokenizer {

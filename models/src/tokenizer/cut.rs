@@ -171,22 +171,19 @@ fn renumber_keys(table: &mut Value, ids: &HashMap<u64, u64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tokenizer::tests::pieces_of;
 
     #[test]
     fn what_texts_use_is_kept_and_read_as_before() {
         let whole = Tokenizer::words(["a cat sat", "the dog sat on the mat", "sat", "dogs"], 100).unwrap();
         let texts = ["the cat sat", "the cat", "mat"];
         let cut = whole.cut(texts, usize::MAX).unwrap();
-        let tokens = |tokenizer: &Tokenizer, text: &str| {
-            let own = tokenizer.tokens();
-            tokenizer.encode(text).unwrap().iter().map(|&id| own[id as usize].clone()).collect::<Vec<_>>()
-        };
         for text in texts {
-            assert_eq!(tokens(&whole, text), tokens(&cut, text), "{text}");
+            assert_eq!(pieces_of(&whole, text), pieces_of(&cut, text), "{text}");
         }
         assert!(cut.size() < whole.size() && cut.id("dog").is_err());
         // Of characters that no text has, nothing is left.
-        assert_eq!(tokens(&cut, "dog"), ["[CLS]", "[UNK]", "[SEP]"]);
+        assert_eq!(pieces_of(&cut, "dog"), ["[CLS]", "[UNK]", "[SEP]"]);
         let (old, new) = (whole.tokens(), cut.tokens());
         let places: Vec<usize> =
             new.iter().map(|token| old.iter().position(|other| other == token).unwrap()).collect();
@@ -197,6 +194,6 @@ mod tests {
         let fewest = whole.cut(texts, 0).unwrap();
         let one_more = whole.cut(texts, fewest.size() + 1).unwrap();
         assert!(fewest.id("the").is_err() && one_more.id("the").is_ok() && one_more.id("mat").is_err());
-        assert_eq!(tokens(&one_more, "mat"), ["[CLS]", "m", "##a", "##t", "[SEP]"]);
+        assert_eq!(pieces_of(&one_more, "mat"), ["[CLS]", "m", "##a", "##t", "[SEP]"]);
     }
 }

@@ -371,6 +371,7 @@ fn unigram(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tokenizer::tests::pieces_of;
 
     const TEXTS: [&str; 8] = [
         "the cat sat on the mat",
@@ -382,11 +383,6 @@ mod tests {
         "बिल्ली चटाई पर है",
         "बिल्लियाँ चटाई पर हैं",
     ];
-
-    fn pieces_of(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
-        let own = tokenizer.tokens();
-        tokenizer.encode(text).unwrap().iter().map(|&id| own[id as usize].clone()).collect()
-    }
 
     #[test]
     fn every_kind_reads_its_texts_whole_and_is_the_same_every_time() {

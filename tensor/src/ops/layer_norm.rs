@@ -84,14 +84,6 @@ vectorised! {
     }
 }
 
-vectorised! {
-    fn add(x: &[f32], residual: &[f32], out: &mut [MaybeUninit<f32>]) {
-        for ((out, x), residual) in out.iter_mut().zip(x).zip(residual) {
-            out.write(x + residual);
-        }
-    }
-}
-
 impl LayerNorm {
     /// Checks the shapes, and runs over `x` and `residual`, each with its shape.
     fn forward(
@@ -150,7 +142,7 @@ impl LayerNorm {
         let x = &x[range.clone()];
         match (residual, &self.mask) {
             (None, _) => return out.write_copy_of_slice(x),
-            (Some(residual), None) => add(x, &residual[range], out),
+            (Some(residual), None) => vector::add(x, &residual[range], out),
             (Some(residual), Some(mask)) => mask.add_kept(first, x, &residual[range], out),
         }
         // SAFETY: either of the two has just written every element.

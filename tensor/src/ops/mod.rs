@@ -18,7 +18,7 @@ mod squared_error;
 pub use activation::{Activation, activate};
 pub use attention::{
     AttentionMask, Heads, attend, attend_cached, attend_cross, attend_cross_with_taps, attend_packed,
-    attend_packed_with_taps, attend_with_taps,
+    attend_packed_with_taps,
 };
 pub use cross_entropy::{CrossEntropy, cross_entropy};
 pub use divergence::{Divergence, divergence};

@@ -20,35 +20,29 @@ pub struct SquaredError {
 }
 
 vectorised! {
-    /// The mean of the squared differences of one row; `out` gets its gradient.
-    fn row(student: &[f32], teacher: &[f32], out: &mut [MaybeUninit<f32>]) -> f32 {
-        let inverse = 1.0 / student.len() as f32;
+    /// The sum of the squared differences of one row, each times its factor; `out` gets its gradient.
+    fn row(student: &[f32], teacher: &[f32], factors: &[f32], out: &mut [MaybeUninit<f32>]) -> f32 {
         // Sums of sixteen, so that the additions need not wait for each other.
         let mut sums = [0.0_f32; 16];
-        for ((out, student), teacher) in
-            out.chunks_mut(16).zip(student.chunks(16)).zip(teacher.chunks(16))
-        {
-            for (((out, student), teacher), sum) in out.iter_mut().zip(student).zip(teacher).zip(&mut sums) {
+        let pieces = student.chunks(16).zip(teacher.chunks(16)).zip(factors.chunks(16));
+        for (out, ((student, teacher), factors)) in out.chunks_mut(16).zip(pieces) {
+            for ((((out, student), teacher), factor), sum) in
+                out.iter_mut().zip(student).zip(teacher).zip(factors).zip(&mut sums)
+            {
                 let difference = student - teacher;
-                *sum += difference * difference;
-                out.write(2.0 * difference * inverse);
+                *sum += factor * difference * difference;
+                out.write(2.0 * factor * difference);
             }
         }
-        sums.iter().sum::<f32>() * inverse
+        sums.iter().sum()
     }
 }
 
-/// The same over the columns that count.
-fn row_of(student: &[f32], teacher: &[f32], counted: &[u8], out: &mut [MaybeUninit<f32>]) -> f32 {
+/// What each column of an example counts in the mean of a row.
+fn factors(counted: &[u8]) -> impl Iterator<Item = f32> {
     let count: u32 = counted.iter().map(|&counted| u32::from(counted)).sum();
     let inverse = 1.0 / count.max(1) as f32;
-    let mut sum = 0.0;
-    for (((out, student), teacher), &counted) in out.iter_mut().zip(student).zip(teacher).zip(counted) {
-        let difference = f32::from(counted) * (student - teacher);
-        sum += difference * difference;
-        out.write(2.0 * difference * inverse);
-    }
-    sum * inverse
+    counted.iter().map(move |&counted| f32::from(counted) * inverse)
 }
 
 /// The mean of the squared differences of two tensors `[.., columns]`: of each row over the columns that count, and of these a
@@ -74,18 +68,17 @@ pub fn squared_error(student: &Tensor, teacher: &Tensor, settings: SquaredError)
     {
         bail!("squared error: the columns that count do not fit {rows} rows of {width}")
     }
+    let factors: Vec<f32> = match &columns {
+        None => factors(&vec![1; width]).collect(),
+        Some(columns) => columns.chunks_exact(width).flat_map(factors).collect(),
+    };
     let student = student.contiguous()?;
     let loss = buffer::with_slice(&student, "squared error", |student| {
         buffer::with_slice(teacher, "squared error", |teacher| {
             mean_over_rows(student, width, &weights, |index, student, out| {
-                let teacher = &teacher[index * width..(index + 1) * width];
-                match &columns {
-                    None => row(student, teacher, out),
-                    Some(columns) => {
-                        let example = index / (rows / examples);
-                        row_of(student, teacher, &columns[example * width..(example + 1) * width], out)
-                    }
-                }
+                let example = index / (rows / examples);
+                let factors = &factors[example * width..(example + 1) * width];
+                row(student, &teacher[index * width..(index + 1) * width], factors, out)
             })
         })
     })??;

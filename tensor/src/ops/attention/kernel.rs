@@ -12,7 +12,7 @@ use crate::buffer;
 use crate::matrix::{Matrix, multiply_small};
 use crate::ops::dropout::Mask;
 use crate::ops::softmax::{masked_softmax_row, softmax_backward_row, softmax_row};
-use crate::vector::vectorised;
+use crate::vector::add_scaled;
 
 /// Rows of one of query, key and value inside a slice.
 #[derive(Clone, Copy)]
@@ -67,14 +67,6 @@ impl Sizes {
     /// Examples that one task should take.
     fn examples_per_task(&self) -> usize {
         (64 * 1024 / (self.queries * self.keys * self.width).max(1)).max(1)
-    }
-}
-
-vectorised! {
-    fn add_scaled(values: &mut [f32], more: &[f32], scale: f32) {
-        for (value, more) in values.iter_mut().zip(more) {
-            *value += scale * more;
-        }
     }
 }
 

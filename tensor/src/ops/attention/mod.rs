@@ -134,22 +134,8 @@ pub fn attend_cross(
     Ok(run([query, key_value], heads, mask, Packing::KeyValue, false)?.context)
 }
 
-/// As [`attend`]: the context, the scores before softmax and mask, and the probabilities before dropout, both
+/// As [`attend_packed`]: the context, the scores before softmax and mask, and the probabilities before dropout, both
 /// `[batch, heads, queries, keys]`, for losses and readers that look at attention itself.
-///
-/// # Errors
-/// As for [`attend`].
-pub fn attend_with_taps(
-    query: &Tensor,
-    key: &Tensor,
-    value: &Tensor,
-    heads: Heads,
-    mask: &AttentionMask,
-) -> Result<(Tensor, Tensor, Tensor)> {
-    run([query, key, value], heads, mask, Packing::None, true)?.tapped()
-}
-
-/// As [`attend_packed`], with what [`attend_with_taps`] gives.
 ///
 /// # Errors
 /// As for [`attend`].
@@ -161,7 +147,7 @@ pub fn attend_packed_with_taps(
     run([packed], heads, mask, Packing::All, true)?.tapped()
 }
 
-/// As [`attend_cross`], with what [`attend_with_taps`] gives.
+/// As [`attend_cross`], with what [`attend_packed_with_taps`] gives.
 ///
 /// # Errors
 /// As for [`attend`].
