@@ -8,6 +8,7 @@
 //!
 //! Prints one JSON object: the settings, and what was measured.
 
+mod encoder;
 mod timing;
 
 use std::error::Error;
@@ -16,7 +17,7 @@ use alambic_losses::{
     AttentionScores, Comparison, Counted, HeadMatch, Hidden, Inputs, LayerMap, LossTerm, Padding, Pattern,
     Projections, Targets, Term,
 };
-use alambic_models::bert::{Bert, BertConfig, Family, Head, TextInput};
+use alambic_models::bert::{Bert, BertConfig, TextInput};
 use alambic_models::{Config, Pass, Tokens, Trace, Wanted};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{Device, Tensor};
@@ -25,8 +26,9 @@ use alambic_tensor::ops::Dropout;
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
 use alambic_tensor::parameters::Parameters;
 use alambic_tensor::precision::{self, Products};
+use encoder::encoder;
 use rand::Rng;
-use timing::{Options, Training};
+use timing::{Options, Timed};
 
 /// TinyBERT's sizes, and a teacher of BERT's depth.
 const DEFAULTS: [(&str, f64); 11] = [
@@ -43,31 +45,6 @@ const DEFAULTS: [(&str, f64); 11] = [
     // 1 for products in bfloat16.
     ("bf16", 0.0),
 ];
-
-/// An encoder of a text without a head.
-fn encoder(options: &Options, layers: &str, width: &str) -> BertConfig {
-    BertConfig {
-        family: Family::Bert,
-        head: Head::None,
-        pooler: false,
-        labels: Vec::new(),
-        regression: false,
-        vocabulary: options.size("vocabulary"),
-        width: options.size(width),
-        layers: options.size(layers),
-        heads: options.size("heads"),
-        inner: options.size("ffn"),
-        activation: "gelu".into(),
-        positions: 512,
-        segments: 2,
-        epsilon: 1e-12,
-        padding: 0,
-        dropout: options.number("dropout") as f32,
-        attention_dropout: options.number("dropout") as f32,
-        head_dropout: 0.0,
-        pooling: None,
-    }
-}
 
 /// A student in training, the batch that it sees over and over, and what the teacher made of it.
 struct Distillation {
@@ -170,7 +147,7 @@ impl Distillation {
     }
 }
 
-impl Training for Distillation {
+impl Timed for Distillation {
     fn parameters(&self) -> usize {
         self.parameters.count()
     }

@@ -20,7 +20,7 @@ use alambic_tensor::ops::{self, CrossEntropy, Dropout};
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
 use alambic_tensor::parameters::Parameters;
 use rand::Rng;
-use timing::{Options, Training};
+use timing::{Options, Timed};
 
 const PADDING: u32 = 0;
 const END: u32 = 1;
@@ -122,7 +122,7 @@ impl Translation {
     }
 }
 
-impl Training for Translation {
+impl Timed for Translation {
     fn parameters(&self) -> usize {
         self.parameters.count()
     }

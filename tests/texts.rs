@@ -251,8 +251,11 @@ fn a_student_that_reads_is_run_timed_and_exported() {
     let weights = || std::fs::read(folder.path().join("logits/student/model.safetensors")).unwrap();
     let first = weights();
     std::fs::remove_dir_all(folder.path().join("logits")).unwrap();
-    smoke(folder.path(), "logits", &["fine-tune", "distil"]);
+    let outcome = smoke(folder.path(), "logits", &["fine-tune", "distil"]);
     assert!(first == weights(), "the same recipe gives the same bytes");
+
+    let accuracy = |model: &str| outcome["models"][model]["metrics"]["accuracy"].as_f64().unwrap();
+    assert!((accuracy("student in int8") - accuracy("student")).abs() < 0.1, "{outcome}");
 
     let student = "logits/student";
     let said = run(folder.path(), &["predict", student, "the soup was dull"]).good();
@@ -268,12 +271,22 @@ fn a_student_that_reads_is_run_timed_and_exported() {
         let sum: f64 = probabilities.values().filter_map(Value::as_f64).sum();
         assert!((sum - 1.0).abs() < 1e-6 && probabilities.len() == 2, "{line}");
     }
+    let probability = |precision: &str| {
+        let arguments = ["predict", student, "--json", "--precision", precision, "the soup was dull"];
+        let answer: Value = serde_json::from_str(&run(folder.path(), &arguments).good()).unwrap();
+        answer["probabilities"]["negative"].as_f64().unwrap()
+    };
+    let [exact, rounded] = ["f32", "int8"].map(probability);
+    assert!(exact != rounded && (exact - rounded).abs() < 0.05, "{exact}, {rounded}");
+    run(folder.path(), &["predict", student, "--precision", "int4", "text"]).bad(2);
     let said = run(folder.path(), &["predict", student, "--beam", "2", "text"]).bad(2);
     assert!(said.contains("`--beam` is for a model that writes"), "{said}");
-    let bench = ["bench", student, "--batch", "1,2", "--length", "4", "--rounds", "2", "--json"];
+    let bench =
+        ["bench", student, "--batch=1,2", "--length=4", "--rounds=2", "--precision=f32,int8", "--json"];
     let measured = run(folder.path(), &bench);
     let measured: Value = serde_json::from_str(&measured.stdout).unwrap();
     assert_eq!(measured[0]["cells"].as_array().unwrap().len(), 2);
+    assert_eq!([0, 1].map(|way: usize| measured[way]["precision"].as_str().unwrap()), ["f32", "int8"]);
     run(folder.path(), &["export", student, "--format", "hf,onnx,int8", "--to", "out"]).good();
     let again = run(folder.path(), &["predict", "out/hf", "the soup was dull"]).good();
     assert_eq!(again, run(folder.path(), &["predict", student, "the soup was dull"]).good());

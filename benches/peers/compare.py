@@ -29,7 +29,14 @@ CASES = {
         {"PyTorch f32": LONG, "PyTorch autocast": [*LONG, "--autocast"]},
     ),
 }
-FORMS = ["transformers", "by-hand"]
+STEP = ["transformers", "by-hand"]
+# The latencies of a small student: in f32, and in 8 bits.
+for batch in [1, 32]:
+    for length in [16, 64, 128]:
+        size = ["--batch", str(batch), "--length", str(length)]
+        for precision, own in {"f32": [], "bf16": ["--bf16", "1"], "int8": ["--int8", "1"]}.items():
+            CASES[f"encode-{precision}-{batch}x{length}"] = ("encode", [*size, *own], {"peer": size})
+FORMS = {"distil_step": STEP, "encode": ["transformers", "onnxruntime", "onnxruntime-int8"]}
 
 
 def said(command):
@@ -55,7 +62,7 @@ def measure(name, options):
     often = ["--steps", str(options.steps), "--warm-up", str(options.warm_up), "--threads", str(options.threads)]
     commands = {"alambic": [built(bench), *own, *often]}
     for peer, more in peers.items():
-        for form in FORMS:
+        for form in FORMS[bench]:
             script = [sys.executable, str(HERE / f"{bench}.py"), *more, *often, "--form", form]
             commands[f"{peer}, {form}"] = script
     rounds = {side: [] for side in commands}
@@ -63,12 +70,13 @@ def measure(name, options):
         for side, command in commands.items():
             result = json.loads(said(command))
             figures = result if side == "alambic" else result[side.rpartition(", ")[2]]
-            rounds[side].append((figures["median-ms"], result["peak-memory-bytes"]))
+            rounds[side].append((figures["median-ms"], result.get("peak-memory-bytes")))
     found = {}
     for side, figures in rounds.items():
         times, memory = zip(*figures)
         ratios = [own / other for (own, _), other in zip(rounds["alambic"], times)]
-        found[side] = {"ms": spread(times), "mebibytes": max(memory) / 2**20, "ratio": spread(ratios)}
+        most = None if None in memory else max(memory) / 2**20
+        found[side] = {"ms": spread(times), "mebibytes": most, "ratio": spread(ratios)}
     return found
 
 
@@ -85,11 +93,12 @@ def main():
         print(name)
         for side, figures in result[name].items():
             time, ratio, memory = figures["ms"], figures["ratio"], figures["mebibytes"]
-            shown = f"  {side:32} {time['median']:8.1f} ms ({time['least']:.1f} to {time['most']:.1f}), {memory:6.0f} MiB"
+            shown = f"  {side:32} {time['median']:8.2f} ms ({time['least']:.2f} to {time['most']:.2f})"
+            shown += f", {memory:6.0f} MiB" if memory else ""
             if side != "alambic":
                 own = result[name]["alambic"]["mebibytes"]
                 shown += f"; alambic at {ratio['median']:.2f} of it ({ratio['least']:.2f} to {ratio['most']:.2f})"
-                shown += f", memory at {own / memory:.2f}"
+                shown += f", memory at {own / memory:.2f}" if memory else ""
             print(shown, flush=True)
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n")

@@ -24,7 +24,7 @@ from torch import nn
 from transformers import BertConfig, BertModel
 
 
-def reference(options):
+def reference(options, attention="eager"):
     config = BertConfig(
         vocab_size=options.vocabulary,
         hidden_size=options.width,
@@ -33,7 +33,7 @@ def reference(options):
         intermediate_size=options.ffn,
         hidden_dropout_prob=options.dropout,
         attention_probs_dropout_prob=options.dropout,
-        attn_implementation="eager",
+        attn_implementation=attention,
     )
     return BertModel(config, add_pooling_layer=False)
 

@@ -1,4 +1,4 @@
-"""What the scripts here share: forms of one training step that take turns, and what is printed of them."""
+"""What the scripts here share: forms of one piece of work that take turns, and what is printed of them."""
 
 import json
 import math
@@ -9,25 +9,42 @@ import torch
 from torch import nn
 
 
-class Form:
-    """One way to make a step: parameters, and the optimiser that suits it. `loss` is the script's."""
+class Timed:
+    """What is done over and over, and how long it took."""
 
-    def __init__(self, network, parameters, optimizer, options):
-        self.network, self.parameters, self.optimizer, self.options = network, parameters, optimizer, options
-        self.milliseconds = []
+    def __init__(self, options):
+        self.options, self.milliseconds = options, []
 
-    def step(self, *batch):
+    def timed(self, work):
         started = time.perf_counter()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.loss(*batch).backward()
-        nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
+        work()
         self.milliseconds.append(1e3 * (time.perf_counter() - started))
 
     def summary(self):
         kept = self.milliseconds[self.options.warm_up :]
         figures = {"median": statistics.median(kept), "min": min(kept), "max": max(kept)}
-        return {f"{name}-ms": round(value, 1) for name, value in figures.items()}
+        return {f"{name}-ms": round(value, 2) for name, value in figures.items()}
+
+
+class Form(Timed):
+    """One way to make a training step: parameters, and the optimiser that suits it. `loss` is the script's."""
+
+    def __init__(self, network, parameters, optimizer, options):
+        super().__init__(options)
+        self.network, self.parameters, self.optimizer = network, parameters, optimizer
+
+    def step(self, *batch):
+        self.timed(lambda: self.train(*batch))
+
+    def train(self, *batch):
+        self.optimizer.zero_grad(set_to_none=True)
+        self.loss(*batch).backward()
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+
+    def summary(self):
+        trained = sum(parameter.numel() for parameter in self.parameters if parameter.requires_grad)
+        return super().summary() | {"parameters": trained}
 
 
 def add_sizes(parser, sizes):
@@ -63,6 +80,5 @@ def show(forms, options, more):
     settings = {name.replace("_", "-"): value for name, value in vars(options).items()}
     result = {"torch": torch.__version__, "settings": settings} | more
     for name, form in forms.items():
-        trained = sum(parameter.numel() for parameter in form.parameters if parameter.requires_grad)
-        result[name] = form.summary() | {"parameters": trained}
+        result[name] = form.summary()
     print(json.dumps(result, indent=2))

@@ -1,4 +1,4 @@
-//! What benches of training steps share: options, threads, and the figures that come out.
+//! What benches of models share: options, threads, and the figures that come out.
 
 use std::error::Error;
 use std::io::Write;
@@ -57,18 +57,18 @@ impl Options {
     }
 }
 
-/// One step after another, with the loss of each.
-pub(crate) trait Training {
-    /// The parameters that are trained.
+/// What is done over and over.
+pub(crate) trait Timed {
+    /// The parameters of the model.
     fn parameters(&self) -> usize;
 
-    /// Takes a step and gives its loss.
+    /// Does it once, and gives a number that came out: of a training step the loss.
     fn step(&mut self) -> Result<f32, Box<dyn Error>>;
 }
 
-/// Reads the options, prepares a training on the threads asked for, times its steps, and prints one JSON object: the
-/// settings, the median, smallest and largest milliseconds a step, and the most memory that the process held.
-pub(crate) fn time<T: Training>(
+/// Reads the options, prepares what is timed on the threads asked for, does it as often as asked for, and prints one JSON
+/// object: the settings, the median, smallest and largest milliseconds a step, and the most memory that the process held.
+pub(crate) fn time<T: Timed>(
     defaults: &[(&str, f64)],
     prepare: impl FnOnce(&Options) -> Result<T, Box<dyn Error>> + Send,
 ) -> Result<(), Box<dyn Error>> {
@@ -79,31 +79,31 @@ pub(crate) fn time<T: Training>(
     let options = Options::parse(defaults, std::env::args().skip(1))?;
     let result = threads::install(Some(options.size("threads")), || {
         // An error cannot leave the computing threads as it is.
-        let mut training = prepare(&options).map_err(|error| error.to_string())?;
-        measure(&options, &mut training).map_err(|error| error.to_string())
+        let mut timed = prepare(&options).map_err(|error| error.to_string())?;
+        measure(&options, &mut timed).map_err(|error| error.to_string())
     })??;
     writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&result)?)?;
     Ok(())
 }
 
-fn measure(options: &Options, training: &mut impl Training) -> Result<Value, Box<dyn Error>> {
-    let (mut milliseconds, mut losses) = (Vec::new(), Vec::new());
+fn measure(options: &Options, timed: &mut impl Timed) -> Result<Value, Box<dyn Error>> {
+    let (mut milliseconds, mut values) = (Vec::new(), Vec::new());
     for _ in 0..options.size("warm-up") + options.size("steps") {
         let started = Instant::now();
-        losses.push(training.step()?);
+        values.push(timed.step()?);
         milliseconds.push(1e3 * started.elapsed().as_secs_f64());
     }
     let mut kept = milliseconds.split_off(options.size("warm-up"));
     kept.sort_unstable_by(f64::total_cmp);
-    let rounded = |value: Option<&f64>| value.map(|value| (value * 10.0).round() / 10.0);
+    let rounded = |value: Option<&f64>| value.map(|value| (value * 100.0).round() / 100.0);
     let mut result = Map::new();
     result.insert("settings".into(), options.to_json());
-    result.insert("parameters".into(), training.parameters().into());
+    result.insert("parameters".into(), timed.parameters().into());
     result.insert("median-ms".into(), json!(rounded(kept.get(kept.len() / 2))));
     result.insert("min-ms".into(), json!(rounded(kept.first())));
     result.insert("max-ms".into(), json!(rounded(kept.last())));
     result.insert("peak-memory-bytes".into(), json!(peak_memory()));
-    result.insert("first-loss".into(), json!(losses.first()));
-    result.insert("last-loss".into(), json!(losses.last()));
+    result.insert("first-value".into(), json!(values.first()));
+    result.insert("last-value".into(), json!(values.last()));
     Ok(Value::Object(result))
 }

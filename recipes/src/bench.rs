@@ -12,7 +12,8 @@ use alambic_models::{
 };
 use alambic_reports::outcome::Latency;
 use alambic_tensor::candle::{DType, Device, Tensor};
-use serde::Serialize;
+use alambic_tensor::precision::{self, Products};
+use serde::{Serialize, Serializer};
 
 use crate::observer::Observer;
 
@@ -28,6 +29,8 @@ pub struct Grid {
     pub lengths: Vec<usize>,
     /// How often each batch is timed.
     pub rounds: usize,
+    /// What numbers are multiplied as.
+    pub precisions: Vec<Products>,
 }
 
 impl Grid {
@@ -35,7 +38,7 @@ impl Grid {
     #[must_use]
     pub fn largest(&self) -> Self {
         let largest = |values: &[usize]| values.iter().max().copied().into_iter().collect();
-        Self { batches: largest(&self.batches), lengths: largest(&self.lengths), rounds: 1 }
+        Self { batches: largest(&self.batches), lengths: largest(&self.lengths), rounds: 1, ..self.clone() }
     }
 }
 
@@ -48,6 +51,9 @@ pub struct Measured {
     /// Its folder.
     #[serde(skip)]
     pub folder: PathBuf,
+    /// What numbers are multiplied as.
+    #[serde(serialize_with = "by_name")]
+    pub precision: Products,
     /// Parameters.
     pub parameters: usize,
     /// Bytes of its weights on disk.
@@ -58,6 +64,12 @@ pub struct Measured {
     pub peak_memory_bytes: Option<u64>,
     /// Times, batch by batch.
     pub cells: Vec<Cell>,
+}
+
+// What serde asks for.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn by_name<S: Serializer>(precision: &Products, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(precision.name())
 }
 
 /// The times of one size of batch.
@@ -205,8 +217,8 @@ impl Runner {
 }
 
 /// Measures models over a grid; those that write do so greedily and with cached keys. Models that look at images do so
-/// once for each text, and those of two towers are measured with stored images, too. The models take turns over the same batch, so that a
-/// slow moment of the machine hits all.
+/// once for each text, and those of two towers are measured with stored images, too. Models and precisions take turns over
+/// the same batch, so that a slow moment of the machine hits all.
 ///
 /// # Errors
 /// When a model cannot be loaded, or a length is beyond its positions.
@@ -215,7 +227,8 @@ pub fn measure(
     grid: &Grid,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Measured>, ModelError> {
-    let mut models = Vec::with_capacity(folders.len());
+    // One for all the precisions that it is measured in.
+    let mut models: Vec<Runner> = Vec::with_capacity(folders.len());
     let mut measured = Vec::with_capacity(folders.len());
     for path in folders {
         let folder = ModelFolder::open(path)?;
@@ -230,27 +243,32 @@ pub fn measure(
             )));
         }
         for (runner, how) in Runner::open(&folder, &config)? {
-            measured.push(Measured {
-                model: format!("{}{how}", path.display()),
-                folder: path.clone(),
-                parameters: config.parameters(),
-                bytes: folder.bytes()?,
-                threads: rayon::current_num_threads(),
-                peak_memory_bytes: None,
-                cells: Vec::new(),
-            });
+            for &precision in &grid.precisions {
+                measured.push(Measured {
+                    model: format!("{}{how}", path.display()),
+                    folder: path.clone(),
+                    precision,
+                    parameters: config.parameters(),
+                    bytes: folder.bytes()?,
+                    threads: rayon::current_num_threads(),
+                    peak_memory_bytes: None,
+                    cells: Vec::new(),
+                });
+            }
             models.push(runner);
         }
     }
+    let ways =
+        || models.iter().flat_map(|model| grid.precisions.iter().map(move |precision| (model, *precision)));
     let title = format!("{} models, {} rounds", models.len(), grid.rounds);
     observer.task(&title, grid.batches.len() * grid.lengths.len() * grid.rounds, 0);
     let mut done = 0;
     for &batch in &grid.batches {
         for &length in &grid.lengths {
-            let mut times: Vec<Vec<f64>> = vec![Vec::with_capacity(grid.rounds); models.len()];
+            let mut times: Vec<Vec<f64>> = vec![Vec::with_capacity(grid.rounds); measured.len()];
             for round in 0..WARM_UP + grid.rounds {
-                for (model, times) in models.iter().zip(&mut times) {
-                    let milliseconds = model.time(batch, length)?;
+                for ((model, precision), times) in ways().zip(&mut times) {
+                    let milliseconds = precision::with(precision, || model.time(batch, length))?;
                     if round >= WARM_UP {
                         times.push(milliseconds);
                     }
@@ -292,7 +310,8 @@ mod tests {
     fn every_cell_of_the_grid_is_timed() {
         let parity = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity");
         let folder = parity.join("marian/model");
-        let grid = Grid { batches: vec![1, 3], lengths: vec![2, 5], rounds: 3 };
+        let grid =
+            Grid { batches: vec![1, 3], lengths: vec![2, 5], rounds: 3, precisions: vec![Products::F32] };
         let measured = measure(&[folder.clone(), parity.join("bert/model")], &grid, &mut Silent).unwrap();
         assert_eq!(measured.len(), 2);
         for model in &measured {
@@ -304,7 +323,7 @@ mod tests {
                 assert!((cell.tokens_per_second - texts * cell.length as f64).abs() < 1e-6 * texts);
             }
         }
-        let long = Grid { batches: vec![1], lengths: vec![100_000], rounds: 1 };
+        let long = Grid { batches: vec![1], lengths: vec![100_000], ..grid.largest() };
         assert!(measure(&[folder], &long, &mut Silent).unwrap_err().to_string().contains("positions"));
     }
 
@@ -312,7 +331,12 @@ mod tests {
     fn models_that_look_at_images_are_timed_with_an_image() {
         let parity = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity");
         let models = ["vilt/model", "lxmert/model", "visual-bert/model", "clip/model", "oscar/answers/model"];
-        let grid = Grid { batches: vec![2], lengths: vec![4], rounds: 1 };
+        let grid = Grid {
+            batches: vec![2],
+            lengths: vec![4],
+            rounds: 1,
+            precisions: vec![Products::F32, Products::Int8],
+        };
         let folders = models.map(|model| parity.join(model));
         let measured = measure(&folders, &grid, &mut Silent).unwrap();
         assert!(measured.iter().all(|model| model.cells[0].latency_ms.p50 > 0.0), "{measured:?}");
@@ -320,7 +344,9 @@ mod tests {
 
     #[test]
     fn the_largest_batch_is_one() {
-        let grid = Grid { batches: vec![1, 8, 4], lengths: vec![3, 2], rounds: 9 };
-        assert_eq!(grid.largest(), Grid { batches: vec![8], lengths: vec![3], rounds: 1 });
+        let precisions = vec![Products::Bf16];
+        let grid =
+            Grid { batches: vec![1, 8, 4], lengths: vec![3, 2], rounds: 9, precisions: precisions.clone() };
+        assert_eq!(grid.largest(), Grid { batches: vec![8], lengths: vec![3], rounds: 1, precisions });
     }
 }

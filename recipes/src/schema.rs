@@ -434,7 +434,7 @@ settings! {
         /// How the learning rate changes over the steps.
         pub schedule: Schedule = Schedule::Linear(Linear { warmup: 0.1 }),
         /// What numbers are multiplied as in the steps of the training, by the student and by a teacher that reads along.
-        /// A teacher's outputs that are kept, and whatever models are judged by, are in `f32`.
+        /// A teacher's outputs that are kept, and whatever models are judged by, are in `f32`. `int8` is for finished models.
         pub precision: Products = Products::F32,
         /// Largest norm of all gradients together; 0 for no limit.
         #[range(0.0..)]
@@ -537,6 +537,8 @@ settings! {
         pub beside: Vec<At<String>> = Vec::new(),
         /// Whether the student as it was before any training is judged, too, as `untrained`.
         pub untrained: bool = false,
+        /// Lower precisions in which the student's products are made to judge it once more, each as a model beside it.
+        pub lowered: Vec<At<Products>> = Vec::new(),
         /// The language in which the student and those beside it are asked about images, or several: they are then judged on
         /// each, and the first is that which the others are compared with. Left out: the corpora's own.
         pub student_reads: OneOrMany<At<String>> = OneOrMany(Vec::new()),

@@ -5,8 +5,10 @@ use std::process::Command;
 
 use alambic_recipes::bench::{Grid, Measured, measure, peak_memory};
 use alambic_reports::numbers::{NO_VALUE, bytes, milliseconds, thousands};
+use alambic_tensor::precision::Products;
 use clap::Args;
 
+use super::precisions;
 use crate::failure::Failure;
 use crate::output::{self, Column};
 use crate::progress::Progress;
@@ -27,6 +29,9 @@ pub(crate) struct Arguments {
     /// Tokens of a text
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "16,64")]
     length: Vec<usize>,
+    /// What numbers are multiplied as
+    #[arg(long, value_name = "P,…", value_delimiter = ',', default_value = "f32", value_parser = precisions())]
+    precision: Vec<Products>,
     /// How often each batch is timed
     #[arg(long, value_name = "N", default_value_t = 20)]
     rounds: usize,
@@ -43,6 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         batches: arguments.batch.clone(),
         lengths: arguments.length.clone(),
         rounds: arguments.rounds,
+        precisions: arguments.precision.clone(),
     };
     if grid.batches.contains(&0) || grid.lengths.contains(&0) || grid.rounds == 0 {
         return Err(Failure::Usage("`--batch`, `--length` and `--rounds` count from 1".into()));
@@ -53,18 +59,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let mut measured = measure(&arguments.models, &grid, &mut Progress::new())?;
     for model in &mut measured {
-        model.peak_memory_bytes = memory(&model.folder, arguments);
+        model.peak_memory_bytes = memory(&model.folder, model.precision, arguments);
     }
     if arguments.json { output::json(&measured) } else { table(&measured) }
 }
 
 /// The memory of a process that loads and runs the model alone; none where the system does not say.
-fn memory(model: &Path, arguments: &Arguments) -> Option<u64> {
+fn memory(model: &Path, precision: Products, arguments: &Arguments) -> Option<u64> {
     let list = |values: &[usize]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let output = Command::new(std::env::current_exe().ok()?)
         .arg("--threads")
         .arg(rayon::current_num_threads().to_string())
         .args(["bench", "--alone", "--batch", &list(&arguments.batch), "--length", &list(&arguments.length)])
+        .args(["--precision", precision.name()])
         .arg(model)
         .output()
         .ok()?;
@@ -75,6 +82,7 @@ fn table(measured: &[Measured]) -> Result<(), Failure> {
     let models = measured.iter().map(|model| {
         vec![
             model.model.clone(),
+            model.precision.name().to_owned(),
             thousands(model.parameters as u64),
             bytes(model.bytes),
             model.peak_memory_bytes.map_or_else(|| NO_VALUE.to_owned(), bytes),
@@ -82,6 +90,7 @@ fn table(measured: &[Measured]) -> Result<(), Failure> {
     });
     let columns = [
         Column::Text("model"),
+        Column::Text("precision"),
         Column::Number("parameters"),
         Column::Number("bytes"),
         Column::Number("peak memory"),
@@ -93,6 +102,7 @@ fn table(measured: &[Measured]) -> Result<(), Failure> {
                 cell.batch.to_string(),
                 cell.length.to_string(),
                 model.model.clone(),
+                model.precision.name().to_owned(),
                 milliseconds(cell.latency_ms.p50),
                 milliseconds(cell.latency_ms.p95),
                 format!("{:.1}", cell.texts_per_second),
@@ -107,6 +117,7 @@ fn table(measured: &[Measured]) -> Result<(), Failure> {
         Column::Number("batch"),
         Column::Number("length"),
         Column::Text("model"),
+        Column::Text("precision"),
         Column::Number("p50"),
         Column::Number("p95"),
         Column::Number("texts/s"),

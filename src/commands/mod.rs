@@ -21,7 +21,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use alambic_hub::Hub;
 use alambic_recipes::{Loaded, load};
+use alambic_tensor::precision::Products;
 use alambic_tensor::threads::install;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use crate::failure::{Failure, say};
@@ -73,6 +75,13 @@ impl Command {
             Self::Bench(arguments) => bench::run(arguments),
         }
     }
+}
+
+/// Reads what numbers are multiplied as, by its name in recipes.
+fn precisions() -> impl TypedValueParser<Value = Products> {
+    let names = Products::LIST.iter().map(|(name, _)| *name);
+    PossibleValuesParser::new(names)
+        .try_map(|name| Products::from_name(&name).ok_or_else(|| format!("`{name}` is no precision")))
 }
 
 /// Does something on a pool of so many threads. Without a number, the library takes what `RAYON_NUM_THREADS` or the

@@ -28,9 +28,12 @@ mod buffer;
 mod error;
 pub mod gradients;
 mod graph;
+mod integers;
 mod matrix;
 pub mod ops;
 pub mod optimiser;
+#[cfg(target_arch = "x86_64")]
+mod panels;
 pub mod parameters;
 pub mod precision;
 pub mod random;

@@ -1,13 +1,20 @@
 //! Matrix products on slices, through `gemm` with its AVX-512 kernels.
 
 use std::mem::MaybeUninit;
+use std::sync::OnceLock;
 
 use gemm::Parallelism;
 
+use crate::integers::Integers;
 #[cfg(target_arch = "x86_64")]
+use crate::panels::{self, Panels};
 use crate::precision::{self, Products};
 #[cfg(target_arch = "x86_64")]
 use crate::tiles;
+
+/// Rows and columns below which laying out both matrices for tiles takes longer than multiplying them.
+#[cfg(target_arch = "x86_64")]
+const LEAST: usize = 32;
 
 /// A matrix in memory: where it starts, and the steps between rows and between columns.
 #[derive(Clone, Copy)]
@@ -30,15 +37,42 @@ impl Matrix {
     }
 }
 
+/// A matrix that tasks write, each a part of its own: where it starts, and the step between its rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) pointer: *mut f32,
+    pub(crate) step: usize,
+}
+
+// SAFETY: whoever writes to one says why no other task writes there.
+unsafe impl Send for Target {}
+// SAFETY: as above.
+unsafe impl Sync for Target {}
+
+impl Target {
+    /// Room for rows of `step` numbers, one behind the other.
+    pub(crate) fn of(out: &mut [MaybeUninit<f32>], step: usize) -> Self {
+        Self { pointer: out.as_mut_ptr().cast(), step }
+    }
+
+    /// What begins at a row and a column.
+    ///
+    /// # Safety
+    /// The matrix must have them.
+    pub(crate) unsafe fn at(self, row: usize, column: usize) -> Self {
+        // SAFETY: the caller says so.
+        Self { pointer: unsafe { self.pointer.add(row * self.step + column) }, ..self }
+    }
+}
+
 /// `out = scale * left * right` (plus `out` itself when `accumulate`), where `left` is m by k and `right` k by n;
-/// rows of `out` are `row_step` apart.
+///
 ///
 /// # Safety
 /// The three matrices must lie within their allocations for the given sizes, and `out` must be initialised when
 /// `accumulate` is set.
 unsafe fn product(
-    out: *mut f32,
-    row_step: usize,
+    out: Target,
     left: Matrix,
     right: Matrix,
     (m, k, n): (usize, usize, usize),
@@ -52,9 +86,9 @@ unsafe fn product(
             m,
             n,
             k,
-            out,
+            out.pointer,
             1,
-            row_step as isize,
+            out.step as isize,
             accumulate,
             left.pointer,
             left.column_step,
@@ -85,7 +119,7 @@ pub(crate) fn multiply(
     assert_eq!(left.len(), m * k);
     assert_eq!(right.len(), k * n);
     #[cfg(target_arch = "x86_64")]
-    if let Some(parts) = on_tiles((m, k, n)) {
+    if let Some(parts) = parts().filter(|_| m.min(k).min(n) >= LEAST) {
         return tiles::multiply(out, (left, left_transposed), (right, right_transposed), (m, k, n), parts);
     }
     let left = if left_transposed { Matrix::rows(left, 0, m).transposed() } else { Matrix::rows(left, 0, k) };
@@ -93,21 +127,61 @@ pub(crate) fn multiply(
         if right_transposed { Matrix::rows(right, 0, k).transposed() } else { Matrix::rows(right, 0, n) };
     // SAFETY: the lengths were checked above, and without accumulation `out` is only written.
     unsafe {
-        product(out.as_mut_ptr().cast(), n, left, right, (m, k, n), 1.0, false, Parallelism::Rayon(0));
+        product(Target::of(out, n), left, right, (m, k, n), 1.0, false, Parallelism::Rayon(0));
     }
 }
 
-/// As what numbers are taken where a product of this size is made on tiles.
+/// How weights `[outputs, inputs]` that stay as they are lie for the processor, once they have been multiplied.
+#[derive(Default)]
+pub(crate) struct Fixed {
+    integers: OnceLock<Integers>,
+    #[cfg(target_arch = "x86_64")]
+    panels: OnceLock<Panels>,
+    /// By how many parts a number is taken in.
+    #[cfg(target_arch = "x86_64")]
+    tiles: [OnceLock<tiles::Right>; 2],
+}
+
+impl Fixed {
+    /// `out = rows Wᵀ + bias` with these weights, always the same ones, where there is a way for it that is better than a
+    /// product with any matrix; says whether there is. What a row gives does not depend on the others.
+    pub(crate) fn multiply(
+        &self,
+        out: &mut [MaybeUninit<f32>],
+        rows: &[f32],
+        weights: &[f32],
+        bias: Option<&[f32]>,
+        (inputs, outputs): (usize, usize),
+    ) -> bool {
+        if precision::current() == Products::Int8 {
+            let integers = || Integers::new(weights, (inputs, outputs));
+            self.integers.get_or_init(integers).multiply(out, rows, bias);
+            return true;
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(parts) = parts() {
+            let right = || tiles::Right::new((weights, true), (inputs, outputs), parts);
+            self.tiles[parts as usize].get_or_init(right).multiply(out, (rows, false), bias);
+            return true;
+        }
+        #[cfg(target_arch = "x86_64")]
+        if panels::are_there() {
+            self.panels.get_or_init(|| Panels::new(weights, outputs, inputs)).multiply(out, rows, bias);
+            return true;
+        }
+        false
+    }
+}
+
+/// As what numbers are taken where products are made on tiles, if they are.
 #[cfg(target_arch = "x86_64")]
-fn on_tiles((m, k, n): (usize, usize, usize)) -> Option<tiles::Parts> {
-    /// Below, laying out both matrices takes longer than multiplying them.
-    const LEAST: usize = 32;
+fn parts() -> Option<tiles::Parts> {
     let parts = match precision::current() {
-        Products::F32 => return None,
+        Products::F32 | Products::Int8 => return None,
         Products::Bf16x3 => tiles::Parts::Two,
         Products::Bf16 => tiles::Parts::One,
     };
-    (m.min(k).min(n) >= LEAST && tiles::are_there()).then_some(parts)
+    tiles::are_there().then_some(parts)
 }
 
 /// A product of small matrices on the calling thread, for one head of one example.
@@ -116,13 +190,12 @@ fn on_tiles((m, k, n): (usize, usize, usize)) -> Option<tiles::Parts> {
 /// As for a raw product: every matrix must lie within its allocation for the given sizes, and `out` must be
 /// writable by this thread alone.
 pub(crate) unsafe fn multiply_small(
-    out: *mut f32,
-    row_step: usize,
+    out: Target,
     left: Matrix,
     right: Matrix,
     sizes: (usize, usize, usize),
     scale: f32,
 ) {
     // SAFETY: forwarded to the caller.
-    unsafe { product(out, row_step, left, right, sizes, scale, false, Parallelism::None) };
+    unsafe { product(out, left, right, sizes, scale, false, Parallelism::None) };
 }

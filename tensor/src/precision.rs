@@ -14,6 +14,9 @@ choices! {
         Bf16x3 = "bf16x3",
         /// bfloat16, 8 significant bits. On processors without tiles for it, `f32`.
         Bf16 = "bf16",
+        /// Integers of 8 bits, for finished models: the weights of each output and each row that is multiplied are rounded
+        /// to steps of their own. Products of other matrices than weights are `f32`.
+        Int8 = "int8",
     }
 }
 
@@ -40,7 +43,7 @@ pub(crate) fn current() -> Products {
     CURRENT.get()
 }
 
-/// Whether this processor multiplies bfloat16, so that precisions differ.
+/// Whether this processor multiplies bfloat16, or else takes it as `f32`.
 #[must_use]
 pub fn is_lowered() -> bool {
     #[cfg(target_arch = "x86_64")]

@@ -18,9 +18,12 @@ use std::arch::x86_64::{
     _mm512_unpacklo_epi64, _xgetbv,
 };
 use std::mem::{MaybeUninit, transmute};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
+
+use crate::matrix::Target;
 
 /// Rows of a tile, and of the result's also its columns.
 const TILE: usize = 16;
@@ -30,8 +33,8 @@ const DEPTH: usize = 32;
 const BLOCK: usize = 2 * TILE;
 /// Bytes of a tile.
 const BYTES: usize = 1024;
-/// Rows of the result that one task makes.
-const ROWS_PER_TASK: usize = 2 * BLOCK;
+/// Panels of the left matrix that one task multiplies.
+const PANELS_PER_TASK: usize = 2;
 
 /// What a number is taken as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,84 +127,147 @@ fn is_permitted() -> bool {
 /// When the sizes do not fit, or there are no tiles.
 pub(crate) fn multiply(
     out: &mut [MaybeUninit<f32>],
-    (left, left_transposed): (&[f32], bool),
-    (right, right_transposed): (&[f32], bool),
+    left: (&[f32], bool),
+    right: (&[f32], bool),
     (m, k, n): (usize, usize, usize),
     parts: Parts,
 ) {
-    assert!(are_there());
-    assert_eq!((out.len(), left.len(), right.len()), (m * n, m * k, k * n));
-    let left = Operand { values: left, outer: m, depth: k, is_deep_first: left_transposed, is_left: true };
-    let right =
-        Operand { values: right, outer: n, depth: k, is_deep_first: !right_transposed, is_left: false };
-    let steps = k.div_ceil(DEPTH);
-    let lines = steps * parts.step() / size_of::<Line>();
-    let panels = n.div_ceil(BLOCK);
-    let packed = lines_of(panels * lines, |all| {
-        all.par_chunks_mut(lines).enumerate().for_each(|(panel, out)| {
-            // SAFETY: there are tiles, and so everything that the packing needs.
-            unsafe { right.pack(panel, parts, out) };
-        });
-    });
-    out.par_chunks_mut(ROWS_PER_TASK * n).enumerate().for_each(|(task, out)| {
-        let rows = out.len() / n;
-        let own = lines_of(rows.div_ceil(BLOCK) * lines, |all| {
-            for (panel, out) in all.chunks_mut(lines).enumerate() {
-                // SAFETY: as above.
-                unsafe { left.pack(task * ROWS_PER_TASK / BLOCK + panel, parts, out) };
-            }
-        });
-        let configured = Configured::new();
-        for (column, right) in packed.chunks(lines).enumerate() {
-            for (row, left) in own.chunks(lines).enumerate() {
-                block(&configured, out, (row * BLOCK, column * BLOCK), (rows, n), left, right, steps, parts);
-            }
-        }
-    });
+    assert_eq!(out.len(), m * n);
+    Right::new(right, (k, n), parts).multiply(out, left, None);
 }
 
-/// Lines that `write` initialises, every one of them.
-fn lines_of(length: usize, write: impl FnOnce(&mut [MaybeUninit<Line>])) -> Vec<Line> {
+/// A right matrix, laid out.
+pub(crate) struct Right {
+    /// Panel after panel.
+    lines: Vec<Line>,
+    depth: usize,
+    columns: usize,
+    parts: Parts,
+}
+
+impl Right {
+    /// Lays out a matrix that covers a whole slice: k by n, or n by k and read transposed.
+    ///
+    /// # Panics
+    /// When the sizes do not fit, or there are no tiles.
+    pub(crate) fn new((values, is_transposed): (&[f32], bool), (k, n): (usize, usize), parts: Parts) -> Self {
+        assert!(are_there());
+        assert_eq!(values.len(), k * n);
+        let right = Operand { values, outer: n, depth: k, is_deep_first: !is_transposed, is_left: false };
+        let lines = lines_of(n.div_ceil(BLOCK), lines_per_panel(k, parts), |all, each| {
+            all.par_chunks_mut(each).enumerate().for_each(|(panel, out)| {
+                // SAFETY: there are tiles, and so everything that the packing needs.
+                unsafe { right.pack(panel, parts, out) };
+            });
+        });
+        Self { lines, depth: k, columns: n, parts }
+    }
+
+    /// The product of a left matrix of as many columns as this one has rows, or read transposed, with it, on all threads; to
+    /// each row of it is added the bias. What a row gives does not depend on the others.
+    ///
+    /// # Panics
+    /// When the sizes do not fit.
+    pub(crate) fn multiply(
+        &self,
+        out: &mut [MaybeUninit<f32>],
+        (values, is_transposed): (&[f32], bool),
+        bias: Option<&[f32]>,
+    ) {
+        let (depth, columns, parts) = (self.depth, self.columns, self.parts);
+        let rows = out.len() / columns;
+        assert_eq!((out.len(), values.len()), (rows * columns, rows * depth));
+        assert!(bias.is_none_or(|bias| bias.len() == columns));
+        let left = Operand { values, outer: rows, depth, is_deep_first: is_transposed, is_left: true };
+        let each = lines_per_panel(depth, parts);
+        let target = Target::of(out, columns);
+        // Some panels of the left matrix against some of this one.
+        let blocks = |first: usize, own: &[Line], columns: Range<usize>| {
+            let configured = Configured::new();
+            for column in columns {
+                let right = &self.lines[column * each..(column + 1) * each];
+                for (panel, left) in own.chunks(each).enumerate() {
+                    let bias = bias.map(|bias| &bias[column * BLOCK..]);
+                    self.block(&configured, target, (rows, first + panel, column), (left, right), bias);
+                }
+            }
+        };
+        let pack = |first: usize, count: usize| {
+            lines_of(count, each, |all, each| {
+                for (panel, out) in all.chunks_mut(each).enumerate() {
+                    // SAFETY: there are tiles, or there would be no right matrix.
+                    unsafe { left.pack(first + panel, parts, out) };
+                }
+            })
+        };
+        let (down, across) = (rows.div_ceil(BLOCK), columns.div_ceil(BLOCK));
+        if down <= PANELS_PER_TASK {
+            // Few rows: each task takes some of the columns instead.
+            let own = pack(0, down);
+            (0..across).into_par_iter().for_each(|column| blocks(0, &own, column..column + 1));
+        } else {
+            (0..down.div_ceil(PANELS_PER_TASK)).into_par_iter().for_each(|task| {
+                let first = task * PANELS_PER_TASK;
+                blocks(first, &pack(first, PANELS_PER_TASK.min(down - first)), 0..across);
+            });
+        }
+    }
+
+    /// A block of the result, from a panel of each matrix: how many rows the result has, and which of the panels these are.
+    fn block(
+        &self,
+        _: &Configured,
+        out: Target,
+        (rows, down, across): (usize, usize, usize),
+        (left, right): (&[Line], &[Line]),
+        bias: Option<&[f32]>,
+    ) {
+        let (row, column) = (down * BLOCK, across * BLOCK);
+        let (height, width) = (BLOCK.min(rows - row), BLOCK.min(self.columns - column));
+        let steps = self.depth.div_ceil(DEPTH);
+        let mut whole = [MaybeUninit::uninit(); BLOCK * BLOCK];
+        // SAFETY: the result has this row and column, and as many more as the block is high and wide; no other task writes
+        // them. A block that is not whole is made beside it. Tiles are configured, and the panels are so deep.
+        unsafe {
+            let out = out.at(row, column);
+            if (height, width) == (BLOCK, BLOCK) {
+                run(out, left, right, steps, self.parts);
+            } else {
+                run(Target::of(&mut whole, BLOCK), left, right, steps, self.parts);
+                for (row, values) in whole.chunks(BLOCK).take(height).enumerate() {
+                    out.at(row, 0).pointer.copy_from_nonoverlapping(values.as_ptr().cast(), width);
+                }
+            }
+            for row in (0..height).filter(|_| bias.is_some()) {
+                let sums = std::slice::from_raw_parts_mut(out.at(row, 0).pointer, width);
+                for (sum, bias) in sums.iter_mut().zip(bias.into_iter().flatten()) {
+                    *sum += bias;
+                }
+            }
+        }
+    }
+}
+
+/// Lines of a panel of a matrix that is so deep.
+fn lines_per_panel(depth: usize, parts: Parts) -> usize {
+    depth.div_ceil(DEPTH) * parts.step() / size_of::<Line>()
+}
+
+/// So many panels of `each` lines, which `write` initialises, every one of them.
+fn lines_of(panels: usize, each: usize, write: impl FnOnce(&mut [MaybeUninit<Line>], usize)) -> Vec<Line> {
+    let length = panels * each;
     let mut lines = Vec::with_capacity(length);
-    write(&mut lines.spare_capacity_mut()[..length]);
+    write(&mut lines.spare_capacity_mut()[..length], each);
     // SAFETY: `write` has initialised as many, and there is room for them.
     unsafe { lines.set_len(length) };
     lines
 }
 
-/// A block of the result, from a panel of each matrix, into `out` of these rows and columns.
-fn block(
-    _: &Configured,
-    out: &mut [MaybeUninit<f32>],
-    (row, column): (usize, usize),
-    (rows, columns): (usize, usize),
-    left: &[Line],
-    right: &[Line],
-    steps: usize,
-    parts: Parts,
-) {
-    let (height, width) = (BLOCK.min(rows - row), BLOCK.min(columns - column));
-    if (height, width) == (BLOCK, BLOCK) {
-        // SAFETY: tiles are configured, the block lies within `out`, whose rows are `columns` apart, and the panels are `steps` deep.
-        unsafe { run(out[row * columns + column..].as_mut_ptr().cast(), columns, left, right, steps, parts) };
-        return;
-    }
-    let mut whole = [0.0f32; BLOCK * BLOCK];
-    // SAFETY: as above, over a block of its own.
-    unsafe { run(whole.as_mut_ptr(), BLOCK, left, right, steps, parts) };
-    for (index, values) in whole.chunks(BLOCK).take(height).enumerate() {
-        let start = (row + index) * columns + column;
-        for (out, value) in out[start..start + width].iter_mut().zip(values) {
-            out.write(*value);
-        }
-    }
-}
-
-/// Multiplies two panels: 32 rows of 32 numbers, `row_step` numbers apart.
+/// Multiplies two panels: 32 rows of 32 numbers.
 ///
 /// # Safety
 /// `out` must have room for them, the panels must be `steps` deep, more than none, and tiles must be configured.
-unsafe fn run(out: *mut f32, row_step: usize, left: &[Line], right: &[Line], steps: usize, parts: Parts) {
+unsafe fn run(out: Target, left: &[Line], right: &[Line], steps: usize, parts: Parts) {
     debug_assert_eq!(size_of_val(left), steps * parts.step());
     // Goes through both panels step by step, and adds up in the tiles 0 to 3.
     macro_rules! through {
@@ -230,9 +296,9 @@ unsafe fn run(out: *mut f32, row_step: usize, left: &[Line], right: &[Line], ste
                 steps = inout(reg) steps => _,
                 step = in(reg) parts.step(),
                 line = in(reg) size_of::<Line>(),
-                out = in(reg) out,
-                lower = in(reg) out.add(TILE * row_step),
-                row = in(reg) row_step * size_of::<f32>(),
+                out = in(reg) out.pointer,
+                lower = in(reg) out.at(TILE, 0).pointer,
+                row = in(reg) out.step * size_of::<f32>(),
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack)

@@ -153,15 +153,27 @@ pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {
 /// The largest element, or negative infinity of none.
 #[inline(always)]
 pub(crate) fn max(values: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
+    best(values, f32::NEG_INFINITY, |one, other| one > other)
+}
+
+/// The smallest element, or infinity of none.
+#[inline(always)]
+pub(crate) fn min(values: &[f32]) -> f32 {
+    best(values, f32::INFINITY, |one, other| one < other)
+}
+
+/// The element that is better than all others, or `worst` of none.
+#[inline(always)]
+fn best(values: &[f32], worst: f32, is_better: impl Fn(f32, f32) -> bool) -> f32 {
+    let mut lanes = [worst; LANES];
     let chunks = values.chunks_exact(LANES);
     let rest = chunks.remainder();
     for chunk in chunks {
         for lane in 0..LANES {
-            lanes[lane] = if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] };
+            lanes[lane] = if is_better(chunk[lane], lanes[lane]) { chunk[lane] } else { lanes[lane] };
         }
     }
-    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |best, &value| if value > best { value } else { best })
+    lanes.iter().chain(rest).fold(worst, |best, &value| if is_better(value, best) { value } else { best })
 }
 
 #[cfg(test)]
@@ -202,5 +214,6 @@ mod tests {
         assert_eq!(dot(&values, &values), (0..37).map(|i| i * i).sum::<i32>() as f32);
         assert_eq!(max(&values), 36.0);
         assert_eq!(max(&values[..3]), 2.0);
+        assert_eq!((min(&values), min(&values[30..])), (0.0, 30.0));
     }
 }

@@ -11,7 +11,7 @@ mod shapes;
 mod vocabulary;
 
 use alambic_tensor::candle::Tensor;
-use alambic_tensor::ops::{self, Activation, Dropout, pack_affine};
+use alambic_tensor::ops::{self, Activation, Dropout, Weight, pack_affine};
 use alambic_tensor::parameters::Weights;
 
 use crate::ModelError;
@@ -95,7 +95,7 @@ impl<'a> Source<'a> {
 /// A linear layer, with or without bias.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
-    weight: Tensor,
+    weight: Weight,
     bias: Option<Tensor>,
 }
 
@@ -117,7 +117,8 @@ impl Linear {
         inputs: usize,
         outputs: usize,
     ) -> Result<Self, ModelError> {
-        Ok(Self { weight: source.tensor(&format!("{name}.weight"), &[outputs, inputs])?, bias: None })
+        let weight = source.tensor(&format!("{name}.weight"), &[outputs, inputs])?;
+        Ok(Self { weight: Weight::new(weight), bias: None })
     }
 
     /// A convolution over patches that do not overlap, which is a linear layer over each patch, `[channels, patch,
@@ -130,7 +131,7 @@ impl Linear {
     ) -> Result<Self, ModelError> {
         let weight = source.tensor(&format!("{name}.weight"), &[outputs, channels, patch, patch])?;
         let bias = with_bias.then(|| source.tensor(&format!("{name}.bias"), &[outputs])).transpose()?;
-        Ok(Self { weight: weight.flatten_from(1)?, bias })
+        Ok(Self { weight: Weight::new(weight.flatten_from(1)?), bias })
     }
 
     /// A convolution over places whose surroundings, `[kernel, kernel, channels]`, stand in one row.
@@ -142,21 +143,21 @@ impl Linear {
         let weight = source.tensor(&format!("{name}.weight"), &[outputs, channels, kernel, kernel])?;
         let bias = source.tensor(&format!("{name}.bias"), &[outputs])?;
         let weight = weight.permute((0, 2, 3, 1))?.contiguous()?.flatten_from(1)?;
-        Ok(Self { weight, bias: Some(bias) })
+        Ok(Self { weight: Weight::new(weight), bias: Some(bias) })
     }
 
     pub(crate) fn forward(&self, x: &Tensor, activation: Activation) -> Result<Tensor, ModelError> {
-        Ok(ops::linear(x, &self.weight, self.bias.as_ref(), activation)?)
+        Ok(self.weight.linear(x, self.bias.as_ref(), activation)?)
     }
 
     fn is_tracked(&self) -> bool {
-        self.weight.track_op() || self.bias.as_ref().is_some_and(Tensor::track_op)
+        self.weight.tensor().track_op() || self.bias.as_ref().is_some_and(Tensor::track_op)
     }
 
     /// Weights and biases of layers, all of which have a bias.
     fn parts(layers: &[Self]) -> (Vec<&Tensor>, Vec<&Tensor>) {
         let biases = layers.iter().filter_map(|layer| layer.bias.as_ref());
-        (layers.iter().map(|layer| &layer.weight).collect(), biases.collect())
+        (layers.iter().map(|layer| layer.weight.tensor()).collect(), biases.collect())
     }
 }
 
@@ -176,7 +177,7 @@ impl Packed {
         }
         let (weights, biases) = Linear::parts(&layers);
         let (weight, bias) = (Tensor::cat(&weights, 0)?, Tensor::cat(&biases, 0)?);
-        Ok(Self::Stacked(Linear { weight, bias: Some(bias) }))
+        Ok(Self::Stacked(Linear { weight: Weight::new(weight), bias: Some(bias) }))
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {

@@ -2,7 +2,7 @@
 
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Device, Tensor};
-use alambic_tensor::ops::{self, Activation, AttentionMask};
+use alambic_tensor::ops::{self, Activation, AttentionMask, Weight};
 use alambic_tensor::parameters::Weights;
 
 use super::cache::{LayerCache, Memory};
@@ -20,7 +20,7 @@ const SHARED: &str = "model.shared.weight";
 #[derive(Debug, Clone)]
 pub struct Marian {
     config: MarianConfig,
-    shared: Tensor,
+    shared: Weight,
     /// `final_logits_bias`, a buffer of the published checkpoints that is not trained.
     logits_bias: Option<Tensor>,
     encoder_positions: Tensor,
@@ -46,7 +46,7 @@ impl Marian {
             }
         };
         Ok(Self {
-            shared: source.tensor(SHARED, &[config.vocab_size, config.d_model])?,
+            shared: Weight::new(source.tensor(SHARED, &[config.vocab_size, config.d_model])?),
             logits_bias,
             encoder_positions: positions(config, weights, "encoder")?,
             decoder_positions: positions(config, weights, "decoder")?,
@@ -123,7 +123,7 @@ impl Marian {
         }
         let positions = table.narrow(0, first_position, tokens.length)?;
         let scale = self.config.embedding_scale();
-        Ok(ops::embed(&self.shared, &tokens.ids, tokens.batch, scale, Some(&positions))?)
+        Ok(ops::embed(self.shared.tensor(), &tokens.ids, tokens.batch, scale, Some(&positions))?)
     }
 
     /// The encoder's last hidden state, `[batch, length, d_model]`.
@@ -165,7 +165,7 @@ impl Marian {
     }
 
     fn logits(&self, hidden: &Tensor) -> Result<Tensor, ModelError> {
-        Ok(ops::linear(hidden, &self.shared, self.logits_bias.as_ref(), Activation::Identity)?)
+        Ok(self.shared.linear(hidden, self.logits_bias.as_ref(), Activation::Identity)?)
     }
 
     /// One forward pass that reads the wanted taps. Without any tap of decoder, cross-attention or logits among them,

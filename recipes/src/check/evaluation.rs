@@ -7,6 +7,7 @@ use alambic_reports::metrics::find;
 use alambic_reports::outcome::{BASELINE, STUDENT, TEACHER};
 use alambic_settings::{At, Diagnostic, Origin};
 use alambic_students::Eyes;
+use alambic_tensor::precision::Products;
 
 use super::stages::asked;
 use super::{Checker, Counts, Depth, Selection, list};
@@ -28,6 +29,7 @@ impl Checker<'_> {
             }
         }
         self.beside();
+        self.lowered();
         match self.workshop.corpora.kind(&evaluation.data) {
             Some(Kind::Parallel) => return self.parallel_evaluation(),
             Some(Kind::Texts) => return self.text_evaluation(),
@@ -121,6 +123,23 @@ impl Checker<'_> {
                 );
             }
             self.must_be_checkpoint(name);
+        }
+    }
+
+    /// Checks the precisions in which the student is judged once more.
+    fn lowered(&mut self) {
+        let lowered = &self.recipe.evaluation.lowered;
+        for (index, precision) in lowered.iter().enumerate() {
+            let name = precision.value.name();
+            let label = if precision.value == Products::F32 {
+                "that is how it is judged anyway"
+            } else if lowered[..index].iter().any(|other| other.value == precision.value) {
+                "named before"
+            } else {
+                continue;
+            };
+            let message = format!("the student is judged in `{name}` already");
+            self.error("evaluation::lowered", message, &precision.origin, label);
         }
     }
 

@@ -10,6 +10,7 @@ use alambic_students::{
     ClipSizes, DualEncoder, EncoderLayers, FromTeacher, Purpose, Scratch, Student, Taken,
 };
 use alambic_teachers::TeacherOptions;
+use alambic_tensor::precision::Products;
 
 use super::losses::Supervision;
 use super::models::Sketch;
@@ -49,6 +50,16 @@ impl Checker<'_> {
         self.words(position, name, options);
         self.must_be_mined_before(&options.data, position);
         self.augmented(&path, position, &options.data, options.teacher.as_ref());
+        if options.train.precision == Products::Int8 {
+            let origin = self.loaded.origin(&["stage", name, "train", "precision"]);
+            let message = format!("stage `{name}` cannot train in `int8`");
+            self.error(
+                "recipe::precision",
+                message,
+                &origin,
+                "steps are too small for 8 bits: `bf16` is the least",
+            );
+        }
         if options.train.epochs.is_none() && options.train.steps.is_none() {
             let origin = self.loaded.origin(&["stage", name, "train"]);
             let diagnostic = Diagnostic::error("recipe::train", format!("stage `{name}` has no end"));

@@ -7,6 +7,7 @@ use alambic_reports::metrics::{Scores, score_all};
 use alambic_reports::numbers::counted;
 use alambic_settings::IndexMap;
 use alambic_students::{Blueprint, Purpose, add_detector, detector_of, ship};
+use alambic_tensor::precision::{self, Products};
 
 use super::RunError;
 use super::captions::exam::CaptionExam;
@@ -40,7 +41,7 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) student: Outputs,
     /// By name, as in [`Trainings`].
     pub(crate) baselines: Vec<(String, Outputs)>,
-    /// Models that the recipe does not train, or not yet.
+    /// Models that the recipe does not train, or not yet, and the student in lower precision.
     pub(crate) beside: Vec<Beside>,
 }
 
@@ -49,6 +50,11 @@ pub(crate) struct Beside {
     pub(crate) name: String,
     pub(crate) folder: PathBuf,
     pub(crate) outputs: Outputs,
+}
+
+/// What the student is called where its products are of lower precision.
+pub(crate) fn in_precision(products: Products) -> String {
+    format!("student in {}", products.name())
 }
 
 /// What the student is called as it was before any training.
@@ -80,7 +86,8 @@ impl<'a> Evaluation<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
         let beside = beside(workshop)?;
-        let models = trainings.student.len()
+        let lowered = &workshop.recipe.evaluation.lowered;
+        let models = trainings.student.len() * (1 + lowered.len())
             + beside.len()
             + trainings.baselines.iter().map(|(_, replicas)| replicas.len()).sum::<usize>();
         let exam: Box<dyn Exam + 'a> = match workshop.corpora.kind(&workshop.recipe.evaluation.data) {
@@ -106,28 +113,38 @@ impl<'a> Evaluation<'a> {
             replicas.iter().map(|replica| answers(&replica.folder)).collect::<Result<Outputs, RunError>>()
         };
         let student = all(&trainings.student, &mut answers)?;
+        let lowered = lowered
+            .iter()
+            .map(|precision| {
+                let products = precision.value;
+                let outputs = precision::with(products, || all(&trainings.student, &mut answers))?;
+                Ok(Beside {
+                    name: in_precision(products),
+                    folder: trainings.student[0].folder.clone(),
+                    outputs,
+                })
+            })
+            .collect::<Result<Vec<_>, RunError>>()?;
         let baselines = trainings
             .baselines
             .iter()
             .map(|(name, replicas)| Ok((name.clone(), all(replicas, &mut answers)?)))
             .collect::<Result<_, RunError>>()?;
-        let beside = beside
-            .into_iter()
-            .map(|(name, folder)| {
-                let mut progress = |count| {
-                    done += count;
-                    observer.progress(done);
-                };
-                let outputs = if name == UNTRAINED {
-                    exam.answers(&folder, &mut progress)
-                } else {
-                    exam.answers_beside(&folder, &mut progress)
-                };
-                Ok(Beside { name, folder, outputs: vec![outputs?] })
-            })
-            .collect::<Result<_, RunError>>()?;
+        let mut judged = lowered;
+        for (name, folder) in beside {
+            let mut progress = |count| {
+                done += count;
+                observer.progress(done);
+            };
+            let outputs = if name == UNTRAINED {
+                exam.answers(&folder, &mut progress)
+            } else {
+                exam.answers_beside(&folder, &mut progress)
+            };
+            judged.push(Beside { name, folder, outputs: vec![outputs?] });
+        }
         observer.finished(&format!("{count} {} by {models_named}", noun.many));
-        Ok(Self { exam, student, baselines, beside })
+        Ok(Self { exam, student, baselines, beside: judged })
     }
 
     /// A model's scores against the right answers, seed by seed.

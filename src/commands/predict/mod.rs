@@ -10,9 +10,10 @@ use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 
 use alambic_models::{Config, ModelFolder};
+use alambic_tensor::precision::{self, Products};
 use clap::Args;
 
-use super::model_folder;
+use super::{model_folder, precisions};
 use crate::failure::Failure;
 
 /// Runs a model on texts: arguments, or lines of standard input
@@ -44,6 +45,9 @@ pub(crate) struct Arguments {
     /// Lines that are taken together
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
+    /// What numbers are multiplied as
+    #[arg(long, value_name = "P", default_value = "f32", value_parser = precisions())]
+    precision: Products,
     /// Prints one object a line
     #[arg(long)]
     json: bool,
@@ -67,12 +71,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             return Err(Failure::Usage(format!("`{flag}` is for a model that {needed}; this one {kind}")));
         }
     }
-    match config {
+    precision::with(arguments.precision, || match config {
         Config::Marian(_) => words::run(&path, arguments),
         Config::Bert(_) => texts::run(&path, arguments),
         Config::Clip(_) => matches::run(&path, arguments),
         _ => questions::run(&path, arguments),
-    }
+    })
 }
 
 /// The softmax of logits.

@@ -1,12 +1,13 @@
 //! A linear layer with its bias and activation.
 
-use std::sync::OnceLock;
+use std::fmt::{self, Debug, Formatter};
+use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::activation::{self, Activation};
-use crate::matrix;
+use crate::matrix::{self, Fixed};
 use crate::vector::vectorised;
 use crate::{buffer, graph};
 
@@ -16,6 +17,8 @@ struct Linear {
     tracked: bool,
     /// The sum before the activation, `[rows, outputs]`.
     sum: OnceLock<Vec<f32>>,
+    /// How the weights lie, if they stay as they are.
+    fixed: Option<Arc<Fixed>>,
 }
 
 vectorised! {
@@ -60,17 +63,25 @@ impl Linear {
             *last = outputs;
         }
         let rows = x.len() / inputs;
+        let mut is_biased = false;
         let mut sum = buffer::build(rows * outputs, |out| {
-            matrix::multiply(out, (x, false), (w, true), (rows, inputs, outputs));
+            let own = |fixed: &Arc<Fixed>| fixed.multiply(out, x, w, bias, (inputs, outputs));
+            is_biased = self.fixed.as_ref().is_some_and(own);
+            if !is_biased {
+                matrix::multiply(out, (x, false), (w, true), (rows, inputs, outputs));
+            }
         });
         let step = buffer::rows_per_task(outputs) * outputs;
+        let missing = bias.filter(|_| !is_biased);
         let complete = |sum: &mut [f32]| {
-            if let Some(bias) = bias {
+            if let Some(bias) = missing {
                 add_bias(sum, bias);
             }
         };
         if self.activation == Activation::Identity {
-            sum.par_chunks_mut(step).for_each(complete);
+            if missing.is_some() {
+                sum.par_chunks_mut(step).for_each(complete);
+            }
             return Ok((CpuStorage::F32(sum), shape.into()));
         }
         let out = buffer::build(sum.len(), |out| {
@@ -206,12 +217,63 @@ impl CustomOp3 for Linear {
 /// # Errors
 /// When the shapes do not fit or a tensor is not contiguous `f32` in CPU memory.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activation: Activation) -> Result<Tensor> {
+    apply(x, weight, None, bias, activation)
+}
+
+fn apply(
+    x: &Tensor,
+    weight: &Tensor,
+    fixed: Option<Arc<Fixed>>,
+    bias: Option<&Tensor>,
+    activation: Activation,
+) -> Result<Tensor> {
     let x = x.contiguous()?;
     let tracked = x.track_op() || weight.track_op() || bias.is_some_and(Tensor::track_op);
-    let operation = Linear { activation, tracked, sum: OnceLock::new() };
+    let operation = Linear { activation, tracked, sum: OnceLock::new(), fixed };
     match bias {
         Some(bias) => graph::apply3(&x, weight, bias, operation),
         None => graph::apply2(&x, weight, operation),
+    }
+}
+
+/// The weights `[outputs, inputs]` of a linear layer that is applied more than once.
+///
+/// Those that no gradient reaches are laid out for the processor in the first product that they are used in, which later
+/// products need not do again; from then on they take their memory twice. Clones share it.
+#[derive(Clone)]
+pub struct Weight {
+    tensor: Tensor,
+    fixed: Option<Arc<Fixed>>,
+}
+
+impl Weight {
+    /// These weights.
+    #[must_use]
+    pub fn new(tensor: Tensor) -> Self {
+        let fixed = (!tensor.track_op()).then(Arc::default);
+        Self { tensor, fixed }
+    }
+
+    /// The weights as a tensor.
+    #[must_use]
+    pub fn tensor(&self) -> &Tensor {
+        &self.tensor
+    }
+
+    /// As [`linear`] with these weights.
+    ///
+    /// # Errors
+    /// As for [`linear`].
+    pub fn linear(&self, x: &Tensor, bias: Option<&Tensor>, activation: Activation) -> Result<Tensor> {
+        // A layer that gradients go through is part of a training, which builds its network anew in every step.
+        let fixed = self.fixed.clone().filter(|_| !x.track_op());
+        apply(x, &self.tensor, fixed, bias, activation)
+    }
+}
+
+impl Debug for Weight {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Weight").field(self.tensor.shape()).finish()
     }
 }
 
@@ -231,7 +293,7 @@ pub fn linear_packed(x: &Tensor, weights: &[&Tensor], biases: &[&Tensor]) -> Res
     let x = x.contiguous()?;
     let ((weight, of_weights), (bias, of_biases)) = (stacked(weights)?, stacked(biases)?);
     let tracked = x.track_op() || of_weights || of_biases;
-    let operation = Linear { activation: Activation::Identity, tracked, sum: OnceLock::new() };
+    let operation = Linear { activation: Activation::Identity, tracked, sum: OnceLock::new(), fixed: None };
     let result = graph::with_storages([&x, &weight, &bias], |[x, w, b]| {
         CustomOp3::cpu_fwd(&operation, x.0, x.1, w.0, w.1, b.0, b.1)
     })?;

@@ -25,7 +25,7 @@ pub use divergence::{Divergence, divergence};
 pub use dropout::{Dropout, Mask, dropout};
 pub use embedding::embed;
 pub use layer_norm::{layer_norm, pack_affine, residual_layer_norm};
-pub use linear::{linear, linear_packed};
+pub use linear::{Weight, linear, linear_packed};
 pub use mean::masked_mean;
 pub use softmax::softmax;
 pub use squared_error::{SquaredError, squared_error};

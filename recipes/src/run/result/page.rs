@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{Baseline, Results, Seeds, file_name, of_metric};
 use crate::run::RunError;
-use crate::run::evaluation::{Beside, UNTRAINED};
+use crate::run::evaluation::{Beside, UNTRAINED, in_precision};
 use crate::run::stage::Trained;
 use crate::run::trainings::{FROM_SCRATCH, SAME_START};
 
@@ -139,8 +139,11 @@ impl Results<'_> {
             models.insert((*name).to_owned(), text);
         }
         for Beside { name, .. } in &self.evaluation.beside {
+            let lowered = &recipe.evaluation.lowered;
             let text = if name == UNTRAINED {
                 "the student as it was before any training".to_owned()
+            } else if let Some(precision) = lowered.iter().find(|other| in_precision(other.value) == *name) {
+                format!("the student, whose products are made in {}", precision.value.name())
             } else {
                 self.model_of(name)
             };

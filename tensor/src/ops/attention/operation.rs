@@ -2,8 +2,9 @@
 
 use candle_core::{CpuStorage, DType, Device, Result, Shape, Storage, Tensor, bail};
 
-use super::kernel::{self, Rows, Sizes, Target, Upstream};
+use super::kernel::{self, Keeps, Rows, Sizes, Upstream};
 use super::{AttentionMask, Heads};
+use crate::matrix::Target;
 use crate::{buffer, graph};
 
 /// How query, key and value are laid out over the inputs.
@@ -63,16 +64,21 @@ pub(super) fn run<const N: usize>(
         bail!("attention: keys of {:?} and values of {:?} differ in shape", key.shape(), value.shape())
     }
     let tracked = inputs.iter().any(|input| input.track_op());
-    let kernel::Attended { context, probabilities, scores } = operation.run(sizes, &inputs, tapped)?;
+    let keeps = match (tapped, tracked) {
+        (true, _) => Keeps::Scores,
+        // The backward pass needs the probabilities, whether anyone looks at them or not.
+        (false, true) => Keeps::Probabilities,
+        (false, false) => Keeps::Nothing,
+    };
+    let kernel::Attended { context, probabilities, scores } = operation.run(sizes, &inputs, keeps)?;
     let each = Shape::from((sizes.batch, sizes.heads.count, sizes.queries, sizes.keys));
     let whole = Shape::from((sizes.batch, sizes.queries, sizes.width));
     let mut results = vec![(CpuStorage::F32(context), whole)];
-    // The backward pass needs the probabilities, whether anyone looks at them or not.
     let mut kept = Vec::new();
     if tapped {
         results.push((CpuStorage::F32(scores), each.clone()));
         results.push((CpuStorage::F32(probabilities), each));
-    } else if tracked {
+    } else {
         kept = probabilities;
     }
     let results = graph::record(results, &inputs, move |inputs, results, upstream| {
@@ -131,7 +137,7 @@ impl Attention {
         }
     }
 
-    fn run(&self, sizes: Sizes, inputs: &[&Tensor], tapped: bool) -> Result<kernel::Attended> {
+    fn run(&self, sizes: Sizes, inputs: &[&Tensor], keeps: Keeps) -> Result<kernel::Attended> {
         with_slices(inputs, |slices| {
             let (places, assignment) = (self.places(sizes.width), self.assignment());
             let [query, key, value] = [0, 1, 2].map(|i| Rows {
@@ -139,7 +145,7 @@ impl Attention {
                 offset: places[i].0,
                 step: places[i].1,
             });
-            kernel::forward(sizes, (query, key, value), &self.mask, tapped)
+            kernel::forward(sizes, (query, key, value), &self.mask, keeps)
         })
     }
 
@@ -173,10 +179,9 @@ impl Attention {
                 let pointers: Vec<*mut f32> = gradients.iter_mut().map(Vec::as_mut_ptr).collect();
                 let rows =
                     |i: usize| Rows { values: slices[assignment[i]], offset: places[i].0, step: places[i].1 };
-                let target = |i: usize| Target {
-                    pointer: pointers[assignment[i]],
-                    offset: places[i].0,
-                    step: places[i].1,
+                let target = |i: usize| {
+                    let (offset, step) = places[i];
+                    Target { pointer: pointers[assignment[i]].wrapping_add(offset), step }
                 };
                 let upstream = Upstream {
                     context: present[0],

@@ -1,0 +1,30 @@
+//! The encoder of texts that benches run.
+
+use alambic_models::bert::{BertConfig, Family, Head};
+
+use crate::timing::Options;
+
+/// An encoder without a head, of so many layers and of this width as the options of these names say.
+pub(crate) fn encoder(options: &Options, layers: &str, width: &str) -> BertConfig {
+    BertConfig {
+        family: Family::Bert,
+        head: Head::None,
+        pooler: false,
+        labels: Vec::new(),
+        regression: false,
+        vocabulary: options.size("vocabulary"),
+        width: options.size(width),
+        layers: options.size(layers),
+        heads: options.size("heads"),
+        inner: options.size("ffn"),
+        activation: "gelu".into(),
+        positions: 512,
+        segments: 2,
+        epsilon: 1e-12,
+        padding: 0,
+        dropout: options.number("dropout") as f32,
+        attention_dropout: options.number("dropout") as f32,
+        head_dropout: 0.0,
+        pooling: None,
+    }
+}
