@@ -152,12 +152,12 @@ impl Outline {
     #[must_use]
     pub fn form(&self, tap: &str) -> Option<Form> {
         match tap {
-            "logits" if self.pairs => return None,
+            "logits" if self.pairs || self.classes == 0 => return None,
             "logits" if self.classes_of_tokens => return Some(Form::Tokens { width: self.classes }),
             "logits" => return Some(Form::Text { width: self.classes }),
             "objectness" => return self.detects.then_some(Form::Tokens { width: 1 }),
             "boxes" => return self.detects.then_some(Form::Tokens { width: 4 }),
-            "relation" => return Some(Form::Text { width: self.relations }),
+            "relation" => return (self.relations > 0).then_some(Form::Text { width: self.relations }),
             "pooled" => return self.pooled.map(|width| Form::Text { width }),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Products of integers of 8 bits, through `rten-gemm`, with a matrix that stays as it is.
+//! Products of integers of 8 bits with a matrix that stays as it is, on tile registers or through `rten-gemm`.
 //!
 //! The weights of an output are multiples, from -127 to 127, of a step of their own. A row that is multiplied is brought
 //! to 0 to 255, from its smallest number to its largest, when it comes: so no examples are needed beforehand, and what a
@@ -7,17 +7,44 @@
 use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
-use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmUninitOptions, PackedBMatrix};
+use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
 use rten_tensor::NdTensorView;
 
 use crate::buffer;
+#[cfg(target_arch = "x86_64")]
+use crate::matrix::Target;
+#[cfg(target_arch = "x86_64")]
+use crate::tiles;
 use crate::vector::{self, vectorised};
 
 /// Weights `[outputs, inputs]` in 8 bits.
 pub(crate) struct Integers {
-    laid_out: PackedBMatrix<i8>,
+    laid_out: LaidOut,
     outputs: Outputs,
     inputs: usize,
+}
+
+/// How the weights lie.
+enum LaidOut {
+    #[cfg(target_arch = "x86_64")]
+    Tiles(tiles::Integers),
+    Packed(PackedBMatrix<i8>),
+}
+
+impl LaidOut {
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
+    fn new(
+        executor: &GemmExecutor<u8, i8, i32>,
+        rounded: &[i8],
+        (inputs, outputs): (usize, usize),
+        on_tiles: bool,
+    ) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if on_tiles && tiles::have_integers() {
+            return Self::Tiles(tiles::Integers::new(rounded, (inputs, outputs)));
+        }
+        Self::Packed(executor.prepack_b(NdTensorView::from_data([outputs, inputs], rounded).transposed()))
+    }
 }
 
 /// What is known of each output.
@@ -31,37 +58,30 @@ struct Outputs {
 
 vectorised! {
     /// Brings a row to 0 to 255, and gives its step and what stands for zero.
-    fn quantise(row: &[f32], out: &mut [MaybeUninit<u8>]) -> (f32, u8) {
+    fn quantise(row: &[f32], out: &mut [u8]) -> (f32, u8) {
         // Zero is one of the numbers, so that it stays what it is.
         let (least, most) = (vector::min(row).min(0.0), vector::max(row).max(0.0));
         let step = if most > least { (most - least) / 255.0 } else { 1.0 };
         let zero = (-least / step).round();
         let each = 1.0 / step;
         for (out, &value) in out.iter_mut().zip(row) {
-            // Added to 2^23, a number is rounded to a whole one, which its lowest bits then are. What is no number is 0.
+            // Added to 2^23, a number is rounded to a whole one, which its lowest bits then are.
             let scaled = (value * each + zero).clamp(0.0, 255.0);
-            out.write((scaled + 8_388_608.0).to_bits() as u8);
+            *out = (scaled + 8_388_608.0).to_bits() as u8;
         }
-        (step, zero as u8)
+        // Where one is infinite or no number, the whole row gives none.
+        (step + vector::fold(row, |value| 0.0 * value), zero as u8)
     }
 }
 
 vectorised! {
     /// Sums of integers over a row, of so large steps and with this for zero, as what they stand for.
-    fn scale(
-        sums: &[i32],
-        row: (f32, u8),
-        outputs: &Outputs,
-        bias: Option<&[f32]>,
-        out: &mut [MaybeUninit<f32>],
-    ) {
+    fn scale(sums: &[i32], row: (f32, u8), outputs: Of<'_>, out: &mut [MaybeUninit<f32>]) {
         let (step, zero) = (row.0, i32::from(row.1));
-        for (((out, &sum), &of_output), &weights) in
-            out.iter_mut().zip(sums).zip(&outputs.steps).zip(&outputs.sums)
-        {
+        for (((out, &sum), &of_output), &weights) in out.iter_mut().zip(sums).zip(outputs.steps).zip(outputs.sums) {
             out.write((sum - zero * weights) as f32 * (step * of_output));
         }
-        if let Some(bias) = bias {
+        if let Some(bias) = outputs.bias {
             for (out, bias) in out.iter_mut().zip(bias) {
                 // SAFETY: all of them were just written.
                 *unsafe { out.assume_init_mut() } += bias;
@@ -70,9 +90,27 @@ vectorised! {
     }
 }
 
+/// What is known of outputs from one on.
+#[derive(Clone, Copy)]
+struct Of<'a> {
+    steps: &'a [f32],
+    sums: &'a [i32],
+    bias: Option<&'a [f32]>,
+}
+
+impl Outputs {
+    fn from<'a>(&'a self, first: usize, bias: Option<&'a [f32]>) -> Of<'a> {
+        Of { steps: &self.steps[first..], sums: &self.sums[first..], bias: bias.map(|bias| &bias[first..]) }
+    }
+}
+
 impl Integers {
     /// Rounds and lays out weights `[outputs, inputs]`.
-    pub(crate) fn new(weights: &[f32], (inputs, outputs): (usize, usize)) -> Self {
+    pub(crate) fn new(weights: &[f32], sizes: (usize, usize)) -> Self {
+        Self::rounded(weights, sizes, true)
+    }
+
+    fn rounded(weights: &[f32], (inputs, outputs): (usize, usize), on_tiles: bool) -> Self {
         assert_eq!(weights.len(), outputs * inputs);
         let executor = GemmExecutor::<u8, i8, i32>::new();
         // Where products of 8 bits are first added up in 16, larger weights would not fit.
@@ -87,8 +125,8 @@ impl Integers {
             known.steps.push(step);
             known.sums.push(rounded[first..].iter().map(|&weight| i32::from(weight)).sum());
         }
-        let matrix = NdTensorView::from_data([outputs, inputs], rounded.as_slice());
-        Self { laid_out: executor.prepack_b(matrix.transposed()), outputs: known, inputs }
+        let laid_out = LaidOut::new(&executor, &rounded, (inputs, outputs), on_tiles);
+        Self { laid_out, outputs: known, inputs }
     }
 
     /// `out = rows Wᵀ + bias` for `rows` of as many numbers as there are inputs, on all threads.
@@ -100,32 +138,44 @@ impl Integers {
         let count = out.len() / outputs;
         assert_eq!((out.len(), rows.len()), (count * outputs, count * inputs));
         assert!(bias.is_none_or(|bias| bias.len() == outputs));
-        let mut rounded: Vec<u8> = Vec::with_capacity(rows.len());
-        let least = buffer::rows_per_task(inputs);
-        let scales: Vec<(f32, u8)> = rounded.spare_capacity_mut()[..rows.len()]
-            .par_chunks_exact_mut(inputs)
-            .zip(rows.par_chunks_exact(inputs))
-            .with_min_len(least)
-            .map(|(out, row)| quantise(row, out))
-            .collect();
-        // SAFETY: every row of them was just written.
-        unsafe { rounded.set_len(rows.len()) };
-        let mut sums: Vec<i32> = Vec::with_capacity(out.len());
-        let left = NdTensorView::from_data([count, inputs], rounded.as_slice());
-        let product = GemmExecutor::<u8, i8, i32>::new().gemm_uninit(
-            &mut sums.spare_capacity_mut()[..out.len()],
-            GemmInputA::Unpacked(left),
-            GemmInputB::Packed(&self.laid_out),
-            GemmUninitOptions::default(),
-        );
-        assert!(product.is_ok(), "the sizes were checked above");
-        // SAFETY: all of them were just written.
-        unsafe { sums.set_len(out.len()) };
-        out.par_chunks_exact_mut(outputs)
-            .zip(sums.par_chunks_exact(outputs))
-            .zip(&scales)
-            .with_min_len(buffer::rows_per_task(outputs))
-            .for_each(|((out, sums), row)| scale(sums, *row, &self.outputs, bias, out));
+        let rows = rows.par_chunks_exact(inputs).with_min_len(buffer::rows_per_task(inputs));
+        match &self.laid_out {
+            #[cfg(target_arch = "x86_64")]
+            LaidOut::Tiles(right) => {
+                let mut left = tiles::Bytes::new(count, inputs);
+                let scales: Vec<(f32, u8)> =
+                    left.rows_mut().zip(rows).map(|(out, row)| quantise(row, out)).collect();
+                let target = Target::of(out, outputs);
+                right.multiply(&left, |row, column, sums| {
+                    // SAFETY: each piece of the product is within `out`, and comes once.
+                    let out = unsafe {
+                        std::slice::from_raw_parts_mut(target.at(row, column).pointer.cast(), sums.len())
+                    };
+                    scale(sums, scales[row], self.outputs.from(column, bias), out);
+                });
+            }
+            LaidOut::Packed(right) => {
+                let mut left = vec![0; count * inputs];
+                let scales: Vec<(f32, u8)> = left
+                    .par_chunks_exact_mut(inputs)
+                    .zip(rows)
+                    .map(|(out, row)| quantise(row, out))
+                    .collect();
+                let mut sums = vec![0; out.len()];
+                let product = GemmExecutor::<u8, i8, i32>::new().gemm(
+                    &mut sums,
+                    GemmInputA::Unpacked(NdTensorView::from_data([count, inputs], left.as_slice())),
+                    GemmInputB::Packed(right),
+                    GemmOptions::default(),
+                );
+                assert!(product.is_ok(), "the sizes were checked above");
+                out.par_chunks_exact_mut(outputs)
+                    .zip(sums.par_chunks_exact(outputs))
+                    .zip(&scales)
+                    .with_min_len(buffer::rows_per_task(outputs))
+                    .for_each(|((out, sums), row)| scale(sums, *row, self.outputs.from(0, bias), out));
+            }
+        }
     }
 }
 
@@ -148,8 +198,10 @@ mod tests {
             // Numbers of both signs, and of one, as after an activation.
             for least in [-1.0, 0.5] {
                 let rows = draw(count * inputs, least);
-                let integers = Integers::new(&weights, (inputs, outputs));
-                for bias in [None, Some(&bias[..])] {
+                for (bias, on_tiles) in
+                    [(None, true), (Some(&bias[..]), true), (None, false), (Some(&bias[..]), false)]
+                {
+                    let integers = Integers::rounded(&weights, (inputs, outputs), on_tiles);
                     let product = buffer::build(count * outputs, |out| integers.multiply(out, &rows, bias));
                     for (at, value) in product.iter().enumerate() {
                         let (row, output) = (at / outputs, at % outputs);
@@ -162,7 +214,7 @@ mod tests {
                         let allowed = (0.5 * 2.0 / 255.0 + 0.5 / 63.0) * (inputs as f64).sqrt() * 1.5 + 1e-6;
                         assert!(
                             (f64::from(*value) - exact).abs() <= allowed,
-                            "{count} x {inputs} x {outputs}: {value}, not {exact}"
+                            "{count} x {inputs} x {outputs}, {on_tiles}: {value}, not {exact}"
                         );
                     }
                 }
@@ -171,9 +223,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_zero_stays_zero() {
-        let integers = Integers::new(&[0.3, 0.0, -0.2, 0.0, 0.0, 0.0], (3, 2));
-        let product = buffer::build(4, |out| integers.multiply(out, &[0.0, 5.0, 0.0, 0.0, 0.0, 0.0], None));
-        assert_eq!(product, [0.0; 4]);
+    fn what_is_zero_or_no_number_stays_so() {
+        for on_tiles in [true, false] {
+            let integers = Integers::rounded(&[0.3, 0.0, -0.2, 0.0, 0.0, 0.0], (3, 2), on_tiles);
+            let rows = [0.0, 5.0, 0.0, 0.0, 0.0, 0.0, 1.0, f32::NAN, 1.0, 1.0, f32::NEG_INFINITY, 1.0];
+            let product = buffer::build(8, |out| integers.multiply(out, &rows, None));
+            assert_eq!(product[..4], [0.0; 4]);
+            assert!(product[4..].iter().all(|value| value.is_nan()), "{product:?}");
+        }
     }
 }

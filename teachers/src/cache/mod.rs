@@ -176,6 +176,21 @@ impl Cache {
         Self::complete_as(wanted, folder, teacher, texts, progress)
     }
 
+    /// Whether the cache of a folder is one for this teacher, these texts and taps, complete or not.
+    ///
+    /// # Errors
+    /// When what the folder says of its cache cannot be read.
+    pub fn is_of(
+        folder: &Path,
+        teacher: &dyn Teacher,
+        texts: &Texts<'_>,
+        taps: &[String],
+        precision: &Precision,
+    ) -> Result<bool, TeacherError> {
+        let Some(found) = Self::manifest(folder)? else { return Ok(false) };
+        Ok(found.stale(&Manifest::new(teacher, texts, taps, precision, SHARD)?).is_none())
+    }
+
     fn complete_as(
         wanted: Manifest,
         folder: &Path,

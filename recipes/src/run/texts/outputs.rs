@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use alambic_models::bert::TextInput;
-use alambic_models::{Trace, Wanted};
+use alambic_models::{Form, Trace, Wanted};
 use alambic_reports::numbers::{bytes, duration, thousands};
 use alambic_settings::Location;
 use alambic_teachers::cache::{Cache, Texts, estimate};
@@ -17,6 +17,9 @@ use crate::run::RunError;
 use crate::run::checkpoint::remove;
 use crate::run::workshop::Workshop;
 use crate::schema::{CacheMode, CacheOptions, TrainOptions};
+
+/// The tap of what a model says of a whole text.
+const LOGITS: &str = "logits";
 
 /// The folder of all caches in a run's folder.
 pub(crate) const FOLDER: &str = "cache";
@@ -147,6 +150,32 @@ pub(crate) fn open<'a>(
     }
 }
 
+/// The taps, and the logits of texts, which take next to no room and are what a later stage is likely to want.
+fn with_logits(teacher: &dyn Teacher, taps: &[String]) -> Vec<String> {
+    let mut taps = taps.to_vec();
+    let form = teacher.outline().and_then(|outline| outline.form(LOGITS));
+    if matches!(form, Some(Form::Text { .. })) && taps.iter().all(|tap| tap != LOGITS) {
+        taps.push(LOGITS.to_owned());
+    }
+    taps
+}
+
+/// The folder of an earlier stage's cache that holds all that this one is to hold; none if there is none.
+fn shared(
+    workshop: &Workshop<'_>,
+    teacher: &dyn Teacher,
+    request: &Request<'_>,
+) -> Result<Option<PathBuf>, RunError> {
+    let precision = &workshop.recipe.cache.precision;
+    for stage in workshop.recipe.stages.iter().take_while(|stage| stage.value != request.stage) {
+        let folder = folder(workshop, &stage.value)?;
+        if Cache::is_of(&folder, teacher, &request.texts, request.taps, precision)? {
+            return Ok(Some(folder));
+        }
+    }
+    Ok(None)
+}
+
 /// Computes what the cache of a stage lacks, and says what it came to.
 pub(crate) fn fill(
     workshop: &Workshop<'_>,
@@ -154,15 +183,16 @@ pub(crate) fn fill(
     request: &Request<'_>,
     observer: &mut dyn Observer,
 ) -> Result<(Cache, String), RunError> {
-    let folder = folder(workshop, request.stage)?;
     let precision = &workshop.recipe.cache.precision;
+    let folder = shared(workshop, teacher, request)?.map_or_else(|| folder(workshop, request.stage), Ok)?;
+    let taps = with_logits(teacher, request.taps);
     let (count, begin) = (request.texts.texts.len(), Instant::now());
     observer.task(
         &format!("{}: the teacher's outputs for {} texts", request.stage, thousands(count as u64)),
         count,
         0,
     );
-    let cache = Cache::complete(&folder, teacher, &request.texts, request.taps, precision, &mut |done| {
+    let cache = Cache::complete(&folder, teacher, &request.texts, &taps, precision, &mut |done| {
         observer.progress(done);
         if workshop.interrupt.load(Ordering::Relaxed) {
             ControlFlow::Break(())

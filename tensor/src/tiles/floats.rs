@@ -1,5 +1,4 @@
-//! Matrix products on the tile registers of newer processors (Intel's AMX), which multiply numbers of 8 significant bits
-//! (bfloat16) and add them up in `f32`, many times as fast as vectors multiply `f32`.
+//! Matrix products on tile registers that multiply numbers of 8 significant bits (bfloat16) and add them up in `f32`.
 //!
 //! A product of `f32` is taken over from them in one piece, each number rounded to 8 bits, or in three: each number is the
 //! sum of two of 8 bits, and of the four products of these the smallest is left out. What is lost then is less than the
@@ -11,28 +10,22 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{
-    __cpuid_count, __m512, __m512i, _mm512_castsi512_si256, _mm512_cvtepu16_epi32, _mm512_cvtne2ps_pbh,
+    __m512, __m512i, _mm512_castsi512_si256, _mm512_cvtepu16_epi32, _mm512_cvtne2ps_pbh,
     _mm512_extracti64x4_epi64, _mm512_loadu_si512, _mm512_maskz_loadu_ps, _mm512_permutexvar_epi16,
     _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_storeu_si512,
     _mm512_sub_ps, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
-    _mm512_unpacklo_epi64, _xgetbv,
+    _mm512_unpacklo_epi64,
 };
 use std::mem::{MaybeUninit, transmute};
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
+use super::{BLOCK, BYTES, Configured, Line, TILE, are_there, lines_of};
 use crate::matrix::Target;
 
-/// Rows of a tile, and of the result's also its columns.
-const TILE: usize = 16;
 /// Columns of a tile of the left matrix, and rows of one of the right matrix.
 const DEPTH: usize = 32;
-/// Rows and columns of a block of the result: two tiles by two.
-const BLOCK: usize = 2 * TILE;
-/// Bytes of a tile.
-const BYTES: usize = 1024;
 /// Panels of the left matrix that one task multiplies.
 const PANELS_PER_TASK: usize = 2;
 
@@ -57,67 +50,6 @@ impl Parts {
     fn step(self) -> usize {
         2 * BYTES * self.count()
     }
-}
-
-/// 64 bytes at an address that is a multiple of 64.
-#[repr(align(64))]
-#[derive(Clone, Copy)]
-struct Line([u8; 64]);
-
-/// Whether this processor has tiles for bfloat16 and the system lets this process use them.
-pub(crate) fn are_there() -> bool {
-    static THERE: OnceLock<bool> = OnceLock::new();
-    *THERE.get_or_init(|| {
-        const BF16: u32 = 1 << 22;
-        const TILES: u32 = 1 << 24;
-        // The system saves both the configuration and the contents of tiles.
-        const SAVED: u64 = 0b11 << 17;
-        let vectors = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512bf16")
-            && is_x86_feature_detected!("xsave");
-        // SAFETY: `xsave` was found before.
-        vectors
-            && __cpuid_count(7, 0).edx & (BF16 | TILES) == BF16 | TILES
-            && unsafe { saved_registers() } & SAVED == SAVED
-            && is_permitted()
-    })
-}
-
-/// The registers that the system saves.
-#[target_feature(enable = "xsave")]
-fn saved_registers() -> u64 {
-    // SAFETY: the register 0 is there wherever the instruction is.
-    unsafe { _xgetbv(0) }
-}
-
-/// Asks the system to let this process use tiles, which take 8 KiB more of every thread that does.
-#[cfg(target_os = "linux")]
-fn is_permitted() -> bool {
-    /// The system call `arch_prctl`, what is asked of it, and for which registers.
-    const CALL: isize = 158;
-    const REQUEST: usize = 0x1023;
-    const TILE_DATA: usize = 18;
-    let mut result = CALL;
-    // SAFETY: the call reads and writes no memory of this process.
-    unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") result,
-            in("rdi") REQUEST,
-            in("rsi") TILE_DATA,
-            lateout("rcx") _,
-            lateout("r11") _,
-            options(nostack)
-        );
-    }
-    result == 0
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_permitted() -> bool {
-    false
 }
 
 /// The row-major m by n product of two matrices that cover whole slices, on all threads: `left` is m by k, or k by m and read
@@ -253,16 +185,6 @@ fn lines_per_panel(depth: usize, parts: Parts) -> usize {
     depth.div_ceil(DEPTH) * parts.step() / size_of::<Line>()
 }
 
-/// So many panels of `each` lines, which `write` initialises, every one of them.
-fn lines_of(panels: usize, each: usize, write: impl FnOnce(&mut [MaybeUninit<Line>], usize)) -> Vec<Line> {
-    let length = panels * each;
-    let mut lines = Vec::with_capacity(length);
-    write(&mut lines.spare_capacity_mut()[..length], each);
-    // SAFETY: `write` has initialised as many, and there is room for them.
-    unsafe { lines.set_len(length) };
-    lines
-}
-
 /// Multiplies two panels: 32 rows of 32 numbers.
 ///
 /// # Safety
@@ -334,37 +256,6 @@ unsafe fn run(out: Target, left: &[Line], right: &[Line], steps: usize, parts: P
                 "tileloadd tmm5, [{left} + {line}*1 + 3072]",
             ),
         }
-    }
-}
-
-/// Tiles of 16 rows of 64 bytes, for as long as it lives.
-struct Configured;
-
-impl Configured {
-    fn new() -> Self {
-        /// Palette 1; from the 16th byte on the bytes of a row of each tile in 16 bits, from the 48th on its rows.
-        static TILES: Line = {
-            let mut bytes = [0; 64];
-            bytes[0] = 1;
-            let mut tile = 0;
-            while tile < 8 {
-                bytes[16 + 2 * tile] = 64;
-                bytes[48 + tile] = TILE as u8;
-                tile += 1;
-            }
-            Line(bytes)
-        };
-        // SAFETY: whoever makes one knows that there are tiles.
-        unsafe { asm!("ldtilecfg [{}]", in(reg) TILES.0.as_ptr(), options(nostack, readonly)) };
-        Self
-    }
-}
-
-impl Drop for Configured {
-    fn drop(&mut self) {
-        // The system then has nothing to save of them.
-        // SAFETY: as above.
-        unsafe { asm!("tilerelease", options(nostack, nomem)) };
     }
 }
 
