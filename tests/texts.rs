@@ -354,7 +354,10 @@ fn outputs_of_a_teacher_are_computed_once() {
         serde_json::from_str(&done(command(&["cache", "--json"], "ahead.toml", &into)).0).unwrap();
     assert_eq!(told[0]["taps"].as_array().unwrap().len(), 9, "{told}");
     assert!(told[0]["summary"].as_str().unwrap().contains("relative error"), "{told}");
-    assert!(!folder.path().join("outputs/prediction").exists(), "logits are in the cache of the stage before");
+    assert!(
+        !folder.path().join("outputs/prediction").exists(),
+        "logits are in the cache of the stage before"
+    );
     let shard = folder.path().join("outputs/layers/shard-00000.safetensors");
     let written = std::fs::metadata(&shard).unwrap().modified().unwrap();
     done(command(&["run", "--out", "ahead"], "ahead.toml", &into));
