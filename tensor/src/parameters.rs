@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device, Tensor, Var};
 use indexmap::{IndexMap, IndexSet};
+use rayon::prelude::*;
 
 use crate::TensorError;
 
@@ -143,7 +145,12 @@ pub fn save(weights: &Weights, metadata: &[(&str, &str)], path: &Path) -> Result
 /// # Errors
 /// When the file cannot be read or is no safetensors file.
 pub fn load(path: &Path) -> Result<Weights, TensorError> {
-    let mut weights: Weights = candle_core::safetensors::load(path, &Device::Cpu)?.into_iter().collect();
-    weights.sort_unstable_keys();
-    Ok(weights)
+    // SAFETY: the file is mapped only while its tensors are copied out of it. Files of weights are put in place whole,
+    // and not written to where they are.
+    let file = unsafe { MmapedSafetensors::new(path)? };
+    let mut names: Vec<String> = file.tensors().into_iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    let tensors: candle_core::Result<Vec<Tensor>> =
+        names.par_iter().map(|name| file.load(name, &Device::Cpu)).collect();
+    Ok(names.into_iter().zip(tensors?).collect())
 }
