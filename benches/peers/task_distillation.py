@@ -194,8 +194,8 @@ def main():
     texts, _ = table(options.train, tokenizer, large.config.label2id)
     dev, labels = table(options.dev, tokenizer, large.config.label2id)
     depth = large.config.num_hidden_layers
-    # As `map = "spread"` has it: the last of the student's layers stands for the last of the teacher's.
-    spread = [round((layer + 1) * depth / 4) - 1 for layer in range(4)]
+    # As `map = "spread"` has it, counted from 0: of 6 layers the second, third, fifth and sixth.
+    spread = [-(-layer * depth // 4) - 1 for layer in range(1, 5)]
 
     began = time.perf_counter()
     config = BertConfig(

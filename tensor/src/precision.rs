@@ -20,6 +20,17 @@ choices! {
     }
 }
 
+impl Products {
+    /// Whether this processor makes them so, and does not fall back to `f32`.
+    #[must_use]
+    pub fn is_made_here(self) -> bool {
+        match self {
+            Self::F32 | Self::Int8 => true,
+            Self::Bf16x3 | Self::Bf16 => is_lowered(),
+        }
+    }
+}
+
 thread_local! {
     static CURRENT: Cell<Products> = const { Cell::new(Products::F32) };
 }

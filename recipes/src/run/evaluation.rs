@@ -99,6 +99,12 @@ impl<'a> Evaluation<'a> {
             Some(Kind::Questions) => Box::new(QuestionExam::new(workshop, observer)?),
             Some(Kind::Words) | None => Box::new(WordExam::new(workshop, observer)?),
         };
+        for precision in lowered.iter().filter(|precision| !precision.value.is_made_here()) {
+            let name = precision.value.name();
+            observer.note(&format!(
+                "this processor has no tiles for bfloat16: the student in {name} is judged in f32"
+            ));
+        }
         let (count, noun) = (exam.references().len(), exam.noun());
         let models_named = counted(models, "model", "models");
         observer.task(&format!("evaluation: {count} {}, {models_named}", noun.many), models * count, 0);

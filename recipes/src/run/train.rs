@@ -14,7 +14,7 @@ use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::optimiser::AdamW;
 use alambic_tensor::parameters::{Parameters, Weights};
-use alambic_tensor::precision::{self, Products};
+use alambic_tensor::precision;
 
 use super::RunError;
 use super::average::Average;
@@ -73,7 +73,7 @@ impl Trainer<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Stop, RunError> {
         let parts = self.options.accumulate;
-        if self.options.precision != Products::F32 && !precision::is_lowered() {
+        if !self.options.precision.is_made_here() {
             let asked = self.options.precision.name();
             let message =
                 format!("this processor has no tiles for bfloat16: products are in f32, not in {asked}");

@@ -441,6 +441,19 @@ mod tests {
                     let product = buffer::build(m * n, |out| {
                         multiply(out, (left.0, left.1), (right.0, right.1), (m, k, n), parts);
                     });
+                    // A row alone gives the same bits: of few rows, tasks take columns.
+                    if !left.1 {
+                        let alone = buffer::build(n, |out| {
+                            multiply(
+                                out,
+                                (&left.0[(m - 1) * k..], false),
+                                (right.0, right.1),
+                                (1, k, n),
+                                parts,
+                            );
+                        });
+                        assert_eq!(alone, product[(m - 1) * n..]);
+                    }
                     for (value, exact) in product.iter().zip(&exact) {
                         let difference = (f64::from(*value) - exact).abs();
                         let scale = (k as f64).sqrt();

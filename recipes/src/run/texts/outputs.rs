@@ -160,15 +160,16 @@ fn with_logits(teacher: &dyn Teacher, taps: &[String]) -> Vec<String> {
     taps
 }
 
-/// The folder of an earlier stage's cache that holds all that this one is to hold; none if there is none.
-fn shared(
+/// The folder of the cache that holds all that this stage needs, its own or an earlier stage's; none if there is none.
+fn at_hand(
     workshop: &Workshop<'_>,
     teacher: &dyn Teacher,
     request: &Request<'_>,
 ) -> Result<Option<PathBuf>, RunError> {
     let precision = &workshop.recipe.cache.precision;
-    for stage in workshop.recipe.stages.iter().take_while(|stage| stage.value != request.stage) {
-        let folder = folder(workshop, &stage.value)?;
+    let earlier = workshop.recipe.stages.iter().map(|stage| stage.as_str());
+    for stage in earlier.take_while(|&stage| stage != request.stage).chain([request.stage]) {
+        let folder = folder(workshop, stage)?;
         if Cache::is_of(&folder, teacher, &request.texts, request.taps, precision)? {
             return Ok(Some(folder));
         }
@@ -184,8 +185,10 @@ pub(crate) fn fill(
     observer: &mut dyn Observer,
 ) -> Result<(Cache, String), RunError> {
     let precision = &workshop.recipe.cache.precision;
-    let folder = shared(workshop, teacher, request)?.map_or_else(|| folder(workshop, request.stage), Ok)?;
-    let taps = with_logits(teacher, request.taps);
+    let (folder, taps) = match at_hand(workshop, teacher, request)? {
+        Some(folder) => (folder, request.taps.to_vec()),
+        None => (folder(workshop, request.stage)?, with_logits(teacher, request.taps)),
+    };
     let (count, begin) = (request.texts.texts.len(), Instant::now());
     observer.task(
         &format!("{}: the teacher's outputs for {} texts", request.stage, thousands(count as u64)),

@@ -43,9 +43,21 @@ impl Sizes {
         self.width / self.heads.count
     }
 
-    /// Heads of examples that one task should take at least.
-    fn heads_per_task(&self) -> usize {
-        (64 * 1024 / (self.queries * self.keys * self.head_width()).max(1)).max(1)
+    /// Does something with every head of every example, in parallel: `work` is given scratch of its task, the number of the
+    /// head over all examples, its example, and its first column.
+    fn each_head<S>(
+        &self,
+        scratch: impl Fn() -> S + Send + Sync,
+        work: impl Fn(&mut S, usize, usize, usize) + Send + Sync,
+    ) {
+        let (heads, head_width) = (self.heads.count, self.head_width());
+        let least = (64 * 1024 / (self.queries * self.keys * head_width).max(1)).max(1);
+        (0..self.batch * heads).into_par_iter().with_min_len(least).for_each_init(
+            scratch,
+            |scratch, index| {
+                work(scratch, index, index / heads, index % heads * head_width);
+            },
+        );
     }
 }
 
@@ -85,6 +97,9 @@ pub(super) enum Keeps {
     Scores,
 }
 
+/// Probabilities that nobody keeps, and those that dropout leaves.
+type Scratch = (Vec<MaybeUninit<f32>>, Vec<f32>);
+
 /// The context, and what is to be kept.
 pub(super) fn forward(
     sizes: Sizes,
@@ -102,9 +117,7 @@ pub(super) fn forward(
     let kept_scores = Target::of(scores.spare_capacity_mut(), each);
     let kept_probabilities = Target::of(probabilities.spare_capacity_mut(), each);
     let context_target = Target::of(context.spare_capacity_mut(), width);
-    let run = |(passing, dropped): &mut (Vec<MaybeUninit<f32>>, Vec<f32>), index: usize| {
-        let (example, head) = (index / heads.count, index % heads.count);
-        let column = head * head_width;
+    let run = |(passing, dropped): &mut Scratch, index: usize, example: usize, column: usize| {
         let rows = |rows: Rows<'_>, length: usize| rows.of(example * length, column);
         let probabilities = if keeps >= Keeps::Probabilities {
             // SAFETY: there is room for those of each head, and no other task writes these.
@@ -154,7 +167,7 @@ pub(super) fn forward(
         let passing = if keeps == Keeps::Nothing { each } else { 0 };
         (vec![MaybeUninit::uninit(); passing], vec![0.0; if mask.dropped.is_some() { each } else { 0 }])
     };
-    (0..batch * heads.count).into_par_iter().with_min_len(sizes.heads_per_task()).for_each_init(scratch, run);
+    sizes.each_head(scratch, run);
     // SAFETY: the heads of all examples have just written all columns of the context, and what is kept of them.
     unsafe {
         context.set_len(batch * queries * width);
@@ -187,13 +200,11 @@ pub(super) fn backward(
     upstream: Upstream<'_>,
     (query_target, key_target, value_target): (Target, Target, Target),
 ) {
-    let Sizes { batch, queries, keys, width, heads } = sizes;
+    let Sizes { queries, keys, width, heads, .. } = sizes;
     let head_width = sizes.head_width();
     let scratch =
         || (vec![0.0; queries * keys], vec![0.0; if dropped.is_some() { queries * keys } else { 0 }]);
-    let run = |(scores, kept): &mut (Vec<f32>, Vec<f32>), index: usize| {
-        let (example, head) = (index / heads.count, index % heads.count);
-        let column = head * head_width;
+    let run = |(scores, kept): &mut (Vec<f32>, Vec<f32>), index: usize, example: usize, column: usize| {
         let start = index * queries * keys;
         let probabilities = &probabilities[start..start + queries * keys];
         let of_context = Matrix::rows(upstream.context, example * queries * width + column, width);
@@ -244,5 +255,5 @@ pub(super) fn backward(
             );
         }
     };
-    (0..batch * heads.count).into_par_iter().with_min_len(sizes.heads_per_task()).for_each_init(scratch, run);
+    sizes.each_head(scratch, run);
 }
