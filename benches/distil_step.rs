@@ -3,7 +3,7 @@
 //! what a step is.
 //!
 //! ```text
-//! cargo bench --bench distil_step -- [--layers 4] [--width 312] [--bf16 1] [--steps 20] ...
+//! cargo bench --bench distil_step -- [--layers 4] [--width 312] [--bf16 1] [--cuda 1] [--steps 20] ...
 //! ```
 //!
 //! Prints one JSON object: the settings, and what was measured.
@@ -20,7 +20,8 @@ use alambic_losses::{
 use alambic_models::bert::{Bert, BertConfig, TextInput};
 use alambic_models::{Config, Pass, Tokens, Trace, Wanted};
 use alambic_tensor::Streams;
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 use alambic_tensor::gradients::Gradients;
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
@@ -88,7 +89,7 @@ impl Distillation {
             // Even numbers do: what they are makes no difference to the time.
             let count = shape.iter().product();
             let values = (0..count).map(|_| deviation * generator.random_range(-1.7..1.7)).collect();
-            Tensor::from_vec(values, shape, &Device::Cpu)
+            Tensor::from_vec(values, shape, device::current())
         };
         for projection in terms.iter().flat_map(|term| &term.projections) {
             let weight = normal(&[projection.outputs, projection.inputs], 0.02)?;

@@ -10,7 +10,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use commands::Command;
+use alambic_tensor::device::Choice;
+use commands::{Command, Machine};
 use failure::Failure;
 
 // Training allocates and frees large buffers all the time. The system allocator gives their pages back and has them
@@ -28,6 +29,9 @@ struct Arguments {
     /// Threads to compute with; left out, what the recipe says, or as many as the machine has
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Where to compute: `cpu`, `cuda`, `cuda:N`, `metal`; `auto` takes a GPU if this build can use one and it is there
+    #[arg(long, global = true, value_name = "DEVICE", default_value_t)]
+    device: Choice,
     #[command(subcommand)]
     command: Command,
 }
@@ -39,10 +43,10 @@ fn main() -> ExitCode {
     // SAFETY: sets one number, before there is a second thread.
     unsafe { libmimalloc_sys::mi_option_set_default(PURGE_DELAY, -1) };
     let arguments = Arguments::parse();
-    let threads = arguments.threads.map(usize::from);
+    let machine = Machine { threads: arguments.threads.map(usize::from), device: arguments.device };
     // What a panic prints on its own means nothing to a user; the message follows below.
     std::panic::set_hook(Box::new(|_| {}));
-    let done = catch_unwind(AssertUnwindSafe(|| arguments.command.run(threads)));
+    let done = catch_unwind(AssertUnwindSafe(|| arguments.command.run(machine)));
     match done.unwrap_or_else(|panic| Err(Failure::of_panic(panic.as_ref()))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.show(),

@@ -1,7 +1,7 @@
 """Times one step of TinyBERT's distillation of layers in PyTorch, for comparison with this project.
 
     pip install torch==2.11.0 transformers==5.23.0
-    python distil_step.py [--layers 4] [--width 312] [--autocast] [--steps 20] ...
+    python distil_step.py [--layers 4] [--width 312] [--autocast] [--device cuda] [--steps 20] ...
 
 A step is the forward pass of a student that keeps hidden states and attention scores, their mean squared errors against
 those of a teacher that are at hand (states through one trained projection), backward, clipping to global norm 1 and AdamW,
@@ -105,7 +105,7 @@ class Form(timing.Form):
         self.projection = projection
 
     def loss(self, ids, states, scores):
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.options.autocast):
+        with torch.autocast(self.options.device, torch.bfloat16, enabled=self.options.autocast):
             own, kept = self.network(ids)
             own = [self.projection(state) for state in own]
         error = lambda one, other: F.mse_loss(one.float(), other)
@@ -113,7 +113,7 @@ class Form(timing.Form):
 
 
 def batch_of(options):
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator(options.device).manual_seed(1)
     size = (options.batch, options.length)
     ids = torch.randint(1, options.vocabulary, size, generator=generator)
     states = [torch.randn(*size, options.teacher_width, generator=generator) for _ in range(options.layers + 1)]
@@ -127,10 +127,12 @@ def main():
     timing.add_sizes(parser, sizes | {"teacher-width": 384})
     parser.add_argument("--dropout", type=float, default=0.1, help="(0.1)")
     parser.add_argument("--autocast", action="store_true", help="compute in bfloat16 where torch.autocast does")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--form", choices=["transformers", "by-hand"], help="this form alone, whose memory is then told")
     options = parser.parse_args()
 
     timing.start(options)
+    torch.set_default_device(options.device)
     library = Library(options)
     projection = nn.Linear(options.width, options.teacher_width)
     forms = {}

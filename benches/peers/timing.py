@@ -18,6 +18,8 @@ class Timed:
     def timed(self, work):
         started = time.perf_counter()
         work()
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()
         self.milliseconds.append(1e3 * (time.perf_counter() - started))
 
     def summary(self):

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use alambic_recipes::bench::peak_memory;
 use alambic_settings::IndexMap;
-use alambic_tensor::threads;
+use alambic_tensor::{device, threads};
 use serde_json::{Map, Value, json};
 
 // The allocator of the program, which keeps pages as it does.
@@ -25,7 +25,7 @@ impl Options {
         defaults: &[(&str, f64)],
         arguments: impl Iterator<Item = String>,
     ) -> Result<Self, Box<dyn Error>> {
-        let often = [("steps", 20.0), ("warm-up", 5.0), ("threads", 2.0)];
+        let often = [("steps", 20.0), ("warm-up", 5.0), ("threads", 2.0), ("cuda", 0.0)];
         let mut options: IndexMap<String, f64> =
             defaults.iter().chain(&often).map(|(name, value)| ((*name).to_owned(), *value)).collect();
         // `cargo bench` adds `--bench`.
@@ -77,6 +77,9 @@ pub(crate) fn time<T: Timed>(
     // SAFETY: sets one number, before there is a second thread.
     unsafe { libmimalloc_sys::mi_option_set_default(PURGE_DELAY, -1) };
     let options = Options::parse(defaults, std::env::args().skip(1))?;
+    if options.size("cuda") == 1 {
+        device::choose(device::Choice::Cuda(0))?;
+    }
     let result = threads::install(Some(options.size("threads")), || {
         // An error cannot leave the computing threads as it is.
         let mut timed = prepare(&options).map_err(|error| error.to_string())?;

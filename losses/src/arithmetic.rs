@@ -1,6 +1,7 @@
 //! Steps that several terms share.
 
-use alambic_tensor::candle::{D, DType, Device, Tensor};
+use alambic_tensor::candle::{D, DType, Tensor};
+use alambic_tensor::device;
 
 use crate::LossError;
 
@@ -72,7 +73,7 @@ pub(crate) fn right_pairs(scores: &Tensor) -> Result<Tensor, LossError> {
 
 /// The mean of the diagonal of a square.
 pub(crate) fn own_of_each(square: &Tensor) -> Result<Tensor, LossError> {
-    let own = Tensor::eye(square.dim(0)?, DType::F32, &Device::Cpu)?;
+    let own = Tensor::eye(square.dim(0)?, DType::F32, device::current())?;
     Ok((square * own)?.sum(D::Minus1)?.mean_all()?)
 }
 

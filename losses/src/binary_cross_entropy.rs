@@ -2,7 +2,8 @@
 
 use alambic_models::Outline;
 use alambic_settings::settings;
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 
 use crate::arithmetic::{binary_cross_entropy, weighted_mean};
 use crate::{Inputs, LossError, LossTerm, Term};
@@ -39,13 +40,13 @@ impl LossTerm for BinaryCrossEntropy {
                     reason: format!("{} logits and {} scores", logits.elem_count(), scores.len()),
                 });
             }
-            let scores = Tensor::from_vec(scores.to_vec(), logits.shape(), &Device::Cpu)?;
+            let scores = Tensor::from_vec(scores.to_vec(), logits.shape(), device::current())?;
             let rows = binary_cross_entropy(logits, &scores)?;
             let scored = &inputs.targets.scored;
             if scored.is_empty() {
                 return Ok(rows.mean_all()?);
             }
-            weighted_mean(&rows, &Tensor::from_vec(scored.to_vec(), rows.shape(), &Device::Cpu)?)
+            weighted_mean(&rows, &Tensor::from_vec(scored.to_vec(), rows.shape(), device::current())?)
         };
         Ok(Term::new(NAME, self.weight, vec!["logits".into()], Vec::new(), Box::new(compute)))
     }

@@ -2,7 +2,8 @@
 
 use alambic_models::Outline;
 use alambic_settings::settings;
-use alambic_tensor::candle::{D, DType, Device, Tensor};
+use alambic_tensor::candle::{D, DType, Tensor};
+use alambic_tensor::device;
 
 use crate::arithmetic::{kullback_leibler, log_softmax, weighted_mean};
 use crate::logits::{rows, same_classes};
@@ -70,7 +71,7 @@ impl Decoupled {
         for (row, &label) in labels.iter().enumerate() {
             target[row * classes + label as usize] = 1.0;
         }
-        let target = Tensor::from_vec(target, (count, classes), &Device::Cpu)?.to_dtype(DType::F32)?;
+        let target = Tensor::from_vec(target, (count, classes), device::current())?.to_dtype(DType::F32)?;
         let (student, teacher) = ((student / self.temperature)?, (teacher / self.temperature)?);
         // log p_t and log (1 - p_t), each from sums of exponentials: no small difference of large numbers.
         let two_way = |scores: &Tensor| -> Result<Tensor, LossError> {

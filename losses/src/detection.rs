@@ -2,7 +2,8 @@
 
 use alambic_models::Outline;
 use alambic_settings::settings;
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 use alambic_tensor::ops;
 
 use crate::arithmetic::binary_cross_entropy;
@@ -50,7 +51,7 @@ impl LossTerm for Detection {
             }
             let objects = targets.labelled.iter().sum::<f32>();
             let tensor = |values: &[f32], like: &Tensor| {
-                Tensor::from_vec(values.to_vec(), like.shape(), &Device::Cpu).map_err(LossError::from)
+                Tensor::from_vec(values.to_vec(), like.shape(), device::current()).map_err(LossError::from)
             };
             let found = binary_cross_entropy(objectness, &tensor(&targets.scores, objectness)?)?.sum_all()?;
             let named = ops::cross_entropy(

@@ -111,7 +111,7 @@ pub(crate) fn sum(terms: Vec<Tensor>) -> Result<Tensor, LossError> {
     let mut terms = terms.into_iter();
     let first = match terms.next() {
         Some(first) => first,
-        None => Tensor::zeros((), alambic_tensor::candle::DType::F32, &alambic_tensor::candle::Device::Cpu)?,
+        None => Tensor::zeros((), alambic_tensor::candle::DType::F32, alambic_tensor::device::current())?,
     };
     terms.try_fold(first, |sum, term| Ok((sum + term)?))
 }

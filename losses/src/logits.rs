@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use alambic_models::Outline;
 use alambic_settings::{choices, settings};
-use alambic_tensor::candle::{D, DType, Device, Tensor};
+use alambic_tensor::candle::{D, DType, Tensor};
+use alambic_tensor::device;
 use alambic_tensor::ops;
 
 use crate::arithmetic::{binary_cross_entropy, kullback_leibler, log_softmax, weighted_mean};
@@ -120,9 +121,9 @@ pub(crate) fn rows(inputs: &Inputs<'_>) -> Result<(Tensor, Tensor, Tensor), Loss
     let (student, teacher) = (flat(inputs.student("logits")?)?, flat(&inputs.teacher("logits")?.detach())?);
     let count = student.dim(0)?;
     let weights = if inputs.targets.taught.is_empty() {
-        Tensor::ones(count, DType::F32, &Device::Cpu)?
+        Tensor::ones(count, DType::F32, device::current())?
     } else {
-        Tensor::from_vec(inputs.targets.taught.to_vec(), count, &Device::Cpu)?
+        Tensor::from_vec(inputs.targets.taught.to_vec(), count, device::current())?
     };
     Ok((student, teacher, weights))
 }

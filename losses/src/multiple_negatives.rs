@@ -2,7 +2,8 @@
 
 use alambic_models::{Outline, embedding_tap};
 use alambic_settings::settings;
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 
 use crate::arithmetic::{log_softmax, normalised, own_of_each};
 use crate::{Inputs, LossError, LossTerm, Term};
@@ -70,7 +71,7 @@ impl MultipleNegatives {
         let far: Vec<f32> = (0..count * count)
             .map(|cell| if is_no_negative(cell / count, cell % count) { FAR } else { 0.0 })
             .collect();
-        let scores = (scores + Tensor::from_vec(far, (count, count), &Device::Cpu)?)?;
+        let scores = (scores + Tensor::from_vec(far, (count, count), device::current())?)?;
         let told = own_of_each(&log_softmax(&scores)?)?.neg()?;
         if !self.symmetric {
             return Ok(told);

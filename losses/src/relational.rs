@@ -2,7 +2,8 @@
 
 use alambic_models::Outline;
 use alambic_settings::settings;
-use alambic_tensor::candle::{D, DType, Device, Tensor};
+use alambic_tensor::candle::{D, DType, Tensor};
+use alambic_tensor::device;
 
 use crate::arithmetic::{normalised, weighted_mean};
 use crate::features::Features;
@@ -89,7 +90,7 @@ fn angles(features: &Tensor) -> Result<Tensor, LossError> {
 
 /// One where two texts are not the same one.
 fn others(batch: usize) -> Result<Tensor, LossError> {
-    Ok(Tensor::eye(batch, DType::F32, &Device::Cpu)?.affine(-1.0, 1.0)?)
+    Ok(Tensor::eye(batch, DType::F32, device::current())?.affine(-1.0, 1.0)?)
 }
 
 /// What keeps a root and a quotient from zero.

@@ -2,7 +2,8 @@
 
 use alambic_models::Outline;
 use alambic_settings::settings;
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 
 use crate::{Inputs, LossError, LossTerm, Term};
 
@@ -37,7 +38,7 @@ impl LossTerm for SquaredError {
                     reason: format!("{} predictions and {} numbers", predicted.elem_count(), numbers.len()),
                 });
             }
-            let numbers = Tensor::from_vec(numbers.to_vec(), numbers.len(), &Device::Cpu)?;
+            let numbers = Tensor::from_vec(numbers.to_vec(), numbers.len(), device::current())?;
             Ok((predicted - numbers)?.sqr()?.mean_all()?)
         };
         Ok(Term::new(NAME, self.weight, vec!["logits".into()], Vec::new(), Box::new(compute)))

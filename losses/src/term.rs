@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use alambic_models::{Outline, Trace};
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 use alambic_tensor::ops::{self, Activation};
 use alambic_tensor::parameters::Weights;
 
@@ -205,5 +206,5 @@ pub trait LossTerm {
 /// A mask `[batch, length]` as a tensor of ones and zeros.
 pub(crate) fn mask_tensor(mask: &[u8], shape: (usize, usize)) -> Result<Tensor, LossError> {
     let values: Vec<f32> = mask.iter().map(|&kept| f32::from(kept)).collect();
-    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+    Ok(Tensor::from_vec(values, shape, device::current())?)
 }

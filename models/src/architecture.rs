@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use alambic_tensor::candle::{DType, Device, Tensor};
+use alambic_tensor::candle::{DType, Tensor};
+use alambic_tensor::device;
 use alambic_tensor::parameters::Weights;
 
 use crate::bert::{Bert, TextInput};
@@ -254,7 +255,7 @@ impl Architecture for VisualBert {
 /// When the mask cannot be made.
 pub fn with_mask(mut inputs: Weights) -> Result<Weights, ModelError> {
     if let (Some(ids), false) = (inputs.get("input_ids"), inputs.contains_key("attention_mask")) {
-        let mask = Tensor::ones(ids.shape(), DType::I64, &Device::Cpu)?;
+        let mask = Tensor::ones(ids.shape(), DType::I64, device::current())?;
         inputs.insert("attention_mask".into(), mask);
     }
     Ok(inputs)

@@ -1,7 +1,8 @@
 //! Initial weights from a seeded stream.
 
 use alambic_tensor::Streams;
-use alambic_tensor::candle::{DType, Device, Tensor};
+use alambic_tensor::candle::{DType, Tensor};
+use alambic_tensor::device;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use rand::Rng;
@@ -39,7 +40,7 @@ impl Initialiser {
         let bound = (6.0 / (inputs + outputs) as f32).sqrt();
         let values: Vec<f32> =
             (0..outputs * inputs).map(|_| self.stream.random_range(-bound..bound)).collect();
-        Ok(Tensor::from_vec(values, (outputs, inputs), &Device::Cpu)?)
+        Ok(Tensor::from_vec(values, (outputs, inputs), device::current())?)
     }
 
     /// Initial weights as BERT and its descendants have them, for these names out of `shapes`: tables and matrices normal
@@ -57,8 +58,8 @@ impl Initialiser {
         for name in names {
             let shape = shapes.get(name).ok_or_else(|| ModelError::MissingTensor(name.clone()))?.as_slice();
             let tensor = match shape {
-                [] | [_] if name.ends_with("bias") => Tensor::zeros(shape, DType::F32, &Device::Cpu)?,
-                [] | [_] => Tensor::ones(shape, DType::F32, &Device::Cpu)?,
+                [] | [_] if name.ends_with("bias") => Tensor::zeros(shape, DType::F32, device::current())?,
+                [] | [_] => Tensor::ones(shape, DType::F32, device::current())?,
                 [rows, rest @ ..] => self.normal(*rows, rest.iter().product(), deviation)?.reshape(shape)?,
             };
             weights.insert(name.clone(), tensor);
@@ -82,6 +83,6 @@ impl Initialiser {
             values.push((radius * angle.sin()) as f32);
         }
         values.truncate(count);
-        Ok(Tensor::from_vec(values, (rows, width), &Device::Cpu)?)
+        Ok(Tensor::from_vec(values, (rows, width), device::current())?)
     }
 }

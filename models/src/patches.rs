@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use alambic_tensor::candle::{DType, Device, Tensor};
+use alambic_tensor::candle::{DType, Tensor};
+use alambic_tensor::device;
 
 use crate::ModelError;
 
@@ -97,7 +98,7 @@ impl Images {
         }
         let whole = mask.iter().all(|&kept| kept == 1);
         Ok(Self {
-            pixels: Tensor::from_vec(pixels, (batch, 3, height, width), &Device::Cpu)?,
+            pixels: Tensor::from_vec(pixels, (batch, 3, height, width), device::current())?,
             mask: (!whole).then(|| Arc::new(mask)),
         })
     }
@@ -263,7 +264,7 @@ impl Patches {
             mask.extend((0..count).map(|place| u8::from(place < chosen.len())));
         }
         let places = index.iter().map(|&patch| self.places[patch as usize]).collect();
-        let rows = Tensor::new(index.as_slice(), &Device::Cpu)?;
+        let rows = Tensor::new(index.as_slice(), device::current())?;
         Ok(Self {
             values: self
                 .values
@@ -280,6 +281,7 @@ impl Patches {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alambic_tensor::candle::Device;
 
     /// Two images of 4 by 6 pixels, one of which has only its upper left 2 by 4.
     fn images() -> Images {

@@ -11,7 +11,8 @@ use alambic_models::{
     tap,
 };
 use alambic_reports::outcome::Latency;
-use alambic_tensor::candle::{DType, Device, Tensor};
+use alambic_tensor::candle::{DType, Tensor};
+use alambic_tensor::device;
 use alambic_tensor::precision::{self, Products};
 use serde::{Serialize, Serializer};
 
@@ -127,7 +128,7 @@ fn sight(
     batch: usize,
     stored: bool,
 ) -> Result<(Option<Image>, Option<Regions>), ModelError> {
-    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu);
+    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, device::current());
     let pixels = |channels, side| -> Result<_, ModelError> {
         let pixels = zeros(&[batch, channels, side, side])?;
         Ok((Some(Image::Pixels(Images { pixels, mask: None })), None))
@@ -212,6 +213,7 @@ impl Runner {
                 network.read(&batch, Pass::Evaluate, Wanted::named(last))?;
             }
         }
+        device::synchronise()?;
         Ok(begin.elapsed().as_secs_f64() * 1e3)
     }
 }

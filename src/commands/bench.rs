@@ -5,6 +5,7 @@ use std::process::Command;
 
 use alambic_recipes::bench::{Grid, Measured, measure, peak_memory};
 use alambic_reports::numbers::{NO_VALUE, bytes, milliseconds, thousands};
+use alambic_tensor::device;
 use alambic_tensor::precision::Products;
 use clap::Args;
 
@@ -70,6 +71,7 @@ fn memory(model: &Path, precision: Products, arguments: &Arguments) -> Option<u6
     let output = Command::new(std::env::current_exe().ok()?)
         .arg("--threads")
         .arg(rayon::current_num_threads().to_string())
+        .args(["--device", &device::name()])
         .args(["bench", "--alone", "--batch", &list(&arguments.batch), "--length", &list(&arguments.length)])
         .args(["--precision", precision.name()])
         .arg(model)

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use alambic_hub::Hub;
 use alambic_recipes::{Loaded, load};
+use alambic_tensor::device::{self, Choice};
 use alambic_tensor::precision::Products;
 use alambic_tensor::threads::install;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -47,9 +48,22 @@ pub(crate) enum Command {
     Bench(bench::Arguments),
 }
 
+/// What a command computes with.
+#[derive(Clone, Copy)]
+pub(crate) struct Machine {
+    /// How many threads, if that is given.
+    pub(crate) threads: Option<usize>,
+    pub(crate) device: Choice,
+}
+
 impl Command {
-    /// Does it, with so many threads if that is given.
-    pub(crate) fn run(&self, threads: Option<usize>) -> Result<(), Failure> {
+    /// Does it on this machine.
+    pub(crate) fn run(&self, machine: Machine) -> Result<(), Failure> {
+        let Machine { threads, device } = machine;
+        // Others need no device, which takes its time to open.
+        if matches!(self, Self::Run(_) | Self::Trace(_) | Self::Predict(_) | Self::Bench(_)) {
+            device::choose(device).map_err(|error| Failure::Failed(Box::new(error)))?;
+        }
         if let Self::Run(arguments) = self {
             return run::run(arguments, threads);
         }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use alambic_models::architecture::{self, Batch};
 use alambic_models::{Config, ModelFolder, Pass, Wanted};
 use alambic_settings::reader::nearest;
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 use alambic_tensor::parameters;
 use clap::Args;
 
@@ -55,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     {
         let (rows, name) = (examples.unwrap_or(1).max(1), format!("{stream}_attention_mask"));
         let values: Vec<i64> = mask.iter().map(|&kept| i64::from(kept)).collect();
-        let tensor = Tensor::from_vec(values, (rows, mask.len() / rows), &Device::Cpu)?;
+        let tensor = Tensor::from_vec(values, (rows, mask.len() / rows), device::current())?;
         written.entry(name).or_insert(tensor);
     }
     written.extend(trace.taps().iter().map(|(name, tensor)| (name.clone(), tensor.clone())));

@@ -7,7 +7,8 @@ use alambic_data::WeightedPart;
 use alambic_models::architecture::{self, Architecture, Batch, Image};
 use alambic_models::bert::TextInput;
 use alambic_models::{Config, EncodedText, ModelError, ModelFolder, Pass, Tokenizer, Trace, Wanted, tap};
-use alambic_tensor::candle::{self, Device, Tensor};
+use alambic_tensor::candle::{self, Tensor};
+use alambic_tensor::device;
 use alambic_tensor::ops;
 
 use crate::StudentError;
@@ -52,7 +53,7 @@ fn attention(queries: &Tensor, keys: &Tensor, heads: usize) -> Result<Vec<f32>, 
 /// Images whose vectors are rows of stored ones.
 fn stored(vectors: &Tensor, rows: &[usize]) -> Result<Image, StudentError> {
     let rows: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
-    let rows = Tensor::new(rows, &Device::Cpu).map_err(ModelError::from)?;
+    let rows = Tensor::new(rows, device::current()).map_err(ModelError::from)?;
     Ok(Image::Embedding(vectors.index_select(&rows, 0).map_err(ModelError::from)?))
 }
 

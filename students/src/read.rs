@@ -4,7 +4,8 @@ use std::path::Path;
 
 use alambic_models::bert::{Bert, BertConfig, Head, TextInput};
 use alambic_models::{EncodedText, ModelError, ModelFolder, Pass, Tokenizer, Trace, Wanted, tap};
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 use alambic_tensor::ops::masked_mean;
 
 use crate::StudentError;
@@ -96,7 +97,8 @@ impl Reader {
             }
             Ok(())
         })?;
-        let tensor = |rows: Vec<Vec<f32>>| Ok(Tensor::new(rows, &Device::Cpu).map_err(ModelError::from)?);
+        let tensor =
+            |rows: Vec<Vec<f32>>| Ok(Tensor::new(rows, device::current()).map_err(ModelError::from)?);
         rows.into_iter().map(tensor).collect()
     }
 

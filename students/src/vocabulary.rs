@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alambic_models::{ModelError, Tokenizer};
-use alambic_tensor::candle::{self, DType, Device, Tensor};
+use alambic_tensor::candle::{self, DType, Tensor};
+use alambic_tensor::device;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexSet;
 
@@ -92,7 +93,7 @@ fn shares(
 fn mixed(table: &Tensor, kept: &[u32], mixtures: &[Vec<(u32, f32)>]) -> candle::Result<Tensor> {
     let parts = mixtures.iter().flatten().map(|&(id, _)| id);
     let used: IndexSet<u32> = kept.iter().copied().chain(parts).collect();
-    let ids = Tensor::new(used.iter().copied().collect::<Vec<u32>>(), &Device::Cpu)?;
+    let ids = Tensor::new(used.iter().copied().collect::<Vec<u32>>(), device::current())?;
     let rows = table.to_dtype(DType::F32)?.index_select(&ids, 0)?.to_vec2::<f32>()?;
     let row = |id: u32| used.get_index_of(&id).map(|place| rows[place].as_slice()).unwrap_or_default();
     let width = table.dim(1)?;
@@ -109,12 +110,13 @@ fn mixed(table: &Tensor, kept: &[u32], mixtures: &[Vec<(u32, f32)>]) -> candle::
         }
         vectors.extend(vector);
     }
-    Tensor::from_vec(vectors, (mixtures.len(), width), &Device::Cpu)
+    Tensor::from_vec(vectors, (mixtures.len(), width), device::current())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alambic_tensor::candle::Device;
 
     const NAME: &str = "embeddings.word_embeddings.weight";
 

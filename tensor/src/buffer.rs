@@ -67,15 +67,18 @@ pub(crate) fn slice<'a>(
     }
 }
 
-/// Calls `read` with the elements of a tensor, copied only when they are not contiguous.
+/// Calls `read` with the elements of a tensor, copied only when they are not contiguous or not in CPU memory.
 ///
 /// # Errors
-/// When the tensor is not `f32` or not on the CPU.
+/// When the tensor is not `f32`.
 pub(crate) fn with_slice<T>(
     tensor: &Tensor,
     operation: &'static str,
     read: impl FnOnce(&[f32]) -> T,
 ) -> Result<T> {
+    if !tensor.device().is_cpu() {
+        return Ok(read(&tensor.flatten_all()?.to_vec1::<f32>()?));
+    }
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {

@@ -12,6 +12,9 @@ pub enum TensorError {
     /// A stored state does not belong to these parameters.
     #[error("the saved state does not fit: {0}")]
     StateMismatch(String),
+    /// Where to compute is not to be had.
+    #[error("{0}")]
+    Device(String),
     /// The computing threads could not be started.
     #[error("cannot start the computing threads: {0}")]
     Threads(String),

@@ -1,6 +1,6 @@
 //! Gradients by parameter: collecting, adding up, their norm, and the check that every parameter is trained.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use indexmap::IndexMap;
 
 use crate::buffer;
@@ -59,11 +59,7 @@ impl Gradients {
     /// # Errors
     /// When a gradient cannot be read.
     pub fn norm(&self) -> Result<f64, TensorError> {
-        let mut total = 0.0;
-        for gradient in self.0.values() {
-            total += squares(gradient)?;
-        }
-        Ok(total.sqrt())
+        Ok(self.squares()?.iter().sum::<f64>().sqrt())
     }
 
     /// Names of the trainable parameters that the loss does not reach at all.
@@ -82,13 +78,24 @@ impl Gradients {
     /// [`TensorError::Unreached`] with the names that fail.
     pub fn check(&self, exempt: impl Fn(&str) -> bool) -> Result<(), TensorError> {
         let mut failing = Vec::new();
-        for (name, gradient) in &self.0 {
-            let squares = squares(gradient)?;
+        for (name, squares) in self.0.keys().zip(self.squares()?) {
             if !squares.is_finite() || (squares == 0.0 && !exempt(name)) {
                 failing.push(name.clone());
             }
         }
         if failing.is_empty() { Ok(()) } else { Err(TensorError::Unreached(failing)) }
+    }
+
+    /// The sum of the squares of each gradient.
+    fn squares(&self) -> Result<Vec<f64>, TensorError> {
+        let Some(first) = self.0.values().next() else { return Ok(Vec::new()) };
+        if first.device().is_cpu() {
+            return self.0.values().map(squares).collect();
+        }
+        // Read all at once: every reading waits for the device.
+        let sums: candle_core::Result<Vec<Tensor>> =
+            self.0.values().map(|gradient| gradient.sqr()?.sum_all()).collect();
+        Ok(Tensor::stack(&sums?, 0)?.to_dtype(DType::F64)?.to_vec1()?)
     }
 }
 

@@ -244,6 +244,7 @@ impl Sum {
     fn add(&mut self, gradient: Tensor) -> Result<()> {
         match &self.tensor {
             None => self.tensor = Some(gradient),
+            Some(sum) if !sum.device().is_cpu() => self.tensor = Some((sum + gradient)?),
             Some(sum) if self.own => sum.inplace_op2(&gradient.contiguous()?, &AddTo)?,
             Some(first) => {
                 let sum = buffer::with_slice(first, "gradients", |first| {

@@ -6,7 +6,7 @@
 //! with hand-written gradients: candle's own layer norm and softmax cut the
 //! gradient without an error, and its composites allocate and zero a buffer for
 //! every small step. Gradients come from [`gradients::backward`], which adds
-//! nothing to zeros. Everything here runs on the CPU in `f32`.
+//! nothing to zeros. They run on the CPU in `f32`; on another [`device`] each is made of candle's own.
 //!
 //! ```
 //! use alambic_tensor::{gradients::backward, ops, parameters::Parameters, candle::{Device, Tensor}};
@@ -25,6 +25,7 @@
 pub use candle_core as candle;
 
 mod buffer;
+pub mod device;
 mod error;
 pub mod gradients;
 mod graph;

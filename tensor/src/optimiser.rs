@@ -3,8 +3,9 @@
 use std::sync::Mutex;
 
 use alambic_settings::settings;
-use candle_core::{CpuStorage, Device, InplaceOp2, Layout, Tensor, bail};
+use candle_core::{CpuStorage, Device, InplaceOp2, Layout, Tensor, Var, bail};
 use indexmap::IndexMap;
+use indexmap::map::Entry;
 use rayon::prelude::*;
 
 use crate::TensorError;
@@ -38,11 +39,46 @@ impl Default for AdamWOptions {
     }
 }
 
-/// Running means of one parameter.
+/// Running means of one parameter, where the parameter is.
 #[derive(Debug)]
-struct Moments {
-    first: Vec<f32>,
-    second: Vec<f32>,
+enum Moments {
+    Here { first: Vec<f32>, second: Vec<f32> },
+    Elsewhere { first: Tensor, second: Tensor },
+}
+
+impl Moments {
+    /// Means of a parameter that was not trained yet.
+    fn of(parameter: &Tensor) -> candle_core::Result<Self> {
+        let nothing = parameter.detach().zeros_like()?;
+        Self::from_tensors(&nothing.flatten_all()?, &nothing.flatten_all()?)
+    }
+
+    /// The means that two tensors `[length]` hold.
+    fn from_tensors(first: &Tensor, second: &Tensor) -> candle_core::Result<Self> {
+        if first.device().is_cpu() {
+            return Ok(Self::Here { first: first.to_vec1()?, second: second.to_vec1()? });
+        }
+        Ok(Self::Elsewhere { first: first.clone(), second: second.clone() })
+    }
+
+    /// Both as tensors `[length]`.
+    fn tensors(&self) -> candle_core::Result<[Tensor; 2]> {
+        match self {
+            Self::Here { first, second } => Ok([
+                Tensor::new(first.as_slice(), &Device::Cpu)?,
+                Tensor::new(second.as_slice(), &Device::Cpu)?,
+            ]),
+            Self::Elsewhere { first, second } => Ok([first.clone(), second.clone()]),
+        }
+    }
+
+    /// Of how many numbers.
+    fn length(&self) -> usize {
+        match self {
+            Self::Here { first, .. } => first.len(),
+            Self::Elsewhere { first, .. } => first.elem_count(),
+        }
+    }
 }
 
 /// AdamW over a store of parameters.
@@ -77,7 +113,7 @@ impl AdamW {
     /// pass of their own.
     ///
     /// # Errors
-    /// When a parameter or gradient is not contiguous `f32` in CPU memory.
+    /// When a parameter or gradient is not contiguous `f32`.
     pub fn step(
         &mut self,
         parameters: &Parameters,
@@ -93,27 +129,31 @@ impl AdamW {
         for (name, variable) in parameters.trainable() {
             let Some(gradient) = gradients.get(name) else { continue };
             let decayed = !no_decay.iter().any(|part| name.contains(part.as_str()));
-            let length = variable.elem_count();
-            let moments = self
-                .moments
-                .entry(name.to_owned())
-                .or_insert_with(|| Moments { first: vec![0.0; length], second: vec![0.0; length] });
-            if moments.first.len() != length {
+            let moments = match self.moments.entry(name.to_owned()) {
+                Entry::Occupied(present) => present.into_mut(),
+                Entry::Vacant(place) => place.insert(Moments::of(variable)?),
+            };
+            if moments.length() != variable.elem_count() {
                 return Err(TensorError::StateMismatch(format!("moments of `{name}`")));
             }
-            let update = Update {
-                moments: Mutex::new(moments),
-                coefficients: Coefficients {
-                    gradient_scale: gradient_scale as f32,
-                    beta1: *beta1 as f32,
-                    beta2: *beta2 as f32,
-                    step_size: (learning_rate / correction1) as f32,
-                    inverse_root_correction: (1.0 / correction2.sqrt()) as f32,
-                    epsilon: *epsilon as f32,
-                    keep: if decayed { 1.0 - (learning_rate * weight_decay) as f32 } else { 1.0 },
-                },
+            let coefficients = Coefficients {
+                gradient_scale: gradient_scale as f32,
+                beta1: *beta1 as f32,
+                beta2: *beta2 as f32,
+                step_size: (learning_rate / correction1) as f32,
+                inverse_root_correction: (1.0 / correction2.sqrt()) as f32,
+                epsilon: *epsilon as f32,
+                keep: if decayed { 1.0 - (learning_rate * weight_decay) as f32 } else { 1.0 },
             };
-            variable.as_tensor().inplace_op2(&gradient.contiguous()?, &update)?;
+            match moments {
+                Moments::Here { first, second } => {
+                    let update = Update { moments: Mutex::new((first, second)), coefficients };
+                    variable.as_tensor().inplace_op2(&gradient.contiguous()?, &update)?;
+                }
+                Moments::Elsewhere { first, second } => {
+                    update_elsewhere(variable, gradient, (first, second), coefficients)?;
+                }
+            }
         }
         Ok(())
     }
@@ -125,9 +165,9 @@ impl AdamW {
     pub fn state(&self) -> Result<Weights, TensorError> {
         let mut state = Weights::new();
         for (name, moments) in &self.moments {
-            for (suffix, values) in [("first", &moments.first), ("second", &moments.second)] {
-                state.insert(format!("{name}.{suffix}"), Tensor::new(values.as_slice(), &Device::Cpu)?);
-            }
+            let [first, second] = moments.tensors()?;
+            state.insert(format!("{name}.first"), first);
+            state.insert(format!("{name}.second"), second);
         }
         Ok(state)
     }
@@ -144,8 +184,7 @@ impl AdamW {
             let second = state.get(&format!("{name}.second")).ok_or_else(|| {
                 TensorError::StateMismatch(format!("`{name}` has a first moment and no second"))
             })?;
-            let moments = Moments { first: first.to_vec1()?, second: second.to_vec1()? };
-            self.moments.insert(name.to_owned(), moments);
+            self.moments.insert(name.to_owned(), Moments::from_tensors(first, second)?);
         }
         Ok(())
     }
@@ -174,8 +213,26 @@ vectorised! {
     }
 }
 
+/// The same update out of candle's operations, for a parameter that is not in CPU memory.
+fn update_elsewhere(
+    variable: &Var,
+    gradient: &Tensor,
+    (first, second): (&mut Tensor, &mut Tensor),
+    c: Coefficients,
+) -> candle_core::Result<()> {
+    let number = f64::from;
+    let gradient = (gradient.flatten_all()? * number(c.gradient_scale))?;
+    *first = ((&*first * number(c.beta1))? + (&gradient * number(1.0 - c.beta1))?)?;
+    *second = ((&*second * number(c.beta2))? + (gradient.sqr()? * number(1.0 - c.beta2))?)?;
+    let denominator = second.sqrt()?.affine(number(c.inverse_root_correction), number(c.epsilon))?;
+    let change = ((&*first / denominator)? * number(c.step_size))?;
+    let values = variable.as_tensor().detach();
+    variable.set(&((&values * number(c.keep))? - change.reshape(values.shape())?)?)
+}
+
 struct Update<'a> {
-    moments: Mutex<&'a mut Moments>,
+    /// Running means of gradients and of their squares.
+    moments: Mutex<(&'a mut Vec<f32>, &'a mut Vec<f32>)>,
     coefficients: Coefficients,
 }
 
@@ -196,7 +253,7 @@ impl InplaceOp2 for Update<'_> {
             bail!("adamw: a parameter must be contiguous f32")
         };
         let Ok(mut moments) = self.moments.lock() else { bail!("adamw: an earlier update failed") };
-        let Moments { first, second } = &mut **moments;
+        let (first, second) = &mut *moments;
         let block = buffer::rows_per_task(1);
         values[start..end]
             .par_chunks_mut(block)
@@ -207,5 +264,38 @@ impl InplaceOp2 for Update<'_> {
                 update(values, gradients, first, second, self.coefficients);
             });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_out_of_candles_operations_is_the_fused_one() {
+        let weights: Weights =
+            [("w".to_owned(), Tensor::new(&[[0.5f32, -1.0], [2.0, 0.0]], &Device::Cpu).unwrap())].into();
+        let run = |elsewhere: bool| {
+            let parameters = Parameters::from_weights(&weights).unwrap();
+            let mut optimiser = AdamW::new(AdamWOptions::default());
+            if elsewhere {
+                let nothing = Tensor::zeros(4, candle_core::DType::F32, &Device::Cpu).unwrap();
+                let moments = Moments::Elsewhere { first: nothing.clone(), second: nothing };
+                optimiser.moments.insert("w".to_owned(), moments);
+            }
+            for _ in 0..5 {
+                let tracked = parameters.tracked();
+                let loss = tracked["w"].sqr().unwrap().sum_all().unwrap();
+                let gradients = Gradients::of(&loss, &parameters).unwrap();
+                optimiser.step(&parameters, &gradients, 0.7, 0.5).unwrap();
+            }
+            let state = optimiser.state().unwrap();
+            let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            [values(&parameters.detached()["w"]), values(&state["w.first"]), values(&state["w.second"])]
+                .concat()
+        };
+        for (found, expected) in run(true).iter().zip(run(false)) {
+            assert!((found - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{found}, not {expected}");
+        }
     }
 }

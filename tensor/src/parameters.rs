@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use candle_core::safetensors::MmapedSafetensors;
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use indexmap::{IndexMap, IndexSet};
 use rayon::prelude::*;
 
-use crate::TensorError;
+use crate::{TensorError, device};
 
 /// Named tensors as a network is built from them.
 pub type Weights = IndexMap<String, Tensor>;
@@ -151,6 +151,6 @@ pub fn load(path: &Path) -> Result<Weights, TensorError> {
     let mut names: Vec<String> = file.tensors().into_iter().map(|(name, _)| name).collect();
     names.sort_unstable();
     let tensors: candle_core::Result<Vec<Tensor>> =
-        names.par_iter().map(|name| file.load(name, &Device::Cpu)).collect();
+        names.par_iter().map(|name| file.load(name, device::current())).collect();
     Ok(names.into_iter().zip(tensors?).collect())
 }

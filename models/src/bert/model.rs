@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use alambic_tensor::Streams;
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
@@ -325,7 +326,7 @@ impl Bert {
                 let hidden = match &input.selected {
                     None => hidden.clone(),
                     Some(selected) => {
-                        let rows = Tensor::new(selected.as_slice(), &Device::Cpu)?;
+                        let rows = Tensor::new(selected.as_slice(), device::current())?;
                         hidden.flatten_to(1)?.index_select(&rows, 0)?
                     }
                 };
@@ -342,6 +343,6 @@ fn without_row(table: &Tensor, row: usize) -> Result<Tensor, ModelError> {
         return Ok(table.clone());
     }
     let kept: Vec<f32> = (0..rows).map(|index| if index == row { 0.0 } else { 1.0 }).collect();
-    let kept = Tensor::from_vec(kept, (rows, 1), &Device::Cpu)?.broadcast_as((rows, width))?;
+    let kept = Tensor::from_vec(kept, (rows, 1), device::current())?.broadcast_as((rows, width))?;
     Ok((table * kept)?)
 }

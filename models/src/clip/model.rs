@@ -1,7 +1,8 @@
 //! The network.
 
 use alambic_tensor::Streams;
-use alambic_tensor::candle::{D, Device, Tensor};
+use alambic_tensor::candle::{D, Tensor};
+use alambic_tensor::device;
 use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
@@ -104,7 +105,7 @@ impl Clip {
             shapes.keys(),
             deviation(config.vision_config.hidden_size),
         )?;
-        weights.insert("logit_scale".into(), Tensor::new(INITIAL_SCALE, &Device::Cpu)?);
+        weights.insert("logit_scale".into(), Tensor::new(INITIAL_SCALE, device::current())?);
         let first = Initialiser::new(streams).normal(
             1,
             config.vision_config.hidden_size,
@@ -151,7 +152,7 @@ impl Clip {
         let depth = self.config.text_config.num_hidden_layers;
         let hidden = self.text.forward(embedded, &mask, depth, pass, trace)?;
         let width = hidden.dim(2)?;
-        let rows = Tensor::new(self.last_tokens(tokens).as_slice(), &Device::Cpu)?;
+        let rows = Tensor::new(self.last_tokens(tokens).as_slice(), device::current())?;
         let last = hidden.reshape((tokens.batch * tokens.length, width))?.index_select(&rows, 0)?;
         let projected =
             self.text_projection.forward(&self.text_norm.forward(&last)?, Activation::Identity)?;

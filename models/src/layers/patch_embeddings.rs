@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 use alambic_tensor::ops::{self, Activation};
 
 use super::{Linear, Source};
@@ -92,7 +93,7 @@ impl PatchEmbeddings {
             let part = if share.iter().all(|&share| share == 1.0) {
                 table
             } else {
-                table.broadcast_mul(&Tensor::from_vec(share, (batch, count, 1), &Device::Cpu)?)?
+                table.broadcast_mul(&Tensor::from_vec(share, (batch, count, 1), device::current())?)?
             };
             sum = Some(match sum {
                 None => part,

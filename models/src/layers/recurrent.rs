@@ -1,6 +1,7 @@
 //! Long short-term memory over a sequence.
 
-use alambic_tensor::candle::{D, Device, Tensor};
+use alambic_tensor::candle::{D, Tensor};
+use alambic_tensor::device;
 use alambic_tensor::ops::Activation;
 
 use super::{Linear, Shapes, Source};
@@ -92,7 +93,7 @@ impl Recurrent {
             if kept.iter().all(|&kept| kept == 1.0) {
                 (own, cell) = (next, next_cell);
             } else {
-                let kept = Tensor::from_vec(kept, (batch, 1), &Device::Cpu)?;
+                let kept = Tensor::from_vec(kept, (batch, 1), device::current())?;
                 let go = |before: &Tensor, after: &Tensor| before + (after - before)?.broadcast_mul(&kept)?;
                 (own, cell) = (go(&own, &next)?, go(&cell, &next_cell)?);
             }
@@ -125,6 +126,7 @@ mod tests {
     use alambic_tensor::gradients::backward;
 
     use super::*;
+    use alambic_tensor::candle::Device;
 
     fn numbers(tensor: &Tensor) -> Vec<f32> {
         tensor.flatten_all().unwrap().to_vec1().unwrap()

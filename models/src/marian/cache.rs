@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 use alambic_tensor::ops::AttentionMask;
 
 use crate::ModelError;
@@ -70,7 +71,7 @@ impl Memory {
     /// Makes row `i` a copy of the former row `rows[i]`.
     pub(super) fn select(&mut self, rows: &[usize]) -> Result<(), ModelError> {
         let indices: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
-        let indices = Tensor::new(indices.as_slice(), &Device::Cpu)?;
+        let indices = Tensor::new(indices.as_slice(), device::current())?;
         for key_value in &mut self.key_values {
             *key_value = key_value.index_select(&indices, 0)?;
         }

@@ -1,7 +1,8 @@
 //! The whole model.
 
 use alambic_tensor::Streams;
-use alambic_tensor::candle::{DType, Device, Tensor};
+use alambic_tensor::candle::{DType, Tensor};
+use alambic_tensor::device;
 use alambic_tensor::ops::{self, Activation, AttentionMask, Weight};
 use alambic_tensor::parameters::Weights;
 
@@ -71,7 +72,7 @@ impl Marian {
             embeddings = Tensor::cat(
                 &[
                     embeddings.narrow(0, 0, config.vocab_size - 1)?,
-                    Tensor::zeros((1, width), DType::F32, &Device::Cpu)?,
+                    Tensor::zeros((1, width), DType::F32, device::current())?,
                 ],
                 0,
             )?;
@@ -79,12 +80,12 @@ impl Marian {
         weights.insert(SHARED.into(), embeddings);
         let mut linear = |weights: &mut Weights, name: String, outputs: usize, inputs: usize| {
             weights.insert(format!("{name}.weight"), initialiser.glorot(outputs, inputs)?);
-            weights.insert(format!("{name}.bias"), Tensor::zeros(outputs, DType::F32, &Device::Cpu)?);
+            weights.insert(format!("{name}.bias"), Tensor::zeros(outputs, DType::F32, device::current())?);
             Ok::<_, ModelError>(())
         };
         let norm = |weights: &mut Weights, name: String| {
-            weights.insert(format!("{name}.weight"), Tensor::ones(width, DType::F32, &Device::Cpu)?);
-            weights.insert(format!("{name}.bias"), Tensor::zeros(width, DType::F32, &Device::Cpu)?);
+            weights.insert(format!("{name}.weight"), Tensor::ones(width, DType::F32, device::current())?);
+            weights.insert(format!("{name}.bias"), Tensor::zeros(width, DType::F32, device::current())?);
             Ok::<_, ModelError>(())
         };
         for (stack, layers, inner, attentions) in [

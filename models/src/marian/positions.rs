@@ -1,6 +1,7 @@
 //! Sinusoidal positions.
 
-use alambic_tensor::candle::{Device, Result, Tensor};
+use alambic_tensor::candle::{Result, Tensor};
+use alambic_tensor::device;
 
 /// `[length, width]`: the first half of the columns are sines, the second cosines, of the position divided by
 /// `10000^(2i / width)`. Marian does not interleave them.
@@ -14,5 +15,5 @@ pub(super) fn sinusoids(length: usize, width: usize) -> Result<Tensor> {
             *value = if column < half { angle.sin() } else { angle.cos() } as f32;
         }
     }
-    Tensor::from_vec(values, (length, width), &Device::Cpu)
+    Tensor::from_vec(values, (length, width), device::current())
 }

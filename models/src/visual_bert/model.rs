@@ -1,7 +1,8 @@
 //! The network.
 
 use alambic_tensor::Streams;
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 
@@ -118,5 +119,5 @@ fn last_words(hidden: &Tensor, tokens: &Tokens) -> Result<Tensor, ModelError> {
             (row * length + count.saturating_sub(2)) as u32
         })
         .collect();
-    Ok(hidden.flatten_to(1)?.index_select(&Tensor::new(rows.as_slice(), &Device::Cpu)?, 0)?)
+    Ok(hidden.flatten_to(1)?.index_select(&Tensor::new(rows.as_slice(), device::current())?, 0)?)
 }

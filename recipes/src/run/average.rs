@@ -1,6 +1,7 @@
 //! A running mean of the weights.
 
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 use alambic_tensor::parameters::{Parameters, Weights};
 use indexmap::IndexMap;
 use rayon::prelude::*;
@@ -45,7 +46,7 @@ impl Average {
         like.iter()
             .map(|(name, tensor)| {
                 let mean = &self.means[name];
-                Ok((name.clone(), Tensor::from_slice(mean, tensor.shape(), &Device::Cpu)?))
+                Ok((name.clone(), Tensor::from_slice(mean, tensor.shape(), device::current())?))
             })
             .collect()
     }

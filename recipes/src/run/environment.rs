@@ -5,6 +5,7 @@ use std::path::Path;
 use alambic_models::ModelFolder;
 use alambic_settings::IndexMap;
 use alambic_teachers::Teacher;
+use alambic_tensor::device;
 use alambic_tensor::precision::is_lowered;
 use serde_json::json;
 
@@ -37,6 +38,7 @@ pub(crate) fn write(
         ("Alambic", env!("CARGO_PKG_VERSION").to_owned()),
         ("System", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
         ("Processor", processor()),
+        ("Device", device()),
         ("Threads", rayon::current_num_threads().to_string()),
         ("Tiles for bfloat16", if is_lowered() { "yes" } else { "no" }.to_owned()),
         ("Memory", memory()),
@@ -67,6 +69,12 @@ fn processor() -> String {
     let name =
         info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
     format!("{}, {cores} cores", name.unwrap_or("unknown").trim())
+}
+
+/// Where the run computed.
+fn device() -> String {
+    let name = device::name();
+    device::model().map_or_else(|| name.clone(), |model| format!("{name}, {model}"))
 }
 
 /// The machine's memory, where the system tells it.

@@ -12,7 +12,8 @@ use alambic_settings::At;
 use alambic_students::{Blueprint, Student, add_detector, ship};
 use alambic_teachers::Teacher;
 use alambic_tensor::Streams;
-use alambic_tensor::candle::{DType, Device, Tensor};
+use alambic_tensor::candle::{DType, Tensor};
+use alambic_tensor::device;
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::optimiser::AdamW;
 use alambic_tensor::parameters::{self, Parameters, Weights};
@@ -319,7 +320,7 @@ fn projections(job: &Job<'_>, terms: &[Term], streams: Streams) -> Result<Weight
             (Some(weight), Some(bias)) => (weight.clone(), bias.clone()),
             _ => (
                 initialiser.glorot(projection.outputs, projection.inputs)?,
-                Tensor::zeros(projection.outputs, DType::F32, &Device::Cpu)?,
+                Tensor::zeros(projection.outputs, DType::F32, device::current())?,
             ),
         };
         weights.insert(name("weight"), weight);

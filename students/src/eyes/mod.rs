@@ -9,7 +9,8 @@ use alambic_data::{Found, Picture, Raster};
 use alambic_models::architecture::Image;
 use alambic_models::dual::DualConfig;
 use alambic_models::{Colours, Config, Images, ModelError, Patches, Regions, cropped, fitted, spread};
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 
 use crate::StudentError;
 
@@ -311,7 +312,7 @@ impl RegionEyes {
             }
         }
         let tensor = |values: Vec<f32>, width: usize| {
-            Tensor::from_vec(values, (batch, most, width), &Device::Cpu).map_err(ModelError::from)
+            Tensor::from_vec(values, (batch, most, width), device::current()).map_err(ModelError::from)
         };
         Ok(Regions {
             features: tensor(features, self.features)?,

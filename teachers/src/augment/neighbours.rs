@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use alambic_tensor::candle::{D, Device, Tensor};
+use alambic_tensor::candle::{D, Tensor};
+use alambic_tensor::device;
 use alambic_tensor::ops::{self, Activation};
 use rayon::prelude::*;
 
@@ -32,7 +33,7 @@ impl Near {
             return Err(TeacherError::NoWords("the model whose input embeddings are compared"));
         }
         let embeddings = encoder.model().word_embeddings();
-        let rows = embeddings.index_select(&Tensor::new(ids, &Device::Cpu)?, 0)?;
+        let rows = embeddings.index_select(&Tensor::new(ids, device::current())?, 0)?;
         Ok(Self { directions: unit(&rows)?, words, encoder })
     }
 
@@ -78,7 +79,7 @@ impl Near {
             return Ok(None);
         }
         let rows = self.encoder.model().word_embeddings();
-        Ok(Some(rows.index_select(&Tensor::new(pieces, &Device::Cpu)?, 0)?.mean(0)?))
+        Ok(Some(rows.index_select(&Tensor::new(pieces, device::current())?, 0)?.mean(0)?))
     }
 }
 

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use alambic_models::bert::TextInput;
 use alambic_models::{EncodedText, Form, ModelError, Outline, Trace, Wanted};
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -315,10 +316,12 @@ impl Cache {
                 lay_out(kept.form, &values, padded, place);
             }
             let tensor = match kept.form {
-                Form::Text { width } => Tensor::from_vec(all, (rows.len(), width), &Device::Cpu),
-                Form::Tokens { width } => Tensor::from_vec(all, (rows.len(), padded, width), &Device::Cpu),
+                Form::Text { width } => Tensor::from_vec(all, (rows.len(), width), device::current()),
+                Form::Tokens { width } => {
+                    Tensor::from_vec(all, (rows.len(), padded, width), device::current())
+                }
                 Form::Pairs { heads } => {
-                    Tensor::from_vec(all, (rows.len(), heads, padded, padded), &Device::Cpu)
+                    Tensor::from_vec(all, (rows.len(), heads, padded, padded), device::current())
                 }
             };
             trace.record(tap, &tensor.map_err(ModelError::from)?);

@@ -1,5 +1,6 @@
 //! Caches of a teacher whose taps are functions of the tokens.
 
+use alambic_tensor::candle::Device;
 use std::cell::Cell;
 
 use alambic_models::{Stream, Tokenizer};

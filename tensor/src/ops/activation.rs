@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
+use super::composite;
 use crate::vector::{self, vectorised};
 use crate::{buffer, graph};
 
@@ -209,10 +210,11 @@ impl CustomOp1 for Activate {
 /// The activation of every element.
 ///
 /// # Errors
-/// When the tensor is not `f32` in CPU memory.
+/// When the tensor is not `f32`.
 pub fn activate(input: &Tensor, activation: Activation) -> Result<Tensor> {
     match activation {
         Activation::Identity => Ok(input.clone()),
+        _ if composite::is_needed(input) => composite::activate(input, activation),
         _ => graph::apply1(&input.contiguous()?, Activate(activation)),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use super::composite;
 use super::softmax::log_softmax_row;
 use crate::vector::{self, vectorised};
 use crate::{buffer, graph};
@@ -140,5 +141,8 @@ pub(super) fn scaled_gradient(
 /// # Errors
 /// When the counts do not fit, or a target is not a class.
 pub fn cross_entropy(logits: &Tensor, settings: CrossEntropy) -> Result<Tensor> {
+    if composite::is_needed(logits) {
+        return composite::cross_entropy(logits, &settings);
+    }
     graph::apply1(&logits.contiguous()?, Operation { settings, gradient: OnceLock::new() })
 }

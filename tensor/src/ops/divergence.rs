@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
+use super::composite;
 use super::cross_entropy::{mean_over_rows, scaled_gradient};
 use super::softmax::log_softmax_row;
 use crate::vector::{self, vectorised};
@@ -103,6 +104,9 @@ impl CustomOp2 for Operation {
 /// # Errors
 /// When the shapes differ or the temperature is not above zero.
 pub fn divergence(student: &Tensor, teacher: &Tensor, settings: Divergence) -> Result<Tensor> {
+    if composite::is_needed(student) {
+        return composite::divergence(student, &teacher.detach(), &settings);
+    }
     let operation = Operation { settings, gradient: OnceLock::new() };
     graph::apply2(&student.contiguous()?, &teacher.detach().contiguous()?, operation)
 }

@@ -3,11 +3,12 @@
 use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
+use super::composite;
 use crate::random::{Position, Streams};
 use crate::vector::vectorised;
 use crate::{buffer, graph};
@@ -82,6 +83,13 @@ impl Mask {
         Ok(())
     }
 
+    /// What each element is multiplied by.
+    pub(super) fn factors(&self, shape: &Shape, device: &Device) -> Result<Tensor> {
+        // As bytes there, a quarter of what the factors take.
+        let kept = Tensor::from_slice(self.kept.as_slice(), shape, device)?;
+        kept.to_dtype(DType::F32)? * f64::from(self.scale)
+    }
+
     /// The elements of `values` that are kept, scaled; zeros elsewhere.
     pub(super) fn apply(&self, values: &[f32]) -> Vec<f32> {
         buffer::build_rows(values.len(), 1, |first, out| {
@@ -147,10 +155,11 @@ impl CustomOp1 for Apply {
 /// Drops elements by a mask, or nothing without one.
 ///
 /// # Errors
-/// When the tensor is not `f32` in CPU memory, or the mask was drawn for another number of elements.
+/// When the tensor is not `f32`, or the mask was drawn for another number of elements.
 pub fn dropout(input: &Tensor, mask: Option<Mask>) -> Result<Tensor> {
     match mask {
         None => Ok(input.clone()),
+        Some(mask) if composite::is_needed(input) => composite::dropout(input, &mask),
         Some(mask) => graph::apply1(&input.contiguous()?, Apply(mask)),
     }
 }

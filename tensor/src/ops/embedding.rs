@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
+use super::composite;
 use crate::{buffer, graph};
 
 struct Embed {
@@ -87,6 +88,9 @@ pub fn embed(
     scale: f32,
     positions: Option<&Tensor>,
 ) -> Result<Tensor> {
+    if composite::is_needed(table) {
+        return composite::embed(table, ids, batch, scale, positions);
+    }
     let positions =
         positions.map(|positions| buffer::with_slice(positions, "embedding", <[f32]>::to_vec)).transpose()?;
     graph::apply1(table, Embed { ids: ids.clone(), batch, scale, positions })

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use super::composite;
 use super::dropout::Mask;
 use crate::vector::{self, vectorised};
 use crate::{buffer, graph};
@@ -268,8 +269,11 @@ pub fn pack_affine(weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
 /// [`pack_affine`].
 ///
 /// # Errors
-/// When the shapes do not fit or a tensor is not `f32` in CPU memory.
+/// When the shapes do not fit or a tensor is not `f32`.
 pub fn layer_norm(x: &Tensor, affine: &Tensor, epsilon: f64) -> Result<Tensor> {
+    if composite::is_needed(x) {
+        return composite::layer_norm(x, affine, epsilon);
+    }
     let tracked = x.track_op() || affine.track_op();
     graph::apply2(
         &x.contiguous()?,
@@ -289,6 +293,9 @@ pub fn residual_layer_norm(
     epsilon: f64,
     mask: Option<Mask>,
 ) -> Result<Tensor> {
+    if composite::is_needed(x) {
+        return composite::residual_layer_norm(x, sublayer, affine, epsilon, mask.as_ref());
+    }
     let tracked = x.track_op() || sublayer.track_op() || affine.track_op();
     let operation = LayerNorm { epsilon, tracked, mask, saved: OnceLock::new() };
     graph::apply3(&x.contiguous()?, &sublayer.contiguous()?, affine, operation)

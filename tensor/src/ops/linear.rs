@@ -7,6 +7,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tenso
 use rayon::prelude::*;
 
 use super::activation::{self, Activation};
+use super::composite;
 use crate::matrix::{self, Fixed};
 use crate::vector::vectorised;
 use crate::{buffer, graph};
@@ -215,7 +216,7 @@ impl CustomOp3 for Linear {
 /// `activation(x Wᵀ + b)` with `x` of shape `[.., inputs]`, `W` `[outputs, inputs]` and `b` `[outputs]`.
 ///
 /// # Errors
-/// When the shapes do not fit or a tensor is not contiguous `f32` in CPU memory.
+/// When the shapes do not fit or a tensor is not contiguous `f32`.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activation: Activation) -> Result<Tensor> {
     apply(x, weight, None, bias, activation)
 }
@@ -227,6 +228,9 @@ fn apply(
     bias: Option<&Tensor>,
     activation: Activation,
 ) -> Result<Tensor> {
+    if composite::is_needed(x) {
+        return composite::linear(x, weight, bias, activation);
+    }
     let x = x.contiguous()?;
     let tracked = x.track_op() || weight.track_op() || bias.is_some_and(Tensor::track_op);
     let operation = Linear { activation, tracked, sum: OnceLock::new(), fixed };
@@ -285,6 +289,9 @@ impl Debug for Weight {
 pub fn linear_packed(x: &Tensor, weights: &[&Tensor], biases: &[&Tensor]) -> Result<Tensor> {
     if weights.len() != biases.len() {
         bail!("linear: {} weights and {} biases", weights.len(), biases.len())
+    }
+    if composite::is_needed(x) {
+        return composite::linear_packed(x, weights, biases);
     }
     let stacked = |parts: &[&Tensor]| -> Result<(Tensor, bool)> {
         let detached: Vec<Tensor> = parts.iter().map(|part| part.detach()).collect();

@@ -1,10 +1,11 @@
-//! Differentiable operations, fused and parallel, on contiguous `f32` tensors in CPU memory.
+//! Differentiable operations on `f32` tensors, fused and parallel in CPU memory, and made of candle's own operations on a GPU.
 //!
-//! Each runs forward and backward as one pass over memory where it can, keeps what the backward pass needs only
+//! In CPU memory each runs forward and backward as one pass where it can, keeps what the backward pass needs only
 //! when a gradient will be asked for, and gives the same bits whatever the number of threads.
 
 mod activation;
 mod attention;
+mod composite;
 mod cross_entropy;
 mod divergence;
 mod dropout;

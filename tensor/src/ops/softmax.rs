@@ -6,6 +6,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::attention::AttentionMask;
+use super::composite;
 use crate::vector::{self, vectorised};
 use crate::{buffer, graph};
 
@@ -115,8 +116,11 @@ impl CustomOp1 for Softmax {
 /// queries and keys; entries that the mask forbids get probability zero and no gradient. Its dropout plays no part.
 ///
 /// # Errors
-/// When the tensor is empty or not `f32` in CPU memory, or the mask does not fit it.
+/// When the tensor is empty or not `f32`, or the mask does not fit it.
 pub fn softmax(input: &Tensor, mask: Option<&AttentionMask>) -> Result<Tensor> {
+    if composite::is_needed(input) {
+        return composite::softmax(input, mask);
+    }
     graph::apply1(&input.contiguous()?, Softmax { mask: mask.cloned() })
 }
 

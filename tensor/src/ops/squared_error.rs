@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, Result, Shape, Tensor, bail};
 
+use super::composite;
 use super::cross_entropy::{mean_over_rows, scaled_gradient};
 use crate::vector::vectorised;
 use crate::{buffer, graph};
@@ -49,7 +50,7 @@ fn factors(counted: &[u8]) -> impl Iterator<Item = f32> {
 /// weighted mean over rows, 0 where all weights are. The teacher gets no gradient.
 ///
 /// # Errors
-/// When the shapes do not fit or a tensor is not `f32` in CPU memory.
+/// When the shapes do not fit or a tensor is not `f32`.
 pub fn squared_error(student: &Tensor, teacher: &Tensor, settings: SquaredError) -> Result<Tensor> {
     let SquaredError { weights, columns } = settings;
     let width = student.dims().last().copied().unwrap_or(0);
@@ -72,6 +73,9 @@ pub fn squared_error(student: &Tensor, teacher: &Tensor, settings: SquaredError)
         None => factors(&vec![1; width]).collect(),
         Some(columns) => columns.chunks_exact(width).flat_map(factors).collect(),
     };
+    if composite::is_needed(student) {
+        return composite::squared_error(student, teacher, &weights, factors);
+    }
     let student = student.contiguous()?;
     let loss = buffer::with_slice(&student, "squared error", |student| {
         buffer::with_slice(teacher, "squared error", |teacher| {

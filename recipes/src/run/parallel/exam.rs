@@ -11,7 +11,8 @@ use alambic_reports::report::{Noun, Text};
 use alambic_settings::{At, IndexMap};
 use alambic_students::Reader;
 use alambic_teachers::{Encoder, Teacher};
-use alambic_tensor::candle::{Device, Tensor};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 use indexmap::IndexSet;
 
 use super::Pair;
@@ -134,7 +135,7 @@ pub(super) fn embedded(reader: &Reader, texts: &[&str]) -> Result<Tensor, RunErr
             *number /= length;
         }
     }
-    Ok(Tensor::new(rows, &Device::Cpu).map_err(ModelError::from)?)
+    Ok(Tensor::new(rows, device::current()).map_err(ModelError::from)?)
 }
 
 /// Two texts that people have compared, and how alike they found them.
@@ -368,7 +369,7 @@ impl Exam for ParallelExam<'_> {
                 .collect();
             for (suffix, shift) in [("", 0), ("-shuffled", owners.len() / 2)] {
                 let rows: Vec<u32> = owners.iter().cycle().skip(shift).take(owners.len()).copied().collect();
-                let difference = Tensor::new(rows, &Device::Cpu)
+                let difference = Tensor::new(rows, device::current())
                     .and_then(|rows| (&own - other.index_select(&rows, 0)?)?.sqr()?.mean_all())
                     .and_then(|mean| mean.to_scalar::<f32>())
                     .map_err(ModelError::from)?;

@@ -32,7 +32,7 @@ vectorised! {
 /// cache, `[batch, capacity, 2 * width]` of key and value. Has no gradient.
 ///
 /// # Errors
-/// When the shapes do not fit or the query is not `f32` in CPU memory.
+/// When the shapes do not fit or the query is not `f32`.
 pub fn attend_cached(
     query: &Tensor,
     cache: &[f32],

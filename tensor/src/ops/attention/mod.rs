@@ -90,7 +90,7 @@ impl Heads {
     }
 
     /// Fails unless the heads split `width` evenly.
-    fn check(self, width: usize) -> Result<()> {
+    pub(super) fn check(self, width: usize) -> Result<()> {
         if width == 0 || self.count == 0 || !width.is_multiple_of(self.count) {
             bail!("attention: a width of {width} does not divide into {} heads", self.count)
         }
@@ -102,7 +102,7 @@ impl Heads {
 /// query's shape.
 ///
 /// # Errors
-/// When the shapes do not fit or a tensor is not `f32` in CPU memory.
+/// When the shapes do not fit or a tensor is not `f32`.
 pub fn attend(
     query: &Tensor,
     key: &Tensor,

@@ -1,10 +1,11 @@
 //! Attention as an operation over one, two and three tensors.
 
-use candle_core::{CpuStorage, DType, Device, Result, Shape, Storage, Tensor, bail};
+use candle_core::{CpuStorage, D, DType, Device, Result, Shape, Storage, Tensor, bail};
 
 use super::kernel::{self, Keeps, Rows, Sizes, Upstream};
 use super::{AttentionMask, Heads};
 use crate::matrix::Target;
+use crate::ops::composite;
 use crate::{buffer, graph};
 
 /// How query, key and value are laid out over the inputs.
@@ -51,6 +52,9 @@ pub(super) fn run<const N: usize>(
     packing: Packing,
     tapped: bool,
 ) -> Result<Given> {
+    if composite::is_needed(inputs[0]) {
+        return elsewhere(inputs, heads, mask, packing);
+    }
     let mut contiguous = Vec::with_capacity(N);
     for input in inputs {
         contiguous.push(input.contiguous()?);
@@ -98,6 +102,23 @@ pub(super) fn run<const N: usize>(
         }
         _ => bail!("attention: results are missing"),
     }
+}
+
+/// The same where the fused operation cannot reach the inputs.
+fn elsewhere<const N: usize>(
+    inputs: [&Tensor; N],
+    heads: Heads,
+    mask: &AttentionMask,
+    packing: Packing,
+) -> Result<Given> {
+    let parts = match packing {
+        Packing::All => inputs[0].chunk(3, D::Minus1)?,
+        Packing::KeyValue => [vec![inputs[0].clone()], inputs[N - 1].chunk(2, D::Minus1)?].concat(),
+        Packing::None => inputs.map(Clone::clone).to_vec(),
+    };
+    let [query, key, value] = &parts[..] else { bail!("attention: {} inputs", parts.len()) };
+    let (context, scores, probabilities) = composite::attention([query, key, value], heads, mask)?;
+    Ok(Given { context, taps: Some((scores, probabilities)) })
 }
 
 impl Attention {
