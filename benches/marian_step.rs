@@ -7,6 +7,7 @@
 //!
 //! Prints one JSON object: the settings, and what was measured.
 
+mod process;
 mod timing;
 
 use std::error::Error;
@@ -139,5 +140,5 @@ impl Timed for Translation {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    timing::time(&DEFAULTS, Translation::new)
+    timing::time(&DEFAULTS, std::env::args().skip(1), Translation::new)
 }

@@ -9,12 +9,7 @@ use alambic_settings::IndexMap;
 use alambic_tensor::{device, threads};
 use serde_json::{Map, Value, json};
 
-// The allocator of the program, which keeps pages as it does.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// mimalloc's `mi_option_purge_delay`, which its bindings leave out.
-const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+use crate::process;
 
 /// Options by name, with their defaults.
 pub(crate) struct Options(IndexMap<String, f64>);
@@ -66,17 +61,16 @@ pub(crate) trait Timed {
     fn step(&mut self) -> Result<f32, Box<dyn Error>>;
 }
 
-/// Reads the options, prepares what is timed on the threads asked for, does it as often as asked for, and prints one JSON
+/// Reads the options out of a command line, prepares what is timed on the threads asked for, does it as often as asked for, and prints one JSON
 /// object: the settings, the median, smallest and largest milliseconds a step, and the most memory that the process held.
 pub(crate) fn time<T: Timed>(
     defaults: &[(&str, f64)],
+    arguments: impl Iterator<Item = String>,
     prepare: impl FnOnce(&Options) -> Result<T, Box<dyn Error>> + Send,
 ) -> Result<(), Box<dyn Error>> {
     // SAFETY: there is no second thread yet.
-    unsafe { threads::keep_candle_from_spinning() };
-    // SAFETY: sets one number, before there is a second thread.
-    unsafe { libmimalloc_sys::mi_option_set_default(PURGE_DELAY, -1) };
-    let options = Options::parse(defaults, std::env::args().skip(1))?;
+    unsafe { process::set_up() };
+    let options = Options::parse(defaults, arguments)?;
     if options.size("cuda") == 1 {
         device::choose(device::Choice::Cuda(0))?;
     }

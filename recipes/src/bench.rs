@@ -297,7 +297,18 @@ fn cell(batch: usize, length: usize, latency_ms: Latency) -> Cell {
 /// The most memory that this process has held, in bytes; none where the system does not say.
 #[must_use]
 pub fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    peak("self")
+}
+
+/// The most memory that another process has held so far, in bytes; none where the system does not say, or the process has
+/// ended.
+#[must_use]
+pub fn peak_memory_of(process: u32) -> Option<u64> {
+    peak(&process.to_string())
+}
+
+fn peak(process: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(1024 * kilobytes)
@@ -307,6 +318,12 @@ pub fn peak_memory() -> Option<u64> {
 mod tests {
     use super::*;
     use crate::observer::Silent;
+
+    #[test]
+    fn what_a_process_holds_is_told_by_its_number() {
+        assert_eq!(peak_memory_of(std::process::id()).is_some(), peak_memory().is_some());
+        assert_eq!(peak_memory_of(u32::MAX), None);
+    }
 
     #[test]
     fn every_cell_of_the_grid_is_timed() {

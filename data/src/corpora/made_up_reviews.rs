@@ -19,7 +19,7 @@ settings! {
     /// no counting of words gets all of it. What a model scores here says nothing of real texts.
     pub struct MadeUpReviews {
         /// How many different ones.
-        #[range(1..=100_000)]
+        #[range(1..=1_000_000)]
         pub size: usize = 3000,
         /// Another number gives other reviews.
         pub seed: u64 = 1,

@@ -36,6 +36,8 @@ pub enum Scale {
     Close,
     /// Equal ratios are equally far apart.
     Logarithmic,
+    /// The same, with powers of two along the axis, for what was doubled from point to point.
+    Doubling,
 }
 
 /// One curve.
@@ -56,16 +58,18 @@ impl Scale {
     fn place(self, value: f64) -> Option<f64> {
         let place = match self {
             Self::Linear | Self::Close => value,
-            Self::Logarithmic if value > 0.0 => value.log10(),
-            Self::Logarithmic => return None,
+            Self::Logarithmic | Self::Doubling if value > 0.0 => value.log10(),
+            Self::Logarithmic | Self::Doubling => return None,
         };
         place.is_finite().then_some(place)
     }
 
     /// The values to be written along an axis that shows places `low..=high`.
     fn ticks(self, low: f64, high: f64, count: usize) -> Vec<f64> {
-        if self != Self::Logarithmic {
-            return ticks(low, high, count);
+        match self {
+            Self::Linear | Self::Close => return ticks(low, high, count),
+            Self::Doubling => return doublings(low, high, count),
+            Self::Logarithmic => {}
         }
         let decades = (low.floor() as i32..=high.ceil() as i32).map(|power| 10_f64.powi(power));
         let factors: &[f64] = if high - low > 2.5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
@@ -79,6 +83,14 @@ impl Scale {
         // A part of a decade in which ratios differ little from differences.
         ticks(10_f64.powf(low), 10_f64.powf(high), count)
     }
+}
+
+/// About `count` powers of two, equally far apart, on an axis that shows the logarithms `low..=high`.
+fn doublings(low: f64, high: f64, count: usize) -> Vec<f64> {
+    let two = 2_f64.log10();
+    let (first, last) = ((low / two - 1e-9).ceil() as i32, (high / two + 1e-9).floor() as i32);
+    let step = ((last - first) as usize).div_ceil(count.max(1)).max(1);
+    (first..=last).step_by(step).map(|power| 2_f64.powi(power)).collect()
 }
 
 impl Lines {
@@ -200,5 +212,13 @@ mod tests {
         assert_eq!(Scale::Logarithmic.ticks(0.0, 1.0, 6), [1.0, 2.0, 5.0, 10.0]);
         let close = Scale::Logarithmic.ticks(14.1_f64.log10(), 18.3_f64.log10(), 6);
         assert_eq!(close, [15.0, 16.0, 17.0, 18.0]);
+    }
+
+    #[test]
+    fn what_was_doubled_has_powers_of_two() {
+        let ticks = |low: f64, high: f64| Scale::Doubling.ticks(low.log10(), high.log10(), 6);
+        assert_eq!(ticks(16.0, 512.0), [16.0, 32.0, 64.0, 128.0, 256.0, 512.0]);
+        assert_eq!(ticks(1.0, 12.0), [1.0, 2.0, 4.0, 8.0]);
+        assert_eq!(ticks(1.0, 128.0), [1.0, 4.0, 16.0, 64.0]);
     }
 }
