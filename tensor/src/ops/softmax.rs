@@ -34,20 +34,32 @@ vectorised! {
     }
 }
 
-/// Softmax over the entries that `allowed` marks; the others, and a row without any, become zero.
-pub(super) fn masked_softmax_row(row: &mut [f32], allowed: impl Fn(usize) -> bool) {
-    let mut any = false;
-    for (index, x) in row.iter_mut().enumerate() {
-        if allowed(index) {
-            any = true;
-        } else {
-            *x = f32::NEG_INFINITY;
+vectorised! {
+    /// What is not allowed becomes infinitely unlikely. Whether anything is allowed.
+    fn rule_out(row: &mut [f32], allowed: &[u8]) -> bool {
+        let mut any = 0;
+        for (x, &allowed) in row.iter_mut().zip(allowed) {
+            *x = if allowed == 0 { f32::NEG_INFINITY } else { *x };
+            any |= allowed;
         }
+        any != 0
     }
+}
+
+/// Softmax over the keys that the mask lets a query of an example look at; the others, and a row without any, become zero.
+pub(super) fn masked_softmax_row(row: &mut [f32], mask: &AttentionMask, example: usize, query: usize) {
+    let width = row.len();
+    // Keys after the query come last, and stay out of the sums.
+    let (seen, later) = row.split_at_mut(if mask.causal { width.min(query + 1) } else { width });
+    later.fill(0.0);
+    let any = match &mask.keys {
+        None => !seen.is_empty(),
+        Some(keys) => rule_out(seen, &keys[example * width..example * width + seen.len()]),
+    };
     if any {
-        softmax_row(row);
+        softmax_row(seen);
     } else {
-        row.fill(0.0);
+        seen.fill(0.0);
     }
 }
 
@@ -88,7 +100,7 @@ impl CustomOp1 for Softmax {
                 let per_example = input.len() / width / batch;
                 for_each_row(&mut out, width, |index, row| {
                     let (example, query) = (index / per_example, index % queries);
-                    masked_softmax_row(row, |key| mask.allows(example, query, key, width));
+                    masked_softmax_row(row, mask, example, query);
                 });
             }
         }

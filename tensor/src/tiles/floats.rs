@@ -26,6 +26,8 @@ use crate::matrix::Target;
 
 /// Columns of a tile of the left matrix, and rows of one of the right matrix.
 const DEPTH: usize = 32;
+/// Products of two numbers below which waking another thread takes longer than it saves.
+const LEAST: usize = 4 * 1024 * 1024;
 /// Panels of the left matrix that one task multiplies.
 const PANELS_PER_TASK: usize = 2;
 
@@ -136,7 +138,10 @@ impl Right {
         if down <= PANELS_PER_TASK {
             // Few rows: each task takes some of the columns instead.
             let own = pack(0, down);
-            (0..across).into_par_iter().for_each(|column| blocks(0, &own, column..column + 1));
+            let of_task = down * BLOCK * self.depth * BLOCK;
+            let least = LEAST.div_ceil(of_task.max(1));
+            let tasks = (0..across).into_par_iter().with_min_len(least);
+            tasks.for_each(|column| blocks(0, &own, column..column + 1));
         } else {
             (0..down.div_ceil(PANELS_PER_TASK)).into_par_iter().for_each(|task| {
                 let first = task * PANELS_PER_TASK;

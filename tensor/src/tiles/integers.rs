@@ -11,6 +11,8 @@ use super::{BLOCK, BYTES, Configured, Line, TILE, have_integers};
 
 /// Bytes of a row of a tile of the left matrix, and rows of one of the right matrix.
 const DEPTH: usize = 64;
+/// Products of two numbers below which waking another thread takes longer than it saves.
+const LEAST: usize = 8 * 1024 * 1024;
 /// Blocks below each other that one task makes.
 const BLOCKS_PER_TASK: usize = 8;
 
@@ -79,7 +81,9 @@ impl Integers {
         assert_eq!(left.columns, self.depth);
         let across = self.columns.div_ceil(BLOCK);
         let most = BLOCKS_PER_TASK * BLOCK;
-        (0..left.rows.div_ceil(most) * across).into_par_iter().for_each(|task| {
+        let of_task = left.rows.min(most).next_multiple_of(BLOCK) * self.depth * BLOCK;
+        let least = LEAST.div_ceil(of_task.max(1));
+        (0..left.rows.div_ceil(most) * across).into_par_iter().with_min_len(least).for_each(|task| {
             let (part, panel) = (task / across, task % across);
             let each = lines_per_panel(self.depth);
             let right = &self.lines[panel * each..(panel + 1) * each];

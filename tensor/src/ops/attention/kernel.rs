@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::{AttentionMask, Heads};
 use crate::matrix::{Matrix, Target, multiply_small};
 use crate::ops::dropout::Mask;
-use crate::ops::softmax::{masked_softmax_row, softmax_backward_row, softmax_row};
+use crate::ops::softmax::{masked_softmax_row, softmax_backward_row};
 use crate::vector::add_scaled;
 
 /// Rows of one of query, key and value inside a slice.
@@ -145,11 +145,7 @@ pub(super) fn forward(
             }
         }
         for (query, row) in probabilities.chunks_exact_mut(keys).enumerate() {
-            if mask.causal || mask.keys.is_some() {
-                masked_softmax_row(row, |key| mask.allows(example, query, key, keys));
-            } else {
-                softmax_row(row);
-            }
+            masked_softmax_row(row, mask, example, query);
         }
         let probabilities = after_dropout(mask.dropped.as_ref(), index * each, probabilities, dropped);
         // SAFETY: as above. The columns of this head are written by this task alone.
