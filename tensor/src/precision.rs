@@ -4,6 +4,8 @@ use std::cell::Cell;
 
 use alambic_settings::choices;
 
+use crate::device;
+
 choices! {
     /// What numbers are multiplied as in large products of matrices. They are added up in `f32`, and so is all else.
     pub enum Products {
@@ -21,12 +23,15 @@ choices! {
 }
 
 impl Products {
-    /// Whether this processor makes them so, and does not fall back to `f32`.
+    /// Whether they are made so where this process computes, and do not fall back to `f32`.
     #[must_use]
     pub fn is_made_here(self) -> bool {
+        let on_gpu = !device::current().is_cpu();
         match self {
-            Self::F32 | Self::Int8 => true,
-            Self::Bf16x3 | Self::Bf16 => is_lowered(),
+            Self::F32 => true,
+            Self::Int8 => !on_gpu,
+            Self::Bf16x3 => !on_gpu && is_lowered(),
+            Self::Bf16 => on_gpu || is_lowered(),
         }
     }
 }

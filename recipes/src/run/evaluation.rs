@@ -102,7 +102,7 @@ impl<'a> Evaluation<'a> {
         for precision in lowered.iter().filter(|precision| !precision.value.is_made_here()) {
             let name = precision.value.name();
             observer.note(&format!(
-                "this processor has no tiles for bfloat16: the student in {name} is judged in f32"
+                "this machine multiplies no numbers in {name}: the student in {name} is judged in f32"
             ));
         }
         let (count, noun) = (exam.references().len(), exam.noun());

@@ -75,8 +75,7 @@ impl Trainer<'_> {
         let parts = self.options.accumulate;
         if !self.options.precision.is_made_here() {
             let asked = self.options.precision.name();
-            let message =
-                format!("this processor has no tiles for bfloat16: products are in f32, not in {asked}");
+            let message = format!("this machine multiplies no numbers in {asked}: products are in f32");
             self.note("information", message, events, observer)?;
         }
         while self.progress.step < self.steps && !self.out_of_patience() {
