@@ -18,11 +18,6 @@ pub(super) fn is_needed(tensor: &Tensor) -> bool {
     !tensor.device().is_cpu()
 }
 
-/// Numbers as a tensor, beside another one.
-fn beside(values: Vec<f32>, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
-    Tensor::from_vec(values, shape.into(), device)
-}
-
 pub(super) fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
     let sigmoid = |x: &Tensor| x.neg()?.exp()?.affine(1.0, 1.0)?.recip();
     match activation {
@@ -191,11 +186,12 @@ fn log_softmax(x: &Tensor) -> Result<Tensor> {
 fn mean_of_rows(losses: &Tensor, weights: &[f32]) -> Result<Tensor> {
     let total: f32 = weights.iter().sum();
     let inverse = if total > 0.0 { 1.0 / total } else { 0.0 };
-    let shares = weights.iter().map(|weight| weight * inverse).collect();
+    let shares: Vec<f32> = weights.iter().map(|weight| weight * inverse).collect();
     let counted: Vec<u8> = weights.iter().map(|&weight| u8::from(weight != 0.0)).collect();
     let counted = Tensor::from_vec(counted, losses.shape(), losses.device())?;
     let losses = counted.where_cond(losses, &losses.zeros_like()?)?;
-    (losses * beside(shares, weights.len(), counted.device())?)?.sum_all()
+    let shares = Tensor::from_vec(shares, losses.shape(), losses.device())?;
+    (losses * shares)?.sum_all()
 }
 
 /// `[.., columns]` as rows.
@@ -264,7 +260,7 @@ pub(super) fn squared_error(
 ) -> Result<Tensor> {
     let width = student.dim(D::Minus1)?;
     let examples = factors.len() / width;
-    let factors = beside(factors, (examples, 1, width), student.device())?;
+    let factors = Tensor::from_vec(factors, (examples, 1, width), student.device())?;
     let squares = (student - teacher.detach())?.sqr()?.reshape((examples, (), width))?;
     let losses = squares.broadcast_mul(&factors)?.sum(D::Minus1)?.flatten_all()?;
     mean_of_rows(&losses, weights)
