@@ -296,7 +296,7 @@ fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedSt
             (!taught || !writes) && counts.varied == 0,
         ),
         losses: losses(checker, options, sketch),
-        cache: cache(checker, options, sketch, counts),
+        cache: cache(checker, (name, options), sketch, counts),
         teacher_outputs: if taught && writes {
             labelled + words + counts.validation + counts.rendered
         } else {
@@ -407,7 +407,7 @@ fn losses(checker: &Checker<'_>, options: &StageOptions, sketch: &Sketch) -> Vec
 /// What the cache of a stage would take up, by the lengths of some of its texts.
 fn cache(
     checker: &Checker<'_>,
-    options: &StageOptions,
+    (name, options): (&str, &StageOptions),
     sketch: &Sketch,
     counts: &Counts,
 ) -> Option<PlannedCache> {
@@ -422,12 +422,11 @@ fn cache(
     let tokenizer = teacher.tokenizer.truncating(longest).ok()?;
     let encoded = texts.iter().map(|text| tokenizer.encode_text(&text.first, text.second.as_deref()));
     let lengths: Vec<usize> = encoded.map(|text| Some(text.ok()?.ids.len())).collect::<Option<_>>()?;
-    let repetitions = checker.recipe.repetitions;
     let precision = &checker.recipe.cache.precision;
     let measured = estimate(&teacher.config.outline(), &taps, precision, lengths.iter().copied())?;
     let all = counts.texts + counts.varied + counts.validation.min(options.train.validation_examples);
     let bytes = (measured as f64 / lengths.len().max(1) as f64 * all as f64) as u64;
-    let readings = readings(&options.train, counts.texts + counts.varied, repetitions);
+    let readings = readings(checker.recipe, name, counts.texts + counts.varied);
     let (kept, reason) = match decide(&checker.recipe.cache, bytes, readings) {
         Decision::Keep => (true, None),
         Decision::ReadAlong(reason) | Decision::Impossible(reason) => (false, Some(reason)),

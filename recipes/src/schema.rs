@@ -473,7 +473,8 @@ choices! {
     pub enum CacheMode {
         /// The teacher reads along at every step.
         Off = "off",
-        /// They are kept where texts are read twice or more and their outputs fit under the limit.
+        /// They are kept where texts are read twice or more, over all stages in which this teacher reads them, and their outputs
+        /// fit under the limit.
         Auto = "auto",
         /// They are kept; it is an error if they cannot be.
         Required = "required",

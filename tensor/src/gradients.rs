@@ -3,15 +3,15 @@
 use candle_core::{DType, Tensor};
 use indexmap::IndexMap;
 
-use crate::buffer;
 use crate::parameters::Parameters;
-use crate::{TensorError, vector};
+use crate::sum::{Gradient, Sum};
+use crate::{TensorError, buffer, graph, vector};
 
 pub use crate::graph::{Derivatives, backward};
 
 /// Gradients of the trainable parameters that a loss reached, in the parameters' order.
 #[derive(Debug, Default)]
-pub struct Gradients(IndexMap<String, Tensor>);
+pub struct Gradients(IndexMap<String, Gradient>);
 
 impl Gradients {
     /// The gradients of a loss, a single number.
@@ -19,11 +19,10 @@ impl Gradients {
     /// # Errors
     /// When an operation on the way has no gradient, or cannot be computed.
     pub fn of(loss: &Tensor, parameters: &Parameters) -> Result<Self, TensorError> {
-        let mut all = backward(loss)?;
+        let mut all = graph::gradients(loss)?;
         let own = parameters.trainable();
         Ok(Self(
-            own.filter_map(|(name, variable)| Some((name.to_owned(), all.remove(variable.as_tensor())?)))
-                .collect(),
+            own.filter_map(|(name, variable)| Some((name.to_owned(), all.remove(&variable.id())?))).collect(),
         ))
     }
 
@@ -33,11 +32,11 @@ impl Gradients {
     /// When shapes differ.
     pub fn add(&mut self, other: Self) -> Result<(), TensorError> {
         for (name, gradient) in other.0 {
-            let sum = match self.0.get(&name) {
-                Some(present) => (present + gradient)?,
-                None => gradient,
-            };
-            self.0.insert(name, sum);
+            let mut sum = self.0.get(&name).cloned().map(Sum::from).unwrap_or_default();
+            sum.add(gradient)?;
+            if let Some(sum) = sum.into_gradient() {
+                self.0.insert(name, sum);
+            }
         }
         Ok(())
     }
@@ -48,10 +47,17 @@ impl Gradients {
         self.0.is_empty()
     }
 
-    /// The gradient of a parameter.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Tensor> {
+    /// The gradient of a parameter, in the form in which it came.
+    pub(crate) fn get(&self, name: &str) -> Option<&Gradient> {
         self.0.get(name)
+    }
+
+    /// The gradient of a parameter, in its shape; none if it was not reached.
+    ///
+    /// # Errors
+    /// When the tensor cannot be made.
+    pub fn tensor(&self, name: &str) -> Result<Option<Tensor>, TensorError> {
+        Ok(self.get(name).map(Gradient::tensor).transpose()?)
     }
 
     /// The Euclidean norm over all gradients together.
@@ -88,27 +94,32 @@ impl Gradients {
 
     /// The sum of the squares of each gradient.
     fn squares(&self) -> Result<Vec<f64>, TensorError> {
-        let Some(first) = self.0.values().next() else { return Ok(Vec::new()) };
-        if first.device().is_cpu() {
+        let is_elsewhere = |gradient: &Gradient| match gradient {
+            Gradient::Whole(tensor) => !tensor.device().is_cpu(),
+            Gradient::Rows(_) => false,
+        };
+        if !self.0.values().any(is_elsewhere) {
             return self.0.values().map(squares).collect();
         }
         // Read all at once: every reading waits for the device.
         let sums: candle_core::Result<Vec<Tensor>> =
-            self.0.values().map(|gradient| gradient.sqr()?.sum_all()).collect();
+            self.0.values().map(|gradient| gradient.tensor()?.sqr()?.sum_all()).collect();
         Ok(Tensor::stack(&sums?, 0)?.to_dtype(DType::F64)?.to_vec1()?)
     }
 }
 
 /// The sum of squares, block by block in a fixed order.
-fn squares(tensor: &Tensor) -> Result<f64, TensorError> {
+fn squares(gradient: &Gradient) -> Result<f64, TensorError> {
     use rayon::prelude::*;
-    let sums = buffer::with_slice(tensor, "gradient norm", |values| {
-        values
-            .par_chunks(buffer::rows_per_task(1))
-            .map(|values| f64::from(vector::dot(values, values)))
-            .collect::<Vec<f64>>()
-    })?;
-    Ok(sums.iter().sum())
+    let sum = |values: &[f32]| {
+        let blocks = values.par_chunks(buffer::rows_per_task(1));
+        let sums: Vec<f64> = blocks.map(|values| f64::from(vector::dot(values, values))).collect();
+        sums.iter().sum()
+    };
+    Ok(match gradient {
+        Gradient::Whole(tensor) => buffer::with_slice(tensor, "gradient norm", sum)?,
+        Gradient::Rows(rows) => sum(rows.values()),
+    })
 }
 
 /// Whether a parameter is the bias of attention keys, whose gradient is zero in exact arithmetic: it shifts all

@@ -14,16 +14,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use candle_core::backprop::GradStore;
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, InplaceOp2, Layout, Result, Shape, Storage, Tensor,
-    TensorId, Var, bail,
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Storage, Tensor, TensorId,
+    Var, bail,
 };
-use rayon::prelude::*;
 
-use crate::{buffer, vector};
+use crate::sum::{Gradient, Sum};
 
 /// The gradients of an operation's inputs, where they are wanted, given inputs, results and the gradients of the results,
 /// where any came.
-type Backward = dyn Fn(&[Tensor], &[Tensor], &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> + Send + Sync;
+type Backward =
+    dyn Fn(&[Tensor], &[Tensor], &[Option<Tensor>]) -> Result<Vec<Option<Gradient>>> + Send + Sync;
 
 /// Where an input comes from.
 enum Source {
@@ -116,13 +116,10 @@ impl CustomOp1 for Given {
 }
 
 /// The results of an operation as tensors, with their place in the graph if a gradient may be asked for.
-pub(crate) fn record(
+pub(crate) fn record<G: Into<Gradient>>(
     results: Vec<(CpuStorage, Shape)>,
     inputs: &[&Tensor],
-    backward: impl Fn(&[Tensor], &[Tensor], &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>>
-    + Send
-    + Sync
-    + 'static,
+    backward: impl Fn(&[Tensor], &[Tensor], &[Option<Tensor>]) -> Result<Vec<Option<G>>> + Send + Sync + 'static,
 ) -> Result<Vec<Tensor>> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     if !inputs.iter().any(|tensor| tensor.track_op()) {
@@ -148,7 +145,10 @@ pub(crate) fn record(
         inputs: inputs.iter().map(|&tensor| (tensor.clone(), source(tensor))).collect(),
         results: OnceLock::new(),
         ids: OnceLock::new(),
-        backward: Box::new(backward),
+        backward: Box::new(move |inputs, results, upstream| {
+            let gradients = backward(inputs, results, upstream)?;
+            Ok(gradients.into_iter().map(|gradient| gradient.map(G::into)).collect())
+        }),
     });
     let given = results.into_iter().enumerate().map(|(index, result)| {
         let given = Given { ready: Mutex::new(Some(result)), node: node.clone(), index };
@@ -165,10 +165,10 @@ pub(crate) fn record(
 }
 
 /// The same for an operation with one result.
-pub(crate) fn record_one(
+pub(crate) fn record_one<G: Into<Gradient>>(
     result: (CpuStorage, Shape),
     inputs: &[&Tensor],
-    backward: impl Fn(&[Tensor], &Tensor, &Tensor) -> Result<Vec<Option<Tensor>>> + Send + Sync + 'static,
+    backward: impl Fn(&[Tensor], &Tensor, &Tensor) -> Result<Vec<Option<G>>> + Send + Sync + 'static,
 ) -> Result<Tensor> {
     let results = record(vec![result], inputs, move |inputs, results, upstream| match (results, upstream) {
         ([result], [Some(upstream)]) => backward(inputs, result, upstream),
@@ -232,62 +232,6 @@ pub(crate) fn apply3(
     })
 }
 
-/// The sum of what came to a tensor so far.
-#[derive(Default)]
-struct Sum {
-    tensor: Option<Tensor>,
-    /// Whether no one else holds its memory.
-    own: bool,
-}
-
-impl Sum {
-    fn add(&mut self, gradient: Tensor) -> Result<()> {
-        match &self.tensor {
-            None => self.tensor = Some(gradient),
-            Some(sum) if !sum.device().is_cpu() => self.tensor = Some((sum + gradient)?),
-            Some(sum) if self.own => sum.inplace_op2(&gradient.contiguous()?, &AddTo)?,
-            Some(first) => {
-                let sum = buffer::with_slice(first, "gradients", |first| {
-                    buffer::with_slice(&gradient, "gradients", |second| {
-                        buffer::build_rows(first.len(), 1, |start, out| {
-                            let range = start..start + out.len();
-                            vector::add(&first[range.clone()], &second[range], out);
-                        })
-                    })
-                })??;
-                self.tensor = Some(Tensor::from_vec(sum, first.shape(), first.device())?);
-                self.own = true;
-            }
-        }
-        Ok(())
-    }
-}
-
-struct AddTo;
-
-impl InplaceOp2 for AddTo {
-    fn name(&self) -> &'static str {
-        "add to"
-    }
-
-    fn cpu_fwd(
-        &self,
-        sum: &mut CpuStorage,
-        sum_layout: &Layout,
-        more: &CpuStorage,
-        more_layout: &Layout,
-    ) -> Result<()> {
-        let more = buffer::slice(more, more_layout, "gradients")?;
-        let (CpuStorage::F32(sum), Some((start, end))) = (sum, sum_layout.contiguous_offsets()) else {
-            bail!("gradients: only contiguous f32 tensors can be added up")
-        };
-        let step = buffer::rows_per_task(1);
-        let parts = sum[start..end].par_chunks_mut(step).zip(more.par_chunks(step));
-        parts.for_each(|(sum, more)| vector::add_scaled(sum, more, 1.0));
-        Ok(())
-    }
-}
-
 /// Hands a gradient to candle's pass: nothing forward, the gradient backward.
 struct Handed(Tensor);
 
@@ -315,11 +259,6 @@ impl Derivatives {
     pub fn get(&self, variable: &Tensor) -> Option<&Tensor> {
         self.0.get(&variable.id())
     }
-
-    /// Takes out the gradient of a variable.
-    pub fn remove(&mut self, variable: &Tensor) -> Option<Tensor> {
-        self.0.remove(&variable.id())
-    }
 }
 
 /// A backward pass under way.
@@ -331,7 +270,7 @@ struct Pass {
 }
 
 impl Pass {
-    fn reach(&mut self, node: &Arc<Node>, index: usize, gradient: Tensor) -> Result<()> {
+    fn reach(&mut self, node: &Arc<Node>, index: usize, gradient: Gradient) -> Result<()> {
         let results = node.results.get().map_or(0, Vec::len);
         let nothing = || (node.clone(), std::iter::repeat_with(Sum::default).take(results).collect());
         self.pending.entry(node.number).or_insert_with(nothing).1[index].add(gradient)
@@ -344,11 +283,11 @@ impl Pass {
         let collected = COLLECTED.replace(before);
         let store: GradStore = store?;
         for (node, index, gradient) in collected.into_iter().flatten() {
-            self.reach(&node, index, gradient)?;
+            self.reach(&node, index, gradient.into())?;
         }
         for &id in store.get_ids() {
             if let Some(gradient) = store.get_id(id) {
-                self.variables.entry(id).or_default().add(gradient.clone())?;
+                self.variables.entry(id).or_default().add(gradient.clone().into())?;
             }
         }
         Ok(())
@@ -360,11 +299,18 @@ impl Pass {
 /// # Errors
 /// When an operation on the way has no gradient, or cannot be computed.
 pub fn backward(number: &Tensor) -> Result<Derivatives> {
+    let whole = |(id, gradient): (TensorId, Gradient)| Ok((id, gradient.tensor()?));
+    gradients(number)?.into_iter().map(whole).collect::<Result<_>>().map(Derivatives)
+}
+
+/// The same, each in the form in which it came.
+pub(crate) fn gradients(number: &Tensor) -> Result<HashMap<TensorId, Gradient>> {
     let mut pass = Pass::default();
     pass.through_candle(number)?;
     while let Some((_, (node, sums))) = pass.pending.pop_last() {
         let Some(results) = node.results.get() else { continue };
-        let upstream: Vec<Option<Tensor>> = sums.into_iter().map(|sum| sum.tensor).collect();
+        let whole = |sum: Sum| sum.into_gradient().map(|gradient| gradient.tensor()).transpose();
+        let upstream: Vec<Option<Tensor>> = sums.into_iter().map(whole).collect::<Result<_>>()?;
         let tensors: Vec<Tensor> = node.inputs.iter().map(|(tensor, _)| tensor.clone()).collect();
         let gradients = (node.backward)(&tensors, results, &upstream)?;
         for ((tensor, source), gradient) in node.inputs.iter().zip(gradients) {
@@ -372,13 +318,12 @@ pub fn backward(number: &Tensor) -> Result<Derivatives> {
             match source {
                 Source::Node(node, index) => pass.reach(node, *index, gradient)?,
                 Source::Variable => pass.variables.entry(tensor.id()).or_default().add(gradient)?,
-                Source::Foreign => pass.through_candle(&tensor.apply_op1(Handed(gradient))?)?,
+                Source::Foreign => pass.through_candle(&tensor.apply_op1(Handed(gradient.tensor()?))?)?,
                 Source::Constant => {}
             }
         }
     }
-    let sums = pass.variables.into_iter().filter_map(|(id, sum)| Some((id, sum.tensor?)));
-    Ok(Derivatives(sums.collect()))
+    Ok(pass.variables.into_iter().filter_map(|(id, sum)| Some((id, sum.into_gradient()?))).collect())
 }
 
 #[cfg(test)]

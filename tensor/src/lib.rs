@@ -39,6 +39,7 @@ pub mod parameters;
 pub mod precision;
 pub mod random;
 pub mod schedule;
+mod sum;
 pub mod threads;
 #[cfg(target_arch = "x86_64")]
 mod tiles;

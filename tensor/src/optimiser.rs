@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use alambic_settings::settings;
-use candle_core::{CpuStorage, Device, InplaceOp2, Layout, Tensor, Var, bail};
+use candle_core::{CpuStorage, Device, InplaceOp1, InplaceOp2, Layout, Tensor, Var, bail};
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 use rayon::prelude::*;
@@ -12,6 +12,7 @@ use crate::TensorError;
 use crate::buffer;
 use crate::gradients::Gradients;
 use crate::parameters::{Parameters, Weights};
+use crate::sum::{Gradient, Rows};
 use crate::vector::vectorised;
 
 settings! {
@@ -42,8 +43,16 @@ impl Default for AdamWOptions {
 /// Running means of one parameter, where the parameter is.
 #[derive(Debug)]
 enum Moments {
-    Here { first: Vec<f32>, second: Vec<f32> },
-    Elsewhere { first: Tensor, second: Tensor },
+    Here {
+        first: Vec<f32>,
+        second: Vec<f32>,
+        /// Which rows of a table had a gradient so far: the means of the others are zero. None where this was not looked at.
+        begun: Option<Vec<bool>>,
+    },
+    Elsewhere {
+        first: Tensor,
+        second: Tensor,
+    },
 }
 
 impl Moments {
@@ -56,7 +65,7 @@ impl Moments {
     /// The means that two tensors `[length]` hold.
     fn from_tensors(first: &Tensor, second: &Tensor) -> candle_core::Result<Self> {
         if first.device().is_cpu() {
-            return Ok(Self::Here { first: first.to_vec1()?, second: second.to_vec1()? });
+            return Ok(Self::Here { first: first.to_vec1()?, second: second.to_vec1()?, begun: None });
         }
         Ok(Self::Elsewhere { first: first.clone(), second: second.clone() })
     }
@@ -64,7 +73,7 @@ impl Moments {
     /// Both as tensors `[length]`.
     fn tensors(&self) -> candle_core::Result<[Tensor; 2]> {
         match self {
-            Self::Here { first, second } => Ok([
+            Self::Here { first, second, .. } => Ok([
                 Tensor::new(first.as_slice(), &Device::Cpu)?,
                 Tensor::new(second.as_slice(), &Device::Cpu)?,
             ]),
@@ -145,13 +154,23 @@ impl AdamW {
                 epsilon: *epsilon as f32,
                 keep: if decayed { 1.0 - (learning_rate * weight_decay) as f32 } else { 1.0 },
             };
-            match moments {
-                Moments::Here { first, second } => {
+            match (moments, gradient) {
+                (Moments::Here { first, second, begun }, Gradient::Whole(gradient)) => {
+                    *begun = None;
                     let update = Update { moments: Mutex::new((first, second)), coefficients };
                     variable.as_tensor().inplace_op2(&gradient.contiguous()?, &update)?;
                 }
-                Moments::Elsewhere { first, second } => {
-                    update_elsewhere(variable, gradient, (first, second), coefficients)?;
+                (Moments::Here { first, second, begun }, Gradient::Rows(gradient)) => {
+                    let begun = begun.get_or_insert_with(|| begun_rows(first, second, gradient.shape().1));
+                    for &id in gradient.ids() {
+                        begun[id as usize] = true;
+                    }
+                    let update =
+                        UpdateRows { gradient, begun, moments: Mutex::new((first, second)), coefficients };
+                    variable.as_tensor().inplace_op1(&update)?;
+                }
+                (Moments::Elsewhere { first, second }, gradient) => {
+                    update_elsewhere(variable, &gradient.tensor()?, (first, second), coefficients)?;
                 }
             }
         }
@@ -267,6 +286,71 @@ impl InplaceOp2 for Update<'_> {
     }
 }
 
+/// Rows of `width` numbers whose running means are not all zero.
+fn begun_rows(first: &[f32], second: &[f32], width: usize) -> Vec<bool> {
+    let rows = first.par_chunks(width).zip(second.par_chunks(width));
+    rows.map(|(first, second)| first.iter().chain(second).any(|&mean| mean != 0.0)).collect()
+}
+
+vectorised! {
+    fn decay(values: &mut [f32], keep: f32) {
+        for value in values {
+            *value *= keep;
+        }
+    }
+}
+
+/// The step of a table of which some rows have a gradient: the same numbers as with one of zeros for the others, without
+/// reading it; and of rows that never had one, nothing but the weights.
+struct UpdateRows<'a> {
+    gradient: &'a Rows,
+    /// Which rows had a gradient so far, those of this step included.
+    begun: &'a [bool],
+    /// Running means of gradients and of their squares.
+    moments: Mutex<(&'a mut Vec<f32>, &'a mut Vec<f32>)>,
+    coefficients: Coefficients,
+}
+
+impl InplaceOp1 for UpdateRows<'_> {
+    fn name(&self) -> &'static str {
+        "adamw"
+    }
+
+    fn cpu_fwd(&self, values: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+        let (CpuStorage::F32(values), Some((start, end))) = (values, layout.contiguous_offsets()) else {
+            bail!("adamw: a parameter must be contiguous f32")
+        };
+        let Ok(mut moments) = self.moments.lock() else { bail!("adamw: an earlier update failed") };
+        let (first, second) = &mut *moments;
+        let (ids, gradients) = (self.gradient.ids(), self.gradient.values());
+        let width = self.gradient.shape().1;
+        let (rows, nothing) = (buffer::rows_per_task(width), vec![0.0; width]);
+        values[start..end]
+            .par_chunks_mut(rows * width)
+            .zip(first.par_chunks_mut(rows * width))
+            .zip(second.par_chunks_mut(rows * width))
+            .enumerate()
+            .for_each(|(task, ((values, first), second))| {
+                let mut next = ids.partition_point(|&id| (id as usize) < task * rows);
+                let means = first.chunks_exact_mut(width).zip(second.chunks_exact_mut(width));
+                for (row, (values, (first, second))) in
+                    (task * rows..).zip(values.chunks_exact_mut(width).zip(means))
+                {
+                    if ids.get(next).is_some_and(|&id| id as usize == row) {
+                        let gradient = &gradients[next * width..][..width];
+                        update(values, gradient, first, second, self.coefficients);
+                        next += 1;
+                    } else if self.begun[row] {
+                        update(values, &nothing, first, second, self.coefficients);
+                    } else if self.coefficients.keep != 1.0 {
+                        decay(values, self.coefficients.keep);
+                    }
+                }
+            });
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,5 +381,53 @@ mod tests {
         for (found, expected) in run(true).iter().zip(run(false)) {
             assert!((found - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{found}, not {expected}");
         }
+    }
+
+    #[test]
+    fn a_table_that_is_looked_up_takes_the_steps_of_one_with_a_whole_gradient() {
+        use crate::ops::embed;
+        use std::sync::Arc;
+
+        let values: Vec<f32> = (0..24).map(|i| (i as f32 * 0.7).sin()).collect();
+        let table = Tensor::from_vec(values, (8, 3), &Device::Cpu).unwrap();
+        let weights: Weights = [("table".to_owned(), table)].into();
+        // Rows 0 and 6 never, others in one step and not in the next, and once beside a gradient of all.
+        let looked_up = [vec![1, 1, 2, 7], vec![2, 3, 4, 4], vec![5, 1, 1, 3], vec![7, 7, 7, 7]];
+        let run = |whole: bool, interrupted: bool| {
+            let parameters = Parameters::from_weights(&weights).unwrap();
+            let mut optimiser = AdamW::new(AdamWOptions::default());
+            for (step, ids) in looked_up.iter().enumerate() {
+                let table = &parameters.tracked()["table"];
+                let rows = embed(table, &Arc::new(ids.clone()), 1, 2.0, None).unwrap();
+                let mut loss = rows.sqr().unwrap().sum_all().unwrap();
+                if whole {
+                    let nothing = (table * table.zeros_like().unwrap()).unwrap();
+                    loss = (loss + nothing.sum_all().unwrap()).unwrap();
+                }
+                if step == 2 {
+                    loss = (loss + table.sqr().unwrap().sum_all().unwrap()).unwrap();
+                }
+                let gradients = Gradients::of(&loss, &parameters).unwrap();
+                let comes_in_rows = matches!(gradients.get("table").unwrap(), Gradient::Rows(_));
+                assert_eq!(comes_in_rows, !whole && step != 2);
+                optimiser.step(&parameters, &gradients, 1.0, 0.5).unwrap();
+                if interrupted {
+                    let state = optimiser.state().unwrap();
+                    optimiser = AdamW::new(AdamWOptions::default());
+                    optimiser.restore(step + 1, &state).unwrap();
+                }
+            }
+            let state = optimiser.state().unwrap();
+            let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            [
+                values(&parameters.detached()["table"]),
+                values(&state["table.first"]),
+                values(&state["table.second"]),
+            ]
+        };
+        let expected = run(true, false);
+        assert_eq!(run(false, false), expected);
+        assert_eq!(run(false, true), expected);
+        assert!(expected[1][..3].iter().any(|&mean| mean != 0.0), "the whole gradient reached every row");
     }
 }

@@ -149,7 +149,7 @@ fn train() -> Vec<(String, Vec<u32>)> {
         record.push((format!("norm {step}"), vec![(norm.to_bits() >> 32) as u32, norm.to_bits() as u32]));
         if step == 3 {
             for (name, _) in parameters.trainable() {
-                record.push((format!("gradient of {name}"), bits(gradients.get(name).unwrap())));
+                record.push((format!("gradient of {name}"), bits(&gradients.tensor(name).unwrap().unwrap())));
             }
         }
         optimiser.step(&parameters, &gradients, 0.5, (1.0 / norm).min(1.0)).unwrap();
@@ -190,7 +190,8 @@ fn lower_precision_stays_near_the_gradients_of_f32() {
         precision::with(products, || {
             let loss = loss(&parameters.tracked(), &ids, &mask, &teacher, &dropout).unwrap();
             let gradients = Gradients::of(&loss, &parameters).unwrap();
-            let values = |name: &str| gradients.get(name).unwrap().flatten_all().unwrap().to_vec1::<f32>();
+            let values =
+                |name: &str| gradients.tensor(name).unwrap().unwrap().flatten_all().unwrap().to_vec1::<f32>();
             parameters.trainable().map(|(name, _)| (name.to_owned(), values(name).unwrap())).collect()
         })
     };

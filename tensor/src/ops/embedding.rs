@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, Layout, Result, Shape, Tensor, bail};
 
 use super::composite;
+use crate::sum::{Gradient, Rows};
 use crate::{buffer, graph};
 
 struct Embed {
@@ -15,13 +16,9 @@ struct Embed {
     positions: Option<Vec<f32>>,
 }
 
-impl CustomOp1 for Embed {
-    fn name(&self) -> &'static str {
-        "embedding"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let table = buffer::slice(storage, layout, self.name())?;
+impl Embed {
+    fn forward(&self, (storage, layout): (&CpuStorage, &Layout)) -> Result<(CpuStorage, Shape)> {
+        let table = buffer::slice(storage, layout, "embedding")?;
         let (rows, width) = layout.shape().dims2()?;
         if let Some(id) = self.ids.iter().find(|&&id| id as usize >= rows) {
             bail!("embedding: token {id} is not in a table of {rows} rows")
@@ -60,19 +57,10 @@ impl CustomOp1 for Embed {
         Ok((CpuStorage::F32(out), (self.batch, length, width).into()))
     }
 
-    fn bwd(&self, table: &Tensor, _: &Tensor, upstream: &Tensor) -> Result<Option<Tensor>> {
-        let width = table.dim(1)?;
-        let gradient = buffer::with_slice(upstream, self.name(), |upstream| {
-            let mut gradient = vec![0.0; table.elem_count()];
-            for (&id, upstream) in self.ids.iter().zip(upstream.chunks_exact(width)) {
-                let row = &mut gradient[id as usize * width..][..width];
-                for (gradient, upstream) in row.iter_mut().zip(upstream) {
-                    *gradient += upstream * self.scale;
-                }
-            }
-            gradient
-        })?;
-        Tensor::from_vec(gradient, table.shape(), table.device()).map(Some)
+    /// The gradient of a table of the given shape.
+    fn backward(&self, shape: (usize, usize), upstream: &Tensor) -> Result<Gradient> {
+        let rows = |upstream: &[f32]| Rows::of(&self.ids, upstream, self.scale, shape);
+        buffer::with_slice(upstream, "embedding", rows).map(Gradient::Rows)
     }
 }
 
@@ -93,5 +81,9 @@ pub fn embed(
     }
     let positions =
         positions.map(|positions| buffer::with_slice(positions, "embedding", <[f32]>::to_vec)).transpose()?;
-    graph::apply1(table, Embed { ids: ids.clone(), batch, scale, positions })
+    let operation = Embed { ids: ids.clone(), batch, scale, positions };
+    let result = graph::with_storages([table], |[table]| operation.forward(table))?;
+    graph::record_one(result, &[table], move |inputs, _, upstream| {
+        Ok(vec![Some(operation.backward(inputs[0].dims2()?, upstream)?)])
+    })
 }

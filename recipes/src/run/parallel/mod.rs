@@ -168,7 +168,7 @@ impl<'a> ParallelLesson<'a> {
             Some(teacher) => {
                 let texts = Texts { texts: taught.iter().collect(), padding: teachers_padding };
                 let request = Request { stage: job.stage, taps: &taps.1, texts };
-                let often = readings(job.train, train.len(), workshop.recipe.repetitions);
+                let often = readings(workshop.recipe, job.stage, train.len());
                 let (outputs, kept) = open(workshop, teacher, &request, often, observer)?;
                 (Some(outputs), kept)
             }

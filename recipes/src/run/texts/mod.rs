@@ -75,7 +75,7 @@ impl<'a> TextLesson<'a> {
             Some(teacher) if !taps.1.is_empty() && mask.is_some() => (Some(Outputs::Live(teacher)), None),
             Some(teacher) if !taps.1.is_empty() => {
                 let request = Request { stage: job.stage, taps: &taps.1, texts: reading.read_by_teacher() };
-                let readings = readings(job.train, reading.examples.count(), workshop.recipe.repetitions);
+                let readings = readings(workshop.recipe, job.stage, reading.examples.count());
                 let (outputs, kept) = outputs::open(workshop, teacher, &request, readings, observer)?;
                 (Some(outputs), kept)
             }

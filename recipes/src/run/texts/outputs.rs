@@ -16,7 +16,7 @@ use crate::observer::Observer;
 use crate::run::RunError;
 use crate::run::checkpoint::remove;
 use crate::run::workshop::Workshop;
-use crate::schema::{CacheMode, CacheOptions, TrainOptions};
+use crate::schema::{CacheMode, CacheOptions, Recipe, StageOptions};
 
 /// The tap of what a model says of a whole text.
 const LOGITS: &str = "logits";
@@ -59,12 +59,19 @@ pub(crate) struct Request<'a> {
     pub(crate) texts: Texts<'a>,
 }
 
-/// How often training reads each text, over all epochs and seeds.
-pub(crate) fn readings(train: &TrainOptions, texts: usize, repetitions: usize) -> f64 {
-    let by_steps = |steps: usize| (steps * train.accumulate * train.batch.size) as f64 / texts.max(1) as f64;
-    let epochs =
-        [train.epochs, train.steps.map(by_steps)].into_iter().flatten().fold(f64::INFINITY, f64::min);
-    epochs * repetitions as f64
+/// How often training reads each text of a stage, over all epochs and seeds, and over the stages in which the same teacher
+/// reads the same.
+pub(crate) fn readings(recipe: &Recipe, stage: &str, texts: usize) -> f64 {
+    let Some(own) = recipe.stage.get(stage) else { return 0.0 };
+    let is_alike = |other: &&StageOptions| own.teacher == other.teacher && own.data == other.data;
+    let stages = recipe.stages.iter().filter_map(|name| recipe.stage.get(name.as_str())).filter(is_alike);
+    let epochs = stages.map(|stage| {
+        let train = &stage.train;
+        let by_steps =
+            |steps: usize| (steps * train.accumulate * train.batch.size) as f64 / texts.max(1) as f64;
+        [train.epochs, train.steps.map(by_steps)].into_iter().flatten().fold(f64::INFINITY, f64::min)
+    });
+    epochs.sum::<f64>() * recipe.repetitions as f64
 }
 
 /// What is to become of a teacher's outputs.
