@@ -4,9 +4,9 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
 
 use super::composite;
-use super::cross_entropy::{mean_over_rows, scaled_gradient};
 use crate::vector::vectorised;
 use crate::{buffer, graph};
 
@@ -21,21 +21,73 @@ pub struct SquaredError {
 }
 
 vectorised! {
-    /// The sum of the squared differences of one row, each times its factor; `out` gets its gradient.
-    fn row(student: &[f32], teacher: &[f32], factors: &[f32], out: &mut [MaybeUninit<f32>]) -> f32 {
+    /// The sum of the squared differences of one row, each times its factor.
+    fn row(student: &[f32], teacher: &[f32], factors: &[f32]) -> f32 {
         // Sums of sixteen, so that the additions need not wait for each other.
         let mut sums = [0.0_f32; 16];
-        let pieces = student.chunks(16).zip(teacher.chunks(16)).zip(factors.chunks(16));
-        for (out, ((student, teacher), factors)) in out.chunks_mut(16).zip(pieces) {
-            for ((((out, student), teacher), factor), sum) in
-                out.iter_mut().zip(student).zip(teacher).zip(factors).zip(&mut sums)
-            {
+        for ((student, teacher), factors) in student.chunks(16).zip(teacher.chunks(16)).zip(factors.chunks(16)) {
+            for (((student, teacher), factor), sum) in student.iter().zip(teacher).zip(factors).zip(&mut sums) {
                 let difference = student - teacher;
                 *sum += factor * difference * difference;
-                out.write(2.0 * factor * difference);
             }
         }
         sums.iter().sum()
+    }
+}
+
+vectorised! {
+    /// The gradient of [`row`] times a scale.
+    fn row_backward(
+        student: &[f32],
+        teacher: &[f32],
+        factors: &[f32],
+        scale: f32,
+        out: &mut [MaybeUninit<f32>],
+    ) {
+        for (((out, student), teacher), factor) in out.iter_mut().zip(student).zip(teacher).zip(factors) {
+            out.write(2.0 * factor * (student - teacher) * scale);
+        }
+    }
+}
+
+/// How much each row of `width` counts in the mean, and each of its columns.
+struct Shares {
+    width: usize,
+    /// Of each row; they sum to 1, or to 0 where no row counts.
+    rows: Vec<f32>,
+    /// `[examples, width]`, or of one example for all.
+    columns: Vec<f32>,
+}
+
+impl Shares {
+    fn columns(&self, row: usize) -> &[f32] {
+        let example = row / (self.rows.len() * self.width / self.columns.len());
+        &self.columns[example * self.width..(example + 1) * self.width]
+    }
+
+    fn loss(&self, student: &[f32], teacher: &[f32]) -> f32 {
+        let rows = student.par_chunks(self.width).zip(teacher.par_chunks(self.width)).zip(&self.rows);
+        let losses = rows.enumerate().map(|(index, ((student, teacher), &share))| {
+            if share == 0.0 { 0.0 } else { share * row(student, teacher, self.columns(index)) }
+        });
+        losses.with_min_len(buffer::rows_per_task(self.width)).collect::<Vec<f32>>().iter().sum()
+    }
+
+    /// The gradient with regard to the student, times a scale.
+    fn gradient(&self, student: &[f32], teacher: &[f32], scale: f32) -> Vec<f32> {
+        buffer::build_rows(self.rows.len(), self.width, |first, out| {
+            for (index, out) in (first..).zip(out.chunks_exact_mut(self.width)) {
+                let range = index * self.width..(index + 1) * self.width;
+                match self.rows[index] {
+                    // Of a row that does not count, not even what is no number does.
+                    0.0 => out.fill(MaybeUninit::new(0.0)),
+                    share => {
+                        let columns = self.columns(index);
+                        row_backward(&student[range.clone()], &teacher[range], columns, share * scale, out);
+                    }
+                }
+            }
+        })
     }
 }
 
@@ -44,6 +96,13 @@ fn factors(counted: &[u8]) -> impl Iterator<Item = f32> {
     let count: u32 = counted.iter().map(|&counted| u32::from(counted)).sum();
     let inverse = 1.0 / count.max(1) as f32;
     counted.iter().map(move |&counted| f32::from(counted) * inverse)
+}
+
+/// Calls `compute` with the elements of both.
+fn with_both<T>(student: &Tensor, teacher: &Tensor, compute: impl FnOnce(&[f32], &[f32]) -> T) -> Result<T> {
+    buffer::with_slice(student, "squared error", |student| {
+        buffer::with_slice(teacher, "squared error", |teacher| compute(student, teacher))
+    })?
 }
 
 /// The mean of the squared differences of two tensors `[.., columns]`: of each row over the columns that count, and of these a
@@ -76,18 +135,21 @@ pub fn squared_error(student: &Tensor, teacher: &Tensor, settings: SquaredError)
     if composite::is_needed(student) {
         return composite::squared_error(student, teacher, &weights, factors);
     }
-    let student = student.contiguous()?;
-    let loss = buffer::with_slice(&student, "squared error", |student| {
-        buffer::with_slice(teacher, "squared error", |teacher| {
-            mean_over_rows(student, width, &weights, |index, student, out| {
-                let example = index / (rows / examples);
-                let factors = &factors[example * width..(example + 1) * width];
-                row(student, &teacher[index * width..(index + 1) * width], factors, out)
-            })
-        })
-    })??;
-    let result = (CpuStorage::F32(vec![loss.value]), Shape::from(()));
-    graph::record_one(result, &[&student], move |inputs, _, upstream| {
-        Ok(vec![Some(scaled_gradient(Some(&loss.gradient), &inputs[0], upstream)?)])
-    })
+    let total: f32 = weights.iter().sum();
+    let inverse = if total > 0.0 { 1.0 / total } else { 0.0 };
+    let rows = weights.iter().map(|weight| weight * inverse).collect();
+    let shares = Shares { width, rows, columns: factors };
+    let (student, teacher) = (student.contiguous()?, teacher.detach());
+    let loss = with_both(&student, &teacher, |student, teacher| shares.loss(student, teacher))?;
+    // The gradient is made on the way back, out of what is kept anyway.
+    graph::record_one(
+        (CpuStorage::F32(vec![loss]), Shape::from(())),
+        &[&student],
+        move |inputs, _, upstream| {
+            let (student, scale) = (&inputs[0], upstream.to_scalar::<f32>()?);
+            let gradient =
+                with_both(student, &teacher, |student, teacher| shares.gradient(student, teacher, scale))?;
+            Ok(vec![Some(Tensor::from_vec(gradient, student.shape(), student.device())?)])
+        },
+    )
 }
