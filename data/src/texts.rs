@@ -107,17 +107,17 @@ impl TextSplits {
     }
 }
 
-/// Parts a collection, by split values and by the hash of each text; equal texts go to one part, and no part that is
-/// trained on holds a text of one that is not.
+/// Parts the texts of a corpus, by split values and by the hash of each text; equal texts go to one part, and no part that
+/// is trained on holds a text of one that is not. `source` names the corpus in errors.
 ///
 /// # Errors
 /// Where a value of the options matches no text.
-pub fn split_texts(collection: &Collection, options: &SplitOptions) -> Result<TextSplits, SplitError> {
-    let values = collection.texts.iter().map(|text| text.split.as_deref());
-    check_values(values, &collection.reading.source, options)?;
+pub fn split_texts(texts: Vec<Text>, source: &str, options: &SplitOptions) -> Result<TextSplits, SplitError> {
+    let values = texts.iter().map(|text| text.split.as_deref());
+    check_values(values, source, options)?;
     let mut parts: [Vec<Text>; 3] = Default::default();
-    for text in &collection.texts {
-        parts[index(assign(text.split.as_deref(), &text.key(), options))].push(text.clone());
+    for text in texts {
+        parts[index(assign(text.split.as_deref(), &text.key(), options))].push(text);
     }
     let mut removed: IndexMap<String, usize> = IndexMap::new();
     let order = match options.overlap {
@@ -145,9 +145,12 @@ pub fn split_texts(collection: &Collection, options: &SplitOptions) -> Result<Te
 
 /// A share of texts, chosen by their hash: ⌈fraction · n⌉ of n, in their order. Smaller shares lie within larger ones.
 #[must_use]
-pub fn share(texts: &[Text], fraction: f64) -> Vec<Text> {
-    let keys: Vec<String> = texts.iter().map(Text::key).collect();
-    places(&keys, fraction, "texts").into_iter().map(|index| texts[index].clone()).collect()
+pub fn share(texts: Vec<&Text>, fraction: f64) -> Vec<&Text> {
+    if fraction >= 1.0 {
+        return texts;
+    }
+    let keys: Vec<String> = texts.iter().map(|text| text.key()).collect();
+    places(&keys, fraction, "texts").into_iter().map(|index| texts[index]).collect()
 }
 
 fn index(part: Split) -> usize {
@@ -264,19 +267,19 @@ mod tests {
             ..SplitOptions::default()
         };
         let texts = |part: &[Text]| part.iter().map(|text| text.first.clone()).collect::<Vec<_>>();
-        let parts = split_texts(&read, &options(Overlap::RemoveFromTest)).unwrap();
+        let parts = split_texts(read.texts.clone(), "", &options(Overlap::RemoveFromTest)).unwrap();
         assert_eq!(
             (texts(&parts.train), texts(&parts.test)),
             (vec!["a".into(), "b".into()], vec!["c".into()])
         );
         assert_eq!(parts.report.removed["test: texts seen in training"], 1);
-        let parts = split_texts(&read, &options(Overlap::RemoveFromTraining)).unwrap();
+        let parts = split_texts(read.texts.clone(), "", &options(Overlap::RemoveFromTraining)).unwrap();
         assert_eq!(
             (texts(&parts.train), texts(&parts.test)),
             (vec!["b".into()], vec!["a".into(), "c".into()])
         );
         let wrong = SplitOptions { test_values: vec!["test".into()], ..SplitOptions::default() };
-        assert!(split_texts(&read, &wrong).unwrap_err().to_string().contains("dev"));
+        assert!(split_texts(read.texts, "", &wrong).unwrap_err().to_string().contains("dev"));
     }
 
     #[test]
@@ -286,9 +289,9 @@ mod tests {
             rows.iter().map(|(text, class)| (text.as_str(), *class, None)).collect();
         let options =
             SplitOptions { test_fraction: 0.2, validation_fraction: 0.1, ..SplitOptions::default() };
-        let parts = split_texts(&collection(&rows), &options).unwrap();
+        let parts = split_texts(collection(&rows).texts, "", &options).unwrap();
         assert!((150..250).contains(&parts.test.len()) && (50..110).contains(&parts.validation.len()));
-        let fewer = split_texts(&collection(&rows[..500]), &options).unwrap();
+        let fewer = split_texts(collection(&rows[..500]).texts, "", &options).unwrap();
         assert!(fewer.test.iter().all(|text| parts.test.iter().any(|other| other.first == text.first)));
     }
 }

@@ -93,7 +93,7 @@ impl TokenizerFiles {
 pub struct EncodedText {
     /// The tokens with the special ones around them.
     pub ids: Vec<u32>,
-    /// The segment of each token: 1 in the second text.
+    /// The segment of each token: 1 in the second text. Empty where there is none, and all tokens are of segment 0.
     pub segments: Vec<u32>,
     /// Whether tokens were cut off.
     pub truncated: bool,
@@ -398,9 +398,11 @@ impl Tokenizer {
 
 /// What is kept of the library's form of a text.
 fn encoded(encoding: &Encoding) -> EncodedText {
+    let segments = encoding.get_type_ids();
     EncodedText {
         ids: encoding.get_ids().to_vec(),
-        segments: encoding.get_type_ids().to_vec(),
+        // As many numbers as a text has tokens, for each of a corpus.
+        segments: if segments.iter().all(|&segment| segment == 0) { Vec::new() } else { segments.to_vec() },
         truncated: !encoding.get_overflowing().is_empty(),
     }
 }
@@ -487,7 +489,7 @@ mod tests {
         let alone = tokenizer.encode_text("A FINE dale", None).unwrap();
         // No `dale` among the words: a character, and characters within a word.
         assert_eq!(alone.ids, ids(&["[CLS]", "a", "fine", "d", "##a", "##l", "##e", "[SEP]"]));
-        assert_eq!(alone.segments, [0; 8]);
+        assert!(alone.segments.is_empty());
         let pair = tokenizer.encode_text("fine", Some("day .")).unwrap();
         assert_eq!(pair.ids, ids(&["[CLS]", "fine", "[SEP]", "day", ".", "[SEP]"]));
         assert_eq!(pair.segments, [0, 0, 0, 1, 1, 1]);

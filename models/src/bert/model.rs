@@ -37,8 +37,9 @@ impl TextInput {
         let rows = |part: fn(&EncodedText) -> &Vec<u32>| -> Vec<&Vec<u32>> {
             texts.iter().map(|text| part(text)).collect()
         };
-        let segments = Tokens::pad(&rows(|text| &text.segments), 0).ids;
-        Self { segments: Some(segments), ..Self::new(Tokens::pad(&rows(|text| &text.ids), padding)) }
+        let tokens = Tokens::pad(&rows(|text| &text.ids), padding);
+        let segments = Tokens::pad_to(&rows(|text| &text.segments), 0, tokens.length).ids;
+        Self { segments: Some(segments), ..Self::new(tokens) }
     }
 
     /// Texts of one segment, all of whose tokens are wanted.

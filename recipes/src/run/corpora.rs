@@ -68,7 +68,7 @@ impl Corpus {
                 }
             }
             Content::Texts(collection) => {
-                let splits = split_texts(&collection, &options.split)?;
+                let splits = split_texts(collection.texts, &collection.reading.source, &options.split)?;
                 Self {
                     parts: Parts::Texts { labels: collection.labels, splits },
                     reading: collection.reading,
@@ -382,20 +382,20 @@ impl Corpora {
     }
 
     /// The texts of one part of several corpora, one after another.
-    pub(crate) fn texts(&self, names: &[At<String>], part: Split) -> Result<Vec<Text>, RunError> {
+    pub(crate) fn texts(&self, names: &[At<String>], part: Split) -> Result<Vec<&Text>, RunError> {
         self.labels(names)?;
         let mut texts = Vec::new();
         for name in names {
             if let Parts::Texts { splits, .. } = &self.get(name)?.parts {
-                texts.extend_from_slice(splits.part(part));
+                texts.extend(splits.part(part));
             }
         }
         Ok(texts)
     }
 
     /// The texts that a stage's data ask for.
-    pub(crate) fn selected_texts(&self, options: &TextData, part: Split) -> Result<Vec<Text>, RunError> {
-        Ok(share(&self.texts(&options.data, part)?, options.fraction))
+    pub(crate) fn selected_texts(&self, options: &TextData, part: Split) -> Result<Vec<&Text>, RunError> {
+        Ok(share(self.texts(&options.data, part)?, options.fraction))
     }
 
     /// Whatever is said in the training parts of several corpora of texts, each text of a pair by itself, but for what any

@@ -287,9 +287,10 @@ fn taught<'a>(workshop: &'a Workshop<'_>) -> (Option<&'a ParallelData>, Option<&
 /// The test pairs of a corpus that have numbers.
 fn compared_in<'a>(workshop: &'a Workshop<'_>, name: &'a At<String>) -> Result<Vec<Compared<'a>>, RunError> {
     let texts = workshop.corpora.texts(std::slice::from_ref(name), Split::Test)?;
-    let compared = |text: alambic_data::Text| match (text.second, text.label) {
+    let compared = |text: &alambic_data::Text| match (&text.second, &text.label) {
         (Some(second), Label::Number(number)) => {
-            Some(Compared { corpus: &name.value, texts: (text.first, second), number })
+            let texts = (text.first.clone(), second.clone());
+            Some(Compared { corpus: &name.value, texts, number: *number })
         }
         _ => None,
     };

@@ -1,5 +1,6 @@
 //! Training texts varied with the help of a model.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use alambic_data::Text;
@@ -33,14 +34,14 @@ pub(crate) struct Augmented {
 }
 
 /// The texts of a training, those of each table of its data given by themselves, with the variants that the data ask for.
-pub(super) fn vary(
+pub(super) fn vary<'t>(
     workshop: &Workshop<'_>,
     job: &Job<'_>,
-    texts: Vec<Vec<Text>>,
+    texts: Vec<Vec<&'t Text>>,
     observer: &mut dyn Observer,
-) -> Result<(Vec<Text>, Augmented), RunError> {
+) -> Result<(Vec<Cow<'t, Text>>, Augmented), RunError> {
     if job.data.texts.iter().all(|data| data.augment.is_none()) {
-        return Ok((texts.concat(), Augmented::default()));
+        return Ok((texts.into_iter().flatten().map(Cow::Borrowed).collect(), Augmented::default()));
     }
     let mut variation = Variation::new(workshop, job, &texts);
     let mut all = Vec::new();
@@ -49,8 +50,8 @@ pub(super) fn vary(
             Some(options) => variation.of(data, options, &texts, observer)?,
             None => Vec::new(),
         };
-        all.extend(texts);
-        all.extend(variants);
+        all.extend(texts.into_iter().map(Cow::Borrowed));
+        all.extend(variants.into_iter().map(Cow::Owned));
     }
     let augmented = variation.augmented;
     for [text, variant] in augmented.samples.iter().take(3) {
@@ -72,9 +73,9 @@ struct Variation<'a> {
 
 impl<'a> Variation<'a> {
     /// Of a training on these texts.
-    fn new(workshop: &'a Workshop<'a>, job: &'a Job<'a>, texts: &[Vec<Text>]) -> Self {
+    fn new(workshop: &'a Workshop<'a>, job: &'a Job<'a>, texts: &[Vec<&Text>]) -> Self {
         let held_out = workshop.corpora.held_out_texts().map(said).collect();
-        let trained_on = texts.iter().flatten().map(said).collect();
+        let trained_on = texts.iter().flatten().map(|text| said(text)).collect();
         Self { workshop, job, trained_on, held_out, augmented: Augmented::default() }
     }
 
@@ -83,7 +84,7 @@ impl<'a> Variation<'a> {
         &mut self,
         data: &TextData,
         options: &AugmentOptions,
-        texts: &[Text],
+        texts: &[&Text],
         observer: &mut dyn Observer,
     ) -> Result<Vec<Text>, RunError> {
         let Self { workshop, job, .. } = *self;
@@ -100,7 +101,7 @@ impl<'a> Variation<'a> {
         let records = workshop.folder.join("teacher-outputs");
         std::fs::create_dir_all(&records).map_err(RunError::file(&records))?;
         let path = records.join(record_name(workshop.recipe, data, options, near));
-        let passages: Vec<Passage> = texts.iter().map(passage).collect();
+        let passages: Vec<Passage> = texts.iter().map(|text| passage(text)).collect();
         observer.task(&format!("{}: texts are varied", job.label), passages.len(), 0);
         let mut done = 0;
         let varied = augmenter.complete(&path, &passages, &mut |count| {
@@ -112,7 +113,7 @@ impl<'a> Variation<'a> {
         for (index, (text, varied)) in texts.iter().zip(varied).enumerate() {
             let mut show = index % every == 0 && self.augmented.samples.len() < SAMPLES;
             for Passage { text: first, second } in varied.variants {
-                let variant = Text { first, second, ..text.clone() };
+                let variant = Text { first, second, ..Text::clone(text) };
                 if self.takes(&variant) {
                     if std::mem::take(&mut show) {
                         self.augmented.samples.push([shown(text), shown(&variant)]);

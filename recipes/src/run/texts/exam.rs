@@ -24,7 +24,7 @@ use crate::schema::EvaluationOptions;
 pub(crate) struct TextExam<'a> {
     options: &'a EvaluationOptions,
     labels: Labels,
-    texts: Vec<Example>,
+    texts: Vec<&'a Example>,
     references: Vec<String>,
     teacher: Option<Judged>,
 }
@@ -74,7 +74,7 @@ impl<'a> TextExam<'a> {
                     names.join(", ")
                 )));
             }
-            let pairs: Vec<TextPair<'_>> = texts.iter().map(pair).collect();
+            let pairs: Vec<TextPair<'_>> = texts.iter().map(|text| pair(text)).collect();
             let logits = reader.logits(&pairs)?;
             let answers = logits.iter().map(|rows| reader.answer_of(rows)).collect();
             observer.finished(&format!("{} texts", texts.len()));
@@ -85,7 +85,7 @@ impl<'a> TextExam<'a> {
     }
 
     fn pairs(&self) -> Vec<TextPair<'_>> {
-        self.texts.iter().map(pair).collect()
+        self.texts.iter().map(|text| pair(text)).collect()
     }
 }
 

@@ -47,8 +47,8 @@ pub(super) struct Batch {
 
 impl Examples {
     /// Encodes texts for the student, and for a teacher of another vocabulary.
-    pub(super) fn new(
-        texts: &[Text],
+    pub(super) fn new<'t>(
+        texts: impl Iterator<Item = &'t Text>,
         own: &Vocabulary<'_>,
         other: Option<&Vocabulary<'_>>,
     ) -> Result<Self, RunError> {
@@ -56,7 +56,7 @@ impl Examples {
         let encode = |vocabulary: &Vocabulary<'_>, text: &Text| {
             vocabulary.tokenizer.encode_text(&text.first, text.second.as_deref())
         };
-        let texts = texts.iter().map(|text| {
+        let texts = texts.map(|text| {
             let other = other.map(|other| encode(other, text)).transpose()?;
             Ok(Encoded { own: encode(own, text)?, other, words: Vec::new(), label: text.label.clone() })
         });
@@ -64,8 +64,11 @@ impl Examples {
     }
 
     /// Encodes texts whose words are tagged, for a student and a teacher of one vocabulary.
-    pub(super) fn tagged(texts: &[Text], own: &Vocabulary<'_>) -> Result<Self, RunError> {
-        let texts = texts.iter().map(|text| {
+    pub(super) fn tagged<'t>(
+        texts: impl Iterator<Item = &'t Text>,
+        own: &Vocabulary<'_>,
+    ) -> Result<Self, RunError> {
+        let texts = texts.map(|text| {
             let (own, words) = own.tokenizer.encode_words(&text.first)?;
             Ok(Encoded { own, other: None, words, label: text.label.clone() })
         });

@@ -1,5 +1,7 @@
 //! The texts of a stage, as its student and its teacher read them.
 
+use std::borrow::Borrow;
+
 use alambic_data::{Label, Split, Text};
 use alambic_models::Tokenizer;
 use alambic_models::bert::BertConfig;
@@ -15,11 +17,11 @@ use crate::run::workshop::Workshop;
 use crate::schema::{MaskOptions, StageData, TrainOptions};
 
 /// The texts of a part that a stage's data ask for, those of each of its tables by themselves.
-pub(crate) fn chosen(
-    workshop: &Workshop<'_>,
+pub(crate) fn chosen<'a>(
+    workshop: &'a Workshop<'_>,
     data: &StageData,
     part: Split,
-) -> Result<Vec<Vec<Text>>, RunError> {
+) -> Result<Vec<Vec<&'a Text>>, RunError> {
     data.texts.iter().map(|options| workshop.corpora.selected_texts(options, part)).collect()
 }
 
@@ -38,7 +40,7 @@ impl Reading {
     pub(crate) fn new(
         workshop: &Workshop<'_>,
         data: &StageData,
-        texts: &[Text],
+        texts: &[impl Borrow<Text>],
         train: &TrainOptions,
         tokenizer: &Tokenizer,
         student: &BertConfig,
@@ -46,6 +48,7 @@ impl Reading {
     ) -> Result<Self, RunError> {
         let mut validation_texts = chosen(workshop, data, Split::Validation)?.concat();
         thin(&mut validation_texts, train.validation_examples);
+        let validation_texts: Vec<Text> = validation_texts.into_iter().cloned().collect();
         let asked = data.texts.iter().map(|options| options.longest).max().unwrap_or_default();
         let longest = asked.min(student.longest());
         let own = tokenizer.truncating(longest)?;
@@ -59,14 +62,15 @@ impl Reading {
             .as_ref()
             .map(|tokenizer| Ok::<_, RunError>(Vocabulary { tokenizer, padding: tokenizer.padding()? }))
             .transpose()?;
-        let tagged = texts.iter().chain(&validation_texts).any(|text| matches!(text.label, Label::Words(_)));
+        let all = texts.iter().map(Borrow::borrow).chain(&validation_texts);
+        let tagged = { all }.any(|text| matches!(text.label, Label::Words(_)));
         if tagged && of_teacher.is_some() {
             return Err(RunError::Recipe(
                 "words are tagged by their tokens, and the teacher has another vocabulary than the student"
                     .into(),
             ));
         }
-        let encode = |texts: &[Text]| {
+        let encode = |texts: &mut dyn Iterator<Item = &Text>| {
             if tagged {
                 Examples::tagged(texts, &own)
             } else {
@@ -75,8 +79,8 @@ impl Reading {
         };
         Ok(Self {
             longest,
-            examples: encode(texts)?,
-            validation: encode(&validation_texts)?,
+            examples: encode(&mut texts.iter().map(Borrow::borrow))?,
+            validation: encode(&mut validation_texts.iter())?,
             validation_texts,
         })
     }
