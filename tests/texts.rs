@@ -350,6 +350,15 @@ fn outputs_of_a_teacher_are_computed_once() {
     let into = [teacher[0], "cache.folder=\"outputs\"", "cache.mode=\"required\""];
     let said = command(&["plan"], "ahead.toml", &into).good();
     assert!(said.contains("layers: the teacher's outputs for 157 texts are about"), "{said}");
+    // Stages of an epoch each read the texts twice, if they are two.
+    let auto = |layers: &str, prediction: &str| {
+        let steps = [layers, prediction, teacher[0]];
+        command(&["plan"], "ahead.toml", &steps).good()
+    };
+    let said = auto("stage.layers.train.steps=5", "stage.prediction.train.steps=5");
+    assert!(said.contains("layers: the teacher's outputs") && !said.contains("less than twice"), "{said}");
+    let said = auto("stage.layers.train.steps=5", "stage.prediction.train.steps=1");
+    assert!(said.contains("layers: the teacher's outputs") && said.contains("less than twice"), "{said}");
     let told: Value =
         serde_json::from_str(&done(command(&["cache", "--json"], "ahead.toml", &into)).0).unwrap();
     assert_eq!(told[0]["taps"].as_array().unwrap().len(), 9, "{told}");

@@ -93,7 +93,7 @@ impl TokenizerFiles {
 pub struct EncodedText {
     /// The tokens with the special ones around them.
     pub ids: Vec<u32>,
-    /// The segment of each token: 1 in the second text. Empty where there is none, and all tokens are of segment 0.
+    /// The segment of each token: 1 in the second text. Empty where all are 0.
     pub segments: Vec<u32>,
     /// Whether tokens were cut off.
     pub truncated: bool,

@@ -1,6 +1,6 @@
 //! Gradients as they come together: of a whole tensor, or of those rows of a table that were looked up.
 
-use candle_core::{CpuStorage, Device, InplaceOp1, InplaceOp2, Layout, Result, Tensor, bail};
+use candle_core::{CpuStorage, Device, InplaceOp1, InplaceOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::{buffer, vector};
@@ -21,6 +21,13 @@ impl From<Tensor> for Gradient {
 }
 
 impl Gradient {
+    fn shape(&self) -> Shape {
+        match self {
+            Self::Whole(tensor) => tensor.shape().clone(),
+            Self::Rows(rows) => rows.shape.into(),
+        }
+    }
+
     /// The gradient in the shape of what it belongs to.
     pub(crate) fn tensor(&self) -> Result<Tensor> {
         match self {
@@ -57,13 +64,12 @@ impl Rows {
         // What belongs to one id stays in its order, so that sums come out the same.
         places.sort_by_key(|&place| ids[place]);
         let groups: Vec<&[usize]> = places.chunk_by(|&one, &other| ids[one] == ids[other]).collect();
-        let sums = buffer::build_rows(groups.len(), width, |first, out| {
-            for (group, out) in groups[first..].iter().zip(out.chunks_exact_mut(width)) {
-                let (begin, rest) = (group[0], &group[1..]);
-                let row = |place: usize| &values[place * width..][..width];
-                for (column, (out, value)) in out.iter_mut().zip(row(begin)).enumerate() {
-                    let more = rest.iter().map(|&place| row(place)[column] * scale);
-                    out.write(more.fold(value * scale, |sum, value| sum + value));
+        let mut sums = vec![0.0; groups.len() * width];
+        let step = buffer::rows_per_task(width);
+        sums.par_chunks_mut(step * width).zip(groups.par_chunks(step)).for_each(|(sums, groups)| {
+            for (sum, places) in sums.chunks_exact_mut(width).zip(groups) {
+                for &place in *places {
+                    vector::add_scaled(sum, &values[place * width..][..width], scale);
                 }
             }
         });
@@ -100,11 +106,11 @@ impl Rows {
     }
 }
 
-/// The sum of what came to a tensor so far.
+/// The sum of what came to a tensor so far. Whoever adds to it adds gradients of one shape, that of the tensor.
 #[derive(Default)]
 pub(crate) struct Sum {
     gradient: Option<Gradient>,
-    /// Whether no one else holds its memory.
+    /// Whether it is a whole tensor that was made here, so that no one else holds its memory.
     own: bool,
 }
 
@@ -121,6 +127,9 @@ impl Sum {
     }
 
     pub(crate) fn add(&mut self, more: Gradient) -> Result<()> {
+        if let Some(sum) = self.gradient.as_ref().filter(|sum| sum.shape() != more.shape()) {
+            bail!("gradients of shapes {:?} and {:?} cannot be added up", sum.shape(), more.shape())
+        }
         self.gradient = Some(match (self.gradient.take(), more) {
             (None, first) => first,
             (Some(Gradient::Rows(rows)), Gradient::Rows(more)) => Gradient::Rows(rows.plus(&more)),
@@ -246,5 +255,8 @@ mod tests {
             }
         }
         assert_eq!(whole(&Gradient::Whole(given)), whole(&Gradient::Whole(tensor())));
+        let mut sum = Sum::from(rows());
+        let other = Tensor::zeros((2, 4), candle_core::DType::F32, &Device::Cpu).unwrap();
+        assert!(sum.add(other.into()).unwrap_err().to_string().contains("[4, 2]"));
     }
 }

@@ -45,7 +45,10 @@ impl Texts<'_> {
         let mut hasher = blake3::Hasher::new();
         for text in &self.texts {
             hasher.update(&(text.ids.len() as u64).to_le_bytes());
-            for number in text.ids.iter().chain(&text.segments) {
+            // Segments that are left out are zeros.
+            let implied = if text.segments.is_empty() { text.ids.len() } else { 0 };
+            let segments = text.segments.iter().chain(std::iter::repeat_n(&0, implied));
+            for number in text.ids.iter().chain(segments) {
                 hasher.update(&number.to_le_bytes());
             }
         }

@@ -223,3 +223,15 @@ fn a_broken_shard_is_named() {
     let said = said.unwrap_err().to_string();
     assert!(said.contains("shard-00001.safetensors") && said.contains("delete this file"), "{said}");
 }
+
+#[test]
+fn segments_that_are_left_out_are_zeros() {
+    let mut given = texts(3);
+    let left_out = all(&given).digest();
+    for text in &mut given {
+        text.segments = vec![0; text.ids.len()];
+    }
+    assert_eq!(all(&given).digest(), left_out);
+    given[1].segments[0] = 1;
+    assert_ne!(all(&given).digest(), left_out);
+}

@@ -60,7 +60,7 @@ struct Shares {
 }
 
 impl Shares {
-    fn columns(&self, row: usize) -> &[f32] {
+    fn columns_of(&self, row: usize) -> &[f32] {
         let example = row / (self.rows.len() * self.width / self.columns.len());
         &self.columns[example * self.width..(example + 1) * self.width]
     }
@@ -68,7 +68,7 @@ impl Shares {
     fn loss(&self, student: &[f32], teacher: &[f32]) -> f32 {
         let rows = student.par_chunks(self.width).zip(teacher.par_chunks(self.width)).zip(&self.rows);
         let losses = rows.enumerate().map(|(index, ((student, teacher), &share))| {
-            if share == 0.0 { 0.0 } else { share * row(student, teacher, self.columns(index)) }
+            if share == 0.0 { 0.0 } else { share * row(student, teacher, self.columns_of(index)) }
         });
         losses.with_min_len(buffer::rows_per_task(self.width)).collect::<Vec<f32>>().iter().sum()
     }
@@ -82,7 +82,7 @@ impl Shares {
                     // Of a row that does not count, not even what is no number does.
                     0.0 => out.fill(MaybeUninit::new(0.0)),
                     share => {
-                        let columns = self.columns(index);
+                        let columns = self.columns_of(index);
                         row_backward(&student[range.clone()], &teacher[range], columns, share * scale, out);
                     }
                 }
@@ -141,7 +141,7 @@ pub fn squared_error(student: &Tensor, teacher: &Tensor, settings: SquaredError)
     let shares = Shares { width, rows, columns: factors };
     let (student, teacher) = (student.contiguous()?, teacher.detach());
     let loss = with_both(&student, &teacher, |student, teacher| shares.loss(student, teacher))?;
-    // The gradient is made on the way back, out of what is kept anyway.
+    // The gradient is made on the way back, out of both: it would take as much room until then.
     graph::record_one(
         (CpuStorage::F32(vec![loss]), Shape::from(())),
         &[&student],

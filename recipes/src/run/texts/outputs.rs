@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use alambic_losses::Loss;
 use alambic_models::bert::TextInput;
 use alambic_models::{Form, Trace, Wanted};
 use alambic_reports::numbers::{bytes, duration, thousands};
@@ -59,19 +60,38 @@ pub(crate) struct Request<'a> {
     pub(crate) texts: Texts<'a>,
 }
 
-/// How often training reads each text of a stage, over all epochs and seeds, and over the stages in which the same teacher
-/// reads the same.
+/// How often training reads each text of a stage, over all epochs and seeds, and over the stages whose options say that they
+/// share what the teacher says. Whether they do, shows when it has read: it has to fit under the limit as well.
 pub(crate) fn readings(recipe: &Recipe, stage: &str, texts: usize) -> f64 {
-    let Some(own) = recipe.stage.get(stage) else { return 0.0 };
-    let is_alike = |other: &&StageOptions| own.teacher == other.teacher && own.data == other.data;
-    let stages = recipe.stages.iter().filter_map(|name| recipe.stage.get(name.as_str())).filter(is_alike);
-    let epochs = stages.map(|stage| {
+    let stages: Vec<(&str, &StageOptions)> = recipe
+        .stages
+        .iter()
+        .filter_map(|name| Some((name.as_str(), recipe.stage.get(name.as_str())?)))
+        .collect();
+    let Some(place) = stages.iter().position(|(name, _)| *name == stage) else { return 0.0 };
+    let own = stages[place].1;
+    let shares = |&(index, &(_, other)): &(usize, &(&str, &StageOptions))| {
+        let (earlier, later) = if index < place { (other, own) } else { (own, other) };
+        own.teacher == other.teacher
+            && own.data == other.data
+            && own.train.validation_examples == other.train.validation_examples
+            && is_served(later, earlier)
+    };
+    let epochs = stages.iter().enumerate().filter(shares).map(|(_, (_, stage))| {
         let train = &stage.train;
         let by_steps =
             |steps: usize| (steps * train.accumulate * train.batch.size) as f64 / texts.max(1) as f64;
         [train.epochs, train.steps.map(by_steps)].into_iter().flatten().fold(f64::INFINITY, f64::min)
     });
     epochs.sum::<f64>() * recipe.repetitions as f64
+}
+
+/// Whether the losses of a stage look at nothing but what an earlier one keeps: what its own look at, and the logits.
+fn is_served(later: &StageOptions, earlier: &StageOptions) -> bool {
+    later.loss.iter().all(|term| {
+        let is_of_logits = matches!(**term, Loss::Logits(_) | Loss::Decoupled(_) | Loss::CrossEntropy(_));
+        is_of_logits || earlier.loss.contains(term)
+    })
 }
 
 /// What is to become of a teacher's outputs.

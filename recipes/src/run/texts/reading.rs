@@ -62,8 +62,9 @@ impl Reading {
             .as_ref()
             .map(|tokenizer| Ok::<_, RunError>(Vocabulary { tokenizer, padding: tokenizer.padding()? }))
             .transpose()?;
-        let all = texts.iter().map(Borrow::borrow).chain(&validation_texts);
-        let tagged = { all }.any(|text| matches!(text.label, Label::Words(_)));
+        let is_tagged = |text: &Text| matches!(text.label, Label::Words(_));
+        let tagged =
+            texts.iter().any(|text| is_tagged(text.borrow())) || validation_texts.iter().any(is_tagged);
         if tagged && of_teacher.is_some() {
             return Err(RunError::Recipe(
                 "words are tagged by their tokens, and the teacher has another vocabulary than the student"
