@@ -114,6 +114,7 @@ impl From<RunError> for Failure {
             RunError::Occupied(_)
             | RunError::NothingToResume(_)
             | RunError::OtherRecipe { .. }
+            | RunError::OtherInputs { .. }
             | RunError::Foreign(_) => Self::Usage(error.to_string()),
             other => Self::Failed(Box::new(other)),
         }

@@ -85,6 +85,7 @@ fn a_quick_check_refuses_what_is_wrong_in_the_recipe_itself() {
             "wrong-script",
             "vision-missing-image",
             "vision-damaged-image",
+            "vision-unanswered",
         ]
         .contains(&name.as_str());
         let output =

@@ -247,7 +247,8 @@ fn a_trace_holds_inputs_and_taps() {
     run(folder.path(), &[&trace[..], &["--taps", "logits,encoder.hidden.0"]].concat()).good();
     let few = parameters::load(&folder.path().join("out.safetensors")).unwrap();
     let names: Vec<&str> = few.keys().map(String::as_str).collect();
-    assert_eq!(names, ["attention_mask", "decoder_input_ids", "encoder.hidden.0", "input_ids", "logits"]);
+    let inputs = ["attention_mask", "decoder_attention_mask", "decoder_input_ids"];
+    assert_eq!(names, [&inputs[..], &["encoder.hidden.0", "input_ids", "logits"]].concat());
     let logits = |weights: &Weights| weights["logits"].flatten_all().unwrap().to_vec1::<f32>().unwrap();
     let difference =
         logits(&few).iter().zip(logits(&written)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -364,6 +365,44 @@ fn a_loss_between_text_and_image_is_computed_from_two_traces() {
     parameters::save(&inputs, &[], &at("in.safetensors")).unwrap();
     trace("teacher.safetensors");
     assert!(loss("teacher.safetensors").bad(1).contains("different tokens or patches"));
+}
+
+#[test]
+fn losses_are_computed_from_traces_of_all_models_that_look_at_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let parity = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/tests/parity");
+    for (model, losses) in [
+        ("clip", &[("affinity", &[][..]), ("representation", &["stream=\"image\""])][..]),
+        ("lxmert", &[("cross-attention", &[]), ("hidden", &["stream=\"language\""]), ("logits", &[])]),
+        (
+            "vilt",
+            &[
+                ("cross-attention", &[]),
+                ("attention", &[]),
+                ("hidden", &["stream=\"text\""]),
+                ("hidden", &["stream=\"image\""]),
+                ("logits", &[]),
+            ],
+        ),
+        (
+            "visual-bert",
+            &[("cross-attention", &[]), ("attention", &[]), ("attention-scores", &[]), ("hidden", &[])],
+        ),
+        ("oscar/answers", &[("cross-attention", &[]), ("attention", &[]), ("hidden", &[]), ("logits", &[])]),
+    ] {
+        let at = parity.join(model);
+        let [path, inputs] =
+            ["model", "inputs.safetensors"].map(|name| at.join(name).to_string_lossy().into_owned());
+        run(folder.path(), &["trace", &path, "--inputs", &inputs, "--out", "t.safetensors"]).good();
+        for (loss, options) in losses {
+            let traces = ["--student", "t.safetensors", "--teacher", "t.safetensors"];
+            let project = if *loss == "hidden" { &["projection=\"none\""][..] } else { &[] };
+            let options: Vec<&str> =
+                options.iter().chain(project).flat_map(|option| ["--set", option]).collect();
+            let said = run(folder.path(), &[&["loss", loss][..], &traces, &options].concat()).good();
+            assert!(said.trim().parse::<f64>().unwrap().is_finite(), "{model}: {loss}: {said}");
+        }
+    }
 }
 
 /// A run as far as comparisons read it.

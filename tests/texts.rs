@@ -512,3 +512,60 @@ fn a_file_of_a_dataset_on_the_hub_is_a_table_like_another() {
     let ended = check();
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
 }
+
+#[test]
+fn a_file_for_the_test_is_not_trained_on_and_what_a_run_reads_must_stay_what_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, numbers: std::ops::Range<usize>| {
+        let row = |number: usize| {
+            let word = if number.is_multiple_of(2) { "good" } else { "bad" };
+            format!("{word} film number {number}\t{word}\n")
+        };
+        let text: String = std::iter::once("text\tlabel\n".to_owned()).chain(numbers.map(row)).collect();
+        std::fs::write(folder.path().join(name), text).unwrap();
+    };
+    // Half of the texts for the test are in the table of the other corpus, too.
+    write("train.tsv", 0..60);
+    write("test.tsv", 50..70);
+    let recipe = r#"
+schema = 1
+name = "files"
+stages = ["learn"]
+[data.task.corpus.texts]
+paths = "train.tsv"
+label = "label"
+[data.judged.corpus.texts]
+paths = []
+test-paths = "test.tsv"
+label = "label"
+[student.small.encoder]
+layers = 1
+width = 16
+heads = 2
+[stage.learn]
+data.texts = { data = ["task"] }
+train.steps = 2
+[stage.learn.loss.cross-entropy]
+[evaluation]
+data = ["judged"]
+timed-examples = 2
+"#;
+    std::fs::write(folder.path().join("files.toml"), recipe).unwrap();
+    let plan = run(folder.path(), &["plan", "files.toml", "--json"]).good();
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    let parts = |name: &str| {
+        let corpus = &plan["corpora"][name];
+        ["train", "validation", "test"].map(|part| corpus[part].as_u64().unwrap())
+    };
+    let [train, validation, test] = parts("task");
+    assert_eq!((train + validation, test), (50, 0), "{plan}");
+    assert_eq!(parts("judged"), [0, 0, 20], "{plan}");
+
+    for more in [&[][..], &["--resume"]] {
+        let ended = run(folder.path(), &[&["run", "files.toml", "--out", "run"][..], more].concat());
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    }
+    write("train.tsv", 0..59);
+    let said = run(folder.path(), &["run", "files.toml", "--out", "run", "--resume"]).bad(2);
+    assert!(said.contains("data `task` has changed since this run was started"), "{said}");
+}

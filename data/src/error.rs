@@ -84,6 +84,12 @@ pub enum Fault {
     /// A file of XML that is broken.
     #[error("not the XML that is expected: {0}")]
     BrokenXml(String),
+    /// Two options of a corpus, the first of which may not be above the second.
+    #[error("`{0}` is above `{1}`")]
+    Crossed(&'static str, &'static str),
+    /// An answer that would be two classes, one of which is never right.
+    #[error("the answer `{0}` is listed twice")]
+    AnswerTwice(String),
     /// A file that does not list answers.
     #[error("no list of answers: {0}")]
     NotAnswers(String),
@@ -238,6 +244,8 @@ impl Fault {
                 "give the `config.json` of a model with names of its classes, a list in JSON, or a line for each answer"
                     .into()
             }
+            Self::AnswerTwice(_) => "list each answer once, in the order of their ids".into(),
+            Self::Crossed(least, most) => format!("raise `{most}`, or lower `{least}`"),
             Self::NotFolder => "give the path of a folder".into(),
             Self::WrongFormat(_) => "`alambic list corpora` says which formats each corpus has".into(),
             Self::NotUtf8(_) => "save the file as UTF-8, or repair the line".into(),

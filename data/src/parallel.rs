@@ -1,6 +1,6 @@
 //! Sentences in several languages, one beside the other.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use alambic_settings::settings;
 use indexmap::IndexMap;
@@ -11,8 +11,8 @@ use crate::error::{DataError, Fault, Place};
 use crate::language::{self, Script};
 use crate::lexicon::{Reading, of_all};
 use crate::source::Extent;
-use crate::split::{Overlap, Split, SplitError, SplitOptions, SplitReport, assign, check_values};
-use crate::stable_hash::unit_interval;
+use crate::split::{Split, SplitError, SplitOptions, SplitReport, assign, check_values, leave_out, strip};
+use crate::stable_hash::{self, unit_interval};
 
 /// A sentence in the languages that have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,25 @@ impl ParallelSplits {
             Split::Test => &self.test,
         }
     }
+
+    /// What its test part holds, by which it is told in other corpora.
+    #[must_use]
+    pub fn test_keys(&self) -> HashSet<u128> {
+        self.test.iter().flat_map(keys).collect()
+    }
+
+    /// Takes out of the training and the validation part what another corpus keeps for its test.
+    pub fn leave_out(&mut self, held: &HashSet<u128>) {
+        leave_out([&mut self.train, &mut self.validation], held, WHAT, keys, &mut self.report);
+    }
+}
+
+/// What sentences share that are not in two parts.
+const WHAT: &str = "sentences of which a text is";
+
+/// What tells a sentence from others: each of its texts.
+fn keys(sentence: &Translation) -> Vec<u128> {
+    sentence.texts.iter().map(|(language, text)| stable_hash::key(&[language, &key(text)])).collect()
 }
 
 /// Whether a character says something: letters, digits, and the signs above and below letters, which are vowels in many
@@ -92,41 +111,14 @@ pub fn key(text: &str) -> String {
 pub fn split_parallel(corpus: &Parallel, options: &SplitOptions) -> Result<ParallelSplits, SplitError> {
     let values = corpus.sentences.iter().map(|sentence| sentence.split.as_deref());
     check_values(values, &corpus.reading.source, options)?;
-    let (mut train, mut validation, mut test) = (Vec::new(), Vec::new(), Vec::new());
+    let mut parts: [Vec<Translation>; 3] = Default::default();
     for sentence in &corpus.sentences {
         let first = corpus.languages.iter().find_map(|language| sentence.texts.get(language));
         let first = key(first.map_or("", String::as_str));
-        match assign(sentence.split.as_deref(), &first, options) {
-            Split::Train => train.push(sentence.clone()),
-            Split::Validation => validation.push(sentence.clone()),
-            Split::Test => test.push(sentence.clone()),
-        }
+        parts[assign(sentence.split.as_deref(), &first, options) as usize].push(sentence.clone());
     }
-    let mut removed = IndexMap::new();
-    let (reason, mut order) = match options.overlap {
-        Overlap::RemoveFromTest => (
-            "sentences of which a text is seen in training",
-            [("train", &mut train), ("validation", &mut validation), ("test", &mut test)],
-        ),
-        Overlap::RemoveFromTraining => (
-            "sentences of which a text is kept for evaluation",
-            [("test", &mut test), ("validation", &mut validation), ("train", &mut train)],
-        ),
-    };
-    let mut seen: HashMap<String, HashSet<String>> = HashMap::new();
-    for (name, part) in &mut order {
-        let before = part.len();
-        let has = |(language, text): (&String, &String)| {
-            seen.get(language.as_str()).is_some_and(|seen| seen.contains(&key(text)))
-        };
-        part.retain(|sentence| !sentence.texts.iter().any(has));
-        for (language, text) in part.iter().flat_map(|sentence| &sentence.texts) {
-            seen.entry(language.clone()).or_default().insert(key(text));
-        }
-        if part.len() < before {
-            removed.insert(format!("{name}: {reason}"), before - part.len());
-        }
-    }
+    let removed = strip(&mut parts, options.overlap, WHAT, keys);
+    let [train, validation, test] = parts;
     let report = SplitReport { train: train.len(), validation: validation.len(), test: test.len(), removed };
     Ok(ParallelSplits { train, validation, test, report })
 }

@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::path::{Path, PathBuf};
 
-use indexmap::IndexMap;
 use indexmap::map::Entry;
+use indexmap::{IndexMap, IndexSet};
 
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::lexicon::Reading;
-use crate::pictures::{Picture, size_of};
+use crate::pictures::{Picture, Pixels, Raster, size_of};
 use crate::source::Extent;
-use crate::split::{Split, SplitError, SplitOptions, SplitReport, assign, check_values};
-use crate::stable_hash::unit_interval;
+use crate::split::{Split, SplitError, SplitOptions, SplitReport, assign, check_values, leave_out, strip};
+use crate::stable_hash::{self, unit_interval};
 
 /// A question about an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,9 @@ impl Question {
 pub struct VisualQuestions {
     /// The answers that there are.
     pub answers: Vec<String>,
+    /// How many questions outside the test part must have an answer as their best for it to be told apart, where that is
+    /// for the corpus to say; the others are left out once it is parted.
+    pub least: Option<usize>,
     /// The images.
     pub images: Vec<Picture>,
     /// The questions in the order of the files.
@@ -97,29 +100,87 @@ impl QuestionSplits {
             Split::Test => &self.test,
         }
     }
+
+    /// The images of its test part, by which they are told in other corpora.
+    #[must_use]
+    pub fn test_keys(&self, images: &[Picture]) -> HashSet<u128> {
+        let asked = self.test.iter().map(|question| question.image);
+        let unasked = self.unasked.iter().filter(|(_, part)| *part == Split::Test).map(|(image, _)| *image);
+        asked
+            .chain(unasked)
+            .collect::<HashSet<usize>>()
+            .into_iter()
+            .map(|image| key(&images[image]))
+            .collect()
+    }
+
+    /// Takes out of the training and the validation part what is about an image that another corpus keeps for its test.
+    pub fn leave_out(&mut self, images: &[Picture], held: &HashSet<u128>) {
+        let held: HashSet<u128> = (0..images.len())
+            .filter(|&image| held.contains(&key(&images[image])))
+            .map(|image| image as u128)
+            .collect();
+        leave_out([&mut self.train, &mut self.validation], &held, ABOUT, place, &mut self.report);
+        let before = self.unasked.len();
+        self.unasked.retain(|(image, part)| *part == Split::Test || !held.contains(&(*image as u128)));
+        let without = self.unasked.len();
+        let of = |part: Split, questions: usize| {
+            questions + self.unasked.iter().filter(|(_, own)| *own == part).count()
+        };
+        self.report.train = of(Split::Train, self.train.len());
+        self.report.validation = of(Split::Validation, self.validation.len());
+        if without < before {
+            self.report.removed.insert("images kept for the test of another corpus".into(), before - without);
+        }
+    }
 }
 
-/// Parts the questions of a corpus by split values and by the hash of each image's name: all that is asked of an image is
-/// in one part.
+/// What is in one part with all that is asked of the same image.
+const ABOUT: &str = "questions about images";
+
+/// The image of a question, by its place in the corpus.
+fn place(question: &Question) -> Vec<u128> {
+    vec![question.image as u128]
+}
+
+/// What tells an image from those of other corpora: its file, or its pixels.
+fn key(picture: &Picture) -> u128 {
+    match &picture.pixels {
+        Pixels::File(path) => stable_hash::key(&["file", &path.to_string_lossy()]),
+        Pixels::Held(Raster { width, height, rgb }) => {
+            let pixels = blake3::hash(rgb).to_hex();
+            stable_hash::key(&["pixels", &width.to_string(), &height.to_string(), &pixels])
+        }
+    }
+}
+
+/// Parts the questions of a corpus, which are moved out of it, by split values and by the hash of each image's name: no part
+/// that is trained on asks about an image of one that is not. Then it is known which answers are told apart: what is left
+/// out is a question's answer no longer.
 ///
 /// # Errors
 /// Where a value of the options matches no question.
 pub fn split_questions(
-    corpus: &VisualQuestions,
+    corpus: &mut VisualQuestions,
     options: &SplitOptions,
 ) -> Result<QuestionSplits, SplitError> {
     let unasked = corpus.unasked();
     let values = corpus.questions.iter().map(|question| question.split.as_deref());
     let values = values.chain(unasked.iter().map(|&image| corpus.images[image].split.as_deref()));
     check_values(values, &corpus.reading.source, options)?;
-    let [mut train, mut validation, mut test]: [Vec<Question>; 3] = Default::default();
-    for question in &corpus.questions {
-        let part = match assign(question.split.as_deref(), &corpus.images[question.image].name, options) {
-            Split::Train => &mut train,
-            Split::Validation => &mut validation,
-            Split::Test => &mut test,
-        };
-        part.push(question.clone());
+    let mut parts: [Vec<Question>; 3] = Default::default();
+    for question in std::mem::take(&mut corpus.questions) {
+        let image = &corpus.images[question.image].name;
+        parts[assign(question.split.as_deref(), image, options) as usize].push(question);
+    }
+    let removed = strip(&mut parts, options.overlap, ABOUT, place);
+    if let Some(least) = corpus.least {
+        corpus.answers = tell_apart(&corpus.answers, &mut parts, least);
+    }
+    let unanswerable = parts.iter().flatten().filter(|question| question.answers.is_empty()).count();
+    if unanswerable > 0 {
+        let reason = "questions without a known answer, which are kept";
+        corpus.reading.dropped.insert(reason.into(), unanswerable);
     }
     let unasked: Vec<(usize, Split)> = unasked
         .into_iter()
@@ -129,13 +190,47 @@ pub fn split_questions(
         })
         .collect();
     let images = |part: Split| unasked.iter().filter(|(_, own)| *own == part).count();
+    let [train, validation, test] = parts;
     let report = SplitReport {
         train: train.len() + images(Split::Train),
         validation: validation.len() + images(Split::Validation),
         test: test.len() + images(Split::Test),
-        removed: IndexMap::new(),
+        removed,
     };
     Ok(QuestionSplits { train, validation, test, unasked, report })
+}
+
+/// The answers that are the best one of so many questions or more outside the test part, the commonest first and of equally
+/// common ones by the alphabet. The questions' answers become places among them.
+fn tell_apart(answers: &[String], parts: &mut [Vec<Question>; 3], least: usize) -> Vec<String> {
+    let mut counts = vec![0; answers.len()];
+    for question in [Split::Train, Split::Validation].iter().flat_map(|&part| &parts[part as usize]) {
+        if let Some(best) = best(&question.answers) {
+            counts[best as usize] += 1;
+        }
+    }
+    let mut order: Vec<usize> = (0..answers.len()).filter(|&answer| counts[answer] >= least).collect();
+    order.sort_by(|&left, &right| {
+        counts[right].cmp(&counts[left]).then_with(|| answers[left].cmp(&answers[right]))
+    });
+    let mut places = vec![None; answers.len()];
+    for (place, &answer) in order.iter().enumerate() {
+        places[answer] = Some(place as u32);
+    }
+    for question in parts.iter_mut().flatten() {
+        question.answers = std::mem::take(&mut question.answers)
+            .into_iter()
+            .filter_map(|(answer, score)| Some((places[answer as usize]?, score)))
+            .collect();
+    }
+    order.into_iter().map(|answer| answers[answer].clone()).collect()
+}
+
+/// The best answer of a question, if any is known; of equally good ones the first.
+#[must_use]
+pub fn best(answers: &[(u32, f32)]) -> Option<u32> {
+    let best = answers.iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
+    best.map(|(answer, _)| *answer)
 }
 
 /// Whether an image is in a share of all, by the hash of its name. Smaller shares lie within larger ones.
@@ -164,7 +259,7 @@ pub(crate) struct Raw {
 pub(crate) enum Known<'a> {
     /// These.
     Listed(&'a [String]),
-    /// Those that are the best answer to so many questions or more outside the test part, the commonest first.
+    /// Those that are the best answer to so many questions or more outside the test part, which is not known yet.
     Common(usize),
 }
 
@@ -195,7 +290,7 @@ pub(crate) fn english_and<T>(translations: &IndexMap<String, T>) -> Vec<String> 
     std::iter::once("en".to_owned()).chain(translations.keys().cloned()).collect()
 }
 
-/// The split of the questions that say nothing of which answers there are.
+/// The split of the questions of files for testing.
 pub(crate) const TEST: &str = "test";
 
 /// Makes a corpus of questions. Answers that are not known are left out; a question without any other stays, and nobody can
@@ -211,9 +306,12 @@ pub(crate) fn collect(
     languages: Vec<String>,
     extent: Extent,
 ) -> Result<VisualQuestions, DataError> {
-    let answers = match known {
-        Known::Listed(answers) => answers.to_vec(),
-        Known::Common(least) => common(&rows, least),
+    let (answers, least) = match known {
+        Known::Listed(answers) => (answers.to_vec(), None),
+        Known::Common(least) => {
+            let given = rows.iter().flat_map(|row| &row.answers).map(|(answer, _)| answer.clone());
+            (given.collect::<IndexSet<String>>().into_iter().collect(), Some(least))
+        }
     };
     let index: HashMap<&str, u32> =
         answers.iter().enumerate().map(|(index, answer)| (answer.as_str(), index as u32)).collect();
@@ -230,10 +328,6 @@ pub(crate) fn collect(
             .iter()
             .filter_map(|(answer, score)| Some((*index.get(answer.as_str())?, *score)))
             .collect();
-        if known.is_empty() {
-            let reason = "questions without a known answer, which are kept";
-            *reading.dropped.entry(reason.into()).or_default() += 1;
-        }
         let image = match images.get_index_of(&row.image) {
             Some(image) => image,
             None => images.insert_full(row.image, row.place).0,
@@ -254,7 +348,7 @@ pub(crate) fn collect(
     }
     let images = images.into_keys().map(Picture::of_file).collect();
     let tags = IndexMap::new();
-    problems.or(VisualQuestions { answers, images, questions, languages, tags, reading, fingerprint })
+    problems.or(VisualQuestions { answers, least, images, questions, languages, tags, reading, fingerprint })
 }
 
 /// An image with captions.
@@ -303,6 +397,7 @@ pub(crate) fn collect_captions(
     }
     problems.or(VisualQuestions {
         answers: Vec::new(),
+        least: None,
         images: pictures,
         questions: Vec::new(),
         languages: Vec::new(),
@@ -334,18 +429,4 @@ fn fault(path: &Path) -> Option<Fault> {
         Ok(_) => Some(Fault::DamagedImage { path: shown, reason: "it has no pixels".into() }),
         Err(reason) => Some(Fault::DamagedImage { path: shown, reason }),
     }
-}
-
-/// The best answers outside the test part, by how many questions have them; of equally common ones by the alphabet.
-fn common(rows: &[Raw], least: usize) -> Vec<String> {
-    let mut counts: IndexMap<&str, usize> = IndexMap::new();
-    for row in rows.iter().filter(|row| row.split.as_deref() != Some(TEST)) {
-        let best = row.answers.iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
-        if let Some((answer, _)) = best {
-            *counts.entry(answer).or_default() += 1;
-        }
-    }
-    let mut counts: Vec<(&str, usize)> = counts.into_iter().filter(|(_, count)| *count >= least).collect();
-    counts.sort_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(right.0)));
-    counts.into_iter().map(|(answer, _)| answer.to_owned()).collect()
 }

@@ -57,9 +57,9 @@ settings! {
     /// An entry is in the test part if its split column says so or its key's hash falls into the fraction. The
     /// hash depends on the salt and the key alone: the parts are the same in every run and on every machine.
     pub struct SplitOptions {
-        /// Values of the corpus's split that mean the test part.
+        /// Values of the corpus's split that mean the test part, besides the files that a corpus is given for it.
         pub test_values: Vec<String> = Vec::new(),
-        /// Values of the corpus's split that mean the validation part.
+        /// Values of the corpus's split that mean the validation part, besides the files that a corpus is given for it.
         pub validation_values: Vec<String> = Vec::new(),
         /// Fraction of the keys that go to the test part besides.
         #[range(0.0..=1.0)]
@@ -84,6 +84,24 @@ impl Default for SplitOptions {
             salt: "alambic".to_owned(),
             overlap: Overlap::RemoveFromTest,
         }
+    }
+}
+
+impl SplitOptions {
+    /// The same, to which the splits of files that a corpus was given for validation and for the test are known, if there are
+    /// such files.
+    #[must_use]
+    pub fn keeping(&self, [validation, test]: [bool; 2]) -> Self {
+        let mut options = self.clone();
+        for (given, split, values) in [
+            (validation, Split::Validation, &mut options.validation_values),
+            (test, Split::Test, &mut options.test_values),
+        ] {
+            if given && !values.iter().any(|value| value == split.name()) {
+                values.push(split.name().to_owned());
+            }
+        }
+        options
     }
 }
 
@@ -131,6 +149,20 @@ pub struct Splits {
     pub test: Vec<Entry>,
     /// Sizes and removals.
     pub report: SplitReport,
+}
+
+impl Splits {
+    /// Takes out of the training and the validation part what another corpus keeps for its test.
+    pub fn leave_out(&mut self, HoldOut(held): &HoldOut) {
+        let report = &mut self.report;
+        for (part, entries, size) in [
+            ("train", &mut self.train, &mut report.train),
+            ("validation", &mut self.validation, &mut report.validation),
+        ] {
+            held.strip(entries, Match::Words, &mut Removals::new(part, HELD_OUT, &mut report.removed));
+            *size = entries.len();
+        }
+    }
 }
 
 /// Names and words that must never be in the training of another corpus.
@@ -222,6 +254,7 @@ pub fn split(
 
 const SEEN: &str = "seen in training";
 const KEPT: &str = "kept for evaluation";
+const HELD_OUT: &str = "kept for the test of another corpus";
 
 /// Fails where a value of the options is none of those that a corpus has.
 pub(crate) fn check_values<'a>(
@@ -255,6 +288,48 @@ pub(crate) fn assign(split: Option<&str>, key: &str, options: &SplitOptions) -> 
         Split::Validation
     } else {
         Split::Train
+    }
+}
+
+/// Takes out of parts what shares a key with a part that goes before them: `parts` are training, validation and test, and
+/// `overlap` says which yields. `what` says what examples are that share one. What was taken out is counted, by part and
+/// reason. Keys are hashes, since all of them are held at once.
+pub(crate) fn strip<T>(
+    parts: &mut [Vec<T>; 3],
+    overlap: Overlap,
+    what: &str,
+    keys: impl Fn(&T) -> Vec<u128>,
+) -> IndexMap<String, usize> {
+    let mut removed = IndexMap::new();
+    let (reason, order) = match overlap {
+        Overlap::RemoveFromTest => (SEEN, [Split::Train, Split::Validation, Split::Test]),
+        Overlap::RemoveFromTraining => (KEPT, [Split::Test, Split::Validation, Split::Train]),
+    };
+    let mut seen: HashSet<u128> = HashSet::new();
+    for part in order {
+        let examples = &mut parts[part as usize];
+        let before = examples.len();
+        examples.retain(|example| !keys(example).iter().any(|key| seen.contains(key)));
+        seen.extend(examples.iter().flat_map(&keys));
+        count(&mut removed, format!("{}: {what} {reason}", part.name()), before - examples.len());
+    }
+    removed
+}
+
+/// Takes out of the training and the validation part what shares a key with the test part of another corpus.
+pub(crate) fn leave_out<T>(
+    [train, validation]: [&mut Vec<T>; 2],
+    held: &HashSet<u128>,
+    what: &str,
+    keys: impl Fn(&T) -> Vec<u128>,
+    report: &mut SplitReport,
+) {
+    for (part, examples) in [(Split::Train, train), (Split::Validation, validation)] {
+        let before = examples.len();
+        examples.retain(|example| !keys(example).iter().any(|key| held.contains(key)));
+        let size = if part == Split::Train { &mut report.train } else { &mut report.validation };
+        *size -= before - examples.len();
+        count(&mut report.removed, format!("{}: {what} {HELD_OUT}", part.name()), before - examples.len());
     }
 }
 

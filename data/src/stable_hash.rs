@@ -13,6 +13,13 @@ pub(crate) fn number(parts: &[&str]) -> u64 {
     u64::from_le_bytes(first)
 }
 
+/// A 128-bit number from the same hash, by which texts can be told apart.
+pub(crate) fn key(parts: &[&str]) -> u128 {
+    let mut first = [0; 16];
+    hasher(parts).finalize_xof().fill(&mut first);
+    u128::from_le_bytes(first)
+}
+
 /// Thirty-two bytes from the same hash: a seed for a random stream.
 pub(crate) fn bytes(parts: &[&str]) -> [u8; 32] {
     *hasher(parts).finalize().as_bytes()

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use alambic_settings::{Location, OneOrMany};
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
 use crate::examples::places;
 use crate::lexicon::{Reading, of_all};
 use crate::source::{Extent, Source};
-use crate::split::{Overlap, Split, SplitError, SplitOptions, SplitReport, assign, check_values};
+use crate::split::{Split, SplitError, SplitOptions, SplitReport, assign, check_values, leave_out, strip};
+use crate::stable_hash;
 
 /// What a text, a pair of texts or a token is said to be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,6 +105,22 @@ impl TextSplits {
             Split::Test => &self.test,
         }
     }
+
+    /// What its test part holds, by which it is told in other corpora.
+    #[must_use]
+    pub fn test_keys(&self) -> HashSet<u128> {
+        self.test.iter().flat_map(keys).collect()
+    }
+
+    /// Takes out of the training and the validation part what another corpus keeps for its test.
+    pub fn leave_out(&mut self, held: &HashSet<u128>) {
+        leave_out([&mut self.train, &mut self.validation], held, "texts", keys, &mut self.report);
+    }
+}
+
+/// What tells a text from others.
+fn keys(text: &Text) -> Vec<u128> {
+    vec![stable_hash::key(&[&text.key()])]
 }
 
 /// Parts the texts of a corpus, by split values and by the hash of each text; equal texts go to one part, and no part that
@@ -117,27 +133,9 @@ pub fn split_texts(texts: Vec<Text>, source: &str, options: &SplitOptions) -> Re
     check_values(values, source, options)?;
     let mut parts: [Vec<Text>; 3] = Default::default();
     for text in texts {
-        parts[index(assign(text.split.as_deref(), &text.key(), options))].push(text);
+        parts[assign(text.split.as_deref(), &text.key(), options) as usize].push(text);
     }
-    let mut removed: IndexMap<String, usize> = IndexMap::new();
-    let order = match options.overlap {
-        Overlap::RemoveFromTest => [Split::Train, Split::Validation, Split::Test],
-        Overlap::RemoveFromTraining => [Split::Test, Split::Validation, Split::Train],
-    };
-    let mut seen: HashSet<String> = HashSet::new();
-    for part in order {
-        let texts = &mut parts[index(part)];
-        let before = texts.len();
-        texts.retain(|text| !seen.contains(&text.key()));
-        seen.extend(texts.iter().map(Text::key));
-        if texts.len() < before {
-            let reason = match options.overlap {
-                Overlap::RemoveFromTest => "texts seen in training",
-                Overlap::RemoveFromTraining => "texts kept for evaluation",
-            };
-            removed.insert(format!("{}: {reason}", part.name()), before - texts.len());
-        }
-    }
+    let removed = strip(&mut parts, options.overlap, "texts", keys);
     let [train, validation, test] = parts;
     let report = SplitReport { train: train.len(), validation: validation.len(), test: test.len(), removed };
     Ok(TextSplits { train, validation, test, report })
@@ -151,14 +149,6 @@ pub fn share(texts: Vec<&Text>, fraction: f64) -> Vec<&Text> {
     }
     let keys: Vec<String> = texts.iter().map(|text| text.key()).collect();
     places(&keys, fraction, "texts").into_iter().map(|index| texts[index]).collect()
-}
-
-fn index(part: Split) -> usize {
-    match part {
-        Split::Train => 0,
-        Split::Validation => 1,
-        Split::Test => 2,
-    }
 }
 
 /// A collection in the making, which counts what it drops.
@@ -231,6 +221,7 @@ impl Collecting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::split::Overlap;
 
     fn collection(rows: &[(&str, u32, Option<&str>)]) -> Collection {
         let mut collecting = Collecting::default();
@@ -280,6 +271,37 @@ mod tests {
         );
         let wrong = SplitOptions { test_values: vec!["test".into()], ..SplitOptions::default() };
         assert!(split_texts(read.texts, "", &wrong).unwrap_err().to_string().contains("dev"));
+    }
+
+    #[test]
+    fn what_another_corpus_keeps_for_its_test_is_left_out() {
+        let parted = |rows: &[(&str, u32, Option<&str>)]| {
+            let options = SplitOptions {
+                test_values: vec!["test".into()],
+                validation_values: vec!["dev".into()],
+                validation_fraction: 0.0,
+                ..SplitOptions::default()
+            };
+            split_texts(collection(rows).texts, "", &options).unwrap()
+        };
+        let judged = parted(&[("x", 0, Some("dev")), ("a", 0, Some("test")), ("b", 0, Some("test"))]);
+        let mut trained = parted(&[
+            ("a", 0, None),
+            ("c", 0, None),
+            ("x", 1, None),
+            ("b", 1, Some("dev")),
+            ("a b", 0, Some("test")),
+        ]);
+        trained.leave_out(&judged.test_keys());
+        let texts = |part: &[Text]| part.iter().map(|text| text.first.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            (texts(&trained.train), texts(&trained.validation)),
+            (vec!["c".into(), "x".into()], vec![])
+        );
+        assert_eq!((trained.report.train, trained.report.validation, trained.report.test), (2, 0, 1));
+        let reason = "texts kept for the test of another corpus";
+        assert_eq!(trained.report.removed[&format!("train: {reason}")], 1);
+        assert_eq!(trained.report.removed[&format!("validation: {reason}")], 1);
     }
 
     #[test]

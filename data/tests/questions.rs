@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use alambic_data::corpora::{Gqa, ImageCaptions, ImageQuestions, Karpathy, ReadCorpus, Vqa};
 use alambic_data::questions::split_questions;
-use alambic_data::{Content, DataError, Extent, Raster, Split, SplitOptions, VisualQuestions};
+use alambic_data::split::Overlap;
+use alambic_data::{Content, DataError, Extent, Question, Raster, Split, SplitOptions, VisualQuestions};
 use alambic_settings::{IndexMap, Location, OneOrMany};
 
 fn questions(corpus: &impl ReadCorpus) -> Result<VisualQuestions, DataError> {
@@ -15,6 +16,14 @@ fn questions(corpus: &impl ReadCorpus) -> Result<VisualQuestions, DataError> {
         Content::Questions(questions) => Ok(questions),
         _ => unreachable!("questions were asked for"),
     }
+}
+
+/// The answers that are told apart, and the questions to train on, where nothing but the split `test` is kept from them.
+fn trained_on(mut corpus: VisualQuestions) -> (Vec<String>, Vec<Question>) {
+    let kept: Vec<String> = corpus.questions.iter().filter_map(|question| question.split.clone()).collect();
+    let options = SplitOptions { test_values: kept, validation_fraction: 0.0, ..SplitOptions::default() };
+    let train = split_questions(&mut corpus, &options).unwrap().train;
+    (corpus.answers, train)
 }
 
 /// A folder with these files, and images of one pixel by these names.
@@ -52,6 +61,22 @@ fn table(folder: &Path) -> ImageQuestions {
     }
 }
 
+fn vqa(folder: &Path) -> Vqa {
+    Vqa {
+        questions: file(folder, "q.json"),
+        annotations: file(folder, "a.json"),
+        images: Location::File(folder.to_owned()),
+        translations: IndexMap::new(),
+        image_name: "COCO_train2014_{}.jpg".into(),
+        test_questions: OneOrMany(Vec::new()),
+        test_annotations: OneOrMany(Vec::new()),
+        test_images: None,
+        test_image_name: "COCO_val2014_{}.jpg".into(),
+        answers_from: None,
+        least: 1,
+    }
+}
+
 const HEAD: &str = "image\tquestion\tanswer\tkind\n";
 
 #[test]
@@ -61,21 +86,89 @@ fn tables_name_images_in_a_folder() {
     );
     let test = format!("{HEAD}c.png\tis it red?\tmaybe\tcolour\nc.png\thow many?\ttwo\tcount\n");
     let folder = folder(&[("train.tsv", &train), ("test.tsv", &test)], &["a.png", "b.png", "c.png"]);
-    let corpus = questions(&table(folder.path())).unwrap();
-    // The commonest first, and none that only the test part has.
-    assert_eq!(corpus.answers, ["no", "two"]);
+    let mut corpus = questions(&table(folder.path())).unwrap();
     assert_eq!((corpus.images.len(), corpus.questions.len()), (3, 5));
-    assert!(corpus.questions[3].answers.is_empty() && corpus.questions[3].kind == "colour");
-    assert_eq!(corpus.reading.dropped["questions without a known answer, which are kept"], 1);
     let options = SplitOptions {
         test_values: vec!["test".into()],
         validation_fraction: 0.5,
         ..SplitOptions::default()
     };
-    let parts = split_questions(&corpus, &options).unwrap();
+    let parts = split_questions(&mut corpus, &options).unwrap();
+    // The commonest first, and none that only the test part has.
+    assert_eq!(corpus.answers, ["no", "two"]);
+    assert!(parts.test[0].answers.is_empty() && parts.test[0].kind == "colour");
+    assert_eq!(parts.test[1].answers, [(1, 1.0)]);
+    assert_eq!(corpus.reading.dropped["questions without a known answer, which are kept"], 1);
     assert_eq!((parts.test.len(), parts.train.len() + parts.validation.len()), (2, 3));
-    let images = |part: &[alambic_data::Question]| part.iter().map(|own| own.image).collect::<Vec<_>>();
+    let images = |part: &[Question]| part.iter().map(|own| own.image).collect::<Vec<_>>();
     assert!(images(&parts.train).iter().all(|image| !images(&parts.validation).contains(image)));
+}
+
+#[test]
+fn no_image_is_in_two_parts_whatever_the_rows_say() {
+    let rows = "image\tquestion\tanswer\tsplit\na.png\thow many?\ttwo\ttrain\na.png\tis it red?\tno\theld\n\
+                b.png\tis it red?\tyes\theld\n";
+    let folder = folder(&[("train.tsv", rows)], &["a.png", "b.png"]);
+    let table = ImageQuestions { test_paths: OneOrMany(Vec::new()), ..table(folder.path()) };
+    let part = |overlap: Overlap| {
+        let mut corpus = questions(&table).unwrap();
+        let options = SplitOptions {
+            test_values: vec!["held".into()],
+            validation_fraction: 0.0,
+            overlap,
+            ..SplitOptions::default()
+        };
+        let parts = split_questions(&mut corpus, &options).unwrap();
+        (parts.train.len(), parts.test.len(), parts.report.removed, corpus.answers)
+    };
+    let removed = |reason: &str| [(reason.to_owned(), 1)].into();
+    // No answer of the rows that are kept for the test is told apart.
+    assert_eq!(
+        part(Overlap::RemoveFromTest),
+        (1, 1, removed("test: questions about images seen in training"), vec!["two".to_owned()])
+    );
+    assert_eq!(
+        part(Overlap::RemoveFromTraining),
+        (0, 2, removed("train: questions about images kept for evaluation"), Vec::new())
+    );
+}
+
+#[test]
+fn images_that_another_corpus_keeps_for_its_test_are_left_out() {
+    let files = [
+        ("judged.tsv", "image\tquestion\tanswer\na.png\twhy?\tno\n"),
+        ("asked.tsv", "image\tquestion\tanswer\na.png\tis it?\tno\na.png\twhat?\tno\nb.png\tis it?\tno\n"),
+        ("told.tsv", "image\tcaption\na.png\ta dot\nb.png\tanother\n"),
+    ];
+    let folder = folder(&files, &["a.png", "b.png"]);
+    let none = || OneOrMany(Vec::new());
+    let parted = |mut corpus: VisualQuestions, kept: [bool; 2]| {
+        let options = SplitOptions { validation_fraction: 0.0, ..SplitOptions::default() }.keeping(kept);
+        let splits = split_questions(&mut corpus, &options).unwrap();
+        (corpus, splits)
+    };
+    let table = |paths, test_paths| ImageQuestions { paths, test_paths, ..table(folder.path()) };
+    let judged = table(none(), file(folder.path(), "judged.tsv"));
+    // The files for the test need not be named once more.
+    let (corpus, splits) = parted(questions(&judged).unwrap(), judged.kept_files());
+    assert_eq!((splits.train.len(), splits.test.len()), (0, 1));
+    let held = splits.test_keys(&corpus.images);
+    let (corpus, mut splits) =
+        parted(questions(&table(file(folder.path(), "asked.tsv"), none())).unwrap(), [false, false]);
+    splits.leave_out(&corpus.images, &held);
+    assert_eq!((splits.train.len(), splits.report.train), (1, 1));
+    assert_eq!(splits.report.removed["train: questions about images kept for the test of another corpus"], 2);
+    let told = ImageCaptions {
+        paths: file(folder.path(), "told.tsv"),
+        validation_paths: none(),
+        test_paths: none(),
+        images: Location::File(folder.path().to_owned()),
+        image: "image".into(),
+        caption: "caption".into(),
+    };
+    let (corpus, mut splits) = parted(questions(&told).unwrap(), told.kept_files());
+    splits.leave_out(&corpus.images, &held);
+    assert_eq!((splits.unasked, splits.report.train), (vec![(1, Split::Train)], 1));
 }
 
 #[test]
@@ -104,6 +197,9 @@ fn all_missing_images_are_named_at_once() {
     let only = ImageQuestions { test_paths: OneOrMany(Vec::new()), ..table(folder.path()) };
     let said = questions(&only).unwrap_err().to_string();
     assert!(said.contains("train.tsv:3: there is no image") && said.contains("y.png"), "{said}");
+    let answers = ["two", "no", "two"].map(str::to_owned).into();
+    let said = questions(&ImageQuestions { answers, ..table(folder.path()) }).unwrap_err().to_string();
+    assert!(said.contains("answers: the answer `two` is listed twice"), "{said}");
     let nowhere = ImageQuestions { images: Location::File("nowhere".into()), ..only };
     assert!(questions(&nowhere).unwrap_err().to_string().contains("nowhere: a folder is needed here"));
 }
@@ -120,27 +216,17 @@ fn vqa_scores_answers_by_how_many_gave_them() {
         &[("q.json", asked), ("a.json", given), ("de.json", german)],
         &["COCO_train2014_000000000042.jpg"],
     );
-    let corpus = Vqa {
-        questions: file(folder.path(), "q.json"),
-        annotations: file(folder.path(), "a.json"),
-        images: Location::File(folder.path().to_owned()),
-        translations: [("de".to_owned(), file(folder.path(), "de.json"))].into(),
-        image_name: "COCO_train2014_{}.jpg".into(),
-        test_questions: OneOrMany(Vec::new()),
-        test_annotations: OneOrMany(Vec::new()),
-        test_images: None,
-        test_image_name: "COCO_val2014_{}.jpg".into(),
-        answers_from: None,
-        least: 1,
-    };
+    let translations = [("de".to_owned(), file(folder.path(), "de.json"))].into();
+    let corpus = Vqa { translations, ..vqa(folder.path()) };
     let read = questions(&corpus).unwrap();
-    // A dog was the best answer to no question.
-    assert_eq!(read.answers, ["cat", "yes"]);
-    assert_eq!(read.questions[0].answers, [(0, 1.0)]);
-    assert_eq!(read.questions[1].answers, [(1, 0.6)]);
     assert_eq!(read.questions[1].kind, "yes/no");
     let german = |question: usize| read.questions[question].in_language(Some("de"), &read.languages);
     assert_eq!((german(0), german(1), read.languages.len()), (Some("Was ist das?"), None, 2));
+    let (answers, asked) = trained_on(read);
+    // A dog was the best answer to no question.
+    assert_eq!(answers, ["cat", "yes"]);
+    assert_eq!(asked[0].answers, [(0, 1.0)]);
+    assert_eq!(asked[1].answers, [(1, 0.6)]);
     // As a published teacher has them: all scores of known answers count.
     let config = folder.path().join("config.json");
     std::fs::write(&config, r#"{"id2label": {"0": "dog", "1": "yes", "2": "cat"}}"#).unwrap();
@@ -151,6 +237,18 @@ fn vqa_scores_answers_by_how_many_gave_them() {
     assert!(read.questions[0].answers.contains(&(2, 1.0)) && read.questions[0].answers.len() == 2);
     let broken = Vqa { annotations: file(folder.path(), "q.json"), ..corpus };
     assert!(questions(&broken).unwrap_err().to_string().contains("q.json:"));
+}
+
+#[test]
+fn of_answers_with_the_whole_score_the_commonest_is_the_best() {
+    let asked = r#"{"questions": [{"image_id": 1, "question": "What is it?", "question_id": 1}]}"#;
+    let given = ["dog"; 4].into_iter().chain(["cat"; 6]);
+    let given: Vec<String> = given.map(|answer| format!(r#"{{"answer": "{answer}"}}"#)).collect();
+    let given = format!(r#"{{"annotations": [{{"question_id": 1, "answers": [{}]}}]}}"#, given.join(", "));
+    let folder = folder(&[("q.json", asked), ("a.json", &given)], &["1.jpg"]);
+    let corpus = Vqa { image_name: "1.jpg".into(), ..vqa(folder.path()) };
+    let (answers, asked) = trained_on(questions(&corpus).unwrap());
+    assert_eq!((answers, asked[0].answers.clone()), (vec!["cat".to_owned()], vec![(0, 1.0)]));
 }
 
 #[test]
@@ -169,12 +267,12 @@ fn gqa_is_read_by_the_number_of_the_question() {
         least: 1,
     };
     let read = questions(&corpus).unwrap();
-    assert_eq!(read.answers, ["no"]);
     assert_eq!(read.questions[1].translations["ta"], "யார்?");
     assert_eq!(
         (read.questions[0].kind.as_str(), read.questions[1].split.as_deref()),
         ("verify", Some("test"))
     );
+    assert_eq!(trained_on(read).0, ["no"]);
 }
 
 #[test]
@@ -190,17 +288,17 @@ fn captions_come_in_tables_of_a_row_each() {
         image: "image".into(),
         caption: "caption".into(),
     };
-    let corpus = questions(&table).unwrap();
+    let mut corpus = questions(&table).unwrap();
     let captions: Vec<&[String]> = corpus.images.iter().map(|picture| picture.captions.as_slice()).collect();
     assert_eq!(captions, [&["a dot", "another dot"][..], &["one pixel"], &["the last"]]);
     assert_eq!((corpus.reading.kept, corpus.reading.dropped["rows without a caption"]), (4, 1));
     let options = SplitOptions { test_values: vec!["test".into()], ..SplitOptions::default() };
-    let parts = split_questions(&corpus, &options).unwrap();
+    let parts = split_questions(&mut corpus, &options).unwrap();
     let test: Vec<usize> =
         parts.unasked.iter().filter(|(_, part)| *part == Split::Test).map(|(image, _)| *image).collect();
     assert_eq!((test, parts.report.test), (vec![2], 1));
     let other = SplitOptions { test_values: vec!["dev".into()], ..SplitOptions::default() };
-    assert!(split_questions(&corpus, &other).is_err());
+    assert!(split_questions(&mut corpus, &other).is_err());
 
     std::fs::remove_file(folder.path().join("a.png")).unwrap();
     assert!(questions(&table).unwrap_err().to_string().contains("a.png"));

@@ -71,6 +71,12 @@ fn every_fault_is_named_with_its_line() {
     assert!(all.contains("none.tsv: cannot be read"), "{all}");
     let class = said("paths = 't.tsv'\nlabel = 'label'\nclasses = ['yes', 'no']");
     assert!(class.contains("t.tsv:3: the label `maybe` is none of the classes `yes`, `no`"), "{class}");
+    write(folder.path(), "blank.tsv", "text\tlabel\na\tyes\nb\t \n\t\n");
+    let blank = said("paths = 'blank.tsv'\nlabel = 'label'");
+    assert!(
+        blank.contains("blank.tsv:3: the column of the label is empty") && !blank.contains(":4"),
+        "{blank}"
+    );
     assert!(said("paths = 't.tsv'\ntext = 'sentence'").contains("no column `sentence`"));
     assert!(said("paths = 't.tsv'\nsplit-column = 'part'").contains("no column `part`"));
 }

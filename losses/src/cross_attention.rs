@@ -201,7 +201,9 @@ impl LossTerm for CrossAttention {
         let (own, other) = (Side::of("student", student)?, Side::of("teacher", teacher)?);
         let ((own_layers, own_heads), (other_layers, other_heads)) = (own.layers()?, other.layers()?);
         let misfit = |reason| LossError::Misfit { term: NAME, reason };
-        let [own_heads, other_heads] = [own_heads, other_heads].map(|heads| self.heads.unwrap_or(heads));
+        // What the models show goes before what is said of them.
+        let [own_heads, other_heads] = [own_heads, other_heads]
+            .map(|heads| if heads == 0 { self.heads.unwrap_or_default() } else { heads });
         if own_heads == 0 {
             return Err(misfit("how many attention heads there are is not known; give `heads`".into()));
         }

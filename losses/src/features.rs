@@ -100,7 +100,7 @@ impl Bound {
                 Ok((first(student)?, first(&teacher)?))
             }
             Features::Mean => {
-                let (own, other) = inputs.masks(&self.stream)?;
+                let (own, other) = inputs.hidden_masks(&self.stream)?;
                 Ok((masked_mean(student, own)?, masked_mean(&teacher, other)?))
             }
             Features::Pooled | Features::Embedding | Features::Logits => Ok((student.clone(), teacher)),

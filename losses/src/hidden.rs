@@ -152,9 +152,13 @@ fn states(term: &'static str, options: &Hidden, layers: &Layers) -> Result<Term,
             let (student, teacher) = (inputs.project(&student?, projection.as_deref())?, teacher?);
             let counted = match options.count {
                 Counted::All | Counted::First => None,
-                Counted::Tokens => {
-                    Some(inputs.shared(term, &options.stream)?.iter().map(|&kept| f32::from(kept)).collect())
-                }
+                Counted::Tokens => Some(
+                    inputs
+                        .shared_hidden(term, &options.stream)?
+                        .iter()
+                        .map(|&kept| f32::from(kept))
+                        .collect(),
+                ),
             };
             options.comparison.mean(&student, &teacher, counted)
         });

@@ -45,8 +45,9 @@ pub fn parse(name: &str, flags: &[String]) -> Result<Option<Loss>, Diagnostics> 
 
 /// Binds a loss to two recorded traces and computes it.
 ///
-/// A trace holds taps by their names, and the inputs that were traced: `attention_mask` is the mask of every stream but
-/// the decoder's, whose mask is `decoder_attention_mask`; without a mask all tokens count. `labels` of the student's
+/// A trace holds taps by their names, and the inputs that were traced: `attention_mask` is the mask of every stream that has none
+/// of its own ([`mask_names`]), but for the decoder's, whose mask is `decoder_attention_mask`; without a mask all tokens
+/// count. `labels` of the student's
 /// trace are classes if they are whole numbers, of which negative ones do not count, and else numbers; `relation_labels`
 /// are the classes of `relation`, and `box_labels` the boxes of cells whose label is not negative. Projections are read from
 /// the student's trace.
@@ -134,21 +135,22 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
         }
         let Some((stream, kind, number)) = layer_tap(name) else { continue };
         let stream = outline.streams.entry(stream.to_owned()).or_insert(Stream::new(0, 0, 0));
+        let mut attention = 0;
         match (kind, tensor.dims()) {
             ("hidden", [_, _, width]) => {
                 stream.layers = stream.layers.max(number);
                 stream.width = *width;
             }
             ("queries" | "keys" | "values", [_, _, width]) => {
-                stream.layers = stream.layers.max(number + 1);
+                attention = number + 1;
                 stream.width = *width;
             }
             ("queries" | "keys" | "values", [_, heads, _, width]) => {
-                stream.layers = stream.layers.max(number + 1);
+                attention = number + 1;
                 (stream.heads, stream.width) = (*heads, heads * width);
             }
             ("scores" | "attention", [_, heads, _, _]) => {
-                stream.layers = stream.layers.max(number + 1);
+                attention = number + 1;
                 stream.heads = *heads;
             }
             (_, shape) => {
@@ -158,14 +160,22 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
                 });
             }
         }
+        stream.attention.0 = stream.attention.0.max(attention);
     }
-    // The logits of a model that embeds texts and images are of one with the other.
+    // The logits of a model that embeds texts and images and does not fuse them are of one with the other.
     let embeds = |name: &str| outline.streams.get(name).is_some_and(|stream| stream.embedding.is_some());
-    if outline.classes > 0 && embeds("text") && embeds("image") {
+    if outline.classes > 0 && embeds("text") && embeds("image") && outline.pooled.is_none() {
         (outline.pairs, outline.classes) = (true, 0);
     }
+    // A stream may attend once more than it has hidden states, or only one of the two may be recorded.
     for stream in outline.streams.values_mut() {
-        *stream = Stream { attention: (stream.layers, stream.attention.1), ..*stream };
+        let (hidden, (attention, taps)) = (stream.layers, stream.attention);
+        let either = |one: usize, other: usize| if one > 0 { one } else { other };
+        *stream = Stream {
+            layers: either(hidden, attention),
+            attention: (either(attention, hidden), taps),
+            ..*stream
+        };
     }
     Ok(outline)
 }
@@ -180,12 +190,17 @@ fn layer_tap(name: &str) -> Option<(&str, &str, usize)> {
         .then_some((stream, kind, number))
 }
 
-/// What the mask of a stream may be called in a trace: its own, or what transformers names it.
-fn mask_names(stream: &str) -> Vec<String> {
-    let own = if stream.is_empty() { "attention_mask".into() } else { format!("{stream}_attention_mask") };
+/// What the mask of a stream is called in a trace, by the stream's name or with `.hidden` behind it: first its own, then what
+/// transformers calls the input that it comes from. The stream without a name is the only one, or both of two that are
+/// read together.
+#[must_use]
+pub fn mask_names(stream: &str) -> Vec<String> {
+    let own =
+        if stream.is_empty() { "joint_attention_mask".into() } else { format!("{stream}_attention_mask") };
     let given = match stream {
         "image" | "vision" | "vision.cross" => "visual_attention_mask",
         "decoder" => return vec![own],
+        hidden if hidden.ends_with(".hidden") => return vec![own],
         _ => "attention_mask",
     };
     vec![own, given.into()]
@@ -194,26 +209,27 @@ fn mask_names(stream: &str) -> Vec<String> {
 /// An empty trace with the mask of each stream that a tap belongs to.
 fn masks(trace: &Weights, outline: &Outline, taps: &[String]) -> Result<Trace, LossError> {
     let mut masks = Trace::new(Wanted::All);
+    let found = |stream: &str| mask_names(stream).iter().find_map(|name| trace.get(name));
+    let numbers = |mask: &Tensor| mask.to_dtype(DType::U8)?.flatten_all()?.to_vec1::<u8>();
     for stream in outline.streams.keys() {
+        if let Some(mask) = trace.get(&format!("{stream}.hidden_attention_mask")) {
+            masks.record_hidden_mask(stream, &Arc::new(numbers(mask)?));
+        }
         let tap = taps.iter().find(|tap| layer_tap(tap).is_some_and(|(own, ..)| own == stream));
         // Rows of hidden states, or of scores by head.
         let rows = tap
             .and_then(|tap| trace.get(tap))
             .map(|tensor| Ok::<_, LossError>((tensor.dim(0)?, tensor.dim(tensor.rank() - 2)?)))
             .transpose()?;
-        let mask: Vec<u8> = match (mask_names(stream).iter().find_map(|name| trace.get(name)), rows) {
-            (Some(mask), rows) => {
-                let mask = mask.to_dtype(DType::U8)?;
-                let first_is_missing = |(batch, length)| mask.dims() == [batch, length - 1];
-                match rows {
-                    // The first token of an image, which is no patch of it.
-                    Some((batch, length)) if length > 0 && first_is_missing((batch, length)) => {
-                        let ones = Tensor::ones((batch, 1), DType::U8, mask.device())?;
-                        Tensor::cat(&[&ones, &mask], 1)?.flatten_all()?.to_vec1()?
-                    }
-                    _ => mask.flatten_all()?.to_vec1()?,
-                }
+        let mask: Vec<u8> = match (found(stream), rows) {
+            // The first token of an image, which is no patch of it and not in the mask that was given.
+            (Some(mask), Some((batch, length)))
+                if length > 0 && stream != "text" && mask.dims() == [batch, length - 1] =>
+            {
+                let ones = Tensor::ones((batch, 1), DType::U8, mask.device())?;
+                numbers(&Tensor::cat(&[&ones, &mask.to_dtype(DType::U8)?], 1)?)?
             }
+            (Some(mask), _) => numbers(mask)?,
             (None, Some((batch, length))) => vec![1; batch * length],
             (None, None) => continue,
         };

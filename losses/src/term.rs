@@ -70,9 +70,25 @@ impl<'a> Inputs<'a> {
     /// # Errors
     /// When a trace does not hold it.
     pub fn masks(&self, stream: &str) -> Result<(&'a [u8], &'a [u8]), LossError> {
+        self.both(stream, |trace| trace.mask(stream))
+    }
+
+    /// The masks of a stream's hidden states, student's and teacher's.
+    ///
+    /// # Errors
+    /// When a trace does not hold it.
+    pub fn hidden_masks(&self, stream: &str) -> Result<(&'a [u8], &'a [u8]), LossError> {
+        self.both(stream, |trace| trace.hidden_mask(stream))
+    }
+
+    fn both(
+        &self,
+        stream: &str,
+        mask: impl Fn(&'a Trace) -> Option<&'a Arc<Vec<u8>>>,
+    ) -> Result<(&'a [u8], &'a [u8]), LossError> {
         let missing = |side| LossError::MissingTap { side, tap: format!("mask of {stream}") };
-        let student = self.student.mask(stream).ok_or_else(|| missing("student"))?;
-        let teacher = self.teacher.and_then(|trace| trace.mask(stream)).ok_or_else(|| missing("teacher"))?;
+        let student = mask(self.student).ok_or_else(|| missing("student"))?;
+        let teacher = self.teacher.and_then(mask).ok_or_else(|| missing("teacher"))?;
         Ok((student.as_slice(), teacher.as_slice()))
     }
 
@@ -81,14 +97,15 @@ impl<'a> Inputs<'a> {
     /// # Errors
     /// When a trace does not hold it, or the two differ: they would have read different tokens.
     pub fn shared(&self, term: &'static str, stream: &str) -> Result<&'a [u8], LossError> {
-        let (student, teacher) = self.masks(stream)?;
-        if student != teacher {
-            return Err(LossError::Misfit {
-                term,
-                reason: "student and teacher read different tokens; layers can be compared token by token only under one tokenizer".into(),
-            });
-        }
-        Ok(student)
+        alike(term, self.masks(stream)?)
+    }
+
+    /// The same of a stream's hidden states.
+    ///
+    /// # Errors
+    /// As for [`Self::shared`].
+    pub fn shared_hidden(&self, term: &'static str, stream: &str) -> Result<&'a [u8], LossError> {
+        alike(term, self.hidden_masks(stream)?)
     }
 
     /// The same as a tensor `[batch, length]`.
@@ -112,6 +129,17 @@ impl<'a> Inputs<'a> {
         };
         Ok(ops::linear(tensor, part("weight")?, Some(part("bias")?), Activation::Identity)?)
     }
+}
+
+/// The mask that both have.
+fn alike<'a>(term: &'static str, (student, teacher): (&'a [u8], &'a [u8])) -> Result<&'a [u8], LossError> {
+    if student != teacher {
+        return Err(LossError::Misfit {
+            term,
+            reason: "student and teacher read different tokens; layers can be compared token by token only under one tokenizer".into(),
+        });
+    }
+    Ok(student)
 }
 
 /// A trained linear map from the student's width to the teacher's, `[outputs, inputs]` and bias.

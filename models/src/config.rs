@@ -145,6 +145,17 @@ impl Config {
         of_each!(self, config => config.shapes())
     }
 
+    /// Parameters that training holds below a number, as their authors do: the logarithm of CLIP's scale below that of 100
+    /// (Radford et al., 2021, section 2.5).
+    #[must_use]
+    pub fn ceilings(&self) -> &'static [(&'static str, f64)] {
+        match self {
+            // The logarithm of 100.
+            Self::Clip(_) => &[("logit_scale", 4.605_170_185_988_092)],
+            _ => &[],
+        }
+    }
+
     /// Where the tensors of a file are not those of the configuration, in words; `found` holds names and shapes.
     #[must_use]
     pub fn misfits(&self, found: &IndexMap<String, Vec<usize>>) -> Vec<String> {

@@ -70,6 +70,17 @@ impl Joint {
         }
         trace.record_mask("text", text);
         trace.record_mask("image", image);
+        if let Hidden::Parts(with_text) = self.hidden {
+            let batch = text.len() / self.text.max(1);
+            let rows = image.len() / batch.max(1);
+            let row = |index: usize| &image[index * rows..][..rows];
+            let beside =
+                |index: usize| text[index * self.text..][..self.text].iter().chain(&row(index)[..with_text]);
+            let mask = (0..batch).flat_map(beside).copied().collect();
+            trace.record_hidden_mask("text", &Arc::new(mask));
+            let mask = (0..batch).flat_map(|index| &row(index)[with_text..]).copied().collect();
+            trace.record_hidden_mask("image", &Arc::new(mask));
+        }
         Ok(trace)
     }
 }

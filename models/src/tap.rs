@@ -40,7 +40,8 @@ impl Wanted {
 
 /// The taps read from one forward pass, with the padding masks of their streams.
 ///
-/// A stream's mask is under the stream's name (`encoder`, `decoder`), row by row, 1 for a real token.
+/// A stream's mask is under the stream's name (`encoder`, `decoder`), row by row, 1 for a real token. Where its hidden states
+/// have other rows than its queries and keys, theirs is under that name with `.hidden` behind it.
 #[derive(Debug, Clone)]
 pub struct Trace {
     wanted: Wanted,
@@ -91,6 +92,17 @@ impl Trace {
         self.masks.get(stream)
     }
 
+    /// Keeps the mask of the hidden states of a stream that have other rows than the rest of it.
+    pub fn record_hidden_mask(&mut self, stream: &str, mask: &Arc<Vec<u8>>) {
+        self.record_mask(&hidden_of(stream), mask);
+    }
+
+    /// The mask of a stream's hidden states.
+    #[must_use]
+    pub fn hidden_mask(&self, stream: &str) -> Option<&Arc<Vec<u8>>> {
+        self.masks.get(&hidden_of(stream)).or_else(|| self.mask(stream))
+    }
+
     /// The masks by their streams.
     #[must_use]
     pub fn masks(&self) -> &IndexMap<String, Arc<Vec<u8>>> {
@@ -126,6 +138,11 @@ impl Trace {
     pub fn taps(&self) -> &IndexMap<String, Tensor> {
         &self.taps
     }
+}
+
+/// What the mask of hidden states is under that have other rows than the rest of a stream.
+fn hidden_of(stream: &str) -> String {
+    format!("{stream}.hidden")
 }
 
 #[cfg(test)]

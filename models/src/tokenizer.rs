@@ -16,7 +16,7 @@ use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::normalizers::unicode::NFC;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::processors::template::TemplateProcessing;
-use tokenizers::{AddedToken, Encoding, SplitDelimiterBehavior, TruncationParams};
+use tokenizers::{AddedToken, Encoding, PostProcessor, SplitDelimiterBehavior, TruncationParams};
 
 use crate::ModelError;
 
@@ -257,6 +257,15 @@ impl Tokenizer {
     /// # Errors
     /// When there is not even room for the special tokens.
     pub fn truncating(&self, longest: usize) -> Result<Self, ModelError> {
+        // The library takes the special tokens off without looking whether there is room for them.
+        let special =
+            |pair: bool| self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(pair));
+        let least = (special(false) + 1).max(special(true));
+        if longest < least {
+            return Err(ModelError::Tokenizer(format!(
+                "{longest} tokens leave no room for a text beside the special ones; at least {least} are needed"
+            )));
+        }
         let mut tokenizer = self.clone();
         let truncation = TruncationParams { max_length: longest, ..TruncationParams::default() };
         tokenizer

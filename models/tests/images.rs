@@ -93,6 +93,28 @@ fn configurations_and_weights_survive_being_written() {
 }
 
 #[test]
+fn masks_have_a_number_for_every_row_of_their_stream() {
+    for model in MODELS {
+        let (_, opened, inputs) = open(model);
+        let trace = run(&opened, &inputs, Wanted::All).unwrap();
+        let mut hidden = 0;
+        for (name, tensor) in trace.taps() {
+            let Some((front, _)) = name.rsplit_once('.') else { continue };
+            let (stream, kind) = front.rsplit_once('.').unwrap_or(("", front));
+            let mask = match kind {
+                "hidden" => trace.hidden_mask(stream),
+                "queries" | "keys" | "values" => trace.mask(stream),
+                _ => None,
+            };
+            let Some(mask) = mask else { continue };
+            assert_eq!(mask.len(), tensor.dims()[0] * tensor.dims()[1], "{model}: {name}");
+            hidden += usize::from(kind == "hidden");
+        }
+        assert!(hidden > 0, "{model}");
+    }
+}
+
+#[test]
 fn a_loss_on_the_outputs_reaches_every_parameter() {
     for model in MODELS {
         let (config, _, inputs) = open(model);

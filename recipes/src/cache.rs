@@ -97,6 +97,9 @@ fn stage(
     if !checker.stages_needed(teacher).is_empty() {
         return without(taps, "its teacher is trained by the recipe itself");
     }
+    if !options.data.parallel.is_empty() {
+        return without(taps, "what its teacher says of sentences is kept when it runs");
+    }
     if options.data.masks() {
         return without(taps, "its texts are masked anew in every epoch");
     }

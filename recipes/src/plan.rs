@@ -418,7 +418,8 @@ fn cache(
     }
     let mut texts = chosen(&checker.workshop, &options.data, Split::Train).ok()?.concat();
     thin(&mut texts, MEASURED);
-    let longest = options.data.texts.iter().map(|data| data.longest).max()?.min(sketch.config.longest());
+    let longest = options.data.texts.iter().map(|data| data.longest).max()?;
+    let longest = longest.min(sketch.config.longest()).min(teacher.config.longest());
     let tokenizer = teacher.tokenizer.truncating(longest).ok()?;
     let encoded = texts.iter().map(|text| tokenizer.encode_text(&text.first, text.second.as_deref()));
     let lengths: Vec<usize> = encoded.map(|text| Some(text.ok()?.ids.len())).collect::<Option<_>>()?;

@@ -67,8 +67,9 @@ pub struct Judgement {
 /// examples.
 ///
 /// With two seeds or more on both sides the spread is that over seeds: Welch's 95 % interval of the difference
-/// of means, examples taken as given. With one seed on a side it is the paired bootstrap over examples, which
-/// says nothing of what another seed would have given; the report says so.
+/// of means, examples taken as given. With one seed on a side, or where all seeds of a side came to the same value and so
+/// tell of no spread, it is the paired bootstrap over examples, which says nothing of what another seed would have given;
+/// the report says so.
 ///
 /// # Errors
 /// [`ReportError::Comparison`] for a side without scores or values, [`ReportError::Length`] for different
@@ -79,11 +80,11 @@ pub fn judge(student: &[Scores], baseline: &[Scores]) -> Result<Judgement> {
     let metric = student_mean.metric();
     // Also checks that both sides belong together.
     let paired = paired_difference(&student_mean, &baseline_mean, BOOTSTRAP_SEED)?;
-    let (basis, difference, interval) = if student.len() > 1 && baseline.len() > 1 {
-        let [difference, low, high] = welch(&values(student)?, &values(baseline)?);
-        (Basis::Seeds, difference, [low, high])
-    } else {
-        (Basis::Examples, paired.difference, paired.interval)
+    let several = student.len() > 1 && baseline.len() > 1;
+    let over_seeds = if several { welch(&values(student)?, &values(baseline)?) } else { None };
+    let (basis, difference, interval) = match over_seeds {
+        Some([difference, low, high]) => (Basis::Seeds, difference, [low, high]),
+        None => (Basis::Examples, paired.difference, paired.interval),
     };
     let (improvement, interval) = match metric.direction {
         Direction::Higher => (difference, interval),
@@ -162,19 +163,20 @@ fn values(seeds: &[Scores]) -> Result<Vec<f64>> {
         .collect()
 }
 
-/// Difference of means and its 95 % interval by Welch's t with the Welch–Satterthwaite degrees of freedom.
-fn welch(first: &[f64], second: &[f64]) -> [f64; 3] {
+/// Difference of means and its 95 % interval by Welch's t with the Welch–Satterthwaite degrees of freedom; none where
+/// neither side varies.
+fn welch(first: &[f64], second: &[f64]) -> Option<[f64; 3]> {
     let (mean_a, error_a) = mean_and_squared_error(first);
     let (mean_b, error_b) = mean_and_squared_error(second);
     let difference = mean_a - mean_b;
     let total = error_a + error_b;
     if total == 0.0 {
-        return [difference; 3];
+        return None;
     }
     let freedom = total * total
         / (error_a * error_a / (first.len() - 1) as f64 + error_b * error_b / (second.len() - 1) as f64);
     let margin = student_t(freedom) * total.sqrt();
-    [difference, difference - margin, difference + margin]
+    Some([difference, difference - margin, difference + margin])
 }
 
 /// Mean, and the square of its standard error. At least two values.
@@ -208,6 +210,15 @@ mod tests {
     }
 
     #[test]
+    fn seeds_that_all_came_to_the_same_are_judged_by_examples() {
+        let judgement = judge(&[scores(20), scores(20)], &[scores(24), scores(24)]).unwrap();
+        assert_eq!((judgement.verdict, judgement.basis), (Verdict::Better, Basis::Examples));
+        assert!(
+            judgement.interval[0] < judgement.improvement && judgement.improvement < judgement.interval[1]
+        );
+    }
+
+    #[test]
     fn one_seed_is_judged_by_examples() {
         let judgement = judge(&[scores(20)], &[scores(60)]).unwrap();
         assert_eq!((judgement.verdict, judgement.basis), (Verdict::Better, Basis::Examples));
@@ -226,10 +237,10 @@ mod tests {
             judge(&[scores(20), scores(90), scores(50)], &[scores(60), scores(61), scores(62)]).unwrap();
         assert_eq!(wide.verdict, Verdict::Inconclusive);
         // Welch by hand: values 0.1, 0.2 and 0.3, 0.5; squared errors 0.0025 and 0.01, freedom 1.47, t 12.706.
-        let [difference, low, high] = welch(&[0.1, 0.2], &[0.3, 0.5]);
+        let [difference, low, high] = welch(&[0.1, 0.2], &[0.3, 0.5]).unwrap();
         assert!((difference + 0.25).abs() < 1e-12);
         assert!((high - low - 2.0 * 12.706 * 0.0125_f64.sqrt()).abs() < 1e-9);
-        assert_eq!(welch(&[0.5, 0.5], &[0.25, 0.25]), [0.25; 3]);
+        assert_eq!(welch(&[0.5, 0.5], &[0.25, 0.25]), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use alambic_losses::recorded::mask_names;
 use alambic_models::architecture::{self, Batch};
 use alambic_models::{Config, ModelFolder, Pass, Wanted};
 use alambic_settings::reader::nearest;
@@ -51,13 +52,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let count = trace.taps().len();
     // For losses that look at parts of what was read: which patches are of an image shows nowhere in the inputs.
     let examples = ["input_ids", "pixel_values"].iter().find_map(|name| written.get(*name)?.dim(0).ok());
-    for (stream, mask) in
-        trace.masks().iter().filter(|(stream, _)| ["text", "image"].contains(&stream.as_str()))
-    {
-        let (rows, name) = (examples.unwrap_or(1).max(1), format!("{stream}_attention_mask"));
+    let rows = examples.unwrap_or(1).max(1);
+    for (stream, mask) in trace.masks() {
+        let names = mask_names(stream);
+        let shape = [rows, mask.len() / rows];
+        if names.iter().any(|name| written.get(name).is_some_and(|given| given.dims() == shape)) {
+            continue;
+        }
         let values: Vec<i64> = mask.iter().map(|&kept| i64::from(kept)).collect();
-        let tensor = Tensor::from_vec(values, (rows, mask.len() / rows), device::current())?;
-        written.entry(name).or_insert(tensor);
+        written.insert(names[0].clone(), Tensor::from_vec(values, &shape, device::current())?);
     }
     written.extend(trace.taps().iter().map(|(name, tensor)| (name.clone(), tensor.clone())));
     parameters::save(&written, &[], &arguments.out)

@@ -89,6 +89,15 @@ impl Answerer {
         Ok(Self { config: config.clone(), network, tokenizer, eyes, names })
     }
 
+    /// The same model, which reads at most `longest` tokens of a question.
+    ///
+    /// # Errors
+    /// When there is not even room for the special tokens.
+    pub fn cut_at(self, longest: usize) -> Result<Self, StudentError> {
+        let tokenizer = self.tokenizer.truncating(longest.min(self.config.longest()))?;
+        Ok(Self { tokenizer, ..self })
+    }
+
     /// The same model with these names of its answers, if it has none of its own, as published LXMERT models have not.
     #[must_use]
     pub fn naming(self, names: &[String]) -> Self {

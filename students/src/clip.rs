@@ -7,7 +7,7 @@ use alambic_tensor::parameters::Weights;
 
 use crate::sight::check_patch;
 use crate::sizes::Sizes;
-use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings};
+use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings, keys};
 
 settings! {
     /// An encoder of texts and one of images that bring both into one space, as CLIP (Radford et al., 2021) does: images are
@@ -129,6 +129,12 @@ impl MakeStudent for ClipSizes {
 
     fn donors(&self) -> Vec<&At<String>> {
         self.teacher.iter().collect()
+    }
+
+    fn overruled(&self) -> Vec<(&'static str, Vec<String>)> {
+        let own = ["teacher", "text-layers", "image-layers"];
+        let sizes = || keys::<Self>().into_iter().filter(|key| !own.contains(&key.as_str())).collect();
+        self.teacher.iter().map(|_| ("teacher", sizes())).collect()
     }
 
     fn vocabulary(&self) -> Option<usize> {

@@ -7,7 +7,7 @@ use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
 use crate::sight::SightSizes;
-use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings};
+use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings, keys};
 
 settings! {
     /// A dual encoder as in DiDE (Wang et al., 2022): a tower for the question and a tower for the image, which never see each
@@ -80,6 +80,10 @@ impl MakeStudent for DualEncoder {
 
     fn donors(&self) -> Vec<&At<String>> {
         self.teacher.iter().collect()
+    }
+
+    fn overruled(&self) -> Vec<(&'static str, Vec<String>)> {
+        self.teacher.iter().map(|_| ("teacher", keys::<SightSizes>())).collect()
     }
 
     fn vocabulary(&self) -> Option<usize> {

@@ -28,7 +28,7 @@ mod vocabulary;
 
 use alambic_models::bert::Task;
 use alambic_models::{Config, Pieces, Tokenizer};
-use alambic_settings::{At, kinds};
+use alambic_settings::{At, Table, kinds};
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 
@@ -151,6 +151,16 @@ pub trait MakeStudent {
     fn donors(&self) -> Vec<&At<String>> {
         Vec::new()
     }
+
+    /// Keys that decide what others would, each with those others, which have no effect beside it.
+    fn overruled(&self) -> Vec<(&'static str, Vec<String>)> {
+        Vec::new()
+    }
+}
+
+/// The keys of a table of options.
+fn keys<T: Table>() -> Vec<String> {
+    T::description().fields.into_iter().map(|field| field.key).collect()
 }
 
 /// Numbers of layers counted from 0, out of a choice counted from 1; all if nothing is chosen.

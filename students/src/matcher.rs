@@ -20,6 +20,8 @@ pub struct Matcher {
     tokenizer: Tokenizer,
     eyes: Eyes,
     padding: u32,
+    /// The most tokens of a text for which there is room.
+    longest: usize,
 }
 
 impl Matcher {
@@ -49,8 +51,18 @@ impl Matcher {
                 config.model_type()
             )));
         }
-        let tokenizer = tokenizer.truncating(config.longest())?;
-        Ok(Self { network, tokenizer, eyes: Eyes::new(config, None)?, padding: config.padding() })
+        let longest = config.longest();
+        let (tokenizer, eyes) = (tokenizer.truncating(longest)?, Eyes::new(config, None)?);
+        Ok(Self { network, tokenizer, eyes, padding: config.padding(), longest })
+    }
+
+    /// The same model, which reads at most `longest` tokens of a text.
+    ///
+    /// # Errors
+    /// When there is not even room for the special tokens.
+    pub fn cut_at(self, longest: usize) -> Result<Self, StudentError> {
+        let tokenizer = self.tokenizer.truncating(longest.min(self.longest))?;
+        Ok(Self { tokenizer, ..self })
     }
 
     /// How it looks at images.

@@ -10,7 +10,7 @@ use crate::encoder::bert;
 use crate::eyes::PLACE;
 use crate::sight::EPSILON;
 use crate::sizes::Sizes;
-use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings};
+use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings, keys};
 
 settings! {
     /// An Oscar+ model (Zhang et al., 2021): one transformer over a text, the tags of the objects in an image, and the regions
@@ -116,6 +116,13 @@ impl MakeStudent for OscarSizes {
 
     fn donors(&self) -> Vec<&At<String>> {
         self.encoder.iter().collect()
+    }
+
+    fn overruled(&self) -> Vec<(&'static str, Vec<String>)> {
+        let sizes = || [keys::<Sizes>(), ["longest", "vocabulary"].map(str::to_owned).into()].concat();
+        let of_encoder = self.encoder.iter().map(|_| ("encoder", sizes()));
+        let of_detector = self.detector.iter().map(|_| ("detector", vec!["features".to_owned()]));
+        of_encoder.chain(of_detector).collect()
     }
 
     fn detector(&self) -> Option<&At<String>> {

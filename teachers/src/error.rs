@@ -52,6 +52,9 @@ pub enum TeacherError {
         /// The target language.
         language: String,
     },
+    /// No record was named.
+    #[error("a teacher of recorded outputs needs a record: name one under `path`")]
+    NoRecord,
     /// Taps were asked of a teacher that holds none.
     #[error(
         "recorded outputs hold no taps; name the teacher that wrote them, or leave out the losses that need taps"

@@ -96,6 +96,10 @@ impl Teacher for Network {
         Some(&self.tokenizer)
     }
 
+    fn longest(&self) -> Option<usize> {
+        Some(self.config.longest())
+    }
+
     fn folder(&self) -> Option<&Path> {
         Some(&self.folder)
     }

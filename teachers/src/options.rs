@@ -1,6 +1,6 @@
 //! Teachers as a recipe declares them: one table and one line each.
 
-use alambic_settings::{At, Location, choices, kinds, settings};
+use alambic_settings::{At, Location, OneOrMany, choices, kinds, settings};
 
 /// In a chain: the language that the pipeline as a whole is to write.
 pub const TARGET: &str = "target";
@@ -66,8 +66,9 @@ settings! {
 settings! {
     /// Outputs of an earlier pass, read from its record.
     pub struct RecordedOptions {
-        /// The record, a file of JSON lines.
-        pub path: Location,
+        /// The record, a file of JSON lines, or several: a run writes one of the training part and one of the validation part,
+        /// and a stage asks for both.
+        pub path: OneOrMany<Location>,
     }
 }
 

@@ -7,23 +7,39 @@ use indexmap::IndexMap;
 
 use crate::{Batch, Record, Request, Teacher, TeacherError, Written};
 
-/// A teacher that repeats what its record holds.
+/// A teacher that repeats what its records hold.
 #[derive(Debug)]
 pub struct Recorded {
-    record: Record,
-    places: IndexMap<Request, usize>,
+    records: Vec<Record>,
+    /// Record and row of each request.
+    places: IndexMap<Request, (usize, usize)>,
 }
 
 impl Recorded {
-    /// Reads a record.
+    /// Reads records of one teacher.
     ///
     /// # Errors
-    /// When the file cannot be read or a line is broken.
-    pub fn read(path: &Path) -> Result<Self, TeacherError> {
-        let record = Record::read(path)?;
-        let places =
-            record.rows().iter().enumerate().map(|(place, (request, _))| (request.clone(), place)).collect();
-        Ok(Self { record, places })
+    /// When there is none, a file cannot be read or a line is broken, or two were made with other weights or settings.
+    pub fn read<P: AsRef<Path>>(paths: &[P]) -> Result<Self, TeacherError> {
+        let records: Vec<Record> =
+            paths.iter().map(|path| Record::read(path.as_ref())).collect::<Result<_, _>>()?;
+        let Some(first) = records.first() else { return Err(TeacherError::NoRecord) };
+        let stale = |record: &Record, part| TeacherError::Stale { path: record.path().to_owned(), part };
+        for record in &records {
+            if record.fingerprint().weights != first.fingerprint().weights {
+                return Err(stale(record, "weights"));
+            }
+            if record.fingerprint().settings != first.fingerprint().settings {
+                return Err(stale(record, "settings"));
+            }
+        }
+        let mut places = IndexMap::new();
+        for (number, record) in records.iter().enumerate() {
+            for (row, (request, _)) in record.rows().iter().enumerate() {
+                places.entry(request.clone()).or_insert((number, row));
+            }
+        }
+        Ok(Self { records, places })
     }
 }
 
@@ -36,9 +52,9 @@ impl Teacher for Recorded {
         let written = requests
             .iter()
             .map(|request| match self.places.get(request) {
-                Some(&place) => Ok(self.record.rows()[place].1.clone()),
+                Some(&(record, row)) => Ok(self.records[record].rows()[row].1.clone()),
                 None => Err(TeacherError::Unrecorded {
-                    path: self.record.path().to_owned(),
+                    path: self.records[0].path().to_owned(),
                     text: request.text.clone(),
                     language: request.language.clone(),
                 }),
@@ -61,11 +77,11 @@ impl Teacher for Recorded {
     }
 
     fn weights_digest(&self) -> String {
-        self.record.fingerprint().weights.clone()
+        self.records[0].fingerprint().weights.clone()
     }
 
     fn settings(&self) -> String {
-        self.record.fingerprint().settings.clone()
+        self.records[0].fingerprint().settings.clone()
     }
 
     fn size(&self) -> (usize, u64) {

@@ -133,6 +133,11 @@ pub trait Teacher {
     /// The tokenizer of the (last) model, if the teacher has one.
     fn tokenizer(&self) -> Option<&Tokenizer>;
 
+    /// The most tokens of a text for which the (last) model has room, where that is known.
+    fn longest(&self) -> Option<usize> {
+        None
+    }
+
     /// The folder of the model, where there is just one.
     fn folder(&self) -> Option<&Path> {
         None

@@ -213,7 +213,7 @@ fn recorded_outputs_repeat_themselves() {
     let pipeline = place.pipeline(&chain(&[("first", "en"), ("second", "target")]));
     let (path, requests) = (place.path("record.jsonl"), requests());
     let (written, _) = complete(&path, &pipeline, &requests);
-    let recorded = Recorded::read(&path).unwrap();
+    let recorded = Recorded::read(&[&path]).unwrap();
     assert_eq!(write(&recorded, &requests), written);
     // In any order, and as often as asked.
     let some = [requests[9].clone(), requests[3].clone(), requests[9].clone()];
@@ -231,5 +231,5 @@ fn recorded_outputs_repeat_themselves() {
     let forced = Forced { sources: &requests[..1], target: None, least_length: 0 };
     let error = recorded.trace(forced.into(), &Wanted::nothing()).unwrap_err();
     assert!(matches!(error, TeacherError::NoTaps), "{error}");
-    assert!(message(Recorded::read(&place.path("nothing.jsonl"))).contains("nothing.jsonl"));
+    assert!(message(Recorded::read(&[place.path("nothing.jsonl")])).contains("nothing.jsonl"));
 }

@@ -19,16 +19,22 @@ settings! {
     /// AdamW (Loshchilov and Hutter, 2019): Adam with weight decay apart from the gradient.
     pub struct AdamWOptions {
         /// Peak learning rate; the schedule's factor multiplies it.
+        #[range(0.0..)]
         pub learning_rate: f64 = 1e-3,
         /// Decay of the running mean of gradients.
+        #[range(0.0..=0.999_999)]
         pub beta1: f64 = 0.9,
         /// Decay of the running mean of squared gradients.
+        #[range(0.0..=0.999_999)]
         pub beta2: f64 = 0.999,
         /// Added to the root of the squared gradients' mean.
+        #[range(0.0..)]
         pub epsilon: f64 = 1e-8,
         /// Share of a weight taken away each step, times the learning rate.
+        #[range(0.0..)]
         pub weight_decay: f64 = 0.01,
-        /// Parameters whose name contains one of these are not decayed.
+        /// Parameters whose name contains one of these are not decayed. Nor are those of one dimension or none, whatever
+        /// they are called: biases, gains of norms, scales.
         pub no_decay: Vec<String> = vec!["bias".into(), "LayerNorm".into(), "layer_norm".into(), "layernorm".into()],
     }
 }
@@ -137,7 +143,7 @@ impl AdamW {
         let (correction1, correction2) = (1.0 - beta1.powi(exponent), 1.0 - beta2.powi(exponent));
         for (name, variable) in parameters.trainable() {
             let Some(gradient) = gradients.get(name) else { continue };
-            let decayed = !no_decay.iter().any(|part| name.contains(part.as_str()));
+            let decayed = variable.rank() > 1 && !no_decay.iter().any(|part| name.contains(part.as_str()));
             let moments = match self.moments.entry(name.to_owned()) {
                 Entry::Occupied(present) => present.into_mut(),
                 Entry::Vacant(place) => place.insert(Moments::of(variable)?),

@@ -104,6 +104,17 @@ impl Parameters {
         self.variables.iter().map(|(name, variable)| (name.clone(), variable.as_tensor().detach())).collect()
     }
 
+    /// Lowers the numbers of a parameter that are above `most` to it, unless it is frozen.
+    ///
+    /// # Errors
+    /// When the tensor cannot be set.
+    pub fn hold_below(&self, name: &str, most: f64) -> Result<(), TensorError> {
+        if let Some(variable) = self.variables.get(name).filter(|_| !self.is_frozen(name)) {
+            variable.set(&variable.as_detached_tensor().minimum(most)?)?;
+        }
+        Ok(())
+    }
+
     /// Sets the values of parameters that the store holds, all of them.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ settings! {
     /// The learning rate stays at its peak.
     pub struct Constant {
         /// Steps over which the learning rate rises from zero, as a share of all steps.
+        #[range(0.0..=1.0)]
         pub warmup: f64 = 0.0,
     }
 }
@@ -14,6 +15,7 @@ settings! {
     /// Falls in a line to zero at the last step.
     pub struct Linear {
         /// Steps over which the learning rate rises from zero, as a share of all steps.
+        #[range(0.0..=1.0)]
         pub warmup: f64 = 0.1,
     }
 }
@@ -22,6 +24,7 @@ settings! {
     /// Falls along half a cosine to zero at the last step (Loshchilov and Hutter, 2017).
     pub struct Cosine {
         /// Steps over which the learning rate rises from zero, as a share of all steps.
+        #[range(0.0..=1.0)]
         pub warmup: f64 = 0.1,
     }
 }
@@ -30,6 +33,7 @@ settings! {
     /// Falls with the inverse square root of the step after warm-up (Vaswani et al., 2017).
     pub struct InverseSquareRoot {
         /// Steps over which the learning rate rises from zero, as a share of all steps.
+        #[range(0.0..=1.0)]
         pub warmup: f64 = 0.1,
     }
 }

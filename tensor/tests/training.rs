@@ -68,16 +68,23 @@ fn parameters_that_a_loss_does_not_train_are_named() -> Result<(), TensorError> 
 #[test]
 fn the_optimiser_decays_and_changes_only_what_it_should() -> Result<(), TensorError> {
     let mut parameters = Parameters::new();
-    for name in ["weight", "bias", "frozen", "unreached"] {
+    for name in ["bias", "gain", "frozen", "unreached"] {
         parameters.insert(name, &ones(&[3]))?;
+    }
+    for name in ["weight", "bias of all"] {
+        parameters.insert(name, &ones(&[1, 3]))?;
     }
     parameters.freeze(|name| name == "frozen");
     let mut optimiser = AdamW::new(options());
-    optimiser.step(&parameters, &gradients(&parameters, &[("weight", 2.0), ("bias", 2.0)]), 1.0, 1.0)?;
+    let trained = ["weight", "bias", "gain", "bias of all"].map(|name| (name, 2.0));
+    optimiser.step(&parameters, &gradients(&parameters, &trained), 1.0, 1.0)?;
     let weights = parameters.detached();
     // The first step moves by the learning rate against the sign; the decay takes a twentieth before.
     assert!(values(&weights["weight"]).iter().all(|value| (value - 0.85).abs() < 1e-6));
-    assert!(values(&weights["bias"]).iter().all(|value| (value - 0.9).abs() < 1e-6));
+    // Not so by name, nor where there is but one dimension.
+    for name in ["bias", "gain", "bias of all"] {
+        assert!(values(&weights[name]).iter().all(|value| (value - 0.9).abs() < 1e-6), "{name}");
+    }
     assert_eq!(values(&weights["frozen"]), [1.0; 3]);
     assert_eq!(values(&weights["unreached"]), [1.0; 3]);
     Ok(())

@@ -27,6 +27,10 @@ impl ReadCorpus for Aksharantar {
         let gathering = self.files.gather("aksharantar", extent, rows)?;
         Ok(gathering.finish(self.files.max_characters, extent)?.into())
     }
+
+    fn kept_files(&self) -> [bool; 2] {
+        [!self.files.validation_paths.is_empty(), !self.files.test_paths.is_empty()]
+    }
 }
 
 fn rows(source: &Source, gathering: &mut Gathering, keep: &mut Keep<'_>) -> Result<(), DataError> {

@@ -26,11 +26,22 @@ pub(super) fn listed(location: &Location) -> Result<Vec<String>, DataError> {
             .ok_or_else(|| fail("the list holds something else than texts".into()))?,
         _ => text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect(),
     };
+    if answers.is_empty() {
+        return Err(fail("the file is empty".into()));
+    }
+    once_each(&answers, &source.name)?;
+    Ok(answers)
+}
+
+/// Makes sure that no answer is listed twice; `place` is where they are listed.
+///
+/// # Errors
+/// The first one that is.
+pub(super) fn once_each(answers: &[String], place: &str) -> Result<(), DataError> {
     let mut seen = HashSet::new();
     match answers.iter().find(|answer| !seen.insert(answer.as_str())) {
-        Some(twice) => Err(fail(format!("`{twice}` is listed twice"))),
-        None if answers.is_empty() => Err(fail("the file is empty".into())),
-        None => Ok(answers),
+        Some(twice) => Err(DataError::new(Place::file(place), Fault::AnswerTwice(twice.clone()))),
+        None => Ok(()),
     }
 }
 

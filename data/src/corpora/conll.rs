@@ -83,6 +83,10 @@ impl ReadCorpus for Conll {
         problems.or(())?;
         Ok(collecting.finish(Labels::Words(classes), false, extent)?.into())
     }
+
+    fn kept_files(&self) -> [bool; 2] {
+        [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
+    }
 }
 
 impl Conll {

@@ -37,6 +37,10 @@ impl ReadCorpus for Dakshina {
             .gather("dakshina", extent, |source, gathering, keep| self.rows(source, gathering, keep))?;
         Ok(gathering.finish(self.files.max_characters, extent)?.into())
     }
+
+    fn kept_files(&self) -> [bool; 2] {
+        [!self.files.validation_paths.is_empty(), !self.files.test_paths.is_empty()]
+    }
 }
 
 impl Dakshina {

@@ -57,6 +57,10 @@ impl ReadCorpus for EasyVqa {
         let source = folder.display().to_string();
         Ok(collect(source, of_all(&fingerprints), raw, Known::Listed(&answers), languages, extent)?.into())
     }
+
+    fn kept_files(&self) -> [bool; 2] {
+        [false, true]
+    }
 }
 
 /// The languages of the questions, and what each is in the others than the first.
@@ -126,7 +130,6 @@ mod tests {
         assert_eq!(corpus.questions[4].image, 1);
         assert_eq!(corpus.questions[4].split.as_deref(), Some("test"));
         assert!(corpus.questions[5].answers.is_empty());
-        assert_eq!(corpus.reading.dropped["questions without a known answer, which are kept"], 2);
         assert_eq!(corpus.images[0].load().unwrap().width, 4);
     }
 

@@ -92,4 +92,8 @@ impl ReadCorpus for Gqa {
         )?
         .into())
     }
+
+    fn kept_files(&self) -> [bool; 2] {
+        [false, !self.test_questions.is_empty()]
+    }
 }

@@ -66,4 +66,8 @@ impl ReadCorpus for ImageCaptions {
         }
         Ok(collect_captions(sources.join(", "), of_all(&fingerprints), rows, extent)?.into())
     }
+
+    fn kept_files(&self) -> [bool; 2] {
+        [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
+    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
-use super::answers::{known, listed};
+use super::answers::{known, listed, once_each};
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place};
 use crate::lexicon::of_all;
@@ -51,6 +51,7 @@ settings! {
 
 impl ReadCorpus for ImageQuestions {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
+        once_each(&self.answers, "answers")?;
         let folder = folder(&self.images)?;
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
         let mut faults: Option<DataError> = None;
@@ -79,6 +80,10 @@ impl ReadCorpus for ImageQuestions {
         let known = known(listed.as_deref(), self.least);
         let languages = std::iter::once(&self.language).chain(self.translations.keys()).cloned().collect();
         Ok(collect(sources.join(", "), of_all(&fingerprints), rows, known, languages, extent)?.into())
+    }
+
+    fn kept_files(&self) -> [bool; 2] {
+        [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
     }
 }
 

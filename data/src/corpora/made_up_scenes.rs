@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use alambic_settings::settings;
 
 use super::{Content, ReadCorpus};
-use crate::error::DataError;
+use crate::error::{DataError, Fault, Place};
 use crate::lexicon::Reading;
 use crate::questions::{Question, VisualQuestions};
 use crate::scenes::{Asked, Recipe, Scene, Tongue, answers, stream, tags};
@@ -34,10 +34,10 @@ settings! {
         #[range(1..=12)]
         pub most: usize = 6,
         /// Smallest radius of an object as a share of the side; where there is no room, all are smaller.
-        #[range(0.02..=0.5)]
+        #[range(0.02..=0.45)]
         pub smallest: f64 = 0.09,
         /// Largest radius of an object as a share of the side.
-        #[range(0.02..=0.5)]
+        #[range(0.02..=0.45)]
         pub largest: f64 = 0.19,
         /// How many shapes there are.
         #[range(1..=6)]
@@ -76,19 +76,27 @@ const HEAD: usize = 20;
 
 impl ReadCorpus for MadeUpScenes {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
+        for (crossed, least, most) in [
+            (self.fewest > self.most, "fewest", "most"),
+            (self.smallest > self.largest, "smallest", "largest"),
+        ] {
+            if crossed {
+                return Err(DataError::new(Place::file(least), Fault::Crossed(least, most)));
+            }
+        }
         let variety = (self.shapes, self.colours);
         let tongues = if self.languages.is_empty() { &[Tongue::English][..] } else { &self.languages };
         let languages: Vec<String> = tongues.iter().map(|tongue| tongue.name().to_owned()).collect();
         let recipe = Recipe {
             side: self.side,
             objects: (self.fewest, self.most),
-            radii: (self.smallest as f32, self.largest.max(self.smallest) as f32),
+            radii: (self.smallest as f32, self.largest as f32),
             variety,
             distinct: self.distinct,
             overlap: self.overlap as f32,
             noise: self.noise as f32,
         };
-        let answers = answers(self.most.max(self.fewest), variety);
+        let answers = answers(self.most, variety);
         let index: HashMap<&str, u32> =
             answers.iter().enumerate().map(|(index, answer)| (answer.as_str(), index as u32)).collect();
         let (mut images, mut questions) = (Vec::new(), Vec::new());
@@ -129,7 +137,9 @@ impl ReadCorpus for MadeUpScenes {
             .filter(|tongue| *tongue != Tongue::English)
             .map(|tongue| (tongue.name().to_owned(), tags(tongue)))
             .collect();
-        Ok(VisualQuestions { answers, images, questions, languages, tags, reading, fingerprint }.into())
+        let least = None;
+        Ok(VisualQuestions { answers, least, images, questions, languages, tags, reading, fingerprint }
+            .into())
     }
 }
 
@@ -140,8 +150,8 @@ mod tests {
     use super::*;
     use crate::pictures::Pixels;
 
-    fn scenes(change: impl Fn(&mut MadeUpScenes)) -> VisualQuestions {
-        let mut options = MadeUpScenes {
+    fn made() -> MadeUpScenes {
+        MadeUpScenes {
             images: 60,
             questions: 8,
             seed: 1,
@@ -158,7 +168,11 @@ mod tests {
             captions: 0,
             languages: vec![Tongue::English],
             kinds: ASKED.to_vec(),
-        };
+        }
+    }
+
+    fn scenes(change: impl Fn(&mut MadeUpScenes)) -> VisualQuestions {
+        let mut options = made();
         change(&mut options);
         match options.read(Extent::Whole).unwrap() {
             Content::Questions(questions) => questions,
@@ -239,6 +253,19 @@ mod tests {
             let colours: std::collections::HashSet<&str> = colours.collect();
             assert_eq!(colours.len(), picture.objects.len());
         }
+    }
+
+    #[test]
+    fn ranges_that_are_crossed_are_refused() {
+        let mut options = MadeUpScenes { fewest: 7, ..made() };
+        let said = options.read(Extent::Whole).unwrap_err().to_string();
+        assert!(said.contains("`fewest` is above `most`"), "{said}");
+        (options.fewest, options.smallest) = (1, 0.2);
+        let said = options.read(Extent::Whole).unwrap_err().to_string();
+        assert!(said.contains("`smallest` is above `largest`"), "{said}");
+        // The largest things that there are have room.
+        (options.smallest, options.largest) = (0.45, 0.45);
+        assert!(options.read(Extent::Whole).is_ok());
     }
 
     #[test]

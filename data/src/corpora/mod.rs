@@ -95,6 +95,12 @@ pub trait ReadCorpus {
     /// # Errors
     /// All faults of a file, each with its line; see [`crate::Fault`].
     fn read(&self, extent: Extent) -> Result<Content, DataError>;
+
+    /// Whether it was given files for validation, and files for the test. What they hold has the splits `validation` and
+    /// `test`, which need not be named.
+    fn kept_files(&self) -> [bool; 2] {
+        [false, false]
+    }
 }
 
 kinds! {

@@ -57,6 +57,10 @@ impl ReadCorpus for Moses {
         }
         Ok(gathering.finish(extent)?.into())
     }
+
+    fn kept_files(&self) -> [bool; 2] {
+        [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
+    }
 }
 
 /// The sentences of files that belong together.

@@ -65,6 +65,10 @@ impl ReadCorpus for ParallelTable {
         faults.map_or(Ok(()), Err)?;
         Ok(gathering.finish(extent)?.into())
     }
+
+    fn kept_files(&self) -> [bool; 2] {
+        [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
+    }
 }
 
 impl ParallelTable {

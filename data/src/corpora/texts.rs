@@ -61,6 +61,10 @@ impl ReadCorpus for Texts {
         }
         Ok(collecting.finish(labels, self.second.is_some(), extent)?.into())
     }
+
+    fn kept_files(&self) -> [bool; 2] {
+        [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
+    }
 }
 
 impl Texts {
@@ -93,6 +97,11 @@ impl Texts {
                     }
                 },
             };
+            let class = label.as_ref().map(|column| column[row].trim().to_owned());
+            if class.as_ref().is_some_and(String::is_empty) && !first[row].trim().is_empty() {
+                problems.push(table.place(row), Fault::NothingInColumn("label"));
+                continue;
+            }
             let split = part
                 .or_else(|| splits.as_ref().map(|column| column[row].trim()).filter(|text| !text.is_empty()));
             rows.push(Row {
@@ -103,7 +112,7 @@ impl Texts {
                     split: split.map(str::to_owned),
                     line: table.line(row),
                 },
-                class: label.as_ref().map(|column| column[row].trim().to_owned()),
+                class,
                 place: table.place(row),
             });
         }

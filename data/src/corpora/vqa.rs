@@ -132,14 +132,19 @@ impl ReadCorpus for Vqa {
         )?
         .into())
     }
+
+    fn kept_files(&self) -> [bool; 2] {
+        [false, !self.test_questions.is_empty()]
+    }
 }
 
-/// Each answer with its score, in the order in which it was first given.
+/// Each answer with its score, the commonest first and of equally common ones that which was given first.
 fn scores(annotation: &Annotation) -> Vec<(String, f32)> {
     let mut counts: IndexMap<String, u32> = IndexMap::new();
     for given in &annotation.answers {
         *counts.entry(given.answer.trim().to_lowercase()).or_default() += 1;
     }
+    counts.sort_by(|_, left, _, right| right.cmp(left));
     counts.into_iter().map(|(answer, count)| (answer, (0.3 * count as f32).min(1.0))).collect()
 }
 

@@ -124,7 +124,7 @@ pub(crate) fn tags(tongue: Tongue) -> IndexMap<String, String> {
 impl Scene {
     /// Draws lots for a scene.
     pub(crate) fn invent(recipe: &Recipe, random: &mut ChaCha8Rng) -> Self {
-        let count = random.random_range(recipe.objects.0..=recipe.objects.1.max(recipe.objects.0));
+        let count = random.random_range(recipe.objects.0..=recipe.objects.1);
         let mut things: Vec<Thing> = Vec::with_capacity(count);
         let colours = &Colour::ALL[..recipe.variety.1.clamp(1, Colour::ALL.len())];
         let (smallest, largest) = recipe.radii;

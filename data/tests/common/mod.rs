@@ -28,6 +28,7 @@ pub(crate) fn corpus(names: &[&str]) -> VisualQuestions {
     };
     VisualQuestions {
         answers: Vec::new(),
+        least: None,
         images: names.iter().map(picture).collect(),
         questions: Vec::new(),
         languages: Vec::new(),

@@ -100,17 +100,10 @@ impl Clip {
         given: &Weights,
     ) -> Result<Weights, ModelError> {
         let shapes = config.shapes();
-        let mut weights = Initialiser::new(streams).fill(
-            &shapes,
-            shapes.keys(),
-            deviation(config.vision_config.hidden_size),
-        )?;
+        let (width, mut initialiser) = (config.vision_config.hidden_size, Initialiser::new(streams));
+        let mut weights = initialiser.fill(&shapes, shapes.keys(), deviation(width))?;
         weights.insert("logit_scale".into(), Tensor::new(INITIAL_SCALE, device::current())?);
-        let first = Initialiser::new(streams).normal(
-            1,
-            config.vision_config.hidden_size,
-            deviation(config.vision_config.hidden_size),
-        )?;
+        let first = initialiser.normal(1, width, deviation(width))?;
         weights.insert("vision_model.embeddings.class_embedding".into(), first.squeeze(0)?);
         weights.extend(given.iter().map(|(name, tensor)| (name.clone(), tensor.clone())));
         Ok(weights)

@@ -7,7 +7,7 @@ use alambic_data::texts::TextSplits;
 use alambic_data::{Collection, Content, DataError, Direction, Entry, Extent, Labels, Pair};
 use alambic_data::{Problem, Split, SplitError, VisualQuestions};
 use alambic_data::{direction, embedded, examples};
-use alambic_settings::{At, Diagnostic, IndexMap, Origin};
+use alambic_settings::{At, Diagnostic, IndexMap, Node, Origin};
 
 use super::faults::{code, find_location, line_of};
 use super::{Checker, Depth, list};
@@ -87,23 +87,35 @@ impl Checker<'_> {
     /// Reports the faults of a corpus's files.
     fn table_faults(&mut self, name: &str, error: &DataError) {
         let data = self.loaded.tree.get("data").and_then(|data| data.get(name));
+        let kinds = data.and_then(|data| data.get("corpus")).and_then(Node::members);
+        let kind = kinds.and_then(|kinds| kinds.keys().next()).map_or("", String::as_str);
+        let corpus = ["data", name, "corpus", kind];
         for Problem { place, fault } in &error.problems {
             let mut parts = ["corpus", "regions"].into_iter().filter_map(|part| data?.get(part));
             let named = parts.find_map(|node| find_location(node, &place.source));
-            let origin = named.unwrap_or_else(|| self.loaded.origin(&["data", name, "corpus"]));
+            // A fault of an option is told by the option's key.
+            let option = || {
+                let table = corpus.iter().try_fold(&self.loaded.tree, |node, key| node.get(key))?;
+                table.members()?.get(&place.source).map(|member| member.key_origin.clone())
+            };
+            let (origin, what) = match (named, option()) {
+                (Some(table), _) => (table, "this table"),
+                (None, Some(option)) => (option, "this option"),
+                (None, None) => (self.loaded.key_origin(&corpus), "this corpus"),
+            };
             let mut diagnostic =
                 Diagnostic::error(code(fault), format!("{place}: {fault}")).help(fault.help());
             if let Some(line) = line_of(place) {
                 diagnostic = diagnostic.label(&line, "this line");
             }
             let label = match place.line {
-                Some(line) => format!("line {line} of this table"),
-                None => "this table".to_owned(),
+                Some(line) => format!("line {line} of {what}"),
+                None => what.to_owned(),
             };
             self.report(diagnostic.label(&origin, label));
         }
         if error.more > 0 {
-            let origin = self.loaded.origin(&["data", name, "corpus"]);
+            let origin = self.loaded.key_origin(&corpus);
             let message = format!("data `{name}` has {} more faults like these", error.more);
             self.error("data::more", message, &origin, "in the tables of this corpus");
         }
@@ -241,7 +253,26 @@ impl Checker<'_> {
         if self.depth == Depth::Whole && all.is_some() {
             self.must_validate(path, counts.texts, counts.validation);
         }
+        self.must_cut_alike(path, "texts", data.texts.iter().map(|options| options.longest));
         self.counts.insert(name.to_owned(), counts);
+    }
+
+    /// Reports tables of one stage that are to be cut at different lengths.
+    pub(super) fn must_cut_alike(
+        &mut self,
+        path: &[&str],
+        kind: &str,
+        mut longest: impl Iterator<Item = usize>,
+    ) {
+        let Some(first) = longest.next() else { return };
+        let Some(other) = longest.position(|own| own != first) else { return };
+        let origin = self.loaded.origin(&[path, &["data", kind, &(other + 1).to_string()]].concat());
+        let message = format!("the {kind} of `{}` are to be cut at different lengths", path.join("."));
+        self.report(
+            Diagnostic::error("recipe::data", message)
+                .label(&origin, "not as the first")
+                .help("a stage has one `longest`: give all its tables the same, or part it in two stages"),
+        );
     }
 
     /// Reports a training that has nothing to train or to validate on.
@@ -530,11 +561,12 @@ fn head(options: &DataOptions) -> Result<Corpus, RunError> {
         }
         Content::Questions(corpus) => {
             let unasked = corpus.unasked().into_iter().map(|image| (image, Split::Train)).collect();
-            let VisualQuestions { answers, images, questions, languages, tags, reading, fingerprint } =
+            let settled = corpus.least.is_none();
+            let VisualQuestions { answers, images, questions, languages, tags, reading, fingerprint, .. } =
                 corpus;
             let (validation, test) = (Vec::new(), Vec::new());
             let splits = QuestionSplits { train: questions, validation, test, unasked, report };
-            let parts = Parts::Questions { answers, images, splits, languages, tags };
+            let parts = Parts::Questions { answers, settled, images, splits, languages, tags };
             Corpus { parts, reading, fingerprint }
         }
     })

@@ -3,18 +3,23 @@
 use alambic_data::Split;
 use alambic_models::Config;
 use alambic_models::bert::{Head, Task};
-use alambic_reports::metrics::find;
+use alambic_reports::metrics::{find, is_yardstick};
 use alambic_reports::outcome::{BASELINE, STUDENT, TEACHER};
 use alambic_settings::{At, Diagnostic, Origin};
 use alambic_students::Eyes;
 use alambic_tensor::precision::Products;
 
+use super::models::Sketch;
 use super::stages::asked;
 use super::{Checker, Counts, Depth, Selection, list};
 use crate::run::corpora::Kind;
 use crate::run::evaluation::{UNTRAINED, finds};
+use crate::run::questions::METRICS_OF_SCORES;
 use crate::run::questions::exam::QUESTION_ALONE;
+use crate::run::retrieval;
+use crate::run::texts::suitable;
 use crate::run::trainings::{FROM_SCRATCH, SAME_START};
+use crate::run::words::exam as words;
 use crate::run::workshop::task_of;
 use crate::schema::{Readings, References};
 
@@ -50,6 +55,7 @@ impl Checker<'_> {
             except: &evaluation.except,
             origin: evaluation.origin.clone(),
         };
+        self.must_measure(&words::METRICS, &[]);
         let expanded = self.directions(&selection);
         let targets = asked(&expanded, |direction| &direction.target);
         self.student_writes(&targets);
@@ -83,6 +89,9 @@ impl Checker<'_> {
         if task.head == Head::None && !self.without_labels() {
             return;
         }
+        if task.head != Head::None {
+            self.must_measure(suitable(&labels), &[]);
+        }
         if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| self.known_teacher(teacher)) {
             let known = self.sketches.checkpoint(recipe, teacher).map(|sketch| sketch.config.clone());
             if let Some(config) = known {
@@ -102,6 +111,28 @@ impl Checker<'_> {
         }
         let texts = evaluation.limit.map_or(test, |limit| test.min(limit));
         self.counts.insert("evaluation".to_owned(), Counts { texts, ..Counts::default() });
+    }
+
+    /// Reports metrics that say nothing of answers like these, and a first one by which no model could be judged: it does not
+    /// depend on the model, or is `second` to what models are judged by.
+    pub(super) fn must_measure(&mut self, suits: &[&str], second: &[&str]) {
+        let metrics = &self.recipe.evaluation.metrics;
+        for (index, name) in metrics.iter().enumerate() {
+            let known = find(&name.value).is_ok();
+            let message = if known && !suits.contains(&name.as_str()) {
+                format!("`{}` does not measure what is judged here", name.value)
+            } else if index == 0 && (is_yardstick(&name.value) || second.contains(&name.as_str())) {
+                format!("models cannot be judged by `{}` alone, nor checkpoints chosen", name.value)
+            } else {
+                continue;
+            };
+            let first = suits.iter().filter(|name| !is_yardstick(name) && !second.contains(name));
+            self.report(
+                Diagnostic::error("evaluation::metric", message)
+                    .label(&name.origin, "named here")
+                    .help(format!("name one of {} first, or leave `metrics` out", list(first.copied()))),
+            );
+        }
     }
 
     /// Checks the models that are judged beside the student.
@@ -151,22 +182,21 @@ impl Checker<'_> {
         if !self.must_be_asked(&evaluation.data, evaluation.readings()) {
             return;
         }
+        self.must_measure(&METRICS_OF_SCORES, &[]);
         self.must_be_taught_so();
-        if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| self.known_teacher(teacher)) {
-            let known = self.sketches.checkpoint(recipe, teacher).map(|sketch| sketch.config.clone());
-            if let Some(config) = known {
-                self.must_know_answers("teacher", &config, &answers, &teacher.origin);
-            }
+        if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| self.known_teacher(teacher))
+            && let Some(model) = self.sketches.checkpoint(recipe, teacher).cloned()
+        {
+            self.must_answer_about_images("teacher", &model, &answers, &teacher.origin);
         }
         for name in &evaluation.beside {
-            let known = self.sketches.checkpoint(recipe, name).map(|sketch| sketch.config.clone());
-            if let Some(config) = known {
-                self.must_know_answers("model", &config, &answers, &name.origin);
+            if let Some(model) = self.sketches.checkpoint(recipe, name).cloned() {
+                self.must_answer_about_images("model", &model, &answers, &name.origin);
             }
         }
         let last = recipe.stages.last().and_then(|last| self.sketches.stages.get(&last.value));
-        if let Some(config) = last.map(|sketch| sketch.config.clone()) {
-            self.must_know_answers("student", &config, &answers, &evaluation.origin);
+        if let Some(model) = last.cloned() {
+            self.must_answer_about_images("student", &model, &answers, &evaluation.origin);
         }
         let test = self
             .workshop
@@ -235,6 +265,7 @@ impl Checker<'_> {
         if !self.must_have_captions(&evaluation.data, &evaluation.origin) {
             return;
         }
+        self.must_measure(&retrieval::METRICS, &[]);
         if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| self.known_teacher(teacher)) {
             let known = self.sketches.checkpoint(recipe, teacher).map(|sketch| sketch.config.clone());
             if let Some(config) = known.filter(|config| !config.outline().pairs) {
@@ -257,15 +288,21 @@ impl Checker<'_> {
         self.counts.insert("evaluation".to_owned(), Counts { images, ..Counts::default() });
     }
 
-    /// Reports a model that does not give the answers that are asked for.
-    fn must_know_answers(&mut self, side: &str, config: &Config, answers: &[String], origin: &Origin) {
+    /// Reports a model that does not give the answers that are asked for, or is not shown what it looks at.
+    fn must_answer_about_images(&mut self, side: &str, model: &Sketch, answers: &[String], origin: &Origin) {
+        let judged: Vec<&At<String>> = self.recipe.evaluation.data.iter().collect();
+        self.must_find_regions(&format!("the {side}"), origin, model, &judged, Split::Test);
+        let config = &model.config;
         let outline = config.outline();
         let own = outline.labels;
         // What has no names of its own takes those of the data.
         let is_nameless = own.is_empty() && outline.classes > 0;
         let problem = if Eyes::new(config, None).is_err() {
             format!("is a {} and does not look at images", config.model_type())
-        } else if is_nameless && outline.classes == answers.len() {
+        } else if !own.is_empty() && own == answers || is_nameless && outline.classes == answers.len() {
+            return;
+        } else if !self.workshop.corpora.are_settled(&self.recipe.evaluation.data) {
+            // From the head of a table it cannot be told which answers it has.
             return;
         } else if is_nameless {
             format!(
@@ -275,10 +312,8 @@ impl Checker<'_> {
             )
         } else if own.is_empty() {
             "has no head that answers questions".to_owned()
-        } else if own != answers {
-            format!("knows {} answers, and the test part has {} others", own.len(), answers.len())
         } else {
-            return;
+            format!("knows {} answers, and the test part has {} others", own.len(), answers.len())
         };
         self.report(
             Diagnostic::error("evaluation::answers", format!("the {side} {problem}"))

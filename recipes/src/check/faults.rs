@@ -34,6 +34,8 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::NotDecimal { .. }
         | Fault::UnknownClass { .. }
         | Fault::NotAnswers(_)
+        | Fault::AnswerTwice(_)
+        | Fault::Crossed(..)
         | Fault::BrokenXml(_) => "data::value",
         Fault::UnknownLanguage(_) | Fault::NoLanguage | Fault::WrongScript { .. } => "data::language",
         Fault::Regions(_) => "data::regions",

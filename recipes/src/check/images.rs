@@ -1,10 +1,10 @@
 //! Trainings that look at images: what is asked and said of them, objects and regions.
 
 use alambic_data::{Split, is_chosen};
-use alambic_models::Config;
 use alambic_settings::{At, Diagnostic, Origin};
-use alambic_students::{OscarSizes, PLACE};
+use alambic_students::{Eyes, OscarSizes};
 
+use super::models::Sketch;
 use super::{Checker, Counts, Depth, list};
 use crate::run::corpora::Kind;
 use crate::run::questions::image_texts::pairs;
@@ -32,7 +32,8 @@ impl Checker<'_> {
                 // What cannot be counted is not empty.
                 return;
             }
-            if all.as_ref().is_some_and(|all| *all != answers) {
+            let settled = self.workshop.corpora.are_settled(&options.data);
+            if settled && all.as_ref().is_some_and(|all| *all != answers) {
                 let message = format!("the corpora of `{}` have different answers", path.join("."));
                 self.error("recipe::data", message, &origin, "other answers than the questions before it");
             }
@@ -43,9 +44,33 @@ impl Checker<'_> {
             counts.validation += count(Split::Validation);
         }
         if self.depth == Depth::Whole && all.is_some() {
+            self.must_cut_alike(path, "questions", data.questions.iter().map(|options| options.longest));
+            self.must_be_answered(path, data);
             self.must_validate(path, counts.questions, counts.validation);
         }
         self.counts.insert(name.to_owned(), counts);
+    }
+
+    /// Reports a training that knows no answer to any of its questions, those of the validation part among them.
+    fn must_be_answered(&mut self, path: &[&str], data: &At<StageData>) {
+        let corpora = &self.workshop.corpora;
+        let mut asked = [Split::Train, Split::Validation]
+            .into_iter()
+            .flat_map(|part| {
+                data.questions.iter().map(move |options| corpora.selected_questions(options, part))
+            })
+            .flat_map(Result::unwrap_or_default)
+            .peekable();
+        if asked.peek().is_none() || asked.any(|shown| !shown.question.answers.is_empty()) {
+            return;
+        }
+        drop(asked);
+        let message = format!("no question of `{}` has a known answer", path.join("."));
+        self.report(
+            Diagnostic::error("data::answers", message)
+                .label(&self.data_origin(path), "whether it learns could not be told")
+                .help("let `answers` or `answers-from` of the corpus list answers that its rows have, spelt alike, or leave them out"),
+        );
     }
 
     /// Reports languages in which a corpus asks nothing. True if there are none.
@@ -177,37 +202,91 @@ impl Checker<'_> {
         self.counts.insert(name.to_owned(), counts);
     }
 
-    /// Reports a student that reads regions where neither a detector nor the corpora give any, or others than it reads.
-    pub(super) fn must_have_regions(&mut self, stage: &str, options: &StageOptions, config: &Config) {
+    /// Reports terms that hold parts of images against each other where student and teacher cut images into other parts.
+    pub(super) fn must_see_alike(&mut self, options: &StageOptions, student: &Sketch) {
         let recipe = self.recipe;
-        let Ok(student) = student_of(recipe, stage) else { return };
-        let detector = recipe.student.get(&student).and_then(|student| student.inner().detector());
-        let (Config::Oscar(config), None, Depth::Whole) = (config, detector, self.depth) else { return };
-        for name in options.data.image_corpora() {
-            let Ok(pictures) = self.workshop.corpora.pictures(std::slice::from_ref(name), Split::Train)
-            else {
+        let Some(name) = &options.teacher else { return };
+        let Some(teacher) = self.sketches.teacher(recipe, name).map(|sketch| sketch.config.clone()) else {
+            return;
+        };
+        let eyes = [&student.config, &teacher].map(|config| Eyes::new(config, None));
+        let [Ok(own), Ok(other)] = eyes else { return };
+        if own.cut_alike(&other) {
+            return;
+        }
+        let outlines = (student.config.outline(), teacher.outline());
+        for loss in options.loss.iter() {
+            let Ok(term) = loss.inner().bind(&outlines.0, Some(&outlines.1)) else { continue };
+            // The stream without a name is that of text and image together.
+            if !term.token_by_token.iter().any(|stream| ["", "image", "vision"].contains(&stream.as_str())) {
+                continue;
+            }
+            let message = format!(
+                "the loss `{}` holds parts of images against each other, and student and teacher read other parts",
+                term.name
+            );
+            self.report(
+                Diagnostic::error("loss::images", message)
+                    .label(&loss.origin, "this term")
+                    .label(&name.origin, "with this teacher")
+                    .help("give the student the teacher's `image`, `patch` and `patches`, or compare texts, vectors or logits"),
+            );
+        }
+    }
+
+    /// Reports a student, or its teacher, that reads regions of the images of a stage where nothing gives any, or others than it
+    /// reads.
+    pub(super) fn must_have_regions(&mut self, stage: &str, options: &StageOptions, student: &Sketch) {
+        let recipe = self.recipe;
+        let corpora = options.data.image_corpora();
+        if let Ok(own) = student_of(recipe, stage) {
+            let declared = self.loaded.key_origin(&["student", &own]);
+            let who = format!("the student of stage `{stage}`");
+            self.must_find_regions(&who, &declared, student, &corpora, Split::Train);
+        }
+        if let Some(name) = &options.teacher
+            && let Some(teacher) = self.sketches.teacher(recipe, name).cloned()
+        {
+            let who = format!("the teacher `{}`", name.value);
+            self.must_find_regions(&who, &name.origin, &teacher, &corpora, Split::Train);
+        }
+    }
+
+    /// Reports a model that reads regions of the images of a part where nothing gives any, or others than it reads.
+    pub(super) fn must_find_regions(
+        &mut self,
+        who: &str,
+        declared: &Origin,
+        model: &Sketch,
+        corpora: &[&At<String>],
+        part: Split,
+    ) {
+        let Ok(Eyes::Regions(eyes)) = Eyes::new(&model.config, None) else { return };
+        if self.depth != Depth::Whole {
+            return;
+        }
+        for name in corpora {
+            let pictures = self.workshop.corpora.pictures(std::slice::from_ref(*name), part);
+            let Some(picture) = pictures.ok().and_then(|pictures| pictures.first().copied()) else {
                 continue;
             };
-            let Some(picture) = pictures.first() else { continue };
-            let features = config.features;
             let message = match &picture.found {
-                None => format!("the student of stage `{stage}` reads regions, and nothing is known of any"),
-                Some(found) if ![features, features.saturating_sub(PLACE)].contains(&found.width()) => {
-                    format!(
-                        "the student of stage `{stage}` reads regions of {features} features, and those of `{}` have {}",
-                        name.value,
-                        found.width()
-                    )
-                }
+                None if model.detector => continue,
+                None => format!("{who} reads regions, and nothing is known of any in `{}`", name.value),
+                Some(found) if !eyes.read(found.width()) => format!(
+                    "{who} reads regions of {} features, and those of `{}` have {}",
+                    eyes.features(),
+                    name.value,
+                    found.width()
+                ),
                 Some(_) => continue,
             };
-            let declared = self.loaded.key_origin(&["data", &name.value]);
-            let own = self.loaded.key_origin(&["student", &student]);
+            let images = self.loaded.key_origin(&["data", &name.value]);
             self.report(
                 Diagnostic::error("student::regions", message)
-                    .label(&own, "reads regions")
-                    .label(&declared, "has these images")
-                    .help("name files of features under `regions` of the data and set the student's `features`, or give the student a `detector`"),
+                    .label(declared, "reads regions")
+                    .label(&images, "has these images")
+                    .help("name files of features under `regions` of the data; a student reads as many as its `features` say, or has a `detector`"),
             );
         }
     }

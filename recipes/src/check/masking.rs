@@ -1,10 +1,10 @@
 //! Texts whose tokens are masked.
 
-use alambic_settings::Diagnostic;
+use alambic_settings::{Diagnostic, Origin};
 
 use super::Checker;
 use super::models::Sketch;
-use crate::schema::{CacheMode, StageData};
+use crate::schema::{CacheMode, ImageTextData, MaskOptions, StageData};
 
 impl Checker<'_> {
     /// Checks how the texts of a stage are masked. `path` leads to the table that holds `data`.
@@ -35,10 +35,46 @@ impl Checker<'_> {
                     .help("`auto` keeps those of other stages"),
             );
         }
+        let place = |key: &[&str]| origin(self, first, key);
+        let places = [place(&[]), place(&["masked"]), place(&["random"])];
+        self.masks(options, places, student);
+    }
+
+    /// Checks how the texts about images of a stage are masked, and that there is one task for all of them.
+    pub(super) fn masking_of_image_texts(
+        &mut self,
+        path: &[&str],
+        data: &StageData,
+        student: Option<&Sketch>,
+    ) {
+        let task = |options: &ImageTextData| {
+            (options.mask.clone(), options.longest, options.other_second, options.other_first)
+        };
+        let Some(first) = data.image_texts.iter().next() else { return };
+        let origin = |checker: &Self, index: usize, key: &[&str]| {
+            let index = index.to_string();
+            checker.loaded.origin(&[path, &["data", "image-texts", &index], key].concat())
+        };
+        if let Some(other) = data.image_texts.iter().position(|options| task(options) != task(first)) {
+            let message = format!("`{}` has different tasks for its texts about images", path.join("."));
+            self.report(
+                Diagnostic::error("recipe::data", message)
+                    .label(&origin(self, other, &[]), "not the same as the first")
+                    .help("a stage has one task: give all of them the same `mask`, `longest`, `other-second` and `other-first`, or part it in two stages"),
+            );
+        }
+        let place = |key: &[&str]| origin(self, 0, &[&["mask"], key].concat());
+        let places = [place(&[]), place(&["masked"]), place(&["random"])];
+        self.masks(&first.mask, places, student);
+    }
+
+    /// Reports shares of masked tokens that are more than one whole, and a vocabulary without a mask. The places are those of
+    /// the options and of their keys `masked` and `random`.
+    fn masks(&mut self, options: &MaskOptions, places: [Origin; 3], student: Option<&Sketch>) {
+        let [place, masked, random] = places;
         let replaced = options.masked + options.random;
         if replaced > 1.0 + 1e-9 {
             let message = format!("`masked` and `random` together are {replaced} of the chosen tokens");
-            let (masked, random) = (origin(self, first, &["masked"]), origin(self, first, &["random"]));
             let mut diagnostic = Diagnostic::error("recipe::data", message)
                 .label(&masked, format!("{} become the mask", options.masked));
             // Where one of the two is a default, its place is that of the table, which need not be shown twice.
@@ -49,7 +85,7 @@ impl Checker<'_> {
         }
         if let Some(error) = student.and_then(|sketch| sketch.tokenizer.mask().err()) {
             let label = "this vocabulary has no token for what is masked";
-            self.error("student::vocabulary", error.to_string(), &origin(self, first, &[]), label);
+            self.error("student::vocabulary", error.to_string(), &place, label);
         }
     }
 

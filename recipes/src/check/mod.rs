@@ -18,6 +18,7 @@ mod teachers;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
+use alambic_reports::outcome::BASELINE;
 use alambic_settings::diagnostics::Severity;
 use alambic_settings::reader::nearest;
 use alambic_settings::{At, Diagnostic, Diagnostics, IndexMap, Origin};
@@ -25,6 +26,7 @@ use alambic_settings::{At, Diagnostic, Diagnostics, IndexMap, Origin};
 use self::models::Sketches;
 use crate::load::Loaded;
 use crate::run::corpora::Corpora;
+use crate::run::trainings::{FROM_SCRATCH, SAME_START};
 use crate::run::workshop::Workshop;
 use crate::schema::{Recipe, SCHEMA};
 
@@ -58,6 +60,12 @@ pub fn is_fatal(diagnostics: &Diagnostics) -> bool {
 pub fn is_name(name: &str) -> bool {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
+}
+
+/// Whether trainings that are no stages, or are repetitions of one, are called like this in a run's folder.
+fn is_taken(name: &str) -> bool {
+    let repeated = name.rsplit_once(".seed-").is_some_and(|(_, seed)| seed.parse::<u64>().is_ok());
+    repeated || [BASELINE, SAME_START, FROM_SCRATCH].contains(&name)
 }
 
 /// Checks a recipe and keeps what was learnt about it.
@@ -131,6 +139,17 @@ impl Checker<'_> {
             let label = "use letters, digits, `-`, `_` and `.`, not beginning with `.`";
             self.error("recipe::name", message, &recipe.name.origin, label);
         }
+        let tables: [(&str, Vec<&String>); 4] = [
+            ("data", recipe.data.keys().collect()),
+            ("student", recipe.student.keys().collect()),
+            ("teacher", recipe.teacher.keys().collect()),
+            ("stage", recipe.stage.keys().collect()),
+        ];
+        for (table, names) in tables {
+            for name in names {
+                self.must_be_name(table, name);
+            }
+        }
         if recipe.stages.is_empty() {
             let diagnostic = Diagnostic::error("recipe::stages", "no stage is to be run");
             let known: Vec<&str> = recipe.stage.keys().map(String::as_str).collect();
@@ -154,6 +173,22 @@ impl Checker<'_> {
                 self.unknown("stage", "stage", stage, &known);
             }
         }
+    }
+
+    /// Reports a name that a folder cannot have, or that trainings of another kind have.
+    fn must_be_name(&mut self, table: &str, name: &str) {
+        let (message, label) = if !is_name(name) {
+            (
+                format!("`{name}` cannot be the name of a folder"),
+                "use letters, digits, `-`, `_` and `.`, not beginning with `.`",
+            )
+        } else if table == "stage" && is_taken(name) {
+            (format!("a stage cannot be called `{name}`"), "baselines and repetitions are called so")
+        } else {
+            return;
+        };
+        let origin = self.loaded.key_origin(&[table, name]);
+        self.error("recipe::name", message, &origin, label);
     }
 
     /// Warns of tables that nothing names.

@@ -7,7 +7,7 @@ use alambic_losses::Term;
 use alambic_models::bert::Task;
 use alambic_models::{Config, ModelError, ModelFolder, Outline, Tokenizer};
 use alambic_settings::IndexMap;
-use alambic_students::{Donor, Student, StudentError, Surroundings};
+use alambic_students::{Donor, Student, StudentError, Surroundings, detector_of};
 use alambic_teachers::TeacherOptions;
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
@@ -20,6 +20,8 @@ use crate::schema::{Recipe, StageOptions};
 pub(crate) struct Sketch {
     pub(crate) config: Config,
     pub(crate) tokenizer: Rc<Tokenizer>,
+    /// Whether it has a detector that finds the regions that it reads.
+    pub(crate) detector: bool,
 }
 
 /// The models known so far: those in folders, and those that the stages looked at already will train.
@@ -115,7 +117,8 @@ pub(crate) fn inspect(path: &Path) -> Result<Sketch, Vec<String>> {
                 ));
             }
             if errors.is_empty() {
-                return Ok(Sketch { config, tokenizer: Rc::new(tokenizer) });
+                let detector = detector_of(path).is_some();
+                return Ok(Sketch { config, tokenizer: Rc::new(tokenizer), detector });
             }
         }
         Err(error) => errors.push(error.to_string()),

@@ -1,13 +1,15 @@
 //! Sentences beside their translations.
 
-use alambic_data::{Corpus as Format, Split};
+use alambic_data::{Corpus as Format, Label, Split, Text};
 use alambic_models::Config;
 use alambic_models::bert::BertConfig;
 use alambic_settings::{At, Diagnostic, Origin};
 
 use super::{Checker, Counts, Depth, list};
 use crate::run::corpora::Kind;
+use crate::run::parallel::exam::SIMILARITY;
 use crate::run::parallel::selected;
+use crate::run::retrieval::METRICS;
 use crate::schema::{ParallelData, Side, Sides, StageData};
 
 impl Checker<'_> {
@@ -104,6 +106,10 @@ impl Checker<'_> {
         if !texts.is_empty() {
             self.text_labels(&texts, &evaluation.origin);
         }
+        self.must_measure(&[&METRICS[..], &[SIMILARITY]].concat(), &[SIMILARITY]);
+        for name in &texts {
+            self.must_compare(name);
+        }
         if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| self.known_teacher(teacher)) {
             let known = self.sketches.checkpoint(recipe, teacher).map(|sketch| sketch.config.clone());
             if let Some(config) = known {
@@ -131,6 +137,20 @@ impl Checker<'_> {
         }
         let texts = evaluation.limit.map_or(test, |limit| test.min(limit));
         self.counts.insert("evaluation".to_owned(), Counts { texts, ..Counts::default() });
+    }
+
+    /// Reports a corpus of texts that does not say how alike two texts are.
+    fn must_compare(&mut self, name: &At<String>) {
+        let texts = self.workshop.corpora.texts(std::slice::from_ref(name), Split::Test).unwrap_or_default();
+        let is_compared = |text: &&Text| text.second.is_some() && matches!(text.label, Label::Number(_));
+        if self.depth == Depth::Whole && !texts.iter().any(is_compared) {
+            let message = format!("the test part of `{}` does not say how alike two texts are", name.value);
+            self.report(
+                Diagnostic::error("evaluation::data", message)
+                    .label(&name.origin, "nothing to be judged on")
+                    .help("texts beside sentences are pairs that people have compared: name their columns `second` and `number`, and leave out others"),
+            );
+        }
     }
 
     /// Whether a corpus is one that only a run mines, so that nobody knows how much it holds.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use alambic_data::{Direction, Labels};
 use alambic_models::{Config, Tokenizer};
 use alambic_settings::reader::nearest;
-use alambic_settings::{At, Diagnostic, IndexMap, Origin};
+use alambic_settings::{At, Diagnostic, IndexMap, Node, Origin};
 use alambic_students::{
     ClipSizes, DualEncoder, EncoderLayers, FromTeacher, Purpose, Scratch, Student, Taken,
 };
@@ -77,8 +77,10 @@ impl Checker<'_> {
         };
         self.losses(&path, &options.loss, &options.data, sketch.as_ref(), &supervision);
         self.masking(&path, &options.data, sketch.as_ref());
+        self.masking_of_image_texts(&path, &options.data, sketch.as_ref());
         if let Some(sketch) = &sketch {
-            self.must_have_regions(name, options, &sketch.config);
+            self.must_see_alike(options, sketch);
+            self.must_have_regions(name, options, sketch);
         }
         if let Some(sketch) = sketch {
             self.freeze(name, &options.freeze, &sketch);
@@ -225,7 +227,8 @@ impl Checker<'_> {
             );
             return None;
         }
-        Some(Sketch { config, tokenizer })
+        let detector = recipe.student.get(&student)?.inner().detector().is_some();
+        Some(Sketch { config, tokenizer, detector })
     }
 
     /// Reports a student that writes and is given texts to read, or the other way round; none if it is so.
@@ -286,8 +289,31 @@ impl Checker<'_> {
         }
     }
 
+    /// Warns of keys of a student that have no effect beside another one.
+    fn warn_of_overruled(&mut self, name: &str) {
+        let Some(student) = self.recipe.student.get(name) else { return };
+        let path = ["student", name, student.name()];
+        let written = path.iter().try_fold(&self.loaded.tree, |node, key| node.get(key));
+        let Some(written) = written.and_then(Node::members) else { return };
+        for (decides, others) in student.inner().overruled() {
+            let idle: Vec<&str> =
+                others.iter().map(String::as_str).filter(|key| written.contains_key(*key)).collect();
+            let Some(first) = idle.first() else { continue };
+            let place = |key: &str| self.loaded.key_origin(&[&path[..], &[key]].concat());
+            let (first, decider) = (place(first), place(decides));
+            let idle = list(idle.iter().copied());
+            let message = format!("beside `{decides}` of student `{name}` there is no effect of {idle}");
+            let diagnostic = Diagnostic::warning("student::size", message)
+                .label(&first, "is not looked at")
+                .label(&decider, "decides")
+                .help(format!("leave out what has no effect, or `{decides}`"));
+            self.report(diagnostic);
+        }
+    }
+
     /// Checks a student that a stage trains first. True if nothing is wrong.
     fn student(&mut self, name: &str, position: usize) -> bool {
+        self.warn_of_overruled(name);
         let before = self.found.len();
         match self.recipe.student.get(name) {
             Some(Student::Scratch(options)) => self.scratch(name, options),

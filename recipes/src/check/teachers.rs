@@ -22,8 +22,10 @@ impl Checker<'_> {
                 TeacherOptions::Pipeline(options) => self.pipeline(name, options),
                 TeacherOptions::Recorded(options) => {
                     let origin = self.loaded.origin(&["teacher", name, "recorded", "path"]);
-                    if let Some(path) = self.file(&options.path, &origin, "the record of a teacher") {
-                        self.record(path, &origin);
+                    for path in options.path.iter() {
+                        if let Some(path) = self.file(path, &origin, "the record of a teacher") {
+                            self.record(path, &origin);
+                        }
                     }
                 }
             }
@@ -123,7 +125,7 @@ impl Checker<'_> {
             Ok(sketch) if options.adapts() => {
                 match options.adapted(sketch.config, Tokenizer::clone(&sketch.tokenizer)) {
                     Ok((config, tokenizer)) => {
-                        let sketch = Sketch { config, tokenizer: Rc::new(tokenizer) };
+                        let sketch = Sketch { config, tokenizer: Rc::new(tokenizer), detector: false };
                         self.sketches.folders.insert(name.to_owned(), sketch);
                     }
                     Err(error) => {

@@ -28,6 +28,9 @@ pub(crate) enum Parts {
     /// Questions about images, and all answers that there are.
     Questions {
         answers: Vec<String>,
+        /// Whether these are those that are told apart: not so where they are those of the rows, and of these only the first
+        /// were read.
+        settled: bool,
         images: Vec<Picture>,
         splits: QuestionSplits,
         /// The languages of the questions, the corpus's own first.
@@ -58,9 +61,10 @@ pub(crate) struct Corpora {
 impl Corpus {
     /// Reads and parts a corpus. What is held out is kept out of all training.
     pub(crate) fn read(options: &DataOptions, held_out: &HoldOut) -> Result<Self, RunError> {
+        let parting = options.split.keeping(options.corpus.inner().kept_files());
         Ok(match content(options, Extent::Whole)? {
             Content::Lexicon(lexicon) => {
-                let splits = split(&lexicon, &options.split, Some(held_out))?;
+                let splits = split(&lexicon, &parting, Some(held_out))?;
                 Self {
                     parts: Parts::Words { languages: lexicon.languages, splits },
                     reading: lexicon.reading,
@@ -68,7 +72,7 @@ impl Corpus {
                 }
             }
             Content::Texts(collection) => {
-                let splits = split_texts(collection.texts, &collection.reading.source, &options.split)?;
+                let splits = split_texts(collection.texts, &collection.reading.source, &parting)?;
                 Self {
                     parts: Parts::Texts { labels: collection.labels, splits },
                     reading: collection.reading,
@@ -76,18 +80,19 @@ impl Corpus {
                 }
             }
             Content::Parallel(corpus) => {
-                let splits = split_parallel(&corpus, &options.split)?;
+                let splits = split_parallel(&corpus, &parting)?;
                 Self {
                     parts: Parts::Parallel { languages: corpus.languages, splits },
                     reading: corpus.reading,
                     fingerprint: corpus.fingerprint,
                 }
             }
-            Content::Questions(corpus) => {
-                let splits = split_questions(&corpus, &options.split)?;
+            Content::Questions(mut corpus) => {
+                let splits = split_questions(&mut corpus, &parting)?;
                 Self {
                     parts: Parts::Questions {
                         answers: corpus.answers,
+                        settled: true,
                         images: corpus.images,
                         splits,
                         languages: corpus.languages,
@@ -179,9 +184,35 @@ pub(crate) struct Shown<'c> {
 
 impl FromIterator<(String, Corpus)> for Corpora {
     fn from_iter<I: IntoIterator<Item = (String, Corpus)>>(corpora: I) -> Self {
-        let read: IndexMap<String, Corpus> = corpora.into_iter().collect();
+        let mut read: IndexMap<String, Corpus> = corpora.into_iter().collect();
+        keep_apart(&mut read);
         let mined = read.keys().map(|name| (name.clone(), OnceLock::new())).collect();
         Self { read, mined }
+    }
+}
+
+/// Takes out of what each corpus is trained and validated on what another one keeps for its test.
+fn keep_apart(corpora: &mut IndexMap<String, Corpus>) {
+    for judged in 0..corpora.len() {
+        let (mut keys, mut entries) = (HashSet::new(), HoldOut::default());
+        match &corpora[judged].parts {
+            Parts::Words { splits, .. } => entries.add(&splits.test),
+            Parts::Texts { splits, .. } => keys = splits.test_keys(),
+            Parts::Parallel { splits, .. } => keys = splits.test_keys(),
+            Parts::Questions { splits, images, .. } => keys = splits.test_keys(images),
+        }
+        let others = corpora.values_mut().enumerate().filter(|(other, _)| *other != judged);
+        for (_, corpus) in others {
+            match &mut corpus.parts {
+                Parts::Words { splits, .. } if !entries.is_empty() => splits.leave_out(&entries),
+                Parts::Texts { splits, .. } if !keys.is_empty() => splits.leave_out(&keys),
+                Parts::Parallel { splits, .. } if !keys.is_empty() => splits.leave_out(&keys),
+                Parts::Questions { splits, images, .. } if !keys.is_empty() => {
+                    splits.leave_out(images, &keys);
+                }
+                _ => {}
+            }
+        }
     }
 }
 
@@ -247,10 +278,10 @@ impl Corpora {
     pub(crate) fn answers(&self, names: &[At<String>]) -> Result<&[String], RunError> {
         let mut all: Option<&[String]> = None;
         for name in names {
-            let Parts::Questions { answers, .. } = &self.get(name)?.parts else {
+            let Parts::Questions { answers, settled, .. } = &self.get(name)?.parts else {
                 return Err(self.holds_others(name, Kind::Questions));
             };
-            if all.is_some_and(|all| all != answers) {
+            if *settled && all.is_some_and(|all| all != answers) {
                 return Err(RunError::Recipe(format!(
                     "corpus `{}` has other answers than the corpora named before it",
                     name.value
@@ -259,6 +290,15 @@ impl Corpora {
             all = Some(answers);
         }
         all.ok_or_else(|| RunError::Recipe("no corpus is named".into()))
+    }
+
+    /// Whether it is known which answers of these corpora are told apart.
+    pub(crate) fn are_settled(&self, names: &[At<String>]) -> bool {
+        let settled = |name: &At<String>| match self.find(name).map(|corpus| &corpus.parts) {
+            Some(Parts::Questions { settled, .. }) => *settled,
+            _ => true,
+        };
+        names.iter().all(settled)
     }
 
     /// The questions of one part of several corpora that are asked in these languages, one after another.
@@ -316,17 +356,15 @@ impl Corpora {
 
     /// The images of one part of several corpora, one after another, each once: first those about which something is asked.
     pub(crate) fn pictures(&self, names: &[At<String>], part: Split) -> Result<Vec<&Picture>, RunError> {
-        let mut pictures: IndexMap<&str, &Picture> = IndexMap::new();
+        // By corpus and place: images of several corpora may have one name.
+        let mut pictures: IndexMap<(&str, usize), &Picture> = IndexMap::new();
         for name in names {
             let Parts::Questions { images, splits, .. } = &self.get(name)?.parts else {
                 return Err(self.holds_others(name, Kind::Questions));
             };
-            for question in splits.part(part) {
-                let picture = &images[question.image];
-                pictures.insert(&picture.name, picture);
-            }
-            let unasked = splits.unasked.iter().filter(|(_, own)| *own == part);
-            pictures.extend(unasked.map(|(index, _)| (images[*index].name.as_str(), &images[*index])));
+            let asked = splits.part(part).iter().map(|question| question.image);
+            let unasked = splits.unasked.iter().filter(|(_, own)| *own == part).map(|(image, _)| *image);
+            pictures.extend(asked.chain(unasked).map(|image| ((name.value.as_str(), image), &images[image])));
         }
         Ok(pictures.into_values().collect())
     }

@@ -34,6 +34,14 @@ pub enum RunError {
         /// The first line that differs.
         what: String,
     },
+    /// What the run in the folder reads is not what it was.
+    #[error("{}: {what} has changed since this run was started; bring back what it was started with, or start anew by `--overwrite`", folder.display())]
+    OtherInputs {
+        /// The run's folder.
+        folder: PathBuf,
+        /// The corpus or the model.
+        what: String,
+    },
     /// A folder that `--overwrite` would delete does not look like a run.
     #[error("{} holds files and is no run; choose another folder", .0.display())]
     Foreign(PathBuf),

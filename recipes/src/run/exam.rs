@@ -9,6 +9,7 @@ use alambic_settings::IndexMap;
 use alambic_teachers::Teacher;
 
 use super::RunError;
+use crate::schema::EvaluationOptions;
 
 /// What the student's card says of the kind of model that it is.
 pub(crate) struct Kind {
@@ -28,6 +29,18 @@ pub(crate) struct Floor {
     pub(crate) description: &'static str,
     /// Its answers.
     pub(crate) answers: Vec<String>,
+}
+
+/// What answers are measured by, the most important first: the metrics that the recipe names and that suit such answers, or
+/// the usual ones. Stages may have answers of other kinds than the evaluation, which the names are for.
+pub(crate) fn measured_by<'o>(
+    options: &'o EvaluationOptions,
+    suits: &[&'static str],
+    usual: &[&'static str],
+) -> Vec<&'o str> {
+    let named = options.metrics.iter().map(|name| name.value.as_str());
+    let named: Vec<&str> = named.filter(|name| suits.contains(name)).collect();
+    if named.is_empty() { usual.to_vec() } else { named }
 }
 
 /// The test part of a recipe, with the teacher's answers where there is a teacher.

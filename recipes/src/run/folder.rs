@@ -2,16 +2,21 @@
 
 use std::path::Path;
 
+use alambic_models::ModelFolder;
 use alambic_reports::record::EventLog;
+use alambic_settings::IndexMap;
+use alambic_teachers::TeacherOptions;
 use serde_json::Value;
 
 use super::checkpoint::{Checkpoint, remove};
+use super::workshop::Workshop;
 use super::{RunError, RunOptions, StartMode, stage};
 use crate::load::Loaded;
 
 const RECIPE: &str = "recipe.toml";
 const RESOLVED: &str = "recipe.resolved.toml";
 const EVENTS: &str = "events.jsonl";
+const INPUTS: &str = "inputs.json";
 
 /// Prepares the folder for a start in the given mode, and opens its log of events.
 pub(crate) fn open(loaded: &Loaded, options: &RunOptions) -> Result<EventLog, RunError> {
@@ -60,6 +65,44 @@ fn same_recipe(loaded: &Loaded, folder: &Path) -> Result<(), RunError> {
         }
         None => Ok(()),
     }
+}
+
+/// Notes what a run reads, or makes sure that a run which goes on reads what it read before: a vocabulary made of other texts
+/// would give other meanings to what was learnt.
+pub(crate) fn same_inputs(workshop: &Workshop<'_>) -> Result<(), RunError> {
+    let mut now: IndexMap<String, String> = IndexMap::new();
+    for (name, corpus) in workshop.corpora.iter() {
+        now.insert(format!("data `{name}`"), corpus.fingerprint.clone());
+    }
+    for (name, options) in &workshop.recipe.teacher {
+        if matches!(options, TeacherOptions::Checkpoint(options) if options.model.is_some()) {
+            now.insert(format!("teacher `{name}`"), fingerprint(&workshop.checkpoint_folder(name)?)?);
+        }
+    }
+    let path = workshop.folder.join(INPUTS);
+    if path.is_file() {
+        let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+        let before: IndexMap<String, String> = serde_json::from_str(&text).unwrap_or_default();
+        let changed = before.iter().find(|(what, hash)| now.get(*what) != Some(*hash));
+        if let Some((what, _)) = changed {
+            return Err(RunError::OtherInputs { folder: workshop.folder.clone(), what: what.clone() });
+        }
+        return Ok(());
+    }
+    let text = serde_json::to_string_pretty(&now).map_err(|error| RunError::Recipe(error.to_string()))?;
+    std::fs::write(&path, text + "\n").map_err(RunError::file(&path))
+}
+
+/// The hash of a model's weights, configuration and vocabulary.
+fn fingerprint(folder: &Path) -> Result<String, RunError> {
+    let mut files = ModelFolder::open(folder)?.weight_files()?;
+    files.extend(["config.json", "tokenizer.json"].map(|name| folder.join(name)));
+    let mut hasher = blake3::Hasher::new();
+    for file in files.iter().filter(|file| file.is_file()) {
+        let open = std::fs::File::open(file).map_err(RunError::file(file))?;
+        hasher.update_reader(open).map_err(RunError::file(file))?;
+    }
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// The lines of a resolved recipe without the comments that end them.

@@ -15,8 +15,27 @@ pub(crate) const LEAST_SHARE: f64 = 0.01;
 pub(crate) struct Losses {
     /// The name and the weighted loss of each term, with its graph.
     terms: Vec<(&'static str, Tensor)>,
+    /// What they come to.
+    pub(crate) sum: Sum,
+}
+
+/// What the terms of a batch or of a step come to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Sum {
+    /// The sum with weights.
+    pub(crate) loss: f64,
     /// The value of each term before its weight. Terms of one name are added up.
     pub(crate) values: IndexMap<String, f64>,
+}
+
+impl Sum {
+    /// Adds a share of another sum.
+    pub(crate) fn add(&mut self, other: &Self, share: f64) {
+        self.loss += other.loss * share;
+        for (name, value) in &other.values {
+            *self.values.entry(name.clone()).or_insert(0.0) += value * share;
+        }
+    }
 }
 
 /// Gradients of one batch.
@@ -32,17 +51,18 @@ impl Losses {
     /// # Errors
     /// When there is none, or one is no number.
     pub(crate) fn new(losses: Vec<(&Term, Tensor)>, step: usize) -> Result<Self, RunError> {
-        let mut values = IndexMap::new();
+        let mut sum = Sum::default();
         let mut terms = Vec::with_capacity(losses.len());
         for (term, loss) in losses {
             let value = f64::from(loss.to_scalar::<f32>()?);
             if !value.is_finite() {
                 return Err(RunError::Diverged { step, value });
             }
-            *values.entry(term.name.to_owned()).or_insert(0.0) += value;
+            sum.loss += term.weight * value;
+            *sum.values.entry(term.name.to_owned()).or_insert(0.0) += value;
             terms.push((term.name, (loss * term.weight)?));
         }
-        Ok(Self { terms, values })
+        Ok(Self { terms, sum })
     }
 
     /// The gradients of the sum. `apart` takes one backward pass a term to learn what each of them adds.
@@ -71,4 +91,34 @@ impl Losses {
 pub(crate) fn shares(norms: IndexMap<String, f64>) -> IndexMap<String, f64> {
     let sum: f64 = norms.values().sum();
     norms.into_iter().map(|(name, norm)| (name, if sum > 0.0 { norm / sum } else { 0.0 })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use alambic_losses::Loss;
+    use alambic_models::Outline;
+    use alambic_settings::Kind;
+    use alambic_tensor::candle::Device;
+
+    use super::*;
+
+    #[test]
+    fn terms_of_one_name_count_with_their_own_weights() {
+        let loss = Loss::default_kind("cross-entropy").unwrap();
+        let outline = Outline { classes: 2, ..Outline::default() };
+        let term = |weight: f64| {
+            let mut term = loss.inner().bind(&outline, None).unwrap();
+            term.weight = weight;
+            term
+        };
+        let (once, thrice) = (term(1.0), term(3.0));
+        let value = |value: f32| Tensor::new(value, &Device::Cpu).unwrap();
+        let losses = Losses::new(vec![(&once, value(2.0)), (&thrice, value(0.5))], 1).unwrap();
+        assert_eq!(losses.sum.values, [("cross-entropy".to_owned(), 2.5)].into());
+        assert!((losses.sum.loss - 3.5).abs() < 1e-12);
+        let mut mean = Sum::default();
+        mean.add(&losses.sum, 0.5);
+        mean.add(&losses.sum, 0.5);
+        assert_eq!(mean, losses.sum);
+    }
 }

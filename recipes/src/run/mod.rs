@@ -20,13 +20,13 @@ mod objects;
 pub(crate) mod parallel;
 pub(crate) mod questions;
 mod result;
-mod retrieval;
+pub(crate) mod retrieval;
 mod stage;
 pub(crate) mod texts;
 mod timing;
 mod train;
 pub(crate) mod trainings;
-mod words;
+pub(crate) mod words;
 pub(crate) mod workshop;
 
 use std::path::PathBuf;
@@ -86,6 +86,7 @@ pub fn run(loaded: &Loaded, options: &RunOptions, observer: &mut dyn Observer) -
         folder: options.out.clone(),
         interrupt: &options.interrupt,
     };
+    folder::same_inputs(&workshop)?;
     let trainings = trainings::run(&workshop, &mut events, observer)?;
     let outcome = result::conclude(loaded, &workshop, &trainings, observer)?;
     // Its own outputs of teachers serve nobody any more; those in a folder that the recipe names do.

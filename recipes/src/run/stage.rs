@@ -281,6 +281,7 @@ fn prepare<'a>(
         options: job.train,
         steps,
         optimiser: AdamW::new(optimiser),
+        ceilings: blueprint.config.ceilings(),
         average: Average::new(job.train.average, &weights)?,
         folder: workshop.folder.join("checkpoints").join(&job.label),
         interrupt: workshop.interrupt,

@@ -21,7 +21,7 @@ use super::average::Average;
 use super::checkpoint::{Checkpoint, Progress};
 use super::feed::Feed;
 use super::lesson::{Lesson, Study};
-use super::losses::{LEAST_SHARE, Losses, shares};
+use super::losses::{LEAST_SHARE, Losses, Sum, shares};
 use crate::observer::{Observer, StepReport};
 use crate::schema::TrainOptions;
 
@@ -37,6 +37,8 @@ pub(crate) struct Trainer<'a> {
     pub(crate) steps: usize,
     pub(crate) feed: Feed,
     pub(crate) optimiser: AdamW,
+    /// Parameters that are held below a number.
+    pub(crate) ceilings: &'a [(&'a str, f64)],
     pub(crate) dropout: Dropout,
     pub(crate) average: Option<Average>,
     /// The stage's checkpoints.
@@ -58,8 +60,8 @@ pub(crate) enum Stop {
 /// What the terms of a step came to.
 #[derive(Default)]
 struct Tally {
-    /// Each term before its weight, a mean over the batches of the step.
-    values: IndexMap<String, f64>,
+    /// A mean over the batches of the step.
+    sum: Sum,
     /// The norm of each term's own gradient, at steps at which they are taken apart.
     norms: IndexMap<String, f64>,
     examples: usize,
@@ -94,14 +96,12 @@ impl Trainer<'_> {
                 while self.progress.step == 0 && !self.lesson.is_told(&batch) {
                     (epoch, batch) = self.feed.next_batch(self.lesson);
                 }
-                let (values, pull) = precision::with(self.options.precision, || {
+                let (sum, pull) = precision::with(self.options.precision, || {
                     let mut losses = self.losses(&batch, epoch)?;
-                    let values = std::mem::take(&mut losses.values);
-                    Ok::<_, RunError>((values, losses.backward(&self.parameters, apart)?))
+                    let sum = std::mem::take(&mut losses.sum);
+                    Ok::<_, RunError>((sum, losses.backward(&self.parameters, apart)?))
                 })?;
-                for (name, value) in values {
-                    *tally.values.entry(name).or_insert(0.0) += value / parts as f64;
-                }
+                tally.sum.add(&sum, 1.0 / parts as f64);
                 gradients.add(pull.gradients)?;
                 for (name, norm) in pull.norms {
                     *tally.norms.entry(name).or_insert(0.0) += norm;
@@ -115,6 +115,9 @@ impl Trainer<'_> {
             let scale = clip_factor(norm, self.options.clip) / parts as f64;
             let factor = self.options.schedule.factor(self.progress.step, self.steps);
             self.optimiser.step(&self.parameters, &gradients, factor, scale)?;
+            for (name, most) in self.ceilings {
+                self.parameters.hold_below(name, *most)?;
+            }
             self.progress.step += 1;
             if let Some(average) = &mut self.average {
                 average.update(self.progress.step, &self.parameters)?;
@@ -176,9 +179,7 @@ impl Trainer<'_> {
         events: &mut EventLog,
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
-        let Tally { values: terms, norms, examples } = tally;
-        let value = |term: &Term| term.weight * terms.get(term.name).copied().unwrap_or(0.0);
-        let loss = self.terms.iter().map(value).sum();
+        let Tally { sum: Sum { loss, values: terms }, norms, examples } = tally;
         let learning_rate = self.optimiser.learning_rate() * factor;
         let examples_per_second = examples as f64 / seconds;
         let shares = shares(norms);

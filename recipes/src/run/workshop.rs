@@ -131,10 +131,14 @@ impl Workshop<'_> {
                 }
             }
             TeacherOptions::Pipeline(options) => Box::new(self.pipeline(options)?),
-            TeacherOptions::Recorded(options) => match &options.path {
-                Location::File(path) => Box::new(Recorded::read(path)?),
-                other => return Err(RunError::Recipe(format!("teacher `{name}`: `{other}` is no file"))),
-            },
+            TeacherOptions::Recorded(options) => {
+                let file = |location: &Location| match location {
+                    Location::File(path) => Ok(path.clone()),
+                    other => Err(RunError::Recipe(format!("teacher `{name}`: `{other}` is no file"))),
+                };
+                let files: Vec<PathBuf> = options.path.iter().map(file).collect::<Result<_, _>>()?;
+                Box::new(Recorded::read(&files)?)
+            }
         })
     }
 

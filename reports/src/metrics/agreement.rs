@@ -1,4 +1,4 @@
-use super::{Against, Direction, Metric, ratio, word_accuracy};
+use super::{Against, Direction, Metric, Value, ratio, word_accuracy};
 
 /// The share of outputs that equal the other model's output after NFC: how faithful a student is, whether its
 /// teacher is right or wrong.
@@ -9,5 +9,5 @@ pub(super) static METRIC: Metric = Metric {
     share: true,
     against: Against::Model,
     contributions: word_accuracy::equal,
-    value: ratio,
+    value: Value::Of(ratio),
 };

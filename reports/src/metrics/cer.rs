@@ -1,4 +1,4 @@
-use super::{Against, Contribution, Direction, Metric, Pair, edit_distance, ratio};
+use super::{Against, Contribution, Direction, Metric, Pair, Value, edit_distance, ratio};
 
 /// Character error rate, the mean over words of `edits / max(1, length of the reference)`, both counted in
 /// Unicode scalar values after NFC. An empty reference counts each character put out as one error.
@@ -9,7 +9,7 @@ pub(super) static METRIC: Metric = Metric {
     share: true,
     against: Against::References,
     contributions,
-    value: ratio,
+    value: Value::Of(ratio),
 };
 
 fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {

@@ -1,4 +1,4 @@
-use super::{Against, Contribution, Direction, Metric, Pair, edit_distance, ratio};
+use super::{Against, Contribution, Direction, Metric, Pair, Value, edit_distance, ratio};
 
 /// Character error rate over a whole set: all edits divided by the length of all references, in Unicode scalar
 /// values after NFC. Long words weigh more than in the mean over words.
@@ -9,7 +9,7 @@ pub(super) static METRIC: Metric = Metric {
     share: true,
     against: Against::References,
     contributions,
-    value: ratio,
+    value: Value::Of(ratio),
 };
 
 fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {

@@ -1,4 +1,4 @@
-use super::{Against, Contribution, Direction, Metric, Pair};
+use super::{Against, Contribution, Direction, Metric, Pair, Value};
 
 /// Pearson's correlation of numbers.
 pub(super) static PEARSON: Metric = Metric {
@@ -8,22 +8,45 @@ pub(super) static PEARSON: Metric = Metric {
     share: false,
     against: Against::References,
     contributions: |pairs, _| known(pairs, |outputs, references| moments(&outputs, &references)),
-    value,
+    value: Value::Of(value),
 };
 
-/// Spearman's rank correlation: Pearson's over ranks, equal numbers sharing the mean of theirs. Ranks are those among
-/// all examples, also in a slice or a resample.
+/// Spearman's rank correlation: Pearson's over ranks, equal numbers sharing the mean of theirs. Ranks are those among the
+/// examples that are looked at: all, those of a slice, or those of a resample.
 pub(super) static SPEARMAN: Metric = Metric {
     name: "spearman",
     summary: "Spearman's rank correlation of predicted and true numbers",
     direction: Direction::Higher,
     share: false,
     against: Against::References,
-    contributions: |pairs, _| {
-        known(pairs, |outputs, references| moments(&ranks(&outputs), &ranks(&references)))
-    },
-    value,
+    contributions: |pairs, _| known(pairs, |outputs, references| numbers(&outputs, &references)),
+    value: Value::OfEach(of_ranks),
 };
+
+/// Both numbers of each example.
+fn numbers(outputs: &[f64], references: &[f64]) -> Vec<Contribution> {
+    let both = outputs.iter().zip(references);
+    both.map(|(output, reference)| Contribution::of_sums([(0, *output), (1, *reference)])).collect()
+}
+
+/// Pearson's correlation of the ranks of numbers.
+fn of_ranks(examples: &[&Contribution]) -> Option<f64> {
+    let pairs: Vec<(f64, f64)> = examples
+        .iter()
+        .filter_map(|example| match example.0.as_slice() {
+            [(_, output), (_, reference)] => Some((*output, *reference)),
+            _ => None,
+        })
+        .collect();
+    let (outputs, references): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+    let mut sums = [0.0; 6];
+    for contribution in moments(&ranks(&outputs), &ranks(&references)) {
+        for (sum, number) in contribution.0 {
+            sums[sum] += number;
+        }
+    }
+    value(&sums)
+}
 
 /// What the examples with a reference contribute; the others contribute nothing.
 fn known(
@@ -78,4 +101,25 @@ fn ranks(values: &[f64]) -> Vec<f64> {
         first += group.len();
     }
     ranks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_of_a_slice_are_those_within_it() {
+        let pairs: Vec<(String, String)> = [("0.1", "1"), ("0.2", "2"), ("0.9", "3")]
+            .into_iter()
+            .chain(std::iter::repeat_n(("0.05", "2.5"), 100))
+            .map(|(output, reference)| (output.to_owned(), reference.to_owned()))
+            .collect();
+        let pairs: Vec<Pair<'_>> =
+            pairs.iter().map(|(output, reference)| Pair::new(output, reference)).collect();
+        let slices: Vec<&str> =
+            (0..pairs.len()).map(|place| if place < 3 { "one" } else { "other" }).collect();
+        let found = SPEARMAN.score(&pairs, 1).by_slice(&slices).unwrap();
+        assert!((found["one"].value.unwrap() - 1.0).abs() < 1e-12);
+        assert_eq!(found["other"].value, None);
+    }
 }

@@ -1,4 +1,4 @@
-use super::{Against, Contribution, Direction, Metric, Pair};
+use super::{Against, Contribution, Direction, Metric, Pair, Value};
 use indexmap::IndexSet;
 
 /// F1 of the positive class of two: `2 TP / (2 TP + FP + FN)`. The positive class is `1` where a reference is called
@@ -10,7 +10,7 @@ pub(super) static BINARY: Metric = Metric {
     share: true,
     against: Against::References,
     contributions: binary,
-    value: micro_value,
+    value: Value::Of(micro_value),
 };
 
 /// F1 over all classes together: with one class an example it is the accuracy.
@@ -21,7 +21,7 @@ pub(super) static MICRO: Metric = Metric {
     share: true,
     against: Against::References,
     contributions: by_class,
-    value: micro_value,
+    value: Value::Of(micro_value),
 };
 
 /// The mean of the F1 of each class that is a reference or an output.
@@ -32,7 +32,7 @@ pub(super) static MACRO: Metric = Metric {
     share: true,
     against: Against::References,
     contributions: by_class,
-    value: macro_value,
+    value: Value::Of(macro_value),
 };
 
 /// Of each class three sums: true positives, false positives, false negatives.

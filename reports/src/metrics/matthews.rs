@@ -1,4 +1,4 @@
-use super::{Against, Contribution, Direction, Metric, Pair};
+use super::{Against, Contribution, Direction, Metric, Pair, Value};
 use indexmap::IndexSet;
 
 /// Matthews correlation of outputs and references over any number of classes (Gorodkin, 2004), GLUE's measure for
@@ -11,7 +11,7 @@ pub(super) static METRIC: Metric = Metric {
     share: false,
     against: Against::References,
     contributions,
-    value,
+    value: Value::Of(value),
 };
 
 /// Sums: examples, right ones, and for each class outputs and references.

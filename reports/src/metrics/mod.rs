@@ -92,8 +92,17 @@ pub struct Metric {
     /// What its references are.
     pub against: Against,
     contributions: fn(&[Pair<'_>], u64) -> Vec<Contribution>,
-    /// The value, from the sums of the contributions; none where they say nothing.
-    value: fn(&[f64]) -> Option<f64>,
+    /// The value; none where the examples say nothing.
+    value: Value,
+}
+
+/// How the value of a metric comes of what its examples contribute.
+#[derive(Debug, Clone, Copy)]
+enum Value {
+    /// From the sums.
+    Of(fn(&[f64]) -> Option<f64>),
+    /// From the contributions one by one: which rank a number has depends on the others.
+    OfEach(fn(&[&Contribution]) -> Option<f64>),
 }
 
 /// What one example adds to a metric: numbers by the sum that they go to. What is left out is zero.

@@ -1,5 +1,5 @@
 use super::phonetic::phonetic_code;
-use super::{Against, Contribution, Direction, Metric, Pair, ratio};
+use super::{Against, Contribution, Direction, Metric, Pair, Value, ratio};
 
 /// The share of outputs that sound like their reference: equal [`phonetic_code`]s.
 pub(super) static METRIC: Metric = Metric {
@@ -9,7 +9,7 @@ pub(super) static METRIC: Metric = Metric {
     share: true,
     against: Against::References,
     contributions,
-    value: ratio,
+    value: Value::Of(ratio),
 };
 
 fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {

@@ -1,5 +1,5 @@
 use super::phonetic::phonetic_code;
-use super::{Against, Contribution, Direction, Metric, Pair, ratio};
+use super::{Against, Contribution, Direction, Metric, Pair, Value, ratio};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -15,7 +15,7 @@ pub(super) static METRIC: Metric = Metric {
     share: true,
     against: Against::References,
     contributions,
-    value: ratio,
+    value: Value::Of(ratio),
 };
 
 fn contributions(pairs: &[Pair<'_>], seed: u64) -> Vec<Contribution> {

@@ -1,4 +1,4 @@
-use super::{Against, Contribution, Direction, Metric, Pair, ratio};
+use super::{Against, Contribution, Direction, Metric, Pair, Value, ratio};
 
 /// The share of queries of whose right results one is the first that was found.
 pub(super) static AT_1: Metric =
@@ -40,7 +40,7 @@ const fn recall(
         share: true,
         against: Against::References,
         contributions,
-        value: ratio,
+        value: Value::Of(ratio),
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Contribution, Metric, bootstrap};
+use super::{Contribution, Metric, Value, bootstrap};
 use crate::error::{ReportError, Result};
 use indexmap::IndexMap;
 
@@ -47,16 +47,23 @@ impl Scores {
         let mut sums = Vec::new();
         let mut total = 0.0;
         for contributions in &self.seeds {
-            sums.clear();
-            for &example in examples {
-                for &(sum, number) in &contributions[example].0 {
-                    if sums.len() <= sum {
-                        sums.resize(sum + 1, 0.0);
-                    }
-                    sums[sum] += number;
+            total += match self.metric.value {
+                Value::OfEach(value) => {
+                    value(&examples.iter().map(|&example| &contributions[example]).collect::<Vec<_>>())?
                 }
-            }
-            total += (self.metric.value)(&sums)?;
+                Value::Of(value) => {
+                    sums.clear();
+                    for &example in examples {
+                        for &(sum, number) in &contributions[example].0 {
+                            if sums.len() <= sum {
+                                sums.resize(sum + 1, 0.0);
+                            }
+                            sums[sum] += number;
+                        }
+                    }
+                    value(&sums)?
+                }
+            };
         }
         (!self.seeds.is_empty()).then(|| total / self.seeds.len() as f64)
     }

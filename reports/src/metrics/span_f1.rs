@@ -1,5 +1,5 @@
 use super::f1::f1;
-use super::{Against, Contribution, Direction, Metric, Pair};
+use super::{Against, Contribution, Direction, Metric, Pair, Value};
 
 /// F1 of spans, for token classification: outputs and references are the tags of an example, parted by spaces, in the
 /// form `B-LOC I-LOC O`. A span counts if its kind, its beginning and its end are right. As in `conlleval`, an `I`
@@ -12,7 +12,7 @@ pub(super) static METRIC: Metric = Metric {
     share: true,
     against: Against::References,
     contributions,
-    value,
+    value: Value::Of(value),
 };
 
 /// Sums: spans found and right, spans found, spans there are.

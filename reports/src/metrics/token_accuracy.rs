@@ -1,5 +1,5 @@
 use super::accuracy::commonest;
-use super::{Against, Contribution, Direction, Metric, Pair, ratio};
+use super::{Against, Contribution, Direction, Metric, Pair, Value, ratio};
 
 /// The share of tokens whose tag is right, over all tokens of all examples. Outputs and references are the tags of an
 /// example, parted by spaces; a reference's tag without a counterpart is wrong.
@@ -10,7 +10,7 @@ pub(super) static METRIC: Metric = Metric {
     share: true,
     against: Against::References,
     contributions: right,
-    value: ratio,
+    value: Value::Of(ratio),
 };
 
 /// The token accuracy of saying the commonest tag each time, whatever the model says: where most words are in no span, it
@@ -22,7 +22,7 @@ pub(super) static MAJORITY: Metric = Metric {
     share: true,
     against: Against::References,
     contributions: majority,
-    value: ratio,
+    value: Value::Of(ratio),
 };
 
 fn right(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {

@@ -1,4 +1,4 @@
-use super::{Against, Contribution, Direction, Metric, Pair, ratio};
+use super::{Against, Contribution, Direction, Metric, Pair, Value, ratio};
 
 /// The mean score of the answers given, by how many people gave each.
 pub(super) static METRIC: Metric = Metric {
@@ -8,7 +8,7 @@ pub(super) static METRIC: Metric = Metric {
     share: true,
     against: Against::References,
     contributions,
-    value: ratio,
+    value: Value::Of(ratio),
 };
 
 /// The reference of an example whose right answers have scores in 0 to 1: a line for each, its score and the answer. An

@@ -1,4 +1,4 @@
-use super::{Against, Contribution, Direction, Metric, Pair, ratio};
+use super::{Against, Contribution, Direction, Metric, Pair, Value, ratio};
 
 /// The share of outputs that equal their reference after NFC.
 pub(super) static METRIC: Metric = Metric {
@@ -8,7 +8,7 @@ pub(super) static METRIC: Metric = Metric {
     share: true,
     against: Against::References,
     contributions: equal,
-    value: ratio,
+    value: Value::Of(ratio),
 };
 
 pub(super) fn equal(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {

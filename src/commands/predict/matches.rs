@@ -13,7 +13,10 @@ use crate::output;
 
 /// Says how near texts are to images, each to one of its own or all to one.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
-    let matcher = Matcher::load(path)?;
+    let mut matcher = Matcher::load(path)?;
+    if let Some(longest) = arguments.longest {
+        matcher = matcher.cut_at(longest as usize)?;
+    }
     let common = arguments.image.as_deref().map(|file| open(matcher.eyes(), file)).transpose()?;
     let vectors = |images: &[&Sight]| -> Result<Vec<Vec<f32>>, Failure> {
         Ok(matcher.images(images)?.to_vec2().map_err(ModelError::from)?)

@@ -13,7 +13,10 @@ use crate::output;
 
 /// Answers questions, each about an image of its own or all about one.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
-    let answerer = Answerer::load(path)?;
+    let mut answerer = Answerer::load(path)?;
+    if let Some(longest) = arguments.longest {
+        answerer = answerer.cut_at(longest as usize)?;
+    }
     let common = arguments.image.as_deref().map(|file| open(answerer.eyes(), file)).transpose()?;
     // Two towers look at an image once, however many questions there are.
     let vector = common.as_ref().map(|image| answerer.vectors(&[image])).transpose()?.flatten();

@@ -153,6 +153,17 @@ impl Eyes {
         }
     }
 
+    /// Whether both can be held against each other part by part: they cut images into the same patches, or both read the regions
+    /// of the data.
+    #[must_use]
+    pub fn cut_alike(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Patches(own), Self::Patches(other)) => own == other,
+            (Self::Regions(_), Self::Regions(_)) => true,
+            _ => false,
+        }
+    }
+
     /// An image as the model is shown it.
     ///
     /// # Errors
@@ -283,6 +294,19 @@ impl PatchEyes {
 }
 
 impl RegionEyes {
+    /// Numbers of a region that the model reads, its place included unless that stands apart.
+    #[must_use]
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Whether it reads regions of so many features: published ones may have the place behind them already, for models that
+    /// read it there or apart.
+    #[must_use]
+    pub fn read(&self, width: usize) -> bool {
+        [width, width + PLACE, width.saturating_sub(PLACE)].contains(&self.features)
+    }
+
     /// Regions padded to the most of an image, at least one.
     fn regions(&self, sights: &[&Sight]) -> Result<Regions, StudentError> {
         let found: Vec<&Found> = sights.iter().map(|sight| sight.regions()).collect::<Result<_, _>>()?;
@@ -291,8 +315,7 @@ impl RegionEyes {
         let mut places = vec![0.0; batch * most * self.apart];
         let mut mask = vec![0; batch * most];
         for (row, own) in found.iter().enumerate() {
-            // Published features may have the place behind them already, for models that read it there or apart.
-            if ![own.width, own.width + PLACE, own.width.saturating_sub(PLACE)].contains(&self.features) {
+            if !self.read(own.width) {
                 return Err(StudentError::Size(format!(
                     "regions have {} features; the model reads {}",
                     own.width, self.features

@@ -12,6 +12,7 @@ use rand::Rng;
 
 use self::exam::Catalogue;
 use super::RunError;
+use super::exam::measured_by;
 use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
 use super::questions::showing::{Beside, Onlooker, Showing};
 use super::retrieval::METRICS;
@@ -134,9 +135,5 @@ impl Lesson for CaptionLesson<'_> {
 
 /// What models are measured by, the most important first.
 fn metrics(options: &EvaluationOptions) -> Vec<&str> {
-    if options.metrics.is_empty() {
-        METRICS.to_vec()
-    } else {
-        options.metrics.iter().map(|name| name.value.as_str()).collect()
-    }
+    measured_by(options, &METRICS, &METRICS)
 }

@@ -19,7 +19,7 @@ use super::Pair;
 use crate::observer::Observer;
 use crate::run::RunError;
 use crate::run::corpora::Kind as Holds;
-use crate::run::exam::{Exam, Kind, shell_quoted};
+use crate::run::exam::{Exam, Kind, measured_by, shell_quoted};
 use crate::run::lesson::thin;
 use crate::run::retrieval::{AGREEMENT, Belonging, METRICS, first, found};
 use crate::run::stage::finished_folder;
@@ -28,15 +28,11 @@ use crate::run::workshop::Workshop;
 use crate::schema::{EvaluationOptions, ParallelData, Side, Sides};
 
 /// The metric of similarities.
-const SIMILARITY: &str = "spearman";
+pub(crate) const SIMILARITY: &str = "spearman";
 
 /// What models are measured by, the most important first.
 pub(super) fn metrics(options: &EvaluationOptions) -> Vec<&str> {
-    if options.metrics.is_empty() {
-        METRICS.to_vec()
-    } else {
-        options.metrics.iter().map(|name| name.value.as_str()).collect()
-    }
+    measured_by(options, &METRICS, &METRICS)
 }
 
 /// The sentences and translations of one language, each once, which find each other.

@@ -155,7 +155,8 @@ impl<'a> ParallelLesson<'a> {
         let (taught, teachers_padding) = match teacher.and_then(Teacher::tokenizer) {
             None => (Vec::new(), 0),
             Some(other) => {
-                let other = other.truncating(options.longest)?;
+                let room = teacher.and_then(Teacher::longest).unwrap_or(usize::MAX);
+                let other = other.truncating(options.longest.min(room))?;
                 let text = |pair: &Pair<'_>| match options.teacher_reads {
                     Side::Source => other.encode_text(pair.source, None),
                     Side::Target => other.encode_text(pair.target, None),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use alambic_data::questions::best;
 use alambic_data::{Raster, Split};
 use alambic_models::architecture;
 use alambic_reports::card::Usage;
@@ -15,7 +16,7 @@ use alambic_teachers::{Network, Teacher};
 
 use super::gallery::Gallery;
 use super::timings::{Timed, alone, beside};
-use super::{SCORED, ask, best, metrics, reference, scores, thin_alike};
+use super::{SCORED, ask, metrics, reference, scores, thin_alike};
 use crate::observer::Observer;
 use crate::run::RunError;
 use crate::run::corpora::Shown;
@@ -78,7 +79,7 @@ impl<'a> QuestionExam<'a> {
         let floor = Floor {
             name: QUESTION_ALONE,
             description: "does not see the image: the commonest answer to the same question in the training part, or else \
-                          to questions of its kind",
+                          to questions of its kind, or to all",
             answers: without_image(&seen, &questions, names),
         };
         let teacher = None;
@@ -131,18 +132,21 @@ fn both(text: &str, taught: &str) -> String {
 }
 
 /// What is answered to questions without the image: the commonest answer to the same text among those seen, or else to
-/// questions of the same kind; of several the first in the list of answers.
+/// questions of the same kind, or to all; of several the first in the list of answers. Nobody knows an answer where none is
+/// known of any question.
 fn without_image(seen: &[Shown<'_>], asked: &[Shown<'_>], names: &[String]) -> Vec<String> {
     let mut by_text: HashMap<&str, Vec<u32>> = HashMap::new();
     let mut by_kind: HashMap<&str, Vec<u32>> = HashMap::new();
+    let mut of_all = vec![0; names.len()];
     for Shown { question, text, .. } in seen {
         let Some(answer) = best(&question.answers) else { continue };
         for (counts, key) in [(&mut by_text, *text), (&mut by_kind, question.kind.as_str())] {
             counts.entry(key).or_insert_with(|| vec![0; names.len()])[answer as usize] += 1;
         }
+        of_all[answer as usize] += 1;
     }
     let answer = |Shown { question, text, .. }: &Shown<'_>| {
-        let counts = by_text.get(text).or_else(|| by_kind.get(question.kind.as_str()))?;
+        let counts = by_text.get(text).or_else(|| by_kind.get(question.kind.as_str())).unwrap_or(&of_all);
         let most = counts.iter().max()?;
         names.get(counts.iter().position(|count| count == most)?).cloned()
     };

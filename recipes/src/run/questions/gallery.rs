@@ -15,7 +15,8 @@ const HELD: usize = 2 << 30;
 /// Images, each prepared once and held as long as there is room, and else each time it is looked at.
 pub(crate) struct Gallery<'p> {
     eyes: Eyes,
-    images: IndexMap<&'p str, Hanging<'p>>,
+    /// By their addresses: images of several corpora may have one name.
+    images: IndexMap<usize, Hanging<'p>>,
     /// Bytes that may still be held.
     room: usize,
 }
@@ -40,7 +41,8 @@ impl<'p> Gallery<'p> {
 
     /// Takes an image, and gives its place.
     pub(crate) fn hang(&mut self, picture: &'p Picture) -> Result<usize, RunError> {
-        if let Some(place) = self.images.get_index_of(picture.name.as_str()) {
+        let address = std::ptr::from_ref(picture).addr();
+        if let Some(place) = self.images.get_index_of(&address) {
             return Ok(place);
         }
         let mut hanging = Hanging { picture, sight: None, second_text: None };
@@ -52,7 +54,7 @@ impl<'p> Gallery<'p> {
                 hanging.sight = Some(sight);
             }
         }
-        Ok(self.images.insert_full(&picture.name, hanging).0)
+        Ok(self.images.insert_full(address, hanging).0)
     }
 
     /// The images of places that [`Self::hang`] gave.
@@ -80,28 +82,53 @@ impl<'p> Gallery<'p> {
 mod tests {
     use std::sync::Arc;
 
-    use alambic_data::Raster;
+    use alambic_data::{Pixels, Raster};
     use alambic_models::Config;
     use alambic_models::clip::{ClipConfig, TextTower, VisionTower};
 
     use super::*;
 
-    #[test]
-    fn what_there_is_no_room_for_is_prepared_again_and_is_the_same() {
-        let folder = tempfile::tempdir().unwrap();
-        let picture = |shade: u8| {
-            let raster = Raster { width: 8, height: 8, rgb: Arc::new(vec![shade; 8 * 8 * 3]) };
-            let path = folder.path().join(format!("{shade}.png"));
-            std::fs::write(&path, raster.to_png().unwrap()).unwrap();
-            Picture::of_file(path)
-        };
-        let pictures: Vec<Picture> = [10, 20, 30].map(picture).into();
+    fn raster(shade: u8) -> Raster {
+        Raster { width: 8, height: 8, rgb: Arc::new(vec![shade; 8 * 8 * 3]) }
+    }
+
+    fn eyes() -> Eyes {
         let config = ClipConfig {
             projection_dim: 4,
             text_config: TextTower::default(),
             vision_config: VisionTower { image_size: 8, patch_size: 4, ..VisionTower::default() },
         };
-        let eyes = Eyes::new(&Config::Clip(config), None).unwrap();
+        Eyes::new(&Config::Clip(config), None).unwrap()
+    }
+
+    #[test]
+    fn images_of_two_corpora_that_have_one_name_are_two() {
+        let picture = |shade: u8| Picture {
+            name: "made-up-scenes 1 0".into(),
+            pixels: Pixels::Held(raster(shade)),
+            objects: Vec::new(),
+            found: None,
+            captions: Vec::new(),
+            split: None,
+        };
+        let pictures = [picture(10), picture(20)];
+        let mut gallery = Gallery::new(eyes());
+        let places: Vec<usize> = pictures.iter().map(|picture| gallery.hang(picture).unwrap()).collect();
+        assert_eq!(places, [0, 1]);
+        let sights = gallery.sights(&places).unwrap();
+        assert_ne!(sights[0], sights[1]);
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_prepared_again_and_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let picture = |shade: u8| {
+            let path = folder.path().join(format!("{shade}.png"));
+            std::fs::write(&path, raster(shade).to_png().unwrap()).unwrap();
+            Picture::of_file(path)
+        };
+        let pictures: Vec<Picture> = [10, 20, 30].map(picture).into();
+        let eyes = eyes();
         let whole = |room: usize| {
             let mut gallery = Gallery { room, ..Gallery::new(eyes.clone()) };
             let places: Vec<usize> = pictures.iter().map(|picture| gallery.hang(picture).unwrap()).collect();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alambic_data::questions::best;
 use alambic_data::{Picture, Split, is_chosen};
 use alambic_losses::{Targets, Term};
 use alambic_models::architecture::{self, Batch};
@@ -12,7 +13,6 @@ use alambic_students::{Eyes, Sight};
 use alambic_tensor::Streams;
 use rand::Rng;
 
-use super::best;
 use super::gallery::Gallery;
 use crate::run::RunError;
 use crate::run::corpora::Shown;

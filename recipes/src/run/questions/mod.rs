@@ -8,6 +8,7 @@ mod timings;
 
 use std::sync::Arc;
 
+use alambic_data::questions::best;
 use alambic_data::{Split, is_chosen};
 use alambic_losses::{Targets, Term};
 use alambic_models::{Config, Pass, Tokenizer, Wanted, architecture};
@@ -21,6 +22,7 @@ use self::gallery::Gallery;
 use self::showing::{Beside, Onlooker, Showing};
 use super::RunError;
 use super::corpora::Shown;
+use super::exam::measured_by;
 use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
 use super::stage::Job;
 use super::texts::taps;
@@ -30,7 +32,7 @@ use crate::schema::EvaluationOptions;
 /// What answers are measured by where a recipe does not say it, the most important first: where each question has one
 /// right answer, and where answers have scores.
 const METRICS: [&str; 2] = ["accuracy", "accuracy-of-majority"];
-const METRICS_OF_SCORES: [&str; 3] = [SCORED, "accuracy", "accuracy-of-majority"];
+pub(crate) const METRICS_OF_SCORES: [&str; 3] = [SCORED, "accuracy", "accuracy-of-majority"];
 
 /// Questions whose images are in memory together where models are judged.
 const SHOWN: usize = 512;
@@ -228,12 +230,6 @@ fn thin_alike(questions: &mut Vec<Shown<'_>>, most: usize) {
     *questions = kept;
 }
 
-/// The answer with the highest score; of equal ones the first.
-fn best(answers: &[(u32, f32)]) -> Option<u32> {
-    let highest = answers.iter().map(|(_, score)| *score).fold(f32::NEG_INFINITY, f32::max);
-    answers.iter().find(|(_, score)| *score == highest).map(|(answer, _)| *answer)
-}
-
 /// The best answer in words.
 fn reference(answers: &[(u32, f32)], names: &[String]) -> String {
     best(answers).and_then(|answer| names.get(answer as usize).cloned()).unwrap_or_default()
@@ -248,9 +244,6 @@ fn scores(answers: &[(u32, f32)], names: &[String]) -> String {
 /// What answers to questions are measured by, the most important first.
 fn metrics<'o>(options: &'o EvaluationOptions, questions: &[Shown<'_>]) -> Vec<&'o str> {
     let one = |shown: &Shown<'_>| matches!(shown.question.answers[..], [] | [(_, 1.0)]);
-    if options.metrics.is_empty() {
-        if questions.iter().all(one) { METRICS.to_vec() } else { METRICS_OF_SCORES.to_vec() }
-    } else {
-        options.metrics.iter().map(|name| name.value.as_str()).collect()
-    }
+    let usual = if questions.iter().all(one) { &METRICS[..] } else { &METRICS_OF_SCORES };
+    measured_by(options, &METRICS_OF_SCORES, usual)
 }

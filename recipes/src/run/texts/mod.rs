@@ -21,6 +21,7 @@ use self::examples::{Batch, Examples};
 use self::outputs::{Outputs, Request, readings};
 use self::reading::Reading;
 use super::RunError;
+use super::exam::measured_by;
 use super::lesson::{Lesson, Material, Measure, Passes, Study};
 use super::masking::VALIDATION;
 use super::stage::Job;
@@ -222,7 +223,7 @@ fn reference(text: &Text, labels: &[String]) -> String {
 
 /// What answers are measured by, the most important first: what the recipe says, or what suits the labels.
 pub(crate) fn metrics<'r>(options: &'r EvaluationOptions, labels: &Labels) -> Vec<&'r str> {
-    let suits: &[&str] = match labels {
+    let usual: &[&str] = match labels {
         Labels::None => return Vec::new(),
         Labels::Words(tags) if tags.iter().any(|tag| is_of_span(tag)) => {
             &["span-f1", "token-accuracy", "token-accuracy-of-majority"]
@@ -234,10 +235,19 @@ pub(crate) fn metrics<'r>(options: &'r EvaluationOptions, labels: &Labels) -> Ve
         Labels::Classes(_) => &["accuracy", "accuracy-of-majority", "f1-macro", "matthews"],
         Labels::Numbers => &["spearman", "pearson"],
     };
-    if options.metrics.is_empty() {
-        suits.to_vec()
-    } else {
-        options.metrics.iter().map(|name| name.value.as_str()).collect()
+    measured_by(options, suitable(labels), usual)
+}
+
+/// All metrics that suit labels.
+pub(crate) fn suitable(labels: &Labels) -> &'static [&'static str] {
+    match labels {
+        Labels::None => &[],
+        Labels::Words(_) => &["span-f1", "token-accuracy", "token-accuracy-of-majority"],
+        Labels::Classes(classes) if classes.len() == 2 => {
+            &["accuracy", "accuracy-of-majority", "f1", "f1-micro", "f1-macro", "matthews"]
+        }
+        Labels::Classes(_) => &["accuracy", "accuracy-of-majority", "f1-micro", "f1-macro", "matthews"],
+        Labels::Numbers => &["spearman", "pearson"],
     }
 }
 

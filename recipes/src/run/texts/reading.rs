@@ -50,7 +50,8 @@ impl Reading {
         thin(&mut validation_texts, train.validation_examples);
         let validation_texts: Vec<Text> = validation_texts.into_iter().cloned().collect();
         let asked = data.texts.iter().map(|options| options.longest).max().unwrap_or_default();
-        let longest = asked.min(student.longest());
+        let read_by_teacher = teacher.and_then(Teacher::longest).unwrap_or(usize::MAX);
+        let longest = asked.min(student.longest()).min(read_by_teacher);
         let own = tokenizer.truncating(longest)?;
         // Layers can be compared token by token only where both read the same tokens.
         let of_teacher = match teacher.and_then(Teacher::tokenizer) {

@@ -14,13 +14,13 @@ use alambic_teachers::{Request, Teacher, Written};
 use super::similarity;
 use crate::observer::Observer;
 use crate::run::RunError;
-use crate::run::exam::{Exam, Kind};
+use crate::run::exam::{Exam, Kind, measured_by};
 use crate::run::timing::{Model, measure};
 use crate::run::workshop::Workshop;
 use crate::schema::{EvaluationOptions, References};
 
 /// What writing is measured by, the most important first.
-const METRICS: [&str; 5] =
+pub(crate) const METRICS: [&str; 5] =
     ["cer", "cer-total", "word-accuracy", "phonetic-accuracy", "phonetic-accuracy-shuffled"];
 
 /// Words that are written together.
@@ -157,7 +157,7 @@ impl Exam for WordExam<'_> {
     }
 
     fn metrics(&self) -> Vec<&str> {
-        METRICS.to_vec()
+        measured_by(self.options, &METRICS, &METRICS)
     }
 
     fn fidelity_metrics(&self) -> &'static [(&'static str, &'static str)] {

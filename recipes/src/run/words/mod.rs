@@ -12,10 +12,12 @@ use alambic_models::{Pass, Wanted};
 use alambic_reports::metrics::find;
 use alambic_teachers::{Forced, Teacher};
 
+use self::exam::METRICS;
 use self::examples::Examples;
 use self::samples::Gatherer;
 use self::validation::Validation;
 use super::RunError;
+use super::exam::measured_by;
 use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
 use super::stage::Job;
 use super::workshop::Workshop;
@@ -61,8 +63,8 @@ impl<'a> WordLesson<'a> {
             writing,
             ..Material::default()
         };
-        let validation =
-            Validation { samples: validation, tokenizer: job.tokenizer, config, metric: find("cer")? };
+        let metric = find(measured_by(&workshop.recipe.evaluation, &METRICS, &METRICS)[0])?;
+        let validation = Validation { samples: validation, tokenizer: job.tokenizer, config, metric };
         Ok(Self { config, teacher: job.teacher, examples, validation, material })
     }
 }
@@ -107,6 +109,6 @@ impl Lesson for WordLesson<'_> {
     }
 
     fn validate(&self, study: &Study<'_>) -> Result<f64, RunError> {
-        self.validation.character_error_rate(study.weights)
+        self.validation.value(study.weights)
     }
 }

@@ -14,7 +14,7 @@ pub(crate) struct Validation<'a> {
     pub(crate) samples: Vec<Sample>,
     pub(crate) tokenizer: &'a Tokenizer,
     pub(crate) config: &'a MarianConfig,
-    /// The character error rate.
+    /// What outputs are measured by.
     pub(crate) metric: &'static Metric,
 }
 
@@ -22,8 +22,8 @@ pub(crate) struct Validation<'a> {
 const BATCH: usize = 128;
 
 impl Validation<'_> {
-    /// The mean character error rate of greedy outputs against the targets.
-    pub(crate) fn character_error_rate(&self, weights: &Weights) -> Result<f64, RunError> {
+    /// The metric of greedy outputs against the targets.
+    pub(crate) fn value(&self, weights: &Weights) -> Result<f64, RunError> {
         let model = Marian::new(self.config, weights)?;
         let mut predictor = Predictor::new(model, self.tokenizer.clone());
         let longest = self
