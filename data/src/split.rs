@@ -55,7 +55,8 @@ settings! {
     /// How a corpus is parted into training, validation and test.
     ///
     /// An entry is in the test part if its split column says so or its key's hash falls into the fraction. The
-    /// hash depends on the salt and the key alone: the parts are the same in every run and on every machine.
+    /// hash depends on the salt and the key alone: the parts are the same in every run and on every machine. What another
+    /// corpus of the recipe has in its test part is left out of training and validation.
     pub struct SplitOptions {
         /// Values of the corpus's split that mean the test part, besides the files that a corpus is given for it.
         pub test_values: Vec<String> = Vec::new(),
