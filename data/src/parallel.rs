@@ -11,7 +11,7 @@ use crate::error::{DataError, Fault, Place};
 use crate::language::{self, Script};
 use crate::lexicon::{Reading, of_all};
 use crate::source::Extent;
-use crate::split::{Split, SplitError, SplitOptions, SplitReport, assign, check_values, leave_out, strip};
+use crate::split::{Keyed, Parted, SplitError, SplitOptions, SplitReport, assign, check_values, strip};
 use crate::stable_hash::{self, unit_interval};
 
 /// A sentence in the languages that have it.
@@ -46,47 +46,14 @@ pub struct Parallel {
 }
 
 /// A corpus in three parts that share no text in any language.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ParallelSplits {
-    /// Sentences to train on.
-    pub train: Vec<Translation>,
-    /// Sentences to choose checkpoints on.
-    pub validation: Vec<Translation>,
-    /// Sentences to report on.
-    pub test: Vec<Translation>,
-    /// Sizes and removals.
-    pub report: SplitReport,
-}
+pub type ParallelSplits = Parted<Translation>;
 
-impl ParallelSplits {
-    /// The sentences of a part.
-    #[must_use]
-    pub fn part(&self, part: Split) -> &[Translation] {
-        match part {
-            Split::Train => &self.train,
-            Split::Validation => &self.validation,
-            Split::Test => &self.test,
-        }
+impl Keyed for Translation {
+    const WHAT: &'static str = "sentences of which a text is";
+
+    fn keys(&self) -> Vec<u128> {
+        self.texts.iter().map(|(language, text)| stable_hash::key(&[language, &key(text)])).collect()
     }
-
-    /// What its test part holds, by which it is told in other corpora.
-    #[must_use]
-    pub fn test_keys(&self) -> HashSet<u128> {
-        self.test.iter().flat_map(keys).collect()
-    }
-
-    /// Takes out of the training and the validation part what another corpus keeps for its test.
-    pub fn leave_out(&mut self, held: &HashSet<u128>) {
-        leave_out([&mut self.train, &mut self.validation], held, WHAT, keys, &mut self.report);
-    }
-}
-
-/// What sentences share that are not in two parts.
-const WHAT: &str = "sentences of which a text is";
-
-/// What tells a sentence from others: each of its texts.
-fn keys(sentence: &Translation) -> Vec<u128> {
-    sentence.texts.iter().map(|(language, text)| stable_hash::key(&[language, &key(text)])).collect()
 }
 
 /// Whether a character says something: letters, digits, and the signs above and below letters, which are vowels in many
@@ -117,7 +84,7 @@ pub fn split_parallel(corpus: &Parallel, options: &SplitOptions) -> Result<Paral
         let first = key(first.map_or("", String::as_str));
         parts[assign(sentence.split.as_deref(), &first, options) as usize].push(sentence.clone());
     }
-    let removed = strip(&mut parts, options.overlap, WHAT, keys);
+    let removed = strip(&mut parts, options.overlap, Translation::WHAT, Translation::keys);
     let [train, validation, test] = parts;
     let report = SplitReport { train: train.len(), validation: validation.len(), test: test.len(), removed };
     Ok(ParallelSplits { train, validation, test, report })

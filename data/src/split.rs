@@ -139,22 +139,59 @@ pub struct SplitReport {
     pub removed: IndexMap<String, usize>,
 }
 
-/// A corpus in three parts without a common key, and without a common form in any language.
+/// Examples that are told from others of their kind by keys, none of which two parts have in common.
+pub trait Keyed {
+    /// What examples are that share a key, in words: `texts`.
+    const WHAT: &'static str;
+
+    /// Hashes, since those of a whole corpus are held at once.
+    fn keys(&self) -> Vec<u128>;
+}
+
+/// A corpus in three parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Splits {
-    /// Entries to train on.
-    pub train: Vec<Entry>,
-    /// Entries to choose checkpoints on.
-    pub validation: Vec<Entry>,
-    /// Entries to report on.
-    pub test: Vec<Entry>,
+pub struct Parted<T> {
+    /// Examples to train on.
+    pub train: Vec<T>,
+    /// Examples to choose checkpoints on.
+    pub validation: Vec<T>,
+    /// Examples to report on.
+    pub test: Vec<T>,
     /// Sizes and removals.
     pub report: SplitReport,
 }
 
+/// A lexicon in three parts without a common key, and without a common form in any language.
+pub type Splits = Parted<Entry>;
+
+impl<T> Parted<T> {
+    /// The examples of a part.
+    #[must_use]
+    pub fn part(&self, part: Split) -> &[T] {
+        match part {
+            Split::Train => &self.train,
+            Split::Validation => &self.validation,
+            Split::Test => &self.test,
+        }
+    }
+}
+
+impl<T: Keyed> Parted<T> {
+    /// What its test part holds, by which it is told in other corpora.
+    #[must_use]
+    pub fn test_keys(&self) -> HashSet<u128> {
+        self.test.iter().flat_map(T::keys).collect()
+    }
+
+    /// Takes out of the training and the validation part what another corpus keeps for its test.
+    pub fn leave_out(&mut self, held: &HashSet<u128>) {
+        leave_out([&mut self.train, &mut self.validation], held, T::WHAT, T::keys, &mut self.report);
+    }
+}
+
 impl Splits {
     /// Takes out of the training and the validation part what another corpus keeps for its test.
-    pub fn leave_out(&mut self, HoldOut(held): &HoldOut) {
+    pub fn hold_out(&mut self, HoldOut(held): &HoldOut) {
         let report = &mut self.report;
         for (part, entries, size) in [
             ("train", &mut self.train, &mut report.train),

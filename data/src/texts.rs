@@ -9,7 +9,7 @@ use crate::error::DataError;
 use crate::examples::places;
 use crate::lexicon::{Reading, of_all};
 use crate::source::{Extent, Source};
-use crate::split::{Split, SplitError, SplitOptions, SplitReport, assign, check_values, leave_out, strip};
+use crate::split::{Keyed, Parted, SplitError, SplitOptions, SplitReport, assign, check_values, strip};
 use crate::stable_hash;
 
 /// What a text, a pair of texts or a token is said to be.
@@ -83,44 +83,14 @@ pub struct Collection {
 }
 
 /// A corpus of texts in three parts that share no text.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TextSplits {
-    /// Texts to train on.
-    pub train: Vec<Text>,
-    /// Texts to choose checkpoints on.
-    pub validation: Vec<Text>,
-    /// Texts to report on.
-    pub test: Vec<Text>,
-    /// Sizes and removals.
-    pub report: SplitReport,
-}
+pub type TextSplits = Parted<Text>;
 
-impl TextSplits {
-    /// The texts of a part.
-    #[must_use]
-    pub fn part(&self, part: Split) -> &[Text] {
-        match part {
-            Split::Train => &self.train,
-            Split::Validation => &self.validation,
-            Split::Test => &self.test,
-        }
+impl Keyed for Text {
+    const WHAT: &'static str = "texts";
+
+    fn keys(&self) -> Vec<u128> {
+        vec![stable_hash::key(&[&self.key()])]
     }
-
-    /// What its test part holds, by which it is told in other corpora.
-    #[must_use]
-    pub fn test_keys(&self) -> HashSet<u128> {
-        self.test.iter().flat_map(keys).collect()
-    }
-
-    /// Takes out of the training and the validation part what another corpus keeps for its test.
-    pub fn leave_out(&mut self, held: &HashSet<u128>) {
-        leave_out([&mut self.train, &mut self.validation], held, "texts", keys, &mut self.report);
-    }
-}
-
-/// What tells a text from others.
-fn keys(text: &Text) -> Vec<u128> {
-    vec![stable_hash::key(&[&text.key()])]
 }
 
 /// Parts the texts of a corpus, by split values and by the hash of each text; equal texts go to one part, and no part that
@@ -135,7 +105,7 @@ pub fn split_texts(texts: Vec<Text>, source: &str, options: &SplitOptions) -> Re
     for text in texts {
         parts[assign(text.split.as_deref(), &text.key(), options) as usize].push(text);
     }
-    let removed = strip(&mut parts, options.overlap, "texts", keys);
+    let removed = strip(&mut parts, options.overlap, Text::WHAT, Text::keys);
     let [train, validation, test] = parts;
     let report = SplitReport { train: train.len(), validation: validation.len(), test: test.len(), removed };
     Ok(TextSplits { train, validation, test, report })

@@ -204,7 +204,7 @@ fn keep_apart(corpora: &mut IndexMap<String, Corpus>) {
         let others = corpora.values_mut().enumerate().filter(|(other, _)| *other != judged);
         for (_, corpus) in others {
             match &mut corpus.parts {
-                Parts::Words { splits, .. } if !entries.is_empty() => splits.leave_out(&entries),
+                Parts::Words { splits, .. } if !entries.is_empty() => splits.hold_out(&entries),
                 Parts::Texts { splits, .. } if !keys.is_empty() => splits.leave_out(&keys),
                 Parts::Parallel { splits, .. } if !keys.is_empty() => splits.leave_out(&keys),
                 Parts::Questions { splits, images, .. } if !keys.is_empty() => {
@@ -254,11 +254,7 @@ impl Corpora {
             let Parts::Words { splits, .. } = &self.get(name)?.parts else {
                 return Err(self.holds_others(name, Kind::Words));
             };
-            entries.extend_from_slice(match part {
-                Split::Train => &splits.train,
-                Split::Validation => &splits.validation,
-                Split::Test => &splits.test,
-            });
+            entries.extend_from_slice(splits.part(part));
         }
         Ok(entries)
     }
