@@ -6,7 +6,7 @@
 mod common;
 
 use std::cell::Cell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use alambic_models::{Generation, Outline, Tokenizer, Trace, Wanted};
 use alambic_teachers::{
@@ -232,4 +232,24 @@ fn recorded_outputs_repeat_themselves() {
     let error = recorded.trace(forced.into(), &Wanted::nothing()).unwrap_err();
     assert!(matches!(error, TeacherError::NoTaps), "{error}");
     assert!(message(Recorded::read(&[place.path("nothing.jsonl")])).contains("nothing.jsonl"));
+}
+
+#[test]
+fn several_records_are_one_teacher_if_it_wrote_them_all() {
+    let place = Workplace::new();
+    let options = chain(&[("first", "en"), ("second", "target")]);
+    let (pipeline, requests) = (place.pipeline(&options), requests());
+    let paths = ["train.jsonl", "validation.jsonl"].map(|name| place.path(name));
+    let halves = requests.split_at(requests.len() / 2);
+    let written =
+        [complete(&paths[0], &pipeline, halves.0).0, complete(&paths[1], &pipeline, halves.1).0].concat();
+    assert_eq!(write(&Recorded::read(&paths).unwrap(), &requests), written);
+    // One of them does not hold the other half.
+    assert!(Recorded::read(&paths[..1]).unwrap().write(halves.1, &mut |_| {}).is_err());
+
+    let other = place.path("other.jsonl");
+    complete(&other, &place.pipeline(&PipelineOptions { beam: 3, ..options }), halves.1);
+    let error = message(Recorded::read(&[&paths[0], &other]));
+    assert!(error.contains("other.jsonl") && error.contains("settings"), "{error}");
+    assert!(message(Recorded::read::<PathBuf>(&[])).contains("needs a record"));
 }

@@ -193,6 +193,9 @@ impl FromIterator<(String, Corpus)> for Corpora {
 
 /// Takes out of what each corpus is trained and validated on what another one keeps for its test.
 fn keep_apart(corpora: &mut IndexMap<String, Corpus>) {
+    if corpora.len() < 2 {
+        return;
+    }
     for judged in 0..corpora.len() {
         let (mut keys, mut entries) = (HashSet::new(), HoldOut::default());
         match &corpora[judged].parts {

@@ -80,9 +80,10 @@ pub(crate) fn same_inputs(workshop: &Workshop<'_>) -> Result<(), RunError> {
         }
     }
     let path = workshop.folder.join(INPUTS);
-    if path.is_file() {
-        let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
-        let before: IndexMap<String, String> = serde_json::from_str(&text).unwrap_or_default();
+    let before = std::fs::read_to_string(&path).ok();
+    // A run that was killed while it wrote this has read nothing yet.
+    let before = before.and_then(|text| serde_json::from_str::<IndexMap<String, String>>(&text).ok());
+    if let Some(before) = before {
         let changed = before.iter().find(|(what, hash)| now.get(*what) != Some(*hash));
         if let Some((what, _)) = changed {
             return Err(RunError::OtherInputs { folder: workshop.folder.clone(), what: what.clone() });
