@@ -1,0 +1,91 @@
+//! One process at a time in a folder.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{FileError, Result};
+use crate::text::quoted;
+
+/// The file that a process holds locked in the folder it works in.
+pub const LOCK: &str = ".alambic.lock";
+
+/// How much of a lock file is read for a message.
+const HOLDER: u64 = 200;
+
+/// A folder held by this process, until it is dropped. The lock is the operating system's: it ends with the process,
+/// however that ends, and a file that a killed process left keeps nobody out.
+#[derive(Debug)]
+pub struct Lock {
+    path: PathBuf,
+    file: File,
+}
+
+impl Lock {
+    /// Locks a folder that exists, for what `command` does.
+    ///
+    /// # Errors
+    /// [`FileError::Locked`] when another process holds it, and when the system refuses. Where a file system knows no locks
+    /// at all, the folder is taken as unlocked.
+    pub fn acquire(folder: &Path, command: &str) -> Result<Self> {
+        let path = folder.join(LOCK);
+        loop {
+            let mut file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)
+                .map_err(FileError::io(&path))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    let mut holder = Vec::new();
+                    // A message without the other's name is still a message.
+                    let _ = (&mut file).take(HOLDER).read_to_end(&mut holder);
+                    let holder = String::from_utf8_lossy(&holder);
+                    let holder = if holder.trim().is_empty() {
+                        "another process".into()
+                    } else {
+                        quoted(holder.trim())
+                    };
+                    return Err(FileError::Locked { path: folder.to_owned(), holder });
+                }
+                Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(error)) => return Err(FileError::io(&path)(error)),
+            }
+            if !is_same_file(&file, &path) {
+                // The former holder removed it between opening and locking.
+                continue;
+            }
+            let holder = format!("process {} ({command})\n", std::process::id());
+            file.set_len(0)
+                .and_then(|()| file.rewind())
+                .and_then(|()| file.write_all(holder.as_bytes()))
+                .map_err(FileError::io(&path))?;
+            return Ok(Self { path, file });
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // While it is still locked, and only if it is still ours: the folder may have been replaced.
+        if is_same_file(&self.file, &self.path) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_same_file(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(one), Ok(other)) = (file.metadata(), fs::metadata(path)) else { return false };
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Elsewhere a file that is open cannot be replaced.
+#[cfg(not(unix))]
+fn is_same_file(_: &File, path: &Path) -> bool {
+    path.exists()
+}

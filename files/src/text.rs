@@ -1,0 +1,48 @@
+//! Text that comes from files, made safe to show.
+//!
+//! Labels, names of files and whatever else data holds may contain escape sequences, which a terminal would obey, or marks
+//! that turn the direction of what follows. They are shown as what they are, and long ones are cut.
+
+use std::fmt::Write as _;
+
+/// Characters of a quoted value that a message shows.
+pub const SHOWN: usize = 80;
+
+/// True of characters that are not to reach a terminal or a page as they are: control characters, separators of lines and
+/// paragraphs, marks of direction, and those of no width that hide within words.
+#[must_use]
+pub fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+        )
+}
+
+/// The text with each hidden character as its number, `\u{1b}`; tabs and line ends as `\t` and `\n`.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\t' => shown.push_str("\\t"),
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            hidden if is_hidden(hidden) => {
+                // Writing into a string cannot fail.
+                let _ = write!(shown, "\\u{{{:x}}}", u32::from(hidden));
+            }
+            other => shown.push(other),
+        }
+    }
+    shown
+}
+
+/// A value as a message quotes it: [`visible`], and cut after [`SHOWN`] characters, with how many there are.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        None => visible(text),
+        Some((end, _)) => format!("{}… ({} bytes)", visible(&text[..end]), text.len()),
+    }
+}

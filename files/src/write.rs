@@ -1,0 +1,147 @@
+//! Writing so that a reader never meets half of a file, and a power cut leaves the old state or the new one.
+//!
+//! A file or folder is written under another name beside its place, synced, renamed, and the folder that holds it is
+//! synced. On systems that cannot sync a folder (Windows) the rename alone is what there is.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{FileError, Result};
+
+/// What the names of files and folders end with that are not whole yet.
+pub const PARTIAL: &str = "part";
+
+/// The name beside `path` under which it is written until it is whole: `NAME.part`.
+#[must_use]
+pub fn partial(path: &Path) -> PathBuf {
+    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
+    name.push(".");
+    name.push(PARTIAL);
+    path.with_file_name(name)
+}
+
+/// Writes a file whole: a killed process or a power cut leaves the old file or the new one.
+///
+/// # Errors
+/// When the folder does not exist or the system refuses; the file of the other name is removed then.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// Writes a file whole, as [`write`](fn@write) does, by what `fill` puts into it.
+///
+/// # Errors
+/// Those of [`write`](fn@write), and those of `fill`.
+pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
+    let partial = partial(path);
+    let written = File::create(&partial)
+        .and_then(|mut file| {
+            fill(&mut file)?;
+            file.sync_all()
+        })
+        .map_err(FileError::io(&partial))
+        .and_then(|()| fs::rename(&partial, path).map_err(FileError::io(path)));
+    if written.is_err() {
+        // What failed is told; a file of the other name that stays would only be overwritten later.
+        let _ = fs::remove_file(&partial);
+    }
+    written?;
+    sync_folder(parent(path))
+}
+
+/// Moves a folder that is complete to its place: its files and folders are synced, an earlier folder of the name is
+/// removed, and the rename is synced.
+///
+/// # Errors
+/// When the system refuses.
+pub fn publish_folder(partial: &Path, whole: &Path) -> Result<()> {
+    sync_tree(partial)?;
+    discard(whole)?;
+    fs::rename(partial, whole).map_err(FileError::io(whole))?;
+    sync_folder(parent(whole))
+}
+
+/// Syncs every file below a folder, and the folders.
+///
+/// # Errors
+/// When something cannot be opened or synced.
+pub fn sync_tree(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(FileError::io(folder))? {
+        let entry = entry.map_err(FileError::io(folder))?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(FileError::io(&path))?;
+        if kind.is_dir() {
+            sync_tree(&path)?;
+        } else if kind.is_file() {
+            File::open(&path).and_then(|file| file.sync_all()).map_err(FileError::io(&path))?;
+        }
+    }
+    sync_folder(folder)
+}
+
+/// Syncs the names in a folder, so that a rename outlasts a power cut.
+///
+/// # Errors
+/// When it cannot be opened or synced.
+pub fn sync_folder(folder: &Path) -> Result<()> {
+    if cfg!(unix) {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(FileError::io(folder))?;
+    }
+    Ok(())
+}
+
+/// Removes a file or a folder with all that it holds, if it is there. A folder is renamed away first, so that a process
+/// killed meanwhile leaves it whole or not at all under its name.
+///
+/// # Errors
+/// When the system refuses.
+pub fn discard(path: &Path) -> Result<()> {
+    let metadata = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(FileError::io(path))?,
+    };
+    if !metadata.is_dir() {
+        return fs::remove_file(path).map_err(FileError::io(path));
+    }
+    let away = if is_partial(path) { path.to_owned() } else { discarded(path) };
+    if away != path {
+        // What an earlier attempt left.
+        remove_tree(&away)?;
+        fs::rename(path, &away).map_err(FileError::io(path))?;
+    }
+    remove_tree(&away)
+}
+
+/// True of names that [`partial`] and [`discard`] give: what bears one is nobody's work and may be removed.
+#[must_use]
+pub fn is_partial(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == PARTIAL)
+}
+
+/// The name beside a folder under which it is removed: `.NAME.old.part`, hidden, since a removal that was killed leaves it.
+#[must_use]
+pub fn discarded(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".old.");
+    name.push(PARTIAL);
+    path.with_file_name(name)
+}
+
+fn remove_tree(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::io(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// The folder that a path lies in; the current one for a bare name.
+#[must_use]
+pub fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
