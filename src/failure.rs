@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use alambic_files::FileError;
 use alambic_recipes::RunError;
 use alambic_settings::{Diagnostic, Diagnostics};
 
@@ -115,7 +116,11 @@ impl From<RunError> for Failure {
             | RunError::NothingToResume(_)
             | RunError::OtherRecipe { .. }
             | RunError::OtherInputs { .. }
-            | RunError::Foreign(_) => Self::Usage(error.to_string()),
+            | RunError::NoRun(_)
+            | RunError::ReadsItself { .. }
+            | RunError::Storage(FileError::Foreign { .. } | FileError::Locked { .. }) => {
+                Self::Usage(error.to_string())
+            }
             other => Self::Failed(Box::new(other)),
         }
     }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use alambic_files::write;
 use alambic_recipes::bench::peak_memory_of;
-use alambic_reports::files;
 use alambic_reports::plots::Scale;
 
 use super::figures::{self, Axis, Curve, Measure, figure};
@@ -149,7 +149,7 @@ pub(crate) fn run(quick: bool, out: &Path) -> Result<(), Box<dyn Error>> {
             ))?;
         }
     }
-    files::write(&out.join(format!("{NAME}.csv")), table(&runs).as_bytes())?;
+    write::write(&out.join(format!("{NAME}.csv")), table(&runs).as_bytes())?;
     let axis = Axis { name: NAME, counts: "examples, 1 epoch", scale: Scale::Logarithmic };
     figures::write(&figure("run", &axis, "A run: time", Measure::Seconds, times(&runs)), out)?;
     figures::write(&figure("run", &axis, "A run: most memory held", Measure::Bytes, memory(&runs)), out)

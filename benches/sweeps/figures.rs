@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::path::Path;
 
+use alambic_files::write;
+use alambic_reports::numbers;
 use alambic_reports::plots::{Drawing, Figure, LineSeries, Lines, Placement, Scale, ValueFormat};
-use alambic_reports::{files, numbers};
 
 /// What grows: its name, what an axis says of it, and how the axis is divided.
 pub(crate) struct Axis {
@@ -80,5 +81,5 @@ pub(crate) fn figure(work: &str, axis: &Axis, title: &str, measure: Measure, cur
 /// Writes a figure as SVG, named by what it shows.
 pub(crate) fn write(figure: &Figure, out: &Path) -> Result<(), Box<dyn Error>> {
     let path = out.join(format!("{}.svg", figure.name));
-    Ok(files::write(&path, figure.svg(Placement::Alone)?.as_bytes())?)
+    Ok(write::write(&path, figure.svg(Placement::Alone)?.as_bytes())?)
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write;
 use std::path::Path;
 
-use alambic_reports::files;
+use alambic_files::write;
 use alambic_reports::plots::{Figure, Scale};
 
 use super::figures::{Axis, Curve, Measure, figure};
@@ -96,7 +96,7 @@ pub(crate) fn run(sweep: &Sweep, rates: &Rates, quick: bool, out: &Path) -> Resu
             }
         }
     }
-    files::write(&out.join(format!("{}.csv", sweep.name)), table(sweep, &all).as_bytes())?;
+    write::write(&out.join(format!("{}.csv", sweep.name)), table(sweep, &all).as_bytes())?;
     for (work, title) in WORKS {
         let own: Vec<&Measured> = all.iter().filter(|measured| measured.work == work).collect();
         for figure in [time(sweep, work, title, &own), memory(sweep, work, title, &own)] {

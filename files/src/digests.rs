@@ -1,4 +1,5 @@
-//! Digests of the files of a folder, so that damage is named before the files are used.
+//! Digests of the files of a folder, so that damage is named before the files are used, and so that what a program wrote
+//! is told from what somebody else put beside it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FileError, Result};
+use crate::lock::LOCK;
 use crate::write;
 
 /// The file of a folder that holds the digests of the others.
@@ -62,37 +64,59 @@ impl Digest {
     }
 }
 
-/// `digests.json`: every file below a folder, by its path with slashes.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// The digests of a folder's files, each under its path with slashes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Digests {
     /// The files.
     pub files: IndexMap<String, Digest>,
 }
 
+/// `digests.json`.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    files: IndexMap<String, Digest>,
+    /// BLAKE3 of `files` as compact JSON: damage to this file itself is not to be taken for damage to another.
+    blake3: String,
+}
+
+fn digest_of(files: &IndexMap<String, Digest>, path: &Path) -> Result<String> {
+    let text = serde_json::to_vec(files).map_err(|error| FileError::content(path, error))?;
+    Ok(blake3::hash(&text).to_hex().to_string())
+}
+
 impl Digests {
-    /// Of all files below a folder but its own `digests.json`, in the order of their names.
+    /// Of all files below a folder but its own `digests.json` and lock, in the order of their names.
     ///
     /// # Errors
     /// When a file cannot be read.
     pub fn of_folder(folder: &Path) -> Result<Self> {
-        let mut files = IndexMap::new();
+        let mut digests = Self::default();
         for path in files_below(folder)? {
             let name = relative(folder, &path);
-            if name != DIGESTS {
-                files.insert(name, Digest::of_file(&path)?);
+            if !is_bookkeeping(&name) {
+                digests.files.insert(name, Digest::of_file(&path)?);
             }
         }
-        Ok(Self { files })
+        Ok(digests)
     }
 
-    /// Writes `digests.json` for what a folder holds.
+    /// Takes a file of the folder in, or its new digest.
     ///
     /// # Errors
-    /// When a file cannot be read or written.
-    pub fn seal(folder: &Path) -> Result<()> {
+    /// When it cannot be read.
+    pub fn insert(&mut self, folder: &Path, name: &str) -> Result<()> {
+        self.files.insert(name.to_owned(), Digest::of_file(&folder.join(name))?);
+        Ok(())
+    }
+
+    /// Writes `digests.json` into a folder.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
         let path = folder.join(DIGESTS);
-        let text = serde_json::to_string_pretty(&Self::of_folder(folder)?)
-            .map_err(|error| FileError::content(&path, error))?;
+        let stored = Stored { blake3: digest_of(&self.files, &path)?, files: self.files.clone() };
+        let text = serde_json::to_string_pretty(&stored).map_err(|error| FileError::content(&path, error))?;
         write::write(&path, (text + "\n").as_bytes())
     }
 
@@ -102,13 +126,27 @@ impl Digests {
     /// When the file cannot be read, or is not whole.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(DIGESTS);
-        let text = match fs::read_to_string(&path) {
+        let text = match fs::read(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(FileError::io(&path))?,
         };
-        serde_json::from_str(&text)
-            .map(Some)
-            .map_err(|error| FileError::content(&path, format!("the list of digests is damaged: {error}")))
+        let damaged = |what: &dyn std::fmt::Display| {
+            FileError::content(&path, format!("the list of digests is damaged: {what}"))
+        };
+        let stored: Stored = serde_json::from_slice(&text).map_err(|error| damaged(&error))?;
+        if digest_of(&stored.files, &path)? != stored.blake3 {
+            return Err(damaged(&"its own digest is another"));
+        }
+        Ok(Some(Self { files: stored.files }))
+    }
+
+    /// The digests of a folder that must have them.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`], and when there is no `digests.json`.
+    pub fn require(folder: &Path) -> Result<Self> {
+        let missing = || FileError::content(&folder.join(DIGESTS), "the list of digests is missing");
+        Self::read(folder)?.ok_or_else(missing)
     }
 
     /// That each listed file is as it was written.
@@ -118,9 +156,96 @@ impl Digests {
     pub fn check(&self, folder: &Path) -> Result<()> {
         self.files.iter().try_for_each(|(name, digest)| digest.check(&folder.join(name)))
     }
+
+    /// Files and links below a folder that are not listed: somebody else's.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn foreign(&self, folder: &Path) -> Result<Vec<PathBuf>> {
+        let is_foreign = |path: &PathBuf| {
+            let name = relative(folder, path);
+            !is_bookkeeping(&name) && !self.files.contains_key(&name)
+        };
+        Ok(files_below(folder)?.into_iter().filter(is_foreign).collect())
+    }
 }
 
-/// All files below a folder, in the order of their names. Links to folders are not followed.
+/// Moves a complete folder to its place with the digests of its files, in place of an earlier one of the same make.
+///
+/// # Errors
+/// [`FileError::Foreign`] when the earlier folder holds what is not in its list of digests; when the system refuses.
+pub fn publish(partial: &Path, whole: &Path) -> Result<()> {
+    let foreign = foreign(whole)?;
+    if !foreign.is_empty() {
+        return Err(FileError::Foreign { path: whole.to_owned(), foreign });
+    }
+    Digests::of_folder(partial)?.write(partial)?;
+    write::publish_folder(partial, whole)
+}
+
+/// What a folder holds that is not in its list of digests: everything where it has none, nothing where it is not there.
+///
+/// # Errors
+/// When a folder or the list cannot be read.
+pub fn foreign(folder: &Path) -> Result<Vec<PathBuf>> {
+    if !folder.is_dir() {
+        return Ok(if fs::symlink_metadata(folder).is_ok() { vec![folder.to_owned()] } else { Vec::new() });
+    }
+    Digests::read(folder)?.unwrap_or_default().foreign(folder)
+}
+
+/// That files which are about to be written into a folder take the place of nothing but earlier ones of the same make.
+///
+/// # Errors
+/// [`FileError::Foreign`] that names those that are there and not in the folder's list.
+pub fn check_own(folder: &Path, names: &[&str]) -> Result<()> {
+    let digests = Digests::read(folder)?.unwrap_or_default();
+    let foreign: Vec<PathBuf> = names
+        .iter()
+        .filter(|name| !digests.files.contains_key(**name))
+        .map(|name| folder.join(name))
+        .filter(|path| fs::symlink_metadata(path).is_ok())
+        .collect();
+    if foreign.is_empty() { Ok(()) } else { Err(FileError::Foreign { path: folder.to_owned(), foreign }) }
+}
+
+/// Adds files that were just written to a folder's list of digests.
+///
+/// # Errors
+/// When a file cannot be read or the list written.
+pub fn list(folder: &Path, names: &[&str]) -> Result<()> {
+    let mut digests = Digests::read(folder)?.unwrap_or_default();
+    for name in names {
+        digests.insert(folder, name)?;
+    }
+    digests.write(folder)
+}
+
+/// That a file which is about to be read is as it was written, where its folder lists it; others pass.
+///
+/// # Errors
+/// [`FileError::Content`] that says in what it differs and how a change that is meant is made known.
+pub fn check_listed(path: &Path) -> Result<()> {
+    let folder = write::parent(path);
+    let Some(digests) = Digests::read(folder)? else { return Ok(()) };
+    let Some(digest) = digests.files.get(&relative(folder, path)) else { return Ok(()) };
+    digest.check(path).map_err(|error| match error {
+        FileError::Content { path, message } => {
+            let list = folder.join(DIGESTS);
+            FileError::Content {
+                path,
+                message: format!("{message}; where the change is meant, delete {}", list.display()),
+            }
+        }
+        other => other,
+    })
+}
+
+fn is_bookkeeping(name: &str) -> bool {
+    name == DIGESTS || name == LOCK
+}
+
+/// All files and links below a folder, in the order of their names. Links are not followed.
 ///
 /// # Errors
 /// When a folder cannot be read.

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::text::visible;
+
 /// The result of an operation on files.
 pub type Result<T, E = FileError> = std::result::Result<T, E>;
 
@@ -24,6 +26,14 @@ pub enum FileError {
         path: PathBuf,
         /// What is wrong and what to do.
         message: String,
+    },
+    /// A folder that would be replaced holds what is somebody else's.
+    #[error("{} holds what no command wrote: {}; move it away, or choose another folder", path.display(), list(foreign))]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// What is not its own.
+        foreign: Vec<PathBuf>,
     },
     /// Another process works in the folder.
     #[error("{} is in use by {holder}; wait until it has ended, or stop it", path.display())]
@@ -48,11 +58,30 @@ impl FileError {
         Self::Content { path: path.to_owned(), message: message.to_string() }
     }
 
+    /// What is wrong, without the path.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let (text, path) = (self.to_string(), self.path().display().to_string());
+        text.strip_prefix(&path).map_or(text.as_str(), |rest| rest.trim_start_matches([':', ' '])).to_owned()
+    }
+
     /// The file or folder that it is about.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
-            Self::Io { path, .. } | Self::Content { path, .. } | Self::Locked { path, .. } => path,
+            Self::Io { path, .. }
+            | Self::Content { path, .. }
+            | Self::Foreign { path, .. }
+            | Self::Locked { path, .. } => path,
         }
     }
+}
+
+/// The first of some paths, and how many more there are.
+fn list(paths: &[PathBuf]) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<String> = paths.iter().take(SHOWN).map(|path| visible(&path.to_string_lossy())).collect();
+    let more = paths.len().saturating_sub(SHOWN);
+    let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+    format!("{}{more}", shown.join(", "))
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use alambic_files::digests::{DIGESTS, Digests};
+use alambic_files::digests::{self, DIGESTS, Digests};
 use alambic_files::lock::{LOCK, Lock};
 use alambic_files::{FileError, read, text, write};
 
@@ -60,7 +60,7 @@ fn changed_cut_and_missing_files_are_named() {
     fs::write(folder.path().join("a.bin"), [1, 2, 3]).unwrap();
     fs::write(folder.path().join("deep/b.bin"), [4]).unwrap();
     assert_eq!(Digests::read(folder.path()).unwrap(), None);
-    Digests::seal(folder.path()).unwrap();
+    Digests::of_folder(folder.path()).unwrap().write(folder.path()).unwrap();
     let digests = Digests::read(folder.path()).unwrap().unwrap();
     assert_eq!(digests.files.keys().collect::<Vec<_>>(), ["a.bin", "deep/b.bin"]);
     digests.check(folder.path()).unwrap();
@@ -79,8 +79,37 @@ fn changed_cut_and_missing_files_are_named() {
     assert!(damage("a.bin", Some(&[1, 2, 7])).contains("not those that were written"));
     assert!(damage("deep/b.bin", Some(&[])).contains("0 bytes, and 1"));
     damage("deep/b.bin", None);
-    fs::write(folder.path().join(DIGESTS), "{").unwrap();
-    assert!(Digests::read(folder.path()).unwrap_err().to_string().contains("damaged"));
+    let list = folder.path().join(DIGESTS);
+    let sound = fs::read_to_string(&list).unwrap();
+    for damaged in ["{".to_owned(), sound.replace("\"bytes\": 3", "\"bytes\": 7")] {
+        fs::write(&list, damaged).unwrap();
+        let said = Digests::read(folder.path()).unwrap_err().to_string();
+        assert!(said.contains(DIGESTS) && said.contains("damaged"), "{said}");
+    }
+}
+
+#[test]
+fn a_folder_with_files_of_others_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("student");
+    let publish = |text: &str| {
+        let partial = write::partial(&whole);
+        write::discard(&partial).unwrap();
+        fs::create_dir(&partial).unwrap();
+        fs::write(partial.join("config.json"), text).unwrap();
+        digests::publish(&partial, &whole)
+    };
+    publish("1").unwrap();
+    publish("2").unwrap();
+    digests::check_listed(&whole.join("config.json")).unwrap();
+    fs::write(whole.join("notes.md"), "mine").unwrap();
+    let refused = publish("3").unwrap_err().to_string();
+    assert!(refused.contains("notes.md") && !refused.contains("config.json"), "{refused}");
+    assert_eq!(fs::read_to_string(whole.join("config.json")).unwrap(), "2");
+    digests::check_listed(&whole.join("notes.md")).unwrap();
+    fs::write(whole.join("config.json"), "4").unwrap();
+    let said = digests::check_listed(&whole.join("config.json")).unwrap_err().to_string();
+    assert!(said.contains("config.json") && said.contains("delete"), "{said}");
 }
 
 #[test]

@@ -14,4 +14,4 @@ pub use cache::cache;
 pub use check::{Depth, check, is_fatal};
 pub use load::{Loaded, load};
 pub use plan::{Plan, plan};
-pub use run::{Finished, RunError, RunOptions, StartMode, run};
+pub use run::{Finished, RunError, RunOptions, StartMode, resumable, run};

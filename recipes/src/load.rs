@@ -1,8 +1,10 @@
 //! From what the user names to a recipe that is read.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
+use alambic_files::text::quoted;
 use alambic_settings::merge::merge;
 use alambic_settings::reader::nearest;
 use alambic_settings::{
@@ -33,10 +35,15 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong with the form of the recipe and of all that it extends, at once. What is wrong with its
 /// meaning, [`crate::check()`] finds.
-pub fn load(recipe: &str, flags: &[String]) -> Result<Loaded, Diagnostics> {
-    let location = Location::parse(recipe, &Origin::Default).map_err(|reason| {
-        Diagnostic::error("recipe::file", format!("`{recipe}` names no recipe")).help(reason)
-    })?;
+pub fn load(recipe: impl AsRef<OsStr>, flags: &[String]) -> Result<Loaded, Diagnostics> {
+    let recipe = recipe.as_ref();
+    let location = match recipe.to_str() {
+        Some(recipe) => Location::parse(recipe, &Origin::Default).map_err(|reason| {
+            Diagnostic::error("recipe::file", format!("`{}` names no recipe", quoted(recipe))).help(reason)
+        })?,
+        // A path need not be text.
+        None => Location::File(recipe.into()),
+    };
     let resolver = Resolver { builtins: book::BUILTINS };
     let resolution = resolver
         .resolve::<Recipe>(&location, flags)
@@ -219,7 +226,7 @@ mod tests {
         let path = folder.path().join("recipe.toml");
         std::fs::write(&path, text).unwrap();
         let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
-        load(&path.to_string_lossy(), &flags)
+        load(&path, &flags)
     }
 
     #[test]

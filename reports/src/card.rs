@@ -2,10 +2,10 @@
 
 use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table};
 use crate::error::Result;
-use crate::files;
 use crate::numbers;
 use crate::outcome::ModelOutcome;
 use crate::report::{ModelTable, Noun, slice_tables};
+use alambic_files::write;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -98,7 +98,7 @@ impl Card {
     /// # Errors
     /// [`crate::ReportError::File`].
     pub fn write(&self, folder: &Path) -> Result<()> {
-        files::write(&folder.join("README.md"), self.markdown().as_bytes())
+        Ok(write::write(&folder.join("README.md"), self.markdown().as_bytes())?)
     }
 
     /// YAML whose texts are written as JSON strings, which YAML reads as they are.

@@ -10,6 +10,7 @@ use crate::plots::{
 };
 use crate::record::{EvaluationEvent, read_events, table_of_objects, write_table};
 use crate::verdict::Verdict;
+use alambic_files::digests;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -225,10 +226,14 @@ impl Comparison {
     /// Writes `compare.html`, `compare.md`, `plots/` and `comparison.parquet` into a folder.
     ///
     /// # Errors
-    /// [`ReportError::Length`], [`ReportError::Plot`], [`ReportError::Table`] or [`ReportError::File`].
+    /// [`ReportError::Length`], [`ReportError::Plot`], [`ReportError::Table`] or [`ReportError::File`]; when the folder holds
+    /// files of these names that no comparison wrote.
     pub fn write(&self, folder: &Path) -> Result<()> {
+        const TABLE: &str = "comparison.parquet";
+        let files = ["compare.html", "compare.md", TABLE];
+        digests::check_own(folder, &files)?;
         self.document()?.write(folder, "compare")?;
-        let path = folder.join("comparison.parquet");
+        let path = folder.join(TABLE);
         let rows = self
             .rows()
             .iter()
@@ -237,7 +242,8 @@ impl Comparison {
             .map_err(|source| ReportError::Json { what: "a comparison".to_string(), source })?;
         let mut table = table_of_objects(rows.iter(), &["run", "recipe", "model"])
             .map_err(|reason| ReportError::Table { path: path.clone(), reason })?;
-        write_table(&mut table, &path)
+        write_table(&mut table, &path)?;
+        Ok(digests::list(folder, &files)?)
     }
 
     /// Says which runs have no metrics because their texts have no labels; none where all have.

@@ -19,6 +19,20 @@ pub enum ReportError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file could not be written whole.
+    #[error(transparent)]
+    Written(#[from] alambic_files::FileError),
+    /// The log of a run's events is not the one that its checkpoint was written with.
+    #[error(
+        "`{}` {what}, so the report would lack steps: bring the file back, or start the run anew with `--overwrite`",
+        path.display()
+    )]
+    LogChanged {
+        /// The event log.
+        path: PathBuf,
+        /// In what it differs.
+        what: String,
+    },
     /// A line of `events.jsonl` is no JSON object.
     #[error(
         "`{}`, line {line}: no JSON object ({reason}); only the last line of an event log may be cut short: \

@@ -13,7 +13,6 @@ pub mod card;
 pub mod compare;
 pub mod document;
 mod error;
-pub mod files;
 pub mod metrics;
 pub mod numbers;
 pub mod outcome;

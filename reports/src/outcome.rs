@@ -1,9 +1,9 @@
 //! `metrics.json`: the result of a run, as data.
 
 use crate::error::{ReportError, Result};
-use crate::files;
 use crate::metrics::{Direction, METRICS, Scores, is_yardstick};
 use crate::verdict::Verdict;
+use alambic_files::write;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -243,7 +243,7 @@ impl Outcome {
         let mut bytes = serde_json::to_vec_pretty(self)
             .map_err(|source| ReportError::Json { what: "metrics.json".to_string(), source })?;
         bytes.push(b'\n');
-        files::write(&folder.join("metrics.json"), &bytes)
+        Ok(write::write(&folder.join("metrics.json"), &bytes)?)
     }
 
     /// Reads the `metrics.json` of a run.

@@ -15,6 +15,7 @@ mod run;
 mod schema;
 mod trace;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -133,7 +134,7 @@ fn interrupt(message: &'static str) -> Result<Arc<AtomicBool>, Failure> {
 #[derive(Args)]
 struct RecipeArguments {
     /// Path of a recipe, or `builtin:NAME`
-    recipe: String,
+    recipe: OsString,
     /// Sets a key, as `train.steps=100`; paths are taken from the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,

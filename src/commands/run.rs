@@ -1,8 +1,9 @@
 //! `alambic run`.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use alambic_recipes::{Depth, Loaded, RunOptions, StartMode, check, is_fatal, load};
+use alambic_recipes::{Depth, Loaded, RunOptions, StartMode, check, is_fatal, load, resumable};
 use alambic_reports::compare::{ComparedRun, Comparison};
 use clap::Args;
 
@@ -16,7 +17,7 @@ use crate::progress::Progress;
 pub(crate) struct Arguments {
     /// Path of a recipe, or `builtin:NAME`; may be left out with `--resume --out`
     #[arg(required_unless_present = "resume")]
-    recipe: Option<String>,
+    recipe: Option<OsString>,
     /// Sets a key, as `train.steps=100`; paths are taken from the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -67,13 +68,7 @@ fn run_loaded(arguments: &Arguments, loaded: &Loaded) -> Result<(), Failure> {
 fn recipe(arguments: &Arguments) -> Result<Loaded, Failure> {
     match (&arguments.recipe, &arguments.out) {
         (Some(recipe), _) => Ok(load(recipe, &arguments.set)?),
-        (None, Some(out)) => {
-            let resolved = out.join("recipe.resolved.toml");
-            if !resolved.is_file() {
-                return Err(Failure::Usage(format!("{} holds no run to resume", out.display())));
-            }
-            Ok(load(&resolved.to_string_lossy(), &arguments.set)?)
-        }
+        (None, Some(out)) => Ok(load(resumable(out)?, &arguments.set)?),
         (None, None) => Err(Failure::Usage("name the recipe, or the folder of its run with `--out`".into())),
     }
 }

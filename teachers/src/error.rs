@@ -21,6 +21,9 @@ pub enum TeacherError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file could not be written whole, is damaged, or is in use.
+    #[error(transparent)]
+    Kept(#[from] alambic_files::FileError),
     /// A line of a record is not what it should be.
     #[error("{}, line {line}: {message}", path.display())]
     Record {

@@ -1,10 +1,14 @@
 //! Files of what was made of inputs, at a cost that nobody wants twice: JSON lines behind a line that says what they were
 //! made of.
+//!
+//! Rows are written in chunks. Each chunk ends with a line that holds the digest of all that stands before it, so that
+//! damage is told from a file that was cut off: rows behind the last such line are made anew.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use alambic_files::write;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +48,18 @@ impl Fingerprint {
     }
 }
 
+/// The line at the end of a chunk.
+#[derive(Serialize, Deserialize)]
+struct Seal {
+    /// Rows before it.
+    sealed: usize,
+    /// BLAKE3 of the bytes before it, in hexadecimal.
+    blake3: String,
+}
+
+/// How a [`Seal`] begins, and no row.
+const SEAL: &[u8] = b"{\"sealed\":";
+
 /// One line of a ledger: both parts are tables, whose keys stand beside each other.
 #[derive(Serialize, Deserialize)]
 struct Line<Input, Output> {
@@ -63,6 +79,8 @@ pub struct Ledger<Input, Output> {
     path: PathBuf,
     fingerprint: Fingerprint,
     rows: Vec<(Input, Output)>,
+    /// How many of the rows are of chunks that were written to their end.
+    sealed: usize,
 }
 
 impl<Input, Output> Ledger<Input, Output>
@@ -73,29 +91,40 @@ where
     /// Reads a ledger. A last line that was cut off by a crash is left out.
     ///
     /// # Errors
-    /// When the file cannot be read or a line is broken.
+    /// When the file cannot be read, a line is broken, or what stands before the end of a chunk is not what was written.
     pub fn read(path: &Path) -> Result<Self, TeacherError> {
         let mut bytes = std::fs::read(path).map_err(TeacherError::file(path))?;
         let broken =
             |line: usize, message: String| TeacherError::Record { path: path.to_owned(), line, message };
         // Before the bytes are read as text: a torn line may end in the middle of a character.
         bytes.truncate(bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1));
-        let text = std::str::from_utf8(&bytes).map_err(|error| {
-            let before = &bytes[..error.valid_up_to()];
-            broken(before.split(|&byte| byte == b'\n').count(), error.to_string())
-        })?;
-        let mut lines = text.lines();
+        let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
         let first = lines.next().ok_or_else(|| broken(1, "the record is empty; delete it".into()))?;
-        let fingerprint = serde_json::from_str(first).map_err(|error| broken(1, error.to_string()))?;
-        let rows = lines
-            .enumerate()
-            .map(|(index, line)| {
-                let Line { input, output } =
-                    serde_json::from_str(line).map_err(|error| broken(index + 2, error.to_string()))?;
-                Ok((input, output))
-            })
-            .collect::<Result<_, TeacherError>>()?;
-        Ok(Self { path: path.to_owned(), fingerprint, rows })
+        let fingerprint = serde_json::from_slice(first).map_err(|error| broken(1, error.to_string()))?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(first);
+        let (mut rows, mut sealed) = (Vec::new(), 0);
+        for (index, line) in lines.enumerate() {
+            let failed = |error: serde_json::Error| broken(index + 2, error.to_string());
+            if line.starts_with(SEAL) {
+                let seal: Seal = serde_json::from_slice(line).map_err(failed)?;
+                if seal.sealed != rows.len() || seal.blake3 != hasher.finalize().to_hex().as_str() {
+                    let message = format!(
+                        "the lines {}-{} are not those that were written; delete the file to record anew",
+                        sealed + 2,
+                        index + 1
+                    );
+                    return Err(broken(index + 2, message));
+                }
+                sealed = rows.len();
+            } else {
+                let text = std::str::from_utf8(line).map_err(|error| broken(index + 2, error.to_string()))?;
+                let Line { input, output } = serde_json::from_str(text).map_err(failed)?;
+                rows.push((input, output));
+            }
+            hasher.update(line);
+        }
+        Ok(Self { path: path.to_owned(), fingerprint, rows, sealed })
     }
 
     /// What is made of the inputs: read from the file as far as it goes, and made and written on from there, `chunk` of
@@ -119,13 +148,11 @@ where
             }
             ledger
         } else {
-            Self { path: path.to_owned(), fingerprint, rows: Vec::new() }
+            Self { path: path.to_owned(), fingerprint, rows: Vec::new(), sealed: 0 }
         };
-        if ledger.rows.len() < inputs.len() {
-            // Which inputs share a batch decides the last bits of what models make of them. A chunk that was cut off is
-            // therefore made anew as a whole, and the file becomes what it would have been without the stop.
-            ledger.rows.truncate(ledger.rows.len() / chunk * chunk);
-        }
+        // Which inputs share a batch decides the last bits of what models make of them. A chunk that was cut off is
+        // therefore made anew as a whole, and the file becomes what it would have been without the stop.
+        ledger.rows.truncate(ledger.sealed);
         progress(ledger.rows.len().min(inputs.len()));
         if ledger.rows.len() < inputs.len() {
             ledger.go_on(inputs, chunk, make, progress)?;
@@ -141,24 +168,25 @@ where
         progress: &mut dyn FnMut(usize),
     ) -> Result<(), TeacherError> {
         let error = TeacherError::file(&self.path);
-        // Written anew rather than appended to: a torn last line must not stay.
-        let mut writer = BufWriter::new(File::create(self.path.with_extension("part")).map_err(&error)?);
-        write_line(&mut writer, &self.fingerprint).map_err(&error)?;
-        for (input, output) in &self.rows {
-            write_line(&mut writer, &Line { input, output }).map_err(&error)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut head = Vec::new();
+        write_line(&mut head, &self.fingerprint).map_err(&error)?;
+        hasher.update(&head);
+        for (number, rows) in self.rows.chunks(chunk).enumerate() {
+            let lines = sealed(&mut hasher, rows, number * chunk).map_err(&error)?;
+            head.extend(lines);
         }
-        writer.flush().map_err(&error)?;
-        std::fs::rename(self.path.with_extension("part"), &self.path).map_err(&error)?;
+        // Written anew rather than appended to: what stands behind the last chunk must not stay.
+        write::write(&self.path, &head)?;
         let mut file = OpenOptions::new().append(true).open(&self.path).map_err(&error)?;
         for chunk in inputs[self.rows.len()..].chunks(chunk) {
             let outputs = make(chunk, progress)?;
-            let mut lines = Vec::new();
-            for (input, output) in chunk.iter().zip(&outputs) {
-                write_line(&mut lines, &Line { input, output }).map_err(&error)?;
-            }
-            file.write_all(&lines).map_err(&error)?;
-            self.rows.extend(chunk.iter().cloned().zip(outputs));
+            let rows: Vec<(Input, Output)> = chunk.iter().cloned().zip(outputs).collect();
+            let lines = sealed(&mut hasher, &rows, self.rows.len()).map_err(&error)?;
+            file.write_all(&lines).and_then(|()| file.sync_data()).map_err(&error)?;
+            self.rows.extend(rows);
         }
+        self.sealed = self.rows.len();
         Ok(())
     }
 
@@ -179,6 +207,24 @@ where
     pub fn rows(&self) -> &[(Input, Output)] {
         &self.rows
     }
+}
+
+/// The lines of a chunk behind `before` rows, with the line that ends it.
+fn sealed<Input: Serialize, Output: Serialize>(
+    hasher: &mut blake3::Hasher,
+    rows: &[(Input, Output)],
+    before: usize,
+) -> std::io::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for (input, output) in rows {
+        write_line(&mut lines, &Line { input, output })?;
+    }
+    hasher.update(&lines);
+    let seal = Seal { sealed: before + rows.len(), blake3: hasher.finalize().to_hex().to_string() };
+    let begin = lines.len();
+    write_line(&mut lines, &seal)?;
+    hasher.update(&lines[begin..]);
+    Ok(lines)
 }
 
 fn write_line(writer: &mut impl Write, line: &impl Serialize) -> std::io::Result<()> {

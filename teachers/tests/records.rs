@@ -73,7 +73,8 @@ fn a_record_holds_what_the_teacher_wrote() {
     assert_eq!(asked, requests.len());
     assert_eq!(written, write(&pipeline, &requests));
     let bytes = std::fs::read(&path).unwrap();
-    assert_eq!(bytes.split(|&byte| byte == b'\n').count(), requests.len() + 2);
+    // The first line says what it was made of, the last one holds the digest of the rest.
+    assert_eq!(bytes.split(|&byte| byte == b'\n').count(), requests.len() + 3);
     // Read anew, the numbers are the same to the last bit.
     let record = Record::read(&path).unwrap();
     assert_eq!(record.path(), path);
@@ -104,10 +105,11 @@ fn a_record_that_was_cut_off_is_completed_to_the_same_bytes() {
     for (cut, kept) in [
         (ends[0] + 2, 0),
         (within(ends[3]), 0),
-        (ends[CHUNK], 0),
-        (ends[CHUNK] + 1, CHUNK),
-        (within(ends[CHUNK]), CHUNK),
-        (ends[CHUNK + 20], CHUNK),
+        // Between the rows of a chunk and the line that ends it.
+        (ends[CHUNK] + 1, 0),
+        (ends[CHUNK + 1], 0),
+        (ends[CHUNK + 1] + 1, CHUNK),
+        (within(ends[CHUNK + 1]), CHUNK),
         (ends[CHUNK + 20] + 1, CHUNK),
         (bytes.len() - 1, CHUNK),
         (bytes.len(), CHUNK + 40),
@@ -146,6 +148,27 @@ fn a_record_that_is_no_record_is_refused_with_its_line() {
     broken[lines[0].len() + lines[1].len() + 10] = 0xff;
     let error = refused(&broken);
     assert!(error.contains("record.jsonl, line 3: ") && error.contains("utf-8"), "{error}");
+}
+
+#[test]
+fn a_changed_number_in_a_record_is_told_by_its_chunk() {
+    let place = Workplace::new();
+    let checkpoint = place.checkpoint("first");
+    let (path, requests) = (place.path("record.jsonl"), requests());
+    complete(&path, &checkpoint, &requests);
+    let text = std::fs::read_to_string(&path).unwrap();
+    // A digit of a probability: the line is still JSON.
+    let key = "\"confidence\":0.";
+    let digit = text.find(key).unwrap() + key.len();
+    let other = if text[digit..].starts_with('1') { "2" } else { "1" };
+    let changed = format!("{}{other}{}", &text[..digit], &text[digit + 1..]);
+    std::fs::write(&path, &changed).unwrap();
+    for error in [
+        message(Record::complete(&path, &checkpoint, &requests, &mut |_| {})),
+        message(Recorded::read(&[&path])),
+    ] {
+        assert!(error.contains("record.jsonl") && error.contains("not those that were written"), "{error}");
+    }
 }
 
 #[test]

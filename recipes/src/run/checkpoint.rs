@@ -1,10 +1,14 @@
 //! Checkpoints: complete, and either there or not.
 //!
-//! A checkpoint is written into a folder of another name and renamed when it is whole, so a process killed at any
-//! moment leaves the former one. The newest two are kept.
+//! A checkpoint is written into a folder of another name with the digests of its files, synced, and renamed when it is
+//! whole, so a process killed at any moment, or a power cut, leaves the former one. The newest two are kept: where the newer
+//! is damaged, training goes on from the older.
 
 use std::path::{Path, PathBuf};
 
+use alambic_files::digests::{self, Digests};
+use alambic_files::{FileError, write};
+use alambic_reports::record::LogMark;
 use alambic_tensor::parameters::{self, Weights};
 use alambic_tensor::random::Position;
 use serde::{Deserialize, Serialize};
@@ -34,6 +38,8 @@ pub(crate) struct Progress {
     pub(crate) weak: Vec<String>,
     /// Seconds spent training.
     pub(crate) seconds: f64,
+    /// How far the log of events goes.
+    pub(crate) events: LogMark,
 }
 
 /// A stage's state.
@@ -49,12 +55,13 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Writes the checkpoint into a stage's folder and deletes those that are too old.
+    /// Writes the checkpoint into a stage's folder, which must be there, and deletes those that are too old, or newer: what
+    /// was damaged, and training went on from an older one.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), RunError> {
-        let name = format!("step-{:08}", self.progress.step);
-        let (partial, whole) = (folder.join(format!("{name}.part")), folder.join(&name));
-        remove(&partial)?;
-        std::fs::create_dir_all(&partial).map_err(RunError::file(&partial))?;
+        let whole = folder.join(format!("step-{:08}", self.progress.step));
+        let partial = write::partial(&whole);
+        write::discard(&partial)?;
+        std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
         let sets = [
             ("parameters", Some(&self.parameters)),
             ("optimiser", Some(&self.optimiser)),
@@ -66,46 +73,95 @@ impl Checkpoint {
                 parameters::save(weights, &[], &partial.join(format!("{name}.safetensors")))?;
             }
         }
-        let path = partial.join("progress.json");
+        let path = partial.join(PROGRESS);
         let text =
             serde_json::to_string_pretty(&self.progress).map_err(|error| RunError::content(&path, error))?;
         std::fs::write(&path, text).map_err(RunError::file(&path))?;
-        remove(&whole)?;
-        std::fs::rename(&partial, &whole).map_err(RunError::file(&whole))?;
+        digests::publish(&partial, &whole)?;
         let mut steps = list(folder)?;
-        for (_, old) in steps.drain(..steps.len().saturating_sub(KEPT)) {
-            remove(&old)?;
+        let newer = steps.split_off(steps.partition_point(|(step, _)| *step <= self.progress.step));
+        steps.truncate(steps.len().saturating_sub(KEPT));
+        for (_, other) in steps.iter().chain(&newer) {
+            write::discard(other)?;
         }
         Ok(())
     }
 
-    /// The step of the newest checkpoint of a stage's folder; 0 if there is none.
-    pub(crate) fn newest_step(folder: &Path) -> Result<usize, RunError> {
-        Ok(list(folder)?.last().map_or(0, |(step, _)| *step))
-    }
-
-    /// The newest checkpoint of a stage's folder, if there is one.
-    pub(crate) fn newest(folder: &Path) -> Result<Option<Self>, RunError> {
-        let Some((_, path)) = list(folder)?.pop() else { return Ok(None) };
-        let progress_path = path.join("progress.json");
-        let text = std::fs::read_to_string(&progress_path).map_err(RunError::file(&progress_path))?;
-        let progress =
-            serde_json::from_str(&text).map_err(|error| RunError::content(&progress_path, error))?;
+    /// The newest sound checkpoint of a stage's folder, if there is one, and what is wrong with newer ones.
+    ///
+    /// # Errors
+    /// When there are checkpoints and all are damaged; the error names a file of the newest.
+    pub(crate) fn newest(folder: &Path) -> Result<Option<(Self, Vec<FileError>)>, RunError> {
+        let Some((path, damaged)) = sound(folder)? else { return Ok(None) };
         let set = |name: &str| {
             let path = path.join(format!("{name}.safetensors"));
             if path.is_file() { parameters::load(&path).map(Some) } else { Ok(None) }
         };
-        Ok(Some(Self {
-            progress,
+        let checkpoint = Self {
+            progress: progress(&path)?,
             parameters: set("parameters")?.unwrap_or_default(),
             optimiser: set("optimiser")?.unwrap_or_default(),
             average: set("average")?,
             best: set("best")?,
-        }))
+        };
+        Ok(Some((checkpoint, damaged)))
+    }
+
+    /// How far the log of events went when the newest sound checkpoint of a stage's folder was written, if there is one.
+    ///
+    /// # Errors
+    /// As for [`Self::newest`].
+    pub(crate) fn newest_mark(folder: &Path) -> Result<Option<LogMark>, RunError> {
+        sound(folder)?.map(|(path, _)| Ok(progress(&path)?.events)).transpose()
     }
 }
 
-/// The whole checkpoints of a folder by step.
+/// All of a checkpoint that is no tensor.
+const PROGRESS: &str = "progress.json";
+
+fn progress(checkpoint: &Path) -> Result<Progress, RunError> {
+    let path = checkpoint.join(PROGRESS);
+    let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+    serde_json::from_str(&text).map_err(|error| RunError::content(&path, error))
+}
+
+/// The newest checkpoint of a folder whose files are as they were written, and what is wrong with newer ones.
+fn sound(folder: &Path) -> Result<Option<(PathBuf, Vec<FileError>)>, RunError> {
+    let mut damaged = Vec::new();
+    for (_, path) in list(folder)?.into_iter().rev() {
+        match Digests::require(&path).and_then(|digests| digests.check(&path)) {
+            Ok(()) => return Ok(Some((path, damaged))),
+            Err(error) => damaged.push(error),
+        }
+    }
+    match damaged.into_iter().next() {
+        Some(error) => Err(error.into()),
+        None => Ok(None),
+    }
+}
+
+/// Whether a name in the folder of a training is that of a checkpoint, or of the finished model.
+pub(crate) fn is_own(name: &str) -> bool {
+    step_of(name).is_some() || name == super::stage::FINISHED
+}
+
+fn step_of(name: &str) -> Option<usize> {
+    name.strip_prefix("step-")?.parse().ok()
+}
+
+/// Removes the checkpoints of a training that is finished, and what was being written when a process was killed.
+pub(crate) fn clear(folder: &Path) -> Result<(), RunError> {
+    for entry in std::fs::read_dir(folder).map_err(RunError::file(folder))? {
+        let path = entry.map_err(RunError::file(folder))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if step_of(name).is_some() || write::is_partial(&path) {
+            write::discard(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// The checkpoints of a folder by step.
 fn list(folder: &Path) -> Result<Vec<(usize, PathBuf)>, RunError> {
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -114,18 +170,10 @@ fn list(folder: &Path) -> Result<Vec<(usize, PathBuf)>, RunError> {
     for entry in std::fs::read_dir(folder).map_err(RunError::file(folder))? {
         let path = entry.map_err(RunError::file(folder))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if let Some(step) = name.strip_prefix("step-").and_then(|step| step.parse().ok()) {
+        if let Some(step) = step_of(name) {
             found.push((step, path));
         }
     }
     found.sort_unstable();
     Ok(found)
-}
-
-/// Removes a folder with all it holds, if it is there.
-pub(crate) fn remove(path: &Path) -> Result<(), RunError> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(RunError::file(path)(error)),
-        _ => Ok(()),
-    }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use alambic_files::digests::Digest;
+use alambic_files::write;
 use alambic_models::ModelFolder;
 use alambic_settings::IndexMap;
 use alambic_teachers::Teacher;
@@ -12,12 +14,6 @@ use serde_json::json;
 use super::RunError;
 use super::workshop::Workshop;
 use crate::load::Loaded;
-
-/// The digest of a file's bytes.
-pub(crate) fn digest(path: &Path) -> Result<String, RunError> {
-    let bytes = std::fs::read(path).map_err(RunError::file(path))?;
-    Ok(blake3::hash(&bytes).to_hex().to_string())
-}
 
 /// What `environment.json` holds.
 pub(crate) struct Environment {
@@ -54,11 +50,11 @@ pub(crate) fn write(
     if let Some(teacher) = teacher {
         hashes.insert("teacher".to_owned(), teacher.weights_digest());
     }
-    hashes
-        .insert("student".to_owned(), digest(&ModelFolder::open(student)?.path().join("model.safetensors"))?);
+    let weights = ModelFolder::open(student)?.path().join("model.safetensors");
+    hashes.insert("student".to_owned(), Digest::of_file(&weights)?.blake3);
     let value = json!({ "machine": machine, "hashes": hashes, "hash": "blake3", "seed": loaded.recipe.seed });
     let path = workshop.folder.join("environment.json");
-    std::fs::write(&path, format!("{value:#}\n")).map_err(RunError::file(&path))?;
+    write::write(&path, format!("{value:#}\n").as_bytes())?;
     Ok(Environment { machine, hashes })
 }
 

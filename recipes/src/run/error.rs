@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alambic_data::{DataError, DirectionError, SplitError};
+use alambic_files::FileError;
 use alambic_hub::HubError;
 use alambic_losses::LossError;
 use alambic_models::ModelError;
@@ -42,9 +43,20 @@ pub enum RunError {
         /// The corpus or the model.
         what: String,
     },
-    /// A folder that `--overwrite` would delete does not look like a run.
+    /// The folder holds files, and no run wrote them.
     #[error("{} holds files and is no run; choose another folder", .0.display())]
-    Foreign(PathBuf),
+    NoRun(PathBuf),
+    /// `--overwrite` would delete what the run is to read.
+    #[error("{} is to be overwritten, and the recipe reads {} in it; choose another folder by `--out`", folder.display(), path.display())]
+    ReadsItself {
+        /// The run's folder.
+        folder: PathBuf,
+        /// The recipe, or a teacher's files.
+        path: PathBuf,
+    },
+    /// A file of the run cannot be written whole or is damaged, or its folder is in use.
+    #[error(transparent)]
+    Storage(#[from] FileError),
     /// The recipe asks for what cannot be.
     #[error("{0}")]
     Recipe(String),

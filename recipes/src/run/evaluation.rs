@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use alambic_files::{digests, write};
 use alambic_models::{Precision, TokenizerFiles};
 use alambic_reports::metrics::{Scores, score_all};
 use alambic_reports::numbers::counted;
@@ -11,9 +12,9 @@ use alambic_tensor::precision::{self, Products};
 
 use super::RunError;
 use super::captions::exam::CaptionExam;
-use super::checkpoint::remove;
 use super::corpora::Kind;
 use super::exam::Exam;
+use super::folder::layout;
 use super::parallel::exam::ParallelExam;
 use super::questions::exam::QuestionExam;
 use super::texts::exam::TextExam;
@@ -67,12 +68,15 @@ fn beside(workshop: &Workshop<'_>) -> Result<Vec<(String, PathBuf)>, RunError> {
     let mut folders: Vec<(String, PathBuf)> = named.collect::<Result<_, RunError>>()?;
     if options.untrained {
         let (Blueprint { config, weights }, trained) = workshop.untrained()?;
-        let folder = workshop.folder.join(UNTRAINED);
-        remove(&folder)?;
-        ship(&folder, &config, &weights, &TokenizerFiles::read(trained.path())?, Precision::F32)?;
+        let folder = workshop.folder.join(layout::UNTRAINED);
+        let partial = write::partial(&folder);
+        write::discard(&partial)?;
+        std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
+        ship(&partial, &config, &weights, &TokenizerFiles::read(trained.path())?, Precision::F32)?;
         if let Some(detector) = detector_of(trained.path()) {
-            add_detector(&folder, &detector)?;
+            add_detector(&partial, &detector)?;
         }
+        digests::publish(&partial, &folder)?;
         folders.push((UNTRAINED.to_owned(), folder));
     }
     Ok(folders)

@@ -1,7 +1,8 @@
 //! Running a recipe: stages, baseline, evaluation and report.
 //!
-//! A run can be killed at any moment and resumed: each training goes on from its newest checkpoint or is taken as
-//! finished, each record of what a teacher wrote is completed, and everything after the trainings is computed anew.
+//! A run can be killed at any moment and resumed: each training goes on from its newest sound checkpoint or is taken as
+//! finished, each record of what a teacher wrote is completed, and everything after the trainings is computed anew. A run
+//! that is finished stays as it is.
 
 mod average;
 mod captions;
@@ -37,6 +38,8 @@ use alambic_reports::outcome::Outcome;
 pub use error::RunError;
 
 use self::corpora::Corpora;
+use self::folder::Opened;
+pub use self::folder::resumable;
 use self::workshop::Workshop;
 use crate::load::Loaded;
 use crate::observer::Observer;
@@ -48,7 +51,7 @@ pub enum StartMode {
     Fresh,
     /// Go on with it.
     Resume,
-    /// Delete it and start anew.
+    /// Delete it, if it holds nothing but what a run wrote, and start anew.
     Overwrite,
 }
 
@@ -78,7 +81,14 @@ pub struct Finished {
 /// [`RunError::Interrupted`] when it was asked to stop; any other when something failed. What is done stays and can
 /// be resumed.
 pub fn run(loaded: &Loaded, options: &RunOptions, observer: &mut dyn Observer) -> Result<Finished, RunError> {
-    let mut events = folder::open(loaded, options)?;
+    // The folder stays locked until the run has ended.
+    let (mut events, _lock) = match folder::open(loaded, options)? {
+        Opened::Running(events, lock) => (events, lock),
+        Opened::Finished(outcome) => {
+            observer.note("the run is finished, and nothing is left to do");
+            return Ok(Finished { folder: options.out.clone(), outcome: *outcome });
+        }
+    };
     let recipe = &loaded.recipe;
     let workshop = Workshop {
         recipe,
@@ -89,7 +99,6 @@ pub fn run(loaded: &Loaded, options: &RunOptions, observer: &mut dyn Observer) -
     folder::same_inputs(&workshop)?;
     let trainings = trainings::run(&workshop, &mut events, observer)?;
     let outcome = result::conclude(loaded, &workshop, &trainings, observer)?;
-    // Its own outputs of teachers serve nobody any more; those in a folder that the recipe names do.
-    checkpoint::remove(&options.out.join(texts::outputs::FOLDER))?;
+    folder::finish(&options.out)?;
     Ok(Finished { folder: options.out.clone(), outcome })
 }

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use alambic_files::digests::{self, Digests};
+use alambic_files::write;
 use alambic_losses::{Loss, Term};
 use alambic_models::bert::Bert;
 use alambic_models::oscar::Oscar;
 use alambic_models::{Config, Initialiser, ModelFolder, Precision, Tokenizer};
 use alambic_reports::numbers::{metric_title, metric_value};
-use alambic_reports::record::EventLog;
+use alambic_reports::record::{EventLog, LogMark};
 use alambic_settings::At;
 use alambic_students::{Blueprint, Student, add_detector, ship};
 use alambic_teachers::Teacher;
@@ -23,8 +25,9 @@ use serde::{Deserialize, Serialize};
 use super::RunError;
 use super::average::Average;
 use super::captions::CaptionLesson;
-use super::checkpoint::{Checkpoint, Progress, remove};
+use super::checkpoint::{self, Checkpoint, Progress};
 use super::feed::Feed;
+use super::folder::layout::{CHECKPOINTS, make_folder};
 use super::lesson::{Lesson, Material};
 use super::objects::ObjectLesson;
 use super::parallel::ParallelLesson;
@@ -108,6 +111,8 @@ pub(crate) struct Trained {
     /// What became of texts that were varied.
     #[serde(default)]
     pub(crate) augmented: Augmented,
+    /// How far the log of events went when it was done.
+    pub(crate) events: LogMark,
 }
 
 /// The file that says a training is done.
@@ -115,19 +120,35 @@ const SUMMARY: &str = "summary.json";
 /// Projections of loss terms, saved beside the model.
 pub(crate) const PROJECTIONS: &str = "projections.safetensors";
 
+/// The folder of a finished training's model, beside its checkpoints.
+pub(crate) const FINISHED: &str = "finished";
+
 /// Where a finished training's model lies.
 pub(crate) fn finished_folder(run: &Path, label: &str) -> PathBuf {
-    run.join("checkpoints").join(label).join("finished")
+    run.join(CHECKPOINTS).join(label).join(FINISHED)
 }
 
-/// What a finished training left, if it is finished.
-pub(crate) fn finished(run: &Path, label: &str) -> Result<Option<Trained>, RunError> {
-    let path = finished_folder(run, label).join(SUMMARY);
-    if !path.is_file() {
+/// What a training left, by its folder, if it is finished.
+pub(crate) fn summary(training: &Path) -> Result<Option<Trained>, RunError> {
+    let folder = training.join(FINISHED);
+    if !folder.is_dir() {
         return Ok(None);
     }
+    let path = folder.join(SUMMARY);
+    digests::check_listed(&path)?;
     let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
     serde_json::from_str(&text).map(Some).map_err(|error| RunError::content(&path, error))
+}
+
+/// What a finished training left, if it is finished and as it was written.
+fn finished(run: &Path, label: &str) -> Result<Option<Trained>, RunError> {
+    let training = run.join(CHECKPOINTS).join(label);
+    let Some(trained) = summary(&training)? else { return Ok(None) };
+    let folder = training.join(FINISHED);
+    Digests::require(&folder)?.check(&folder)?;
+    // Where the process was killed that finished it.
+    checkpoint::clear(&training)?;
+    Ok(Some(trained))
 }
 
 /// Trains, or takes what is finished already; none if it was interrupted.
@@ -155,7 +176,7 @@ pub(crate) fn train(
         }
         config => Box::new(ImageTextLesson::new(workshop, job, config, &terms)?),
     };
-    let mut trainer = prepare(workshop, job, &*lesson, &blueprint, &terms)?;
+    let mut trainer = prepare(workshop, job, &*lesson, &blueprint, &terms, observer)?;
     let Material { examples, labelled, too_long, truncated, validation, writing, augmented, kept } =
         lesson.material().clone();
     if examples == 0 {
@@ -190,6 +211,7 @@ pub(crate) fn train(
         writing,
         kept,
         augmented,
+        events: events.mark()?,
     };
     let best = trainer.best.take().unwrap_or_else(|| trainer.parameters.detached());
     write_finished(workshop, job, &blueprint, &best, &trained)?;
@@ -251,6 +273,7 @@ fn prepare<'a>(
     lesson: &'a dyn Lesson,
     blueprint: &'a Blueprint,
     terms: &'a [Term],
+    observer: &mut dyn Observer,
 ) -> Result<Trainer<'a>, RunError> {
     let streams = Streams::new(job.seed);
     let dropout = Dropout::new(&streams);
@@ -283,7 +306,7 @@ fn prepare<'a>(
         optimiser: AdamW::new(optimiser),
         ceilings: blueprint.config.ceilings(),
         average: Average::new(job.train.average, &weights)?,
-        folder: workshop.folder.join("checkpoints").join(&job.label),
+        folder: workshop.folder.join(CHECKPOINTS).join(&job.label),
         interrupt: workshop.interrupt,
         progress: Progress {
             step: 0,
@@ -294,13 +317,18 @@ fn prepare<'a>(
             frozen: Vec::new(),
             weak: Vec::new(),
             seconds: 0.0,
+            events: LogMark::default(),
         },
         best: None,
         parameters,
         feed,
         dropout,
     };
-    if let Some(checkpoint) = Checkpoint::newest(&trainer.folder)? {
+    make_folder(&workshop.folder, &trainer.folder)?;
+    if let Some((checkpoint, damaged)) = Checkpoint::newest(&trainer.folder)? {
+        for error in damaged {
+            observer.note(&format!("{error}; training goes on from step {}", checkpoint.progress.step));
+        }
         trainer.restore(checkpoint)?;
     }
     Ok(trainer)
@@ -338,9 +366,10 @@ fn write_finished(
     best: &Weights,
     trained: &Trained,
 ) -> Result<(), RunError> {
-    let folder = workshop.folder.join("checkpoints").join(&job.label);
-    let (partial, whole) = (folder.join("finished.part"), folder.join("finished"));
-    remove(&partial)?;
+    let whole = finished_folder(&workshop.folder, &job.label);
+    let partial = write::partial(&whole);
+    write::discard(&partial)?;
+    std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
     let own: IndexSet<&String> = blueprint.weights.keys().collect();
     let part = |inside: bool| -> Weights {
         best.iter()
@@ -360,12 +389,6 @@ fn write_finished(
     let path = partial.join(SUMMARY);
     let text = serde_json::to_string_pretty(trained).map_err(|error| RunError::content(&path, error))?;
     std::fs::write(&path, text).map_err(RunError::file(&path))?;
-    std::fs::rename(&partial, &whole).map_err(RunError::file(&whole))?;
-    for entry in std::fs::read_dir(&folder).map_err(RunError::file(&folder))? {
-        let path = entry.map_err(RunError::file(&folder))?.path();
-        if path != whole {
-            remove(&path)?;
-        }
-    }
-    Ok(())
+    digests::publish(&partial, &whole)?;
+    checkpoint::clear(write::parent(&whole))
 }

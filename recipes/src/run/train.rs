@@ -82,7 +82,7 @@ impl Trainer<'_> {
         }
         while self.progress.step < self.steps && !self.out_of_patience() {
             if self.interrupt.load(Ordering::Relaxed) {
-                self.checkpoint()?;
+                self.checkpoint(events)?;
                 return Ok(Stop::Interrupted);
             }
             let begin = Instant::now();
@@ -131,7 +131,7 @@ impl Trainer<'_> {
                 self.validate(events, observer)?;
             }
             if self.progress.step.is_multiple_of(self.options.checkpoint_every) {
-                self.checkpoint()?;
+                self.checkpoint(events)?;
             }
         }
         Ok(Stop::Finished)
@@ -289,7 +289,8 @@ impl Trainer<'_> {
     }
 
     /// Writes everything that resuming needs.
-    fn checkpoint(&mut self) -> Result<(), RunError> {
+    fn checkpoint(&mut self, events: &EventLog) -> Result<(), RunError> {
+        self.progress.events = events.mark()?;
         self.progress.position = self.feed.position();
         self.progress.dropout = self.dropout.position();
         let parameters = self.parameters.detached();

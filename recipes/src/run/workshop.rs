@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use alambic_data::{Labels, Split};
+use alambic_files::digests::{self, Digests};
+use alambic_files::write;
 use alambic_hub::Hub;
 use alambic_models::bert::{Head, Task};
 use alambic_models::{Config, Generation, ModelFolder, Tokenizer};
@@ -17,24 +19,29 @@ use alambic_tensor::Streams;
 use indexmap::IndexSet;
 
 use super::RunError;
-use super::checkpoint::remove;
 use super::corpora::Corpora;
+use super::folder::layout::{DETECTORS, TEACHERS, make_folder};
 use super::parallel::{self, Pair};
 use super::questions::image_texts;
 use super::stage::finished_folder;
 use super::trainings::{stage_options, student_of, student_options};
 use crate::schema::{ImageTextData, Recipe, StageData};
 
-/// A folder that is made whole or not at all, unless it is there.
-fn made(folder: PathBuf, make: impl FnOnce(&Path) -> Result<(), RunError>) -> Result<PathBuf, RunError> {
-    if !folder.is_dir() {
-        let mut partial = folder.clone().into_os_string();
-        partial.push(".part");
-        let partial = PathBuf::from(partial);
-        remove(&partial)?;
-        make(&partial)?;
-        std::fs::rename(&partial, &folder).map_err(RunError::file(&folder))?;
+/// A folder that is made whole or not at all, unless it is there as it was made.
+fn made(
+    beside: &Path,
+    folder: PathBuf,
+    make: impl FnOnce(&Path) -> Result<(), RunError>,
+) -> Result<PathBuf, RunError> {
+    if folder.is_dir() {
+        Digests::require(&folder)?.check(&folder)?;
+        return Ok(folder);
     }
+    let partial = write::partial(&folder);
+    write::discard(&partial)?;
+    make_folder(beside, &partial)?;
+    make(&partial)?;
+    digests::publish(&partial, &folder)?;
     Ok(folder)
 }
 
@@ -66,8 +73,8 @@ impl Workshop<'_> {
             _ => &self.folder,
         };
         let number = blake3::hash(options.adaptation().as_bytes()).to_hex();
-        let folder = beside.join("teachers").join(format!("{name}-{}", &number[..8]));
-        made(folder, |folder| Ok(options.write_adapted(&own, folder)?))
+        let folder = beside.join(TEACHERS).join(format!("{name}-{}", &number[..8]));
+        made(beside, folder, |folder| Ok(options.write_adapted(&own, folder)?))
     }
 
     /// The folder of a checkpoint: one that the recipe names, or what a stage left.
@@ -114,10 +121,10 @@ impl Workshop<'_> {
         let Some(name) = student.inner().detector() else { return Ok(None) };
         let own = self.checkpoint_folder(name)?;
         let Some(language) = student.inner().tags_in() else { return Ok(Some(own)) };
-        let folder = self.folder.join("detectors").join(format!("{}-{}", name.value, language.value));
+        let folder = self.folder.join(DETECTORS).join(format!("{}-{}", name.value, language.value));
         let called = self.corpora.translated_tags(language);
         let rename = |to: &Path| Ok(rename_tags(&own, to, &|tag| called.get(tag).map(ToString::to_string))?);
-        made(folder, rename).map(Some)
+        made(&self.folder, folder, rename).map(Some)
     }
 
     /// The teacher of a name.

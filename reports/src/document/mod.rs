@@ -5,10 +5,14 @@
 mod html;
 mod markdown;
 
-use crate::error::Result;
-use crate::files;
+use crate::error::{Result, file_error};
 use crate::plots::Figure;
+use alambic_files::{digests, write};
+use std::fs;
 use std::path::Path;
+
+/// The folder of figures, beside the page.
+pub const PLOTS: &str = "plots";
 
 /// A whole page.
 #[derive(Debug, Clone, PartialEq)]
@@ -187,17 +191,21 @@ impl Document {
         markdown::page(self)
     }
 
-    /// Writes `STEM.html`, `STEM.md` and the figures as SVG and PNG under `plots/` into a folder.
+    /// Writes `STEM.html`, `STEM.md` and the figures as SVG and PNG under `plots/` into a folder; earlier figures make way.
     ///
     /// # Errors
-    /// [`crate::ReportError::Plot`] or [`crate::ReportError::File`].
+    /// [`crate::ReportError::Plot`], [`crate::ReportError::File`], and when `plots/` holds what is no figure of ours.
     pub fn write(&self, folder: &Path, stem: &str) -> Result<()> {
-        files::create_folder(folder)?;
+        let plots = folder.join(PLOTS);
+        let partial = write::partial(&plots);
+        write::discard(&partial)?;
+        fs::create_dir_all(&partial).map_err(file_error("create", &partial))?;
         for figure in self.figures() {
-            figure.write(&folder.join("plots"))?;
+            figure.write(&partial)?;
         }
-        files::write(&folder.join(format!("{stem}.html")), self.html()?.as_bytes())?;
-        files::write(&folder.join(format!("{stem}.md")), self.markdown().as_bytes())
+        digests::publish(&partial, &plots)?;
+        write::write(&folder.join(format!("{stem}.html")), self.html()?.as_bytes())?;
+        Ok(write::write(&folder.join(format!("{stem}.md")), self.markdown().as_bytes())?)
     }
 
     fn figures(&self) -> impl Iterator<Item = &Figure> {

@@ -16,18 +16,20 @@ mod losses;
 mod time;
 
 use crate::error::{ReportError, Result};
-use crate::files;
 use crate::numbers;
 pub use against::metric_against;
+use alambic_files::write;
 pub use bars::{Bar, BarSeries, Bars};
 pub use by_length::metric_by_length;
 pub use by_slice::metric_by_slice;
 use canvas::Canvas;
 pub use curve::metric_over;
+use image::{DynamicImage, ImageFormat, RgbImage};
 pub use lines::{LineSeries, Lines, Scale};
 pub use losses::losses_over_steps;
 use plotters::prelude::{BitMapBackend, DrawingBackend, IntoDrawingArea, SVGBackend, WHITE};
 use serde::Serialize;
+use std::io::Cursor;
 use std::path::Path;
 pub use time::time_per_example;
 
@@ -132,15 +134,27 @@ impl Figure {
         Ok(canvas::themed(&text, self, placement))
     }
 
-    /// Writes `NAME.svg` and `NAME.png` into a folder, which is made if need be.
+    /// Writes `NAME.svg` and `NAME.png` into a folder.
     ///
     /// # Errors
     /// [`ReportError::Plot`] or [`ReportError::File`].
     pub fn write(&self, folder: &Path) -> Result<()> {
-        files::create_folder(folder)?;
-        files::write(&folder.join(format!("{}.svg", self.name)), self.svg(Placement::Alone)?.as_bytes())?;
-        let path = folder.join(format!("{}.png", self.name));
-        self.draw(BitMapBackend::new(&path, self.pixels()), true)
+        write::write(&folder.join(format!("{}.svg", self.name)), self.svg(Placement::Alone)?.as_bytes())?;
+        write::write(&folder.join(format!("{}.png", self.name)), &self.png()?)?;
+        Ok(())
+    }
+
+    /// The figure as PNG on white.
+    fn png(&self) -> Result<Vec<u8>> {
+        let (width, height) = self.pixels();
+        let mut dots = vec![0; 3 * width as usize * height as usize];
+        self.draw(BitMapBackend::with_buffer(&mut dots, (width, height)), true)?;
+        let image = RgbImage::from_raw(width, height, dots).ok_or_else(|| self.error("it has no dots"))?;
+        let mut bytes = Cursor::new(Vec::new());
+        DynamicImage::ImageRgb8(image)
+            .write_to(&mut bytes, ImageFormat::Png)
+            .map_err(|error| self.error(&error.to_string()))?;
+        Ok(bytes.into_inner())
     }
 
     /// Width and height in the units of the SVG.

@@ -1,10 +1,19 @@
 use crate::error::{ReportError, Result, file_error};
-use crate::files;
-use serde::Serialize;
+use alambic_files::write;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+
+/// How far a log went at some moment: its length then, and the digest of that part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LogMark {
+    /// Bytes.
+    pub bytes: u64,
+    /// BLAKE3 of these bytes, in hexadecimal; empty where there are none.
+    pub blake3: String,
+}
 
 /// An `events.jsonl` being appended to.
 ///
@@ -14,6 +23,8 @@ use std::path::{Path, PathBuf};
 pub struct EventLog {
     path: PathBuf,
     file: File,
+    bytes: u64,
+    hasher: Box<blake3::Hasher>,
 }
 
 impl EventLog {
@@ -23,54 +34,62 @@ impl EventLog {
     /// [`ReportError::File`] when it cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).map_err(file_error("create", path))?;
-        Ok(Self { path: path.to_path_buf(), file })
+        Ok(Self { path: path.to_path_buf(), file, bytes: 0, hasher: Box::default() })
     }
 
-    /// Takes up a log after an interruption: a torn last line goes, and so do the events for which `keep` is
-    /// false, those that came after the checkpoint from which training goes on. The rest is put in place in one
-    /// move, line by line as it was. A log that does not exist is started.
+    /// Takes up a log after an interruption at a mark that was made of it: what came after goes, in one move.
     ///
     /// # Errors
-    /// [`ReportError::Event`] when another line than the last is broken, [`ReportError::File`].
-    pub fn resume(path: &Path, keep: impl Fn(&Value) -> bool) -> Result<Self> {
-        if path.exists() {
-            let mut kept = Vec::new();
-            for (line, event) in lines(path)? {
-                if keep(&event) {
-                    kept.extend_from_slice(line.as_bytes());
-                    kept.push(b'\n');
-                }
+    /// [`ReportError::LogChanged`] when the log does not begin with what was marked, [`ReportError::File`].
+    pub fn resume(path: &Path, mark: &LogMark) -> Result<Self> {
+        let changed = |what: String| ReportError::LogChanged { path: path.to_path_buf(), what };
+        let mut bytes = match fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && mark.bytes > 0 => {
+                return Err(changed("is missing".to_owned()));
             }
-            files::write(path, &kept)?;
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            other => other.map_err(file_error("read", path))?,
+        };
+        if (bytes.len() as u64) < mark.bytes {
+            return Err(changed(format!("has {} bytes of {}", bytes.len(), mark.bytes)));
         }
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(file_error("open for appending", path))?;
-        Ok(Self { path: path.to_path_buf(), file })
+        bytes.truncate(mark.bytes as usize);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&bytes);
+        let found = mark_of(mark.bytes, &hasher);
+        if found != *mark {
+            return Err(changed("holds other bytes than were written".to_owned()));
+        }
+        write::write(path, &bytes)?;
+        let file =
+            OpenOptions::new().append(true).open(path).map_err(file_error("open for appending", path))?;
+        Ok(Self { path: path.to_path_buf(), file, bytes: mark.bytes, hasher: Box::new(hasher) })
     }
 
     /// Appends one event, a value that serialises to a JSON object with a key `event`.
     ///
     /// # Errors
-    /// [`ReportError::Json`] for a value that JSON cannot hold, [`ReportError::File`].
+    /// [`ReportError::Json`] for a value that JSON cannot hold, [`ReportError::File`], also when the file is no longer there.
     pub fn append(&mut self, event: &impl Serialize) -> Result<()> {
         let mut line = serde_json::to_vec(event)
             .map_err(|source| ReportError::Json { what: "an event".to_string(), source })?;
         line.push(b'\n');
         self.file
             .write_all(&line)
-            .and_then(|()| self.file.flush())
-            .map_err(file_error("append to", &self.path))
+            .and_then(|()| if is_gone(&self.file)? { Err(ErrorKind::NotFound.into()) } else { Ok(()) })
+            .map_err(file_error("append to", &self.path))?;
+        self.bytes += line.len() as u64;
+        self.hasher.update(&line);
+        Ok(())
     }
 
-    /// Waits until the events are on the disk, for use beside a checkpoint.
+    /// Waits until the events are on the disk, and says how far the log goes: for a checkpoint, which is resumed with them.
     ///
     /// # Errors
     /// [`ReportError::File`].
-    pub fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(file_error("write", &self.path))
+    pub fn mark(&self) -> Result<LogMark> {
+        self.file.sync_data().map_err(file_error("write", &self.path))?;
+        Ok(mark_of(self.bytes, &self.hasher))
     }
 
     /// Where the log is.
@@ -80,15 +99,29 @@ impl EventLog {
     }
 }
 
+fn mark_of(bytes: u64, hasher: &blake3::Hasher) -> LogMark {
+    let blake3 = if bytes == 0 { String::new() } else { hasher.finalize().to_hex().to_string() };
+    LogMark { bytes, blake3 }
+}
+
+/// Whether an open file has no name any more: writing to it succeeds, and nobody will read it.
+#[cfg(unix)]
+fn is_gone(file: &File) -> std::io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(file.metadata()?.nlink() == 0)
+}
+
+/// Elsewhere a file that is open cannot be removed.
+#[cfg(not(unix))]
+fn is_gone(_: &File) -> std::io::Result<bool> {
+    Ok(false)
+}
+
 /// All events of a log, without a torn last line.
 ///
 /// # Errors
 /// [`ReportError::File`], or [`ReportError::Event`] with the line that is no JSON object.
 pub fn read_events(path: &Path) -> Result<Vec<Value>> {
-    Ok(lines(path)?.into_iter().map(|(_, event)| event).collect())
-}
-
-fn lines(path: &Path) -> Result<Vec<(String, Value)>> {
     let bytes = fs::read(path).map_err(file_error("read", path))?;
     let mut parsed = Vec::new();
     let mut rest = bytes.split_inclusive(|&byte| byte == b'\n').enumerate().peekable();
@@ -107,10 +140,9 @@ fn lines(path: &Path) -> Result<Vec<(String, Value)>> {
     Ok(parsed)
 }
 
-fn parse(line: &[u8]) -> Result<(String, Value), String> {
-    let text = std::str::from_utf8(line).map_err(|error| error.to_string())?.trim_end();
-    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if value.is_object() { Ok((text.to_string(), value)) } else { Err("not an object".to_string()) }
+fn parse(line: &[u8]) -> Result<Value, String> {
+    let value: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    if value.is_object() { Ok(value) } else { Err("not an object".to_string()) }
 }
 
 #[cfg(test)]
@@ -126,48 +158,62 @@ mod tests {
     }
 
     #[test]
-    fn resuming_drops_a_torn_line_and_what_came_after_the_checkpoint() {
+    fn resuming_drops_what_came_after_the_mark() {
         let (_folder, path) = log_of(b"");
         let mut log = EventLog::create(&path).unwrap();
+        let mut mark = log.mark().unwrap();
+        assert_eq!(mark, LogMark::default());
         for step in 1..=5 {
             log.append(&json!({"event": "step", "step": step})).unwrap();
+            if step == 3 {
+                mark = log.mark().unwrap();
+            }
         }
         drop(log);
         let mut torn = fs::read(&path).unwrap();
         torn.extend_from_slice(br#"{"event":"step","st"#);
-        fs::write(&path, torn).unwrap();
+        fs::write(&path, &torn).unwrap();
 
-        let mut log = EventLog::resume(&path, |event| event["step"].as_u64() <= Some(3)).unwrap();
+        let mut log = EventLog::resume(&path, &mark).unwrap();
+        assert_eq!(log.mark().unwrap(), mark);
         log.append(&json!({"event": "step", "step": 4})).unwrap();
         let steps: Vec<_> = read_events(&path).unwrap().iter().map(|event| event["step"].as_u64()).collect();
         assert_eq!(steps, [Some(1), Some(2), Some(3), Some(4)]);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+
+        // What is gone, cut or changed before the mark is told, not taken.
+        torn[5] ^= 0x40;
+        fs::write(&path, &torn).unwrap();
+        assert!(EventLog::resume(&path, &mark).unwrap_err().to_string().contains("other bytes"));
+        fs::write(&path, b"").unwrap();
+        assert!(EventLog::resume(&path, &mark).unwrap_err().to_string().contains("has 0 bytes of"));
+        fs::remove_file(&path).unwrap();
+        let said = EventLog::resume(&path, &mark).unwrap_err().to_string();
+        assert!(said.contains("events.jsonl") && said.contains("is missing"), "{said}");
     }
 
+    #[cfg(unix)]
     #[test]
-    fn a_log_cut_at_any_byte_is_resumed() {
-        let whole = b"{\"event\":\"step\",\"step\":12}\n{\"event\":\"step\",\"step\":34}\n";
-        for cut in 0..=whole.len() {
-            let (_folder, path) = log_of(&whole[..cut]);
-            EventLog::resume(&path, |_| true).unwrap().append(&json!({"event": "note"})).unwrap();
-            let expected = whole[..cut].split(|&byte| byte == b'\n').count();
-            assert_eq!(read_events(&path).unwrap().len(), expected, "cut at {cut}");
-        }
+    fn a_log_that_was_removed_is_not_written_to_any_more() {
+        let (_folder, path) = log_of(b"");
+        let mut log = EventLog::create(&path).unwrap();
+        log.append(&json!({"event": "note"})).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(log.append(&json!({"event": "note"})).is_err());
     }
 
     #[test]
     fn a_broken_line_in_the_middle_is_named() {
         let (_folder, path) = log_of(b"{\"event\":\"note\"}\nnonsense\n{\"event\":\"note\"}\n");
-        let error = EventLog::resume(&path, |_| true).unwrap_err().to_string();
+        let error = read_events(&path).unwrap_err().to_string();
         assert!(error.contains("line 2"), "{error}");
-        assert!(fs::read_to_string(&path).unwrap().contains("nonsense"));
     }
 
     #[test]
     fn a_log_that_does_not_exist_is_started() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events.jsonl");
-        EventLog::resume(&path, |_| true).unwrap();
+        EventLog::resume(&path, &LogMark::default()).unwrap();
         assert!(read_events(&path).unwrap().is_empty());
         assert!(EventLog::create(&folder.path().join("none/events.jsonl")).is_err());
     }

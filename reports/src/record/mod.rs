@@ -9,5 +9,5 @@ mod tables;
 
 pub(crate) use events::numbers_or_null;
 pub use events::{EvaluationEvent, NoteEvent, StepEvent};
-pub use log::{EventLog, read_events};
+pub use log::{EventLog, LogMark, read_events};
 pub use tables::{table_of_objects, tables_from_events, write_table};

@@ -1,6 +1,6 @@
 use super::read_events;
 use crate::error::{ReportError, Result};
-use crate::files;
+use alambic_files::write;
 use indexmap::IndexMap;
 use polars::prelude::{Column, DataFrame, IntoColumn, NamedFrom, ParquetCompression, ParquetWriter, Series};
 use serde_json::Value;
@@ -60,7 +60,7 @@ pub fn write_table(table: &mut DataFrame, path: &Path) -> Result<()> {
         .with_compression(ParquetCompression::Uncompressed)
         .finish(table)
         .map_err(|error| table_error(path, &error.to_string()))?;
-    files::write(path, &bytes)
+    Ok(write::write(path, &bytes)?)
 }
 
 fn table_error(path: &Path, reason: &str) -> ReportError {

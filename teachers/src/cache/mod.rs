@@ -1,7 +1,8 @@
 //! A teacher's outputs over given texts, computed once and kept on disk.
 //!
-//! A cache is a folder: `cache.json` says what it was made of, and shards hold the taps of some texts each. A shard is
-//! there when it is whole, so an interrupted cache goes on where it stopped, and comes out as if it had not.
+//! A cache is a folder: `cache.json` says what it was made of, shards hold the taps of some texts each, and `digests.json`
+//! the digests of all. A shard is there when it is whole and listed, so an interrupted cache goes on where it stopped, and
+//! comes out as if it had not. One process at a time computes one.
 
 mod keep;
 mod precision;
@@ -12,6 +13,9 @@ mod tests;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use alambic_files::digests::{self, DIGESTS, Digests};
+use alambic_files::lock::{LOCK, Lock};
+use alambic_files::{FileError, write};
 use alambic_models::bert::TextInput;
 use alambic_models::{EncodedText, Form, ModelError, Outline, Trace, Wanted};
 use alambic_tensor::candle::Tensor;
@@ -202,6 +206,9 @@ impl Cache {
         texts: &Texts<'_>,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Self>, TeacherError> {
+        std::fs::create_dir_all(folder).map_err(TeacherError::file(folder))?;
+        let _lock = Lock::acquire(folder, "a cache of a teacher's outputs")?;
+        let mut digests = Digests::read(folder)?.unwrap_or_default();
         let manifest = if let Some(found) = Self::manifest(folder)? {
             if let Some(part) = found.stale(&wanted) {
                 return Err(TeacherError::StaleCache { path: folder.to_owned(), part });
@@ -209,13 +216,20 @@ impl Cache {
             found
         } else {
             write_manifest(folder, &wanted)?;
+            digests.insert(folder, MANIFEST)?;
+            digests.write(folder)?;
             wanted
         };
         let mut cache = Self { folder: folder.to_owned(), manifest, shards: Vec::new() };
         for number in 0..cache.manifest.shards() {
-            let path = cache.path(number);
-            if !path.is_file() && !cache.compute(number, teacher, texts, progress)? {
-                return Ok(None);
+            let (name, path) = (shard_name(number), cache.path(number));
+            match digests.files.get(&name).filter(|_| path.is_file()) {
+                Some(digest) => digest.check(&path).map_err(|error| broken(&error))?,
+                None if !cache.compute(number, teacher, texts, progress)? => return Ok(None),
+                None => {
+                    digests.insert(folder, &name)?;
+                    digests.write(folder)?;
+                }
             }
             let shard = Shard::open(&path, &cache.manifest.taps)?;
             let expected = cache.range(number);
@@ -240,9 +254,10 @@ impl Cache {
     /// What the cache of a folder was made of; none if there is none.
     fn manifest(folder: &Path) -> Result<Option<Manifest>, TeacherError> {
         let path = folder.join(MANIFEST);
-        if !path.is_file() {
-            return Ok(None);
-        }
+        // Without its digest it may be of a start that was cut short: nothing was computed yet.
+        let Some(digests) = Digests::read(folder)? else { return Ok(None) };
+        let Some(digest) = digests.files.get(MANIFEST).filter(|_| path.is_file()) else { return Ok(None) };
+        digest.check(&path).map_err(|error| broken_folder(&error))?;
         let text = std::fs::read_to_string(&path).map_err(TeacherError::file(&path))?;
         serde_json::from_str(&text).map(Some).map_err(|error| TeacherError::Cache {
             path,
@@ -251,7 +266,7 @@ impl Cache {
     }
 
     fn path(&self, shard: usize) -> PathBuf {
-        self.folder.join(format!("shard-{shard:05}.safetensors"))
+        self.folder.join(shard_name(shard))
     }
 
     /// The texts of a shard.
@@ -370,9 +385,46 @@ fn lay_out(form: Form, values: &[f32], padded: usize, place: &mut [f32]) {
 }
 
 fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), TeacherError> {
-    std::fs::create_dir_all(folder).map_err(TeacherError::file(folder))?;
     let path = folder.join(MANIFEST);
     let text = serde_json::to_string_pretty(manifest)
         .map_err(|error| TeacherError::Cache { path: path.clone(), message: error.to_string() })?;
-    std::fs::write(&path, text + "\n").map_err(TeacherError::file(&path))
+    Ok(write::write(&path, (text + "\n").as_bytes())?)
+}
+
+fn shard_name(number: usize) -> String {
+    format!("shard-{number:05}.safetensors")
+}
+
+/// What of a folder is no cache's: files that no cache writes. Where it is not there, nothing.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn foreign(folder: &Path) -> Result<Vec<PathBuf>, TeacherError> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let is_own = |path: &PathBuf| {
+        let name = digests::relative(folder, path);
+        let name = name.strip_suffix(".part").unwrap_or(&name);
+        let number = name.strip_prefix("shard-").and_then(|name| name.strip_suffix(".safetensors"));
+        [MANIFEST, DIGESTS, LOCK].contains(&name)
+            || number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    Ok(digests::files_below(folder)?.into_iter().filter(|path| !is_own(path)).collect())
+}
+
+/// A damaged file of a cache, which can be computed again.
+fn broken(error: &FileError) -> TeacherError {
+    TeacherError::Cache {
+        path: error.path().to_owned(),
+        message: format!("{}; delete this file, and it is computed anew", error.reason()),
+    }
+}
+
+/// A cache whose description is damaged.
+fn broken_folder(error: &FileError) -> TeacherError {
+    TeacherError::Cache {
+        path: error.path().to_owned(),
+        message: format!("{}; delete the folder, and it is computed anew", error.reason()),
+    }
 }

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use alambic_files::write;
 use alambic_models::{Form, Trace};
 use indexmap::IndexMap;
 use memmap2::Mmap;
@@ -70,12 +71,8 @@ impl Writer {
             views.collect::<Result<_, safetensors::SafeTensorError>>().map_err(|error| broken(&error))?;
         let costs = serde_json::to_string(&costs).map_err(|error| broken(&error))?;
         let metadata = Some([(COSTS.to_owned(), costs)].into_iter().collect());
-        let partial = path.with_extension("part");
-        safetensors::serialize_to_file(views, metadata, &partial).map_err(|error| match error {
-            safetensors::SafeTensorError::IoError(error) => TeacherError::file(&partial)(error),
-            other => broken(&other),
-        })?;
-        std::fs::rename(&partial, path).map_err(TeacherError::file(path))
+        let bytes = safetensors::serialize(views, metadata).map_err(|error| broken(&error))?;
+        Ok(write::write(path, &bytes)?)
     }
 }
 

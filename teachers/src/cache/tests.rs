@@ -174,7 +174,7 @@ fn a_cache_goes_on_where_it_stopped() {
     assert_eq!(teacher.read.get(), 150);
     teacher.read.set(0);
     assert!(complete(stopped.path(), &teacher, &all(&texts), 64).is_none());
-    std::fs::write(stopped.path().join("shard-00002.part"), "torn").unwrap();
+    std::fs::write(stopped.path().join("shard-00002.safetensors.part"), "torn").unwrap();
     complete(stopped.path(), &teacher, &all(&texts), usize::MAX).unwrap();
     assert_eq!(teacher.read.get(), 150, "nothing is read twice");
     assert!(files(whole.path()) == files(stopped.path()), "the same bytes as without the stop");

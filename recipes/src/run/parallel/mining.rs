@@ -1,7 +1,7 @@
 //! Paraphrases, mined with the help of a teacher before the first stage that reads them.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use alambic_data::lexicon::Reading;
@@ -9,7 +9,8 @@ use alambic_data::mining::{Candidates, Mined, candidates, different, likeness, p
 use alambic_data::parallel::{ParallelSplits, Translation, key};
 use alambic_data::split::SplitReport;
 use alambic_data::{Corpus as Format, Split};
-use alambic_reports::files;
+use alambic_files::digests::{self, Digests};
+use alambic_files::write;
 use alambic_reports::numbers::counted;
 use alambic_settings::{At, IndexMap};
 use alambic_students::Reader;
@@ -21,10 +22,8 @@ use super::exam::embedded;
 use crate::observer::Observer;
 use crate::run::RunError;
 use crate::run::corpora::{Corpus, Parts};
+use crate::run::folder::layout::{CORPORA, make_folder};
 use crate::run::workshop::Workshop;
-
-/// The folder of mined corpora in that of a run.
-const FOLDER: &str = "corpora";
 
 /// Pairs that are shown to whoever watches.
 const SHOWN: usize = 3;
@@ -98,16 +97,20 @@ fn corpus(
         hasher.update(workshop.corpora.get(own)?.fingerprint.as_bytes());
     }
     let fingerprint = hasher.finalize().to_hex().to_string();
-    let (table, account) = (path(&workshop.folder, name, "jsonl"), path(&workshop.folder, name, "json"));
-    let known = read(&account)?.filter(|known: &Account| known.fingerprint == fingerprint);
+    let folder = workshop.folder.join(CORPORA);
+    let names = [format!("{name}.jsonl"), format!("{name}.json")];
+    let [table, account] = names.each_ref().map(|name| folder.join(name));
+    let known = read(&folder, &names)?.filter(|known: &Account| known.fingerprint == fingerprint);
     let (lines, account) = if let Some(known) = known {
         (lines_of(&table)?, known)
     } else {
         let (lines, mined) = mine(workshop, name, options, fingerprint, observer)?;
         let text = lines.iter().map(|line| json(line, &table)).collect::<Result<Vec<_>, _>>()?.concat();
-        write(&table, &text)?;
-        // The account comes last: without it the table is mined again.
-        write(&account, &json(&mined, &account)?)?;
+        make_folder(&workshop.folder, &folder)?;
+        write::write(&table, text.as_bytes())?;
+        write::write(&account, json(&mined, &account)?.as_bytes())?;
+        // Their digests come last: without them the table is mined again.
+        digests::list(&folder, &names.each_ref().map(String::as_str))?;
         (lines, mined)
     };
     let part = |part: Split| -> Vec<Translation> {
@@ -262,27 +265,23 @@ fn cosine(one: &[f32], other: &[f32]) -> f64 {
     one.iter().zip(other).map(|(one, other)| f64::from(*one) * f64::from(*other)).sum()
 }
 
-fn path(run: &Path, name: &str, ending: &str) -> PathBuf {
-    run.join(FOLDER).join(format!("{name}.{ending}"))
-}
-
 fn json<T: Serialize>(value: &T, path: &Path) -> Result<String, RunError> {
     let text = serde_json::to_string(value).map_err(|error| RunError::content(path, error))?;
     Ok(format!("{text}\n"))
 }
 
-fn write(path: &Path, text: &str) -> Result<(), RunError> {
-    let folder = path.parent().unwrap_or(path);
-    std::fs::create_dir_all(folder).map_err(RunError::file(folder))?;
-    Ok(files::write(path, text.as_bytes())?)
-}
-
-fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, RunError> {
-    if !path.is_file() {
+/// The account of a table that was mined to its end and is as it was written.
+fn read(folder: &Path, names: &[String; 2]) -> Result<Option<Account>, RunError> {
+    let Some(digests) = Digests::read(folder)? else { return Ok(None) };
+    if names.iter().any(|name| !digests.files.contains_key(name)) {
         return Ok(None);
     }
-    let text = std::fs::read_to_string(path).map_err(RunError::file(path))?;
-    serde_json::from_str(&text).map(Some).map_err(|error| RunError::content(path, error))
+    for name in names {
+        digests::check_listed(&folder.join(name))?;
+    }
+    let path = folder.join(&names[1]);
+    let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+    serde_json::from_str(&text).map(Some).map_err(|error| RunError::content(&path, error))
 }
 
 fn lines_of(path: &Path) -> Result<Vec<Line>, RunError> {

@@ -2,8 +2,9 @@
 
 mod page;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use alambic_files::{digests, write};
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
 use alambic_reports::card::{Card, DataSource};
 use alambic_reports::metrics::{Direction, Scores, find};
@@ -15,10 +16,10 @@ use alambic_settings::IndexMap;
 use alambic_students::{add_detector, detector_of, ship};
 use alambic_teachers::Teacher;
 
-use super::checkpoint::remove;
 use super::environment::Environment;
 use super::evaluation::{Beside, Evaluation, Outputs};
 use super::exam::{Exam, Kind};
+use super::folder::layout::STUDENT as STUDENT_FOLDER;
 use super::stage::PROJECTIONS;
 use super::trainings::{Replica, Trainings};
 use super::workshop::Workshop;
@@ -107,18 +108,19 @@ impl Results<'_> {
             })
             .transpose()?;
 
-        self.ship()?;
-        let mut outcome = self.outcome(&student_scores, teacher_scores.as_ref(), &timings)?;
+        let shipped = self.ship()?;
+        let mut outcome = self.outcome(&student_scores, teacher_scores.as_ref(), &timings, &shipped)?;
         outcome.fidelity = self.fidelity()?;
         outcome.verdict = judgement.as_ref().map(|judgement| judgement.verdict);
 
         let Environment { machine, hashes } =
-            environment::write(self.loaded, self.workshop, self.exam.teacher(), &folder.join("student"))?;
+            environment::write(self.loaded, self.workshop, self.exam.teacher(), &shipped)?;
         tables_from_events(folder)?;
         let report =
             self.report(&outcome, judgement, timings, &student_scores, teacher_scores.as_ref(), machine)?;
         report.write(folder)?;
-        self.card(&outcome, &report, hashes).write(&folder.join("student"))?;
+        self.card(&outcome, &report, hashes).write(&shipped)?;
+        digests::publish(&shipped, &folder.join(STUDENT_FOLDER))?;
         // Last, since it is what says that a run is done.
         outcome.write(folder)?;
         Ok(outcome)
@@ -129,6 +131,7 @@ impl Results<'_> {
         student: &Seeds,
         teacher: Option<&Seeds>,
         timings: &IndexMap<String, IndexMap<String, Latency>>,
+        shipped: &Path,
     ) -> Result<Outcome, RunError> {
         let latency = |model: &str| timings.get("batch 1").and_then(|models| models.get(model)).copied();
         let teacher = teacher
@@ -153,7 +156,7 @@ impl Results<'_> {
         };
         let mut student = trained(student, self.student())?;
         student.latency_ms = latency(STUDENT);
-        student.bytes = Some(ModelFolder::open(&self.workshop.folder.join("student"))?.bytes()?);
+        student.bytes = Some(ModelFolder::open(shipped)?.bytes()?);
         let mut others = Vec::new();
         let mut baseline = None;
         for Baseline { name, replica, scores, .. } in &self.baselines {
@@ -213,11 +216,11 @@ impl Results<'_> {
         Ok(fidelity)
     }
 
-    /// Writes `student/` out of the finished training, in one move.
-    fn ship(&self) -> Result<(), RunError> {
-        let folder = &self.workshop.folder;
-        let (partial, whole) = (folder.join("student.part"), folder.join("student"));
-        remove(&partial)?;
+    /// Writes what becomes `student/` out of the finished training; gives the folder that is to be moved there.
+    fn ship(&self) -> Result<PathBuf, RunError> {
+        let partial = write::partial(&self.workshop.folder.join(STUDENT_FOLDER));
+        write::discard(&partial)?;
+        std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
         let finished = ModelFolder::open(&self.student().folder)?;
         let precision = match self.workshop.recipe.export.precision {
             StoredPrecision::F32 => Precision::F32,
@@ -233,8 +236,7 @@ impl Results<'_> {
             let copy = partial.join(PROJECTIONS);
             std::fs::copy(&projections, &copy).map_err(RunError::file(&copy))?;
         }
-        remove(&whole)?;
-        std::fs::rename(&partial, &whole).map_err(RunError::file(&whole))
+        Ok(partial)
     }
 
     fn card(&self, outcome: &Outcome, report: &Report, hashes: IndexMap<String, String>) -> Card {

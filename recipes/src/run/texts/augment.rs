@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::observer::Observer;
 use crate::run::RunError;
+use crate::run::folder::layout::{RECORDS, make_folder};
 use crate::run::stage::Job;
 use crate::run::workshop::Workshop;
 use crate::schema::{Recipe, TextData};
@@ -98,8 +99,8 @@ impl<'a> Variation<'a> {
         let model = options.model.as_ref().map(|name| workshop.encoder(name)).transpose()?;
         // The recipe's own seed: repetitions train on the same texts.
         let augmenter = Augmenter::new(options, workshop.encoder(near)?, model, workshop.recipe.seed)?;
-        let records = workshop.folder.join("teacher-outputs");
-        std::fs::create_dir_all(&records).map_err(RunError::file(&records))?;
+        let records = workshop.folder.join(RECORDS);
+        make_folder(&workshop.folder, &records)?;
         let path = records.join(record_name(workshop.recipe, data, options, near));
         let passages: Vec<Passage> = texts.iter().map(|text| passage(text)).collect();
         observer.task(&format!("{}: texts are varied", job.label), passages.len(), 0);

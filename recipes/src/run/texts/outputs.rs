@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use alambic_files::FileError;
 use alambic_losses::Loss;
 use alambic_models::bert::TextInput;
 use alambic_models::{Form, Trace, Wanted};
@@ -15,15 +16,12 @@ use alambic_teachers::{Teacher, TeacherError};
 
 use crate::observer::Observer;
 use crate::run::RunError;
-use crate::run::checkpoint::remove;
+use crate::run::folder::layout::{CACHE, discard_caches};
 use crate::run::workshop::Workshop;
 use crate::schema::{CacheMode, CacheOptions, Recipe, StageOptions};
 
 /// The tap of what a model says of a whole text.
 const LOGITS: &str = "logits";
-
-/// The folder of all caches in a run's folder.
-pub(crate) const FOLDER: &str = "cache";
 
 /// Bytes of a GB.
 const GB: f64 = 1e9;
@@ -124,7 +122,7 @@ pub(crate) fn decide(options: &CacheOptions, size: u64, readings: f64) -> Decisi
 /// The folder of a stage's cache.
 fn folder(workshop: &Workshop<'_>, stage: &str) -> Result<PathBuf, RunError> {
     Ok(match &workshop.recipe.cache.folder {
-        None => workshop.folder.join(FOLDER),
+        None => workshop.folder.join(CACHE),
         Some(Location::File(path)) => path.clone(),
         Some(other) => {
             return Err(RunError::Recipe(format!("`cache.folder`: `{other}` is no folder on this machine")));
@@ -162,15 +160,17 @@ pub(crate) fn open<'a>(
     match fill(workshop, teacher, request, observer) {
         Ok((cache, summary)) => Ok((Outputs::Kept(Box::new(cache)), Some(summary))),
         // Where it was not asked for, a full disk is no reason to give up.
-        Err(RunError::Teacher(TeacherError::File { path, source }))
-            if options.mode == CacheMode::Auto && source.kind() == std::io::ErrorKind::StorageFull =>
-        {
+        Err(RunError::Teacher(
+            TeacherError::File { path, source } | TeacherError::Kept(FileError::Io { path, source }),
+        )) if options.mode == CacheMode::Auto && source.kind() == std::io::ErrorKind::StorageFull => {
             observer.note(&format!(
                 "{}: the teacher reads along: the disk of {} is full",
                 request.stage,
                 path.display()
             ));
-            remove(&folder(workshop, request.stage)?)?;
+            if options.folder.is_none() {
+                discard_caches(&workshop.folder)?;
+            }
             live
         }
         Err(error) => Err(error),

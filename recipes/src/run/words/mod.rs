@@ -18,6 +18,7 @@ use self::samples::Gatherer;
 use self::validation::Validation;
 use super::RunError;
 use super::exam::measured_by;
+use super::folder::layout::RECORDS;
 use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
 use super::stage::Job;
 use super::workshop::Workshop;
@@ -46,7 +47,7 @@ impl<'a> WordLesson<'a> {
             corpora: &workshop.corpora,
             teacher: job.teacher,
             checkpoint: &checkpoint,
-            records: workshop.folder.join("teacher-outputs"),
+            records: workshop.folder.join(RECORDS),
             stage: job.stage,
         };
         let (samples, writing) = gatherer.gather(job.data, Split::Train, observer)?;

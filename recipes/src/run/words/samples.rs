@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use alambic_data::{Direction, Entry, Pair, Split, examples};
+use alambic_files::write;
 use alambic_teachers::{Record, Request, Teacher, Written};
 use serde::{Deserialize, Serialize};
 
 use crate::observer::Observer;
 use crate::run::RunError;
 use crate::run::corpora::Corpora;
+use crate::run::folder::layout::make_folder;
 use crate::schema::{StageData, WordData};
 
 /// One example.
@@ -168,7 +170,7 @@ impl Gatherer<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Vec<Written>, RunError> {
         let part = part.name();
-        std::fs::create_dir_all(&self.records).map_err(RunError::file(&self.records))?;
+        make_folder(write::parent(&self.records), &self.records)?;
         let path: PathBuf = Path::new(&self.records).join(format!("{}.{what}.{part}.jsonl", self.stage));
         observer.task(&format!("{}: teacher writes ({part})", self.stage), requests.len(), 0);
         let mut done = 0;

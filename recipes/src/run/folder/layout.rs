@@ -1,0 +1,186 @@
+//! The names of all that a run writes into its folder, so that what is somebody else's is told from it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use alambic_files::digests::{self, DIGESTS};
+use alambic_files::lock::LOCK;
+use alambic_files::{FileError, write};
+use alambic_reports::document::PLOTS;
+use alambic_teachers::cache;
+
+use super::{EVENTS, INPUTS, RECIPE, RESOLVED};
+use crate::run::RunError;
+use crate::run::checkpoint;
+
+/// Models that a run trains: a folder for each training.
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
+/// The student, as it is shipped.
+pub(crate) const STUDENT: &str = "student";
+/// Teachers that read otherwise than their own folders say.
+pub(crate) const TEACHERS: &str = "teachers";
+/// Detectors whose tags are in another language.
+pub(crate) const DETECTORS: &str = "detectors";
+/// The student before its training.
+pub(crate) const UNTRAINED: &str = "untrained";
+/// Records of what teachers wrote, and of texts that were varied.
+pub(crate) const RECORDS: &str = "teacher-outputs";
+/// Mined corpora.
+pub(crate) const CORPORA: &str = "corpora";
+/// Caches of teachers' outputs: a folder for each stage.
+pub(crate) const CACHE: &str = "cache";
+
+/// What is written when everything is done, the result last.
+pub(crate) const RESULTS: [&str; 7] = [
+    EVENTS,
+    "environment.json",
+    "steps.parquet",
+    "evaluations.parquet",
+    "report.html",
+    "report.md",
+    "metrics.json",
+];
+
+/// The files at the top of a run's folder beside [`RESULTS`].
+const FILES: [&str; 5] = [RECIPE, RESOLVED, INPUTS, DIGESTS, LOCK];
+
+/// What is in a folder of a run.
+#[derive(Clone, Copy)]
+enum Contents {
+    /// Files that its list of digests names.
+    Listed,
+    /// Folders of such files.
+    FoldersOfListed,
+    /// Trainings, each with its checkpoints and its finished model.
+    Trainings,
+    /// JSON and JSON lines.
+    Records,
+    /// Caches, each a folder.
+    Caches,
+}
+
+const FOLDERS: [(&str, Contents); 9] = [
+    (STUDENT, Contents::Listed),
+    (PLOTS, Contents::Listed),
+    (UNTRAINED, Contents::Listed),
+    (TEACHERS, Contents::FoldersOfListed),
+    (DETECTORS, Contents::FoldersOfListed),
+    (CHECKPOINTS, Contents::Trainings),
+    (RECORDS, Contents::Records),
+    (CORPORA, Contents::Records),
+    (CACHE, Contents::Caches),
+];
+
+/// What of a run's folder no run wrote.
+///
+/// # Errors
+/// When a folder or a list of digests cannot be read.
+pub(super) fn foreign(run: &Path) -> Result<Vec<PathBuf>, RunError> {
+    let mut foreign = Vec::new();
+    for path in entries(run)? {
+        let name = name_of(&path);
+        // What was being written, or removed, when a process was killed.
+        let own = name.strip_suffix(".part").unwrap_or(name);
+        let own = own.strip_suffix(".old").and_then(|own| own.strip_prefix('.')).unwrap_or(own);
+        let folder = FOLDERS.iter().find(|(folder, _)| *folder == own);
+        match folder {
+            Some(_) if write::is_partial(&path) => {}
+            Some((_, contents)) if path.is_dir() => foreign.extend(foreign_in(&path, *contents)?),
+            None if FILES.iter().chain(&RESULTS).any(|file| *file == own) && !path.is_dir() => {}
+            _ => foreign.push(path),
+        }
+    }
+    Ok(foreign)
+}
+
+fn foreign_in(folder: &Path, contents: Contents) -> Result<Vec<PathBuf>, RunError> {
+    let each = |contents: Contents| -> Result<Vec<PathBuf>, RunError> {
+        let mut foreign = Vec::new();
+        for path in entries(folder)?.into_iter().filter(|path| !write::is_partial(path)) {
+            if path.is_dir() { foreign.extend(foreign_in(&path, contents)?) } else { foreign.push(path) }
+        }
+        Ok(foreign)
+    };
+    Ok(match contents {
+        Contents::Listed => digests::foreign(folder)?,
+        Contents::FoldersOfListed => each(Contents::Listed)?,
+        Contents::Trainings => {
+            let mut foreign = Vec::new();
+            for training in entries(folder)? {
+                if !training.is_dir() {
+                    foreign.push(training);
+                    continue;
+                }
+                for path in entries(&training)?.into_iter().filter(|path| !write::is_partial(path)) {
+                    if path.is_dir() && checkpoint::is_own(name_of(&path)) {
+                        foreign.extend(digests::foreign(&path)?);
+                    } else {
+                        foreign.push(path);
+                    }
+                }
+            }
+            foreign
+        }
+        Contents::Records => {
+            let is_record = |path: &PathBuf| {
+                let whole = if write::is_partial(path) { path.with_extension("") } else { path.clone() };
+                path.is_file() && whole.extension().is_some_and(|kind| kind == "jsonl" || kind == "json")
+            };
+            entries(folder)?.into_iter().filter(|path| !is_record(path)).collect()
+        }
+        Contents::Caches => {
+            let mut foreign = Vec::new();
+            for path in entries(folder)? {
+                if path.is_dir() { foreign.extend(cache::foreign(&path)?) } else { foreign.push(path) }
+            }
+            foreign
+        }
+    })
+}
+
+/// Removes a run's own caches, which serve nobody when it is done. What somebody else put there stays.
+///
+/// # Errors
+/// When something cannot be removed.
+pub(crate) fn discard_caches(run: &Path) -> Result<(), RunError> {
+    let folder = run.join(CACHE);
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for path in entries(&folder)?.into_iter().filter(|path| path.is_dir()) {
+        let foreign = cache::foreign(&path)?;
+        if foreign.is_empty() {
+            write::discard(&path)?;
+            continue;
+        }
+        for file in digests::files_below(&path)?.into_iter().filter(|file| !foreign.contains(file)) {
+            fs::remove_file(&file).map_err(FileError::io(&file))?;
+        }
+    }
+    if entries(&folder)?.is_empty() {
+        fs::remove_dir(&folder).map_err(FileError::io(&folder))?;
+    }
+    Ok(())
+}
+
+/// Makes a folder within that of a run, which must be there: a run whose folder vanished does not build another.
+///
+/// # Errors
+/// When the run's folder is gone, or the system refuses.
+pub(crate) fn make_folder(run: &Path, folder: &Path) -> Result<(), RunError> {
+    fs::metadata(run).map_err(RunError::file(run))?;
+    fs::create_dir_all(folder).map_err(RunError::file(folder))
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+        .map_err(RunError::file(folder))?;
+    entries.sort_unstable();
+    Ok(entries)
+}
+
+/// The last part of a path; empty where it is no text, which no name of a run's is.
+fn name_of(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
