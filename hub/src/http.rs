@@ -1,0 +1,444 @@
+//! Requests to a hub: within limits of time and redirects, and with the token for the hub's own address alone.
+
+use std::fmt;
+use std::io::Read as _;
+use std::time::{Duration, Instant};
+
+use alambic_files::text::quoted;
+use ureq::http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, LOCATION,
+    RANGE,
+};
+use ureq::http::uri::{Scheme, Uri};
+use ureq::{Agent, Body};
+
+use crate::Limits;
+use crate::digest::PIECE;
+
+/// Why a request came to nothing.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It may go better another time: no connection, a connection that was cut, a server that is busy.
+    Passing(String),
+    /// The hub has no such thing, or none for this user.
+    Denied(String),
+    /// It answers otherwise than a hub does, or goes past a limit.
+    Wrong(String),
+}
+
+impl Failure {
+    /// What went wrong, and what to do.
+    pub(crate) fn message(self) -> String {
+        match self {
+            Self::Passing(message) => {
+                format!("{message}; with HF_HUB_OFFLINE=1 what is in the cache is used")
+            }
+            Self::Denied(message) => message,
+            Self::Wrong(message) => {
+                format!(
+                    "{message}; that is no sound answer, and nothing of it was kept: try another HF_ENDPOINT"
+                )
+            }
+        }
+    }
+}
+
+/// What a hub told of a file along the redirects that lead to it.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Its commits; more than one contradict each other.
+    pub(crate) commits: Vec<String>,
+    /// Its ETag, without marks.
+    pub(crate) etag: Option<String>,
+    /// Whether the ETag is one of a large file, which no later answer replaces.
+    is_linked: bool,
+    /// Its length, where a redirect leads to the file.
+    pub(crate) bytes: Option<u64>,
+}
+
+/// An answer of status 200, 206 or 416.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) told: Told,
+    headers: HeaderMap,
+    body: Body,
+    /// When the request was sent.
+    since: Instant,
+}
+
+/// One address of a hub. Redirects are followed here and not by the agent, since the token must not follow all of them.
+pub(crate) struct Client {
+    agent: Agent,
+    home: Origin,
+    token: Option<String>,
+    limits: Limits,
+}
+
+/// Scheme, host and port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Origin {
+    is_secure: bool,
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    /// Of an address of HTTP; none of other addresses.
+    fn of(uri: &Uri) -> Option<Self> {
+        let is_secure = match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTPS => true,
+            Some(scheme) if *scheme == Scheme::HTTP => false,
+            _ => return None,
+        };
+        let authority = uri.authority()?;
+        let port = match authority.port_u16() {
+            Some(port) => port,
+            // A port that is no number is nobody's.
+            None if authority.port().is_some() => return None,
+            None => {
+                if is_secure {
+                    443
+                } else {
+                    80
+                }
+            }
+        };
+        let host = authority.host().to_ascii_lowercase();
+        if host.is_empty() { None } else { Some(Self { is_secure, host, port }) }
+    }
+}
+
+impl Client {
+    /// A client for the hub at `endpoint`.
+    ///
+    /// # Errors
+    /// Where that is no address of HTTP, or the token is none.
+    pub(crate) fn new(endpoint: &str, token: Option<String>, limits: Limits) -> Result<Self, String> {
+        let home = endpoint.parse::<Uri>().ok().as_ref().and_then(Origin::of).ok_or_else(|| {
+            format!("`{}` is no address of a hub: HF_ENDPOINT is to be `https://HOST`", quoted(endpoint))
+        })?;
+        if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(
+                "the token in HF_TOKEN or in the token file holds characters that no token has".into()
+            );
+        }
+        let agent = Agent::config_builder()
+            .user_agent(concat!("alambic/", env!("CARGO_PKG_VERSION")))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_resolve(Some(limits.connect_time))
+            .timeout_connect(Some(limits.connect_time))
+            .timeout_send_request(Some(limits.read_time))
+            .timeout_recv_response(Some(limits.read_time))
+            .timeout_per_read(Some(limits.read_time))
+            .build()
+            .into();
+        Ok(Self { agent, home, token, limits })
+    }
+
+    /// Asks for an address, from the byte `from` on, within `time` for all that follows, the body with it.
+    ///
+    /// # Errors
+    /// Where nothing comes, too slowly, or what comes is neither the thing asked for nor a redirect to it.
+    pub(crate) fn get(&self, address: &str, range: Option<&str>, time: Duration) -> Result<Answer, Failure> {
+        let since = Instant::now();
+        let mut uri: Uri =
+            address.parse().map_err(|_| Failure::Wrong(format!("`{}` is no address", quoted(address))))?;
+        let mut told = Told::default();
+        for _ in 0..=self.limits.max_redirects {
+            let origin = Origin::of(&uri).ok_or_else(|| {
+                Failure::Wrong(format!("`{}` is no address of HTTP", quoted(&uri.to_string())))
+            })?;
+            if self.home.is_secure && !origin.is_secure {
+                return Err(Failure::Wrong(format!(
+                    "it redirects to `{}`, which is not encrypted",
+                    quoted(&uri.to_string())
+                )));
+            }
+            let left = time.checked_sub(since.elapsed()).unwrap_or_default();
+            if left.is_zero() {
+                return Err(Failure::Passing(format!("no answer within {time:?}")));
+            }
+            let mut request = self
+                .agent
+                .get(&uri)
+                .config()
+                .timeout_global(Some(left))
+                .build()
+                // Lengths and digests are those of the file, not of what a server makes of it on the way.
+                .header("accept-encoding", "identity");
+            if let Some(range) = range {
+                request = request.header(RANGE, range);
+            }
+            if let Some(token) = self.token.as_ref().filter(|_| origin == self.home) {
+                request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+            }
+            let (head, body) = request.call().map_err(|error| failure(&error))?.into_parts();
+            let status = head.status.as_u16();
+            // Others than the hub may store the file: they know nothing of commits, and their ETags are their own.
+            if origin == self.home || head.headers.contains_key("x-repo-commit") {
+                told.hear(&head.headers)?;
+            }
+            match status {
+                301 | 302 | 303 | 307 | 308 => {
+                    if range == Some(PROBE) && told.is_whole() {
+                        return Ok(Answer { status, told, headers: HeaderMap::new(), body, since });
+                    }
+                    uri = redirected(&uri, &head.headers)?;
+                }
+                200 => return Ok(Answer { status, told, headers: head.headers, body, since }),
+                206 | 416 if range.is_some() => {
+                    return Ok(Answer { status, told, headers: head.headers, body, since });
+                }
+                _ => return Err(unwelcome(status, &head.headers)),
+            }
+        }
+        Err(Failure::Wrong(format!("it redirects more than {} times", self.limits.max_redirects)))
+    }
+
+    /// Gives an answer's body to `take`, piece by piece, until its end or until `max` bytes are there and more would follow.
+    ///
+    /// # Errors
+    /// When it is longer, comes too slowly, or is cut; and those of `take`.
+    pub(crate) fn read<E: From<Failure>>(
+        &self,
+        answer: &mut Answer,
+        max: u64,
+        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        let mut reader = answer.body.as_reader();
+        let mut buffer = vec![0; PIECE];
+        let mut bytes = 0_u64;
+        loop {
+            let read = reader.read(&mut buffer).map_err(|error| failure(&ureq::Error::from(error)))?;
+            if read == 0 {
+                return Ok(bytes);
+            }
+            bytes += read as u64;
+            if bytes > max {
+                return Err(
+                    Failure::Wrong(format!("it goes on after the {max} bytes that it may have")).into()
+                );
+            }
+            if answer.since.elapsed() > self.limits.time_for(bytes) {
+                return Err(Failure::Passing(format!(
+                    "it comes too slowly: {bytes} bytes in {} s",
+                    answer.since.elapsed().as_secs()
+                ))
+                .into());
+            }
+            take(&buffer[..read])?;
+        }
+    }
+}
+
+/// The range that asks for as little as possible, where only what is told beside the file is wanted.
+pub(crate) const PROBE: &str = "bytes=0-0";
+
+impl Answer {
+    /// The length of the whole file.
+    ///
+    /// # Errors
+    /// Where the headers do not tell it, or contradict each other.
+    pub(crate) fn whole(&self) -> Result<u64, Failure> {
+        let total = match self.status {
+            206 | 416 => self.range()?.map(|(_, total)| total),
+            _ => self.length()?,
+        };
+        match (self.told.bytes, total) {
+            (Some(told), Some(total)) if told != total => Err(Failure::Wrong(format!(
+                "the hub says that it has {told} bytes, and the answer that it has {total}"
+            ))),
+            (Some(bytes), _) | (None, Some(bytes)) => Ok(bytes),
+            (None, None) => Err(Failure::Wrong("the hub does not say how long it is".into())),
+        }
+    }
+
+    /// `Content-Length`.
+    pub(crate) fn length(&self) -> Result<Option<u64>, Failure> {
+        header(&self.headers, &CONTENT_LENGTH)?.map(|text| number("Content-Length", text)).transpose()
+    }
+
+    /// Where a part begins, and how long the whole is, by `Content-Range`: `bytes 0-0/123`.
+    pub(crate) fn range(&self) -> Result<Option<(u64, u64)>, Failure> {
+        let Some(text) = header(&self.headers, &CONTENT_RANGE)? else { return Ok(None) };
+        let parts = text.trim().strip_prefix("bytes ").and_then(|text| text.split_once('/'));
+        let (range, total) =
+            parts.ok_or_else(|| Failure::Wrong(format!("its Content-Range is `{}`", quoted(text))))?;
+        let first = range.split('-').next().unwrap_or_default();
+        let first = if first == "*" { 0 } else { number("Content-Range", first)? };
+        Ok(Some((first, number("Content-Range", total)?)))
+    }
+
+    /// That the bytes that follow are those of the file.
+    ///
+    /// # Errors
+    /// When they are compressed, which was not asked for.
+    pub(crate) fn check_plain(&self) -> Result<(), Failure> {
+        match header(&self.headers, &CONTENT_ENCODING)? {
+            Some(encoding) if !encoding.trim().eq_ignore_ascii_case("identity") => Err(Failure::Wrong(
+                format!("the answer is compressed (`{}`), which was not asked for", quoted(encoding)),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Told {
+    fn hear(&mut self, headers: &HeaderMap) -> Result<(), Failure> {
+        let text = |name: &'static str| header(headers, &HeaderName::from_static(name));
+        if let Some(commit) = text("x-repo-commit")?
+            && !self.commits.iter().any(|other| other == commit)
+        {
+            self.commits.push(commit.to_owned());
+        }
+        if let Some(bytes) = text("x-linked-size")? {
+            self.bytes = Some(number("X-Linked-Size", bytes)?);
+        }
+        let (etag, is_linked) = match text("x-linked-etag")? {
+            Some(etag) => (Some(etag), true),
+            None => (header(headers, &ETAG)?, false),
+        };
+        if let Some(etag) = etag
+            && (is_linked || !self.is_linked)
+        {
+            self.etag = Some(bare(etag)?);
+            self.is_linked = is_linked;
+        }
+        Ok(())
+    }
+
+    /// True when nothing is left to ask.
+    fn is_whole(&self) -> bool {
+        !self.commits.is_empty() && self.is_linked && self.bytes.is_some()
+    }
+}
+
+/// An ETag without its quotes and without the mark of a weak one. It is no path yet, only a word.
+fn bare(etag: &str) -> Result<String, Failure> {
+    let text = etag.trim();
+    let text = text.strip_prefix("W/").unwrap_or(text).trim_matches('"');
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+=:".contains(&byte);
+    if text.is_empty() || text.len() > 256 || !text.bytes().all(is_word) {
+        return Err(Failure::Wrong(format!("its ETag is `{}`, which is none", quoted(etag))));
+    }
+    Ok(text.to_owned())
+}
+
+/// A header's text.
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Failure> {
+    let text = headers.get(name).map(|value| value.to_str());
+    text.transpose().map_err(|_| Failure::Wrong(format!("the header {name} of its answer is not ASCII")))
+}
+
+fn number(name: &str, text: &str) -> Result<u64, Failure> {
+    let digits = text.trim();
+    let number = if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None };
+    number.ok_or_else(|| Failure::Wrong(format!("the {name} of its answer is `{}`", quoted(text))))
+}
+
+/// Where a redirect leads.
+fn redirected(from: &Uri, headers: &HeaderMap) -> Result<Uri, Failure> {
+    let location = header(headers, &LOCATION)?
+        .ok_or_else(|| Failure::Wrong("it redirects without saying where to (no Location)".into()))?;
+    let location = location.trim();
+    let location = location.split_once('#').map_or(location, |(address, _)| address);
+    let scheme = from.scheme_str().unwrap_or_default();
+    let authority = from.authority().map_or("", |authority| authority.as_str());
+    let base = from.path();
+    let address = if let Some(rest) = location.strip_prefix("//") {
+        format!("{scheme}://{rest}")
+    } else if location.starts_with('/') {
+        format!("{scheme}://{authority}{location}")
+    } else if location.starts_with('?') {
+        format!("{scheme}://{authority}{base}{location}")
+    } else if location.split(['/', '?']).next().is_some_and(|first| first.contains(':')) {
+        location.to_owned()
+    } else {
+        let folder = base.rfind('/').map_or("/", |end| &base[..=end]);
+        format!("{scheme}://{authority}{folder}{location}")
+    };
+    address
+        .parse()
+        .map_err(|_| Failure::Wrong(format!("it redirects to `{}`, which is no address", quoted(location))))
+}
+
+/// What a status says that brings no file.
+fn unwelcome(status: u16, headers: &HeaderMap) -> Failure {
+    let said = headers.get("x-error-message").and_then(|value| value.to_str().ok());
+    let said = said.map_or_else(String::new, |text| format!(" (`{}`)", quoted(text)));
+    match status {
+        401 | 403 => Failure::Denied(format!(
+            "the hub answers {status}{said}: it may need a token in HF_TOKEN, or there is no such repository"
+        )),
+        404 | 410 => {
+            Failure::Denied(format!("the hub answers {status}{said}: check the name and the revision"))
+        }
+        408 | 429 | 500..=599 => Failure::Passing(format!("the hub answers {status}{said}")),
+        _ => Failure::Wrong(format!("the hub answers {status}{said}, which is no answer to what was asked")),
+    }
+}
+
+/// What the connection said.
+fn failure(error: &ureq::Error) -> Failure {
+    let text = quoted(&error.to_string());
+    match error {
+        ureq::Error::Io(_)
+        | ureq::Error::Timeout(_)
+        | ureq::Error::HostNotFound
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::ConnectProxyFailed(_) => Failure::Passing(text),
+        _ => Failure::Wrong(text),
+    }
+}
+
+impl fmt::Debug for Client {
+    /// Without the token.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Client").field("home", &self.home).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn led(from: &str, location: &'static str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(LOCATION, location.parse().unwrap());
+        redirected(&from.parse().unwrap(), &headers).ok().map(|uri| uri.to_string())
+    }
+
+    #[test]
+    fn redirects_of_every_form_are_read() {
+        let from = "https://a.org:8000/b/c?d";
+        for (location, to) in [
+            ("https://e.org/f", "https://e.org/f"),
+            ("//e.org/f", "https://e.org/f"),
+            ("/f?g#h", "https://a.org:8000/f?g"),
+            ("f", "https://a.org:8000/b/f"),
+            ("?g", "https://a.org:8000/b/c?g"),
+        ] {
+            assert_eq!(led(from, location).as_deref(), Some(to), "{location}");
+        }
+        assert_eq!(led(from, "http://[::"), None);
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let origin = |text: &str| Origin::of(&text.parse().unwrap());
+        assert_eq!(origin("https://A.org/x"), origin("https://a.org:443"));
+        assert_eq!(origin("https://user:word@a.org/"), origin("https://a.org"));
+        for other in [
+            "http://a.org",
+            "https://a.org:80",
+            "https://b.org",
+            "https://a.org.b.org",
+            "https://a.org@b.org",
+        ] {
+            assert_ne!(origin(other), origin("https://a.org"), "{other}");
+        }
+        assert_eq!(origin("ftp://a.org"), None);
+    }
+}
