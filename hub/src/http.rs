@@ -94,14 +94,9 @@ impl Origin {
         let port = match authority.port_u16() {
             Some(port) => port,
             // A port that is no number is nobody's.
-            None if authority.port().is_some() => return None,
-            None => {
-                if is_secure {
-                    443
-                } else {
-                    80
-                }
-            }
+            None if !authority.as_str().ends_with(authority.host()) => return None,
+            None if is_secure => 443,
+            None => 80,
         };
         let host = authority.host().to_ascii_lowercase();
         if host.is_empty() { None } else { Some(Self { is_secure, host, port }) }
@@ -150,6 +145,11 @@ impl Client {
             let origin = Origin::of(&uri).ok_or_else(|| {
                 Failure::Wrong(format!("`{}` is no address of HTTP", quoted(&uri.to_string())))
             })?;
+            let is_home = origin == self.home;
+            if !is_home && uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+                // The agent would send them.
+                return Err(Failure::Wrong("it redirects to another address with a user's name".into()));
+            }
             if self.home.is_secure && !origin.is_secure {
                 return Err(Failure::Wrong(format!(
                     "it redirects to `{}`, which is not encrypted",
@@ -171,13 +171,13 @@ impl Client {
             if let Some(range) = range {
                 request = request.header(RANGE, range);
             }
-            if let Some(token) = self.token.as_ref().filter(|_| origin == self.home) {
+            if let Some(token) = self.token.as_ref().filter(|_| is_home) {
                 request = request.header(AUTHORIZATION, format!("Bearer {token}"));
             }
             let (head, body) = request.call().map_err(|error| failure(&error))?.into_parts();
             let status = head.status.as_u16();
             // Others than the hub may store the file: they know nothing of commits, and their ETags are their own.
-            if origin == self.home || head.headers.contains_key("x-repo-commit") {
+            if is_home || head.headers.contains_key("x-repo-commit") {
                 told.hear(&head.headers)?;
             }
             match status {
@@ -436,6 +436,8 @@ mod tests {
             "https://b.org",
             "https://a.org.b.org",
             "https://a.org@b.org",
+            "https://a.org:99999",
+            "https://a.org:",
         ] {
             assert_ne!(origin(other), origin("https://a.org"), "{other}");
         }

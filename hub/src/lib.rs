@@ -138,7 +138,15 @@ impl Hub {
     }
 
     fn refused(&self, name: &Name, message: String) -> HubError {
-        HubError::Refused { name: quoted(&name.text), endpoint: quoted(&self.endpoint), message }
+        // Without a user's name and password, where it has them.
+        let endpoint = match self.endpoint.split_once("://") {
+            Some((scheme, rest)) => match rest.rsplit_once('@') {
+                Some((_, host)) => format!("{scheme}://{host}"),
+                None => self.endpoint.clone(),
+            },
+            None => self.endpoint.clone(),
+        };
+        HubError::Refused { name: quoted(&name.text), endpoint: quoted(&endpoint), message }
     }
 }
 

@@ -104,22 +104,41 @@ impl<'a> Snapshot<'a> {
         quoted(&self.name.text)
     }
 
-    /// Several files, fetched where they are not in the cache.
+    /// Several files, fetched where they are not in the cache, in their order.
     ///
     /// # Errors
-    /// Those of [`Self::obtain`], and when two of them cannot lie beside each other on every system.
+    /// Those of [`Self::obtain`].
     pub(crate) fn obtain_all(&mut self, files: &[String]) -> Result<(), HubError> {
+        files.iter().try_for_each(|file| self.obtain(file, self.max_bytes(file)).map(drop))
+    }
+
+    /// That so many files are no more than a model has, and can lie beside each other on every system.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub(crate) fn check_together(&self, files: &[String]) -> Result<(), String> {
         if files.len() > self.hub.limits.max_files {
-            return Err(self.refused(format!("it has {} files, which is no model", files.len())));
+            return Err(format!("it has {} files, which is no model", files.len()));
         }
         check_apart(files.iter().map(String::as_str)).map_err(|(one, other)| {
-            self.refused(format!(
+            format!(
                 "`{}` and `{}` would be one file where large and small letters are the same",
                 quoted(&one),
                 quoted(&other)
-            ))
-        })?;
-        files.iter().try_for_each(|file| self.obtain(file, self.max_bytes(file)).map(drop))
+            )
+        })
+    }
+
+    /// The error for files of the repository that say what cannot be. They are asked for again the next time: a hub that
+    /// says otherwise then must not be held to what another said.
+    pub(crate) fn rejected(&self, files: &[String], message: String) -> HubError {
+        if self.client.is_some() {
+            for file in files {
+                // What cannot be removed is found to be wrong again.
+                let _ = std::fs::remove_file(self.folder().join(file));
+            }
+        }
+        self.refused(message)
     }
 
     /// The most bytes that a file of a model may have.
