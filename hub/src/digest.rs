@@ -11,7 +11,7 @@ use crate::path::is_hexadecimal;
 /// Bytes that are read at a time.
 pub(crate) const PIECE: usize = 256 << 10;
 
-/// How a hub names what a file holds, where that can be computed: the ETag of a file and the name of its blob.
+/// How a hub names what a file holds, where that can be computed: the `ETag` of a file and the name of its blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Of large files: SHA-256, 64 hexadecimal digits.

@@ -14,7 +14,7 @@ use crate::store::{State, Store};
 /// What a hub says of a file before it gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// Its ETag.
+    /// Its `ETag`.
     etag: String,
     /// Its length.
     bytes: u64,
@@ -54,7 +54,7 @@ pub(crate) struct Download<'a> {
 }
 
 impl Facts {
-    /// The digest in the ETag; none where that is something else.
+    /// The digest in the `ETag`; none where that is something else.
     fn digest(&self) -> Option<Kind> {
         Kind::of(&self.etag)
     }
@@ -82,6 +82,7 @@ impl Download<'_> {
             let etag = answer.told.etag.clone();
             let etag = etag.ok_or_else(|| Failure::Wrong("the hub gives no ETag for it".into()))?;
             let bytes = answer.whole()?;
+            answer.drain();
             if bytes > self.max {
                 return Err(Failure::Wrong(format!(
                     "it has {bytes} bytes, and {} are the most that is fetched of such a file",
@@ -99,7 +100,7 @@ impl Download<'_> {
     pub(crate) fn blob(&self, facts: &Facts) -> Result<PathBuf, Fault> {
         let digest = facts.digest().map(|_| facts.etag.as_str());
         if let Some(digest) = digest
-            && self.store.proof(&self.store.blob(digest)) == State::Sound
+            && Store::proof(&self.store.blob(digest)) == State::Sound
         {
             return Ok(self.store.blob(digest));
         }

@@ -1,7 +1,7 @@
 //! Requests to a hub: within limits of time and redirects, and with the token for the hub's own address alone.
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::time::{Duration, Instant};
 
 use alambic_files::text::quoted;
@@ -48,12 +48,26 @@ impl Failure {
 pub(crate) struct Told {
     /// Its commits; more than one contradict each other.
     pub(crate) commits: Vec<String>,
-    /// Its ETag, without marks.
+    /// Its `ETag`, without marks.
     pub(crate) etag: Option<String>,
-    /// Whether the ETag is one of a large file, which no later answer replaces.
-    is_linked: bool,
+    /// Whose word the `ETag` is.
+    rank: Rank,
     /// Its length, where a redirect leads to the file.
     pub(crate) bytes: Option<u64>,
+}
+
+/// Whose word an `ETag` is: a later one counts more.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// That of another server, which a redirect leads to, and which speaks as a hub does.
+    #[default]
+    Other,
+    /// The same, of a large file.
+    OtherLinked,
+    /// The hub's.
+    Home,
+    /// The hub's, of a large file.
+    HomeLinked,
 }
 
 /// An answer of status 200, 206 or 416.
@@ -178,7 +192,7 @@ impl Client {
             let status = head.status.as_u16();
             // Others than the hub may store the file: they know nothing of commits, and their ETags are their own.
             if is_home || head.headers.contains_key("x-repo-commit") {
-                told.hear(&head.headers)?;
+                told.hear(&head.headers, is_home)?;
             }
             match status {
                 301 | 302 | 303 | 307 | 308 => {
@@ -186,6 +200,7 @@ impl Client {
                         return Ok(Answer { status, told, headers: HeaderMap::new(), body, since });
                     }
                     uri = redirected(&uri, &head.headers)?;
+                    drain(body);
                 }
                 200 => return Ok(Answer { status, told, headers: head.headers, body, since }),
                 206 | 416 if range.is_some() => {
@@ -233,10 +248,18 @@ impl Client {
     }
 }
 
+/// Bytes of an unwanted body that are read rather than the connection closed.
+const DRAINED: u64 = 16 << 10;
+
 /// The range that asks for as little as possible, where only what is told beside the file is wanted.
 pub(crate) const PROBE: &str = "bytes=0-0";
 
 impl Answer {
+    /// Reads the few bytes of a body that nobody wants.
+    pub(crate) fn drain(self) {
+        drain(self.body);
+    }
+
     /// The length of the whole file.
     ///
     /// # Errors
@@ -286,36 +309,40 @@ impl Answer {
 }
 
 impl Told {
-    fn hear(&mut self, headers: &HeaderMap) -> Result<(), Failure> {
+    fn hear(&mut self, headers: &HeaderMap, is_home: bool) -> Result<(), Failure> {
         let text = |name: &'static str| header(headers, &HeaderName::from_static(name));
         if let Some(commit) = text("x-repo-commit")?
             && !self.commits.iter().any(|other| other == commit)
         {
             self.commits.push(commit.to_owned());
         }
-        if let Some(bytes) = text("x-linked-size")? {
+        if let Some(bytes) = text("x-linked-size")?
+            && (is_home || self.bytes.is_none())
+        {
             self.bytes = Some(number("X-Linked-Size", bytes)?);
         }
-        let (etag, is_linked) = match text("x-linked-etag")? {
-            Some(etag) => (Some(etag), true),
-            None => (header(headers, &ETAG)?, false),
+        let (etag, rank) = match (text("x-linked-etag")?, is_home) {
+            (Some(etag), true) => (Some(etag), Rank::HomeLinked),
+            (Some(etag), false) => (Some(etag), Rank::OtherLinked),
+            (None, true) => (header(headers, &ETAG)?, Rank::Home),
+            (None, false) => (header(headers, &ETAG)?, Rank::Other),
         };
         if let Some(etag) = etag
-            && (is_linked || !self.is_linked)
+            && (self.etag.is_none() || rank >= self.rank)
         {
             self.etag = Some(bare(etag)?);
-            self.is_linked = is_linked;
+            self.rank = rank;
         }
         Ok(())
     }
 
     /// True when nothing is left to ask.
     fn is_whole(&self) -> bool {
-        !self.commits.is_empty() && self.is_linked && self.bytes.is_some()
+        !self.commits.is_empty() && self.rank == Rank::HomeLinked && self.bytes.is_some()
     }
 }
 
-/// An ETag without its quotes and without the mark of a weak one. It is no path yet, only a word.
+/// An `ETag` without its quotes and without the mark of a weak one. It is no path yet, only a word.
 fn bare(etag: &str) -> Result<String, Failure> {
     let text = etag.trim();
     let text = text.strip_prefix("W/").unwrap_or(text).trim_matches('"');
@@ -362,6 +389,14 @@ fn redirected(from: &Uri, headers: &HeaderMap) -> Result<Uri, Failure> {
     address
         .parse()
         .map_err(|_| Failure::Wrong(format!("it redirects to `{}`, which is no address", quoted(location))))
+}
+
+/// Reads the few bytes of a body that nobody wants: only then the connection serves the next request.
+fn drain(mut body: Body) {
+    if body.content_length().is_some_and(|bytes| bytes <= DRAINED) {
+        // Where it fails, there is another connection.
+        let _ = io::copy(&mut body.as_reader(), &mut io::sink());
+    }
 }
 
 /// What a status says that brings no file.

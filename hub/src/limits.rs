@@ -38,7 +38,7 @@ impl Default for Limits {
         Self {
             connect_time: Duration::from_secs(20),
             read_time: Duration::from_secs(30),
-            request_time: Duration::from_secs(60),
+            request_time: Duration::from_mins(1),
             min_bytes_per_second: 16 << 10,
             max_attempts: 4,
             pause: Duration::from_millis(500),
@@ -47,7 +47,7 @@ impl Default for Limits {
             max_text_bytes: 256 * MEBIBYTE,
             max_file_bytes: 256 << 30,
             max_files: 4096,
-            wait_time: Duration::from_secs(3600),
+            wait_time: Duration::from_hours(1),
         }
     }
 }

@@ -155,7 +155,8 @@ fn check_revision(revision: &str) -> Result<(), String> {
         && !revision.contains("..")
         && !revision.contains("@{")
         && !revision.contains([' ', '~', '^', '['])
-        && revision.split('/').all(|part| !part.starts_with('.') && !part.ends_with(".lock"));
+        && !format!("{revision}/").contains(".lock/")
+        && revision.split('/').all(|part| !part.starts_with('.'));
     if is_reference { Ok(()) } else { Err("its revision is none that git knows".into()) }
 }
 

@@ -19,6 +19,9 @@ use crate::{Hub, HubError, Name};
 /// Between two looks at a lock that another process holds.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// For another process to end, where only the commit of a branch is to be noted.
+const REFERENCE_WAIT: Duration = Duration::from_secs(2);
+
 /// A repository at a commit.
 pub(crate) struct Snapshot<'a> {
     hub: &'a Hub,
@@ -194,7 +197,7 @@ impl<'a> Snapshot<'a> {
             return Ok(path);
         }
         if self.lock.is_none() {
-            self.lock = Some(self.lock()?);
+            self.lock = Some(self.lock(self.hub.limits.wait_time)?);
         }
         // Another process may have fetched it while this one waited.
         if self.store.state(&path) != State::Sound {
@@ -215,7 +218,7 @@ impl<'a> Snapshot<'a> {
             return;
         }
         if self.lock.is_none() {
-            self.lock = self.lock().ok();
+            self.lock = self.lock(self.hub.limits.wait_time.min(REFERENCE_WAIT)).ok();
         }
         if self.lock.is_some() {
             let _ = self.store.keep_commit(revision, &self.commit);
@@ -223,10 +226,10 @@ impl<'a> Snapshot<'a> {
     }
 
     /// Keeps other processes from writing into the repository's folder, when they have ended.
-    fn lock(&self) -> Result<Lock, HubError> {
+    fn lock(&self, wait: Duration) -> Result<Lock, HubError> {
         let root = self.store.root();
         std::fs::create_dir_all(root).map_err(|error| self.unwritten(FileError::io(root)(error)))?;
-        let until = Instant::now() + self.hub.limits.wait_time;
+        let until = Instant::now() + wait;
         loop {
             match Lock::acquire(root, "fetching from the hub") {
                 Err(FileError::Locked { .. }) if Instant::now() < until => std::thread::sleep(LOOK),

@@ -13,6 +13,11 @@ use tempfile::TempDir;
 
 use server::{COMMIT, Repository, Server, git_digest, raw, reply, sha256};
 
+/// So many of the same byte.
+fn bytes(byte: u8, many: usize) -> Vec<u8> {
+    vec![byte; many]
+}
+
 /// A hub with its store of large files, and a cache.
 struct Stage {
     hub: Server,
@@ -26,7 +31,7 @@ impl Stage {
         let (hub, elsewhere) = (Server::start(), Server::start());
         let files = [("config.json", "{\"model_type\": \"bert\"}"), ("tokenizer.json", "{}")];
         let repository =
-            Repository::new(&elsewhere.address, &files).with("model.safetensors", vec![7; 100_000]);
+            Repository::new(&elsewhere.address, &files).with("model.safetensors", bytes(7, 100_000));
         let stage =
             Self { hub, elsewhere, repository: change(repository), cache: tempfile::tempdir().unwrap() };
         stage.serve();
@@ -78,8 +83,8 @@ fn files_lie_where_other_clients_look_for_them() {
     let folder = stage.fetched();
     assert_eq!(folder, stage.root().join("snapshots").join(COMMIT));
     assert_eq!(fs::read_to_string(stage.root().join("refs/main")).unwrap(), COMMIT);
-    let (large, small) = (sha256(&[7; 100_000]), git_digest(b"{}"));
-    assert_eq!(fs::read(stage.root().join("blobs").join(&large)).unwrap(), [7; 100_000]);
+    let (large, small) = (sha256(&bytes(7, 100_000)), git_digest(b"{}"));
+    assert_eq!(fs::read(stage.root().join("blobs").join(&large)).unwrap(), bytes(7, 100_000));
     if cfg!(unix) {
         let target = |name: &str| fs::read_link(folder.join(name)).unwrap();
         assert_eq!(target("model.safetensors"), Path::new("../../blobs").join(large));
@@ -98,29 +103,29 @@ fn damage_is_found_and_fetched_again() {
     let stage = Stage::new(|sound| sound);
     let folder = stage.fetched();
     let weights = folder.join("model.safetensors");
-    let blob = stage.root().join("blobs").join(sha256(&[7; 100_000]));
+    let blob = stage.root().join("blobs").join(sha256(&bytes(7, 100_000)));
     let outside = stage.cache.path().join("outside");
-    fs::write(&outside, [8; 100_000]).unwrap();
-    let damages: [(&str, Box<dyn Fn()>); 6] = [
-        ("a flipped bit", Box::new(|| fs::write(&blob, [[6; 1].as_slice(), &[7; 99_999]].concat()).unwrap())),
-        ("cut short", Box::new(|| fs::write(&blob, [7; 99_999]).unwrap())),
-        ("longer", Box::new(|| fs::write(&blob, [7; 100_001]).unwrap())),
-        ("empty", Box::new(|| fs::write(&blob, []).unwrap())),
-        ("without its blob", Box::new(|| fs::remove_file(&blob).unwrap())),
-        ("a link out of the cache", Box::new(|| link(&outside, &weights))),
-    ];
-    for (name, damage) in damages {
-        damage();
+    fs::write(&outside, bytes(8, 100_000)).unwrap();
+    let flipped = [&[6][..], &bytes(7, 99_999)].concat();
+    for damage in ["flipped bit", "cut short", "longer", "empty", "without blob", "link out of the cache"] {
+        match damage {
+            "flipped bit" => fs::write(&blob, &flipped).unwrap(),
+            "cut short" => fs::write(&blob, bytes(7, 99_999)).unwrap(),
+            "longer" => fs::write(&blob, bytes(7, 100_001)).unwrap(),
+            "empty" => fs::write(&blob, []).unwrap(),
+            "without blob" => fs::remove_file(&blob).unwrap(),
+            _ => link(&outside, &weights),
+        }
         let offline = stage.client().offline().model("owner/small");
         if cfg!(unix) {
             let said = offline.unwrap_err();
-            assert!(matches!(said, HubError::Damaged { .. }), "{name}: {said}");
+            assert!(matches!(said, HubError::Damaged { .. }), "{damage}: {said}");
             assert!(said.to_string().contains("run once without it"), "{said}");
         }
-        assert_eq!(stage.fetched(), folder, "{name}");
-        assert!(stage.client().offline().model("owner/small").is_ok(), "{name}");
+        assert_eq!(stage.fetched(), folder, "{damage}");
+        assert!(stage.client().offline().model("owner/small").is_ok(), "{damage}");
     }
-    assert_eq!(fs::read(outside).unwrap(), [8; 100_000]);
+    assert_eq!(fs::read(outside).unwrap(), bytes(8, 100_000));
 }
 
 /// Puts a link into a file's place.
@@ -158,7 +163,7 @@ fn copies_of_other_clients_are_taken_when_the_hub_says_that_they_are_right() {
     assert_eq!(stage.client().offline().model("owner/small").unwrap(), snapshot);
     assert_eq!(stage.fetched(), snapshot);
     assert_eq!(stage.downloads("config.json") + stage.downloads("model.safetensors"), 0);
-    copy(&snapshot.join("model.safetensors"), &[8; 100_000]);
+    copy(&snapshot.join("model.safetensors"), &bytes(8, 100_000));
     stage.fetched();
     assert_eq!(
         (stage.downloads("config.json"), stage.downloads("model.safetensors")),
@@ -170,8 +175,8 @@ fn copies_of_other_clients_are_taken_when_the_hub_says_that_they_are_right() {
 #[test]
 fn a_download_that_was_cut_goes_on_where_it_was() {
     let stage = Stage::new(|sound| sound);
-    let bytes = stage.repository.files["model.safetensors"].clone();
-    let sent = bytes.clone();
+    let whole = stage.repository.files["model.safetensors"].clone();
+    let sent = whole.clone();
     stage.elsewhere.says(move |_| {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", sent.len());
         raw([head.as_bytes(), &sent[..40_000]].concat())
@@ -185,8 +190,8 @@ fn a_download_that_was_cut_goes_on_where_it_was() {
     assert_eq!(last.as_deref(), Some("40000-"));
 
     // What lies there may also be something else.
-    let blob = stage.root().join("blobs").join(sha256(&bytes));
-    for part in [vec![1; 40_000], vec![7; 100_000], vec![7; 200_000], vec![]] {
+    let blob = stage.root().join("blobs").join(sha256(&whole));
+    for part in [bytes(1, 40_000), bytes(7, 100_000), bytes(7, 200_000), vec![]] {
         fs::remove_file(&blob).unwrap();
         fs::write(blob.with_extension("alambic.part"), &part).unwrap();
         stage.fetched();

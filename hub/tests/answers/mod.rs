@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::server::{COMMIT, Reply, Repository, Request, endless, json, part, raw, reply};
+use crate::server::{COMMIT, Reply, Repository, Request, endless, git_digest, json, part, raw, reply};
 
 /// What a trick may speak of.
 #[derive(Clone)]
@@ -135,7 +135,7 @@ fn sha(text: &'static str, name: &str) -> Case {
     let says = "which is none";
     listing(&format!("commit {name}"), says, move |_, world| {
         let mut other = world.sound.clone();
-        other.commit = text.to_owned();
+        text.clone_into(&mut other.commit);
         reply("200 OK", "", other.listing().as_bytes())
     })
 }
@@ -257,6 +257,7 @@ fn redirects() -> Vec<Case> {
         file("redirect to nowhere", "no Location", |_, _| reply("302 Found", "", b"")),
         file("redirect to itself", "redirects more than", |request, _| to(&request.path)),
         file("status 304", "304", |_, _| reply("304 Not Modified", "", b"")),
+        other_digest(),
         file("redirect elsewhere and back", "", |request, world| {
             let headers = world.sound.headers("config.json");
             if request.path.contains("back") {
@@ -270,6 +271,19 @@ fn redirects() -> Vec<Case> {
             (request.path == "/there").then(|| to(&format!("http://{}{back}", world.hub)))
         }),
     ]
+}
+
+/// A server that a hub redirects to, which names the digest of bytes of its own.
+fn other_digest() -> Case {
+    file("redirect to a server with a digest of its own", "have the digest", |_, world| {
+        let headers = world.sound.headers("config.json");
+        reply("302 Found", &format!("{headers}location: http://{}/there\r\n", world.elsewhere), b"")
+    })
+    .elsewhere(|request, world| {
+        let bytes = vec![b'x'; world.sound.files["config.json"].len()];
+        let told = format!("x-repo-commit: {COMMIT}\r\nx-linked-etag: \"{}\"\r\n", git_digest(&bytes));
+        (request.path == "/there").then(|| part(request, &bytes, &told))
+    })
 }
 
 impl Case {
