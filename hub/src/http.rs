@@ -1,7 +1,10 @@
 //! Requests to a hub: within limits of time and redirects, and with the token for the hub's own address alone.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Read as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use alambic_files::text::quoted;
@@ -82,7 +85,8 @@ pub(crate) struct Answer {
 
 /// One address of a hub. Redirects are followed here and not by the agent, since the token must not follow all of them.
 pub(crate) struct Client {
-    agent: Agent,
+    /// Another after one whose connections had to be closed.
+    agent: RefCell<Agent>,
     home: Origin,
     token: Option<String>,
     limits: Limits,
@@ -131,19 +135,7 @@ impl Client {
                 "the token in HF_TOKEN or in the token file holds characters that no token has".into()
             );
         }
-        let agent = Agent::config_builder()
-            .user_agent(concat!("alambic/", env!("CARGO_PKG_VERSION")))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_resolve(Some(limits.connect_time))
-            .timeout_connect(Some(limits.connect_time))
-            .timeout_send_request(Some(limits.read_time))
-            .timeout_recv_response(Some(limits.read_time))
-            .timeout_per_read(Some(limits.read_time))
-            .build()
-            .into();
-        Ok(Self { agent, home, token, limits })
+        Ok(Self { agent: RefCell::new(agent(&limits)), home, token, limits })
     }
 
     /// Asks for an address, from the byte `from` on, within `time` for all that follows, the body with it.
@@ -174,8 +166,8 @@ impl Client {
             if left.is_zero() {
                 return Err(Failure::Passing(format!("no answer within {time:?}")));
             }
-            let mut request = self
-                .agent
+            let agent = self.agent.borrow().clone();
+            let mut request = agent
                 .get(&uri)
                 .config()
                 .timeout_global(Some(left))
@@ -220,31 +212,65 @@ impl Client {
         &self,
         answer: &mut Answer,
         max: u64,
-        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+        take: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<u64, E> {
-        let mut reader = answer.body.as_reader();
-        let mut buffer = vec![0; PIECE];
-        let mut bytes = 0_u64;
-        loop {
-            let read = reader.read(&mut buffer).map_err(|error| failure(&ureq::Error::from(error)))?;
-            if read == 0 {
-                return Ok(bytes);
-            }
-            bytes += read as u64;
-            if bytes > max {
-                return Err(
-                    Failure::Wrong(format!("it goes on after the {max} bytes that it may have")).into()
-                );
-            }
-            if answer.since.elapsed() > self.limits.time_for(bytes) {
-                return Err(Failure::Passing(format!(
-                    "it comes too slowly: {bytes} bytes in {} s",
-                    answer.since.elapsed().as_secs()
-                ))
-                .into());
-            }
-            take(&buffer[..read])?;
+        let (since, limits, agent) = (answer.since, self.limits, self.agent.borrow().clone());
+        let received = AtomicU64::new(0);
+        // A reader waits within the agent for bytes of the body, and what frames them may come in drops without end: another
+        // thread closes the connection when too few are there.
+        let (result, is_slow) = std::thread::scope(|scope| {
+            let (end, ended) = mpsc::channel::<()>();
+            let received = &received;
+            let watch = scope.spawn(move || {
+                loop {
+                    let time = limits.time_for(received.load(Ordering::Relaxed));
+                    let Some(left) = time.checked_sub(since.elapsed()) else {
+                        agent.shutdown();
+                        return true;
+                    };
+                    if ended.recv_timeout(left) != Err(RecvTimeoutError::Timeout) {
+                        return false;
+                    }
+                }
+            });
+            let result = pieces(answer, max, received, take);
+            drop(end);
+            (result, watch.join().unwrap_or(false))
+        });
+        if is_slow {
+            self.agent.replace(self::agent(&limits));
+            return Err(Failure::Passing(format!(
+                "it comes too slowly, {} bytes in {} s",
+                received.into_inner(),
+                since.elapsed().as_secs()
+            ))
+            .into());
         }
+        result
+    }
+}
+
+/// What [`Client::read`] does while somebody looks at the clock.
+fn pieces<E: From<Failure>>(
+    answer: &mut Answer,
+    max: u64,
+    received: &AtomicU64,
+    mut take: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<u64, E> {
+    let mut reader = answer.body.as_reader();
+    let mut buffer = vec![0; PIECE];
+    let mut bytes = 0_u64;
+    loop {
+        let read = reader.read(&mut buffer).map_err(|error| failure(&ureq::Error::from(error)))?;
+        if read == 0 {
+            return Ok(bytes);
+        }
+        bytes += read as u64;
+        if bytes > max {
+            return Err(Failure::Wrong(format!("it goes on after the {max} bytes that it may have")).into());
+        }
+        received.store(bytes, Ordering::Relaxed);
+        take(&buffer[..read])?;
     }
 }
 
@@ -351,6 +377,22 @@ fn bare(etag: &str) -> Result<String, Failure> {
         return Err(Failure::Wrong(format!("its ETag is `{}`, which is none", quoted(etag))));
     }
     Ok(text.to_owned())
+}
+
+/// An agent that follows no redirect by itself.
+fn agent(limits: &Limits) -> Agent {
+    Agent::config_builder()
+        .user_agent(concat!("alambic/", env!("CARGO_PKG_VERSION")))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_resolve(Some(limits.connect_time))
+        .timeout_connect(Some(limits.connect_time))
+        .timeout_send_request(Some(limits.read_time))
+        .timeout_recv_response(Some(limits.read_time))
+        .timeout_per_read(Some(limits.read_time))
+        .build()
+        .into()
 }
 
 /// A header's text.

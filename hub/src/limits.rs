@@ -43,7 +43,7 @@ impl Default for Limits {
             max_attempts: 4,
             pause: Duration::from_millis(500),
             max_redirects: 10,
-            max_listing_bytes: 32 * MEBIBYTE,
+            max_listing_bytes: 128 * MEBIBYTE,
             max_text_bytes: 256 * MEBIBYTE,
             max_file_bytes: 256 << 30,
             max_files: 4096,

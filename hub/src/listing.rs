@@ -55,7 +55,8 @@ pub(crate) fn fetch(
     revision: &str,
     limits: &Limits,
 ) -> Result<Listing, Failure> {
-    let mut answer = client.get(address, None, limits.time_for(limits.max_listing_bytes))?;
+    let time = limits.time_for(limits.max_listing_bytes);
+    let mut answer = client.get(address, None, time)?;
     answer.check_plain()?;
     let mut text = Vec::new();
     client.read(&mut answer, limits.max_listing_bytes, |piece| {

@@ -6,7 +6,7 @@ mod server;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alambic_hub::{Hub, HubError, Limits};
 use tempfile::TempDir;
@@ -197,6 +197,30 @@ fn a_download_that_was_cut_goes_on_where_it_was() {
         stage.fetched();
         assert!(!blob.with_extension("alambic.part").exists());
     }
+}
+
+#[test]
+fn a_body_in_drops_ends_long_before_the_time_that_its_length_would_have() {
+    let stage = Stage::new(|sound| sound);
+    let limits = Limits {
+        request_time: Duration::from_millis(300),
+        // 100 s for the weights.
+        min_bytes_per_second: 1000,
+        max_attempts: 2,
+        pause: Duration::from_millis(1),
+        ..Limits::default()
+    };
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let whole = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
+    for (head, drop) in [(chunked, "0"), (whole, "\u{7}")] {
+        stage.elsewhere.says(move |_| server::endless(head, drop, Duration::from_millis(50)));
+        let since = Instant::now();
+        let said = stage.client().with_limits(limits).model("owner/small").unwrap_err().to_string();
+        assert!(said.contains("too slowly"), "{said}");
+        assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
+    }
+    stage.serve();
+    stage.fetched();
 }
 
 #[test]

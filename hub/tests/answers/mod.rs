@@ -191,9 +191,9 @@ fn listings() -> Vec<Case> {
         }),
         listing("not UTF-8", "its listing is none", |_, _| reply("200 OK", "", b"{\"sha\": \"\xff\xfe\"}")),
         listing("too long", "it goes on after", |_, _| reply("200 OK", "", " ".repeat(100_000).as_bytes())),
-        at_last(listing("of no end", "it goes on after", |_, _| {
+        listing("of no end", "it goes on after", |_, _| {
             endless(format!("{JSON}\r\n{{\"sha\": \""), vec![b'a'; 4096], Duration::ZERO)
-        })),
+        }),
         listing("compressed", "compressed", move |_, _| reply("200 OK", "content-encoding: gzip\r\n", &gzip)),
         listing("cut", "cannot be fetched", |_, world| {
             raw(format!("{JSON}content-length: 90000\r\n\r\n{}", world.sound.listing()))
@@ -321,9 +321,9 @@ fn connections() -> Vec<Case> {
         at_last(listing("headers in drops", "cannot be fetched", |_, _| {
             endless("HTTP/1.1 200 OK\r\nx-a: ", "a", DRIP)
         })),
-        at_last(listing("headers without end", "cannot be fetched", |_, _| {
+        listing("headers without end", "cannot be fetched", |_, _| {
             endless("HTTP/1.1 200 OK\r\n", "x-more: a\r\n".repeat(100), Duration::ZERO)
-        })),
+        }),
         at_last(listing("to be continued", "cannot be fetched", |_, _| {
             endless("", "HTTP/1.1 100 Continue\r\n\r\n", Duration::from_millis(1))
         })),
@@ -460,9 +460,9 @@ fn bodies() -> Vec<Case> {
         body("of other bytes", "have the digest", |headers, bytes| {
             reply("200 OK", headers, &vec![b'x'; bytes.len()])
         }),
-        at_last(body("without end", "it goes on after", |headers, _| {
+        body("without end", "it goes on after", |headers, _| {
             endless(chunked(headers), format!("1000\r\n{}\r\n", "a".repeat(0x1000)), Duration::ZERO)
-        })),
+        }),
         at_last(body("in drops", "cannot be fetched", |headers, bytes| {
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n{headers}\r\n", bytes.len());
             endless(head, "a", Duration::from_millis(200))
