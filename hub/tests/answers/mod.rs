@@ -17,6 +17,9 @@ pub struct World {
     pub elsewhere: String,
 }
 
+/// Said of answers that may be taken or not, as long as they do no harm.
+pub const WHATEVER: &str = "whatever";
+
 /// What is answered instead of what a sound server would; whether it is the other server that is asked.
 type Trick = Arc<dyn Fn(&Request, &World, bool) -> Option<Reply> + Send + Sync>;
 
@@ -141,10 +144,21 @@ fn sha(text: &'static str, name: &str) -> Case {
 }
 
 pub fn cases() -> Vec<Case> {
-    [commits(), listings(), redirects(), connections(), names(), told(), lengths(), bodies(), elsewhere()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        commits(),
+        listings(),
+        redirects(),
+        connections(),
+        names(),
+        told(),
+        lengths(),
+        bodies(),
+        elsewhere(),
+        changed(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn commits() -> Vec<Case> {
@@ -301,7 +315,21 @@ impl Case {
 }
 
 fn connections() -> Vec<Case> {
+    let odd = |name: &str, head: &'static str| {
+        listing(name, WHATEVER, move |_, world| raw(format!("{head}\r\n{}", world.sound.listing())))
+    };
     vec![
+        odd("HTTP of another age", "HTTP/9.9 200 OK\r\n"),
+        odd("HTTP 1.0", "HTTP/1.0 200 OK\r\n"),
+        odd("no reason", "HTTP/1.1 200\r\n"),
+        odd("a header with a NUL", "HTTP/1.1 200 OK\r\nx-a: \0\r\n"),
+        odd("a header without a colon", "HTTP/1.1 200 OK\r\nheader\r\n"),
+        odd("a folded header", "HTTP/1.1 200 OK\r\nx-a: b\r\n c\r\n"),
+        odd("line ends without carriage return", "HTTP/1.1 200 OK\nx-a: b\n"),
+        odd("both framings", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n"),
+        odd("an unknown framing", "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n"),
+        odd("another protocol", "HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\n"),
+        odd("early hints", "HTTP/1.1 103 Early Hints\r\nlink: </>\r\n\r\nHTTP/1.1 200 OK\r\n"),
         listing("no HTTP", "cannot be fetched", |_, _| raw("HELLO\r\n\r\n")),
         listing("hung up", "cannot be fetched", |_, _| raw("")),
         listing("hung up within headers", "cannot be fetched", |_, _| raw("HTTP/1.1 200 OK\r\ncontent-le")),
@@ -529,4 +557,37 @@ fn elsewhere() -> Vec<Case> {
             endless("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", "\u{7}", DRIP)
         })),
     ]
+}
+
+/// Sound answers with one byte changed, by numbers that are the same each time. Two might be an answer that cannot be told
+/// from a sound one: an `ETag` that is no digest, and other bytes.
+fn changed() -> Vec<Case> {
+    (1_u64..=64)
+        .map(|number| {
+            case(&format!("changed answer {number}"), WHATEVER, move |request, world| {
+                let (headers, bytes) = if request.is_listing() && number % 2 == 0 {
+                    (String::new(), world.sound.listing().into_bytes())
+                } else if request.is_file("config.json") && number % 2 == 1 {
+                    (world.sound.headers("config.json"), world.sound.files["config.json"].clone())
+                } else {
+                    return None;
+                };
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n{headers}\r\n", bytes.len());
+                let mut answer = [head.into_bytes(), bytes].concat();
+                let mut state = number;
+                let mut random = |below: usize| {
+                    state =
+                        state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    (state >> 33) as usize % below
+                };
+                let at = random(answer.len());
+                match random(3) {
+                    0 => answer[at] = random(256) as u8,
+                    1 => drop(answer.remove(at)),
+                    _ => answer.insert(at, random(256) as u8),
+                }
+                Some(raw(answer))
+            })
+        })
+        .collect()
 }

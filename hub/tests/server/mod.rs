@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -192,13 +193,25 @@ impl Repository {
     }
 }
 
-/// A server whose answers can be changed while it runs.
-#[derive(Clone)]
+/// A server whose answers can be changed while it runs, until it is dropped.
 pub struct Server {
     /// Host and port.
     pub address: String,
-    script: Arc<Mutex<Script>>,
-    log: Arc<Mutex<Vec<Request>>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    script: Mutex<Script>,
+    log: Mutex<Vec<Request>>,
+    is_over: AtomicBool,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.is_over.store(true, Ordering::Relaxed);
+        // Wakes the thread that waits for connections.
+        let _ = TcpStream::connect(&self.address);
+    }
 }
 
 impl Server {
@@ -206,20 +219,27 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let script: Script = Arc::new(|_| reply("404 Not Found", "", b""));
-        let server = Self { address, script: Arc::new(Mutex::new(script)), log: Arc::default() };
-        let running = server.clone();
+        let shared = Arc::new(Shared {
+            script: Mutex::new(script),
+            log: Mutex::default(),
+            is_over: AtomicBool::new(false),
+        });
+        let server = Self { address, shared: Arc::clone(&shared) };
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let server = running.clone();
+                if shared.is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                let shared = Arc::clone(&shared);
                 // That a client hangs up is its right.
-                std::thread::spawn(move || server.serve(stream).ok());
+                std::thread::spawn(move || shared.serve(stream).ok());
             }
         });
         server
     }
 
     pub fn says(&self, script: impl Fn(&Request) -> Reply + Send + Sync + 'static) {
-        *self.script.lock().unwrap() = Arc::new(script);
+        *self.shared.script.lock().unwrap() = Arc::new(script);
     }
 
     pub fn endpoint(&self) -> String {
@@ -228,9 +248,11 @@ impl Server {
 
     /// What was asked so far.
     pub fn log(&self) -> Vec<Request> {
-        self.log.lock().unwrap().clone()
+        self.shared.log.lock().unwrap().clone()
     }
+}
 
+impl Shared {
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut line = String::new();
