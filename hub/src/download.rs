@@ -82,7 +82,7 @@ impl Download<'_> {
             let etag = answer.told.etag.clone();
             let etag = etag.ok_or_else(|| Failure::Wrong("the hub gives no ETag for it".into()))?;
             let bytes = answer.whole()?;
-            answer.drain();
+            self.client.drain(answer);
             if bytes > self.max {
                 return Err(Failure::Wrong(format!(
                     "it has {bytes} bytes, and {} are the most that is fetched of such a file",

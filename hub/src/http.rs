@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -162,10 +162,11 @@ impl Client {
                     quoted(&uri.to_string())
                 )));
             }
-            let left = time.checked_sub(since.elapsed()).unwrap_or_default();
-            if left.is_zero() {
-                return Err(Failure::Passing(format!("no answer within {time:?}")));
+            // The long time that a long body may take is not for redirects.
+            if since.elapsed() > time.min(self.limits.request_time) {
+                return Err(Failure::Passing(format!("no answer within {} s", since.elapsed().as_secs())));
             }
+            let left = time.saturating_sub(since.elapsed());
             let agent = self.agent.borrow().clone();
             let mut request = agent
                 .get(&uri)
@@ -192,7 +193,13 @@ impl Client {
                         return Ok(Answer { status, told, headers: HeaderMap::new(), body, since });
                     }
                     uri = redirected(&uri, &head.headers)?;
-                    drain(body);
+                    self.drain(Answer {
+                        status,
+                        told: Told::default(),
+                        headers: head.headers,
+                        body,
+                        since: Instant::now(),
+                    });
                 }
                 200 => return Ok(Answer { status, told, headers: head.headers, body, since }),
                 206 | 416 if range.is_some() => {
@@ -248,6 +255,14 @@ impl Client {
         }
         result
     }
+
+    /// Reads the few bytes of a body that nobody wants: only then the connection serves the next request.
+    pub(crate) fn drain(&self, mut answer: Answer) {
+        if answer.body.content_length().is_some_and(|bytes| bytes <= DRAINED) {
+            // Where it fails, there is another connection.
+            let _ = self.read(&mut answer, DRAINED, |_| Ok::<(), Failure>(()));
+        }
+    }
 }
 
 /// What [`Client::read`] does while somebody looks at the clock.
@@ -281,11 +296,6 @@ const DRAINED: u64 = 16 << 10;
 pub(crate) const PROBE: &str = "bytes=0-0";
 
 impl Answer {
-    /// Reads the few bytes of a body that nobody wants.
-    pub(crate) fn drain(self) {
-        drain(self.body);
-    }
-
     /// The length of the whole file.
     ///
     /// # Errors
@@ -431,14 +441,6 @@ fn redirected(from: &Uri, headers: &HeaderMap) -> Result<Uri, Failure> {
     address
         .parse()
         .map_err(|_| Failure::Wrong(format!("it redirects to `{}`, which is no address", quoted(location))))
-}
-
-/// Reads the few bytes of a body that nobody wants: only then the connection serves the next request.
-fn drain(mut body: Body) {
-    if body.content_length().is_some_and(|bytes| bytes <= DRAINED) {
-        // Where it fails, there is another connection.
-        let _ = io::copy(&mut body.as_reader(), &mut io::sink());
-    }
 }
 
 /// What a status says that brings no file.

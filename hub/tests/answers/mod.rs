@@ -240,6 +240,9 @@ fn redirects() -> Vec<Case> {
             reply("307 Temporary Redirect", "", b"gone")
         }),
         listing("status 300", "300", |_, _| reply("300 Multiple Choices", "location: /api/x\r\n", b"")),
+        at_last(listing("redirect with a body in drops", "cannot be fetched", |_, _| {
+            endless("HTTP/1.1 302 Found\r\nlocation: /api/a\r\ncontent-length: 9000\r\n\r\n", "a", DRIP)
+        })),
         listing("redirect to itself", "redirects more than", |request, _| to(&request.path)),
         listing("relative redirect to itself", "redirects more than", |_, _| to("main")),
         listing("redirect of an empty address", "redirects more than", |_, _| to("?")),
