@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use alambic_files::{FileError, write};
 
 use crate::Limits;
+use crate::answer::Failure;
 use crate::digest::{Hasher, Kind};
-use crate::http::{Client, Failure, PROBE};
+use crate::http::{Client, PROBE};
 use crate::store::{State, Store};
 
 /// What a hub says of a file before it gives it.

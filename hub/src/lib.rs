@@ -9,6 +9,7 @@
 //! name when its length and its digest are those that were told for the commit of the listing, the token goes to the hub's
 //! own address alone, and everything has a limit ([`Limits`]). A file that is damaged in the cache is fetched again.
 
+mod answer;
 mod digest;
 mod download;
 mod environment;

@@ -7,7 +7,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use crate::Limits;
-use crate::http::{Client, Failure};
+use crate::answer::Failure;
+use crate::http::Client;
 use crate::path::is_commit;
 
 /// All that has a meaning in an address, but not the letters that names are made of.
