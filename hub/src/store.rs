@@ -116,6 +116,15 @@ impl Store {
     /// # Errors
     /// When the system refuses, and when the place lies behind a link that leads out of the cache.
     pub(crate) fn point(&self, path: &Path, blob: &Path) -> Result<(), FileError> {
+        self.point_by(link, path, blob)
+    }
+
+    fn point_by(
+        &self,
+        link: impl FnOnce(&Path, &Path) -> io::Result<()>,
+        path: &Path,
+        blob: &Path,
+    ) -> Result<(), FileError> {
         self.make_parent(path)?;
         let depth = path.strip_prefix(&self.root).unwrap_or(path).components().count();
         let mut target: PathBuf = std::iter::repeat_n("..", depth.saturating_sub(1)).collect();
@@ -128,6 +137,8 @@ impl Store {
             .or_else(|_| fs::copy(blob, &partial).map(drop))
             .map_err(FileError::io(&partial))?;
         fs::rename(&partial, path).map_err(FileError::io(path))?;
+        // Two names of one file are left as they are.
+        write::discard(&partial)?;
         write::sync_folder(write::parent(path))
     }
 
@@ -169,4 +180,41 @@ fn link(target: &Path, path: &Path) -> io::Result<()> {
 #[cfg(not(any(unix, windows)))]
 fn link(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use hf_hub::RepoType;
+
+    use super::*;
+
+    #[test]
+    fn where_there_are_no_links_the_file_itself_is_in_its_place() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::new(cache.path(), &Repo::new("owner/small".into(), RepoType::Model));
+        let blob = store.blob("900150983cd24fb0d6963f7d28e17f72");
+        fs::create_dir_all(blob.parent().unwrap()).unwrap();
+        fs::write(&blob, "abc").unwrap();
+        let path = store.snapshot("a").join("1_Pooling/config.json");
+        for _ in 0..2 {
+            store.point_by(|_, _| Err(io::ErrorKind::Unsupported.into()), &path, &blob).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"abc");
+            assert_eq!(store.state(&path), State::Unproven);
+            assert!(!fs::symlink_metadata(&path).unwrap().is_symlink());
+            assert!(!write::partial(&store.root().join(".pointer")).exists());
+        }
+    }
+
+    #[test]
+    fn a_reference_that_is_no_word_is_none() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::new(cache.path(), &Repo::new("owner/small".into(), RepoType::Model));
+        assert_eq!(store.commit("main"), None);
+        store.keep_commit("feature/x", "0123abc").unwrap();
+        assert_eq!(store.commit("feature/x").as_deref(), Some("0123abc"));
+        for wrong in ["../../..", "", "/etc", "a/b", "a\u{0}b", &"a".repeat(300)] {
+            store.keep_commit("main", wrong).unwrap();
+            assert_eq!(store.commit("main"), None, "{wrong:?}");
+        }
+    }
 }
