@@ -1,0 +1,172 @@
+//! Which files of a repository are a model: configuration, tokenizer, pooling, weights, and the same of its modules.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alambic_files::read;
+use alambic_files::text::quoted;
+use serde::Deserialize;
+
+use crate::HubError;
+use crate::path::{check_part, check_path};
+use crate::snapshot::Snapshot;
+
+/// What is fetched of a model's folder besides its weights, and of the folder of each of its modules, where it is there.
+const WANTED: [&str; 20] = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "source.spm",
+    "target.spm",
+    "preprocessor_config.json",
+    MODULES,
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    ADAPTER,
+    // Where there is no `modules.json` that says so.
+    "1_Pooling/config.json",
+    "README.md",
+];
+
+/// Says where the modules of a sentence encoder lie.
+const MODULES: &str = "modules.json";
+
+/// Says that a folder is an adapter of a model, and of which. It has no `config.json` and no weights of a model: whoever
+/// reads the folder says what it is.
+const ADAPTER: &str = "adapter_config.json";
+
+/// Names of weights, the preferred first; with [`INDEX`] behind it, a name stands for shards.
+const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+
+/// How the name of an index of shards ends.
+const INDEX: &str = ".index.json";
+
+/// Modules of an encoder that are looked at.
+const MAX_MODULES: usize = 64;
+
+/// An entry of `modules.json`.
+#[derive(Deserialize)]
+struct Module {
+    path: String,
+}
+
+/// `model.safetensors.index.json`.
+#[derive(Deserialize)]
+struct Index {
+    /// The file of each tensor.
+    weight_map: BTreeMap<String, String>,
+}
+
+/// Fetches the files of a model.
+///
+/// # Errors
+/// When the repository holds no model, names files that are no paths, or a file cannot be had.
+pub(crate) fn obtain(snapshot: &mut Snapshot) -> Result<(), HubError> {
+    // As what is put before the name of a file: of the model's own folder, and those of its modules.
+    let mut folders = vec![String::new()];
+    // The files that say which others are wanted.
+    let mut deciding = Vec::new();
+    if snapshot.holds(MODULES) {
+        folders.extend(modules(snapshot)?);
+        deciding.push(MODULES.to_owned());
+    }
+    let mut files: Vec<String> = Vec::new();
+    let mut all_weights = Vec::new();
+    let mut has_model = false;
+    for folder in &folders {
+        let wanted = WANTED.iter().map(|file| format!("{folder}{file}")).filter(|file| snapshot.holds(file));
+        files.extend(wanted.filter(|file| !files.contains(file)).collect::<Vec<_>>());
+        let weights = weights(snapshot, folder)?;
+        has_model |= !weights.is_empty() && snapshot.holds(&format!("{folder}config.json"));
+        deciding.extend(weights.iter().filter(|file| file.ends_with(INDEX)).cloned());
+        all_weights.push(weights);
+    }
+    if !has_model && !snapshot.holds(ADAPTER) {
+        let has_config = folders.iter().any(|folder| snapshot.holds(&format!("{folder}config.json")));
+        let file = if has_config { WEIGHTS[0] } else { "config.json" };
+        return Err(snapshot.lacks(HubError::NoModel { name: snapshot.name(), file }));
+    }
+    // The model's own weights come last: where they are, all is there, and what was cut short is not taken for a model.
+    files.extend(all_weights.into_iter().rev().flatten());
+    snapshot.check_together(&files).map_err(|message| snapshot.rejected(&deciding, message))?;
+    snapshot.obtain_all(&files)
+}
+
+/// The folders of an encoder's modules but its own, each with a slash at its end.
+fn modules(snapshot: &mut Snapshot) -> Result<Vec<String>, HubError> {
+    let modules: Vec<Module> = parsed(snapshot, MODULES)?;
+    let rejected =
+        |message: String| snapshot.rejected(&[MODULES.to_owned()], format!("`{MODULES}` {message}"));
+    if modules.len() > MAX_MODULES {
+        return Err(rejected(format!("names {} modules, which is no model", modules.len())));
+    }
+    let mut folders = Vec::new();
+    for module in modules {
+        let folder = module.path.strip_suffix('/').unwrap_or(&module.path);
+        if folder.is_empty() || folder == "." {
+            continue;
+        }
+        check_path(folder)
+            .map_err(|fault| rejected(format!("names the folder `{}`, which {fault}", quoted(folder))))?;
+        let folder = format!("{folder}/");
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    Ok(folders)
+}
+
+/// The files of the weights of a folder: one, or an index and the shards that it names. None where there are none.
+fn weights(snapshot: &mut Snapshot, folder: &str) -> Result<Vec<String>, HubError> {
+    for name in WEIGHTS {
+        let whole = format!("{folder}{name}");
+        if snapshot.holds(&whole) {
+            return Ok(vec![whole]);
+        }
+        let index = format!("{whole}{INDEX}");
+        if !snapshot.holds(&index) {
+            continue;
+        }
+        let map: Index = parsed(snapshot, &index)?;
+        let rejected = |message: String| {
+            snapshot.rejected(
+                std::slice::from_ref(&index),
+                format!("`{}` names the shard {message}", quoted(&index)),
+            )
+        };
+        let mut files = vec![index.clone()];
+        for shard in map.weight_map.into_values().collect::<BTreeSet<String>>() {
+            check_part(&shard).map_err(|fault| rejected(format!("`{}`, which {fault}", quoted(&shard))))?;
+            let file = format!("{folder}{shard}");
+            if !snapshot.holds(&file) {
+                let message = format!("`{}`, which is not in the repository", quoted(&shard));
+                return Err(snapshot.lacks(rejected(message)));
+            }
+            files.push(file);
+        }
+        return Ok(files);
+    }
+    Ok(Vec::new())
+}
+
+/// What a file of JSON says, fetched if it is not in the cache.
+fn parsed<T: for<'a> Deserialize<'a>>(snapshot: &mut Snapshot, file: &str) -> Result<T, HubError> {
+    let max = snapshot.max_bytes(file);
+    let path = snapshot.obtain(file, max)?;
+    let fault = match read::text(&path, max) {
+        Err(error) => error.to_string(),
+        Ok(text) => match serde_json::from_str(&text) {
+            Ok(value) => return Ok(value),
+            Err(error) => quoted(&error.to_string()),
+        },
+    };
+    let message = format!("`{}` does not say what it should: {fault}", quoted(file));
+    Err(snapshot.rejected(&[file.to_owned()], message))
+}
