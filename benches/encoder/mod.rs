@@ -12,6 +12,8 @@ pub(crate) fn encoder(options: &Options, layers: &str, width: &str) -> BertConfi
         pooler: false,
         labels: Vec::new(),
         regression: false,
+        multi_label: false,
+        pairs: None,
         vocabulary: options.size("vocabulary"),
         width: options.size(width),
         layers: options.size(layers),

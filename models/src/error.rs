@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use alambic_files::FileError;
 use alambic_tensor::TensorError;
 
 /// What can go wrong with a model or its folder.
@@ -51,6 +52,23 @@ pub enum ModelError {
     /// An input lacks a tensor or has one of the wrong kind.
     #[error("input: {0}")]
     Input(String),
+}
+
+impl From<FileError> for ModelError {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Io { path, source } => Self::File { path, source },
+            other => Self::Content { path: other.path().to_owned(), message: message_of(&other) },
+        }
+    }
+}
+
+/// What is wrong with a file, without its path.
+fn message_of(error: &FileError) -> String {
+    match error {
+        FileError::Content { message, .. } => message.clone(),
+        other => other.to_string(),
+    }
 }
 
 impl ModelError {

@@ -15,6 +15,7 @@ mod folder;
 mod generation;
 mod initialise;
 mod joint;
+mod json;
 mod labels;
 mod layers;
 pub mod lxmert;
@@ -40,5 +41,7 @@ pub use outline::{Form, Outline, Stream, embedding_tap, stream_of_embedding, tap
 pub use patches::{Colours, Images, Patches, cropped, fitted, spread};
 pub use regions::Regions;
 pub use tap::{Trace, Wanted};
-pub use tokenizer::{EncodedText, Piece, Pieces, Tokenizer, TokenizerFiles, language_tag, word_places};
+pub use tokenizer::{
+    EncodedText, Piece, Pieces, Reading, Tokenizer, TokenizerFiles, language_tag, word_places,
+};
 pub use tokens::Tokens;

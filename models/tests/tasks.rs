@@ -20,6 +20,8 @@ fn a_head_is_kept_for_its_own_task_and_made_anew_for_another() {
             // What a published configuration is read as that says nothing of labels.
             labels: vec!["LABEL_0".into(), "LABEL_1".into()],
             regression: false,
+            multi_label: false,
+            pairs: None,
             vocabulary: 11,
             width: 8,
             layers: 1,

@@ -1,6 +1,6 @@
 //! A text encoder from random weights.
 
-use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Pooling, Task};
+use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Mode, Pooling, Task};
 use alambic_models::{Config, Pieces};
 use alambic_settings::{choices, settings};
 
@@ -89,12 +89,12 @@ impl Pooled {
     /// The pooling, with layers of this width where it is recurrent.
     fn pooling(self, width: usize) -> Pooling {
         let gathering = match self {
-            Self::Mean => Gathering::Mean,
-            Self::First => Gathering::First,
+            Self::Mean => Gathering::Tokens(vec![Mode::Mean]),
+            Self::First => Gathering::Tokens(vec![Mode::First]),
             Self::Lstm => Gathering::Recurrent { width, both: false },
             Self::BiLstm => Gathering::Recurrent { width, both: true },
         };
-        Pooling { gathering, normalise: true }
+        Pooling::new(gathering, true)
     }
 }
 
@@ -153,6 +153,8 @@ pub(crate) fn bert(
         pooler: false,
         labels,
         regression,
+        multi_label: false,
+        pairs: None,
         vocabulary: surroundings.tokenizer.size(),
         width,
         layers,

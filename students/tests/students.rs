@@ -34,7 +34,8 @@ fn tiny() -> Scratch {
 }
 
 /// Models that write have no head.
-static NO_TASK: Task = Task { head: Head::None, labels: Vec::new(), regression: false, relations: 0 };
+static NO_TASK: Task =
+    Task { head: Head::None, labels: Vec::new(), regression: false, pairs: None, relations: 0 };
 
 fn files() -> TokenizerFiles {
     tokenizer().files(20).unwrap()

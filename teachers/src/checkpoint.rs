@@ -1,8 +1,9 @@
 //! The folder of a model that writes as a teacher.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use alambic_files::digests::files_below;
 use alambic_models::bert::Pooling;
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{
@@ -111,11 +112,25 @@ impl Checkpoint {
 pub(crate) fn digest(folder: &ModelFolder) -> Result<String, TeacherError> {
     let mut hasher = blake3::Hasher::new();
     let (before, after) = (folder.path().join("config.json"), folder.path().join("tokenizer.json"));
-    for file in [before].into_iter().chain(folder.weight_files()?).chain([after]) {
+    let mut files: Vec<PathBuf> = [before].into_iter().chain(folder.weight_files()?).collect();
+    let tokenizer = folder.tokenizer()?;
+    if after.is_file() {
+        files.push(after);
+    } else {
+        hasher.update(tokenizer.to_json()?.as_bytes());
+    }
+    for place in folder.dense_folders()? {
+        let within = files_below(&place).map_err(ModelError::from)?;
+        files.extend(within);
+    }
+    for file in files {
         hasher.update(&std::fs::read(&file).map_err(TeacherError::file(&file))?);
     }
+    if let Some(told) = tokenizer.told_beside_json() {
+        hasher.update(told.as_bytes());
+    }
     if let Some(pooling) = Pooling::open(folder)? {
-        hasher.update(format!("{pooling:?}").as_bytes());
+        hasher.update(pooling.identity().as_bytes());
     }
     Ok(hasher.finalize().to_hex().to_string())
 }

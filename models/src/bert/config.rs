@@ -71,6 +71,15 @@ impl Family {
     }
 }
 
+/// The key of `config.json` that says whether a model of this program was trained on pairs of texts.
+const PAIRS: &str = "reads_pairs";
+
+/// The `problem_type` of labels of which several may be true.
+const MULTI_LABEL: &str = "multi_label_classification";
+
+/// What PyTorch calls the activation that changes nothing.
+const IDENTITY: &str = "torch.nn.modules.linear.Identity";
+
 /// What stands on top of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Head {
@@ -103,8 +112,10 @@ pub struct Task {
     pub head: Head,
     /// Names of the labels; none for heads without.
     pub labels: Vec<String>,
-    /// Whether the only label is a number to be predicted.
+    /// Whether the labels are numbers to be predicted.
     pub regression: bool,
+    /// Whether texts come in pairs; none where nothing is known of it.
+    pub pairs: Option<bool>,
     /// How many relations of a text and an image are told apart, beside the head; 0 for none.
     pub relations: usize,
 }
@@ -113,7 +124,7 @@ impl Task {
     /// No task: an encoder without a head.
     #[must_use]
     pub fn none() -> Self {
-        Self { head: Head::None, labels: Vec::new(), regression: false, relations: 0 }
+        Self { head: Head::None, labels: Vec::new(), regression: false, pairs: None, relations: 0 }
     }
 }
 
@@ -128,8 +139,12 @@ pub struct BertConfig {
     pub pooler: bool,
     /// Names of the labels, in the order of the logits.
     pub labels: Vec<String>,
-    /// Whether the only label is a number to be predicted.
+    /// Whether the labels are numbers to be predicted.
     pub regression: bool,
+    /// Whether each label is true or not by itself, whatever the others are.
+    pub multi_label: bool,
+    /// Whether texts come in pairs; none where nothing is known of it.
+    pub pairs: Option<bool>,
     /// Rows of the embedding table.
     pub vocabulary: usize,
     /// Width of hidden states.
@@ -252,7 +267,9 @@ impl BertConfig {
         let json = folder.json();
         let head = head(json).map_err(|message| ModelError::content(&file, message))?;
         let labels = labels::of(json).map_err(|message| ModelError::content(&file, message))?;
-        let regression = json["problem_type"] == "regression" || labels.len() == 1;
+        let multi_label = json["problem_type"] == MULTI_LABEL;
+        let regression = json["problem_type"] == "regression" || labels.len() == 1 && !multi_label;
+        let pairs = json[PAIRS].as_bool();
         if family == Family::DistilBert {
             let published: PublishedDistil = folder.config(model_type)?;
             if json["sinusoidal_pos_embds"] == true
@@ -266,6 +283,8 @@ impl BertConfig {
                 pooler: false,
                 labels,
                 regression,
+                multi_label,
+                pairs,
                 vocabulary: published.vocab_size,
                 width: published.dim,
                 layers: published.n_layers,
@@ -286,7 +305,7 @@ impl BertConfig {
                 pooling: None,
             });
         }
-        Ok(Self { labels, regression, ..Self::of_layout(folder, family, head)? })
+        Ok(Self { labels, regression, multi_label, pairs, ..Self::of_layout(folder, family, head)? })
     }
 
     /// Reads the sizes of a folder that has the keys of BERT, whatever its type; there are no labels yet.
@@ -306,6 +325,8 @@ impl BertConfig {
             pooler: family == Family::Bert && head == Head::Sequence,
             labels: Vec::new(),
             regression: false,
+            multi_label: false,
+            pairs: None,
             vocabulary: published.vocab_size,
             width: published.hidden_size,
             layers: published.num_hidden_layers,
@@ -330,6 +351,8 @@ impl BertConfig {
             head: task.head,
             labels: task.labels.clone(),
             regression: task.regression,
+            multi_label: false,
+            pairs: task.pairs,
             pooler: match task.head {
                 Head::None => self.pooler,
                 head => self.family == Family::Bert && head == Head::Sequence,
@@ -395,7 +418,7 @@ impl BertConfig {
     #[must_use]
     pub fn outline(&self) -> Outline {
         let stream = Stream {
-            embedding: self.pooling.map(|pooling| pooling.width(self.width)),
+            embedding: self.pooling.as_ref().map(|pooling| pooling.width(self.width)),
             ..Stream::new(self.layers, self.width, self.heads)
         };
         Outline {
@@ -450,13 +473,21 @@ impl BertConfig {
         extend_object(&mut json, sizes);
         if matches!(self.head, Head::Sequence | Head::Tokens) {
             extend_object(&mut json, labels::to_json(&self.labels));
-            json["problem_type"] = match (self.head, self.regression) {
-                (Head::Sequence, true) => json!("regression"),
-                (Head::Sequence, false) => json!("single_label_classification"),
+            json["problem_type"] = match self.head {
+                Head::Sequence if self.regression => json!("regression"),
+                Head::Sequence if self.multi_label => json!(MULTI_LABEL),
+                Head::Sequence => json!("single_label_classification"),
                 _ => Value::Null,
             };
+            if let Some(pairs) = self.pairs.filter(|_| self.head == Head::Sequence) {
+                json[PAIRS] = pairs.into();
+                if pairs {
+                    // sentence-transformers' class for pairs would else apply a sigmoid to a single number.
+                    json["sentence_transformers"] = json!({ "activation_fn": IDENTITY });
+                }
+            }
         }
-        if let Some((key, value)) = self.pooling.and_then(Pooling::to_json) {
+        if let Some((key, value)) = self.pooling.as_ref().and_then(Pooling::to_json) {
             json[key] = value;
         }
         json

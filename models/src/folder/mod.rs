@@ -1,6 +1,7 @@
 //! Reading and writing Hugging Face model folders.
 
 mod header;
+pub(crate) mod modules;
 mod weights;
 
 use std::path::{Path, PathBuf};
@@ -25,23 +26,31 @@ pub enum Precision {
 /// A folder with `config.json`, weights and, for text, `tokenizer.json`.
 #[derive(Debug, Clone)]
 pub struct ModelFolder {
+    root: PathBuf,
     path: PathBuf,
     config: Value,
 }
 
 impl ModelFolder {
-    /// Opens a folder and reads its configuration.
+    /// Opens a folder and reads its configuration, which in older folders of sentence-transformers lies in one within it.
     ///
     /// # Errors
     /// When there is no `config.json`, or it is not JSON.
-    pub fn open(path: &Path) -> Result<Self, ModelError> {
+    pub fn open(root: &Path) -> Result<Self, ModelError> {
+        let path = modules::transformer(root)?;
         let file = path.join("config.json");
         let text = std::fs::read_to_string(&file).map_err(ModelError::file(&file))?;
         let config = serde_json::from_str(&text).map_err(|error| ModelError::content(&file, error))?;
-        Ok(Self { path: path.to_owned(), config })
+        Ok(Self { root: root.to_owned(), path, config })
     }
 
     /// Where it is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where its configuration and its weights are, which in older folders of sentence-transformers lie in one within it.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -87,7 +96,7 @@ impl ModelFolder {
     /// # Errors
     /// When `tokenizer.json` is missing or broken.
     pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
-        Tokenizer::open(&self.path)
+        Tokenizer::open(&self.root)
     }
 }
 

@@ -99,6 +99,10 @@ impl ModelFolder {
                 }
             }
         }
+        for (before, dense) in self.dense()? {
+            weights
+                .extend(dense.weights()?.into_iter().map(|(name, tensor)| (before.clone() + &name, tensor)));
+        }
         weights.into_iter().map(|(name, tensor)| Ok((name, tensor.to_dtype(DType::F32)?))).collect()
     }
 
@@ -117,6 +121,11 @@ impl ModelFolder {
                 shapes.extend(infos.map(|(name, info)| (name.clone(), info.layout.dims().to_vec())));
             }
         }
+        for (before, dense) in self.dense()? {
+            shapes.extend(
+                dense.weight_shapes()?.into_iter().map(|(name, shape)| (before.clone() + &name, shape)),
+            );
+        }
         shapes.sort_unstable_keys();
         Ok(shapes)
     }
@@ -127,7 +136,9 @@ impl ModelFolder {
     /// When a file is missing.
     pub fn bytes(&self) -> Result<u64, ModelError> {
         let length = |file: &PathBuf| Ok(std::fs::metadata(file).map_err(ModelError::file(file))?.len());
-        self.weight_files()?.iter().map(length).sum()
+        let own: u64 = self.weight_files()?.iter().map(length).sum::<Result<u64, ModelError>>()?;
+        let dense = self.dense()?.into_iter().map(|(_, dense)| dense.bytes());
+        Ok(own + dense.sum::<Result<u64, ModelError>>()?)
     }
 }
 

@@ -3,20 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
+use super::files::CONFIG;
 use super::training::{counted, letters_within, word_pieces};
-use super::{CONFIG, Tokenizer, parsed};
+use super::{Tokenizer, parsed};
 use crate::ModelError;
-
-/// Marks that stand on letters of alphabets, Unicode's first block of those. Of other scripts they are vowels, or make
-/// another letter of a letter.
-const ACCENTS: &str = "[\u{300}-\u{36f}]";
 
 impl Tokenizer {
     /// The same vocabulary with at most `most` pieces more behind it, trained on those words of some texts that are in none of
     /// the known texts and are no token of it. Where it leaves out all that stands above and below letters, it leaves out
-    /// accents alone from now on, so that vowels of other scripts are read.
+    /// nothing from now on, so that vowels of other scripts are read; words of known texts with such marks are new ones then.
     ///
     /// # Errors
     /// When the tokenizer is no `WordPiece` or fails, there is no such word, or `most` is too small for the characters.
@@ -38,7 +37,8 @@ impl Tokenizer {
         let (normaliser, splitter) = (reading.get_normalizer(), reading.get_pre_tokenizer());
         let known: BTreeSet<String> = counted(known, normaliser, splitter)?.into_keys().collect();
         let mut words: BTreeMap<String, u32> = counted(texts, normaliser, splitter)?;
-        words.retain(|word, _| !known.contains(word) && self.id(word).is_err());
+        let is_new = |word: &str| !known.contains(word) || spares_marks && word.nfd().any(is_combining_mark);
+        words.retain(|word, _| is_new(word) && self.id(word).is_err());
         let within = letters_within(&words, normaliser, splitter)?;
         let pieces = word_pieces(&words, &within, &[], most)?;
         let new = pieces.into_iter().filter(|piece| self.id(piece).is_err());
@@ -47,19 +47,19 @@ impl Tokenizer {
         }
         let unchanged: HashMap<u64, u64> = (0..self.size() as u64).map(|id| (id, id)).collect();
         let mut added = self.rebuilt(&json, &unchanged)?;
-        // The class of transformers for BERT would strip marks by settings of its own, and not go by `tokenizer.json`.
+        // The class of transformers for BERT goes by these settings, and not by `tokenizer.json`.
         let files = added.files.as_mut().filter(|_| spares_marks).map(Arc::make_mut);
         for (_, bytes) in files.into_iter().flat_map(|files| &mut files.0).filter(|(name, _)| name == CONFIG)
         {
             let mut config: Value = parsed(bytes)?;
-            config["tokenizer_class"] = "PreTrainedTokenizerFast".into();
+            config["strip_accents"] = false.into();
             *bytes = format!("{config:#}\n").into_bytes();
         }
         Ok(added)
     }
 }
 
-/// Makes a normaliser that strips all marks leave out accents alone; says whether it was one.
+/// Makes a normaliser that strips all marks keep them; says whether it was one.
 fn spare_marks(normaliser: &mut Value) -> bool {
     match normaliser["type"].as_str() {
         Some("Sequence") => {
@@ -71,15 +71,6 @@ fn spare_marks(normaliser: &mut Value) -> bool {
             if normaliser["strip_accents"].as_bool().or(normaliser["lowercase"].as_bool()) == Some(true) =>
         {
             normaliser["strip_accents"] = false.into();
-            *normaliser = json!({
-                "type": "Sequence",
-                "normalizers": [
-                    normaliser,
-                    { "type": "NFD" },
-                    { "type": "Replace", "pattern": { "Regex": ACCENTS }, "content": "" },
-                    { "type": "NFC" },
-                ],
-            });
             true
         }
         _ => false,

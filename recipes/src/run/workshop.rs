@@ -314,7 +314,12 @@ impl Workshop<'_> {
             return Ok(Task { head: Head::Sequence, labels, ..Task::none() });
         }
         let names: Vec<At<String>> = data.texts.iter().flat_map(|texts| texts.data.clone()).collect();
-        if names.is_empty() { Ok(Task::none()) } else { Ok(task_of(self.corpora.labels(&names)?)) }
+        if names.is_empty() {
+            return Ok(Task::none());
+        }
+        let texts = self.corpora.texts(&names, Split::Train)?;
+        let pairs = texts.iter().any(|text| text.second.is_some());
+        Ok(Task { pairs: Some(pairs), ..task_of(self.corpora.labels(&names)?) })
     }
 
     /// The last stage's student as it was before any training, by the first seed, with the vocabulary and the head of the

@@ -8,6 +8,7 @@ mod proto;
 
 use std::path::{Path, PathBuf};
 
+use alambic_files::write;
 use alambic_models::{Config, architecture};
 use alambic_tensor::parameters::Weights;
 use prost::Message;
@@ -72,7 +73,7 @@ pub fn export(
     let ending = if storage == Storage::Int8 { "int8.onnx" } else { "onnx" };
     let write = |(name, (model, difference)): (&str, Finished)| {
         let path = folder.join(format!("{name}.{ending}"));
-        std::fs::write(&path, model.encode_to_vec()).map_err(file_error(&path))?;
+        write::write(&path, &model.encode_to_vec())?;
         let read = std::fs::read(&path).map_err(file_error(&path))?;
         match Model::decode(read.as_slice()) {
             Ok(back) if back == model => Ok(Written { path, bytes: read.len() as u64, difference }),

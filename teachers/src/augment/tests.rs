@@ -24,6 +24,8 @@ fn model(head: Head, seed: u64) -> (TempDir, Encoder) {
         pooler: false,
         labels: Vec::new(),
         regression: false,
+        multi_label: false,
+        pairs: None,
         vocabulary: tokenizer.size(),
         width: 32,
         layers: 1,
