@@ -10,6 +10,7 @@ pub(crate) fn encoder(options: &Options, layers: &str, width: &str) -> BertConfi
         family: Family::Bert,
         head: Head::None,
         pooler: false,
+        untied: false,
         labels: Vec::new(),
         regression: false,
         multi_label: false,

@@ -30,6 +30,9 @@ pub enum ModelError {
         /// What is wrong and what to do.
         message: String,
     },
+    /// A file cannot be read, or is not what is expected in its place.
+    #[error(transparent)]
+    Read(#[from] FileError),
     /// A tensor that the architecture needs is not among the weights.
     #[error("the weights hold no tensor `{0}`; is this a checkpoint of this architecture?")]
     MissingTensor(String),
@@ -49,26 +52,14 @@ pub enum ModelError {
     /// The tokenizers library failed.
     #[error("tokenizer: {0}")]
     Tokenizer(String),
+    /// A model answers with numbers that are none.
+    #[error(
+        "the model answers `{0}` with numbers that are infinite or NaN; its weights went astray in training, or are damaged"
+    )]
+    NotFinite(String),
     /// An input lacks a tensor or has one of the wrong kind.
     #[error("input: {0}")]
     Input(String),
-}
-
-impl From<FileError> for ModelError {
-    fn from(error: FileError) -> Self {
-        match error {
-            FileError::Io { path, source } => Self::File { path, source },
-            other => Self::Content { path: other.path().to_owned(), message: message_of(&other) },
-        }
-    }
-}
-
-/// What is wrong with a file, without its path.
-fn message_of(error: &FileError) -> String {
-    match error {
-        FileError::Content { message, .. } => message.clone(),
-        other => other.to_string(),
-    }
 }
 
 impl ModelError {

@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+/// The most classes that are given names here.
+const MOST: u64 = 1_000_000;
+
 /// The labels by id, or as many as `num_labels` says; transformers' default is two.
 pub(crate) fn of(json: &Value) -> Result<Vec<String>, String> {
     let unnamed = |count: usize| (0..count).map(|id| format!("LABEL_{id}")).collect();
@@ -21,6 +24,9 @@ pub(crate) fn of(json: &Value) -> Result<Vec<String>, String> {
                 })
             });
             labels.collect()
+        }
+        (_, Some(count)) if count > MOST => {
+            Err(format!("`num_labels` is {count}; the most without names of their own is {MOST}"))
         }
         (_, Some(count)) => Ok(unnamed(count as usize)),
         _ => Ok(unnamed(2)),

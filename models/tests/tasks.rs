@@ -17,6 +17,7 @@ fn a_head_is_kept_for_its_own_task_and_made_anew_for_another() {
             family,
             head: Head::MaskedLanguage,
             pooler: false,
+            untied: false,
             // What a published configuration is read as that says nothing of labels.
             labels: vec!["LABEL_0".into(), "LABEL_1".into()],
             regression: false,

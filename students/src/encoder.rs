@@ -151,6 +151,7 @@ pub(crate) fn bert(
         family: Family::Bert,
         head,
         pooler: false,
+        untied: false,
         labels,
         regression,
         multi_label: false,

@@ -36,9 +36,9 @@ impl Checkpoint {
     /// When a file is missing or broken, or the architecture does not write text.
     pub fn load(path: &Path) -> Result<Self, TeacherError> {
         let folder = ModelFolder::open(path)?;
-        let config: MarianConfig = folder.config("marian")?;
+        let config = MarianConfig::open(&folder)?;
         Ok(Self {
-            model: Arc::new(Marian::new(&config, &folder.weights()?)?),
+            model: Arc::new(Marian::new(&config, &config.weights(&folder)?)?),
             tokenizer: Arc::new(folder.tokenizer()?),
             outline: config.outline(),
             padding: config.pad_token_id,

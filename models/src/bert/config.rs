@@ -5,8 +5,8 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Pooling;
-use crate::config::Facts;
+use super::{Names, Pooling};
+use crate::facts::Facts;
 use crate::folder::{decimal, extend_object};
 use crate::layers::{LayerSizes, Norms, activation};
 use crate::{ModelError, ModelFolder, Outline, Stream, labels};
@@ -137,6 +137,8 @@ pub struct BertConfig {
     pub head: Head,
     /// Whether there is a pooler without a head that needs one.
     pub pooler: bool,
+    /// Whether the logits of the vocabulary have a matrix of their own, and not the table of words.
+    pub untied: bool,
     /// Names of the labels, in the order of the logits.
     pub labels: Vec<String>,
     /// Whether the labels are numbers to be predicted.
@@ -196,7 +198,6 @@ struct Published {
     #[serde(default = "tenth")]
     attention_probs_dropout_prob: f32,
     classifier_dropout: Option<f32>,
-    position_embedding_type: Option<String>,
 }
 
 /// `config.json` of DistilBERT.
@@ -246,11 +247,42 @@ impl BertConfig {
     /// When the folder is of another family, a key is missing or has the wrong type, or there are no weights.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         let mut config = Self { pooling: Pooling::open(folder)?, ..Self::read(folder)? };
+        folder.check(&config.facts())?;
+        config.untied = config.has_own_output(folder, |name| config.spellings(name))?;
         if config.head == Head::None {
             let names = folder.weight_shapes()?;
             config.pooler = names.keys().any(|name| name.ends_with("pooler.dense.weight"));
         }
         Ok(config)
+    }
+
+    /// Whether the head over the vocabulary has a matrix of its own: where the configuration says so, and where the file has
+    /// one with other numbers than those of the table of words, as in transformers.
+    ///
+    /// # Errors
+    /// When the configuration says so and the file has none; when a file cannot be read.
+    pub(crate) fn has_own_output(
+        &self,
+        folder: &ModelFolder,
+        spellings: impl Fn(&str) -> Vec<String>,
+    ) -> Result<bool, ModelError> {
+        if self.head != Head::MaskedLanguage {
+            return Ok(false);
+        }
+        let told = folder.json()["tie_word_embeddings"] == false;
+        if folder.weight_files().is_err() {
+            return Ok(told);
+        }
+        let (stored, names) = (folder.stored()?, Names::of(self));
+        match (stored.find(&spellings(names.output())), stored.find(&spellings(&names.table("word")))) {
+            (Some(_), _) if told => Ok(true),
+            (Some(own), Some(words)) => Ok(!stored.are_equal(own, words)?),
+            (None, _) if told => Err(ModelError::content(
+                stored.first_file(),
+                format!("there is no tensor `{}`, and tie_word_embeddings is false", names.output()),
+            )),
+            _ => Ok(false),
+        }
     }
 
     fn read(folder: &ModelFolder) -> Result<Self, ModelError> {
@@ -281,6 +313,7 @@ impl BertConfig {
                 family,
                 head,
                 pooler: false,
+                untied: false,
                 labels,
                 regression,
                 multi_label,
@@ -310,19 +343,12 @@ impl BertConfig {
 
     /// Reads the sizes of a folder that has the keys of BERT, whatever its type; there are no labels yet.
     pub(crate) fn of_layout(folder: &ModelFolder, family: Family, head: Head) -> Result<Self, ModelError> {
-        let file = folder.path().join("config.json");
-        let published: Published = serde_json::from_value(folder.json().clone())
-            .map_err(|error| ModelError::content(&file, error))?;
-        if let Some(kind) = published.position_embedding_type.filter(|kind| kind != "absolute") {
-            return Err(ModelError::content(
-                &file,
-                format!("position_embedding_type is `{kind}`; only `absolute` is supported"),
-            ));
-        }
+        let published: Published = folder.typed(folder.json())?;
         Ok(Self {
             family,
             head,
             pooler: family == Family::Bert && head == Head::Sequence,
+            untied: false,
             labels: Vec::new(),
             regression: false,
             multi_label: false,
@@ -349,6 +375,7 @@ impl BertConfig {
     pub fn for_task(self, task: &Task) -> Self {
         Self {
             head: task.head,
+            untied: self.untied && task.head == Head::MaskedLanguage,
             labels: task.labels.clone(),
             regression: task.regression,
             multi_label: false,
@@ -386,7 +413,19 @@ impl BertConfig {
             longest: self.longest(),
             padding: self.padding,
             inner: self.inner,
+            sizes: vec![
+                ("vocab_size", self.vocabulary),
+                ("hidden_size", self.width),
+                ("intermediate_size", self.inner),
+                ("max_position_embeddings", self.positions),
+            ],
+            counts: vec![("type_vocab_size", self.segments)],
+            stacks: vec![match self.family {
+                Family::DistilBert => ("n_layers", self.layers, "transformer.layer."),
+                _ => ("num_hidden_layers", self.layers, "encoder.layer."),
+            }],
             divisions: vec![("num_attention_heads", self.heads, "hidden_size", self.width)],
+            epsilons: vec![("layer_norm_eps", self.epsilon)],
             activations: vec![&self.activation],
         }
     }
@@ -441,7 +480,7 @@ impl BertConfig {
             "max_position_embeddings": self.positions,
             "pad_token_id": self.padding,
             "initializer_range": 0.02,
-            "tie_word_embeddings": true,
+            "tie_word_embeddings": !self.untied,
         });
         let sizes = if self.family == Family::DistilBert {
             json!({

@@ -105,7 +105,8 @@ impl Bert {
                 let activation = activation(names.masked_language_activation(config))?;
                 Classifier::Vocabulary(Vocabulary::load(
                     source,
-                    names.masked_language(),
+                    names.masked_language(config.untied),
+                    config.untied.then(|| names.output()),
                     (width, config.vocabulary),
                     (activation, config.epsilon),
                 )?)

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::config::Facts;
+use crate::facts::Facts;
 use crate::folder::extend_object;
 use crate::layers::{EncoderNames, Shapes};
 use crate::vilt::{self, Head, ViltConfig};
@@ -38,6 +38,7 @@ impl DualConfig {
             config.sizes.labels = labels::of(folder.json()).map_err(refuse)?;
             config.sizes.head = Head::Answers;
         }
+        folder.check(&config.facts())?;
         Ok(config)
     }
 
@@ -50,7 +51,12 @@ impl DualConfig {
     }
 
     pub(crate) fn facts(&self) -> Facts<'_> {
-        self.sizes.facts()
+        // The layers of the sizes say nothing.
+        let stacks = vec![
+            ("text_layers", self.text_layers, "text_model.encoder.layer."),
+            ("image_layers", self.image_layers, "image_model.encoder.layer."),
+        ];
+        Facts { stacks, ..self.sizes.facts() }
     }
 
     /// What the tensors of a layer of a tower, `text_model` or `image_model`, are called; layers are counted from 0.

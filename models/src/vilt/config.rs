@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::config::Facts;
+use crate::facts::Facts;
 use crate::folder::{config_json, decimal, extend_object};
 use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
 use crate::published::{open, with_and_without};
@@ -111,7 +111,28 @@ impl ViltConfig {
         if config.head == Head::Answers {
             config.labels = labels::of(json).map_err(refuse)?;
         }
+        folder.check(&config.facts())?;
+        config.check_tied(folder)?;
         Ok(config)
+    }
+
+    /// That the logits of the vocabulary come of the table of words.
+    fn check_tied(&self, folder: &ModelFolder) -> Result<(), ModelError> {
+        if self.head != Head::MaskedLanguage || folder.weight_files().is_err() {
+            return Ok(());
+        }
+        let stored = folder.stored()?;
+        let find = |name: &str| stored.find(&Self::spellings(name));
+        let words = self.base("embeddings.text_embeddings.word_embeddings.weight");
+        match (find("mlm_score.decoder.weight"), find(&words)) {
+            (Some(own), Some(words)) if !stored.are_equal(own, words)? => Err(stored.fault(
+                own,
+                format!(
+                    "it differs from `{words}`; only heads whose matrix is the table of words are supported"
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The same with a head for these answers, or without one where there are none.
@@ -154,6 +175,21 @@ impl ViltConfig {
             longest: self.max_position_embeddings,
             padding: self.pad_token_id.unwrap_or(0),
             inner: self.intermediate_size,
+            sizes: vec![
+                ("vocab_size", self.vocab_size),
+                ("max_position_embeddings", self.max_position_embeddings),
+                ("hidden_size", self.hidden_size),
+                ("intermediate_size", self.intermediate_size),
+                ("image_size", self.image_size),
+                ("patch_size", self.patch_size),
+                ("num_channels", self.num_channels),
+            ],
+            counts: vec![
+                ("type_vocab_size", self.type_vocab_size),
+                ("modality_type_vocab_size", self.modality_type_vocab_size),
+            ],
+            stacks: vec![("num_hidden_layers", self.num_hidden_layers, "encoder.layer.")],
+            epsilons: vec![("layer_norm_eps", self.layer_norm_eps)],
             divisions: vec![(
                 "num_attention_heads",
                 self.num_attention_heads,

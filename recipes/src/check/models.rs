@@ -98,12 +98,9 @@ pub(crate) fn inspect(path: &Path) -> Result<Sketch, Vec<String>> {
         Ok((folder, config))
     };
     let (folder, config) = open().map_err(|error| vec![error.to_string()])?;
-    let file = path.join("config.json");
-    let mut errors: Vec<String> =
-        config.faults().into_iter().map(|fault| format!("{}: {fault}", file.display())).collect();
+    let mut errors: Vec<String> = Vec::new();
     match folder.weight_shapes() {
-        Ok(found) if errors.is_empty() => errors.extend(misfit(&config, &found, &folder)),
-        Ok(_) => {}
+        Ok(found) => errors.extend(misfit(&config, &found, &folder)),
         Err(error) => errors.push(error.to_string()),
     }
     match folder.tokenizer() {

@@ -15,6 +15,7 @@ struct Input {
     line: String,
     number: usize,
     text: String,
+    /// Empty for a model of one direction, whose vocabulary has no tags of languages.
     language: String,
 }
 
@@ -29,6 +30,11 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     };
     let languages = predictor.languages();
     let language = match (&arguments.target_language, languages.as_slice()) {
+        (Some(_), []) => {
+            return Err(Failure::Usage(
+                "the model writes one language and knows none by name; leave out `--target-language`".into(),
+            ));
+        }
         (Some(code), known) if !known.contains(code) => {
             return Err(Failure::Usage(format!(
                 "the model does not write `{code}`; it writes {}",
@@ -58,6 +64,9 @@ struct Columns {
 
 impl Columns {
     fn read(&self, line: String, number: usize) -> Result<Input, Failure> {
+        if self.languages.is_empty() {
+            return Ok(Input { text: line.clone(), line, number, language: String::new() });
+        }
         let tagged = line.strip_prefix(">>").and_then(|rest| rest.split_once("<<"));
         let named = tagged.map(|(code, text)| (text, code)).or_else(|| line.split_once('\t'));
         let (text, language) = match (named, &self.language) {
@@ -87,7 +96,7 @@ fn write(batch: &[Input], predictor: &Predictor, json: bool) -> Result<(), Failu
             output::line(
                 &json!({
                     "source": input.text,
-                    "target-language": input.language,
+                    "target-language": (!input.language.is_empty()).then_some(&input.language),
                     "prediction": text,
                     "log-probability": hypothesis.log_probability,
                     "finished": hypothesis.finished,
@@ -127,6 +136,15 @@ mod tests {
 
     fn read(line: &str, language: Option<&str>) -> Option<(String, String)> {
         columns(language).read(line.to_owned(), 1).ok().map(|input| (input.text, input.language))
+    }
+
+    #[test]
+    fn a_line_for_a_model_of_one_direction_is_all_text() {
+        let columns = Columns { languages: Vec::new(), language: None };
+        for line in ["goa", "goa\tta", ">>ta<<goa"] {
+            let input = columns.read(line.to_owned(), 1).ok().unwrap();
+            assert_eq!((input.text.as_str(), input.language.as_str()), (line, ""));
+        }
     }
 
     #[test]

@@ -245,11 +245,12 @@ fn classify(
     pooled: Option<&str>,
 ) -> Result<Name, ModelError> {
     if config.head == Head::MaskedLanguage {
-        let [dense, norm, bias] = names.masked_language();
+        let [dense, norm, bias] = names.masked_language(config.untied);
         let dense = source.linear(graph, hidden, dense)?;
         let transformed = activate(graph, &dense, names.masked_language_activation(config))?;
         let transformed = source.norm(graph, &transformed, norm, config.epsilon)?;
-        let words = source.get(&names.table("word"))?;
+        let table = if config.untied { names.output().to_owned() } else { names.table("word") };
+        let words = source.get(&table)?;
         return graph.linear(&transformed, "vocabulary", words, source.get(bias)?);
     }
     let (before, last) = names.classifier(config.head);

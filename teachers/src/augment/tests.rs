@@ -22,6 +22,7 @@ fn model(head: Head, seed: u64) -> (TempDir, Encoder) {
         family: Family::Bert,
         head,
         pooler: false,
+        untied: false,
         labels: Vec::new(),
         regression: false,
         multi_label: false,
