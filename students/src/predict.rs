@@ -26,7 +26,9 @@ impl Predictor {
         let folder = ModelFolder::open(path)?;
         let config = MarianConfig::open(&folder)?;
         let model = Marian::new(&config, &config.weights(&folder)?)?;
-        Ok(Self::new(model, folder.tokenizer()?))
+        let tokenizer = folder.tokenizer()?;
+        tokenizer.check_rows(config.vocab_size)?;
+        Ok(Self::new(model, tokenizer))
     }
 
     /// A model in memory.

@@ -42,8 +42,17 @@ impl Reader {
     /// # Errors
     /// When there is not even room for the special tokens.
     pub fn new(model: Bert, tokenizer: &Tokenizer, longest: usize) -> Result<Self, StudentError> {
+        tokenizer.check_rows(model.config().vocabulary)?;
         let tokenizer = tokenizer.truncating(longest.min(model.config().longest()))?;
         Ok(Self { model, tokenizer })
+    }
+
+    /// Whether a text has more tokens than are read.
+    ///
+    /// # Errors
+    /// When the text cannot be read.
+    pub fn cuts(&self, (first, second): TextPair<'_>) -> Result<bool, StudentError> {
+        Ok(self.tokenizer.encode_text(first, second)?.truncated)
     }
 
     /// The same reader with at most `longest` tokens of a text.
@@ -179,17 +188,30 @@ impl Reader {
         rows.iter().map(|row| self.answer(row)).collect::<Vec<_>>().join(" ")
     }
 
-    /// What logits say: the name of the likeliest class, or the number; where there are none, the tag of a word in no
-    /// span.
+    /// What logits say: the name of the likeliest class, those of all labels that are likelier true than not where each may
+    /// be, or the number, or several by their names; where there are none, the tag of a word in no span.
     #[must_use]
     pub fn answer(&self, logits: &[f32]) -> String {
         if logits.is_empty() {
             return OUTSIDE.to_owned();
         }
-        if self.config().regression {
-            return logits.first().map(ToString::to_string).unwrap_or_default();
+        let config = self.config();
+        if config.regression {
+            return match logits {
+                [number] => number.to_string(),
+                several => named(&config.labels, several).collect::<Vec<_>>().join(", "),
+            };
+        }
+        if config.multi_label {
+            let held = config.labels.iter().zip(logits).filter(|(_, logit)| **logit > 0.0);
+            return held.map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(", ");
         }
         let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)));
         best.and_then(|index| self.config().labels.get(index).cloned()).unwrap_or_default()
     }
+}
+
+/// Numbers behind their names.
+fn named<'n>(names: &'n [String], numbers: &'n [f32]) -> impl Iterator<Item = String> + 'n {
+    names.iter().zip(numbers).map(|(name, number)| format!("{name} {number}"))
 }

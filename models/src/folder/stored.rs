@@ -93,7 +93,8 @@ impl StoredWeights {
         let files = self.files.len();
         self.files.extend(others.files);
         let placed = others.tensors.into_iter();
-        self.tensors.extend(placed.map(|(name, (file, stored))| (format!("{before}{name}"), (files + file, stored))));
+        self.tensors
+            .extend(placed.map(|(name, (file, stored))| (format!("{before}{name}"), (files + file, stored))));
     }
 
     /// The file that errors name where they are about none of the tensors.

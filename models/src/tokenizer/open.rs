@@ -110,6 +110,20 @@ impl Tokenizer {
         self.reading.told().map(|told| told.to_string())
     }
 
+    /// That a table of words has a row for each token.
+    ///
+    /// # Errors
+    /// When it has fewer; the error names the tokenizer's file and both sizes.
+    pub fn check_rows(&self, rows: usize) -> Result<(), ModelError> {
+        let needed = self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
+        if needed <= rows {
+            return Ok(());
+        }
+        Err(self.error(format!(
+            "this tokenizer has {needed} tokens, and the model's table of words has {rows} rows: they do not belong together"
+        )))
+    }
+
     /// How texts are read, beyond what `tokenizer.json` says.
     #[must_use]
     pub fn reading(&self) -> &Reading {
