@@ -194,6 +194,27 @@ impl Config {
         of_each!(self, config => config.facts())
     }
 
+    /// The same model without the rows of its vocabulary that stand for no token, where it has logits for them.
+    #[must_use]
+    pub fn of_tokens(self, tokens: usize) -> Self {
+        match self {
+            Self::Bert(config) => Self::Bert(config.of_tokens(tokens)),
+            other => other,
+        }
+    }
+
+    /// The weights of a folder for a configuration that [`Self::of_tokens`] made of that of the folder.
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the weights lack a tensor.
+    pub fn weights_of_tokens(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
+        let weights = Self::open(folder)?.weights(folder)?;
+        match self {
+            Self::Bert(config) => config.trim(weights),
+            _ => Ok(weights),
+        }
+    }
+
     /// Rows of the embedding table.
     #[must_use]
     pub fn vocabulary(&self) -> usize {

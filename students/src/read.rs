@@ -211,7 +211,7 @@ impl Reader {
     }
 }
 
-/// Numbers behind their names.
+/// Numbers behind their names, rounded to be read.
 fn named<'n>(names: &'n [String], numbers: &'n [f32]) -> impl Iterator<Item = String> + 'n {
-    names.iter().zip(numbers).map(|(name, number)| format!("{name} {number}"))
+    names.iter().zip(numbers).map(|(name, number)| format!("{name} {number:.3}"))
 }

@@ -37,12 +37,13 @@ impl Checkpoint {
     pub fn load(path: &Path) -> Result<Self, TeacherError> {
         let folder = ModelFolder::open(path)?;
         let config = MarianConfig::open(&folder)?;
+        let tokenizer = folder.tokenizer()?;
         Ok(Self {
             model: Arc::new(Marian::new(&config, &config.weights(&folder)?)?),
-            tokenizer: Arc::new(folder.tokenizer()?),
+            digest: digest(&folder, &tokenizer)?,
+            tokenizer: Arc::new(tokenizer),
             outline: config.outline(),
             padding: config.pad_token_id,
-            digest: digest(&folder)?,
             parameters: config.parameters(),
             bytes: folder.bytes()?,
             generation: Generation::greedy(config.max_position_embeddings),
@@ -109,11 +110,10 @@ impl Checkpoint {
 }
 
 /// The digest of a folder's configuration, weights and vocabulary, and of what it says of pooling.
-pub(crate) fn digest(folder: &ModelFolder) -> Result<String, TeacherError> {
+pub(crate) fn digest(folder: &ModelFolder, tokenizer: &Tokenizer) -> Result<String, TeacherError> {
     let mut hasher = blake3::Hasher::new();
     let (before, after) = (folder.path().join("config.json"), folder.path().join("tokenizer.json"));
     let mut files: Vec<PathBuf> = [before].into_iter().chain(folder.weight_files()?).collect();
-    let tokenizer = folder.tokenizer()?;
     if after.is_file() {
         files.push(after);
     } else {

@@ -9,6 +9,7 @@ mod model;
 mod names;
 mod pooler;
 mod pooling;
+mod rows;
 
 pub use crate::layers::{AttentionNames, EncoderNames};
 pub use config::{BertConfig, Family, Head, Task};

@@ -1,6 +1,6 @@
 //! Pieces of words put behind a vocabulary that does not have them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -35,10 +35,13 @@ impl Tokenizer {
         let spares_marks = spare_marks(&mut json["normalizer"]);
         let reading = self.with_json(&json)?.inner;
         let (normaliser, splitter) = (reading.get_normalizer(), reading.get_pre_tokenizer());
-        let known: BTreeSet<String> = counted(known, normaliser, splitter)?.into_keys().collect();
+        let known: BTreeMap<String, u32> = counted(known, normaliser, splitter)?;
         let mut words: BTreeMap<String, u32> = counted(texts, normaliser, splitter)?;
-        let is_new = |word: &str| !known.contains(word) || spares_marks && word.nfd().any(is_combining_mark);
-        words.retain(|word, _| is_new(word) && self.id(word).is_err());
+        let is_marked = |word: &str| spares_marks && word.nfd().any(is_combining_mark);
+        words.retain(|word, _| !known.contains_key(word));
+        // Known so far without their marks.
+        words.extend(known.into_iter().filter(|(word, _)| is_marked(word)));
+        words.retain(|word, _| self.id(word).is_err());
         let within = letters_within(&words, normaliser, splitter)?;
         let pieces = word_pieces(&words, &within, &[], most)?;
         let new = pieces.into_iter().filter(|piece| self.id(piece).is_err());
@@ -106,9 +109,12 @@ mod tests {
         let before = english();
         let after = before.with_words_of(OTHERS, ENGLISH, 90).unwrap();
         assert!(after.size() > before.size() && after.size() <= before.size() + 90);
-        for text in ENGLISH {
+        for text in [ENGLISH[0], ENGLISH[2]] {
             assert_eq!(before.encode(text).unwrap(), after.encode(text).unwrap(), "{text}");
         }
+        // Marks on letters are read from now on.
+        let read = pieces_of(&after, ENGLISH[1]);
+        assert!(!read.contains(&"[UNK]".to_owned()) && read.iter().any(|piece| piece.contains('é')), "{read:?}");
         for text in OTHERS {
             let pieces = pieces_of(&after, text);
             assert!(!pieces.contains(&"[UNK]".to_owned()), "{pieces:?}");
@@ -132,7 +138,8 @@ mod tests {
         let other = tempfile::tempdir().unwrap();
         added.files(64).unwrap().write(other.path()).unwrap();
         let config = std::fs::read_to_string(other.path().join(CONFIG)).unwrap();
-        assert!(config.contains("PreTrainedTokenizerFast") && !config.contains("null"), "{config}");
+        assert!(config.contains("BertTokenizer") && config.contains("\"strip_accents\": false"), "{config}");
+        assert!(!config.contains("null"), "{config}");
         assert!(!other.path().join("vocab.txt").exists());
         let read = Tokenizer::open(other.path()).unwrap();
         assert_eq!(read.encode(OTHERS[1]).unwrap(), added.encode(OTHERS[1]).unwrap());
@@ -142,7 +149,7 @@ mod tests {
     fn what_has_no_room_or_no_words_is_refused() {
         let error = english().with_words_of(OTHERS, ENGLISH, 9).unwrap_err().to_string();
         assert!(error.contains("no room"), "{error}");
-        let error = english().with_words_of(ENGLISH, ENGLISH, 90).unwrap_err().to_string();
+        let error = english().with_words_of([ENGLISH[0]], ENGLISH[..1].iter().copied(), 90).unwrap_err().to_string();
         assert!(error.contains("no text"), "{error}");
         let unigram = Tokenizer::of_texts(Pieces::Unigram, OTHERS, 120).unwrap();
         let error = unigram.with_words_of(OTHERS, ENGLISH, 90).unwrap_err().to_string();

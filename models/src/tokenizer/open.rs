@@ -110,12 +110,18 @@ impl Tokenizer {
         self.reading.told().map(|told| told.to_string())
     }
 
+    /// How many rows a table needs that has one for each token: one more than the highest id.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
+    }
+
     /// That a table of words has a row for each token.
     ///
     /// # Errors
     /// When it has fewer; the error names the tokenizer's file and both sizes.
     pub fn check_rows(&self, rows: usize) -> Result<(), ModelError> {
-        let needed = self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
+        let needed = self.rows();
         if needed <= rows {
             return Ok(());
         }

@@ -105,16 +105,10 @@ pub(crate) fn inspect(path: &Path) -> Result<Sketch, Vec<String>> {
     }
     match folder.tokenizer() {
         Ok(tokenizer) => {
-            if tokenizer.size() > config.vocabulary() {
-                errors.push(format!(
-                    "{}: {} tokens, and the configuration has room for {}",
-                    path.join("tokenizer.json").display(),
-                    tokenizer.size(),
-                    config.vocabulary()
-                ));
-            }
+            errors.extend(tokenizer.check_rows(config.vocabulary()).err().map(|error| error.to_string()));
             if errors.is_empty() {
                 let detector = detector_of(path).is_some();
+                let config = config.of_tokens(tokenizer.rows());
                 return Ok(Sketch { config, tokenizer: Rc::new(tokenizer), detector });
             }
         }

@@ -345,8 +345,9 @@ impl Workshop<'_> {
     ) -> Result<Blueprint, RunError> {
         let open = |name: &str| -> Result<Donor, RunError> {
             let folder = ModelFolder::open(&self.checkpoint_folder(name)?)?;
-            let config = Config::open(&folder)?;
-            Ok(Donor { weights: config.weights(&folder)?, config, tokenizer: Some(folder.tokenizer()?) })
+            let tokenizer = folder.tokenizer()?;
+            let config = Config::open(&folder)?.of_tokens(tokenizer.rows());
+            Ok(Donor { weights: config.weights_of_tokens(&folder)?, config, tokenizer: Some(tokenizer) })
         };
         let mut donors: IndexMap<&str, Donor> = IndexMap::new();
         for name in student.inner().donors().into_iter().chain(student.inner().detector()) {

@@ -86,7 +86,7 @@ fn said(reader: &Reader, tap: &str, line: &Line, text: TextPair<'_>, row: &[f32]
     let by_name = |values: Vec<f64>| -> IndexMap<&String, f64> { config.labels.iter().zip(values).collect() };
     let json = if config.regression && row.len() > 1 {
         let numbers: IndexMap<&String, f32> = config.labels.iter().zip(row.iter().copied()).collect();
-        json!({ "text": text_json, "prediction": numbers })
+        json!({ "text": text_json, "prediction": answer, "numbers": numbers })
     } else if config.regression {
         json!({ "text": text_json, "prediction": row.first() })
     } else if config.multi_label {
