@@ -114,7 +114,10 @@ mod tests {
         }
         // Marks on letters are read from now on.
         let read = pieces_of(&after, ENGLISH[1]);
-        assert!(!read.contains(&"[UNK]".to_owned()) && read.iter().any(|piece| piece.contains('é')), "{read:?}");
+        assert!(
+            !read.contains(&"[UNK]".to_owned()) && read.iter().any(|piece| piece.contains('é')),
+            "{read:?}"
+        );
         for text in OTHERS {
             let pieces = pieces_of(&after, text);
             assert!(!pieces.contains(&"[UNK]".to_owned()), "{pieces:?}");
@@ -149,7 +152,8 @@ mod tests {
     fn what_has_no_room_or_no_words_is_refused() {
         let error = english().with_words_of(OTHERS, ENGLISH, 9).unwrap_err().to_string();
         assert!(error.contains("no room"), "{error}");
-        let error = english().with_words_of([ENGLISH[0]], ENGLISH[..1].iter().copied(), 90).unwrap_err().to_string();
+        let error =
+            english().with_words_of([ENGLISH[0]], ENGLISH[..1].iter().copied(), 90).unwrap_err().to_string();
         assert!(error.contains("no text"), "{error}");
         let unigram = Tokenizer::of_texts(Pieces::Unigram, OTHERS, 120).unwrap();
         let error = unigram.with_words_of(OTHERS, ENGLISH, 90).unwrap_err().to_string();

@@ -8,8 +8,8 @@ use tokenizers::models::ModelWrapper;
 
 use super::limits::FILE;
 use super::{BERT, END, PADDING, Tokenizer, UNKNOWN, parsed};
-use crate::ModelError;
 use crate::folder::modules;
+use crate::{ModelError, json};
 
 /// The file that says all of a tokenizer.
 pub(super) const JSON: &str = "tokenizer.json";
@@ -87,8 +87,7 @@ impl TokenizerFiles {
     /// When it is not so; the error names the file.
     pub fn check(&self, folder: &Path) -> Result<(), ModelError> {
         for (name, bytes) in self.0.iter().filter(|(name, _)| has_json(name)) {
-            serde_json::from_slice::<Value>(bytes)
-                .map_err(|error| ModelError::content(&folder.join(name), error))?;
+            json::parse::<Value>(&folder.join(name), bytes)?;
         }
         match self.get(JSON) {
             Some(_) => Ok(()),

@@ -18,9 +18,9 @@ pub(super) const FILE: u64 = 64 << 20;
 /// tokenised, as it would be afterwards.
 pub(super) const TEXT: usize = 1 << 18;
 
-/// Most bytes of a text in its normal form, and of the forms on the way there.
+/// Most bytes of a text in its normal form or on the way there, and what a rule may at worst make of one.
 const NORMAL: usize = 4 << 20;
-const ON_THE_WAY: usize = 32 << 20;
+const AT_WORST: usize = 32 << 20;
 
 /// Bytes of a text that rules could make longer than this are watched step by step.
 const UNWATCHED: f64 = (16 << 20) as f64;
@@ -271,13 +271,7 @@ pub(super) fn bounded(text: &str, keeps_end: bool) -> (&str, bool) {
 /// When it becomes too long.
 pub(super) fn watch(normaliser: Option<&NormalizerWrapper>, text: &str) -> Result<(), String> {
     let mut form = NormalizedString::from(text);
-    if let Some(normaliser) = normaliser {
-        step(normaliser, &mut form)?;
-    }
-    if form.len() > NORMAL {
-        return Err(too_long(text, form.len()));
-    }
-    Ok(())
+    normaliser.map_or(Ok(()), |normaliser| step(normaliser, &mut form))
 }
 
 fn too_long(text: &str, bytes: usize) -> String {
@@ -295,10 +289,11 @@ fn step(normaliser: &NormalizerWrapper, form: &mut NormalizedString) -> Result<(
     let rule = serde_json::to_value(normaliser).map_err(|error| error.to_string())?;
     let before = form.len();
     let longest = factor(&rule)? * before as f64;
-    if longest > ON_THE_WAY as f64 {
-        return Err(too_long(form.get(), longest as usize));
+    if longest > AT_WORST as f64 {
+        return Err(too_long(form.get_original(), longest as usize));
     }
-    guarded(|| normaliser.normalize(form))
+    guarded(|| normaliser.normalize(form))?;
+    if form.len() > NORMAL { Err(too_long(form.get_original(), form.len())) } else { Ok(()) }
 }
 
 #[cfg(test)]
