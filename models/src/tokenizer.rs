@@ -89,15 +89,16 @@ impl Tokenizer {
     /// The tokenizer that `tokenizer.json` now says, with the files that go with this one.
     fn with_json(&self, json: &serde_json::Value) -> Result<Self, ModelError> {
         let mut files = self.files.as_deref().cloned();
-        let own = Self { inner: library(json).map_err(|error| self.error(error))?, ..self.clone() };
+        let own = Self { inner: library(json).map_err(|error| self.fault(error))?, ..self.clone() };
         if let Some(files) = &mut files {
             files.insert(JSON, (own.to_json()? + "\n").into_bytes());
         }
         Ok(Self { files: files.map(Arc::new), ..own })
     }
 
-    /// What fails, with the file that it fails for.
-    fn error(&self, message: impl std::fmt::Display) -> ModelError {
+    /// The error that something is wrong with this tokenizer, with its file.
+    #[must_use]
+    pub fn fault(&self, message: impl std::fmt::Display) -> ModelError {
         match &self.path {
             Some(path) => ModelError::content(path, message),
             None => ModelError::Tokenizer(message.to_string()),
@@ -112,9 +113,9 @@ impl Tokenizer {
     ) -> Result<(T, bool), ModelError> {
         let (text, is_cut) = bounded(text, self.reading.keeps_end);
         if self.growth.may_be_long(text.len()) {
-            watch(self.inner.get_normalizer(), text).map_err(|error| self.error(error))?;
+            watch(self.inner.get_normalizer(), text).map_err(|error| self.fault(error))?;
         }
-        Ok((guarded(|| work(text)).map_err(|error| self.error(error))?, is_cut))
+        Ok((guarded(|| work(text)).map_err(|error| self.fault(error))?, is_cut))
     }
 
     /// A vocabulary of single characters with a tag for each language.
@@ -242,7 +243,7 @@ impl Tokenizer {
             |pair: bool| self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(pair));
         let least = (special(false) + 1).max(special(true));
         if longest < least {
-            return Err(self.error(format!(
+            return Err(self.fault(format!(
                 "{longest} tokens leave no room for a text beside the special ones; at least {least} are needed"
             )));
         }
@@ -250,7 +251,7 @@ impl Tokenizer {
         let direction =
             if self.reading.keeps_end { TruncationDirection::Left } else { TruncationDirection::Right };
         let truncation = TruncationParams { max_length: longest, direction, ..TruncationParams::default() };
-        tokenizer.inner.with_truncation(Some(truncation)).map_err(|error| self.error(error))?;
+        tokenizer.inner.with_truncation(Some(truncation)).map_err(|error| self.fault(error))?;
         Ok(tokenizer)
     }
 
@@ -269,7 +270,7 @@ impl Tokenizer {
             Some(second) => {
                 let (second, second_is_cut) = bounded(second, self.reading.keeps_end);
                 if self.growth.may_be_long(second.len()) {
-                    watch(self.inner.get_normalizer(), second).map_err(|error| self.error(error))?;
+                    watch(self.inner.get_normalizer(), second).map_err(|error| self.fault(error))?;
                 }
                 let (encoding, is_cut) =
                     self.with_text(&first, |first| self.inner.encode_fast((first, second), true))?;
@@ -346,7 +347,7 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer fails.
     pub fn decode(&self, ids: &[u32]) -> Result<String, ModelError> {
-        guarded(|| self.inner.decode(ids, true)).map_err(|error| self.error(error))
+        guarded(|| self.inner.decode(ids, true)).map_err(|error| self.fault(error))
     }
 
     /// What `tokenizer.json` holds.

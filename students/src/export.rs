@@ -61,7 +61,7 @@ pub fn export(
     let folder = ModelFolder::open(model)?;
     let config = Config::open(&folder)?;
     let tokenizer = match config {
-        Config::Detector(_) => TokenizerFiles::default(),
+        Config::Detector(_) => TokenizerFiles::read(model)?,
         _ => TokenizerFiles::checked(model)?,
     };
     let target = Target::open(to, &folder)?;

@@ -112,7 +112,18 @@ impl Reader {
     }
 
     fn encode(&self, texts: &[TextPair<'_>]) -> Result<Vec<EncodedText>, StudentError> {
-        texts.iter().map(|(first, second)| Ok(self.tokenizer.encode_text(first, *second)?)).collect()
+        let read =
+            |(first, second): &TextPair<'_>| self.with_tokens(self.tokenizer.encode_text(first, *second)?);
+        texts.iter().map(read).collect()
+    }
+
+    /// A text, if it has any token.
+    fn with_tokens(&self, encoded: EncodedText) -> Result<EncodedText, StudentError> {
+        if encoded.ids.is_empty() {
+            let fault = "it makes no token of the text and puts none around it, so there is nothing to read";
+            return Err(self.tokenizer.fault(fault).into());
+        }
+        Ok(encoded)
     }
 
     /// Reads texts of similar length together, and hands the places of each batch and its trace to `take`.
@@ -158,9 +169,12 @@ impl Reader {
     }
 
     fn word_logits(&self, texts: &[TextPair<'_>]) -> Result<Vec<Vec<Vec<f32>>>, StudentError> {
-        let encoded = texts.iter().map(|(text, _)| self.tokenizer.encode_words(text));
+        let encoded = texts.iter().map(|(text, _)| {
+            let (encoded, first) = self.tokenizer.encode_words(text)?;
+            Ok::<_, StudentError>((self.with_tokens(encoded)?, first))
+        });
         let (encoded, first_tokens): (Vec<_>, Vec<_>) =
-            encoded.collect::<Result<Vec<_>, ModelError>>()?.into_iter().unzip();
+            encoded.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         let mut all = vec![Vec::new(); texts.len()];
         self.traces(&encoded, &Wanted::named(["logits"]), |batch, trace| {
             let Some(logits) = trace.get("logits") else { return Ok(()) };

@@ -32,18 +32,15 @@ pub fn ship(
         Precision::F16 => "float16".into(),
     };
     let pooling = sentence_pooling(config);
-    let tokenizer = match (config, pooling) {
-        (Config::Detector(_), _) => None,
-        (_, Some(_)) => Some(tokenizer.clone()),
-        (_, None) => Some(tokenizer.for_transformers()?),
-    };
+    let tokenizer = if pooling.is_some() { tokenizer.clone() } else { tokenizer.for_transformers()? };
     std::fs::create_dir_all(folder).map_err(file_error(folder))?;
-    if let Some(tokenizer) = &tokenizer {
+    tokenizer.write(folder)?;
+    if let Some((encoder, pooling)) = pooling {
+        pooling.write(folder, encoder.width, encoder.longest(), &tokenizer)?;
+    }
+    // A detector reads no texts, and may know its tags by their names alone.
+    if !matches!(config, Config::Detector(_)) || tokenizer != TokenizerFiles::default() {
         tokenizer.check(folder)?;
-        tokenizer.write(folder)?;
-        if let Some((encoder, pooling)) = pooling {
-            pooling.write(folder, encoder.width, encoder.longest(), tokenizer)?;
-        }
         Tokenizer::open(folder)?;
     }
     let mut files = vec![("config.json", json)];

@@ -116,7 +116,12 @@ impl TokenizerFiles {
 
     /// What a file of JSON says; an empty object where there is none.
     pub(super) fn json(&self, name: &str) -> Result<Value, ModelError> {
-        self.get(name).map_or_else(|| Ok(json!({})), parsed)
+        let Some(bytes) = self.get(name) else { return Ok(json!({})) };
+        let value: Value = parsed(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes))?;
+        if value.is_object() {
+            return Ok(value);
+        }
+        Err(ModelError::Tokenizer(format!("{name}: this is no object of keys and values")))
     }
 
     /// Puts a file among them, in place of one of the same name.

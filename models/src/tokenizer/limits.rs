@@ -73,6 +73,7 @@ impl Growth {
 /// # Errors
 /// What is out of bounds, or names what is not there.
 pub(super) fn check(json: &Value) -> Result<Growth, String> {
+    // What is no object has no parts either.
     if !json["model"].is_object() {
         return Err("there is no `model`, so this is no tokenizer of the tokenizers library".into());
     }
@@ -190,6 +191,9 @@ fn template(processor: &Value) -> Result<(), String> {
         return Ok(());
     }
     let known = processor["special_tokens"].as_object();
+    if known.is_none() {
+        return Err("`special_tokens` is no object of tokens by name".into());
+    }
     for (name, token) in known.into_iter().flatten() {
         let [ids, tokens] = ["ids", "tokens"].map(|key| token[key].as_array().map_or(0, Vec::len));
         if ids != tokens || ids > PROMPT {

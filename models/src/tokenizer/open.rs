@@ -39,7 +39,7 @@ impl Tokenizer {
         };
         let of_model = inner.join("config.json");
         let model: Value = if of_model.is_file() { json::read(&of_model)? } else { Value::Null };
-        let class = class(&files.json(CONFIG)?, &model);
+        let class = class(&files.json(CONFIG).map_err(named)?, &model);
         let is_bert = is_bert(class.as_deref());
         let (mut value, mut is_changed) = match files.get(JSON) {
             Some(bytes) => (json::parse(&path, bytes)?, false),
@@ -49,13 +49,19 @@ impl Tokenizer {
             }
             None => return Err(missing(&path)),
         };
+        if !value.is_object() {
+            return Err(ModelError::content(
+                &path,
+                "there is no `model`, so this is no tokenizer of the tokenizers library",
+            ));
+        }
         let is_for_sentences = inner != folder || folder.join(modules::MODULES).is_file();
         let reading = Reading::of_files(&files, &value, class.as_deref(), is_for_sentences).map_err(named)?;
         if is_bert {
             is_changed |= as_the_class_reads(&mut value, &files).map_err(named)?;
         }
         is_changed |= add_tokens(&mut value, &files).map_err(named)?;
-        if is_for_sentences && files.json(SENTENCE)?["do_lower_case"] == true {
+        if is_for_sentences && files.json(SENTENCE).map_err(named)?["do_lower_case"] == true {
             is_changed |= lower(&mut value["normalizer"]);
         }
         for aside in ["truncation", "padding"] {
@@ -125,7 +131,7 @@ impl Tokenizer {
         if needed <= rows {
             return Ok(());
         }
-        Err(self.error(format!(
+        Err(self.fault(format!(
             "this tokenizer has {needed} tokens, and the model's table of words has {rows} rows: they do not belong together"
         )))
     }

@@ -32,6 +32,9 @@ impl Tokenizer {
             let named =
                 prompts.into_iter().flatten().find(|(_, own)| *own == prompt).map(|(name, _)| name.clone());
             let name = named.unwrap_or_else(|| NAME.to_owned());
+            if !config["prompts"].is_object() {
+                config["prompts"] = json!({});
+            }
             config["prompts"][&name] = prompt.into();
             config["default_prompt_name"] = name.into();
             files.insert(PROMPTS, format!("{config:#}\n").into_bytes());
@@ -47,7 +50,7 @@ impl Tokenizer {
         let (ids, tokens) = self.tokens_of_prompt(prompt)?;
         let mut json = self.json()?;
         let Some(processor) = template(&mut json["post_processor"]) else {
-            return Err(self.error(format!(
+            return Err(self.fault(format!(
                 "the prompt `{}`: this tokenizer puts nothing around texts, or in a way that is not known",
                 quoted(prompt)
             )));
@@ -63,7 +66,7 @@ impl Tokenizer {
 
     /// Ids and tokens of a prompt behind which texts are read as they are without it.
     fn tokens_of_prompt(&self, prompt: &str) -> Result<(Vec<u32>, Vec<String>), ModelError> {
-        let refused = |why: &str| self.error(format!("the prompt `{}`: {why}", quoted(prompt)));
+        let refused = |why: &str| self.fault(format!("the prompt `{}`: {why}", quoted(prompt)));
         let read =
             |text: &str| Ok::<_, ModelError>(self.with_text(text, |text| self.inner.encode(text, false))?.0);
         let own = read(prompt.trim_end())?;
@@ -107,9 +110,9 @@ impl Tokenizer {
 /// The tokens of the prompt in what stands around texts; none where there is none.
 pub(super) fn of_prompt(json: &Value) -> Vec<u32> {
     let mut processor = json["post_processor"].clone();
-    let ids = template(&mut processor).map(|processor| processor["special_tokens"][NAME]["ids"].take());
-    let ids = ids.as_ref().and_then(Value::as_array).into_iter().flatten();
-    ids.filter_map(|id| Some(id.as_u64()? as u32)).collect()
+    let template = template(&mut processor).map(|processor| &*processor);
+    let ids = template.and_then(|template| template["special_tokens"][NAME]["ids"].as_array());
+    ids.into_iter().flatten().filter_map(|id| Some(id.as_u64()? as u32)).collect()
 }
 
 /// The template of what stands around texts; the processors of BERT and RoBERTa become one.

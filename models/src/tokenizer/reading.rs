@@ -94,7 +94,8 @@ fn length(config: &Value, key: &str) -> Result<Option<usize>, String> {
     match &config[key] {
         Value::Null => Ok(None),
         value => match value.as_f64() {
-            Some(number) if number >= NO_LENGTH => Ok(None),
+            // A detector of this program reads no texts, and its folder says so.
+            Some(number) if number >= NO_LENGTH || number == 0.0 => Ok(None),
             Some(number) if number >= 1.0 && number.fract() == 0.0 => Ok(Some(number as usize)),
             _ => Err(format!(
                 "`{key}` is {}, and a number of tokens is needed",

@@ -362,6 +362,9 @@ impl Checker<'_> {
             Config::Bert(config) if config.regression != task.regression => {
                 "gives numbers where classes are asked, or the other way round".to_owned()
             }
+            Config::Bert(config) if config.multi_label => {
+                "gives each label by itself (multi_label_classification), where one class of each text is asked".to_owned()
+            }
             Config::Bert(config) if !config.regression && config.labels != task.labels => format!(
                 "tells {} apart, and the test part {}",
                 list(config.labels.iter().map(String::as_str)),
