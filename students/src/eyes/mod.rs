@@ -5,10 +5,12 @@ mod finder;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alambic_data::{Found, Picture, Raster};
+use alambic_data::{Found, Interpolation, Picture, Raster};
 use alambic_models::architecture::Image;
 use alambic_models::dual::DualConfig;
-use alambic_models::{Colours, Config, Images, ModelError, Patches, Regions, cropped, fitted, spread};
+use alambic_models::{
+    Config, ImageProcessorConfig, Images, ModelError, Patches, Regions, Resampling, spread,
+};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
@@ -36,22 +38,12 @@ pub enum Eyes {
 }
 
 /// How images are brought to a size, and the side of the patches into which they are cut, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PatchEyes {
-    manner: Manner,
-    size: usize,
+    processor: ImageProcessorConfig,
     patch: usize,
     /// The most patches of an image that are read; none for all.
     most: Option<usize>,
-}
-
-/// Whose manner of bringing images to a size, and colours to a range, a model is used to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
-    /// ViLT's: the whole image.
-    Vilt,
-    /// CLIP's: a square in the middle.
-    Clip,
 }
 
 /// Says which of so many patches are read, in ascending order.
@@ -93,14 +85,12 @@ impl Eyes {
         let regions = |features, apart, most, tags| RegionEyes { finder, most, features, apart, tags };
         let eyes = match config {
             Config::Clip(config) => Self::Patches(PatchEyes {
-                manner: Manner::Clip,
-                size: config.vision_config.image_size,
+                processor: config.image_processor(),
                 patch: config.vision_config.patch_size,
                 most: None,
             }),
             Config::Vilt(sizes) | Config::Dual(DualConfig { sizes, .. }) => Self::Patches(PatchEyes {
-                manner: Manner::Vilt,
-                size: sizes.image_size,
+                processor: sizes.image_processor(),
                 patch: sizes.patch_size,
                 most: usize::try_from(sizes.max_image_length).ok(),
             }),
@@ -263,16 +253,17 @@ impl Sight {
 
 impl PatchEyes {
     fn prepare(self, raster: &Raster) -> Raster {
-        let sides = (raster.width, raster.height);
-        match self.manner {
-            Manner::Vilt => {
-                let (width, height) = fitted(sides, self.size, self.patch);
-                raster.resized(width, height)
-            }
-            Manner::Clip => {
-                let ((width, height), (left, top)) = cropped(sides, self.size);
-                raster.resized(width, height).cropped(left, top, self.size, self.size)
-            }
+        let (width, height) = self.processor.sides((raster.width, raster.height));
+        let interpolation = match self.processor.resampling {
+            Resampling::Nearest => Interpolation::Nearest,
+            Resampling::Lanczos => Interpolation::Lanczos,
+            Resampling::Bilinear => Interpolation::Linear,
+            Resampling::Bicubic => Interpolation::Cubic,
+        };
+        let resized = raster.resized_by(width, height, interpolation);
+        match self.processor.crop {
+            None => resized,
+            Some((width, height)) => resized.centred(width, height),
         }
     }
 
@@ -280,11 +271,7 @@ impl PatchEyes {
         let rasters: Vec<&Raster> = sights.iter().map(|sight| sight.image()).collect::<Result<_, _>>()?;
         let images: Vec<(usize, usize, &[u8])> =
             rasters.iter().map(|raster| (raster.width, raster.height, raster.rgb.as_slice())).collect();
-        let colours = match self.manner {
-            Manner::Vilt => Colours::VILT,
-            Manner::Clip => Colours::CLIP,
-        };
-        let all = Patches::of(&Images::of_rgb(&images, colours)?, self.patch)?;
+        let all = Patches::of(&Images::of_rgb(&images, self.processor.colours)?, self.patch)?;
         Ok(match (self.most, pick) {
             (None, _) => all,
             (Some(most), None) => all.limited(most, None)?,
