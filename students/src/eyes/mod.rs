@@ -347,3 +347,47 @@ pub fn detector_of(folder: &Path) -> Option<PathBuf> {
 fn misfit() -> StudentError {
     StudentError::Size("an image was prepared for a model that looks at images in another way".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use alambic_data::Pixels;
+    use alambic_models::clip::{ClipConfig, TextTower, VisionTower};
+    use alambic_models::{Colours, Resizing};
+
+    use super::*;
+
+    fn eyes(images: Option<ImageProcessorConfig>) -> Eyes {
+        let config = ClipConfig {
+            projection_dim: 4,
+            text_config: TextTower::default(),
+            vision_config: VisionTower { image_size: 4, patch_size: 2, ..VisionTower::default() },
+            images,
+        };
+        Eyes::new(&Config::Clip(config), None).unwrap()
+    }
+
+    #[test]
+    fn pictures_become_pixels_as_the_configuration_says() {
+        let usual = ImageProcessorConfig::clip(4);
+        let processor = ImageProcessorConfig {
+            resizing: Resizing::ShorterSide(8),
+            resampling: Resampling::Nearest,
+            colours: Colours { mean: [1.0; 3], deviation: [0.5; 3], factor: 1.0 },
+            ..usual
+        };
+        let rgb: Vec<u8> = (0..8 * 8).flat_map(|pixel| [pixel; 3]).collect();
+        let raster = Raster { width: 8, height: 8, rgb: Arc::new(rgb) };
+        let picture = Picture { pixels: Pixels::Held(raster), ..Picture::of_file("one".into()) };
+        let eyes_of_file = eyes(Some(processor));
+        let sight = eyes_of_file.prepare(&picture).unwrap();
+        // The middle of what was not made smaller.
+        assert_eq!(sight.image().unwrap().rgb[..6], [18, 18, 18, 19, 19, 19]);
+        let (Some(Image::Patches(patches)), None) = eyes_of_file.batch(&[&sight], None).unwrap() else {
+            unreachable!("these eyes read patches")
+        };
+        let values = patches.values.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(values[..2], [(18.0 - 1.0) / 0.5, (19.0 - 1.0) / 0.5]);
+        assert!(!eyes_of_file.see_alike(&eyes(None)));
+        assert!(eyes(Some(usual)).see_alike(&eyes(None)));
+    }
+}
