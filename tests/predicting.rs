@@ -184,7 +184,7 @@ fn every_kind_of_answer_is_given_by_name() {
     // Names that are numbers, in another order; and ids without a name.
     let path = folder.path().join("one/config.json");
     let config: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-    let mut change = |labels: Value| {
+    let change = |labels: Value| {
         let mut config = config.clone();
         config["id2label"] = labels;
         std::fs::write(&path, config.to_string()).unwrap();

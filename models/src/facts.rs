@@ -105,9 +105,10 @@ impl ModelFolder {
             let found = stored.layers(marker);
             if *layers > found {
                 let weights = stored.first_file().display();
+                let unit = if found == 1 { "layer" } else { "layers" };
                 return Err(ModelError::content(
                     &file,
-                    format!("{key} is {layers}, and the weights in {weights} have {found} layers"),
+                    format!("{key} is {layers}, and the weights in {weights} have {found} {unit}"),
                 ));
             }
         }

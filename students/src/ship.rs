@@ -4,13 +4,16 @@ use std::path::Path;
 
 use alambic_files::write;
 use alambic_models::bert::{BertConfig, Gathering, Pooling};
-use alambic_models::{Colours, Config, ModelFolder, Precision, Tokenizer, TokenizerFiles, write_weights};
+use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerFiles, write_weights};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
 use serde_json::Value;
 
 use crate::StudentError;
 use crate::eyes::DETECTOR;
+
+/// The file that says how pictures become pixels.
+const PREPROCESSOR: &str = "preprocessor_config.json";
 
 /// Writes a model's folder, and says by how much its weights differ from those that it was made of: `config.json`,
 /// `model.safetensors`, the tokenizer's files; for a model that writes, `generation_config.json`; for one that pools,
@@ -58,29 +61,11 @@ pub fn ship(
                 "max_length": config.max_position_embeddings,
             }),
         )),
-        Config::Clip(config) => {
-            let image_size = config.vision_config.image_size;
-            files.push((
-                "preprocessor_config.json",
-                serde_json::json!({
-                    "image_processor_type": "CLIPImageProcessor",
-                    "size": { "shortest_edge": image_size },
-                    "crop_size": { "height": image_size, "width": image_size },
-                    "image_mean": Colours::CLIP.mean,
-                    "image_std": Colours::CLIP.deviation,
-                }),
-            ));
+        Config::Clip(config) => files.push((PREPROCESSOR, config.image_processor().to_json())),
+        Config::Vilt(config) => files.push((PREPROCESSOR, config.image_processor().to_json())),
+        Config::Dual(config) => {
+            files.extend(config.sizes.images.map(|images| (PREPROCESSOR, images.to_json())));
         }
-        Config::Vilt(config) => files.push((
-            "preprocessor_config.json",
-            serde_json::json!({
-                "image_processor_type": "ViltImageProcessor",
-                "size": { "shortest_edge": config.image_size },
-                "size_divisor": config.patch_size,
-                "image_mean": Colours::VILT.mean,
-                "image_std": Colours::VILT.deviation,
-            }),
-        )),
         _ => {}
     }
     for (name, value) in files {

@@ -9,7 +9,7 @@ use crate::facts::Facts;
 use crate::folder::config_json;
 use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
 use crate::published::open;
-use crate::{ModelError, ModelFolder, Outline, Stream};
+use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream};
 
 /// `config.json` with the keys that transformers uses. Files that leave keys out mean the values of ViT-B/32.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct ClipConfig {
     pub text_config: TextTower,
     /// The image encoder.
     pub vision_config: VisionTower,
+    /// How pictures become pixels, where it is not as [`ImageProcessorConfig::clip`] has it.
+    #[serde(skip)]
+    pub images: Option<ImageProcessorConfig>,
 }
 
 /// The text encoder.
@@ -226,7 +229,8 @@ impl ClipConfig {
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         let config: Self = folder.typed_of("clip", &told_once(folder.json()))?;
         folder.check(&config.facts())?;
-        Ok(config)
+        let images = ImageProcessorConfig::open_clip(folder, config.vision_config.image_size)?;
+        Ok(Self { images, ..config })
     }
 
     /// The weights of a folder, under the names of [`Self::shapes`].
@@ -235,6 +239,12 @@ impl ClipConfig {
     /// When a file is missing or broken, or the weights lack a tensor.
     pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
         open(folder, &self.shapes(), |name| vec![name.to_owned()])
+    }
+
+    /// How pictures become the pixels that are read.
+    #[must_use]
+    pub fn image_processor(&self) -> ImageProcessorConfig {
+        self.images.unwrap_or(ImageProcessorConfig::clip(self.vision_config.image_size))
     }
 
     pub(crate) fn facts(&self) -> Facts<'_> {

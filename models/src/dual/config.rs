@@ -9,7 +9,7 @@ use crate::facts::Facts;
 use crate::folder::extend_object;
 use crate::layers::{EncoderNames, Shapes};
 use crate::vilt::{self, Head, ViltConfig};
-use crate::{ModelError, ModelFolder, Outline, Stream, labels};
+use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labels};
 
 /// `config.json`: that of a ViLT model whose text and image go through encoders of their own, and the layers of each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,8 @@ impl DualConfig {
             config.sizes.head = Head::Answers;
         }
         folder.check(&config.facts())?;
+        let (size, patch) = (config.sizes.image_size, config.sizes.patch_size);
+        config.sizes.images = ImageProcessorConfig::open_vilt(folder, size, patch)?;
         Ok(config)
     }
 

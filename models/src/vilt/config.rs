@@ -9,7 +9,7 @@ use crate::facts::Facts;
 use crate::folder::{config_json, decimal, extend_object};
 use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
 use crate::published::{open, with_and_without};
-use crate::{ModelError, ModelFolder, Outline, Stream, labels};
+use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labels};
 
 /// What the names of the encoder's tensors begin with.
 const BASE: &str = "vilt.";
@@ -81,6 +81,9 @@ pub struct ViltConfig {
     pub max_image_length: i64,
     /// The padding token.
     pub pad_token_id: Option<u32>,
+    /// How pictures become pixels, where it is not as [`ImageProcessorConfig::vilt`] has it.
+    #[serde(skip)]
+    pub images: Option<ImageProcessorConfig>,
     /// What stands on top.
     #[serde(skip)]
     pub head: Head,
@@ -113,6 +116,7 @@ impl ViltConfig {
         }
         folder.check(&config.facts())?;
         config.check_tied(folder)?;
+        config.images = ImageProcessorConfig::open_vilt(folder, config.image_size, config.patch_size)?;
         Ok(config)
     }
 
@@ -167,6 +171,12 @@ impl ViltConfig {
     /// What the weights of a model of this configuration may call a tensor of the encoder.
     pub(crate) fn spellings_of(&self, bare: &str) -> Vec<String> {
         Self::spellings(&self.base(bare))
+    }
+
+    /// How pictures become the pixels that are read.
+    #[must_use]
+    pub fn image_processor(&self) -> ImageProcessorConfig {
+        self.images.unwrap_or(ImageProcessorConfig::vilt(self.image_size, self.patch_size))
     }
 
     pub(crate) fn facts(&self) -> Facts<'_> {
