@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 
 use alambic_files::text::is_hidden;
-use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Head, Mode, Pooling, Task};
+use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Head, Mode, Pooling, Problem, Task};
 use alambic_models::{Config, Precision, Tokenizer};
 use alambic_students::ship;
 use alambic_tensor::Streams;
@@ -25,8 +25,7 @@ fn model(folder: &Path, name: &str, task: &Task, change: impl FnOnce(&mut BertCo
         pooler: false,
         untied: false,
         labels: Vec::new(),
-        regression: false,
-        multi_label: false,
+        problem: Problem::OneLabel,
         pairs: None,
         vocabulary: tokenizer.size(),
         width: 8,
@@ -159,7 +158,7 @@ fn a_tab_is_white_space_for_a_model_of_single_texts() {
 fn every_kind_of_answer_is_given_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let three = classes(&["red", "green", "blue"]);
-    model(folder.path(), "several", &three, |config| config.multi_label = true);
+    model(folder.path(), "several", &three, |config| config.problem = Problem::SeveralLabels);
     model(folder.path(), "numbers", &Task { regression: true, ..three.clone() }, |_| {});
     model(folder.path(), "one", &three, |_| {});
     let said =

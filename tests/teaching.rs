@@ -7,7 +7,7 @@ mod common;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Head, Mode, Pooling, Task};
+use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Head, Mode, Pooling, Problem, Task};
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer};
 use alambic_students::ship;
 use alambic_tensor::Streams;
@@ -26,8 +26,7 @@ fn teacher(folder: &Path, head: Head) {
         pooler: false,
         untied: false,
         labels: Vec::new(),
-        regression: false,
-        multi_label: false,
+        problem: Problem::OneLabel,
         pairs: None,
         vocabulary: tokenizer.size().next_multiple_of(64),
         width: 8,

@@ -197,7 +197,7 @@ fn a_vocabulary_of_a_token_a_line_is_enough() {
     };
     let bert = ("config.json", json!({ "model_type": "bert" }));
     for end in ["\n", "\r\n"] {
-        let folder = alone(end, &[bert.clone()]);
+        let folder = alone(end, std::slice::from_ref(&bert));
         assert_eq!(
             pieces(folder.path(), 32, "Good [MASK] Film", Some("bad")),
             "[CLS] good [MASK] film [SEP] bad [SEP] [0, 0, 0, 0, 0, 1, 1]"
@@ -276,7 +276,7 @@ fn hostile_files_end_in_a_message() {
         &|json| json["model"]["vocab"] = json!({}),
         &|json| json["normalizer"] = json!({ "type": "Nothing" }),
         &|json| {
-            json["pre_tokenizer"] = json!({ "type": "Split", "pattern": { "Regex": "(" }, "behavior": "Isolated", "invert": false })
+            json["pre_tokenizer"] = json!({ "type": "Split", "pattern": { "Regex": "(" }, "behavior": "Isolated", "invert": false });
         },
         &|json| json["model"]["type"] = json!("Unigram"),
     ] {

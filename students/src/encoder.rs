@@ -1,6 +1,6 @@
 //! A text encoder from random weights.
 
-use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Mode, Pooling, Task};
+use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Mode, Pooling, Problem, Task};
 use alambic_models::{Config, Pieces};
 use alambic_settings::{choices, settings};
 
@@ -146,15 +146,14 @@ pub(crate) fn bert(
     longest: usize,
 ) -> Result<BertConfig, StudentError> {
     check_heads(width, heads)?;
-    let Task { head, labels, regression, .. } = Task::none();
+    let Task { head, labels, .. } = Task::none();
     Ok(BertConfig {
         family: Family::Bert,
         head,
         pooler: false,
         untied: false,
         labels,
-        regression,
-        multi_label: false,
+        problem: Problem::OneLabel,
         pairs: None,
         vocabulary: surroundings.tokenizer.size(),
         width,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_models::bert::{Bert, BertConfig, Head, TextInput};
+use alambic_models::bert::{Bert, BertConfig, Head, Problem, TextInput};
 use alambic_models::{EncodedText, ModelError, ModelFolder, Pass, Tokenizer, Trace, Wanted, tap};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
@@ -210,13 +210,13 @@ impl Reader {
             return OUTSIDE.to_owned();
         }
         let config = self.config();
-        if config.regression {
+        if config.problem == Problem::Numbers {
             return match logits {
                 [number] => number.to_string(),
                 several => named(&config.labels, several).collect::<Vec<_>>().join(", "),
             };
         }
-        if config.multi_label {
+        if config.problem == Problem::SeveralLabels {
             let held = config.labels.iter().zip(logits).filter(|(_, logit)| **logit > 0.0);
             return held.map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(", ");
         }

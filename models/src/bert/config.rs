@@ -74,7 +74,8 @@ impl Family {
 /// The key of `config.json` that says whether a model of this program was trained on pairs of texts.
 const PAIRS: &str = "reads_pairs";
 
-/// The `problem_type` of labels of which several may be true.
+/// The `problem_type` of numbers, and that of labels of which several may be true.
+const REGRESSION: &str = "regression";
 const MULTI_LABEL: &str = "multi_label_classification";
 
 /// What PyTorch calls the activation that changes nothing.
@@ -103,6 +104,17 @@ impl Head {
             Self::MaskedLanguage => "ForMaskedLM",
         }
     }
+}
+
+/// What the labels of a head are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// Classes of which one is true.
+    OneLabel,
+    /// Classes of which each is true or not, whatever the others are.
+    SeveralLabels,
+    /// Numbers that are predicted.
+    Numbers,
 }
 
 /// What a head is to say.
@@ -141,10 +153,8 @@ pub struct BertConfig {
     pub untied: bool,
     /// Names of the labels, in the order of the logits.
     pub labels: Vec<String>,
-    /// Whether the labels are numbers to be predicted.
-    pub regression: bool,
-    /// Whether each label is true or not by itself, whatever the others are.
-    pub multi_label: bool,
+    /// What the labels are.
+    pub problem: Problem,
     /// Whether texts come in pairs; none where nothing is known of it.
     pub pairs: Option<bool>,
     /// Rows of the embedding table.
@@ -299,8 +309,12 @@ impl BertConfig {
         let json = folder.json();
         let head = head(json).map_err(|message| ModelError::content(&file, message))?;
         let labels = labels::of(json).map_err(|message| ModelError::content(&file, message))?;
-        let multi_label = json["problem_type"] == MULTI_LABEL;
-        let regression = json["problem_type"] == "regression" || labels.len() == 1 && !multi_label;
+        let problem = match json["problem_type"].as_str() {
+            Some(REGRESSION) => Problem::Numbers,
+            Some(MULTI_LABEL) => Problem::SeveralLabels,
+            _ if labels.len() == 1 => Problem::Numbers,
+            _ => Problem::OneLabel,
+        };
         let pairs = json[PAIRS].as_bool();
         if family == Family::DistilBert {
             let published: PublishedDistil = folder.config(model_type)?;
@@ -315,8 +329,7 @@ impl BertConfig {
                 pooler: false,
                 untied: false,
                 labels,
-                regression,
-                multi_label,
+                problem,
                 pairs,
                 vocabulary: published.vocab_size,
                 width: published.dim,
@@ -338,7 +351,7 @@ impl BertConfig {
                 pooling: None,
             });
         }
-        Ok(Self { labels, regression, multi_label, pairs, ..Self::of_layout(folder, family, head)? })
+        Ok(Self { labels, problem, pairs, ..Self::of_layout(folder, family, head)? })
     }
 
     /// Reads the sizes of a folder that has the keys of BERT, whatever its type; there are no labels yet.
@@ -350,8 +363,7 @@ impl BertConfig {
             pooler: family == Family::Bert && head == Head::Sequence,
             untied: false,
             labels: Vec::new(),
-            regression: false,
-            multi_label: false,
+            problem: Problem::OneLabel,
             pairs: None,
             vocabulary: published.vocab_size,
             width: published.hidden_size,
@@ -377,8 +389,7 @@ impl BertConfig {
             head: task.head,
             untied: self.untied && task.head == Head::MaskedLanguage,
             labels: task.labels.clone(),
-            regression: task.regression,
-            multi_label: false,
+            problem: if task.regression { Problem::Numbers } else { Problem::OneLabel },
             pairs: task.pairs,
             pooler: match task.head {
                 Head::None => self.pooler,
@@ -512,10 +523,10 @@ impl BertConfig {
         extend_object(&mut json, sizes);
         if matches!(self.head, Head::Sequence | Head::Tokens) {
             extend_object(&mut json, labels::to_json(&self.labels));
-            json["problem_type"] = match self.head {
-                Head::Sequence if self.regression => json!("regression"),
-                Head::Sequence if self.multi_label => json!(MULTI_LABEL),
-                Head::Sequence => json!("single_label_classification"),
+            json["problem_type"] = match (self.head, self.problem) {
+                (Head::Sequence, Problem::Numbers) => json!(REGRESSION),
+                (Head::Sequence, Problem::SeveralLabels) => json!(MULTI_LABEL),
+                (Head::Sequence, Problem::OneLabel) => json!("single_label_classification"),
                 _ => Value::Null,
             };
             if let Some(pairs) = self.pairs.filter(|_| self.head == Head::Sequence) {

@@ -12,7 +12,7 @@ mod pooling;
 mod rows;
 
 pub use crate::layers::{AttentionNames, EncoderNames};
-pub use config::{BertConfig, Family, Head, Task};
+pub use config::{BertConfig, Family, Head, Problem, Task};
 pub use dense::Dense;
 pub use model::{Bert, TextInput};
 pub use names::{Names, select_layers};

@@ -48,7 +48,7 @@ pub(super) fn of_vocabulary(text: &str, files: &TokenizerFiles) -> Result<Value,
     let special = special_tokens(files)?;
     let added: Vec<Value> = special
         .iter()
-        .filter_map(|(_, token)| Some(added_token(token, vocabulary.get(token)?.clone(), true)))
+        .filter_map(|(_, token)| Some(added_token(token, vocabulary.get(token)?, true)))
         .collect();
     let mut json = json!({
         "version": "1.0",
@@ -176,14 +176,14 @@ fn add(json: &mut Value, tokens: Vec<(String, Option<u64>, bool)>) -> bool {
             json["added_tokens"] = json!([]);
         }
         if let Some(all) = json["added_tokens"].as_array_mut() {
-            all.push(added_token(&name, id.into(), special));
+            all.push(added_token(&name, &id.into(), special));
             is_changed = true;
         }
     }
     is_changed
 }
 
-fn added_token(name: &str, id: Value, special: bool) -> Value {
+fn added_token(name: &str, id: &Value, special: bool) -> Value {
     json!({
         "id": id,
         "content": name,

@@ -261,7 +261,7 @@ pub(super) fn bounded(text: &str, keeps_end: bool) -> (&str, bool) {
         return (text, false);
     }
     let part = if keeps_end {
-        let start = (text.len() - TEXT..).find(|&place| text.is_char_boundary(place));
+        let start = (text.len() - TEXT..text.len()).find(|&place| text.is_char_boundary(place));
         &text[start.unwrap_or(text.len())..]
     } else {
         &text[..text.floor_char_boundary(TEXT)]

@@ -96,7 +96,6 @@ pub(super) fn reading_form(characters: &IndexSet<char>) -> Result<Sequence, Mode
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::Tokenizer;
 
     fn tokenizer(characters: &str) -> Tokenizer {
