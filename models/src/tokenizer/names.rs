@@ -31,7 +31,7 @@ const MARKS: &str = "(?<=[A-Za-z])[\u{300}-\u{36f}]+";
 const BLANKS: &str = "[\t-\r \u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}]+";
 
 /// Letters that Unicode does not take apart, spelled out as in passports.
-const SPELLED: [(char, &str); 23] = [
+const SPELLED: [(char, &str); 27] = [
     ('ß', "ss"),
     ('ẞ', "ss"),
     ('æ', "ae"),
@@ -55,6 +55,10 @@ const SPELLED: [(char, &str); 23] = [
     ('ŋ', "n"),
     ('Ŋ', "n"),
     ('ə', "e"),
+    ('Ə', "e"),
+    ('ǝ', "e"),
+    ('Ǝ', "e"),
+    ('Ɖ', "d"),
 ];
 
 /// The rules for a vocabulary of these characters.
