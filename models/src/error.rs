@@ -46,6 +46,9 @@ pub enum ModelError {
         /// The shape the configuration gives.
         expected: Vec<usize>,
     },
+    /// All that is wrong with sizes and names in a configuration, each fault with its file.
+    #[error("{}", .0.join("; "))]
+    Faults(Vec<String>),
     /// A configuration that cannot be built.
     #[error("{0}")]
     Configuration(String),

@@ -43,13 +43,18 @@ impl Facts<'_> {
         let large = large
             .filter(|(_, size)| *size > LARGEST)
             .map(|(key, size)| format!("{key} is {size}; the most is {LARGEST}"));
-        let divisions = self.divisions.iter().filter_map(|(heads, count, width, divided)| {
-            (*count == 0 || !divided.is_multiple_of(*count))
-                .then(|| format!("{heads} is {count}, which does not divide {width}, {divided}"))
-        });
-        let epsilons = self.epsilons.iter().filter_map(|(key, epsilon)| {
-            (!(0.0..1.0).contains(epsilon)).then(|| format!("{key} is {epsilon}; it must be from 0 to 1"))
-        });
+        let divisions = self
+            .divisions
+            .iter()
+            .filter(|(_, count, _, divided)| *count == 0 || !divided.is_multiple_of(*count))
+            .map(|(heads, count, width, divided)| {
+                format!("{heads} is {count}, which does not divide {width}, {divided}")
+            });
+        let epsilons = self
+            .epsilons
+            .iter()
+            .filter(|(_, epsilon)| !(0.0..1.0).contains(epsilon))
+            .map(|(key, epsilon)| format!("{key} is {epsilon}; it must be from 0 to 1"));
         let activations = self.activations.iter().filter_map(|name| activation(name).err());
         let activations = activations.map(|error| error.to_string());
         empty.chain(large).chain(divisions).chain(epsilons).chain(activations).collect()
@@ -88,13 +93,18 @@ impl ModelFolder {
     /// layers that the configuration does not ask for are left out.
     ///
     /// # Errors
-    /// The first thing that is wrong, with the file.
+    /// What is wrong, with the file.
     pub(crate) fn check(&self, facts: &Facts<'_>) -> Result<(), ModelError> {
         let file = self.path().join("config.json");
         let parts = ["text_config", "vision_config"].map(|part| &self.json()[part]);
         let fault = [self.json()].into_iter().chain(parts).find_map(unsupported);
-        if let Some(fault) = fault.or_else(|| facts.faults().into_iter().next()) {
+        if let Some(fault) = fault {
             return Err(ModelError::content(&file, fault));
+        }
+        let faults = facts.faults();
+        if !faults.is_empty() {
+            let faults = faults.into_iter().map(|fault| format!("{}: {fault}", file.display()));
+            return Err(ModelError::Faults(faults.collect()));
         }
         // A configuration by itself says what it says.
         if self.weight_files().is_err() {

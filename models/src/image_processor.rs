@@ -371,13 +371,13 @@ fn colours(json: &Value, usual: Colours) -> Result<Colours, String> {
 mod tests {
     use super::*;
 
-    fn clip(json: Value) -> Result<ImageProcessorConfig, String> {
-        ImageProcessorConfig::read(&json, Kind::Clip)
+    fn clip(json: &Value) -> Result<ImageProcessorConfig, String> {
+        ImageProcessorConfig::read(json, Kind::Clip)
     }
 
     #[test]
     fn keys_that_are_left_out_are_those_of_the_class() {
-        assert_eq!(clip(json!({})).unwrap(), ImageProcessorConfig::clip(224));
+        assert_eq!(clip(&json!({})).unwrap(), ImageProcessorConfig::clip(224));
         let vilt = ImageProcessorConfig::read(
             &json!({ "image_processor_type": "ViltImageProcessorFast" }),
             Kind::Vilt,
@@ -387,27 +387,27 @@ mod tests {
 
     #[test]
     fn sizes_are_read_in_every_form() {
-        let resizing = |size: Value| clip(json!({ "size": size })).map(|config| config.resizing);
-        assert_eq!(resizing(json!(30)).unwrap(), Resizing::ShorterSide(30));
-        assert_eq!(resizing(json!({ "shortest_edge": 30 })).unwrap(), Resizing::ShorterSide(30));
-        assert_eq!(resizing(json!({ "height": 20, "width": 30 })).unwrap(), Resizing::Exact(30, 20));
-        assert_eq!(resizing(json!([20, 30])).unwrap(), Resizing::Exact(30, 20));
+        let resizing = |size: &Value| clip(&json!({ "size": size })).map(|config| config.resizing);
+        assert_eq!(resizing(&json!(30)).unwrap(), Resizing::ShorterSide(30));
+        assert_eq!(resizing(&json!({ "shortest_edge": 30 })).unwrap(), Resizing::ShorterSide(30));
+        assert_eq!(resizing(&json!({ "height": 20, "width": 30 })).unwrap(), Resizing::Exact(30, 20));
+        assert_eq!(resizing(&json!([20, 30])).unwrap(), Resizing::Exact(30, 20));
         for size in
             [json!(0), json!(-1), json!(1e9), json!("30"), json!({ "longest_edge": 30 }), json!([1, 2, 3])]
         {
-            assert!(resizing(size.clone()).unwrap_err().contains("`size`"), "{size}");
+            assert!(resizing(&size).unwrap_err().contains("`size`"), "{size}");
         }
-        assert_eq!(clip(json!({ "crop_size": 30 })).unwrap().crop, Some((30, 30)));
-        assert_eq!(clip(json!({ "do_center_crop": false })).unwrap().crop, None);
-        assert_eq!(clip(json!({ "do_resize": false })).unwrap().resizing, Resizing::Unchanged);
+        assert_eq!(clip(&json!({ "crop_size": 30 })).unwrap().crop, Some((30, 30)));
+        assert_eq!(clip(&json!({ "do_center_crop": false })).unwrap().crop, None);
+        assert_eq!(clip(&json!({ "do_resize": false })).unwrap().resizing, Resizing::Unchanged);
     }
 
     #[test]
     fn colours_are_those_of_the_file() {
-        let colours = |json: Value| clip(json).map(|config| config.colours);
-        let told = colours(json!({ "image_mean": [0.1, 0.2, 0.3], "image_std": 0.5 })).unwrap();
+        let colours = |json: &Value| clip(json).map(|config| config.colours);
+        let told = colours(&json!({ "image_mean": [0.1, 0.2, 0.3], "image_std": 0.5 })).unwrap();
         assert_eq!(told, Colours { mean: [0.1, 0.2, 0.3], deviation: [0.5; 3], factor: BYTE });
-        let bare = colours(json!({ "do_normalize": false, "do_rescale": false })).unwrap();
+        let bare = colours(&json!({ "do_normalize": false, "do_rescale": false })).unwrap();
         assert_eq!(bare, Colours { mean: [0.0; 3], deviation: [1.0; 3], factor: 1.0 });
         for json in [
             json!({ "image_mean": [0.1, 0.2] }),
@@ -415,15 +415,15 @@ mod tests {
             json!({ "image_mean": "half" }),
             json!({ "rescale_factor": "1/255" }),
         ] {
-            assert!(colours(json.clone()).is_err(), "{json}");
+            assert!(colours(&json).is_err(), "{json}");
         }
     }
 
     #[test]
     fn what_is_not_known_is_refused_by_name() {
-        assert!(clip(json!({ "resample": 5 })).unwrap_err().contains("`resample` is 5"));
+        assert!(clip(&json!({ "resample": 5 })).unwrap_err().contains("`resample` is 5"));
         assert!(
-            clip(json!({ "image_processor_type": "ViTImageProcessor" }))
+            clip(&json!({ "image_processor_type": "ViTImageProcessor" }))
                 .unwrap_err()
                 .contains("`ViTImageProcessor`")
         );
@@ -437,8 +437,8 @@ mod tests {
             json!({ "size": { "height": 30, "width": 30 }, "do_center_crop": false, "resample": 0 }),
             json!({ "do_resize": false, "do_normalize": false }),
         ] {
-            let config = clip(json).unwrap();
-            assert_eq!(clip(config.to_json()).unwrap(), config);
+            let config = clip(&json).unwrap();
+            assert_eq!(clip(&config.to_json()).unwrap(), config);
         }
         let vilt = ImageProcessorConfig::vilt(64, 8);
         assert_eq!(ImageProcessorConfig::read(&vilt.to_json(), Kind::Vilt).unwrap(), vilt);

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{ModelError, Tokenizer};
+use crate::{ModelError, Tokenizer, check_finite};
 
 pub use recorded::{WRITTEN_BY, load_recorded, written_by};
 pub(crate) use stored::StoredWeights;
@@ -191,16 +191,26 @@ pub(crate) fn config_json(config: &impl Serialize, more: Value) -> Result<Value,
 /// Writes `model.safetensors` into a folder, marked as transformers expects (`format: pt`).
 ///
 /// # Errors
-/// When the file cannot be written.
+/// When the file cannot be written, or a number is none, or none in so many bits.
 pub fn write_weights(folder: &Path, weights: &Weights, precision: Precision) -> Result<(), ModelError> {
+    let file = folder.join("model.safetensors");
     let kind = match precision {
         Precision::F32 => DType::F32,
         Precision::F16 => DType::F16,
     };
     let weights: Weights = weights
         .iter()
-        .map(|(name, tensor)| Ok((name.clone(), tensor.detach().to_dtype(kind)?)))
+        .map(|(name, tensor)| {
+            let stored = tensor.detach().to_dtype(kind)?;
+            let bits = kind.size_in_bytes() * 8;
+            check_finite(name, &stored).map_err(|_| {
+                let message =
+                    format!("tensor `{}`: a number is infinite or NaN in {bits} bits", quoted(name));
+                ModelError::content(&file, message)
+            })?;
+            Ok((name.clone(), stored))
+        })
         .collect::<Result<_, ModelError>>()?;
-    parameters::save(&weights, &[("format", "pt")], &folder.join("model.safetensors"))?;
+    parameters::save(&weights, &[("format", "pt")], &file)?;
     Ok(())
 }

@@ -72,9 +72,9 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// How many numbers there are; readers of files have seen to it that this is no more than fits into memory.
+    /// How many numbers there are.
     pub(super) fn count(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |product, &side| product.saturating_mul(side))
     }
 }
 
@@ -205,10 +205,39 @@ impl StoredWeights {
         if first.1.shape != second.1.shape {
             return Ok(false);
         }
+        if let (Place::Bytes(one), Place::Bytes(other), Some(width)) =
+            (&first.1.place, &second.1.place, first.1.format.bytes())
+            && first.1.format == second.1.format
+        {
+            let reader = |file: usize, start: u64| {
+                let file = self.files.get(file).map_or_else(|| self.first_file(), PathBuf::as_path);
+                let mut reader = buffered(file)?;
+                reader.seek(SeekFrom::Start(start)).map_err(ModelError::file(file))?;
+                Ok::<_, ModelError>(reader)
+            };
+            let length = first.1.count().saturating_mul(width);
+            let (left, right) = (reader(first.0, *one)?, reader(second.0, *other)?);
+            return same_bytes(left, right, length).map_err(ModelError::file(self.first_file()));
+        }
         let mut both = self.load(&[(one, one), (other, other)])?.into_values();
         let mut values = || both.next().map(|tensor| tensor.flatten_all()?.to_vec1::<f32>()).transpose();
         Ok(values()? == values()?)
     }
+}
+
+/// Whether the next bytes of two readers are the same, so many of them.
+fn same_bytes(mut one: impl Read, mut other: impl Read, mut length: usize) -> std::io::Result<bool> {
+    let (mut left, mut right) = (vec![0; CHUNK.min(length)], vec![0; CHUNK.min(length)]);
+    while length > 0 {
+        let part = CHUNK.min(length);
+        one.read_exact(&mut left[..part])?;
+        other.read_exact(&mut right[..part])?;
+        if left[..part] != right[..part] {
+            return Ok(false);
+        }
+        length -= part;
+    }
+    Ok(true)
 }
 
 /// The numbers of tensors of one file.

@@ -92,19 +92,22 @@ impl Checker<'_> {
 /// # Errors
 /// Everything that is wrong with it.
 pub(crate) fn inspect(path: &Path) -> Result<Sketch, Vec<String>> {
-    let open = || -> Result<(ModelFolder, Config), ModelError> {
-        let folder = ModelFolder::open(path)?;
-        let config = Config::open(&folder)?;
-        Ok((folder, config))
+    let said = |error: ModelError| vec![error.to_string()];
+    let folder = ModelFolder::open(path).map_err(said)?;
+    let (config, mut errors) = match Config::open(&folder) {
+        Ok(config) => (Some(config), Vec::new()),
+        // Weights and tokenizer may be looked at all the same.
+        Err(ModelError::Faults(faults)) => (None, faults),
+        Err(error) => return Err(said(error)),
     };
-    let (folder, config) = open().map_err(|error| vec![error.to_string()])?;
-    let mut errors: Vec<String> = Vec::new();
-    match folder.weight_shapes() {
-        Ok(found) => errors.extend(misfit(&config, &found, &folder)),
-        Err(error) => errors.push(error.to_string()),
+    match (folder.weight_shapes(), &config) {
+        (Ok(found), Some(config)) => errors.extend(misfit(config, &found, &folder)),
+        (Ok(_), None) => {}
+        (Err(error), _) => errors.push(error.to_string()),
     }
-    match folder.tokenizer() {
-        Ok(tokenizer) => {
+    match (folder.tokenizer(), config) {
+        (Ok(_), None) => {}
+        (Ok(tokenizer), Some(config)) => {
             errors.extend(tokenizer.check_rows(config.vocabulary()).err().map(|error| error.to_string()));
             if errors.is_empty() {
                 let detector = detector_of(path).is_some();
@@ -112,7 +115,7 @@ pub(crate) fn inspect(path: &Path) -> Result<Sketch, Vec<String>> {
                 return Ok(Sketch { config, tokenizer: Rc::new(tokenizer), detector });
             }
         }
-        Err(error) => errors.push(error.to_string()),
+        (Err(error), _) => errors.push(error.to_string()),
     }
     Err(errors)
 }

@@ -106,11 +106,13 @@ impl<'p> Machine<'p> {
             0x80 => drop(self.take(1)?),
             0x95 => drop(self.take(8)?),
             b'(' => self.marks.push(self.stack.len()),
-            b'0' => drop(self.pop()?),
-            b'1' => drop(self.pop_to_mark()?),
+            // What is taken away, put into a list, or made the state of an object: nobody asks for it.
+            b'0' | b'a' | b'b' => drop(self.pop()?),
+            b'1' | b'e' | 0x90 => drop(self.pop_to_mark()?),
             b'2' => self.push(self.top()?),
             b'N' => self.push(Value::None),
-            0x88 | 0x89 => self.push(Value::Other),
+            // True, false, an empty list, an empty set.
+            0x88 | 0x89 | b']' | 0x8f => self.push(Value::Other),
             b'K' => self.whole(1)?,
             b'M' => self.whole(2)?,
             b'J' => {
@@ -128,32 +130,26 @@ impl<'p> Machine<'p> {
             b'U' | b'C' => self.skipped(1)?,
             b'T' | b'B' => self.skipped(4)?,
             0x8e | 0x96 => self.skipped(8)?,
-            b'q' => {
-                let key = self.number(1)?;
-                self.remember(key)?;
-            }
-            b'r' => {
-                let key = self.number(4)?;
-                self.remember(key)?;
-            }
-            0x94 => self.remember(self.memo.len() as u64)?,
-            b'h' => {
-                let key = self.number(1)?;
-                self.recall(key)?;
-            }
-            b'j' => {
-                let key = self.number(4)?;
-                self.recall(key)?;
-            }
+            b'q' => self.remember(1)?,
+            b'r' => self.remember(4)?,
+            0x94 => self.remember(0)?,
+            b'h' => self.recall(1)?,
+            b'j' => self.recall(4)?,
+            other => self.compose(other)?,
+        }
+        Ok(false)
+    }
+
+    /// One operation that makes a value of others.
+    fn compose(&mut self, operation: u8) -> Result<(), String> {
+        match operation {
             b')' => self.tuple(Vec::new()),
             b't' => {
                 let values = self.pop_to_mark()?;
                 self.tuple(values);
             }
             0x85..=0x87 => {
-                let count = usize::from(operation - 0x84);
-                let start = self.height(count)?;
-                let values = self.stack.split_off(start);
+                let values = self.pop_last(usize::from(operation - 0x84))?;
                 self.tuple(values);
             }
             b'}' => self.dictionary(),
@@ -163,33 +159,27 @@ impl<'p> Machine<'p> {
                 self.set(&values)?;
             }
             b's' => {
-                let start = self.height(2)?;
-                let values = self.stack.split_off(start);
+                let values = self.pop_last(2)?;
                 self.set(&values)?;
             }
             b'u' => {
                 let values = self.pop_to_mark()?;
                 self.set(&values)?;
             }
-            b']' | 0x8f => self.push(Value::Other),
-            b'a' | b'b' => drop(self.pop()?),
-            b'e' | 0x90 => drop(self.pop_to_mark()?),
             b'l' | 0x91 => {
                 self.pop_to_mark()?;
                 self.push(Value::Other);
             }
             b'c' => {
                 let (module, name) = (self.line()?, self.line()?);
-                self.globals.push((module, name));
-                self.push(Value::Global(self.globals.len() - 1));
+                self.global(module, name);
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let (Some(module), Some(name)) = (self.text_of(module), self.text_of(name)) else {
                     return Err(self.fault("a class has no name"));
                 };
-                self.globals.push((module, name));
-                self.push(Value::Global(self.globals.len() - 1));
+                self.global(module, name);
             }
             b'Q' => self.storage()?,
             b'R' | 0x81 => {
@@ -198,13 +188,12 @@ impl<'p> Machine<'p> {
                 self.push(value);
             }
             0x92 => {
-                let start = self.height(3)?;
-                self.stack.truncate(start);
+                self.pop_last(3)?;
                 self.push(Value::Other);
             }
             other => return Err(self.fault(&format!("operation 0x{other:02x} is not known"))),
         }
-        Ok(false)
+        Ok(())
     }
 
     fn fault(&self, what: &str) -> String {
@@ -303,9 +292,9 @@ impl<'p> Machine<'p> {
         self.stack.last().copied().ok_or_else(|| self.fault("a value is missing"))
     }
 
-    /// The height of the stack without its last values, of which there must be so many.
-    fn height(&self, count: usize) -> Result<usize, String> {
-        self.stack.len().checked_sub(count).ok_or_else(|| self.fault("a value is missing"))
+    fn pop_last(&mut self, count: usize) -> Result<Vec<Value>, String> {
+        let start = self.stack.len().checked_sub(count).ok_or_else(|| self.fault("a value is missing"))?;
+        Ok(self.stack.split_off(start))
     }
 
     fn pop_to_mark(&mut self) -> Result<Vec<Value>, String> {
@@ -315,16 +304,25 @@ impl<'p> Machine<'p> {
         }
     }
 
-    fn remember(&mut self, key: u64) -> Result<(), String> {
+    /// Notes the value on top of the stack under a number of so many bytes, or under the next one.
+    fn remember(&mut self, width: usize) -> Result<(), String> {
+        let key = if width == 0 { self.memo.len() as u64 } else { self.number(width)? };
         let value = self.top()?;
         self.memo.insert(key as u32, value);
         Ok(())
     }
 
-    fn recall(&mut self, key: u64) -> Result<(), String> {
-        let value = self.memo.get(&(key as u32)).copied().ok_or_else(|| self.fault("a value is missing"))?;
+    /// Puts the value of a number of so many bytes onto the stack.
+    fn recall(&mut self, width: usize) -> Result<(), String> {
+        let key = self.number(width)? as u32;
+        let value = self.memo.get(&key).copied().ok_or_else(|| self.fault("a value is missing"))?;
         self.push(value);
         Ok(())
+    }
+
+    fn global(&mut self, module: &'p str, name: &'p str) {
+        self.globals.push((module, name));
+        self.push(Value::Global(self.globals.len() - 1));
     }
 
     fn tuple(&mut self, values: Vec<Value>) {

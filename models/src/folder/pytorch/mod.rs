@@ -134,24 +134,20 @@ pub(super) fn tensors(path: &Path) -> Result<IndexMap<String, Stored>, ModelErro
         let fault = |reason: String| fault(format!("tensor `{}`: {reason}", quoted(name)));
         let (Place::View(view), Some(width)) = (&stored.place, stored.format.bytes()) else { continue };
         view.check(&stored.shape).map_err(fault)?;
-        let length = match lengths.get(&view.storage) {
-            Some(length) => *length,
-            None => {
-                let entry = archive.by_name(&format!("{base}data/{}", view.storage));
-                let entry = entry
-                    .map_err(|error| fault(format!("its storage `{}`: {error}", quoted(&view.storage))))?;
-                together = together.saturating_add(entry.compressed_size());
-                if together > file || is_bomb(entry.size(), entry.compressed_size()) {
-                    return Err(fault(format!(
-                        "its storage is said to grow from {} bytes to {}",
-                        entry.compressed_size(),
-                        entry.size()
-                    )));
-                }
-                lengths.insert(view.storage.clone(), entry.size());
-                entry.size()
+        if !lengths.contains_key(&view.storage) {
+            let entry = archive.by_name(&format!("{base}data/{}", view.storage));
+            let entry =
+                entry.map_err(|error| fault(format!("its storage `{}`: {error}", quoted(&view.storage))))?;
+            let (length, compressed) = (entry.size(), entry.compressed_size());
+            together = together.saturating_add(compressed);
+            if together > file || is_bomb(length, compressed) {
+                return Err(fault(format!(
+                    "its storage is said to grow from {compressed} bytes to {length}"
+                )));
             }
-        };
+            lengths.insert(view.storage.clone(), length);
+        }
+        let length = lengths.get(&view.storage).copied().unwrap_or(0);
         if (view.count as u64).checked_mul(width as u64).is_none_or(|needed| needed > length) {
             return Err(fault(format!(
                 "its storage is to have {} numbers of {width} bytes, and has {length} bytes",
