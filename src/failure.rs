@@ -38,6 +38,15 @@ impl Failure {
         move |error| Self::message(format!("{path}: {error}"))
     }
 
+    /// The same failure of a line of input, counted from 0.
+    pub(crate) fn at(self, line: usize) -> Self {
+        match self {
+            Self::Usage(message) => Self::Usage(format!("line {}: {message}", line + 1)),
+            Self::Failed(error) => Self::message(format!("line {}: {}", line + 1, chain(error.as_ref()))),
+            other => other,
+        }
+    }
+
     /// What a caught panic comes to.
     pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);

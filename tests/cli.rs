@@ -6,6 +6,7 @@ mod common;
 
 use std::path::Path;
 
+use alambic_models::Tokenizer;
 use alambic_reports::outcome::{Latency, ModelOutcome, Outcome};
 use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::parameters::{self, Weights};
@@ -210,13 +211,16 @@ fn texts_that_cannot_be_written_are_named() {
     let folder = tempfile::tempdir().unwrap();
     tiny_model(folder.path());
     let said = run(folder.path(), &["predict", "tiny", "zorva"]).bad(2);
-    assert!(said.contains("line 1 names no language") && said.contains("en, ta"), "{said}");
+    assert!(said.contains("line 1: no language is named") && said.contains("en, ta"), "{said}");
     let said = run(folder.path(), &["predict", "tiny", "--target-language", "kn", "zorva"]).bad(2);
     assert!(said.contains("does not write `kn`; it writes en, ta"), "{said}");
-    let said = run_with(folder.path(), &["predict", "tiny"], "zorva\tta\nzorva\tkn\n").bad(2);
-    assert!(said.contains("line 2") && said.contains("`kn`"), "{said}");
+    let said = run_with(folder.path(), &["predict", "tiny"], "zorva\tkn\nzorva\tta\n").bad(2);
+    assert!(said.contains("line 1") && said.contains("`kn`"), "{said}");
     let long = format!("zorva\tta\n{}\tta\n", "z".repeat(30));
-    let said = run_with(folder.path(), &["predict", "tiny"], &long).bad(1);
+    let ended = run_with(folder.path(), &["predict", "tiny"], &long);
+    // What could be answered is not lost.
+    assert_eq!((ended.code, ended.stdout.lines().count()), (Some(1), 1), "{}", ended.stderr);
+    let said = ended.stderr;
     assert!(said.contains("line 2: ") && said.contains("12 positions"), "{said}");
     let said = run(folder.path(), &["predict", "none", "zorva"]).bad(1);
     assert!(said.starts_with("error: none/config.json"), "{said}");
@@ -281,16 +285,21 @@ fn a_trace_of_bert_holds_its_taps() {
 #[test]
 fn a_model_is_exported_in_other_forms() {
     let folder = tempfile::tempdir().unwrap();
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/tests/parity/bert/model");
-    let model = model.to_string_lossy().into_owned();
-    let export = ["export", &model, "--format", "hf,onnx,int8", "--to", "out"];
+    let parity = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/tests/parity/bert/model");
+    let model = folder.path().join("model");
+    std::fs::create_dir(&model).unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        std::fs::copy(parity.join(name), model.join(name)).unwrap();
+    }
+    Tokenizer::words(["a film"], 40).unwrap().files(16).unwrap().write(&model).unwrap();
+    let export = ["export", "model", "--format", "hf,onnx,int8", "--to", "out"];
     assert!(run(folder.path(), &export).good().contains("out/model.int8.onnx"));
     let list = json(&run(folder.path(), &[&export[..], &["--json"]].concat()).good());
     assert_eq!((&list[1]["format"], &list[1]["difference"]), (&Value::from("onnx"), &Value::from(0.0)));
     assert!(folder.path().join("out/hf/model.safetensors").is_file());
 
     tiny_model(folder.path());
-    let said = run(folder.path(), &["export", "tiny", "--format", "onnx", "--to", "out"]).bad(1);
+    let said = run(folder.path(), &["export", "tiny", "--format", "onnx", "--to", "other"]).bad(1);
     assert!(said.contains("`hf` is the form"), "{said}");
     run(folder.path(), &["export", "tiny", "--format", "gguf", "--to", "out"]).bad(2);
     assert!(run(folder.path(), &["export", "nothing", "--to", "out"]).bad(1).contains("nothing/config.json"));

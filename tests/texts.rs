@@ -472,11 +472,13 @@ fn words_are_tagged_from_a_recipe_to_what_is_made_of_it() {
     assert_eq!(text, line);
     let words: Vec<&str> = tagged.split(' ').map(|word| word.split_once('/').unwrap().0).collect();
     assert_eq!(words, line.split_whitespace().collect::<Vec<_>>());
-    let said = run(folder.path(), &["predict", student, "--json", "--longest", "4", line]).good();
-    let said: Value = serde_json::from_str(&said).unwrap();
+    let said = run(folder.path(), &["predict", student, "--json", "--longest", "4", line]);
+    assert!(said.stderr.contains("line 1") && said.stderr.contains("truncated"), "{}", said.stderr);
+    let said: Value = serde_json::from_str(&said.stdout).unwrap();
     let words = said["words"].as_array().unwrap();
     assert_eq!((words.len(), words[0]["word"].as_str()), (6, Some("please")));
     assert!(words[0]["probability"].is_f64() && words[5]["probability"].is_null(), "{said}");
+    assert_eq!(said["truncated"], true);
     let bench = ["bench", student, "--batch", "2", "--length", "4", "--rounds", "2"];
     assert_eq!(run(folder.path(), &bench).code, Some(0));
     run(folder.path(), &["export", student, "--format", "hf,onnx,int8", "--to", "out"]).good();

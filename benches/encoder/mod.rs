@@ -1,6 +1,6 @@
 //! The encoder of texts that benches run.
 
-use alambic_models::bert::{BertConfig, Family, Head};
+use alambic_models::bert::{BertConfig, Family, Head, Problem};
 
 use crate::timing::Options;
 
@@ -10,8 +10,10 @@ pub(crate) fn encoder(options: &Options, layers: &str, width: &str) -> BertConfi
         family: Family::Bert,
         head: Head::None,
         pooler: false,
+        untied: false,
         labels: Vec::new(),
-        regression: false,
+        problem: Problem::OneLabel,
+        pairs: None,
         vocabulary: options.size("vocabulary"),
         width: options.size(width),
         layers: options.size(layers),

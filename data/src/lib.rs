@@ -52,7 +52,7 @@ pub use direction::{Direction, DirectionError};
 pub use error::{DataError, Fault, Place, Problem};
 pub use examples::Pair;
 pub use lexicon::{Entry, Lexicon, Reading};
-pub use pictures::{Object, Picture, Pixels, Raster, WeightedPart};
+pub use pictures::{Interpolation, Object, Picture, Pixels, Raster, WeightedPart};
 pub use questions::{Question, QuestionSplits, VisualQuestions, is_chosen};
 pub use regions::{Found, Recorded, RegionFault, RegionFiles};
 pub use scenes::{Asked, Tongue};

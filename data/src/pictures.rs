@@ -21,6 +21,19 @@ pub struct Raster {
     pub rgb: Arc<Vec<u8>>,
 }
 
+/// How pixels of an image of another size come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interpolation {
+    /// The nearest pixel.
+    Nearest,
+    /// Linear in both directions.
+    Linear,
+    /// Cubic in both directions.
+    Cubic,
+    /// By Lanczos' window of three.
+    Lanczos,
+}
+
 /// A weight, and the part of an image that has it: left, top, right and bottom edge as shares of the image's sides.
 pub type WeightedPart = (f32, [f32; 4]);
 
@@ -73,9 +86,22 @@ impl Raster {
     /// The same image with these sides, by cubic interpolation.
     #[must_use]
     pub fn resized(&self, width: usize, height: usize) -> Self {
+        self.resized_by(width, height, Interpolation::Cubic)
+    }
+
+    /// The same image with these sides. Where they are smaller, each pixel is of all those that it stands for, but for the
+    /// nearest one.
+    #[must_use]
+    pub fn resized_by(&self, width: usize, height: usize, interpolation: Interpolation) -> Self {
         if (width, height) == (self.width, self.height) {
             return self.clone();
         }
+        let filter = match interpolation {
+            Interpolation::Nearest => return self.nearest(width, height),
+            Interpolation::Linear => FilterType::Triangle,
+            Interpolation::Cubic => FilterType::CatmullRom,
+            Interpolation::Lanczos => FilterType::Lanczos3,
+        };
         let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
         let Some(buffer) = ImageBuffer::<Rgb<u8>, _>::from_raw(
             side(self.width),
@@ -84,8 +110,37 @@ impl Raster {
         ) else {
             return self.clone();
         };
-        let resized = image::imageops::resize(&buffer, side(width), side(height), FilterType::CatmullRom);
+        let resized = image::imageops::resize(&buffer, side(width), side(height), filter);
         Self { width, height, rgb: Arc::new(resized.into_raw()) }
+    }
+
+    /// The same image with these sides, each of whose pixels is the one in whose place its middle falls.
+    fn nearest(&self, width: usize, height: usize) -> Self {
+        let places = |sides: usize, own: usize| -> Vec<usize> {
+            (0..sides).map(|place| (2 * place + 1) * own / (2 * sides)).collect()
+        };
+        let (rows, columns) = (places(height, self.height), places(width, self.width));
+        let pixel = |row: usize, column: usize| self.rgb[(row * self.width + column) * 3..][..3].iter();
+        let row =
+            |&row: &usize| columns.iter().flat_map(move |&column| pixel(row, column)).copied().collect();
+        let rows: Vec<Vec<u8>> = rows.iter().map(row).collect();
+        Self { width, height, rgb: Arc::new(rows.concat()) }
+    }
+
+    /// The part of these sides in the middle of the image; what it lacks is black.
+    #[must_use]
+    pub fn centred(&self, width: usize, height: usize) -> Self {
+        let (left, top) = (self.width.saturating_sub(width) / 2, self.height.saturating_sub(height) / 2);
+        let part = self.cropped(left, top, width, height);
+        if (part.width, part.height) == (width, height) {
+            return part;
+        }
+        let (left, top) = ((width - part.width).div_ceil(2), (height - part.height).div_ceil(2));
+        let mut rgb = vec![0; width * height * 3];
+        for (row, pixels) in part.rgb.chunks_exact((part.width * 3).max(1)).enumerate() {
+            rgb[((top + row) * width + left) * 3..][..pixels.len()].copy_from_slice(pixels);
+        }
+        Self { width, height, rgb: Arc::new(rgb) }
     }
 
     /// The part of the image that begins at the column `left` and the row `top`, or as much of it as there is.
@@ -206,6 +261,28 @@ mod tests {
         let picture = Picture::of_file(path);
         assert_eq!(picture.load().unwrap(), checkered());
         assert_eq!(checkered().resized(3, 2).rgb.len(), 18);
+    }
+
+    #[test]
+    fn the_nearest_pixels_are_those_of_pillow() {
+        let rgb: Vec<u8> = (0..6 * 4).flat_map(|pixel| [pixel; 3]).collect();
+        let image = Raster { width: 6, height: 4, rgb: Arc::new(rgb) };
+        let reds = |image: &Raster| image.rgb.iter().step_by(3).copied().collect::<Vec<u8>>();
+        let nearest = |width, height| reds(&image.resized_by(width, height, Interpolation::Nearest));
+        // What `Image.resize(..., NEAREST)` gives.
+        assert_eq!(nearest(4, 2), [6, 8, 9, 11, 18, 20, 21, 23]);
+        assert_eq!(nearest(3, 3), [1, 3, 5, 13, 15, 17, 19, 21, 23]);
+        assert_eq!(nearest(8, 1), [12, 13, 13, 14, 15, 16, 16, 17]);
+    }
+
+    #[test]
+    fn what_an_image_lacks_around_its_middle_is_black() {
+        let image = Raster { width: 3, height: 1, rgb: Arc::new(vec![9; 9]) };
+        let reds = |image: &Raster| image.rgb.iter().step_by(3).copied().collect::<Vec<u8>>();
+        // What transformers' `center_crop` gives.
+        assert_eq!(reds(&image.centred(4, 2)), [0, 0, 0, 0, 0, 9, 9, 9]);
+        assert_eq!(reds(&image.centred(1, 3)), [0, 9, 0]);
+        assert_eq!(image.centred(3, 1), image);
     }
 
     #[test]

@@ -183,7 +183,8 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
 /// Stream, kind and number of a layer's tap.
 fn layer_tap(name: &str) -> Option<(&str, &str, usize)> {
     let (front, number) = name.rsplit_once('.')?;
-    let number = number.parse().ok()?;
+    // No network has more layers than that; a larger number would be taken for as many.
+    let number = usize::from(number.parse::<u16>().ok()?);
     let (stream, kind) = front.rsplit_once('.').unwrap_or(("", front));
     ["hidden", "queries", "keys", "values", "scores", "attention"]
         .contains(&kind)

@@ -15,7 +15,7 @@ use crate::marian::Marian;
 use crate::oscar::{Oscar, OscarInput};
 use crate::vilt::{Vilt, ViltInput};
 use crate::visual_bert::{VisualBert, VisualBertInput};
-use crate::{Config, Images, ModelError, ModelFolder, Pass, Patches, Regions, Tokens, Trace, Wanted};
+use crate::{Config, Images, ModelError, ModelFolder, Pass, Patches, Regions, Tokens, Trace, Wanted, whole};
 
 /// What models read. Each takes what it needs of it and does not look at the rest.
 #[derive(Debug, Clone, Default)]
@@ -128,7 +128,7 @@ fn text(ids: &Tensor, inputs: &Weights) -> Result<TextInput, ModelError> {
     let tokens = Tokens::from_tensors(ids, inputs.get("attention_mask"))?;
     let segments = match inputs.get("token_type_ids") {
         Some(ids) if ids.dims() == [tokens.batch, tokens.length] => {
-            Some(Arc::new(ids.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?))
+            Some(Arc::new(whole::ids("token_type_ids", ids)?))
         }
         Some(ids) => {
             return Err(ModelError::Input(format!(
@@ -147,7 +147,7 @@ fn images(pixels: &Tensor, inputs: &Weights) -> Result<Image, ModelError> {
     let (batch, _, height, width) = pixels.dims4()?;
     let mask = match inputs.get("pixel_mask") {
         Some(mask) if mask.dims() == [batch, height, width] => {
-            Some(Arc::new(mask.to_dtype(DType::U8)?.flatten_all()?.to_vec1()?))
+            Some(Arc::new(whole::mask("pixel_mask", mask)?))
         }
         Some(mask) => {
             return Err(ModelError::Input(format!(

@@ -1,5 +1,6 @@
 //! The configuration of a model of any architecture.
 
+use alambic_files::text::quoted;
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
@@ -9,10 +10,11 @@ use crate::bert::{Bert, BertConfig, Family};
 use crate::clip::{Clip, ClipConfig};
 use crate::detector::{Detector, DetectorConfig};
 use crate::dual::{Dual, DualConfig};
-use crate::layers::activation;
+use crate::facts::Facts;
 use crate::lxmert::{Lxmert, LxmertConfig};
 use crate::marian::{Marian, MarianConfig};
 use crate::oscar::{Oscar, OscarConfig};
+use crate::published::look_up;
 use crate::vilt::{Vilt, ViltConfig};
 use crate::visual_bert::{VisualBert, VisualBertConfig};
 use crate::{ModelError, ModelFolder, Outline};
@@ -79,7 +81,7 @@ impl Config {
             return Ok(Self::Oscar(OscarConfig::open(folder)?));
         }
         match folder.model_type()? {
-            "marian" => Ok(Self::Marian(folder.config("marian")?)),
+            "marian" => Ok(Self::Marian(MarianConfig::open(folder)?)),
             "clip" => Ok(Self::Clip(ClipConfig::open(folder)?)),
             "detector" => Ok(Self::Detector(DetectorConfig::open(folder)?)),
             "dual-encoder" => Ok(Self::Dual(DualConfig::open(folder)?)),
@@ -90,8 +92,9 @@ impl Config {
             other => Err(ModelError::content(
                 &folder.path().join("config.json"),
                 format!(
-                    "model_type is `{other}`; known are bert, roberta, xlm-roberta, distilbert, marian, clip, detector, \
-                     dual-encoder, lxmert, vilt, visual_bert, and Oscar, whose configuration has `img_feature_dim`"
+                    "model_type is `{}`; known are bert, roberta, xlm-roberta, distilbert, marian, clip, detector, \
+                     dual-encoder, lxmert, vilt, visual_bert, and Oscar, whose configuration has `img_feature_dim`",
+                    quoted(other)
                 ),
             )),
         }
@@ -103,7 +106,7 @@ impl Config {
     /// When a file is missing or broken, or the weights lack a tensor.
     pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
         match self {
-            Self::Marian(_) => folder.weights(),
+            Self::Marian(config) => config.weights(folder),
             Self::Bert(config) => config.weights(folder),
             Self::Clip(config) => config.weights(folder),
             Self::Detector(config) => config.weights(folder),
@@ -161,14 +164,15 @@ impl Config {
     pub fn misfits(&self, found: &IndexMap<String, Vec<usize>>) -> Vec<String> {
         let misfit = |(name, shape): (String, Vec<usize>)| {
             let spellings = match self {
-                Self::Marian(_) | Self::Clip(_) | Self::Detector(_) | Self::Dual(_) => vec![name.clone()],
+                Self::Marian(_) => MarianConfig::spellings(&name),
+                Self::Clip(_) | Self::Detector(_) | Self::Dual(_) => vec![name.clone()],
                 Self::Bert(config) => config.spellings(&name),
                 Self::Lxmert(_) => LxmertConfig::spellings(&name),
                 Self::Oscar(_) => OscarConfig::spellings(&name),
                 Self::Vilt(_) => ViltConfig::spellings(&name),
                 Self::VisualBert(_) => VisualBertConfig::spellings(&name),
             };
-            match spellings.iter().find_map(|stored| found.get(stored)) {
+            match look_up(found, &spellings).map(|(_, shape)| shape) {
                 None => Some(format!("there is no tensor `{name}`")),
                 Some(found) if *found != shape => Some(format!(
                     "tensor `{name}` has shape {found:?}, and the configuration asks for {shape:?}"
@@ -177,18 +181,6 @@ impl Config {
             }
         };
         self.shapes().into_iter().filter_map(misfit).collect()
-    }
-
-    /// What is wrong with the configuration on its own, in words.
-    #[must_use]
-    pub fn faults(&self) -> Vec<String> {
-        let Facts { divisions, activations, .. } = self.facts();
-        let fault = |(heads, count, width, divided): (&str, usize, &str, usize)| {
-            (count == 0 || !divided.is_multiple_of(count))
-                .then(|| format!("{heads} is {count}, which does not divide {width}, {divided}"))
-        };
-        let activations = activations.into_iter().filter_map(|name| activation(name).err());
-        divisions.into_iter().filter_map(fault).chain(activations.map(|error| error.to_string())).collect()
     }
 
     /// How many parameters there are.
@@ -200,6 +192,27 @@ impl Config {
     /// What every architecture knows of its texts and its sizes.
     fn facts(&self) -> Facts<'_> {
         of_each!(self, config => config.facts())
+    }
+
+    /// The same model without the rows of its vocabulary that stand for no token, where it has logits for them.
+    #[must_use]
+    pub fn of_tokens(self, tokens: usize) -> Self {
+        match self {
+            Self::Bert(config) => Self::Bert(config.of_tokens(tokens)),
+            other => other,
+        }
+    }
+
+    /// The weights of a folder for a configuration that [`Self::of_tokens`] made of that of the folder.
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the weights lack a tensor.
+    pub fn weights_of_tokens(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
+        let weights = Self::open(folder)?.weights(folder)?;
+        match self {
+            Self::Bert(config) => config.trim(weights),
+            _ => Ok(weights),
+        }
     }
 
     /// Rows of the embedding table.
@@ -287,20 +300,4 @@ impl Config {
             ))),
         }
     }
-}
-
-/// What every architecture knows of its texts and its sizes.
-pub(crate) struct Facts<'a> {
-    /// Rows of the table of words.
-    pub(crate) vocabulary: usize,
-    /// The most tokens of a text.
-    pub(crate) longest: usize,
-    /// The padding token.
-    pub(crate) padding: u32,
-    /// Inner width of the feed-forward sublayers.
-    pub(crate) inner: usize,
-    /// Numbers of heads that have to divide a width, each with its key.
-    pub(crate) divisions: Vec<(&'a str, usize, &'a str, usize)>,
-    /// The activations that it names.
-    pub(crate) activations: Vec<&'a str>,
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use alambic_files::FileError;
 use alambic_tensor::TensorError;
 
 /// What can go wrong with a model or its folder.
@@ -29,6 +30,9 @@ pub enum ModelError {
         /// What is wrong and what to do.
         message: String,
     },
+    /// A file cannot be read, or is not what is expected in its place.
+    #[error(transparent)]
+    Read(#[from] FileError),
     /// A tensor that the architecture needs is not among the weights.
     #[error("the weights hold no tensor `{0}`; is this a checkpoint of this architecture?")]
     MissingTensor(String),
@@ -42,12 +46,20 @@ pub enum ModelError {
         /// The shape the configuration gives.
         expected: Vec<usize>,
     },
+    /// All that is wrong with sizes and names in a configuration, each fault with its file.
+    #[error("{}", .0.join("; "))]
+    Faults(Vec<String>),
     /// A configuration that cannot be built.
     #[error("{0}")]
     Configuration(String),
     /// The tokenizers library failed.
     #[error("tokenizer: {0}")]
     Tokenizer(String),
+    /// A model answers with numbers that are none.
+    #[error(
+        "the model answers `{0}` with numbers that are infinite or NaN; its weights went astray in training, or are damaged"
+    )]
+    NotFinite(String),
     /// An input lacks a tensor or has one of the wrong kind.
     #[error("input: {0}")]
     Input(String),

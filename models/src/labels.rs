@@ -2,19 +2,31 @@
 
 use serde_json::{Map, Value, json};
 
+/// The most classes that are given names here.
+const MOST: u64 = 1_000_000;
+
 /// The labels by id, or as many as `num_labels` says; transformers' default is two.
 pub(crate) fn of(json: &Value) -> Result<Vec<String>, String> {
     let unnamed = |count: usize| (0..count).map(|id| format!("LABEL_{id}")).collect();
     match (&json["id2label"], json["num_labels"].as_u64()) {
         (Value::Object(names), _) => {
-            let label = |id: usize| names.get(&id.to_string()).and_then(Value::as_str).map(str::to_owned);
-            (0..names.len())
-                .map(|id| {
-                    label(id).ok_or_else(|| {
-                        format!("`id2label` has no text for {id}, though {} labels", names.len())
-                    })
+            let label = |id: usize| match names.get(&id.to_string())? {
+                Value::String(name) => Some(name.clone()),
+                number @ (Value::Number(_) | Value::Bool(_)) => Some(number.to_string()),
+                _ => None,
+            };
+            let labels = (0..names.len()).map(|id| {
+                label(id).ok_or_else(|| {
+                    format!(
+                        "`id2label` has {} labels and no name for {id}: it needs one for each number from 0 on",
+                        names.len()
+                    )
                 })
-                .collect()
+            });
+            labels.collect()
+        }
+        (_, Some(count)) if count > MOST => {
+            Err(format!("`num_labels` is {count}; the most without names of their own is {MOST}"))
         }
         (_, Some(count)) => Ok(unnamed(count as usize)),
         _ => Ok(unnamed(2)),

@@ -34,39 +34,47 @@ pub fn fitted((width, height): (usize, usize), size: usize, divisor: usize) -> (
     (width, height)
 }
 
-/// Mean and standard deviation of each colour, from 0 to 1, that are taken away and divided by.
+/// Mean and standard deviation of each colour, from 0 to 1 unless the factor says otherwise, that are taken away and divided
+/// by.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Colours {
     /// What is taken away.
     pub mean: [f32; 3],
     /// What the rest is divided by.
     pub deviation: [f32; 3],
+    /// What values of eight bits are multiplied with before.
+    pub factor: f64,
 }
+
+/// The factor that brings values of eight bits to 0 to 1.
+pub(crate) const BYTE: f64 = 1.0 / 255.0;
 
 impl Colours {
     /// Those of ViLT, which bring values to -1 to 1.
-    pub const VILT: Self = Self { mean: [0.5; 3], deviation: [0.5; 3] };
+    pub const VILT: Self = Self { mean: [0.5; 3], deviation: [0.5; 3], factor: BYTE };
     /// Those of CLIP (Radford et al., 2021).
     pub const CLIP: Self = Self {
         mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
         deviation: [0.268_629_54, 0.261_302_6, 0.275_777_1],
+        factor: BYTE,
     };
 
     /// Every value of eight bits of each colour, as the network reads it.
     fn table(&self) -> [[f32; 256]; 3] {
+        let share = |value: usize| {
+            if self.factor == BYTE { value as f32 / 255.0 } else { (value as f64 * self.factor) as f32 }
+        };
         std::array::from_fn(|colour| {
-            std::array::from_fn(|value| (value as f32 / 255.0 - self.mean[colour]) / self.deviation[colour])
+            std::array::from_fn(|value| (share(value) - self.mean[colour]) / self.deviation[colour])
         })
     }
 }
 
-/// Width and height to which CLIP brings an image, the shorter side to `size`, and left and top edge of the square of that
-/// size in its middle, which is read.
+/// Width and height of an image whose shorter side is brought to `size`, as CLIP has it.
 #[must_use]
-pub fn cropped((width, height): (usize, usize), size: usize) -> ((usize, usize), (usize, usize)) {
+pub fn scaled((width, height): (usize, usize), size: usize) -> (usize, usize) {
     let shorter = width.min(height).max(1);
-    let sides = (width * size / shorter, height * size / shorter);
-    (sides, (sides.0.saturating_sub(size) / 2, sides.1.saturating_sub(size) / 2))
+    (width * size / shorter, height * size / shorter)
 }
 
 impl Images {
@@ -302,11 +310,11 @@ mod tests {
     }
 
     #[test]
-    fn sides_and_squares_are_those_of_clip() {
+    fn shorter_sides_are_those_of_clip() {
         // What transformers' CLIPImageProcessor makes of these sizes.
-        assert_eq!(cropped((640, 480), 224), ((298, 224), (37, 0)));
-        assert_eq!(cropped((427, 640), 224), ((224, 335), (0, 55)));
-        assert_eq!(cropped((32, 32), 64), ((64, 64), (0, 0)));
+        assert_eq!(scaled((640, 480), 224), (298, 224));
+        assert_eq!(scaled((427, 640), 224), (224, 335));
+        assert_eq!(scaled((32, 32), 64), (64, 64));
     }
 
     #[test]

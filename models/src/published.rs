@@ -5,6 +5,9 @@ use indexmap::IndexMap;
 
 use crate::{ModelError, ModelFolder};
 
+/// What may stand in front of all names where a model is the part of another object that is called so.
+const OWNER: &str = "model.";
+
 /// The tensors of a published file under the names of `shapes`, in their order, and the names of those that the file does
 /// not hold. `spellings` are the names that a file may have for one, the likeliest first.
 pub(crate) fn adopt(
@@ -15,8 +18,8 @@ pub(crate) fn adopt(
     let mut weights = Weights::new();
     let mut missing = Vec::new();
     for name in shapes.keys() {
-        match spellings(name).iter().find_map(|other| published.get(other)) {
-            Some(tensor) => {
+        match look_up(published, &spellings(name)) {
+            Some((_, tensor)) => {
                 weights.insert(name.clone(), tensor.clone());
             }
             None => missing.push(name.clone()),
@@ -25,20 +28,59 @@ pub(crate) fn adopt(
     (weights, missing)
 }
 
-/// The same for the file of a folder, all of whose tensors are needed.
+/// The weights of a folder under the names of `shapes`, all of which are needed. Names and shapes are compared before any
+/// is read, and what is not needed is not read.
 ///
 /// # Errors
-/// When a file is missing or broken, or the weights lack a tensor.
+/// When a file is missing or broken, a tensor is missing or has another shape, or its numbers are none.
 pub(crate) fn open(
     folder: &ModelFolder,
     shapes: &IndexMap<String, Vec<usize>>,
     spellings: impl Fn(&str) -> Vec<String>,
 ) -> Result<Weights, ModelError> {
-    let (weights, missing) = adopt(shapes, &folder.weights()?, spellings);
-    match missing.into_iter().next() {
-        Some(name) => Err(ModelError::MissingTensor(name)),
-        None => Ok(weights),
+    let stored = folder.stored()?;
+    let mut names = Vec::with_capacity(shapes.len());
+    for (name, shape) in shapes {
+        let found = stored.find(&spellings(name)).ok_or_else(|| {
+            ModelError::content(
+                stored.first_file(),
+                format!("there is no tensor `{name}`; is this a checkpoint of this architecture?"),
+            )
+        })?;
+        if let Some(other) = stored.shape(found).filter(|other| other != shape) {
+            return Err(stored
+                .fault(found, format!("it has shape {other:?}, and the configuration asks for {shape:?}")));
+        }
+        names.push((name.as_str(), found));
     }
+    stored.load(&names)
+}
+
+/// The first of these names that is there, also behind the name of an owner, and what it stands for.
+pub(crate) fn look_up<'f, T>(
+    found: &'f IndexMap<String, T>,
+    spellings: &[String],
+) -> Option<(&'f str, &'f T)> {
+    let owned = || spellings.iter().map(|name| format!("{OWNER}{name}"));
+    let entry = spellings
+        .iter()
+        .find_map(|name| found.get_key_value(name))
+        .or_else(|| owned().find_map(|name| found.get_key_value(&name)));
+    entry.map(|(name, value)| (name.as_str(), value))
+}
+
+/// A name without what wrappers put into it: `module.` in front where data parallelism held the model, and anywhere the
+/// marks of compilation, of sharding and of recomputed activations.
+pub(crate) fn without_wrappers(name: &str) -> String {
+    let mut parts = Vec::new();
+    for part in name.split('.') {
+        match part {
+            "_orig_mod" | "_fsdp_wrapped_module" | "_checkpoint_wrapped_module" => {}
+            "module" if parts.is_empty() => {}
+            part => parts.push(part),
+        }
+    }
+    parts.join(".")
 }
 
 /// A name with and without the prefix of the base model, which files of the base model alone leave out.
@@ -50,7 +92,7 @@ pub(crate) fn with_and_without(base: &str, name: &str) -> Vec<String> {
 }
 
 /// These names and those of older files: a norm's weight and bias as `gamma` and `beta`, as TensorFlow's checkpoints had
-/// them, and the prefixes of wrappers.
+/// them.
 pub(crate) fn older(mut names: Vec<String>) -> Vec<String> {
     let old = |name: &String| {
         let (norm, part) = name.rsplit_once('.')?;
@@ -58,8 +100,34 @@ pub(crate) fn older(mut names: Vec<String>) -> Vec<String> {
         norm.ends_with("LayerNorm").then(|| format!("{norm}.{part}"))
     };
     names.extend(names.iter().filter_map(old).collect::<Vec<_>>());
-    let wrapped =
-        names.iter().flat_map(|name| ["model.", "module."].map(|wrapper| format!("{wrapper}{name}")));
-    names.extend(wrapped.collect::<Vec<_>>());
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_without_what_wrappers_put_into_them() {
+        for (wrapped, plain) in [
+            ("module._orig_mod.encoder.layer.0.weight", "encoder.layer.0.weight"),
+            ("_orig_mod.module.bert.pooler.bias", "bert.pooler.bias"),
+            ("encoder._orig_mod.layer.0._checkpoint_wrapped_module.weight", "encoder.layer.0.weight"),
+            ("_fsdp_wrapped_module.model.shared.weight", "model.shared.weight"),
+            ("fusion.module.weight", "fusion.module.weight"),
+        ] {
+            assert_eq!(without_wrappers(wrapped), plain);
+        }
+    }
+
+    #[test]
+    fn a_name_behind_its_owner_is_found_where_there_is_no_other() {
+        let found =
+            |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), 0)).collect::<IndexMap<_, _>>();
+        let spellings = with_and_without("bert.", "bert.pooler.bias");
+        let look = |names: &[&str]| look_up(&found(names), &spellings).map(|(name, _)| name.to_owned());
+        assert_eq!(look(&["model.bert.pooler.bias"]).as_deref(), Some("model.bert.pooler.bias"));
+        assert_eq!(look(&["model.pooler.bias", "pooler.bias"]).as_deref(), Some("pooler.bias"));
+        assert_eq!(look(&["other.pooler.bias"]), None);
+    }
 }

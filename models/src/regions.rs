@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use alambic_tensor::candle::{DType, Tensor};
+use alambic_tensor::candle::Tensor;
 
-use crate::ModelError;
+use crate::{ModelError, whole};
 
 /// Regions of the images of one batch, padded to one number.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ impl Regions {
     /// Regions all of which count, or those that a mask `[batch, regions]` has.
     ///
     /// # Errors
-    /// When the shapes do not fit each other.
+    /// When the shapes do not fit each other, or the mask is of other numbers than 0 and 1.
     pub fn from_tensors(
         features: &Tensor,
         boxes: Option<&Tensor>,
@@ -40,9 +40,7 @@ impl Regions {
         }
         let mask = match mask {
             None => vec![1; batch * regions],
-            Some(mask) if mask.dims() == [batch, regions] => {
-                mask.to_dtype(DType::U8)?.flatten_all()?.to_vec1()?
-            }
+            Some(mask) if mask.dims() == [batch, regions] => whole::mask("visual_attention_mask", mask)?,
             Some(mask) => return Err(misfit("masks", mask.dims())),
         };
         Ok(Self { features: features.contiguous()?, boxes: boxes.cloned(), mask: Arc::new(mask) })

@@ -1,25 +1,36 @@
 //! Tokenizers: reading `tokenizer.json`, and building vocabularies of characters and of words.
 
 mod added;
+mod bert;
 mod cut;
+mod files;
+mod limits;
+mod names;
+mod open;
 mod prompt;
+mod reading;
 mod training;
 mod words;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use indexmap::IndexSet;
 use tokenizers::decoders::fuse::Fuse;
-use tokenizers::models::ModelWrapper;
 use tokenizers::models::wordlevel::WordLevel;
-use tokenizers::normalizers::unicode::NFC;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::processors::template::TemplateProcessing;
-use tokenizers::{AddedToken, Encoding, PostProcessor, SplitDelimiterBehavior, TruncationParams};
+use tokenizers::{
+    AddedToken, Encoding, PostProcessor, SplitDelimiterBehavior, TruncationDirection, TruncationParams,
+};
 
+use self::files::JSON;
+use self::limits::{Growth, TEXT, bounded, guarded, watch};
+use self::open::library;
 use crate::ModelError;
 
+pub use files::TokenizerFiles;
+pub use reading::Reading;
 pub use training::Pieces;
 pub use words::{Piece, word_places};
 
@@ -39,55 +50,6 @@ pub fn language_tag(language: &str) -> String {
     format!(">>{language}<<")
 }
 
-/// The file that says all of a tokenizer.
-const JSON: &str = "tokenizer.json";
-
-/// What tells transformers how a tokenizer is to be used.
-const CONFIG: &str = "tokenizer_config.json";
-
-/// What a folder may hold for tokenizers of any library.
-const FILES: [&str; 8] = [
-    JSON,
-    CONFIG,
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "sentencepiece.bpe.model",
-];
-
-/// The files of a folder that its tokenizer is made of, by name, to be written into another folder as they are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TokenizerFiles(Vec<(String, Vec<u8>)>);
-
-impl TokenizerFiles {
-    /// Reads those that a folder holds.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn read(folder: &Path) -> Result<Self, ModelError> {
-        let present = FILES.into_iter().filter(|name| folder.join(name).is_file());
-        let read = |name: &str| {
-            let path = folder.join(name);
-            Ok((name.to_owned(), std::fs::read(&path).map_err(ModelError::file(&path))?))
-        };
-        present.map(read).collect::<Result<_, _>>().map(Self)
-    }
-
-    /// Writes them into a folder.
-    ///
-    /// # Errors
-    /// When a file cannot be written.
-    pub fn write(&self, folder: &Path) -> Result<(), ModelError> {
-        for (name, bytes) in &self.0 {
-            let path = folder.join(name);
-            std::fs::write(&path, bytes).map_err(ModelError::file(&path))?;
-        }
-        Ok(())
-    }
-}
-
 /// A text, or a pair of texts, in tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedText {
@@ -99,27 +61,24 @@ pub struct EncodedText {
     pub truncated: bool,
 }
 
-/// A tokenizer of the tokenizers library.
+/// A tokenizer of the tokenizers library, and how its model's folder has texts read.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    /// What `tokenizer.json` does not say of it.
+    reading: Reading,
+    /// By how much its rules make a text longer.
+    growth: Growth,
     /// The files that it was read from; none for one that was built.
     files: Option<Arc<TokenizerFiles>>,
+    /// Where it was read from, for messages.
+    path: Option<Arc<PathBuf>>,
 }
 
 impl Tokenizer {
-    /// Reads the tokenizer of a model's folder. What `tokenizer.json` says of padding and truncation is left to whoever
-    /// makes batches.
-    ///
-    /// # Errors
-    /// When `tokenizer.json` is missing or broken.
-    pub fn open(folder: &Path) -> Result<Self, ModelError> {
-        let path = folder.join(JSON);
-        let mut library =
-            tokenizers::Tokenizer::from_file(&path).map_err(|error| ModelError::content(&path, error))?;
-        library.with_padding(None);
-        library.with_truncation(None).map_err(|error| ModelError::content(&path, error))?;
-        Ok(Self { inner: library, files: Some(Arc::new(TokenizerFiles::read(folder)?)) })
+    /// One that was built here.
+    fn built(inner: tokenizers::Tokenizer) -> Self {
+        Self { inner, reading: Reading::default(), growth: Growth::OWN, files: None, path: None }
     }
 
     /// What `tokenizer.json` says.
@@ -129,19 +88,40 @@ impl Tokenizer {
 
     /// The tokenizer that `tokenizer.json` now says, with the files that go with this one.
     fn with_json(&self, json: &serde_json::Value) -> Result<Self, ModelError> {
-        let inner: tokenizers::Tokenizer = parsed(json.to_string().as_bytes())?;
         let mut files = self.files.as_deref().cloned();
-        let own = Self { inner, files: None };
-        for (_, bytes) in files.iter_mut().flat_map(|files| &mut files.0).filter(|(name, _)| name == JSON) {
-            *bytes = (own.to_json()? + "\n").into_bytes();
+        let own = Self { inner: library(json).map_err(|error| self.fault(error))?, ..self.clone() };
+        if let Some(files) = &mut files {
+            files.insert(JSON, (own.to_json()? + "\n").into_bytes());
         }
         Ok(Self { files: files.map(Arc::new), ..own })
+    }
+
+    /// The error that something is wrong with this tokenizer, with its file.
+    #[must_use]
+    pub fn fault(&self, message: impl std::fmt::Display) -> ModelError {
+        match &self.path {
+            Some(path) => ModelError::content(path, message),
+            None => ModelError::Tokenizer(message.to_string()),
+        }
+    }
+
+    /// Does something in the library with a text, which is cut if it is longer than is ever read. Says whether it was.
+    fn with_text<T>(
+        &self,
+        text: &str,
+        work: impl FnOnce(&str) -> tokenizers::Result<T>,
+    ) -> Result<(T, bool), ModelError> {
+        let (text, is_cut) = bounded(text, self.reading.keeps_end);
+        if self.growth.may_be_long(text.len()) {
+            watch(self.inner.get_normalizer(), text).map_err(|error| self.fault(error))?;
+        }
+        Ok((guarded(|| work(text)).map_err(|error| self.fault(error))?, is_cut))
     }
 
     /// A vocabulary of single characters with a tag for each language.
     ///
     /// Ids: end 0, unknown 1, the tags, the characters in the given order, and padding last, as Marian has it. Text is
-    /// brought to NFC, split into characters and ended with the end token.
+    /// brought to the form in which names are trained on ([`names`]), split into characters and ended with the end token.
     ///
     /// # Errors
     /// When the tokenizers library refuses the parts.
@@ -170,7 +150,7 @@ impl Tokenizer {
             .special_tokens(vec![(END, 0)])
             .build()
             .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
-        tokenizer.with_normalizer(Some(NFC));
+        tokenizer.with_normalizer(Some(names::reading_form(characters)?));
         tokenizer.with_pre_tokenizer(Some(split));
         tokenizer.with_post_processor(Some(ending));
         tokenizer.with_decoder(Some(Fuse::new()));
@@ -181,7 +161,7 @@ impl Tokenizer {
             .map(|token| AddedToken::from(token, true).normalized(false))
             .collect();
         tokenizer.add_special_tokens(&special);
-        Ok(Self { inner: tokenizer, files: None })
+        Ok(Self::built(tokenizer))
     }
 
     /// The number of tokens.
@@ -246,46 +226,58 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer fails.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
-        let encoding =
-            self.inner.encode_fast(text, true).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        let (encoding, _) = self.with_text(text, |text| self.inner.encode_fast(text, true))?;
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// The same tokenizer, whose [`Self::encode_text`] gives at most `longest` tokens. What is too long loses tokens at
-    /// its end, a pair those of the longer text first, as transformers does it.
+    /// The same tokenizer, whose [`Self::encode_text`] gives at most `longest` tokens, and no more than its folder says. What
+    /// is too long loses tokens at its end, or at its beginning where the folder says so, a pair those of the longer text
+    /// first, as transformers does it.
     ///
     /// # Errors
     /// When there is not even room for the special tokens.
     pub fn truncating(&self, longest: usize) -> Result<Self, ModelError> {
+        let longest = self.reading.longest.map_or(longest, |own| own.min(longest));
         // The library takes the special tokens off without looking whether there is room for them.
         let special =
             |pair: bool| self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(pair));
         let least = (special(false) + 1).max(special(true));
         if longest < least {
-            return Err(ModelError::Tokenizer(format!(
+            return Err(self.fault(format!(
                 "{longest} tokens leave no room for a text beside the special ones; at least {least} are needed"
             )));
         }
         let mut tokenizer = self.clone();
-        let truncation = TruncationParams { max_length: longest, ..TruncationParams::default() };
-        tokenizer
-            .inner
-            .with_truncation(Some(truncation))
-            .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        let direction =
+            if self.reading.keeps_end { TruncationDirection::Left } else { TruncationDirection::Right };
+        let truncation = TruncationParams { max_length: longest, direction, ..TruncationParams::default() };
+        tokenizer.inner.with_truncation(Some(truncation)).map_err(|error| self.fault(error))?;
         Ok(tokenizer)
     }
 
-    /// A text or a pair of texts to be read, in tokens with the special ones.
+    /// A text or a pair of texts to be read, in tokens with the special ones, behind the prompt if there is one.
     ///
     /// # Errors
     /// When the tokenizer fails.
     pub fn encode_text(&self, first: &str, second: Option<&str>) -> Result<EncodedText, ModelError> {
-        let encoding = match second {
-            None => self.inner.encode_fast(first, true),
-            Some(second) => self.inner.encode_fast((first, second), true),
+        let first = self.reading.prompted(first);
+        let ((encoding, second_is_cut), first_is_cut) = match second {
+            None => {
+                let (encoding, is_cut) =
+                    self.with_text(&first, |first| self.inner.encode_fast(first, true))?;
+                ((encoding, false), is_cut)
+            }
+            Some(second) => {
+                let (second, second_is_cut) = bounded(second, self.reading.keeps_end);
+                if self.growth.may_be_long(second.len()) {
+                    watch(self.inner.get_normalizer(), second).map_err(|error| self.fault(error))?;
+                }
+                let (encoding, is_cut) =
+                    self.with_text(&first, |first| self.inner.encode_fast((first, second), true))?;
+                ((encoding, second_is_cut), is_cut)
+            }
         };
-        let encoding = encoding.map_err(|error| ModelError::Tokenizer(error.to_string()))?;
-        Ok(encoded(&encoding))
+        Ok(self.encoded(&encoding, first_is_cut || second_is_cut))
     }
 
     /// A text whose words stand with single blanks between, as [`Self::encode_text`] gives it, and the place of each
@@ -295,8 +287,11 @@ impl Tokenizer {
     /// When the tokenizer fails.
     pub fn encode_words(&self, text: &str) -> Result<(EncodedText, Vec<Option<usize>>), ModelError> {
         // By way of the whole text, not word by word, so that vocabularies that mark the blank before a word see it.
-        let encoding =
-            self.inner.encode(text, true).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        let prompted = self.reading.prompted(text);
+        let before = prompted.len() - text.len();
+        let (encoding, is_cut) = self.with_text(&prompted, |text| self.inner.encode(text, true))?;
+        // Where the beginning is cut off, places count from what is left.
+        let lost = if is_cut && self.reading.keeps_end { prompted.len() - TEXT } else { 0 };
         let mut ends = Vec::new();
         let mut end = 0;
         for word in text.split(' ') {
@@ -307,7 +302,8 @@ impl Tokenizer {
         let mut first = vec![None; ends.len()];
         let tokens = encoding.get_offsets().iter().zip(encoding.get_special_tokens_mask());
         for (place, (&(begin, end), &special)) in tokens.enumerate() {
-            if special == 1 || begin >= end {
+            let Some(begin) = (begin + lost).checked_sub(before) else { continue };
+            if special == 1 || begin >= (end + lost).saturating_sub(before) {
                 continue;
             }
             // A token may begin with the blank before its word, or be that blank alone.
@@ -316,7 +312,19 @@ impl Tokenizer {
                 first.get_or_insert(place);
             }
         }
-        Ok((encoded(&encoding), first))
+        Ok((self.encoded(&encoding, is_cut), first))
+    }
+
+    /// What is kept of the library's form of a text.
+    fn encoded(&self, encoding: &Encoding, is_cut: bool) -> EncodedText {
+        let segments = encoding.get_type_ids();
+        let are_told = !self.reading.one_segment && segments.iter().any(|&segment| segment != 0);
+        EncodedText {
+            ids: encoding.get_ids().to_vec(),
+            // As many numbers as a text has tokens, for each of a corpus.
+            segments: if are_told { segments.to_vec() } else { Vec::new() },
+            truncated: is_cut || !encoding.get_overflowing().is_empty(),
+        }
     }
 
     /// The ids of a text that is to be written in another language, its tag first.
@@ -339,57 +347,7 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer fails.
     pub fn decode(&self, ids: &[u32]) -> Result<String, ModelError> {
-        self.inner.decode(ids, true).map_err(|error| ModelError::Tokenizer(error.to_string()))
-    }
-
-    /// The files that make transformers load the same tokenizer: those that it was read from, or else new ones for
-    /// texts of at most `longest` tokens.
-    ///
-    /// # Errors
-    /// When the tokenizer cannot be written as JSON.
-    pub fn files(&self, longest: usize) -> Result<TokenizerFiles, ModelError> {
-        if let Some(files) = &self.files {
-            let mut files = TokenizerFiles::clone(files);
-            if !files.0.iter().any(|(name, _)| name == CONFIG) {
-                // Without it transformers would guess the class by the model, and guess wrong.
-                files
-                    .0
-                    .push((CONFIG.to_owned(), format!("{:#}\n", self.general_config(longest)).into_bytes()));
-            }
-            return Ok(files);
-        }
-        let is_bert = self.id(BERT[0]).is_ok();
-        let config = match self.inner.get_model() {
-            ModelWrapper::WordPiece(_) if is_bert => bert_config(longest),
-            _ if is_bert => self.general_config(longest),
-            _ => character_config(longest),
-        };
-        let config = format!("{config:#}\n");
-        Ok(TokenizerFiles(vec![
-            (JSON.into(), (self.to_json()? + "\n").into_bytes()),
-            (CONFIG.into(), config.into_bytes()),
-        ]))
-    }
-
-    /// `tokenizer_config.json` of any tokenizer, with the special tokens that it has.
-    fn general_config(&self, longest: usize) -> serde_json::Value {
-        let mut config = serde_json::json!({
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "model_max_length": longest,
-        });
-        let [padding, unknown, first, end, mask] = BERT;
-        for (key, names) in [
-            ("pad_token", [PADDING, padding]),
-            ("unk_token", [UNKNOWN, unknown]),
-            ("cls_token", ["<s>", first]),
-            ("sep_token", [END, end]),
-            ("mask_token", ["<mask>", mask]),
-        ] {
-            if let Some(name) = names.into_iter().find(|name| self.id(name).is_ok()) {
-                config[key] = name.into();
-            }
-        }
-        config
+        guarded(|| self.inner.decode(ids, true)).map_err(|error| self.fault(error))
     }
 
     /// What `tokenizer.json` holds.
@@ -405,32 +363,6 @@ impl Tokenizer {
     }
 }
 
-/// What is kept of the library's form of a text.
-fn encoded(encoding: &Encoding) -> EncodedText {
-    let segments = encoding.get_type_ids();
-    EncodedText {
-        ids: encoding.get_ids().to_vec(),
-        // As many numbers as a text has tokens, for each of a corpus.
-        segments: if segments.iter().all(|&segment| segment == 0) { Vec::new() } else { segments.to_vec() },
-        truncated: !encoding.get_overflowing().is_empty(),
-    }
-}
-
-/// `tokenizer_config.json` of a character vocabulary: the class and the special tokens, so that transformers pads and
-/// generates.
-fn character_config(longest: usize) -> serde_json::Value {
-    serde_json::json!({
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "eos_token": END,
-        "unk_token": UNKNOWN,
-        "pad_token": PADDING,
-        "model_max_length": longest,
-        "padding_side": "right",
-        "clean_up_tokenization_spaces": false,
-        "model_input_names": ["input_ids", "attention_mask"],
-    })
-}
-
 /// BERT's special tokens around a text or a pair of texts.
 fn around_texts() -> Result<TemplateProcessing, ModelError> {
     let [_, _, first, end, _] = BERT;
@@ -442,22 +374,6 @@ fn around_texts() -> Result<TemplateProcessing, ModelError> {
         .special_tokens(vec![(first, 2), (end, 3)])
         .build()
         .map_err(|error| ModelError::Tokenizer(error.to_string()))
-}
-
-/// `tokenizer_config.json` of a vocabulary in BERT's manner.
-fn bert_config(longest: usize) -> serde_json::Value {
-    let [padding, unknown, first, end, mask] = BERT;
-    serde_json::json!({
-        "tokenizer_class": "BertTokenizer",
-        "pad_token": padding,
-        "unk_token": unknown,
-        "cls_token": first,
-        "sep_token": end,
-        "mask_token": mask,
-        "do_lower_case": true,
-        "strip_accents": false,
-        "model_max_length": longest,
-    })
 }
 
 /// What a tokenizer's file says.

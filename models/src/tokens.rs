@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use alambic_tensor::candle::{DType, Tensor};
+use alambic_tensor::candle::Tensor;
 
-use crate::ModelError;
+use crate::{ModelError, whole};
 
 /// Token sequences of one batch, padded to one length.
 #[derive(Debug, Clone)]
@@ -45,10 +45,11 @@ impl Tokens {
     /// From integer tensors `[batch, length]`; without a mask every token counts.
     ///
     /// # Errors
-    /// When the shapes are not two-dimensional or differ.
+    /// When the shapes are not two-dimensional or differ, an id is negative or none, or the mask is of other numbers than 0
+    /// and 1.
     pub fn from_tensors(ids: &Tensor, mask: Option<&Tensor>) -> Result<Self, ModelError> {
         let (batch, length) = ids.dims2()?;
-        let ids = ids.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?;
+        let ids = whole::ids("input_ids", ids)?;
         let mask = match mask {
             Some(mask) if mask.dims() != [batch, length] => {
                 return Err(ModelError::Input(format!(
@@ -56,7 +57,7 @@ impl Tokens {
                     mask.dims()
                 )));
             }
-            Some(mask) => mask.to_dtype(DType::U8)?.flatten_all()?.to_vec1()?,
+            Some(mask) => whole::mask("attention_mask", mask)?,
             None => vec![1; batch * length],
         };
         Ok(Self { ids: Arc::new(ids), mask: Arc::new(mask), batch, length })

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use alambic_models::bert::{Bert, BertConfig, Head, TextInput};
-use alambic_models::marian::Marian;
+use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{Generation, ModelFolder, Pass, Tokens, Trace, Translator, Wanted};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Tensor};
@@ -18,7 +18,7 @@ fn folder(model: &str) -> std::path::PathBuf {
 
 fn marian() -> Marian {
     let folder = ModelFolder::open(&folder("marian").join("model")).unwrap();
-    Marian::new(&folder.config("marian").unwrap(), &folder.weights().unwrap()).unwrap()
+    Marian::new(&MarianConfig::open(&folder).unwrap(), &folder.weights().unwrap()).unwrap()
 }
 
 fn largest_difference(left: &Tensor, right: &Tensor) -> f32 {
@@ -194,7 +194,7 @@ fn a_loss_on_the_logits_reaches_every_parameter() {
         weights.shift_remove(buffer);
     }
     let parameters = Parameters::from_weights(&weights).unwrap();
-    let model = Marian::new(&folder.config("marian").unwrap(), &parameters.tracked()).unwrap();
+    let model = Marian::new(&MarianConfig::open(&folder).unwrap(), &parameters.tracked()).unwrap();
     let (source, target) = inputs();
     let trace = model.trace(&source, Some(&target), Pass::Evaluate, Wanted::named(["logits"])).unwrap();
     let loss = trace.get("logits").unwrap().to_dtype(DType::F32).unwrap().sqr().unwrap().mean_all().unwrap();

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-use alambic_models::bert::{Bert, BertConfig, Family, Head, Task};
+use alambic_models::bert::{Bert, BertConfig, Family, Head, Problem, Task};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::Tensor;
 
@@ -17,9 +17,11 @@ fn a_head_is_kept_for_its_own_task_and_made_anew_for_another() {
             family,
             head: Head::MaskedLanguage,
             pooler: false,
+            untied: false,
             // What a published configuration is read as that says nothing of labels.
             labels: vec!["LABEL_0".into(), "LABEL_1".into()],
-            regression: false,
+            problem: Problem::OneLabel,
+            pairs: None,
             vocabulary: 11,
             width: 8,
             layers: 1,

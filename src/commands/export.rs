@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let one = |exported: &Exported| {
             json!({
                 "format": name(exported.format),
-                "path": exported.path,
+                "path": exported.path.to_string_lossy(),
                 "bytes": exported.bytes,
                 "difference": exported.difference,
             })

@@ -1,16 +1,20 @@
 //! `alambic loss`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use alambic_losses::{Loss, recorded};
+use alambic_models::load_recorded;
 use alambic_settings::Kind;
 use alambic_settings::reader::nearest;
-use alambic_tensor::parameters::{self, Weights};
 use clap::Args;
 use serde_json::json;
 
+use super::tensors::{check_target, write};
 use crate::failure::Failure;
 use crate::output;
+
+/// The name that files bear which this command wrote.
+const COMMAND: &str = "loss";
 
 /// One loss term on two recorded traces: its value, and its gradients
 #[derive(Args)]
@@ -26,7 +30,7 @@ pub(crate) struct Arguments {
     /// Sets an option of the term, as `map=last`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// The safetensors file to write: the gradient by each tap of the student
+    /// The safetensors file to write, none that `loss` did not write itself: the gradient by each tap of the student
     #[arg(long, value_name = "FILE")]
     gradients: Option<PathBuf>,
     /// Prints a JSON object
@@ -41,18 +45,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let help = near.unwrap_or_else(|| "`alambic list losses` shows those there are".into());
         return Err(Failure::Usage(format!("there is no loss `{}`; {help}", arguments.name)));
     };
-    let evaluated = recorded::evaluate(&loss, &read(&arguments.student)?, &read(&arguments.teacher)?)?;
     if let Some(path) = &arguments.gradients {
-        parameters::save(&evaluated.gradients, &[], path)
-            .map_err(|error| Failure::message(format!("{}: {error}", path.display())))?;
+        check_target(path, COMMAND, &[&arguments.student, &arguments.teacher], None)?;
+    }
+    let files = format!("{} and {}", arguments.student.display(), arguments.teacher.display());
+    let (student, teacher) = (load_recorded(&arguments.student)?, load_recorded(&arguments.teacher)?);
+    let evaluated = recorded::evaluate(&loss, &student, &teacher)
+        .map_err(|error| Failure::message(format!("{files}: {error}")))?;
+    if !evaluated.value.is_finite() {
+        return Err(Failure::message(format!("{files}: the loss is {}, no number", evaluated.value)));
+    }
+    if let Some(path) = &arguments.gradients {
+        write(path, COMMAND, &evaluated.gradients)?;
     }
     let taps: Vec<&String> = evaluated.gradients.keys().collect();
     if arguments.json {
         return output::json(&json!({ "loss": arguments.name, "value": evaluated.value, "taps": taps }));
     }
     output::line(&evaluated.value.to_string())
-}
-
-fn read(path: &Path) -> Result<Weights, Failure> {
-    parameters::load(path).map_err(|error| Failure::message(format!("{}: {error}", path.display())))
 }

@@ -13,6 +13,7 @@ mod plan;
 mod predict;
 mod run;
 mod schema;
+mod tensors;
 mod trace;
 
 use std::ffi::OsString;

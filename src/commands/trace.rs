@@ -2,18 +2,22 @@
 
 use std::path::PathBuf;
 
+use alambic_files::text::quoted;
 use alambic_losses::recorded::mask_names;
 use alambic_models::architecture::{self, Batch};
-use alambic_models::{Config, ModelFolder, Pass, Wanted};
+use alambic_models::{Config, ModelError, ModelFolder, Pass, Wanted, check_finite, load_recorded};
 use alambic_settings::reader::nearest;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
-use alambic_tensor::parameters;
 use clap::Args;
 
 use super::model_folder;
+use super::tensors::{check_target, write};
 use crate::failure::Failure;
 use crate::output;
+
+/// The name that files bear which this command wrote.
+const COMMAND: &str = "trace";
 
 /// One forward pass of a model; writes its inputs and taps
 #[derive(Args)]
@@ -25,7 +29,7 @@ pub(crate) struct Arguments {
     /// `visual_attention_mask`
     #[arg(long, value_name = "FILE")]
     inputs: PathBuf,
-    /// The safetensors file to write
+    /// The safetensors file to write: none in the model's folder, and none that `trace` did not write itself
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Only these taps, parted by commas; `alambic list taps MODEL` shows them
@@ -35,20 +39,30 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let folder = ModelFolder::open(&model_folder(&arguments.model)?)?;
+    check_target(&arguments.out, COMMAND, &[&arguments.inputs], Some(folder.path()))?;
     let known = Config::open(&folder)?.outline().taps();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     if let Some(tap) = arguments.taps.iter().find(|tap| !known.contains(&tap.as_str())) {
         let near = nearest(tap, &known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         return Err(Failure::Usage(format!("the model has no tap `{tap}`{near}")));
     }
-    let inputs = parameters::load(&arguments.inputs)
-        .map_err(|error| Failure::message(format!("{}: {error}", arguments.inputs.display())))?;
+    let of_inputs = |error: ModelError| Failure::message(format!("{}: {error}", arguments.inputs.display()));
+    let inputs = load_recorded(&arguments.inputs)?;
+    for (name, tensor) in &inputs {
+        if check_finite(name, tensor).is_err() {
+            return Err(of_inputs(ModelError::Input(format!("`{}` holds infinity", quoted(name)))));
+        }
+    }
     let mut written = architecture::with_mask(inputs)?;
     let wanted =
         if arguments.taps.is_empty() { Wanted::All } else { Wanted::named(arguments.taps.iter().cloned()) };
-    let trace = architecture::open(&folder)?
-        .read(&Batch::from_tensors(&written)?, Pass::Evaluate, wanted)
-        .map_err(|error| Failure::message(format!("{}: {error}", arguments.inputs.display())))?;
+    let model = architecture::open(&folder)?;
+    let batch = Batch::from_tensors(&written).map_err(of_inputs)?;
+    let trace = model.read(&batch, Pass::Evaluate, wanted).map_err(of_inputs)?;
+    for (name, tensor) in trace.taps() {
+        check_finite(name, tensor)
+            .map_err(|error| Failure::message(format!("{}: {error}", folder.path().display())))?;
+    }
     let count = trace.taps().len();
     // For losses that look at parts of what was read: which patches are of an image shows nowhere in the inputs.
     let examples = ["input_ids", "pixel_values"].iter().find_map(|name| written.get(*name)?.dim(0).ok());
@@ -63,7 +77,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         written.insert(names[0].clone(), Tensor::from_vec(values, &shape, device::current())?);
     }
     written.extend(trace.taps().iter().map(|(name, tensor)| (name.clone(), tensor.clone())));
-    parameters::save(&written, &[], &arguments.out)
-        .map_err(|error| Failure::message(format!("{}: {error}", arguments.out.display())))?;
+    write(&arguments.out, COMMAND, &written)?;
     output::line(&format!("{}: {count} taps", arguments.out.display()))
 }

@@ -84,9 +84,18 @@ impl Answerer {
         tokenizer: &Tokenizer,
         longest: usize,
     ) -> Result<Self, StudentError> {
+        tokenizer.check_rows(config.vocabulary())?;
         let tokenizer = tokenizer.truncating(longest.min(config.longest()))?;
         let names = config.outline().labels;
         Ok(Self { config: config.clone(), network, tokenizer, eyes, names })
+    }
+
+    /// Whether a question has more tokens than are read.
+    ///
+    /// # Errors
+    /// When the text cannot be read.
+    pub fn cuts(&self, text: &str) -> Result<bool, StudentError> {
+        Ok(self.tokenizer.encode_text(text, None)?.truncated)
     }
 
     /// The same model, which reads at most `longest` tokens of a question.

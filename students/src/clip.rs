@@ -104,6 +104,7 @@ impl ClipSizes {
                 attention_dropout: sizes.dropout,
                 ..VisionTower::default()
             },
+            images: None,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! A text encoder from random weights.
 
-use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Pooling, Task};
+use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Mode, Pooling, Problem, Task};
 use alambic_models::{Config, Pieces};
 use alambic_settings::{choices, settings};
 
@@ -89,12 +89,12 @@ impl Pooled {
     /// The pooling, with layers of this width where it is recurrent.
     fn pooling(self, width: usize) -> Pooling {
         let gathering = match self {
-            Self::Mean => Gathering::Mean,
-            Self::First => Gathering::First,
+            Self::Mean => Gathering::Tokens(vec![Mode::Mean]),
+            Self::First => Gathering::Tokens(vec![Mode::First]),
             Self::Lstm => Gathering::Recurrent { width, both: false },
             Self::BiLstm => Gathering::Recurrent { width, both: true },
         };
-        Pooling { gathering, normalise: true }
+        Pooling::new(gathering, true)
     }
 }
 
@@ -146,13 +146,15 @@ pub(crate) fn bert(
     longest: usize,
 ) -> Result<BertConfig, StudentError> {
     check_heads(width, heads)?;
-    let Task { head, labels, regression, .. } = Task::none();
+    let Task { head, labels, .. } = Task::none();
     Ok(BertConfig {
         family: Family::Bert,
         head,
         pooler: false,
+        untied: false,
         labels,
-        regression,
+        problem: Problem::OneLabel,
+        pairs: None,
         vocabulary: surroundings.tokenizer.size(),
         width,
         layers,

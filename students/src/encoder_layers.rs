@@ -1,6 +1,6 @@
 //! A text encoder out of a teacher's layers.
 
-use alambic_models::bert::{Bert, BertConfig, select_layers};
+use alambic_models::bert::{Bert, BertConfig, Pooling, select_layers};
 use alambic_models::{Config, Tokenizer};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
@@ -64,13 +64,20 @@ impl EncoderLayers {
             ));
         }
         let pooling = Pooled::checked(self.pooling, self.pooling_width, teacher.width)?;
+        // A prompt that is left out of the vector has as many tokens as this vocabulary makes of it.
+        let own = match &teacher.pooling {
+            Some(own) if own.skipped > 0 => {
+                Some(Pooling { skipped: surroundings.tokenizer.prompt_length()?, ..own.clone() })
+            }
+            own => own.clone(),
+        };
         let dropout = |own: f32| self.dropout.unwrap_or(own);
         let mut config = BertConfig {
             layers: layers.len(),
             dropout: dropout(teacher.dropout),
             attention_dropout: dropout(teacher.attention_dropout),
             head_dropout: dropout(teacher.head_dropout),
-            pooling: pooling.or(teacher.pooling),
+            pooling: pooling.or(own),
             ..teacher.clone()
         };
         let is_whole = self.taken() == Taken::Whole;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use alambic_files::FileError;
 use alambic_models::ModelError;
 use alambic_tensor::TensorError;
 
@@ -11,6 +12,9 @@ pub enum StudentError {
     /// A model failed.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A file or folder cannot be read or written, or is in use.
+    #[error(transparent)]
+    Files(#[from] FileError),
     /// An image cannot be read.
     #[error(transparent)]
     Data(#[from] alambic_data::DataError),
@@ -24,6 +28,14 @@ pub enum StudentError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// A folder that is not to be written into.
+    #[error("{}: {message}", path.display())]
+    Target {
+        /// The folder.
+        path: PathBuf,
+        /// Why, and what to do.
+        message: String,
     },
     /// Sizes that do not fit.
     #[error("{0}")]

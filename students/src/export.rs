@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
+use serde_json::Value;
 
 use crate::StudentError;
 use crate::eyes::detector_of;
 use crate::onnx::{self, Storage, Written};
-use crate::ship::{add_detector, file_error, ship, write_json};
+use crate::ship::{add_detector, sentence_pooling, ship, write_json};
+use crate::target::Target;
 
 /// A form of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +36,22 @@ pub struct Exported {
     pub difference: f64,
 }
 
+/// The folder of the Hugging Face form within that of an export.
+const HUGGING_FACE: &str = "hf";
+
+/// Keys of `config.json` that mean nothing to this program and something to others.
+const KEPT: [&str; 3] = ["sentence_transformers", "sbert_ce_default_activation_function", "tokenizer_class"];
+
 /// Writes a model's folder in other forms into the folder `to`: `hf/`, and what [`onnx::export`] says, and beside ONNX
-/// files the model's `config.json` and what a tokenizer needs. Each is read back and compared. `precision` is that of `hf`
-/// and `onnx`.
+/// files the model's `config.json`, what a tokenizer needs, and what sentence-transformers reads of a pooling. Each is read
+/// back and compared. `precision` is that of `hf` and `onnx`.
+///
+/// All forms are written, or none. A folder that is there may be empty, or hold an earlier export of the same model, whose
+/// other forms stay.
 ///
 /// # Errors
-/// When a file is missing or broken, cannot be written, or does not read back as it was, or the architecture has no such
-/// form.
+/// When a file is missing or broken, cannot be written, or does not read back as it was, the architecture has no such
+/// form, or the folder is the model's own, holds files of others, or is in use.
 pub fn export(
     model: &Path,
     formats: &[Format],
@@ -48,16 +59,20 @@ pub fn export(
     to: &Path,
 ) -> Result<Vec<Exported>, StudentError> {
     let folder = ModelFolder::open(model)?;
-    std::fs::create_dir_all(to).map_err(file_error(to))?;
     let config = Config::open(&folder)?;
+    let tokenizer = match config {
+        Config::Detector(_) => TokenizerFiles::read(model)?,
+        _ => TokenizerFiles::checked(model)?,
+    };
+    let target = Target::open(to, &folder)?;
     let weights = config.weights(&folder)?;
-    let tokenizer = TokenizerFiles::read(folder.path())?;
     let mut all = Vec::new();
     for &format in formats {
         let storage = match (format, precision) {
             (Format::HuggingFace, _) => {
-                let path = to.join("hf");
+                let path = target.partial().join(HUGGING_FACE);
                 let difference = ship(&path, &config, &weights, &tokenizer, precision)?.into();
+                keep(&path.join("config.json"), folder.json())?;
                 if let Some(detector) = detector_of(model) {
                     add_detector(&path, &detector)?;
                 }
@@ -68,15 +83,37 @@ pub fn export(
             (Format::Onnx, Precision::F16) => Storage::F16,
             (Format::Onnx, Precision::F32) => Storage::F32,
         };
-        let written = onnx::export(to, &config, &weights, storage)?;
+        let written = onnx::export(target.partial(), &config, &weights, storage)?;
         all.extend(written.into_iter().map(|Written { path, bytes, difference }| Exported {
             format,
             path,
             bytes,
             difference,
         }));
-        tokenizer.write(to)?;
-        write_json(&to.join("config.json"), folder.json())?;
+        tokenizer.write(target.partial())?;
+        if let Some((encoder, pooling)) = sentence_pooling(&config) {
+            pooling.write(target.partial(), encoder.width, encoder.longest(), &tokenizer)?;
+        }
+        write_json(&target.partial().join("config.json"), folder.json())?;
     }
+    for one in &mut all {
+        if let Ok(within) = one.path.strip_prefix(target.partial()) {
+            one.path = to.join(within);
+        }
+    }
+    target.publish()?;
     Ok(all)
+}
+
+/// Puts keys of the model's own `config.json` into the one that was written.
+fn keep(written: &Path, own: &Value) -> Result<(), StudentError> {
+    let kept: Vec<&str> = KEPT.into_iter().filter(|key| own.get(key).is_some()).collect();
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let mut json = ModelFolder::open(written.parent().unwrap_or(written))?.json().clone();
+    for key in kept {
+        json[key] = own[key].clone();
+    }
+    write_json(written, &json)
 }

@@ -24,6 +24,7 @@ mod scratch;
 mod ship;
 mod sight;
 mod sizes;
+mod target;
 mod vocabulary;
 
 use alambic_models::bert::Task;

@@ -52,8 +52,17 @@ impl Matcher {
             )));
         }
         let longest = config.longest();
+        tokenizer.check_rows(config.vocabulary())?;
         let (tokenizer, eyes) = (tokenizer.truncating(longest)?, Eyes::new(config, None)?);
         Ok(Self { network, tokenizer, eyes, padding: config.padding(), longest })
+    }
+
+    /// Whether a text has more tokens than are read.
+    ///
+    /// # Errors
+    /// When the text cannot be read.
+    pub fn cuts(&self, text: &str) -> Result<bool, StudentError> {
+        Ok(self.tokenizer.encode_text(text, None)?.truncated)
     }
 
     /// The same model, which reads at most `longest` tokens of a text.

@@ -24,9 +24,11 @@ impl Predictor {
     /// When a file is missing or broken, or the architecture does not write text.
     pub fn load(path: &Path) -> Result<Self, StudentError> {
         let folder = ModelFolder::open(path)?;
-        let config: MarianConfig = folder.config("marian")?;
-        let model = Marian::new(&config, &folder.weights()?)?;
-        Ok(Self::new(model, folder.tokenizer()?))
+        let config = MarianConfig::open(&folder)?;
+        let model = Marian::new(&config, &config.weights(&folder)?)?;
+        let tokenizer = folder.tokenizer()?;
+        tokenizer.check_rows(config.vocab_size)?;
+        Ok(Self::new(model, tokenizer))
     }
 
     /// A model in memory.
@@ -36,7 +38,7 @@ impl Predictor {
         Self { model, tokenizer, padding, generation: Generation::greedy(longest) }
     }
 
-    /// The languages that it writes.
+    /// The languages that it writes, by the tags of its vocabulary; none where it writes one and has no tags.
     #[must_use]
     pub fn languages(&self) -> Vec<String> {
         self.tokenizer.languages()
@@ -48,7 +50,7 @@ impl Predictor {
         &self.model
     }
 
-    /// The best text for each source and target language, with its hypothesis.
+    /// The best text for each source and target language, with its hypothesis. The language of a model without tags is empty.
     ///
     /// # Errors
     /// When a language is not one that the model writes, or a text is too long for it.
@@ -56,9 +58,13 @@ impl Predictor {
         &self,
         inputs: &[(S, L)],
     ) -> Result<Vec<(String, Hypothesis)>, StudentError> {
+        let untagged = self.languages().is_empty();
         let ids: Vec<Vec<u32>> = inputs
             .iter()
-            .map(|(text, language)| self.tokenizer.encode_for(text.as_ref(), language.as_ref()))
+            .map(|(text, language)| match (text.as_ref(), language.as_ref()) {
+                (text, "") if untagged => self.tokenizer.encode(text),
+                (text, language) => self.tokenizer.encode_for(text, language),
+            })
             .collect::<Result<_, _>>()?;
         let hypotheses = self.generation.run(&self.model, &Tokens::pad(&ids, self.padding))?;
         hypotheses

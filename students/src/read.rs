@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_models::bert::{Bert, BertConfig, Head, TextInput};
+use alambic_models::bert::{Bert, BertConfig, Head, Problem, TextInput};
 use alambic_models::{EncodedText, ModelError, ModelFolder, Pass, Tokenizer, Trace, Wanted, tap};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
@@ -42,8 +42,17 @@ impl Reader {
     /// # Errors
     /// When there is not even room for the special tokens.
     pub fn new(model: Bert, tokenizer: &Tokenizer, longest: usize) -> Result<Self, StudentError> {
+        tokenizer.check_rows(model.config().vocabulary)?;
         let tokenizer = tokenizer.truncating(longest.min(model.config().longest()))?;
         Ok(Self { model, tokenizer })
+    }
+
+    /// Whether a text has more tokens than are read.
+    ///
+    /// # Errors
+    /// When the text cannot be read.
+    pub fn cuts(&self, (first, second): TextPair<'_>) -> Result<bool, StudentError> {
+        Ok(self.tokenizer.encode_text(first, second)?.truncated)
     }
 
     /// The same reader with at most `longest` tokens of a text.
@@ -103,7 +112,18 @@ impl Reader {
     }
 
     fn encode(&self, texts: &[TextPair<'_>]) -> Result<Vec<EncodedText>, StudentError> {
-        texts.iter().map(|(first, second)| Ok(self.tokenizer.encode_text(first, *second)?)).collect()
+        let read =
+            |(first, second): &TextPair<'_>| self.with_tokens(self.tokenizer.encode_text(first, *second)?);
+        texts.iter().map(read).collect()
+    }
+
+    /// A text, if it has any token.
+    fn with_tokens(&self, encoded: EncodedText) -> Result<EncodedText, StudentError> {
+        if encoded.ids.is_empty() {
+            let fault = "it makes no token of the text and puts none around it, so there is nothing to read";
+            return Err(self.tokenizer.fault(fault).into());
+        }
+        Ok(encoded)
     }
 
     /// Reads texts of similar length together, and hands the places of each batch and its trace to `take`.
@@ -149,9 +169,12 @@ impl Reader {
     }
 
     fn word_logits(&self, texts: &[TextPair<'_>]) -> Result<Vec<Vec<Vec<f32>>>, StudentError> {
-        let encoded = texts.iter().map(|(text, _)| self.tokenizer.encode_words(text));
+        let encoded = texts.iter().map(|(text, _)| {
+            let (encoded, first) = self.tokenizer.encode_words(text)?;
+            Ok::<_, StudentError>((self.with_tokens(encoded)?, first))
+        });
         let (encoded, first_tokens): (Vec<_>, Vec<_>) =
-            encoded.collect::<Result<Vec<_>, ModelError>>()?.into_iter().unzip();
+            encoded.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         let mut all = vec![Vec::new(); texts.len()];
         self.traces(&encoded, &Wanted::named(["logits"]), |batch, trace| {
             let Some(logits) = trace.get("logits") else { return Ok(()) };
@@ -179,17 +202,30 @@ impl Reader {
         rows.iter().map(|row| self.answer(row)).collect::<Vec<_>>().join(" ")
     }
 
-    /// What logits say: the name of the likeliest class, or the number; where there are none, the tag of a word in no
-    /// span.
+    /// What logits say: the name of the likeliest class, those of all labels that are likelier true than not where each may
+    /// be, or the number, or several by their names; where there are none, the tag of a word in no span.
     #[must_use]
     pub fn answer(&self, logits: &[f32]) -> String {
         if logits.is_empty() {
             return OUTSIDE.to_owned();
         }
-        if self.config().regression {
-            return logits.first().map(ToString::to_string).unwrap_or_default();
+        let config = self.config();
+        if config.problem == Problem::Numbers {
+            return match logits {
+                [number] => number.to_string(),
+                several => named(&config.labels, several).collect::<Vec<_>>().join(", "),
+            };
+        }
+        if config.problem == Problem::SeveralLabels {
+            let held = config.labels.iter().zip(logits).filter(|(_, logit)| **logit > 0.0);
+            return held.map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(", ");
         }
         let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)));
         best.and_then(|index| self.config().labels.get(index).cloned()).unwrap_or_default()
     }
+}
+
+/// Numbers behind their names, rounded to be read.
+fn named<'n>(names: &'n [String], numbers: &'n [f32]) -> impl Iterator<Item = String> + 'n {
+    names.iter().zip(numbers).map(|(name, number)| format!("{name} {number:.3}"))
 }

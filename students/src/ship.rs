@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use alambic_models::{Colours, Config, ModelFolder, Precision, TokenizerFiles, write_weights};
+use alambic_files::write;
+use alambic_models::bert::{BertConfig, Gathering, Pooling};
+use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerFiles, write_weights};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
 use serde_json::Value;
@@ -10,12 +12,16 @@ use serde_json::Value;
 use crate::StudentError;
 use crate::eyes::DETECTOR;
 
+/// The file that says how pictures become pixels.
+const PREPROCESSOR: &str = "preprocessor_config.json";
+
 /// Writes a model's folder, and says by how much its weights differ from those that it was made of: `config.json`,
 /// `model.safetensors`, the tokenizer's files; for a model that writes, `generation_config.json`; for one that pools,
 /// what sentence-transformers reads; for one that looks at images in transformers, `preprocessor_config.json`.
 ///
 /// # Errors
-/// When a file cannot be written, or what was written does not load back as it was.
+/// When a file cannot be written, what was written does not load back as it was, or a model that reads texts has no
+/// tokenizer or a damaged one.
 pub fn ship(
     folder: &Path,
     config: &Config,
@@ -28,7 +34,18 @@ pub fn ship(
         Precision::F32 => "float32".into(),
         Precision::F16 => "float16".into(),
     };
+    let pooling = sentence_pooling(config);
+    let tokenizer = if pooling.is_some() { tokenizer.clone() } else { tokenizer.for_transformers()? };
     std::fs::create_dir_all(folder).map_err(file_error(folder))?;
+    tokenizer.write(folder)?;
+    if let Some((encoder, pooling)) = pooling {
+        pooling.write(folder, encoder.width, encoder.longest(), &tokenizer)?;
+    }
+    // A detector reads no texts, and may know its tags by their names alone.
+    if !matches!(config, Config::Detector(_)) || tokenizer != TokenizerFiles::default() {
+        tokenizer.check(folder)?;
+        Tokenizer::open(folder)?;
+    }
     let mut files = vec![("config.json", json)];
     match config {
         // transformers decodes greedily then, from the padding token to the end token and nothing else.
@@ -44,41 +61,17 @@ pub fn ship(
                 "max_length": config.max_position_embeddings,
             }),
         )),
-        Config::Bert(config) => {
-            if let Some(pooling) = config.pooling {
-                pooling.write(folder, config.width, config.longest())?;
-            }
+        Config::Clip(config) => files.push((PREPROCESSOR, config.image_processor().to_json())),
+        Config::Vilt(config) => files.push((PREPROCESSOR, config.image_processor().to_json())),
+        Config::Dual(config) => {
+            files.extend(config.sizes.images.map(|images| (PREPROCESSOR, images.to_json())));
         }
-        Config::Clip(config) => {
-            let image_size = config.vision_config.image_size;
-            files.push((
-                "preprocessor_config.json",
-                serde_json::json!({
-                    "image_processor_type": "CLIPImageProcessor",
-                    "size": { "shortest_edge": image_size },
-                    "crop_size": { "height": image_size, "width": image_size },
-                    "image_mean": Colours::CLIP.mean,
-                    "image_std": Colours::CLIP.deviation,
-                }),
-            ));
-        }
-        Config::Vilt(config) => files.push((
-            "preprocessor_config.json",
-            serde_json::json!({
-                "image_processor_type": "ViltImageProcessor",
-                "size": { "shortest_edge": config.image_size },
-                "size_divisor": config.patch_size,
-                "image_mean": Colours::VILT.mean,
-                "image_std": Colours::VILT.deviation,
-            }),
-        )),
         _ => {}
     }
     for (name, value) in files {
         write_json(&folder.join(name), &value)?;
     }
-    tokenizer.write(folder)?;
-    write_weights(folder, weights, precision)?;
+    write_weights(folder, &write_dense(folder, pooling, weights, precision)?, precision)?;
     let difference = largest_difference(weights, &ModelFolder::open(folder)?.weights()?)?;
     // Half precision keeps eleven bits: a weight of size 8 may move by 0.004.
     let allowed = if precision == Precision::F16 { 1e-2 } else { 0.0 };
@@ -86,6 +79,35 @@ pub fn ship(
         return Err(StudentError::Unfaithful { path: folder.to_owned(), difference });
     }
     Ok(difference)
+}
+
+/// The pooling of a model that sentence-transformers has modules for, with its encoder.
+pub(crate) fn sentence_pooling(config: &Config) -> Option<(&BertConfig, &Pooling)> {
+    let encoder = config.bert().ok()?;
+    let pooling = encoder.pooling.as_ref()?;
+    matches!(pooling.gathering, Gathering::Tokens(_)).then_some((encoder, pooling))
+}
+
+/// Writes the weights of dense layers behind a pooling where sentence-transformers looks for them, and gives all others.
+fn write_dense(
+    folder: &Path,
+    pooling: Option<(&BertConfig, &Pooling)>,
+    weights: &Weights,
+    precision: Precision,
+) -> Result<Weights, StudentError> {
+    let mut others = weights.clone();
+    for (place, dense) in pooling.into_iter().flat_map(|(_, pooling)| pooling.dense_folders()) {
+        let mut own = Weights::new();
+        for part in ["weight", "bias"] {
+            if let Some(tensor) = others.shift_remove(&format!("{}.{part}", dense.name())) {
+                own.insert(format!("linear.{part}"), tensor);
+            }
+        }
+        let place = folder.join(place);
+        std::fs::create_dir_all(&place).map_err(file_error(&place))?;
+        write_weights(&place, &own, precision)?;
+    }
+    Ok(others)
 }
 
 /// Puts the folder of a detector into that of a model that reads what it finds.
@@ -132,7 +154,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), StudentError> {
 
 /// Writes JSON as people read it.
 pub(crate) fn write_json(path: &Path, value: &Value) -> Result<(), StudentError> {
-    std::fs::write(path, format!("{value:#}\n")).map_err(file_error(path))
+    Ok(write::write(path, format!("{value:#}\n").as_bytes())?)
 }
 
 pub(crate) fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> StudentError {

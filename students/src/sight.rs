@@ -55,6 +55,7 @@ impl SightSizes {
             qkv_bias: true,
             max_image_length: self.patches.map_or(-1, |patches| patches as i64),
             pad_token_id: Some(surroundings.tokenizer.padding()?),
+            images: None,
             head: Head::None,
             labels: Vec::new(),
         }

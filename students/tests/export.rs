@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use alambic_models::bert::{Bert, TextInput};
 use alambic_models::dual::{Dual, DualConfig};
-use alambic_models::{Config, ModelFolder, Pass, Precision, TokenizerFiles, Tokens, Wanted};
+use alambic_models::{
+    Config, ModelFolder, Pass, Precision, Tokenizer, TokenizerFiles, Tokens, Wanted, write_weights,
+};
 use alambic_students::{Format, StudentError, export, ship};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Device, Tensor};
@@ -15,6 +17,28 @@ use alambic_tensor::parameters::{self, Weights};
 
 fn parity(model: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity").join(model)
+}
+
+/// The files of a small vocabulary.
+fn vocabulary() -> TokenizerFiles {
+    Tokenizer::words(["a good film"], 40).unwrap().files(16).unwrap()
+}
+
+/// A copy of a tiny model with a vocabulary, which those of the parity tests do not have.
+fn readable(model: &str, folder: &Path) -> PathBuf {
+    let copy = folder.join("model");
+    std::fs::create_dir_all(&copy).unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        std::fs::copy(parity(model).join("model").join(name), copy.join(name)).unwrap();
+    }
+    vocabulary().write(&copy).unwrap();
+    copy
+}
+
+/// What a folder holds, by its path.
+fn held(folder: &Path) -> Vec<String> {
+    let files = alambic_files::digests::files_below(folder).unwrap();
+    files.iter().map(|path| alambic_files::digests::relative(folder, path)).collect()
 }
 
 fn logits(folder: &Path, inputs: &Path) -> Vec<f32> {
@@ -30,9 +54,10 @@ fn logits(folder: &Path, inputs: &Path) -> Vec<f32> {
 fn encoders_have_every_form() {
     for model in ["bert", "xlm-roberta", "distilbert"] {
         let folder = tempfile::tempdir().unwrap();
-        let source = parity(model).join("model");
+        let source = readable(model, folder.path());
+        let out = folder.path().join("out");
         let all = [Format::HuggingFace, Format::Onnx, Format::Int8];
-        let exported = export(&source, &all, Precision::F32, folder.path()).unwrap();
+        let exported = export(&source, &all, Precision::F32, &out).unwrap();
         assert_eq!(exported.iter().map(|one| one.format).collect::<Vec<_>>(), all);
         assert!(exported.iter().all(|one| one.path.exists()));
         assert_eq!((exported[0].difference, exported[1].difference), (0.0, 0.0));
@@ -40,9 +65,11 @@ fn encoders_have_every_form() {
         assert!(exported[2].difference > 0.0 && exported[2].difference < 0.5 / 127.0 + 1e-6);
         assert!(exported[2].bytes < exported[1].bytes / 2);
         let inputs = parity(model).join("inputs.safetensors");
-        assert_eq!(logits(&folder.path().join("hf"), &inputs), logits(&source, &inputs));
+        assert_eq!(logits(&out.join("hf"), &inputs), logits(&source, &inputs));
 
-        let halves = export(&source, &all[..2], Precision::F16, folder.path()).unwrap();
+        let halves = export(&source, &all[..2], Precision::F16, &out).unwrap();
+        // The form that was not asked for stays.
+        assert!(out.join("model.int8.onnx").is_file());
         assert!(halves.iter().all(|one| one.difference > 0.0 && one.difference < 1e-3));
         assert!(halves[1].bytes < exported[1].bytes * 3 / 5);
     }
@@ -51,11 +78,8 @@ fn encoders_have_every_form() {
 #[test]
 fn poolings_go_along() {
     let folder = tempfile::tempdir().unwrap();
-    let model = folder.path().join("model");
+    let model = readable("bert", folder.path());
     std::fs::create_dir_all(model.join("1_Pooling")).unwrap();
-    for name in ["config.json", "model.safetensors"] {
-        std::fs::copy(parity("bert").join("model").join(name), model.join(name)).unwrap();
-    }
     // Without its head it is a sentence encoder.
     let config = std::fs::read_to_string(model.join("config.json")).unwrap();
     std::fs::write(model.join("config.json"), config.replace("BertForSequenceClassification", "BertModel"))
@@ -96,7 +120,7 @@ fn dual(folder: &Path, change: Change) -> PathBuf {
     change(&mut config, &mut weights);
     let model = folder.join("model");
     std::fs::create_dir_all(&model).unwrap();
-    ship(&model, &Config::Dual(config), &weights, &TokenizerFiles::default(), Precision::F32).unwrap();
+    ship(&model, &Config::Dual(config), &weights, &vocabulary(), Precision::F32).unwrap();
     model
 }
 
@@ -146,7 +170,7 @@ fn a_dual_encoder_that_cannot_be_a_graph_is_refused_before_a_file_is_written() {
         (|config, _| config.sizes.hidden_act = "quick_gelu".into(), "`quick_gelu` has no form in ONNX"),
         (|config, _| config.sizes.num_attention_heads = 5, "heads"),
         (|config, _| config.sizes.image_size *= 2, "position_embeddings"),
-        (|config, _| config.text_layers = 3, "text_model.encoder.layer.2"),
+        (|config, _| config.text_layers = 3, "text_layers is 3"),
         (
             |_, weights| {
                 let other = Tensor::zeros((3, 3), DType::F32, &Device::Cpu).unwrap();
@@ -161,7 +185,7 @@ fn a_dual_encoder_that_cannot_be_a_graph_is_refused_before_a_file_is_written() {
         let out = folder.path().join("out");
         let error = export(&model, &[Format::Onnx], Precision::F32, &out).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
-        assert!(files(&out, ".onnx").is_empty());
+        assert!(!out.exists());
     }
 }
 
@@ -173,10 +197,179 @@ fn other_architectures_have_a_folder_alone() {
     assert_eq!(exported[0].difference, 0.0, "its weights are in half precision as they come");
     for other in ["marian", "clip", "lxmert", "oscar/answers", "vilt", "visual-bert"] {
         for format in [Format::Onnx, Format::Int8] {
-            let model = parity(other).join("model");
-            let error = export(&model, &[format], Precision::F32, folder.path()).unwrap_err();
+            let folder = tempfile::tempdir().unwrap();
+            let model = readable(other, folder.path());
+            let out = folder.path().join("out");
+            let error = export(&model, &[Format::HuggingFace, format], Precision::F32, &out).unwrap_err();
             assert!(matches!(error, StudentError::Size(_)) && error.to_string().contains("`hf`"), "{error}");
+            assert!(!out.exists(), "{other}: all forms are written, or none");
         }
     }
-    assert!(files(folder.path(), ".onnx").is_empty());
+}
+
+#[test]
+fn a_folder_of_others_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = readable("bert", folder.path());
+    let refused = |to: &Path| export(&model, &[Format::Onnx], Precision::F32, to).unwrap_err().to_string();
+    let site = folder.path().join("site");
+    std::fs::create_dir(&site).unwrap();
+    std::fs::write(site.join("config.json"), "my site").unwrap();
+    let error = refused(&site);
+    assert!(error.contains("`config.json`") && error.contains("site"), "{error}");
+    assert_eq!(std::fs::read_to_string(site.join("config.json")).unwrap(), "my site");
+    assert_eq!(held(&site), ["config.json"]);
+
+    // The model's own folder, by whatever way, and one that it lies in.
+    let before = held(&model);
+    for to in [model.clone(), model.join("../model"), folder.path().to_owned()] {
+        assert!(refused(&to).contains("lies there"), "{}", to.display());
+    }
+    #[cfg(unix)]
+    {
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&model, &link).unwrap();
+        assert!(refused(&link).contains("lies there"));
+    }
+    assert_eq!(held(&model), before);
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    assert!(refused(&file).contains("no folder"));
+
+    // What an export wrote is written over, unless it was changed or is of another model.
+    let out = folder.path().join("out");
+    export(&model, &[Format::Onnx], Precision::F32, &out).unwrap();
+    export(&model, &[Format::Onnx], Precision::F16, &out).unwrap();
+    std::fs::write(out.join("notes.txt"), "mine").unwrap();
+    assert!(refused(&out).contains("`notes.txt`"));
+    std::fs::remove_file(out.join("notes.txt")).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let other = readable("distilbert", other.path());
+    let error = export(&other, &[Format::Onnx], Precision::F32, &out).unwrap_err().to_string();
+    assert!(error.contains("another model"), "{error}");
+    std::fs::write(out.join("config.json"), "{}").unwrap();
+    assert!(refused(&out).contains("`config.json`"));
+}
+
+#[test]
+fn a_folder_that_is_written_by_another_process_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = readable("bert", folder.path());
+    let out = folder.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    let lock = alambic_files::lock::Lock::acquire(&out, "another").unwrap();
+    let partial = folder.path().join("out.part");
+    std::fs::create_dir(&partial).unwrap();
+    let error = export(&model, &[Format::Onnx], Precision::F32, &out).unwrap_err().to_string();
+    assert!(error.contains("in use"), "{error}");
+    assert!(partial.exists(), "what the other one writes is let alone");
+    drop(lock);
+    export(&model, &[Format::Onnx], Precision::F32, &out).unwrap();
+    assert!(!partial.exists());
+}
+
+#[test]
+fn a_tokenizer_that_is_missing_or_damaged_is_not_shipped() {
+    for (file, content, expected) in [
+        ("tokenizer.json", None, "tokenizer.json"),
+        ("tokenizer.json", Some("{\"model\": "), "line 1"),
+        ("tokenizer.json", Some("{}"), "no `model`"),
+        ("tokenizer_config.json", Some("{\n  \"model_max_length\": }"), "line 2"),
+        ("tokenizer_config.json", Some("version https://git-lfs.github.com/spec/v1\n"), "Git LFS"),
+        ("tokenizer_config.json", Some("{\"model_max_length\": \"8\"}"), "`model_max_length`"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let model = readable("bert", folder.path());
+        match content {
+            Some(content) => std::fs::write(model.join(file), content).unwrap(),
+            None => std::fs::remove_file(model.join(file)).unwrap(),
+        }
+        let out = folder.path().join("out");
+        let error = export(&model, &[Format::HuggingFace], Precision::F32, &out).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.contains("model"), "{file}: {error}");
+        assert!(!out.exists());
+        // What a run ships goes the same way.
+        let config = Config::open(&ModelFolder::open(&model).unwrap()).unwrap();
+        let weights = config.weights(&ModelFolder::open(&model).unwrap()).unwrap();
+        let files = TokenizerFiles::read(&model).unwrap();
+        let shipped = folder.path().join("shipped");
+        let error = ship(&shipped, &config, &weights, &files, Precision::F32).unwrap_err().to_string();
+        assert!(error.contains(expected), "{file}: {error}");
+    }
+}
+
+#[test]
+fn what_a_folder_says_of_reading_survives() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = readable("bert", folder.path());
+    let config = std::fs::read_to_string(model.join("config.json")).unwrap();
+    std::fs::write(model.join("config.json"), config.replace("BertForSequenceClassification", "BertModel"))
+        .unwrap();
+    let width = Config::open(&ModelFolder::open(&model).unwrap()).unwrap().bert().unwrap().width;
+    let write = |name: &str, text: &str| {
+        let path = model.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "modules.json",
+        r#"[{"path": "", "type": "sentence_transformers.models.Transformer"},
+            {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+            {"path": "2_Dense", "type": "sentence_transformers.models.Dense"},
+            {"path": "3_Normalize", "type": "sentence_transformers.models.Normalize"}]"#,
+    );
+    write("1_Pooling/config.json", r#"{"pooling_mode": ["max", "cls"], "include_prompt": false}"#);
+    write(
+        "2_Dense/config.json",
+        &format!(
+            r#"{{"in_features": {}, "out_features": 3, "bias": false, "activation_function": "torch.nn.modules.activation.Tanh"}}"#,
+            2 * width
+        ),
+    );
+    let matrix: Vec<f32> = (0..6 * width).map(|number| (number % 7) as f32 / 7.0 - 0.4).collect();
+    let matrix = Tensor::from_vec(matrix, (3, 2 * width), &Device::Cpu).unwrap();
+    let dense: Weights = [("linear.weight".to_owned(), matrix)].into_iter().collect();
+    write_weights(&model.join("2_Dense"), &dense, Precision::F32).unwrap();
+    write("sentence_bert_config.json", r#"{"max_seq_length": 6, "do_lower_case": true}"#);
+    write(
+        "config_sentence_transformers.json",
+        r#"{"prompts": {"query": "a good "}, "default_prompt_name": "query", "similarity_fn_name": "dot"}"#,
+    );
+    write("tokenizer_config.json", r#"{"tokenizer_class": "BertTokenizer", "truncation_side": "left"}"#);
+    let out = folder.path().join("out");
+    let exported = export(&model, &[Format::HuggingFace], Precision::F32, &out).unwrap();
+    let read = |folder: &Path| {
+        let tokenizer = ModelFolder::open(folder).unwrap().tokenizer().unwrap();
+        let reader = alambic_students::Reader::load(folder).unwrap();
+        let rows = reader.rows(&[("Film a good film a good", None), ("film", None)], "embedding").unwrap();
+        (tokenizer.reading().clone(), tokenizer.prompt_length().unwrap(), rows)
+    };
+    let (reading, prompt, rows) = read(&exported[0].path);
+    assert_eq!(
+        (reading.longest, reading.keeps_end, reading.prompt.as_deref()),
+        (Some(6), true, Some("a good "))
+    );
+    assert_eq!((prompt, rows[0].len()), (3, 3));
+    assert_eq!(read(&model), (reading, prompt, rows));
+    for (file, expected) in [
+        ("config_sentence_transformers.json", "\"dot\""),
+        ("sentence_bert_config.json", "\"do_lower_case\": true"),
+        ("1_Pooling/config.json", "\"include_prompt\": false"),
+        ("2_Dense/config.json", "activation.Tanh"),
+    ] {
+        let text = std::fs::read_to_string(exported[0].path.join(file)).unwrap();
+        assert!(text.contains(expected), "{file}: {text}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn folders_need_no_names_in_unicode() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let model = readable("bert", &folder.path().join(OsStr::from_bytes(b"m\xff")));
+    let out = folder.path().join(OsStr::from_bytes(b"o\xffut"));
+    let exported = export(&model, &[Format::HuggingFace], Precision::F32, &out).unwrap();
+    assert!(exported[0].path.join("tokenizer.json").is_file());
 }

@@ -2,18 +2,18 @@
 
 use std::path::Path;
 
-use alambic_models::bert::{BertConfig, Gathering, Pooling};
+use alambic_models::bert::{BertConfig, Gathering, Mode, Pooling};
 use alambic_models::{Config, ModelFolder, Tokenizer};
 
 use crate::{CheckpointOptions, Pooled, TeacherError};
 
 impl From<Pooled> for Pooling {
     fn from(pooled: Pooled) -> Self {
-        let gathering = match pooled {
-            Pooled::Mean => Gathering::Mean,
-            Pooled::First => Gathering::First,
+        let mode = match pooled {
+            Pooled::Mean => Mode::Mean,
+            Pooled::First => Mode::First,
         };
-        Self { gathering, normalise: true }
+        Self::new(Gathering::Tokens(vec![mode]), true)
     }
 }
 
@@ -43,7 +43,10 @@ impl CheckpointOptions {
             return Err(TeacherError::Kind("is no text encoder, and takes neither `pooling` nor `prompt`"));
         };
         if let Some(own) = self.pooling {
-            if pooling.is_some_and(|pooling| !pooling.layers().is_empty()) {
+            if pooling
+                .as_ref()
+                .is_some_and(|pooling| !pooling.layers().is_empty() || pooling.dense().count() > 0)
+            {
                 return Err(TeacherError::Kind("pools by layers of its own, and takes no other `pooling`"));
             }
             *pooling = Some(own.into());
@@ -64,23 +67,44 @@ impl CheckpointOptions {
         let folder = ModelFolder::open(from)?;
         let (config, tokenizer) = self.adapted(Config::open(&folder)?, folder.tokenizer()?)?;
         std::fs::create_dir_all(to).map_err(TeacherError::file(to))?;
-        let before = from.join("config.json");
+        let before = folder.path().join("config.json");
         std::fs::copy(&before, to.join("config.json")).map_err(TeacherError::file(&before))?;
         if let Config::Bert(config) = &config {
-            tokenizer.files(config.longest())?.write(to)?;
-            if let Some(pooling) = config.pooling {
-                pooling.write(to, config.width, config.longest())?;
+            let files = tokenizer.files(config.longest())?;
+            files.write(to)?;
+            if let Some(pooling) = &config.pooling {
+                pooling.write(to, config.width, config.longest(), &files)?;
+                for ((place, _), own) in pooling.dense_folders().into_iter().zip(folder.dense_folders()?) {
+                    copy_weights(&own, &to.join(place))?;
+                }
             }
         }
         // Those that are in parts have an index of them.
         for path in folder.weight_files()?.into_iter().chain(folder.weight_index()) {
-            let Some(name) = path.file_name() else { continue };
-            // In the hub's cache it is a link to the file proper.
-            let file = path.canonicalize().map_err(TeacherError::file(&path))?;
-            std::fs::hard_link(&file, to.join(name))
-                .or_else(|_| std::fs::copy(&file, to.join(name)).map(drop))
-                .map_err(TeacherError::file(&path))?;
+            link(&path, to)?;
         }
         Ok(())
     }
+}
+
+/// Puts a file into a folder, as the same file where the file system can have that.
+fn link(path: &Path, to: &Path) -> Result<(), TeacherError> {
+    let Some(name) = path.file_name() else { return Ok(()) };
+    // In the hub's cache it is a link to the file proper.
+    let file = path.canonicalize().map_err(TeacherError::file(path))?;
+    std::fs::hard_link(&file, to.join(name))
+        .or_else(|_| std::fs::copy(&file, to.join(name)).map(drop))
+        .map_err(TeacherError::file(path))
+}
+
+/// Puts the weights of a dense layer into its new folder.
+fn copy_weights(from: &Path, to: &Path) -> Result<(), TeacherError> {
+    let entries = std::fs::read_dir(from).map_err(TeacherError::file(from))?;
+    for entry in entries {
+        let path = entry.map_err(TeacherError::file(from))?.path();
+        if path.extension().is_some_and(|extension| extension == "safetensors" || extension == "bin") {
+            link(&path, to)?;
+        }
+    }
+    Ok(())
 }

@@ -1,8 +1,9 @@
 //! The folder of a model that writes as a teacher.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use alambic_files::digests::files_below;
 use alambic_models::bert::Pooling;
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{
@@ -35,13 +36,14 @@ impl Checkpoint {
     /// When a file is missing or broken, or the architecture does not write text.
     pub fn load(path: &Path) -> Result<Self, TeacherError> {
         let folder = ModelFolder::open(path)?;
-        let config: MarianConfig = folder.config("marian")?;
+        let config = MarianConfig::open(&folder)?;
+        let tokenizer = folder.tokenizer()?;
         Ok(Self {
-            model: Arc::new(Marian::new(&config, &folder.weights()?)?),
-            tokenizer: Arc::new(folder.tokenizer()?),
+            model: Arc::new(Marian::new(&config, &config.weights(&folder)?)?),
+            digest: digest(&folder, &tokenizer)?,
+            tokenizer: Arc::new(tokenizer),
             outline: config.outline(),
             padding: config.pad_token_id,
-            digest: digest(&folder)?,
             parameters: config.parameters(),
             bytes: folder.bytes()?,
             generation: Generation::greedy(config.max_position_embeddings),
@@ -108,14 +110,27 @@ impl Checkpoint {
 }
 
 /// The digest of a folder's configuration, weights and vocabulary, and of what it says of pooling.
-pub(crate) fn digest(folder: &ModelFolder) -> Result<String, TeacherError> {
+pub(crate) fn digest(folder: &ModelFolder, tokenizer: &Tokenizer) -> Result<String, TeacherError> {
     let mut hasher = blake3::Hasher::new();
     let (before, after) = (folder.path().join("config.json"), folder.path().join("tokenizer.json"));
-    for file in [before].into_iter().chain(folder.weight_files()?).chain([after]) {
+    let mut files: Vec<PathBuf> = [before].into_iter().chain(folder.weight_files()?).collect();
+    if after.is_file() {
+        files.push(after);
+    } else {
+        hasher.update(tokenizer.to_json()?.as_bytes());
+    }
+    for place in folder.dense_folders()? {
+        let within = files_below(&place).map_err(ModelError::from)?;
+        files.extend(within);
+    }
+    for file in files {
         hasher.update(&std::fs::read(&file).map_err(TeacherError::file(&file))?);
     }
+    if let Some(told) = tokenizer.told_beside_json() {
+        hasher.update(told.as_bytes());
+    }
     if let Some(pooling) = Pooling::open(folder)? {
-        hasher.update(format!("{pooling:?}").as_bytes());
+        hasher.update(pooling.identity().as_bytes());
     }
     Ok(hasher.finalize().to_hex().to_string())
 }

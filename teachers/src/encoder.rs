@@ -22,9 +22,12 @@ impl Encoder {
     /// When a file is missing or broken, or the architecture is no text encoder.
     pub fn load(path: &Path) -> Result<Self, TeacherError> {
         let folder = ModelFolder::open(path)?;
-        let config = BertConfig::open(&folder)?;
-        let model = Arc::new(Bert::new(&config, &config.weights(&folder)?)?);
-        let network = Network::over(&folder, config.into(), Arc::clone(&model) as _)?;
+        let tokenizer = folder.tokenizer()?;
+        let whole = BertConfig::open(&folder)?;
+        let weights = whole.weights(&folder)?;
+        let config = whole.of_tokens(tokenizer.rows());
+        let model = Arc::new(Bert::new(&config, &config.trim(weights)?)?);
+        let network = Network::over(&folder, config.into(), Arc::clone(&model) as _, tokenizer)?;
         Ok(Self { model, network })
     }
 

@@ -28,9 +28,10 @@ impl Network {
     /// When a file is missing or broken, or the architecture is not known.
     pub fn load(path: &Path) -> Result<Self, TeacherError> {
         let folder = ModelFolder::open(path)?;
-        let config = Config::open(&folder)?;
-        let network = architecture::over(&config, &config.weights(&folder)?)?;
-        Self::over(&folder, config, network.into())
+        let tokenizer = folder.tokenizer()?;
+        let config = Config::open(&folder)?.of_tokens(tokenizer.rows());
+        let network = architecture::over(&config, &config.weights_of_tokens(&folder)?)?;
+        Self::over(&folder, config, network.into(), tokenizer)
     }
 
     /// The network of a folder that has been built already.
@@ -38,13 +39,14 @@ impl Network {
         folder: &ModelFolder,
         config: Config,
         network: Arc<dyn Architecture>,
+        tokenizer: Tokenizer,
     ) -> Result<Self, TeacherError> {
         Ok(Self {
             built: network,
-            tokenizer: Arc::new(folder.tokenizer()?),
-            folder: folder.path().to_owned(),
+            digest: digest(folder, &tokenizer)?,
+            tokenizer: Arc::new(tokenizer),
+            folder: folder.root().to_owned(),
             outline: config.outline(),
-            digest: digest(folder)?,
             bytes: folder.bytes()?,
             config,
         })

@@ -135,17 +135,25 @@ impl Parameters {
     }
 }
 
+/// The bytes of a safetensors file of tensors with the given string metadata.
+///
+/// # Errors
+/// When a tensor cannot be written.
+pub fn to_bytes(weights: &Weights, metadata: &[(&str, &str)]) -> Result<Vec<u8>, TensorError> {
+    let metadata: std::collections::HashMap<String, String> =
+        metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    // The map is only handed over: safetensors orders the tensors itself. More than one key would be written in any
+    // order, which would make the bytes differ from run to run.
+    let metadata = Some(metadata).filter(|map| !map.is_empty());
+    Ok(safetensors::serialize(weights, metadata).map_err(candle_core::Error::from)?)
+}
+
 /// Writes tensors to a safetensors file with the given string metadata.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn save(weights: &Weights, metadata: &[(&str, &str)], path: &Path) -> Result<(), TensorError> {
-    let metadata: std::collections::HashMap<String, String> =
-        metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    // The map is only handed over: safetensors orders the tensors itself. More than one key would be written in any
-    // order, which would make the bytes differ from run to run.
-    let bytes = safetensors::serialize(weights, Some(metadata).filter(|map| !map.is_empty()))
-        .map_err(candle_core::Error::from)?;
+    let bytes = to_bytes(weights, metadata)?;
     // The library's own writing to a file leaves it readable by its owner alone.
     std::fs::write(path, bytes).map_err(|error| candle_core::Error::from(error).with_path(path))?;
     Ok(())

@@ -48,12 +48,12 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Ended {
 }
 
 /// Runs the binary to its end, with lines on its standard input.
-pub(crate) fn run_with(folder: &Path, arguments: &[&str], input: &str) -> Ended {
+pub(crate) fn run_with(folder: &Path, arguments: &[&str], input: impl AsRef<[u8]>) -> Ended {
     let mut command = alambic(folder);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // A command that does not read its input closes it, which is no failure.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let _ = child.stdin.take().unwrap().write_all(input.as_ref());
     let output = child.wait_with_output().unwrap();
     Ended {
         code: output.status.code(),

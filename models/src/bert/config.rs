@@ -5,8 +5,8 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Pooling;
-use crate::config::Facts;
+use super::{Names, Pooling};
+use crate::facts::Facts;
 use crate::folder::{decimal, extend_object};
 use crate::layers::{LayerSizes, Norms, activation};
 use crate::{ModelError, ModelFolder, Outline, Stream, labels};
@@ -71,6 +71,16 @@ impl Family {
     }
 }
 
+/// The key of `config.json` that says whether a model of this program was trained on pairs of texts.
+const PAIRS: &str = "reads_pairs";
+
+/// The `problem_type` of numbers, and that of labels of which several may be true.
+const REGRESSION: &str = "regression";
+const MULTI_LABEL: &str = "multi_label_classification";
+
+/// What PyTorch calls the activation that changes nothing.
+const IDENTITY: &str = "torch.nn.modules.linear.Identity";
+
 /// What stands on top of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Head {
@@ -96,6 +106,17 @@ impl Head {
     }
 }
 
+/// What the labels of a head are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// Classes of which one is true.
+    OneLabel,
+    /// Classes of which each is true or not, whatever the others are.
+    SeveralLabels,
+    /// Numbers that are predicted.
+    Numbers,
+}
+
 /// What a head is to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
@@ -103,8 +124,10 @@ pub struct Task {
     pub head: Head,
     /// Names of the labels; none for heads without.
     pub labels: Vec<String>,
-    /// Whether the only label is a number to be predicted.
+    /// Whether the labels are numbers to be predicted.
     pub regression: bool,
+    /// Whether texts come in pairs; none where nothing is known of it.
+    pub pairs: Option<bool>,
     /// How many relations of a text and an image are told apart, beside the head; 0 for none.
     pub relations: usize,
 }
@@ -113,7 +136,7 @@ impl Task {
     /// No task: an encoder without a head.
     #[must_use]
     pub fn none() -> Self {
-        Self { head: Head::None, labels: Vec::new(), regression: false, relations: 0 }
+        Self { head: Head::None, labels: Vec::new(), regression: false, pairs: None, relations: 0 }
     }
 }
 
@@ -126,10 +149,14 @@ pub struct BertConfig {
     pub head: Head,
     /// Whether there is a pooler without a head that needs one.
     pub pooler: bool,
+    /// Whether the logits of the vocabulary have a matrix of their own, and not the table of words.
+    pub untied: bool,
     /// Names of the labels, in the order of the logits.
     pub labels: Vec<String>,
-    /// Whether the only label is a number to be predicted.
-    pub regression: bool,
+    /// What the labels are.
+    pub problem: Problem,
+    /// Whether texts come in pairs; none where nothing is known of it.
+    pub pairs: Option<bool>,
     /// Rows of the embedding table.
     pub vocabulary: usize,
     /// Width of hidden states.
@@ -181,7 +208,6 @@ struct Published {
     #[serde(default = "tenth")]
     attention_probs_dropout_prob: f32,
     classifier_dropout: Option<f32>,
-    position_embedding_type: Option<String>,
 }
 
 /// `config.json` of DistilBERT.
@@ -231,11 +257,42 @@ impl BertConfig {
     /// When the folder is of another family, a key is missing or has the wrong type, or there are no weights.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         let mut config = Self { pooling: Pooling::open(folder)?, ..Self::read(folder)? };
+        folder.check(&config.facts())?;
+        config.untied = config.has_own_output(folder, |name| config.spellings(name))?;
         if config.head == Head::None {
             let names = folder.weight_shapes()?;
             config.pooler = names.keys().any(|name| name.ends_with("pooler.dense.weight"));
         }
         Ok(config)
+    }
+
+    /// Whether the head over the vocabulary has a matrix of its own: where the configuration says so, and where the file has
+    /// one with other numbers than those of the table of words, as in transformers.
+    ///
+    /// # Errors
+    /// When the configuration says so and the file has none; when a file cannot be read.
+    pub(crate) fn has_own_output(
+        &self,
+        folder: &ModelFolder,
+        spellings: impl Fn(&str) -> Vec<String>,
+    ) -> Result<bool, ModelError> {
+        if self.head != Head::MaskedLanguage {
+            return Ok(false);
+        }
+        let told = folder.json()["tie_word_embeddings"] == false;
+        if folder.weight_files().is_err() {
+            return Ok(told);
+        }
+        let (stored, names) = (folder.stored()?, Names::of(self));
+        match (stored.find(&spellings(names.output())), stored.find(&spellings(&names.table("word")))) {
+            (Some(_), _) if told => Ok(true),
+            (Some(own), Some(words)) => Ok(!stored.are_equal(own, words)?),
+            (None, _) if told => Err(ModelError::content(
+                stored.first_file(),
+                format!("there is no tensor `{}`, and tie_word_embeddings is false", names.output()),
+            )),
+            _ => Ok(false),
+        }
     }
 
     fn read(folder: &ModelFolder) -> Result<Self, ModelError> {
@@ -252,7 +309,13 @@ impl BertConfig {
         let json = folder.json();
         let head = head(json).map_err(|message| ModelError::content(&file, message))?;
         let labels = labels::of(json).map_err(|message| ModelError::content(&file, message))?;
-        let regression = json["problem_type"] == "regression" || labels.len() == 1;
+        let problem = match json["problem_type"].as_str() {
+            Some(REGRESSION) => Problem::Numbers,
+            Some(MULTI_LABEL) => Problem::SeveralLabels,
+            _ if labels.len() == 1 => Problem::Numbers,
+            _ => Problem::OneLabel,
+        };
+        let pairs = json[PAIRS].as_bool();
         if family == Family::DistilBert {
             let published: PublishedDistil = folder.config(model_type)?;
             if json["sinusoidal_pos_embds"] == true
@@ -264,8 +327,10 @@ impl BertConfig {
                 family,
                 head,
                 pooler: false,
+                untied: false,
                 labels,
-                regression,
+                problem,
+                pairs,
                 vocabulary: published.vocab_size,
                 width: published.dim,
                 layers: published.n_layers,
@@ -286,26 +351,20 @@ impl BertConfig {
                 pooling: None,
             });
         }
-        Ok(Self { labels, regression, ..Self::of_layout(folder, family, head)? })
+        Ok(Self { labels, problem, pairs, ..Self::of_layout(folder, family, head)? })
     }
 
     /// Reads the sizes of a folder that has the keys of BERT, whatever its type; there are no labels yet.
     pub(crate) fn of_layout(folder: &ModelFolder, family: Family, head: Head) -> Result<Self, ModelError> {
-        let file = folder.path().join("config.json");
-        let published: Published = serde_json::from_value(folder.json().clone())
-            .map_err(|error| ModelError::content(&file, error))?;
-        if let Some(kind) = published.position_embedding_type.filter(|kind| kind != "absolute") {
-            return Err(ModelError::content(
-                &file,
-                format!("position_embedding_type is `{kind}`; only `absolute` is supported"),
-            ));
-        }
+        let published: Published = folder.typed(folder.json())?;
         Ok(Self {
             family,
             head,
             pooler: family == Family::Bert && head == Head::Sequence,
+            untied: false,
             labels: Vec::new(),
-            regression: false,
+            problem: Problem::OneLabel,
+            pairs: None,
             vocabulary: published.vocab_size,
             width: published.hidden_size,
             layers: published.num_hidden_layers,
@@ -328,8 +387,10 @@ impl BertConfig {
     pub fn for_task(self, task: &Task) -> Self {
         Self {
             head: task.head,
+            untied: self.untied && task.head == Head::MaskedLanguage,
             labels: task.labels.clone(),
-            regression: task.regression,
+            problem: if task.regression { Problem::Numbers } else { Problem::OneLabel },
+            pairs: task.pairs,
             pooler: match task.head {
                 Head::None => self.pooler,
                 head => self.family == Family::Bert && head == Head::Sequence,
@@ -363,7 +424,19 @@ impl BertConfig {
             longest: self.longest(),
             padding: self.padding,
             inner: self.inner,
+            sizes: vec![
+                ("vocab_size", self.vocabulary),
+                ("hidden_size", self.width),
+                ("intermediate_size", self.inner),
+                ("max_position_embeddings", self.positions),
+            ],
+            counts: vec![("type_vocab_size", self.segments)],
+            stacks: vec![match self.family {
+                Family::DistilBert => ("n_layers", self.layers, "transformer.layer."),
+                _ => ("num_hidden_layers", self.layers, "encoder.layer."),
+            }],
             divisions: vec![("num_attention_heads", self.heads, "hidden_size", self.width)],
+            epsilons: vec![("layer_norm_eps", self.epsilon)],
             activations: vec![&self.activation],
         }
     }
@@ -395,7 +468,7 @@ impl BertConfig {
     #[must_use]
     pub fn outline(&self) -> Outline {
         let stream = Stream {
-            embedding: self.pooling.map(|pooling| pooling.width(self.width)),
+            embedding: self.pooling.as_ref().map(|pooling| pooling.width(self.width)),
             ..Stream::new(self.layers, self.width, self.heads)
         };
         Outline {
@@ -418,7 +491,7 @@ impl BertConfig {
             "max_position_embeddings": self.positions,
             "pad_token_id": self.padding,
             "initializer_range": 0.02,
-            "tie_word_embeddings": true,
+            "tie_word_embeddings": !self.untied,
         });
         let sizes = if self.family == Family::DistilBert {
             json!({
@@ -450,13 +523,21 @@ impl BertConfig {
         extend_object(&mut json, sizes);
         if matches!(self.head, Head::Sequence | Head::Tokens) {
             extend_object(&mut json, labels::to_json(&self.labels));
-            json["problem_type"] = match (self.head, self.regression) {
-                (Head::Sequence, true) => json!("regression"),
-                (Head::Sequence, false) => json!("single_label_classification"),
+            json["problem_type"] = match (self.head, self.problem) {
+                (Head::Sequence, Problem::Numbers) => json!(REGRESSION),
+                (Head::Sequence, Problem::SeveralLabels) => json!(MULTI_LABEL),
+                (Head::Sequence, Problem::OneLabel) => json!("single_label_classification"),
                 _ => Value::Null,
             };
+            if let Some(pairs) = self.pairs.filter(|_| self.head == Head::Sequence) {
+                json[PAIRS] = pairs.into();
+                if pairs {
+                    // sentence-transformers' class for pairs would else apply a sigmoid to a single number.
+                    json["sentence_transformers"] = json!({ "activation_fn": IDENTITY });
+                }
+            }
         }
-        if let Some((key, value)) = self.pooling.and_then(Pooling::to_json) {
+        if let Some((key, value)) = self.pooling.as_ref().and_then(Pooling::to_json) {
             json[key] = value;
         }
         json

@@ -4,12 +4,16 @@
 //! the head width, before mask and softmax), `attention.i`, `pooled`, `logits`, and with a [`Pooling`] `embedding`.
 
 mod config;
+pub(crate) mod dense;
 mod model;
 mod names;
+mod pooler;
 mod pooling;
+mod rows;
 
 pub use crate::layers::{AttentionNames, EncoderNames};
-pub use config::{BertConfig, Family, Head, Task};
+pub use config::{BertConfig, Family, Head, Problem, Task};
+pub use dense::Dense;
 pub use model::{Bert, TextInput};
 pub use names::{Names, select_layers};
-pub use pooling::{Gathering, Pooling};
+pub use pooling::{Gathering, Mode, Pooling, Step};

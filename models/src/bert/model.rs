@@ -9,7 +9,7 @@ use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
 use super::names::Names;
-use super::pooling::Pooler;
+use super::pooler::Pooler;
 use super::{BertConfig, Head, Task};
 use crate::initialise::DEVIATION;
 use crate::layers::{
@@ -105,7 +105,8 @@ impl Bert {
                 let activation = activation(names.masked_language_activation(config))?;
                 Classifier::Vocabulary(Vocabulary::load(
                     source,
-                    names.masked_language(),
+                    names.masked_language(config.untied),
+                    config.untied.then(|| names.output()),
                     (width, config.vocabulary),
                     (activation, config.epsilon),
                 )?)
@@ -133,7 +134,11 @@ impl Bert {
             embedding_norm: Norm::load(source, &names.embedding_norm(), width, config.epsilon)?,
             encoder: Encoder::load(source, &layers, &config.sizes()?, "")?,
             pooler: config.pooler.then(|| linear(&names.pooler(), width)).transpose()?,
-            pooling: config.pooling.map(|pooling| Pooler::load(source, pooling, width)).transpose()?,
+            pooling: config
+                .pooling
+                .as_ref()
+                .map(|pooling| Pooler::load(source, pooling, width))
+                .transpose()?,
             classifier,
             config: config.clone(),
         })

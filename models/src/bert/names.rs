@@ -1,5 +1,7 @@
 //! What transformers calls the tensors of BERT's family, and what else published files call them.
 
+use alambic_tensor::candle::{DType, Tensor};
+use alambic_tensor::device;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
@@ -101,16 +103,31 @@ impl Names {
         if self.family.counts_from_padding() { "gelu" } else { &config.activation }
     }
 
-    /// Linear layer and norm before the vocabulary's logits, and the whole name of the bias of these.
+    /// The whole name of the matrix of the vocabulary's logits, where it is not the table of words.
     #[must_use]
-    pub fn masked_language(&self) -> [&'static str; 3] {
+    pub fn output(&self) -> &'static str {
+        match self.family {
+            Family::Bert => "cls.predictions.decoder.weight",
+            Family::Roberta | Family::XlmRoberta => "lm_head.decoder.weight",
+            Family::DistilBert => "vocab_projector.weight",
+        }
+    }
+
+    /// Linear layer and norm before the vocabulary's logits, and the whole name of the bias of these, which stands beside the
+    /// matrix of the logits where that is not the table of words.
+    #[must_use]
+    pub fn masked_language(&self, untied: bool) -> [&'static str; 3] {
         match self.family {
             Family::Bert => [
                 "cls.predictions.transform.dense",
                 "cls.predictions.transform.LayerNorm",
-                "cls.predictions.bias",
+                if untied { "cls.predictions.decoder.bias" } else { "cls.predictions.bias" },
             ],
-            Family::Roberta | Family::XlmRoberta => ["lm_head.dense", "lm_head.layer_norm", "lm_head.bias"],
+            Family::Roberta | Family::XlmRoberta => [
+                "lm_head.dense",
+                "lm_head.layer_norm",
+                if untied { "lm_head.decoder.bias" } else { "lm_head.bias" },
+            ],
             Family::DistilBert => ["vocab_transform", "vocab_layer_norm", "vocab_projector.bias"],
         }
     }
@@ -187,10 +204,13 @@ impl BertConfig {
                 shapes.biased(last, &[self.labels.len(), width]);
             }
             Head::MaskedLanguage => {
-                let [dense, norm, bias] = names.masked_language();
+                let [dense, norm, bias] = names.masked_language(self.untied);
                 shapes.biased(dense, &[width, width]);
                 shapes.biased(norm, &[width]);
                 shapes.tensor(bias, &[self.vocabulary]);
+                if self.untied {
+                    shapes.tensor(names.output(), &[self.vocabulary, width]);
+                }
             }
         }
         shapes
@@ -217,7 +237,21 @@ impl BertConfig {
     /// # Errors
     /// When a file is missing or broken, or the weights lack a tensor.
     pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        published::open(folder, &self.shapes(), |name| self.spellings(name))
+        let mut shapes = self.shapes();
+        let bias = Names::of(self).masked_language(self.untied)[2];
+        // Of a matrix that is told to be the head's own, transformers takes a bias that is not there for zeros, whatever stands
+        // under the name that it has beside the table of words.
+        let is_told = self.untied && folder.json()["tie_word_embeddings"] == false;
+        if is_told && folder.stored()?.find(&published::with_and_without(base(self.family), bias)).is_none() {
+            shapes.shift_remove(bias);
+            let zeros = Tensor::zeros(self.vocabulary, DType::F32, device::current())?;
+            let mut weights = published::open(folder, &shapes, |name| self.spellings(name))?;
+            weights.insert(bias.to_owned(), zeros);
+            let shapes = self.shapes();
+            weights.sort_by_cached_key(|name, _| shapes.get_index_of(name));
+            return Ok(weights);
+        }
+        published::open(folder, &shapes, |name| self.spellings(name))
     }
 
     /// Whether a tensor belongs to the head.
@@ -229,8 +263,10 @@ impl BertConfig {
     /// What a published file may call a tensor, the likeliest first.
     pub(crate) fn spellings(&self, name: &str) -> Vec<String> {
         let mut names = published::with_and_without(base(self.family), name);
-        if name == Names::of(self).masked_language()[2] {
-            names.extend(["cls.predictions.decoder.bias", "lm_head.decoder.bias"].map(str::to_owned));
+        let head = Names::of(self);
+        if name == head.masked_language(self.untied)[2] {
+            // Where both are there and differ, transformers takes the one beside the matrix.
+            names = [true, false].map(|untied| head.masked_language(untied)[2].to_owned()).to_vec();
         }
         published::older(names)
     }

@@ -1,22 +1,51 @@
-//! One vector for a whole text, as sentence-transformers has it, or by long short-term memory.
+//! How the states of a text's tokens become one vector, as sentence-transformers has it, or by long short-term memory.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use alambic_tensor::candle::{D, Tensor};
-use alambic_tensor::ops::masked_mean;
+use alambic_files::text::quoted;
+use alambic_files::write;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::layers::{Recurrent, Shapes, Source};
-use crate::{ModelError, ModelFolder, Tokens};
+use super::dense::Dense;
+use crate::folder::modules::{self, MODULES, Module};
+use crate::layers::{Recurrent, Shapes};
+use crate::{ModelError, ModelFolder, TokenizerFiles, json};
 
-/// Which token states make the vector.
+/// One vector of the states of a text's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gathering {
-    /// The mean over the tokens of the text.
-    Mean,
+pub enum Mode {
     /// The first token.
     First,
+    /// The largest number of any token, at each place.
+    Max,
+    /// The mean over the tokens.
+    Mean,
+    /// The sum over the tokens, divided by the square root of their number.
+    MeanBySquareRoot,
+    /// The mean over the tokens, each counted as often as its place says, the first once.
+    WeightedMean,
+    /// The last token.
+    Last,
+}
+
+impl Mode {
+    /// All, by the names of the newer key and of the older ones, in the order in which the older ones are joined.
+    const ALL: [(Self, &'static str, &'static str); 6] = [
+        (Self::First, "cls", "pooling_mode_cls_token"),
+        (Self::Max, "max", "pooling_mode_max_tokens"),
+        (Self::Mean, "mean", "pooling_mode_mean_tokens"),
+        (Self::MeanBySquareRoot, "mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens"),
+        (Self::WeightedMean, "weightedmean", "pooling_mode_weightedmean_tokens"),
+        (Self::Last, "lasttoken", "pooling_mode_lasttoken"),
+    ];
+}
+
+/// Which token states make the vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gathering {
+    /// One vector or several, joined in this order.
+    Tokens(Vec<Mode>),
     /// What long short-term memory keeps of all tokens (Dadas, 2022): the state behind the last one, and of two layers, of which
     /// one reads backward, also that before the first one. The published code takes the output at the last token of both, where
     /// the backward one has read that token alone.
@@ -28,19 +57,30 @@ pub enum Gathering {
     },
 }
 
+/// What is done to a vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// It is brought to length one.
+    Normalise,
+    /// A linear layer with an activation.
+    Dense(Dense),
+}
+
 /// The key of `config.json` that tells of recurrent pooling, which sentence-transformers has no module for.
 const RECURRENT: &str = "recurrent_pooling";
 
 /// What the names of its tensors begin with.
-const NAME: &str = "pooling";
+pub(super) const NAME: &str = "pooling";
 
 /// How the last hidden states of a text become one vector, the tap `embedding`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pooling {
     /// Which states.
     pub gathering: Gathering,
-    /// Whether the vector is brought to length one.
-    pub normalise: bool,
+    /// What is done to the vector, in this order.
+    pub steps: Vec<Step>,
+    /// How many tokens at the beginning are read and not gathered: those of a prompt that is left out of the vector.
+    pub skipped: usize,
 }
 
 /// The value of [`RECURRENT`].
@@ -51,22 +91,17 @@ struct PublishedRecurrent {
     normalize: bool,
 }
 
-/// `1_Pooling/config.json`.
-#[derive(Deserialize)]
-struct Published {
-    #[serde(rename = "pooling_mode")]
-    mode: Option<String>,
-    #[serde(rename = "pooling_mode_cls_token", default)]
-    first: bool,
-    #[serde(rename = "pooling_mode_mean_tokens", default)]
-    mean: bool,
-}
-
 impl Pooling {
-    /// The pooling of a sentence-transformers folder; none where there is no `modules.json`.
+    /// A pooling of all tokens, brought to length one if that is wanted.
+    #[must_use]
+    pub fn new(gathering: Gathering, normalise: bool) -> Self {
+        Self { gathering, steps: normalise.then_some(Step::Normalise).into_iter().collect(), skipped: 0 }
+    }
+
+    /// The pooling of a sentence-transformers folder; none where there is no `modules.json`, or no pooling in it.
     ///
     /// # Errors
-    /// When the folder pools in a way that is not known.
+    /// When the folder pools in a way that is not known; the error names the module.
     pub fn open(folder: &ModelFolder) -> Result<Option<Self>, ModelError> {
         let recurrent = &folder.json()[RECURRENT];
         if !recurrent.is_null() {
@@ -74,54 +109,107 @@ impl Pooling {
             let own: PublishedRecurrent = serde_json::from_value(recurrent.clone())
                 .map_err(|error| ModelError::content(&path, format!("{RECURRENT}: {error}")))?;
             let gathering = Gathering::Recurrent { width: own.hidden_size, both: own.bidirectional };
-            return Ok(Some(Self { gathering, normalise: own.normalize }));
+            return Ok(Some(Self::new(gathering, own.normalize)));
         }
-        let path = folder.path().join("modules.json");
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let modules: Vec<Value> = read(&path)?;
-        let module = |kind: &str| {
-            modules.iter().find(|module| {
-                module["type"].as_str().is_some_and(|class| class.rsplit('.').next() == Some(kind))
-            })
-        };
-        if let Some(other) = modules.iter().filter_map(|module| module["type"].as_str()).find(|class| {
-            !["Transformer", "Pooling", "Normalize"].contains(&class.rsplit('.').next().unwrap_or_default())
-        }) {
-            return Err(ModelError::content(&path, format!("module `{other}` is not supported")));
-        }
-        let Some(pooling) = module("Pooling") else { return Ok(None) };
-        let path = folder.path().join(pooling["path"].as_str().unwrap_or("1_Pooling")).join("config.json");
-        let published: Published = read(&path)?;
-        let gathering = match published.mode.as_deref() {
-            Some("mean") => Gathering::Mean,
-            Some("cls") => Gathering::First,
-            None if published.mean => Gathering::Mean,
-            None if published.first => Gathering::First,
-            _ => {
-                return Err(ModelError::content(
-                    &path,
-                    "this pooling is not supported; pooling_mode_mean_tokens and pooling_mode_cls_token are",
+        let root = folder.root();
+        let Some(modules) = modules::read(root)? else { return Ok(None) };
+        let refused = |message: String| Err(ModelError::content(&root.join(MODULES), message));
+        let mut modules = modules.iter();
+        match modules.next() {
+            Some(first) if modules::is_transformer(first) => {}
+            Some(other) => {
+                return refused(format!(
+                    "the first module is `{}`, and a Transformer is needed",
+                    quoted(&other.class)
                 ));
             }
+            None => return refused("it names no module".into()),
+        }
+        let mut pooling: Option<Self> = None;
+        for module in modules {
+            match (module.kind(), &mut pooling) {
+                ("Pooling", None) => pooling = Some(Self::of_module(folder, module)?),
+                ("Normalize", Some(pooling)) => {
+                    of_vectors(&module.folder(root)?)?;
+                    pooling.steps.push(Step::Normalise);
+                }
+                ("Dense", Some(pooling)) => {
+                    let place = module.folder(root)?;
+                    of_vectors(&place)?;
+                    let index = pooling.dense().count();
+                    pooling.steps.push(Step::Dense(Dense::open(&place, index)?));
+                }
+                ("Pooling" | "Normalize" | "Dense", _) => {
+                    return refused(format!(
+                        "the module `{}` stands where it is not supported: Transformer, Pooling, and then Dense and \
+                         Normalize in any order are",
+                        quoted(&module.class)
+                    ));
+                }
+                _ => {
+                    return refused(format!(
+                        "the module `{}` is not supported; Transformer, Pooling, Dense and Normalize are",
+                        quoted(&module.class)
+                    ));
+                }
+            }
+        }
+        Ok(pooling)
+    }
+
+    /// What the folder of a pooling says.
+    fn of_module(folder: &ModelFolder, module: &Module) -> Result<Self, ModelError> {
+        let path = module.folder(folder.root())?.join("config.json");
+        let config: Value = json::read(&path)?;
+        let named = |name: &Value| {
+            let known = Mode::ALL.iter().find(|(_, known, _)| name == known);
+            known.map(|(mode, ..)| *mode).ok_or_else(|| {
+                let names = Mode::ALL.map(|(_, known, _)| known).join(", ");
+                let message = format!(
+                    "the pooling `{}` is not supported; {names} are",
+                    quoted(name.as_str().unwrap_or(&name.to_string()))
+                );
+                ModelError::content(&path, message)
+            })
         };
-        Ok(Some(Self { gathering, normalise: module("Normalize").is_some() }))
+        let modes = match &config["pooling_mode"] {
+            Value::Null => {
+                let told = |key: &str| config[key].as_bool().unwrap_or(false);
+                let modes: Vec<Mode> =
+                    Mode::ALL.iter().filter(|(.., key)| told(key)).map(|(mode, ..)| *mode).collect();
+                if modes.is_empty() { vec![Mode::Mean] } else { modes }
+            }
+            Value::Array(names) if !names.is_empty() => names.iter().map(named).collect::<Result<_, _>>()?,
+            name => vec![named(name)?],
+        };
+        let mut pooling = Self::new(Gathering::Tokens(modes), false);
+        if config["include_prompt"] == false {
+            pooling.skipped = folder.tokenizer()?.prompt_length()?;
+        }
+        Ok(pooling)
+    }
+
+    /// Its dense layers in their order.
+    pub fn dense(&self) -> impl Iterator<Item = &Dense> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Dense(dense) => Some(dense),
+            Step::Normalise => None,
+        })
+    }
+
+    /// Numbers of what is gathered, by those of a token's state.
+    #[must_use]
+    pub fn gathered(&self, state: usize) -> usize {
+        match &self.gathering {
+            Gathering::Recurrent { width, both } => (1 + usize::from(*both)) * width,
+            Gathering::Tokens(modes) => modes.len() * state,
+        }
     }
 
     /// Numbers of the vector of a text, by those of a token's state.
     #[must_use]
     pub fn width(&self, state: usize) -> usize {
-        match self.gathering {
-            Gathering::Recurrent { width, both } => {
-                if both {
-                    2 * width
-                } else {
-                    width
-                }
-            }
-            Gathering::Mean | Gathering::First => state,
-        }
+        self.dense().last().map_or_else(|| self.gathered(state), |dense| dense.outputs)
     }
 
     /// The names of its recurrent layers, that which reads forward first; none where it has none.
@@ -129,8 +217,28 @@ impl Pooling {
     pub fn layers(&self) -> Vec<String> {
         match self.gathering {
             Gathering::Recurrent { both, .. } => Recurrent::names(NAME, both),
-            Gathering::Mean | Gathering::First => Vec::new(),
+            Gathering::Tokens(_) => Vec::new(),
         }
+    }
+
+    /// What tells it from others.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let normalise = match self.steps.as_slice() {
+            [] => false,
+            [Step::Normalise] => true,
+            _ => return format!("{self:?}"),
+        };
+        // Older records know these by these words.
+        let gathering = match &self.gathering {
+            _ if self.skipped > 0 => return format!("{self:?}"),
+            Gathering::Tokens(modes) => match modes.as_slice() {
+                [mode @ (Mode::Mean | Mode::First)] => format!("{mode:?}"),
+                _ => return format!("{self:?}"),
+            },
+            recurrent @ Gathering::Recurrent { .. } => format!("{recurrent:?}"),
+        };
+        format!("Pooling {{ gathering: {gathering}, normalise: {normalise} }}")
     }
 
     /// Adds its parameters to those of a model.
@@ -138,99 +246,142 @@ impl Pooling {
         if let Gathering::Recurrent { width, both } = self.gathering {
             Recurrent::shapes(shapes, NAME, state, width, both);
         }
-    }
-
-    /// What `config.json` says of it, if that is where it is told of.
-    pub(super) fn to_json(self) -> Option<(&'static str, Value)> {
-        match self.gathering {
-            Gathering::Recurrent { width, both } => Some((
-                RECURRENT,
-                json!({ "hidden_size": width, "bidirectional": both, "normalize": self.normalise }),
-            )),
-            Gathering::Mean | Gathering::First => None,
+        for dense in self.dense() {
+            dense.shapes(shapes);
         }
     }
 
-    /// Writes the files that make a folder a sentence-transformers model; none where it has no such pooling.
+    /// What `config.json` says of it, if that is where it is told of.
+    pub(super) fn to_json(&self) -> Option<(&'static str, Value)> {
+        match self.gathering {
+            Gathering::Recurrent { width, both } => Some((
+                RECURRENT,
+                json!({
+                    "hidden_size": width,
+                    "bidirectional": both,
+                    "normalize": self.steps.contains(&Step::Normalise),
+                }),
+            )),
+            Gathering::Tokens(_) => None,
+        }
+    }
+
+    /// Writes the files that make a folder a sentence-transformers model; none where it has no such pooling. The weights of
+    /// dense layers go into the folders that [`Self::dense_folders`] names.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn write(&self, folder: &Path, width: usize, longest: usize) -> Result<(), ModelError> {
-        for (name, value) in self.files(width, longest) {
+    pub fn write(
+        &self,
+        folder: &Path,
+        width: usize,
+        longest: usize,
+        tokenizer: &TokenizerFiles,
+    ) -> Result<(), ModelError> {
+        for (name, value) in self.files(width, longest, tokenizer)? {
             let path = folder.join(name);
             if let Some(parent) = path.parent() {
                 std::fs::create_dir_all(parent).map_err(ModelError::file(parent))?;
             }
-            std::fs::write(&path, format!("{value:#}\n")).map_err(ModelError::file(&path))?;
+            write::write(&path, format!("{value:#}\n").as_bytes())?;
         }
         Ok(())
     }
 
+    /// The dense layers and the folders, within that of the model, in which sentence-transformers looks for their weights.
+    #[must_use]
+    pub fn dense_folders(&self) -> Vec<(PathBuf, &Dense)> {
+        let placed = self.steps.iter().enumerate();
+        let dense = placed.filter_map(|(place, step)| match step {
+            Step::Dense(dense) => Some((PathBuf::from(place_of(place, step)), dense)),
+            Step::Normalise => None,
+        });
+        dense.collect()
+    }
+
     /// These files, by their path in the folder.
-    fn files(&self, width: usize, longest: usize) -> Vec<(&'static str, Value)> {
-        if self.to_json().is_some() {
-            return Vec::new();
-        }
-        let module = |index: usize, path: &str, class: &str| {
-            json!({
+    fn files(
+        &self,
+        width: usize,
+        longest: usize,
+        tokenizer: &TokenizerFiles,
+    ) -> Result<Vec<(String, Value)>, ModelError> {
+        let Gathering::Tokens(modes) = &self.gathering else { return Ok(Vec::new()) };
+        let mut modules = Vec::new();
+        let mut add = |path: &str, class: &str| {
+            let index = modules.len();
+            modules.push(json!({
                 "idx": index,
                 "name": index.to_string(),
                 "path": path,
                 "type": format!("sentence_transformers.models.{class}"),
-            })
+            }));
         };
-        let mut modules = vec![module(0, "", "Transformer"), module(1, "1_Pooling", "Pooling")];
-        if self.normalise {
-            modules.push(module(2, "2_Normalize", "Normalize"));
+        add("", "Transformer");
+        add("1_Pooling", "Pooling");
+        let mut files = Vec::new();
+        for (place, step) in self.steps.iter().enumerate() {
+            let path = place_of(place, step);
+            match step {
+                Step::Normalise => add(&path, "Normalize"),
+                Step::Dense(dense) => {
+                    add(&path, "Dense");
+                    files.push((format!("{path}/config.json"), dense.to_json()));
+                }
+            }
         }
-        let pooling = json!({
-            "word_embedding_dimension": width,
-            "pooling_mode_cls_token": self.gathering == Gathering::First,
-            "pooling_mode_mean_tokens": self.gathering == Gathering::Mean,
-            "pooling_mode_max_tokens": false,
-            "pooling_mode_mean_sqrt_len_tokens": false,
-        });
-        vec![
-            ("modules.json", Value::Array(modules)),
-            ("1_Pooling/config.json", pooling),
-            ("sentence_bert_config.json", json!({ "max_seq_length": longest, "do_lower_case": false })),
-        ]
-    }
-}
-
-/// Pooling over the weights of a model.
-#[derive(Debug, Clone)]
-pub(super) struct Pooler {
-    pooling: Pooling,
-    recurrent: Option<Recurrent>,
-}
-
-impl Pooler {
-    /// Of states of this width.
-    pub(super) fn load(source: Source<'_>, pooling: Pooling, state: usize) -> Result<Self, ModelError> {
-        let recurrent = match pooling.gathering {
-            Gathering::Recurrent { width, both } => Some(Recurrent::load(source, NAME, state, width, both)?),
-            Gathering::Mean | Gathering::First => None,
-        };
-        Ok(Self { pooling, recurrent })
-    }
-
-    /// The vectors `[batch, width]` of hidden states `[batch, length, state]`.
-    pub(super) fn forward(&self, hidden: &Tensor, tokens: &Tokens) -> Result<Tensor, ModelError> {
-        let vectors = match (&self.recurrent, self.pooling.gathering) {
-            (Some(recurrent), _) => recurrent.forward(hidden, tokens)?,
-            (None, Gathering::First) => hidden.narrow(1, 0, 1)?.squeeze(1)?,
-            (None, _) => masked_mean(hidden, &tokens.mask)?,
-        };
-        if !self.pooling.normalise {
-            return Ok(vectors);
+        let mut pooling = json!({ "word_embedding_dimension": width });
+        // The older keys say no order of their own.
+        let places = modes.iter().map(|mode| Mode::ALL.iter().position(|(known, ..)| known == mode));
+        if places.clone().is_sorted_by(|before, after| before < after) {
+            let told = |mode: &Mode| modes.contains(mode);
+            for (mode, _, key) in Mode::ALL.iter().filter(|(mode, ..)| is_usual(*mode) || told(mode)) {
+                pooling[key] = told(mode).into();
+            }
+        } else {
+            let names = modes.iter().filter_map(|mode| Mode::ALL.iter().find(|(known, ..)| known == mode));
+            pooling["pooling_mode"] = names.map(|(_, name, _)| *name).collect();
         }
-        let lengths = vectors.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?.maximum(1e-12)?;
-        Ok(vectors.broadcast_div(&lengths)?)
+        if self.skipped > 0 {
+            pooling["include_prompt"] = false.into();
+        }
+        files.insert(0, (MODULES.into(), Value::Array(modules)));
+        files.insert(1, ("1_Pooling/config.json".into(), pooling));
+        files.push(("sentence_bert_config.json".into(), tokenizer.sentence_config(longest)?));
+        Ok(files)
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
-    let text = std::fs::read_to_string(path).map_err(ModelError::file(path))?;
-    serde_json::from_str(&text).map_err(|error| ModelError::content(path, error))
+/// Whether a mode is told of, also where it is not wanted, as sentence-transformers always did.
+fn is_usual(mode: Mode) -> bool {
+    !matches!(mode, Mode::WeightedMean | Mode::Last)
+}
+
+/// The folder of a step within that of the model.
+fn place_of(place: usize, step: &Step) -> String {
+    let class = match step {
+        Step::Normalise => "Normalize",
+        Step::Dense(_) => "Dense",
+    };
+    format!("{}_{class}", place + 2)
+}
+
+/// That a module works on the vectors of texts and not on states of tokens.
+fn of_vectors(folder: &Path) -> Result<(), ModelError> {
+    let path = folder.join("config.json");
+    if !path.is_file() {
+        return Ok(());
+    }
+    let config: Value = json::read(&path)?;
+    for key in ["module_input_name", "module_output_name"] {
+        match config[key].as_str() {
+            None | Some("sentence_embedding") => {}
+            Some(other) => {
+                let message =
+                    format!("`{key}` is `{}`; only `sentence_embedding` is supported", quoted(other));
+                return Err(ModelError::content(&path, message));
+            }
+        }
+    }
+    Ok(())
 }

@@ -5,11 +5,11 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::config::Facts;
+use crate::facts::Facts;
 use crate::folder::config_json;
 use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
 use crate::published::open;
-use crate::{ModelError, ModelFolder, Outline, Stream};
+use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream};
 
 /// `config.json` with the keys that transformers uses. Files that leave keys out mean the values of ViT-B/32.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct ClipConfig {
     pub text_config: TextTower,
     /// The image encoder.
     pub vision_config: VisionTower,
+    /// How pictures become pixels, where it is not as [`ImageProcessorConfig::clip`] has it.
+    #[serde(skip)]
+    pub images: Option<ImageProcessorConfig>,
 }
 
 /// The text encoder.
@@ -89,7 +92,7 @@ impl Default for TextTower {
             hidden_act: "quick_gelu".into(),
             layer_norm_eps: 1e-5,
             attention_dropout: 0.0,
-            eos_token_id: 2,
+            eos_token_id: 49_407,
             pad_token_id: None,
         }
     }
@@ -194,13 +197,40 @@ impl Tower<'_> {
     }
 }
 
+/// The keys of a tower, and those that stand beside them in files of the first checkpoints. As in transformers the latter
+/// are taken whole where they are there, and what they leave out has its default.
+const PARTS: [(&str, &str); 2] =
+    [("text_config", "text_config_dict"), ("vision_config", "vision_config_dict")];
+
+/// The width of the embeddings where a configuration does not say it.
+const PROJECTION: usize = 512;
+
+/// A configuration whose towers are told once.
+fn told_once(json: &Value) -> Value {
+    let mut told = json.clone();
+    for (part, other) in PARTS {
+        if json[other].is_object() {
+            told[part] = json[other].clone();
+        } else if json[part].is_null() {
+            told[part] = json!({});
+        }
+    }
+    if json["projection_dim"].is_null() {
+        told["projection_dim"] = PROJECTION.into();
+    }
+    told
+}
+
 impl ClipConfig {
     /// Reads the configuration of a folder.
     ///
     /// # Errors
     /// When a key has the wrong type, or the model is not of both towers.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
-        folder.config("clip")
+        let config: Self = folder.typed_of("clip", &told_once(folder.json()))?;
+        folder.check(&config.facts())?;
+        let images = ImageProcessorConfig::open_clip(folder, config.vision_config.image_size)?;
+        Ok(Self { images, ..config })
     }
 
     /// The weights of a folder, under the names of [`Self::shapes`].
@@ -211,12 +241,47 @@ impl ClipConfig {
         open(folder, &self.shapes(), |name| vec![name.to_owned()])
     }
 
+    /// How pictures become the pixels that are read.
+    #[must_use]
+    pub fn image_processor(&self) -> ImageProcessorConfig {
+        self.images.unwrap_or(ImageProcessorConfig::clip(self.vision_config.image_size))
+    }
+
     pub(crate) fn facts(&self) -> Facts<'_> {
         Facts {
             vocabulary: self.text_config.vocab_size,
             longest: self.text_config.max_position_embeddings,
             padding: self.text_config.pad_token_id.unwrap_or(1),
             inner: self.text_config.intermediate_size,
+            sizes: vec![
+                ("projection_dim", self.projection_dim),
+                ("text_config.vocab_size", self.text_config.vocab_size),
+                ("text_config.max_position_embeddings", self.text_config.max_position_embeddings),
+                ("text_config.hidden_size", self.text_config.hidden_size),
+                ("text_config.intermediate_size", self.text_config.intermediate_size),
+                ("vision_config.image_size", self.vision_config.image_size),
+                ("vision_config.patch_size", self.vision_config.patch_size),
+                ("vision_config.num_channels", self.vision_config.num_channels),
+                ("vision_config.hidden_size", self.vision_config.hidden_size),
+                ("vision_config.intermediate_size", self.vision_config.intermediate_size),
+            ],
+            counts: Vec::new(),
+            stacks: vec![
+                (
+                    "text_config.num_hidden_layers",
+                    self.text_config.num_hidden_layers,
+                    "text_model.encoder.layers.",
+                ),
+                (
+                    "vision_config.num_hidden_layers",
+                    self.vision_config.num_hidden_layers,
+                    "vision_model.encoder.layers.",
+                ),
+            ],
+            epsilons: vec![
+                ("text_config.layer_norm_eps", self.text_config.layer_norm_eps),
+                ("vision_config.layer_norm_eps", self.vision_config.layer_norm_eps),
+            ],
             divisions: vec![
                 (
                     "text_config.num_attention_heads",

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::config::Facts;
+use crate::facts::Facts;
 use crate::folder::{config_json, extend_object};
 use crate::layers::Shapes;
 use crate::{ModelError, ModelFolder, Outline, Stream, labels};
@@ -43,7 +43,9 @@ impl DetectorConfig {
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         let refuse = |message| ModelError::content(&folder.path().join("config.json"), message);
         let tags = labels::of(folder.json()).map_err(refuse)?;
-        Ok(Self { tags, ..folder.config("detector")? })
+        let config = Self { tags, ..folder.config("detector")? };
+        folder.check(&config.facts())?;
+        Ok(config)
     }
 
     /// The weights of a folder, under the names of [`Self::shapes`].
@@ -60,6 +62,16 @@ impl DetectorConfig {
             longest: 0,
             padding: 0,
             inner: self.hidden_size,
+            sizes: vec![
+                ("image_size", self.image_size),
+                ("patch_size", self.patch_size),
+                ("num_channels", self.num_channels),
+                ("hidden_size", self.hidden_size),
+                ("vocab_size", self.vocab_size),
+            ],
+            counts: Vec::new(),
+            stacks: vec![("num_hidden_layers", self.num_hidden_layers, "layer.")],
+            epsilons: vec![("layer_norm_eps", self.layer_norm_eps)],
             divisions: vec![("patch_size", self.patch_size, "image_size", self.image_size)],
             activations: Vec::new(),
         }

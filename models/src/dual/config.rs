@@ -5,11 +5,11 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::config::Facts;
+use crate::facts::Facts;
 use crate::folder::extend_object;
 use crate::layers::{EncoderNames, Shapes};
 use crate::vilt::{self, Head, ViltConfig};
-use crate::{ModelError, ModelFolder, Outline, Stream, labels};
+use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labels};
 
 /// `config.json`: that of a ViLT model whose text and image go through encoders of their own, and the layers of each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ impl DualConfig {
             config.sizes.labels = labels::of(folder.json()).map_err(refuse)?;
             config.sizes.head = Head::Answers;
         }
+        folder.check(&config.facts())?;
+        let (size, patch) = (config.sizes.image_size, config.sizes.patch_size);
+        config.sizes.images = ImageProcessorConfig::open_vilt(folder, size, patch)?;
         Ok(config)
     }
 
@@ -50,7 +53,12 @@ impl DualConfig {
     }
 
     pub(crate) fn facts(&self) -> Facts<'_> {
-        self.sizes.facts()
+        // The layers of the sizes say nothing.
+        let stacks = vec![
+            ("text_layers", self.text_layers, "text_model.encoder.layer."),
+            ("image_layers", self.image_layers, "image_model.encoder.layer."),
+        ];
+        Facts { stacks, ..self.sizes.facts() }
     }
 
     /// What the tensors of a layer of a tower, `text_model` or `image_model`, are called; layers are counted from 0.

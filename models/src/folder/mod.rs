@@ -1,17 +1,29 @@
 //! Reading and writing Hugging Face model folders.
 
 mod header;
+pub(crate) mod modules;
+mod pytorch;
+mod recorded;
+mod stored;
 mod weights;
 
 use std::path::{Path, PathBuf};
 
+use alambic_files::read;
+use alambic_files::text::quoted;
 use alambic_tensor::candle::DType;
 use alambic_tensor::parameters::{self, Weights};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{ModelError, Tokenizer};
+use crate::{ModelError, Tokenizer, check_finite};
+
+pub use recorded::{WRITTEN_BY, load_recorded, written_by};
+pub(crate) use stored::StoredWeights;
+
+/// The longest configuration that is read; names of classes make some long.
+const LONGEST: u64 = 16 << 20;
 
 /// The number format of stored weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,23 +37,38 @@ pub enum Precision {
 /// A folder with `config.json`, weights and, for text, `tokenizer.json`.
 #[derive(Debug, Clone)]
 pub struct ModelFolder {
+    root: PathBuf,
     path: PathBuf,
     config: Value,
 }
 
 impl ModelFolder {
-    /// Opens a folder and reads its configuration.
+    /// Opens a folder and reads its configuration, which in older folders of sentence-transformers lies in one within it.
     ///
     /// # Errors
-    /// When there is no `config.json`, or it is not JSON.
-    pub fn open(path: &Path) -> Result<Self, ModelError> {
+    /// When there is no `config.json`, or it is not JSON; when the folder is that of an adapter.
+    pub fn open(root: &Path) -> Result<Self, ModelError> {
+        let path = modules::transformer(root)?;
         let file = path.join("config.json");
-        let text = std::fs::read_to_string(&file).map_err(ModelError::file(&file))?;
-        let config = serde_json::from_str(&text).map_err(|error| ModelError::content(&file, error))?;
-        Ok(Self { path: path.to_owned(), config })
+        refuse_adapter(&path)?;
+        let text = read::text(&file, LONGEST)?;
+        let config: Value = serde_json::from_str(&text).map_err(|error| ModelError::content(&file, error))?;
+        if !config.is_object() {
+            return Err(ModelError::content(
+                &file,
+                "this is no object of keys and values, as a configuration is",
+            ));
+        }
+        Ok(Self { root: root.to_owned(), path, config })
     }
 
     /// Where it is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where its configuration and its weights are, which in older folders of sentence-transformers lie in one within it.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -70,16 +97,43 @@ impl ModelFolder {
     ///
     /// # Errors
     /// When the type is another, or a key is missing or has the wrong type.
-    pub fn config<C: DeserializeOwned>(&self, model_type: &str) -> Result<C, ModelError> {
-        let file = self.path.join("config.json");
+    pub(crate) fn config<C: DeserializeOwned>(&self, model_type: &str) -> Result<C, ModelError> {
+        self.typed_of(model_type, &self.config)
+    }
+
+    /// The configuration of an architecture out of `json`, which is made of that of the folder.
+    pub(crate) fn typed_of<C: DeserializeOwned>(
+        &self,
+        model_type: &str,
+        json: &Value,
+    ) -> Result<C, ModelError> {
         let found = self.model_type()?;
-        if found != model_type {
-            return Err(ModelError::content(
-                &file,
-                format!("model_type is `{found}`; `{model_type}` is needed here"),
-            ));
+        if found == model_type {
+            return self.typed(json);
         }
-        serde_json::from_value(self.config.clone()).map_err(|error| ModelError::content(&file, error))
+        let found = quoted(found);
+        Err(ModelError::content(
+            &self.path.join("config.json"),
+            format!("model_type is `{found}`; `{model_type}` is needed here"),
+        ))
+    }
+
+    /// A configuration out of `json`, which is made of that of the folder, whatever its type.
+    pub(crate) fn typed<C: DeserializeOwned>(&self, json: &Value) -> Result<C, ModelError> {
+        serde_json::from_value(json.clone()).map_err(|error| {
+            let message = error.to_string();
+            // The library does not say which key it is about: the one that fails so by itself.
+            let same = |key: &str, value: &Value| {
+                let alone = Value::Object([(key.to_owned(), value.clone())].into_iter().collect());
+                serde_json::from_value::<C>(alone).is_err_and(|error| error.to_string() == message)
+            };
+            let missing = message.starts_with("missing field");
+            let key = json
+                .as_object()
+                .and_then(|object| object.iter().find(|(key, value)| !missing && same(key, value)));
+            let key = key.map_or_else(String::new, |(key, _)| format!("`{}`: ", quoted(key)));
+            ModelError::content(&self.path.join("config.json"), format!("{key}{}", quoted(&message)))
+        })
     }
 
     /// The tokenizer.
@@ -87,8 +141,28 @@ impl ModelFolder {
     /// # Errors
     /// When `tokenizer.json` is missing or broken.
     pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
-        Tokenizer::open(&self.path)
+        Tokenizer::open(&self.root)
     }
+}
+
+/// That a folder is not that of an adapter, whose weights are only what is added to those of another model.
+fn refuse_adapter(path: &Path) -> Result<(), ModelError> {
+    let file = path.join("adapter_config.json");
+    if !file.exists() {
+        return Ok(());
+    }
+    let json: Value = serde_json::from_str(&read::text(&file, LONGEST)?).unwrap_or_default();
+    let told = |key: &str| json[key].as_str().map(quoted);
+    let kind = told("peft_type").map_or_else(String::new, |kind| format!(" ({kind})"));
+    let base = told("base_model_name_or_path")
+        .map_or_else(|| "another model".to_owned(), |base| format!("`{base}`"));
+    Err(ModelError::content(
+        &file,
+        format!(
+            "this is the folder of an adapter{kind} to {base}, not of a model: merge it into that model first (PEFT's \
+             `merge_and_unload`), and name the folder to which the merged model is saved"
+        ),
+    ))
 }
 
 /// A number for a configuration file in as few digits as tell it apart: 0.1, and not the double next to the `f32`.
@@ -117,16 +191,26 @@ pub(crate) fn config_json(config: &impl Serialize, more: Value) -> Result<Value,
 /// Writes `model.safetensors` into a folder, marked as transformers expects (`format: pt`).
 ///
 /// # Errors
-/// When the file cannot be written.
+/// When the file cannot be written, or a number is none, or none in so many bits.
 pub fn write_weights(folder: &Path, weights: &Weights, precision: Precision) -> Result<(), ModelError> {
+    let file = folder.join("model.safetensors");
     let kind = match precision {
         Precision::F32 => DType::F32,
         Precision::F16 => DType::F16,
     };
     let weights: Weights = weights
         .iter()
-        .map(|(name, tensor)| Ok((name.clone(), tensor.detach().to_dtype(kind)?)))
+        .map(|(name, tensor)| {
+            let stored = tensor.detach().to_dtype(kind)?;
+            let bits = kind.size_in_bytes() * 8;
+            check_finite(name, &stored).map_err(|_| {
+                let message =
+                    format!("tensor `{}`: a number is infinite or NaN in {bits} bits", quoted(name));
+                ModelError::content(&file, message)
+            })?;
+            Ok((name.clone(), stored))
+        })
         .collect::<Result<_, ModelError>>()?;
-    parameters::save(&weights, &[("format", "pt")], &folder.join("model.safetensors"))?;
+    parameters::save(&weights, &[("format", "pt")], &file)?;
     Ok(())
 }

@@ -2,18 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_tensor::candle::DType;
-use alambic_tensor::candle::pickle::PthTensors;
-use alambic_tensor::parameters::{self, Weights};
+use alambic_files::read;
+use alambic_files::text::quoted;
+use alambic_tensor::parameters::Weights;
 use indexmap::{IndexMap, IndexSet};
 use serde::Deserialize;
 
 use super::header;
+use super::pytorch;
+use super::stored::StoredWeights;
+use crate::published::without_wrappers;
 use crate::{ModelError, ModelFolder};
 
 /// Names under which a folder may keep its weights, the preferred first. With `.index.json` behind it, a name stands
 /// for shards.
 const NAMES: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+
+/// The longest list of shards that is read; those of published models have some hundred bytes for each tensor.
+const INDEX: u64 = 64 << 20;
 
 /// `model.safetensors.index.json`.
 #[derive(Deserialize)]
@@ -30,17 +36,17 @@ impl ModelFolder {
     pub fn weight_files(&self) -> Result<Vec<PathBuf>, ModelError> {
         for name in NAMES {
             let whole = self.path().join(name);
-            if whole.is_file() {
+            if whole.exists() {
                 return Ok(vec![whole]);
             }
             let index = self.path().join(format!("{name}.index.json"));
-            if index.is_file() {
+            if index.exists() {
                 return self.shards(&index);
             }
         }
         Err(ModelError::content(
-            &self.path().join(NAMES[0]),
-            "no such file; a model folder needs its weights there, in shards, or in pytorch_model.bin",
+            &self.path().join("model.safetensors"),
+            "there is no such file; a model folder needs its weights there, in shards, or in pytorch_model.bin",
         ))
     }
 
@@ -56,7 +62,7 @@ impl ModelFolder {
     }
 
     fn shards(&self, index: &Path) -> Result<Vec<PathBuf>, ModelError> {
-        let text = std::fs::read_to_string(index).map_err(ModelError::file(index))?;
+        let text = read::text(index, INDEX)?;
         let map: Index = serde_json::from_str(&text).map_err(|error| ModelError::content(index, error))?;
         let names: IndexSet<String> = map.weight_map.into_values().collect();
         names
@@ -65,10 +71,12 @@ impl ModelFolder {
                 let path = self.path().join(&name);
                 // An index is data of strangers: it may name files of its own folder only.
                 if Path::new(&name).file_name() != Some(name.as_ref()) {
+                    let name = quoted(&name);
                     Err(ModelError::content(index, format!("`{name}` is no name of a file in this folder")))
                 } else if path.is_file() {
                     Ok(path)
                 } else {
+                    let name = quoted(&name);
                     Err(ModelError::content(
                         index,
                         format!("the shard `{name}` is missing; is the folder complete?"),
@@ -78,47 +86,53 @@ impl ModelFolder {
             .collect()
     }
 
-    /// All weights as `f32`, by name. PyTorch's files are read by a reader that knows tensors and executes nothing.
+    /// The tensors that there are, by their names without the prefixes of wrappers, none of them read.
     ///
     /// # Errors
-    /// When a file is missing or broken.
-    pub fn weights(&self) -> Result<Weights, ModelError> {
-        let mut weights = Weights::new();
-        for file in self.weight_files()? {
-            let error = |error: &dyn std::fmt::Display| ModelError::content(&file, error);
-            if is_safetensors(&file) {
-                weights.extend(parameters::load(&file).map_err(|source| error(&source))?);
-            } else {
-                let tensors = open_pickle(&file)?;
-                let mut names: Vec<&String> = tensors.tensor_infos().keys().collect();
-                names.sort_unstable();
-                for name in names {
-                    if let Some(tensor) = tensors.get(name).map_err(|source| error(&source))? {
-                        weights.insert(name.clone(), tensor);
-                    }
+    /// When a file is missing, is not what it should be, or was cut short; when two tensors have the same name.
+    pub(crate) fn stored(&self) -> Result<StoredWeights, ModelError> {
+        let files = self.weight_files()?;
+        let mut tensors = IndexMap::new();
+        for (index, file) in files.iter().enumerate() {
+            let found =
+                if is_safetensors(file) { header::read(file)?.tensors } else { pytorch::tensors(file)? };
+            for (name, stored) in found {
+                let plain = without_wrappers(&name);
+                if tensors.insert(plain.clone(), (index, stored)).is_some() {
+                    let (name, plain) = (quoted(&name), quoted(&plain));
+                    return Err(ModelError::content(
+                        file,
+                        format!(
+                            "tensor `{name}`: another tensor is called `{plain}`, too, when what wrappers put in front is left out"
+                        ),
+                    ));
                 }
             }
         }
-        weights.into_iter().map(|(name, tensor)| Ok((name, tensor.to_dtype(DType::F32)?))).collect()
+        let mut all = StoredWeights { files, tensors };
+        for (before, dense) in self.dense()? {
+            all.extend(&before, dense.stored()?);
+        }
+        Ok(all)
     }
 
-    /// Name and shape of each tensor, ordered by name, without reading the tensors.
+    /// All weights as `f32`, by name without the prefixes of wrappers; tensors of whole numbers and of truth values, which
+    /// are none, are left out. PyTorch's files are read by a reader that knows tensors and executes nothing.
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or a weight is infinite or NaN.
+    pub fn weights(&self) -> Result<Weights, ModelError> {
+        let stored = self.stored()?;
+        let names: Vec<(&str, &str)> = stored.numbers().into_iter().map(|name| (name, name)).collect();
+        stored.load(&names)
+    }
+
+    /// Name and shape of each tensor, ordered by name, without reading the tensors. Prefixes of wrappers are left out.
     ///
     /// # Errors
     /// When a file is missing, is not what it should be, or was cut short.
     pub fn weight_shapes(&self) -> Result<IndexMap<String, Vec<usize>>, ModelError> {
-        let mut shapes = IndexMap::new();
-        for file in self.weight_files()? {
-            if is_safetensors(&file) {
-                shapes.extend(header::shapes(&file)?);
-            } else {
-                let tensors = open_pickle(&file)?;
-                let infos = tensors.tensor_infos().iter();
-                shapes.extend(infos.map(|(name, info)| (name.clone(), info.layout.dims().to_vec())));
-            }
-        }
-        shapes.sort_unstable_keys();
-        Ok(shapes)
+        Ok(self.stored()?.shapes())
     }
 
     /// Bytes of the files that hold the weights.
@@ -127,23 +141,12 @@ impl ModelFolder {
     /// When a file is missing.
     pub fn bytes(&self) -> Result<u64, ModelError> {
         let length = |file: &PathBuf| Ok(std::fs::metadata(file).map_err(ModelError::file(file))?.len());
-        self.weight_files()?.iter().map(length).sum()
+        let own: u64 = self.weight_files()?.iter().map(length).sum::<Result<u64, ModelError>>()?;
+        let dense = self.dense()?.into_iter().map(|(_, dense)| dense.bytes());
+        Ok(own + dense.sum::<Result<u64, ModelError>>()?)
     }
 }
 
 fn is_safetensors(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension == "safetensors")
-}
-
-fn open_pickle(file: &Path) -> Result<PthTensors, ModelError> {
-    let tensors = PthTensors::new(file, None).map_err(|error| {
-        ModelError::content(
-            file,
-            format!("{error}; files older than PyTorch 1.6 are not read: save the model as safetensors"),
-        )
-    })?;
-    if tensors.tensor_infos().is_empty() {
-        return Err(ModelError::content(file, "the file holds no tensors that this program can read"));
-    }
-    Ok(tensors)
 }

@@ -6,6 +6,7 @@ use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops;
 
 use super::Source;
+use crate::whole::check_rows;
 use crate::{ModelError, Tokens};
 
 /// What the tables of embeddings are called, whole, and how many rows they have.
@@ -42,6 +43,10 @@ impl TextEmbeddings {
         positions: &Arc<Vec<u32>>,
         segments: Option<&Arc<Vec<u32>>>,
     ) -> Result<Tensor, ModelError> {
+        check_rows("input_ids", &tokens.ids, self.words.dim(0)?, "words")?;
+        if let (Some(table), Some(segments)) = (&self.segments, segments) {
+            check_rows("token_type_ids", segments, table.dim(0)?, "segments")?;
+        }
         let look_up = |table: &Tensor, ids: &Arc<Vec<u32>>| ops::embed(table, ids, tokens.batch, 1.0, None);
         let sum = (look_up(&self.words, &tokens.ids)? + look_up(&self.positions, positions)?)?;
         let Some(table) = &self.segments else { return Ok(sum) };

@@ -10,6 +10,7 @@ mod recurrent;
 mod shapes;
 mod vocabulary;
 
+use alambic_files::text::quoted;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::{self, Activation, Dropout, Weight, pack_affine};
 use alambic_tensor::parameters::Weights;
@@ -56,13 +57,18 @@ impl Pass<'_> {
 pub(crate) fn activation(name: &str) -> Result<Activation, ModelError> {
     match name {
         "relu" => Ok(Activation::Relu),
-        "gelu" => Ok(Activation::Gelu),
-        "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
+        "linear" => Ok(Activation::Identity),
+        "gelu" | "gelu_python" => Ok(Activation::Gelu),
+        "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" | "gelu_python_tanh" | "gelu_accurate" => {
+            Ok(Activation::GeluTanh)
+        }
         "quick_gelu" => Ok(Activation::QuickGelu),
         "swish" | "silu" => Ok(Activation::Silu),
         "tanh" => Ok(Activation::Tanh),
         other => Err(ModelError::Configuration(format!(
-            "activation `{other}` is not known: use relu, gelu, gelu_new, quick_gelu, swish, silu or tanh"
+            "activation `{}` is not known: use relu, gelu or gelu_python, gelu_new, gelu_fast, gelu_accurate, \
+             gelu_pytorch_tanh or gelu_python_tanh, quick_gelu, swish or silu, tanh, linear",
+            quoted(other)
         ))),
     }
 }

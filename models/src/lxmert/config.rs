@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::config::Facts;
+use crate::facts::Facts;
 use crate::folder::{config_json, decimal};
 use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
 use crate::published::{older, open, with_and_without};
@@ -80,6 +80,7 @@ impl LxmertConfig {
                 ));
             }
         };
+        folder.check(&config.facts())?;
         Ok(config)
     }
 
@@ -105,6 +106,21 @@ impl LxmertConfig {
             longest: self.max_position_embeddings,
             padding: self.pad_token_id.unwrap_or(0),
             inner: self.intermediate_size,
+            sizes: vec![
+                ("vocab_size", self.vocab_size),
+                ("hidden_size", self.hidden_size),
+                ("intermediate_size", self.intermediate_size),
+                ("max_position_embeddings", self.max_position_embeddings),
+                ("visual_feat_dim", self.visual_feat_dim),
+                ("visual_pos_dim", self.visual_pos_dim),
+            ],
+            counts: vec![("type_vocab_size", self.type_vocab_size), ("num_qa_labels", self.num_qa_labels)],
+            stacks: vec![
+                ("l_layers", self.l_layers, "encoder.layer."),
+                ("r_layers", self.r_layers, "encoder.r_layers."),
+                ("x_layers", self.x_layers, "encoder.x_layers."),
+            ],
+            epsilons: Vec::new(),
             divisions: vec![(
                 "num_attention_heads",
                 self.num_attention_heads,

@@ -1,15 +1,28 @@
 //! The configuration file of a Marian model.
 
 use alambic_tensor::ops::Activation;
+use alambic_tensor::parameters::Weights;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Facts;
-use crate::folder::{config_json, decimal};
+use crate::facts::Facts;
+use crate::folder::{StoredWeights, config_json, decimal};
 use crate::layers::{LayerSizes, Norms, activation};
-use crate::{ModelError, Outline, Stream};
+use crate::published::{open, with_and_without};
+use crate::{ModelError, ModelFolder, Outline, Stream};
 
 /// Layer norms of transformers' Marian use PyTorch's default.
 const EPSILON: f64 = 1e-5;
+
+/// The name of the table of words, and those of its copies: files may hold any of them.
+pub(super) const SHARED: &str = "model.shared.weight";
+const COPIES: [&str; 3] =
+    ["lm_head.weight", "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"];
+
+/// What the names of the tensors of both stacks begin with.
+const BASE: &str = "model.";
+
+/// The most positions for which sinusoids are computed, where the file holds no table of them.
+const POSITIONS: usize = 1 << 16;
 
 /// `config.json` with the keys that transformers uses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +62,76 @@ pub struct MarianConfig {
 }
 
 impl MarianConfig {
+    /// Reads the configuration of a folder.
+    ///
+    /// # Errors
+    /// When a key is missing or has the wrong type, or the words of source, target and output have tables of their own.
+    pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
+        let config: Self = folder.config("marian")?;
+        folder.check(&config.facts())?;
+        let refuse = |message: String| Err(ModelError::content(&folder.path().join("config.json"), message));
+        let json = folder.json();
+        if json["decoder_vocab_size"].as_u64().is_some_and(|size| size != config.vocab_size as u64) {
+            return refuse(format!(
+                "decoder_vocab_size is {}, and vocab_size {}; one vocabulary for both is supported",
+                json["decoder_vocab_size"], config.vocab_size
+            ));
+        }
+        if folder.weight_files().is_err() {
+            return Ok(config);
+        }
+        let stored = folder.stored()?;
+        if let Some(shared) = stored.find(&Self::spellings(SHARED)) {
+            let copies = COPIES.into_iter().filter_map(|name| stored.find(&with_and_without(BASE, name)));
+            for copy in copies.filter(|copy| *copy != shared) {
+                if !stored.are_equal(shared, copy)? {
+                    return Err(stored.fault(
+                        copy,
+                        format!("it differs from `{shared}`; only models whose words of source, target and output have one table are supported"),
+                    ));
+                }
+            }
+        }
+        let has_table = |stack| stored.find(&Self::spellings(&positions_of(stack))).is_some();
+        if config.max_position_embeddings > POSITIONS && !(has_table("encoder") && has_table("decoder")) {
+            return refuse(format!(
+                "max_position_embeddings is {}; without a table of positions the most is {POSITIONS}",
+                config.max_position_embeddings
+            ));
+        }
+        Ok(config)
+    }
+
+    /// The weights of a folder under transformers' names, ordered by name: those of [`Self::shapes`], and as far as the file
+    /// has them the tables of positions and the bias of the logits.
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the weights lack a tensor.
+    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
+        let stored: StoredWeights = folder.stored()?;
+        let mut shapes = self.shapes();
+        let positions = ["encoder", "decoder"]
+            .map(|stack| (positions_of(stack), self.max_position_embeddings, self.d_model));
+        let bias = ("final_logits_bias".to_owned(), 1, self.vocab_size);
+        for (name, rows, width) in positions.into_iter().chain([bias]) {
+            if stored.find(&Self::spellings(&name)).is_some() {
+                shapes.insert(name, vec![rows, width]);
+            }
+        }
+        let mut weights = open(folder, &shapes, Self::spellings)?;
+        weights.sort_unstable_keys();
+        Ok(weights)
+    }
+
+    /// What a published file may call a tensor, the likeliest first.
+    pub(crate) fn spellings(name: &str) -> Vec<String> {
+        let mut names = with_and_without(BASE, name);
+        if name == SHARED {
+            names.extend(COPIES.into_iter().flat_map(|name| with_and_without(BASE, name)));
+        }
+        names
+    }
+
     /// The activation of feed-forward layers.
     ///
     /// # Errors
@@ -63,6 +146,19 @@ impl MarianConfig {
             longest: self.max_position_embeddings,
             padding: self.pad_token_id,
             inner: self.encoder_ffn_dim,
+            sizes: vec![
+                ("vocab_size", self.vocab_size),
+                ("d_model", self.d_model),
+                ("encoder_ffn_dim", self.encoder_ffn_dim),
+                ("decoder_ffn_dim", self.decoder_ffn_dim),
+                ("max_position_embeddings", self.max_position_embeddings),
+            ],
+            counts: Vec::new(),
+            stacks: vec![
+                ("encoder_layers", self.encoder_layers, "encoder.layers."),
+                ("decoder_layers", self.decoder_layers, "decoder.layers."),
+            ],
+            epsilons: Vec::new(),
             divisions: vec![
                 ("encoder_attention_heads", self.encoder_attention_heads, "d_model", self.d_model),
                 ("decoder_attention_heads", self.decoder_attention_heads, "d_model", self.d_model),
@@ -142,4 +238,9 @@ impl MarianConfig {
         });
         config_json(self, fixed)
     }
+}
+
+/// The name of the table of positions of a stack.
+pub(super) fn positions_of(stack: &str) -> String {
+    format!("model.{stack}.embed_positions.weight")
 }

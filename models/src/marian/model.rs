@@ -7,15 +7,14 @@ use alambic_tensor::ops::{self, Activation, AttentionMask, Weight};
 use alambic_tensor::parameters::Weights;
 
 use super::cache::{LayerCache, Memory};
+use super::config::{SHARED, positions_of};
 use super::decoder::Decoder;
 use super::positions::sinusoids;
 use super::{MarianConfig, names};
 use crate::generation::{Stepper, Translator};
 use crate::layers::{Encoder, Pass, Source};
+use crate::whole::check_rows;
 use crate::{Initialiser, ModelError, Tokens, Trace, Wanted};
-
-/// The name of the embedding table.
-const SHARED: &str = "model.shared.weight";
 
 /// An encoder-decoder transformer in Marian's layout over given weights.
 #[derive(Debug, Clone)]
@@ -122,6 +121,7 @@ impl Marian {
                 first_position + tokens.length
             )));
         }
+        check_rows("input_ids", &tokens.ids, self.config.vocab_size, "words")?;
         let positions = table.narrow(0, first_position, tokens.length)?;
         let scale = self.config.embedding_scale();
         Ok(ops::embed(self.shared.tensor(), &tokens.ids, tokens.batch, scale, Some(&positions))?)
@@ -197,7 +197,7 @@ impl Marian {
 /// The position table of a stack: the stored one, as transformers has it, or else the sinusoids.
 fn positions(config: &MarianConfig, weights: &Weights, stack: &str) -> Result<Tensor, ModelError> {
     let shape = [config.max_position_embeddings, config.d_model];
-    let name = format!("model.{stack}.embed_positions.weight");
+    let name = positions_of(stack);
     match weights.get(&name) {
         Some(_) => Ok(Source::new(weights).tensor(&name, &shape)?.detach()),
         None => Ok(sinusoids(shape[0], shape[1])?),

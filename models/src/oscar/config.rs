@@ -5,10 +5,10 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use crate::bert::{BertConfig, Family, Head, Names, Task};
-use crate::config::Facts;
+use crate::facts::Facts;
 use crate::folder::extend_object;
 use crate::layers::Shapes;
-use crate::published::{older, open, with_and_without};
+use crate::published::{look_up, older, open, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, labels};
 
 /// What the names of the encoder's tensors begin with, with a head as without one.
@@ -64,9 +64,8 @@ impl OscarConfig {
         let normed =
             json["use_img_layernorm"].as_bool().unwrap_or(json["use_img_layernorm"].as_i64() > Some(0));
         let shapes = folder.weight_shapes()?;
-        let shape = |name: &str| {
-            older(vec![name.to_owned()]).iter().find_map(|name| shapes.get(name.as_str())).map(Vec::as_slice)
-        };
+        let shape =
+            |name: &str| look_up(&shapes, &older(vec![name.to_owned()])).map(|(_, shape)| shape.as_slice());
         if shape("classifier.0.weight").is_some() {
             return Err(refuse("the classifier is an `mlp`; only the `linear` one is supported".into()));
         }
@@ -82,14 +81,23 @@ impl OscarConfig {
             bert.labels = labels::of(json).map_err(refuse)?;
         }
         let relations = shape(&format!("{RELATION}.weight")).and_then(|shape| shape.first().copied());
-        Ok(Self {
+        let config = Self {
             bert,
             features: features as usize,
             feature_epsilon: normed.then(|| json["img_layer_norm_eps"].as_f64().unwrap_or(1e-12)),
             relations: relations.unwrap_or(0),
             regions: json["max_img_seq_length"].as_u64().map_or(REGIONS, |regions| regions as usize),
             tags: json["object_tags"].as_bool().unwrap_or(true),
-        })
+        };
+        folder.check(&config.facts())?;
+        if config.bert.has_own_output(folder, Self::spellings)? {
+            return Err(refuse(
+                "the head over the vocabulary has a matrix of its own; only heads whose matrix is the table of words are \
+                 supported"
+                    .into(),
+            ));
+        }
+        Ok(config)
     }
 
     /// The same encoder with the heads that a task needs.
@@ -112,7 +120,10 @@ impl OscarConfig {
     }
 
     pub(crate) fn facts(&self) -> Facts<'_> {
-        self.bert.facts()
+        let mut facts = self.bert.facts();
+        facts.sizes.push(("img_feature_dim", self.features));
+        facts.counts.extend([("max_img_seq_length", self.regions), ("num_contrast_classes", self.relations)]);
+        facts
     }
 
     pub(super) fn names() -> Names {

@@ -1,22 +1,21 @@
 //! Pieces of words put behind a vocabulary that does not have them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
+use super::files::CONFIG;
 use super::training::{counted, letters_within, word_pieces};
-use super::{CONFIG, Tokenizer, parsed};
+use super::{Tokenizer, parsed};
 use crate::ModelError;
-
-/// Marks that stand on letters of alphabets, Unicode's first block of those. Of other scripts they are vowels, or make
-/// another letter of a letter.
-const ACCENTS: &str = "[\u{300}-\u{36f}]";
 
 impl Tokenizer {
     /// The same vocabulary with at most `most` pieces more behind it, trained on those words of some texts that are in none of
     /// the known texts and are no token of it. Where it leaves out all that stands above and below letters, it leaves out
-    /// accents alone from now on, so that vowels of other scripts are read.
+    /// nothing from now on, so that vowels of other scripts are read; words of known texts with such marks are new ones then.
     ///
     /// # Errors
     /// When the tokenizer is no `WordPiece` or fails, there is no such word, or `most` is too small for the characters.
@@ -36,9 +35,13 @@ impl Tokenizer {
         let spares_marks = spare_marks(&mut json["normalizer"]);
         let reading = self.with_json(&json)?.inner;
         let (normaliser, splitter) = (reading.get_normalizer(), reading.get_pre_tokenizer());
-        let known: BTreeSet<String> = counted(known, normaliser, splitter)?.into_keys().collect();
+        let known: BTreeMap<String, u32> = counted(known, normaliser, splitter)?;
         let mut words: BTreeMap<String, u32> = counted(texts, normaliser, splitter)?;
-        words.retain(|word, _| !known.contains(word) && self.id(word).is_err());
+        let is_marked = |word: &str| spares_marks && word.nfd().any(is_combining_mark);
+        words.retain(|word, _| !known.contains_key(word));
+        // Known so far without their marks.
+        words.extend(known.into_iter().filter(|(word, _)| is_marked(word)));
+        words.retain(|word, _| self.id(word).is_err());
         let within = letters_within(&words, normaliser, splitter)?;
         let pieces = word_pieces(&words, &within, &[], most)?;
         let new = pieces.into_iter().filter(|piece| self.id(piece).is_err());
@@ -47,19 +50,19 @@ impl Tokenizer {
         }
         let unchanged: HashMap<u64, u64> = (0..self.size() as u64).map(|id| (id, id)).collect();
         let mut added = self.rebuilt(&json, &unchanged)?;
-        // The class of transformers for BERT would strip marks by settings of its own, and not go by `tokenizer.json`.
+        // The class of transformers for BERT goes by these settings, and not by `tokenizer.json`.
         let files = added.files.as_mut().filter(|_| spares_marks).map(Arc::make_mut);
         for (_, bytes) in files.into_iter().flat_map(|files| &mut files.0).filter(|(name, _)| name == CONFIG)
         {
             let mut config: Value = parsed(bytes)?;
-            config["tokenizer_class"] = "PreTrainedTokenizerFast".into();
+            config["strip_accents"] = false.into();
             *bytes = format!("{config:#}\n").into_bytes();
         }
         Ok(added)
     }
 }
 
-/// Makes a normaliser that strips all marks leave out accents alone; says whether it was one.
+/// Makes a normaliser that strips all marks keep them; says whether it was one.
 fn spare_marks(normaliser: &mut Value) -> bool {
     match normaliser["type"].as_str() {
         Some("Sequence") => {
@@ -71,15 +74,6 @@ fn spare_marks(normaliser: &mut Value) -> bool {
             if normaliser["strip_accents"].as_bool().or(normaliser["lowercase"].as_bool()) == Some(true) =>
         {
             normaliser["strip_accents"] = false.into();
-            *normaliser = json!({
-                "type": "Sequence",
-                "normalizers": [
-                    normaliser,
-                    { "type": "NFD" },
-                    { "type": "Replace", "pattern": { "Regex": ACCENTS }, "content": "" },
-                    { "type": "NFC" },
-                ],
-            });
             true
         }
         _ => false,
@@ -113,11 +107,17 @@ mod tests {
     #[test]
     fn known_texts_are_read_as_before_and_new_ones_with_their_vowels() {
         let before = english();
-        let after = before.with_words_of(OTHERS, ENGLISH, 90).unwrap();
-        assert!(after.size() > before.size() && after.size() <= before.size() + 90);
-        for text in ENGLISH {
+        let after = before.with_words_of(OTHERS, ENGLISH, 100).unwrap();
+        assert!(after.size() > before.size() && after.size() <= before.size() + 100);
+        for text in [ENGLISH[0], ENGLISH[2]] {
             assert_eq!(before.encode(text).unwrap(), after.encode(text).unwrap(), "{text}");
         }
+        // Marks on letters are read from now on.
+        let read = pieces_of(&after, ENGLISH[1]);
+        assert!(
+            !read.contains(&"[UNK]".to_owned()) && read.iter().any(|piece| piece.contains('é')),
+            "{read:?}"
+        );
         for text in OTHERS {
             let pieces = pieces_of(&after, text);
             assert!(!pieces.contains(&"[UNK]".to_owned()), "{pieces:?}");
@@ -128,7 +128,7 @@ mod tests {
         assert_ne!(pieces_of(&after, "ガーデン"), pieces_of(&after, "カーテン"));
         // A character that is always a word stands within none.
         assert!(after.id("猫").is_ok() && after.id("##猫").is_err() && after.id("##い").is_ok());
-        let again = before.with_words_of(OTHERS, ENGLISH, 90).unwrap();
+        let again = before.with_words_of(OTHERS, ENGLISH, 100).unwrap();
         assert_eq!(after.to_json().unwrap(), again.to_json().unwrap());
     }
 
@@ -141,7 +141,8 @@ mod tests {
         let other = tempfile::tempdir().unwrap();
         added.files(64).unwrap().write(other.path()).unwrap();
         let config = std::fs::read_to_string(other.path().join(CONFIG)).unwrap();
-        assert!(config.contains("PreTrainedTokenizerFast") && !config.contains("null"), "{config}");
+        assert!(config.contains("BertTokenizer") && config.contains("\"strip_accents\": false"), "{config}");
+        assert!(!config.contains("null"), "{config}");
         assert!(!other.path().join("vocab.txt").exists());
         let read = Tokenizer::open(other.path()).unwrap();
         assert_eq!(read.encode(OTHERS[1]).unwrap(), added.encode(OTHERS[1]).unwrap());
@@ -151,7 +152,8 @@ mod tests {
     fn what_has_no_room_or_no_words_is_refused() {
         let error = english().with_words_of(OTHERS, ENGLISH, 9).unwrap_err().to_string();
         assert!(error.contains("no room"), "{error}");
-        let error = english().with_words_of(ENGLISH, ENGLISH, 90).unwrap_err().to_string();
+        let error =
+            english().with_words_of([ENGLISH[0]], ENGLISH[..1].iter().copied(), 90).unwrap_err().to_string();
         assert!(error.contains("no text"), "{error}");
         let unigram = Tokenizer::of_texts(Pieces::Unigram, OTHERS, 120).unwrap();
         let error = unigram.with_words_of(OTHERS, ENGLISH, 90).unwrap_err().to_string();

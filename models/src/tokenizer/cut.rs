@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::prompt::of_prompt;
-use super::{CONFIG, JSON, Tokenizer, parsed};
+use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, SPECIAL};
+use super::{Tokenizer, parsed};
 use crate::ModelError;
 
 /// Files of a folder that say how its tokenizer is to be used, beside `tokenizer.json`. The others hold the whole
 /// vocabulary.
-const KEPT: [&str; 2] = [CONFIG, "special_tokens_map.json"];
+const KEPT: [&str; 4] = [CONFIG, SPECIAL, SENTENCE, PROMPTS];
 
 /// What marks a token that begins a word, or goes on with one.
 const MARKS: [&str; 2] = ["\u{2581}", "##"];
@@ -66,11 +66,13 @@ impl Tokenizer {
         let added = json["added_tokens"].as_array().into_iter().flatten();
         let mut kept: BTreeSet<u32> = added.filter_map(|token| Some(token["id"].as_u64()? as u32)).collect();
         kept.extend(self.unknown());
-        kept.extend(of_prompt(json));
+        kept.extend(self.prompt_ids(json)?);
         let (mut counts, mut characters) = (vec![0_usize; self.size()], BTreeSet::new());
         for text in texts {
             for id in self.encode(text)? {
-                counts[id as usize] += 1;
+                if let Some(count) = counts.get_mut(id as usize) {
+                    *count += 1;
+                }
             }
             characters.extend(self.normalise(text)?.chars());
         }

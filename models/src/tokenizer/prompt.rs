@@ -1,8 +1,12 @@
 //! What a model wants to read before each text.
 
+use std::sync::Arc;
+
+use alambic_files::text::quoted;
 use serde_json::{Value, json};
 
 use super::Tokenizer;
+use super::files::PROMPTS;
 use crate::ModelError;
 
 /// What a prompt is called among the special tokens.
@@ -12,36 +16,46 @@ const NAME: &str = "prompt";
 const PROBE: &str = "a";
 
 impl Tokenizer {
-    /// The tokenizer that puts a prompt before each text, and before the first of a pair, as one of the special tokens that
-    /// stand around it: some encoders are trained with one, as `query: `.
+    /// The tokenizer that puts a prompt before each text, and before the first of a pair: some encoders are trained with one,
+    /// as `query: `. Its files say so to sentence-transformers.
     ///
     /// # Errors
-    /// When a text would be read in other tokens behind the prompt, the prompt is not in the vocabulary, there is one already,
-    /// or what stands around texts is not known.
+    /// When a text would be read in other tokens behind the prompt, the prompt is not in the vocabulary, or there is one
+    /// already.
     pub fn prompted(&self, prompt: &str) -> Result<Self, ModelError> {
-        let refused = |why: String| ModelError::Tokenizer(format!("the prompt `{prompt}`: {why}"));
-        let read = |text: &str| {
-            self.inner.encode(text, false).map_err(|error| ModelError::Tokenizer(error.to_string()))
-        };
-        let own = read(prompt.trim_end())?;
-        let together = [own.get_ids(), read(PROBE)?.get_ids()].concat();
-        if own.get_ids().is_empty() || together != read(&format!("{prompt}{PROBE}"))?.get_ids() {
-            return Err(refused("a text would be read in other tokens behind it than it is without".into()));
+        self.tokens_of_prompt(prompt)?;
+        let mut prompted = self.clone();
+        prompted.reading.prompt = Some(prompt.to_owned());
+        if let Some(files) = prompted.files.as_mut().map(Arc::make_mut) {
+            let mut config = files.json(PROMPTS)?;
+            let prompts = config["prompts"].as_object();
+            let named =
+                prompts.into_iter().flatten().find(|(_, own)| *own == prompt).map(|(name, _)| name.clone());
+            let name = named.unwrap_or_else(|| NAME.to_owned());
+            if !config["prompts"].is_object() {
+                config["prompts"] = json!({});
+            }
+            config["prompts"][&name] = prompt.into();
+            config["default_prompt_name"] = name.into();
+            files.insert(PROMPTS, format!("{config:#}\n").into_bytes());
         }
-        if self.unknown().is_some_and(|unknown| own.get_ids().contains(&unknown)) {
-            return Err(refused("the vocabulary does not have all of it".into()));
-        }
+        Ok(prompted)
+    }
+
+    /// The tokenizer that has a prompt among the special tokens around texts, for libraries that know of no prompts.
+    ///
+    /// # Errors
+    /// Those of [`Self::prompted`], and when what stands around texts is not known.
+    pub(super) fn around(&self, prompt: &str) -> Result<Self, ModelError> {
+        let (ids, tokens) = self.tokens_of_prompt(prompt)?;
         let mut json = self.json()?;
-        if !of_prompt(&json).is_empty() {
-            return Err(refused("the tokenizer has one already".into()));
-        }
         let Some(processor) = template(&mut json["post_processor"]) else {
-            return Err(refused(
-                "this tokenizer puts nothing around texts, or in a way that is not known".into(),
-            ));
+            return Err(self.fault(format!(
+                "the prompt `{}`: this tokenizer puts nothing around texts, or in a way that is not known",
+                quoted(prompt)
+            )));
         };
-        let token = json!({ "id": NAME, "ids": own.get_ids(), "tokens": own.get_tokens() });
-        processor["special_tokens"][NAME] = token;
+        processor["special_tokens"][NAME] = json!({ "id": NAME, "ids": ids, "tokens": tokens });
         for around in ["single", "pair"] {
             let Some(pieces) = processor[around].as_array_mut() else { continue };
             let first = pieces.iter().position(|piece| piece["Sequence"]["id"] == "A").unwrap_or(0);
@@ -49,14 +63,56 @@ impl Tokenizer {
         }
         self.with_json(&json)
     }
+
+    /// Ids and tokens of a prompt behind which texts are read as they are without it.
+    fn tokens_of_prompt(&self, prompt: &str) -> Result<(Vec<u32>, Vec<String>), ModelError> {
+        let refused = |why: &str| self.fault(format!("the prompt `{}`: {why}", quoted(prompt)));
+        let read =
+            |text: &str| Ok::<_, ModelError>(self.with_text(text, |text| self.inner.encode(text, false))?.0);
+        let own = read(prompt.trim_end())?;
+        let together = [own.get_ids(), read(PROBE)?.get_ids()].concat();
+        if own.get_ids().is_empty() || together != read(&format!("{prompt}{PROBE}"))?.get_ids() {
+            return Err(refused("a text would be read in other tokens behind it than it is without"));
+        }
+        if self.unknown().is_some_and(|unknown| own.get_ids().contains(&unknown)) {
+            return Err(refused("the vocabulary does not have all of it"));
+        }
+        if self.has_prompt()? {
+            return Err(refused("the tokenizer has one already"));
+        }
+        Ok((own.get_ids().to_vec(), own.get_tokens().to_vec()))
+    }
+
+    /// Whether a prompt is put before texts.
+    pub(super) fn has_prompt(&self) -> Result<bool, ModelError> {
+        Ok(self.reading.prompt.is_some() || !of_prompt(&self.json()?).is_empty())
+    }
+
+    /// The tokens of the prompt, as they stand before a text; none where there is none.
+    pub(super) fn prompt_ids(&self, json: &Value) -> Result<Vec<u32>, ModelError> {
+        let Some(prompt) = &self.reading.prompt else { return Ok(of_prompt(json)) };
+        Ok(self.with_text(prompt, |text| self.inner.encode_fast(text, false))?.0.get_ids().to_vec())
+    }
+
+    /// How many tokens stand before those of a text proper: those of the prompt, and special ones before them; 0 without a
+    /// prompt.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn prompt_length(&self) -> Result<usize, ModelError> {
+        let Some(prompt) = &self.reading.prompt else { return Ok(0) };
+        let (encoding, _) = self.with_text(prompt, |text| self.inner.encode_fast(text, true))?;
+        let closing = encoding.get_special_tokens_mask().last() == Some(&1);
+        Ok(encoding.len() - usize::from(closing))
+    }
 }
 
 /// The tokens of the prompt in what stands around texts; none where there is none.
 pub(super) fn of_prompt(json: &Value) -> Vec<u32> {
     let mut processor = json["post_processor"].clone();
-    let ids = template(&mut processor).map(|processor| processor["special_tokens"][NAME]["ids"].take());
-    let ids = ids.as_ref().and_then(Value::as_array).into_iter().flatten();
-    ids.filter_map(|id| Some(id.as_u64()? as u32)).collect()
+    let template = template(&mut processor).map(|processor| &*processor);
+    let ids = template.and_then(|template| template["special_tokens"][NAME]["ids"].as_array());
+    ids.into_iter().flatten().filter_map(|id| Some(id.as_u64()? as u32)).collect()
 }
 
 /// The template of what stands around texts; the processors of BERT and RoBERTa become one.

@@ -9,7 +9,9 @@ use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::models::unigram::{Unigram, UnigramTrainer};
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::bert::BertNormalizer;
+use tokenizers::normalizers::strip::Strip;
 use tokenizers::normalizers::unicode::NFKC;
+use tokenizers::normalizers::utils::Sequence;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::{
@@ -18,7 +20,7 @@ use tokenizers::{
 };
 
 use super::cut::renumber;
-use super::prompt::of_prompt;
+use super::limits::guarded;
 use super::{BERT, Tokenizer, around_texts};
 use crate::ModelError;
 
@@ -82,12 +84,14 @@ impl Tokenizer {
         } else {
             tokenizers::Tokenizer::new(unigram(&counts, &special, BERT[1], size)?)
         };
-        tokenizer.with_normalizer(Some(NFKC));
+        // Corpora bring texts without blanks at their ends.
+        let form = vec![NFKC.into(), Strip::new(true, true).into()];
+        tokenizer.with_normalizer(Some(Sequence::new(form)));
         tokenizer.with_decoder(Some(splitter.clone()));
         tokenizer.with_pre_tokenizer(Some(splitter));
         tokenizer.with_post_processor(Some(around_texts()?));
         tokenizer.add_special_tokens(&BERT.map(|token| AddedToken::from(token, true)));
-        Ok(Self { inner: tokenizer, files: None })
+        Ok(Self::built(tokenizer))
     }
 
     /// A `WordPiece` vocabulary in BERT's manner, in lower case, marks above and below letters kept, which are vowels in
@@ -124,7 +128,7 @@ impl Tokenizer {
         tokenizer.with_post_processor(Some(around_texts()?));
         tokenizer.with_decoder(Some(Decoder::default()));
         tokenizer.add_special_tokens(&BERT.map(|token| AddedToken::from(token, true)));
-        Ok(Self { inner: tokenizer, files: None })
+        Ok(Self::built(tokenizer))
     }
 
     /// The tokens in which a token of another vocabulary is read here, by its letters.
@@ -133,7 +137,7 @@ impl Tokenizer {
     /// When the tokenizer fails.
     pub fn piece(&self, token: &str) -> Result<Vec<u32>, ModelError> {
         let text = token.strip_prefix(GOES_ON).unwrap_or(token).trim_start_matches(BEGINS);
-        Ok(self.inner.encode_fast(text, false).map_err(error)?.get_ids().to_vec())
+        Ok(self.with_text(text, |text| self.inner.encode_fast(text, false))?.0.get_ids().to_vec())
     }
 
     /// The same tokenizer with a vocabulary of at most `most` pieces, trained anew on texts: what it does to a text before
@@ -147,7 +151,7 @@ impl Tokenizer {
         most: usize,
     ) -> Result<Self, ModelError> {
         let mut json = self.json()?;
-        if !of_prompt(&json).is_empty() {
+        if self.has_prompt()? {
             return Err(error(
                 "a vocabulary with a prompt is not trained anew: name the model without `prompt`",
             ));
@@ -160,7 +164,7 @@ impl Tokenizer {
             .collect();
         let mut special: Vec<(u64, String)> = added;
         let own = &json["model"];
-        let unknown = self.unknown().map(|id| (u64::from(id), self.tokens()[id as usize].clone()));
+        let unknown = self.unknown().and_then(|id| Some((u64::from(id), self.inner.id_to_token(id)?)));
         let Some(unknown) = unknown else {
             return Err(error("a vocabulary without a token for what it does not know is not trained anew"));
         };
@@ -200,11 +204,11 @@ pub(super) fn counted<'t, N: Normalizer, P: PreTokenizer>(
     for text in texts {
         let mut normalised = NormalizedString::from(text);
         if let Some(normaliser) = normaliser {
-            normaliser.normalize(&mut normalised).map_err(error)?;
+            guarded(|| normaliser.normalize(&mut normalised)).map_err(error)?;
         }
         let mut parts = PreTokenizedString::from(normalised.get());
         if let Some(splitter) = splitter {
-            splitter.pre_tokenize(&mut parts).map_err(error)?;
+            guarded(|| splitter.pre_tokenize(&mut parts)).map_err(error)?;
         }
         for (word, ..) in parts.get_splits(OffsetReferential::Original, OffsetType::Byte) {
             // Of a language without blanks a word may be a whole text, whose likelihood the library could not tell.

@@ -5,7 +5,6 @@ use std::ops::Range;
 use tokenizers::{NormalizedString, Normalizer};
 use unicode_normalization::char::is_combining_mark;
 
-use super::prompt::of_prompt;
 use super::{BERT, Tokenizer, UNKNOWN};
 use crate::ModelError;
 
@@ -56,8 +55,7 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer fails.
     pub fn pieces(&self, text: &str) -> Result<Vec<Piece>, ModelError> {
-        let encoding =
-            self.inner.encode(text, false).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        let (encoding, _) = self.with_text(text, |text| self.inner.encode(text, false))?;
         let places = encoding.get_offsets().iter();
         Ok(encoding
             .get_ids()
@@ -73,9 +71,11 @@ impl Tokenizer {
     /// When the tokenizer fails.
     pub fn normalise(&self, text: &str) -> Result<String, ModelError> {
         let Some(normaliser) = self.inner.get_normalizer() else { return Ok(text.to_owned()) };
-        let mut normalised = NormalizedString::from(text);
-        normaliser.normalize(&mut normalised).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
-        Ok(normalised.get().to_owned())
+        let normal = |text: &str| {
+            let mut normalised = NormalizedString::from(text);
+            normaliser.normalize(&mut normalised).map(|()| normalised.get().to_owned())
+        };
+        Ok(self.with_text(text, normal)?.0)
     }
 
     /// The tokens of a `WordPiece` vocabulary that are whole words of letters, with their spelling, in the order of
@@ -97,7 +97,7 @@ impl Tokenizer {
     #[must_use]
     pub fn ordinary(&self) -> Vec<u32> {
         let added = self.inner.get_added_tokens_decoder();
-        let prompt = self.json().map(|json| of_prompt(&json)).unwrap_or_default();
+        let prompt = self.json().and_then(|json| self.prompt_ids(&json)).unwrap_or_default();
         let special = |id: &u32| prompt.contains(id) || added.get(id).is_some_and(|token| token.special);
         let mut ids: Vec<u32> = self.inner.get_vocab(true).into_values().filter(|id| !special(id)).collect();
         ids.sort_unstable();

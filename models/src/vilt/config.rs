@@ -5,11 +5,11 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::config::Facts;
+use crate::facts::Facts;
 use crate::folder::{config_json, decimal, extend_object};
 use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
 use crate::published::{open, with_and_without};
-use crate::{ModelError, ModelFolder, Outline, Stream, labels};
+use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labels};
 
 /// What the names of the encoder's tensors begin with.
 const BASE: &str = "vilt.";
@@ -81,6 +81,9 @@ pub struct ViltConfig {
     pub max_image_length: i64,
     /// The padding token.
     pub pad_token_id: Option<u32>,
+    /// How pictures become pixels, where it is not as [`ImageProcessorConfig::vilt`] has it.
+    #[serde(skip)]
+    pub images: Option<ImageProcessorConfig>,
     /// What stands on top.
     #[serde(skip)]
     pub head: Head,
@@ -111,7 +114,29 @@ impl ViltConfig {
         if config.head == Head::Answers {
             config.labels = labels::of(json).map_err(refuse)?;
         }
+        folder.check(&config.facts())?;
+        config.check_tied(folder)?;
+        config.images = ImageProcessorConfig::open_vilt(folder, config.image_size, config.patch_size)?;
         Ok(config)
+    }
+
+    /// That the logits of the vocabulary come of the table of words.
+    fn check_tied(&self, folder: &ModelFolder) -> Result<(), ModelError> {
+        if self.head != Head::MaskedLanguage || folder.weight_files().is_err() {
+            return Ok(());
+        }
+        let stored = folder.stored()?;
+        let find = |name: &str| stored.find(&Self::spellings(name));
+        let words = self.base("embeddings.text_embeddings.word_embeddings.weight");
+        match (find("mlm_score.decoder.weight"), find(&words)) {
+            (Some(own), Some(words)) if !stored.are_equal(own, words)? => Err(stored.fault(
+                own,
+                format!(
+                    "it differs from `{words}`; only heads whose matrix is the table of words are supported"
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The same with a head for these answers, or without one where there are none.
@@ -148,12 +173,33 @@ impl ViltConfig {
         Self::spellings(&self.base(bare))
     }
 
+    /// How pictures become the pixels that are read.
+    #[must_use]
+    pub fn image_processor(&self) -> ImageProcessorConfig {
+        self.images.unwrap_or(ImageProcessorConfig::vilt(self.image_size, self.patch_size))
+    }
+
     pub(crate) fn facts(&self) -> Facts<'_> {
         Facts {
             vocabulary: self.vocab_size,
             longest: self.max_position_embeddings,
             padding: self.pad_token_id.unwrap_or(0),
             inner: self.intermediate_size,
+            sizes: vec![
+                ("vocab_size", self.vocab_size),
+                ("max_position_embeddings", self.max_position_embeddings),
+                ("hidden_size", self.hidden_size),
+                ("intermediate_size", self.intermediate_size),
+                ("image_size", self.image_size),
+                ("patch_size", self.patch_size),
+                ("num_channels", self.num_channels),
+            ],
+            counts: vec![
+                ("type_vocab_size", self.type_vocab_size),
+                ("modality_type_vocab_size", self.modality_type_vocab_size),
+            ],
+            stacks: vec![("num_hidden_layers", self.num_hidden_layers, "encoder.layer.")],
+            epsilons: vec![("layer_norm_eps", self.layer_norm_eps)],
             divisions: vec![(
                 "num_attention_heads",
                 self.num_attention_heads,

@@ -85,6 +85,7 @@ impl Vilt {
             Head::MaskedLanguage => Classifier::Vocabulary(Vocabulary::load(
                 source,
                 ["mlm_score.transform.dense", "mlm_score.transform.LayerNorm", "mlm_score.bias"],
+                None,
                 (width, config.vocab_size),
                 (activation(&config.hidden_act)?, config.layer_norm_eps),
             )?),

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use crate::bert::{BertConfig, Family, Head, Names};
-use crate::config::Facts;
+use crate::facts::Facts;
 use crate::folder::extend_object;
 use crate::published::{older, open, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, labels};
@@ -50,7 +50,9 @@ impl VisualBertConfig {
         if json["bypass_transformer"] == true {
             return Err(refuse("bypass_transformer is true, which is not supported".into()));
         }
-        Ok(Self { bert, features: features as usize, labels })
+        let config = Self { bert, features: features as usize, labels };
+        folder.check(&config.facts())?;
+        Ok(config)
     }
 
     /// The weights of a folder, under the names of [`Self::shapes`].
@@ -66,7 +68,9 @@ impl VisualBertConfig {
     }
 
     pub(crate) fn facts(&self) -> Facts<'_> {
-        self.bert.facts()
+        let mut facts = self.bert.facts();
+        facts.sizes.push(("visual_embedding_dim", self.features));
+        facts
     }
 
     pub(super) fn names(&self) -> Names {

@@ -2,7 +2,7 @@
 
 use alambic_data::Split;
 use alambic_models::Config;
-use alambic_models::bert::{Head, Task};
+use alambic_models::bert::{Head, Problem, Task};
 use alambic_reports::metrics::{find, is_yardstick};
 use alambic_reports::outcome::{BASELINE, STUDENT, TEACHER};
 use alambic_settings::{At, Diagnostic, Origin};
@@ -359,10 +359,13 @@ impl Checker<'_> {
                 Head::Tokens => "has no head that tags words".to_owned(),
                 _ => "has no head that says something of a text".to_owned(),
             },
-            Config::Bert(config) if config.regression != task.regression => {
+            Config::Bert(config) if (config.problem == Problem::Numbers) != task.regression => {
                 "gives numbers where classes are asked, or the other way round".to_owned()
             }
-            Config::Bert(config) if !config.regression && config.labels != task.labels => format!(
+            Config::Bert(config) if config.problem == Problem::SeveralLabels => {
+                "gives each label by itself (multi_label_classification), where one class of each text is asked".to_owned()
+            }
+            Config::Bert(config) if !task.regression && config.labels != task.labels => format!(
                 "tells {} apart, and the test part {}",
                 list(config.labels.iter().map(String::as_str)),
                 list(task.labels.iter().map(String::as_str))

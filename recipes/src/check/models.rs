@@ -92,36 +92,30 @@ impl Checker<'_> {
 /// # Errors
 /// Everything that is wrong with it.
 pub(crate) fn inspect(path: &Path) -> Result<Sketch, Vec<String>> {
-    let open = || -> Result<(ModelFolder, Config), ModelError> {
-        let folder = ModelFolder::open(path)?;
-        let config = Config::open(&folder)?;
-        Ok((folder, config))
+    let said = |error: ModelError| vec![error.to_string()];
+    let folder = ModelFolder::open(path).map_err(said)?;
+    let (config, mut errors) = match Config::open(&folder) {
+        Ok(config) => (Some(config), Vec::new()),
+        // Weights and tokenizer may be looked at all the same.
+        Err(ModelError::Faults(faults)) => (None, faults),
+        Err(error) => return Err(said(error)),
     };
-    let (folder, config) = open().map_err(|error| vec![error.to_string()])?;
-    let file = path.join("config.json");
-    let mut errors: Vec<String> =
-        config.faults().into_iter().map(|fault| format!("{}: {fault}", file.display())).collect();
-    match folder.weight_shapes() {
-        Ok(found) if errors.is_empty() => errors.extend(misfit(&config, &found, &folder)),
-        Ok(_) => {}
-        Err(error) => errors.push(error.to_string()),
+    match (folder.weight_shapes(), &config) {
+        (Ok(found), Some(config)) => errors.extend(misfit(config, &found, &folder)),
+        (Ok(_), None) => {}
+        (Err(error), _) => errors.push(error.to_string()),
     }
-    match folder.tokenizer() {
-        Ok(tokenizer) => {
-            if tokenizer.size() > config.vocabulary() {
-                errors.push(format!(
-                    "{}: {} tokens, and the configuration has room for {}",
-                    path.join("tokenizer.json").display(),
-                    tokenizer.size(),
-                    config.vocabulary()
-                ));
-            }
+    match (folder.tokenizer(), config) {
+        (Ok(_), None) => {}
+        (Ok(tokenizer), Some(config)) => {
+            errors.extend(tokenizer.check_rows(config.vocabulary()).err().map(|error| error.to_string()));
             if errors.is_empty() {
                 let detector = detector_of(path).is_some();
+                let config = config.of_tokens(tokenizer.rows());
                 return Ok(Sketch { config, tokenizer: Rc::new(tokenizer), detector });
             }
         }
-        Err(error) => errors.push(error.to_string()),
+        (Err(error), _) => errors.push(error.to_string()),
     }
     Err(errors)
 }

@@ -232,7 +232,7 @@ fn blueprint(workshop: &Workshop<'_>, job: &Job<'_>) -> Result<Blueprint, RunErr
     match (&job.from, job.start) {
         (Some(folder), _) => {
             let folder = ModelFolder::open(folder)?;
-            if folder.tokenizer()?.to_json()? != job.tokenizer.to_json()? {
+            if folder.tokenizer()?.identity()? != job.tokenizer.identity()? {
                 return Err(RunError::Recipe(format!(
                     "stage `{}` goes on with a student of another vocabulary; give both stages the same teacher, or the same data",
                     job.stage

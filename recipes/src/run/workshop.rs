@@ -321,7 +321,12 @@ impl Workshop<'_> {
             return Ok(Task { head: Head::Sequence, labels, ..Task::none() });
         }
         let names: Vec<At<String>> = data.texts.iter().flat_map(|texts| texts.data.clone()).collect();
-        if names.is_empty() { Ok(Task::none()) } else { Ok(task_of(self.corpora.labels(&names)?)) }
+        if names.is_empty() {
+            return Ok(Task::none());
+        }
+        let texts = self.corpora.texts(&names, Split::Train)?;
+        let pairs = texts.iter().any(|text| text.second.is_some());
+        Ok(Task { pairs: Some(pairs), ..task_of(self.corpora.labels(&names)?) })
     }
 
     /// The last stage's student as it was before any training, by the first seed, with the vocabulary and the head of the
@@ -347,8 +352,9 @@ impl Workshop<'_> {
     ) -> Result<Blueprint, RunError> {
         let open = |name: &str| -> Result<Donor, RunError> {
             let folder = ModelFolder::open(&self.checkpoint_folder(name)?)?;
-            let config = Config::open(&folder)?;
-            Ok(Donor { weights: config.weights(&folder)?, config, tokenizer: Some(folder.tokenizer()?) })
+            let tokenizer = folder.tokenizer()?;
+            let config = Config::open(&folder)?.of_tokens(tokenizer.rows());
+            Ok(Donor { weights: config.weights_of_tokens(&folder)?, config, tokenizer: Some(tokenizer) })
         };
         let mut donors: IndexMap<&str, Donor> = IndexMap::new();
         for name in student.inner().donors().into_iter().chain(student.inner().detector()) {
@@ -377,5 +383,43 @@ pub(crate) fn task_of(labels: &Labels) -> Task {
             Task { head: Head::Sequence, labels: vec!["LABEL_0".into()], regression: true, ..Task::none() }
         }
         Labels::Words(classes) => Task { head: Head::Tokens, labels: classes.clone(), ..Task::none() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alambic_data::normalise::normalise;
+    use alambic_models::Tokenizer;
+    use indexmap::IndexSet;
+
+    /// Names as people and tables write them, by the code of their language.
+    const NAMES: [(&str, &str); 16] = [
+        ("en", "Delhi"),
+        ("en", "  NEW\u{a0}Delhi\t"),
+        ("en", "São Tomé and Príncipe"),
+        ("en", "A’ana ʻEua `x´"),
+        ("en", "Guinea‑Bissau – X−Y"),
+        ("en", "Straße Łódź Ærø Þórr Đakovo Ħaż Ŋ ə Ə ǝ Ɖ"),
+        ("en", "Adıyaman İzmir"),
+        ("en", "s\u{ad}oft\u{200b} \u{feff}mark"),
+        ("hi", "क्\u{200d}ष \u{958}"),
+        ("hi", " नई\u{3000}\u{2009}दिल्ली "),
+        ("ta", "\u{bc6}\u{bbe} கொருணா"),
+        ("bn", "ড়\u{200c}া"),
+        ("kn", "ಅ ಕೊರು\u{feff}ನ್ಯಾ"),
+        ("ru", "Москва й ё"),
+        ("el", "Αθήνα ΐ"),
+        ("ur", "لاہور"),
+    ];
+
+    #[test]
+    fn names_are_read_from_a_tokenizer_as_corpora_bring_them() {
+        let forms: Vec<String> = NAMES.iter().map(|(code, name)| normalise(name, code)).collect();
+        let characters: IndexSet<char> = forms.iter().flat_map(|form| form.chars()).collect();
+        let tokenizer = Tokenizer::characters(&characters, &["en".into(), "hi".into()]).unwrap();
+        for ((code, name), form) in NAMES.iter().zip(&forms) {
+            assert_eq!(&tokenizer.normalise(name).unwrap(), form, "{code}: {name:?}");
+            assert_eq!(&tokenizer.normalise(form).unwrap(), form, "{code}: {form:?}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use alambic_data::Picture;
 use alambic_settings::IndexMap;
 use alambic_students::{Eyes, Sight};
 
+use super::lines::Line;
 use crate::failure::Failure;
 
 /// The image of a file, as a model reads it.
@@ -23,10 +24,10 @@ pub(super) struct Lines<'l> {
 
 impl<'l> Lines<'l> {
     /// Parts lines into the path of an image and a text, or takes them as texts where an image was given for all.
-    pub(super) fn read(lines: &'l [(usize, String)], eyes: &Eyes, is_given: bool) -> Result<Self, Failure> {
+    pub(super) fn read(lines: &'l [Line], eyes: &Eyes, is_given: bool) -> Result<Self, Failure> {
         let mut images: IndexMap<PathBuf, Sight> = IndexMap::new();
         let mut texts = Vec::with_capacity(lines.len());
-        for (number, line) in lines {
+        for Line { text: line, .. } in lines {
             match line.split_once('\t') {
                 _ if is_given => texts.push((line.as_str(), None)),
                 Some((file, text)) => {
@@ -37,10 +38,9 @@ impl<'l> Lines<'l> {
                     texts.push((text, images.get_index_of(&file)));
                 }
                 None => {
-                    return Err(Failure::Usage(format!(
-                        "line {} names no image; give `--image FILE`, or lines of an image's path, a tab and a text",
-                        number + 1
-                    )));
+                    return Err(Failure::Usage(
+                        "no image is named; give `--image FILE`, or lines of an image's path, a tab and a text".into(),
+                    ));
                 }
             }
         }

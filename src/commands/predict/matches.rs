@@ -7,9 +7,9 @@ use alambic_students::{Matcher, Sight};
 use serde_json::json;
 
 use super::images::{Lines, open};
-use super::{Arguments, in_batches};
+use super::lines::{Answer, in_batches};
+use super::{Arguments, check_numbers};
 use crate::failure::Failure;
-use crate::output;
 
 /// Says how near texts are to images, each to one of its own or all to one.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
@@ -30,15 +30,17 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
         };
         let texts: Vec<&str> = lines.texts.iter().map(|(text, _)| *text).collect();
         let texts: Vec<Vec<f32>> = matcher.texts(&texts)?.to_vec2().map_err(ModelError::from)?;
-        for (((_, line), text), (_, place)) in batch.iter().zip(texts).zip(&lines.texts) {
-            let image = &own[place.unwrap_or(0)];
-            let similarity: f32 = text.iter().zip(image).map(|(text, image)| text * image).sum();
-            output::line(&if arguments.json {
-                json!({ "text": line, "similarity": similarity }).to_string()
-            } else {
-                format!("{line}\t{similarity:.4}")
-            })?;
+        let mut answers = Vec::with_capacity(batch.len());
+        for ((line, vector), (text, place)) in batch.iter().zip(texts).zip(&lines.texts) {
+            let Some(image) = own.get(place.unwrap_or(0)) else { continue };
+            let similarity: f32 = vector.iter().zip(image).map(|(text, image)| text * image).sum();
+            check_numbers("similarity", &[similarity])?;
+            answers.push(Answer {
+                said: format!("{similarity:.4}"),
+                json: json!({ "text": line.text, "similarity": similarity }),
+                is_cut: matcher.cuts(text)?,
+            });
         }
-        Ok(())
+        Ok(answers)
     })
 }

@@ -1,15 +1,15 @@
 //! `alambic predict`.
 
 mod images;
+mod lines;
 mod matches;
 mod questions;
 mod texts;
 mod words;
 
-use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 
-use alambic_models::{Config, ModelFolder};
+use alambic_models::{Config, ModelError, ModelFolder, first_not_finite};
 use alambic_tensor::precision::{self, Products};
 use clap::Args;
 
@@ -19,9 +19,11 @@ use crate::failure::Failure;
 /// Runs a model on texts: arguments, or lines of standard input
 ///
 /// For a model that writes, a line may name the language to write in a second column, parted by a tab, or begin with its
-/// tag, as `>>ta<<text`. For a model that reads, a second column is the second text of a pair. Each line is printed with
-/// what the model writes, or says of it, as a further column: the class, the number, the words with their tags, or the
-/// numbers of the text's embedding. For a model that looks at images, a line is a question about the image of `--image`,
+/// tag, as `>>ta<<text`. For a model that reads pairs of texts, a second column is the second text; for one that reads
+/// single texts, a tab is white space. Each line is printed with what the model writes, or says of it, as a further column:
+/// the class, the number, the words with their tags, or the numbers of the text's embedding; characters that would steer
+/// the terminal are shown as their numbers. A text that is longer than the model reads is cut, which is told on standard
+/// error and as `truncated` in JSON. For a model that looks at images, a line is a question about the image of `--image`,
 /// or the path of an image, a tab, and a question. A model that holds texts against images says how near such a text is to
 /// the image, from -1 to 1.
 #[derive(Args)]
@@ -33,6 +35,10 @@ pub(crate) struct Arguments {
     /// The language to write where a line names none; not needed if the model writes only one
     #[arg(long, value_name = "CODE")]
     target_language: Option<String>,
+    /// Whether a line is a pair of texts parted by a tab; left out, as the model was trained, and where nothing is known of
+    /// that, a tab parts a pair for a classifier and is white space for an encoder
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pair: Option<bool>,
     /// The PNG or JPEG file that all lines are about
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
@@ -65,6 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     for (flag, given, needed) in [
         ("--target-language", arguments.target_language.is_some(), "writes"),
         ("--beam", arguments.beam.is_some(), "writes"),
+        ("--pair", arguments.pair.is_some(), "reads texts"),
         ("--image", arguments.image.is_some(), "looks at images"),
     ] {
         if given && kind != needed {
@@ -87,44 +94,12 @@ fn probabilities(logits: &[f32]) -> Vec<f64> {
     exponentials.iter().map(|value| value / sum).collect()
 }
 
-/// Hands the arguments, or the lines of standard input, to `work` in batches, each with its number from 0.
-fn in_batches(
-    arguments: &Arguments,
-    mut work: impl FnMut(&[(usize, String)]) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let size = usize::from(arguments.batch);
-    if !arguments.inputs.is_empty() {
-        let lines: Vec<(usize, String)> = arguments.inputs.iter().cloned().enumerate().collect();
-        return lines.chunks(size).try_for_each(work);
+/// That what a model answers are numbers.
+fn check_numbers(what: &str, numbers: &[f32]) -> Result<(), Failure> {
+    match first_not_finite(numbers) {
+        None => Ok(()),
+        Some(_) => Err(ModelError::NotFinite(what.to_owned()).into()),
     }
-    let stdin = std::io::stdin();
-    // Whoever types wants an answer to each line.
-    let size = if stdin.is_terminal() { 1 } else { size };
-    let mut batch = Vec::with_capacity(size);
-    for line in lines(stdin.lock()) {
-        batch.push(line?);
-        if batch.len() == size {
-            work(&batch)?;
-            batch.clear();
-        }
-    }
-    if batch.is_empty() { Ok(()) } else { work(&batch) }
-}
-
-/// Lines with their numbers from 0.
-fn lines(mut input: impl BufRead) -> impl Iterator<Item = Result<(usize, String), Failure>> {
-    let mut number = 0;
-    std::iter::from_fn(move || {
-        let mut bytes = Vec::new();
-        let line = match input.read_until(b'\n', &mut bytes) {
-            Ok(0) => return None,
-            Ok(_) => String::from_utf8(bytes)
-                .map_err(|_| Failure::message(format!("line {}: not UTF-8", number + 1))),
-            Err(error) => Err(Failure::Failed(Box::new(error))),
-        };
-        number += 1;
-        Some(line.map(|line| (number - 1, line.trim_end_matches(['\n', '\r']).to_owned())))
-    })
 }
 
 #[cfg(test)]
@@ -132,10 +107,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_keep_their_numbers_and_lose_their_ends() {
-        let read: Vec<(usize, String)> =
-            lines(&b"one\r\n\ntwo"[..]).filter_map(std::result::Result::ok).collect();
-        assert_eq!(read, [(0, "one".into()), (1, String::new()), (2, "two".into())]);
-        assert!(lines(&b"\xff\n"[..]).next().unwrap().is_err());
+    fn an_answer_that_is_no_number_is_refused() {
+        assert!(check_numbers("logits", &[0.0, 1.0]).is_ok());
+        for number in [f32::NAN, f32::INFINITY] {
+            assert!(check_numbers("logits", &[0.0, number]).is_err());
+        }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
+use alambic_files::text::visible;
 use alambic_settings::IndexMap;
 use alambic_students::{Answerer, Sighted};
 use serde_json::json;
 
 use super::images::{Lines, open};
-use super::{Arguments, in_batches, probabilities};
+use super::lines::{Answer, in_batches};
+use super::{Arguments, check_numbers, probabilities};
 use crate::failure::Failure;
-use crate::output;
 
 /// Answers questions, each about an image of its own or all about one.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
@@ -38,16 +39,17 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
                 answerer.logits(&sighted)?
             }
         };
-        for ((_, line), row) in batch.iter().zip(logits) {
+        let mut answers = Vec::with_capacity(batch.len());
+        for ((line, row), (text, _)) in batch.iter().zip(logits).zip(&questions) {
+            check_numbers("logits", &row)?;
             let answer = answerer.answer(&row);
-            if arguments.json {
-                let likely: IndexMap<&String, f64> = labels.iter().zip(probabilities(&row)).collect();
-                let said = json!({ "question": line, "prediction": answer, "probabilities": likely });
-                output::line(&said.to_string())?;
-            } else {
-                output::line(&format!("{line}\t{answer}"))?;
-            }
+            let likely: IndexMap<&String, f64> = labels.iter().zip(probabilities(&row)).collect();
+            answers.push(Answer {
+                said: visible(answer.as_ref()),
+                json: json!({ "question": line.text, "prediction": answer, "probabilities": likely }),
+                is_cut: answerer.cuts(text)?,
+            });
         }
-        Ok(())
+        Ok(answers)
     })
 }

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use alambic_models::bert::Head;
+use alambic_files::text::visible;
+use alambic_models::bert::{Head, Problem};
 use alambic_settings::IndexMap;
 use alambic_students::{Reader, TextPair};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Arguments, in_batches, probabilities};
+use super::lines::{Answer, Line, in_batches};
+use super::{Arguments, check_numbers, probabilities};
 use crate::failure::Failure;
-use crate::output;
 
 /// Runs a model that reads.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
@@ -17,12 +18,18 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     if let Some(longest) = arguments.longest {
         reader = reader.cut_at(longest as usize)?;
     }
-    if reader.config().head == Head::Tokens {
-        return in_batches(arguments, |batch| tag_words(batch, &reader, arguments.json));
+    let config = reader.config();
+    if config.head == Head::Tokens {
+        if arguments.pair == Some(true) {
+            return Err(Failure::Usage(
+                "`--pair` is for a model that reads pairs; this one tags words".into(),
+            ));
+        }
+        return in_batches(arguments, |batch| tag_words(batch, &reader));
     }
-    let tap = match reader.config() {
-        config if config.head == Head::Sequence => "logits",
-        config if config.head == Head::None && config.pooling.is_some() => "embedding",
+    let tap = match config.head {
+        Head::Sequence => "logits",
+        Head::None if config.pooling.is_some() => "embedding",
         _ => {
             return Err(Failure::message(format!(
                 "{}: this model says nothing of a text: it has no head of sequence or token classification and no \
@@ -31,63 +38,110 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
             )));
         }
     };
+    let told = arguments.pair.or(config.pairs);
+    let pairs = Pairs { told, split: told.unwrap_or(tap == "logits") };
     in_batches(arguments, |batch| {
-        let texts: Vec<TextPair<'_>> = batch
-            .iter()
-            .map(|(_, line)| match line.split_once('\t') {
-                Some((first, second)) => (first, Some(second)),
-                None => (line.as_str(), None),
-            })
-            .collect();
-        for ((_, line), row) in batch.iter().zip(reader.rows(&texts, tap)?) {
-            let answer = if tap == "embedding" { None } else { Some(reader.answer(&row)) };
-            if arguments.json {
-                output::line(&described(line, &reader, answer, &row).to_string())?;
-            } else {
-                let said = answer
-                    .unwrap_or_else(|| row.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
-                output::line(&format!("{line}\t{said}"))?;
-            }
-        }
-        Ok(())
+        let texts = batch.iter().map(|line| pairs.read(&line.text)).collect::<Result<Vec<_>, _>>()?;
+        let rows = reader.rows(&texts, tap)?;
+        rows.iter()
+            .zip(&texts)
+            .zip(batch)
+            .map(|((row, text), line)| said(&reader, tap, line, *text, row))
+            .collect()
     })
 }
 
-/// Prints lines with the tags of their words, which blanks or tabs part.
-fn tag_words(batch: &[(usize, String)], reader: &Reader, json: bool) -> Result<(), Failure> {
-    let texts: Vec<String> =
-        batch.iter().map(|(_, line)| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    let pairs: Vec<TextPair<'_>> = texts.iter().map(|text| (text.as_str(), None)).collect();
-    for (((_, line), text), rows) in batch.iter().zip(&texts).zip(reader.logits(&pairs)?) {
-        let words = text.split(' ').zip(&rows).filter(|(word, _)| !word.is_empty());
-        if json {
-            let words: Vec<_> = words
-                .map(|(word, row)| {
-                    // None where the text was cut before the word.
-                    let probability = probabilities(row).into_iter().reduce(f64::max);
-                    json!({ "word": word, "tag": reader.answer(row), "probability": probability })
-                })
-                .collect();
-            output::line(&json!({ "text": line, "words": words }).to_string())?;
-        } else {
-            let words: Vec<String> =
-                words.map(|(word, row)| format!("{word}/{}", reader.answer(row))).collect();
-            output::line(&format!("{line}\t{}", words.join(" ")))?;
-        }
-    }
-    Ok(())
+/// How lines are parted into texts.
+struct Pairs {
+    /// Whether the model or the user says that texts come in pairs, or that they do not.
+    told: Option<bool>,
+    /// Whether a tab parts two texts.
+    split: bool,
 }
 
-/// What a model says of a line, as an object.
-fn described(line: &str, reader: &Reader, answer: Option<String>, row: &[f32]) -> serde_json::Value {
-    let config = reader.config();
-    match answer {
-        None => json!({ "text": line, "embedding": row }),
-        Some(_) if config.regression => json!({ "text": line, "prediction": row.first() }),
-        Some(answer) => {
-            let probabilities: IndexMap<&String, f64> =
-                config.labels.iter().zip(probabilities(row)).collect();
-            json!({ "text": line, "prediction": answer, "probabilities": probabilities })
+impl Pairs {
+    fn read<'l>(&self, line: &'l str) -> Result<TextPair<'l>, Failure> {
+        match line.split_once('\t').filter(|_| self.split) {
+            Some((first, second)) => Ok((first, Some(second))),
+            None if self.told == Some(true) => Err(Failure::Usage(
+                "there is one text, and the model reads pairs of texts, parted by a tab; `--pair=false` reads single texts"
+                    .into(),
+            )),
+            None => Ok((line, None)),
         }
+    }
+}
+
+/// What a model says of a line.
+fn said(reader: &Reader, tap: &str, line: &Line, text: TextPair<'_>, row: &[f32]) -> Result<Answer, Failure> {
+    check_numbers(tap, row)?;
+    let text_json = &line.text;
+    let is_cut = reader.cuts(text)?;
+    if tap == "embedding" {
+        let said = row.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        return Ok(Answer { said, json: json!({ "text": text_json, "embedding": row }), is_cut });
+    }
+    let config = reader.config();
+    let answer = reader.answer(row);
+    let by_name = |values: Vec<f64>| -> IndexMap<&String, f64> { config.labels.iter().zip(values).collect() };
+    let json = if config.problem == Problem::Numbers && row.len() > 1 {
+        let numbers: IndexMap<&String, f32> = config.labels.iter().zip(row.iter().copied()).collect();
+        json!({ "text": text_json, "prediction": answer, "numbers": numbers })
+    } else if config.problem == Problem::Numbers {
+        json!({ "text": text_json, "prediction": row.first() })
+    } else if config.problem == Problem::SeveralLabels {
+        let sigmoids: Vec<f64> = row.iter().map(|logit| 1.0 / (1.0 + f64::from(-logit).exp())).collect();
+        let held = config.labels.iter().zip(row).filter(|(_, logit)| **logit > 0.0).map(|(label, _)| label);
+        let held: Vec<&String> = held.collect();
+        json!({ "text": text_json, "prediction": held, "probabilities": by_name(sigmoids) })
+    } else {
+        json!({ "text": text_json, "prediction": answer, "probabilities": by_name(probabilities(row)) })
+    };
+    Ok(Answer { said: visible(&answer), json, is_cut })
+}
+
+/// Lines with the tags of their words, which blanks or tabs part.
+fn tag_words(batch: &[Line], reader: &Reader) -> Result<Vec<Answer>, Failure> {
+    let texts: Vec<String> =
+        batch.iter().map(|line| line.text.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let pairs: Vec<TextPair<'_>> = texts.iter().map(|text| (text.as_str(), None)).collect();
+    let mut answers = Vec::with_capacity(batch.len());
+    for ((line, text), rows) in batch.iter().zip(&texts).zip(reader.logits(&pairs)?) {
+        rows.iter().try_for_each(|row| check_numbers("logits", row))?;
+        let words: Vec<(&str, &Vec<f32>)> =
+            text.split(' ').zip(&rows).filter(|(word, _)| !word.is_empty()).collect();
+        let tagged =
+            words.iter().map(|(word, row)| format!("{}/{}", visible(word), visible(&reader.answer(row))));
+        let described: Vec<Value> = words
+            .iter()
+            .map(|(word, row)| {
+                // None where the text was cut before the word.
+                let probability = probabilities(row).into_iter().reduce(f64::max);
+                json!({ "word": word, "tag": reader.answer(row), "probability": probability })
+            })
+            .collect();
+        answers.push(Answer {
+            said: tagged.collect::<Vec<_>>().join(" "),
+            json: json!({ "text": line.text, "words": described }),
+            is_cut: reader.cuts((text, None))?,
+        });
+    }
+    Ok(answers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tab_parts_a_pair_only_for_models_of_pairs() {
+        let read =
+            |told: Option<bool>, split: bool, line: &'static str| Pairs { told, split }.read(line).ok();
+        let pair = Some(("a", Some("b")));
+        assert_eq!(read(Some(true), true, "a\tb"), pair);
+        assert_eq!(read(None, true, "a\tb"), pair);
+        assert_eq!(read(None, true, "a b"), Some(("a b", None)));
+        assert_eq!(read(Some(false), false, "a\tb"), Some(("a\tb", None)));
+        assert_eq!(read(Some(true), true, "a b"), None);
     }
 }

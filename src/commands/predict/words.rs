@@ -2,21 +2,17 @@
 
 use std::path::Path;
 
+use alambic_files::text::{quoted, visible};
 use alambic_models::{Generation, Hypothesis};
-use alambic_students::{Predictor, StudentError};
+use alambic_students::Predictor;
 use serde_json::json;
 
-use super::{Arguments, in_batches};
+use super::lines::{Answer, in_batches};
+use super::{Arguments, check_numbers};
 use crate::failure::Failure;
-use crate::output;
 
-/// One line of input.
-struct Input {
-    line: String,
-    number: usize,
-    text: String,
-    language: String,
-}
+/// A text and the language to write.
+type Input = (String, String);
 
 /// Runs a model that writes.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
@@ -29,6 +25,11 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     };
     let languages = predictor.languages();
     let language = match (&arguments.target_language, languages.as_slice()) {
+        (Some(_), []) => {
+            return Err(Failure::Usage(
+                "the model writes one language and knows none by name; leave out `--target-language`".into(),
+            ));
+        }
         (Some(code), known) if !known.contains(code) => {
             return Err(Failure::Usage(format!(
                 "the model does not write `{code}`; it writes {}",
@@ -41,11 +42,13 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     };
     let columns = Columns { languages, language };
     in_batches(arguments, |batch| {
-        let inputs = batch
+        let inputs = batch.iter().map(|line| columns.read(&line.text)).collect::<Result<Vec<_>, _>>()?;
+        let written = predictor.predict(&inputs)?;
+        inputs
             .iter()
-            .map(|(index, line)| columns.read(line.clone(), index + 1))
-            .collect::<Result<Vec<_>, _>>()?;
-        write(&inputs, &predictor, arguments.json)
+            .zip(written)
+            .map(|(input, (text, hypothesis))| said(input, &text, &hypothesis))
+            .collect()
     })
 }
 
@@ -57,64 +60,41 @@ struct Columns {
 }
 
 impl Columns {
-    fn read(&self, line: String, number: usize) -> Result<Input, Failure> {
+    /// The text of a line and the language to write, which is empty for a model of one direction.
+    fn read(&self, line: &str) -> Result<Input, Failure> {
+        if self.languages.is_empty() {
+            return Ok((line.to_owned(), String::new()));
+        }
         let tagged = line.strip_prefix(">>").and_then(|rest| rest.split_once("<<"));
         let named = tagged.map(|(code, text)| (text, code)).or_else(|| line.split_once('\t'));
         let (text, language) = match (named, &self.language) {
-            (Some((text, code)), _) => (text.to_owned(), code.to_owned()),
-            (None, Some(code)) => (line.clone(), code.clone()),
+            (Some((text, code)), _) => (text, code),
+            (None, Some(code)) => (line, code.as_str()),
             (None, None) => {
                 let known = self.languages.join(", ");
                 let how = "name it with `--target-language` or in a second column";
-                return Err(Failure::Usage(format!(
-                    "line {number} names no language; the model writes {known}: {how}"
-                )));
+                return Err(Failure::Usage(format!("no language is named; the model writes {known}: {how}")));
             }
         };
-        if !self.languages.contains(&language) {
-            let known = self.languages.join(", ");
-            return Err(Failure::Usage(format!(
-                "line {number}: the model does not write `{language}`; it writes {known}"
-            )));
+        if !self.languages.iter().any(|known| known == language) {
+            let (known, language) = (self.languages.join(", "), quoted(language));
+            return Err(Failure::Usage(format!("the model does not write `{language}`; it writes {known}")));
         }
-        Ok(Input { line, number, text, language })
+        Ok((text.to_owned(), language.to_owned()))
     }
 }
 
-fn write(batch: &[Input], predictor: &Predictor, json: bool) -> Result<(), Failure> {
-    for (input, (text, hypothesis)) in batch.iter().zip(predict(batch, predictor)?) {
-        if json {
-            output::line(
-                &json!({
-                    "source": input.text,
-                    "target-language": input.language,
-                    "prediction": text,
-                    "log-probability": hypothesis.log_probability,
-                    "finished": hypothesis.finished,
-                })
-                .to_string(),
-            )?;
-        } else {
-            output::line(&format!("{}\t{text}", input.line))?;
-        }
-    }
-    Ok(())
-}
-
-/// The outputs of a batch; if it fails, the line on account of which.
-fn predict(batch: &[Input], predictor: &Predictor) -> Result<Vec<(String, Hypothesis)>, Failure> {
-    let all: Vec<(&str, &str)> =
-        batch.iter().map(|input| (input.text.as_str(), input.language.as_str())).collect();
-    predictor.predict(&all).map_err(|error| {
-        let alone = |input: &Input| -> Option<(usize, StudentError)> {
-            let error = predictor.predict(&[(&input.text, &input.language)]).err()?;
-            Some((input.number, error))
-        };
-        match batch.iter().find_map(alone) {
-            Some((number, error)) => Failure::message(format!("line {number}: {error}")),
-            None => error.into(),
-        }
-    })
+/// What a model writes of a line.
+fn said((source, language): &Input, text: &str, hypothesis: &Hypothesis) -> Result<Answer, Failure> {
+    check_numbers("log-probability", &[hypothesis.log_probability])?;
+    let json = json!({
+        "source": source,
+        "target-language": (!language.is_empty()).then_some(language),
+        "prediction": text,
+        "log-probability": hypothesis.log_probability,
+        "finished": hypothesis.finished,
+    });
+    Ok(Answer { said: visible(text), json, is_cut: false })
 }
 
 #[cfg(test)]
@@ -126,7 +106,15 @@ mod tests {
     }
 
     fn read(line: &str, language: Option<&str>) -> Option<(String, String)> {
-        columns(language).read(line.to_owned(), 1).ok().map(|input| (input.text, input.language))
+        columns(language).read(line).ok()
+    }
+
+    #[test]
+    fn a_line_for_a_model_of_one_direction_is_all_text() {
+        let columns = Columns { languages: Vec::new(), language: None };
+        for line in ["goa", "goa\tta", ">>ta<<goa"] {
+            assert_eq!(columns.read(line).ok(), Some((line.to_owned(), String::new())));
+        }
     }
 
     #[test]

@@ -5,10 +5,12 @@ mod finder;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alambic_data::{Found, Picture, Raster};
+use alambic_data::{Found, Interpolation, Picture, Raster};
 use alambic_models::architecture::Image;
 use alambic_models::dual::DualConfig;
-use alambic_models::{Colours, Config, Images, ModelError, Patches, Regions, cropped, fitted, spread};
+use alambic_models::{
+    Config, ImageProcessorConfig, Images, ModelError, Patches, Regions, Resampling, spread,
+};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
@@ -36,22 +38,12 @@ pub enum Eyes {
 }
 
 /// How images are brought to a size, and the side of the patches into which they are cut, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PatchEyes {
-    manner: Manner,
-    size: usize,
+    processor: ImageProcessorConfig,
     patch: usize,
     /// The most patches of an image that are read; none for all.
     most: Option<usize>,
-}
-
-/// Whose manner of bringing images to a size, and colours to a range, a model is used to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
-    /// ViLT's: the whole image.
-    Vilt,
-    /// CLIP's: a square in the middle.
-    Clip,
 }
 
 /// Says which of so many patches are read, in ascending order.
@@ -93,14 +85,12 @@ impl Eyes {
         let regions = |features, apart, most, tags| RegionEyes { finder, most, features, apart, tags };
         let eyes = match config {
             Config::Clip(config) => Self::Patches(PatchEyes {
-                manner: Manner::Clip,
-                size: config.vision_config.image_size,
+                processor: config.image_processor(),
                 patch: config.vision_config.patch_size,
                 most: None,
             }),
             Config::Vilt(sizes) | Config::Dual(DualConfig { sizes, .. }) => Self::Patches(PatchEyes {
-                manner: Manner::Vilt,
-                size: sizes.image_size,
+                processor: sizes.image_processor(),
                 patch: sizes.patch_size,
                 most: usize::try_from(sizes.max_image_length).ok(),
             }),
@@ -263,16 +253,17 @@ impl Sight {
 
 impl PatchEyes {
     fn prepare(self, raster: &Raster) -> Raster {
-        let sides = (raster.width, raster.height);
-        match self.manner {
-            Manner::Vilt => {
-                let (width, height) = fitted(sides, self.size, self.patch);
-                raster.resized(width, height)
-            }
-            Manner::Clip => {
-                let ((width, height), (left, top)) = cropped(sides, self.size);
-                raster.resized(width, height).cropped(left, top, self.size, self.size)
-            }
+        let (width, height) = self.processor.sides((raster.width, raster.height));
+        let interpolation = match self.processor.resampling {
+            Resampling::Nearest => Interpolation::Nearest,
+            Resampling::Lanczos => Interpolation::Lanczos,
+            Resampling::Bilinear => Interpolation::Linear,
+            Resampling::Bicubic => Interpolation::Cubic,
+        };
+        let resized = raster.resized_by(width, height, interpolation);
+        match self.processor.crop {
+            None => resized,
+            Some((width, height)) => resized.centred(width, height),
         }
     }
 
@@ -280,11 +271,7 @@ impl PatchEyes {
         let rasters: Vec<&Raster> = sights.iter().map(|sight| sight.image()).collect::<Result<_, _>>()?;
         let images: Vec<(usize, usize, &[u8])> =
             rasters.iter().map(|raster| (raster.width, raster.height, raster.rgb.as_slice())).collect();
-        let colours = match self.manner {
-            Manner::Vilt => Colours::VILT,
-            Manner::Clip => Colours::CLIP,
-        };
-        let all = Patches::of(&Images::of_rgb(&images, colours)?, self.patch)?;
+        let all = Patches::of(&Images::of_rgb(&images, self.processor.colours)?, self.patch)?;
         Ok(match (self.most, pick) {
             (None, _) => all,
             (Some(most), None) => all.limited(most, None)?,
@@ -359,4 +346,48 @@ pub fn detector_of(folder: &Path) -> Option<PathBuf> {
 
 fn misfit() -> StudentError {
     StudentError::Size("an image was prepared for a model that looks at images in another way".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use alambic_data::Pixels;
+    use alambic_models::clip::{ClipConfig, TextTower, VisionTower};
+    use alambic_models::{Colours, Resizing};
+
+    use super::*;
+
+    fn eyes(images: Option<ImageProcessorConfig>) -> Eyes {
+        let config = ClipConfig {
+            projection_dim: 4,
+            text_config: TextTower::default(),
+            vision_config: VisionTower { image_size: 4, patch_size: 2, ..VisionTower::default() },
+            images,
+        };
+        Eyes::new(&Config::Clip(config), None).unwrap()
+    }
+
+    #[test]
+    fn pictures_become_pixels_as_the_configuration_says() {
+        let usual = ImageProcessorConfig::clip(4);
+        let processor = ImageProcessorConfig {
+            resizing: Resizing::ShorterSide(8),
+            resampling: Resampling::Nearest,
+            colours: Colours { mean: [1.0; 3], deviation: [0.5; 3], factor: 1.0 },
+            ..usual
+        };
+        let rgb: Vec<u8> = (0..8 * 8).flat_map(|pixel| [pixel; 3]).collect();
+        let raster = Raster { width: 8, height: 8, rgb: Arc::new(rgb) };
+        let picture = Picture { pixels: Pixels::Held(raster), ..Picture::of_file("one".into()) };
+        let eyes_of_file = eyes(Some(processor));
+        let sight = eyes_of_file.prepare(&picture).unwrap();
+        // The middle of what was not made smaller.
+        assert_eq!(sight.image().unwrap().rgb[..6], [18, 18, 18, 19, 19, 19]);
+        let (Some(Image::Patches(patches)), None) = eyes_of_file.batch(&[&sight], None).unwrap() else {
+            unreachable!("these eyes read patches")
+        };
+        let values = patches.values.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(values[..2], [(18.0 - 1.0) / 0.5, (19.0 - 1.0) / 0.5]);
+        assert!(!eyes_of_file.see_alike(&eyes(None)));
+        assert!(eyes(Some(usual)).see_alike(&eyes(None)));
+    }
 }

@@ -1,7 +1,7 @@
 //! Encoders of BERT's family as a graph.
 
 use alambic_models::ModelError;
-use alambic_models::bert::{BertConfig, Gathering, Head, Names, Pooling};
+use alambic_models::bert::{BertConfig, Gathering, Head, Mode, Names, Pooling, Step};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
 
@@ -47,7 +47,7 @@ pub(super) fn graph(
         if let Some(pooled) = pooled {
             graph.output(&pooled, "pooler_output", &[batch(), fixed(config.width)]);
         }
-        if let Some(pooling) = config.pooling {
+        if let Some(pooling) = &config.pooling {
             let embedding = pool(&mut graph, &source, &hidden, &mask, pooling)?;
             graph.output(&embedding, "sentence_embedding", &[batch(), fixed(pooling.width(config.width))]);
         }
@@ -106,14 +106,53 @@ fn pool(
     source: &Source<'_>,
     hidden: &str,
     mask: &str,
-    pooling: Pooling,
+    pooling: &Pooling,
 ) -> Result<Name, ModelError> {
-    let vectors = match pooling.gathering {
+    let mut vectors = match &pooling.gathering {
         Gathering::Recurrent { width, .. } => {
-            recurrent(graph, source, hidden, mask, &pooling.layers(), width)?
+            recurrent(graph, source, hidden, mask, &pooling.layers(), *width)?
         }
-        Gathering::First => first_token(graph, hidden),
-        Gathering::Mean => {
+        Gathering::Tokens(_) if pooling.skipped > 0 => {
+            return Err(ModelError::Configuration(
+                "a pooling that leaves a prompt out (`include_prompt: false`) has no form in ONNX here"
+                    .into(),
+            ));
+        }
+        Gathering::Tokens(modes) => {
+            let mut all = Vec::new();
+            for mode in modes {
+                all.push(gather(graph, hidden, mask, *mode)?);
+            }
+            match all.as_slice() {
+                [only] => only.clone(),
+                several => {
+                    let several: Vec<&str> = several.iter().map(String::as_str).collect();
+                    graph.node("Concat", &several, vec![integer("axis", -1)])
+                }
+            }
+        }
+    };
+    for step in &pooling.steps {
+        vectors = match step {
+            Step::Normalise => normalise(graph, &vectors),
+            Step::Dense(dense) => {
+                let weight = source.get(&format!("{}.weight", dense.name()))?;
+                let none = weight.narrow(1, 0, 1)?.squeeze(1)?.zeros_like()?;
+                let bias =
+                    if dense.has_bias { source.get(&format!("{}.bias", dense.name()))? } else { &none };
+                let linear = graph.linear(&vectors, &dense.name(), weight, bias)?;
+                dense.activation.map_or(Ok(linear.clone()), |name| activate(graph, &linear, name))?
+            }
+        };
+    }
+    Ok(vectors)
+}
+
+/// One vector of the states of a text's tokens.
+fn gather(graph: &mut Builder, hidden: &str, mask: &str, mode: Mode) -> Result<Name, ModelError> {
+    match mode {
+        Mode::First => Ok(first_token(graph, hidden)),
+        Mode::Mean | Mode::MeanBySquareRoot => {
             let (last, tokens) =
                 (graph.integers("last axis", &[1], &[2]), graph.integers("token axis", &[1], &[1]));
             let mask = graph.node("Cast", &[mask], vec![integer("to", element::F32.into())]);
@@ -124,19 +163,37 @@ fn pool(
             let count = graph.node("ReduceSum", &[&mask, &tokens], keep());
             let least = graph.number("1e-9", 1e-9);
             let count = graph.node("Max", &[&count, &least], Vec::new());
-            graph.node("Div", &[&sum, &count], Vec::new())
+            let count = match mode {
+                Mode::Mean => count,
+                _ => graph.node("Sqrt", &[&count], Vec::new()),
+            };
+            Ok(graph.node("Div", &[&sum, &count], Vec::new()))
         }
-    };
-    if !pooling.normalise {
-        return Ok(vectors);
+        Mode::Max => {
+            let last = graph.integers("last axis", &[1], &[2]);
+            let mask = graph.node("Cast", &[mask], vec![integer("to", element::F32.into())]);
+            let mask = graph.node("Unsqueeze", &[&mask, &last], Vec::new());
+            let (one, least) = (graph.number("1.0", 1.0), graph.number("-1e30", -1e30));
+            let padding = graph.node("Sub", &[&one, &mask], Vec::new());
+            let bias = graph.node("Mul", &[&padding, &least], Vec::new());
+            let kept = graph.node("Add", &[hidden, &bias], Vec::new());
+            Ok(graph.node("ReduceMax", &[&kept], vec![integers("axes", &[1]), integer("keepdims", 0)]))
+        }
+        Mode::WeightedMean | Mode::Last => {
+            Err(ModelError::Configuration(format!("the pooling {mode:?} has no form in ONNX here")))
+        }
     }
+}
+
+/// Vectors brought to length one.
+fn normalise(graph: &mut Builder, vectors: &str) -> Name {
     let axis = graph.integers("width axis", &[1], &[-1]);
-    let squares = graph.node("Mul", &[&vectors, &vectors], Vec::new());
+    let squares = graph.node("Mul", &[vectors, vectors], Vec::new());
     let squares = graph.node("ReduceSum", &[&squares, &axis], vec![integer("keepdims", 1)]);
     let length = graph.node("Sqrt", &[&squares], Vec::new());
     let least = graph.number("1e-12", 1e-12);
     let length = graph.node("Max", &[&length, &least], Vec::new());
-    Ok(graph.node("Div", &[&vectors, &length], Vec::new()))
+    graph.node("Div", &[vectors, &length], Vec::new())
 }
 
 /// The states at the ends of each text of one layer of long short-term memory, or of two in both orders.
@@ -188,11 +245,12 @@ fn classify(
     pooled: Option<&str>,
 ) -> Result<Name, ModelError> {
     if config.head == Head::MaskedLanguage {
-        let [dense, norm, bias] = names.masked_language();
+        let [dense, norm, bias] = names.masked_language(config.untied);
         let dense = source.linear(graph, hidden, dense)?;
         let transformed = activate(graph, &dense, names.masked_language_activation(config))?;
         let transformed = source.norm(graph, &transformed, norm, config.epsilon)?;
-        let words = source.get(&names.table("word"))?;
+        let table = if config.untied { names.output().to_owned() } else { names.table("word") };
+        let words = source.get(&table)?;
         return graph.linear(&transformed, "vocabulary", words, source.get(bias)?);
     }
     let (before, last) = names.classifier(config.head);

@@ -8,6 +8,7 @@ mod proto;
 
 use std::path::{Path, PathBuf};
 
+use alambic_files::write;
 use alambic_models::{Config, architecture};
 use alambic_tensor::parameters::Weights;
 use prost::Message;
@@ -72,7 +73,7 @@ pub fn export(
     let ending = if storage == Storage::Int8 { "int8.onnx" } else { "onnx" };
     let write = |(name, (model, difference)): (&str, Finished)| {
         let path = folder.join(format!("{name}.{ending}"));
-        std::fs::write(&path, model.encode_to_vec()).map_err(file_error(&path))?;
+        write::write(&path, &model.encode_to_vec())?;
         let read = std::fs::read(&path).map_err(file_error(&path))?;
         match Model::decode(read.as_slice()) {
             Ok(back) if back == model => Ok(Written { path, bytes: read.len() as u64, difference }),
@@ -88,6 +89,7 @@ mod tests {
     use std::path::Path;
 
     use alambic_models::ModelFolder;
+    use alambic_models::bert::{Bert, BertConfig, Head};
     use alambic_models::dual::{Dual, DualConfig};
     use alambic_models::vilt::ViltConfig;
     use alambic_tensor::Streams;
@@ -165,6 +167,24 @@ mod tests {
                 let graph = whole(&model);
                 assert_eq!(count(graph, "Softmax"), config.bert().unwrap().layers);
             }
+        }
+    }
+
+    #[test]
+    fn a_head_over_the_vocabulary_reads_the_matrix_that_it_has() {
+        for (untied, matrix) in
+            [(false, "bert.embeddings.word_embeddings.weight"), (true, "cls.predictions.decoder.weight")]
+        {
+            let config = Config::open(&folder("bert")).unwrap();
+            let head = Head::MaskedLanguage;
+            let config = BertConfig { head, untied, pooler: false, ..config.bert().unwrap().clone() };
+            let weights = Bert::initial_weights(&config, &Streams::new(1)).unwrap();
+            let (model, _) = bert::graph(&config, &weights, Storage::F32).unwrap();
+            let output =
+                whole(&model).initializer.iter().find(|constant| constant.name == "vocabulary.weight");
+            let expected = weights[matrix].t().unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let expected: Vec<u8> = expected.into_iter().flat_map(f32::to_le_bytes).collect();
+            assert_eq!(output.unwrap().raw_data, expected, "{matrix}");
         }
     }
 

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use alambic_models::bert::{Bert, BertConfig, Family, Head};
+use alambic_models::bert::{Bert, BertConfig, Family, Head, Problem};
 use alambic_models::{Precision, Tokenizer, write_weights};
 use alambic_tensor::candle::{Device, Tensor};
 use tempfile::TempDir;
@@ -22,8 +22,10 @@ fn model(head: Head, seed: u64) -> (TempDir, Encoder) {
         family: Family::Bert,
         head,
         pooler: false,
+        untied: false,
         labels: Vec::new(),
-        regression: false,
+        problem: Problem::OneLabel,
+        pairs: None,
         vocabulary: tokenizer.size(),
         width: 32,
         layers: 1,

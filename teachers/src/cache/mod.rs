@@ -123,7 +123,7 @@ impl Manifest {
         let taps = kept(outline, taps, precision)?;
         let all: usize = texts.lengths().map(|length| bytes(&taps, length)).sum();
         let tokenizer =
-            teacher.tokenizer().map(alambic_models::Tokenizer::to_json).transpose()?.unwrap_or_default();
+            teacher.tokenizer().map(alambic_models::Tokenizer::identity).transpose()?.unwrap_or_default();
         Ok(Self {
             weights: teacher.weights_digest(),
             tokenizer: blake3::hash(tokenizer.as_bytes()).to_hex().to_string(),

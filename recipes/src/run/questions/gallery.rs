@@ -97,6 +97,7 @@ mod tests {
             projection_dim: 4,
             text_config: TextTower::default(),
             vision_config: VisionTower { image_size: 8, patch_size: 4, ..VisionTower::default() },
+            images: None,
         };
         Eyes::new(&Config::Clip(config), None).unwrap()
     }

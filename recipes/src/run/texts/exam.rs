@@ -4,6 +4,7 @@ use std::path::Path;
 
 use alambic_data::texts::OUTSIDE;
 use alambic_data::{Labels, Split, Text as Example};
+use alambic_models::bert::Problem;
 use alambic_reports::card::Usage;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::{Noun, Text};
@@ -66,7 +67,7 @@ impl<'a> TextExam<'a> {
                     answers: vec![String::new(); texts.len()],
                 });
             }
-            if reader.config().labels != names && !reader.config().regression {
+            if reader.config().labels != names && reader.config().problem != Problem::Numbers {
                 return Err(RunError::Recipe(format!(
                     "teacher `{}` tells {} apart, and the test part {}",
                     name.value,

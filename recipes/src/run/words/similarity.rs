@@ -26,7 +26,7 @@ pub(crate) fn encoders(
     written: &[Written],
 ) -> Result<Option<(f64, f64)>, RunError> {
     let folder = ModelFolder::open(student)?;
-    let config: MarianConfig = folder.config("marian")?;
+    let config = MarianConfig::open(&folder)?;
     let Some(width) = teacher.outline().and_then(|outline| outline.streams.get("encoder")).copied() else {
         return Ok(None);
     };
@@ -41,7 +41,7 @@ pub(crate) fn encoders(
     if projection.is_none() && width.width != config.d_model {
         return Ok(None);
     }
-    let model = Marian::new(&config, &folder.weights()?)?;
+    let model = Marian::new(&config, &config.weights(&folder)?)?;
     let tokenizer = folder.tokenizer()?;
     let (student_tap, teacher_tap) =
         (format!("encoder.hidden.{}", config.encoder_layers), format!("encoder.hidden.{}", width.layers));

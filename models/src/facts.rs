@@ -1,0 +1,127 @@
+//! What every architecture knows of its texts and its sizes, and what can be wrong with it.
+
+use alambic_files::text::quoted;
+use serde_json::Value;
+
+use crate::layers::activation;
+use crate::{ModelError, ModelFolder};
+
+/// The largest size that a configuration may name. Products of two fit into 64 bits; whether there is memory for them is
+/// seen by the tensors of the file.
+const LARGEST: usize = i32::MAX as usize;
+
+/// What every architecture knows of its texts and its sizes. Keys are those of `config.json`.
+pub(crate) struct Facts<'a> {
+    /// Rows of the table of words.
+    pub(crate) vocabulary: usize,
+    /// The most tokens of a text.
+    pub(crate) longest: usize,
+    /// The padding token.
+    pub(crate) padding: u32,
+    /// Inner width of the feed-forward sublayers.
+    pub(crate) inner: usize,
+    /// Sizes that must not be 0, each with its key.
+    pub(crate) sizes: Vec<(&'a str, usize)>,
+    /// Sizes that may be 0, each with its key.
+    pub(crate) counts: Vec<(&'a str, usize)>,
+    /// Numbers of layers, each with its key and with what stands before the number in the names of a layer's tensors.
+    pub(crate) stacks: Vec<(&'a str, usize, &'a str)>,
+    /// Numbers of heads that have to divide a width, each with its key.
+    pub(crate) divisions: Vec<(&'a str, usize, &'a str, usize)>,
+    /// What is added to the variance in layer norms, with its key.
+    pub(crate) epsilons: Vec<(&'a str, f64)>,
+    /// The activations that it names.
+    pub(crate) activations: Vec<&'a str>,
+}
+
+impl Facts<'_> {
+    /// What is wrong with a configuration on its own, in words.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let empty = self.sizes.iter().filter(|(_, size)| *size == 0).map(|(key, _)| format!("{key} is 0"));
+        let stacks = self.stacks.iter().map(|(key, layers, _)| (*key, *layers));
+        let large = self.sizes.iter().chain(&self.counts).copied().chain(stacks);
+        let large = large
+            .filter(|(_, size)| *size > LARGEST)
+            .map(|(key, size)| format!("{key} is {size}; the most is {LARGEST}"));
+        let divisions = self
+            .divisions
+            .iter()
+            .filter(|(_, count, _, divided)| *count == 0 || !divided.is_multiple_of(*count))
+            .map(|(heads, count, width, divided)| {
+                format!("{heads} is {count}, which does not divide {width}, {divided}")
+            });
+        let epsilons = self
+            .epsilons
+            .iter()
+            .filter(|(_, epsilon)| !(0.0..1.0).contains(epsilon))
+            .map(|(key, epsilon)| format!("{key} is {epsilon}; it must be from 0 to 1"));
+        let activations = self.activations.iter().filter_map(|name| activation(name).err());
+        let activations = activations.map(|error| error.to_string());
+        empty.chain(large).chain(divisions).chain(epsilons).chain(activations).collect()
+    }
+}
+
+/// Keys of any architecture that change what a model computes, with what they say that is not supported.
+fn unsupported(json: &Value) -> Option<String> {
+    let flag = |key: &str| json[key] == true;
+    if flag("is_decoder") {
+        return Some("is_decoder is true: each token sees only those before it, as in a decoder; encoders are supported".into());
+    }
+    if flag("add_cross_attention") {
+        return Some(
+            "add_cross_attention is true: it is the decoder of another model; encoders are supported".into(),
+        );
+    }
+    if let Some(kind) = json["position_embedding_type"].as_str().filter(|kind| *kind != "absolute") {
+        return Some(format!("position_embedding_type is `{}`; only `absolute` is supported", quoted(kind)));
+    }
+    if json["pruned_heads"].as_object().is_some_and(|heads| !heads.is_empty()) {
+        return Some("pruned_heads names attention heads that were removed, which is not supported".into());
+    }
+    if json["quantization_config"].is_object() {
+        let method = json["quantization_config"]["quant_method"].as_str().unwrap_or("an unknown method");
+        return Some(format!(
+            "quantization_config says that the weights are quantised ({}); only weights of 16 to 64 bits are read",
+            quoted(method)
+        ));
+    }
+    None
+}
+
+impl ModelFolder {
+    /// That a configuration can be built, and has no more layers than the weights. There may be fewer: as in transformers,
+    /// layers that the configuration does not ask for are left out.
+    ///
+    /// # Errors
+    /// What is wrong, with the file.
+    pub(crate) fn check(&self, facts: &Facts<'_>) -> Result<(), ModelError> {
+        let file = self.path().join("config.json");
+        let parts = ["text_config", "vision_config"].map(|part| &self.json()[part]);
+        let fault = [self.json()].into_iter().chain(parts).find_map(unsupported);
+        if let Some(fault) = fault {
+            return Err(ModelError::content(&file, fault));
+        }
+        let faults = facts.faults();
+        if !faults.is_empty() {
+            let faults = faults.into_iter().map(|fault| format!("{}: {fault}", file.display()));
+            return Err(ModelError::Faults(faults.collect()));
+        }
+        // A configuration by itself says what it says.
+        if self.weight_files().is_err() {
+            return Ok(());
+        }
+        let stored = self.stored()?;
+        for (key, layers, marker) in &facts.stacks {
+            let found = stored.layers(marker);
+            if *layers > found {
+                let weights = stored.first_file().display();
+                let unit = if found == 1 { "layer" } else { "layers" };
+                return Err(ModelError::content(
+                    &file,
+                    format!("{key} is {layers}, and the weights in {weights} have {found} {unit}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}

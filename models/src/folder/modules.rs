@@ -1,0 +1,94 @@
+//! The modules of a folder of sentence-transformers.
+
+use std::path::{Component, Path, PathBuf};
+
+use alambic_files::text::quoted;
+use serde::Deserialize;
+
+use crate::bert::dense::prefix;
+use crate::{ModelError, ModelFolder, json};
+
+/// The file that says which modules a model is made of, in their order, and where each lies.
+pub(crate) const MODULES: &str = "modules.json";
+
+/// The module that reads tokens.
+const TRANSFORMER: &str = "Transformer";
+
+/// The module that is a linear layer.
+const DENSE: &str = "Dense";
+
+/// A module of a model.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Module {
+    /// The class in Python.
+    #[serde(rename = "type")]
+    pub(crate) class: String,
+    /// Its folder within that of the model; empty for that itself.
+    #[serde(default)]
+    path: String,
+}
+
+impl Module {
+    /// The name of its class, without the package.
+    pub(crate) fn kind(&self) -> &str {
+        self.class.rsplit('.').next().unwrap_or_default()
+    }
+
+    /// Its folder.
+    ///
+    /// # Errors
+    /// When it lies outside the model's.
+    pub(crate) fn folder(&self, root: &Path) -> Result<PathBuf, ModelError> {
+        let path = Path::new(&self.path);
+        if path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+            return Ok(if self.path.is_empty() { root.to_owned() } else { root.join(path) });
+        }
+        Err(ModelError::content(
+            &root.join(MODULES),
+            format!("`{}` is no folder within that of the model", quoted(&self.path)),
+        ))
+    }
+}
+
+/// The modules of a folder; none where it has no `modules.json`.
+pub(crate) fn read(root: &Path) -> Result<Option<Vec<Module>>, ModelError> {
+    let path = root.join(MODULES);
+    if path.is_file() { json::read(&path).map(Some) } else { Ok(None) }
+}
+
+/// The folder that holds configuration, weights and tokenizer of a model: the model's own, or in older folders of
+/// sentence-transformers one within it.
+pub(crate) fn transformer(root: &Path) -> Result<PathBuf, ModelError> {
+    let first = read(root)?.into_iter().flatten().find(|module| module.kind() == TRANSFORMER);
+    first.map_or_else(|| Ok(root.to_owned()), |module| module.folder(root))
+}
+
+impl ModelFolder {
+    /// The folders of the dense layers behind the pooling, in their order; none where there is no pooling.
+    ///
+    /// # Errors
+    /// When `modules.json` is broken.
+    pub fn dense_folders(&self) -> Result<Vec<PathBuf>, ModelError> {
+        let modules = read(&self.root)?.unwrap_or_default();
+        modules
+            .iter()
+            .filter(|module| module.kind() == DENSE)
+            .map(|module| module.folder(&self.root))
+            .collect()
+    }
+
+    /// The dense layers as folders of weights, each with what stands before the names of its tensors in the model.
+    pub(super) fn dense(&self) -> Result<Vec<(String, Self)>, ModelError> {
+        let folders = self.dense_folders()?.into_iter().enumerate();
+        Ok(folders
+            .map(|(index, path)| {
+                (prefix(index), Self { root: path.clone(), path, config: serde_json::Value::Null })
+            })
+            .collect())
+    }
+}
+
+/// Whether a module is the one that reads tokens.
+pub(crate) fn is_transformer(module: &Module) -> bool {
+    module.kind() == TRANSFORMER
+}

@@ -1,0 +1,446 @@
+//! How pictures become the pixels that a model reads: `preprocessor_config.json`.
+
+use std::path::{Path, PathBuf};
+
+use alambic_files::read;
+use alambic_files::text::quoted;
+use serde_json::{Map, Value, json};
+
+use crate::patches::{BYTE, Colours, fitted, scaled};
+use crate::{ModelError, ModelFolder};
+
+/// The longest file that is read.
+const LONGEST: u64 = 1 << 20;
+
+/// The longest side to which pictures are brought.
+const MOST: usize = 4096;
+
+/// To which size pictures are brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resizing {
+    /// To none: they are read as they are.
+    Unchanged,
+    /// The shorter side to so many pixels, the longer along with it.
+    ShorterSide(usize),
+    /// To this width and height, whatever they were.
+    Exact(usize, usize),
+    /// As ViLT has it: the shorter side to `size`, the longer along with it within limits, both down to multiples of
+    /// `divisor`.
+    Fitted {
+        /// Pixels of the shorter side.
+        size: usize,
+        /// What divides both sides.
+        divisor: usize,
+    },
+}
+
+/// How the pixels of another size come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resampling {
+    /// The nearest pixel.
+    Nearest,
+    /// By Lanczos' window of three.
+    Lanczos,
+    /// Linear in both directions.
+    Bilinear,
+    /// Cubic in both directions.
+    Bicubic,
+}
+
+impl Resampling {
+    /// By the number that Pillow has for it.
+    fn of(number: u64) -> Option<Self> {
+        Some(match number {
+            0 => Self::Nearest,
+            1 => Self::Lanczos,
+            2 => Self::Bilinear,
+            3 => Self::Bicubic,
+            _ => return None,
+        })
+    }
+
+    fn number(self) -> u64 {
+        match self {
+            Self::Nearest => 0,
+            Self::Lanczos => 1,
+            Self::Bilinear => 2,
+            Self::Bicubic => 3,
+        }
+    }
+}
+
+/// How pictures become the pixels that a model reads.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ImageProcessorConfig {
+    /// To which size they are brought.
+    pub resizing: Resizing,
+    /// How.
+    pub resampling: Resampling,
+    /// Width and height of the part in the middle that is read, padded with black where there is less; none for all.
+    pub crop: Option<(usize, usize)>,
+    /// What becomes of the values of each colour.
+    pub colours: Colours,
+}
+
+/// Whose image processor a file is of, which decides what the keys mean that it leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Clip,
+    Vilt,
+}
+
+impl ImageProcessorConfig {
+    /// CLIP's: a square of so many pixels in the middle.
+    #[must_use]
+    pub fn clip(size: usize) -> Self {
+        Self {
+            resizing: Resizing::ShorterSide(size),
+            resampling: Resampling::Bicubic,
+            crop: Some((size, size)),
+            colours: Colours::CLIP,
+        }
+    }
+
+    /// `ViLT`'s: the whole picture.
+    #[must_use]
+    pub fn vilt(size: usize, divisor: usize) -> Self {
+        Self {
+            resizing: Resizing::Fitted { size, divisor },
+            resampling: Resampling::Bicubic,
+            crop: None,
+            colours: Colours::VILT,
+        }
+    }
+
+    /// Width and height to which a picture is brought, before a part of it is taken.
+    #[must_use]
+    pub fn sides(&self, picture: (usize, usize)) -> (usize, usize) {
+        match self.resizing {
+            Resizing::Unchanged => picture,
+            Resizing::ShorterSide(size) => scaled(picture, size),
+            Resizing::Exact(width, height) => (width, height),
+            Resizing::Fitted { size, divisor } => fitted(picture, size, divisor),
+        }
+    }
+
+    /// That of a CLIP model in a folder, which reads squares of so many pixels; none where no file says anything that is not
+    /// usual.
+    ///
+    /// # Errors
+    /// When a file says what is not supported, or makes pictures of another size than the model reads.
+    pub(crate) fn open_clip(folder: &ModelFolder, size: usize) -> Result<Option<Self>, ModelError> {
+        let Some((file, json)) = find(folder.path())? else { return Ok(None) };
+        let fault = |message: String| ModelError::content(&file, message);
+        let config = Self::read(&json, Kind::Clip).map_err(fault)?;
+        let read = match (config.crop, config.resizing) {
+            (Some(crop), _) => crop,
+            (None, Resizing::Exact(width, height)) => (width, height),
+            (None, _) => {
+                return Err(fault("pictures keep their own sides, and the model reads squares".into()));
+            }
+        };
+        if read != (size, size) {
+            let (width, height) = read;
+            return Err(fault(format!(
+                "pictures become {width} by {height} pixels, and the model reads {size} by {size}"
+            )));
+        }
+        Ok((config != Self::clip(size)).then_some(config))
+    }
+
+    /// That of a model in a folder which reads pictures as `ViLT` does; none where no file says anything that is not usual.
+    ///
+    /// # Errors
+    /// When a file says what is not supported, or makes pictures that do not divide into patches of this side.
+    pub(crate) fn open_vilt(
+        folder: &ModelFolder,
+        size: usize,
+        patch: usize,
+    ) -> Result<Option<Self>, ModelError> {
+        let Some((file, json)) = find(folder.path())? else { return Ok(None) };
+        let fault = |message: String| ModelError::content(&file, message);
+        let config = Self::read(&json, Kind::Vilt).map_err(fault)?;
+        match config.resizing {
+            Resizing::Fitted { divisor, .. } if divisor.is_multiple_of(patch.max(1)) => {}
+            Resizing::Fitted { divisor, .. } => {
+                return Err(fault(format!(
+                    "size_divisor is {divisor}, and the model reads patches of {patch} by {patch} pixels"
+                )));
+            }
+            _ => return Err(fault("pictures are not brought to a size, and the model reads patches".into())),
+        }
+        Ok((config != Self::vilt(size, patch)).then_some(config))
+    }
+
+    /// What a file says, in whose keys those of the class are filled in.
+    fn read(json: &Value, kind: Kind) -> Result<Self, String> {
+        check_class(json, kind)?;
+        let is_set = |key: &str, usual: bool| json[key].as_bool().unwrap_or(usual);
+        let usual = match kind {
+            Kind::Clip => Self::clip(224),
+            Kind::Vilt => Self::vilt(384, 32),
+        };
+        let told = sides(&json["size"], "size")?;
+        let resizing = match (is_set("do_resize", true), told, kind) {
+            (false, ..) => Resizing::Unchanged,
+            (true, None, _) => usual.resizing,
+            (true, Some(sides), Kind::Clip) => sides,
+            (true, Some(Resizing::ShorterSide(size)), Kind::Vilt) => Resizing::Fitted { size, divisor: 32 },
+            (true, Some(_), Kind::Vilt) => return Err("`size` names no `shortest_edge`".into()),
+        };
+        let resizing = match (resizing, json["size_divisor"].is_null()) {
+            (Resizing::Fitted { size, .. }, false) => {
+                Resizing::Fitted { size, divisor: pixels(&json["size_divisor"], "size_divisor")? }
+            }
+            (resizing, _) => resizing,
+        };
+        let crop = match (kind, is_set("do_center_crop", true)) {
+            (Kind::Clip, true) => match sides(&json["crop_size"], "crop_size")? {
+                None => usual.crop,
+                Some(Resizing::ShorterSide(side)) => Some((side, side)),
+                Some(Resizing::Exact(width, height)) => Some((width, height)),
+                Some(_) => return Err("`crop_size` is neither a number nor a height and a width".into()),
+            },
+            _ => None,
+        };
+        let resampling = match &json["resample"] {
+            Value::Null => usual.resampling,
+            told => told.as_u64().and_then(Resampling::of).ok_or_else(|| {
+                format!(
+                    "`resample` is {}; known are 0 (nearest), 1 (Lanczos), 2 (bilinear) and 3 (bicubic)",
+                    quoted(&told.to_string())
+                )
+            })?,
+        };
+        Ok(Self { resizing, resampling, crop, colours: colours(json, usual.colours)? })
+    }
+
+    /// What `preprocessor_config.json` holds, for transformers to load: of a model that reads squares if there is a part to
+    /// be cut out or an exact size, and else of one that reads pictures as `ViLT` does.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut json = Map::new();
+        let mut set = |key: &str, value: Value| drop(json.insert(key.to_owned(), value));
+        let class = if matches!(self.resizing, Resizing::Fitted { .. }) {
+            "ViltImageProcessor"
+        } else {
+            "CLIPImageProcessor"
+        };
+        set("image_processor_type", class.into());
+        match self.resizing {
+            Resizing::Unchanged => set("do_resize", false.into()),
+            Resizing::ShorterSide(size) => set("size", json!({ "shortest_edge": size })),
+            Resizing::Exact(width, height) => set("size", json!({ "height": height, "width": width })),
+            Resizing::Fitted { size, divisor } => {
+                set("size", json!({ "shortest_edge": size }));
+                set("size_divisor", divisor.into());
+            }
+        }
+        match self.crop {
+            Some((width, height)) => set("crop_size", json!({ "height": height, "width": width })),
+            None if class == "CLIPImageProcessor" => set("do_center_crop", false.into()),
+            None => {}
+        }
+        set("image_mean", json!(self.colours.mean));
+        set("image_std", json!(self.colours.deviation));
+        if self.resampling != Resampling::Bicubic {
+            set("resample", self.resampling.number().into());
+        }
+        if self.colours.factor != BYTE {
+            set("rescale_factor", self.colours.factor.into());
+        }
+        Value::Object(json)
+    }
+}
+
+/// The file that says how pictures are prepared, and what it says: `processor_config.json` where it holds that, or else
+/// `preprocessor_config.json`, as transformers looks for them.
+fn find(folder: &Path) -> Result<Option<(PathBuf, Value)>, ModelError> {
+    for (name, part) in
+        [("processor_config.json", Some("image_processor")), ("preprocessor_config.json", None)]
+    {
+        let file = folder.join(name);
+        if !file.exists() {
+            continue;
+        }
+        let text = read::text(&file, LONGEST)?;
+        let json: Value = serde_json::from_str(&text).map_err(|error| ModelError::content(&file, error))?;
+        let json = part.map_or(Some(&json), |part| json.get(part));
+        if let Some(json) = json {
+            if !json.is_object() {
+                return Err(ModelError::content(&file, "this is no object of keys and values"));
+            }
+            return Ok(Some((file, json.clone())));
+        }
+    }
+    Ok(None)
+}
+
+/// That a file is of the image processor that is expected, if it says of which.
+fn check_class(json: &Value, kind: Kind) -> Result<(), String> {
+    let told =
+        ["image_processor_type", "feature_extractor_type"].into_iter().find_map(|key| json[key].as_str());
+    let Some(told) = told else { return Ok(()) };
+    let class = told.strip_suffix("Fast").or_else(|| told.strip_suffix("Pil")).unwrap_or(told);
+    let known = match kind {
+        Kind::Clip => ["CLIPImageProcessor", "CLIPFeatureExtractor"],
+        Kind::Vilt => ["ViltImageProcessor", "ViltFeatureExtractor"],
+    };
+    if known.contains(&class) {
+        return Ok(());
+    }
+    Err(format!("pictures are prepared by `{}`; `{}` is supported for this model", quoted(told), known[0]))
+}
+
+/// A number of pixels.
+fn pixels(value: &Value, key: &str) -> Result<usize, String> {
+    value
+        .as_u64()
+        .and_then(|side| usize::try_from(side).ok())
+        .filter(|side| (1..=MOST).contains(side))
+        .ok_or_else(|| {
+            format!("`{key}` holds {}; sides are whole numbers from 1 to {MOST}", quoted(&value.to_string()))
+        })
+}
+
+/// A size: a number, height and width in a list, or an object of either.
+fn sides(value: &Value, key: &str) -> Result<Option<Resizing>, String> {
+    let exact = |height, width| Ok(Some(Resizing::Exact(pixels(width, key)?, pixels(height, key)?)));
+    match value {
+        Value::Null => Ok(None),
+        Value::Number(_) => Ok(Some(Resizing::ShorterSide(pixels(value, key)?))),
+        Value::Array(sides) => match sides.as_slice() {
+            [height, width] => exact(height, width),
+            _ => Err(format!("`{key}` has {} numbers; height and width are two", sides.len())),
+        },
+        Value::Object(told) => {
+            let keys: Vec<&str> =
+                told.iter().filter(|(_, side)| !side.is_null()).map(|(key, _)| key.as_str()).collect();
+            match keys.as_slice() {
+                ["shortest_edge"] => Ok(Some(Resizing::ShorterSide(pixels(&value["shortest_edge"], key)?))),
+                ["height", "width"] | ["width", "height"] => exact(&value["height"], &value["width"]),
+                other => Err(format!(
+                    "`{key}` names {}; `shortest_edge`, or `height` and `width`, are supported",
+                    quoted(&other.join(", "))
+                )),
+            }
+        }
+        other => Err(format!("`{key}` is {}, which is no size", quoted(&other.to_string()))),
+    }
+}
+
+/// What becomes of the values of each colour.
+fn colours(json: &Value, usual: Colours) -> Result<Colours, String> {
+    let is_set = |key: &str| json[key].as_bool().unwrap_or(true);
+    let factor = match &json["rescale_factor"] {
+        _ if !is_set("do_rescale") => 1.0,
+        Value::Null => BYTE,
+        told => told.as_f64().ok_or_else(|| {
+            format!("`rescale_factor` is {}, which is no number", quoted(&told.to_string()))
+        })?,
+    };
+    if !is_set("do_normalize") {
+        return Ok(Colours { mean: [0.0; 3], deviation: [1.0; 3], factor });
+    }
+    let each = |key: &str, usual: [f32; 3]| -> Result<[f32; 3], String> {
+        let fault = || {
+            format!(
+                "`{key}` is {}; a number for each of three colours is needed",
+                quoted(&json[key].to_string())
+            )
+        };
+        let number =
+            |value: &Value| value.as_f64().map(|number| number as f32).filter(|number| number.is_finite());
+        match &json[key] {
+            Value::Null => Ok(usual),
+            Value::Array(told) => {
+                let numbers: Option<Vec<f32>> = told.iter().map(number).collect();
+                numbers.and_then(|numbers| numbers.try_into().ok()).ok_or_else(fault)
+            }
+            told => number(told).map(|number| [number; 3]).ok_or_else(fault),
+        }
+    };
+    let (mean, deviation) = (each("image_mean", usual.mean)?, each("image_std", usual.deviation)?);
+    if deviation.contains(&0.0) {
+        return Err("`image_std` holds 0, by which nothing can be divided".into());
+    }
+    Ok(Colours { mean, deviation, factor })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clip(json: &Value) -> Result<ImageProcessorConfig, String> {
+        ImageProcessorConfig::read(json, Kind::Clip)
+    }
+
+    #[test]
+    fn keys_that_are_left_out_are_those_of_the_class() {
+        assert_eq!(clip(&json!({})).unwrap(), ImageProcessorConfig::clip(224));
+        let vilt = ImageProcessorConfig::read(
+            &json!({ "image_processor_type": "ViltImageProcessorFast" }),
+            Kind::Vilt,
+        );
+        assert_eq!(vilt.unwrap(), ImageProcessorConfig::vilt(384, 32));
+    }
+
+    #[test]
+    fn sizes_are_read_in_every_form() {
+        let resizing = |size: &Value| clip(&json!({ "size": size })).map(|config| config.resizing);
+        assert_eq!(resizing(&json!(30)).unwrap(), Resizing::ShorterSide(30));
+        assert_eq!(resizing(&json!({ "shortest_edge": 30 })).unwrap(), Resizing::ShorterSide(30));
+        assert_eq!(resizing(&json!({ "height": 20, "width": 30 })).unwrap(), Resizing::Exact(30, 20));
+        assert_eq!(resizing(&json!([20, 30])).unwrap(), Resizing::Exact(30, 20));
+        for size in
+            [json!(0), json!(-1), json!(1e9), json!("30"), json!({ "longest_edge": 30 }), json!([1, 2, 3])]
+        {
+            assert!(resizing(&size).unwrap_err().contains("`size`"), "{size}");
+        }
+        assert_eq!(clip(&json!({ "crop_size": 30 })).unwrap().crop, Some((30, 30)));
+        assert_eq!(clip(&json!({ "do_center_crop": false })).unwrap().crop, None);
+        assert_eq!(clip(&json!({ "do_resize": false })).unwrap().resizing, Resizing::Unchanged);
+    }
+
+    #[test]
+    fn colours_are_those_of_the_file() {
+        let colours = |json: &Value| clip(json).map(|config| config.colours);
+        let told = colours(&json!({ "image_mean": [0.1, 0.2, 0.3], "image_std": 0.5 })).unwrap();
+        assert_eq!(told, Colours { mean: [0.1, 0.2, 0.3], deviation: [0.5; 3], factor: BYTE });
+        let bare = colours(&json!({ "do_normalize": false, "do_rescale": false })).unwrap();
+        assert_eq!(bare, Colours { mean: [0.0; 3], deviation: [1.0; 3], factor: 1.0 });
+        for json in [
+            json!({ "image_mean": [0.1, 0.2] }),
+            json!({ "image_std": [0.5, 0.0, 0.5] }),
+            json!({ "image_mean": "half" }),
+            json!({ "rescale_factor": "1/255" }),
+        ] {
+            assert!(colours(&json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_by_name() {
+        assert!(clip(&json!({ "resample": 5 })).unwrap_err().contains("`resample` is 5"));
+        assert!(
+            clip(&json!({ "image_processor_type": "ViTImageProcessor" }))
+                .unwrap_err()
+                .contains("`ViTImageProcessor`")
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_it_was() {
+        for json in [
+            json!({}),
+            json!({ "size": 40, "crop_size": 30, "resample": 2, "image_mean": 0.5, "rescale_factor": 0.5 }),
+            json!({ "size": { "height": 30, "width": 30 }, "do_center_crop": false, "resample": 0 }),
+            json!({ "do_resize": false, "do_normalize": false }),
+        ] {
+            let config = clip(&json).unwrap();
+            assert_eq!(clip(&config.to_json()).unwrap(), config);
+        }
+        let vilt = ImageProcessorConfig::vilt(64, 8);
+        assert_eq!(ImageProcessorConfig::read(&vilt.to_json(), Kind::Vilt).unwrap(), vilt);
+    }
+}

@@ -1,0 +1,180 @@
+//! Reading the tokenizer of a model's folder, as transformers and sentence-transformers do.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use alambic_files::read;
+use alambic_files::text::quoted;
+use serde_json::Value;
+
+use super::bert::{add_tokens, as_the_class_reads, class, is_bert, of_vocabulary};
+use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, VOCABULARY};
+use super::limits::{FILE, check, guarded};
+use super::reading::{Reading, lower};
+use super::{Tokenizer, TokenizerFiles};
+use crate::folder::modules;
+use crate::{ModelError, json};
+
+impl Tokenizer {
+    /// Reads the tokenizer of a model's folder as transformers and sentence-transformers do: `tokenizer.json`, or a
+    /// vocabulary of BERT in `vocab.txt` alone, and how texts are brought to it by the files beside, where they say more or
+    /// something else. What `tokenizer.json` says of padding and of lengths is set aside as it is there.
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or asks for what would take memory or time without end.
+    pub fn open(folder: &Path) -> Result<Self, ModelError> {
+        let inner = modules::transformer(folder)?;
+        let path = inner.join(JSON);
+        let files = TokenizerFiles::read(folder)?;
+        for (name, bytes) in files.0.iter().filter(|(name, _)| name != JSON) {
+            if Path::new(name).extension().is_some_and(|extension| extension == "json") {
+                let place = if name == PROMPTS { folder } else { &inner };
+                json::parse::<Value>(&place.join(name), bytes)?;
+            }
+        }
+        // Faults in what the files say are told with their folder.
+        let named = |error: ModelError| match error {
+            ModelError::Tokenizer(message) => ModelError::content(&inner, message),
+            other => other,
+        };
+        let of_model = inner.join("config.json");
+        let model: Value = if of_model.is_file() { json::read(&of_model)? } else { Value::Null };
+        let class = class(&files.json(CONFIG).map_err(named)?, &model);
+        let is_bert = is_bert(class.as_deref());
+        let (mut value, mut is_changed) = match files.get(JSON) {
+            Some(bytes) => (json::parse(&path, bytes)?, false),
+            None if is_bert && inner.join(VOCABULARY).is_file() => {
+                let text = read::text(&inner.join(VOCABULARY), FILE)?;
+                (of_vocabulary(&text, &files).map_err(named)?, true)
+            }
+            None => return Err(missing(&path)),
+        };
+        if !value.is_object() {
+            return Err(ModelError::content(
+                &path,
+                "there is no `model`, so this is no tokenizer of the tokenizers library",
+            ));
+        }
+        let is_for_sentences = inner != folder || folder.join(modules::MODULES).is_file();
+        let reading = Reading::of_files(&files, &value, class.as_deref(), is_for_sentences).map_err(named)?;
+        if is_bert {
+            is_changed |= as_the_class_reads(&mut value, &files).map_err(named)?;
+        }
+        is_changed |= add_tokens(&mut value, &files).map_err(named)?;
+        if is_for_sentences && files.json(SENTENCE).map_err(named)?["do_lower_case"] == true {
+            is_changed |= lower(&mut value["normalizer"]);
+        }
+        for aside in ["truncation", "padding"] {
+            if value.get(aside).is_some_and(|own| !own.is_null()) {
+                value[aside] = Value::Null;
+                is_changed = true;
+            }
+        }
+        let fault = |message: String| ModelError::content(&path, message);
+        let growth = check(&value).map_err(fault)?;
+        let library = match files.get(JSON).filter(|_| !is_changed) {
+            Some(bytes) => guarded(|| Ok(serde_json::from_slice(without_mark(bytes))?)),
+            None => library(&value),
+        };
+        let mut own = Self {
+            inner: library.map_err(fault)?,
+            reading: Reading::default(),
+            growth,
+            files: Some(Arc::new(files)),
+            path: Some(Arc::new(path)),
+        };
+        // Where both texts of a pair are of one segment anyway, nothing is left out.
+        let one_segment = reading.one_segment && own.tells_segments();
+        own.reading = Reading { one_segment, ..reading };
+        Ok(own)
+    }
+
+    /// The tokenizer that `tokenizer.json` says.
+    ///
+    /// # Errors
+    /// When it is out of bounds, or the library does not know it.
+    pub(super) fn of_json(json: &Value) -> Result<Self, ModelError> {
+        let growth = check(json).map_err(ModelError::Tokenizer)?;
+        Ok(Self { growth, ..Self::built(library(json).map_err(ModelError::Tokenizer)?) })
+    }
+
+    /// What tells this tokenizer from others: what `tokenizer.json` says, and how texts are read besides.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot be written as JSON.
+    pub fn identity(&self) -> Result<String, ModelError> {
+        let json = self.to_json()?;
+        Ok(match self.told_beside_json() {
+            Some(told) => format!("{json}\n{told}"),
+            None => json,
+        })
+    }
+
+    /// How texts are read beyond what `tokenizer.json` says, lengths aside; none where there is nothing of it.
+    #[must_use]
+    pub fn told_beside_json(&self) -> Option<String> {
+        self.reading.told().map(|told| told.to_string())
+    }
+
+    /// How many rows a table needs that has one for each token: one more than the highest id.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
+    }
+
+    /// That a table of words has a row for each token.
+    ///
+    /// # Errors
+    /// When it has fewer; the error names the tokenizer's file and both sizes.
+    pub fn check_rows(&self, rows: usize) -> Result<(), ModelError> {
+        let needed = self.rows();
+        if needed <= rows {
+            return Ok(());
+        }
+        Err(self.fault(format!(
+            "this tokenizer has {needed} tokens, and the model's table of words has {rows} rows: they do not belong together"
+        )))
+    }
+
+    /// How texts are read, beyond what `tokenizer.json` says.
+    #[must_use]
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+}
+
+/// The library's tokenizer of what `tokenizer.json` says.
+pub(super) fn library(json: &Value) -> Result<tokenizers::Tokenizer, String> {
+    // By way of its text: the library's reader borrows from it.
+    let text = json.to_string();
+    guarded(|| Ok(serde_json::from_str(&text)?))
+}
+
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
+}
+
+/// Names, and ends of names, of files that hold tokenizers of other libraries.
+const OTHERS: [&str; 5] = ["vocab.txt", "vocab.json", "merges.txt", ".model", ".spm"];
+
+/// The error that a folder has no tokenizer that can be read.
+fn missing(path: &Path) -> ModelError {
+    let entries = path.parent().and_then(|folder| std::fs::read_dir(folder).ok());
+    let names = entries.into_iter().flatten().flatten();
+    let mut others: Vec<String> = names
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| OTHERS.iter().any(|other| name.ends_with(other)))
+        .map(|name| format!("`{}`", quoted(&name)))
+        .collect();
+    others.sort();
+    let message = if others.is_empty() {
+        "there is no such file, and without it no text can be read".to_owned()
+    } else {
+        format!(
+            "there is no such file; the folder has its tokenizer as {}, which is not read here: transformers makes the file \
+             with `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)`",
+            others.join(", ")
+        )
+    };
+    ModelError::content(path, message)
+}

@@ -1,0 +1,166 @@
+//! The folder that an export writes: whole or not at all, and over nobody's files.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use alambic_files::digests::{DIGESTS, Digest, Digests, files_below, relative};
+use alambic_files::lock::{LOCK, Lock};
+use alambic_files::text::quoted;
+use alambic_files::{FileError, write};
+use alambic_models::ModelFolder;
+use serde_json::{Value, json};
+
+use crate::StudentError;
+use crate::ship::write_json;
+
+/// The file that says that a folder is an export, and of which model.
+const MARK: &str = "export.json";
+
+/// Files of others that an error names.
+const NAMED: usize = 5;
+
+/// A folder that is being written beside its place.
+pub(crate) struct Target {
+    whole: PathBuf,
+    partial: PathBuf,
+    model: String,
+    /// Files of an earlier export of the same model.
+    earlier: Vec<PathBuf>,
+    /// Whether the folder was not there before.
+    is_new: bool,
+    lock: Option<Lock>,
+}
+
+impl Target {
+    /// The folder `to` for an export of a model, if it may be written.
+    pub(crate) fn open(to: &Path, model: &ModelFolder) -> Result<Self, StudentError> {
+        let refused = |message: String| StudentError::Target { path: to.to_owned(), message };
+        if to.exists() && !to.is_dir() {
+            return Err(refused("this is no folder; name one with `--to`".into()));
+        }
+        let is_new = !to.exists();
+        fs::create_dir_all(to).map_err(FileError::io(to))?;
+        // Links and `..` may lead to the model's own folder.
+        let whole = to.canonicalize().map_err(FileError::io(to))?;
+        let mut target = Self {
+            partial: write::partial(&whole),
+            model: String::new(),
+            earlier: Vec::new(),
+            is_new,
+            lock: None,
+            whole,
+        };
+        for own in [model.root(), model.path()] {
+            let own = own.canonicalize().map_err(FileError::io(own))?;
+            if own.starts_with(&target.whole) {
+                return Err(refused(
+                    "the model that is exported lies there; name another folder with `--to`".into(),
+                ));
+            }
+        }
+        let current = std::env::current_dir().and_then(|current| current.canonicalize());
+        if current.is_ok_and(|current| current.starts_with(&target.whole)) {
+            return Err(refused("this is the folder you are in; name one within it with `--to`".into()));
+        }
+        target.lock = Some(Lock::acquire(&target.whole, "alambic export")?);
+        target.model = identity(model)?;
+        target.earlier = target.earlier(to)?;
+        write::discard(&target.partial)?;
+        fs::create_dir(&target.partial).map_err(FileError::io(&target.partial))?;
+        Ok(target)
+    }
+
+    /// Where it is written until it is whole.
+    pub(crate) fn partial(&self) -> &Path {
+        &self.partial
+    }
+
+    /// The files of an earlier export of the model in the folder.
+    fn earlier(&self, to: &Path) -> Result<Vec<PathBuf>, StudentError> {
+        let refused = |message: String| StudentError::Target { path: to.to_owned(), message };
+        let files: Vec<PathBuf> = files_below(&self.whole)?
+            .into_iter()
+            .filter(|path| path.file_name() != Some(OsStr::new(LOCK)))
+            .collect();
+        if files.is_empty() {
+            return Ok(files);
+        }
+        let mark = self.whole.join(MARK);
+        let digests = if mark.is_file() { Digests::read(&self.whole)? } else { None };
+        let listed = digests.unwrap_or_default().files;
+        let is_own = |path: &PathBuf| {
+            let name = relative(&self.whole, path);
+            name == DIGESTS && !listed.is_empty()
+                || listed.get(&name).is_some_and(|digest: &Digest| digest.check(path).is_ok())
+        };
+        let foreign: Vec<String> = files
+            .iter()
+            .filter(|path| !is_own(path))
+            .map(|path| format!("`{}`", quoted(&relative(&self.whole, path))))
+            .collect();
+        if !foreign.is_empty() {
+            let more = match foreign.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            return Err(refused(format!(
+                "the folder holds files that no export wrote, or that were changed since: {}{more}; name an empty folder with \
+                 `--to`, or move them away",
+                foreign.into_iter().take(NAMED).collect::<Vec<_>>().join(", ")
+            )));
+        }
+        let text = fs::read_to_string(&mark).map_err(FileError::io(&mark))?;
+        let marked: Value = serde_json::from_str(&text).map_err(|error| FileError::content(&mark, error))?;
+        if marked["model"] != self.model.as_str() {
+            return Err(refused(
+                "the folder holds the export of another model; name another folder with `--to`, or remove it"
+                    .into(),
+            ));
+        }
+        Ok(files)
+    }
+
+    /// Puts the folder in its place, with the forms of an earlier export that were not written anew.
+    pub(crate) fn publish(mut self) -> Result<(), StudentError> {
+        write_json(&self.partial.join(MARK), &json!({ "schema": 1, "model": self.model }))?;
+        for path in &self.earlier {
+            let place = self.partial.join(relative(&self.whole, path));
+            // A Hugging Face folder is written anew as a whole.
+            let is_replaced = place.exists()
+                || path.file_name() == Some(OsStr::new(DIGESTS))
+                || path.starts_with(self.whole.join("hf")) && self.partial.join("hf").exists();
+            if !is_replaced {
+                let folder = write::parent(&place);
+                fs::create_dir_all(folder).map_err(FileError::io(folder))?;
+                fs::copy(path, &place).map_err(FileError::io(path))?;
+            }
+        }
+        Digests::seal(&self.partial)?;
+        write::publish_folder(&self.partial, &self.whole)?;
+        self.is_new = false;
+        Ok(())
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // Nothing of an export that failed stays; there is nowhere to tell that even this fails. What another process writes
+        // is let alone.
+        if self.lock.take().is_some() {
+            let _ = write::discard(&self.partial);
+        }
+        if self.is_new {
+            let _ = fs::remove_dir(&self.whole);
+        }
+    }
+}
+
+/// What tells a model from others: a digest over its configuration and weights.
+fn identity(model: &ModelFolder) -> Result<String, StudentError> {
+    let mut hasher = blake3::Hasher::new();
+    for path in [model.path().join("config.json")].into_iter().chain(model.weight_files()?) {
+        hasher.update(Digest::of_file(&path)?.blake3.as_bytes());
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}

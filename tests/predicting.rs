@@ -1,0 +1,242 @@
+//! What `predict` makes of lines, and says of what it reads.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
+mod common;
+
+use std::path::Path;
+
+use alambic_files::text::is_hidden;
+use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Head, Mode, Pooling, Problem, Task};
+use alambic_models::{Config, Precision, Tokenizer};
+use alambic_students::ship;
+use alambic_tensor::Streams;
+use common::{run, run_with};
+use serde_json::Value;
+
+const LONGEST: usize = 8;
+
+/// Writes a model of random weights that reads eight tokens.
+fn model(folder: &Path, name: &str, task: &Task, change: impl FnOnce(&mut BertConfig)) {
+    let tokenizer = Tokenizer::words(["a good film", "the bad song"], 60).unwrap();
+    let config = BertConfig {
+        family: Family::Bert,
+        head: Head::None,
+        pooler: false,
+        untied: false,
+        labels: Vec::new(),
+        problem: Problem::OneLabel,
+        pairs: None,
+        vocabulary: tokenizer.size(),
+        width: 8,
+        layers: 1,
+        heads: 2,
+        inner: 8,
+        activation: "gelu".into(),
+        positions: LONGEST,
+        segments: 2,
+        epsilon: 1e-12,
+        padding: 0,
+        dropout: 0.0,
+        attention_dropout: 0.0,
+        head_dropout: 0.0,
+        pooling: None,
+    };
+    let mut config = config.for_task(task);
+    change(&mut config);
+    let weights = Bert::initial_weights(&config, &Streams::new(3)).unwrap();
+    let files = tokenizer.files(LONGEST).unwrap();
+    ship(&folder.join(name), &Config::Bert(config), &weights, &files, Precision::F32).unwrap();
+}
+
+/// The task of telling texts apart.
+fn classes(labels: &[&str]) -> Task {
+    let labels = labels.iter().map(ToString::to_string).collect();
+    Task { head: Head::Sequence, labels, ..Task::none() }
+}
+
+fn json(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn lines_before_a_bad_one_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    model(folder.path(), "model", &classes(&["no", "yes"]), |_| {});
+    let ended = run_with(
+        folder.path(),
+        &["predict", "model"],
+        b"\xef\xbb\xbfa good film\r\n\nthe bad song\n\xff\xfe broken\nlast\n",
+    );
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", ended.stdout);
+    assert!(lines[0].starts_with("a good film\t") && lines[1].starts_with('\t'), "{}", ended.stdout);
+    assert!(ended.stderr.contains("line 4: not UTF-8"), "{}", ended.stderr);
+    // The same where the model knows better than the reader of lines.
+    let tiny = common::tiny_model(folder.path());
+    let tiny = tiny.file_name().unwrap().to_str().unwrap();
+    let ended = run_with(folder.path(), &["predict", tiny], "zorva\tta\nzorva\txx\nzorva\ten\n");
+    assert_eq!((ended.code, ended.stdout.lines().count()), (Some(2), 1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("line 2: the model does not write `xx`"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_text_that_is_cut_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    model(folder.path(), "model", &classes(&["no", "yes"]), |_| {});
+    let input = format!("a film\n{}\na song\n", "a good film ".repeat(9));
+    let ended = run_with(folder.path(), &["predict", "model", "--json"], &input);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("line 2") && ended.stderr.contains("truncated"), "{}", ended.stderr);
+    let told: Vec<bool> = json(&ended.stdout).iter().map(|line| line["truncated"] == true).collect();
+    assert_eq!(told, [false, true, false]);
+    // A line that never seems to end is cut before its tokens are made.
+    let input = format!("{}\na film\n", "x".repeat(3 << 20));
+    let ended = run_with(folder.path(), &["predict", "model", "--json"], &input);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("longer than lines are read"), "{}", ended.stderr);
+    let lines = json(&ended.stdout);
+    assert_eq!(lines[0]["text"].as_str().unwrap().len(), 1 << 20);
+    assert_eq!((lines.len(), &lines[1]["text"]), (2, &Value::from("a film")));
+    // Many are told of in a few lines.
+    let many = "a good film a good film a good film\n".repeat(40);
+    let ended = run_with(folder.path(), &["predict", "model"], &many);
+    assert!(ended.stderr.lines().count() < 15 && ended.stderr.contains("40 texts"), "{}", ended.stderr);
+}
+
+#[test]
+fn labels_that_steer_a_terminal_are_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let labels = ["no\u{1b}[2J\u{202e}", "yes\u{1b}]0;x\u{7}\u{2066}"];
+    model(folder.path(), "model", &classes(&labels), |_| {});
+    model(folder.path(), "tags", &Task { head: Head::Tokens, ..classes(&labels) }, |_| {});
+    for model in ["model", "tags"] {
+        for more in [&[][..], &["--json"]] {
+            let arguments = [&["predict", model][..], more, &["a \u{1b}film\u{2028}"]].concat();
+            let said = run(folder.path(), &arguments).good();
+            let hidden = said.trim_end().chars().find(|&character| character != '\t' && is_hidden(character));
+            assert_eq!(hidden, None, "{said}");
+            assert!(
+                said.contains(if more.is_empty() { "\\u{202e}" } else { "\\u202e" }) || said.contains("2066"),
+                "{said}"
+            );
+        }
+    }
+    let said = run(folder.path(), &["predict", "model", "--json", "a"]).good();
+    assert!(json(&said)[0]["probabilities"].as_object().unwrap().contains_key(labels[0]));
+}
+
+#[test]
+fn a_tab_is_white_space_for_a_model_of_single_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let task = |pairs| Task { pairs, ..classes(&["no", "yes"]) };
+    for (name, pairs) in [("single", Some(false)), ("pairs", Some(true)), ("unknown", None)] {
+        model(folder.path(), name, &task(pairs), |_| {});
+    }
+    let said = |model: &str, more: &[&str], text: &str| {
+        let arguments = [&["predict", model, "--json"][..], more, &[text]].concat();
+        json(&run(folder.path(), &arguments).good())[0]["probabilities"].clone()
+    };
+    assert_eq!(said("single", &[], "a film\tbad"), said("single", &[], "a film bad"));
+    let pair = said("single", &["--pair"], "a film\tbad");
+    assert_ne!(pair, said("single", &[], "a film bad"));
+    for model in ["pairs", "unknown"] {
+        assert_eq!(said(model, &[], "a film\tbad"), pair);
+        assert_eq!(said(model, &["--pair=false"], "a film\tbad"), said("single", &[], "a film bad"));
+    }
+    let refused = run(folder.path(), &["predict", "pairs", "a film"]).bad(2);
+    assert!(refused.contains("--pair=false"), "{refused}");
+    // Whoever loads a model of pairs elsewhere gets its numbers as they are.
+    let number = Task { labels: vec!["LABEL_0".into()], regression: true, ..task(Some(true)) };
+    model(folder.path(), "number", &number, |_| {});
+    let config = std::fs::read_to_string(folder.path().join("number/config.json")).unwrap();
+    assert!(config.contains("torch.nn.modules.linear.Identity"), "{config}");
+}
+
+#[test]
+fn every_kind_of_answer_is_given_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let three = classes(&["red", "green", "blue"]);
+    model(folder.path(), "several", &three, |config| config.problem = Problem::SeveralLabels);
+    model(folder.path(), "numbers", &Task { regression: true, ..three.clone() }, |_| {});
+    model(folder.path(), "one", &three, |_| {});
+    let said =
+        |model: &str| json(&run(folder.path(), &["predict", model, "--json", "a film"]).good())[0].clone();
+    let numbers = said("numbers")["numbers"].clone();
+    let (several, one) = (said("several"), said("one"));
+    let mut held = Vec::new();
+    for (name, number) in numbers.as_object().unwrap() {
+        let number = number.as_f64().unwrap();
+        let sigmoid = several["probabilities"][name].as_f64().unwrap();
+        assert!((sigmoid - 1.0 / (1.0 + (-number).exp())).abs() < 1e-6, "{several}");
+        if number > 0.0 {
+            held.push(name.clone());
+        }
+    }
+    assert_eq!(several["prediction"], Value::from(held));
+    let sum: f64 = one["probabilities"].as_object().unwrap().values().filter_map(Value::as_f64).sum();
+    assert!((sum - 1.0).abs() < 1e-6);
+    let plain = run(folder.path(), &["predict", "numbers", "a film"]).good();
+    assert!(["red ", "green ", "blue "].iter().all(|name| plain.contains(name)), "{plain}");
+
+    // Names that are numbers, in another order; and ids without a name.
+    let path = folder.path().join("one/config.json");
+    let config: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let change = |labels: Value| {
+        let mut config = config.clone();
+        config["id2label"] = labels;
+        std::fs::write(&path, config.to_string()).unwrap();
+    };
+    change(serde_json::json!({ "2": 0, "0": 2, "1": 0.5 }));
+    let names: Vec<String> = said("one")["probabilities"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(names, ["2", "0.5", "0"]);
+    change(serde_json::json!({ "0": "red", "1": "green", "3": "blue" }));
+    let refused = run(folder.path(), &["predict", "one", "a film"]).bad(1);
+    assert!(refused.contains("`id2label`") && refused.contains("config.json"), "{refused}");
+}
+
+#[test]
+fn an_encoder_reads_by_the_files_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pooled = |modes: &[Mode]| Some(Pooling::new(Gathering::Tokens(modes.to_vec()), true));
+    model(folder.path(), "mean", &Task::none(), |config| config.pooling = pooled(&[Mode::Mean]));
+    model(folder.path(), "both", &Task::none(), |config| config.pooling = pooled(&[Mode::First, Mode::Mean]));
+    let vector = |model: &str, text: &str| -> Vec<f64> {
+        let said = json(&run(folder.path(), &["predict", model, "--json", text]).good());
+        said[0]["embedding"].as_array().unwrap().iter().filter_map(Value::as_f64).collect()
+    };
+    assert_eq!((vector("mean", "a film").len(), vector("both", "a film").len()), (8, 16));
+    assert_eq!(vector("mean", "a\tfilm"), vector("mean", "a film"));
+    // Older folders have the model in one of its own.
+    let inner = folder.path().join("older/0_Transformer");
+    std::fs::create_dir_all(folder.path().join("older/1_Pooling")).unwrap();
+    std::fs::create_dir_all(&inner).unwrap();
+    let mean = folder.path().join("mean");
+    for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        std::fs::copy(mean.join(name), inner.join(name)).unwrap();
+    }
+    std::fs::copy(mean.join("1_Pooling/config.json"), folder.path().join("older/1_Pooling/config.json"))
+        .unwrap();
+    let modules = std::fs::read_to_string(mean.join("modules.json")).unwrap();
+    let moved = modules.replacen("\"path\": \"\"", "\"path\": \"0_Transformer\"", 1);
+    let older = folder.path().join("older/modules.json");
+    std::fs::write(&older, &moved).unwrap();
+    assert_eq!(vector("older", "a film"), vector("mean", "a film"));
+    // A module that is not known, or that lies elsewhere, is refused by name.
+    for (from, to, expected) in [
+        ("models.Normalize", "models.LayerNorm", "LayerNorm"),
+        ("models.Normalize", "models.LSTM", "LSTM"),
+        ("models.Transformer", "models.WordEmbeddings", "WordEmbeddings"),
+        ("1_Pooling", "../mean/1_Pooling", "../mean/1_Pooling"),
+    ] {
+        std::fs::write(&older, moved.replace(from, to)).unwrap();
+        let said = run(folder.path(), &["predict", "older", "a film"]);
+        assert_eq!(said.code, Some(1), "{from}");
+        assert!(
+            said.stderr.contains("older") && (said.stderr.contains(expected) || to.contains("Word")),
+            "{}",
+            said.stderr
+        );
+    }
+}

@@ -1,0 +1,140 @@
+//! Teachers whose folders say how texts are read, and what their students take over of it.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
+mod common;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Head, Mode, Pooling, Problem, Task};
+use alambic_models::{Config, ModelFolder, Precision, Tokenizer};
+use alambic_students::ship;
+use alambic_tensor::Streams;
+use common::run;
+use serde_json::Value;
+
+const TEXTS: [&str; 6] =
+    ["a good film", "the bad song", "a road", "the good song", "a bad film", "the long road"];
+
+/// Writes a teacher of random weights whose table of words has more rows than its tokenizer has tokens.
+fn teacher(folder: &Path, head: Head) {
+    let tokenizer = Tokenizer::words(TEXTS.into_iter().chain(["query :"]), 100).unwrap();
+    let config = BertConfig {
+        family: Family::Bert,
+        head: Head::None,
+        pooler: false,
+        untied: false,
+        labels: Vec::new(),
+        problem: Problem::OneLabel,
+        pairs: None,
+        vocabulary: tokenizer.size().next_multiple_of(64),
+        width: 8,
+        layers: 1,
+        heads: 2,
+        inner: 8,
+        activation: "gelu".into(),
+        positions: 24,
+        segments: 2,
+        epsilon: 1e-12,
+        padding: 0,
+        dropout: 0.0,
+        attention_dropout: 0.0,
+        head_dropout: 0.0,
+        pooling: None,
+    };
+    assert!(config.vocabulary > tokenizer.size());
+    let mut config = config.for_task(&Task { head, ..Task::none() });
+    if head == Head::None {
+        config.pooling = Some(Pooling::new(Gathering::Tokens(vec![Mode::Mean]), true));
+    }
+    let weights = Bert::initial_weights(&config, &Streams::new(3)).unwrap();
+    let files = tokenizer.files(24).unwrap();
+    ship(&folder.join("teacher"), &Config::Bert(config), &weights, &files, Precision::F32).unwrap();
+}
+
+/// Writes the three parts of a table.
+fn tables(folder: &Path, header: &str, row: impl Fn(&str) -> String) {
+    for part in ["train", "dev", "test"] {
+        let mut table = format!("{header}\n");
+        for text in TEXTS {
+            // The parts have no text in common.
+            writeln!(table, "{}", row(&format!("{text} {part}"))).unwrap();
+        }
+        std::fs::write(folder.join(format!("{part}.tsv")), table).unwrap();
+    }
+}
+
+const PARTS: &str = "paths = \"train.tsv\"\nvalidation-paths = \"dev.tsv\"\ntest-paths = \"test.tsv\"\n";
+const SPLIT: &str =
+    "test-values = [\"test\"]\nvalidation-values = [\"validation\"]\nvalidation-fraction = 0.0\n";
+const ENCODER: &str = "[student.small.encoder]\nlayers = 1\nwidth = 8\nheads = 2\nfeed-forward = 8\nlongest = 24\ndropout = 0.0\n";
+const TRAIN: &str = "[train]\nsteps = 2\nbatch.size = 4\n[stage.train]\nstudent = \"small\"\n";
+
+fn recipe(folder: &Path, parts: &[&str]) {
+    let text = format!("schema = 1\nname = \"reading\"\nstages = [\"train\"]\n{}", parts.concat());
+    std::fs::write(folder.join("recipe.toml"), text).unwrap();
+    let ended = run(folder, &["run", "recipe.toml", "--out", "out"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn logits_of_rows_without_tokens_are_not_learnt() {
+    let folder = tempfile::tempdir().unwrap();
+    teacher(folder.path(), Head::MaskedLanguage);
+    tables(folder.path(), "text", str::to_owned);
+    let evaluation = "[evaluation]\ndata = [\"task\"]\nteacher = \"given\"\ntimed-examples = 2\n";
+    let data = format!("[data.task.corpus.texts]\n{PARTS}[data.task.split]\n{SPLIT}");
+    let given = "[teacher.given.checkpoint]\nmodel = \"teacher\"\n";
+    let stage = "teacher = \"given\"\ndata.texts = { data = [\"task\"], mask = {} }\nloss.logits = {}\n";
+    recipe(folder.path(), &[&data, given, ENCODER, TRAIN, stage, evaluation]);
+    let student = ModelFolder::open(&folder.path().join("out/student")).unwrap();
+    assert_eq!(Config::open(&student).unwrap().vocabulary(), student.tokenizer().unwrap().size());
+}
+
+#[test]
+fn a_prompt_goes_where_sentence_transformers_finds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    teacher(folder.path(), Head::None);
+    tables(folder.path(), "en\thi", |text| format!("{text}\tअ {text}"));
+    let data = format!(
+        "[data.pairs.corpus.parallel-table]\n{PARTS}columns = {{ en = \"en\", hi = \"hi\" }}\n[data.pairs.split]\n{SPLIT}"
+    );
+    let given = "[teacher.given.checkpoint]\nmodel = \"teacher\"\nprompt = \"query: \"\n";
+    let student = "[student.small.encoder-layers]\nteacher = \"given\"\n";
+    let stage = "teacher = \"given\"\ndata.parallel = { data = [\"pairs\"], targets = [\"hi\"], longest = 24 }\n\
+                 loss.representation = {}\n";
+    let evaluation = "[evaluation]\nteacher = \"given\"\ndata = [\"pairs\"]\ntimed-examples = 2\n";
+    recipe(folder.path(), &[&data, given, student, TRAIN, stage, evaluation]);
+    let out = folder.path().join("out/student");
+    let prompts = json(&out.join("config_sentence_transformers.json"));
+    let name = prompts["default_prompt_name"].as_str().unwrap();
+    assert_eq!(prompts["prompts"][name], "query: ");
+    // Once: no other file puts it before texts.
+    let template = json(&out.join("tokenizer.json"))["post_processor"].to_string();
+    assert!(!template.contains("query"), "{template}");
+    assert_eq!(ModelFolder::open(&out).unwrap().tokenizer().unwrap().prompt_length().unwrap(), 3);
+}
+
+#[test]
+fn a_student_says_whether_it_reads_pairs() {
+    for (header, second, expected) in [("a\tscore", "", false), ("a\tb\tscore", "second = \"b\"\n", true)] {
+        let folder = tempfile::tempdir().unwrap();
+        tables(folder.path(), header, |text| {
+            if expected { format!("{text}\tthe other {text}\t0.5") } else { format!("{text}\t0.5") }
+        });
+        let data = format!(
+            "[data.task.corpus.texts]\n{PARTS}text = \"a\"\n{second}number = \"score\"\n[data.task.split]\n{SPLIT}"
+        );
+        let stage = "data.texts = { data = [\"task\"] }\nloss.squared-error = {}\n";
+        let evaluation = "[evaluation]\ndata = [\"task\"]\ntimed-examples = 2\n";
+        recipe(folder.path(), &[&data, ENCODER, TRAIN, stage, evaluation]);
+        let config = json(&folder.path().join("out/student/config.json"));
+        assert_eq!(config["reads_pairs"], expected, "{config}");
+        assert_eq!(config["sentence_transformers"]["activation_fn"].is_string(), expected, "{config}");
+    }
+}
