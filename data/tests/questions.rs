@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_data::corpora::{Gqa, ImageCaptions, ImageQuestions, Karpathy, ReadCorpus, Vqa};
-use alambic_data::questions::split_questions;
+use alambic_data::questions::{picture_key, split_questions};
 use alambic_data::split::Overlap;
 use alambic_data::{Content, DataError, Extent, Question, Raster, Split, SplitOptions, VisualQuestions};
 use alambic_settings::{IndexMap, Location, OneOrMany};
@@ -26,14 +26,14 @@ fn trained_on(mut corpus: VisualQuestions) -> (Vec<String>, Vec<Question>) {
     (corpus.answers, train)
 }
 
-/// A folder with these files, and images of one pixel by these names.
+/// A folder with these files, and images of one pixel by these names, each of another colour.
 fn folder(files: &[(&str, &str)], images: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
-    let raster = Raster { width: 1, height: 1, rgb: Arc::new(vec![1, 2, 3]) };
-    for name in images {
+    for (name, shade) in images.iter().zip(1..) {
+        let raster = Raster { width: 1, height: 1, rgb: Arc::new(vec![shade, 2, 3]) };
         std::fs::write(folder.path().join(name), raster.to_png().unwrap()).unwrap();
     }
     folder
@@ -152,10 +152,11 @@ fn images_that_another_corpus_keeps_for_its_test_are_left_out() {
     // The files for the test need not be named once more.
     let (corpus, splits) = parted(questions(&judged).unwrap(), judged.kept_files());
     assert_eq!((splits.train.len(), splits.test.len()), (0, 1));
-    let held = splits.test_keys(&corpus.images);
+    let keys = |corpus: &VisualQuestions| corpus.images.iter().map(picture_key).collect::<Vec<_>>();
+    let held = splits.test_keys(&keys(&corpus));
     let (corpus, mut splits) =
         parted(questions(&table(file(folder.path(), "asked.tsv"), none())).unwrap(), [false, false]);
-    splits.leave_out(&corpus.images, &held);
+    splits.leave_out(&keys(&corpus), &held);
     assert_eq!((splits.train.len(), splits.report.train), (1, 1));
     assert_eq!(splits.report.removed["train: questions about images kept for the test of another corpus"], 2);
     let told = ImageCaptions {
@@ -167,7 +168,7 @@ fn images_that_another_corpus_keeps_for_its_test_are_left_out() {
         caption: "caption".into(),
     };
     let (corpus, mut splits) = parted(questions(&told).unwrap(), told.kept_files());
-    splits.leave_out(&corpus.images, &held);
+    splits.leave_out(&keys(&corpus), &held);
     assert_eq!((splits.unasked, splits.report.train), (vec![(1, Split::Train)], 1));
 }
 
@@ -316,5 +317,5 @@ fn captions_come_with_the_splits_of_karpathy() {
     let location = |name: &str| Location::File(folder.path().join(name));
     let corpus = questions(&Karpathy { file: location("dataset.json"), images: location("") }).unwrap();
     assert_eq!(corpus.images[0].captions, ["a dot", "x"]);
-    assert_eq!(corpus.images[1].split.as_deref(), Some("test"));
+    assert_eq!(corpus.images[1].splits, [Some("test".to_owned())]);
 }
