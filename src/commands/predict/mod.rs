@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// The language to write where a line names none; not needed if the model writes only one
     #[arg(long, value_name = "CODE")]
     target_language: Option<String>,
-    /// The PNG or JPEG file that all lines are about
+    /// The file that all lines are about: PNG, JPEG, WebP or GIF
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
     /// Hypotheses kept in decoding; left out or 1, it is greedy

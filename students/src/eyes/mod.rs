@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alambic_data::{Found, Picture, Raster};
+use alambic_files::text::shortened;
 use alambic_models::architecture::Image;
 use alambic_models::dual::DualConfig;
 use alambic_models::{Colours, Config, Images, ModelError, Patches, Regions, cropped, fitted, spread};
@@ -22,6 +23,10 @@ pub(crate) const DETECTOR: &str = "detector";
 /// The numbers that say where a region lies, behind its features: left, top, right and bottom edge, width and height, as
 /// shares of the image's sides.
 pub const PLACE: usize = 6;
+
+/// How many times the shorter side of an image its longer side may be: the shorter one is brought to the size that a model reads,
+/// and the longer one along with it.
+const MOST_TIMES: usize = 200;
 
 /// The most regions of an image for models whose configuration does not say it.
 const REGIONS: usize = 36;
@@ -170,15 +175,15 @@ impl Eyes {
     /// When the image cannot be read, or there are no regions and nobody to find them.
     pub fn prepare(&self, picture: &Picture) -> Result<Sight, StudentError> {
         match self {
-            Self::Patches(eyes) => Ok(Sight::Image(eyes.prepare(&picture.load()?))),
+            Self::Patches(eyes) => Ok(Sight::Image(eyes.prepare(&loaded(picture)?))),
             Self::Regions(eyes) => {
                 let mut found = match (&picture.found, &eyes.finder) {
                     (Some(found), _) => found.load()?,
-                    (None, Some(finder)) => finder.find(&picture.load()?)?,
+                    (None, Some(finder)) => finder.find(&loaded(picture)?)?,
                     (None, None) => {
                         return Err(StudentError::Size(format!(
                             "the model reads regions, of which nothing is known for {}, and no detector lies in its folder",
-                            picture.name
+                            shortened(&picture.name)
                         )));
                     }
                 };
@@ -343,6 +348,21 @@ impl RegionEyes {
             mask: Arc::new(mask),
         })
     }
+}
+
+/// The pixels of an image whose sides are in a proportion that can be brought to a size.
+fn loaded(picture: &Picture) -> Result<Raster, StudentError> {
+    let raster = picture.load()?;
+    let (shorter, longer) = (raster.width.min(raster.height), raster.width.max(raster.height));
+    if longer > shorter.saturating_mul(MOST_TIMES) {
+        return Err(StudentError::Size(format!(
+            "the image {} has {} by {} pixels; one may be at most {MOST_TIMES} times as long as it is wide",
+            shortened(&picture.name),
+            raster.width,
+            raster.height
+        )));
+    }
+    Ok(raster)
 }
 
 /// Where a region lies, as Oscar reads it.
