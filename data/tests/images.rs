@@ -65,7 +65,7 @@ fn damaged_image_is_read_or_refused_and_stops_nothing() {
     let path = folder.path().join("damaged");
     for (name, ..) in expected() {
         let bytes = std::fs::read(fixtures().join(&name)).unwrap();
-        for at in 0..bytes.len() {
+        for at in (0..bytes.len()).step_by(3) {
             let mut changed = bytes.clone();
             changed[at] ^= [0xff, 0x01, 0x80, 0x5a][at % 4];
             std::fs::write(&path, &changed).unwrap();

@@ -241,6 +241,75 @@ fn vqa_scores_answers_by_how_many_gave_them() {
 }
 
 #[test]
+fn vqa_answers_are_counted_in_the_form_of_the_evaluation() {
+    let asked = r#"{"questions": [{"image_id": 1, "question": "How many?", "question_id": 1},
+        {"image_id": 1, "question": "What?", "question_id": 2}]}"#;
+    let given = r#"{"annotations": [{"question_id": 1, "answers": [{"answer": "two"}, {"answer": 2},
+        {"answer": "Two."}, {"answer": "3"}, {"answer": " "}]}, {"question_id": 2, "answers":
+        [{"answer": "a dog"}, {"answer": "the dog."}, {"answer": "cat"}]}]}"#;
+    let folder = folder(&[("q.json", asked), ("a.json", given)], &["1.jpg"]);
+    let corpus = Vqa { image_name: "1.jpg".into(), ..vqa(folder.path()) };
+    let (answers, asked) = trained_on(questions(&corpus).unwrap());
+    assert_eq!(answers, ["2", "dog"]);
+    let scores: Vec<f32> = asked.iter().map(|question| question.answers[0].1).collect();
+    assert!((scores[0] - 0.9).abs() < 1e-6 && (scores[1] - 0.6).abs() < 1e-6, "{scores:?}");
+    // A teacher's list may spell them in another way; of two of one form that which has it counts.
+    let list = folder.path().join("list.txt");
+    std::fs::write(&list, "a dog\nTwo\n2\n").unwrap();
+    let corpus = Vqa { answers_from: Some(Location::File(list)), ..corpus };
+    let read = questions(&corpus).unwrap();
+    assert_eq!(read.answers, ["a dog", "Two", "2"]);
+    let best: Vec<u32> = read.questions.iter().map(|question| question.answers[0].0).collect();
+    assert_eq!(best, [2, 0]);
+}
+
+#[test]
+fn vqa_ids_are_the_same_as_numbers_and_as_texts() {
+    let asked = r#"{"questions": [{"image_id": "12", "question": "What?", "question_id": 1},
+        {"image_id": 12.0, "question": "Who?", "question_id": "002"},
+        {"image_id": "front door", "question": "Where?", "question_id": "three"}]}"#;
+    let given = r#"{"annotations": [{"question_id": "1", "answers": [{"answer": "cat"}]},
+        {"question_id": 2, "answers": [{"answer": "cat"}]},
+        {"question_id": "three", "answers": [{"answer": "cat"}]}]}"#;
+    let names = ["COCO_train2014_000000000012.jpg", "COCO_train2014_front door.jpg"];
+    let folder = folder(&[("q.json", asked), ("a.json", given)], &names);
+    let read = questions(&vqa(folder.path())).unwrap();
+    assert_eq!(read.images.len(), 2);
+    assert!(read.questions.iter().all(|question| question.answers.len() == 1));
+    let twice = given.replace("\"three\"", "\"01\"");
+    std::fs::write(folder.path().join("a.json"), twice).unwrap();
+    let said = questions(&vqa(folder.path())).unwrap_err().to_string();
+    assert!(said.contains("a.json: the question `1` is annotated twice"), "{said}");
+    std::fs::write(folder.path().join("a.json"), given).unwrap();
+    std::fs::write(folder.path().join("q.json"), asked.replace("\"12\"", "null")).unwrap();
+    let said = questions(&vqa(folder.path())).unwrap_err().to_string();
+    assert!(said.contains("an id, which is a whole number or a text"), "{said}");
+}
+
+#[test]
+fn images_of_two_folders_of_one_corpus_are_told_apart() {
+    let asked = r#"{"questions": [{"image_id": 1, "question": "What?", "question_id": 1}]}"#;
+    let given = r#"{"annotations": [{"question_id": 1, "answers": [{"answer": "cat"}]}]}"#;
+    let files = [("q.json", asked), ("a.json", given)];
+    let (one, other) = (folder(&files, &["1.jpg"]), folder(&[], &["1.jpg"]));
+    let corpus = |images: &Path| Vqa {
+        image_name: "1.jpg".into(),
+        test_questions: file(one.path(), "q.json"),
+        test_annotations: file(one.path(), "a.json"),
+        test_images: Some(Location::File(images.to_owned())),
+        test_image_name: "1.jpg".into(),
+        ..vqa(one.path())
+    };
+    let names = |images: &Path| -> Vec<String> {
+        let read = questions(&corpus(images)).unwrap();
+        read.images.into_iter().map(|picture| picture.name).collect()
+    };
+    assert_eq!(names(other.path()), ["./1.jpg", "./test/1.jpg"]);
+    // The same folder, reached in another way.
+    assert_eq!(names(&one.path().join(".")), ["./1.jpg"]);
+}
+
+#[test]
 fn of_answers_with_the_whole_score_the_commonest_is_the_best() {
     let asked = r#"{"questions": [{"image_id": 1, "question": "What is it?", "question_id": 1}]}"#;
     let given = ["dog"; 4].into_iter().chain(["cat"; 6]);

@@ -1,5 +1,6 @@
 //! From what the user names to a recipe that is read.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,10 +34,14 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong with the form of the recipe and of all that it extends, at once. What is wrong with its
 /// meaning, [`crate::check()`] finds.
-pub fn load(recipe: &str, flags: &[String]) -> Result<Loaded, Diagnostics> {
-    let location = Location::parse(recipe, &Origin::Default).map_err(|reason| {
-        Diagnostic::error("recipe::file", format!("`{recipe}` names no recipe")).help(reason)
-    })?;
+pub fn load(recipe: impl AsRef<OsStr>, flags: &[String]) -> Result<Loaded, Diagnostics> {
+    let location = match recipe.as_ref().to_str() {
+        Some(text) => Location::parse(text, &Origin::Default).map_err(|reason| {
+            Diagnostic::error("recipe::file", format!("`{text}` names no recipe")).help(reason)
+        })?,
+        // What is not UTF-8 can only be a path.
+        None => Location::File(recipe.as_ref().into()),
+    };
     let resolver = Resolver { builtins: book::BUILTINS };
     let resolution = resolver
         .resolve::<Recipe>(&location, flags)

@@ -37,7 +37,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if is_fatal(&diagnostics) {
         return Err(Failure::Reported);
     }
-    if arguments.json { Ok(()) } else { output::line(&verdict(&arguments.recipe.recipe, &diagnostics)) }
+    if arguments.json {
+        Ok(())
+    } else {
+        output::line(&verdict(&arguments.recipe.recipe.to_string_lossy(), &diagnostics))
+    }
 }
 
 fn verdict(recipe: &str, diagnostics: &Diagnostics) -> String {

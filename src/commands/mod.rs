@@ -133,7 +133,7 @@ fn interrupt(message: &'static str) -> Result<Arc<AtomicBool>, Failure> {
 #[derive(Args)]
 struct RecipeArguments {
     /// Path of a recipe, or `builtin:NAME`
-    recipe: String,
+    recipe: PathBuf,
     /// Sets a key, as `train.steps=100`; paths are taken from the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,

@@ -16,7 +16,7 @@ use crate::progress::Progress;
 pub(crate) struct Arguments {
     /// Path of a recipe, or `builtin:NAME`; may be left out with `--resume --out`
     #[arg(required_unless_present = "resume")]
-    recipe: Option<String>,
+    recipe: Option<PathBuf>,
     /// Sets a key, as `train.steps=100`; paths are taken from the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -72,7 +72,7 @@ fn recipe(arguments: &Arguments) -> Result<Loaded, Failure> {
             if !resolved.is_file() {
                 return Err(Failure::Usage(format!("{} holds no run to resume", out.display())));
             }
-            Ok(load(&resolved.to_string_lossy(), &arguments.set)?)
+            Ok(load(&resolved, &arguments.set)?)
         }
         (None, None) => Err(Failure::Usage("name the recipe, or the folder of its run with `--out`".into())),
     }
