@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use alambic_files::text::shortened;
+use alambic_settings::Location;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::decoding::size_of;
@@ -16,8 +17,8 @@ use crate::source::Extent;
 
 /// A folder of a corpus's images.
 #[derive(Debug, Clone)]
-pub(crate) struct ImageFolder<'a> {
-    path: &'a Path,
+pub(crate) struct ImageFolder {
+    path: PathBuf,
     /// The same without links, as far as it is there.
     real: PathBuf,
     /// What the names of its images begin with, where there is another folder; else nothing.
@@ -33,15 +34,29 @@ pub(crate) struct ImageFile {
     pub(crate) path: PathBuf,
 }
 
-impl<'a> ImageFolder<'a> {
+impl ImageFolder {
     /// The only folder of a corpus.
-    pub(crate) fn new(path: &'a Path) -> Self {
-        Self { path, real: fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), prefix: "" }
+    pub(crate) fn new(path: PathBuf) -> Self {
+        let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        Self { path, real, prefix: "" }
+    }
+
+    /// The folder at a location.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub(crate) fn open(location: &Location) -> Result<Self, DataError> {
+        let path = match location {
+            Location::File(path) if path.is_dir() => Some(path.clone()),
+            Location::File(path) => Listings::default().locate(path).ok().filter(|found| found.is_dir()),
+            _ => None,
+        };
+        path.map(Self::new)
+            .ok_or_else(|| DataError::new(Place::file(&location.to_string()), Fault::NotFolder))
     }
 
     /// A further folder of a corpus, whose images are told by `prefix` from those of `first`; the same, where both are one.
-    pub(crate) fn beside(path: &'a Path, first: &Self, prefix: &'static str) -> Self {
-        let own = Self::new(path);
+    pub(crate) fn beside(own: Self, first: &Self, prefix: &'static str) -> Self {
         if own.real == first.real { first.clone() } else { Self { prefix, ..own } }
     }
 
@@ -52,7 +67,7 @@ impl<'a> ImageFolder<'a> {
     pub(crate) fn file(&self, named: &str) -> ImageFile {
         let path = self.path.join(named);
         // One that is named from the root may lie below it all the same.
-        let below = path.strip_prefix(self.path).or_else(|_| path.strip_prefix(&self.real)).unwrap_or(&path);
+        let below = path.strip_prefix(&self.path).or_else(|_| path.strip_prefix(&self.real)).unwrap_or(&path);
         let parts =
             std::iter::once(self.prefix.into()).chain(below.components().filter_map(|part| match part {
                 Component::CurDir | Component::RootDir => None,
@@ -108,19 +123,16 @@ impl Images {
                 (file.path.clone(), file.path.clone())
             }),
         };
-        let image = match self.files.get(&real) {
-            Some(&image) => {
-                let name = &mut self.pictures[image].name;
-                if file.name < *name {
-                    *name = file.name;
-                }
-                image
+        let image = if let Some(&image) = self.files.get(&real) {
+            let name = &mut self.pictures[image].name;
+            if file.name < *name {
+                *name = file.name;
             }
-            None => {
-                self.files.insert(real, self.pictures.len());
-                self.pictures.push(Picture { name: file.name, ..Picture::of_file(path) });
-                self.pictures.len() - 1
-            }
+            image
+        } else {
+            self.files.insert(real, self.pictures.len());
+            self.pictures.push(Picture { name: file.name, ..Picture::of_file(path) });
+            self.pictures.len() - 1
         };
         self.named.insert(file.path, image);
         image
@@ -172,12 +184,18 @@ impl Images {
 struct Listings(HashMap<PathBuf, Vec<(String, OsString)>>);
 
 impl Listings {
+    /// [`Self::locate`] of a file.
+    fn find(&mut self, path: &Path) -> Result<PathBuf, Fault> {
+        let found = self.locate(path)?;
+        if found.is_dir() { Err(Fault::NoImage(shortened(&path.display().to_string()))) } else { Ok(found) }
+    }
+
     /// The file or folder that has the name of each part of a path, or one that is canonically equal to it.
     ///
     /// # Errors
     /// Where there is none, or several are equal to a part.
-    fn find(&mut self, path: &Path) -> Result<PathBuf, Fault> {
-        let none = || Fault::NoImage(shortened(&path.display().to_string()));
+    fn locate(&mut self, path: &Path) -> Result<PathBuf, Fault> {
+        let shown = || shortened(&path.display().to_string());
         let mut found = PathBuf::new();
         for part in path.components() {
             let next = found.join(part);
@@ -186,22 +204,19 @@ impl Listings {
                 continue;
             }
             let (Component::Normal(_), Some(wanted)) = (part, part.as_os_str().to_str()) else {
-                return Err(none());
+                return Err(Fault::NoImage(shown()));
             };
             let wanted: String = wanted.nfc().collect();
             let held = self.0.entry(found.clone()).or_insert_with(|| listing(&found));
             let equal: Vec<&OsString> =
                 held.iter().filter(|(name, _)| *name == wanted).map(|(_, name)| name).collect();
             match equal[..] {
-                [] => return Err(none()),
+                [] => return Err(Fault::NoImage(shown())),
                 [one] => found.push(one),
-                _ => {
-                    let several = equal.len();
-                    return Err(Fault::SeveralImages(shortened(&path.display().to_string()), several));
-                }
+                _ => return Err(Fault::SeveralImages(shown(), equal.len())),
             }
         }
-        if found.is_dir() { Err(none()) } else { Ok(found) }
+        Ok(found)
     }
 }
 
@@ -221,7 +236,7 @@ mod tests {
 
     #[test]
     fn name_of_image_is_relative_to_its_folder() {
-        let folder = ImageFolder::new(Path::new("/data/images"));
+        let folder = ImageFolder::new("/data/images".into());
         for (named, expected) in [
             ("a.png", "./a.png"),
             ("./a.png", "./a.png"),
@@ -232,9 +247,9 @@ mod tests {
         ] {
             assert_eq!(folder.file(named).name, expected, "{named}");
         }
-        let further = ImageFolder::beside(Path::new("/data/others"), &folder, "test");
+        let further = ImageFolder::beside(ImageFolder::new("/data/others".into()), &folder, "test");
         assert_eq!(further.file("a.png").name, "./test/a.png");
-        let same = ImageFolder::beside(Path::new("/data/images/"), &folder, "test");
+        let same = ImageFolder::beside(ImageFolder::new("/data/images/".into()), &folder, "test");
         assert_eq!(same.file("a.png").name, "./a.png");
     }
 }

@@ -309,7 +309,7 @@ pub(crate) const TEST: &str = "test";
 /// All images that are not there, if the whole corpus is read; that nothing is left.
 pub(crate) fn collect(
     source: String,
-    fingerprint: String,
+    fingerprint: &str,
     rows: Vec<Raw>,
     known: Known<'_>,
     languages: Vec<String>,
@@ -351,7 +351,7 @@ pub(crate) fn collect(
     if questions.is_empty() && extent == Extent::Whole {
         return Err(reading.nothing_kept(&reading.source));
     }
-    let (images, fingerprint) = images.finish(&fingerprint)?;
+    let (images, fingerprint) = images.finish(fingerprint)?;
     let tags = IndexMap::new();
     Ok(VisualQuestions { answers, least, images, questions, languages, tags, reading, fingerprint })
 }
@@ -372,7 +372,7 @@ pub(crate) struct Captioned {
 /// All images that are not there, if the whole corpus is read; that nothing is left.
 pub(crate) fn collect_captions(
     source: String,
-    fingerprint: String,
+    fingerprint: &str,
     rows: Vec<Captioned>,
     extent: Extent,
 ) -> Result<VisualQuestions, DataError> {
@@ -396,7 +396,7 @@ pub(crate) fn collect_captions(
     if reading.kept == 0 && extent == Extent::Whole {
         return Err(reading.nothing_kept(&reading.source));
     }
-    let (images, fingerprint) = images.finish(&fingerprint)?;
+    let (images, fingerprint) = images.finish(fingerprint)?;
     Ok(VisualQuestions {
         answers: Vec::new(),
         least: None,

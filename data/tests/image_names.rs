@@ -265,13 +265,23 @@ fn file_of_a_canonically_equal_name_is_found_where_it_is_alone() {
     assert_eq!(corpus.images[0].name, format!("./{composed}/{composed}.png"));
     assert_eq!(corpus.images[0].load().unwrap().rgb[0], 1);
     // Half of the letters are composed: neither of the two is the one that is named.
-    let between = format!("\u{e9}te\u{301}.png");
+    let between = "\u{e9}te\u{301}.png";
     for name in [composed, decomposed] {
         std::fs::write(root.join("images").join(format!("{name}.png")), image(2)).unwrap();
     }
     std::fs::write(root.join("told.tsv"), format!("image\tcaption\n{between}\tone\n")).unwrap();
     let said = read(&captions(root, &["told.tsv"])).unwrap_err().to_string();
     assert!(said.contains("told.tsv:2: 2 files are called") && said.contains("normal form"), "{said}");
+    // A folder's name may be in another form as well.
+    std::fs::rename(root.join("images"), root.join(format!("images-{decomposed}"))).unwrap();
+    std::fs::write(root.join("told.tsv"), format!("image\tcaption\n{composed}/{composed}.png\tone\n"))
+        .unwrap();
+    let options = ImageCaptions {
+        images: Location::File(root.join(format!("images-{composed}"))),
+        ..captions(root, &["told.tsv"])
+    };
+    assert_eq!(read(&options).unwrap().images[0].name, format!("./{composed}/{composed}.png"));
+    std::fs::rename(root.join(format!("images-{decomposed}")), root.join("images")).unwrap();
     // One that is there as it is named is that one.
     std::fs::write(root.join("told.tsv"), format!("image\tcaption\n{composed}.png\tone\n")).unwrap();
     assert!(read(&captions(root, &["told.tsv"])).is_ok());

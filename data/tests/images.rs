@@ -56,6 +56,11 @@ fn image_that_is_cut_off_is_refused_by_name() {
             let said = load(&path).unwrap_err();
             assert!(said.contains(&format!("{name}: is no image that can be read")), "{share}: {said}");
         }
+        // The last byte of a GIF and of a PNG says nothing of pixels.
+        if !["exif-1.png", "plain.gif"].contains(&name) {
+            std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+            assert!(load(&path).unwrap_err().contains("the file is cut off"), "{name}");
+        }
     }
 }
 
@@ -65,9 +70,9 @@ fn damaged_image_is_read_or_refused_and_stops_nothing() {
     let path = folder.path().join("damaged");
     for (name, ..) in expected() {
         let bytes = std::fs::read(fixtures().join(&name)).unwrap();
-        for at in (0..bytes.len()).step_by(3) {
+        for at in (0..bytes.len()).step_by(9) {
             let mut changed = bytes.clone();
-            changed[at] ^= [0xff, 0x01, 0x80, 0x5a][at % 4];
+            changed[at] ^= [0xff, 0x01, 0x80, 0x5a][at / 9 % 4];
             std::fs::write(&path, &changed).unwrap();
             if let Err(said) = load(&path) {
                 assert!(said.contains("damaged: is no image") && said.len() < 1000, "{name} {at}: {said}");

@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn every_built_in_recipe_is_read() {
         for (name, _) in recipes() {
-            let loaded = crate::load(&format!("builtin:{name}"), &[]);
+            let loaded = crate::load(format!("builtin:{name}"), &[]);
             assert!(loaded.is_ok(), "{name}: {}", loaded.unwrap_err());
         }
     }

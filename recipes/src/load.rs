@@ -224,7 +224,7 @@ mod tests {
         let path = folder.path().join("recipe.toml");
         std::fs::write(&path, text).unwrap();
         let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
-        load(&path.to_string_lossy(), &flags)
+        load(&path, &flags)
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl ReadCorpus for EasyVqa {
         let (text, list) = lines(&folder.join("answers.txt"))?;
         let answers: Vec<String> =
             text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
-        let images = ImageFolder::new(folder);
+        let images = ImageFolder::new(folder.clone());
         let mut fingerprints = vec![list];
         let mut raw = Vec::new();
         let (languages, translations) = translations();
@@ -57,7 +57,7 @@ impl ReadCorpus for EasyVqa {
             }));
         }
         let source = folder.display().to_string();
-        Ok(collect(source, of_all(&fingerprints), raw, Known::Listed(&answers), languages, extent)?.into())
+        Ok(collect(source, &of_all(&fingerprints), raw, Known::Listed(&answers), languages, extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {

@@ -4,7 +4,6 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use serde::Deserialize;
 
 use super::answers::{known, listed};
-use super::image_questions::folder;
 use super::json::{Words, json};
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Place};
@@ -53,7 +52,7 @@ struct Types {
 
 impl ReadCorpus for Gqa {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
-        let folder = ImageFolder::new(folder(&self.images)?);
+        let folder = ImageFolder::open(&self.images)?;
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
         let mut translations = Translations::new();
         for (language, paths) in &self.translations {
@@ -85,7 +84,7 @@ impl ReadCorpus for Gqa {
         let known = known(listed.as_deref(), self.least);
         Ok(collect(
             sources.join(", "),
-            of_all(&fingerprints),
+            &of_all(&fingerprints),
             rows,
             known,
             english_and(&self.translations),

@@ -2,7 +2,7 @@
 
 use alambic_settings::{Location, OneOrMany, settings};
 
-use super::image_questions::{folder, optional};
+use super::image_questions::optional;
 use super::{Content, ReadCorpus};
 use crate::error::DataError;
 use crate::image_files::ImageFolder;
@@ -32,7 +32,7 @@ settings! {
 
 impl ReadCorpus for ImageCaptions {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
-        let folder = ImageFolder::new(folder(&self.images)?);
+        let folder = ImageFolder::open(&self.images)?;
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
         let mut faults: Option<DataError> = None;
         let parts = [
@@ -65,7 +65,7 @@ impl ReadCorpus for ImageCaptions {
         if let Some(faults) = faults {
             return Err(faults);
         }
-        Ok(collect_captions(sources.join(", "), of_all(&fingerprints), rows, extent)?.into())
+        Ok(collect_captions(sources.join(", "), &of_all(&fingerprints), rows, extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {

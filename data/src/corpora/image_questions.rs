@@ -1,12 +1,10 @@
 //! Tables of questions about images in a folder.
 
-use std::path::Path;
-
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
 use super::answers::{known, listed, once_each};
 use super::{Content, ReadCorpus};
-use crate::error::{DataError, Fault, Place};
+use crate::error::DataError;
 use crate::image_files::ImageFolder;
 use crate::lexicon::of_all;
 use crate::questions::{Raw, TEST, collect};
@@ -53,7 +51,7 @@ settings! {
 impl ReadCorpus for ImageQuestions {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         once_each(&self.answers, "answers")?;
-        let folder = ImageFolder::new(folder(&self.images)?);
+        let folder = ImageFolder::open(&self.images)?;
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
         let mut faults: Option<DataError> = None;
         let parts = [
@@ -80,7 +78,7 @@ impl ReadCorpus for ImageQuestions {
         };
         let known = known(listed.as_deref(), self.least);
         let languages = std::iter::once(&self.language).chain(self.translations.keys()).cloned().collect();
-        Ok(collect(sources.join(", "), of_all(&fingerprints), rows, known, languages, extent)?.into())
+        Ok(collect(sources.join(", "), &of_all(&fingerprints), rows, known, languages, extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {
@@ -93,7 +91,7 @@ impl ImageQuestions {
         &self,
         source: &Source,
         part: Option<&str>,
-        folder: &ImageFolder<'_>,
+        folder: &ImageFolder,
         rows: &mut Vec<Raw>,
     ) -> Result<(), DataError> {
         let needed: Vec<&str> = [&self.image, &self.question, &self.answer]
@@ -144,13 +142,5 @@ pub(super) fn optional<'t>(
         Some(name) => table.column(name).map(Some),
         None if table.has(usual) => table.column(usual).map(Some),
         None => Ok(None),
-    }
-}
-
-/// The path of a folder on this machine.
-pub(super) fn folder(location: &Location) -> Result<&Path, DataError> {
-    match location {
-        Location::File(path) if path.is_dir() => Ok(path),
-        other => Err(DataError::new(Place::file(&other.to_string()), Fault::NotFolder)),
     }
 }

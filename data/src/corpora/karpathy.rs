@@ -5,7 +5,6 @@ use std::path::Path;
 use alambic_settings::{Location, settings};
 use serde::Deserialize;
 
-use super::image_questions::folder;
 use super::json::json;
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Place};
@@ -46,7 +45,7 @@ struct Sentence {
 
 impl ReadCorpus for Karpathy {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
-        let folder = ImageFolder::new(folder(&self.images)?);
+        let folder = ImageFolder::open(&self.images)?;
         let (source, file): (Source, File) = json(&self.file)?;
         let row = |image: Image| Captioned {
             image: folder.file(&Path::new(&image.filepath).join(&image.filename).to_string_lossy()),
@@ -55,6 +54,6 @@ impl ReadCorpus for Karpathy {
             place: Place::file(&source.name),
         };
         let rows = file.images.into_iter().map(row).collect();
-        Ok(collect_captions(source.name.clone(), source.fingerprint(), rows, extent)?.into())
+        Ok(collect_captions(source.name.clone(), &source.fingerprint(), rows, extent)?.into())
     }
 }

@@ -7,7 +7,6 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use serde::Deserialize;
 
 use super::answers::{known, listed};
-use super::image_questions::folder;
 use super::json::{Id, Words, json};
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place};
@@ -101,10 +100,10 @@ impl ReadCorpus for Vqa {
         }
         let listed = self.answers_from.as_ref().map(listed).transpose()?;
         let spelling = Spelling::of(listed.as_deref().unwrap_or_default());
-        let own_images = ImageFolder::new(folder(&self.images)?);
+        let own_images = ImageFolder::open(&self.images)?;
         let test_images = match &self.test_images {
             Some(images) if !self.test_questions.is_empty() => {
-                ImageFolder::beside(folder(images)?, &own_images, TEST)
+                ImageFolder::beside(ImageFolder::open(images)?, &own_images, TEST)
             }
             _ => own_images.clone(),
         };
@@ -144,7 +143,7 @@ impl ReadCorpus for Vqa {
         let known = known(listed.as_deref(), self.least);
         Ok(collect(
             sources.join(", "),
-            of_all(&fingerprints),
+            &of_all(&fingerprints),
             rows,
             known,
             english_and(&self.translations),

@@ -1,8 +1,8 @@
 //! JPEG.
 
-use std::io::BufRead;
+use std::io::{BufRead, ErrorKind};
 
-use jpeg_decoder::{ColorTransform, Decoder, PixelFormat};
+use jpeg_decoder::{ColorTransform, Decoder, Error, PixelFormat};
 
 use super::{MOST_PIXELS, limited, orientation, raster, said};
 use crate::pictures::Raster;
@@ -15,7 +15,7 @@ const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
 pub(super) fn size(file: impl BufRead) -> Result<(u32, u32), String> {
     let mut decoder = Decoder::new(file);
-    decoder.read_info().map_err(said)?;
+    decoder.read_info().map_err(failed)?;
     dimensions(&decoder)
 }
 
@@ -27,18 +27,25 @@ fn dimensions<R: std::io::Read>(decoder: &Decoder<R>) -> Result<(u32, u32), Stri
 pub(super) fn decode(bytes: &[u8]) -> Result<Raster, String> {
     let mut decoder = Decoder::new(bytes);
     decoder.set_max_decoding_buffer_size(MOST_MEMORY);
-    decoder.read_info().map_err(said)?;
+    decoder.read_info().map_err(failed)?;
     let (width, height) = dimensions(&decoder)?;
     let size = limited(width, height)?;
     if let Some(transform) = Segments::of(bytes).transform() {
         decoder.set_color_transform(transform);
     }
-    let values = decoder.decode().map_err(said)?;
+    let values = decoder.decode().map_err(failed)?;
     match decoder.info().map(|info| info.pixel_format) {
         Some(PixelFormat::L8) => raster(size, 1, values),
         Some(PixelFormat::RGB24) => raster(size, 3, values),
         Some(PixelFormat::CMYK32) => raster(size, 3, printed(&values)),
         _ => Err("it has more than eight bits a colour".into()),
+    }
+}
+
+fn failed(error: Error) -> String {
+    match error {
+        Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => "the file is cut off".into(),
+        other => said(other),
     }
 }
 

@@ -67,12 +67,15 @@ fn of_xmp(bytes: &[u8]) -> Option<u8> {
     })
 }
 
+/// Column and row, or width and height.
+type Pair = (usize, usize);
+
 /// The image as it was seen, by the orientation in which it is stored. Numbers that stand for none leave it as it is.
 pub(super) fn upright(raster: &Raster, orientation: u8) -> Raster {
     let (width, height) = (raster.width, raster.height);
     let (columns, rows) = if orientation >= 5 { (height, width) } else { (width, height) };
     // The stored pixel that belongs into a column and a row.
-    let stored: fn((usize, usize), (usize, usize)) -> (usize, usize) = match orientation {
+    let stored: fn(Pair, Pair) -> Pair = match orientation {
         2 => |(x, y), (width, _)| (width - 1 - x, y),
         3 => |(x, y), (width, height)| (width - 1 - x, height - 1 - y),
         4 => |(x, y), (_, height)| (x, height - 1 - y),

@@ -53,7 +53,7 @@ pub(super) fn orientation(bytes: &[u8]) -> Option<u8> {
     for (kind, data) in Chunks(bytes.get(SIGNATURE..)?) {
         match &kind {
             b"eXIf" => exif = Some(Cow::Borrowed(data)),
-            b"tEXt" | b"zTXt" => profile = profile.or_else(|| of_profile(&kind, data)),
+            b"tEXt" | b"zTXt" => profile = profile.or_else(|| of_profile(kind, data)),
             b"iTXt" => xmp = xmp.or_else(|| after_keyword(data, XMP)),
             _ => {}
         }
@@ -67,10 +67,10 @@ fn after_keyword<'b>(data: &'b [u8], keyword: &[u8]) -> Option<&'b [u8]> {
 }
 
 /// Exif that is written as a text: a blank line, its name, its length, and hexadecimal digits.
-fn of_profile(kind: &[u8; 4], data: &[u8]) -> Option<Vec<u8>> {
+fn of_profile(kind: [u8; 4], data: &[u8]) -> Option<Vec<u8>> {
     let rest = after_keyword(data, PROFILE)?;
     let mut text = Vec::new();
-    if kind == b"zTXt" {
+    if &kind == b"zTXt" {
         // The first byte is the manner of compression, of which there is one.
         ZlibDecoder::new(rest.get(1..)?).take(MOST_TEXT).read_to_end(&mut text).ok()?;
     } else {
