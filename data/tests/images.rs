@@ -98,6 +98,12 @@ fn image_with_more_pixels_than_are_read_is_refused_before_it_is_decoded() {
     let frame = jpeg.windows(2).position(|two| two == [0xff, 0xc0]).unwrap();
     jpeg[frame + 5..frame + 7].copy_from_slice(&side.to_be_bytes());
     jpeg[frame + 7..frame + 9].copy_from_slice(&side.to_be_bytes());
+    let mut printed = std::fs::read(fixtures().join("printed.jpg")).unwrap();
+    let frame = printed.windows(2).position(|two| two == [0xff, 0xc0]).unwrap();
+    printed[frame + 5..frame + 9].copy_from_slice(&[0x27, 0x10, 0x27, 0x10]);
+    std::fs::write(&path, printed).unwrap();
+    let said = load(&path).unwrap_err();
+    assert!(said.contains("10000 by 10000 pixels of four colours, and at most 67108864 are read"), "{said}");
     let mut gif = std::fs::read(fixtures().join("plain.gif")).unwrap();
     gif[6..8].copy_from_slice(&side.to_le_bytes());
     gif[8..10].copy_from_slice(&side.to_le_bytes());

@@ -10,6 +10,9 @@ use crate::pictures::Raster;
 /// Most bytes that the decoder takes for the colours of an image: four of each pixel.
 const MOST_MEMORY: usize = 4 * MOST_PIXELS as usize;
 
+/// The most pixels of an image of four printing colours, which take half as much memory again.
+const MOST_PRINTED: u64 = MOST_PIXELS / 2;
+
 /// What XMP begins with.
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
@@ -30,7 +33,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raster, String> {
     decoder.read_info().map_err(failed)?;
     let (width, height) = dimensions(&decoder)?;
     let size = limited(width, height)?;
-    if let Some(transform) = Segments::of(bytes).transform() {
+    let segments = Segments::of(bytes);
+    if segments.components.len() == 4 && u64::from(width) * u64::from(height) > MOST_PRINTED {
+        return Err(format!(
+            "it has {width} by {height} pixels of four colours, and at most {MOST_PRINTED} are read"
+        ));
+    }
+    if let Some(transform) = segments.transform() {
         decoder.set_color_transform(transform);
     }
     let values = decoder.decode().map_err(failed)?;
@@ -62,11 +71,12 @@ fn printed(values: &[u8]) -> Vec<u8> {
         light.saturating_sub((((product >> 8) + product) >> 8) as u8)
     };
     let (pixels, _) = values.as_chunks::<4>();
-    let rgb = pixels.iter().flat_map(|&[cyan, magenta, yellow, black]| {
+    let mut rgb = Vec::with_capacity(pixels.len() * 3);
+    for &[cyan, magenta, yellow, black] in pixels {
         let light = 255 - black;
-        [shade(cyan, light), shade(magenta, light), shade(yellow, light)]
-    });
-    rgb.collect()
+        rgb.extend([shade(cyan, light), shade(magenta, light), shade(yellow, light)]);
+    }
+    rgb
 }
 
 /// What stands before the pixels.

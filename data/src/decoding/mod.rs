@@ -160,10 +160,16 @@ fn raster((width, height): (u32, u32), channels: usize, mut values: Vec<u8>) -> 
         return Err("it has fewer pixels than it says".into());
     }
     values.truncate(width * height * channels);
-    let rgb = match channels {
-        1 | 2 => values.chunks_exact(channels).flat_map(|pixel| [pixel[0]; 3]).collect(),
-        3 => values,
-        _ => values.chunks_exact(channels).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect(),
+    let rgb = if channels == 3 {
+        values
+    } else {
+        let mut rgb = Vec::with_capacity(width * height * 3);
+        for pixel in values.chunks_exact(channels) {
+            let [red, green, blue] =
+                if channels < 3 { [pixel[0]; 3] } else { [pixel[0], pixel[1], pixel[2]] };
+            rgb.extend([red, green, blue]);
+        }
+        rgb
     };
     Ok(Raster { width, height, rgb: Arc::new(rgb) })
 }
