@@ -6,7 +6,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-use alambic_files::text::shortened;
+use alambic_files::text::elided;
 use alambic_settings::Location;
 use unicode_normalization::UnicodeNormalization;
 
@@ -160,7 +160,7 @@ impl Images {
 
     /// The path by which an image is read, and the file that it leads to.
     fn find(&mut self, path: &Path) -> Result<(PathBuf, PathBuf), Fault> {
-        let shown = || shortened(&path.display().to_string());
+        let shown = || elided(&path.display().to_string());
         let damaged = |reason: String| Fault::DamagedImage { path: shown(), reason };
         let found = match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => return Err(Fault::NoImage(shown())),
@@ -187,7 +187,7 @@ impl Listings {
     /// [`Self::locate`] of a file.
     fn find(&mut self, path: &Path) -> Result<PathBuf, Fault> {
         let found = self.locate(path)?;
-        if found.is_dir() { Err(Fault::NoImage(shortened(&path.display().to_string()))) } else { Ok(found) }
+        if found.is_dir() { Err(Fault::NoImage(elided(&path.display().to_string()))) } else { Ok(found) }
     }
 
     /// The file or folder that has the name of each part of a path, or one that is canonically equal to it.
@@ -195,7 +195,7 @@ impl Listings {
     /// # Errors
     /// Where there is none, or several are equal to a part.
     fn locate(&mut self, path: &Path) -> Result<PathBuf, Fault> {
-        let shown = || shortened(&path.display().to_string());
+        let shown = || elided(&path.display().to_string());
         let mut found = PathBuf::new();
         for part in path.components() {
             let next = found.join(part);

@@ -1,6 +1,6 @@
 //! Files of JSON, and what stands in them as a number or as a text.
 
-use alambic_files::text::shortened;
+use alambic_files::text::elided;
 use alambic_settings::Location;
 use serde::de::{DeserializeOwned, Error, Unexpected};
 use serde::{Deserialize, Deserializer};
@@ -17,7 +17,7 @@ pub(super) fn json<T: DeserializeOwned>(location: &Location) -> Result<(Source, 
     let source = Source::open_lines(location, Extent::Whole)?;
     let bytes = source.bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&source.bytes);
     let value = serde_json::from_slice(bytes).map_err(|error| {
-        let fault = Fault::BrokenJson(shortened(&error.to_string()));
+        let fault = Fault::BrokenJson(elided(&error.to_string()));
         DataError::new(Place::line(&source.name, error.line()), fault)
     })?;
     Ok((source, value))

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use alambic_files::text::{quoted, shortened};
+use alambic_files::text::{elided, quoted};
 use alambic_settings::Location;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -86,7 +86,7 @@ struct Object<'a> {
 /// The regions of a row of JSON.
 fn of_json(json: &str) -> Result<Raw, Fault> {
     let row: Row =
-        serde_json::from_str(json).map_err(|error| Fault::BrokenJson(shortened(&error.to_string())))?;
+        serde_json::from_str(json).map_err(|error| Fault::BrokenJson(elided(&error.to_string())))?;
     let told = row.num_boxes.map(|number| count(&number.to_string())).transpose()?;
     if let Some(features) = row.features {
         let regions = told.ok_or_else(|| Fault::BrokenJson("missing field `num_boxes`".into()))?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::mem;
 
-use alambic_files::text::{quoted, shortened};
+use alambic_files::text::{elided, quoted};
 use unicode_normalization::UnicodeNormalization;
 
 use super::RegionFault;
@@ -56,7 +56,7 @@ impl Wanted {
         for (index, picture) in pictures.iter().enumerate() {
             let id = key(&picture.name);
             if let Some(first) = images.insert(id.clone(), index) {
-                let [first, second] = [&pictures[first], picture].map(|own| shortened(&own.name));
+                let [first, second] = [&pictures[first], picture].map(|own| elided(&own.name));
                 return Err(RegionFault::SameId { id: quoted(&id), first, second });
             }
         }
@@ -89,7 +89,7 @@ impl Wanted {
         if names.is_empty() || self.extent == Extent::Head {
             return Ok(());
         }
-        let first = names.iter().take(NAMED).map(|name| shortened(name)).collect();
+        let first = names.iter().take(NAMED).map(|name| elided(name)).collect();
         Err(RegionFault::Missing { what, count: names.len(), first })
     }
 }

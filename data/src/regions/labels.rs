@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use alambic_files::text::{quoted, shortened};
+use alambic_files::text::{elided, quoted};
 use alambic_settings::Location;
 use serde::Deserialize;
 
@@ -55,7 +55,7 @@ fn parse(columns: &[&str]) -> Result<Labels, Fault> {
     let [_, json] = columns else {
         return Err(RegionFault::Columns { found: columns.len(), expected: "2" }.into());
     };
-    let broken = |error: serde_json::Error| Fault::BrokenJson(shortened(&error.to_string()));
+    let broken = |error: serde_json::Error| Fault::BrokenJson(elided(&error.to_string()));
     let (objects, size) = if json.starts_with('[') {
         (serde_json::from_str(json).map_err(broken)?, None)
     } else {

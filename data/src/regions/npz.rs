@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use alambic_files::text::{quoted, shortened};
+use alambic_files::text::{elided, quoted};
 use half::f16;
 use npyz::{Deserialize, NpyFile, Order};
 use zip::ZipArchive;
@@ -208,5 +208,5 @@ fn check_head(bytes: &[u8]) -> Result<(), Fault> {
 }
 
 fn broken(error: impl Display) -> Fault {
-    RegionFault::NotNpz(shortened(&error.to_string())).into()
+    RegionFault::NotNpz(elided(&error.to_string())).into()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alambic_files::text::{quoted, shortened};
+use alambic_files::text::{elided, quoted};
 use alambic_settings::Location;
 use half::{bf16, f16};
 use memmap2::Mmap;
@@ -72,7 +72,7 @@ pub(super) fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result
     // SAFETY: the file is only read, and nothing of this program writes to it.
     let map = unsafe { Mmap::map(&file) }.map_err(unreadable)?;
     let tensors = SafeTensors::deserialize(&map)
-        .map_err(|error| fail(RegionFault::NotSafetensors(shortened(&error.to_string())).into()))?;
+        .map_err(|error| fail(RegionFault::NotSafetensors(elided(&error.to_string())).into()))?;
     let path = Arc::new(path);
     let origin = |tensor: &TensorView<'_>| Origin::Tensor {
         path: Arc::clone(&path),
@@ -95,7 +95,7 @@ pub(super) fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result
         if gathering.wants(id) {
             let taken = match tensors.tensor(&format!("{id}{FEATURES}")) {
                 Ok(features) => gathering.take(id, parse(&tensors, id, &features), origin(&features)),
-                Err(error) => Err(RegionFault::NotSafetensors(shortened(&error.to_string())).into()),
+                Err(error) => Err(RegionFault::NotSafetensors(elided(&error.to_string())).into()),
             };
             gathering.note(Place::file(&format!("{name}/{}", quoted(id))), taken);
         }

@@ -1,5 +1,3 @@
-use alambic_data::vqa_answers::normalised;
-
 use super::{Against, Contribution, Direction, Metric, Pair, Value, ratio};
 
 /// The mean score of the answers given, by how many people gave each. Answers are compared in the form that the evaluation of
@@ -24,9 +22,9 @@ pub fn scored<'a>(answers: impl IntoIterator<Item = (&'a str, f32)>) -> String {
 
 fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
     let score = |pair: &Pair<'_>| {
-        let answer = normalised(&pair.hypothesis);
+        let answer = alambic_data::vqa_answers::normalised(&pair.hypothesis);
         let known = pair.reference.lines().filter_map(|line| line.split_once(' '));
-        let found = known.filter(|(_, known)| normalised(known) == answer);
+        let found = known.filter(|(_, known)| alambic_data::vqa_answers::normalised(known) == answer);
         // Of several forms of one answer that which more people gave.
         found.filter_map(|(score, _)| score.parse::<f64>().ok()).fold(0.0, f64::max)
     };

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alambic_data::{Found, Picture, Raster};
-use alambic_files::text::shortened;
 use alambic_models::architecture::Image;
 use alambic_models::dual::DualConfig;
 use alambic_models::{Colours, Config, Images, ModelError, Patches, Regions, cropped, fitted, spread};
@@ -183,7 +182,7 @@ impl Eyes {
                     (None, None) => {
                         return Err(StudentError::Size(format!(
                             "the model reads regions, of which nothing is known for {}, and no detector lies in its folder",
-                            shortened(&picture.name)
+                            alambic_files::text::elided(&picture.name)
                         )));
                     }
                 };
@@ -357,7 +356,7 @@ fn loaded(picture: &Picture) -> Result<Raster, StudentError> {
     if longer > shorter.saturating_mul(MOST_TIMES) {
         return Err(StudentError::Size(format!(
             "the image {} has {} by {} pixels; one may be at most {MOST_TIMES} times as long as it is wide",
-            shortened(&picture.name),
+            alambic_files::text::elided(&picture.name),
             raster.width,
             raster.height
         )));
