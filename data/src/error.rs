@@ -90,12 +90,18 @@ pub enum Fault {
     /// An answer that would be two classes, one of which is never right.
     #[error("the answer `{0}` is listed twice")]
     AnswerTwice(String),
+    /// A question whose answers two annotations give.
+    #[error("the question `{0}` is annotated twice")]
+    AnnotatedTwice(String),
     /// A file that does not list answers.
     #[error("no list of answers: {0}")]
     NotAnswers(String),
     /// An image that a question is about and that is not there.
     #[error("there is no image {0}")]
     NoImage(String),
+    /// An image whose name several files have, in other normal forms of Unicode.
+    #[error("{1} files are called {0} in other normal forms of Unicode, and none in this one")]
+    SeveralImages(String, usize),
     /// An image that a question is about and that cannot be read.
     #[error("the image {path} cannot be read: {reason}")]
     DamagedImage {
@@ -230,11 +236,12 @@ impl Fault {
                 "name it .tsv, .csv, .jsonl (or .json, one object a line) or .parquet".into()
             }
             Self::NotImage(_) | Self::DamagedImage { .. } => {
-                "save it anew as PNG or JPEG, or leave out what is asked of it".into()
+                "save it anew as PNG, JPEG, WebP or GIF, or leave out what is asked of it".into()
             }
             Self::NoImage(_) => {
                 "check the folder of the images and how they are called, or leave out the row".into()
             }
+            Self::SeveralImages(..) => "rename all but one of them, or write the name as one of them has it".into(),
             Self::WrongScript { .. } => "check whether the columns or files of two languages are crossed; `script = false` takes texts of any script".into(),
             Self::LineCount { .. } | Self::FileCount { .. } => {
                 "give the files that belong together; the same line of each is the same sentence".into()
@@ -244,6 +251,7 @@ impl Fault {
                 "give the `config.json` of a model with names of its classes, a list in JSON, or a line for each answer"
                     .into()
             }
+            Self::AnnotatedTwice(_) => "give each annotation once; files of two parts may not share ids".into(),
             Self::AnswerTwice(_) => "list each answer once, in the order of their ids".into(),
             Self::Crossed(least, most) => format!("raise `{most}`, or lower `{least}`"),
             Self::NotFolder => "give the path of a folder".into(),

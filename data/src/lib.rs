@@ -28,10 +28,12 @@
 
 pub mod batches;
 pub mod corpora;
+mod decoding;
 pub mod direction;
 pub mod embedded;
 pub mod error;
 pub mod examples;
+mod image_files;
 pub mod language;
 pub mod lexicon;
 pub mod mining;
@@ -46,6 +48,7 @@ pub mod split;
 mod stable_hash;
 pub mod table;
 pub mod texts;
+pub mod vqa_answers;
 
 pub use corpora::{Content, Corpus};
 pub use direction::{Direction, DirectionError};

@@ -1,12 +1,12 @@
 //! Images, and what is known to be in them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use image::imageops::FilterType;
-use image::io::Reader as ImageReader;
 use image::{ImageBuffer, Rgb};
 
+use crate::decoding;
 use crate::error::{DataError, Fault, Place};
 use crate::regions::Recorded;
 
@@ -43,7 +43,7 @@ const DARKEST: f32 = 0.15;
 /// An image of a corpus.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    /// What it is called in its corpus.
+    /// What it is called in its corpus, wherever that lies: its part is decided by it.
     pub name: String,
     /// Where its pixels are.
     pub pixels: Pixels,
@@ -53,8 +53,9 @@ pub struct Picture {
     pub found: Option<Recorded>,
     /// Texts that say what is in it.
     pub captions: Vec<String>,
-    /// The value of the corpus's split, where it is of the image and not of the questions about it.
-    pub split: Option<String>,
+    /// The values of the corpus's split that its rows have, each once, where they are of the image and not of the questions
+    /// about it; none for rows without a value.
+    pub splits: Vec<Option<String>>,
 }
 
 /// Where the pixels of an image are.
@@ -62,7 +63,7 @@ pub struct Picture {
 pub enum Pixels {
     /// In memory.
     Held(Raster),
-    /// In a PNG or JPEG file, to be read when they are needed.
+    /// In a file of PNG, JPEG, WebP or GIF, to be read when they are needed.
     File(PathBuf),
 }
 
@@ -73,13 +74,6 @@ pub struct Object {
     pub tag: String,
     /// Left, top, right and bottom edge, as shares of the image's width and height.
     pub bounds: [f32; 4],
-}
-
-/// Width and height of the image in a file, by its head alone.
-pub(crate) fn size_of(path: &Path) -> Result<(u32, u32), String> {
-    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
-    let reader = reader.map_err(|error| error.to_string())?;
-    reader.into_dimensions().map_err(|error| error.to_string())
 }
 
 impl Raster {
@@ -218,29 +212,20 @@ impl Picture {
             objects: Vec::new(),
             found: None,
             captions: Vec::new(),
-            split: None,
+            splits: Vec::new(),
         }
     }
 
-    /// The pixels.
+    /// The pixels, upright where the file notes how the camera was held.
     ///
     /// # Errors
-    /// When the file cannot be read or is no image.
+    /// When the file cannot be read, is no image or cut off, or has more than 2²⁷ pixels.
     pub fn load(&self) -> Result<Raster, DataError> {
         let path = match &self.pixels {
             Pixels::Held(raster) => return Ok(raster.clone()),
             Pixels::File(path) => path,
         };
-        let fail = |fault| DataError::new(Place::file(&path.display().to_string()), fault);
-        let bytes = std::fs::read(path).map_err(|error| fail(Fault::Unreadable(error.to_string())))?;
-        let decoded = image::load_from_memory(&bytes)
-            .map_err(|error| fail(Fault::NotImage(error.to_string())))?
-            .into_rgb8();
-        let (width, height) = (decoded.width() as usize, decoded.height() as usize);
-        if width == 0 || height == 0 {
-            return Err(fail(Fault::NotImage("it has no pixels".into())));
-        }
-        Ok(Raster { width, height, rgb: Arc::new(decoded.into_raw()) })
+        decoding::load(path).map_err(|fault| DataError::new(Place::file(&path.display().to_string()), fault))
     }
 }
 

@@ -2,16 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
-use std::path::{Path, PathBuf};
 
-use indexmap::map::Entry;
 use indexmap::{IndexMap, IndexSet};
 
-use crate::error::{DataError, Fault, Place, Problems};
+use crate::error::{DataError, Place};
+use crate::image_files::{ImageFile, Images};
 use crate::lexicon::Reading;
-use crate::pictures::{Picture, Pixels, Raster, size_of};
+use crate::pictures::{Picture, Pixels, Raster};
 use crate::source::Extent;
-use crate::split::{Split, SplitError, SplitOptions, SplitReport, assign, check_values, leave_out, strip};
+use crate::split::{
+    Overlap, Split, SplitError, SplitOptions, SplitReport, assign, check_values, leave_out, strip,
+};
 use crate::stable_hash::{self, unit_interval};
 
 /// A question about an image.
@@ -101,25 +102,19 @@ impl QuestionSplits {
         }
     }
 
-    /// The images of its test part, by which they are told in other corpora.
+    /// The images of its test part, by which they are told in other corpora: of the [`picture_key`]s of all.
     #[must_use]
-    pub fn test_keys(&self, images: &[Picture]) -> HashSet<u128> {
+    pub fn test_keys(&self, keys: &[u128]) -> HashSet<u128> {
         let asked = self.test.iter().map(|question| question.image);
         let unasked = self.unasked.iter().filter(|(_, part)| *part == Split::Test).map(|(image, _)| *image);
-        asked
-            .chain(unasked)
-            .collect::<HashSet<usize>>()
-            .into_iter()
-            .map(|image| key(&images[image]))
-            .collect()
+        asked.chain(unasked).map(|image| keys[image]).collect()
     }
 
     /// Takes out of the training and the validation part what is about an image that another corpus keeps for its test.
-    pub fn leave_out(&mut self, images: &[Picture], held: &HashSet<u128>) {
-        let held: HashSet<u128> = (0..images.len())
-            .filter(|&image| held.contains(&key(&images[image])))
-            .map(|image| image as u128)
-            .collect();
+    /// `keys` are the [`picture_key`]s of this corpus's images.
+    pub fn leave_out(&mut self, keys: &[u128], held: &HashSet<u128>) {
+        let held: HashSet<u128> =
+            (0..keys.len()).filter(|&image| held.contains(&keys[image])).map(|image| image as u128).collect();
         leave_out([&mut self.train, &mut self.validation], &held, ABOUT, place, &mut self.report);
         let before = self.unasked.len();
         self.unasked.retain(|(image, part)| *part == Split::Test || !held.contains(&(*image as u128)));
@@ -143,15 +138,33 @@ fn place(question: &Question) -> Vec<u128> {
     vec![question.image as u128]
 }
 
-/// What tells an image from those of other corpora: its file, or its pixels.
-fn key(picture: &Picture) -> u128 {
+/// What tells an image from those of other corpora: the bytes of its file, which is read through, or its pixels. Copies of a
+/// file are one image, whatever they are called. One that cannot be read is told by its path: whoever looks at it will say so.
+#[must_use]
+pub fn picture_key(picture: &Picture) -> u128 {
     match &picture.pixels {
-        Pixels::File(path) => stable_hash::key(&["file", &path.to_string_lossy()]),
+        Pixels::File(path) => match alambic_files::digests::Digest::of_file(path) {
+            Ok(digest) => stable_hash::key(&["bytes", &digest.blake3]),
+            Err(_) => stable_hash::key(&["file", &path.to_string_lossy()]),
+        },
         Pixels::Held(Raster { width, height, rgb }) => {
             let pixels = blake3::hash(rgb).to_hex();
             stable_hash::key(&["pixels", &width.to_string(), &height.to_string(), &pixels])
         }
     }
+}
+
+/// The part of an image of which nothing is asked. Where its rows have several values of the split, the part that does not
+/// yield goes first.
+fn part_of(picture: &Picture, options: &SplitOptions) -> Split {
+    let without = [None];
+    let values = if picture.splits.is_empty() { &without[..] } else { &picture.splits };
+    let parts = values.iter().map(|value| assign(value.as_deref(), &picture.name, options));
+    let part = match options.overlap {
+        Overlap::RemoveFromTest => parts.min_by_key(|part| *part as usize),
+        Overlap::RemoveFromTraining => parts.max_by_key(|part| *part as usize),
+    };
+    part.unwrap_or(Split::Train)
 }
 
 /// Parts the questions of a corpus, which are moved out of it, by split values and by the hash of each image's name: no part
@@ -166,7 +179,8 @@ pub fn split_questions(
 ) -> Result<QuestionSplits, SplitError> {
     let unasked = corpus.unasked();
     let values = corpus.questions.iter().map(|question| question.split.as_deref());
-    let values = values.chain(unasked.iter().map(|&image| corpus.images[image].split.as_deref()));
+    let of_images = unasked.iter().flat_map(|&image| &corpus.images[image].splits);
+    let values = values.chain(of_images.map(Option::as_deref));
     check_values(values, &corpus.reading.source, options)?;
     let mut parts: [Vec<Question>; 3] = Default::default();
     for question in std::mem::take(&mut corpus.questions) {
@@ -182,13 +196,8 @@ pub fn split_questions(
         let reason = "questions without a known answer, which are kept";
         corpus.reading.dropped.insert(reason.into(), unanswerable);
     }
-    let unasked: Vec<(usize, Split)> = unasked
-        .into_iter()
-        .map(|image| {
-            let picture = &corpus.images[image];
-            (image, assign(picture.split.as_deref(), &picture.name, options))
-        })
-        .collect();
+    let unasked: Vec<(usize, Split)> =
+        unasked.into_iter().map(|image| (image, part_of(&corpus.images[image], options))).collect();
     let images = |part: Split| unasked.iter().filter(|(_, own)| *own == part).count();
     let [train, validation, test] = parts;
     let report = SplitReport {
@@ -245,7 +254,7 @@ pub(crate) struct Raw {
     pub(crate) text: String,
     /// The text in other languages, by their codes.
     pub(crate) translations: IndexMap<String, String>,
-    pub(crate) image: PathBuf,
+    pub(crate) image: ImageFile,
     /// Answers, each with its score in 0 to 1.
     pub(crate) answers: Vec<(String, f32)>,
     pub(crate) kind: String,
@@ -300,7 +309,7 @@ pub(crate) const TEST: &str = "test";
 /// All images that are not there, if the whole corpus is read; that nothing is left.
 pub(crate) fn collect(
     source: String,
-    fingerprint: String,
+    fingerprint: &str,
     rows: Vec<Raw>,
     known: Known<'_>,
     languages: Vec<String>,
@@ -316,7 +325,7 @@ pub(crate) fn collect(
     let index: HashMap<&str, u32> =
         answers.iter().enumerate().map(|(index, answer)| (answer.as_str(), index as u32)).collect();
     let mut reading = Reading { source, rows: rows.len(), ..Reading::default() };
-    let mut images: IndexMap<PathBuf, Place> = IndexMap::new();
+    let mut images = Images::new(extent);
     let mut questions = Vec::with_capacity(rows.len());
     for row in rows {
         if row.text.is_empty() {
@@ -328,10 +337,7 @@ pub(crate) fn collect(
             .iter()
             .filter_map(|(answer, score)| Some((*index.get(answer.as_str())?, *score)))
             .collect();
-        let image = match images.get_index_of(&row.image) {
-            Some(image) => image,
-            None => images.insert_full(row.image, row.place).0,
-        };
+        let image = images.take(row.image, row.place);
         questions.push(Question {
             text: row.text,
             translations: row.translations,
@@ -341,40 +347,37 @@ pub(crate) fn collect(
             split: row.split,
         });
     }
-    let problems = if extent == Extent::Whole { damaged(&images) } else { Problems::default() };
     reading.kept = questions.len();
     if questions.is_empty() && extent == Extent::Whole {
         return Err(reading.nothing_kept(&reading.source));
     }
-    let images = images.into_keys().map(Picture::of_file).collect();
+    let (images, fingerprint) = images.finish(fingerprint)?;
     let tags = IndexMap::new();
-    problems.or(VisualQuestions { answers, least, images, questions, languages, tags, reading, fingerprint })
+    Ok(VisualQuestions { answers, least, images, questions, languages, tags, reading, fingerprint })
 }
 
 /// An image with captions.
 #[derive(Debug)]
 pub(crate) struct Captioned {
-    pub(crate) image: PathBuf,
+    pub(crate) image: ImageFile,
     pub(crate) captions: Vec<String>,
     pub(crate) split: Option<String>,
     /// Where it stands, for what is wrong with it.
     pub(crate) place: Place,
 }
 
-/// Makes a corpus of images with captions, of which nothing is asked. Rows of the same image are one image, whose split is
-/// that of the first.
+/// Makes a corpus of images with captions, of which nothing is asked. Rows of the same image are one image.
 ///
 /// # Errors
 /// All images that are not there, if the whole corpus is read; that nothing is left.
 pub(crate) fn collect_captions(
     source: String,
-    fingerprint: String,
+    fingerprint: &str,
     rows: Vec<Captioned>,
     extent: Extent,
 ) -> Result<VisualQuestions, DataError> {
     let mut reading = Reading { source, rows: rows.len(), ..Reading::default() };
-    let mut images: IndexMap<PathBuf, Place> = IndexMap::new();
-    let mut pictures: Vec<Picture> = Vec::new();
+    let mut images = Images::new(extent);
     for row in rows {
         let mut captions = row.captions;
         captions.retain(|caption| !caption.is_empty());
@@ -382,51 +385,26 @@ pub(crate) fn collect_captions(
             *reading.dropped.entry("rows without a caption".into()).or_default() += 1;
             continue;
         }
-        let entry = images.entry(row.image.clone());
-        let place = entry.index();
-        if let Entry::Vacant(entry) = entry {
-            entry.insert(row.place);
-            pictures.push(Picture { split: row.split, ..Picture::of_file(row.image) });
+        let image = images.take(row.image, row.place);
+        let picture = images.picture(image);
+        picture.captions.append(&mut captions);
+        if !picture.splits.contains(&row.split) {
+            picture.splits.push(row.split);
         }
-        pictures[place].captions.append(&mut captions);
         reading.kept += 1;
     }
-    let problems = if extent == Extent::Whole { damaged(&images) } else { Problems::default() };
-    if pictures.is_empty() && extent == Extent::Whole {
+    if reading.kept == 0 && extent == Extent::Whole {
         return Err(reading.nothing_kept(&reading.source));
     }
-    problems.or(VisualQuestions {
+    let (images, fingerprint) = images.finish(fingerprint)?;
+    Ok(VisualQuestions {
         answers: Vec::new(),
         least: None,
-        images: pictures,
+        images,
         questions: Vec::new(),
         languages: Vec::new(),
         tags: IndexMap::new(),
         reading,
         fingerprint,
     })
-}
-
-/// The images that are not there, or cannot be read.
-fn damaged(images: &IndexMap<PathBuf, Place>) -> Problems {
-    let mut problems = Problems::default();
-    for (path, place) in images {
-        if let Some(fault) = fault(path) {
-            problems.push(place.clone(), fault);
-        }
-    }
-    problems
-}
-
-/// What is wrong with the file of an image, as far as its head tells.
-fn fault(path: &Path) -> Option<Fault> {
-    let shown = path.display().to_string();
-    if !path.is_file() {
-        return Some(Fault::NoImage(shown));
-    }
-    match size_of(path) {
-        Ok((width, height)) if width > 0 && height > 0 => None,
-        Ok(_) => Some(Fault::DamagedImage { path: shown, reason: "it has no pixels".into() }),
-        Err(reason) => Some(Fault::DamagedImage { path: shown, reason }),
-    }
 }

@@ -46,7 +46,17 @@ fn lines_that_disagree_with_themselves() {
         (format!("1\t1\t{encoded}\t0"), "4 columns where 2, 3, 6 or 10 are expected"),
         ("1".to_owned(), "1 column where 2, 3, 6 or 10 are expected"),
         ("1\t{\"num_boxes\": 1, ".to_owned(), "not the JSON that is expected: EOF"),
-        ("1\t{\"num_boxes\": 1}".to_owned(), "not the JSON that is expected: missing field `features`"),
+        (
+            "1\t{\"num_boxes\": 1}".to_owned(),
+            "the row has neither `features` nor `objects` with a `feature` each",
+        ),
+        (
+            format!("1\t{{\"features\": \"{encoded}\"}}"),
+            "not the JSON that is expected: missing field `num_boxes`",
+        ),
+        (format!("1\t-1\t{encoded}"), "`num_boxes` holds `-1` where a whole number belongs"),
+        (format!("1\t{{\"num_boxes\": -1, \"features\": \"{encoded}\"}}"), "`num_boxes` holds `-1`"),
+        (format!("1\t{{\"num_boxes\": 1.5, \"features\": \"{encoded}\"}}"), "`num_boxes` holds `1.5`"),
         (changed(5, f32::NAN), "the features of region 1 hold a number that is infinite or none"),
         (changed(2050, f32::INFINITY), "the features of region 1 hold a number that is infinite or none"),
         (changed(2050, 1.5), "the box of region 1 does not lie in the image: 0.25, 0.5, 1.5, 1"),
@@ -65,6 +75,56 @@ fn lines_that_disagree_with_themselves() {
         let said = said(&line);
         assert!(said.contains("features.tsv:2: ") && said.contains(expected), "{expected}: {said}");
         assert!(said.contains("\n  help: ") && !said.contains("regions of 1 of the corpus"), "{said}");
+    }
+}
+
+#[test]
+fn predictions_that_disagree_with_themselves() {
+    let feature = base64(&[1.0, 2.0]);
+    let row =
+        |count: usize, objects: &str| format!("1\t{{\"num_boxes\": {count}, \"objects\": [{objects}]}}");
+    let object = |rect: &str, feature: &str| {
+        format!("{{\"rect\": {rect}, \"class\": \"cat\", \"feature\": \"{feature}\"}}")
+    };
+    let sound = object("[0, 0, 1, 1]", &feature);
+    for (line, expected) in [
+        (row(2, &sound), "there are 1 objects, and `num_boxes` is 2"),
+        (row(0, ""), "there is no region"),
+        (row(2, &format!("{sound}, {{\"rect\": [0, 0, 1, 1]}}")), "object 2 has no `feature`"),
+        (row(1, &format!("{{\"feature\": \"{feature}\"}}")), "object 1 has no `rect`"),
+        (row(1, "{\"rect\": [0, 0, 1, 1], \"class\": \"cat\"}"), "neither `features` nor `objects` with"),
+        (
+            row(2, &format!("{sound}, {}", object("[0, 0, 1, 1]", &base64(&[1.0])))),
+            "the feature of object 2 has 1 numbers, and those before it have 2",
+        ),
+        (row(1, &object("[0, 0, 1, 1]", &base64(&[1.0, f32::NAN]))), "the features of region 1 hold"),
+        (row(1, &object("[0, 0, 1, 1]", "AAAAAAA=")), "`feature` holds 5 bytes"),
+        (row(1, &object("[0, 0, 10, 10]", &feature)), "the box of region 1 does not lie in the image"),
+        (row(1, &object("[0, 0, 1]", &feature)), "not the JSON that is expected: "),
+        (
+            format!("1\t{{\"objects\": [{sound}], \"image_w\": 0, \"image_h\": 9}}"),
+            "an image of 0 by 9 pixels",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("predictions.tsv");
+        std::fs::write(&path, line).unwrap();
+        let said = attach(&files(&path), &["1.jpg"]).unwrap_err().to_string();
+        assert!(said.contains("predictions.tsv:1: ") && said.contains(expected), "{expected}: {said}");
+    }
+}
+
+#[test]
+fn long_values_are_cut() {
+    let long = "9".repeat(1_000_000);
+    for line in [
+        format!("1\t{long}x\tAAAA"),
+        format!("1\t{{\"num_boxes\": \"{long}\"}}"),
+        format!("1\t{{\"num_boxes\": {long}, \"features\": \"\"}}"),
+        format!("1\t[{{\"{long}"),
+    ] {
+        let said = said(&line);
+        assert!(said.contains("features.tsv:2: ") && said.len() < 2000, "{}", said.len());
     }
 }
 
@@ -137,6 +197,41 @@ fn archives_that_are_broken() {
         (vec![Array::F32("x", vec![6], vec![0.0; 6])], "`x` has the shape [6] where [regions, numbers]"),
         (vec![Array::Turned("x", vec![5, 0], Vec::new())], "0 numbers of features cannot be shared out"),
         (vec![Array::Text("x")], "`x` holds"),
+        (vec![Array::Headed("x", format!("{}1{}", "(".repeat(3000), ")".repeat(3000)))], "nested too deeply"),
+        (vec![Array::Headed("x", " ".repeat(5000))], "the head of an array is too long"),
+        (
+            vec![Array::Headed(
+                "x",
+                "{'descr': '<f4', 'fortran_order': True, 'shape': (1152921504606846976, 0), }".into(),
+            )],
+            "0 numbers of features cannot be shared out",
+        ),
+        (
+            vec![Array::Headed(
+                "x",
+                "{'descr': '<f4', 'fortran_order': False, 'shape': (1152921504606846976, 16), }".into(),
+            )],
+            "is no npz that can be read",
+        ),
+        (
+            vec![features(), Array::I64("num_bbox", vec![1], vec![-1])],
+            "`num_bbox` is -1, and there are 2 rows",
+        ),
+        (vec![features(), Array::I64("num_bbox", vec![1], vec![3])], "`num_bbox` is 3, and there are 2 rows"),
+        (vec![features(), Array::F32("num_boxes", vec![1], vec![f32::NAN])], "`num_boxes` is NaN"),
+        (vec![features(), Array::F32("num_boxes", vec![1], vec![1.5])], "`num_boxes` is 1.5"),
+        (vec![features(), Array::I64("num_boxes", vec![2], vec![1, 1])], "`num_boxes` is 2 numbers"),
+        (vec![features(), Array::I64("num_boxes", vec![1], vec![0])], "there is no region"),
+        (
+            vec![Array::F32("x", vec![2, 1], vec![1.0, 2.0]), Array::I64("num_bbox", vec![1], vec![1])],
+            "`num_bbox` is 1, and there are 2 rows of features, of which those beyond that number would be zero",
+        ),
+        (vec![Array::F32("x", vec![2, 3], vec![f32::NAN; 6])], "the features of region 1 hold"),
+        (
+            vec![features(), Array::F32("boxes", vec![2, 4], [vec![0.5; 7], vec![f32::INFINITY]].concat())],
+            "the bounds of region 2 hold",
+        ),
+        (vec![Array::F32("x", vec![17_000_000, 1], vec![0.0; 17_000_000])], "`x` is larger than 64 MiB"),
         (vec![features(), wrong(vec![2, 3])], "`boxes` has the shape [2, 3] where [regions, 4]"),
         (vec![features(), wrong(vec![3, 4])], "12 numbers of boxes are not four for each"),
         (vec![features(), wrong(vec![2, 4])], "the box of region 1 does not lie in the image"),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_data::corpora::{Gqa, ImageCaptions, ImageQuestions, Karpathy, ReadCorpus, Vqa};
-use alambic_data::questions::split_questions;
+use alambic_data::questions::{picture_key, split_questions};
 use alambic_data::split::Overlap;
 use alambic_data::{Content, DataError, Extent, Question, Raster, Split, SplitOptions, VisualQuestions};
 use alambic_settings::{IndexMap, Location, OneOrMany};
@@ -26,14 +26,14 @@ fn trained_on(mut corpus: VisualQuestions) -> (Vec<String>, Vec<Question>) {
     (corpus.answers, train)
 }
 
-/// A folder with these files, and images of one pixel by these names.
+/// A folder with these files, and images of one pixel by these names, each of another colour.
 fn folder(files: &[(&str, &str)], images: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
-    let raster = Raster { width: 1, height: 1, rgb: Arc::new(vec![1, 2, 3]) };
-    for name in images {
+    for (name, shade) in images.iter().zip(1..) {
+        let raster = Raster { width: 1, height: 1, rgb: Arc::new(vec![shade, 2, 3]) };
         std::fs::write(folder.path().join(name), raster.to_png().unwrap()).unwrap();
     }
     folder
@@ -152,10 +152,11 @@ fn images_that_another_corpus_keeps_for_its_test_are_left_out() {
     // The files for the test need not be named once more.
     let (corpus, splits) = parted(questions(&judged).unwrap(), judged.kept_files());
     assert_eq!((splits.train.len(), splits.test.len()), (0, 1));
-    let held = splits.test_keys(&corpus.images);
+    let keys = |corpus: &VisualQuestions| corpus.images.iter().map(picture_key).collect::<Vec<_>>();
+    let held = splits.test_keys(&keys(&corpus));
     let (corpus, mut splits) =
         parted(questions(&table(file(folder.path(), "asked.tsv"), none())).unwrap(), [false, false]);
-    splits.leave_out(&corpus.images, &held);
+    splits.leave_out(&keys(&corpus), &held);
     assert_eq!((splits.train.len(), splits.report.train), (1, 1));
     assert_eq!(splits.report.removed["train: questions about images kept for the test of another corpus"], 2);
     let told = ImageCaptions {
@@ -167,7 +168,7 @@ fn images_that_another_corpus_keeps_for_its_test_are_left_out() {
         caption: "caption".into(),
     };
     let (corpus, mut splits) = parted(questions(&told).unwrap(), told.kept_files());
-    splits.leave_out(&corpus.images, &held);
+    splits.leave_out(&keys(&corpus), &held);
     assert_eq!((splits.unasked, splits.report.train), (vec![(1, Split::Train)], 1));
 }
 
@@ -237,6 +238,75 @@ fn vqa_scores_answers_by_how_many_gave_them() {
     assert!(read.questions[0].answers.contains(&(2, 1.0)) && read.questions[0].answers.len() == 2);
     let broken = Vqa { annotations: file(folder.path(), "q.json"), ..corpus };
     assert!(questions(&broken).unwrap_err().to_string().contains("q.json:"));
+}
+
+#[test]
+fn vqa_answers_are_counted_in_the_form_of_the_evaluation() {
+    let asked = r#"{"questions": [{"image_id": 1, "question": "How many?", "question_id": 1},
+        {"image_id": 1, "question": "What?", "question_id": 2}]}"#;
+    let given = r#"{"annotations": [{"question_id": 1, "answers": [{"answer": "two"}, {"answer": 2},
+        {"answer": "Two."}, {"answer": "3"}, {"answer": " "}]}, {"question_id": 2, "answers":
+        [{"answer": "a dog"}, {"answer": "the dog."}, {"answer": "cat"}]}]}"#;
+    let folder = folder(&[("q.json", asked), ("a.json", given)], &["1.jpg"]);
+    let corpus = Vqa { image_name: "1.jpg".into(), ..vqa(folder.path()) };
+    let (answers, asked) = trained_on(questions(&corpus).unwrap());
+    assert_eq!(answers, ["2", "dog"]);
+    let scores: Vec<f32> = asked.iter().map(|question| question.answers[0].1).collect();
+    assert!((scores[0] - 0.9).abs() < 1e-6 && (scores[1] - 0.6).abs() < 1e-6, "{scores:?}");
+    // A teacher's list may spell them in another way; of two of one form that which has it counts.
+    let list = folder.path().join("list.txt");
+    std::fs::write(&list, "a dog\nTwo\n2\n").unwrap();
+    let corpus = Vqa { answers_from: Some(Location::File(list)), ..corpus };
+    let read = questions(&corpus).unwrap();
+    assert_eq!(read.answers, ["a dog", "Two", "2"]);
+    let best: Vec<u32> = read.questions.iter().map(|question| question.answers[0].0).collect();
+    assert_eq!(best, [2, 0]);
+}
+
+#[test]
+fn vqa_ids_are_the_same_as_numbers_and_as_texts() {
+    let asked = r#"{"questions": [{"image_id": "12", "question": "What?", "question_id": 1},
+        {"image_id": 12.0, "question": "Who?", "question_id": "002"},
+        {"image_id": "front door", "question": "Where?", "question_id": "three"}]}"#;
+    let given = r#"{"annotations": [{"question_id": "1", "answers": [{"answer": "cat"}]},
+        {"question_id": 2, "answers": [{"answer": "cat"}]},
+        {"question_id": "three", "answers": [{"answer": "cat"}]}]}"#;
+    let names = ["COCO_train2014_000000000012.jpg", "COCO_train2014_front door.jpg"];
+    let folder = folder(&[("q.json", asked), ("a.json", given)], &names);
+    let read = questions(&vqa(folder.path())).unwrap();
+    assert_eq!(read.images.len(), 2);
+    assert!(read.questions.iter().all(|question| question.answers.len() == 1));
+    let twice = given.replace("\"three\"", "\"01\"");
+    std::fs::write(folder.path().join("a.json"), twice).unwrap();
+    let said = questions(&vqa(folder.path())).unwrap_err().to_string();
+    assert!(said.contains("a.json: the question `1` is annotated twice"), "{said}");
+    std::fs::write(folder.path().join("a.json"), given).unwrap();
+    std::fs::write(folder.path().join("q.json"), asked.replace("\"12\"", "null")).unwrap();
+    let said = questions(&vqa(folder.path())).unwrap_err().to_string();
+    assert!(said.contains("an id, which is a whole number or a text"), "{said}");
+}
+
+#[test]
+fn images_of_two_folders_of_one_corpus_are_told_apart() {
+    let asked = r#"{"questions": [{"image_id": 1, "question": "What?", "question_id": 1}]}"#;
+    let given = r#"{"annotations": [{"question_id": 1, "answers": [{"answer": "cat"}]}]}"#;
+    let files = [("q.json", asked), ("a.json", given)];
+    let (one, other) = (folder(&files, &["1.jpg"]), folder(&[], &["1.jpg"]));
+    let corpus = |images: &Path| Vqa {
+        image_name: "1.jpg".into(),
+        test_questions: file(one.path(), "q.json"),
+        test_annotations: file(one.path(), "a.json"),
+        test_images: Some(Location::File(images.to_owned())),
+        test_image_name: "1.jpg".into(),
+        ..vqa(one.path())
+    };
+    let names = |images: &Path| -> Vec<String> {
+        let read = questions(&corpus(images)).unwrap();
+        read.images.into_iter().map(|picture| picture.name).collect()
+    };
+    assert_eq!(names(other.path()), ["./1.jpg", "./test/1.jpg"]);
+    // The same folder, reached in another way.
+    assert_eq!(names(&one.path().join(".")), ["./1.jpg"]);
 }
 
 #[test]
@@ -316,5 +386,5 @@ fn captions_come_with_the_splits_of_karpathy() {
     let location = |name: &str| Location::File(folder.path().join(name));
     let corpus = questions(&Karpathy { file: location("dataset.json"), images: location("") }).unwrap();
     assert_eq!(corpus.images[0].captions, ["a dot", "x"]);
-    assert_eq!(corpus.images[1].split.as_deref(), Some("test"));
+    assert_eq!(corpus.images[1].splits, [Some("test".to_owned())]);
 }

@@ -121,6 +121,56 @@ fn boxes_come_from_the_tags_where_nothing_else_has_them() {
 }
 
 #[test]
+fn predictions_of_vinvl_have_a_feature_for_each_object() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("predictions.tsv");
+    let object = |class: &str, rect: [u32; 4], feature: &[f32]| {
+        format!(
+            "{{\"rect\": {rect:?}, \"class\": \"{class}\", \"conf\": 0.9, \"feature\": \"{}\"}}",
+            base64(feature)
+        )
+    };
+    let objects =
+        [object("cat", [0, 0, 8, 2], &[1.0, 2.0]), object("dog", [4, 4, 16, 8], &[3.0, 4.0])].join(", ");
+    let row = format!(
+        "COCO_val2014_000000000001\t{{\"image_h\": 8, \"image_w\": 16, \"num_boxes\": 2, \"objects\": [{objects}], \
+         \"predicates\": []}}"
+    );
+    std::fs::write(&path, row).unwrap();
+    for memory_gb in [2.0, 0.0] {
+        let (read, width) = attach(&RegionFiles { memory_gb, ..files(&path) }, &["1.jpg"]).unwrap();
+        let found = loaded(&read.images[0]);
+        assert_eq!((width, found.features.as_slice()), (2, &[1.0, 2.0, 3.0, 4.0][..]));
+        assert_eq!(found.bounds, [UPPER, LOWER]);
+        assert_eq!(found.tags, ["cat", "dog"]);
+    }
+    // A file of tags goes first.
+    let tags = folder.path().join("labels.tsv");
+    std::fs::write(&tags, "1\t[{\"class\": \"tom\"}, {\"class\": \"rex\"}]").unwrap();
+    let (read, _) = attach(&RegionFiles { tags: one(&tags), ..files(&path) }, &["1.jpg"]).unwrap();
+    assert_eq!(loaded(&read.images[0]).tags, ["tom", "rex"]);
+}
+
+#[test]
+fn number_of_regions_in_archive_leaves_padding_out() {
+    let folder = tempfile::tempdir().unwrap();
+    npz(
+        &folder.path().join("1.npz"),
+        vec![
+            Array::F32("x", vec![3, 2], vec![1.0, 2.0, 3.0, 4.0, 0.0, 0.0]),
+            Array::U16("bbox", vec![3, 4], vec![0, 0, 50, 25, 25, 50, 100, 100, 0, 0, 0, 0]),
+            Array::I64("num_bbox", vec![1], vec![2]),
+            Array::I64("image_w", vec![1], vec![100]),
+            Array::I64("image_h", vec![1], vec![100]),
+        ],
+    );
+    let (read, width) = attach(&files(folder.path()), &["1.jpg"]).unwrap();
+    let found = loaded(&read.images[0]);
+    assert_eq!((width, found.regions()), (2, 2));
+    assert_eq!(found.bounds, [UPPER, LOWER]);
+}
+
+#[test]
 fn archives_of_numpy_are_read_by_either_name() {
     let folder = tempfile::tempdir().unwrap();
     // As UNITER publishes them: halves, width, height and area behind the box.

@@ -31,9 +31,13 @@ pub fn open(path: &Path) -> Result<File> {
 /// Those of [`open`], and when the file is longer.
 pub fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let file = open(path)?;
+    let length = file.metadata().map_err(FileError::io(path))?.len();
     let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(FileError::io(path))?;
-    if bytes.len() as u64 > limit {
+    if length <= limit {
+        // It may grow while it is read.
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(FileError::io(path))?;
+    }
+    if length > limit || bytes.len() as u64 > limit {
         return Err(FileError::content(
             path,
             format!("the file is longer than {limit} bytes, the most that is read"),

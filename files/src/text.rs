@@ -38,6 +38,22 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
+/// Characters of the beginning and of the end that [`elided`] leaves.
+const LEFT: (usize, usize) = (120, 180);
+
+/// A path or what a parser says, whose end tells as much as its beginning: [`visible`], and cut in the middle where it has more
+/// than 300 characters.
+#[must_use]
+pub fn elided(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= LEFT.0 + LEFT.1 {
+        return visible(text);
+    }
+    let beginning: String = text.chars().take(LEFT.0).collect();
+    let end: String = text.chars().skip(count - LEFT.1).collect();
+    format!("{}… ({} bytes) …{}", visible(&beginning), text.len(), visible(&end))
+}
+
 /// A value as a message quotes it: [`visible`], and cut after [`SHOWN`] characters, with how many there are.
 #[must_use]
 pub fn quoted(text: &str) -> String {

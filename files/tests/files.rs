@@ -137,4 +137,11 @@ fn hidden_characters_are_shown_and_long_values_cut() {
     assert_eq!(text::visible("र\u{200d}य"), "र\u{200d}य");
     assert_eq!(text::quoted("é"), "é");
     assert_eq!(text::quoted(&"é".repeat(100)), format!("{}… (200 bytes)", "é".repeat(80)));
+    assert_eq!(text::elided("images/é\u{1b}.png"), "images/é\\u{1b}.png");
+    let long = text::elided(&format!("begin{}end.png", "é".repeat(1000)));
+    assert!(
+        long.starts_with("begin") && long.ends_with("end.png") && long.contains("… (2012 bytes) …"),
+        "{long}"
+    );
+    assert!(long.chars().count() < 330);
 }

@@ -16,7 +16,6 @@ mod schema;
 mod tensors;
 mod trace;
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -135,7 +134,7 @@ fn interrupt(message: &'static str) -> Result<Arc<AtomicBool>, Failure> {
 #[derive(Args)]
 struct RecipeArguments {
     /// Path of a recipe, or `builtin:NAME`
-    recipe: OsString,
+    recipe: PathBuf,
     /// Sets a key, as `train.steps=100`; paths are taken from the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,

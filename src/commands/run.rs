@@ -1,6 +1,5 @@
 //! `alambic run`.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use alambic_recipes::{Depth, Loaded, RunOptions, StartMode, check, is_fatal, load, resumable};
@@ -17,7 +16,7 @@ use crate::progress::Progress;
 pub(crate) struct Arguments {
     /// Path of a recipe, or `builtin:NAME`; may be left out with `--resume --out`
     #[arg(required_unless_present = "resume")]
-    recipe: Option<OsString>,
+    recipe: Option<PathBuf>,
     /// Sets a key, as `train.steps=100`; paths are taken from the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,

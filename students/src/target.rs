@@ -136,7 +136,7 @@ impl Target {
                 fs::copy(path, &place).map_err(FileError::io(path))?;
             }
         }
-        Digests::seal(&self.partial)?;
+        Digests::of_folder(&self.partial)?.write(&self.partial)?;
         write::publish_folder(&self.partial, &self.whole)?;
         self.is_new = false;
         Ok(())

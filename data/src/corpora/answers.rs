@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use alambic_files::text::quoted;
 use alambic_settings::Location;
 use serde_json::Value;
 
@@ -16,12 +17,13 @@ use crate::source::{Extent, Source};
 pub(super) fn listed(location: &Location) -> Result<Vec<String>, DataError> {
     let source = Source::open_lines(location, Extent::Whole)?;
     let fail = |reason: String| DataError::new(Place::file(&source.name), Fault::NotAnswers(reason));
-    let text = std::str::from_utf8(&source.bytes).map_err(|error| fail(error.to_string()))?;
+    let bytes = source.bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&source.bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| fail(error.to_string()))?;
     let answers = match serde_json::from_str(text) {
         Ok(Value::Object(config)) => of_config(&config).map_err(|reason| fail(reason.to_owned()))?,
         Ok(Value::Array(answers)) => answers
             .iter()
-            .map(|answer| answer.as_str().map(str::to_owned))
+            .map(named)
             .collect::<Option<_>>()
             .ok_or_else(|| fail("the list holds something else than texts".into()))?,
         _ => text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect(),
@@ -40,8 +42,17 @@ pub(super) fn listed(location: &Location) -> Result<Vec<String>, DataError> {
 pub(super) fn once_each(answers: &[String], place: &str) -> Result<(), DataError> {
     let mut seen = HashSet::new();
     match answers.iter().find(|answer| !seen.insert(answer.as_str())) {
-        Some(twice) => Err(DataError::new(Place::file(place), Fault::AnswerTwice(twice.clone()))),
+        Some(twice) => Err(DataError::new(Place::file(place), Fault::AnswerTwice(quoted(twice)))),
         None => Ok(()),
+    }
+}
+
+/// An answer as JSON has it; the answer 2 may be a number.
+fn named(answer: &Value) -> Option<String> {
+    match answer {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -49,7 +60,7 @@ pub(super) fn once_each(answers: &[String], place: &str) -> Result<(), DataError
 fn of_config(config: &serde_json::Map<String, Value>) -> Result<Vec<String>, &'static str> {
     let labels = config.get("id2label").and_then(Value::as_object).ok_or("there is no `id2label`")?;
     (0..labels.len())
-        .map(|id| labels.get(&id.to_string())?.as_str().map(str::to_owned))
+        .map(|id| labels.get(&id.to_string()).and_then(named))
         .collect::<Option<_>>()
         .ok_or("the ids of `id2label` do not count up from 0")
 }
@@ -74,6 +85,8 @@ mod tests {
         for text in [
             r#"{"model_type": "vilt", "id2label": {"1": "no", "0": "yes", "2": "2"}}"#,
             r#"["yes", "no", "2"]"#,
+            r#"["yes", "no", 2]"#,
+            "\u{feff}yes\r\nno\r\n2",
             "yes\nno\n\n2\n",
         ] {
             assert_eq!(read(text).unwrap(), ["yes", "no", "2"], "{text}");
@@ -83,7 +96,7 @@ mod tests {
             ("yes\nno\nyes", "`yes` is listed twice"),
             (r#"{"id2label": {"1": "no", "2": "yes"}}"#, "do not count up from 0"),
             (r#"{"labels": 3}"#, "no `id2label`"),
-            ("[1, 2]", "something else than texts"),
+            ("[1, null]", "something else than texts"),
         ] {
             assert!(read(text).unwrap_err().contains(expected), "{text}");
         }

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use alambic_settings::{IndexMap, Location, settings};
 
-use super::vqa::json;
+use super::json::json;
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place};
+use crate::image_files::ImageFolder;
 use crate::lexicon::of_all;
 use crate::questions::{Known, Raw, collect};
 use crate::source::{Extent, Source};
@@ -36,6 +37,7 @@ impl ReadCorpus for EasyVqa {
         let (text, list) = lines(&folder.join("answers.txt"))?;
         let answers: Vec<String> =
             text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        let images = ImageFolder::new(folder.clone());
         let mut fingerprints = vec![list];
         let mut raw = Vec::new();
         let (languages, translations) = translations();
@@ -47,7 +49,7 @@ impl ReadCorpus for EasyVqa {
             raw.extend(rows.into_iter().map(|(text, answer, image)| Raw {
                 translations: translations.get(text.as_str()).cloned().unwrap_or_default(),
                 text,
-                image: folder.join(part).join("images").join(format!("{image}.png")),
+                image: images.file(&format!("{part}/images/{image}.png")),
                 kind: kind(&answer).to_owned(),
                 answers: vec![(answer, 1.0)],
                 split: Some(part.to_owned()),
@@ -55,7 +57,7 @@ impl ReadCorpus for EasyVqa {
             }));
         }
         let source = folder.display().to_string();
-        Ok(collect(source, of_all(&fingerprints), raw, Known::Listed(&answers), languages, extent)?.into())
+        Ok(collect(source, &of_all(&fingerprints), raw, Known::Listed(&answers), languages, extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {

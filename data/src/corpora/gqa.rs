@@ -4,10 +4,10 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use serde::Deserialize;
 
 use super::answers::{known, listed};
-use super::image_questions::folder;
-use super::vqa::json;
+use super::json::{Words, json};
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Place};
+use crate::image_files::ImageFolder;
 use crate::lexicon::of_all;
 use crate::questions::{Raw, TEST, Translations, collect, english_and};
 use crate::source::{Extent, Source};
@@ -38,8 +38,8 @@ settings! {
 #[serde(rename_all = "camelCase")]
 struct Asked {
     question: String,
-    image_id: String,
-    answer: Option<String>,
+    image_id: Words,
+    answer: Option<Words>,
     #[serde(default)]
     types: Types,
 }
@@ -52,7 +52,7 @@ struct Types {
 
 impl ReadCorpus for Gqa {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
-        let folder = folder(&self.images)?;
+        let folder = ImageFolder::open(&self.images)?;
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
         let mut translations = Translations::new();
         for (language, paths) in &self.translations {
@@ -71,8 +71,8 @@ impl ReadCorpus for Gqa {
                 rows.extend(file.into_iter().map(|(number, asked)| Raw {
                     translations: translations.of(&number),
                     text: asked.question.trim().to_owned(),
-                    image: folder.join(format!("{}.jpg", asked.image_id)),
-                    answers: asked.answer.into_iter().map(|answer| (answer, 1.0)).collect(),
+                    image: folder.file(&format!("{}.jpg", asked.image_id.0.trim())),
+                    answers: asked.answer.into_iter().map(|Words(answer)| (answer, 1.0)).collect(),
                     kind: asked.types.structural,
                     split: split.map(str::to_owned),
                     place: Place::file(&source.name),
@@ -84,7 +84,7 @@ impl ReadCorpus for Gqa {
         let known = known(listed.as_deref(), self.least);
         Ok(collect(
             sources.join(", "),
-            of_all(&fingerprints),
+            &of_all(&fingerprints),
             rows,
             known,
             english_and(&self.translations),

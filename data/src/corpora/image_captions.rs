@@ -2,9 +2,10 @@
 
 use alambic_settings::{Location, OneOrMany, settings};
 
-use super::image_questions::{folder, optional};
+use super::image_questions::optional;
 use super::{Content, ReadCorpus};
 use crate::error::DataError;
+use crate::image_files::ImageFolder;
 use crate::lexicon::of_all;
 use crate::questions::{Captioned, TEST, collect_captions};
 use crate::source::{Extent, Source};
@@ -20,7 +21,7 @@ settings! {
         pub validation_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// Files whose rows all have the split `test`.
         pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
-        /// The folder of the images, PNG or JPEG.
+        /// The folder of the images: PNG, JPEG, WebP or GIF.
         pub images: Location,
         /// The column of the image's file, below that folder.
         pub image: String = "image".to_owned(),
@@ -31,7 +32,7 @@ settings! {
 
 impl ReadCorpus for ImageCaptions {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
-        let folder = folder(&self.images)?;
+        let folder = ImageFolder::open(&self.images)?;
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
         let mut faults: Option<DataError> = None;
         let parts = [
@@ -50,7 +51,7 @@ impl ReadCorpus for ImageCaptions {
                     for row in 0..table.rows() {
                         let own = splits.as_ref().map(|splits| splits[row].trim().to_owned());
                         rows.push(Captioned {
-                            image: folder.join(images[row].trim()),
+                            image: folder.file(images[row].trim()),
                             captions: vec![captions[row].trim().to_owned()],
                             split: part.map(str::to_owned).or(own.filter(|split| !split.is_empty())),
                             place: table.place(row),
@@ -64,7 +65,7 @@ impl ReadCorpus for ImageCaptions {
         if let Some(faults) = faults {
             return Err(faults);
         }
-        Ok(collect_captions(sources.join(", "), of_all(&fingerprints), rows, extent)?.into())
+        Ok(collect_captions(sources.join(", "), &of_all(&fingerprints), rows, extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {

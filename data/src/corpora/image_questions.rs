@@ -1,12 +1,11 @@
 //! Tables of questions about images in a folder.
 
-use std::path::Path;
-
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
 use super::answers::{known, listed, once_each};
 use super::{Content, ReadCorpus};
-use crate::error::{DataError, Fault, Place};
+use crate::error::DataError;
+use crate::image_files::ImageFolder;
 use crate::lexicon::of_all;
 use crate::questions::{Raw, TEST, collect};
 use crate::source::{Extent, Source};
@@ -22,7 +21,7 @@ settings! {
         pub validation_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// Files whose rows all have the split `test`.
         pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
-        /// The folder of the images, PNG or JPEG.
+        /// The folder of the images: PNG, JPEG, WebP or GIF.
         pub images: Location,
         /// The column of the image's file, below that folder.
         pub image: String = "image".to_owned(),
@@ -52,7 +51,7 @@ settings! {
 impl ReadCorpus for ImageQuestions {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         once_each(&self.answers, "answers")?;
-        let folder = folder(&self.images)?;
+        let folder = ImageFolder::open(&self.images)?;
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
         let mut faults: Option<DataError> = None;
         let parts = [
@@ -65,7 +64,7 @@ impl ReadCorpus for ImageQuestions {
                 let read = Source::open(location, extent).and_then(|source| {
                     sources.push(source.name.clone());
                     fingerprints.push(source.fingerprint());
-                    self.rows(&source, part, folder, &mut rows)
+                    self.rows(&source, part, &folder, &mut rows)
                 });
                 DataError::note(&mut faults, read);
             }
@@ -79,7 +78,7 @@ impl ReadCorpus for ImageQuestions {
         };
         let known = known(listed.as_deref(), self.least);
         let languages = std::iter::once(&self.language).chain(self.translations.keys()).cloned().collect();
-        Ok(collect(sources.join(", "), of_all(&fingerprints), rows, known, languages, extent)?.into())
+        Ok(collect(sources.join(", "), &of_all(&fingerprints), rows, known, languages, extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {
@@ -92,7 +91,7 @@ impl ImageQuestions {
         &self,
         source: &Source,
         part: Option<&str>,
-        folder: &Path,
+        folder: &ImageFolder,
         rows: &mut Vec<Raw>,
     ) -> Result<(), DataError> {
         let needed: Vec<&str> = [&self.image, &self.question, &self.answer]
@@ -122,7 +121,7 @@ impl ImageQuestions {
                     .filter(|(_, text)| !text.is_empty())
                     .map(|(language, text)| ((*language).clone(), text.to_owned()))
                     .collect(),
-                image: folder.join(images[row].trim()),
+                image: folder.file(images[row].trim()),
                 answers: if answer.is_empty() { Vec::new() } else { vec![(answer.to_owned(), 1.0)] },
                 kind: text(&kinds, row).unwrap_or_default(),
                 split: part.map(str::to_owned).or_else(|| text(&splits, row)),
@@ -143,13 +142,5 @@ pub(super) fn optional<'t>(
         Some(name) => table.column(name).map(Some),
         None if table.has(usual) => table.column(usual).map(Some),
         None => Ok(None),
-    }
-}
-
-/// The path of a folder on this machine.
-pub(super) fn folder(location: &Location) -> Result<&Path, DataError> {
-    match location {
-        Location::File(path) if path.is_dir() => Ok(path),
-        other => Err(DataError::new(Place::file(&other.to_string()), Fault::NotFolder)),
     }
 }

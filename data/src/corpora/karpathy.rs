@@ -1,12 +1,14 @@
 //! Captions with the splits of Karpathy.
 
+use std::path::Path;
+
 use alambic_settings::{Location, settings};
 use serde::Deserialize;
 
-use super::image_questions::folder;
-use super::vqa::json;
+use super::json::json;
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Place};
+use crate::image_files::ImageFolder;
 use crate::questions::{Captioned, collect_captions};
 use crate::source::{Extent, Source};
 
@@ -43,15 +45,15 @@ struct Sentence {
 
 impl ReadCorpus for Karpathy {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
-        let folder = folder(&self.images)?;
+        let folder = ImageFolder::open(&self.images)?;
         let (source, file): (Source, File) = json(&self.file)?;
         let row = |image: Image| Captioned {
-            image: folder.join(image.filepath).join(image.filename),
+            image: folder.file(&Path::new(&image.filepath).join(&image.filename).to_string_lossy()),
             captions: image.sentences.into_iter().map(|sentence| sentence.raw.trim().to_owned()).collect(),
             split: Some(image.split),
             place: Place::file(&source.name),
         };
         let rows = file.images.into_iter().map(row).collect();
-        Ok(collect_captions(source.name.clone(), source.fingerprint(), rows, extent)?.into())
+        Ok(collect_captions(source.name.clone(), &source.fingerprint(), rows, extent)?.into())
     }
 }

@@ -8,6 +8,7 @@ mod easy_vqa;
 mod gqa;
 mod image_captions;
 mod image_questions;
+mod json;
 mod karpathy;
 mod made_up_orders;
 mod made_up_reviews;

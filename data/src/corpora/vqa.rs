@@ -2,22 +2,26 @@
 
 use std::collections::HashMap;
 
+use alambic_files::text::quoted;
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::answers::{known, listed};
-use super::image_questions::folder;
+use super::json::{Id, Words, json};
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place};
+use crate::image_files::ImageFolder;
 use crate::lexicon::of_all;
 use crate::questions::{Raw, TEST, Translations, collect, english_and};
 use crate::source::{Extent, Source};
+use crate::vqa_answers::normalised;
 
 settings! {
     /// VQA v2 (Goyal et al., 2017) as published: questions and annotations in JSON, images of COCO in folders. The score of an
     /// answer is 0.3, 0.6, 0.9 or 1 by whether one, two, three or more of ten people gave it, as the classifiers of the
-    /// field have it; answers are compared in small letters. Kinds are those of the answers: `yes/no`, `number`, `other`.
+    /// field have it; answers are brought to the form in which the evaluation of VQA compares them before they are counted:
+    /// `Two.` and `2` are one answer, and so are `a dog` and `the dog.`. Kinds are those of the answers: `yes/no`, `number`,
+    /// `other`. Ids may be numbers or texts.
     pub struct Vqa {
         /// Files of questions, as `v2_OpenEnded_mscoco_train2014_questions.json`.
         pub questions: OneOrMany<Location>,
@@ -27,7 +31,8 @@ settings! {
         pub annotations: OneOrMany<Location>,
         /// The folder of their images.
         pub images: Location,
-        /// How images are called; `{}` stands for the image's number in twelve digits.
+        /// How images are called; `{}` stands for the image's number in twelve digits, or for
+        /// its id if that is no number.
         pub image_name: String = "COCO_train2014_{}.jpg".to_owned(),
         /// Files of questions of the split `test`.
         pub test_questions: OneOrMany<Location> = OneOrMany(Vec::new()),
@@ -47,6 +52,9 @@ settings! {
     }
 }
 
+/// Digits of an image's number in the name of its file.
+const DIGITS: usize = 12;
+
 #[derive(Deserialize)]
 struct Questions {
     questions: Vec<Asked>,
@@ -54,8 +62,8 @@ struct Questions {
 
 #[derive(Deserialize)]
 struct Asked {
-    question_id: u64,
-    image_id: u64,
+    question_id: Id,
+    image_id: Id,
     question: String,
 }
 
@@ -66,7 +74,7 @@ struct Annotations {
 
 #[derive(Deserialize)]
 struct Annotation {
-    question_id: u64,
+    question_id: Id,
     #[serde(default)]
     answer_type: String,
     answers: Vec<Given>,
@@ -74,7 +82,7 @@ struct Annotation {
 
 #[derive(Deserialize)]
 struct Given {
-    answer: String,
+    answer: Words,
 }
 
 impl ReadCorpus for Vqa {
@@ -90,19 +98,31 @@ impl ReadCorpus for Vqa {
                 }
             }
         }
-        let test_images = self.test_images.as_ref().unwrap_or(&self.images);
+        let listed = self.answers_from.as_ref().map(listed).transpose()?;
+        let spelling = Spelling::of(listed.as_deref().unwrap_or_default());
+        let own_images = ImageFolder::open(&self.images)?;
+        let test_images = match &self.test_images {
+            Some(images) if !self.test_questions.is_empty() => {
+                ImageFolder::beside(ImageFolder::open(images)?, &own_images, TEST)
+            }
+            _ => own_images.clone(),
+        };
         for (questions, annotations, images, name, split) in [
-            (&self.questions, &self.annotations, &self.images, &self.image_name, None),
-            (&self.test_questions, &self.test_annotations, test_images, &self.test_image_name, Some(TEST)),
+            (&self.questions, &self.annotations, &own_images, &self.image_name, None),
+            (&self.test_questions, &self.test_annotations, &test_images, &self.test_image_name, Some(TEST)),
         ] {
-            let mut given: HashMap<u64, Annotation> = HashMap::new();
+            let mut given: HashMap<Id, Annotation> = HashMap::new();
             for location in annotations.iter() {
                 let (source, file): (Source, Annotations) = json(location)?;
                 fingerprints.push(source.fingerprint());
-                given.extend(file.annotations.into_iter().map(|own| (own.question_id, own)));
+                for own in file.annotations {
+                    if let Some(twice) = given.insert(own.question_id.clone(), own) {
+                        let fault = Fault::AnnotatedTwice(quoted(twice.question_id.as_str()));
+                        return Err(DataError::new(Place::file(&source.name), fault));
+                    }
+                }
             }
             for location in questions.iter() {
-                let folder = folder(images)?;
                 let (source, file): (Source, Questions) = json(location)?;
                 fingerprints.push(source.fingerprint());
                 for Asked { question_id, image_id, question } in file.questions {
@@ -110,8 +130,8 @@ impl ReadCorpus for Vqa {
                     rows.push(Raw {
                         text: question.trim().to_owned(),
                         translations: translations.of(&question_id),
-                        image: folder.join(name.replace("{}", &format!("{image_id:012}"))),
-                        answers: own.map(scores).unwrap_or_default(),
+                        image: images.file(&name.replace("{}", &image_id.padded(DIGITS))),
+                        answers: own.map(|own| scores(own, &spelling)).unwrap_or_default(),
                         kind: own.map(|own| own.answer_type.clone()).unwrap_or_default(),
                         split: split.map(str::to_owned),
                         place: Place::file(&source.name),
@@ -120,11 +140,10 @@ impl ReadCorpus for Vqa {
                 sources.push(source.name);
             }
         }
-        let listed = self.answers_from.as_ref().map(listed).transpose()?;
         let known = known(listed.as_deref(), self.least);
         Ok(collect(
             sources.join(", "),
-            of_all(&fingerprints),
+            &of_all(&fingerprints),
             rows,
             known,
             english_and(&self.translations),
@@ -138,21 +157,33 @@ impl ReadCorpus for Vqa {
     }
 }
 
-/// Each answer with its score, the commonest first and of equally common ones that which was given first.
-fn scores(annotation: &Annotation) -> Vec<(String, f32)> {
-    let mut counts: IndexMap<String, u32> = IndexMap::new();
-    for given in &annotation.answers {
-        *counts.entry(given.answer.trim().to_lowercase()).or_default() += 1;
+/// How listed answers are spelt that may have another form than that in which answers are compared.
+struct Spelling<'l>(HashMap<String, &'l str>);
+
+impl<'l> Spelling<'l> {
+    fn of(listed: &'l [String]) -> Self {
+        let mut spelling: HashMap<String, &str> = HashMap::with_capacity(listed.len());
+        for answer in listed {
+            let form = normalised(answer);
+            // Of several of one form that which has it itself, or else the first.
+            if form == *answer || !spelling.contains_key(&form) {
+                spelling.insert(form, answer);
+            }
+        }
+        Self(spelling)
     }
-    counts.sort_by(|_, left, _, right| right.cmp(left));
-    counts.into_iter().map(|(answer, count)| (answer, (0.3 * count as f32).min(1.0))).collect()
 }
 
-/// A file of JSON.
-pub(super) fn json<T: DeserializeOwned>(location: &Location) -> Result<(Source, T), DataError> {
-    let source = Source::open_lines(location, Extent::Whole)?;
-    let value = serde_json::from_slice(&source.bytes).map_err(|error| {
-        DataError::new(Place::line(&source.name, error.line()), Fault::BrokenJson(error.to_string()))
-    })?;
-    Ok((source, value))
+/// Each answer with its score, the commonest first and of equally common ones that which was given first.
+fn scores(annotation: &Annotation, Spelling(listed): &Spelling<'_>) -> Vec<(String, f32)> {
+    let mut counts: IndexMap<String, u32> = IndexMap::new();
+    for given in &annotation.answers {
+        let answer = normalised(&given.answer.0);
+        if !answer.is_empty() {
+            *counts.entry(answer).or_default() += 1;
+        }
+    }
+    counts.sort_by(|_, left, _, right| right.cmp(left));
+    let spelt = |answer: String| listed.get(&answer).map_or(answer, |spelt| (*spelt).to_owned());
+    counts.into_iter().map(|(answer, count)| (spelt(answer), (0.3 * count as f32).min(1.0))).collect()
 }

@@ -38,6 +38,55 @@ pub enum RegionFault {
     /// An image in which nothing was found.
     #[error("there is no region")]
     NoRegion,
+    /// A row of JSON without features.
+    #[error("the row has neither `features` nor `objects` with a `feature` each")]
+    NoFeatures,
+    /// An object without something that each must have.
+    #[error("object {object} has no `{key}`")]
+    ObjectWithout {
+        /// The object, counted from 1.
+        object: usize,
+        /// What it lacks.
+        key: &'static str,
+    },
+    /// Objects that are more or fewer than is said.
+    #[error("there are {objects} objects, and `num_boxes` is {told}")]
+    ObjectCount {
+        /// The objects.
+        objects: usize,
+        /// How many there should be.
+        told: usize,
+    },
+    /// An object whose feature has another width than those before it.
+    #[error("the feature of object {object} has {found} numbers, and those before it have {expected}")]
+    ObjectWidth {
+        /// The object, counted from 1.
+        object: usize,
+        /// Its numbers.
+        found: usize,
+        /// Those of the first.
+        expected: usize,
+    },
+    /// A number of regions that is none, or that the arrays do not have.
+    #[error(
+        "`{array}` is {found}, and there are {rows} rows of features, of which those beyond that number would be zero"
+    )]
+    Count {
+        /// The array that says it.
+        array: String,
+        /// What it says.
+        found: String,
+        /// Rows of features.
+        rows: usize,
+    },
+    /// An array that is larger than an image's can be.
+    #[error("`{array}` is larger than {mebibytes} MiB")]
+    LargeArray {
+        /// The array.
+        array: String,
+        /// The most that is read.
+        mebibytes: u64,
+    },
     /// Features that do not fit the number of regions.
     #[error(
         "{numbers} numbers of features cannot be shared out among the regions, of which there are {regions}"
@@ -171,6 +220,12 @@ impl RegionFault {
             Self::NotBase64 { .. } | Self::NotNumbers { .. } | Self::NotNpz(_) | Self::NotSafetensors(_) => {
                 "fetch the file anew; it may be cut off".into()
             }
+            Self::NoFeatures => "VinVL's features have `num_boxes` and `features` in each row, its predictions.tsv `objects`, each with `rect`, `class` and its own `feature`; of other layouts, save each image's regions as tensors NAME.features and NAME.boxes of a .safetensors".into(),
+            Self::ObjectWithout { .. } | Self::ObjectCount { .. } | Self::ObjectWidth { .. } => {
+                "write the detector's predictions anew, with `rect` and `feature` of each object".into()
+            }
+            Self::Count { .. } => "extract the image's regions anew, or leave that array out".into(),
+            Self::LargeArray { .. } => "check that it holds the regions of one image".into(),
             Self::NoRegion => "leave out what is asked of this image, or have the detector keep its best region always".into(),
             Self::Uneven { .. } | Self::BoxCount { .. } => {
                 "fetch or extract the image's regions anew: features, boxes and their number come from one pass of the detector".into()

@@ -1,11 +1,13 @@
-//! Features of regions in TSV: the layouts of Oscar, VinVL, LXMERT and bottom-up attention.
+//! Features of regions in TSV: the layouts of Oscar, VinVL, LXMERT and bottom-up attention, and VinVL's predictions.
 
 use std::borrow::Cow;
 
+use alambic_files::text::{elided, quoted};
 use alambic_settings::Location;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
+use serde_json::Number;
 
 use super::RegionFault;
 use super::gathering::Gathering;
@@ -43,45 +45,95 @@ pub(super) fn of_line(bytes: &[u8]) -> Result<Raw, Fault> {
 /// The regions of one line, by the layout that has so many columns.
 fn parse(columns: &[&str]) -> Result<Raw, Fault> {
     match columns {
-        [_, json] => {
-            #[derive(Deserialize)]
-            struct Row<'a> {
-                num_boxes: usize,
-                #[serde(borrow)]
-                features: Cow<'a, str>,
-            }
-            let row: Row =
-                serde_json::from_str(json).map_err(|error| Fault::BrokenJson(error.to_string()))?;
-            Ok(Raw { regions: row.num_boxes, features: numbers("features", &row.features)?, boxes: None })
-        }
-        [_, regions, features] => {
-            Ok(Raw { regions: count(regions)?, features: numbers("features", features)?, boxes: None })
-        }
+        [_, json] => of_json(json),
+        [_, regions, features] => Ok(Raw {
+            regions: count(regions)?,
+            features: numbers("features", features)?,
+            boxes: None,
+            tags: Vec::new(),
+        }),
         [_, width, height, regions, boxes, features]
         | [_, height, width, _, _, _, _, regions, boxes, features] => {
             let size = [side(width)?, side(height)?];
             let boxes = Boxes { numbers: numbers("boxes", boxes)?, size: Some(size) };
-            Ok(Raw { regions: count(regions)?, features: numbers("features", features)?, boxes: Some(boxes) })
+            let (regions, features) = (count(regions)?, numbers("features", features)?);
+            Ok(Raw { regions, features, boxes: Some(boxes), tags: Vec::new() })
         }
         _ => Err(RegionFault::Columns { found: columns.len(), expected: "2, 3, 6 or 10" }.into()),
     }
 }
 
+/// A row of VinVL: of its features, all in one text, or of its predictions, each object with its own.
+#[derive(Deserialize)]
+struct Row<'a> {
+    num_boxes: Option<Number>,
+    #[serde(borrow)]
+    features: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    objects: Vec<Object<'a>>,
+    image_w: Option<f32>,
+    image_h: Option<f32>,
+}
+
+#[derive(Deserialize)]
+struct Object<'a> {
+    class: Option<String>,
+    rect: Option<[f32; 4]>,
+    #[serde(borrow)]
+    feature: Option<Cow<'a, str>>,
+}
+
+/// The regions of a row of JSON.
+fn of_json(json: &str) -> Result<Raw, Fault> {
+    let row: Row =
+        serde_json::from_str(json).map_err(|error| Fault::BrokenJson(elided(&error.to_string())))?;
+    let told = row.num_boxes.map(|number| count(&number.to_string())).transpose()?;
+    if let Some(features) = row.features {
+        let regions = told.ok_or_else(|| Fault::BrokenJson("missing field `num_boxes`".into()))?;
+        return Ok(Raw { regions, features: numbers("features", &features)?, boxes: None, tags: Vec::new() });
+    }
+    let (regions, mut width) = (row.objects.len(), None);
+    if row.objects.iter().all(|object| object.feature.is_none()) && told != Some(0) {
+        return Err(RegionFault::NoFeatures.into());
+    }
+    if let Some(told) = told.filter(|told| *told != regions) {
+        return Err(RegionFault::ObjectCount { objects: regions, told }.into());
+    }
+    let (mut features, mut bounds, mut tags) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, Object { class, rect, feature }) in row.objects.into_iter().enumerate() {
+        let object = index + 1;
+        let missing = |key| RegionFault::ObjectWithout { object, key };
+        let own = numbers("feature", &feature.ok_or_else(|| missing("feature"))?)?;
+        let expected = *width.get_or_insert(own.len());
+        if own.len() != expected {
+            return Err(RegionFault::ObjectWidth { object, found: own.len(), expected }.into());
+        }
+        features.extend(own);
+        bounds.extend(rect.ok_or_else(|| missing("rect"))?);
+        tags.extend(class);
+    }
+    if !tags.is_empty() && tags.len() != regions {
+        return Err(RegionFault::TagCount { tags: tags.len(), regions }.into());
+    }
+    let size = row.image_w.zip(row.image_h).map(|(width, height)| [width, height]);
+    Ok(Raw { regions, features, boxes: Some(Boxes { numbers: bounds, size }), tags })
+}
+
 /// How many regions there are.
 fn count(text: &str) -> Result<usize, Fault> {
-    text.parse().map_err(|_| Fault::NotNumber { column: "num_boxes".into(), found: text.to_owned() })
+    text.parse().map_err(|_| Fault::NotNumber { column: "num_boxes".into(), found: quoted(text) })
 }
 
 /// A side of an image in pixels.
 fn side(text: &str) -> Result<f32, Fault> {
-    text.parse().map_err(|_| Fault::NotDecimal { column: "image size".into(), found: text.to_owned() })
+    text.parse().map_err(|_| Fault::NotDecimal { column: "image size".into(), found: quoted(text) })
 }
 
 /// Numbers of 32 bits, the low byte first, in base64.
 fn numbers(column: &'static str, text: &str) -> Result<Vec<f32>, RegionFault> {
     let bytes = BASE64_STANDARD
         .decode(text)
-        .map_err(|error| RegionFault::NotBase64 { column, reason: error.to_string() })?;
+        .map_err(|error| RegionFault::NotBase64 { column, reason: quoted(&error.to_string()) })?;
     match bytes.as_chunks::<4>() {
         (numbers, []) => Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
         _ => Err(RegionFault::NotNumbers { column, bytes: bytes.len() }),

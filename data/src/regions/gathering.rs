@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::mem;
 
+use alambic_files::text::{elided, quoted};
+use unicode_normalization::UnicodeNormalization;
+
 use super::RegionFault;
 use super::labels::ById;
 use super::raw::Raw;
@@ -15,11 +18,11 @@ use crate::source::Extent;
 const NAMED: usize = 5;
 
 /// Extensions of images, without which ids are compared.
-const IMAGES: [&str; 3] = [".jpg", ".jpeg", ".png"];
+const IMAGES: [&str; 5] = [".jpg", ".jpeg", ".png", ".webp", ".gif"];
 
 /// What an image is known by in files of regions: its file's name without folders, extension, a prefix such as
-/// `COCO_val2014_` and, if it is a number, leading zeros.
-fn key(name: &str) -> &str {
+/// `COCO_val2014_` and, if it is a number, leading zeros. Canonically equal names are one.
+fn key(name: &str) -> String {
     let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let cut = |extension: &&str| {
         let at = name.len().checked_sub(extension.len())?;
@@ -30,11 +33,11 @@ fn key(name: &str) -> &str {
     let name = if is_coco { name.rsplit('_').next().unwrap_or(name) } else { name };
     if name.bytes().all(|byte| byte.is_ascii_digit()) {
         match name.trim_start_matches('0') {
-            "" => name.get(..1).unwrap_or(name),
-            number => number,
+            "" => name.get(..1).unwrap_or(name).to_owned(),
+            number => number.to_owned(),
         }
     } else {
-        name
+        name.nfc().collect()
     }
 }
 
@@ -51,10 +54,10 @@ impl Wanted {
     pub(super) fn new(pictures: &[Picture], extent: Extent) -> Result<Self, RegionFault> {
         let mut images = HashMap::with_capacity(pictures.len());
         for (index, picture) in pictures.iter().enumerate() {
-            let id = key(&picture.name).to_owned();
+            let id = key(&picture.name);
             if let Some(first) = images.insert(id.clone(), index) {
-                let first = pictures[first].name.clone();
-                return Err(RegionFault::SameId { id, first, second: picture.name.clone() });
+                let [first, second] = [&pictures[first], picture].map(|own| elided(&own.name));
+                return Err(RegionFault::SameId { id: quoted(&id), first, second });
             }
         }
         Ok(Self { extent, images })
@@ -63,7 +66,7 @@ impl Wanted {
     /// What the image that a file calls by an id is known by; nothing where it is not wanted. Of heads of files any is.
     pub(super) fn key(&self, id: &str) -> Option<String> {
         let key = key(id);
-        (self.extent == Extent::Head || self.images.contains_key(key)).then(|| key.to_owned())
+        (self.extent == Extent::Head || self.images.contains_key(&key)).then_some(key)
     }
 
     /// Whether so many are all: the images of the corpus, or the first of a file.
@@ -82,11 +85,11 @@ impl Wanted {
         has: impl Fn(&str) -> bool,
     ) -> Result<(), RegionFault> {
         let names: Vec<&String> =
-            pictures.iter().map(|picture| &picture.name).filter(|name| !has(key(name))).collect();
+            pictures.iter().map(|picture| &picture.name).filter(|name| !has(&key(name))).collect();
         if names.is_empty() || self.extent == Extent::Head {
             return Ok(());
         }
-        let first = names.iter().take(NAMED).map(|name| (*name).clone()).collect();
+        let first = names.iter().take(NAMED).map(|name| elided(name)).collect();
         Err(RegionFault::Missing { what, count: names.len(), first })
     }
 }
@@ -149,13 +152,13 @@ impl<'a> Gathering<'a> {
         let found = raw.width()?;
         let (expected, first) = self.width.get_or_insert_with(|| (found, id.to_owned()));
         if *expected != found {
-            return Err(RegionFault::Width { found, expected: *expected, first: first.clone() }.into());
+            return Err(RegionFault::Width { found, expected: *expected, first: quoted(first) }.into());
         }
         let Some(key) = self.wanted.key(id).filter(|_| self.wanted.extent == Extent::Whole) else {
             return Ok(());
         };
         if self.found.contains_key(&key) {
-            return Err(RegionFault::Repeated(id.to_owned()).into());
+            return Err(RegionFault::Repeated(quoted(id)).into());
         }
         let regions = raw.regions;
         let labels = match self.labels.remove(&key) {
@@ -211,6 +214,7 @@ mod tests {
             ("000", "0"),
             ("", ""),
             ("é.png", "é"),
+            ("e\u{301}.webp", "é"),
             ("v1.5", "v1.5"),
         ] {
             assert_eq!(key(name), expected, "{name}");

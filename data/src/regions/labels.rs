@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use alambic_files::text::{elided, quoted};
 use alambic_settings::Location;
 use serde::Deserialize;
 
@@ -37,7 +38,7 @@ pub(super) fn read(location: &Location, wanted: &Wanted, labels: &mut ById) -> R
     while !wanted.is_done(labels.len()) && rows.advance()? {
         let taken = rows.id().and_then(|id| match wanted.key(&id) {
             None => Ok(()),
-            Some(key) if labels.contains_key(&key) => Err(RegionFault::Repeated(id).into()),
+            Some(key) if labels.contains_key(&key) => Err(RegionFault::Repeated(quoted(&id)).into()),
             Some(key) => {
                 labels.insert(key, (rows.place(), parse(&rows.columns()?)?));
                 Ok(())
@@ -54,7 +55,7 @@ fn parse(columns: &[&str]) -> Result<Labels, Fault> {
     let [_, json] = columns else {
         return Err(RegionFault::Columns { found: columns.len(), expected: "2" }.into());
     };
-    let broken = |error: serde_json::Error| Fault::BrokenJson(error.to_string());
+    let broken = |error: serde_json::Error| Fault::BrokenJson(elided(&error.to_string()));
     let (objects, size) = if json.starts_with('[') {
         (serde_json::from_str(json).map_err(broken)?, None)
     } else {

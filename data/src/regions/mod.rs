@@ -12,8 +12,12 @@ mod rows;
 mod tensors;
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
+use alambic_files::text::quoted;
+use alambic_files::read as files;
 use alambic_settings::{Location, OneOrMany, settings};
 
 pub use fault::RegionFault;
@@ -77,10 +81,12 @@ settings! {
     /// left out on either side: `262148` is the same image.
     ///
     /// Formats are told by their extension, and those of TSV by their columns, all numbers being of 32 bits, in base64:
-    /// Oscar's (id, number of regions, features), VinVL's (id, JSON with `num_boxes` and `features`), bottom-up attention's
+    /// Oscar's (id, number of regions, features), VinVL's (id, JSON with `num_boxes` and `features`, or as in its
+    /// `predictions.tsv` with `objects`, each with `rect`, `class` and its own `feature`), bottom-up attention's
     /// (id, width and height of the image, number of regions, boxes, features) and LXMERT's (id, height and width of the
     /// image, ids and confidence of objects and of attributes, number of regions, boxes, features). A folder holds an npz
-    /// of each image, called by its id, with `features` or `x` and `norm_bb`, `boxes` or `bbox`. A `.safetensors` holds
+    /// of each image, called by its id, with `features` or `x` and `norm_bb`, `boxes` or `bbox`; `num_bbox` or `num_boxes` is
+    /// held against them, and rows of zeros beyond that number are padding. A `.safetensors` holds
     /// `NAME.features` and `NAME.boxes` of each image, NAME being its id.
     ///
     /// Features are kept as they are published. Boxes are left, top, right and bottom edge; those in pixels become shares by
@@ -166,6 +172,11 @@ impl RegionFiles {
     }
 }
 
+/// Opens a file; a pipe or a device is none.
+fn open(path: &Path) -> Result<File, Fault> {
+    files::open(path).map_err(|error| Fault::Unreadable(error.reason()))
+}
+
 /// Reads one file, or one folder.
 fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result<(), DataError> {
     let path = match location {
@@ -178,7 +189,7 @@ fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result<(), DataEr
         "tsv" | "tab" | "txt" => features::read(location, gathering),
         "safetensors" => tensors::read(location, gathering),
         _ => {
-            let fault = RegionFault::UnknownFormat(extension.into_owned());
+            let fault = RegionFault::UnknownFormat(quoted(&extension));
             Err(DataError::new(Place::file(&location.to_string()), fault.into()))
         }
     }

@@ -1,5 +1,6 @@
 //! What a file says of an image's regions, held against itself.
 
+use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub(super) struct Raw {
     pub(super) features: Vec<f32>,
     /// The boxes, where the file has them apart from the features.
     pub(super) boxes: Option<Boxes>,
+    /// What each is, in words, where the file says it; else nothing.
+    pub(super) tags: Vec<String>,
 }
 
 /// The boxes of an image's regions.
@@ -69,7 +72,8 @@ impl Raw {
     /// Where features, boxes and number of regions disagree, and where numbers or boxes are none.
     pub(super) fn found(mut self, labels: Option<Labels>, most: usize) -> Result<Found, RegionFault> {
         let width = self.width()?;
-        let (mut tags, beside) = labels.map_or((Vec::new(), None), |labels| (labels.tags, labels.boxes));
+        let (mut tags, beside) =
+            labels.map_or_else(|| (mem::take(&mut self.tags), None), |labels| (labels.tags, labels.boxes));
         let boxes = match self.boxes.take() {
             Some(boxes) => boxes,
             None if width == OSCAR_WIDTH => {

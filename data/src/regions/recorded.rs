@@ -1,13 +1,12 @@
 //! Regions of an image whose features are in memory, or still in the file that they come from.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use safetensors::Dtype;
 
-use super::{Found, RegionFault, features, npz, tensors};
+use super::{Found, RegionFault, features, npz, open, tensors};
 use crate::error::{DataError, Fault, Place};
 
 /// What is on record of an image's regions.
@@ -72,19 +71,17 @@ impl Origin {
     fn features(&self) -> Result<Vec<f32>, Fault> {
         let unreadable = |error: std::io::Error| Fault::Unreadable(error.to_string());
         let bytes = |path: &Path, start: u64, length: usize| {
-            let mut file = File::open(path)?;
-            file.seek(SeekFrom::Start(start))?;
+            let mut file = open(path)?;
+            file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
             let mut bytes = Vec::with_capacity(length);
-            file.take(length as u64).read_to_end(&mut bytes)?;
-            Ok(bytes)
+            file.take(length as u64).read_to_end(&mut bytes).map_err(unreadable)?;
+            Ok::<_, Fault>(bytes)
         };
         Ok(match self {
-            Self::Line { path, start, length } => {
-                features::of_line(&bytes(path, *start, *length).map_err(unreadable)?)?.features
-            }
+            Self::Line { path, start, length } => features::of_line(&bytes(path, *start, *length)?)?.features,
             Self::Archive(path) => npz::parse(path)?.features,
             Self::Tensor { path, start, length, dtype } => {
-                let bytes = bytes(path, *start, *length).map_err(unreadable)?;
+                let bytes = bytes(path, *start, *length)?;
                 tensors::decoded(*dtype, &bytes).unwrap_or_default()
             }
         })

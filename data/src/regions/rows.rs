@@ -8,6 +8,7 @@ use std::sync::Arc;
 use alambic_settings::Location;
 
 use super::RegionFault;
+use super::open;
 use super::recorded::Origin;
 use crate::error::{DataError, Fault, Place};
 use crate::source::local;
@@ -35,8 +36,7 @@ impl Rows {
     /// Where there is no such file, or it cannot be read.
     pub(super) fn open(location: &Location) -> Result<Self, DataError> {
         let (name, path) = local(location)?;
-        let file = File::open(&path)
-            .map_err(|error| DataError::new(Place::file(&name), Fault::Unreadable(error.to_string())))?;
+        let file = open(&path).map_err(|fault| DataError::new(Place::file(&name), fault))?;
         let (path, reader) = (Arc::new(path), BufReader::with_capacity(BUFFER, file));
         Ok(Self { name, path, start: 0, reader, line: 0, bytes: Vec::new() })
     }

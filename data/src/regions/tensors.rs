@@ -1,8 +1,8 @@
 //! Regions in a file of safetensors: `NAME.features` and `NAME.boxes` of each image.
 
-use std::fs::File;
 use std::sync::Arc;
 
+use alambic_files::text::{elided, quoted};
 use alambic_settings::Location;
 use half::{bf16, f16};
 use memmap2::Mmap;
@@ -11,6 +11,7 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::RegionFault;
 use super::gathering::Gathering;
+use super::open;
 use super::raw::{Boxes, Raw};
 use super::recorded::Origin;
 use crate::error::{DataError, Fault, Place};
@@ -41,7 +42,8 @@ impl Array {
     }
 
     fn shape_fault(self, expected: &'static str) -> RegionFault {
-        RegionFault::Shape { array: self.name, found: format!("{:?}", self.shape), expected }
+        let found = quoted(&format!("{:?}", self.shape));
+        RegionFault::Shape { array: quoted(&self.name), found, expected }
     }
 }
 
@@ -66,11 +68,11 @@ pub(super) fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result
     let (name, path) = local(location)?;
     let fail = |fault| DataError::new(Place::file(&name), fault);
     let unreadable = |error: std::io::Error| fail(Fault::Unreadable(error.to_string()));
-    let file = File::open(&path).map_err(unreadable)?;
+    let file = open(&path).map_err(fail)?;
     // SAFETY: the file is only read, and nothing of this program writes to it.
     let map = unsafe { Mmap::map(&file) }.map_err(unreadable)?;
     let tensors = SafeTensors::deserialize(&map)
-        .map_err(|error| fail(RegionFault::NotSafetensors(error.to_string()).into()))?;
+        .map_err(|error| fail(RegionFault::NotSafetensors(elided(&error.to_string())).into()))?;
     let path = Arc::new(path);
     let origin = |tensor: &TensorView<'_>| Origin::Tensor {
         path: Arc::clone(&path),
@@ -81,7 +83,8 @@ pub(super) fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result
     let mut ids: Vec<&str> =
         tensors.names().into_iter().filter_map(|tensor| tensor.strip_suffix(FEATURES)).collect();
     if ids.is_empty() {
-        let found = tensors.names().first().map_or("none".to_owned(), |tensor| format!("`{tensor}`"));
+        let found =
+            tensors.names().first().map_or("none".to_owned(), |tensor| format!("`{}`", quoted(tensor)));
         return Err(fail(RegionFault::NoArray { wanted: format!("`NAME{FEATURES}`"), found }.into()));
     }
     ids.sort_unstable();
@@ -92,9 +95,9 @@ pub(super) fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result
         if gathering.wants(id) {
             let taken = match tensors.tensor(&format!("{id}{FEATURES}")) {
                 Ok(features) => gathering.take(id, parse(&tensors, id, &features), origin(&features)),
-                Err(error) => Err(RegionFault::NotSafetensors(error.to_string()).into()),
+                Err(error) => Err(RegionFault::NotSafetensors(elided(&error.to_string())).into()),
             };
-            gathering.note(Place::file(&format!("{name}/{id}")), taken);
+            gathering.note(Place::file(&format!("{name}/{}", quoted(id))), taken);
         }
     }
     Ok(())
@@ -105,13 +108,13 @@ fn parse(tensors: &SafeTensors<'_>, id: &str, features: &TensorView<'_>) -> Resu
     let name = format!("{id}{BOXES}");
     let boxes = tensors.tensor(&name).ok().map(|tensor| quads(numbers(name, &tensor)?));
     let boxes = boxes.transpose()?.map(|numbers| Boxes { numbers, size: None });
-    Ok(Raw { regions, features, boxes })
+    Ok(Raw { regions, features, boxes, tags: Vec::new() })
 }
 
 fn numbers(name: String, tensor: &TensorView<'_>) -> Result<Array, RegionFault> {
     match decoded(tensor.dtype(), tensor.data()) {
         Some(numbers) => Ok(Array { name, shape: tensor.shape().to_vec(), numbers }),
-        None => Err(RegionFault::Type { array: name, found: tensor.dtype().to_string() }),
+        None => Err(RegionFault::Type { array: quoted(&name), found: tensor.dtype().to_string() }),
     }
 }
 

@@ -188,7 +188,7 @@ impl Scene {
             objects,
             found: None,
             captions: Vec::new(),
-            split: None,
+            splits: Vec::new(),
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn corpus(names: &[&str]) -> VisualQuestions {
         objects: Vec::new(),
         found: None,
         captions: Vec::new(),
-        split: None,
+        splits: Vec::new(),
     };
     VisualQuestions {
         answers: Vec::new(),
@@ -92,6 +92,16 @@ pub(crate) enum Array {
     /// Columns first.
     Turned(&'static str, Vec<u64>, Vec<f32>),
     Text(&'static str),
+    U16(&'static str, Vec<u64>, Vec<u16>),
+    /// A head with four bytes behind it.
+    Headed(&'static str, String),
+}
+
+/// An array of this head, and four bytes of numbers.
+fn headed(head: &str) -> Vec<u8> {
+    let head = format!("{head}\n");
+    let length = (head.len() as u16).to_le_bytes();
+    [b"\x93NUMPY\x01\x00".as_slice(), &length, head.as_bytes(), b"a\0\0\0"].concat()
 }
 
 /// Writes an npz as `numpy.savez_compressed` does.
@@ -106,7 +116,9 @@ pub(crate) fn npz(path: &Path, arrays: Vec<Array>) {
             }
             Array::I64(name, shape, numbers) => (name, npy(&shape, npyz::Order::C, numbers)),
             Array::Turned(name, shape, numbers) => (name, npy(&shape, npyz::Order::Fortran, numbers)),
-            Array::Text(name) => (name, npy(&[1], npyz::Order::C, vec![b'a'])),
+            Array::U16(name, shape, numbers) => (name, npy(&shape, npyz::Order::C, numbers)),
+            Array::Text(name) => (name, headed("{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }")),
+            Array::Headed(name, head) => (name, headed(&head)),
         };
         let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
         archive.start_file(format!("{name}.npy"), options).unwrap();

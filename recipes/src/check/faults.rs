@@ -17,7 +17,9 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::WrongFormat(_)
         | Fault::NotFolder
         | Fault::Reader(_) => "data::file",
-        Fault::NotImage(_) | Fault::NoImage(_) | Fault::DamagedImage { .. } => "data::image",
+        Fault::NotImage(_) | Fault::NoImage(_) | Fault::SeveralImages(..) | Fault::DamagedImage { .. } => {
+            "data::image"
+        }
         Fault::NotUtf8(_) => "data::encoding",
         Fault::Empty | Fault::NoRows | Fault::NothingKept { .. } => "data::empty",
         Fault::ColumnCount { .. }
@@ -35,6 +37,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::UnknownClass { .. }
         | Fault::NotAnswers(_)
         | Fault::AnswerTwice(_)
+        | Fault::AnnotatedTwice(_)
         | Fault::Crossed(..)
         | Fault::BrokenXml(_) => "data::value",
         Fault::UnknownLanguage(_) | Fault::NoLanguage | Fault::WrongScript { .. } => "data::language",

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use alambic_data::corpora::ReadCorpus;
 use alambic_data::parallel::{ParallelSplits, Translation, key, split_parallel};
-use alambic_data::questions::{QuestionSplits, is_chosen, split_questions};
+use alambic_data::questions::{QuestionSplits, is_chosen, picture_key, split_questions};
 use alambic_data::split::{HoldOut, SplitReport, Splits, split};
 use alambic_data::texts::{TextSplits, share, split_texts};
 use alambic_data::{
@@ -14,6 +14,7 @@ use alambic_data::{
 };
 use alambic_settings::At;
 use indexmap::{IndexMap, IndexSet};
+use rayon::prelude::*;
 
 use super::RunError;
 use crate::schema::{CaptionData, DataOptions, QuestionData, Readings, TextData};
@@ -196,27 +197,49 @@ fn keep_apart(corpora: &mut IndexMap<String, Corpus>) {
     if corpora.len() < 2 {
         return;
     }
+    let images = image_keys(corpora);
     for judged in 0..corpora.len() {
         let (mut keys, mut entries) = (HashSet::new(), HoldOut::default());
         match &corpora[judged].parts {
             Parts::Words { splits, .. } => entries.add(&splits.test),
             Parts::Texts { splits, .. } => keys = splits.test_keys(),
             Parts::Parallel { splits, .. } => keys = splits.test_keys(),
-            Parts::Questions { splits, images, .. } => keys = splits.test_keys(images),
+            Parts::Questions { splits, .. } => {
+                keys = images.get(&judged).map(|own| splits.test_keys(own)).unwrap_or_default();
+            }
         }
         let others = corpora.values_mut().enumerate().filter(|(other, _)| *other != judged);
-        for (_, corpus) in others {
+        for (other, corpus) in others {
             match &mut corpus.parts {
                 Parts::Words { splits, .. } if !entries.is_empty() => splits.hold_out(&entries),
                 Parts::Texts { splits, .. } if !keys.is_empty() => splits.leave_out(&keys),
                 Parts::Parallel { splits, .. } if !keys.is_empty() => splits.leave_out(&keys),
-                Parts::Questions { splits, images, .. } if !keys.is_empty() => {
-                    splits.leave_out(images, &keys);
+                Parts::Questions { splits, .. } if !keys.is_empty() => {
+                    if let Some(own) = images.get(&other) {
+                        splits.leave_out(own, &keys);
+                    }
                 }
                 _ => {}
             }
         }
     }
+}
+
+/// What tells the images of each corpus from those of others, by the place of the corpus; nothing where there is one corpus of
+/// images, or none that keeps any for its test. Their files are read through.
+fn image_keys(corpora: &IndexMap<String, Corpus>) -> IndexMap<usize, Vec<u128>> {
+    let mut all: Vec<(usize, &[Picture])> = Vec::new();
+    let mut is_any_kept = false;
+    for (place, corpus) in corpora.values().enumerate() {
+        if let Parts::Questions { images, splits, .. } = &corpus.parts {
+            all.push((place, images));
+            is_any_kept |= splits.report.test > 0;
+        }
+    }
+    if all.len() < 2 || !is_any_kept {
+        return IndexMap::new();
+    }
+    all.into_iter().map(|(place, images)| (place, images.par_iter().map(picture_key).collect())).collect()
 }
 
 impl Corpora {

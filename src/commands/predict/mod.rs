@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     /// that, a tab parts a pair for a classifier and is white space for an encoder
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pair: Option<bool>,
-    /// The PNG or JPEG file that all lines are about
+    /// The file that all lines are about: PNG, JPEG, WebP or GIF
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
     /// Hypotheses kept in decoding; left out or 1, it is greedy

@@ -25,6 +25,10 @@ pub(crate) const DETECTOR: &str = "detector";
 /// shares of the image's sides.
 pub const PLACE: usize = 6;
 
+/// How many times the shorter side of an image its longer side may be: the shorter one is brought to the size that a model reads,
+/// and the longer one along with it.
+const MOST_TIMES: usize = 200;
+
 /// The most regions of an image for models whose configuration does not say it.
 const REGIONS: usize = 36;
 
@@ -160,15 +164,15 @@ impl Eyes {
     /// When the image cannot be read, or there are no regions and nobody to find them.
     pub fn prepare(&self, picture: &Picture) -> Result<Sight, StudentError> {
         match self {
-            Self::Patches(eyes) => Ok(Sight::Image(eyes.prepare(&picture.load()?))),
+            Self::Patches(eyes) => Ok(Sight::Image(eyes.prepare(&loaded(picture)?))),
             Self::Regions(eyes) => {
                 let mut found = match (&picture.found, &eyes.finder) {
                     (Some(found), _) => found.load()?,
-                    (None, Some(finder)) => finder.find(&picture.load()?)?,
+                    (None, Some(finder)) => finder.find(&loaded(picture)?)?,
                     (None, None) => {
                         return Err(StudentError::Size(format!(
                             "the model reads regions, of which nothing is known for {}, and no detector lies in its folder",
-                            picture.name
+                            alambic_files::text::elided(&picture.name)
                         )));
                     }
                 };
@@ -330,6 +334,21 @@ impl RegionEyes {
             mask: Arc::new(mask),
         })
     }
+}
+
+/// The pixels of an image whose sides are in a proportion that can be brought to a size.
+fn loaded(picture: &Picture) -> Result<Raster, StudentError> {
+    let raster = picture.load()?;
+    let (shorter, longer) = (raster.width.min(raster.height), raster.width.max(raster.height));
+    if longer > shorter.saturating_mul(MOST_TIMES) {
+        return Err(StudentError::Size(format!(
+            "the image {} has {} by {} pixels; one may be at most {MOST_TIMES} times as long as it is wide",
+            alambic_files::text::elided(&picture.name),
+            raster.width,
+            raster.height
+        )));
+    }
+    Ok(raster)
 }
 
 /// Where a region lies, as Oscar reads it.

@@ -110,7 +110,7 @@ mod tests {
             objects: Vec::new(),
             found: None,
             captions: Vec::new(),
-            split: None,
+            splits: Vec::new(),
         };
         let pictures = [picture(10), picture(20)];
         let mut gallery = Gallery::new(eyes());

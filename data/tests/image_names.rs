@@ -1,0 +1,324 @@
+//! Parts of corpora of images, which hang neither on where their folder lies nor on how it is reached.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use alambic_data::corpora::{EasyVqa, Gqa, ImageCaptions, ImageQuestions, Karpathy, ReadCorpus, Vqa};
+use alambic_data::questions::{is_chosen, picture_key, split_questions};
+use alambic_data::split::Overlap;
+use alambic_data::{Content, DataError, Extent, Raster, Split, SplitOptions, VisualQuestions};
+use alambic_settings::{IndexMap, Location, OneOrMany};
+
+const COUNT: usize = 40;
+
+fn read(corpus: &impl ReadCorpus) -> Result<VisualQuestions, DataError> {
+    match corpus.read(Extent::Whole)? {
+        Content::Questions(questions) => Ok(questions),
+        _ => unreachable!("questions were asked for"),
+    }
+}
+
+fn image(shade: u8) -> Vec<u8> {
+    Raster { width: 1, height: 1, rgb: Arc::new(vec![shade, 2, 3]) }.to_png().unwrap()
+}
+
+/// Where each image is, by its name; and whether it is in a share of all.
+fn parts(mut corpus: VisualQuestions) -> BTreeMap<String, (Split, bool)> {
+    let values: Vec<String> = corpus.questions.iter().filter_map(|question| question.split.clone()).collect();
+    let values = if values.is_empty() { Vec::new() } else { vec!["test".to_owned()] };
+    let options = SplitOptions {
+        test_fraction: 0.3,
+        validation_fraction: 0.3,
+        test_values: values,
+        ..SplitOptions::default()
+    };
+    let splits = split_questions(&mut corpus, &options).unwrap();
+    let asked = [Split::Train, Split::Validation, Split::Test]
+        .into_iter()
+        .flat_map(|part| splits.part(part).iter().map(move |question| (question.image, part)));
+    let all = asked.chain(splits.unasked.iter().copied());
+    all.map(|(image, part)| {
+        let picture = &corpus.images[image];
+        (picture.name.clone(), (part, is_chosen(picture, 0.5)))
+    })
+    .collect()
+}
+
+fn file(path: &Path) -> OneOrMany<Location> {
+    OneOrMany(vec![Location::File(path.to_owned())])
+}
+
+fn table(folder: &Path, paths: &[&str]) -> ImageQuestions {
+    ImageQuestions {
+        paths: OneOrMany(paths.iter().map(|path| Location::File(folder.join(path))).collect()),
+        validation_paths: OneOrMany(Vec::new()),
+        test_paths: OneOrMany(Vec::new()),
+        images: Location::File(folder.join("images")),
+        image: "image".into(),
+        question: "question".into(),
+        language: "en".into(),
+        translations: IndexMap::new(),
+        answer: "answer".into(),
+        kind: None,
+        answers: Vec::new(),
+        answers_from: None,
+        least: 1,
+    }
+}
+
+fn captions(folder: &Path, paths: &[&str]) -> ImageCaptions {
+    ImageCaptions {
+        paths: OneOrMany(paths.iter().map(|path| Location::File(folder.join(path))).collect()),
+        validation_paths: OneOrMany(Vec::new()),
+        test_paths: OneOrMany(Vec::new()),
+        images: Location::File(folder.join("images")),
+        image: "image".into(),
+        caption: "caption".into(),
+    }
+}
+
+/// Every kind of corpus whose images are files, in one folder.
+fn written() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for part in ["images", "train/images", "test/images"] {
+        std::fs::create_dir_all(root.join(part)).unwrap();
+    }
+    let mut tables = ["image\tquestion\tanswer\n".to_owned(), "image\tquestion\tanswer\n".to_owned()];
+    let mut told = ["image\tcaption\n".to_owned(), "image\tcaption\n".to_owned()];
+    let (mut karpathy, mut asked, mut given, mut gqa, mut easy) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for index in 0..COUNT {
+        let bytes = image(index as u8);
+        let name = format!("{index:012}.png");
+        std::fs::write(root.join("images").join(&name), &bytes).unwrap();
+        std::fs::write(root.join(format!("images/{index}.jpg")), &bytes).unwrap();
+        std::fs::write(root.join(format!("train/images/{index}.png")), &bytes).unwrap();
+        std::fs::write(root.join(format!("test/images/{index}.png")), image(100 + index as u8)).unwrap();
+        writeln!(tables[index % 2], "{name}\twhat is {index}?\tyes").unwrap();
+        writeln!(told[index % 2], "{name}\tnumber {index}").unwrap();
+        karpathy.push(format!(
+            r#"{{"filepath": "", "filename": "{name}", "split": "train", "sentences": [{{"raw": "{index}"}}]}}"#
+        ));
+        asked.push(format!(r#"{{"question_id": {index}, "image_id": "{index}", "question": "what?"}}"#));
+        given.push(format!(r#"{{"question_id": "{index}", "answers": [{{"answer": "yes"}}]}}"#));
+        gqa.push(format!(r#""{index}": {{"question": "what?", "imageId": {index}, "answer": "yes"}}"#));
+        easy.push(format!(r#"["what?", "yes", {index}]"#));
+    }
+    for (name, text) in [
+        ("one.tsv", tables[0].clone()),
+        ("two.tsv", tables[1].clone()),
+        ("told-one.tsv", told[0].clone()),
+        ("told-two.tsv", told[1].clone()),
+        ("karpathy.json", format!(r#"{{"images": [{}]}}"#, karpathy.join(", "))),
+        ("q.json", format!(r#"{{"questions": [{}]}}"#, asked.join(", "))),
+        ("a.json", format!(r#"{{"annotations": [{}]}}"#, given.join(", "))),
+        ("gqa.json", format!("{{{}}}", gqa.join(", "))),
+        ("answers.txt", "yes\n".to_owned()),
+        ("train/questions.json", format!("[{}]", easy.join(", "))),
+        ("test/questions.json", format!("[{}]", easy.join(", "))),
+    ] {
+        std::fs::write(root.join(name), text).unwrap();
+    }
+    folder
+}
+
+/// The parts of each kind of corpus in a folder.
+fn of_each(folder: &Path) -> Vec<BTreeMap<String, (Split, bool)>> {
+    let vqa = Vqa {
+        questions: file(&folder.join("q.json")),
+        annotations: file(&folder.join("a.json")),
+        images: Location::File(folder.join("images")),
+        translations: IndexMap::new(),
+        image_name: "{}.png".into(),
+        test_questions: OneOrMany(Vec::new()),
+        test_annotations: OneOrMany(Vec::new()),
+        test_images: None,
+        test_image_name: String::new(),
+        answers_from: None,
+        least: 1,
+    };
+    let gqa = Gqa {
+        questions: file(&folder.join("gqa.json")),
+        test_questions: OneOrMany(Vec::new()),
+        images: Location::File(folder.join("images")),
+        translations: IndexMap::new(),
+        answers_from: None,
+        least: 1,
+    };
+    let karpathy = Karpathy {
+        file: Location::File(folder.join("karpathy.json")),
+        images: Location::File(folder.join("images")),
+    };
+    let corpora = [
+        read(&table(folder, &["one.tsv", "two.tsv"])),
+        read(&captions(folder, &["told-one.tsv", "told-two.tsv"])),
+        read(&karpathy),
+        read(&vqa),
+        read(&gqa),
+        read(&EasyVqa { folder: Location::File(folder.to_owned()) }),
+    ];
+    corpora.into_iter().map(|corpus| parts(corpus.unwrap())).collect()
+}
+
+#[test]
+fn parts_are_the_same_however_a_folder_is_reached() {
+    let folder = written();
+    let root = folder.path();
+    let expected = of_each(root);
+    for parts in &expected {
+        for part in [Split::Train, Split::Validation, Split::Test] {
+            assert!(parts.values().any(|(own, _)| *own == part), "{part:?} {}", parts.len());
+        }
+    }
+    let name = root.file_name().unwrap();
+    let mut ways: Vec<PathBuf> =
+        vec![root.join("."), root.join("images/.."), root.join(""), root.join("..").join(name)];
+    let moved = tempfile::tempdir().unwrap();
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(root, moved.path().join("link")).unwrap();
+        ways.push(moved.path().join("link"));
+    }
+    // From another working folder, with a relative path; the others are absolute.
+    let here = std::env::current_dir().unwrap();
+    let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+    ways.push(up.join(root.strip_prefix("/").unwrap_or(root)));
+    for way in ways {
+        assert_eq!(of_each(&way), expected, "{}", way.display());
+    }
+    std::fs::rename(root, moved.path().join("moved")).unwrap();
+    assert_eq!(of_each(&moved.path().join("moved")), expected);
+}
+
+#[test]
+fn parts_are_the_same_in_whatever_order_files_are_listed() {
+    let folder = written();
+    let root = folder.path();
+    let of = |corpus: Result<VisualQuestions, DataError>| parts(corpus.unwrap());
+    assert_eq!(
+        of(read(&table(root, &["one.tsv", "two.tsv"]))),
+        of(read(&table(root, &["two.tsv", "one.tsv"])))
+    );
+    assert_eq!(
+        of(read(&captions(root, &["told-one.tsv", "told-two.tsv"]))),
+        of(read(&captions(root, &["told-two.tsv", "told-one.tsv"])))
+    );
+}
+
+#[test]
+fn image_in_rows_of_several_splits_is_in_the_part_that_does_not_yield() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    std::fs::create_dir(root.join("images")).unwrap();
+    std::fs::write(root.join("images/a.png"), image(1)).unwrap();
+    std::fs::write(root.join("one.tsv"), "image\tcaption\tsplit\na.png\tone\ttrain\n").unwrap();
+    std::fs::write(root.join("two.tsv"), "image\tcaption\tsplit\na.png\ttwo\ttest\n").unwrap();
+    for paths in [["one.tsv", "two.tsv"], ["two.tsv", "one.tsv"]] {
+        for (overlap, expected) in
+            [(Overlap::RemoveFromTest, Split::Train), (Overlap::RemoveFromTraining, Split::Test)]
+        {
+            let options = SplitOptions {
+                test_values: vec!["test".into()],
+                validation_fraction: 0.0,
+                overlap,
+                ..SplitOptions::default()
+            };
+            let mut corpus = read(&captions(root, &paths)).unwrap();
+            let splits = split_questions(&mut corpus, &options).unwrap();
+            assert_eq!(splits.unasked, [(0, expected)], "{paths:?}");
+        }
+    }
+}
+
+#[test]
+fn one_file_is_one_image_whatever_rows_call_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    std::fs::create_dir_all(root.join("images/sub")).unwrap();
+    std::fs::write(root.join("images/a.png"), image(1)).unwrap();
+    let absolute = root.join("images/a.png");
+    let rows = format!(
+        "image\tcaption\na.png\tone\n./a.png\ttwo\nsub/../a.png\tthree\n{}\tfour\n",
+        absolute.display()
+    );
+    std::fs::write(root.join("told.tsv"), rows).unwrap();
+    let corpus = read(&captions(root, &["told.tsv"])).unwrap();
+    assert_eq!(corpus.images.len(), 1);
+    assert_eq!((corpus.images[0].name.as_str(), corpus.images[0].captions.len()), ("./a.png", 4));
+}
+
+#[test]
+fn file_of_a_canonically_equal_name_is_found_where_it_is_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let (composed, decomposed) = ("\u{e9}t\u{e9}", "e\u{301}te\u{301}");
+    std::fs::create_dir_all(root.join("images").join(decomposed)).unwrap();
+    std::fs::write(root.join("images").join(decomposed).join(format!("{decomposed}.png")), image(1)).unwrap();
+    let row = format!("image\tcaption\n{composed}/{composed}.png\tone\n");
+    std::fs::write(root.join("told.tsv"), row).unwrap();
+    let corpus = read(&captions(root, &["told.tsv"])).unwrap();
+    assert_eq!(corpus.images[0].name, format!("./{composed}/{composed}.png"));
+    assert_eq!(corpus.images[0].load().unwrap().rgb[0], 1);
+    // Half of the letters are composed: neither of the two is the one that is named.
+    let between = "\u{e9}te\u{301}.png";
+    for name in [composed, decomposed] {
+        std::fs::write(root.join("images").join(format!("{name}.png")), image(2)).unwrap();
+    }
+    std::fs::write(root.join("told.tsv"), format!("image\tcaption\n{between}\tone\n")).unwrap();
+    let said = read(&captions(root, &["told.tsv"])).unwrap_err().to_string();
+    assert!(said.contains("told.tsv:2: 2 files are called") && said.contains("normal form"), "{said}");
+    // A folder's name may be in another form as well.
+    std::fs::rename(root.join("images"), root.join(format!("images-{decomposed}"))).unwrap();
+    std::fs::write(root.join("told.tsv"), format!("image\tcaption\n{composed}/{composed}.png\tone\n"))
+        .unwrap();
+    let options = ImageCaptions {
+        images: Location::File(root.join(format!("images-{composed}"))),
+        ..captions(root, &["told.tsv"])
+    };
+    assert_eq!(read(&options).unwrap().images[0].name, format!("./{composed}/{composed}.png"));
+    std::fs::rename(root.join(format!("images-{decomposed}")), root.join("images")).unwrap();
+    // One that is there as it is named is that one.
+    std::fs::write(root.join("told.tsv"), format!("image\tcaption\n{composed}.png\tone\n")).unwrap();
+    assert!(read(&captions(root, &["told.tsv"])).is_ok());
+}
+
+#[test]
+fn copies_of_an_image_are_one_across_corpora() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for part in ["one/images", "two/images"] {
+        std::fs::create_dir_all(root.join(part)).unwrap();
+    }
+    std::fs::write(root.join("one/images/a.png"), image(1)).unwrap();
+    std::fs::write(root.join("two/images/b.png"), image(1)).unwrap();
+    std::fs::write(root.join("two/images/c.png"), image(2)).unwrap();
+    std::fs::write(root.join("one/told.tsv"), "image\tcaption\na.png\tone\n").unwrap();
+    std::fs::write(root.join("two/told.tsv"), "image\tcaption\nb.png\tone\nc.png\ttwo\n").unwrap();
+    let keys = |part: &str| -> Vec<u128> {
+        let corpus = read(&captions(&root.join(part), &["told.tsv"])).unwrap();
+        corpus.images.iter().map(picture_key).collect()
+    };
+    let (one, two) = (keys("one"), keys("two"));
+    assert!(one[0] == two[0] && one[0] != two[1]);
+}
+
+#[test]
+fn fingerprint_tells_that_an_image_was_replaced_by_one_of_another_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    std::fs::create_dir(root.join("images")).unwrap();
+    std::fs::write(root.join("told.tsv"), "image\tcaption\na.png\tone\n").unwrap();
+    let fingerprint = |side: usize| {
+        let raster = Raster { width: side, height: side, rgb: Arc::new(vec![7; side * side * 3]) };
+        std::fs::write(root.join("images/a.png"), raster.to_png().unwrap()).unwrap();
+        read(&captions(root, &["told.tsv"])).unwrap().fingerprint
+    };
+    let first = fingerprint(1);
+    assert_eq!(fingerprint(1), first);
+    assert_ne!(fingerprint(64), first);
+}
