@@ -10,7 +10,7 @@ use crate::error::{DataError, Fault, Place};
 use crate::lexicon::of_all;
 use crate::questions::{Raw, TEST, collect};
 use crate::source::{Extent, Source};
-use crate::table::{Header, Table};
+use crate::table::{Columns, Table};
 
 settings! {
     /// Questions about images in a folder: tables in TSV, CSV, JSON lines or Parquet that name an image, a question and an
@@ -100,7 +100,10 @@ impl ImageQuestions {
             .chain(self.translations.values())
             .map(String::as_str)
             .collect();
-        let table = Table::read(source, Header::First, &needed)?;
+        let kind: Vec<&str> = self.kind.iter().map(String::as_str).collect();
+        let columns =
+            Columns { texts: &needed, values: &kind, optional: &["split", "kind"], ..Columns::default() };
+        let table = Table::read(source, &columns)?;
         let (images, questions, answers) =
             (table.column(&self.image)?, table.column(&self.question)?, table.column(&self.answer)?);
         let (kinds, splits) =
@@ -135,7 +138,7 @@ impl ImageQuestions {
 
 /// A column that is named, or the usual one if the table has it.
 pub(super) fn optional<'t>(
-    table: &'t Table,
+    table: &'t Table<'_>,
     name: Option<&str>,
     usual: &str,
 ) -> Result<Option<Vec<&'t str>>, DataError> {

@@ -9,6 +9,7 @@ mod gqa;
 mod image_captions;
 mod image_questions;
 mod karpathy;
+mod labels;
 mod made_up_orders;
 mod made_up_reviews;
 mod made_up_scenes;
