@@ -474,7 +474,7 @@ fn in_windows(byte: u8) -> String {
     ];
     let character = match byte {
         0x80..=0x9f => MARKS[usize::from(byte - 0x80)],
-        0xa1.. => char::from(byte),
+        0xa0.. if char::from(byte).is_alphabetic() => char::from(byte),
         _ => '\0',
     };
     if character == '\0' { String::new() } else { format!(", which is `{character}` in Windows-1252") }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use alambic_files::text::visible;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,16 @@ pub struct Reading {
 const BLANK: &str = "rows in which nothing stands";
 
 impl Reading {
+    /// What a user is told of it: what was dropped, with reasons, and how files were read.
+    #[must_use]
+    pub fn told(&self) -> Vec<String> {
+        let reasons: Vec<String> =
+            self.dropped.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
+        let dropped =
+            (!reasons.is_empty()).then(|| format!("left out of {} rows: {}", self.rows, reasons.join("; ")));
+        dropped.into_iter().chain(self.notes.iter().map(|note| visible(note))).collect()
+    }
+
     /// Notes how a table was read, and what of it makes no row of a corpus.
     pub(crate) fn table(&mut self, table: &Table<'_>) {
         self.notes.extend(table.notes());

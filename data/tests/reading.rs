@@ -274,6 +274,19 @@ fn labels_that_say_the_same_are_one_class() {
 }
 
 #[test]
+fn what_is_left_out_and_how_files_are_read_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.csv"), "text;label\na;yes\n;\n;no\nb;no\nb;no\n").unwrap();
+    let told = collection(folder.path(), "[texts]\npaths = 'a.csv'\nlabel = 'label'").unwrap().reading.told();
+    assert_eq!(
+        told[0],
+        "left out of 5 rows: rows in which nothing stands: 1; rows without a text: 1; \
+         rows that repeat an earlier one: 1"
+    );
+    assert!(told[1].ends_with("a.csv: its columns are separated by semicolons"), "{told:?}");
+}
+
+#[test]
 fn parquet_columns_are_read_by_what_they_hold() {
     use polars::prelude::{IntoColumn, ParquetWriter, StructChunked, df};
     let folder = tempfile::tempdir().unwrap();
@@ -396,7 +409,9 @@ fn parts(folder: &Path, texts: &str, sentences_of: &str) -> Vec<Vec<String>> {
     for part in [of_sentences.train, of_sentences.validation, of_sentences.test] {
         parts.push(part.into_iter().map(|sentence| format!("{:?}", sentence.texts)).collect());
     }
-    parts.iter_mut().for_each(|part| part.sort());
+    for part in &mut parts {
+        part.sort();
+    }
     parts
 }
 

@@ -93,6 +93,7 @@ fn begins_with_object(bytes: &[u8]) -> bool {
 
 type Chain = std::io::Chain<Cursor<Vec<u8>>, File>;
 
+#[expect(clippy::needless_pass_by_value, reason = "it maps the error of a result")]
 fn unreadable(error: std::io::Error) -> Fault {
     Fault::Unreadable(error.to_string())
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::fields::{Dialect, Rows};
-use super::lines::{LONGEST, LineEnd, lines, unmarked, utf8};
+use super::lines::{LONGEST, LineEnd, encoding, unmarked};
 use super::{Columns, Header, Kept, Quoting, Table};
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::source::{Format, Source};
@@ -15,21 +15,15 @@ const SEPARATORS: [(u8, &str); 4] =
 /// Reads a delimited table.
 pub(super) fn read<'s>(source: &'s Source, columns: &Columns<'_>) -> Result<Table<'s>, DataError> {
     let bytes = unmarked(&source.bytes);
-    match std::str::from_utf8(bytes) {
-        Ok(text) => parse(source, text, columns),
-        Err(_) => {
-            let mut problems = Problems::default();
-            for (number, line) in lines(bytes) {
-                utf8(source, number, line, &mut problems);
-            }
-            // What else is wrong is told along with it.
-            if let Err(others) = parse(source, &String::from_utf8_lossy(bytes), columns) {
-                problems.extend(others);
-            }
-            problems.push_if_none(Place::file(&source.name), Fault::Empty);
-            problems.or(Table::empty(source))
-        }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return parse(source, text, columns);
     }
+    let mut problems = encoding(source);
+    // What else is wrong is told along with it.
+    if let Err(others) = parse(source, &String::from_utf8_lossy(bytes), columns) {
+        problems.extend(others);
+    }
+    problems.or(Table::empty(source))
 }
 
 fn parse<'t>(source: &Source, text: &'t str, columns: &Columns<'_>) -> Result<Table<'t>, DataError> {
@@ -60,20 +54,17 @@ fn parse<'t>(source: &Source, text: &'t str, columns: &Columns<'_>) -> Result<Ta
             table.blank += 1;
             continue;
         }
-        let kept = match &mut kept {
-            Some(kept) => kept,
-            None => {
-                let (names, is_row) = names(&fields, columns.header);
-                expected = names.len();
-                table.header = row.line + skipped;
-                let own = kept.insert(Kept::new(columns, &names, &place(row.line), &mut problems));
-                table.names = names;
-                if !is_row {
-                    continue;
-                }
-                own
-            }
-        };
+        let is_first = kept.is_none();
+        let mut is_row = true;
+        let kept = kept.get_or_insert_with(|| {
+            (table.names, is_row) = names(&fields, columns.header);
+            table.header = row.line + skipped;
+            expected = table.names.len();
+            Kept::new(columns, &table.names, &place(row.line), &mut problems)
+        });
+        if is_first && !is_row {
+            continue;
+        }
         if fields.len() != expected {
             problems.push(place(row.line), Fault::ColumnCount { found: fields.len(), expected });
             continue;
@@ -131,11 +122,10 @@ fn dialect(
     let plain = Dialect { separator, is_quoted: false, end: by_lines };
     let quoted = Dialect { is_quoted: true, ..plain };
     Ok(match columns.quoting {
-        Quoting::None => plain,
         Quoting::DoubleQuotes => Dialect { end: LineEnd::Any, ..quoted },
         Quoting::AsWritten if separator != b'\t' => Dialect { end: LineEnd::Any, ..quoted },
         Quoting::AsWritten if is_quoted(source, text, quoted, plain)? => quoted,
-        Quoting::AsWritten => plain,
+        Quoting::AsWritten | Quoting::None => plain,
     })
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::lines::{LONGEST, lines, unmarked, utf8};
+use super::lines::{LONGEST, encoding, lines, unmarked};
 use super::scan::{Broken, Scanner, Value};
 use super::{Columns, Table};
 use crate::error::{DataError, Fault, Place, Problems};
@@ -16,26 +16,18 @@ const NAMED: usize = 100;
 /// Reads objects. Each has the keys that are needed for texts, with texts as values; `null` is an empty text. Other values
 /// become texts as they are written. A key `a.b` is looked for as it stands, and else as `b` within the object `a`.
 pub(super) fn read<'s>(source: &'s Source, columns: &Columns<'_>) -> Result<Table<'s>, DataError> {
-    let bytes = unmarked(&source.bytes);
-    match std::str::from_utf8(bytes) {
+    match std::str::from_utf8(unmarked(&source.bytes)) {
         Ok(text) => parse(source, text, columns),
-        Err(_) => {
-            let mut problems = Problems::default();
-            for (number, line) in lines(bytes) {
-                utf8(source, number, line, &mut problems);
-            }
-            problems.push_if_none(Place::file(&source.name), Fault::Empty);
-            problems.or(Table::empty(source))
-        }
+        Err(_) => encoding(source).or(Table::empty(source)),
     }
 }
 
 fn parse<'t>(source: &Source, text: &'t str, columns: &Columns<'_>) -> Result<Table<'t>, DataError> {
     let mut objects = Objects::new(source, columns);
     if spans_lines(text) {
-        objects.whole(text)
+        objects.whole(text);
     } else {
-        objects.by_line(text)
+        objects.by_line(text);
     }
     objects.finish(columns)
 }
@@ -139,7 +131,7 @@ impl<'c, 't> Objects<'c, 't> {
                 None if !is_list => break Ok(()),
                 None => break scanner.broken("the list does not end"),
                 Some(b'{') => {}
-                Some(_) => break scanner.broken("an object begins with `{`"),
+                Some(_) => break scanner.broken("expected `{`, with which an object begins"),
             }
             line += count_lines(text, counted, scanner.at());
             counted = scanner.at();
@@ -246,5 +238,5 @@ impl<'c, 't> Objects<'c, 't> {
 
 /// How many lines end between two places of a text.
 fn count_lines(text: &str, from: usize, to: usize) -> usize {
-    text.as_bytes().get(from..to).unwrap_or_default().iter().filter(|&&byte| byte == b'\n').count()
+    text.get(from..to).unwrap_or_default().matches('\n').count()
 }

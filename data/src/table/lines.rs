@@ -62,6 +62,16 @@ pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
         .map(|(index, line)| (index + 1, line))
 }
 
+/// What is wrong with bytes that are not UTF-8, by line.
+pub(super) fn encoding(source: &Source) -> Problems {
+    let mut problems = Problems::default();
+    for (number, line) in lines(&source.bytes) {
+        utf8(source, number, line, &mut problems);
+    }
+    problems.push_if_none(Place::file(&source.name), Fault::Reader("it is not UTF-8".into()));
+    problems
+}
+
 /// A line as text, or a problem noted with its line and column.
 pub(crate) fn utf8<'a>(
     source: &Source,

@@ -85,7 +85,7 @@ impl<'t> Scanner<'t> {
         visit: &mut dyn FnMut(&str, Value<'t>),
     ) -> Result<(), Broken> {
         if !self.take(b'{') {
-            return self.broken("an object begins with `{`");
+            return self.broken("expected `{`, with which an object begins");
         }
         if self.take(b'}') {
             return Ok(());
