@@ -7,7 +7,7 @@ use super::{Content, ReadCorpus};
 use crate::error::DataError;
 use crate::lexicon::of_all;
 use crate::questions::{Captioned, TEST, collect_captions};
-use crate::source::{Extent, Source};
+use crate::source::{Extent, Source, files};
 use crate::table::{Columns, Table};
 
 settings! {
@@ -40,8 +40,8 @@ impl ReadCorpus for ImageCaptions {
             (&self.test_paths, Some(TEST)),
         ];
         for (paths, part) in parts {
-            for location in paths.iter() {
-                let read = Source::open(location, extent).and_then(|source| {
+            for location in files(paths)? {
+                let read = Source::open(&location, extent).and_then(|source| {
                     sources.push(source.name.clone());
                     fingerprints.push(source.fingerprint());
                     let columns = Columns {

@@ -9,7 +9,7 @@ use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place};
 use crate::lexicon::of_all;
 use crate::questions::{Raw, TEST, collect};
-use crate::source::{Extent, Source};
+use crate::source::{Extent, Source, files};
 use crate::table::{Columns, Table};
 
 settings! {
@@ -61,8 +61,8 @@ impl ReadCorpus for ImageQuestions {
             (&self.test_paths, Some(TEST)),
         ];
         for (paths, part) in parts {
-            for location in paths.iter() {
-                let read = Source::open(location, extent).and_then(|source| {
+            for location in files(paths)? {
+                let read = Source::open(&location, extent).and_then(|source| {
                     sources.push(source.name.clone());
                     fingerprints.push(source.fingerprint());
                     self.rows(&source, part, folder, &mut rows)
