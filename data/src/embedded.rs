@@ -12,6 +12,7 @@ use crate::lexicon::{Gathering, Lexicon};
 use crate::source::{Extent, Format, Source};
 use crate::split::{HoldOut, Match, Removals, Seen};
 use crate::stable_hash::unit_interval;
+use crate::table::Quoting;
 
 /// The table is the location `builtin:names`.
 pub const NAME: &str = "names";
@@ -30,7 +31,13 @@ const SHARE: f64 = 0.2;
 const TABLE: &str = include_str!("../names/names.unicode-licence.tsv");
 
 pub(crate) fn source() -> Source {
-    Source { name: format!("builtin:{NAME}"), format: Format::Tsv, bytes: TABLE.as_bytes().into() }
+    Source {
+        name: format!("builtin:{NAME}"),
+        format: Format::Tsv,
+        bytes: TABLE.as_bytes().into(),
+        is_cut: false,
+        notes: Vec::new(),
+    }
 }
 
 /// Reads the embedded names in all their languages; their `split` is `train` or [`TEST`].
@@ -39,8 +46,15 @@ pub(crate) fn source() -> Source {
 /// None that a user can cause: the table is part of the program.
 pub fn read(unit: Unit) -> Result<Lexicon, DataError> {
     let path = Location::Builtin(NAME.to_owned());
-    let corpus =
-        NamesTable { path, columns: IndexMap::new(), split_column: None, unit, max_characters: usize::MAX };
+    let corpus = NamesTable {
+        path,
+        columns: IndexMap::new(),
+        header: true,
+        quoting: Quoting::None,
+        split_column: None,
+        unit,
+        max_characters: usize::MAX,
+    };
     corpus.lexicon(Extent::Whole)
 }
 

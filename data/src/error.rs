@@ -2,10 +2,21 @@
 
 use std::fmt;
 
+use alambic_files::text::{cut, quoted, visible};
+
 use crate::regions::RegionFault;
 
 /// How many problems of one file are listed before the rest is only counted.
 const LISTED: usize = 20;
+
+/// How many problems of all files of a corpus are listed.
+const LISTED_OF_ALL: usize = 50;
+
+/// How many names a message lists.
+const NAMES: usize = 20;
+
+/// Characters of another library's message that are shown; it may quote what stands in the file.
+const MESSAGE: usize = 300;
 
 /// A place in a file, for an error message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +45,7 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.source)?;
+        out.write_str(&visible(&self.source))?;
         for number in [self.line, self.column].into_iter().flatten() {
             write!(out, ":{number}")?;
         }
@@ -46,13 +57,13 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The operating system refused the file.
-    #[error("cannot be read: {0}")]
+    #[error("cannot be read: {}", cut(.0, MESSAGE))]
     Unreadable(String),
     /// A file that should be an image.
     #[error("is no image that can be read: {0}")]
     NotImage(String),
     /// Most texts of a language are not in its script.
-    #[error("{wrong} of {texts} texts of `{language}` have no letter of its script")]
+    #[error("{wrong} of {texts} texts of `{}` have no letter of its script", quoted(.language))]
     WrongScript {
         /// The language.
         language: String,
@@ -72,7 +83,7 @@ pub enum Fault {
         other: String,
     },
     /// A language with fewer files than another.
-    #[error("there are {found} files of `{language}`, and {expected} of another language")]
+    #[error("there are {found} files of `{}`, and {expected} of another language", quoted(.language))]
     FileCount {
         /// The language.
         language: String,
@@ -82,19 +93,27 @@ pub enum Fault {
         expected: usize,
     },
     /// A file of XML that is broken.
-    #[error("not the XML that is expected: {0}")]
+    #[error("not the XML that is expected: {}", cut(.0, MESSAGE))]
     BrokenXml(String),
+    /// Different texts of one language in a unit of a translation memory.
+    #[error("a unit has different texts for `{}`, of `{}` and of `{}`", quoted(.language), quoted(&.codes[0]), quoted(&.codes[1]))]
+    TwoVariants {
+        /// The language that is asked for.
+        language: String,
+        /// The codes of two texts.
+        codes: [String; 2],
+    },
     /// Two options of a corpus, the first of which may not be above the second.
     #[error("`{0}` is above `{1}`")]
     Crossed(&'static str, &'static str),
     /// An answer that would be two classes, one of which is never right.
-    #[error("the answer `{0}` is listed twice")]
+    #[error("the answer `{}` is listed twice", quoted(.0))]
     AnswerTwice(String),
     /// A question whose answers two annotations give.
     #[error("the question `{0}` is annotated twice")]
     AnnotatedTwice(String),
     /// A file that does not list answers.
-    #[error("no list of answers: {0}")]
+    #[error("no list of answers: {}", cut(.0, MESSAGE))]
     NotAnswers(String),
     /// An image that a question is about and that is not there.
     #[error("there is no image {0}")]
@@ -120,14 +139,34 @@ pub enum Fault {
     #[error("there is no such built-in table")]
     UnknownBuiltin,
     /// The extension says nothing about the format.
-    #[error("the extension `{0}` is not one of a known table format")]
+    #[error("the extension `{}` is not one of a known table format", quoted(.0))]
     UnknownFormat(String),
     /// The format is known, the corpus is not published in it.
     #[error("this corpus is not published as {0}")]
     WrongFormat(&'static str),
     /// Bytes that are not UTF-8.
-    #[error("not UTF-8: byte 0x{0:02x}")]
+    #[error("not UTF-8: byte 0x{:02x}{}", .0, in_windows(*.0))]
     NotUtf8(u8),
+    /// Text in UTF-16 that is broken.
+    #[error("not UTF-16: half a character at byte {0}")]
+    NotUtf16(usize),
+    /// Something that people put in the place of a file: a pointer, a web page, another format.
+    #[error("this is {0}")]
+    Instead(&'static str),
+    /// A compressed file that would fill the memory.
+    #[error("it is compressed more than {times} times over, and longer than {} MiB", .bytes >> 20)]
+    Inflated {
+        /// How many times its size the content of a file may have.
+        times: u64,
+        /// The size up to which any content may come.
+        bytes: u64,
+    },
+    /// A line that is longer than any text.
+    #[error("a line of more than {} MiB", .0 >> 20)]
+    LongLine(usize),
+    /// A pattern of file names that names none.
+    #[error("no file is called so; `*` stands for any characters, and `?` for one")]
+    NoSuchFiles,
     /// Not a single line that is not blank.
     #[error("the file is empty")]
     Empty,
@@ -148,11 +187,16 @@ pub enum Fault {
     /// A quoted field that no quote ends.
     #[error("a quoted field begins here and does not end")]
     OpenQuote,
-    /// Two columns of one name.
-    #[error("the header names the column `{0}` twice")]
+    /// Rows that are others where quotes are marks around fields than where they are characters.
+    #[error(
+        "with quotes as marks around fields a row goes on to the next line here, and without them it does not"
+    )]
+    MarksOrCharacters,
+    /// Two columns of the name of one that the reader needs.
+    #[error("the header names the column `{}` twice", quoted(.0))]
     DuplicateColumn(String),
     /// A column that the reader needs.
-    #[error("no column `{name}`; the columns are {}", list(.found))]
+    #[error("no column `{}`; the columns are {}", quoted(.name), list(.found))]
     MissingColumn {
         /// The column sought.
         name: String,
@@ -160,16 +204,19 @@ pub enum Fault {
         found: Vec<String>,
     },
     /// A line of JSON lines that is no JSON object.
-    #[error("not a JSON object: {0}")]
+    #[error("not a JSON object: {}", cut(.0, MESSAGE))]
     NotJson(String),
     /// A file of JSON that is broken, or holds something else than its format says.
-    #[error("not the JSON that is expected: {0}")]
+    #[error("not the JSON that is expected: {}", cut(.0, MESSAGE))]
     BrokenJson(String),
     /// An object of JSON lines without a key that the reader needs.
-    #[error("no key `{0}` in this object")]
+    #[error("no key `{}` in this object", quoted(.0))]
     MissingKey(String),
+    /// A key that an object has twice.
+    #[error("the key `{}` stands twice in this object", quoted(.0))]
+    KeyTwice(String),
     /// A value that is no text where a text is needed.
-    #[error("`{column}` holds {found} where text belongs")]
+    #[error("`{}` holds {} where text belongs", quoted(.column), quoted(.found))]
     NotText {
         /// The column or key.
         column: String,
@@ -177,7 +224,7 @@ pub enum Fault {
         found: String,
     },
     /// A text that is no number where a count is needed.
-    #[error("`{column}` holds `{found}` where a whole number belongs")]
+    #[error("`{}` holds `{}` where a whole number belongs", quoted(.column), quoted(.found))]
     NotNumber {
         /// The column.
         column: String,
@@ -185,15 +232,26 @@ pub enum Fault {
         found: String,
     },
     /// A text that is no number where one is needed.
-    #[error("`{column}` holds `{found}` where a number belongs")]
+    #[error("`{}` holds `{}` where a number belongs", quoted(.column), quoted(.found))]
     NotDecimal {
         /// The column.
         column: String,
         /// What it holds.
         found: String,
     },
+    /// A list or a structure where a value is needed.
+    #[error("`{}` holds {} where a single value belongs", quoted(.column), quoted(.found))]
+    NotOneValue {
+        /// The column or key.
+        column: String,
+        /// What it holds.
+        found: String,
+    },
+    /// Labels that say that there is none.
+    #[error("the label is -1 in {} {}, which is how published data say that nothing is known", .0, if *.0 == 1 { "row" } else { "rows" })]
+    NoLabel(usize),
     /// A label that is none of the classes.
-    #[error("the label `{found}` is none of the classes {}", list(.classes))]
+    #[error("the label `{}` is none of the classes {}", quoted(.found), list(.classes))]
     UnknownClass {
         /// The label.
         found: String,
@@ -201,7 +259,7 @@ pub enum Fault {
         classes: Vec<String>,
     },
     /// A column for a language that the project does not know.
-    #[error("unknown language `{0}`")]
+    #[error("unknown language `{}`", quoted(.0))]
     UnknownLanguage(String),
     /// No column or file for any language beside English.
     #[error("no language beside English is given")]
@@ -218,7 +276,7 @@ pub enum Fault {
     #[error(transparent)]
     Regions(#[from] RegionFault),
     /// The table reader's own complaint, which the pass over the lines did not foresee.
-    #[error("the table cannot be read: {0}")]
+    #[error("the table cannot be read: {}", cut(.0, MESSAGE))]
     Reader(String),
 }
 
@@ -247,6 +305,11 @@ impl Fault {
                 "give the files that belong together; the same line of each is the same sentence".into()
             }
             Self::BrokenXml(_) => "fetch the file anew, and check that it is TMX".into(),
+            Self::TwoVariants { codes: [one, other], .. } => format!(
+                "ask for one or both of them, such as `{}` or `{}`, in `languages`",
+                quoted(one),
+                quoted(other)
+            ),
             Self::NotAnswers(_) => {
                 "give the `config.json` of a model with names of its classes, a list in JSON, or a line for each answer"
                     .into()
@@ -256,14 +319,33 @@ impl Fault {
             Self::Crossed(least, most) => format!("raise `{most}`, or lower `{least}`"),
             Self::NotFolder => "give the path of a folder".into(),
             Self::WrongFormat(_) => "`alambic list corpora` says which formats each corpus has".into(),
-            Self::NotUtf8(_) => "save the file as UTF-8, or repair the line".into(),
+            Self::NotUtf8(_) => {
+                "save the file as UTF-8 (`iconv -f WINDOWS-1252 -t UTF-8` if it comes from Windows), or repair the line".into()
+            }
+            Self::NotUtf16(_) => "save the file as UTF-8".into(),
+            Self::Instead(_) => {
+                "give the file itself: text in UTF-8, also compressed with gzip, or what its name says".into()
+            }
+            Self::Inflated { .. } => "decompress it with `gunzip`, and name what comes out".into(),
+            Self::LongLine(_) => "check that it is a table, and shorten or remove the line".into(),
+            Self::NoSuchFiles => "check the pattern; it is one for the names in a single folder".into(),
             Self::Empty | Self::NoRows => "give a file with rows, or leave it out".into(),
             Self::ColumnCount { .. } => "add or remove separators; empty columns need theirs too".into(),
             Self::NothingInColumn(_) => "write it there, or remove the line".into(),
-            Self::OpenQuote => "close the quote, or save as .tsv, which has no quoting".into(),
+            Self::OpenQuote => "close the quote; where quotes are no more than characters, say `quoting = \"none\"`".into(),
+            Self::MarksOrCharacters => {
+                "say which it is, `quoting = \"double-quotes\"` or `quoting = \"none\"`, or save it as CSV".into()
+            }
             Self::DuplicateColumn(_) => "rename one of them".into(),
             Self::MissingColumn { .. } => "rename the column, or say in the recipe what it is called".into(),
-            Self::NotJson(_) => "put one object on each line".into(),
+            Self::NotJson(_) => "put one object on each line, or all of them in one list".into(),
+            Self::KeyTwice(_) => "remove one of the two".into(),
+            Self::NotOneValue { .. } => {
+                "name what lies within an object as `KEY.KEY`; lists are not read".into()
+            }
+            Self::NoLabel(_) => {
+                "remove these rows, or leave the file out; where -1 is a class, list it in `classes`".into()
+            }
             Self::BrokenJson(_) => {
                 "fetch the file anew, and check that it is the one that the key asks for".into()
             }
@@ -303,7 +385,7 @@ impl fmt::Display for Problem {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.render())]
 pub struct DataError {
-    /// The first problems: at least one, and at most twenty of each file.
+    /// The first problems: at least one, at most twenty of each file, and fifty of all.
     pub problems: Vec<Problem>,
     /// How many more there are.
     pub more: usize,
@@ -328,8 +410,9 @@ impl DataError {
 
     /// Adds what is wrong with another file.
     pub(crate) fn extend(&mut self, other: Self) {
-        self.problems.extend(other.problems);
-        self.more += other.more;
+        let room = LISTED_OF_ALL.saturating_sub(self.problems.len());
+        self.more += other.more + other.problems.len().saturating_sub(room);
+        self.problems.extend(other.problems.into_iter().take(room));
     }
 
     fn render(&self) -> String {
@@ -357,6 +440,13 @@ impl Problems {
         }
     }
 
+    /// Notes a problem where there is none yet.
+    pub(crate) fn push_if_none(&mut self, place: Place, fault: Fault) {
+        if self.listed.is_empty() {
+            self.push(place, fault);
+        }
+    }
+
     pub(crate) fn extend(&mut self, error: DataError) {
         for problem in error.problems {
             self.push(problem.place, problem.fault);
@@ -376,7 +466,26 @@ impl Problems {
 }
 
 fn list(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    let mut shown: Vec<String> = names.iter().take(NAMES).map(|name| format!("`{}`", quoted(name))).collect();
+    if names.len() > NAMES {
+        shown.push(format!("and {} more", names.len() - NAMES));
+    }
+    shown.join(", ")
+}
+
+/// What a byte is in the encoding that files from Windows most often have, if it is a letter or a mark there.
+fn in_windows(byte: u8) -> String {
+    /// Windows-1252 from 0x80 to 0x9f; from 0xa0 on it is Latin-1.
+    const MARKS: [char; 32] = [
+        '€', '\0', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\0', 'Ž', '\0', '\0', '‘', '’',
+        '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\0', 'ž', 'Ÿ',
+    ];
+    let character = match byte {
+        0x80..=0x9f => MARKS[usize::from(byte - 0x80)],
+        0xa0.. if char::from(byte).is_alphabetic() => char::from(byte),
+        _ => '\0',
+    };
+    if character == '\0' { String::new() } else { format!(", which is `{character}` in Windows-1252") }
 }
 
 #[cfg(test)]

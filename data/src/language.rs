@@ -161,6 +161,49 @@ const OTHERS: &[Language] = &[
     Language { code: "zh", name: "Chinese", script: Script::Han },
 ];
 
+/// Scripts by their codes in ISO 15924, as a language code names them: `pa-Arab`, `sr-Latn`, `zh-Hant`.
+const CODES: &[(&str, Script)] = &[
+    ("arab", Script::Arabic),
+    ("beng", Script::Bengali),
+    ("cyrl", Script::Cyrillic),
+    ("deva", Script::Devanagari),
+    ("grek", Script::Greek),
+    ("gujr", Script::Gujarati),
+    ("guru", Script::Gurmukhi),
+    ("hang", Script::Hangul),
+    ("hani", Script::Han),
+    ("hans", Script::Han),
+    ("hant", Script::Han),
+    ("hebr", Script::Hebrew),
+    ("jpan", Script::Japanese),
+    ("knda", Script::Kannada),
+    ("kore", Script::Hangul),
+    ("latn", Script::Latin),
+    ("mlym", Script::Malayalam),
+    ("mtei", Script::MeeteiMayek),
+    ("orya", Script::Odia),
+    ("sinh", Script::Sinhala),
+    ("taml", Script::Tamil),
+    ("telu", Script::Telugu),
+    ("thai", Script::Thai),
+];
+
+/// The script of texts of a language code: the one that the code names, and else that in which the language is written. None
+/// where either is not known.
+#[must_use]
+pub fn script(code: &str) -> Option<Script> {
+    let named = code
+        .split(['-', '_'])
+        .skip(1)
+        .find(|part| part.len() == 4 && part.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    match named {
+        Some(named) => {
+            CODES.iter().find(|(code, _)| named.eq_ignore_ascii_case(code)).map(|(_, script)| *script)
+        }
+        None => find_any(code).map(|language| language.script),
+    }
+}
+
 /// The language of a code, of names or of sentences. What is behind a hyphen, as in `zh-CN`, does not count.
 #[must_use]
 pub fn find_any(code: &str) -> Option<&'static Language> {
@@ -199,5 +242,22 @@ mod tests {
         assert!(OTHERS.is_sorted_by(|a, b| a.code < b.code));
         assert_eq!((find("ja"), find_any("xx")), (None, None));
         assert_eq!(find_any("zh-CN").map(|language| language.script), Some(Script::Han));
+        assert!(CODES.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn a_code_that_names_a_script_is_of_that_script() {
+        for (code, expected) in [
+            ("pa", Some(Script::Gurmukhi)),
+            ("pa-Arab", Some(Script::Arabic)),
+            ("pa_Arab_PK", Some(Script::Arabic)),
+            ("sr-Latn", Some(Script::Latin)),
+            ("zh-hant-TW", Some(Script::Han)),
+            ("zh-TW", Some(Script::Han)),
+            ("hy-Armn", None),
+            ("en-1996", Some(Script::Latin)),
+        ] {
+            assert_eq!(script(code), expected, "{code}");
+        }
     }
 }

@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
+use alambic_files::text::visible;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DataError, Fault, Place};
 use crate::language;
 use crate::normalise::normalise;
-use crate::source::Extent;
+use crate::source::{Extent, Source};
+use crate::table::Table;
 
 /// One name or word in the languages that have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,9 +40,39 @@ pub struct Reading {
     /// How many rows, forms or entries were dropped, by reason. A reason that begins with a language code
     /// counts forms of that language, any other rows or entries as it says.
     pub dropped: IndexMap<String, usize>,
+    /// How files were read, where their names do not say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
+/// The reason for dropping a row in which nothing stands.
+const BLANK: &str = "rows in which nothing stands";
+
 impl Reading {
+    /// What a user is told of it: what was dropped, with reasons, and how files were read.
+    #[must_use]
+    pub fn told(&self) -> Vec<String> {
+        let reasons: Vec<String> =
+            self.dropped.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
+        let dropped =
+            (!reasons.is_empty()).then(|| format!("left out of {} rows: {}", self.rows, reasons.join("; ")));
+        dropped.into_iter().chain(self.notes.iter().map(|note| visible(note))).collect()
+    }
+
+    /// Notes how a table was read, and what of it makes no row of a corpus.
+    pub(crate) fn table(&mut self, table: &Table<'_>) {
+        self.notes.extend(table.notes());
+        self.rows += table.blank();
+        if table.blank() > 0 {
+            *self.dropped.entry(BLANK.into()).or_default() += table.blank();
+        }
+    }
+
+    /// Notes how a file that is no table was read.
+    pub(crate) fn source(&mut self, source: &Source) {
+        self.notes.extend(source.notes.iter().map(|note| format!("{}: {note}", source.name)));
+    }
+
     /// The error that nothing of a corpus can be used, and why.
     pub(crate) fn nothing_kept(&self, source: &str) -> DataError {
         let reasons: Vec<_> =
@@ -117,6 +149,11 @@ impl Gathering {
     pub(crate) fn source(&mut self, name: &str, fingerprint: String) {
         self.sources.push(name.to_owned());
         self.fingerprints.push(fingerprint);
+    }
+
+    /// Notes how a table is read.
+    pub(crate) fn table(&mut self, table: &Table<'_>) {
+        self.reading.table(table);
     }
 
     /// Counts a row read.

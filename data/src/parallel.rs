@@ -10,9 +10,10 @@ use unicode_normalization::char::is_combining_mark;
 use crate::error::{DataError, Fault, Place};
 use crate::language::{self, Script};
 use crate::lexicon::{Reading, of_all};
-use crate::source::Extent;
+use crate::source::{Extent, Source};
 use crate::split::{Keyed, Parted, SplitError, SplitOptions, SplitReport, assign, check_values, strip};
 use crate::stable_hash::{self, unit_interval};
+use crate::table::Table;
 
 /// A sentence in the languages that have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +173,19 @@ impl<'a> Gathering<'a> {
         self.fingerprints.push(fingerprint);
     }
 
-    fn drop(&mut self, reason: impl Into<String>) {
+    /// Notes how a table is read.
+    pub(crate) fn table(&mut self, table: &Table<'_>) {
+        self.reading.table(table);
+    }
+
+    /// Notes how a file that is no table is read.
+    pub(crate) fn read(&mut self, source: &Source) {
+        self.source(&source.name, source.fingerprint());
+        self.reading.source(source);
+    }
+
+    /// Counts something dropped.
+    pub(crate) fn drop(&mut self, reason: impl Into<String>) {
         *self.reading.dropped.entry(reason.into()).or_default() += 1;
     }
 
@@ -222,7 +235,7 @@ impl<'a> Gathering<'a> {
         if count == 0 {
             return Err("nothing".into());
         }
-        if let Some(script) = language::find_any(language).map(|language| language.script) {
+        if let Some(script) = language::script(language) {
             let known = self.scripts.entry(language.to_owned()).or_default();
             // What has no letter at all, as a number, is of every script.
             let mut letters = text.chars().filter(|character| character.is_alphabetic()).peekable();
@@ -239,7 +252,7 @@ impl<'a> Gathering<'a> {
         if count > filters.longest {
             return Err(format!("longer than {} characters", filters.longest));
         }
-        let unspaced = language::find_any(language).is_some_and(|own| UNSPACED.contains(&own.script));
+        let unspaced = language::script(language).is_some_and(|own| UNSPACED.contains(&own));
         let words = if unspaced { count.div_ceil(2) } else { text.split(' ').count() };
         if words < filters.fewest_words {
             return Err(format!("fewer than {} words", filters.fewest_words));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::DataError;
 use crate::examples::places;
 use crate::lexicon::{Reading, of_all};
-use crate::source::{Extent, Source};
+use crate::source::{Extent, Source, files};
 use crate::split::{Keyed, Parted, SplitError, SplitOptions, SplitReport, assign, check_values, strip};
 use crate::stable_hash;
 
@@ -44,6 +44,11 @@ pub struct Text {
 }
 
 impl Text {
+    /// Whether it, or one of a pair, is empty.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_empty() || self.second.as_ref().is_some_and(String::is_empty)
+    }
+
     /// What tells a text from another, its label aside.
     fn key(&self) -> String {
         match &self.second {
@@ -135,16 +140,16 @@ impl Collecting {
     /// too, to report the faults of all.
     pub(crate) fn read(
         &mut self,
-        files: [(&OneOrMany<Location>, Option<&'static str>); 3],
+        lists: [(&OneOrMany<Location>, Option<&'static str>); 3],
         open: impl Fn(&Location) -> Result<Source, DataError>,
-        mut rows: impl FnMut(&Source, Option<&'static str>) -> Result<(), DataError>,
+        mut rows: impl FnMut(&Source, Option<&'static str>, &mut Reading) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         let mut faults: Option<DataError> = None;
-        for (paths, split) in files {
-            for location in paths.iter() {
-                let read = open(location).and_then(|source| {
+        for (paths, split) in lists {
+            for location in files(paths)? {
+                let read = open(&location).and_then(|source| {
                     self.source(&source.name, source.fingerprint());
-                    rows(&source, split)
+                    rows(&source, split, &mut self.reading)
                 });
                 DataError::note(&mut faults, read);
             }
@@ -161,7 +166,7 @@ impl Collecting {
     /// Takes a row, unless one of its texts is empty.
     pub(crate) fn push(&mut self, text: Text) {
         self.reading.rows += 1;
-        if text.first.is_empty() || text.second.as_ref().is_some_and(String::is_empty) {
+        if text.is_empty() {
             *self.reading.dropped.entry("rows without a text".into()).or_default() += 1;
         } else {
             self.texts.push(text);

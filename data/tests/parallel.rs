@@ -7,6 +7,7 @@ use std::path::Path;
 
 use alambic_data::corpora::{Moses, ParallelTable, ReadCorpus, Tmx};
 use alambic_data::parallel::{Filters, Parallel, split_parallel};
+use alambic_data::table::Quoting;
 use alambic_data::{Content, DataError, Extent, SplitOptions};
 use alambic_settings::{IndexMap, Location, OneOrMany};
 
@@ -44,6 +45,7 @@ fn table(paths: OneOrMany<Location>, columns: &[(&str, &[&str])]) -> ParallelTab
         test_paths: OneOrMany(Vec::new()),
         columns: columns.iter().map(|(language, own)| ((*language).to_owned(), names(own))).collect(),
         header: false,
+        quoting: Quoting::AsWritten,
         split_column: None,
         filters: filters(),
     }
@@ -78,6 +80,7 @@ fn tables_have_a_column_for_each_language() {
     std::fs::write(&path, gzip.finish().unwrap()).unwrap();
     let packed = ParallelTable {
         header: true,
+        quoting: Quoting::AsWritten,
         split_column: Some("part".into()),
         ..table(OneOrMany(vec![Location::File(path)]), &[("en", &["en"]), ("hi", &["hi"])])
     };

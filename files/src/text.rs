@@ -54,10 +54,16 @@ pub fn elided(text: &str) -> String {
     format!("{}… ({} bytes) …{}", visible(&beginning), text.len(), visible(&end))
 }
 
-/// A value as a message quotes it: [`visible`], and cut after [`SHOWN`] characters, with how many there are.
+/// A value as a message quotes it: [`visible`], and cut after [`SHOWN`] characters, with how many bytes there are.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
+    cut(text, SHOWN)
+}
+
+/// The same, cut after a number of characters.
+#[must_use]
+pub fn cut(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
         None => visible(text),
         Some((end, _)) => format!("{}… ({} bytes)", visible(&text[..end]), text.len()),
     }

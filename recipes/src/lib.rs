@@ -11,7 +11,7 @@ pub mod run;
 pub mod schema;
 
 pub use cache::cache;
-pub use check::{Depth, check, is_fatal};
+pub use check::{Depth, check, check_and_tell, is_fatal};
 pub use load::{Loaded, load};
 pub use plan::{Plan, plan};
 pub use run::{Finished, RunError, RunOptions, StartMode, resumable, run};

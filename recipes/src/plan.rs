@@ -60,6 +60,10 @@ pub struct PlannedCorpus {
     pub source: String,
     /// Rows read.
     pub rows: usize,
+    /// What of them was dropped, by reason, before the corpus was parted.
+    pub dropped: IndexMap<String, usize>,
+    /// How files were read, where their names do not say so.
+    pub notes: Vec<String>,
     /// Languages.
     pub languages: Vec<String>,
     /// Entries to train on.
@@ -231,6 +235,8 @@ pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
         let planned = PlannedCorpus {
             source: corpus.reading.source.clone(),
             rows: corpus.reading.rows,
+            dropped: corpus.reading.dropped.clone(),
+            notes: corpus.reading.notes.clone(),
             languages: corpus.languages().to_vec(),
             train: report.train,
             validation: report.validation,

@@ -1,6 +1,6 @@
 //! `alambic check`.
 
-use alambic_recipes::{Depth, check, is_fatal, load};
+use alambic_recipes::{Depth, check_and_tell, is_fatal, load};
 use alambic_settings::Diagnostics;
 use clap::Args;
 
@@ -23,9 +23,9 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let depth = if arguments.quick { Depth::Quick } else { Depth::Whole };
-    let diagnostics = match load(&arguments.recipe.recipe, &arguments.recipe.set) {
-        Ok(loaded) => check(&loaded, depth),
-        Err(diagnostics) => diagnostics,
+    let (diagnostics, told) = match load(&arguments.recipe.recipe, &arguments.recipe.set) {
+        Ok(loaded) => check_and_tell(&loaded, depth),
+        Err(diagnostics) => (diagnostics, Vec::new()),
     };
     if arguments.json {
         for diagnostic in &diagnostics.list {
@@ -38,10 +38,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::Reported);
     }
     if arguments.json {
-        Ok(())
-    } else {
-        output::line(&verdict(&arguments.recipe.recipe.to_string_lossy(), &diagnostics))
+        return Ok(());
     }
+    for told in &told {
+        output::line(told)?;
+    }
+    output::line(&verdict(&arguments.recipe.recipe.to_string_lossy(), &diagnostics))
 }
 
 fn verdict(recipe: &str, diagnostics: &Diagnostics) -> String {

@@ -1,5 +1,6 @@
 //! `alambic plan`.
 
+use alambic_files::text::visible;
 use alambic_recipes::Plan;
 use alambic_recipes::plan::{PlannedLoss, PlannedStage, plan};
 use alambic_reports::numbers::{NO_VALUE, bytes, counted, thousands};
@@ -90,7 +91,14 @@ fn corpora(plan: &Plan) -> Result<(), Failure> {
         Column::Number("validation"),
         Column::Number("test"),
     ];
-    output::table(&columns, rows.collect())
+    output::table(&columns, rows.collect())?;
+    for (name, corpus) in &plan.corpora {
+        let reasons = corpus.dropped.iter().map(|(reason, count)| format!("{reason}: {count}"));
+        for told in reasons.chain(corpus.notes.iter().map(|note| visible(note))) {
+            output::line(&format!("{name}: {told}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn stages(plan: &Plan) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use super::{Content, ReadCorpus};
 use crate::error::DataError;
 use crate::lexicon::Gathering;
 use crate::source::{Extent, Format, Source};
-use crate::table::{Header, Table};
+use crate::table::{Columns, Table};
 
 settings! {
     /// Aksharantar word pairs, one file a language: JSON lines as published, or a table `roman native split`.
@@ -39,9 +39,11 @@ fn rows(source: &Source, gathering: &mut Gathering, keep: &mut Keep<'_>) -> Resu
     } else {
         ("native", "roman")
     };
-    let table = Table::read(source, Header::First, &[native, roman])?;
+    let columns = Columns { texts: &[native, roman], optional: &["split"], ..Columns::default() };
+    let table = Table::read(source, &columns)?;
+    gathering.table(&table);
     let (natives, romans) = (table.column(native)?, table.column(roman)?);
-    let splits = if table.has("split") { Some(table.column("split")?) } else { None };
+    let splits = table.optional("split");
     for row in 0..table.rows() {
         gathering.row();
         let split = splits.as_ref().map(|column| column[row]);

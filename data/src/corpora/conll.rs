@@ -4,6 +4,7 @@ use alambic_settings::{Location, OneOrMany, choices, settings};
 
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place, Problems};
+use crate::lexicon::Reading;
 use crate::source::{Extent, Source};
 use crate::table::{lines, utf8};
 use crate::texts::{Collecting, Label, Labels, OUTSIDE, Text};
@@ -21,9 +22,11 @@ choices! {
 
 settings! {
     /// Sentences whose words are tagged, as CoNLL publishes them: files of one word a line, its columns parted by tabs or
-    /// else by blanks, and an empty line between sentences. Lines that begin with `-DOCSTART-` are left out.
+    /// else by blanks, and an empty line between sentences. Lines that begin with `-DOCSTART-` are left out; so are those of
+    /// CoNLL-U that are no words, `3-4` and `5.1`, where the word is not in the first column. Between tabs a word may be
+    /// white space.
     pub struct Conll {
-        /// The files.
+        /// The files; `train-*.conll` are all whose names fit.
         pub paths: OneOrMany<Location>,
         /// Files whose sentences all have the split `validation`.
         pub validation_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
@@ -43,6 +46,9 @@ settings! {
         pub comment: Option<String>,
     }
 }
+
+/// What of a file in CoNLL-U is no word.
+const NO_WORDS: &str = "lines that span words or are nodes of the enhanced graph alone";
 
 /// Begins a document in the files of CoNLL-2003.
 const DOCUMENT: &str = "-DOCSTART-";
@@ -69,7 +75,9 @@ impl ReadCorpus for Conll {
         ];
         // Never the head alone: rare tags may first come further down, and what tags there are decides about a model.
         let open = |location: &Location| Source::open_lines(location, Extent::Whole);
-        collecting.read(files, open, |source, split| self.sentences(source, split, &mut sentences))?;
+        collecting.read(files, open, |source, split, reading| {
+            self.sentences(source, split, &mut sentences, reading)
+        })?;
         if self.scheme == Scheme::Runs {
             sentences.iter_mut().for_each(Sentence::mark_runs);
         }
@@ -96,7 +104,9 @@ impl Conll {
         source: &Source,
         split: Option<&'static str>,
         sentences: &mut Vec<Sentence>,
+        reading: &mut Reading,
     ) -> Result<(), DataError> {
+        reading.source(source);
         let begin = || Sentence { source: source.name.clone(), split, ..Sentence::default() };
         let mut problems = Problems::default();
         let mut columns = None;
@@ -113,6 +123,10 @@ impl Conll {
                 continue;
             }
             let cells = cells(line);
+            if self.is_no_word(&cells, sentence.words.len()) {
+                *reading.dropped.entry(NO_WORDS.into()).or_default() += 1;
+                continue;
+            }
             let expected = *columns.get_or_insert(cells.len().max(self.least_columns(cells.len())));
             match self.word_and_tag(&cells, expected) {
                 Ok((word, tag)) => {
@@ -143,15 +157,29 @@ impl Conll {
         }
     }
 
+    /// Whether a row of a CoNLL-U sentence is no word of its own, so many words being before it: `3-4` spans the two that
+    /// follow, and `5.1` is a node of the enhanced graph behind the fifth. Its ids are in a first column of their own.
+    fn is_no_word(&self, cells: &[&str], words: usize) -> bool {
+        let has_ids = self.word > 1 && self.tag != Some(1);
+        let number = |text: &str| text.parse::<usize>().ok();
+        let Some(id) = cells.first().filter(|_| has_ids) else { return false };
+        let spans = id.split_once('-').and_then(|(first, last)| Some((number(first)?, number(last)?)));
+        let node = id.split_once('.').and_then(|(word, node)| Some((number(word)?, number(node)?)));
+        spans.is_some_and(|(first, last)| first == words + 1 && last >= first)
+            || node.is_some_and(|(word, _)| word == words)
+    }
+
     fn word_and_tag<'c>(&self, cells: &[&'c str], expected: usize) -> Result<(&'c str, &'c str), Fault> {
         if cells.len() != expected {
             return Err(Fault::ColumnCount { found: cells.len(), expected });
         }
-        let (word, tag) = (cells[self.word - 1], cells[self.tag.unwrap_or(expected) - 1]);
+        let (word, tag) = (cells[self.word - 1], cells[self.tag.unwrap_or(expected) - 1].trim());
+        // A word of nothing but blanks is what stands between the separators.
+        let shown = word.trim_matches(' ');
         match (word.is_empty(), tag.is_empty()) {
             (true, _) => Err(Fault::NothingInColumn("word")),
             (_, true) => Err(Fault::NothingInColumn("tag")),
-            _ => Ok((word, tag)),
+            _ => Ok((if shown.is_empty() { word } else { shown }, tag)),
         }
     }
 
@@ -201,7 +229,7 @@ impl Sentence {
 /// The columns of a row: parted by tabs where there is one, else by blanks.
 fn cells(line: &str) -> Vec<&str> {
     if line.contains('\t') {
-        line.split('\t').map(str::trim).collect()
+        line.split('\t').collect()
     } else {
         line.split(' ').filter(|cell| !cell.is_empty()).collect()
     }

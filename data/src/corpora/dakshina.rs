@@ -11,7 +11,7 @@ use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::lexicon::Gathering;
 use crate::source::{Extent, Format, Source};
-use crate::table::{Header, Table};
+use crate::table::{Columns, Header, Quoting, Table};
 
 settings! {
     /// Dakshina lexicons, one file a language: TSV of native word, romanisation, attestations.
@@ -48,9 +48,19 @@ impl Dakshina {
         if !matches!(source.format, Format::Tsv | Format::Csv) {
             return Err(DataError::new(Place::file(&source.name), Fault::WrongFormat(source.format.name())));
         }
-        let table = Table::read(source, HEADER, &["native", "roman"])?;
+        // As published: tab-separated, and quotes are characters.
+        let quoting = if source.format == Format::Tsv { Quoting::None } else { Quoting::AsWritten };
+        let columns = Columns {
+            header: HEADER,
+            quoting,
+            texts: &["native", "roman"],
+            optional: &[ATTESTATIONS, "split"],
+            ..Columns::default()
+        };
+        let table = Table::read(source, &columns)?;
+        gathering.table(&table);
         let (natives, romans) = (table.column("native")?, table.column("roman")?);
-        let splits = if table.has("split") { Some(table.column("split")?) } else { None };
+        let splits = table.optional("split");
         let counts = attestations(&table)?;
         for row in 0..table.rows() {
             gathering.row();
@@ -65,16 +75,16 @@ impl Dakshina {
     }
 }
 
-fn attestations(table: &Table) -> Result<Option<Vec<usize>>, DataError> {
-    const NAME: &str = "attestations";
-    if !table.has(NAME) {
-        return Ok(None);
-    }
+/// The column that says how many annotators wrote a romanisation.
+const ATTESTATIONS: &str = "attestations";
+
+fn attestations(table: &Table<'_>) -> Result<Option<Vec<usize>>, DataError> {
+    let Some(texts) = table.optional(ATTESTATIONS) else { return Ok(None) };
     let mut problems = Problems::default();
     let mut counts = Vec::with_capacity(table.rows());
-    for (row, text) in table.column(NAME)?.into_iter().enumerate() {
+    for (row, text) in texts.into_iter().enumerate() {
         let count = text.trim().parse().unwrap_or_else(|_| {
-            let fault = Fault::NotNumber { column: NAME.to_owned(), found: text.to_owned() };
+            let fault = Fault::NotNumber { column: ATTESTATIONS.to_owned(), found: text.to_owned() };
             problems.push(table.place(row), fault);
             0
         });

@@ -8,8 +8,8 @@ use crate::error::DataError;
 use crate::image_files::ImageFolder;
 use crate::lexicon::of_all;
 use crate::questions::{Captioned, TEST, collect_captions};
-use crate::source::{Extent, Source};
-use crate::table::{Header, Table};
+use crate::source::{Extent, Source, files};
+use crate::table::{Columns, Table};
 
 settings! {
     /// Images in a folder with captions: tables in TSV, CSV, JSON lines or Parquet that name an image and a caption in each
@@ -41,11 +41,16 @@ impl ReadCorpus for ImageCaptions {
             (&self.test_paths, Some(TEST)),
         ];
         for (paths, part) in parts {
-            for location in paths.iter() {
-                let read = Source::open(location, extent).and_then(|source| {
+            for location in files(paths)? {
+                let read = Source::open(&location, extent).and_then(|source| {
                     sources.push(source.name.clone());
                     fingerprints.push(source.fingerprint());
-                    let table = Table::read(&source, Header::First, &[&self.image, &self.caption])?;
+                    let columns = Columns {
+                        texts: &[&self.image, &self.caption],
+                        optional: &["split"],
+                        ..Columns::default()
+                    };
+                    let table = Table::read(&source, &columns)?;
                     let (images, captions) = (table.column(&self.image)?, table.column(&self.caption)?);
                     let splits = optional(&table, None, "split")?;
                     for row in 0..table.rows() {

@@ -8,8 +8,8 @@ use crate::error::DataError;
 use crate::image_files::ImageFolder;
 use crate::lexicon::of_all;
 use crate::questions::{Raw, TEST, collect};
-use crate::source::{Extent, Source};
-use crate::table::{Header, Table};
+use crate::source::{Extent, Source, files};
+use crate::table::{Columns, Table};
 
 settings! {
     /// Questions about images in a folder: tables in TSV, CSV, JSON lines or Parquet that name an image, a question and an
@@ -60,8 +60,8 @@ impl ReadCorpus for ImageQuestions {
             (&self.test_paths, Some(TEST)),
         ];
         for (paths, part) in parts {
-            for location in paths.iter() {
-                let read = Source::open(location, extent).and_then(|source| {
+            for location in files(paths)? {
+                let read = Source::open(&location, extent).and_then(|source| {
                     sources.push(source.name.clone());
                     fingerprints.push(source.fingerprint());
                     self.rows(&source, part, &folder, &mut rows)
@@ -99,7 +99,10 @@ impl ImageQuestions {
             .chain(self.translations.values())
             .map(String::as_str)
             .collect();
-        let table = Table::read(source, Header::First, &needed)?;
+        let kind: Vec<&str> = self.kind.iter().map(String::as_str).collect();
+        let columns =
+            Columns { texts: &needed, values: &kind, optional: &["split", "kind"], ..Columns::default() };
+        let table = Table::read(source, &columns)?;
         let (images, questions, answers) =
             (table.column(&self.image)?, table.column(&self.question)?, table.column(&self.answer)?);
         let (kinds, splits) =
@@ -134,7 +137,7 @@ impl ImageQuestions {
 
 /// A column that is named, or the usual one if the table has it.
 pub(super) fn optional<'t>(
-    table: &'t Table,
+    table: &'t Table<'_>,
     name: Option<&str>,
     usual: &str,
 ) -> Result<Option<Vec<&'t str>>, DataError> {

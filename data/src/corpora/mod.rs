@@ -10,6 +10,7 @@ mod image_captions;
 mod image_questions;
 mod json;
 mod karpathy;
+mod labels;
 mod made_up_orders;
 mod made_up_reviews;
 mod made_up_scenes;

@@ -5,7 +5,7 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::parallel::{Filters, Gathering};
-use crate::source::{Extent, Source};
+use crate::source::{Extent, Source, files};
 use crate::table::{lines, utf8};
 
 settings! {
@@ -36,10 +36,14 @@ impl ReadCorpus for Moses {
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some("test")),
         ] {
-            let count = paths.values().map(|paths| paths.len()).max().unwrap_or(0);
+            let paths: IndexMap<&String, Vec<Location>> = paths
+                .iter()
+                .map(|(language, paths)| Ok((language, files(paths)?)))
+                .collect::<Result<_, DataError>>()?;
+            let count = paths.values().map(Vec::len).max().unwrap_or(0);
             for number in 0..count {
                 let mut files = Vec::with_capacity(paths.len());
-                for (language, paths) in paths {
+                for (&language, paths) in &paths {
                     let Some(location) = paths.get(number) else {
                         let fault = Fault::FileCount {
                             language: language.clone(),
@@ -49,7 +53,7 @@ impl ReadCorpus for Moses {
                         return Err(DataError::new(place, fault));
                     };
                     let source = Source::open_lines(location, extent)?;
-                    gathering.source(&source.name, source.fingerprint());
+                    gathering.read(&source);
                     files.push((language.as_str(), source));
                 }
                 beside(&files, part, extent, &mut gathering)?;

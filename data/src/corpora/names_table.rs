@@ -9,7 +9,7 @@ use crate::language;
 use crate::lexicon::{Entry, Gathering, Lexicon};
 use crate::normalise::{whole_name_key, words};
 use crate::source::{Extent, Source};
-use crate::table::{Header, Table};
+use crate::table::{Columns, Header, Quoting, Table};
 
 choices! {
     /// What an entry is.
@@ -33,6 +33,10 @@ settings! {
         /// The column of each language, by language code. Left out: each column that is called by a language
         /// code, and `name_en_ascii`, `name_en` or `en` for English.
         pub columns: IndexMap<String, String> = IndexMap::new(),
+        /// Whether the first line names the columns of TSV and CSV; else they are called `1`, `2` and so on.
+        pub header: bool = true,
+        /// What quotes are in TSV and CSV.
+        pub quoting: Quoting = Quoting::AsWritten,
         /// The column that says to which split a row belongs. Left out: `split`, if the table has one.
         pub split_column: Option<String>,
         /// Whether an entry is a word or a whole name.
@@ -59,14 +63,25 @@ impl NamesTable {
     /// All faults of the file, each with its line; see [`Fault`].
     pub fn lexicon(&self, extent: Extent) -> Result<Lexicon, DataError> {
         let source = Source::open(&self.path, extent)?;
-        let mut needed: Vec<&str> = self.columns.values().map(String::as_str).collect();
-        needed.extend(self.split_column.as_deref());
-        let table = Table::read(&source, Header::First, &needed)?;
+        let texts: Vec<&str> = self.columns.values().map(String::as_str).collect();
+        let split: Vec<&str> = self.split_column.iter().map(String::as_str).collect();
+        let codes = language::LANGUAGES.iter().map(|language| language.code);
+        let optional: Vec<&str> =
+            codes.chain(ENGLISH).chain(self.split_column.is_none().then_some("split")).collect();
+        let columns = Columns {
+            header: Header::named(self.header),
+            quoting: self.quoting,
+            texts: &texts,
+            values: &split,
+            optional: &optional,
+        };
+        let table = Table::read(&source, &columns)?;
         let columns = self.columns_of(&table, &source)?;
         let header = Place::file(&source.name);
         let natives = columns.keys().filter(|code| *code != "en");
         let mut gathering = Gathering::new("names-table", &header, natives)?;
         gathering.source(&source.name, source.fingerprint());
+        gathering.table(&table);
         self.gather(&table, &columns, &mut gathering)?;
         if self.path == Location::Builtin(embedded::NAME.to_owned()) {
             embedded::hold_test_part_out(&mut gathering);
@@ -75,18 +90,18 @@ impl NamesTable {
     }
 
     /// The column of each language, English first.
-    fn columns_of(&self, table: &Table, source: &Source) -> Result<IndexMap<String, String>, DataError> {
+    fn columns_of(&self, table: &Table<'_>, source: &Source) -> Result<IndexMap<String, String>, DataError> {
         let mut columns = IndexMap::new();
         let english = self.columns.get("en").cloned();
         let found = || ENGLISH.into_iter().find(|name| table.has(name)).map(str::to_owned);
         let english = english.or_else(found).ok_or_else(|| {
-            let fault = Fault::MissingColumn { name: ENGLISH.join("` or `"), found: table.names() };
+            let fault = Fault::MissingColumn { name: ENGLISH.join("` or `"), found: table.names().to_vec() };
             DataError::new(Place::line(&source.name, 1), fault)
         })?;
         columns.insert("en".to_owned(), english);
         if self.columns.keys().all(|code| code == "en") {
-            let codes = table.names().into_iter().filter(|name| language::find(name).is_some());
-            columns.extend(codes.filter(|code| code != "en").map(|code| (code.clone(), code)));
+            let codes = table.names().iter().filter(|name| language::find(name).is_some());
+            columns.extend(codes.filter(|code| *code != "en").map(|code| (code.clone(), code.clone())));
         } else {
             columns.extend(self.columns.clone().into_iter().filter(|(code, _)| code != "en"));
         }
@@ -95,7 +110,7 @@ impl NamesTable {
 
     fn gather(
         &self,
-        table: &Table,
+        table: &Table<'_>,
         columns: &IndexMap<String, String>,
         gathering: &mut Gathering,
     ) -> Result<(), DataError> {
@@ -104,7 +119,7 @@ impl NamesTable {
             texts.push((code.as_str(), table.column(name)?));
         }
         let split_name = self.split_column.as_deref().unwrap_or("split");
-        let splits = if table.has(split_name) { Some(table.column(split_name)?) } else { None };
+        let splits = table.optional(split_name);
         for row in 0..table.rows() {
             gathering.row();
             let forms: IndexMap<String, String> = texts

@@ -9,8 +9,8 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place};
 use crate::parallel::{Filters, Gathering};
-use crate::source::{Extent, Source};
-use crate::table::{Header, Table};
+use crate::source::{Extent, Source, files};
+use crate::table::{Columns, Header, Quoting, Table};
 
 settings! {
     /// Sentences beside their translations: tables in TSV, CSV, JSON lines or Parquet, also compressed with gzip, with a
@@ -23,10 +23,13 @@ settings! {
         /// Files whose rows all have the split `test`.
         pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// The column of each language, by language code, that by which parts go first. Of several columns each gives a
-        /// translation of its own. Where there are several files, one may lack languages, as long as it has two.
+        /// translation of its own. Where there are several files, one may lack languages, as long as it has two. In JSON and
+        /// Parquet `translation.en` is the key `en` of the object `translation`.
         pub columns: IndexMap<String, OneOrMany<String>>,
         /// Whether the first line names the columns of TSV and CSV; else they are called `1`, `2` and so on.
         pub header: bool = true,
+        /// What quotes are in TSV and CSV.
+        pub quoting: Quoting = Quoting::AsWritten,
         /// The column that says to which split a row belongs. Left out: `split`, if the table has one.
         pub split_column: Option<String>,
         /// Which sentences are kept.
@@ -48,8 +51,8 @@ impl ReadCorpus for ParallelTable {
             (&self.test_paths, Some("test")),
         ];
         for (paths, part) in parts {
-            for location in paths.iter() {
-                let read = Source::open(location, extent)
+            for location in files(paths)? {
+                let read = Source::open(&location, extent)
                     .and_then(|source| self.rows(&source, part, &mut gathering, &mut found));
                 DataError::note(&mut faults, read.map(|columns| met.extend(columns)));
             }
@@ -81,14 +84,26 @@ impl ParallelTable {
         found: &mut IndexSet<String>,
     ) -> Result<Vec<&str>, DataError> {
         gathering.source(&source.name, source.fingerprint());
-        let header = if self.header { Header::First } else { Header::Numbers };
-        let table = Table::read(source, header, &[])?;
-        found.extend(table.names());
+        let texts: Vec<&str> =
+            self.columns.values().flat_map(|names| names.iter().map(String::as_str)).collect();
+        let split: Vec<&str> = self.split_column.iter().map(String::as_str).collect();
+        let optional: Vec<&str> = self.split_column.is_none().then_some("split").into_iter().collect();
+        let columns = |texts, optional| Columns {
+            header: Header::named(self.header),
+            quoting: self.quoting,
+            texts,
+            values: &split,
+            optional,
+        };
+        // Which languages it has; what is read has to hold texts.
+        let may: Vec<&str> = texts.iter().chain(&optional).copied().collect();
+        let table = Table::read(source, &columns(&[], &may))?;
+        found.extend(table.names().iter().cloned());
         let languages = || self.columns.values().filter(|names| names.iter().all(|name| table.has(name)));
         let names: Vec<&str> = languages().flat_map(|names| names.iter().map(String::as_str)).collect();
         let present = languages().count();
-        // What is read has to hold texts.
-        let table = Table::read(source, header, &names)?;
+        let table = Table::read(source, &columns(&names, &optional))?;
+        gathering.table(&table);
         let has_all = |own: &OneOrMany<String>| own.iter().all(|name| names.contains(&name.as_str()));
         let columns = |names: &OneOrMany<String>| {
             names.iter().map(|name| table.column(name)).collect::<Result<Vec<_>, _>>()
@@ -100,9 +115,7 @@ impl ParallelTable {
             .filter(|(_, names)| present < 2 || has_all(names))
             .map(|(language, names)| Ok((language.as_str(), columns(names)?)))
             .collect::<Result<_, DataError>>()?;
-        let name = self.split_column.as_deref().unwrap_or("split");
-        let splits =
-            if self.split_column.is_some() || table.has(name) { Some(table.column(name)?) } else { None };
+        let splits = table.optional(self.split_column.as_deref().unwrap_or("split"));
         let alternatives = columns.iter().map(|(_, alternatives)| alternatives.len()).max().unwrap_or(0);
         for row in 0..table.rows() {
             let split = part.or_else(|| splits.as_ref().map(|splits| splits[row]));

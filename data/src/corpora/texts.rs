@@ -1,33 +1,45 @@
 //! Tables of texts.
 
-use alambic_settings::{Location, OneOrMany, settings};
+use std::collections::HashMap;
 
+use alambic_settings::{IndexMap, Location, OneOrMany, settings};
+
+use super::labels::{Class, Classes};
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place, Problems};
+use crate::lexicon::Reading;
 use crate::source::{Extent, Source};
-use crate::table::{Header, Table};
+use crate::table::{Columns, Header, Quoting, Table};
 use crate::texts::{Collecting, Label, Labels, Text};
 
 settings! {
-    /// Texts or pairs of texts, with a class or a number each, or with nothing: tables in TSV, CSV, JSON lines or
-    /// Parquet.
+    /// Texts or pairs of texts, with a class or a number each, or with nothing: tables in TSV, CSV, JSON or Parquet, also
+    /// compressed with gzip. Columns that no key names may hold anything. Of CSV the header tells whether commas, semicolons,
+    /// tabs or vertical bars separate columns; JSON has an object a line, or one list of objects.
     pub struct Texts {
-        /// The files. If they have a split column, its values are those that a split can name.
+        /// The files; `train-*.tsv` are all whose names fit. If they have a split column, its values are those that a split can
+        /// name.
         pub paths: OneOrMany<Location>,
         /// Files whose rows all have the split `validation`.
         pub validation_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// Files whose rows all have the split `test`.
         pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
-        /// The column of the text.
+        /// Whether the first line names the columns of TSV and CSV; else they are called `1`, `2` and so on.
+        pub header: bool = true,
+        /// What quotes are in TSV and CSV.
+        pub quoting: Quoting = Quoting::AsWritten,
+        /// The column of the text. In JSON and Parquet, `data.text` is the key `text` of the object `data`.
         pub text: String = "text".to_owned(),
         /// The column of the second text, where texts come in pairs.
         pub second: Option<String>,
-        /// The column of the class. Left out, and no `number` either: the texts have no labels.
+        /// The column of the class. Left out, and no `number` either: the texts have no labels. Numbers are classes by their
+        /// value, `1.0` being `1`, unless one of them is a code such as `01`; `True` and `true` are one class. Rows whose label is
+        /// -1 beside ids are refused: nothing is known of them.
         pub label: Option<String>,
         /// The column of the number, for regressions.
         pub number: Option<String>,
-        /// Names of the classes in the order of their ids. Left out: the values of the column, in the order of
-        /// numbers if all are, and else of the alphabet.
+        /// Names of the classes in the order of their ids, of which the column holds either. Left out: the values of the column,
+        /// in the order of numbers if all are, and else of the alphabet.
         pub classes: Vec<String> = Vec::new(),
         /// The column that says to which split a row belongs. Left out: `split`, if the table has one.
         pub split_column: Option<String>,
@@ -37,7 +49,7 @@ settings! {
 /// A row before its class is known by its index.
 struct Row {
     text: Text,
-    class: Option<String>,
+    class: String,
     place: Place,
 }
 
@@ -51,11 +63,14 @@ impl ReadCorpus for Texts {
             (&self.test_paths, Some("test")),
         ];
         let open = |location: &Location| Source::open(location, extent);
-        collecting.read(files, open, |source, part| self.rows(source, part, &mut rows))?;
-        let labels = self.labels(&rows);
-        if let Labels::Classes(classes) = &labels {
-            classify(&mut rows, classes)?;
-        }
+        collecting.read(files, open, |source, part, reading| self.rows(source, part, &mut rows, reading))?;
+        let labels = if self.number.is_some() {
+            Labels::Numbers
+        } else if self.label.is_some() {
+            Labels::Classes(self.classify(&mut rows)?)
+        } else {
+            Labels::None
+        };
         for row in rows {
             collecting.push(row.text);
         }
@@ -68,92 +83,99 @@ impl ReadCorpus for Texts {
 }
 
 impl Texts {
-    fn rows(&self, source: &Source, part: Option<&str>, rows: &mut Vec<Row>) -> Result<(), DataError> {
-        let needed: Vec<&str> =
+    fn rows(
+        &self,
+        source: &Source,
+        part: Option<&str>,
+        rows: &mut Vec<Row>,
+        reading: &mut Reading,
+    ) -> Result<(), DataError> {
+        let texts: Vec<&str> =
             [Some(&self.text), self.second.as_ref()].into_iter().flatten().map(String::as_str).collect();
-        let table = Table::read(source, Header::First, &needed)?;
+        let named = [&self.label, &self.number, &self.split_column];
+        let values: Vec<&str> = named.into_iter().flatten().map(String::as_str).collect();
+        let columns = Columns {
+            header: Header::named(self.header),
+            quoting: self.quoting,
+            texts: &texts,
+            values: &values,
+            optional: if self.split_column.is_none() { &["split"] } else { &[] },
+        };
+        let table = Table::read(source, &columns)?;
+        reading.table(&table);
         let first = table.column(&self.text)?;
         let column = |name: &Option<String>| name.as_ref().map(|name| table.column(name)).transpose();
         let (second, label, number) = (column(&self.second)?, column(&self.label)?, column(&self.number)?);
-        let split_name = self.split_column.as_deref().unwrap_or("split");
-        let splits = if self.split_column.is_some() || table.has(split_name) {
-            Some(table.column(split_name)?)
-        } else {
-            None
-        };
+        let splits = table.optional(self.split_column.as_deref().unwrap_or("split"));
         let mut problems = Problems::default();
         for row in 0..table.rows() {
-            let label_of_row = match &number {
-                None => Label::None,
-                Some(numbers) => match numbers[row].trim().parse::<f32>() {
-                    Ok(number) if number.is_finite() => Label::Number(number),
-                    _ => {
-                        let column = self.number.clone().unwrap_or_default();
-                        problems.push(
-                            table.place(row),
-                            Fault::NotDecimal { column, found: numbers[row].to_owned() },
-                        );
-                        continue;
-                    }
-                },
+            let mut text = Text {
+                first: first[row].trim().to_owned(),
+                second: second.as_ref().map(|column| column[row].trim().to_owned()),
+                label: Label::None,
+                split: part
+                    .or_else(|| {
+                        splits.as_ref().map(|column| column[row].trim()).filter(|text| !text.is_empty())
+                    })
+                    .map(str::to_owned),
+                line: table.line(row),
             };
-            let class = label.as_ref().map(|column| column[row].trim().to_owned());
-            if class.as_ref().is_some_and(String::is_empty) && !first[row].trim().is_empty() {
-                problems.push(table.place(row), Fault::NothingInColumn("label"));
-                continue;
+            let mut class = "";
+            // A row without a text is dropped, whatever else is in it.
+            if !text.is_empty() {
+                if let Some(numbers) = &number {
+                    match numbers[row].trim().parse::<f32>() {
+                        Ok(number) if number.is_finite() => text.label = Label::Number(number),
+                        _ => {
+                            let column = self.number.clone().unwrap_or_default();
+                            let fault = Fault::NotDecimal { column, found: numbers[row].to_owned() };
+                            problems.push(table.place(row), fault);
+                        }
+                    }
+                }
+                class = label.as_ref().map_or("", |column| column[row].trim());
+                if label.is_some() && class.is_empty() {
+                    problems.push(table.place(row), Fault::NothingInColumn("label"));
+                }
             }
-            let split = part
-                .or_else(|| splits.as_ref().map(|column| column[row].trim()).filter(|text| !text.is_empty()));
-            rows.push(Row {
-                text: Text {
-                    first: first[row].trim().to_owned(),
-                    second: second.as_ref().map(|column| column[row].trim().to_owned()),
-                    label: label_of_row,
-                    split: split.map(str::to_owned),
-                    line: table.line(row),
-                },
-                class,
-                place: table.place(row),
-            });
+            rows.push(Row { text, class: class.to_owned(), place: table.place(row) });
         }
         problems.or(())
     }
 
-    fn labels(&self, rows: &[Row]) -> Labels {
-        if self.number.is_some() {
-            return Labels::Numbers;
-        }
-        if self.label.is_none() {
-            return Labels::None;
-        }
-        if !self.classes.is_empty() {
-            return Labels::Classes(self.classes.clone());
-        }
-        let mut classes: Vec<String> = rows.iter().filter_map(|row| row.class.clone()).collect();
-        classes.sort_unstable();
-        classes.dedup();
-        if let Ok(mut numbers) =
-            classes.iter().map(|class| class.parse::<i64>()).collect::<Result<Vec<_>, _>>()
-        {
-            numbers.sort_unstable();
-            classes = numbers.iter().map(i64::to_string).collect();
-        }
-        Labels::Classes(classes)
-    }
-}
-
-/// Turns the names of classes into their indices.
-fn classify(rows: &mut [Row], classes: &[String]) -> Result<(), DataError> {
-    let mut problems = Problems::default();
-    for row in rows {
-        let name = row.class.take().unwrap_or_default();
-        match classes.iter().position(|class| *class == name) {
-            Some(index) => row.text.label = Label::Class(index as u32),
-            None => {
-                problems
-                    .push(row.place.clone(), Fault::UnknownClass { found: name, classes: classes.to_vec() });
+    /// Turns the labels of rows into indices of classes, whose names are given back.
+    fn classify(&self, rows: &mut [Row]) -> Result<Vec<String>, DataError> {
+        let labels = || rows.iter().filter(|row| !row.text.is_empty()).map(|row| row.class.as_str());
+        let mut different: Vec<&str> = labels().collect();
+        different.sort_unstable();
+        different.dedup();
+        let classes = if self.classes.is_empty() {
+            Classes::of(&different)
+        } else {
+            Classes::given(&self.classes, &different)
+        };
+        let indices: HashMap<String, Class> =
+            different.iter().map(|&label| (label.to_owned(), classes.find(label))).collect();
+        let mut problems = Problems::default();
+        // By file: the first row, and how many there are.
+        let mut unlabelled: IndexMap<String, (Place, usize)> = IndexMap::new();
+        for row in rows.iter_mut().filter(|row| !row.text.is_empty()) {
+            match indices.get(&row.class) {
+                Some(Class::Known(index)) => row.text.label = Label::Class(*index as u32),
+                Some(Class::Unlabelled) => {
+                    let file = unlabelled.entry(row.place.source.clone());
+                    file.or_insert_with(|| (row.place.clone(), 0)).1 += 1;
+                }
+                _ => {
+                    let found = std::mem::take(&mut row.class);
+                    let fault = Fault::UnknownClass { found, classes: classes.names.clone() };
+                    problems.push(row.place.clone(), fault);
+                }
             }
         }
+        for (place, count) in unlabelled.into_values() {
+            problems.push(place, Fault::NoLabel(count));
+        }
+        problems.or(classes.names)
     }
-    problems.or(())
 }

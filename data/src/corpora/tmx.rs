@@ -1,20 +1,23 @@
 //! Translation memories.
 
-use alambic_settings::{Location, OneOrMany, settings};
+use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::{Content, ReadCorpus};
 use crate::error::{DataError, Fault, Place};
 use crate::parallel::{Filters, Gathering};
-use crate::source::{Extent, Source};
+use crate::source::{Extent, Source, files};
+use crate::table::unmarked;
 
 settings! {
-    /// Translation memories in TMX, as OPUS and translators' tools write them; also compressed with gzip.
+    /// Translation memories in TMX, as OPUS and translators' tools write them, in UTF-8 or UTF-16; also compressed with gzip.
     pub struct Tmx {
         /// The files.
         pub paths: OneOrMany<Location>,
-        /// The languages that are read, by language code, that by which parts go first. A file's `en-US` is `en`.
+        /// The languages that are read, by language code, that by which parts go first. A file's `en-US` is `en`, unless `en-US`
+        /// is asked for as well. Units that have different texts for one of them, as of two regions, are refused. Where a unit has
+        /// several texts of one code, each makes a sentence.
         pub languages: Vec<String>,
         /// Which sentences are kept.
         #[flatten]
@@ -27,9 +30,9 @@ impl ReadCorpus for Tmx {
         let first = self.paths.first().map(ToString::to_string).unwrap_or_default();
         let mut gathering = Gathering::new(&self.filters, self.languages.clone(), &Place::file(&first))?;
         let mut faults: Option<DataError> = None;
-        for location in self.paths.iter() {
-            let read = Source::open_lines(location, Extent::Whole).and_then(|source| {
-                gathering.source(&source.name, source.fingerprint());
+        for location in files(&self.paths)? {
+            let read = Source::open_lines(&location, Extent::Whole).and_then(|source| {
+                gathering.read(&source);
                 self.units(&source, &mut gathering)
             });
             DataError::note(&mut faults, read);
@@ -42,76 +45,154 @@ impl ReadCorpus for Tmx {
 impl Tmx {
     /// The units of a file, each with its variants.
     fn units(&self, source: &Source, gathering: &mut Gathering<'_>) -> Result<(), DataError> {
-        let mut reader = Reader::from_reader(source.bytes.as_ref());
-        let line = |reader: &Reader<&[u8]>| {
-            let before = &source.bytes[..(reader.buffer_position() as usize).min(source.bytes.len())];
+        let mut reader = Reader::from_reader(unmarked(&source.bytes));
+        let place = |reader: &Reader<&[u8]>| {
+            let before = source.bytes.get(..reader.buffer_position() as usize).unwrap_or(&source.bytes);
             Place::line(&source.name, before.split(|&byte| byte == b'\n').count())
         };
-        let mut unit: Vec<(&str, String)> = Vec::new();
-        let mut language: Option<&str> = None;
-        // Text counts within a segment, and not within the codes of a tool in it.
-        let (mut segment, mut codes) = (None::<String>, 0_usize);
+        let broken =
+            |reader: &Reader<&[u8]>, what: String| DataError::new(place(reader), Fault::BrokenXml(what));
+        let mut state = State::default();
+        // The elements around the place that is read.
+        let mut open: Vec<Vec<u8>> = Vec::new();
         loop {
-            let event = reader.read_event();
-            let event =
-                event.map_err(|error| DataError::new(line(&reader), Fault::BrokenXml(error.to_string())))?;
-            match event {
-                Event::Eof => return Ok(()),
-                Event::Start(start) => match start.name().as_ref() {
-                    b"tu" => unit.clear(),
-                    b"tuv" => language = self.language(&start),
-                    b"seg" => segment = Some(String::new()),
-                    b"hi" | b"sub" => {}
-                    _ => codes += usize::from(segment.is_some()),
-                },
-                Event::End(end) => match end.name().as_ref() {
-                    b"seg" => {
-                        if let (Some(language), Some(text)) = (language, segment.take()) {
-                            unit.push((language, text));
-                        }
+            let event = match reader.read_event() {
+                Ok(event) => event,
+                Err(error) => return Err(broken(&reader, error.to_string())),
+            };
+            let taken = match event {
+                Event::Eof => match open.pop() {
+                    Some(element) => {
+                        Err(format!("the file ends within `{}`", String::from_utf8_lossy(&element)))
                     }
-                    b"tu" => {
-                        gathering.push(unit.iter().map(|(language, text)| (*language, text.as_str())), None);
-                    }
-                    b"hi" | b"sub" => {}
-                    _ => codes -= usize::from(segment.is_some() && codes > 0),
+                    None if state.is_tmx => return Ok(()),
+                    None => Err("there is no `tmx` in it".into()),
                 },
+                Event::Start(start) => {
+                    open.push(start.name().as_ref().to_vec());
+                    state.open(self, &start)
+                }
+                Event::End(end) => {
+                    open.pop();
+                    state
+                        .close(end.name().as_ref(), gathering)
+                        .map_err(|fault| DataError::new(place(&reader), fault))?;
+                    Ok(())
+                }
                 Event::Text(text) => {
-                    if let (Some(segment), 0) = (&mut segment, codes) {
-                        let text = text.decode();
-                        segment.push_str(&text.map_err(|error| {
-                            DataError::new(line(&reader), Fault::BrokenXml(error.to_string()))
-                        })?);
-                    }
+                    text.decode().map_err(|error| error.to_string()).map(|text| state.text(&text))
                 }
-                Event::GeneralRef(entity) => {
-                    if let (Some(segment), 0) = (&mut segment, codes) {
-                        segment.push_str(&resolved(&entity));
-                    }
+                Event::CData(text) => {
+                    text.decode().map_err(|error| error.to_string()).map(|text| state.text(&text))
                 }
-                _ => {}
+                Event::GeneralRef(entity) => resolved(&entity).map(|text| state.text(&text)),
+                _ => Ok(()),
+            };
+            if let Err(what) = taken {
+                return Err(broken(&reader, what));
             }
         }
     }
 
-    /// The language of a variant, if it is read.
-    fn language(&self, start: &BytesStart<'_>) -> Option<&str> {
-        let value = start
-            .attributes()
-            .flatten()
-            .find(|attribute| [b"xml:lang".as_slice(), b"lang"].contains(&attribute.key.as_ref()))?;
-        let value = String::from_utf8_lossy(&value.value).to_ascii_lowercase();
-        let general = value.split(['-', '_']).next().unwrap_or(&value);
-        let is = |own: &&String| own.eq_ignore_ascii_case(&value) || own.eq_ignore_ascii_case(general);
-        self.languages.iter().find(is).map(String::as_str)
+    /// The language of a variant, if it is read: that of which most is named. `en-US` is `en` where that is asked for, and
+    /// `pa-Arab-PK` is `pa-Arab`.
+    fn language(&self, start: &BytesStart<'_>) -> Result<Option<Variant<'_>>, String> {
+        let mut named = None;
+        for attribute in start.attributes() {
+            let attribute = attribute.map_err(|error| error.to_string())?;
+            // What TMX 1.1 has gives way.
+            if attribute.key.as_ref() == b"xml:lang" || (attribute.key.as_ref() == b"lang" && named.is_none())
+            {
+                named = Some(String::from_utf8_lossy(&attribute.value).trim().to_owned());
+            }
+        }
+        let Some(named) = named else { return Err("a `tuv` without a language".into()) };
+        let spelled = plain(&named);
+        let is = |own: &&String| {
+            spelled.strip_prefix(&plain(own)).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        let language = self.languages.iter().filter(is).max_by_key(|own| own.len());
+        Ok(language.map(|language| (language.as_str(), named)))
+    }
+}
+
+/// A language that is read, and the code of the text that is.
+type Variant<'l> = (&'l str, String);
+
+/// A language code in one spelling.
+fn plain(code: &str) -> String {
+    code.trim().to_ascii_lowercase().replace('_', "-")
+}
+
+/// What of a file is read so far.
+#[derive(Debug, Default)]
+struct State<'l> {
+    is_tmx: bool,
+    /// The texts of the unit by language, each with its code.
+    unit: IndexMap<&'l str, Vec<(String, String)>>,
+    variant: Option<Variant<'l>>,
+    /// The text of the segment, if one is open, and how many codes of a tool are open in it. They are no text.
+    segment: Option<String>,
+    codes: usize,
+}
+
+impl<'l> State<'l> {
+    fn open(&mut self, corpus: &'l Tmx, start: &BytesStart<'_>) -> Result<(), String> {
+        match start.name().as_ref() {
+            b"tmx" => self.is_tmx = true,
+            b"tu" => self.unit.clear(),
+            b"tuv" => self.variant = corpus.language(start)?,
+            b"seg" => (self.segment, self.codes) = (Some(String::new()), 0),
+            b"hi" | b"sub" => {}
+            _ => self.codes += usize::from(self.segment.is_some()),
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, element: &[u8], gathering: &mut Gathering<'_>) -> Result<(), Fault> {
+        match element {
+            b"seg" => {
+                if let (Some((language, code)), Some(text)) = (&self.variant, self.segment.take()) {
+                    let texts = self.unit.entry(language).or_default();
+                    if let Some((other, _)) = texts.iter().find(|(other, own)| other != code && *own != text)
+                    {
+                        let (language, codes) = ((*language).to_owned(), [other.clone(), code.clone()]);
+                        return Err(Fault::TwoVariants { language, codes });
+                    }
+                    if !texts.iter().any(|(_, own)| *own == text) {
+                        texts.push((code.clone(), text));
+                    }
+                }
+            }
+            b"tu" => {
+                let most = self.unit.values().map(Vec::len).max().unwrap_or(1);
+                for number in 0..most {
+                    // A language with fewer texts than another repeats its last.
+                    let texts = self.unit.iter().filter_map(|(language, texts)| {
+                        Some((*language, texts.get(number).or(texts.last())?.1.as_str()))
+                    });
+                    gathering.push(texts, None);
+                }
+            }
+            b"hi" | b"sub" => {}
+            _ => self.codes = self.codes.saturating_sub(usize::from(self.segment.is_some())),
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) {
+        if let (Some(segment), 0) = (&mut self.segment, self.codes) {
+            segment.push_str(text);
+        }
     }
 }
 
 /// The character of a reference.
-fn resolved(entity: &quick_xml::events::BytesRef<'_>) -> String {
-    if let Ok(Some(character)) = entity.resolve_char_ref() {
-        return character.to_string();
+fn resolved(entity: &BytesRef<'_>) -> Result<String, String> {
+    if let Some(character) = entity.resolve_char_ref().map_err(|error| error.to_string())? {
+        return Ok(character.to_string());
     }
-    let name = entity.decode().unwrap_or_default();
-    quick_xml::escape::resolve_predefined_entity(&name).unwrap_or_default().to_owned()
+    let name = entity.decode().map_err(|error| error.to_string())?;
+    let known = quick_xml::escape::resolve_predefined_entity(&name);
+    known.map(str::to_owned).ok_or_else(|| format!("the entity `&{name};` is not one of XML"))
 }

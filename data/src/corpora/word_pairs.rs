@@ -6,7 +6,7 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use crate::error::{DataError, Place};
 use crate::lexicon::{Entry, Gathering};
 use crate::normalise::whole_name_key;
-use crate::source::{Extent, Source};
+use crate::source::{Extent, Source, files};
 
 settings! {
     /// The files of a corpus of word pairs, by language.
@@ -54,8 +54,8 @@ impl WordPairs {
         let mut faults: Option<DataError> = None;
         for (paths, part) in parts {
             for (code, locations) in paths {
-                for location in locations.iter() {
-                    let read = Source::open(location, extent).and_then(|source| {
+                for location in files(locations)? {
+                    let read = Source::open(&location, extent).and_then(|source| {
                         gathering.source(&source.name, source.fingerprint());
                         read(&source, &mut gathering, &mut |gathering, row| {
                             keep(gathering, code, &Row { split: part.or(row.split), ..row });

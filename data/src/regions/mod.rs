@@ -16,8 +16,8 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_files::text::quoted;
 use alambic_files::read as files;
+use alambic_files::text::quoted;
 use alambic_settings::{Location, OneOrMany, settings};
 
 pub use fault::RegionFault;

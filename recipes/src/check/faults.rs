@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use alambic_data::{Fault, Place};
+use alambic_files::read::describe;
 use alambic_settings::source::SourceKind;
 use alambic_settings::{Location, Node, Origin, Source, Value};
 
@@ -15,22 +16,30 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::UnknownBuiltin
         | Fault::UnknownFormat(_)
         | Fault::WrongFormat(_)
+        | Fault::Instead(_)
+        | Fault::Inflated { .. }
+        | Fault::NoSuchFiles
         | Fault::NotFolder
         | Fault::Reader(_) => "data::file",
         Fault::NotImage(_) | Fault::NoImage(_) | Fault::SeveralImages(..) | Fault::DamagedImage { .. } => {
             "data::image"
         }
-        Fault::NotUtf8(_) => "data::encoding",
+        Fault::NotUtf8(_) | Fault::NotUtf16(_) => "data::encoding",
         Fault::Empty | Fault::NoRows | Fault::NothingKept { .. } => "data::empty",
         Fault::ColumnCount { .. }
         | Fault::NothingInColumn(_)
         | Fault::OpenQuote
+        | Fault::MarksOrCharacters
+        | Fault::LongLine(_)
         | Fault::LineCount { .. }
         | Fault::FileCount { .. } => "data::columns",
         Fault::DuplicateColumn(_) | Fault::MissingColumn { .. } => "data::header",
         Fault::NotJson(_)
         | Fault::BrokenJson(_)
         | Fault::MissingKey(_)
+        | Fault::KeyTwice(_)
+        | Fault::NotOneValue { .. }
+        | Fault::NoLabel(_)
         | Fault::NotText { .. }
         | Fault::NotNumber { .. }
         | Fault::NotDecimal { .. }
@@ -40,7 +49,10 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::AnnotatedTwice(_)
         | Fault::Crossed(..)
         | Fault::BrokenXml(_) => "data::value",
-        Fault::UnknownLanguage(_) | Fault::NoLanguage | Fault::WrongScript { .. } => "data::language",
+        Fault::UnknownLanguage(_)
+        | Fault::NoLanguage
+        | Fault::TwoVariants { .. }
+        | Fault::WrongScript { .. } => "data::language",
         Fault::Regions(_) => "data::regions",
     }
 }
@@ -76,7 +88,12 @@ pub(super) fn line_of(place: &Place) -> Option<Origin> {
     if std::fs::metadata(&path).ok()?.len() > LARGEST_SHOWN {
         return None;
     }
-    let text = String::from_utf8_lossy(&std::fs::read(&path).ok()?).into_owned();
+    let bytes = std::fs::read(&path).ok()?;
+    // Of what is something else than text in UTF-8, or ends lines otherwise, neither.
+    if describe(&bytes).is_some() || bytes.contains(&0) || !bytes.contains(&b'\n') {
+        return None;
+    }
+    let text = String::from_utf8_lossy(&bytes).into_owned();
     let start = text.split_inclusive('\n').take(number - 1).map(str::len).sum();
     let line = text[start..].split('\n').next().filter(|line| line.len() <= LONGEST_SHOWN)?;
     let skipped: usize = line.chars().take(place.column.unwrap_or(1) - 1).map(char::len_utf8).sum();

@@ -49,6 +49,22 @@ pub fn check(loaded: &Loaded, depth: Depth) -> Diagnostics {
     Diagnostics { list: examine(loaded, depth, &interrupt).found }
 }
 
+/// The same, and what a user is told of the corpora that were read: what was dropped, and how files were read.
+#[must_use]
+pub fn check_and_tell(loaded: &Loaded, depth: Depth) -> (Diagnostics, Vec<String>) {
+    let interrupt = AtomicBool::new(false);
+    let checker = examine(loaded, depth, &interrupt);
+    let told = checker
+        .workshop
+        .corpora
+        .iter()
+        .flat_map(|(name, corpus)| {
+            corpus.reading.told().into_iter().map(move |told| format!("{name}: {told}"))
+        })
+        .collect();
+    (Diagnostics { list: checker.found }, told)
+}
+
 /// Whether a recipe with these diagnostics cannot be run.
 #[must_use]
 pub fn is_fatal(diagnostics: &Diagnostics) -> bool {

@@ -132,6 +132,7 @@ fn corpus(
             kept: lines.len(),
             forms: languages.iter().map(|language| (language.clone(), lines.len())).collect(),
             dropped: account.dropped,
+            notes: Vec::new(),
         },
         parts: Parts::Parallel { languages, splits: ParallelSplits { train, validation, test, report } },
         fingerprint: account.fingerprint,

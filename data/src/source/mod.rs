@@ -1,19 +1,18 @@
 //! Bytes of a table: from a file, or from what the program carries.
 
+mod bytes;
+mod pattern;
+
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use alambic_hub::Hub;
 use alambic_settings::Location;
-use flate2::read::MultiGzDecoder;
+
+pub use pattern::files;
 
 use crate::embedded;
 use crate::error::{DataError, Fault, Place};
-
-/// How many bytes the head of a text file is.
-const HEAD: u64 = 1 << 16;
 
 /// How much of a table to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,11 +28,11 @@ pub enum Extent {
 /// A table's published format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Columns parted by tabs, no quoting.
+    /// Columns separated by tabs.
     Tsv,
-    /// Columns parted by commas, quoted as RFC 4180 says.
+    /// Columns separated by commas, quoted as RFC 4180 says.
     Csv,
-    /// One JSON object a line.
+    /// JSON objects: one a line, or all in one list.
     JsonLines,
     /// Apache Parquet.
     Parquet,
@@ -71,8 +70,12 @@ pub struct Source {
     pub name: String,
     /// How to read the bytes.
     pub format: Format,
-    /// The content.
+    /// The content, decompressed, and text decoded to UTF-8 if it was in UTF-16.
     pub bytes: Cow<'static, [u8]>,
+    /// Whether lines behind these were left unread.
+    pub is_cut: bool,
+    /// How the file was read, where its name does not say so.
+    pub notes: Vec<&'static str>,
 }
 
 impl Source {
@@ -105,28 +108,18 @@ impl Source {
 
     fn read(name: String, path: &Path, extent: Extent, format: Option<Format>) -> Result<Self, DataError> {
         let fail = |fault| DataError::new(Place::file(&name), fault);
+        if pattern::is_pattern(path) {
+            return Err(fail(Fault::NoSuchFiles));
+        }
         let is_compressed = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
         let inner = if is_compressed { path.with_extension("") } else { path.to_owned() };
         let extension = inner.extension().unwrap_or_default().to_string_lossy();
         let format = format
             .or_else(|| Format::of_extension(&extension))
             .ok_or_else(|| fail(Fault::UnknownFormat(extension.into_owned())))?;
-        let unreadable = |error: std::io::Error| fail(Fault::Unreadable(error.to_string()));
-        let file = File::open(path).map_err(unreadable)?;
-        let mut file: Box<dyn Read> =
-            if is_compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-        let mut bytes = Vec::new();
-        if extent == Extent::Head && matches!(format, Format::Tsv | Format::JsonLines) {
-            file.by_ref().take(HEAD).read_to_end(&mut bytes).map_err(unreadable)?;
-        }
-        match bytes.iter().rposition(|&byte| byte == b'\n') {
-            Some(end) if bytes.len() as u64 == HEAD => bytes.truncate(end + 1),
-            // All of the file, or what is left of one whose first line is longer than a head.
-            _ => {
-                file.read_to_end(&mut bytes).map_err(unreadable)?;
-            }
-        }
-        Ok(Self { name, format, bytes: bytes.into() })
+        let wants_head = extent == Extent::Head && matches!(format, Format::Tsv | Format::JsonLines);
+        let bytes::Content { bytes, is_cut, notes } = bytes::read(path, format, wants_head).map_err(fail)?;
+        Ok(Self { name, format, bytes: bytes.into(), is_cut, notes })
     }
 
     /// BLAKE3 of the bytes, in hexadecimal.
@@ -173,7 +166,7 @@ mod tests {
         let line = "a\tb\n";
         std::fs::write(&path, line.repeat(40_000)).unwrap();
         let head = Source::open(&Location::File(path.clone()), Extent::Head).unwrap();
-        assert!(head.bytes.len() <= HEAD as usize && head.bytes.ends_with(line.as_bytes()));
+        assert!(head.bytes.len() <= bytes::HEAD as usize && head.bytes.ends_with(line.as_bytes()));
         let whole = Source::open(&Location::File(path.clone()), Extent::Whole).unwrap();
         assert_eq!(whole.bytes.len(), 160_000);
         std::fs::write(&path, "a".repeat(100_000)).unwrap();

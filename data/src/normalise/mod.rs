@@ -3,18 +3,30 @@
 //! Unicode NFC is the normal form. It excludes some letters from composition: Devanagari and Bengali letters
 //! with a nukta (क़, ড়) stay two code points, which is the form that a model sees here.
 
+mod joiners;
+
+use joiners::{is_joiner, joined};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 /// A text in its normal form for a language (a code such as `hi`).
 ///
-/// In every language: NFC; joiners (U+200C, U+200D) and other invisible format characters removed; runs of
-/// white space, the no-break space included, become one space, none at the ends; one apostrophe `'` and one
-/// hyphen `-` for all their variants. English besides: lower case, letters without their diacritics.
+/// In every language: NFC; joiners (U+200C, U+200D) removed where they stand for nothing ([`joined`]), and all other invisible
+/// format characters; runs of white space, the no-break space included, become one space, none at the ends; one apostrophe
+/// `'` and one hyphen `-` for all their variants. English besides: lower case, letters without their diacritics.
 #[must_use]
 pub fn normalise(text: &str, language: &str) -> String {
-    let visible = text.chars().filter(|&character| !is_format(character)).map(unify);
-    let spelled: String = if language == "en" { plain_latin(visible) } else { visible.nfc().collect() };
+    let is_english = language == "en";
+    let is_seen = |character: &char| !is_format(*character) || (is_joiner(*character) && !is_english);
+    let visible = text.chars().filter(is_seen).map(unify);
+    let spelled: String = if is_english {
+        plain_latin(visible)
+    } else if text.contains(is_joiner) {
+        // Marks are in their order before joiners are judged by what is beside them.
+        joined(&visible.nfc().collect::<Vec<char>>()).into_iter().nfc().collect()
+    } else {
+        visible.nfc().collect()
+    };
     let mut normal = String::with_capacity(spelled.len());
     for word in spelled.split_whitespace() {
         if !normal.is_empty() {
@@ -98,6 +110,58 @@ fn unify(character: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn joiners_that_make_a_letter_are_kept_in_one_spelling() {
+        for (language, text, normal) in [
+            // Chillus of Malayalam: of six letters and, since Unicode 9, three more.
+            ("ml", "\u{d28}\u{d4d}\u{200d}", "\u{d7b}"),
+            ("ml", "\u{d23}\u{d4d}\u{200d}\u{d15}\u{d4d}\u{200d}", "\u{d7a}\u{d7f}"),
+            (
+                "ml",
+                "\u{d30}\u{d4d}\u{200d}\u{d32}\u{d4d}\u{200d}\u{d33}\u{d4d}\u{200d}",
+                "\u{d7c}\u{d7d}\u{d7e}",
+            ),
+            (
+                "ml",
+                "\u{d2e}\u{d4d}\u{200d}\u{d2f}\u{d4d}\u{200d}\u{d34}\u{d4d}\u{200d}",
+                "\u{d54}\u{d55}\u{d56}",
+            ),
+            ("ml", "\u{d28}\u{d4d}", "\u{d28}\u{d4d}"),
+            // Ya-phala behind ra in Bengali and Assamese, and khanda ta as it was written before Unicode 4.1.
+            ("bn", "\u{9b0}\u{200d}\u{9cd}\u{9af}", "\u{9b0}\u{200d}\u{9cd}\u{9af}"),
+            ("bn", "\u{9b0}\u{9cd}\u{200d}\u{9af}", "\u{9b0}\u{200d}\u{9cd}\u{9af}"),
+            ("bn", "\u{9b0}\u{200c}\u{9cd}\u{9af}", "\u{9b0}\u{200d}\u{9cd}\u{9af}"),
+            ("as", "\u{9f0}\u{200d}\u{9cd}\u{9af}", "\u{9f0}\u{200d}\u{9cd}\u{9af}"),
+            ("bn", "\u{9b9}\u{9a0}\u{9be}\u{9a4}\u{9cd}\u{200d}", "\u{9b9}\u{9a0}\u{9be}\u{9ce}"),
+            // Ra that does not become a reph in Kannada; eyelash ra of Marathi and Nepali; joined letters of Sinhala.
+            ("kn", "\u{cb0}\u{200d}\u{ccd}\u{caf}", "\u{cb0}\u{200d}\u{ccd}\u{caf}"),
+            ("kn", "\u{cb0}\u{ccd}\u{200d}\u{caf}", "\u{cb0}\u{200d}\u{ccd}\u{caf}"),
+            ("mr", "\u{930}\u{94d}\u{200d}\u{92f}", "\u{930}\u{94d}\u{200d}\u{92f}"),
+            ("si", "\u{dc1}\u{dca}\u{200d}\u{dbb}\u{dd3}", "\u{dc1}\u{dca}\u{200d}\u{dbb}\u{dd3}"),
+            // Letters that do not join: a virama that is seen, and Persian and Urdu within a word.
+            ("kn", "\u{c9c}\u{ccd}\u{200c}\u{c95}", "\u{c9c}\u{ccd}\u{200c}\u{c95}"),
+            ("ur", "\u{645}\u{6cc}\u{200c}\u{62e}", "\u{645}\u{6cc}\u{200c}\u{62e}"),
+        ] {
+            assert_eq!(normalise(text, language), normal, "{text:?}");
+            assert_eq!(normalise(normal, language), normal);
+        }
+    }
+
+    #[test]
+    fn joiners_that_stand_for_nothing_go() {
+        for (language, text, normal) in [
+            ("bn", "\u{9b0}\u{9be}\u{200d}\u{9ae}", "\u{9b0}\u{9be}\u{9ae}"),
+            ("hi", "\u{200d}\u{915}\u{94d}\u{200d}\u{937}\u{200c}", "\u{915}\u{94d}\u{937}"),
+            ("kn", "\u{c95}\u{ccd}\u{200c}", "\u{c95}\u{ccd}"),
+            ("ur", "\u{62f}\u{200c}\u{628}\u{200d}", "\u{62f}\u{628}"),
+            ("ur", "\u{628}\u{200c}\u{200c}\u{628}", "\u{628}\u{200c}\u{628}"),
+            ("si", "\u{dc1}\u{200d}\u{dbb}", "\u{dc1}\u{dbb}"),
+            ("en", "na\u{200d}me", "name"),
+        ] {
+            assert_eq!(normalise(text, language), normal, "{text:?}");
+        }
+    }
 
     #[test]
     fn english_is_plain() {

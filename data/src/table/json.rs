@@ -1,0 +1,242 @@
+//! Tables in JSON: an object a line, or a list of objects.
+
+use std::borrow::Cow;
+
+use indexmap::{IndexMap, IndexSet};
+
+use super::lines::{LONGEST, encoding, lines, unmarked};
+use super::scan::{Broken, Scanner, Value};
+use super::{Columns, Table};
+use crate::error::{DataError, Fault, Place, Problems};
+use crate::source::Source;
+
+/// In how many objects keys are looked for that a message can name.
+const NAMED: usize = 100;
+
+/// Reads objects. Each has the keys that are needed for texts, with texts as values; `null` is an empty text. Other values
+/// become texts as they are written. A key `a.b` is looked for as it stands, and else as `b` within the object `a`.
+pub(super) fn read<'s>(source: &'s Source, columns: &Columns<'_>) -> Result<Table<'s>, DataError> {
+    match std::str::from_utf8(unmarked(&source.bytes)) {
+        Ok(text) => parse(source, text, columns),
+        Err(_) => encoding(source).or(Table::empty(source)),
+    }
+}
+
+fn parse<'t>(source: &Source, text: &'t str, columns: &Columns<'_>) -> Result<Table<'t>, DataError> {
+    let mut objects = Objects::new(source, columns);
+    if spans_lines(text) {
+        objects.whole(text);
+    } else {
+        objects.by_line(text);
+    }
+    objects.finish(columns)
+}
+
+/// Whether what is in a file goes on over line ends: a list, or an object that does not end on its first line.
+fn spans_lines(text: &str) -> bool {
+    let mut whole = Scanner::new(text);
+    match whole.peek() {
+        Some(b'[') => true,
+        Some(b'{') => {
+            let start = whole.at();
+            let line = text[start..].split('\n').next().unwrap_or_default();
+            Scanner::new(line).pass().is_err()
+                && whole.pass().is_ok()
+                && text[start..whole.at()].contains('\n')
+        }
+        _ => false,
+    }
+}
+
+/// The rows that objects make.
+struct Objects<'c, 't> {
+    source: &'c Source,
+    wanted: Vec<Wanted<'c>>,
+    columns: Vec<Vec<Cow<'t, str>>>,
+    names: IndexSet<String>,
+    lines: Vec<usize>,
+    problems: Problems,
+}
+
+/// A column that is read.
+struct Wanted<'c> {
+    name: &'c str,
+    is_text: bool,
+    is_needed: bool,
+    /// Whether any object has it.
+    is_met: bool,
+}
+
+impl<'c, 't> Objects<'c, 't> {
+    fn new(source: &'c Source, columns: &Columns<'c>) -> Self {
+        let wanted: Vec<Wanted<'_>> = columns
+            .all()
+            .into_iter()
+            .map(|name| Wanted {
+                name,
+                is_text: columns.is_text(name),
+                is_needed: columns.texts.contains(&name),
+                is_met: false,
+            })
+            .collect();
+        Self {
+            source,
+            columns: wanted.iter().map(|_| Vec::new()).collect(),
+            wanted,
+            names: IndexSet::new(),
+            lines: Vec::new(),
+            problems: Problems::default(),
+        }
+    }
+
+    /// Reads an object a line. What is wrong with one does not keep the others from being read.
+    fn by_line(&mut self, text: &'t str) {
+        for (number, line) in lines(text.as_bytes()) {
+            // Lines of a text are text.
+            let Ok(line) = std::str::from_utf8(line) else { continue };
+            if line.trim().is_empty() {
+                continue;
+            }
+            if line.len() > LONGEST {
+                let place = Place::line(&self.source.name, number);
+                self.problems.push(place, Fault::LongLine(LONGEST));
+                continue;
+            }
+            let mut scanner = Scanner::new(line);
+            let read = self.row(&mut scanner, number).and_then(|()| match scanner.peek() {
+                Some(_) => scanner.broken("something stands behind the object"),
+                None => Ok(()),
+            });
+            if let Err(Broken { at, what }) = read {
+                let before = line.get(..at).unwrap_or(line);
+                self.broken(number, before, what);
+            }
+        }
+    }
+
+    /// Reads a list of objects, or objects one behind the other. What is wrong with one is where reading ends.
+    fn whole(&mut self, text: &'t str) {
+        let mut scanner = Scanner::new(text);
+        let is_list = scanner.take(b'[');
+        let (mut counted, mut line) = (0, 1);
+        let read = loop {
+            match scanner.peek() {
+                Some(b']') if is_list => {
+                    scanner.take(b']');
+                    break match scanner.peek() {
+                        Some(_) => scanner.broken("something stands behind the list"),
+                        None => Ok(()),
+                    };
+                }
+                None if !is_list => break Ok(()),
+                None => break scanner.broken("the list does not end"),
+                Some(b'{') => {}
+                Some(_) => break scanner.broken("expected `{`, with which an object begins"),
+            }
+            line += count_lines(text, counted, scanner.at());
+            counted = scanner.at();
+            if let Err(broken) = self.row(&mut scanner, line) {
+                break Err(broken);
+            }
+            if scanner.at() - counted > LONGEST {
+                let place = Place::line(&self.source.name, line);
+                self.problems.push(place, Fault::LongLine(LONGEST));
+            }
+            if is_list && !scanner.take(b',') && scanner.peek() != Some(b']') {
+                break scanner.broken("expected `,` or `]`");
+            }
+        };
+        if let Err(Broken { at, what }) = read {
+            let before = text.get(..at).unwrap_or(text);
+            let start = before.rfind('\n').map_or(0, |end| end + 1);
+            self.broken(line + count_lines(text, counted, at), &before[start..], what);
+        }
+    }
+
+    /// Reads an object as a row.
+    fn row(&mut self, scanner: &mut Scanner<'t>, line: usize) -> Result<(), Broken> {
+        let Self { wanted, names, lines, .. } = self;
+        let mut found: Vec<Option<Value<'t>>> = wanted.iter().map(|_| None).collect();
+        let mut twice: Option<String> = None;
+        let enter = |key: &str| {
+            wanted
+                .iter()
+                .any(|wanted| wanted.name.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
+        };
+        let knows = lines.len() < NAMED;
+        scanner.object("", &enter, &mut |key, value| {
+            if knows && !names.contains(key) {
+                names.insert(key.to_owned());
+            }
+            if let Some(slot) = wanted.iter().position(|wanted| wanted.name == key)
+                && let Some(slot) = found.get_mut(slot)
+                && slot.replace(value).is_some()
+            {
+                twice = Some(key.to_owned());
+            }
+        })?;
+        lines.push(line);
+        let place = || Place::line(&self.source.name, line);
+        if let Some(key) = twice {
+            self.problems.push(place(), Fault::KeyTwice(key));
+        }
+        for ((wanted, column), value) in wanted.iter_mut().zip(&mut self.columns).zip(found) {
+            let name = || wanted.name.to_owned();
+            let fault = match &value {
+                None if wanted.is_needed => Some(Fault::MissingKey(name())),
+                Some(Value::List | Value::Object) => {
+                    let found = value.as_ref().map_or("", Value::kind).to_owned();
+                    Some(Fault::NotOneValue { column: name(), found })
+                }
+                Some(Value::Truth(_) | Value::Number(_)) if wanted.is_text => {
+                    let found = value.as_ref().map_or("", Value::kind).to_owned();
+                    Some(Fault::NotText { column: name(), found })
+                }
+                _ => None,
+            };
+            if let Some(fault) = fault {
+                self.problems.push(place(), fault);
+            }
+            wanted.is_met |= value.is_some();
+            column.push(match value {
+                Some(Value::Text(text)) => text,
+                Some(Value::Truth(word) | Value::Number(word)) => Cow::Borrowed(word),
+                _ => Cow::Borrowed(""),
+            });
+        }
+        Ok(())
+    }
+
+    fn broken(&mut self, line: usize, before: &str, what: String) {
+        let column = Some(before.chars().count() + 1);
+        let place = Place { source: self.source.name.clone(), line: Some(line), column };
+        self.problems.push(place, Fault::NotJson(what));
+    }
+
+    fn finish(mut self, columns: &Columns<'_>) -> Result<Table<'t>, DataError> {
+        let one_without = self.lines.len() == 1
+            && columns.needed().any(|name| self.wanted.iter().any(|own| own.name == name && !own.is_met));
+        if one_without && self.names.len() > 1 {
+            let place = Place::file(&self.source.name);
+            let what = "it is the only one, and has no such key: is it a table by columns? objects by rows are read, \
+                        as pandas writes them with `orient=\"records\"`";
+            self.problems.push(place, Fault::NotJson(what.into()));
+        }
+        if self.lines.is_empty() {
+            self.problems.push_if_none(Place::file(&self.source.name), Fault::Empty);
+        }
+        let mut table = Table::empty(self.source);
+        table.rows = self.lines.len();
+        table.names = self.names.into_iter().collect();
+        table.lines = Some(self.lines);
+        let read = self.wanted.iter().zip(self.columns).filter(|(wanted, _)| wanted.is_met);
+        table.columns =
+            read.map(|(wanted, column)| (wanted.name.to_owned(), column)).collect::<IndexMap<_, _>>();
+        self.problems.or(table)
+    }
+}
+
+/// How many lines end between two places of a text.
+fn count_lines(text: &str, from: usize, to: usize) -> usize {
+    text.get(from..to).unwrap_or_default().matches('\n').count()
+}
