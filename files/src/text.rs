@@ -41,7 +41,13 @@ pub fn visible(text: &str) -> String {
 /// A value as a message quotes it: [`visible`], and cut after [`SHOWN`] characters, with how many there are.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
+    shortened(text, SHOWN)
+}
+
+/// The same as [`quoted`], cut after another number of characters.
+#[must_use]
+pub fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         None => visible(text),
         Some((end, _)) => format!("{}… ({} bytes)", visible(&text[..end]), text.len()),
     }

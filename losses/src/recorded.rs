@@ -30,16 +30,14 @@ pub fn parse(name: &str, flags: &[String]) -> Result<Option<Loss>, Diagnostics> 
         return Ok(None);
     }
     let mut options = Node::empty_table();
-    let mut mistakes = Vec::new();
+    let mut mistakes = Diagnostics::default();
     for flag in flags {
         match parse_flag(flag) {
             Ok(layer) => options = merge(options, layer, None),
-            Err(diagnostics) => mistakes.extend(diagnostics.list),
+            Err(diagnostics) => mistakes.append(diagnostics),
         }
     }
-    if !mistakes.is_empty() {
-        return Err(Diagnostics { list: mistakes });
-    }
+    mistakes.into_result()?;
     Reader::new("").finish(|reader| Loss::read_kind(name, &options, reader)).map(Some)
 }
 

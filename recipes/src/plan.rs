@@ -221,7 +221,7 @@ pub struct PlannedBaseline {
 pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
     let interrupt = AtomicBool::new(false);
     let mut checker = examine(loaded, Depth::Whole, &interrupt);
-    let diagnostics = Diagnostics { list: std::mem::take(&mut checker.found) };
+    let diagnostics = std::mem::take(&mut checker.found);
     if is_fatal(&diagnostics) {
         return Err(diagnostics);
     }

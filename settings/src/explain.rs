@@ -1,5 +1,7 @@
 //! What a key means, from its declaration.
 
+use alambic_files::text::quoted;
+
 use crate::diagnostics::Diagnostic;
 use crate::reader::nearest;
 use crate::resolve::Inheritance;
@@ -80,8 +82,8 @@ fn kinds_of(kind: &Type) -> Vec<(&'static str, String)> {
 }
 
 fn unknown(kind: &Type, step: &str, walked: &str, top: bool) -> Diagnostic {
-    let place = if walked.is_empty() { "the top level".to_owned() } else { format!("`{walked}`") };
-    let diagnostic = Diagnostic::error("recipe::unknown-key", format!("there is no key `{step}` in {place}"));
+    let place = if walked.is_empty() { "the top level".to_owned() } else { format!("`{}`", quoted(walked)) };
+    let diagnostic = Diagnostic::error("recipe::unknown-key", format!("there is no key `{}` in {place}", quoted(step)));
     let names = names_below(kind, top);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     match nearest(step, &names) {

@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Err(diagnostics) => diagnostics,
     };
     if arguments.json {
-        for diagnostic in &diagnostics.list {
+        for diagnostic in diagnostics.told() {
             output::line(&diagnostic.to_json().to_string())?;
         }
     } else {
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn verdict(recipe: &str, diagnostics: &Diagnostics) -> String {
-    match diagnostics.list.len() {
+    match diagnostics.count() {
         0 => format!("{recipe}: nothing is wrong"),
         1 => format!("{recipe}: nothing is wrong, 1 warning"),
         count => format!("{recipe}: nothing is wrong, {count} warnings"),

@@ -75,7 +75,7 @@ impl Checker<'_> {
 
     /// Reports languages in which a corpus asks nothing. True if there are none.
     pub(super) fn must_be_asked(&mut self, names: &[At<String>], readings: Readings<'_>) -> bool {
-        let before = self.found.len();
+        let before = self.found.count();
         let mut asked: Vec<&At<String>> = readings.student.iter().chain(readings.teacher).collect();
         asked.dedup_by(|one, other| one.value == other.value);
         let student = readings.student;
@@ -99,7 +99,7 @@ impl Checker<'_> {
                 }
             }
         }
-        self.found.len() == before
+        self.found.count() == before
     }
 
     /// Reports a language in which no corpus knows the tags that a student's detector gives.

@@ -46,13 +46,13 @@ pub enum Depth {
 #[must_use]
 pub fn check(loaded: &Loaded, depth: Depth) -> Diagnostics {
     let interrupt = AtomicBool::new(false);
-    Diagnostics { list: examine(loaded, depth, &interrupt).found }
+    examine(loaded, depth, &interrupt).found
 }
 
 /// Whether a recipe with these diagnostics cannot be run.
 #[must_use]
 pub fn is_fatal(diagnostics: &Diagnostics) -> bool {
-    diagnostics.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    diagnostics.has(Severity::Error)
 }
 
 /// Whether a recipe can be called this: the name of a folder, anywhere.
@@ -75,7 +75,7 @@ pub(crate) fn examine<'a>(loaded: &'a Loaded, depth: Depth, interrupt: &'a Atomi
         loaded,
         recipe,
         depth,
-        found: Vec::new(),
+        found: Diagnostics::default(),
         workshop: Workshop { recipe, corpora: Corpora::default(), folder: PathBuf::new(), interrupt },
         sketches: Sketches::default(),
         counts: IndexMap::new(),
@@ -93,7 +93,7 @@ pub(crate) struct Checker<'a> {
     loaded: &'a Loaded,
     pub(crate) recipe: &'a Recipe,
     depth: Depth,
-    pub(crate) found: Vec<Diagnostic>,
+    pub(crate) found: Diagnostics,
     /// Holds the corpora that could be read.
     pub(crate) workshop: Workshop<'a>,
     pub(crate) sketches: Sketches,
@@ -103,10 +103,7 @@ pub(crate) struct Checker<'a> {
 
 impl Checker<'_> {
     fn report(&mut self, diagnostic: Diagnostic) {
-        // Two stages may name the same broken thing.
-        if !self.found.contains(&diagnostic) {
-            self.found.push(diagnostic);
-        }
+        self.found.push(diagnostic);
     }
 
     /// Reports an error at one place.
@@ -195,7 +192,7 @@ impl Checker<'_> {
     fn unused(&mut self) {
         let recipe = self.recipe;
         // Where a name is mistyped, or nothing is run, what it stands for only seems unused.
-        let mistyped = self.found.iter().any(|diagnostic| diagnostic.code == "recipe::reference");
+        let mistyped = self.found.has_code("recipe::reference");
         if mistyped || recipe.stages.is_empty() {
             return;
         }

@@ -314,7 +314,7 @@ impl Checker<'_> {
     /// Checks a student that a stage trains first. True if nothing is wrong.
     fn student(&mut self, name: &str, position: usize) -> bool {
         self.warn_of_overruled(name);
-        let before = self.found.len();
+        let before = self.found.count();
         match self.recipe.student.get(name) {
             Some(Student::Scratch(options)) => self.scratch(name, options),
             Some(Student::FromTeacher(options)) => self.layers(options, position),
@@ -338,7 +338,7 @@ impl Checker<'_> {
             }
             None => return false,
         }
-        self.found.len() == before
+        self.found.count() == before
     }
 
     fn scratch(&mut self, name: &str, options: &Scratch) {

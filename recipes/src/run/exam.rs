@@ -57,6 +57,11 @@ pub(crate) trait Exam {
     /// The right answers.
     fn references(&self) -> &[String];
 
+    /// All classes or tags that are told apart; none where answers are something else.
+    fn classes(&self) -> &[String] {
+        &[]
+    }
+
     /// What a metric holds answers against.
     fn references_of(&self, _metric: &str) -> &[String] {
         self.references()

@@ -65,8 +65,14 @@ fn resample(examples: usize, seed: u64, statistic: impl Fn(&[usize]) -> Option<f
         .collect()
 }
 
-/// The 2.5th and the 97.5th percentile.
+/// The least share of resamples that must have a value: an interval of the few that do would be one of chosen examples.
+const LEAST_DEFINED: f64 = 0.95;
+
+/// The 2.5th and the 97.5th percentile; none where too many resamples had no value.
 fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
+    if (values.len() as f64) < LEAST_DEFINED * RESAMPLES as f64 {
+        return None;
+    }
     values.sort_by(f64::total_cmp);
     let at =
         |share: f64| values.get((share * (values.len().checked_sub(1)?) as f64).round() as usize).copied();
@@ -102,6 +108,15 @@ mod tests {
         let paired = paired_difference(&first, &second, 7).unwrap();
         assert!((paired.difference - 0.05).abs() < 1e-12);
         assert!(paired.interval[0] > 0.03 && paired.interval[1] < 0.07, "{paired:?}");
+    }
+
+    #[test]
+    fn a_value_that_most_resamples_do_not_have_gets_no_interval() {
+        // One of three examples is of the positive class: most resamples of one model's answers have none of it.
+        let classes = ["no".to_owned(), "yes".to_owned()];
+        let context = crate::metrics::Context { classes: &classes, seed: 1 };
+        let scores = score_all(&["f1"], &["yes", "no", "no"], &["yes", "no", "no"], context).unwrap();
+        assert_eq!((scores[0].value(), scores[0].interval(7)), (Some(1.0), None));
     }
 
     #[test]

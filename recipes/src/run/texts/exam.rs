@@ -24,6 +24,8 @@ use crate::schema::EvaluationOptions;
 pub(crate) struct TextExam<'a> {
     options: &'a EvaluationOptions,
     labels: Labels,
+    /// The names of the classes or tags; none of other labels.
+    names: Vec<String>,
     texts: Vec<&'a Example>,
     references: Vec<String>,
     teacher: Option<Judged>,
@@ -81,7 +83,7 @@ impl<'a> TextExam<'a> {
             Ok(Judged { teacher, reader, logits, answers })
         });
         let teacher = teacher.transpose()?;
-        Ok(Self { options, labels, texts, references, teacher })
+        Ok(Self { options, labels, names, texts, references, teacher })
     }
 
     fn pairs(&self) -> Vec<TextPair<'_>> {
@@ -105,6 +107,10 @@ impl Exam for TextExam<'_> {
             Labels::Classes(_) => &[("agreement", "agreement")],
             Labels::None => &[],
         }
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.names
     }
 
     fn references(&self) -> &[String] {

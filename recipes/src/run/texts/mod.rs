@@ -11,7 +11,7 @@ use alambic_data::{Labels, Split, Text};
 use alambic_losses::Term;
 use alambic_models::bert::{Bert, BertConfig};
 use alambic_models::{Pass, Tokenizer, Wanted};
-use alambic_reports::metrics::{Direction, Metric, find, score_all};
+use alambic_reports::metrics::{Context, Direction, Metric, TagScheme, find, score_all};
 use alambic_settings::At;
 use alambic_students::{Reader, TextPair};
 use alambic_tensor::ops::{CrossEntropy, cross_entropy};
@@ -169,10 +169,10 @@ impl Lesson for TextLesson<'_> {
             &[metric.name],
             &reader.answers(&texts.iter().map(pair).collect::<Vec<TextPair<'_>>>())?,
             &references,
-            0,
+            Context { classes: &self.config.labels, seed: 0 },
         )?;
         let value = scores.values().next().and_then(alambic_reports::metrics::Scores::value);
-        // A correlation of answers that are all the same has no value, and is no better than any other.
+        // What has no value, as a correlation of answers that are all the same, is no better than any other.
         Ok(value.unwrap_or(match metric.direction {
             Direction::Lower => f64::MAX,
             Direction::Higher => -1.0,
@@ -225,10 +225,7 @@ fn reference(text: &Text, labels: &[String]) -> String {
 pub(crate) fn metrics<'r>(options: &'r EvaluationOptions, labels: &Labels) -> Vec<&'r str> {
     let usual: &[&str] = match labels {
         Labels::None => return Vec::new(),
-        Labels::Words(tags) if tags.iter().any(|tag| is_of_span(tag)) => {
-            &["span-f1", "token-accuracy", "token-accuracy-of-majority"]
-        }
-        Labels::Words(_) => &["token-accuracy", "token-accuracy-of-majority"],
+        Labels::Words(_) => suitable(labels),
         Labels::Classes(classes) if classes.len() == 2 => {
             &["accuracy", "accuracy-of-majority", "f1", "matthews"]
         }
@@ -242,16 +239,16 @@ pub(crate) fn metrics<'r>(options: &'r EvaluationOptions, labels: &Labels) -> Ve
 pub(crate) fn suitable(labels: &Labels) -> &'static [&'static str] {
     match labels {
         Labels::None => &[],
-        Labels::Words(_) => &["span-f1", "token-accuracy", "token-accuracy-of-majority"],
+        Labels::Words(tags)
+            if tags.iter().any(|tag| TagScheme::is_of_span(tag)) && TagScheme::of(tags).is_ok() =>
+        {
+            &["span-f1", "token-accuracy", "token-accuracy-of-majority"]
+        }
+        Labels::Words(_) => &["token-accuracy", "token-accuracy-of-majority"],
         Labels::Classes(classes) if classes.len() == 2 => {
             &["accuracy", "accuracy-of-majority", "f1", "f1-micro", "f1-macro", "matthews"]
         }
         Labels::Classes(_) => &["accuracy", "accuracy-of-majority", "f1-micro", "f1-macro", "matthews"],
         Labels::Numbers => &["spearman", "pearson"],
     }
-}
-
-/// Whether a tag says that a word is in a span, and where in it: `B-KIND` and the like.
-fn is_of_span(tag: &str) -> bool {
-    tag.split_once('-').is_some_and(|(place, _)| ["B", "I", "E", "S"].contains(&place))
 }
