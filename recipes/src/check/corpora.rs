@@ -217,7 +217,9 @@ impl Checker<'_> {
             return None;
         }
         let labels = self.workshop.corpora.labels(names).cloned();
-        self.agreed(labels, origin)
+        let labels = self.agreed(labels, origin)?;
+        self.must_tell_apart(names, &labels);
+        Some(labels)
     }
 
     /// What several corpora agree on; if they do not, that is reported.

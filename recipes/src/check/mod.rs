@@ -8,6 +8,7 @@ mod corpora;
 mod evaluation;
 mod faults;
 mod images;
+mod labels;
 mod losses;
 mod masking;
 pub(crate) mod models;

@@ -11,7 +11,7 @@ mod environment;
 mod error;
 pub(crate) mod evaluation;
 mod exam;
-mod feed;
+pub(crate) mod feed;
 mod folder;
 pub(crate) mod lesson;
 mod losses;

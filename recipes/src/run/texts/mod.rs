@@ -22,6 +22,7 @@ use self::outputs::{Outputs, Request, readings};
 use self::reading::Reading;
 use super::RunError;
 use super::exam::measured_by;
+use super::feed::validation_batches;
 use super::lesson::{Lesson, Material, Measure, Passes, Study};
 use super::masking::VALIDATION;
 use super::stage::Job;
@@ -128,13 +129,12 @@ impl<'a> TextLesson<'a> {
     /// The weighted sum of the terms over the validation part.
     fn validation_loss(&self, study: &Study<'_>) -> Result<f64, RunError> {
         let part = (&self.reading.validation, self.reading.examples.count());
-        let indices: Vec<usize> = (0..part.0.count()).collect();
         let mut total = 0.0;
-        for batch in indices.chunks(BATCH) {
-            let passes = self.run(part, batch, VALIDATION, Pass::Evaluate, study)?;
+        for batch in validation_batches(part.0.count(), BATCH, study.terms) {
+            let passes = self.run(part, &batch, VALIDATION, Pass::Evaluate, study)?;
             total += passes.total(study)? * batch.len() as f64;
         }
-        Ok(total / indices.len().max(1) as f64)
+        Ok(total / part.0.count().max(1) as f64)
     }
 }
 
