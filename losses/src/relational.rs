@@ -53,7 +53,8 @@ impl LossTerm for RelationalDistance {
             let (student, teacher) = features.compute(inputs)?;
             huber(&distances(&student)?, &distances(&teacher)?)
         };
-        Ok(Term::new("relational-distance", self.weight, taps.0, taps.1, Box::new(compute)).comparing_examples())
+        Ok(Term::new("relational-distance", self.weight, taps.0, taps.1, Box::new(compute))
+            .comparing_examples())
     }
 }
 

@@ -51,7 +51,9 @@ fn terms_stay_finite_where_examples_are_all_the_same() {
 #[test]
 fn terms_that_compare_examples_say_how_many_they_need() {
     let outline = alambic_models::Outline { pooled: Some(3), pairs: true, ..Default::default() };
-    for (name, options) in COMPARING.into_iter().chain([("affinity", &[][..]), ("image-text-contrast", &[][..])]) {
+    for (name, options) in
+        COMPARING.into_iter().chain([("affinity", &[][..]), ("image-text-contrast", &[][..])])
+    {
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
         let loss = parse(name, &options).unwrap().unwrap();
         let term = loss.inner().bind(&outline, Some(&outline)).unwrap();

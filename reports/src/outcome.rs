@@ -310,7 +310,8 @@ impl Ratios {
                 let student = student.metric(metric.name);
                 let teacher = teacher.metric(metric.name);
                 let retention = match metric.direction {
-                    Direction::Higher => ratio(student, teacher),
+                    // Of what is not above nothing, nothing is kept: two negative numbers would make a good ratio.
+                    Direction::Higher => ratio(student, teacher.filter(|teacher| *teacher > 0.0)),
                     Direction::Lower => ratio(teacher, student),
                 };
                 (metric.name.to_string(), retention)

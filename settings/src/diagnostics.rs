@@ -209,7 +209,8 @@ impl Diagnostics {
                 continue;
             }
             let (name, code) = (severity.name(), "recipe::more");
-            let each: Vec<String> = sorts.iter().map(|((_, code), count)| format!("{count} `{code}`")).collect();
+            let each: Vec<String> =
+                sorts.iter().map(|((_, code), count)| format!("{count} `{code}`")).collect();
             let message = format!("{count} more {name}s are not shown: {}", each.join(", "));
             told.push(match severity {
                 Severity::Error => Diagnostic::error(code, message),

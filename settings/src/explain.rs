@@ -83,7 +83,8 @@ fn kinds_of(kind: &Type) -> Vec<(&'static str, String)> {
 
 fn unknown(kind: &Type, step: &str, walked: &str, top: bool) -> Diagnostic {
     let place = if walked.is_empty() { "the top level".to_owned() } else { format!("`{}`", quoted(walked)) };
-    let diagnostic = Diagnostic::error("recipe::unknown-key", format!("there is no key `{}` in {place}", quoted(step)));
+    let diagnostic =
+        Diagnostic::error("recipe::unknown-key", format!("there is no key `{}` in {place}", quoted(step)));
     let names = names_below(kind, top);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     match nearest(step, &names) {

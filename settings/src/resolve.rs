@@ -237,7 +237,8 @@ impl Loader<'_> {
             if !removed && !self.incomplete {
                 let message = format!("`{}` is not inherited, so it cannot be unset", quoted(path));
                 let diagnostic = Diagnostic::error("recipe::unset", message);
-                self.diagnostics.push(diagnostic.label(&path.origin, "nothing that is extended has this key"));
+                self.diagnostics
+                    .push(diagnostic.label(&path.origin, "nothing that is extended has this key"));
             }
         }
         Some(merge(base, own, Some(self.kind)))

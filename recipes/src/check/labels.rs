@@ -50,7 +50,8 @@ impl Checker<'_> {
             return;
         }
         let names: Vec<At<String>> = data.texts.iter().flat_map(|own| own.data.clone()).collect();
-        let Ok(Labels::Classes(classes) | Labels::Words(classes)) = self.workshop.corpora.labels(&names) else {
+        let Ok(Labels::Classes(classes) | Labels::Words(classes)) = self.workshop.corpora.labels(&names)
+        else {
             return;
         };
         // Where there is no other class at all, that is said of the data.

@@ -141,7 +141,9 @@ impl Checker<'_> {
             ["stage", name] => Some(*name),
             _ => recipe.stages.last().map(|last| last.as_str()),
         };
-        let Some((name, stage)) = stage.and_then(|name| Some((name, recipe.stage.get(name)?))) else { return };
+        let Some((name, stage)) = stage.and_then(|name| Some((name, recipe.stage.get(name)?))) else {
+            return;
+        };
         if stage.train.batch.size >= term.min_examples {
             return;
         }

@@ -158,6 +158,17 @@ impl<'a> Evaluation<'a> {
         Context { classes: self.exam.classes(), seed: SHUFFLE_SEED }
     }
 
+    /// What the teacher's share of right answers is, and that of always giving the commonest answer; none where there is no
+    /// teacher, or answers are no classes.
+    pub(crate) fn teacher_accuracies(&self) -> Result<Option<[f64; 2]>, RunError> {
+        let (Some(names), Some(answers)) = (self.exam.accuracies(), self.exam.teacher_answers()) else {
+            return Ok(None);
+        };
+        let scores = score_all(&names, answers, self.exam.references(), self.context())?;
+        let values: Vec<f64> = scores.values().filter_map(Scores::value).collect();
+        Ok(values.try_into().ok())
+    }
+
     /// A model's scores against the right answers, seed by seed.
     pub(crate) fn scores(&self, outputs: &[Vec<String>]) -> Result<Vec<IndexMap<String, Scores>>, RunError> {
         let all = |texts: &Vec<String>| {

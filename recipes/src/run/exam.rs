@@ -62,6 +62,12 @@ pub(crate) trait Exam {
         &[]
     }
 
+    /// The share of right answers, and the same of always giving the commonest: two metrics; none where answers are no
+    /// classes.
+    fn accuracies(&self) -> Option<[&'static str; 2]> {
+        None
+    }
+
     /// What a metric holds answers against.
     fn references_of(&self, _metric: &str) -> &[String] {
         self.references()

@@ -55,8 +55,11 @@ mod tests {
     #[test]
     fn matthews_correlations_are_those_of_scikit_learn() {
         let value = |outputs: &[&str], references: &[&str]| {
-            let pairs: Vec<Pair<'_>> =
-                outputs.iter().zip(references).map(|(output, reference)| Pair::new(output, reference)).collect();
+            let pairs: Vec<Pair<'_>> = outputs
+                .iter()
+                .zip(references)
+                .map(|(output, reference)| Pair::new(output, reference))
+                .collect();
             METRIC.score(&pairs, 1).value()
         };
         let several = value(&["a", "b", "b", "d", "a"], &["a", "b", "c", "a", "a"]).unwrap();

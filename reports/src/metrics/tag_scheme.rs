@@ -182,6 +182,8 @@ mod tests {
     #[test]
     fn tags_of_words_in_spans_are_a_letter_and_a_kind() {
         assert!(TagScheme::is_of_span("B-LOC") && TagScheme::is_of_span("M-LOC"));
-        assert!(["O", "NOUN", "B", "B-", "NN-PL", "-LOC", "é-LOC"].iter().all(|tag| !TagScheme::is_of_span(tag)));
+        assert!(
+            ["O", "NOUN", "B", "B-", "NN-PL", "-LOC", "é-LOC"].iter().all(|tag| !TagScheme::is_of_span(tag))
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! From what the models wrote to `metrics.json`, the report and the student's folder.
 
 mod page;
+mod remarks;
 
 use std::path::Path;
 
@@ -105,18 +106,24 @@ impl Results<'_> {
             .map(|(best, metric)| {
                 judge(&of_metric(&student_scores, metric), &of_metric(&best.scores, metric))
             })
-            .transpose()?;
+            .transpose()?
+            .flatten();
 
         self.ship()?;
         let mut outcome = self.outcome(&student_scores, teacher_scores.as_ref(), &timings)?;
         outcome.fidelity = self.fidelity()?;
         outcome.verdict = judgement.as_ref().map(|judgement| judgement.verdict);
+        let remarks = self.remarks(&outcome)?;
+        for remark in &remarks {
+            observer.note(remark);
+        }
 
         let Environment { machine, hashes } =
             environment::write(self.loaded, self.workshop, self.exam.teacher(), &folder.join("student"))?;
         tables_from_events(folder)?;
-        let report =
+        let mut report =
             self.report(&outcome, judgement, timings, &student_scores, teacher_scores.as_ref(), machine)?;
+        report.warnings.extend(remarks);
         report.write(folder)?;
         self.card(&outcome, &report, hashes).write(&folder.join("student"))?;
         // Last, since it is what says that a run is done.

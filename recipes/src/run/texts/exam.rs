@@ -109,6 +109,14 @@ impl Exam for TextExam<'_> {
         }
     }
 
+    fn accuracies(&self) -> Option<[&'static str; 2]> {
+        match self.labels {
+            Labels::Classes(_) => Some(["accuracy", "accuracy-of-majority"]),
+            Labels::Words(_) => Some(["token-accuracy", "token-accuracy-of-majority"]),
+            Labels::Numbers | Labels::None => None,
+        }
+    }
+
     fn classes(&self) -> &[String] {
         &self.names
     }
