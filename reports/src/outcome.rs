@@ -4,6 +4,7 @@ use crate::error::{ReportError, Result};
 use crate::files;
 use crate::metrics::{Direction, METRICS, Scores, is_yardstick};
 use crate::verdict::Verdict;
+use alambic_files::text::json_visible;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -240,10 +241,9 @@ impl Outcome {
     /// # Errors
     /// [`ReportError::File`] or [`ReportError::Json`].
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let mut bytes = serde_json::to_vec_pretty(self)
+        let text = serde_json::to_string_pretty(self)
             .map_err(|source| ReportError::Json { what: "metrics.json".to_string(), source })?;
-        bytes.push(b'\n');
-        files::write(&folder.join("metrics.json"), &bytes)
+        files::write(&folder.join("metrics.json"), format!("{}\n", json_visible(&text)).as_bytes())
     }
 
     /// Reads the `metrics.json` of a run.

@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     if arguments.json {
         for diagnostic in diagnostics.told() {
-            output::line(&diagnostic.to_json().to_string())?;
+            output::json_line(&diagnostic.to_json())?;
         }
     } else {
         show(&diagnostics);

@@ -1,4 +1,5 @@
-use super::{Block, Cell, Document, Table, Tone, runs};
+use super::{Block, Cell, Document, LONGEST, Table, Tone, one_line, runs};
+use alambic_files::text::visible_lines;
 use std::fmt::Write;
 
 pub(super) fn page(document: &Document) -> String {
@@ -41,7 +42,7 @@ fn block(block: &Block) -> String {
             // A fence longer than any in the text.
             let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
             let fence = "`".repeat(longest.max(2) + 1);
-            format!("{fence}{language}\n{}\n{fence}\n", text.trim_end())
+            format!("{fence}{language}\n{}\n{fence}\n", visible_lines(text.trim_end(), LONGEST))
         }
     }
 }
@@ -70,13 +71,14 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-/// A text in one line, with what Markdown or HTML would read as its own made plain. Code is left as it is but
-/// for the bar, which ends a cell even there.
+/// A text in one line of at most [`LONGEST`] characters, with what Markdown or HTML would read as its own made plain, and
+/// hidden characters shown. Code is left as it is but for the bar, which ends a cell even there.
 pub(super) fn text(text: &str) -> String {
+    let text = one_line(text);
     let mut plain = String::new();
-    for (code, part) in runs(text) {
+    for (code, part) in runs(&text) {
         if code {
-            let _ = write!(plain, "`{}`", part.replace('|', "\\|").replace('\n', " "));
+            let _ = write!(plain, "`{}`", part.replace('|', "\\|"));
             continue;
         }
         for character in part.chars() {
@@ -84,7 +86,6 @@ pub(super) fn text(text: &str) -> String {
                 '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' => {
                     plain.extend(['\\', character]);
                 }
-                '\n' | '\r' => plain.push(' '),
                 character => plain.push(character),
             }
         }

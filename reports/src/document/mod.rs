@@ -8,6 +8,7 @@ mod markdown;
 use crate::error::Result;
 use crate::files;
 use crate::plots::Figure;
+use alambic_files::text::shortened;
 use std::path::Path;
 
 /// A whole page.
@@ -206,6 +207,15 @@ impl Document {
             _ => &[],
         })
     }
+}
+
+/// The most characters of a paragraph, a cell or a line of code.
+const LONGEST: usize = 2000;
+
+/// A text in one line, its line ends as blanks, its other hidden characters shown, and cut if it is longer than any page
+/// wants it.
+fn one_line(text: &str) -> String {
+    shortened(&text.replace("\r\n", " ").replace(['\n', '\r', '\t'], " "), LONGEST)
 }
 
 /// Splits a text at backticks: plain and code in turn. A backtick without its partner is text.

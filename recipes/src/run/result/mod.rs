@@ -19,7 +19,7 @@ use alambic_teachers::Teacher;
 use super::checkpoint::remove;
 use super::environment::Environment;
 use super::evaluation::{Beside, Evaluation, Outputs};
-use super::exam::{Exam, Kind};
+use super::exam::{Exam, Kind, shell_quoted};
 use super::stage::PROJECTIONS;
 use super::trainings::{Replica, Trainings};
 use super::workshop::Workshop;
@@ -276,7 +276,7 @@ impl Results<'_> {
                 .filter_map(|name| Some((name.to_owned(), outcome.model(name)?.clone())))
                 .collect(),
             recipe: recipe.name.value.clone(),
-            command: format!("alambic run {}", file_name(&self.loaded.location.to_string())),
+            command: format!("alambic run {}", shell_word(file_name(&self.loaded.location.to_string()))),
             seed: recipe.seed,
             hashes,
             usage,
@@ -307,6 +307,12 @@ fn baselines<'a>(
         baselines[index].name = BASELINE;
     }
     Ok(baselines)
+}
+
+/// A name as one argument of a shell, quoted where it has to be.
+fn shell_word(name: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:".contains(character);
+    if name.chars().all(is_plain) && !name.starts_with('-') { name.to_owned() } else { shell_quoted(name) }
 }
 
 /// The last part of a path, which tells a reader more than the path of somebody's machine.
