@@ -11,7 +11,7 @@ settings! {
     /// How examples are gathered into batches.
     pub struct BatchOptions {
         /// Examples in a batch.
-        #[range(1..)]
+        #[range(1..=1_048_576)]
         pub size: usize = 64,
         /// Most tokens in a batch, padding included: longest source plus longest target, times examples. A
         /// single longer example makes a batch of its own. Left out: no limit.
@@ -19,7 +19,7 @@ settings! {
         pub max_tokens: Option<usize>,
         /// Batches' worth of shuffled examples that are sorted by length together. More save padding, fewer
         /// keep batches more mixed.
-        #[range(1..)]
+        #[range(1..=1_048_576)]
         pub window: usize = 32,
     }
 }
@@ -75,7 +75,7 @@ fn cut(
     max_tokens: Option<usize>,
     batches: &mut Vec<Vec<usize>>,
 ) {
-    let mut batch: Vec<usize> = Vec::with_capacity(size);
+    let mut batch: Vec<usize> = Vec::with_capacity(size.min(window.len()));
     let mut longest = (0, 0);
     for &index in window {
         let (source, target) = lengths[index];

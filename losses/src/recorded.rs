@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alambic_files::text::quoted;
 use alambic_models::{Outline, Stream, Trace, Wanted, stream_of_embedding};
 use alambic_settings::merge::merge;
 use alambic_settings::{Diagnostics, Kind, Node, Reader, parse_flag};
@@ -154,7 +155,10 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
             (_, shape) => {
                 return Err(LossError::Misfit {
                     term: "trace",
-                    reason: format!("`{name}` has shape {shape:?}, which is not that of such a tap"),
+                    reason: format!(
+                        "`{}` has shape {shape:?}, which is not that of such a tap",
+                        quoted(name)
+                    ),
                 });
             }
         }

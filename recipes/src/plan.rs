@@ -251,7 +251,9 @@ pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
     });
     Ok(Plan {
         recipe: recipe.name.value.clone(),
-        seeds: (0..recipe.repetitions as u64).map(|repetition| recipe.seed + repetition).collect(),
+        seeds: (0..recipe.repetitions as u64)
+            .map(|repetition| recipe.seed.wrapping_add(repetition))
+            .collect(),
         corpora: corpora.collect(),
         baseline: baseline(&checker, &stages),
         checkpoint_bytes: checkpoint_bytes(&checker, &stages),

@@ -97,7 +97,8 @@ fn unknown(kind: &Type, step: &str, walked: &str, top: bool) -> Diagnostic {
 /// Type, bounds and default of a key, in one line.
 fn facts(field: &Field) -> String {
     let mut facts = vec![field.kind.to_string()];
-    facts.extend(field.range.map(|range| range.to_string()));
+    // The bounds of integers are in their type.
+    facts.extend(field.range.filter(|_| !field.kind.is_integer()).map(|range| range.to_string()));
     facts.push(match &field.default {
         Some(default) => format!("default {}", inline(default)),
         None if field.required => "required".to_owned(),

@@ -209,9 +209,9 @@ impl Reader {
         let key = crate::types::key_of(field);
         if let Some(member) = members.get(&key) {
             return self.in_key(&key, |reader| {
-                let value = T::read(&member.node, reader)?;
+                // What the declaration says is narrower than what the type holds.
                 let within = range.is_none_or(|range| reader.check_range(&member.node, range));
-                within.then_some(value)
+                if within { T::read(&member.node, reader) } else { None }
             });
         }
         let value = default().or_else(T::when_absent);

@@ -11,6 +11,7 @@ mod images;
 mod labels;
 mod losses;
 mod masking;
+mod memory;
 pub(crate) mod models;
 mod parallel;
 mod stages;
@@ -19,6 +20,7 @@ mod teachers;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
+use alambic_files::text::quoted;
 use alambic_reports::outcome::BASELINE;
 use alambic_settings::diagnostics::Severity;
 use alambic_settings::reader::nearest;
@@ -56,12 +58,18 @@ pub fn is_fatal(diagnostics: &Diagnostics) -> bool {
     diagnostics.has(Severity::Error)
 }
 
+/// The most characters of a name: trainings add to it, and no file system takes more than 255 bytes.
+const LONGEST_NAME: usize = 100;
+
 /// Whether a recipe can be called this: the name of a folder, anywhere.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
+    !name.is_empty() && name.len() <= LONGEST_NAME && !name.starts_with('.') && name.chars().all(plain)
 }
+
+/// What is said of a name that is none.
+const NAME_LABEL: &str = "use at most 100 letters, digits, `-`, `_` and `.`, not beginning with `.`";
 
 /// Whether trainings that are no stages, or are repetitions of one, are called like this in a run's folder.
 fn is_taken(name: &str) -> bool {
@@ -114,13 +122,13 @@ impl Checker<'_> {
 
     /// Reports a name that stands for nothing.
     fn unknown(&mut self, what: &str, table: &str, name: &At<String>, known: &[&str]) {
-        let message = format!("there is no {what} `{}`", name.value);
+        let message = format!("there is no {what} `{}`", quoted(name));
         let label = match nearest(name, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => format!("the recipe has no table `{table}`"),
             None => format!("known: {}", list(known.iter().copied())),
         };
-        let help = format!("declare it as `[{table}.{}]`", name.value);
+        let help = format!("declare it as `[{table}.{}]`", quoted(name));
         self.report(Diagnostic::error("recipe::reference", message).label(&name.origin, label).help(help));
     }
 
@@ -133,8 +141,8 @@ impl Checker<'_> {
         }
         let name = recipe.name.as_str();
         if !is_name(name) {
-            let message = format!("`{name}` cannot be the name of a folder");
-            let label = "use letters, digits, `-`, `_` and `.`, not beginning with `.`";
+            let message = format!("`{}` cannot be the name of a folder", quoted(name));
+            let label = NAME_LABEL;
             self.error("recipe::name", message, &recipe.name.origin, label);
         }
         let tables: [(&str, Vec<&String>); 4] = [
@@ -176,10 +184,7 @@ impl Checker<'_> {
     /// Reports a name that a folder cannot have, or that trainings of another kind have.
     fn must_be_name(&mut self, table: &str, name: &str) {
         let (message, label) = if !is_name(name) {
-            (
-                format!("`{name}` cannot be the name of a folder"),
-                "use letters, digits, `-`, `_` and `.`, not beginning with `.`",
-            )
+            (format!("`{}` cannot be the name of a folder", quoted(name)), NAME_LABEL)
         } else if table == "stage" && is_taken(name) {
             (format!("a stage cannot be called `{name}`"), "baselines and repetitions are called so")
         } else {
@@ -274,7 +279,17 @@ impl<'a> Uses<'a> {
     }
 }
 
-/// Names between backticks, with commas.
+/// The most names of a list that a message holds.
+const LONGEST_LIST: usize = 30;
+
+/// Names between backticks, with commas; of many the first, and how many more there are.
 fn list<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
-    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    let mut names = names.into_iter();
+    let mut shown: Vec<String> =
+        names.by_ref().take(LONGEST_LIST).map(|name| format!("`{}`", quoted(name))).collect();
+    match names.count() {
+        0 => {}
+        more => shown.push(format!("{more} more")),
+    }
+    shown.join(", ")
 }

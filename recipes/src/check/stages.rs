@@ -83,6 +83,7 @@ impl Checker<'_> {
             self.must_have_regions(name, options, sketch);
         }
         if let Some(sketch) = sketch {
+            self.must_fit_memory(name, &sketch);
             self.freeze(name, &options.freeze, &sketch);
             self.sketches.stages.insert(name.to_owned(), sketch);
         }

@@ -7,7 +7,7 @@ mod average;
 mod captions;
 mod checkpoint;
 pub(crate) mod corpora;
-mod environment;
+pub(crate) mod environment;
 mod error;
 pub(crate) mod evaluation;
 mod exam;

@@ -12,7 +12,8 @@ pub(super) fn page(document: &Document) -> Result<String> {
     let mut sections = Vec::new();
     for section in &document.sections {
         let blocks = section.blocks.iter().map(block).collect::<Result<Vec<_>>>()?;
-        sections.push(html! { section { h2 { (one_line(&section.title)) } @for block in blocks { (block) } } });
+        sections
+            .push(html! { section { h2 { (one_line(&section.title)) } @for block in blocks { (block) } } });
     }
     let page = html! {
         (DOCTYPE)

@@ -30,7 +30,7 @@ fn block(block: &Block) -> String {
         Block::Tables(tables) => tables.iter().map(table).collect::<Vec<_>>().join("\n"),
         Block::Figures(figures) => figures
             .iter()
-            .map(|figure| format!("![{}](plots/{}.svg)\n", text(&figure.alternative), figure.name))
+            .map(|figure| format!("![{}](plots/{}.svg)\n", text(&figure.alternative), figure.stem()))
             .collect::<Vec<_>>()
             .join("\n"),
         // Images are on the page; here is what they show.

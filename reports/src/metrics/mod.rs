@@ -25,6 +25,7 @@ mod vqa_accuracy;
 mod word_accuracy;
 
 use crate::error::{ReportError, Result};
+use alambic_files::text::quoted;
 pub use bootstrap::{PairedDifference, paired_difference};
 use indexmap::IndexMap;
 pub use scores::{Scores, SliceValue};
@@ -209,7 +210,7 @@ pub fn find(name: &str) -> Result<&'static Metric> {
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .filter(|(similarity, _)| *similarity > 0.8);
         ReportError::UnknownMetric {
-            name: name.to_string(),
+            name: quoted(name),
             suggestion: closest.map(|(_, name)| name.to_string()),
             known: METRICS.iter().map(|metric| metric.name).collect::<Vec<_>>().join(", "),
         }

@@ -1,6 +1,7 @@
 //! What all figures share: the sheet, the font, the colours, the legend.
 
 use super::{Figure, Placement};
+use alambic_files::text::{is_hidden, shortened};
 use plotters::coord::Shift;
 use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::prelude::{DrawingArea, DrawingBackend};
@@ -9,7 +10,6 @@ use plotters::style::{
     Color, FontStyle, FontTransform, IntoFont, RGBAColor, RGBColor, ShapeStyle, TextStyle,
     register_font as register,
 };
-use alambic_files::text::{is_hidden, shortened};
 
 /// The width of every figure, in the units of the SVG: legible when shrunk to a phone.
 pub(super) const WIDTH: f64 = 600.0;
@@ -142,7 +142,8 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
     /// How wide a text will be at most, whichever sans-serif a browser takes.
     pub(super) fn text_width(&self, text: &str) -> Result<f64, String> {
         let style: TextStyle<'_> = font(TEXT).into();
-        let (width, _) = self.area.estimate_text_size(&shown(text), &style).map_err(|error| error.to_string())?;
+        let (width, _) =
+            self.area.estimate_text_size(&shown(text), &style).map_err(|error| error.to_string())?;
         Ok(1.15 * f64::from(width) / SCALE)
     }
 

@@ -31,6 +31,9 @@ use serde::Serialize;
 use std::path::Path;
 pub use time::time_per_example;
 
+/// The most characters of the name of a file, without its ending.
+const LONGEST_STEM: usize = 100;
+
 /// One figure.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -138,9 +141,17 @@ impl Figure {
     /// [`ReportError::Plot`] or [`ReportError::File`].
     pub fn write(&self, folder: &Path) -> Result<()> {
         files::create_folder(folder)?;
-        files::write(&folder.join(format!("{}.svg", self.name)), self.svg(Placement::Alone)?.as_bytes())?;
-        let path = folder.join(format!("{}.png", self.name));
+        let stem = self.stem();
+        files::write(&folder.join(format!("{stem}.svg")), self.svg(Placement::Alone)?.as_bytes())?;
+        let path = folder.join(format!("{stem}.png"));
         self.draw(BitMapBackend::new(&path, self.pixels()), true)
+    }
+
+    /// What its files are called: its name, with an underscore for what may not stand in the name of a file. A name may come
+    /// from the results of somebody else's run.
+    pub(crate) fn stem(&self) -> String {
+        let is_plain = |character: char| character.is_alphanumeric() || "-_ ".contains(character);
+        self.name.chars().take(LONGEST_STEM).map(|own| if is_plain(own) { own } else { '_' }).collect()
     }
 
     /// Width and height in the units of the SVG.

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use alambic_data::texts::OUTSIDE;
-use alambic_data::{Labels, Split, Text as Example};
+use alambic_data::{Label, Labels, Split, Text as Example};
 use alambic_reports::card::Usage;
+use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::{Noun, Text};
 use alambic_settings::IndexMap;
@@ -28,6 +29,8 @@ pub(crate) struct TextExam<'a> {
     names: Vec<String>,
     texts: Vec<&'a Example>,
     references: Vec<String>,
+    /// Texts of the test part that are left out, since nothing is known of them.
+    unlabelled: usize,
     teacher: Option<Judged>,
 }
 
@@ -46,6 +49,12 @@ impl<'a> TextExam<'a> {
         let options = &*workshop.recipe.evaluation;
         let labels = workshop.corpora.labels(&options.data)?.clone();
         let mut texts = workshop.corpora.texts(&options.data, Split::Test)?;
+        let all = texts.len();
+        if labels != Labels::None {
+            // What nothing is known of would count as answered wrongly, whatever the answer.
+            texts.retain(|text| text.label != Label::None);
+        }
+        let unlabelled = all - texts.len();
         crate::run::lesson::thin(&mut texts, options.limit.unwrap_or(usize::MAX));
         let names = task_of(&labels).labels;
         if texts.is_empty() || labels == Labels::None && options.teacher.is_none() {
@@ -83,7 +92,7 @@ impl<'a> TextExam<'a> {
             Ok(Judged { teacher, reader, logits, answers })
         });
         let teacher = teacher.transpose()?;
-        Ok(Self { options, labels, names, texts, references, teacher })
+        Ok(Self { options, labels, names, texts, references, unlabelled, teacher })
     }
 
     fn pairs(&self) -> Vec<TextPair<'_>> {
@@ -123,6 +132,10 @@ impl Exam for TextExam<'_> {
 
     fn references(&self) -> &[String] {
         &self.references
+    }
+
+    fn left_out(&self) -> Option<String> {
+        (self.unlabelled > 0).then(|| format!("{} without a label", counted(self.unlabelled, "text", "texts")))
     }
 
     fn slices(&self) -> &[String] {

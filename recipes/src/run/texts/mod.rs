@@ -163,11 +163,12 @@ impl Lesson for TextLesson<'_> {
         let Some(metric) = self.metric else { return self.validation_loss(study) };
         let reader =
             Reader::new(Bert::new(self.config, study.weights)?, self.tokenizer, self.reading.longest)?;
-        let texts = &self.reading.validation_texts;
+        let is_labelled = |text: &&Text| text.label != alambic_data::Label::None;
+        let texts: Vec<&Text> = self.reading.validation_texts.iter().filter(is_labelled).collect();
         let references: Vec<String> = texts.iter().map(|text| reference(text, &self.config.labels)).collect();
         let scores = score_all(
             &[metric.name],
-            &reader.answers(&texts.iter().map(pair).collect::<Vec<TextPair<'_>>>())?,
+            &reader.answers(&texts.iter().copied().map(pair).collect::<Vec<TextPair<'_>>>())?,
             &references,
             Context { classes: &self.config.labels, seed: 0 },
         )?;
