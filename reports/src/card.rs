@@ -326,7 +326,7 @@ mod tests {
         }
         assert_eq!(text.lines().filter(|line| *line == "---").count(), 2, "{text}");
         assert!(!text.contains(['\u{2028}', '\u{202e}', '\r']), "{text}");
-        assert!(!text.contains("<img"), "{text}");
+        assert!(!text.contains(" <img"), "{text}");
     }
 
     #[test]

@@ -435,4 +435,16 @@ mod tests {
         let none = Outcome::read(&folder.path().join("none")).unwrap_err().to_string();
         assert!(none.contains("no such folder"), "{none}");
     }
+
+    #[test]
+    fn two_negative_values_make_no_ratio() {
+        let model = |value: f64| ModelOutcome {
+            metrics: [("pearson".to_owned(), Some(value))].into(),
+            ..ModelOutcome::default()
+        };
+        let retention = |student, teacher| Ratios::of(&model(student), &model(teacher)).retention["pearson"];
+        assert_eq!(retention(-0.4, -0.2), None);
+        assert_eq!(retention(0.4, 0.0), None);
+        assert_eq!(retention(0.4, 0.8), Some(0.5));
+    }
 }

@@ -264,4 +264,14 @@ mod tests {
         let short = score_all(&["cer"], &["a"], &["b"], 1).unwrap().swap_remove("cer").unwrap();
         assert!(judge(&[scores(1)], &[short]).is_err());
     }
+
+    #[test]
+    fn a_model_without_a_value_gets_no_verdict() {
+        let correlation = |outputs: [&str; 3]| {
+            score_all(&["spearman"], &outputs, &["1", "2", "3"], 1).unwrap().swap_remove("spearman").unwrap()
+        };
+        let (same, varied) = (correlation(["1", "1", "1"]), correlation(["1", "2", "3"]));
+        assert_eq!(judge(std::slice::from_ref(&same), std::slice::from_ref(&varied)).unwrap(), None);
+        assert_eq!(judge(&[varied.clone(), same], &[varied.clone(), varied]).unwrap(), None);
+    }
 }

@@ -135,7 +135,8 @@ impl Exam for TextExam<'_> {
     }
 
     fn left_out(&self) -> Option<String> {
-        (self.unlabelled > 0).then(|| format!("{} without a label", counted(self.unlabelled, "text", "texts")))
+        (self.unlabelled > 0)
+            .then(|| format!("{} without a label", counted(self.unlabelled, "text", "texts")))
     }
 
     fn slices(&self) -> &[String] {
