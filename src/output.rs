@@ -43,7 +43,7 @@ pub(crate) fn table(columns: &[Column<'_>], rows: Vec<Vec<String>>) -> Result<()
     table.set_header(columns.iter().map(|column| match column {
         Column::Text(text) | Column::Number(text) => *text,
     }));
-    table.add_rows(rows.iter().map(|row| row.iter().map(|cell| shortened(cell, LONGEST_CELL))));
+    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(|cell| shortened(&cell, LONGEST_CELL))));
     for (index, column) in columns.iter().enumerate() {
         if let (Column::Number(_), Some(column)) = (column, table.column_mut(index)) {
             column.set_cell_alignment(CellAlignment::Right);

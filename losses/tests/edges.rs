@@ -16,7 +16,10 @@ const COMPARING: [(&str, &[&str]); 6] = [
     ("representation", &["features=\"pooled\"", "comparison=\"cosine\""]),
 ];
 
-fn trace(rows: &[[f32; 3]]) -> Weights {
+/// Features, row by row.
+type Rows<'r> = &'r [[f32; 3]];
+
+fn trace(rows: Rows<'_>) -> Weights {
     let tensor = Tensor::from_vec(rows.concat(), (rows.len(), 3), &Device::Cpu).unwrap();
     [("pooled".to_owned(), tensor)].into()
 }
@@ -26,7 +29,7 @@ fn terms_stay_finite_where_examples_are_all_the_same() {
     let varied = [[0.3, -1.0, 2.0], [1.0, 0.5, -0.25], [0.1, 0.2, 0.3]];
     // A third is no number of 32 bits, so that rounding is left when the mean is taken away.
     let same = [[1.0 / 3.0, 0.7, -1.1]; 3];
-    let cases: [(&str, &[[f32; 3]], &[[f32; 3]]); 6] = [
+    let cases: [(&str, Rows<'_>, Rows<'_>); 6] = [
         ("the student's are", &same, &varied),
         ("the teacher's are", &varied, &same),
         ("both are", &same, &same),

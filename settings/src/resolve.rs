@@ -252,7 +252,7 @@ impl Loader<'_> {
                 let reason = match &error {
                     FileError::Io { source, .. } => source.to_string(),
                     FileError::Content { message, .. } => message.clone(),
-                    other => other.to_string(),
+                    other @ FileError::Locked { .. } => other.to_string(),
                 };
                 let path = quoted(&path.display().to_string());
                 let message = format!("cannot read the recipe `{path}`: {reason}");

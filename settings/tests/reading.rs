@@ -255,7 +255,7 @@ fn what_a_terminal_would_obey_is_shown_instead() {
 
 #[test]
 fn of_many_mistakes_the_first_are_told_and_the_others_counted() {
-    let text: String = (0..300).map(|number| format!("unknown-{number} = 1\n")).collect();
+    let text = (0..300).map(|number| format!("unknown-{number} = 1\n")).collect::<Vec<_>>().concat();
     let found = read::<common::Recipe>(&Node::parse("many.toml", &text).unwrap()).unwrap_err();
     assert_eq!(found.list.len(), 50);
     assert!(found.count() >= 300);
