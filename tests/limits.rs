@@ -143,6 +143,32 @@ fn many_mistakes_are_counted_and_not_all_told() {
 }
 
 #[test]
+fn recipes_of_endless_lists_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let names: String = (0..200_000).fold(String::new(), |mut names, number| {
+        let _ = write!(names, "\"s{number}\",");
+        names
+    });
+    let stages = (0..50_000).fold(sound(), |mut recipe, number| {
+        let _ =
+            writeln!(recipe, "[stage.s{number}]\nloss = {{}}\ndata.pairs = {{ data = [], directions = [] }}");
+        recipe
+    });
+    for (recipe, key) in [
+        (format!("{}stages = [{names}]\n", sound()), "`stages` has 200000 entries"),
+        (
+            format!("{}[evaluation]\nmetrics = [{names}]\n", sound()),
+            "`evaluation.metrics` has 200000 entries",
+        ),
+        (stages, "`stage` has 50002 entries"),
+    ] {
+        let (code, said) = check(folder.path(), &recipe, &[]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(key), "{said}");
+    }
+}
+
+#[test]
 fn values_within_values_have_a_depth() {
     let folder = tempfile::tempdir().unwrap();
     let depth = 100_000;

@@ -18,7 +18,11 @@ impl Checker<'_> {
             return None;
         }
         let answers = self.workshop.corpora.answers(names).map(<[String]>::to_vec);
-        self.agreed(answers, origin)
+        let answers = self.agreed(answers, origin)?;
+        if self.workshop.corpora.are_settled(names) {
+            self.must_be_several(names, "answers", &answers);
+        }
+        Some(answers)
     }
 
     /// Counts the questions of a training, and reports parts that hold none.

@@ -32,16 +32,21 @@ impl Checker<'_> {
                     .help("tags are written beside each other, parted by spaces: rename it"),
             );
         }
+        self.must_be_several(names, "labels", classes);
+    }
+
+    /// Reports labels or answers of one class alone.
+    pub(super) fn must_be_several(&mut self, names: &[At<String>], what: &str, classes: &[String]) {
         // In the head of a table that is sorted by its labels there is one class alone.
-        if let ([class], Depth::Whole) = (classes.as_slice(), self.depth) {
-            let message =
-                format!("all labels are of one class, `{}`: there is nothing to tell apart", quoted(class));
-            self.report(
-                Diagnostic::error("data::classes", message)
-                    .label(&origin, "labels of this corpus")
-                    .help(ONE_CLASS_HELP),
-            );
-        }
+        let ([name, ..], [class], Depth::Whole) = (names, classes, self.depth) else { return };
+        let origin = self.loaded.key_origin(&["data", &name.value]);
+        let message =
+            format!("all {what} are of one class, `{}`: there is nothing to tell apart", quoted(class));
+        self.report(
+            Diagnostic::error("data::classes", message)
+                .label(&origin, format!("{what} of this corpus"))
+                .help(ONE_CLASS_HELP),
+        );
     }
 
     /// Reports a loss on labels where those to be trained on are of one class alone.

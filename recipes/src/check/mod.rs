@@ -58,6 +58,9 @@ pub fn is_fatal(diagnostics: &Diagnostics) -> bool {
     diagnostics.has(Severity::Error)
 }
 
+/// The most entries of a list or table of the recipe itself.
+const MOST_ENTRIES: usize = 1000;
+
 /// The most characters of a name: trainings add to it, and no file system takes more than 255 bytes.
 const LONGEST_NAME: usize = 100;
 
@@ -89,6 +92,9 @@ pub(crate) fn examine<'a>(loaded: &'a Loaded, depth: Depth, interrupt: &'a Atomi
         sketches: Sketches::default(),
         counts: IndexMap::new(),
     };
+    if !checker.must_be_few() {
+        return checker;
+    }
     checker.general();
     checker.read_corpora();
     checker.teachers();
@@ -130,6 +136,31 @@ impl Checker<'_> {
         };
         let help = format!("declare it as `[{table}.{}]`", quoted(name));
         self.report(Diagnostic::error("recipe::reference", message).label(&name.origin, label).help(help));
+    }
+
+    /// Reports lists and tables of more entries than a recipe can mean: many are held against each other. False if there
+    /// are such.
+    fn must_be_few(&mut self) -> bool {
+        let recipe = self.recipe;
+        let evaluation = &recipe.evaluation;
+        let counts: [(&[&str], usize); 9] = [
+            (&["stages"], recipe.stages.len()),
+            (&["data"], recipe.data.len()),
+            (&["teacher"], recipe.teacher.len()),
+            (&["student"], recipe.student.len()),
+            (&["stage"], recipe.stage.len()),
+            (&["evaluation", "metrics"], evaluation.metrics.len()),
+            (&["evaluation", "beside"], evaluation.beside.len()),
+            (&["evaluation", "directions"], evaluation.directions.len()),
+            (&["evaluation", "except"], evaluation.except.len()),
+        ];
+        let too_many: Vec<_> = counts.into_iter().filter(|(_, count)| *count > MOST_ENTRIES).collect();
+        for (path, count) in &too_many {
+            let message = format!("`{}` has {count} entries, and may have {MOST_ENTRIES}", path.join("."));
+            let origin = self.loaded.key_origin(path);
+            self.error("recipe::entries", message, &origin, "more than a run can mean");
+        }
+        too_many.is_empty()
     }
 
     fn general(&mut self) {

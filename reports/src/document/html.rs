@@ -1,4 +1,4 @@
-use super::{Block, Cell, Document, LONGEST, Table, Tone, one_line, runs};
+use super::{Block, Cell, Document, LONGEST_CODE, Table, Tone, one_line, runs};
 use crate::error::Result;
 use crate::plots::{Figure, Placement};
 use alambic_files::text::visible_lines;
@@ -75,7 +75,7 @@ fn block(block: &Block) -> Result<Markup> {
             }
         },
         Block::Code { language, text } => {
-            html! { pre { code class=(format!("language-{language}")) { (visible_lines(text, LONGEST)) } } }
+            html! { pre { code class=(format!("language-{language}")) { (visible_lines(text, LONGEST_CODE)) } } }
         }
     })
 }

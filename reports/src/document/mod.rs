@@ -209,8 +209,9 @@ impl Document {
     }
 }
 
-/// The most characters of a paragraph, a cell or a line of code.
+/// The most characters of a paragraph or a cell, and of a line of code, which would not run if it were cut.
 const LONGEST: usize = 2000;
+const LONGEST_CODE: usize = 20_000;
 
 /// A text in one line, its line ends as blanks, its other hidden characters shown, and cut if it is longer than any page
 /// wants it.
