@@ -71,8 +71,7 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-/// A text in one line of at most [`LONGEST`] characters, with what Markdown or HTML would read as its own made plain, and
-/// hidden characters shown. Code is left as it is but for the bar, which ends a cell even there.
+/// A text as [`one_line`] has it, with what Markdown or HTML would read as its own made plain. Code is left as it is but for the bar, which ends a cell even there.
 pub(super) fn text(text: &str) -> String {
     let text = one_line(text);
     let mut plain = String::new();

@@ -11,17 +11,8 @@ impl Results<'_> {
     /// What is wrong with the teacher, and which figures have no value, and why.
     pub(super) fn remarks(&self, outcome: &Outcome) -> Result<Vec<String>, RunError> {
         let mut remarks = Vec::new();
-        if let Some([accuracy, majority]) = self.evaluation.teacher_accuracies()?
-            && accuracy <= majority
-        {
-            remarks.push(if majority >= 1.0 {
-                "all of the test part is of one class, so that its figures do not tell models apart".to_owned()
-            } else { format!(
-                "the teacher is no better than the majority: {} of its answers are right, and {} would be if it always \
-                 gave the commonest one; there is little to be learnt from it",
-                percent(accuracy),
-                percent(majority)
-            )});
+        if let Some([accuracy, majority]) = self.evaluation.teacher_accuracies()? {
+            remarks.extend(of_teacher(accuracy, majority));
         }
         let names = self.exam.metrics();
         for metric in names.iter().filter_map(|name| find(name).ok()) {
@@ -40,5 +31,37 @@ impl Results<'_> {
             }
         }
         Ok(remarks)
+    }
+}
+
+/// What is wrong with a teacher that gives the right answer no more often than one that always gives the commonest.
+fn of_teacher(accuracy: f64, majority: f64) -> Option<String> {
+    if accuracy > majority {
+        return None;
+    }
+    Some(if majority >= 1.0 {
+        "all of the test part is of one class, so that its figures do not tell models apart".to_owned()
+    } else {
+        format!(
+            "the teacher is no better than the majority: {} of its answers are right, and {} would be if it always gave \
+             the commonest one; there is little to be learnt from it",
+            percent(accuracy),
+            percent(majority)
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_teacher_that_is_no_better_than_the_majority_is_told_of() {
+        assert_eq!(of_teacher(0.7, 0.6), None);
+        for accuracy in [0.6, 0.3] {
+            let remark = of_teacher(accuracy, 0.6).unwrap_or_default();
+            assert!(remark.contains("no better than the majority") && remark.contains("60.0 %"), "{remark}");
+        }
+        assert!(of_teacher(1.0, 1.0).is_some_and(|remark| remark.contains("of one class")));
     }
 }
