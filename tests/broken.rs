@@ -82,6 +82,7 @@ fn a_quick_check_refuses_what_is_wrong_in_the_recipe_itself() {
             "split-values",
             "single-class",
             "single-class-train",
+            "one-example",
             "nothing-left",
             "vocabulary",
             "wrong-script",

@@ -289,13 +289,7 @@ fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedSt
         validation: counts.validation,
         training: training(
             &options.train,
-            labelled
-                + words
-                + counts.texts
-                + counts.varied
-                + counts.questions
-                + counts.image_texts
-                + counts.images,
+            counts.examples(),
             min_examples(&checker.terms(options, sketch)),
             (!taught || !writes) && counts.varied == 0,
         ),

@@ -7,7 +7,7 @@ use alambic_settings::{At, Diagnostic};
 use alambic_teachers::TeacherOptions;
 
 use super::models::Sketch;
-use super::{Checker, list};
+use super::{Checker, Counts, Depth, list};
 use crate::schema::{Sides, StageData};
 
 /// What is known of the teacher that losses look to.
@@ -144,10 +144,23 @@ impl Checker<'_> {
         let Some((name, stage)) = stage.and_then(|name| Some((name, recipe.stage.get(name)?))) else {
             return;
         };
+        let message = format!("the loss `{}` compares the examples of a batch with each other", term.name);
+        let count = path.last().and_then(|name| self.counts.get(*name)).map(Counts::examples);
+        if let Some(count) = count.filter(|count| (1..term.min_examples).contains(count))
+            && self.depth == Depth::Whole
+        {
+            let data = self.data_origin(path);
+            self.report(
+                Diagnostic::error("loss::batch", message)
+                    .label(&loss.origin, "this term")
+                    .label(&data, format!("{count} example to train on"))
+                    .help("give it more data, or another loss"),
+            );
+            return;
+        }
         if stage.train.batch.size >= term.min_examples {
             return;
         }
-        let message = format!("the loss `{}` compares the examples of a batch with each other", term.name);
         let size = self.loaded.origin(&["stage", name, "train", "batch", "size"]);
         self.report(
             Diagnostic::error("loss::batch", message)
