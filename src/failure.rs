@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use alambic_files::FileError;
+use alambic_files::text::visible_lines;
 use alambic_recipes::RunError;
 use alambic_settings::{Diagnostic, Diagnostics};
 
@@ -96,12 +97,21 @@ fn chain(error: &dyn Error) -> String {
 /// Prints errors and warnings to standard error, in colour where it is a terminal that wants it.
 pub(crate) fn show(diagnostics: &Diagnostics) {
     if !diagnostics.list.is_empty() {
-        say(&diagnostics.render(true));
+        // What it quotes is made safe by itself, and its colours are to stay.
+        print(&diagnostics.render(true));
     }
 }
 
-/// Prints a line to standard error. There is nowhere to tell that standard error is gone.
+/// The most characters of a line on standard error.
+const LONGEST: usize = 4000;
+
+/// Prints lines to standard error, with whatever a terminal would obey in them shown instead.
 pub(crate) fn say(text: &str) {
+    print(&visible_lines(text, LONGEST));
+}
+
+/// Prints to standard error. There is nowhere to tell that standard error is gone.
+fn print(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use alambic_files::text::{json_visible, shortened};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, LineStyle, Table};
 use serde::Serialize;
@@ -15,8 +16,16 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
 
 /// Prints a value as JSON over several lines.
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
-    line(&serde_json::to_string_pretty(value)?)
+    line(&json_visible(&serde_json::to_string_pretty(value)?))
 }
+
+/// Prints a value as JSON on one line.
+pub(crate) fn json_line<T: Serialize>(value: &T) -> Result<(), Failure> {
+    line(&json_visible(&serde_json::to_string(value)?))
+}
+
+/// The most characters of a cell.
+const LONGEST_CELL: usize = 400;
 
 /// A column of a table.
 #[derive(Clone, Copy)]
@@ -34,7 +43,7 @@ pub(crate) fn table(columns: &[Column<'_>], rows: Vec<Vec<String>>) -> Result<()
     table.set_header(columns.iter().map(|column| match column {
         Column::Text(text) | Column::Number(text) => *text,
     }));
-    table.add_rows(rows);
+    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(|cell| shortened(&cell, LONGEST_CELL))));
     for (index, column) in columns.iter().enumerate() {
         if let (Column::Number(_), Some(column)) = (column, table.column_mut(index)) {
             column.set_cell_alignment(CellAlignment::Right);

@@ -11,7 +11,7 @@ settings! {
     /// How examples are gathered into batches.
     pub struct BatchOptions {
         /// Examples in a batch.
-        #[range(1..)]
+        #[range(1..=1_048_576)]
         pub size: usize = 64,
         /// Most tokens in a batch, padding included: longest source plus longest target, times examples. A
         /// single longer example makes a batch of its own. Left out: no limit.
@@ -19,7 +19,7 @@ settings! {
         pub max_tokens: Option<usize>,
         /// Batches' worth of shuffled examples that are sorted by length together. More save padding, fewer
         /// keep batches more mixed.
-        #[range(1..)]
+        #[range(1..=1_048_576)]
         pub window: usize = 32,
     }
 }
@@ -53,6 +53,21 @@ pub fn batches(lengths: &[(usize, usize)], options: &BatchOptions, seed: u64, ep
     batches
 }
 
+/// Joins each batch of fewer than `min` examples to the one before it, the first to the one behind it: a batch can so be
+/// larger than asked for, by fewer than `min` examples. Only where there are fewer examples altogether, a smaller batch is
+/// left.
+#[must_use]
+pub fn join_small(batches: Vec<Vec<usize>>, min: usize) -> Vec<Vec<usize>> {
+    let mut joined: Vec<Vec<usize>> = Vec::with_capacity(batches.len());
+    for batch in batches {
+        match joined.last_mut() {
+            Some(last) if last.len() < min || batch.len() < min => last.extend(batch),
+            _ => joined.push(batch),
+        }
+    }
+    joined
+}
+
 fn cut(
     window: &[usize],
     lengths: &[(usize, usize)],
@@ -60,7 +75,7 @@ fn cut(
     max_tokens: Option<usize>,
     batches: &mut Vec<Vec<usize>>,
 ) {
-    let mut batch: Vec<usize> = Vec::with_capacity(size);
+    let mut batch: Vec<usize> = Vec::with_capacity(size.min(window.len()));
     let mut longest = (0, 0);
     for &index in window {
         let (source, target) = lengths[index];
@@ -123,6 +138,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_small_batch_is_joined_to_another_one() {
+        let joined = |sizes: &[usize], min: usize| {
+            let batches = sizes.iter().map(|&size| vec![0; size]).collect();
+            join_small(batches, min).iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(joined(&[8, 1, 8], 2), [9, 8]);
+        assert_eq!(joined(&[1, 8, 8], 2), [9, 8]);
+        assert_eq!(joined(&[1, 1, 1], 2), [3]);
+        assert_eq!(joined(&[8, 1, 1, 8, 2], 2), [10, 8, 2]);
+        assert_eq!(joined(&[1], 2), [1]);
+        assert_eq!(joined(&[8, 1, 8], 1), [8, 1, 8]);
+        let order: Vec<Vec<usize>> = vec![vec![3, 1], vec![0], vec![2, 4]];
+        assert_eq!(join_small(order, 2), [vec![3, 1, 0], vec![2, 4]]);
     }
 
     #[test]

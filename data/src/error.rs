@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use alambic_files::text::{cut, quoted, visible};
+use alambic_files::text::{quoted, shortened, visible};
 
 use crate::regions::RegionFault;
 
@@ -57,7 +57,7 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The operating system refused the file.
-    #[error("cannot be read: {}", cut(.0, MESSAGE))]
+    #[error("cannot be read: {}", shortened(.0, MESSAGE))]
     Unreadable(String),
     /// A file that should be an image.
     #[error("is no image that can be read: {0}")]
@@ -93,7 +93,7 @@ pub enum Fault {
         expected: usize,
     },
     /// A file of XML that is broken.
-    #[error("not the XML that is expected: {}", cut(.0, MESSAGE))]
+    #[error("not the XML that is expected: {}", shortened(.0, MESSAGE))]
     BrokenXml(String),
     /// Different texts of one language in a unit of a translation memory.
     #[error("a unit has different texts for `{}`, of `{}` and of `{}`", quoted(.language), quoted(&.codes[0]), quoted(&.codes[1]))]
@@ -113,7 +113,7 @@ pub enum Fault {
     #[error("the question `{0}` is annotated twice")]
     AnnotatedTwice(String),
     /// A file that does not list answers.
-    #[error("no list of answers: {}", cut(.0, MESSAGE))]
+    #[error("no list of answers: {}", shortened(.0, MESSAGE))]
     NotAnswers(String),
     /// An image that a question is about and that is not there.
     #[error("there is no image {0}")]
@@ -204,10 +204,10 @@ pub enum Fault {
         found: Vec<String>,
     },
     /// A line of JSON lines that is no JSON object.
-    #[error("not a JSON object: {}", cut(.0, MESSAGE))]
+    #[error("not a JSON object: {}", shortened(.0, MESSAGE))]
     NotJson(String),
     /// A file of JSON that is broken, or holds something else than its format says.
-    #[error("not the JSON that is expected: {}", cut(.0, MESSAGE))]
+    #[error("not the JSON that is expected: {}", shortened(.0, MESSAGE))]
     BrokenJson(String),
     /// An object of JSON lines without a key that the reader needs.
     #[error("no key `{}` in this object", quoted(.0))]
@@ -276,7 +276,7 @@ pub enum Fault {
     #[error(transparent)]
     Regions(#[from] RegionFault),
     /// The table reader's own complaint, which the pass over the lines did not foresee.
-    #[error("the table cannot be read: {}", cut(.0, MESSAGE))]
+    #[error("the table cannot be read: {}", shortened(.0, MESSAGE))]
     Reader(String),
 }
 

@@ -57,14 +57,55 @@ pub fn elided(text: &str) -> String {
 /// A value as a message quotes it: [`visible`], and cut after [`SHOWN`] characters, with how many bytes there are.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    cut(text, SHOWN)
+    shortened(text, SHOWN)
 }
 
-/// The same, cut after a number of characters.
+/// The same as [`quoted`], cut after another number of characters.
 #[must_use]
-pub fn cut(text: &str, characters: usize) -> String {
-    match text.char_indices().nth(characters) {
+pub fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         None => visible(text),
         Some((end, _)) => format!("{}… ({} bytes)", visible(&text[..end]), text.len()),
+    }
+}
+
+/// A text of several lines, each shown as [`shortened`] has it; only the line ends between them stay what they are.
+#[must_use]
+pub fn visible_lines(text: &str, most: usize) -> String {
+    text.split('\n').map(|line| shortened(line, most)).collect::<Vec<_>>().join("\n")
+}
+
+/// JSON with each hidden character within its strings as `\u001b`: the same values, and nothing that a terminal or a page
+/// would obey.
+#[must_use]
+pub fn json_visible(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for character in json.chars() {
+        // White space stands between values; a writer of JSON has escaped it within strings.
+        if is_hidden(character) && !matches!(character, '\n' | '\r' | '\t') {
+            // Writing into a string cannot fail. All hidden characters are of the basic plane.
+            let _ = write!(shown, "\\u{:04x}", u32::from(character));
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_stay_lines_and_hidden_characters_are_shown() {
+        assert_eq!(visible_lines("a\u{1b}[2J\nb\rc", 80), "a\\u{1b}[2J\nb\\rc");
+        assert_eq!(visible_lines(&"x".repeat(100), 10), format!("{}… (100 bytes)", "x".repeat(10)));
+    }
+
+    #[test]
+    fn json_keeps_its_values() {
+        let json = "{\n  \"a\": \"\u{202e}b\u{85}\u{7f}é\"\n}";
+        let shown = json_visible(json);
+        assert_eq!(shown, "{\n  \"a\": \"\\u202eb\\u0085\\u007fé\"\n}");
     }
 }

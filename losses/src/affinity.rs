@@ -38,6 +38,6 @@ impl LossTerm for Affinity {
             Ok((by_image + by_text.mean_all()?)?)
         };
         let taps = || vec!["logits".to_owned()];
-        Ok(Term::new(NAME, self.weight, taps(), taps(), Box::new(compute)))
+        Ok(Term::new(NAME, self.weight, taps(), taps(), Box::new(compute)).comparing_examples())
     }
 }

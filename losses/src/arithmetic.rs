@@ -16,14 +16,19 @@ pub(crate) fn weighted_mean(values: &Tensor, weights: &Tensor) -> Result<Tensor,
 pub(crate) fn cosine(left: &Tensor, right: &Tensor) -> Result<Tensor, LossError> {
     let dot = (left * right)?.sum(D::Minus1)?;
     let norms = (left.sqr()?.sum(D::Minus1)? * right.sqr()?.sum(D::Minus1)?)?;
-    // The smallest normal number keeps a zero vector from giving a division by zero.
-    Ok((dot / (norms + f64::from(f32::MIN_POSITIVE))?.sqrt()?)?)
+    Ok((dot / root(&norms)?)?)
 }
 
 /// Vectors along the last dimension brought to length one.
 pub(crate) fn normalised(vectors: &Tensor) -> Result<Tensor, LossError> {
-    let lengths = (vectors.sqr()?.sum_keepdim(D::Minus1)? + f64::from(f32::MIN_POSITIVE))?.sqrt()?;
-    Ok(vectors.broadcast_div(&lengths)?)
+    Ok(vectors.broadcast_div(&root(&vectors.sqr()?.sum_keepdim(D::Minus1)?)?)?)
+}
+
+/// The roots of squares, to be divided by; 1 in the place of 0, so that a vector of zeros stays one, and gets no gradient
+/// that is as large as the quotient.
+fn root(squares: &Tensor) -> Result<Tensor, LossError> {
+    let zeros = squares.detach().lt(f64::from(f32::MIN_POSITIVE))?.to_dtype(DType::F32)?;
+    Ok(((squares + f64::from(f32::MIN_POSITIVE))? + zeros)?.sqrt()?)
 }
 
 /// `f fᵀ`, `[batch, batch]`.

@@ -48,7 +48,7 @@ impl LossTerm for Contrastive {
             let student = normalised(&inputs.project(&student, name.as_deref())?)?;
             right_pairs(&(student.matmul(&normalised(&teacher)?.t()?)? / temperature)?)
         };
-        let term = Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute));
+        let term = Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute)).comparing_examples();
         Ok(Term { projections: trained.into_iter().collect(), ..term })
     }
 }

@@ -17,12 +17,20 @@ pub enum LossError {
         /// Why, and what to do.
         reason: String,
     },
+    /// A trace does not say which of its tokens are padding.
+    #[error("the trace of the {side} does not say which tokens are padding: it needs `{}`, `[batch, length]`", names.join("` or `"))]
+    MissingMask {
+        /// `student` or `teacher`.
+        side: &'static str,
+        /// The tensors that would do.
+        names: Vec<String>,
+    },
     /// A trace lacks what the term was bound to.
     #[error("the trace of the {side} holds no `{tap}`")]
     MissingTap {
         /// `student` or `teacher`.
         side: &'static str,
-        /// The tap or mask.
+        /// The tap.
         tap: String,
     },
 }

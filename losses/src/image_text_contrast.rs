@@ -25,7 +25,8 @@ impl LossTerm for ImageTextContrast {
     fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
         must_pair(NAME, "student", student)?;
         let compute = |inputs: &Inputs<'_>| right_pairs(inputs.student("logits")?);
-        Ok(Term::new(NAME, self.weight, vec!["logits".into()], Vec::new(), Box::new(compute)))
+        Ok(Term::new(NAME, self.weight, vec!["logits".into()], Vec::new(), Box::new(compute))
+            .comparing_examples())
     }
 }
 

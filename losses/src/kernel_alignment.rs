@@ -13,7 +13,8 @@ settings! {
     ///
     /// `L = 1 - |Sᵀ T|² / (|Sᵀ S| |Tᵀ T|)`, the linear form of Kornblith et al. (2019, equation 4), over features
     /// `S [b, D_S]` and `T [b, D_T]` with the mean over the batch taken away, and Frobenius norms. It does not see
-    /// rotations and scales, and widths need not agree. A small batch makes it look better than it is.
+    /// rotations and scales, and widths need not agree. A small batch makes it look better than it is. Where all texts of a
+    /// batch have the same features it is 1, and teaches nothing.
     pub struct KernelAlignment {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
@@ -31,24 +32,38 @@ impl LossTerm for KernelAlignment {
         let taps = (vec![features.student_tap.clone()], vec![features.teacher_tap.clone()]);
         let compute = move |inputs: &Inputs<'_>| {
             let (student, teacher) = features.compute(inputs)?;
-            Ok(kernel_alignment(&student, &teacher)?.affine(-1.0, 1.0)?)
+            match kernel_alignment(&student, &teacher)? {
+                Some(alignment) => Ok(alignment.affine(-1.0, 1.0)?),
+                // The worst value, with a gradient of zeros.
+                None => Ok(student.sum_all()?.affine(0.0, 1.0)?),
+            }
         };
-        Ok(Term::new("kernel-alignment", self.weight, taps.0, taps.1, Box::new(compute)))
+        Ok(Term::new("kernel-alignment", self.weight, taps.0, taps.1, Box::new(compute)).comparing_examples())
     }
 }
 
+/// The share of the squares of features that is left of their rounding where their mean is taken away.
+const ROUNDING: f32 = 1e-12;
+
 /// Centred kernel alignment of features `[batch, width]`, 1 for the same up to rotation and scale. By way of
-/// `[batch, batch]` products: `|Sᵀ T|² = Σ (S Sᵀ) ∘ (T Tᵀ)`.
+/// `[batch, batch]` products: `|Sᵀ T|² = Σ (S Sᵀ) ∘ (T Tᵀ)`. None where the rows of one of the two are all the same: there
+/// is then nothing to be aligned.
 ///
 /// # Errors
 /// When the two are not of as many rows.
-pub fn kernel_alignment(student: &Tensor, teacher: &Tensor) -> Result<Tensor, LossError> {
-    let centred = |features: &Tensor| -> Result<Tensor, LossError> {
-        gram(&features.broadcast_sub(&features.mean_keepdim(0)?)?)
+pub fn kernel_alignment(student: &Tensor, teacher: &Tensor) -> Result<Option<Tensor>, LossError> {
+    let centred = |features: &Tensor| -> Result<Option<Tensor>, LossError> {
+        let centred = features.broadcast_sub(&features.mean_keepdim(0)?)?;
+        let size = |tensor: &Tensor| tensor.detach().sqr()?.sum_all()?.to_scalar::<f32>();
+        // What is left of rows that are all the same is their rounding, and the root of its squares has no gradient at zero.
+        if size(&centred)? <= ROUNDING * size(features)? {
+            return Ok(None);
+        }
+        gram(&centred).map(Some)
     };
-    let (student, teacher) = (centred(student)?, centred(teacher)?);
+    let (Some(student), Some(teacher)) = (centred(student)?, centred(teacher)?) else { return Ok(None) };
     let norm = |gram: &Tensor| gram.sqr()?.sum_all()?.sqrt();
     let both = (&student * &teacher)?.sum_all()?;
     let divisor = (norm(&student)? * norm(&teacher)?)?.maximum(f64::from(f32::MIN_POSITIVE))?;
-    Ok((both / divisor)?)
+    Ok(Some((both / divisor)?))
 }

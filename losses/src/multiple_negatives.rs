@@ -44,7 +44,7 @@ impl LossTerm for MultipleNegatives {
         }
         let (options, own) = (self.clone(), tap.clone());
         let compute = move |inputs: &Inputs<'_>| options.compute(inputs, &own);
-        Ok(Term::new(NAME, self.weight, vec![tap], Vec::new(), Box::new(compute)))
+        Ok(Term::new(NAME, self.weight, vec![tap], Vec::new(), Box::new(compute)).comparing_examples())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alambic_files::text::quoted;
 use alambic_models::{Outline, Stream, Trace, Wanted, stream_of_embedding};
 use alambic_settings::merge::merge;
 use alambic_settings::{Diagnostics, Kind, Node, Reader, parse_flag};
@@ -30,16 +31,14 @@ pub fn parse(name: &str, flags: &[String]) -> Result<Option<Loss>, Diagnostics> 
         return Ok(None);
     }
     let mut options = Node::empty_table();
-    let mut mistakes = Vec::new();
+    let mut mistakes = Diagnostics::default();
     for flag in flags {
         match parse_flag(flag) {
             Ok(layer) => options = merge(options, layer, None),
-            Err(diagnostics) => mistakes.extend(diagnostics.list),
+            Err(diagnostics) => mistakes.append(diagnostics),
         }
     }
-    if !mistakes.is_empty() {
-        return Err(Diagnostics { list: mistakes });
-    }
+    mistakes.into_result()?;
     Reader::new("").finish(|reader| Loss::read_kind(name, &options, reader)).map(Some)
 }
 
@@ -156,7 +155,10 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
             (_, shape) => {
                 return Err(LossError::Misfit {
                     term: "trace",
-                    reason: format!("`{name}` has shape {shape:?}, which is not that of such a tap"),
+                    reason: format!(
+                        "`{}` has shape {shape:?}, which is not that of such a tap",
+                        quoted(name)
+                    ),
                 });
             }
         }

@@ -53,7 +53,8 @@ impl LossTerm for RelationalDistance {
             let (student, teacher) = features.compute(inputs)?;
             huber(&distances(&student)?, &distances(&teacher)?)
         };
-        Ok(Term::new("relational-distance", self.weight, taps.0, taps.1, Box::new(compute)))
+        Ok(Term::new("relational-distance", self.weight, taps.0, taps.1, Box::new(compute))
+            .comparing_examples())
     }
 }
 
@@ -65,7 +66,7 @@ impl LossTerm for RelationalAngle {
             let (student, teacher) = features.compute(inputs)?;
             huber(&angles(&student)?, &angles(&teacher)?)
         };
-        Ok(Term::new("relational-angle", self.weight, taps.0, taps.1, Box::new(compute)))
+        Ok(Term::new("relational-angle", self.weight, taps.0, taps.1, Box::new(compute)).comparing_examples())
     }
 }
 

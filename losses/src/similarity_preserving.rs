@@ -34,6 +34,7 @@ impl LossTerm for SimilarityPreserving {
             let rows = |features: &Tensor| -> Result<Tensor, LossError> { normalised(&gram(features)?) };
             Ok((rows(&student)? - rows(&teacher)?)?.sqr()?.mean_all()?)
         };
-        Ok(Term::new("similarity-preserving", self.weight, taps.0, taps.1, Box::new(compute)))
+        Ok(Term::new("similarity-preserving", self.weight, taps.0, taps.1, Box::new(compute))
+            .comparing_examples())
     }
 }

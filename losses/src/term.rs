@@ -9,6 +9,7 @@ use alambic_tensor::ops::{self, Activation};
 use alambic_tensor::parameters::Weights;
 
 use crate::LossError;
+use crate::recorded::mask_names;
 
 /// What the student is to say for each row of its logits: for each token that it is to write, or for each text or
 /// token that it is to classify.
@@ -86,7 +87,7 @@ impl<'a> Inputs<'a> {
         stream: &str,
         mask: impl Fn(&'a Trace) -> Option<&'a Arc<Vec<u8>>>,
     ) -> Result<(&'a [u8], &'a [u8]), LossError> {
-        let missing = |side| LossError::MissingTap { side, tap: format!("mask of {stream}") };
+        let missing = |side| LossError::MissingMask { side, names: mask_names(stream) };
         let student = mask(self.student).ok_or_else(|| missing("student"))?;
         let teacher = self.teacher.and_then(mask).ok_or_else(|| missing("teacher"))?;
         Ok((student.as_slice(), teacher.as_slice()))
@@ -172,6 +173,8 @@ pub struct Term {
     pub equal_lengths: bool,
     /// Streams whose tokens are held against each other one by one, so that student and teacher must have read the same.
     pub token_by_token: Vec<String>,
+    /// The fewest examples of which it says something: 2 of terms that compare the examples of a batch with each other.
+    pub min_examples: usize,
     pub(crate) compute: Compute,
 }
 
@@ -204,8 +207,14 @@ impl Term {
             projections: Vec::new(),
             equal_lengths: false,
             token_by_token: Vec::new(),
+            min_examples: 1,
             compute,
         }
+    }
+
+    /// The same term, which compares the examples of a batch with each other.
+    pub(crate) fn comparing_examples(self) -> Self {
+        Self { min_examples: 2, ..self }
     }
 
     /// The same term, which holds the tokens of these streams against each other.

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::check::models::Sketch;
 use crate::check::{Checker, Counts, Depth, examine, is_fatal};
 use crate::load::Loaded;
+use crate::run::feed::min_examples;
 use crate::run::lesson::thin;
 use crate::run::texts::outputs::{Decision, decide, readings};
 use crate::run::texts::reading::chosen;
@@ -225,7 +226,7 @@ pub struct PlannedBaseline {
 pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
     let interrupt = AtomicBool::new(false);
     let mut checker = examine(loaded, Depth::Whole, &interrupt);
-    let diagnostics = Diagnostics { list: std::mem::take(&mut checker.found) };
+    let diagnostics = std::mem::take(&mut checker.found);
     if is_fatal(&diagnostics) {
         return Err(diagnostics);
     }
@@ -256,7 +257,9 @@ pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
     });
     Ok(Plan {
         recipe: recipe.name.value.clone(),
-        seeds: (0..recipe.repetitions as u64).map(|repetition| recipe.seed + repetition).collect(),
+        seeds: (0..recipe.repetitions as u64)
+            .map(|repetition| recipe.seed.wrapping_add(repetition))
+            .collect(),
         corpora: corpora.collect(),
         baseline: baseline(&checker, &stages),
         checkpoint_bytes: checkpoint_bytes(&checker, &stages),
@@ -292,13 +295,8 @@ fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedSt
         validation: counts.validation,
         training: training(
             &options.train,
-            labelled
-                + words
-                + counts.texts
-                + counts.varied
-                + counts.questions
-                + counts.image_texts
-                + counts.images,
+            counts.examples(),
+            min_examples(&checker.terms(options, sketch)),
             (!taught || !writes) && counts.varied == 0,
         ),
         losses: losses(checker, options, sketch),
@@ -363,9 +361,15 @@ fn teacher(checker: &Checker<'_>, name: &str) -> PlannedTeacher {
     PlannedTeacher { name: name.to_owned(), kind, steps, parameters }
 }
 
-fn training(options: &TrainOptions, examples: usize, complete: bool) -> PlannedTraining {
+/// `min` is how many examples a batch must have for all terms to say something.
+fn training(options: &TrainOptions, examples: usize, min: usize, complete: bool) -> PlannedTraining {
     let Optimiser::AdamW(optimiser) = &options.optimiser;
-    let epoch = examples.div_ceil(options.batch.size).div_ceil(options.accumulate).max(1);
+    let mut batches = examples.div_ceil(options.batch.size);
+    // A last batch of fewer is joined to another one.
+    if batches > 1 && (1..min).contains(&(examples % options.batch.size)) {
+        batches -= 1;
+    }
+    let epoch = batches.div_ceil(options.accumulate).max(1);
     let by_epochs = options.epochs.map(|epochs| (epochs * epoch as f64).ceil() as usize);
     let steps = [options.steps, by_epochs].into_iter().flatten().min().unwrap_or_default();
     PlannedTraining {

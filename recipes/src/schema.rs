@@ -1,5 +1,7 @@
 //! The keys of a recipe.
 
+use std::ops::Bound;
+
 use alambic_data::{Corpus, RegionFiles, SplitOptions, batches::BatchOptions};
 use alambic_losses::Loss;
 use alambic_settings::{At, IndexMap, Location, OneOrMany, Several, choices, kinds, settings};
@@ -25,10 +27,10 @@ settings! {
         /// The seed from which all random streams are derived.
         pub seed: u64 = 1,
         /// How many times student and baseline are trained, with seeds counted up from `seed`.
-        #[range(1..)]
+        #[range(1..=10_000)]
         pub repetitions: usize = 1,
         /// Threads to compute with; left out, as many as the machine has.
-        #[range(1..)]
+        #[range(1..=4096)]
         pub threads: Option<usize>,
         /// The stages to run, in order.
         pub stages: At<Vec<At<String>>>,
@@ -188,7 +190,7 @@ settings! {
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
         /// Most tokens of a text or a pair, the special ones included; what is longer is cut.
-        #[range(4..)]
+        #[range(4..=1_048_576)]
         pub longest: usize = 128,
         /// Variants of the training texts that are trained on besides. Left out: none.
         pub augment: Option<AugmentOptions>,
@@ -257,7 +259,7 @@ settings! {
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
         /// Most tokens of a text, the special ones included; what is longer is cut.
-        #[range(4..)]
+        #[range(4..=1_048_576)]
         pub longest: usize = 128,
     }
 }
@@ -279,7 +281,7 @@ settings! {
         /// The language in which the teacher is asked. Left out: the corpora's own.
         pub teacher_reads: Option<At<String>>,
         /// Most tokens of a question, the special ones included; what is longer is cut.
-        #[range(4..)]
+        #[range(4..=1_048_576)]
         pub longest: usize = 40,
     }
 }
@@ -327,7 +329,7 @@ settings! {
         /// Whether questions are read, with their answers.
         pub questions: bool = true,
         /// Most tokens of both texts, the special ones included; what is longer is cut.
-        #[range(4..)]
+        #[range(4..=1_048_576)]
         pub longest: usize = 60,
         /// Share of the examples whose second text is another image's.
         #[range(0.0..=0.5)]
@@ -357,7 +359,7 @@ settings! {
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
         /// Most tokens of a caption, the special ones included; what is longer is cut.
-        #[range(4..)]
+        #[range(4..=1_048_576)]
         pub longest: usize = 77,
     }
 }
@@ -419,7 +421,7 @@ settings! {
     /// How a stage trains.
     pub struct TrainOptions {
         /// How many times the data is gone through. One of `epochs` and `steps` is needed; the smaller counts.
-        #[range(alambic_settings::above(0.0))]
+        #[range((Bound::Excluded(0.0), Bound::Included(1e6)))]
         pub epochs: Option<f64>,
         /// Most steps of the optimiser.
         #[range(1..)]
@@ -427,7 +429,7 @@ settings! {
         /// How examples are gathered into batches.
         pub batch: BatchOptions,
         /// Batches whose gradients are added up for one step.
-        #[range(1..)]
+        #[range(1..=1_048_576)]
         pub accumulate: usize = 1,
         /// What updates the weights.
         pub optimiser: Optimiser = Optimiser::AdamW(AdamWOptions::default()),
@@ -548,10 +550,10 @@ settings! {
         /// What outputs are held against.
         pub references: References = References::Corpus,
         /// Hypotheses kept in decoding, for every model alike; 1 is greedy.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub beam: usize = 1,
         /// Most tokens of an output.
-        #[range(1..)]
+        #[range(1..=1_048_576)]
         pub longest: usize = 64,
         /// Most examples, of each direction where models write.
         #[range(1..)]

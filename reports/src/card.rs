@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::numbers;
 use crate::outcome::ModelOutcome;
 use crate::report::{ModelTable, Noun, slice_tables};
-use alambic_files::write;
+use alambic_files::{text, write};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -175,7 +175,8 @@ impl Card {
             None => code += "print(model(**inputs))",
         }
         if let Some(output) = output {
-            let _ = write!(code, "  # {output}");
+            // In one line: what stands on a line of its own would be a line of the program.
+            let _ = write!(code, "  # {}", text::shortened(output, OUTPUT));
         }
         vec![Block::Code { language: "python", text: code }, shell]
     }
@@ -223,9 +224,12 @@ impl DataSource {
     }
 }
 
+/// Characters of an output that stand beside the code that gives it.
+const OUTPUT: usize = 200;
+
 /// A JSON string, which is also a string of YAML and of Python.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    text::json_visible(&serde_json::Value::from(text).to_string())
 }
 
 #[cfg(test)]
@@ -300,6 +304,31 @@ mod tests {
         let text = card.markdown();
         assert!(text.contains("library_name: alambic") && !text.contains("```python"), "{text}");
         assert!(text.contains("alambic predict . दिल्ली"), "{text}");
+    }
+
+    #[test]
+    fn no_line_of_the_card_begins_with_text_from_the_data() {
+        let mut card = card();
+        let hostile = "x\nimport os\r\n---\nlicense: mit\u{2028}import os\u{202e}";
+        card.usage.output = Some(hostile.into());
+        card.usage.input = hostile.into();
+        card.title = hostile.into();
+        card.description = hostile.into();
+        card.licence = hostile.into();
+        card.languages = vec![hostile.into()];
+        card.data[0].name = hostile.into();
+        card.data[0].source = format!("{hostile} | <img src=x onerror=alert(1)>");
+        card.limits = vec![hostile.into()];
+        let text = card.markdown();
+        for line in text.lines() {
+            assert!(!line.starts_with("import os") && !line.starts_with("license: mit"), "{line}\n{text}");
+        }
+        assert_eq!(text.lines().filter(|line| *line == "---").count(), 2, "{text}");
+        assert!(!text.contains(['\u{202e}', '\r']), "{text}");
+        assert!(
+            !text.split("## Figures").next().unwrap().split("## Use").last().unwrap().contains('\u{2028}')
+        );
+        assert!(!text.contains(" <img"), "{text}");
     }
 
     #[test]

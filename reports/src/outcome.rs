@@ -3,6 +3,7 @@
 use crate::error::{ReportError, Result};
 use crate::metrics::{Direction, METRICS, Scores, is_yardstick};
 use crate::verdict::Verdict;
+use alambic_files::text::json_visible;
 use alambic_files::write;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -240,10 +241,9 @@ impl Outcome {
     /// # Errors
     /// [`ReportError::File`] or [`ReportError::Json`].
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let mut bytes = serde_json::to_vec_pretty(self)
+        let text = serde_json::to_string_pretty(self)
             .map_err(|source| ReportError::Json { what: "metrics.json".to_string(), source })?;
-        bytes.push(b'\n');
-        Ok(write::write(&folder.join("metrics.json"), &bytes)?)
+        Ok(write::write(&folder.join("metrics.json"), format!("{}\n", json_visible(&text)).as_bytes())?)
     }
 
     /// Reads the `metrics.json` of a run.
@@ -310,7 +310,8 @@ impl Ratios {
                 let student = student.metric(metric.name);
                 let teacher = teacher.metric(metric.name);
                 let retention = match metric.direction {
-                    Direction::Higher => ratio(student, teacher),
+                    // Of what is not above nothing, nothing is kept: two negative numbers would make a good ratio.
+                    Direction::Higher => ratio(student, teacher.filter(|teacher| *teacher > 0.0)),
                     Direction::Lower => ratio(teacher, student),
                 };
                 (metric.name.to_string(), retention)
@@ -433,5 +434,17 @@ mod tests {
         assert!(message().contains("missing field `recipe`"), "{}", message());
         let none = Outcome::read(&folder.path().join("none")).unwrap_err().to_string();
         assert!(none.contains("no such folder"), "{none}");
+    }
+
+    #[test]
+    fn two_negative_values_make_no_ratio() {
+        let model = |value: f64| ModelOutcome {
+            metrics: [("pearson".to_owned(), Some(value))].into(),
+            ..ModelOutcome::default()
+        };
+        let retention = |student, teacher| Ratios::of(&model(student), &model(teacher)).retention["pearson"];
+        assert_eq!(retention(-0.4, -0.2), None);
+        assert_eq!(retention(0.4, 0.0), None);
+        assert_eq!(retention(0.4, 0.8), Some(0.5));
     }
 }

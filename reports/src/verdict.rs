@@ -1,6 +1,6 @@
 //! Is the student better than the baseline?
 
-use crate::error::{ReportError, Result};
+use crate::error::Result;
 use crate::metrics::{Direction, Scores, find, paired_difference};
 use crate::numbers;
 use crate::outcome::BOOTSTRAP_SEED;
@@ -71,17 +71,23 @@ pub struct Judgement {
 /// tell of no spread, it is the paired bootstrap over examples, which says nothing of what another seed would have given;
 /// the report says so.
 ///
+/// There is no verdict where a model has no value, as a correlation of answers that are all the same has none.
+///
 /// # Errors
-/// [`ReportError::Comparison`] for a side without scores or values, [`ReportError::Length`] for different
-/// examples.
-pub fn judge(student: &[Scores], baseline: &[Scores]) -> Result<Judgement> {
+/// [`crate::ReportError::Comparison`] for a side without scores, [`crate::ReportError::Length`] for different examples.
+pub fn judge(student: &[Scores], baseline: &[Scores]) -> Result<Option<Judgement>> {
     let student_mean = Scores::mean_over_seeds(student)?;
     let baseline_mean = Scores::mean_over_seeds(baseline)?;
     let metric = student_mean.metric();
     // Also checks that both sides belong together.
-    let paired = paired_difference(&student_mean, &baseline_mean, BOOTSTRAP_SEED)?;
+    let Some(paired) = paired_difference(&student_mean, &baseline_mean, BOOTSTRAP_SEED)? else {
+        return Ok(None);
+    };
     let several = student.len() > 1 && baseline.len() > 1;
-    let over_seeds = if several { welch(&values(student)?, &values(baseline)?) } else { None };
+    let over_seeds = match (values(student), values(baseline)) {
+        (Some(student), Some(baseline)) if several => welch(&student, &baseline),
+        _ => None,
+    };
     let (basis, difference, interval) = match over_seeds {
         Some([difference, low, high]) => (Basis::Seeds, difference, [low, high]),
         None => (Basis::Examples, paired.difference, paired.interval),
@@ -97,7 +103,7 @@ pub fn judge(student: &[Scores], baseline: &[Scores]) -> Result<Judgement> {
     } else {
         Verdict::Inconclusive
     };
-    Ok(Judgement {
+    Ok(Some(Judgement {
         verdict,
         metric: metric.name.to_string(),
         improvement,
@@ -105,7 +111,7 @@ pub fn judge(student: &[Scores], baseline: &[Scores]) -> Result<Judgement> {
         basis,
         seeds: [student.len(), baseline.len()],
         examples: paired.examples,
-    })
+    }))
 }
 
 impl Judgement {
@@ -151,16 +157,9 @@ impl Judgement {
     }
 }
 
-fn values(seeds: &[Scores]) -> Result<Vec<f64>> {
-    seeds
-        .iter()
-        .map(|scores| {
-            scores.value().ok_or_else(|| ReportError::Comparison {
-                metric: scores.metric().name.to_string(),
-                reason: "a seed has no value".to_string(),
-            })
-        })
-        .collect()
+/// The value of each seed; none where one has none.
+fn values(seeds: &[Scores]) -> Option<Vec<f64>> {
+    seeds.iter().map(Scores::value).collect()
 }
 
 /// Difference of means and its 95 % interval by Welch's t with the Welch–Satterthwaite degrees of freedom; none where
@@ -211,7 +210,7 @@ mod tests {
 
     #[test]
     fn seeds_that_all_came_to_the_same_are_judged_by_examples() {
-        let judgement = judge(&[scores(20), scores(20)], &[scores(24), scores(24)]).unwrap();
+        let judgement = judge(&[scores(20), scores(20)], &[scores(24), scores(24)]).unwrap().unwrap();
         assert_eq!((judgement.verdict, judgement.basis), (Verdict::Better, Basis::Examples));
         assert!(
             judgement.interval[0] < judgement.improvement && judgement.improvement < judgement.interval[1]
@@ -220,21 +219,23 @@ mod tests {
 
     #[test]
     fn one_seed_is_judged_by_examples() {
-        let judgement = judge(&[scores(20)], &[scores(60)]).unwrap();
+        let judgement = judge(&[scores(20)], &[scores(60)]).unwrap().unwrap();
         assert_eq!((judgement.verdict, judgement.basis), (Verdict::Better, Basis::Examples));
         assert!((judgement.improvement - 0.05).abs() < 1e-12);
-        assert_eq!(judge(&[scores(60)], &[scores(20)]).unwrap().verdict, Verdict::NotBetter);
-        assert_eq!(judge(&[scores(20)], &[scores(21)]).unwrap().verdict, Verdict::Inconclusive);
-        assert_eq!(judge(&[scores(20)], &[scores(20)]).unwrap().verdict, Verdict::NotBetter);
+        assert_eq!(judge(&[scores(60)], &[scores(20)]).unwrap().unwrap().verdict, Verdict::NotBetter);
+        assert_eq!(judge(&[scores(20)], &[scores(21)]).unwrap().unwrap().verdict, Verdict::Inconclusive);
+        assert_eq!(judge(&[scores(20)], &[scores(20)]).unwrap().unwrap().verdict, Verdict::NotBetter);
     }
 
     #[test]
     fn several_seeds_are_judged_by_their_spread() {
-        let close =
-            judge(&[scores(20), scores(22), scores(21)], &[scores(60), scores(61), scores(62)]).unwrap();
+        let close = judge(&[scores(20), scores(22), scores(21)], &[scores(60), scores(61), scores(62)])
+            .unwrap()
+            .unwrap();
         assert_eq!((close.verdict, close.basis), (Verdict::Better, Basis::Seeds));
-        let wide =
-            judge(&[scores(20), scores(90), scores(50)], &[scores(60), scores(61), scores(62)]).unwrap();
+        let wide = judge(&[scores(20), scores(90), scores(50)], &[scores(60), scores(61), scores(62)])
+            .unwrap()
+            .unwrap();
         assert_eq!(wide.verdict, Verdict::Inconclusive);
         // Welch by hand: values 0.1, 0.2 and 0.3, 0.5; squared errors 0.0025 and 0.01, freedom 1.47, t 12.706.
         let [difference, low, high] = welch(&[0.1, 0.2], &[0.3, 0.5]).unwrap();
@@ -245,15 +246,15 @@ mod tests {
 
     #[test]
     fn words_say_by_how_much_over_how_many() {
-        let words = judge(&[scores(20)], &[scores(60)]).unwrap().in_words("words");
+        let words = judge(&[scores(20)], &[scores(60)]).unwrap().unwrap().in_words("words");
         assert!(
             words.starts_with("The student is better than the baseline: its CER is 5.0 points lower"),
             "{words}"
         );
         assert!(words.contains("200 words, 1 seed"), "{words}");
-        let worse = judge(&[scores(60)], &[scores(20)]).unwrap().in_words("words");
+        let worse = judge(&[scores(60)], &[scores(20)]).unwrap().unwrap().in_words("words");
         assert!(worse.contains("its CER is 5.0 points higher"), "{worse}");
-        let unequal = judge(&[scores(20), scores(30)], &[scores(60)]).unwrap().in_words("words");
+        let unequal = judge(&[scores(20), scores(30)], &[scores(60)]).unwrap().unwrap().in_words("words");
         assert!(unequal.contains("2 seeds of the student and 1 of the baseline"), "{unequal}");
     }
 
@@ -262,5 +263,15 @@ mod tests {
         assert!(judge(&[], &[scores(1)]).is_err());
         let short = score_all(&["cer"], &["a"], &["b"], 1).unwrap().swap_remove("cer").unwrap();
         assert!(judge(&[scores(1)], &[short]).is_err());
+    }
+
+    #[test]
+    fn a_model_without_a_value_gets_no_verdict() {
+        let correlation = |outputs: [&str; 3]| {
+            score_all(&["spearman"], &outputs, &["1", "2", "3"], 1).unwrap().swap_remove("spearman").unwrap()
+        };
+        let (same, varied) = (correlation(["1", "1", "1"]), correlation(["1", "2", "3"]));
+        assert_eq!(judge(std::slice::from_ref(&same), std::slice::from_ref(&varied)).unwrap(), None);
+        assert_eq!(judge(&[varied.clone(), same], &[varied.clone(), varied]).unwrap(), None);
     }
 }

@@ -3,6 +3,8 @@
 
 use std::ops::{Deref, DerefMut};
 
+use alambic_files::text::quoted;
+
 use crate::reader::Reader;
 use crate::setting::{Kind, Setting};
 use crate::source::Origin;
@@ -138,7 +140,7 @@ impl<K: Kind> Setting for Several<K> {
         let mut entries = Vec::new();
         for (name, member) in members {
             if !names.contains(&name.as_str()) {
-                let message = format!("unknown kind `{name}` {}", reader.within());
+                let message = format!("unknown kind `{}` {}", quoted(name), reader.within());
                 reader.unknown_name("recipe::unknown-key", message, &member.key_origin, name, &names);
                 entries.push(None);
                 continue;

@@ -2,13 +2,21 @@
 
 use std::fmt;
 
+use alambic_files::text::shortened;
+use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use crate::render;
 use crate::source::Origin;
 
+/// How many errors are told one by one, and how many warnings; of more, only how many of each sort there are.
+pub const SHOWN: usize = 50;
+
+/// Characters of a message, of a label or of help that are shown.
+pub(crate) const MOST: usize = 1000;
+
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Severity {
     /// Nothing can be run.
     Error,
@@ -97,15 +105,15 @@ impl Diagnostic {
                 "file": file,
                 "line": position.map(|(line, _)| line),
                 "column": position.map(|(_, column)| column),
-                "text": label.text,
+                "text": shortened(&label.text, MOST),
             })
         };
         json!({
             "severity": self.severity.name(),
             "code": self.code,
-            "message": self.message,
+            "message": shortened(&self.message, MOST),
             "labels": self.labels.iter().map(label).collect::<Vec<_>>(),
-            "help": self.help,
+            "help": self.help.as_ref().map(|help| shortened(help, MOST)),
         })
     }
 }
@@ -116,38 +124,128 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Everything that is wrong, in the order in which it was found.
+/// Everything that is wrong, in the order in which it was found: each mistake once, the first [`SHOWN`] errors and as many
+/// warnings whole, and of the others how many of each sort there are.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Diagnostics {
-    /// The mistakes.
+    /// The mistakes that are told one by one.
     pub list: Vec<Diagnostic>,
+    /// How many more there are, by how bad they are and their code.
+    pub more: IndexMap<(Severity, &'static str), usize>,
 }
 
 impl Diagnostics {
-    /// Nothing if the list is empty.
+    /// Nothing if there is no mistake.
     ///
     /// # Errors
-    /// The list, if it is not empty.
-    pub fn from_list(list: Vec<Diagnostic>) -> Result<(), Self> {
-        if list.is_empty() { Ok(()) } else { Err(Self { list }) }
+    /// The mistakes, if there are some.
+    pub fn into_result(self) -> Result<(), Self> {
+        if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// All messages, an empty line between them.
+    /// Adds a mistake, unless it is told already.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        if !self.has_room(diagnostic.severity) {
+            *self.more.entry((diagnostic.severity, diagnostic.code)).or_default() += 1;
+        } else if !self.list.contains(&diagnostic) {
+            self.list.push(diagnostic);
+        }
+    }
+
+    /// Whether the next mistake that is as bad as this is told, and not only counted.
+    pub(crate) fn has_room(&self, severity: Severity) -> bool {
+        self.list.iter().filter(|other| other.severity == severity).count() < SHOWN
+    }
+
+    /// Adds the mistakes of another list.
+    pub fn append(&mut self, other: Self) {
+        for diagnostic in other.list {
+            self.push(diagnostic);
+        }
+        for (sort, count) in other.more {
+            *self.more.entry(sort).or_default() += count;
+        }
+    }
+
+    /// Takes out all mistakes of a sort.
+    pub(crate) fn remove(&mut self, code: &str) {
+        self.list.retain(|diagnostic| diagnostic.code != code);
+        self.more.retain(|(_, other), _| *other != code);
+    }
+
+    /// How many mistakes there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.list.len() + self.more.values().sum::<usize>()
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Whether one of the mistakes is as bad as this.
+    #[must_use]
+    pub fn has(&self, severity: Severity) -> bool {
+        self.list.iter().any(|diagnostic| diagnostic.severity == severity)
+    }
+
+    /// Whether one of the mistakes is of a sort.
+    #[must_use]
+    pub fn has_code(&self, code: &str) -> bool {
+        self.list.iter().any(|diagnostic| diagnostic.code == code)
+            || self.more.keys().any(|(_, other)| *other == code)
+    }
+
+    /// What is told: the mistakes, and last, where there are more of them, a word on how many.
+    #[must_use]
+    pub fn told(&self) -> Vec<Diagnostic> {
+        let mut told = self.list.clone();
+        for severity in [Severity::Error, Severity::Warning] {
+            let sorts: Vec<_> = self.more.iter().filter(|((own, _), _)| *own == severity).collect();
+            let count: usize = sorts.iter().map(|(_, count)| **count).sum();
+            if count == 0 {
+                continue;
+            }
+            let (name, code) = (severity.name(), "recipe::more");
+            let each: Vec<String> =
+                sorts.iter().map(|((_, code), count)| format!("{count} `{code}`")).collect();
+            let message = format!("{count} more {name}s are not shown: {}", each.join(", "));
+            told.push(match severity {
+                Severity::Error => Diagnostic::error(code, message),
+                Severity::Warning => Diagnostic::warning(code, message),
+            });
+        }
+        told
+    }
+
+    /// All that is [`told`](Self::told), an empty line between the messages.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
-        self.list.iter().map(|diagnostic| diagnostic.render(colour)).collect::<Vec<_>>().join("\n\n")
+        self.told().iter().map(|diagnostic| diagnostic.render(colour)).collect::<Vec<_>>().join("\n\n")
     }
 
-    /// All messages, as an array of [`Diagnostic::to_json`].
+    /// All that is [`told`](Self::told), as an array of [`Diagnostic::to_json`].
     #[must_use]
     pub fn to_json(&self) -> Value {
-        self.list.iter().map(Diagnostic::to_json).collect()
+        self.told().iter().map(Diagnostic::to_json).collect()
     }
 }
 
 impl From<Diagnostic> for Diagnostics {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self { list: vec![diagnostic] }
+        Self::from(vec![diagnostic])
+    }
+}
+
+impl From<Vec<Diagnostic>> for Diagnostics {
+    fn from(list: Vec<Diagnostic>) -> Self {
+        let mut diagnostics = Self::default();
+        for diagnostic in list {
+            diagnostics.push(diagnostic);
+        }
+        diagnostics
     }
 }
 

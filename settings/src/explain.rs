@@ -1,5 +1,7 @@
 //! What a key means, from its declaration.
 
+use alambic_files::text::quoted;
+
 use crate::diagnostics::Diagnostic;
 use crate::reader::nearest;
 use crate::resolve::Inheritance;
@@ -80,8 +82,9 @@ fn kinds_of(kind: &Type) -> Vec<(&'static str, String)> {
 }
 
 fn unknown(kind: &Type, step: &str, walked: &str, top: bool) -> Diagnostic {
-    let place = if walked.is_empty() { "the top level".to_owned() } else { format!("`{walked}`") };
-    let diagnostic = Diagnostic::error("recipe::unknown-key", format!("there is no key `{step}` in {place}"));
+    let place = if walked.is_empty() { "the top level".to_owned() } else { format!("`{}`", quoted(walked)) };
+    let diagnostic =
+        Diagnostic::error("recipe::unknown-key", format!("there is no key `{}` in {place}", quoted(step)));
     let names = names_below(kind, top);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     match nearest(step, &names) {
@@ -94,7 +97,8 @@ fn unknown(kind: &Type, step: &str, walked: &str, top: bool) -> Diagnostic {
 /// Type, bounds and default of a key, in one line.
 fn facts(field: &Field) -> String {
     let mut facts = vec![field.kind.to_string()];
-    facts.extend(field.range.map(|range| range.to_string()));
+    // The bounds of integers are in their type.
+    facts.extend(field.range.filter(|_| !field.kind.is_integer()).map(|range| range.to_string()));
     facts.push(match &field.default {
         Some(default) => format!("default {}", inline(default)),
         None if field.required => "required".to_owned(),

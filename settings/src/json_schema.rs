@@ -93,8 +93,16 @@ impl Definitions {
     fn schema(&mut self, kind: &Type) -> Value {
         match kind {
             Type::Boolean => json!({ "type": "boolean" }),
-            Type::Integer { minimum: 0, .. } => json!({ "type": "integer", "minimum": 0 }),
-            Type::Integer { .. } => json!({ "type": "integer" }),
+            Type::Integer { minimum, maximum } => {
+                let mut schema = json!({ "type": "integer" });
+                if let Some(minimum) = i64::try_from(*minimum).ok().filter(|&least| least > i64::MIN) {
+                    schema["minimum"] = json!(minimum);
+                }
+                if let Some(maximum) = i64::try_from(*maximum).ok().filter(|&most| most < i64::MAX) {
+                    schema["maximum"] = json!(maximum);
+                }
+                schema
+            }
             Type::Number => json!({ "type": "number" }),
             Type::Text => json!({ "type": "string" }),
             Type::Location => json!({ "type": "string", "minLength": 1 }),
@@ -153,7 +161,8 @@ fn bound(schema: &mut Value, range: Range) {
     for alternative in schema.get_mut("anyOf").and_then(Value::as_array_mut).into_iter().flatten() {
         bound(alternative, range);
     }
-    if schema["type"] == "number" || schema["type"] == "integer" {
+    // The bounds of integers are in their type.
+    if schema["type"] == "number" {
         match range.lower {
             Bound::Included(bound) => schema["minimum"] = json!(bound),
             Bound::Excluded(bound) => schema["exclusiveMinimum"] = json!(bound),

@@ -43,12 +43,16 @@ impl Setting for String {
     }
 }
 
+/// The largest number that counts something in a recipe: steps, examples, sizes. Sums and products of a few of them fit
+/// into 64 bits.
+const LARGEST_COUNT: usize = i32::MAX as usize;
+
 macro_rules! integers {
-    ($($type:ty),*) => {$(
+    ($($type:ty: $maximum:expr),*) => {$(
         #[allow(clippy::cast_lossless, reason = "usize has no `From` into i128")]
         impl Setting for $type {
             fn describe() -> Type {
-                Type::Integer { minimum: <$type>::MIN as i128, maximum: <$type>::MAX as i128 }
+                Type::Integer { minimum: <$type>::MIN as i128, maximum: $maximum as i128 }
             }
 
             fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
@@ -56,9 +60,9 @@ macro_rules! integers {
                 let Value::Integer(number) = node.value else {
                     return reader.wrong_type(node, expected);
                 };
-                let value = <$type>::try_from(number).ok();
+                let value = <$type>::try_from(number).ok().filter(|value| *value <= $maximum);
                 if value.is_none() {
-                    reader.out_of_range(node, &format!("from {} to {}", <$type>::MIN, <$type>::MAX));
+                    reader.out_of_range(node, &format!("from {} to {}", <$type>::MIN, $maximum));
                 }
                 value
             }
@@ -69,7 +73,7 @@ macro_rules! integers {
         }
     )*};
 }
-integers!(usize, u32, u64, i64);
+integers!(usize: LARGEST_COUNT, u32: u32::MAX, u64: u64::MAX, i64: i64::MAX);
 
 macro_rules! floats {
     ($($type:ty),*) => {$(

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use alambic_files::text::quoted;
+
+use crate::diagnostics::{Diagnostic, Diagnostics, Severity};
 use crate::setting::{Kind, Setting, Table};
 use crate::source::Origin;
 use crate::tree::{Members, Node, Value};
@@ -28,14 +30,14 @@ enum Step {
 pub struct Reader {
     prefix: String,
     path: Vec<Step>,
-    diagnostics: Vec<Diagnostic>,
+    diagnostics: Diagnostics,
 }
 
 impl Reader {
     /// A reader of a value which stands under `prefix` in a recipe, to name keys
     /// in full; nothing for a whole recipe.
     pub fn new(prefix: impl Into<String>) -> Self {
-        Self { prefix: prefix.into(), path: Vec::new(), diagnostics: Vec::new() }
+        Self { prefix: prefix.into(), path: Vec::new(), diagnostics: Diagnostics::default() }
     }
 
     /// Reads with this reader.
@@ -45,7 +47,7 @@ impl Reader {
     pub fn finish<T>(mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Result<T, Diagnostics> {
         match read(&mut self) {
             Some(value) if self.diagnostics.is_empty() => Ok(value),
-            _ => Err(Diagnostics { list: self.diagnostics }),
+            _ => Err(self.diagnostics),
         }
     }
 
@@ -62,8 +64,8 @@ impl Reader {
             // Writing into a string cannot fail.
             let _ = match step {
                 Step::Index(index) => write!(path, "[{index}]"),
-                Step::Key(key) | Step::Name(key) if path.is_empty() => write!(path, "{key}"),
-                Step::Key(key) | Step::Name(key) => write!(path, ".{key}"),
+                Step::Key(key) | Step::Name(key) if path.is_empty() => write!(path, "{}", quoted(key)),
+                Step::Key(key) | Step::Name(key) => write!(path, ".{}", quoted(key)),
             };
         }
         path
@@ -172,7 +174,12 @@ impl Reader {
         let mut all_known = true;
         for (key, member) in members.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
             all_known = false;
-            let message = format!("unknown key `{key}` {}", self.within());
+            let message = format!("unknown key `{}` {}", quoted(key), self.within());
+            if !self.diagnostics.has_room(Severity::Error) {
+                // It is only counted, so no name is sought that it may stand for.
+                self.report(Diagnostic::error("recipe::unknown-key", message));
+                continue;
+            }
             // A key already there is no mistyping of this one.
             let free: Vec<&str> =
                 known.iter().copied().filter(|known| !members.contains_key(*known)).collect();
@@ -202,9 +209,9 @@ impl Reader {
         let key = crate::types::key_of(field);
         if let Some(member) = members.get(&key) {
             return self.in_key(&key, |reader| {
-                let value = T::read(&member.node, reader)?;
+                // What the declaration says is narrower than what the type holds.
                 let within = range.is_none_or(|range| reader.check_range(&member.node, range));
-                within.then_some(value)
+                if within { T::read(&member.node, reader) } else { None }
             });
         }
         let value = default().or_else(T::when_absent);
@@ -254,7 +261,7 @@ impl Reader {
         };
         let found = names.iter().copied().find(|name| name == text);
         if found.is_none() {
-            let message = format!("{} cannot be `{text}`", self.place());
+            let message = format!("{} cannot be `{}`", self.place(), quoted(text));
             self.unknown_choice(message, node, text, names);
         }
         found
@@ -301,7 +308,7 @@ impl Reader {
                 kinds.push((name, member, kind));
             } else {
                 all_known = false;
-                let message = format!("unknown key `{name}` {}", self.within());
+                let message = format!("unknown key `{}` {}", quoted(name), self.within());
                 self.unknown_name("recipe::unknown-key", message, &member.key_origin, name, &names);
             }
         }
@@ -328,11 +335,19 @@ impl Reader {
     }
 }
 
+/// The most characters of a name that is held against those known: names of the program are shorter, and the time that a
+/// comparison takes grows with both.
+const LONGEST_NAME: usize = 200;
+
 /// The known name that a mistyped one most probably stands for: at most one
 /// change in three characters, swaps of neighbours counted as one.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    if name.chars().nth(LONGEST_NAME).is_some() {
+        return None;
+    }
     let distance = |known: &str| strsim::osa_distance(&name.to_lowercase(), &known.to_lowercase());
-    let (distance, best) = known.iter().map(|known| (distance(known), *known)).min_by_key(|pair| pair.0)?;
+    let known = known.iter().filter(|known| known.len() <= LONGEST_NAME);
+    let (distance, best) = known.map(|known| (distance(known), *known)).min_by_key(|pair| pair.0)?;
     (distance <= name.chars().count().max(best.chars().count()).div_ceil(3)).then_some(best)
 }

@@ -1,11 +1,10 @@
 //! How a [`Diagnostic`] looks in a terminal.
 
-use std::ops::Range;
-
+use alambic_files::text::{is_hidden, shortened};
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
-use crate::diagnostics::{Diagnostic, Label, Severity};
+use crate::diagnostics::{Diagnostic, Label, MOST, Severity};
 use crate::source::{Origin, Source};
 
 /// Columns that a tab takes.
@@ -24,7 +23,7 @@ pub(crate) fn render(diagnostic: &Diagnostic, colour: bool) -> String {
     };
     let frame = AnsiColor::BrightBlue.on_default();
     let head = format!("{}[{}]", diagnostic.severity.name(), diagnostic.code);
-    let mut lines = vec![format!("{}: {}", paint(&head, main, colour), diagnostic.message)];
+    let mut lines = vec![format!("{}: {}", paint(&head, main, colour), shortened(&diagnostic.message, MOST))];
 
     let placed: Vec<Placed> = diagnostic.labels.iter().filter_map(Placed::new).collect();
     let gutter = placed.iter().map(|label| label.line.to_string().len()).max().unwrap_or(0).max(2);
@@ -48,10 +47,11 @@ pub(crate) fn render(diagnostic: &Diagnostic, colour: bool) -> String {
     }
     for label in &diagnostic.labels {
         if label.origin == Origin::Default && !label.text.is_empty() {
-            lines.push(format!("  default: {}", label.text));
+            lines.push(format!("  default: {}", shortened(&label.text, MOST)));
         }
     }
     if let Some(help) = &diagnostic.help {
+        let help = shortened(help, MOST);
         lines.push(format!("  {}: {help}", paint("help", Style::new().bold(), colour)));
     }
     lines.join("\n")
@@ -70,7 +70,7 @@ struct Placed<'a> {
     indent: usize,
     /// Number of carets.
     width: usize,
-    said: &'a str,
+    said: String,
 }
 
 impl<'a> Placed<'a> {
@@ -79,44 +79,74 @@ impl<'a> Placed<'a> {
             return None;
         };
         let (line, column) = source.position(span.start);
-        let mut lines = source.text.lines().skip(line.saturating_sub(2));
-        let before = if line > 1 { lines.next() } else { None };
-        let text = lines.next().unwrap_or_default();
-        let start: usize = text.chars().take(column - 1).map(char::len_utf8).sum();
-        let covered = first_line(&source.text, span, text.len() - start);
+        let (text, begin, before) = source.line(span.start);
+        let start = floor_boundary(text, span.start.saturating_sub(begin));
+        let end = floor_boundary(text, span.end.saturating_sub(begin)).max(start);
+        let shown = Window::around(text, start, end);
         Some(Self {
             source,
             line,
             column,
-            header: before.filter(|line| line.starts_with('[')).map(printable),
-            text: printable(text),
-            indent: printable(&text[..start]).width(),
-            width: printable(&text[start..start + covered]).width().max(1),
-            said: &label.text,
+            header: before.filter(|line| line.starts_with('[')).map(|line| Window::around(line, 0, 0).all()),
+            indent: shown.before.width(),
+            width: shown.covered.width().max(1),
+            text: shown.all(),
+            said: shortened(&label.text, MOST),
         })
     }
 }
 
-/// Bytes of a span that lie on its first line, which has `rest` bytes from the
-/// span's start on.
-fn first_line(text: &str, span: &Range<usize>, rest: usize) -> usize {
-    let mut end = span.end.min(text.len()).max(span.start);
-    while !text.is_char_boundary(end) {
-        end -= 1;
+/// The nearest beginning of a character of a text, not behind a place in it.
+fn floor_boundary(text: &str, place: usize) -> usize {
+    let mut place = place.min(text.len());
+    while !text.is_char_boundary(place) {
+        place -= 1;
     }
-    end.saturating_sub(span.start).min(rest)
+    place
 }
 
-/// A line as it can be shown: tabs widened, other control characters replaced.
+/// Characters of a line that are shown before a span, and of the span and what follows it.
+const BEFORE: usize = 60;
+const BEHIND: usize = 140;
+
+/// The part of a line that is shown: all of it, but for lines longer than a screen.
+struct Window {
+    before: String,
+    covered: String,
+    behind: String,
+}
+
+impl Window {
+    /// What is shown of a line around a span of it.
+    fn around(line: &str, start: usize, end: usize) -> Self {
+        let from = match line[..start].char_indices().rev().nth(BEFORE) {
+            // A line that ends soon anyway is shown from its beginning.
+            Some(_) if line.len() <= BEFORE + BEHIND => 0,
+            Some((from, character)) => from + character.len_utf8(),
+            None => 0,
+        };
+        let to = line[start..].char_indices().nth(BEHIND).map_or(line.len(), |(length, _)| start + length);
+        let end = end.min(to);
+        Self {
+            before: format!("{}{}", if from > 0 { "…" } else { "" }, printable(&line[from..start])),
+            covered: printable(&line[start..end]),
+            behind: format!("{}{}", printable(&line[end..to]), if to < line.len() { "…" } else { "" }),
+        }
+    }
+
+    fn all(&self) -> String {
+        format!("{}{}{}", self.before, self.covered, self.behind)
+    }
+}
+
+/// A line as it can be shown: tabs widened, other control characters and marks of direction replaced.
 fn printable(line: &str) -> String {
     let mut shown = String::with_capacity(line.len());
     for character in line.chars() {
         match character {
             '\t' => shown.push_str(TAB),
-            control if control.is_control() => shown.push('\u{fffd}'),
-            other => {
-                shown.push(other);
-            }
+            hidden if is_hidden(hidden) => shown.push('\u{fffd}'),
+            other => shown.push(other),
         }
     }
     shown

@@ -3,6 +3,10 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use alambic_files::text::quoted;
+use alambic_files::read as files;
+use indexmap::IndexMap;
+
 use crate::containers::{At, OneOrMany};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::location::Location;
@@ -13,6 +17,13 @@ use crate::settings;
 use crate::source::{Origin, Source, SourceKind};
 use crate::tree::{Node, Value};
 use crate::types::{Type, list_names};
+
+/// The most bytes of a recipe.
+const LARGEST: u64 = 4 << 20;
+
+/// How many recipes may extend one another in a row, and how often a recipe may be named in all of them together.
+const DEEPEST: usize = 32;
+const MOST_NAMED: usize = 500;
 
 settings! {
     /// What every recipe may hold at its top besides its own keys.
@@ -61,8 +72,10 @@ impl Resolver<'_> {
             builtins: self.builtins,
             kind: &kind,
             open: Vec::new(),
+            read: IndexMap::new(),
+            named: 0,
             sources: Vec::new(),
-            diagnostics: Vec::new(),
+            diagnostics: Diagnostics::default(),
             unreadable: false,
             incomplete: false,
         };
@@ -75,16 +88,18 @@ impl Resolver<'_> {
         }
         let Loader { sources, mut diagnostics, unreadable, incomplete, .. } = loader;
         if unreadable {
-            return Err(Diagnostics { list: diagnostics });
+            return Err(diagnostics);
         }
         match read(&tree) {
             Ok(value) if diagnostics.is_empty() => Ok(Resolution { value, tree, sources }),
-            Ok(_) => Err(Diagnostics { list: diagnostics }),
+            Ok(_) => Err(diagnostics),
             Err(mut found) => {
                 // What is missing may stand in what could not be read.
-                found.list.retain(|diagnostic| !incomplete || diagnostic.code != MISSING_KEY);
-                diagnostics.append(&mut found.list);
-                Err(Diagnostics { list: diagnostics })
+                if incomplete {
+                    found.remove(MISSING_KEY);
+                }
+                diagnostics.append(found);
+                Err(diagnostics)
             }
         }
     }
@@ -95,8 +110,12 @@ struct Loader<'a> {
     kind: &'a Type,
     /// The recipes being read, outermost first: what they are, and their names.
     open: Vec<(SourceKind, String)>,
+    /// What the recipes read so far come to, by what they are; none of those that could not be read.
+    read: IndexMap<SourceKind, Option<Node>>,
+    /// How often a recipe was named.
+    named: usize,
     sources: Vec<Arc<Source>>,
-    diagnostics: Vec<Diagnostic>,
+    diagnostics: Diagnostics,
     /// A text was not TOML.
     unreadable: bool,
     /// Something that should have been laid in is not there.
@@ -107,16 +126,7 @@ impl Loader<'_> {
     /// Reports what leaves a part of the recipe unread.
     fn fail(&mut self, diagnostics: impl Into<Diagnostics>) {
         self.incomplete = true;
-        self.report(diagnostics);
-    }
-
-    /// Reports what is not reported yet: two recipes may extend the same third.
-    fn report(&mut self, diagnostics: impl Into<Diagnostics>) {
-        for diagnostic in diagnostics.into().list {
-            if !self.diagnostics.contains(&diagnostic) {
-                self.diagnostics.push(diagnostic);
-            }
-        }
+        self.diagnostics.append(diagnostics.into());
     }
 
     /// Reports that a recipe cannot be had; `from` is where it is named.
@@ -131,16 +141,16 @@ impl Loader<'_> {
     }
 
     fn load(&mut self, location: &Location, from: Option<&Origin>) -> Option<Node> {
-        let source = match location {
-            Location::File(path) => self.read_file(path, from)?,
-            Location::Builtin(name) => self.find_builtin(name, from)?,
+        let kind = match location {
+            Location::File(path) => SourceKind::File(path.clone()),
+            Location::Builtin(name) => SourceKind::Builtin(name.clone()),
             Location::Hub(name) => {
-                let message = format!("a recipe cannot be taken from the hub: `hf:{name}`");
+                let message = format!("a recipe cannot be taken from the hub: `hf:{}`", quoted(name));
                 self.cannot_have("recipe::file", message, from, "must be a path or `builtin:NAME`");
                 return None;
             }
         };
-        let identity = match &source.kind {
+        let identity = match &kind {
             SourceKind::File(path) => {
                 SourceKind::File(std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()))
             }
@@ -153,12 +163,32 @@ impl Loader<'_> {
             self.cannot_have("recipe::cycle", message, from, "leads back to a recipe that leads here");
             return None;
         }
-        if !self.sources.contains(&source) {
-            self.sources.push(Arc::clone(&source));
+        if self.open.len() >= DEEPEST || self.named >= MOST_NAMED {
+            let message = if self.named >= MOST_NAMED {
+                format!("`extends` names recipes more than {MOST_NAMED} times")
+            } else {
+                format!("more than {DEEPEST} recipes extend one another")
+            };
+            self.cannot_have("recipe::extends", message, from, "is not read");
+            return None;
         }
-        self.open.push((identity, source.name()));
-        let node = self.layers(&source);
-        self.open.pop();
+        self.named += 1;
+        if let Some(node) = self.read.get(&identity) {
+            return node.clone();
+        }
+        let source = match &kind {
+            SourceKind::File(path) => self.read_file(path, from),
+            SourceKind::Builtin(name) => self.find_builtin(name, from),
+            SourceKind::Flag => None,
+        };
+        let node = source.and_then(|source| {
+            self.sources.push(Arc::clone(&source));
+            self.open.push((identity.clone(), source.name()));
+            let node = self.layers(&source);
+            self.open.pop();
+            node
+        });
+        self.read.insert(identity, node.clone());
         node
     }
 
@@ -189,7 +219,7 @@ impl Loader<'_> {
             let location = match base_of(source, extended) {
                 Ok(location) => location,
                 Err(reason) => {
-                    let message = format!("`{}` names no recipe", extended.value);
+                    let message = format!("`{}` names no recipe", quoted(extended));
                     self.fail(Diagnostic::error("recipe::file", message).label(&extended.origin, reason));
                     continue;
                 }
@@ -205,9 +235,10 @@ impl Loader<'_> {
         for path in &inheritance.unset {
             let removed = key_path(path).is_some_and(|keys| remove(&mut base, &keys));
             if !removed && !self.incomplete {
-                let message = format!("`{}` is not inherited, so it cannot be unset", path.value);
+                let message = format!("`{}` is not inherited, so it cannot be unset", quoted(path));
                 let diagnostic = Diagnostic::error("recipe::unset", message);
-                self.report(diagnostic.label(&path.origin, "nothing that is extended has this key"));
+                self.diagnostics
+                    .push(diagnostic.label(&path.origin, "nothing that is extended has this key"));
             }
         }
         Some(merge(base, own, Some(self.kind)))
@@ -215,10 +246,12 @@ impl Loader<'_> {
 
     fn read_file(&mut self, path: &Path, from: Option<&Origin>) -> Option<Arc<Source>> {
         let kind = SourceKind::File(path.to_path_buf());
-        let bytes = match std::fs::read(path) {
+        let bytes = match files::bytes(path, LARGEST) {
             Ok(bytes) => bytes,
             Err(error) => {
-                let message = format!("cannot read the recipe `{}`: {error}", path.display());
+                let reason = error.reason();
+                let path = quoted(&path.display().to_string());
+                let message = format!("cannot read the recipe `{path}`: {reason}");
                 self.cannot_have(
                     "recipe::file",
                     message,
@@ -228,22 +261,28 @@ impl Loader<'_> {
                 return None;
             }
         };
+        if let Some(what) = files::describe(&bytes) {
+            let path = quoted(&path.display().to_string());
+            let message = format!("`{path}` is no recipe: this is {what}");
+            let label = if from.is_some() { "named here" } else { "a recipe is a text of TOML in UTF-8" };
+            self.unreadable = true;
+            self.cannot_have("recipe::file", message, from, label);
+            return None;
+        }
         match String::from_utf8(bytes) {
-            Ok(text) => {
-                let text = text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned);
-                Some(Arc::new(Source { kind, text }))
-            }
+            Ok(text) => Some(Arc::new(Source::new(kind, text.strip_prefix('\u{feff}').unwrap_or(&text)))),
             Err(error) => {
                 let offset = error.utf8_error().valid_up_to();
-                let byte = error.as_bytes()[offset];
+                let byte = error.as_bytes().get(offset).copied().unwrap_or_default();
                 // Up to the first bad byte, the replaced text is the text.
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let source = Arc::new(Source { kind, text });
-                let in_line = offset - source.text[..offset].rfind('\n').map_or(0, |newline| newline + 1) + 1;
+                let source = Arc::new(Source::new(kind, text));
+                let (_, start, _) = source.line(offset);
                 let message = format!(
-                    "`{}` is not UTF-8: line {}, byte {in_line} of the line, is 0x{byte:02X}",
+                    "`{}` is not UTF-8: line {}, byte {} of the line, is 0x{byte:02X}",
                     source.name(),
                     source.position(offset).0,
+                    offset - start + 1,
                 );
                 let origin = Origin::Written { source, span: offset..offset + 1 };
                 self.unreadable = true;
@@ -260,14 +299,14 @@ impl Loader<'_> {
     fn find_builtin(&mut self, name: &str, from: Option<&Origin>) -> Option<Arc<Source>> {
         if let Some((_, text)) = self.builtins.iter().find(|(known, _)| *known == name) {
             let kind = SourceKind::Builtin(name.to_owned());
-            return Some(Arc::new(Source { kind, text: (*text).to_owned() }));
+            return Some(Arc::new(Source::new(kind, *text)));
         }
         let names: Vec<&str> = self.builtins.iter().map(|(name, _)| *name).collect();
         let label = match nearest(name, &names) {
             Some(near) => format!("did you mean `builtin:{near}`?"),
             None => format!("known: {}", list_names(names)),
         };
-        let message = format!("no recipe `{name}` comes with the program");
+        let message = format!("no recipe `{}` comes with the program", quoted(name));
         self.cannot_have("recipe::file", message, from, &label);
         None
     }
@@ -313,7 +352,7 @@ fn key_path(path: &str) -> Option<Vec<String>> {
 /// # Errors
 /// What is wrong with the flag, with its place in the flag.
 pub fn parse_flag(flag: &str) -> Result<Node, Diagnostics> {
-    let source = Arc::new(Source { kind: SourceKind::Flag, text: flag.to_owned() });
+    let source = Arc::new(Source::new(SourceKind::Flag, flag));
     let origin = |span| Origin::Written { source: Arc::clone(&source), span };
     let mistake = |message: &str, span, label: &str| {
         let diagnostic = Diagnostic::error("recipe::set", message).label(&origin(span), label);

@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use alambic_files::text::visible;
 
 /// What a [`Source`] is, which decides what its relative paths are relative to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SourceKind {
     /// A file, by its path.
     File(PathBuf),
@@ -16,15 +18,39 @@ pub enum SourceKind {
 }
 
 /// A text that options were read from.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Source {
     /// What it is.
     pub kind: SourceKind,
     /// The text, to show the line of an error.
     pub text: String,
+    /// The number of the text's first line: 1, unless it is an excerpt.
+    first_line: usize,
+    /// Where each line begins, in bytes; found when the first place is asked for.
+    lines: OnceLock<Vec<usize>>,
 }
 
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.kind, self.first_line, &self.text) == (&other.kind, other.first_line, &other.text)
+    }
+}
+
+impl Eq for Source {}
+
 impl Source {
+    /// A whole text.
+    #[must_use]
+    pub fn new(kind: SourceKind, text: impl Into<String>) -> Self {
+        Self::excerpt(kind, text, 1)
+    }
+
+    /// Some lines of a text, of which the first has this number, from 1.
+    #[must_use]
+    pub fn excerpt(kind: SourceKind, text: impl Into<String>, first_line: usize) -> Self {
+        Self { kind, text: text.into(), first_line, lines: OnceLock::new() }
+    }
+
     /// What to call the source in a message: the path seen from the current
     /// folder, `builtin:NAME`, or `--set`.
     #[must_use]
@@ -32,9 +58,9 @@ impl Source {
         match &self.kind {
             SourceKind::File(path) => {
                 let folder = std::env::current_dir().unwrap_or_default();
-                path.strip_prefix(folder).unwrap_or(path).display().to_string()
+                visible(&path.strip_prefix(folder).unwrap_or(path).display().to_string())
             }
-            SourceKind::Builtin(name) => format!("builtin:{name}"),
+            SourceKind::Builtin(name) => format!("builtin:{}", visible(name)),
             SourceKind::Flag => "--set".to_owned(),
         }
     }
@@ -54,13 +80,43 @@ impl Source {
     /// nearest character before.
     #[must_use]
     pub fn position(&self, offset: usize) -> (usize, usize) {
+        let end = self.boundary(offset);
+        let (index, start) = self.line_at(end);
+        (self.first_line + index, self.text[start..end].chars().count() + 1)
+    }
+
+    /// The line that holds a byte offset, without its end, and where it begins;
+    /// the line before it, where there is one.
+    #[must_use]
+    pub fn line(&self, offset: usize) -> (&str, usize, Option<&str>) {
+        let (index, start) = self.line_at(self.boundary(offset));
+        let of = |start: usize| self.text[start..].lines().next().unwrap_or_default();
+        let before = index.checked_sub(1).and_then(|before| self.lines().get(before));
+        (of(start), start, before.map(|&start| of(start)))
+    }
+
+    /// The nearest beginning of a character, not behind an offset.
+    fn boundary(&self, offset: usize) -> usize {
         let mut end = offset.min(self.text.len());
         while !self.text.is_char_boundary(end) {
             end -= 1;
         }
-        let before = &self.text[..end];
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
+        end
+    }
+
+    /// Where each line begins.
+    fn lines(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            let ends = self.text.match_indices('\n').map(|(end, _)| end + 1);
+            std::iter::once(0).chain(ends).collect()
+        })
+    }
+
+    /// The index of the line that holds an offset, and where it begins.
+    fn line_at(&self, offset: usize) -> (usize, usize) {
+        let lines = self.lines();
+        let index = lines.partition_point(|&start| start <= offset).saturating_sub(1);
+        (index, lines.get(index).copied().unwrap_or_default())
     }
 }
 

@@ -87,7 +87,7 @@ impl Node {
     /// # Errors
     /// Everything that is not TOML in it, each with line and column.
     pub fn parse(path: impl Into<std::path::PathBuf>, text: &str) -> Result<Self, Diagnostics> {
-        Self::parse_source(&Arc::new(Source { kind: SourceKind::File(path.into()), text: text.to_owned() }))
+        Self::parse_source(&Arc::new(Source::new(SourceKind::File(path.into()), text)))
     }
 
     /// Reads a TOML text from a source.
@@ -99,7 +99,7 @@ impl Node {
         let mut builder = Builder { source, shift: 0, diagnostics: syntax_errors(source, 0, &errors) };
         // The document as a whole has no place of its own: its start stands for it.
         let node = Node { value: builder.table(table.get_ref()), origin: builder.origin(0..0) };
-        Diagnostics::from_list(builder.diagnostics).map(|()| node)
+        builder.diagnostics.into_result().map(|()| node)
     }
 
     /// Reads some bytes of a source as one TOML value.
@@ -112,7 +112,7 @@ impl Node {
         let mut builder =
             Builder { source, shift: start, diagnostics: syntax_errors(source, start, &errors) };
         let node = builder.node(&value);
-        Diagnostics::from_list(builder.diagnostics).map(|()| node)
+        builder.diagnostics.into_result().map(|()| node)
     }
 
     /// Reads the first `length` bytes of a source as a dotted key. The tables
@@ -126,7 +126,7 @@ impl Node {
         let (table, errors) = DeTable::parse_recoverable(&text);
         let mut builder = Builder { source, shift: 0, diagnostics: syntax_errors(source, 0, &errors) };
         let node = Node { value: builder.table(table.get_ref()), origin: builder.origin(0..length) };
-        Diagnostics::from_list(builder.diagnostics).map(|()| node)
+        builder.diagnostics.into_result().map(|()| node)
     }
 
     /// The entries, if it is a table.
@@ -148,7 +148,7 @@ impl Node {
 /// What the parser found, in the order of the text. After one mistake the parser
 /// is often at a loss for the rest of the line, so the first of a line speaks for
 /// all.
-fn syntax_errors(source: &Arc<Source>, shift: usize, errors: &[toml::de::Error]) -> Vec<Diagnostic> {
+fn syntax_errors(source: &Arc<Source>, shift: usize, errors: &[toml::de::Error]) -> Diagnostics {
     let mut first_of_line = std::collections::BTreeMap::new();
     for error in errors {
         let span = error.span().unwrap_or(0..0);
@@ -159,7 +159,7 @@ fn syntax_errors(source: &Arc<Source>, shift: usize, errors: &[toml::de::Error])
             Diagnostic::error("recipe::syntax", "this is not valid TOML").label(&origin, error.message())
         });
     }
-    first_of_line.into_values().collect()
+    first_of_line.into_values().collect::<Vec<_>>().into()
 }
 
 /// Turns the parser's tree into ours.
@@ -167,7 +167,7 @@ struct Builder<'a> {
     source: &'a Arc<Source>,
     /// Where the parsed part starts in the source.
     shift: usize,
-    diagnostics: Vec<Diagnostic>,
+    diagnostics: Diagnostics,
 }
 
 impl Builder<'_> {

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::ops::{Bound, RangeBounds};
 
+use alambic_files::text::quoted;
+
 use crate::setting::Setting;
 use crate::tree::{Node, Value};
 
@@ -117,10 +119,50 @@ impl Field {
         Self {
             key: key_of(field),
             doc: prose(doc),
-            kind: T::describe(),
+            kind: match range {
+                Some(range) => T::describe().within(range),
+                None => T::describe(),
+            },
             range,
             required: default.is_none(),
             default: default.and_then(|value| value.to_value()),
+        }
+    }
+}
+
+/// What counts as no bound of an integer.
+pub(crate) const UNBOUNDED: (i128, i128) = (i64::MIN as i128, i64::MAX as i128);
+
+impl Type {
+    /// The type with its integers, or those of its items, within a range as well.
+    #[must_use]
+    fn within(self, range: Range) -> Self {
+        match self {
+            Self::Integer { minimum, maximum } => {
+                let lower = match range.lower {
+                    Bound::Included(bound) => bound.ceil() as i128,
+                    Bound::Excluded(bound) => bound.floor() as i128 + 1,
+                    Bound::Unbounded => minimum,
+                };
+                let upper = match range.upper {
+                    Bound::Included(bound) => bound.floor() as i128,
+                    Bound::Excluded(bound) => bound.ceil() as i128 - 1,
+                    Bound::Unbounded => maximum,
+                };
+                Self::Integer { minimum: minimum.max(lower), maximum: maximum.min(upper) }
+            }
+            Self::List(item) => Self::List(Box::new(item.within(range))),
+            Self::OneOrMany(item) => Self::OneOrMany(Box::new(item.within(range))),
+            other => other,
+        }
+    }
+
+    /// Whether it is an integer, or a list of such, and so says its own bounds.
+    pub(crate) fn is_integer(&self) -> bool {
+        match self {
+            Self::Integer { .. } => true,
+            Self::List(item) | Self::OneOrMany(item) => item.is_integer(),
+            _ => false,
         }
     }
 }
@@ -129,8 +171,12 @@ impl fmt::Display for Type {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Boolean => write!(formatter, "true or false"),
-            Self::Integer { minimum: i128::MIN..0, .. } => write!(formatter, "integer"),
-            Self::Integer { minimum, .. } => write!(formatter, "integer from {minimum}"),
+            Self::Integer { minimum, maximum } => match (*minimum > UNBOUNDED.0, *maximum < UNBOUNDED.1) {
+                (false, false) => write!(formatter, "integer"),
+                (true, false) => write!(formatter, "integer from {minimum}"),
+                (false, true) => write!(formatter, "integer to {maximum}"),
+                (true, true) => write!(formatter, "integer from {minimum} to {maximum}"),
+            },
             Self::Number => write!(formatter, "number"),
             Self::Text => write!(formatter, "string"),
             Self::Location => write!(formatter, "path, `builtin:NAME` or `hf:OWNER/NAME[@REVISION]`"),
@@ -159,7 +205,7 @@ impl KindsDescription {
 
 /// Names between backticks, with commas.
 pub(crate) fn list_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names.into_iter().map(|name| format!("`{}`", quoted(name))).collect::<Vec<_>>().join(", ")
 }
 
 impl Type {

@@ -43,7 +43,31 @@ fn a_table_lists_its_keys_and_a_kind_its_alternatives() {
     {
         assert!(top.contains(part), "{part} in\n{top}");
     }
-    assert!(page("stage").contains("  epochs (integer from 0, required)"));
+    assert!(page("stage").contains("  epochs (integer from 0 to 2147483647, required)"));
+}
+
+alambic_settings::settings! {
+    /// Holds counts.
+    pub struct Counts {
+        /// One.
+        #[range(1..=64)]
+        pub one: Option<usize>,
+        /// Several.
+        #[range(2..)]
+        pub several: Vec<usize> = Vec::new(),
+    }
+}
+
+#[test]
+fn bounds_of_counts_are_part_of_their_type() {
+    let page = explain(&Counts::describe(), "").unwrap();
+    assert!(page.contains("one (integer from 1 to 64, optional)"), "{page}");
+    assert!(page.contains("several (array of (integer from 2 to 2147483647), default [])"), "{page}");
+    let schema = json_schema(&Counts::describe(), "counts");
+    let one = &schema["properties"]["one"];
+    assert_eq!((&one["minimum"], &one["maximum"]), (&json!(1), &json!(64)));
+    let items = &schema["properties"]["several"]["items"];
+    assert_eq!((&items["minimum"], &items["maximum"]), (&json!(2), &json!(2_147_483_647)));
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn a_message_shows_line_carets_and_help() {
 error[recipe::missing-key]: missing key `epochs` in `stage.layers`
    ╭─[recipe.toml:5:1]
  5 │ [stage.layers]
-   · ^^^^^^^^^^^^^^ `epochs` must be given here: integer from 0
+   · ^^^^^^^^^^^^^^ `epochs` must be given here: integer from 0 to 2147483647
    ╰─
   help: `alambic explain stage.*.epochs` says what it means
 
@@ -231,4 +231,47 @@ fn a_value_reads_alone() {
         read.unwrap_err().list[0].help.as_deref(),
         Some("`alambic explain stage.*.train` lists the keys")
     );
+}
+
+#[test]
+fn a_long_line_is_shown_around_the_mistake() {
+    let text = format!("name = \"{}\", seed = 1", "x".repeat(100_000));
+    let rendered = Node::parse("long.toml", &text).unwrap_err().to_string();
+    assert!(rendered.len() < 2000, "{}", rendered.len());
+    let lines: Vec<&str> = rendered.lines().collect();
+    assert!(lines[2].contains("…xxx") && lines[2].contains("\", seed = 1"), "{rendered}");
+    let caret = lines[3].chars().position(|character| character == '^').unwrap();
+    assert_eq!(lines[2].chars().nth(caret), Some(','), "{rendered}");
+}
+
+#[test]
+fn what_a_terminal_would_obey_is_shown_instead() {
+    let text = "seed = 1\n\"a\\u001b[2J\\u202e\" = 2 # \u{202e}\n";
+    let rendered =
+        read::<common::Recipe>(&Node::parse("hidden.toml", text).unwrap()).unwrap_err().to_string();
+    assert!(rendered.contains("unknown key `a\\u{1b}[2J\\u{202e}`"), "{rendered}");
+    assert!(!rendered.contains(['\u{1b}', '\u{202e}']), "{rendered}");
+}
+
+#[test]
+fn of_many_mistakes_the_first_are_told_and_the_others_counted() {
+    let text = (0..300).map(|number| format!("unknown-{number} = 1\n")).collect::<Vec<_>>().concat();
+    let found = read::<common::Recipe>(&Node::parse("many.toml", &text).unwrap()).unwrap_err();
+    assert_eq!(found.list.len(), 50);
+    assert!(found.count() >= 300);
+    let told = found.told();
+    let last = &told[50];
+    assert_eq!((told.len(), last.code), (51, "recipe::more"));
+    assert!(last.message.contains("250 `recipe::unknown-key`"), "{}", last.message);
+    assert_eq!(found.to_json().as_array().unwrap().len(), 51);
+}
+
+#[test]
+fn a_count_has_a_largest_value() {
+    let recipe = |seed: &str| {
+        format!("name = \"n\"\nstages = []\nseed = {seed}\nstage.a.epochs = {seed}\n[[data]]\npath = \"p\"\n")
+    };
+    let is_range = |mistake: &(String, String)| mistake.0 == "range";
+    let found = |seed: &str| mistakes(&recipe(seed)).into_iter().filter(is_range).count();
+    assert_eq!((found("2147483647"), found("2147483648")), (0, 1));
 }

@@ -28,8 +28,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Err(diagnostics) => (diagnostics, Vec::new()),
     };
     if arguments.json {
-        for diagnostic in &diagnostics.list {
-            output::line(&diagnostic.to_json().to_string())?;
+        for diagnostic in diagnostics.told() {
+            output::json_line(&diagnostic.to_json())?;
         }
     } else {
         show(&diagnostics);
@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn verdict(recipe: &str, diagnostics: &Diagnostics) -> String {
-    match diagnostics.list.len() {
+    match diagnostics.count() {
         0 => format!("{recipe}: nothing is wrong"),
         1 => format!("{recipe}: nothing is wrong, 1 warning"),
         count => format!("{recipe}: nothing is wrong, {count} warnings"),

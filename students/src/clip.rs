@@ -18,16 +18,16 @@ settings! {
         pub teacher: Option<At<String>>,
         /// Layers of the encoder of texts. Left out: as many as the teacher has, or as `layers` says. Layer m of S takes the
         /// weights of the teacher's layer ⌈m·T/S⌉ of T.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub text_layers: Option<usize>,
         /// Layers of the encoder of images. Left out: as for that of texts.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub image_layers: Option<usize>,
         /// The sizes of both encoders, where there is no teacher.
         #[flatten]
         pub transformer: Sizes,
         /// Width of the common space.
-        #[range(1..)]
+        #[range(1..=65_536)]
         pub embedding: usize = 128,
         /// Pixels of the side of the square that is read in the middle of an image.
         #[range(4..=2048)]
@@ -36,7 +36,7 @@ settings! {
         #[range(1..=256)]
         pub patch: usize = 8,
         /// Longest text in tokens.
-        #[range(4..)]
+        #[range(4..=1_048_576)]
         pub longest: usize = 40,
         /// Most tokens of a vocabulary that is made of the stage's texts, where there is no teacher.
         #[range(10..=1_000_000)]

@@ -14,10 +14,10 @@ settings! {
     /// For photographs use features of a published detector; see `regions` of a corpus.
     pub struct DetectorSizes {
         /// Numbers of a region's features.
-        #[range(1..)]
+        #[range(1..=65_536)]
         pub width: usize = 64,
         /// Convolutions of 3 by 3 cells.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub layers: usize = 3,
         /// Pixels to which the shorter side of an image is brought.
         #[range(4..=2048)]

@@ -18,10 +18,10 @@ settings! {
         pub teacher: Option<At<String>>,
         /// Layers of the question's tower. Left out: as many as the teacher has, or as `layers` says. Layer m of S takes
         /// the weights of the teacher's layer ⌈m·T/S⌉ of T.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub text_layers: Option<usize>,
         /// Layers of the image's tower. Left out: as for the question's.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub image_layers: Option<usize>,
         /// Its sizes, where there is no teacher.
         #[flatten]

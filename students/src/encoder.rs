@@ -105,16 +105,16 @@ settings! {
         /// The shape of a published student; single sizes below change it.
         pub preset: Preset = Preset::TinyBert4,
         /// Layers.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub layers: Option<usize>,
         /// Width of hidden states.
-        #[range(1..)]
+        #[range(1..=65_536)]
         pub width: Option<usize>,
         /// Attention heads; they divide the width.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub heads: Option<usize>,
         /// Inner width of feed-forward layers.
-        #[range(1..)]
+        #[range(1..=1_048_576)]
         pub feed_forward: Option<usize>,
         /// Activation of feed-forward layers.
         pub activation: ActivationFunction = ActivationFunction::Gelu,
@@ -122,12 +122,12 @@ settings! {
         #[range(0.0..=0.9)]
         pub dropout: f32 = 0.1,
         /// Longest sequence in tokens.
-        #[range(4..)]
+        #[range(4..=1_048_576)]
         pub longest: usize = 512,
         /// How the states of a text's tokens become its vector, of length one. Left out: it gives none.
         pub pooling: Option<Pooled>,
         /// Numbers of the state of a layer of long short-term memory. Left out: as many as those of a token's.
-        #[range(1..)]
+        #[range(1..=65_536)]
         pub pooling_width: Option<usize>,
         /// Most tokens of a vocabulary that is made of the stage's texts, where there is no teacher to read the same.
         #[range(10..=1_000_000)]

@@ -21,7 +21,7 @@ settings! {
         /// How the states of a text's tokens become its vector, of length one. Left out: as the teacher's do.
         pub pooling: Option<Pooled>,
         /// Numbers of the state of a layer of long short-term memory. Left out: as many as those of a token's.
-        #[range(1..)]
+        #[range(1..=65_536)]
         pub pooling_width: Option<usize>,
         /// Most tokens that are kept of the teacher's vocabulary, with their vectors: the characters of the stage's texts, and of
         /// the tokens that these are made of the commonest. Left out: all.

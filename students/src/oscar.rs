@@ -26,7 +26,7 @@ settings! {
         /// in it. Left out: as the detector has them.
         pub tags_in: Option<At<String>>,
         /// Numbers of a region's features, its place included, where there is no detector.
-        #[range(1..)]
+        #[range(1..=65_536)]
         pub features: usize = 2054,
         /// The most regions of an image.
         #[range(1..=1000)]
@@ -37,7 +37,7 @@ settings! {
         #[flatten]
         pub transformer: Sizes,
         /// Longest text with its tags in tokens.
-        #[range(4..)]
+        #[range(4..=1_048_576)]
         pub longest: usize = 128,
         /// Most tokens of a vocabulary that is made of the stage's texts.
         #[range(10..=1_000_000)]

@@ -22,19 +22,19 @@ settings! {
     /// A student from random weights: an encoder-decoder transformer in Marian's layout, of any size.
     pub struct Scratch {
         /// Width of hidden states.
-        #[range(1..)]
+        #[range(1..=65_536)]
         pub width: usize = 256,
         /// Layers of the encoder.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub encoder_layers: usize = 3,
         /// Layers of the decoder.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub decoder_layers: usize = 3,
         /// Attention heads; they divide the width.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub heads: usize = 4,
         /// Inner width of feed-forward layers.
-        #[range(1..)]
+        #[range(1..=1_048_576)]
         pub feed_forward: usize = 1024,
         /// Activation of feed-forward layers.
         pub activation: ActivationFunction = ActivationFunction::Relu,
@@ -42,7 +42,7 @@ settings! {
         #[range(0.0..=0.9)]
         pub dropout: f32 = 0.1,
         /// Longest sequence in tokens.
-        #[range(4..)]
+        #[range(4..=1_048_576)]
         pub longest: usize = 64,
     }
 }

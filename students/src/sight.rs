@@ -20,10 +20,10 @@ settings! {
         pub patch: usize = 8,
         /// The most patches of an image that are read: in training a random choice, the same for student and teacher, and
         /// else spread evenly over the image. Left out: all.
-        #[range(1..)]
+        #[range(1..=65_536)]
         pub patches: Option<usize>,
         /// Longest text in tokens.
-        #[range(4..)]
+        #[range(4..=1_048_576)]
         pub longest: usize = 40,
         /// Most tokens of a vocabulary that is made of the stage's questions, where there is no teacher.
         #[range(10..=1_000_000)]

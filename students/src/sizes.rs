@@ -8,16 +8,16 @@ settings! {
     /// The sizes of a transformer.
     pub struct Sizes {
         /// Layers.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub layers: usize = 4,
         /// Width of hidden states.
-        #[range(1..)]
+        #[range(1..=65_536)]
         pub width: usize = 128,
         /// Attention heads; they divide the width.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub heads: usize = 4,
         /// Inner width of feed-forward layers. Left out: four times the width.
-        #[range(1..)]
+        #[range(1..=1_048_576)]
         pub feed_forward: Option<usize>,
         /// Activation of feed-forward layers.
         pub activation: ActivationFunction = ActivationFunction::Gelu,

@@ -49,13 +49,13 @@ settings! {
         /// The steps in order.
         pub chain: Vec<Step>,
         /// Hypotheses that decoding keeps at each step of the chain; 1 is greedy.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub beam: usize = 1,
         /// How many of the last step's best hypotheses are kept as targets; epochs go through them in turn.
-        #[range(1..)]
+        #[range(1..=1024)]
         pub keep: usize = 1,
         /// Most tokens of a text.
-        #[range(1..)]
+        #[range(1..=1_048_576)]
         pub longest: usize = 64,
         /// Outputs whose probability per token, the geometric mean over all steps, is lower are dropped.
         #[range(0.0..=1.0)]

@@ -102,7 +102,7 @@ settings! {
         pub tags: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// The most regions that are kept of an image: the first, which are those of the highest confidence in published
         /// files.
-        #[range(1..)]
+        #[range(1..=65_536)]
         pub most: usize = 50,
         /// Most GB of features that are held in memory; fifty regions of 2,054 numbers are 411 kB. Those of further images are
         /// read from their files each time that they are needed.

@@ -57,6 +57,20 @@ pub(crate) struct Counts {
     pub(crate) validation: usize,
 }
 
+impl Counts {
+    /// Examples to train on, at most.
+    pub(crate) fn examples(&self) -> usize {
+        self.labelled.values().sum::<usize>()
+            + self.words.values().sum::<usize>()
+            + self.rendered_words
+            + self.texts
+            + self.varied
+            + self.questions
+            + self.image_texts
+            + self.images
+    }
+}
+
 impl Checker<'_> {
     /// Reads every corpus as far as asked.
     pub(super) fn read_corpora(&mut self) {
@@ -217,7 +231,9 @@ impl Checker<'_> {
             return None;
         }
         let labels = self.workshop.corpora.labels(names).cloned();
-        self.agreed(labels, origin)
+        let labels = self.agreed(labels, origin)?;
+        self.must_tell_apart(names, &labels);
+        Some(labels)
     }
 
     /// What several corpora agree on; if they do not, that is reported.

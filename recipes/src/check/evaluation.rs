@@ -90,6 +90,7 @@ impl Checker<'_> {
             return;
         }
         if task.head != Head::None {
+            self.must_have_scheme(&labels, &evaluation.origin);
             self.must_measure(suitable(&labels), &[]);
         }
         if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| self.known_teacher(teacher)) {

@@ -1,10 +1,11 @@
 //! Faults of data, as they are shown.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use alambic_data::{Fault, Place};
-use alambic_files::read::describe;
+use alambic_files::read;
 use alambic_settings::source::SourceKind;
 use alambic_settings::{Location, Node, Origin, Source, Value};
 
@@ -72,32 +73,37 @@ pub(super) fn find_location(node: &Node, name: &str) -> Option<Origin> {
     }
 }
 
-/// The largest file of which a line is shown, in bytes, and the longest line: files of features are larger than memory, and
-/// their lines longer than a screen.
-const LARGEST_SHOWN: u64 = 64 << 20;
+/// How far into a file a line is sought to be shown, in bytes, and the longest line that is: files of features are larger
+/// than memory, and their lines longer than a screen.
+const FARTHEST_SHOWN: u64 = 64 << 20;
 const LONGEST_SHOWN: usize = 1000;
 
 /// The line of a table that a fault is about, to be shown with it.
 pub(super) fn line_of(place: &Place) -> Option<Origin> {
     let number = place.line?;
     let path = PathBuf::from(&place.source);
-    // Of what is compressed there is no line to show.
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz")) {
+    // Of what is compressed, or no text, there is no line to show.
+    if read::describe_file(&path).ok()?.is_some() {
         return None;
     }
-    if std::fs::metadata(&path).ok()?.len() > LARGEST_SHOWN {
+    let mut file = BufReader::new(read::open(&path).ok()?.take(FARTHEST_SHOWN));
+    for _ in 1..number {
+        if file.skip_until(b'\n').ok()? == 0 {
+            return None;
+        }
+    }
+    let mut line = Vec::new();
+    file.take(LONGEST_SHOWN as u64 + 1).read_until(b'\n', &mut line).ok()?;
+    if line.len() > LONGEST_SHOWN {
         return None;
     }
-    let bytes = std::fs::read(&path).ok()?;
-    // Of what is something else than text in UTF-8, or ends lines otherwise, neither.
-    if describe(&bytes).is_some() || bytes.contains(&0) || !bytes.contains(&b'\n') {
+    let line = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
+    // Of text in another encoding, or whose lines end otherwise, neither.
+    if line.contains(['\0', '\r']) {
         return None;
     }
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let start = text.split_inclusive('\n').take(number - 1).map(str::len).sum();
-    let line = text[start..].split('\n').next().filter(|line| line.len() <= LONGEST_SHOWN)?;
-    let skipped: usize = line.chars().take(place.column.unwrap_or(1) - 1).map(char::len_utf8).sum();
-    let end = start + line.trim_end_matches('\r').len();
-    let span = (start + skipped).min(end)..end;
-    Some(Origin::Written { source: Arc::new(Source { kind: SourceKind::File(path), text }), span })
+    let start = line.chars().take(place.column.unwrap_or(1).saturating_sub(1)).map(char::len_utf8).sum();
+    let span = start..line.len();
+    let source = Arc::new(Source::excerpt(SourceKind::File(path), line, number));
+    Some(Origin::Written { source, span })
 }

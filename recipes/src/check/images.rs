@@ -18,7 +18,11 @@ impl Checker<'_> {
             return None;
         }
         let answers = self.workshop.corpora.answers(names).map(<[String]>::to_vec);
-        self.agreed(answers, origin)
+        let answers = self.agreed(answers, origin)?;
+        if self.workshop.corpora.are_settled(names) {
+            self.must_be_several(names, "answers", &answers);
+        }
+        Some(answers)
     }
 
     /// Counts the questions of a training, and reports parts that hold none.
@@ -75,7 +79,7 @@ impl Checker<'_> {
 
     /// Reports languages in which a corpus asks nothing. True if there are none.
     pub(super) fn must_be_asked(&mut self, names: &[At<String>], readings: Readings<'_>) -> bool {
-        let before = self.found.len();
+        let before = self.found.count();
         let mut asked: Vec<&At<String>> = readings.student.iter().chain(readings.teacher).collect();
         asked.dedup_by(|one, other| one.value == other.value);
         let student = readings.student;
@@ -99,7 +103,7 @@ impl Checker<'_> {
                 }
             }
         }
-        self.found.len() == before
+        self.found.count() == before
     }
 
     /// Reports a language in which no corpus knows the tags that a student's detector gives.

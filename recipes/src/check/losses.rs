@@ -7,7 +7,7 @@ use alambic_settings::{At, Diagnostic};
 use alambic_teachers::TeacherOptions;
 
 use super::models::Sketch;
-use super::{Checker, list};
+use super::{Checker, Counts, Depth, list};
 use crate::schema::{Sides, StageData};
 
 /// What is known of the teacher that losses look to.
@@ -98,6 +98,8 @@ impl Checker<'_> {
                 (Ok(term), _) => {
                     self.must_share_tokens(&term, loss, data);
                     self.must_have_pairs(loss, data);
+                    self.must_fill_batches(path, &term, loss);
+                    self.must_teach_classes(loss, data);
                     self.idle(loss, data);
                 }
                 // Without a known student, nothing else can be said.
@@ -129,6 +131,43 @@ impl Checker<'_> {
             "compare what both have: the image (`stream = \"image\"`, `parts = [\"image-to-image\"]`), the first token \
              (`count = \"first\"`), vectors or logits",
         ));
+    }
+
+    /// Reports a term that compares the examples of a batch with each other where a batch holds one alone.
+    fn must_fill_batches(&mut self, path: &[&str], term: &Term, loss: &At<Loss>) {
+        let recipe = self.recipe;
+        // A baseline is trained as the last stage is.
+        let stage = match path {
+            ["stage", name] => Some(*name),
+            _ => recipe.stages.last().map(|last| last.as_str()),
+        };
+        let Some((name, stage)) = stage.and_then(|name| Some((name, recipe.stage.get(name)?))) else {
+            return;
+        };
+        let message = format!("the loss `{}` compares the examples of a batch with each other", term.name);
+        let count = path.last().and_then(|name| self.counts.get(*name)).map(Counts::examples);
+        if let Some(count) = count.filter(|count| (1..term.min_examples).contains(count))
+            && self.depth == Depth::Whole
+        {
+            let data = self.data_origin(path);
+            self.report(
+                Diagnostic::error("loss::batch", message)
+                    .label(&loss.origin, "this term")
+                    .label(&data, format!("{count} example to train on"))
+                    .help("give it more data, or another loss"),
+            );
+            return;
+        }
+        if stage.train.batch.size >= term.min_examples {
+            return;
+        }
+        let size = self.loaded.origin(&["stage", name, "train", "batch", "size"]);
+        self.report(
+            Diagnostic::error("loss::batch", message)
+                .label(&loss.origin, "this term")
+                .label(&size, format!("a batch holds {}", stage.train.batch.size))
+                .help(format!("raise `batch.size` to {} or more, better to 16", term.min_examples)),
+        );
     }
 
     /// Reports a term over sentences and what says the same where the student does not read both.

@@ -8,8 +8,10 @@ mod corpora;
 mod evaluation;
 mod faults;
 mod images;
+mod labels;
 mod losses;
 mod masking;
+mod memory;
 pub(crate) mod models;
 mod parallel;
 mod stages;
@@ -18,6 +20,7 @@ mod teachers;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
+use alambic_files::text::quoted;
 use alambic_reports::outcome::BASELINE;
 use alambic_settings::diagnostics::Severity;
 use alambic_settings::reader::nearest;
@@ -46,7 +49,7 @@ pub enum Depth {
 #[must_use]
 pub fn check(loaded: &Loaded, depth: Depth) -> Diagnostics {
     let interrupt = AtomicBool::new(false);
-    Diagnostics { list: examine(loaded, depth, &interrupt).found }
+    examine(loaded, depth, &interrupt).found
 }
 
 /// The same, and what a user is told of the corpora that were read: what was dropped, and how files were read.
@@ -62,21 +65,30 @@ pub fn check_and_tell(loaded: &Loaded, depth: Depth) -> (Diagnostics, Vec<String
             corpus.reading.told().into_iter().map(move |told| format!("{name}: {told}"))
         })
         .collect();
-    (Diagnostics { list: checker.found }, told)
+    (checker.found, told)
 }
 
 /// Whether a recipe with these diagnostics cannot be run.
 #[must_use]
 pub fn is_fatal(diagnostics: &Diagnostics) -> bool {
-    diagnostics.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    diagnostics.has(Severity::Error)
 }
+
+/// The most entries of a list or table of the recipe itself.
+const MOST_ENTRIES: usize = 1000;
+
+/// The most characters of a name: trainings add to it, and no file system takes more than 255 bytes.
+const LONGEST_NAME: usize = 100;
 
 /// Whether a recipe can be called this: the name of a folder, anywhere.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
+    !name.is_empty() && name.len() <= LONGEST_NAME && !name.starts_with('.') && name.chars().all(plain)
 }
+
+/// What is said of a name that is none.
+const NAME_LABEL: &str = "use at most 100 letters, digits, `-`, `_` and `.`, not beginning with `.`";
 
 /// Whether trainings that are no stages, or are repetitions of one, are called like this in a run's folder.
 fn is_taken(name: &str) -> bool {
@@ -91,11 +103,14 @@ pub(crate) fn examine<'a>(loaded: &'a Loaded, depth: Depth, interrupt: &'a Atomi
         loaded,
         recipe,
         depth,
-        found: Vec::new(),
+        found: Diagnostics::default(),
         workshop: Workshop { recipe, corpora: Corpora::default(), folder: PathBuf::new(), interrupt },
         sketches: Sketches::default(),
         counts: IndexMap::new(),
     };
+    if !checker.must_be_few() {
+        return checker;
+    }
     checker.general();
     checker.read_corpora();
     checker.teachers();
@@ -109,7 +124,7 @@ pub(crate) struct Checker<'a> {
     loaded: &'a Loaded,
     pub(crate) recipe: &'a Recipe,
     depth: Depth,
-    pub(crate) found: Vec<Diagnostic>,
+    pub(crate) found: Diagnostics,
     /// Holds the corpora that could be read.
     pub(crate) workshop: Workshop<'a>,
     pub(crate) sketches: Sketches,
@@ -119,10 +134,7 @@ pub(crate) struct Checker<'a> {
 
 impl Checker<'_> {
     fn report(&mut self, diagnostic: Diagnostic) {
-        // Two stages may name the same broken thing.
-        if !self.found.contains(&diagnostic) {
-            self.found.push(diagnostic);
-        }
+        self.found.push(diagnostic);
     }
 
     /// Reports an error at one place.
@@ -132,14 +144,39 @@ impl Checker<'_> {
 
     /// Reports a name that stands for nothing.
     fn unknown(&mut self, what: &str, table: &str, name: &At<String>, known: &[&str]) {
-        let message = format!("there is no {what} `{}`", name.value);
+        let message = format!("there is no {what} `{}`", quoted(name));
         let label = match nearest(name, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => format!("the recipe has no table `{table}`"),
             None => format!("known: {}", list(known.iter().copied())),
         };
-        let help = format!("declare it as `[{table}.{}]`", name.value);
+        let help = format!("declare it as `[{table}.{}]`", quoted(name));
         self.report(Diagnostic::error("recipe::reference", message).label(&name.origin, label).help(help));
+    }
+
+    /// Reports lists and tables of more entries than a recipe can mean: many are held against each other. False if there
+    /// are such.
+    fn must_be_few(&mut self) -> bool {
+        let recipe = self.recipe;
+        let evaluation = &recipe.evaluation;
+        let counts: [(&[&str], usize); 9] = [
+            (&["stages"], recipe.stages.len()),
+            (&["data"], recipe.data.len()),
+            (&["teacher"], recipe.teacher.len()),
+            (&["student"], recipe.student.len()),
+            (&["stage"], recipe.stage.len()),
+            (&["evaluation", "metrics"], evaluation.metrics.len()),
+            (&["evaluation", "beside"], evaluation.beside.len()),
+            (&["evaluation", "directions"], evaluation.directions.len()),
+            (&["evaluation", "except"], evaluation.except.len()),
+        ];
+        let too_many: Vec<_> = counts.into_iter().filter(|(_, count)| *count > MOST_ENTRIES).collect();
+        for (path, count) in &too_many {
+            let message = format!("`{}` has {count} entries, and may have {MOST_ENTRIES}", path.join("."));
+            let origin = self.loaded.key_origin(path);
+            self.error("recipe::entries", message, &origin, "more than a run can mean");
+        }
+        too_many.is_empty()
     }
 
     fn general(&mut self) {
@@ -151,8 +188,8 @@ impl Checker<'_> {
         }
         let name = recipe.name.as_str();
         if !is_name(name) {
-            let message = format!("`{name}` cannot be the name of a folder");
-            let label = "use letters, digits, `-`, `_` and `.`, not beginning with `.`";
+            let message = format!("`{}` cannot be the name of a folder", quoted(name));
+            let label = NAME_LABEL;
             self.error("recipe::name", message, &recipe.name.origin, label);
         }
         let tables: [(&str, Vec<&String>); 4] = [
@@ -194,10 +231,7 @@ impl Checker<'_> {
     /// Reports a name that a folder cannot have, or that trainings of another kind have.
     fn must_be_name(&mut self, table: &str, name: &str) {
         let (message, label) = if !is_name(name) {
-            (
-                format!("`{name}` cannot be the name of a folder"),
-                "use letters, digits, `-`, `_` and `.`, not beginning with `.`",
-            )
+            (format!("`{}` cannot be the name of a folder", quoted(name)), NAME_LABEL)
         } else if table == "stage" && is_taken(name) {
             (format!("a stage cannot be called `{name}`"), "baselines and repetitions are called so")
         } else {
@@ -211,7 +245,7 @@ impl Checker<'_> {
     fn unused(&mut self) {
         let recipe = self.recipe;
         // Where a name is mistyped, or nothing is run, what it stands for only seems unused.
-        let mistyped = self.found.iter().any(|diagnostic| diagnostic.code == "recipe::reference");
+        let mistyped = self.found.has_code("recipe::reference");
         if mistyped || recipe.stages.is_empty() {
             return;
         }
@@ -292,7 +326,17 @@ impl<'a> Uses<'a> {
     }
 }
 
-/// Names between backticks, with commas.
+/// The most names of a list that a message holds.
+const LONGEST_LIST: usize = 30;
+
+/// Names between backticks, with commas; of many the first, and how many more there are.
 fn list<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
-    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    let mut names = names.into_iter();
+    let mut shown: Vec<String> =
+        names.by_ref().take(LONGEST_LIST).map(|name| format!("`{}`", quoted(name))).collect();
+    match names.count() {
+        0 => {}
+        more => shown.push(format!("{more} more")),
+    }
+    shown.join(", ")
 }

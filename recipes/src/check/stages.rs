@@ -83,6 +83,7 @@ impl Checker<'_> {
             self.must_have_regions(name, options, sketch);
         }
         if let Some(sketch) = sketch {
+            self.must_fit_memory(name, &sketch);
             self.freeze(name, &options.freeze, &sketch);
             self.sketches.stages.insert(name.to_owned(), sketch);
         }
@@ -314,7 +315,7 @@ impl Checker<'_> {
     /// Checks a student that a stage trains first. True if nothing is wrong.
     fn student(&mut self, name: &str, position: usize) -> bool {
         self.warn_of_overruled(name);
-        let before = self.found.len();
+        let before = self.found.count();
         match self.recipe.student.get(name) {
             Some(Student::Scratch(options)) => self.scratch(name, options),
             Some(Student::FromTeacher(options)) => self.layers(options, position),
@@ -338,7 +339,7 @@ impl Checker<'_> {
             }
             None => return false,
         }
-        self.found.len() == before
+        self.found.count() == before
     }
 
     fn scratch(&mut self, name: &str, options: &Scratch) {

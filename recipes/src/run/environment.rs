@@ -73,12 +73,19 @@ fn device() -> String {
     device::model().map_or_else(|| name.clone(), |model| format!("{name}, {model}"))
 }
 
-/// The machine's memory, where the system tells it.
+/// The machine's memory, for the report.
 fn memory() -> String {
+    memory_bytes().map_or_else(|| "unknown".to_owned(), |bytes| format!("{:.0} GiB", bytes as f64 / GIB))
+}
+
+/// Bytes of a gibibyte.
+pub(crate) const GIB: f64 = (1_u64 << 30) as f64;
+
+/// The machine's memory in bytes, where the system tells it.
+pub(crate) fn memory_bytes() -> Option<u64> {
     let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kibibytes = info.lines().find_map(|line| {
-        line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()
+        line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
     });
-    kibibytes
-        .map_or_else(|| "unknown".to_owned(), |kibibytes| format!("{:.0} GiB", kibibytes / 1024.0 / 1024.0))
+    kibibytes.map(|kibibytes| kibibytes.saturating_mul(1024))
 }

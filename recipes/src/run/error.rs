@@ -69,8 +69,17 @@ pub enum RunError {
         source: Box<RunError>,
     },
     /// The loss is no number any more.
-    #[error("the loss became {value} at step {step}; lower the learning rate, or clip more")]
+    #[error(
+        "the loss `{term}` became {value} at step {step}; {}",
+        if *step == 1 {
+            "no weight has changed yet: does the data, the teacher or the model that is started from hold what is no number?"
+        } else {
+            "lower the learning rate, or clip more"
+        }
+    )]
     Diverged {
+        /// The term.
+        term: &'static str,
         /// The step.
         step: usize,
         /// The loss.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_files::{digests, write};
 use alambic_models::{Precision, TokenizerFiles};
-use alambic_reports::metrics::{Scores, score_all};
+use alambic_reports::metrics::{Context, Scores, score_all};
 use alambic_reports::numbers::counted;
 use alambic_settings::IndexMap;
 use alambic_students::{Blueprint, Purpose, add_detector, detector_of, ship};
@@ -157,12 +157,28 @@ impl<'a> Evaluation<'a> {
         Ok(Self { exam, student, baselines, beside: judged })
     }
 
+    /// What metrics know besides the answers.
+    fn context(&self) -> Context<'_> {
+        Context { classes: self.exam.classes(), seed: SHUFFLE_SEED }
+    }
+
+    /// What the teacher's share of right answers is, and that of always giving the commonest answer; none where there is no
+    /// teacher, or answers are no classes.
+    pub(crate) fn teacher_accuracies(&self) -> Result<Option<[f64; 2]>, RunError> {
+        let (Some(names), Some(answers)) = (self.exam.accuracies(), self.exam.teacher_answers()) else {
+            return Ok(None);
+        };
+        let scores = score_all(&names, answers, self.exam.references(), self.context())?;
+        let values: Vec<f64> = scores.values().filter_map(Scores::value).collect();
+        Ok(values.try_into().ok())
+    }
+
     /// A model's scores against the right answers, seed by seed.
     pub(crate) fn scores(&self, outputs: &[Vec<String>]) -> Result<Vec<IndexMap<String, Scores>>, RunError> {
         let all = |texts: &Vec<String>| {
             let mut scores = IndexMap::new();
             for metric in self.exam.metrics() {
-                scores.extend(score_all(&[metric], texts, self.exam.references_of(metric), SHUFFLE_SEED)?);
+                scores.extend(score_all(&[metric], texts, self.exam.references_of(metric), self.context())?);
             }
             Ok(scores)
         };
@@ -178,7 +194,7 @@ impl<'a> Evaluation<'a> {
         let metrics: Vec<&str> = self.exam.fidelity_metrics().iter().map(|(metric, _)| *metric).collect();
         let scores = outputs
             .iter()
-            .map(|texts| Ok(score_all(&metrics, texts, teacher, SHUFFLE_SEED)?))
+            .map(|texts| Ok(score_all(&metrics, texts, teacher, self.context())?))
             .collect::<Result<_, RunError>>()?;
         Ok(Some(scores))
     }

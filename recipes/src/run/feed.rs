@@ -1,13 +1,27 @@
 //! Where training stands among its examples.
 
-use alambic_data::batches::{BatchOptions, batches};
+use alambic_data::batches::{BatchOptions, batches, join_small};
+use alambic_losses::Term;
 
 use super::lesson::Lesson;
+
+/// The fewest examples of which all of some terms say something.
+pub(crate) fn min_examples(terms: &[Term]) -> usize {
+    terms.iter().map(|term| term.min_examples).max().unwrap_or(1)
+}
+
+/// Examples in batches of which all terms say something, as they are validated.
+pub(crate) fn validation_batches(count: usize, size: usize, terms: &[Term]) -> Vec<Vec<usize>> {
+    let indices: Vec<usize> = (0..count).collect();
+    join_small(indices.chunks(size).map(<[usize]>::to_vec).collect(), min_examples(terms))
+}
 
 /// The order of the examples, epoch by epoch: a function of options, seed and epoch.
 #[derive(Debug)]
 pub(crate) struct Feed {
     options: BatchOptions,
+    /// The fewest examples of a batch.
+    min: usize,
     seed: u64,
     epoch: u64,
     /// The next batch of the epoch.
@@ -16,10 +30,17 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// The beginning of the first epoch.
-    pub(crate) fn new(lesson: &dyn Lesson, options: &BatchOptions, seed: u64) -> Self {
-        let order = batches(&lesson.lengths(0), options, seed, 0);
-        Self { options: options.clone(), seed, epoch: 0, next: 0, order }
+    /// The beginning of the first epoch, in batches of which all of the terms say something.
+    pub(crate) fn new(lesson: &dyn Lesson, terms: &[Term], options: &BatchOptions, seed: u64) -> Self {
+        let min = min_examples(terms);
+        let mut feed = Self { options: options.clone(), min, seed, epoch: 0, next: 0, order: Vec::new() };
+        feed.order = feed.order_of(lesson, 0);
+        feed
+    }
+
+    /// The batches of an epoch.
+    fn order_of(&self, lesson: &dyn Lesson, epoch: u64) -> Vec<Vec<usize>> {
+        join_small(batches(&lesson.lengths(epoch), &self.options, self.seed, epoch), self.min)
     }
 
     /// Batches of an epoch.
@@ -36,7 +57,7 @@ impl Feed {
     pub(crate) fn seek(&mut self, lesson: &dyn Lesson, (epoch, next): (u64, usize)) {
         if epoch != self.epoch {
             self.epoch = epoch;
-            self.order = batches(&lesson.lengths(epoch), &self.options, self.seed, epoch);
+            self.order = self.order_of(lesson, epoch);
         }
         self.next = next;
     }

@@ -56,7 +56,7 @@ impl Losses {
         for (term, loss) in losses {
             let value = f64::from(loss.to_scalar::<f32>()?);
             if !value.is_finite() {
-                return Err(RunError::Diverged { step, value });
+                return Err(RunError::Diverged { term: term.name, step, value });
             }
             sum.loss += term.weight * value;
             *sum.values.entry(term.name.to_owned()).or_insert(0.0) += value;

@@ -54,7 +54,17 @@ impl Belonging {
 }
 
 /// What is found by each query, the nearest first: of vectors `[left, width]` and `[right, width]`.
+///
+/// # Errors
+/// When a number of the vectors is infinite or NaN, by which nothing can be ranked.
 pub(crate) fn found(left: &Tensor, right: &Tensor) -> Result<Vec<String>, RunError> {
+    for vectors in [left, right] {
+        if !vectors.sqr()?.sum_all()?.to_scalar::<f32>()?.is_finite() {
+            return Err(RunError::Recipe(
+                "a model gives vectors that hold NaN or infinity, by which nothing can be found".into(),
+            ));
+        }
+    }
     let places = [nearest(left, right, KEPT)?, nearest(right, left, KEPT)?].concat();
     Ok(places.iter().map(|places| joined(places)).collect())
 }
@@ -71,6 +81,15 @@ fn joined(places: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn vectors_that_are_no_numbers_find_nothing() {
+        let vectors = |value: f32| {
+            Tensor::from_vec(vec![1.0, value], (1, 2), &alambic_tensor::candle::Device::Cpu).unwrap()
+        };
+        assert!(found(&vectors(0.0), &vectors(f32::NAN)).is_err());
+        assert_eq!(found(&vectors(0.0), &vectors(0.5)).unwrap(), ["0", "0"]);
+    }
 
     #[test]
     fn what_belongs_together_is_right_both_ways() {

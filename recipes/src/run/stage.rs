@@ -287,7 +287,7 @@ fn prepare<'a>(
             || name == "final_logits_bias"
             || job.freeze.iter().any(|prefix| name.starts_with(prefix.as_str()))
     });
-    let feed = Feed::new(lesson, &job.train.batch, job.seed);
+    let feed = Feed::new(lesson, terms, &job.train.batch, job.seed);
     let epoch = feed.batches().div_ceil(job.train.accumulate).max(1);
     let by_epochs = job.train.epochs.map(|epochs| (epochs * epoch as f64).ceil() as usize);
     let fewest = || [job.train.steps, by_epochs].into_iter().flatten().min();

@@ -83,7 +83,7 @@ pub(crate) fn run(
     }
     trainings.student.push(first);
     for repetition in 1..recipe.repetitions as u64 {
-        let seed = recipe.seed + repetition;
+        let seed = recipe.seed.wrapping_add(repetition);
         let suffix = format!(".seed-{seed}");
         let mut replica = Replica { seed, trainings: Vec::new(), folder: PathBuf::new() };
         for stage in &own {

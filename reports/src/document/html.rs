@@ -1,6 +1,7 @@
-use super::{Block, Cell, Document, Table, Tone, runs};
+use super::{Block, Cell, Document, LONGEST_CODE, Table, Tone, one_line, runs};
 use crate::error::Result;
 use crate::plots::{Figure, Placement};
+use alambic_files::text::visible_lines;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -11,7 +12,8 @@ pub(super) fn page(document: &Document) -> Result<String> {
     let mut sections = Vec::new();
     for section in &document.sections {
         let blocks = section.blocks.iter().map(block).collect::<Result<Vec<_>>>()?;
-        sections.push(html! { section { h2 { (section.title) } @for block in blocks { (block) } } });
+        sections
+            .push(html! { section { h2 { (one_line(&section.title)) } @for block in blocks { (block) } } });
     }
     let page = html! {
         (DOCTYPE)
@@ -20,13 +22,13 @@ pub(super) fn page(document: &Document) -> Result<String> {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (document.title) }
+                title { (one_line(&document.title)) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 main {
                     header {
-                        h1 { (document.title) }
+                        h1 { (one_line(&document.title)) }
                         @for paragraph in &document.lead { p { (text(paragraph)) } }
                     }
                     @for section in sections { (section) }
@@ -65,7 +67,7 @@ fn block(block: &Block) -> Result<Markup> {
                 div {
                     @for image in images {
                         figure {
-                            img alt=(image.caption) src=(format!("data:image/png;base64,{}", BASE64.encode(&image.png)));
+                            img alt=(one_line(&image.caption)) src=(format!("data:image/png;base64,{}", BASE64.encode(&image.png)));
                             figcaption { (text(&image.caption)) }
                         }
                     }
@@ -73,7 +75,7 @@ fn block(block: &Block) -> Result<Markup> {
             }
         },
         Block::Code { language, text } => {
-            html! { pre { code class=(format!("language-{language}")) { (text) } } }
+            html! { pre { code class=(format!("language-{language}")) { (visible_lines(text, LONGEST_CODE)) } } }
         }
     })
 }
@@ -83,12 +85,12 @@ fn table(table: &Table) -> Markup {
     html! {
         figure class="table" {
         @if !table.caption.is_empty() { figcaption { (text(&table.caption)) } }
-        div class="scroll" role="region" aria-label=(table.caption) tabindex="0" {
+        div class="scroll" role="region" aria-label=(one_line(&table.caption)) tabindex="0" {
             table {
                 thead {
                     tr {
                         @for column in &table.columns {
-                            th scope="col" class=[column.numeric.then_some("number")] { (column.text) }
+                            th scope="col" class=[column.numeric.then_some("number")] { (one_line(&column.text)) }
                         }
                     }
                 }
@@ -128,8 +130,9 @@ fn figure(figure: &Figure) -> Result<Markup> {
 }
 
 fn text(text: &str) -> Markup {
+    let text = one_line(text);
     html! {
-        @for (code, part) in runs(text) {
+        @for (code, part) in runs(&text) {
             @if code { code { (part) } } @else { (part) }
         }
     }

@@ -1,4 +1,5 @@
-use super::{Block, Cell, Document, Table, Tone, runs};
+use super::{Block, Cell, Document, LONGEST_CODE, Table, Tone, one_line, runs};
+use alambic_files::text::visible_lines;
 use std::fmt::Write;
 
 pub(super) fn page(document: &Document) -> String {
@@ -29,7 +30,7 @@ fn block(block: &Block) -> String {
         Block::Tables(tables) => tables.iter().map(table).collect::<Vec<_>>().join("\n"),
         Block::Figures(figures) => figures
             .iter()
-            .map(|figure| format!("![{}](plots/{}.svg)\n", text(&figure.alternative), figure.name))
+            .map(|figure| format!("![{}](plots/{}.svg)\n", text(&figure.alternative), figure.stem()))
             .collect::<Vec<_>>()
             .join("\n"),
         // Images are on the page; here is what they show.
@@ -41,7 +42,7 @@ fn block(block: &Block) -> String {
             // A fence longer than any in the text.
             let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
             let fence = "`".repeat(longest.max(2) + 1);
-            format!("{fence}{language}\n{}\n{fence}\n", text.trim_end())
+            format!("{fence}{language}\n{}\n{fence}\n", visible_lines(text.trim_end(), LONGEST_CODE))
         }
     }
 }
@@ -70,13 +71,13 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-/// A text in one line, with what Markdown or HTML would read as its own made plain. Code is left as it is but
-/// for the bar, which ends a cell even there.
+/// A text as [`one_line`] has it, with what Markdown or HTML would read as its own made plain. Code is left as it is but for the bar, which ends a cell even there.
 pub(super) fn text(text: &str) -> String {
+    let text = one_line(text);
     let mut plain = String::new();
-    for (code, part) in runs(text) {
+    for (code, part) in runs(&text) {
         if code {
-            let _ = write!(plain, "`{}`", part.replace('|', "\\|").replace('\n', " "));
+            let _ = write!(plain, "`{}`", part.replace('|', "\\|"));
             continue;
         }
         for character in part.chars() {
@@ -84,7 +85,6 @@ pub(super) fn text(text: &str) -> String {
                 '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' => {
                     plain.extend(['\\', character]);
                 }
-                '\n' | '\r' => plain.push(' '),
                 character => plain.push(character),
             }
         }

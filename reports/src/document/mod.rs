@@ -7,6 +7,7 @@ mod markdown;
 
 use crate::error::{Result, file_error};
 use crate::plots::Figure;
+use alambic_files::text::{shortened, visible};
 use alambic_files::{digests, write};
 use std::fs;
 use std::path::Path;
@@ -214,6 +215,27 @@ impl Document {
             _ => &[],
         })
     }
+}
+
+/// The most characters of a paragraph or a cell, and of a line of code, which would not run if it were cut.
+const LONGEST: usize = 2000;
+const LONGEST_CODE: usize = 20_000;
+
+/// White space of Unicode that ends no line of Markdown or HTML, nor does anything else there: it stays in texts.
+const SEPARATORS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+
+/// A text in one line, its line ends as blanks, other hidden characters shown, and cut if it is longer than any page wants
+/// it.
+fn one_line(text: &str) -> String {
+    let text = text.replace("\r\n", " ").replace(['\n', '\r', '\t'], " ");
+    if text.chars().nth(LONGEST).is_some() {
+        return shortened(&text, LONGEST);
+    }
+    let show = |part: &str| match part.strip_suffix(SEPARATORS) {
+        Some(before) => format!("{}{}", visible(before), &part[before.len()..]),
+        None => visible(part),
+    };
+    text.split_inclusive(SEPARATORS).map(show).collect()
 }
 
 /// Splits a text at backticks: plain and code in turn. A backtick without its partner is text.

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
-use super::{Against, Contribution, Direction, Metric, Pair, Value, ratio, word_accuracy};
+use super::{Against, Context, Contribution, Direction, Metric, Pair, Value, ratio, word_accuracy};
 
 /// The share of examples whose class is right.
 pub(super) static METRIC: Metric = Metric {
     name: "accuracy",
     summary: "share of examples whose class is right",
+    undefined: "no example",
     direction: Direction::Higher,
     share: true,
     against: Against::References,
@@ -19,6 +20,7 @@ pub(super) static METRIC: Metric = Metric {
 pub(super) static MAJORITY: Metric = Metric {
     name: "accuracy-of-majority",
     summary: "accuracy of always saying the commonest class",
+    undefined: "no example",
     direction: Direction::Higher,
     share: true,
     against: Against::References,
@@ -26,7 +28,7 @@ pub(super) static MAJORITY: Metric = Metric {
     value: Value::Of(ratio),
 };
 
-fn majority(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
+fn majority(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
     let known = pairs.iter().map(|pair| pair.reference.as_ref()).filter(|reference| !reference.is_empty());
     let commonest = commonest(known);
     pairs.iter().map(|pair| Contribution::hit(commonest == Some(pair.reference.as_ref()))).collect()

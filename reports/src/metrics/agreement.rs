@@ -5,6 +5,7 @@ use super::{Against, Direction, Metric, Value, ratio, word_accuracy};
 pub(super) static METRIC: Metric = Metric {
     name: "agreement",
     summary: "share of outputs that equal the teacher's",
+    undefined: "no example",
     direction: Direction::Higher,
     share: true,
     against: Against::Model,

@@ -6,7 +6,7 @@
 
 use super::Scores;
 use super::scores::same_examples;
-use crate::error::{ReportError, Result};
+use crate::error::Result;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -31,24 +31,24 @@ pub fn interval(scores: &Scores, seed: u64) -> Option<[f64; 2]> {
     percentiles(resample(scores.examples(), seed, |drawn| scores.value_over(drawn)))
 }
 
-/// Compares two models scored on the same examples with the same metric.
+/// Compares two models scored on the same examples with the same metric; none where one of them has no value.
 ///
 /// # Errors
-/// [`ReportError::Comparison`] for different metrics or nothing to compare, [`ReportError::Length`] for
-/// different numbers of examples.
-pub fn paired_difference(first: &Scores, second: &Scores, seed: u64) -> Result<PairedDifference> {
+/// [`crate::ReportError::Comparison`] for different metrics, [`crate::ReportError::Length`] for different numbers of
+/// examples.
+pub fn paired_difference(first: &Scores, second: &Scores, seed: u64) -> Result<Option<PairedDifference>> {
     same_examples(first, second)?;
-    let nothing = || ReportError::Comparison {
-        metric: first.metric().name.to_string(),
-        reason: "there is no example that both models were scored on".to_string(),
-    };
-    let difference = first.value().zip(second.value()).map(|(a, b)| a - b).ok_or_else(nothing)?;
+    let (Some(one), Some(other)) = (first.value(), second.value()) else { return Ok(None) };
     let differences = resample(first.examples(), seed, |drawn| {
         let value = |scores: &Scores| scores.value_over(drawn);
         Some(value(first)? - value(second)?)
     });
-    let interval = percentiles(differences).ok_or_else(nothing)?;
-    Ok(PairedDifference { difference, interval, examples: first.examples() })
+    let examples = first.examples();
+    Ok(percentiles(differences).map(|interval| PairedDifference {
+        difference: one - other,
+        interval,
+        examples,
+    }))
 }
 
 /// The statistic of each resample, without those in which it has no value.
@@ -65,8 +65,14 @@ fn resample(examples: usize, seed: u64, statistic: impl Fn(&[usize]) -> Option<f
         .collect()
 }
 
-/// The 2.5th and the 97.5th percentile.
+/// The least share of resamples that must have a value: an interval of the few that do would be one of chosen examples.
+const LEAST_DEFINED: f64 = 0.95;
+
+/// The 2.5th and the 97.5th percentile; none where too many resamples had no value.
 fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
+    if (values.len() as f64) < LEAST_DEFINED * RESAMPLES as f64 {
+        return None;
+    }
     values.sort_by(f64::total_cmp);
     let at =
         |share: f64| values.get((share * (values.len().checked_sub(1)?) as f64).round() as usize).copied();
@@ -99,15 +105,25 @@ mod tests {
         // The second model fails wherever the first does, and on every 20th example besides.
         let first = accuracy((0..1000).map(|i| i % 2 == 0));
         let second = accuracy((0..1000).map(|i| i % 2 == 0 && i % 20 != 0));
-        let paired = paired_difference(&first, &second, 7).unwrap();
+        let paired = paired_difference(&first, &second, 7).unwrap().unwrap();
         assert!((paired.difference - 0.05).abs() < 1e-12);
         assert!(paired.interval[0] > 0.03 && paired.interval[1] < 0.07, "{paired:?}");
     }
 
     #[test]
+    fn a_value_that_most_resamples_do_not_have_gets_no_interval() {
+        // One of three examples is of the positive class: most resamples of one model's answers have none of it.
+        let classes = ["no".to_owned(), "yes".to_owned()];
+        let context = crate::metrics::Context { classes: &classes, seed: 1 };
+        let scores = score_all(&["f1"], &["yes", "no", "no"], &["yes", "no", "no"], context).unwrap();
+        assert_eq!((scores[0].value(), scores[0].interval(7)), (Some(1.0), None));
+    }
+
+    #[test]
     fn nothing_to_draw_from_gives_no_interval() {
         assert_eq!(interval(&accuracy([].into_iter()), 1), None);
-        assert!(paired_difference(&accuracy([].into_iter()), &accuracy([].into_iter()), 1).is_err());
+        let none = || accuracy([].into_iter());
+        assert_eq!(paired_difference(&none(), &none(), 1).unwrap(), None);
         assert!(paired_difference(&accuracy([true].into_iter()), &accuracy([].into_iter()), 1).is_err());
     }
 }

@@ -1,10 +1,11 @@
-use super::{Against, Contribution, Direction, Metric, Pair, Value, edit_distance, ratio};
+use super::{Against, Context, Contribution, Direction, Metric, Pair, Value, edit_distance, ratio};
 
 /// Character error rate, the mean over words of `edits / max(1, length of the reference)`, both counted in
 /// Unicode scalar values after NFC. An empty reference counts each character put out as one error.
 pub(super) static METRIC: Metric = Metric {
     name: "cer",
     summary: "character error rate: mean over words of edits divided by the reference's length",
+    undefined: "no example",
     direction: Direction::Lower,
     share: true,
     against: Against::References,
@@ -12,7 +13,7 @@ pub(super) static METRIC: Metric = Metric {
     value: Value::Of(ratio),
 };
 
-fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
+fn contributions(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
     pairs
         .iter()
         .map(|pair| {

@@ -1,10 +1,11 @@
-use super::{Against, Contribution, Direction, Metric, Pair, Value, edit_distance, ratio};
+use super::{Against, Context, Contribution, Direction, Metric, Pair, Value, edit_distance, ratio};
 
 /// Character error rate over a whole set: all edits divided by the length of all references, in Unicode scalar
 /// values after NFC. Long words weigh more than in the mean over words.
 pub(super) static METRIC: Metric = Metric {
     name: "cer-total",
     summary: "character error rate: all edits divided by the length of all references",
+    undefined: "references without a letter",
     direction: Direction::Lower,
     share: true,
     against: Against::References,
@@ -12,7 +13,7 @@ pub(super) static METRIC: Metric = Metric {
     value: Value::Of(ratio),
 };
 
-fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
+fn contributions(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
     pairs
         .iter()
         .map(|pair| {

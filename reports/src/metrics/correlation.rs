@@ -4,11 +4,12 @@ use super::{Against, Contribution, Direction, Metric, Pair, Value};
 pub(super) static PEARSON: Metric = Metric {
     name: "pearson",
     summary: "Pearson's correlation of predicted and true numbers",
+    undefined: "numbers or answers that are all the same, or fewer than two",
     direction: Direction::Higher,
     share: false,
     against: Against::References,
     contributions: |pairs, _| known(pairs, |outputs, references| moments(&outputs, &references)),
-    value: Value::Of(value),
+    value: Value::OfEach(of_moments),
 };
 
 /// Spearman's rank correlation: Pearson's over ranks, equal numbers sharing the mean of theirs. Ranks are those among the
@@ -16,6 +17,7 @@ pub(super) static PEARSON: Metric = Metric {
 pub(super) static SPEARMAN: Metric = Metric {
     name: "spearman",
     summary: "Spearman's rank correlation of predicted and true numbers",
+    undefined: "numbers or answers that are all the same, or fewer than two",
     direction: Direction::Higher,
     share: false,
     against: Against::References,
@@ -39,13 +41,27 @@ fn of_ranks(examples: &[&Contribution]) -> Option<f64> {
         })
         .collect();
     let (outputs, references): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+    let moments = moments(&ranks(&outputs), &ranks(&references));
+    of_moments(&moments.iter().collect::<Vec<_>>())
+}
+
+/// Pearson's correlation of the numbers whose moments examples contribute.
+fn of_moments(examples: &[&Contribution]) -> Option<f64> {
     let mut sums = [0.0; 6];
-    for contribution in moments(&ranks(&outputs), &ranks(&references)) {
-        for (sum, number) in contribution.0 {
+    let mut extremes = [(f64::INFINITY, f64::NEG_INFINITY); 2];
+    for example in examples {
+        for &(sum, number) in &example.0 {
             sums[sum] += number;
         }
+        if let [_, (_, x), (_, y), ..] = example.0.as_slice() {
+            for ((least, most), number) in extremes.iter_mut().zip([x, y]) {
+                (*least, *most) = (least.min(*number), most.max(*number));
+            }
+        }
     }
-    value(&sums)
+    // Of numbers that are all the same, rounding leaves a spread of its own, which would be taken for theirs.
+    let varies = extremes.iter().all(|(least, most)| least < most);
+    if varies { value(&sums) } else { None }
 }
 
 /// What the examples with a reference contribute; the others contribute nothing.
@@ -84,7 +100,8 @@ fn moments(outputs: &[f64], references: &[f64]) -> Vec<Contribution> {
 fn value(sums: &[f64]) -> Option<f64> {
     let &[count, x, y, xx, yy, xy] = sums else { return None };
     let spread = ((xx - x * x / count) * (yy - y * y / count)).sqrt();
-    (spread > 0.0).then(|| (xy - x * y / count) / spread)
+    // Rounding may take it a little beyond.
+    (spread > 0.0).then(|| ((xy - x * y / count) / spread).clamp(-1.0, 1.0))
 }
 
 /// The rank of each value from 1, equal values sharing the mean of theirs.
@@ -121,5 +138,42 @@ mod tests {
         let found = SPEARMAN.score(&pairs, 1).by_slice(&slices).unwrap();
         assert!((found["one"].value.unwrap() - 1.0).abs() < 1e-12);
         assert_eq!(found["other"].value, None);
+    }
+
+    fn correlation(metric: &'static Metric, outputs: &[&str], references: &[&str]) -> Option<f64> {
+        let pairs: Vec<Pair<'_>> =
+            outputs.iter().zip(references).map(|(output, reference)| Pair::new(output, reference)).collect();
+        metric.score(&pairs, 1).value()
+    }
+
+    /// scipy 1.17 has nan in each case.
+    #[test]
+    fn a_correlation_of_numbers_that_are_all_the_same_has_no_value() {
+        let third = (1.0_f64 / 3.0).to_string();
+        let varied = ["0.1", "0.7", "0.2", "0.9", "0.4", "0.3", "0.8"];
+        for count in 0..varied.len() {
+            let (same, varied) = (vec![third.as_str(); count], &varied[..count]);
+            for metric in [&PEARSON, &SPEARMAN] {
+                assert_eq!(correlation(metric, &same, varied), None, "{count}");
+                assert_eq!(correlation(metric, varied, &same), None, "{count}");
+                assert_eq!(correlation(metric, &same, &same), None, "{count}");
+            }
+        }
+        for metric in [&PEARSON, &SPEARMAN] {
+            assert_eq!(correlation(metric, &["NaN", "1", "2"], &["1", "2", "3"]), None);
+            assert_eq!(correlation(metric, &["none", "1", "2"], &["1", "2", "3"]), None);
+        }
+    }
+
+    /// Values of scipy 1.17, `pearsonr` and `spearmanr`.
+    #[test]
+    fn correlations_are_those_of_scipy() {
+        let (outputs, references) = (["1", "2", "2", "4", "-3.5"], ["0.5", "2.5", "2.5", "1", "1"]);
+        let pearson = correlation(&PEARSON, &outputs, &references).unwrap();
+        let spearman = correlation(&SPEARMAN, &outputs, &references).unwrap();
+        assert!((pearson - 0.263_160_907_058_140_05).abs() < 1e-12, "{pearson}");
+        assert!((spearman - 0.378_516_649_305_112_64).abs() < 1e-12, "{spearman}");
+        let large = ["1e15", "1000000000000001", "1000000000000002"];
+        assert!((correlation(&PEARSON, &large, &["1", "2", "3"]).unwrap() - 1.0).abs() < 1e-9);
     }
 }

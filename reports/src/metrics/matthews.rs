@@ -1,4 +1,4 @@
-use super::{Against, Contribution, Direction, Metric, Pair, Value};
+use super::{Against, Context, Contribution, Direction, Metric, Pair, Value};
 use indexmap::IndexSet;
 
 /// Matthews correlation of outputs and references over any number of classes (Gorodkin, 2004), GLUE's measure for
@@ -7,6 +7,7 @@ use indexmap::IndexSet;
 pub(super) static METRIC: Metric = Metric {
     name: "matthews",
     summary: "Matthews correlation of outputs and references",
+    undefined: "no example",
     direction: Direction::Higher,
     share: false,
     against: Against::References,
@@ -15,7 +16,7 @@ pub(super) static METRIC: Metric = Metric {
 };
 
 /// Sums: examples, right ones, and for each class outputs and references.
-fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
+fn contributions(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
     let classes: IndexSet<&str> =
         pairs.iter().flat_map(|pair| [pair.reference.as_ref(), pair.hypothesis.as_ref()]).collect();
     let index = |class: &str| 2 + 2 * classes.get_index_of(class).unwrap_or_default();
@@ -44,4 +45,27 @@ fn value(sums: &[f64]) -> Option<f64> {
     }
     let spread = ((examples * examples - outputs) * (examples * examples - references)).sqrt();
     Some(if spread > 0.0 { (right * examples - both) / spread } else { 0.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values of scikit-learn 1.9, `matthews_corrcoef`, which has 0 where answers or references are all of one class.
+    #[test]
+    fn matthews_correlations_are_those_of_scikit_learn() {
+        let value = |outputs: &[&str], references: &[&str]| {
+            let pairs: Vec<Pair<'_>> = outputs
+                .iter()
+                .zip(references)
+                .map(|(output, reference)| Pair::new(output, reference))
+                .collect();
+            METRIC.score(&pairs, 1).value()
+        };
+        let several = value(&["a", "b", "b", "d", "a"], &["a", "b", "c", "a", "a"]).unwrap();
+        assert!((several - 0.467_707_173_346_742_67).abs() < 1e-12, "{several}");
+        assert_eq!(value(&["a", "a"], &["a", "b"]), Some(0.0));
+        assert_eq!(value(&["a", "a"], &["a", "a"]), Some(0.0));
+        assert_eq!(value(&[], &[]), None);
+    }
 }

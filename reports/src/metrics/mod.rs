@@ -19,16 +19,19 @@ mod phonetic_accuracy_shuffled;
 mod recall;
 mod scores;
 mod span_f1;
+mod tag_scheme;
 mod token_accuracy;
 mod vqa_accuracy;
 mod word_accuracy;
 
 use crate::error::{ReportError, Result};
+use alambic_files::text::quoted;
 pub use bootstrap::{PairedDifference, paired_difference};
 use indexmap::IndexMap;
 pub use scores::{Scores, SliceValue};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+pub use tag_scheme::TagScheme;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 pub use vqa_accuracy::scored;
 
@@ -85,15 +88,34 @@ pub struct Metric {
     pub name: &'static str,
     /// One line on what it measures.
     pub summary: &'static str,
+    /// What examples and answers are like of which it has no value, in a few words.
+    pub undefined: &'static str,
     /// Which way it improves.
     pub direction: Direction,
     /// Whether it is a share or a rate, shown in per cent; else a coefficient.
     pub share: bool,
     /// What its references are.
     pub against: Against,
-    contributions: fn(&[Pair<'_>], u64) -> Vec<Contribution>,
+    contributions: fn(&[Pair<'_>], &Context<'_>) -> Vec<Contribution>,
     /// The value; none where the examples say nothing.
     value: Value,
+}
+
+/// What a metric knows besides the examples that it is taken over.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Context<'a> {
+    /// All classes or tags of the task, those that no example here has included; empty where they are not known, or answers
+    /// are no classes.
+    pub classes: &'a [String],
+    /// What drives the metrics that shuffle.
+    pub seed: u64,
+}
+
+impl From<u64> for Context<'_> {
+    /// A seed, and no classes.
+    fn from(seed: u64) -> Self {
+        Self { seed, ..Self::default() }
+    }
 }
 
 /// How the value of a metric comes of what its examples contribute.
@@ -162,10 +184,10 @@ impl<'a> Pair<'a> {
 }
 
 impl Metric {
-    /// Scores each pair. `seed` drives the metrics that shuffle; the others do not read it.
+    /// Scores each pair.
     #[must_use]
-    pub fn score(&'static self, pairs: &[Pair<'_>], seed: u64) -> Scores {
-        Scores::new(self, (self.contributions)(pairs, seed))
+    pub fn score<'c>(&'static self, pairs: &[Pair<'_>], context: impl Into<Context<'c>>) -> Scores {
+        Scores::new(self, (self.contributions)(pairs, &context.into()))
     }
 }
 
@@ -188,7 +210,7 @@ pub fn find(name: &str) -> Result<&'static Metric> {
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .filter(|(similarity, _)| *similarity > 0.8);
         ReportError::UnknownMetric {
-            name: name.to_string(),
+            name: quoted(name),
             suggestion: closest.map(|(_, name)| name.to_string()),
             known: METRICS.iter().map(|metric| metric.name).collect::<Vec<_>>().join(", "),
         }
@@ -199,11 +221,11 @@ pub fn find(name: &str) -> Result<&'static Metric> {
 ///
 /// # Errors
 /// [`ReportError::UnknownMetric`], or [`ReportError::Length`] when the two lists differ in length.
-pub fn score_all<H: AsRef<str>, R: AsRef<str>>(
+pub fn score_all<'c, H: AsRef<str>, R: AsRef<str>>(
     names: &[&str],
     hypotheses: &[H],
     references: &[R],
-    seed: u64,
+    context: impl Into<Context<'c>>,
 ) -> Result<IndexMap<String, Scores>> {
     if hypotheses.len() != references.len() {
         return Err(ReportError::Length {
@@ -217,7 +239,8 @@ pub fn score_all<H: AsRef<str>, R: AsRef<str>>(
         .zip(references)
         .map(|(hypothesis, reference)| Pair::new(hypothesis.as_ref(), reference.as_ref()))
         .collect();
-    names.iter().map(|name| Ok(((*name).to_string(), find(name)?.score(&pairs, seed)))).collect()
+    let context = context.into();
+    names.iter().map(|name| Ok(((*name).to_string(), find(name)?.score(&pairs, context)))).collect()
 }
 
 /// Levenshtein distance in Unicode scalar values.

@@ -1,10 +1,11 @@
 use super::phonetic::phonetic_code;
-use super::{Against, Contribution, Direction, Metric, Pair, Value, ratio};
+use super::{Against, Context, Contribution, Direction, Metric, Pair, Value, ratio};
 
 /// The share of outputs that sound like their reference: equal [`phonetic_code`]s.
 pub(super) static METRIC: Metric = Metric {
     name: "phonetic-accuracy",
     summary: "share of outputs whose script-neutral phonetic code equals the reference's",
+    undefined: "no example",
     direction: Direction::Higher,
     share: true,
     against: Against::References,
@@ -12,7 +13,7 @@ pub(super) static METRIC: Metric = Metric {
     value: Value::Of(ratio),
 };
 
-fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
+fn contributions(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
     pairs
         .iter()
         .map(|pair| Contribution::hit(phonetic_code(&pair.hypothesis) == phonetic_code(&pair.reference)))

@@ -1,5 +1,5 @@
 use super::phonetic::phonetic_code;
-use super::{Against, Contribution, Direction, Metric, Pair, Value, ratio};
+use super::{Against, Context, Contribution, Direction, Metric, Pair, Value, ratio};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 pub(super) static METRIC: Metric = Metric {
     name: "phonetic-accuracy-shuffled",
     summary: "phonetic accuracy against the reference of another example: what passes by chance",
+    undefined: "fewer than two examples",
     direction: Direction::Lower,
     share: true,
     against: Against::References,
@@ -18,14 +19,14 @@ pub(super) static METRIC: Metric = Metric {
     value: Value::Of(ratio),
 };
 
-fn contributions(pairs: &[Pair<'_>], seed: u64) -> Vec<Contribution> {
+fn contributions(pairs: &[Pair<'_>], context: &Context<'_>) -> Vec<Contribution> {
     if pairs.len() < 2 {
         return vec![Contribution::nothing(); pairs.len()];
     }
     let references: Vec<String> = pairs.iter().map(|pair| phonetic_code(&pair.reference)).collect();
     pairs
         .iter()
-        .zip(cycle(pairs.len(), seed))
+        .zip(cycle(pairs.len(), context.seed))
         .map(|(pair, other)| Contribution::hit(phonetic_code(&pair.hypothesis) == references[other]))
         .collect()
 }

@@ -1,4 +1,4 @@
-use super::{Against, Contribution, Direction, Metric, Pair, Value, ratio};
+use super::{Against, Context, Contribution, Direction, Metric, Pair, Value, ratio};
 
 /// The share of queries of whose right results one is the first that was found.
 pub(super) static AT_1: Metric =
@@ -31,11 +31,12 @@ pub(super) static AGREEMENT: Metric = Metric {
 const fn recall(
     name: &'static str,
     summary: &'static str,
-    contributions: fn(&[Pair<'_>], u64) -> Vec<Contribution>,
+    contributions: fn(&[Pair<'_>], &Context<'_>) -> Vec<Contribution>,
 ) -> Metric {
     Metric {
         name,
         summary,
+        undefined: "no query that anything is right of",
         direction: Direction::Higher,
         share: true,
         against: Against::References,

@@ -1,13 +1,13 @@
 use super::f1::f1;
-use super::{Against, Contribution, Direction, Metric, Pair, Value};
+use super::{Against, Context, Contribution, Direction, Metric, Pair, TagScheme, Value};
 
 /// F1 of spans, for token classification: outputs and references are the tags of an example, parted by spaces, in the
-/// form `B-LOC I-LOC O`. A span counts if its kind, its beginning and its end are right. As in `conlleval`, an `I`
-/// after a tag of another kind begins a span, so that IOB1 is read as IOB2 is; `E` ends a span as the last of several
-/// tokens, and `S` is one by itself.
+/// form `B-LOC I-LOC O`. A span counts if its kind, its beginning and its end are right. Which tags make a span depends on
+/// the [`TagScheme`] of all tags of the task; under one that is not known there is no value.
 pub(super) static METRIC: Metric = Metric {
     name: "span-f1",
     summary: "F1 of spans of tagged tokens, kind and both ends right",
+    undefined: "no span there and none found",
     direction: Direction::Higher,
     share: true,
     against: Against::References,
@@ -16,11 +16,23 @@ pub(super) static METRIC: Metric = Metric {
 };
 
 /// Sums: spans found and right, spans found, spans there are.
-fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
+fn contributions(pairs: &[Pair<'_>], context: &Context<'_>) -> Vec<Contribution> {
+    let scheme = if context.classes.is_empty() {
+        let tags: Vec<&str> = pairs
+            .iter()
+            .flat_map(|pair| [&pair.hypothesis, &pair.reference])
+            .flat_map(|tags| tags.split_whitespace())
+            .collect();
+        TagScheme::of(&tags)
+    } else {
+        TagScheme::of(context.classes)
+    };
+    let Ok(scheme) = scheme else { return vec![Contribution::nothing(); pairs.len()] };
     pairs
         .iter()
         .map(|pair| {
-            let (found, there) = (spans(&pair.hypothesis), spans(&pair.reference));
+            let found = scheme.spans(pair.hypothesis.split_whitespace());
+            let there = scheme.spans(pair.reference.split_whitespace());
             let right = found.iter().filter(|span| there.contains(span)).count();
             let counts = [right, found.len(), there.len()];
             Contribution::of_sums(counts.into_iter().map(|count| count as f64).enumerate())
@@ -31,41 +43,4 @@ fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
 fn value(sums: &[f64]) -> Option<f64> {
     let &[right, found, there] = sums else { return None };
     f1(right, found - right, there - right)
-}
-
-/// Kind, first and last token of each span.
-fn spans(tags: &str) -> Vec<(&str, usize, usize)> {
-    let mut spans: Vec<(&str, usize, usize)> = Vec::new();
-    let mut open = false;
-    for (index, tag) in tags.split_whitespace().enumerate() {
-        let (prefix, kind) = tag.split_once('-').unwrap_or((tag, ""));
-        match (prefix, spans.last_mut()) {
-            ("O", _) => open = false,
-            ("I" | "E", Some((before, _, end))) if open && *before == kind => {
-                *end = index;
-                open = prefix == "I";
-            }
-            _ => {
-                spans.push((kind, index, index));
-                open = !["E", "S"].contains(&prefix);
-            }
-        }
-    }
-    spans
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_begin_where_the_kind_changes() {
-        assert_eq!(spans("O B-LOC I-LOC O"), [("LOC", 1, 2)]);
-        assert_eq!(
-            spans("I-LOC I-PER B-PER O I-PER"),
-            [("LOC", 0, 0), ("PER", 1, 1), ("PER", 2, 2), ("PER", 4, 4)]
-        );
-        assert_eq!(spans("O O"), []);
-        assert_eq!(spans("B-A E-A I-A S-A I-A"), [("A", 0, 1), ("A", 2, 2), ("A", 3, 3), ("A", 4, 4)]);
-    }
 }

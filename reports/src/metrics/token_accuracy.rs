@@ -1,11 +1,12 @@
 use super::accuracy::commonest;
-use super::{Against, Contribution, Direction, Metric, Pair, Value, ratio};
+use super::{Against, Context, Contribution, Direction, Metric, Pair, Value, ratio};
 
 /// The share of tokens whose tag is right, over all tokens of all examples. Outputs and references are the tags of an
 /// example, parted by spaces; a reference's tag without a counterpart is wrong.
 pub(super) static METRIC: Metric = Metric {
     name: "token-accuracy",
     summary: "share of tokens whose tag is right",
+    undefined: "no word",
     direction: Direction::Higher,
     share: true,
     against: Against::References,
@@ -18,6 +19,7 @@ pub(super) static METRIC: Metric = Metric {
 pub(super) static MAJORITY: Metric = Metric {
     name: "token-accuracy-of-majority",
     summary: "token accuracy of always saying the commonest tag",
+    undefined: "no word",
     direction: Direction::Higher,
     share: true,
     against: Against::References,
@@ -25,7 +27,7 @@ pub(super) static MAJORITY: Metric = Metric {
     value: Value::Of(ratio),
 };
 
-fn right(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
+fn right(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
     let count = |pair: &Pair<'_>| {
         let (found, there) = (pair.hypothesis.split_whitespace(), pair.reference.split_whitespace());
         let right = found.zip(there.clone()).filter(|(found, there)| found == there).count();
@@ -34,7 +36,7 @@ fn right(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
     pairs.iter().map(count).collect()
 }
 
-fn majority(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
+fn majority(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
     let commonest = commonest(pairs.iter().flat_map(|pair| pair.reference.split_whitespace()));
     let count = |pair: &Pair<'_>| {
         let tags = pair.reference.split_whitespace();

@@ -1,10 +1,11 @@
-use super::{Against, Contribution, Direction, Metric, Pair, Value, ratio};
+use super::{Against, Context, Contribution, Direction, Metric, Pair, Value, ratio};
 
 /// The mean score of the answers given, by how many people gave each. Answers are compared in the form that the evaluation of
 /// VQA gives them, those of models and those of people alike.
 pub(super) static METRIC: Metric = Metric {
     name: "vqa-accuracy",
     summary: "mean score of the answers given, by how many people gave each (VQA v2)",
+    undefined: "no example",
     direction: Direction::Higher,
     share: true,
     against: Against::References,
@@ -20,7 +21,7 @@ pub fn scored<'a>(answers: impl IntoIterator<Item = (&'a str, f32)>) -> String {
     lines.join("\n")
 }
 
-fn contributions(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
+fn contributions(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
     let score = |pair: &Pair<'_>| {
         let answer = alambic_data::vqa_answers::normalised(&pair.hypothesis);
         let known = pair.reference.lines().filter_map(|line| line.split_once(' '));

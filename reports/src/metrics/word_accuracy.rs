@@ -1,9 +1,10 @@
-use super::{Against, Contribution, Direction, Metric, Pair, Value, ratio};
+use super::{Against, Context, Contribution, Direction, Metric, Pair, Value, ratio};
 
 /// The share of outputs that equal their reference after NFC.
 pub(super) static METRIC: Metric = Metric {
     name: "word-accuracy",
     summary: "share of outputs that equal the reference",
+    undefined: "no example",
     direction: Direction::Higher,
     share: true,
     against: Against::References,
@@ -11,6 +12,6 @@ pub(super) static METRIC: Metric = Metric {
     value: Value::Of(ratio),
 };
 
-pub(super) fn equal(pairs: &[Pair<'_>], _seed: u64) -> Vec<Contribution> {
+pub(super) fn equal(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
     pairs.iter().map(|pair| Contribution::hit(pair.hypothesis == pair.reference)).collect()
 }

@@ -1,6 +1,7 @@
 //! What all figures share: the sheet, the font, the colours, the legend.
 
 use super::{Figure, Placement};
+use alambic_files::text::{is_hidden, shortened};
 use plotters::coord::Shift;
 use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::prelude::{DrawingArea, DrawingBackend};
@@ -9,7 +10,6 @@ use plotters::style::{
     Color, FontStyle, FontTransform, IntoFont, RGBAColor, RGBColor, ShapeStyle, TextStyle,
     register_font as register,
 };
-use std::fmt::Write;
 
 /// The width of every figure, in the units of the SVG: legible when shrunk to a phone.
 pub(super) const WIDTH: f64 = 600.0;
@@ -29,6 +29,9 @@ const INK_IN_SVG: &str = "\"#010203\"";
 
 /// The name under which plotters finds the font, and which a browser reads as its own sans-serif.
 const FAMILY: &str = "sans-serif";
+
+/// The most characters of a text in a figure.
+const LONGEST: usize = 80;
 
 const PALETTE: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
@@ -133,13 +136,14 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
             _ => at,
         };
         let style = font(size).transform(transform).color(&INK).pos(Pos::new(horizontal, VPos::Center));
-        self.area.draw(&Text::new(text.to_string(), dots(at), style)).map_err(|error| error.to_string())
+        self.area.draw(&Text::new(shown(text), dots(at), style)).map_err(|error| error.to_string())
     }
 
     /// How wide a text will be at most, whichever sans-serif a browser takes.
     pub(super) fn text_width(&self, text: &str) -> Result<f64, String> {
         let style: TextStyle<'_> = font(TEXT).into();
-        let (width, _) = self.area.estimate_text_size(text, &style).map_err(|error| error.to_string())?;
+        let (width, _) =
+            self.area.estimate_text_size(&shown(text), &style).map_err(|error| error.to_string())?;
         Ok(1.15 * f64::from(width) / SCALE)
     }
 
@@ -175,7 +179,7 @@ pub(super) fn legend(series: &[&str]) -> (Vec<(f64, f64)>, f64) {
         .iter()
         .map(|name| {
             // The room is needed before there is a sheet to measure on; letters are half as wide as high.
-            let width = 22.0 + 0.55 * TEXT * name.chars().count() as f64 + 14.0;
+            let width = 22.0 + 0.55 * TEXT * shown(name).chars().count() as f64 + 14.0;
             if x > MARGIN && x + width > WIDTH {
                 (x, y) = (MARGIN, y + 24.0);
             }
@@ -185,6 +189,11 @@ pub(super) fn legend(series: &[&str]) -> (Vec<(f64, f64)>, f64) {
         })
         .collect();
     (places, y + 19.0)
+}
+
+/// A text of a figure: in one line, hidden characters shown, and cut where it would reach beyond any sheet.
+fn shown(text: &str) -> String {
+    shortened(text, LONGEST)
 }
 
 fn font(size: f64) -> plotters::style::FontDesc<'static> {
@@ -236,9 +245,7 @@ fn escaped(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\n' => escaped.push(' '),
-            character if character.is_control() => {
-                let _ = write!(escaped, "\u{fffd}");
-            }
+            character if is_hidden(character) => escaped.push('\u{fffd}'),
             character => escaped.push(character),
         }
         escaped

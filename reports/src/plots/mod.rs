@@ -33,6 +33,9 @@ use std::io::Cursor;
 use std::path::Path;
 pub use time::time_per_example;
 
+/// The most characters of the name of a file, without its ending.
+const LONGEST_STEM: usize = 100;
+
 /// One figure.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -139,8 +142,9 @@ impl Figure {
     /// # Errors
     /// [`ReportError::Plot`] or [`ReportError::File`].
     pub fn write(&self, folder: &Path) -> Result<()> {
-        write::write(&folder.join(format!("{}.svg", self.name)), self.svg(Placement::Alone)?.as_bytes())?;
-        write::write(&folder.join(format!("{}.png", self.name)), &self.png()?)?;
+        let stem = self.stem();
+        write::write(&folder.join(format!("{stem}.svg")), self.svg(Placement::Alone)?.as_bytes())?;
+        write::write(&folder.join(format!("{stem}.png")), &self.png()?)?;
         Ok(())
     }
 
@@ -155,6 +159,13 @@ impl Figure {
             .write_to(&mut bytes, ImageFormat::Png)
             .map_err(|error| self.error(&error.to_string()))?;
         Ok(bytes.into_inner())
+    }
+
+    /// What its files are called: its name, with an underscore for what may not stand in the name of a file. A name may come
+    /// from the results of somebody else's run.
+    pub(crate) fn stem(&self) -> String {
+        let is_plain = |character: char| character.is_alphanumeric() || "-_ ".contains(character);
+        self.name.chars().take(LONGEST_STEM).map(|own| if is_plain(own) { own } else { '_' }).collect()
     }
 
     /// Width and height in the units of the SVG.

@@ -5,7 +5,7 @@ use super::{CorpusReading, Noun, PipelineNotes, Report, Sample, StageSummary, Te
 use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table, Tone};
 use crate::metrics::{Against, Direction, find, is_yardstick};
 use crate::numbers::{self, NO_VALUE};
-use crate::outcome::{ModelOutcome, Ratios, STUDENT, TEACHER};
+use crate::outcome::{BASELINE, ModelOutcome, Ratios, STUDENT, TEACHER};
 use crate::verdict::Verdict;
 use indexmap::IndexMap;
 
@@ -64,6 +64,11 @@ fn result(report: &Report) -> Vec<Block> {
                  what they cost; there is no verdict, and nothing is known of its worth for a task.",
                 report.examples.many
             ),
+        )),
+        (None, Some(_)) if report.outcome.model(BASELINE).is_some() => blocks.push(Block::Callout(
+            Tone::Neutral,
+            "What student and baseline are compared by has no value for one of them, so there is no verdict."
+                .to_string(),
         )),
         (None, Some(_)) => blocks.push(Block::Callout(
             Tone::Neutral,

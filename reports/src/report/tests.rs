@@ -76,7 +76,8 @@ fn example() -> Report {
         model(3, 1_402_112, 5.4, Some(158.0)),
     );
     let (student_scores, baseline_scores) = (scores(6), scores(3));
-    let judgement = judge(&[student_scores["cer"].clone()], &[baseline_scores["cer"].clone()]).unwrap();
+    let judgement =
+        judge(&[student_scores["cer"].clone()], &[baseline_scores["cer"].clone()]).unwrap().unwrap();
     let mut outcome =
         Outcome::new("quickstart", vec![1], labels().len(), Some(teacher), Some(student), Some(baseline));
     outcome.verdict = Some(judgement.verdict);

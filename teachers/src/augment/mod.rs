@@ -34,10 +34,10 @@ settings! {
     /// training texts are varied.
     pub struct AugmentOptions {
         /// Most variants of each text; the text itself is kept besides.
-        #[range(1..)]
+        #[range(1..=100_000)]
         pub variants: usize = 20,
         /// Candidates for each word.
-        #[range(1..)]
+        #[range(1..=100_000)]
         pub candidates: usize = 15,
         /// How likely a word is to be replaced.
         #[range(0.0..=1.0)]

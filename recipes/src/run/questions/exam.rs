@@ -170,6 +170,10 @@ impl Exam for QuestionExam<'_> {
         &self.references
     }
 
+    fn accuracies(&self) -> Option<[&'static str; 2]> {
+        Some(["accuracy", "accuracy-of-majority"])
+    }
+
     fn references_of(&self, metric: &str) -> &[String] {
         if metric == SCORED { &self.scored } else { &self.references }
     }

@@ -16,6 +16,7 @@ use rand::Rng;
 use super::gallery::Gallery;
 use crate::run::RunError;
 use crate::run::corpora::Shown;
+use crate::run::feed::validation_batches;
 use crate::run::lesson::{Lesson, Material, Measure, Passes, Study, thin};
 use crate::run::masking::{Masking, VALIDATION};
 use crate::run::stage::Job;
@@ -238,12 +239,12 @@ impl Lesson for ImageTextLesson<'_> {
 
     /// The weighted sum of the terms over the validation part.
     fn validate(&self, study: &Study<'_>) -> Result<f64, RunError> {
-        let indices: Vec<usize> = (0..self.validation.examples.len()).collect();
+        let count = self.validation.examples.len();
         let mut total = 0.0;
-        for batch in indices.chunks(BATCH) {
-            let passes = self.run(&self.validation, batch, VALIDATION, Pass::Evaluate, study)?;
+        for batch in validation_batches(count, BATCH, study.terms) {
+            let passes = self.run(&self.validation, &batch, VALIDATION, Pass::Evaluate, study)?;
             total += passes.total(study)? * batch.len() as f64;
         }
-        Ok(total / indices.len().max(1) as f64)
+        Ok(total / count.max(1) as f64)
     }
 }

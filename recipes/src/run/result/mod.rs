@@ -1,6 +1,7 @@
 //! From what the models wrote to `metrics.json`, the report and the student's folder.
 
 mod page;
+mod remarks;
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ use alambic_teachers::Teacher;
 
 use super::environment::Environment;
 use super::evaluation::{Beside, Evaluation, Outputs};
-use super::exam::{Exam, Kind};
+use super::exam::{Exam, Kind, shell_quoted};
 use super::folder::layout::STUDENT as STUDENT_FOLDER;
 use super::stage::PROJECTIONS;
 use super::trainings::{Replica, Trainings};
@@ -106,18 +107,24 @@ impl Results<'_> {
             .map(|(best, metric)| {
                 judge(&of_metric(&student_scores, metric), &of_metric(&best.scores, metric))
             })
-            .transpose()?;
+            .transpose()?
+            .flatten();
 
         let shipped = self.ship()?;
         let mut outcome = self.outcome(&student_scores, teacher_scores.as_ref(), &timings, &shipped)?;
         outcome.fidelity = self.fidelity()?;
         outcome.verdict = judgement.as_ref().map(|judgement| judgement.verdict);
+        let remarks = self.remarks(&outcome)?;
+        for remark in &remarks {
+            observer.note(remark);
+        }
 
         let Environment { machine, hashes } =
             environment::write(self.loaded, self.workshop, self.exam.teacher(), &shipped)?;
         tables_from_events(folder)?;
-        let report =
+        let mut report =
             self.report(&outcome, judgement, timings, &student_scores, teacher_scores.as_ref(), machine)?;
+        report.warnings.extend(remarks);
         report.write(folder)?;
         self.card(&outcome, &report, hashes).write(&shipped)?;
         digests::publish(&shipped, &folder.join(STUDENT_FOLDER))?;
@@ -271,7 +278,7 @@ impl Results<'_> {
                 .filter_map(|name| Some((name.to_owned(), outcome.model(name)?.clone())))
                 .collect(),
             recipe: recipe.name.value.clone(),
-            command: format!("alambic run {}", file_name(&self.loaded.location.to_string())),
+            command: format!("alambic run {}", shell_word(file_name(&self.loaded.location.to_string()))),
             seed: recipe.seed,
             hashes,
             usage,
@@ -302,6 +309,12 @@ fn baselines<'a>(
         baselines[index].name = BASELINE;
     }
     Ok(baselines)
+}
+
+/// A name as one argument of a shell, quoted where it has to be.
+fn shell_word(name: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:".contains(character);
+    if name.chars().all(is_plain) && !name.starts_with('-') { name.to_owned() } else { shell_quoted(name) }
 }
 
 /// The last part of a path, which tells a reader more than the path of somebody's machine.

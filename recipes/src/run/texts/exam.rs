@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use alambic_data::texts::OUTSIDE;
-use alambic_data::{Labels, Split, Text as Example};
+use alambic_data::{Label, Labels, Split, Text as Example};
 use alambic_models::bert::Problem;
 use alambic_reports::card::Usage;
+use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::{Noun, Text};
 use alambic_settings::IndexMap;
@@ -21,12 +22,19 @@ use crate::run::timing::{Model, measure};
 use crate::run::workshop::{Workshop, task_of};
 use crate::schema::EvaluationOptions;
 
+/// The most characters of the text that shows how the student is used.
+const LONGEST_EXAMPLE: usize = 1000;
+
 /// The test texts of a recipe.
 pub(crate) struct TextExam<'a> {
     options: &'a EvaluationOptions,
     labels: Labels,
+    /// The names of the classes or tags; none of other labels.
+    names: Vec<String>,
     texts: Vec<&'a Example>,
     references: Vec<String>,
+    /// Texts of the test part that are left out, since nothing is known of them.
+    unlabelled: usize,
     teacher: Option<Judged>,
 }
 
@@ -45,6 +53,12 @@ impl<'a> TextExam<'a> {
         let options = &*workshop.recipe.evaluation;
         let labels = workshop.corpora.labels(&options.data)?.clone();
         let mut texts = workshop.corpora.texts(&options.data, Split::Test)?;
+        let all = texts.len();
+        if labels != Labels::None {
+            // What nothing is known of would count as answered wrongly, whatever the answer.
+            texts.retain(|text| text.label != Label::None);
+        }
+        let unlabelled = all - texts.len();
         crate::run::lesson::thin(&mut texts, options.limit.unwrap_or(usize::MAX));
         let names = task_of(&labels).labels;
         if texts.is_empty() || labels == Labels::None && options.teacher.is_none() {
@@ -82,7 +96,7 @@ impl<'a> TextExam<'a> {
             Ok(Judged { teacher, reader, logits, answers })
         });
         let teacher = teacher.transpose()?;
-        Ok(Self { options, labels, texts, references, teacher })
+        Ok(Self { options, labels, names, texts, references, unlabelled, teacher })
     }
 
     fn pairs(&self) -> Vec<TextPair<'_>> {
@@ -108,8 +122,25 @@ impl Exam for TextExam<'_> {
         }
     }
 
+    fn accuracies(&self) -> Option<[&'static str; 2]> {
+        match self.labels {
+            Labels::Classes(_) => Some(["accuracy", "accuracy-of-majority"]),
+            Labels::Words(_) => Some(["token-accuracy", "token-accuracy-of-majority"]),
+            Labels::Numbers | Labels::None => None,
+        }
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.names
+    }
+
     fn references(&self) -> &[String] {
         &self.references
+    }
+
+    fn left_out(&self) -> Option<String> {
+        (self.unlabelled > 0)
+            .then(|| format!("{} without a label", counted(self.unlabelled, "text", "texts")))
     }
 
     fn slices(&self) -> &[String] {
@@ -193,7 +224,10 @@ impl Exam for TextExam<'_> {
     }
 
     fn kind(&self, answer: Option<&String>) -> Kind {
-        let text = self.texts.first().map(|text| text.first.clone()).unwrap_or_default();
+        let whole = self.texts.first().map_or("", |text| text.first.as_str());
+        let text: String = whole.chars().take(LONGEST_EXAMPLE).collect();
+        // What the student says of a text is not what it says of its beginning.
+        let answer = answer.filter(|_| text == whole);
         let (task, model_class) = match self.labels {
             Labels::None => ("feature-extraction", "AutoModel"),
             Labels::Words(_) => ("token-classification", "AutoModelForTokenClassification"),

@@ -11,7 +11,7 @@ use alambic_data::{Labels, Split, Text};
 use alambic_losses::Term;
 use alambic_models::bert::{Bert, BertConfig};
 use alambic_models::{Pass, Tokenizer, Wanted};
-use alambic_reports::metrics::{Direction, Metric, find, score_all};
+use alambic_reports::metrics::{Context, Direction, Metric, TagScheme, find, score_all};
 use alambic_settings::At;
 use alambic_students::{Reader, TextPair};
 use alambic_tensor::ops::{CrossEntropy, cross_entropy};
@@ -22,6 +22,7 @@ use self::outputs::{Outputs, Request, readings};
 use self::reading::Reading;
 use super::RunError;
 use super::exam::measured_by;
+use super::feed::validation_batches;
 use super::lesson::{Lesson, Material, Measure, Passes, Study};
 use super::masking::VALIDATION;
 use super::stage::Job;
@@ -128,13 +129,12 @@ impl<'a> TextLesson<'a> {
     /// The weighted sum of the terms over the validation part.
     fn validation_loss(&self, study: &Study<'_>) -> Result<f64, RunError> {
         let part = (&self.reading.validation, self.reading.examples.count());
-        let indices: Vec<usize> = (0..part.0.count()).collect();
         let mut total = 0.0;
-        for batch in indices.chunks(BATCH) {
-            let passes = self.run(part, batch, VALIDATION, Pass::Evaluate, study)?;
+        for batch in validation_batches(part.0.count(), BATCH, study.terms) {
+            let passes = self.run(part, &batch, VALIDATION, Pass::Evaluate, study)?;
             total += passes.total(study)? * batch.len() as f64;
         }
-        Ok(total / indices.len().max(1) as f64)
+        Ok(total / part.0.count().max(1) as f64)
     }
 }
 
@@ -163,16 +163,17 @@ impl Lesson for TextLesson<'_> {
         let Some(metric) = self.metric else { return self.validation_loss(study) };
         let reader =
             Reader::new(Bert::new(self.config, study.weights)?, self.tokenizer, self.reading.longest)?;
-        let texts = &self.reading.validation_texts;
+        let is_labelled = |text: &&Text| text.label != alambic_data::Label::None;
+        let texts: Vec<&Text> = self.reading.validation_texts.iter().filter(is_labelled).collect();
         let references: Vec<String> = texts.iter().map(|text| reference(text, &self.config.labels)).collect();
         let scores = score_all(
             &[metric.name],
-            &reader.answers(&texts.iter().map(pair).collect::<Vec<TextPair<'_>>>())?,
+            &reader.answers(&texts.iter().copied().map(pair).collect::<Vec<TextPair<'_>>>())?,
             &references,
-            0,
+            Context { classes: &self.config.labels, seed: 0 },
         )?;
         let value = scores.values().next().and_then(alambic_reports::metrics::Scores::value);
-        // A correlation of answers that are all the same has no value, and is no better than any other.
+        // What has no value, as a correlation of answers that are all the same, is no better than any other.
         Ok(value.unwrap_or(match metric.direction {
             Direction::Lower => f64::MAX,
             Direction::Higher => -1.0,
@@ -225,10 +226,7 @@ fn reference(text: &Text, labels: &[String]) -> String {
 pub(crate) fn metrics<'r>(options: &'r EvaluationOptions, labels: &Labels) -> Vec<&'r str> {
     let usual: &[&str] = match labels {
         Labels::None => return Vec::new(),
-        Labels::Words(tags) if tags.iter().any(|tag| is_of_span(tag)) => {
-            &["span-f1", "token-accuracy", "token-accuracy-of-majority"]
-        }
-        Labels::Words(_) => &["token-accuracy", "token-accuracy-of-majority"],
+        Labels::Words(_) => suitable(labels),
         Labels::Classes(classes) if classes.len() == 2 => {
             &["accuracy", "accuracy-of-majority", "f1", "matthews"]
         }
@@ -242,16 +240,16 @@ pub(crate) fn metrics<'r>(options: &'r EvaluationOptions, labels: &Labels) -> Ve
 pub(crate) fn suitable(labels: &Labels) -> &'static [&'static str] {
     match labels {
         Labels::None => &[],
-        Labels::Words(_) => &["span-f1", "token-accuracy", "token-accuracy-of-majority"],
+        Labels::Words(tags)
+            if tags.iter().any(|tag| TagScheme::is_of_span(tag)) && TagScheme::of(tags).is_ok() =>
+        {
+            &["span-f1", "token-accuracy", "token-accuracy-of-majority"]
+        }
+        Labels::Words(_) => &["token-accuracy", "token-accuracy-of-majority"],
         Labels::Classes(classes) if classes.len() == 2 => {
             &["accuracy", "accuracy-of-majority", "f1", "f1-micro", "f1-macro", "matthews"]
         }
         Labels::Classes(_) => &["accuracy", "accuracy-of-majority", "f1-micro", "f1-macro", "matthews"],
         Labels::Numbers => &["spearman", "pearson"],
     }
-}
-
-/// Whether a tag says that a word is in a span, and where in it: `B-KIND` and the like.
-fn is_of_span(tag: &str) -> bool {
-    tag.split_once('-').is_some_and(|(place, _)| ["B", "I", "E", "S"].contains(&place))
 }

@@ -29,7 +29,8 @@ pub(super) fn by_layer(
         let shuffled =
             Tensor::cat(&[states.narrow(0, half, texts.len() - half)?, states.narrow(0, 0, half)?], 0)?;
         let alignment = |states: &Tensor| -> Result<Option<f64>, RunError> {
-            Ok(Some(f64::from(kernel_alignment(states, counterpart)?.to_scalar::<f32>()?)))
+            let alignment = kernel_alignment(states, counterpart)?.map(|value| value.to_scalar::<f32>());
+            Ok(alignment.transpose()?.map(f64::from))
         };
         similarities.insert(format!("cka-layer-{layer}"), alignment(states)?);
         similarities.insert(format!("cka-layer-{layer}-shuffled"), alignment(&shuffled)?);

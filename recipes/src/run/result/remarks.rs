@@ -1,0 +1,67 @@
+//! What a reader of the figures has to know beside them.
+
+use alambic_reports::metrics::find;
+use alambic_reports::numbers::{metric_title, percent};
+use alambic_reports::outcome::Outcome;
+
+use super::Results;
+use crate::run::RunError;
+
+impl Results<'_> {
+    /// What is wrong with the teacher, and which figures have no value, and why.
+    pub(super) fn remarks(&self, outcome: &Outcome) -> Result<Vec<String>, RunError> {
+        let mut remarks = Vec::new();
+        if let Some([accuracy, majority]) = self.evaluation.teacher_accuracies()? {
+            remarks.extend(of_teacher(accuracy, majority));
+        }
+        let names = self.exam.metrics();
+        for metric in names.iter().filter_map(|name| find(name).ok()) {
+            let without: Vec<&str> = outcome
+                .present()
+                .filter(|(_, model)| model.metrics.get(metric.name).is_some_and(Option::is_none))
+                .map(|(name, _)| name)
+                .collect();
+            if !without.is_empty() {
+                remarks.push(format!(
+                    "{} has no value for {}: {}",
+                    metric_title(metric.name),
+                    without.join(", "),
+                    metric.undefined
+                ));
+            }
+        }
+        Ok(remarks)
+    }
+}
+
+/// What is wrong with a teacher that gives the right answer no more often than one that always gives the commonest.
+fn of_teacher(accuracy: f64, majority: f64) -> Option<String> {
+    if accuracy > majority {
+        return None;
+    }
+    Some(if majority >= 1.0 {
+        "all of the test part is of one class, so that its figures do not tell models apart".to_owned()
+    } else {
+        format!(
+            "the teacher is no better than the majority: {} of its answers are right, and {} would be if it always gave \
+             the commonest one; there is little to be learnt from it",
+            percent(accuracy),
+            percent(majority)
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_teacher_that_is_no_better_than_the_majority_is_told_of() {
+        assert_eq!(of_teacher(0.7, 0.6), None);
+        for accuracy in [0.6, 0.3] {
+            let remark = of_teacher(accuracy, 0.6).unwrap_or_default();
+            assert!(remark.contains("no better than the majority") && remark.contains("60.0 %"), "{remark}");
+        }
+        assert!(of_teacher(1.0, 1.0).is_some_and(|remark| remark.contains("of one class")));
+    }
+}
