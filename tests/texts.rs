@@ -100,6 +100,12 @@ fn a_student_of_masked_words_is_one_for_transformers_and_learns_a_task_later() {
     assert!(other.path().join("distilbert-general/teacher-outputs/task.varied-0.jsonl").is_file());
 }
 
+/// The rows of a record: what stands between its head and the digests of its chunks.
+fn rows_of(record: &str) -> Vec<Value> {
+    let lines = record.lines().skip(1).map(|line| serde_json::from_str(line).unwrap());
+    lines.filter(|line: &Value| line.get("sealed").is_none()).collect()
+}
+
 #[test]
 fn varied_texts_are_trained_on_once_and_made_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -111,11 +117,9 @@ fn varied_texts_are_trained_on_once_and_made_once() {
         .collect();
     assert_eq!(records, ["layers.varied-0.jsonl"], "both stages share what was made");
     let varied = std::fs::read_to_string(out.join("teacher-outputs/layers.varied-0.jsonl")).unwrap();
-    let variants = varied.lines().skip(1).map(|line| {
-        let row: Value = serde_json::from_str(line).unwrap();
-        row["variants"].as_array().unwrap().len()
-    });
-    let (texts, made) = (varied.lines().count() - 1, variants.sum::<usize>());
+    let rows = rows_of(&varied);
+    let variants = rows.iter().map(|row| row["variants"].as_array().unwrap().len());
+    let (texts, made) = (rows.len(), variants.sum::<usize>());
     let summary = |stage: &str| -> Value {
         let path = out.join("checkpoints").join(stage).join("finished/summary.json");
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -212,7 +216,7 @@ fn no_variant_repeats_a_text_or_says_what_is_held_out() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let path = folder.path().join("out/teacher-outputs/varied.varied-0.jsonl");
     let record = std::fs::read_to_string(path).unwrap();
-    let rows: Vec<Value> = record.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rows = rows_of(&record);
     let said = |text: &Value| text["text"].as_str().unwrap().to_lowercase();
     let train: Vec<String> = rows.iter().map(said).collect();
     let made: Vec<String> =
@@ -568,6 +572,10 @@ timed-examples = 2
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     }
     write("train.tsv", 0..59);
+    // A run that is finished stays as it is; one that still has something to do reads its corpora.
+    let ended = run(folder.path(), &["run", "files.toml", "--out", "run", "--resume"]);
+    assert!(ended.code == Some(0) && ended.stderr.contains("nothing is left to do"), "{}", ended.stderr);
+    std::fs::remove_file(folder.path().join("run/metrics.json")).unwrap();
     let said = run(folder.path(), &["run", "files.toml", "--out", "run", "--resume"]).bad(2);
     assert!(said.contains("data `task` has changed since this run was started"), "{said}");
 }

@@ -221,24 +221,27 @@ pub fn list(folder: &Path, names: &[&str]) -> Result<()> {
     digests.write(folder)
 }
 
-/// That a file which is about to be read is as it was written, where its folder lists it; others pass.
+/// That a file which is about to be read is as it was written, where its folder or the one above lists it; others pass.
 ///
 /// # Errors
 /// [`FileError::Content`] that says in what it differs and how a change that is meant is made known.
 pub fn check_listed(path: &Path) -> Result<()> {
-    let folder = write::parent(path);
-    let Some(digests) = Digests::read(folder)? else { return Ok(()) };
-    let Some(digest) = digests.files.get(&relative(folder, path)) else { return Ok(()) };
-    digest.check(path).map_err(|error| match error {
-        FileError::Content { path, message } => {
-            let list = folder.join(DIGESTS);
-            FileError::Content {
-                path,
-                message: format!("{message}; where the change is meant, delete {}", list.display()),
+    // Its own folder, or the one that this lies in: `1_Pooling/config.json` is listed above.
+    for folder in path.ancestors().skip(1).take(2).filter(|folder| !folder.as_os_str().is_empty()) {
+        let Some(digests) = Digests::read(folder)? else { continue };
+        let Some(digest) = digests.files.get(&relative(folder, path)) else { continue };
+        return digest.check(path).map_err(|error| match error {
+            FileError::Content { path, message } => {
+                let list = folder.join(DIGESTS);
+                FileError::Content {
+                    path,
+                    message: format!("{message}; where the change is meant, delete {}", list.display()),
+                }
             }
-        }
-        other => other,
-    })
+            other => other,
+        });
+    }
+    Ok(())
 }
 
 fn is_bookkeeping(name: &str) -> bool {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use alambic_files::read;
 use alambic_files::text::quoted;
+use alambic_files::{digests, read};
 use serde::de::DeserializeOwned;
 
 use crate::ModelError;
@@ -13,6 +13,7 @@ const SETTINGS: u64 = 16 << 20;
 
 /// What a file of settings says.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
+    digests::check_listed(path)?;
     parse(path, read::text(path, SETTINGS)?.as_bytes())
 }
 

@@ -338,6 +338,6 @@ mod tests {
         assert!(
             std::fs::read_to_string(folder.path().join("README.md")).unwrap().contains("# names: student")
         );
-        assert!(matches!(card().write(&folder.path().join("none")), Err(ReportError::File { .. })));
+        assert!(matches!(card().write(&folder.path().join("none")), Err(ReportError::Written(_))));
     }
 }

@@ -1,7 +1,7 @@
 //! Several runs side by side: one table, one page, one Parquet file.
 
 use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table, Tone};
-use crate::error::{ReportError, Result};
+use crate::error::{ReportError, Result, file_error};
 use crate::metrics::{Direction, find, is_yardstick};
 use crate::numbers::{self, NO_VALUE};
 use crate::outcome::{BASELINE, ModelOutcome, Outcome, STUDENT, TEACHER};
@@ -13,6 +13,7 @@ use crate::verdict::Verdict;
 use alambic_files::digests;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Runs to be compared.
@@ -231,6 +232,7 @@ impl Comparison {
     pub fn write(&self, folder: &Path) -> Result<()> {
         const TABLE: &str = "comparison.parquet";
         let files = ["compare.html", "compare.md", TABLE];
+        fs::create_dir_all(folder).map_err(file_error("create", folder))?;
         digests::check_own(folder, &files)?;
         self.document()?.write(folder, "compare")?;
         let path = folder.join(TABLE);

@@ -4,7 +4,7 @@ use crate::error::{ReportError, Result};
 use crate::metrics::{Direction, METRICS, Scores, is_yardstick};
 use crate::verdict::Verdict;
 use alambic_files::text::json_visible;
-use alambic_files::write;
+use alambic_files::{digests, write};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -249,13 +249,18 @@ impl Outcome {
     /// Reads the `metrics.json` of a run.
     ///
     /// # Errors
-    /// [`ReportError::NotARun`] when the folder holds no result that can be read, saying why.
+    /// [`ReportError::NotARun`] when the folder holds no result that can be read, saying why; when the result is not as it was
+    /// written.
     pub fn read(folder: &Path) -> Result<Self> {
         let no_run = |reason: String| ReportError::NotARun { path: folder.to_path_buf(), reason };
         if !folder.is_dir() {
             return Err(no_run("there is no such folder".to_string()));
         }
-        let text = std::fs::read_to_string(folder.join("metrics.json")).map_err(|error| {
+        let path = folder.join("metrics.json");
+        if path.is_file() {
+            digests::check_listed(&path)?;
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| {
             let started =
                 folder.join("events.jsonl").exists() || folder.join("recipe.resolved.toml").exists();
             no_run(match error.kind() {

@@ -3,8 +3,8 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use alambic_files::text::quoted;
 use alambic_files::read as files;
+use alambic_files::text::quoted;
 use indexmap::IndexMap;
 
 use crate::containers::{At, OneOrMany};

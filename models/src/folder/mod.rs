@@ -9,8 +9,8 @@ mod weights;
 
 use std::path::{Path, PathBuf};
 
-use alambic_files::read;
 use alambic_files::text::quoted;
+use alambic_files::{digests, read};
 use alambic_tensor::candle::DType;
 use alambic_tensor::parameters::{self, Weights};
 use serde::Serialize;
@@ -51,6 +51,7 @@ impl ModelFolder {
         let path = modules::transformer(root)?;
         let file = path.join("config.json");
         refuse_adapter(&path)?;
+        digests::check_listed(&file)?;
         let text = read::text(&file, LONGEST)?;
         let config: Value = serde_json::from_str(&text).map_err(|error| ModelError::content(&file, error))?;
         if !config.is_object() {

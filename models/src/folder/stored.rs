@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use alambic_files::read;
 use alambic_files::text::quoted;
+use alambic_files::{digests, read};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 use alambic_tensor::parameters::Weights;
@@ -168,6 +168,7 @@ impl StoredWeights {
         let mut tensors: Vec<Option<Tensor>> = vec![None; names.len()];
         for (file, wanted) in self.files.iter().zip(wanted).filter(|(_, wanted)| !wanted.is_empty()) {
             let stored: Vec<&Stored> = wanted.iter().map(|(_, _, stored)| *stored).collect();
+            digests::check_listed(file)?;
             let numbers = read_all(file, &stored)?;
             for ((index, name, stored), values) in wanted.into_iter().zip(numbers) {
                 if let Some(place) = first_not_finite(&values) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_files::{read, write};
+use alambic_files::{digests, read, write};
 use serde_json::{Value, json};
 use tokenizers::models::ModelWrapper;
 
@@ -61,6 +61,7 @@ impl TokenizerFiles {
         for name in FILES {
             let path = if name == PROMPTS { folder.join(name) } else { inner.join(name) };
             if path.is_file() {
+                digests::check_listed(&path)?;
                 files.push((name.to_owned(), read::bytes(&path, FILE)?));
             }
         }

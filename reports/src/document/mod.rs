@@ -192,7 +192,8 @@ impl Document {
         markdown::page(self)
     }
 
-    /// Writes `STEM.html`, `STEM.md` and the figures as SVG and PNG under `plots/` into a folder; earlier figures make way.
+    /// Writes `STEM.html`, `STEM.md` and the figures as SVG and PNG under `plots/` into a folder that is there; earlier figures
+    /// make way.
     ///
     /// # Errors
     /// [`crate::ReportError::Plot`], [`crate::ReportError::File`], and when `plots/` holds what is no figure of ours.
@@ -200,7 +201,7 @@ impl Document {
         let plots = folder.join(PLOTS);
         let partial = write::partial(&plots);
         write::discard(&partial)?;
-        fs::create_dir_all(&partial).map_err(file_error("create", &partial))?;
+        fs::create_dir(&partial).map_err(file_error("create", &partial))?;
         for figure in self.figures() {
             figure.write(&partial)?;
         }

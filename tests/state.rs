@@ -1,0 +1,278 @@
+//! The state of a run: damage is named or gone round, one process works in it, and what is the user's stays the user's.
+#![cfg(unix)]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use alambic_files::digests::{files_below, relative};
+use common::{Ended, alambic, run};
+
+/// Two stages with a teacher whose outputs are kept, and checkpoints close to one another.
+const RECIPE: &str = r#"
+schema = 1
+name = "kept"
+seed = 3
+threads = 1
+stages = ["teach", "learn"]
+cache.mode = "required"
+
+[data.reviews.corpus.made-up-reviews]
+size = 200
+[data.reviews.split]
+test-fraction = 0.1
+validation-fraction = 0.1
+
+[student.large.encoder]
+layers = 2
+width = 16
+heads = 2
+feed-forward = 32
+[student.small.encoder]
+layers = 1
+width = 16
+heads = 2
+feed-forward = 32
+
+[teacher.large.checkpoint]
+stage = "teach"
+
+[stage.teach]
+student = "large"
+data.texts = { data = ["reviews"] }
+loss.cross-entropy = {}
+
+[stage.learn]
+student = "small"
+teacher = "large"
+data.texts = { data = ["reviews"] }
+loss.logits = {}
+
+[train]
+steps = 40
+batch.size = 16
+validate-every = 10
+validation-examples = 8
+checkpoint-every = 5
+
+[evaluation]
+data = ["reviews"]
+limit = 4
+timed-examples = 4
+"#;
+
+/// A folder with the recipe, a finished run of it, and one that was stopped in its second stage.
+struct Runs {
+    folder: tempfile::TempDir,
+}
+
+impl Runs {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("kept.toml"), RECIPE).unwrap();
+        let ended = run(folder.path(), &["run", "kept.toml", "--out", "whole"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn start(&self, out: &str) -> Child {
+        let mut command = alambic(self.folder.path());
+        command.args(["run", "kept.toml", "--out", out]).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
+    /// A run that was killed behind two checkpoints of its second stage.
+    fn stopped(&self) -> PathBuf {
+        let out = self.path("stopped");
+        loop {
+            let mut child = self.start("stopped");
+            let checkpoints = out.join("checkpoints/learn");
+            let written = || std::fs::read_dir(&checkpoints).map_or(0, Iterator::count);
+            while written() < 2 && child.try_wait().unwrap().is_none() {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let whole = |name: &str| checkpoints.join(name).is_dir();
+            if !out.join("metrics.json").exists() && !whole("finished") && steps(&checkpoints).len() == 2 {
+                return out;
+            }
+            std::fs::remove_dir_all(&out).unwrap();
+        }
+    }
+
+    fn resume(&self, out: &str) -> Ended {
+        run(self.folder.path(), &["run", "kept.toml", "--out", out, "--resume"])
+    }
+
+    fn student(&self, out: &str) -> Vec<u8> {
+        std::fs::read(self.path(out).join("student/model.safetensors")).unwrap()
+    }
+
+    fn copy(&self, from: &Path, to: &str) -> PathBuf {
+        let to = self.path(to);
+        let _ = std::fs::remove_dir_all(&to);
+        assert!(Command::new("cp").arg("-a").arg(from).arg(&to).status().unwrap().success());
+        to
+    }
+}
+
+/// The names of the whole checkpoints of a folder.
+fn steps(checkpoints: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(checkpoints).into_iter().flatten();
+    let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> =
+        names.filter(|name| name.starts_with("step-") && !name.ends_with(".part")).collect();
+    names.sort();
+    names
+}
+
+/// Every file of a run's state is damaged in turn: by a flipped bit, by being emptied, by being removed. Either the run names
+/// the file and ends, or it names it and goes on from an older checkpoint, to the same bytes.
+#[test]
+fn damage_to_any_file_of_the_state_is_named() {
+    let runs = Runs::new();
+    let stopped = runs.stopped();
+    let newest = format!("checkpoints/learn/{}", steps(&stopped.join("checkpoints/learn"))[1]);
+    let (mut flipped, mut emptied) = (0, 0);
+    for file in files_below(&stopped).unwrap() {
+        let name = relative(&stopped, &file);
+        // The recipe as the user wrote it is only a copy; the lock says nothing.
+        if name == "recipe.toml" || name.starts_with(".alambic") || name.ends_with(".part") {
+            continue;
+        }
+        let sound = std::fs::read(&file).unwrap();
+        let mut damages: Vec<Option<Vec<u8>>> = vec![Some(Vec::new()), None];
+        for share in [3, 2] {
+            let mut bytes = sound.clone();
+            let place = sound.len() / share;
+            bytes[place] ^= 0x10;
+            damages.push(Some(bytes));
+        }
+        for damage in damages {
+            let copy = runs.copy(&stopped, "damaged");
+            match &damage {
+                Some(bytes) => std::fs::write(copy.join(&name), bytes).unwrap(),
+                None => std::fs::remove_file(copy.join(&name)).unwrap(),
+            }
+            let ended = runs.resume("damaged");
+            let what = match &damage {
+                None => "removed",
+                Some(bytes) if bytes.is_empty() => "emptied",
+                Some(_) => "a bit flipped",
+            };
+            let told = format!("{name}, {what}: {:?} {}", ended.code, ended.stderr);
+            assert!(!ended.stderr.contains("should not have happened"), "{told}");
+            if ended.code == Some(0) {
+                // A computed cache that lost a file is computed anew; behind the mark, the log is not believed anyway.
+                let may_be_remade =
+                    name.starts_with("cache/") || name == "events.jsonl" || name.starts_with(&newest);
+                assert!(may_be_remade, "{told}");
+                assert!(!name.starts_with(&newest) || ended.stderr.contains("goes on from step"), "{told}");
+                assert!(runs.student("damaged") == runs.student("whole"), "{told}");
+            } else {
+                let last = name.rsplit('/').next().unwrap();
+                let run_is_gone = name == "digests.json" && damage.is_none();
+                assert!(ended.stderr.contains(last) || run_is_gone, "{told}");
+            }
+            match what {
+                "a bit flipped" => flipped += 1,
+                _ => emptied += 1,
+            }
+        }
+    }
+    assert!(flipped >= 30, "{flipped}");
+    println!("{flipped} flipped bits, {emptied} files emptied or removed");
+}
+
+#[test]
+fn a_second_process_is_refused_and_told_of_the_first() {
+    let runs = Runs::new();
+    let mut first = runs.start("shared");
+    while !runs.path("shared/events.jsonl").exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    for mode in ["--resume", "--overwrite"] {
+        let said = run(runs.folder.path(), &["run", "kept.toml", "--out", "shared", mode]).bad(2);
+        assert!(said.contains(&format!("process {} (alambic run)", first.id())), "{said}");
+    }
+    assert!(first.wait().unwrap().success());
+    assert!(runs.student("shared") == runs.student("whole"));
+}
+
+#[test]
+fn what_is_the_users_stays_the_users() {
+    let runs = Runs::new();
+    for name in
+        ["notes.md", "student/notes.md", "plots/mine.svg", "checkpoints/learn/notes.md", "cache/mine.txt"]
+    {
+        let copy = runs.copy(&runs.path("whole"), "noted");
+        std::fs::create_dir_all(copy.join(name).parent().unwrap()).unwrap();
+        std::fs::write(copy.join(name), "mine").unwrap();
+        let said = run(runs.folder.path(), &["run", "kept.toml", "--out", "noted", "--overwrite"]).bad(2);
+        assert!(said.contains(name.rsplit('/').next().unwrap()), "{said}");
+        // A finished run that is resumed prints its result, and touches nothing.
+        let before = files_below(&copy).unwrap();
+        let times: Vec<_> = before.iter().map(|path| path.metadata().unwrap().modified().unwrap()).collect();
+        let ended = runs.resume("noted");
+        assert!(ended.code == Some(0) && ended.stderr.contains("nothing is left to do"), "{}", ended.stderr);
+        assert_eq!(files_below(&copy).unwrap(), before);
+        let after: Vec<_> = before.iter().map(|path| path.metadata().unwrap().modified().unwrap()).collect();
+        assert_eq!(times, after);
+    }
+    // A folder that only looks like a run is none.
+    let precious = runs.path("precious");
+    std::fs::create_dir(&precious).unwrap();
+    std::fs::write(precious.join("recipe.resolved.toml"), "# a copy").unwrap();
+    let said = run(runs.folder.path(), &["run", "kept.toml", "--out", "precious", "--overwrite"]).bad(2);
+    assert!(said.contains("is no run"), "{said}");
+    assert!(precious.join("recipe.resolved.toml").is_file());
+}
+
+#[test]
+fn a_run_does_not_overwrite_the_teacher_that_it_reads() {
+    let runs = Runs::new();
+    let recipe = RECIPE
+        .replace("stages = [\"teach\", \"learn\"]", "stages = [\"learn\"]")
+        .replace("stage = \"teach\"", "model = \"whole/checkpoints/teach/finished\"");
+    let recipe = recipe.replace("[stage.teach]\nstudent = \"large\"\ndata.texts = { data = [\"reviews\"] }\nloss.cross-entropy = {}\n", "");
+    let recipe =
+        recipe.replace("[student.large.encoder]\nlayers = 2\nwidth = 16\nheads = 2\nfeed-forward = 32\n", "");
+    std::fs::write(runs.path("again.toml"), recipe).unwrap();
+    let said = run(runs.folder.path(), &["run", "again.toml", "--out", "whole", "--overwrite"]).bad(2);
+    assert!(said.contains("is to be overwritten, and the recipe reads"), "{said}");
+    assert!(runs.path("whole/metrics.json").is_file());
+}
+
+#[test]
+fn a_run_whose_folder_vanishes_ends_and_builds_no_other() {
+    let runs = Runs::new();
+    let mut child = runs.start("vanished");
+    let out = runs.path("vanished");
+    while !out.join("checkpoints/teach").exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let away = runs.path("away");
+    std::fs::rename(&out, &away).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_run_goes_into_a_folder_whose_name_is_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let runs = Runs::new();
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9");
+    for more in [&[][..], &["--resume"], &["--overwrite"]] {
+        let mut command = alambic(runs.folder.path());
+        let ended = command.args(["run", "kept.toml", "--out"]).arg(name).args(more).output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
+    assert!(runs.folder.path().join(name).join("student/model.safetensors").is_file());
+}
