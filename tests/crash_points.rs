@@ -3,6 +3,11 @@
 //! A library that is preloaded into the binary counts its operations and ends it at one of them. CI tries some points of a
 //! small recipe; `ALAMBIC_CRASH_POINTS=100 cargo test --release --workspace --test crash_points` that many of each kind over
 //! each recipe, spread evenly; `all` every one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may fail wherever it is, and says what it tried"
+)]
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 mod common;

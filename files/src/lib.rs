@@ -1,6 +1,6 @@
 //! Files as this project writes and reads them.
 //!
-//! What is written is written whole: beside its place, synced to disk, and renamed ([`write`]). Folders that belong
+//! What is written is written whole: beside its place, synced to disk, and renamed ([`mod@write`]). Folders that belong
 //! together carry the digests of their files ([`digests`]). One process at a time works in a folder ([`lock`]). What is
 //! read is read within a limit, and named for what it is where it is something else ([`mod@read`]). Text that comes from
 //! files is quoted before it is shown ([`text`]).

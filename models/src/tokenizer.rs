@@ -121,7 +121,7 @@ impl Tokenizer {
     /// A vocabulary of single characters with a tag for each language.
     ///
     /// Ids: end 0, unknown 1, the tags, the characters in the given order, and padding last, as Marian has it. Text is
-    /// brought to the form in which names are trained on ([`names`]), split into characters and ended with the end token.
+    /// brought to the form in which names are trained on (`names.rs`), split into characters and ended with the end token.
     ///
     /// # Errors
     /// When the tokenizers library refuses the parts.

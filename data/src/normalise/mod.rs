@@ -11,7 +11,7 @@ use unicode_normalization::char::is_combining_mark;
 
 /// A text in its normal form for a language (a code such as `hi`).
 ///
-/// In every language: NFC; joiners (U+200C, U+200D) removed where they stand for nothing ([`joined`]), and all other invisible
+/// In every language: NFC; joiners (U+200C, U+200D) removed where they stand for nothing (`joiners.rs`), and all other invisible
 /// format characters; runs of white space, the no-break space included, become one space, none at the ends; one apostrophe
 /// `'` and one hyphen `-` for all their variants. English besides: lower case, letters without their diacritics.
 #[must_use]
