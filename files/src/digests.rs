@@ -157,6 +157,18 @@ impl Digests {
         self.files.iter().try_for_each(|(name, digest)| digest.check(&folder.join(name)))
     }
 
+    /// That one of the listed files is as it was written.
+    ///
+    /// # Errors
+    /// As for [`Self::check`], and when it is not listed.
+    pub fn check_file(&self, folder: &Path, name: &str) -> Result<()> {
+        let path = folder.join(name);
+        match self.files.get(name) {
+            Some(digest) => digest.check(&path),
+            None => Err(FileError::content(&path, "the file is not in its folder's list of digests")),
+        }
+    }
+
     /// Files and links below a folder that are not listed: somebody else's.
     ///
     /// # Errors
@@ -207,6 +219,18 @@ pub fn check_own(folder: &Path, names: &[&str]) -> Result<()> {
         .filter(|path| fs::symlink_metadata(path).is_ok())
         .collect();
     if foreign.is_empty() { Ok(()) } else { Err(FileError::Foreign { path: folder.to_owned(), foreign }) }
+}
+
+/// Lists files that are about to be written, so that a process killed meanwhile leaves none that is nobody's.
+///
+/// # Errors
+/// When the list cannot be read or written.
+pub fn announce(folder: &Path, names: &[&str]) -> Result<()> {
+    let mut digests = Digests::read(folder)?.unwrap_or_default();
+    for name in names {
+        digests.files.entry((*name).to_owned()).or_insert_with(|| Digest::of(b""));
+    }
+    digests.write(folder)
 }
 
 /// Adds files that were just written to a folder's list of digests.

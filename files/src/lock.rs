@@ -51,7 +51,7 @@ impl Lock {
                     };
                     return Err(FileError::Locked { path: folder.to_owned(), holder });
                 }
-                Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(error)) if knows_no_locks(&error) => {}
                 Err(TryLockError::Error(error)) => return Err(FileError::io(&path)(error)),
             }
             if !is_same_file(&file, &path) {
@@ -66,6 +66,32 @@ impl Lock {
             return Ok(Self { path, file });
         }
     }
+}
+
+impl Lock {
+    /// That the folder is still the one that was locked: what is written by its path from now on would otherwise land in
+    /// another process's.
+    ///
+    /// # Errors
+    /// [`FileError::Content`] when it was moved away or replaced.
+    pub fn check(&self) -> Result<()> {
+        if is_same_file(&self.file, &self.path) {
+            return Ok(());
+        }
+        let folder = crate::write::parent(&self.path);
+        Err(FileError::content(
+            folder,
+            "the folder was moved away or replaced while this process worked in it",
+        ))
+    }
+}
+
+/// Whether a file system has no locks, as some that are mounted over a network.
+fn knows_no_locks(error: &std::io::Error) -> bool {
+    /// What Linux says where nobody serves locks.
+    const NO_LOCKS: i32 = 37;
+    error.kind() == std::io::ErrorKind::Unsupported
+        || cfg!(target_os = "linux") && error.raw_os_error() == Some(NO_LOCKS)
 }
 
 impl Drop for Lock {

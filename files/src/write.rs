@@ -4,7 +4,7 @@
 //! synced. On systems that cannot sync a folder (Windows) the rename alone is what there is.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,17 @@ pub const PARTIAL: &str = "part";
 pub fn partial(path: &Path) -> PathBuf {
     let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
     name.push(".");
+    name.push(PARTIAL);
+    path.with_file_name(name)
+}
+
+/// The name beside a place that a user names, under which a folder is written until it is whole: hidden and ours alone,
+/// since `NAME.part` may be somebody's download.
+#[must_use]
+pub fn partial_beside(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".alambic.");
     name.push(PARTIAL);
     path.with_file_name(name)
 }
@@ -52,15 +63,53 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -
 }
 
 /// Moves a folder that is complete to its place: its files and folders are synced, an earlier folder of the name is
-/// removed, and the rename is synced.
+/// renamed away and removed when the new one is in its place, and the renames are synced. A process killed between the
+/// renames leaves the earlier folder under the name that [`discarded`] gives; [`recover`] brings it back.
 ///
 /// # Errors
 /// When the system refuses.
 pub fn publish_folder(partial: &Path, whole: &Path) -> Result<()> {
     sync_tree(partial)?;
-    discard(whole)?;
+    let away = discarded(whole);
+    if whole.is_dir() {
+        remove_tree(&away)?;
+        fs::rename(whole, &away).map_err(FileError::io(whole))?;
+    }
     fs::rename(partial, whole).map_err(FileError::io(whole))?;
-    sync_folder(parent(whole))
+    sync_folder(parent(whole))?;
+    remove_tree(&away)
+}
+
+/// Brings an earlier folder back that a killed process had renamed away for a new one which did not come.
+///
+/// # Errors
+/// When the system refuses.
+pub fn recover(whole: &Path) -> Result<()> {
+    let away = discarded(whole);
+    if away.is_dir() && fs::symlink_metadata(whole).is_err() {
+        fs::rename(&away, whole).map_err(FileError::io(whole))?;
+    }
+    Ok(())
+}
+
+/// Makes a folder and those above it that are missing, each synced into the one that it lies in.
+///
+/// # Errors
+/// When the system refuses.
+pub fn create_folder(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let above = parent(path);
+    if above != Path::new(".") {
+        create_folder(above)?;
+    }
+    match fs::create_dir(path) {
+        // Another process was quicker.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        other => other.map_err(FileError::io(path))?,
+    }
+    sync_folder(above)
 }
 
 /// Syncs every file below a folder, and the folders.
@@ -75,7 +124,9 @@ pub fn sync_tree(folder: &Path) -> Result<()> {
         if kind.is_dir() {
             sync_tree(&path)?;
         } else if kind.is_file() {
-            File::open(&path).and_then(|file| file.sync_all()).map_err(FileError::io(&path))?;
+            // Windows syncs only what is open for writing.
+            let file = OpenOptions::new().read(true).write(cfg!(windows)).open(&path);
+            file.and_then(|file| file.sync_all()).map_err(FileError::io(&path))?;
         }
     }
     sync_folder(folder)
@@ -86,10 +137,16 @@ pub fn sync_tree(folder: &Path) -> Result<()> {
 /// # Errors
 /// When it cannot be opened or synced.
 pub fn sync_folder(folder: &Path) -> Result<()> {
-    if cfg!(unix) {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(FileError::io(folder))?;
+    if !cfg!(unix) {
+        return Ok(());
     }
-    Ok(())
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Some file systems sync no folders; there the rename is all there is.
+        Err(error) if [io::ErrorKind::InvalidInput, io::ErrorKind::Unsupported].contains(&error.kind()) => {
+            Ok(())
+        }
+        other => other.map_err(FileError::io(folder)),
+    }
 }
 
 /// Removes a file or a folder with all that it holds, if it is there. A folder is renamed away first, so that a process

@@ -1,5 +1,8 @@
 //! Names of classes in `config.json`.
 
+use std::collections::HashSet;
+
+use alambic_files::text::quoted;
 use serde_json::{Map, Value, json};
 
 /// The most classes that are given names here.
@@ -23,7 +26,15 @@ pub(crate) fn of(json: &Value) -> Result<Vec<String>, String> {
                     )
                 })
             });
-            labels.collect()
+            let labels: Vec<String> = labels.collect::<Result<_, String>>()?;
+            let mut seen = HashSet::new();
+            match labels.iter().find(|label| !seen.insert(label.as_str())) {
+                Some(twice) => Err(format!(
+                    "`id2label` has the name `{}` twice, so answers could not be told apart: give each its own",
+                    quoted(twice)
+                )),
+                None => Ok(labels),
+            }
         }
         (_, Some(count)) if count > MOST => {
             Err(format!("`num_labels` is {count}; the most without names of their own is {MOST}"))

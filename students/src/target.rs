@@ -39,12 +39,13 @@ impl Target {
         if to.exists() && !to.is_dir() {
             return Err(refused("this is no folder; name one with `--to`".into()));
         }
+        write::recover(to)?;
         let is_new = !to.exists();
         fs::create_dir_all(to).map_err(FileError::io(to))?;
         // Links and `..` may lead to the model's own folder.
         let whole = to.canonicalize().map_err(FileError::io(to))?;
         let mut target = Self {
-            partial: write::partial(&whole),
+            partial: write::partial_beside(&whole),
             model: String::new(),
             earlier: Vec::new(),
             is_new,

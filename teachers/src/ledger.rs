@@ -4,8 +4,8 @@
 //! Rows are written in chunks. Each chunk ends with a line that holds the digest of all that stands before it, so that
 //! damage is told from a file that was cut off: rows behind the last such line are made anew.
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use alambic_files::write;
@@ -59,6 +59,17 @@ struct Seal {
 
 /// How a [`Seal`] begins, and no row.
 const SEAL: &[u8] = b"{\"sealed\":";
+
+/// Whether a file begins as a ledger does.
+#[must_use]
+pub fn is_ledger(path: &Path) -> bool {
+    /// More than the first line of any ledger has.
+    const FIRST: u64 = 1 << 16;
+    let mut line = Vec::new();
+    let read =
+        File::open(path).map(BufReader::new).and_then(|file| file.take(FIRST).read_until(b'\n', &mut line));
+    read.is_ok() && serde_json::from_slice::<Fingerprint>(&line).is_ok()
+}
 
 /// One line of a ledger: both parts are tables, whose keys stand beside each other.
 #[derive(Serialize, Deserialize)]

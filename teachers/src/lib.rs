@@ -10,7 +10,7 @@ pub mod cache;
 mod checkpoint;
 mod encoder;
 mod error;
-mod ledger;
+pub mod ledger;
 mod network;
 mod options;
 mod pipeline;

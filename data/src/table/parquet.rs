@@ -42,6 +42,7 @@ fn parse<'s>(source: &'s Source, columns: &Columns<'_>) -> Result<Table<'s>, Dat
         let Some((root, path)) = find(&schema, name) else { continue };
         let held = holds(within(&root.dtype, &path));
         let fault = match held {
+            _ if is_ambiguous(&metadata, name) => Some(Fault::DuplicateColumn(name.to_owned())),
             Holds::Other(what) => {
                 Some(Fault::NotOneValue { column: name.to_owned(), found: what.to_owned() })
             }
@@ -85,6 +86,12 @@ fn schema(metadata: &FileMetadata) -> Result<ArrowSchema, impl std::fmt::Display
         }
         if schema.is_empty() { Err(error) } else { Ok(schema) }
     })
+}
+
+/// Whether columns of a file bear the same name, so that it says of none which is meant.
+fn is_ambiguous(metadata: &FileMetadata, name: &str) -> bool {
+    let is_root = |root: &str| name == root || name.split_once('.').is_some_and(|(own, _)| own == root);
+    metadata.schema().fields().iter().filter(|field| is_root(&field.get_field_info().name)).count() > 1
 }
 
 /// The column in which a name is found, and the way from it to the field that is meant.

@@ -177,7 +177,28 @@ impl Pooling {
                 let told = |key: &str| config[key].as_bool().unwrap_or(false);
                 let modes: Vec<Mode> =
                     Mode::ALL.iter().filter(|(.., key)| told(key)).map(|(mode, ..)| *mode).collect();
-                if modes.is_empty() { vec![Mode::Mean] } else { modes }
+                let keys: Vec<&String> =
+                    config.as_object().map_or_else(Vec::new, |config| config.keys().collect());
+                let is_mode = |key: &&&String| key.starts_with("pooling_mode_");
+                let unknown = keys
+                    .iter()
+                    .filter(is_mode)
+                    .find(|key| told(key) && Mode::ALL.iter().all(|(.., known)| known != **key));
+                if let Some(unknown) = unknown {
+                    let message = format!("the pooling `{}` is not supported", quoted(unknown));
+                    return Err(ModelError::content(&path, message));
+                }
+                // A file that says nothing of modes means the mean, one that turns all off means nothing.
+                match modes.is_empty() {
+                    true if keys.iter().any(|key| is_mode(&key)) => {
+                        return Err(ModelError::content(
+                            &path,
+                            "no pooling is chosen: all of its modes are false",
+                        ));
+                    }
+                    true => vec![Mode::Mean],
+                    false => modes,
+                }
             }
             Value::Array(names) if !names.is_empty() => names.iter().map(named).collect::<Result<_, _>>()?,
             name => vec![named(name)?],

@@ -32,6 +32,17 @@ impl Checker<'_> {
                     .help("tags are written beside each other, parted by spaces: rename it"),
             );
         }
+        let mut seen = BTreeSet::new();
+        if let ([name, ..], Some(twice)) = (names, classes.iter().find(|class| !seen.insert(class.as_str())))
+        {
+            let message =
+                format!("the class `{}` is named twice, and one of the two is never right", quoted(twice));
+            self.report(
+                Diagnostic::error("data::classes", message)
+                    .label(&origin, "classes of this corpus")
+                    .help("name each class once"),
+            );
+        }
         self.must_be_several(names, "labels", classes);
     }
 

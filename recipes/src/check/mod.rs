@@ -104,7 +104,13 @@ pub(crate) fn examine<'a>(loaded: &'a Loaded, depth: Depth, interrupt: &'a Atomi
         recipe,
         depth,
         found: Diagnostics::default(),
-        workshop: Workshop { recipe, corpora: Corpora::default(), folder: PathBuf::new(), interrupt },
+        workshop: Workshop {
+            recipe,
+            corpora: Corpora::default(),
+            folder: PathBuf::new(),
+            interrupt,
+            lock: None,
+        },
         sketches: Sketches::default(),
         counts: IndexMap::new(),
     };

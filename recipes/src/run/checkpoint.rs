@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_files::digests::{self, Digests};
+use alambic_files::digests::{self, DIGESTS, Digests};
 use alambic_files::{FileError, write};
 use alambic_reports::record::LogMark;
 use alambic_tensor::parameters::{self, Weights};
@@ -14,7 +14,10 @@ use alambic_tensor::random::Position;
 use serde::{Deserialize, Serialize};
 
 use super::RunError;
+use super::stage::FINISHED;
 
+/// The files of a checkpoint that hold tensors.
+const SETS: [&str; 4] = ["parameters", "optimiser", "average", "best"];
 /// How many checkpoints of a stage stay.
 const KEPT: usize = 2;
 
@@ -55,20 +58,14 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Writes the checkpoint into a stage's folder, which must be there, and deletes those that are too old, or newer: what
-    /// was damaged, and training went on from an older one.
+    /// Writes the checkpoint into a stage's folder, which must be there, and deletes those that are too old.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), RunError> {
         let whole = folder.join(format!("step-{:08}", self.progress.step));
         let partial = write::partial(&whole);
         write::discard(&partial)?;
         std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
-        let sets = [
-            ("parameters", Some(&self.parameters)),
-            ("optimiser", Some(&self.optimiser)),
-            ("average", self.average.as_ref()),
-            ("best", self.best.as_ref()),
-        ];
-        for (name, weights) in sets {
+        let sets = [Some(&self.parameters), Some(&self.optimiser), self.average.as_ref(), self.best.as_ref()];
+        for (name, weights) in SETS.iter().zip(sets) {
             if let Some(weights) = weights {
                 parameters::save(weights, &[], &partial.join(format!("{name}.safetensors")))?;
             }
@@ -79,20 +76,17 @@ impl Checkpoint {
         std::fs::write(&path, text).map_err(RunError::file(&path))?;
         digests::publish(&partial, &whole)?;
         let mut steps = list(folder)?;
-        let newer = steps.split_off(steps.partition_point(|(step, _)| *step <= self.progress.step));
         steps.truncate(steps.len().saturating_sub(KEPT));
-        for (_, other) in steps.iter().chain(&newer) {
-            write::discard(other)?;
-        }
-        Ok(())
+        steps.iter().try_for_each(|(_, old)| discard_own(old))
     }
 
-    /// The newest sound checkpoint of a stage's folder, if there is one, and what is wrong with newer ones.
+    /// The newest sound checkpoint of a stage's folder, if there is one, and what is wrong with newer ones, which are set
+    /// aside: training that comes to their steps again writes its own.
     ///
     /// # Errors
     /// When there are checkpoints and all are damaged; the error names a file of the newest.
     pub(crate) fn newest(folder: &Path) -> Result<Option<(Self, Vec<FileError>)>, RunError> {
-        let Some((path, damaged)) = sound(folder)? else { return Ok(None) };
+        let Some((path, damaged)) = newest_sound(folder)? else { return Ok(None) };
         let set = |name: &str| {
             let path = path.join(format!("{name}.safetensors"));
             if path.is_file() { parameters::load(&path).map(Some) } else { Ok(None) }
@@ -104,7 +98,12 @@ impl Checkpoint {
             average: set("average")?,
             best: set("best")?,
         };
-        Ok(Some((checkpoint, damaged)))
+        for (path, _) in &damaged {
+            let aside = write::partial(path);
+            write::discard(&aside)?;
+            std::fs::rename(path, &aside).map_err(RunError::file(path))?;
+        }
+        Ok(Some((checkpoint, damaged.into_iter().map(|(_, error)| error).collect())))
     }
 
     /// How far the log of events went when the newest sound checkpoint of a stage's folder was written, if there is one.
@@ -112,7 +111,7 @@ impl Checkpoint {
     /// # Errors
     /// As for [`Self::newest`].
     pub(crate) fn newest_mark(folder: &Path) -> Result<Option<LogMark>, RunError> {
-        sound(folder)?.map(|(path, _)| Ok(progress(&path)?.events)).transpose()
+        newest_sound(folder)?.map(|(path, _)| Ok(progress(&path)?.events)).transpose()
     }
 }
 
@@ -125,37 +124,74 @@ fn progress(checkpoint: &Path) -> Result<Progress, RunError> {
     serde_json::from_str(&text).map_err(|error| RunError::content(&path, error))
 }
 
-/// The newest checkpoint of a folder whose files are as they were written, and what is wrong with newer ones.
-fn sound(folder: &Path) -> Result<Option<(PathBuf, Vec<FileError>)>, RunError> {
+/// A checkpoint, and the newer ones with what is wrong with each.
+type Sound = (PathBuf, Vec<(PathBuf, FileError)>);
+
+/// The newest checkpoint of a folder whose files are as they were written.
+fn newest_sound(folder: &Path) -> Result<Option<Sound>, RunError> {
     let mut damaged = Vec::new();
     for (_, path) in list(folder)?.into_iter().rev() {
         match Digests::require(&path).and_then(|digests| digests.check(&path)) {
             Ok(()) => return Ok(Some((path, damaged))),
-            Err(error) => damaged.push(error),
+            Err(error) => damaged.push((path, error)),
         }
     }
     match damaged.into_iter().next() {
-        Some(error) => Err(error.into()),
+        Some((_, error)) => Err(error.into()),
         None => Ok(None),
     }
 }
 
-/// Whether a name in the folder of a training is that of a checkpoint, or of the finished model.
-pub(crate) fn is_own(name: &str) -> bool {
-    step_of(name).is_some() || name == super::stage::FINISHED
+/// What a folder of a training is by its name.
+pub(crate) enum Kind {
+    /// A checkpoint of a step.
+    Step(usize),
+    /// The finished model.
+    Finished,
+    /// One of these that is being written, or set aside.
+    Partial,
 }
 
-fn step_of(name: &str) -> Option<usize> {
-    name.strip_prefix("step-")?.parse().ok()
+/// What a path in the folder of a training is, if a run made it.
+pub(crate) fn kind(path: &Path) -> Option<Kind> {
+    let name = path.file_name()?.to_str()?;
+    let whole = name.strip_suffix(".part");
+    let step = whole.unwrap_or(name).strip_prefix("step-").and_then(|step| step.parse().ok());
+    let is_removed = || name.starts_with(".step-") && name.ends_with(".old.part");
+    match (step, whole) {
+        _ if !path.is_dir() => None,
+        (Some(step), None) => Some(Kind::Step(step)),
+        (None, None) if name == FINISHED => Some(Kind::Finished),
+        (Some(_), Some(_)) | (None, Some(FINISHED)) => Some(Kind::Partial),
+        _ => is_removed().then_some(Kind::Partial),
+    }
+}
+
+/// Files of a checkpoint's folder that no checkpoint has.
+pub(crate) fn foreign(checkpoint: &Path) -> Result<Vec<PathBuf>, RunError> {
+    let is_own = |path: &PathBuf| {
+        let name = digests::relative(checkpoint, path);
+        name == PROGRESS || name == DIGESTS || SETS.iter().any(|set| name == format!("{set}.safetensors"))
+    };
+    Ok(digests::files_below(checkpoint)?.into_iter().filter(|path| !is_own(path)).collect())
+}
+
+/// Removes a checkpoint, unless somebody has put something into it.
+fn discard_own(checkpoint: &Path) -> Result<(), RunError> {
+    if foreign(checkpoint)?.is_empty() {
+        write::discard(checkpoint)?;
+    }
+    Ok(())
 }
 
 /// Removes the checkpoints of a training that is finished, and what was being written when a process was killed.
 pub(crate) fn clear(folder: &Path) -> Result<(), RunError> {
     for entry in std::fs::read_dir(folder).map_err(RunError::file(folder))? {
         let path = entry.map_err(RunError::file(folder))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if step_of(name).is_some() || write::is_partial(&path) {
-            write::discard(&path)?;
+        match kind(&path) {
+            Some(Kind::Step(_)) => discard_own(&path)?,
+            Some(Kind::Partial) => write::discard(&path)?,
+            Some(Kind::Finished) | None => {}
         }
     }
     Ok(())
@@ -169,8 +205,7 @@ fn list(folder: &Path) -> Result<Vec<(usize, PathBuf)>, RunError> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(RunError::file(folder))? {
         let path = entry.map_err(RunError::file(folder))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if let Some(step) = step_of(name) {
+        if let Some(Kind::Step(step)) = kind(&path) {
             found.push((step, path));
         }
     }

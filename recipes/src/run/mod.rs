@@ -82,7 +82,7 @@ pub struct Finished {
 /// be resumed.
 pub fn run(loaded: &Loaded, options: &RunOptions, observer: &mut dyn Observer) -> Result<Finished, RunError> {
     // The folder stays locked until the run has ended.
-    let (mut events, _lock) = match folder::open(loaded, options)? {
+    let (mut events, lock) = match folder::open(loaded, options)? {
         Opened::Running(events, lock) => (events, lock),
         Opened::Finished(outcome) => {
             observer.note("the run is finished, and nothing is left to do");
@@ -95,10 +95,12 @@ pub fn run(loaded: &Loaded, options: &RunOptions, observer: &mut dyn Observer) -
         corpora: Corpora::read(&recipe.data)?,
         folder: options.out.clone(),
         interrupt: &options.interrupt,
+        lock: Some(lock),
     };
     folder::same_inputs(&workshop)?;
     let trainings = trainings::run(&workshop, &mut events, observer)?;
     let outcome = result::conclude(loaded, &workshop, &trainings, observer)?;
+    workshop.check_place()?;
     folder::finish(&options.out)?;
     Ok(Finished { folder: options.out.clone(), outcome })
 }

@@ -135,7 +135,7 @@ pub(crate) fn summary(training: &Path) -> Result<Option<Trained>, RunError> {
         return Ok(None);
     }
     let path = folder.join(SUMMARY);
-    digests::check_listed(&path)?;
+    Digests::require(&folder)?.check_file(&folder, SUMMARY)?;
     let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
     serde_json::from_str(&text).map(Some).map_err(|error| RunError::content(&path, error))
 }
@@ -308,6 +308,7 @@ fn prepare<'a>(
         average: Average::new(job.train.average, &weights)?,
         folder: workshop.folder.join(CHECKPOINTS).join(&job.label),
         interrupt: workshop.interrupt,
+        lock: workshop.lock.as_ref(),
         progress: Progress {
             step: 0,
             position: feed.position(),
@@ -366,6 +367,7 @@ fn write_finished(
     best: &Weights,
     trained: &Trained,
 ) -> Result<(), RunError> {
+    workshop.check_place()?;
     let whole = finished_folder(&workshop.folder, &job.label);
     let partial = write::partial(&whole);
     write::discard(&partial)?;

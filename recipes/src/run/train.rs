@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use alambic_files::lock::Lock;
 use alambic_losses::Term;
 use alambic_reports::metrics::Direction;
 use alambic_reports::numbers::{metric_title, metric_value};
@@ -44,6 +45,8 @@ pub(crate) struct Trainer<'a> {
     /// The stage's checkpoints.
     pub(crate) folder: PathBuf,
     pub(crate) interrupt: &'a AtomicBool,
+    /// The run's folder.
+    pub(crate) lock: Option<&'a Lock>,
     pub(crate) progress: Progress,
     pub(crate) best: Option<Weights>,
 }
@@ -290,6 +293,9 @@ impl Trainer<'_> {
 
     /// Writes everything that resuming needs.
     fn checkpoint(&mut self, events: &EventLog) -> Result<(), RunError> {
+        if let Some(lock) = self.lock {
+            lock.check()?;
+        }
         self.progress.events = events.mark()?;
         self.progress.position = self.feed.position();
         self.progress.dropout = self.dropout.position();

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use alambic_data::{Labels, Split};
 use alambic_files::digests::{self, Digests};
+use alambic_files::lock::Lock;
 use alambic_files::write;
 use alambic_hub::Hub;
 use alambic_models::bert::{Head, Task};
@@ -51,9 +52,16 @@ pub(crate) struct Workshop<'a> {
     pub(crate) corpora: Corpora,
     pub(crate) folder: PathBuf,
     pub(crate) interrupt: &'a AtomicBool,
+    /// The folder, locked; none where nothing is written.
+    pub(crate) lock: Option<Lock>,
 }
 
 impl Workshop<'_> {
+    /// That the run's folder is still its own, before something is written there.
+    pub(crate) fn check_place(&self) -> Result<(), RunError> {
+        Ok(self.lock.iter().try_for_each(Lock::check)?)
+    }
+
     fn options(&self, name: &str) -> Result<&TeacherOptions, RunError> {
         self.recipe
             .teacher

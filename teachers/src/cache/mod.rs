@@ -206,7 +206,7 @@ impl Cache {
         texts: &Texts<'_>,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Self>, TeacherError> {
-        std::fs::create_dir_all(folder).map_err(TeacherError::file(folder))?;
+        write::create_folder(folder)?;
         let _lock = Lock::acquire(folder, "a cache of a teacher's outputs")?;
         let mut digests = Digests::read(folder)?.unwrap_or_default();
         let manifest = if let Some(found) = Self::manifest(folder)? {

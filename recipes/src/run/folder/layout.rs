@@ -7,7 +7,7 @@ use alambic_files::digests::{self, DIGESTS};
 use alambic_files::lock::LOCK;
 use alambic_files::{FileError, write};
 use alambic_reports::document::PLOTS;
-use alambic_teachers::cache;
+use alambic_teachers::{cache, ledger};
 
 use super::{EVENTS, INPUTS, RECIPE, RESOLVED};
 use crate::run::RunError;
@@ -53,7 +53,7 @@ enum Contents {
     FoldersOfListed,
     /// Trainings, each with its checkpoints and its finished model.
     Trainings,
-    /// JSON and JSON lines.
+    /// Records of teachers.
     Records,
     /// Caches, each a folder.
     Caches,
@@ -67,7 +67,7 @@ const FOLDERS: [(&str, Contents); 9] = [
     (DETECTORS, Contents::FoldersOfListed),
     (CHECKPOINTS, Contents::Trainings),
     (RECORDS, Contents::Records),
-    (CORPORA, Contents::Records),
+    (CORPORA, Contents::Listed),
     (CACHE, Contents::Caches),
 ];
 
@@ -111,22 +111,21 @@ fn foreign_in(folder: &Path, contents: Contents) -> Result<Vec<PathBuf>, RunErro
                     foreign.push(training);
                     continue;
                 }
-                for path in entries(&training)?.into_iter().filter(|path| !write::is_partial(path)) {
-                    if path.is_dir() && checkpoint::is_own(name_of(&path)) {
-                        foreign.extend(digests::foreign(&path)?);
-                    } else {
-                        foreign.push(path);
+                for path in entries(&training)? {
+                    match checkpoint::kind(&path) {
+                        Some(checkpoint::Kind::Partial) => {}
+                        Some(checkpoint::Kind::Step(_)) => foreign.extend(checkpoint::foreign(&path)?),
+                        Some(checkpoint::Kind::Finished) => foreign.extend(digests::foreign(&path)?),
+                        None => foreign.push(path),
                     }
                 }
             }
             foreign
         }
         Contents::Records => {
-            let is_record = |path: &PathBuf| {
-                let whole = if write::is_partial(path) { path.with_extension("") } else { path.clone() };
-                path.is_file() && whole.extension().is_some_and(|kind| kind == "jsonl" || kind == "json")
-            };
-            entries(folder)?.into_iter().filter(|path| !is_record(path)).collect()
+            let is_own =
+                |path: &PathBuf| write::is_partial(path) || path.is_file() && ledger::is_ledger(path);
+            entries(folder)?.into_iter().filter(|path| !is_own(path)).collect()
         }
         Contents::Caches => {
             let mut foreign = Vec::new();
@@ -169,7 +168,7 @@ pub(crate) fn discard_caches(run: &Path) -> Result<(), RunError> {
 /// When the run's folder is gone, or the system refuses.
 pub(crate) fn make_folder(run: &Path, folder: &Path) -> Result<(), RunError> {
     fs::metadata(run).map_err(RunError::file(run))?;
-    fs::create_dir_all(folder).map_err(RunError::file(folder))
+    Ok(write::create_folder(folder)?)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, RunError> {

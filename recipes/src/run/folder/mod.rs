@@ -8,6 +8,7 @@ use alambic_files::digests::{self, DIGESTS, Digests};
 use alambic_files::lock::{LOCK, Lock};
 use alambic_files::{FileError, write};
 use alambic_models::ModelFolder;
+use alambic_reports::document::PLOTS;
 use alambic_reports::outcome::Outcome;
 use alambic_reports::record::{EventLog, LogMark};
 use alambic_settings::{IndexMap, Location};
@@ -47,24 +48,28 @@ pub(crate) fn open(loaded: &Loaded, options: &RunOptions) -> Result<Opened, RunE
         }
         return Ok(Opened::Running(EventLog::resume(&folder.join(EVENTS), &mark(folder)?)?, lock));
     }
-    std::fs::create_dir_all(folder).map_err(RunError::file(folder))?;
-    let mut lock = Lock::acquire(folder, COMMAND)?;
+    write::create_folder(folder)?;
+    // A link may lead to it; it is the folder itself that makes way.
+    let place = &folder.canonicalize().map_err(RunError::file(folder))?;
+    let mut lock = Lock::acquire(place, COMMAND)?;
     // What a removal left that was killed.
-    write::discard(&write::discarded(folder))?;
+    write::discard(&write::discarded(place))?;
     if is_run(folder)? {
         if options.mode == StartMode::Fresh {
             return Err(RunError::Occupied(folder.clone()));
         }
         may_be_replaced(loaded, folder)?;
-        let old = write::discarded(folder);
-        std::fs::rename(folder, &old).map_err(RunError::file(folder))?;
-        std::fs::create_dir(folder).map_err(RunError::file(folder))?;
-        lock = Lock::acquire(folder, COMMAND)?;
+        let old = write::discarded(place);
+        std::fs::rename(place, &old).map_err(RunError::file(place))?;
+        std::fs::create_dir(place).map_err(RunError::file(place))?;
+        lock = Lock::acquire(place, COMMAND)?;
         write::discard(&old)?;
     } else if !is_cut_short(loaded, folder)? {
         return Err(RunError::NoRun(folder.clone()));
     }
     write::write(&folder.join(RECIPE), loaded.written().as_bytes())?;
+    // From here on, what a start writes is told from a user's own, also where it is not come to its end.
+    digests::list(folder, &[RECIPE])?;
     let events = EventLog::create(&folder.join(EVENTS))?;
     write::write(&folder.join(RESOLVED), loaded.resolved_toml().as_bytes())?;
     // Last, since it is what makes the folder a run.
@@ -85,9 +90,8 @@ pub fn resumable(folder: &Path) -> Result<PathBuf, RunError> {
     if !folder.is_dir() || !is_run(folder)? {
         return Err(RunError::NothingToResume(folder.to_owned()));
     }
-    let path = folder.join(RESOLVED);
-    digests::check_listed(&path)?;
-    Ok(path)
+    Digests::require(folder)?.check_file(folder, RESOLVED)?;
+    Ok(folder.join(RESOLVED))
 }
 
 /// That `--overwrite` removes nothing but what a run wrote, and nothing that this run is to read.
@@ -115,11 +119,16 @@ fn may_be_replaced(loaded: &Loaded, folder: &Path) -> Result<(), RunError> {
 /// Whether a folder is empty, or holds nothing but what a start of this recipe writes and did not come to the end of.
 fn is_cut_short(loaded: &Loaded, folder: &Path) -> Result<bool, RunError> {
     let resolved = loaded.resolved_toml();
+    let listed = Digests::read(folder)?;
     for entry in std::fs::read_dir(folder).map_err(RunError::file(folder))? {
         let path = entry.map_err(RunError::file(folder))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let whole = match name.strip_suffix(".part").unwrap_or(name) {
             LOCK => continue,
+            RESOLVED | EVENTS | DIGESTS if listed.is_some() => continue,
+            RECIPE if listed.as_ref().is_some_and(|listed| listed.check_file(folder, RECIPE).is_ok()) => {
+                continue;
+            }
             RECIPE => loaded.written(),
             RESOLVED => &resolved,
             EVENTS => "",
@@ -139,14 +148,20 @@ fn is_cut_short(loaded: &Loaded, folder: &Path) -> Result<bool, RunError> {
 
 /// The result of a run that is finished and still whole.
 fn finished(folder: &Path) -> Result<Option<Outcome>, RunError> {
-    let digests = Digests::require(folder)?;
+    let mut digests = Digests::require(folder)?;
     let has_all =
-        layout::RESULTS.iter().all(|name| digests.files.contains_key(*name) && folder.join(name).is_file())
-            && folder.join(layout::STUDENT).is_dir();
-    if !has_all {
+        layout::RESULTS.iter().all(|name| digests.files.contains_key(*name) && folder.join(name).is_file());
+    let folders = [layout::STUDENT, PLOTS].map(|name| folder.join(name));
+    if !has_all || !folders.iter().all(|path| path.is_dir()) {
+        // They are made anew, and are not to be taken for damaged ones where a process is killed meanwhile.
+        digests.files.retain(|name, _| !layout::RESULTS.contains(&name.as_str()));
+        digests.write(folder)?;
         return Ok(None);
     }
     digests.check(folder)?;
+    for path in &folders {
+        Digests::require(path)?.check(path)?;
+    }
     Ok(Some(Outcome::read(folder)?))
 }
 
@@ -188,8 +203,9 @@ pub(crate) fn same_inputs(workshop: &Workshop<'_>) -> Result<(), RunError> {
         }
     }
     let path = workshop.folder.join(INPUTS);
-    if Digests::require(&workshop.folder)?.files.contains_key(INPUTS) {
-        digests::check_listed(&path)?;
+    let digests = Digests::require(&workshop.folder)?;
+    if digests.files.contains_key(INPUTS) {
+        digests.check_file(&workshop.folder, INPUTS)?;
         let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
         let before: IndexMap<String, String> =
             serde_json::from_str(&text).map_err(|error| RunError::content(&path, error))?;

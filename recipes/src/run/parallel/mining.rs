@@ -107,6 +107,7 @@ fn corpus(
         let (lines, mined) = mine(workshop, name, options, fingerprint, observer)?;
         let text = lines.iter().map(|line| json(line, &table)).collect::<Result<Vec<_>, _>>()?.concat();
         make_folder(&workshop.folder, &folder)?;
+        digests::announce(&folder, &names.each_ref().map(String::as_str))?;
         write::write(&table, text.as_bytes())?;
         write::write(&account, json(&mined, &account)?.as_bytes())?;
         // Their digests come last: without them the table is mined again.
@@ -274,11 +275,15 @@ fn json<T: Serialize>(value: &T, path: &Path) -> Result<String, RunError> {
 /// The account of a table that was mined to its end and is as it was written.
 fn read(folder: &Path, names: &[String; 2]) -> Result<Option<Account>, RunError> {
     let Some(digests) = Digests::read(folder)? else { return Ok(None) };
-    if names.iter().any(|name| !digests.files.contains_key(name)) {
+    // Announced and not written, or not listed as it was written at last.
+    let is_written = |name: &String| {
+        folder.join(name).is_file() && digests.files.get(name).is_some_and(|own| own.bytes > 0)
+    };
+    if !names.iter().all(is_written) {
         return Ok(None);
     }
     for name in names {
-        digests::check_listed(&folder.join(name))?;
+        digests.check_file(folder, name)?;
     }
     let path = folder.join(&names[1]);
     let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;

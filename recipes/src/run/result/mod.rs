@@ -225,6 +225,7 @@ impl Results<'_> {
 
     /// Writes what becomes `student/` out of the finished training; gives the folder that is to be moved there.
     fn ship(&self) -> Result<PathBuf, RunError> {
+        self.workshop.check_place()?;
         let partial = write::partial(&self.workshop.folder.join(STUDENT_FOLDER));
         write::discard(&partial)?;
         std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
