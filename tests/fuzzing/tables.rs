@@ -147,6 +147,20 @@ pub(super) fn names_and_reviews(folder: &Path) {
     fs::write(folder.join("reviews.tsv"), reviews).unwrap();
 }
 
+/// A recipe whose table is the input.
+pub(super) fn recipe_of_table(folder: &Path) {
+    let recipe = r#"schema = 1
+name = "checked"
+stages = ["learn"]
+data.reviews.corpus.texts = { paths = "checked.tsv", label = "label" }
+data.reviews.split = { test-values = ["test"], validation-fraction = 0.5 }
+student.small.encoder = { width = 16, layers = 1, heads = 2, feed-forward = 32 }
+stage.learn = { student = "small", data.texts.data = ["reviews"], loss.cross-entropy = {}, train.steps = 1 }
+evaluation = { data = ["reviews"], metrics = ["accuracy", "f1"] }
+"#;
+    fs::write(folder.join("recipe.toml"), recipe).unwrap();
+}
+
 pub(super) fn picture(folder: &Path) -> Vec<String> {
     let loaded = Picture::of_file(folder.join("picture.png")).load();
     loaded.err().map(|error| error.to_string()).into_iter().collect()
