@@ -1,6 +1,7 @@
 //! The inputs of `fuzz/corpus`, read again, and mutations of them where `ALAMBIC_FUZZ` says how many of each target.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+#![expect(clippy::print_stderr, reason = "a run by hand is told of as it goes")]
 
 mod fuzzing;
 #[path = "fuzzing/mutator.rs"]

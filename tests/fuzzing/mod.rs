@@ -84,7 +84,7 @@ fn check_message(folder: &Path, message: &str) -> Result<(), String> {
 }
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 25] = [
+pub(crate) const TARGETS: [Target; 28] = [
     Target::new("recipe", "recipe.toml", recipe).prepared(tables::names_and_reviews),
     Target::new("checked-table", "checked.tsv", |folder| checked(folder, Depth::Whole))
         .prepared(tables::recipe_of_table),
@@ -112,6 +112,10 @@ pub(crate) const TARGETS: [Target; 25] = [
     Target::new("tokenizer", "tokenizer.json", models::tokenizer).prepared(models::weights),
     Target::new("vocabulary", "vocab.txt", models::tokenizer).prepared(models::weights),
     Target::new("modules", "modules.json", models::tokenizer).prepared(models::sentence_encoder),
+    Target::new("tokenizer-config", "tokenizer_config.json", models::tokenizer)
+        .prepared(models::sentence_encoder),
+    Target::new("pooling", "1_Pooling/config.json", models::model).prepared(models::sentence_encoder),
+    Target::new("preprocessor", "preprocessor_config.json", models::alone).prepared(models::image_reader),
     Target::new("trace", "inputs.safetensors", models::trace).prepared(models::weights),
 ];
 

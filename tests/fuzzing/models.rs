@@ -44,12 +44,32 @@ pub(super) fn shard(folder: &Path) {
 pub(super) fn sentence_encoder(folder: &Path) {
     weights(folder);
     fs::write(folder.join("vocab.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n##c\n").unwrap();
+    fs::write(
+        folder.join("modules.json"),
+        r#"[{"path": "", "type": "sentence_transformers.models.Transformer"},
+            {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#,
+    )
+    .unwrap();
     fs::create_dir(folder.join("1_Pooling")).unwrap();
     fs::write(
         folder.join("1_Pooling/config.json"),
         r#"{"word_embedding_dimension": 4, "pooling_mode_mean_tokens": true, "pooling_mode_cls_token": false}"#,
     )
     .unwrap();
+}
+
+/// The configuration of a model that reads images.
+pub(super) fn image_reader(folder: &Path) {
+    fs::write(folder.join("config.json"), include_str!("../../fuzz/corpus/config/vilt")).unwrap();
+}
+
+/// A configuration by itself.
+pub(super) fn alone(folder: &Path) -> Vec<String> {
+    said(ModelFolder::open(folder).and_then(|folder| {
+        let config = Config::open(&folder)?;
+        let _ = (config.outline().taps(), config.parameters());
+        config.to_json()
+    }))
 }
 
 /// Weights of the configuration under another name.
@@ -60,11 +80,7 @@ pub(super) fn weights_aside(folder: &Path) {
 
 /// A configuration without weights and with those of [`CONFIG`].
 pub(super) fn config(folder: &Path) -> Vec<String> {
-    let alone = said(ModelFolder::open(folder).and_then(|folder| {
-        let config = Config::open(&folder)?;
-        let _ = (config.outline().taps(), config.parameters());
-        config.to_json()
-    }));
+    let alone = alone(folder);
     let (aside, beside) = (folder.join("aside.safetensors"), folder.join("model.safetensors"));
     fs::rename(&aside, &beside).unwrap();
     let with_weights = model(folder);

@@ -89,7 +89,7 @@ impl<'i> Mutator<'i> {
         Self { inputs, words: words.into_iter().collect(), state: seed }
     }
 
-    /// A number below `limit`, or 0 (SplitMix64).
+    /// A number below `limit`, or 0 (`SplitMix64`).
     fn below(&mut self, limit: usize) -> usize {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.state ^ self.state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
