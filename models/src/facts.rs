@@ -10,6 +10,9 @@ use crate::{ModelError, ModelFolder};
 /// seen by the tensors of the file.
 const LARGEST: usize = i32::MAX as usize;
 
+/// The most layers of a configuration that has no weights beside it, whose layers would tell.
+const MOST_LAYERS: usize = 1000;
+
 /// What every architecture knows of its texts and its sizes. Keys are those of `config.json`.
 pub(crate) struct Facts<'a> {
     /// Rows of the table of words.
@@ -106,9 +109,13 @@ impl ModelFolder {
             let faults = faults.into_iter().map(|fault| format!("{}: {fault}", file.display()));
             return Err(ModelError::Faults(faults.collect()));
         }
-        // A configuration by itself says what it says.
+        // A configuration by itself says what it says, as far as that can be listed.
         if self.weight_files().is_err() {
-            return Ok(());
+            let deep = facts.stacks.iter().find(|(_, layers, _)| *layers > MOST_LAYERS);
+            return deep.map_or(Ok(()), |(key, layers, _)| {
+                let message = format!("{key} is {layers}; without weights, at most {MOST_LAYERS} are read");
+                Err(ModelError::content(&file, message))
+            });
         }
         let stored = self.stored()?;
         for (key, layers, marker) in &facts.stacks {

@@ -15,6 +15,7 @@ mod words;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use alambic_files::text::quoted;
 use indexmap::IndexSet;
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::models::wordlevel::WordLevel;
@@ -335,8 +336,9 @@ impl Tokenizer {
         let tag = language_tag(language);
         if self.inner.token_to_id(&tag).is_none() {
             return Err(ModelError::Tokenizer(format!(
-                "the model does not write `{language}`; it writes {}",
-                self.languages().join(", ")
+                "the model does not write `{}`; it writes {}",
+                quoted(language),
+                quoted(&self.languages().join(", "))
             )));
         }
         self.encode(&format!("{tag}{text}"))

@@ -1,5 +1,6 @@
 //! The configuration files of BERT's family.
 
+use alambic_files::text::quoted;
 use alambic_tensor::ops::Activation;
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -560,6 +561,7 @@ fn head(json: &Value) -> Result<Head, String> {
         return Ok(Head::MaskedLanguage);
     }
     Err(format!(
-        "architecture `{name}` is not known: use a model of sequence or token classification, masked language modelling, or without a head"
+        "architecture `{}` is not known: use a model of sequence or token classification, masked language modelling, or without a head",
+        quoted(name)
     ))
 }

@@ -60,7 +60,14 @@ pub(crate) fn read(root: &Path) -> Result<Option<Vec<Module>>, ModelError> {
 /// sentence-transformers one within it.
 pub(crate) fn transformer(root: &Path) -> Result<PathBuf, ModelError> {
     let first = read(root)?.into_iter().flatten().find(|module| module.kind() == TRANSFORMER);
-    first.map_or_else(|| Ok(root.to_owned()), |module| module.folder(root))
+    let Some(module) = first else { return Ok(root.to_owned()) };
+    let folder = module.folder(root)?;
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let message =
+        format!("there is no folder `{}`, in which its {TRANSFORMER} should lie", quoted(&module.path));
+    Err(ModelError::content(&root.join(MODULES), message))
 }
 
 impl ModelFolder {

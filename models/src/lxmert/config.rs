@@ -1,5 +1,6 @@
 //! The configuration file of an LXMERT model.
 
+use alambic_files::text::quoted;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -74,8 +75,9 @@ impl LxmertConfig {
                 return Err(ModelError::content(
                     &folder.path().join("config.json"),
                     format!(
-                        "architecture `{name}` is not known: known are LxmertModel, LxmertForPreTraining, \
-                         LxmertForQuestionAnswering"
+                        "architecture `{}` is not known: known are LxmertModel, LxmertForPreTraining, \
+                         LxmertForQuestionAnswering",
+                        quoted(name)
                     ),
                 ));
             }

@@ -1,5 +1,6 @@
 //! The configuration file of an Oscar model.
 
+use alambic_files::text::quoted;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
@@ -55,7 +56,8 @@ impl OscarConfig {
         let json = folder.json();
         if let Some(kind) = json["img_feature_type"].as_str().filter(|kind| kind.starts_with("dis_code")) {
             return Err(refuse(format!(
-                "img_feature_type is `{kind}`; only features of regions are supported"
+                "img_feature_type is `{}`; only features of regions are supported",
+                quoted(kind)
             )));
         }
         let features = json["img_feature_dim"]

@@ -24,7 +24,7 @@ impl Tokenizer {
     /// When a file is missing or broken, or asks for what would take memory or time without end.
     pub fn open(folder: &Path) -> Result<Self, ModelError> {
         let inner = modules::transformer(folder)?;
-        let path = inner.join(JSON);
+        let mut path = inner.join(JSON);
         let files = TokenizerFiles::read(folder)?;
         for (name, bytes) in files.0.iter().filter(|(name, _)| name != JSON) {
             if Path::new(name).extension().is_some_and(|extension| extension == "json") {
@@ -44,7 +44,8 @@ impl Tokenizer {
         let (mut value, mut is_changed) = match files.get(JSON) {
             Some(bytes) => (json::parse(&path, bytes)?, false),
             None if is_bert && inner.join(VOCABULARY).is_file() => {
-                let text = read::text(&inner.join(VOCABULARY), FILE)?;
+                path = inner.join(VOCABULARY);
+                let text = read::text(&path, FILE)?;
                 (of_vocabulary(&text, &files).map_err(named)?, true)
             }
             None => return Err(missing(&path)),

@@ -1,5 +1,6 @@
 //! The configuration file of a ViLT model.
 
+use alambic_files::text::quoted;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -105,7 +106,7 @@ impl ViltConfig {
         if let Some(name) = json["architectures"][0].as_str() {
             config.head = Head::ALL.into_iter().find(|head| head.class() == name).ok_or_else(|| {
                 let known = Head::ALL.map(Head::class).join(", ");
-                refuse(format!("architecture `{name}` is not known: known are {known}"))
+                refuse(format!("architecture `{}` is not known: known are {known}", quoted(name)))
             })?;
         }
         if !config.qkv_bias {

@@ -1,5 +1,6 @@
 //! The configuration file of a VisualBERT model.
 
+use alambic_files::text::quoted;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
@@ -42,8 +43,9 @@ impl VisualBertConfig {
             Some("VisualBertForQuestionAnswering") => labels::of(json).map_err(refuse)?,
             Some(name) => {
                 return Err(refuse(format!(
-                    "architecture `{name}` is not known: known are VisualBertModel, VisualBertForPreTraining \
-                     (whose heads are left out), VisualBertForQuestionAnswering"
+                    "architecture `{}` is not known: known are VisualBertModel, VisualBertForPreTraining \
+                     (whose heads are left out), VisualBertForQuestionAnswering",
+                    quoted(name)
                 )));
             }
         };
