@@ -258,7 +258,7 @@ fn a_folder_that_is_written_by_another_process_is_refused() {
     let out = folder.path().join("out");
     std::fs::create_dir(&out).unwrap();
     let lock = alambic_files::lock::Lock::acquire(&out, "another").unwrap();
-    let partial = folder.path().join("out.part");
+    let partial = alambic_files::write::partial_beside(&out);
     std::fs::create_dir(&partial).unwrap();
     let error = export(&model, &[Format::Onnx], Precision::F32, &out).unwrap_err().to_string();
     assert!(error.contains("in use"), "{error}");

@@ -33,8 +33,7 @@ impl Checker<'_> {
             );
         }
         let mut seen = BTreeSet::new();
-        if let ([name, ..], Some(twice)) = (names, classes.iter().find(|class| !seen.insert(class.as_str())))
-        {
+        if let Some(twice) = classes.iter().find(|class| !seen.insert(class.as_str())) {
             let message =
                 format!("the class `{}` is named twice, and one of the two is never right", quoted(twice));
             self.report(
