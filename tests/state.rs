@@ -71,6 +71,9 @@ limit = 4
 timed-examples = 4
 "#;
 
+/// Enough steps that a run is still there when something is done to its folder.
+const LONG: [&str; 2] = ["--set", "train.steps=2000"];
+
 /// A folder with the recipe, a finished run of it, and one that was stopped in its second stage.
 struct Runs {
     folder: tempfile::TempDir,
@@ -90,8 +93,16 @@ impl Runs {
     }
 
     fn start(&self, out: &str) -> Child {
+        self.start_with(out, &[])
+    }
+
+    fn start_with(&self, out: &str, more: &[&str]) -> Child {
         let mut command = alambic(self.folder.path());
-        command.args(["run", "kept.toml", "--out", out]).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(["run", "kept.toml", "--out", out])
+            .args(more)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         command.spawn().unwrap()
     }
 
@@ -295,7 +306,7 @@ fn a_finished_run_with_a_damaged_student_says_so() {
 #[test]
 fn a_run_whose_folder_is_another_runs_now_ends() {
     let runs = Runs::new();
-    let mut first = runs.start("place");
+    let mut first = runs.start_with("place", &LONG);
     let out = runs.path("place");
     while !out.join("checkpoints/teach").exists() {
         std::thread::sleep(Duration::from_millis(1));
@@ -332,7 +343,7 @@ fn a_comparison_replaces_no_figures_of_a_run() {
 #[test]
 fn a_run_whose_folder_vanishes_ends_and_builds_no_other() {
     let runs = Runs::new();
-    let mut child = runs.start("vanished");
+    let mut child = runs.start_with("vanished", &LONG);
     let out = runs.path("vanished");
     while !out.join("checkpoints/teach").exists() {
         std::thread::sleep(Duration::from_millis(1));
