@@ -29,7 +29,7 @@ impl Checker<'_> {
             self.report(
                 Diagnostic::error("data::tags", message)
                     .label(&origin, "a tag of this corpus")
-                    .help("tags are written beside each other, parted by spaces: rename it"),
+                    .help("tags are written beside each other, separated by spaces: rename it"),
             );
         }
         let mut seen = BTreeSet::new();

@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     /// The language to write where a line names none; not needed if the model writes only one
     #[arg(long, value_name = "CODE")]
     target_language: Option<String>,
-    /// Whether a line is a pair of texts parted by a tab; left out, as the model was trained, and where nothing is known of
+    /// Whether a line is a pair of texts separated by a tab; left out, as the model was trained, and where nothing is known of
     /// that, a tab parts a pair for a classifier and is white space for an encoder
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pair: Option<bool>,

@@ -64,7 +64,7 @@ impl Pairs {
         match line.split_once('\t').filter(|_| self.split) {
             Some((first, second)) => Ok((first, Some(second))),
             None if self.told == Some(true) => Err(Failure::Usage(
-                "there is one text, and the model reads pairs of texts, parted by a tab; `--pair=false` reads single texts"
+                "there is one text, and the model reads pairs of texts, separated by a tab; `--pair=false` reads single texts"
                     .into(),
             )),
             None => Ok((line, None)),
