@@ -6,7 +6,7 @@ use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::bert::{Bert, BertConfig, Family};
+use crate::bert::{Bert, BertConfig, Family, Task};
 use crate::clip::{Clip, ClipConfig};
 use crate::detector::{Detector, DetectorConfig};
 use crate::dual::{Dual, DualConfig};
@@ -213,6 +213,39 @@ impl Config {
             Self::Bert(config) => config.trim(weights),
             _ => Ok(weights),
         }
+    }
+
+    /// The same model with another head, where its architecture has heads to choose from.
+    #[must_use]
+    pub fn with_head(self, head: &Task) -> Self {
+        match self {
+            Self::Bert(config) => Self::Bert(config.for_task(head)),
+            Self::Oscar(config) => Self::Oscar(config.for_task(head)),
+            other => other,
+        }
+    }
+
+    /// The same, and weights for it: the given ones, with a new head where they have another.
+    ///
+    /// # Errors
+    /// When a given tensor has another shape than the configuration says.
+    pub fn with_head_weights(
+        &self,
+        weights: Weights,
+        head: &Task,
+        streams: &Streams,
+    ) -> Result<(Self, Weights), ModelError> {
+        Ok(match self {
+            Self::Bert(config) => {
+                let (config, weights) = Bert::for_task(config, &weights, head, streams)?;
+                (Self::Bert(config), weights)
+            }
+            Self::Oscar(config) => {
+                let (config, weights) = Oscar::for_task(config, &weights, head, streams)?;
+                (Self::Oscar(config), weights)
+            }
+            other => (other.clone(), weights),
+        })
     }
 
     /// Rows of the embedding table.

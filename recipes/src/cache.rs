@@ -3,20 +3,24 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use alambic_data::Split;
-use alambic_models::Config;
+use alambic_data::{Split, Text};
 use alambic_settings::Location;
 use serde::Serialize;
 
-use crate::check::models::Sketch;
-use crate::check::{Checker, Depth, examine};
+use crate::cache_scope::cache_scope;
+use crate::check::checker::{Checker, Depth};
+use crate::check::examine;
+use crate::check::model_info::ModelInfo;
+use crate::error::RunError;
 use crate::load::Loaded;
+use crate::model_store::ModelStore;
 use crate::observer::Observer;
-use crate::run::RunError;
-use crate::run::texts::outputs::{Request, fill};
-use crate::run::texts::reading::{Reading, chosen};
-use crate::run::texts::taps;
-use crate::schema::{CacheMode, StageOptions};
+use crate::options::cache::CacheMode;
+use crate::schema::StageOptions;
+use crate::subsample::subsample;
+use crate::training::encoded::EncodedSplits;
+use crate::training::job::Taps;
+use crate::training::teacher_outputs::{Request, fill};
 
 /// What became of a stage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,74 +59,79 @@ pub fn cache(
     interrupt: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<Vec<CachedStage>, RunError> {
-    let options = &loaded.recipe.cache;
-    if !matches!(options.folder, Some(Location::File(_))) {
+    let recipe = &loaded.recipe;
+    let Some(Location::File(folder)) = &recipe.cache.folder else {
         return Err(RunError::Recipe(
             "the recipe names no folder for a cache that outlives its run: set `cache.folder`, for instance by `--set cache.folder=outputs`"
                 .into(),
         ));
-    }
-    if options.mode == CacheMode::Off {
+    };
+    if recipe.cache.mode == CacheMode::Off {
         return Err(RunError::Recipe("`cache.mode` is `off`: runs of this recipe would not use it".into()));
     }
-    let checker = examine(loaded, Depth::Whole, interrupt);
+    let checker = examine(loaded, Depth::Whole);
+    let models = ModelStore::without_run(&recipe.teacher, folder);
     let mut stages = Vec::new();
-    for name in loaded.recipe.stages.iter() {
-        if let (Some(options), Some(sketch)) =
-            (loaded.recipe.stage.get(&name.value), checker.sketches.stages.get(&name.value))
+    for name in recipe.stages.iter() {
+        if let (Some(options), Some(student)) =
+            (recipe.stage.get(&name.value), checker.models.stages.get(&name.value))
         {
-            stages.push(stage(&checker, name, options, sketch, observer)?);
+            let stage = Stage { loaded, name, options, student };
+            stages.push(stage.cache(&checker, &models, interrupt, observer)?);
         }
     }
     Ok(stages)
 }
 
-fn stage(
-    checker: &Checker<'_>,
-    name: &str,
-    options: &StageOptions,
-    sketch: &Sketch,
-    observer: &mut dyn Observer,
-) -> Result<CachedStage, RunError> {
-    let without = |taps: Vec<String>, reason: &str| {
-        Ok(CachedStage { stage: name.to_owned(), taps, cache: None, summary: reason.to_owned() })
-    };
-    let Config::Bert(student) = &sketch.config else {
-        return without(Vec::new(), "what its teacher writes is recorded when it runs");
-    };
-    let (_, taps) = taps(&checker.terms(options, sketch));
-    let Some(teacher) = options.teacher.as_ref().filter(|_| !taps.is_empty()) else {
-        return without(taps, "its losses look at no teacher");
-    };
-    if !checker.stages_needed(teacher).is_empty() {
-        return without(taps, "its teacher is trained by the recipe itself");
+/// A stage whose teacher's outputs are to be cached.
+struct Stage<'a> {
+    loaded: &'a Loaded,
+    name: &'a str,
+    options: &'a StageOptions,
+    student: &'a ModelInfo,
+}
+
+impl Stage<'_> {
+    fn cache(
+        &self,
+        checker: &Checker<'_>,
+        models: &ModelStore<'_>,
+        interrupt: &AtomicBool,
+        observer: &mut dyn Observer,
+    ) -> Result<CachedStage, RunError> {
+        let Self { loaded, name, options, student } = *self;
+        let without = |taps: Vec<String>, reason: &str| {
+            Ok(CachedStage { stage: name.to_owned(), taps, cache: None, summary: reason.to_owned() })
+        };
+        let (task, taps) = (options.data.task(), Taps::of(&checker.terms(options, student)).teacher);
+        let Some(teacher) = options.teacher.as_ref().filter(|_| !taps.is_empty()) else {
+            return without(taps, "its losses read no tap of a teacher");
+        };
+        if let Some(reason) = task.reason_against_caching_ahead() {
+            return without(taps, reason);
+        }
+        if !checker.models.stages_needed(teacher).is_empty() {
+            return without(taps, "its teacher is trained by the recipe itself");
+        }
+        let texts = |split| {
+            let none = || RunError::Recipe(format!("stage `{name}` has no texts"));
+            task.cacheable_texts(&checker.corpora, split).ok_or_else(none)?
+        };
+        let teacher = models.teacher(teacher)?;
+        let mut validation = texts(Split::Validation)?;
+        subsample(&mut validation, options.train.validation_examples);
+        let validation: Vec<Text> = validation.into_iter().cloned().collect();
+        let model = (&student.config, &*student.tokenizer);
+        let splits =
+            EncodedSplits::new(&texts(Split::Train)?, validation, task.max_length(), model, Some(&*teacher))?;
+        let request = Request { stage: name, taps: &taps, texts: splits.read_by_teacher() };
+        let scope = cache_scope(&loaded.recipe, None, name, interrupt);
+        let (cache, summary) = fill(&scope, &*teacher, &request, observer)?;
+        let size = CacheSize {
+            folder: cache.folder().to_owned(),
+            texts: request.texts.texts.len(),
+            bytes: cache.bytes(),
+        };
+        Ok(CachedStage { stage: name.to_owned(), taps, cache: Some(size), summary })
     }
-    if !options.data.parallel.is_empty() {
-        return without(taps, "what its teacher says of sentences is kept when it runs");
-    }
-    if options.data.masks() {
-        return without(taps, "its texts are masked anew in every epoch");
-    }
-    if options.data.texts.iter().any(|texts| texts.augment.is_some()) {
-        return without(taps, "its texts are varied when it runs, and are kept then");
-    }
-    let teacher = checker.workshop.teacher(teacher)?;
-    let texts = chosen(&checker.workshop, &options.data, Split::Train)?.concat();
-    let reading = Reading::new(
-        &checker.workshop,
-        &options.data,
-        &texts,
-        &options.train,
-        &sketch.tokenizer,
-        student,
-        Some(&*teacher),
-    )?;
-    let request = Request { stage: name, taps: &taps, texts: reading.read_by_teacher() };
-    let (cache, summary) = fill(&checker.workshop, &*teacher, &request, observer)?;
-    let size = CacheSize {
-        folder: cache.folder().to_owned(),
-        texts: request.texts.texts.len(),
-        bytes: cache.bytes(),
-    };
-    Ok(CachedStage { stage: name.to_owned(), taps, cache: Some(size), summary })
 }

@@ -1,17 +1,44 @@
-//! Recipes: the schema, the resolver, the stage runner.
+//! Recipes: the schema, the kinds of tasks, the check, the stage runner.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`schema`], [`options`] | the keys of a recipe |
+//! | `tasks` | the kinds of tasks: one folder each, one line each |
+//! | `corpora`, `model_store`, `folder`, `context` | what a run gives to its tasks |
+//! | `training`, `evaluation`, `images` | what tasks have in common |
+//! | [`load()`], [`check()`], [`plan()`], [`cache()`], [`run()`] | from a file to a report |
 
 pub mod bench;
 pub mod book;
-pub mod cache;
+mod cache;
+mod cache_scope;
 pub mod check;
+mod context;
+mod corpora;
+mod error;
+mod evaluation;
+mod folder;
+mod images;
 pub mod load;
+mod machine;
+mod model_store;
+mod names;
 pub mod observer;
+pub mod options;
+mod places;
 pub mod plan;
-pub mod run;
+mod run;
 pub mod schema;
+mod stage_order;
+mod subsample;
+mod tasks;
+mod training;
+mod vocabulary;
 
-pub use cache::cache;
+pub use cache::{CacheSize, CachedStage, cache};
 pub use check::{Depth, check, check_and_tell, is_fatal};
+pub use error::RunError;
 pub use load::{Loaded, load};
 pub use plan::{Plan, plan};
-pub use run::{Finished, RunError, RunOptions, StartMode, resumable, run};
+pub use run::{Finished, RunOptions, StartMode, resumable, run};
+pub use tasks::StageData;

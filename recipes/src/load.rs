@@ -13,7 +13,9 @@ use alambic_settings::{
 };
 
 use crate::book;
-use crate::schema::{Recipe, TrainOptions};
+use crate::options::train::TrainOptions;
+use crate::places::descend;
+use crate::schema::Recipe;
 
 /// A recipe with all that it extends and all flags.
 #[derive(Debug, Clone)]
@@ -64,30 +66,6 @@ impl Loaded {
     #[must_use]
     pub fn resolved_toml(&self) -> String {
         resolved_toml(&self.recipe, &self.tree)
-    }
-
-    /// Where the value at a path of keys was written: its own place, or that of the innermost value on the way that
-    /// was written. A number is a place in an array, and is passed over where one value stands for an array of one.
-    #[must_use]
-    pub fn origin(&self, path: &[&str]) -> Origin {
-        let mut node = &self.tree;
-        for key in path {
-            match descend(node, key) {
-                Some(inner) => node = inner,
-                None => break,
-            }
-        }
-        node.origin.clone()
-    }
-
-    /// Where a key was written; where it was not, as [`Self::origin`].
-    #[must_use]
-    pub fn key_origin(&self, path: &[&str]) -> Origin {
-        let member = path.split_last().and_then(|(last, tables)| {
-            let table = tables.iter().try_fold(&self.tree, |node, key| node.get(key))?;
-            table.members()?.get(*last)
-        });
-        member.map_or_else(|| self.origin(path), |member| member.key_origin.clone())
     }
 }
 
@@ -143,16 +121,6 @@ pub fn number_at(path: &Path, text: &str, key: &str) -> Result<Option<f64>, Diag
         Value::Float(float) => Some(float),
         _ => None,
     }))
-}
-
-/// The value under a key. A number is a place in an array, and is passed over where one value stands for an array of
-/// one.
-fn descend<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-    match (&node.value, key.parse::<usize>()) {
-        (Value::List(items), Ok(index)) => items.get(index),
-        (Value::Table(_), Ok(0)) if node.get(key).is_none() => Some(node),
-        _ => node.get(key),
-    }
 }
 
 /// Lays each stage's `train` over the recipe's, so that each value keeps the place where it was written.
@@ -237,7 +205,7 @@ mod tests {
         assert_eq!((second.steps, second.clip), (Some(20), 0.5));
         assert_eq!((second.batch.size, second.batch.window), (2, 4));
         assert_eq!(second.schedule.name(), "cosine");
-        let crate::schema::Optimiser::AdamW(options) = &second.optimiser;
+        let crate::options::train::Optimiser::AdamW(options) = &second.optimiser;
         assert_eq!((options.learning_rate, options.beta1), (0.2, 0.8));
     }
 
@@ -268,11 +236,12 @@ mod tests {
     #[test]
     fn places_are_found_by_their_path() {
         let loaded = loaded(RECIPE, &[]).unwrap();
+        let places = crate::places::Places(&loaded.tree);
         let line = |origin: Origin| origin.position().map(|(line, _)| line);
-        assert_eq!(line(loaded.origin(&["train", "clip"])), Some(7));
-        assert_eq!(line(loaded.origin(&["train", "clip", "none"])), Some(7));
-        assert_eq!(line(loaded.key_origin(&["stage", "second"])), Some(15));
-        assert_eq!(line(loaded.origin(&["evaluation", "beam"])), Some(21));
+        assert_eq!(line(places.origin(&["train", "clip"])), Some(7));
+        assert_eq!(line(places.origin(&["train", "clip", "none"])), Some(7));
+        assert_eq!(line(places.key_origin(&["stage", "second"])), Some(15));
+        assert_eq!(line(places.origin(&["evaluation", "beam"])), Some(21));
     }
 
     #[test]

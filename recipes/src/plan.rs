@@ -5,21 +5,23 @@ use std::sync::atomic::AtomicBool;
 use alambic_data::Split;
 use alambic_models::{Outline, Stream};
 use alambic_settings::{Diagnostics, IndexMap};
-use alambic_students::Purpose;
 use alambic_teachers::TeacherOptions;
 use alambic_teachers::cache::estimate;
 use serde::Serialize;
 
-use crate::check::models::Sketch;
-use crate::check::{Checker, Counts, Depth, examine, is_fatal};
+use crate::cache_scope::cache_scope;
+use crate::check::checker::{Checker, Depth};
+use crate::check::counts::{Count, Counts};
+use crate::check::model_info::ModelInfo;
+use crate::check::{examine, is_fatal};
 use crate::load::Loaded;
-use crate::run::feed::min_examples;
-use crate::run::lesson::thin;
-use crate::run::texts::outputs::{Decision, decide, readings};
-use crate::run::texts::reading::chosen;
-use crate::run::texts::taps;
-use crate::run::trainings::student_of;
-use crate::schema::{Optimiser, StageOptions, TrainOptions};
+use crate::options::train::{Optimiser, TrainOptions};
+use crate::schema::{Recipe, StageOptions};
+use crate::stage_order::student_of;
+use crate::subsample::subsample;
+use crate::training::job::Taps;
+use crate::training::sampler::min_examples;
+use crate::training::teacher_outputs::{CacheDecision, decide};
 
 /// Texts whose lengths speak for all when the size of a cache is estimated.
 const MEASURED: usize = 1000;
@@ -41,14 +43,8 @@ pub struct Plan {
     pub stages: Vec<PlannedStage>,
     /// The baseline, if one is trained.
     pub baseline: Option<PlannedBaseline>,
-    /// Words to be judged on, by direction.
-    pub evaluation: IndexMap<String, usize>,
-    /// Texts to be judged on.
-    pub evaluation_texts: usize,
-    /// Questions that models are judged on.
-    pub evaluation_questions: usize,
-    /// Images to be judged on, with their captions.
-    pub evaluation_images: usize,
+    /// Examples to evaluate on.
+    pub evaluation: Vec<Count>,
     /// Most bytes of checkpoints and finished models at any time.
     pub checkpoint_bytes: u64,
 }
@@ -85,8 +81,8 @@ pub struct PlannedStage {
     pub student: PlannedModel,
     /// Its teacher.
     pub teacher: Option<PlannedTeacher>,
-    /// Examples to train on.
-    pub examples: PlannedExamples,
+    /// Examples to train on, by their sort.
+    pub examples: Vec<Count>,
     /// Examples of the validation part, of which at most `validation-examples` are used.
     pub validation: usize,
     /// Steps and batches.
@@ -151,28 +147,6 @@ pub struct PlannedTeacher {
     pub parameters: Option<usize>,
 }
 
-/// Examples of a stage, by direction.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct PlannedExamples {
-    /// Pairs whose target the corpora hold.
-    pub labelled: IndexMap<String, usize>,
-    /// Source words whose target the teacher writes.
-    pub words: IndexMap<String, usize>,
-    /// Most source words more that come of rendering, over all directions.
-    pub rendered: usize,
-    /// Texts that are read.
-    pub texts: usize,
-    /// Most texts more that come of varying these.
-    pub varied: usize,
-    /// Questions about images.
-    pub questions: usize,
-    /// Texts about images.
-    pub image_texts: usize,
-    /// Images with their captions, or in which objects are found.
-    pub images: usize,
-}
-
 /// Steps and batches of a training.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -211,8 +185,8 @@ pub struct PlannedLoss {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedBaseline {
-    /// Examples to train on.
-    pub examples: PlannedExamples,
+    /// Examples to train on, by their sort.
+    pub examples: Vec<Count>,
     /// Steps: those of all stages that train the student.
     pub steps: usize,
     /// How many are trained for each seed: two where the student takes weights over.
@@ -224,20 +198,19 @@ pub struct PlannedBaseline {
 /// # Errors
 /// What [`crate::check()`] finds, if any of it keeps the recipe from running.
 pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
-    let interrupt = AtomicBool::new(false);
-    let mut checker = examine(loaded, Depth::Whole, &interrupt);
+    let mut checker = examine(loaded, Depth::Whole);
     let diagnostics = std::mem::take(&mut checker.found);
     if is_fatal(&diagnostics) {
         return Err(diagnostics);
     }
-    let recipe = checker.recipe;
-    let corpora = checker.workshop.corpora.iter().map(|(name, corpus)| {
+    let recipe = &loaded.recipe;
+    let corpora = checker.corpora.iter().map(|(name, corpus)| {
         let report = corpus.report();
         let planned = PlannedCorpus {
-            source: corpus.reading.source.clone(),
-            rows: corpus.reading.rows,
-            dropped: corpus.reading.dropped.clone(),
-            notes: corpus.reading.notes.clone(),
+            source: corpus.statistics().source.clone(),
+            rows: corpus.statistics().rows,
+            dropped: corpus.statistics().dropped.clone(),
+            notes: corpus.statistics().notes.clone(),
             languages: corpus.languages().to_vec(),
             train: report.train,
             validation: report.validation,
@@ -249,32 +222,29 @@ pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
         .stages
         .iter()
         .enumerate()
-        .filter_map(|(position, name)| stage(&checker, position, name))
+        .filter_map(|(position, name)| stage(recipe, &checker, position, name))
         .collect();
-    let evaluation = checker.counts.get("evaluation").map(|counts| {
-        let all = counts.labelled.iter().chain(&counts.words);
-        all.map(|(direction, count)| (direction.clone(), *count)).collect()
-    });
     Ok(Plan {
         recipe: recipe.name.value.clone(),
         seeds: (0..recipe.repetitions as u64)
             .map(|repetition| recipe.seed.wrapping_add(repetition))
             .collect(),
         corpora: corpora.collect(),
-        baseline: baseline(&checker, &stages),
-        checkpoint_bytes: checkpoint_bytes(&checker, &stages),
-        evaluation: evaluation.unwrap_or_default(),
-        evaluation_texts: checker.counts.get("evaluation").map_or(0, |counts| counts.texts),
-        evaluation_questions: checker.counts.get("evaluation").map_or(0, |counts| counts.questions),
-        evaluation_images: checker.counts.get("evaluation").map_or(0, |counts| counts.images),
+        baseline: baseline(recipe, &checker, &stages),
+        checkpoint_bytes: checkpoint_bytes(recipe, &stages),
+        evaluation: examples(&checker, "evaluation"),
         stages,
     })
 }
 
-fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedStage> {
-    let recipe = checker.recipe;
+/// The examples of a training, or of the evaluation.
+fn examples(checker: &Checker<'_>, name: &str) -> Vec<Count> {
+    checker.counts.get(name).map(|counts| counts.sorts.clone()).unwrap_or_default()
+}
+
+fn stage(recipe: &Recipe, checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedStage> {
     let options = recipe.stage.get(name)?;
-    let sketch = checker.sketches.stages.get(name)?;
+    let info = checker.models.stages.get(name)?;
     let counts = checker.counts.get(name)?;
     let student = student_of(recipe, name).ok()?;
     let trains_it =
@@ -283,46 +253,25 @@ fn stage(checker: &Checker<'_>, position: usize, name: &str) -> Option<PlannedSt
         Some(before) => format!("stage {}", before.value),
         None => recipe.student.get(&student)?.name().to_owned(),
     };
-    let labelled: usize = counts.labelled.values().sum();
-    let words = counts.words.values().sum::<usize>() + counts.rendered_words;
-    let taught = options.teacher.is_some();
-    let writes = options.data.purpose() == Purpose::Writes;
     Some(PlannedStage {
         name: name.to_owned(),
-        student: model(student, start, sketch),
+        student: model(student, start, info),
         teacher: options.teacher.as_ref().map(|name| teacher(checker, name)),
-        examples: examples(counts),
+        examples: counts.sorts.clone(),
         validation: counts.validation,
         training: training(
             &options.train,
             counts.examples(),
-            min_examples(&checker.terms(options, sketch)),
-            (!taught || !writes) && counts.varied == 0,
+            min_examples(&checker.terms(options, info)),
+            counts.is_exact,
         ),
-        losses: losses(checker, options, sketch),
-        cache: cache(checker, (name, options), sketch, counts),
-        teacher_outputs: if taught && writes {
-            labelled + words + counts.validation + counts.rendered
-        } else {
-            0
-        },
+        losses: losses(checker, options, info),
+        cache: cache(recipe, checker, (name, options), info, counts),
+        teacher_outputs: counts.generated,
     })
 }
 
-fn examples(counts: &Counts) -> PlannedExamples {
-    PlannedExamples {
-        labelled: counts.labelled.clone(),
-        words: counts.words.clone(),
-        rendered: counts.rendered_words,
-        texts: counts.texts,
-        varied: counts.varied,
-        questions: counts.questions,
-        image_texts: counts.image_texts,
-        images: counts.images,
-    }
-}
-
-fn model(name: String, start: String, Sketch { config, .. }: &Sketch) -> PlannedModel {
+fn model(name: String, start: String, ModelInfo { config, .. }: &ModelInfo) -> PlannedModel {
     let streams = config.outline().streams;
     // The first stream is that of what is read.
     let reads = streams.values().next().copied().unwrap_or(Stream::new(0, 0, 0));
@@ -340,8 +289,7 @@ fn model(name: String, start: String, Sketch { config, .. }: &Sketch) -> Planned
 }
 
 fn teacher(checker: &Checker<'_>, name: &str) -> PlannedTeacher {
-    let recipe = checker.recipe;
-    let options = recipe.teacher.get(name);
+    let options = checker.models.teachers.get(name);
     let steps: Vec<(String, Option<String>)> = match options {
         Some(TeacherOptions::Pipeline(options)) => options
             .chain
@@ -355,7 +303,7 @@ fn teacher(checker: &Checker<'_>, name: &str) -> PlannedTeacher {
     models.sort_unstable();
     models.dedup();
     let sizes =
-        models.iter().map(|name| Some(checker.sketches.checkpoint(recipe, name)?.config.parameters()));
+        models.iter().map(|name| Some(checker.models.checkpoint(name)?.config.parameters()));
     let parameters = sizes.sum::<Option<usize>>().filter(|&sum| sum > 0);
     let kind = options.map_or("", TeacherOptions::name).to_owned();
     PlannedTeacher { name: name.to_owned(), kind, steps, parameters }
@@ -384,10 +332,10 @@ fn training(options: &TrainOptions, examples: usize, min: usize, complete: bool)
     }
 }
 
-fn losses(checker: &Checker<'_>, options: &StageOptions, sketch: &Sketch) -> Vec<PlannedLoss> {
-    let student = sketch.config.outline();
+fn losses(checker: &Checker<'_>, options: &StageOptions, info: &ModelInfo) -> Vec<PlannedLoss> {
+    let student = info.config.outline();
     let teacher = checker.outline_of_teacher(options).unwrap_or_default();
-    let masks = options.data.masks();
+    let masks = options.data.task().is_masked();
     let shapes = |taps: Vec<String>, outline: &Outline| -> IndexMap<String, String> {
         let shape = |tap: &str| match outline.form(tap) {
             Some(_) if masks && tap == "logits" => format!("tokens × {}", outline.classes),
@@ -398,7 +346,7 @@ fn losses(checker: &Checker<'_>, options: &StageOptions, sketch: &Sketch) -> Vec
         taps.into_iter().map(|tap| (tap.clone(), shape(&tap))).collect()
     };
     checker
-        .terms(options, sketch)
+        .terms(options, info)
         .into_iter()
         .map(|term| PlannedLoss {
             name: term.name.to_owned(),
@@ -416,42 +364,43 @@ fn losses(checker: &Checker<'_>, options: &StageOptions, sketch: &Sketch) -> Vec
 
 /// What the cache of a stage would take up, by the lengths of some of its texts.
 fn cache(
+    recipe: &Recipe,
     checker: &Checker<'_>,
     (name, options): (&str, &StageOptions),
-    sketch: &Sketch,
+    info: &ModelInfo,
     counts: &Counts,
 ) -> Option<PlannedCache> {
-    let (_, taps) = taps(&checker.terms(options, sketch));
-    let teacher = checker.sketches.teacher(checker.recipe, options.teacher.as_ref()?)?;
-    if taps.is_empty() || counts.texts == 0 || !options.data.parallel.is_empty() || options.data.masks() {
+    let taps = Taps::of(&checker.terms(options, info)).teacher;
+    let teacher = checker.models.teacher(options.teacher.as_ref()?)?;
+    let task = options.data.task();
+    let mut texts = task.cacheable_texts(&checker.corpora, Split::Train)?.ok()?;
+    if taps.is_empty() || texts.is_empty() {
         return None;
     }
-    let mut texts = chosen(&checker.workshop, &options.data, Split::Train).ok()?.concat();
-    thin(&mut texts, MEASURED);
-    let longest = options.data.texts.iter().map(|data| data.longest).max()?;
-    let longest = longest.min(sketch.config.longest()).min(teacher.config.longest());
-    let tokenizer = teacher.tokenizer.truncating(longest).ok()?;
+    subsample(&mut texts, MEASURED);
+    let max_length = task.max_length().min(info.config.longest()).min(teacher.config.longest());
+    let tokenizer = teacher.tokenizer.truncating(max_length).ok()?;
     let encoded = texts.iter().map(|text| tokenizer.encode_text(&text.first, text.second.as_deref()));
     let lengths: Vec<usize> = encoded.map(|text| Some(text.ok()?.ids.len())).collect::<Option<_>>()?;
-    let precision = &checker.recipe.cache.precision;
+    let precision = &recipe.cache.precision;
     let measured = estimate(&teacher.config.outline(), &taps, precision, lengths.iter().copied())?;
-    let all = counts.texts + counts.varied + counts.validation.min(options.train.validation_examples);
+    let all = counts.examples() + counts.validation.min(options.train.validation_examples);
     let bytes = (measured as f64 / lengths.len().max(1) as f64 * all as f64) as u64;
-    let readings = readings(checker.recipe, name, counts.texts + counts.varied);
-    let (kept, reason) = match decide(&checker.recipe.cache, bytes, readings) {
-        Decision::Keep => (true, None),
-        Decision::ReadAlong(reason) | Decision::Impossible(reason) => (false, Some(reason)),
+    let interrupt = AtomicBool::new(false);
+    let reads = cache_scope(recipe, None, name, &interrupt).reads_per_text(counts.examples());
+    let (kept, reason) = match decide(&recipe.cache, bytes, reads) {
+        CacheDecision::Cache => (true, None),
+        CacheDecision::Live(reason) | CacheDecision::Impossible(reason) => (false, Some(reason)),
     };
     Some(PlannedCache { texts: all, bytes, kept, reason })
 }
 
-fn baseline(checker: &Checker<'_>, stages: &[PlannedStage]) -> Option<PlannedBaseline> {
-    let recipe = checker.recipe;
+fn baseline(recipe: &Recipe, checker: &Checker<'_>, stages: &[PlannedStage]) -> Option<PlannedBaseline> {
     recipe.baseline.as_ref()?;
     let student = &stages.last()?.student.name;
     let own = stages.iter().filter(|stage| stage.student.name == *student);
     Some(PlannedBaseline {
-        examples: checker.counts.get("baseline").map(examples).unwrap_or_default(),
+        examples: examples(checker, "baseline"),
         steps: own.map(|stage| stage.training.steps).sum(),
         models: if recipe.student.get(student)?.inner().takes_weights() { 2 } else { 1 },
     })
@@ -459,8 +408,7 @@ fn baseline(checker: &Checker<'_>, stages: &[PlannedStage]) -> Option<PlannedBas
 
 /// Finished models stay; of the training under way there are checkpoints with weights, two moments of the optimiser,
 /// the best weights so far, and their running mean where one is kept.
-fn checkpoint_bytes(checker: &Checker<'_>, stages: &[PlannedStage]) -> u64 {
-    let recipe = checker.recipe;
+fn checkpoint_bytes(recipe: &Recipe, stages: &[PlannedStage]) -> u64 {
     let Some(last) = stages.last() else { return 0 };
     let bytes = |stage: &PlannedStage| {
         let projections = stage.losses.iter().flat_map(|loss| &loss.projections);

@@ -3,10 +3,9 @@
 use alambic_reports::numbers::thousands;
 use alambic_settings::Diagnostic;
 
-use super::Checker;
-use super::models::Sketch;
-use crate::run::environment::{GIB, memory_bytes};
-use crate::run::trainings::student_of;
+use super::checker::Checker;
+use super::model_info::ModelInfo;
+use crate::machine::{GIB, memory_bytes};
 
 /// Bytes of a number of 32 bits.
 const NUMBER: u64 = 4;
@@ -16,16 +15,15 @@ const HELD: u64 = 4;
 
 impl Checker<'_> {
     /// Reports a student whose weights are larger than the machine's memory, and warns of one whose training is.
-    pub(super) fn must_fit_memory(&mut self, stage: &str, sketch: &Sketch) {
+    pub(super) fn check_memory(&mut self, student: &str, info: &ModelInfo) {
         let Some(memory) = memory_bytes() else { return };
-        let parameters = sketch.config.parameters() as u64;
+        let parameters = info.config.parameters() as u64;
         let weights = parameters.saturating_mul(NUMBER);
         let training = weights.saturating_mul(HELD);
         if training <= memory {
             return;
         }
-        let Ok(student) = student_of(self.recipe, stage) else { return };
-        let origin = self.loaded.key_origin(&["student", &student]);
+        let origin = self.places.key_origin(&["student", student]);
         let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / GIB);
         let label = format!("{} parameters", thousands(parameters));
         let help = "make it smaller: fewer layers, a smaller width or vocabulary";

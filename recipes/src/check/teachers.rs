@@ -7,24 +7,24 @@ use alambic_hub::Hub;
 use alambic_models::Tokenizer;
 use alambic_settings::source::SourceKind;
 use alambic_settings::{At, Diagnostic, Location, Origin};
-use alambic_teachers::{CheckpointOptions, PipelineOptions, Record, TARGET, TeacherOptions};
+use alambic_teachers::{CheckpointOptions, PipelineOptions, Record, TeacherOptions};
 
-use super::models::{Sketch, inspect};
-use super::{Checker, Depth, list};
+use super::checker::{Checker, Depth};
+use super::model_info::{ModelInfo, inspect};
+use crate::schema::Recipe;
 
 impl Checker<'_> {
     /// Checks every teacher on its own, and looks into model folders.
-    pub(super) fn teachers(&mut self) {
-        let recipe = self.recipe;
+    pub(super) fn check_teachers(&mut self, recipe: &Recipe) {
         for (name, teacher) in &recipe.teacher {
             match teacher {
-                TeacherOptions::Checkpoint(options) => self.checkpoint(name, options),
-                TeacherOptions::Pipeline(options) => self.pipeline(name, options),
+                TeacherOptions::Checkpoint(options) => self.check_model(name, options, recipe),
+                TeacherOptions::Pipeline(options) => self.check_pipeline(name, options),
                 TeacherOptions::Recorded(options) => {
-                    let origin = self.loaded.origin(&["teacher", name, "recorded", "path"]);
+                    let origin = self.places.origin(&["teacher", name, "recorded", "path"]);
                     for path in options.path.iter() {
                         if let Some(path) = self.file(path, &origin, "the record of a teacher") {
-                            self.record(path, &origin);
+                            self.check_record(path, &origin);
                         }
                     }
                 }
@@ -32,7 +32,7 @@ impl Checker<'_> {
         }
     }
 
-    fn record(&mut self, path: &Path, origin: &Origin) {
+    fn check_record(&mut self, path: &Path, origin: &Origin) {
         let fault = match self.depth {
             Depth::Whole => Record::read(path).err().map(|error| error.to_string()),
             Depth::Quick => {
@@ -45,8 +45,8 @@ impl Checker<'_> {
         }
     }
 
-    fn checkpoint(&mut self, name: &str, options: &CheckpointOptions) {
-        let place = |key: &str| self.loaded.origin(&["teacher", name, "checkpoint", key]);
+    fn check_model(&mut self, name: &str, options: &CheckpointOptions, recipe: &Recipe) {
+        let place = |key: &str| self.places.origin(&["teacher", name, "checkpoint", key]);
         match (&options.model, &options.stage) {
             (Some(_), Some(stage)) => {
                 let message = format!("teacher `{name}` has both a folder and a stage");
@@ -76,35 +76,35 @@ impl Checker<'_> {
                             .help("leave out `prompt` and `pooling`"),
                     );
                 }
-                let known: Vec<&str> = self.recipe.stage.keys().map(String::as_str).collect();
+                let known: Vec<&str> = recipe.stage.keys().map(String::as_str).collect();
                 if !known.contains(&stage.as_str()) {
                     self.unknown("stage", "stage", stage, &known);
-                } else if !self.recipe.stages.is_empty() && !self.recipe.stages.contains(stage) {
+                } else if !recipe.stages.is_empty() && !recipe.stages.contains(stage) {
                     let message = format!("stage `{}` is not run", stage.value);
                     self.report(
                         Diagnostic::error("recipe::order", message)
                             .label(&stage.origin, "teacher of a stage that is not run")
-                            .label(&self.recipe.stages.origin, "not among these"),
+                            .label(&recipe.stages.origin, "not among these"),
                     );
                 }
             }
             (Some(Location::Hub(hub)), None) => {
                 let origin = place("model");
                 match Hub::from_environment().model(hub) {
-                    Ok(path) => self.folder(name, options, &path, &origin),
+                    Ok(path) => self.check_folder(name, options, &path, &origin),
                     Err(error) => self.error("model::hub", error.to_string(), &origin, "on the hub"),
                 }
             }
             (Some(location), None) => {
                 let origin = place("model");
                 if let Some(path) = self.file(location, &origin, "a model folder") {
-                    self.folder(name, options, path, &origin);
+                    self.check_folder(name, options, path, &origin);
                 }
             }
         }
     }
 
-    fn folder(&mut self, name: &str, options: &CheckpointOptions, path: &Path, origin: &Origin) {
+    fn check_folder(&mut self, name: &str, options: &CheckpointOptions, path: &Path, origin: &Origin) {
         if !path.is_dir() {
             let message = format!("there is no model folder `{}`", path.display());
             let diagnostic = Diagnostic::error("model::folder", message).label(origin, "seen from this file");
@@ -125,8 +125,8 @@ impl Checker<'_> {
             Ok(sketch) if options.adapts() => {
                 match options.adapted(sketch.config, Tokenizer::clone(&sketch.tokenizer)) {
                     Ok((config, tokenizer)) => {
-                        let sketch = Sketch { config, tokenizer: Rc::new(tokenizer), detector: false };
-                        self.sketches.folders.insert(name.to_owned(), sketch);
+                        let sketch = ModelInfo { config, tokenizer: Rc::new(tokenizer), detector: false };
+                        self.models.folders.insert(name.to_owned(), sketch);
                     }
                     Err(error) => {
                         let message = format!("teacher `{name}`: {error}");
@@ -138,7 +138,7 @@ impl Checker<'_> {
                 }
             }
             Ok(sketch) => {
-                self.sketches.folders.insert(name.to_owned(), sketch);
+                self.models.folders.insert(name.to_owned(), sketch);
             }
             Err(messages) => {
                 for message in messages {
@@ -162,10 +162,9 @@ impl Checker<'_> {
         }
     }
 
-    fn pipeline(&mut self, name: &str, options: &PipelineOptions) {
-        let recipe = self.recipe;
+    fn check_pipeline(&mut self, name: &str, options: &PipelineOptions) {
         let path = ["teacher", name, "pipeline"];
-        let place = |key: &str| self.loaded.origin(&[&path[..], &[key]].concat());
+        let place = |key: &str| self.places.origin(&[&path[..], &[key]].concat());
         if options.chain.is_empty() {
             let message = format!("pipeline `{name}` has no step");
             self.error("teacher::pipeline", message, &place("chain"), "needs at least one step");
@@ -185,108 +184,12 @@ impl Checker<'_> {
                     .help("raise `beam`, or lower `keep`"),
             );
         }
-        let known: Vec<&str> = recipe.teacher.keys().map(String::as_str).collect();
+        let known: Vec<&str> = self.models.teachers.keys().map(String::as_str).collect();
         for step in &options.chain {
-            match recipe.teacher.get(&step.teacher.value) {
+            match self.models.teachers.get(&step.teacher.value) {
                 None => self.unknown("teacher", "teacher", &step.teacher, &known),
                 Some(TeacherOptions::Checkpoint(_)) => {}
-                Some(other) => self.not_a_checkpoint(&step.teacher, other.name()),
-            }
-        }
-    }
-
-    /// Reports a teacher that is named where only a checkpoint will do.
-    pub(super) fn not_a_checkpoint(&mut self, name: &At<String>, kind: &str) {
-        let message = format!("teacher `{}` is a {kind}, and a checkpoint is needed here", name.value);
-        let declared = self.loaded.key_origin(&["teacher", &name.value]);
-        self.report(
-            Diagnostic::error("teacher::kind", message)
-                .label(&name.origin, "must be a checkpoint")
-                .label(&declared, format!("declared as a {kind} here")),
-        );
-    }
-
-    /// Reports a checkpoint that is named where it is none or is not there. True if it is one.
-    pub(super) fn must_be_checkpoint(&mut self, name: &At<String>) -> bool {
-        let recipe = self.recipe;
-        match recipe.teacher.get(&name.value) {
-            Some(TeacherOptions::Checkpoint(_)) => return true,
-            Some(other) => self.not_a_checkpoint(name, other.name()),
-            None => {
-                let known: Vec<&str> = recipe.teacher.keys().map(String::as_str).collect();
-                self.unknown("teacher", "teacher", name, &known);
-            }
-        }
-        false
-    }
-
-    /// The stages that must be done before a teacher is there.
-    pub(crate) fn stages_needed(&self, teacher: &str) -> Vec<&At<String>> {
-        match self.recipe.teacher.get(teacher) {
-            Some(TeacherOptions::Checkpoint(options)) => options.stage.iter().collect(),
-            Some(TeacherOptions::Pipeline(options)) => options
-                .chain
-                .iter()
-                .filter_map(|step| match self.recipe.teacher.get(&step.teacher.value) {
-                    Some(TeacherOptions::Checkpoint(options)) => options.stage.as_ref(),
-                    _ => None,
-                })
-                .collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Checks that a teacher can write what is asked of it: `languages`, each with the place that asks for it. Looks at
-    /// the languages in a chain too.
-    pub(super) fn must_write(&mut self, teacher: &str, languages: &[(String, Origin)]) {
-        let recipe = self.recipe;
-        match recipe.teacher.get(teacher) {
-            Some(TeacherOptions::Pipeline(options)) => {
-                for (index, step) in options.chain.iter().enumerate() {
-                    let origin = self.loaded.origin(&[
-                        "teacher",
-                        teacher,
-                        "pipeline",
-                        "chain",
-                        &index.to_string(),
-                        "language",
-                    ]);
-                    if step.language == TARGET {
-                        self.model_writes(&step.teacher, languages);
-                        continue;
-                    }
-                    self.model_writes(&step.teacher, &[(step.language.clone(), origin.clone())]);
-                    let last = index + 1 == options.chain.len();
-                    let other = languages.iter().find(|(language, _)| last && *language != step.language);
-                    if let Some((language, asked)) = other {
-                        let message = format!(
-                            "pipeline `{teacher}` writes `{}` and is asked for `{language}`",
-                            step.language
-                        );
-                        self.report(
-                            Diagnostic::error("teacher::language", message)
-                                .label(asked, format!("asks for `{language}`"))
-                                .label(&origin, "always writes this language")
-                                .help("`language = \"target\"` is the language asked of the whole pipeline"),
-                        );
-                    }
-                }
-            }
-            Some(TeacherOptions::Checkpoint(_)) => self.model_writes(teacher, languages),
-            _ => {}
-        }
-    }
-
-    fn model_writes(&mut self, checkpoint: &str, languages: &[(String, Origin)]) {
-        let Some(sketch) = self.sketches.checkpoint(self.recipe, checkpoint) else { return };
-        let known = sketch.tokenizer.languages();
-        let mut reported: Vec<&str> = Vec::new();
-        for (language, origin) in languages {
-            if !known.contains(language) && !reported.contains(&language.as_str()) {
-                reported.push(language);
-                let message = format!("model `{checkpoint}` does not write `{language}`");
-                let label = format!("it writes {}", list(known.iter().map(String::as_str)));
-                self.error("teacher::language", message, origin, label);
+                Some(other) => self.report_kind(&step.teacher, other.name()),
             }
         }
     }

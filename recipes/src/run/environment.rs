@@ -7,13 +7,12 @@ use alambic_files::write;
 use alambic_models::ModelFolder;
 use alambic_settings::IndexMap;
 use alambic_teachers::Teacher;
-use alambic_tensor::device;
-use alambic_tensor::precision::is_lowered;
 use serde_json::json;
 
-use super::RunError;
-use super::workshop::Workshop;
+use crate::context::RunContext;
+use crate::error::RunError;
 use crate::load::Loaded;
+use crate::machine;
 
 /// What `environment.json` holds.
 pub(crate) struct Environment {
@@ -26,26 +25,15 @@ pub(crate) struct Environment {
 /// Writes `environment.json`.
 pub(crate) fn write(
     loaded: &Loaded,
-    workshop: &Workshop<'_>,
+    context: &RunContext<'_>,
     teacher: Option<&dyn Teacher>,
     student: &Path,
 ) -> Result<Environment, RunError> {
-    let machine: IndexMap<String, String> = [
-        ("Alambic", env!("CARGO_PKG_VERSION").to_owned()),
-        ("System", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
-        ("Processor", processor()),
-        ("Device", device()),
-        ("Threads", rayon::current_num_threads().to_string()),
-        ("Tiles for bfloat16", if is_lowered() { "yes" } else { "no" }.to_owned()),
-        ("Memory", memory()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect();
+    let machine = machine::describe();
     let mut hashes = IndexMap::new();
     hashes.insert("recipe".to_owned(), blake3::hash(loaded.resolved_toml().as_bytes()).to_hex().to_string());
-    for (name, corpus) in workshop.corpora.iter() {
-        hashes.insert(format!("data {name}"), corpus.fingerprint.clone());
+    for (name, corpus) in context.corpora.iter() {
+        hashes.insert(format!("data {name}"), corpus.fingerprint().to_owned());
     }
     if let Some(teacher) = teacher {
         hashes.insert("teacher".to_owned(), teacher.weights_digest());
@@ -53,39 +41,7 @@ pub(crate) fn write(
     let weights = ModelFolder::open(student)?.path().join("model.safetensors");
     hashes.insert("student".to_owned(), Digest::of_file(&weights)?.blake3);
     let value = json!({ "machine": machine, "hashes": hashes, "hash": "blake3", "seed": loaded.recipe.seed });
-    let path = workshop.folder.join("environment.json");
+    let path = context.folder.path().join("environment.json");
     write::write(&path, format!("{value:#}\n").as_bytes())?;
     Ok(Environment { machine, hashes })
-}
-
-/// The processor's name, where the system tells it.
-fn processor() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name =
-        info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
-    format!("{}, {cores} cores", name.unwrap_or("unknown").trim())
-}
-
-/// Where the run computed.
-fn device() -> String {
-    let name = device::name();
-    device::model().map_or_else(|| name.clone(), |model| format!("{name}, {model}"))
-}
-
-/// The machine's memory, for the report.
-fn memory() -> String {
-    memory_bytes().map_or_else(|| "unknown".to_owned(), |bytes| format!("{:.0} GiB", bytes as f64 / GIB))
-}
-
-/// Bytes of a gibibyte.
-pub(crate) const GIB: f64 = (1_u64 << 30) as f64;
-
-/// The machine's memory in bytes, where the system tells it.
-pub(crate) fn memory_bytes() -> Option<u64> {
-    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kibibytes = info.lines().find_map(|line| {
-        line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
-    });
-    kibibytes.map(|kibibytes| kibibytes.saturating_mul(1024))
 }

@@ -1,56 +1,38 @@
-//! What the models of a run answer to the test part, and what it is worth.
+//! The predictions of the models of a run for the test splits, and what they are worth.
 
 use std::path::{Path, PathBuf};
 
 use alambic_files::{digests, write};
-use alambic_models::{Precision, TokenizerFiles};
-use alambic_reports::metrics::{Context, Scores, score_all};
+use alambic_models::{ModelFolder, Precision, TokenizerFiles};
+use alambic_reports::metrics::{Context, Prediction, Scores, score_all};
 use alambic_reports::numbers::counted;
+use alambic_reports::outcome::{Latency, ModelOutcome};
+use alambic_reports::report::{AttentionMaps, Noun, Text};
 use alambic_settings::IndexMap;
-use alambic_students::{Blueprint, Purpose, add_detector, detector_of, ship};
+use alambic_students::{Blueprint, add_detector, detector_of, ship};
+use alambic_teachers::Teacher;
 use alambic_tensor::precision::{self, Products};
 
-use super::RunError;
-use super::captions::exam::CaptionExam;
-use super::corpora::Kind;
-use super::exam::Exam;
-use super::folder::layout;
-use super::parallel::exam::ParallelExam;
-use super::questions::exam::QuestionExam;
-use super::texts::exam::TextExam;
-use super::trainings::{Replica, Trainings};
-use super::words::exam::WordExam;
-use super::workshop::Workshop;
+use super::trainings::{SeedRun, Trainings};
+use crate::context::RunContext;
+use crate::error::RunError;
+use crate::evaluation::evaluator::{CardMetadata, Evaluator, ModelRole, TrivialBaseline};
+use crate::folder::layout;
+use crate::names::UNTRAINED;
 use crate::observer::Observer;
-use crate::schema::Recipe;
+use crate::options::evaluation::EvaluationOptions;
 
 /// The seed of shuffled metrics, so that a report can be made again to the digit.
 const SHUFFLE_SEED: u64 = 1;
 
-/// One model's outputs: for each seed, one answer an example.
-pub(crate) type Outputs = Vec<Vec<String>>;
+/// One model's predictions: for each seed, one an example.
+pub(crate) type Predictions = Vec<Vec<Prediction>>;
 
-/// Whether the student finds images by texts, and is judged by that.
-pub(crate) fn finds(recipe: &Recipe) -> bool {
-    let last = recipe.stages.last().and_then(|last| recipe.stage.get(&last.value));
-    last.is_some_and(|stage| stage.data.purpose() == Purpose::Matches)
-}
-
-/// The test part and what every model answered.
-pub(crate) struct Evaluation<'a> {
-    pub(crate) exam: Box<dyn Exam + 'a>,
-    pub(crate) student: Outputs,
-    /// By name, as in [`Trainings`].
-    pub(crate) baselines: Vec<(String, Outputs)>,
-    /// Models that the recipe does not train, or not yet, and the student in lower precision.
-    pub(crate) beside: Vec<Beside>,
-}
-
-/// A model that is judged on the same as the student.
-pub(crate) struct Beside {
+/// A model that is evaluated on the same as the student.
+pub(crate) struct ComparedModel {
     pub(crate) name: String,
     pub(crate) folder: PathBuf,
-    pub(crate) outputs: Outputs,
+    pub(crate) predictions: Predictions,
 }
 
 /// What the student is called where its products are of lower precision.
@@ -58,17 +40,18 @@ pub(crate) fn in_precision(products: Products) -> String {
     format!("student in {}", products.name())
 }
 
-/// What the student is called as it was before any training.
-pub(crate) const UNTRAINED: &str = "untrained";
-
-/// The folders of models that are judged beside the student, by name.
-fn beside(workshop: &Workshop<'_>) -> Result<Vec<(String, PathBuf)>, RunError> {
-    let options = &workshop.recipe.evaluation;
-    let named = options.beside.iter().map(|name| Ok((name.value.clone(), workshop.checkpoint_folder(name)?)));
+/// The folders of models that are compared with the student, by name.
+fn compared(
+    options: &EvaluationOptions,
+    context: &RunContext<'_>,
+    untrained: &dyn Fn() -> Result<(Blueprint, ModelFolder), RunError>,
+) -> Result<Vec<(String, PathBuf)>, RunError> {
+    let named =
+        options.beside.iter().map(|name| Ok((name.value.clone(), context.models.checkpoint_folder(name)?)));
     let mut folders: Vec<(String, PathBuf)> = named.collect::<Result<_, RunError>>()?;
     if options.untrained {
-        let (Blueprint { config, weights }, trained) = workshop.untrained()?;
-        let folder = workshop.folder.join(layout::UNTRAINED);
+        let (Blueprint { config, weights }, trained) = untrained()?;
+        let folder = context.folder.path().join(layout::UNTRAINED);
         let partial = write::partial(&folder);
         write::discard(&partial)?;
         std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
@@ -82,119 +65,270 @@ fn beside(workshop: &Workshop<'_>) -> Result<Vec<(String, PathBuf)>, RunError> {
     Ok(folders)
 }
 
+/// The test splits and every model's predictions for them.
+///
+/// Several evaluators are one after another: an example of the second comes after those of the first, and a metric counts the
+/// examples whose predictions it accepts.
+pub(crate) struct Evaluation<'a> {
+    evaluators: Vec<Box<dyn Evaluator + 'a>>,
+    references: Vec<Prediction>,
+    slices: Vec<String>,
+    teacher: Option<Vec<Prediction>>,
+    pub(crate) student: Predictions,
+    /// By name, as in [`Trainings`].
+    pub(crate) baselines: Vec<(String, Predictions)>,
+    /// Models that the recipe does not train, or not yet, and the student in lower precision.
+    pub(crate) compared: Vec<ComparedModel>,
+}
+
 impl<'a> Evaluation<'a> {
-    /// Has every model answer the test part, which is read here for the first time.
+    /// Has every model predict the test splits.
     pub(crate) fn run(
-        workshop: &'a Workshop<'_>,
+        evaluators: Vec<Box<dyn Evaluator + 'a>>,
+        options: &EvaluationOptions,
+        context: &RunContext<'_>,
+        untrained: &dyn Fn() -> Result<(Blueprint, ModelFolder), RunError>,
         trainings: &Trainings,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
-        let beside = beside(workshop)?;
-        let lowered = &workshop.recipe.evaluation.lowered;
-        let models = trainings.student.len() * (1 + lowered.len())
-            + beside.len()
-            + trainings.baselines.iter().map(|(_, replicas)| replicas.len()).sum::<usize>();
-        let exam: Box<dyn Exam + 'a> = match workshop.corpora.kind(&workshop.recipe.evaluation.data) {
-            Some(Kind::Parallel) => Box::new(ParallelExam::new(workshop, observer)?),
-            Some(Kind::Texts) => Box::new(TextExam::new(workshop, observer)?),
-            Some(Kind::Questions) if finds(workshop.recipe) => {
-                Box::new(CaptionExam::new(workshop, observer)?)
-            }
-            Some(Kind::Questions) => Box::new(QuestionExam::new(workshop, observer)?),
-            Some(Kind::Words) | None => Box::new(WordExam::new(workshop, observer)?),
-        };
-        for precision in lowered.iter().filter(|precision| !precision.value.is_made_here()) {
+        let sets = || evaluators.iter().map(|evaluator| evaluator.test_set());
+        let references: Vec<Prediction> = sets().flat_map(|set| set.references.clone()).collect();
+        let has_slices = sets().count() > 1 || sets().any(|set| !set.slices.is_empty());
+        let slices = sets().filter(|_| has_slices).flat_map(|set| {
+            let missing = set.references.len().saturating_sub(set.slices.len());
+            set.slices.iter().cloned().chain(std::iter::repeat_n(set.noun.many.clone(), missing))
+        });
+        let slices = slices.collect();
+        let teacher = sets().map(|set| set.teacher.clone()).collect::<Option<Vec<_>>>();
+        let teacher = teacher.map(|predictions| predictions.concat());
+        let folders = compared(options, context, untrained)?;
+        for precision in options.lowered.iter().filter(|precision| !precision.value.is_made_here()) {
             let name = precision.value.name();
             observer.note(&format!(
-                "this machine multiplies no numbers in {name}: the student in {name} is judged in f32"
+                "this machine has no {name} kernels: the student in {name} is evaluated in f32"
             ));
         }
-        let (count, noun) = (exam.references().len(), exam.noun());
-        let models_named = counted(models, "model", "models");
-        observer.task(&format!("evaluation: {count} {}, {models_named}", noun.many), models * count, 0);
+        let models = trainings.student.len() * (1 + options.lowered.len())
+            + folders.len()
+            + trainings.baselines.iter().map(|(_, runs)| runs.len()).sum::<usize>();
+        let noun = sets().next().map(|set| set.noun.many.clone()).unwrap_or_default();
+        let (count, models_named) = (references.len(), counted(models, "model", "models"));
+        observer.task(&format!("evaluation: {count} {noun}, {models_named}"), models * count, 0);
         let mut done = 0;
-        let mut answers = |folder: &Path| {
-            exam.answers(folder, &mut |count| {
-                done += count;
-                observer.progress(done);
-            })
-        };
-        let all = |replicas: &[Replica], answers: &mut dyn FnMut(&Path) -> Result<Vec<String>, RunError>| {
-            replicas.iter().map(|replica| answers(&replica.folder)).collect::<Result<Outputs, RunError>>()
-        };
-        let student = all(&trainings.student, &mut answers)?;
-        let lowered = lowered
-            .iter()
-            .map(|precision| {
-                let products = precision.value;
-                let outputs = precision::with(products, || all(&trainings.student, &mut answers))?;
-                Ok(Beside {
-                    name: in_precision(products),
-                    folder: trainings.student[0].folder.clone(),
-                    outputs,
-                })
-            })
-            .collect::<Result<Vec<_>, RunError>>()?;
-        let baselines = trainings
-            .baselines
-            .iter()
-            .map(|(name, replicas)| Ok((name.clone(), all(replicas, &mut answers)?)))
-            .collect::<Result<_, RunError>>()?;
-        let mut judged = lowered;
-        for (name, folder) in beside {
+        let mut predict = |folder: &Path, role: ModelRole| -> Result<Vec<Prediction>, RunError> {
             let mut progress = |count| {
                 done += count;
                 observer.progress(done);
             };
-            let outputs = if name == UNTRAINED {
-                exam.answers(&folder, &mut progress)
-            } else {
-                exam.answers_beside(&folder, &mut progress)
-            };
-            judged.push(Beside { name, folder, outputs: vec![outputs?] });
+            let all = evaluators.iter().map(|evaluator| evaluator.predict(folder, role, &mut progress));
+            Ok(all.collect::<Result<Vec<_>, RunError>>()?.concat())
+        };
+        let mut predict_all = |runs: &[SeedRun]| -> Result<Predictions, RunError> {
+            runs.iter().map(|run| predict(&run.folder, ModelRole::Student)).collect()
+        };
+        let student = predict_all(&trainings.student)?;
+        let mut compared = Vec::new();
+        for precision in &options.lowered {
+            let products = precision.value;
+            compared.push(ComparedModel {
+                name: in_precision(products),
+                folder: trainings.student[0].folder.clone(),
+                predictions: precision::with(products, || predict_all(&trainings.student))?,
+            });
         }
-        observer.finished(&format!("{count} {} by {models_named}", noun.many));
-        Ok(Self { exam, student, baselines, beside: judged })
+        let baselines = trainings
+            .baselines
+            .iter()
+            .map(|(name, runs)| Ok((name.clone(), predict_all(runs)?)))
+            .collect::<Result<_, RunError>>()?;
+        for (name, folder) in folders {
+            let role = if name == UNTRAINED { ModelRole::Student } else { ModelRole::Compared };
+            let predictions = vec![predict(&folder, role)?];
+            compared.push(ComparedModel { name, folder, predictions });
+        }
+        observer.finished(&format!("{count} {noun} by {models_named}"));
+        Ok(Self { evaluators, references, slices, teacher, student, baselines, compared })
     }
 
-    /// What metrics know besides the answers.
+    /// What an example is called.
+    pub(crate) fn noun(&self) -> Noun {
+        self.first().test_set().noun.clone()
+    }
+
+    /// How many examples there are.
+    pub(crate) fn examples(&self) -> usize {
+        self.references.len()
+    }
+
+    /// The names of the metrics; models are compared by the first.
+    pub(crate) fn metrics(&self) -> Vec<&'static str> {
+        let mut names: Vec<&'static str> = Vec::new();
+        for metric in self.evaluators.iter().flat_map(|evaluator| &evaluator.test_set().metrics) {
+            if !names.contains(&metric.name) {
+                names.push(metric.name);
+            }
+        }
+        names
+    }
+
+    /// The metrics of predictions against the teacher's, each with its name in `metrics.json`.
+    pub(crate) fn fidelity_metrics(&self) -> &'static [(&'static str, &'static str)] {
+        self.first().test_set().fidelity
+    }
+
+    /// The slice of each example; none where there is one kind of example only.
+    pub(crate) fn slices(&self) -> &[String] {
+        &self.slices
+    }
+
+    /// The length of each example; none where length says little.
+    pub(crate) fn lengths(&self) -> Option<&[usize]> {
+        match self.evaluators.as_slice() {
+            [only] => only.test_set().lengths.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What of the test splits is not evaluated, and why.
+    pub(crate) fn left_out(&self) -> Option<String> {
+        let all: Vec<String> =
+            self.evaluators.iter().filter_map(|evaluator| evaluator.test_set().left_out.clone()).collect();
+        (!all.is_empty()).then(|| all.join(" and "))
+    }
+
+    pub(crate) fn trivial(&self) -> Option<&TrivialBaseline> {
+        self.first().test_set().trivial.as_ref()
+    }
+
+    /// The teacher with which the student is compared.
+    pub(crate) fn teacher(&self) -> Option<&dyn Teacher> {
+        self.first().teacher()
+    }
+
+    /// The teacher's predictions.
+    pub(crate) fn teacher_predictions(&self) -> Option<&[Prediction]> {
+        self.teacher.as_deref()
+    }
+
+    /// What is right of each example.
+    pub(crate) fn references(&self) -> &[Prediction] {
+        &self.references
+    }
+
+    /// The text of an example.
+    pub(crate) fn source(&self, index: usize) -> Text {
+        let (evaluator, index) = self.of_example(index);
+        evaluator.source(index)
+    }
+
+    /// A prediction for an example, or what is right, as a reader is shown it.
+    pub(crate) fn shown(&self, index: usize, prediction: &Prediction) -> Text {
+        let (evaluator, index) = self.of_example(index);
+        evaluator.shown(index, prediction)
+    }
+
+    /// What the student is and how it is used.
+    pub(crate) fn card(&self) -> CardMetadata {
+        self.first().card(self.student.first().and_then(|predictions| predictions.first()))
+    }
+
+    /// Similarities of the student's inner states to the teacher's.
+    pub(crate) fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
+        let mut all = IndexMap::new();
+        for evaluator in &self.evaluators {
+            all.extend(evaluator.similarities(student)?);
+        }
+        Ok(all)
+    }
+
+    /// Times by setting and model.
+    pub(crate) fn timings(
+        &self,
+        student: &Path,
+        max: usize,
+    ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
+        self.first().timings(student, max)
+    }
+
+    /// What models attend to in some of so many examples, evenly spread.
+    pub(crate) fn attention_maps(
+        &self,
+        count: usize,
+        models: &[(&str, &Path)],
+    ) -> Result<AttentionMaps, RunError> {
+        let all = self.first().test_set().references.len();
+        let step = (all / count).max(1);
+        // Off the first of each stretch, which the samples show already.
+        let examples: Vec<usize> = (step / 2..all).step_by(step).take(count).collect();
+        self.first().attention_maps(&examples, models)
+    }
+
+    fn first(&self) -> &dyn Evaluator {
+        &*self.evaluators[0]
+    }
+
+    /// The evaluator of an example, and the example's place there.
+    fn of_example(&self, mut index: usize) -> (&dyn Evaluator, usize) {
+        for evaluator in &self.evaluators {
+            let count = evaluator.test_set().references.len();
+            if index < count {
+                return (&**evaluator, index);
+            }
+            index -= count;
+        }
+        (self.first(), 0)
+    }
+
+    /// What metrics know besides the predictions.
     fn context(&self) -> Context<'_> {
-        Context { classes: self.exam.classes(), seed: SHUFFLE_SEED }
+        Context { classes: &self.first().test_set().classes, seed: SHUFFLE_SEED }
     }
 
-    /// What the teacher's share of right answers is, and that of always giving the commonest answer; none where there is no
-    /// teacher, or answers are no classes.
+    /// The teacher's accuracy, and that of always predicting the majority; none where there is no teacher, or predictions are
+    /// no classes.
     pub(crate) fn teacher_accuracies(&self) -> Result<Option<[f64; 2]>, RunError> {
-        let (Some(names), Some(answers)) = (self.exam.accuracies(), self.exam.teacher_answers()) else {
+        let (Some(names), Some(predictions)) =
+            (self.first().test_set().accuracies(), self.teacher_predictions())
+        else {
             return Ok(None);
         };
-        let scores = score_all(&names, answers, self.exam.references(), self.context())?;
+        let scores = score_all(&names, predictions, &self.references, self.context())?;
         let values: Vec<f64> = scores.values().filter_map(Scores::value).collect();
         Ok(values.try_into().ok())
     }
 
-    /// A model's scores against the right answers, seed by seed.
-    pub(crate) fn scores(&self, outputs: &[Vec<String>]) -> Result<Vec<IndexMap<String, Scores>>, RunError> {
-        let all = |texts: &Vec<String>| {
-            let mut scores = IndexMap::new();
-            for metric in self.exam.metrics() {
-                scores.extend(score_all(&[metric], texts, self.exam.references_of(metric), self.context())?);
-            }
-            Ok(scores)
+    /// A model's scores, seed by seed.
+    pub(crate) fn scores(&self, seeds: &[Vec<Prediction>]) -> Result<Vec<IndexMap<String, Scores>>, RunError> {
+        let metrics = self.metrics();
+        let all = |predictions: &Vec<Prediction>| {
+            Ok(score_all(&metrics, predictions, &self.references, self.context())?)
         };
-        outputs.iter().map(all).collect()
+        seeds.iter().map(all).collect()
     }
 
-    /// A model's scores against the teacher's answers, seed by seed; none without a teacher.
+    /// What a model's scores come to, over all examples and by their slices; models are compared by a metric.
+    pub(crate) fn measure(
+        &self,
+        scores: &[IndexMap<String, Scores>],
+        compared_by: Option<&str>,
+    ) -> Result<ModelOutcome, RunError> {
+        let outcome = ModelOutcome::measured(scores, &self.slices)?;
+        Ok(match self.first().test_set().source_slice.as_deref().zip(compared_by) {
+            Some((source, metric)) => outcome.transferred(source, metric),
+            None => outcome,
+        })
+    }
+
+    /// A model's scores against the teacher's predictions, seed by seed; none without a teacher.
     pub(crate) fn fidelity(
         &self,
-        outputs: &[Vec<String>],
+        seeds: &[Vec<Prediction>],
     ) -> Result<Option<Vec<IndexMap<String, Scores>>>, RunError> {
-        let Some(teacher) = self.exam.teacher_answers() else { return Ok(None) };
-        let metrics: Vec<&str> = self.exam.fidelity_metrics().iter().map(|(metric, _)| *metric).collect();
-        let scores = outputs
+        let Some(teacher) = self.teacher_predictions() else { return Ok(None) };
+        let metrics: Vec<&str> = self.fidelity_metrics().iter().map(|(metric, _)| *metric).collect();
+        let scores = seeds
             .iter()
-            .map(|texts| Ok(score_all(&metrics, texts, teacher, self.context())?))
+            .map(|predictions| Ok(score_all(&metrics, predictions, teacher, self.context())?))
             .collect::<Result<_, RunError>>()?;
         Ok(Some(scores))
     }

@@ -6,23 +6,24 @@ use alambic_reports::outcome::{Latency, Outcome, STUDENT, TEACHER};
 use alambic_reports::plots;
 use alambic_reports::record::read_events;
 use alambic_reports::report::{
-    CorpusReading, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes, Views,
+    AttentionMaps, CorpusReading, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes,
 };
 use alambic_reports::verdict::Judgement;
 use alambic_settings::IndexMap;
 use alambic_teachers::TeacherOptions;
 use serde_json::Value;
 
-use super::{Baseline, Results, Seeds, file_name, of_metric};
-use crate::run::RunError;
-use crate::run::evaluation::{Beside, UNTRAINED, in_precision};
-use crate::run::stage::Trained;
-use crate::run::trainings::{FROM_SCRATCH, SAME_START};
+use super::results::{Baseline, Results, Seeds, file_name, of_metric};
+use crate::error::RunError;
+use crate::folder::layout::EVENTS;
+use crate::names::{FROM_SCRATCH, SAME_START, UNTRAINED};
+use crate::run::evaluation::{ComparedModel, in_precision};
+use crate::training::output::TrainOutput;
 
 /// Outputs that the report shows side by side.
 const SAMPLES: usize = 24;
-/// Examples for which it is shown what models look at.
-const VIEWS: usize = 6;
+/// Examples for which it is shown what models attend to.
+const MAPS: usize = 6;
 /// Seconds over which losses at the end of a stage are averaged, in steps.
 const LAST_STEPS: usize = 50;
 
@@ -36,11 +37,10 @@ impl Results<'_> {
         teacher: Option<&Seeds>,
         machine: IndexMap<String, String>,
     ) -> Result<Report, RunError> {
-        let folder = &self.workshop.folder;
-        let events = read_events(&folder.join("events.jsonl"))?;
+        let events = read_events(&self.context.folder.path().join(EVENTS))?;
         let mut quality_figures: Vec<_> =
-            self.judged_by.and_then(|metric| plots::metric_by_slice(outcome, metric)).into_iter().collect();
-        if let Some((metric, lengths)) = self.judged_by.zip(self.exam.lengths()) {
+            self.compared_by.and_then(|metric| plots::metric_by_slice(outcome, metric)).into_iter().collect();
+        if let Some((metric, lengths)) = self.compared_by.zip(self.evaluation.lengths()) {
             let mean = |seeds: &Seeds| Scores::mean_over_seeds(&of_metric(seeds, metric));
             let mut by_length = Vec::new();
             if let Some(teacher) = teacher {
@@ -52,12 +52,12 @@ impl Results<'_> {
             }
             let by_length: Vec<(&str, &Scores)> =
                 by_length.iter().map(|(name, scores)| (*name, scores)).collect();
-            quality_figures.push(plots::metric_by_length(&by_length, &lengths)?);
+            quality_figures.push(plots::metric_by_length(&by_length, lengths)?);
         }
-        let noun = self.exam.noun();
+        let noun = self.evaluation.noun();
         Ok(Report {
-            recipe: self.workshop.recipe.name.value.clone(),
-            description: self.workshop.recipe.description.clone(),
+            recipe: self.loaded.recipe.name.value.clone(),
+            description: self.loaded.recipe.description.clone(),
             date: chrono::Utc::now().format("%Y-%m-%d").to_string(),
             evaluated_on: self.evaluated_on(),
             outcome: outcome.clone(),
@@ -69,14 +69,14 @@ impl Results<'_> {
             timing_note: Some(format!(
                 "The models take turns over the same {many} in one run and in the same way; `batch 32` is the time \
                  of a batch divided by its {many}.",
-                many = self.exam.noun().many
+                many = self.evaluation.noun().many
             )),
             stages: self.stages(&events),
             corpora: self.corpora(),
             pipeline: self.pipeline(),
             variations: self.variations(),
             samples: self.samples(),
-            views: self.views()?,
+            attention_maps: self.attention_maps()?,
             quality_figures,
             training_figures: plots::losses_over_steps(&events),
             warnings: self.warnings(&events),
@@ -85,22 +85,22 @@ impl Results<'_> {
     }
 
     fn evaluated_on(&self) -> String {
-        let sources: Vec<&str> = self
-            .workshop
+        let sources: Vec<String> = self
+            .loaded
             .recipe
             .evaluation
             .data
             .iter()
-            .filter_map(|name| self.workshop.corpora.iter().find(|(other, _)| *other == name.value))
-            .map(|(_, corpus)| file_name(&corpus.reading.source))
+            .filter_map(|name| self.context.corpora.find(name))
+            .map(|corpus| file_name(&corpus.statistics().source).to_owned())
             .collect();
-        let without = self.exam.left_out().map_or_else(String::new, |some| format!(", without {some}"));
-        format!("the test part of {}{without}", sources.join(", "))
+        let without = self.evaluation.left_out().map_or_else(String::new, |some| format!(", without {some}"));
+        format!("the test split of {}{without}", sources.join(", "))
     }
 
     /// What a teacher of the recipe is.
     fn model_of(&self, name: &str) -> String {
-        match self.workshop.recipe.teacher.get(name) {
+        match self.loaded.recipe.teacher.get(name) {
             Some(TeacherOptions::Pipeline(options)) => {
                 let steps: Vec<String> = options
                     .chain
@@ -121,7 +121,7 @@ impl Results<'_> {
 
     fn descriptions(&self) -> IndexMap<String, String> {
         let mut models = IndexMap::new();
-        let recipe = self.workshop.recipe;
+        let recipe = &self.loaded.recipe;
         if let Some(name) = &recipe.evaluation.teacher {
             models.insert(TEACHER.to_owned(), self.model_of(name));
         }
@@ -138,7 +138,7 @@ impl Results<'_> {
             );
             models.insert((*name).to_owned(), text);
         }
-        for Beside { name, .. } in &self.evaluation.beside {
+        for ComparedModel { name, .. } in &self.evaluation.compared {
             let lowered = &recipe.evaluation.lowered;
             let text = if name == UNTRAINED {
                 "the student as it was before any training".to_owned()
@@ -149,20 +149,20 @@ impl Results<'_> {
             };
             models.insert(name.clone(), text);
         }
-        if let Some(floor) = self.exam.floor() {
-            models.insert(floor.name.to_owned(), floor.description.to_owned());
+        if let Some(trivial) = self.evaluation.trivial() {
+            models.insert(trivial.name.to_owned(), trivial.description.to_owned());
         }
         if recipe.evaluation.teacher.is_none() {
             models.insert(STUDENT.to_owned(), "trained on labels".into());
         }
-        let readings = recipe.evaluation.readings();
-        if !readings.are_alike() {
+        let languages = recipe.evaluation.languages();
+        if !languages.are_same() {
             let asked = |languages: &[&str]| match languages {
                 [] => "asked in the corpora's own language".to_owned(),
                 some => format!("asked in {}", some.join(", ")),
             };
-            let teacher: Vec<&str> = readings.teacher.iter().map(|language| language.as_str()).collect();
-            let student: Vec<&str> = readings.student.iter().map(|language| language.as_str()).collect();
+            let teacher: Vec<&str> = languages.teacher.iter().map(|language| language.as_str()).collect();
+            let student: Vec<&str> = languages.student.iter().map(|language| language.as_str()).collect();
             for (name, description) in &mut models {
                 let languages = if name == TEACHER { &teacher } else { &student };
                 *description = format!("{description}; {}", asked(languages));
@@ -172,12 +172,12 @@ impl Results<'_> {
     }
 
     fn stages(&self, events: &[Value]) -> Vec<StageSummary> {
-        let replicas =
+        let runs =
             self.trainings.student.iter().chain(self.trainings.baselines.iter().flat_map(|(_, r)| r));
-        let of_others = self.trainings.others.iter().map(|trained| (self.workshop.recipe.seed, trained));
-        let of_replicas =
-            replicas.flat_map(|replica| replica.trainings.iter().map(|trained| (replica.seed, trained)));
-        of_others.chain(of_replicas).map(|(seed, trained)| stage_summary(seed, trained, events)).collect()
+        let of_others = self.trainings.others.iter().map(|trained| (self.loaded.recipe.seed, trained));
+        let of_runs =
+            runs.flat_map(|run| run.trainings.iter().map(|trained| (run.seed, trained)));
+        of_others.chain(of_runs).map(|(seed, trained)| stage_summary(seed, trained, events)).collect()
     }
 
     fn corpora(&self) -> Vec<CorpusReading> {
@@ -189,19 +189,19 @@ impl Results<'_> {
             .iter()
             .map(|(name, corpus)| {
                 let report = corpus.report();
-                let options = self.workshop.recipe.data.get(name);
+                let options = self.loaded.recipe.data.get(name);
                 let embedded =
-                    corpus.reading.source.starts_with("builtin:").then(|| "Unicode-3.0".to_owned());
-                let mut dropped = counts(&corpus.reading.dropped);
+                    corpus.statistics().source.starts_with("builtin:").then(|| "Unicode-3.0".to_owned());
+                let mut dropped = counts(&corpus.statistics().dropped);
                 dropped.extend(counts(&report.removed));
                 CorpusReading {
                     name: name.to_owned(),
                     source: options
                         .and_then(|options| options.source.clone())
-                        .unwrap_or_else(|| file_name(&corpus.reading.source).to_owned()),
+                        .unwrap_or_else(|| file_name(&corpus.statistics().source).to_owned()),
                     licence: options.and_then(|options| options.licence.clone()).or(embedded),
-                    rows: corpus.reading.rows as u64,
-                    kept: corpus.reading.kept as u64,
+                    rows: corpus.statistics().rows as u64,
+                    kept: corpus.statistics().kept as u64,
                     dropped,
                     splits: [
                         ("train", report.train),
@@ -218,12 +218,12 @@ impl Results<'_> {
 
     /// What the teacher wrote for training, if it wrote anything.
     fn pipeline(&self) -> Option<PipelineNotes> {
-        let trained = self.student().trainings.iter().rev().find(|trained| trained.writing.requests > 0)?;
-        let writing = &trained.writing;
+        let trained = self.student().trainings.iter().rev().find(|trained| trained.generation.requests > 0)?;
+        let generation = &trained.generation;
         Some(PipelineNotes {
             description: self.descriptions().shift_remove(TEACHER).unwrap_or_default(),
-            inputs: writing.requests as u64,
-            dropped: writing.dropped.iter().map(|(reason, count)| (reason.clone(), *count as u64)).collect(),
+            inputs: generation.requests as u64,
+            dropped: generation.dropped.iter().map(|(reason, count)| (reason.clone(), *count as u64)).collect(),
             examples: writing
                 .samples
                 .iter()
@@ -242,66 +242,61 @@ impl Results<'_> {
 
     /// What became of texts that were varied, for the first seed.
     fn variations(&self) -> Vec<VariationNotes> {
-        let baselines = self.trainings.baselines.iter().filter_map(|(_, replicas)| replicas.first());
-        let replicas = std::iter::once(self.student()).chain(baselines);
-        let trainings = self.trainings.others.iter().chain(replicas.flat_map(|replica| &replica.trainings));
+        let baselines = self.trainings.baselines.iter().filter_map(|(_, runs)| runs.first());
+        let runs = std::iter::once(self.student()).chain(baselines);
+        let trainings = self.trainings.others.iter().chain(runs.flat_map(|run| &run.trainings));
         let counts = |map: &IndexMap<String, usize>| {
             map.iter().map(|(reason, count)| (reason.clone(), *count as u64)).collect()
         };
         trainings
-            .filter(|trained| trained.augmented.texts > 0)
+            .filter(|trained| trained.augmentation.texts > 0)
             .map(|trained| VariationNotes {
                 training: trained.label.clone(),
-                texts: trained.augmented.texts as u64,
-                made: trained.augmented.made as u64,
-                removed: counts(&trained.augmented.removed),
-                examples: trained.augmented.samples.clone(),
+                texts: trained.augmentation.texts as u64,
+                made: trained.augmentation.made as u64,
+                removed: counts(&trained.augmentation.removed),
+                examples: trained.augmentation.samples.clone(),
             })
             .collect()
     }
 
     fn samples(&self) -> Vec<Sample> {
-        if self.judged_by.is_none() {
+        if self.compared_by.is_none() {
             return Vec::new();
         }
-        let (references, count) = (self.exam.references(), self.exam.references().len());
+        let (references, count) = (self.evaluation.references(), self.evaluation.examples());
         let step = (count / SAMPLES).max(1);
         let sample = |index: usize| {
             let mut outputs = IndexMap::new();
-            if let Some(teacher) = self.exam.teacher_answers() {
-                outputs.insert(TEACHER.to_owned(), self.exam.answer(index, &teacher[index]));
+            if let Some(teacher) = self.evaluation.teacher_predictions() {
+                outputs.insert(TEACHER.to_owned(), self.evaluation.shown(index, &teacher[index]));
             }
-            outputs.insert(STUDENT.to_owned(), self.exam.answer(index, &self.evaluation.student[0][index]));
-            for Baseline { name, outputs: texts, .. } in &self.baselines {
-                outputs.insert((*name).to_owned(), self.exam.answer(index, &texts[0][index]));
+            outputs.insert(STUDENT.to_owned(), self.evaluation.shown(index, &self.evaluation.student[0][index]));
+            for Baseline { name, predictions, .. } in &self.baselines {
+                outputs.insert((*name).to_owned(), self.evaluation.shown(index, &predictions[0][index]));
             }
             Sample {
-                slice: self.exam.slices().get(index).cloned().unwrap_or_default(),
-                source: self.exam.source(index),
-                reference: Some(self.exam.answer(index, &references[index])),
+                slice: self.evaluation.slices().get(index).cloned().unwrap_or_default(),
+                source: self.evaluation.source(index),
+                reference: Some(self.evaluation.shown(index, &references[index])),
                 outputs,
             }
         };
         (0..count).step_by(step).take(SAMPLES).map(sample).collect()
     }
 
-    /// What models look at in a few examples, evenly spread.
-    fn views(&self) -> Result<Views, RunError> {
-        let count = self.exam.references().len();
-        let step = (count / VIEWS).max(1);
-        // Off the first of each stretch, which the samples show already.
-        let examples: Vec<usize> = (step / 2..count).step_by(step).take(VIEWS).collect();
+    /// What models attend to in a few examples.
+    fn attention_maps(&self) -> Result<AttentionMaps, RunError> {
         let mut models = vec![(STUDENT, self.student().folder.as_path())];
-        models
-            .extend(self.baselines.iter().map(|baseline| (baseline.name, baseline.replica.folder.as_path())));
-        self.exam.views(&examples, &models)
+        models.extend(self.baselines.iter().map(|baseline| (baseline.name, baseline.run.folder.as_path())));
+        self.evaluation.attention_maps(MAPS, &models)
     }
 
     fn warnings(&self, events: &[Value]) -> Vec<String> {
         let mut warnings: Vec<String> = events
             .iter()
             .filter(|event| event["event"] == "note" && event["level"] == "warning")
-            .filter_map(|event| event["text"].as_str().map(str::to_owned))
+            .filter_map(|event| Some(format!("{}: {}", event["stage"].as_str()?, event["text"].as_str()?)))
             .collect();
         for trained in self.student().trainings.iter().chain(&self.trainings.others) {
             if trained.too_long > 0 {
@@ -321,7 +316,7 @@ impl Results<'_> {
     }
 }
 
-fn stage_summary(seed: u64, trained: &Trained, events: &[Value]) -> StageSummary {
+fn stage_summary(seed: u64, trained: &TrainOutput, events: &[Value]) -> StageSummary {
     let steps: Vec<&Value> = events
         .iter()
         .filter(|event| event["event"] == "step" && event["stage"] == trained.label.as_str())
@@ -336,7 +331,7 @@ fn stage_summary(seed: u64, trained: &Trained, events: &[Value]) -> StageSummary
         seconds: trained.seconds,
         losses: means(last, "terms"),
         shares: means(&measured, "shares"),
-        teacher_outputs: trained.kept.clone(),
+        teacher_outputs: trained.cached.clone(),
         kept: trained.best.map(|(step, value)| {
             let metric = &trained.metric;
             format!(

@@ -4,8 +4,8 @@ use alambic_reports::metrics::find;
 use alambic_reports::numbers::{metric_title, percent};
 use alambic_reports::outcome::Outcome;
 
-use super::Results;
-use crate::run::RunError;
+use super::results::Results;
+use crate::error::RunError;
 
 impl Results<'_> {
     /// What is wrong with the teacher, and which figures have no value, and why.
@@ -14,7 +14,7 @@ impl Results<'_> {
         if let Some([accuracy, majority]) = self.evaluation.teacher_accuracies()? {
             remarks.extend(of_teacher(accuracy, majority));
         }
-        let names = self.exam.metrics();
+        let names = self.evaluation.metrics();
         for metric in names.iter().filter_map(|name| find(name).ok()) {
             let without: Vec<&str> = outcome
                 .present()

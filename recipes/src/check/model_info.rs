@@ -1,0 +1,136 @@
+//! What can be known of models before any is trained or its weights are read.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use alambic_models::bert::Task as HeadSpec;
+use alambic_models::{Config, ModelError, ModelFolder, Tokenizer};
+use alambic_settings::{At, IndexMap};
+use alambic_students::{Donor, Student, StudentError, Surroundings, detector_of};
+use alambic_teachers::TeacherOptions;
+use alambic_tensor::Streams;
+use alambic_tensor::parameters::Weights;
+
+/// A model as far as its headers, or its recipe, tell.
+#[derive(Debug, Clone)]
+pub(crate) struct ModelInfo {
+    pub(crate) config: Config,
+    pub(crate) tokenizer: Rc<Tokenizer>,
+    /// Whether it has a detector that finds the regions that it reads.
+    pub(crate) detector: bool,
+}
+
+/// The models known so far: those in folders, and those that the stages looked at already will train.
+#[derive(Debug)]
+pub(crate) struct ModelInfos<'a> {
+    /// The recipe's teachers.
+    pub(crate) teachers: &'a IndexMap<String, TeacherOptions>,
+    /// Checkpoints in folders, by the name of their teacher.
+    pub(crate) folders: IndexMap<String, ModelInfo>,
+    /// Students after each stage, by the name of the stage.
+    pub(crate) stages: IndexMap<String, ModelInfo>,
+}
+
+impl<'a> ModelInfos<'a> {
+    /// Of these teachers nothing is known yet.
+    pub(crate) fn new(teachers: &'a IndexMap<String, TeacherOptions>) -> Self {
+        Self { teachers, folders: IndexMap::new(), stages: IndexMap::new() }
+    }
+
+    /// The checkpoint of a name.
+    pub(crate) fn checkpoint(&self, name: &str) -> Option<&ModelInfo> {
+        match self.teachers.get(name)? {
+            TeacherOptions::Checkpoint(options) => match &options.stage {
+                Some(stage) => self.stages.get(&stage.value),
+                None => self.folders.get(name),
+            },
+            _ => None,
+        }
+    }
+
+    /// The (last) model of a teacher, whose taps and vocabulary are the teacher's.
+    pub(crate) fn teacher(&self, name: &str) -> Option<&ModelInfo> {
+        match self.teachers.get(name)? {
+            TeacherOptions::Pipeline(options) => self.checkpoint(&options.chain.last()?.teacher),
+            _ => self.checkpoint(name),
+        }
+    }
+
+    /// The stages that must be done before a teacher is there.
+    pub(crate) fn stages_needed(&self, teacher: &str) -> Vec<&At<String>> {
+        match self.teachers.get(teacher) {
+            Some(TeacherOptions::Checkpoint(options)) => options.stage.iter().collect(),
+            Some(TeacherOptions::Pipeline(options)) => options
+                .chain
+                .iter()
+                .filter_map(|step| match self.teachers.get(&step.teacher.value) {
+                    Some(TeacherOptions::Checkpoint(options)) => options.stage.as_ref(),
+                    _ => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A student's configuration over a vocabulary, with a head.
+    pub(crate) fn configure(
+        &self,
+        student: &Student,
+        tokenizer: &Tokenizer,
+        head: &HeadSpec,
+        seed: u64,
+    ) -> Result<Config, StudentError> {
+        let donor = |name: &str| {
+            let config = self.checkpoint(name)?.config.clone();
+            Some(Donor { config, weights: Weights::new(), tokenizer: None })
+        };
+        let streams = Streams::new(seed);
+        student.inner().config(&Surroundings { tokenizer, task: head, streams, donor: &donor, translations: &[] })
+    }
+}
+
+/// Looks at a model folder: its configuration, the head of its weights, its tokenizer.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn inspect(path: &Path) -> Result<ModelInfo, Vec<String>> {
+    let said = |error: ModelError| vec![error.to_string()];
+    let folder = ModelFolder::open(path).map_err(said)?;
+    let (config, mut errors) = match Config::open(&folder) {
+        Ok(config) => (Some(config), Vec::new()),
+        // Weights and tokenizer may be looked at all the same.
+        Err(ModelError::Faults(faults)) => (None, faults),
+        Err(error) => return Err(said(error)),
+    };
+    match (folder.weight_shapes(), &config) {
+        (Ok(found), Some(config)) => errors.extend(misfit(config, &found, &folder)),
+        (Ok(_), None) => {}
+        (Err(error), _) => errors.push(error.to_string()),
+    }
+    match (folder.tokenizer(), config) {
+        (Ok(_), None) => {}
+        (Ok(tokenizer), Some(config)) => {
+            errors.extend(tokenizer.check_rows(config.vocabulary()).err().map(|error| error.to_string()));
+            if errors.is_empty() {
+                let detector = detector_of(path).is_some();
+                let config = config.of_tokens(tokenizer.rows());
+                return Ok(ModelInfo { config, tokenizer: Rc::new(tokenizer), detector });
+            }
+        }
+        (Err(error), _) => errors.push(error.to_string()),
+    }
+    Err(errors)
+}
+
+/// Where the tensors of a file are not those of the configuration; the first one speaks for all.
+fn misfit(config: &Config, found: &IndexMap<String, Vec<usize>>, folder: &ModelFolder) -> Option<String> {
+    let misfits = config.misfits(found);
+    let first = misfits.first()?;
+    let more = match misfits.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more do not fit"),
+    };
+    let files = folder.weight_files().unwrap_or_default();
+    let file = files.first().map_or_else(String::new, |file| file.display().to_string());
+    Some(format!("{file}: {first}{more}"))
+}

@@ -1,0 +1,142 @@
+//! Checks of students: their sizes, the models whose weights they take, what is frozen.
+
+use alambic_settings::reader::nearest;
+use alambic_settings::{At, Diagnostic, Node};
+use alambic_students::{ClipSizes, DualEncoder, FromTeacher, OscarSizes, Scratch, Student};
+
+use super::checker::{Checker, list};
+use super::model_info::ModelInfo;
+
+impl Checker<'_> {
+    /// Checks a student that a stage trains first. True if nothing is wrong.
+    pub(super) fn check_student(&mut self, name: &str, student: &Student, position: usize) -> bool {
+        self.check_overruled(name, student);
+        let before = self.found.count();
+        match student {
+            Student::Scratch(options) => self.check_heads(name, options),
+            Student::FromTeacher(options) => self.check_layers(options, position),
+            // Its sizes are held against each other where it is configured.
+            Student::Encoder(_) | Student::Fusion(_) | Student::Detector(_) => {}
+            Student::Oscar(options) => {
+                self.check_tags(options);
+                for teacher in options.encoder.iter().chain(&options.detector) {
+                    if self.check_checkpoint(teacher) {
+                        self.check_order(teacher, position);
+                    }
+                }
+            }
+            Student::EncoderLayers(options) => self.check_donor("encoder", &options.teacher, options.layers.as_ref(), position),
+            Student::DualEncoder(DualEncoder { teacher, .. }) | Student::Clip(ClipSizes { teacher, .. }) => {
+                if let Some(teacher) = teacher.as_ref().filter(|teacher| self.check_checkpoint(teacher)) {
+                    self.check_order(teacher, position);
+                }
+            }
+        }
+        self.found.count() == before
+    }
+
+    /// Warns of keys of a student that have no effect beside another one.
+    fn check_overruled(&mut self, name: &str, student: &Student) {
+        let path = ["student", name, student.name()];
+        let written = path.iter().try_fold(self.places.0, |node, key| node.get(key));
+        let Some(written) = written.and_then(Node::members) else { return };
+        for (decides, others) in student.inner().overruled() {
+            let idle: Vec<&str> =
+                others.iter().map(String::as_str).filter(|key| written.contains_key(*key)).collect();
+            let Some(first) = idle.first() else { continue };
+            let place = |key: &str| self.places.key_origin(&[&path[..], &[key]].concat());
+            let (first, decider) = (place(first), place(decides));
+            let idle = list(idle.iter().copied());
+            let message = format!("beside `{decides}` of student `{name}` there is no effect of {idle}");
+            let diagnostic = Diagnostic::warning("student::size", message)
+                .label(&first, "has no effect")
+                .label(&decider, "decides")
+                .help(format!("leave out what has no effect, or `{decides}`"));
+            self.report(diagnostic);
+        }
+    }
+
+    /// Reports a width that does not divide into heads.
+    fn check_heads(&mut self, name: &str, options: &Scratch) {
+        if !options.width.is_multiple_of(options.heads) {
+            let place = |key: &str| self.places.origin(&["student", name, "scratch", key]);
+            let (width, heads) = (place("width"), place("heads"));
+            let message =
+                format!("a width of {} does not divide into {} heads", options.width, options.heads);
+            // Where one of the two is a default, its place is that of the table, which need not be shown twice.
+            let mut diagnostic =
+                Diagnostic::error("student::size", message).label(&heads, format!("{} heads", options.heads));
+            if width != heads {
+                diagnostic = diagnostic.label(&width, format!("width {}", options.width));
+            }
+            self.report(diagnostic);
+        }
+    }
+
+    /// Checks the layers of both stacks.
+    fn check_layers(&mut self, options: &FromTeacher, position: usize) {
+        for (stack, donor, chosen) in [
+            ("encoder", &options.encoder, &options.encoder_layers),
+            ("decoder", options.decoder.as_ref().unwrap_or(&options.encoder), &options.decoder_layers),
+        ] {
+            self.check_donor(stack, donor, chosen.as_ref(), position);
+        }
+    }
+
+    /// Checks a teacher whose layers are taken, and the layers chosen of one of its stacks.
+    fn check_donor(&mut self, stack: &str, donor: &At<String>, chosen: Option<&At<Vec<usize>>>, position: usize) {
+        if !self.check_checkpoint(donor) {
+            return;
+        }
+        self.check_order(donor, position);
+        let (Some(info), Some(chosen)) = (self.models.checkpoint(donor), chosen) else {
+            return;
+        };
+        let streams = info.config.outline().streams;
+        // The only stream of a text encoder has no name.
+        let Some(stream) = streams.get(stack).or_else(|| streams.get("")) else { return };
+        let layers = stream.layers;
+        let message = match chosen.iter().find(|&&layer| layer == 0 || layer > layers) {
+            Some(layer) => format!("the {stack} of `{}` has no layer {layer}", donor.value),
+            None if chosen.is_empty() => format!("no layer of the {stack} is kept"),
+            None => return,
+        };
+        self.report(
+            Diagnostic::error("student::layers", message)
+                .label(&chosen.origin, format!("its layers are 1 to {layers}"))
+                .label(&donor.origin, format!("this teacher has {layers} {stack} layers")),
+        );
+    }
+
+    /// Reports a language in which no corpus knows the tags that a student's detector gives.
+    fn check_tags(&mut self, options: &OscarSizes) {
+        let Some(language) = &options.tags_in else { return };
+        let message = if options.detector.is_none() {
+            "tags are put into another language where a detector gives them, and the student has none"
+                .to_owned()
+        } else if self.corpora.translated_tags(language).is_empty() {
+            format!("no corpus says what tags are called in `{}`", language.value)
+        } else {
+            return;
+        };
+        self.error("data::language", message, &language.origin, "asked for here");
+    }
+
+    /// Warns of prefixes that freeze nothing.
+    pub(super) fn check_freeze(&mut self, name: &str, prefixes: &[String], student: &ModelInfo) {
+        let shapes = student.config.shapes();
+        for (index, prefix) in prefixes.iter().enumerate() {
+            if shapes.keys().any(|parameter| parameter.starts_with(prefix.as_str())) {
+                continue;
+            }
+            let origin = self.places.origin(&["stage", name, "freeze", &index.to_string()]);
+            let known: Vec<&str> = shapes.keys().map(String::as_str).collect();
+            let label = match nearest(prefix, &known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "names begin like `model.encoder.layers.0.`".to_owned(),
+            };
+            let message = format!("no parameter begins with `{prefix}`");
+            self.report(Diagnostic::warning("recipe::freeze", message).label(&origin, label));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Images of several corpora, with what is asked and said of them.
+
+use std::collections::BTreeSet;
+
+use alambic_data::{Picture, Question, Recorded, Split};
+use alambic_settings::At;
+use indexmap::IndexMap;
+
+use super::collection::Corpora;
+use crate::error::RunError;
+use crate::options::languages::InputLanguages;
+
+/// A question with the image that it is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QuestionExample<'c> {
+    pub(crate) question: &'c Question,
+    pub(crate) picture: &'c Picture,
+    /// The question as the student is asked it.
+    pub(crate) text: &'c str,
+    /// The question as the teacher is asked it.
+    pub(crate) teacher_text: &'c str,
+    /// The student's language in which it is, by its place among them.
+    pub(crate) language: usize,
+}
+
+impl Corpora {
+    /// The answers of several corpora of questions, which have to agree.
+    pub(crate) fn answers(&self, names: &[At<String>]) -> Result<&[String], RunError> {
+        let mut all: Option<&[String]> = None;
+        for (name, corpus) in names.iter().zip(self.datasets::<Question>(names)?) {
+            let answers = &corpus.details.answers;
+            if corpus.details.has_final_answers() && all.is_some_and(|all| all != answers) {
+                return Err(RunError::Recipe(format!(
+                    "corpus `{}` has other answers than the corpora named before it",
+                    name.value
+                )));
+            }
+            all = Some(answers);
+        }
+        all.ok_or_else(|| RunError::Recipe("no corpus is named".into()))
+    }
+
+    /// Whether it is known which answers of these corpora are classes: not so where they are those of the rows, and only the
+    /// first rows were read.
+    pub(crate) fn have_final_answers(&self, names: &[At<String>]) -> bool {
+        names.iter().filter_map(|name| self.dataset::<Question>(name).ok()).all(|corpus| {
+            corpus.details.has_final_answers()
+        })
+    }
+
+    /// The questions of one split of several corpora that are asked in these languages, one after another.
+    pub(crate) fn questions(
+        &self,
+        names: &[At<String>],
+        split: Split,
+        languages: InputLanguages<'_>,
+    ) -> Result<Vec<QuestionExample<'_>>, RunError> {
+        self.answers(names)?;
+        let code = |at: &At<String>| at.value.clone();
+        let teacher = languages.teacher.map(code);
+        let students: Vec<Option<String>> = match languages.student {
+            [] => vec![None],
+            several => several.iter().map(|at| Some(code(at))).collect(),
+        };
+        let mut all = Vec::new();
+        for corpus in self.datasets::<Question>(names)? {
+            let details = &corpus.details;
+            for (number, student) in students.iter().enumerate() {
+                all.extend(corpus.splits.get(split).iter().filter_map(|question| {
+                    Some(QuestionExample {
+                        question,
+                        picture: &details.images[question.image],
+                        text: question.in_language(student.as_deref(), &details.languages)?,
+                        teacher_text: question.in_language(teacher.as_deref(), &details.languages)?,
+                        language: number,
+                    })
+                }));
+            }
+        }
+        Ok(all)
+    }
+
+    /// What a tag is called in a language, by what it is in the corpora; none where no corpus knows it.
+    pub(crate) fn translated_tags(&self, language: &str) -> IndexMap<&str, &str> {
+        let tables = self.all::<Question>().filter_map(|corpus| corpus.details.tags.get(language));
+        tables.flatten().map(|(tag, translation)| (tag.as_str(), translation.as_str())).collect()
+    }
+
+    /// The images of one split of several corpora, one after another, each once: first those about which something is asked.
+    pub(crate) fn pictures(&self, names: &[At<String>], split: Split) -> Result<Vec<&Picture>, RunError> {
+        // By corpus and place: images of several corpora may have one name.
+        let mut pictures: IndexMap<(&str, usize), &Picture> = IndexMap::new();
+        for (name, corpus) in names.iter().zip(self.datasets::<Question>(names)?) {
+            let details = &corpus.details;
+            let asked = corpus.splits.get(split).iter().map(|question| question.image);
+            let unasked = details.unasked.iter().filter(|(_, own)| *own == split).map(|(image, _)| *image);
+            pictures.extend(
+                asked.chain(unasked).map(|image| ((name.value.as_str(), image), &details.images[image])),
+            );
+        }
+        Ok(pictures.into_values().collect())
+    }
+
+    /// The images of one split of several corpora that have captions.
+    pub(crate) fn captioned(&self, names: &[At<String>], split: Split) -> Result<Vec<&Picture>, RunError> {
+        let mut pictures = self.pictures(names, split)?;
+        pictures.retain(|picture| !picture.captions.is_empty());
+        Ok(pictures)
+    }
+
+    /// The tags of the objects in the training splits of several corpora, each once and in the order of the alphabet.
+    pub(crate) fn tags(&self, names: &[At<String>]) -> Result<Vec<String>, RunError> {
+        let pictures = self.pictures(names, Split::Train)?;
+        let tags = pictures.iter().flat_map(|picture| &picture.objects).map(|object| object.tag.clone());
+        Ok(tags.collect::<BTreeSet<String>>().into_iter().collect())
+    }
+
+    /// The tags of the regions in the training splits of several corpora, as they are on record.
+    pub(crate) fn region_tags(&self, names: &[At<String>]) -> Result<Vec<String>, RunError> {
+        let pictures = self.pictures(names, Split::Train)?;
+        let tags = pictures.iter().filter_map(|picture| picture.found.as_ref()).flat_map(Recorded::tags);
+        Ok(tags.cloned().collect::<BTreeSet<String>>().into_iter().collect())
+    }
+}

@@ -1,0 +1,10 @@
+//! The corpora of a recipe, read and split.
+
+pub(crate) mod collection;
+pub(crate) mod images;
+pub(crate) mod mining;
+mod sentences;
+mod texts;
+mod words;
+
+pub(crate) use collection::Corpora;

@@ -1,0 +1,80 @@
+//! Texts of several corpora, with their labels.
+
+use std::collections::HashSet;
+
+use alambic_data::parallel::{Translation, key};
+use alambic_data::texts::share;
+use alambic_data::{Labels, Split, Text};
+use alambic_settings::At;
+use indexmap::IndexSet;
+
+use super::collection::Corpora;
+use crate::error::RunError;
+
+impl Corpora {
+    /// The labels of several corpora of texts, which have to agree.
+    pub(crate) fn labels(&self, names: &[At<String>]) -> Result<&Labels, RunError> {
+        let mut all: Option<&Labels> = None;
+        for (name, corpus) in names.iter().zip(self.datasets::<Text>(names)?) {
+            let labels = &corpus.details.labels;
+            if all.is_some_and(|all| all != labels) {
+                return Err(RunError::Recipe(format!(
+                    "corpus `{}` has other labels than the corpora named before it",
+                    name.value
+                )));
+            }
+            all = Some(labels);
+        }
+        all.ok_or_else(|| RunError::Recipe("no corpus is named".into()))
+    }
+
+    /// The texts of one split of several corpora, one after another.
+    pub(crate) fn texts(&self, names: &[At<String>], split: Split) -> Result<Vec<&Text>, RunError> {
+        self.labels(names)?;
+        let corpora = self.datasets::<Text>(names)?;
+        Ok(corpora.into_iter().flat_map(|corpus| corpus.splits.get(split)).collect())
+    }
+
+    /// A share of the same.
+    pub(crate) fn texts_of_share(
+        &self,
+        names: &[At<String>],
+        split: Split,
+        fraction: f64,
+    ) -> Result<Vec<&Text>, RunError> {
+        Ok(share(self.texts(names, split)?, fraction))
+    }
+
+    /// The texts in the training splits of several corpora of texts, each text of a pair by itself, but for what any corpus
+    /// keeps for validation or the test.
+    pub(crate) fn monolingual(
+        &self,
+        names: &[At<String>],
+        language: &str,
+    ) -> Result<impl Iterator<Item = &str>, RunError> {
+        let mut held_out: HashSet<String> = HashSet::new();
+        if !names.is_empty() {
+            let both = |text: &Text| [Some(key(&text.first)), text.second.as_deref().map(key)];
+            held_out.extend(self.held_out_texts().flat_map(both).flatten());
+            for corpus in self.all::<Translation>() {
+                let sentences = corpus.splits.validation.iter().chain(&corpus.splits.test);
+                held_out.extend(
+                    sentences.filter_map(|sentence| sentence.texts.get(language)).map(|text| key(text)),
+                );
+            }
+        }
+        let mut all: IndexSet<&str> = IndexSet::new();
+        for corpus in self.datasets::<Text>(names)? {
+            for text in &corpus.splits.train {
+                let both = [Some(text.first.as_str()), text.second.as_deref()];
+                all.extend(both.into_iter().flatten().filter(|text| !held_out.contains(&key(text))));
+            }
+        }
+        Ok(all.into_iter())
+    }
+
+    /// Every text of the validation and test splits, which no training may read.
+    pub(crate) fn held_out_texts(&self) -> impl Iterator<Item = &Text> {
+        self.all::<Text>().flat_map(|corpus| corpus.splits.validation.iter().chain(&corpus.splits.test))
+    }
+}

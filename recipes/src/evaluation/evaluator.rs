@@ -1,0 +1,151 @@
+//! What a kind of task brings to the evaluation.
+
+use std::path::Path;
+
+use alambic_models::ModelFolder;
+use alambic_reports::card::Usage;
+use alambic_reports::metrics::{Metric, Prediction, PredictionKind};
+use alambic_reports::outcome::Latency;
+use alambic_reports::report::{AttentionMaps, Noun, Text};
+use alambic_settings::{At, IndexMap};
+use alambic_students::Blueprint;
+use alambic_teachers::Teacher;
+
+use crate::context::RunContext;
+use crate::error::RunError;
+use crate::options::evaluation::EvaluationOptions;
+
+/// What an evaluator is given.
+pub(crate) struct EvaluationContext<'a> {
+    pub(crate) run: &'a RunContext<'a>,
+    pub(crate) options: &'a EvaluationOptions,
+    /// The teacher of the last stage.
+    pub(crate) stage_teacher: Option<&'a At<String>>,
+    /// The folder of the student that the last stage left.
+    pub(crate) student: &'a Path,
+    /// Makes the student as it was before any training, and opens the folder of the trained one, whose vocabulary it has.
+    pub(crate) untrained: &'a dyn Fn() -> Result<(Blueprint, ModelFolder), RunError>,
+}
+
+/// Fields of the student's model card that depend on the task.
+pub(crate) struct CardMetadata {
+    /// The task, as the hub names it.
+    pub(crate) task: &'static str,
+    pub(crate) tags: Vec<&'static str>,
+    /// Codes of its languages.
+    pub(crate) languages: Vec<String>,
+    pub(crate) usage: Usage,
+    pub(crate) limits: Vec<String>,
+}
+
+/// Predictions that do not depend on what matters, for comparison.
+pub(crate) struct TrivialBaseline {
+    pub(crate) name: &'static str,
+    /// What it is, for the report.
+    pub(crate) description: &'static str,
+    pub(crate) predictions: Vec<Prediction>,
+}
+
+/// The examples of an evaluation and how predictions for them are measured.
+pub(crate) struct TestSet {
+    /// What an example is called.
+    pub(crate) noun: Noun,
+    /// What is right of each example.
+    pub(crate) references: Vec<Prediction>,
+    /// The metrics, the one by which models are compared first; none where nothing is right or wrong.
+    pub(crate) metrics: Vec<&'static Metric>,
+    /// Metrics of a model's predictions against the teacher's, each with its name in `metrics.json`.
+    pub(crate) fidelity: &'static [(&'static str, &'static str)],
+    /// All classes or tags; none where predictions are something else.
+    pub(crate) classes: Vec<String>,
+    /// The slice of each example; none where there is one kind of example only.
+    pub(crate) slices: Vec<String>,
+    /// The slice with which the others are compared.
+    pub(crate) source_slice: Option<String>,
+    /// The length of each example, for a plot; none where length says little.
+    pub(crate) lengths: Option<Vec<usize>>,
+    /// What of the test split is not evaluated, and why.
+    pub(crate) left_out: Option<String>,
+    pub(crate) trivial: Option<TrivialBaseline>,
+    /// The teacher's predictions.
+    pub(crate) teacher: Option<Vec<Prediction>>,
+}
+
+impl TestSet {
+    /// Examples without right answers, metrics or slices.
+    pub(crate) fn new(one: &str, many: &str, references: Vec<Prediction>) -> Self {
+        Self {
+            noun: Noun { one: one.into(), many: many.into() },
+            references,
+            metrics: Vec::new(),
+            fidelity: &[],
+            classes: Vec::new(),
+            slices: Vec::new(),
+            source_slice: None,
+            lengths: None,
+            left_out: None,
+            trivial: None,
+            teacher: None,
+        }
+    }
+
+    /// The accuracy of predictions, and that of always predicting the majority; none where they are no classes.
+    pub(crate) fn accuracies(&self) -> Option<[&'static str; 2]> {
+        match self.metrics.first()?.accepts {
+            [PredictionKind::Class] => Some(["accuracy", "accuracy-of-majority"]),
+            [PredictionKind::Tags] => Some(["token-accuracy", "token-accuracy-of-majority"]),
+            _ => None,
+        }
+    }
+}
+
+/// Whose predictions are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ModelRole {
+    /// The student, or one trained as it was.
+    Student,
+    /// A model that was not trained as the student was.
+    Compared,
+}
+
+/// Evaluates models on the test splits of corpora.
+pub(crate) trait Evaluator {
+    /// The examples.
+    fn test_set(&self) -> &TestSet;
+
+    /// The teacher with which the student is compared.
+    fn teacher(&self) -> Option<&dyn Teacher>;
+
+    /// The predictions of a finished model. `progress` hears how many are done.
+    fn predict(
+        &self,
+        folder: &Path,
+        role: ModelRole,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Prediction>, RunError>;
+
+    /// Similarities of the student's inner states to the teacher's, each beside its value for shuffled pairs.
+    fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError>;
+
+    /// Times by setting and model; see [`super::timing`].
+    fn timings(
+        &self,
+        student: &Path,
+        max: usize,
+    ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError>;
+
+    /// What models attend to, or find, in some examples, as images. Models are given by name and folder; the teacher, and the
+    /// student before its training, are the evaluator's own to add.
+    fn attention_maps(&self, _examples: &[usize], _models: &[(&str, &Path)]) -> Result<AttentionMaps, RunError> {
+        Ok(AttentionMaps::default())
+    }
+
+    /// The text of an example.
+    fn source(&self, index: usize) -> Text;
+
+    /// A prediction for an example, or what is right, as a reader is shown it.
+    fn shown(&self, index: usize, prediction: &Prediction) -> Text;
+
+    /// What the student is and how it is used, with its prediction for the first example.
+    fn card(&self, first: Option<&Prediction>) -> CardMetadata;
+}

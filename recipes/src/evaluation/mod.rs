@@ -1,0 +1,9 @@
+//! Evaluation: what every task brings to it, and what several of them share.
+
+pub(crate) mod embedding;
+pub(crate) mod evaluator;
+pub(crate) mod metrics;
+pub(crate) mod retrieval;
+pub(crate) mod shell;
+pub(crate) mod similarity;
+pub(crate) mod timing;

@@ -1,0 +1,137 @@
+//! Checks of images, regions and answers that several tasks have in common.
+
+use alambic_data::{ContentKind, Split};
+use alambic_losses::{Loss, Term};
+use alambic_settings::{At, Diagnostic, Origin};
+use alambic_students::Eyes;
+
+use crate::check::checker::{Checker, Depth, Site};
+use crate::check::counts::Counts;
+use crate::check::model_info::ModelInfo;
+
+impl Checker<'_> {
+    /// Checks the names of corpora of questions, and that their answers agree. What they are is given back.
+    pub(crate) fn check_answers(&mut self, names: &[At<String>], origin: &Origin) -> Option<Vec<String>> {
+        if !self.check_corpora(names, origin, ContentKind::Questions) {
+            return None;
+        }
+        let answers = self.corpora.answers(names).map(<[String]>::to_vec);
+        let answers = self.agreed(answers, origin)?;
+        if self.corpora.have_final_answers(names) {
+            self.check_several(names, "answers", &answers);
+        }
+        Some(answers)
+    }
+
+    /// Reports names that are not of corpora whose images have captions; false if there are any.
+    pub(crate) fn check_captions(&mut self, names: &[At<String>], origin: &Origin) -> bool {
+        if !self.check_corpora(names, origin, ContentKind::Questions) {
+            return false;
+        }
+        let corpora = &self.corpora;
+        let none = |part| corpora.captioned(names, part).is_ok_and(|found| found.is_empty());
+        if none(Split::Train) && none(Split::Test) {
+            let message = "the images of these corpora have no captions".to_owned();
+            self.report(
+                Diagnostic::error("data::captions", message)
+                    .label(origin, "has nothing to find images by")
+                    .help("`made-up-scenes` has as many as its key `captions` says; `image-captions` and `karpathy` read those of photographs"),
+            );
+            return false;
+        }
+        true
+    }
+
+    /// Counts the examples of a training on images, and reports splits that hold none.
+    pub(crate) fn count_images(&mut self, site: &Site<'_>, what: &str, examples: usize, validation: usize) {
+        if self.depth == Depth::Whole {
+            self.check_splits(site, examples, validation);
+        }
+        self.counts.insert(site.name.to_owned(), Counts::of(what, examples, validation));
+    }
+
+    /// Reports a term that compares parts of images where student and teacher cut images into other parts.
+    pub(crate) fn check_image_inputs(&mut self, site: &Site<'_>, loss: &At<Loss>, term: &Term) {
+        let Some(name) = site.teacher else { return };
+        let (Some(student), Some(teacher)) = (self.models.stages.get(site.name), self.models.teacher(name))
+        else {
+            return;
+        };
+        let eyes = [&student.config, &teacher.config].map(|config| Eyes::new(config, None));
+        let [Ok(own), Ok(other)] = eyes else { return };
+        // The stream without a name is that of text and image together.
+        let is_of_images = |stream: &String| ["", "image", "vision"].contains(&stream.as_str());
+        if own.cut_alike(&other) || !term.token_by_token.iter().any(is_of_images) {
+            return;
+        }
+        let message = format!(
+            "the loss `{}` compares parts of images one by one, and student and teacher read other parts",
+            term.name
+        );
+        self.report(
+            Diagnostic::error("loss::images", message)
+                .label(&loss.origin, "this term")
+                .label(&name.origin, "with this teacher")
+                .help("give the student the teacher's `image`, `patch` and `patches`, or compare texts, embeddings or logits"),
+        );
+    }
+
+    /// Reports a student, or its teacher, that reads regions of the images of a stage where nothing gives any, or others than
+    /// it reads. `declared` is the student's name.
+    pub(crate) fn check_regions_of_stage(
+        &mut self,
+        site: &Site<'_>,
+        declared: &str,
+        student: &ModelInfo,
+        corpora: &[At<String>],
+    ) {
+        let origin = self.places.key_origin(&["student", declared]);
+        let who = format!("the student of stage `{}`", site.name);
+        self.check_regions(&who, &origin, student, corpora, Split::Train);
+        if let Some(name) = site.teacher
+            && let Some(teacher) = self.models.teacher(name).cloned()
+        {
+            let who = format!("the teacher `{}`", name.value);
+            self.check_regions(&who, &name.origin, &teacher, corpora, Split::Train);
+        }
+    }
+
+    /// Reports a model that reads regions of the images of a split where nothing gives any, or others than it reads.
+    pub(crate) fn check_regions(
+        &mut self,
+        who: &str,
+        declared: &Origin,
+        model: &ModelInfo,
+        corpora: &[At<String>],
+        split: Split,
+    ) {
+        let Ok(Eyes::Regions(eyes)) = Eyes::new(&model.config, None) else { return };
+        if self.depth != Depth::Whole {
+            return;
+        }
+        for name in corpora {
+            let pictures = self.corpora.pictures(std::slice::from_ref(name), split);
+            let Some(picture) = pictures.ok().and_then(|pictures| pictures.first().copied()) else {
+                continue;
+            };
+            let message = match &picture.found {
+                None if model.detector => continue,
+                None => format!("{who} reads regions, and nothing is known of any in `{}`", name.value),
+                Some(found) if !eyes.read(found.width()) => format!(
+                    "{who} reads regions of {} features, and those of `{}` have {}",
+                    eyes.features(),
+                    name.value,
+                    found.width()
+                ),
+                Some(_) => continue,
+            };
+            let images = self.places.key_origin(&["data", &name.value]);
+            self.report(
+                Diagnostic::error("student::regions", message)
+                    .label(declared, "reads regions")
+                    .label(&images, "has these images")
+                    .help("name files of features under `regions` of the data; a student reads as many as its `features` say, or has a `detector`"),
+            );
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Texts and the images that they are about, as inputs of student and teacher.
+
+use alambic_data::Picture;
+use alambic_models::architecture::Batch;
+use alambic_models::bert::TextInput;
+use alambic_models::{Config, EncodedText, ModelFolder, Tokenizer, Trace, Wanted};
+use alambic_students::{Eyes, Pick, Sight};
+use alambic_teachers::Teacher;
+
+use super::store::ImageStore;
+use crate::error::RunError;
+
+/// A text, and the image that it is about.
+pub(crate) type TextImagePair<'a> = (&'a str, &'a Picture);
+
+/// Texts in tokens, each paired with an image.
+pub(crate) struct PairedInputs<'p> {
+    store: ImageStore<'p>,
+    padding: u32,
+    tokens: Vec<EncodedText>,
+    /// The image of each text, by its place in the store.
+    images: Vec<usize>,
+}
+
+impl<'p> PairedInputs<'p> {
+    /// Encodes texts and prepares their images. The tokenizer cuts what is too long.
+    pub(crate) fn new(
+        pairs: &[TextImagePair<'p>],
+        eyes: Eyes,
+        tokenizer: &Tokenizer,
+        padding: u32,
+    ) -> Result<Self, RunError> {
+        let mut store = ImageStore::new(eyes);
+        let (mut tokens, mut images) = (Vec::new(), Vec::new());
+        for (text, picture) in pairs {
+            let image = store.add(picture)?;
+            let second = store.second_text(image);
+            tokens.push(tokenizer.encode_text(text, second)?);
+            images.push(image);
+        }
+        Ok(Self { store, padding, tokens, images })
+    }
+
+    /// The tokens of each text.
+    pub(crate) fn tokens(&self) -> &[EncodedText] {
+        &self.tokens
+    }
+
+    /// What the model is shown of these texts. Of images with more patches than it reads, some are picked.
+    pub(crate) fn batch(&self, rows: &[usize], pick: Pick<'_>) -> Result<Batch, RunError> {
+        let texts: Vec<&EncodedText> = rows.iter().map(|&row| &self.tokens[row]).collect();
+        let places: Vec<usize> = rows.iter().map(|&row| self.images[row]).collect();
+        let sights = self.store.sights(&places)?;
+        let sights: Vec<&Sight> = sights.iter().map(AsRef::as_ref).collect();
+        let (image, regions) = self.store.eyes().batch(&sights, Some(pick))?;
+        Ok(Batch { text: Some(TextInput::pad(&texts, self.padding)), image, regions, ..Batch::default() })
+    }
+}
+
+/// What is known of the inputs of the student.
+pub(crate) struct StudentInputs<'e> {
+    pub(crate) eyes: &'e Eyes,
+    /// Whether it reads the same texts with the same vocabulary.
+    pub(crate) same_texts: bool,
+}
+
+/// The inputs of a teacher, which are those of the student where both read alike.
+pub(crate) struct TeacherInputs<'a> {
+    teacher: &'a dyn Teacher,
+    taps: Vec<String>,
+    /// What it is shown, where that is not the same.
+    own: Option<PairedInputs<'a>>,
+}
+
+impl<'a> TeacherInputs<'a> {
+    /// A teacher of which taps are wanted; none where nothing is. `pairs` is what it reads, and `max_length` are the most tokens
+    /// of a text.
+    pub(crate) fn new(
+        teacher: Option<&'a dyn Teacher>,
+        taps: Vec<String>,
+        pairs: &[TextImagePair<'a>],
+        student: &StudentInputs<'_>,
+        max_length: usize,
+    ) -> Result<Option<Self>, RunError> {
+        let Some(teacher) = teacher.filter(|_| !taps.is_empty()) else { return Ok(None) };
+        let (Some(folder), Some(tokenizer)) = (teacher.folder(), teacher.tokenizer()) else {
+            return Ok(Some(Self { teacher, taps, own: None }));
+        };
+        let config = Config::open(&ModelFolder::open(folder)?)?;
+        let eyes = Eyes::open(&config, folder)?;
+        let own = if student.same_texts && eyes.see_alike(student.eyes) {
+            None
+        } else {
+            let tokenizer = tokenizer.truncating(max_length.min(config.max_length()))?;
+            Some(PairedInputs::new(pairs, eyes, &tokenizer, config.padding())?)
+        };
+        Ok(Some(Self { teacher, taps, own }))
+    }
+
+    /// Its pass over texts, of which the student is shown a batch.
+    pub(crate) fn trace(&self, rows: &[usize], shown: &Batch, pick: Pick<'_>) -> Result<Trace, RunError> {
+        let wanted = Wanted::named(self.taps.iter().cloned());
+        let own = self.own.as_ref().map(|showing| showing.batch(rows, pick)).transpose()?;
+        Ok(self.teacher.trace(own.as_ref().unwrap_or(shown).into(), &wanted)?)
+    }
+}

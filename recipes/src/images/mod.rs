@@ -1,0 +1,7 @@
+//! Images in training and evaluation: prepared once, and paired with texts.
+
+pub(crate) mod check;
+pub(crate) mod inputs;
+pub(crate) mod questions;
+pub(crate) mod store;
+pub(crate) mod vocabulary;

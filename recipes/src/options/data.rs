@@ -1,0 +1,20 @@
+//! Keys of a corpus.
+
+use alambic_data::{Corpus, RegionFiles, SplitOptions};
+use alambic_settings::{At, settings};
+
+settings! {
+    /// A corpus and how it is parted.
+    pub struct DataOptions {
+        /// Where it lies, by its format.
+        pub corpus: At<Corpus>,
+        /// What a detector found in its images, for models that read regions. Left out: nothing is known of that.
+        pub regions: Option<At<RegionFiles>>,
+        /// How it is parted into training, validation and test.
+        pub split: SplitOptions,
+        /// Where it comes from, for the report and the student's card. Left out: the name of the file.
+        pub source: Option<String>,
+        /// The licence of its texts, for the report and the student's card.
+        pub licence: Option<String>,
+    }
+}

@@ -1,0 +1,56 @@
+//! Students before training.
+
+use alambic_models::bert::Task as HeadSpec;
+use alambic_models::{ModelFolder, Tokenizer};
+use alambic_students::{Blueprint, Student, Surroundings};
+use alambic_tensor::Streams;
+
+use crate::context::RunContext;
+use crate::error::RunError;
+use crate::folder::layout::finished_folder;
+use crate::schema::Recipe;
+use crate::stage_order::{stage_options, student_of, student_options};
+use crate::tasks::task::Task;
+
+/// What a student is built of.
+pub(crate) struct InitialModel<'a> {
+    pub(crate) student: &'a Student,
+    pub(crate) task: &'a dyn Task,
+    pub(crate) tokenizer: &'a Tokenizer,
+    pub(crate) head: &'a HeadSpec,
+    pub(crate) streams: Streams,
+}
+
+/// Builds a student as the recipe says.
+pub(crate) fn build_student(
+    context: &RunContext<'_>,
+    initial: &InitialModel<'_>,
+) -> Result<Blueprint, RunError> {
+    let donors = context.models.donors(initial.student)?;
+    let donor = |name: &str| donors.get(name).cloned();
+    let texts = initial.task.transfer_texts(&context.corpora)?;
+    let surroundings = Surroundings {
+        tokenizer: initial.tokenizer,
+        task: initial.head,
+        streams: initial.streams,
+        donor: &donor,
+        translations: &texts.translations,
+    };
+    Ok(initial.student.inner().make(&surroundings)?)
+}
+
+/// The last stage's student as it was before any training, by the first seed, with the vocabulary and the head of the trained
+/// one, whose folder stands beside it.
+pub(crate) fn untrained(
+    recipe: &Recipe,
+    context: &RunContext<'_>,
+) -> Result<(Blueprint, ModelFolder), RunError> {
+    let last = recipe.stages.last().ok_or_else(|| RunError::Recipe("there is no stage".into()))?;
+    let task = stage_options(recipe, last)?.data.task();
+    let student = student_options(recipe, &student_of(recipe, last)?)?;
+    let folder = ModelFolder::open(&finished_folder(context.folder.path(), last))?;
+    let (tokenizer, head) = (folder.tokenizer()?, task.head(&context.corpora)?);
+    let streams = Streams::new(recipe.seed);
+    let initial = InitialModel { student, task, tokenizer: &tokenizer, head: &head, streams };
+    Ok((build_student(context, &initial)?, folder))
+}

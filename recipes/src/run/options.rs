@@ -1,0 +1,27 @@
+//! Where and how to run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// What to do about a folder that holds a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartMode {
+    /// Refuse it.
+    Fresh,
+    /// Go on with it.
+    Resume,
+    /// Delete it, if it holds nothing but what a run wrote, and start anew.
+    Overwrite,
+}
+
+/// Where and how to run.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The run's folder.
+    pub out: PathBuf,
+    /// What to do about a run that is there.
+    pub mode: StartMode,
+    /// Set from outside to have the run finish its step, write a checkpoint and stop.
+    pub interrupt: Arc<AtomicBool>,
+}

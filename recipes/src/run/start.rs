@@ -1,0 +1,260 @@
+//! The run's folder: starting in it, resuming in it, and what is written there first.
+
+use std::path::{Path, PathBuf};
+
+use alambic_files::digests::{self, DIGESTS, Digests};
+use alambic_files::lock::{LOCK, Lock};
+use alambic_files::{FileError, write};
+use alambic_models::ModelFolder;
+use alambic_reports::document::PLOTS;
+use alambic_reports::outcome::Outcome;
+use alambic_reports::record::{EventLog, LogMark};
+use alambic_settings::{IndexMap, Location};
+use alambic_teachers::TeacherOptions;
+
+use super::options::{RunOptions, StartMode};
+use crate::context::RunContext;
+use crate::error::RunError;
+use crate::folder::foreign::{discard_caches, foreign};
+use crate::folder::layout::{self, EVENTS, INPUTS, RECIPE, RESOLVED};
+use crate::load::Loaded;
+use crate::training::checkpoint::Checkpoint;
+use crate::training::output::TrainOutput;
+
+/// What another process is told that meets the lock.
+const COMMAND: &str = "alambic run";
+
+/// What a run finds in its folder.
+pub(crate) enum Opened {
+    /// It starts, or goes on: its log of events, and the folder locked for this process.
+    Running(EventLog, Lock),
+    /// It was finished before; nothing is left to do.
+    Finished(Box<Outcome>),
+}
+
+/// Prepares the folder for a start in the given mode.
+pub(crate) fn open(loaded: &Loaded, options: &RunOptions) -> Result<Opened, RunError> {
+    let folder = &options.out;
+    if options.mode == StartMode::Resume {
+        resumable(folder)?;
+        let lock = Lock::acquire(folder, COMMAND)?;
+        same_recipe(loaded, folder)?;
+        if let Some(outcome) = finished(folder)? {
+            // A process that was killed behind the result left them.
+            discard_caches(folder)?;
+            return Ok(Opened::Finished(Box::new(outcome)));
+        }
+        return Ok(Opened::Running(EventLog::resume(&folder.join(EVENTS), &mark(folder)?)?, lock));
+    }
+    write::create_folder(folder)?;
+    // A link may lead to it; it is the folder itself that makes way.
+    let place = &folder.canonicalize().map_err(RunError::file(folder))?;
+    let mut lock = Lock::acquire(place, COMMAND)?;
+    // What a removal left that was killed.
+    write::discard(&write::discarded(place))?;
+    if is_run(folder)? {
+        if options.mode == StartMode::Fresh {
+            return Err(RunError::Occupied(folder.clone()));
+        }
+        may_be_replaced(loaded, folder)?;
+        let old = write::discarded(place);
+        std::fs::rename(place, &old).map_err(RunError::file(place))?;
+        std::fs::create_dir(place).map_err(RunError::file(place))?;
+        lock = Lock::acquire(place, COMMAND)?;
+        write::discard(&old)?;
+    } else if !is_cut_short(loaded, folder)? {
+        return Err(RunError::NoRun(folder.clone()));
+    }
+    write::write(&folder.join(RECIPE), loaded.written().as_bytes())?;
+    // From here on, what a start writes is told from a user's own, also where it is not come to its end.
+    digests::list(folder, &[RECIPE])?;
+    let events = EventLog::create(&folder.join(EVENTS))?;
+    write::write(&folder.join(RESOLVED), loaded.resolved_toml().as_bytes())?;
+    // Last, since it is what makes the folder a run.
+    digests::list(folder, &[RECIPE, RESOLVED])?;
+    Ok(Opened::Running(events, lock))
+}
+
+/// Whether a folder holds a run that was started.
+fn is_run(folder: &Path) -> Result<bool, RunError> {
+    Ok(Digests::read(folder)?.is_some_and(|digests| digests.files.contains_key(RESOLVED)))
+}
+
+/// The resolved recipe of a run that can go on.
+///
+/// # Errors
+/// When the folder holds no run, or the recipe is not as it was written.
+pub fn resumable(folder: &Path) -> Result<PathBuf, RunError> {
+    if !folder.is_dir() || !is_run(folder)? {
+        return Err(RunError::NothingToResume(folder.to_owned()));
+    }
+    Digests::require(folder)?.check_file(folder, RESOLVED)?;
+    Ok(folder.join(RESOLVED))
+}
+
+/// That `--overwrite` removes nothing but what a run wrote, and nothing that this run is to read.
+fn may_be_replaced(loaded: &Loaded, folder: &Path) -> Result<(), RunError> {
+    let foreign = foreign(folder)?;
+    if !foreign.is_empty() {
+        return Err(FileError::Foreign { path: folder.to_owned(), foreign }.into());
+    }
+    let Ok(own) = folder.canonicalize() else { return Ok(()) };
+    let teachers = loaded.recipe.teacher.values().flat_map(|options| match options {
+        TeacherOptions::Checkpoint(options) => options.model.iter().collect(),
+        TeacherOptions::Recorded(options) => options.path.iter().collect(),
+        TeacherOptions::Pipeline(_) => Vec::new(),
+    });
+    let read = teachers.chain([&loaded.location]).find_map(|location| match location {
+        Location::File(path) => path.canonicalize().ok().filter(|path| path.starts_with(&own)),
+        _ => None,
+    });
+    match read {
+        Some(path) => Err(RunError::ReadsItself { folder: folder.to_owned(), path }),
+        None => Ok(()),
+    }
+}
+
+/// Whether a folder is empty, or holds nothing but what a start of this recipe writes and did not come to the end of.
+fn is_cut_short(loaded: &Loaded, folder: &Path) -> Result<bool, RunError> {
+    let resolved = loaded.resolved_toml();
+    let listed = Digests::read(folder)?;
+    for entry in std::fs::read_dir(folder).map_err(RunError::file(folder))? {
+        let path = entry.map_err(RunError::file(folder))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let whole = match name.strip_suffix(".part").unwrap_or(name) {
+            LOCK => continue,
+            RESOLVED | EVENTS | DIGESTS if listed.is_some() => continue,
+            RECIPE if listed.as_ref().is_some_and(|listed| listed.check_file(folder, RECIPE).is_ok()) => {
+                continue;
+            }
+            RECIPE => loaded.written(),
+            RESOLVED => &resolved,
+            EVENTS => "",
+            // Without what it is to list, it lists nothing.
+            DIGESTS if write::is_partial(&path) => continue,
+            _ => return Ok(false),
+        };
+        let is_torn = path.is_file()
+            && std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= whole.len() as u64)
+            && std::fs::read(&path).is_ok_and(|bytes| whole.as_bytes().starts_with(&bytes));
+        if !is_torn {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The result of a run that is finished and still whole.
+fn finished(folder: &Path) -> Result<Option<Outcome>, RunError> {
+    let mut digests = Digests::require(folder)?;
+    let has_all =
+        layout::RESULTS.iter().all(|name| digests.files.contains_key(*name) && folder.join(name).is_file());
+    let folders = [layout::STUDENT, PLOTS].map(|name| folder.join(name));
+    if !has_all || !folders.iter().all(|path| path.is_dir()) {
+        // They are made anew, and are not to be taken for damaged ones where a process is killed meanwhile.
+        digests.files.retain(|name, _| !layout::RESULTS.contains(&name.as_str()));
+        digests.write(folder)?;
+        return Ok(None);
+    }
+    digests.check(folder)?;
+    for path in &folders {
+        Digests::require(path)?.check(path)?;
+    }
+    Ok(Some(Outcome::read(folder)?))
+}
+
+/// Notes that a run is done, with the digests of its results.
+pub(crate) fn finish(folder: &Path) -> Result<(), RunError> {
+    digests::list(folder, &layout::RESULTS)?;
+    discard_caches(folder)
+}
+
+/// A run goes on with the values it was started with; comments, which tell where values came from, may differ.
+fn same_recipe(loaded: &Loaded, folder: &Path) -> Result<(), RunError> {
+    let path = folder.join(RESOLVED);
+    let before = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+    let now = loaded.resolved_toml();
+    let (before, now) = (values(&before), values(&now));
+    let differing = before.iter().zip(&now).find(|(before, now)| before != now);
+    match differing {
+        Some((before, now)) => Err(RunError::OtherRecipe {
+            folder: folder.to_owned(),
+            what: format!("`{now}`, which was `{before}`"),
+        }),
+        None if before.len() != now.len() => {
+            Err(RunError::OtherRecipe { folder: folder.to_owned(), what: "the keys it holds".into() })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Notes what a run reads, or makes sure that a run which goes on reads what it read before: a vocabulary made of other texts
+/// would give other meanings to what was learnt.
+pub(crate) fn check_inputs(loaded: &Loaded, context: &RunContext<'_>) -> Result<(), RunError> {
+    let mut now: IndexMap<String, String> = IndexMap::new();
+    for (name, corpus) in context.corpora.iter() {
+        now.insert(format!("data `{name}`"), corpus.fingerprint().to_owned());
+    }
+    for (name, options) in &loaded.recipe.teacher {
+        if matches!(options, TeacherOptions::Checkpoint(options) if options.model.is_some()) {
+            now.insert(format!("teacher `{name}`"), fingerprint(&context.models.checkpoint_folder(name)?)?);
+        }
+    }
+    let path = context.folder.path().join(INPUTS);
+    let digests = Digests::require(context.folder.path())?;
+    if digests.files.contains_key(INPUTS) {
+        digests.check_file(context.folder.path(), INPUTS)?;
+        let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+        let before: IndexMap<String, String> =
+            serde_json::from_str(&text).map_err(|error| RunError::content(&path, error))?;
+        let changed = before.iter().find(|(what, hash)| now.get(*what) != Some(*hash));
+        return match changed {
+            Some((what, _)) => {
+                Err(RunError::OtherInputs { folder: context.folder.path().to_owned(), what: what.clone() })
+            }
+            None => Ok(()),
+        };
+    }
+    // A run that was killed before this has read nothing yet.
+    let text = serde_json::to_string_pretty(&now).map_err(|error| RunError::content(&path, error))?;
+    write::write(&path, (text + "\n").as_bytes())?;
+    Ok(digests::list(context.folder.path(), &[INPUTS])?)
+}
+
+/// The hash of a model's weights, configuration and vocabulary.
+fn fingerprint(folder: &Path) -> Result<String, RunError> {
+    let mut files = ModelFolder::open(folder)?.weight_files()?;
+    files.extend(["config.json", "tokenizer.json"].map(|name| folder.join(name)));
+    let mut hasher = blake3::Hasher::new();
+    for file in files.iter().filter(|file| file.is_file()) {
+        let open = std::fs::File::open(file).map_err(RunError::file(file))?;
+        hasher.update_reader(open).map_err(RunError::file(file))?;
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// The lines of a resolved recipe without the comments that end them.
+fn values(text: &str) -> Vec<&str> {
+    text.lines()
+        .map(|line| line.rfind(" # ").map_or(line, |end| &line[..end]).trim())
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect()
+}
+
+/// How far the log of events went when the newest state was written with which this run goes on.
+fn mark(run: &Path) -> Result<LogMark, RunError> {
+    let folder = run.join(layout::CHECKPOINTS);
+    let mut newest = LogMark::default();
+    if !folder.is_dir() {
+        return Ok(newest);
+    }
+    for entry in std::fs::read_dir(&folder).map_err(RunError::file(&folder))? {
+        let training = entry.map_err(RunError::file(&folder))?.path();
+        let mark = match TrainOutput::read(&training)? {
+            Some(output) => Some(output.events),
+            None => Checkpoint::newest_mark(&training)?,
+        };
+        newest = mark.into_iter().chain([newest]).max_by_key(|mark| mark.bytes).unwrap_or_default();
+    }
+    Ok(newest)
+}

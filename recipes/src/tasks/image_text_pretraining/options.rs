@@ -1,0 +1,52 @@
+//! Keys of the data: texts about images.
+
+use alambic_settings::{At, OneOrMany, settings};
+
+use crate::options::masking::MaskOptions;
+
+settings! {
+    /// Texts about images, for pre-training as Oscar+ has it (Zhang et al., 2021): captions, each with the tags of what is in
+    /// the image as its second text, and questions, each with its answer.
+    ///
+    /// Some tokens are masked, which `cross-entropy` makes the student tell; and some of the examples have the second or the
+    /// first text of another image, which `matching` makes it tell. Both are drawn anew in every epoch, and always the same
+    /// for validation.
+    pub struct ImageTextData {
+        /// Names of corpora.
+        pub data: Vec<At<String>>,
+        /// Share of the images, with all that is said of them; smaller shares lie within larger ones.
+        #[range(0.0..=1.0)]
+        pub fraction: f64 = 1.0,
+        /// Whether captions are read, with the tags.
+        pub captions: bool = true,
+        /// Whether questions are read, with their answers.
+        pub questions: bool = true,
+        /// Most tokens of both texts, the special ones included; what is longer is cut.
+        #[range(4..=1_048_576)]
+        pub longest: usize = 60,
+        /// Share of the examples whose second text is another image's.
+        #[range(0.0..=0.5)]
+        pub other_second: f64 = 0.25,
+        /// Share of the examples whose first text is another image's. With 0, as in the first Oscar, two relations are told
+        /// apart, and with more three.
+        #[range(0.0..=0.5)]
+        pub other_first: f64 = 0.25,
+        /// Which tokens are masked.
+        pub mask: MaskOptions,
+    }
+}
+
+impl ImageTextData {
+    /// How many relations of texts and image are told apart.
+    pub(crate) fn relations(&self) -> usize {
+        if self.other_first > 0.0 { 3 } else { 2 }
+    }
+}
+
+settings! {
+    /// Texts about images.
+    pub struct ImageTextsData {
+        /// Texts about images, for pre-training.
+        pub image_texts: OneOrMany<ImageTextData> = OneOrMany(Vec::new()),
+    }
+}

@@ -1,0 +1,55 @@
+//! Checks of images with captions.
+
+use alambic_data::Split;
+use alambic_reports::metrics::PredictionKind;
+use alambic_settings::Diagnostic;
+
+use super::options::CaptionsData;
+use crate::check::checker::{Checker, Depth, Site};
+use crate::check::counts::Counts;
+
+impl CaptionsData {
+    /// Counts the images of a training that have captions, and reports corpora without any.
+    pub(super) fn check_pictures(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
+        let (mut images, mut validation) = (0, 0);
+        for (index, options) in self.captions.iter().enumerate() {
+            let origin = checker.table_origin(site, "captions", index);
+            if !checker.check_captions(&options.data, &origin) {
+                return;
+            }
+            let count = |split| options.selected(&checker.corpora, split).map_or(0, |found| found.len());
+            images += count(Split::Train);
+            validation += count(Split::Validation);
+        }
+        checker.count_images(site, "images with captions", images, validation);
+    }
+}
+
+/// The evaluation of models that find images by captions.
+pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
+    let evaluation = checker.evaluation;
+    if !checker.check_captions(&evaluation.data, &evaluation.origin) {
+        return;
+    }
+    checker.check_metrics(&[PredictionKind::Ranking], &[]);
+    if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| checker.check_declared(teacher)) {
+        let known = checker.models.checkpoint(teacher).map(|sketch| sketch.config.clone());
+        if let Some(config) = known.filter(|config| !config.outline().pairs) {
+            let message =
+                format!("the teacher is a {} and retrieves no image by a text", config.model_type());
+            checker.error("evaluation::answers", message, &teacher.origin, "is evaluated here");
+        }
+    }
+    let pictures = checker.corpora.captioned(&evaluation.data, Split::Test);
+    let test = pictures.map_or(0, |pictures| pictures.len());
+    if checker.depth == Depth::Whole && test == 0 {
+        let diagnostic = Diagnostic::error(
+            "data::empty",
+            "the test splits of the evaluation hold no image with a caption",
+        );
+        let help = "say which are for the test, with `split.test-values` or `split.test-fraction`";
+        checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
+    }
+    let images = evaluation.limit.map_or(test, |limit| test.min(limit));
+    checker.counts.insert("evaluation".to_owned(), Counts::of("images", images, 0));
+}

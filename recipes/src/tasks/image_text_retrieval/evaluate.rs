@@ -1,0 +1,249 @@
+//! Evaluating models by the images that captions retrieve, and the captions that images do.
+
+use std::path::Path;
+
+use alambic_data::{Picture, Split};
+use alambic_reports::card::Usage;
+use alambic_reports::document::Image;
+use alambic_reports::metrics::{Prediction, PredictionKind};
+use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
+use alambic_reports::report::{AttentionMap, AttentionMaps, Text};
+use alambic_settings::IndexMap;
+use alambic_students::{Matcher, Sight, nearest};
+use alambic_teachers::{Network, Teacher};
+use alambic_tensor::candle::Tensor;
+
+use super::set::{RetrievalSet, prepared};
+use crate::error::RunError;
+use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
+use crate::evaluation::metrics::evaluation_metrics;
+use crate::evaluation::retrieval::{AGREEMENT, RESULTS, first};
+use crate::evaluation::shell::shell_quoted;
+use crate::evaluation::timing::{Model, measure};
+use crate::observer::Observer;
+use crate::subsample::subsample;
+
+/// The two kinds of queries.
+const BY_TEXT: &str = "text to image";
+const BY_IMAGE: &str = "image to text";
+
+/// Evaluates models that retrieve images by captions, and captions by images.
+pub(crate) struct RetrievalEvaluator<'a> {
+    set: RetrievalSet<'a>,
+    test_set: TestSet,
+    teacher: Option<EvaluatedTeacher>,
+}
+
+/// The teacher, read as the student is.
+struct EvaluatedTeacher {
+    teacher: Network,
+    matcher: Matcher,
+}
+
+impl<'a> RetrievalEvaluator<'a> {
+    /// Takes the test images, and has the teacher retrieve them.
+    pub(crate) fn new(
+        context: &'a EvaluationContext<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, RunError> {
+        let options = context.options;
+        let mut pictures = context.run.corpora.captioned(&options.data, Split::Test)?;
+        subsample(&mut pictures, options.limit.unwrap_or(usize::MAX));
+        if pictures.is_empty() {
+            return Err(RunError::Recipe("the evaluation's test splits hold no image with a caption".into()));
+        }
+        let set = RetrievalSet::new(pictures);
+        let kinds = [(BY_TEXT, set.captions.len()), (BY_IMAGE, set.pictures.len())];
+        let slices = kinds.into_iter().flat_map(|(kind, count)| std::iter::repeat_n(kind.to_owned(), count));
+        let mut test_set = TestSet {
+            metrics: evaluation_metrics(options, PredictionKind::Ranking, &[])?,
+            fidelity: &[AGREEMENT],
+            slices: slices.collect(),
+            ..TestSet::new("query", "queries", set.relevant().to_vec())
+        };
+        let mut teacher = None;
+        if let Some(name) = &options.teacher {
+            observer.task("evaluation: teacher's results", test_set.references.len(), 0);
+            let own = context.run.models.network(name)?;
+            let matcher = Matcher::new(own.config(), own.network(), own.vocabulary())?;
+            test_set.teacher = Some(set.rank_by(&matcher)?);
+            observer.finished(&format!("{} queries", test_set.references.len()));
+            teacher = Some(EvaluatedTeacher { teacher: own, matcher });
+        }
+        Ok(Self { set, test_set, teacher })
+    }
+
+    /// The first result of a query, or the only right one.
+    fn first(&self, query: usize, prediction: &Prediction) -> Option<FirstResult<'a>> {
+        let place = first(prediction)?;
+        if query < self.set.captions.len() {
+            self.set.pictures.get(place).copied().map(FirstResult::Picture)
+        } else {
+            self.set.captions.get(place).copied().map(FirstResult::Caption)
+        }
+    }
+}
+
+/// Models at work, as they are timed.
+fn turns<'m, F: Fn(&[usize]) -> Result<(), RunError>>(models: &'m [(&str, F)]) -> Vec<(&'m str, Model<'m>)> {
+    models.iter().map(|(name, model)| (*name, model as Model<'m>)).collect()
+}
+
+/// What a query found.
+enum FirstResult<'a> {
+    Picture(&'a Picture),
+    Caption(&'a str),
+}
+
+impl Evaluator for RetrievalEvaluator<'_> {
+    fn test_set(&self) -> &TestSet {
+        &self.test_set
+    }
+
+    fn teacher(&self) -> Option<&dyn Teacher> {
+        self.teacher.as_ref().map(|own| -> &dyn Teacher { &own.teacher })
+    }
+
+    fn predict(
+        &self,
+        folder: &Path,
+        _: ModelRole,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Prediction>, RunError> {
+        let results = self.set.rank_by(&Matcher::load(folder)?)?;
+        progress(results.len());
+        Ok(results)
+    }
+
+    fn similarities(&self, _: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
+        Ok(IndexMap::new())
+    }
+
+    /// Times of a caption that is read and compared with all images, whose embeddings are stored, and of an image that is read.
+    fn timings(
+        &self,
+        student: &Path,
+        max: usize,
+    ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
+        let student = Matcher::load(student)?;
+        let teacher = self.teacher.as_ref().map(|own| (TEACHER, &own.matcher));
+        let mut pictures = self.set.pictures.clone();
+        subsample(&mut pictures, max);
+        let ready = teacher.into_iter().chain([(STUDENT, &student)]).map(|(name, matcher)| {
+            Ok((name, matcher, prepared(matcher, &pictures)?, self.set.embed_images(matcher)?))
+        });
+        let ready: Vec<(&str, &Matcher, Vec<Sight>, Tensor)> = ready.collect::<Result<_, RunError>>()?;
+        let searches: Vec<_> = ready
+            .iter()
+            .map(|(name, matcher, _, stored)| {
+                let search = |batch: &[usize]| {
+                    let texts: Vec<&str> =
+                        batch.iter().map(|&index| self.set.captions[index]).collect();
+                    nearest(&matcher.texts(&texts)?, stored, RESULTS)?;
+                    Ok(())
+                };
+                (*name, search)
+            })
+            .collect();
+        let reads: Vec<_> = ready
+            .iter()
+            .map(|(name, matcher, sights, _)| {
+                let read = |batch: &[usize]| {
+                    matcher.images(&batch.iter().map(|&index| &sights[index]).collect::<Vec<_>>())?;
+                    Ok(())
+                };
+                (*name, read)
+            })
+            .collect();
+        let mut times = measure(self.set.captions.len(), max, &turns(&searches))?;
+        let images = measure(pictures.len(), max, &turns(&reads))?;
+        times.extend(images.into_iter().map(|(setting, own)| (format!("{setting}, reading an image"), own)));
+        Ok(times)
+    }
+
+    fn attention_maps(
+        &self,
+        examples: &[usize],
+        models: &[(&str, &Path)],
+    ) -> Result<AttentionMaps, RunError> {
+        let mut all: Vec<(&str, Vec<Prediction>)> = Vec::new();
+        all.extend(self.test_set.teacher.clone().map(|results| (TEACHER, results)));
+        for (name, folder) in models {
+            all.push((name, self.set.rank_by(&Matcher::load(folder)?)?));
+        }
+        let image = |caption: String, picture: &Picture| {
+            Ok::<_, RunError>(Image { caption, png: picture.load()?.to_png()? })
+        };
+        let map = |&query: &usize| {
+            let mut images = Vec::new();
+            let source = match self.set.picture(query) {
+                None => {
+                    if let Some(FirstResult::Picture(right)) = self.first(query, &self.set.relevant()[query]) {
+                        images.push(image("the right image".into(), right)?);
+                    }
+                    for (name, results) in &all {
+                        if let Some(FirstResult::Picture(found)) = self.first(query, &results[query]) {
+                            images.push(image(format!("{name} finds first"), found)?);
+                        }
+                    }
+                    self.set.captions[query].to_owned()
+                }
+                Some(picture) => {
+                    let found = all.iter().filter_map(|(name, results)| {
+                        match self.first(query, &results[query])? {
+                            FirstResult::Caption(caption) => Some(format!("{name}: {caption}")),
+                            FirstResult::Picture(_) => None,
+                        }
+                    });
+                    images.push(image(found.collect::<Vec<_>>().join("; "), picture)?);
+                    picture.captions.join(" / ")
+                }
+            };
+            Ok(AttentionMap { source, images })
+        };
+        Ok(AttentionMaps {
+            title: "First results".into(),
+            about: "What models retrieve first by some captions and images of the test split.".into(),
+            maps: examples.iter().map(map).collect::<Result<_, RunError>>()?,
+        })
+    }
+
+    fn source(&self, index: usize) -> Text {
+        let of_picture = |picture: &Picture| picture.name.clone();
+        let text = self
+            .set
+            .picture(index)
+            .map_or_else(|| self.set.captions[index].to_owned(), of_picture);
+        Text::new(&text, None)
+    }
+
+    fn shown(&self, index: usize, prediction: &Prediction) -> Text {
+        let text = match self.first(index, prediction) {
+            Some(FirstResult::Picture(picture)) => picture.name.clone(),
+            Some(FirstResult::Caption(caption)) => caption.to_owned(),
+            None => String::new(),
+        };
+        Text::new(&text, None)
+    }
+
+    fn card(&self, _: Option<&Prediction>) -> CardMetadata {
+        let caption = self.set.captions.first().copied().unwrap_or_default();
+        CardMetadata {
+            task: "zero-shot-image-classification",
+            tags: vec!["clip"],
+            languages: Vec::new(),
+            usage: Usage {
+                model_class: None,
+                tokenizer_class: String::new(),
+                command: format!("alambic predict student --image IMAGE.png {}", shell_quoted(caption)),
+                input: caption.to_owned(),
+                generate: None,
+                output: None,
+            },
+            limits: vec![
+                "It was evaluated on captions and images like those that it was trained on, and on no others."
+                    .into(),
+            ],
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Keys of the data: images with captions.
+
+use alambic_settings::{At, OneOrMany, settings};
+
+settings! {
+    /// Images with their captions: one of them in every epoch.
+    pub struct CaptionData {
+        /// Names of corpora whose images have captions.
+        pub data: Vec<At<String>>,
+        /// Share of the images; smaller shares lie within larger ones.
+        #[range(0.0..=1.0)]
+        pub fraction: f64 = 1.0,
+        /// Most tokens of a caption, the special ones included; what is longer is cut.
+        #[range(4..=1_048_576)]
+        pub longest: usize = 77,
+    }
+}
+
+settings! {
+    /// Images with captions.
+    pub struct CaptionsData {
+        /// Images with their captions, for models that find one by the other.
+        pub captions: OneOrMany<CaptionData> = OneOrMany(Vec::new()),
+    }
+}

@@ -1,0 +1,68 @@
+//! Images and captions that are retrieved by one another.
+
+use alambic_data::Picture;
+use alambic_models::ModelError;
+use alambic_reports::metrics::Prediction;
+use alambic_students::{Matcher, Sight};
+use alambic_tensor::candle::Tensor;
+use indexmap::IndexSet;
+use rayon::prelude::*;
+
+use crate::error::RunError;
+use crate::evaluation::retrieval::{Relevance, rank};
+
+/// Images that are in memory together.
+const MAX_IN_MEMORY: usize = 512;
+
+/// Images and all their captions, each once: what queries are made of, and what they find.
+///
+/// First every caption is a query for images, and then every image for captions.
+pub(super) struct RetrievalSet<'a> {
+    pub(super) pictures: Vec<&'a Picture>,
+    pub(super) captions: Vec<&'a str>,
+    relevance: Relevance,
+}
+
+impl<'a> RetrievalSet<'a> {
+    pub(super) fn new(pictures: Vec<&'a Picture>) -> Self {
+        let mut captions: IndexSet<&str> = IndexSet::new();
+        let mut pairs = Vec::new();
+        for (image, picture) in pictures.iter().enumerate() {
+            for caption in &picture.captions {
+                pairs.push((captions.insert_full(caption).0, image));
+            }
+        }
+        let relevance = Relevance::new(&pairs, (captions.len(), pictures.len()));
+        Self { pictures, captions: captions.into_iter().collect(), relevance }
+    }
+
+    /// The relevant results of each query.
+    pub(super) fn relevant(&self) -> &[Prediction] {
+        self.relevance.relevant()
+    }
+
+    /// The results of each query by a model, the nearest first.
+    pub(super) fn rank_by(&self, matcher: &Matcher) -> Result<Vec<Prediction>, RunError> {
+        rank(&matcher.texts(&self.captions)?, &self.embed_images(matcher)?)
+    }
+
+    /// The embeddings of all images, of which only so many are in memory at a time.
+    pub(super) fn embed_images(&self, matcher: &Matcher) -> Result<Tensor, RunError> {
+        let mut vectors = Vec::new();
+        for pictures in self.pictures.chunks(MAX_IN_MEMORY) {
+            let sights = prepared(matcher, pictures)?;
+            vectors.push(matcher.images(&sights.iter().collect::<Vec<_>>())?);
+        }
+        Ok(Tensor::cat(&vectors, 0).map_err(ModelError::from)?)
+    }
+
+    /// The image that is a query, if it is one.
+    pub(super) fn picture(&self, query: usize) -> Option<&'a Picture> {
+        self.pictures.get(query.checked_sub(self.captions.len())?).copied()
+    }
+}
+
+/// Images as a model reads them.
+pub(super) fn prepared(matcher: &Matcher, pictures: &[&Picture]) -> Result<Vec<Sight>, RunError> {
+    pictures.par_iter().map(|picture| Ok(matcher.eyes().prepare(picture)?)).collect()
+}

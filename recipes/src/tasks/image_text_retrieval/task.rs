@@ -1,0 +1,111 @@
+//! Retrieving images by captions as a kind of task.
+
+use std::borrow::Cow;
+
+use alambic_data::{ContentKind, Split};
+use alambic_losses::{Loss, TargetKind, Term};
+use alambic_models::bert::Task as HeadSpec;
+use alambic_settings::At;
+use alambic_students::{Purpose, Student};
+
+use super::evaluate::RetrievalEvaluator;
+use super::options::CaptionsData;
+use super::train::CaptionTraining;
+use crate::check::checker::{Checker, Site};
+use crate::check::model_info::ModelInfo;
+use crate::context::RunContext;
+use crate::corpora::Corpora;
+use crate::error::RunError;
+use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
+use crate::images::vocabulary::tags_read;
+use crate::observer::Observer;
+use crate::tasks::task::{Task, VocabularySource};
+use crate::training::job::Job;
+use crate::training::task::TrainingTask;
+
+impl Task for CaptionsData {
+    fn is_empty(&self) -> bool {
+        self.captions.is_empty()
+    }
+
+    fn data_name(&self) -> &'static str {
+        "images with captions"
+    }
+
+    fn purpose(&self) -> Purpose {
+        Purpose::Matches
+    }
+
+    fn corpora(&self) -> Vec<&At<String>> {
+        self.captions.iter().flat_map(|own| &own.data).collect()
+    }
+
+    fn image_corpora(&self) -> Vec<At<String>> {
+        self.corpora().into_iter().cloned().collect()
+    }
+
+    fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
+        Some(Vec::new())
+    }
+
+    fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
+        Ok(HeadSpec::none())
+    }
+
+    fn vocabulary<'c>(
+        &'c self,
+        corpora: &'c Corpora,
+        student: &Student,
+    ) -> Result<VocabularySource<'c>, RunError> {
+        let pictures = self.selected(corpora, Split::Train)?;
+        let captions = pictures.into_iter().flat_map(|picture| &picture.captions);
+        let mut texts: Vec<Cow<'_, str>> = captions.map(|caption| Cow::Borrowed(caption.as_str())).collect();
+        texts.extend(tags_read(corpora, &self.image_corpora(), student, false)?.into_iter().map(Cow::Owned));
+        Ok(VocabularySource::Texts(texts))
+    }
+
+    fn max_length(&self) -> usize {
+        self.captions.iter().map(|options| options.longest).max().unwrap_or_default()
+    }
+
+    fn reason_against_caching_ahead(&self) -> Option<&'static str> {
+        Some("its teacher reads images, and its outputs are not cached")
+    }
+
+    fn check(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
+        self.check_pictures(site, checker);
+    }
+
+    fn check_student(&self, site: &Site<'_>, declared: &str, student: &ModelInfo, checker: &mut Checker<'_>) {
+        checker.check_regions_of_stage(site, declared, student, &self.image_corpora());
+    }
+
+    fn check_term(&self, site: &Site<'_>, loss: &At<Loss>, term: &Term, checker: &mut Checker<'_>) {
+        checker.check_image_inputs(site, loss, term);
+    }
+
+    fn evaluates(&self, kind: ContentKind) -> bool {
+        kind == ContentKind::Questions && !self.is_empty()
+    }
+
+    fn check_evaluation(&self, checker: &mut Checker<'_>) {
+        super::check::check_evaluation(checker);
+    }
+
+    fn training<'a>(
+        &'a self,
+        context: &'a RunContext<'_>,
+        job: &'a Job<'a>,
+        _: &mut dyn Observer,
+    ) -> Result<Box<dyn TrainingTask + 'a>, RunError> {
+        Ok(Box::new(CaptionTraining::new(self, context, job)?))
+    }
+
+    fn evaluators<'a>(
+        &'a self,
+        context: &'a EvaluationContext<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Box<dyn Evaluator + 'a>>, RunError> {
+        Ok(vec![Box::new(RetrievalEvaluator::new(context, observer)?)])
+    }
+}

@@ -1,0 +1,154 @@
+//! Training a model that retrieves images by captions, and captions by images.
+
+use alambic_data::{Picture, Split, is_chosen};
+use alambic_losses::Targets;
+use alambic_models::{Config, Pass, Tokenizer, Wanted, architecture};
+use alambic_reports::metrics::{Metric, PredictionKind};
+use alambic_students::{Eyes, Matcher};
+use alambic_tensor::Streams;
+use rand::Rng;
+
+use super::options::{CaptionData, CaptionsData};
+use super::set::RetrievalSet;
+use crate::context::RunContext;
+use crate::corpora::Corpora;
+use crate::error::RunError;
+use crate::images::inputs::{PairedInputs, StudentInputs, TeacherInputs};
+use crate::subsample::subsample;
+use crate::tasks::task::Task;
+use crate::training::job::{Job, Taps};
+use crate::training::statistics::DatasetStatistics;
+use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
+use crate::training::validation::metric_value;
+
+impl CaptionData {
+    /// The images of a split that have captions.
+    pub(super) fn selected<'c>(
+        &self,
+        corpora: &'c Corpora,
+        split: Split,
+    ) -> Result<Vec<&'c Picture>, RunError> {
+        let mut pictures = corpora.captioned(&self.data, split)?;
+        pictures.retain(|picture| is_chosen(picture, self.fraction));
+        Ok(pictures)
+    }
+}
+
+impl CaptionsData {
+    /// The images of a split that have captions, those of all tables one after another.
+    pub(super) fn selected<'c>(
+        &self,
+        corpora: &'c Corpora,
+        split: Split,
+    ) -> Result<Vec<&'c Picture>, RunError> {
+        let mut pictures = Vec::new();
+        for options in self.captions.iter() {
+            pictures.extend(options.selected(corpora, split)?);
+        }
+        Ok(pictures)
+    }
+}
+
+/// Images, each with one of its captions, and the student and the teacher that hold them against each other.
+pub(crate) struct CaptionTraining<'a> {
+    config: &'a Config,
+    tokenizer: &'a Tokenizer,
+    inputs: PairedInputs<'a>,
+    /// The first caption of each image among those shown, and how many it has.
+    captions: Vec<(usize, usize)>,
+    validation: RetrievalSet<'a>,
+    streams: Streams,
+    taps: Taps,
+    /// None where no loss reads its taps.
+    teacher: Option<TeacherInputs<'a>>,
+    metric: &'static Metric,
+    statistics: DatasetStatistics,
+}
+
+impl<'a> CaptionTraining<'a> {
+    /// Takes the images of a training that have captions, and prepares both.
+    pub(crate) fn new(
+        data: &CaptionsData,
+        context: &'a RunContext<'_>,
+        job: &'a Job<'a>,
+    ) -> Result<Self, RunError> {
+        let config = job.config;
+        let eyes = Eyes::new(config, None)?;
+        let pictures = data.selected(&context.corpora, Split::Train)?;
+        let (mut pairs, mut captions) = (Vec::new(), Vec::with_capacity(pictures.len()));
+        for picture in &pictures {
+            captions.push((pairs.len(), picture.captions.len()));
+            pairs.extend(picture.captions.iter().map(|caption| (caption.as_str(), *picture)));
+        }
+        let tokenizer = job.tokenizer.truncating(data.max_length().min(config.longest()))?;
+        let inputs = PairedInputs::new(&pairs, eyes.clone(), &tokenizer, config.padding())?;
+        let taps = job.taps();
+        let student = StudentInputs { eyes: &eyes, same_texts: true };
+        let teacher =
+            TeacherInputs::new(job.teacher, taps.teacher.clone(), &pairs, &student, data.max_length())?;
+        let mut validation = data.selected(&context.corpora, Split::Validation)?;
+        subsample(&mut validation, job.train.validation_examples);
+        let statistics = DatasetStatistics {
+            examples: pictures.len(),
+            labelled: pictures.len(),
+            truncated: inputs.tokens().iter().filter(|tokens| tokens.truncated).count(),
+            validation: validation.len(),
+            ..DatasetStatistics::default()
+        };
+        Ok(Self {
+            config,
+            tokenizer: job.tokenizer,
+            inputs,
+            captions,
+            validation: RetrievalSet::new(validation),
+            streams: Streams::new(job.seed),
+            taps,
+            teacher,
+            metric: job.metric(PredictionKind::Ranking, &[])?,
+            statistics,
+        })
+    }
+}
+
+impl TrainingTask for CaptionTraining<'_> {
+    fn statistics(&self) -> &DatasetStatistics {
+        &self.statistics
+    }
+
+    fn lengths(&self, _: u64) -> Vec<(usize, usize)> {
+        let length = |&(first, _): &(usize, usize)| (self.inputs.tokens()[first].ids.len(), 0);
+        self.captions.iter().map(length).collect()
+    }
+
+    fn forward(
+        &self,
+        batch: &[usize],
+        epoch: u64,
+        context: &ForwardContext<'_>,
+    ) -> Result<ForwardOutputs, RunError> {
+        let drawn = |&image: &usize| {
+            let (first, count) = self.captions[image];
+            first + self.streams.pairing(epoch, image as u64).random_range(0..count)
+        };
+        let rows: Vec<usize> = batch.iter().map(drawn).collect();
+        // Every patch is read.
+        let mut all = |count: usize, _: usize| (0..count).collect();
+        let shown = self.inputs.batch(&rows, &mut all)?;
+        let network = architecture::over(self.config, context.weights)?;
+        let wanted = Wanted::named(self.taps.student.iter().cloned());
+        let student = network.read(&shown, Pass::Train(context.dropout), wanted)?;
+        let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(&rows, &shown, &mut all));
+        let teacher = teacher.transpose()?;
+        Ok(ForwardOutputs { student, teacher, targets: Targets::default() })
+    }
+
+    fn primary_metric(&self) -> PrimaryMetric {
+        self.metric.into()
+    }
+
+    fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
+        let network = architecture::over(self.config, context.weights)?;
+        let matcher = Matcher::new(self.config, network.into(), self.tokenizer)?;
+        metric_value(self.metric, &self.validation.rank_by(&matcher)?, self.validation.relevant())
+    }
+}

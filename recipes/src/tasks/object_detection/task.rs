@@ -1,0 +1,109 @@
+//! Detecting objects as a kind of task.
+
+use std::borrow::Cow;
+
+use alambic_data::{ContentKind, Picture, Split, is_chosen};
+use alambic_losses::TargetKind;
+use alambic_models::bert::Task as HeadSpec;
+use alambic_settings::At;
+use alambic_students::{Purpose, Student};
+
+use super::options::ObjectsData;
+use super::train::ObjectTraining;
+use crate::check::checker::{Checker, Site};
+use crate::context::RunContext;
+use crate::corpora::Corpora;
+use crate::error::RunError;
+use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
+use crate::images::vocabulary::tags_read;
+use crate::observer::Observer;
+use crate::tasks::task::{Task, VocabularySource};
+use crate::training::job::Job;
+use crate::training::task::TrainingTask;
+
+impl ObjectsData {
+    /// The images of a split, those of all tables one after another.
+    pub(super) fn selected<'c>(
+        &self,
+        corpora: &'c Corpora,
+        split: Split,
+    ) -> Result<Vec<&'c Picture>, RunError> {
+        let mut pictures = Vec::new();
+        for options in self.objects.iter() {
+            let all = corpora.pictures(&options.data, split)?;
+            pictures.extend(all.into_iter().filter(|picture| is_chosen(picture, options.fraction)));
+        }
+        Ok(pictures)
+    }
+}
+
+impl Task for ObjectsData {
+    fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    fn data_name(&self) -> &'static str {
+        "images with objects"
+    }
+
+    fn purpose(&self) -> Purpose {
+        Purpose::Detects
+    }
+
+    fn corpora(&self) -> Vec<&At<String>> {
+        self.objects.iter().flat_map(|own| &own.data).collect()
+    }
+
+    fn image_corpora(&self) -> Vec<At<String>> {
+        self.corpora().into_iter().cloned().collect()
+    }
+
+    fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
+        Some(vec![TargetKind::Objects])
+    }
+
+    fn head(&self, corpora: &Corpora) -> Result<HeadSpec, RunError> {
+        Ok(HeadSpec { labels: corpora.tags(&self.image_corpora())?, ..HeadSpec::none() })
+    }
+
+    fn vocabulary<'c>(
+        &'c self,
+        corpora: &'c Corpora,
+        student: &Student,
+    ) -> Result<VocabularySource<'c>, RunError> {
+        let tags = tags_read(corpora, &self.image_corpora(), student, true)?;
+        Ok(VocabularySource::Texts(tags.into_iter().map(Cow::Owned).collect()))
+    }
+
+    fn reason_against_caching_ahead(&self) -> Option<&'static str> {
+        Some("a detector learns from the data alone")
+    }
+
+    fn check(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
+        self.check_objects(site, checker);
+    }
+
+    /// What it detects is evaluated by the task that reads it.
+    fn evaluates(&self, _: ContentKind) -> bool {
+        false
+    }
+
+    fn check_evaluation(&self, _: &mut Checker<'_>) {}
+
+    fn training<'a>(
+        &'a self,
+        context: &'a RunContext<'_>,
+        job: &'a Job<'a>,
+        _: &mut dyn Observer,
+    ) -> Result<Box<dyn TrainingTask + 'a>, RunError> {
+        Ok(Box::new(ObjectTraining::new(self, context, job)?))
+    }
+
+    fn evaluators<'a>(
+        &'a self,
+        _: &'a EvaluationContext<'a>,
+        _: &mut dyn Observer,
+    ) -> Result<Vec<Box<dyn Evaluator + 'a>>, RunError> {
+        Ok(Vec::new())
+    }
+}

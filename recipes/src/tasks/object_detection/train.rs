@@ -1,0 +1,158 @@
+//! Training a model that detects objects in images.
+
+use std::sync::Arc;
+
+use alambic_data::{Object, Picture, Raster, Split};
+use alambic_losses::Targets;
+use alambic_models::architecture::{self, Batch, Image};
+use alambic_models::detector::{Detector, DetectorConfig, Located};
+use alambic_models::{Colours, Config, Images, ModelError, Pass, Patches, Wanted};
+use alambic_reports::metrics::Direction;
+use alambic_students::{Finder, overlap};
+use indexmap::IndexMap;
+
+use super::options::ObjectsData;
+use crate::context::RunContext;
+use crate::error::RunError;
+use crate::subsample::subsample;
+use crate::training::job::{Job, Taps};
+use crate::training::statistics::DatasetStatistics;
+use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
+
+/// The least intersection over union of a region and an object that it is taken to be.
+const MIN_OVERLAP: f32 = 0.5;
+
+/// An image with its objects, each by its tag and its edges.
+struct Scene {
+    /// In the size in which the detector reads it.
+    raster: Raster,
+    objects: Vec<(u32, [f32; 4])>,
+}
+
+/// Images, and the detector that learns what is in them.
+pub(crate) struct ObjectTraining<'a> {
+    config: &'a DetectorConfig,
+    scenes: Vec<Scene>,
+    validation: Vec<Scene>,
+    taps: Taps,
+    statistics: DatasetStatistics,
+}
+
+impl<'a> ObjectTraining<'a> {
+    /// Takes the images of a training.
+    pub(crate) fn new(
+        data: &ObjectsData,
+        context: &RunContext<'_>,
+        job: &'a Job<'a>,
+    ) -> Result<Self, RunError> {
+        let Config::Detector(config) = job.config else {
+            return Err(ModelError::Configuration(format!(
+                "a detector is needed here, and a {} is none",
+                job.config.model_type()
+            ))
+            .into());
+        };
+        let index: IndexMap<&str, u32> =
+            config.tags.iter().enumerate().map(|(index, tag)| (tag.as_str(), index as u32)).collect();
+        let scene = |picture: &Picture| -> Result<Scene, RunError> {
+            let object = |object: &Object| Some((*index.get(object.tag.as_str())?, object.bounds));
+            Ok(Scene {
+                raster: Finder::fit(config, &picture.load()?),
+                objects: picture.objects.iter().filter_map(object).collect(),
+            })
+        };
+        let take = |split: Split, max: usize| -> Result<Vec<Scene>, RunError> {
+            let mut pictures = data.selected(&context.corpora, split)?;
+            subsample(&mut pictures, max);
+            pictures.into_iter().map(scene).collect()
+        };
+        let scenes = take(Split::Train, usize::MAX)?;
+        let validation = take(Split::Validation, job.train.validation_examples)?;
+        let statistics = DatasetStatistics {
+            examples: scenes.len(),
+            labelled: scenes.len(),
+            validation: validation.len(),
+            ..DatasetStatistics::default()
+        };
+        Ok(Self { config, scenes, validation, taps: job.taps(), statistics })
+    }
+
+    /// What is in the cells of these images: row by row, and image by image.
+    fn targets(scenes: &[&Scene], grid: [usize; 2]) -> Targets {
+        let cells = scenes.len() * grid[0] * grid[1];
+        let (mut scores, mut classes, mut numbers) = (vec![0.0; cells], vec![0; cells], vec![0.0; cells * 4]);
+        for (row, scene) in scenes.iter().enumerate() {
+            for &(tag, bounds) in &scene.objects {
+                let located = Located::of(bounds, grid);
+                let cell = (row * grid[0] + located.cell[0]) * grid[1] + located.cell[1];
+                scores[cell] = 1.0;
+                classes[cell] = tag;
+                numbers[cell * 4..cell * 4 + 4].copy_from_slice(&located.numbers);
+            }
+        }
+        Targets {
+            classes: Arc::new(classes),
+            labelled: Arc::new(scores.clone()),
+            scores: Arc::new(scores),
+            numbers: Arc::new(numbers),
+            ..Targets::default()
+        }
+    }
+}
+
+impl TrainingTask for ObjectTraining<'_> {
+    fn statistics(&self) -> &DatasetStatistics {
+        &self.statistics
+    }
+
+    /// An image is as long as it is large, so that a batch has images of about one size.
+    fn lengths(&self, _: u64) -> Vec<(usize, usize)> {
+        self.scenes.iter().map(|scene| (scene.raster.width * scene.raster.height, 0)).collect()
+    }
+
+    fn forward(
+        &self,
+        batch: &[usize],
+        _: u64,
+        context: &ForwardContext<'_>,
+    ) -> Result<ForwardOutputs, RunError> {
+        let scenes: Vec<&Scene> = batch.iter().map(|&index| &self.scenes[index]).collect();
+        let images: Vec<(usize, usize, &[u8])> = scenes
+            .iter()
+            .map(|Scene { raster, .. }| (raster.width, raster.height, raster.rgb.as_slice()))
+            .collect();
+        let patches = Patches::of(&Images::of_rgb(&images, Colours::VILT)?, self.config.patch_size)?;
+        let targets = Self::targets(&scenes, patches.rectangle()?);
+        let network = architecture::over(&Config::Detector(self.config.clone()), context.weights)?;
+        let batch = Batch { image: Some(Image::Patches(patches)), ..Batch::default() };
+        let wanted = Wanted::named(self.taps.student.iter().cloned());
+        let student = network.read(&batch, Pass::Train(context.dropout), wanted)?;
+        Ok(ForwardOutputs { student, teacher: None, targets })
+    }
+
+    fn primary_metric(&self) -> PrimaryMetric {
+        PrimaryMetric { name: "object-f1", direction: Direction::Higher }
+    }
+
+    /// The F1 of objects found: a region counts where it has the tag of an object that it overlaps enough, each object once.
+    fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
+        let finder = Finder::new(Detector::new(self.config, context.weights)?);
+        let (mut right, mut said, mut there) = (0usize, 0usize, 0usize);
+        for scene in &self.validation {
+            let found = finder.find(&scene.raster)?;
+            let mut left = scene.objects.clone();
+            said += found.bounds.len();
+            there += left.len();
+            for (tag, &bounds) in found.tags.iter().zip(&found.bounds) {
+                let is_it = |&(own, edges): &(u32, [f32; 4])| {
+                    self.config.tags[own as usize] == *tag && overlap(edges, bounds) >= MIN_OVERLAP
+                };
+                if let Some(place) = left.iter().position(is_it) {
+                    left.swap_remove(place);
+                    right += 1;
+                }
+            }
+        }
+        Ok(2.0 * right as f64 / ((said + there) as f64).max(1.0))
+    }
+}

@@ -1,0 +1,67 @@
+//! The list of all kinds of tasks: one line each.
+
+use alambic_data::ContentKind;
+use alambic_settings::settings;
+
+use super::image_text_pretraining::options::ImageTextsData;
+use super::image_text_retrieval::options::CaptionsData;
+use super::object_detection::options::ObjectsData;
+use super::sentence_embedding::options::SentencesData;
+use super::task::Task;
+use super::text::options::TextsData;
+use super::transliteration::options::TransliterationData;
+use super::visual_question_answering::options::QuestionsData;
+
+/// Declares the table `data` of a stage, which takes in the keys of every kind of task.
+macro_rules! tasks {
+    ($($field:ident: $data:ty),+ $(,)?) => {
+        settings! {
+            /// The examples of a stage, of one kind of task: labelled pairs, source words alone, or both together, for models that
+            /// write; texts, for models that read; questions and texts, for models that look at images; objects, for models
+            /// that detect them.
+            pub struct StageData {
+                $(
+                    #[flatten]
+                    $field: $data
+                ),+
+            }
+        }
+
+        impl StageData {
+            /// Every kind of task, over what this stage has of its data. The first is that of a stage without data.
+            fn kinds(&self) -> Vec<&dyn Task> {
+                vec![$(&self.$field),+]
+            }
+        }
+    };
+}
+
+// A kind that evaluates a corpus for its own last stages alone stands before one that does for any.
+tasks! {
+    transliteration: TransliterationData,
+    text: TextsData,
+    sentence_embedding: SentencesData,
+    image_text_retrieval: CaptionsData,
+    visual_question_answering: QuestionsData,
+    image_text_pretraining: ImageTextsData,
+    object_detection: ObjectsData,
+}
+
+impl StageData {
+    /// The kinds of task for which there are data.
+    pub(crate) fn given(&self) -> Vec<&dyn Task> {
+        self.kinds().into_iter().filter(|task| !task.is_empty()).collect()
+    }
+
+    /// The task of the stage.
+    pub(crate) fn task(&self) -> &dyn Task {
+        let given = self.given().into_iter().next();
+        given.or_else(|| self.kinds().into_iter().next()).unwrap_or(&self.transliteration)
+    }
+
+    /// The task that evaluates corpora of a kind where this is the last stage; where the kind is not known, the stage's own.
+    pub(crate) fn evaluating(&self, kind: Option<ContentKind>) -> &dyn Task {
+        let evaluating = kind.and_then(|kind| self.kinds().into_iter().find(|task| task.evaluates(kind)));
+        evaluating.unwrap_or_else(|| self.task())
+    }
+}

@@ -1,0 +1,234 @@
+//! Evaluating embeddings by the retrieval of translations.
+
+use std::path::Path;
+
+use alambic_data::Split;
+use alambic_models::bert::BertConfig;
+use alambic_models::{Config, ModelError, ModelFolder};
+use alambic_reports::card::Usage;
+use alambic_reports::metrics::{Prediction, PredictionKind};
+use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
+use alambic_reports::report::Text;
+use alambic_settings::{At, IndexMap};
+use alambic_students::Reader;
+use alambic_teachers::{Encoder, Teacher};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
+
+use super::bitext::{BitextSet, TeacherEmbeddings};
+use super::options::{SentencesData, Sides};
+use super::pairs::BitextPair;
+use crate::corpora::Corpora;
+use crate::error::RunError;
+use crate::evaluation::embedding::normalized_embeddings;
+use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
+use crate::evaluation::metrics::evaluation_metrics;
+use crate::evaluation::retrieval::{AGREEMENT, first};
+use crate::evaluation::shell::shell_quoted;
+use crate::evaluation::timing::measure;
+use crate::observer::Observer;
+use crate::subsample::subsample;
+
+/// Evaluates embeddings by the translations that are retrieved.
+pub(crate) struct BitextEvaluator<'a> {
+    source: &'a str,
+    bitext: BitextSet<'a>,
+    teacher_embeddings: Option<TeacherEmbeddings>,
+    /// Whether sentence-transformers makes the student's embeddings, too.
+    has_known_pooling: bool,
+    test_set: TestSet,
+    teacher: Option<EvaluatedTeacher>,
+}
+
+/// The teacher, read as the student is.
+struct EvaluatedTeacher {
+    teacher: Encoder,
+    reader: Reader,
+}
+
+/// The corpora of an evaluation that hold sentences, and those that hold texts.
+pub(super) fn by_content(
+    corpora: &Corpora,
+    names: &[At<String>],
+) -> (Vec<At<String>>, Vec<At<String>>) {
+    names.iter().cloned().partition(|name| {
+        corpora.kind(std::slice::from_ref(name)) != Some(alambic_data::ContentKind::Texts)
+    })
+}
+
+impl<'a> BitextEvaluator<'a> {
+    /// Takes the test sentences, and has the teacher read them.
+    pub(crate) fn new(
+        data: &'a SentencesData,
+        context: &'a EvaluationContext<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, RunError> {
+        let (options, corpora) = (context.options, &context.run.corpora);
+        let trained = data.parallel.iter().next();
+        let (source, sides) =
+            trained.map_or(("en", Sides::Both), |data| (data.source.as_str(), data.student_reads));
+        let (sentences, _) = by_content(corpora, &options.data);
+        // Who reads the other side was taught these languages, and no others.
+        let targets: Vec<&str> = match trained.filter(|_| sides.other().is_some()) {
+            Some(data) => data.targets.iter().map(|target| target.value.as_str()).collect(),
+            None => Vec::new(),
+        };
+        let mut pairs = BitextPair::of(corpora.sentences(&sentences, Split::Test)?, source, &targets);
+        subsample(&mut pairs, options.limit.unwrap_or(usize::MAX));
+        let bitext = BitextSet::new(&pairs);
+        if bitext.relevant().is_empty() {
+            return Err(RunError::Recipe("the evaluation's test splits hold no sentence".into()));
+        }
+        let mut slices = Vec::with_capacity(bitext.relevant().len());
+        for pair in &bitext.languages {
+            let direction = |from: &str, to: &str| format!("{from} to {to}");
+            slices.extend(std::iter::repeat_n(direction(source, pair.language), pair.relevance.left()));
+            slices.extend(std::iter::repeat_n(direction(pair.language, source), pair.relevance.right()));
+        }
+        let other = context.stage_teacher.or(options.teacher.as_ref()).filter(|_| sides.other().is_some());
+        let other = other
+            .map(|name| Reader::load(&context.run.models.checkpoint_folder(name)?).map_err(RunError::from));
+        let teacher_embeddings = TeacherEmbeddings::new(&bitext, sides, other.transpose()?.as_ref())?;
+        let has_known_pooling = matches!(
+            Config::open(&ModelFolder::open(context.student)?)?,
+            Config::Bert(BertConfig { pooling: Some(pooling), .. }) if pooling.layers().is_empty()
+        );
+        let mut test_set = TestSet {
+            metrics: evaluation_metrics(options, PredictionKind::Ranking, &[])?,
+            fidelity: &[AGREEMENT],
+            slices,
+            ..TestSet::new("query", "queries", bitext.relevant().to_vec())
+        };
+        let mut teacher = None;
+        if let Some(name) = &options.teacher {
+            observer.task("evaluation: teacher's results", test_set.references.len(), 0);
+            let own = EvaluatedTeacher {
+                teacher: context.run.models.encoder(name)?,
+                reader: Reader::load(&context.run.models.checkpoint_folder(name)?)?,
+            };
+            test_set.teacher = Some(bitext.rank_by(&own.reader, None)?);
+            observer.finished(&format!("{} queries", test_set.references.len()));
+            teacher = Some(own);
+        }
+        Ok(Self { source, bitext, teacher_embeddings, has_known_pooling, test_set, teacher })
+    }
+}
+
+impl Evaluator for BitextEvaluator<'_> {
+    fn test_set(&self) -> &TestSet {
+        &self.test_set
+    }
+
+    fn teacher(&self) -> Option<&dyn Teacher> {
+        self.teacher.as_ref().map(|own| -> &dyn Teacher { own.teacher.teacher() })
+    }
+
+    fn predict(
+        &self,
+        folder: &Path,
+        role: ModelRole,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Prediction>, RunError> {
+        // A model that was not trained to agree with another one reads both sides.
+        let other = self.teacher_embeddings.as_ref().filter(|_| role == ModelRole::Student);
+        let results = self.bitext.rank_by(&Reader::load(folder)?, other)?;
+        progress(results.len());
+        Ok(results)
+    }
+
+    /// The mean squared difference of the student's embeddings of translations from the teacher's of the sentences, of length
+    /// one.
+    fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
+        let Some(teacher) = &self.teacher else { return Ok(IndexMap::new()) };
+        let student = Reader::load(student)?;
+        let width =
+            |reader: &Reader| reader.config().outline().streams.get("").and_then(|stream| stream.embedding);
+        if width(&student) != width(&teacher.reader) {
+            return Ok(IndexMap::new());
+        }
+        let mut differences = IndexMap::new();
+        for pair in &self.bitext.languages {
+            let (own, other) = (normalized_embeddings(&student, &pair.targets)?, normalized_embeddings(&teacher.reader, &pair.sources)?);
+            let owners: Vec<u32> = (0..pair.targets.len())
+                .filter_map(|target| first(&pair.relevance.relevant()[pair.relevance.left() + target]))
+                .map(|source| source as u32)
+                .collect();
+            for (suffix, shift) in [("", 0), ("-shuffled", owners.len() / 2)] {
+                let rows: Vec<u32> = owners.iter().cycle().skip(shift).take(owners.len()).copied().collect();
+                let difference = Tensor::new(rows, device::current())
+                    .and_then(|rows| (&own - other.index_select(&rows, 0)?)?.sqr()?.mean_all())
+                    .and_then(|mean| mean.to_scalar::<f32>())
+                    .map_err(ModelError::from)?;
+                differences.insert(format!("mse-{}{suffix}", pair.language), Some(f64::from(difference)));
+            }
+        }
+        Ok(differences)
+    }
+
+    fn timings(
+        &self,
+        student: &Path,
+        max: usize,
+    ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
+        let student = Reader::load(student)?;
+        let sentences: Vec<&str> =
+            self.bitext.languages.iter().flat_map(|pair| &pair.sources).copied().collect();
+        let read = |reader: &Reader, batch: &[usize]| -> Result<(), RunError> {
+            Ok(reader.read(&batch.iter().map(|&index| (sentences[index], None)).collect::<Vec<_>>())?)
+        };
+        let by_student = |batch: &[usize]| read(&student, batch);
+        match &self.teacher {
+            None => measure(sentences.len(), max, &[(STUDENT, &by_student)]),
+            Some(teacher) => {
+                let by_teacher = |batch: &[usize]| read(&teacher.reader, batch);
+                measure(sentences.len(), max, &[(TEACHER, &by_teacher), (STUDENT, &by_student)])
+            }
+        }
+    }
+
+    fn source(&self, index: usize) -> Text {
+        match self.bitext.query(index) {
+            Some((pair, place, true)) => Text::new(pair.sources[place], Some(self.source)),
+            Some((pair, place, false)) => Text::new(pair.targets[place], Some(pair.language)),
+            None => Text::new("", None),
+        }
+    }
+
+    fn shown(&self, index: usize, prediction: &Prediction) -> Text {
+        let found = |texts: &[&str]| {
+            first(prediction).and_then(|place| texts.get(place).copied()).unwrap_or_default().to_owned()
+        };
+        match self.bitext.query(index) {
+            Some((pair, _, true)) => Text::new(&found(&pair.targets), Some(pair.language)),
+            Some((pair, _, false)) => Text::new(&found(&pair.sources), Some(self.source)),
+            None => Text::new("", None),
+        }
+    }
+
+    fn card(&self, _: Option<&Prediction>) -> CardMetadata {
+        let first = self.bitext.languages.first();
+        let sentence = first.and_then(|pair| pair.sources.first()).copied().unwrap_or_default();
+        let languages = self.bitext.languages.iter().map(|pair| pair.language.to_owned());
+        CardMetadata {
+            task: "sentence-similarity",
+            tags: if self.has_known_pooling { vec!["sentence-transformers"] } else { Vec::new() },
+            languages: std::iter::once(self.source.to_owned()).chain(languages).collect(),
+            usage: Usage {
+                model_class: Some("AutoModel".into()),
+                tokenizer_class: "AutoTokenizer".into(),
+                command: format!("alambic predict student {}", shell_quoted(sentence)),
+                input: sentence.to_owned(),
+                generate: None,
+                output: None,
+            },
+            limits: std::iter::once(
+                "It was evaluated on sentences like those that it was trained on, and on no others.",
+            )
+            .chain((!self.has_known_pooling).then_some(
+                "sentence-transformers has no module for its pooling; Alambic and its ONNX file have.",
+            ))
+            .map(str::to_owned)
+            .collect(),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Sentences beside their translations, whose embeddings a student learns from a teacher.
+
+mod bitext;
+mod check;
+mod evaluate;
+pub(crate) mod options;
+mod pairs;
+mod similarity;
+mod task;
+mod train;

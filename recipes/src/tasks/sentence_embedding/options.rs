@@ -1,0 +1,76 @@
+//! Keys of the data: sentences beside their translations.
+
+use alambic_settings::{At, OneOrMany, choices, settings};
+
+choices! {
+    /// Which of a sentence and its translation are read.
+    pub enum Sides {
+        /// Both.
+        Both = "both",
+        /// The sentence in the source language.
+        Source = "source",
+        /// Its translation.
+        Target = "target",
+    }
+}
+
+choices! {
+    /// Which of a sentence and its translation is read.
+    pub enum Side {
+        /// The sentence in the source language.
+        Source = "source",
+        /// Its translation.
+        Target = "target",
+    }
+}
+
+impl Sides {
+    /// The side that is not read, if there is one.
+    pub(crate) fn other(self) -> Option<Side> {
+        match self {
+            Self::Both => None,
+            Self::Source => Some(Side::Target),
+            Self::Target => Some(Side::Source),
+        }
+    }
+}
+
+settings! {
+    /// Sentences beside their translations, as in Reimers and Gurevych (2020): the teacher reads a sentence, and the student
+    /// the sentence and its translation, each of which is to get the teacher's vector.
+    pub struct ParallelData {
+        /// Names of corpora.
+        pub data: Vec<At<String>>,
+        /// The language of the sentences.
+        pub source: String = "en".to_owned(),
+        /// The languages of their translations. Left out: all others that the corpora have.
+        pub targets: Vec<At<String>> = Vec::new(),
+        /// Names of corpora of texts in the source language that have no translations. Their training parts are read, too, so
+        /// that the student is like the teacher also on what the sentences do not speak of; what any corpus keeps for
+        /// validation or the test is left out.
+        pub alone: Vec<At<String>> = Vec::new(),
+        /// What the student reads.
+        pub student_reads: Sides = Sides::Both,
+        /// What the teacher reads.
+        pub teacher_reads: Side = Side::Source,
+        /// How often a language is met with: in proportion to the number of its translations to this power. 1 takes each once
+        /// in an epoch, 0 all languages as often, and 0.7 is what multilingual models have used. Texts `alone` count as one
+        /// more language.
+        #[range(0.0..=1.0)]
+        pub smoothing: f64 = 1.0,
+        /// Share of the sentences, not of texts `alone`; smaller shares lie within larger ones.
+        #[range(0.0..=1.0)]
+        pub fraction: f64 = 1.0,
+        /// Most tokens of a text, the special ones included; what is longer is cut.
+        #[range(4..=1_048_576)]
+        pub longest: usize = 128,
+    }
+}
+
+settings! {
+    /// Sentences beside their translations.
+    pub struct SentencesData {
+        /// Sentences beside their translations, for models that bring both to one place.
+        pub parallel: OneOrMany<ParallelData> = OneOrMany(Vec::new()),
+    }
+}

@@ -1,0 +1,238 @@
+//! Training embeddings of sentences.
+
+use std::sync::{Arc, Mutex};
+
+use alambic_data::Split;
+use alambic_losses::Targets;
+use alambic_models::bert::{Bert, BertConfig, TextInput};
+use alambic_models::{EncodedText, ModelError, Pass, Tokenizer, Trace, Wanted};
+use alambic_reports::metrics::{Metric, PredictionKind};
+use alambic_students::Reader;
+use alambic_teachers::Teacher;
+use alambic_teachers::cache::Texts;
+use alambic_tensor::Streams;
+use indexmap::{IndexMap, IndexSet};
+use rand::seq::SliceRandom;
+
+use super::bitext::{BitextSet, TeacherEmbeddings};
+use super::options::{SentencesData, Side, Sides};
+use super::pairs::BitextPair;
+use crate::context::RunContext;
+use crate::error::RunError;
+use crate::observer::Observer;
+use crate::subsample::subsample;
+use crate::training::job::{Job, Taps};
+use crate::training::statistics::DatasetStatistics;
+use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
+use crate::training::teacher_outputs::{Request, TeacherOutputs, open};
+use crate::training::validation::metric_value;
+
+/// Sentences and translations, and the student and the teacher that read them.
+pub(crate) struct SentenceTraining<'a> {
+    config: &'a BertConfig,
+    tokenizer: &'a Tokenizer,
+    /// What the student reads of each pair: sentence and translation, or one of them.
+    read: Vec<Vec<EncodedText>>,
+    /// The number of each of these texts, by which those that say the same are known.
+    numbers: Vec<Vec<u32>>,
+    /// What the teacher reads of each pair.
+    teacher_inputs: Vec<EncodedText>,
+    teacher_padding: u32,
+    outputs: Option<TeacherOutputs<'a>>,
+    taps: Taps,
+    /// The pairs of each language.
+    languages: Vec<Vec<usize>>,
+    smoothing: f64,
+    streams: Streams,
+    /// The pairs of an epoch, in the order in which they are numbered there.
+    epoch: Mutex<Option<(u64, Vec<usize>)>>,
+    validation: BitextSet<'a>,
+    teacher_embeddings: Option<TeacherEmbeddings>,
+    metric: &'static Metric,
+    statistics: DatasetStatistics,
+}
+
+impl<'a> SentenceTraining<'a> {
+    /// Takes the pairs of a training, encodes them, and has the teacher read its side where its outputs are to be kept.
+    pub(crate) fn new(
+        data: &'a SentencesData,
+        context: &'a RunContext<'_>,
+        job: &'a Job<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, RunError> {
+        let (config, corpora) = (job.config.bert()?, &context.corpora);
+        let Some(options) = data.parallel.iter().next() else {
+            return Err(RunError::Recipe(format!("stage `{}` has no sentences", job.stage)));
+        };
+        let train = data.pairs(corpora, Split::Train)?;
+        let mut validation = data.pairs(corpora, Split::Validation)?;
+        subsample(&mut validation, job.train.validation_examples);
+        let tokenizer = job.tokenizer.truncating(options.longest.min(config.longest()))?;
+        let (mut read, mut numbers) = (Vec::with_capacity(train.len()), Vec::with_capacity(train.len()));
+        let mut known: IndexSet<&str> = IndexSet::new();
+        for pair in &train {
+            let texts: &[&str] = match options.student_reads {
+                Sides::Both => &[pair.source, pair.target],
+                Sides::Source => &[pair.source],
+                Sides::Target => &[pair.target],
+            };
+            let encoded = texts.iter().map(|text| tokenizer.encode_text(text, None));
+            read.push(encoded.collect::<Result<Vec<EncodedText>, ModelError>>()?);
+            numbers.push(texts.iter().map(|text| known.insert_full(text).0 as u32).collect());
+        }
+        let taps = job.taps();
+        let teacher = job.teacher.filter(|_| !taps.teacher.is_empty());
+        let (teacher_inputs, teacher_padding) = match teacher.and_then(Teacher::tokenizer) {
+            None => (Vec::new(), 0),
+            Some(other) => {
+                let room = teacher.and_then(Teacher::longest).unwrap_or(usize::MAX);
+                let other = other.truncating(options.longest.min(room))?;
+                let text = |pair: &BitextPair<'_>| match options.teacher_reads {
+                    Side::Source => other.encode_text(pair.source, None),
+                    Side::Target => other.encode_text(pair.target, None),
+                };
+                (train.iter().map(text).collect::<Result<Vec<_>, ModelError>>()?, other.padding()?)
+            }
+        };
+        let (outputs, cached) = match teacher {
+            None => (None, None),
+            Some(teacher) => {
+                let texts = Texts { texts: teacher_inputs.iter().collect(), padding: teacher_padding };
+                let request = Request { stage: job.stage, taps: &taps.teacher, texts };
+                let reads = job.cache.reads_per_text(train.len());
+                let (outputs, cached) = open(job.cache, teacher, &request, reads, observer)?;
+                (Some(outputs), cached)
+            }
+        };
+        let mut languages: IndexMap<&str, Vec<usize>> = IndexMap::new();
+        for (index, pair) in train.iter().enumerate() {
+            languages.entry(pair.language).or_default().push(index);
+        }
+        let validation = BitextSet::new(&validation);
+        let statistics = DatasetStatistics {
+            examples: train.len(),
+            labelled: train.len(),
+            truncated: read.iter().filter(|sides| sides.iter().any(|text| text.truncated)).count(),
+            validation: validation.relevant().len(),
+            cached,
+            ..DatasetStatistics::default()
+        };
+        let folder =
+            job.teacher.and_then(Teacher::folder).filter(|_| options.student_reads.other().is_some());
+        let reader = folder.map(Reader::load).transpose()?;
+        let teacher_embeddings = TeacherEmbeddings::new(&validation, options.student_reads, reader.as_ref())?;
+        Ok(Self {
+            config,
+            tokenizer: job.tokenizer,
+            read,
+            numbers,
+            teacher_inputs,
+            teacher_padding,
+            outputs,
+            taps,
+            languages: languages.into_values().collect(),
+            smoothing: options.smoothing,
+            streams: Streams::new(job.seed),
+            epoch: Mutex::new(None),
+            validation,
+            teacher_embeddings,
+            metric: job.metric(PredictionKind::Ranking, &[])?,
+            statistics,
+        })
+    }
+
+    /// The pairs of an epoch: as many as there are, of each language by its share.
+    fn sampled(&self, epoch: u64) -> Vec<usize> {
+        let total: usize = self.languages.iter().map(Vec::len).sum();
+        let powers = || self.languages.iter().map(|own| (own.len() as f64).powf(self.smoothing));
+        let sum: f64 = powers().sum();
+        let mut sampled = Vec::with_capacity(total);
+        for (number, (own, power)) in self.languages.iter().zip(powers()).enumerate() {
+            let wanted = (total as f64 * power / sum).round() as usize;
+            // Whole passes over a language, and of the last one a part.
+            for _ in 0..wanted / own.len() {
+                sampled.extend_from_slice(own);
+            }
+            let rest = wanted % own.len();
+            if rest > 0 {
+                let mut order = own.clone();
+                order.shuffle(&mut self.streams.pairing(epoch, number as u64));
+                sampled.extend_from_slice(&order[..rest]);
+            }
+        }
+        sampled
+    }
+
+    /// What becomes of the pairs of an epoch.
+    fn in_epoch<T>(&self, epoch: u64, work: impl FnOnce(&[usize]) -> T) -> T {
+        let mut held = self.epoch.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match &*held {
+            Some((own, pairs)) if *own == epoch => work(pairs),
+            _ => work(&held.insert((epoch, self.sampled(epoch))).1),
+        }
+    }
+}
+
+impl TrainingTask for SentenceTraining<'_> {
+    fn statistics(&self) -> &DatasetStatistics {
+        &self.statistics
+    }
+
+    fn lengths(&self, epoch: u64) -> Vec<(usize, usize)> {
+        let length = |&index: &usize| {
+            let longest = self.read[index].iter().map(|text| text.ids.len()).max().unwrap_or(0);
+            (longest, 0)
+        };
+        self.in_epoch(epoch, |pairs| pairs.iter().map(length).collect())
+    }
+
+    fn forward(
+        &self,
+        batch: &[usize],
+        epoch: u64,
+        context: &ForwardContext<'_>,
+    ) -> Result<ForwardOutputs, RunError> {
+        let rows: Vec<usize> =
+            self.in_epoch(epoch, |pairs| batch.iter().map(|&index| pairs[index]).collect());
+        let sides = rows.first().map_or(0, |&row| self.read[row].len());
+        // All sentences, and then all translations; what is there more than once is read once.
+        let mut texts: IndexMap<u32, &EncodedText> = IndexMap::new();
+        let (mut numbers, mut places) = (Vec::new(), Vec::new());
+        for (side, &row) in (0..sides).flat_map(|side| rows.iter().map(move |row| (side, row))) {
+            let number = self.numbers[row][side];
+            let entry = texts.entry(number);
+            numbers.push(number);
+            places.push(entry.index() as u32);
+            entry.or_insert(&self.read[row][side]);
+        }
+        let model = Bert::new(self.config, context.weights)?;
+        let texts: Vec<&EncodedText> = texts.into_values().collect();
+        let input = TextInput::pad(&texts, self.config.padding);
+        let wanted = Wanted::named(self.taps.student.iter().cloned());
+        let mut student = model.trace(&input, Pass::Train(context.dropout), wanted)?;
+        if texts.len() < places.len() {
+            student = student.rows(&places)?;
+        }
+        let teacher = self.outputs.as_ref().map(|outputs| -> Result<Trace, RunError> {
+            let read: Vec<&EncodedText> = rows.iter().map(|&row| &self.teacher_inputs[row]).collect();
+            let input = TextInput::pad(&read, self.teacher_padding);
+            let often: Vec<u32> = (0..sides).flat_map(|_| 0..rows.len() as u32).collect();
+            Ok(outputs.trace(&rows, &input, &self.taps.teacher)?.rows(&often)?)
+        });
+        Ok(ForwardOutputs {
+            student,
+            teacher: teacher.transpose()?,
+            targets: Targets { texts: Arc::new(numbers), ..Targets::default() },
+        })
+    }
+
+    fn primary_metric(&self) -> PrimaryMetric {
+        self.metric.into()
+    }
+
+    fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
+        let reader = Reader::new(Bert::new(self.config, context.weights)?, self.tokenizer, usize::MAX)?;
+        let results = self.validation.rank_by(&reader, self.teacher_embeddings.as_ref())?;
+        metric_value(self.metric, &results, self.validation.relevant())
+    }
+}

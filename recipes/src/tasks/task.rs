@@ -1,0 +1,141 @@
+//! What every kind of task brings.
+
+use std::borrow::Cow;
+
+use alambic_data::{ContentKind, Split, Text};
+use alambic_losses::{Loss, TargetKind, Term};
+use alambic_models::bert::Task as HeadSpec;
+use alambic_settings::At;
+use alambic_students::{Purpose, Student};
+
+use crate::check::checker::{Checker, Site};
+use crate::check::model_info::ModelInfo;
+use crate::context::RunContext;
+use crate::corpora::Corpora;
+use crate::error::RunError;
+use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
+use crate::observer::Observer;
+use crate::training::job::Job;
+use crate::training::task::TrainingTask;
+
+/// What a vocabulary is made of where no teacher has one.
+pub(crate) enum VocabularySource<'c> {
+    /// Characters, and languages with a tag each.
+    Characters(Vec<char>, Vec<String>),
+    /// Texts.
+    Texts(Vec<Cow<'c, str>>),
+}
+
+/// The texts of a stage's training split, by which the vocabulary of a model is pruned, retrained or extended whose weights the
+/// student takes.
+#[derive(Debug, Default)]
+pub(crate) struct TransferTexts<'c> {
+    /// All of them.
+    pub(crate) all: Vec<&'c str>,
+    /// Those in the language of that model.
+    pub(crate) sources: Vec<&'c str>,
+    /// Those in its language, each beside its translation.
+    pub(crate) translations: Vec<(&'c str, &'c str)>,
+}
+
+/// A kind of task over the data of one stage: what a table of `data` asks for.
+///
+/// Implemented by the options of each kind; `run`, `check`, `plan` and the command line know nothing else of it.
+pub(crate) trait Task {
+    /// Whether the stage has no data of this kind.
+    fn is_empty(&self) -> bool;
+
+    /// What the data are, in a few words, for messages.
+    fn data_name(&self) -> &'static str;
+
+    /// What a model does that trains on them.
+    fn purpose(&self) -> Purpose;
+
+    /// The corpora that it uses.
+    fn corpora(&self) -> Vec<&At<String>>;
+
+    /// The corpora whose images are read.
+    fn image_corpora(&self) -> Vec<At<String>> {
+        Vec::new()
+    }
+
+    /// The teachers that it uses beside the stage's own.
+    fn teachers(&self) -> Vec<&At<String>> {
+        Vec::new()
+    }
+
+    /// Whether student and teacher read the same texts, and can have one vocabulary.
+    fn shares_texts_with_teacher(&self) -> bool {
+        true
+    }
+
+    /// Whether predicting masked tokens is the task.
+    fn is_masked(&self) -> bool {
+        false
+    }
+
+    /// The targets that the data have; none where that is not known.
+    fn targets(&self, corpora: &Corpora) -> Option<Vec<TargetKind>>;
+
+    /// The head that the student needs.
+    fn head(&self, corpora: &Corpora) -> Result<HeadSpec, RunError>;
+
+    /// What a vocabulary is made of.
+    fn vocabulary<'c>(
+        &'c self,
+        corpora: &'c Corpora,
+        student: &Student,
+    ) -> Result<VocabularySource<'c>, RunError>;
+
+    /// The texts by which a vocabulary is adapted.
+    fn transfer_texts<'c>(&'c self, _: &'c Corpora) -> Result<TransferTexts<'c>, RunError> {
+        Ok(TransferTexts::default())
+    }
+
+    /// The most tokens of an example.
+    fn max_length(&self) -> usize {
+        usize::MAX
+    }
+
+    /// The texts of a split that a teacher reads whose outputs may be cached; none where they never are.
+    fn cacheable_texts<'c>(
+        &self,
+        _: &'c Corpora,
+        _: Split,
+    ) -> Option<Result<Vec<&'c Text>, RunError>> {
+        None
+    }
+
+    /// Why its teacher's outputs cannot be cached ahead of a run; none if they can.
+    fn reason_against_caching_ahead(&self) -> Option<&'static str>;
+
+    /// Checks the data of a training, and counts its examples under the name of the training.
+    fn check(&self, site: &Site<'_>, checker: &mut Checker<'_>);
+
+    /// Checks the data against what is known of the student.
+    fn check_student(&self, _: &Site<'_>, _: &str, _: &ModelInfo, _: &mut Checker<'_>) {}
+
+    /// Checks a bound loss term against the data.
+    fn check_term(&self, _: &Site<'_>, _: &At<Loss>, _: &Term, _: &mut Checker<'_>) {}
+
+    /// Whether the test splits of corpora of this kind are evaluated by this task, whose data are those of the last stage.
+    fn evaluates(&self, kind: ContentKind) -> bool;
+
+    /// Checks the evaluation, and counts its examples.
+    fn check_evaluation(&self, checker: &mut Checker<'_>);
+
+    /// The training side of the task.
+    fn training<'a>(
+        &'a self,
+        context: &'a RunContext<'_>,
+        job: &'a Job<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Box<dyn TrainingTask + 'a>, RunError>;
+
+    /// The evaluators of the test splits, the one by which models are compared first.
+    fn evaluators<'a>(
+        &'a self,
+        context: &'a EvaluationContext<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Box<dyn Evaluator + 'a>>, RunError>;
+}

@@ -1,0 +1,42 @@
+//! Checks of the texts of a training.
+
+use alambic_data::{Labels, Split};
+
+use super::options::TextsData;
+use crate::check::checker::{Checker, Depth, Site};
+use crate::check::counts::Counts;
+
+impl TextsData {
+    /// Counts the texts of a training, and reports splits that hold none.
+    pub(super) fn check_texts(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
+        let (mut texts, mut augmented, mut validation) = (0, 0, 0);
+        let mut all: Option<Labels> = None;
+        for (index, options) in self.texts.iter().enumerate() {
+            let origin = checker.table_origin(site, "texts", index);
+            let Some(labels) = checker.check_text_labels(&options.data, &origin) else { continue };
+            if all.as_ref().is_some_and(|all| *all != labels) {
+                let message = format!("the corpora of `{}` have different labels", site.path.join("."));
+                checker.error("recipe::data", message, &origin, "other labels than the texts before it");
+            }
+            all = Some(labels);
+            let count = |split| {
+                let texts = checker.corpora.texts_of_share(&options.data, split, options.fraction);
+                texts.map_or(0, |texts| texts.len())
+            };
+            let own = count(Split::Train);
+            texts += own;
+            augmented += own * options.augment.as_ref().map_or(0, |augment| augment.variants);
+            validation += count(Split::Validation);
+        }
+        if checker.depth == Depth::Whole && all.is_some() {
+            checker.check_splits(site, texts, validation);
+        }
+        checker.check_max_length(site, "texts", self.texts.iter().map(|options| options.longest));
+        let mut counts = Counts::of("texts", texts, validation);
+        if augmented > 0 {
+            counts.add("augmented texts", augmented);
+            counts.is_exact = false;
+        }
+        checker.counts.insert(site.name.to_owned(), counts);
+    }
+}

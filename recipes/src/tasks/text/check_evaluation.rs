@@ -1,0 +1,109 @@
+//! Checks of an evaluation on texts.
+
+use alambic_data::Split;
+use alambic_models::Config;
+use alambic_models::bert::{Head, Problem, Task as HeadSpec};
+use alambic_reports::metrics::find;
+use alambic_settings::{Diagnostic, Origin};
+
+use super::labels::{head_of, kind_of};
+use crate::check::checker::{Checker, Depth, list};
+use crate::check::counts::Counts;
+
+/// The evaluation of models that read.
+pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
+    let evaluation = checker.evaluation;
+    let Some(labels) = checker.check_text_labels(&evaluation.data, &evaluation.origin) else { return };
+    let head = head_of(&labels);
+    if head.head == Head::None && !check_without_labels(checker) {
+        return;
+    }
+    if head.head != Head::None {
+        checker.check_scheme(&labels, &evaluation.origin);
+        checker.check_metrics(&[kind_of(&labels)], &head.labels);
+    }
+    if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| checker.check_declared(teacher)) {
+        let known = checker.models.checkpoint(teacher).map(|sketch| sketch.config.clone());
+        if let Some(config) = known {
+            check_predictions("teacher", &config, &head, &teacher.origin, checker);
+        }
+    }
+    if let Some(config) = checker.student().map(|student| student.config.clone()) {
+        check_predictions("student", &config, &head, &evaluation.origin, checker);
+    }
+    let test = checker.corpora.texts(&evaluation.data, Split::Test).map_or(0, |texts| texts.len());
+    if checker.depth == Depth::Whole && test == 0 {
+        let diagnostic =
+            Diagnostic::error("data::empty", "the test splits of the evaluation hold no text");
+        let help = "say which rows are for the test, with `test-paths`, `split.test-values` or `split.test-fraction`";
+        checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
+    }
+    let texts = evaluation.limit.map_or(test, |limit| test.min(limit));
+    checker.counts.insert("evaluation".to_owned(), Counts::of("texts", texts, 0));
+}
+
+/// Checks an evaluation on texts without labels, by which a student can be compared with a teacher alone; false where
+/// there is none.
+fn check_without_labels(checker: &mut Checker<'_>) -> bool {
+    let evaluation = checker.evaluation;
+    if evaluation.teacher.is_none() {
+        let message = "the texts of the evaluation have no labels to compare predictions with";
+        checker.report(
+            Diagnostic::error("evaluation::labels", message)
+                .label(&evaluation.origin, "names texts without labels, and no teacher")
+                .help("with a `teacher`, the student is evaluated by its similarity to it"),
+        );
+        return false;
+    }
+    for name in evaluation.metrics.iter().filter(|name| find(&name.value).is_ok()) {
+        let message = format!("`{}` needs labels, and the texts of the evaluation have none", name.value);
+        checker.error("evaluation::labels", message, &name.origin, "compares predictions with labels");
+    }
+    if checker.has_baseline {
+        let message =
+            "a baseline is compared by its predictions, and the texts of the evaluation have no labels";
+        let origin = checker.places.key_origin(&["baseline"]);
+        checker.error("evaluation::labels", message.to_owned(), &origin, "cannot be compared with anything");
+    }
+    true
+}
+
+/// Reports a model that does not predict what is asked.
+fn check_predictions(
+    side: &str,
+    config: &Config,
+    head: &HeadSpec,
+    origin: &Origin,
+    checker: &mut Checker<'_>,
+) {
+    let problem = match config {
+        Config::Marian(_) => "writes, and texts are to be read".to_owned(),
+        // Nobody is asked for a prediction.
+        Config::Bert(_) if head.head == Head::None => return,
+        Config::Bert(config) if config.head != head.head => match head.head {
+            Head::Tokens => "has no token-classification head".to_owned(),
+            _ => "has no classification head".to_owned(),
+        },
+        Config::Bert(config) if (config.problem == Problem::Numbers) != head.regression => {
+            "gives numbers where classes are asked, or the other way round".to_owned()
+        }
+        Config::Bert(config) if config.problem == Problem::SeveralLabels => {
+            "gives each label by itself (multi_label_classification), where one class of each text is asked".to_owned()
+        }
+        Config::Bert(config) if !head.regression && config.labels != head.labels => format!(
+            "predicts the classes {}, and the test split has {}",
+            list(config.labels.iter().map(String::as_str)),
+            list(head.labels.iter().map(String::as_str))
+        ),
+        Config::Bert(_) => return,
+        other => format!("is a {}, and texts alone are to be read", other.model_type()),
+    };
+    let diagnostic = Diagnostic::error("evaluation::labels", format!("the {side} {problem}"))
+        .label(origin, format!("the {side} that is evaluated here"));
+    let of_language = config.bert().is_ok_and(|config| config.head == Head::MaskedLanguage);
+    checker.report(if of_language {
+        diagnostic.help("`mask` trains the language model alone: end with a stage that trains on a task")
+    } else {
+        diagnostic
+    });
+}

@@ -1,0 +1,250 @@
+//! Evaluating models that read texts.
+
+use std::path::Path;
+
+use alambic_data::texts::OUTSIDE;
+use alambic_data::{Label, Labels, Split, Text as Example};
+use alambic_models::bert::Problem;
+use alambic_reports::card::Usage;
+use alambic_reports::metrics::Prediction;
+use alambic_reports::numbers::counted;
+use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
+use alambic_reports::report::Text;
+use alambic_settings::IndexMap;
+use alambic_students::{Reader, TextPair};
+use alambic_teachers::{Encoder, Teacher};
+
+use super::labels::{head_of, kind_of, predict, prediction, reference};
+use super::train::pair;
+use crate::error::RunError;
+use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
+use crate::evaluation::metrics::evaluation_metrics;
+use crate::evaluation::shell::shell_quoted;
+use crate::evaluation::similarity::{by_layer, divergences};
+use crate::evaluation::timing::{Model, measure};
+use crate::observer::Observer;
+use crate::subsample::subsample;
+
+/// The most characters of the text that shows how the student is used.
+const MAX_EXAMPLE_CHARACTERS: usize = 1000;
+
+/// Evaluates models that read texts.
+pub(crate) struct TextEvaluator<'a> {
+    labels: Labels,
+    texts: Vec<&'a Example>,
+    test_set: TestSet,
+    teacher: Option<EvaluatedTeacher>,
+}
+
+/// The teacher, read as the student is.
+struct EvaluatedTeacher {
+    teacher: Encoder,
+    reader: Reader,
+    /// The rows of each text; see [`Reader::logits`].
+    logits: Vec<Vec<Vec<f32>>>,
+}
+
+impl<'a> TextEvaluator<'a> {
+    /// Takes the test texts, and has the teacher read them.
+    pub(crate) fn new(
+        context: &'a EvaluationContext<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, RunError> {
+        let (options, corpora) = (context.options, &context.run.corpora);
+        let labels = corpora.labels(&options.data)?.clone();
+        let mut texts = corpora.texts(&options.data, Split::Test)?;
+        let all = texts.len();
+        if labels != Labels::None {
+            // An unlabelled text would count as wrong, whatever is predicted.
+            texts.retain(|text| text.label != Label::None);
+        }
+        let unlabelled = all - texts.len();
+        subsample(&mut texts, options.limit.unwrap_or(usize::MAX));
+        let names = head_of(&labels).labels;
+        if texts.is_empty() || labels == Labels::None && options.teacher.is_none() {
+            return Err(RunError::Recipe(
+                "the evaluation's test splits hold no labelled text, and no teacher is named".into(),
+            ));
+        }
+        let references = texts.iter().map(|text| reference(text, &names)).collect();
+        let mut test_set = TestSet {
+            metrics: evaluation_metrics(options, kind_of(&labels), &names)?,
+            fidelity: match labels {
+                Labels::Numbers => &[("pearson", "pearson-with-teacher")],
+                Labels::Words(_) => &[("token-accuracy", "token-agreement")],
+                Labels::Classes(_) => &[("agreement", "agreement")],
+                Labels::None => &[],
+            },
+            classes: names,
+            left_out: (unlabelled > 0)
+                .then(|| format!("{} without a label", counted(unlabelled, "text", "texts"))),
+            ..TestSet::new("text", "texts", references)
+        };
+        let mut teacher = None;
+        if let Some(name) = &options.teacher {
+            observer.task("evaluation: teacher reads", texts.len(), 0);
+            let (own, predictions) = EvaluatedTeacher::read(context, name, &labels, &texts, &test_set)?;
+            observer.finished(&format!("{} texts", texts.len()));
+            test_set.teacher = Some(predictions);
+            teacher = Some(own);
+        }
+        Ok(Self { labels, texts, test_set, teacher })
+    }
+
+    fn pairs(&self) -> Vec<TextPair<'_>> {
+        self.texts.iter().map(|text| pair(text)).collect()
+    }
+}
+
+impl EvaluatedTeacher {
+    /// Has the teacher read the test texts; gives its predictions, too.
+    fn read(
+        context: &EvaluationContext<'_>,
+        name: &str,
+        labels: &Labels,
+        texts: &[&Example],
+        test_set: &TestSet,
+    ) -> Result<(Self, Vec<Prediction>), RunError> {
+        let teacher = context.run.models.encoder(name)?;
+        let reader = Reader::new(teacher.model().clone(), teacher.vocabulary(), usize::MAX)?;
+        if *labels == Labels::None {
+            // Nobody is asked for a prediction.
+            return Ok((Self { teacher, reader, logits: Vec::new() }, vec![Prediction::Nothing; texts.len()]));
+        }
+        if reader.config().labels != test_set.classes && reader.config().problem != Problem::Numbers {
+            return Err(RunError::Recipe(format!(
+                "teacher `{name}` predicts the classes {}, and the test split has {}",
+                reader.config().labels.join(", "),
+                test_set.classes.join(", ")
+            )));
+        }
+        let logits = reader.logits(&texts.iter().map(|text| pair(text)).collect::<Vec<_>>())?;
+        let predictions = logits.iter().map(|rows| prediction(&reader, rows)).collect();
+        Ok((Self { teacher, reader, logits }, predictions))
+    }
+}
+
+impl Evaluator for TextEvaluator<'_> {
+    fn test_set(&self) -> &TestSet {
+        &self.test_set
+    }
+
+    fn teacher(&self) -> Option<&dyn Teacher> {
+        self.teacher.as_ref().map(|own| -> &dyn Teacher { own.teacher.teacher() })
+    }
+
+    fn predict(
+        &self,
+        folder: &Path,
+        _: ModelRole,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Prediction>, RunError> {
+        let predictions = match self.labels {
+            Labels::None => vec![Prediction::Nothing; self.texts.len()],
+            _ => predict(&Reader::load(folder)?, &self.pairs())?,
+        };
+        progress(predictions.len());
+        Ok(predictions)
+    }
+
+    fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
+        let mut similarities = IndexMap::new();
+        let Some(teacher) = &self.teacher else { return Ok(similarities) };
+        let (pairs, student) = (self.pairs(), Reader::load(student)?);
+        if let Labels::Classes(_) | Labels::Words(_) = self.labels {
+            let [mean, shuffled] = divergences(&student.logits(&pairs)?, &teacher.logits);
+            similarities.insert("kl-from-teacher".to_owned(), mean);
+            similarities.insert("kl-from-teacher-shuffled".to_owned(), shuffled);
+        }
+        similarities.extend(by_layer(&student, &teacher.reader, &pairs)?);
+        Ok(similarities)
+    }
+
+    fn timings(
+        &self,
+        student: &Path,
+        max: usize,
+    ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
+        let (pairs, reader) = (self.pairs(), Reader::load(student)?);
+        let read = |reader: &Reader, batch: &[usize]| -> Result<(), RunError> {
+            let texts: Vec<TextPair<'_>> = batch.iter().map(|&index| pairs[index]).collect();
+            match self.labels {
+                Labels::None => reader.read(&texts)?,
+                _ => drop(predict(reader, &texts)?),
+            }
+            Ok(())
+        };
+        let by_student = |batch: &[usize]| read(&reader, batch);
+        let by_teacher =
+            |batch: &[usize]| self.teacher.as_ref().map_or(Ok(()), |own| read(&own.reader, batch));
+        let mut models: Vec<(&str, Model<'_>)> = Vec::new();
+        if self.teacher.is_some() {
+            models.push((TEACHER, &by_teacher));
+        }
+        models.push((STUDENT, &by_student));
+        measure(pairs.len(), max, &models)
+    }
+
+    fn source(&self, index: usize) -> Text {
+        let text = &self.texts[index];
+        match &text.second {
+            None => Text::new(&text.first, None),
+            Some(second) => Text::new(&format!("{} / {second}", text.first), None),
+        }
+    }
+
+    fn shown(&self, index: usize, prediction: &Prediction) -> Text {
+        let text = match prediction {
+            // Eight digits of a rating say nothing that two do not.
+            Prediction::Number(number) => format!("{number:.2}"),
+            Prediction::Tags(tags) => in_spans(&self.texts[index].first, tags),
+            other => other.to_string(),
+        };
+        Text::new(&text, None)
+    }
+
+    fn card(&self, first: Option<&Prediction>) -> CardMetadata {
+        let whole = self.texts.first().map_or("", |text| text.first.as_str());
+        let text: String = whole.chars().take(MAX_EXAMPLE_CHARACTERS).collect();
+        // What the student predicts for a text is not what it predicts for its beginning.
+        let first = first.filter(|_| text == whole);
+        let (task, model_class) = match self.labels {
+            Labels::None => ("feature-extraction", "AutoModel"),
+            Labels::Words(_) => ("token-classification", "AutoModelForTokenClassification"),
+            Labels::Classes(_) | Labels::Numbers => {
+                ("text-classification", "AutoModelForSequenceClassification")
+            }
+        };
+        CardMetadata {
+            task,
+            tags: Vec::new(),
+            languages: Vec::new(),
+            usage: Usage {
+                model_class: Some(model_class.into()),
+                tokenizer_class: "AutoTokenizer".into(),
+                command: match self.labels {
+                    Labels::None => "alambic list taps student".into(),
+                    _ => format!("alambic predict student {}", shell_quoted(&text)),
+                },
+                input: text,
+                generate: None,
+                output: first.filter(|_| self.labels != Labels::None).map(ToString::to_string),
+            },
+            limits: vec![match self.labels {
+                Labels::None => {
+                    "It was compared with its teacher alone, on texts without labels: nothing is known of its \
+                                 worth for a task, for which it is to be trained further."
+                        .into()
+                }
+                _ => "It was evaluated on texts like those that it was trained on, and on no others.".into(),
+            }],
+        }
+    }
+}
+
+/// The tagged words of a text, as `word/TAG`, without those in no span.
+fn in_spans(text: &str, tags: &[String]) -> String {
+    let words = text.split(' ').zip(tags).filter(|(_, tag)| *tag != OUTSIDE);
+    let words: Vec<String> = words.map(|(word, tag)| format!("{word}/{tag}")).collect();
+    if words.is_empty() { OUTSIDE.to_owned() } else { words.join(" ") }
+}

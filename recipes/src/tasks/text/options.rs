@@ -1,0 +1,32 @@
+//! Keys of the data: texts, with or without labels.
+
+use alambic_settings::{At, OneOrMany, settings};
+use alambic_teachers::AugmentOptions;
+
+use crate::options::masking::MaskOptions;
+
+settings! {
+    /// Texts or pairs of texts.
+    pub struct TextData {
+        /// Names of corpora.
+        pub data: Vec<At<String>>,
+        /// Share of the texts; smaller shares lie within larger ones.
+        #[range(0.0..=1.0)]
+        pub fraction: f64 = 1.0,
+        /// Most tokens of a text or a pair, the special ones included; what is longer is cut.
+        #[range(4..=1_048_576)]
+        pub longest: usize = 128,
+        /// Variants of the training texts that are trained on besides. Left out: none.
+        pub augment: Option<AugmentOptions>,
+        /// Makes saying what masked tokens were the stage's task, in place of the labels. Left out: the labels.
+        pub mask: Option<MaskOptions>,
+    }
+}
+
+settings! {
+    /// Texts or pairs of texts.
+    pub struct TextsData {
+        /// Texts or pairs of texts, with or without labels.
+        pub texts: OneOrMany<TextData> = OneOrMany(Vec::new()),
+    }
+}

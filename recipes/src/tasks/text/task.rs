@@ -1,0 +1,171 @@
+//! Reading texts as a kind of task.
+
+use std::borrow::Cow;
+
+use alambic_data::{ContentKind, Labels, Split, Text};
+use alambic_losses::{Loss, TargetKind, Term};
+use alambic_models::bert::{Head, Task as HeadSpec};
+use alambic_settings::At;
+use alambic_students::{Purpose, Student};
+
+use super::evaluate::TextEvaluator;
+use super::labels::head_of;
+use super::options::TextsData;
+use super::train::TextTraining;
+use crate::check::checker::{Checker, Site};
+use crate::check::model_info::ModelInfo;
+use crate::context::RunContext;
+use crate::corpora::Corpora;
+use crate::error::RunError;
+use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
+use crate::observer::Observer;
+use crate::tasks::task::{Task, TransferTexts, VocabularySource};
+use crate::training::job::Job;
+use crate::training::task::TrainingTask;
+
+impl TextsData {
+    /// The corpora, each as often as it is named.
+    pub(super) fn names(&self) -> Vec<At<String>> {
+        self.texts.iter().flat_map(|options| options.data.clone()).collect()
+    }
+
+    /// The texts of a split, those of each table by themselves.
+    pub(super) fn selected<'c>(
+        &self,
+        corpora: &'c Corpora,
+        split: Split,
+    ) -> Result<Vec<Vec<&'c Text>>, RunError> {
+        let select = |own: &super::options::TextData| corpora.texts_of_share(&own.data, split, own.fraction);
+        self.texts.iter().map(select).collect()
+    }
+
+    /// Both texts of each pair of the training split, one after another.
+    fn training_texts<'c>(&self, corpora: &'c Corpora) -> Result<Vec<&'c str>, RunError> {
+        let texts = self.selected(corpora, Split::Train)?;
+        let both = texts.into_iter().flatten().flat_map(|text| [Some(&text.first), text.second.as_ref()]);
+        Ok(both.flatten().map(String::as_str).collect())
+    }
+}
+
+impl Task for TextsData {
+    fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    fn data_name(&self) -> &'static str {
+        "texts to be read"
+    }
+
+    fn purpose(&self) -> Purpose {
+        Purpose::Reads
+    }
+
+    fn corpora(&self) -> Vec<&At<String>> {
+        self.texts.iter().flat_map(|own| &own.data).collect()
+    }
+
+    fn teachers(&self) -> Vec<&At<String>> {
+        let augmented = self.texts.iter().filter_map(|texts| texts.augment.as_ref());
+        augmented.flat_map(|own| own.model.iter().chain(&own.teacher)).collect()
+    }
+
+    fn is_masked(&self) -> bool {
+        self.texts.iter().any(|texts| texts.mask.is_some())
+    }
+
+    fn targets(&self, corpora: &Corpora) -> Option<Vec<TargetKind>> {
+        if self.is_masked() {
+            return Some(vec![TargetKind::Classes]);
+        }
+        Some(match corpora.labels(&self.names()).ok()? {
+            Labels::None => Vec::new(),
+            Labels::Classes(_) | Labels::Words(_) => vec![TargetKind::Classes],
+            Labels::Numbers => vec![TargetKind::Numbers],
+        })
+    }
+
+    fn head(&self, corpora: &Corpora) -> Result<HeadSpec, RunError> {
+        if self.is_masked() {
+            return Ok(HeadSpec { head: Head::MaskedLanguage, ..HeadSpec::none() });
+        }
+        let names = self.names();
+        let texts = corpora.texts(&names, Split::Train)?;
+        let pairs = texts.iter().any(|text| text.second.is_some());
+        Ok(HeadSpec { pairs: Some(pairs), ..head_of(corpora.labels(&names)?) })
+    }
+
+    fn vocabulary<'c>(
+        &'c self,
+        corpora: &'c Corpora,
+        _: &Student,
+    ) -> Result<VocabularySource<'c>, RunError> {
+        let texts = self.training_texts(corpora)?;
+        Ok(VocabularySource::Texts(texts.into_iter().map(Cow::Borrowed).collect()))
+    }
+
+    fn transfer_texts<'c>(&'c self, corpora: &'c Corpora) -> Result<TransferTexts<'c>, RunError> {
+        let all = self.training_texts(corpora)?;
+        Ok(TransferTexts { sources: all.clone(), all, translations: Vec::new() })
+    }
+
+    fn max_length(&self) -> usize {
+        self.texts.iter().map(|options| options.longest).max().unwrap_or_default()
+    }
+
+    fn cacheable_texts<'c>(
+        &self,
+        corpora: &'c Corpora,
+        split: Split,
+    ) -> Option<Result<Vec<&'c Text>, RunError>> {
+        (!self.is_masked()).then(|| Ok(self.selected(corpora, split)?.concat()))
+    }
+
+    fn reason_against_caching_ahead(&self) -> Option<&'static str> {
+        if self.is_masked() {
+            Some("its texts are masked anew in every epoch")
+        } else if self.texts.iter().any(|texts| texts.augment.is_some()) {
+            Some("its texts are augmented when it runs, and its teacher's outputs are cached then")
+        } else {
+            None
+        }
+    }
+
+    fn check(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
+        self.check_texts(site, checker);
+        self.check_augmentation(site, checker);
+        self.check_masking(site, checker);
+    }
+
+    fn check_student(&self, site: &Site<'_>, _: &str, student: &ModelInfo, checker: &mut Checker<'_>) {
+        self.check_mask_token(site, student, checker);
+    }
+
+    fn check_term(&self, _: &Site<'_>, loss: &At<Loss>, term: &Term, checker: &mut Checker<'_>) {
+        self.check_training_classes(loss, term, checker);
+    }
+
+    fn evaluates(&self, kind: ContentKind) -> bool {
+        kind == ContentKind::Texts
+    }
+
+    fn check_evaluation(&self, checker: &mut Checker<'_>) {
+        super::check_evaluation::check_evaluation(checker);
+    }
+
+    fn training<'a>(
+        &'a self,
+        context: &'a RunContext<'_>,
+        job: &'a Job<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Box<dyn TrainingTask + 'a>, RunError> {
+        Ok(Box::new(TextTraining::new(self, context, job, observer)?))
+    }
+
+    fn evaluators<'a>(
+        &'a self,
+        context: &'a EvaluationContext<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Box<dyn Evaluator + 'a>>, RunError> {
+        Ok(vec![Box::new(TextEvaluator::new(context, observer)?)])
+    }
+}

@@ -1,0 +1,212 @@
+//! Training a model that reads texts.
+
+use alambic_data::{Label, Split, Text};
+use alambic_models::bert::{Bert, BertConfig};
+use alambic_models::{Pass, Tokenizer, Wanted};
+use alambic_reports::metrics::{Context, Direction, Metric, Prediction};
+use alambic_students::{Reader, TextPair};
+use alambic_tensor::ops::{CrossEntropy, cross_entropy};
+
+use super::labels::{kind_of, predict, reference};
+use super::options::TextsData;
+use crate::context::RunContext;
+use crate::error::RunError;
+use crate::observer::Observer;
+use crate::subsample::subsample;
+use crate::tasks::task::Task;
+use crate::training::encoded::EncodedSplits;
+use crate::training::encoded_examples::{EncodedExamples, TextBatch};
+use crate::training::job::{Job, Taps};
+use crate::training::masking::{Masking, VALIDATION};
+use crate::training::sampler::validation_batches;
+use crate::training::statistics::DatasetStatistics;
+use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
+use crate::training::teacher_outputs::{Request, TeacherOutputs, open};
+
+/// Texts that are validated together.
+const BATCH: usize = 32;
+
+/// Texts, and the student and the teacher that read them.
+pub(crate) struct TextTraining<'a> {
+    config: &'a BertConfig,
+    tokenizer: &'a Tokenizer,
+    splits: EncodedSplits,
+    taps: Taps,
+    /// The teacher's outputs; none without a teacher, or where no loss reads them.
+    outputs: Option<TeacherOutputs<'a>>,
+    /// The metric of the student's predictions; none where no loss trains them, and the loss is the metric.
+    metric: Option<&'static Metric>,
+    /// Whether masked tokens are predicted, and the metric is perplexity.
+    is_masked: bool,
+    statistics: DatasetStatistics,
+}
+
+impl<'a> TextTraining<'a> {
+    /// Takes the texts of a training, encodes them, and has the teacher read them where its outputs are to be cached.
+    pub(crate) fn new(
+        data: &TextsData,
+        context: &RunContext<'_>,
+        job: &'a Job<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, RunError> {
+        let config = job.config.bert()?;
+        let (texts, augmentation) =
+            data.augmented(context, job, data.selected(&context.corpora, Split::Train)?, observer)?;
+        let mut validation = data.selected(&context.corpora, Split::Validation)?.concat();
+        subsample(&mut validation, job.train.validation_examples);
+        let validation: Vec<Text> = validation.into_iter().cloned().collect();
+        let model = (job.config, job.tokenizer);
+        let mut splits = EncodedSplits::new(&texts, validation, data.max_length(), model, job.teacher)?;
+        if let Some(options) = data.texts.iter().find_map(|options| options.mask.as_ref()) {
+            let masking = Masking::new(options, job.tokenizer, job.seed)?;
+            let left_out = splits.mask(&masking).ok_or_else(|| {
+                RunError::Recipe(format!(
+                    "`{}` masks tokens, and its teacher has another vocabulary than its student",
+                    job.label
+                ))
+            })?;
+            if left_out > 0 {
+                observer
+                    .note(&format!("{}: {left_out} texts without a token to mask are left out", job.label));
+            }
+        }
+        let (taps, is_masked) = (job.taps(), data.is_masked());
+        let (outputs, cached) = match job.teacher.filter(|_| !taps.teacher.is_empty()) {
+            None => (None, None),
+            // What is masked anew in every epoch is never read twice.
+            Some(teacher) if is_masked => (Some(TeacherOutputs::Live(teacher)), None),
+            Some(teacher) => {
+                let request =
+                    Request { stage: job.stage, taps: &taps.teacher, texts: splits.read_by_teacher() };
+                let reads = job.cache.reads_per_text(splits.examples.count());
+                let (outputs, cached) = open(job.cache, teacher, &request, reads, observer)?;
+                (Some(outputs), cached)
+            }
+        };
+        // Where no term trains the head, its predictions say nothing of what is learnt.
+        let predicts = taps.student.iter().any(|tap| tap == "logits");
+        let labels = context.corpora.labels(&data.names())?;
+        let metric = if predicts && !is_masked {
+            job.optional_metric(kind_of(labels), &config.labels)?
+        } else {
+            None
+        };
+        let statistics = DatasetStatistics {
+            examples: splits.examples.count(),
+            labelled: splits.examples.labelled(),
+            truncated: splits.examples.truncated(),
+            validation: splits.validation.count(),
+            cached,
+            augmentation,
+            ..DatasetStatistics::default()
+        };
+        Ok(Self {
+            config,
+            tokenizer: job.tokenizer,
+            splits,
+            taps,
+            outputs,
+            metric,
+            is_masked: predicts && is_masked,
+            statistics,
+        })
+    }
+
+    /// The forward pass over texts of a split. `before` texts of others lie before that split in the teacher's cache.
+    fn run(
+        &self,
+        (examples, before): (&EncodedExamples, usize),
+        batch: &[usize],
+        epoch: u64,
+        pass: Pass<'_>,
+        context: &ForwardContext<'_>,
+    ) -> Result<ForwardOutputs, RunError> {
+        let rows: Vec<usize> = batch.iter().map(|index| before + index).collect();
+        let batch = examples.batch(batch, epoch);
+        let model = Bert::new(self.config, context.weights)?;
+        let wanted = Wanted::named(self.taps.student.iter().cloned());
+        let trace = |outputs: &TeacherOutputs<'_>| outputs.trace(&rows, &batch.other, &self.taps.teacher);
+        let teacher = self.outputs.as_ref().map(trace).transpose()?;
+        Ok(ForwardOutputs { student: model.trace(&batch.own, pass, wanted)?, teacher, targets: batch.targets })
+    }
+
+    /// The weighted sum of the terms over the validation part.
+    fn validation_loss(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
+        let part = (&self.splits.validation, self.splits.examples.count());
+        let mut total = 0.0;
+        for batch in validation_batches(part.0.count(), BATCH, context.terms) {
+            let outputs = self.run(part, &batch, VALIDATION, Pass::Evaluate, context)?;
+            total += outputs.total(context)? * batch.len() as f64;
+        }
+        Ok(total / part.0.count().max(1) as f64)
+    }
+}
+
+impl TrainingTask for TextTraining<'_> {
+    fn statistics(&self) -> &DatasetStatistics {
+        &self.statistics
+    }
+
+    fn lengths(&self, _: u64) -> Vec<(usize, usize)> {
+        self.splits.examples.lengths()
+    }
+
+    fn forward(
+        &self,
+        batch: &[usize],
+        epoch: u64,
+        context: &ForwardContext<'_>,
+    ) -> Result<ForwardOutputs, RunError> {
+        self.run((&self.splits.examples, 0), batch, epoch, Pass::Train(context.dropout), context)
+    }
+
+    fn primary_metric(&self) -> PrimaryMetric {
+        match self.metric {
+            Some(metric) => metric.into(),
+            None if self.is_masked => PrimaryMetric { name: "perplexity", direction: Direction::Lower },
+            None => PrimaryMetric::LOSS,
+        }
+    }
+
+    fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
+        if self.is_masked {
+            return perplexity(&Bert::new(self.config, context.weights)?, &self.splits.validation);
+        }
+        let Some(metric) = self.metric else { return self.validation_loss(context) };
+        let reader =
+            Reader::new(Bert::new(self.config, context.weights)?, self.tokenizer, self.splits.max_length)?;
+        let is_labelled = |text: &&Text| text.label != Label::None;
+        let texts: Vec<&Text> = self.splits.validation_texts.iter().filter(is_labelled).collect();
+        let references: Vec<Prediction> =
+            texts.iter().map(|text| reference(text, &self.config.labels)).collect();
+        let predictions = predict(&reader, &texts.iter().copied().map(pair).collect::<Vec<_>>())?;
+        let value =
+            metric.value(&predictions, &references, Context { classes: &self.config.labels, seed: 0 })?;
+        // What has no value, as a correlation of predictions that are all the same, is no better than any other.
+        Ok(value.unwrap_or(match metric.direction {
+            Direction::Lower => f64::MAX,
+            Direction::Higher => -1.0,
+        }))
+    }
+}
+
+/// The perplexity of a model over masked texts: `exp(-1/N Σ log p)` over the N tokens that were chosen.
+fn perplexity(model: &Bert, texts: &EncodedExamples) -> Result<f64, RunError> {
+    let indices: Vec<usize> = (0..texts.count()).collect();
+    let (mut total, mut tokens) = (0.0, 0.0);
+    for batch in indices.chunks(BATCH) {
+        let TextBatch { own, targets, .. } = texts.batch(batch, VALIDATION);
+        let trace = model.trace(&own, Pass::Evaluate, Wanted::named(["logits"]))?;
+        let Some(logits) = trace.get("logits") else { continue };
+        let count: f32 = targets.labelled.iter().sum();
+        let settings = CrossEntropy { targets: targets.classes, weights: targets.labelled, smoothing: 0.0 };
+        total += f64::from(cross_entropy(logits, settings)?.to_scalar::<f32>()?) * f64::from(count);
+        tokens += f64::from(count);
+    }
+    Ok((total / tokens.max(1.0)).exp())
+}
+
+/// The text or texts of an example.
+pub(super) fn pair(text: &Text) -> TextPair<'_> {
+    (&text.first, text.second.as_deref())
+}

@@ -1,0 +1,269 @@
+//! Words of the test part, written by every model.
+
+use std::path::Path;
+
+use alambic_data::{Pair, Split, examples};
+use alambic_models::Generation;
+use alambic_reports::card::Usage;
+use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
+use alambic_reports::metrics::{Prediction, PredictionKind};
+use alambic_reports::report::Text;
+use alambic_settings::IndexMap;
+use alambic_students::Predictor;
+use alambic_teachers::{Request, Teacher, Written};
+
+use super::similarity;
+use crate::corpora::Corpora;
+use crate::error::RunError;
+use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
+use crate::evaluation::metrics::evaluation_metrics;
+use crate::evaluation::timing::{Model, measure};
+use crate::observer::Observer;
+use crate::options::evaluation::{EvaluationOptions, References};
+
+/// Words that are written together.
+const BATCH: usize = 128;
+
+/// Evaluates models that write words.
+pub(crate) struct TransliterationEvaluator<'a> {
+    options: &'a EvaluationOptions,
+    pairs: Vec<Pair>,
+    test_set: TestSet,
+    teacher: Option<Box<dyn Teacher>>,
+    /// What the teacher wrote.
+    written: Vec<Written>,
+}
+
+impl<'a> TransliterationEvaluator<'a> {
+    /// Takes the test words, and has the teacher write them.
+    pub(crate) fn new(
+        context: &'a EvaluationContext<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, RunError> {
+        let options = context.options;
+        let mut pairs = test_pairs(&context.run.corpora, options)?;
+        let name = options.teacher.as_ref();
+        let teacher =
+            name.map(|name| context.run.models.evaluated_teacher(name, generation(options))).transpose()?;
+        let mut written = match &teacher {
+            None => Vec::new(),
+            Some(teacher) => {
+                observer.task("evaluation: teacher writes", pairs.len(), 0);
+                let requests: Vec<Request> = pairs.iter().map(request).collect();
+                let mut done = 0;
+                let written = teacher.write(&requests, &mut |count| {
+                    done += count;
+                    observer.progress(done);
+                })?;
+                observer.finished(&format!("{} words", written.len()));
+                written
+            }
+        };
+        let mut unwritten = 0;
+        let references = match options.references {
+            References::Teacher if teacher.is_none() => {
+                return Err(RunError::Recipe(
+                    "`references = \"teacher\"` needs a `teacher` in `evaluation`".into(),
+                ));
+            }
+            References::Teacher => {
+                // What the teacher did not bring to an end cannot be compared with anything.
+                let is_written: Vec<bool> =
+                    written.iter().map(|written| !output(written).is_empty()).collect();
+                unwritten = is_written.iter().filter(|is_written| !**is_written).count();
+                keep(&mut pairs, &is_written);
+                keep(&mut written, &is_written);
+                if unwritten > 0 {
+                    observer.note(&format!(
+                        "{unwritten} words are left out of the evaluation: the teacher wrote nothing for them"
+                    ));
+                }
+                if pairs.is_empty() {
+                    return Err(RunError::Recipe(
+                        "the teacher wrote nothing for any word of the evaluation's test splits".into(),
+                    ));
+                }
+                written.iter().map(output).collect()
+            }
+            References::Corpus => {
+                pairs.iter().map(|pair| pair.target.clone().unwrap_or_default()).collect::<Vec<String>>()
+            }
+        };
+        let lengths = references.iter().map(|reference| reference.chars().count()).collect();
+        let references = references.into_iter().map(Prediction::Text).collect();
+        let test_set = TestSet {
+            metrics: evaluation_metrics(options, PredictionKind::Text, &[])?,
+            fidelity: &[("agreement", "agreement"), ("cer", "cer-against-teacher")],
+            slices: pairs.iter().map(|pair| pair.direction().to_string()).collect(),
+            lengths: Some(lengths),
+            left_out: (unwritten > 0)
+                .then(|| format!("{unwritten} words for which the teacher wrote nothing")),
+            teacher: teacher
+                .is_some()
+                .then(|| written.iter().map(|written| Prediction::Text(output(written))).collect()),
+            ..TestSet::new("word", "words", references)
+        };
+        Ok(Self { options, pairs, test_set, teacher, written })
+    }
+
+    fn predictor(&self, folder: &Path) -> Result<Predictor, RunError> {
+        let mut predictor = Predictor::load(folder)?;
+        predictor.generation = generation(self.options);
+        Ok(predictor)
+    }
+
+    /// Sources and target languages of words.
+    fn inputs(&self, batch: &[usize]) -> Vec<(&str, &str)> {
+        let pairs = batch.iter().map(|&index| &self.pairs[index]);
+        pairs.map(|pair| (pair.source.as_str(), pair.target_language.as_str())).collect()
+    }
+}
+
+/// Keeps the rows that are marked.
+fn keep<T>(rows: &mut Vec<T>, marked: &[bool]) {
+    let mut marks = marked.iter();
+    rows.retain(|_| marks.next().is_some_and(|marked| *marked));
+}
+
+/// The test words of a recipe.
+fn test_pairs(corpora: &Corpora, options: &EvaluationOptions) -> Result<Vec<Pair>, RunError> {
+    let entries = corpora.entries(&options.data, Split::Test)?;
+    let directions = corpora.directions(&options.data, &options.directions, &options.except)?;
+    let mut pairs = match options.references {
+        References::Corpus => examples::labelled(&entries, &directions),
+        References::Teacher => examples::unlabelled(&entries, &directions),
+    };
+    if let Some(limit) = options.limit {
+        let mut counts: IndexMap<String, usize> = IndexMap::new();
+        let total: IndexMap<String, usize> = pairs.iter().fold(IndexMap::new(), |mut counts, pair| {
+            *counts.entry(pair.direction().to_string()).or_insert(0) += 1;
+            counts
+        });
+        // Evenly spread over the words of each direction.
+        pairs.retain(|pair| {
+            let direction = pair.direction().to_string();
+            let index = counts.entry(direction.clone()).or_insert(0);
+            *index += 1;
+            let (index, total) = (*index - 1, total[&direction]);
+            total <= limit || (index * limit) / total != ((index + 1) * limit) / total
+        });
+    }
+    if pairs.is_empty() {
+        return Err(RunError::Recipe("the evaluation's test splits hold no word in its directions".into()));
+    }
+    Ok(pairs)
+}
+
+/// What a pair asks to be written.
+fn request(pair: &Pair) -> Request {
+    Request { text: pair.source.clone(), language: pair.target_language.clone() }
+}
+
+/// The best text, or nothing where none came to an end.
+fn output(written: &Written) -> String {
+    written.candidates.first().map(|candidate| candidate.text.clone()).unwrap_or_default()
+}
+
+/// The generation that every model of an evaluation uses.
+fn generation(options: &EvaluationOptions) -> Generation {
+    Generation { beam: options.beam, longest: options.longest, length_penalty: 1.0 }
+}
+
+impl Evaluator for TransliterationEvaluator<'_> {
+    fn test_set(&self) -> &TestSet {
+        &self.test_set
+    }
+
+    fn teacher(&self) -> Option<&dyn Teacher> {
+        self.teacher.as_deref()
+    }
+
+    fn predict(
+        &self,
+        folder: &Path,
+        _: ModelRole,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Prediction>, RunError> {
+        let predictor = self.predictor(folder)?;
+        let mut order: Vec<usize> = (0..self.pairs.len()).collect();
+        order.sort_by_key(|&index| self.pairs[index].source.chars().count());
+        let mut predictions = vec![Prediction::Nothing; self.pairs.len()];
+        for batch in order.chunks(BATCH) {
+            for (&index, (text, _)) in batch.iter().zip(predictor.predict(&self.inputs(batch))?) {
+                predictions[index] = Prediction::Text(text);
+            }
+            progress(batch.len());
+        }
+        Ok(predictions)
+    }
+
+    fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
+        let Some(teacher) = &self.teacher else { return Ok(IndexMap::new()) };
+        let similarity = similarity::encoders(student, &**teacher, &self.pairs, &self.written)?;
+        Ok(IndexMap::from([
+            ("encoder-similarity".to_owned(), similarity.map(|(matched, _)| matched)),
+            ("encoder-similarity-shuffled".to_owned(), similarity.map(|(_, shuffled)| shuffled)),
+        ]))
+    }
+
+    fn timings(
+        &self,
+        student: &Path,
+        max: usize,
+    ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
+        let predictor = self.predictor(student)?;
+        let requests: Vec<Request> = self.pairs.iter().map(request).collect();
+        let written_by = |teacher: &dyn Teacher, batch: &[usize]| -> Result<(), RunError> {
+            let requests: Vec<Request> = batch.iter().map(|&index| requests[index].clone()).collect();
+            teacher.write(&requests, &mut |_| {})?;
+            Ok(())
+        };
+        let by_student = |batch: &[usize]| -> Result<(), RunError> {
+            predictor.predict(&self.inputs(batch))?;
+            Ok(())
+        };
+        let by_teacher =
+            |batch: &[usize]| self.teacher.as_ref().map_or(Ok(()), |teacher| written_by(&**teacher, batch));
+        let mut models: Vec<(&str, Model<'_>)> = Vec::new();
+        if self.teacher.is_some() {
+            models.push((TEACHER, &by_teacher));
+        }
+        models.push((STUDENT, &by_student));
+        measure(self.pairs.len(), max, &models)
+    }
+
+    fn source(&self, index: usize) -> Text {
+        let pair = &self.pairs[index];
+        Text::new(&pair.source, Some(&pair.source_language))
+    }
+
+    fn shown(&self, index: usize, prediction: &Prediction) -> Text {
+        Text::new(&prediction.to_string(), Some(&self.pairs[index].target_language))
+    }
+
+    fn card(&self, first: Option<&Prediction>) -> CardMetadata {
+        let (source, language) =
+            self.pairs.first().map_or(("", ""), |pair| (&pair.source, &pair.target_language));
+        let mut languages: Vec<String> = self
+            .pairs
+            .iter()
+            .flat_map(|pair| [pair.source_language.clone(), pair.target_language.clone()])
+            .collect();
+        languages.sort_unstable();
+        languages.dedup();
+        CardMetadata {
+            task: "translation",
+            tags: vec!["transliteration"],
+            languages,
+            usage: Usage {
+                model_class: Some("AutoModelForSeq2SeqLM".into()),
+                tokenizer_class: "PreTrainedTokenizerFast".into(),
+                input: format!("{}{source}", alambic_models::language_tag(language)),
+                generate: Some(format!("max_length={}", self.options.longest)),
+                output: first.map(ToString::to_string),
+                command: format!("alambic predict student --target-language {language} {source}"),
+            },
+            limits: vec!["It writes single words and short names, not sentences.".into()],
+        }
+    }
+}

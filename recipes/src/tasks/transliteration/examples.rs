@@ -1,0 +1,120 @@
+//! Samples in tokens, and batches of them.
+
+use std::sync::Arc;
+
+use alambic_losses::Targets;
+use alambic_models::{Tokenizer, Tokens};
+use alambic_teachers::Request;
+
+use super::samples::Sample;
+use crate::error::RunError;
+
+/// A sample in the student's tokens.
+#[derive(Debug)]
+struct Encoded {
+    source: Vec<u32>,
+    /// Each with the end token.
+    targets: Vec<Vec<u32>>,
+    is_teacher_target: bool,
+    /// What the teacher reads; none without a teacher.
+    request: Option<Request>,
+}
+
+/// One batch as student, teacher and losses want it.
+#[derive(Debug)]
+pub(crate) struct Seq2SeqBatch {
+    pub(crate) source: Tokens,
+    /// The target with the start token before it and the end token left out.
+    pub(crate) decoder: Tokens,
+    pub(crate) targets: Targets,
+    /// What the teacher reads, row by row; empty without a teacher.
+    pub(crate) requests: Vec<Request>,
+}
+
+/// All samples of a stage in the student's tokens.
+#[derive(Debug)]
+pub(crate) struct EncodedSamples {
+    samples: Vec<Encoded>,
+    start: u32,
+    padding: u32,
+    /// Samples that were longer than the student's positions.
+    pub(crate) too_long: usize,
+}
+
+impl EncodedSamples {
+    /// Tokenizes the samples. `start` is the decoder's first token, `max_length` the number of the student's positions.
+    pub(crate) fn new(
+        samples: &[Sample],
+        tokenizer: &Tokenizer,
+        (start, max_length): (u32, usize),
+    ) -> Result<Self, RunError> {
+        let mut examples = Self {
+            samples: Vec::with_capacity(samples.len()),
+            start,
+            padding: tokenizer.padding()?,
+            too_long: 0,
+        };
+        for sample in samples {
+            let source = tokenizer.encode_for(&sample.source, &sample.direction.target)?;
+            let mut targets = Vec::with_capacity(sample.targets.len());
+            for target in &sample.targets {
+                targets.push(tokenizer.encode(target)?);
+            }
+            targets.retain(|target| target.len() <= max_length);
+            if source.len() > max_length || targets.is_empty() {
+                examples.too_long += 1;
+                continue;
+            }
+            let request = sample
+                .teacher_source
+                .as_ref()
+                .map(|text| Request { text: text.clone(), language: sample.direction.target.clone() });
+            examples.samples.push(Encoded { source, targets, is_teacher_target: sample.is_teacher_target, request });
+        }
+        Ok(examples)
+    }
+
+    /// Tokens of source and target of each sample.
+    pub(crate) fn lengths(&self, epoch: u64) -> Vec<(usize, usize)> {
+        self.samples.iter().map(|sample| (sample.source.len(), target(sample, epoch).len())).collect()
+    }
+
+    /// How many samples there are.
+    pub(crate) fn count(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// A batch of the samples of these indices.
+    pub(crate) fn batch(&self, indices: &[usize], epoch: u64) -> Seq2SeqBatch {
+        let rows: Vec<&Encoded> = indices.iter().map(|&index| &self.samples[index]).collect();
+        let sources: Vec<&[u32]> = rows.iter().map(|row| row.source.as_slice()).collect();
+        let written: Vec<&[u32]> = rows.iter().map(|row| target(row, epoch)).collect();
+        let inputs: Vec<Vec<u32>> = written
+            .iter()
+            .map(|target| [self.start].iter().chain(&target[..target.len() - 1]).copied().collect())
+            .collect();
+        let (decoder, tokens) = (Tokens::pad(&inputs, self.padding), Tokens::pad(&written, self.padding));
+        let weights = |is_teacher_target: bool| {
+            let row = |(index, kept): (usize, &u8)| {
+                f32::from(u8::from(rows[index / tokens.length].is_teacher_target == is_teacher_target) * kept)
+            };
+            Arc::new(tokens.mask.iter().enumerate().map(row).collect())
+        };
+        Seq2SeqBatch {
+            source: Tokens::pad(&sources, self.padding),
+            decoder,
+            targets: Targets {
+                labelled: weights(false),
+                teacher_mask: weights(true),
+                classes: tokens.ids.clone(),
+                ..Targets::default()
+            },
+            requests: rows.iter().filter_map(|row| row.request.clone()).collect(),
+        }
+    }
+}
+
+/// The target of an epoch: the teacher's n best are gone through in turn.
+fn target(sample: &Encoded, epoch: u64) -> &[u32] {
+    &sample.targets[epoch as usize % sample.targets.len()]
+}

@@ -1,0 +1,11 @@
+//! Words written in another language: labelled pairs, or words whose targets a teacher writes.
+
+mod check;
+mod evaluate;
+mod examples;
+pub(crate) mod options;
+mod samples;
+mod similarity;
+mod task;
+mod train;
+mod validation;

@@ -1,0 +1,110 @@
+//! How alike the student's encoder and the teacher's are.
+
+use std::path::Path;
+
+use alambic_data::Pair;
+use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::{ModelFolder, Pass, Tokens, Wanted};
+use alambic_teachers::{Forced, Request, Teacher, Written};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::ops::masked_mean;
+use alambic_tensor::parameters;
+use indexmap::IndexMap;
+
+use crate::error::RunError;
+use crate::training::output::PROJECTIONS;
+
+/// Words that are read together.
+const BATCH: usize = 128;
+
+/// The mean cosine of the two encoders' masked means, the student's after its saved projection, and the same with the
+/// teacher's words shuffled within each direction. None where widths differ and no projection was trained.
+pub(crate) fn encoders(
+    student: &Path,
+    teacher: &dyn Teacher,
+    pairs: &[Pair],
+    written: &[Written],
+) -> Result<Option<(f64, f64)>, RunError> {
+    let folder = ModelFolder::open(student)?;
+    let config = MarianConfig::open(&folder)?;
+    let Some(width) = teacher.outline().and_then(|outline| outline.streams.get("encoder")).copied() else {
+        return Ok(None);
+    };
+    let path = student.join(PROJECTIONS);
+    let projection = if path.is_file() { Some(parameters::load(&path)?) } else { None };
+    let projection = projection.and_then(|mut tensors| {
+        Some((
+            tensors.shift_remove("encoder-match.projection.weight")?,
+            tensors.shift_remove("encoder-match.projection.bias")?,
+        ))
+    });
+    if projection.is_none() && width.width != config.d_model {
+        return Ok(None);
+    }
+    let model = Marian::new(&config, &config.weights(&folder)?)?;
+    let tokenizer = folder.tokenizer()?;
+    let (student_tap, teacher_tap) =
+        (format!("encoder.hidden.{}", config.encoder_layers), format!("encoder.hidden.{}", width.layers));
+    let (mut own, mut others) = (Vec::new(), Vec::new());
+    // A row that the teacher gave up may have an intermediate text that its last step cannot read.
+    let (pairs, written): (Vec<&Pair>, Vec<&Written>) =
+        pairs.iter().zip(written).filter(|(_, written)| written.dropped.is_none()).unzip();
+    for (pairs, written) in pairs.chunks(BATCH).zip(written.chunks(BATCH)) {
+        let ids = pairs
+            .iter()
+            .map(|pair| tokenizer.encode_for(&pair.source, &pair.target_language))
+            .collect::<Result<Vec<_>, _>>()?;
+        let tokens = Tokens::pad(&ids, config.pad_token_id);
+        let trace = model.trace(&tokens, None, Pass::Evaluate, Wanted::named([student_tap.clone()]))?;
+        own.extend(means(&trace, &student_tap, projection.as_ref())?);
+        let sources: Vec<Request> = pairs
+            .iter()
+            .zip(written)
+            .map(|(pair, written)| Request {
+                text: written.read_by_last(&pair.source).to_owned(),
+                language: pair.target_language.clone(),
+            })
+            .collect();
+        let forced = Forced { sources: &sources, target: None, least_length: 0 };
+        let trace = teacher.trace(forced.into(), &Wanted::named([teacher_tap.clone()]))?;
+        others.extend(means(&trace, &teacher_tap, None)?);
+    }
+    let mut by_direction: IndexMap<String, Vec<usize>> = IndexMap::new();
+    for (index, pair) in pairs.iter().enumerate() {
+        by_direction.entry(pair.direction().to_string()).or_default().push(index);
+    }
+    let (mut matched, mut shuffled) = (0.0, 0.0);
+    for indices in by_direction.values() {
+        for (place, &index) in indices.iter().enumerate() {
+            // A rotation by half the words pairs each with another.
+            let other = indices[(place + indices.len() / 2) % indices.len()];
+            matched += cosine(&own[index], &others[index]);
+            shuffled += cosine(&own[index], &others[other]);
+        }
+    }
+    let count = pairs.len().max(1) as f64;
+    Ok(Some((matched / count, shuffled / count)))
+}
+
+/// The mean state of each sequence over its tokens.
+fn means(
+    trace: &alambic_models::Trace,
+    tap: &str,
+    projection: Option<&(Tensor, Tensor)>,
+) -> Result<Vec<Vec<f32>>, RunError> {
+    let missing = || RunError::Recipe(format!("the trace holds no `{tap}`"));
+    let states = trace.get(tap).ok_or_else(missing)?;
+    let mask = trace.mask("encoder").ok_or_else(missing)?;
+    let mean = masked_mean(states, mask)?;
+    let mean = match projection {
+        None => mean,
+        // The projection is affine and the weights of a mean sum to one, so the order does not matter.
+        Some((weight, bias)) => mean.matmul(&weight.t()?)?.broadcast_add(bias)?,
+    };
+    Ok(mean.to_vec2()?)
+}
+
+fn cosine(left: &[f32], right: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    dot(left, right) / (dot(left, left) * dot(right, right)).sqrt().max(f64::MIN_POSITIVE)
+}

@@ -1,0 +1,110 @@
+//! Transliteration as a kind of task.
+
+use alambic_data::{ContentKind, Split};
+use alambic_losses::TargetKind;
+use alambic_models::bert::Task as HeadSpec;
+use alambic_settings::At;
+use alambic_students::{Purpose, Student};
+use indexmap::IndexSet;
+
+use super::evaluate::TransliterationEvaluator;
+use super::options::TransliterationData;
+use super::train::TransliterationTraining;
+use crate::check::checker::{Checker, Site};
+use crate::context::RunContext;
+use crate::corpora::Corpora;
+use crate::error::RunError;
+use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
+use crate::observer::Observer;
+use crate::tasks::task::{Task, VocabularySource};
+use crate::training::job::Job;
+use crate::training::task::TrainingTask;
+
+impl Task for TransliterationData {
+    fn is_empty(&self) -> bool {
+        self.pairs.is_empty() && self.words.is_empty()
+    }
+
+    fn data_name(&self) -> &'static str {
+        "words to be written"
+    }
+
+    fn purpose(&self) -> Purpose {
+        Purpose::Writes
+    }
+
+    fn corpora(&self) -> Vec<&At<String>> {
+        let pairs = self.pairs.iter().flat_map(|own| &own.data);
+        pairs.chain(self.words.iter().flat_map(|own| &own.data)).collect()
+    }
+
+    fn teachers(&self) -> Vec<&At<String>> {
+        self.words.iter().filter_map(|own| own.rendered_by.as_ref()).collect()
+    }
+
+    fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
+        let labels = (!self.pairs.is_empty()).then_some(TargetKind::Classes);
+        let written = (!self.words.is_empty()).then_some(TargetKind::TeacherTexts);
+        Some(labels.into_iter().chain(written).collect())
+    }
+
+    fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
+        Ok(HeadSpec::none())
+    }
+
+    fn vocabulary<'c>(
+        &'c self,
+        corpora: &'c Corpora,
+        _: &Student,
+    ) -> Result<VocabularySource<'c>, RunError> {
+        let mut characters: Vec<char> = Vec::new();
+        let mut languages: IndexSet<String> = IndexSet::new();
+        let pairs = self.pairs.iter().map(|own| (&own.data, &own.directions, &own.except));
+        let words = self.words.iter().map(|own| (&own.data, &own.directions, &own.except));
+        for (names, directions, except) in pairs.chain(words) {
+            for direction in corpora.directions(names, directions, except)? {
+                languages.insert(direction.source);
+                languages.insert(direction.target);
+            }
+            for entry in corpora.entries(names, Split::Train)? {
+                characters.extend(entry.forms.values().flat_map(|form| form.chars()));
+            }
+        }
+        characters.sort_unstable();
+        languages.sort_unstable();
+        Ok(VocabularySource::Characters(characters, languages.into_iter().collect()))
+    }
+
+    fn reason_against_caching_ahead(&self) -> Option<&'static str> {
+        Some("what its teacher writes is recorded when it runs")
+    }
+
+    fn check(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
+        self.check_words(site, checker);
+    }
+
+    fn evaluates(&self, kind: ContentKind) -> bool {
+        kind == ContentKind::Words
+    }
+
+    fn check_evaluation(&self, checker: &mut Checker<'_>) {
+        super::check::check_evaluation(checker);
+    }
+
+    fn training<'a>(
+        &'a self,
+        context: &'a RunContext<'_>,
+        job: &'a Job<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Box<dyn TrainingTask + 'a>, RunError> {
+        Ok(Box::new(TransliterationTraining::new(self, context, job, observer)?))
+    }
+
+    fn evaluators<'a>(
+        &'a self,
+        context: &'a EvaluationContext<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Box<dyn Evaluator + 'a>>, RunError> {
+        Ok(vec![Box::new(TransliterationEvaluator::new(context, observer)?)])
+    }
+}

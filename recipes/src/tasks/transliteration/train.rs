@@ -1,0 +1,115 @@
+//! Training a model that writes words.
+
+use alambic_data::Split;
+use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::{Pass, Wanted};
+use alambic_reports::metrics::PredictionKind;
+use alambic_teachers::{Forced, Teacher};
+
+use super::examples::EncodedSamples;
+use super::options::TransliterationData;
+use super::samples::SampleCollector;
+use super::validation::Validation;
+use crate::context::RunContext;
+use crate::error::RunError;
+use crate::folder::layout::RECORDS;
+use crate::observer::Observer;
+use crate::subsample::subsample;
+use crate::training::job::{Job, Taps};
+use crate::training::statistics::DatasetStatistics;
+use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
+
+/// Samples of words, and the student and the teacher that read and write them.
+pub(crate) struct TransliterationTraining<'a> {
+    config: &'a MarianConfig,
+    taps: Taps,
+    teacher: Option<&'a dyn Teacher>,
+    examples: EncodedSamples,
+    validation: Validation<'a>,
+    statistics: DatasetStatistics,
+}
+
+impl<'a> TransliterationTraining<'a> {
+    /// Gathers the samples of a training, which the teacher may have to write first, and tokenizes them. Those of the
+    /// validation that are too long for the student are left out.
+    pub(crate) fn new(
+        data: &TransliterationData,
+        context: &RunContext<'_>,
+        job: &'a Job<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, RunError> {
+        let config = job.config.marian()?;
+        let collector = SampleCollector {
+            corpora: &context.corpora,
+            models: &context.models,
+            teacher: job.teacher,
+            records: context.folder.path().join(RECORDS),
+            stage: job.stage,
+        };
+        let (samples, generation) = collector.collect(data, Split::Train, observer)?;
+        let (mut validation, _) = collector.collect(data, Split::Validation, observer)?;
+        subsample(&mut validation, job.train.validation_examples);
+        let max_length = config.max_position_embeddings;
+        validation.retain(|sample| sample.source.chars().count() + 2 <= max_length);
+        let examples = EncodedSamples::new(&samples, job.tokenizer, (config.decoder_start_token_id, max_length))?;
+        let statistics = DatasetStatistics {
+            examples: examples.count(),
+            labelled: samples.iter().filter(|sample| !sample.is_teacher_target).count(),
+            too_long: examples.too_long,
+            validation: validation.len(),
+            generation,
+            ..DatasetStatistics::default()
+        };
+        let metric = job.metric(PredictionKind::Text, &[])?;
+        let validation = Validation { samples: validation, tokenizer: job.tokenizer, config, metric };
+        Ok(Self { config, taps: job.taps(), teacher: job.teacher, examples, validation, statistics })
+    }
+}
+
+impl TrainingTask for TransliterationTraining<'_> {
+    fn statistics(&self) -> &DatasetStatistics {
+        &self.statistics
+    }
+
+    fn lengths(&self, epoch: u64) -> Vec<(usize, usize)> {
+        self.examples.lengths(epoch)
+    }
+
+    fn forward(
+        &self,
+        batch: &[usize],
+        epoch: u64,
+        context: &ForwardContext<'_>,
+    ) -> Result<ForwardOutputs, RunError> {
+        let batch = self.examples.batch(batch, epoch);
+        let student = Marian::new(self.config, context.weights)?;
+        let wanted = Wanted::named(self.taps.student.iter().cloned());
+        let equal_lengths = context.terms.iter().any(|term| term.equal_lengths);
+        let teacher = match self.teacher {
+            Some(teacher) if !self.taps.teacher.is_empty() => {
+                let forced = Forced {
+                    sources: &batch.requests,
+                    target: Some(&batch.decoder),
+                    least_length: if equal_lengths { batch.source.length } else { 0 },
+                };
+                Some(teacher.trace(forced.into(), &Wanted::named(self.taps.teacher.iter().cloned()))?)
+            }
+            _ => None,
+        };
+        let mut source = batch.source;
+        if let (true, Some(trace)) = (equal_lengths, &teacher) {
+            let length = trace.mask("encoder").map_or(0, |mask| mask.len() / source.batch.max(1));
+            source = source.padded(length, self.config.pad_token_id);
+        }
+        let student = student.trace(&source, Some(&batch.decoder), Pass::Train(context.dropout), wanted)?;
+        Ok(ForwardOutputs { student, teacher, targets: batch.targets })
+    }
+
+    fn primary_metric(&self) -> PrimaryMetric {
+        self.validation.metric.into()
+    }
+
+    fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
+        self.validation.value(context.weights)
+    }
+}

@@ -1,0 +1,297 @@
+//! Evaluating models that answer questions about images.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use alambic_data::questions::best;
+use alambic_data::{Raster, Split};
+use alambic_models::architecture;
+use alambic_reports::card::Usage;
+use alambic_reports::document::Image;
+use alambic_reports::metrics::Prediction;
+use alambic_reports::outcome::{Latency, TEACHER};
+use alambic_reports::report::{AttentionMap, AttentionMaps, Text};
+use alambic_settings::IndexMap;
+use alambic_students::{Answerer, Blueprint, Eyes, Sight, Sighted};
+use alambic_teachers::{Network, Teacher};
+
+use super::questions::{answer_all, best_answer, metrics, reference, subsample_languages};
+use super::timings::{Timed, time_both, time_student};
+use crate::corpora::images::QuestionExample;
+use crate::error::RunError;
+use crate::evaluation::evaluator::{
+    CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet, TrivialBaseline,
+};
+use crate::evaluation::shell::shell_quoted;
+use crate::evaluation::similarity::divergences;
+use crate::images::store::ImageStore;
+use crate::names::QUESTION_ONLY;
+use crate::observer::Observer;
+use crate::subsample::subsample;
+
+/// Evaluates models that answer questions about images.
+pub(crate) struct QuestionEvaluator<'a> {
+    context: &'a EvaluationContext<'a>,
+    names: &'a [String],
+    questions: Vec<QuestionExample<'a>>,
+    test_set: TestSet,
+    teacher: Option<EvaluatedTeacher>,
+}
+
+/// The teacher, asked as the student is.
+struct EvaluatedTeacher {
+    teacher: Network,
+    answerer: Answerer,
+    logits: Vec<Vec<f32>>,
+}
+
+impl<'a> QuestionEvaluator<'a> {
+    /// Takes the test questions, and has the teacher answer them.
+    pub(crate) fn new(
+        context: &'a EvaluationContext<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, RunError> {
+        let (options, corpora) = (context.options, &context.run.corpora);
+        let names = corpora.answers(&options.data)?;
+        let mut questions = corpora.questions(&options.data, Split::Test, options.languages())?;
+        subsample_languages(&mut questions, options.limit.unwrap_or(usize::MAX));
+        if questions.is_empty() {
+            return Err(RunError::Recipe("the evaluation's test splits hold no question".into()));
+        }
+        let references: Vec<Prediction> =
+            questions.iter().map(|example| reference(example.question, names)).collect();
+        let languages: Vec<&str> = options.student_reads.iter().map(|language| language.as_str()).collect();
+        let source = if languages.len() > 1 { languages.first().map(ToString::to_string) } else { None };
+        let slice = |example: &QuestionExample<'_>| match languages.get(example.language) {
+            Some(language) if source.is_some() => (*language).to_owned(),
+            _ => example.question.kind.clone(),
+        };
+        let mut slices: Vec<String> = questions.iter().map(slice).collect();
+        if slices.iter().all(|slice| *slice == slices[0]) {
+            slices.clear();
+        }
+        let training = corpora.questions(&options.data, Split::Train, options.languages())?;
+        let trivial = TrivialBaseline {
+            name: QUESTION_ONLY,
+            description: "does not see the image: the commonest answer to the same question in the training split, or \
+                          else to questions of its kind, or to all",
+            predictions: without_image(&training, &questions, names),
+        };
+        let test_set = TestSet {
+            metrics: metrics(options, &references)?,
+            fidelity: &[("agreement", "agreement")],
+            slices,
+            source_slice: source,
+            trivial: Some(trivial),
+            ..TestSet::new("question", "questions", references)
+        };
+        let mut evaluator = Self { context, names, questions, test_set, teacher: None };
+        if let Some(name) = &options.teacher {
+            observer.task("evaluation: teacher answers", evaluator.questions.len(), 0);
+            let teacher = context.run.models.network(name)?;
+            let eyes = Eyes::open(teacher.config(), &context.run.models.checkpoint_folder(name)?)?;
+            let answerer =
+                Answerer::new(teacher.config(), teacher.network(), eyes, teacher.vocabulary(), usize::MAX)?
+                    .naming(names);
+            let logits = evaluator.answer(&answerer, |example| example.teacher_text)?;
+            evaluator.test_set.teacher = Some(predictions(&answerer, &logits));
+            evaluator.teacher = Some(EvaluatedTeacher { teacher, answerer, logits });
+            observer.finished(&format!("{} questions", evaluator.questions.len()));
+        }
+        Ok(evaluator)
+    }
+
+    /// The logits of a model over all questions, in the words in which it is asked.
+    fn answer(
+        &self,
+        answerer: &Answerer,
+        words: fn(&QuestionExample<'a>) -> &'a str,
+    ) -> Result<Vec<Vec<f32>>, RunError> {
+        let mut store = ImageStore::new(answerer.eyes().clone());
+        let place = |example: &QuestionExample<'a>| Ok((words(example), store.add(example.picture)?));
+        let asked: Vec<(&str, usize)> = self.questions.iter().map(place).collect::<Result<_, RunError>>()?;
+        answer_all(answerer, &store, &asked)
+    }
+
+    /// The student as it was before any training.
+    fn untrained(&self) -> Result<Answerer, RunError> {
+        let (Blueprint { config, weights }, folder) = (self.context.untrained)()?;
+        let network = architecture::over(&config, &weights)?;
+        let eyes = Eyes::open(&config, folder.path())?;
+        Ok(Answerer::new(&config, network.into(), eyes, &folder.tokenizer()?, usize::MAX)?)
+    }
+}
+
+/// The answers that logits stand for.
+fn predictions(answerer: &Answerer, logits: &[Vec<f32>]) -> Vec<Prediction> {
+    logits.iter().map(|logits| Prediction::Answer(answerer.answer(logits))).collect()
+}
+
+/// Questions in the words in which a model is asked them, with their images as it is shown them.
+fn sighted<'s>(
+    questions: &[QuestionExample<'s>],
+    words: fn(&QuestionExample<'s>) -> &'s str,
+    sights: &'s [Sight],
+) -> Vec<Sighted<'s>> {
+    questions.iter().zip(sights).map(|(example, sight)| (words(example), sight)).collect()
+}
+
+/// A question as the student is asked it, and in other words as the teacher is.
+fn both(text: &str, teacher_text: &str) -> String {
+    if text == teacher_text { text.to_owned() } else { format!("{text} ({teacher_text})") }
+}
+
+/// The answers to questions without the image: the commonest answer to the same text among those seen, or else to
+/// questions of the same kind, or to all; of several the first in the list of answers. Nobody knows an answer where none is
+/// known of any question.
+fn without_image(seen: &[QuestionExample<'_>], asked: &[QuestionExample<'_>], names: &[String]) -> Vec<Prediction> {
+    let mut by_text: HashMap<&str, Vec<u32>> = HashMap::new();
+    let mut by_kind: HashMap<&str, Vec<u32>> = HashMap::new();
+    let mut of_all = vec![0; names.len()];
+    for QuestionExample { question, text, .. } in seen {
+        let Some(answer) = best(&question.answers) else { continue };
+        for (counts, key) in [(&mut by_text, *text), (&mut by_kind, question.kind.as_str())] {
+            counts.entry(key).or_insert_with(|| vec![0; names.len()])[answer as usize] += 1;
+        }
+        of_all[answer as usize] += 1;
+    }
+    let answer = |QuestionExample { question, text, .. }: &QuestionExample<'_>| {
+        let counts = by_text.get(text).or_else(|| by_kind.get(question.kind.as_str())).unwrap_or(&of_all);
+        let most = counts.iter().max()?;
+        names.get(counts.iter().position(|count| count == most)?).cloned()
+    };
+    asked.iter().map(|example| answer(example).map_or(Prediction::Nothing, Prediction::Answer)).collect()
+}
+
+impl Evaluator for QuestionEvaluator<'_> {
+    fn test_set(&self) -> &TestSet {
+        &self.test_set
+    }
+
+    fn teacher(&self) -> Option<&dyn Teacher> {
+        self.teacher.as_ref().map(|own| -> &dyn Teacher { &own.teacher })
+    }
+
+    fn predict(
+        &self,
+        folder: &Path,
+        _: ModelRole,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Prediction>, RunError> {
+        let answerer = Answerer::load(folder)?;
+        let predictions = predictions(&answerer, &self.answer(&answerer, |example| example.text)?);
+        progress(predictions.len());
+        Ok(predictions)
+    }
+
+    fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
+        let Some(teacher) = &self.teacher else { return Ok(IndexMap::new()) };
+        let rows = |logits: &[Vec<f32>]| logits.iter().map(|row| vec![row.clone()]).collect::<Vec<_>>();
+        let own = rows(&self.answer(&Answerer::load(student)?, |example| example.text)?);
+        let [mean, shuffled] = divergences(&own, &rows(&teacher.logits));
+        Ok([("kl-from-teacher", mean), ("kl-from-teacher-shuffled", shuffled)]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into())
+    }
+
+    fn timings(
+        &self,
+        student: &Path,
+        max: usize,
+    ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
+        let student = Answerer::load(student)?;
+        let mut timed = self.questions.clone();
+        subsample(&mut timed, max);
+        let prepare = |answerer: &Answerer| -> Result<Vec<Sight>, RunError> {
+            timed.iter().map(|example| Ok(answerer.eyes().prepare(example.picture)?)).collect()
+        };
+        let own = prepare(&student)?;
+        let own = Timed { answerer: &student, questions: sighted(&timed, |example| example.text, &own) };
+        let Some(teacher) = &self.teacher else { return time_student(&own, max) };
+        let others = prepare(&teacher.answerer)?;
+        time_both(
+            &Timed { answerer: &teacher.answerer, questions: sighted(&timed, |example| example.teacher_text, &others) },
+            &own,
+            max,
+        )
+    }
+
+    fn attention_maps(
+        &self,
+        examples: &[usize],
+        models: &[(&str, &Path)],
+    ) -> Result<AttentionMaps, RunError> {
+        let untrained = self.untrained()?;
+        let loaded = models.iter().map(|(name, folder)| Ok((*name, Answerer::load(folder)?)));
+        let loaded: Vec<(&str, Answerer)> = loaded.collect::<Result<_, RunError>>()?;
+        let mut answerers: Vec<(&str, &Answerer)> = Vec::new();
+        answerers.extend(self.teacher.as_ref().map(|own| (TEACHER, &own.answerer)));
+        answerers.push(("student before training", &untrained));
+        answerers.extend(loaded.iter().map(|(name, answerer)| (*name, answerer)));
+        let map = |&index: &usize| {
+            let QuestionExample { picture, text, teacher_text, .. } = self.questions[index];
+            let raster = picture.load()?;
+            let image = |caption: String, raster: &Raster| {
+                Ok::<_, RunError>(Image { caption, png: raster.to_png()? })
+            };
+            let mut images: Vec<Image> =
+                vec![image(format!("the image; {}", best_answer(self.questions[index].question, &self.names)), &raster)?];
+            for (name, answerer) in &answerers {
+                let prepared = answerer.eyes().prepare(picture)?;
+                let asked = (if *name == TEACHER { teacher_text } else { text }, &prepared);
+                let Some(parts) = answerer.attention(asked)? else { continue };
+                let answer = answerer.answers(&[asked])?.concat();
+                let most = 100.0 * parts.iter().map(|(weight, _)| *weight).fold(0.0, f32::max);
+                let (whole, part) = match &prepared {
+                    Sight::Image(whole) => (whole, "patch"),
+                    Sight::Regions(_) => (&raster, "region"),
+                };
+                let caption = format!("{name}: {answer}; {most:.0} % on the brightest {part}");
+                images.push(image(caption, &whole.lit(&parts))?);
+            }
+            Ok(AttentionMap { source: both(text, teacher_text), images })
+        };
+        Ok(AttentionMaps {
+            title: "Attention to the image".into(),
+            about: "The attention that the tokens of the question pay to each patch or region of the image in the last \
+                    layer, a mean over tokens and heads: the brighter, the more. Two towers never see each other; theirs \
+                    is what the queries of one would pay to the keys of the other."
+                .into(),
+            maps: examples.iter().map(map).collect::<Result<_, RunError>>()?,
+        })
+    }
+
+    fn source(&self, index: usize) -> Text {
+        let QuestionExample { text, teacher_text, .. } = self.questions[index];
+        Text::new(&both(text, teacher_text), None)
+    }
+
+    fn shown(&self, index: usize, prediction: &Prediction) -> Text {
+        let text = match prediction {
+            Prediction::Scores(_) => best_answer(self.questions[index].question, self.names),
+            other => other.to_string(),
+        };
+        Text::new(&text, None)
+    }
+
+    fn card(&self, first: Option<&Prediction>) -> CardMetadata {
+        let question = self.questions.first().map(|example| example.text.to_owned()).unwrap_or_default();
+        CardMetadata {
+            task: "visual-question-answering",
+            tags: Vec::new(),
+            languages: Vec::new(),
+            usage: Usage {
+                model_class: None,
+                tokenizer_class: String::new(),
+                command: format!("alambic predict student --image IMAGE.png {}", shell_quoted(&question)),
+                input: question,
+                generate: None,
+                output: first.map(ToString::to_string),
+            },
+            limits: vec![
+                "It was evaluated on questions and images like those that it was trained on, and on no others."
+                    .into(),
+            ],
+        }
+    }
+}

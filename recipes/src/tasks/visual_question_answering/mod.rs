@@ -1,0 +1,9 @@
+//! Questions about images that are answered.
+
+mod check;
+mod evaluate;
+pub(crate) mod options;
+mod questions;
+mod task;
+mod timings;
+mod train;

@@ -1,0 +1,42 @@
+//! Keys of the data: questions about images.
+
+use alambic_settings::{At, OneOrMany, settings};
+
+use crate::options::languages::InputLanguages;
+
+settings! {
+    /// Questions about images. Student and teacher may be asked in different languages: what they then have in common is the
+    /// image, as in cross-lingual visual question answering (cViL; Gupta et al., 2022).
+    pub struct QuestionData {
+        /// Names of corpora.
+        pub data: Vec<At<String>>,
+        /// Share of the images, with all that is asked of them; smaller shares lie within larger ones.
+        #[range(0.0..=1.0)]
+        pub fraction: f64 = 1.0,
+        /// Share of these images whose questions have their answers; what is asked of the others, the teacher alone answers.
+        #[range(0.0..=1.0)]
+        pub labelled: f64 = 1.0,
+        /// The language in which the student is asked, by its code, or several in turn. Left out: the corpora's own.
+        pub student_reads: OneOrMany<At<String>> = OneOrMany(Vec::new()),
+        /// The language in which the teacher is asked. Left out: the corpora's own.
+        pub teacher_reads: Option<At<String>>,
+        /// Most tokens of a question, the special ones included; what is longer is cut.
+        #[range(4..=1_048_576)]
+        pub longest: usize = 40,
+    }
+}
+
+impl QuestionData {
+    /// The languages in which they are asked.
+    pub(crate) fn languages(&self) -> InputLanguages<'_> {
+        InputLanguages { student: &self.student_reads, teacher: self.teacher_reads.as_ref() }
+    }
+}
+
+settings! {
+    /// Questions about images.
+    pub struct QuestionsData {
+        /// Questions about images, with their answers.
+        pub questions: OneOrMany<QuestionData> = OneOrMany(Vec::new()),
+    }
+}

@@ -1,0 +1,89 @@
+//! The texts of a stage, as its student and its teacher read them.
+
+use std::borrow::Borrow;
+
+use alambic_data::{Label, Text};
+use alambic_models::{Config, Tokenizer};
+use alambic_teachers::Teacher;
+use alambic_teachers::cache::Texts;
+
+use super::encoded_examples::{EncodedExamples, Vocabulary};
+use super::masking::Masking;
+use crate::error::RunError;
+
+/// Texts to train on and to validate on, in tokens.
+pub(crate) struct EncodedSplits {
+    /// Most tokens of a text.
+    pub(crate) max_length: usize,
+    pub(crate) examples: EncodedExamples,
+    pub(crate) validation: EncodedExamples,
+    pub(crate) validation_texts: Vec<Text>,
+}
+
+impl EncodedSplits {
+    /// Encodes texts for a student, and for its teacher where that has another vocabulary. What is longer than `max_length`
+    /// tokens, or has no room in one of the two, is cut.
+    pub(crate) fn new(
+        texts: &[impl Borrow<Text>],
+        validation_texts: Vec<Text>,
+        max_length: usize,
+        (student, tokenizer): (&Config, &Tokenizer),
+        teacher: Option<&dyn Teacher>,
+    ) -> Result<Self, RunError> {
+        let room = teacher.and_then(Teacher::longest).unwrap_or(usize::MAX);
+        let max_length = max_length.min(student.longest()).min(room);
+        let own = tokenizer.truncating(max_length)?;
+        // Layers can be compared token by token only where both read the same tokens.
+        let of_teacher = match teacher.and_then(Teacher::tokenizer) {
+            Some(other) if other.identity()? != tokenizer.identity()? => Some(other.truncating(max_length)?),
+            _ => None,
+        };
+        let own = Vocabulary { tokenizer: &own, padding: student.padding() };
+        let of_teacher = of_teacher
+            .as_ref()
+            .map(|tokenizer| Ok::<_, RunError>(Vocabulary { tokenizer, padding: tokenizer.padding()? }))
+            .transpose()?;
+        let is_tagged = |text: &Text| matches!(text.label, Label::Words(_));
+        let tagged =
+            texts.iter().any(|text| is_tagged(text.borrow())) || validation_texts.iter().any(is_tagged);
+        if tagged && of_teacher.is_some() {
+            return Err(RunError::Recipe(
+                "words are tagged by their tokens, and the teacher has another vocabulary than the student"
+                    .into(),
+            ));
+        }
+        let encode = |texts: &mut dyn Iterator<Item = &Text>| {
+            if tagged {
+                EncodedExamples::tagged(texts, &own)
+            } else {
+                EncodedExamples::new(texts, &own, of_teacher.as_ref())
+            }
+        };
+        Ok(Self {
+            max_length,
+            examples: encode(&mut texts.iter().map(Borrow::borrow))?,
+            validation: encode(&mut validation_texts.iter())?,
+            validation_texts,
+        })
+    }
+
+    /// Has tokens masked in every batch. Gives the number of training texts that are left out, since nothing in them can be
+    /// masked; none where the teacher has another vocabulary, under which nothing can be masked alike.
+    pub(crate) fn mask(&mut self, masking: &Masking) -> Option<usize> {
+        if self.examples.has_foreign() {
+            return None;
+        }
+        let before = self.examples.count();
+        self.examples.mask(masking);
+        self.validation.mask(masking);
+        Some(before - self.examples.count())
+    }
+
+    /// What the teacher reads: the texts to train on, and then those to validate on.
+    pub(crate) fn read_by_teacher(&self) -> Texts<'_> {
+        Texts {
+            texts: self.examples.read_by_teacher().chain(self.validation.read_by_teacher()).collect(),
+            padding: self.examples.padding_of_teacher(),
+        }
+    }
+}

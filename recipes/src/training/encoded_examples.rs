@@ -1,0 +1,170 @@
+//! Texts in tokens, and batches of them.
+
+use std::sync::Arc;
+
+use alambic_data::{Label, Text};
+use alambic_losses::Targets;
+use alambic_models::bert::TextInput;
+use alambic_models::{EncodedText, Tokenizer};
+
+use super::masking::Masking;
+use crate::error::RunError;
+
+/// A vocabulary with its padding token.
+pub(crate) struct Vocabulary<'a> {
+    pub(crate) tokenizer: &'a Tokenizer,
+    pub(crate) padding: u32,
+}
+
+/// A text as student and teacher read it.
+#[derive(Debug)]
+struct Encoded {
+    own: EncodedText,
+    /// None where the teacher reads the student's tokens.
+    other: Option<EncodedText>,
+    /// The first token of each word, where words are tagged.
+    words: Vec<Option<usize>>,
+    label: Label,
+}
+
+/// Texts in tokens.
+#[derive(Debug)]
+pub(crate) struct EncodedExamples {
+    texts: Vec<Encoded>,
+    /// The padding tokens of student and teacher.
+    padding: (u32, u32),
+    /// How tokens are masked; none where the labels are the task.
+    masking: Option<Masking>,
+}
+
+/// One batch as student, teacher and losses want it.
+pub(crate) struct TextBatch {
+    pub(crate) own: TextInput,
+    /// What the teacher reads; the student's tokens themselves where there is one vocabulary.
+    pub(crate) other: TextInput,
+    pub(crate) targets: Targets,
+}
+
+impl EncodedExamples {
+    /// Encodes texts for the student, and for a teacher of another vocabulary.
+    pub(crate) fn new<'t>(
+        texts: impl Iterator<Item = &'t Text>,
+        own: &Vocabulary<'_>,
+        other: Option<&Vocabulary<'_>>,
+    ) -> Result<Self, RunError> {
+        let padding = (own.padding, other.map_or(own.padding, |other| other.padding));
+        let encode = |vocabulary: &Vocabulary<'_>, text: &Text| {
+            vocabulary.tokenizer.encode_text(&text.first, text.second.as_deref())
+        };
+        let texts = texts.map(|text| {
+            let other = other.map(|other| encode(other, text)).transpose()?;
+            Ok(Encoded { own: encode(own, text)?, other, words: Vec::new(), label: text.label.clone() })
+        });
+        Ok(Self { texts: texts.collect::<Result<_, RunError>>()?, padding, masking: None })
+    }
+
+    /// Encodes texts whose words are tagged, for a student and a teacher of one vocabulary.
+    pub(crate) fn tagged<'t>(
+        texts: impl Iterator<Item = &'t Text>,
+        own: &Vocabulary<'_>,
+    ) -> Result<Self, RunError> {
+        let texts = texts.map(|text| {
+            let (own, words) = own.tokenizer.encode_words(&text.first)?;
+            Ok(Encoded { own, other: None, words, label: text.label.clone() })
+        });
+        let padding = (own.padding, own.padding);
+        Ok(Self { texts: texts.collect::<Result<_, RunError>>()?, padding, masking: None })
+    }
+
+    /// Keeps the texts of which something can be masked, to be masked in each batch.
+    pub(crate) fn mask(&mut self, masking: &Masking) {
+        self.texts.retain(|text| masking.takes(&text.own.ids));
+        self.masking = Some(masking.clone());
+    }
+
+    /// Whether the teacher reads other tokens than the student.
+    pub(crate) fn has_foreign(&self) -> bool {
+        self.texts.iter().any(|text| text.other.is_some())
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.texts.len()
+    }
+
+    pub(crate) fn labelled(&self) -> usize {
+        self.texts.iter().filter(|text| text.label != Label::None).count()
+    }
+
+    pub(crate) fn truncated(&self) -> usize {
+        self.texts.iter().filter(|text| text.own.truncated).count()
+    }
+
+    /// Tokens of each text; there is nothing to be written.
+    pub(crate) fn lengths(&self) -> Vec<(usize, usize)> {
+        self.texts.iter().map(|text| (text.own.ids.len(), 0)).collect()
+    }
+
+    /// The texts as the teacher reads them.
+    pub(crate) fn read_by_teacher(&self) -> impl Iterator<Item = &EncodedText> {
+        self.texts.iter().map(|text| text.other.as_ref().unwrap_or(&text.own))
+    }
+
+    pub(crate) fn padding_of_teacher(&self) -> u32 {
+        self.padding.1
+    }
+
+    /// A batch of the texts of these indices, as an epoch has them.
+    pub(crate) fn batch(&self, indices: &[usize], epoch: u64) -> TextBatch {
+        let rows: Vec<&Encoded> = indices.iter().map(|&index| &self.texts[index]).collect();
+        let own: Vec<&EncodedText> = rows.iter().map(|row| &row.own).collect();
+        let own = TextInput::pad(&own, self.padding.0);
+        if let Some(masking) = &self.masking {
+            let (own, targets) = masking.batch(own, epoch);
+            return TextBatch { other: own.clone(), own, targets };
+        }
+        let read_by_teacher: Option<Vec<&EncodedText>> = rows.iter().map(|row| row.other.as_ref()).collect();
+        let other = match read_by_teacher {
+            Some(texts) => TextInput::pad(&texts, self.padding.1),
+            None => own.clone(),
+        };
+        if rows.iter().any(|row| !row.words.is_empty()) {
+            let targets = tags(&rows, own.tokens.length);
+            return TextBatch { other: own.clone(), own, targets };
+        }
+        let class = |row: &&Encoded| if let Label::Class(class) = row.label { class } else { 0 };
+        let classified = |row: &&Encoded| f32::from(u8::from(matches!(row.label, Label::Class(_))));
+        let number = |row: &&Encoded| if let Label::Number(number) = row.label { Some(number) } else { None };
+        let targets = Targets {
+            classes: Arc::new(rows.iter().map(class).collect()),
+            labelled: Arc::new(rows.iter().map(classified).collect()),
+            teacher_mask: Arc::new(vec![1.0; rows.len()]),
+            numbers: Arc::new(rows.iter().filter_map(number).collect()),
+            ..Targets::default()
+        };
+        TextBatch { own, other, targets }
+    }
+}
+
+/// Targets of tagged words: a row for each token of each text, of which those count that begin a word. The teacher says
+/// something of all these, the data of those with a tag.
+fn tags(texts: &[&Encoded], length: usize) -> Targets {
+    let count = texts.len() * length;
+    let (mut classes, mut labelled, mut teacher_mask) = (vec![0; count], vec![0.0; count], vec![0.0; count]);
+    for (row, text) in texts.iter().enumerate() {
+        let tags: &[u32] = if let Label::Words(tags) = &text.label { tags } else { &[] };
+        for (word, place) in text.words.iter().enumerate() {
+            let Some(place) = place.map(|place| row * length + place) else { continue };
+            teacher_mask[place] = 1.0;
+            if let Some(&tag) = tags.get(word) {
+                classes[place] = tag;
+                labelled[place] = 1.0;
+            }
+        }
+    }
+    Targets {
+        classes: Arc::new(classes),
+        labelled: Arc::new(labelled),
+        teacher_mask: Arc::new(teacher_mask),
+        ..Targets::default()
+    }
+}

@@ -1,0 +1,89 @@
+//! One training, as its task sees it.
+
+use std::path::Path;
+
+use alambic_losses::Term;
+use alambic_models::{Config, Tokenizer};
+use alambic_reports::metrics::{Metric, PredictionKind, defaults, find};
+use alambic_settings::At;
+use alambic_teachers::Teacher;
+use indexmap::IndexSet;
+
+use super::teacher_outputs::CacheScope;
+use crate::error::RunError;
+use crate::options::train::TrainOptions;
+
+/// What is to be trained, and how.
+pub(crate) struct Job<'a> {
+    /// The training's own name: that of its folder, events and records.
+    pub(crate) label: &'a str,
+    /// The stage whose data it shares, for the records of what the teacher wrote.
+    pub(crate) stage: &'a str,
+    pub(crate) config: &'a Config,
+    pub(crate) tokenizer: &'a Tokenizer,
+    pub(crate) teacher: Option<&'a dyn Teacher>,
+    /// The teacher's name in the recipe.
+    pub(crate) teacher_name: Option<&'a At<String>>,
+    pub(crate) terms: &'a [Term],
+    pub(crate) train: &'a TrainOptions,
+    pub(crate) seed: u64,
+    /// The folder of the detector whose regions the student reads.
+    pub(crate) detector: Option<&'a Path>,
+    /// Where the teacher's outputs are cached, and how often they are read.
+    pub(crate) cache: &'a CacheScope<'a>,
+}
+
+impl Job<'_> {
+    /// The metric by which checkpoints are chosen, of predictions of a kind: the one that the training names, or the usual one.
+    /// `classes` are those of the task, if there are any.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn metric(
+        &self,
+        kind: PredictionKind,
+        classes: &[String],
+    ) -> Result<&'static Metric, RunError> {
+        self.optional_metric(kind, classes)?.ok_or_else(|| {
+            RunError::Recipe(format!("stage `{}` has no metric by which to choose checkpoints", self.stage))
+        })
+    }
+
+    /// The same; none where no metric accepts such predictions.
+    ///
+    /// # Errors
+    /// When the name is not a metric's.
+    pub(crate) fn optional_metric(
+        &self,
+        kind: PredictionKind,
+        classes: &[String],
+    ) -> Result<Option<&'static Metric>, RunError> {
+        match &self.train.metric_for_best_model {
+            Some(name) => Ok(Some(find(&name.value)?)),
+            None => Ok(defaults(kind, classes).into_iter().next()),
+        }
+    }
+
+    /// The taps of student and teacher that the terms read.
+    pub(crate) fn taps(&self) -> Taps {
+        Taps::of(self.terms)
+    }
+}
+
+/// Taps of student and teacher, each once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Taps {
+    pub(crate) student: Vec<String>,
+    pub(crate) teacher: Vec<String>,
+}
+
+impl Taps {
+    /// Those that terms read.
+    pub(crate) fn of(terms: &[Term]) -> Self {
+        let all = |taps: fn(&Term) -> &Vec<String>| -> Vec<String> {
+            let taps: IndexSet<&String> = terms.iter().flat_map(taps).collect();
+            taps.into_iter().cloned().collect()
+        };
+        Self { student: all(|term| &term.student_taps), teacher: all(|term| &term.teacher_taps) }
+    }
+}

@@ -1,0 +1,150 @@
+//! The losses of one batch, and their gradients, together or term by term.
+
+use alambic_losses::Term;
+use alambic_settings::IndexMap;
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::gradients::Gradients;
+use alambic_tensor::parameters::Parameters;
+
+use crate::error::RunError;
+
+/// The share of the gradient norm below which a term is warned of.
+pub(crate) const MIN_SHARE: f64 = 0.01;
+
+/// The loss of one batch, term by term.
+pub(crate) struct Losses {
+    /// The name and the weighted loss of each term, with its graph.
+    terms: Vec<(&'static str, Tensor)>,
+    /// What they come to.
+    pub(crate) sum: Sum,
+}
+
+/// What the terms of a batch or of a step come to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Sum {
+    /// The sum with weights.
+    pub(crate) loss: f64,
+    /// The value of each term before its weight. Terms of one name are added up.
+    pub(crate) values: IndexMap<String, f64>,
+}
+
+impl Sum {
+    /// Adds a share of another sum.
+    pub(crate) fn add(&mut self, other: &Self, share: f64) {
+        self.loss += other.loss * share;
+        for (name, value) in &other.values {
+            *self.values.entry(name.clone()).or_insert(0.0) += value * share;
+        }
+    }
+}
+
+/// Statistics of one step, over all batches whose gradients it adds up.
+#[derive(Debug, Default)]
+pub(crate) struct StepStatistics {
+    /// A mean over the batches.
+    pub(crate) sum: Sum,
+    /// The norm of each term's own gradient, at steps at which they are taken apart.
+    norms: IndexMap<String, f64>,
+    pub(crate) examples: usize,
+    /// Of all gradients together, before clipping.
+    pub(crate) gradient_norm: f64,
+    pub(crate) learning_rate: f64,
+    pub(crate) seconds: f64,
+}
+
+impl StepStatistics {
+    /// Adds a batch of so many examples, which makes up a share of the step.
+    pub(crate) fn add(&mut self, sum: &Sum, norms: IndexMap<String, f64>, examples: usize, share: f64) {
+        self.sum.add(sum, share);
+        for (name, norm) in norms {
+            *self.norms.entry(name).or_insert(0.0) += norm;
+        }
+        self.examples += examples;
+    }
+
+    /// Each term's share in the sum of the norms.
+    pub(crate) fn shares(&self) -> IndexMap<String, f64> {
+        let sum: f64 = self.norms.values().sum();
+        let share = |norm: f64| if sum > 0.0 { norm / sum } else { 0.0 };
+        self.norms.iter().map(|(name, norm)| (name.clone(), share(*norm))).collect()
+    }
+}
+
+/// Gradients of one batch.
+pub(crate) struct StepGradients {
+    pub(crate) gradients: Gradients,
+    /// The norm of each term's own gradient, where terms were taken apart.
+    pub(crate) norms: IndexMap<String, f64>,
+}
+
+impl Losses {
+    /// Takes the losses of terms.
+    ///
+    /// # Errors
+    /// When there is none, or one is no number.
+    pub(crate) fn new(losses: Vec<(&Term, Tensor)>, step: usize) -> Result<Self, RunError> {
+        let mut sum = Sum::default();
+        let mut terms = Vec::with_capacity(losses.len());
+        for (term, loss) in losses {
+            let value = f64::from(loss.to_scalar::<f32>()?);
+            if !value.is_finite() {
+                return Err(RunError::Diverged { term: term.name, step, value });
+            }
+            sum.loss += term.weight * value;
+            *sum.values.entry(term.name.to_owned()).or_insert(0.0) += value;
+            terms.push((term.name, (loss * term.weight)?));
+        }
+        Ok(Self { terms, sum })
+    }
+
+    /// The gradients of the sum. `apart` takes one backward pass a term to learn what each of them adds.
+    pub(crate) fn backward(self, parameters: &Parameters, apart: bool) -> Result<StepGradients, RunError> {
+        let (mut gradients, mut norms) = (Gradients::default(), IndexMap::new());
+        if apart {
+            for (name, loss) in self.terms {
+                let own = Gradients::of(&loss, parameters)?;
+                *norms.entry(name.to_owned()).or_insert(0.0) += own.norm()?;
+                gradients.add(own)?;
+            }
+            return Ok(StepGradients { gradients, norms });
+        }
+        let mut losses = self.terms.into_iter().map(|(_, loss)| loss);
+        if let Some(mut total) = losses.next() {
+            for loss in losses {
+                total = (total + loss)?;
+            }
+            gradients = Gradients::of(&total, parameters)?;
+        }
+        Ok(StepGradients { gradients, norms })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alambic_losses::Loss;
+    use alambic_models::Outline;
+    use alambic_settings::Kind;
+    use alambic_tensor::candle::Device;
+
+    use super::*;
+
+    #[test]
+    fn terms_of_one_name_count_with_their_own_weights() {
+        let loss = Loss::default_kind("cross-entropy").unwrap();
+        let outline = Outline { classes: 2, ..Outline::default() };
+        let term = |weight: f64| {
+            let mut term = loss.inner().bind(&outline, None).unwrap();
+            term.weight = weight;
+            term
+        };
+        let (once, thrice) = (term(1.0), term(3.0));
+        let value = |value: f32| Tensor::new(value, &Device::Cpu).unwrap();
+        let losses = Losses::new(vec![(&once, value(2.0)), (&thrice, value(0.5))], 1).unwrap();
+        assert_eq!(losses.sum.values, [("cross-entropy".to_owned(), 2.5)].into());
+        assert!((losses.sum.loss - 3.5).abs() < 1e-12);
+        let mut mean = Sum::default();
+        mean.add(&losses.sum, 0.5);
+        mean.add(&losses.sum, 0.5);
+        assert_eq!(mean, losses.sum);
+    }
+}

@@ -1,0 +1,209 @@
+//! Tokens that are masked, for a model of language to say what they were.
+
+use std::sync::Arc;
+
+use alambic_losses::Targets;
+use alambic_models::Tokenizer;
+use alambic_models::bert::TextInput;
+use alambic_tensor::Streams;
+use rand::Rng;
+
+use crate::error::RunError;
+use crate::options::masking::{Compared, MaskOptions};
+
+/// The epoch that texts of the validation part belong to: they are masked in the same way every time.
+pub(crate) const VALIDATION: u64 = u64::MAX;
+
+/// How texts are masked: a function of seed, epoch and text, whatever else is in a batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Masking {
+    options: MaskOptions,
+    streams: Streams,
+    mask: u32,
+    /// Tokens that are not special: what may be masked, and what may stand in its place. Sorted.
+    ordinary: Vec<u32>,
+}
+
+impl Masking {
+    /// Over a vocabulary.
+    pub(crate) fn new(options: &MaskOptions, tokenizer: &Tokenizer, seed: u64) -> Result<Self, RunError> {
+        Ok(Self {
+            options: options.clone(),
+            streams: Streams::new(seed),
+            mask: tokenizer.mask()?,
+            ordinary: tokenizer.ordinary(),
+        })
+    }
+
+    /// Whether a text has a token that may be masked.
+    pub(crate) fn takes(&self, tokens: &[u32]) -> bool {
+        tokens.iter().any(|token| self.is_ordinary(*token))
+    }
+
+    fn is_ordinary(&self, token: u32) -> bool {
+        self.ordinary.binary_search(&token).is_ok()
+    }
+
+    /// A text in an epoch: its tokens, some of them masked, and for each token whether it was chosen.
+    fn mask(&self, tokens: &[u32], epoch: u64) -> (Vec<u32>, Vec<bool>) {
+        let mut random = self.streams.masking(epoch, tokens);
+        let mut places: Vec<usize> =
+            (0..tokens.len()).filter(|&place| self.is_ordinary(tokens[place])).collect();
+        // Rounded up as often as its fraction says, so that the mean is what is asked for.
+        let wanted = self.options.probability * places.len() as f64;
+        let up = random.random_bool(wanted.fract());
+        let count = (wanted as usize + usize::from(up)).max(1).min(places.len());
+        let (mut masked, mut chosen) = (tokens.to_vec(), vec![false; tokens.len()]);
+        for index in 0..count {
+            let other = random.random_range(index..places.len());
+            places.swap(index, other);
+            let place = places[index];
+            chosen[place] = true;
+            let chance: f64 = random.random();
+            if chance < self.options.masked {
+                masked[place] = self.mask;
+            } else if chance < self.options.masked + self.options.random {
+                masked[place] = self.ordinary[random.random_range(0..self.ordinary.len())];
+            }
+        }
+        (masked, chosen)
+    }
+
+    /// A batch of texts in an epoch, which student and teacher read alike. The targets are a row for each token whose
+    /// logits are wanted.
+    pub(crate) fn batch(&self, mut input: TextInput, epoch: u64) -> (TextInput, Targets) {
+        let (original, length) = (Arc::clone(&input.tokens.ids), input.tokens.length);
+        let mut ids = original.to_vec();
+        let (mut selected, mut classes, mut labelled) = (Vec::new(), Vec::new(), Vec::new());
+        for row in 0..input.tokens.batch {
+            let start = row * length;
+            let real: usize =
+                input.tokens.mask[start..start + length].iter().map(|&real| usize::from(real)).sum();
+            let text = start..start + real;
+            let (masked, chosen) = self.mask(&original[text.clone()], epoch);
+            ids[text.clone()].copy_from_slice(&masked);
+            for (place, chosen) in text.zip(chosen) {
+                if chosen || self.options.logits == Compared::All {
+                    selected.push(place as u32);
+                    classes.push(original[place]);
+                    labelled.push(f32::from(u8::from(chosen)));
+                }
+            }
+        }
+        let targets = Targets {
+            taught: Arc::new(vec![1.0; classes.len()]),
+            classes: Arc::new(classes),
+            labelled: Arc::new(labelled),
+            ..Targets::default()
+        };
+        input.tokens.ids = Arc::new(ids);
+        input.selected = Some(Arc::new(selected));
+        (input, targets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alambic_models::EncodedText;
+
+    use super::*;
+
+    fn tokenizer() -> Tokenizer {
+        Tokenizer::words(["one two three four five six seven eight nine ten eleven twelve"], 200).unwrap()
+    }
+
+    /// What is left out in a recipe is as BERT has it.
+    fn published() -> MaskOptions {
+        alambic_settings::Setting::when_absent().unwrap()
+    }
+
+    fn masking(options: &MaskOptions, seed: u64) -> Masking {
+        Masking::new(options, &tokenizer(), seed).unwrap()
+    }
+
+    /// Texts of `length` words with special tokens around them, and one that is not in the vocabulary.
+    fn texts(length: usize, count: usize) -> Vec<EncodedText> {
+        let words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"];
+        let text = |number: usize| {
+            let word =
+                |place: usize| words[(number / words.len().pow(place as u32 % 4) + place) % words.len()];
+            let words: Vec<&str> = (0..length).map(word).collect();
+            tokenizer().encode_text(&format!("{} ξ", words.join(" ")), None).unwrap()
+        };
+        (0..count).map(text).collect()
+    }
+
+    #[test]
+    fn a_share_is_chosen_and_of_that_four_fifths_are_masked() {
+        for length in [7, 10, 40] {
+            let masking = masking(&published(), 1);
+            let texts = texts(length, 4000 / length);
+            let (mut chosen_all, mut masks, mut others) = (0, 0, 0);
+            for text in &texts {
+                let (masked, chosen) = masking.mask(&text.ids, 0);
+                for ((&token, &now), chosen) in text.ids.iter().zip(&masked).zip(chosen) {
+                    assert!(chosen || token == now, "what is not chosen is kept");
+                    assert!(!chosen || masking.is_ordinary(token), "a special token is chosen");
+                    chosen_all += usize::from(chosen);
+                    masks += usize::from(now == masking.mask);
+                    others += usize::from(now != token && now != masking.mask);
+                    assert!(now == token || now == masking.mask || masking.is_ordinary(now));
+                }
+            }
+            let share = chosen_all as f64 / (texts.len() * length) as f64;
+            // One token at least: of seven that is a little more than 15 %.
+            assert!((share - f64::max(0.15, 1.05 / length as f64)).abs() < 0.012, "{length}: {share}");
+            let of_chosen = |count: usize| count as f64 / chosen_all as f64;
+            assert!((of_chosen(masks) - 0.8).abs() < 0.05, "{length}: {}", of_chosen(masks));
+            assert!((of_chosen(others) - 0.1).abs() < 0.04, "{length}: {}", of_chosen(others));
+        }
+    }
+
+    #[test]
+    fn masks_depend_on_seed_epoch_and_text_alone() {
+        let (options, texts) = (published(), texts(20, 8));
+        let all = |seed: u64, epoch: u64| -> Vec<_> {
+            texts.iter().map(|text| masking(&options, seed).mask(&text.ids, epoch)).collect()
+        };
+        assert_eq!(all(1, 3), all(1, 3));
+        assert_ne!(all(1, 3), all(1, 4));
+        assert_ne!(all(1, 3), all(2, 3));
+        let rows: Vec<&EncodedText> = texts.iter().collect();
+        let ids = |rows: &[&EncodedText]| masking(&options, 1).batch(TextInput::pad(rows, 0), 3).0.tokens.ids;
+        let (together, length) = (ids(&rows), texts[5].ids.len());
+        assert_eq!(ids(&rows[5..6])[..], together[5 * length..6 * length]);
+    }
+
+    #[test]
+    fn targets_are_the_tokens_that_were_masked() {
+        let (long, short) = (texts(20, 1), texts(3, 1));
+        let rows = [&long[0], &short[0]];
+        let input = TextInput::pad(&rows, 0);
+        let original = Arc::clone(&input.tokens.ids);
+        for logits in [Compared::Masked, Compared::All] {
+            let options = MaskOptions { logits, masked: 1.0, random: 0.0, ..published() };
+            let masking = masking(&options, 1);
+            let (own, targets) = masking.batch(input.clone(), 0);
+            let selected = own.selected.unwrap();
+            assert_eq!(targets.classes.len(), selected.len());
+            for ((&place, &class), &chosen) in selected.iter().zip(&*targets.classes).zip(&*targets.labelled)
+            {
+                assert_eq!(original[place as usize], class);
+                assert_eq!(own.tokens.ids[place as usize] == masking.mask, chosen == 1.0);
+            }
+            let chosen = own.tokens.ids.iter().filter(|&&token| token == masking.mask).count();
+            assert_eq!(targets.labelled.iter().sum::<f32>(), chosen as f32);
+            let expected =
+                if logits == Compared::All { rows.iter().map(|row| row.ids.len()).sum() } else { chosen };
+            assert_eq!(selected.len(), expected, "padding has no logits");
+        }
+    }
+
+    #[test]
+    fn a_text_of_special_tokens_alone_is_not_taken() {
+        let masking = masking(&published(), 1);
+        let unknown = tokenizer().encode_text("ξ ξ", None).unwrap();
+        assert!(!masking.takes(&unknown.ids) && masking.takes(&texts(1, 1)[0].ids));
+        assert_eq!(masking.mask(&unknown.ids, 0), (unknown.ids.clone(), vec![false; unknown.ids.len()]));
+    }
+}

@@ -1,0 +1,85 @@
+//! What a finished training leaves beside its model.
+
+use std::path::Path;
+
+use alambic_files::digests::Digests;
+use alambic_files::read;
+use alambic_reports::record::LogMark;
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint;
+use super::statistics::{AugmentationStatistics, GenerationStatistics};
+use crate::error::RunError;
+use crate::folder::layout::FINISHED;
+
+/// The file that says a training is done.
+pub(crate) const SUMMARY: &str = "summary.json";
+/// Projections of loss terms, saved beside the model.
+pub(crate) const PROJECTIONS: &str = "projections.safetensors";
+
+/// The account of a finished training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct TrainOutput {
+    /// The training's name.
+    pub(crate) label: String,
+    /// Steps taken.
+    pub(crate) steps: usize,
+    /// Seconds of training, without generation by teachers.
+    pub(crate) seconds: f64,
+    /// Examples in the data.
+    pub(crate) examples: usize,
+    /// Examples of labelled pairs among them.
+    pub(crate) labelled: usize,
+    /// Examples longer than the student's positions, which were left out.
+    pub(crate) too_long: usize,
+    /// Examples that were cut to fit.
+    pub(crate) truncated: usize,
+    /// Examples of the validation.
+    pub(crate) validation_examples: usize,
+    /// The metric of validations.
+    pub(crate) metric: String,
+    /// Step and value of the best validation.
+    pub(crate) best: Option<(usize, f64)>,
+    /// Parameters that no loss reaches.
+    pub(crate) frozen: Vec<String>,
+    /// Parameters of the student.
+    pub(crate) parameters: usize,
+    /// What the teacher wrote.
+    pub(crate) generation: GenerationStatistics,
+    /// What was cached of the teacher's outputs, if they were cached.
+    pub(crate) cached: Option<String>,
+    /// What became of texts that were augmented.
+    pub(crate) augmentation: AugmentationStatistics,
+    /// How far the log of events went when it was done.
+    pub(crate) events: LogMark,
+}
+
+impl TrainOutput {
+    /// Reads what a training left in its folder; none if it is not finished.
+    ///
+    /// # Errors
+    /// When the account is not as it was written.
+    pub(crate) fn read(training: &Path) -> Result<Option<Self>, RunError> {
+        let folder = training.join(FINISHED);
+        if !folder.is_dir() {
+            return Ok(None);
+        }
+        Digests::require(&folder)?.check_file(&folder, SUMMARY)?;
+        let path = folder.join(SUMMARY);
+        serde_json::from_str(&read::text(&path)?).map(Some).map_err(|error| RunError::content(&path, error))
+    }
+
+    /// The same, of a model whose every file is as it was written; what is left of its checkpoints is removed.
+    ///
+    /// # Errors
+    /// When a file is not as it was written.
+    pub(crate) fn read_whole(training: &Path) -> Result<Option<Self>, RunError> {
+        let Some(output) = Self::read(training)? else { return Ok(None) };
+        let folder = training.join(FINISHED);
+        Digests::require(&folder)?.check(&folder)?;
+        // Where the process was killed that finished it.
+        checkpoint::clear(training)?;
+        Ok(Some(output))
+    }
+}

@@ -1,0 +1,74 @@
+//! Where training stands among its examples.
+
+use alambic_data::batches::{BatchOptions, batches, join_small};
+use alambic_losses::Term;
+
+use super::task::TrainingTask;
+
+/// The least number of examples over which every one of some terms is defined.
+pub(crate) fn min_examples(terms: &[Term]) -> usize {
+    terms.iter().map(|term| term.min_examples).max().unwrap_or(1)
+}
+
+/// Examples in batches over which every term is defined, as they are validated.
+pub(crate) fn validation_batches(count: usize, size: usize, terms: &[Term]) -> Vec<Vec<usize>> {
+    let indices: Vec<usize> = (0..count).collect();
+    join_small(indices.chunks(size).map(<[usize]>::to_vec).collect(), min_examples(terms))
+}
+
+/// The order of the examples, epoch by epoch: a function of options, seed and epoch.
+#[derive(Debug)]
+pub(crate) struct BatchSampler {
+    options: BatchOptions,
+    /// The fewest examples of a batch.
+    min: usize,
+    seed: u64,
+    epoch: u64,
+    /// The next batch of the epoch.
+    next: usize,
+    order: Vec<Vec<usize>>,
+}
+
+impl BatchSampler {
+    /// The beginning of the first epoch, in batches over which every term is defined.
+    pub(crate) fn new(task: &dyn TrainingTask, terms: &[Term], options: &BatchOptions, seed: u64) -> Self {
+        let min = min_examples(terms);
+        let mut sampler = Self { options: options.clone(), min, seed, epoch: 0, next: 0, order: Vec::new() };
+        sampler.order = sampler.order_of(task, 0);
+        sampler
+    }
+
+    /// The batches of an epoch.
+    fn order_of(&self, task: &dyn TrainingTask, epoch: u64) -> Vec<Vec<usize>> {
+        join_small(batches(&task.lengths(epoch), &self.options, self.seed, epoch), self.min)
+    }
+
+    /// Batches of an epoch.
+    pub(crate) fn batches(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Epoch and next batch, all that a checkpoint has to keep.
+    pub(crate) fn position(&self) -> (u64, usize) {
+        (self.epoch, self.next)
+    }
+
+    /// Goes to a saved position.
+    pub(crate) fn seek(&mut self, task: &dyn TrainingTask, (epoch, next): (u64, usize)) {
+        if epoch != self.epoch {
+            self.epoch = epoch;
+            self.order = self.order_of(task, epoch);
+        }
+        self.next = next;
+    }
+
+    /// The next batch, of the next epoch if this one is at its end: its epoch, and the indices of its examples.
+    pub(crate) fn next_batch(&mut self, task: &dyn TrainingTask) -> (u64, Vec<usize>) {
+        if self.next >= self.order.len() {
+            self.seek(task, (self.epoch + 1, 0));
+        }
+        let batch = self.order.get(self.next).cloned().unwrap_or_default();
+        self.next += 1;
+        (self.epoch, batch)
+    }
+}

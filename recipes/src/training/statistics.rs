@@ -1,0 +1,50 @@
+//! What a training learns from, in numbers.
+
+use alambic_settings::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// What a training learns from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DatasetStatistics {
+    /// Examples.
+    pub(crate) examples: usize,
+    /// Examples with a label of the data.
+    pub(crate) labelled: usize,
+    /// Examples that were longer than the student's positions and are left out.
+    pub(crate) too_long: usize,
+    /// Examples that were cut to fit.
+    pub(crate) truncated: usize,
+    /// Examples of the validation split.
+    pub(crate) validation: usize,
+    /// What the teacher wrote.
+    pub(crate) generation: GenerationStatistics,
+    /// What is cached of the teacher's outputs, if they are cached.
+    pub(crate) cached: Option<String>,
+    /// What became of texts that were augmented.
+    pub(crate) augmentation: AugmentationStatistics,
+}
+
+/// What a teacher's generation came to, for the report.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GenerationStatistics {
+    /// Texts that the teacher was given.
+    pub(crate) requests: usize,
+    /// How many were dropped, by reason.
+    pub(crate) dropped: IndexMap<String, usize>,
+    /// Some of what it wrote: source, direction, intermediate text, target.
+    pub(crate) samples: Vec<[String; 4]>,
+}
+
+/// What became of texts that were augmented, for the report.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct AugmentationStatistics {
+    /// Texts that were augmented.
+    pub(crate) texts: usize,
+    /// Variants that were made, those left out included.
+    pub(crate) made: usize,
+    /// How many variants were left out, by reason.
+    pub(crate) removed: IndexMap<String, usize>,
+    /// Some texts, each with a variant.
+    pub(crate) samples: Vec<[String; 2]>,
+}

@@ -1,0 +1,148 @@
+//! The training loop.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use alambic_losses::Term;
+use alambic_tensor::TensorError;
+use alambic_tensor::gradients::{Gradients, is_key_bias};
+use alambic_tensor::precision;
+
+use super::callbacks::{Recorder, TrainerCallback};
+use super::losses::{Losses, StepStatistics};
+use super::state::TrainState;
+use super::task::{ForwardContext, TrainingTask};
+use crate::error::RunError;
+use crate::options::train::TrainOptions;
+
+/// A stage ready to train.
+pub(crate) struct Trainer<'a> {
+    /// The training's name.
+    pub(crate) label: &'a str,
+    pub(crate) task: &'a dyn TrainingTask,
+    pub(crate) terms: &'a [Term],
+    pub(crate) options: &'a TrainOptions,
+    /// Steps of the optimiser at most.
+    pub(crate) steps: usize,
+    /// Parameters that are clamped below a number.
+    pub(crate) clamped: &'a [(&'a str, f64)],
+    pub(crate) interrupt: &'a AtomicBool,
+    /// What hangs on the loop, in the order in which it is called after each step.
+    pub(crate) callbacks: Vec<Box<dyn TrainerCallback + 'a>>,
+}
+
+/// Why training stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// All steps are done, or validation no longer improves.
+    Finished,
+    /// It was asked to, and has written a checkpoint.
+    Interrupted,
+}
+
+impl Trainer<'_> {
+    /// Trains until the steps are done, patience runs out, or the run is interrupted.
+    pub(crate) fn run(
+        &mut self,
+        state: &mut TrainState,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<Stop, RunError> {
+        let parts = self.options.accumulate;
+        if !self.options.precision.is_made_here() {
+            let asked = self.options.precision.name();
+            recorder.note("information", format!("this machine has no {asked} kernels; using f32"))?;
+        }
+        while state.progress.step < self.steps && !self.is_out_of_patience(state) {
+            if self.interrupt.load(Ordering::Relaxed) {
+                self.callbacks.iter_mut().try_for_each(|callback| callback.on_interrupt(state, recorder))?;
+                return Ok(Stop::Interrupted);
+            }
+            let begin = Instant::now();
+            let mut gradients = Gradients::default();
+            let mut statistics = StepStatistics::default();
+            let apart =
+                self.terms.len() > 1 && state.progress.step.is_multiple_of(self.options.validate_every);
+            for _ in 0..parts {
+                let (epoch, batch) = self.next_batch(state);
+                let (sum, step) = precision::with(self.options.precision, || {
+                    let mut losses = self.losses(state, &batch, epoch)?;
+                    let sum = std::mem::take(&mut losses.sum);
+                    Ok::<_, RunError>((sum, losses.backward(&state.parameters, apart)?))
+                })?;
+                gradients.add(step.gradients)?;
+                statistics.add(&sum, step.norms, batch.len(), 1.0 / parts as f64);
+            }
+            if state.progress.step == 0 {
+                check_gradients(state, &gradients, recorder)?;
+            }
+            let norm = gradients.norm()? / parts as f64;
+            let scale = clip_factor(norm, self.options.clip) / parts as f64;
+            let factor = self.options.schedule.factor(state.progress.step, self.steps);
+            state.optimiser.step(&state.parameters, &gradients, factor, scale)?;
+            for (name, max) in self.clamped {
+                state.parameters.hold_below(name, *max)?;
+            }
+            state.progress.step += 1;
+            if let Some(average) = &mut state.average {
+                average.update(state.progress.step, &state.parameters)?;
+            }
+            statistics.gradient_norm = norm;
+            statistics.learning_rate = state.optimiser.learning_rate() * factor;
+            statistics.seconds = begin.elapsed().as_secs_f64();
+            state.progress.seconds += statistics.seconds;
+            for callback in &mut self.callbacks {
+                callback.on_step_end(state, &statistics, recorder)?;
+            }
+        }
+        Ok(Stop::Finished)
+    }
+
+    /// The next batch. The first step shows what gets a gradient, and so begins with one that has labels.
+    fn next_batch(&self, state: &mut TrainState) -> (u64, Vec<usize>) {
+        loop {
+            let (epoch, batch) = state.sampler.next_batch(self.task);
+            if state.progress.step > 0 || self.task.has_labels(&batch) {
+                return (epoch, batch);
+            }
+        }
+    }
+
+    /// The terms over a batch.
+    fn losses(&self, state: &TrainState, batch: &[usize], epoch: u64) -> Result<Losses, RunError> {
+        if self.terms.is_empty() {
+            return Err(RunError::Recipe(format!("stage `{}` has no loss", self.label)));
+        }
+        let weights = state.parameters.tracked();
+        let context = ForwardContext { weights: &weights, dropout: &state.dropout, terms: self.terms };
+        let losses = self.task.forward(batch, epoch, &context)?.losses(&context)?;
+        Losses::new(losses, state.progress.step + 1)
+    }
+
+    fn is_out_of_patience(&self, state: &TrainState) -> bool {
+        self.options.patience.is_some_and(|patience| state.progress.without_better >= patience)
+    }
+}
+
+/// Freezes what the losses do not reach, and makes sure that all else is trained.
+fn check_gradients(
+    state: &mut TrainState,
+    gradients: &Gradients,
+    recorder: &mut Recorder<'_>,
+) -> Result<(), RunError> {
+    let unreached = gradients.unreached(&state.parameters);
+    if !unreached.is_empty() {
+        let message = format!("no loss reaches these parameters, which are frozen: {}", unreached.join(", "));
+        recorder.note("information", message)?;
+        state.freeze(unreached);
+    }
+    if gradients.is_empty() {
+        return Err(TensorError::Unreached(state.progress.frozen.clone()).into());
+    }
+    gradients.check(is_key_bias)?;
+    Ok(())
+}
+
+/// The factor that brings a norm down to the limit; PyTorch's form, with its guard against division by zero.
+fn clip_factor(norm: f64, limit: f64) -> f64 {
+    if limit > 0.0 { (limit / (norm + 1e-6)).min(1.0) } else { 1.0 }
+}

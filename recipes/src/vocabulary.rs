@@ -1,0 +1,100 @@
+//! The vocabulary of a student.
+
+use alambic_models::Tokenizer;
+use alambic_students::{Purpose, Student, Taken};
+use indexmap::IndexSet;
+
+use crate::corpora::Corpora;
+use crate::error::RunError;
+use crate::tasks::task::{Task, TransferTexts, VocabularySource};
+
+/// Whether a student reads the same texts as its teacher, in its vocabulary: also the tags of the regions that it reads.
+pub(crate) fn shares_vocabulary(student: &Student, task: &dyn Task) -> bool {
+    task.shares_texts_with_teacher() && student.inner().tags_in().is_none()
+}
+
+/// Whether a student takes the vocabulary of the models whose layers it takes.
+pub(crate) fn takes_vocabulary(student: &Student, task: &dyn Task) -> bool {
+    task.purpose() != Purpose::Writes && !student.inner().donors().is_empty()
+}
+
+/// A vocabulary made of the training split of a task.
+pub(crate) fn train_vocabulary(
+    student: &Student,
+    task: &dyn Task,
+    corpora: &Corpora,
+) -> Result<Tokenizer, RunError> {
+    Ok(match task.vocabulary(corpora, student)? {
+        VocabularySource::Characters(characters, languages) => {
+            let characters: IndexSet<char> = characters.into_iter().collect();
+            Tokenizer::characters(&characters, &languages)?
+        }
+        VocabularySource::Texts(texts) => {
+            let size = student.inner().vocabulary().unwrap_or(usize::MAX);
+            Tokenizer::of_texts(student.inner().pieces(), texts.iter().map(AsRef::as_ref), size)?
+        }
+    })
+}
+
+/// The vocabulary of a model whose weights a student takes, as the student has it: pruned to the texts of the training split,
+/// retrained on them, extended, or whole.
+pub(crate) fn transfer_vocabulary(
+    whole: &Tokenizer,
+    student: &Student,
+    task: &dyn Task,
+    corpora: &Corpora,
+) -> Result<Tokenizer, RunError> {
+    let taken = student.inner().taken();
+    if taken == Taken::Whole {
+        return Ok(whole.clone());
+    }
+    let TransferTexts { all, sources, .. } = task.transfer_texts(corpora)?;
+    let (all, sources) = (|| all.iter().copied(), || sources.iter().copied());
+    Ok(match taken {
+        Taken::Whole => whole.clone(),
+        Taken::Cut(most) => whole.cut(all(), most)?,
+        Taken::Anew(most) => whole.anew(all(), most)?,
+        Taken::Added { kept, added } => {
+            let kept = kept.map(|most| whole.cut(sources(), most)).unwrap_or_else(|| Ok(whole.clone()))?;
+            kept.with_words_of(all(), sources(), added)?
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use alambic_data::normalise::normalise;
+    use alambic_models::Tokenizer;
+    use indexmap::IndexSet;
+
+    /// Names as people and tables write them, by the code of their language.
+    const NAMES: [(&str, &str); 16] = [
+        ("en", "Delhi"),
+        ("en", "  NEW\u{a0}Delhi\t"),
+        ("en", "São Tomé and Príncipe"),
+        ("en", "A’ana ʻEua `x´"),
+        ("en", "Guinea‑Bissau – X−Y"),
+        ("en", "Straße Łódź Ærø Þórr Đakovo Ħaż Ŋ ə Ə ǝ Ɖ"),
+        ("en", "Adıyaman İzmir"),
+        ("en", "s\u{ad}oft\u{200b} \u{feff}mark"),
+        ("hi", "क्\u{200d}ष \u{958}"),
+        ("hi", " नई\u{3000}\u{2009}दिल्ली "),
+        ("ta", "\u{bc6}\u{bbe} கொருணா"),
+        ("bn", "ড়\u{200c}া"),
+        ("kn", "ಅ ಕೊರು\u{feff}ನ್ಯಾ"),
+        ("ru", "Москва й ё"),
+        ("el", "Αθήνα ΐ"),
+        ("ur", "لاہور"),
+    ];
+
+    #[test]
+    fn names_are_read_from_a_tokenizer_as_corpora_bring_them() {
+        let forms: Vec<String> = NAMES.iter().map(|(code, name)| normalise(name, code)).collect();
+        let characters: IndexSet<char> = forms.iter().flat_map(|form| form.chars()).collect();
+        let tokenizer = Tokenizer::characters(&characters, &["en".into(), "hi".into()]).unwrap();
+        for ((code, name), form) in NAMES.iter().zip(&forms) {
+            assert_eq!(&tokenizer.normalise(name).unwrap(), form, "{code}: {name:?}");
+            assert_eq!(&tokenizer.normalise(form).unwrap(), form, "{code}: {form:?}");
+        }
+    }
+}
