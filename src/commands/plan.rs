@@ -2,6 +2,7 @@
 
 use alambic_files::text::visible;
 use alambic_recipes::Plan;
+use alambic_recipes::check::Count;
 use alambic_recipes::plan::{PlannedLoss, PlannedStage, plan};
 use alambic_reports::numbers::{NO_VALUE, bytes, counted, thousands};
 use alambic_settings::IndexMap;
@@ -35,38 +36,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     losses(&plan)?;
     caches(&plan)?;
     directions(&plan)?;
-    if plan.evaluation_texts > 0 {
-        output::line(&format!("judged on {}", counted(plan.evaluation_texts, "text", "texts")))?;
-    }
-    if plan.evaluation_images > 0 {
-        let images = counted(plan.evaluation_images, "image", "images");
-        output::line(&format!("judged on {images} with their captions"))?;
-    }
-    if plan.evaluation_questions > 0 {
-        let questions = counted(plan.evaluation_questions, "question", "questions");
-        output::line(&format!("judged on {questions}"))?;
+    if !plan.evaluation.is_empty() {
+        output::line(&format!("evaluated on {}", in_words(&plan.evaluation)))?;
     }
     if let Some(baseline) = &plan.baseline {
         let models =
             if baseline.models == 2 { "from the same start and from random weights" } else { "once" };
         output::line(&format!(
             "baseline: {}, {} steps, {models}",
-            match baseline.examples.texts {
-                0 if baseline.examples.questions > 0 => {
-                    counted(baseline.examples.questions, "question", "questions")
-                }
-                0 if baseline.examples.images > 0 => counted(baseline.examples.images, "image", "images"),
-                0 => counted(baseline.examples.labelled.values().sum(), "pair", "pairs"),
-                texts if baseline.examples.varied > 0 => {
-                    let most = thousands(baseline.examples.varied as u64);
-                    format!("{} and up to {most} variants", counted(texts, "text", "texts"))
-                }
-                texts => counted(texts, "text", "texts"),
-            },
+            in_words(&baseline.examples),
             thousands(baseline.steps as u64)
         ))?;
     }
     output::line(&format!("checkpoints: at most {} at a time", bytes(plan.checkpoint_bytes)))
+}
+
+/// Examples by their sort, as `120 labelled pairs, 30 words`.
+fn in_words(examples: &[Count]) -> String {
+    let sorts = examples.iter().map(|own| format!("{} {}", thousands(own.count as u64), own.what));
+    sorts.collect::<Vec<_>>().join(", ")
 }
 
 fn corpora(plan: &Plan) -> Result<(), Failure> {
@@ -104,11 +92,6 @@ fn corpora(plan: &Plan) -> Result<(), Failure> {
 fn stages(plan: &Plan) -> Result<(), Failure> {
     let rows = plan.stages.iter().map(|stage| {
         let training = &stage.training;
-        let sum = |counts: &IndexMap<String, usize>| counts.values().sum::<usize>();
-        let and_more = |count: usize, most: usize| match (thousands(count as u64), most) {
-            (count, 0) => count,
-            (count, most) => format!("{count} + up to {}", thousands(most as u64)),
-        };
         let about = if training.exact { "" } else { "about " };
         let batch = match training.accumulate {
             1 => training.batch.to_string(),
@@ -118,10 +101,7 @@ fn stages(plan: &Plan) -> Result<(), Failure> {
             stage.name.clone(),
             stage.student.name.clone(),
             stage.teacher.as_ref().map_or_else(|| NO_VALUE.to_owned(), |teacher| teacher.name.clone()),
-            thousands(sum(&stage.examples.labelled) as u64),
-            and_more(sum(&stage.examples.words), stage.examples.rendered),
-            and_more(stage.examples.texts, stage.examples.varied),
-            thousands((stage.examples.questions + stage.examples.image_texts + stage.examples.images) as u64),
+            in_words(&stage.examples),
             thousands(stage.teacher_outputs as u64),
             format!("{about}{}", thousands(training.steps as u64)),
             batch,
@@ -131,10 +111,7 @@ fn stages(plan: &Plan) -> Result<(), Failure> {
         Column::Text("stage"),
         Column::Text("student"),
         Column::Text("teacher"),
-        Column::Number("pairs"),
-        Column::Number("words"),
-        Column::Number("texts"),
-        Column::Number("about images"),
+        Column::Text("examples"),
         Column::Number("teacher writes"),
         Column::Number("steps"),
         Column::Number("batch"),
@@ -220,35 +197,26 @@ fn caches(plan: &Plan) -> Result<(), Failure> {
 
 /// Examples of each direction, stage by stage, and test words.
 fn directions(plan: &Plan) -> Result<(), Failure> {
-    if plan.evaluation.is_empty() {
+    // A column for what is there: most stages read either pairs or words.
+    let stages = plan.stages.iter().flat_map(|stage| {
+        stage.examples.iter().map(move |own| (format!("{}: {}", stage.name, own.what), &own.by_direction))
+    });
+    let test = plan.evaluation.iter().map(|own| ("test".to_owned(), &own.by_direction));
+    let (headings, counts): (Vec<String>, Vec<&IndexMap<String, usize>>) =
+        stages.chain(test).filter(|(_, counts)| !counts.is_empty()).unzip();
+    let mut names: Vec<&String> = counts.iter().flat_map(|counts| counts.keys()).collect();
+    if names.is_empty() {
         return Ok(());
-    }
-    let mut names: Vec<&String> = plan.evaluation.keys().collect();
-    for stage in &plan.stages {
-        names.extend(stage.examples.labelled.keys().chain(stage.examples.words.keys()));
     }
     names.sort_unstable();
     names.dedup();
-    // A column for what is there: most stages read either pairs or words.
-    let mut headings = Vec::new();
-    let mut sums: Vec<&IndexMap<String, usize>> = Vec::new();
-    for stage in &plan.stages {
-        for (what, counts) in [("pairs", &stage.examples.labelled), ("words", &stage.examples.words)] {
-            if !counts.is_empty() {
-                headings.push(format!("{}: {what}", stage.name));
-                sums.push(counts);
-            }
-        }
-    }
-    headings.push("test".to_owned());
-    sums.push(&plan.evaluation);
     let mut columns = vec![Column::Text("direction")];
     columns.extend(headings.iter().map(|heading| Column::Number(heading)));
     let rows = names.into_iter().map(|name| {
-        let counts = sums
-            .iter()
-            .map(|sums| sums.get(name).map_or_else(|| NO_VALUE.to_owned(), |count| thousands(*count as u64)));
-        [name.clone()].into_iter().chain(counts).collect()
+        let cell = |own: &&IndexMap<String, usize>| {
+            own.get(name).map_or_else(|| NO_VALUE.to_owned(), |count| thousands(*count as u64))
+        };
+        [name.clone()].into_iter().chain(counts.iter().map(cell)).collect()
     });
     output::table(&columns, rows.collect())
 }

@@ -1,6 +1,6 @@
 //! Checks of the evaluation that hold for every task.
 
-use alambic_reports::metrics::{PredictionKind, find, is_reference, suitable};
+use alambic_reports::metrics::{TaskDescription, find, is_reference, suitable};
 use alambic_reports::outcome::{BASELINE, STUDENT, TEACHER};
 use alambic_settings::{At, Diagnostic};
 use alambic_tensor::precision::Products;
@@ -20,14 +20,14 @@ impl Checker<'_> {
         self.check_precisions();
     }
 
-    /// Reports metrics that accept no predictions of these kinds, and a first one by which no model could be chosen: it does
-    /// not depend on the model, or is of another kind than the first. `classes` are those of the task, if there are any.
-    pub(crate) fn check_metrics(&mut self, kinds: &[PredictionKind], classes: &[String]) {
+    /// Reports metrics that suit none of these tasks, and a first one by which no model could be chosen: it does
+    /// not depend on the model, or suits another task than the first.
+    pub(crate) fn check_metrics(&mut self, tasks: &[TaskDescription<'_>]) {
         let metrics = &self.evaluation.metrics;
-        let suits = |kind: &PredictionKind| suitable(*kind, classes).map(|metric| metric.name);
-        let primary: Vec<&str> =
-            kinds.first().into_iter().flat_map(suits).filter(|name| !is_reference(name)).collect();
-        let all: Vec<&str> = kinds.iter().flat_map(suits).collect();
+        let names = |task: &TaskDescription<'_>| suitable(*task).map(|metric| metric.name).collect::<Vec<_>>();
+        let mut primary = tasks.first().map(names).unwrap_or_default();
+        primary.retain(|name| !is_reference(name));
+        let all: Vec<&str> = tasks.iter().flat_map(names).collect();
         for (index, name) in metrics.iter().enumerate() {
             let is_known = find(&name.value).is_ok();
             let message = if is_known && !all.contains(&name.as_str()) {

@@ -4,13 +4,14 @@ use std::path::Path;
 
 use alambic_models::ModelFolder;
 use alambic_reports::card::Usage;
-use alambic_reports::metrics::{Metric, Prediction, PredictionKind};
+use alambic_reports::metrics::{Metric, Prediction, PredictionKind, TaskDescription};
 use alambic_reports::outcome::Latency;
 use alambic_reports::report::{AttentionMaps, Noun, Text};
 use alambic_settings::{At, IndexMap};
 use alambic_students::Blueprint;
 use alambic_teachers::Teacher;
 
+use super::metrics::evaluation_metrics;
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::options::evaluation::EvaluationOptions;
@@ -54,8 +55,8 @@ pub(crate) struct TestSet {
     pub(crate) references: Vec<Prediction>,
     /// The metrics, the one by which models are compared first; none where nothing is right or wrong.
     pub(crate) metrics: Vec<&'static Metric>,
-    /// Metrics of a model's predictions against the teacher's, each with its name in `metrics.json`.
-    pub(crate) fidelity: &'static [(&'static str, &'static str)],
+    /// The kind of the predictions.
+    pub(crate) kind: PredictionKind,
     /// All classes or tags; none where predictions are something else.
     pub(crate) classes: Vec<String>,
     /// The slice of each example; none where there is one kind of example only.
@@ -73,12 +74,12 @@ pub(crate) struct TestSet {
 
 impl TestSet {
     /// Examples without right answers, metrics or slices.
-    pub(crate) fn new(one: &str, many: &str, references: Vec<Prediction>) -> Self {
+    pub(crate) fn new(one: &str, many: &str, kind: PredictionKind, references: Vec<Prediction>) -> Self {
         Self {
             noun: Noun { one: one.into(), many: many.into() },
             references,
             metrics: Vec::new(),
-            fidelity: &[],
+            kind,
             classes: Vec::new(),
             slices: Vec::new(),
             source_slice: None,
@@ -89,13 +90,20 @@ impl TestSet {
         }
     }
 
-    /// The accuracy of predictions, and that of always predicting the majority; none where they are no classes.
-    pub(crate) fn accuracies(&self) -> Option<[&'static str; 2]> {
-        match self.metrics.first()?.accepts {
-            [PredictionKind::Class] => Some(["accuracy", "accuracy-of-majority"]),
-            [PredictionKind::Tags] => Some(["token-accuracy", "token-accuracy-of-majority"]),
-            _ => None,
-        }
+    /// What the task predicts, by which metrics are chosen.
+    pub(crate) fn task(&self) -> TaskDescription<'_> {
+        let known = self.references.iter().map(Prediction::kind).find(|kind| *kind != PredictionKind::Nothing);
+        TaskDescription::new(self.kind, &self.classes)
+            .with_references(known.unwrap_or(self.kind))
+            .graded(self.references.iter().any(Prediction::is_graded))
+    }
+
+    /// The same examples with the metrics that an evaluation has for them.
+    ///
+    /// # Errors
+    /// When a name is not a metric's.
+    pub(crate) fn with_metrics(self, options: &EvaluationOptions) -> Result<Self, RunError> {
+        Ok(Self { metrics: evaluation_metrics(options, self.task())?, ..self })
     }
 }
 

@@ -6,9 +6,6 @@ use alambic_tensor::candle::Tensor;
 
 use crate::error::RunError;
 
-/// The metric of what two models find first.
-pub(crate) const AGREEMENT: (&str, &str) = ("agreement-of-first", "agreement");
-
 /// How many results of a query are kept: what the metrics look at.
 pub(crate) const RESULTS: usize = 10;
 

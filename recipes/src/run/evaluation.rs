@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use alambic_files::{digests, write};
 use alambic_models::{ModelFolder, Precision, TokenizerFiles};
-use alambic_reports::metrics::{Context, Prediction, Scores, score_all};
+use alambic_reports::metrics::{
+    Prediction, Scores, ScoringContext, accuracy_and_majority, fidelity_metrics, score_all,
+};
 use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{Latency, ModelOutcome};
 use alambic_reports::report::{AttentionMaps, Noun, Text};
@@ -173,7 +175,7 @@ impl<'a> Evaluation<'a> {
 
     /// The metrics of predictions against the teacher's, each with its name in `metrics.json`.
     pub(crate) fn fidelity_metrics(&self) -> &'static [(&'static str, &'static str)] {
-        self.first().test_set().fidelity
+        fidelity_metrics(self.first().test_set().kind)
     }
 
     /// The slice of each example; none where there is one kind of example only.
@@ -280,18 +282,19 @@ impl<'a> Evaluation<'a> {
     }
 
     /// What metrics know besides the predictions.
-    fn context(&self) -> Context<'_> {
-        Context { classes: &self.first().test_set().classes, seed: SHUFFLE_SEED }
+    fn context(&self) -> ScoringContext<'_> {
+        ScoringContext { classes: &self.first().test_set().classes, seed: SHUFFLE_SEED }
     }
 
     /// The teacher's accuracy, and that of always predicting the majority; none where there is no teacher, or predictions are
     /// no classes.
     pub(crate) fn teacher_accuracies(&self) -> Result<Option<[f64; 2]>, RunError> {
-        let (Some(names), Some(predictions)) =
-            (self.first().test_set().accuracies(), self.teacher_predictions())
+        let (Some(metrics), Some(predictions)) =
+            (accuracy_and_majority(self.first().test_set().task()), self.teacher_predictions())
         else {
             return Ok(None);
         };
+        let names = metrics.map(|metric| metric.name);
         let scores = score_all(&names, predictions, &self.references, self.context())?;
         let values: Vec<f64> = scores.values().filter_map(Scores::value).collect();
         Ok(values.try_into().ok())

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_losses::Term;
 use alambic_models::{Config, Tokenizer};
-use alambic_reports::metrics::{Metric, PredictionKind, defaults, find};
+use alambic_reports::metrics::{Metric, TaskDescription, default_metrics, find};
 use alambic_settings::At;
 use alambic_teachers::Teacher;
 use indexmap::IndexSet;
@@ -34,33 +34,30 @@ pub(crate) struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// The metric by which checkpoints are chosen, of predictions of a kind: the one that the training names, or the usual one.
-    /// `classes` are those of the task, if there are any.
+    /// The metric by which checkpoints are chosen: the one that the training names, or the usual one of a task.
     ///
     /// # Errors
     /// When there is none.
-    pub(crate) fn metric(
+    pub(crate) fn metric<'t>(
         &self,
-        kind: PredictionKind,
-        classes: &[String],
+        task: impl Into<TaskDescription<'t>>,
     ) -> Result<&'static Metric, RunError> {
-        self.optional_metric(kind, classes)?.ok_or_else(|| {
+        self.optional_metric(task)?.ok_or_else(|| {
             RunError::Recipe(format!("stage `{}` has no metric by which to choose checkpoints", self.stage))
         })
     }
 
-    /// The same; none where no metric accepts such predictions.
+    /// The same; none where no metric suits the task.
     ///
     /// # Errors
     /// When the name is not a metric's.
-    pub(crate) fn optional_metric(
+    pub(crate) fn optional_metric<'t>(
         &self,
-        kind: PredictionKind,
-        classes: &[String],
+        task: impl Into<TaskDescription<'t>>,
     ) -> Result<Option<&'static Metric>, RunError> {
         match &self.train.metric_for_best_model {
             Some(name) => Ok(Some(find(&name.value)?)),
-            None => Ok(defaults(kind, classes).into_iter().next()),
+            None => Ok(default_metrics(task).next()),
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
     if !checker.check_captions(&evaluation.data, &evaluation.origin) {
         return;
     }
-    checker.check_metrics(&[PredictionKind::Ranking], &[]);
+    checker.check_metrics(&[PredictionKind::Ranking.into()]);
     if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| checker.check_declared(teacher)) {
         let known = checker.models.checkpoint(teacher).map(|sketch| sketch.config.clone());
         if let Some(config) = known.filter(|config| !config.outline().pairs) {

@@ -16,8 +16,7 @@ use alambic_tensor::candle::Tensor;
 use super::set::{RetrievalSet, prepared};
 use crate::error::RunError;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
-use crate::evaluation::metrics::evaluation_metrics;
-use crate::evaluation::retrieval::{AGREEMENT, RESULTS, first};
+use crate::evaluation::retrieval::{RESULTS, first};
 use crate::evaluation::shell::shell_quoted;
 use crate::evaluation::timing::{Model, measure};
 use crate::observer::Observer;
@@ -55,12 +54,11 @@ impl<'a> RetrievalEvaluator<'a> {
         let set = RetrievalSet::new(pictures);
         let kinds = [(BY_TEXT, set.captions.len()), (BY_IMAGE, set.pictures.len())];
         let slices = kinds.into_iter().flat_map(|(kind, count)| std::iter::repeat_n(kind.to_owned(), count));
-        let mut test_set = TestSet {
-            metrics: evaluation_metrics(options, PredictionKind::Ranking, &[])?,
-            fidelity: &[AGREEMENT],
+        let test_set = TestSet {
             slices: slices.collect(),
-            ..TestSet::new("query", "queries", set.relevant().to_vec())
+            ..TestSet::new("query", "queries", PredictionKind::Ranking, set.relevant().to_vec())
         };
+        let mut test_set = test_set.with_metrics(options)?;
         let mut teacher = None;
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher's results", test_set.references.len(), 0);

@@ -19,7 +19,7 @@ use crate::tasks::task::Task;
 use crate::training::job::{Job, Taps};
 use crate::training::statistics::DatasetStatistics;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
-use crate::training::validation::metric_value;
+use crate::training::validation::defined_value;
 
 impl CaptionData {
     /// The images of a split that have captions.
@@ -104,7 +104,7 @@ impl<'a> CaptionTraining<'a> {
             streams: Streams::new(job.seed),
             taps,
             teacher,
-            metric: job.metric(PredictionKind::Ranking, &[])?,
+            metric: job.metric(PredictionKind::Ranking)?,
             statistics,
         })
     }
@@ -149,6 +149,6 @@ impl TrainingTask for CaptionTraining<'_> {
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let network = architecture::over(self.config, context.weights)?;
         let matcher = Matcher::new(self.config, network.into(), self.tokenizer)?;
-        metric_value(self.metric, &self.validation.rank_by(&matcher)?, self.validation.relevant())
+        defined_value(self.metric, &self.validation.rank_by(&matcher)?, self.validation.relevant())
     }
 }

@@ -115,7 +115,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
     if !texts.is_empty() {
         checker.check_text_labels(&texts, &evaluation.origin);
     }
-    checker.check_metrics(&[PredictionKind::Ranking, PredictionKind::Number], &[]);
+    checker.check_metrics(&[PredictionKind::Ranking.into(), PredictionKind::Number.into()]);
     for name in &texts {
         check_compared(name, checker);
     }

@@ -22,8 +22,7 @@ use crate::corpora::Corpora;
 use crate::error::RunError;
 use crate::evaluation::embedding::normalized_embeddings;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
-use crate::evaluation::metrics::evaluation_metrics;
-use crate::evaluation::retrieval::{AGREEMENT, first};
+use crate::evaluation::retrieval::first;
 use crate::evaluation::shell::shell_quoted;
 use crate::evaluation::timing::measure;
 use crate::observer::Observer;
@@ -93,12 +92,11 @@ impl<'a> BitextEvaluator<'a> {
             Config::open(&ModelFolder::open(context.student)?)?,
             Config::Bert(BertConfig { pooling: Some(pooling), .. }) if pooling.layers().is_empty()
         );
-        let mut test_set = TestSet {
-            metrics: evaluation_metrics(options, PredictionKind::Ranking, &[])?,
-            fidelity: &[AGREEMENT],
+        let test_set = TestSet {
             slices,
-            ..TestSet::new("query", "queries", bitext.relevant().to_vec())
+            ..TestSet::new("query", "queries", PredictionKind::Ranking, bitext.relevant().to_vec())
         };
+        let mut test_set = test_set.with_metrics(options)?;
         let mut teacher = None;
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher's results", test_set.references.len(), 0);

@@ -5,7 +5,7 @@ use std::path::Path;
 use alambic_data::{Label, Split};
 use alambic_models::ModelError;
 use alambic_reports::card::Usage;
-use alambic_reports::metrics::{Prediction, find};
+use alambic_reports::metrics::{Prediction, PredictionKind, find};
 use alambic_reports::outcome::Latency;
 use alambic_reports::report::Text;
 use alambic_settings::{At, IndexMap};
@@ -54,7 +54,7 @@ impl SimilarityEvaluator {
         let test_set = TestSet {
             metrics: vec![find(SIMILARITY)?],
             slices: compared.iter().map(|own| own.corpus.clone()).collect(),
-            ..TestSet::new("comparison", "comparisons", references)
+            ..TestSet::new("comparison", "comparisons", PredictionKind::Number, references)
         };
         let mut own = Self { compared, test_set };
         if let Some(name) = &options.teacher {

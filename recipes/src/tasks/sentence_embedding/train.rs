@@ -25,7 +25,7 @@ use crate::training::job::{Job, Taps};
 use crate::training::statistics::DatasetStatistics;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
 use crate::training::teacher_outputs::{Request, TeacherOutputs, open};
-use crate::training::validation::metric_value;
+use crate::training::validation::defined_value;
 
 /// Sentences and translations, and the student and the teacher that read them.
 pub(crate) struct SentenceTraining<'a> {
@@ -136,7 +136,7 @@ impl<'a> SentenceTraining<'a> {
             epoch: Mutex::new(None),
             validation,
             teacher_embeddings,
-            metric: job.metric(PredictionKind::Ranking, &[])?,
+            metric: job.metric(PredictionKind::Ranking)?,
             statistics,
         })
     }
@@ -233,6 +233,6 @@ impl TrainingTask for SentenceTraining<'_> {
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let reader = Reader::new(Bert::new(self.config, context.weights)?, self.tokenizer, usize::MAX)?;
         let results = self.validation.rank_by(&reader, self.teacher_embeddings.as_ref())?;
-        metric_value(self.metric, &results, self.validation.relevant())
+        defined_value(self.metric, &results, self.validation.relevant())
     }
 }

@@ -3,7 +3,7 @@
 use alambic_data::Split;
 use alambic_models::Config;
 use alambic_models::bert::{Head, Problem, Task as HeadSpec};
-use alambic_reports::metrics::find;
+use alambic_reports::metrics::{TaskDescription, find};
 use alambic_settings::{Diagnostic, Origin};
 
 use super::labels::{head_of, kind_of};
@@ -20,7 +20,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
     }
     if head.head != Head::None {
         checker.check_scheme(&labels, &evaluation.origin);
-        checker.check_metrics(&[kind_of(&labels)], &head.labels);
+        checker.check_metrics(&[TaskDescription::new(kind_of(&labels), &head.labels)]);
     }
     if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| checker.check_declared(teacher)) {
         let known = checker.models.checkpoint(teacher).map(|sketch| sketch.config.clone());

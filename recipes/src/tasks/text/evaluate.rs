@@ -18,7 +18,6 @@ use super::labels::{head_of, kind_of, predict, prediction, reference};
 use super::train::pair;
 use crate::error::RunError;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
-use crate::evaluation::metrics::evaluation_metrics;
 use crate::evaluation::shell::shell_quoted;
 use crate::evaluation::similarity::{by_layer, divergences};
 use crate::evaluation::timing::{Model, measure};
@@ -67,19 +66,13 @@ impl<'a> TextEvaluator<'a> {
             ));
         }
         let references = texts.iter().map(|text| reference(text, &names)).collect();
-        let mut test_set = TestSet {
-            metrics: evaluation_metrics(options, kind_of(&labels), &names)?,
-            fidelity: match labels {
-                Labels::Numbers => &[("pearson", "pearson-with-teacher")],
-                Labels::Words(_) => &[("token-accuracy", "token-agreement")],
-                Labels::Classes(_) => &[("agreement", "agreement")],
-                Labels::None => &[],
-            },
+        let test_set = TestSet {
             classes: names,
             left_out: (unlabelled > 0)
                 .then(|| format!("{} without a label", counted(unlabelled, "text", "texts"))),
-            ..TestSet::new("text", "texts", references)
+            ..TestSet::new("text", "texts", kind_of(&labels), references)
         };
+        let mut test_set = test_set.with_metrics(options)?;
         let mut teacher = None;
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher reads", texts.len(), 0);

@@ -3,7 +3,7 @@
 use alambic_data::{Label, Split, Text};
 use alambic_models::bert::{Bert, BertConfig};
 use alambic_models::{Pass, Tokenizer, Wanted};
-use alambic_reports::metrics::{Context, Direction, Metric, Prediction};
+use alambic_reports::metrics::{Direction, Metric, Prediction, TaskDescription};
 use alambic_students::{Reader, TextPair};
 use alambic_tensor::ops::{CrossEntropy, cross_entropy};
 
@@ -22,6 +22,7 @@ use crate::training::sampler::validation_batches;
 use crate::training::statistics::DatasetStatistics;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
 use crate::training::teacher_outputs::{Request, TeacherOutputs, open};
+use crate::training::validation::validation_value;
 
 /// Texts that are validated together.
 const BATCH: usize = 32;
@@ -87,7 +88,7 @@ impl<'a> TextTraining<'a> {
         let predicts = taps.student.iter().any(|tap| tap == "logits");
         let labels = context.corpora.labels(&data.names())?;
         let metric = if predicts && !is_masked {
-            job.optional_metric(kind_of(labels), &config.labels)?
+            job.optional_metric(TaskDescription::new(kind_of(labels), &config.labels))?
         } else {
             None
         };
@@ -181,7 +182,7 @@ impl TrainingTask for TextTraining<'_> {
             texts.iter().map(|text| reference(text, &self.config.labels)).collect();
         let predictions = predict(&reader, &texts.iter().copied().map(pair).collect::<Vec<_>>())?;
         let value =
-            metric.value(&predictions, &references, Context { classes: &self.config.labels, seed: 0 })?;
+            validation_value(metric, &predictions, &references, &self.config.labels)?;
         // What has no value, as a correlation of predictions that are all the same, is no better than any other.
         Ok(value.unwrap_or(match metric.direction {
             Direction::Lower => f64::MAX,

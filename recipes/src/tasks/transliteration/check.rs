@@ -144,7 +144,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
         fraction: 1.0,
         origin: evaluation.origin.clone(),
     };
-    checker.check_metrics(&[PredictionKind::Text], &[]);
+    checker.check_metrics(&[PredictionKind::Text.into()]);
     let expanded = expand_all(&selection, checker);
     let targets = asked(&expanded, |direction| &direction.target);
     check_last_student_writes(&targets, checker);

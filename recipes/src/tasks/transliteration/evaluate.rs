@@ -16,7 +16,6 @@ use super::similarity;
 use crate::corpora::Corpora;
 use crate::error::RunError;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
-use crate::evaluation::metrics::evaluation_metrics;
 use crate::evaluation::timing::{Model, measure};
 use crate::observer::Observer;
 use crate::options::evaluation::{EvaluationOptions, References};
@@ -92,8 +91,6 @@ impl<'a> TransliterationEvaluator<'a> {
         let lengths = references.iter().map(|reference| reference.chars().count()).collect();
         let references = references.into_iter().map(Prediction::Text).collect();
         let test_set = TestSet {
-            metrics: evaluation_metrics(options, PredictionKind::Text, &[])?,
-            fidelity: &[("agreement", "agreement"), ("cer", "cer-against-teacher")],
             slices: pairs.iter().map(|pair| pair.direction().to_string()).collect(),
             lengths: Some(lengths),
             left_out: (unwritten > 0)
@@ -101,8 +98,9 @@ impl<'a> TransliterationEvaluator<'a> {
             teacher: teacher
                 .is_some()
                 .then(|| written.iter().map(|written| Prediction::Text(output(written))).collect()),
-            ..TestSet::new("word", "words", references)
+            ..TestSet::new("word", "words", PredictionKind::Text, references)
         };
+        let test_set = test_set.with_metrics(options)?;
         Ok(Self { options, pairs, test_set, teacher, written })
     }
 

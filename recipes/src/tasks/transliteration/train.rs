@@ -60,7 +60,7 @@ impl<'a> TransliterationTraining<'a> {
             generation,
             ..DatasetStatistics::default()
         };
-        let metric = job.metric(PredictionKind::Text, &[])?;
+        let metric = job.metric(PredictionKind::Text)?;
         let validation = Validation { samples: validation, tokenizer: job.tokenizer, config, metric };
         Ok(Self { config, taps: job.taps(), teacher: job.teacher, examples, validation, statistics })
     }

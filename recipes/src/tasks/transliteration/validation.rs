@@ -2,12 +2,13 @@
 
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{Generation, Tokenizer};
-use alambic_reports::metrics::{Metric, Prediction, ScoredPair};
+use alambic_reports::metrics::{Metric, Prediction};
 use alambic_students::Predictor;
 use alambic_tensor::parameters::Weights;
 
 use super::samples::Sample;
 use crate::error::RunError;
+use crate::training::validation::defined_value;
 
 /// Samples of the validation part, and how they are written.
 pub(crate) struct Validation<'a> {
@@ -42,9 +43,6 @@ impl Validation<'_> {
             let targets = batch.iter().filter_map(|sample| sample.targets.first().cloned());
             references.extend(targets.map(Prediction::Text));
         }
-        let pairs: Vec<ScoredPair<'_>> =
-            predictions.iter().zip(&references).map(|(own, right)| ScoredPair::new(own, right)).collect();
-        let scores = self.metric.score(&pairs, 0);
-        scores.value().ok_or_else(|| RunError::Recipe("there is nothing to validate on".into()))
+        defined_value(self.metric, &predictions, &references)
     }
 }

@@ -1,11 +1,11 @@
 //! Checks of questions about images.
 
 use alambic_data::Split;
-use alambic_reports::metrics::PredictionKind;
 use alambic_settings::{At, Diagnostic, Origin};
 use alambic_students::Eyes;
 
 use super::options::QuestionsData;
+use super::questions::description;
 use crate::check::checker::{Checker, Depth, Site, list};
 use crate::check::counts::Counts;
 use crate::check::model_info::ModelInfo;
@@ -71,7 +71,7 @@ impl QuestionsData {
         if !check_languages(&evaluation.data, evaluation.languages(), checker) {
             return;
         }
-        checker.check_metrics(&[PredictionKind::Answer], &[]);
+        checker.check_metrics(&[description(&[]).graded(true)]);
         self.check_trained_languages(checker);
         if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| checker.check_declared(teacher))
             && let Some(model) = checker.models.checkpoint(teacher).cloned()

@@ -8,14 +8,14 @@ use alambic_data::{Raster, Split};
 use alambic_models::architecture;
 use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
-use alambic_reports::metrics::Prediction;
+use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, TEACHER};
 use alambic_reports::report::{AttentionMap, AttentionMaps, Text};
 use alambic_settings::IndexMap;
 use alambic_students::{Answerer, Blueprint, Eyes, Sight, Sighted};
 use alambic_teachers::{Network, Teacher};
 
-use super::questions::{answer_all, best_answer, metrics, reference, subsample_languages};
+use super::questions::{answer_all, best_answer, reference, subsample_languages};
 use super::timings::{Timed, time_both, time_student};
 use crate::corpora::images::QuestionExample;
 use crate::error::RunError;
@@ -78,13 +78,13 @@ impl<'a> QuestionEvaluator<'a> {
             predictions: without_image(&training, &questions, names),
         };
         let test_set = TestSet {
-            metrics: metrics(options, &references)?,
-            fidelity: &[("agreement", "agreement")],
+            classes: names.to_vec(),
             slices,
             source_slice: source,
             trivial: Some(trivial),
-            ..TestSet::new("question", "questions", references)
+            ..TestSet::new("question", "questions", PredictionKind::Class, references)
         };
+        let test_set = test_set.with_metrics(options)?;
         let mut evaluator = Self { context, names, questions, test_set, teacher: None };
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher answers", evaluator.questions.len(), 0);
@@ -124,7 +124,7 @@ impl<'a> QuestionEvaluator<'a> {
 
 /// The answers that logits stand for.
 fn predictions(answerer: &Answerer, logits: &[Vec<f32>]) -> Vec<Prediction> {
-    logits.iter().map(|logits| Prediction::Answer(answerer.answer(logits))).collect()
+    logits.iter().map(|logits| Prediction::Class(answerer.answer(logits))).collect()
 }
 
 /// Questions in the words in which a model is asked them, with their images as it is shown them.
@@ -160,7 +160,7 @@ fn without_image(seen: &[QuestionExample<'_>], asked: &[QuestionExample<'_>], na
         let most = counts.iter().max()?;
         names.get(counts.iter().position(|count| count == most)?).cloned()
     };
-    asked.iter().map(|example| answer(example).map_or(Prediction::Nothing, Prediction::Answer)).collect()
+    asked.iter().map(|example| answer(example).map_or(Prediction::Nothing, Prediction::Class)).collect()
 }
 
 impl Evaluator for QuestionEvaluator<'_> {

@@ -2,7 +2,7 @@
 
 use alambic_data::questions::best;
 use alambic_data::{Question, Split, is_chosen};
-use alambic_reports::metrics::{Metric, Prediction, PredictionKind, find};
+use alambic_reports::metrics::{Prediction, PredictionKind, TaskDescription};
 use alambic_students::{Answerer, Sighted};
 
 use super::options::QuestionData;
@@ -10,13 +10,7 @@ use crate::corpora::Corpora;
 use crate::corpora::images::QuestionExample;
 use crate::error::RunError;
 use crate::images::store::ImageStore;
-use crate::options::evaluation::EvaluationOptions;
-use crate::evaluation::metrics::evaluation_metrics;
 use crate::subsample::subsample;
-use crate::training::job::Job;
-
-/// The metric of answers that have scores.
-const OF_SCORES: &str = "vqa-accuracy";
 
 /// Questions whose images are in memory together where models are evaluated.
 const MAX_IN_MEMORY: usize = 512;
@@ -63,11 +57,10 @@ pub(super) fn subsample_languages(questions: &mut Vec<QuestionExample<'_>>, max:
     *questions = kept;
 }
 
-/// What is right of a question: its answer where there is just one, else all known answers with their scores.
+/// The known answers of a question with their scores.
 pub(super) fn reference(question: &Question, names: &[String]) -> Prediction {
-    let name = |answer: u32| names.get(answer as usize).cloned();
-    let known = |&(answer, score): &(u32, f32)| Some((name(answer)?, score));
-    Prediction::Scores(question.answers.iter().filter_map(known).collect())
+    let known = |&(answer, score): &(u32, f32)| Some((names.get(answer as usize)?.as_str(), score));
+    Prediction::scores(question.answers.iter().filter_map(known))
 }
 
 /// The best answer of a question in words; empty where none is known.
@@ -75,32 +68,9 @@ pub(super) fn best_answer(question: &Question, names: &[String]) -> String {
     best(&question.answers).and_then(|answer| names.get(answer as usize).cloned()).unwrap_or_default()
 }
 
-/// Whether questions have several answers, or answers that are right in part.
-fn has_scores(references: &[Prediction]) -> bool {
-    let is_scored = |reference: &Prediction| match reference {
-        Prediction::Scores(scores) => !matches!(scores[..], [] | [(_, 1.0)]),
-        _ => false,
-    };
-    references.iter().any(is_scored)
-}
-
-/// The metrics of answers to questions with these references, the one by which models are compared first: those that the
-/// recipe names, or the usual ones, of which that of scores is left out where each question has one right answer.
-pub(super) fn metrics(
-    options: &EvaluationOptions,
-    references: &[Prediction],
-) -> Result<Vec<&'static Metric>, RunError> {
-    let mut metrics = evaluation_metrics(options, PredictionKind::Answer, &[])?;
-    if !has_scores(references) && !options.metrics.iter().any(|name| name.value == OF_SCORES) {
-        metrics.retain(|metric| metric.name != OF_SCORES);
-    }
-    Ok(metrics)
-}
-
-/// The metric by which checkpoints are chosen, of answers to questions with these references.
-pub(super) fn metric(job: &Job<'_>, references: &[Prediction]) -> Result<&'static Metric, RunError> {
-    match &job.train.metric_for_best_model {
-        None if !has_scores(references) => Ok(find("accuracy")?),
-        _ => job.metric(PredictionKind::Answer, &[]),
-    }
+/// What the answers to questions with these references are measured as.
+pub(super) fn description(references: &[Prediction]) -> TaskDescription<'static> {
+    TaskDescription::from(PredictionKind::Class)
+        .with_references(PredictionKind::Scores)
+        .graded(references.iter().any(Prediction::is_graded))
 }

@@ -12,7 +12,7 @@ use alambic_tensor::Streams;
 use rand::seq::index::sample;
 
 use super::options::QuestionsData;
-use super::questions::{answer_all, metric, reference, subsample_languages};
+use super::questions::{answer_all, description, reference, subsample_languages};
 use crate::context::RunContext;
 use crate::corpora::images::QuestionExample;
 use crate::error::RunError;
@@ -22,7 +22,7 @@ use crate::tasks::task::Task;
 use crate::training::job::{Job, Taps};
 use crate::training::statistics::DatasetStatistics;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
-use crate::training::validation::metric_value;
+use crate::training::validation::defined_value;
 
 /// Questions, the images that they are about, and the student and the teacher that answer them.
 pub(crate) struct QuestionTraining<'a> {
@@ -99,7 +99,7 @@ impl<'a> QuestionTraining<'a> {
             inputs,
             validation,
             validated,
-            metric: metric(job, &references)?,
+            metric: job.metric(description(&references))?,
             references,
             classes: names.len(),
             streams: Streams::new(job.seed),
@@ -181,7 +181,7 @@ impl TrainingTask for QuestionTraining<'_> {
             self.validated.iter().map(|(text, place)| (text.as_str(), *place)).collect();
         let logits = answer_all(&answerer, &self.validation, &asked)?;
         let predictions: Vec<Prediction> =
-            logits.iter().map(|logits| Prediction::Answer(answerer.answer(logits))).collect();
-        metric_value(self.metric, &predictions, &self.references)
+            logits.iter().map(|logits| Prediction::Class(answerer.answer(logits))).collect();
+        defined_value(self.metric, &predictions, &self.references)
     }
 }
