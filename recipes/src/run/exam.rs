@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use alambic_files::text::is_hidden;
 use alambic_reports::card::Usage;
 use alambic_reports::outcome::Latency;
 use alambic_reports::report::{Noun, Text, Views};
@@ -137,35 +136,4 @@ pub(crate) trait Exam {
 
     /// What the student is and how it is used. `answer` is what it says of the first example.
     fn kind(&self, answer: Option<&String>) -> Kind;
-}
-
-/// A text as one argument of a shell, in one line. What begins with a hyphen is set apart from options.
-pub(crate) fn shell_quoted(text: &str) -> String {
-    let quoted = if text.chars().any(is_hidden) {
-        let escaped = text.chars().map(|character| match character {
-            '\'' | '\\' => format!("\\{character}"),
-            '\n' => "\\n".to_owned(),
-            '\r' => "\\r".to_owned(),
-            '\t' => "\\t".to_owned(),
-            hidden if is_hidden(hidden) => format!("\\u{:04x}", u32::from(hidden)),
-            other => other.to_string(),
-        });
-        format!("$'{}'", escaped.collect::<String>())
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    };
-    if text.starts_with('-') { format!("-- {quoted}") } else { quoted }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shell_quoted;
-
-    #[test]
-    fn a_text_is_one_argument_of_one_line() {
-        assert_eq!(shell_quoted("it's"), "'it'\\''s'");
-        assert_eq!(shell_quoted("$(touch x) `y` \\"), "'$(touch x) `y` \\'");
-        assert_eq!(shell_quoted("a\nb's\u{202e}\\"), "$'a\\nb\\'s\\u202e\\\\'");
-        assert_eq!(shell_quoted("--help"), "-- '--help'");
-    }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use alambic_data::{Picture, Split};
+use alambic_files::text::shell_word;
 use alambic_models::ModelError;
 use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
@@ -18,7 +19,7 @@ use rayon::prelude::*;
 use super::metrics;
 use crate::observer::Observer;
 use crate::run::RunError;
-use crate::run::exam::{Exam, Kind, shell_quoted};
+use crate::run::exam::{Exam, Kind};
 use crate::run::lesson::thin;
 use crate::run::retrieval::{AGREEMENT, Belonging, KEPT, first, found};
 use crate::run::timing::{Model, measure};
@@ -300,7 +301,7 @@ impl Exam for CaptionExam<'_> {
             usage: Usage {
                 model_class: None,
                 tokenizer_class: String::new(),
-                command: format!("alambic predict student --image IMAGE.png {}", shell_quoted(caption)),
+                command: format!("alambic predict student --image IMAGE.png {}", shell_word(caption)),
                 input: caption.to_owned(),
                 generate: None,
                 output: None,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use alambic_data::{Label, Split};
+use alambic_files::text::shell_word;
 use alambic_models::bert::BertConfig;
 use alambic_models::{Config, ModelError, ModelFolder};
 use alambic_reports::card::Usage;
@@ -19,7 +20,7 @@ use super::Pair;
 use crate::observer::Observer;
 use crate::run::RunError;
 use crate::run::corpora::Kind as Holds;
-use crate::run::exam::{Exam, Kind, measured_by, shell_quoted};
+use crate::run::exam::{Exam, Kind, measured_by};
 use crate::run::lesson::thin;
 use crate::run::retrieval::{AGREEMENT, Belonging, METRICS, first, found};
 use crate::run::stage::finished_folder;
@@ -438,7 +439,7 @@ impl Exam for ParallelExam<'_> {
             usage: Usage {
                 model_class: Some("AutoModel".into()),
                 tokenizer_class: "AutoTokenizer".into(),
-                command: format!("alambic predict student {}", shell_quoted(sentence)),
+                command: format!("alambic predict student {}", shell_word(sentence)),
                 input: sentence.to_owned(),
                 generate: None,
                 output: None,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use alambic_data::questions::best;
 use alambic_data::{Raster, Split};
+use alambic_files::text::shell_word;
 use alambic_models::architecture;
 use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
@@ -20,7 +21,7 @@ use super::{SCORED, ask, metrics, reference, scores, thin_alike};
 use crate::observer::Observer;
 use crate::run::RunError;
 use crate::run::corpora::Shown;
-use crate::run::exam::{Exam, Floor, Kind, shell_quoted};
+use crate::run::exam::{Exam, Floor, Kind};
 use crate::run::lesson::thin;
 use crate::run::texts::similarity::divergences;
 use crate::run::workshop::Workshop;
@@ -301,7 +302,7 @@ impl Exam for QuestionExam<'_> {
             usage: Usage {
                 model_class: None,
                 tokenizer_class: String::new(),
-                command: format!("alambic predict student --image IMAGE.png {}", shell_quoted(&question)),
+                command: format!("alambic predict student --image IMAGE.png {}", shell_word(&question)),
                 input: question,
                 generate: None,
                 output: answer.cloned(),

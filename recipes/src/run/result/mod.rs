@@ -5,6 +5,7 @@ mod remarks;
 
 use std::path::{Path, PathBuf};
 
+use alambic_files::text::shell_word;
 use alambic_files::{digests, write};
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
 use alambic_reports::card::{Card, DataSource};
@@ -19,7 +20,7 @@ use alambic_teachers::Teacher;
 
 use super::environment::Environment;
 use super::evaluation::{Beside, Evaluation, Outputs};
-use super::exam::{Exam, Kind, shell_quoted};
+use super::exam::{Exam, Kind};
 use super::folder::layout::STUDENT as STUDENT_FOLDER;
 use super::stage::PROJECTIONS;
 use super::trainings::{Replica, Trainings};
@@ -310,12 +311,6 @@ fn baselines<'a>(
         baselines[index].name = BASELINE;
     }
     Ok(baselines)
-}
-
-/// A name as one argument of a shell, quoted where it has to be.
-fn shell_word(name: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:".contains(character);
-    if name.chars().all(is_plain) && !name.starts_with('-') { name.to_owned() } else { shell_quoted(name) }
 }
 
 /// The last part of a path, which tells a reader more than the path of somebody's machine.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use alambic_data::texts::OUTSIDE;
 use alambic_data::{Label, Labels, Split, Text as Example};
+use alambic_files::text::shell_word;
 use alambic_models::bert::Problem;
 use alambic_reports::card::Usage;
 use alambic_reports::numbers::counted;
@@ -17,7 +18,7 @@ use super::similarity::{by_layer, divergences};
 use super::{metrics, pair, reference};
 use crate::observer::Observer;
 use crate::run::RunError;
-use crate::run::exam::{Exam, Kind, shell_quoted};
+use crate::run::exam::{Exam, Kind};
 use crate::run::timing::{Model, measure};
 use crate::run::workshop::{Workshop, task_of};
 use crate::schema::EvaluationOptions;
@@ -244,7 +245,7 @@ impl Exam for TextExam<'_> {
                 tokenizer_class: "AutoTokenizer".into(),
                 command: match self.labels {
                     Labels::None => "alambic list taps student".into(),
-                    _ => format!("alambic predict student {}", shell_quoted(&text)),
+                    _ => format!("alambic predict student {}", shell_word(&text)),
                 },
                 input: text,
                 generate: None,
