@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use alambic_files::digests::{files_below, relative};
 use alambic_files::write::is_partial;
-use common::{Ended, alambic, run};
+use common::{Ended, REVIEWS, alambic, run};
 
 /// Two stages with a teacher whose outputs are kept, and checkpoints close to one another.
 const RECIPE: &str = r#"
@@ -26,12 +26,6 @@ seed = 3
 threads = 1
 stages = ["teach", "learn"]
 cache.mode = "required"
-
-[data.reviews.corpus.made-up-reviews]
-size = 200
-[data.reviews.split]
-test-fraction = 0.1
-validation-fraction = 0.1
 
 [student.large.encoder]
 layers = 2
@@ -64,11 +58,6 @@ batch.size = 16
 validate-every = 10
 validation-examples = 8
 checkpoint-every = 5
-
-[evaluation]
-data = ["reviews"]
-limit = 4
-timed-examples = 4
 "#;
 
 /// Enough steps that a run is still there when something is done to its folder.
@@ -82,7 +71,7 @@ struct Runs {
 impl Runs {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("kept.toml"), RECIPE).unwrap();
+        std::fs::write(folder.path().join("kept.toml"), [RECIPE, REVIEWS].concat()).unwrap();
         let ended = run(folder.path(), &["run", "kept.toml", "--out", "whole"]);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         Self { folder }
@@ -112,8 +101,7 @@ impl Runs {
         loop {
             let mut child = self.start("stopped");
             let checkpoints = out.join("checkpoints/learn");
-            let written = || std::fs::read_dir(&checkpoints).map_or(0, Iterator::count);
-            while written() < 2 && child.try_wait().unwrap().is_none() {
+            while common::checkpoints(&out, "learn") < 2 && child.try_wait().unwrap().is_none() {
                 std::thread::sleep(Duration::from_micros(200));
             }
             child.kill().unwrap();
@@ -131,13 +119,13 @@ impl Runs {
     }
 
     fn student(&self, out: &str) -> Vec<u8> {
-        std::fs::read(self.path(out).join("student/model.safetensors")).unwrap()
+        common::student(&self.path(out))
     }
 
     fn copy(&self, from: &Path, to: &str) -> PathBuf {
         let to = self.path(to);
         let _ = std::fs::remove_dir_all(&to);
-        assert!(Command::new("cp").arg("-a").arg(from).arg(&to).status().unwrap().success());
+        common::copy(from, &to);
         to
     }
 }
@@ -271,7 +259,8 @@ fn what_is_the_users_stays_the_users() {
 #[test]
 fn a_run_does_not_overwrite_the_teacher_that_it_reads() {
     let runs = Runs::new();
-    let recipe = RECIPE
+    let recipe = [RECIPE, REVIEWS].concat();
+    let recipe = recipe
         .replace("stages = [\"teach\", \"learn\"]", "stages = [\"learn\"]")
         .replace("stage = \"teach\"", "model = \"whole/checkpoints/teach/finished\"");
     let recipe = recipe.replace("[stage.teach]\nstudent = \"large\"\ndata.texts = { data = [\"reviews\"] }\nloss.cross-entropy = {}\n", "");

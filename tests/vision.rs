@@ -318,9 +318,9 @@ fn images_are_found_by_captions() {
     assert!(page.contains("What is found") && page.contains("teacher finds first"));
 
     // It is written in CLIP's layout, with what transformers needs to prepare images.
-    let json = |name: &str| -> Value { json_of(&folder.path().join("clip/student").join(name)) };
-    assert_eq!(json("config.json")["architectures"][0], "CLIPModel");
-    assert_eq!(json("preprocessor_config.json")["size"]["shortest_edge"], 32);
+    let written = |name: &str| json_of(&folder.path().join("clip/student").join(name));
+    assert_eq!(written("config.json")["architectures"][0], "CLIPModel");
+    assert_eq!(written("preprocessor_config.json")["size"]["shortest_edge"], 32);
 
     write_image(&folder.path().join("scene.png"), (40, 30), |_| 200);
     let texts = ["a red circle", "two blue squares"];
