@@ -67,13 +67,14 @@ impl Config {
         let facts = self.facts();
         let layers = facts.stacks.iter().map(|(key, layers, marker)| (key, *layers, stored.layers(marker)));
         let layers = layers.filter(|(_, layers, found)| layers < found);
-        let deeper: String = layers
+        let deeper: Vec<String> = layers
             .map(|(key, layers, found)| format!("; {key} is {layers}, and the weights have {found} layers"))
             .collect();
         let file = stored.first_file().display();
         Ok(Some(format!(
-            "{file}: tensors that config.json has no place for are left out: {}{more}{deeper}",
-            named.join(", ")
+            "{file}: tensors that config.json has no place for are left out: {}{more}{}",
+            named.join(", "),
+            deeper.concat()
         )))
     }
 }

@@ -171,10 +171,11 @@ fn no_config(file: &Path, root: &Path) -> ModelError {
         .collect();
     within.sort();
     within.truncate(MOST_NAMED);
-    let mut message = "there is no such file, so this is no folder of a model".to_owned();
-    if !within.is_empty() {
-        message += &format!("; folders within it that have one: {}", within.join(", "));
-    }
+    let more = match within.as_slice() {
+        [] => String::new(),
+        within => format!("; folders within it that have one: {}", within.join(", ")),
+    };
+    let message = format!("there is no such file, so this is no folder of a model{more}");
     ModelError::content(file, message)
 }
 
