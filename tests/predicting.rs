@@ -9,6 +9,7 @@ use std::path::Path;
 use alambic_files::text::first_hidden;
 use alambic_models::Tokenizer;
 use alambic_models::bert::{BertConfig, Gathering, Head, Mode, Pooling, Problem, Task};
+use alambic_tensor::precision::Products;
 use common::{json, json_of, run, run_with, tiny_encoder};
 use serde_json::Value;
 
@@ -210,5 +211,37 @@ fn an_encoder_reads_by_the_files_beside_it() {
             "{}",
             said.stderr
         );
+    }
+}
+
+#[test]
+fn what_is_not_done_as_asked_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    model(folder.path(), "model", &classes(&["no", "yes"]), |config| config.layers = 2);
+    // Products fall back where the processor has no others, and nowhere else.
+    for precision in [Products::F32, Products::Bf16, Products::Bf16x3, Products::Int8] {
+        for arguments in [&["predict", "model", "a film"][..], &["bench", "model", "--rounds", "1"]] {
+            let arguments = [arguments, &["--precision", precision.name(), "--length", "4"]].concat();
+            let arguments = if arguments[0] == "predict" { &arguments[..5] } else { &arguments[..] };
+            let ended = run(folder.path(), arguments);
+            assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+            let told = ended.stderr.contains("products are in f32");
+            assert_eq!(told, !precision.is_made_here(), "{arguments:?}: {}", ended.stderr);
+        }
+    }
+    // A configuration of fewer layers than the file has.
+    let path = folder.path().join("model/config.json");
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    config["num_hidden_layers"] = 1.into();
+    std::fs::write(&path, config.to_string()).unwrap();
+    for arguments in [
+        &["predict", "model", "a film"][..],
+        &["bench", "model", "--rounds", "1", "--length", "4"],
+        &["export", "model", "--to", "out"],
+    ] {
+        let ended = run(folder.path(), arguments);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let told = ended.stderr.matches("num_hidden_layers is 1, and the weights have 2 layers").count();
+        assert_eq!(told, 1, "{arguments:?}: {}", ended.stderr);
     }
 }

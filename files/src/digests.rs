@@ -31,7 +31,7 @@ impl Digest {
     pub fn of_file(path: &Path) -> Result<Self> {
         let bytes = fs::metadata(path).map_err(FileError::io(path))?.len();
         let mut hasher = blake3::Hasher::new();
-        hasher.update_mmap_rayon(path).map_err(FileError::io(path))?;
+        hash_file(&mut hasher, path)?;
         Ok(Self { bytes, blake3: hasher.finalize().to_hex().to_string() })
     }
 
@@ -62,6 +62,15 @@ impl Digest {
         }
         Ok(())
     }
+}
+
+/// Takes the bytes of a file into a hasher, without holding them in memory.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn hash_file(hasher: &mut blake3::Hasher, path: &Path) -> Result<()> {
+    hasher.update_mmap_rayon(path).map_err(FileError::io(path))?;
+    Ok(())
 }
 
 /// The digests of a folder's files, each under its path with slashes.

@@ -87,11 +87,12 @@ impl Checker<'_> {
     }
 }
 
-/// Looks at a model folder: its configuration, the head of its weights, its tokenizer.
+/// Looks at a model folder: its configuration, the head of its weights, its tokenizer. Beside the model there is what is said
+/// of tensors that are not read.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub(crate) fn inspect(path: &Path) -> Result<Sketch, Vec<String>> {
+pub(crate) fn inspect(path: &Path) -> Result<(Sketch, Option<String>), Vec<String>> {
     let said = |error: ModelError| vec![error.to_string()];
     let folder = ModelFolder::open(path).map_err(said)?;
     let (config, mut errors) = match Config::open(&folder) {
@@ -110,9 +111,10 @@ pub(crate) fn inspect(path: &Path) -> Result<Sketch, Vec<String>> {
         (Ok(tokenizer), Some(config)) => {
             errors.extend(tokenizer.check_rows(config.vocabulary()).err().map(|error| error.to_string()));
             if errors.is_empty() {
+                let unread = config.unread(&folder).map_err(said)?;
                 let detector = detector_of(path).is_some();
                 let config = config.of_tokens(tokenizer.rows());
-                return Ok(Sketch { config, tokenizer: Rc::new(tokenizer), detector });
+                return Ok((Sketch { config, tokenizer: Rc::new(tokenizer), detector }, unread));
             }
         }
         (Err(error), _) => errors.push(error.to_string()),

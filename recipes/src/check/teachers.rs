@@ -121,7 +121,13 @@ impl Checker<'_> {
             });
             return;
         }
-        match inspect(path) {
+        let inspected = inspect(path).map(|(sketch, unread)| {
+            if let Some(told) = unread {
+                self.report(Diagnostic::warning("model::unread", told).label(origin, "in this model folder"));
+            }
+            sketch
+        });
+        match inspected {
             Ok(sketch) if options.adapts() => {
                 match options.adapted(sketch.config, Tokenizer::clone(&sketch.tokenizer)) {
                     Ok((config, tokenizer)) => {

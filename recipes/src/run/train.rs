@@ -78,9 +78,7 @@ impl Trainer<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Stop, RunError> {
         let parts = self.options.accumulate;
-        if !self.options.precision.is_made_here() {
-            let asked = self.options.precision.name();
-            let message = format!("this machine multiplies no numbers in {asked}: products are in f32");
+        if let Some(message) = self.options.precision.fallback() {
             self.note("information", message, events, observer)?;
         }
         while self.progress.step < self.steps && !self.out_of_patience() {

@@ -229,8 +229,7 @@ fn fingerprint(folder: &Path) -> Result<String, RunError> {
     files.extend(["config.json", "tokenizer.json"].map(|name| folder.join(name)));
     let mut hasher = blake3::Hasher::new();
     for file in files.iter().filter(|file| file.is_file()) {
-        let open = std::fs::File::open(file).map_err(RunError::file(file))?;
-        hasher.update_reader(open).map_err(RunError::file(file))?;
+        digests::hash_file(&mut hasher, file)?;
     }
     Ok(hasher.finalize().to_hex().to_string())
 }
