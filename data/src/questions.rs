@@ -142,15 +142,17 @@ fn place(question: &Question) -> Vec<u128> {
 /// file are one image, whatever they are called. One that cannot be read is told by its path: whoever looks at it will say so.
 #[must_use]
 pub fn picture_key(picture: &Picture) -> u128 {
+    let of_pixels = |Raster { width, height, rgb }: &Raster| {
+        let pixels = blake3::hash(rgb).to_hex();
+        stable_hash::key(&["pixels", &width.to_string(), &height.to_string(), &pixels])
+    };
     match &picture.pixels {
         Pixels::File(path) => match alambic_files::digests::Digest::of_file(path) {
             Ok(digest) => stable_hash::key(&["bytes", &digest.blake3]),
             Err(_) => stable_hash::key(&["file", &path.to_string_lossy()]),
         },
-        Pixels::Held(Raster { width, height, rgb }) => {
-            let pixels = blake3::hash(rgb).to_hex();
-            stable_hash::key(&["pixels", &width.to_string(), &height.to_string(), &pixels])
-        }
+        Pixels::Held(raster) => of_pixels(raster),
+        Pixels::Drawn(drawing) => of_pixels(drawing.raster()),
     }
 }
 
@@ -181,7 +183,7 @@ pub fn split_questions(
     let values = corpus.questions.iter().map(|question| question.split.as_deref());
     let of_images = unasked.iter().flat_map(|&image| &corpus.images[image].splits);
     let values = values.chain(of_images.map(Option::as_deref));
-    check_values(values, &corpus.reading.source, options)?;
+    let unnamed = check_values(values, &corpus.reading.source, options)?;
     let mut parts: [Vec<Question>; 3] = Default::default();
     for question in std::mem::take(&mut corpus.questions) {
         let image = &corpus.images[question.image].name;
@@ -200,12 +202,12 @@ pub fn split_questions(
         unasked.into_iter().map(|image| (image, part_of(&corpus.images[image], options))).collect();
     let images = |part: Split| unasked.iter().filter(|(_, own)| *own == part).count();
     let [train, validation, test] = parts;
-    let report = SplitReport {
-        train: train.len() + images(Split::Train),
-        validation: validation.len() + images(Split::Validation),
-        test: test.len() + images(Split::Test),
-        removed,
-    };
+    let sizes = [
+        train.len() + images(Split::Train),
+        validation.len() + images(Split::Validation),
+        test.len() + images(Split::Test),
+    ];
+    let report = SplitReport::new(sizes, removed, unnamed);
     Ok(QuestionSplits { train, validation, test, unasked, report })
 }
 

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use alambic_settings::{choices, settings};
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::lexicon::{Entry, Lexicon, NO_PAIR};
@@ -137,6 +137,21 @@ pub struct SplitReport {
     /// What was removed, by part and reason. `test: hi form seen in training` counts forms, the others count
     /// entries.
     pub removed: IndexMap<String, usize>,
+    /// How many have a value of the split that no option names and that does not say that they are for training, by value:
+    /// they are trained on all the same.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub unnamed: IndexMap<String, usize>,
+}
+
+impl SplitReport {
+    /// Of parts of these sizes: training, validation and test.
+    pub(crate) fn new(
+        [train, validation, test]: [usize; 3],
+        removed: IndexMap<String, usize>,
+        unnamed: IndexMap<String, usize>,
+    ) -> Self {
+        Self { train, validation, test, removed, unnamed }
+    }
 }
 
 /// Examples that are told from others of their kind by keys, none of which two parts have in common.
@@ -249,7 +264,7 @@ pub fn split(
     options: &SplitOptions,
     hold_out: Option<&HoldOut>,
 ) -> Result<Splits, SplitError> {
-    check_values(
+    let unnamed = check_values(
         lexicon.entries.iter().map(|entry| entry.split.as_deref()),
         &lexicon.reading.source,
         options,
@@ -286,7 +301,8 @@ pub fn split(
         remove_repeats(entries);
         count(&mut removed, format!("{part}: entries that repeat an earlier one"), before - entries.len());
     }
-    let report = SplitReport { train: train.len(), validation: validation.len(), test: test.len(), removed };
+    let sizes = [train.len(), validation.len(), test.len()];
+    let report = SplitReport::new(sizes, removed, unnamed);
     Ok(Splits { train, validation, test, report })
 }
 
@@ -294,25 +310,75 @@ const SEEN: &str = "seen in training";
 const KEPT: &str = "kept for evaluation";
 const HELD_OUT: &str = "kept for the test of another corpus";
 
-/// Fails where a value of the options is none of those that a corpus has.
+/// Counts the values that no option names, without those that say that a row is for training. It is an error if a value of
+/// the options is none of those that a corpus has.
 pub(crate) fn check_values<'a>(
     values: impl Iterator<Item = Option<&'a str>>,
     corpus: &str,
     options: &SplitOptions,
-) -> Result<(), SplitError> {
-    let found: IndexSet<&str> = values.flatten().collect();
-    match options
-        .test_values
-        .iter()
-        .chain(&options.validation_values)
-        .find(|value| !found.contains(value.as_str()))
-    {
-        None => Ok(()),
+) -> Result<IndexMap<String, usize>, SplitError> {
+    let mut found: IndexMap<&str, usize> = IndexMap::new();
+    for value in values.flatten() {
+        *found.entry(value).or_default() += 1;
+    }
+    let named = || options.test_values.iter().chain(&options.validation_values);
+    match named().find(|value| !found.contains_key(value.as_str())) {
+        None => {
+            found.retain(|value, _| !is_for_training(value) && !named().any(|named| named == value));
+            Ok(found.into_iter().map(|(value, count)| (value.to_owned(), count)).collect())
+        }
         Some(value) => Err(SplitError::NoSuchValue {
             corpus: corpus.to_owned(),
             value: value.clone(),
-            found: found.into_iter().map(str::to_owned).collect(),
+            found: found.into_keys().map(str::to_owned).collect(),
         }),
+    }
+}
+
+/// Whether a value of a split says that a row is for training: `train`, `training` or `train2014`, and what Karpathy's splits
+/// call the part of COCO's validation that everybody trains on.
+fn is_for_training(value: &str) -> bool {
+    let value = value.trim().to_lowercase();
+    let rest = value.strip_prefix("training").or_else(|| value.strip_prefix("train"));
+    value == "restval" || rest.is_some_and(|rest| !rest.contains(char::is_alphabetic))
+}
+
+/// What a value of a split most likely means, and is not named for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Likeness {
+    /// The same as another value, which is named for this part.
+    Named(Split, String),
+    /// This part, which data often call so.
+    Usual(Split),
+}
+
+impl SplitOptions {
+    /// What a value that none of the options names is likely to mean, if it is like one that they name, or is what data often
+    /// call the validation or the test part.
+    #[must_use]
+    pub fn likeness(&self, value: &str) -> Option<Likeness> {
+        let plain = |text: &str| -> String {
+            text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+        };
+        let part = |value: &str| match value.trim_end_matches(|last: char| last.is_ascii_digit()) {
+            "dev" | "devel" | "development" | "val" | "valid" | "validation" | "devtest" => {
+                Some(Split::Validation)
+            }
+            "test" | "tst" | "testing" | "eval" | "evaluation" | "heldout" => Some(Split::Test),
+            _ => None,
+        };
+        let own = plain(value);
+        let named = [(Split::Test, &self.test_values), (Split::Validation, &self.validation_values)];
+        for (split, values) in named {
+            let is_alike = |other: &&String| {
+                let other = plain(other);
+                other == own || (part(&own).is_some() && part(&other) == part(&own))
+            };
+            if let Some(other) = values.iter().find(is_alike) {
+                return Some(Likeness::Named(split, other.clone()));
+            }
+        }
+        part(&own).map(Likeness::Usual)
     }
 }
 

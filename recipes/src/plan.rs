@@ -51,6 +51,9 @@ pub struct Plan {
     pub evaluation_images: usize,
     /// Most bytes of checkpoints and finished models at any time.
     pub checkpoint_bytes: u64,
+    /// What [`crate::check()`] warns of.
+    #[serde(skip)]
+    pub warnings: Diagnostics,
 }
 
 /// A corpus and its parts, in entries.
@@ -230,6 +233,7 @@ pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
     if is_fatal(&diagnostics) {
         return Err(diagnostics);
     }
+    let warnings = diagnostics;
     let recipe = checker.recipe;
     let corpora = checker.workshop.corpora.iter().map(|(name, corpus)| {
         let report = corpus.report();
@@ -268,6 +272,7 @@ pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
         evaluation_questions: checker.counts.get("evaluation").map_or(0, |counts| counts.questions),
         evaluation_images: checker.counts.get("evaluation").map_or(0, |counts| counts.images),
         stages,
+        warnings,
     })
 }
 

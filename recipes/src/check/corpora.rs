@@ -10,6 +10,7 @@ use alambic_data::{direction, embedded, examples};
 use alambic_settings::{At, Diagnostic, IndexMap, Node, Origin};
 
 use super::faults::{code, find_location, line_of};
+use super::labels::label_counts;
 use super::{Checker, Depth, list};
 use crate::run::RunError;
 use crate::run::corpora::{Corpus, Kind, Parts, content};
@@ -86,7 +87,10 @@ impl Checker<'_> {
                 Depth::Quick => head(options),
             };
             match corpus {
-                Ok(corpus) => corpora.push((name.clone(), corpus)),
+                Ok(corpus) => {
+                    self.warn_of_unnamed(name, options, &corpus.report().unnamed);
+                    corpora.push((name.clone(), corpus));
+                }
                 Err(RunError::Data(error)) => self.table_faults(name, &error),
                 Err(RunError::Split(error)) => self.no_such_split(name, options, &error),
                 Err(other) => {
@@ -268,6 +272,10 @@ impl Checker<'_> {
         }
         if self.depth == Depth::Whole && all.is_some() {
             self.must_validate(path, counts.texts, counts.validation);
+            let validation = |own| self.workshop.corpora.selected_texts(own, Split::Validation).ok();
+            let found = label_counts(data.texts.iter().filter_map(validation).flatten());
+            let names: Vec<At<String>> = data.texts.iter().flat_map(|own| own.data.clone()).collect();
+            self.warn_of_unseen((Split::Validation, &names), &found, &[data]);
         }
         self.must_cut_alike(path, "texts", data.texts.iter().map(|options| options.longest));
         self.counts.insert(name.to_owned(), counts);

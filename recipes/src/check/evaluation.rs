@@ -9,6 +9,7 @@ use alambic_settings::{At, Diagnostic, Origin};
 use alambic_students::Eyes;
 use alambic_tensor::precision::Products;
 
+use super::labels::label_counts;
 use super::models::Sketch;
 use super::stages::asked;
 use super::{Checker, Counts, Depth, Selection, list};
@@ -110,6 +111,11 @@ impl Checker<'_> {
             let help = "say which rows are for the test, with `test-paths`, `split.test-values` or `split.test-fraction`";
             self.report(diagnostic.label(&evaluation.origin, "nothing to be judged on").help(help));
         }
+        let found =
+            label_counts(self.workshop.corpora.texts(&evaluation.data, Split::Test).into_iter().flatten());
+        let stages = recipe.stages.iter().filter_map(|stage| recipe.stage.get(&stage.value));
+        let trained: Vec<_> = stages.map(|stage| &stage.data).collect();
+        self.warn_of_unseen((Split::Test, &evaluation.data), &found, &trained);
         let texts = evaluation.limit.map_or(test, |limit| test.min(limit));
         self.counts.insert("evaluation".to_owned(), Counts { texts, ..Counts::default() });
     }

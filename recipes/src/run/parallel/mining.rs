@@ -123,7 +123,7 @@ fn corpus(
         train: train.len(),
         validation: validation.len(),
         test: test.len(),
-        removed: IndexMap::new(),
+        ..SplitReport::default()
     };
     let languages = options.languages().to_vec();
     Ok(Corpus {
