@@ -273,6 +273,61 @@ fn a_run_does_not_overwrite_the_teacher_that_it_reads() {
 }
 
 #[test]
+fn a_run_whose_teacher_reads_otherwise_now_is_not_resumed() {
+    let runs = Runs::new();
+    let teacher = runs.path("teacher");
+    common::copy(&runs.path("whole/student"), &teacher);
+    // By it a changed file would be taken for a damaged one.
+    std::fs::remove_file(teacher.join("digests.json")).unwrap();
+    std::fs::create_dir(teacher.join("1_Pooling")).unwrap();
+    std::fs::write(teacher.join("1_Pooling/config.json"), "{}").unwrap();
+    let recipe =
+        [RECIPE, REVIEWS].concat().replace("stages = [\"teach\", \"learn\"]", "stages = [\"learn\"]");
+    let recipe = recipe.replace(
+        "[teacher.large.checkpoint]\nstage = \"teach\"",
+        "[teacher.large.checkpoint]\nmodel = \"teacher\"",
+    );
+    std::fs::write(runs.path("learn.toml"), recipe).unwrap();
+    let start =
+        |mode: &[&str]| run(runs.folder.path(), &[&["run", "learn.toml", "--out", "learnt"], mode].concat());
+    let ended = start(&[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    std::fs::remove_file(runs.path("learnt/metrics.json")).unwrap();
+    for name in ["tokenizer_config.json", "1_Pooling/config.json"] {
+        let path = teacher.join(name);
+        let before = std::fs::read(&path).unwrap();
+        std::fs::write(&path, [before.as_slice(), b" "].concat()).unwrap();
+        let ended = start(&["--resume"]);
+        assert_eq!(ended.code, Some(1), "{name}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains(name) && ended.stderr.contains("has changed since"),
+            "{}",
+            ended.stderr
+        );
+        std::fs::write(&path, before).unwrap();
+    }
+    assert_eq!(start(&["--resume"]).code, Some(0));
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_refused() {
+    let runs = Runs::new();
+    for name in ["metrics.json", "events.jsonl", "recipe.resolved.toml", "digests.json"] {
+        let copy = runs.copy(&runs.path("whole"), "copy");
+        let path = copy.join(name);
+        std::fs::remove_file(&path).unwrap();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        for arguments in [
+            &["compare", "whole", "copy", "--out", "compared"][..],
+            &["run", "kept.toml", "--out", "copy", "--resume"],
+        ] {
+            // It ends, whatever it says.
+            run(runs.folder.path(), arguments);
+        }
+    }
+}
+
+#[test]
 fn a_finished_run_with_a_damaged_student_says_so() {
     let runs = Runs::new();
     for name in ["student/model.safetensors", "student/config.json", "metrics.json", "report.html"] {

@@ -82,7 +82,10 @@ fn values_of_a_split_that_no_key_names_are_warned_of() {
         let warning = "data `own` has values of its split that no key names, so that their rows are trained on: \
                        `dev` (2 rows), `Test` (1 row)";
         assert!(said.contains(warning), "{command}: {said}");
-        assert!(said.contains("`dev` is what data often call the validation part"), "{command}: {said}");
+        assert!(
+            said.contains("`dev` is much like `validation`: list it in `split.validation-values` as well"),
+            "{command}: {said}"
+        );
     }
     recipe(folder.path(), corpus, "test-values = [\"test\", \"dev\"]");
     assert!(

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{FileError, Result};
 use crate::lock::LOCK;
-use crate::write;
+use crate::{read, write};
 
 /// The file of a folder that holds the digests of the others.
 pub const DIGESTS: &str = "digests.json";
@@ -69,6 +69,8 @@ impl Digest {
 /// # Errors
 /// When it cannot be read.
 pub fn hash_file(hasher: &mut blake3::Hasher, path: &Path) -> Result<()> {
+    // What is no regular file might never end.
+    drop(read::open(path)?);
     hasher.update_mmap_rayon(path).map_err(FileError::io(path))?;
     Ok(())
 }

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::rc::Rc;
 
+use alambic_files::read;
 use alambic_hub::Hub;
 use alambic_models::Tokenizer;
 use alambic_settings::source::SourceKind;
 use alambic_settings::{At, Diagnostic, Location, Origin};
-use alambic_teachers::{CheckpointOptions, PipelineOptions, Record, TARGET, TeacherOptions};
+use alambic_teachers::{CheckpointOptions, PipelineOptions, Recorded, TARGET, TeacherOptions};
 
 use super::models::{Sketch, inspect};
 use super::{Checker, Depth, list};
@@ -34,11 +35,8 @@ impl Checker<'_> {
 
     fn record(&mut self, path: &Path, origin: &Origin) {
         let fault = match self.depth {
-            Depth::Whole => Record::read(path).err().map(|error| error.to_string()),
-            Depth::Quick => {
-                let opened = std::fs::File::open(path).err();
-                opened.map(|error| format!("{}: {error}", path.display()))
-            }
+            Depth::Whole => Recorded::read(&[path]).err().map(|error| error.to_string()),
+            Depth::Quick => read::open(path).err().map(|error| error.to_string()),
         };
         if let Some(message) = fault {
             self.error("teacher::record", message, origin, "this record");

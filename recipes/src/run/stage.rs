@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alambic_files::digests::{self, Digests};
-use alambic_files::write;
+use alambic_files::{read, write};
 use alambic_losses::{Loss, Term};
 use alambic_models::bert::Bert;
 use alambic_models::oscar::Oscar;
@@ -136,7 +136,7 @@ pub(crate) fn summary(training: &Path) -> Result<Option<Trained>, RunError> {
     }
     let path = folder.join(SUMMARY);
     Digests::require(&folder)?.check_file(&folder, SUMMARY)?;
-    let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+    let text = read::state(&path)?;
     serde_json::from_str(&text).map(Some).map_err(|error| RunError::content(&path, error))
 }
 

@@ -171,7 +171,7 @@ pub(crate) fn make_folder(run: &Path, folder: &Path) -> Result<(), RunError> {
     Ok(write::create_folder(folder)?)
 }
 
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
     let mut entries: Vec<PathBuf> = fs::read_dir(folder)
         .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
         .map_err(RunError::file(folder))?;

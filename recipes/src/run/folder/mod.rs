@@ -4,20 +4,23 @@ pub(crate) mod layout;
 
 use std::path::{Path, PathBuf};
 
-use alambic_files::digests::{self, DIGESTS, Digests};
+use alambic_files::digests::{self, DIGESTS, Digest, Digests};
 use alambic_files::lock::{LOCK, Lock};
-use alambic_files::{FileError, write};
+use alambic_files::text::quoted;
+use alambic_files::{FileError, read, write};
 use alambic_models::ModelFolder;
 use alambic_reports::document::PLOTS;
 use alambic_reports::outcome::Outcome;
 use alambic_reports::record::{EventLog, LogMark};
 use alambic_settings::{IndexMap, Location};
 use alambic_teachers::TeacherOptions;
+use indexmap::IndexSet;
 
+use self::layout::entries;
 use super::checkpoint::Checkpoint;
 use super::workshop::Workshop;
 use super::{RunError, RunOptions, StartMode, stage};
-use crate::load::Loaded;
+use crate::load::{self, Loaded};
 
 const RECIPE: &str = "recipe.toml";
 const RESOLVED: &str = "recipe.resolved.toml";
@@ -138,7 +141,7 @@ fn is_cut_short(loaded: &Loaded, folder: &Path) -> Result<bool, RunError> {
         };
         let is_torn = path.is_file()
             && std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= whole.len() as u64)
-            && std::fs::read(&path).is_ok_and(|bytes| whole.as_bytes().starts_with(&bytes));
+            && read::bytes(&path, whole.len() as u64).is_ok_and(|bytes| whole.as_bytes().starts_with(&bytes));
         if !is_torn {
             return Ok(false);
         }
@@ -174,20 +177,27 @@ pub(crate) fn finish(folder: &Path) -> Result<(), RunError> {
 /// A run goes on with the values it was started with; comments, which tell where values came from, may differ.
 fn same_recipe(loaded: &Loaded, folder: &Path) -> Result<(), RunError> {
     let path = folder.join(RESOLVED);
-    let before = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+    let before = read::state(&path)?;
     let now = loaded.resolved_toml();
-    let (before, now) = (values(&before), values(&now));
-    let differing = before.iter().zip(&now).find(|(before, now)| before != now);
-    match differing {
-        Some((before, now)) => Err(RunError::OtherRecipe {
-            folder: folder.to_owned(),
-            what: format!("`{now}`, which was `{before}`"),
-        }),
-        None if before.len() != now.len() => {
-            Err(RunError::OtherRecipe { folder: folder.to_owned(), what: "the keys it holds".into() })
-        }
-        None => Ok(()),
-    }
+    let (before, now) = (values(&path, &before)?, values(&path, &now)?);
+    let keys: IndexSet<&String> = before.keys().chain(now.keys()).collect();
+    let differing = keys.into_iter().find(|key| before.get(*key) != now.get(*key));
+    let Some(key) = differing else { return Ok(()) };
+    let shown = |value: Option<&String>| {
+        value.map_or_else(|| "nothing".to_owned(), |value| format!("`{}`", quoted(value)))
+    };
+    Err(RunError::OtherRecipe {
+        folder: folder.to_owned(),
+        what: format!("`{key}`, which is {} and was {}", shown(now.get(key)), shown(before.get(key))),
+    })
+}
+
+/// The values of a resolved recipe by their keys.
+fn values(path: &Path, text: &str) -> Result<IndexMap<String, String>, RunError> {
+    load::values(path, text).map_err(|diagnostics| RunError::Content {
+        path: path.to_owned(),
+        message: diagnostics.list.first().map(|first| first.message.clone()).unwrap_or_default(),
+    })
 }
 
 /// Notes what a run reads, or makes sure that a run which goes on reads what it read before: a vocabulary made of other texts
@@ -198,15 +208,28 @@ pub(crate) fn same_inputs(workshop: &Workshop<'_>) -> Result<(), RunError> {
         now.insert(format!("data `{name}`"), corpus.fingerprint.clone());
     }
     for (name, options) in &workshop.recipe.teacher {
-        if matches!(options, TeacherOptions::Checkpoint(options) if options.model.is_some()) {
-            now.insert(format!("teacher `{name}`"), fingerprint(&workshop.checkpoint_folder(name)?)?);
+        let files = match options {
+            TeacherOptions::Checkpoint(options) if options.model.is_some() => {
+                model_files(&workshop.checkpoint_folder(name)?)?
+            }
+            TeacherOptions::Recorded(options) => {
+                let file = |location: &Location| match location {
+                    Location::File(path) => Some(path.clone()),
+                    _ => None,
+                };
+                options.path.iter().filter_map(file).collect()
+            }
+            TeacherOptions::Checkpoint(_) | TeacherOptions::Pipeline(_) => continue,
+        };
+        for file in files {
+            now.insert(format!("teacher `{name}`: {}", file.display()), Digest::of_file(&file)?.blake3);
         }
     }
     let path = workshop.folder.join(INPUTS);
     let digests = Digests::require(&workshop.folder)?;
     if digests.files.contains_key(INPUTS) {
         digests.check_file(&workshop.folder, INPUTS)?;
-        let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+        let text = read::state(&path)?;
         let before: IndexMap<String, String> =
             serde_json::from_str(&text).map_err(|error| RunError::content(&path, error))?;
         let changed = before.iter().find(|(what, hash)| now.get(*what) != Some(*hash));
@@ -223,23 +246,22 @@ pub(crate) fn same_inputs(workshop: &Workshop<'_>) -> Result<(), RunError> {
     Ok(digests::list(&workshop.folder, &[INPUTS])?)
 }
 
-/// The hash of a model's weights, configuration and vocabulary.
-fn fingerprint(folder: &Path) -> Result<String, RunError> {
+/// The files of a model's folder that decide how it reads and answers: weights, and whatever holds settings or a vocabulary,
+/// also in the folders of modules.
+fn model_files(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
+    const SETTINGS: [&str; 5] = ["json", "txt", "model", "spm", "vocab"];
     let mut files = ModelFolder::open(folder)?.weight_files()?;
-    files.extend(["config.json", "tokenizer.json"].map(|name| folder.join(name)));
-    let mut hasher = blake3::Hasher::new();
-    for file in files.iter().filter(|file| file.is_file()) {
-        digests::hash_file(&mut hasher, file)?;
+    let mut folders = vec![folder.to_owned()];
+    folders.extend(entries(folder)?.into_iter().filter(|path| path.is_dir()));
+    for folder in folders {
+        files.extend(entries(&folder)?.into_iter().filter(|path| {
+            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+            path.is_file() && SETTINGS.contains(&ending)
+        }));
     }
-    Ok(hasher.finalize().to_hex().to_string())
-}
-
-/// The lines of a resolved recipe without the comments that end them.
-fn values(text: &str) -> Vec<&str> {
-    text.lines()
-        .map(|line| line.rfind(" # ").map_or(line, |end| &line[..end]).trim())
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .collect()
+    files.sort_unstable();
+    files.dedup();
+    Ok(files)
 }
 
 /// How far the log of events went when the newest state was written with which this run goes on.

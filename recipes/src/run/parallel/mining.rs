@@ -10,7 +10,7 @@ use alambic_data::parallel::{ParallelSplits, Translation, key};
 use alambic_data::split::SplitReport;
 use alambic_data::{Corpus as Format, Split};
 use alambic_files::digests::{self, Digests};
-use alambic_files::write;
+use alambic_files::{read as files, write};
 use alambic_reports::numbers::counted;
 use alambic_settings::{At, IndexMap};
 use alambic_students::Reader;
@@ -286,12 +286,12 @@ fn read(folder: &Path, names: &[String; 2]) -> Result<Option<Account>, RunError>
         digests.check_file(folder, name)?;
     }
     let path = folder.join(&names[1]);
-    let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+    let text = files::state(&path)?;
     serde_json::from_str(&text).map(Some).map_err(|error| RunError::content(&path, error))
 }
 
 fn lines_of(path: &Path) -> Result<Vec<Line>, RunError> {
-    let text = std::fs::read_to_string(path).map_err(RunError::file(path))?;
+    let text = files::state(path)?;
     let line = |line| serde_json::from_str(line).map_err(|error| RunError::content(path, error));
     text.lines().map(line).collect()
 }
