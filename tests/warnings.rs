@@ -67,12 +67,9 @@ fn tags_that_training_lacks_are_warned_of() {
 #[test]
 fn values_of_a_split_that_no_key_names_are_warned_of() {
     let folder = tempfile::tempdir().unwrap();
-    let rows: String = ["train", "train", "dev", "dev", "Test", "test"]
-        .iter()
-        .enumerate()
-        .map(|(row, split)| format!("text {row}\t{}\t{split}\n", if row % 2 == 0 { "x" } else { "y" }))
-        .collect();
-    std::fs::write(folder.path().join("a.tsv"), format!("text\tlabel\tsplit\n{rows}")).unwrap();
+    let rows =
+        ["a\tx\ttrain", "b\ty\ttrain", "c\tx\tdev", "d\ty\tdev", "e\tx\tTest", "f\ty\ttest"].join("\n");
+    std::fs::write(folder.path().join("a.tsv"), format!("text\tlabel\tsplit\n{rows}\n")).unwrap();
     let split = "test-values = [\"test\"]";
     let corpus = "corpus.texts = { paths = \"a.tsv\", label = \"label\", validation-paths = \"b.tsv\" }";
     std::fs::write(folder.path().join("b.tsv"), "text\tlabel\nv\tx\nw\ty\n").unwrap();
@@ -83,7 +80,7 @@ fn values_of_a_split_that_no_key_names_are_warned_of() {
                        `dev` (2 rows), `Test` (1 row)";
         assert!(said.contains(warning), "{command}: {said}");
         assert!(
-            said.contains("`dev` is much like `validation`: list it in `split.validation-values` as well"),
+            said.contains("`dev` is much like `validation`: list it in `split.validation-values`"),
             "{command}: {said}"
         );
     }
@@ -103,7 +100,7 @@ fn many_made_up_scenes_are_checked_without_being_drawn() {
                 [data.scenes.corpus.made-up-scenes]\nimages = 2000\nside = 1024\nquestions = 1\n";
     std::fs::write(folder.path().join("recipe.toml"), text).unwrap();
     let start = std::time::Instant::now();
-    run(folder.path(), &["check", "recipe.toml"]);
+    run(folder.path(), &["check", "recipe.toml"]).good();
     // To draw them takes minutes.
     assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
 }

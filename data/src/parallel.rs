@@ -78,7 +78,7 @@ pub fn key(text: &str) -> String {
 /// Where a value of the options matches no sentence.
 pub fn split_parallel(corpus: &Parallel, options: &SplitOptions) -> Result<ParallelSplits, SplitError> {
     let values = corpus.sentences.iter().map(|sentence| sentence.split.as_deref());
-    let unnamed = check_values(values, &corpus.reading.source, options)?;
+    check_values(values, &corpus.reading.source, options)?;
     let mut parts: [Vec<Translation>; 3] = Default::default();
     for sentence in &corpus.sentences {
         let first = corpus.languages.iter().find_map(|language| sentence.texts.get(language));
@@ -87,6 +87,7 @@ pub fn split_parallel(corpus: &Parallel, options: &SplitOptions) -> Result<Paral
     }
     let removed = strip(&mut parts, options.overlap, Translation::WHAT, Translation::keys);
     let [train, validation, test] = parts;
+    let unnamed = options.unnamed(train.iter().map(|sentence| sentence.split.as_deref()));
     let sizes = [train.len(), validation.len(), test.len()];
     let report = SplitReport::new(sizes, removed, unnamed);
     Ok(ParallelSplits { train, validation, test, report })

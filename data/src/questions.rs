@@ -183,7 +183,7 @@ pub fn split_questions(
     let values = corpus.questions.iter().map(|question| question.split.as_deref());
     let of_images = unasked.iter().flat_map(|&image| &corpus.images[image].splits);
     let values = values.chain(of_images.map(Option::as_deref));
-    let unnamed = check_values(values, &corpus.reading.source, options)?;
+    check_values(values, &corpus.reading.source, options)?;
     let mut parts: [Vec<Question>; 3] = Default::default();
     for question in std::mem::take(&mut corpus.questions) {
         let image = &corpus.images[question.image].name;
@@ -202,6 +202,9 @@ pub fn split_questions(
         unasked.into_iter().map(|image| (image, part_of(&corpus.images[image], options))).collect();
     let images = |part: Split| unasked.iter().filter(|(_, own)| *own == part).count();
     let [train, validation, test] = parts;
+    let of_images = unasked.iter().filter(|(_, part)| *part == Split::Train);
+    let of_images = of_images.flat_map(|(image, _)| &corpus.images[*image].splits).map(Option::as_deref);
+    let unnamed = options.unnamed(train.iter().map(|question| question.split.as_deref()).chain(of_images));
     let sizes = [
         train.len() + images(Split::Train),
         validation.len() + images(Split::Validation),

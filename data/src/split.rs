@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use alambic_settings::{choices, settings};
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
 use crate::lexicon::{Entry, Lexicon, NO_PAIR};
@@ -137,8 +137,8 @@ pub struct SplitReport {
     /// What was removed, by part and reason. `test: hi form seen in training` counts forms, the others count
     /// entries.
     pub removed: IndexMap<String, usize>,
-    /// How many have a value of the split that no option names and that does not say that they are for training, by value:
-    /// they are trained on all the same.
+    /// How many to train on have a value of the split that no option names and that does not say that they are for training,
+    /// by value.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub unnamed: IndexMap<String, usize>,
 }
@@ -264,7 +264,7 @@ pub fn split(
     options: &SplitOptions,
     hold_out: Option<&HoldOut>,
 ) -> Result<Splits, SplitError> {
-    let unnamed = check_values(
+    check_values(
         lexicon.entries.iter().map(|entry| entry.split.as_deref()),
         &lexicon.reading.source,
         options,
@@ -301,6 +301,7 @@ pub fn split(
         remove_repeats(entries);
         count(&mut removed, format!("{part}: entries that repeat an earlier one"), before - entries.len());
     }
+    let unnamed = options.unnamed(train.iter().map(|entry| entry.split.as_deref()));
     let sizes = [train.len(), validation.len(), test.len()];
     let report = SplitReport::new(sizes, removed, unnamed);
     Ok(Splits { train, validation, test, report })
@@ -310,27 +311,19 @@ const SEEN: &str = "seen in training";
 const KEPT: &str = "kept for evaluation";
 const HELD_OUT: &str = "kept for the test of another corpus";
 
-/// Counts the values that no option names, without those that say that a row is for training. It is an error if a value of
-/// the options is none of those that a corpus has.
+/// Fails where a value of the options is none of those that a corpus has.
 pub(crate) fn check_values<'a>(
     values: impl Iterator<Item = Option<&'a str>>,
     corpus: &str,
     options: &SplitOptions,
-) -> Result<IndexMap<String, usize>, SplitError> {
-    let mut found: IndexMap<&str, usize> = IndexMap::new();
-    for value in values.flatten() {
-        *found.entry(value).or_default() += 1;
-    }
-    let named = || options.test_values.iter().chain(&options.validation_values);
-    match named().find(|value| !found.contains_key(value.as_str())) {
-        None => {
-            found.retain(|value, _| !is_for_training(value) && !named().any(|named| named == value));
-            Ok(found.into_iter().map(|(value, count)| (value.to_owned(), count)).collect())
-        }
+) -> Result<(), SplitError> {
+    let found: IndexSet<&str> = values.flatten().collect();
+    match options.named().find(|value| !found.contains(value.as_str())) {
+        None => Ok(()),
         Some(value) => Err(SplitError::NoSuchValue {
             corpus: corpus.to_owned(),
             value: value.clone(),
-            found: found.into_keys().map(str::to_owned).collect(),
+            found: found.into_iter().map(str::to_owned).collect(),
         }),
     }
 }
@@ -353,6 +346,28 @@ pub enum Likeness {
 }
 
 impl SplitOptions {
+    /// The values that it names.
+    fn named(&self) -> impl Iterator<Item = &String> {
+        self.test_values.iter().chain(&self.validation_values)
+    }
+
+    /// Counts, among the values of what is trained on, those that it does not name and that do not say that they are for
+    /// training.
+    pub(crate) fn unnamed<'a>(
+        &self,
+        trained: impl Iterator<Item = Option<&'a str>>,
+    ) -> IndexMap<String, usize> {
+        let mut unnamed: IndexMap<String, usize> = IndexMap::new();
+        for value in trained.flatten() {
+            if let Some(count) = unnamed.get_mut(value) {
+                *count += 1;
+            } else if !is_for_training(value) && !self.named().any(|named| named == value) {
+                unnamed.insert(value.to_owned(), 1);
+            }
+        }
+        unnamed
+    }
+
     /// What a value that none of the options names is likely to mean, if it is like one that they name, or is what data often
     /// call the validation or the test part.
     #[must_use]

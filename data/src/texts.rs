@@ -105,13 +105,14 @@ impl Keyed for Text {
 /// Where a value of the options matches no text.
 pub fn split_texts(texts: Vec<Text>, source: &str, options: &SplitOptions) -> Result<TextSplits, SplitError> {
     let values = texts.iter().map(|text| text.split.as_deref());
-    let unnamed = check_values(values, source, options)?;
+    check_values(values, source, options)?;
     let mut parts: [Vec<Text>; 3] = Default::default();
     for text in texts {
         parts[assign(text.split.as_deref(), &text.key(), options) as usize].push(text);
     }
     let removed = strip(&mut parts, options.overlap, Text::WHAT, Text::keys);
     let [train, validation, test] = parts;
+    let unnamed = options.unnamed(train.iter().map(|text| text.split.as_deref()));
     let sizes = [train.len(), validation.len(), test.len()];
     let report = SplitReport::new(sizes, removed, unnamed);
     Ok(TextSplits { train, validation, test, report })

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use alambic_data::corpora::{Content, Corpus, ReadCorpus};
@@ -31,13 +32,16 @@ fn classes(collection: &Collection) -> &[String] {
     }
 }
 
-/// A table of texts with these labels, as CSV and as JSON lines.
+/// A table of texts with these labels, as CSV, JSON lines and Parquet.
 fn write(folder: &Path, labels: &[&str]) {
-    let csv: String = labels.iter().enumerate().map(|(row, label)| format!("text {row},{label}\n")).collect();
-    std::fs::write(folder.join("a.csv"), format!("text,label\n{csv}")).unwrap();
-    let row =
-        |(row, label): (usize, &&str)| format!("{{\"text\": \"text {row}\", \"label\": \"{label}\"}}\n");
-    std::fs::write(folder.join("a.jsonl"), labels.iter().enumerate().map(row).collect::<String>()).unwrap();
+    let mut csv = "text,label\n".to_owned();
+    let mut json = String::new();
+    for (row, label) in labels.iter().enumerate() {
+        writeln!(csv, "text {row},{label}").unwrap();
+        writeln!(json, "{{\"text\": \"text {row}\", \"label\": \"{label}\"}}").unwrap();
+    }
+    std::fs::write(folder.join("a.csv"), csv).unwrap();
+    std::fs::write(folder.join("a.jsonl"), json).unwrap();
     let texts: Vec<String> = (0..labels.len()).map(|row| format!("text {row}")).collect();
     parquet(folder, df!("text" => texts, "label" => labels).unwrap());
 }

@@ -29,7 +29,14 @@ fn values_of_a_split_that_no_option_names_are_counted() {
         reading: Reading::default(),
         fingerprint: String::new(),
     };
-    let options = SplitOptions { test_values: vec!["test".into()], ..SplitOptions::default() };
+    let options = SplitOptions {
+        test_values: vec!["test".into()],
+        validation_fraction: 0.0,
+        ..SplitOptions::default()
+    };
+    // What a fraction sends to the test is not trained on.
+    let all = SplitOptions { test_fraction: 1.0, ..options.clone() };
+    assert!(split(&lexicon, &all, None).unwrap().report.unnamed.is_empty());
     let unnamed = split(&lexicon, &options, None).unwrap().report.unnamed;
     let unnamed: Vec<(&str, usize)> = unnamed.iter().map(|(value, count)| (value.as_str(), *count)).collect();
     assert_eq!(unnamed, [("dev", 2), ("Test", 1), ("easy", 1)]);

@@ -137,9 +137,11 @@ impl Digests {
     /// When the file cannot be read, or is not whole.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(DIGESTS);
-        let text = match fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(FileError::io(&path))?,
+        let text = match read::bytes(&path, u64::MAX) {
+            Err(FileError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            other => other?,
         };
         let damaged = |what: &dyn std::fmt::Display| {
             FileError::content(&path, format!("the list of digests is damaged: {what}"))

@@ -16,8 +16,8 @@ settings! {
     /// without data, and for experiments in which the difficulty is known. What a model scores here says nothing
     /// of photographs.
     pub struct MadeUpScenes {
-        /// How many images.
-        #[range(1..=1_000_000)]
+        /// How many images. They are drawn when they are first looked at; what is in them is known before, by `check` too.
+        #[range(1..=50_000)]
         pub images: usize = 2000,
         /// Questions about each, at most; fewer where no more can be asked.
         #[range(0..=100)]

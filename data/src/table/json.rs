@@ -241,12 +241,13 @@ impl<'c, 't> Objects<'c, 't> {
         }
         let is = |key: &str, shape| self.first.get(key) == Some(&shape);
         let are_all = |shape| self.first.len() > 1 && self.first.values().all(|own| *own == shape);
-        let mut numbers = self.first.keys().map(|key| key.parse::<u64>().is_ok());
+        let is_numbered =
+            |(key, shape): (&String, &Shape)| *shape == Shape::Object && key.parse::<u64>().is_ok();
         Some(if is("columns", Shape::List) && is("data", Shape::List) {
             pandas_table("split", "its columns are named in one list, and its rows are in another")
         } else if is("schema", Shape::Object) && is("data", Shape::List) {
             pandas_table("table", "its rows are beside a description of them")
-        } else if numbers.all(|is_number| is_number) && self.first.values().all(|own| *own == Shape::Object) {
+        } else if !self.first.is_empty() && self.first.iter().all(is_numbered) {
             pandas_table("index", "its rows are the values of one object, by their numbers")
         } else if are_all(Shape::Object) {
             pandas_table("columns", "it has an object for each column")
