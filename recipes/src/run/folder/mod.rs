@@ -12,7 +12,7 @@ use alambic_models::ModelFolder;
 use alambic_reports::document::PLOTS;
 use alambic_reports::outcome::Outcome;
 use alambic_reports::record::{EventLog, LogMark};
-use alambic_settings::{IndexMap, Location};
+use alambic_settings::{IndexMap, Location, Node, Value};
 use alambic_teachers::TeacherOptions;
 use indexmap::IndexSet;
 
@@ -179,25 +179,52 @@ fn same_recipe(loaded: &Loaded, folder: &Path) -> Result<(), RunError> {
     let path = folder.join(RESOLVED);
     let before = read::state(&path)?;
     let now = loaded.resolved_toml();
-    let (before, now) = (values(&path, &before)?, values(&path, &now)?);
-    let keys: IndexSet<&String> = before.keys().chain(now.keys()).collect();
-    let differing = keys.into_iter().find(|key| before.get(*key) != now.get(*key));
-    let Some(key) = differing else { return Ok(()) };
-    let shown = |value: Option<&String>| {
-        value.map_or_else(|| "nothing".to_owned(), |value| format!("`{}`", quoted(value)))
+    let parsed = Node::parse(&path, &before).map_err(|diagnostics| {
+        let message = diagnostics.list.first().map_or("it is not TOML", |first| first.message.as_str());
+        RunError::content(&path, message)
+    })?;
+    let now = Node::parse(&path, &now).map_err(|_| RunError::content(&path, "the recipe is not TOML"))?;
+    let Some(key) = difference(String::new(), &parsed, &now) else { return Ok(()) };
+    let shown = |recipe: &Node| {
+        let node = key.split('.').try_fold(recipe, |node, key| match (&node.value, key.parse::<usize>()) {
+            (Value::List(items), Ok(index)) => items.get(index),
+            _ => node.get(key),
+        });
+        node.map_or_else(
+            || "not there".to_owned(),
+            |node| format!("`{}`", quoted(&load::written(&node.value))),
+        )
     };
-    Err(RunError::OtherRecipe {
-        folder: folder.to_owned(),
-        what: format!("`{key}`, which is {} and was {}", shown(now.get(key)), shown(before.get(key))),
-    })
+    let what = format!("`{key}`, which is {} and was {}", shown(&now), shown(&parsed));
+    Err(RunError::OtherRecipe { folder: folder.to_owned(), what })
 }
 
-/// The values of a resolved recipe by their keys.
-fn values(path: &Path, text: &str) -> Result<IndexMap<String, String>, RunError> {
-    load::values(path, text).map_err(|diagnostics| RunError::Content {
-        path: path.to_owned(),
-        message: diagnostics.list.first().map(|first| first.message.clone()).unwrap_or_default(),
-    })
+/// The first key under which two recipes have different values, wherever these were written; none if they are the same.
+fn difference(key: String, before: &Node, now: &Node) -> Option<String> {
+    let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+    let is_same = match (&before.value, &now.value) {
+        (Value::Table(before), Value::Table(now)) => {
+            let names: IndexSet<&String> = before.keys().chain(now.keys()).collect();
+            return names.into_iter().find_map(|name| match (before.get(name), now.get(name)) {
+                (Some(before), Some(now)) => difference(below(name), &before.node, &now.node),
+                _ => Some(below(name)),
+            });
+        }
+        (Value::List(before), Value::List(now)) if before.len() == now.len() => {
+            let items = before.iter().zip(now).enumerate();
+            return items
+                .into_iter()
+                .find_map(|(index, (before, now))| difference(below(&index.to_string()), before, now));
+        }
+        (Value::Boolean(before), Value::Boolean(now)) => before == now,
+        (Value::Integer(before), Value::Integer(now)) => before == now,
+        (Value::Float(before), Value::Float(now)) => before == now,
+        (Value::Text(before), Value::Text(now)) | (Value::Datetime(before), Value::Datetime(now)) => {
+            before == now
+        }
+        _ => false,
+    };
+    (!is_same).then_some(key)
 }
 
 /// Notes what a run reads, or makes sure that a run which goes on reads what it read before: a vocabulary made of other texts
