@@ -208,9 +208,10 @@ impl Cache {
     ) -> Result<Option<Self>, TeacherError> {
         write::create_folder(folder)?;
         // Several runs may read what is complete.
-        let _lock = match Self::is_complete(folder)? {
-            true => None,
-            false => Some(Lock::acquire(folder, "a cache of a teacher's outputs")?),
+        let _lock = if Self::is_complete(folder)? {
+            None
+        } else {
+            Some(Lock::acquire(folder, "a cache of a teacher's outputs")?)
         };
         let mut digests = Digests::read(folder)?.unwrap_or_default();
         let manifest = if let Some(found) = Self::manifest(folder)? {
