@@ -2,16 +2,16 @@
 
 use std::io::Write;
 
-use alambic_files::text::{json_visible, shortened};
+use alambic_files::text::{json_visible, shortened, visible_output};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, LineStyle, Table};
 use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// Prints a text and ends its line.
+/// Prints a text and ends its line; names and texts from files reach a terminal as [`visible_output`] has them.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
-    Ok(writeln!(anstream::stdout(), "{text}")?)
+    Ok(writeln!(anstream::stdout(), "{}", visible_output(text))?)
 }
 
 /// Prints a value as JSON over several lines.

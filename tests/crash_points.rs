@@ -15,7 +15,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Ended, alambic};
+use common::{Ended, alambic, copy, student};
 
 /// Points of each kind that CI tries.
 const FEW: usize = 6;
@@ -113,9 +113,8 @@ impl Place {
 /// What must come out the same: the student, and the table of steps without their times.
 fn outcome(root: &Path) -> (Vec<u8>, usize) {
     let run = root.join("run");
-    let student = std::fs::read(run.join("student/model.safetensors")).unwrap();
     let events = std::fs::read_to_string(run.join("events.jsonl")).unwrap();
-    (student, events.lines().count())
+    (student(&run), events.lines().count())
 }
 
 /// How many points of each kind are tried.
@@ -173,7 +172,6 @@ fn overwriting_that_ends_at_any_operation_leaves_a_run_or_none() {
     let finished = place.root("finished");
     assert_eq!(place.run(&finished, &[], &[]).code, Some(0));
     sweep(&place, &["--overwrite"], |root| {
-        let copied = Command::new("cp").arg("-a").arg(finished.join("run")).arg(root).status();
-        assert!(copied.unwrap().success());
+        copy(&finished.join("run"), &root.join("run"));
     });
 }

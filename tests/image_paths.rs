@@ -6,10 +6,8 @@ mod common;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use alambic_data::Raster;
-use common::alambic;
+use common::{alambic, write_image};
 
 const RECIPE: &str = r#"
 schema = 1
@@ -52,8 +50,7 @@ fn write(folder: &Path) {
     std::fs::create_dir_all(folder.join("images")).unwrap();
     let mut told = "image\tcaption\n".to_owned();
     for index in 0..40_u8 {
-        let raster = Raster { width: 8, height: 8, rgb: Arc::new(vec![index * 6; 192]) };
-        std::fs::write(folder.join(format!("images/{index}.png")), raster.to_png().unwrap()).unwrap();
+        write_image(&folder.join(format!("images/{index}.png")), (8, 8), |_| index * 6);
         writeln!(told, "{index}.png\tgrey number {index}").unwrap();
     }
     std::fs::write(folder.join("told.tsv"), told).unwrap();
@@ -65,7 +62,7 @@ fn student(within: &Path, recipe: &Path, out: &Path) -> (Vec<u8>, String) {
     let output = alambic(within).arg("run").arg(recipe).arg("--out").arg(out).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let report = std::fs::read_to_string(out.join("report.md")).unwrap();
-    (std::fs::read(out.join("student/model.safetensors")).unwrap(), report)
+    (common::student(out), report)
 }
 
 #[test]

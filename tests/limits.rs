@@ -9,12 +9,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::alambic;
+use common::{alambic, sound};
 
 /// The recipe that all of these begin with.
-fn sound() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
-    format!("extends = {:?}\n", folder.join("sound.toml").display().to_string())
+fn extending() -> String {
+    format!("extends = {:?}\n", sound())
 }
 
 /// Exit code and what is said on standard error by `check`, which must take neither long nor many words.
@@ -43,7 +42,7 @@ fn recipes_that_name_each_other_twice_are_read_once() {
     let folder = tempfile::tempdir().unwrap();
     for level in 1..=28 {
         let next = if level == 28 {
-            sound()
+            extending()
         } else {
             format!("extends = [{0:?}, {0:?}]\n", format!("r{}.toml", level + 1))
         };
@@ -64,7 +63,7 @@ fn recipes_that_extend_one_another_without_end_are_refused() {
     assert_eq!(code, Some(2));
     assert!(said.contains("more than 32 recipes extend one another"), "{said}");
     let many = format!("extends = [{}]\n", "\"base.toml\", ".repeat(2000));
-    std::fs::write(folder.path().join("base.toml"), sound()).unwrap();
+    std::fs::write(folder.path().join("base.toml"), extending()).unwrap();
     let (code, said) = check(folder.path(), &many, &[]);
     assert_eq!(code, Some(2));
     assert!(said.contains("names recipes more than 500 times"), "{said}");
@@ -89,7 +88,7 @@ fn devices_and_pipes_are_no_recipes() {
 #[test]
 fn a_recipe_of_many_megabytes_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let (code, said) = check(folder.path(), &format!("{}# {}", sound(), "x".repeat(5 << 20)), &[]);
+    let (code, said) = check(folder.path(), &format!("{}# {}", extending(), "x".repeat(5 << 20)), &[]);
     assert_eq!(code, Some(2));
     assert!(said.contains("longer than 4194304 bytes"), "{said}");
 }
@@ -99,20 +98,20 @@ fn values_and_keys_are_cut_where_they_are_quoted() {
     let folder = tempfile::tempdir().unwrap();
     let long = "x".repeat(3 << 20);
     for recipe in [
-        format!("{}name = \"{long}\"\n", sound()),
-        format!("{}{long} = 1\n", sound()),
-        format!("{}seed = \"{long}\"\n", sound()),
-        format!("{}[stage.{long}]\ndata.pairs = 3\n", sound()),
-        format!("{}stages = [\"{long}\"]\n", sound()),
-        format!("{}[data.names]\ncorpus.names-table.path = \"{long}\"\n", sound()),
-        format!("{}[train]\nschedule = \"{long}\"\n", sound()),
+        format!("{}name = \"{long}\"\n", extending()),
+        format!("{}{long} = 1\n", extending()),
+        format!("{}seed = \"{long}\"\n", extending()),
+        format!("{}[stage.{long}]\ndata.pairs = 3\n", extending()),
+        format!("{}stages = [\"{long}\"]\n", extending()),
+        format!("{}[data.names]\ncorpus.names-table.path = \"{long}\"\n", extending()),
+        format!("{}[train]\nschedule = \"{long}\"\n", extending()),
         format!(
             "{}[evaluation]\nmetrics = [\"{long}\"]\nteacher = \"{long}\"\ndirections = [\"{long}\"]\n",
-            sound()
+            extending()
         ),
         format!("extends = \"{long}\"\n"),
-        format!("{}unset = [\"{long}\"]\n", sound()),
-        format!("{}name = {long}\n", sound()),
+        format!("{}unset = [\"{long}\"]\n", extending()),
+        format!("{}name = {long}\n", extending()),
     ] {
         let (code, said) = check(folder.path(), &recipe, &[]);
         assert_eq!(code, Some(2), "{said}");
@@ -124,7 +123,7 @@ fn values_and_keys_are_cut_where_they_are_quoted() {
         );
     }
     let flag = format!("name={}", &long[..100_000]);
-    let (code, said) = check(folder.path(), &sound(), &[&flag]);
+    let (code, said) = check(folder.path(), &extending(), &[&flag]);
     assert_eq!(code, Some(2));
     assert!(said.len() < 4000, "{} bytes are said", said.len());
 }
@@ -132,7 +131,7 @@ fn values_and_keys_are_cut_where_they_are_quoted() {
 #[test]
 fn many_mistakes_are_counted_and_not_all_told() {
     let folder = tempfile::tempdir().unwrap();
-    let mut recipe = sound();
+    let mut recipe = extending();
     for number in 0..100_000 {
         let _ = writeln!(recipe, "unknown-{number} = {number}");
     }
@@ -149,15 +148,15 @@ fn recipes_of_endless_lists_are_refused() {
         let _ = write!(names, "\"s{number}\",");
         names
     });
-    let stages = (0..50_000).fold(sound(), |mut recipe, number| {
+    let stages = (0..50_000).fold(extending(), |mut recipe, number| {
         let _ =
             writeln!(recipe, "[stage.s{number}]\nloss = {{}}\ndata.pairs = {{ data = [], directions = [] }}");
         recipe
     });
     for (recipe, key) in [
-        (format!("{}stages = [{names}]\n", sound()), "`stages` has 200000 entries"),
+        (format!("{}stages = [{names}]\n", extending()), "`stages` has 200000 entries"),
         (
-            format!("{}[evaluation]\nmetrics = [{names}]\n", sound()),
+            format!("{}[evaluation]\nmetrics = [{names}]\n", extending()),
             "`evaluation.metrics` has 200000 entries",
         ),
         (stages, "`stage` has 50002 entries"),
@@ -173,17 +172,17 @@ fn values_within_values_have_a_depth() {
     let folder = tempfile::tempdir().unwrap();
     let depth = 100_000;
     for recipe in [
-        format!("{}seed = {}1{}\n", sound(), "[".repeat(depth), "]".repeat(depth)),
-        format!("{}seed = {}1{}\n", sound(), "{ a = ".repeat(depth), " }".repeat(depth)),
-        format!("{}{}b = 1\n", sound(), "a.".repeat(depth)),
-        format!("{}[{}b]\n", sound(), "a.".repeat(depth)),
-        format!("{}unset = [\"{}b\"]\n", sound(), "a.".repeat(depth)),
+        format!("{}seed = {}1{}\n", extending(), "[".repeat(depth), "]".repeat(depth)),
+        format!("{}seed = {}1{}\n", extending(), "{ a = ".repeat(depth), " }".repeat(depth)),
+        format!("{}{}b = 1\n", extending(), "a.".repeat(depth)),
+        format!("{}[{}b]\n", extending(), "a.".repeat(depth)),
+        format!("{}unset = [\"{}b\"]\n", extending(), "a.".repeat(depth)),
     ] {
         let (code, said) = check(folder.path(), &recipe, &[]);
         assert_eq!(code, Some(2), "{said}");
     }
     for flag in [format!("{}b=1", "a.".repeat(50_000)), format!("seed={}", "[".repeat(50_000))] {
-        let (code, said) = check(folder.path(), &sound(), &[&flag]);
+        let (code, said) = check(folder.path(), &extending(), &[&flag]);
         assert_eq!(code, Some(2), "{said}");
     }
 }
@@ -195,7 +194,7 @@ fn students_larger_than_the_machine_are_refused() {
     }
     let folder = tempfile::tempdir().unwrap();
     let sizes = "[student.small.scratch]\nwidth = 65536\nencoder-layers = 1024\ndecoder-layers = 1024\nfeed-forward = 1048576\n";
-    let (code, said) = check(folder.path(), &format!("{}{sizes}", sound()), &[]);
+    let (code, said) = check(folder.path(), &format!("{}{sizes}", extending()), &[]);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("error[student::memory]") && said.contains("GiB, and this machine has"), "{said}");
 }

@@ -11,7 +11,7 @@ use alambic_models::bert::{Bert, BertConfig, Task};
 use alambic_models::{Config, Precision, Tokenizer};
 use alambic_students::{Encoder, MakeStudent, PiecesBy, Pooled, Preset, Surroundings, ship};
 use alambic_tensor::Streams;
-use common::run;
+use common::{json, json_of, run};
 use serde_json::Value;
 
 const THINGS: [[&str; 2]; 12] = [
@@ -128,7 +128,7 @@ fn a_teacher_of_one_language_teaches_a_student_of_two() {
     let go = |arguments: &[&str]| -> Value {
         let ended = run(folder.path(), &[&["run", "recipe.toml", "--json"], arguments].concat());
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        serde_json::from_str(&ended.stdout).unwrap()
+        json(&ended.stdout)
     };
     let outcome = go(&["--out", "both"]);
     let slice = |outcome: &Value, model: &str, slice: &str, metric: &str| {
@@ -254,9 +254,7 @@ fn words_of_another_language_are_put_behind_those_of_the_teacher_and_begin_as_th
     let recipe =
         of_layers("added-vocabulary = 90").replace("steps = 150", "steps = 1") + "untrained = true\n";
     std::fs::write(folder.path().join("recipe.toml"), &recipe).unwrap();
-    let ended = run(folder.path(), &["run", "recipe.toml", "--out", "run", "--json"]);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let outcome: Value = json(&run(folder.path(), &["run", "recipe.toml", "--out", "run", "--json"]).done());
     let [teacher, untrained] = ["teacher", "untrained"].map(|model| &outcome["models"][model]["metrics"]);
     let found = |metrics: &Value| metrics["recall-at-5"].as_f64().unwrap();
     assert!(found(untrained) > found(teacher) + 0.2, "{outcome}");
@@ -296,7 +294,7 @@ fn a_vocabulary_is_cut_to_what_the_sentences_use() {
     let (whole, cut) = (open(&folder.path().join("teacher")), open(&student));
     // Characters and special tokens stay, whatever there is room for.
     assert!(cut.size() < whole.size() && cut.id("f").is_ok() && cut.id("friend").is_err());
-    let config: Value = serde_json::from_slice(&std::fs::read(student.join("config.json")).unwrap()).unwrap();
+    let config: Value = json_of(&student.join("config.json"));
     assert_eq!(config["vocab_size"], cut.size());
     let said = run(folder.path(), &["predict", "run/student", "friend"]).good();
     assert_eq!(said.split_whitespace().count(), 1 + 16, "{said}");
@@ -335,9 +333,7 @@ fn sentences_alone_teach_a_student_that_pools_by_long_short_term_memory() {
         .replace("teacher = \"sentences\"\ndata", "data")
         .replace("[stage.distil.loss.representation]\nweight = 10", "[stage.distil.loss.multiple-negatives]");
     std::fs::write(folder.path().join("recipe.toml"), recipe).unwrap();
-    let ended = run(folder.path(), &["run", "recipe.toml", "--out", "run", "--json"]);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let outcome: Value = json(&run(folder.path(), &["run", "recipe.toml", "--out", "run", "--json"]).done());
     let found = outcome["models"]["student"]["slices"]["en to pl"]["recall-at-1"].as_f64().unwrap();
     assert!(found > 0.5, "{outcome}");
     // Its vector is what both layers keep; sentence-transformers has no module for it.
@@ -358,9 +354,7 @@ fn sentences_alone_teach_a_student_that_pools_by_long_short_term_memory() {
 fn paraphrases_are_mined_before_the_stage_that_reads_them() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = "builtin:parallel/smoke/paraphrase";
-    let ended = run(folder.path(), &["run", recipe, "--out", "run", "--json"]);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let outcome: Value = json(&run(folder.path(), &["run", recipe, "--out", "run", "--json"]).done());
     let found = outcome["models"]["student"]["slices"]["ja to ja-2"]["recall-at-1"].as_f64().unwrap();
     assert!(found > 0.5, "{outcome}");
     let mined = std::fs::read_to_string(folder.path().join("run/corpora/paraphrases.jsonl")).unwrap();

@@ -6,12 +6,11 @@ mod common;
 
 use std::path::Path;
 
-use alambic_files::text::is_hidden;
-use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Head, Mode, Pooling, Problem, Task};
-use alambic_models::{Config, Precision, Tokenizer};
-use alambic_students::ship;
-use alambic_tensor::Streams;
-use common::{run, run_with};
+use alambic_files::text::first_hidden;
+use alambic_models::Tokenizer;
+use alambic_models::bert::{BertConfig, Gathering, Head, Mode, Pooling, Problem, Task};
+use alambic_tensor::precision::Products;
+use common::{json, json_of, run, run_with, tiny_encoder};
 use serde_json::Value;
 
 const LONGEST: usize = 8;
@@ -19,34 +18,7 @@ const LONGEST: usize = 8;
 /// Writes a model of random weights that reads eight tokens.
 fn model(folder: &Path, name: &str, task: &Task, change: impl FnOnce(&mut BertConfig)) {
     let tokenizer = Tokenizer::words(["a good film", "the bad song"], 60).unwrap();
-    let config = BertConfig {
-        family: Family::Bert,
-        head: Head::None,
-        pooler: false,
-        untied: false,
-        labels: Vec::new(),
-        problem: Problem::OneLabel,
-        pairs: None,
-        vocabulary: tokenizer.size(),
-        width: 8,
-        layers: 1,
-        heads: 2,
-        inner: 8,
-        activation: "gelu".into(),
-        positions: LONGEST,
-        segments: 2,
-        epsilon: 1e-12,
-        padding: 0,
-        dropout: 0.0,
-        attention_dropout: 0.0,
-        head_dropout: 0.0,
-        pooling: None,
-    };
-    let mut config = config.for_task(task);
-    change(&mut config);
-    let weights = Bert::initial_weights(&config, &Streams::new(3)).unwrap();
-    let files = tokenizer.files(LONGEST).unwrap();
-    ship(&folder.join(name), &Config::Bert(config), &weights, &files, Precision::F32).unwrap();
+    tiny_encoder(&folder.join(name), &tokenizer, LONGEST, task, change);
 }
 
 /// The task of telling texts apart.
@@ -55,8 +27,9 @@ fn classes(labels: &[&str]) -> Task {
     Task { head: Head::Sequence, labels, ..Task::none() }
 }
 
-fn json(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+/// The answers of lines of JSON.
+fn answers(text: &str) -> Vec<Value> {
+    text.lines().map(json).collect()
 }
 
 #[test]
@@ -89,14 +62,14 @@ fn a_text_that_is_cut_is_told() {
     let ended = run_with(folder.path(), &["predict", "model", "--json"], &input);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("line 2") && ended.stderr.contains("truncated"), "{}", ended.stderr);
-    let told: Vec<bool> = json(&ended.stdout).iter().map(|line| line["truncated"] == true).collect();
+    let told: Vec<bool> = answers(&ended.stdout).iter().map(|line| line["truncated"] == true).collect();
     assert_eq!(told, [false, true, false]);
     // A line that never seems to end is cut before its tokens are made.
     let input = format!("{}\na film\n", "x".repeat(3 << 20));
     let ended = run_with(folder.path(), &["predict", "model", "--json"], &input);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("longer than lines are read"), "{}", ended.stderr);
-    let lines = json(&ended.stdout);
+    let lines = answers(&ended.stdout);
     assert_eq!(lines[0]["text"].as_str().unwrap().len(), 1 << 20);
     assert_eq!((lines.len(), &lines[1]["text"]), (2, &Value::from("a film")));
     // Many are told of in a few lines.
@@ -115,7 +88,7 @@ fn labels_that_steer_a_terminal_are_shown() {
         for more in [&[][..], &["--json"]] {
             let arguments = [&["predict", model][..], more, &["a \u{1b}film\u{2028}"]].concat();
             let said = run(folder.path(), &arguments).good();
-            let hidden = said.trim_end().chars().find(|&character| character != '\t' && is_hidden(character));
+            let hidden = first_hidden(&said.trim_end().replace('\t', " "));
             assert_eq!(hidden, None, "{said}");
             assert!(
                 said.contains(if more.is_empty() { "\\u{202e}" } else { "\\u202e" }) || said.contains("2066"),
@@ -124,7 +97,7 @@ fn labels_that_steer_a_terminal_are_shown() {
         }
     }
     let said = run(folder.path(), &["predict", "model", "--json", "a"]).good();
-    assert!(json(&said)[0]["probabilities"].as_object().unwrap().contains_key(labels[0]));
+    assert!(answers(&said)[0]["probabilities"].as_object().unwrap().contains_key(labels[0]));
 }
 
 #[test]
@@ -136,7 +109,7 @@ fn a_tab_is_white_space_for_a_model_of_single_texts() {
     }
     let said = |model: &str, more: &[&str], text: &str| {
         let arguments = [&["predict", model, "--json"][..], more, &[text]].concat();
-        json(&run(folder.path(), &arguments).good())[0]["probabilities"].clone()
+        answers(&run(folder.path(), &arguments).good())[0]["probabilities"].clone()
     };
     assert_eq!(said("single", &[], "a film\tbad"), said("single", &[], "a film bad"));
     let pair = said("single", &["--pair"], "a film\tbad");
@@ -162,7 +135,7 @@ fn every_kind_of_answer_is_given_by_name() {
     model(folder.path(), "numbers", &Task { regression: true, ..three.clone() }, |_| {});
     model(folder.path(), "one", &three, |_| {});
     let said =
-        |model: &str| json(&run(folder.path(), &["predict", model, "--json", "a film"]).good())[0].clone();
+        |model: &str| answers(&run(folder.path(), &["predict", model, "--json", "a film"]).good())[0].clone();
     let numbers = said("numbers")["numbers"].clone();
     let (several, one) = (said("several"), said("one"));
     let mut held = Vec::new();
@@ -182,7 +155,7 @@ fn every_kind_of_answer_is_given_by_name() {
 
     // Names that are numbers, in another order; and ids without a name.
     let path = folder.path().join("one/config.json");
-    let config: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let config: Value = json_of(&path);
     let change = |labels: Value| {
         let mut config = config.clone();
         config["id2label"] = labels;
@@ -203,7 +176,7 @@ fn an_encoder_reads_by_the_files_beside_it() {
     model(folder.path(), "mean", &Task::none(), |config| config.pooling = pooled(&[Mode::Mean]));
     model(folder.path(), "both", &Task::none(), |config| config.pooling = pooled(&[Mode::First, Mode::Mean]));
     let vector = |model: &str, text: &str| -> Vec<f64> {
-        let said = json(&run(folder.path(), &["predict", model, "--json", text]).good());
+        let said = answers(&run(folder.path(), &["predict", model, "--json", text]).good());
         said[0]["embedding"].as_array().unwrap().iter().filter_map(Value::as_f64).collect()
     };
     assert_eq!((vector("mean", "a film").len(), vector("both", "a film").len()), (8, 16));
@@ -238,5 +211,37 @@ fn an_encoder_reads_by_the_files_beside_it() {
             "{}",
             said.stderr
         );
+    }
+}
+
+#[test]
+fn what_is_not_done_as_asked_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    model(folder.path(), "model", &classes(&["no", "yes"]), |config| config.layers = 2);
+    // Products fall back where the processor has no others, and nowhere else.
+    for precision in [Products::F32, Products::Bf16, Products::Bf16x3, Products::Int8] {
+        for arguments in [&["predict", "model", "a film"][..], &["bench", "model", "--rounds", "1"]] {
+            let arguments = [arguments, &["--precision", precision.name(), "--length", "4"]].concat();
+            let arguments = if arguments[0] == "predict" { &arguments[..5] } else { &arguments[..] };
+            let ended = run(folder.path(), arguments);
+            assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+            let told = ended.stderr.contains("products are in f32");
+            assert_eq!(told, !precision.is_made_here(), "{arguments:?}: {}", ended.stderr);
+        }
+    }
+    // A configuration of fewer layers than the file has.
+    let path = folder.path().join("model/config.json");
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    config["num_hidden_layers"] = 1.into();
+    std::fs::write(&path, config.to_string()).unwrap();
+    for arguments in [
+        &["predict", "model", "a film"][..],
+        &["bench", "model", "--rounds", "1", "--length", "4"],
+        &["export", "model", "--to", "out"],
+    ] {
+        let ended = run(folder.path(), arguments);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let told = ended.stderr.matches("num_hidden_layers is 1, and the weights have 2 layers").count();
+        assert_eq!(told, 1, "{arguments:?}: {}", ended.stderr);
     }
 }

@@ -2,9 +2,13 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
+mod common;
+
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
+
+use common::{REVIEWS, alambic, checkpoints, interrupt, student};
 
 /// A small training on the embedded names, with a checkpoint every few steps.
 const RECIPE: &str = r#"
@@ -61,12 +65,6 @@ seed = 5
 threads = 2
 stages = ["first", "second"]
 
-[data.reviews.corpus.made-up-reviews]
-size = 300
-[data.reviews.split]
-test-fraction = 0.1
-validation-fraction = 0.1
-
 [student.small.encoder]
 layers = 1
 width = 32
@@ -87,11 +85,6 @@ batch.size = 16
 validate-every = 50
 validation-examples = 8
 checkpoint-every = 5
-
-[evaluation]
-data = ["reviews"]
-limit = 4
-timed-examples = 4
 "#;
 
 fn start(recipe: &Path, out: &Path, resume: bool) -> Child {
@@ -99,13 +92,9 @@ fn start(recipe: &Path, out: &Path, resume: bool) -> Child {
 }
 
 fn start_with(recipe: &Path, out: &Path, more: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_alambic"));
+    let mut command = alambic(recipe.parent().unwrap());
     command.arg("run").arg(recipe).arg("--out").arg(out).args(more);
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-}
-
-fn student(run: &Path) -> Vec<u8> {
-    std::fs::read(run.join("student/model.safetensors")).unwrap()
 }
 
 /// Numbers in [0, 1) by a generator of our own, so that a failure can be repeated.
@@ -131,7 +120,7 @@ fn killed_runs_end_with_the_same_bytes() {
 
 #[test]
 fn killed_runs_of_masked_texts_end_with_the_same_bytes() {
-    kill_and_compare(MASKED);
+    kill_and_compare(&[MASKED, REVIEWS].concat());
 }
 
 #[test]
@@ -180,16 +169,6 @@ fn kill_and_compare(text: &str) -> Vec<u8> {
     assert!(start(&recipe, &killed, true).wait().unwrap().success());
     assert!(student(&undisturbed) == student(&killed), "the weights differ");
     student(&killed)
-}
-
-/// What Ctrl-C sends.
-fn interrupt(run: &Child) {
-    assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
-}
-
-/// Checkpoints of a stage.
-fn checkpoints(run: &Path, stage: &str) -> usize {
-    std::fs::read_dir(run.join("checkpoints").join(stage)).map_or(0, Iterator::count)
 }
 
 #[test]

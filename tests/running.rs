@@ -5,12 +5,7 @@ mod common;
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{alambic, broken, run};
-
-/// The sound recipe at a path that holds in any folder.
-fn sound() -> String {
-    broken().join("sound.toml").display().to_string()
-}
+use common::{alambic, broken, interrupt, json, run, sound, student};
 
 /// Trains the teacher until it ends what it writes, which takes a second.
 const LONGER: [&str; 6] = [
@@ -49,7 +44,7 @@ fn a_run_leaves_a_report_and_a_student() {
     let ended =
         run(folder.path(), &[&command[..], &["--overwrite", "--set", "train.steps=2", "--json"]].concat());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let outcome: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let outcome: serde_json::Value = json(&ended.stdout);
     assert_eq!(outcome["recipe"], "sound");
 }
 
@@ -66,7 +61,7 @@ fn words_that_the_teacher_does_not_write_are_no_references() {
     let note = ended.stderr.lines().find(|line| line.contains(said)).unwrap_or_default();
     let unwritten: usize = note.split_whitespace().next().and_then(|count| count.parse().ok()).unwrap_or(0);
     assert!(unwritten > 0, "{}", ended.stderr);
-    let outcome: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let outcome: serde_json::Value = json(&ended.stdout);
     assert!(outcome["examples"].as_u64().unwrap() > 0);
     assert_eq!(outcome["models"]["teacher"]["metrics"]["cer"], 0.0);
     let page = std::fs::read_to_string(folder.path().join("runs/sound/report.md")).unwrap();
@@ -93,8 +88,6 @@ fn an_interrupted_run_ends_with_the_same_bytes_as_an_undisturbed_one() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = sound();
     let command = [&["--threads", "1", "run", &recipe][..], &LONGER].concat();
-    let student =
-        |out: &str| std::fs::read(folder.path().join(out).join("student/model.safetensors")).unwrap();
     let ended = run(folder.path(), &[&command[..], &["--out", "undisturbed"]].concat());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 
@@ -106,8 +99,7 @@ fn an_interrupted_run_ends_with_the_same_bytes_as_an_undisturbed_one() {
     while !trains() && child.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(1));
     }
-    let signal = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(signal.success());
+    interrupt(&child);
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{said}");
@@ -119,5 +111,8 @@ fn an_interrupted_run_ends_with_the_same_bytes_as_an_undisturbed_one() {
     assert!(said.contains("clip"), "{said}");
     let ended = run(folder.path(), &resume);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(student("interrupted") == student("undisturbed"), "other bytes after a resume");
+    assert!(
+        student(&folder.path().join("interrupted")) == student(&folder.path().join("undisturbed")),
+        "other bytes after a resume"
+    );
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use alambic_files::digests::{files_below, relative};
 use alambic_files::write::is_partial;
-use common::{Ended, alambic, run};
+use common::{Ended, REVIEWS, alambic, run};
 
 /// Two stages with a teacher whose outputs are kept, and checkpoints close to one another.
 const RECIPE: &str = r#"
@@ -26,12 +26,6 @@ seed = 3
 threads = 1
 stages = ["teach", "learn"]
 cache.mode = "required"
-
-[data.reviews.corpus.made-up-reviews]
-size = 200
-[data.reviews.split]
-test-fraction = 0.1
-validation-fraction = 0.1
 
 [student.large.encoder]
 layers = 2
@@ -59,16 +53,11 @@ data.texts = { data = ["reviews"] }
 loss.logits = {}
 
 [train]
-steps = 40
+steps = 400
 batch.size = 16
-validate-every = 10
+validate-every = 100
 validation-examples = 8
-checkpoint-every = 5
-
-[evaluation]
-data = ["reviews"]
-limit = 4
-timed-examples = 4
+checkpoint-every = 50
 "#;
 
 /// Enough steps that a run is still there when something is done to its folder.
@@ -82,7 +71,7 @@ struct Runs {
 impl Runs {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("kept.toml"), RECIPE).unwrap();
+        std::fs::write(folder.path().join("kept.toml"), [RECIPE, REVIEWS].concat()).unwrap();
         let ended = run(folder.path(), &["run", "kept.toml", "--out", "whole"]);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         Self { folder }
@@ -112,8 +101,10 @@ impl Runs {
         loop {
             let mut child = self.start("stopped");
             let checkpoints = out.join("checkpoints/learn");
-            let written = || std::fs::read_dir(&checkpoints).map_or(0, Iterator::count);
-            while written() < 2 && child.try_wait().unwrap().is_none() {
+            // What is still being written does not count.
+            while (!checkpoints.is_dir() || steps(&checkpoints).len() < 2)
+                && child.try_wait().unwrap().is_none()
+            {
                 std::thread::sleep(Duration::from_micros(200));
             }
             child.kill().unwrap();
@@ -131,13 +122,13 @@ impl Runs {
     }
 
     fn student(&self, out: &str) -> Vec<u8> {
-        std::fs::read(self.path(out).join("student/model.safetensors")).unwrap()
+        common::student(&self.path(out))
     }
 
     fn copy(&self, from: &Path, to: &str) -> PathBuf {
         let to = self.path(to);
         let _ = std::fs::remove_dir_all(&to);
-        assert!(Command::new("cp").arg("-a").arg(from).arg(&to).status().unwrap().success());
+        common::copy(from, &to);
         to
     }
 }
@@ -271,7 +262,8 @@ fn what_is_the_users_stays_the_users() {
 #[test]
 fn a_run_does_not_overwrite_the_teacher_that_it_reads() {
     let runs = Runs::new();
-    let recipe = RECIPE
+    let recipe = [RECIPE, REVIEWS].concat();
+    let recipe = recipe
         .replace("stages = [\"teach\", \"learn\"]", "stages = [\"learn\"]")
         .replace("stage = \"teach\"", "model = \"whole/checkpoints/teach/finished\"");
     let recipe = recipe.replace("[stage.teach]\nstudent = \"large\"\ndata.texts = { data = [\"reviews\"] }\nloss.cross-entropy = {}\n", "");
@@ -281,6 +273,61 @@ fn a_run_does_not_overwrite_the_teacher_that_it_reads() {
     let said = run(runs.folder.path(), &["run", "again.toml", "--out", "whole", "--overwrite"]).bad(2);
     assert!(said.contains("is to be overwritten, and the recipe reads"), "{said}");
     assert!(runs.path("whole/metrics.json").is_file());
+}
+
+#[test]
+fn a_run_whose_teacher_reads_otherwise_now_is_not_resumed() {
+    let runs = Runs::new();
+    let teacher = runs.path("teacher");
+    common::copy(&runs.path("whole/student"), &teacher);
+    // By it a changed file would be taken for a damaged one.
+    std::fs::remove_file(teacher.join("digests.json")).unwrap();
+    std::fs::create_dir(teacher.join("1_Pooling")).unwrap();
+    std::fs::write(teacher.join("1_Pooling/config.json"), "{}").unwrap();
+    let recipe =
+        [RECIPE, REVIEWS].concat().replace("stages = [\"teach\", \"learn\"]", "stages = [\"learn\"]");
+    let recipe = recipe.replace(
+        "[teacher.large.checkpoint]\nstage = \"teach\"",
+        "[teacher.large.checkpoint]\nmodel = \"teacher\"",
+    );
+    std::fs::write(runs.path("learn.toml"), recipe).unwrap();
+    let start =
+        |mode: &[&str]| run(runs.folder.path(), &[&["run", "learn.toml", "--out", "learnt"], mode].concat());
+    let ended = start(&[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    std::fs::remove_file(runs.path("learnt/metrics.json")).unwrap();
+    for name in ["tokenizer_config.json", "1_Pooling/config.json"] {
+        let path = teacher.join(name);
+        let before = std::fs::read(&path).unwrap();
+        std::fs::write(&path, [before.as_slice(), b" "].concat()).unwrap();
+        let ended = start(&["--resume"]);
+        assert_eq!(ended.code, Some(2), "{name}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains(name) && ended.stderr.contains("has changed since"),
+            "{}",
+            ended.stderr
+        );
+        std::fs::write(&path, before).unwrap();
+    }
+    assert_eq!(start(&["--resume"]).code, Some(0));
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_refused() {
+    let runs = Runs::new();
+    for name in ["metrics.json", "events.jsonl", "recipe.resolved.toml", "digests.json"] {
+        let copy = runs.copy(&runs.path("whole"), "copy");
+        let path = copy.join(name);
+        std::fs::remove_file(&path).unwrap();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        for arguments in [
+            &["compare", "whole", "copy", "--out", "compared"][..],
+            &["run", "kept.toml", "--out", "copy", "--resume"],
+        ] {
+            // It ends, whatever it says.
+            run(runs.folder.path(), arguments);
+        }
+    }
 }
 
 #[test]

@@ -7,12 +7,9 @@ mod common;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Head, Mode, Pooling, Problem, Task};
-use alambic_models::{Config, ModelFolder, Precision, Tokenizer};
-use alambic_students::ship;
-use alambic_tensor::Streams;
-use common::run;
-use serde_json::Value;
+use alambic_models::bert::{Gathering, Head, Mode, Pooling, Task};
+use alambic_models::{Config, ModelFolder, Tokenizer};
+use common::{json_of, run, tiny_encoder};
 
 const TEXTS: [&str; 6] =
     ["a good film", "the bad song", "a road", "the good song", "a bad film", "the long road"];
@@ -20,37 +17,14 @@ const TEXTS: [&str; 6] =
 /// Writes a teacher of random weights whose table of words has more rows than its tokenizer has tokens.
 fn teacher(folder: &Path, head: Head) {
     let tokenizer = Tokenizer::words(TEXTS.into_iter().chain(["query :"]), 100).unwrap();
-    let config = BertConfig {
-        family: Family::Bert,
-        head: Head::None,
-        pooler: false,
-        untied: false,
-        labels: Vec::new(),
-        problem: Problem::OneLabel,
-        pairs: None,
-        vocabulary: tokenizer.size().next_multiple_of(64),
-        width: 8,
-        layers: 1,
-        heads: 2,
-        inner: 8,
-        activation: "gelu".into(),
-        positions: 24,
-        segments: 2,
-        epsilon: 1e-12,
-        padding: 0,
-        dropout: 0.0,
-        attention_dropout: 0.0,
-        head_dropout: 0.0,
-        pooling: None,
-    };
-    assert!(config.vocabulary > tokenizer.size());
-    let mut config = config.for_task(&Task { head, ..Task::none() });
-    if head == Head::None {
-        config.pooling = Some(Pooling::new(Gathering::Tokens(vec![Mode::Mean]), true));
-    }
-    let weights = Bert::initial_weights(&config, &Streams::new(3)).unwrap();
-    let files = tokenizer.files(24).unwrap();
-    ship(&folder.join("teacher"), &Config::Bert(config), &weights, &files, Precision::F32).unwrap();
+    let rows = tokenizer.size().next_multiple_of(64);
+    assert!(rows > tokenizer.size());
+    tiny_encoder(&folder.join("teacher"), &tokenizer, 24, &Task { head, ..Task::none() }, |config| {
+        config.vocabulary = rows;
+        if head == Head::None {
+            config.pooling = Some(Pooling::new(Gathering::Tokens(vec![Mode::Mean]), true));
+        }
+    });
 }
 
 /// Writes the three parts of a table.
@@ -76,10 +50,6 @@ fn recipe(folder: &Path, parts: &[&str]) {
     std::fs::write(folder.join("recipe.toml"), text).unwrap();
     let ended = run(folder, &["run", "recipe.toml", "--out", "out"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
 #[test]
@@ -111,11 +81,11 @@ fn a_prompt_goes_where_sentence_transformers_finds_it() {
     let evaluation = "[evaluation]\nteacher = \"given\"\ndata = [\"pairs\"]\ntimed-examples = 2\n";
     recipe(folder.path(), &[&data, given, student, TRAIN, stage, evaluation]);
     let out = folder.path().join("out/student");
-    let prompts = json(&out.join("config_sentence_transformers.json"));
+    let prompts = json_of(&out.join("config_sentence_transformers.json"));
     let name = prompts["default_prompt_name"].as_str().unwrap();
     assert_eq!(prompts["prompts"][name], "query: ");
     // Once: no other file puts it before texts.
-    let template = json(&out.join("tokenizer.json"))["post_processor"].to_string();
+    let template = json_of(&out.join("tokenizer.json"))["post_processor"].to_string();
     assert!(!template.contains("query"), "{template}");
     assert_eq!(ModelFolder::open(&out).unwrap().tokenizer().unwrap().prompt_length().unwrap(), 3);
 }
@@ -133,7 +103,7 @@ fn a_student_says_whether_it_reads_pairs() {
         let stage = "data.texts = { data = [\"task\"] }\nloss.squared-error = {}\n";
         let evaluation = "[evaluation]\ndata = [\"task\"]\ntimed-examples = 2\n";
         recipe(folder.path(), &[&data, ENCODER, TRAIN, stage, evaluation]);
-        let config = json(&folder.path().join("out/student/config.json"));
+        let config = json_of(&folder.path().join("out/student/config.json"));
         assert_eq!(config["reads_pairs"], expected, "{config}");
         assert_eq!(config["sentence_transformers"]["activation_fn"].is_string(), expected, "{config}");
     }

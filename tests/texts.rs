@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{run, run_with};
+use common::{json, json_of, run, run_with, student};
 use serde_json::Value;
 
 /// A recipe of `recipes/text/smoke` with so few steps that it shows no more than that it runs.
@@ -28,7 +28,7 @@ fn smoke_with(folder: &Path, method: &str, stages: &[&str], more: &[&str]) -> Va
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ended = run(folder, &arguments);
     assert_eq!(ended.code, Some(0), "{method}: {}", ended.stderr);
-    serde_json::from_str(&ended.stdout).unwrap()
+    json(&ended.stdout)
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_student_of_masked_words_is_one_for_transformers_and_learns_a_task_later() {
     let out = folder.path().join("distilbert-general");
     let read = |stage: &str, file: &str| -> Value {
         let path = out.join("checkpoints").join(stage).join("finished").join(file);
-        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+        json_of(&path)
     };
     for (stage, class, measure) in [
         ("language", "BertForMaskedLM", "perplexity"),
@@ -122,7 +122,7 @@ fn varied_texts_are_trained_on_once_and_made_once() {
     let (texts, made) = (rows.len(), variants.sum::<usize>());
     let summary = |stage: &str| -> Value {
         let path = out.join("checkpoints").join(stage).join("finished/summary.json");
-        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+        json_of(&path)
     };
     for stage in ["layers", "prediction"] {
         let trained = summary(stage);
@@ -135,11 +135,11 @@ fn varied_texts_are_trained_on_once_and_made_once() {
     let report = std::fs::read_to_string(out.join("report.md")).unwrap();
     assert!(report.contains("Varied texts") && report.contains("layers: 143 texts became"), "{report}");
     let plan = run(folder.path(), &["plan", "builtin:text/smoke/tinybert-augmented", "--json"]).good();
-    let plan: Value = serde_json::from_str(&plan).unwrap();
+    let plan: Value = json(&plan);
     let planned = &plan["stages"][1]["examples"];
     assert_eq!(planned["varied"].as_u64().unwrap(), 4 * planned["texts"].as_u64().unwrap());
     // The same bytes again, over what is there and anew.
-    let weights = || std::fs::read(out.join("student/model.safetensors")).unwrap();
+    let weights = || student(&out);
     let first = weights();
     std::fs::remove_dir_all(out.join("checkpoints/prediction")).unwrap();
     // Without its result, the run is not finished.
@@ -242,7 +242,7 @@ fn no_variant_repeats_a_text_or_says_what_is_held_out() {
         }
     }
     let summary = folder.path().join("out/checkpoints/varied/finished/summary.json");
-    let summary: Value = serde_json::from_str(&std::fs::read_to_string(summary).unwrap()).unwrap();
+    let summary: Value = json_of(&summary);
     let removed = &summary["augmented"]["removed"];
     assert!(expected[0] > 0 && expected[1] > 0, "{expected:?}");
     assert_eq!(removed["says the same as a text of a validation or test part"], expected[0], "{summary}");
@@ -254,7 +254,7 @@ fn no_variant_repeats_a_text_or_says_what_is_held_out() {
 fn a_student_that_reads_is_run_timed_and_exported() {
     let folder = tempfile::tempdir().unwrap();
     smoke(folder.path(), "logits", &["fine-tune", "distil"]);
-    let weights = || std::fs::read(folder.path().join("logits/student/model.safetensors")).unwrap();
+    let weights = || student(&folder.path().join("logits"));
     let first = weights();
     std::fs::remove_dir_all(folder.path().join("logits")).unwrap();
     let outcome = smoke(folder.path(), "logits", &["fine-tune", "distil"]);
@@ -279,7 +279,7 @@ fn a_student_that_reads_is_run_timed_and_exported() {
     }
     let probability = |precision: &str| {
         let arguments = ["predict", student, "--json", "--precision", precision, "the soup was dull"];
-        let answer: Value = serde_json::from_str(&run(folder.path(), &arguments).good()).unwrap();
+        let answer: Value = json(&run(folder.path(), &arguments).good());
         answer["probabilities"]["negative"].as_f64().unwrap()
     };
     let [exact, rounded] = ["f32", "int8"].map(probability);
@@ -290,7 +290,7 @@ fn a_student_that_reads_is_run_timed_and_exported() {
     let bench =
         ["bench", student, "--batch=1,2", "--length=4", "--rounds=2", "--precision=f32,int8", "--json"];
     let measured = run(folder.path(), &bench);
-    let measured: Value = serde_json::from_str(&measured.stdout).unwrap();
+    let measured: Value = json(&measured.stdout);
     assert_eq!(measured[0]["cells"].as_array().unwrap().len(), 2);
     assert_eq!([0, 1].map(|way: usize| measured[way]["precision"].as_str().unwrap()), ["f32", "int8"]);
     run(folder.path(), &["export", student, "--format", "hf,onnx,int8", "--to", "out"]).good();
@@ -396,9 +396,7 @@ fn a_student_of_texts_without_labels_is_judged_by_its_teacher_alone() {
         ["data.unlabelled.corpus.made-up-reviews.size=300", "data.unlabelled.split.test-fraction=0.1"];
     let mut arguments = vec!["run", "builtin:text/smoke/general", "--out", "general", "--json"];
     arguments.extend(steps.iter().chain(&small).flat_map(|flag| ["--set", flag]));
-    let ended = run(folder.path(), &arguments);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let outcome: Value = json(&run(folder.path(), &arguments).done());
     assert_eq!((&outcome["labelled"], &outcome["verdict"]), (&Value::Bool(false), &Value::Null), "{outcome}");
     for model in ["teacher", "student"] {
         let model = &outcome["models"][model];
@@ -451,9 +449,7 @@ fn words_are_tagged_from_a_recipe_to_what_is_made_of_it() {
     let small = ["data.task.corpus.made-up-orders.size=300", "evaluation.timed-examples=4"];
     let mut arguments = vec!["run", "builtin:text/smoke/tagging", "--out", "tagging", "--json"];
     arguments.extend(steps.iter().chain(&small).flat_map(|flag| ["--set", flag]));
-    let ended = run(folder.path(), &arguments);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let outcome: Value = json(&run(folder.path(), &arguments).done());
     for model in ["teacher", "student", "baseline"] {
         let metrics = &outcome["models"][model]["metrics"];
         for metric in ["span-f1", "token-accuracy", "token-accuracy-of-majority"] {
@@ -480,7 +476,7 @@ fn words_are_tagged_from_a_recipe_to_what_is_made_of_it() {
     assert_eq!(words, line.split_whitespace().collect::<Vec<_>>());
     let said = run(folder.path(), &["predict", student, "--json", "--longest", "4", line]);
     assert!(said.stderr.contains("line 1") && said.stderr.contains("truncated"), "{}", said.stderr);
-    let said: Value = serde_json::from_str(&said.stdout).unwrap();
+    let said: Value = json(&said.stdout);
     let words = said["words"].as_array().unwrap();
     assert_eq!((words.len(), words[0]["word"].as_str()), (6, Some("please")));
     assert!(words[0]["probability"].is_f64() && words[5]["probability"].is_null(), "{said}");
@@ -560,7 +556,7 @@ timed-examples = 2
 "#;
     std::fs::write(folder.path().join("files.toml"), recipe).unwrap();
     let plan = run(folder.path(), &["plan", "files.toml", "--json"]).good();
-    let plan: Value = serde_json::from_str(&plan).unwrap();
+    let plan: Value = json(&plan);
     let parts = |name: &str| {
         let corpus = &plan["corpora"][name];
         ["train", "validation", "test"].map(|part| corpus[part].as_u64().unwrap())

@@ -9,11 +9,7 @@ use std::path::Path;
 
 use alambic_tensor::candle::{DType, Device, Tensor};
 use alambic_tensor::parameters::{self, Weights};
-use common::{run, tiny_model};
-
-fn tensor(numbers: &[i64]) -> Tensor {
-    Tensor::from_slice(numbers, (1, numbers.len()), &Device::Cpu).unwrap()
-}
+use common::{ids, run, tiny_model};
 
 fn save(folder: &Path, name: &str, tensors: &[(&str, Tensor)]) {
     let tensors: Weights =
@@ -33,7 +29,7 @@ fn trace_to(out: &str) -> [&str; 6] {
 fn prepared() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     tiny_model(folder.path());
-    let inputs = [("input_ids", tensor(&[2, 5, 0])), ("decoder_input_ids", tensor(&[4, 5]))];
+    let inputs = [("input_ids", ids(&[&[2, 5, 0]])), ("decoder_input_ids", ids(&[&[4, 5]]))];
     save(folder.path(), "in.safetensors", &inputs);
     folder
 }
@@ -45,7 +41,7 @@ fn a_trace_writes_over_its_own_output_alone() {
     let files =
         ["in.safetensors", "tiny/model.safetensors", "tiny/config.json", "notes.txt", "foreign.safetensors"];
     fs::write(folder.join("notes.txt"), "mine").unwrap();
-    save(folder, "foreign.safetensors", &[("x", tensor(&[1]))]);
+    save(folder, "foreign.safetensors", &[("x", ids(&[&[1]]))]);
     let before = files.map(|file| fs::read(folder.join(file)).unwrap());
     for out in files.into_iter().chain([
         "./in.safetensors",
@@ -97,20 +93,20 @@ fn gradients_are_written_over_gradients_alone() {
 fn inputs_that_index_nothing_are_refused_with_their_file() {
     let prepared = prepared();
     let folder = prepared.path();
-    let sound = || vec![("input_ids", tensor(&[2, 5, 0])), ("decoder_input_ids", tensor(&[4, 5]))];
+    let sound = || vec![("input_ids", ids(&[&[2, 5, 0]])), ("decoder_input_ids", ids(&[&[4, 5]]))];
     let float = |numbers: &[f32]| Tensor::from_slice(numbers, (1, numbers.len()), &Device::Cpu).unwrap();
     for (name, bad) in [
-        ("input_ids", tensor(&[2, 1 << 40, 0])),
-        ("input_ids", tensor(&[2, (1 << 32) + 5, 0])),
-        ("input_ids", tensor(&[2, -1, 0])),
-        ("input_ids", tensor(&[2, 5000, 0])),
+        ("input_ids", ids(&[&[2, 1 << 40, 0]])),
+        ("input_ids", ids(&[&[2, (1 << 32) + 5, 0]])),
+        ("input_ids", ids(&[&[2, -1, 0]])),
+        ("input_ids", ids(&[&[2, 5000, 0]])),
         ("input_ids", float(&[2.0, 0.5, 0.0])),
         ("input_ids", float(&[2.0, f32::NAN, 0.0])),
-        ("input_ids", tensor(&[1; 1000])),
-        ("decoder_input_ids", tensor(&[4, 1 << 33])),
-        ("attention_mask", tensor(&[1, 256, 1])),
-        ("attention_mask", tensor(&[1, -1, 1])),
-        ("attention_mask", tensor(&[1, 1])),
+        ("input_ids", ids(&[&[1; 1000]])),
+        ("decoder_input_ids", ids(&[&[4, 1 << 33]])),
+        ("attention_mask", ids(&[&[1, 256, 1]])),
+        ("attention_mask", ids(&[&[1, -1, 1]])),
+        ("attention_mask", ids(&[&[1, 1]])),
         ("anything", float(&[f32::INFINITY])),
     ] {
         let mut inputs = sound();
@@ -123,7 +119,7 @@ fn inputs_that_index_nothing_are_refused_with_their_file() {
     }
     // Masks of truth values and ids of fewer bits are what they say.
     let mask = Tensor::ones((1, 3), DType::U8, &Device::Cpu).unwrap();
-    let ids = tensor(&[2, 5, 0]).to_dtype(DType::U32).unwrap();
+    let ids = ids(&[&[2, 5, 0]]).to_dtype(DType::U32).unwrap();
     save(folder, "in.safetensors", &[("input_ids", ids), ("attention_mask", mask)]);
     run(folder, &TRACE).good();
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use alambic_models::Tokenizer;
 use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::parameters::{Weights, save};
-use common::run;
+use common::{json, json_of, run, write_image};
 use serde_json::Value;
 
 /// Keys that bring `vision/smoke/dide` down to a few steps.
@@ -30,9 +30,7 @@ fn a_fusion_encoder_teaches_a_dual_encoder() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = "builtin:vision/smoke/dide";
     let arguments = [&["run", recipe, "--out", "dide", "--json"][..], &SMALL].concat();
-    let ended = run(folder.path(), &arguments);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let outcome: Value = json(&run(folder.path(), &arguments).done());
     for model in ["teacher", "student", "baseline"] {
         assert!(outcome["models"][model]["metrics"]["accuracy"].is_f64(), "{model}: {outcome}");
         assert!(outcome["models"][model]["slices"]["colour"]["accuracy"].is_f64(), "{model}: {outcome}");
@@ -43,9 +41,7 @@ fn a_fusion_encoder_teaches_a_dual_encoder() {
     assert!(outcome["ratios"]["retention-above-floor"].as_object().unwrap().contains_key("accuracy"));
     assert!(outcome["fidelity"]["kl-from-teacher"].is_f64() && outcome["ratios"]["speedup"].is_f64());
 
-    let student: Value =
-        serde_json::from_slice(&std::fs::read(folder.path().join("dide/student/config.json")).unwrap())
-            .unwrap();
+    let student: Value = json_of(&folder.path().join("dide/student/config.json"));
     assert_eq!(student["model_type"], "dual-encoder");
     let page = std::fs::read_to_string(folder.path().join("dide/report.html")).unwrap();
     assert!(page.contains("what colour is the") || page.contains("is there a"), "questions are shown");
@@ -53,9 +49,7 @@ fn a_fusion_encoder_teaches_a_dual_encoder() {
 
     // The student answers questions about one image, or about an image in each line.
     let image = folder.path().join("scene.png");
-    let rgb: Vec<u8> = (0..40 * 30 * 3).map(|value| (value % 251) as u8).collect();
-    let raster = alambic_data::Raster { width: 40, height: 30, rgb: rgb.into() };
-    std::fs::write(&image, raster.to_png().unwrap()).unwrap();
+    write_image(&image, (40, 30), |value| (value % 251) as u8);
     let questions = ["what colour is the circle?", "is there a red square?"];
     let about = [&["predict", "dide/student", "--image", "scene.png"][..], &questions].concat();
     let said = run(folder.path(), &about).good();
@@ -89,8 +83,7 @@ fn a_fusion_encoder_teaches_a_dual_encoder() {
     );
 
     // What is finished stays, and a second time gives the same bytes.
-    let weights =
-        |run: &str| std::fs::read(folder.path().join(run).join("student/model.safetensors")).unwrap();
+    let weights = |run: &str| common::student(&folder.path().join(run));
     let again = [&["run", recipe, "--out", "again"][..], &SMALL].concat();
     assert_eq!(run(folder.path(), &again).code, Some(0));
     assert!(weights("dide") == weights("again"), "one seed gives one student");
@@ -131,25 +124,21 @@ fn an_oscar_model_is_shipped_with_the_detector_that_it_needs() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = "builtin:vision/smoke/oscar-plus";
     let arguments = [&["run", recipe, "--out", "oscar", "--json"][..], &FEW].concat();
-    let ended = run(folder.path(), &arguments);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let outcome: Value = json(&run(folder.path(), &arguments).done());
     assert!(outcome["models"]["student"]["metrics"]["accuracy"].is_f64(), "{outcome}");
     let read = |path: &str| std::fs::read_to_string(folder.path().join(path)).unwrap();
-    let config: Value = serde_json::from_str(&read("oscar/student/config.json")).unwrap();
+    let config: Value = json(&read("oscar/student/config.json"));
     assert_eq!((&config["model_type"], &config["object_tags"]), (&"oscar".into(), &true.into()));
     // 32 numbers of the detector, and 6 of the place.
     assert_eq!(config["img_feature_dim"], 38);
-    let detector: Value = serde_json::from_str(&read("oscar/student/detector/config.json")).unwrap();
+    let detector: Value = json(&read("oscar/student/detector/config.json"));
     assert_eq!(detector["model_type"], "detector");
     let tags: Vec<&str> =
         detector["id2label"].as_object().unwrap().values().filter_map(Value::as_str).collect();
     assert!(tags.contains(&"red circle") && tags.len() == 24, "{tags:?}");
 
     let image = folder.path().join("scene.png");
-    let rgb: Vec<u8> = (0..40 * 30 * 3).map(|value| (value % 251) as u8).collect();
-    let raster = alambic_data::Raster { width: 40, height: 30, rgb: rgb.into() };
-    std::fs::write(&image, raster.to_png().unwrap()).unwrap();
+    write_image(&image, (40, 30), |value| (value % 251) as u8);
     let ask = |model: &str| {
         run(folder.path(), &["predict", model, "--image", "scene.png", "what colour is the circle?"])
     };
@@ -166,8 +155,7 @@ fn an_oscar_model_is_shipped_with_the_detector_that_it_needs() {
     // What is drawn at random is a function of the seed.
     let again = [&["run", recipe, "--out", "again"][..], &FEW].concat();
     assert_eq!(run(folder.path(), &again).code, Some(0));
-    let weights =
-        |run: &str| std::fs::read(folder.path().join(run).join("student/model.safetensors")).unwrap();
+    let weights = |run: &str| common::student(&folder.path().join(run));
     assert!(weights("oscar") == weights("again"), "one seed gives one student");
 }
 
@@ -176,8 +164,7 @@ fn an_oscar_model_is_shipped_with_the_detector_that_it_needs() {
 fn ask_of_regions(folder: &Path, answers: [&str; 2], width: usize) {
     let (mut rows, mut regions) = ("image\tquestion\tanswer\n".to_owned(), Weights::new());
     for index in 0..40_u8 {
-        let raster = alambic_data::Raster { width: 8, height: 6, rgb: vec![index; 8 * 6 * 3].into() };
-        std::fs::write(folder.join(format!("{index}.png")), raster.to_png().unwrap()).unwrap();
+        write_image(&folder.join(format!("{index}.png")), (8, 6), |_| index);
         let even = index % 2 == 0;
         writeln!(rows, "{index}.png\tis it so?\t{}", answers[usize::from(even)]).unwrap();
         let count = 1 + usize::from(index % 3);
@@ -227,9 +214,7 @@ data.questions = { data = ["asked"] }
 data = ["asked"]
 "#;
     std::fs::write(folder.path().join("recipe.toml"), recipe).unwrap();
-    let ended = run(folder.path(), &["run", "recipe.toml", "--out", "run", "--json"]);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let outcome: Value = json(&run(folder.path(), &["run", "recipe.toml", "--out", "run", "--json"]).done());
     assert_eq!(outcome["models"]["student"]["metrics"]["accuracy"], 1.0, "{outcome}");
     let refused = run(folder.path(), &["predict", "run/student", "--image", "1.png", "is it so?"]).bad(1);
     assert!(refused.contains("no detector lies in its folder"), "{refused}");
@@ -286,9 +271,7 @@ teacher = "fusion"
 "#;
     std::fs::write(folder.path().join("recipe.toml"), recipe).unwrap();
     let arguments = [&["run", "recipe.toml", "--out", "run", "--json"], flags].concat();
-    let ended = run(folder.path(), &arguments);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let outcome: Value = json(&run(folder.path(), &arguments).done());
     assert!(outcome["fidelity"]["kl-from-teacher"].is_f64(), "{outcome}");
     assert!(outcome["ratios"]["speedup"].is_f64(), "{outcome}");
     assert!(outcome["fidelity"]["agreement"].is_f64(), "{outcome}");
@@ -301,7 +284,7 @@ teacher = "fusion"
 fn a_plan_counts_questions() {
     let folder = tempfile::tempdir().unwrap();
     let plan = run(folder.path(), &["plan", "builtin:vision/dide", "--json"]).good();
-    let plan: Value = serde_json::from_str(&plan).unwrap();
+    let plan: Value = json(&plan);
     assert!(plan["stages"][0]["examples"]["questions"].as_u64().unwrap() > 20_000, "{plan}");
     assert!(
         plan["evaluation-questions"].as_u64().unwrap() > 1_000
@@ -320,9 +303,7 @@ fn images_are_found_by_captions() {
         &small,
         &["--set", "train.steps=60", "--set", "train.validate-every=30"],
     ];
-    let ended = run(folder.path(), &arguments.concat());
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let outcome: Value = json(&run(folder.path(), &arguments.concat()).done());
     for model in ["teacher", "student", "baseline"] {
         let metrics = &outcome["models"][model]["metrics"];
         let [first, tenth] = ["recall-at-1", "recall-at-10"].map(|metric| metrics[metric].as_f64().unwrap());
@@ -337,15 +318,11 @@ fn images_are_found_by_captions() {
     assert!(page.contains("What is found") && page.contains("teacher finds first"));
 
     // It is written in CLIP's layout, with what transformers needs to prepare images.
-    let json = |name: &str| -> Value {
-        serde_json::from_slice(&std::fs::read(folder.path().join("clip/student").join(name)).unwrap())
-            .unwrap()
-    };
-    assert_eq!(json("config.json")["architectures"][0], "CLIPModel");
-    assert_eq!(json("preprocessor_config.json")["size"]["shortest_edge"], 32);
+    let written = |name: &str| json_of(&folder.path().join("clip/student").join(name));
+    assert_eq!(written("config.json")["architectures"][0], "CLIPModel");
+    assert_eq!(written("preprocessor_config.json")["size"]["shortest_edge"], 32);
 
-    let raster = alambic_data::Raster { width: 40, height: 30, rgb: vec![200; 40 * 30 * 3].into() };
-    std::fs::write(folder.path().join("scene.png"), raster.to_png().unwrap()).unwrap();
+    write_image(&folder.path().join("scene.png"), (40, 30), |_| 200);
     let texts = ["a red circle", "two blue squares"];
     let about = [&["predict", "clip/student", "--image", "scene.png"][..], &texts].concat();
     let by_line = ["predict", "clip/student", "scene.png\ta red circle", "scene.png\ttwo blue squares"];
@@ -371,7 +348,7 @@ fn images_are_found_by_captions() {
         let set = format!("data.mine.corpus.{corpus}");
         let judged = ["--set", "data.mine.split.test-fraction=1.0", "--set", "evaluation.data=[\"mine\"]"];
         let plan = [&["plan", "builtin:vision/smoke/clip", "--json", "--set", &set][..], &judged].concat();
-        let plan: Value = serde_json::from_str(&run(folder.path(), &plan).good()).unwrap();
+        let plan: Value = json(&run(folder.path(), &plan).good());
         assert_eq!(plan["evaluation-images"], 1, "{plan}");
     }
 }
@@ -385,7 +362,7 @@ fn a_teacher_that_is_asked_in_english_teaches_a_student_that_is_asked_in_hindi()
         let ended =
             run(folder.path(), &[&["run", recipe, "--out", out, "--json"], &few[..], arguments].concat());
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        serde_json::from_str(&ended.stdout).unwrap()
+        json(&ended.stdout)
     };
     let small = [
         "--set",
@@ -404,15 +381,14 @@ fn a_teacher_that_is_asked_in_english_teaches_a_student_that_is_asked_in_hindi()
     );
     // It is asked in Hindi, and reads tags in Hindi, which its detector gives.
     assert!(read("hindi/report.html").contains("किस रंग") || read("hindi/report.html").contains("क्या कोई"));
-    let detector: Value = serde_json::from_str(&read("hindi/student/detector/config.json")).unwrap();
+    let detector: Value = json(&read("hindi/student/detector/config.json"));
     let tags: Vec<&str> =
         detector["id2label"].as_object().unwrap().values().map(|tag| tag.as_str().unwrap()).collect();
     assert!(tags.iter().any(|tag| tag.contains("वृत्त")) && !tags.iter().any(|tag| tag.is_ascii()), "{tags:?}");
     let tokenizer = Tokenizer::open(&folder.path().join("hindi/student")).unwrap();
     assert!(tokenizer.id("वृत्त").is_ok() && tokenizer.id("circle").is_err());
     let image = folder.path().join("scene.png");
-    let raster = alambic_data::Raster { width: 32, height: 32, rgb: vec![200; 32 * 32 * 3].into() };
-    std::fs::write(&image, raster.to_png().unwrap()).unwrap();
+    write_image(&image, (32, 32), |_| 200);
     let said =
         run(folder.path(), &["predict", "hindi/student", "--image", "scene.png", "क्या कोई लाल वर्ग है?"])
             .good();
@@ -420,8 +396,7 @@ fn a_teacher_that_is_asked_in_english_teaches_a_student_that_is_asked_in_hindi()
     assert!(answers.iter().any(|answer| said.contains(answer)), "{said}");
 
     // Without the teacher's losses, nothing is learnt of the questions whose answers are not told.
-    let summary: Value =
-        serde_json::from_str(&read("hindi/checkpoints/distil/finished/summary.json")).unwrap();
+    let summary: Value = json(&read("hindi/checkpoints/distil/finished/summary.json"));
     assert_eq!(summary["labelled"], 0);
     let some = [&small[..], &["--set", "stage.distil.data.questions.labelled=0.5"]].concat();
     go("half", &some);
@@ -434,8 +409,7 @@ fn a_teacher_that_is_asked_in_english_teaches_a_student_that_is_asked_in_hindi()
     let gap = student["transfer"]["gaps"]["hi"].as_f64().unwrap();
     assert!((gap - (english - hindi)).abs() < 1e-9 && student["transfer"]["source"] == "en", "{student}");
     assert!(read("both/report.html").contains("mean without en"));
-    let summary: Value =
-        serde_json::from_str(&read("half/checkpoints/distil/finished/summary.json")).unwrap();
+    let summary: Value = json(&read("half/checkpoints/distil/finished/summary.json"));
     let (labelled, examples) = (summary["labelled"].as_u64().unwrap(), summary["examples"].as_u64().unwrap());
     assert!(labelled > examples / 4 && labelled < examples * 3 / 4, "{labelled} of {examples}");
 }

@@ -181,9 +181,12 @@ pub enum Fault {
         /// Columns of the header, or of the published format.
         expected: usize,
     },
-    /// A row whose word or tag is empty.
+    /// A row whose word, tag, label or number is empty.
     #[error("the column of the {0} is empty")]
     NothingInColumn(&'static str),
+    /// A line that looks like a comment, where none are expected.
+    #[error("`{}` looks like a comment, and without `comment` each line is a word", quoted(.0))]
+    Comment(String),
     /// A quoted field that no quote ends.
     #[error("a quoted field begins here and does not end")]
     OpenQuote,
@@ -248,8 +251,17 @@ pub enum Fault {
         found: String,
     },
     /// Labels that say that there is none.
-    #[error("the label is -1 in {} {}, which is how published data say that nothing is known", .0, if *.0 == 1 { "row" } else { "rows" })]
-    NoLabel(usize),
+    #[error(
+        "the label is `{}` in {count} {}, which is how data say that there is none",
+        quoted(.found),
+        if *.count == 1 { "row" } else { "rows" }
+    )]
+    NoLabel {
+        /// The label.
+        found: String,
+        /// How many rows have it.
+        count: usize,
+    },
     /// A label that is none of the classes.
     #[error("the label `{}` is none of the classes {}", quoted(.found), list(.classes))]
     UnknownClass {
@@ -332,6 +344,7 @@ impl Fault {
             Self::Empty | Self::NoRows => "give a file with rows, or leave it out".into(),
             Self::ColumnCount { .. } => "add or remove separators; empty columns need theirs too".into(),
             Self::NothingInColumn(_) => "write it there, or remove the line".into(),
+            Self::Comment(_) => "say `comment = \"#\"` if lines that begin with it are comments, or give the line its columns".into(),
             Self::OpenQuote => "close the quote; where quotes are no more than characters, say `quoting = \"none\"`".into(),
             Self::MarksOrCharacters => {
                 "say which it is, `quoting = \"double-quotes\"` or `quoting = \"none\"`, or save it as CSV".into()
@@ -343,8 +356,8 @@ impl Fault {
             Self::NotOneValue { .. } => {
                 "name what lies within an object as `KEY.KEY`; lists are not read".into()
             }
-            Self::NoLabel(_) => {
-                "remove these rows, or leave the file out; where -1 is a class, list it in `classes`".into()
+            Self::NoLabel { .. } => {
+                "remove these rows, or leave the file out; where it is a class, list it in `classes`".into()
             }
             Self::BrokenJson(_) => {
                 "fetch the file anew, and check that it is the one that the key asks for".into()

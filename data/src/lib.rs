@@ -58,7 +58,7 @@ pub use lexicon::{Entry, Lexicon, Reading};
 pub use pictures::{Interpolation, Object, Picture, Pixels, Raster, WeightedPart};
 pub use questions::{Question, QuestionSplits, VisualQuestions, is_chosen};
 pub use regions::{Found, Recorded, RegionFault, RegionFiles};
-pub use scenes::{Asked, Tongue};
+pub use scenes::{Asked, Drawing, Tongue};
 pub use source::Extent;
 pub use split::{HoldOut, Split, SplitError, SplitOptions, Splits};
 pub use texts::{Collection, Label, Labels, Text};

@@ -87,7 +87,9 @@ pub fn split_parallel(corpus: &Parallel, options: &SplitOptions) -> Result<Paral
     }
     let removed = strip(&mut parts, options.overlap, Translation::WHAT, Translation::keys);
     let [train, validation, test] = parts;
-    let report = SplitReport { train: train.len(), validation: validation.len(), test: test.len(), removed };
+    let unnamed = options.unnamed(train.iter().map(|sentence| sentence.split.as_deref()));
+    let sizes = [train.len(), validation.len(), test.len()];
+    let report = SplitReport::new(sizes, removed, unnamed);
     Ok(ParallelSplits { train, validation, test, report })
 }
 

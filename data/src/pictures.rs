@@ -9,6 +9,7 @@ use image::{ImageBuffer, Rgb};
 use crate::decoding;
 use crate::error::{DataError, Fault, Place};
 use crate::regions::Recorded;
+use crate::scenes::Drawing;
 
 /// An image in memory, three colours of eight bits for each pixel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,10 +60,12 @@ pub struct Picture {
 }
 
 /// Where the pixels of an image are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Pixels {
     /// In memory.
     Held(Raster),
+    /// Of a made-up scene, to be drawn when they are first needed.
+    Drawn(Arc<Drawing>),
     /// In a file of PNG, JPEG, WebP or GIF, to be read when they are needed.
     File(PathBuf),
 }
@@ -223,6 +226,7 @@ impl Picture {
     pub fn load(&self) -> Result<Raster, DataError> {
         let path = match &self.pixels {
             Pixels::Held(raster) => return Ok(raster.clone()),
+            Pixels::Drawn(drawing) => return Ok(drawing.raster().clone()),
             Pixels::File(path) => path,
         };
         decoding::load(path).map_err(|fault| DataError::new(Place::file(&path.display().to_string()), fault))

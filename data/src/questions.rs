@@ -142,15 +142,17 @@ fn place(question: &Question) -> Vec<u128> {
 /// file are one image, whatever they are called. One that cannot be read is told by its path: whoever looks at it will say so.
 #[must_use]
 pub fn picture_key(picture: &Picture) -> u128 {
+    let of_pixels = |Raster { width, height, rgb }: &Raster| {
+        let pixels = blake3::hash(rgb).to_hex();
+        stable_hash::key(&["pixels", &width.to_string(), &height.to_string(), &pixels])
+    };
     match &picture.pixels {
         Pixels::File(path) => match alambic_files::digests::Digest::of_file(path) {
             Ok(digest) => stable_hash::key(&["bytes", &digest.blake3]),
             Err(_) => stable_hash::key(&["file", &path.to_string_lossy()]),
         },
-        Pixels::Held(Raster { width, height, rgb }) => {
-            let pixels = blake3::hash(rgb).to_hex();
-            stable_hash::key(&["pixels", &width.to_string(), &height.to_string(), &pixels])
-        }
+        Pixels::Held(raster) => of_pixels(raster),
+        Pixels::Drawn(drawing) => of_pixels(drawing.raster()),
     }
 }
 
@@ -200,12 +202,15 @@ pub fn split_questions(
         unasked.into_iter().map(|image| (image, part_of(&corpus.images[image], options))).collect();
     let images = |part: Split| unasked.iter().filter(|(_, own)| *own == part).count();
     let [train, validation, test] = parts;
-    let report = SplitReport {
-        train: train.len() + images(Split::Train),
-        validation: validation.len() + images(Split::Validation),
-        test: test.len() + images(Split::Test),
-        removed,
-    };
+    let of_images = unasked.iter().filter(|(_, part)| *part == Split::Train);
+    let of_images = of_images.flat_map(|(image, _)| &corpus.images[*image].splits).map(Option::as_deref);
+    let unnamed = options.unnamed(train.iter().map(|question| question.split.as_deref()).chain(of_images));
+    let sizes = [
+        train.len() + images(Split::Train),
+        validation.len() + images(Split::Validation),
+        test.len() + images(Split::Test),
+    ];
+    let report = SplitReport::new(sizes, removed, unnamed);
     Ok(QuestionSplits { train, validation, test, unasked, report })
 }
 

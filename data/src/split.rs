@@ -137,6 +137,21 @@ pub struct SplitReport {
     /// What was removed, by part and reason. `test: hi form seen in training` counts forms, the others count
     /// entries.
     pub removed: IndexMap<String, usize>,
+    /// How many to train on have a value of the split that no option names and that does not say that they are for training,
+    /// by value.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub unnamed: IndexMap<String, usize>,
+}
+
+impl SplitReport {
+    /// Of parts of these sizes: training, validation and test.
+    pub(crate) fn new(
+        [train, validation, test]: [usize; 3],
+        removed: IndexMap<String, usize>,
+        unnamed: IndexMap<String, usize>,
+    ) -> Self {
+        Self { train, validation, test, removed, unnamed }
+    }
 }
 
 /// Examples that are told from others of their kind by keys, none of which two parts have in common.
@@ -286,7 +301,9 @@ pub fn split(
         remove_repeats(entries);
         count(&mut removed, format!("{part}: entries that repeat an earlier one"), before - entries.len());
     }
-    let report = SplitReport { train: train.len(), validation: validation.len(), test: test.len(), removed };
+    let unnamed = options.unnamed(train.iter().map(|entry| entry.split.as_deref()));
+    let sizes = [train.len(), validation.len(), test.len()];
+    let report = SplitReport::new(sizes, removed, unnamed);
     Ok(Splits { train, validation, test, report })
 }
 
@@ -301,18 +318,82 @@ pub(crate) fn check_values<'a>(
     options: &SplitOptions,
 ) -> Result<(), SplitError> {
     let found: IndexSet<&str> = values.flatten().collect();
-    match options
-        .test_values
-        .iter()
-        .chain(&options.validation_values)
-        .find(|value| !found.contains(value.as_str()))
-    {
+    match options.named().find(|value| !found.contains(value.as_str())) {
         None => Ok(()),
         Some(value) => Err(SplitError::NoSuchValue {
             corpus: corpus.to_owned(),
             value: value.clone(),
             found: found.into_iter().map(str::to_owned).collect(),
         }),
+    }
+}
+
+/// Whether a value of a split says that a row is for training: `train`, `training` or `train2014`, and what Karpathy's splits
+/// call the part of COCO's validation that everybody trains on.
+fn is_for_training(value: &str) -> bool {
+    let value = value.trim().to_lowercase();
+    let rest = value.strip_prefix("training").or_else(|| value.strip_prefix("train"));
+    value == "restval" || rest.is_some_and(|rest| !rest.contains(char::is_alphabetic))
+}
+
+/// What a value of a split most likely means, and is not named for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Likeness {
+    /// The same as another value, which is named for this part.
+    Named(Split, String),
+    /// This part, which data often call so.
+    Usual(Split),
+}
+
+impl SplitOptions {
+    /// The values that it names.
+    fn named(&self) -> impl Iterator<Item = &String> {
+        self.test_values.iter().chain(&self.validation_values)
+    }
+
+    /// Counts, among the values of what is trained on, those that it does not name and that do not say that they are for
+    /// training.
+    pub(crate) fn unnamed<'a>(
+        &self,
+        trained: impl Iterator<Item = Option<&'a str>>,
+    ) -> IndexMap<String, usize> {
+        let mut unnamed: IndexMap<String, usize> = IndexMap::new();
+        for value in trained.flatten() {
+            if let Some(count) = unnamed.get_mut(value) {
+                *count += 1;
+            } else if !is_for_training(value) && !self.named().any(|named| named == value) {
+                unnamed.insert(value.to_owned(), 1);
+            }
+        }
+        unnamed
+    }
+
+    /// What a value that none of the options names is likely to mean, if it is like one that they name, or is what data often
+    /// call the validation or the test part.
+    #[must_use]
+    pub fn likeness(&self, value: &str) -> Option<Likeness> {
+        let plain = |text: &str| -> String {
+            text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+        };
+        let part = |value: &str| match value.trim_end_matches(|last: char| last.is_ascii_digit()) {
+            "dev" | "devel" | "development" | "val" | "valid" | "validation" | "devtest" => {
+                Some(Split::Validation)
+            }
+            "test" | "tst" | "testing" | "eval" | "evaluation" | "heldout" => Some(Split::Test),
+            _ => None,
+        };
+        let own = plain(value);
+        let named = [(Split::Test, &self.test_values), (Split::Validation, &self.validation_values)];
+        for (split, values) in named {
+            let is_alike = |other: &&String| {
+                let other = plain(other);
+                other == own || (part(&own).is_some() && part(&other) == part(&own))
+            };
+            if let Some(other) = values.iter().find(is_alike) {
+                return Some(Likeness::Named(split, other.clone()));
+            }
+        }
+        part(&own).map(Likeness::Usual)
     }
 }
 

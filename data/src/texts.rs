@@ -112,7 +112,9 @@ pub fn split_texts(texts: Vec<Text>, source: &str, options: &SplitOptions) -> Re
     }
     let removed = strip(&mut parts, options.overlap, Text::WHAT, Text::keys);
     let [train, validation, test] = parts;
-    let report = SplitReport { train: train.len(), validation: validation.len(), test: test.len(), removed };
+    let unnamed = options.unnamed(train.iter().map(|text| text.split.as_deref()));
+    let sizes = [train.len(), validation.len(), test.len()];
+    let report = SplitReport::new(sizes, removed, unnamed);
     Ok(TextSplits { train, validation, test, report })
 }
 

@@ -72,6 +72,38 @@ fn runs_of_a_tag_become_spans() {
 }
 
 #[test]
+fn comments_that_the_recipe_does_not_name_are_told_at_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    for rows in ["go VB B O\nnow RB B O\n", "go\tVB\tB\tO\nnow\tRB\tB\tO\n"] {
+        // The second has as many columns as a row.
+        let text = format!("# sent_id = 1 of 2\n# text = Go\n{rows}\n# newdoc\n{rows}");
+        write(folder.path(), "a.conll", text.as_bytes());
+        let error = collection(folder.path(), "paths = 'a.conll'").unwrap_err();
+        let lines: Vec<_> = error.problems.iter().map(|problem| problem.place.line).collect();
+        assert_eq!(lines, [1, 2, 6].map(Some), "{error}");
+        let said = error.to_string();
+        assert!(
+            said.contains("`# text = Go` looks like a comment") && said.contains("comment = \"#\""),
+            "{said}"
+        );
+        let read = collection(folder.path(), "paths = 'a.conll'\ncomment = '#'").unwrap();
+        assert_eq!(read.reading.rows, 2);
+    }
+}
+
+#[test]
+fn a_word_that_is_the_mark_of_comments_is_kept_or_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a.conll", "# text = # 1\n#\tSYM\n1\tNUM\n#x\tNUM\n".as_bytes());
+    let read = collection(folder.path(), "paths = 'a.conll'\ncomment = '#'").unwrap();
+    assert_eq!(shown(&read), ["2: # 1 [-] SYM NUM"]);
+    assert_eq!(read.reading.dropped["lines within sentences that begin as comments do"], 1);
+    write(folder.path(), "a.conll", "# SYM\n1 NUM\n".as_bytes());
+    let read = collection(folder.path(), "paths = 'a.conll'").unwrap();
+    assert_eq!(shown(&read), ["1: # 1 [-] SYM NUM"]);
+}
+
+#[test]
 fn every_fault_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let said = |options: &str| collection(folder.path(), options).unwrap_err().to_string();

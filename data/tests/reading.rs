@@ -229,10 +229,8 @@ fn json_is_read_by_lines_as_a_list_and_over_lines() {
         fault("{\"text\": \"a\", \"text\": \"b\", \"label\": \"c\"}").fault,
         Fault::KeyTwice("text".into())
     );
-    assert!(matches!(
-        fault("{\"text\": {\"0\": \"a\"}, \"label\": {\"0\": 1}}").fault,
-        Fault::NotOneValue { .. }
-    ));
+    assert!(matches!(fault("{\"text\": {\"0\": \"a\"}, \"label\": 1}").fault, Fault::NotOneValue { .. }));
+    assert_eq!(fault("{}").fault, Fault::MissingKey("text".into()));
     assert_eq!(fault("[]").fault, Fault::Empty);
 }
 
@@ -268,7 +266,10 @@ fn labels_that_say_the_same_are_one_class() {
     assert_eq!(read.reading.dropped["rows without a text"], 1);
 
     let error = labelled("a.tsv", b"text\tlabel\na\t1\nb\t0\nc\t-1\nd\t-1\n", "").unwrap_err();
-    assert_eq!((error.problems[0].place.line, &error.problems[0].fault), (Some(4), &Fault::NoLabel(2)));
+    assert_eq!(
+        (error.problems[0].place.line, &error.problems[0].fault),
+        (Some(4), &Fault::NoLabel { found: "-1".into(), count: 2 })
+    );
     let kept = labelled("a.tsv", b"text\tlabel\na\t1\nc\t-1\n", "classes = ['-1', '1']").unwrap();
     assert_eq!(kept, rows(&[("a", "1"), ("c", "-1")]));
 }
@@ -357,11 +358,41 @@ fn translation_memories_lose_no_text() {
         (memory("<tu><tuv><seg>a</seg></tuv></tu>"), "without a language"),
         ("<tmx><body><tu>".to_owned(), "ends within `tu`"),
         ("<xliff></xliff>".to_owned(), "no `tmx`"),
+        (memory(""), "no translation unit"),
+        ("<tmx/>".to_owned(), "no translation unit"),
+        (
+            memory("<tu><tuv xml:lang='en'><seg>a</seg><seg>b</seg></tuv></tu>"),
+            "a `tuv` of `en` has a second `seg`",
+        ),
+        (memory("<tu><tuv xml:lang='en'><seg>a</seg><seg/></tuv></tu>"), "a second `seg`"),
     ] {
         write(text.as_bytes());
         let error = with("['en', 'hi']").unwrap_err().to_string();
         assert!(error.contains("a.tmx:") && error.contains(what), "{error}");
     }
+}
+
+#[test]
+fn json_of_another_shape_than_by_rows_is_named() {
+    for (text, what) in [
+        (r#"{"columns":["text","label"],"index":[0,1],"data":[["a","x"],["b","y"]]}"#, "orient=\"split\""),
+        (r#"{"text":{"0":"a","1":"b"},"label":{"0":"x","1":"y"}}"#, "orient=\"columns\""),
+        (r#"{"0":{"text":"a","label":"x"},"1":{"text":"b","label":"y"}}"#, "orient=\"index\""),
+        (r#"{"0":{"text":"a","label":"x"}}"#, "orient=\"index\""),
+        (r#"[["a","x"],["b","y"]]"#, "orient=\"values\""),
+        (r#"{"schema":{"fields":[{"name":"text"}]},"data":[{"text":"a","label":"x"}]}"#, "orient=\"table\""),
+        (r#"{"text":["a","b"],"label":["x","y"]}"#, "a list for each column"),
+    ] {
+        for (name, text) in [("a.json", text.to_owned()), ("a.jsonl", text.replace("],", "],\n"))] {
+            let error = labelled(name, text.as_bytes(), "").unwrap_err();
+            assert_eq!(error.problems.len(), 1, "{error}");
+            let said = error.to_string();
+            assert!(said.contains(what) && said.contains("records"), "{name} {text}: {said}");
+        }
+    }
+    let kept =
+        labelled("a.json", br#"{"text": "a", "label": "x", "data": [1], "columns": [2]}"#, "").unwrap();
+    assert_eq!(kept, rows(&[("a", "x")]));
 }
 
 #[test]

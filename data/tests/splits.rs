@@ -3,12 +3,49 @@
 use std::collections::HashSet;
 
 use alambic_data::corpora::Unit;
-use alambic_data::split::{Overlap, split};
-use alambic_data::{Entry, HoldOut, Lexicon, Reading, SplitError, SplitOptions, embedded};
+use alambic_data::split::{Likeness, Overlap, split};
+use alambic_data::{Entry, HoldOut, Lexicon, Reading, Split, SplitError, SplitOptions, embedded};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 const LANGUAGES: [&str; 4] = ["en", "hi", "ta", "bn"];
+
+#[test]
+fn values_of_a_split_that_no_option_names_are_counted() {
+    let entry = |(line, split): (usize, &str)| Entry {
+        key: format!("n{line}"),
+        forms: [("en", format!("w{line}")), ("hi", format!("v{line}"))]
+            .map(|(code, form)| (code.to_owned(), form))
+            .into_iter()
+            .collect(),
+        split: Some(split.to_owned()),
+        line,
+    };
+    let splits = ["train", "Train", "train2014", "restval", "dev", "Test", "test", "dev", "easy"];
+    let lexicon = Lexicon {
+        name: "named".into(),
+        languages: vec!["en".into(), "hi".into()],
+        entries: splits.into_iter().enumerate().map(entry).collect(),
+        reading: Reading::default(),
+        fingerprint: String::new(),
+    };
+    let options = SplitOptions {
+        test_values: vec!["test".into()],
+        validation_fraction: 0.0,
+        ..SplitOptions::default()
+    };
+    // What a fraction sends to the test is not trained on.
+    let all = SplitOptions { test_fraction: 1.0, ..options.clone() };
+    assert!(split(&lexicon, &all, None).unwrap().report.unnamed.is_empty());
+    let unnamed = split(&lexicon, &options, None).unwrap().report.unnamed;
+    let unnamed: Vec<(&str, usize)> = unnamed.iter().map(|(value, count)| (value.as_str(), *count)).collect();
+    assert_eq!(unnamed, [("dev", 2), ("Test", 1), ("easy", 1)]);
+    assert_eq!(options.likeness("Test"), Some(Likeness::Named(Split::Test, "test".into())));
+    assert_eq!(options.likeness("dev"), Some(Likeness::Usual(Split::Validation)));
+    assert_eq!(options.likeness("easy"), None);
+    let options = SplitOptions { validation_values: vec!["dev".into()], ..options };
+    assert_eq!(options.likeness("valid"), Some(Likeness::Named(Split::Validation, "dev".into())));
+}
 
 /// A lexicon whose keys and forms collide often, within and across languages.
 fn random_lexicon(random: &mut ChaCha8Rng, rows: usize) -> Lexicon {

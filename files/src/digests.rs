@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{FileError, Result};
 use crate::lock::LOCK;
-use crate::write;
+use crate::{read, write};
 
 /// The file of a folder that holds the digests of the others.
 pub const DIGESTS: &str = "digests.json";
@@ -31,7 +31,7 @@ impl Digest {
     pub fn of_file(path: &Path) -> Result<Self> {
         let bytes = fs::metadata(path).map_err(FileError::io(path))?.len();
         let mut hasher = blake3::Hasher::new();
-        hasher.update_mmap_rayon(path).map_err(FileError::io(path))?;
+        hash_file(&mut hasher, path)?;
         Ok(Self { bytes, blake3: hasher.finalize().to_hex().to_string() })
     }
 
@@ -62,6 +62,17 @@ impl Digest {
         }
         Ok(())
     }
+}
+
+/// Takes the bytes of a file into a hasher, without holding them in memory.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn hash_file(hasher: &mut blake3::Hasher, path: &Path) -> Result<()> {
+    // What is no regular file might never end.
+    drop(read::open(path)?);
+    hasher.update_mmap_rayon(path).map_err(FileError::io(path))?;
+    Ok(())
 }
 
 /// The digests of a folder's files, each under its path with slashes.
@@ -126,9 +137,11 @@ impl Digests {
     /// When the file cannot be read, or is not whole.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(DIGESTS);
-        let text = match fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(FileError::io(&path))?,
+        let text = match read::bytes(&path, u64::MAX) {
+            Err(FileError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            other => other?,
         };
         let damaged = |what: &dyn std::fmt::Display| {
             FileError::content(&path, format!("the list of digests is damaged: {what}"))

@@ -7,6 +7,7 @@
 
 pub mod digests;
 mod error;
+mod hidden;
 pub mod lock;
 pub mod read;
 pub mod text;

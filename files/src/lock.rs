@@ -5,6 +5,7 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{FileError, Result};
+use crate::read;
 use crate::text::quoted;
 
 /// The file that a process holds locked in the folder it works in.
@@ -29,6 +30,10 @@ impl Lock {
     /// at all, the folder is taken as unlocked.
     pub fn acquire(folder: &Path, command: &str) -> Result<Self> {
         let path = folder.join(LOCK);
+        if path.exists() {
+            // To open a pipe would wait for somebody to write into it.
+            drop(read::open(&path)?);
+        }
         loop {
             let mut file = OpenOptions::new()
                 .read(true)

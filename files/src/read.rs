@@ -72,6 +72,17 @@ pub fn text(path: &Path, limit: u64) -> Result<String> {
     Ok(text)
 }
 
+/// The most bytes of a file of state: an account, a list, a recipe.
+const MAX_STATE: u64 = 1 << 28;
+
+/// The text of a file of a run's own state, as [`text`].
+///
+/// # Errors
+/// Those of [`text`].
+pub fn state(path: &Path) -> Result<String> {
+    text(path, MAX_STATE)
+}
+
 /// What a file is, by its first bytes, where that is something people put in the place of another: a pointer of Git LFS, a
 /// compressed file, a web page, text in UTF-16. None where nothing tells.
 ///

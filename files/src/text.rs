@@ -5,37 +5,24 @@
 
 use std::fmt::Write as _;
 
+use crate::hidden;
+pub use crate::hidden::first_hidden;
+
 /// Characters of a quoted value that a message shows.
 pub const SHOWN: usize = 80;
-
-/// True of characters that are not to reach a terminal or a page as they are: control characters, separators of lines and
-/// paragraphs, marks of direction, and those of no width that hide within words.
-#[must_use]
-pub fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
-        )
-}
 
 /// The text with each hidden character as its number, `\u{1b}`; tabs and line ends as `\t` and `\n`.
 #[must_use]
 pub fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\t' => shown.push_str("\\t"),
-            '\n' => shown.push_str("\\n"),
-            '\r' => shown.push_str("\\r"),
-            hidden if is_hidden(hidden) => {
-                // Writing into a string cannot fail.
-                let _ = write!(shown, "\\u{{{:x}}}", u32::from(hidden));
-            }
-            other => shown.push(other),
+    hidden::replace(text, |shown, character| match character {
+        '\t' => shown.push_str("\\t"),
+        '\n' => shown.push_str("\\n"),
+        '\r' => shown.push_str("\\r"),
+        other => {
+            // Writing into a string cannot fail.
+            let _ = write!(shown, "\\u{{{:x}}}", u32::from(other));
         }
-    }
-    shown
+    })
 }
 
 /// Characters of the beginning and of the end that [`elided`] leaves.
@@ -75,21 +62,68 @@ pub fn visible_lines(text: &str, most: usize) -> String {
     text.split('\n').map(|line| shortened(line, most)).collect::<Vec<_>>().join("\n")
 }
 
-/// JSON with each hidden character within its strings as `\u001b`: the same values, and nothing that a terminal or a page
-/// would obey.
+/// The results of a command, whose lines and columns stay: each hidden character as its number but for line ends and tabs.
+#[must_use]
+pub fn visible_output(text: &str) -> String {
+    text.split_inclusive(['\n', '\t'])
+        .map(|part| match part.strip_suffix(['\n', '\t']) {
+            Some(before) => visible(before) + &part[before.len()..],
+            None => visible(part),
+        })
+        .collect()
+}
+
+/// JSON with each hidden character within its strings as `\u001b`, or as two such numbers beyond the basic plane: the same
+/// values, and nothing that a terminal or a page would obey.
 #[must_use]
 pub fn json_visible(json: &str) -> String {
-    let mut shown = String::with_capacity(json.len());
-    for character in json.chars() {
+    hidden::replace(json, |shown, character| match character {
         // White space stands between values; a writer of JSON has escaped it within strings.
-        if is_hidden(character) && !matches!(character, '\n' | '\r' | '\t') {
-            // Writing into a string cannot fail. All hidden characters are of the basic plane.
-            let _ = write!(shown, "\\u{:04x}", u32::from(character));
-        } else {
-            shown.push(character);
+        '\n' | '\r' | '\t' => shown.push(character),
+        other => {
+            for unit in other.encode_utf16(&mut [0; 2]) {
+                // Writing into a string cannot fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
         }
-    }
-    shown
+    })
+}
+
+/// A text between double quotes, in one line, as TOML, YAML and Python read it: each gets the same text.
+#[must_use]
+pub fn string_literal(text: &str) -> String {
+    format!("\"{}\"", numbered(&text.replace('\\', "\\\\").replace('"', "\\\"")))
+}
+
+/// A text as one argument of a shell, in one line, quoted where it has to be. What begins with a hyphen is set apart from
+/// options.
+#[must_use]
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:".contains(character);
+    let word = if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else if hidden::first_hidden(text).is_some() {
+        // Bash, Zsh and others read the numbers of characters between such quotes alone.
+        format!("$'{}'", numbered(&text.replace('\\', "\\\\").replace('\'', "\\'")))
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    };
+    if text.starts_with('-') { format!("-- {word}") } else { word }
+}
+
+/// The text with each hidden character as `\u202e`, or `\U000e0041` beyond the basic plane; tabs and line ends as `\t` and
+/// `\n`. Not for JSON, which knows no such numbers beyond the plane.
+fn numbered(text: &str) -> String {
+    hidden::replace(text, |shown, character| {
+        // Writing into a string cannot fail.
+        let _ = match (character, u32::from(character)) {
+            ('\t', _) => write!(shown, "\\t"),
+            ('\n', _) => write!(shown, "\\n"),
+            ('\r', _) => write!(shown, "\\r"),
+            (_, number @ ..0x1_0000) => write!(shown, "\\u{number:04x}"),
+            (_, number) => write!(shown, "\\U{number:08x}"),
+        };
+    })
 }
 
 #[cfg(test)]
@@ -103,9 +137,41 @@ mod tests {
     }
 
     #[test]
+    fn output_keeps_lines_and_columns_alone() {
+        assert_eq!(visible_output("a\tb\u{1b}\nc\r\n"), "a\tb\\u{1b}\nc\\r\n");
+    }
+
+    #[test]
     fn json_keeps_its_values() {
         let json = "{\n  \"a\": \"\u{202e}b\u{85}\u{7f}é\"\n}";
         let shown = json_visible(json);
         assert_eq!(shown, "{\n  \"a\": \"\\u202eb\\u0085\\u007fé\"\n}");
+    }
+
+    #[test]
+    fn json_beyond_the_basic_plane_is_of_two_numbers() {
+        let json = serde_json::to_string("a\u{e0041}\u{200b}").unwrap();
+        let shown = json_visible(&json);
+        assert_eq!(shown, "\"a\\udb40\\udc41\\u200b\"");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), "a\u{e0041}\u{200b}");
+    }
+
+    #[test]
+    fn a_shell_gets_one_argument_of_one_line() {
+        assert_eq!(shell_word("names-1.toml"), "names-1.toml");
+        assert_eq!(shell_word(""), "''");
+        assert_eq!(shell_word("it's"), "'it'\\''s'");
+        assert_eq!(shell_word("$(touch x) `y` \\"), "'$(touch x) `y` \\'");
+        assert_eq!(shell_word("a\nb's\u{202e}\\"), "$'a\\nb\\'s\\u202e\\\\'");
+        assert_eq!(shell_word("\u{e0041}a"), "$'\\U000e0041a'");
+        assert_eq!(shell_word("--help"), "-- --help");
+    }
+
+    #[test]
+    fn a_literal_is_one_line() {
+        assert_eq!(
+            string_literal("a\"\\\n\r\t\u{7f}\u{e0041}é"),
+            "\"a\\\"\\\\\\n\\r\\t\\u007f\\U000e0041é\""
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use alambic_files::text::is_hidden;
+use alambic_files::text::first_hidden;
 
 /// Bytes of one part of a path: what every file system takes.
 const MAX_PART: usize = 255;
@@ -44,8 +44,8 @@ pub(crate) fn check_part(part: &str) -> Result<(), String> {
     if part.len() > MAX_PART {
         return Err(format!("has a part of more than {MAX_PART} bytes"));
     }
-    if part.chars().any(is_hidden) {
-        return Err("holds a control character".into());
+    if let Some(character) = first_hidden(part) {
+        return Err(format!("holds the hidden character U+{:04X}", u32::from(character)));
     }
     if let Some(character) = part.chars().find(|character| r#"/\:*?"<>|"#.contains(*character)) {
         return Err(format!("holds `{character}`, which not every system takes in a name"));

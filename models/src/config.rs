@@ -159,26 +159,30 @@ impl Config {
         }
     }
 
+    /// What a published file may call a parameter, the likeliest first.
+    pub(crate) fn spellings(&self, name: &str) -> Vec<String> {
+        match self {
+            Self::Marian(_) => MarianConfig::spellings(name),
+            Self::Clip(_) | Self::Detector(_) | Self::Dual(_) => vec![name.to_owned()],
+            Self::Bert(config) => config.spellings(name),
+            Self::Lxmert(_) => LxmertConfig::spellings(name),
+            Self::Oscar(_) => OscarConfig::spellings(name),
+            Self::Vilt(_) => ViltConfig::spellings(name),
+            Self::VisualBert(_) => VisualBertConfig::spellings(name),
+        }
+    }
+
     /// Where the tensors of a file are not those of the configuration, in words; `found` holds names and shapes.
     #[must_use]
     pub fn misfits(&self, found: &IndexMap<String, Vec<usize>>) -> Vec<String> {
-        let misfit = |(name, shape): (String, Vec<usize>)| {
-            let spellings = match self {
-                Self::Marian(_) => MarianConfig::spellings(&name),
-                Self::Clip(_) | Self::Detector(_) | Self::Dual(_) => vec![name.clone()],
-                Self::Bert(config) => config.spellings(&name),
-                Self::Lxmert(_) => LxmertConfig::spellings(&name),
-                Self::Oscar(_) => OscarConfig::spellings(&name),
-                Self::Vilt(_) => ViltConfig::spellings(&name),
-                Self::VisualBert(_) => VisualBertConfig::spellings(&name),
-            };
-            match look_up(found, &spellings).map(|(_, shape)| shape) {
-                None => Some(format!("there is no tensor `{name}`")),
-                Some(found) if *found != shape => Some(format!(
-                    "tensor `{name}` has shape {found:?}, and the configuration asks for {shape:?}"
-                )),
-                Some(_) => None,
+        let misfit = |(name, shape): (String, Vec<usize>)| match look_up(found, &self.spellings(&name))
+            .map(|(_, shape)| shape)
+        {
+            None => Some(format!("there is no tensor `{name}`")),
+            Some(found) if *found != shape => {
+                Some(format!("tensor `{name}` has shape {found:?}, and the configuration asks for {shape:?}"))
             }
+            Some(_) => None,
         };
         self.shapes().into_iter().filter_map(misfit).collect()
     }
@@ -190,7 +194,7 @@ impl Config {
     }
 
     /// What every architecture knows of its texts and its sizes.
-    fn facts(&self) -> Facts<'_> {
+    pub(crate) fn facts(&self) -> Facts<'_> {
         of_each!(self, config => config.facts())
     }
 

@@ -3,8 +3,9 @@
 use alambic_files::text::quoted;
 use serde_json::Value;
 
+use crate::json::check_flags;
 use crate::layers::activation;
-use crate::{ModelError, ModelFolder};
+use crate::{ModelError, ModelFolder, labels};
 
 /// The largest size that a configuration may name. Products of two fit into 64 bits; whether there is memory for them is
 /// seen by the tensors of the file.
@@ -64,8 +65,40 @@ impl Facts<'_> {
     }
 }
 
+/// Keys that are true or false and change what a model computes.
+const FLAGS: [&str; 7] = [
+    "is_decoder",
+    "add_cross_attention",
+    "tie_word_embeddings",
+    "sinusoidal_pos_embds",
+    "bypass_transformer",
+    "task_qa",
+    "reads_pairs",
+];
+
+/// What is wrong with the kind of a value of a key that would be taken for one that is not there.
+fn mistyped(json: &Value) -> Option<String> {
+    let told =
+        |key: &str, needed: &str| Some(format!("`{key}` is {}; {needed}", quoted(&json[key].to_string())));
+    if let Err(fault) = check_flags(json, FLAGS) {
+        return Some(fault);
+    }
+    let names = &json["architectures"];
+    if !names.is_null() && !names.as_array().is_some_and(|names| names.iter().all(Value::is_string)) {
+        return told("architectures", "it is a list of names");
+    }
+    let positions = &json["position_embedding_type"];
+    if !positions.is_null() && !positions.is_string() {
+        return told("position_embedding_type", "only `absolute` is supported");
+    }
+    labels::problem_fault(json)
+}
+
 /// Keys of any architecture that change what a model computes, with what they say that is not supported.
 fn unsupported(json: &Value) -> Option<String> {
+    if let Some(fault) = mistyped(json) {
+        return Some(fault);
+    }
     let flag = |key: &str| json[key] == true;
     if flag("is_decoder") {
         return Some("is_decoder is true: each token sees only those before it, as in a decoder; encoders are supported".into());
@@ -99,7 +132,8 @@ impl ModelFolder {
     /// What is wrong, with the file.
     pub(crate) fn check(&self, facts: &Facts<'_>) -> Result<(), ModelError> {
         let file = self.path().join("config.json");
-        let parts = ["text_config", "vision_config"].map(|part| &self.json()[part]);
+        let parts = ["text_config", "vision_config", "text_config_dict", "vision_config_dict"];
+        let parts = parts.map(|part| &self.json()[part]);
         let fault = [self.json()].into_iter().chain(parts).find_map(unsupported);
         if let Some(fault) = fault {
             return Err(ModelError::content(&file, fault));

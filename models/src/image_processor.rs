@@ -2,15 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_files::read;
 use alambic_files::text::quoted;
 use serde_json::{Map, Value, json};
 
 use crate::patches::{BYTE, Colours, fitted, scaled};
-use crate::{ModelError, ModelFolder};
-
-/// The longest file that is read.
-const LONGEST: u64 = 1 << 20;
+use crate::{ModelError, ModelFolder, json};
 
 /// The longest side to which pictures are brought.
 const MOST: usize = 4096;
@@ -175,6 +171,7 @@ impl ImageProcessorConfig {
     /// What a file says, in whose keys those of the class are filled in.
     fn read(json: &Value, kind: Kind) -> Result<Self, String> {
         check_class(json, kind)?;
+        json::check_flags(json, ["do_resize", "do_center_crop", "do_rescale", "do_normalize"])?;
         let is_set = |key: &str, usual: bool| json[key].as_bool().unwrap_or(usual);
         let usual = match kind {
             Kind::Clip => Self::clip(224),
@@ -260,11 +257,7 @@ fn find(folder: &Path) -> Result<Option<(PathBuf, Value)>, ModelError> {
         [("processor_config.json", Some("image_processor")), ("preprocessor_config.json", None)]
     {
         let file = folder.join(name);
-        if !file.exists() {
-            continue;
-        }
-        let text = read::text(&file, LONGEST)?;
-        let json: Value = serde_json::from_str(&text).map_err(|error| ModelError::content(&file, error))?;
+        let Some(json) = json::read_if_there::<Value>(&file)? else { continue };
         let json = part.map_or(Some(&json), |part| json.get(part));
         if let Some(json) = json {
             if !json.is_object() {

@@ -5,6 +5,7 @@ use std::path::Path;
 use alambic_files::text::quoted;
 use alambic_files::{digests, read};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::ModelError;
 
@@ -15,6 +16,27 @@ const SETTINGS: u64 = 16 << 20;
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
     digests::check_listed(path)?;
     parse(path, read::text(path, SETTINGS)?.as_bytes())
+}
+
+/// The same of a file that a folder may leave out; none where there is none. A folder of its name is none, but a fault.
+pub(crate) fn read_if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ModelError> {
+    if is_there(path)? { read(path).map(Some) } else { Ok(None) }
+}
+
+/// Whether there is anything of this name.
+pub(crate) fn is_there(path: &Path) -> Result<bool, ModelError> {
+    path.try_exists().map_err(ModelError::file(path))
+}
+
+/// That keys which are true or false are not of something else, which would be taken for a key that is not there.
+pub(crate) fn check_flags<'k>(json: &Value, keys: impl IntoIterator<Item = &'k str>) -> Result<(), String> {
+    let mut keys = keys.into_iter();
+    match keys.find(|key| !json[*key].is_null() && !json[*key].is_boolean()) {
+        Some(key) => {
+            Err(format!("`{}` is {}; it is true or false", quoted(key), quoted(&json[key].to_string())))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What the bytes of a file say; the error names its place, and what the file is if it is no JSON at all.

@@ -8,6 +8,23 @@ use serde_json::{Map, Value, json};
 /// The most classes that are given names here.
 const MOST: u64 = 1_000_000;
 
+/// The values of `problem_type`: numbers that are predicted, classes of which one is true, and classes of which several may
+/// be.
+pub(crate) const REGRESSION: &str = "regression";
+pub(crate) const ONE_LABEL: &str = "single_label_classification";
+pub(crate) const SEVERAL_LABELS: &str = "multi_label_classification";
+
+/// What is wrong with `problem_type`, if it is there: transformers refuses other values, too.
+pub(crate) fn problem_fault(json: &Value) -> Option<String> {
+    let known = [REGRESSION, ONE_LABEL, SEVERAL_LABELS];
+    let problem = &json["problem_type"];
+    let is_known = problem.is_null() || problem.as_str().is_some_and(|name| known.contains(&name));
+    (!is_known).then(|| {
+        let found = problem.as_str().map_or_else(|| problem.to_string(), str::to_owned);
+        format!("problem_type is `{}`; known are {}, or leave it out", quoted(&found), known.join(", "))
+    })
+}
+
 /// The labels by id, or as many as `num_labels` says; transformers' default is two.
 pub(crate) fn of(json: &Value) -> Result<Vec<String>, String> {
     let unnamed = |count: usize| (0..count).map(|id| format!("LABEL_{id}")).collect();
@@ -36,11 +53,16 @@ pub(crate) fn of(json: &Value) -> Result<Vec<String>, String> {
                 None => Ok(labels),
             }
         }
+        (names, _) if !names.is_null() => Err("`id2label` is no object of names by number".into()),
         (_, Some(count)) if count > MOST => {
             Err(format!("`num_labels` is {count}; the most without names of their own is {MOST}"))
         }
         (_, Some(count)) => Ok(unnamed(count as usize)),
-        _ => Ok(unnamed(2)),
+        _ if json["num_labels"].is_null() => Ok(unnamed(2)),
+        _ => Err(format!(
+            "`num_labels` is {}, and a number of classes is needed",
+            quoted(&json["num_labels"].to_string())
+        )),
     }
 }
 

@@ -31,6 +31,7 @@ mod regions;
 mod tap;
 mod tokenizer;
 mod tokens;
+mod unread;
 pub mod vilt;
 pub mod visual_bert;
 mod whole;

@@ -240,13 +240,8 @@ impl Tokenizer {
     pub fn truncating(&self, longest: usize) -> Result<Self, ModelError> {
         let longest = self.reading.longest.map_or(longest, |own| own.min(longest));
         // The library takes the special tokens off without looking whether there is room for them.
-        let special =
-            |pair: bool| self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(pair));
-        let least = (special(false) + 1).max(special(true));
-        if longest < least {
-            return Err(self.fault(format!(
-                "{longest} tokens leave no room for a text beside the special ones; at least {least} are needed"
-            )));
+        if longest < self.least() {
+            return Err(self.fault(self.no_room(longest)));
         }
         let mut tokenizer = self.clone();
         let direction =
@@ -254,6 +249,20 @@ impl Tokenizer {
         let truncation = TruncationParams { max_length: longest, direction, ..TruncationParams::default() };
         tokenizer.inner.with_truncation(Some(truncation)).map_err(|error| self.fault(error))?;
         Ok(tokenizer)
+    }
+
+    /// The fewest tokens in which there is room for the special ones, and for one of a text.
+    fn least(&self) -> usize {
+        let special =
+            |pair: bool| self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(pair));
+        (special(false) + 1).max(special(true))
+    }
+
+    /// That so many tokens are fewer than [`Self::least`], in words.
+    fn no_room(&self, longest: usize) -> String {
+        let noun = if longest == 1 { "token leaves" } else { "tokens leave" };
+        let least = self.least();
+        format!("{longest} {noun} no room for a text beside the special ones; at least {least} are needed")
     }
 
     /// A text or a pair of texts to be read, in tokens with the special ones, behind the prompt if there is one.

@@ -117,3 +117,25 @@ fn configurations_that_cannot_be_built_are_refused() {
     assert!(said(&|json| json["position_embedding_type"] = "relative_key".into()).contains("relative_key"));
     assert!(said(&|json| json["id2label"] = json!({"0": "no", "2": "yes"})).contains("id2label"));
 }
+
+#[test]
+fn what_is_no_folder_of_a_model_is_told_as_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let said = |name: &str| ModelFolder::open(&path(name)).unwrap_err().to_string();
+    std::fs::write(path("file"), "{}").unwrap();
+    for name in ["empty", "run/student", "config/config.json"] {
+        std::fs::create_dir_all(path(name)).unwrap();
+    }
+    std::fs::write(path("run/student/config.json"), "{}").unwrap();
+    for (name, told) in [
+        ("file", "this is a file"),
+        ("none", "there is no such folder"),
+        ("empty", "empty/config.json: there is no such file"),
+        ("run", "that have one: `student`"),
+        ("config", "config.json: this is a folder"),
+    ] {
+        let said = said(name);
+        assert!(said.contains(told) && said.contains(&*path(name).to_string_lossy()), "{said}");
+    }
+}

@@ -288,6 +288,101 @@ fn what_would_be_computed_in_another_way_is_refused() {
 }
 
 #[test]
+fn values_that_would_be_taken_for_missing_ones_are_refused() {
+    for (model, key, value) in [
+        ("bert", "problem_type", json!("multi_label")),
+        ("bert", "problem_type", json!("Regression")),
+        ("bert", "problem_type", json!(1)),
+        ("distilbert", "problem_type", json!("ranking")),
+        ("vilt", "problem_type", json!("ranking")),
+        ("bert", "is_decoder", json!("true")),
+        ("bert", "tie_word_embeddings", json!("false")),
+        ("bert", "architectures", json!("BertForSequenceClassification")),
+        ("bert", "position_embedding_type", json!(1)),
+        ("bert", "id2label", json!(["a", "b", "c"])),
+        ("clip", "text_config_dict", json!({ "position_embedding_type": "relative_key" })),
+    ] {
+        let mut copy = Changed::of(model);
+        copy.json[key] = value.clone();
+        let said = copy.said();
+        let told = if key == "text_config_dict" { "position_embedding_type" } else { key };
+        assert!(said.contains("config.json") && said.contains(told), "{model} {key} {value}: {said}");
+        if key == "problem_type" {
+            let known = ["regression", "single_label_classification", "multi_label_classification"];
+            assert!(known.iter().all(|name| said.contains(name)), "{said}");
+        }
+    }
+    let mut copy = Changed::of("bert");
+    copy.json.as_object_mut().unwrap().remove("id2label");
+    copy.json["num_labels"] = json!("3");
+    assert!(copy.said().contains("`num_labels`"));
+    for known in [Value::Null, json!("single_label_classification"), json!("multi_label_classification")] {
+        let mut copy = Changed::of("bert");
+        copy.json["problem_type"] = known;
+        architecture::open(&copy.write()).unwrap();
+    }
+}
+
+#[test]
+fn a_head_that_is_told_to_have_a_matrix_of_its_own_is_not_given_another() {
+    let mut copy = Changed::of("marian");
+    copy.json["tie_word_embeddings"] = json!(false);
+    copy.weights.retain(|name, _| !name.ends_with("lm_head.weight"));
+    let said = copy.said();
+    assert!(said.contains("lm_head.weight") && said.contains("tie_word_embeddings"), "{said}");
+    let table = copy.weights["model.shared.weight"].clone();
+    copy.weights.insert("lm_head.weight".into(), table);
+    architecture::open(&copy.write()).unwrap();
+}
+
+/// What is said of the tensors of a folder that are not read.
+fn unread(folder: &ModelFolder) -> Option<String> {
+    Config::open(folder).unwrap().unread(folder).unwrap()
+}
+
+#[test]
+fn tensors_without_a_place_are_named() {
+    let models = ["bert", "distilbert", "xlm-roberta", "marian", "clip", "lxmert", "vilt", "visual-bert"];
+    for model in models.into_iter().chain(["oscar/answers", "oscar/pretraining"]) {
+        assert_eq!(unread(&Changed::of(model).write()), None, "{model}");
+    }
+    for (model, key) in [
+        ("bert", "num_hidden_layers"),
+        ("distilbert", "n_layers"),
+        ("marian", "decoder_layers"),
+        ("clip", "vision_config/num_hidden_layers"),
+        ("lxmert", "x_layers"),
+        ("vilt", "num_hidden_layers"),
+        ("visual-bert", "num_hidden_layers"),
+        ("oscar/answers", "num_hidden_layers"),
+    ] {
+        let mut copy = Changed::of(model);
+        *copy.json.pointer_mut(&format!("/{key}")).unwrap() = json!(1);
+        let said = unread(&copy.write()).unwrap();
+        let key = key.replace('/', ".");
+        assert!(said.contains(&format!("{key} is 1, and the weights have 2 layers")), "{said}");
+        assert!(said.contains("model.safetensors") && said.contains("more") && said.len() < 500, "{said}");
+    }
+    // Those of a kind of positions that is not computed, of an adapter, and a table that the configuration leaves out.
+    for name in ["encoder.layer.0.attention.self.distance_embedding.weight", "encoder.layer.1.lora_A.weight"]
+    {
+        let mut copy = Changed::of("bert");
+        let tensor = copy.weights["classifier.bias"].clone();
+        copy.weights.insert(format!("bert.{name}"), tensor);
+        assert!(unread(&copy.write()).unwrap().contains(&format!("`bert.{name}`")));
+    }
+    // Heads and buffers that no model of this architecture needs are no news.
+    let mut copy = Changed::of("bert");
+    let tensor = copy.weights["classifier.bias"].clone();
+    for name in ["cls.predictions.bias", "bert.embeddings.position_ids", "cls.seq_relationship.bias"] {
+        copy.weights.insert(name.into(), tensor.clone());
+    }
+    assert_eq!(unread(&copy.write()), None);
+    copy.json["architectures"] = json!(["BertModel"]);
+    assert_eq!(unread(&copy.write()), None);
+}
+
+#[test]
 fn activations_of_one_formula_have_several_names() {
     let answer = |name: &str| {
         let mut copy = Changed::of("bert");

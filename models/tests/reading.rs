@@ -116,6 +116,24 @@ fn lengths_and_sides_are_heeded() {
         let error = Tokenizer::open(folder(&[config(longest)]).path()).unwrap_err().to_string();
         assert!(error.contains("`model_max_length`") && error.contains(CONFIG), "{error}");
     }
+    // So few that there is no room for a text; none are needed where no text is read.
+    let of_model = |kind: &str| ("config.json", json!({ "model_type": kind }));
+    for (files, told) in [
+        (vec![config(json!(0)), of_model("bert")], CONFIG),
+        (vec![config(json!(1)), of_model("bert")], CONFIG),
+        (vec![config(json!(2)), of_model("bert")], CONFIG),
+        (vec![config(json!(true)), of_model("bert")], CONFIG),
+        (
+            vec![sentence(json!(0)), config(json!(5)), (MODULES, modules()), of_model("bert")],
+            "sentence_bert_config.json",
+        ),
+    ] {
+        let folder = folder(&files);
+        let Err(error) = Tokenizer::open(folder.path()) else { panic!("{files:?}") };
+        let error = error.to_string();
+        assert!(error.starts_with(&*folder.path().join(told).to_string_lossy()), "{files:?}: {error}");
+    }
+    Tokenizer::open(folder(&[config(json!(0)), of_model("detector")]).path()).unwrap();
     let left = folder(&[(CONFIG, json!({ "truncation_side": "left" }))]);
     assert_eq!(pieces(left.path(), 5, text, None), "[CLS] is not bad [SEP]");
     let error = Tokenizer::open(folder(&[(CONFIG, json!({ "truncation_side": "up" }))]).path()).unwrap_err();
@@ -298,5 +316,35 @@ fn a_text_of_a_megabyte_is_cut_before_it_is_read() {
         let (words, first) = tokenizer.encode_words(&long).unwrap();
         assert_eq!(words.ids, read.ids);
         assert_eq!(first.iter().flatten().count(), 3);
+    }
+}
+
+#[test]
+fn faults_beside_the_tokenizer_are_told_with_their_file() {
+    for (name, value, key) in [
+        (CONFIG, json!({ "truncation_side": 1 }), "truncation_side"),
+        (CONFIG, json!({ "model_input_names": "input_ids" }), "model_input_names"),
+        (CONFIG, json!({ "do_lower_case": "false" }), "do_lower_case"),
+        (CONFIG, json!({ "strip_accents": 0 }), "strip_accents"),
+        (CONFIG, json!([]), "object"),
+        ("added_tokens.json", json!({ "<x>": "1" }), "<x>"),
+        (
+            "config_sentence_transformers.json",
+            json!({ "default_prompt_name": "query" }),
+            "default_prompt_name",
+        ),
+    ] {
+        let folder = folder(&[(name, value)]);
+        let error = Tokenizer::open(folder.path()).map(drop).unwrap_err().to_string();
+        let place = folder.path().join(name);
+        assert!(error.starts_with(&*format!("{}: ", place.display())) && error.contains(key), "{error}");
+    }
+    for name in ["tokenizer.json", CONFIG, "modules.json"] {
+        let folder = folder(&[]);
+        let place = folder.path().join(name);
+        let _ = std::fs::remove_file(&place);
+        std::fs::create_dir(&place).unwrap();
+        let error = Tokenizer::open(folder.path()).map(drop).unwrap_err().to_string();
+        assert_eq!(error, format!("{}: this is a folder, and a file is needed", place.display()));
     }
 }

@@ -93,7 +93,7 @@ pub fn values(path: &Path, text: &str) -> Result<IndexMap<String, String>, Diagn
 }
 
 /// A value in a line.
-fn written(value: &Value) -> String {
+pub(crate) fn written(value: &Value) -> String {
     match value {
         Value::Boolean(value) => value.to_string(),
         Value::Integer(value) => value.to_string(),

@@ -5,7 +5,8 @@ use crate::error::Result;
 use crate::numbers;
 use crate::outcome::ModelOutcome;
 use crate::report::{ModelTable, Noun, slice_tables};
-use alambic_files::{text, write};
+use alambic_files::text::{shortened, string_literal};
+use alambic_files::write;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -101,13 +102,13 @@ impl Card {
         Ok(write::write(&folder.join("README.md"), self.markdown().as_bytes())?)
     }
 
-    /// YAML whose texts are written as JSON strings, which YAML reads as they are.
+    /// YAML whose texts are quoted, so that none is a boolean or a number.
     fn front_matter(&self) -> String {
-        let mut lines = vec!["---".to_string(), format!("license: {}", quoted(&self.licence))];
+        let mut lines = vec!["---".to_string(), format!("license: {}", string_literal(&self.licence))];
         let mut list = |key: &str, values: &[String]| {
             if !values.is_empty() {
                 lines.push(format!("{key}:"));
-                lines.extend(values.iter().map(|value| format!("- {}", quoted(value))));
+                lines.extend(values.iter().map(|value| format!("- {}", string_literal(value))));
             }
         };
         list("language", &self.languages);
@@ -120,7 +121,7 @@ impl Card {
         list("metrics", &metrics);
         let library = if self.usage.model_class.is_some() { "transformers" } else { "alambic" };
         lines.push(format!("library_name: {library}"));
-        lines.extend(self.task.iter().map(|task| format!("pipeline_tag: {}", quoted(task))));
+        lines.extend(self.task.iter().map(|task| format!("pipeline_tag: {}", string_literal(task))));
         lines.push("---\n".to_string());
         lines.join("\n")
     }
@@ -161,7 +162,7 @@ impl Card {
              tokenizer = {tokenizer_class}.from_pretrained(\".\")\n\
              model = {model_class}.from_pretrained(\".\")\n\
              inputs = tokenizer({}, return_tensors=\"pt\")\n",
-            quoted(input)
+            string_literal(input)
         );
         match generate {
             Some(arguments) => {
@@ -176,7 +177,7 @@ impl Card {
         }
         if let Some(output) = output {
             // In one line: what stands on a line of its own would be a line of the program.
-            let _ = write!(code, "  # {}", text::shortened(output, OUTPUT));
+            let _ = write!(code, "  # {}", shortened(output, OUTPUT));
         }
         vec![Block::Code { language: "python", text: code }, shell]
     }
@@ -226,11 +227,6 @@ impl DataSource {
 
 /// Characters of an output that stand beside the code that gives it.
 const OUTPUT: usize = 200;
-
-/// A JSON string, which is also a string of YAML and of Python.
-fn quoted(text: &str) -> String {
-    text::json_visible(&serde_json::Value::from(text).to_string())
-}
 
 #[cfg(test)]
 mod tests {

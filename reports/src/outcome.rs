@@ -4,7 +4,7 @@ use crate::error::{ReportError, Result};
 use crate::metrics::{Direction, METRICS, Scores, is_yardstick};
 use crate::verdict::Verdict;
 use alambic_files::text::json_visible;
-use alambic_files::{digests, write};
+use alambic_files::{digests, read, write};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -260,18 +260,17 @@ impl Outcome {
         if path.is_file() {
             digests::check_listed(&path)?;
         }
-        let text = std::fs::read_to_string(&path).map_err(|error| {
+        if !path.exists() {
             let started =
                 folder.join("events.jsonl").exists() || folder.join("recipe.resolved.toml").exists();
-            no_run(match error.kind() {
-                std::io::ErrorKind::NotFound if started => {
-                    "it was started and holds no metrics.json yet; let it end, or go on with it by `--resume`"
-                        .to_string()
-                }
-                std::io::ErrorKind::NotFound => "it holds no metrics.json".to_string(),
-                _ => format!("its metrics.json cannot be read: {error}"),
-            })
-        })?;
+            return Err(no_run(if started {
+                "it was started and holds no metrics.json yet; let it end, or go on with it by `--resume`"
+                    .into()
+            } else {
+                "it holds no metrics.json".into()
+            }));
+        }
+        let text = read::state(&path)?;
         let value: serde_json::Value = serde_json::from_str(&text)
             .map_err(|error| no_run(format!("its metrics.json is no JSON: {error}")))?;
         if value["schema"] != SCHEMA {

@@ -1,6 +1,6 @@
 //! How a [`Diagnostic`] looks in a terminal.
 
-use alambic_files::text::{is_hidden, shortened};
+use alambic_files::text::{shortened, visible};
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
@@ -139,15 +139,7 @@ impl Window {
     }
 }
 
-/// A line as it can be shown: tabs widened, other control characters and marks of direction replaced.
+/// A line as it can be shown: tabs widened, other hidden characters as their numbers.
 fn printable(line: &str) -> String {
-    let mut shown = String::with_capacity(line.len());
-    for character in line.chars() {
-        match character {
-            '\t' => shown.push_str(TAB),
-            hidden if is_hidden(hidden) => shown.push('\u{fffd}'),
-            other => shown.push(other),
-        }
-    }
-    shown
+    visible(&line.replace('\t', TAB))
 }

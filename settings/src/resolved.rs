@@ -1,6 +1,8 @@
 //! `recipe.resolved.toml`: every value of a run, defaults included, each with
 //! where it came from. Run as a recipe, it gives the same run.
 
+use alambic_files::text::visible;
+
 use crate::setting::Setting;
 use crate::source::Origin;
 use crate::tree::{Members, Node, Value};
@@ -73,7 +75,7 @@ fn written_member<'a>(written: Option<&'a Node>, name: &str) -> Option<&'a Node>
 /// The origin of a value as a comment; a line break in a file's name would end it.
 fn comment(written: Option<&Node>) -> String {
     let origin = written.map_or(Origin::Default, |node| node.origin.clone());
-    format!("  # {}", origin.short().replace(char::is_control, "?"))
+    format!("  # {}", visible(&origin.short()))
 }
 
 struct Writer {

@@ -1,6 +1,6 @@
 //! Values as TOML text.
 
-use std::fmt::Write as _;
+use alambic_files::text::string_literal;
 
 use crate::tree::{Node, Value};
 
@@ -12,7 +12,7 @@ pub(crate) fn inline(value: &Value) -> String {
         // Debug keeps the point or exponent that makes it a float to TOML.
         Value::Float(float) if float.is_nan() => "nan".to_owned(),
         Value::Float(float) => format!("{float:?}"),
-        Value::Text(text) => quoted(text),
+        Value::Text(text) => string_literal(text),
         Value::Datetime(text) => text.clone(),
         Value::List(items) => {
             let items: Vec<String> = items.iter().map(|Node { value, .. }| inline(value)).collect();
@@ -31,23 +31,5 @@ pub(crate) fn inline(value: &Value) -> String {
 /// A key, quoted where it has to be.
 pub(crate) fn key(name: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || character == '-' || character == '_';
-    if !name.is_empty() && name.chars().all(plain) { name.to_owned() } else { quoted(name) }
-}
-
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            control if control.is_control() => {
-                // Writing into a string cannot fail.
-                let _ = write!(quoted, "\\u{:04X}", u32::from(control));
-            }
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
+    if !name.is_empty() && name.chars().all(plain) { name.to_owned() } else { string_literal(name) }
 }

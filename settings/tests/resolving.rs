@@ -220,6 +220,27 @@ error[recipe::unknown-key]: unknown key `bach` in `stage.layers.train`
 }
 
 #[test]
+fn hidden_characters_are_escaped_in_the_resolved_file_and_stay_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let name =
+        "a\u{202e}\u{200b}\u{e0041}\u{7f}\u{85}\u{2028}\u{ffff}\r\u{1b} 'x' \\u202e \"y\" {{ क्\u{200d}ष";
+    let literal = serde_json::to_string(name).unwrap().replace('\u{7f}', "\\u007f");
+    write(folder.path(), "base\u{202e}\u{e0041}.toml", GOOD);
+    let text = format!(
+        "extends = \"base\u{202e}\u{e0041}.toml\"\nname = {literal}\n[stage.{literal}]\nepochs = 1\nloss = {{}}\n"
+    );
+    let first = resolve(&write(folder.path(), "top.toml", &text), &[]).unwrap();
+    let resolved = resolved_toml(&first.value, &first.tree);
+    for line in resolved.lines() {
+        assert_eq!(alambic_files::text::first_hidden(line), None, "{line}");
+    }
+    let copy = write(folder.path(), "recipe.resolved.toml", &resolved);
+    let second = resolve(&copy, &[]).unwrap_or_else(|error| panic!("{error}\n{resolved}"));
+    assert_eq!(second.value, first.value, "{resolved}");
+    assert_eq!(second.value.name, name);
+}
+
+#[test]
 fn the_resolved_file_gives_the_same_run() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "base.toml", GOOD);

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use alambic_models::{Config, ModelFolder};
 use alambic_recipes::bench::{Grid, Measured, measure, peak_memory};
 use alambic_reports::numbers::{NO_VALUE, bytes, milliseconds, thousands};
 use alambic_tensor::device;
 use alambic_tensor::precision::Products;
 use clap::Args;
 
-use super::precisions;
+use super::{precisions, tell_fallback, tell_unread};
 use crate::failure::Failure;
 use crate::output::{self, Column};
 use crate::progress::Progress;
@@ -58,6 +59,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         measure(&arguments.models, &grid.largest(), &mut alambic_recipes::observer::Silent)?;
         return output::line(&peak_memory().map_or_else(String::new, |bytes| bytes.to_string()));
     }
+    for model in &arguments.models {
+        let folder = ModelFolder::open(model)?;
+        tell_unread(&folder, &Config::open(&folder)?)?;
+    }
+    grid.precisions.iter().for_each(|precision| tell_fallback(*precision));
     let mut measured = measure(&arguments.models, &grid, &mut Progress::new())?;
     for model in &mut measured {
         model.peak_memory_bytes = memory(&model.folder, model.precision, arguments);

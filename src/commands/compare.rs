@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use alambic_files::read;
 use alambic_recipes::load::{number_at, values};
 use alambic_reports::compare::{Comparison, Difference, Varied};
 use alambic_reports::metrics;
@@ -53,7 +54,7 @@ fn differences(runs: &[PathBuf]) -> Result<Vec<Difference>, Failure> {
         if !path.is_file() {
             return Ok(Vec::new());
         }
-        let text = std::fs::read_to_string(&path).map_err(Failure::file(&path))?;
+        let text = read::state(&path).map_err(|error| Failure::Failed(error.into()))?;
         recipes.push(values(&path, &text).map_err(Failure::from)?);
     }
     let mut keys: IndexMap<&String, ()> = IndexMap::new();
@@ -72,7 +73,7 @@ fn differences(runs: &[PathBuf]) -> Result<Vec<Difference>, Failure> {
 fn varied(key: &str, runs: &[PathBuf]) -> Result<Varied, Failure> {
     let value = |run: &PathBuf| {
         let path = run.join("recipe.resolved.toml");
-        let text = std::fs::read_to_string(&path).map_err(Failure::file(&path))?;
+        let text = read::state(&path).map_err(|error| Failure::Failed(error.into()))?;
         number_at(&path, &text, key)
             .map_err(Failure::from)?
             .ok_or_else(|| Failure::Usage(format!("{}: `{key}` is no number there", path.display())))

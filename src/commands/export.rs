@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use alambic_models::Precision;
+use alambic_models::{Config, ModelFolder, Precision};
 use alambic_reports::numbers::bytes;
 use alambic_students::{Exported, Format, export};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::model_folder;
+use super::{model_folder, tell_unread};
 use crate::failure::Failure;
 use crate::output::{self, Column};
 
@@ -77,6 +77,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Numbers::F32 => Precision::F32,
         Numbers::F16 => Precision::F16,
     };
+    let folder = ModelFolder::open(&model)?;
+    tell_unread(&folder, &Config::open(&folder)?)?;
     let exported = export(&model, &formats, precision, &arguments.to)?;
     if arguments.json {
         let one = |exported: &Exported| {

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use alambic_hub::Hub;
+use alambic_models::{Config, ModelFolder};
 use alambic_recipes::{Loaded, load};
 use alambic_tensor::device::{self, Choice};
 use alambic_tensor::precision::Products;
@@ -113,6 +114,21 @@ fn model_folder(model: &Path) -> Result<PathBuf, Failure> {
     match model.to_str().and_then(|text| text.strip_prefix("hf:")) {
         Some(name) => Ok(Hub::from_environment().model(name)?),
         None => Ok(model.to_owned()),
+    }
+}
+
+/// Says on standard error which tensors of a model's folder are not read, if there are such.
+fn tell_unread(folder: &ModelFolder, config: &Config) -> Result<(), Failure> {
+    if let Some(told) = config.unread(folder)? {
+        say(&format!("warning: {told}"));
+    }
+    Ok(())
+}
+
+/// Says on standard error where products are not made as asked.
+fn tell_fallback(precision: Products) {
+    if let Some(told) = precision.fallback() {
+        say(&format!("warning: {told}"));
     }
 }
 

@@ -9,7 +9,7 @@ use alambic_settings::IndexMap;
 use clap::Args;
 
 use super::RecipeArguments;
-use crate::failure::Failure;
+use crate::failure::{Failure, show};
 use crate::output::{self, Column};
 
 /// Shows what a recipe would do: models, examples, steps, taps with their shapes
@@ -24,6 +24,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let plan = plan(&arguments.recipe.load()?)?;
+    show(&plan.warnings);
     if arguments.json {
         return output::json(&plan);
     }

@@ -11,8 +11,8 @@ use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 use clap::Args;
 
-use super::model_folder;
 use super::tensors::{check_target, write};
+use super::{model_folder, tell_unread};
 use crate::failure::Failure;
 use crate::output;
 
@@ -40,12 +40,14 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let folder = ModelFolder::open(&model_folder(&arguments.model)?)?;
     check_target(&arguments.out, COMMAND, &[&arguments.inputs], Some(folder.path()))?;
-    let known = Config::open(&folder)?.outline().taps();
+    let config = Config::open(&folder)?;
+    let known = config.outline().taps();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     if let Some(tap) = arguments.taps.iter().find(|tap| !known.contains(&tap.as_str())) {
         let near = nearest(tap, &known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         return Err(Failure::Usage(format!("the model has no tap `{tap}`{near}")));
     }
+    tell_unread(&folder, &config)?;
     let of_inputs = |error: ModelError| Failure::message(format!("{}: {error}", arguments.inputs.display()));
     let inputs = load_recorded(&arguments.inputs)?;
     for (name, tensor) in &inputs {

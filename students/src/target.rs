@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use alambic_files::digests::{DIGESTS, Digest, Digests, files_below, relative};
 use alambic_files::lock::{LOCK, Lock};
 use alambic_files::text::quoted;
-use alambic_files::{FileError, write};
+use alambic_files::{FileError, read, write};
 use alambic_models::ModelFolder;
 use serde_json::{Value, json};
 
@@ -111,7 +111,7 @@ impl Target {
                 foreign.into_iter().take(NAMED).collect::<Vec<_>>().join(", ")
             )));
         }
-        let text = fs::read_to_string(&mark).map_err(FileError::io(&mark))?;
+        let text = read::state(&mark)?;
         let marked: Value = serde_json::from_str(&text).map_err(|error| FileError::content(&mark, error))?;
         if marked["model"] != self.model.as_str() {
             return Err(refused(

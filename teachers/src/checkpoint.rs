@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alambic_files::digests::files_below;
+use alambic_files::digests::{files_below, hash_file};
 use alambic_models::bert::Pooling;
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{
@@ -124,7 +124,7 @@ pub(crate) fn digest(folder: &ModelFolder, tokenizer: &Tokenizer) -> Result<Stri
         files.extend(within);
     }
     for file in files {
-        hasher.update(&std::fs::read(&file).map_err(TeacherError::file(&file))?);
+        hash_file(&mut hasher, &file).map_err(ModelError::from)?;
     }
     if let Some(told) = tokenizer.told_beside_json() {
         hasher.update(told.as_bytes());

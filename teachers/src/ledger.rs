@@ -4,11 +4,11 @@
 //! Rows are written in chunks. Each chunk ends with a line that holds the digest of all that stands before it, so that
 //! damage is told from a file that was cut off: rows behind the last such line are made anew.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use alambic_files::write;
+use alambic_files::{read, write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -66,9 +66,9 @@ pub fn is_ledger(path: &Path) -> bool {
     /// More than the first line of any ledger has.
     const FIRST: u64 = 1 << 16;
     let mut line = Vec::new();
-    let read =
-        File::open(path).map(BufReader::new).and_then(|file| file.take(FIRST).read_until(b'\n', &mut line));
-    read.is_ok() && serde_json::from_slice::<Fingerprint>(&line).is_ok()
+    let Ok(file) = read::open(path) else { return false };
+    BufReader::new(file).take(FIRST).read_until(b'\n', &mut line).is_ok()
+        && serde_json::from_slice::<Fingerprint>(&line).is_ok()
 }
 
 /// One line of a ledger: both parts are tables, whose keys stand beside each other.
@@ -89,9 +89,8 @@ pub(crate) type Make<'m, Input, Output> =
 pub struct Ledger<Input, Output> {
     path: PathBuf,
     fingerprint: Fingerprint,
+    /// Those of chunks that were written to their end.
     rows: Vec<(Input, Output)>,
-    /// How many of the rows are of chunks that were written to their end.
-    sealed: usize,
 }
 
 impl<Input, Output> Ledger<Input, Output>
@@ -99,17 +98,19 @@ where
     Input: Clone + Serialize + DeserializeOwned,
     Output: Serialize + DeserializeOwned,
 {
-    /// Reads a ledger. A last line that was cut off by a crash is left out.
+    /// Reads a ledger as far as it was written to the end of a chunk: what stands behind that may be torn or anything.
     ///
     /// # Errors
-    /// When the file cannot be read, a line is broken, or what stands before the end of a chunk is not what was written.
+    /// When the file cannot be read, or what stands before the end of a chunk is broken or not what was written.
     pub fn read(path: &Path) -> Result<Self, TeacherError> {
-        let mut bytes = std::fs::read(path).map_err(TeacherError::file(path))?;
+        let mut bytes = read::bytes(path, u64::MAX)?;
         let broken =
             |line: usize, message: String| TeacherError::Record { path: path.to_owned(), line, message };
         // Before the bytes are read as text: a torn line may end in the middle of a character.
         bytes.truncate(bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1));
-        let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
+        let all = || bytes.split_inclusive(|&byte| byte == b'\n').enumerate();
+        let last = all().filter(|(_, line)| line.starts_with(SEAL)).last().map_or(0, |(last, _)| last);
+        let mut lines = all().map(|(_, line)| line).take(last + 1);
         let first = lines.next().ok_or_else(|| broken(1, "the record is empty; delete it".into()))?;
         let fingerprint = serde_json::from_slice(first).map_err(|error| broken(1, error.to_string()))?;
         let mut hasher = blake3::Hasher::new();
@@ -135,7 +136,7 @@ where
             }
             hasher.update(line);
         }
-        Ok(Self { path: path.to_owned(), fingerprint, rows, sealed })
+        Ok(Self { path: path.to_owned(), fingerprint, rows })
     }
 
     /// What is made of the inputs: read from the file as far as it goes, and made and written on from there, `chunk` of
@@ -159,11 +160,10 @@ where
             }
             ledger
         } else {
-            Self { path: path.to_owned(), fingerprint, rows: Vec::new(), sealed: 0 }
+            Self { path: path.to_owned(), fingerprint, rows: Vec::new() }
         };
         // Which inputs share a batch decides the last bits of what models make of them. A chunk that was cut off is
         // therefore made anew as a whole, and the file becomes what it would have been without the stop.
-        ledger.rows.truncate(ledger.sealed);
         progress(ledger.rows.len().min(inputs.len()));
         if ledger.rows.len() < inputs.len() {
             ledger.go_on(inputs, chunk, make, progress)?;
@@ -197,7 +197,6 @@ where
             file.write_all(&lines).and_then(|()| file.sync_data()).map_err(&error)?;
             self.rows.extend(rows);
         }
-        self.sealed = self.rows.len();
         Ok(())
     }
 

@@ -26,6 +26,13 @@ impl Recorded {
         let Some(first) = records.first() else { return Err(TeacherError::NoRecord) };
         let stale = |record: &Record, part| TeacherError::Stale { path: record.path().to_owned(), part };
         for record in &records {
+            if record.rows().is_empty() {
+                return Err(TeacherError::Record {
+                    path: record.path().to_owned(),
+                    line: 1,
+                    message: "the record holds no chunk that was written to its end".into(),
+                });
+            }
             if record.fingerprint().weights != first.fingerprint().weights {
                 return Err(stale(record, "weights"));
             }

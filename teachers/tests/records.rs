@@ -123,6 +123,27 @@ fn a_record_that_was_cut_off_is_completed_to_the_same_bytes() {
 }
 
 #[test]
+fn lines_behind_the_last_whole_chunk_are_neither_read_nor_kept() {
+    let place = Workplace::new();
+    let checkpoint = place.checkpoint("first");
+    let requests: Vec<Request> = requests().into_iter().cycle().take(CHUNK + 40).collect();
+    let path = place.path("record.jsonl");
+    let (written, _) = complete(&path, &checkpoint, &requests);
+    let bytes = std::fs::read(&path).unwrap();
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    // A chunk with the line that ends it, and then whole lines of which one is broken and one is another's.
+    let changed = lines[CHUNK + 3].replacen("\"confidence\":0.", "\"confidence\":0.9", 1);
+    let torn = [&lines[..CHUNK + 3], &[changed.as_str(), "{\"text\": 3}\n"]].concat().concat();
+    std::fs::write(&path, torn).unwrap();
+    assert_eq!(Record::read(&path).unwrap().rows().len(), CHUNK);
+    Recorded::read(&[&path]).unwrap();
+    let (again, asked) = complete(&path, &checkpoint, &requests);
+    assert_eq!((again == written, asked), (true, 40));
+    assert!(std::fs::read(&path).unwrap() == bytes);
+}
+
+#[test]
 fn a_record_that_is_no_record_is_refused_with_its_line() {
     let place = Workplace::new();
     let checkpoint = place.checkpoint("first");
@@ -140,7 +161,7 @@ fn a_record_that_is_no_record_is_refused_with_its_line() {
     for empty in [&b""[..], &bytes[..20]] {
         assert!(refused(empty).ends_with("record.jsonl, line 1: the record is empty; delete it"));
     }
-    let error = refused([&lines[..2], &["{\"text\": 3}"], &lines[3..]].concat().join("\n").as_bytes());
+    let error = refused([&lines[..2], &["{\"text\": 3}"], &lines[3..], &[""]].concat().join("\n").as_bytes());
     assert!(error.contains("record.jsonl, line 3: "), "{error}");
     let error = refused(b"[]\n");
     assert!(error.contains("record.jsonl, line 1: "), "{error}");

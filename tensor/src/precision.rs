@@ -34,6 +34,14 @@ impl Products {
             Self::Bf16 => on_gpu || is_lowered(),
         }
     }
+
+    /// What is said where they fall back to `f32`; none where they do not.
+    #[must_use]
+    pub fn fallback(self) -> Option<String> {
+        let name = self.name();
+        (!self.is_made_here())
+            .then(|| format!("this machine multiplies no numbers in {name}: products are in f32"))
+    }
 }
 
 thread_local! {

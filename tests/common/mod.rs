@@ -1,15 +1,21 @@
 //! What the tests of the binary share.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
-#![allow(dead_code, reason = "each test file takes what it needs of this")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
+#![allow(dead_code, unused_imports, reason = "each test file takes what it needs of this")]
+
+mod models;
+mod recipes;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
-use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Precision, Tokenizer};
-use alambic_tensor::Streams;
+use alambic_data::Raster;
+use alambic_tensor::candle::{Device, Tensor};
+use serde_json::Value;
+
+pub(crate) use models::{tiny_encoder, tiny_model};
+pub(crate) use recipes::{REVIEWS, broken, sound};
 
 /// The binary in a folder, with nothing of the environment that changes what it prints, and without a network.
 pub(crate) fn alambic(folder: &Path) -> Command {
@@ -31,6 +37,12 @@ impl Ended {
     /// The results of a command that went well and had nothing to say besides.
     pub(crate) fn good(self) -> String {
         assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""), "{}", self.stdout);
+        self.stdout
+    }
+
+    /// The results of a command that went well, whatever it said besides.
+    pub(crate) fn done(self) -> String {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
         self.stdout
     }
 
@@ -62,36 +74,43 @@ pub(crate) fn run_with(folder: &Path, arguments: &[&str], input: impl AsRef<[u8]
     }
 }
 
-/// The folder of broken recipes, with a sound one in it.
-pub(crate) fn broken() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken")
+/// A value out of the JSON that a command prints.
+pub(crate) fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// Writes a tiny model that knows the letters of `zorva` and writes English and Tamil.
-pub(crate) fn tiny_model(folder: &Path) -> PathBuf {
-    let tokenizer =
-        Tokenizer::characters(&"avorzசோர்வா".chars().collect(), &["en".into(), "ta".into()]).unwrap();
-    let padding = tokenizer.padding().unwrap();
-    let config = MarianConfig {
-        vocab_size: tokenizer.size(),
-        d_model: 8,
-        encoder_layers: 2,
-        decoder_layers: 1,
-        encoder_attention_heads: 2,
-        decoder_attention_heads: 2,
-        encoder_ffn_dim: 16,
-        decoder_ffn_dim: 16,
-        activation_function: "relu".into(),
-        dropout: 0.0,
-        scale_embedding: true,
-        max_position_embeddings: 12,
-        pad_token_id: padding,
-        eos_token_id: tokenizer.end().unwrap(),
-        decoder_start_token_id: padding,
-    };
-    let weights = Marian::initial_weights(&config, &Streams::new(1)).unwrap();
-    let path = folder.join("tiny");
-    let files = tokenizer.files(config.max_position_embeddings).unwrap();
-    alambic_students::ship(&path, &config.into(), &weights, &files, Precision::F32).unwrap();
-    path
+/// A value out of a file of JSON.
+pub(crate) fn json_of(path: &Path) -> Value {
+    json(&std::fs::read_to_string(path).unwrap())
+}
+
+/// The weights of the student that a run left.
+pub(crate) fn student(run: &Path) -> Vec<u8> {
+    std::fs::read(run.join("student/model.safetensors")).unwrap()
+}
+
+/// Checkpoints of a stage that lie in a run's folder.
+pub(crate) fn checkpoints(run: &Path, stage: &str) -> usize {
+    std::fs::read_dir(run.join("checkpoints").join(stage)).map_or(0, Iterator::count)
+}
+
+/// What Ctrl-C sends.
+pub(crate) fn interrupt(run: &Child) {
+    assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
+}
+
+/// Copies a folder to a path where nothing is.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+}
+
+/// Writes an image as PNG, whose bytes of colour follow from their number.
+pub(crate) fn write_image(path: &Path, (width, height): (usize, usize), colour: impl FnMut(usize) -> u8) {
+    let rgb: Vec<u8> = (0..width * height * 3).map(colour).collect();
+    std::fs::write(path, Raster { width, height, rgb: rgb.into() }.to_png().unwrap()).unwrap();
+}
+
+/// Rows of token ids, (rows, tokens).
+pub(crate) fn ids(rows: &[&[i64]]) -> Tensor {
+    Tensor::from_vec(rows.concat(), (rows.len(), rows[0].len()), &Device::Cpu).unwrap()
 }

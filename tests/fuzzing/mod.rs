@@ -11,7 +11,7 @@ mod tables;
 use std::fs;
 use std::path::Path;
 
-use alambic_files::text::is_hidden;
+use alambic_files::text::first_hidden;
 use alambic_recipes::{Depth, check, load};
 
 /// Longest message, in bytes.
@@ -77,7 +77,7 @@ fn check_message(folder: &Path, message: &str) -> Result<(), String> {
     if !names.any(|name| message.contains(&name)) && !message.contains("model.safetensors") {
         return Err(format!("a message without a file: {start:?}"));
     }
-    match message.chars().find(|&character| is_hidden(character) && character != '\n') {
+    match first_hidden(&message.replace('\n', " ")) {
         Some(hidden) => Err(format!("a message with the character {hidden:?}: {start:?}")),
         None => Ok(()),
     }

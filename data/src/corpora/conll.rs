@@ -24,7 +24,7 @@ settings! {
     /// Sentences whose words are tagged, as CoNLL publishes them: files of one word a line, its columns parted by tabs or
     /// else by blanks, and an empty line between sentences. Lines that begin with `-DOCSTART-` are left out; so are those of
     /// CoNLL-U that are no words, `3-4` and `5.1`, where the word is not in the first column. Between tabs a word may be
-    /// white space.
+    /// white space. A line such as `# text = …` before a sentence is refused unless `comment` is named.
     pub struct Conll {
         /// The files; `train-*.conll` are all whose names fit.
         pub paths: OneOrMany<Location>,
@@ -42,13 +42,17 @@ settings! {
         pub scheme: Scheme = Scheme::AsWritten,
         /// Names of the classes in the order of their ids. Left out: the tags of all files, in the order of the alphabet.
         pub classes: Vec<String> = Vec::new(),
-        /// Lines that begin with this are comments. Left out: there are none, since `#` is a word of many texts.
+        /// Lines that begin with this are comments, but for a row between tabs whose first column is it and no more. Left out:
+        /// there are none, since `#` is a word of many texts.
         pub comment: Option<String>,
     }
 }
 
 /// What of a file in CoNLL-U is no word.
 const NO_WORDS: &str = "lines that span words or are nodes of the enhanced graph alone";
+
+/// What of a file is taken for comments where no comment is expected.
+const COMMENTS: &str = "lines within sentences that begin as comments do";
 
 /// Begins a document in the files of CoNLL-2003.
 const DOCUMENT: &str = "-DOCSTART-";
@@ -109,7 +113,7 @@ impl Conll {
         reading.source(source);
         let begin = || Sentence { source: source.name.clone(), split, ..Sentence::default() };
         let mut problems = Problems::default();
-        let mut columns = None;
+        let mut columns = self.columns(source);
         let mut sentence = begin();
         for (number, line) in lines(&source.bytes) {
             let Some(line) = utf8(source, number, line, &mut problems) else { continue };
@@ -119,15 +123,28 @@ impl Conll {
                 }
                 continue;
             }
-            if self.comment.as_ref().is_some_and(|mark| line.starts_with(mark.as_str())) {
+            let cells = cells(line);
+            if let Some(mark) = self.comment.as_ref().filter(|mark| line.starts_with(mark.as_str())) {
+                let is_word = line.contains('\t')
+                    && columns == Some(cells.len())
+                    && cells.first() == Some(&mark.trim());
+                if !is_word {
+                    // CoNLL-U has its comments before a sentence.
+                    if !sentence.words.is_empty() {
+                        *reading.dropped.entry(COMMENTS.into()).or_default() += 1;
+                    }
+                    continue;
+                }
+            }
+            if self.comment.is_none() && sentence.words.is_empty() && is_like_comment(line, &cells, columns) {
+                problems.push(Place::line(&source.name, number), Fault::Comment(line.to_owned()));
                 continue;
             }
-            let cells = cells(line);
             if self.is_no_word(&cells, sentence.words.len()) {
                 *reading.dropped.entry(NO_WORDS.into()).or_default() += 1;
                 continue;
             }
-            let expected = *columns.get_or_insert(cells.len().max(self.least_columns(cells.len())));
+            let expected = *columns.get_or_insert(self.least_columns(cells.len()).max(cells.len()));
             match self.word_and_tag(&cells, expected) {
                 Ok((word, tag)) => {
                     // Words stand with single blanks between.
@@ -145,6 +162,19 @@ impl Conll {
             problems.push(Place::file(&source.name), Fault::Empty);
         }
         problems.or(())
+    }
+
+    /// How many columns the rows of a file have, by the first that is no comment; none where there is no such row.
+    fn columns(&self, source: &Source) -> Option<usize> {
+        let is_comment = |line: &str| match &self.comment {
+            Some(mark) => line.starts_with(mark.as_str()),
+            None => is_like_comment(line, &cells(line), None),
+        };
+        let mut rows = lines(&source.bytes).filter_map(|(_, line)| std::str::from_utf8(line).ok());
+        let is_row =
+            |line: &&str| !line.trim_ascii().is_empty() && !line.starts_with(DOCUMENT) && !is_comment(line);
+        let found = cells(rows.find(is_row)?).len();
+        Some(found.max(self.least_columns(found)))
     }
 
     /// How many columns a row of `found` needs to have a word and a tag.
@@ -224,6 +254,18 @@ impl Sentence {
             line: self.lines.first().copied().unwrap_or_default(),
         })
     }
+}
+
+/// Whether a line before a sentence is most likely a comment of CoNLL-U (`# text = …`, `# newdoc`) and no row whose word is
+/// `#`. `columns` is how many columns rows have, where it is known.
+fn is_like_comment(line: &str, cells: &[&str], columns: Option<usize>) -> bool {
+    let Some(rest) = line.strip_prefix('#') else { return false };
+    let names_value = rest.split_once('=').is_some_and(|(key, _)| {
+        let key = key.trim();
+        line.starts_with("# ") && !key.is_empty() && !key.contains(char::is_whitespace)
+    });
+    let begins = |mark: &str| rest.trim() == mark || rest.trim_start().starts_with(&format!("{mark} id"));
+    names_value || begins("newdoc") || begins("newpar") || columns.is_some_and(|count| count != cells.len())
 }
 
 /// The columns of a row: parted by tabs where there is one, else by blanks.

@@ -1,8 +1,9 @@
 //! Classes of texts, as tables write them.
 //!
 //! One class has one name, however it is written: a whole number with a point behind it (`1.0`, as pandas writes a column with
-//! a gap) is that number, and truth values are one in every spelling. Digits with a zero or a plus before them are codes and
-//! stay as they are.
+//! a gap) is that number, and truth values are one in every spelling, whatever other labels stand beside them. Digits with a
+//! zero or a plus before them are codes, and beside codes all digits stay as they are. What pandas writes where a value is
+//! missing is no class.
 
 use std::borrow::Cow;
 
@@ -17,12 +18,22 @@ pub(super) struct Classes {
 
 /// What the labels of a corpus are taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Reading {
+struct Reading {
+    digits: Digits,
+    /// The spelling in which truth values are named, if there are any.
+    truths: Option<Spelling>,
+}
+
+/// What labels of digits are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Digits {
+    /// Codes, whose zeros tell them apart.
     #[default]
-    Names,
+    Codes,
+    /// Ids beside other labels: one class whether or not `.0` stands behind them.
+    Ids,
+    /// Numbers, as all labels are.
     Numbers,
-    /// Truth values, by the spelling in which they are named.
-    Truths(Spelling),
 }
 
 /// How truth values are written.
@@ -43,6 +54,8 @@ pub(super) enum Class {
     Known(usize),
     /// Nothing is known of the text.
     Unlabelled,
+    /// What programs write where there is no label.
+    Missing,
     /// None of the classes.
     Unknown,
 }
@@ -51,7 +64,11 @@ impl Classes {
     /// The classes that labels name.
     pub(super) fn of(labels: &[&str]) -> Self {
         let reading = Reading::of(labels);
-        let mut names: Vec<String> = labels.iter().map(|label| reading.named(label).into_owned()).collect();
+        let is_class = |label: &&&str| {
+            !reading.is_missing(label) && (reading.digits != Digits::Numbers || number(label).is_some())
+        };
+        let mut names: Vec<String> =
+            labels.iter().filter(is_class).map(|label| reading.named(label).into_owned()).collect();
         names.sort_unstable();
         names.dedup();
         let numbers: Option<Vec<f64>> = names.iter().map(|name| name.parse().ok()).collect();
@@ -62,7 +79,7 @@ impl Classes {
         }
         // Published test parts and the class labels of data sets say by -1 that there is no label.
         let ids = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
-        if reading == Reading::Numbers
+        if reading.digits == Digits::Numbers
             && names.iter().skip(1).all(ids)
             && names.first().is_some_and(|name| name == UNLABELLED)
         {
@@ -81,6 +98,9 @@ impl Classes {
         let at = |name: &str| self.names.iter().position(|class| class == name);
         if let Some(index) = at(label).or_else(|| at(&self.reading.named(label))) {
             return Class::Known(index);
+        }
+        if self.reading.is_missing(label) {
+            return Class::Missing;
         }
         let plain = number(label);
         if plain.as_deref() == Some(UNLABELLED) {
@@ -107,35 +127,73 @@ impl Classes {
 /// How published data say that the label of a text is not told.
 const UNLABELLED: &str = "-1";
 
+/// What pandas takes for a missing value in any column, and what it writes for one.
+const MISSING: [&str; 17] = [
+    "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN", "-NaN", "-nan", "N/A", "NA",
+    "NULL", "None", "n/a", "null", "NaT", "NAN",
+];
+
+/// Those of them that are no word of any language.
+const NEVER_A_WORD: [&str; 3] = ["nan", "NaN", "<NA>"];
+
+/// Numbers that count nothing.
+const INFINITE: [&str; 6] = ["inf", "Inf", "INF", "infinity", "Infinity", "INFINITY"];
+
 impl Reading {
     fn of(labels: &[&str]) -> Self {
-        if labels.is_empty() {
-            Self::Names
-        } else if labels.iter().all(|label| number(label).is_some()) {
-            Self::Numbers
+        let truths = labels.iter().filter(|label| truth(label).is_some()).map(|label| spelling(label)).min();
+        let are_numbers = |label: &&str| number(label).is_some() || is_missing(label) || is_infinite(label);
+        let digits = if labels.iter().any(|label| is_code(label))
+            || !labels.iter().any(|label| number(label).is_some())
+        {
+            Digits::Codes
+        } else if labels.iter().all(are_numbers) {
+            Digits::Numbers
         } else {
-            let spellings: Option<Vec<Spelling>> =
-                labels.iter().map(|label| truth(label).map(|_| spelling(label))).collect();
-            spellings.and_then(|all| all.into_iter().min()).map_or(Self::Names, Self::Truths)
-        }
+            Digits::Ids
+        };
+        Self { digits, truths }
+    }
+
+    /// Whether a label is none. `None` and `NA` may be classes that are called so, but not beside numbers or truth values.
+    fn is_missing(self, label: &str) -> bool {
+        let has_values = self.digits != Digits::Codes || self.truths.is_some();
+        NEVER_A_WORD.contains(&label) || (has_values && is_missing(label))
     }
 
     /// The name of the class of a label.
     fn named(self, label: &str) -> Cow<'_, str> {
-        match self {
-            Self::Names => Cow::Borrowed(label),
-            Self::Numbers => number(label).unwrap_or(Cow::Borrowed(label)),
-            Self::Truths(spelling) => match (truth(label), spelling) {
-                (Some(true), Spelling::Title) => "True".into(),
-                (Some(false), Spelling::Title) => "False".into(),
-                (Some(true), Spelling::Small) => "true".into(),
-                (Some(false), Spelling::Small) => "false".into(),
-                (Some(true), Spelling::Capitals) => "TRUE".into(),
-                (Some(false), Spelling::Capitals) => "FALSE".into(),
-                (None, _) => Cow::Borrowed(label),
-            },
+        match (truth(label), self.truths) {
+            (Some(true), Some(Spelling::Title)) => return "True".into(),
+            (Some(false), Some(Spelling::Title)) => return "False".into(),
+            (Some(true), Some(Spelling::Small)) => return "true".into(),
+            (Some(false), Some(Spelling::Small)) => return "false".into(),
+            (Some(true), Some(Spelling::Capitals)) => return "TRUE".into(),
+            (Some(false), Some(Spelling::Capitals)) => return "FALSE".into(),
+            _ => {}
         }
+        // Beside other labels, a number that is not whole may be a version, whose zeros tell it from another.
+        let plain = number(label).filter(|plain| match self.digits {
+            Digits::Codes => false,
+            Digits::Ids => !plain.contains('.'),
+            Digits::Numbers => true,
+        });
+        plain.unwrap_or(Cow::Borrowed(label))
     }
+}
+
+fn is_missing(label: &str) -> bool {
+    NEVER_A_WORD.contains(&label) || MISSING.contains(&label)
+}
+
+fn is_infinite(label: &str) -> bool {
+    INFINITE.contains(&label.strip_prefix(['-', '+']).unwrap_or(label))
+}
+
+/// Whether a label is of digits that are no number as programs write it.
+fn is_code(label: &str) -> bool {
+    let digits = label.strip_prefix(['-', '+']).unwrap_or(label);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && number(label).is_none()
 }
 
 /// A number in its shortest form, if a label is one as programs write it: without zeros behind the point, and the point only
@@ -187,15 +245,36 @@ mod tests {
         assert_eq!(names(&["true", "False", "True"]), ["False", "True"]);
         assert_eq!(names(&["true", "false"]), ["false", "true"]);
         assert_eq!(names(&["TRUE", "false"]), ["false", "true"]);
+        assert_eq!(names(&["1.0", "1", "0", "other"]), ["0", "1", "other"]);
+        assert_eq!(names(&["TRUE", "true", "maybe"]), ["maybe", "true"]);
     }
 
     #[test]
     fn codes_and_names_stay_as_they_are() {
         assert_eq!(names(&["10", "01", "02"]), ["01", "02", "10"]);
         assert_eq!(names(&["+1", "-1", "1"]), ["-1", "+1", "1"]);
-        assert_eq!(names(&["1.0", "v2"]), ["1.0", "v2"]);
+        assert_eq!(names(&["01", "1.0", "1"]), ["01", "1", "1.0"]);
+        assert_eq!(names(&["1.10", "1.1", "v2"]), ["1.1", "1.10", "v2"]);
         assert_eq!(names(&["true", "maybe"]), ["maybe", "true"]);
-        assert_eq!(names(&["1e3", "1.0"]), ["1.0", "1e3"]);
+        assert_eq!(names(&["1e3", "1.0"]), ["1", "1e3"]);
+    }
+
+    #[test]
+    fn what_is_missing_or_infinite_beside_numbers_is_no_class() {
+        for odd in ["nan", "NaN", "<NA>", "NA", "None", "null", "N/A"] {
+            let classes = Classes::of(&["0", "1.0", "1", odd]);
+            assert_eq!(classes.names, ["0", "1"], "{odd}");
+            assert_eq!(classes.find(odd), Class::Missing, "{odd}");
+        }
+        let classes = Classes::of(&["0", "1.0", "1", "-inf"]);
+        assert_eq!((classes.names.len(), classes.find("-inf")), (2, Class::Unknown));
+        assert_eq!(Classes::of(&["True", "False", "None"]).find("None"), Class::Missing);
+        // Between words they may be meant, but for those that are none.
+        assert_eq!(names(&["None", "some"]), ["None", "some"]);
+        assert_eq!(names(&["good", "nan"]), ["good"]);
+        let given = Classes::given(&["nan".into(), "good".into()], &["nan", "good"]);
+        assert_eq!(given.find("nan"), Class::Known(0));
+        assert_eq!(Classes::given(&["no".into(), "yes".into()], &["0", "NaN"]).find("NaN"), Class::Missing);
     }
 
     #[test]

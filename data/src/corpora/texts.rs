@@ -33,8 +33,9 @@ settings! {
         /// The column of the second text, where texts come in pairs.
         pub second: Option<String>,
         /// The column of the class. Left out, and no `number` either: the texts have no labels. Numbers are classes by their
-        /// value, `1.0` being `1`, unless one of them is a code such as `01`; `True` and `true` are one class. Rows whose label is
-        /// -1 beside ids are refused: nothing is known of them.
+        /// value, and beside words whole ones are: `1.0` is `1`, unless a label is a code such as `01`. `True` and `true` are one
+        /// class. Rows without a label are refused; so are those whose label is `nan`, -1 beside ids, or beside numbers and truth
+        /// values what else pandas takes for missing.
         pub label: Option<String>,
         /// The column of the number, for regressions.
         pub number: Option<String>,
@@ -125,6 +126,9 @@ impl Texts {
             if !text.is_empty() {
                 if let Some(numbers) = &number {
                     match numbers[row].trim().parse::<f32>() {
+                        _ if numbers[row].trim().is_empty() => {
+                            problems.push(table.place(row), Fault::NothingInColumn("number"));
+                        }
                         Ok(number) if number.is_finite() => text.label = Label::Number(number),
                         _ => {
                             let column = self.number.clone().unwrap_or_default();
@@ -157,14 +161,14 @@ impl Texts {
         let indices: HashMap<String, Class> =
             different.iter().map(|&label| (label.to_owned(), classes.find(label))).collect();
         let mut problems = Problems::default();
-        // By file: the first row, and how many there are.
-        let mut unlabelled: IndexMap<String, (Place, usize)> = IndexMap::new();
+        // By file and label: the first row, and how many there are.
+        let mut unlabelled: IndexMap<(String, String), (Place, usize)> = IndexMap::new();
         for row in rows.iter_mut().filter(|row| !row.text.is_empty()) {
             match indices.get(&row.class) {
                 Some(Class::Known(index)) => row.text.label = Label::Class(*index as u32),
-                Some(Class::Unlabelled) => {
-                    let file = unlabelled.entry(row.place.source.clone());
-                    file.or_insert_with(|| (row.place.clone(), 0)).1 += 1;
+                Some(Class::Unlabelled | Class::Missing) => {
+                    let label = unlabelled.entry((row.place.source.clone(), std::mem::take(&mut row.class)));
+                    label.or_insert_with(|| (row.place.clone(), 0)).1 += 1;
                 }
                 _ => {
                     let found = std::mem::take(&mut row.class);
@@ -173,8 +177,8 @@ impl Texts {
                 }
             }
         }
-        for (place, count) in unlabelled.into_values() {
-            problems.push(place, Fault::NoLabel(count));
+        for ((_, found), (place, count)) in unlabelled {
+            problems.push(place, Fault::NoLabel { found, count });
         }
         problems.or(classes.names)
     }

@@ -1,5 +1,6 @@
 //! Translation memories.
 
+use alambic_files::text::quoted;
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
@@ -17,7 +18,7 @@ settings! {
         pub paths: OneOrMany<Location>,
         /// The languages that are read, by language code, that by which parts go first. A file's `en-US` is `en`, unless `en-US`
         /// is asked for as well. Units that have different texts for one of them, as of two regions, are refused. Where a unit has
-        /// several texts of one code, each makes a sentence.
+        /// several texts of one code, each makes a sentence; each has a `tuv` of its own, in which two `seg` are refused.
         pub languages: Vec<String>,
         /// Which sentences are kept.
         #[flatten]
@@ -65,12 +66,16 @@ impl Tmx {
                     Some(element) => {
                         Err(format!("the file ends within `{}`", String::from_utf8_lossy(&element)))
                     }
-                    None if state.is_tmx => return Ok(()),
+                    None if state.is_tmx && state.units > 0 => return Ok(()),
+                    None if state.is_tmx => Err("there is no translation unit (`tu`) in it".into()),
                     None => Err("there is no `tmx` in it".into()),
                 },
                 Event::Start(start) => {
                     open.push(start.name().as_ref().to_vec());
                     state.open(self, &start)
+                }
+                Event::Empty(start) if matches!(start.name().as_ref(), b"tmx" | b"tuv" | b"seg") => {
+                    state.open(self, &start).map(|()| state.segment = None)
                 }
                 Event::End(end) => {
                     open.pop();
@@ -128,6 +133,9 @@ fn plain(code: &str) -> String {
 #[derive(Debug, Default)]
 struct State<'l> {
     is_tmx: bool,
+    /// How many units have begun, and how many segments of the variant.
+    units: usize,
+    segments: usize,
     /// The texts of the unit by language, each with its code.
     unit: IndexMap<&'l str, Vec<(String, String)>>,
     variant: Option<Variant<'l>>,
@@ -140,9 +148,21 @@ impl<'l> State<'l> {
     fn open(&mut self, corpus: &'l Tmx, start: &BytesStart<'_>) -> Result<(), String> {
         match start.name().as_ref() {
             b"tmx" => self.is_tmx = true,
-            b"tu" => self.unit.clear(),
-            b"tuv" => self.variant = corpus.language(start)?,
-            b"seg" => (self.segment, self.codes) = (Some(String::new()), 0),
+            b"tu" => {
+                self.unit.clear();
+                self.units += 1;
+            }
+            b"tuv" => (self.variant, self.segments) = (corpus.language(start)?, 0),
+            b"seg" => {
+                self.segments += 1;
+                if let (Some((_, code)), 2..) = (&self.variant, self.segments) {
+                    return Err(format!(
+                        "a `tuv` of `{}` has a second `seg`, and may have one",
+                        quoted(code)
+                    ));
+                }
+                (self.segment, self.codes) = (Some(String::new()), 0);
+            }
             b"hi" | b"sub" => {}
             _ => self.codes += usize::from(self.segment.is_some()),
         }

@@ -7,6 +7,7 @@ mod drawing;
 mod tongues;
 
 use std::f32::consts::TAU;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 use rand::seq::IndexedRandom;
@@ -14,7 +15,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use self::drawing::{Canvas, Shape};
-use crate::pictures::{Object, Picture, Pixels};
+use crate::pictures::{Object, Picture, Pixels, Raster};
 use crate::stable_hash::bytes;
 
 pub use asking::Asked;
@@ -75,7 +76,7 @@ impl Colour {
 }
 
 /// How scenes are made.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Recipe {
     /// Pixels of a side.
     pub(crate) side: usize,
@@ -159,37 +160,81 @@ impl Scene {
         Self { things, ground: random.random_range(0.78..0.96) }
     }
 
-    /// The picture of the scene, with every object in it.
+    /// The picture of the scene, with every object in it. The random numbers go on as if it were drawn at once.
     pub(crate) fn picture(&self, recipe: &Recipe, name: String, random: &mut ChaCha8Rng) -> Picture {
-        let side = recipe.side as f32;
-        let mut canvas = Canvas::new(recipe.side, [self.ground; 3]);
-        let mut objects = Vec::with_capacity(self.things.len());
-        for thing in &self.things {
-            let corners: Vec<[f32; 2]> =
-                thing.outline().into_iter().map(|point| point.map(|at| at * side)).collect();
-            let shade = random.random_range(-0.05..0.05);
-            canvas.fill(&corners, thing.colour.value().map(|value| value + shade));
-            objects
-                .push(Object { tag: Tongue::English.tag(thing.colour, thing.shape), bounds: thing.bounds() });
+        let object = |thing: &Thing| Object {
+            tag: Tongue::English.tag(thing.colour, thing.shape),
+            bounds: thing.bounds(),
+        };
+        let drawing =
+            Drawing { scene: self.clone(), recipe: *recipe, random: random.clone(), raster: OnceLock::new() };
+        for _ in &self.things {
+            shade(random);
         }
-        let noise = recipe.noise;
-        let raster = canvas.raster(|value| {
-            if noise > 0.0 {
-                // The sum of three uniform numbers is close to normal.
-                let sum: f32 = (0..3).map(|_| random.random_range(-1.0..1.0f32)).sum();
-                value + noise * sum
-            } else {
-                value
-            }
-        });
+        if recipe.noise > 0.0 {
+            // Each of them takes a word.
+            let words = NOISES * recipe.side * recipe.side * 3;
+            random.set_word_pos(random.get_word_pos() + words as u128);
+        }
         Picture {
             name,
-            pixels: Pixels::Held(raster),
-            objects,
+            pixels: Pixels::Drawn(Arc::new(drawing)),
+            objects: self.things.iter().map(object).collect(),
             found: None,
             captions: Vec::new(),
             splits: Vec::new(),
         }
+    }
+}
+
+/// How many uniform numbers the noise on a value is the sum of: three are close to normal.
+const NOISES: usize = 3;
+
+/// By how much a thing is lighter than its colour.
+fn shade(random: &mut ChaCha8Rng) -> f32 {
+    random.random_range(-0.05..0.05)
+}
+
+/// The image of a scene, which is drawn when it is first looked at.
+#[derive(Debug, Clone)]
+pub struct Drawing {
+    scene: Scene,
+    recipe: Recipe,
+    random: ChaCha8Rng,
+    raster: OnceLock<Raster>,
+}
+
+impl PartialEq for Drawing {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.scene, &self.recipe, &self.random) == (&other.scene, &other.recipe, &other.random)
+    }
+}
+
+impl Drawing {
+    /// The pixels.
+    #[must_use]
+    pub fn raster(&self) -> &Raster {
+        self.raster.get_or_init(|| self.draw(&mut self.random.clone()))
+    }
+
+    fn draw(&self, random: &mut ChaCha8Rng) -> Raster {
+        let side = self.recipe.side as f32;
+        let mut canvas = Canvas::new(self.recipe.side, [self.scene.ground; 3]);
+        for thing in &self.scene.things {
+            let corners: Vec<[f32; 2]> =
+                thing.outline().into_iter().map(|point| point.map(|at| at * side)).collect();
+            let shade = shade(random);
+            canvas.fill(&corners, thing.colour.value().map(|value| value + shade));
+        }
+        let noise = self.recipe.noise;
+        canvas.raster(|value| {
+            if noise > 0.0 {
+                let sum: f32 = (0..NOISES).map(|_| random.random_range(-1.0..1.0f32)).sum();
+                value + noise * sum
+            } else {
+                value
+            }
+        })
     }
 }
 
@@ -211,5 +256,32 @@ impl Thing {
             [left.min(x), top.min(y), right.max(x), bottom.max(y)]
         });
         around.map(|edge| edge.clamp(0.0, 1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_numbers_go_on_as_if_the_image_were_drawn() {
+        for (image, noise) in [(0, 0.02), (1, 0.0), (2, 0.5)] {
+            let recipe = Recipe {
+                side: 16 + image,
+                objects: (3, 6),
+                radii: (0.09, 0.19),
+                variety: (4, 6),
+                distinct: false,
+                overlap: 0.0,
+                noise,
+            };
+            let mut random = stream("test", 1, image);
+            let scene = Scene::invent(&recipe, &mut random);
+            let picture = scene.picture(&recipe, "one".into(), &mut random);
+            let Pixels::Drawn(drawing) = &picture.pixels else { unreachable!("scenes are drawn") };
+            let mut drawn = drawing.random.clone();
+            assert_eq!(&drawing.draw(&mut drawn), drawing.raster());
+            assert_eq!(drawn.get_word_pos(), random.get_word_pos());
+        }
     }
 }

@@ -47,8 +47,8 @@ fn fitting(pattern: &Path) -> Result<Vec<PathBuf>, Fault> {
     for entry in std::fs::read_dir(folder).map_err(|error| Fault::Unreadable(error.to_string()))? {
         let own = entry.map_err(|error| Fault::Unreadable(error.to_string()))?.file_name();
         let shown: Vec<char> = own.to_string_lossy().chars().collect();
-        let is_hidden = shown.first() == Some(&'.') && wanted.first() != Some(&'.');
-        if !is_hidden && fits(&shown, &wanted) && folder.join(&own).is_file() {
+        let is_dot_file = shown.first() == Some(&'.') && wanted.first() != Some(&'.');
+        if !is_dot_file && fits(&shown, &wanted) && folder.join(&own).is_file() {
             names.push(own);
         }
     }

@@ -54,8 +54,18 @@ struct Objects<'c, 't> {
     wanted: Vec<Wanted<'c>>,
     columns: Vec<Vec<Cow<'t, str>>>,
     names: IndexSet<String>,
+    /// The keys of the first object, each with whether it is a list, an object or neither.
+    first: IndexMap<String, Shape>,
     lines: Vec<usize>,
     problems: Problems,
+}
+
+/// What kind of value a key of the first object has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    List,
+    Object,
+    Single,
 }
 
 /// A column that is read.
@@ -84,6 +94,7 @@ impl<'c, 't> Objects<'c, 't> {
             columns: wanted.iter().map(|_| Vec::new()).collect(),
             wanted,
             names: IndexSet::new(),
+            first: IndexMap::new(),
             lines: Vec::new(),
             problems: Problems::default(),
         }
@@ -131,6 +142,10 @@ impl<'c, 't> Objects<'c, 't> {
                 None if !is_list => break Ok(()),
                 None => break scanner.broken("the list does not end"),
                 Some(b'{') => {}
+                Some(b'[') if is_list && self.lines.is_empty() => {
+                    break scanner
+                        .broken(pandas_table("values", "its rows are lists without names of columns"));
+                }
                 Some(_) => break scanner.broken("expected `{`, with which an object begins"),
             }
             line += count_lines(text, counted, scanner.at());
@@ -155,7 +170,7 @@ impl<'c, 't> Objects<'c, 't> {
 
     /// Reads an object as a row.
     fn row(&mut self, scanner: &mut Scanner<'t>, line: usize) -> Result<(), Broken> {
-        let Self { wanted, names, lines, .. } = self;
+        let Self { wanted, names, first, lines, .. } = self;
         let mut found: Vec<Option<Value<'t>>> = wanted.iter().map(|_| None).collect();
         let mut twice: Option<String> = None;
         let enter = |key: &str| {
@@ -163,10 +178,18 @@ impl<'c, 't> Objects<'c, 't> {
                 .iter()
                 .any(|wanted| wanted.name.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
         };
-        let knows = lines.len() < NAMED;
+        let (is_first, knows) = (lines.is_empty(), lines.len() < NAMED);
         scanner.object("", &enter, &mut |key, value| {
             if knows && !names.contains(key) {
                 names.insert(key.to_owned());
+            }
+            if is_first && first.len() < NAMED {
+                let shape = match value {
+                    Value::List => Shape::List,
+                    Value::Object => Shape::Object,
+                    _ => Shape::Single,
+                };
+                first.insert(key.to_owned(), shape);
             }
             if let Some(slot) = wanted.iter().position(|wanted| wanted.name == key)
                 && let Some(slot) = found.get_mut(slot)
@@ -207,6 +230,45 @@ impl<'c, 't> Objects<'c, 't> {
         Ok(())
     }
 
+    /// What a file is instead of a table by rows, if it is a single object that makes no row.
+    fn other_shape(&self, columns: &Columns<'_>) -> Option<String> {
+        let is_without = |name| match self.first.get(name) {
+            None => !self.wanted.iter().any(|own| own.name == name && own.is_met),
+            Some(shape) => *shape != Shape::Single,
+        };
+        if self.lines.len() != 1 || !columns.needed().any(is_without) {
+            return None;
+        }
+        let is = |key: &str, shape| self.first.get(key) == Some(&shape);
+        let are_all = |shape| self.first.len() > 1 && self.first.values().all(|own| *own == shape);
+        let is_numbered =
+            |(key, shape): (&String, &Shape)| *shape == Shape::Object && key.parse::<u64>().is_ok();
+        Some(if is("columns", Shape::List) && is("data", Shape::List) {
+            pandas_table("split", "its columns are named in one list, and its rows are in another")
+        } else if is("schema", Shape::Object) && is("data", Shape::List) {
+            pandas_table("table", "its rows are beside a description of them")
+        } else if !self.first.is_empty() && self.first.iter().all(is_numbered) {
+            pandas_table("index", "its rows are the values of one object, by their numbers")
+        } else if are_all(Shape::Object) {
+            pandas_table("columns", "it has an object for each column")
+        } else if are_all(Shape::List) {
+            "it has a list for each column, and objects by rows are read: write it with \
+             `pandas.DataFrame(...).to_json(..., orient=\"records\", lines=True)`"
+                .into()
+        } else if self.names.len() > 1 && self.is_without_key(columns) {
+            "it is the only one, and has no such key: is it a table by columns? objects by rows are read, as pandas \
+             writes them with `orient=\"records\"`"
+                .into()
+        } else {
+            return None;
+        })
+    }
+
+    /// Whether a column that is needed is in no object.
+    fn is_without_key(&self, columns: &Columns<'_>) -> bool {
+        columns.needed().any(|name| self.wanted.iter().any(|own| own.name == name && !own.is_met))
+    }
+
     fn broken(&mut self, line: usize, before: &str, what: String) {
         let column = Some(before.chars().count() + 1);
         let place = Place { source: self.source.name.clone(), line: Some(line), column };
@@ -214,13 +276,10 @@ impl<'c, 't> Objects<'c, 't> {
     }
 
     fn finish(mut self, columns: &Columns<'_>) -> Result<Table<'t>, DataError> {
-        let one_without = self.lines.len() == 1
-            && columns.needed().any(|name| self.wanted.iter().any(|own| own.name == name && !own.is_met));
-        if one_without && self.names.len() > 1 {
-            let place = Place::file(&self.source.name);
-            let what = "it is the only one, and has no such key: is it a table by columns? objects by rows are read, \
-                        as pandas writes them with `orient=\"records\"`";
-            self.problems.push(place, Fault::NotJson(what.into()));
+        if let Some(what) = self.other_shape(columns) {
+            // What else is said of it is said of its one object as if that were a row.
+            self.problems = Problems::default();
+            self.problems.push(Place::file(&self.source.name), Fault::NotJson(what));
         }
         if self.lines.is_empty() {
             self.problems.push_if_none(Place::file(&self.source.name), Fault::Empty);
@@ -234,6 +293,14 @@ impl<'c, 't> Objects<'c, 't> {
             read.map(|(wanted, column)| (wanted.name.to_owned(), column)).collect::<IndexMap<_, _>>();
         self.problems.or(table)
     }
+}
+
+/// What is said of a table that pandas wrote in another shape than by rows.
+fn pandas_table(orient: &str, shape: &str) -> String {
+    format!(
+        "it is a table as pandas writes it with `orient=\"{orient}\"`: {shape}; read it with that `orient`, and write it \
+         anew with `orient=\"records\"`"
+    )
 }
 
 /// How many lines end between two places of a text.

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use polars_arrow::array::{Array, StructArray};
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field};
 use polars_buffer::Buffer;
+use polars_parquet::parquet::schema::types::{ParquetType, PrimitiveLogicalType};
 use polars_parquet::read::schema::parquet_to_arrow_schema;
 use polars_parquet::read::{
     BasicDecompressor, FileMetadata, PageReader, RowGroupMetadata, column_iter_to_arrays, infer_schema,
@@ -79,12 +80,25 @@ fn parse<'s>(source: &'s Source, columns: &Columns<'_>) -> Result<Table<'s>, Dat
 
 /// The types of the columns: those that Arrow noted in the file if these can be read, else those of Parquet.
 fn schema(metadata: &FileMetadata) -> Result<ArrowSchema, impl std::fmt::Display + use<>> {
-    infer_schema(metadata).or_else(|error| {
+    let read = infer_schema(metadata).or_else(|error| {
         let mut schema = ArrowSchema::default();
         for field in parquet_to_arrow_schema(metadata.schema().fields()).iter_values() {
             schema.insert(field.name.clone(), field.clone());
         }
         if schema.is_empty() { Err(error) } else { Ok(schema) }
+    });
+    read.map(|mut schema| {
+        // Without Arrow's note the reader takes numbers of 16 bits for bytes.
+        let is_half = |field: &&ParquetType| match field {
+            ParquetType::PrimitiveType(own) => own.logical_type == Some(PrimitiveLogicalType::Float16),
+            ParquetType::GroupType { .. } => false,
+        };
+        for field in metadata.schema().fields().iter().filter(is_half) {
+            if let Some(field) = schema.get_mut(field.get_field_info().name.as_str()) {
+                field.dtype = ArrowDataType::Float16;
+            }
+        }
+        schema
     })
 }
 

@@ -1,8 +1,9 @@
 //! Values of columnar files as texts.
 
+use half::f16;
 use polars_arrow::array::{
-    Array, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, PrimitiveArray, Utf8Array,
-    Utf8ViewArray,
+    Array, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, Float16Array, PrimitiveArray,
+    Utf8Array, Utf8ViewArray,
 };
 use polars_arrow::datatypes::{ArrowDataType as Type, TimeUnit};
 use polars_arrow::types::NativeType;
@@ -44,6 +45,7 @@ pub(super) fn holds(dtype: &Type) -> Holds {
         | Type::UInt16
         | Type::UInt32
         | Type::UInt64
+        | Type::Float16
         | Type::Float32
         | Type::Float64
         | Type::Decimal(..)
@@ -92,6 +94,12 @@ pub(super) fn texts(array: &dyn Array) -> Result<Vec<String>, usize> {
             .map(|value| value.map_or_else(String::new, |value| value.to_string()))
             .collect());
     }
+    if let Some(array) = all.downcast_ref::<Float16Array>() {
+        return Ok(array
+            .iter()
+            .map(|value| value.map_or_else(String::new, |value| half(value.0.to_f32())))
+            .collect());
+    }
     Ok(match dtype {
         Type::Null => vec![String::new(); array.len()],
         Type::Int8 => of::<i8>(array, |value| value.to_string()),
@@ -102,7 +110,7 @@ pub(super) fn texts(array: &dyn Array) -> Result<Vec<String>, usize> {
         Type::UInt16 => of::<u16>(array, |value| value.to_string()),
         Type::UInt32 => of::<u32>(array, |value| value.to_string()),
         Type::UInt64 => of::<u64>(array, |value| value.to_string()),
-        // Of both kinds: the fewest digits that tell it from the next number. What is no number is missing, as for pandas.
+        // Of all kinds: the fewest digits that tell it from the next number. What is no number is missing, as for pandas.
         Type::Float32 => {
             of::<f32>(array, |value| if value.is_nan() { String::new() } else { format!("{value:?}") })
         }
@@ -137,6 +145,15 @@ fn of<T: NativeType>(array: &dyn Array, text: impl Fn(T) -> String) -> Vec<Strin
     values.map_or_else(Vec::new, |values| {
         values.iter().map(|value| value.map_or_else(String::new, |value| text(*value))).collect()
     })
+}
+
+/// A number of 16 bits, in the fewest digits that tell it from the next one: five are always enough.
+fn half(value: f32) -> String {
+    let has_its_bits =
+        |text: &String| text.parse().is_ok_and(|read: f32| f16::from_f32(read) == f16::from_f32(value));
+    let shortest = (0..5).map(|digits| format!("{value:.digits$e}")).find(has_its_bits);
+    let short = shortest.and_then(|text| text.parse::<f32>().ok()).unwrap_or(value);
+    if value.is_nan() { String::new() } else { format!("{short:?}") }
 }
 
 /// A number of so many digits behind the point.
@@ -206,6 +223,16 @@ mod tests {
         assert_eq!(timestamp(1_704_153_600_500, TimeUnit::Millisecond, true), "2024-01-02T00:00:00.5Z");
         assert_eq!(timestamp(-1, TimeUnit::Second, false), "1969-12-31T23:59:59");
         assert!(!date(i64::MAX).is_empty() && !timestamp(i64::MIN, TimeUnit::Nanosecond, false).is_empty());
+    }
+
+    #[test]
+    fn numbers_of_16_bits_are_shown_in_the_fewest_digits() {
+        let shown = |value: f32| half(f16::from_f32(value).to_f32());
+        for (value, text) in [(0.0, "0.0"), (1.0, "1.0"), (0.1, "0.1"), (-2.5, "-2.5"), (65504.0, "65500.0")]
+        {
+            assert_eq!(shown(value), text);
+        }
+        assert_eq!((shown(f32::NAN), shown(f32::INFINITY)), (String::new(), "inf".to_owned()));
     }
 
     #[test]

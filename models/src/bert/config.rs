@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::{Names, Pooling};
 use crate::facts::Facts;
 use crate::folder::{decimal, extend_object};
+use crate::labels::{self, ONE_LABEL, REGRESSION, SEVERAL_LABELS};
 use crate::layers::{LayerSizes, Norms, activation};
-use crate::{ModelError, ModelFolder, Outline, Stream, labels};
+use crate::{ModelError, ModelFolder, Outline, Stream};
 
 /// Architectures that differ in names, positions and heads, not in their layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,10 +75,6 @@ impl Family {
 
 /// The key of `config.json` that says whether a model of this program was trained on pairs of texts.
 const PAIRS: &str = "reads_pairs";
-
-/// The `problem_type` of numbers, and that of labels of which several may be true.
-const REGRESSION: &str = "regression";
-const MULTI_LABEL: &str = "multi_label_classification";
 
 /// What PyTorch calls the activation that changes nothing.
 const IDENTITY: &str = "torch.nn.modules.linear.Identity";
@@ -312,7 +309,7 @@ impl BertConfig {
         let labels = labels::of(json).map_err(|message| ModelError::content(&file, message))?;
         let problem = match json["problem_type"].as_str() {
             Some(REGRESSION) => Problem::Numbers,
-            Some(MULTI_LABEL) => Problem::SeveralLabels,
+            Some(SEVERAL_LABELS) => Problem::SeveralLabels,
             _ if labels.len() == 1 => Problem::Numbers,
             _ => Problem::OneLabel,
         };
@@ -526,8 +523,8 @@ impl BertConfig {
             extend_object(&mut json, labels::to_json(&self.labels));
             json["problem_type"] = match (self.head, self.problem) {
                 (Head::Sequence, Problem::Numbers) => json!(REGRESSION),
-                (Head::Sequence, Problem::SeveralLabels) => json!(MULTI_LABEL),
-                (Head::Sequence, Problem::OneLabel) => json!("single_label_classification"),
+                (Head::Sequence, Problem::SeveralLabels) => json!(SEVERAL_LABELS),
+                (Head::Sequence, Problem::OneLabel) => json!(ONE_LABEL),
                 _ => Value::Null,
             };
             if let Some(pairs) = self.pairs.filter(|_| self.head == Head::Sequence) {

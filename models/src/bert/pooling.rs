@@ -161,6 +161,9 @@ impl Pooling {
     fn of_module(folder: &ModelFolder, module: &Module) -> Result<Self, ModelError> {
         let path = module.folder(folder.root())?.join("config.json");
         let config: Value = json::read(&path)?;
+        let modes = config.as_object().into_iter().flat_map(|config| config.keys().map(String::as_str));
+        let flags = modes.filter(|key| key.starts_with("pooling_mode_")).chain(["include_prompt"]);
+        json::check_flags(&config, flags).map_err(|fault| ModelError::content(&path, fault))?;
         let named = |name: &Value| {
             let known = Mode::ALL.iter().find(|(_, known, _)| name == known);
             known.map(|(mode, ..)| *mode).ok_or_else(|| {
@@ -390,10 +393,7 @@ fn place_of(place: usize, step: &Step) -> String {
 /// That a module works on the vectors of texts and not on states of tokens.
 fn of_vectors(folder: &Path) -> Result<(), ModelError> {
     let path = folder.join("config.json");
-    if !path.is_file() {
-        return Ok(());
-    }
-    let config: Value = json::read(&path)?;
+    let Some(config) = json::read_if_there::<Value>(&path)? else { return Ok(()) };
     for key in ["module_input_name", "module_output_name"] {
         match config[key].as_str() {
             None | Some("sentence_embedding") => {}

@@ -7,22 +7,26 @@ mod recorded;
 mod stored;
 mod weights;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use alambic_files::read;
 use alambic_files::text::quoted;
-use alambic_files::{digests, read};
 use alambic_tensor::candle::DType;
 use alambic_tensor::parameters::{self, Weights};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{ModelError, Tokenizer, check_finite};
+use crate::{ModelError, Tokenizer, check_finite, json};
 
 pub use recorded::{WRITTEN_BY, load_recorded, written_by};
 pub(crate) use stored::StoredWeights;
 
-/// The longest configuration that is read; names of classes make some long.
+/// Folders of models that an error names.
+const MOST_NAMED: usize = 5;
+
+/// The longest configuration of an adapter that is read.
 const LONGEST: u64 = 16 << 20;
 
 /// The number format of stored weights.
@@ -46,14 +50,13 @@ impl ModelFolder {
     /// Opens a folder and reads its configuration, which in older folders of sentence-transformers lies in one within it.
     ///
     /// # Errors
-    /// When there is no `config.json`, or it is not JSON; when the folder is that of an adapter.
+    /// When it is no folder, there is no `config.json`, or it is not JSON; when the folder is that of an adapter.
     pub fn open(root: &Path) -> Result<Self, ModelError> {
+        check_place(root)?;
         let path = modules::transformer(root)?;
         let file = path.join("config.json");
         refuse_adapter(&path)?;
-        digests::check_listed(&file)?;
-        let text = read::text(&file, LONGEST)?;
-        let config: Value = serde_json::from_str(&text).map_err(|error| ModelError::content(&file, error))?;
+        let config: Value = json::read_if_there(&file)?.ok_or_else(|| no_config(&file, root))?;
         if !config.is_object() {
             return Err(ModelError::content(
                 &file,
@@ -146,10 +149,40 @@ impl ModelFolder {
     }
 }
 
+/// That there is a folder in a place where a model is looked for.
+fn check_place(root: &Path) -> Result<(), ModelError> {
+    let needed = "a model is named by the folder that holds its `config.json` and its weights";
+    match std::fs::metadata(root) {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(ModelError::content(root, format!("this is a file, and {needed}"))),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(ModelError::content(root, format!("there is no such folder; {needed}")))
+        }
+        Err(error) => Err(ModelError::file(root)(error)),
+    }
+}
+
+/// The error that a folder is no model's, and which ones within it are.
+fn no_config(file: &Path, root: &Path) -> ModelError {
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let mut within: Vec<String> = entries
+        .filter(|entry| entry.path().join("config.json").is_file())
+        .map(|entry| format!("`{}`", quoted(&entry.file_name().to_string_lossy())))
+        .collect();
+    within.sort();
+    within.truncate(MOST_NAMED);
+    let more = match within.as_slice() {
+        [] => String::new(),
+        within => format!("; folders within it that have one: {}", within.join(", ")),
+    };
+    let message = format!("there is no such file, so this is no folder of a model{more}");
+    ModelError::content(file, message)
+}
+
 /// That a folder is not that of an adapter, whose weights are only what is added to those of another model.
 fn refuse_adapter(path: &Path) -> Result<(), ModelError> {
     let file = path.join("adapter_config.json");
-    if !file.exists() {
+    if !json::is_there(&file)? {
         return Ok(());
     }
     let json: Value = serde_json::from_str(&read::text(&file, LONGEST)?).unwrap_or_default();

@@ -52,8 +52,7 @@ impl Module {
 
 /// The modules of a folder; none where it has no `modules.json`.
 pub(crate) fn read(root: &Path) -> Result<Option<Vec<Module>>, ModelError> {
-    let path = root.join(MODULES);
-    if path.is_file() { json::read(&path).map(Some) } else { Ok(None) }
+    json::read_if_there(&root.join(MODULES))
 }
 
 /// The folder that holds configuration, weights and tokenizer of a model: the model's own, or in older folders of

@@ -81,6 +81,12 @@ impl MarianConfig {
             return Ok(config);
         }
         let stored = folder.stored()?;
+        if json["tie_word_embeddings"] == false && stored.find(&with_and_without(BASE, COPIES[0])).is_none() {
+            return Err(ModelError::content(
+                stored.first_file(),
+                format!("there is no tensor `{}`, and tie_word_embeddings is false", COPIES[0]),
+            ));
+        }
         if let Some(shared) = stored.find(&Self::spellings(SHARED)) {
             let copies = COPIES.into_iter().filter_map(|name| stored.find(&with_and_without(BASE, name)));
             for copy in copies.filter(|copy| *copy != shared) {
@@ -121,6 +127,13 @@ impl MarianConfig {
         let mut weights = open(folder, &shapes, Self::spellings)?;
         weights.sort_unstable_keys();
         Ok(weights)
+    }
+
+    /// Tensors of files that are no parameters of their own: copies of the table of words, and what is read where it is there.
+    pub(crate) fn others() -> Vec<String> {
+        let positions = ["encoder", "decoder"].map(positions_of);
+        let named = COPIES.map(str::to_owned).into_iter().chain(positions);
+        named.chain(["final_logits_bias".to_owned()]).collect()
     }
 
     /// What a published file may call a tensor, the likeliest first.

@@ -1,5 +1,7 @@
 //! Tokenizers that transformers makes by BERT's class: out of a vocabulary and the settings beside it.
 
+use std::path::Path;
+
 use alambic_files::text::quoted;
 use serde_json::{Map, Value, json};
 
@@ -132,11 +134,9 @@ pub(super) fn add_tokens(json: &mut Value, files: &TokenizerFiles) -> Result<boo
     let mut more: Vec<(String, Option<u64>, bool)> = Vec::new();
     for (token, id) in files.json(ADDED)?.as_object().into_iter().flatten() {
         let Some(id) = id.as_u64() else {
-            return Err(ModelError::Tokenizer(format!(
-                "{ADDED}: the id of `{}` is `{}`, and a number is needed",
-                quoted(token),
-                quoted(&id.to_string())
-            )));
+            let (token, id) = (quoted(token), quoted(&id.to_string()));
+            let fault = format!("the id of `{token}` is `{id}`, and a number is needed");
+            return Err(ModelError::content(Path::new(ADDED), fault));
         };
         more.push((token.clone(), Some(id), false));
     }

@@ -60,7 +60,7 @@ impl TokenizerFiles {
         let mut files = Vec::new();
         for name in FILES {
             let path = if name == PROMPTS { folder.join(name) } else { inner.join(name) };
-            if path.is_file() {
+            if json::is_there(&path)? {
                 digests::check_listed(&path)?;
                 files.push((name.to_owned(), read::bytes(&path, FILE)?));
             }
@@ -115,14 +115,14 @@ impl TokenizerFiles {
         self.0.iter().find(|(own, _)| own == name).map(|(_, bytes)| bytes.as_slice())
     }
 
-    /// What a file of JSON says; an empty object where there is none.
+    /// What a file of JSON says; an empty object where there is none. Errors name the file without its folder.
     pub(super) fn json(&self, name: &str) -> Result<Value, ModelError> {
         let Some(bytes) = self.get(name) else { return Ok(json!({})) };
-        let value: Value = parsed(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes))?;
+        let value: Value = json::parse(Path::new(name), bytes)?;
         if value.is_object() {
             return Ok(value);
         }
-        Err(ModelError::Tokenizer(format!("{name}: this is no object of keys and values")))
+        Err(ModelError::content(Path::new(name), "this is no object of keys and values"))
     }
 
     /// Puts a file among them, in place of one of the same name.

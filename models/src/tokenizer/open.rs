@@ -34,11 +34,15 @@ impl Tokenizer {
         }
         // Faults in what the files say are told with their folder.
         let named = |error: ModelError| match error {
+            ModelError::Content { path, message } if path.parent() == Some(Path::new("")) => {
+                let place = if path == Path::new(PROMPTS) { folder } else { &inner };
+                ModelError::content(&place.join(path), message)
+            }
             ModelError::Tokenizer(message) => ModelError::content(&inner, message),
             other => other,
         };
         let of_model = inner.join("config.json");
-        let model: Value = if of_model.is_file() { json::read(&of_model)? } else { Value::Null };
+        let model: Value = json::read_if_there(&of_model)?.unwrap_or_default();
         let class = class(&files.json(CONFIG).map_err(named)?, &model);
         let is_bert = is_bert(class.as_deref());
         let (mut value, mut is_changed) = match files.get(JSON) {
@@ -62,7 +66,8 @@ impl Tokenizer {
             is_changed |= as_the_class_reads(&mut value, &files).map_err(named)?;
         }
         is_changed |= add_tokens(&mut value, &files).map_err(named)?;
-        if is_for_sentences && files.json(SENTENCE).map_err(named)?["do_lower_case"] == true {
+        let sentence = if is_for_sentences { files.json(SENTENCE).map_err(named)? } else { Value::Null };
+        if sentence["do_lower_case"] == true {
             is_changed |= lower(&mut value["normalizer"]);
         }
         for aside in ["truncation", "padding"] {
@@ -87,6 +92,16 @@ impl Tokenizer {
         // Where both texts of a pair are of one segment anyway, nothing is left out.
         let one_segment = reading.one_segment && own.tells_segments();
         own.reading = Reading { one_segment, ..reading };
+        // A detector of this program reads no texts, and its folder says so.
+        if own.reading.longest == Some(0) && (model.is_null() || model["model_type"] == "detector") {
+            own.reading.longest = None;
+        }
+        if let Some(longest) = own.reading.longest.filter(|longest| *longest < own.least()) {
+            let is_by_sentences = sentence["max_seq_length"].as_f64().is_some();
+            let (file, key) =
+                if is_by_sentences { (SENTENCE, "max_seq_length") } else { (CONFIG, "model_max_length") };
+            return Err(ModelError::content(&inner.join(file), format!("`{key}`: {}", own.no_room(longest))));
+        }
         Ok(own)
     }
 

@@ -1,11 +1,13 @@
 //! How a model's folder has texts read, beyond what `tokenizer.json` says.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::files::{CONFIG, PROMPTS, SENTENCE, TokenizerFiles};
 use crate::ModelError;
+use crate::json::check_flags;
 
 /// Lengths from here on stand for none: transformers writes 10^30 where nobody gave one.
 const NO_LENGTH: f64 = 1e9;
@@ -41,19 +43,32 @@ impl Reading {
     /// which transformers goes by: the side.
     ///
     /// # Errors
-    /// When a value is none that transformers takes; the message names file and key.
+    /// When a value is none that transformers takes; the message names file, without its folder, and key.
     pub(super) fn of_files(
         files: &TokenizerFiles,
         json: &Value,
         class: Option<&str>,
         is_for_sentences: bool,
     ) -> Result<Self, ModelError> {
-        let refused = |file: &str, fault: String| ModelError::Tokenizer(format!("{file}: {fault}"));
+        let refused = |file: &str, fault: String| ModelError::content(Path::new(file), fault);
         let config = files.json(CONFIG)?;
         let sentence = if is_for_sentences { files.json(SENTENCE)? } else { Value::Null };
+        check_flags(&config, ["do_lower_case", "strip_accents", "tokenize_chinese_chars"])
+            .map_err(|fault| refused(CONFIG, fault))?;
+        check_flags(&sentence, ["do_lower_case"]).map_err(|fault| refused(SENTENCE, fault))?;
+        let (side, names) = (&config["truncation_side"], &config["model_input_names"]);
+        for (key, value, is_kind, kind) in [
+            ("truncation_side", side, side.is_string(), "`left` or `right`"),
+            ("model_input_names", names, names.is_array(), "a list of names"),
+        ] {
+            if !value.is_null() && !is_kind {
+                let found = alambic_files::text::quoted(&value.to_string());
+                return Err(refused(CONFIG, format!("`{key}` is {found}; it is {kind}")));
+            }
+        }
         let own = length(&config, "model_max_length").map_err(|fault| refused(CONFIG, fault))?;
         let told = length(&sentence, "max_seq_length").map_err(|fault| refused(SENTENCE, fault))?;
-        let side = config["truncation_side"].as_str().or_else(|| json["truncation"]["direction"].as_str());
+        let side = side.as_str().or_else(|| json["truncation"]["direction"].as_str());
         let keeps_end = match side.map(str::to_lowercase).as_deref() {
             None | Some("right") => false,
             Some("left") => true,
@@ -65,7 +80,7 @@ impl Reading {
                 ));
             }
         };
-        let one_segment = match config["model_input_names"].as_array() {
+        let one_segment = match names.as_array() {
             Some(names) => !names.iter().any(|name| name == "token_type_ids"),
             None => class.is_some_and(|class| WITHOUT_SEGMENTS.contains(&class)),
         };
@@ -94,9 +109,8 @@ fn length(config: &Value, key: &str) -> Result<Option<usize>, String> {
     match &config[key] {
         Value::Null => Ok(None),
         value => match value.as_f64() {
-            // A detector of this program reads no texts, and its folder says so.
-            Some(number) if number >= NO_LENGTH || number == 0.0 => Ok(None),
-            Some(number) if number >= 1.0 && number.fract() == 0.0 => Ok(Some(number as usize)),
+            Some(number) if number >= NO_LENGTH => Ok(None),
+            Some(number) if number >= 0.0 && number.fract() == 0.0 => Ok(Some(number as usize)),
             _ => Err(format!(
                 "`{key}` is {}, and a number of tokens is needed",
                 alambic_files::text::quoted(&value.to_string())

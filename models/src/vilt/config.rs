@@ -129,7 +129,12 @@ impl ViltConfig {
         let stored = folder.stored()?;
         let find = |name: &str| stored.find(&Self::spellings(name));
         let words = self.base("embeddings.text_embeddings.word_embeddings.weight");
-        match (find("mlm_score.decoder.weight"), find(&words)) {
+        let output = "mlm_score.decoder.weight";
+        match (find(output), find(&words)) {
+            (None, _) if folder.json()["tie_word_embeddings"] == false => Err(ModelError::content(
+                stored.first_file(),
+                format!("there is no tensor `{output}`, and tie_word_embeddings is false"),
+            )),
             (Some(own), Some(words)) if !stored.are_equal(own, words)? => Err(stored.fault(
                 own,
                 format!(

@@ -29,6 +29,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         Fault::Empty | Fault::NoRows | Fault::NothingKept { .. } => "data::empty",
         Fault::ColumnCount { .. }
         | Fault::NothingInColumn(_)
+        | Fault::Comment(_)
         | Fault::OpenQuote
         | Fault::MarksOrCharacters
         | Fault::LongLine(_)
@@ -40,7 +41,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::MissingKey(_)
         | Fault::KeyTwice(_)
         | Fault::NotOneValue { .. }
-        | Fault::NoLabel(_)
+        | Fault::NoLabel { .. }
         | Fault::NotText { .. }
         | Fault::NotNumber { .. }
         | Fault::NotDecimal { .. }

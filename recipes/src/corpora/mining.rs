@@ -8,7 +8,7 @@ use alambic_data::parallel::{Translation, TranslationDetails, key};
 use alambic_data::split::SplitReport;
 use alambic_data::{Content, Corpus as Format, Dataset, ReadStatistics, Split, Splits};
 use alambic_files::digests::{self, Digests};
-use alambic_files::write;
+use alambic_files::{read as files, write};
 use alambic_reports::numbers::counted;
 use alambic_settings::{At, IndexMap};
 use alambic_students::Reader;
@@ -124,7 +124,7 @@ fn corpus(
         train: train.len(),
         validation: validation.len(),
         test: test.len(),
-        removed: IndexMap::new(),
+        ..SplitReport::default()
     };
     let languages = options.languages().to_vec();
     Ok(Content::Parallel(Dataset {
@@ -292,12 +292,12 @@ fn read(folder: &Path, names: &[String; 2]) -> Result<Option<Account>, RunError>
         digests.check_file(folder, name)?;
     }
     let path = folder.join(&names[1]);
-    let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+    let text = files::state(&path)?;
     serde_json::from_str(&text).map(Some).map_err(|error| RunError::content(&path, error))
 }
 
 fn lines_of(path: &Path) -> Result<Vec<Line>, RunError> {
-    let text = std::fs::read_to_string(path).map_err(RunError::file(path))?;
+    let text = files::state(path)?;
     let line = |line| serde_json::from_str(line).map_err(|error| RunError::content(path, error));
     text.lines().map(line).collect()
 }

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use alambic_files::digests::{self, DIGESTS, Digests};
-use alambic_files::{FileError, write};
+use alambic_files::{FileError, read, write};
 use alambic_reports::record::LogMark;
 use alambic_tensor::parameters::{self, Weights};
 use alambic_tensor::random::Position;
@@ -120,7 +120,7 @@ const PROGRESS: &str = "progress.json";
 
 fn progress(checkpoint: &Path) -> Result<Progress, RunError> {
     let path = checkpoint.join(PROGRESS);
-    let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+    let text = read::state(&path)?;
     serde_json::from_str(&text).map_err(|error| RunError::content(&path, error))
 }
 

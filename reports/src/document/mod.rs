@@ -227,7 +227,7 @@ const SEPARATORS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
 /// A text in one line, its line ends as blanks, other hidden characters shown, and cut if it is longer than any page wants
 /// it.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let text = text.replace("\r\n", " ").replace(['\n', '\r', '\t'], " ");
     if text.chars().nth(LONGEST).is_some() {
         return shortened(&text, LONGEST);

@@ -1,7 +1,9 @@
 //! What all figures share: the sheet, the font, the colours, the legend.
 
 use super::{Figure, Placement};
-use alambic_files::text::{is_hidden, shortened};
+use crate::document::one_line;
+use alambic_files::text::shortened;
+use maud::html;
 use plotters::coord::Shift;
 use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::prelude::{DrawingArea, DrawingBackend};
@@ -225,7 +227,7 @@ pub(super) fn themed(svg: &str, figure: &Figure, placement: Placement) -> String
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {dots_wide} {dots_high}\" width=\"{width}\" \
          height=\"{height}\" role=\"img\" aria-label=\"{}\">\n",
-        escaped(&figure.alternative)
+        html! { (one_line(&figure.alternative)) }.into_string()
     );
     if placement == Placement::Alone {
         text.push_str(
@@ -237,24 +239,10 @@ pub(super) fn themed(svg: &str, figure: &Figure, placement: Placement) -> String
     text
 }
 
-fn escaped(text: &str) -> String {
-    text.chars().fold(String::new(), |mut escaped, character| {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' => escaped.push(' '),
-            character if is_hidden(character) => escaped.push('\u{fffd}'),
-            character => escaped.push(character),
-        }
-        escaped
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::{MARGIN, legend, ticks};
+    use crate::plots::{LineSeries, Placement, ValueFormat, metric_against};
 
     #[test]
     fn ticks_are_round_and_inside() {
@@ -271,5 +259,16 @@ mod tests {
         assert!(places.windows(2).all(|pair| pair[0].1 == pair[1].1 && pair[0].0 < pair[1].0));
         let (places, long) = legend(&["hidden states of all layers"; 4]);
         assert!(long > short && places.iter().any(|&(x, y)| x == MARGIN && y > 50.0));
+    }
+
+    #[test]
+    fn names_of_series_are_text_in_a_figure() {
+        let name = "<b>\"'&\u{202e}\u{e0041}\u{ffff}\n</svg>".to_owned();
+        let series = vec![LineSeries { name, points: vec![(1.0, 0.5), (2.0, 0.7)] }; 2];
+        let svg =
+            metric_against("cer", "milliseconds", ValueFormat::Plain, series).svg(Placement::Alone).unwrap();
+        assert_eq!((svg.matches("</svg>").count(), svg.contains("<b>")), (1, false), "{svg}");
+        assert!(!svg.contains(['\u{202e}', '\u{e0041}', '\u{ffff}', '\u{fffd}']), "{svg}");
+        assert!(svg.contains("\\u{202e}\\u{e0041}\\u{ffff}"), "{svg}");
     }
 }

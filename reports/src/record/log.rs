@@ -1,8 +1,8 @@
 use crate::error::{ReportError, Result, file_error};
-use alambic_files::write;
+use alambic_files::{read, write};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -43,12 +43,10 @@ impl EventLog {
     /// [`ReportError::LogChanged`] when the log does not begin with what was marked, [`ReportError::File`].
     pub fn resume(path: &Path, mark: &LogMark) -> Result<Self> {
         let changed = |what: String| ReportError::LogChanged { path: path.to_path_buf(), what };
-        let mut bytes = match fs::read(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound && mark.bytes > 0 => {
-                return Err(changed("is missing".to_owned()));
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            other => other.map_err(file_error("read", path))?,
+        let mut bytes = match path.try_exists() {
+            Ok(false) if mark.bytes > 0 => return Err(changed("is missing".to_owned())),
+            Ok(false) => Vec::new(),
+            _ => read::bytes(path, u64::MAX)?,
         };
         if (bytes.len() as u64) < mark.bytes {
             return Err(changed(format!("has {} bytes of {}", bytes.len(), mark.bytes)));
@@ -122,7 +120,7 @@ fn is_gone(_: &File) -> std::io::Result<bool> {
 /// # Errors
 /// [`ReportError::File`], or [`ReportError::Event`] with the line that is no JSON object.
 pub fn read_events(path: &Path) -> Result<Vec<Value>> {
-    let bytes = fs::read(path).map_err(file_error("read", path))?;
+    let bytes = read::bytes(path, u64::MAX)?;
     let mut parsed = Vec::new();
     let mut rest = bytes.split_inclusive(|&byte| byte == b'\n').enumerate().peekable();
     while let Some((index, line)) = rest.next() {
@@ -149,6 +147,7 @@ fn parse(line: &[u8]) -> Result<Value, String> {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::fs;
 
     fn log_of(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use std::io::{BufRead, IsTerminal, Read};
 
 use alambic_files::read::describe;
-use alambic_files::text::{is_hidden, visible};
+use alambic_files::text::json_visible;
 use serde_json::Value;
 
 use super::Arguments;
@@ -119,7 +119,11 @@ impl Printer {
             }
             json["truncated"] = true.into();
         }
-        output::line(&if self.json { safe_json(&json) } else { format!("{}\t{said}", safe(&line.text)) })
+        output::line(&if self.json {
+            json_visible(&json.to_string())
+        } else {
+            format!("{}\t{said}", line.text)
+        })
     }
 
     fn finish(&self) {
@@ -127,24 +131,6 @@ impl Printer {
             say(&format!("warning: {} texts were truncated in all", self.cut));
         }
     }
-}
-
-/// A line as a terminal may get it; tabs part its columns.
-fn safe(line: &str) -> String {
-    line.split('\t').map(visible).collect::<Vec<_>>().join("\t")
-}
-
-/// An object in one line of ASCII where characters would be obeyed and not shown.
-fn safe_json(json: &Value) -> String {
-    let mut text = String::new();
-    for character in json.to_string().chars() {
-        if is_hidden(character) {
-            text.extend(character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
-        } else {
-            text.push(character);
-        }
-    }
-    text
 }
 
 /// Lines with their numbers, without their ends and without a byte order mark before the first.
@@ -229,15 +215,6 @@ mod tests {
             let read = self::read(format!("{fits}{end}").as_bytes());
             assert_eq!((read.len(), read[0].1.len()), (1, LONGEST));
         }
-    }
-
-    #[test]
-    fn characters_that_steer_are_shown() {
-        assert_eq!(safe("a\tb\u{1b}[0m\u{202e}"), "a\tb\\u{1b}[0m\\u{202e}");
-        let json = serde_json::json!({ "text": "a\u{202e}\u{85}\n" });
-        let text = safe_json(&json);
-        assert!(text.contains("\\u202e\\u0085\\n"), "{text}");
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), json);
     }
 
     #[test]

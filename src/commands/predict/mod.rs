@@ -13,7 +13,7 @@ use alambic_models::{Config, ModelError, ModelFolder, first_not_finite};
 use alambic_tensor::precision::{self, Products};
 use clap::Args;
 
-use super::{model_folder, precisions};
+use super::{model_folder, precisions, tell_fallback, tell_unread};
 use crate::failure::Failure;
 
 /// Runs a model on texts: arguments, or lines of standard input
@@ -78,6 +78,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             return Err(Failure::Usage(format!("`{flag}` is for a model that {needed}; this one {kind}")));
         }
     }
+    tell_unread(&folder, &config)?;
+    tell_fallback(arguments.precision);
     precision::with(arguments.precision, || match config {
         Config::Marian(_) => words::run(&path, arguments),
         Config::Bert(_) => texts::run(&path, arguments),

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_data::{Found, Raster};
+use alambic_files::digests::hash_file;
 use alambic_models::detector::{Detector, DetectorConfig, Located};
 use alambic_models::{Colours, Config, Images, ModelError, ModelFolder, Patches, Wanted, fitted, tap};
 
@@ -47,7 +48,7 @@ impl Finder {
         let weights = config.weights(&folder)?;
         let mut hasher = blake3::Hasher::new();
         for file in folder.weight_files()? {
-            hasher.update(&std::fs::read(&file).map_err(crate::ship::file_error(&file))?);
+            hash_file(&mut hasher, &file)?;
         }
         let digest = hasher.finalize().to_hex().to_string();
         Ok(Self { detector: Detector::new(own, &weights)?, digest })

@@ -8,7 +8,7 @@ mod proto;
 
 use std::path::{Path, PathBuf};
 
-use alambic_files::write;
+use alambic_files::{read, write};
 use alambic_models::{Config, architecture};
 use alambic_tensor::parameters::Weights;
 use prost::Message;
@@ -18,7 +18,6 @@ pub use builder::Storage;
 use self::builder::Finished;
 use self::proto::Model;
 use crate::StudentError;
-use crate::ship::file_error;
 
 /// A file that was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +73,7 @@ pub fn export(
     let write = |(name, (model, difference)): (&str, Finished)| {
         let path = folder.join(format!("{name}.{ending}"));
         write::write(&path, &model.encode_to_vec())?;
-        let read = std::fs::read(&path).map_err(file_error(&path))?;
+        let read = read::bytes(&path, u64::MAX)?;
         match Model::decode(read.as_slice()) {
             Ok(back) if back == model => Ok(Written { path, bytes: read.len() as u64, difference }),
             _ => Err(StudentError::Unfaithful { path, difference: f32::INFINITY }),

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_files::digests::{self, DIGESTS, Digests};
 use alambic_files::lock::{LOCK, Lock};
-use alambic_files::{FileError, write};
+use alambic_files::{FileError, read, write};
 use alambic_models::bert::TextInput;
 use alambic_models::{EncodedText, Form, ModelError, Outline, Trace, Wanted};
 use alambic_tensor::candle::Tensor;
@@ -207,7 +207,12 @@ impl Cache {
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Self>, TeacherError> {
         write::create_folder(folder)?;
-        let _lock = Lock::acquire(folder, "a cache of a teacher's outputs")?;
+        // Several runs may read what is complete.
+        let _lock = if Self::is_complete(folder)? {
+            None
+        } else {
+            Some(Lock::acquire(folder, "a cache of a teacher's outputs")?)
+        };
         let mut digests = Digests::read(folder)?.unwrap_or_default();
         let manifest = if let Some(found) = Self::manifest(folder)? {
             if let Some(part) = found.stale(&wanted) {
@@ -251,6 +256,15 @@ impl Cache {
         Ok(Some(cache))
     }
 
+    /// Whether every shard of the cache of a folder was written to its end.
+    fn is_complete(folder: &Path) -> Result<bool, TeacherError> {
+        let (Some(digests), Some(manifest)) = (Digests::read(folder)?, Self::manifest(folder)?) else {
+            return Ok(false);
+        };
+        let is_there = |name: String| digests.files.contains_key(&name) && folder.join(&name).is_file();
+        Ok((0..manifest.shards()).map(shard_name).all(is_there))
+    }
+
     /// What the cache of a folder was made of; none if there is none.
     fn manifest(folder: &Path) -> Result<Option<Manifest>, TeacherError> {
         let path = folder.join(MANIFEST);
@@ -258,7 +272,7 @@ impl Cache {
         let Some(digests) = Digests::read(folder)? else { return Ok(None) };
         let Some(digest) = digests.files.get(MANIFEST).filter(|_| path.is_file()) else { return Ok(None) };
         digest.check(&path).map_err(|error| broken_folder(&error))?;
-        let text = std::fs::read_to_string(&path).map_err(TeacherError::file(&path))?;
+        let text = read::state(&path)?;
         serde_json::from_str(&text).map(Some).map_err(|error| TeacherError::Cache {
             path,
             message: format!("{error}; delete the folder, and it is computed anew"),

@@ -184,6 +184,23 @@ fn a_cache_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_complete_cache_is_read_while_another_process_reads_it() {
+    let (folder, teacher, texts) = (tempfile::tempdir().unwrap(), Counting::new(), texts(40));
+    assert!(complete(folder.path(), &teacher, &all(&texts), 32).is_none());
+    let open = || {
+        let wanted = Manifest::new(&teacher, &all(&texts), &taps(), &exact(), 1).unwrap();
+        let mut progress = |_| ControlFlow::Continue(());
+        Cache::complete_as(wanted, folder.path(), &teacher, &all(&texts), &mut progress)
+    };
+    let other = Lock::acquire(folder.path(), "another process").unwrap();
+    assert!(open().is_err(), "what is not complete is computed by one process");
+    drop(other);
+    open().unwrap();
+    let _other = Lock::acquire(folder.path(), "another process").unwrap();
+    open().unwrap();
+}
+
+#[test]
 fn a_cache_of_something_else_is_refused_by_name() {
     let (folder, texts) = (tempfile::tempdir().unwrap(), texts(40));
     let teacher = Counting::new();

@@ -1,0 +1,77 @@
+//! Tiny models of random weights.
+
+use std::path::{Path, PathBuf};
+
+use alambic_models::bert::{Bert, BertConfig, Family, Head, Problem, Task};
+use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::{Config, Precision, Tokenizer};
+use alambic_students::ship;
+use alambic_tensor::Streams;
+
+/// Writes a tiny model that knows the letters of `zorva` and writes English and Tamil.
+pub(crate) fn tiny_model(folder: &Path) -> PathBuf {
+    let tokenizer =
+        Tokenizer::characters(&"avorzசோர்வா".chars().collect(), &["en".into(), "ta".into()]).unwrap();
+    let padding = tokenizer.padding().unwrap();
+    let config = MarianConfig {
+        vocab_size: tokenizer.size(),
+        d_model: 8,
+        encoder_layers: 2,
+        decoder_layers: 1,
+        encoder_attention_heads: 2,
+        decoder_attention_heads: 2,
+        encoder_ffn_dim: 16,
+        decoder_ffn_dim: 16,
+        activation_function: "relu".into(),
+        dropout: 0.0,
+        scale_embedding: true,
+        max_position_embeddings: 12,
+        pad_token_id: padding,
+        eos_token_id: tokenizer.end().unwrap(),
+        decoder_start_token_id: padding,
+    };
+    let weights = Marian::initial_weights(&config, &Streams::new(1)).unwrap();
+    let path = folder.join("tiny");
+    let files = tokenizer.files(config.max_position_embeddings).unwrap();
+    ship(&path, &config.into(), &weights, &files, Precision::F32).unwrap();
+    path
+}
+
+/// Writes a text encoder with the head of a task, as many positions as `longest`, and what `change` makes of its
+/// configuration.
+pub(crate) fn tiny_encoder(
+    path: &Path,
+    tokenizer: &Tokenizer,
+    longest: usize,
+    task: &Task,
+    change: impl FnOnce(&mut BertConfig),
+) {
+    let config = BertConfig {
+        family: Family::Bert,
+        head: Head::None,
+        pooler: false,
+        untied: false,
+        labels: Vec::new(),
+        problem: Problem::OneLabel,
+        pairs: None,
+        vocabulary: tokenizer.size(),
+        width: 8,
+        layers: 1,
+        heads: 2,
+        inner: 8,
+        activation: "gelu".into(),
+        positions: longest,
+        segments: 2,
+        epsilon: 1e-12,
+        padding: 0,
+        dropout: 0.0,
+        attention_dropout: 0.0,
+        head_dropout: 0.0,
+        pooling: None,
+    };
+    let mut config = config.for_task(task);
+    change(&mut config);
+    let weights = Bert::initial_weights(&config, &Streams::new(3)).unwrap();
+    let files = tokenizer.files(longest).unwrap();
+    ship(path, &Config::Bert(config), &weights, &files, Precision::F32).unwrap();
+}
