@@ -3,7 +3,7 @@
 use alambic_data::Split;
 use alambic_models::Config;
 use alambic_models::bert::{Head, Problem, Task};
-use alambic_reports::metrics::{find, is_yardstick};
+use alambic_reports::metrics::{find, is_reference};
 use alambic_reports::outcome::{BASELINE, STUDENT, TEACHER};
 use alambic_settings::{At, Diagnostic, Origin};
 use alambic_students::Eyes;
@@ -122,12 +122,12 @@ impl Checker<'_> {
             let known = find(&name.value).is_ok();
             let message = if known && !suits.contains(&name.as_str()) {
                 format!("`{}` does not measure what is judged here", name.value)
-            } else if index == 0 && (is_yardstick(&name.value) || second.contains(&name.as_str())) {
+            } else if index == 0 && (is_reference(&name.value) || second.contains(&name.as_str())) {
                 format!("models cannot be judged by `{}` alone, nor checkpoints chosen", name.value)
             } else {
                 continue;
             };
-            let first = suits.iter().filter(|name| !is_yardstick(name) && !second.contains(name));
+            let first = suits.iter().filter(|name| !is_reference(name) && !second.contains(name));
             self.report(
                 Diagnostic::error("evaluation::metric", message)
                     .label(&name.origin, "named here")

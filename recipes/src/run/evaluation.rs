@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_files::{digests, write};
 use alambic_models::{Precision, TokenizerFiles};
-use alambic_reports::metrics::{Context, Scores, score_all};
+use alambic_reports::metrics::{Scores, ScoringContext, find, score_all};
 use alambic_reports::numbers::counted;
 use alambic_settings::IndexMap;
 use alambic_students::{Blueprint, Purpose, add_detector, detector_of, ship};
@@ -13,7 +13,7 @@ use alambic_tensor::precision::{self, Products};
 use super::RunError;
 use super::captions::exam::CaptionExam;
 use super::corpora::Kind;
-use super::exam::Exam;
+use super::exam::{Exam, typed};
 use super::folder::layout;
 use super::parallel::exam::ParallelExam;
 use super::questions::exam::QuestionExam;
@@ -158,8 +158,16 @@ impl<'a> Evaluation<'a> {
     }
 
     /// What metrics know besides the answers.
-    fn context(&self) -> Context<'_> {
-        Context { classes: self.exam.classes(), seed: SHUFFLE_SEED }
+    fn context(&self) -> ScoringContext<'_> {
+        ScoringContext { classes: self.exam.classes(), seed: SHUFFLE_SEED }
+    }
+
+    fn score(&self, name: &str, answers: &[String], references: &[String]) -> Result<Scores, RunError> {
+        let metric = find(name)?;
+        let (answers, references) = (typed(metric, answers, false), typed(metric, references, true));
+        score_all(&[name], &answers, &references, self.context())?
+            .swap_remove(name)
+            .ok_or_else(|| RunError::Recipe(format!("`{name}` was not scored")))
     }
 
     /// What the teacher's share of right answers is, and that of always giving the commonest answer; none where there is no
@@ -168,8 +176,10 @@ impl<'a> Evaluation<'a> {
         let (Some(names), Some(answers)) = (self.exam.accuracies(), self.exam.teacher_answers()) else {
             return Ok(None);
         };
-        let scores = score_all(&names, answers, self.exam.references(), self.context())?;
-        let values: Vec<f64> = scores.values().filter_map(Scores::value).collect();
+        let mut values: Vec<f64> = Vec::new();
+        for name in names {
+            values.extend(self.score(name, answers, self.exam.references())?.value());
+        }
         Ok(values.try_into().ok())
     }
 
@@ -178,7 +188,8 @@ impl<'a> Evaluation<'a> {
         let all = |texts: &Vec<String>| {
             let mut scores = IndexMap::new();
             for metric in self.exam.metrics() {
-                scores.extend(score_all(&[metric], texts, self.exam.references_of(metric), self.context())?);
+                let scored = self.score(metric, texts, self.exam.references_of(metric))?;
+                scores.insert(metric.to_owned(), scored);
             }
             Ok(scores)
         };
@@ -194,7 +205,10 @@ impl<'a> Evaluation<'a> {
         let metrics: Vec<&str> = self.exam.fidelity_metrics().iter().map(|(metric, _)| *metric).collect();
         let scores = outputs
             .iter()
-            .map(|texts| Ok(score_all(&metrics, texts, teacher, self.context())?))
+            .map(|texts| {
+                let own = |name: &&str| Ok(((*name).to_owned(), self.score(name, texts, teacher)?));
+                metrics.iter().map(own).collect()
+            })
             .collect::<Result<_, RunError>>()?;
         Ok(Some(scores))
     }

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use alambic_files::text::is_hidden;
 use alambic_reports::card::Usage;
+use alambic_reports::metrics::{Metric, Prediction, PredictionKind};
 use alambic_reports::outcome::Latency;
-use alambic_reports::report::{Noun, Text, Views};
+use alambic_reports::report::{IllustratedExamples, Noun, Text};
 use alambic_settings::IndexMap;
 use alambic_teachers::Teacher;
 
@@ -42,6 +43,34 @@ pub(crate) fn measured_by<'o>(
     let named = options.metrics.iter().map(|name| name.value.as_str());
     let named: Vec<&str> = named.filter(|name| suits.contains(name)).collect();
     if named.is_empty() { usual.to_vec() } else { named }
+}
+
+/// Answers in words as the predictions that a metric accepts, or as its references.
+pub(crate) fn typed(metric: &Metric, answers: &[String], are_references: bool) -> Vec<Prediction> {
+    let is_graded = are_references && metric.name == "vqa-accuracy";
+    let kind = if is_graded { Some(&PredictionKind::Scores) } else { metric.accepts.first() };
+    let prediction = |answer: &String| match kind {
+        Some(PredictionKind::Text) => Prediction::Text(answer.clone()),
+        Some(PredictionKind::Tags) => {
+            Prediction::Tags(answer.split_whitespace().map(str::to_owned).collect())
+        }
+        _ if answer.is_empty() => Prediction::Nothing,
+        Some(PredictionKind::Number) => Prediction::Number(answer.trim().parse().unwrap_or(f64::NAN)),
+        Some(PredictionKind::Ranking) => {
+            let places: Option<Vec<usize>> =
+                answer.split_whitespace().map(|place| place.parse().ok()).collect();
+            places.map_or(Prediction::Nothing, Prediction::Ranking)
+        }
+        Some(PredictionKind::Scores) => Prediction::Scores(
+            answer
+                .lines()
+                .filter_map(|line| line.split_once(' '))
+                .filter_map(|(score, answer)| Some((answer.to_owned(), score.parse().ok()?)))
+                .collect(),
+        ),
+        _ => Prediction::Class(answer.clone()),
+    };
+    answers.iter().map(prediction).collect()
 }
 
 /// The test part of a recipe, with the teacher's answers where there is a teacher.
@@ -122,8 +151,8 @@ pub(crate) trait Exam {
 
     /// What models look at in some examples, as images; none where there is nothing to be seen. Models are given by name and
     /// folder; the teacher, and the student before its training, are the exam's own to add.
-    fn views(&self, _examples: &[usize], _models: &[(&str, &Path)]) -> Result<Views, RunError> {
-        Ok(Views::default())
+    fn views(&self, _examples: &[usize], _models: &[(&str, &Path)]) -> Result<IllustratedExamples, RunError> {
+        Ok(IllustratedExamples::default())
     }
 
     /// How long each example is, for a figure; none where length says little.

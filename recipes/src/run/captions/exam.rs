@@ -7,7 +7,7 @@ use alambic_models::ModelError;
 use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
-use alambic_reports::report::{Noun, Text, View, Views};
+use alambic_reports::report::{IllustratedExample, IllustratedExamples, Noun, Text};
 use alambic_settings::IndexMap;
 use alambic_students::{Matcher, Sight, nearest};
 use alambic_teachers::{Network, Teacher};
@@ -226,7 +226,7 @@ impl Exam for CaptionExam<'_> {
         Ok(times)
     }
 
-    fn views(&self, examples: &[usize], models: &[(&str, &Path)]) -> Result<Views, RunError> {
+    fn views(&self, examples: &[usize], models: &[(&str, &Path)]) -> Result<IllustratedExamples, RunError> {
         let mut all: Vec<(&str, Vec<String>)> = Vec::new();
         all.extend(self.teacher.as_ref().map(|judged| (TEACHER, judged.answers.clone())));
         for (name, folder) in models {
@@ -260,12 +260,12 @@ impl Exam for CaptionExam<'_> {
                     picture.captions.join(" / ")
                 }
             };
-            Ok(View { source, images })
+            Ok(IllustratedExample { source, images })
         };
-        Ok(Views {
+        Ok(IllustratedExamples {
             title: "What is found".into(),
             about: "What models find first by some captions and images of the test part.".into(),
-            views: examples.iter().map(view).collect::<Result<_, RunError>>()?,
+            examples: examples.iter().map(view).collect::<Result<_, RunError>>()?,
         })
     }
 

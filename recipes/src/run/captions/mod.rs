@@ -12,7 +12,7 @@ use rand::Rng;
 
 use self::exam::Catalogue;
 use super::RunError;
-use super::exam::measured_by;
+use super::exam::{measured_by, typed};
 use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
 use super::questions::showing::{Beside, Onlooker, Showing};
 use super::retrieval::METRICS;
@@ -125,7 +125,12 @@ impl Lesson for CaptionLesson<'_> {
         let network = architecture::over(self.config, study.weights)?;
         let matcher = Matcher::new(self.config, network.into(), self.tokenizer)?;
         let catalogue = Catalogue::new(self.validation.clone());
-        let scores = score_all(&[self.metric.name], &catalogue.found_by(&matcher)?, catalogue.right(), 0)?;
+        let scores = score_all(
+            &[self.metric.name],
+            &typed(self.metric, &catalogue.found_by(&matcher)?, false),
+            &typed(self.metric, catalogue.right(), true),
+            0,
+        )?;
         let value = scores.values().next().and_then(Scores::value);
         value.ok_or_else(|| {
             RunError::Recipe(format!("`{}` has no value over the validation part", self.metric.name))

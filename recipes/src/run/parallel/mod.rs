@@ -20,6 +20,7 @@ use rand::seq::SliceRandom;
 
 use self::exam::{Aside, Collated, metrics};
 use super::RunError;
+use super::exam::typed;
 use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
 use super::stage::Job;
 use super::texts::outputs::{Outputs, Request, open, readings};
@@ -298,7 +299,12 @@ impl Lesson for ParallelLesson<'_> {
     fn validate(&self, study: &Study<'_>) -> Result<f64, RunError> {
         let reader = Reader::new(Bert::new(self.config, study.weights)?, self.tokenizer, usize::MAX)?;
         let found = self.validation.found_by(&reader, self.aside.as_ref())?;
-        let scores = score_all(&[self.metric.name], &found, self.validation.right(), 0)?;
+        let scores = score_all(
+            &[self.metric.name],
+            &typed(self.metric, &found, false),
+            &typed(self.metric, self.validation.right(), true),
+            0,
+        )?;
         let value = scores.values().next().and_then(Scores::value);
         value.ok_or_else(|| {
             RunError::Recipe(format!("`{}` has no value over the validation part", self.metric.name))

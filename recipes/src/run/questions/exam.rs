@@ -9,7 +9,7 @@ use alambic_models::architecture;
 use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
 use alambic_reports::outcome::{Latency, TEACHER};
-use alambic_reports::report::{Noun, Text, View, Views};
+use alambic_reports::report::{IllustratedExample, IllustratedExamples, Noun, Text};
 use alambic_settings::IndexMap;
 use alambic_students::{Answerer, Blueprint, Eyes, Sight, Sighted};
 use alambic_teachers::{Network, Teacher};
@@ -238,7 +238,7 @@ impl Exam for QuestionExam<'_> {
         Some(&self.floor)
     }
 
-    fn views(&self, examples: &[usize], models: &[(&str, &Path)]) -> Result<Views, RunError> {
+    fn views(&self, examples: &[usize], models: &[(&str, &Path)]) -> Result<IllustratedExamples, RunError> {
         let beginner = self.beginner()?;
         let loaded = models.iter().map(|(name, folder)| Ok((*name, Answerer::load(folder)?)));
         let loaded: Vec<(&str, Answerer)> = loaded.collect::<Result<_, RunError>>()?;
@@ -267,15 +267,15 @@ impl Exam for QuestionExam<'_> {
                 let caption = format!("{name}: {answer}; {most:.0} % on the brightest {part}");
                 images.push(image(caption, &whole.lit(&parts))?);
             }
-            Ok(View { source: both(text, taught), images })
+            Ok(IllustratedExample { source: both(text, taught), images })
         };
-        Ok(Views {
+        Ok(IllustratedExamples {
             title: "What is looked at".into(),
             about: "The attention that the tokens of the question pay to each patch or region of the image in the last \
                     layer, a mean over tokens and heads: the brighter, the more. Two towers never see each other; theirs \
                     is what the queries of one would pay to the keys of the other."
                 .into(),
-            views: examples.iter().map(view).collect::<Result<_, RunError>>()?,
+            examples: examples.iter().map(view).collect::<Result<_, RunError>>()?,
         })
     }
 

@@ -12,7 +12,7 @@ use alambic_data::questions::best;
 use alambic_data::{Split, is_chosen};
 use alambic_losses::{Targets, Term};
 use alambic_models::{Config, Pass, Tokenizer, Wanted, architecture};
-use alambic_reports::metrics::{Metric, find, score_all, scored};
+use alambic_reports::metrics::{Metric, find, score_all};
 use alambic_students::{Answerer, Eyes, Sighted};
 
 use alambic_tensor::Streams;
@@ -22,7 +22,7 @@ use self::gallery::Gallery;
 use self::showing::{Beside, Onlooker, Showing};
 use super::RunError;
 use super::corpora::Shown;
-use super::exam::measured_by;
+use super::exam::{measured_by, typed};
 use super::lesson::{Lesson, Material, Measure, Passes, Study, thin};
 use super::stage::Job;
 use super::texts::taps;
@@ -193,7 +193,12 @@ impl Lesson for QuestionLesson<'_> {
         let logits = ask(&answerer, &self.validation, &asked)?;
         let answers: Vec<String> = logits.iter().map(|logits| answerer.answer(logits)).collect();
         let references: Vec<String> = self.validated.iter().map(|(.., answer)| answer.clone()).collect();
-        let scores = score_all(&[self.metric.name], &answers, &references, 0)?;
+        let scores = score_all(
+            &[self.metric.name],
+            &typed(self.metric, &answers, false),
+            &typed(self.metric, &references, true),
+            0,
+        )?;
         let value = scores.values().next().and_then(alambic_reports::metrics::Scores::value);
         value.ok_or_else(|| {
             RunError::Recipe(format!("`{}` has no value over the validation part", self.metric.name))
@@ -238,7 +243,9 @@ fn reference(answers: &[(u32, f32)], names: &[String]) -> String {
 /// All known answers in words, with their scores.
 fn scores(answers: &[(u32, f32)], names: &[String]) -> String {
     let known = |&(answer, score): &(u32, f32)| Some((names.get(answer as usize)?.as_str(), score));
-    scored(answers.iter().filter_map(known))
+    let lines: Vec<String> =
+        answers.iter().filter_map(known).map(|(answer, score)| format!("{score} {answer}")).collect();
+    lines.join("\n")
 }
 
 /// What answers to questions are measured by, the most important first.

@@ -12,7 +12,7 @@ use alambic_reports::metrics::{Direction, Scores, find};
 use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT, TEACHER};
 use alambic_reports::record::tables_from_events;
 use alambic_reports::report::Report;
-use alambic_reports::verdict::judge;
+use alambic_reports::verdict::compare_with_baseline;
 use alambic_settings::IndexMap;
 use alambic_students::{add_detector, detector_of, ship};
 use alambic_teachers::Teacher;
@@ -105,7 +105,7 @@ impl Results<'_> {
             .find(|baseline| baseline.name == BASELINE)
             .zip(self.judged_by)
             .map(|(best, metric)| {
-                judge(&of_metric(&student_scores, metric), &of_metric(&best.scores, metric))
+                compare_with_baseline(&of_metric(&student_scores, metric), &of_metric(&best.scores, metric))
             })
             .transpose()?
             .flatten();
@@ -190,16 +190,16 @@ impl Results<'_> {
         outcome.models.extend(others);
         if let Some(floor) = self.exam.floor() {
             let scores = self.evaluation.scores(std::slice::from_ref(&floor.answers))?;
-            outcome.add_floor(floor.name, self.measured(&scores)?);
+            outcome.add_trivial_baseline(floor.name, self.measured(&scores)?);
         }
         Ok(outcome)
     }
 
     /// What a model's scores come to, over all examples and by their slices.
     fn measured(&self, scores: &Seeds) -> Result<ModelOutcome, RunError> {
-        let outcome = ModelOutcome::measured(scores, self.exam.slices())?;
+        let outcome = ModelOutcome::from_scores(scores, self.exam.slices())?;
         Ok(match self.exam.source_slice().zip(self.judged_by) {
-            Some((source, metric)) => outcome.transferred(source, metric),
+            Some((source, metric)) => outcome.with_transfer(source, metric),
             None => outcome,
         })
     }

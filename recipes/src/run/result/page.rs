@@ -6,9 +6,10 @@ use alambic_reports::outcome::{Latency, Outcome, STUDENT, TEACHER};
 use alambic_reports::plots;
 use alambic_reports::record::read_events;
 use alambic_reports::report::{
-    CorpusReading, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes, Views,
+    CorpusReading, IllustratedExamples, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text,
+    VariationNotes,
 };
-use alambic_reports::verdict::Judgement;
+use alambic_reports::verdict::BaselineComparison;
 use alambic_settings::IndexMap;
 use alambic_teachers::TeacherOptions;
 use serde_json::Value;
@@ -30,7 +31,7 @@ impl Results<'_> {
     pub(super) fn report(
         &self,
         outcome: &Outcome,
-        judgement: Option<Judgement>,
+        judgement: Option<BaselineComparison>,
         timings: IndexMap<String, IndexMap<String, Latency>>,
         student: &Seeds,
         teacher: Option<&Seeds>,
@@ -61,7 +62,7 @@ impl Results<'_> {
             date: chrono::Utc::now().format("%Y-%m-%d").to_string(),
             evaluated_on: self.evaluated_on(),
             outcome: outcome.clone(),
-            judgement,
+            comparison: judgement,
             models: self.descriptions(),
             time_figures: plots::time_per_example(&timings, &noun.one).into_iter().collect(),
             examples: noun,
@@ -76,7 +77,7 @@ impl Results<'_> {
             pipeline: self.pipeline(),
             variations: self.variations(),
             samples: self.samples(),
-            views: self.views()?,
+            illustrated_examples: self.views()?,
             quality_figures,
             training_figures: plots::losses_over_steps(&events),
             warnings: self.warnings(&events),
@@ -286,7 +287,7 @@ impl Results<'_> {
     }
 
     /// What models look at in a few examples, evenly spread.
-    fn views(&self) -> Result<Views, RunError> {
+    fn views(&self) -> Result<IllustratedExamples, RunError> {
         let count = self.exam.references().len();
         let step = (count / VIEWS).max(1);
         // Off the first of each stretch, which the samples show already.

@@ -11,7 +11,7 @@ use alambic_data::{Labels, Split, Text};
 use alambic_losses::Term;
 use alambic_models::bert::{Bert, BertConfig};
 use alambic_models::{Pass, Tokenizer, Wanted};
-use alambic_reports::metrics::{Context, Direction, Metric, TagScheme, find, score_all};
+use alambic_reports::metrics::{Direction, Metric, ScoringContext, TagScheme, find, score_all};
 use alambic_settings::At;
 use alambic_students::{Reader, TextPair};
 use alambic_tensor::ops::{CrossEntropy, cross_entropy};
@@ -21,7 +21,7 @@ use self::examples::{Batch, Examples};
 use self::outputs::{Outputs, Request, readings};
 use self::reading::Reading;
 use super::RunError;
-use super::exam::measured_by;
+use super::exam::{measured_by, typed};
 use super::feed::validation_batches;
 use super::lesson::{Lesson, Material, Measure, Passes, Study};
 use super::masking::VALIDATION;
@@ -168,9 +168,13 @@ impl Lesson for TextLesson<'_> {
         let references: Vec<String> = texts.iter().map(|text| reference(text, &self.config.labels)).collect();
         let scores = score_all(
             &[metric.name],
-            &reader.answers(&texts.iter().copied().map(pair).collect::<Vec<TextPair<'_>>>())?,
-            &references,
-            Context { classes: &self.config.labels, seed: 0 },
+            &typed(
+                metric,
+                &reader.answers(&texts.iter().copied().map(pair).collect::<Vec<TextPair<'_>>>())?,
+                false,
+            ),
+            &typed(metric, &references, true),
+            ScoringContext { classes: &self.config.labels, seed: 0 },
         )?;
         let value = scores.values().next().and_then(alambic_reports::metrics::Scores::value);
         // What has no value, as a correlation of answers that are all the same, is no better than any other.

@@ -2,7 +2,7 @@
 
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{Generation, Tokenizer};
-use alambic_reports::metrics::{self, Metric};
+use alambic_reports::metrics::{Metric, Prediction, ScoredPair};
 use alambic_students::Predictor;
 use alambic_tensor::parameters::Weights;
 
@@ -45,10 +45,12 @@ impl Validation<'_> {
             hypotheses.extend(predictor.predict(&inputs)?.into_iter().map(|(text, _)| text));
             references.extend(batch.iter().filter_map(|sample| sample.targets.first().cloned()));
         }
-        let pairs: Vec<metrics::Pair<'_>> = hypotheses
+        let hypotheses: Vec<Prediction> = hypotheses.into_iter().map(Prediction::Text).collect();
+        let references: Vec<Prediction> = references.into_iter().map(Prediction::Text).collect();
+        let pairs: Vec<ScoredPair<'_>> = hypotheses
             .iter()
             .zip(&references)
-            .map(|(hypothesis, reference)| metrics::Pair::new(hypothesis, reference))
+            .map(|(hypothesis, reference)| ScoredPair::new(hypothesis, reference))
             .collect();
         let scores = self.metric.score(&pairs, 0);
         scores.value().ok_or_else(|| RunError::Recipe("there is nothing to validate on".into()))
