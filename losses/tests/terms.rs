@@ -32,11 +32,11 @@ fn trace(tap: &str, tensor: &Tensor, mask: &[u8]) -> Trace {
     trace
 }
 
-fn targets(tokens: &[u32], labelled: &[f32], taught: &[f32]) -> Targets {
+fn targets(tokens: &[u32], labelled: &[f32], teacher_mask: &[f32]) -> Targets {
     Targets {
         classes: Arc::new(tokens.to_vec()),
         labelled: Arc::new(labelled.to_vec()),
-        taught: Arc::new(taught.to_vec()),
+        teacher_mask: Arc::new(teacher_mask.to_vec()),
         ..Targets::default()
     }
 }
@@ -144,7 +144,7 @@ fn label_smoothing_spreads_its_share_over_all_classes() {
 fn a_batch_without_rows_of_a_kind_adds_nothing() {
     let (logits, mut targets) = two_sequences();
     targets.labelled = Arc::new(vec![0.0; 6]);
-    targets.taught = targets.labelled.clone();
+    targets.teacher_mask = targets.labelled.clone();
     let outline = outline(1, 2, 3);
     let student = trace("logits", &logits, &[]);
     let terms = [

@@ -142,7 +142,7 @@ impl<'a> QuestionLesson<'a> {
         Targets {
             classes: Arc::new(rows.iter().map(best).collect()),
             labelled: Arc::new(rows.iter().map(answered).collect()),
-            taught: Arc::new(vec![1.0; rows.len()]),
+            teacher_mask: Arc::new(vec![1.0; rows.len()]),
             scores: Arc::new(scores),
             scored: Arc::new(if all_told { Vec::new() } else { rows.iter().map(told).collect() }),
             ..Targets::default()

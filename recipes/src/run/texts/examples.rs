@@ -137,7 +137,7 @@ impl Examples {
         let targets = Targets {
             classes: Arc::new(rows.iter().map(class).collect()),
             labelled: Arc::new(rows.iter().map(classified).collect()),
-            taught: Arc::new(vec![1.0; rows.len()]),
+            teacher_mask: Arc::new(vec![1.0; rows.len()]),
             numbers: Arc::new(rows.iter().filter_map(number).collect()),
             ..Targets::default()
         };
@@ -164,7 +164,7 @@ fn tags(texts: &[&Encoded], length: usize) -> Targets {
     Targets {
         classes: Arc::new(classes),
         labelled: Arc::new(labelled),
-        taught: Arc::new(taught),
+        teacher_mask: Arc::new(taught),
         ..Targets::default()
     }
 }

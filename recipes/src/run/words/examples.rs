@@ -105,7 +105,7 @@ impl Examples {
             decoder,
             targets: Targets {
                 labelled: weights(false),
-                taught: weights(true),
+                teacher_mask: weights(true),
                 classes: tokens.ids.clone(),
                 ..Targets::default()
             },
