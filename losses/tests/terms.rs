@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use alambic_losses::recorded::parse;
 use alambic_losses::{
-    Comparison, CrossEntropy, EncoderMatch, Inputs, LossError, LossTerm, Positions, Sequence, Targets, Term,
-    WordLevel,
+    Comparison, CrossEntropy, EncoderMatch, Inputs, LossError, LossTerm, Positions, Sequence, TargetKind,
+    Targets, Term, WordLevel,
 };
 use alambic_models::{Outline, Stream, Trace, Wanted};
 use alambic_tensor::candle::{DType, Device, Tensor, Var};
@@ -440,4 +441,25 @@ fn questions_whose_answers_are_not_told_do_not_count() {
     assert!(
         (scored(&[1.0, 0.0, 1.0, 1.0], &[1.0, 1.0]) - scored(&[1.0, 0.0, 1.0, 1.0], &[])).abs() < TOLERANCE
     );
+}
+
+#[test]
+fn bound_terms_name_their_targets() {
+    let outline = Outline { classes: 3, ..Outline::default() };
+    let bind = |name: &str| {
+        let loss = parse(name, &[]).unwrap().unwrap();
+        loss.inner().bind(&outline, Some(&outline)).unwrap()
+    };
+    for (name, targets) in [
+        ("cross-entropy", &[TargetKind::Classes][..]),
+        ("binary-cross-entropy", &[TargetKind::Scores]),
+        ("sequence", &[TargetKind::TeacherText]),
+        ("word-level", &[TargetKind::TeacherText]),
+        ("decoupled", &[TargetKind::Classes]),
+        ("logits", &[]),
+    ] {
+        let term = bind(name);
+        assert_eq!(term.targets, targets, "{name}");
+        assert!(term.reads_logits_only(), "{name}");
+    }
 }

@@ -2,7 +2,7 @@ use super::metric::{Direction, Metric, ReferenceSource, Value, always, ratio};
 use super::prediction::PredictionKind;
 use super::squad::best_of;
 
-/// Share of answers that equal one of the right ones, as the published evaluation of SQuAD 2.0 defines it: lower case, without
+/// Share of answers that equal one of the right ones, as the published evaluation of `SQuAD` 2.0 defines it: lower case, without
 /// punctuation and the articles a, an and the. Where the right answer is that there is none, no answer is right. Texts are in
 /// NFC, where the published script takes them as they are.
 pub(super) static METRIC: Metric = Metric {
@@ -31,7 +31,7 @@ mod tests {
         score_all(&["exact-match"], &[prediction], &[reference], 1).unwrap()[0].value()
     }
 
-    /// Values of `compute_exact` of SQuAD 2.0's published script, the best over the right answers.
+    /// Values of `compute_exact` of `SQuAD` 2.0's published script, the best over the right answers.
     #[test]
     fn exact_matches_are_those_of_the_published_script() {
         for (prediction, right, expected) in [

@@ -23,7 +23,7 @@ pub(super) static METRIC: Metric = Metric {
     references: &[PredictionKind::Text],
     suits: always,
     is_default: always,
-    contributions: contributions,
+    contributions,
     value: Value::OfSums(ratio),
 };
 

@@ -8,7 +8,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 pub enum Prediction {
     /// A generated text, or the one right text.
     Text(String),
-    /// Several texts of which each is right, as in SQuAD; none where the right answer is that there is none.
+    /// Several texts of which each is right, as in `SQuAD`; none where the right answer is that there is none.
     Texts(Vec<String>),
     /// The name of a class.
     Class(String),

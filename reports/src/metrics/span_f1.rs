@@ -20,7 +20,7 @@ pub(super) static METRIC: Metric = Metric {
     references: &[PredictionKind::Tags],
     suits: marks_spans,
     is_default: always,
-    contributions: contributions,
+    contributions,
     value: Value::OfSums(value),
 };
 

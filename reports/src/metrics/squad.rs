@@ -1,4 +1,4 @@
-//! Answers and texts as the published evaluation of SQuAD compares them (Rajpurkar et al., 2016 and 2018; `evaluate-v2.0.py`).
+//! Answers and texts as the published evaluation of `SQuAD` compares them (Rajpurkar et al., 2016 and 2018; `evaluate-v2.0.py`).
 
 use super::metric::{Contribution, ScoredPair};
 use super::prediction::Prediction;

@@ -3,7 +3,7 @@ use super::metric::{Direction, Metric, ReferenceSource, Value, always, ratio};
 use super::prediction::PredictionKind;
 use super::squad::best_of;
 
-/// Mean F1 of the tokens of each answer and of the right one that is nearest to it, as the published evaluation of SQuAD 2.0
+/// Mean F1 of the tokens of each answer and of the right one that is nearest to it, as the published evaluation of `SQuAD` 2.0
 /// defines it: tokens are those of `exact-match`, each counting as often as both have it. Where one of the two has none, the
 /// value is 1 if both have none, and else 0.
 pub(super) static METRIC: Metric = Metric {
@@ -49,7 +49,7 @@ mod tests {
         score_all(&["token-f1"], &[prediction], &[reference], 1).unwrap()[0].value().unwrap()
     }
 
-    /// Values of `compute_f1` of SQuAD 2.0's published script, the best over the right answers.
+    /// Values of `compute_f1` of `SQuAD` 2.0's published script, the best over the right answers.
     #[test]
     fn token_f1_is_that_of_the_published_script() {
         for (prediction, right, expected) in [

@@ -19,7 +19,7 @@ pub(super) static METRIC: Metric = Metric {
     references: &[PredictionKind::Scores],
     suits: always,
     is_default: |task| task.is_graded,
-    contributions: contributions,
+    contributions,
     value: Value::OfSums(ratio),
 };
 
