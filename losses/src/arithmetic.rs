@@ -71,13 +71,13 @@ pub(crate) fn log_softmax(scores: &Tensor) -> Result<Tensor, LossError> {
 
 /// How surely each row of scores `[batch, batch]` picks its own column, and each column its own row: the mean of both
 /// cross-entropies.
-pub(crate) fn right_pairs(scores: &Tensor) -> Result<Tensor, LossError> {
-    let right = |scores: &Tensor| own_of_each(&log_softmax(scores)?)?.neg().map_err(LossError::from);
+pub(crate) fn in_batch_cross_entropy(scores: &Tensor) -> Result<Tensor, LossError> {
+    let right = |scores: &Tensor| diagonal_mean(&log_softmax(scores)?)?.neg().map_err(LossError::from);
     Ok(((right(scores)? + right(&scores.t()?.contiguous()?)?)? / 2.0)?)
 }
 
 /// The mean of the diagonal of a square.
-pub(crate) fn own_of_each(square: &Tensor) -> Result<Tensor, LossError> {
+pub(crate) fn diagonal_mean(square: &Tensor) -> Result<Tensor, LossError> {
     let own = Tensor::eye(square.dim(0)?, DType::F32, device::current())?;
     Ok((square * own)?.sum(D::Minus1)?.mean_all()?)
 }

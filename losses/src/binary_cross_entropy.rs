@@ -6,7 +6,7 @@ use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
 use crate::arithmetic::{binary_cross_entropy, weighted_mean};
-use crate::{Inputs, LossError, LossTerm, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
 
 settings! {
     /// Binary cross-entropy on the scores of the answers in the data.
@@ -26,7 +26,7 @@ const NAME: &str = "binary-cross-entropy";
 impl LossTerm for BinaryCrossEntropy {
     fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
         if student.classes == 0 || student.classes_of_tokens {
-            return Err(LossError::Misfit {
+            return Err(LossError::Incompatible {
                 term: NAME,
                 reason: "the student has no logits of a question's answers".into(),
             });
@@ -35,7 +35,7 @@ impl LossTerm for BinaryCrossEntropy {
             let logits = inputs.student("logits")?;
             let scores = &inputs.targets.scores;
             if logits.elem_count() != scores.len() {
-                return Err(LossError::Misfit {
+                return Err(LossError::Incompatible {
                     term: NAME,
                     reason: format!("{} logits and {} scores", logits.elem_count(), scores.len()),
                 });
@@ -48,6 +48,7 @@ impl LossTerm for BinaryCrossEntropy {
             }
             weighted_mean(&rows, &Tensor::from_vec(scored.to_vec(), rows.shape(), device::current())?)
         };
-        Ok(Term::new(NAME, self.weight, vec!["logits".into()], Vec::new(), Box::new(compute)))
+        Ok(Term::new(NAME, self.weight, vec!["logits".into()], Vec::new(), Box::new(compute))
+            .with_targets(&[TargetKind::Scores]))
     }
 }

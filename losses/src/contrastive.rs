@@ -3,7 +3,7 @@
 use alambic_models::Outline;
 use alambic_settings::settings;
 
-use crate::arithmetic::{normalised, right_pairs};
+use crate::arithmetic::{in_batch_cross_entropy, normalised};
 use crate::features::Features;
 use crate::layers::projection;
 use crate::{Inputs, LossError, LossTerm, Term};
@@ -46,7 +46,7 @@ impl LossTerm for Contrastive {
         let compute = move |inputs: &Inputs<'_>| {
             let (student, teacher) = features.compute(inputs)?;
             let student = normalised(&inputs.project(&student, name.as_deref())?)?;
-            right_pairs(&(student.matmul(&normalised(&teacher)?.t()?)? / temperature)?)
+            in_batch_cross_entropy(&(student.matmul(&normalised(&teacher)?.t()?)? / temperature)?)
         };
         let term = Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute)).comparing_examples();
         Ok(Term { projections: trained.into_iter().collect(), ..term })

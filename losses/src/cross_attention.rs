@@ -9,7 +9,7 @@ use alambic_tensor::candle::Tensor;
 use crate::arithmetic::{head_products, kullback_leibler, log_softmax, weighted_mean, without_padding};
 use crate::layer_map::Pattern;
 use crate::layers::{mean, sum};
-use crate::term::mask_tensor;
+use crate::mask::mask_tensor;
 use crate::{Inputs, LayerMap, LossError, LossTerm, Term};
 
 choices! {
@@ -92,7 +92,7 @@ impl Side {
                 };
                 Ok(Self { name, text: of_whole(text), image: of_whole(image), across })
             }
-            _ => Err(LossError::Misfit {
+            _ => Err(LossError::Incompatible {
                 term: NAME,
                 reason: format!(
                     "the {name} does not read texts and images: it has no streams `text` and `image`"
@@ -111,7 +111,7 @@ impl Side {
         if shape(text) == shape(image) {
             return Ok(shape(text));
         }
-        Err(LossError::Misfit {
+        Err(LossError::Incompatible {
             term: NAME,
             reason: format!(
                 "text and image of the {} must be alike to look at each other: they have {} and {} layers, {} and {} heads",
@@ -137,7 +137,7 @@ impl Side {
             (None, part) => Ok(Scores::Product(self.ends(part))),
             (Some(_), Part::TextToImage) => Ok(Scores::Recorded("cross")),
             (Some(_), Part::ImageToText) => Ok(Scores::Recorded("vision.cross")),
-            (Some(_), part) => Err(LossError::Misfit {
+            (Some(_), part) => Err(LossError::Incompatible {
                 term: NAME,
                 reason: format!("the {} has no attention `{}` beside that across", self.name, part.name()),
             }),
@@ -190,7 +190,7 @@ impl Side {
                 &Tensor::cat(&[text_keys, image_keys], 1)?,
                 heads,
             ),
-            _ => Err(LossError::Misfit { term: NAME, reason: "a part needs other taps".into() }),
+            _ => Err(LossError::Incompatible { term: NAME, reason: "a part needs other taps".into() }),
         }
     }
 }
@@ -200,7 +200,7 @@ impl LossTerm for CrossAttention {
         let teacher = teacher.ok_or(LossError::NoTeacher(NAME))?;
         let (own, other) = (Side::of("student", student)?, Side::of("teacher", teacher)?);
         let ((own_layers, own_heads), (other_layers, other_heads)) = (own.layers()?, other.layers()?);
-        let misfit = |reason| LossError::Misfit { term: NAME, reason };
+        let misfit = |reason| LossError::Incompatible { term: NAME, reason };
         // What the models show goes before what is said of them.
         let [own_heads, other_heads] = [own_heads, other_heads]
             .map(|heads| if heads == 0 { self.heads.unwrap_or_default() } else { heads });
@@ -263,7 +263,7 @@ impl CrossAttention {
         let student = own.compute(part, heads, own_layer, &|tap| inputs.student(tap).cloned())?;
         let teacher = other.compute(part, heads, other_layer, &|tap| Ok(inputs.teacher(tap)?.detach()))?;
         if student.dims() != teacher.dims() {
-            return Err(LossError::Misfit {
+            return Err(LossError::Incompatible {
                 term: NAME,
                 reason: format!(
                     "the student's attention of {:?} does not fit the teacher's of {:?}: both must read the same tokens \
@@ -280,7 +280,7 @@ impl CrossAttention {
             None => false,
         };
         if !same {
-            return Err(LossError::Misfit {
+            return Err(LossError::Incompatible {
                 term: NAME,
                 reason: "student and teacher read different tokens or patches".into(),
             });

@@ -6,7 +6,7 @@ use alambic_models::Outline;
 use alambic_settings::settings;
 use alambic_tensor::ops;
 
-use crate::{Inputs, LossError, LossTerm, Targets, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Targets, Term};
 
 settings! {
     /// Cross-entropy on the labels of the data.
@@ -27,7 +27,8 @@ settings! {
 
 impl LossTerm for CrossEntropy {
     fn bind(&self, _: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
-        Ok(on_targets("cross-entropy", self.weight, self.label_smoothing, |targets| &targets.labelled))
+        Ok(on_targets("cross-entropy", self.weight, self.label_smoothing, |targets| &targets.labelled)
+            .with_targets(&[TargetKind::Classes]))
     }
 }
 

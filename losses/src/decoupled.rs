@@ -7,7 +7,7 @@ use alambic_tensor::device;
 
 use crate::arithmetic::{kullback_leibler, log_softmax, weighted_mean};
 use crate::logits::{rows, same_classes};
-use crate::{Inputs, LossError, LossTerm, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
 
 settings! {
     /// The teacher's logits, the target class apart from the others.
@@ -41,7 +41,7 @@ impl LossTerm for Decoupled {
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
         same_classes(NAME, student, teacher)?;
         if student.classes < 2 {
-            return Err(LossError::Misfit {
+            return Err(LossError::Incompatible {
                 term: NAME,
                 reason: "there is one class; a regression has no other classes to tell apart".into(),
             });
@@ -49,7 +49,8 @@ impl LossTerm for Decoupled {
         let options = self.clone();
         let compute = move |inputs: &Inputs<'_>| options.compute(inputs);
         let taps = vec!["logits".to_owned()];
-        Ok(Term::new(NAME, self.weight, taps.clone(), taps, Box::new(compute)))
+        Ok(Term::new(NAME, self.weight, taps.clone(), taps, Box::new(compute))
+            .with_targets(&[TargetKind::Classes]))
     }
 }
 
@@ -60,7 +61,7 @@ impl Decoupled {
         let labels = &inputs.targets.classes;
         let labelled = inputs.targets.labelled.iter().all(|&counts| counts > 0.0);
         if labels.len() != count || !labelled || labels.iter().any(|&label| label as usize >= classes) {
-            return Err(LossError::Misfit {
+            return Err(LossError::Incompatible {
                 term: NAME,
                 reason: format!(
                     "{count} rows of {classes} classes need as many labels, each one of the classes"

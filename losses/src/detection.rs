@@ -7,7 +7,7 @@ use alambic_tensor::device;
 use alambic_tensor::ops;
 
 use crate::arithmetic::binary_cross_entropy;
-use crate::{Inputs, LossError, LossTerm, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
 
 settings! {
     /// Objects in an image: whether the middle of one lies in a cell, what it is, and where its edges are.
@@ -33,7 +33,7 @@ const NAME: &str = "detection";
 impl LossTerm for Detection {
     fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
         if !student.detects {
-            return Err(LossError::Misfit {
+            return Err(LossError::Incompatible {
                 term: NAME,
                 reason: "the student has no cells in which objects may be".into(),
             });
@@ -44,7 +44,7 @@ impl LossTerm for Detection {
             let (objectness, places) = (inputs.student("objectness")?, inputs.student("boxes")?);
             let cells = objectness.elem_count();
             if [targets.scores.len(), targets.labelled.len(), targets.numbers.len() / 4] != [cells; 3] {
-                return Err(LossError::Misfit {
+                return Err(LossError::Incompatible {
                     term: NAME,
                     reason: format!("{cells} cells and targets of {}", targets.scores.len()),
                 });
@@ -70,6 +70,7 @@ impl LossTerm for Detection {
             Ok((((found + (placed * boxes)?)? * scale)? + (named * tags)?)?)
         };
         let taps = ["objectness", "boxes", "logits"].map(str::to_owned).to_vec();
-        Ok(Term::new(NAME, self.weight, taps, Vec::new(), Box::new(compute)))
+        let term = Term::new(NAME, self.weight, taps, Vec::new(), Box::new(compute));
+        Ok(term.with_targets(&[TargetKind::Classes, TargetKind::Boxes]))
     }
 }

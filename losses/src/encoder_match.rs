@@ -93,7 +93,7 @@ impl EncoderMatch {
                 });
                 self.comparison.mean(&first(&student)?, &first(&teacher)?, Some(both.collect()))
             }
-            Positions::FixedLength if student_length != teacher_length => Err(LossError::Misfit {
+            Positions::FixedLength if student_length != teacher_length => Err(LossError::Incompatible {
                 term: NAME,
                 reason: format!(
                     "sources are padded to {student_length} and {teacher_length} tokens; fixed-length needs one length"

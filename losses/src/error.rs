@@ -11,7 +11,7 @@ pub enum LossError {
     NoTeacher(&'static str),
     /// Student and teacher, or one of them and the term, do not go together.
     #[error("the loss `{term}` does not fit: {reason}")]
-    Misfit {
+    Incompatible {
         /// The term.
         term: &'static str,
         /// Why, and what to do.

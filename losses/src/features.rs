@@ -83,7 +83,7 @@ impl Features {
 }
 
 fn missing(term: &'static str, side: &str, tap: &str) -> LossError {
-    LossError::Misfit {
+    LossError::Incompatible {
         term,
         reason: format!("the {side} has no tap `{tap}`; choose other `features` or another `stream`"),
     }

@@ -116,7 +116,7 @@ fn states(term: &'static str, options: &Hidden, layers: &Layers) -> Result<Term,
     let named = |part: &str| projection(term, &options.stream, part, inputs, outputs);
     let projections: Vec<Option<Projection>> = match options.projection {
         Projections::None if inputs != outputs => {
-            return Err(LossError::Misfit {
+            return Err(LossError::Incompatible {
                 term,
                 reason: format!(
                     "states of width {inputs} and {outputs} cannot be compared with `projection = \"none\"`; use `shared` or `per-layer`"

@@ -3,7 +3,7 @@
 use alambic_models::Outline;
 use alambic_settings::settings;
 
-use crate::arithmetic::right_pairs;
+use crate::arithmetic::in_batch_cross_entropy;
 use crate::{Inputs, LossError, LossTerm, Term};
 
 settings! {
@@ -24,7 +24,7 @@ pub(crate) const NAME: &str = "image-text-contrast";
 impl LossTerm for ImageTextContrast {
     fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
         must_pair(NAME, "student", student)?;
-        let compute = |inputs: &Inputs<'_>| right_pairs(inputs.student("logits")?);
+        let compute = |inputs: &Inputs<'_>| in_batch_cross_entropy(inputs.student("logits")?);
         Ok(Term::new(NAME, self.weight, vec!["logits".into()], Vec::new(), Box::new(compute))
             .comparing_examples())
     }
@@ -35,7 +35,7 @@ pub(crate) fn must_pair(term: &'static str, side: &str, outline: &Outline) -> Re
     if outline.pairs {
         return Ok(());
     }
-    Err(LossError::Misfit {
+    Err(LossError::Incompatible {
         term,
         reason: format!("the {side} does not hold images against texts, as CLIP does"),
     })

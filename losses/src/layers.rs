@@ -22,7 +22,7 @@ impl Layers {
         teacher: Option<&Outline>,
     ) -> Result<Self, LossError> {
         let (student, teacher) = streams(term, stream, student, teacher)?;
-        let misfit = |reason| LossError::Misfit { term, reason };
+        let misfit = |reason| LossError::Incompatible { term, reason };
         let pairs = map.pairs(student.layers, teacher.layers).map_err(misfit)?;
         Ok(Self { student, teacher, pairs })
     }
@@ -30,7 +30,7 @@ impl Layers {
     /// Fails where the map names the embeddings, which have no attention.
     pub(crate) fn without_embeddings(&self, term: &'static str) -> Result<(), LossError> {
         if self.pairs.iter().any(|&(student, teacher)| student == 0 || teacher == 0) {
-            return Err(LossError::Misfit {
+            return Err(LossError::Incompatible {
                 term,
                 reason: "`map` names layer 0, the embeddings, which have no attention".into(),
             });
@@ -66,7 +66,7 @@ impl Layers {
         if self.student.heads == self.teacher.heads {
             return Ok(());
         }
-        Err(LossError::Misfit {
+        Err(LossError::Incompatible {
             term,
             reason: format!(
                 "the student has {} attention heads and the teacher {}; {instead}",
@@ -88,7 +88,10 @@ pub(crate) fn streams(
         outline.streams.get(stream).copied().ok_or_else(|| {
             let names: Vec<String> = outline.streams.keys().map(|name| format!("`{name}`")).collect();
             let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            LossError::Misfit { term, reason: format!("the {side} has no stream `{stream}`; it has {known}") }
+            LossError::Incompatible {
+                term,
+                reason: format!("the {side} has no stream `{stream}`; it has {known}"),
+            }
         })
     };
     Ok((find(student, "student")?, find(teacher, "teacher")?))

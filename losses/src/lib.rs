@@ -25,6 +25,7 @@ mod kernel_alignment;
 mod layer_map;
 mod layers;
 mod logits;
+mod mask;
 mod matching;
 mod multiple_negatives;
 mod patient;
@@ -59,6 +60,7 @@ pub use image_text_contrast::ImageTextContrast;
 pub use kernel_alignment::{KernelAlignment, kernel_alignment};
 pub use layer_map::{LayerMap, Pattern};
 pub use logits::{Divergence, Logits, Reduction};
+pub use mask::mask_names;
 pub use matching::Matching;
 pub use multiple_negatives::MultipleNegatives;
 pub use patient::{Patient, PatientReduction, Scheme};
@@ -68,7 +70,7 @@ pub use representation::Representation;
 pub use sequence::Sequence;
 pub use similarity_preserving::SimilarityPreserving;
 pub use squared_error::SquaredError;
-pub use term::{Inputs, LossTerm, Projection, Targets, Term};
+pub use term::{Inputs, LossTerm, Projection, TargetKind, Targets, Term};
 pub use word_level::WordLevel;
 
 kinds! {

@@ -86,7 +86,7 @@ pub(crate) fn same_classes(
     let teacher = teacher.ok_or(LossError::NoTeacher(term))?;
     for (side, outline) in [("student", student), ("teacher", teacher)] {
         if outline.classes == 0 {
-            return Err(LossError::Misfit {
+            return Err(LossError::Incompatible {
                 term,
                 reason: format!("the {side} has no head, and so no logits"),
             });
@@ -107,7 +107,7 @@ pub(crate) fn same_classes(
     } else {
         return Ok(());
     };
-    Err(LossError::Misfit { term, reason })
+    Err(LossError::Incompatible { term, reason })
 }
 
 /// Whether the classes have names of their own, and not those that transformers gives to all that have none.
@@ -120,10 +120,10 @@ pub(crate) fn rows(inputs: &Inputs<'_>) -> Result<(Tensor, Tensor, Tensor), Loss
     let flat = |tensor: &Tensor| tensor.reshape(((), tensor.dim(D::Minus1)?));
     let (student, teacher) = (flat(inputs.student("logits")?)?, flat(&inputs.teacher("logits")?.detach())?);
     let count = student.dim(0)?;
-    let weights = if inputs.targets.taught.is_empty() {
+    let weights = if inputs.targets.teacher_mask.is_empty() {
         Tensor::ones(count, DType::F32, device::current())?
     } else {
-        Tensor::from_vec(inputs.targets.taught.to_vec(), count, device::current())?
+        Tensor::from_vec(inputs.targets.teacher_mask.to_vec(), count, device::current())?
     };
     Ok((student, teacher, weights))
 }

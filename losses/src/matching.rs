@@ -4,7 +4,7 @@ use alambic_models::Outline;
 use alambic_settings::settings;
 use alambic_tensor::ops;
 
-use crate::{Inputs, LossError, LossTerm, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
 
 settings! {
     /// Cross-entropy on how text and image belong together, some texts or tags of a batch being those of other images.
@@ -24,7 +24,7 @@ const NAME: &str = "matching";
 impl LossTerm for Matching {
     fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
         if student.relations == 0 {
-            return Err(LossError::Misfit {
+            return Err(LossError::Incompatible {
                 term: NAME,
                 reason: "the student does not tell whether text and image belong together".into(),
             });
@@ -38,6 +38,7 @@ impl LossTerm for Matching {
             };
             Ok(ops::cross_entropy(inputs.student("relation")?, settings)?)
         };
-        Ok(Term::new(NAME, self.weight, vec!["relation".into()], Vec::new(), Box::new(compute)))
+        Ok(Term::new(NAME, self.weight, vec!["relation".into()], Vec::new(), Box::new(compute))
+            .with_targets(&[TargetKind::Relations]))
     }
 }

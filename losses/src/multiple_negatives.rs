@@ -5,8 +5,8 @@ use alambic_settings::settings;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
-use crate::arithmetic::{log_softmax, normalised, own_of_each};
-use crate::{Inputs, LossError, LossTerm, Term};
+use crate::arithmetic::{diagonal_mean, log_softmax, normalised};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
 
 settings! {
     /// Which translation or paraphrase of the batch belongs to a sentence; no teacher is asked.
@@ -37,14 +37,16 @@ impl LossTerm for MultipleNegatives {
     fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
         let tap = embedding_tap("");
         if student.streams.get("").is_none_or(|stream| stream.embedding.is_none()) {
-            return Err(LossError::Misfit {
+            return Err(LossError::Incompatible {
                 term: NAME,
                 reason: "the student makes no vector of a text; give it a `pooling`".into(),
             });
         }
         let (options, own) = (self.clone(), tap.clone());
         let compute = move |inputs: &Inputs<'_>| options.compute(inputs, &own);
-        Ok(Term::new(NAME, self.weight, vec![tap], Vec::new(), Box::new(compute)).comparing_examples())
+        Ok(Term::new(NAME, self.weight, vec![tap], Vec::new(), Box::new(compute))
+            .comparing_examples()
+            .with_targets(&[TargetKind::TextPairs]))
     }
 }
 
@@ -53,7 +55,7 @@ impl MultipleNegatives {
         let vectors = normalised(inputs.student(tap)?)?;
         let (rows, texts) = (vectors.dim(0)?, &inputs.targets.texts);
         if rows % 2 == 1 || texts.len() != rows {
-            return Err(LossError::Misfit {
+            return Err(LossError::Incompatible {
                 term: NAME,
                 reason: format!(
                     "{rows} vectors of {} texts are not those of sentences, and of what says the same",
@@ -72,11 +74,11 @@ impl MultipleNegatives {
             .map(|cell| if is_no_negative(cell / count, cell % count) { FAR } else { 0.0 })
             .collect();
         let scores = (scores + Tensor::from_vec(far, (count, count), device::current())?)?;
-        let told = own_of_each(&log_softmax(&scores)?)?.neg()?;
+        let told = diagonal_mean(&log_softmax(&scores)?)?.neg()?;
         if !self.symmetric {
             return Ok(told);
         }
-        let back = own_of_each(&log_softmax(&scores.t()?.contiguous()?)?)?.neg()?;
+        let back = diagonal_mean(&log_softmax(&scores.t()?.contiguous()?)?)?.neg()?;
         Ok(((told + back)? / 2.0)?)
     }
 }

@@ -54,7 +54,7 @@ const NAME: &str = "patient";
 impl LossTerm for Patient {
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
         let (own, other) = crate::layers::streams(NAME, &self.stream, student, teacher)?;
-        let misfit = |reason| LossError::Misfit { term: NAME, reason };
+        let misfit = |reason| LossError::Incompatible { term: NAME, reason };
         if own.layers < 2 || other.layers < own.layers {
             return Err(misfit(format!(
                 "a student of {} layers cannot learn from intermediate layers of a teacher of {}: it needs two or more, and no more than the teacher",

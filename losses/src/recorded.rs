@@ -11,11 +11,11 @@ use alambic_tensor::gradients::backward;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
-use crate::{Inputs, Loss, LossError, Targets, Term};
+use crate::{Inputs, Loss, LossError, Targets, Term, mask_names};
 
-/// What a term gives on two traces.
+/// Value and gradients of a term on two traces.
 #[derive(Debug)]
-pub struct Evaluated {
+pub struct LossEvaluation {
     /// The value, before the weight.
     pub value: f64,
     /// The gradient of the value by each tap of the student and each projection that the term reads.
@@ -53,7 +53,7 @@ pub fn parse(name: &str, flags: &[String]) -> Result<Option<Loss>, Diagnostics> 
 ///
 /// # Errors
 /// When the loss does not fit the traces, or they lack a tap or a projection.
-pub fn evaluate(loss: &Loss, student: &Weights, teacher: &Weights) -> Result<Evaluated, LossError> {
+pub fn evaluate(loss: &Loss, student: &Weights, teacher: &Weights) -> Result<LossEvaluation, LossError> {
     let (own, other) = (outline(student)?, outline(teacher)?);
     let term = loss.inner().bind(&own, Some(&other))?;
     let targets = targets(student, &term)?;
@@ -71,7 +71,7 @@ pub fn evaluate(loss: &Loss, student: &Weights, teacher: &Weights) -> Result<Eva
         {
             let name = format!("{}.{part}", projection.name);
             let tensor = student.get(&name).filter(|tensor| tensor.dims() == shape).ok_or_else(|| {
-                LossError::Misfit {
+                LossError::Incompatible {
                     term: term.name,
                     reason: format!(
                         "the student's file needs a tensor `{name}` of shape {shape:?} for the projection"
@@ -110,7 +110,7 @@ pub fn evaluate(loss: &Loss, student: &Weights, teacher: &Weights) -> Result<Eva
             Ok((name.clone(), gradient))
         })
         .collect::<Result<_, LossError>>()?;
-    Ok(Evaluated { value: f64::from(value.to_dtype(DType::F32)?.to_scalar::<f32>()?), gradients })
+    Ok(LossEvaluation { value: f64::from(value.to_dtype(DType::F32)?.to_scalar::<f32>()?), gradients })
 }
 
 /// The network that left a trace, as far as its taps show.
@@ -153,7 +153,7 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
                 stream.heads = *heads;
             }
             (_, shape) => {
-                return Err(LossError::Misfit {
+                return Err(LossError::Incompatible {
                     term: "trace",
                     reason: format!(
                         "`{}` has shape {shape:?}, which is not that of such a tap",
@@ -191,22 +191,6 @@ fn layer_tap(name: &str) -> Option<(&str, &str, usize)> {
     ["hidden", "queries", "keys", "values", "scores", "attention"]
         .contains(&kind)
         .then_some((stream, kind, number))
-}
-
-/// What the mask of a stream is called in a trace, by the stream's name or with `.hidden` behind it: first its own, then what
-/// transformers calls the input that it comes from. The stream without a name is the only one, or both of two that are
-/// read together.
-#[must_use]
-pub fn mask_names(stream: &str) -> Vec<String> {
-    let own =
-        if stream.is_empty() { "joint_attention_mask".into() } else { format!("{stream}_attention_mask") };
-    let given = match stream {
-        "image" | "vision" | "vision.cross" => "visual_attention_mask",
-        "decoder" => return vec![own],
-        hidden if hidden.ends_with(".hidden") => return vec![own],
-        _ => "attention_mask",
-    };
-    vec![own, given.into()]
 }
 
 /// An empty trace with the mask of each stream that a tap belongs to.
@@ -258,11 +242,11 @@ fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
     };
     let rows = logits.elem_count() / logits.dims().last().copied().unwrap_or(1).max(1);
     let mask = ["decoder_attention_mask", "attention_mask"].into_iter().find_map(|name| student.get(name));
-    let taught = match mask.filter(|mask| mask.elem_count() == rows) {
+    let teacher_mask = match mask.filter(|mask| mask.elem_count() == rows) {
         Some(mask) => numbers(mask)?,
         None => vec![1.0; rows],
     };
-    let mut targets = Targets { taught: Arc::new(taught), ..Targets::default() };
+    let mut targets = Targets { teacher_mask: Arc::new(teacher_mask), ..Targets::default() };
     if let Some(labels) = student.get("labels") {
         if labels.dtype().is_float() && labels.rank() > 1 {
             targets.scores = Arc::new(numbers(labels)?);

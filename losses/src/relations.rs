@@ -56,7 +56,7 @@ impl LossTerm for Relations {
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
         let layers = Layers::bind(NAME, &self.stream, &self.map, student, teacher)?;
         let heads = self.heads.unwrap_or(layers.teacher.heads);
-        let misfit = |reason| LossError::Misfit { term: NAME, reason };
+        let misfit = |reason| LossError::Incompatible { term: NAME, reason };
         if heads == 0 {
             return Err(misfit("how many heads the teacher has is not known; give `heads`".into()));
         }

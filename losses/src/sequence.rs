@@ -4,7 +4,7 @@ use alambic_models::Outline;
 use alambic_settings::settings;
 
 use crate::cross_entropy::on_targets;
-use crate::{LossError, LossTerm, Term};
+use crate::{LossError, LossTerm, TargetKind, Term};
 
 settings! {
     /// The teacher's written output as the target.
@@ -27,6 +27,7 @@ settings! {
 impl LossTerm for Sequence {
     fn bind(&self, _: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
         teacher.ok_or(LossError::NoTeacher("sequence"))?;
-        Ok(on_targets("sequence", self.weight, self.label_smoothing, |targets| &targets.taught))
+        Ok(on_targets("sequence", self.weight, self.label_smoothing, |targets| &targets.teacher_mask)
+            .with_targets(&[TargetKind::TeacherText]))
     }
 }

@@ -5,7 +5,7 @@ use alambic_settings::settings;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
-use crate::{Inputs, LossError, LossTerm, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
 
 settings! {
     /// Squared error on the numbers of the data.
@@ -24,7 +24,7 @@ const NAME: &str = "squared-error";
 impl LossTerm for SquaredError {
     fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
         if student.classes != 1 {
-            return Err(LossError::Misfit {
+            return Err(LossError::Incompatible {
                 term: NAME,
                 reason: format!("the student has {} logits, and a number needs one", student.classes),
             });
@@ -33,7 +33,7 @@ impl LossTerm for SquaredError {
             let predicted = inputs.student("logits")?.flatten_all()?;
             let numbers = &inputs.targets.numbers;
             if predicted.elem_count() != numbers.len() {
-                return Err(LossError::Misfit {
+                return Err(LossError::Incompatible {
                     term: NAME,
                     reason: format!("{} predictions and {} numbers", predicted.elem_count(), numbers.len()),
                 });
@@ -41,6 +41,7 @@ impl LossTerm for SquaredError {
             let numbers = Tensor::from_vec(numbers.to_vec(), numbers.len(), device::current())?;
             Ok((predicted - numbers)?.sqr()?.mean_all()?)
         };
-        Ok(Term::new(NAME, self.weight, vec!["logits".into()], Vec::new(), Box::new(compute)))
+        Ok(Term::new(NAME, self.weight, vec!["logits".into()], Vec::new(), Box::new(compute))
+            .with_targets(&[TargetKind::Numbers]))
     }
 }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use alambic_models::{Outline, Trace};
 use alambic_tensor::candle::Tensor;
-use alambic_tensor::device;
 use alambic_tensor::ops::{self, Activation};
 use alambic_tensor::parameters::Weights;
 
 use crate::LossError;
-use crate::recorded::mask_names;
+use crate::mask::{mask_names, mask_tensor};
 
 /// What the student is to say for each row of its logits: for each token that it is to write, or for each text or
 /// token that it is to classify.
@@ -21,7 +20,7 @@ pub struct Targets {
     pub labelled: Arc<Vec<f32>>,
     /// 1 where the teacher's distribution counts, else 0: at tokens that it wrote, or at every text or token that it
     /// classifies.
-    pub taught: Arc<Vec<f32>>,
+    pub teacher_mask: Arc<Vec<f32>>,
     /// The number of each row, where numbers are to be predicted and not classes; four of each cell, where boxes are.
     pub numbers: Arc<Vec<f32>>,
     /// `[rows, classes]`: the score of each class, where several may be right.
@@ -32,6 +31,25 @@ pub struct Targets {
     pub texts: Arc<Vec<u32>>,
     /// How each text and image belong together, as a class of the tap `relation`.
     pub relations: Arc<Vec<u32>>,
+}
+
+/// Targets over which a term counts: the field of [`Targets`] that it reads. The teacher's outputs are none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TargetKind {
+    /// Classes of the data: of texts, of tokens, or of the cells of an image, or the tokens of labelled pairs.
+    Classes,
+    /// Scores of several answers.
+    Scores,
+    /// Numbers of the data.
+    Numbers,
+    /// Boxes around objects.
+    Boxes,
+    /// Texts that a teacher generated, token by token.
+    TeacherText,
+    /// Two texts of one meaning, of which the student reads both.
+    TextPairs,
+    /// How each text and image belong together.
+    Relations,
 }
 
 /// What a term is computed from.
@@ -135,7 +153,7 @@ impl<'a> Inputs<'a> {
 /// The mask that both have.
 fn alike<'a>(term: &'static str, (student, teacher): (&'a [u8], &'a [u8])) -> Result<&'a [u8], LossError> {
     if student != teacher {
-        return Err(LossError::Misfit {
+        return Err(LossError::Incompatible {
             term,
             reason: "student and teacher read different tokens; layers can be compared token by token only under one tokenizer".into(),
         });
@@ -175,6 +193,8 @@ pub struct Term {
     pub token_by_token: Vec<String>,
     /// The fewest examples of which it says something: 2 of terms that compare the examples of a batch with each other.
     pub min_examples: usize,
+    /// The targets over which it counts; none of a term that only compares student and teacher.
+    pub targets: &'static [TargetKind],
     pub(crate) compute: Compute,
 }
 
@@ -208,6 +228,7 @@ impl Term {
             equal_lengths: false,
             token_by_token: Vec::new(),
             min_examples: 1,
+            targets: &[],
             compute,
         }
     }
@@ -220,6 +241,17 @@ impl Term {
     /// The same term, which holds the tokens of these streams against each other.
     pub(crate) fn token_by_token<'s>(self, streams: impl IntoIterator<Item = &'s str>) -> Self {
         Self { token_by_token: streams.into_iter().map(str::to_owned).collect(), ..self }
+    }
+
+    /// The same term, which counts over these targets.
+    pub(crate) fn with_targets(self, targets: &'static [TargetKind]) -> Self {
+        Self { targets, ..self }
+    }
+
+    /// Whether the only taps that it reads, of student and teacher, are their logits.
+    #[must_use]
+    pub fn reads_logits_only(&self) -> bool {
+        self.student_taps.iter().chain(&self.teacher_taps).all(|tap| tap == "logits")
     }
 
     /// The value of the term, a scalar with its graph, before its weight.
@@ -238,10 +270,4 @@ pub trait LossTerm {
     /// # Errors
     /// When a teacher is missing, or shapes do not fit.
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError>;
-}
-
-/// A mask `[batch, length]` as a tensor of ones and zeros.
-pub(crate) fn mask_tensor(mask: &[u8], shape: (usize, usize)) -> Result<Tensor, LossError> {
-    let values: Vec<f32> = mask.iter().map(|&kept| f32::from(kept)).collect();
-    Ok(Tensor::from_vec(values, shape, device::current())?)
 }

@@ -4,7 +4,7 @@ use alambic_models::Outline;
 use alambic_settings::settings;
 use alambic_tensor::ops;
 
-use crate::{Inputs, LossError, LossTerm, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
 
 settings! {
     /// The teacher's distributions, token by token.
@@ -30,7 +30,7 @@ impl LossTerm for WordLevel {
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
         let teacher = teacher.ok_or(LossError::NoTeacher("word-level"))?;
         if student.classes != teacher.classes {
-            return Err(LossError::Misfit {
+            return Err(LossError::Incompatible {
                 term: "word-level",
                 reason: format!(
                     "the student has {} tokens and the teacher {}; use the teacher's tokenizer for the student",
@@ -40,10 +40,12 @@ impl LossTerm for WordLevel {
         }
         let (temperature, squared) = (self.temperature as f32, self.squared_temperature);
         let compute = move |inputs: &Inputs<'_>| {
-            let settings = ops::Divergence { weights: inputs.targets.taught.clone(), temperature, squared };
+            let settings =
+                ops::Divergence { weights: inputs.targets.teacher_mask.clone(), temperature, squared };
             Ok(ops::divergence(inputs.student("logits")?, inputs.teacher("logits")?, settings)?)
         };
         let taps = vec!["logits".to_owned()];
-        Ok(Term::new("word-level", self.weight, taps.clone(), taps, Box::new(compute)))
+        Ok(Term::new("word-level", self.weight, taps.clone(), taps, Box::new(compute))
+            .with_targets(&[TargetKind::TeacherText]))
     }
 }

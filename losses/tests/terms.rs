@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use alambic_losses::recorded::parse;
 use alambic_losses::{
-    Comparison, CrossEntropy, EncoderMatch, Inputs, LossError, LossTerm, Positions, Sequence, Targets, Term,
-    WordLevel,
+    Comparison, CrossEntropy, EncoderMatch, Inputs, LossError, LossTerm, Positions, Sequence, TargetKind,
+    Targets, Term, WordLevel,
 };
 use alambic_models::{Outline, Stream, Trace, Wanted};
 use alambic_tensor::candle::{DType, Device, Tensor, Var};
@@ -32,11 +33,11 @@ fn trace(tap: &str, tensor: &Tensor, mask: &[u8]) -> Trace {
     trace
 }
 
-fn targets(tokens: &[u32], labelled: &[f32], taught: &[f32]) -> Targets {
+fn targets(tokens: &[u32], labelled: &[f32], teacher_mask: &[f32]) -> Targets {
     Targets {
         classes: Arc::new(tokens.to_vec()),
         labelled: Arc::new(labelled.to_vec()),
-        taught: Arc::new(taught.to_vec()),
+        teacher_mask: Arc::new(teacher_mask.to_vec()),
         ..Targets::default()
     }
 }
@@ -144,7 +145,7 @@ fn label_smoothing_spreads_its_share_over_all_classes() {
 fn a_batch_without_rows_of_a_kind_adds_nothing() {
     let (logits, mut targets) = two_sequences();
     targets.labelled = Arc::new(vec![0.0; 6]);
-    targets.taught = targets.labelled.clone();
+    targets.teacher_mask = targets.labelled.clone();
     let outline = outline(1, 2, 3);
     let student = trace("logits", &logits, &[]);
     let terms = [
@@ -440,4 +441,25 @@ fn questions_whose_answers_are_not_told_do_not_count() {
     assert!(
         (scored(&[1.0, 0.0, 1.0, 1.0], &[1.0, 1.0]) - scored(&[1.0, 0.0, 1.0, 1.0], &[])).abs() < TOLERANCE
     );
+}
+
+#[test]
+fn bound_terms_name_their_targets() {
+    let outline = Outline { classes: 3, ..Outline::default() };
+    let bind = |name: &str| {
+        let loss = parse(name, &[]).unwrap().unwrap();
+        loss.inner().bind(&outline, Some(&outline)).unwrap()
+    };
+    for (name, targets) in [
+        ("cross-entropy", &[TargetKind::Classes][..]),
+        ("binary-cross-entropy", &[TargetKind::Scores]),
+        ("sequence", &[TargetKind::TeacherText]),
+        ("word-level", &[TargetKind::TeacherText]),
+        ("decoupled", &[TargetKind::Classes]),
+        ("logits", &[]),
+    ] {
+        let term = bind(name);
+        assert_eq!(term.targets, targets, "{name}");
+        assert!(term.reads_logits_only(), "{name}");
+    }
 }

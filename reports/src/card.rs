@@ -232,11 +232,12 @@ const OUTPUT: usize = 200;
 mod tests {
     use super::*;
     use crate::ReportError;
+    use crate::metrics::examples::texts;
     use crate::metrics::score_all;
 
     fn card() -> Card {
-        let scores = score_all(&["cer"], &["டெல்லி", "x"], &["டெல்லி", "y"], 1).unwrap();
-        let mut figures = ModelOutcome::measured(&[scores], &["hi-ta", "hi-kn"]).unwrap();
+        let scores = score_all(&["cer"], &texts(&["டெல்லி", "x"]), &texts(&["டெல்லி", "y"]), 1).unwrap();
+        let mut figures = ModelOutcome::from_scores(&[scores], &["hi-ta", "hi-kn"]).unwrap();
         figures.parameters = Some(1_402_112);
         Card {
             title: "names: student".into(),

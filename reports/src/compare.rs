@@ -2,7 +2,7 @@
 
 use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table, Tone};
 use crate::error::{ReportError, Result, file_error};
-use crate::metrics::{Direction, find, is_yardstick};
+use crate::metrics::{Direction, find, is_reference};
 use crate::numbers::{self, NO_VALUE};
 use crate::outcome::{BASELINE, ModelOutcome, Outcome, STUDENT, TEACHER};
 use crate::plots::{
@@ -187,7 +187,7 @@ impl Comparison {
                 names.extend(model.metrics.keys().map(|name| (name.clone(), ())));
             }
         }
-        names.into_keys().filter(|name| !is_yardstick(name)).collect()
+        names.into_keys().filter(|name| !is_reference(name)).collect()
     }
 
     /// The page: for each metric the models of every run and the student's ratio to its teacher, then costs and

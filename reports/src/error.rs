@@ -83,6 +83,19 @@ pub enum ReportError {
         /// All names, separated by commas.
         known: String,
     },
+    /// A metric was given predictions of which it accepts none.
+    #[error(
+        "`{metric}` compares {} with {}, and was given {} and {}: name a metric that suits them",
+        expected[0], expected[1], found[0], found[1]
+    )]
+    PredictionKind {
+        /// The metric.
+        metric: &'static str,
+        /// The kinds of predictions and of references that it accepts.
+        expected: [String; 2],
+        /// The kinds of a prediction and of its reference.
+        found: [&'static str; 2],
+    },
     /// Nothing to compare: a side without scores.
     #[error("cannot compare on `{metric}`: {reason}")]
     Comparison {
@@ -91,7 +104,7 @@ pub enum ReportError {
         /// What is missing.
         reason: String,
     },
-    /// A folder given as a run is none.
+    /// A folder is not the one of a finished run.
     #[error("`{}` is no finished run: {reason}", path.display())]
     NotARun {
         /// The folder.

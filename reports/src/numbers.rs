@@ -50,7 +50,7 @@ pub fn points_interval(name: &str, [low, high]: [f64; 2]) -> String {
 /// more around it: `cer-against-teacher`, `baseline-agreement`.
 fn is_share(name: &str) -> bool {
     let within = |metric: &Metric| format!("-{name}-").contains(&format!("-{}-", metric.name));
-    METRICS.iter().any(|metric| metric.share && within(metric))
+    METRICS.iter().any(|metric| metric.is_share && within(metric))
 }
 
 /// A share in per cent, `3.4 %`.

@@ -1,7 +1,7 @@
 //! `metrics.json`: the result of a run, as data.
 
 use crate::error::{ReportError, Result};
-use crate::metrics::{Direction, METRICS, Scores, is_yardstick};
+use crate::metrics::{BOOTSTRAP_SEED, Direction, METRICS, Scores, is_reference};
 use crate::verdict::Verdict;
 use alambic_files::text::json_visible;
 use alambic_files::{digests, read, write};
@@ -18,9 +18,6 @@ pub const TEACHER: &str = "teacher";
 pub const STUDENT: &str = "student";
 /// The key of the same student trained without a teacher's outputs.
 pub const BASELINE: &str = "baseline";
-
-/// The seed of every bootstrap, so that a report can be made again to the digit.
-pub const BOOTSTRAP_SEED: u64 = 1;
 
 /// The result of a run. What has no value is null.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,7 +57,7 @@ pub struct ModelOutcome {
     pub per_seed: IndexMap<String, Vec<Option<f64>>>,
     /// The metrics of each slice of the examples, for instance of each pair of languages.
     pub slices: IndexMap<String, SliceOutcome>,
-    /// How far what holds in one language holds in others, where models were judged in several.
+    /// Transfer from one language to others, where models were evaluated in several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Transfer>,
     /// How many parameters, those used twice counted once.
@@ -129,9 +126,9 @@ pub struct Ratios {
     /// For each metric student / teacher, or teacher / student where lower is better.
     pub retention: IndexMap<String, Option<f64>>,
     /// The same of what is above the model that sees no input of interest, such as the question without the image: for each
-    /// metric (student - floor) / (teacher - floor). Empty without such a model.
+    /// metric (student - trivial) / (teacher - trivial). Empty without such a model.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
-    pub retention_above_floor: IndexMap<String, Option<f64>>,
+    pub retention_above_trivial_baseline: IndexMap<String, Option<f64>>,
     /// Bytes of the teacher over bytes of the student.
     pub compression: Option<f64>,
     /// Median time of the teacher over that of the student, one example at batch 1.
@@ -145,7 +142,7 @@ impl ModelOutcome {
     /// # Errors
     /// [`ReportError::Comparison`] when the seeds have different metrics, [`ReportError::Length`] when lists
     /// that go together differ in length.
-    pub fn measured<L: AsRef<str>>(seeds: &[IndexMap<String, Scores>], labels: &[L]) -> Result<Self> {
+    pub fn from_scores<L: AsRef<str>>(seeds: &[IndexMap<String, Scores>], labels: &[L]) -> Result<Self> {
         let mut outcome = Self::default();
         for name in seeds.first().into_iter().flat_map(IndexMap::keys) {
             let scores = seeds.iter().map(|seed| seed.get(name).cloned()).collect::<Option<Vec<_>>>();
@@ -168,9 +165,9 @@ impl ModelOutcome {
         Ok(outcome)
     }
 
-    /// Holds the slices of other languages against that of the source; nothing where a slice has no value.
+    /// The same with the slices of other languages compared with that of the source; nothing where a slice has no value.
     #[must_use]
-    pub fn transferred(mut self, source: &str, metric: &str) -> Self {
+    pub fn with_transfer(mut self, source: &str, metric: &str) -> Self {
         let value = |slice: &SliceOutcome| slice.metrics.get(metric).copied().flatten();
         let values: Option<IndexMap<&str, f64>> =
             self.slices.iter().map(|(name, slice)| Some((name.as_str(), value(slice)?))).collect();
@@ -284,20 +281,20 @@ impl Outcome {
             .map_err(|error| no_run(format!("its metrics.json has an unknown form: {error}")))
     }
 
-    /// Adds a model that does not see what matters, and the ratios of what student and teacher have above it; none where the
-    /// teacher has nothing above it.
-    pub fn add_floor(&mut self, name: &str, floor: ModelOutcome) {
+    /// Adds a trivial baseline, which does not read all of the input, and the ratios of what student and teacher have above it;
+    /// none where the teacher has nothing above it.
+    pub fn add_trivial_baseline(&mut self, name: &str, baseline: ModelOutcome) {
         if let (Some(student), Some(teacher)) = (self.model(STUDENT), self.model(TEACHER)) {
             let above = |metric: &String| {
-                let floor = floor.metric(metric)?;
-                let lead = Some(teacher.metric(metric)? - floor).filter(|lead| *lead > 0.0);
-                ratio(Some(student.metric(metric)? - floor), lead)
+                let trivial = baseline.metric(metric)?;
+                let lead = Some(teacher.metric(metric)? - trivial).filter(|lead| *lead > 0.0);
+                ratio(Some(student.metric(metric)? - trivial), lead)
             };
             let metrics = self.ratios.retention.keys();
-            self.ratios.retention_above_floor =
+            self.ratios.retention_above_trivial_baseline =
                 metrics.map(|metric| (metric.clone(), above(metric))).collect();
         }
-        self.models.insert(name.to_owned(), Some(floor));
+        self.models.insert(name.to_owned(), Some(baseline));
     }
 }
 
@@ -307,7 +304,7 @@ impl Ratios {
     pub fn of(student: &ModelOutcome, teacher: &ModelOutcome) -> Self {
         let retention = METRICS
             .iter()
-            .filter(|metric| !is_yardstick(metric.name))
+            .filter(|metric| !is_reference(metric.name))
             .filter(|metric| student.metrics.contains_key(metric.name))
             .filter(|metric| teacher.metrics.contains_key(metric.name))
             .map(|metric| {
@@ -322,7 +319,7 @@ impl Ratios {
             });
         Self {
             retention: retention.collect(),
-            retention_above_floor: IndexMap::new(),
+            retention_above_trivial_baseline: IndexMap::new(),
             compression: ratio(
                 teacher.bytes.map(|bytes| bytes as f64),
                 student.bytes.map(|bytes| bytes as f64),
@@ -348,6 +345,7 @@ fn ratio(numerator: Option<f64>, denominator: Option<f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::examples::texts;
     use crate::metrics::score_all;
 
     fn model(cer: f64, accuracy: f64, bytes: u64, p50: f64) -> ModelOutcome {
@@ -360,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn other_languages_are_held_against_the_source() {
+    fn other_languages_are_compared_with_the_source() {
         let slice = |value: f64| SliceOutcome {
             examples: 10,
             metrics: [("accuracy".to_string(), Some(value))].into(),
@@ -370,12 +368,12 @@ mod tests {
             slices: slices.map(|(name, value)| (name.to_string(), slice(value))).into(),
             ..ModelOutcome::default()
         };
-        let transfer = model.clone().transferred("en", "accuracy").transfer.unwrap();
+        let transfer = model.clone().with_transfer("en", "accuracy").transfer.unwrap();
         assert!((transfer.average - 2.3 / 3.0).abs() < 1e-9);
         assert!((transfer.average_without_source - 0.7).abs() < 1e-9);
         assert!((transfer.gaps["hi"] - 0.3).abs() < 1e-9 && transfer.gaps.len() == 2);
-        assert!(model.clone().transferred("ta", "accuracy").transfer.is_none());
-        assert!(model.transferred("en", "f1").transfer.is_none());
+        assert!(model.clone().with_transfer("ta", "accuracy").transfer.is_none());
+        assert!(model.with_transfer("en", "f1").transfer.is_none());
     }
 
     #[test]
@@ -392,10 +390,10 @@ mod tests {
     #[test]
     fn the_file_has_the_shape_that_others_rely_on() {
         let seeds = [
-            score_all(&["cer"], &["ab", "c"], &["ab", "d"], 1).unwrap(),
-            score_all(&["cer"], &["ab", "d"], &["ab", "d"], 1).unwrap(),
+            score_all(&["cer"], &texts(&["ab", "c"]), &texts(&["ab", "d"]), 1).unwrap(),
+            score_all(&["cer"], &texts(&["ab", "d"]), &texts(&["ab", "d"]), 1).unwrap(),
         ];
-        let mut student = ModelOutcome::measured(&seeds, &["hi-ta", "ta-hi"]).unwrap();
+        let mut student = ModelOutcome::from_scores(&seeds, &["hi-ta", "ta-hi"]).unwrap();
         student.latency_ms = Latency::of(vec![3.0, 1.0, 2.0]);
         let outcome = Outcome::new("names", vec![1, 2], 2, None, Some(student), None);
         let value = serde_json::to_value(&outcome).unwrap();

@@ -1,12 +1,11 @@
-//! Is the student better than the baseline?
+//! Comparison of student and baseline, and its verdict.
 
 use crate::error::Result;
-use crate::metrics::{Direction, Scores, find, paired_difference};
+use crate::metrics::{BOOTSTRAP_SEED, Direction, Scores, find, paired_difference};
 use crate::numbers;
-use crate::outcome::BOOTSTRAP_SEED;
 use serde::{Deserialize, Serialize};
 
-/// The word of a comparison of student and baseline.
+/// Verdict of a comparison of student and baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// The whole interval of the improvement lies above 0.
@@ -42,10 +41,10 @@ pub enum Basis {
     Examples,
 }
 
-/// A verdict with what it rests on.
+/// A verdict with its metric, difference and interval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Judgement {
+pub struct BaselineComparison {
     /// The word.
     pub verdict: Verdict,
     /// The metric compared on.
@@ -75,7 +74,7 @@ pub struct Judgement {
 ///
 /// # Errors
 /// [`crate::ReportError::Comparison`] for a side without scores, [`crate::ReportError::Length`] for different examples.
-pub fn judge(student: &[Scores], baseline: &[Scores]) -> Result<Option<Judgement>> {
+pub fn compare_with_baseline(student: &[Scores], baseline: &[Scores]) -> Result<Option<BaselineComparison>> {
     let student_mean = Scores::mean_over_seeds(student)?;
     let baseline_mean = Scores::mean_over_seeds(baseline)?;
     let metric = student_mean.metric();
@@ -103,7 +102,7 @@ pub fn judge(student: &[Scores], baseline: &[Scores]) -> Result<Option<Judgement
     } else {
         Verdict::Inconclusive
     };
-    Ok(Some(Judgement {
+    Ok(Some(BaselineComparison {
         verdict,
         metric: metric.name.to_string(),
         improvement,
@@ -114,7 +113,7 @@ pub fn judge(student: &[Scores], baseline: &[Scores]) -> Result<Option<Judgement
     }))
 }
 
-impl Judgement {
+impl BaselineComparison {
     /// The verdict in plain words, with its interval, examples and seeds. `many` names the examples, as in
     /// `words`.
     #[must_use]
@@ -200,42 +199,60 @@ fn student_t(freedom: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::examples::{numbers, texts};
     use crate::metrics::score_all;
 
     /// `wrong` of 200 outputs are off by one character of four.
     fn scores(wrong: usize) -> Scores {
         let outputs: Vec<_> = (0..200).map(|i| if i < wrong { "abcx" } else { "abcd" }).collect();
-        score_all(&["cer"], &outputs, &vec!["abcd"; 200], 1).unwrap().swap_remove("cer").unwrap()
+        score_all(&["cer"], &texts(&outputs), &texts(&["abcd"; 200]), 1).unwrap().swap_remove("cer").unwrap()
     }
 
     #[test]
-    fn seeds_that_all_came_to_the_same_are_judged_by_examples() {
-        let judgement = judge(&[scores(20), scores(20)], &[scores(24), scores(24)]).unwrap().unwrap();
-        assert_eq!((judgement.verdict, judgement.basis), (Verdict::Better, Basis::Examples));
+    fn seeds_that_all_came_to_the_same_are_compared_by_examples() {
+        let comparison =
+            compare_with_baseline(&[scores(20), scores(20)], &[scores(24), scores(24)]).unwrap().unwrap();
+        assert_eq!((comparison.verdict, comparison.basis), (Verdict::Better, Basis::Examples));
         assert!(
-            judgement.interval[0] < judgement.improvement && judgement.improvement < judgement.interval[1]
+            comparison.interval[0] < comparison.improvement
+                && comparison.improvement < comparison.interval[1]
         );
     }
 
     #[test]
-    fn one_seed_is_judged_by_examples() {
-        let judgement = judge(&[scores(20)], &[scores(60)]).unwrap().unwrap();
-        assert_eq!((judgement.verdict, judgement.basis), (Verdict::Better, Basis::Examples));
-        assert!((judgement.improvement - 0.05).abs() < 1e-12);
-        assert_eq!(judge(&[scores(60)], &[scores(20)]).unwrap().unwrap().verdict, Verdict::NotBetter);
-        assert_eq!(judge(&[scores(20)], &[scores(21)]).unwrap().unwrap().verdict, Verdict::Inconclusive);
-        assert_eq!(judge(&[scores(20)], &[scores(20)]).unwrap().unwrap().verdict, Verdict::NotBetter);
+    fn one_seed_is_compared_by_examples() {
+        let comparison = compare_with_baseline(&[scores(20)], &[scores(60)]).unwrap().unwrap();
+        assert_eq!((comparison.verdict, comparison.basis), (Verdict::Better, Basis::Examples));
+        assert!((comparison.improvement - 0.05).abs() < 1e-12);
+        assert_eq!(
+            compare_with_baseline(&[scores(60)], &[scores(20)]).unwrap().unwrap().verdict,
+            Verdict::NotBetter
+        );
+        assert_eq!(
+            compare_with_baseline(&[scores(20)], &[scores(21)]).unwrap().unwrap().verdict,
+            Verdict::Inconclusive
+        );
+        assert_eq!(
+            compare_with_baseline(&[scores(20)], &[scores(20)]).unwrap().unwrap().verdict,
+            Verdict::NotBetter
+        );
     }
 
     #[test]
-    fn several_seeds_are_judged_by_their_spread() {
-        let close = judge(&[scores(20), scores(22), scores(21)], &[scores(60), scores(61), scores(62)])
-            .unwrap()
-            .unwrap();
+    fn several_seeds_are_compared_by_their_spread() {
+        let close = compare_with_baseline(
+            &[scores(20), scores(22), scores(21)],
+            &[scores(60), scores(61), scores(62)],
+        )
+        .unwrap()
+        .unwrap();
         assert_eq!((close.verdict, close.basis), (Verdict::Better, Basis::Seeds));
-        let wide = judge(&[scores(20), scores(90), scores(50)], &[scores(60), scores(61), scores(62)])
-            .unwrap()
-            .unwrap();
+        let wide = compare_with_baseline(
+            &[scores(20), scores(90), scores(50)],
+            &[scores(60), scores(61), scores(62)],
+        )
+        .unwrap()
+        .unwrap();
         assert_eq!(wide.verdict, Verdict::Inconclusive);
         // Welch by hand: values 0.1, 0.2 and 0.3, 0.5; squared errors 0.0025 and 0.01, freedom 1.47, t 12.706.
         let [difference, low, high] = welch(&[0.1, 0.2], &[0.3, 0.5]).unwrap();
@@ -246,32 +263,43 @@ mod tests {
 
     #[test]
     fn words_say_by_how_much_over_how_many() {
-        let words = judge(&[scores(20)], &[scores(60)]).unwrap().unwrap().in_words("words");
+        let words = compare_with_baseline(&[scores(20)], &[scores(60)]).unwrap().unwrap().in_words("words");
         assert!(
             words.starts_with("The student is better than the baseline: its CER is 5.0 points lower"),
             "{words}"
         );
         assert!(words.contains("200 words, 1 seed"), "{words}");
-        let worse = judge(&[scores(60)], &[scores(20)]).unwrap().unwrap().in_words("words");
+        let worse = compare_with_baseline(&[scores(60)], &[scores(20)]).unwrap().unwrap().in_words("words");
         assert!(worse.contains("its CER is 5.0 points higher"), "{worse}");
-        let unequal = judge(&[scores(20), scores(30)], &[scores(60)]).unwrap().unwrap().in_words("words");
+        let unequal = compare_with_baseline(&[scores(20), scores(30)], &[scores(60)])
+            .unwrap()
+            .unwrap()
+            .in_words("words");
         assert!(unequal.contains("2 seeds of the student and 1 of the baseline"), "{unequal}");
     }
 
     #[test]
     fn sides_that_do_not_belong_together_are_refused() {
-        assert!(judge(&[], &[scores(1)]).is_err());
-        let short = score_all(&["cer"], &["a"], &["b"], 1).unwrap().swap_remove("cer").unwrap();
-        assert!(judge(&[scores(1)], &[short]).is_err());
+        assert!(compare_with_baseline(&[], &[scores(1)]).is_err());
+        let short =
+            score_all(&["cer"], &texts(&["a"]), &texts(&["b"]), 1).unwrap().swap_remove("cer").unwrap();
+        assert!(compare_with_baseline(&[scores(1)], &[short]).is_err());
     }
 
     #[test]
     fn a_model_without_a_value_gets_no_verdict() {
-        let correlation = |outputs: [&str; 3]| {
-            score_all(&["spearman"], &outputs, &["1", "2", "3"], 1).unwrap().swap_remove("spearman").unwrap()
+        let references = numbers(&[1.0, 2.0, 3.0]);
+        let correlation = |predictions: [f64; 3]| {
+            score_all(&["spearman"], &numbers(&predictions), &references, 1)
+                .unwrap()
+                .swap_remove("spearman")
+                .unwrap()
         };
-        let (same, varied) = (correlation(["1", "1", "1"]), correlation(["1", "2", "3"]));
-        assert_eq!(judge(std::slice::from_ref(&same), std::slice::from_ref(&varied)).unwrap(), None);
-        assert_eq!(judge(&[varied.clone(), same], &[varied.clone(), varied]).unwrap(), None);
+        let (same, varied) = (correlation([1.0; 3]), correlation([1.0, 2.0, 3.0]));
+        assert_eq!(
+            compare_with_baseline(std::slice::from_ref(&same), std::slice::from_ref(&varied)).unwrap(),
+            None
+        );
+        assert_eq!(compare_with_baseline(&[varied.clone(), same], &[varied.clone(), varied]).unwrap(), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use alambic_files::text::quoted;
-use alambic_losses::recorded::mask_names;
+use alambic_losses::mask_names;
 use alambic_models::architecture::{self, Batch};
 use alambic_models::{Config, ModelError, ModelFolder, Pass, Wanted, check_finite, load_recorded};
 use alambic_settings::reader::nearest;

@@ -1,4 +1,5 @@
-use super::{Block, Cell, Document, LONGEST_CODE, Table, Tone, one_line, runs};
+use super::content::{Block, Cell, Document, Table, Tone};
+use super::text::{MAX_CODE, one_line, runs};
 use crate::error::Result;
 use crate::plots::{Figure, Placement};
 use alambic_files::text::visible_lines;
@@ -75,7 +76,7 @@ fn block(block: &Block) -> Result<Markup> {
             }
         },
         Block::Code { language, text } => {
-            html! { pre { code class=(format!("language-{language}")) { (visible_lines(text, LONGEST_CODE)) } } }
+            html! { pre { code class=(format!("language-{language}")) { (visible_lines(text, MAX_CODE)) } } }
         }
     })
 }

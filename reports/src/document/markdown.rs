@@ -1,4 +1,5 @@
-use super::{Block, Cell, Document, LONGEST_CODE, Table, Tone, one_line, runs};
+use super::content::{Block, Cell, Document, Table, Tone};
+use super::text::{MAX_CODE, one_line, runs};
 use crate::plots::Figure;
 use alambic_files::text::visible_lines;
 use std::fmt::Write;
@@ -43,7 +44,7 @@ fn block(block: &Block) -> String {
             // A fence longer than any in the text.
             let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
             let fence = "`".repeat(longest.max(2) + 1);
-            format!("{fence}{language}\n{}\n{fence}\n", visible_lines(text.trim_end(), LONGEST_CODE))
+            format!("{fence}{language}\n{}\n{fence}\n", visible_lines(text.trim_end(), MAX_CODE))
         }
     }
 }

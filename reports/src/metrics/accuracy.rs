@@ -1,41 +1,59 @@
 use std::collections::BTreeMap;
 
-use super::{Against, Context, Contribution, Direction, Metric, Pair, Value, ratio, word_accuracy};
+use super::metric::{
+    Contribution, Direction, Metric, ReferenceSource, ScoredPair, ScoringContext, Value, always, ratio,
+};
+use super::prediction::PredictionKind;
 
-/// The share of examples whose class is right.
+/// Share of examples whose class is right; of scored answers the best one is.
 pub(super) static METRIC: Metric = Metric {
     name: "accuracy",
     summary: "share of examples whose class is right",
     undefined: "no example",
     direction: Direction::Higher,
-    share: true,
-    against: Against::References,
-    contributions: word_accuracy::equal,
-    value: Value::Of(ratio),
+    is_share: true,
+    reference_source: ReferenceSource::Labels,
+    accepts: &[PredictionKind::Class],
+    references: &[PredictionKind::Class, PredictionKind::Scores],
+    suits: always,
+    is_default: always,
+    contributions: right,
+    value: Value::OfSums(ratio),
 };
 
-/// The accuracy of saying the commonest class each time, whatever the model says: an accuracy means little where it is
-/// not well above this one. Of several classes equally common the first in the alphabet is taken. What has no known class
+/// Accuracy of always predicting the majority class, whatever the model predicts: an accuracy means little where it is not
+/// well above this one. Of several classes equally common the first in the alphabet is taken. An example without a known class
 /// is never right.
 pub(super) static MAJORITY: Metric = Metric {
     name: "accuracy-of-majority",
-    summary: "accuracy of always saying the commonest class",
+    summary: "accuracy of always predicting the majority class",
     undefined: "no example",
     direction: Direction::Higher,
-    share: true,
-    against: Against::References,
-    contributions: majority,
-    value: Value::Of(ratio),
+    is_share: true,
+    reference_source: ReferenceSource::Labels,
+    accepts: &[PredictionKind::Class],
+    references: &[PredictionKind::Class, PredictionKind::Scores],
+    suits: always,
+    is_default: always,
+    contributions: of_majority,
+    value: Value::OfSums(ratio),
 };
 
-fn majority(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
-    let known = pairs.iter().map(|pair| pair.reference.as_ref()).filter(|reference| !reference.is_empty());
-    let commonest = commonest(known);
-    pairs.iter().map(|pair| Contribution::hit(commonest == Some(pair.reference.as_ref()))).collect()
+fn right(pairs: &[ScoredPair<'_>], _: &ScoringContext<'_>) -> Vec<Contribution> {
+    let is_right = |pair: &ScoredPair<'_>| {
+        pair.reference.class().is_some_and(|class| pair.prediction.class() == Some(class))
+    };
+    pairs.iter().map(|pair| Contribution::of_hit(is_right(pair))).collect()
 }
 
-/// The class that comes oftenest; of several, the first in the alphabet.
-pub(super) fn commonest<'c>(classes: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+fn of_majority(pairs: &[ScoredPair<'_>], _: &ScoringContext<'_>) -> Vec<Contribution> {
+    let majority = most_common(pairs.iter().filter_map(|pair| pair.reference.class()));
+    let is_right = |pair: &ScoredPair<'_>| majority.is_some() && pair.reference.class() == majority;
+    pairs.iter().map(|pair| Contribution::of_hit(is_right(pair))).collect()
+}
+
+/// The most common class; of several, the first in the alphabet.
+pub(super) fn most_common<'c>(classes: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for class in classes {
         *counts.entry(class).or_default() += 1;
@@ -46,14 +64,28 @@ pub(super) fn commonest<'c>(classes: impl Iterator<Item = &'c str>) -> Option<&'
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::prediction::Prediction;
+    use super::super::prediction::examples::classes;
+    use super::super::score_all;
 
     #[test]
-    fn what_has_no_known_class_is_never_right() {
-        let pairs = [("no", ""), ("no", ""), ("no", ""), ("yes", "yes"), ("yes", "no"), ("no", "no")]
-            .map(|(output, reference)| Pair::new(output, reference));
-        let value = |metric: &'static Metric| metric.score(&pairs, 1).value().unwrap();
-        assert!((value(&METRIC) - 2.0 / 6.0).abs() < 1e-12);
-        assert!((value(&MAJORITY) - 2.0 / 6.0).abs() < 1e-12);
+    fn an_example_without_a_known_class_is_never_right() {
+        let predictions = classes(&["no", "no", "no", "yes", "yes", "no"]);
+        let unknown = vec![Prediction::Nothing, Prediction::scores([]), Prediction::Nothing];
+        let references = [unknown, classes(&["yes", "no", "no"])].concat();
+        let names = ["accuracy", "accuracy-of-majority"];
+        let scores = score_all(&names, &predictions, &references, 1).unwrap();
+        assert!(scores.values().all(|scores| (scores.value().unwrap() - 2.0 / 6.0).abs() < 1e-12));
+        let neither = score_all(&names, &[Prediction::Nothing], &[Prediction::Nothing], 1).unwrap();
+        assert!(neither.values().all(|scores| scores.value() == Some(0.0)));
+    }
+
+    #[test]
+    fn of_scored_answers_the_first_of_the_best_is_right() {
+        let scores = Prediction::scores([("a", 0.3), ("b", 0.6), ("c", 0.6)]);
+        let value = |class: &str| {
+            score_all(&["accuracy"], &classes(&[class]), std::slice::from_ref(&scores), 1).unwrap()[0].value()
+        };
+        assert_eq!((value("b"), value("c")), (Some(1.0), Some(0.0)));
     }
 }

@@ -4,11 +4,14 @@
 //! digit. For two models scored on the same examples each resample draws the same examples for both (paired
 //! bootstrap, Koehn 2004), which takes out what is hard for either.
 
-use super::Scores;
-use super::scores::same_examples;
-use crate::error::Result;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+use super::scores::{Scores, check_same_examples};
+use crate::error::Result;
+
+/// The seed of every bootstrap of a report, so that it can be made again to the digit.
+pub const BOOTSTRAP_SEED: u64 = 1;
 
 /// How many resamples an interval is taken from.
 pub const RESAMPLES: usize = 1000;
@@ -24,6 +27,14 @@ pub struct PairedDifference {
     pub examples: usize,
 }
 
+impl Scores {
+    /// The 95 % percentile bootstrap interval over examples, see [`interval`].
+    #[must_use]
+    pub fn interval(&self, seed: u64) -> Option<[f64; 2]> {
+        interval(self, seed)
+    }
+}
+
 /// The 95 % percentile interval of the value of some scores; none where the value has none.
 #[must_use]
 pub fn interval(scores: &Scores, seed: u64) -> Option<[f64; 2]> {
@@ -37,7 +48,7 @@ pub fn interval(scores: &Scores, seed: u64) -> Option<[f64; 2]> {
 /// [`crate::ReportError::Comparison`] for different metrics, [`crate::ReportError::Length`] for different numbers of
 /// examples.
 pub fn paired_difference(first: &Scores, second: &Scores, seed: u64) -> Result<Option<PairedDifference>> {
-    same_examples(first, second)?;
+    check_same_examples(first, second)?;
     let (Some(one), Some(other)) = (first.value(), second.value()) else { return Ok(None) };
     let differences = resample(first.examples(), seed, |drawn| {
         let value = |scores: &Scores| scores.value_over(drawn);
@@ -65,12 +76,12 @@ fn resample(examples: usize, seed: u64, statistic: impl Fn(&[usize]) -> Option<f
         .collect()
 }
 
-/// The least share of resamples that must have a value: an interval of the few that do would be one of chosen examples.
-const LEAST_DEFINED: f64 = 0.95;
+/// The smallest share of resamples that must have a value: an interval of the few that do would be one of chosen examples.
+const MIN_DEFINED: f64 = 0.95;
 
 /// The 2.5th and the 97.5th percentile; none where too many resamples had no value.
 fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
-    if (values.len() as f64) < LEAST_DEFINED * RESAMPLES as f64 {
+    if (values.len() as f64) < MIN_DEFINED * RESAMPLES as f64 {
         return None;
     }
     values.sort_by(f64::total_cmp);
@@ -81,13 +92,17 @@ fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::prediction::examples::{classes, texts};
+    use super::super::{ScoringContext, score_all};
     use super::*;
-    use crate::metrics::score_all;
 
     fn accuracy(hits: impl Iterator<Item = bool>) -> Scores {
-        let outputs: Vec<&str> = hits.map(|hit| if hit { "a" } else { "b" }).collect();
-        let references = vec!["a"; outputs.len()];
-        score_all(&["word-accuracy"], &outputs, &references, 1).unwrap().swap_remove("word-accuracy").unwrap()
+        let predictions: Vec<&str> = hits.map(|hit| if hit { "a" } else { "b" }).collect();
+        let references = texts(&vec!["a"; predictions.len()]);
+        score_all(&["word-accuracy"], &texts(&predictions), &references, 1)
+            .unwrap()
+            .swap_remove("word-accuracy")
+            .unwrap()
     }
 
     #[test]
@@ -113,9 +128,10 @@ mod tests {
     #[test]
     fn a_value_that_most_resamples_do_not_have_gets_no_interval() {
         // One of three examples is of the positive class: most resamples of one model's answers have none of it.
-        let classes = ["no".to_owned(), "yes".to_owned()];
-        let context = crate::metrics::Context { classes: &classes, seed: 1 };
-        let scores = score_all(&["f1"], &["yes", "no", "no"], &["yes", "no", "no"], context).unwrap();
+        let known = ["no".to_owned(), "yes".to_owned()];
+        let context = ScoringContext { classes: &known, seed: 1 };
+        let same = classes(&["yes", "no", "no"]);
+        let scores = score_all(&["f1"], &same, &same, context).unwrap();
         assert_eq!((scores[0].value(), scores[0].interval(7)), (Some(1.0), None));
     }
 

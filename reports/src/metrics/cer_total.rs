@@ -1,24 +1,24 @@
-use super::{Against, Context, Contribution, Direction, Metric, Pair, Value, edit_distance, ratio};
+use super::metric::{Contribution, Direction, Metric, ReferenceSource, Value, always, of_texts, ratio};
+use super::prediction::PredictionKind;
 
-/// Character error rate over a whole set: all edits divided by the length of all references, in Unicode scalar
-/// values after NFC. Long words weigh more than in the mean over words.
+/// Character error rate over a whole set: all edits divided by the length of all references, in Unicode scalar values after
+/// NFC. Long words weigh more than in the mean over words.
 pub(super) static METRIC: Metric = Metric {
     name: "cer-total",
     summary: "character error rate: all edits divided by the length of all references",
     undefined: "references without a letter",
     direction: Direction::Lower,
-    share: true,
-    against: Against::References,
-    contributions,
-    value: Value::Of(ratio),
-};
-
-fn contributions(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
-    pairs
-        .iter()
-        .map(|pair| {
-            let edits = edit_distance(&pair.hypothesis, &pair.reference) as f64;
-            Contribution::of_ratio(edits, pair.reference.chars().count() as f64)
+    is_share: true,
+    reference_source: ReferenceSource::Labels,
+    accepts: &[PredictionKind::Text],
+    references: &[PredictionKind::Text],
+    suits: always,
+    is_default: always,
+    contributions: |pairs, _| {
+        of_texts(pairs, |text, reference| {
+            let edits = strsim::levenshtein(text, reference) as f64;
+            Contribution::of_ratio(edits, reference.chars().count() as f64)
         })
-        .collect()
-}
+    },
+    value: Value::OfSums(ratio),
+};

@@ -1,4 +1,5 @@
-use super::{Against, Contribution, Direction, Metric, Pair, Value};
+use super::metric::{Contribution, Direction, Metric, ReferenceSource, ScoredPair, Value, always};
+use super::prediction::{Prediction, PredictionKind};
 
 /// Pearson's correlation of numbers.
 pub(super) static PEARSON: Metric = Metric {
@@ -6,10 +7,14 @@ pub(super) static PEARSON: Metric = Metric {
     summary: "Pearson's correlation of predicted and true numbers",
     undefined: "numbers or answers that are all the same, or fewer than two",
     direction: Direction::Higher,
-    share: false,
-    against: Against::References,
-    contributions: |pairs, _| known(pairs, |outputs, references| moments(&outputs, &references)),
-    value: Value::OfEach(of_moments),
+    is_share: false,
+    reference_source: ReferenceSource::Labels,
+    accepts: &[PredictionKind::Number],
+    references: &[PredictionKind::Number],
+    suits: always,
+    is_default: always,
+    contributions: |pairs, _| of_numbers(pairs, moments),
+    value: Value::OfContributions(of_moments),
 };
 
 /// Spearman's rank correlation: Pearson's over ranks, equal numbers sharing the mean of theirs. Ranks are those among the
@@ -19,16 +24,20 @@ pub(super) static SPEARMAN: Metric = Metric {
     summary: "Spearman's rank correlation of predicted and true numbers",
     undefined: "numbers or answers that are all the same, or fewer than two",
     direction: Direction::Higher,
-    share: false,
-    against: Against::References,
-    contributions: |pairs, _| known(pairs, |outputs, references| numbers(&outputs, &references)),
-    value: Value::OfEach(of_ranks),
+    is_share: false,
+    reference_source: ReferenceSource::Labels,
+    accepts: &[PredictionKind::Number],
+    references: &[PredictionKind::Number],
+    suits: always,
+    is_default: always,
+    contributions: |pairs, _| of_numbers(pairs, numbers),
+    value: Value::OfContributions(of_ranks),
 };
 
 /// Both numbers of each example.
-fn numbers(outputs: &[f64], references: &[f64]) -> Vec<Contribution> {
-    let both = outputs.iter().zip(references);
-    both.map(|(output, reference)| Contribution::of_sums([(0, *output), (1, *reference)])).collect()
+fn numbers(predicted: &[f64], references: &[f64]) -> Vec<Contribution> {
+    let both = predicted.iter().zip(references);
+    both.map(|(predicted, reference)| Contribution::of_sums([(0, *predicted), (1, *reference)])).collect()
 }
 
 /// Pearson's correlation of the ranks of numbers.
@@ -36,12 +45,12 @@ fn of_ranks(examples: &[&Contribution]) -> Option<f64> {
     let pairs: Vec<(f64, f64)> = examples
         .iter()
         .filter_map(|example| match example.0.as_slice() {
-            [(_, output), (_, reference)] => Some((*output, *reference)),
+            [(_, predicted), (_, reference)] => Some((*predicted, *reference)),
             _ => None,
         })
         .collect();
-    let (outputs, references): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
-    let moments = moments(&ranks(&outputs), &ranks(&references));
+    let (predicted, references): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+    let moments = moments(&ranks(&predicted), &ranks(&references));
     of_moments(&moments.iter().collect::<Vec<_>>())
 }
 
@@ -64,34 +73,34 @@ fn of_moments(examples: &[&Contribution]) -> Option<f64> {
     if varies { value(&sums) } else { None }
 }
 
-/// What the examples with a reference contribute; the others contribute nothing.
-fn known(
-    pairs: &[Pair<'_>],
-    contributions: impl Fn(Vec<f64>, Vec<f64>) -> Vec<Contribution>,
+/// What the examples with a number as reference contribute; the others contribute nothing.
+fn of_numbers(
+    pairs: &[ScoredPair<'_>],
+    contributions: impl Fn(&[f64], &[f64]) -> Vec<Contribution>,
 ) -> Vec<Contribution> {
-    let known: Vec<&Pair<'_>> = pairs.iter().filter(|pair| !pair.reference.is_empty()).collect();
-    // What is no number has no correlation.
-    let number = |text: &str| text.trim().parse().unwrap_or(f64::NAN);
-    let outputs = known.iter().map(|pair| number(&pair.hypothesis)).collect();
-    let references = known.iter().map(|pair| number(&pair.reference)).collect();
-    let mut contributions = contributions(outputs, references).into_iter();
-    let contribution = |pair: &Pair<'_>| {
-        let own = if pair.reference.is_empty() { None } else { contributions.next() };
-        own.unwrap_or_else(Contribution::nothing)
+    let both = |pair: &ScoredPair<'_>| match (&*pair.prediction, &*pair.reference) {
+        (Prediction::Number(predicted), Prediction::Number(reference)) => Some((*predicted, *reference)),
+        // Without a prediction there is no correlation.
+        (_, Prediction::Number(reference)) => Some((f64::NAN, *reference)),
+        _ => None,
     };
-    pairs.iter().map(contribution).collect()
+    let known: Vec<Option<(f64, f64)>> = pairs.iter().map(both).collect();
+    let (predicted, references): (Vec<f64>, Vec<f64>) = known.iter().flatten().copied().unzip();
+    let mut contributions = contributions(&predicted, &references).into_iter();
+    let own = |known: &Option<(f64, f64)>| known.and_then(|_| contributions.next());
+    known.iter().map(own).map(|own| own.unwrap_or_else(Contribution::none)).collect()
 }
 
 /// Sums: examples, both numbers, their squares, their product. Means are taken away first, so that large numbers close
 /// together lose no digits.
-fn moments(outputs: &[f64], references: &[f64]) -> Vec<Contribution> {
+fn moments(predicted: &[f64], references: &[f64]) -> Vec<Contribution> {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-    let (output_mean, reference_mean) = (mean(outputs), mean(references));
-    outputs
+    let (predicted_mean, reference_mean) = (mean(predicted), mean(references));
+    predicted
         .iter()
         .zip(references)
-        .map(|(output, reference)| {
-            let (x, y) = (output - output_mean, reference - reference_mean);
+        .map(|(predicted, reference)| {
+            let (x, y) = (predicted - predicted_mean, reference - reference_mean);
             Contribution::of_sums([1.0, x, y, x * x, y * y, x * y].into_iter().enumerate())
         })
         .collect()
@@ -122,58 +131,67 @@ fn ranks(values: &[f64]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::prediction::Prediction;
+    use super::super::prediction::examples::numbers;
+    use super::super::{Scores, score_all};
     use super::*;
+
+    fn scores(metric: &'static Metric, predictions: &[Prediction], references: &[Prediction]) -> Scores {
+        score_all(&[metric.name], predictions, references, 1).unwrap().swap_remove(metric.name).unwrap()
+    }
 
     #[test]
     fn ranks_of_a_slice_are_those_within_it() {
-        let pairs: Vec<(String, String)> = [("0.1", "1"), ("0.2", "2"), ("0.9", "3")]
-            .into_iter()
-            .chain(std::iter::repeat_n(("0.05", "2.5"), 100))
-            .map(|(output, reference)| (output.to_owned(), reference.to_owned()))
-            .collect();
-        let pairs: Vec<Pair<'_>> =
-            pairs.iter().map(|(output, reference)| Pair::new(output, reference)).collect();
+        let predictions = numbers(&[&[0.1, 0.2, 0.9][..], &[0.05; 100]].concat());
+        let references = numbers(&[&[1.0, 2.0, 3.0][..], &[2.5; 100]].concat());
         let slices: Vec<&str> =
-            (0..pairs.len()).map(|place| if place < 3 { "one" } else { "other" }).collect();
-        let found = SPEARMAN.score(&pairs, 1).by_slice(&slices).unwrap();
+            (0..predictions.len()).map(|place| if place < 3 { "one" } else { "other" }).collect();
+        let found = scores(&SPEARMAN, &predictions, &references).by_slice(&slices).unwrap();
         assert!((found["one"].value.unwrap() - 1.0).abs() < 1e-12);
         assert_eq!(found["other"].value, None);
     }
 
-    fn correlation(metric: &'static Metric, outputs: &[&str], references: &[&str]) -> Option<f64> {
-        let pairs: Vec<Pair<'_>> =
-            outputs.iter().zip(references).map(|(output, reference)| Pair::new(output, reference)).collect();
-        metric.score(&pairs, 1).value()
+    fn correlation(metric: &'static Metric, predictions: &[f64], references: &[f64]) -> Option<f64> {
+        scores(metric, &numbers(predictions), &numbers(references)).value()
     }
 
     /// scipy 1.17 has nan in each case.
     #[test]
     fn a_correlation_of_numbers_that_are_all_the_same_has_no_value() {
-        let third = (1.0_f64 / 3.0).to_string();
-        let varied = ["0.1", "0.7", "0.2", "0.9", "0.4", "0.3", "0.8"];
+        let varied = [0.1, 0.7, 0.2, 0.9, 0.4, 0.3, 0.8];
         for count in 0..varied.len() {
-            let (same, varied) = (vec![third.as_str(); count], &varied[..count]);
+            let (same, varied) = (vec![1.0 / 3.0; count], &varied[..count]);
             for metric in [&PEARSON, &SPEARMAN] {
                 assert_eq!(correlation(metric, &same, varied), None, "{count}");
                 assert_eq!(correlation(metric, varied, &same), None, "{count}");
                 assert_eq!(correlation(metric, &same, &same), None, "{count}");
             }
         }
+        let references = numbers(&[1.0, 2.0, 3.0]);
         for metric in [&PEARSON, &SPEARMAN] {
-            assert_eq!(correlation(metric, &["NaN", "1", "2"], &["1", "2", "3"]), None);
-            assert_eq!(correlation(metric, &["none", "1", "2"], &["1", "2", "3"]), None);
+            for first in [Prediction::Number(f64::NAN), Prediction::Nothing] {
+                let predictions = [vec![first], numbers(&[1.0, 2.0])].concat();
+                assert_eq!(scores(metric, &predictions, &references).value(), None);
+            }
         }
+    }
+
+    #[test]
+    fn an_example_without_a_number_contributes_nothing() {
+        let predictions = numbers(&[1.0, 5.0, 2.0]);
+        let references = [Prediction::Number(1.0), Prediction::Nothing, Prediction::Number(2.0)];
+        assert_eq!(scores(&SPEARMAN, &predictions, &references).value(), Some(1.0));
     }
 
     /// Values of scipy 1.17, `pearsonr` and `spearmanr`.
     #[test]
     fn correlations_are_those_of_scipy() {
-        let (outputs, references) = (["1", "2", "2", "4", "-3.5"], ["0.5", "2.5", "2.5", "1", "1"]);
-        let pearson = correlation(&PEARSON, &outputs, &references).unwrap();
-        let spearman = correlation(&SPEARMAN, &outputs, &references).unwrap();
+        let (predictions, references) = ([1.0, 2.0, 2.0, 4.0, -3.5], [0.5, 2.5, 2.5, 1.0, 1.0]);
+        let pearson = correlation(&PEARSON, &predictions, &references).unwrap();
+        let spearman = correlation(&SPEARMAN, &predictions, &references).unwrap();
         assert!((pearson - 0.263_160_907_058_140_05).abs() < 1e-12, "{pearson}");
         assert!((spearman - 0.378_516_649_305_112_64).abs() < 1e-12, "{spearman}");
-        let large = ["1e15", "1000000000000001", "1000000000000002"];
-        assert!((correlation(&PEARSON, &large, &["1", "2", "3"]).unwrap() - 1.0).abs() < 1e-9);
+        let large = [1e15, 1_000_000_000_000_001.0, 1_000_000_000_000_002.0];
+        assert!((correlation(&PEARSON, &large, &[1.0, 2.0, 3.0]).unwrap() - 1.0).abs() < 1e-9);
     }
 }

@@ -1,18 +1,26 @@
-use super::{Against, Context, Contribution, Direction, Metric, Pair, Value};
 use indexmap::IndexSet;
 
+use super::metric::{
+    Contribution, Direction, Metric, ReferenceSource, ScoredPair, ScoringContext, Value, always, never,
+};
+use super::prediction::PredictionKind;
+
 /// F1 of the positive class of two: `2 TP / (2 TP + FP + FN)`. The positive class is `1` where a class is called so, and else
-/// the last in the alphabet (`yes`, `positive`), of all classes of the task, whether or not an example has it. Where nothing
-/// is of that class, and no answer either, there is no value.
+/// the last in the alphabet (`yes`, `positive`), of all classes of the task, whether or not an example has it. Where nothing is
+/// of that class, and no prediction either, there is no value.
 pub(super) static BINARY: Metric = Metric {
     name: "f1",
     summary: "F1 of the positive class: the class 1, or else the last in the alphabet",
     undefined: "no example and no answer of the positive class",
     direction: Direction::Higher,
-    share: true,
-    against: Against::References,
+    is_share: true,
+    reference_source: ReferenceSource::Labels,
+    accepts: &[PredictionKind::Class],
+    references: &[PredictionKind::Class],
+    suits: |task| task.classes.len() == 2,
+    is_default: always,
     contributions: binary,
-    value: Value::Of(micro_value),
+    value: Value::OfSums(micro_value),
 };
 
 /// F1 over all classes together: with one class an example it is the accuracy.
@@ -21,42 +29,56 @@ pub(super) static MICRO: Metric = Metric {
     summary: "F1 of all classes counted together",
     undefined: "no example",
     direction: Direction::Higher,
-    share: true,
-    against: Against::References,
+    is_share: true,
+    reference_source: ReferenceSource::Labels,
+    accepts: &[PredictionKind::Class],
+    references: &[PredictionKind::Class],
+    suits: always,
+    is_default: never,
     contributions: by_class,
-    value: Value::Of(micro_value),
+    value: Value::OfSums(micro_value),
 };
 
-/// The mean of the F1 of each class that is a reference or an output.
+/// Mean of the F1 of each class that is a reference or a prediction. Of two classes the F1 of the positive one is usual.
 pub(super) static MACRO: Metric = Metric {
     name: "f1-macro",
     summary: "mean of the F1 of each class",
     undefined: "no example",
     direction: Direction::Higher,
-    share: true,
-    against: Against::References,
+    is_share: true,
+    reference_source: ReferenceSource::Labels,
+    accepts: &[PredictionKind::Class],
+    references: &[PredictionKind::Class],
+    suits: always,
+    is_default: |task| task.classes.len() != 2,
     contributions: by_class,
-    value: Value::Of(macro_value),
+    value: Value::OfSums(macro_value),
 };
 
 /// Of each class three sums: true positives, false positives, false negatives.
 const SUMS: usize = 3;
 
-fn binary(pairs: &[Pair<'_>], context: &Context<'_>) -> Vec<Contribution> {
+fn binary(pairs: &[ScoredPair<'_>], context: &ScoringContext<'_>) -> Vec<Contribution> {
     let positive = if context.classes.is_empty() {
-        positive(pairs.iter().flat_map(|pair| [pair.reference.as_ref(), pair.hypothesis.as_ref()]))
+        positive(pairs.iter().flat_map(classes_of))
     } else {
         positive(context.classes.iter().map(String::as_str))
     };
-    pairs
-        .iter()
-        .map(|pair| match (pair.hypothesis == positive, pair.reference == positive) {
+    let own = |pair: &ScoredPair<'_>| {
+        let [reference, predicted] = classes_of(pair);
+        match (predicted == positive, reference == positive) {
             (true, true) => Contribution::of_sums([(0, 1.0)]),
             (true, false) => Contribution::of_sums([(1, 1.0)]),
             (false, true) => Contribution::of_sums([(2, 1.0)]),
-            (false, false) => Contribution::nothing(),
-        })
-        .collect()
+            (false, false) => Contribution::none(),
+        }
+    };
+    pairs.iter().map(own).collect()
+}
+
+/// The class of the reference and the one that was predicted; the empty one where there is none.
+pub(super) fn classes_of<'p>(pair: &'p ScoredPair<'_>) -> [&'p str; 2] {
+    [&pair.reference, &pair.prediction].map(|side| side.class().unwrap_or_default())
 }
 
 /// The positive one of two classes.
@@ -65,20 +87,18 @@ fn positive<'c>(classes: impl Iterator<Item = &'c str>) -> &'c str {
     classes.get("1").or_else(|| classes.iter().max()).copied().unwrap_or_default()
 }
 
-fn by_class(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
-    let classes: IndexSet<&str> =
-        pairs.iter().flat_map(|pair| [pair.reference.as_ref(), pair.hypothesis.as_ref()]).collect();
+fn by_class(pairs: &[ScoredPair<'_>], _: &ScoringContext<'_>) -> Vec<Contribution> {
+    let classes: IndexSet<&str> = pairs.iter().flat_map(classes_of).collect();
     let sum = |class: &str, kind: usize| SUMS * classes.get_index_of(class).unwrap_or_default() + kind;
-    pairs
-        .iter()
-        .map(|pair| {
-            if pair.hypothesis == pair.reference {
-                Contribution::of_sums([(sum(&pair.reference, 0), 1.0)])
-            } else {
-                Contribution::of_sums([(sum(&pair.hypothesis, 1), 1.0), (sum(&pair.reference, 2), 1.0)])
-            }
-        })
-        .collect()
+    let own = |pair: &ScoredPair<'_>| {
+        let [reference, predicted] = classes_of(pair);
+        if predicted == reference {
+            Contribution::of_sums([(sum(reference, 0), 1.0)])
+        } else {
+            Contribution::of_sums([(sum(predicted, 1), 1.0), (sum(reference, 2), 1.0)])
+        }
+    };
+    pairs.iter().map(own).collect()
 }
 
 /// F1 of true positives, false positives and false negatives; none of a class that does not occur.
@@ -110,26 +130,26 @@ fn macro_value(sums: &[f64]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::metrics::score_all;
+    use super::super::prediction::examples::classes;
+    use super::super::{ScoringContext, score_all};
 
-    fn value(name: &str, outputs: &[&str], references: &[&str], classes: &[&str]) -> Option<f64> {
-        let classes: Vec<String> = classes.iter().map(|class| (*class).to_owned()).collect();
-        let context = Context { classes: &classes, seed: 1 };
-        score_all(&[name], outputs, references, context).unwrap()[0].value()
+    fn value(name: &str, outputs: &[&str], references: &[&str], known: &[&str]) -> Option<f64> {
+        let known: Vec<String> = known.iter().map(|class| (*class).to_owned()).collect();
+        let context = ScoringContext { classes: &known, seed: 1 };
+        score_all(&[name], &classes(outputs), &classes(references), context).unwrap()[0].value()
     }
 
     /// Values of scikit-learn 1.9, `f1_score(references, outputs, pos_label="yes", zero_division=nan)`.
     #[test]
     fn the_positive_class_is_that_of_the_task_and_not_of_the_part() {
-        let classes = ["no", "yes"];
-        assert_eq!(value("f1", &["no", "no"], &["no", "no"], &classes), None);
-        assert_eq!(value("f1", &["yes", "no"], &["no", "no"], &classes), Some(0.0));
-        assert_eq!(value("f1", &["no", "no"], &["yes", "no"], &classes), Some(0.0));
-        assert_eq!(value("f1", &["yes", "no", "yes"], &["yes", "yes", "no"], &classes), Some(0.5));
+        let known = ["no", "yes"];
+        assert_eq!(value("f1", &["no", "no"], &["no", "no"], &known), None);
+        assert_eq!(value("f1", &["yes", "no"], &["no", "no"], &known), Some(0.0));
+        assert_eq!(value("f1", &["no", "no"], &["yes", "no"], &known), Some(0.0));
+        assert_eq!(value("f1", &["yes", "no", "yes"], &["yes", "yes", "no"], &known), Some(0.5));
         assert_eq!(value("f1", &["0", "0"], &["0", "0"], &["0", "1"]), None);
         assert_eq!(value("f1", &["0", "x"], &["0", "0"], &["1", "x"]), None);
-        assert_eq!(value("f1", &[], &[], &classes), None);
+        assert_eq!(value("f1", &[], &[], &known), None);
     }
 
     /// Values of scikit-learn 1.9, `f1_score(references, outputs, average="macro")` and `average="micro"`.

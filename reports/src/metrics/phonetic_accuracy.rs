@@ -1,21 +1,23 @@
+use super::metric::{Contribution, Direction, Metric, ReferenceSource, Value, always, of_texts, ratio};
 use super::phonetic::phonetic_code;
-use super::{Against, Context, Contribution, Direction, Metric, Pair, Value, ratio};
+use super::prediction::PredictionKind;
 
-/// The share of outputs that sound like their reference: equal [`phonetic_code`]s.
+/// Share of texts that sound like their reference: equal [`phonetic_code`]s.
 pub(super) static METRIC: Metric = Metric {
     name: "phonetic-accuracy",
     summary: "share of outputs whose script-neutral phonetic code equals the reference's",
     undefined: "no example",
     direction: Direction::Higher,
-    share: true,
-    against: Against::References,
-    contributions,
-    value: Value::Of(ratio),
+    is_share: true,
+    reference_source: ReferenceSource::Labels,
+    accepts: &[PredictionKind::Text],
+    references: &[PredictionKind::Text],
+    suits: always,
+    is_default: always,
+    contributions: |pairs, _| {
+        of_texts(pairs, |text, reference| {
+            Contribution::of_hit(phonetic_code(text) == phonetic_code(reference))
+        })
+    },
+    value: Value::OfSums(ratio),
 };
-
-fn contributions(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
-    pairs
-        .iter()
-        .map(|pair| Contribution::hit(phonetic_code(&pair.hypothesis) == phonetic_code(&pair.reference)))
-        .collect()
-}

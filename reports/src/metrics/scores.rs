@@ -1,6 +1,7 @@
-use super::{Contribution, Metric, Value, bootstrap};
-use crate::error::{ReportError, Result};
 use indexmap::IndexMap;
+
+use super::metric::{Contribution, Metric, ScoredPair, ScoringContext, Value};
+use crate::error::{ReportError, Result};
 
 /// One model's contributions to one metric: one for each example, for each seed that it was trained with.
 #[derive(Debug, Clone)]
@@ -19,11 +20,19 @@ pub struct SliceValue {
     pub value: Option<f64>,
 }
 
-impl Scores {
-    pub(super) fn new(metric: &'static Metric, contributions: Vec<Contribution>) -> Self {
-        Self { metric, seeds: vec![contributions] }
+impl Metric {
+    /// Scores each pair. Those of kinds that it does not accept contribute nothing.
+    #[must_use]
+    pub fn score<'c>(
+        &'static self,
+        pairs: &[ScoredPair<'_>],
+        context: impl Into<ScoringContext<'c>>,
+    ) -> Scores {
+        Scores { metric: self, seeds: vec![(self.contributions)(pairs, &context.into())] }
     }
+}
 
+impl Scores {
     /// The metric that was taken.
     #[must_use]
     pub fn metric(&self) -> &'static Metric {
@@ -48,10 +57,10 @@ impl Scores {
         let mut total = 0.0;
         for contributions in &self.seeds {
             total += match self.metric.value {
-                Value::OfEach(value) => {
+                Value::OfContributions(value) => {
                     value(&examples.iter().map(|&example| &contributions[example]).collect::<Vec<_>>())?
                 }
-                Value::Of(value) => {
+                Value::OfSums(value) => {
                     sums.clear();
                     for &example in examples {
                         for &(sum, number) in &contributions[example].0 {
@@ -66,12 +75,6 @@ impl Scores {
             };
         }
         (!self.seeds.is_empty()).then(|| total / self.seeds.len() as f64)
-    }
-
-    /// The 95 % percentile bootstrap interval over examples, see [`bootstrap::interval`].
-    #[must_use]
-    pub fn interval(&self, seed: u64) -> Option<[f64; 2]> {
-        bootstrap::interval(self, seed)
     }
 
     /// The value of each slice, slices in the order in which they first occur. `labels` names each example's.
@@ -112,7 +115,7 @@ impl Scores {
             });
         };
         for scores in seeds {
-            same_examples(first, scores)?;
+            check_same_examples(first, scores)?;
         }
         let all = seeds.iter().flat_map(|scores| scores.seeds.iter().cloned()).collect();
         Ok(Scores { metric: first.metric, seeds: all })
@@ -120,7 +123,7 @@ impl Scores {
 }
 
 /// Refuses scores that do not belong to the same metric and as many examples.
-pub(super) fn same_examples(first: &Scores, second: &Scores) -> Result<()> {
+pub(super) fn check_same_examples(first: &Scores, second: &Scores) -> Result<()> {
     if first.metric.name != second.metric.name {
         return Err(ReportError::Comparison {
             metric: first.metric.name.to_string(),
@@ -139,11 +142,13 @@ pub(super) fn same_examples(first: &Scores, second: &Scores) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use crate::metrics::score_all;
+    use super::super::prediction::examples::texts;
+    use super::super::score_all;
 
     #[test]
     fn slices_keep_their_first_order_and_their_counts() {
-        let scores = &score_all(&["word-accuracy"], &["a", "b", "c"], &["a", "x", "c"], 1).unwrap()[0];
+        let scores =
+            &score_all(&["word-accuracy"], &texts(&["a", "b", "c"]), &texts(&["a", "x", "c"]), 1).unwrap()[0];
         let slices = scores.by_slice(&["ta", "hi", "ta"]).unwrap();
         assert_eq!(slices.keys().collect::<Vec<_>>(), ["ta", "hi"]);
         assert_eq!((slices["ta"].examples, slices["ta"].value), (2, Some(1.0)));
@@ -153,8 +158,9 @@ mod tests {
 
     #[test]
     fn a_mean_over_seeds_is_the_mean_of_their_values() {
-        let one = score_all(&["cer-total"], &["ab", "c"], &["ab", "d"], 1).unwrap();
-        let two = score_all(&["cer-total"], &["xy", "d"], &["ab", "d"], 1).unwrap();
+        let references = texts(&["ab", "d"]);
+        let one = score_all(&["cer-total"], &texts(&["ab", "c"]), &references, 1).unwrap();
+        let two = score_all(&["cer-total"], &texts(&["xy", "d"]), &references, 1).unwrap();
         let mean = super::Scores::mean_over_seeds(&[one[0].clone(), two[0].clone()]).unwrap();
         assert!((mean.value().unwrap() - 0.5).abs() < 1e-12);
         assert!(super::Scores::mean_over_seeds(&[]).is_err());

@@ -1,60 +1,72 @@
-use super::accuracy::commonest;
-use super::{Against, Context, Contribution, Direction, Metric, Pair, Value, ratio};
+use super::accuracy::most_common;
+use super::metric::{
+    Contribution, Direction, Metric, ReferenceSource, ScoredPair, ScoringContext, Value, always, ratio,
+};
+use super::prediction::PredictionKind;
 
-/// The share of tokens whose tag is right, over all tokens of all examples. Outputs and references are the tags of an
-/// example, parted by spaces; a reference's tag without a counterpart is wrong.
+/// Share of tokens whose tag is right, over all tokens of all examples. A tag of the reference without a counterpart is wrong.
 pub(super) static METRIC: Metric = Metric {
     name: "token-accuracy",
     summary: "share of tokens whose tag is right",
     undefined: "no word",
     direction: Direction::Higher,
-    share: true,
-    against: Against::References,
+    is_share: true,
+    reference_source: ReferenceSource::Labels,
+    accepts: &[PredictionKind::Tags],
+    references: &[PredictionKind::Tags],
+    suits: always,
+    is_default: always,
     contributions: right,
-    value: Value::Of(ratio),
+    value: Value::OfSums(ratio),
 };
 
-/// The token accuracy of saying the commonest tag each time, whatever the model says: where most words are in no span, it
-/// is high.
+/// Token accuracy of always predicting the most common tag, whatever the model predicts: where most words are in no span, it is
+/// high.
 pub(super) static MAJORITY: Metric = Metric {
     name: "token-accuracy-of-majority",
-    summary: "token accuracy of always saying the commonest tag",
+    summary: "token accuracy of always predicting the most common tag",
     undefined: "no word",
     direction: Direction::Higher,
-    share: true,
-    against: Against::References,
-    contributions: majority,
-    value: Value::Of(ratio),
+    is_share: true,
+    reference_source: ReferenceSource::Labels,
+    accepts: &[PredictionKind::Tags],
+    references: &[PredictionKind::Tags],
+    suits: always,
+    is_default: always,
+    contributions: of_majority,
+    value: Value::OfSums(ratio),
 };
 
-fn right(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
-    let count = |pair: &Pair<'_>| {
-        let (found, there) = (pair.hypothesis.split_whitespace(), pair.reference.split_whitespace());
-        let right = found.zip(there.clone()).filter(|(found, there)| found == there).count();
-        Contribution::of_ratio(right as f64, there.count() as f64)
+fn right(pairs: &[ScoredPair<'_>], _: &ScoringContext<'_>) -> Vec<Contribution> {
+    let own = |pair: &ScoredPair<'_>| {
+        let (found, there) = (pair.prediction.tags(), pair.reference.tags());
+        let right = found.iter().zip(there).filter(|(found, there)| found == there).count();
+        Contribution::of_ratio(right as f64, there.len() as f64)
     };
-    pairs.iter().map(count).collect()
+    pairs.iter().map(own).collect()
 }
 
-fn majority(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
-    let commonest = commonest(pairs.iter().flat_map(|pair| pair.reference.split_whitespace()));
-    let count = |pair: &Pair<'_>| {
-        let tags = pair.reference.split_whitespace();
-        let right = tags.clone().filter(|tag| commonest == Some(tag)).count();
-        Contribution::of_ratio(right as f64, tags.count() as f64)
+fn of_majority(pairs: &[ScoredPair<'_>], _: &ScoringContext<'_>) -> Vec<Contribution> {
+    let majority = most_common(pairs.iter().flat_map(|pair| pair.reference.tags()).map(String::as_str));
+    let own = |pair: &ScoredPair<'_>| {
+        let tags = pair.reference.tags();
+        let right = tags.iter().filter(|tag| majority == Some(tag.as_str())).count();
+        Contribution::of_ratio(right as f64, tags.len() as f64)
     };
-    pairs.iter().map(count).collect()
+    pairs.iter().map(own).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::prediction::examples::tags;
+    use super::super::score_all;
 
     #[test]
     fn tokens_are_counted_and_not_examples() {
-        let pairs = [Pair::new("O B-LOC", "O O"), Pair::new("O O O O", "O O B-LOC I-LOC O O")];
-        let value = |metric: &'static Metric| metric.score(&pairs, 1).value().unwrap();
-        assert!((value(&METRIC) - 3.0 / 8.0).abs() < 1e-12);
-        assert!((value(&MAJORITY) - 6.0 / 8.0).abs() < 1e-12);
+        let (predictions, references) =
+            (tags(&["O B-LOC", "O O O O"]), tags(&["O O", "O O B-LOC I-LOC O O"]));
+        let names = ["token-accuracy", "token-accuracy-of-majority"];
+        let scores = score_all(&names, &predictions, &references, 1).unwrap();
+        assert_eq!((scores[0].value(), scores[1].value()), (Some(3.0 / 8.0), Some(6.0 / 8.0)));
     }
 }

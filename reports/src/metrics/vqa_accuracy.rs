@@ -1,59 +1,64 @@
-use super::{Against, Context, Contribution, Direction, Metric, Pair, Value, ratio};
+use alambic_data::vqa_answers::normalised;
 
-/// The mean score of the answers given, by how many people gave each. Answers are compared in the form that the evaluation of
-/// VQA gives them, those of models and those of people alike.
+use super::metric::{
+    Contribution, Direction, Metric, ReferenceSource, ScoredPair, ScoringContext, Value, always, ratio,
+};
+use super::prediction::{Prediction, PredictionKind};
+
+/// Mean score of the answers given, by how many people gave each (VQA v2). Answers are compared in the form that the evaluation
+/// of VQA gives them, those of models and those of people alike. It is the accuracy where each question has one right answer,
+/// and then no default.
 pub(super) static METRIC: Metric = Metric {
     name: "vqa-accuracy",
     summary: "mean score of the answers given, by how many people gave each (VQA v2)",
     undefined: "no example",
     direction: Direction::Higher,
-    share: true,
-    against: Against::References,
+    is_share: true,
+    reference_source: ReferenceSource::Labels,
+    accepts: &[PredictionKind::Class],
+    references: &[PredictionKind::Scores],
+    suits: always,
+    is_default: |task| task.is_graded,
     contributions,
-    value: Value::Of(ratio),
+    value: Value::OfSums(ratio),
 };
 
-/// The reference of an example whose right answers have scores in 0 to 1: a line for each, its score and the answer. An
-/// answer that is not among them has none.
-#[must_use]
-pub fn scored<'a>(answers: impl IntoIterator<Item = (&'a str, f32)>) -> String {
-    let lines: Vec<String> = answers.into_iter().map(|(answer, score)| format!("{score} {answer}")).collect();
-    lines.join("\n")
+fn contributions(pairs: &[ScoredPair<'_>], _: &ScoringContext<'_>) -> Vec<Contribution> {
+    pairs.iter().map(|pair| Contribution::of_mean(score(pair))).collect()
 }
 
-fn contributions(pairs: &[Pair<'_>], _: &Context<'_>) -> Vec<Contribution> {
-    let score = |pair: &Pair<'_>| {
-        let answer = alambic_data::vqa_answers::normalised(&pair.hypothesis);
-        let known = pair.reference.lines().filter_map(|line| line.split_once(' '));
-        let found = known.filter(|(_, known)| alambic_data::vqa_answers::normalised(known) == answer);
-        // Of several forms of one answer that which more people gave.
-        found.filter_map(|(score, _)| score.parse::<f64>().ok()).fold(0.0, f64::max)
+/// The score of an answer; of several forms of it that which more people gave, and 0 of one that nobody gave.
+fn score(pair: &ScoredPair<'_>) -> f64 {
+    let (Some(answer), Prediction::Scores(known)) = (pair.prediction.class(), &*pair.reference) else {
+        return 0.0;
     };
-    pairs.iter().map(|pair| Contribution::of_one(score(pair))).collect()
+    let answer = normalised(answer);
+    let given = known.iter().filter(|(known, _)| normalised(known) == answer);
+    given.map(|(_, score)| *score).fold(0.0, f64::max)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::metrics::score_all;
+    use super::super::prediction::examples::classes;
+    use super::super::{Prediction, score_all};
+
+    fn value(answers: &[&str], references: &[&[(&str, f32)]]) -> Option<f64> {
+        let references: Vec<Prediction> =
+            references.iter().map(|known| Prediction::scores(known.iter().copied())).collect();
+        score_all(&["vqa-accuracy"], &classes(answers), &references, 1).unwrap()[0].value()
+    }
 
     #[test]
     fn answers_count_by_their_scores() {
-        let references = [
-            scored([("light blue", 1.0), ("blue", 0.3)]),
-            scored([("yes", 0.6)]),
-            scored([]),
-            scored([("2", 0.9)]),
-        ];
-        let scores = score_all(&["vqa-accuracy"], &["blue", "yes", "yes", "3"], &references, 1).unwrap();
-        assert!((scores["vqa-accuracy"].value().unwrap() - 0.9 / 4.0).abs() < 1e-6);
+        let references: [&[(&str, f32)]; 4] =
+            [&[("light blue", 1.0), ("blue", 0.3)], &[("yes", 0.6)], &[], &[("2", 0.9)]];
+        assert_eq!(value(&["blue", "yes", "yes", "3"], &references), Some((0.3 + 0.6) / 4.0));
     }
 
     #[test]
     fn answers_of_models_and_people_are_compared_in_one_form() {
-        let references =
-            [scored([("Two.", 1.0)]), scored([("dog", 0.6), ("a dog", 0.3)]), scored([("2", 0.9)])];
-        let scores = score_all(&["vqa-accuracy"], &["2", "the dog", "two"], &references, 1).unwrap();
-        assert!((scores["vqa-accuracy"].value().unwrap() - 2.5 / 3.0).abs() < 1e-6);
+        let references: [&[(&str, f32)]; 3] =
+            [&[("Two.", 1.0)], &[("dog", 0.6), ("a dog", 0.3)], &[("2", 0.9)]];
+        assert!((value(&["2", "the dog", "two"], &references).unwrap() - 2.5 / 3.0).abs() < 1e-12);
     }
 }

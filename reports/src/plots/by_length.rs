@@ -101,7 +101,7 @@ fn groups(lengths: &[usize]) -> Vec<Group> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::score_all;
+    use crate::metrics::{Prediction, score_all};
 
     #[test]
     fn short_tails_are_joined_to_their_neighbours() {
@@ -111,11 +111,13 @@ mod tests {
             .flat_map(|(length, count)| std::iter::repeat_n(length, count))
             .collect();
         let references: Vec<String> = lengths.iter().map(|&length| "a".repeat(length)).collect();
-        let outputs: Vec<String> = references
+        let predictions: Vec<Prediction> = references
             .iter()
             .map(|text| if text.len() > 4 { "b".to_string() } else { text.clone() })
+            .map(Prediction::Text)
             .collect();
-        let scores = score_all(&["word-accuracy"], &outputs, &references, 1).unwrap();
+        let references: Vec<Prediction> = references.into_iter().map(Prediction::Text).collect();
+        let scores = score_all(&["word-accuracy"], &predictions, &references, 1).unwrap();
         let figure = metric_by_length(&[("student", &scores[0])], &lengths).unwrap();
         let Drawing::Lines(lines) = &figure.drawing else { panic!("lines") };
         let mean = f64::from(5 * 5 + 6 * 30 + 20 * 3) / 38.0;

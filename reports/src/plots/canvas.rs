@@ -1,9 +1,6 @@
 //! What all figures share: the sheet, the font, the colours, the legend.
 
-use super::{Figure, Placement};
-use crate::document::one_line;
 use alambic_files::text::shortened;
-use maud::html;
 use plotters::coord::Shift;
 use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::prelude::{DrawingArea, DrawingBackend};
@@ -27,13 +24,14 @@ pub(super) const BITMAP_DROP: f64 = 0.12;
 
 /// Text and axes. No series has this colour, so that it can be replaced by the page's own.
 pub(super) const INK: RGBColor = RGBColor(1, 2, 3);
-const INK_IN_SVG: &str = "\"#010203\"";
+/// The same in SVG.
+pub(super) const INK_IN_SVG: &str = "\"#010203\"";
 
 /// The name under which plotters finds the font, and which a browser reads as its own sans-serif.
 const FAMILY: &str = "sans-serif";
 
 /// The most characters of a text in a figure.
-const LONGEST: usize = 80;
+const MAX_CHARACTERS: usize = 80;
 
 const PALETTE: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
@@ -195,7 +193,7 @@ pub(super) fn legend(series: &[&str]) -> (Vec<(f64, f64)>, f64) {
 
 /// A text of a figure: in one line, hidden characters shown, and cut where it would reach beyond any sheet.
 fn shown(text: &str) -> String {
-    shortened(text, LONGEST)
+    shortened(text, MAX_CHARACTERS)
 }
 
 fn font(size: f64) -> plotters::style::FontDesc<'static> {
@@ -218,25 +216,6 @@ pub(super) fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
     let first = (low / step - 1e-9).ceil() as i64;
     let last = (high / step + 1e-9).floor() as i64;
     (first..=last).map(|multiple| multiple as f64 * step).collect()
-}
-
-/// Puts the page's ink and a heading of our own on what plotters wrote.
-pub(super) fn themed(svg: &str, figure: &Figure, placement: Placement) -> String {
-    let (width, height) = figure.size();
-    let (dots_wide, dots_high) = figure.pixels();
-    let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {dots_wide} {dots_high}\" width=\"{width}\" \
-         height=\"{height}\" role=\"img\" aria-label=\"{}\">\n",
-        html! { (one_line(&figure.alternative)) }.into_string()
-    );
-    if placement == Placement::Alone {
-        text.push_str(
-            "<style>svg{color:#1c2024}@media(prefers-color-scheme:dark){svg{color:#e8eaed}}</style>\n",
-        );
-    }
-    let body = svg.split_once('>').map_or(svg, |(_, body)| body);
-    text.push_str(body.trim_start().replace(INK_IN_SVG, "\"currentColor\"").as_str());
-    text
 }
 
 #[cfg(test)]

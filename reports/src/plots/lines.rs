@@ -1,5 +1,5 @@
-use super::ValueFormat;
 use super::canvas::{Anchor, Canvas, INK, MARGIN, TEXT, colour, legend, ticks};
+use super::format::ValueFormat;
 use plotters::prelude::DrawingBackend;
 use plotters::style::Color;
 use serde::Serialize;

@@ -1,22 +1,45 @@
-//! What a report says, section by section.
+//! The sections of a report.
 
-use super::slices::slice_tables;
-use super::{CorpusReading, Noun, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes, Views};
-use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table, Tone};
-use crate::metrics::{Against, Direction, find, is_yardstick};
-use crate::numbers::{self, NO_VALUE};
-use crate::outcome::{BASELINE, ModelOutcome, Ratios, STUDENT, TEACHER};
-use crate::verdict::Verdict;
+use std::path::Path;
+
 use indexmap::IndexMap;
 
-pub(super) fn document(report: &Report) -> Document {
+use super::content::{
+    CorpusReading, IllustratedExamples, Noun, PipelineNotes, Report, Sample, StageSummary, Text,
+    VariationNotes,
+};
+use super::model_table::ModelTable;
+use super::slices::slice_tables;
+use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table, Tone};
+use crate::error::Result;
+use crate::numbers::{self, NO_VALUE};
+use crate::outcome::{BASELINE, ModelOutcome, STUDENT, TEACHER};
+use crate::verdict::Verdict;
+
+impl Report {
+    /// The page as a document.
+    #[must_use]
+    pub fn document(&self) -> Document {
+        document(self)
+    }
+
+    /// Writes `report.html`, `report.md` and `plots/*.svg`, `*.png` into the folder of the run.
+    ///
+    /// # Errors
+    /// [`crate::ReportError::Plot`] or [`crate::ReportError::File`].
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        self.document().write(folder, "report")
+    }
+}
+
+fn document(report: &Report) -> Document {
     let sections = [
         Section::new("Result", result(report)),
         Section::new("By slice", by_slice(report)),
         Section::new("Faithfulness to the teacher", fidelity(report)),
         Section::new("Time", time(report)),
         Section::new("Samples", samples(&report.samples)),
-        Section::new(&report.views.title, views(&report.views)),
+        Section::new(&report.illustrated_examples.title, illustrated(&report.illustrated_examples)),
         Section::new("Training", training(report)),
         Section::new("Pipeline", report.pipeline.as_ref().map(pipeline).unwrap_or_default()),
         Section::new("Varied texts", variations(&report.variations)),
@@ -48,14 +71,14 @@ fn over(report: &Report) -> String {
 
 fn result(report: &Report) -> Vec<Block> {
     let mut blocks = Vec::new();
-    match (&report.judgement, report.outcome.model(STUDENT)) {
-        (Some(judgement), _) => {
-            let tone = match judgement.verdict {
+    match (&report.comparison, report.outcome.model(STUDENT)) {
+        (Some(comparison), _) => {
+            let tone = match comparison.verdict {
                 Verdict::Better => Tone::Good,
                 Verdict::NotBetter => Tone::Bad,
                 Verdict::Inconclusive => Tone::Neutral,
             };
-            blocks.push(Block::Callout(tone, judgement.in_words(&report.examples.many)));
+            blocks.push(Block::Callout(tone, comparison.in_words(&report.examples.many)));
         }
         (None, Some(_)) if !report.outcome.labelled => blocks.push(Block::Callout(
             Tone::Neutral,
@@ -87,11 +110,11 @@ fn result(report: &Report) -> Vec<Block> {
         }
         .table(),
     ));
-    let above =
-        report.outcome.ratios.retention_above_floor.iter().find_map(|(name, ratio)| Some((name, (*ratio)?)));
+    let retention = &report.outcome.ratios.retention_above_trivial_baseline;
+    let above = retention.iter().find_map(|(name, ratio)| Some((name, (*ratio)?)));
     if let Some((metric, ratio)) = above {
         blocks.push(Block::Paragraph(format!(
-            "Of what the teacher's {} has above that of the model that does not see what matters, the student keeps {}.",
+            "Of the teacher's {} above that of the trivial baseline the student retains {}.",
             numbers::metric_title(metric),
             numbers::percent(ratio)
         )));
@@ -101,146 +124,6 @@ fn result(report: &Report) -> Vec<Block> {
     ));
     blocks.retain(|block| !matches!(block, Block::List(items) if items.is_empty()));
     blocks
-}
-
-/// All that is known of some models, one row a measure and one column a model.
-pub(crate) struct ModelTable<'a> {
-    /// The models, by name.
-    pub(crate) models: IndexMap<&'a str, &'a ModelOutcome>,
-    /// The ratios of student to teacher, for a column of their own.
-    pub(crate) ratios: Option<&'a Ratios>,
-    /// Over how many examples and seeds.
-    pub(crate) over: &'a str,
-    /// What one example is called.
-    pub(crate) example: &'a str,
-}
-
-impl ModelTable<'_> {
-    pub(crate) fn table(&self) -> Table {
-        let mut columns = vec![ColumnHeading::text("")];
-        columns.extend(self.models.keys().map(|name| ColumnHeading::number(name)));
-        if self.ratios.is_some() {
-            columns.push(ColumnHeading::number("ratio"));
-        }
-        let mut rows: Vec<Vec<Cell>> = self.metric_names().iter().map(|name| self.metric_row(name)).collect();
-        rows.extend(self.cost_rows());
-        let ratios = if self.ratios.is_some() {
-            " Ratio: student to teacher, 1 is parity, more is better for the student."
-        } else {
-            ""
-        };
-        Table {
-            caption: format!(
-                "Over {}. Smaller figures are 95 % bootstrap intervals over examples, and the range over seeds \
-                 where there are several. ↓ less is better, ↑ more is better.{ratios}",
-                self.over
-            ),
-            columns,
-            rows,
-        }
-    }
-
-    fn metric_names(&self) -> Vec<String> {
-        let mut names: IndexMap<String, ()> = IndexMap::new();
-        names.extend(
-            self.models.values().flat_map(|model| model.metrics.keys()).map(|name| (name.clone(), ())),
-        );
-        names.into_keys().collect()
-    }
-
-    fn metric_row(&self, name: &str) -> Vec<Cell> {
-        let mut row = vec![Cell::new(titled(name))];
-        let best = best(name, self.models.values().map(|model| model.metric(name)));
-        for model in self.models.values() {
-            let value = model.metric(name);
-            let emphasis = self.models.len() > 1 && value.is_some() && value == best;
-            row.push(
-                Cell::new(numbers::metric_value(name, value))
-                    .with_note(spread(name, model))
-                    .emphasised(emphasis),
-            );
-        }
-        if let Some(ratios) = self.ratios {
-            row.push(Cell::new(numbers::times(ratios.retention.get(name).copied().flatten())));
-        }
-        row
-    }
-
-    fn cost_rows(&self) -> Vec<Vec<Cell>> {
-        let row = |title: &str, ratio: Option<f64>, value: &dyn Fn(&ModelOutcome) -> Option<String>| {
-            let values: Vec<Option<String>> = self.models.values().map(|model| value(model)).collect();
-            if values.iter().all(Option::is_none) {
-                return None;
-            }
-            let cells =
-                values.into_iter().map(|value| Cell::new(value.unwrap_or_else(|| NO_VALUE.to_string())));
-            let mut row = vec![Cell::new(title)];
-            row.extend(cells);
-            if self.ratios.is_some() {
-                row.push(Cell::new(ratio.map_or_else(String::new, |ratio| numbers::times(Some(ratio)))));
-            }
-            Some(row)
-        };
-        let compression = self.ratios.and_then(|ratios| ratios.compression);
-        let speedup = self.ratios.and_then(|ratios| ratios.speedup);
-        let latency = |of: fn(crate::outcome::Latency) -> f64| {
-            move |model: &ModelOutcome| model.latency_ms.map(|latency| numbers::milliseconds(of(latency)))
-        };
-        [
-            row("parameters", None, &|model| model.parameters.map(numbers::thousands)),
-            row("size", compression, &|model| model.bytes.map(numbers::bytes)),
-            row(
-                &format!("time per {}, batch 1, median", self.example),
-                speedup,
-                &latency(|latency| latency.p50),
-            ),
-            row(
-                &format!("time per {}, 95th percentile", self.example),
-                None,
-                &latency(|latency| latency.p95),
-            ),
-            row("time to train", None, &|model| model.seconds_to_train.map(numbers::duration)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-}
-
-/// `CER ↓`, an arrow to the better side.
-pub(super) fn titled(name: &str) -> String {
-    let title = numbers::metric_title(name);
-    match find(name) {
-        Ok(metric) if is_yardstick(name) || metric.against == Against::Model => title,
-        Ok(metric) => match metric.direction {
-            Direction::Lower => format!("{title} ↓"),
-            Direction::Higher => format!("{title} ↑"),
-        },
-        Err(_) => title,
-    }
-}
-
-/// The best of some values; none where the metric has no better side.
-pub(super) fn best(name: &str, values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
-    let metric = find(name).ok().filter(|_| !is_yardstick(name))?;
-    match metric.direction {
-        Direction::Lower => values.flatten().min_by(f64::total_cmp),
-        Direction::Higher => values.flatten().max_by(f64::total_cmp),
-    }
-}
-
-/// The interval of a metric, and its range over seeds where there are several.
-fn spread(name: &str, model: &ModelOutcome) -> Option<String> {
-    let interval =
-        model.intervals.get(name).copied().flatten().map(|ends| numbers::metric_interval(name, ends));
-    let seeds: Vec<f64> = model.per_seed.get(name).into_iter().flatten().flatten().copied().collect();
-    let range = (seeds.len() > 1).then(|| {
-        let low = seeds.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = seeds.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        format!("seeds {}", numbers::metric_interval(name, [low, high]))
-    });
-    let parts: Vec<String> = [interval, range].into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 fn by_slice(report: &Report) -> Vec<Block> {
@@ -360,12 +243,13 @@ fn samples(samples: &[Sample]) -> Vec<Block> {
     })]
 }
 
-fn views(Views { about, views, .. }: &Views) -> Vec<Block> {
-    if views.is_empty() {
+fn illustrated(IllustratedExamples { about, examples, .. }: &IllustratedExamples) -> Vec<Block> {
+    if examples.is_empty() {
         return Vec::new();
     }
-    let images =
-        views.iter().map(|view| Block::Images { caption: view.source.clone(), images: view.images.clone() });
+    let images = examples
+        .iter()
+        .map(|example| Block::Images { caption: example.source.clone(), images: example.images.clone() });
     std::iter::once(Block::Paragraph(about.clone())).chain(images).collect()
 }
 

@@ -2,9 +2,9 @@
 
 use indexmap::IndexMap;
 
-use super::sections::{best, titled};
+use super::model_table::{best, titled};
 use crate::document::{Cell, ColumnHeading, Table};
-use crate::metrics::is_yardstick;
+use crate::metrics::is_reference;
 use crate::numbers;
 use crate::outcome::{ModelOutcome, Transfer};
 
@@ -18,7 +18,7 @@ pub(crate) fn slice_tables(models: &IndexMap<&str, &ModelOutcome>, many: &str) -
             metrics.extend(slice.metrics.keys().map(|metric| (metric.as_str(), ())));
         }
     }
-    metrics.retain(|metric, ()| !is_yardstick(metric));
+    metrics.retain(|metric, ()| !is_reference(metric));
     metrics
         .keys()
         .map(|metric| {
@@ -43,7 +43,7 @@ pub(crate) fn slice_tables(models: &IndexMap<&str, &ModelOutcome>, many: &str) -
         .collect()
 }
 
-/// Means over languages, and by how much each is below the source, where models were judged in several by this metric.
+/// Means over languages, and by how much each is below the source, where models were evaluated in several by this metric.
 fn transfer_rows(models: &IndexMap<&str, &ModelOutcome>, metric: &str) -> Vec<Vec<Cell>> {
     let of = |model: &ModelOutcome| model.transfer.clone().filter(|transfer| transfer.metric == metric);
     let all: Vec<Option<Transfer>> = models.values().map(|model| of(model)).collect();

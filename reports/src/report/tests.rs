@@ -1,12 +1,12 @@
 use crate::document::Block;
-use crate::metrics::{Scores, score_all};
+use crate::metrics::{Prediction, Scores, examples, score_all};
 use crate::outcome::{Latency, ModelOutcome, Outcome};
 use crate::plots::{Drawing, losses_over_steps, metric_by_length, metric_by_slice, time_per_example};
 use crate::report::{
-    CorpusReading, Noun, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes,
-    Views,
+    CorpusReading, IllustratedExamples, Noun, PipelineExample, PipelineNotes, Report, Sample, StageSummary,
+    Text, VariationNotes,
 };
-use crate::verdict::judge;
+use crate::verdict::compare_with_baseline;
 use indexmap::IndexMap;
 use serde_json::json;
 
@@ -35,20 +35,21 @@ fn references() -> Vec<&'static str> {
 
 /// Outputs of which one in `every` lacks its last letter.
 fn scores(every: usize) -> IndexMap<String, Scores> {
-    let outputs: Vec<String> = references()
+    let predictions: Vec<Prediction> = references()
         .iter()
         .enumerate()
         .map(|(index, reference)| {
             let length = reference.chars().count();
-            reference.chars().take(if index * 7 % every == 0 { length - 1 } else { length }).collect()
+            let taken = if index * 7 % every == 0 { length - 1 } else { length };
+            Prediction::Text(reference.chars().take(taken).collect())
         })
         .collect();
     let metrics = ["cer", "cer-total", "word-accuracy", "phonetic-accuracy", "phonetic-accuracy-shuffled"];
-    score_all(&metrics, &outputs, &references(), 1).unwrap()
+    score_all(&metrics, &predictions, &examples::texts(&references()), 1).unwrap()
 }
 
 fn model(every: usize, parameters: u64, p50: f64, seconds: Option<f64>) -> ModelOutcome {
-    let mut model = ModelOutcome::measured(&[scores(every)], &labels()).unwrap();
+    let mut model = ModelOutcome::from_scores(&[scores(every)], &labels()).unwrap();
     model.parameters = Some(parameters);
     model.bytes = Some(parameters * 2);
     model.latency_ms = Some(Latency { p50, p95: p50 * 1.7 });
@@ -76,11 +77,13 @@ fn example() -> Report {
         model(3, 1_402_112, 5.4, Some(158.0)),
     );
     let (student_scores, baseline_scores) = (scores(6), scores(3));
-    let judgement =
-        judge(&[student_scores["cer"].clone()], &[baseline_scores["cer"].clone()]).unwrap().unwrap();
+    let comparison =
+        compare_with_baseline(&[student_scores["cer"].clone()], &[baseline_scores["cer"].clone()])
+            .unwrap()
+            .unwrap();
     let mut outcome =
         Outcome::new("quickstart", vec![1], labels().len(), Some(teacher), Some(student), Some(baseline));
-    outcome.verdict = Some(judgement.verdict);
+    outcome.verdict = Some(comparison.verdict);
     outcome.fidelity = [
         ("agreement".to_string(), Some(0.812)),
         ("encoder-similarity".to_string(), Some(0.976)),
@@ -114,7 +117,7 @@ fn example() -> Report {
         date: "2026-11-21".into(),
         examples: Noun { one: "word".into(), many: "words".into() },
         evaluated_on: "the test split of names".into(),
-        judgement: Some(judgement),
+        comparison: Some(comparison),
         models: [
             (
                 "teacher".to_string(),
@@ -193,7 +196,7 @@ fn example() -> Report {
                     .collect(),
             })
             .collect(),
-        views: Views::default(),
+        illustrated_examples: IllustratedExamples::default(),
         quality_figures: metric_by_slice(&outcome, "cer").into_iter().chain([by_length]).collect(),
         training_figures: losses_over_steps(&losses()),
         warnings: vec!["Three of the twelve pairs have fewer than 100 words.".into()],
@@ -253,7 +256,7 @@ fn a_stage_that_diverged_is_kept_as_data() {
 fn parts_that_are_empty_are_left_out() {
     let mut report = example();
     report.outcome = Outcome::new("bare", vec![1], 0, None, None, None);
-    report.judgement = None;
+    report.comparison = None;
     report.models.clear();
     report.timings.clear();
     report.samples.clear();

@@ -1,6 +1,6 @@
 //! Sounds of words in the nine scripts whose Unicode blocks follow the layout of ISCII.
 
-use super::Sound;
+use super::sound::Sound;
 
 /// The scripts, by the start of their block of 128 code points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Sounds of words in Latin letters, read by English spelling conventions.
 
-use super::Sound::{self, Consonant, Weak};
+use super::sound::Sound::{self, Consonant, Weak};
 use unicode_normalization::UnicodeNormalization;
 
 /// Spellings of several letters and the classes they stand for, a longer one before its beginning. `.` is a

@@ -1,0 +1,256 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+/// A model's prediction for one example, or the reference that it is compared with.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Prediction {
+    /// A generated text, or the one right text.
+    Text(String),
+    /// Several texts of which each is right, as in `SQuAD`; none where the right answer is that there is none.
+    Texts(Vec<String>),
+    /// The name of a class.
+    Class(String),
+    /// Known answers with their scores in 0 to 1, as in VQA; none where no answer is known. A reference only.
+    Scores(Vec<(String, f64)>),
+    /// A number.
+    Number(f64),
+    /// The tag of each word.
+    Tags(Vec<String>),
+    /// Places of results, the best first; of a reference the places of the relevant ones.
+    Ranking(Vec<usize>),
+    /// No answer; of a reference that nothing is known of the example.
+    #[default]
+    Nothing,
+}
+
+/// What a prediction consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PredictionKind {
+    /// [`Prediction::Text`].
+    Text,
+    /// [`Prediction::Texts`].
+    Texts,
+    /// [`Prediction::Class`].
+    Class,
+    /// [`Prediction::Scores`].
+    Scores,
+    /// [`Prediction::Number`].
+    Number,
+    /// [`Prediction::Tags`].
+    Tags,
+    /// [`Prediction::Ranking`].
+    Ranking,
+    /// [`Prediction::Nothing`].
+    Nothing,
+}
+
+impl PredictionKind {
+    /// Every kind in which something is predicted.
+    pub const ALL: &'static [Self] =
+        &[Self::Text, Self::Texts, Self::Class, Self::Scores, Self::Number, Self::Tags, Self::Ranking];
+
+    /// The plural noun for messages, as in `class names`.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Text => "texts",
+            Self::Texts => "lists of texts",
+            Self::Class => "class names",
+            Self::Scores => "scored answers",
+            Self::Number => "numbers",
+            Self::Tags => "tags",
+            Self::Ranking => "rankings",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+impl Prediction {
+    /// A number of 32 bits as the decimal number that it is written as: `0.1` and not `0.100000001`.
+    #[must_use]
+    pub fn number(number: f32) -> Self {
+        Self::Number(decimal(number))
+    }
+
+    /// Known answers with their scores, each taken as in [`Self::number`].
+    #[must_use]
+    pub fn scores<'a>(answers: impl IntoIterator<Item = (&'a str, f32)>) -> Self {
+        Self::Scores(answers.into_iter().map(|(answer, score)| (answer.to_owned(), decimal(score))).collect())
+    }
+
+    /// What it consists of.
+    #[must_use]
+    pub fn kind(&self) -> PredictionKind {
+        match self {
+            Self::Text(_) => PredictionKind::Text,
+            Self::Texts(_) => PredictionKind::Texts,
+            Self::Class(_) => PredictionKind::Class,
+            Self::Scores(_) => PredictionKind::Scores,
+            Self::Number(_) => PredictionKind::Number,
+            Self::Tags(_) => PredictionKind::Tags,
+            Self::Ranking(_) => PredictionKind::Ranking,
+            Self::Nothing => PredictionKind::Nothing,
+        }
+    }
+
+    /// The class, or the answer with the highest score, the first of several; none of other kinds, or where no answer is
+    /// known.
+    #[must_use]
+    pub fn class(&self) -> Option<&str> {
+        match self {
+            Self::Class(class) => Some(class),
+            Self::Scores(answers) => {
+                let best = answers.iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
+                best.map(|(answer, _)| answer.as_str())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it holds several answers, or one whose score is not 1.
+    #[must_use]
+    pub fn is_graded(&self) -> bool {
+        match self {
+            Self::Scores(answers) => !matches!(answers.as_slice(), [] | [(_, 1.0)]),
+            _ => false,
+        }
+    }
+
+    /// The generated text, the empty one of no answer; none of other kinds.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Nothing => Some(""),
+            _ => None,
+        }
+    }
+
+    /// The tags of its words; none of other kinds.
+    pub(super) fn tags(&self) -> &[String] {
+        match self {
+            Self::Tags(tags) => tags,
+            _ => &[],
+        }
+    }
+
+    /// The same in Unicode NFC, so that one letter counts once however it was typed.
+    pub(super) fn normalized(&self) -> Cow<'_, Self> {
+        let is_normalized = match self {
+            Self::Text(text) | Self::Class(text) => is_nfc(text),
+            Self::Texts(texts) | Self::Tags(texts) => texts.iter().all(|text| is_nfc(text)),
+            Self::Scores(answers) => answers.iter().all(|(answer, _)| is_nfc(answer)),
+            Self::Number(_) | Self::Ranking(_) | Self::Nothing => true,
+        };
+        if is_normalized {
+            return Cow::Borrowed(self);
+        }
+        let all = |texts: &[String]| texts.iter().map(|text| nfc(text)).collect();
+        Cow::Owned(match self {
+            Self::Text(text) => Self::Text(nfc(text)),
+            Self::Class(class) => Self::Class(nfc(class)),
+            Self::Texts(texts) => Self::Texts(all(texts)),
+            Self::Tags(tags) => Self::Tags(all(tags)),
+            Self::Scores(answers) => {
+                Self::Scores(answers.iter().map(|(answer, score)| (nfc(answer), *score)).collect())
+            }
+            Self::Number(_) | Self::Ranking(_) | Self::Nothing => self.clone(),
+        })
+    }
+}
+
+/// As a reader of a report is shown it: tags and places are separated by spaces, of scored answers the best one stands.
+impl fmt::Display for Prediction {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => formatter.write_str(text),
+            Self::Class(_) | Self::Scores(_) => formatter.write_str(self.class().unwrap_or_default()),
+            Self::Texts(texts) => formatter.write_str(&texts.join(" / ")),
+            Self::Number(number) => write!(formatter, "{number}"),
+            Self::Tags(tags) => formatter.write_str(&tags.join(" ")),
+            Self::Ranking(places) => {
+                let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+                formatter.write_str(&places.join(" "))
+            }
+            Self::Nothing => Ok(()),
+        }
+    }
+}
+
+fn nfc(text: &str) -> String {
+    text.nfc().collect()
+}
+
+/// The number of 64 bits that is nearest to the shortest decimal number that stands for one of 32.
+fn decimal(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or(f64::NAN)
+}
+
+/// Predictions for tests.
+#[cfg(test)]
+pub(crate) mod examples {
+    use super::Prediction;
+
+    pub(crate) fn texts(texts: &[&str]) -> Vec<Prediction> {
+        texts.iter().map(|text| Prediction::Text((*text).to_owned())).collect()
+    }
+
+    pub(crate) fn classes(classes: &[&str]) -> Vec<Prediction> {
+        classes.iter().map(|class| Prediction::Class((*class).to_owned())).collect()
+    }
+
+    pub(crate) fn numbers(numbers: &[f64]) -> Vec<Prediction> {
+        numbers.iter().map(|number| Prediction::Number(*number)).collect()
+    }
+
+    pub(crate) fn tags(texts: &[&str]) -> Vec<Prediction> {
+        texts.iter().map(|tags| Prediction::Tags(tags.split(' ').map(str::to_owned).collect())).collect()
+    }
+
+    pub(crate) fn rankings(rankings: &[&[usize]]) -> Vec<Prediction> {
+        rankings.iter().map(|places| Prediction::Ranking(places.to_vec())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn number_of_32_bits_is_its_shortest_decimal() {
+        assert_eq!(Prediction::number(0.1), Prediction::Number(0.1));
+        assert_eq!(Prediction::number(0.1).to_string(), "0.1");
+        assert_eq!(Prediction::number(1e20).to_string(), 1e20_f32.to_string());
+        assert!(matches!(Prediction::number(f32::NAN), Prediction::Number(number) if number.is_nan()));
+    }
+
+    #[test]
+    fn class_of_scores_is_the_first_of_the_best() {
+        let scores = Prediction::scores([("a", 0.3), ("b", 0.9), ("c", 0.9)]);
+        assert_eq!((scores.class(), scores.to_string().as_str()), (Some("b"), "b"));
+        assert_eq!(Prediction::scores([]).class(), None);
+        assert_eq!(Prediction::Text("b".to_owned()).class(), None);
+    }
+
+    #[test]
+    fn scores_are_graded_unless_one_answer_is_wholly_right() {
+        let is_graded = |answers: &[(&str, f32)]| Prediction::scores(answers.iter().copied()).is_graded();
+        assert!(is_graded(&[("a", 0.3)]) && is_graded(&[("a", 1.0), ("b", 1.0)]));
+        assert!(!is_graded(&[("a", 1.0)]) && !is_graded(&[]));
+    }
+
+    #[test]
+    fn normalization_reaches_every_text() {
+        let (decomposed, composed) = ("e\u{301}".to_owned(), "\u{e9}".to_owned());
+        for (found, expected) in [
+            (Prediction::Text(decomposed.clone()), Prediction::Text(composed.clone())),
+            (Prediction::Class(decomposed.clone()), Prediction::Class(composed.clone())),
+            (Prediction::Tags(vec![decomposed.clone()]), Prediction::Tags(vec![composed.clone()])),
+            (Prediction::Texts(vec![decomposed.clone()]), Prediction::Texts(vec![composed.clone()])),
+            (Prediction::Scores(vec![(decomposed, 0.5)]), Prediction::Scores(vec![(composed, 0.5)])),
+        ] {
+            assert_eq!(*found.normalized(), expected);
+        }
+    }
+}
