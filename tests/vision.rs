@@ -36,7 +36,7 @@ fn a_fusion_encoder_teaches_a_dual_encoder() {
         assert!(outcome["models"][model]["slices"]["colour"]["accuracy"].is_f64(), "{model}: {outcome}");
     }
     // Who does not see the image says yes or no at random, and one of four shapes or six colours.
-    let blind = outcome["models"]["question-alone"]["metrics"]["accuracy"].as_f64().unwrap();
+    let blind = outcome["models"]["question-only"]["metrics"]["accuracy"].as_f64().unwrap();
     assert!((0.1..0.6).contains(&blind), "{blind}");
     assert!(
         outcome["ratios"]["retention-above-trivial-baseline"].as_object().unwrap().contains_key("accuracy")

@@ -8,11 +8,13 @@ use alambic_settings::{IndexMap, Location};
 
 use crate::corpora::{NamesTable, Unit};
 use crate::error::DataError;
-use crate::lexicon::{Gathering, Lexicon};
+use crate::dataset::Dataset;
+use crate::lexicon::LexiconBuilder;
 use crate::source::{Extent, Format, Source};
 use crate::split::{HoldOut, Match, Removals, Seen};
 use crate::stable_hash::unit_interval;
 use crate::table::Quoting;
+use crate::words::Entry;
 
 /// The table is the location `builtin:names`.
 pub const NAME: &str = "names";
@@ -44,7 +46,7 @@ pub(crate) fn source() -> Source {
 ///
 /// # Errors
 /// None that a user can cause: the table is part of the program.
-pub fn read(unit: Unit) -> Result<Lexicon, DataError> {
+pub fn read(unit: Unit) -> Result<Dataset<Entry>, DataError> {
     let path = Location::Builtin(NAME.to_owned());
     let corpus = NamesTable {
         path,
@@ -55,7 +57,7 @@ pub fn read(unit: Unit) -> Result<Lexicon, DataError> {
         unit,
         max_characters: usize::MAX,
     };
-    corpus.lexicon(Extent::Whole)
+    corpus.words(Extent::Whole)
 }
 
 /// What every training of every corpus has to leave out: the embedded test part, its whole names and its
@@ -66,16 +68,16 @@ pub fn read(unit: Unit) -> Result<Lexicon, DataError> {
 pub fn held_out() -> Result<HoldOut, DataError> {
     let mut hold_out = HoldOut::default();
     for unit in [Unit::Name, Unit::Word] {
-        let lexicon = read(unit)?;
-        hold_out.add(lexicon.entries.iter().filter(|entry| entry.split.as_deref() == Some(TEST)));
+        let names = read(unit)?;
+        hold_out.add(names.splits.train.iter().filter(|entry| entry.split.as_deref() == Some(TEST)));
     }
     Ok(hold_out)
 }
 
 /// Marks the test part, and takes out of it what the other names hold: a word that also occurs there cannot
 /// test anything.
-pub(crate) fn hold_test_part_out(gathering: &mut Gathering) {
-    let entries = std::mem::take(gathering.entries_mut());
+pub(crate) fn hold_out_test_split(builder: &mut LexiconBuilder) {
+    let entries = std::mem::take(builder.entries_mut());
     let (mut test, train): (Vec<_>, Vec<_>) =
         entries.into_iter().partition(|entry| unit_interval(&[SALT, &entry.key]) < SHARE);
     let mut removed = IndexMap::new();
@@ -85,13 +87,13 @@ pub(crate) fn hold_test_part_out(gathering: &mut Gathering) {
         &mut Removals::new("test part", "also in the rest", &mut removed),
     );
     for (reason, count) in removed {
-        gathering.drop_many(reason, count);
+        builder.drop_many(reason, count);
     }
-    let marked = |mut entry: crate::Entry, split: &str| {
+    let marked = |mut entry: Entry, split: &str| {
         entry.split = Some(split.to_owned());
         entry
     };
-    let entries = gathering.entries_mut();
+    let entries = builder.entries_mut();
     entries.extend(train.into_iter().map(|entry| marked(entry, "train")));
     entries.extend(test.into_iter().map(|entry| marked(entry, TEST)));
     entries.sort_by_key(|entry| entry.line);

@@ -6,8 +6,8 @@ use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
 use crate::direction::Direction;
-use crate::lexicon::Entry;
 use crate::stable_hash::number;
+use crate::words::Entry;
 
 /// A text to be written in another language.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,122 +1,31 @@
-//! Names and words in several languages, and what reading them left out.
+//! Builder of datasets of names and words.
 
 use std::collections::HashSet;
 
-use alambic_files::text::visible;
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
 
+use crate::dataset::Dataset;
 use crate::error::{DataError, Fault, Place};
 use crate::language;
 use crate::normalise::normalise;
-use crate::source::{Extent, Source};
+use crate::source::Extent;
+use crate::stable_hash::join_fingerprints;
+use crate::statistics::ReadStatistics;
 use crate::table::Table;
+use crate::words::{Entry, NO_PAIR, WordDetails};
 
-/// One name or word in the languages that have it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// What splits go by: the [key](crate::normalise::whole_name_key) of the English or romanised whole name,
-    /// for a word too that is part of a name.
-    pub key: String,
-    /// The form in each language, by language code, in normal form; `en` is always among them.
-    pub forms: IndexMap<String, String>,
-    /// The value of the table's split column, where it has one.
-    pub split: Option<String>,
-    /// The line of the file, counted from 1; the row in a format without lines.
-    pub line: usize,
-}
-
-/// What became of the rows of a corpus; it goes into the report of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reading {
-    /// The files, as the user named them.
-    pub source: String,
-    /// Rows read.
-    pub rows: usize,
-    /// Entries kept: rows, or the words of rows.
-    pub kept: usize,
-    /// Forms kept, by language code.
-    pub forms: IndexMap<String, usize>,
-    /// How many rows, forms or entries were dropped, by reason. A reason that begins with a language code
-    /// counts forms of that language, any other rows or entries as it says.
-    pub dropped: IndexMap<String, usize>,
-    /// How files were read, where their names do not say so.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
-}
-
-/// The reason for dropping a row in which nothing stands.
-const BLANK: &str = "rows in which nothing stands";
-
-impl Reading {
-    /// What a user is told of it: what was dropped, with reasons, and how files were read.
-    #[must_use]
-    pub fn told(&self) -> Vec<String> {
-        let reasons: Vec<String> =
-            self.dropped.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
-        let dropped =
-            (!reasons.is_empty()).then(|| format!("left out of {} rows: {}", self.rows, reasons.join("; ")));
-        dropped.into_iter().chain(self.notes.iter().map(|note| visible(note))).collect()
-    }
-
-    /// Notes how a table was read, and what of it makes no row of a corpus.
-    pub(crate) fn table(&mut self, table: &Table<'_>) {
-        self.notes.extend(table.notes());
-        self.rows += table.blank();
-        if table.blank() > 0 {
-            *self.dropped.entry(BLANK.into()).or_default() += table.blank();
-        }
-    }
-
-    /// Notes how a file that is no table was read.
-    pub(crate) fn source(&mut self, source: &Source) {
-        self.notes.extend(source.notes.iter().map(|note| format!("{}: {note}", source.name)));
-    }
-
-    /// The error that nothing of a corpus can be used, and why.
-    pub(crate) fn nothing_kept(&self, source: &str) -> DataError {
-        let reasons: Vec<_> =
-            self.dropped.iter().map(|(reason, count)| format!("{reason} ({count})")).collect();
-        let fault = Fault::NothingKept { rows: self.rows, reasons: reasons.join("; ") };
-        DataError::new(Place::file(source), fault)
-    }
-}
-
-/// One fingerprint of several files.
-pub(crate) fn of_all(fingerprints: &[String]) -> String {
-    match fingerprints {
-        [one] => one.clone(),
-        several => blake3::hash(several.join("\n").as_bytes()).to_hex().to_string(),
-    }
-}
-
-/// A corpus of entries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lexicon {
-    /// The corpus kind: `names-table`, `dakshina`, `aksharantar`.
-    pub name: String,
-    /// Language codes, English first.
-    pub languages: Vec<String>,
-    /// The entries in the order of the file.
-    pub entries: Vec<Entry>,
-    /// What was dropped and why.
-    pub reading: Reading,
-    /// BLAKE3 of the files' bytes, in hexadecimal.
-    pub fingerprint: String,
-}
-
-/// A lexicon in the making, which counts what it drops.
+/// Builder of a dataset of words, which counts what it drops.
 #[derive(Debug)]
-pub(crate) struct Gathering {
+pub(crate) struct LexiconBuilder {
     name: &'static str,
     languages: Vec<String>,
     sources: Vec<String>,
     fingerprints: Vec<String>,
     entries: Vec<Entry>,
-    reading: Reading,
+    statistics: ReadStatistics,
 }
 
-impl Gathering {
+impl LexiconBuilder {
     /// Begins a lexicon of English and the given languages. All must be known.
     pub(crate) fn new<'a>(
         name: &'static str,
@@ -141,24 +50,24 @@ impl Gathering {
             sources: Vec::new(),
             fingerprints: Vec::new(),
             entries: Vec::new(),
-            reading: Reading::default(),
+            statistics: ReadStatistics::default(),
         })
     }
 
     /// Notes a file that is read.
-    pub(crate) fn source(&mut self, name: &str, fingerprint: String) {
+    pub(crate) fn add_source(&mut self, name: &str, fingerprint: String) {
         self.sources.push(name.to_owned());
         self.fingerprints.push(fingerprint);
     }
 
     /// Notes how a table is read.
-    pub(crate) fn table(&mut self, table: &Table<'_>) {
-        self.reading.table(table);
+    pub(crate) fn add_table(&mut self, table: &Table<'_>) {
+        self.statistics.add_table(table);
     }
 
     /// Counts a row read.
-    pub(crate) fn row(&mut self) {
-        self.reading.rows += 1;
+    pub(crate) fn count_row(&mut self) {
+        self.statistics.rows += 1;
     }
 
     /// Counts something dropped.
@@ -168,7 +77,7 @@ impl Gathering {
 
     pub(crate) fn drop_many(&mut self, reason: impl Into<String>, count: usize) {
         if count > 0 {
-            *self.reading.dropped.entry(reason.into()).or_default() += count;
+            *self.statistics.dropped.entry(reason.into()).or_default() += count;
         }
     }
 
@@ -197,9 +106,9 @@ impl Gathering {
         &mut self.entries
     }
 
-    /// Ends the lexicon: drops forms that are too long, entries left without a pair of forms, and entries
+    /// Builds the dataset: drops forms that are too long, entries left without a pair of forms, and entries
     /// that say the same of the same name again. It is an error if nothing of a whole corpus is left.
-    pub(crate) fn finish(mut self, max_characters: usize, extent: Extent) -> Result<Lexicon, DataError> {
+    pub(crate) fn build(mut self, max_characters: usize, extent: Extent) -> Result<Dataset<Entry>, DataError> {
         let mut seen = HashSet::new();
         let mut kept = Vec::with_capacity(self.entries.len());
         for mut entry in std::mem::take(&mut self.entries) {
@@ -229,21 +138,13 @@ impl Gathering {
         }
         let source = self.sources.join(", ");
         if kept.is_empty() && extent == Extent::Whole {
-            return Err(self.reading.nothing_kept(&source));
+            return Err(self.statistics.nothing_kept(&source));
         }
-        let fingerprint = of_all(&self.fingerprints);
-        Ok(Lexicon {
-            name: self.name.to_owned(),
-            languages: self.languages,
-            reading: Reading { source, kept: kept.len(), forms, ..self.reading },
-            entries: kept,
-            fingerprint,
-        })
+        let statistics = ReadStatistics { source, kept: kept.len(), forms, ..self.statistics };
+        let details = WordDetails { corpus: self.name.to_owned(), languages: self.languages };
+        Ok(Dataset::new(kept, details, statistics, join_fingerprints(&self.fingerprints)))
     }
 }
-
-/// The reason for dropping an entry that no pair can be made of.
-pub(crate) const NO_PAIR: &str = "entries left with fewer than two forms";
 
 /// What makes an entry the same as another: all but the line.
 fn identity(entry: &Entry) -> (String, Option<String>, Vec<(String, String)>) {

@@ -7,10 +7,12 @@ use indexmap::IndexMap;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::corpora::{Content, ReadCorpus};
+use crate::content::Content;
+use crate::corpora::ReadCorpus;
+use crate::dataset::Dataset;
 use crate::error::DataError;
-use crate::lexicon::Reading;
-use crate::parallel::{Parallel, Translation, is_said};
+use crate::statistics::ReadStatistics;
+use crate::parallel::{Translation, TranslationDetails, is_said};
 use crate::source::Extent;
 
 settings! {
@@ -53,12 +55,11 @@ impl ReadCorpus for Mined {
     /// Nothing yet: only a run mines.
     fn read(&self, _: Extent) -> Result<Content, DataError> {
         let named: Vec<&str> = self.of.iter().map(|name| name.as_str()).collect();
-        Ok(Content::Parallel(Parallel {
-            languages: self.languages().to_vec(),
-            sentences: Vec::new(),
-            reading: Reading { source: format!("mined from {}", named.join(", ")), ..Reading::default() },
-            fingerprint: blake3::hash(format!("{self:?}").as_bytes()).to_hex().to_string(),
-        }))
+        let statistics =
+            ReadStatistics { source: format!("mined from {}", named.join(", ")), ..ReadStatistics::default() };
+        let details = TranslationDetails { languages: self.languages().to_vec() };
+        let fingerprint = blake3::hash(format!("{self:?}").as_bytes()).to_hex().to_string();
+        Ok(Dataset::new(Vec::new(), details, statistics, fingerprint).into())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sentences in several languages, one beside the other.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use alambic_settings::settings;
@@ -7,12 +8,13 @@ use indexmap::IndexMap;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::dataset::{Dataset, SplitExample, Splits};
 use crate::error::{DataError, Fault, Place};
 use crate::language::{self, Script};
-use crate::lexicon::{Reading, of_all};
 use crate::source::{Extent, Source};
-use crate::split::{Keyed, Parted, SplitError, SplitOptions, SplitReport, assign, check_values, strip};
-use crate::stable_hash::{self, unit_interval};
+use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_shared_keys};
+use crate::stable_hash::{self, join_fingerprints, unit_interval};
+use crate::statistics::ReadStatistics;
 use crate::table::Table;
 
 /// A sentence in the languages that have it.
@@ -33,26 +35,17 @@ impl Translation {
     }
 }
 
-/// A corpus of sentences in several languages.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Parallel {
+/// What a dataset of translations knows besides them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TranslationDetails {
     /// Language codes, in the order in which the corpus has them.
     pub languages: Vec<String>,
-    /// The sentences in the order of the files.
-    pub sentences: Vec<Translation>,
-    /// What was dropped and why.
-    pub reading: Reading,
-    /// BLAKE3 of the files' bytes, in hexadecimal.
-    pub fingerprint: String,
 }
 
-/// A corpus in three parts that share no text in any language.
-pub type ParallelSplits = Parted<Translation>;
-
-impl Keyed for Translation {
+impl OverlapKeys for Translation {
     const WHAT: &'static str = "sentences of which a text is";
 
-    fn keys(&self) -> Vec<u128> {
+    fn overlap_keys(&self) -> Vec<u128> {
         self.texts.iter().map(|(language, text)| stable_hash::key(&[language, &key(text)])).collect()
     }
 }
@@ -63,7 +56,7 @@ pub(crate) fn is_said(letter: char) -> bool {
     letter.is_alphanumeric() || is_combining_mark(letter)
 }
 
-/// What tells a text from another, by which parts go: small letters and digits alone.
+/// What tells a text from another, by which splits go: small letters and digits alone.
 #[must_use]
 pub fn key(text: &str) -> String {
     let letters: String =
@@ -71,26 +64,26 @@ pub fn key(text: &str) -> String {
     if letters.is_empty() { text.to_owned() } else { letters }
 }
 
-/// Parts a corpus, by split values and by the hash of each sentence in the first of its languages; and no part that is
-/// trained on holds a text, in any language, of one that is not.
-///
-/// # Errors
-/// Where a value of the options matches no sentence.
-pub fn split_parallel(corpus: &Parallel, options: &SplitOptions) -> Result<ParallelSplits, SplitError> {
-    let values = corpus.sentences.iter().map(|sentence| sentence.split.as_deref());
-    check_values(values, &corpus.reading.source, options)?;
-    let mut parts: [Vec<Translation>; 3] = Default::default();
-    for sentence in &corpus.sentences {
-        let first = corpus.languages.iter().find_map(|language| sentence.texts.get(language));
-        let first = key(first.map_or("", String::as_str));
-        parts[assign(sentence.split.as_deref(), &first, options) as usize].push(sentence.clone());
+/// Sentences go by their text in the first of the corpus's languages, and no two splits share a text in any language.
+impl SplitExample for Translation {
+    type Details = TranslationDetails;
+
+    fn split_value(&self) -> Option<&str> {
+        self.split.as_deref()
     }
-    let removed = strip(&mut parts, options.overlap, Translation::WHAT, Translation::keys);
-    let [train, validation, test] = parts;
-    let unnamed = options.unnamed(train.iter().map(|sentence| sentence.split.as_deref()));
-    let sizes = [train.len(), validation.len(), test.len()];
-    let report = SplitReport::new(sizes, removed, unnamed);
-    Ok(ParallelSplits { train, validation, test, report })
+
+    fn split_key<'e>(&'e self, details: &'e TranslationDetails) -> Cow<'e, str> {
+        let first = details.languages.iter().find_map(|language| self.texts.get(language));
+        Cow::Owned(key(first.map_or("", String::as_str)))
+    }
+
+    fn remove_overlap(
+        splits: &mut Splits<Self>,
+        options: &SplitOptions,
+        _: &HoldOut,
+    ) -> IndexMap<String, usize> {
+        remove_shared_keys(splits, options.overlap)
+    }
 }
 
 settings! {
@@ -128,21 +121,21 @@ const UNSPACED: [Script; 3] = [Script::Han, Script::Japanese, Script::Thai];
 /// The share of texts of a wrong script from which on a corpus is refused: its columns are crossed.
 const CROSSED: f64 = 0.5;
 
-/// A corpus in the making, which counts what it drops.
+/// Builder of a dataset of translations, which counts what it drops.
 #[derive(Debug)]
-pub(crate) struct Gathering<'a> {
+pub(crate) struct BitextBuilder<'a> {
     filters: &'a Filters,
     languages: Vec<String>,
     sources: Vec<String>,
     fingerprints: Vec<String>,
     sentences: Vec<Translation>,
     seen: HashSet<Vec<(String, String)>>,
-    reading: Reading,
+    statistics: ReadStatistics,
     /// Texts of each language that were read, and how many of them are of another script.
     scripts: IndexMap<String, (usize, usize)>,
 }
 
-impl<'a> Gathering<'a> {
+impl<'a> BitextBuilder<'a> {
     /// Begins a corpus of these languages.
     pub(crate) fn new(
         filters: &'a Filters,
@@ -159,7 +152,7 @@ impl<'a> Gathering<'a> {
             fingerprints: Vec::new(),
             sentences: Vec::new(),
             seen: HashSet::new(),
-            reading: Reading::default(),
+            statistics: ReadStatistics::default(),
             scripts: IndexMap::new(),
         })
     }
@@ -170,25 +163,25 @@ impl<'a> Gathering<'a> {
     }
 
     /// Notes a file that is read.
-    pub(crate) fn source(&mut self, name: &str, fingerprint: String) {
+    pub(crate) fn add_source(&mut self, name: &str, fingerprint: String) {
         self.sources.push(name.to_owned());
         self.fingerprints.push(fingerprint);
     }
 
     /// Notes how a table is read.
-    pub(crate) fn table(&mut self, table: &Table<'_>) {
-        self.reading.table(table);
+    pub(crate) fn add_table(&mut self, table: &Table<'_>) {
+        self.statistics.add_table(table);
     }
 
     /// Notes how a file that is no table is read.
-    pub(crate) fn read(&mut self, source: &Source) {
-        self.source(&source.name, source.fingerprint());
-        self.reading.source(source);
+    pub(crate) fn add_file(&mut self, source: &Source) {
+        self.add_source(&source.name, source.fingerprint());
+        self.statistics.add_source(source);
     }
 
     /// Counts something dropped.
     pub(crate) fn drop(&mut self, reason: impl Into<String>) {
-        *self.reading.dropped.entry(reason.into()).or_default() += 1;
+        *self.statistics.dropped.entry(reason.into()).or_default() += 1;
     }
 
     /// Takes a sentence, or counts why not.
@@ -197,7 +190,7 @@ impl<'a> Gathering<'a> {
         texts: impl IntoIterator<Item = (&'t str, &'t str)>,
         split: Option<&str>,
     ) {
-        self.reading.rows += 1;
+        self.statistics.rows += 1;
         let mut kept: IndexMap<String, String> = IndexMap::new();
         for (language, text) in texts {
             match self.text(language, text) {
@@ -262,11 +255,11 @@ impl<'a> Gathering<'a> {
         Ok(text)
     }
 
-    /// Ends the corpus.
+    /// Builds the dataset.
     ///
     /// # Errors
     /// When nothing of a whole corpus is left, or most texts of a language are of another script.
-    pub(crate) fn finish(self, extent: Extent) -> Result<Parallel, DataError> {
+    pub(crate) fn build(self, extent: Extent) -> Result<Dataset<Translation>, DataError> {
         let source = self.sources.join(", ");
         for (language, (texts, wrong)) in &self.scripts {
             if self.filters.script && *wrong as f64 > CROSSED * *texts as f64 {
@@ -275,18 +268,16 @@ impl<'a> Gathering<'a> {
             }
         }
         if self.sentences.is_empty() && extent == Extent::Whole {
-            return Err(self.reading.nothing_kept(&source));
+            return Err(self.statistics.nothing_kept(&source));
         }
         let mut forms: IndexMap<String, usize> =
             self.languages.iter().map(|language| (language.clone(), 0)).collect();
         for language in self.sentences.iter().flat_map(|sentence| sentence.texts.keys()) {
             *forms.entry(language.clone()).or_default() += 1;
         }
-        Ok(Parallel {
-            languages: self.languages,
-            reading: Reading { source, kept: self.sentences.len(), forms, ..self.reading },
-            sentences: self.sentences,
-            fingerprint: of_all(&self.fingerprints),
-        })
+        let statistics =
+            ReadStatistics { source, kept: self.sentences.len(), forms, ..self.statistics };
+        let details = TranslationDetails { languages: self.languages };
+        Ok(Dataset::new(self.sentences, details, statistics, join_fingerprints(&self.fingerprints)))
     }
 }

@@ -1,18 +1,13 @@
 //! Questions about images, with their answers.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
+use std::borrow::Cow;
+use std::collections::HashSet;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 
-use crate::error::{DataError, Place};
-use crate::image_files::{ImageFile, Images};
-use crate::lexicon::Reading;
+use crate::dataset::{Dataset, SplitExample, Splits};
 use crate::pictures::{Picture, Pixels, Raster};
-use crate::source::Extent;
-use crate::split::{
-    Overlap, Split, SplitError, SplitOptions, SplitReport, assign, check_values, leave_out, strip,
-};
+use crate::split::{HoldOut, Overlap, OverlapKeys, Split, SplitOptions, remove_shared_keys};
 use crate::stable_hash::{self, unit_interval};
 
 /// A question about an image.
@@ -45,97 +40,100 @@ impl Question {
     }
 }
 
-/// A corpus of questions about images.
-#[derive(Debug, Clone, PartialEq)]
-pub struct VisualQuestions {
+/// What a dataset of questions knows besides them: the images, and the answers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct QuestionDetails {
     /// The answers that there are.
     pub answers: Vec<String>,
-    /// How many questions outside the test part must have an answer as their best for it to be told apart, where that is
-    /// for the corpus to say; the others are left out once it is parted.
-    pub least: Option<usize>,
+    /// How many questions outside the test split must have an answer as their best for it to be a class, where that is for
+    /// the corpus to say. It is applied when the corpus is split: the other answers are left out.
+    pub min_count: Option<usize>,
     /// The images.
     pub images: Vec<Picture>,
-    /// The questions in the order of the files.
-    pub questions: Vec<Question>,
+    /// The images without a question, each with its split: training until the corpus is split.
+    pub unasked: Vec<(usize, Split)>,
     /// The languages in which questions are asked, the corpus's own first; empty where it is not known.
     pub languages: Vec<String>,
     /// What tags of objects are called in other languages, by their codes.
     pub tags: IndexMap<String, IndexMap<String, String>>,
-    /// What was dropped and why.
-    pub reading: Reading,
-    /// BLAKE3 of the files' bytes, in hexadecimal.
-    pub fingerprint: String,
 }
 
-impl VisualQuestions {
-    /// The images of which nothing is asked.
+impl QuestionDetails {
+    /// Whether the answers are the classes: not so where some are still to be left out.
     #[must_use]
-    pub fn unasked(&self) -> Vec<usize> {
-        let asked: HashSet<usize> = self.questions.iter().map(|question| question.image).collect();
-        (0..self.images.len()).filter(|image| !asked.contains(image)).collect()
+    pub fn has_final_answers(&self) -> bool {
+        self.min_count.is_none()
+    }
+
+    /// Details of images alone, some of which are without a question.
+    pub(crate) fn of_images(images: Vec<Picture>, questions: &[Question]) -> Self {
+        let asked: HashSet<usize> = questions.iter().map(|question| question.image).collect();
+        let unasked = (0..images.len()).filter(|image| !asked.contains(image));
+        Self { unasked: unasked.map(|image| (image, Split::Train)).collect(), images, ..Self::default() }
+    }
+
+    /// How many images without a question a split has.
+    pub(crate) fn count_unasked(&self, split: Split) -> usize {
+        self.unasked.iter().filter(|(_, own)| *own == split).count()
     }
 }
 
-/// The questions of a corpus in three parts that share no image.
-#[derive(Debug, Clone, PartialEq)]
-pub struct QuestionSplits {
-    /// Questions to train on.
-    pub train: Vec<Question>,
-    /// Questions to choose checkpoints on.
-    pub validation: Vec<Question>,
-    /// Questions to report on.
-    pub test: Vec<Question>,
-    /// The images of which nothing is asked, each with its part.
-    pub unasked: Vec<(usize, Split)>,
-    /// Sizes, questions and these images counted.
-    pub report: SplitReport,
+/// Questions about one image are in one split.
+impl OverlapKeys for Question {
+    const WHAT: &'static str = "questions about images";
+
+    /// The image, by its place in the corpus.
+    fn overlap_keys(&self) -> Vec<u128> {
+        vec![self.image as u128]
+    }
 }
 
-impl QuestionSplits {
-    /// The questions of a part.
-    #[must_use]
-    pub fn part(&self, part: Split) -> &[Question] {
-        match part {
-            Split::Train => &self.train,
-            Split::Validation => &self.validation,
-            Split::Test => &self.test,
+/// Questions go by the name of their image. Once they are split it is known which answers are classes: what is left out is a
+/// question's answer no longer.
+impl SplitExample for Question {
+    type Details = QuestionDetails;
+
+    fn split_value(&self) -> Option<&str> {
+        self.split.as_deref()
+    }
+
+    fn split_key<'e>(&'e self, details: &'e QuestionDetails) -> Cow<'e, str> {
+        Cow::Borrowed(&details.images[self.image].name)
+    }
+
+    fn other_split_values(details: &QuestionDetails) -> impl Iterator<Item = Option<&str>> {
+        let splits = details.unasked.iter().flat_map(|(image, _)| &details.images[*image].splits);
+        splits.map(Option::as_deref)
+    }
+
+    fn remove_overlap(
+        splits: &mut Splits<Self>,
+        options: &SplitOptions,
+        _: &HoldOut,
+    ) -> IndexMap<String, usize> {
+        remove_shared_keys(splits, options.overlap)
+    }
+
+    fn finish_split(dataset: &mut Dataset<Self>, options: &SplitOptions) {
+        let Dataset { splits, details, statistics, report, .. } = dataset;
+        if let Some(min_count) = details.min_count.take() {
+            details.answers = keep_common_answers(&details.answers, splits, min_count);
         }
-    }
-
-    /// The images of its test part, by which they are told in other corpora: of the [`picture_key`]s of all.
-    #[must_use]
-    pub fn test_keys(&self, keys: &[u128]) -> HashSet<u128> {
-        let asked = self.test.iter().map(|question| question.image);
-        let unasked = self.unasked.iter().filter(|(_, part)| *part == Split::Test).map(|(image, _)| *image);
-        asked.chain(unasked).map(|image| keys[image]).collect()
-    }
-
-    /// Takes out of the training and the validation part what is about an image that another corpus keeps for its test.
-    /// `keys` are the [`picture_key`]s of this corpus's images.
-    pub fn leave_out(&mut self, keys: &[u128], held: &HashSet<u128>) {
-        let held: HashSet<u128> =
-            (0..keys.len()).filter(|&image| held.contains(&keys[image])).map(|image| image as u128).collect();
-        leave_out([&mut self.train, &mut self.validation], &held, ABOUT, place, &mut self.report);
-        let before = self.unasked.len();
-        self.unasked.retain(|(image, part)| *part == Split::Test || !held.contains(&(*image as u128)));
-        let without = self.unasked.len();
-        let of = |part: Split, questions: usize| {
-            questions + self.unasked.iter().filter(|(_, own)| *own == part).count()
-        };
-        self.report.train = of(Split::Train, self.train.len());
-        self.report.validation = of(Split::Validation, self.validation.len());
-        if without < before {
-            self.report.removed.insert("images kept for the test of another corpus".into(), before - without);
+        let unanswerable = splits.iter().filter(|question| question.answers.is_empty()).count();
+        if unanswerable > 0 {
+            let reason = "questions without a known answer, which are kept";
+            statistics.dropped.insert(reason.into(), unanswerable);
         }
+        for (image, split) in &mut details.unasked {
+            *split = split_of(&details.images[*image], options);
+        }
+        for split in [Split::Train, Split::Validation, Split::Test] {
+            *report.get_mut(split) += details.count_unasked(split);
+        }
+        let trained = details.unasked.iter().filter(|(_, split)| *split == Split::Train);
+        let values = trained.flat_map(|(image, _)| &details.images[*image].splits).map(Option::as_deref);
+        options.count_unnamed(values, &mut report.unnamed);
     }
-}
-
-/// What is in one part with all that is asked of the same image.
-const ABOUT: &str = "questions about images";
-
-/// The image of a question, by its place in the corpus.
-fn place(question: &Question) -> Vec<u128> {
-    vec![question.image as u128]
 }
 
 /// What tells an image from those of other corpora: the bytes of its file, which is read through, or its pixels. Copies of a
@@ -156,74 +154,29 @@ pub fn picture_key(picture: &Picture) -> u128 {
     }
 }
 
-/// The part of an image of which nothing is asked. Where its rows have several values of the split, the part that does not
-/// yield goes first.
-fn part_of(picture: &Picture, options: &SplitOptions) -> Split {
+/// The split of an image without a question. Where its rows have several values of the split, the split that does not yield
+/// goes first.
+fn split_of(picture: &Picture, options: &SplitOptions) -> Split {
     let without = [None];
     let values = if picture.splits.is_empty() { &without[..] } else { &picture.splits };
-    let parts = values.iter().map(|value| assign(value.as_deref(), &picture.name, options));
-    let part = match options.overlap {
-        Overlap::RemoveFromTest => parts.min_by_key(|part| *part as usize),
-        Overlap::RemoveFromTraining => parts.max_by_key(|part| *part as usize),
+    let splits = values.iter().map(|value| options.assign(value.as_deref(), &picture.name));
+    let split = match options.overlap {
+        Overlap::RemoveFromTest => splits.min_by_key(|split| *split as usize),
+        Overlap::RemoveFromTraining => splits.max_by_key(|split| *split as usize),
     };
-    part.unwrap_or(Split::Train)
+    split.unwrap_or(Split::Train)
 }
 
-/// Parts the questions of a corpus, which are moved out of it, by split values and by the hash of each image's name: no part
-/// that is trained on asks about an image of one that is not. Then it is known which answers are told apart: what is left
-/// out is a question's answer no longer.
-///
-/// # Errors
-/// Where a value of the options matches no question.
-pub fn split_questions(
-    corpus: &mut VisualQuestions,
-    options: &SplitOptions,
-) -> Result<QuestionSplits, SplitError> {
-    let unasked = corpus.unasked();
-    let values = corpus.questions.iter().map(|question| question.split.as_deref());
-    let of_images = unasked.iter().flat_map(|&image| &corpus.images[image].splits);
-    let values = values.chain(of_images.map(Option::as_deref));
-    check_values(values, &corpus.reading.source, options)?;
-    let mut parts: [Vec<Question>; 3] = Default::default();
-    for question in std::mem::take(&mut corpus.questions) {
-        let image = &corpus.images[question.image].name;
-        parts[assign(question.split.as_deref(), image, options) as usize].push(question);
-    }
-    let removed = strip(&mut parts, options.overlap, ABOUT, place);
-    if let Some(least) = corpus.least {
-        corpus.answers = tell_apart(&corpus.answers, &mut parts, least);
-    }
-    let unanswerable = parts.iter().flatten().filter(|question| question.answers.is_empty()).count();
-    if unanswerable > 0 {
-        let reason = "questions without a known answer, which are kept";
-        corpus.reading.dropped.insert(reason.into(), unanswerable);
-    }
-    let unasked: Vec<(usize, Split)> =
-        unasked.into_iter().map(|image| (image, part_of(&corpus.images[image], options))).collect();
-    let images = |part: Split| unasked.iter().filter(|(_, own)| *own == part).count();
-    let [train, validation, test] = parts;
-    let of_images = unasked.iter().filter(|(_, part)| *part == Split::Train);
-    let of_images = of_images.flat_map(|(image, _)| &corpus.images[*image].splits).map(Option::as_deref);
-    let unnamed = options.unnamed(train.iter().map(|question| question.split.as_deref()).chain(of_images));
-    let sizes = [
-        train.len() + images(Split::Train),
-        validation.len() + images(Split::Validation),
-        test.len() + images(Split::Test),
-    ];
-    let report = SplitReport::new(sizes, removed, unnamed);
-    Ok(QuestionSplits { train, validation, test, unasked, report })
-}
-
-/// The answers that are the best one of so many questions or more outside the test part, the commonest first and of equally
+/// The answers that are the best one of so many questions or more outside the test split, the commonest first and of equally
 /// common ones by the alphabet. The questions' answers become places among them.
-fn tell_apart(answers: &[String], parts: &mut [Vec<Question>; 3], least: usize) -> Vec<String> {
+fn keep_common_answers(answers: &[String], splits: &mut Splits<Question>, min_count: usize) -> Vec<String> {
     let mut counts = vec![0; answers.len()];
-    for question in [Split::Train, Split::Validation].iter().flat_map(|&part| &parts[part as usize]) {
+    for question in splits.train.iter().chain(&splits.validation) {
         if let Some(best) = best(&question.answers) {
             counts[best as usize] += 1;
         }
     }
-    let mut order: Vec<usize> = (0..answers.len()).filter(|&answer| counts[answer] >= least).collect();
+    let mut order: Vec<usize> = (0..answers.len()).filter(|&answer| counts[answer] >= min_count).collect();
     order.sort_by(|&left, &right| {
         counts[right].cmp(&counts[left]).then_with(|| answers[left].cmp(&answers[right]))
     });
@@ -231,7 +184,7 @@ fn tell_apart(answers: &[String], parts: &mut [Vec<Question>; 3], least: usize) 
     for (place, &answer) in order.iter().enumerate() {
         places[answer] = Some(place as u32);
     }
-    for question in parts.iter_mut().flatten() {
+    for question in splits.iter_mut() {
         question.answers = std::mem::take(&mut question.answers)
             .into_iter()
             .filter_map(|(answer, score)| Some((places[answer as usize]?, score)))
@@ -251,165 +204,4 @@ pub fn best(answers: &[(u32, f32)]) -> Option<u32> {
 #[must_use]
 pub fn is_chosen(picture: &Picture, fraction: f64) -> bool {
     fraction >= 1.0 || unit_interval(&["images", &picture.name]) < fraction
-}
-
-/// A question before its answers are known by their index.
-#[derive(Debug)]
-pub(crate) struct Raw {
-    pub(crate) text: String,
-    /// The text in other languages, by their codes.
-    pub(crate) translations: IndexMap<String, String>,
-    pub(crate) image: ImageFile,
-    /// Answers, each with its score in 0 to 1.
-    pub(crate) answers: Vec<(String, f32)>,
-    pub(crate) kind: String,
-    pub(crate) split: Option<String>,
-    /// Where it stands, for what is wrong with it.
-    pub(crate) place: Place,
-}
-
-/// The answers that are to be told apart.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Known<'a> {
-    /// These.
-    Listed(&'a [String]),
-    /// Those that are the best answer to so many questions or more outside the test part, which is not known yet.
-    Common(usize),
-}
-
-/// What questions are in other languages, by their numbers.
-pub(crate) struct Translations<K>(HashMap<K, IndexMap<String, String>>);
-
-impl<K: Eq + Hash> Translations<K> {
-    pub(crate) fn new() -> Self {
-        Self(HashMap::new())
-    }
-
-    /// Notes a question in a language. One without words is none.
-    pub(crate) fn add(&mut self, number: K, language: &str, text: &str) {
-        let text = text.trim();
-        if !text.is_empty() {
-            self.0.entry(number).or_default().insert(language.to_owned(), text.to_owned());
-        }
-    }
-
-    /// What a question is in all languages in which it is known.
-    pub(crate) fn of(&self, number: &K) -> IndexMap<String, String> {
-        self.0.get(number).cloned().unwrap_or_default()
-    }
-}
-
-/// English, and the languages of translations.
-pub(crate) fn english_and<T>(translations: &IndexMap<String, T>) -> Vec<String> {
-    std::iter::once("en".to_owned()).chain(translations.keys().cloned()).collect()
-}
-
-/// The split of the questions of files for testing.
-pub(crate) const TEST: &str = "test";
-
-/// Makes a corpus of questions. Answers that are not known are left out; a question without any other stays, and nobody can
-/// answer it.
-///
-/// # Errors
-/// All images that are not there, if the whole corpus is read; that nothing is left.
-pub(crate) fn collect(
-    source: String,
-    fingerprint: &str,
-    rows: Vec<Raw>,
-    known: Known<'_>,
-    languages: Vec<String>,
-    extent: Extent,
-) -> Result<VisualQuestions, DataError> {
-    let (answers, least) = match known {
-        Known::Listed(answers) => (answers.to_vec(), None),
-        Known::Common(least) => {
-            let given = rows.iter().flat_map(|row| &row.answers).map(|(answer, _)| answer.clone());
-            (given.collect::<IndexSet<String>>().into_iter().collect(), Some(least))
-        }
-    };
-    let index: HashMap<&str, u32> =
-        answers.iter().enumerate().map(|(index, answer)| (answer.as_str(), index as u32)).collect();
-    let mut reading = Reading { source, rows: rows.len(), ..Reading::default() };
-    let mut images = Images::new(extent);
-    let mut questions = Vec::with_capacity(rows.len());
-    for row in rows {
-        if row.text.is_empty() {
-            *reading.dropped.entry("rows without a question".into()).or_default() += 1;
-            continue;
-        }
-        let known: Vec<(u32, f32)> = row
-            .answers
-            .iter()
-            .filter_map(|(answer, score)| Some((*index.get(answer.as_str())?, *score)))
-            .collect();
-        let image = images.take(row.image, row.place);
-        questions.push(Question {
-            text: row.text,
-            translations: row.translations,
-            image,
-            answers: known,
-            kind: row.kind,
-            split: row.split,
-        });
-    }
-    reading.kept = questions.len();
-    if questions.is_empty() && extent == Extent::Whole {
-        return Err(reading.nothing_kept(&reading.source));
-    }
-    let (images, fingerprint) = images.finish(fingerprint)?;
-    let tags = IndexMap::new();
-    Ok(VisualQuestions { answers, least, images, questions, languages, tags, reading, fingerprint })
-}
-
-/// An image with captions.
-#[derive(Debug)]
-pub(crate) struct Captioned {
-    pub(crate) image: ImageFile,
-    pub(crate) captions: Vec<String>,
-    pub(crate) split: Option<String>,
-    /// Where it stands, for what is wrong with it.
-    pub(crate) place: Place,
-}
-
-/// Makes a corpus of images with captions, of which nothing is asked. Rows of the same image are one image.
-///
-/// # Errors
-/// All images that are not there, if the whole corpus is read; that nothing is left.
-pub(crate) fn collect_captions(
-    source: String,
-    fingerprint: &str,
-    rows: Vec<Captioned>,
-    extent: Extent,
-) -> Result<VisualQuestions, DataError> {
-    let mut reading = Reading { source, rows: rows.len(), ..Reading::default() };
-    let mut images = Images::new(extent);
-    for row in rows {
-        let mut captions = row.captions;
-        captions.retain(|caption| !caption.is_empty());
-        if captions.is_empty() {
-            *reading.dropped.entry("rows without a caption".into()).or_default() += 1;
-            continue;
-        }
-        let image = images.take(row.image, row.place);
-        let picture = images.picture(image);
-        picture.captions.append(&mut captions);
-        if !picture.splits.contains(&row.split) {
-            picture.splits.push(row.split);
-        }
-        reading.kept += 1;
-    }
-    if reading.kept == 0 && extent == Extent::Whole {
-        return Err(reading.nothing_kept(&reading.source));
-    }
-    let (images, fingerprint) = images.finish(fingerprint)?;
-    Ok(VisualQuestions {
-        answers: Vec::new(),
-        least: None,
-        images,
-        questions: Vec::new(),
-        languages: Vec::new(),
-        tags: IndexMap::new(),
-        reading,
-        fingerprint,
-    })
 }

@@ -25,6 +25,14 @@ pub(crate) fn bytes(parts: &[&str]) -> [u8; 32] {
     *hasher(parts).finalize().as_bytes()
 }
 
+/// One fingerprint of several files.
+pub(crate) fn join_fingerprints(fingerprints: &[String]) -> String {
+    match fingerprints {
+        [one] => one.clone(),
+        several => blake3::hash(several.join("\n").as_bytes()).to_hex().to_string(),
+    }
+}
+
 fn hasher(parts: &[&str]) -> blake3::Hasher {
     let mut hasher = blake3::Hasher::new();
     for part in parts {

@@ -1,16 +1,19 @@
 //! Texts with labels, for classifiers and regressions, and texts alone, for models of language.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use alambic_settings::{Location, OneOrMany};
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::{Dataset, SplitExample, Splits};
 use crate::error::DataError;
 use crate::examples::places;
-use crate::lexicon::{Reading, of_all};
 use crate::source::{Extent, Source, files};
-use crate::split::{Keyed, Parted, SplitError, SplitOptions, SplitReport, assign, check_values, strip};
-use crate::stable_hash;
+use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_shared_keys};
+use crate::stable_hash::{self, join_fingerprints};
+use crate::statistics::ReadStatistics;
 
 /// What a text, a pair of texts or a token is said to be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,11 +53,11 @@ impl Text {
     }
 
     /// What tells a text from another, its label aside.
-    fn key(&self) -> String {
+    fn key(&self) -> Cow<'_, str> {
         match &self.second {
-            None => self.first.clone(),
+            None => Cow::Borrowed(&self.first),
             // A tab is in no text of a table of ours.
-            Some(second) => format!("{}\t{second}", self.first),
+            Some(second) => Cow::Owned(format!("{}\t{second}", self.first)),
         }
     }
 }
@@ -72,50 +75,42 @@ pub enum Labels {
     Words(Vec<String>),
 }
 
-/// A corpus of texts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Collection {
+/// What a dataset of texts knows besides them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextDetails {
     /// What its labels are.
     pub labels: Labels,
     /// Whether its texts are pairs.
     pub pairs: bool,
-    /// The texts in the order of the files.
-    pub texts: Vec<Text>,
-    /// What was dropped and why.
-    pub reading: Reading,
-    /// BLAKE3 of the files' bytes, in hexadecimal.
-    pub fingerprint: String,
 }
 
-/// A corpus of texts in three parts that share no text.
-pub type TextSplits = Parted<Text>;
-
-impl Keyed for Text {
+impl OverlapKeys for Text {
     const WHAT: &'static str = "texts";
 
-    fn keys(&self) -> Vec<u128> {
+    fn overlap_keys(&self) -> Vec<u128> {
         vec![stable_hash::key(&[&self.key()])]
     }
 }
 
-/// Parts the texts of a corpus, by split values and by the hash of each text; equal texts go to one part, and no part that
-/// is trained on holds a text of one that is not. `source` names the corpus in errors.
-///
-/// # Errors
-/// Where a value of the options matches no text.
-pub fn split_texts(texts: Vec<Text>, source: &str, options: &SplitOptions) -> Result<TextSplits, SplitError> {
-    let values = texts.iter().map(|text| text.split.as_deref());
-    check_values(values, source, options)?;
-    let mut parts: [Vec<Text>; 3] = Default::default();
-    for text in texts {
-        parts[assign(text.split.as_deref(), &text.key(), options) as usize].push(text);
+/// Equal texts go to one split, whatever their labels.
+impl SplitExample for Text {
+    type Details = TextDetails;
+
+    fn split_value(&self) -> Option<&str> {
+        self.split.as_deref()
     }
-    let removed = strip(&mut parts, options.overlap, Text::WHAT, Text::keys);
-    let [train, validation, test] = parts;
-    let unnamed = options.unnamed(train.iter().map(|text| text.split.as_deref()));
-    let sizes = [train.len(), validation.len(), test.len()];
-    let report = SplitReport::new(sizes, removed, unnamed);
-    Ok(TextSplits { train, validation, test, report })
+
+    fn split_key<'e>(&'e self, _: &'e TextDetails) -> Cow<'e, str> {
+        self.key()
+    }
+
+    fn remove_overlap(
+        splits: &mut Splits<Self>,
+        options: &SplitOptions,
+        _: &HoldOut,
+    ) -> IndexMap<String, usize> {
+        remove_shared_keys(splits, options.overlap)
+    }
 }
 
 /// A share of texts, chosen by their hash: ⌈fraction · n⌉ of n, in their order. Smaller shares lie within larger ones.
@@ -124,34 +119,34 @@ pub fn share(texts: Vec<&Text>, fraction: f64) -> Vec<&Text> {
     if fraction >= 1.0 {
         return texts;
     }
-    let keys: Vec<String> = texts.iter().map(|text| text.key()).collect();
+    let keys: Vec<String> = texts.iter().map(|text| text.key().into_owned()).collect();
     places(&keys, fraction, "texts").into_iter().map(|index| texts[index]).collect()
 }
 
-/// A collection in the making, which counts what it drops.
+/// Builder of a dataset of texts, which counts what it drops.
 #[derive(Debug, Default)]
-pub(crate) struct Collecting {
+pub(crate) struct TextsBuilder {
     texts: Vec<Text>,
     sources: Vec<String>,
     fingerprints: Vec<String>,
-    reading: Reading,
+    statistics: ReadStatistics,
 }
 
-impl Collecting {
+impl TextsBuilder {
     /// Reads files one after another, each list with the split of its rows. The others are read where one is faulty,
     /// too, to report the faults of all.
     pub(crate) fn read(
         &mut self,
         lists: [(&OneOrMany<Location>, Option<&'static str>); 3],
         open: impl Fn(&Location) -> Result<Source, DataError>,
-        mut rows: impl FnMut(&Source, Option<&'static str>, &mut Reading) -> Result<(), DataError>,
+        mut rows: impl FnMut(&Source, Option<&'static str>, &mut ReadStatistics) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         let mut faults: Option<DataError> = None;
         for (paths, split) in lists {
             for location in files(paths)? {
                 let read = open(&location).and_then(|source| {
-                    self.source(&source.name, source.fingerprint());
-                    rows(&source, split, &mut self.reading)
+                    self.add_source(&source.name, source.fingerprint());
+                    rows(&source, split, &mut self.statistics)
                 });
                 DataError::note(&mut faults, read);
             }
@@ -160,38 +155,44 @@ impl Collecting {
     }
 
     /// Notes a file that is read.
-    pub(crate) fn source(&mut self, name: &str, fingerprint: String) {
+    pub(crate) fn add_source(&mut self, name: &str, fingerprint: String) {
         self.sources.push(name.to_owned());
         self.fingerprints.push(fingerprint);
     }
 
     /// Takes a row, unless one of its texts is empty.
     pub(crate) fn push(&mut self, text: Text) {
-        self.reading.rows += 1;
+        self.statistics.rows += 1;
         if text.is_empty() {
-            *self.reading.dropped.entry("rows without a text".into()).or_default() += 1;
+            *self.statistics.dropped.entry("rows without a text".into()).or_default() += 1;
         } else {
             self.texts.push(text);
         }
     }
 
-    /// Ends the collection: texts that say the same again are dropped. It is an error if nothing of a whole corpus is
-    /// left.
-    pub(crate) fn finish(self, labels: Labels, pairs: bool, extent: Extent) -> Result<Collection, DataError> {
-        let Self { mut texts, sources, fingerprints, mut reading } = self;
+    /// Builds the dataset: texts that say the same again are dropped. It is an error if nothing of a whole corpus is left.
+    pub(crate) fn build(
+        self,
+        labels: Labels,
+        pairs: bool,
+        extent: Extent,
+    ) -> Result<Dataset<Text>, DataError> {
+        let Self { mut texts, sources, fingerprints, mut statistics } = self;
         let mut seen = HashSet::new();
         let before = texts.len();
-        texts.retain(|text| seen.insert((text.key(), format!("{:?}", text.label), text.split.clone())));
+        texts.retain(|text| {
+            seen.insert((text.key().into_owned(), format!("{:?}", text.label), text.split.clone()))
+        });
         if texts.len() < before {
-            reading.dropped.insert("rows that repeat an earlier one".into(), before - texts.len());
+            statistics.dropped.insert("rows that repeat an earlier one".into(), before - texts.len());
         }
         let source = sources.join(", ");
         if texts.is_empty() && extent == Extent::Whole {
-            return Err(reading.nothing_kept(&source));
+            return Err(statistics.nothing_kept(&source));
         }
-        let fingerprint = of_all(&fingerprints);
-        reading = Reading { source, kept: texts.len(), ..reading };
-        Ok(Collection { labels, pairs, texts, reading, fingerprint })
+        statistics = ReadStatistics { source, kept: texts.len(), ..statistics };
+        let details = TextDetails { labels, pairs };
+        Ok(Dataset::new(texts, details, statistics, join_fingerprints(&fingerprints)))
     }
 }
 
@@ -200,11 +201,11 @@ mod tests {
     use super::*;
     use crate::split::Overlap;
 
-    fn collection(rows: &[(&str, u32, Option<&str>)]) -> Collection {
-        let mut collecting = Collecting::default();
-        collecting.source("made-up.tsv", "0".into());
+    fn dataset(rows: &[(&str, u32, Option<&str>)]) -> Dataset<Text> {
+        let mut builder = TextsBuilder::default();
+        builder.add_source("made-up.tsv", "0".into());
         for (line, (first, class, split)) in rows.iter().enumerate() {
-            collecting.push(Text {
+            builder.push(Text {
                 first: (*first).into(),
                 second: None,
                 label: Label::Class(*class),
@@ -213,21 +214,21 @@ mod tests {
             });
         }
         let labels = Labels::Classes(vec!["no".into(), "yes".into()]);
-        collecting.finish(labels, false, Extent::Whole).unwrap()
+        builder.build(labels, false, Extent::Whole).unwrap()
     }
 
     #[test]
     fn repeats_and_empty_rows_are_counted() {
-        let read = collection(&[("a", 0, None), ("", 1, None), ("a", 0, None), ("a", 1, None)]);
-        assert_eq!((read.reading.rows, read.reading.kept), (4, 2));
-        assert_eq!(read.reading.dropped["rows without a text"], 1);
-        assert_eq!(read.reading.dropped["rows that repeat an earlier one"], 1);
+        let read = dataset(&[("a", 0, None), ("", 1, None), ("a", 0, None), ("a", 1, None)]);
+        assert_eq!((read.statistics.rows, read.statistics.kept), (4, 2));
+        assert_eq!(read.statistics.dropped["rows without a text"], 1);
+        assert_eq!(read.statistics.dropped["rows that repeat an earlier one"], 1);
     }
 
     #[test]
     fn no_text_is_in_two_parts() {
         let read =
-            collection(&[("a", 0, None), ("b", 1, None), ("a", 1, Some("dev")), ("c", 0, Some("dev"))]);
+            dataset(&[("a", 0, None), ("b", 1, None), ("a", 1, Some("dev")), ("c", 0, Some("dev"))]);
         let options = |overlap| SplitOptions {
             test_values: vec!["dev".into()],
             validation_fraction: 0.0,
@@ -235,50 +236,23 @@ mod tests {
             ..SplitOptions::default()
         };
         let texts = |part: &[Text]| part.iter().map(|text| text.first.clone()).collect::<Vec<_>>();
-        let parts = split_texts(read.texts.clone(), "", &options(Overlap::RemoveFromTest)).unwrap();
+        let split = |options: &SplitOptions| {
+            let mut dataset = read.clone();
+            dataset.split(options, &HoldOut::default()).map(|()| dataset)
+        };
+        let Dataset { splits, report, .. } = split(&options(Overlap::RemoveFromTest)).unwrap();
         assert_eq!(
-            (texts(&parts.train), texts(&parts.test)),
+            (texts(&splits.train), texts(&splits.test)),
             (vec!["a".into(), "b".into()], vec!["c".into()])
         );
-        assert_eq!(parts.report.removed["test: texts seen in training"], 1);
-        let parts = split_texts(read.texts.clone(), "", &options(Overlap::RemoveFromTraining)).unwrap();
+        assert_eq!(report.removed["test: texts seen in training"], 1);
+        let splits = split(&options(Overlap::RemoveFromTraining)).unwrap().splits;
         assert_eq!(
-            (texts(&parts.train), texts(&parts.test)),
+            (texts(&splits.train), texts(&splits.test)),
             (vec!["b".into()], vec!["a".into(), "c".into()])
         );
         let wrong = SplitOptions { test_values: vec!["test".into()], ..SplitOptions::default() };
-        assert!(split_texts(read.texts, "", &wrong).unwrap_err().to_string().contains("dev"));
-    }
-
-    #[test]
-    fn what_another_corpus_keeps_for_its_test_is_left_out() {
-        let parted = |rows: &[(&str, u32, Option<&str>)]| {
-            let options = SplitOptions {
-                test_values: vec!["test".into()],
-                validation_values: vec!["dev".into()],
-                validation_fraction: 0.0,
-                ..SplitOptions::default()
-            };
-            split_texts(collection(rows).texts, "", &options).unwrap()
-        };
-        let judged = parted(&[("x", 0, Some("dev")), ("a", 0, Some("test")), ("b", 0, Some("test"))]);
-        let mut trained = parted(&[
-            ("a", 0, None),
-            ("c", 0, None),
-            ("x", 1, None),
-            ("b", 1, Some("dev")),
-            ("a b", 0, Some("test")),
-        ]);
-        trained.leave_out(&judged.test_keys());
-        let texts = |part: &[Text]| part.iter().map(|text| text.first.clone()).collect::<Vec<_>>();
-        assert_eq!(
-            (texts(&trained.train), texts(&trained.validation)),
-            (vec!["c".into(), "x".into()], vec![])
-        );
-        assert_eq!((trained.report.train, trained.report.validation, trained.report.test), (2, 0, 1));
-        let reason = "texts kept for the test of another corpus";
-        assert_eq!(trained.report.removed[&format!("train: {reason}")], 1);
-        assert_eq!(trained.report.removed[&format!("validation: {reason}")], 1);
+        assert!(split(&wrong).unwrap_err().to_string().contains("dev"));
     }
 
     #[test]
@@ -288,9 +262,14 @@ mod tests {
             rows.iter().map(|(text, class)| (text.as_str(), *class, None)).collect();
         let options =
             SplitOptions { test_fraction: 0.2, validation_fraction: 0.1, ..SplitOptions::default() };
-        let parts = split_texts(collection(&rows).texts, "", &options).unwrap();
-        assert!((150..250).contains(&parts.test.len()) && (50..110).contains(&parts.validation.len()));
-        let fewer = split_texts(collection(&rows[..500]).texts, "", &options).unwrap();
-        assert!(fewer.test.iter().all(|text| parts.test.iter().any(|other| other.first == text.first)));
+        let split = |rows: &[(&str, u32, Option<&str>)]| {
+            let mut dataset = dataset(rows);
+            dataset.split(&options, &HoldOut::default()).unwrap();
+            dataset.splits
+        };
+        let all = split(&rows);
+        assert!((150..250).contains(&all.test.len()) && (50..110).contains(&all.validation.len()));
+        let fewer = split(&rows[..500]);
+        assert!(fewer.test.iter().all(|text| all.test.iter().any(|other| other.first == text.first)));
     }
 }

@@ -30,6 +30,10 @@ impl LossTerm for CrossEntropy {
         Ok(on_targets("cross-entropy", self.weight, self.label_smoothing, |targets| &targets.labelled)
             .with_targets(&[TargetKind::Classes]))
     }
+
+    fn reads_only_logits(&self) -> bool {
+        true
+    }
 }
 
 /// Cross-entropy of the student's logits with the targets that `counted` weighs.

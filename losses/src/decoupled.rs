@@ -52,6 +52,10 @@ impl LossTerm for Decoupled {
         Ok(Term::new(NAME, self.weight, taps.clone(), taps, Box::new(compute))
             .with_targets(&[TargetKind::Classes]))
     }
+
+    fn reads_only_logits(&self) -> bool {
+        true
+    }
 }
 
 impl Decoupled {

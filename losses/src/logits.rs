@@ -73,6 +73,10 @@ impl LossTerm for Logits {
         let taps = vec!["logits".to_owned()];
         Ok(Term::new(NAME, self.weight, taps.clone(), taps, Box::new(compute)))
     }
+
+    fn reads_only_logits(&self) -> bool {
+        true
+    }
 }
 
 const NAME: &str = "logits";

@@ -52,6 +52,36 @@ pub enum TargetKind {
     Relations,
 }
 
+impl TargetKind {
+    /// Its name in messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Classes => "classes",
+            Self::Scores => "scores of answers",
+            Self::Numbers => "numbers",
+            Self::Boxes => "boxes around objects",
+            Self::TeacherText => "texts that a teacher generated",
+            Self::TextPairs => "pairs of texts of one meaning",
+            Self::Relations => "relations between text and image",
+        }
+    }
+
+    /// The loss that is usual for such targets, as a recipe names it.
+    #[must_use]
+    pub fn usual_loss(self) -> &'static str {
+        match self {
+            Self::Classes => "cross-entropy",
+            Self::Scores => "binary-cross-entropy",
+            Self::Numbers => "squared-error",
+            Self::Boxes => "detection",
+            Self::TeacherText => "sequence",
+            Self::TextPairs => "multiple-negatives",
+            Self::Relations => "matching",
+        }
+    }
+}
+
 /// What a term is computed from.
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
@@ -248,12 +278,6 @@ impl Term {
         Self { targets, ..self }
     }
 
-    /// Whether the only taps that it reads, of student and teacher, are their logits.
-    #[must_use]
-    pub fn reads_logits_only(&self) -> bool {
-        self.student_taps.iter().chain(&self.teacher_taps).all(|tap| tap == "logits")
-    }
-
     /// The value of the term, a scalar with its graph, before its weight.
     ///
     /// # Errors
@@ -270,4 +294,9 @@ pub trait LossTerm {
     /// # Errors
     /// When a teacher is missing, or shapes do not fit.
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError>;
+
+    /// Whether its terms read nothing of a teacher but its logits, whatever the models are.
+    fn reads_only_logits(&self) -> bool {
+        false
+    }
 }

@@ -45,5 +45,5 @@ fn sharing<'a>(recipe: &'a Recipe, stage: &str) -> Vec<&'a StageOptions> {
 
 /// Whether the losses of a stage read nothing but what an earlier one caches: what its own read, and the logits.
 fn is_served(later: &StageOptions, earlier: &StageOptions) -> bool {
-    later.loss.iter().all(|term| term.inner().reads_logits_alone() || earlier.loss.contains(term))
+    later.loss.iter().all(|term| term.inner().reads_only_logits() || earlier.loss.contains(term))
 }

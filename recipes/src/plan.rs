@@ -47,6 +47,9 @@ pub struct Plan {
     pub evaluation: Vec<Count>,
     /// Most bytes of checkpoints and finished models at any time.
     pub checkpoint_bytes: u64,
+    /// What [`crate::check()`] warns of.
+    #[serde(skip)]
+    pub warnings: Diagnostics,
 }
 
 /// A corpus and its parts, in entries.
@@ -203,6 +206,7 @@ pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
     if is_fatal(&diagnostics) {
         return Err(diagnostics);
     }
+    let warnings = diagnostics;
     let recipe = &loaded.recipe;
     let corpora = checker.corpora.iter().map(|(name, corpus)| {
         let report = corpus.report();

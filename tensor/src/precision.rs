@@ -35,12 +35,12 @@ impl Products {
         }
     }
 
-    /// What is said where they fall back to `f32`; none where they do not.
+    /// The message that products fall back to `f32`; none where they do not.
     #[must_use]
     pub fn fallback(self) -> Option<String> {
         let name = self.name();
         (!self.is_made_here())
-            .then(|| format!("this machine multiplies no numbers in {name}: products are in f32"))
+            .then(|| format!("this machine has no {name} kernels; using f32"))
     }
 }
 

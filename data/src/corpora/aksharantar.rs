@@ -7,9 +7,10 @@
 use alambic_settings::settings;
 
 use super::word_pairs::{Keep, Row, WordPairs};
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::DataError;
-use crate::lexicon::Gathering;
+use crate::lexicon::LexiconBuilder;
 use crate::source::{Extent, Format, Source};
 use crate::table::{Columns, Table};
 
@@ -24,8 +25,8 @@ settings! {
 
 impl ReadCorpus for Aksharantar {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
-        let gathering = self.files.gather("aksharantar", extent, rows)?;
-        Ok(gathering.finish(self.files.max_characters, extent)?.into())
+        let builder = self.files.gather("aksharantar", extent, rows)?;
+        Ok(builder.build(self.files.max_characters, extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {
@@ -33,7 +34,7 @@ impl ReadCorpus for Aksharantar {
     }
 }
 
-fn rows(source: &Source, gathering: &mut Gathering, keep: &mut Keep<'_>) -> Result<(), DataError> {
+fn rows(source: &Source, builder: &mut LexiconBuilder, keep: &mut Keep<'_>) -> Result<(), DataError> {
     let (native, roman) = if source.format == Format::JsonLines {
         ("native word", "english word")
     } else {
@@ -41,13 +42,13 @@ fn rows(source: &Source, gathering: &mut Gathering, keep: &mut Keep<'_>) -> Resu
     };
     let columns = Columns { texts: &[native, roman], optional: &["split"], ..Columns::default() };
     let table = Table::read(source, &columns)?;
-    gathering.table(&table);
+    builder.add_table(&table);
     let (natives, romans) = (table.column(native)?, table.column(roman)?);
     let splits = table.optional("split");
     for row in 0..table.rows() {
-        gathering.row();
+        builder.count_row();
         let split = splits.as_ref().map(|column| column[row]);
-        keep(gathering, Row { native: natives[row], roman: romans[row], split, line: table.line(row) });
+        keep(builder, Row { native: natives[row], roman: romans[row], split, line: table.line(row) });
     }
     Ok(())
 }

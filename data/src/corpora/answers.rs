@@ -7,7 +7,7 @@ use alambic_settings::Location;
 use serde_json::Value;
 
 use crate::error::{DataError, Fault, Place};
-use crate::questions::Known;
+use crate::image_datasets::Known;
 use crate::source::{Extent, Source};
 
 /// The answers of a file in the order of their ids: `id2label` of a model's `config.json`, a list in JSON, or a line each.

@@ -2,12 +2,13 @@
 
 use alambic_settings::{Location, OneOrMany, choices, settings};
 
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::lexicon::Reading;
+use crate::statistics::ReadStatistics;
 use crate::source::{Extent, Source};
 use crate::table::{lines, utf8};
-use crate::texts::{Collecting, Label, Labels, OUTSIDE, Text};
+use crate::texts::{TextsBuilder, Label, Labels, OUTSIDE, Text};
 
 choices! {
     /// What tags say of spans.
@@ -70,7 +71,7 @@ struct Sentence {
 
 impl ReadCorpus for Conll {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
-        let mut collecting = Collecting::default();
+        let mut builder = TextsBuilder::default();
         let mut sentences = Vec::new();
         let files = [
             (&self.paths, None),
@@ -79,8 +80,8 @@ impl ReadCorpus for Conll {
         ];
         // Never the head alone: rare tags may first come further down, and what tags there are decides about a model.
         let open = |location: &Location| Source::open_lines(location, Extent::Whole);
-        collecting.read(files, open, |source, split, reading| {
-            self.sentences(source, split, &mut sentences, reading)
+        builder.read(files, open, |source, split, reading| {
+            self.sentences(source, split, &mut sentences, statistics)
         })?;
         if self.scheme == Scheme::Runs {
             sentences.iter_mut().for_each(Sentence::mark_runs);
@@ -89,11 +90,11 @@ impl ReadCorpus for Conll {
         let mut problems = Problems::default();
         for sentence in sentences {
             if let Some(text) = sentence.text(&classes, &mut problems) {
-                collecting.push(text);
+                builder.push(text);
             }
         }
         problems.or(())?;
-        Ok(collecting.finish(Labels::Words(classes), false, extent)?.into())
+        Ok(builder.build(Labels::Words(classes), false, extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {
@@ -108,9 +109,9 @@ impl Conll {
         source: &Source,
         split: Option<&'static str>,
         sentences: &mut Vec<Sentence>,
-        reading: &mut Reading,
+        statistics: &mut ReadStatistics,
     ) -> Result<(), DataError> {
-        reading.source(source);
+        statistics.add_source(source);
         let begin = || Sentence { source: source.name.clone(), split, ..Sentence::default() };
         let mut problems = Problems::default();
         let mut columns = self.columns(source);
@@ -131,7 +132,7 @@ impl Conll {
                 if !is_word {
                     // CoNLL-U has its comments before a sentence.
                     if !sentence.words.is_empty() {
-                        *reading.dropped.entry(COMMENTS.into()).or_default() += 1;
+                        *statistics.dropped.entry(COMMENTS.into()).or_default() += 1;
                     }
                     continue;
                 }
@@ -141,7 +142,7 @@ impl Conll {
                 continue;
             }
             if self.is_no_word(&cells, sentence.words.len()) {
-                *reading.dropped.entry(NO_WORDS.into()).or_default() += 1;
+                *statistics.dropped.entry(NO_WORDS.into()).or_default() += 1;
                 continue;
             }
             let expected = *columns.get_or_insert(self.least_columns(cells.len()).max(cells.len()));

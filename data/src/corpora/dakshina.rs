@@ -7,9 +7,10 @@
 use alambic_settings::settings;
 
 use super::word_pairs::{Keep, Row, WordPairs};
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::lexicon::Gathering;
+use crate::lexicon::LexiconBuilder;
 use crate::source::{Extent, Format, Source};
 use crate::table::{Columns, Header, Quoting, Table};
 
@@ -32,10 +33,10 @@ const HEADER: Header<'_> =
 
 impl ReadCorpus for Dakshina {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
-        let gathering = self
+        let builder = self
             .files
-            .gather("dakshina", extent, |source, gathering, keep| self.rows(source, gathering, keep))?;
-        Ok(gathering.finish(self.files.max_characters, extent)?.into())
+            .gather("dakshina", extent, |source, builder, keep| self.rows(source, builder, keep))?;
+        Ok(builder.build(self.files.max_characters, extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {
@@ -44,7 +45,7 @@ impl ReadCorpus for Dakshina {
 }
 
 impl Dakshina {
-    fn rows(&self, source: &Source, gathering: &mut Gathering, keep: &mut Keep<'_>) -> Result<(), DataError> {
+    fn rows(&self, source: &Source, builder: &mut LexiconBuilder, keep: &mut Keep<'_>) -> Result<(), DataError> {
         if !matches!(source.format, Format::Tsv | Format::Csv) {
             return Err(DataError::new(Place::file(&source.name), Fault::WrongFormat(source.format.name())));
         }
@@ -58,18 +59,18 @@ impl Dakshina {
             ..Columns::default()
         };
         let table = Table::read(source, &columns)?;
-        gathering.table(&table);
+        builder.add_table(&table);
         let (natives, romans) = (table.column("native")?, table.column("roman")?);
         let splits = table.optional("split");
         let counts = attestations(&table)?;
         for row in 0..table.rows() {
-            gathering.row();
+            builder.count_row();
             if counts.as_ref().map_or(1, |counts| counts[row]) < self.min_attestations {
-                gathering.drop(format!("rows with fewer than {} attestations", self.min_attestations));
+                builder.drop(format!("rows with fewer than {} attestations", self.min_attestations));
                 continue;
             }
             let split = splits.as_ref().map(|column| column[row]);
-            keep(gathering, Row { native: natives[row], roman: romans[row], split, line: table.line(row) });
+            keep(builder, Row { native: natives[row], roman: romans[row], split, line: table.line(row) });
         }
         Ok(())
     }

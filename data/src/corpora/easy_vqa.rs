@@ -6,11 +6,12 @@ use std::path::Path;
 use alambic_settings::{IndexMap, Location, settings};
 
 use super::json::json;
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
 use crate::image_files::ImageFolder;
-use crate::lexicon::of_all;
-use crate::questions::{Known, Raw, collect};
+use crate::stable_hash::join_fingerprints;
+use crate::image_datasets::{Known, RawQuestion, build_questions};
 use crate::source::{Extent, Source};
 
 settings! {
@@ -46,7 +47,7 @@ impl ReadCorpus for EasyVqa {
             let (source, rows): (Source, Vec<(String, String, u64)>) = json(&Location::File(path))?;
             fingerprints.push(source.fingerprint());
             let name = &source.name;
-            raw.extend(rows.into_iter().map(|(text, answer, image)| Raw {
+            raw.extend(rows.into_iter().map(|(text, answer, image)| RawQuestion {
                 translations: translations.get(text.as_str()).cloned().unwrap_or_default(),
                 text,
                 image: images.file(&format!("{part}/images/{image}.png")),
@@ -57,7 +58,7 @@ impl ReadCorpus for EasyVqa {
             }));
         }
         let source = folder.display().to_string();
-        Ok(collect(source, &of_all(&fingerprints), raw, Known::Listed(&answers), languages, extent)?.into())
+        Ok(build_questions(source, &join_fingerprints(&fingerprints), raw, Known::Listed(&answers), languages, extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {
@@ -100,7 +101,8 @@ fn kind(answer: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::pictures::Raster;
-    use crate::questions::VisualQuestions;
+    use crate::dataset::Dataset;
+    use crate::questions::Question;
 
     fn published(questions: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -114,7 +116,7 @@ mod tests {
         folder
     }
 
-    fn read(folder: &tempfile::TempDir) -> Result<VisualQuestions, DataError> {
+    fn read(folder: &tempfile::TempDir) -> Result<Dataset<Question>, DataError> {
         let folder = Location::File(folder.path().to_owned());
         match (EasyVqa { folder }).read(Extent::Whole)? {
             Content::Questions(questions) => Ok(questions),
@@ -128,20 +130,20 @@ mod tests {
             r#"[["what shape is there?", "circle", 7], ["is it red?", "no", 7], ["why?", "so", 7]]"#,
         );
         let corpus = read(&folder).unwrap();
-        assert_eq!((corpus.images.len(), corpus.questions.len(), corpus.reading.rows), (2, 6, 6));
-        assert_eq!(corpus.questions[4].image, 1);
-        assert_eq!(corpus.questions[4].split.as_deref(), Some("test"));
-        assert!(corpus.questions[5].answers.is_empty());
-        assert_eq!(corpus.images[0].load().unwrap().width, 4);
+        assert_eq!((corpus.details.images.len(), corpus.splits.train.len(), corpus.statistics.rows), (2, 6, 6));
+        assert_eq!(corpus.splits.train[4].image, 1);
+        assert_eq!(corpus.splits.train[4].split.as_deref(), Some("test"));
+        assert!(corpus.splits.train[5].answers.is_empty());
+        assert_eq!(corpus.details.images[0].load().unwrap().width, 4);
     }
 
     #[test]
     fn what_is_asked_is_known_in_three_languages() {
         let folder = published(r#"[["what color is the circle?", "blue", 7], ["is it red?", "no", 7]]"#);
         let corpus = read(&folder).unwrap();
-        assert_eq!(corpus.languages, ["en", "hi", "ja"]);
+        assert_eq!(corpus.details.languages, ["en", "hi", "ja"]);
         let asked = |question: usize, language| {
-            corpus.questions[question].in_language(Some(language), &corpus.languages)
+            corpus.splits.train[question].in_language(Some(language), &corpus.details.languages)
         };
         assert_eq!(asked(0, "en"), Some("what color is the circle?"));
         assert_eq!(asked(0, "hi"), Some("वृत्त किस रंग का है?"));

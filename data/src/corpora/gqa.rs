@@ -5,11 +5,12 @@ use serde::Deserialize;
 
 use super::answers::{known, listed};
 use super::json::{Words, json};
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::{DataError, Place};
 use crate::image_files::ImageFolder;
-use crate::lexicon::of_all;
-use crate::questions::{Raw, TEST, Translations, collect, english_and};
+use crate::stable_hash::join_fingerprints;
+use crate::image_datasets::{RawQuestion, TEST, Translations, build_questions, english_and};
 use crate::source::{Extent, Source};
 
 settings! {
@@ -68,7 +69,7 @@ impl ReadCorpus for Gqa {
             for location in paths.iter() {
                 let (source, file): (Source, IndexMap<String, Asked>) = json(location)?;
                 fingerprints.push(source.fingerprint());
-                rows.extend(file.into_iter().map(|(number, asked)| Raw {
+                rows.extend(file.into_iter().map(|(number, asked)| RawQuestion {
                     translations: translations.of(&number),
                     text: asked.question.trim().to_owned(),
                     image: folder.file(&format!("{}.jpg", asked.image_id.0.trim())),
@@ -82,9 +83,9 @@ impl ReadCorpus for Gqa {
         }
         let listed = self.answers_from.as_ref().map(listed).transpose()?;
         let known = known(listed.as_deref(), self.least);
-        Ok(collect(
+        Ok(build_questions(
             sources.join(", "),
-            &of_all(&fingerprints),
+            &join_fingerprints(&fingerprints),
             rows,
             known,
             english_and(&self.translations),

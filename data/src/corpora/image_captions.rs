@@ -3,11 +3,12 @@
 use alambic_settings::{Location, OneOrMany, settings};
 
 use super::image_questions::optional;
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::DataError;
 use crate::image_files::ImageFolder;
-use crate::lexicon::of_all;
-use crate::questions::{Captioned, TEST, collect_captions};
+use crate::stable_hash::join_fingerprints;
+use crate::image_datasets::{Captioned, TEST, build_captions};
 use crate::source::{Extent, Source, files};
 use crate::table::{Columns, Table};
 
@@ -70,7 +71,7 @@ impl ReadCorpus for ImageCaptions {
         if let Some(faults) = faults {
             return Err(faults);
         }
-        Ok(collect_captions(sources.join(", "), &of_all(&fingerprints), rows, extent)?.into())
+        Ok(build_captions(sources.join(", "), &join_fingerprints(&fingerprints), rows, extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {

@@ -3,11 +3,12 @@
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
 use super::answers::{known, listed, once_each};
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::DataError;
 use crate::image_files::ImageFolder;
-use crate::lexicon::of_all;
-use crate::questions::{Raw, TEST, collect};
+use crate::stable_hash::join_fingerprints;
+use crate::image_datasets::{RawQuestion, TEST, build_questions};
 use crate::source::{Extent, Source, files};
 use crate::table::{Columns, Table};
 
@@ -78,7 +79,7 @@ impl ReadCorpus for ImageQuestions {
         };
         let known = known(listed.as_deref(), self.least);
         let languages = std::iter::once(&self.language).chain(self.translations.keys()).cloned().collect();
-        Ok(collect(sources.join(", "), &of_all(&fingerprints), rows, known, languages, extent)?.into())
+        Ok(build_questions(sources.join(", "), &join_fingerprints(&fingerprints), rows, known, languages, extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {
@@ -92,7 +93,7 @@ impl ImageQuestions {
         source: &Source,
         part: Option<&str>,
         folder: &ImageFolder,
-        rows: &mut Vec<Raw>,
+        rows: &mut Vec<RawQuestion>,
     ) -> Result<(), DataError> {
         let needed: Vec<&str> = [&self.image, &self.question, &self.answer]
             .into_iter()
@@ -118,7 +119,7 @@ impl ImageQuestions {
         for row in 0..table.rows() {
             let answer = answers[row].trim();
             let others = translations.iter().map(|(language, column)| (language, column[row].trim()));
-            rows.push(Raw {
+            rows.push(RawQuestion {
                 text: questions[row].trim().to_owned(),
                 translations: others
                     .filter(|(_, text)| !text.is_empty())

@@ -6,10 +6,11 @@ use alambic_settings::{Location, settings};
 use serde::Deserialize;
 
 use super::json::json;
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::{DataError, Place};
 use crate::image_files::ImageFolder;
-use crate::questions::{Captioned, collect_captions};
+use crate::image_datasets::{Captioned, build_captions};
 use crate::source::{Extent, Source};
 
 settings! {
@@ -54,6 +55,6 @@ impl ReadCorpus for Karpathy {
             place: Place::file(&source.name),
         };
         let rows = file.images.into_iter().map(row).collect();
-        Ok(collect_captions(source.name.clone(), &source.fingerprint(), rows, extent)?.into())
+        Ok(build_captions(source.name.clone(), &source.fingerprint(), rows, extent)?.into())
     }
 }

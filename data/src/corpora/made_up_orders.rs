@@ -7,11 +7,12 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::DataError;
 use crate::source::Extent;
 use crate::stable_hash::bytes;
-use crate::texts::{Collecting, Label, Labels, OUTSIDE, Text};
+use crate::texts::{TextsBuilder, Label, Labels, OUTSIDE, Text};
 
 settings! {
     /// Made-up orders, whose words are tagged: goods, persons and places, out of a small grammar in English, for trying a
@@ -49,20 +50,20 @@ const PLACES: [&str; 4] = ["hill", "bridge", "market", "end"];
 impl ReadCorpus for MadeUpOrders {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let mut random = ChaCha8Rng::from_seed(bytes(&[NAME, &self.seed.to_string()]));
-        let mut collecting = Collecting::default();
+        let mut builder = TextsBuilder::default();
         let fingerprint = blake3::hash(format!("{NAME} {} {}", self.size, self.seed).as_bytes());
-        collecting.source(NAME, fingerprint.to_hex().to_string());
+        builder.add_source(NAME, fingerprint.to_hex().to_string());
         let mut seen = HashSet::new();
         while seen.len() < self.size {
             let Order { words, tags } = Order::write(&mut random);
             let first = words.join(" ");
             if seen.insert(first.clone()) {
                 let label = Label::Words(tags);
-                collecting.push(Text { first, second: None, label, split: None, line: seen.len() });
+                builder.push(Text { first, second: None, label, split: None, line: seen.len() });
             }
         }
         let labels = Labels::Words(TAGS.map(str::to_owned).to_vec());
-        Ok(collecting.finish(labels, false, extent)?.into())
+        Ok(builder.build(labels, false, extent)?.into())
     }
 }
 
@@ -159,7 +160,7 @@ mod tests {
 
     fn orders(size: usize, seed: u64) -> Vec<Text> {
         match (MadeUpOrders { size, seed }).read(Extent::Whole).unwrap() {
-            Content::Texts(collection) => collection.texts,
+            Content::Texts(texts) => texts.splits.train,
             _ => unreachable!("orders are texts"),
         }
     }

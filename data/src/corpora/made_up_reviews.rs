@@ -7,11 +7,12 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::DataError;
 use crate::source::Extent;
 use crate::stable_hash::bytes;
-use crate::texts::{Collecting, Label, Labels, Text};
+use crate::texts::{TextsBuilder, Label, Labels, Text};
 
 settings! {
     /// Made-up reviews, each with the class `negative` or `positive`, out of a small grammar in English: for trying a
@@ -110,21 +111,21 @@ const ADVERBS: [&str; 6] = ["very", "really", "truly", "rather", "quite", "utter
 impl ReadCorpus for MadeUpReviews {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let mut random = ChaCha8Rng::from_seed(bytes(&[NAME, &self.seed.to_string()]));
-        let mut collecting = Collecting::default();
+        let mut builder = TextsBuilder::default();
         let fingerprint = blake3::hash(format!("{NAME} {} {}", self.size, self.seed).as_bytes());
-        collecting.source(NAME, fingerprint.to_hex().to_string());
+        builder.add_source(NAME, fingerprint.to_hex().to_string());
         let mut seen = HashSet::new();
         while seen.len() < self.size {
             let class = random.random_range(0..2);
             let first = review(class, &mut random);
             if seen.insert(first.clone()) {
                 let label = if self.labelled { Label::Class(class as u32) } else { Label::None };
-                collecting.push(Text { first, second: None, label, split: None, line: seen.len() });
+                builder.push(Text { first, second: None, label, split: None, line: seen.len() });
             }
         }
         let classes = || Labels::Classes(vec!["negative".into(), "positive".into()]);
         let labels = if self.labelled { classes() } else { Labels::None };
-        Ok(collecting.finish(labels, false, extent)?.into())
+        Ok(builder.build(labels, false, extent)?.into())
     }
 }
 
@@ -160,7 +161,7 @@ mod tests {
 
     fn texts(size: usize, seed: u64) -> Vec<Text> {
         match (MadeUpReviews { size, seed, labelled: true }).read(Extent::Whole).unwrap() {
-            Content::Texts(collection) => collection.texts,
+            Content::Texts(texts) => texts.splits.train,
             _ => unreachable!("reviews are texts"),
         }
     }

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use alambic_settings::settings;
 
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
-use crate::lexicon::Reading;
-use crate::questions::{Question, VisualQuestions};
+use crate::statistics::ReadStatistics;
+use crate::dataset::Dataset;
+use crate::questions::{Question, QuestionDetails};
 use crate::scenes::{Asked, Recipe, Scene, Tongue, answers, stream, tags};
 use crate::source::Extent;
 
@@ -122,24 +124,24 @@ impl ReadCorpus for MadeUpScenes {
                 (0..self.captions).map(|_| tongues[0].say(&scene.describe(&mut random))).collect();
             images.push(picture);
         }
-        let reading = Reading {
+        let statistics = ReadStatistics {
             source: NAME.to_owned(),
             rows: questions.len(),
             kept: questions.len(),
-            ..Reading::default()
+            ..ReadStatistics::default()
         };
         let fingerprint = blake3::hash(format!("{NAME} {self:?}").as_bytes()).to_hex().to_string();
         if questions.is_empty() && self.questions > 0 {
-            return Err(reading.nothing_kept(NAME));
+            return Err(statistics.nothing_kept(NAME));
         }
         let tags = Tongue::ALL
             .into_iter()
             .filter(|tongue| *tongue != Tongue::English)
             .map(|tongue| (tongue.name().to_owned(), tags(tongue)))
             .collect();
-        let least = None;
-        Ok(VisualQuestions { answers, least, images, questions, languages, tags, reading, fingerprint }
-            .into())
+        let details =
+            QuestionDetails { answers, languages, tags, ..QuestionDetails::of_images(images, &questions) };
+        Ok(Dataset::new(questions, details, statistics, fingerprint).into())
     }
 }
 
@@ -170,7 +172,7 @@ mod tests {
         }
     }
 
-    fn scenes(change: impl Fn(&mut MadeUpScenes)) -> VisualQuestions {
+    fn scenes(change: impl Fn(&mut MadeUpScenes)) -> Dataset<Question> {
         let mut options = made();
         change(&mut options);
         match options.read(Extent::Whole).unwrap() {
@@ -183,15 +185,15 @@ mod tests {
     fn a_seed_decides_the_scenes_and_more_begin_with_fewer() {
         let all = scenes(|_| {});
         let fewer = scenes(|options| options.images = 10);
-        assert_eq!(all.images[..10], fewer.images[..]);
-        assert_eq!(all.questions[..fewer.questions.len()], fewer.questions[..]);
-        assert_ne!(scenes(|options| options.seed = 2).images[..10], fewer.images[..]);
+        assert_eq!(all.details.images[..10], fewer.details.images[..]);
+        assert_eq!(all.splits.train[..fewer.splits.train.len()], fewer.splits.train[..]);
+        assert_ne!(scenes(|options| options.seed = 2).details.images[..10], fewer.details.images[..]);
     }
 
     #[test]
     fn what_is_said_to_be_there_is_there() {
         let corpus = scenes(|options| options.noise = 0.0);
-        for picture in &corpus.images {
+        for picture in &corpus.details.images {
             let raster = picture.load().unwrap();
             assert_eq!(raster.rgb.len(), 64 * 64 * 3);
             assert!((3..=6).contains(&picture.objects.len()));
@@ -214,17 +216,18 @@ mod tests {
             options.languages = Tongue::ALL.to_vec();
             (options.shapes, options.colours) = (6, 8);
         });
-        assert_eq!(corpus.languages, ["en", "hi", "ja"]);
+        assert_eq!(corpus.details.languages, ["en", "hi", "ja"]);
         assert_eq!(
-            corpus.questions.iter().map(|question| &question.text).collect::<Vec<_>>(),
+            corpus.splits.train.iter().map(|question| &question.text).collect::<Vec<_>>(),
             scenes(|options| (options.shapes, options.colours) = (6, 8))
-                .questions
+                .splits
+                .train
                 .iter()
                 .map(|question| &question.text)
                 .collect::<Vec<_>>()
         );
         let mut known: IndexMap<&str, (&str, &str)> = IndexMap::new();
-        for question in &corpus.questions {
+        for question in &corpus.splits.train {
             let (hindi, japanese) = (&question.translations["hi"], &question.translations["ja"]);
             assert!(hindi.ends_with("है?") || hindi.ends_with("हैं?"), "{hindi}");
             assert!(japanese.ends_with("か？"), "{japanese}");
@@ -237,9 +240,9 @@ mod tests {
             let different: std::collections::HashSet<String> = known.values().map(which).collect();
             assert_eq!(different.len(), known.len());
         }
-        for picture in &corpus.images {
+        for picture in &corpus.details.images {
             for object in &picture.objects {
-                assert!(corpus.tags.values().all(|tags| tags.contains_key(&object.tag)), "{}", object.tag);
+                assert!(corpus.details.tags.values().all(|tags| tags.contains_key(&object.tag)), "{}", object.tag);
             }
         }
     }
@@ -247,7 +250,7 @@ mod tests {
     #[test]
     fn distinct_colours_are_distinct() {
         let corpus = scenes(|options| options.distinct = true);
-        for picture in &corpus.images {
+        for picture in &corpus.details.images {
             let colours = picture.objects.iter().filter_map(|object| object.tag.split(' ').next());
             let colours: std::collections::HashSet<&str> = colours.collect();
             assert_eq!(colours.len(), picture.objects.len());
@@ -270,7 +273,7 @@ mod tests {
     #[test]
     fn captions_say_what_is_there() {
         let corpus = scenes(|options| options.captions = 3);
-        for picture in &corpus.images {
+        for picture in &corpus.details.images {
             assert_eq!(picture.captions.len(), 3);
             for caption in &picture.captions {
                 let said: Vec<&str> = caption.trim_end_matches('.').split(' ').collect();
@@ -280,9 +283,9 @@ mod tests {
             }
         }
         let order = |captions: &[String]| captions.iter().any(|caption| caption.contains(" is "));
-        assert!(corpus.images.iter().any(|picture| order(&picture.captions)));
+        assert!(corpus.details.images.iter().any(|picture| order(&picture.captions)));
         // What is said of an image does not change what is asked about it.
-        assert_eq!(corpus.questions, scenes(|_| {}).questions);
+        assert_eq!(corpus.splits.train, scenes(|_| {}).splits.train);
     }
 
     #[test]
@@ -290,12 +293,12 @@ mod tests {
         let corpus = scenes(|options| options.images = 200);
         let mut kinds: IndexMap<&str, usize> = IndexMap::new();
         let mut yes = (0_u32, 0_u32);
-        for question in &corpus.questions {
+        for question in &corpus.splits.train {
             *kinds.entry(&question.kind).or_default() += 1;
             let [(answer, _)] = question.answers[..] else { unreachable!("there is one answer") };
-            let answer = corpus.answers[answer as usize].as_str();
+            let answer = corpus.details.answers[answer as usize].as_str();
             let tags: Vec<&str> =
-                corpus.images[question.image].objects.iter().map(|object| object.tag.as_str()).collect();
+                corpus.details.images[question.image].objects.iter().map(|object| object.tag.as_str()).collect();
             let words: Vec<&str> = question.text.trim_end_matches('?').split(' ').collect();
             match question.kind.as_str() {
                 "exists" => {

@@ -4,9 +4,10 @@ use alambic_settings::settings;
 use rand::Rng;
 
 use super::made_up_scenes::ASKED;
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::{DataError, Place};
-use crate::parallel::{Filters, Gathering};
+use crate::parallel::{Filters, BitextBuilder};
 use crate::scenes::{Recipe, Scene, Tongue, stream};
 use crate::source::Extent;
 
@@ -60,10 +61,10 @@ impl ReadCorpus for MadeUpTranslations {
             without_blanks: Vec::new(),
         };
         let known = languages.iter().map(|&language| language.to_owned()).collect();
-        let mut gathering = Gathering::new(&filters, known, &Place::file(NAME))?;
-        gathering.source(NAME, blake3::hash(format!("{NAME} {self:?}").as_bytes()).to_hex().to_string());
+        let mut builder = BitextBuilder::new(&filters, known, &Place::file(NAME))?;
+        builder.add_source(NAME, blake3::hash(format!("{NAME} {self:?}").as_bytes()).to_hex().to_string());
         for number in 0..wanted * TRIES {
-            if gathering.len() == wanted {
+            if builder.len() == wanted {
                 break;
             }
             let mut random = stream(NAME, self.seed, number);
@@ -79,9 +80,9 @@ impl ReadCorpus for MadeUpTranslations {
                 let statement = scene.describe(&mut random);
                 self.languages.iter().map(|tongue| tongue.say(&statement)).collect()
             };
-            gathering.push(languages.iter().copied().zip(texts.iter().map(String::as_str)), None);
+            builder.push(languages.iter().copied().zip(texts.iter().map(String::as_str)), None);
         }
-        Ok(gathering.finish(extent)?.into())
+        Ok(builder.build(extent)?.into())
     }
 }
 
@@ -90,9 +91,10 @@ mod tests {
     use std::collections::{HashMap, HashSet};
 
     use super::*;
-    use crate::parallel::Parallel;
+    use crate::dataset::Dataset;
+    use crate::parallel::Translation;
 
-    fn sentences(size: usize, seed: u64) -> Parallel {
+    fn sentences(size: usize, seed: u64) -> Dataset<Translation> {
         let options = MadeUpTranslations { size, seed, languages: Tongue::ALL.to_vec() };
         match options.read(Extent::Whole).unwrap() {
             Content::Parallel(sentences) => sentences,
@@ -103,16 +105,16 @@ mod tests {
     #[test]
     fn a_seed_decides_the_sentences_and_more_begin_with_fewer() {
         let all = sentences(400, 1);
-        assert_eq!((all.sentences.len(), all.languages.len()), (400, 3));
-        assert_eq!(sentences(100, 1).sentences[..], all.sentences[..100]);
-        assert_ne!(sentences(100, 2).sentences, sentences(100, 1).sentences);
+        assert_eq!((all.splits.train.len(), all.details.languages.len()), (400, 3));
+        assert_eq!(sentences(100, 1).splits.train[..], all.splits.train[..100]);
+        assert_ne!(sentences(100, 2).splits.train, sentences(100, 1).splits.train);
     }
 
     #[test]
     fn some_sentences_have_two_translations_and_none_is_another_sentences() {
         let all = sentences(2000, 1);
         let mut translations: HashMap<&str, HashSet<&str>> = HashMap::new();
-        for sentence in &all.sentences {
+        for sentence in &all.splits.train {
             translations.entry(&sentence.texts["en"]).or_default().insert(&sentence.texts["ja"]);
         }
         assert!(translations.values().all(|different| different.len() <= 2));

@@ -45,50 +45,10 @@ pub use tmx::Tmx;
 pub use vqa::Vqa;
 pub use word_pairs::WordPairs;
 
+use crate::content::Content;
 use crate::error::DataError;
-use crate::lexicon::Lexicon;
 use crate::mining::Mined;
-use crate::parallel::Parallel;
-use crate::questions::VisualQuestions;
 use crate::source::Extent;
-use crate::texts::Collection;
-
-/// What a corpus holds.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Content {
-    /// Names or words, each in several languages.
-    Lexicon(Lexicon),
-    /// Texts with or without labels.
-    Texts(Collection),
-    /// Questions about images.
-    Questions(VisualQuestions),
-    /// Sentences in several languages.
-    Parallel(Parallel),
-}
-
-impl From<Parallel> for Content {
-    fn from(sentences: Parallel) -> Self {
-        Self::Parallel(sentences)
-    }
-}
-
-impl From<Lexicon> for Content {
-    fn from(lexicon: Lexicon) -> Self {
-        Self::Lexicon(lexicon)
-    }
-}
-
-impl From<Collection> for Content {
-    fn from(collection: Collection) -> Self {
-        Self::Texts(collection)
-    }
-}
-
-impl From<VisualQuestions> for Content {
-    fn from(questions: VisualQuestions) -> Self {
-        Self::Questions(questions)
-    }
-}
 
 /// What all kinds of corpus can do.
 pub trait ReadCorpus {

@@ -2,9 +2,10 @@
 
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::parallel::{Filters, Gathering};
+use crate::parallel::{Filters, BitextBuilder};
 use crate::source::{Extent, Source, files};
 use crate::table::{lines, utf8};
 
@@ -30,7 +31,7 @@ impl ReadCorpus for Moses {
         let languages: Vec<String> = self.paths.keys().cloned().collect();
         let first = self.paths.values().next().and_then(|paths| paths.first());
         let place = Place::file(&first.map(ToString::to_string).unwrap_or_default());
-        let mut gathering = Gathering::new(&self.filters, languages, &place)?;
+        let mut builder = BitextBuilder::new(&self.filters, languages, &place)?;
         for (paths, part) in [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
@@ -53,13 +54,13 @@ impl ReadCorpus for Moses {
                         return Err(DataError::new(place, fault));
                     };
                     let source = Source::open_lines(location, extent)?;
-                    gathering.read(&source);
+                    builder.add_file(&source);
                     files.push((language.as_str(), source));
                 }
-                beside(&files, part, extent, &mut gathering)?;
+                beside(&files, part, extent, &mut builder)?;
             }
         }
-        Ok(gathering.finish(extent)?.into())
+        Ok(builder.build(extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {
@@ -72,7 +73,7 @@ fn beside(
     files: &[(&str, Source)],
     part: Option<&str>,
     extent: Extent,
-    gathering: &mut Gathering<'_>,
+    builder: &mut BitextBuilder<'_>,
 ) -> Result<(), DataError> {
     let mut problems = Problems::default();
     let mut columns: Vec<(&str, &Source, Vec<&str>)> = Vec::with_capacity(files.len());
@@ -96,7 +97,7 @@ fn beside(
         return Err(DataError::new(Place::file(&source.name), Fault::LineCount { found, expected, other }));
     }
     for row in 0..shortest {
-        gathering.push(columns.iter().map(|(language, _, texts)| (*language, texts[row])), part);
+        builder.push(columns.iter().map(|(language, _, texts)| (*language, texts[row])), part);
     }
     Ok(())
 }

@@ -2,14 +2,17 @@
 
 use alambic_settings::{IndexMap, Location, choices, settings};
 
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::embedded;
 use crate::error::{DataError, Fault, Place};
 use crate::language;
-use crate::lexicon::{Entry, Gathering, Lexicon};
+use crate::dataset::Dataset;
+use crate::lexicon::LexiconBuilder;
 use crate::normalise::{whole_name_key, words};
 use crate::source::{Extent, Source};
 use crate::table::{Columns, Header, Quoting, Table};
+use crate::words::Entry;
 
 choices! {
     /// What an entry is.
@@ -52,7 +55,7 @@ const ENGLISH: [&str; 3] = ["name_en_ascii", "name_en", "en"];
 
 impl ReadCorpus for NamesTable {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
-        Ok(self.lexicon(extent)?.into())
+        Ok(self.words(extent)?.into())
     }
 }
 
@@ -61,7 +64,7 @@ impl NamesTable {
     ///
     /// # Errors
     /// All faults of the file, each with its line; see [`Fault`].
-    pub fn lexicon(&self, extent: Extent) -> Result<Lexicon, DataError> {
+    pub fn words(&self, extent: Extent) -> Result<Dataset<Entry>, DataError> {
         let source = Source::open(&self.path, extent)?;
         let texts: Vec<&str> = self.columns.values().map(String::as_str).collect();
         let split: Vec<&str> = self.split_column.iter().map(String::as_str).collect();
@@ -79,14 +82,14 @@ impl NamesTable {
         let columns = self.columns_of(&table, &source)?;
         let header = Place::file(&source.name);
         let natives = columns.keys().filter(|code| *code != "en");
-        let mut gathering = Gathering::new("names-table", &header, natives)?;
-        gathering.source(&source.name, source.fingerprint());
-        gathering.table(&table);
-        self.gather(&table, &columns, &mut gathering)?;
+        let mut builder = LexiconBuilder::new("names-table", &header, natives)?;
+        builder.add_source(&source.name, source.fingerprint());
+        builder.add_table(&table);
+        self.gather(&table, &columns, &mut builder)?;
         if self.path == Location::Builtin(embedded::NAME.to_owned()) {
-            embedded::hold_test_part_out(&mut gathering);
+            embedded::hold_out_test_split(&mut builder);
         }
-        gathering.finish(self.max_characters, extent)
+        builder.build(self.max_characters, extent)
     }
 
     /// The column of each language, English first.
@@ -112,7 +115,7 @@ impl NamesTable {
         &self,
         table: &Table<'_>,
         columns: &IndexMap<String, String>,
-        gathering: &mut Gathering,
+        builder: &mut LexiconBuilder,
     ) -> Result<(), DataError> {
         let mut texts = Vec::with_capacity(columns.len());
         for (code, name) in columns {
@@ -121,13 +124,13 @@ impl NamesTable {
         let split_name = self.split_column.as_deref().unwrap_or("split");
         let splits = table.optional(split_name);
         for row in 0..table.rows() {
-            gathering.row();
+            builder.count_row();
             let forms: IndexMap<String, String> = texts
                 .iter()
-                .filter_map(|(code, column)| Some(((*code).to_owned(), gathering.form(column[row], code)?)))
+                .filter_map(|(code, column)| Some(((*code).to_owned(), builder.form(column[row], code)?)))
                 .collect();
             let Some(english) = forms.get("en") else {
-                gathering.drop("rows without an English name");
+                builder.drop("rows without an English name");
                 continue;
             };
             let key = whole_name_key(english);
@@ -135,14 +138,14 @@ impl NamesTable {
                 splits.as_ref().map(|column| column[row].trim().to_owned()).filter(|text| !text.is_empty());
             let line = table.line(row);
             if forms.len() < 2 {
-                gathering.drop("rows with English alone");
+                builder.drop("rows with English alone");
                 continue;
             }
             match self.unit {
-                Unit::Name => gathering.push(Entry { key, forms, split, line }),
+                Unit::Name => builder.push(Entry { key, forms, split, line }),
                 Unit::Word => {
-                    for forms in words_of(&forms, gathering) {
-                        gathering.push(Entry { key: key.clone(), forms, split: split.clone(), line });
+                    for forms in words_of(&forms, builder) {
+                        builder.push(Entry { key: key.clone(), forms, split: split.clone(), line });
                     }
                 }
             }
@@ -153,17 +156,17 @@ impl NamesTable {
 
 /// The words of a name, in the languages that have as many as English. A word is left out that has a form in
 /// fewer than two languages, or is without a letter in one of them.
-fn words_of(forms: &IndexMap<String, String>, gathering: &mut Gathering) -> Vec<IndexMap<String, String>> {
+fn words_of(forms: &IndexMap<String, String>, builder: &mut LexiconBuilder) -> Vec<IndexMap<String, String>> {
     let parted: Vec<(&String, Vec<&str>)> = forms.iter().map(|(code, form)| (code, words(form))).collect();
     let count = parted.iter().find(|(code, _)| *code == "en").map_or(0, |(_, words)| words.len());
     let mut of_words = vec![IndexMap::new(); count];
     for (code, words) in parted {
         if words.len() != count {
-            gathering.drop(format!("{code}: number of words differs from the English"));
+            builder.drop(format!("{code}: number of words differs from the English"));
             continue;
         }
         for (forms, word) in of_words.iter_mut().zip(words) {
-            if let Some(form) = gathering.form(word, code) {
+            if let Some(form) = builder.form(word, code) {
                 forms.insert(code.clone(), form);
             }
         }

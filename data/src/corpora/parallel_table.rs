@@ -6,9 +6,10 @@ use indexmap::IndexSet;
 
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
-use crate::parallel::{Filters, Gathering};
+use crate::parallel::{Filters, BitextBuilder};
 use crate::source::{Extent, Source, files};
 use crate::table::{Columns, Header, Quoting, Table};
 
@@ -42,7 +43,7 @@ impl ReadCorpus for ParallelTable {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let languages = self.columns.keys().cloned().collect();
         let first = self.paths.first().map(ToString::to_string).unwrap_or_default();
-        let mut gathering = Gathering::new(&self.filters, languages, &Place::file(&first))?;
+        let mut builder = BitextBuilder::new(&self.filters, languages, &Place::file(&first))?;
         let mut faults: Option<DataError> = None;
         let (mut met, mut found): (HashSet<&str>, IndexSet<String>) = Default::default();
         let parts = [
@@ -53,7 +54,7 @@ impl ReadCorpus for ParallelTable {
         for (paths, part) in parts {
             for location in files(paths)? {
                 let read = Source::open(&location, extent)
-                    .and_then(|source| self.rows(&source, part, &mut gathering, &mut found));
+                    .and_then(|source| self.rows(&source, part, &mut builder, &mut found));
                 DataError::note(&mut faults, read.map(|columns| met.extend(columns)));
             }
         }
@@ -66,7 +67,7 @@ impl ReadCorpus for ParallelTable {
             return Err(DataError::new(Place::file(&first), fault));
         }
         faults.map_or(Ok(()), Err)?;
-        Ok(gathering.finish(extent)?.into())
+        Ok(builder.build(extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {
@@ -80,10 +81,10 @@ impl ParallelTable {
         &self,
         source: &Source,
         part: Option<&str>,
-        gathering: &mut Gathering<'_>,
+        builder: &mut BitextBuilder<'_>,
         found: &mut IndexSet<String>,
     ) -> Result<Vec<&str>, DataError> {
-        gathering.source(&source.name, source.fingerprint());
+        builder.add_source(&source.name, source.fingerprint());
         let texts: Vec<&str> =
             self.columns.values().flat_map(|names| names.iter().map(String::as_str)).collect();
         let split: Vec<&str> = self.split_column.iter().map(String::as_str).collect();
@@ -103,7 +104,7 @@ impl ParallelTable {
         let names: Vec<&str> = languages().flat_map(|names| names.iter().map(String::as_str)).collect();
         let present = languages().count();
         let table = Table::read(source, &columns(&names, &optional))?;
-        gathering.table(&table);
+        builder.add_table(&table);
         let has_all = |own: &OneOrMany<String>| own.iter().all(|name| names.contains(&name.as_str()));
         let columns = |names: &OneOrMany<String>| {
             names.iter().map(|name| table.column(name)).collect::<Result<Vec<_>, _>>()
@@ -125,7 +126,7 @@ impl ParallelTable {
                     let column = columns.get(alternative).or(columns.last())?;
                     Some((*language, column[row]))
                 });
-                gathering.push(texts, split);
+                builder.push(texts, split);
             }
         }
         Ok(names)

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
 use super::labels::{Class, Classes};
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::lexicon::Reading;
+use crate::statistics::ReadStatistics;
 use crate::source::{Extent, Source};
 use crate::table::{Columns, Header, Quoting, Table};
-use crate::texts::{Collecting, Label, Labels, Text};
+use crate::texts::{TextsBuilder, Label, Labels, Text};
 
 settings! {
     /// Texts or pairs of texts, with a class or a number each, or with nothing: tables in TSV, CSV, JSON or Parquet, also
@@ -56,7 +57,7 @@ struct Row {
 
 impl ReadCorpus for Texts {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
-        let mut collecting = Collecting::default();
+        let mut builder = TextsBuilder::default();
         let mut rows = Vec::new();
         let files = [
             (&self.paths, None),
@@ -64,7 +65,7 @@ impl ReadCorpus for Texts {
             (&self.test_paths, Some("test")),
         ];
         let open = |location: &Location| Source::open(location, extent);
-        collecting.read(files, open, |source, part, reading| self.rows(source, part, &mut rows, reading))?;
+        builder.read(files, open, |source, part, reading| self.rows(source, part, &mut rows, statistics))?;
         let labels = if self.number.is_some() {
             Labels::Numbers
         } else if self.label.is_some() {
@@ -73,9 +74,9 @@ impl ReadCorpus for Texts {
             Labels::None
         };
         for row in rows {
-            collecting.push(row.text);
+            builder.push(row.text);
         }
-        Ok(collecting.finish(labels, self.second.is_some(), extent)?.into())
+        Ok(builder.build(labels, self.second.is_some(), extent)?.into())
     }
 
     fn kept_files(&self) -> [bool; 2] {
@@ -89,7 +90,7 @@ impl Texts {
         source: &Source,
         part: Option<&str>,
         rows: &mut Vec<Row>,
-        reading: &mut Reading,
+        statistics: &mut ReadStatistics,
     ) -> Result<(), DataError> {
         let texts: Vec<&str> =
             [Some(&self.text), self.second.as_ref()].into_iter().flatten().map(String::as_str).collect();
@@ -103,7 +104,7 @@ impl Texts {
             optional: if self.split_column.is_none() { &["split"] } else { &[] },
         };
         let table = Table::read(source, &columns)?;
-        reading.table(&table);
+        statistics.add_table(&table);
         let first = table.column(&self.text)?;
         let column = |name: &Option<String>| name.as_ref().map(|name| table.column(name)).transpose();
         let (second, label, number) = (column(&self.second)?, column(&self.label)?, column(&self.number)?);

@@ -5,9 +5,10 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
-use crate::parallel::{Filters, Gathering};
+use crate::parallel::{Filters, BitextBuilder};
 use crate::source::{Extent, Source, files};
 use crate::table::unmarked;
 
@@ -29,23 +30,23 @@ settings! {
 impl ReadCorpus for Tmx {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let first = self.paths.first().map(ToString::to_string).unwrap_or_default();
-        let mut gathering = Gathering::new(&self.filters, self.languages.clone(), &Place::file(&first))?;
+        let mut builder = BitextBuilder::new(&self.filters, self.languages.clone(), &Place::file(&first))?;
         let mut faults: Option<DataError> = None;
         for location in files(&self.paths)? {
             let read = Source::open_lines(&location, Extent::Whole).and_then(|source| {
-                gathering.read(&source);
-                self.units(&source, &mut gathering)
+                builder.add_file(&source);
+                self.units(&source, &mut builder)
             });
             DataError::note(&mut faults, read);
         }
         faults.map_or(Ok(()), Err)?;
-        Ok(gathering.finish(extent)?.into())
+        Ok(builder.build(extent)?.into())
     }
 }
 
 impl Tmx {
     /// The units of a file, each with its variants.
-    fn units(&self, source: &Source, gathering: &mut Gathering<'_>) -> Result<(), DataError> {
+    fn units(&self, source: &Source, builder: &mut BitextBuilder<'_>) -> Result<(), DataError> {
         let mut reader = Reader::from_reader(unmarked(&source.bytes));
         let place = |reader: &Reader<&[u8]>| {
             let before = source.bytes.get(..reader.buffer_position() as usize).unwrap_or(&source.bytes);
@@ -80,7 +81,7 @@ impl Tmx {
                 Event::End(end) => {
                     open.pop();
                     state
-                        .close(end.name().as_ref(), gathering)
+                        .close(end.name().as_ref(), builder)
                         .map_err(|fault| DataError::new(place(&reader), fault))?;
                     Ok(())
                 }
@@ -169,7 +170,7 @@ impl<'l> State<'l> {
         Ok(())
     }
 
-    fn close(&mut self, element: &[u8], gathering: &mut Gathering<'_>) -> Result<(), Fault> {
+    fn close(&mut self, element: &[u8], builder: &mut BitextBuilder<'_>) -> Result<(), Fault> {
         match element {
             b"seg" => {
                 if let (Some((language, code)), Some(text)) = (&self.variant, self.segment.take()) {
@@ -191,7 +192,7 @@ impl<'l> State<'l> {
                     let texts = self.unit.iter().filter_map(|(language, texts)| {
                         Some((*language, texts.get(number).or(texts.last())?.1.as_str()))
                     });
-                    gathering.push(texts, None);
+                    builder.push(texts, None);
                 }
             }
             b"hi" | b"sub" => {}

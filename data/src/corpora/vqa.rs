@@ -8,11 +8,12 @@ use serde::Deserialize;
 
 use super::answers::{known, listed};
 use super::json::{Id, Words, json};
-use super::{Content, ReadCorpus};
+use super::ReadCorpus;
+use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
 use crate::image_files::ImageFolder;
-use crate::lexicon::of_all;
-use crate::questions::{Raw, TEST, Translations, collect, english_and};
+use crate::stable_hash::join_fingerprints;
+use crate::image_datasets::{RawQuestion, TEST, Translations, build_questions, english_and};
 use crate::source::{Extent, Source};
 use crate::vqa_answers::normalised;
 
@@ -127,7 +128,7 @@ impl ReadCorpus for Vqa {
                 fingerprints.push(source.fingerprint());
                 for Asked { question_id, image_id, question } in file.questions {
                     let own = given.get(&question_id);
-                    rows.push(Raw {
+                    rows.push(RawQuestion {
                         text: question.trim().to_owned(),
                         translations: translations.of(&question_id),
                         image: images.file(&name.replace("{}", &image_id.padded(DIGITS))),
@@ -141,9 +142,9 @@ impl ReadCorpus for Vqa {
             }
         }
         let known = known(listed.as_deref(), self.least);
-        Ok(collect(
+        Ok(build_questions(
             sources.join(", "),
-            &of_all(&fingerprints),
+            &join_fingerprints(&fingerprints),
             rows,
             known,
             english_and(&self.translations),

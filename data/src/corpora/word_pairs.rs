@@ -4,7 +4,8 @@
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
 use crate::error::{DataError, Place};
-use crate::lexicon::{Entry, Gathering};
+use crate::lexicon::LexiconBuilder;
+use crate::words::Entry;
 use crate::normalise::whole_name_key;
 use crate::source::{Extent, Source, files};
 
@@ -34,7 +35,7 @@ pub(super) struct Row<'a> {
 }
 
 /// Takes the rows of a file.
-pub(super) type Keep<'a> = dyn FnMut(&mut Gathering, Row<'_>) + 'a;
+pub(super) type Keep<'a> = dyn FnMut(&mut LexiconBuilder, Row<'_>) + 'a;
 
 impl WordPairs {
     /// Reads all files; `read` hands the rows of one to its last argument.
@@ -42,41 +43,41 @@ impl WordPairs {
         &self,
         name: &'static str,
         extent: Extent,
-        read: impl Fn(&Source, &mut Gathering, &mut Keep<'_>) -> Result<(), DataError>,
-    ) -> Result<Gathering, DataError> {
+        read: impl Fn(&Source, &mut LexiconBuilder, &mut Keep<'_>) -> Result<(), DataError>,
+    ) -> Result<LexiconBuilder, DataError> {
         let parts = [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some("test")),
         ];
         let codes = parts.iter().flat_map(|(paths, _)| paths.keys());
-        let mut gathering = Gathering::new(name, &Place::file(name), codes)?;
+        let mut builder = LexiconBuilder::new(name, &Place::file(name), codes)?;
         let mut faults: Option<DataError> = None;
         for (paths, part) in parts {
             for (code, locations) in paths {
                 for location in files(locations)? {
                     let read = Source::open(&location, extent).and_then(|source| {
-                        gathering.source(&source.name, source.fingerprint());
-                        read(&source, &mut gathering, &mut |gathering, row| {
-                            keep(gathering, code, &Row { split: part.or(row.split), ..row });
+                        builder.add_source(&source.name, source.fingerprint());
+                        read(&source, &mut builder, &mut |builder, row| {
+                            keep(builder, code, &Row { split: part.or(row.split), ..row });
                         })
                     });
                     DataError::note(&mut faults, read);
                 }
             }
         }
-        faults.map_or(Ok(gathering), Err)
+        faults.map_or(Ok(builder), Err)
     }
 }
 
-fn keep(gathering: &mut Gathering, code: &str, row: &Row<'_>) {
-    let roman = gathering.form(row.roman, "en");
-    let native = gathering.form(row.native, code);
+fn keep(builder: &mut LexiconBuilder, code: &str, row: &Row<'_>) {
+    let roman = builder.form(row.roman, "en");
+    let native = builder.form(row.native, code);
     let (Some(roman), Some(native)) = (roman, native) else {
-        gathering.drop("rows without a pair of words");
+        builder.drop("rows without a pair of words");
         return;
     };
     let forms = IndexMap::from_iter([("en".to_owned(), roman), (code.to_owned(), native)]);
     let split = row.split.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-    gathering.push(Entry { key: whole_name_key(&forms["en"]), forms, split, line: row.line });
+    builder.push(Entry { key: whole_name_key(&forms["en"]), forms, split, line: row.line });
 }

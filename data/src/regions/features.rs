@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Number;
 
 use super::RegionFault;
-use super::gathering::Gathering;
+use super::collector::RegionCollector;
 use super::raw::{Boxes, Raw};
 use super::rows::{Rows, columns};
 use crate::error::{DataError, Fault};
@@ -18,18 +18,18 @@ use crate::error::{DataError, Fault};
 /// Reads the regions of the images that are wanted.
 ///
 /// # Errors
-/// Where the file cannot be read to its end. What is wrong with a line is told to the gathering.
-pub(super) fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result<(), DataError> {
+/// Where the file cannot be read to its end. What is wrong with a line is told to the collector.
+pub(super) fn read(location: &Location, collector: &mut RegionCollector<'_>) -> Result<(), DataError> {
     let mut rows = Rows::open(location)?;
-    while !gathering.is_done() && rows.advance()? {
+    while !collector.is_done() && rows.advance()? {
         let taken = rows.id().and_then(|id| {
-            if gathering.wants(&id) {
-                gathering.take(&id, parse(&rows.columns()?), rows.origin())
+            if collector.wants(&id) {
+                collector.take(&id, parse(&rows.columns()?), rows.origin())
             } else {
                 Ok(())
             }
         });
-        gathering.note(rows.place(), taken);
+        collector.note(rows.place(), taken);
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use alambic_settings::Location;
 use serde::Deserialize;
 
 use super::RegionFault;
-use super::gathering::Wanted;
+use super::collector::Wanted;
 use super::raw::{Boxes, Labels};
 use super::rows::Rows;
 use crate::error::{DataError, Fault, Place, Problems};

@@ -3,7 +3,7 @@
 
 mod fault;
 mod features;
-mod gathering;
+mod collector;
 mod labels;
 mod npz;
 mod raw;
@@ -24,9 +24,10 @@ pub use fault::RegionFault;
 pub use recorded::Recorded;
 
 use crate::error::{DataError, Fault, Place};
-use crate::questions::VisualQuestions;
+use crate::dataset::Dataset;
+use crate::questions::Question;
 use crate::source::Extent;
-use gathering::{Gathering, Wanted};
+use collector::{RegionCollector, Wanted};
 
 /// What a detector found in an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,12 +121,12 @@ impl RegionFiles {
     /// # Errors
     /// All faults of the files, each with its line or image; images of the corpus of which they say nothing; images that
     /// ids cannot tell apart. The corpus is then as it was.
-    pub fn attach(&self, corpus: &mut VisualQuestions, extent: Extent) -> Result<usize, DataError> {
+    pub fn attach(&self, corpus: &mut Dataset<Question>, extent: Extent) -> Result<usize, DataError> {
         let first = |locations: &[Location]| {
             Place::file(&locations.first().map(ToString::to_string).unwrap_or_default())
         };
         let at = |place: Place| move |fault: RegionFault| DataError::new(place, fault.into());
-        let wanted = Wanted::new(&corpus.images, extent).map_err(at(first(&self.features)))?;
+        let wanted = Wanted::new(&corpus.details.images, extent).map_err(at(first(&self.features)))?;
 
         let mut labels = HashMap::new();
         let mut faults: Option<DataError> = None;
@@ -135,19 +136,19 @@ impl RegionFiles {
         faults.map_or(Ok(()), Err)?;
         if !self.tags.is_empty() {
             let has = |key: &str| labels.contains_key(key);
-            wanted.missing("tags", &corpus.images, has).map_err(at(first(&self.tags)))?;
+            wanted.missing("tags", &corpus.details.images, has).map_err(at(first(&self.tags)))?;
         }
 
-        let mut gathering = Gathering::new(&wanted, labels, self.most, (self.memory_gb * GB) as usize);
+        let mut collector = RegionCollector::new(&wanted, labels, self.most, (self.memory_gb * GB) as usize);
         let mut faults: Option<DataError> = None;
         for location in self.features.iter() {
-            DataError::note(&mut faults, read(location, &mut gathering));
-            DataError::note(&mut faults, gathering.end());
+            DataError::note(&mut faults, read(location, &mut collector));
+            DataError::note(&mut faults, collector.end_file());
         }
         faults.map_or(Ok(()), Err)?;
-        let Gathering { mut found, width, dropped, mut digests, .. } = gathering;
+        let RegionCollector { mut found, width, dropped, mut digests, .. } = gathering;
         let has = |key: &str| found.contains_key(key);
-        wanted.missing("regions", &corpus.images, has).map_err(at(first(&self.features)))?;
+        wanted.missing("regions", &corpus.details.images, has).map_err(at(first(&self.features)))?;
         let Some((width, _)) = width else {
             return Err(DataError::new(first(&self.features), Fault::Empty));
         };
@@ -155,7 +156,7 @@ impl RegionFiles {
             // Of what is kept, for the files are too long to be hashed.
             let mut hasher = blake3::Hasher::new();
             hasher.update(corpus.fingerprint.as_bytes());
-            for picture in &mut corpus.images {
+            for picture in &mut corpus.details.images {
                 let Some(key) = wanted.key(&picture.name) else { continue };
                 picture.found = found.remove(&key);
                 if let Some(digest) = digests.remove(&key) {
@@ -165,7 +166,7 @@ impl RegionFiles {
             corpus.fingerprint = hasher.finalize().to_hex().to_string();
             if dropped > 0 {
                 let reason = format!("regions beyond the first {} of an image", self.most);
-                *corpus.reading.dropped.entry(reason).or_default() += dropped;
+                *corpus.statistics.dropped.entry(reason).or_default() += dropped;
             }
         }
         Ok(width)
@@ -178,16 +179,16 @@ fn open(path: &Path) -> Result<File, Fault> {
 }
 
 /// Reads one file, or one folder.
-fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result<(), DataError> {
+fn read(location: &Location, collector: &mut RegionCollector<'_>) -> Result<(), DataError> {
     let path = match location {
-        Location::File(path) if path.is_dir() => return npz::read(path, gathering),
+        Location::File(path) if path.is_dir() => return npz::read(path, collector),
         Location::File(path) => path.as_path(),
         Location::Hub(name) | Location::Builtin(name) => name.as_ref(),
     };
     let extension = path.extension().unwrap_or_default().to_string_lossy();
     match extension.to_ascii_lowercase().as_str() {
-        "tsv" | "tab" | "txt" => features::read(location, gathering),
-        "safetensors" => tensors::read(location, gathering),
+        "tsv" | "tab" | "txt" => features::read(location, collector),
+        "safetensors" => tensors::read(location, collector),
         _ => {
             let fault = RegionFault::UnknownFormat(quoted(&extension));
             Err(DataError::new(Place::file(&location.to_string()), fault.into()))

@@ -12,7 +12,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::RegionFault;
-use super::gathering::Gathering;
+use super::collector::RegionCollector;
 use super::open;
 use super::raw::{Boxes, Raw};
 use super::recorded::Origin;
@@ -44,8 +44,8 @@ const DEPTH: usize = 8;
 /// Reads the regions of the images that are wanted.
 ///
 /// # Errors
-/// Where the folder cannot be read, or holds no archive. What is wrong with an archive is told to the gathering.
-pub(super) fn read(folder: &Path, gathering: &mut Gathering<'_>) -> Result<(), DataError> {
+/// Where the folder cannot be read, or holds no archive. What is wrong with an archive is told to the collector.
+pub(super) fn read(folder: &Path, collector: &mut RegionCollector<'_>) -> Result<(), DataError> {
     let unreadable = |error: std::io::Error| {
         DataError::new(Place::file(&folder.display().to_string()), Fault::Unreadable(error.to_string()))
     };
@@ -62,13 +62,13 @@ pub(super) fn read(folder: &Path, gathering: &mut Gathering<'_>) -> Result<(), D
     }
     files.sort();
     for file in files {
-        if gathering.is_done() {
+        if collector.is_done() {
             break;
         }
         let id = file.file_stem().unwrap_or_default().to_string_lossy();
-        if gathering.wants(&id) {
-            let taken = gathering.take(&id, parse(&file), Origin::Archive(file.clone()));
-            gathering.note(Place::file(&file.display().to_string()), taken);
+        if collector.wants(&id) {
+            let taken = collector.take(&id, parse(&file), Origin::Archive(file.clone()));
+            collector.note(Place::file(&file.display().to_string()), taken);
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::RegionFault;
-use super::gathering::Gathering;
+use super::collector::RegionCollector;
 use super::open;
 use super::raw::{Boxes, Raw};
 use super::recorded::Origin;
@@ -63,8 +63,8 @@ pub(super) fn quads(boxes: Array) -> Result<Vec<f32>, RegionFault> {
 /// Reads the regions of the images that are wanted.
 ///
 /// # Errors
-/// Where the file cannot be read, or is no safetensors. What is wrong with a tensor is told to the gathering.
-pub(super) fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result<(), DataError> {
+/// Where the file cannot be read, or is no safetensors. What is wrong with a tensor is told to the collector.
+pub(super) fn read(location: &Location, collector: &mut RegionCollector<'_>) -> Result<(), DataError> {
     let (name, path) = local(location)?;
     let fail = |fault| DataError::new(Place::file(&name), fault);
     let unreadable = |error: std::io::Error| fail(Fault::Unreadable(error.to_string()));
@@ -89,15 +89,15 @@ pub(super) fn read(location: &Location, gathering: &mut Gathering<'_>) -> Result
     }
     ids.sort_unstable();
     for id in ids {
-        if gathering.is_done() {
+        if collector.is_done() {
             break;
         }
-        if gathering.wants(id) {
+        if collector.wants(id) {
             let taken = match tensors.tensor(&format!("{id}{FEATURES}")) {
-                Ok(features) => gathering.take(id, parse(&tensors, id, &features), origin(&features)),
+                Ok(features) => collector.take(id, parse(&tensors, id, &features), origin(&features)),
                 Err(error) => Err(RegionFault::NotSafetensors(elided(&error.to_string())).into()),
             };
-            gathering.note(Place::file(&format!("{name}/{}", quoted(id))), taken);
+            collector.note(Place::file(&format!("{name}/{}", quoted(id))), taken);
         }
     }
     Ok(())

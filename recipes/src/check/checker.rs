@@ -1,5 +1,7 @@
 //! A recipe under examination, as the checks of tasks see it.
 
+use std::collections::BTreeMap;
+
 use alambic_files::text::quoted;
 use alambic_settings::reader::nearest;
 use alambic_settings::{At, Diagnostic, Diagnostics, IndexMap, Origin};
@@ -38,6 +40,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) stages: &'a [At<String>],
     pub(crate) evaluation: &'a At<EvaluationOptions>,
     pub(crate) cache: &'a CacheOptions,
+    /// How many labels of each class the stages checked so far train on.
+    pub(crate) trained_classes: BTreeMap<u32, usize>,
     /// Examples by stage; those of the baseline and of the evaluation under these names.
     pub(crate) counts: IndexMap<String, Counts>,
 }

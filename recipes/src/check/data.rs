@@ -1,13 +1,18 @@
 //! Corpora: read as far as asked, and what several checks of them have in common.
 
-use alambic_data::{DataError, Extent, Problem, SplitError, embedded};
-use alambic_settings::{At, Diagnostic, Node, Origin};
+use alambic_data::split::Likeness;
+use alambic_data::{ContentKind, DataError, Extent, Problem, Split, SplitError, embedded};
+use alambic_files::text::quoted;
+use alambic_settings::{At, Diagnostic, IndexMap, Node, Origin};
 
 use super::checker::{Checker, Depth, Site, list};
 use super::faults::{code, find_location, line_of};
-use crate::corpora::{Corpus, CorpusKind};
+use crate::corpora::collection::{read, read_split};
 use crate::error::RunError;
 use crate::options::data::DataOptions;
+
+/// How many split values a warning names.
+const MAX_SHOWN: usize = 10;
 
 impl Checker<'_> {
     /// Reads every corpus as far as asked.
@@ -19,11 +24,14 @@ impl Checker<'_> {
         let mut corpora = Vec::new();
         for (name, options) in self.data {
             let corpus = match self.depth {
-                Depth::Whole => Corpus::read(options, &held_out),
-                Depth::Quick => head(options),
+                Depth::Whole => read_split(options, &held_out),
+                Depth::Quick => read(options, Extent::Head),
             };
             match corpus {
-                Ok(corpus) => corpora.push((name.clone(), corpus)),
+                Ok(corpus) => {
+                    self.warn_of_unnamed_splits(name, options, &corpus.report().unnamed);
+                    corpora.push((name.clone(), corpus));
+                }
                 Err(RunError::Data(error)) => self.table_faults(name, &error),
                 Err(RunError::Split(error)) => self.no_such_split(name, options, &error),
                 Err(other) => {
@@ -84,8 +92,57 @@ impl Checker<'_> {
         self.error("data::split", error.to_string(), &origin, "no row has this value");
     }
 
+    /// Warns of values of a split that nothing names: their rows are trained on.
+    fn warn_of_unnamed_splits(
+        &mut self,
+        name: &str,
+        options: &DataOptions,
+        unnamed: &IndexMap<String, usize>,
+    ) {
+        let splits = options.split.keeping(options.corpus.inner().kept_files());
+        if unnamed.is_empty() {
+            return;
+        }
+        let counts = unnamed
+            .iter()
+            .take(MAX_SHOWN)
+            .map(|(value, count)| format!("`{}` ({})", quoted(value), numbered(*count, "row")));
+        let mut counts: Vec<String> = counts.collect();
+        if unnamed.len() > MAX_SHOWN {
+            counts.push(format!("{} more", unnamed.len() - MAX_SHOWN));
+        }
+        let message = format!(
+            "data `{name}` has split values that no key names, so their rows are trained on: {}",
+            counts.join(", ")
+        );
+        let key = |split| if split == Split::Test { "split.test-values" } else { "split.validation-values" };
+        let advice = unnamed.keys().find_map(|value| {
+            let shown = quoted(value);
+            Some(match splits.likeness(value)? {
+                Likeness::Named(split, other) => {
+                    format!(
+                        "`{shown}` resembles `{}`: list it in `{}` as well",
+                        quoted(&other),
+                        key(split)
+                    )
+                }
+                Likeness::Usual(split) => format!(
+                    "`{shown}` often names the {} split: list it in `{}`",
+                    split.name(),
+                    key(split)
+                ),
+            })
+        });
+        let help = advice.unwrap_or_else(|| {
+            "list them in `split.test-values` or `split.validation-values`, or call them `train` in the data".into()
+        });
+        let origin = self.places.key_origin(&["data", name]);
+        let diagnostic = Diagnostic::warning("data::split", message);
+        self.report(diagnostic.label(&origin, "a corpus with a split").help(help));
+    }
+
     /// Reports corpora that hold something else than is needed.
-    pub(crate) fn check_content(&mut self, names: &[At<String>], needed: CorpusKind) {
+    pub(crate) fn check_content(&mut self, names: &[At<String>], needed: ContentKind) {
         for name in names {
             let held = self.corpora.kind(std::slice::from_ref(name));
             if let Some(held) = held.filter(|held| *held != needed) {
@@ -106,7 +163,7 @@ impl Checker<'_> {
     }
 
     /// Checks the names of corpora, and that they hold what is needed; false if they do not.
-    pub(crate) fn check_corpora(&mut self, names: &[At<String>], origin: &Origin, needed: CorpusKind) -> bool {
+    pub(crate) fn check_corpora(&mut self, names: &[At<String>], origin: &Origin, needed: ContentKind) -> bool {
         let known: Vec<&str> = self.data.keys().map(String::as_str).collect();
         for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
             self.unknown("corpus", "data", name, &known);

@@ -89,11 +89,12 @@ impl<'a> ModelInfos<'a> {
     }
 }
 
-/// Looks at a model folder: its configuration, the head of its weights, its tokenizer.
+/// Reads a model folder: its configuration, the head of its weights, its tokenizer. Beside the model there is a message about
+/// tensors that are not read, if there are any.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub(crate) fn inspect(path: &Path) -> Result<ModelInfo, Vec<String>> {
+pub(crate) fn inspect(path: &Path) -> Result<(ModelInfo, Option<String>), Vec<String>> {
     let said = |error: ModelError| vec![error.to_string()];
     let folder = ModelFolder::open(path).map_err(said)?;
     let (config, mut errors) = match Config::open(&folder) {
@@ -112,9 +113,10 @@ pub(crate) fn inspect(path: &Path) -> Result<ModelInfo, Vec<String>> {
         (Ok(tokenizer), Some(config)) => {
             errors.extend(tokenizer.check_rows(config.vocabulary()).err().map(|error| error.to_string()));
             if errors.is_empty() {
+                let unread = config.unread(&folder).map_err(said)?;
                 let detector = detector_of(path).is_some();
                 let config = config.of_tokens(tokenizer.rows());
-                return Ok(ModelInfo { config, tokenizer: Rc::new(tokenizer), detector });
+                return Ok((ModelInfo { config, tokenizer: Rc::new(tokenizer), detector }, unread));
             }
         }
         (Err(error), _) => errors.push(error.to_string()),

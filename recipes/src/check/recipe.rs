@@ -1,5 +1,7 @@
 //! Checks of a recipe as a whole.
 
+use std::collections::BTreeMap;
+
 use alambic_files::text::quoted;
 use alambic_reports::outcome::BASELINE;
 use alambic_settings::diagnostics::Severity;
@@ -76,6 +78,7 @@ pub(crate) fn examine(loaded: &Loaded, depth: Depth) -> Checker<'_> {
         stages: &recipe.stages,
         evaluation: &recipe.evaluation,
         cache: &recipe.cache,
+        trained_classes: BTreeMap::new(),
         counts: IndexMap::new(),
     };
     if !checker.check_entries(recipe) {

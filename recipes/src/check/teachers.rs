@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::rc::Rc;
 
+use alambic_files::read;
 use alambic_hub::Hub;
 use alambic_models::Tokenizer;
 use alambic_settings::source::SourceKind;
 use alambic_settings::{At, Diagnostic, Location, Origin};
-use alambic_teachers::{CheckpointOptions, PipelineOptions, Record, TeacherOptions};
+use alambic_teachers::{CheckpointOptions, PipelineOptions, Recorded, TeacherOptions};
 
 use super::checker::{Checker, Depth};
 use super::model_info::{ModelInfo, inspect};
@@ -34,11 +35,8 @@ impl Checker<'_> {
 
     fn check_record(&mut self, path: &Path, origin: &Origin) {
         let fault = match self.depth {
-            Depth::Whole => Record::read(path).err().map(|error| error.to_string()),
-            Depth::Quick => {
-                let opened = std::fs::File::open(path).err();
-                opened.map(|error| format!("{}: {error}", path.display()))
-            }
+            Depth::Whole => Recorded::read(&[path]).err().map(|error| error.to_string()),
+            Depth::Quick => read::open(path).err().map(|error| error.to_string()),
         };
         if let Some(message) = fault {
             self.error("teacher::record", message, origin, "this record");
@@ -121,7 +119,13 @@ impl Checker<'_> {
             });
             return;
         }
-        match inspect(path) {
+        let inspected = inspect(path).map(|(info, unread)| {
+            if let Some(message) = unread {
+                self.report(Diagnostic::warning("model::unread", message).label(origin, "in this model folder"));
+            }
+            info
+        });
+        match inspected {
             Ok(sketch) if options.adapts() => {
                 match options.adapted(sketch.config, Tokenizer::clone(&sketch.tokenizer)) {
                     Ok((config, tokenizer)) => {

@@ -6,7 +6,7 @@ use alambic_models::ModelFolder;
 use alambic_reports::card::Usage;
 use alambic_reports::metrics::{Metric, Prediction, PredictionKind, TaskDescription};
 use alambic_reports::outcome::Latency;
-use alambic_reports::report::{AttentionMaps, Noun, Text};
+use alambic_reports::report::{IllustratedExamples, Noun, Text};
 use alambic_settings::{At, IndexMap};
 use alambic_students::Blueprint;
 use alambic_teachers::Teacher;
@@ -144,8 +144,8 @@ pub(crate) trait Evaluator {
 
     /// What models attend to, or find, in some examples, as images. Models are given by name and folder; the teacher, and the
     /// student before its training, are the evaluator's own to add.
-    fn attention_maps(&self, _examples: &[usize], _models: &[(&str, &Path)]) -> Result<AttentionMaps, RunError> {
-        Ok(AttentionMaps::default())
+    fn illustrated_examples(&self, _examples: &[usize], _models: &[(&str, &Path)]) -> Result<IllustratedExamples, RunError> {
+        Ok(IllustratedExamples::default())
     }
 
     /// The text of an example.

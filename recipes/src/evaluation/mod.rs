@@ -4,6 +4,5 @@ pub(crate) mod embedding;
 pub(crate) mod evaluator;
 pub(crate) mod metrics;
 pub(crate) mod retrieval;
-pub(crate) mod shell;
 pub(crate) mod similarity;
 pub(crate) mod timing;

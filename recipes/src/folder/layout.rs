@@ -70,7 +70,7 @@ pub(crate) fn make_folder(run: &Path, folder: &Path) -> Result<(), RunError> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
     let mut entries: Vec<PathBuf> = fs::read_dir(folder)
         .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
         .map_err(RunError::file(folder))?;

@@ -9,7 +9,7 @@ use alambic_reports::metrics::{
 };
 use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{Latency, ModelOutcome};
-use alambic_reports::report::{AttentionMaps, Noun, Text};
+use alambic_reports::report::{IllustratedExamples, Noun, Text};
 use alambic_settings::IndexMap;
 use alambic_students::{Blueprint, add_detector, detector_of, ship};
 use alambic_teachers::Teacher;
@@ -253,16 +253,16 @@ impl<'a> Evaluation<'a> {
     }
 
     /// What models attend to in some of so many examples, evenly spread.
-    pub(crate) fn attention_maps(
+    pub(crate) fn illustrated_examples(
         &self,
         count: usize,
         models: &[(&str, &Path)],
-    ) -> Result<AttentionMaps, RunError> {
+    ) -> Result<IllustratedExamples, RunError> {
         let all = self.first().test_set().references.len();
         let step = (all / count).max(1);
         // Off the first of each stretch, which the samples show already.
         let examples: Vec<usize> = (step / 2..all).step_by(step).take(count).collect();
-        self.first().attention_maps(&examples, models)
+        self.first().illustrated_examples(&examples, models)
     }
 
     fn first(&self) -> &dyn Evaluator {
@@ -315,9 +315,9 @@ impl<'a> Evaluation<'a> {
         scores: &[IndexMap<String, Scores>],
         compared_by: Option<&str>,
     ) -> Result<ModelOutcome, RunError> {
-        let outcome = ModelOutcome::measured(scores, &self.slices)?;
+        let outcome = ModelOutcome::from_scores(scores, &self.slices)?;
         Ok(match self.first().test_set().source_slice.as_deref().zip(compared_by) {
-            Some((source, metric)) => outcome.transferred(source, metric),
+            Some((source, metric)) => outcome.with_transfer(source, metric),
             None => outcome,
         })
     }

@@ -2,22 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_files::digests::{self, DIGESTS, Digests};
+use alambic_files::digests::{self, DIGESTS, Digest, Digests};
 use alambic_files::lock::{LOCK, Lock};
-use alambic_files::{FileError, write};
+use alambic_files::text::quoted;
+use alambic_files::{FileError, read, write};
 use alambic_models::ModelFolder;
 use alambic_reports::document::PLOTS;
 use alambic_reports::outcome::Outcome;
 use alambic_reports::record::{EventLog, LogMark};
-use alambic_settings::{IndexMap, Location};
+use alambic_settings::{IndexMap, Location, Node, Value};
 use alambic_teachers::TeacherOptions;
+use indexmap::IndexSet;
 
 use super::options::{RunOptions, StartMode};
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::folder::foreign::{discard_caches, foreign};
-use crate::folder::layout::{self, EVENTS, INPUTS, RECIPE, RESOLVED};
-use crate::load::Loaded;
+use crate::folder::layout::{self, EVENTS, INPUTS, RECIPE, RESOLVED, entries};
+use crate::load::{self, Loaded};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::output::TrainOutput;
 
@@ -136,7 +138,7 @@ fn is_cut_short(loaded: &Loaded, folder: &Path) -> Result<bool, RunError> {
         };
         let is_torn = path.is_file()
             && std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= whole.len() as u64)
-            && std::fs::read(&path).is_ok_and(|bytes| whole.as_bytes().starts_with(&bytes));
+            && read::bytes(&path, whole.len() as u64).is_ok_and(|bytes| whole.as_bytes().starts_with(&bytes));
         if !is_torn {
             return Ok(false);
         }
@@ -172,20 +174,54 @@ pub(crate) fn finish(folder: &Path) -> Result<(), RunError> {
 /// A run goes on with the values it was started with; comments, which tell where values came from, may differ.
 fn same_recipe(loaded: &Loaded, folder: &Path) -> Result<(), RunError> {
     let path = folder.join(RESOLVED);
-    let before = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+    let before = read::state(&path)?;
     let now = loaded.resolved_toml();
-    let (before, now) = (values(&before), values(&now));
-    let differing = before.iter().zip(&now).find(|(before, now)| before != now);
-    match differing {
-        Some((before, now)) => Err(RunError::OtherRecipe {
-            folder: folder.to_owned(),
-            what: format!("`{now}`, which was `{before}`"),
-        }),
-        None if before.len() != now.len() => {
-            Err(RunError::OtherRecipe { folder: folder.to_owned(), what: "the keys it holds".into() })
+    let parsed = Node::parse(&path, &before).map_err(|diagnostics| {
+        let message = diagnostics.list.first().map_or("it is not TOML", |first| first.message.as_str());
+        RunError::content(&path, message)
+    })?;
+    let now = Node::parse(&path, &now).map_err(|_| RunError::content(&path, "the recipe is not TOML"))?;
+    let Some(key) = difference(String::new(), &parsed, &now) else { return Ok(()) };
+    let shown = |recipe: &Node| {
+        let node = key.split('.').try_fold(recipe, |node, key| match (&node.value, key.parse::<usize>()) {
+            (Value::List(items), Ok(index)) => items.get(index),
+            _ => node.get(key),
+        });
+        node.map_or_else(
+            || "not there".to_owned(),
+            |node| format!("`{}`", quoted(&load::written(&node.value))),
+        )
+    };
+    let what = format!("`{key}`, which is {} and was {}", shown(&now), shown(&parsed));
+    Err(RunError::OtherRecipe { folder: folder.to_owned(), what })
+}
+
+/// The first key under which two recipes have different values, wherever these were written; none if they are the same.
+fn difference(key: String, before: &Node, now: &Node) -> Option<String> {
+    let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+    let is_same = match (&before.value, &now.value) {
+        (Value::Table(before), Value::Table(now)) => {
+            let names: IndexSet<&String> = before.keys().chain(now.keys()).collect();
+            return names.into_iter().find_map(|name| match (before.get(name), now.get(name)) {
+                (Some(before), Some(now)) => difference(below(name), &before.node, &now.node),
+                _ => Some(below(name)),
+            });
         }
-        None => Ok(()),
-    }
+        (Value::List(before), Value::List(now)) if before.len() == now.len() => {
+            let items = before.iter().zip(now).enumerate();
+            return items
+                .into_iter()
+                .find_map(|(index, (before, now))| difference(below(&index.to_string()), before, now));
+        }
+        (Value::Boolean(before), Value::Boolean(now)) => before == now,
+        (Value::Integer(before), Value::Integer(now)) => before == now,
+        (Value::Float(before), Value::Float(now)) => before == now,
+        (Value::Text(before), Value::Text(now)) | (Value::Datetime(before), Value::Datetime(now)) => {
+            before == now
+        }
+        _ => false,
+    };
+    (!is_same).then_some(key)
 }
 
 /// Notes what a run reads, or makes sure that a run which goes on reads what it read before: a vocabulary made of other texts
@@ -196,15 +232,28 @@ pub(crate) fn check_inputs(loaded: &Loaded, context: &RunContext<'_>) -> Result<
         now.insert(format!("data `{name}`"), corpus.fingerprint().to_owned());
     }
     for (name, options) in &loaded.recipe.teacher {
-        if matches!(options, TeacherOptions::Checkpoint(options) if options.model.is_some()) {
-            now.insert(format!("teacher `{name}`"), fingerprint(&context.models.checkpoint_folder(name)?)?);
+        let files = match options {
+            TeacherOptions::Checkpoint(options) if options.model.is_some() => {
+                model_files(&context.models.checkpoint_folder(name)?)?
+            }
+            TeacherOptions::Recorded(options) => {
+                let file = |location: &Location| match location {
+                    Location::File(path) => Some(path.clone()),
+                    _ => None,
+                };
+                options.path.iter().filter_map(file).collect()
+            }
+            TeacherOptions::Checkpoint(_) | TeacherOptions::Pipeline(_) => continue,
+        };
+        for file in files {
+            now.insert(format!("teacher `{name}`: {}", file.display()), Digest::of_file(&file)?.blake3);
         }
     }
     let path = context.folder.path().join(INPUTS);
     let digests = Digests::require(context.folder.path())?;
     if digests.files.contains_key(INPUTS) {
         digests.check_file(context.folder.path(), INPUTS)?;
-        let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+        let text = read::state(&path)?;
         let before: IndexMap<String, String> =
             serde_json::from_str(&text).map_err(|error| RunError::content(&path, error))?;
         let changed = before.iter().find(|(what, hash)| now.get(*what) != Some(*hash));
@@ -221,24 +270,22 @@ pub(crate) fn check_inputs(loaded: &Loaded, context: &RunContext<'_>) -> Result<
     Ok(digests::list(context.folder.path(), &[INPUTS])?)
 }
 
-/// The hash of a model's weights, configuration and vocabulary.
-fn fingerprint(folder: &Path) -> Result<String, RunError> {
+/// The files of a model's folder that decide how it reads and answers: weights, and whatever holds settings or a vocabulary,
+/// also in the folders of modules.
+fn model_files(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
+    const SETTINGS: [&str; 5] = ["json", "txt", "model", "spm", "vocab"];
     let mut files = ModelFolder::open(folder)?.weight_files()?;
-    files.extend(["config.json", "tokenizer.json"].map(|name| folder.join(name)));
-    let mut hasher = blake3::Hasher::new();
-    for file in files.iter().filter(|file| file.is_file()) {
-        let open = std::fs::File::open(file).map_err(RunError::file(file))?;
-        hasher.update_reader(open).map_err(RunError::file(file))?;
+    let mut folders = vec![folder.to_owned()];
+    folders.extend(entries(folder)?.into_iter().filter(|path| path.is_dir()));
+    for folder in folders {
+        files.extend(entries(&folder)?.into_iter().filter(|path| {
+            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+            path.is_file() && SETTINGS.contains(&ending)
+        }));
     }
-    Ok(hasher.finalize().to_hex().to_string())
-}
-
-/// The lines of a resolved recipe without the comments that end them.
-fn values(text: &str) -> Vec<&str> {
-    text.lines()
-        .map(|line| line.rfind(" # ").map_or(line, |end| &line[..end]).trim())
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .collect()
+    files.sort_unstable();
+    files.dedup();
+    Ok(files)
 }
 
 /// How far the log of events went when the newest state was written with which this run goes on.

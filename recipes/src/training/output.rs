@@ -67,7 +67,7 @@ impl TrainOutput {
         }
         Digests::require(&folder)?.check_file(&folder, SUMMARY)?;
         let path = folder.join(SUMMARY);
-        serde_json::from_str(&read::text(&path)?).map(Some).map_err(|error| RunError::content(&path, error))
+        serde_json::from_str(&read::state(&path)?).map(Some).map_err(|error| RunError::content(&path, error))
     }
 
     /// The same, of a model whose every file is as it was written; what is left of its checkpoints is removed.

@@ -48,9 +48,8 @@ impl Trainer<'_> {
         recorder: &mut Recorder<'_>,
     ) -> Result<Stop, RunError> {
         let parts = self.options.accumulate;
-        if !self.options.precision.is_made_here() {
-            let asked = self.options.precision.name();
-            recorder.note("information", format!("this machine has no {asked} kernels; using f32"))?;
+        if let Some(message) = self.options.precision.fallback() {
+            recorder.note("information", message)?;
         }
         while state.progress.step < self.steps && !self.is_out_of_patience(state) {
             if self.interrupt.load(Ordering::Relaxed) {

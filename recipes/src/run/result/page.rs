@@ -6,9 +6,9 @@ use alambic_reports::outcome::{Latency, Outcome, STUDENT, TEACHER};
 use alambic_reports::plots;
 use alambic_reports::record::read_events;
 use alambic_reports::report::{
-    AttentionMaps, CorpusReading, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes,
+    IllustratedExamples, CorpusReading, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes,
 };
-use alambic_reports::verdict::Judgement;
+use alambic_reports::verdict::BaselineComparison;
 use alambic_settings::IndexMap;
 use alambic_teachers::TeacherOptions;
 use serde_json::Value;
@@ -31,7 +31,7 @@ impl Results<'_> {
     pub(super) fn report(
         &self,
         outcome: &Outcome,
-        judgement: Option<Judgement>,
+        comparison: Option<BaselineComparison>,
         timings: IndexMap<String, IndexMap<String, Latency>>,
         student: &Seeds,
         teacher: Option<&Seeds>,
@@ -61,7 +61,7 @@ impl Results<'_> {
             date: chrono::Utc::now().format("%Y-%m-%d").to_string(),
             evaluated_on: self.evaluated_on(),
             outcome: outcome.clone(),
-            judgement,
+            comparison,
             models: self.descriptions(),
             time_figures: plots::time_per_example(&timings, &noun.one).into_iter().collect(),
             examples: noun,
@@ -76,7 +76,7 @@ impl Results<'_> {
             pipeline: self.pipeline(),
             variations: self.variations(),
             samples: self.samples(),
-            attention_maps: self.attention_maps()?,
+            illustrated_examples: self.illustrated_examples()?,
             quality_figures,
             training_figures: plots::losses_over_steps(&events),
             warnings: self.warnings(&events),
@@ -286,10 +286,10 @@ impl Results<'_> {
     }
 
     /// What models attend to in a few examples.
-    fn attention_maps(&self) -> Result<AttentionMaps, RunError> {
+    fn illustrated_examples(&self) -> Result<IllustratedExamples, RunError> {
         let mut models = vec![(STUDENT, self.student().folder.as_path())];
         models.extend(self.baselines.iter().map(|baseline| (baseline.name, baseline.run.folder.as_path())));
-        self.evaluation.attention_maps(MAPS, &models)
+        self.evaluation.illustrated_examples(MAPS, &models)
     }
 
     fn warnings(&self, events: &[Value]) -> Vec<String> {

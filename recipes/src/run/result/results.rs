@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use alambic_files::text::shell_word;
 use alambic_files::{digests, write};
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
 use alambic_reports::card::{Card, DataSource};
@@ -9,7 +10,7 @@ use alambic_reports::metrics::{Direction, Scores, find};
 use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT, TEACHER};
 use alambic_reports::record::tables_from_events;
 use alambic_reports::report::Report;
-use alambic_reports::verdict::judge;
+use alambic_reports::verdict::compare_with_baseline;
 use alambic_settings::IndexMap;
 use alambic_students::{add_detector, detector_of, ship};
 use alambic_teachers::Teacher;
@@ -17,7 +18,6 @@ use alambic_teachers::Teacher;
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext};
-use crate::evaluation::shell::shell_word;
 use crate::folder::layout::{STUDENT as STUDENT_FOLDER, finished_folder};
 use crate::load::Loaded;
 use crate::observer::Observer;
@@ -114,13 +114,13 @@ impl Results<'_> {
             .teacher_predictions()
             .map(|predictions| self.evaluation.scores(&[predictions.to_vec()]))
             .transpose()?;
-        let judgement = self
+        let comparison = self
             .baselines
             .iter()
             .find(|baseline| baseline.name == BASELINE)
             .zip(self.compared_by)
             .map(|(best, metric)| {
-                judge(&of_metric(&student_scores, metric), &of_metric(&best.scores, metric))
+                compare_with_baseline(&of_metric(&student_scores, metric), &of_metric(&best.scores, metric))
             })
             .transpose()?
             .flatten();
@@ -128,7 +128,7 @@ impl Results<'_> {
         let shipped = self.ship()?;
         let mut outcome = self.outcome(&student_scores, teacher_scores.as_ref(), &timings, &shipped)?;
         outcome.fidelity = self.fidelity()?;
-        outcome.verdict = judgement.as_ref().map(|judgement| judgement.verdict);
+        outcome.verdict = comparison.as_ref().map(|comparison| comparison.verdict);
         let remarks = self.remarks(&outcome)?;
         for remark in &remarks {
             observer.note(remark);
@@ -138,7 +138,7 @@ impl Results<'_> {
             environment::write(self.loaded, self.context, self.evaluation.teacher(), &shipped)?;
         tables_from_events(folder)?;
         let mut report =
-            self.report(&outcome, judgement, timings, &student_scores, teacher_scores.as_ref(), machine)?;
+            self.report(&outcome, comparison, timings, &student_scores, teacher_scores.as_ref(), machine)?;
         report.warnings.extend(remarks);
         report.write(folder)?;
         self.card(&outcome, &report, hashes).write(&shipped)?;

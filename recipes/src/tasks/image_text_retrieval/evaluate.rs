@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use alambic_data::{Picture, Split};
+use alambic_files::text::shell_word;
 use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
-use alambic_reports::report::{AttentionMap, AttentionMaps, Text};
+use alambic_reports::report::{IllustratedExample, IllustratedExamples, Text};
 use alambic_settings::IndexMap;
 use alambic_students::{Matcher, Sight, nearest};
 use alambic_teachers::{Network, Teacher};
@@ -17,7 +18,6 @@ use super::set::{RetrievalSet, prepared};
 use crate::error::RunError;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
 use crate::evaluation::retrieval::{RESULTS, first};
-use crate::evaluation::shell::shell_quoted;
 use crate::evaluation::timing::{Model, measure};
 use crate::observer::Observer;
 use crate::subsample::subsample;
@@ -159,11 +159,11 @@ impl Evaluator for RetrievalEvaluator<'_> {
         Ok(times)
     }
 
-    fn attention_maps(
+    fn illustrated_examples(
         &self,
         examples: &[usize],
         models: &[(&str, &Path)],
-    ) -> Result<AttentionMaps, RunError> {
+    ) -> Result<IllustratedExamples, RunError> {
         let mut all: Vec<(&str, Vec<Prediction>)> = Vec::new();
         all.extend(self.test_set.teacher.clone().map(|results| (TEACHER, results)));
         for (name, folder) in models {
@@ -197,12 +197,12 @@ impl Evaluator for RetrievalEvaluator<'_> {
                     picture.captions.join(" / ")
                 }
             };
-            Ok(AttentionMap { source, images })
+            Ok(IllustratedExample { source, images })
         };
-        Ok(AttentionMaps {
+        Ok(IllustratedExamples {
             title: "First results".into(),
             about: "What models retrieve first by some captions and images of the test split.".into(),
-            maps: examples.iter().map(map).collect::<Result<_, RunError>>()?,
+            examples: examples.iter().map(map).collect::<Result<_, RunError>>()?,
         })
     }
 
@@ -233,7 +233,7 @@ impl Evaluator for RetrievalEvaluator<'_> {
             usage: Usage {
                 model_class: None,
                 tokenizer_class: String::new(),
-                command: format!("alambic predict student --image IMAGE.png {}", shell_quoted(caption)),
+                command: format!("alambic predict student --image IMAGE.png {}", shell_word(caption)),
                 input: caption.to_owned(),
                 generate: None,
                 output: None,

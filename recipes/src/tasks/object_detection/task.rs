@@ -59,7 +59,7 @@ impl Task for ObjectsData {
     }
 
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
-        Some(vec![TargetKind::Objects])
+        Some(vec![TargetKind::Boxes])
     }
 
     fn head(&self, corpora: &Corpora) -> Result<HeadSpec, RunError> {

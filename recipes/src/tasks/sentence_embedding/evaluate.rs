@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use alambic_data::Split;
+use alambic_files::text::shell_word;
 use alambic_models::bert::BertConfig;
 use alambic_models::{Config, ModelError, ModelFolder};
 use alambic_reports::card::Usage;
@@ -23,7 +24,6 @@ use crate::error::RunError;
 use crate::evaluation::embedding::normalized_embeddings;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
 use crate::evaluation::retrieval::first;
-use crate::evaluation::shell::shell_quoted;
 use crate::evaluation::timing::measure;
 use crate::observer::Observer;
 use crate::subsample::subsample;
@@ -214,7 +214,7 @@ impl Evaluator for BitextEvaluator<'_> {
             usage: Usage {
                 model_class: Some("AutoModel".into()),
                 tokenizer_class: "AutoTokenizer".into(),
-                command: format!("alambic predict student {}", shell_quoted(sentence)),
+                command: format!("alambic predict student {}", shell_word(sentence)),
                 input: sentence.to_owned(),
                 generate: None,
                 output: None,

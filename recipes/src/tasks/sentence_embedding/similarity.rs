@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use alambic_data::{Label, Split};
+use alambic_files::text::shell_word;
 use alambic_models::ModelError;
 use alambic_reports::card::Usage;
 use alambic_reports::metrics::{Prediction, PredictionKind, find};
@@ -17,7 +18,6 @@ use crate::corpora::Corpora;
 use crate::error::RunError;
 use crate::evaluation::embedding::normalized_embeddings;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
-use crate::evaluation::shell::shell_quoted;
 use crate::observer::Observer;
 
 /// The metric of similarities.
@@ -141,7 +141,7 @@ impl Evaluator for SimilarityEvaluator {
             usage: Usage {
                 model_class: Some("AutoModel".into()),
                 tokenizer_class: "AutoTokenizer".into(),
-                command: format!("alambic predict student {}", shell_quoted(text)),
+                command: format!("alambic predict student {}", shell_word(text)),
                 input: text.to_owned(),
                 generate: None,
                 output: None,

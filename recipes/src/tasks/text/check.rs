@@ -30,6 +30,7 @@ impl TextsData {
         }
         if checker.depth == Depth::Whole && all.is_some() {
             checker.check_splits(site, texts, validation);
+            self.check_trained_classes(site, checker);
         }
         checker.check_max_length(site, "texts", self.texts.iter().map(|options| options.longest));
         let mut counts = Counts::of("texts", texts, validation);

@@ -6,6 +6,7 @@ use alambic_models::bert::{Head, Problem, Task as HeadSpec};
 use alambic_reports::metrics::{TaskDescription, find};
 use alambic_settings::{Diagnostic, Origin};
 
+use super::check_labels::label_counts;
 use super::labels::{head_of, kind_of};
 use crate::check::checker::{Checker, Depth, list};
 use crate::check::counts::Counts;
@@ -38,6 +39,9 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
         let help = "say which rows are for the test, with `test-paths`, `split.test-values` or `split.test-fraction`";
         checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
     }
+    let found = label_counts(checker.corpora.texts(&evaluation.data, Split::Test).into_iter().flatten());
+    let trained = checker.trained_classes.clone();
+    checker.warn_of_unseen_classes((Split::Test, &evaluation.data), &found, &trained);
     let texts = evaluation.limit.map_or(test, |limit| test.min(limit));
     checker.counts.insert("evaluation".to_owned(), Counts::of("texts", texts, 0));
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use alambic_data::texts::OUTSIDE;
 use alambic_data::{Label, Labels, Split, Text as Example};
+use alambic_files::text::shell_word;
 use alambic_models::bert::Problem;
 use alambic_reports::card::Usage;
 use alambic_reports::metrics::Prediction;
@@ -18,7 +19,6 @@ use super::labels::{head_of, kind_of, predict, prediction, reference};
 use super::train::pair;
 use crate::error::RunError;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
-use crate::evaluation::shell::shell_quoted;
 use crate::evaluation::similarity::{by_layer, divergences};
 use crate::evaluation::timing::{Model, measure};
 use crate::observer::Observer;
@@ -217,7 +217,7 @@ impl Evaluator for TextEvaluator<'_> {
                 tokenizer_class: "AutoTokenizer".into(),
                 command: match self.labels {
                     Labels::None => "alambic list taps student".into(),
-                    _ => format!("alambic predict student {}", shell_quoted(&text)),
+                    _ => format!("alambic predict student {}", shell_word(&text)),
                 },
                 input: text,
                 generate: None,

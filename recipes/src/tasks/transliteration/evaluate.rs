@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use alambic_data::{Pair, Split, examples};
+use alambic_files::text::shell_word;
 use alambic_models::Generation;
 use alambic_reports::card::Usage;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
@@ -259,7 +260,11 @@ impl Evaluator for TransliterationEvaluator<'_> {
                 input: format!("{}{source}", alambic_models::language_tag(language)),
                 generate: Some(format!("max_length={}", self.options.longest)),
                 output: first.map(ToString::to_string),
-                command: format!("alambic predict student --target-language {language} {source}"),
+                command: format!(
+                    "alambic predict student --target-language {} {}",
+                    shell_word(language),
+                    shell_word(source)
+                ),
             },
             limits: vec!["It writes single words and short names, not sentences.".into()],
         }

@@ -44,7 +44,7 @@ impl Task for TransliterationData {
 
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
         let labels = (!self.pairs.is_empty()).then_some(TargetKind::Classes);
-        let written = (!self.words.is_empty()).then_some(TargetKind::TeacherTexts);
+        let written = (!self.words.is_empty()).then_some(TargetKind::TeacherText);
         Some(labels.into_iter().chain(written).collect())
     }
 

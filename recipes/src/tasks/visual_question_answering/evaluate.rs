@@ -5,12 +5,13 @@ use std::path::Path;
 
 use alambic_data::questions::best;
 use alambic_data::{Raster, Split};
+use alambic_files::text::shell_word;
 use alambic_models::architecture;
 use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, TEACHER};
-use alambic_reports::report::{AttentionMap, AttentionMaps, Text};
+use alambic_reports::report::{IllustratedExample, IllustratedExamples, Text};
 use alambic_settings::IndexMap;
 use alambic_students::{Answerer, Blueprint, Eyes, Sight, Sighted};
 use alambic_teachers::{Network, Teacher};
@@ -22,7 +23,6 @@ use crate::error::RunError;
 use crate::evaluation::evaluator::{
     CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet, TrivialBaseline,
 };
-use crate::evaluation::shell::shell_quoted;
 use crate::evaluation::similarity::divergences;
 use crate::images::store::ImageStore;
 use crate::names::QUESTION_ONLY;
@@ -216,11 +216,11 @@ impl Evaluator for QuestionEvaluator<'_> {
         )
     }
 
-    fn attention_maps(
+    fn illustrated_examples(
         &self,
         examples: &[usize],
         models: &[(&str, &Path)],
-    ) -> Result<AttentionMaps, RunError> {
+    ) -> Result<IllustratedExamples, RunError> {
         let untrained = self.untrained()?;
         let loaded = models.iter().map(|(name, folder)| Ok((*name, Answerer::load(folder)?)));
         let loaded: Vec<(&str, Answerer)> = loaded.collect::<Result<_, RunError>>()?;
@@ -249,15 +249,15 @@ impl Evaluator for QuestionEvaluator<'_> {
                 let caption = format!("{name}: {answer}; {most:.0} % on the brightest {part}");
                 images.push(image(caption, &whole.lit(&parts))?);
             }
-            Ok(AttentionMap { source: both(text, teacher_text), images })
+            Ok(IllustratedExample { source: both(text, teacher_text), images })
         };
-        Ok(AttentionMaps {
+        Ok(IllustratedExamples {
             title: "Attention to the image".into(),
             about: "The attention that the tokens of the question pay to each patch or region of the image in the last \
                     layer, a mean over tokens and heads: the brighter, the more. Two towers never see each other; theirs \
                     is what the queries of one would pay to the keys of the other."
                 .into(),
-            maps: examples.iter().map(map).collect::<Result<_, RunError>>()?,
+            examples: examples.iter().map(map).collect::<Result<_, RunError>>()?,
         })
     }
 
@@ -283,7 +283,7 @@ impl Evaluator for QuestionEvaluator<'_> {
             usage: Usage {
                 model_class: None,
                 tokenizer_class: String::new(),
-                command: format!("alambic predict student --image IMAGE.png {}", shell_quoted(&question)),
+                command: format!("alambic predict student --image IMAGE.png {}", shell_word(&question)),
                 input: question,
                 generate: None,
                 output: first.map(ToString::to_string),

@@ -94,9 +94,9 @@ impl Wanted {
     }
 }
 
-/// Regions in the making.
+/// Collector of the regions of a corpus's images.
 #[derive(Debug)]
-pub(super) struct Gathering<'a> {
+pub(super) struct RegionCollector<'a> {
     wanted: &'a Wanted,
     labels: ById,
     most: usize,
@@ -115,7 +115,7 @@ pub(super) struct Gathering<'a> {
     problems: Problems,
 }
 
-impl<'a> Gathering<'a> {
+impl<'a> RegionCollector<'a> {
     pub(super) fn new(wanted: &'a Wanted, labels: ById, most: usize, room: usize) -> Self {
         Self {
             wanted,
@@ -191,7 +191,7 @@ impl<'a> Gathering<'a> {
     }
 
     /// Ends a file: all that is wrong with it.
-    pub(super) fn end(&mut self) -> Result<(), DataError> {
+    pub(super) fn end_file(&mut self) -> Result<(), DataError> {
         self.read = 0;
         mem::take(&mut self.problems).or(())
     }

@@ -1,0 +1,215 @@
+//! Options of a split: which examples are for validation and the test, and which yield where two splits overlap.
+
+use alambic_settings::{choices, settings};
+use indexmap::{IndexMap, IndexSet};
+use serde::{Deserialize, Serialize};
+
+use crate::stable_hash::unit_interval;
+
+/// A split of a corpus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// What a model is trained on.
+    Train,
+    /// What checkpoints are chosen on.
+    Validation,
+    /// What is reported, and read once at the end.
+    Test,
+}
+
+impl Split {
+    /// The split's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+choices! {
+    /// Which part yields where two parts share a key or a form.
+    pub enum Overlap {
+        /// The test part and the validation part lose what training holds. Right for words of names, of which
+        /// many parts of names are too common to be kept out of training.
+        RemoveFromTest = "remove-from-test",
+        /// Training loses what the test part and the validation part hold. Right for lexicons that give each
+        /// word many romanisations.
+        RemoveFromTraining = "remove-from-training",
+    }
+}
+
+settings! {
+    /// How a corpus is parted into training, validation and test.
+    ///
+    /// An entry is in the test part if its split column says so or its key's hash falls into the fraction. The
+    /// hash depends on the salt and the key alone: the parts are the same in every run and on every machine. What another
+    /// corpus of the recipe has in its test part is left out of training and validation.
+    pub struct SplitOptions {
+        /// Values of the corpus's split that mean the test part, besides the files that a corpus is given for it.
+        pub test_values: Vec<String> = Vec::new(),
+        /// Values of the corpus's split that mean the validation part, besides the files that a corpus is given for it.
+        pub validation_values: Vec<String> = Vec::new(),
+        /// Fraction of the keys that go to the test part besides.
+        #[range(0.0..=1.0)]
+        pub test_fraction: f64 = 0.0,
+        /// Fraction of the remaining keys that are carved out of training for the validation part.
+        #[range(0.0..=1.0)]
+        pub validation_fraction: f64 = 0.05,
+        /// Another text gives other fractions of the same size.
+        pub salt: String = "alambic".to_owned(),
+        /// Which part yields where two share a key or a form.
+        pub overlap: Overlap = Overlap::RemoveFromTest,
+    }
+}
+
+impl Default for SplitOptions {
+    fn default() -> Self {
+        Self {
+            test_values: Vec::new(),
+            validation_values: Vec::new(),
+            test_fraction: 0.0,
+            validation_fraction: 0.05,
+            salt: "alambic".to_owned(),
+            overlap: Overlap::RemoveFromTest,
+        }
+    }
+}
+
+impl SplitOptions {
+    /// The same, to which the splits of files that a corpus was given for validation and for the test are known, if there are
+    /// such files.
+    #[must_use]
+    pub fn keeping(&self, [validation, test]: [bool; 2]) -> Self {
+        let mut options = self.clone();
+        for (given, split, values) in [
+            (validation, Split::Validation, &mut options.validation_values),
+            (test, Split::Test, &mut options.test_values),
+        ] {
+            if given && !values.iter().any(|value| value == split.name()) {
+                values.push(split.name().to_owned());
+            }
+        }
+        options
+    }
+}
+
+/// The error that a corpus cannot be split as asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SplitError {
+    /// A value in `test-values` or `validation-values` that no entry has.
+    #[error("no entry of {corpus} has the split `{value}`; the splits there are: {}", list(.found))]
+    NoSuchValue {
+        /// The file.
+        corpus: String,
+        /// The value asked for.
+        value: String,
+        /// The values there are.
+        found: Vec<String>,
+    },
+}
+
+fn list(values: &[String]) -> String {
+    if values.is_empty() { "none".to_owned() } else { values.join(", ") }
+}
+
+/// What a value of a split most likely means, and is not named for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Likeness {
+    /// The same as another value, which is named for this split.
+    Named(Split, String),
+    /// This split, which data often call so.
+    Usual(Split),
+}
+
+impl SplitOptions {
+    /// The values that it names.
+    fn named(&self) -> impl Iterator<Item = &String> {
+        self.test_values.iter().chain(&self.validation_values)
+    }
+
+    /// Fails where a value that it names is none of those that a corpus has.
+    pub(crate) fn check_values<'a>(
+        &self,
+        values: impl Iterator<Item = Option<&'a str>>,
+        corpus: &str,
+    ) -> Result<(), SplitError> {
+        let found: IndexSet<&str> = values.flatten().collect();
+        match self.named().find(|value| !found.contains(value.as_str())) {
+            None => Ok(()),
+            Some(value) => Err(SplitError::NoSuchValue {
+                corpus: corpus.to_owned(),
+                value: value.clone(),
+                found: found.into_iter().map(str::to_owned).collect(),
+            }),
+        }
+    }
+
+    /// The split of what has this value in the split column and this key.
+    pub(crate) fn assign(&self, value: Option<&str>, key: &str) -> Split {
+        let among = |values: &[String]| value.is_some_and(|value| values.iter().any(|own| own == value));
+        let below = |split: Split, fraction: f64| unit_interval(&[&self.salt, split.name(), key]) < fraction;
+        if among(&self.test_values) || below(Split::Test, self.test_fraction) {
+            Split::Test
+        } else if among(&self.validation_values) || below(Split::Validation, self.validation_fraction) {
+            Split::Validation
+        } else {
+            Split::Train
+        }
+    }
+
+    /// Counts, among the values of training examples, those that it does not name and that do not say that they are for
+    /// training.
+    pub(crate) fn count_unnamed<'a>(
+        &self,
+        values: impl Iterator<Item = Option<&'a str>>,
+        unnamed: &mut IndexMap<String, usize>,
+    ) {
+        for value in values.flatten() {
+            if let Some(count) = unnamed.get_mut(value) {
+                *count += 1;
+            } else if !is_for_training(value) && !self.named().any(|named| named == value) {
+                unnamed.insert(value.to_owned(), 1);
+            }
+        }
+    }
+
+    /// What a value that none of the options names is likely to mean, if it is like one that they name, or is what data often
+    /// call the validation or the test part.
+    #[must_use]
+    pub fn likeness(&self, value: &str) -> Option<Likeness> {
+        let plain = |text: &str| -> String {
+            text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+        };
+        let usual = |value: &str| match value.trim_end_matches(|last: char| last.is_ascii_digit()) {
+            "dev" | "devel" | "development" | "val" | "valid" | "validation" | "devtest" => {
+                Some(Split::Validation)
+            }
+            "test" | "tst" | "testing" | "eval" | "evaluation" | "heldout" => Some(Split::Test),
+            _ => None,
+        };
+        let own = plain(value);
+        let named = [(Split::Test, &self.test_values), (Split::Validation, &self.validation_values)];
+        for (split, values) in named {
+            let is_alike = |other: &&String| {
+                let other = plain(other);
+                other == own || (usual(&own).is_some() && usual(&other) == usual(&own))
+            };
+            if let Some(other) = values.iter().find(is_alike) {
+                return Some(Likeness::Named(split, other.clone()));
+            }
+        }
+        usual(&own).map(Likeness::Usual)
+    }
+}
+
+/// Whether a value of a split says that a row is for training: `train`, `training` or `train2014`, and what Karpathy's splits
+/// call the part of COCO's validation that everybody trains on.
+fn is_for_training(value: &str) -> bool {
+    let value = value.trim().to_lowercase();
+    let rest = value.strip_prefix("training").or_else(|| value.strip_prefix("train"));
+    value == "restval" || rest.is_some_and(|rest| !rest.contains(char::is_alphabetic))
+}
