@@ -7,8 +7,8 @@
 use alambic_settings::{IndexMap, Location};
 
 use crate::corpora::{NamesTable, Unit};
-use crate::error::DataError;
 use crate::dataset::Dataset;
+use crate::error::DataError;
 use crate::lexicon::LexiconBuilder;
 use crate::source::{Extent, Format, Source};
 use crate::split::{HoldOut, Match, Removals, Seen};

@@ -116,12 +116,8 @@ pub(crate) fn build_questions(
         return Err(statistics.nothing_kept(&statistics.source));
     }
     let (images, fingerprint) = images.finish(fingerprint)?;
-    let details = QuestionDetails {
-        answers,
-        min_count,
-        languages,
-        ..QuestionDetails::of_images(images, &questions)
-    };
+    let details =
+        QuestionDetails { answers, min_count, languages, ..QuestionDetails::of_images(images, &questions) };
     Ok(Dataset::new(questions, details, statistics, fingerprint))
 }
 

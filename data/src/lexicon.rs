@@ -108,7 +108,11 @@ impl LexiconBuilder {
 
     /// Builds the dataset: drops forms that are too long, entries left without a pair of forms, and entries
     /// that say the same of the same name again. It is an error if nothing of a whole corpus is left.
-    pub(crate) fn build(mut self, max_characters: usize, extent: Extent) -> Result<Dataset<Entry>, DataError> {
+    pub(crate) fn build(
+        mut self,
+        max_characters: usize,
+        extent: Extent,
+    ) -> Result<Dataset<Entry>, DataError> {
         let mut seen = HashSet::new();
         let mut kept = Vec::with_capacity(self.entries.len());
         for mut entry in std::mem::take(&mut self.entries) {

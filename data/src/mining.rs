@@ -11,9 +11,9 @@ use crate::content::Content;
 use crate::corpora::ReadCorpus;
 use crate::dataset::Dataset;
 use crate::error::DataError;
-use crate::statistics::ReadStatistics;
 use crate::parallel::{Translation, TranslationDetails, is_said};
 use crate::source::Extent;
+use crate::statistics::ReadStatistics;
 
 settings! {
     /// Paraphrases, mined out of sentences that have several translations (Dadas, 2022).
@@ -55,11 +55,13 @@ impl ReadCorpus for Mined {
     /// Nothing yet: only a run mines.
     fn read(&self, _: Extent) -> Result<Content, DataError> {
         let named: Vec<&str> = self.of.iter().map(|name| name.as_str()).collect();
-        let statistics =
-            ReadStatistics { source: format!("mined from {}", named.join(", ")), ..ReadStatistics::default() };
+        let statistics = ReadStatistics {
+            source: format!("mined from {}", named.join(", ")),
+            ..ReadStatistics::default()
+        };
         let details = TranslationDetails { languages: self.languages().to_vec() };
         let fingerprint = blake3::hash(format!("{self:?}").as_bytes()).to_hex().to_string();
-        Ok(Dataset::new(Vec::new(), details, statistics, fingerprint).into())
+        Ok(Dataset::<Translation>::new(Vec::new(), details, statistics, fingerprint).into())
     }
 }
 

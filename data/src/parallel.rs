@@ -275,8 +275,7 @@ impl<'a> BitextBuilder<'a> {
         for language in self.sentences.iter().flat_map(|sentence| sentence.texts.keys()) {
             *forms.entry(language.clone()).or_default() += 1;
         }
-        let statistics =
-            ReadStatistics { source, kept: self.sentences.len(), forms, ..self.statistics };
+        let statistics = ReadStatistics { source, kept: self.sentences.len(), forms, ..self.statistics };
         let details = TranslationDetails { languages: self.languages };
         Ok(Dataset::new(self.sentences, details, statistics, join_fingerprints(&self.fingerprints)))
     }

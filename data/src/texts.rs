@@ -227,8 +227,7 @@ mod tests {
 
     #[test]
     fn no_text_is_in_two_parts() {
-        let read =
-            dataset(&[("a", 0, None), ("b", 1, None), ("a", 1, Some("dev")), ("c", 0, Some("dev"))]);
+        let read = dataset(&[("a", 0, None), ("b", 1, None), ("a", 1, Some("dev")), ("c", 0, Some("dev"))]);
         let options = |overlap| SplitOptions {
             test_values: vec!["dev".into()],
             validation_fraction: 0.0,

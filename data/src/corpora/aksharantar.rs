@@ -6,8 +6,8 @@
 
 use alambic_settings::settings;
 
-use super::word_pairs::{Keep, Row, WordPairs};
 use super::ReadCorpus;
+use super::word_pairs::{Keep, Row, WordPairs};
 use crate::content::Content;
 use crate::error::DataError;
 use crate::lexicon::LexiconBuilder;

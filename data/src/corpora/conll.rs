@@ -5,10 +5,10 @@ use alambic_settings::{Location, OneOrMany, choices, settings};
 use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::statistics::ReadStatistics;
 use crate::source::{Extent, Source};
+use crate::statistics::ReadStatistics;
 use crate::table::{lines, utf8};
-use crate::texts::{TextsBuilder, Label, Labels, OUTSIDE, Text};
+use crate::texts::{Label, Labels, OUTSIDE, Text, TextsBuilder};
 
 choices! {
     /// What tags say of spans.
@@ -80,7 +80,7 @@ impl ReadCorpus for Conll {
         ];
         // Never the head alone: rare tags may first come further down, and what tags there are decides about a model.
         let open = |location: &Location| Source::open_lines(location, Extent::Whole);
-        builder.read(files, open, |source, split, reading| {
+        builder.read(files, open, |source, split, statistics| {
             self.sentences(source, split, &mut sentences, statistics)
         })?;
         if self.scheme == Scheme::Runs {

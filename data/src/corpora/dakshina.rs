@@ -6,8 +6,8 @@
 
 use alambic_settings::settings;
 
-use super::word_pairs::{Keep, Row, WordPairs};
 use super::ReadCorpus;
+use super::word_pairs::{Keep, Row, WordPairs};
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::lexicon::LexiconBuilder;
@@ -45,7 +45,12 @@ impl ReadCorpus for Dakshina {
 }
 
 impl Dakshina {
-    fn rows(&self, source: &Source, builder: &mut LexiconBuilder, keep: &mut Keep<'_>) -> Result<(), DataError> {
+    fn rows(
+        &self,
+        source: &Source,
+        builder: &mut LexiconBuilder,
+        keep: &mut Keep<'_>,
+    ) -> Result<(), DataError> {
         if !matches!(source.format, Format::Tsv | Format::Csv) {
             return Err(DataError::new(Place::file(&source.name), Fault::WrongFormat(source.format.name())));
         }

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use alambic_settings::{IndexMap, Location, settings};
 
-use super::json::json;
 use super::ReadCorpus;
+use super::json::json;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
-use crate::image_files::ImageFolder;
-use crate::stable_hash::join_fingerprints;
 use crate::image_datasets::{Known, RawQuestion, build_questions};
+use crate::image_files::ImageFolder;
 use crate::source::{Extent, Source};
+use crate::stable_hash::join_fingerprints;
 
 settings! {
     /// easy-VQA (Zhou, 2019) as published: a folder with `answers.txt`, and `train` and `test`, each with `questions.json`
@@ -58,7 +58,15 @@ impl ReadCorpus for EasyVqa {
             }));
         }
         let source = folder.display().to_string();
-        Ok(build_questions(source, &join_fingerprints(&fingerprints), raw, Known::Listed(&answers), languages, extent)?.into())
+        Ok(build_questions(
+            source,
+            &join_fingerprints(&fingerprints),
+            raw,
+            Known::Listed(&answers),
+            languages,
+            extent,
+        )?
+        .into())
     }
 
     fn kept_files(&self) -> [bool; 2] {
@@ -100,8 +108,8 @@ fn kind(answer: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pictures::Raster;
     use crate::dataset::Dataset;
+    use crate::pictures::Raster;
     use crate::questions::Question;
 
     fn published(questions: &str) -> tempfile::TempDir {
@@ -130,7 +138,10 @@ mod tests {
             r#"[["what shape is there?", "circle", 7], ["is it red?", "no", 7], ["why?", "so", 7]]"#,
         );
         let corpus = read(&folder).unwrap();
-        assert_eq!((corpus.details.images.len(), corpus.splits.train.len(), corpus.statistics.rows), (2, 6, 6));
+        assert_eq!(
+            (corpus.details.images.len(), corpus.splits.train.len(), corpus.statistics.rows),
+            (2, 6, 6)
+        );
         assert_eq!(corpus.splits.train[4].image, 1);
         assert_eq!(corpus.splits.train[4].split.as_deref(), Some("test"));
         assert!(corpus.splits.train[5].answers.is_empty());

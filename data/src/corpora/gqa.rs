@@ -3,15 +3,15 @@
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use serde::Deserialize;
 
+use super::ReadCorpus;
 use super::answers::{known, listed};
 use super::json::{Words, json};
-use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Place};
-use crate::image_files::ImageFolder;
-use crate::stable_hash::join_fingerprints;
 use crate::image_datasets::{RawQuestion, TEST, Translations, build_questions, english_and};
+use crate::image_files::ImageFolder;
 use crate::source::{Extent, Source};
+use crate::stable_hash::join_fingerprints;
 
 settings! {
     /// GQA (Hudson and Manning, 2019) as published: files of questions in JSON by their number, images in a folder. Kinds are

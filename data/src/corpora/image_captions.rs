@@ -2,14 +2,14 @@
 
 use alambic_settings::{Location, OneOrMany, settings};
 
-use super::image_questions::optional;
 use super::ReadCorpus;
+use super::image_questions::optional;
 use crate::content::Content;
 use crate::error::DataError;
-use crate::image_files::ImageFolder;
-use crate::stable_hash::join_fingerprints;
 use crate::image_datasets::{Captioned, TEST, build_captions};
+use crate::image_files::ImageFolder;
 use crate::source::{Extent, Source, files};
+use crate::stable_hash::join_fingerprints;
 use crate::table::{Columns, Table};
 
 settings! {

@@ -2,14 +2,14 @@
 
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
-use super::answers::{known, listed, once_each};
 use super::ReadCorpus;
+use super::answers::{known, listed, once_each};
 use crate::content::Content;
 use crate::error::DataError;
-use crate::image_files::ImageFolder;
-use crate::stable_hash::join_fingerprints;
 use crate::image_datasets::{RawQuestion, TEST, build_questions};
+use crate::image_files::ImageFolder;
 use crate::source::{Extent, Source, files};
+use crate::stable_hash::join_fingerprints;
 use crate::table::{Columns, Table};
 
 settings! {
@@ -79,7 +79,15 @@ impl ReadCorpus for ImageQuestions {
         };
         let known = known(listed.as_deref(), self.least);
         let languages = std::iter::once(&self.language).chain(self.translations.keys()).cloned().collect();
-        Ok(build_questions(sources.join(", "), &join_fingerprints(&fingerprints), rows, known, languages, extent)?.into())
+        Ok(build_questions(
+            sources.join(", "),
+            &join_fingerprints(&fingerprints),
+            rows,
+            known,
+            languages,
+            extent,
+        )?
+        .into())
     }
 
     fn kept_files(&self) -> [bool; 2] {

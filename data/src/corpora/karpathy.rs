@@ -5,12 +5,12 @@ use std::path::Path;
 use alambic_settings::{Location, settings};
 use serde::Deserialize;
 
-use super::json::json;
 use super::ReadCorpus;
+use super::json::json;
 use crate::content::Content;
 use crate::error::{DataError, Place};
-use crate::image_files::ImageFolder;
 use crate::image_datasets::{Captioned, build_captions};
+use crate::image_files::ImageFolder;
 use crate::source::{Extent, Source};
 
 settings! {

@@ -12,7 +12,7 @@ use crate::content::Content;
 use crate::error::DataError;
 use crate::source::Extent;
 use crate::stable_hash::bytes;
-use crate::texts::{TextsBuilder, Label, Labels, OUTSIDE, Text};
+use crate::texts::{Label, Labels, OUTSIDE, Text, TextsBuilder};
 
 settings! {
     /// Made-up orders, whose words are tagged: goods, persons and places, out of a small grammar in English, for trying a

@@ -12,7 +12,7 @@ use crate::content::Content;
 use crate::error::DataError;
 use crate::source::Extent;
 use crate::stable_hash::bytes;
-use crate::texts::{TextsBuilder, Label, Labels, Text};
+use crate::texts::{Label, Labels, Text, TextsBuilder};
 
 settings! {
     /// Made-up reviews, each with the class `negative` or `positive`, out of a small grammar in English: for trying a

@@ -6,12 +6,12 @@ use alambic_settings::settings;
 
 use super::ReadCorpus;
 use crate::content::Content;
-use crate::error::{DataError, Fault, Place};
-use crate::statistics::ReadStatistics;
 use crate::dataset::Dataset;
+use crate::error::{DataError, Fault, Place};
 use crate::questions::{Question, QuestionDetails};
 use crate::scenes::{Asked, Recipe, Scene, Tongue, answers, stream, tags};
 use crate::source::Extent;
+use crate::statistics::ReadStatistics;
 
 settings! {
     /// Made-up scenes: coloured shapes in places, with exact boxes and tags, and questions about them; for trying a recipe
@@ -242,7 +242,11 @@ mod tests {
         }
         for picture in &corpus.details.images {
             for object in &picture.objects {
-                assert!(corpus.details.tags.values().all(|tags| tags.contains_key(&object.tag)), "{}", object.tag);
+                assert!(
+                    corpus.details.tags.values().all(|tags| tags.contains_key(&object.tag)),
+                    "{}",
+                    object.tag
+                );
             }
         }
     }
@@ -297,8 +301,11 @@ mod tests {
             *kinds.entry(&question.kind).or_default() += 1;
             let [(answer, _)] = question.answers[..] else { unreachable!("there is one answer") };
             let answer = corpus.details.answers[answer as usize].as_str();
-            let tags: Vec<&str> =
-                corpus.details.images[question.image].objects.iter().map(|object| object.tag.as_str()).collect();
+            let tags: Vec<&str> = corpus.details.images[question.image]
+                .objects
+                .iter()
+                .map(|object| object.tag.as_str())
+                .collect();
             let words: Vec<&str> = question.text.trim_end_matches('?').split(' ').collect();
             match question.kind.as_str() {
                 "exists" => {

@@ -3,11 +3,11 @@
 use alambic_settings::settings;
 use rand::Rng;
 
-use super::made_up_scenes::ASKED;
 use super::ReadCorpus;
+use super::made_up_scenes::ASKED;
 use crate::content::Content;
 use crate::error::{DataError, Place};
-use crate::parallel::{Filters, BitextBuilder};
+use crate::parallel::{BitextBuilder, Filters};
 use crate::scenes::{Recipe, Scene, Tongue, stream};
 use crate::source::Extent;
 

@@ -5,7 +5,7 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::parallel::{Filters, BitextBuilder};
+use crate::parallel::{BitextBuilder, Filters};
 use crate::source::{Extent, Source, files};
 use crate::table::{lines, utf8};
 

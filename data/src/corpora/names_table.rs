@@ -4,10 +4,10 @@ use alambic_settings::{IndexMap, Location, choices, settings};
 
 use super::ReadCorpus;
 use crate::content::Content;
+use crate::dataset::Dataset;
 use crate::embedded;
 use crate::error::{DataError, Fault, Place};
 use crate::language;
-use crate::dataset::Dataset;
 use crate::lexicon::LexiconBuilder;
 use crate::normalise::{whole_name_key, words};
 use crate::source::{Extent, Source};

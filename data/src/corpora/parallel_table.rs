@@ -9,7 +9,7 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
-use crate::parallel::{Filters, BitextBuilder};
+use crate::parallel::{BitextBuilder, Filters};
 use crate::source::{Extent, Source, files};
 use crate::table::{Columns, Header, Quoting, Table};
 

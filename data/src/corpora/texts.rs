@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
-use super::labels::{Class, Classes};
 use super::ReadCorpus;
+use super::labels::{Class, Classes};
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::statistics::ReadStatistics;
 use crate::source::{Extent, Source};
+use crate::statistics::ReadStatistics;
 use crate::table::{Columns, Header, Quoting, Table};
-use crate::texts::{TextsBuilder, Label, Labels, Text};
+use crate::texts::{Label, Labels, Text, TextsBuilder};
 
 settings! {
     /// Texts or pairs of texts, with a class or a number each, or with nothing: tables in TSV, CSV, JSON or Parquet, also
@@ -65,7 +65,8 @@ impl ReadCorpus for Texts {
             (&self.test_paths, Some("test")),
         ];
         let open = |location: &Location| Source::open(location, extent);
-        builder.read(files, open, |source, part, reading| self.rows(source, part, &mut rows, statistics))?;
+        builder
+            .read(files, open, |source, part, statistics| self.rows(source, part, &mut rows, statistics))?;
         let labels = if self.number.is_some() {
             Labels::Numbers
         } else if self.label.is_some() {

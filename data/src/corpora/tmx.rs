@@ -8,7 +8,7 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
-use crate::parallel::{Filters, BitextBuilder};
+use crate::parallel::{BitextBuilder, Filters};
 use crate::source::{Extent, Source, files};
 use crate::table::unmarked;
 

@@ -6,15 +6,15 @@ use alambic_files::text::quoted;
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use serde::Deserialize;
 
+use super::ReadCorpus;
 use super::answers::{known, listed};
 use super::json::{Id, Words, json};
-use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
-use crate::image_files::ImageFolder;
-use crate::stable_hash::join_fingerprints;
 use crate::image_datasets::{RawQuestion, TEST, Translations, build_questions, english_and};
+use crate::image_files::ImageFolder;
 use crate::source::{Extent, Source};
+use crate::stable_hash::join_fingerprints;
 use crate::vqa_answers::normalised;
 
 settings! {

@@ -5,9 +5,9 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
 use crate::error::{DataError, Place};
 use crate::lexicon::LexiconBuilder;
-use crate::words::Entry;
 use crate::normalise::whole_name_key;
 use crate::source::{Extent, Source, files};
+use crate::words::Entry;
 
 settings! {
     /// The files of a corpus of word pairs, by language.

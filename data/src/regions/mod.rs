@@ -1,9 +1,9 @@
 //! What an object detector says of images: features, boxes and tags of regions, from the formats in which they are
 //! published.
 
+mod collector;
 mod fault;
 mod features;
-mod collector;
 mod labels;
 mod npz;
 mod raw;
@@ -23,8 +23,8 @@ use alambic_settings::{Location, OneOrMany, settings};
 pub use fault::RegionFault;
 pub use recorded::Recorded;
 
-use crate::error::{DataError, Fault, Place};
 use crate::dataset::Dataset;
+use crate::error::{DataError, Fault, Place};
 use crate::questions::Question;
 use crate::source::Extent;
 use collector::{RegionCollector, Wanted};
@@ -146,7 +146,7 @@ impl RegionFiles {
             DataError::note(&mut faults, collector.end_file());
         }
         faults.map_or(Ok(()), Err)?;
-        let RegionCollector { mut found, width, dropped, mut digests, .. } = gathering;
+        let RegionCollector { mut found, width, dropped, mut digests, .. } = collector;
         let has = |key: &str| found.contains_key(key);
         wanted.missing("regions", &corpus.details.images, has).map_err(at(first(&self.features)))?;
         let Some((width, _)) = width else {

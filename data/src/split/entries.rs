@@ -47,7 +47,8 @@ impl SplitExample for Entry {
                 kept.strip(train, Match::Whole, &mut Removals::new("train", KEPT, &mut removed));
             }
         }
-        for (split, entries) in [(Split::Train, train), (Split::Validation, validation), (Split::Test, test)] {
+        for (split, entries) in [(Split::Train, train), (Split::Validation, validation), (Split::Test, test)]
+        {
             let before = entries.len();
             remove_repeats(entries);
             let reason = format!("{}: entries that repeat an earlier one", split.name());

@@ -46,7 +46,10 @@ pub(crate) fn test_keys<T: OverlapKeys>(splits: &Splits<T>) -> HashSet<u128> {
 }
 
 /// Removes from the training and the validation split what another corpus keeps for its test.
-pub(crate) fn remove_held_keys<T: SplitExample + OverlapKeys>(dataset: &mut Dataset<T>, held: &HashSet<u128>) {
+pub(crate) fn remove_held_keys<T: SplitExample + OverlapKeys>(
+    dataset: &mut Dataset<T>,
+    held: &HashSet<u128>,
+) {
     for split in [Split::Train, Split::Validation] {
         let examples = dataset.splits.get_mut(split);
         let before = examples.len();
