@@ -34,7 +34,7 @@ fn sharing<'a>(recipe: &'a Recipe, stage: &str) -> Vec<&'a StageOptions> {
     let Some(place) = stages.iter().position(|(name, _)| *name == stage) else { return Vec::new() };
     let own = stages[place].1;
     let shares = |&(index, (_, other)): &(usize, (&str, &StageOptions))| {
-        let (earlier, later) = if index < place { (*other, own) } else { (own, *other) };
+        let (earlier, later) = if index < place { (other, own) } else { (own, other) };
         own.teacher == other.teacher
             && own.data == other.data
             && own.train.validation_examples == other.train.validation_examples

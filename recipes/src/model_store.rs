@@ -79,7 +79,9 @@ impl<'a> ModelStore<'a> {
             (Some(Location::File(path)), None) => Ok(path.clone()),
             (None, Some(stage)) => match self.run {
                 Some(run) => Ok(finished_folder(run, stage)),
-                None => Err(RunError::Recipe(format!("teacher `{name}` is trained by stage `{}`", stage.value))),
+                None => {
+                    Err(RunError::Recipe(format!("teacher `{name}` is trained by stage `{}`", stage.value)))
+                }
             },
             (Some(Location::Hub(name)), None) => Ok(Hub::from_environment().model(name)?),
             (Some(other), None) => {
@@ -124,11 +126,7 @@ impl<'a> ModelStore<'a> {
     }
 
     /// The folder of the detector whose regions a student reads: one whose tags are in the student's language.
-    pub(crate) fn detector(
-        &self,
-        student: &Student,
-        corpora: &Corpora,
-    ) -> Result<Option<PathBuf>, RunError> {
+    pub(crate) fn detector(&self, student: &Student, corpora: &Corpora) -> Result<Option<PathBuf>, RunError> {
         let Some(name) = student.inner().detector() else { return Ok(None) };
         let own = self.checkpoint_folder(name)?;
         let Some(language) = student.inner().tags_in() else { return Ok(Some(own)) };

@@ -238,6 +238,7 @@ pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
         checkpoint_bytes: checkpoint_bytes(recipe, &stages),
         evaluation: examples(&checker, "evaluation"),
         stages,
+        warnings,
     })
 }
 
@@ -306,8 +307,7 @@ fn teacher(checker: &Checker<'_>, name: &str) -> PlannedTeacher {
     let mut models: Vec<&str> = steps.iter().map(|(name, _)| name.as_str()).collect();
     models.sort_unstable();
     models.dedup();
-    let sizes =
-        models.iter().map(|name| Some(checker.models.checkpoint(name)?.config.parameters()));
+    let sizes = models.iter().map(|name| Some(checker.models.checkpoint(name)?.config.parameters()));
     let parameters = sizes.sum::<Option<usize>>().filter(|&sum| sum > 0);
     let kind = options.map_or("", TeacherOptions::name).to_owned();
     PlannedTeacher { name: name.to_owned(), kind, steps, parameters }

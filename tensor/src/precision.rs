@@ -39,8 +39,7 @@ impl Products {
     #[must_use]
     pub fn fallback(self) -> Option<String> {
         let name = self.name();
-        (!self.is_made_here())
-            .then(|| format!("this machine has no {name} kernels; using f32"))
+        (!self.is_made_here()).then(|| format!("this machine has no {name} kernels; using f32"))
     }
 }
 

@@ -3,9 +3,10 @@
 use alambic_data::split::Likeness;
 use alambic_data::{ContentKind, DataError, Extent, Problem, Split, SplitError, embedded};
 use alambic_files::text::quoted;
+use alambic_reports::numbers::counted;
 use alambic_settings::{At, Diagnostic, IndexMap, Node, Origin};
 
-use super::checker::{Checker, Depth, Site, list};
+use super::checker::{Checker, Depth, Site};
 use super::faults::{code, find_location, line_of};
 use crate::corpora::collection::{read, read_split};
 use crate::error::RunError;
@@ -106,7 +107,7 @@ impl Checker<'_> {
         let counts = unnamed
             .iter()
             .take(MAX_SHOWN)
-            .map(|(value, count)| format!("`{}` ({})", quoted(value), numbered(*count, "row")));
+            .map(|(value, count)| format!("`{}` ({})", quoted(value), counted(*count, "row", "rows")));
         let mut counts: Vec<String> = counts.collect();
         if unnamed.len() > MAX_SHOWN {
             counts.push(format!("{} more", unnamed.len() - MAX_SHOWN));
@@ -120,17 +121,11 @@ impl Checker<'_> {
             let shown = quoted(value);
             Some(match splits.likeness(value)? {
                 Likeness::Named(split, other) => {
-                    format!(
-                        "`{shown}` resembles `{}`: list it in `{}` as well",
-                        quoted(&other),
-                        key(split)
-                    )
+                    format!("`{shown}` resembles `{}`: list it in `{}` as well", quoted(&other), key(split))
                 }
-                Likeness::Usual(split) => format!(
-                    "`{shown}` often names the {} split: list it in `{}`",
-                    split.name(),
-                    key(split)
-                ),
+                Likeness::Usual(split) => {
+                    format!("`{shown}` often names the {} split: list it in `{}`", split.name(), key(split))
+                }
             })
         });
         let help = advice.unwrap_or_else(|| {
@@ -163,7 +158,12 @@ impl Checker<'_> {
     }
 
     /// Checks the names of corpora, and that they hold what is needed; false if they do not.
-    pub(crate) fn check_corpora(&mut self, names: &[At<String>], origin: &Origin, needed: ContentKind) -> bool {
+    pub(crate) fn check_corpora(
+        &mut self,
+        names: &[At<String>],
+        origin: &Origin,
+        needed: ContentKind,
+    ) -> bool {
         let known: Vec<&str> = self.data.keys().map(String::as_str).collect();
         for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
             self.unknown("corpus", "data", name, &known);

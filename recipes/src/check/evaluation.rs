@@ -24,7 +24,8 @@ impl Checker<'_> {
     /// not depend on the model, or suits another task than the first.
     pub(crate) fn check_metrics(&mut self, tasks: &[TaskDescription<'_>]) {
         let metrics = &self.evaluation.metrics;
-        let names = |task: &TaskDescription<'_>| suitable(*task).map(|metric| metric.name).collect::<Vec<_>>();
+        let names =
+            |task: &TaskDescription<'_>| suitable(*task).map(|metric| metric.name).collect::<Vec<_>>();
         let mut primary = tasks.first().map(names).unwrap_or_default();
         primary.retain(|name| !is_reference(name));
         let all: Vec<&str> = tasks.iter().flat_map(names).collect();

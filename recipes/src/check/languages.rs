@@ -1,7 +1,6 @@
 //! Languages that models write.
 
-use alambic_data::Direction;
-use alambic_settings::{At, Diagnostic, IndexMap, Origin};
+use alambic_settings::{Diagnostic, Origin};
 use alambic_teachers::{TARGET, TeacherOptions};
 
 use super::checker::{Checker, list};

@@ -138,11 +138,8 @@ impl Checker<'_> {
     /// Reports a term that compares the examples of a batch with each other where a batch holds one alone.
     fn check_batches(&mut self, recipe: &Recipe, site: &Site<'_>, term: &Term, loss: &At<Loss>) {
         // A baseline is trained as the last stage is.
-        let stage = if site.is_baseline() {
-            recipe.stages.last().map(|last| last.as_str())
-        } else {
-            Some(site.name)
-        };
+        let stage =
+            if site.is_baseline() { recipe.stages.last().map(|last| last.as_str()) } else { Some(site.name) };
         let Some((name, stage)) = stage.and_then(|name| Some((name, recipe.stage.get(name)?))) else {
             return;
         };

@@ -85,7 +85,13 @@ impl<'a> ModelInfos<'a> {
             Some(Donor { config, weights: Weights::new(), tokenizer: None })
         };
         let streams = Streams::new(seed);
-        student.inner().config(&Surroundings { tokenizer, task: head, streams, donor: &donor, translations: &[] })
+        student.inner().config(&Surroundings {
+            tokenizer,
+            task: head,
+            streams,
+            donor: &donor,
+            translations: &[],
+        })
     }
 }
 

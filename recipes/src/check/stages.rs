@@ -46,8 +46,7 @@ impl<'a> Checker<'a> {
         if let Some(teacher) = teacher {
             self.check_order(teacher, position);
         }
-        let site =
-            Site { name, path: &path, position, teacher, named_teacher: options.teacher.as_ref() };
+        let site = Site { name, path: &path, position, teacher, named_teacher: options.teacher.as_ref() };
         let task = options.data.task();
         self.check_data(&site, &options.data);
         if options.train.precision == Products::Int8 {
@@ -170,7 +169,8 @@ impl<'a> Checker<'a> {
         };
         if own.is_some_and(|own| self.depth == Depth::Whole && !are_same(&own, &tokenizer)) {
             let student = self.places.key_origin(&["student", name]);
-            let message = format!("the student of stage `{}` has another vocabulary than the stage", site.name);
+            let message =
+                format!("the student of stage `{}` has another vocabulary than the stage", site.name);
             let (place, label) = match site.teacher {
                 Some(teacher) => (teacher.origin.clone(), "this teacher's vocabulary is read and written"),
                 None => (self.data_origin(site), "the characters of these data are read and written"),
@@ -245,12 +245,7 @@ impl<'a> Checker<'a> {
 
     /// What a stage's student reads and writes with: its teacher's vocabulary, or that of the model whose layers it takes, or
     /// that of its data.
-    fn vocabulary(
-        &mut self,
-        site: &Site<'_>,
-        student: &Student,
-        task: &dyn Task,
-    ) -> Option<Rc<Tokenizer>> {
+    fn vocabulary(&mut self, site: &Site<'_>, student: &Student, task: &dyn Task) -> Option<Rc<Tokenizer>> {
         if site.named_teacher.is_some() && shares_vocabulary(student, task) {
             let teacher = site.teacher?;
             if !matches!(self.models.teachers.get(&teacher.value), Some(TeacherOptions::Recorded(_))) {

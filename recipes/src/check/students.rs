@@ -25,7 +25,9 @@ impl Checker<'_> {
                     }
                 }
             }
-            Student::EncoderLayers(options) => self.check_donor("encoder", &options.teacher, options.layers.as_ref(), position),
+            Student::EncoderLayers(options) => {
+                self.check_donor("encoder", &options.teacher, options.layers.as_ref(), position)
+            }
             Student::DualEncoder(DualEncoder { teacher, .. }) | Student::Clip(ClipSizes { teacher, .. }) => {
                 if let Some(teacher) = teacher.as_ref().filter(|teacher| self.check_checkpoint(teacher)) {
                     self.check_order(teacher, position);
@@ -84,7 +86,13 @@ impl Checker<'_> {
     }
 
     /// Checks a teacher whose layers are taken, and the layers chosen of one of its stacks.
-    fn check_donor(&mut self, stack: &str, donor: &At<String>, chosen: Option<&At<Vec<usize>>>, position: usize) {
+    fn check_donor(
+        &mut self,
+        stack: &str,
+        donor: &At<String>,
+        chosen: Option<&At<Vec<usize>>>,
+        position: usize,
+    ) {
         if !self.check_checkpoint(donor) {
             return;
         }

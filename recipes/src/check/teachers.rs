@@ -7,7 +7,7 @@ use alambic_files::read;
 use alambic_hub::Hub;
 use alambic_models::Tokenizer;
 use alambic_settings::source::SourceKind;
-use alambic_settings::{At, Diagnostic, Location, Origin};
+use alambic_settings::{Diagnostic, Location, Origin};
 use alambic_teachers::{CheckpointOptions, PipelineOptions, Recorded, TeacherOptions};
 
 use super::checker::{Checker, Depth};
@@ -121,7 +121,9 @@ impl Checker<'_> {
         }
         let inspected = inspect(path).map(|(info, unread)| {
             if let Some(message) = unread {
-                self.report(Diagnostic::warning("model::unread", message).label(origin, "in this model folder"));
+                self.report(
+                    Diagnostic::warning("model::unread", message).label(origin, "in this model folder"),
+                );
             }
             info
         });
@@ -167,8 +169,8 @@ impl Checker<'_> {
     }
 
     fn check_pipeline(&mut self, name: &str, options: &PipelineOptions) {
-        let path = ["teacher", name, "pipeline"];
-        let place = |key: &str| self.places.origin(&[&path[..], &[key]].concat());
+        let places = self.places;
+        let place = |key: &str| places.origin(&["teacher", name, "pipeline", key]);
         if options.chain.is_empty() {
             let message = format!("pipeline `{name}` has no step");
             self.error("teacher::pipeline", message, &place("chain"), "needs at least one step");

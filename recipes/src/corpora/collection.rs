@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use alambic_data::corpora::ReadCorpus;
 use alambic_data::{Content, ContentKind, Dataset, Example, Extent, HoldOut, embedded, remove_test_overlap};
 use alambic_settings::{At, IndexMap};
 
@@ -18,7 +19,7 @@ pub(crate) struct Corpora {
 
 /// Reads a corpus as far as asked, with the regions of its images. Nothing of it is split.
 pub(crate) fn read(options: &DataOptions, extent: Extent) -> Result<Content, RunError> {
-    let mut content = options.corpus.read(extent)?;
+    let mut content = options.corpus.value.read(extent)?;
     if let Some(regions) = &options.regions {
         let Content::Questions(questions) = &mut content else {
             return Err(RunError::Recipe("`regions` belong to a corpus of questions about images".into()));
@@ -84,7 +85,11 @@ impl Corpora {
     pub(crate) fn dataset<T: Example>(&self, name: &str) -> Result<&Dataset<T>, RunError> {
         let content = self.get(name)?;
         T::of(content).ok_or_else(|| {
-            RunError::Recipe(format!("corpus `{name}` holds {}, not {}", content.kind().name(), T::KIND.name()))
+            RunError::Recipe(format!(
+                "corpus `{name}` holds {}, not {}",
+                content.kind().name(),
+                T::KIND.name()
+            ))
         })
     }
 
@@ -94,7 +99,7 @@ impl Corpora {
     }
 
     /// All corpora that hold examples of this sort, those of which nothing has been mined yet included.
-    pub(crate) fn all<T: Example>(&self) -> impl Iterator<Item = &Dataset<T>> {
+    pub(crate) fn all<'c, T: Example + 'c>(&'c self) -> impl Iterator<Item = &'c Dataset<T>> {
         self.read.values().filter_map(T::of)
     }
 }

@@ -43,9 +43,10 @@ impl Corpora {
     /// Whether it is known which answers of these corpora are classes: not so where they are those of the rows, and only the
     /// first rows were read.
     pub(crate) fn have_final_answers(&self, names: &[At<String>]) -> bool {
-        names.iter().filter_map(|name| self.dataset::<Question>(name).ok()).all(|corpus| {
-            corpus.details.has_final_answers()
-        })
+        names
+            .iter()
+            .filter_map(|name| self.dataset::<Question>(name).ok())
+            .all(|corpus| corpus.details.has_final_answers())
     }
 
     /// The questions of one split of several corpora that are asked in these languages, one after another.

@@ -137,7 +137,8 @@ fn corpus(
             notes: Vec::new(),
         },
         details: TranslationDetails { languages },
-        splits: Splits { train, validation, test, report },
+        splits: Splits { train, validation, test },
+        report,
         fingerprint: account.fingerprint,
     }))
 }

@@ -9,7 +9,11 @@ use crate::error::RunError;
 
 impl Corpora {
     /// The sentences of one split of several corpora, one after another.
-    pub(crate) fn sentences(&self, names: &[At<String>], split: Split) -> Result<Vec<&Translation>, RunError> {
+    pub(crate) fn sentences(
+        &self,
+        names: &[At<String>],
+        split: Split,
+    ) -> Result<Vec<&Translation>, RunError> {
         let corpora = self.datasets::<Translation>(names)?;
         Ok(corpora.into_iter().flat_map(|corpus| corpus.splits.get(split)).collect())
     }

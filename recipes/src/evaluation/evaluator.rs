@@ -92,7 +92,8 @@ impl TestSet {
 
     /// What the task predicts, by which metrics are chosen.
     pub(crate) fn task(&self) -> TaskDescription<'_> {
-        let known = self.references.iter().map(Prediction::kind).find(|kind| *kind != PredictionKind::Nothing);
+        let known =
+            self.references.iter().map(Prediction::kind).find(|kind| *kind != PredictionKind::Nothing);
         TaskDescription::new(self.kind, &self.classes)
             .with_references(known.unwrap_or(self.kind))
             .graded(self.references.iter().any(Prediction::is_graded))
@@ -144,7 +145,11 @@ pub(crate) trait Evaluator {
 
     /// What models attend to, or find, in some examples, as images. Models are given by name and folder; the teacher, and the
     /// student before its training, are the evaluator's own to add.
-    fn illustrated_examples(&self, _examples: &[usize], _models: &[(&str, &Path)]) -> Result<IllustratedExamples, RunError> {
+    fn illustrated_examples(
+        &self,
+        _examples: &[usize],
+        _models: &[(&str, &Path)],
+    ) -> Result<IllustratedExamples, RunError> {
         Ok(IllustratedExamples::default())
     }
 

@@ -8,7 +8,8 @@ use alambic_reports::document::PLOTS;
 use alambic_teachers::{cache, ledger};
 
 use super::layout::{
-    CACHE, CHECKPOINTS, CORPORA, DETECTORS, FILES, RECORDS, RESULTS, STUDENT, TEACHERS, UNTRAINED, entries, name_of,
+    CACHE, CHECKPOINTS, CORPORA, DETECTORS, FILES, RECORDS, RESULTS, STUDENT, TEACHERS, UNTRAINED, entries,
+    name_of,
 };
 use crate::error::RunError;
 use crate::training::checkpoint;

@@ -91,7 +91,7 @@ impl<'a> TeacherInputs<'a> {
         let own = if student.same_texts && eyes.see_alike(student.eyes) {
             None
         } else {
-            let tokenizer = tokenizer.truncating(max_length.min(config.max_length()))?;
+            let tokenizer = tokenizer.truncating(max_length.min(config.longest()))?;
             Some(PairedInputs::new(pairs, eyes, &tokenizer, config.padding())?)
         };
         Ok(Some(Self { teacher, taps, own }))

@@ -2,6 +2,5 @@
 
 pub(crate) mod check;
 pub(crate) mod inputs;
-pub(crate) mod questions;
 pub(crate) mod store;
 pub(crate) mod vocabulary;

@@ -21,7 +21,9 @@ pub(crate) fn tags_read(
             None => read.extend(tags),
             Some(language) => {
                 let translated = corpora.translated_tags(language);
-                read.extend(tags.iter().filter_map(|tag| translated.get(tag.as_str())).map(ToString::to_string));
+                read.extend(
+                    tags.iter().filter_map(|tag| translated.get(tag.as_str())).map(ToString::to_string),
+                );
             }
         }
     }

@@ -301,7 +301,10 @@ impl<'a> Evaluation<'a> {
     }
 
     /// A model's scores, seed by seed.
-    pub(crate) fn scores(&self, seeds: &[Vec<Prediction>]) -> Result<Vec<IndexMap<String, Scores>>, RunError> {
+    pub(crate) fn scores(
+        &self,
+        seeds: &[Vec<Prediction>],
+    ) -> Result<Vec<IndexMap<String, Scores>>, RunError> {
         let metrics = self.metrics();
         let all = |predictions: &Vec<Prediction>| {
             Ok(score_all(&metrics, predictions, &self.references, self.context())?)

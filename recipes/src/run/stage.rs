@@ -176,7 +176,13 @@ fn initial_model(context: &RunContext<'_>, training: &Training<'_>) -> Result<Bl
         }
         (None, Start::Built(student)) => build_student(
             context,
-            &InitialModel { student, task: training.task, tokenizer: training.tokenizer, head: &head, streams },
+            &InitialModel {
+                student,
+                task: training.task,
+                tokenizer: training.tokenizer,
+                head: &head,
+                streams,
+            },
         ),
     }
 }

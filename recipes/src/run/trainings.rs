@@ -74,7 +74,12 @@ pub(crate) fn run(
     let mut first = SeedRun { seed: recipe.seed, trainings: Vec::new(), folder: PathBuf::new() };
     for stage in recipe.stages.iter() {
         if let Some(options) = recipe.stage.get(&stage.value) {
-            mine_all((&recipe.data, &recipe.evaluation.data), context, options.data.task().corpora(), observer)?;
+            mine_all(
+                (&recipe.data, &recipe.evaluation.data),
+                context,
+                options.data.task().corpora(),
+                observer,
+            )?;
         }
         let from = previous(recipe, stage, "")?.map(|label| finished_folder(context.folder.path(), &label));
         let trained = train_stage(recipe, context, stage, stage, recipe.seed, from, events, observer)?;
@@ -100,7 +105,12 @@ pub(crate) fn run(
         trainings.student.push(run);
     }
     let baseline = recipe.baseline.iter().flat_map(|baseline| baseline.data.task().corpora());
-    mine_all((&recipe.data, &recipe.evaluation.data), context, baseline.chain(&recipe.evaluation.data), observer)?;
+    mine_all(
+        (&recipe.data, &recipe.evaluation.data),
+        context,
+        baseline.chain(&recipe.evaluation.data),
+        observer,
+    )?;
     trainings.baselines = baselines(recipe, context, last, &student, &trainings.student, events, observer)?;
     Ok(trainings)
 }
@@ -200,11 +210,8 @@ fn baselines(
     for (name, start) in starts {
         let mut runs = Vec::new();
         for run in students {
-            let label = if run.seed == recipe.seed {
-                name.to_owned()
-            } else {
-                format!("{name}.seed-{}", run.seed)
-            };
+            let label =
+                if run.seed == recipe.seed { name.to_owned() } else { format!("{name}.seed-{}", run.seed) };
             let training = Training {
                 label: label.clone(),
                 stage: name,

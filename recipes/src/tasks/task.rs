@@ -98,11 +98,7 @@ pub(crate) trait Task {
     }
 
     /// The texts of a split that a teacher reads whose outputs may be cached; none where they never are.
-    fn cacheable_texts<'c>(
-        &self,
-        _: &'c Corpora,
-        _: Split,
-    ) -> Option<Result<Vec<&'c Text>, RunError>> {
+    fn cacheable_texts<'c>(&self, _: &'c Corpora, _: Split) -> Option<Result<Vec<&'c Text>, RunError>> {
         None
     }
 

@@ -91,7 +91,7 @@ impl Masking {
             }
         }
         let targets = Targets {
-            taught: Arc::new(vec![1.0; classes.len()]),
+            teacher_mask: Arc::new(vec![1.0; classes.len()]),
             classes: Arc::new(classes),
             labelled: Arc::new(labelled),
             ..Targets::default()

@@ -42,12 +42,8 @@ impl TrainState {
     /// Freezes parameters by name, besides those that are frozen already, for the whole training.
     pub(crate) fn freeze(&mut self, names: Vec<String>) {
         self.progress.frozen.extend(names);
-        let frozen: Vec<String> = self
-            .parameters
-            .frozen()
-            .map(str::to_owned)
-            .chain(self.progress.frozen.iter().cloned())
-            .collect();
+        let frozen: Vec<String> =
+            self.parameters.frozen().map(str::to_owned).chain(self.progress.frozen.iter().cloned()).collect();
         self.parameters.freeze(|name| frozen.iter().any(|other| other == name));
     }
 

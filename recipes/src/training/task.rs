@@ -29,7 +29,10 @@ pub(crate) struct ForwardOutputs {
 
 impl ForwardOutputs {
     /// Each term over a batch, before its weight.
-    pub(crate) fn losses<'t>(&self, context: &ForwardContext<'t>) -> Result<Vec<(&'t Term, Tensor)>, RunError> {
+    pub(crate) fn losses<'t>(
+        &self,
+        context: &ForwardContext<'t>,
+    ) -> Result<Vec<(&'t Term, Tensor)>, RunError> {
         let inputs = Inputs {
             student: &self.student,
             teacher: self.teacher.as_ref(),

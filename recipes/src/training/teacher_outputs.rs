@@ -92,7 +92,9 @@ impl CacheScope<'_> {
             (None, Some(run)) => run.join(CACHE),
             (None, None) => return Err(RunError::Recipe("`cache.folder` names no folder".into())),
             (Some(other), _) => {
-                return Err(RunError::Recipe(format!("`cache.folder`: `{other}` is no folder on this machine")));
+                return Err(RunError::Recipe(format!(
+                    "`cache.folder`: `{other}` is no folder on this machine"
+                )));
             }
         };
         Ok(folder.join(stage))
@@ -224,7 +226,8 @@ pub(crate) fn fill(
             ControlFlow::Continue(())
         }
     })?;
-    let cache = cache.ok_or_else(|| RunError::Interrupted { folder: scope.run.unwrap_or(&folder).to_owned() })?;
+    let cache =
+        cache.ok_or_else(|| RunError::Interrupted { folder: scope.run.unwrap_or(&folder).to_owned() })?;
     let costs = cache.costs();
     // All taps of one kind are kept alike; the worst speaks for them.
     let worst = costs

@@ -30,6 +30,9 @@ pub(crate) fn defined_value(
     references: &[Prediction],
 ) -> Result<f64, RunError> {
     validation_value(metric, predictions, references, &[])?.ok_or_else(|| {
-        RunError::Recipe(format!("`{}` has no value over the validation split: {}", metric.name, metric.undefined))
+        RunError::Recipe(format!(
+            "`{}` has no value over the validation split: {}",
+            metric.name, metric.undefined
+        ))
     })
 }

@@ -6,7 +6,8 @@ use alambic_reports::outcome::{Latency, Outcome, STUDENT, TEACHER};
 use alambic_reports::plots;
 use alambic_reports::record::read_events;
 use alambic_reports::report::{
-    IllustratedExamples, CorpusReading, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text, VariationNotes,
+    CorpusReading, IllustratedExamples, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text,
+    VariationNotes,
 };
 use alambic_reports::verdict::BaselineComparison;
 use alambic_settings::IndexMap;
@@ -172,11 +173,9 @@ impl Results<'_> {
     }
 
     fn stages(&self, events: &[Value]) -> Vec<StageSummary> {
-        let runs =
-            self.trainings.student.iter().chain(self.trainings.baselines.iter().flat_map(|(_, r)| r));
+        let runs = self.trainings.student.iter().chain(self.trainings.baselines.iter().flat_map(|(_, r)| r));
         let of_others = self.trainings.others.iter().map(|trained| (self.loaded.recipe.seed, trained));
-        let of_runs =
-            runs.flat_map(|run| run.trainings.iter().map(|trained| (run.seed, trained)));
+        let of_runs = runs.flat_map(|run| run.trainings.iter().map(|trained| (run.seed, trained)));
         of_others.chain(of_runs).map(|(seed, trained)| stage_summary(seed, trained, events)).collect()
     }
 
@@ -184,7 +183,7 @@ impl Results<'_> {
         let counts = |map: &IndexMap<String, usize>| -> IndexMap<String, u64> {
             map.iter().map(|(name, count)| (name.clone(), *count as u64)).collect()
         };
-        self.workshop
+        self.context
             .corpora
             .iter()
             .map(|(name, corpus)| {
@@ -218,13 +217,18 @@ impl Results<'_> {
 
     /// What the teacher wrote for training, if it wrote anything.
     fn pipeline(&self) -> Option<PipelineNotes> {
-        let trained = self.student().trainings.iter().rev().find(|trained| trained.generation.requests > 0)?;
+        let trained =
+            self.student().trainings.iter().rev().find(|trained| trained.generation.requests > 0)?;
         let generation = &trained.generation;
         Some(PipelineNotes {
             description: self.descriptions().shift_remove(TEACHER).unwrap_or_default(),
             inputs: generation.requests as u64,
-            dropped: generation.dropped.iter().map(|(reason, count)| (reason.clone(), *count as u64)).collect(),
-            examples: writing
+            dropped: generation
+                .dropped
+                .iter()
+                .map(|(reason, count)| (reason.clone(), *count as u64))
+                .collect(),
+            examples: generation
                 .samples
                 .iter()
                 .map(|[source, direction, intermediate, output]| {
@@ -271,7 +275,8 @@ impl Results<'_> {
             if let Some(teacher) = self.evaluation.teacher_predictions() {
                 outputs.insert(TEACHER.to_owned(), self.evaluation.shown(index, &teacher[index]));
             }
-            outputs.insert(STUDENT.to_owned(), self.evaluation.shown(index, &self.evaluation.student[0][index]));
+            outputs
+                .insert(STUDENT.to_owned(), self.evaluation.shown(index, &self.evaluation.student[0][index]));
             for Baseline { name, predictions, .. } in &self.baselines {
                 outputs.insert((*name).to_owned(), self.evaluation.shown(index, &predictions[0][index]));
             }

@@ -135,8 +135,7 @@ impl Evaluator for RetrievalEvaluator<'_> {
             .iter()
             .map(|(name, matcher, _, stored)| {
                 let search = |batch: &[usize]| {
-                    let texts: Vec<&str> =
-                        batch.iter().map(|&index| self.set.captions[index]).collect();
+                    let texts: Vec<&str> = batch.iter().map(|&index| self.set.captions[index]).collect();
                     nearest(&matcher.texts(&texts)?, stored, RESULTS)?;
                     Ok(())
                 };
@@ -176,7 +175,8 @@ impl Evaluator for RetrievalEvaluator<'_> {
             let mut images = Vec::new();
             let source = match self.set.picture(query) {
                 None => {
-                    if let Some(FirstResult::Picture(right)) = self.first(query, &self.set.relevant()[query]) {
+                    if let Some(FirstResult::Picture(right)) = self.first(query, &self.set.relevant()[query])
+                    {
                         images.push(image("the right image".into(), right)?);
                     }
                     for (name, results) in &all {
@@ -208,10 +208,7 @@ impl Evaluator for RetrievalEvaluator<'_> {
 
     fn source(&self, index: usize) -> Text {
         let of_picture = |picture: &Picture| picture.name.clone();
-        let text = self
-            .set
-            .picture(index)
-            .map_or_else(|| self.set.captions[index].to_owned(), of_picture);
+        let text = self.set.picture(index).map_or_else(|| self.set.captions[index].to_owned(), of_picture);
         Text::new(&text, None)
     }
 

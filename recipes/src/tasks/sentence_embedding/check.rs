@@ -1,7 +1,6 @@
 //! Checks of sentences beside their translations.
 
 use alambic_data::{ContentKind, Corpus as Format, Label, Split, Text};
-use alambic_models::Config;
 use alambic_reports::metrics::PredictionKind;
 use alambic_settings::{At, Diagnostic, Origin};
 

@@ -46,13 +46,11 @@ struct EvaluatedTeacher {
 }
 
 /// The corpora of an evaluation that hold sentences, and those that hold texts.
-pub(super) fn by_content(
-    corpora: &Corpora,
-    names: &[At<String>],
-) -> (Vec<At<String>>, Vec<At<String>>) {
-    names.iter().cloned().partition(|name| {
-        corpora.kind(std::slice::from_ref(name)) != Some(alambic_data::ContentKind::Texts)
-    })
+pub(super) fn by_content(corpora: &Corpora, names: &[At<String>]) -> (Vec<At<String>>, Vec<At<String>>) {
+    names
+        .iter()
+        .cloned()
+        .partition(|name| corpora.kind(std::slice::from_ref(name)) != Some(alambic_data::ContentKind::Texts))
 }
 
 impl<'a> BitextEvaluator<'a> {
@@ -146,7 +144,10 @@ impl Evaluator for BitextEvaluator<'_> {
         }
         let mut differences = IndexMap::new();
         for pair in &self.bitext.languages {
-            let (own, other) = (normalized_embeddings(&student, &pair.targets)?, normalized_embeddings(&teacher.reader, &pair.sources)?);
+            let (own, other) = (
+                normalized_embeddings(&student, &pair.targets)?,
+                normalized_embeddings(&teacher.reader, &pair.sources)?,
+            );
             let owners: Vec<u32> = (0..pair.targets.len())
                 .filter_map(|target| first(&pair.relevance.relevant()[pair.relevance.left() + target]))
                 .map(|source| source as u32)

@@ -115,11 +115,7 @@ impl Evaluator for SimilarityEvaluator {
         Ok(IndexMap::new())
     }
 
-    fn timings(
-        &self,
-        _: &Path,
-        _: usize,
-    ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
+    fn timings(&self, _: &Path, _: usize) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
         Ok(IndexMap::new())
     }
 

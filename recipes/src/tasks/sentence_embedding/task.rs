@@ -45,9 +45,8 @@ impl Task for SentencesData {
     }
 
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
-        let reads_both = |own: &super::options::ParallelData| {
-            own.student_reads == Sides::Both && own.alone.is_empty()
-        };
+        let reads_both =
+            |own: &super::options::ParallelData| own.student_reads == Sides::Both && own.alone.is_empty();
         let pairs = self.parallel.iter().all(reads_both).then_some(TargetKind::TextPairs);
         Some(pairs.into_iter().collect())
     }
@@ -56,11 +55,7 @@ impl Task for SentencesData {
         Ok(HeadSpec::none())
     }
 
-    fn vocabulary<'c>(
-        &'c self,
-        corpora: &'c Corpora,
-        _: &Student,
-    ) -> Result<VocabularySource<'c>, RunError> {
+    fn vocabulary<'c>(&'c self, corpora: &'c Corpora, _: &Student) -> Result<VocabularySource<'c>, RunError> {
         let pairs = self.pairs(corpora, Split::Train)?;
         Ok(VocabularySource::Texts(pairs.iter().flat_map(BitextPair::texts).map(Cow::Borrowed).collect()))
     }

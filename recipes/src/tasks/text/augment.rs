@@ -29,7 +29,10 @@ impl TextsData {
         observer: &mut dyn Observer,
     ) -> Result<(Vec<Cow<'t, Text>>, AugmentationStatistics), RunError> {
         if self.texts.iter().all(|data| data.augment.is_none()) {
-            return Ok((texts.into_iter().flatten().map(Cow::Borrowed).collect(), AugmentationStatistics::default()));
+            return Ok((
+                texts.into_iter().flatten().map(Cow::Borrowed).collect(),
+                AugmentationStatistics::default(),
+            ));
         }
         let mut augmentation = Augmentation::new(context, job, &texts);
         let mut all = Vec::new();

@@ -34,8 +34,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
     }
     let test = checker.corpora.texts(&evaluation.data, Split::Test).map_or(0, |texts| texts.len());
     if checker.depth == Depth::Whole && test == 0 {
-        let diagnostic =
-            Diagnostic::error("data::empty", "the test splits of the evaluation hold no text");
+        let diagnostic = Diagnostic::error("data::empty", "the test splits of the evaluation hold no text");
         let help = "say which rows are for the test, with `test-paths`, `split.test-values` or `split.test-fraction`";
         checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
     }
@@ -92,7 +91,8 @@ fn check_predictions(
             "gives numbers where classes are asked, or the other way round".to_owned()
         }
         Config::Bert(config) if config.problem == Problem::SeveralLabels => {
-            "gives each label by itself (multi_label_classification), where one class of each text is asked".to_owned()
+            "gives each label by itself (multi_label_classification), where one class of each text is asked"
+                .to_owned()
         }
         Config::Bert(config) if !head.regression && config.labels != head.labels => format!(
             "predicts the classes {}, and the test split has {}",

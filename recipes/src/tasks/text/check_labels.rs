@@ -175,7 +175,8 @@ impl TextsData {
     /// Reports a loss on labels where those to be trained on are of one class alone.
     pub(super) fn check_training_classes(&self, loss: &At<Loss>, term: &Term, checker: &mut Checker<'_>) {
         let is_of_classes = term.targets.contains(&TargetKind::Classes);
-        if checker.depth != Depth::Whole || !is_of_classes || self.texts.iter().any(|own| own.mask.is_some()) {
+        if checker.depth != Depth::Whole || !is_of_classes || self.texts.iter().any(|own| own.mask.is_some())
+        {
             return;
         }
         let Ok(Labels::Classes(classes) | Labels::Words(classes)) = checker.corpora.labels(&self.names())

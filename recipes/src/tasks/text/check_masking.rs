@@ -18,7 +18,8 @@ impl TextsData {
         let path = site.key(&["data", "texts", &index, "mask"]);
         let place = |key: &[&str], checker: &Checker<'_>| checker.places.origin(&[&path, key].concat());
         if site.is_baseline() {
-            let message = "a baseline is evaluated by its predictions for texts, not by masked tokens".to_owned();
+            let message =
+                "a baseline is evaluated by its predictions for texts, not by masked tokens".to_owned();
             return checker.error("recipe::data", message, &place(&[], checker), "leave `mask` out here");
         }
         if masks.iter().any(|mask| *mask != Some(options)) {

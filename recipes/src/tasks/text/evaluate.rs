@@ -102,7 +102,10 @@ impl EvaluatedTeacher {
         let reader = Reader::new(teacher.model().clone(), teacher.vocabulary(), usize::MAX)?;
         if *labels == Labels::None {
             // Nobody is asked for a prediction.
-            return Ok((Self { teacher, reader, logits: Vec::new() }, vec![Prediction::Nothing; texts.len()]));
+            return Ok((
+                Self { teacher, reader, logits: Vec::new() },
+                vec![Prediction::Nothing; texts.len()],
+            ));
         }
         if reader.config().labels != test_set.classes && reader.config().problem != Problem::Numbers {
             return Err(RunError::Recipe(format!(

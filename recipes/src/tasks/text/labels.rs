@@ -20,7 +20,9 @@ pub(crate) fn head_of(labels: &Labels) -> HeadSpec {
             regression: true,
             ..HeadSpec::none()
         },
-        Labels::Words(classes) => HeadSpec { head: Head::Tokens, labels: classes.clone(), ..HeadSpec::none() },
+        Labels::Words(classes) => {
+            HeadSpec { head: Head::Tokens, labels: classes.clone(), ..HeadSpec::none() }
+        }
     }
 }
 

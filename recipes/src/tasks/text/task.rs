@@ -94,11 +94,7 @@ impl Task for TextsData {
         Ok(HeadSpec { pairs: Some(pairs), ..head_of(corpora.labels(&names)?) })
     }
 
-    fn vocabulary<'c>(
-        &'c self,
-        corpora: &'c Corpora,
-        _: &Student,
-    ) -> Result<VocabularySource<'c>, RunError> {
+    fn vocabulary<'c>(&'c self, corpora: &'c Corpora, _: &Student) -> Result<VocabularySource<'c>, RunError> {
         let texts = self.training_texts(corpora)?;
         Ok(VocabularySource::Texts(texts.into_iter().map(Cow::Borrowed).collect()))
     }

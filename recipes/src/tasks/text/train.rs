@@ -128,7 +128,11 @@ impl<'a> TextTraining<'a> {
         let wanted = Wanted::named(self.taps.student.iter().cloned());
         let trace = |outputs: &TeacherOutputs<'_>| outputs.trace(&rows, &batch.other, &self.taps.teacher);
         let teacher = self.outputs.as_ref().map(trace).transpose()?;
-        Ok(ForwardOutputs { student: model.trace(&batch.own, pass, wanted)?, teacher, targets: batch.targets })
+        Ok(ForwardOutputs {
+            student: model.trace(&batch.own, pass, wanted)?,
+            teacher,
+            targets: batch.targets,
+        })
     }
 
     /// The weighted sum of the terms over the validation part.
@@ -181,8 +185,7 @@ impl TrainingTask for TextTraining<'_> {
         let references: Vec<Prediction> =
             texts.iter().map(|text| reference(text, &self.config.labels)).collect();
         let predictions = predict(&reader, &texts.iter().copied().map(pair).collect::<Vec<_>>())?;
-        let value =
-            validation_value(metric, &predictions, &references, &self.config.labels)?;
+        let value = validation_value(metric, &predictions, &references, &self.config.labels)?;
         // What has no value, as a correlation of predictions that are all the same, is no better than any other.
         Ok(value.unwrap_or(match metric.direction {
             Direction::Lower => f64::MAX,

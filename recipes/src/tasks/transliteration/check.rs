@@ -42,7 +42,8 @@ impl TransliterationData {
             fraction: pairs.fraction,
             origin: checker.table_origin(site, "pairs", index),
         });
-        let words = self.words.iter().enumerate().map(|(index, words)| selection(words, site, index, checker));
+        let words =
+            self.words.iter().enumerate().map(|(index, words)| selection(words, site, index, checker));
         pairs.chain(words).collect()
     }
 
@@ -188,10 +189,7 @@ fn check_last_student_writes(languages: &[(String, Origin)], checker: &mut Check
 }
 
 /// The languages that directions ask for, each once, with the pattern that asks for it first.
-fn asked(
-    expanded: &[Expanded<'_>],
-    language: impl Fn(&Direction) -> &String,
-) -> Vec<(String, Origin)> {
+fn asked(expanded: &[Expanded<'_>], language: impl Fn(&Direction) -> &String) -> Vec<(String, Origin)> {
     let mut asked: IndexMap<String, Origin> = IndexMap::new();
     for (pattern, directions) in expanded {
         for direction in directions {
@@ -276,8 +274,7 @@ fn pairs(
     split: Split,
     checker: &Checker<'_>,
 ) -> Vec<Pair> {
-    let directions: Vec<Direction> =
-        expanded.iter().flat_map(|(_, directions)| directions.clone()).collect();
+    let directions: Vec<Direction> = expanded.iter().flat_map(|(_, directions)| directions.clone()).collect();
     let entries = entries(selection.names, split, checker);
     if selection.is_labelled {
         examples::labelled(&entries, &directions)
@@ -344,9 +341,7 @@ fn report_empty(
             } else {
                 "leave it out, or add data that have it"
             };
-            Diagnostic::error("data::empty", message)
-                .label(&pattern.origin, "stands for nothing")
-                .help(help)
+            Diagnostic::error("data::empty", message).label(&pattern.origin, "stands for nothing").help(help)
         } else {
             Diagnostic::warning("data::empty", message).label(&pattern.origin, "stands for these too")
         };

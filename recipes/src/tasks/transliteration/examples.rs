@@ -69,7 +69,12 @@ impl EncodedSamples {
                 .teacher_source
                 .as_ref()
                 .map(|text| Request { text: text.clone(), language: sample.direction.target.clone() });
-            examples.samples.push(Encoded { source, targets, is_teacher_target: sample.is_teacher_target, request });
+            examples.samples.push(Encoded {
+                source,
+                targets,
+                is_teacher_target: sample.is_teacher_target,
+                request,
+            });
         }
         Ok(examples)
     }

@@ -120,7 +120,8 @@ impl SampleCollector<'_> {
                 texts.iter().map(|text| Request { text: text.clone(), language: (*language).to_owned() })
             })
             .collect();
-        let translated = self.write(&checkpoint, &requests, part, &format!("back-translated-{index}"), observer)?;
+        let translated =
+            self.write(&checkpoint, &requests, part, &format!("back-translated-{index}"), observer)?;
         let test_forms = self.corpora.test_forms();
         let mut seen: HashSet<(String, String, String)> = words
             .iter()

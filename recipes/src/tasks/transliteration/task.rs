@@ -52,11 +52,7 @@ impl Task for TransliterationData {
         Ok(HeadSpec::none())
     }
 
-    fn vocabulary<'c>(
-        &'c self,
-        corpora: &'c Corpora,
-        _: &Student,
-    ) -> Result<VocabularySource<'c>, RunError> {
+    fn vocabulary<'c>(&'c self, corpora: &'c Corpora, _: &Student) -> Result<VocabularySource<'c>, RunError> {
         let mut characters: Vec<char> = Vec::new();
         let mut languages: IndexSet<String> = IndexSet::new();
         let pairs = self.pairs.iter().map(|own| (&own.data, &own.directions, &own.except));

@@ -51,7 +51,8 @@ impl<'a> TransliterationTraining<'a> {
         subsample(&mut validation, job.train.validation_examples);
         let max_length = config.max_position_embeddings;
         validation.retain(|sample| sample.source.chars().count() + 2 <= max_length);
-        let examples = EncodedSamples::new(&samples, job.tokenizer, (config.decoder_start_token_id, max_length))?;
+        let examples =
+            EncodedSamples::new(&samples, job.tokenizer, (config.decoder_start_token_id, max_length))?;
         let statistics = DatasetStatistics {
             examples: examples.count(),
             labelled: samples.iter().filter(|sample| !sample.is_teacher_target).count(),

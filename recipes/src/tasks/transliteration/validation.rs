@@ -39,7 +39,8 @@ impl Validation<'_> {
                 .iter()
                 .map(|sample| (sample.source.as_str(), sample.direction.target.as_str()))
                 .collect();
-            predictions.extend(predictor.predict(&inputs)?.into_iter().map(|(text, _)| Prediction::Text(text)));
+            predictions
+                .extend(predictor.predict(&inputs)?.into_iter().map(|(text, _)| Prediction::Text(text)));
             let targets = batch.iter().filter_map(|sample| sample.targets.first().cloned());
             references.extend(targets.map(Prediction::Text));
         }

@@ -29,8 +29,7 @@ impl QuestionsData {
                 checker.error("recipe::data", message, &origin, "other answers than the questions before it");
             }
             all = Some(answers);
-            let count =
-                |split| options.selected(&checker.corpora, split).map_or(0, |found| found.len());
+            let count = |split| options.selected(&checker.corpora, split).map_or(0, |found| found.len());
             questions += count(Split::Train);
             validation += count(Split::Validation);
         }
@@ -47,9 +46,7 @@ impl QuestionsData {
         let corpora = &checker.corpora;
         let mut asked = [Split::Train, Split::Validation]
             .into_iter()
-            .flat_map(|split| {
-                self.questions.iter().map(move |options| options.selected(corpora, split))
-            })
+            .flat_map(|split| self.questions.iter().map(move |options| options.selected(corpora, split)))
             .flat_map(Result::unwrap_or_default)
             .peekable();
         if asked.peek().is_none() || asked.any(|example| !example.question.answers.is_empty()) {
@@ -135,11 +132,7 @@ impl QuestionsData {
 }
 
 /// Reports languages in which a corpus asks nothing. True if there are none.
-fn check_languages(
-    names: &[At<String>],
-    languages: InputLanguages<'_>,
-    checker: &mut Checker<'_>,
-) -> bool {
+fn check_languages(names: &[At<String>], languages: InputLanguages<'_>, checker: &mut Checker<'_>) -> bool {
     let before = checker.found.count();
     let mut asked: Vec<&At<String>> = languages.student.iter().chain(languages.teacher).collect();
     asked.dedup_by(|one, other| one.value == other.value);
@@ -203,11 +196,7 @@ fn check_predictions(
         // From the head of a table it cannot be told which answers it has.
         return;
     } else if is_nameless {
-        format!(
-            "gives {} answers without names, and the test split has {}",
-            outline.classes,
-            answers.len()
-        )
+        format!("gives {} answers without names, and the test split has {}", outline.classes, answers.len())
     } else if own.is_empty() {
         "has no question-answering head".to_owned()
     } else {

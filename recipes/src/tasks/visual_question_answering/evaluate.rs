@@ -144,7 +144,11 @@ fn both(text: &str, teacher_text: &str) -> String {
 /// The answers to questions without the image: the commonest answer to the same text among those seen, or else to
 /// questions of the same kind, or to all; of several the first in the list of answers. Nobody knows an answer where none is
 /// known of any question.
-fn without_image(seen: &[QuestionExample<'_>], asked: &[QuestionExample<'_>], names: &[String]) -> Vec<Prediction> {
+fn without_image(
+    seen: &[QuestionExample<'_>],
+    asked: &[QuestionExample<'_>],
+    names: &[String],
+) -> Vec<Prediction> {
     let mut by_text: HashMap<&str, Vec<u32>> = HashMap::new();
     let mut by_kind: HashMap<&str, Vec<u32>> = HashMap::new();
     let mut of_all = vec![0; names.len()];
@@ -210,7 +214,10 @@ impl Evaluator for QuestionEvaluator<'_> {
         let Some(teacher) = &self.teacher else { return time_student(&own, max) };
         let others = prepare(&teacher.answerer)?;
         time_both(
-            &Timed { answerer: &teacher.answerer, questions: sighted(&timed, |example| example.teacher_text, &others) },
+            &Timed {
+                answerer: &teacher.answerer,
+                questions: sighted(&timed, |example| example.teacher_text, &others),
+            },
             &own,
             max,
         )
@@ -234,8 +241,10 @@ impl Evaluator for QuestionEvaluator<'_> {
             let image = |caption: String, raster: &Raster| {
                 Ok::<_, RunError>(Image { caption, png: raster.to_png()? })
             };
-            let mut images: Vec<Image> =
-                vec![image(format!("the image; {}", best_answer(self.questions[index].question, &self.names)), &raster)?];
+            let mut images: Vec<Image> = vec![image(
+                format!("the image; {}", best_answer(self.questions[index].question, &self.names)),
+                &raster,
+            )?];
             for (name, answerer) in &answerers {
                 let prepared = answerer.eyes().prepare(picture)?;
                 let asked = (if *name == TEACHER { teacher_text } else { text }, &prepared);
