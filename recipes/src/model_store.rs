@@ -129,7 +129,7 @@ impl<'a> ModelStore<'a> {
     pub(crate) fn detector(&self, student: &Student, corpora: &Corpora) -> Result<Option<PathBuf>, RunError> {
         let Some(name) = student.inner().detector() else { return Ok(None) };
         let own = self.checkpoint_folder(name)?;
-        let Some(language) = student.inner().tags_in() else { return Ok(Some(own)) };
+        let Some(language) = student.inner().tag_language() else { return Ok(Some(own)) };
         let folder = self.derived.join(DETECTORS).join(format!("{}-{}", name.value, language.value));
         let called = corpora.translated_tags(language);
         let rename = |to: &Path| Ok(rename_tags(&own, to, &|tag| called.get(tag).map(ToString::to_string))?);
@@ -168,8 +168,8 @@ impl<'a> ModelStore<'a> {
             TeacherOptions::Checkpoint(_) => Box::new(self.checkpoint(name)?.with_generation(generation)),
             TeacherOptions::Pipeline(options) => Box::new(self.pipeline(&PipelineOptions {
                 beam: generation.beam,
-                longest: generation.longest,
-                least_confidence: 0.0,
+                max_new_tokens: generation.longest,
+                min_confidence: 0.0,
                 ..options.clone()
             })?),
             TeacherOptions::Recorded(_) => self.teacher(name)?,

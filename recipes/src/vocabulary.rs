@@ -10,7 +10,7 @@ use crate::tasks::task::{Task, TransferTexts, VocabularySource};
 
 /// Whether a student reads the same texts as its teacher, in its vocabulary: also the tags of the regions that it reads.
 pub(crate) fn shares_vocabulary(student: &Student, task: &dyn Task) -> bool {
-    task.shares_texts_with_teacher() && student.inner().tags_in().is_none()
+    task.shares_texts_with_teacher() && student.inner().tag_language().is_none()
 }
 
 /// Whether a student takes the vocabulary of the models whose layers it takes.

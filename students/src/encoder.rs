@@ -123,7 +123,7 @@ settings! {
         pub dropout: f32 = 0.1,
         /// Longest sequence in tokens.
         #[range(4..=1_048_576)]
-        pub longest: usize = 512,
+        pub max_length: usize = 512,
         /// How the states of a text's tokens become its vector, of length one. Left out: it gives none.
         pub pooling: Option<Pooled>,
         /// Numbers of the state of a layer of long short-term memory. Left out: as many as those of a token's.
@@ -181,7 +181,7 @@ impl Encoder {
             self.heads.unwrap_or(heads),
             self.feed_forward.unwrap_or(inner),
         ];
-        let config = bert(surroundings, shape, self.activation, self.dropout, self.longest)?;
+        let config = bert(surroundings, shape, self.activation, self.dropout, self.max_length)?;
         let pooling = Pooled::checked(self.pooling, self.pooling_width, config.width)?;
         Ok(BertConfig { pooling, ..config }.for_task(surroundings.task))
     }

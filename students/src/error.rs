@@ -45,7 +45,7 @@ pub enum StudentError {
     NoDonor(String),
     /// A tag that is not known in the student's language.
     #[error(
-        "no corpus says what the tag `{0}` of the detector is called in the student's language: leave `tags-in` out, or train the detector on tags that are known"
+        "no corpus says what the tag `{0}` of the detector is called in the student's language: leave `tag-language` out, or train the detector on tags that are known"
     )]
     NoTag(String),
     /// What was written does not load back as it was.

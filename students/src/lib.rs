@@ -144,7 +144,7 @@ pub trait MakeStudent {
     }
 
     /// The language in which it reads the tags that its detector gives; none for the detector's own.
-    fn tags_in(&self) -> Option<&At<String>> {
+    fn tag_language(&self) -> Option<&At<String>> {
         None
     }
 
@@ -188,9 +188,9 @@ kinds! {
     /// A student, by the way in which it is made.
     pub enum Student: dyn MakeStudent {
         /// An encoder-decoder from random weights, at any size.
-        Scratch(Scratch) = "scratch",
+        Scratch(Scratch) = "encoder-decoder",
         /// An encoder-decoder from chosen layers of teachers.
-        FromTeacher(FromTeacher) = "from-teacher",
+        FromTeacher(FromTeacher) = "encoder-decoder-layers",
         /// A text encoder from random weights, at any size.
         Encoder(Encoder) = "encoder",
         /// A text encoder from chosen layers of a teacher.

@@ -24,7 +24,7 @@ settings! {
         pub detector: Option<At<String>>,
         /// The language, by its code, in which it reads the tags that its detector gives, where corpora say what they are called
         /// in it. Left out: as the detector has them.
-        pub tags_in: Option<At<String>>,
+        pub tag_language: Option<At<String>>,
         /// Numbers of a region's features, its place included, where there is no detector.
         #[range(1..=65_536)]
         pub features: usize = 2054,
@@ -38,7 +38,7 @@ settings! {
         pub transformer: Sizes,
         /// Longest text with its tags in tokens.
         #[range(4..=1_048_576)]
-        pub longest: usize = 128,
+        pub max_length: usize = 128,
         /// Most tokens of a vocabulary that is made of the stage's texts.
         #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
@@ -55,7 +55,7 @@ impl OscarSizes {
             None => {
                 let Sizes { layers, width, heads, activation, dropout, .. } = self.transformer;
                 let shape = [layers, width, heads, self.transformer.inner()];
-                (bert(surroundings, shape, activation, dropout, self.longest)?, Weights::new())
+                (bert(surroundings, shape, activation, dropout, self.max_length)?, Weights::new())
             }
             Some(name) => match donor(name)? {
                 Donor { config: Config::Bert(bert), weights, .. } if bert.family == Family::Bert => {
@@ -129,8 +129,8 @@ impl MakeStudent for OscarSizes {
         self.detector.as_ref()
     }
 
-    fn tags_in(&self) -> Option<&At<String>> {
-        self.tags_in.as_ref()
+    fn tag_language(&self) -> Option<&At<String>> {
+        self.tag_language.as_ref()
     }
 
     fn vocabulary(&self) -> Option<usize> {

@@ -79,7 +79,7 @@ impl CacheScope<'_> {
     pub(crate) fn reads_per_text(&self, texts: usize) -> f64 {
         let epochs = self.sharing.iter().map(|train| {
             let by_steps =
-                |steps: usize| (steps * train.accumulate * train.batch.size) as f64 / texts.max(1) as f64;
+                |steps: usize| (steps * train.gradient_accumulation * train.batch.size) as f64 / texts.max(1) as f64;
             [train.epochs, train.steps.map(by_steps)].into_iter().flatten().fold(f64::INFINITY, f64::min)
         });
         epochs.sum::<f64>() * self.repetitions as f64

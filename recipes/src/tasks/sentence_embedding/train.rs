@@ -67,11 +67,11 @@ impl<'a> SentenceTraining<'a> {
         let train = data.pairs(corpora, Split::Train)?;
         let mut validation = data.pairs(corpora, Split::Validation)?;
         subsample(&mut validation, job.train.validation_examples);
-        let tokenizer = job.tokenizer.truncating(options.longest.min(config.longest()))?;
+        let tokenizer = job.tokenizer.truncating(options.max_length.min(config.longest()))?;
         let (mut read, mut numbers) = (Vec::with_capacity(train.len()), Vec::with_capacity(train.len()));
         let mut known: IndexSet<&str> = IndexSet::new();
         for pair in &train {
-            let texts: &[&str] = match options.student_reads {
+            let texts: &[&str] = match options.student_side {
                 Sides::Both => &[pair.source, pair.target],
                 Sides::Source => &[pair.source],
                 Sides::Target => &[pair.target],
@@ -86,8 +86,8 @@ impl<'a> SentenceTraining<'a> {
             None => (Vec::new(), 0),
             Some(other) => {
                 let room = teacher.and_then(Teacher::longest).unwrap_or(usize::MAX);
-                let other = other.truncating(options.longest.min(room))?;
-                let text = |pair: &BitextPair<'_>| match options.teacher_reads {
+                let other = other.truncating(options.max_length.min(room))?;
+                let text = |pair: &BitextPair<'_>| match options.teacher_side {
                     Side::Source => other.encode_text(pair.source, None),
                     Side::Target => other.encode_text(pair.target, None),
                 };
@@ -118,9 +118,9 @@ impl<'a> SentenceTraining<'a> {
             ..DatasetStatistics::default()
         };
         let folder =
-            job.teacher.and_then(Teacher::folder).filter(|_| options.student_reads.other().is_some());
+            job.teacher.and_then(Teacher::folder).filter(|_| options.student_side.other().is_some());
         let reader = folder.map(Reader::load).transpose()?;
-        let teacher_embeddings = TeacherEmbeddings::new(&validation, options.student_reads, reader.as_ref())?;
+        let teacher_embeddings = TeacherEmbeddings::new(&validation, options.student_side, reader.as_ref())?;
         Ok(Self {
             config,
             tokenizer: job.tokenizer,
