@@ -54,7 +54,7 @@ fn prepare(folder: &Path) {
         feed_forward: Some(32),
         activation: alambic_students::ActivationFunction::Gelu,
         dropout: 0.0,
-        longest: 32,
+        max_length: 32,
         pooling: Some(Pooled::Mean),
         pooling_width: None,
         vocabulary: 500,
@@ -424,5 +424,5 @@ fn what_is_no_parallel_corpus_is_refused() {
     let without = RECIPE.replace("pooling = \"mean\"\n", "");
     std::fs::write(folder.path().join("without.toml"), without).unwrap();
     let ended = run(folder.path(), &["check", "without.toml"]);
-    assert!(ended.code == Some(2) && ended.stderr.contains("it has no pooling"), "{}", ended.stderr);
+    assert!(ended.code == Some(2) && ended.stderr.contains("the student has no tap `embedding`"), "{}", ended.stderr);
 }

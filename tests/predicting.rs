@@ -225,8 +225,8 @@ fn what_is_not_done_as_asked_is_told() {
             let arguments = if arguments[0] == "predict" { &arguments[..5] } else { &arguments[..] };
             let ended = run(folder.path(), arguments);
             assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-            let told = ended.stderr.contains("products are in f32");
-            assert_eq!(told, !precision.is_made_here(), "{arguments:?}: {}", ended.stderr);
+            let is_warned = ended.stderr.contains("; using f32");
+            assert_eq!(is_warned, !precision.is_made_here(), "{arguments:?}: {}", ended.stderr);
         }
     }
     // A configuration of fewer layers than the file has.

@@ -9,7 +9,7 @@ mod tests;
 
 pub use content::{
     CorpusReading, IllustratedExample, IllustratedExamples, Noun, PipelineExample, PipelineNotes, Report,
-    Sample, StageSummary, Text, VariationNotes,
+    Sample, StageSummary, Text, AugmentationNotes,
 };
 pub(crate) use model_table::ModelTable;
 pub(crate) use slices::slice_tables;
