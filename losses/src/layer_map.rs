@@ -101,7 +101,7 @@ impl Setting for LayerMap {
                 [student, teacher] => pairs.push((student, teacher)),
                 _ => {
                     return reader
-                        .wrong_type(node, "pairs of a student's and a teacher's layer, as [[1, 3], [2, 6]]");
+                        .report_wrong_type(node, "pairs of a student's and a teacher's layer, as [[1, 3], [2, 6]]");
                 }
             }
         }
