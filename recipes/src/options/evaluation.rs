@@ -1,7 +1,7 @@
 //! Keys of the evaluation.
 
 use alambic_settings::{At, OneOrMany, choices, settings};
-use alambic_tensor::precision::Products;
+use alambic_tensor::precision::MatmulPrecision;
 
 use super::languages::InputLanguages;
 
@@ -24,7 +24,7 @@ settings! {
         /// Whether the student as it was before any training is judged, too, as `untrained`.
         pub untrained: bool = false,
         /// Lower precisions in which the student's products are made to judge it once more, each as a model beside it.
-        pub lowered: Vec<At<Products>> = Vec::new(),
+        pub lowered: Vec<At<MatmulPrecision>> = Vec::new(),
         /// The language in which the student and those beside it are asked about images, or several: they are then judged on
         /// each, and the first is that which the others are compared with. Left out: the corpora's own.
         pub student_reads: OneOrMany<At<String>> = OneOrMany(Vec::new()),

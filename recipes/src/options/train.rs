@@ -5,7 +5,7 @@ use std::ops::Bound;
 use alambic_data::batches::BatchOptions;
 use alambic_settings::{At, kinds, settings};
 use alambic_tensor::optimiser::AdamWOptions;
-use alambic_tensor::precision::Products;
+use alambic_tensor::precision::MatmulPrecision;
 use alambic_tensor::schedule::{Linear, Schedule};
 
 kinds! {
@@ -36,7 +36,7 @@ settings! {
         pub schedule: Schedule = Schedule::Linear(Linear { warmup: 0.1 }),
         /// What numbers are multiplied as in the steps of the training, by the student and by a teacher that reads along.
         /// A teacher's outputs that are kept, and whatever models are judged by, are in `f32`. `int8` is for finished models.
-        pub precision: Products = Products::F32,
+        pub precision: MatmulPrecision = MatmulPrecision::F32,
         /// Largest norm of all gradients together; 0 for no limit.
         #[range(0.0..)]
         pub clip: f64 = 1.0,
