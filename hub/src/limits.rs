@@ -1,4 +1,4 @@
-//! Limits of what a hub may take and send.
+//! Limits of time and size of requests to a hub.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ const MEBIBYTE: u64 = 1 << 20;
 pub struct Limits {
     /// For a connection to be made.
     pub connect_time: Duration,
-    /// Between two pieces of an answer, and for its headers.
+    /// Between two read_chunks of an answer, and for its headers.
     pub read_time: Duration,
     /// For a request with all its redirects, besides what its bytes may take by [`Self::min_bytes_per_second`].
     pub request_time: Duration,

@@ -84,7 +84,7 @@ pub(crate) fn is_hexadecimal(text: &str) -> bool {
 ///
 /// # Errors
 /// The two.
-pub(crate) fn check_apart<'a>(paths: impl Iterator<Item = &'a str>) -> Result<(), (String, String)> {
+pub(crate) fn check_distinct<'a>(paths: impl Iterator<Item = &'a str>) -> Result<(), (String, String)> {
     // Files and folders by their names in small letters; of a folder, how it was first written.
     let mut seen: HashMap<String, (&str, bool)> = HashMap::new();
     for path in paths {
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn paths_that_differ_in_case_alone_are_told() {
-        let check = |paths: &[&str]| check_apart(paths.iter().copied()).is_ok();
+        let check = |paths: &[&str]| check_distinct(paths.iter().copied()).is_ok();
         assert!(check(&["a", "b/a", "b/c"]));
         assert!(
             !check(&["a", "A"]) && !check(&["b/a", "B/c"]) && !check(&["a", "a/b"]) && !check(&["a/b", "A"])
