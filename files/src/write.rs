@@ -1,4 +1,4 @@
-//! Writing so that a reader never meets half of a file, and a power cut leaves the old state or the new one.
+//! Atomic writing of files and folders: a reader never meets half of one, and a power cut leaves the old state or the new.
 //!
 //! A file or folder is written under another name beside its place, synced, renamed, and the folder that holds it is
 //! synced. On systems that cannot sync a folder (Windows) the rename alone is what there is.
