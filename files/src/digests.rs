@@ -24,7 +24,7 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// Of a file, which is read through once.
+    /// The digest of a file, which is read through once.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -35,7 +35,7 @@ impl Digest {
         Ok(Self { bytes, blake3: hasher.finalize().to_hex().to_string() })
     }
 
-    /// Of bytes.
+    /// The digest of bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self { bytes: bytes.len() as u64, blake3: blake3::hash(bytes).to_hex().to_string() }
@@ -69,7 +69,7 @@ impl Digest {
 /// # Errors
 /// When it cannot be read.
 pub fn hash_file(hasher: &mut blake3::Hasher, path: &Path) -> Result<()> {
-    // What is no regular file might never end.
+    // A pipe or a device might never end.
     drop(read::open(path)?);
     hasher.update_mmap_rayon(path).map_err(FileError::io(path))?;
     Ok(())
@@ -96,7 +96,7 @@ fn digest_of(files: &IndexMap<String, Digest>, path: &Path) -> Result<String> {
 }
 
 impl Digests {
-    /// Of all files below a folder but its own `digests.json` and lock, in the order of their names.
+    /// The digests of all files below a folder but its own `digests.json` and lock, in the order of their names.
     ///
     /// # Errors
     /// When a file cannot be read.

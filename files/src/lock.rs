@@ -74,7 +74,7 @@ impl Lock {
 }
 
 impl Lock {
-    /// That the folder is still the one that was locked: what is written by its path from now on would otherwise land in
+    /// Checks that the folder is still the one that was locked: what is written by its path from now on would otherwise land in
     /// another process's.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What went wrong, and what to do.
+    /// The message: what went wrong, and what to do.
     pub(crate) fn message(self) -> String {
         match self {
             Self::Transient(message) => {
@@ -26,9 +26,7 @@ impl Failure {
             }
             Self::Denied(message) => message,
             Self::Invalid(message) => {
-                format!(
-                    "{message}; nothing of the answer was kept: try another HF_ENDPOINT"
-                )
+                format!("{message}; nothing of the answer was kept: try another HF_ENDPOINT")
             }
         }
     }
@@ -95,7 +93,7 @@ impl Answer {
         header(&self.headers, &CONTENT_LENGTH)?.map(|text| number("Content-Length", text)).transpose()
     }
 
-    /// Where a part begins, and how long the whole is, by `Content-Range`: `bytes 0-0/123`.
+    /// The start of a part, and the length of the whole, by `Content-Range`: `bytes 0-0/123`.
     pub(crate) fn range(&self) -> Result<Option<(u64, u64)>, Failure> {
         let Some(text) = header(&self.headers, &CONTENT_RANGE)? else { return Ok(None) };
         let parts = text.trim().strip_prefix("bytes ").and_then(|text| text.split_once('/'));
@@ -106,7 +104,7 @@ impl Answer {
         Ok(Some((first, number("Content-Range", total)?)))
     }
 
-    /// That the bytes that follow are those of the file.
+    /// Checks that the bytes that follow are those of the file.
     ///
     /// # Errors
     /// When they are compressed, which was not asked for.

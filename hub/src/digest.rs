@@ -21,7 +21,7 @@ pub(crate) enum DigestKind {
 }
 
 impl DigestKind {
-    /// What a name is; none where it has the form of neither digest.
+    /// The kind of a digest by its form; none where it is neither.
     pub(crate) fn of(name: &str) -> Option<Self> {
         match name.len() {
             64 if is_hexadecimal(name) => Some(Self::Sha256),

@@ -60,7 +60,7 @@ impl FileMetadata {
         DigestKind::of(&self.etag)
     }
 
-    /// True of a file in the cache that has the length and, as far as it can be metadata, the digest.
+    /// Whether a file in the cache has the length and, where it is known, the digest.
     pub(crate) fn matches(&self, path: &Path) -> bool {
         let has_length = fs::metadata(path).is_ok_and(|metadata| metadata.len() == self.bytes);
         has_length
@@ -69,7 +69,7 @@ impl FileMetadata {
 }
 
 impl Download<'_> {
-    /// What the hub says of the file.
+    /// The metadata of the file.
     ///
     /// # Errors
     /// When it does not answer, says too little, or speaks of another commit than the listing did.
@@ -111,7 +111,7 @@ impl Download<'_> {
         let is_useful =
             matches!(&fetched, Ok(_) | Err(DownloadError::Hub(Failure::Transient(_)))) && digest.is_some();
         if fetched.is_err() && !is_useful {
-            // What is wrong with it is metadata; a later attempt begins anew.
+            // The error is reported; a later attempt begins anew.
             let _ = fs::remove_file(&partial);
         }
         // Without a digest of the hub's the blob gets its own, so that damage to it is found all the same.

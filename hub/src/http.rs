@@ -34,7 +34,7 @@ struct Origin {
 }
 
 impl Origin {
-    /// Of an address of HTTP; none of other addresses.
+    /// The origin of an HTTP address; none of other addresses.
     fn of(uri: &Uri) -> Option<Self> {
         let is_secure = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => true,
@@ -58,7 +58,7 @@ impl Client {
     /// A client for the hub at `endpoint`.
     ///
     /// # Errors
-    /// Where that is no address of HTTP, or the token is none.
+    /// When that is not an HTTP address, or the token is not valid.
     pub(crate) fn new(endpoint: &str, token: Option<String>, limits: Limits) -> Result<Self, String> {
         let home = endpoint.parse::<Uri>().ok().as_ref().and_then(Origin::of).ok_or_else(|| {
             format!("`{}` is not the address of a hub: set HF_ENDPOINT to `https://HOST`", quoted(endpoint))
@@ -200,7 +200,7 @@ impl Client {
     }
 }
 
-/// What [`Client::read`] does while somebody looks at the clock.
+/// Reads the body of an answer, as [`Client::read`] does, without a look at the time.
 fn read_chunks<E: From<Failure>>(
     answer: &mut Answer,
     max: u64,
@@ -246,7 +246,7 @@ fn agent(limits: &Limits) -> Agent {
         .into()
 }
 
-/// Where a redirect leads.
+/// The address that a redirect leads to.
 fn redirect_target(from: &Uri, headers: &HeaderMap) -> Result<Uri, Failure> {
     let location = header(headers, &LOCATION)?
         .ok_or_else(|| Failure::Invalid("it redirects without saying where to (no Location)".into()))?;

@@ -12,7 +12,7 @@ use crate::path::{check_part, check_path};
 use crate::snapshot::Snapshot;
 use crate::{Hub, HubError, HubName};
 
-/// What is fetched of a model's folder besides its weights, and of the folder of each of its modules, where it is there.
+/// Files that are fetched of a model's folder besides its weights, and of the folder of each of its modules, where they exist.
 const MODEL_FILES: [&str; 20] = [
     "config.json",
     "generation_config.json",
@@ -37,7 +37,7 @@ const MODEL_FILES: [&str; 20] = [
     "README.md",
 ];
 
-/// Says where the modules of a sentence encoder lie.
+/// List of the modules of a sentence encoder.
 const MODULES: &str = "modules.json";
 
 /// Says that a folder is an adapter of a model, and of which. It has no `config.json` and no weights of a model: whoever
@@ -47,7 +47,7 @@ const ADAPTER: &str = "adapter_config.json";
 /// Names of weights, the preferred first; with [`INDEX`] behind it, a name stands for shards.
 const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 
-/// How the name of an index of shards ends.
+/// Ending of the name of an index of shards.
 const INDEX: &str = ".index.json";
 
 /// Modules of an encoder that are looked at.
@@ -89,7 +89,7 @@ impl Hub {
 /// # Errors
 /// When the repository holds no model, names files that are no paths, or a file cannot be had.
 fn fetch_files(snapshot: &mut Snapshot) -> Result<(), HubError> {
-    // As what is put before the name of a file: of the model's own folder, and those of its modules.
+    // Prefixes of the names of files: of the model's own folder, and those of its modules.
     let mut folders = vec![String::new()];
     // The files that say which others are wanted.
     let mut deciding = Vec::new();
@@ -176,7 +176,7 @@ fn weights(snapshot: &mut Snapshot, folder: &str) -> Result<Vec<String>, HubErro
     Ok(Vec::new())
 }
 
-/// What a file of JSON says, fetched if it is not in the cache.
+/// The value of a JSON file, fetched if it is not in the cache.
 fn parsed<T: for<'a> Deserialize<'a>>(snapshot: &mut Snapshot, file: &str) -> Result<T, HubError> {
     let max = snapshot.max_bytes(file);
     let path = snapshot.fetch(file, max)?;

@@ -116,7 +116,7 @@ impl HubName {
     }
 }
 
-/// What stands before the first slash, and what behind it.
+/// The parts before and behind the first slash.
 fn split(text: &str) -> (&str, Option<&str>) {
     text.split_once('/').map_or((text, None), |(first, rest)| (first, Some(rest)))
 }
@@ -150,7 +150,7 @@ fn check_name(what: &str, name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// That a revision is one that git could have, and a path below `refs`.
+/// Checks that a revision is one that git could have, and a path below `refs`.
 fn check_revision(revision: &str) -> Result<(), String> {
     check_path(revision).map_err(|fault| format!("its revision {fault}"))?;
     let is_reference = !revision.starts_with('-')

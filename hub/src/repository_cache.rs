@@ -25,7 +25,7 @@ pub(crate) enum FileState {
     Corrupt,
     /// A file without a digest in its name: a copy, or a blob of a hub that gives none.
     Unverified,
-    /// What its digest says.
+    /// The file of its digest.
     Verified,
 }
 
@@ -56,7 +56,7 @@ impl RepositoryCache {
         self.root.join("blobs").join(digest)
     }
 
-    /// Where a file is written until it is whole. No other client uses the name, and none can go on with it.
+    /// The path at which a file is written until it is whole. No other client uses the name, and none can go on with it.
     pub(crate) fn partial(&self, digest: Option<&str>) -> PathBuf {
         let name = format!("{}.alambic", digest.unwrap_or("unnamed"));
         write::partial(&self.root.join("blobs").join(name))
@@ -85,7 +85,7 @@ impl RepositoryCache {
         write::write(&path, commit.as_bytes())
     }
 
-    /// What is in the place of a file.
+    /// The state of a file.
     pub(crate) fn state(&self, path: &Path) -> FileState {
         let Ok(metadata) = fs::symlink_metadata(path) else { return FileState::Missing };
         let Ok(real) = path.canonicalize() else { return FileState::Corrupt };
@@ -158,7 +158,7 @@ impl RepositoryCache {
         fs::create_dir_all(parent).map_err(FileError::io(parent))
     }
 
-    /// True of a path without links that lies in the repository's folder, or where its blobs are.
+    /// Whether a path without links that lies in the repository's folder, or where its blobs are.
     fn holds(&self, real: &Path) -> bool {
         [self.root.clone(), self.root.join("blobs")]
             .iter()

@@ -37,7 +37,7 @@ pub(crate) struct Snapshot<'a> {
 }
 
 impl<'a> Snapshot<'a> {
-    /// What a name stands for, as the hub says; without a network, as it stood when it was last fetched.
+    /// Opens the snapshot of a name, as the hub lists it; without a network, as it stood when it was last fetched.
     ///
     /// # Errors
     /// When the hub refuses, or nothing may be fetched and the repository is not in the cache.
@@ -115,7 +115,7 @@ impl<'a> Snapshot<'a> {
         files.iter().try_for_each(|file| self.fetch(file, self.max_bytes(file)).map(drop))
     }
 
-    /// That so many files are no more than a model has, and can lie beside each other on every system.
+    /// Checks that the files are no more than a model has, and can lie beside each other on every system.
     ///
     /// # Errors
     /// What is wrong with them.
@@ -137,7 +137,7 @@ impl<'a> Snapshot<'a> {
     pub(crate) fn reject(&self, files: &[String], message: String) -> HubError {
         if self.client.is_some() {
             for file in files {
-                // What cannot be removed is found to be wrong again.
+                // A file that cannot be removed is found to be wrong again.
                 let _ = std::fs::remove_file(self.folder().join(file));
             }
         }
@@ -234,7 +234,7 @@ impl<'a> Snapshot<'a> {
         loop {
             match Lock::acquire(root, "fetching from the hub") {
                 Err(FileError::Locked { .. }) if Instant::now() < until => {
-                    std::thread::sleep(LOCK_POLL_INTERVAL)
+                    std::thread::sleep(LOCK_POLL_INTERVAL);
                 }
                 other => return other.map_err(|source| self.cache_error(source)),
             }

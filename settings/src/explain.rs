@@ -146,7 +146,7 @@ fn page(found: &ExplainedKey, path: &str) -> String {
     lines.join("\n")
 }
 
-/// What the values of a table of names are, whose keys are shown with it.
+/// The type of the values of a table of names, whose keys are shown with it.
 fn names_of(kind: &Type) -> &Type {
     match kind {
         Type::Map(value) => names_of(value),

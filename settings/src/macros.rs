@@ -274,7 +274,7 @@ macro_rules! __inner {
     };
 }
 
-/// What a field of [`settings!`] is when left out, as an option.
+/// The value of a field of [`settings!`] when left out, as an option.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __default {

@@ -40,7 +40,7 @@ pub fn read_field<T: Setting>(
     let key = crate::types::key_of(field);
     if let Some(member) = members.get(&key) {
         return reader.in_key(&key, |reader| {
-            // What the declaration says is narrower than what the type holds.
+            // The range of the declaration is narrower than that of the type.
             let within = range.is_none_or(|range| reader.check_range(&member.node, range));
             if within { T::read(&member.node, reader) } else { None }
         });

@@ -42,7 +42,7 @@ impl Reader {
         }
     }
 
-    /// The same reader, which names the present name of an unknown key that is a former one.
+    /// The same reader with a table of renamed keys, for errors about former names.
     #[must_use]
     pub fn with_renamed_keys(mut self, renamed: RenamedKeys) -> Self {
         self.renamed = renamed;
@@ -115,13 +115,13 @@ impl Reader {
         result
     }
 
-    /// Where the reader is, for the end of a message about a table.
+    /// The table at hand, for the end of a message.
     pub(crate) fn within(&self) -> String {
         let path = self.path();
         if path.is_empty() { "at the top level".to_owned() } else { format!("in `{path}`") }
     }
 
-    /// What the reader is at, for the start of a message.
+    /// The value at hand, for the start of a message.
     pub(crate) fn place(&self) -> String {
         let path = self.path();
         if path.is_empty() { "the top level".to_owned() } else { format!("`{path}`") }

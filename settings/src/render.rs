@@ -146,7 +146,7 @@ struct Window {
 }
 
 impl Window {
-    /// What is shown of a line around a span of it.
+    /// The part of a line that is shown around a span of it.
     fn around(line: &str, start: usize, end: usize) -> Self {
         let from = match line[..start].char_indices().rev().nth(MAX_BEFORE) {
             // A line that ends soon anyway is shown from its beginning.

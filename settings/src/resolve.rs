@@ -28,7 +28,7 @@ const MAX_EXTENDS_DEPTH: usize = 32;
 const MAX_EXTENDS: usize = 500;
 
 settings! {
-    /// What every recipe may hold at its top besides its own keys.
+    /// Inheritance: the keys that every recipe may hold at its top besides its own.
     pub struct Inheritance {
         /// Recipes to start from: a path seen from this file, or `builtin:NAME`.
         /// Of several, a later one prevails over an earlier one, and this file
@@ -51,7 +51,7 @@ pub struct Resolver<'a> {
 /// Result of resolving: a recipe with all that it extends and all flags.
 #[derive(Debug, Clone)]
 pub struct Resolution<T> {
-    /// What was read.
+    /// The value that was read.
     pub value: T,
     /// The merged tree, with the origins.
     pub tree: Node,
@@ -99,7 +99,7 @@ impl Resolver<'_> {
             Ok(value) if diagnostics.is_empty() => Ok(Resolution { value, tree, sources }),
             Ok(_) => Err(diagnostics),
             Err(mut found) => {
-                // What is missing may stand in what could not be read.
+                // A missing key may stand in a recipe that could not be read.
                 if incomplete {
                     found.remove(MISSING_KEY);
                 }
@@ -115,9 +115,9 @@ struct Loader<'a> {
     kind: &'a Type,
     /// The recipes being read, outermost first: what they are, and their names.
     open: Vec<(SourceKind, String)>,
-    /// What the recipes read so far come to, by what they are; none of those that could not be read.
+    /// The resolved trees of the recipes read so far; none of those that could not be read.
     read: IndexMap<SourceKind, Option<Node>>,
-    /// How often a recipe was named.
+    /// The number of times that a recipe was named.
     named: usize,
     sources: Vec<Arc<SourceFile>>,
     diagnostics: Diagnostics,
@@ -323,7 +323,7 @@ impl Loader<'_> {
     }
 }
 
-/// What a value of `extends` names. A path in a recipe of the program is seen
+/// The location that a value of `extends` names. A path in a recipe of the program is seen
 /// from that recipe's name, so that such a recipe reads the same as from a file.
 fn base_of(source: &SourceFile, extended: &At<String>) -> Result<Location, String> {
     let location = Location::parse(extended, &extended.origin)?;
@@ -406,7 +406,7 @@ fn put_innermost(tree: &mut Node, value: Node) {
     }
 }
 
-/// Where the key of a flag ends: its first `=` outside quotes.
+/// The end of the key of a flag: its first `=` outside quotes.
 fn equals_sign(flag: &str) -> Option<usize> {
     let mut quote = None;
     flag.char_indices().find_map(|(index, character)| {

@@ -8,7 +8,7 @@ use crate::types::{Field, KindList, Range, TableDescription, Type, key_of, prose
 /// The type of an option. [`crate::settings!`], [`crate::choices!`] and
 /// [`crate::kinds!`] implement it for tables, choices and alternatives.
 pub trait Setting: Sized {
-    /// What a value may be, for merging, documentation and the JSON Schema.
+    /// The type of its values, for merging, documentation and the JSON Schema.
     fn describe() -> Type;
 
     /// Reads a value. On a mistake, reports it to the reader and returns none,
@@ -19,7 +19,7 @@ pub trait Setting: Sized {
     /// defaults; none for what is written by leaving it out.
     fn to_value(&self) -> Option<Value>;
 
-    /// What it is if left out, where the declaration gives no default: none if
+    /// The value if left out, where the declaration gives no default: none if
     /// it must be given.
     #[must_use]
     fn when_absent() -> Option<Self> {

@@ -26,7 +26,7 @@ pub struct SourceFile {
     pub text: String,
     /// The number of the text's first line: 1, unless it is an excerpt.
     first_line: usize,
-    /// Where each line begins, in bytes; found when the first place is asked for.
+    /// The start of each line, in bytes; found when the first position is asked for.
     lines: OnceLock<Vec<usize>>,
 }
 
@@ -51,7 +51,7 @@ impl SourceFile {
         Self { kind, text: text.into(), first_line, lines: OnceLock::new() }
     }
 
-    /// What to call the source in a message: the path seen from the current
+    /// The name of the source in a message: the path seen from the current
     /// folder, `builtin:NAME`, or `--set`.
     #[must_use]
     pub fn name(&self) -> String {
@@ -104,7 +104,7 @@ impl SourceFile {
         end
     }
 
-    /// Where each line begins.
+    /// The start of each line.
     fn lines(&self) -> &[usize] {
         self.lines.get_or_init(|| {
             let ends = self.text.match_indices('\n').map(|(end, _)| end + 1);

@@ -53,7 +53,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// What kind of value it is, with its article, for messages.
+    /// The type of the value, with its article, for messages.
     #[must_use]
     pub fn describe(&self) -> &'static str {
         match self {
@@ -145,7 +145,7 @@ impl Node {
     }
 }
 
-/// What the parser found, in the order of the text. After one mistake the parser
+/// The errors of the parser, in the order of the text. After one mistake the parser
 /// is often at a loss for the rest of the line, so the first of a line speaks for
 /// all.
 fn syntax_errors(source: &Arc<SourceFile>, shift: usize, errors: &[toml::de::Error]) -> Diagnostics {
@@ -165,7 +165,7 @@ fn syntax_errors(source: &Arc<SourceFile>, shift: usize, errors: &[toml::de::Err
 /// Turns the parser's tree into ours.
 struct Builder<'a> {
     source: &'a Arc<SourceFile>,
-    /// Where the parsed part starts in the source.
+    /// The start of the parsed part in the source.
     shift: usize,
     diagnostics: Diagnostics,
 }

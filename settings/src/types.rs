@@ -79,11 +79,11 @@ pub struct Field {
     pub key: String,
     /// The doc comment.
     pub doc: String,
-    /// What its value may be.
+    /// The type of its value.
     pub kind: Type,
     /// Bounds of numbers, where declared.
     pub range: Option<Range>,
-    /// What it is when left out; none if it must be given or is simply absent.
+    /// The value when left out; none if it must be given or is simply absent.
     pub default: Option<Value>,
     /// Whether it must be given.
     pub required: bool,

@@ -33,7 +33,7 @@ pub fn choose(choice: DeviceSpec) -> Result<(), TensorError> {
     }
 }
 
-/// What [`current`] is called: `cpu`, `cuda:0`, `metal`.
+/// The name of [`current`]: `cpu`, `cuda:0`, `metal`.
 #[must_use]
 pub fn name() -> String {
     match current().location() {
@@ -44,7 +44,7 @@ pub fn name() -> String {
     .to_string()
 }
 
-/// What its maker calls the GPU that this process computes on; none on the processor, and where the maker does not say.
+/// The model of the GPU that this process computes on; none on the CPU, and where it is not known.
 #[must_use]
 pub fn model() -> Option<String> {
     #[cfg(feature = "cuda")]

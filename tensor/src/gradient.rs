@@ -10,7 +10,7 @@ use crate::{buffer, vector};
 pub(crate) enum Gradient {
     /// Of all elements.
     Dense(Tensor),
-    /// Of some rows of a table; that of the others is zero.
+    /// Of some rows of a table; those of the others are zero.
     Sparse(SparseGradient),
 }
 
@@ -49,7 +49,7 @@ impl Gradient {
 #[derive(Clone, Debug)]
 pub(crate) struct SparseGradient {
     shape: (usize, usize),
-    /// Which rows, each once and in their order.
+    /// Indices of the rows, each once and in their order.
     ids: Vec<u32>,
     /// `[ids, width]`.
     values: Vec<f32>,
@@ -81,7 +81,7 @@ impl SparseGradient {
         self.shape
     }
 
-    /// Which rows, each once and in their order.
+    /// Indices of the rows, each once and in their order.
     pub(crate) fn ids(&self) -> &[u32] {
         &self.ids
     }
@@ -169,7 +169,7 @@ fn plus(first: &Tensor, second: &Tensor) -> Result<Tensor> {
     Tensor::from_vec(sum, first.shape(), first.device())
 }
 
-/// The same numbers in memory of their own.
+/// A copy of a tensor in memory of its own.
 fn copy(tensor: &Tensor) -> Result<Tensor> {
     let values = buffer::with_slice(tensor, "gradients", <[f32]>::to_vec)?;
     Tensor::from_vec(values, tensor.shape(), tensor.device())

@@ -81,7 +81,7 @@ fn anchor() -> Result<&'static Tensor> {
 type ReachedResults = Vec<(Arc<Operation>, usize, Tensor)>;
 
 thread_local! {
-    /// What candle's pass has come to; none where no pass of ours is under way.
+    /// Results that candle's pass has reached; none where no pass of this graph is running.
     static COLLECTED: RefCell<Option<ReachedResults>> = const { RefCell::new(None) };
 }
 
@@ -165,7 +165,7 @@ pub(crate) fn record<G: Into<Gradient>>(
     Ok(given)
 }
 
-/// The same for an operation with one result.
+/// The result of an operation with one, as [`record`] gives it.
 pub(crate) fn record_one<G: Into<Gradient>>(
     result: (CpuStorage, Shape),
     inputs: &[&Tensor],
@@ -265,7 +265,7 @@ impl TensorGradients {
 /// Backward pass that is running.
 #[derive(Default)]
 struct BackwardPass {
-    /// What came to the results of the nodes that are still to be gone over, in their order.
+    /// Gradients of the results of operations that are still to be visited, by their number.
     pending: BTreeMap<u64, (Arc<Operation>, Vec<GradientAccumulator>)>,
     variables: HashMap<TensorId, GradientAccumulator>,
 }
@@ -305,7 +305,7 @@ pub fn backward(number: &Tensor) -> Result<TensorGradients> {
     gradients(number)?.into_iter().map(whole).collect::<Result<_>>().map(TensorGradients)
 }
 
-/// The same, each in the form in which it came.
+/// The gradients of a number, each dense or sparse.
 pub(crate) fn gradients(number: &Tensor) -> Result<HashMap<TensorId, Gradient>> {
     let mut pass = BackwardPass::default();
     pass.through_candle(number)?;
@@ -322,7 +322,7 @@ pub(crate) fn gradients(number: &Tensor) -> Result<HashMap<TensorId, Gradient>> 
                 GraphNode::Operation(node, index) => pass.reach(node, *index, gradient)?,
                 GraphNode::Variable => pass.variables.entry(tensor.id()).or_default().add(gradient)?,
                 GraphNode::Candle => {
-                    pass.through_candle(&tensor.apply_op1(UpstreamGradient(gradient.tensor()?))?)?
+                    pass.through_candle(&tensor.apply_op1(UpstreamGradient(gradient.tensor()?))?)?;
                 }
                 GraphNode::Constant => {}
             }

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-/// A matrix in memory: where it starts, and the steps between rows and between columns.
+/// View of a matrix: where it starts, and the steps between rows and between columns.
 #[derive(Clone, Copy)]
 pub(crate) struct MatrixView {
     pub(crate) pointer: *const f32,
@@ -23,7 +23,7 @@ impl MatrixView {
     }
 }
 
-/// A matrix that tasks write, each a part of its own: where it starts, and the step between its rows.
+/// View of a matrix that tasks write, each a part of its own: where it starts, and the step between its rows.
 #[derive(Clone, Copy)]
 pub(crate) struct MatrixViewMut {
     pub(crate) pointer: *mut f32,
@@ -41,7 +41,7 @@ impl MatrixViewMut {
         Self { pointer: out.as_mut_ptr().cast(), step }
     }
 
-    /// What begins at a row and a column.
+    /// The view that begins at a row and a column.
     ///
     /// # Safety
     /// The matrix must have them.

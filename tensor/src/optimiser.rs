@@ -52,7 +52,7 @@ enum Moments {
     Cpu {
         first: Vec<f32>,
         second: Vec<f32>,
-        /// Which rows of a table had a gradient so far: the means of the others are zero. None where this was not looked at.
+        /// The rows of a table that had a gradient so far: the means of the others are zero. None where this is not known.
         updated: Option<Vec<bool>>,
     },
     Device {
@@ -87,7 +87,7 @@ impl Moments {
         }
     }
 
-    /// Of how many numbers.
+    /// The number of elements.
     fn length(&self) -> usize {
         match self {
             Self::Cpu { first, .. } => first.len(),
@@ -105,7 +105,7 @@ pub struct AdamW {
 }
 
 impl AdamW {
-    /// An optimiser that has seen nothing yet.
+    /// An optimiser before its first step.
     #[must_use]
     pub fn new(options: AdamWOptions) -> Self {
         Self { options, step: 0, moments: IndexMap::new() }
@@ -311,7 +311,7 @@ vectorised! {
 /// reading it; and of rows that never had one, nothing but the weights.
 struct UpdateRows<'a> {
     gradient: &'a SparseGradient,
-    /// Which rows had a gradient so far, those of this step included.
+    /// The rows that had a gradient so far, those of this step included.
     updated: &'a [bool],
     /// Running means of gradients and of their squares.
     moments: Mutex<(&'a mut Vec<f32>, &'a mut Vec<f32>)>,

@@ -50,7 +50,7 @@ thread_local! {
 /// Runs `work` with large matrix products of the calling thread in this precision. It does not hold for other threads that
 /// `work` hands whole products to.
 pub fn with<R>(precision: MatmulPrecision, work: impl FnOnce() -> R) -> R {
-    /// What was before is put back, also when the work panics.
+    /// Restores the precision before, also when the work panics.
     struct Before(MatmulPrecision);
     impl Drop for Before {
         fn drop(&mut self) {

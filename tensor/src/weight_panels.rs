@@ -21,7 +21,7 @@ const VECTORS: usize = 3;
 const WIDTH: usize = VECTORS * LANES;
 /// Rows of the result that are made together.
 const HEIGHT: usize = 8;
-/// So many inputs ahead, weights are asked for.
+/// Inputs by which weights are prefetched.
 const AHEAD: usize = 8;
 /// Bytes of the rows that one task multiplies by one panel, which stays in the second cache beside them.
 const BYTES_PER_TASK: usize = 512 * 1024;
@@ -131,7 +131,7 @@ unsafe fn block<const ROWS: usize>(
     for (input, weights) in weights.chunks_exact(VECTORS).enumerate() {
         let weights: [__m512; VECTORS] = std::array::from_fn(|vector| {
             let weights = &weights[vector];
-            // What lies behind the panel is another one, or is asked for in vain.
+            // Behind the panel lies another one, or the prefetch is in vain.
             _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(weights).wrapping_add(AHEAD * VECTORS).cast());
             load(weights)
         });

@@ -1,6 +1,6 @@
 //! Element-wise activations.
 
-// What is called from a vectorised loop and not inlined would be compiled for the baseline.
+// A function that is called from a vectorised loop and not inlined would be compiled for the baseline.
 #![allow(clippy::inline_always)]
 
 use std::mem::MaybeUninit;
@@ -11,7 +11,7 @@ use super::composite::is_needed;
 use crate::vector::vectorised;
 use crate::{buffer, graph};
 
-/// The activations of the published checkpoints.
+/// Activation of a layer, as published checkpoints name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// x

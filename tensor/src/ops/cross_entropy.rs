@@ -11,7 +11,7 @@ use super::softmax::log_softmax_row;
 use crate::vector::{self, vectorised};
 use crate::{buffer, graph};
 
-/// What [`cross_entropy`] compares with.
+/// Targets, row weights and label smoothing of [`cross_entropy`].
 #[derive(Debug, Clone)]
 pub struct CrossEntropy {
     /// The class of each row.

@@ -11,7 +11,7 @@ use super::softmax::log_softmax_row;
 use crate::vector::{self, vectorised};
 use crate::{buffer, graph};
 
-/// How [`divergence`] compares.
+/// Row weights and temperature of [`divergence`].
 #[derive(Debug, Clone)]
 pub struct Divergence {
     /// The weight of each row; rows of weight zero are left out.
@@ -36,7 +36,7 @@ vectorised! {
         for (student, teacher) in out.chunks_mut(16).zip(teacher.chunks(16)) {
             for ((student, teacher), sum) in student.iter_mut().zip(teacher).zip(&mut sums) {
                 let probability = vector::exp(*teacher);
-                // What the teacher rules out adds nothing, though its logarithm is infinite.
+                // A class of probability zero adds nothing, though its logarithm is infinite.
                 *sum += if probability > 0.0 { probability * (teacher - *student) } else { 0.0 };
                 *student = (vector::exp(*student) - probability) / temperature;
             }
@@ -123,7 +123,7 @@ pub(super) fn divergence_composite(
     let cooled = |logits: &Tensor| log_softmax(&(logits / f64::from(*temperature))?);
     let (student, teacher) = (cooled(&student)?, cooled(&teacher)?);
     let probabilities = teacher.exp()?;
-    // What the teacher rules out adds nothing, though its logarithm is infinite.
+    // A class of probability zero adds nothing, though its logarithm is infinite.
     let possible = probabilities.gt(0.0)?;
     let differences = possible.where_cond(&(teacher - student)?, &probabilities.zeros_like()?)?;
     let losses = (probabilities * differences)?.sum(D::Minus1)?;

@@ -32,7 +32,7 @@ impl Dropout {
         Self { stream: Mutex::new(streams.dropout()) }
     }
 
-    /// Where the stream stands.
+    /// The position of the stream.
     #[must_use]
     pub fn position(&self) -> StreamPosition {
         StreamPosition::of(&self.stream.lock().unwrap_or_else(PoisonError::into_inner))
@@ -83,9 +83,9 @@ impl DropoutMask {
         Ok(())
     }
 
-    /// What each element is multiplied by.
+    /// The factor of each element.
     pub(super) fn factors(&self, shape: &Shape, device: &Device) -> Result<Tensor> {
-        // As bytes there, a quarter of what the factors take.
+        // Copied as bytes, which take a quarter of the factors.
         let kept = Tensor::from_slice(self.kept.as_slice(), shape, device)?;
         kept.to_dtype(DType::F32)? * f64::from(self.scale)
     }

@@ -11,7 +11,7 @@ use super::dropout::{DropoutMask, dropout_composite};
 use crate::vector::{self, vectorised};
 use crate::{buffer, graph};
 
-/// What the backward pass needs: the normalised rows and the inverse standard deviation of each.
+/// Tensors saved for the backward pass: the normalised rows and the inverse standard deviation of each.
 struct Saved {
     normalised: Vec<f32>,
     inverse_deviation: Vec<f32>,

@@ -35,7 +35,7 @@ vectorised! {
 }
 
 vectorised! {
-    /// What is not allowed becomes infinitely unlikely. Whether anything is allowed.
+    /// Sets scores that are not allowed to minus infinity, and returns whether any is allowed.
     fn rule_out(row: &mut [f32], allowed: &[u8]) -> bool {
         let mut any = 0;
         for (x, &allowed) in row.iter_mut().zip(allowed) {
@@ -122,7 +122,7 @@ impl CustomOp1 for Softmax {
     }
 }
 
-/// Which entries of `[batch, .., queries, keys]` a mask allows, 1 or 0, with a size of 1 where it makes no difference.
+/// Mask as a tensor: which entries of `[batch, .., queries, keys]` it allows, 1 or 0, with a size of 1 where it makes no difference.
 fn allowed(mask: &AttentionMask, shape: &Shape, device: &Device) -> Result<Tensor> {
     let [batch, between @ .., queries, keys] = shape.dims() else {
         bail!("softmax: a masked input is [batch, .., queries, keys], not {shape:?}")

@@ -10,12 +10,12 @@ use super::composite::{is_needed, mean_of_rows};
 use crate::vector::vectorised;
 use crate::{buffer, graph};
 
-/// What of two tensors [`squared_error`] compares.
+/// Weights of rows and columns in [`squared_error`].
 #[derive(Debug, Clone)]
 pub struct SquaredError {
     /// The weight of each row along the last dimension; rows of weight zero are left out.
     pub weights: Arc<Vec<f32>>,
-    /// Which columns count, `[batch, columns]` row by row, 1 for those that do; none for all. A row is of the example in whose
+    /// Mask of the columns that count, `[batch, columns]` row by row, 1 for those that do; none for all. A row is of the example in whose
     /// share of all rows it lies.
     pub columns: Option<Arc<Vec<u8>>>,
 }
@@ -50,7 +50,7 @@ vectorised! {
     }
 }
 
-/// How much each row of `width` counts in the mean, and each of its columns.
+/// Shares of the rows of `width` in the mean, and of their columns.
 struct Shares {
     width: usize,
     /// Of each row; they sum to 1, or to 0 where no row counts.
@@ -91,7 +91,7 @@ impl Shares {
     }
 }
 
-/// What each column of an example counts in the mean of a row.
+/// The shares of the columns of an example in the mean of a row.
 fn factors(counted: &[u8]) -> impl Iterator<Item = f32> {
     let count: u32 = counted.iter().map(|&counted| u32::from(counted)).sum();
     let inverse = 1.0 / count.max(1) as f32;

@@ -86,7 +86,7 @@ fn is_permitted() -> bool {
     false
 }
 
-/// So many panels of `each` lines, which `write` initialises, every one of them.
+/// Lines of `panels` panels of `each` lines, all of which `write` initialises.
 fn lines_of(panels: usize, each: usize, write: impl FnOnce(&mut [MaybeUninit<Line>], usize)) -> Vec<Line> {
     let length = panels * each;
     let mut lines = Vec::with_capacity(length);

@@ -2,10 +2,10 @@
 
 use candle_core::{Result, bail};
 
-/// The number of attention heads, and the factor on their scores.
+/// Attention heads: their number, and the factor on their scores.
 #[derive(Debug, Clone, Copy)]
 pub struct AttentionHeads {
-    /// How many.
+    /// The number of heads.
     pub count: usize,
     /// The factor on query times key, usually one over the square root of the head's width.
     pub scale: f32,

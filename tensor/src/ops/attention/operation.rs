@@ -10,7 +10,7 @@ use crate::ops::dropout::dropout_composite;
 use crate::ops::softmax::softmax_composite;
 use crate::{buffer, graph};
 
-/// How query, key and value are laid out over the inputs.
+/// Packing of query, key and value in the inputs.
 #[derive(Clone, Copy)]
 pub(super) enum Packing {
     /// One tensor `[batch, length, 3 * width]`.
@@ -21,7 +21,7 @@ pub(super) enum Packing {
     None,
 }
 
-/// Attention of some heads under a mask.
+/// Operation of attention: its heads, its mask, the packing of its inputs.
 struct Attention {
     heads: AttentionHeads,
     mask: AttentionMask,
@@ -106,7 +106,7 @@ pub(super) fn run<const N: usize>(
     }
 }
 
-/// The same where the fused operation cannot reach the inputs.
+/// Attention by its composite, where the fused operation cannot reach the inputs.
 fn run_composite<const N: usize>(
     inputs: [&Tensor; N],
     heads: AttentionHeads,
@@ -175,7 +175,7 @@ impl Attention {
         }
     }
 
-    /// Which input holds query, key and value.
+    /// The inputs that hold query, key and value.
     fn assignment(&self) -> [usize; 3] {
         match self.packing {
             Packing::All => [0, 0, 0],
@@ -212,7 +212,7 @@ impl Attention {
         let inputs: Vec<&Tensor> = inputs.iter().collect();
         let sizes = self.sizes(inputs[0].shape(), inputs[inputs.len() - 1].shape())?;
         let (places, assignment) = (self.places(sizes.width), self.assignment());
-        // Where nothing came to the context, it is as if zeros had.
+        // Without a gradient of the context, zeros.
         let nothing;
         let of_context = if let Some(upstream) = upstream.first().and_then(Option::as_ref) {
             upstream
