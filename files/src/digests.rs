@@ -208,7 +208,8 @@ pub fn publish(partial: &Path, whole: &Path) -> Result<()> {
     write::publish_folder(partial, whole)
 }
 
-/// Foreign files of a folder, those that are not in its list of digests: everything where it has none, nothing where it is not there.
+/// Foreign files of a folder, those that are not in its list of digests: everything where it has none, nothing
+/// where it is not there.
 ///
 /// # Errors
 /// When a folder or the list cannot be read.

@@ -5,8 +5,8 @@
 //! such character: joiners, which make letters in Arabic and Indic scripts, and selectors of variants, which make emoji of
 //! signs and choose forms of ideographs.
 
-/// Characters that are hidden in every context: control characters, separators of lines and paragraphs, marks of direction, what has no
-/// width or no ink, tags, and what Unicode keeps from being a character.
+/// Characters that are hidden in every context: control characters, separators of lines and paragraphs, marks of direction, what
+/// has no width or no ink, tags, and what Unicode keeps from being a character.
 fn always_hides(character: char) -> bool {
     character.is_control()
         || matches!(

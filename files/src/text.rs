@@ -41,7 +41,8 @@ pub fn elided(text: &str) -> String {
     format!("{}… ({} bytes) …{}", visible(&beginning), text.len(), visible(&end))
 }
 
-/// A value as a message quotes it: [`visible`], and cut after [`MAX_QUOTED_CHARACTERS`] characters, with how many bytes there are.
+/// A value as a message quotes it: [`visible`], and cut after [`MAX_QUOTED_CHARACTERS`] characters, with how many bytes
+/// there are.
 #[must_use]
 pub fn quoted(text: &str) -> String {
     shortened(text, MAX_QUOTED_CHARACTERS)

@@ -11,7 +11,8 @@ use crate::path::is_hexadecimal;
 /// Bytes that are read at a time.
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 
-/// Kind of the digest by which a hub names the bytes of a file, where it can be computed: the `ETag` of a file and the name of its blob.
+/// Kind of the digest by which a hub names the bytes of a file, where it can be computed: the `ETag` of a file and
+/// the name of its blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DigestKind {
     /// Of large files: SHA-256, 64 hexadecimal digits.

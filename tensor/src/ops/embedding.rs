@@ -73,7 +73,7 @@ pub(super) fn embed_composite(
     positions: Option<&Tensor>,
 ) -> Result<Tensor> {
     let (rows, width) = table.dims2()?;
-    // A GPU reads what lies behind the table without a word.
+    // A GPU reads behind the end of the table without an error.
     if let Some(id) = ids.iter().find(|&&id| id as usize >= rows) {
         bail!("embedding: token {id} is not in a table of {rows} rows")
     }

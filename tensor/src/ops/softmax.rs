@@ -122,7 +122,8 @@ impl CustomOp1 for Softmax {
     }
 }
 
-/// Mask as a tensor: which entries of `[batch, .., queries, keys]` it allows, 1 or 0, with a size of 1 where it makes no difference.
+/// Mask as a tensor: which entries of `[batch, .., queries, keys]` it allows, 1 or 0, with a size of 1 where it
+/// makes no difference.
 fn allowed(mask: &AttentionMask, shape: &Shape, device: &Device) -> Result<Tensor> {
     let [batch, between @ .., queries, keys] = shape.dims() else {
         bail!("softmax: a masked input is [batch, .., queries, keys], not {shape:?}")

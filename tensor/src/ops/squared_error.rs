@@ -15,8 +15,8 @@ use crate::{buffer, graph};
 pub struct SquaredError {
     /// The weight of each row along the last dimension; rows of weight zero are left out.
     pub weights: Arc<Vec<f32>>,
-    /// Mask of the columns that count, `[batch, columns]` row by row, 1 for those that do; none for all. A row is of the example in whose
-    /// share of all rows it lies.
+    /// Mask of the columns that count, `[batch, columns]` row by row, 1 for those that do; none for all. A row is of the example in
+    /// whose share of all rows it lies.
     pub columns: Option<Arc<Vec<u8>>>,
 }
 
