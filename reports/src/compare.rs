@@ -243,8 +243,8 @@ impl Comparison {
         if !foreign.is_empty() {
             return Err(FileError::Foreign { path: folder.to_owned(), foreign }.into());
         }
-        digests::check_own(folder, &files)?;
-        digests::announce(folder, &files)?;
+        digests::check_replaceable(folder, &files)?;
+        digests::register(folder, &files)?;
         self.document()?.write(folder, "compare")?;
         let path = folder.join(TABLE);
         let rows = self
@@ -256,7 +256,7 @@ impl Comparison {
         let mut table = table_of_objects(rows.iter(), &["run", "recipe", "model"])
             .map_err(|reason| ReportError::Table { path: path.clone(), reason })?;
         write_table(&mut table, &path)?;
-        Ok(digests::list(folder, &files)?)
+        Ok(digests::record(folder, &files)?)
     }
 
     /// Says which runs have no metrics because their texts have no labels; none where all have.
