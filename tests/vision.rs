@@ -349,7 +349,7 @@ fn images_are_found_by_captions() {
         let judged = ["--set", "data.mine.split.test-fraction=1.0", "--set", "evaluation.data=[\"mine\"]"];
         let plan = [&["plan", "builtin:vision/smoke/clip", "--json", "--set", &set][..], &judged].concat();
         let plan: Value = json(&run(folder.path(), &plan).good());
-        assert_eq!(plan["evaluation-images"], 1, "{plan}");
+        assert_eq!(plan["evaluation"][0]["count"], 1, "{plan}");
     }
 }
 
