@@ -1,9 +1,10 @@
-//! Small files of JSON.
+//! JSON files: reading them, and making what they hold.
 
 use std::path::Path;
 
 use alambic_files::text::quoted;
 use alambic_files::{digests, read};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -46,4 +47,27 @@ pub(crate) fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T,
         Some(what) => ModelError::content(path, format!("this is {what}, and JSON is needed")),
         None => ModelError::content(path, quoted(&error.to_string())),
     })
+}
+
+/// A number for a configuration file in as few digits as tell it apart: 0.1, and not the double next to the `f32`.
+pub(crate) fn decimal(number: f32) -> Value {
+    number.to_string().parse::<f64>().map_or(Value::Null, Value::from)
+}
+
+/// Adds the keys of one JSON object to another.
+pub(crate) fn extend_object(object: &mut Value, more: Value) {
+    if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {
+        object.extend(more);
+    }
+}
+
+/// A configuration as JSON, with further keys or other values for some.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn config_json(config: &impl Serialize, more: Value) -> Result<Value, ModelError> {
+    let mut json = serde_json::to_value(config)
+        .map_err(|error| ModelError::Configuration(format!("configuration: {error}")))?;
+    extend_object(&mut json, more);
+    Ok(json)
 }

@@ -15,6 +15,7 @@ mod facts;
 mod finite;
 mod folder;
 mod generation;
+mod head;
 mod image_processor;
 mod initialise;
 mod joint;

@@ -6,137 +6,21 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Names, Pooling};
+use super::family::Family;
+use super::names::Names;
+use super::pooling::Pooling;
 use crate::facts::Facts;
-use crate::folder::{decimal, extend_object};
+use crate::head::{Head, Problem, Task};
+use crate::json::{decimal, extend_object};
 use crate::labels::{self, ONE_LABEL, REGRESSION, SEVERAL_LABELS};
 use crate::layers::{LayerSizes, Norms, activation};
 use crate::{ModelError, ModelFolder, Outline, Stream};
-
-/// Architectures that differ in names, positions and heads, not in their layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// BERT, MiniLM, TinyBERT, IndicBERT: positions from 0, two segments.
-    Bert,
-    /// RoBERTa: positions from the padding id on, no segments to speak of.
-    Roberta,
-    /// XLM-RoBERTa: RoBERTa with another vocabulary.
-    XlmRoberta,
-    /// DistilBERT: no segments, no pooler.
-    DistilBert,
-}
-
-impl Family {
-    /// The family of a `model_type`.
-    #[must_use]
-    pub fn of(model_type: &str) -> Option<Self> {
-        match model_type {
-            "bert" => Some(Self::Bert),
-            "roberta" => Some(Self::Roberta),
-            "xlm-roberta" => Some(Self::XlmRoberta),
-            "distilbert" => Some(Self::DistilBert),
-            _ => None,
-        }
-    }
-
-    /// The `model_type` of the family.
-    #[must_use]
-    pub fn model_type(self) -> &'static str {
-        match self {
-            Self::Bert => "bert",
-            Self::Roberta => "roberta",
-            Self::XlmRoberta => "xlm-roberta",
-            Self::DistilBert => "distilbert",
-        }
-    }
-
-    /// What the names of transformers' classes begin with.
-    fn class(self) -> &'static str {
-        match self {
-            Self::Bert => "Bert",
-            Self::Roberta => "Roberta",
-            Self::XlmRoberta => "XLMRoberta",
-            Self::DistilBert => "DistilBert",
-        }
-    }
-
-    /// Whether the layer of a head of its own ends in a tanh, and not in a `ReLU`.
-    #[must_use]
-    pub fn classifies_with_tanh(self) -> bool {
-        self != Self::DistilBert
-    }
-
-    /// Whether positions are counted from the padding id on, as fairseq does.
-    #[must_use]
-    pub fn counts_from_padding(self) -> bool {
-        matches!(self, Self::Roberta | Self::XlmRoberta)
-    }
-}
 
 /// The key of `config.json` that says whether a model of this program was trained on pairs of texts.
 const PAIRS: &str = "reads_pairs";
 
 /// What PyTorch calls the activation that changes nothing.
 const IDENTITY: &str = "torch.nn.modules.linear.Identity";
-
-/// What stands on top of the encoder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Head {
-    /// Nothing but, perhaps, a pooler.
-    None,
-    /// Logits of a whole text or pair of texts, `[batch, labels]`; a regression has one label.
-    Sequence,
-    /// Logits of every token, `[batch, length, labels]`.
-    Tokens,
-    /// Logits of the vocabulary at every token, `[batch, length, vocabulary]`.
-    MaskedLanguage,
-}
-
-impl Head {
-    /// The end of the names of transformers' classes with this head.
-    fn class(self) -> &'static str {
-        match self {
-            Self::None => "Model",
-            Self::Sequence => "ForSequenceClassification",
-            Self::Tokens => "ForTokenClassification",
-            Self::MaskedLanguage => "ForMaskedLM",
-        }
-    }
-}
-
-/// What the labels of a head are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Problem {
-    /// Classes of which one is true.
-    OneLabel,
-    /// Classes of which each is true or not, whatever the others are.
-    SeveralLabels,
-    /// Numbers that are predicted.
-    Numbers,
-}
-
-/// What a head is to say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Task {
-    /// What stands on top of the encoder.
-    pub head: Head,
-    /// Names of the labels; none for heads without.
-    pub labels: Vec<String>,
-    /// Whether the labels are numbers to be predicted.
-    pub regression: bool,
-    /// Whether texts come in pairs; none where nothing is known of it.
-    pub pairs: Option<bool>,
-    /// How many relations of a text and an image are told apart, beside the head; 0 for none.
-    pub relations: usize,
-}
-
-impl Task {
-    /// No task: an encoder without a head.
-    #[must_use]
-    pub fn none() -> Self {
-        Self { head: Head::None, labels: Vec::new(), regression: false, pairs: None, relations: 0 }
-    }
-}
 
 /// A text encoder of BERT's family, in one vocabulary for all of them.
 #[derive(Debug, Clone, PartialEq)]
@@ -281,7 +165,7 @@ impl BertConfig {
         if folder.weight_files().is_err() {
             return Ok(told);
         }
-        let (stored, names) = (folder.stored()?, Names::of(self));
+        let (stored, names) = (folder.stored()?, self.names());
         match (stored.find(&spellings(names.output())), stored.find(&spellings(&names.table("word")))) {
             (Some(_), _) if told => Ok(true),
             (Some(own), Some(words)) => Ok(!stored.are_equal(own, words)?),
@@ -437,6 +321,18 @@ impl BertConfig {
             epsilons: vec![("layer_norm_eps", self.epsilon)],
             activations: vec![&self.activation],
         }
+    }
+
+    /// What the tensors of the model are called.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        Names::new(self.family, self.head)
+    }
+
+    /// The activation before the vocabulary's logits, as transformers names it.
+    #[must_use]
+    pub fn masked_language_activation(&self) -> &str {
+        if self.family.counts_from_padding() { "gelu" } else { &self.activation }
     }
 
     pub(super) fn sizes(&self) -> Result<LayerSizes, ModelError> {

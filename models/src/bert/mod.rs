@@ -5,15 +5,19 @@
 
 mod config;
 pub(crate) mod dense;
+mod family;
 mod model;
 mod names;
+mod parameters;
 mod pooler;
 mod pooling;
 mod rows;
 
+pub use crate::head::{Head, Problem, Task};
 pub use crate::layers::{AttentionNames, EncoderNames};
-pub use config::{BertConfig, Family, Head, Problem, Task};
+pub use config::BertConfig;
 pub use dense::Dense;
+pub use family::Family;
 pub use model::{Bert, TextInput};
 pub use names::{Names, select_layers};
 pub use pooling::{Gathering, Mode, Pooling, Step};

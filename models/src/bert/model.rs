@@ -8,9 +8,10 @@ use alambic_tensor::device;
 use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
+use super::config::BertConfig;
 use super::names::Names;
 use super::pooler::Pooler;
-use super::{BertConfig, Head, Task};
+use crate::head::{Head, Task};
 use crate::initialise::DEVIATION;
 use crate::layers::{
     Encoder, Linear, Norm, Pass, Source, TextEmbeddings, TextTables, Vocabulary, activation,
@@ -85,7 +86,7 @@ impl Bert {
     /// # Errors
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &BertConfig, weights: &Weights) -> Result<Self, ModelError> {
-        Self::under(config, &Names::of(config), weights)
+        Self::under(config, &config.names(), weights)
     }
 
     /// The same over weights of other names.
@@ -102,7 +103,7 @@ impl Bert {
         let classifier = match config.head {
             Head::None => Classifier::None,
             Head::MaskedLanguage => {
-                let activation = activation(names.masked_language_activation(config))?;
+                let activation = activation(config.masked_language_activation())?;
                 Classifier::Vocabulary(Vocabulary::load(
                     source,
                     names.masked_language(config.untied),
@@ -201,7 +202,7 @@ impl Bert {
 
     fn initialise(config: &BertConfig, names: &[String], streams: Streams) -> Result<Weights, ModelError> {
         let mut weights = Initialiser::new(&streams).fill(&config.shapes(), names, DEVIATION)?;
-        if let Some(words) = weights.get_mut(&Names::of(config).table("word")) {
+        if let Some(words) = weights.get_mut(&config.names().table("word")) {
             *words = without_row(words, config.padding as usize)?;
         }
         Ok(weights)

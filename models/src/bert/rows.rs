@@ -2,8 +2,9 @@
 
 use alambic_tensor::parameters::Weights;
 
-use super::{BertConfig, Head};
+use super::config::BertConfig;
 use crate::ModelError;
+use crate::head::Head;
 
 impl BertConfig {
     /// The same model without the rows of its vocabulary that stand for no token, where it has logits for them: nothing is to

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::facts::Facts;
-use crate::folder::config_json;
+use crate::json::config_json;
 use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
 use crate::published::open;
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream};

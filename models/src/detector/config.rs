@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::facts::Facts;
-use crate::folder::{config_json, extend_object};
+use crate::json::{config_json, extend_object};
 use crate::layers::Shapes;
 use crate::{ModelError, ModelFolder, Outline, Stream, labels};
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::facts::Facts;
-use crate::folder::extend_object;
+use crate::json::extend_object;
 use crate::layers::{EncoderNames, Shapes};
 use crate::vilt::{self, Head, ViltConfig};
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labels};

@@ -11,7 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::stored::{Format, Place, Stored};
+use super::tensor::{Format, Place, Stored};
 use crate::ModelError;
 
 /// The longest head that is read, as the format's own library has it.

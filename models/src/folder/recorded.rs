@@ -10,7 +10,7 @@ use alambic_tensor::device;
 use alambic_tensor::parameters::Weights;
 
 use super::header;
-use super::stored::{Format, Place, Stored, read_numbers};
+use super::tensor::{Format, Place, Stored, read_numbers};
 use crate::{ModelError, whole};
 
 /// The key of a file's metadata that names the command that wrote it.

@@ -8,6 +8,7 @@ mod feed_forward;
 mod patch_embeddings;
 mod recurrent;
 mod shapes;
+mod sizes;
 mod vocabulary;
 
 use alambic_files::text::quoted;
@@ -23,11 +24,12 @@ pub use attention::AttentionNames;
 pub(crate) use attention::{CrossAttention, Place, SelfAttention};
 pub(crate) use embeddings::{TextEmbeddings, TextTables, counted_positions, first};
 pub use encoder::EncoderNames;
-pub(crate) use encoder::{Encoder, Layer, LayerSizes, Norms};
+pub(crate) use encoder::{Encoder, Layer};
 pub(crate) use feed_forward::FeedForward;
 pub(crate) use patch_embeddings::PatchEmbeddings;
 pub(crate) use recurrent::Recurrent;
 pub(crate) use shapes::Shapes;
+pub(crate) use sizes::{LayerSizes, Norms};
 pub(crate) use vocabulary::Vocabulary;
 
 /// What a forward pass is for.

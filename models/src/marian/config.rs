@@ -5,7 +5,8 @@ use alambic_tensor::parameters::Weights;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
-use crate::folder::{StoredWeights, config_json, decimal};
+use crate::folder::StoredWeights;
+use crate::json::{config_json, decimal};
 use crate::layers::{LayerSizes, Norms, activation};
 use crate::published::{open, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, Stream};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::bert::{BertConfig, Family, Head, Names, Task};
 use crate::facts::Facts;
-use crate::folder::extend_object;
+use crate::json::extend_object;
 use crate::layers::Shapes;
 use crate::published::{look_up, older, open, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, labels};

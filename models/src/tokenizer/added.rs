@@ -7,9 +7,10 @@ use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use super::encoding::Tokenizer;
 use super::files::CONFIG;
+use super::parsing::parsed;
 use super::training::{counted, letters_within, word_pieces};
-use super::{Tokenizer, parsed};
 use crate::ModelError;
 
 impl Tokenizer {
@@ -84,7 +85,7 @@ fn spare_marks(normaliser: &mut Value) -> bool {
 mod tests {
     use super::*;
     use crate::tokenizer::Pieces;
-    use crate::tokenizer::tests::pieces_of;
+    use crate::tokenizer::encoding::tests::pieces_of;
 
     const ENGLISH: [&str; 3] = ["the cat sat on the mat", "the café is open", "the cat is in the garden"];
     const OTHERS: [&str; 6] = [

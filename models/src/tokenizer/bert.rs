@@ -6,7 +6,7 @@ use alambic_files::text::quoted;
 use serde_json::{Map, Value, json};
 
 use super::files::{ADDED, CONFIG, SPECIAL, TokenizerFiles};
-use super::prompt::of_prompt;
+use super::template::of_prompt;
 use crate::ModelError;
 
 /// Classes of transformers that make the tokenizer by BERT's settings, and of `tokenizer.json` take the vocabulary.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::encoding::Tokenizer;
 use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, SPECIAL};
-use super::{Tokenizer, parsed};
+use super::parsing::parsed;
 use crate::ModelError;
 
 /// Files of a folder that say how its tokenizer is to be used, beside `tokenizer.json`. The others hold the whole
@@ -173,7 +174,7 @@ fn renumber_keys(table: &mut Value, ids: &HashMap<u64, u64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenizer::tests::pieces_of;
+    use crate::tokenizer::encoding::tests::pieces_of;
 
     #[test]
     fn what_texts_use_is_kept_and_read_as_before() {

@@ -8,12 +8,13 @@ use alambic_files::text::quoted;
 use serde_json::Value;
 
 use super::bert::{add_tokens, as_the_class_reads, class, is_bert, of_vocabulary};
-use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, VOCABULARY};
+use super::encoding::Tokenizer;
+use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, TokenizerFiles, VOCABULARY};
 use super::limits::{FILE, check, guarded};
+use super::parsing::library;
 use super::reading::{Reading, lower};
-use super::{Tokenizer, TokenizerFiles};
 use crate::folder::modules;
-use crate::{ModelError, json};
+use crate::{ModelError, ModelFolder, json};
 
 impl Tokenizer {
     /// Reads the tokenizer of a model's folder as transformers and sentence-transformers do: `tokenizer.json`, or a
@@ -159,11 +160,14 @@ impl Tokenizer {
     }
 }
 
-/// The library's tokenizer of what `tokenizer.json` says.
-pub(super) fn library(json: &Value) -> Result<tokenizers::Tokenizer, String> {
-    // By way of its text: the library's reader borrows from it.
-    let text = json.to_string();
-    guarded(|| Ok(serde_json::from_str(&text)?))
+impl ModelFolder {
+    /// The tokenizer of the folder.
+    ///
+    /// # Errors
+    /// When `tokenizer.json` is missing or broken.
+    pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
+        Tokenizer::open(self.root())
+    }
 }
 
 fn without_mark(bytes: &[u8]) -> &[u8] {

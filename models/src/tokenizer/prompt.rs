@@ -5,12 +5,10 @@ use std::sync::Arc;
 use alambic_files::text::quoted;
 use serde_json::{Value, json};
 
-use super::Tokenizer;
+use super::encoding::Tokenizer;
 use super::files::PROMPTS;
+use super::template::{NAME, of_prompt, template};
 use crate::ModelError;
-
-/// What a prompt is called among the special tokens.
-const NAME: &str = "prompt";
 
 /// A text of any script that stands alone as it does behind a prompt.
 const PROBE: &str = "a";
@@ -105,48 +103,6 @@ impl Tokenizer {
         let closing = encoding.get_special_tokens_mask().last() == Some(&1);
         Ok(encoding.len() - usize::from(closing))
     }
-}
-
-/// The tokens of the prompt in what stands around texts; none where there is none.
-pub(super) fn of_prompt(json: &Value) -> Vec<u32> {
-    let mut processor = json["post_processor"].clone();
-    let template = template(&mut processor).map(|processor| &*processor);
-    let ids = template.and_then(|template| template["special_tokens"][NAME]["ids"].as_array());
-    ids.into_iter().flatten().filter_map(|id| Some(id.as_u64()? as u32)).collect()
-}
-
-/// The template of what stands around texts; the processors of BERT and RoBERTa become one.
-fn template(processor: &mut Value) -> Option<&mut Value> {
-    if processor["type"] == "Sequence" {
-        return processor["processors"].as_array_mut()?.iter_mut().find_map(template);
-    }
-    let ends = match processor["type"].as_str()? {
-        "TemplateProcessing" => return Some(processor),
-        "BertProcessing" => 1,
-        "RobertaProcessing" => 2,
-        _ => return None,
-    };
-    let (first, end) = (processor["cls"].clone(), processor["sep"].clone());
-    let special = |token: &Value, kind: u8| json!({ "SpecialToken": { "id": token[0], "type_id": kind } });
-    let text = |name: &str, kind: u8| json!({ "Sequence": { "id": name, "type_id": kind } });
-    // RoBERTa has two ends between texts and knows no second kind of them.
-    let second = u8::from(ends == 1);
-    let single = vec![special(&first, 0), text("A", 0), special(&end, 0)];
-    let between = std::iter::repeat_n(special(&end, 0), ends - 1);
-    let pair = single
-        .iter()
-        .cloned()
-        .chain(between)
-        .chain([text("B", second), special(&end, second)])
-        .collect::<Vec<_>>();
-    let mut tokens = serde_json::Map::new();
-    for token in [&first, &end] {
-        let own = json!({ "id": token[0], "ids": [token[1]], "tokens": [token[0]] });
-        tokens.insert(token[0].as_str()?.to_owned(), own);
-    }
-    *processor =
-        json!({ "type": "TemplateProcessing", "single": single, "pair": pair, "special_tokens": tokens });
-    Some(processor)
 }
 
 #[cfg(test)]

@@ -20,8 +20,9 @@ use tokenizers::{
 };
 
 use super::cut::renumber;
+use super::encoding::Tokenizer;
 use super::limits::guarded;
-use super::{BERT, Tokenizer, around_texts};
+use super::special::{BERT, around_texts};
 use crate::ModelError;
 
 /// What vocabularies of pieces are made by.
@@ -375,7 +376,7 @@ fn unigram(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenizer::tests::pieces_of;
+    use crate::tokenizer::encoding::tests::pieces_of;
 
     const TEXTS: [&str; 8] = [
         "the cat sat on the mat",

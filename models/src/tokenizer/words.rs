@@ -5,7 +5,8 @@ use std::ops::Range;
 use tokenizers::{NormalizedString, Normalizer};
 use unicode_normalization::char::is_combining_mark;
 
-use super::{BERT, Tokenizer, UNKNOWN};
+use super::encoding::Tokenizer;
+use super::special::{BERT, UNKNOWN};
 use crate::ModelError;
 
 /// What pieces within a word begin with in a `WordPiece` vocabulary.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::facts::Facts;
-use crate::folder::{config_json, decimal, extend_object};
+use crate::json::{config_json, decimal, extend_object};
 use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
 use crate::published::{open, with_and_without};
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labels};

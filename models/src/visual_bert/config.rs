@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::bert::{BertConfig, Family, Head, Names};
 use crate::facts::Facts;
-use crate::folder::extend_object;
+use crate::json::extend_object;
 use crate::published::{older, open, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, labels};
 

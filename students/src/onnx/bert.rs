@@ -18,7 +18,7 @@ pub(super) fn graph(
     storage: Storage,
 ) -> Result<Finished, ModelError> {
     let source = Source(weights);
-    let names = Names::of(config);
+    let names = config.names();
     let mut graph = Builder::new(config.family.model_type(), storage);
     let ids = graph.tokens("input_ids");
     let mask = graph.tokens("attention_mask");
@@ -247,7 +247,7 @@ fn classify(
     if config.head == Head::MaskedLanguage {
         let [dense, norm, bias] = names.masked_language(config.untied);
         let dense = source.linear(graph, hidden, dense)?;
-        let transformed = activate(graph, &dense, names.masked_language_activation(config))?;
+        let transformed = activate(graph, &dense, config.masked_language_activation())?;
         let transformed = source.norm(graph, &transformed, norm, config.epsilon)?;
         let table = if config.untied { names.output().to_owned() } else { names.table("word") };
         let words = source.get(&table)?;

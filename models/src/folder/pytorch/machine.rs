@@ -7,8 +7,7 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
-use super::View;
-use crate::folder::stored::{Format, Place, Stored};
+use crate::folder::tensor::{Format, Place, Stored, View};
 
 /// The most operations of a pickle; published models need some 40 for each tensor.
 const STEPS: usize = 8_000_000;

@@ -1,55 +1,17 @@
-//! Tokenizers: reading `tokenizer.json`, and building vocabularies of characters and of words.
-
-mod added;
-mod bert;
-mod cut;
-mod files;
-mod limits;
-mod names;
-mod open;
-mod prompt;
-mod reading;
-mod training;
-mod words;
+//! Texts to ids and back.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use alambic_files::text::quoted;
-use indexmap::IndexSet;
-use tokenizers::decoders::fuse::Fuse;
-use tokenizers::models::wordlevel::WordLevel;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::processors::template::TemplateProcessing;
-use tokenizers::{
-    AddedToken, Encoding, PostProcessor, SplitDelimiterBehavior, TruncationDirection, TruncationParams,
-};
+use tokenizers::{Encoding, PostProcessor, TruncationDirection, TruncationParams};
 
-use self::files::JSON;
-use self::limits::{Growth, TEXT, bounded, guarded, watch};
-use self::open::library;
+use super::files::{JSON, TokenizerFiles};
+use super::limits::{Growth, TEXT, bounded, guarded, watch};
+use super::parsing::{library, parsed};
+use super::reading::Reading;
+use super::special::{BERT, END, PADDING, language_tag};
 use crate::ModelError;
-
-pub use files::TokenizerFiles;
-pub use reading::Reading;
-pub use training::Pieces;
-pub use words::{Piece, word_places};
-
-/// Padding, which is also the decoder's first token.
-const PADDING: &str = "<pad>";
-/// Special tokens of BERT's and DistilBERT's vocabularies: padding, what is not in the vocabulary, the beginning of a
-/// text, the end of each text, a token that is masked.
-const BERT: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
-/// End of a sequence.
-const END: &str = "</s>";
-/// What is not in the vocabulary.
-const UNKNOWN: &str = "<unk>";
-
-/// The tag that tells a multilingual model which language to write, as Marian's multilingual models have it.
-#[must_use]
-pub fn language_tag(language: &str) -> String {
-    format!(">>{language}<<")
-}
 
 /// A text, or a pair of texts, in tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,30 +27,30 @@ pub struct EncodedText {
 /// A tokenizer of the tokenizers library, and how its model's folder has texts read.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
+    pub(super) inner: tokenizers::Tokenizer,
     /// What `tokenizer.json` does not say of it.
-    reading: Reading,
+    pub(super) reading: Reading,
     /// By how much its rules make a text longer.
-    growth: Growth,
+    pub(super) growth: Growth,
     /// The files that it was read from; none for one that was built.
-    files: Option<Arc<TokenizerFiles>>,
+    pub(super) files: Option<Arc<TokenizerFiles>>,
     /// Where it was read from, for messages.
-    path: Option<Arc<PathBuf>>,
+    pub(super) path: Option<Arc<PathBuf>>,
 }
 
 impl Tokenizer {
     /// One that was built here.
-    fn built(inner: tokenizers::Tokenizer) -> Self {
+    pub(super) fn built(inner: tokenizers::Tokenizer) -> Self {
         Self { inner, reading: Reading::default(), growth: Growth::OWN, files: None, path: None }
     }
 
     /// What `tokenizer.json` says.
-    fn json(&self) -> Result<serde_json::Value, ModelError> {
+    pub(super) fn json(&self) -> Result<serde_json::Value, ModelError> {
         parsed(self.to_json()?.as_bytes())
     }
 
     /// The tokenizer that `tokenizer.json` now says, with the files that go with this one.
-    fn with_json(&self, json: &serde_json::Value) -> Result<Self, ModelError> {
+    pub(super) fn with_json(&self, json: &serde_json::Value) -> Result<Self, ModelError> {
         let mut files = self.files.as_deref().cloned();
         let own = Self { inner: library(json).map_err(|error| self.fault(error))?, ..self.clone() };
         if let Some(files) = &mut files {
@@ -107,7 +69,7 @@ impl Tokenizer {
     }
 
     /// Does something in the library with a text, which is cut if it is longer than is ever read. Says whether it was.
-    fn with_text<T>(
+    pub(super) fn with_text<T>(
         &self,
         text: &str,
         work: impl FnOnce(&str) -> tokenizers::Result<T>,
@@ -117,52 +79,6 @@ impl Tokenizer {
             watch(self.inner.get_normalizer(), text).map_err(|error| self.fault(error))?;
         }
         Ok((guarded(|| work(text)).map_err(|error| self.fault(error))?, is_cut))
-    }
-
-    /// A vocabulary of single characters with a tag for each language.
-    ///
-    /// Ids: end 0, unknown 1, the tags, the characters in the given order, and padding last, as Marian has it. Text is
-    /// brought to the form in which names are trained on (`names.rs`), split into characters and ended with the end token.
-    ///
-    /// # Errors
-    /// When the tokenizers library refuses the parts.
-    pub fn characters(characters: &IndexSet<char>, languages: &[String]) -> Result<Self, ModelError> {
-        let error = |error: tokenizers::Error| ModelError::Tokenizer(error.to_string());
-        let tags: Vec<String> = languages.iter().map(|language| language_tag(language)).collect();
-        let vocabulary = [END.to_owned(), UNKNOWN.to_owned()]
-            .into_iter()
-            .chain(tags.iter().cloned())
-            .chain(characters.iter().map(char::to_string))
-            .chain([PADDING.to_owned()])
-            .enumerate()
-            .map(|(id, token)| (token, id as u32))
-            .collect();
-        let model =
-            WordLevel::builder().vocab(vocabulary).unk_token(UNKNOWN.into()).build().map_err(error)?;
-        let mut tokenizer = tokenizers::Tokenizer::new(model);
-        // Any character, in a form that the Python library's regular expressions take as well.
-        let pattern = SplitPattern::Regex(r"[\s\S]".into());
-        let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(error)?;
-        let ending = TemplateProcessing::builder()
-            .try_single(format!("$A {END}"))
-            .map_err(ModelError::Tokenizer)?
-            .try_pair(format!("$A {END} $B {END}"))
-            .map_err(ModelError::Tokenizer)?
-            .special_tokens(vec![(END, 0)])
-            .build()
-            .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
-        tokenizer.with_normalizer(Some(names::reading_form(characters)?));
-        tokenizer.with_pre_tokenizer(Some(split));
-        tokenizer.with_post_processor(Some(ending));
-        tokenizer.with_decoder(Some(Fuse::new()));
-        let special: Vec<AddedToken> = [END, UNKNOWN, PADDING]
-            .into_iter()
-            .map(str::to_owned)
-            .chain(tags)
-            .map(|token| AddedToken::from(token, true).normalized(false))
-            .collect();
-        tokenizer.add_special_tokens(&special);
-        Ok(Self::built(tokenizer))
     }
 
     /// The number of tokens.
@@ -252,14 +168,14 @@ impl Tokenizer {
     }
 
     /// The fewest tokens in which there is room for the special ones, and for one of a text.
-    fn least(&self) -> usize {
+    pub(super) fn least(&self) -> usize {
         let special =
             |pair: bool| self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(pair));
         (special(false) + 1).max(special(true))
     }
 
     /// That so many tokens are fewer than [`Self::least`], in words.
-    fn no_room(&self, longest: usize) -> String {
+    pub(super) fn no_room(&self, longest: usize) -> String {
         let noun = if longest == 1 { "token leaves" } else { "tokens leave" };
         let least = self.least();
         format!("{longest} {noun} no room for a text beside the special ones; at least {least} are needed")
@@ -353,6 +269,11 @@ impl Tokenizer {
         self.encode(&format!("{tag}{text}"))
     }
 
+    /// Whether the second text of a pair is of another segment than the first.
+    pub(super) fn tells_segments(&self) -> bool {
+        self.encode_text("a", Some("a")).is_ok_and(|pair| !pair.segments.is_empty())
+    }
+
     /// The text of ids, special tokens left out.
     ///
     /// # Errors
@@ -374,30 +295,14 @@ impl Tokenizer {
     }
 }
 
-/// BERT's special tokens around a text or a pair of texts.
-fn around_texts() -> Result<TemplateProcessing, ModelError> {
-    let [_, _, first, end, _] = BERT;
-    TemplateProcessing::builder()
-        .try_single(format!("{first} $A {end}"))
-        .map_err(ModelError::Tokenizer)?
-        .try_pair(format!("{first} $A {end} $B:1 {end}:1"))
-        .map_err(ModelError::Tokenizer)?
-        .special_tokens(vec![(first, 2), (end, 3)])
-        .build()
-        .map_err(|error| ModelError::Tokenizer(error.to_string()))
-}
-
-/// What a tokenizer's file says.
-fn parsed<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, ModelError> {
-    serde_json::from_slice(json).map_err(|error| ModelError::Tokenizer(error.to_string()))
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use indexmap::IndexSet;
+
     use super::*;
 
     /// The tokens of a text.
-    pub(super) fn pieces_of(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
+    pub(in crate::tokenizer) fn pieces_of(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
         let own = tokenizer.tokens();
         tokenizer.encode(text).unwrap().iter().map(|&id| own[id as usize].clone()).collect()
     }
