@@ -18,7 +18,7 @@ pub(crate) fn encoder(options: &Options, layers: &str, width: &str) -> BertConfi
         width: options.size(width),
         layers: options.size(layers),
         heads: options.size("heads"),
-        inner: options.size("ffn"),
+        intermediate_size: options.size("ffn"),
         activation: "gelu".into(),
         positions: 512,
         segments: 2,

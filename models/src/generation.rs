@@ -17,7 +17,7 @@ pub trait Translator {
     fn end_token(&self) -> u32;
 
     /// Most tokens that a target can have.
-    fn longest(&self) -> usize;
+    fn max_length(&self) -> usize;
 }
 
 /// One decoding under way, with one row a hypothesis.
@@ -82,7 +82,7 @@ impl Generation {
         if source.batch == 0 {
             return Ok(Vec::new());
         }
-        let longest = self.longest.min(model.longest());
+        let longest = self.longest.min(model.max_length());
         // Where there is no room for a token, there is nothing to search; the greedy way gives empty hypotheses.
         if self.beam <= 1 || longest == 0 {
             let hypotheses = greedy(model, source, longest)?;

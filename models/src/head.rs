@@ -58,3 +58,14 @@ impl Task {
         Self { head: Head::None, labels: Vec::new(), regression: false, pairs: None, relations: 0 }
     }
 }
+
+/// The head of a text encoder, as its configuration has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextHead<'c> {
+    /// What stands on top of the encoder.
+    pub head: Head,
+    /// What the labels are.
+    pub problem: Problem,
+    /// Names of the labels, in the order of the logits.
+    pub labels: &'c [String],
+}

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use alambic_files::text::quoted;
 
-use crate::marian::MarianConfig;
 use crate::published::look_up;
 use crate::{Config, ModelError, ModelFolder};
 
@@ -49,8 +48,7 @@ impl Config {
     pub fn unread(&self, folder: &ModelFolder) -> Result<Option<String>, ModelError> {
         let stored = folder.stored()?;
         let found = stored.shapes();
-        let others = if matches!(self, Self::Marian(_)) { MarianConfig::others() } else { Vec::new() };
-        let names = self.shapes().into_keys().chain(others);
+        let names = self.shapes().into_keys().chain(self.other_tensors());
         let read: HashSet<&str> =
             names.filter_map(|name| Some(look_up(&found, &self.spellings(&name))?.0)).collect();
         let unread: Vec<&String> =
@@ -64,8 +62,8 @@ impl Config {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let facts = self.facts();
-        let layers = facts.stacks.iter().map(|(key, layers, marker)| (key, *layers, stored.layers(marker)));
+        let summary = self.summary();
+        let layers = summary.stacks.iter().map(|(key, layers, marker)| (key, *layers, stored.layers(marker)));
         let layers = layers.filter(|(_, layers, found)| layers < found);
         let deeper: Vec<String> = layers
             .map(|(key, layers, found)| format!("; {key} is {layers}, and the weights have {found} layers"))

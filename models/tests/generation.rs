@@ -77,7 +77,7 @@ impl Translator for Script {
         END
     }
 
-    fn longest(&self) -> usize {
+    fn max_length(&self) -> usize {
         self.longest
     }
 }

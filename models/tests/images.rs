@@ -27,7 +27,7 @@ fn open(model: &str) -> (Config, ModelFolder, Weights) {
 
 /// The taps of a folder's model.
 fn run(opened: &ModelFolder, inputs: &Weights, wanted: Wanted) -> Result<Trace, ModelError> {
-    architecture::open(opened)?.read(&Batch::from_tensors(inputs)?, Pass::Evaluate, wanted)
+    architecture::open(opened)?.forward(&Batch::from_tensors(inputs)?, Pass::Evaluate, wanted)
 }
 
 fn largest_difference(left: &Tensor, right: &Tensor) -> f32 {
@@ -119,9 +119,9 @@ fn a_loss_on_the_outputs_reaches_every_parameter() {
         let (config, _, inputs) = open(model);
         let streams = alambic_tensor::Streams::new(3);
         let parameters = Parameters::from_weights(&config.initial_weights(&streams).unwrap()).unwrap();
-        let network = architecture::over(&config, &parameters.tracked()).unwrap();
+        let network = architecture::build(&config, &parameters.tracked()).unwrap();
         let batch = Batch::from_tensors(&inputs).unwrap();
-        let trace = network.read(&batch, Pass::Evaluate, Wanted::named(["logits", "relation"])).unwrap();
+        let trace = network.forward(&batch, Pass::Evaluate, Wanted::named(["logits", "relation"])).unwrap();
         let loss = trace.taps().values().fold(None, |sum: Option<Tensor>, tap| {
             let loss = tap.sqr().unwrap().mean_all().unwrap();
             Some(sum.map_or_else(|| loss.clone(), |sum| (sum + &loss).unwrap()))
@@ -190,7 +190,7 @@ fn a_dual_encoder_starts_from_a_fusion_encoder_and_reads_each_side_alone() {
     let network = Dual::new(&config, &weights).unwrap();
     let batch = Batch::from_tensors(&inputs).unwrap();
     let network: &dyn architecture::Architecture = &network;
-    let all = network.read(&batch, Pass::Evaluate, Wanted::All).unwrap();
+    let all = network.forward(&batch, Pass::Evaluate, Wanted::All).unwrap();
     let mut outline = config.outline().taps();
     let mut found: Vec<String> = all.taps().keys().cloned().collect();
     outline.sort_unstable();
@@ -199,13 +199,13 @@ fn a_dual_encoder_starts_from_a_fusion_encoder_and_reads_each_side_alone() {
 
     // Embeddings of images that were computed ahead give the same answers.
     let image = Batch { text: None, ..batch.clone() };
-    let ahead = network.read(&image, Pass::Evaluate, Wanted::named(["image.embedding"])).unwrap();
+    let ahead = network.forward(&image, Pass::Evaluate, Wanted::named(["image.embedding"])).unwrap();
     assert_eq!(ahead.taps().len(), 1);
     let embedding = ahead.get("image.embedding").unwrap().clone();
     let answers = |text: Option<TextInput>, image: Tensor| {
         let stored = Batch { text, image: Some(Image::Embedding(image)), ..Batch::default() };
         network
-            .read(&stored, Pass::Evaluate, Wanted::named(["logits"]))
+            .forward(&stored, Pass::Evaluate, Wanted::named(["logits"]))
             .unwrap()
             .get("logits")
             .unwrap()
@@ -221,7 +221,7 @@ fn a_dual_encoder_starts_from_a_fusion_encoder_and_reads_each_side_alone() {
     assert!(once.dims() == each.dims() && largest_difference(&once, &each) < 1e-6);
     let three = Tensor::cat(&[&embedding, &embedding.narrow(0, 0, 1).unwrap()], 0).unwrap();
     let misfit = Batch { image: Some(Image::Embedding(three)), ..batch.clone() };
-    assert!(network.read(&misfit, Pass::Evaluate, Wanted::named(["logits"])).is_err());
+    assert!(network.forward(&misfit, Pass::Evaluate, Wanted::named(["logits"])).is_err());
 
     // The text's tower is the fusion encoder's way through a text that stands alone, up to its first layer.
     let (_, vilt, _) = open("vilt");
@@ -235,9 +235,9 @@ fn a_dual_encoder_starts_from_a_fusion_encoder_and_reads_each_side_alone() {
 fn a_loss_on_the_logits_reaches_every_parameter_of_a_dual_encoder() {
     let (config, weights, inputs) = dual([2, 2]);
     let parameters = Parameters::from_weights(&weights).unwrap();
-    let network = architecture::over(&Config::Dual(config.clone()), &parameters.tracked()).unwrap();
+    let network = architecture::build(&Config::Dual(config.clone()), &parameters.tracked()).unwrap();
     let batch = Batch::from_tensors(&inputs).unwrap();
-    let trace = network.read(&batch, Pass::Evaluate, Wanted::named(["logits"])).unwrap();
+    let trace = network.forward(&batch, Pass::Evaluate, Wanted::named(["logits"])).unwrap();
     let loss = trace.get("logits").unwrap().sqr().unwrap().mean_all().unwrap();
     let gradients = Gradients::of(&loss, &parameters).unwrap();
     assert_eq!(gradients.unreached(&parameters), Vec::<String>::new());

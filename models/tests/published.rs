@@ -75,7 +75,7 @@ fn logits(folder: &ModelFolder, model: &str) -> Vec<f32> {
     let inputs = load(&parity(model).join("inputs.safetensors")).unwrap();
     let network = architecture::open(folder).unwrap();
     let batch = Batch::from_tensors(&inputs).unwrap();
-    let trace = network.read(&batch, Pass::Evaluate, Wanted::named(["logits"])).unwrap();
+    let trace = network.forward(&batch, Pass::Evaluate, Wanted::named(["logits"])).unwrap();
     trace.get("logits").unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 
@@ -547,7 +547,7 @@ fn ids_and_masks_are_held_against_what_they_index() {
         let mut inputs: Weights = [("input_ids".to_owned(), tensor(3))].into();
         inputs.insert(name.into(), tensor(number));
         let read = Batch::from_tensors(&inputs)
-            .and_then(|batch| network.read(&batch, Pass::Evaluate, Wanted::named(["hidden.0"])));
+            .and_then(|batch| network.forward(&batch, Pass::Evaluate, Wanted::named(["hidden.0"])));
         read.map(drop).map_err(|error| error.to_string())
     };
     assert!(said("attention_mask", 1).is_err(), "a mask of 2 is none");

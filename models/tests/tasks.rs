@@ -26,7 +26,7 @@ fn a_head_is_kept_for_its_own_task_and_made_anew_for_another() {
             width: 8,
             layers: 1,
             heads: 2,
-            inner: 12,
+            intermediate_size: 12,
             activation: "gelu".into(),
             positions: 16,
             segments: 2,

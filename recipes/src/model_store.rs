@@ -143,9 +143,10 @@ impl<'a> ModelStore<'a> {
         Ok(match self.options(name)? {
             TeacherOptions::Checkpoint(options) => {
                 let folder = self.model_folder(name, options)?;
-                match Config::open(&ModelFolder::open(&folder)?)? {
-                    Config::Marian(_) => Box::new(Checkpoint::load(&folder)?),
-                    _ => Box::new(Network::load(&folder)?),
+                if Config::open(&ModelFolder::open(&folder)?)?.writes_texts() {
+                    Box::new(Checkpoint::load(&folder)?)
+                } else {
+                    Box::new(Network::load(&folder)?)
                 }
             }
             TeacherOptions::Pipeline(options) => Box::new(self.pipeline(options)?),

@@ -286,7 +286,7 @@ fn model(name: String, start: String, ModelInfo { config, .. }: &ModelInfo) -> P
         decoder_layers: streams.get("decoder").map_or(0, |stream| stream.layers),
         width: reads.width,
         heads: reads.heads,
-        feed_forward: config.inner(),
+        feed_forward: config.intermediate_size(),
         vocabulary: config.vocabulary(),
         parameters: config.parameters(),
     }
@@ -382,7 +382,7 @@ fn cache(
         return None;
     }
     subsample(&mut texts, MEASURED);
-    let max_length = task.max_length().min(info.config.longest()).min(teacher.config.longest());
+    let max_length = task.max_length().min(info.config.max_length()).min(teacher.config.max_length());
     let tokenizer = teacher.tokenizer.truncating(max_length).ok()?;
     let encoded = texts.iter().map(|text| tokenizer.encode_text(&text.first, text.second.as_deref()));
     let lengths: Vec<usize> = encoded.map(|text| Some(text.ok()?.ids.len())).collect::<Option<_>>()?;

@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         if arguments.taps.is_empty() { Wanted::All } else { Wanted::named(arguments.taps.iter().cloned()) };
     let model = architecture::open(&folder)?;
     let batch = Batch::from_tensors(&written).map_err(of_inputs)?;
-    let trace = model.read(&batch, Pass::Evaluate, wanted).map_err(of_inputs)?;
+    let trace = model.forward(&batch, Pass::Evaluate, wanted).map_err(of_inputs)?;
     for (name, tensor) in trace.taps() {
         check_finite(name, tensor)
             .map_err(|error| Failure::message(format!("{}: {error}", folder.path().display())))?;

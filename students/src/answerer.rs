@@ -68,7 +68,7 @@ impl Answerer {
     pub fn load(path: &Path) -> Result<Self, StudentError> {
         let folder = ModelFolder::open(path)?;
         let config = Config::open(&folder)?;
-        let network = architecture::over(&config, &config.weights(&folder)?)?;
+        let network = architecture::build(&config, &config.weights(&folder)?)?;
         let eyes = Eyes::open(&config, path)?;
         Self::new(&config, network.into(), eyes, &folder.tokenizer()?, usize::MAX)
     }
@@ -85,7 +85,7 @@ impl Answerer {
         longest: usize,
     ) -> Result<Self, StudentError> {
         tokenizer.check_rows(config.vocabulary())?;
-        let tokenizer = tokenizer.truncating(longest.min(config.longest()))?;
+        let tokenizer = tokenizer.truncating(longest.min(config.max_length()))?;
         let names = config.outline().labels;
         Ok(Self { config: config.clone(), network, tokenizer, eyes, names })
     }
@@ -103,7 +103,7 @@ impl Answerer {
     /// # Errors
     /// When there is not even room for the special tokens.
     pub fn cut_at(self, longest: usize) -> Result<Self, StudentError> {
-        let tokenizer = self.tokenizer.truncating(longest.min(self.config.longest()))?;
+        let tokenizer = self.tokenizer.truncating(longest.min(self.config.max_length()))?;
         Ok(Self { tokenizer, ..self })
     }
 
@@ -137,7 +137,7 @@ impl Answerer {
         let sights: Vec<&Sight> = questions.iter().map(|(_, sight)| *sight).collect();
         let (image, regions) = self.eyes.batch(&sights, None)?;
         let batch = Batch { text, image, regions, ..Batch::default() };
-        Ok(self.network.read(&batch, Pass::Evaluate, wanted)?)
+        Ok(self.network.forward(&batch, Pass::Evaluate, wanted)?)
     }
 
     /// How much attention the tokens of a question pay to each part of the image in the last layer, a mean over tokens and
@@ -178,7 +178,7 @@ impl Answerer {
         for images in images.chunks(BATCH) {
             let (image, _) = self.eyes.batch(images, None)?;
             let batch = Batch { image, ..Batch::default() };
-            let trace = self.network.read(&batch, Pass::Evaluate, Wanted::named([VECTOR]))?;
+            let trace = self.network.forward(&batch, Pass::Evaluate, Wanted::named([VECTOR]))?;
             all.extend(trace.get(VECTOR).cloned());
         }
         Ok(Some(Tensor::cat(&all, 0).map_err(ModelError::from)?))
@@ -198,7 +198,7 @@ impl Answerer {
         for (questions, rows) in questions.chunks(BATCH).zip(rows.chunks(BATCH)) {
             let text = Some(self.read(questions.iter().map(|text| (*text, None)))?);
             let batch = Batch { text, image: Some(stored(vectors, rows)?), ..Batch::default() };
-            all.extend(logits(&self.network.read(&batch, Pass::Evaluate, Wanted::named(["logits"]))?)?);
+            all.extend(logits(&self.network.forward(&batch, Pass::Evaluate, Wanted::named(["logits"]))?)?);
         }
         Ok(all)
     }
@@ -216,7 +216,7 @@ impl Answerer {
     ) -> Result<Vec<Vec<f32>>, StudentError> {
         let text = Some(self.read(std::iter::once((question, None)))?);
         let batch = Batch { text, image: Some(stored(vectors, rows)?), ..Batch::default() };
-        logits(&self.network.read(&batch, Pass::Evaluate, Wanted::named(["logits"]))?)
+        logits(&self.network.forward(&batch, Pass::Evaluate, Wanted::named(["logits"]))?)
     }
 
     fn read<'t>(

@@ -159,7 +159,7 @@ pub(crate) fn bert(
         width,
         layers,
         heads,
-        inner,
+        intermediate_size: inner,
         activation: activation.name().to_owned(),
         positions: longest,
         segments: 2,

@@ -32,7 +32,7 @@ impl Matcher {
     pub fn load(path: &Path) -> Result<Self, StudentError> {
         let folder = ModelFolder::open(path)?;
         let config = Config::open(&folder)?;
-        let network = architecture::over(&config, &config.weights(&folder)?)?;
+        let network = architecture::build(&config, &config.weights(&folder)?)?;
         Self::new(&config, network.into(), &folder.tokenizer()?)
     }
 
@@ -51,7 +51,7 @@ impl Matcher {
                 config.model_type()
             )));
         }
-        let longest = config.longest();
+        let longest = config.max_length();
         tokenizer.check_rows(config.vocabulary())?;
         let (tokenizer, eyes) = (tokenizer.truncating(longest)?, Eyes::new(config, None)?);
         Ok(Self { network, tokenizer, eyes, padding: config.padding(), longest })
@@ -112,7 +112,7 @@ impl Matcher {
     ) -> Result<Tensor, StudentError> {
         let mut vectors = Vec::with_capacity(all.len().div_ceil(BATCH));
         for some in all.chunks(BATCH) {
-            let trace = self.network.read(&batch(some)?, Pass::Evaluate, Wanted::named([tap]))?;
+            let trace = self.network.forward(&batch(some)?, Pass::Evaluate, Wanted::named([tap]))?;
             vectors.extend(trace.get(tap).cloned());
         }
         Ok(Tensor::cat(&vectors, 0).map_err(ModelError::from)?)

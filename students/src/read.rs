@@ -33,7 +33,7 @@ impl Reader {
     pub fn load(path: &Path) -> Result<Self, StudentError> {
         let folder = ModelFolder::open(path)?;
         let model = Bert::open(&folder)?;
-        let longest = model.config().longest();
+        let longest = model.config().max_length();
         Self::new(model, &folder.tokenizer()?, longest)
     }
 
@@ -43,7 +43,7 @@ impl Reader {
     /// When there is not even room for the special tokens.
     pub fn new(model: Bert, tokenizer: &Tokenizer, longest: usize) -> Result<Self, StudentError> {
         tokenizer.check_rows(model.config().vocabulary)?;
-        let tokenizer = tokenizer.truncating(longest.min(model.config().longest()))?;
+        let tokenizer = tokenizer.truncating(longest.min(model.config().max_length()))?;
         Ok(Self { model, tokenizer })
     }
 

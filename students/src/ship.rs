@@ -39,7 +39,7 @@ pub fn ship(
     std::fs::create_dir_all(folder).map_err(file_error(folder))?;
     tokenizer.write(folder)?;
     if let Some((encoder, pooling)) = pooling {
-        pooling.write(folder, encoder.width, encoder.longest(), &tokenizer)?;
+        pooling.write(folder, encoder.width, encoder.max_length(), &tokenizer)?;
     }
     // A detector reads no texts, and may know its tags by their names alone.
     if !matches!(config, Config::Detector(_)) || tokenizer != TokenizerFiles::default() {

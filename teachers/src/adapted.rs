@@ -70,10 +70,10 @@ impl CheckpointOptions {
         let before = folder.path().join("config.json");
         std::fs::copy(&before, to.join("config.json")).map_err(TeacherError::file(&before))?;
         if let Config::Bert(config) = &config {
-            let files = tokenizer.files(config.longest())?;
+            let files = tokenizer.files(config.max_length())?;
             files.write(to)?;
             if let Some(pooling) = &config.pooling {
-                pooling.write(to, config.width, config.longest(), &files)?;
+                pooling.write(to, config.width, config.max_length(), &files)?;
                 for ((place, _), own) in pooling.dense_folders().into_iter().zip(folder.dense_folders()?) {
                     copy_weights(&own, &to.join(place))?;
                 }

@@ -30,7 +30,7 @@ impl Network {
         let folder = ModelFolder::open(path)?;
         let tokenizer = folder.tokenizer()?;
         let config = Config::open(&folder)?.of_tokens(tokenizer.rows());
-        let network = architecture::over(&config, &config.weights_of_tokens(&folder)?)?;
+        let network = architecture::build(&config, &config.weights_of_tokens(&folder)?)?;
         Self::over(&folder, config, network.into(), tokenizer)
     }
 
@@ -79,10 +79,10 @@ impl Teacher for Network {
     fn trace(&self, batch: Batch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
         let wanted = wanted.clone();
         Ok(match batch {
-            Batch::Sighted(batch) => self.built.read(batch, Pass::Evaluate, wanted)?,
+            Batch::Sighted(batch) => self.built.forward(batch, Pass::Evaluate, wanted)?,
             Batch::Texts(texts) => {
                 let batch = architecture::Batch { text: Some(texts.clone()), ..Default::default() };
-                self.built.read(&batch, Pass::Evaluate, wanted)?
+                self.built.forward(&batch, Pass::Evaluate, wanted)?
             }
             Batch::Forced(_) => {
                 return Err(TeacherError::Kind("reads texts, and is shown what is to be written"));
@@ -99,7 +99,7 @@ impl Teacher for Network {
     }
 
     fn longest(&self) -> Option<usize> {
-        Some(self.config.longest())
+        Some(self.config.max_length())
     }
 
     fn folder(&self) -> Option<&Path> {

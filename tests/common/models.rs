@@ -58,7 +58,7 @@ pub(crate) fn tiny_encoder(
         width: 8,
         layers: 1,
         heads: 2,
-        inner: 8,
+        intermediate_size: 8,
         activation: "gelu".into(),
         positions: longest,
         segments: 2,

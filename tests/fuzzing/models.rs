@@ -135,6 +135,6 @@ pub(super) fn trace(folder: &Path) -> Vec<String> {
     let model = architecture::open(&ModelFolder::open(folder).unwrap()).unwrap();
     let read = architecture::with_mask(inputs)
         .and_then(|inputs| Batch::from_tensors(&inputs))
-        .and_then(|batch| model.read(&batch, Pass::Evaluate, Wanted::All));
+        .and_then(|batch| model.forward(&batch, Pass::Evaluate, Wanted::All));
     read.err().map(of_inputs).into_iter().collect()
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::family::Family;
 use super::names::Names;
 use super::pooling::Pooling;
-use crate::facts::Facts;
+use crate::config_summary::ConfigSummary;
 use crate::head::{Head, Problem, Task};
 use crate::json::{decimal, extend_object};
 use crate::labels::{self, ONE_LABEL, REGRESSION, SEVERAL_LABELS};
@@ -48,7 +48,7 @@ pub struct BertConfig {
     /// Attention heads.
     pub heads: usize,
     /// Inner width of the feed-forward sublayers.
-    pub inner: usize,
+    pub intermediate_size: usize,
     /// Activation of the feed-forward sublayers, as transformers names it.
     pub activation: String,
     /// Rows of the position table.
@@ -139,7 +139,7 @@ impl BertConfig {
     /// When the folder is of another family, a key is missing or has the wrong type, or there are no weights.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         let mut config = Self { pooling: Pooling::open(folder)?, ..Self::read(folder)? };
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         config.untied = config.has_own_output(folder, |name| config.spellings(name))?;
         if config.head == Head::None {
             let names = folder.weight_shapes()?;
@@ -217,7 +217,7 @@ impl BertConfig {
                 width: published.dim,
                 layers: published.n_layers,
                 heads: published.n_heads,
-                inner: published.hidden_dim,
+                intermediate_size: published.hidden_dim,
                 activation: published.activation,
                 positions: published.max_position_embeddings,
                 segments: 0,
@@ -251,7 +251,7 @@ impl BertConfig {
             width: published.hidden_size,
             layers: published.num_hidden_layers,
             heads: published.num_attention_heads,
-            inner: published.intermediate_size,
+            intermediate_size: published.intermediate_size,
             activation: published.hidden_act,
             positions: published.max_position_embeddings,
             segments: published.type_vocab_size,
@@ -292,7 +292,7 @@ impl BertConfig {
 
     /// The most tokens of a text.
     #[must_use]
-    pub fn longest(&self) -> usize {
+    pub fn max_length(&self) -> usize {
         if self.family.counts_from_padding() {
             self.positions.saturating_sub(self.padding as usize + 1)
         } else {
@@ -300,16 +300,16 @@ impl BertConfig {
         }
     }
 
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        Facts {
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
+        ConfigSummary {
             vocabulary: self.vocabulary,
-            longest: self.longest(),
+            max_length: self.max_length(),
             padding: self.padding,
-            inner: self.inner,
+            intermediate_size: self.intermediate_size,
             sizes: vec![
                 ("vocab_size", self.vocabulary),
                 ("hidden_size", self.width),
-                ("intermediate_size", self.inner),
+                ("intermediate_size", self.intermediate_size),
                 ("max_position_embeddings", self.positions),
             ],
             counts: vec![("type_vocab_size", self.segments)],
@@ -339,7 +339,7 @@ impl BertConfig {
         Ok(LayerSizes {
             width: self.width,
             heads: self.heads,
-            inner: self.inner,
+            intermediate_size: self.intermediate_size,
             activation: self.activation()?,
             epsilon: self.epsilon,
             dropout: self.dropout,
@@ -392,7 +392,7 @@ impl BertConfig {
                 "dim": self.width,
                 "n_layers": self.layers,
                 "n_heads": self.heads,
-                "hidden_dim": self.inner,
+                "hidden_dim": self.intermediate_size,
                 "activation": self.activation,
                 "dropout": decimal(self.dropout),
                 "attention_dropout": decimal(self.attention_dropout),
@@ -404,7 +404,7 @@ impl BertConfig {
                 "hidden_size": self.width,
                 "num_hidden_layers": self.layers,
                 "num_attention_heads": self.heads,
-                "intermediate_size": self.inner,
+                "intermediate_size": self.intermediate_size,
                 "hidden_act": self.activation,
                 "type_vocab_size": self.segments,
                 "layer_norm_eps": self.epsilon,

@@ -3,6 +3,7 @@
 //! Taps: `hidden.i` (0 the embeddings), `queries.i`, `keys.i`, `values.i`, `scores.i` (divided by the square root of
 //! the head width, before mask and softmax), `attention.i`, `pooled`, `logits`, and with a [`Pooling`] `embedding`.
 
+mod architecture;
 mod config;
 pub(crate) mod dense;
 mod family;
@@ -15,9 +16,10 @@ mod rows;
 
 pub use crate::head::{Head, Problem, Task};
 pub use crate::layers::{AttentionNames, EncoderNames};
+pub use crate::text_input::TextInput;
 pub use config::BertConfig;
 pub use dense::Dense;
 pub use family::Family;
-pub use model::{Bert, TextInput};
+pub use model::Bert;
 pub use names::{Names, select_layers};
 pub use pooling::{Gathering, Mode, Pooling, Step};

@@ -17,38 +17,8 @@ use crate::layers::{
     Encoder, Linear, Norm, Pass, Source, TextEmbeddings, TextTables, Vocabulary, activation,
     counted_positions, first,
 };
-use crate::{EncodedText, Initialiser, ModelError, ModelFolder, Tokens, Trace, Wanted};
-
-/// Texts, or pairs of texts, as BERT's family reads them.
-#[derive(Debug, Clone)]
-pub struct TextInput {
-    /// The tokens of each text.
-    pub tokens: Tokens,
-    /// `[batch, length]`, the segment of each token; all 0 if left out.
-    pub segments: Option<Arc<Vec<u32>>>,
-    /// For masked language modelling: the tokens whose logits are wanted, as indices into `[batch * length]`. Left
-    /// out, those of all tokens.
-    pub selected: Option<Arc<Vec<u32>>>,
-}
-
-impl TextInput {
-    /// Encoded texts padded to the longest, all of whose tokens are wanted.
-    #[must_use]
-    pub fn pad(texts: &[&EncodedText], padding: u32) -> Self {
-        let rows = |part: fn(&EncodedText) -> &Vec<u32>| -> Vec<&Vec<u32>> {
-            texts.iter().map(|text| part(text)).collect()
-        };
-        let tokens = Tokens::pad(&rows(|text| &text.ids), padding);
-        let segments = Tokens::pad_to(&rows(|text| &text.segments), 0, tokens.length).ids;
-        Self { segments: Some(segments), ..Self::new(tokens) }
-    }
-
-    /// Texts of one segment, all of whose tokens are wanted.
-    #[must_use]
-    pub fn new(tokens: Tokens) -> Self {
-        Self { tokens, segments: None, selected: None }
-    }
-}
+use crate::text_input::TextInput;
+use crate::{Initialiser, ModelError, ModelFolder, Tokens, Trace, Wanted};
 
 /// A head with its weights.
 #[derive(Debug, Clone)]
@@ -291,7 +261,7 @@ impl Bert {
 
     /// The position of each token.
     fn positions(&self, tokens: &Tokens) -> Result<Arc<Vec<u32>>, ModelError> {
-        let counted = counted_positions(tokens, self.config.longest())?;
+        let counted = counted_positions(tokens, self.config.max_length())?;
         if !self.config.family.counts_from_padding() {
             return Ok(counted);
         }

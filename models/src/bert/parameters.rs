@@ -31,7 +31,7 @@ impl BertConfig {
         }
         shapes.biased(&names.embedding_norm(), &[width]);
         for index in 0..self.layers {
-            shapes.layer(&names.layer(index), width, self.inner);
+            shapes.layer(&names.layer(index), width, self.intermediate_size);
         }
         if self.pooler {
             shapes.biased(&names.pooler(), &[width, width]);

@@ -5,10 +5,9 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::facts::Facts;
+use crate::config_summary::ConfigSummary;
 use crate::json::config_json;
 use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
-use crate::published::open;
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream};
 
 /// `config.json` with the keys that transformers uses. Files that leave keys out mean the values of ViT-B/32.
@@ -121,7 +120,7 @@ pub(super) struct Tower<'a> {
     pub(super) layers: usize,
     width: usize,
     heads: usize,
-    inner: usize,
+    intermediate_size: usize,
     activation: &'a str,
     epsilon: f64,
     dropout: f32,
@@ -134,7 +133,7 @@ impl TextTower {
             layers: self.num_hidden_layers,
             width: self.hidden_size,
             heads: self.num_attention_heads,
-            inner: self.intermediate_size,
+            intermediate_size: self.intermediate_size,
             activation: &self.hidden_act,
             epsilon: self.layer_norm_eps,
             dropout: self.attention_dropout,
@@ -149,7 +148,7 @@ impl VisionTower {
             layers: self.num_hidden_layers,
             width: self.hidden_size,
             heads: self.num_attention_heads,
-            inner: self.intermediate_size,
+            intermediate_size: self.intermediate_size,
             activation: &self.hidden_act,
             epsilon: self.layer_norm_eps,
             dropout: self.attention_dropout,
@@ -183,7 +182,7 @@ impl Tower<'_> {
         Ok(LayerSizes {
             width: self.width,
             heads: self.heads,
-            inner: self.inner,
+            intermediate_size: self.intermediate_size,
             activation: activation(self.activation)?,
             epsilon: self.epsilon,
             dropout: 0.0,
@@ -228,17 +227,9 @@ impl ClipConfig {
     /// When a key has the wrong type, or the model is not of both towers.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         let config: Self = folder.typed_of("clip", &told_once(folder.json()))?;
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         let images = ImageProcessorConfig::open_clip(folder, config.vision_config.image_size)?;
         Ok(Self { images, ..config })
-    }
-
-    /// The weights of a folder, under the names of [`Self::shapes`].
-    ///
-    /// # Errors
-    /// When a file is missing or broken, or the weights lack a tensor.
-    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        open(folder, &self.shapes(), |name| vec![name.to_owned()])
     }
 
     /// How pictures become the pixels that are read.
@@ -247,12 +238,12 @@ impl ClipConfig {
         self.images.unwrap_or(ImageProcessorConfig::clip(self.vision_config.image_size))
     }
 
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        Facts {
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
+        ConfigSummary {
             vocabulary: self.text_config.vocab_size,
-            longest: self.text_config.max_position_embeddings,
+            max_length: self.text_config.max_position_embeddings,
             padding: self.text_config.pad_token_id.unwrap_or(1),
-            inner: self.text_config.intermediate_size,
+            intermediate_size: self.text_config.intermediate_size,
             sizes: vec![
                 ("projection_dim", self.projection_dim),
                 ("text_config.vocab_size", self.text_config.vocab_size),
@@ -327,7 +318,7 @@ impl ClipConfig {
         shapes.biased("vision_model.post_layernorm", &[wide]);
         for tower in [text.tower(), vision.tower()] {
             for index in 0..tower.layers {
-                shapes.layer(&tower.layer(index), tower.width, tower.inner);
+                shapes.layer(&tower.layer(index), tower.width, tower.intermediate_size);
             }
         }
         shapes.into_inner()

@@ -4,6 +4,7 @@
 //! `image.embedding` (projected, of length one), and `logits` `[images, texts]`: the similarity of every pair in the
 //! batch times the model's scale.
 
+mod architecture;
 mod config;
 mod model;
 

@@ -5,6 +5,7 @@
 //! 2016). Taps: `hidden.i`, the cells after i convolutions, `[batch, cells, width]`; `objectness` `[batch, cells]` and
 //! `logits` of the tags `[batch, cells, tags]`; `boxes` `[batch, cells, 4]`, as [`Located`] has them.
 
+mod architecture;
 mod config;
 mod model;
 

@@ -5,6 +5,7 @@
 //! streams `text` and `image` by layer, the first token of the image with the image, hidden states before the final norms;
 //! `text.embedding` and `image.embedding`, what the head is given of each; `pooled`, both fused; `logits`.
 
+mod architecture;
 mod config;
 mod model;
 

@@ -25,8 +25,8 @@ impl FeedForward {
         sizes: &LayerSizes,
     ) -> Result<Self, ModelError> {
         Ok(Self {
-            inner: Linear::load(source, inner, sizes.width, sizes.inner)?,
-            outer: Linear::load(source, outer, sizes.inner, sizes.width)?,
+            inner: Linear::load(source, inner, sizes.width, sizes.intermediate_size)?,
+            outer: Linear::load(source, outer, sizes.intermediate_size, sizes.width)?,
             norm: Norm::load(source, norm, sizes.width, sizes.epsilon)?,
             activation: sizes.activation,
             dropout: sizes.dropout,

@@ -17,7 +17,7 @@ pub(crate) struct LayerSizes {
     pub(crate) width: usize,
     pub(crate) heads: usize,
     /// Inner width of the feed-forward sublayer.
-    pub(crate) inner: usize,
+    pub(crate) intermediate_size: usize,
     pub(crate) activation: Activation,
     /// Added to the variance in layer norms.
     pub(crate) epsilon: f64,

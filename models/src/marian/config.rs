@@ -4,7 +4,7 @@ use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::Facts;
+use crate::config_summary::ConfigSummary;
 use crate::folder::StoredWeights;
 use crate::json::{config_json, decimal};
 use crate::layers::{LayerSizes, Norms, activation};
@@ -69,7 +69,7 @@ impl MarianConfig {
     /// When a key is missing or has the wrong type, or the words of source, target and output have tables of their own.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         let config: Self = folder.config("marian")?;
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         let refuse = |message: String| Err(ModelError::content(&folder.path().join("config.json"), message));
         let json = folder.json();
         if json["decoder_vocab_size"].as_u64().is_some_and(|size| size != config.vocab_size as u64) {
@@ -154,12 +154,12 @@ impl MarianConfig {
         activation(&self.activation_function)
     }
 
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        Facts {
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
+        ConfigSummary {
             vocabulary: self.vocab_size,
-            longest: self.max_position_embeddings,
+            max_length: self.max_position_embeddings,
             padding: self.pad_token_id,
-            inner: self.encoder_ffn_dim,
+            intermediate_size: self.encoder_ffn_dim,
             sizes: vec![
                 ("vocab_size", self.vocab_size),
                 ("d_model", self.d_model),
@@ -191,11 +191,11 @@ impl MarianConfig {
         self.sizes(self.decoder_attention_heads, self.decoder_ffn_dim)
     }
 
-    fn sizes(&self, heads: usize, inner: usize) -> Result<LayerSizes, ModelError> {
+    fn sizes(&self, heads: usize, intermediate_size: usize) -> Result<LayerSizes, ModelError> {
         Ok(LayerSizes {
             width: self.d_model,
             heads,
-            inner,
+            intermediate_size,
             activation: self.activation()?,
             epsilon: EPSILON,
             dropout: self.dropout,

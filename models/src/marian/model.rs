@@ -238,7 +238,7 @@ impl Translator for Marian {
         self.config.eos_token_id
     }
 
-    fn longest(&self) -> usize {
+    fn max_length(&self) -> usize {
         self.config.max_position_embeddings
     }
 }

@@ -1,15 +1,14 @@
 //! The configuration file of an Oscar model.
 
 use alambic_files::text::quoted;
-use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use crate::bert::{BertConfig, Family, Head, Names, Task};
-use crate::facts::Facts;
+use crate::config_summary::ConfigSummary;
 use crate::json::extend_object;
 use crate::layers::Shapes;
-use crate::published::{look_up, older, open, with_and_without};
+use crate::published::{look_up, older, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, labels};
 
 /// What the names of the encoder's tensors begin with, with a head as without one.
@@ -91,7 +90,7 @@ impl OscarConfig {
             regions: json["max_img_seq_length"].as_u64().map_or(REGIONS, |regions| regions as usize),
             tags: json["object_tags"].as_bool().unwrap_or(true),
         };
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         if config.bert.has_own_output(folder, Self::spellings)? {
             return Err(refuse(
                 "the head over the vocabulary has a matrix of its own; only heads whose matrix is the table of words are \
@@ -109,23 +108,17 @@ impl OscarConfig {
         Self { bert, relations: task.relations, ..self }
     }
 
-    /// The weights of a folder, under the names of [`Self::shapes`].
-    ///
-    /// # Errors
-    /// When a file is missing or broken, or the weights lack a tensor.
-    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        open(folder, &self.shapes(), Self::spellings)
-    }
-
     pub(crate) fn spellings(name: &str) -> Vec<String> {
         older(with_and_without(BASE, name))
     }
 
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        let mut facts = self.bert.facts();
-        facts.sizes.push(("img_feature_dim", self.features));
-        facts.counts.extend([("max_img_seq_length", self.regions), ("num_contrast_classes", self.relations)]);
-        facts
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
+        let mut summary = self.bert.summary();
+        summary.sizes.push(("img_feature_dim", self.features));
+        summary
+            .counts
+            .extend([("max_img_seq_length", self.regions), ("num_contrast_classes", self.relations)]);
+        summary
     }
 
     pub(super) fn names() -> Names {

@@ -6,6 +6,7 @@
 //! `logits` of the answers, or of the vocabulary at each token of text and tags; `relation`, the logits of whether text,
 //! tags and image belong together.
 
+mod architecture;
 mod config;
 mod model;
 

@@ -1,15 +1,15 @@
 //! The configuration file of a ViLT model.
 
 use alambic_files::text::quoted;
-use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::facts::Facts;
+use crate::config_summary::ConfigSummary;
+use crate::image_input::PatchInput;
 use crate::json::{config_json, decimal, extend_object};
 use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
-use crate::published::{open, with_and_without};
+use crate::published::with_and_without;
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labels};
 
 /// What the names of the encoder's tensors begin with.
@@ -115,7 +115,7 @@ impl ViltConfig {
         if config.head == Head::Answers {
             config.labels = labels::of(json).map_err(refuse)?;
         }
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         config.check_tied(folder)?;
         config.images = ImageProcessorConfig::open_vilt(folder, config.image_size, config.patch_size)?;
         Ok(config)
@@ -152,14 +152,6 @@ impl ViltConfig {
         Self { head, labels: answers.to_vec(), ..self }
     }
 
-    /// The weights of a folder, under the names of [`Self::shapes`].
-    ///
-    /// # Errors
-    /// When a file is missing or broken, or the weights lack a tensor.
-    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        open(folder, &self.shapes(), Self::spellings)
-    }
-
     pub(crate) fn spellings(name: &str) -> Vec<String> {
         with_and_without(BASE, name)
     }
@@ -185,12 +177,23 @@ impl ViltConfig {
         self.images.unwrap_or(ImageProcessorConfig::vilt(self.image_size, self.patch_size))
     }
 
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        Facts {
+    /// How images are read, by this model and by dual encoders of its sizes.
+    pub(crate) fn patch_input(&self) -> PatchInput {
+        PatchInput {
+            processor: self.image_processor(),
+            num_channels: self.num_channels,
+            image_size: self.image_size,
+            patch_size: self.patch_size,
+            max_patches: usize::try_from(self.max_image_length).ok(),
+        }
+    }
+
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
+        ConfigSummary {
             vocabulary: self.vocab_size,
-            longest: self.max_position_embeddings,
+            max_length: self.max_position_embeddings,
             padding: self.pad_token_id.unwrap_or(0),
-            inner: self.intermediate_size,
+            intermediate_size: self.intermediate_size,
             sizes: vec![
                 ("vocab_size", self.vocab_size),
                 ("max_position_embeddings", self.max_position_embeddings),
@@ -226,7 +229,7 @@ impl ViltConfig {
         Ok(LayerSizes {
             width: self.hidden_size,
             heads: self.num_attention_heads,
-            inner: self.intermediate_size,
+            intermediate_size: self.intermediate_size,
             activation: activation(&self.hidden_act)?,
             epsilon: self.layer_norm_eps,
             dropout: self.hidden_dropout_prob,

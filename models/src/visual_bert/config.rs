@@ -1,14 +1,13 @@
 //! The configuration file of a VisualBERT model.
 
 use alambic_files::text::quoted;
-use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use crate::bert::{BertConfig, Family, Head, Names};
-use crate::facts::Facts;
+use crate::config_summary::ConfigSummary;
 use crate::json::extend_object;
-use crate::published::{older, open, with_and_without};
+use crate::published::{older, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, labels};
 
 /// What the names of the encoder's tensors begin with.
@@ -53,26 +52,18 @@ impl VisualBertConfig {
             return Err(refuse("bypass_transformer is true, which is not supported".into()));
         }
         let config = Self { bert, features: features as usize, labels };
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         Ok(config)
-    }
-
-    /// The weights of a folder, under the names of [`Self::shapes`].
-    ///
-    /// # Errors
-    /// When a file is missing or broken, or the weights lack a tensor.
-    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        open(folder, &self.shapes(), Self::spellings)
     }
 
     pub(crate) fn spellings(name: &str) -> Vec<String> {
         older(with_and_without(BASE, name))
     }
 
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        let mut facts = self.bert.facts();
-        facts.sizes.push(("visual_embedding_dim", self.features));
-        facts
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
+        let mut summary = self.bert.summary();
+        summary.sizes.push(("visual_embedding_dim", self.features));
+        summary
     }
 
     pub(super) fn names(&self) -> Names {

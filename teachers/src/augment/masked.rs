@@ -58,7 +58,7 @@ impl MaskedLanguage {
             words[*id as usize] = Some(word.clone());
         }
         Ok(Self {
-            tokenizer: vocabulary.truncating(config.longest())?,
+            tokenizer: vocabulary.truncating(config.max_length())?,
             mask: vocabulary.mask()?,
             words,
             ids: whole.into_iter().map(|(id, word)| (word, id)).collect(),

@@ -30,7 +30,7 @@ fn model(head: Head, seed: u64) -> (TempDir, Encoder) {
         width: 32,
         layers: 1,
         heads: 2,
-        inner: 16,
+        intermediate_size: 16,
         activation: "gelu".into(),
         positions: 48,
         segments: 2,

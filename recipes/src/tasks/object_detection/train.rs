@@ -123,10 +123,10 @@ impl TrainingTask for ObjectTraining<'_> {
             .collect();
         let patches = Patches::of(&Images::of_rgb(&images, Colours::VILT)?, self.config.patch_size)?;
         let targets = Self::targets(&scenes, patches.rectangle()?);
-        let network = architecture::over(&Config::Detector(self.config.clone()), context.weights)?;
+        let network = architecture::build(&Config::Detector(self.config.clone()), context.weights)?;
         let batch = Batch { image: Some(Image::Patches(patches)), ..Batch::default() };
         let wanted = Wanted::named(self.taps.student.iter().cloned());
-        let student = network.read(&batch, Pass::Train(context.dropout), wanted)?;
+        let student = network.forward(&batch, Pass::Train(context.dropout), wanted)?;
         Ok(ForwardOutputs { student, teacher: None, targets })
     }
 

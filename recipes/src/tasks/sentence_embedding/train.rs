@@ -67,7 +67,7 @@ impl<'a> SentenceTraining<'a> {
         let train = data.pairs(corpora, Split::Train)?;
         let mut validation = data.pairs(corpora, Split::Validation)?;
         subsample(&mut validation, job.train.validation_examples);
-        let tokenizer = job.tokenizer.truncating(options.longest.min(config.longest()))?;
+        let tokenizer = job.tokenizer.truncating(options.longest.min(config.max_length()))?;
         let (mut read, mut numbers) = (Vec::with_capacity(train.len()), Vec::with_capacity(train.len()));
         let mut known: IndexSet<&str> = IndexSet::new();
         for pair in &train {
