@@ -11,7 +11,7 @@ use crate::bert::BertConfig;
 use crate::clip::ClipConfig;
 use crate::detector::DetectorConfig;
 use crate::dual::DualConfig;
-use crate::head::Task;
+use crate::head::HeadSpec;
 use crate::lxmert::LxmertConfig;
 use crate::marian::MarianConfig;
 use crate::model_config::ModelConfig;
@@ -69,7 +69,7 @@ macro_rules! architectures {
 
             /// The same model with another head, where its architecture has heads to choose from.
             #[must_use]
-            pub fn with_head(self, head: &Task) -> Self {
+            pub fn with_head(self, head: &HeadSpec) -> Self {
                 match self {
                     $(Self::$name(config) => Self::$name(config.with_head(head))),+
                 }
@@ -82,7 +82,7 @@ macro_rules! architectures {
             pub fn with_head_weights(
                 &self,
                 weights: Weights,
-                head: &Task,
+                head: &HeadSpec,
                 streams: &Streams,
             ) -> Result<(Self, Weights), ModelError> {
                 Ok(match self {
@@ -97,9 +97,9 @@ macro_rules! architectures {
 
             /// The same model without the rows of its vocabulary that stand for no token, where it has logits for them.
             #[must_use]
-            pub fn of_tokens(self, tokens: usize) -> Self {
+            pub fn trim_vocabulary(self, tokens: usize) -> Self {
                 match self {
-                    $(Self::$name(config) => Self::$name(config.of_tokens(tokens))),+
+                    $(Self::$name(config) => Self::$name(config.trim_vocabulary(tokens))),+
                 }
             }
         }
@@ -141,7 +141,7 @@ fn unknown(folder: &ModelFolder) -> ModelError {
 impl Config {
     /// Where the tensors of a file are not those of the configuration, in words; `found` holds names and shapes.
     #[must_use]
-    pub fn misfits(&self, found: &IndexMap<String, Vec<usize>>) -> Vec<String> {
+    pub fn shape_mismatches(&self, found: &IndexMap<String, Vec<usize>>) -> Vec<String> {
         let misfit = |(name, shape): (String, Vec<usize>)| match look_up(found, &self.spellings(&name))
             .map(|(_, shape)| shape)
         {
@@ -154,12 +154,12 @@ impl Config {
         self.shapes().into_iter().filter_map(misfit).collect()
     }
 
-    /// The weights of a folder for a configuration that [`Self::of_tokens`] made of that of the folder.
+    /// The weights of a folder for a configuration that [`Self::trim_vocabulary`] made of that of the folder.
     ///
     /// # Errors
     /// When a file is missing or broken, or the weights lack a tensor.
-    pub fn weights_of_tokens(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        self.trim(Self::open(folder)?.weights(folder)?)
+    pub fn trimmed_weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
+        self.trim_weights(Self::open(folder)?.weights(folder)?)
     }
 
     /// The configuration of an encoder-decoder.

@@ -27,18 +27,18 @@ impl Head {
 
 /// What the labels of a head are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Problem {
+pub enum ProblemType {
     /// Classes of which one is true.
-    OneLabel,
+    SingleLabel,
     /// Classes of which each is true or not, whatever the others are.
-    SeveralLabels,
+    MultiLabel,
     /// Numbers that are predicted.
-    Numbers,
+    Regression,
 }
 
 /// What a head is to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Task {
+pub struct HeadSpec {
     /// What stands on top of the encoder.
     pub head: Head,
     /// Names of the labels; none for heads without.
@@ -51,7 +51,7 @@ pub struct Task {
     pub relations: usize,
 }
 
-impl Task {
+impl HeadSpec {
     /// No task: an encoder without a head.
     #[must_use]
     pub fn none() -> Self {
@@ -65,7 +65,7 @@ pub struct TextHead<'c> {
     /// What stands on top of the encoder.
     pub head: Head,
     /// What the labels are.
-    pub problem: Problem,
+    pub problem_type: ProblemType,
     /// Names of the labels, in the order of the logits.
     pub labels: &'c [String],
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use alambic_files::text::quoted;
 use serde_json::{Map, Value, json};
 
-use crate::patches::{BYTE, Colours, fitted, scaled};
+use crate::patches::{BYTE, ImageNormalization, shortest_edge_size, vilt_size};
 use crate::{ModelError, ModelFolder, json};
 
 /// The longest side to which pictures are brought.
@@ -75,7 +75,7 @@ pub struct ImageProcessorConfig {
     /// Width and height of the part in the middle that is read, padded with black where there is less; none for all.
     pub crop: Option<(usize, usize)>,
     /// What becomes of the values of each colour.
-    pub colours: Colours,
+    pub normalization: ImageNormalization,
 }
 
 /// Whose image processor a file is of, which decides what the keys mean that it leaves out.
@@ -93,7 +93,7 @@ impl ImageProcessorConfig {
             resizing: Resizing::ShorterSide(size),
             resampling: Resampling::Bicubic,
             crop: Some((size, size)),
-            colours: Colours::CLIP,
+            normalization: ImageNormalization::CLIP,
         }
     }
 
@@ -104,7 +104,7 @@ impl ImageProcessorConfig {
             resizing: Resizing::Fitted { size, divisor },
             resampling: Resampling::Bicubic,
             crop: None,
-            colours: Colours::VILT,
+            normalization: ImageNormalization::VILT,
         }
     }
 
@@ -113,9 +113,9 @@ impl ImageProcessorConfig {
     pub fn sides(&self, picture: (usize, usize)) -> (usize, usize) {
         match self.resizing {
             Resizing::Unchanged => picture,
-            Resizing::ShorterSide(size) => scaled(picture, size),
+            Resizing::ShorterSide(size) => shortest_edge_size(picture, size),
             Resizing::Exact(width, height) => (width, height),
-            Resizing::Fitted { size, divisor } => fitted(picture, size, divisor),
+            Resizing::Fitted { size, divisor } => vilt_size(picture, size, divisor),
         }
     }
 
@@ -209,7 +209,7 @@ impl ImageProcessorConfig {
                 )
             })?,
         };
-        Ok(Self { resizing, resampling, crop, colours: colours(json, usual.colours)? })
+        Ok(Self { resizing, resampling, crop, normalization: normalization(json, usual.normalization)? })
     }
 
     /// What `preprocessor_config.json` holds, for transformers to load: of a model that reads squares if there is a part to
@@ -238,13 +238,13 @@ impl ImageProcessorConfig {
             None if class == "CLIPImageProcessor" => set("do_center_crop", false.into()),
             None => {}
         }
-        set("image_mean", json!(self.colours.mean));
-        set("image_std", json!(self.colours.deviation));
+        set("image_mean", json!(self.normalization.mean));
+        set("image_std", json!(self.normalization.std));
         if self.resampling != Resampling::Bicubic {
             set("resample", self.resampling.number().into());
         }
-        if self.colours.factor != BYTE {
-            set("rescale_factor", self.colours.factor.into());
+        if self.normalization.rescale_factor != BYTE {
+            set("rescale_factor", self.normalization.rescale_factor.into());
         }
         Value::Object(json)
     }
@@ -323,9 +323,9 @@ fn sides(value: &Value, key: &str) -> Result<Option<Resizing>, String> {
 }
 
 /// What becomes of the values of each colour.
-fn colours(json: &Value, usual: Colours) -> Result<Colours, String> {
+fn normalization(json: &Value, usual: ImageNormalization) -> Result<ImageNormalization, String> {
     let is_set = |key: &str| json[key].as_bool().unwrap_or(true);
-    let factor = match &json["rescale_factor"] {
+    let rescale_factor = match &json["rescale_factor"] {
         _ if !is_set("do_rescale") => 1.0,
         Value::Null => BYTE,
         told => told.as_f64().ok_or_else(|| {
@@ -333,7 +333,7 @@ fn colours(json: &Value, usual: Colours) -> Result<Colours, String> {
         })?,
     };
     if !is_set("do_normalize") {
-        return Ok(Colours { mean: [0.0; 3], deviation: [1.0; 3], factor });
+        return Ok(ImageNormalization { mean: [0.0; 3], std: [1.0; 3], rescale_factor });
     }
     let each = |key: &str, usual: [f32; 3]| -> Result<[f32; 3], String> {
         let fault = || {
@@ -353,11 +353,11 @@ fn colours(json: &Value, usual: Colours) -> Result<Colours, String> {
             told => number(told).map(|number| [number; 3]).ok_or_else(fault),
         }
     };
-    let (mean, deviation) = (each("image_mean", usual.mean)?, each("image_std", usual.deviation)?);
-    if deviation.contains(&0.0) {
+    let (mean, std) = (each("image_mean", usual.mean)?, each("image_std", usual.std)?);
+    if std.contains(&0.0) {
         return Err("`image_std` holds 0, by which nothing can be divided".into());
     }
-    Ok(Colours { mean, deviation, factor })
+    Ok(ImageNormalization { mean, std, rescale_factor })
 }
 
 #[cfg(test)]
@@ -397,18 +397,18 @@ mod tests {
 
     #[test]
     fn colours_are_those_of_the_file() {
-        let colours = |json: &Value| clip(json).map(|config| config.colours);
-        let told = colours(&json!({ "image_mean": [0.1, 0.2, 0.3], "image_std": 0.5 })).unwrap();
-        assert_eq!(told, Colours { mean: [0.1, 0.2, 0.3], deviation: [0.5; 3], factor: BYTE });
-        let bare = colours(&json!({ "do_normalize": false, "do_rescale": false })).unwrap();
-        assert_eq!(bare, Colours { mean: [0.0; 3], deviation: [1.0; 3], factor: 1.0 });
+        let normalization = |json: &Value| clip(json).map(|config| config.normalization);
+        let told = normalization(&json!({ "image_mean": [0.1, 0.2, 0.3], "image_std": 0.5 })).unwrap();
+        assert_eq!(told, ImageNormalization { mean: [0.1, 0.2, 0.3], std: [0.5; 3], rescale_factor: BYTE });
+        let bare = normalization(&json!({ "do_normalize": false, "do_rescale": false })).unwrap();
+        assert_eq!(bare, ImageNormalization { mean: [0.0; 3], std: [1.0; 3], rescale_factor: 1.0 });
         for json in [
             json!({ "image_mean": [0.1, 0.2] }),
             json!({ "image_std": [0.5, 0.0, 0.5] }),
             json!({ "image_mean": "half" }),
             json!({ "rescale_factor": "1/255" }),
         ] {
-            assert!(colours(&json).is_err(), "{json}");
+            assert!(normalization(&json).is_err(), "{json}");
         }
     }
 

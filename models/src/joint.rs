@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::bert::BertConfig;
 use crate::outline::PROJECTIONS;
-use crate::{ModelError, Outline, Stream, Trace, Wanted};
+use crate::{ModelError, Outline, Stream, TapSelection, Trace};
 
 /// How the taps of a joint sequence are parted into `text.` and `image.`: queries, keys and values, and hidden states.
 #[derive(Debug, Clone, Copy)]
@@ -25,20 +25,20 @@ pub(crate) enum Hidden {
 
 impl Joint {
     /// The taps of the joint sequence that wanted taps of its parts are cut from.
-    pub(crate) fn whole(wanted: &Wanted) -> Wanted {
-        let Wanted::Named(names) = wanted else { return Wanted::All };
+    pub(crate) fn whole(wanted: &TapSelection) -> TapSelection {
+        let TapSelection::Named(names) = wanted else { return TapSelection::All };
         let part = |name: &String| {
             let bare = name.strip_prefix("text.").or_else(|| name.strip_prefix("image."));
             bare.unwrap_or(name).to_owned()
         };
-        Wanted::named(names.iter().map(part))
+        TapSelection::named(names.iter().map(part))
     }
 
     /// The taps of the joint sequence and those cut from them, with the masks of the parts.
     pub(crate) fn part(
         self,
         whole: &Trace,
-        wanted: Wanted,
+        wanted: TapSelection,
         text: &Arc<Vec<u8>>,
         image: &Arc<Vec<u8>>,
     ) -> Result<Trace, ModelError> {

@@ -19,6 +19,7 @@ mod head;
 mod image_input;
 mod image_processor;
 mod initialise;
+mod integers;
 mod joint;
 mod json;
 mod labels;
@@ -35,28 +36,28 @@ mod tap;
 mod text_input;
 mod tokenizer;
 mod tokens;
-mod unread;
+mod unused_tensors;
 pub mod vilt;
 pub mod visual_bert;
-mod whole;
 
 pub use config::Config;
 pub use config_summary::ConfigSummary;
 pub use error::ModelError;
 pub use finite::{check_finite, first_not_finite};
 pub use folder::{ModelFolder, Precision, WRITTEN_BY, load_recorded, write_weights, written_by};
-pub use generation::{Generation, Hypothesis, Stepper, Translator};
+pub use generation::{DecodingState, GenerationConfig, Hypothesis, Translator};
 pub use head::TextHead;
 pub use image_input::{ImageInput, PREPROCESSOR, PatchInput, RegionInput};
 pub use image_processor::{ImageProcessorConfig, Resampling, Resizing};
 pub use initialise::Initialiser;
 pub use layers::Pass;
 pub use model_config::{ModelConfig, Role};
-pub use outline::{Form, Outline, Stream, embedding_tap, stream_of_embedding, tap};
-pub use patches::{Colours, Images, Patches, fitted, scaled, spread};
+pub use outline::{Outline, Stream, TapShape, embedding_tap, stream_of_embedding, tap};
+pub use patches::{ImageNormalization, Images, Patches, evenly_spaced, shortest_edge_size, vilt_size};
 pub use regions::Regions;
-pub use tap::{Trace, Wanted};
+pub use tap::{TapSelection, Trace};
 pub use tokenizer::{
-    EncodedText, Piece, Pieces, Reading, Tokenizer, TokenizerFiles, language_tag, word_places,
+    EncodedText, EncodingOptions, TokenSpan, Tokenizer, TokenizerFiles, TokenizerModel, language_tag,
+    word_spans,
 };
 pub use tokens::Tokens;

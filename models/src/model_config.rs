@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::architecture::Architecture;
 use crate::bert::Pooling;
 use crate::config_summary::ConfigSummary;
-use crate::head::{Task, TextHead};
+use crate::head::{HeadSpec, TextHead};
 use crate::image_input::ImageInput;
 use crate::{ModelError, ModelFolder, Outline, published};
 
@@ -144,7 +144,7 @@ pub trait ModelConfig: Debug {
 
     /// The same model with another head, where its architecture has heads to choose from.
     #[must_use]
-    fn with_head(self, _: &Task) -> Self
+    fn with_head(self, _: &HeadSpec) -> Self
     where
         Self: Sized,
     {
@@ -158,7 +158,7 @@ pub trait ModelConfig: Debug {
     fn with_head_weights(
         &self,
         weights: Weights,
-        _: &Task,
+        _: &HeadSpec,
         _: &Streams,
     ) -> Result<(Self, Weights), ModelError>
     where
@@ -169,18 +169,18 @@ pub trait ModelConfig: Debug {
 
     /// The same model without the rows of its vocabulary that stand for no token, where it has logits for them.
     #[must_use]
-    fn of_tokens(self, _: usize) -> Self
+    fn trim_vocabulary(self, _: usize) -> Self
     where
         Self: Sized,
     {
         self
     }
 
-    /// Weights as they are stored, without the rows that [`Self::of_tokens`] left out.
+    /// Weights as they are stored, without the rows that [`Self::trim_vocabulary`] left out.
     ///
     /// # Errors
     /// When a tensor cannot be cut.
-    fn trim(&self, weights: Weights) -> Result<Weights, ModelError> {
+    fn trim_weights(&self, weights: Weights) -> Result<Weights, ModelError> {
         Ok(weights)
     }
 

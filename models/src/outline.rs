@@ -70,7 +70,7 @@ pub struct Outline {
 /// What a tap holds of one text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Form {
+pub enum TapShape {
     /// `[width]`: a vector of the whole text.
     Text {
         /// Numbers of the vector.
@@ -88,7 +88,7 @@ pub enum Form {
     },
 }
 
-impl Form {
+impl TapShape {
     /// How many numbers that is for a text of so many tokens.
     #[must_use]
     pub fn numbers(self, length: usize) -> usize {
@@ -110,7 +110,7 @@ impl Form {
     }
 }
 
-impl Display for Form {
+impl Display for TapShape {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Text { width } => write!(formatter, "batch × {width}"),
@@ -150,26 +150,26 @@ impl Outline {
 
     /// What a tap holds of one text; none for a tap that there is not, or that is of a whole batch.
     #[must_use]
-    pub fn form(&self, tap: &str) -> Option<Form> {
+    pub fn tap_shape(&self, tap: &str) -> Option<TapShape> {
         match tap {
             "logits" if self.pairs || self.classes == 0 => return None,
-            "logits" if self.classes_of_tokens => return Some(Form::Tokens { width: self.classes }),
-            "logits" => return Some(Form::Text { width: self.classes }),
-            "objectness" => return self.detects.then_some(Form::Tokens { width: 1 }),
-            "boxes" => return self.detects.then_some(Form::Tokens { width: 4 }),
-            "relation" => return (self.relations > 0).then_some(Form::Text { width: self.relations }),
-            "pooled" => return self.pooled.map(|width| Form::Text { width }),
+            "logits" if self.classes_of_tokens => return Some(TapShape::Tokens { width: self.classes }),
+            "logits" => return Some(TapShape::Text { width: self.classes }),
+            "objectness" => return self.detects.then_some(TapShape::Tokens { width: 1 }),
+            "boxes" => return self.detects.then_some(TapShape::Tokens { width: 4 }),
+            "relation" => return (self.relations > 0).then_some(TapShape::Text { width: self.relations }),
+            "pooled" => return self.pooled.map(|width| TapShape::Text { width }),
             _ => {}
         }
         if let Some(stream) = stream_of_embedding(tap) {
-            return self.streams.get(stream)?.embedding.map(|width| Form::Text { width });
+            return self.streams.get(stream)?.embedding.map(|width| TapShape::Text { width });
         }
         let (front, _) = tap.rsplit_once('.')?;
         let (stream, kind) = front.rsplit_once('.').unwrap_or(("", front));
         let stream = self.streams.get(stream)?;
         Some(match kind {
-            "scores" | "attention" => Form::Pairs { heads: stream.heads },
-            _ => Form::Tokens { width: stream.width },
+            "scores" | "attention" => TapShape::Pairs { heads: stream.heads },
+            _ => TapShape::Tokens { width: stream.width },
         })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alambic_tensor::candle::Tensor;
 
-use crate::{ModelError, whole};
+use crate::{ModelError, integers};
 
 /// Regions of the images of one batch, padded to one number.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl Regions {
         }
         let mask = match mask {
             None => vec![1; batch * regions],
-            Some(mask) if mask.dims() == [batch, regions] => whole::mask("visual_attention_mask", mask)?,
+            Some(mask) if mask.dims() == [batch, regions] => integers::mask("visual_attention_mask", mask)?,
             Some(mask) => return Err(misfit("masks", mask.dims())),
         };
         Ok(Self { features: features.contiguous()?, boxes: boxes.cloned(), mask: Arc::new(mask) })

@@ -9,14 +9,14 @@ use crate::ModelError;
 
 /// The taps that a caller wants from a forward pass. A network computes nothing for a tap that is not wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum TapSelection {
     /// All there are.
     All,
     /// These, by name.
     Named(IndexSet<String>),
 }
 
-impl Wanted {
+impl TapSelection {
     /// None at all.
     #[must_use]
     pub fn nothing() -> Self {
@@ -44,7 +44,7 @@ impl Wanted {
 /// have other rows than its queries and keys, theirs is under that name with `.hidden` behind it.
 #[derive(Debug, Clone)]
 pub struct Trace {
-    wanted: Wanted,
+    wanted: TapSelection,
     taps: IndexMap<String, Tensor>,
     masks: IndexMap<String, Arc<Vec<u8>>>,
 }
@@ -52,13 +52,13 @@ pub struct Trace {
 impl Trace {
     /// An empty trace that takes the wanted taps.
     #[must_use]
-    pub fn new(wanted: Wanted) -> Self {
+    pub fn new(wanted: TapSelection) -> Self {
         Self { wanted, taps: IndexMap::new(), masks: IndexMap::new() }
     }
 
     /// The taps that it takes.
     #[must_use]
-    pub fn wanted(&self) -> &Wanted {
+    pub fn wanted(&self) -> &TapSelection {
         &self.wanted
     }
 
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn rows_are_chosen_with_their_masks() {
-        let mut trace = Trace::new(Wanted::All);
+        let mut trace = Trace::new(TapSelection::All);
         let states =
             Tensor::new(&[[[1.0f32, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]], &Device::Cpu).unwrap();
         trace.record("hidden", &states);

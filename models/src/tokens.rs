@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alambic_tensor::candle::Tensor;
 
-use crate::{ModelError, whole};
+use crate::{ModelError, integers};
 
 /// Token sequences of one batch, padded to one length.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ impl Tokens {
     /// and 1.
     pub fn from_tensors(ids: &Tensor, mask: Option<&Tensor>) -> Result<Self, ModelError> {
         let (batch, length) = ids.dims2()?;
-        let ids = whole::ids("input_ids", ids)?;
+        let ids = integers::ids("input_ids", ids)?;
         let mask = match mask {
             Some(mask) if mask.dims() != [batch, length] => {
                 return Err(ModelError::Input(format!(
@@ -57,7 +57,7 @@ impl Tokens {
                     mask.dims()
                 )));
             }
-            Some(mask) => whole::mask("attention_mask", mask)?,
+            Some(mask) => integers::mask("attention_mask", mask)?,
             None => vec![1; batch * length],
         };
         Ok(Self { ids: Arc::new(ids), mask: Arc::new(mask), batch, length })

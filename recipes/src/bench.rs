@@ -6,8 +6,8 @@ use std::time::Instant;
 use alambic_models::architecture::{self, Architecture, Batch, Image};
 use alambic_models::bert::TextInput;
 use alambic_models::{
-    Config, Generation, ImageInput, Images, ModelError, ModelFolder, Pass, Regions, Stepper, Tokens,
-    Translator, Wanted, embedding_tap, tap,
+    Config, GenerationConfig, ImageInput, Images, ModelError, ModelFolder, Pass, Regions, DecodingState, Tokens,
+    Translator, TapSelection, embedding_tap, tap,
 };
 use alambic_reports::outcome::Latency;
 use alambic_tensor::candle::{DType, Tensor};
@@ -92,7 +92,7 @@ pub struct Cell {
 struct Endless<'a>(&'a dyn Translator);
 
 impl Translator for Endless<'_> {
-    fn start(&self, source: &Tokens, capacity: usize) -> Result<Box<dyn Stepper + '_>, ModelError> {
+    fn start(&self, source: &Tokens, capacity: usize) -> Result<Box<dyn DecodingState + '_>, ModelError> {
         self.0.start(source, capacity)
     }
 
@@ -189,11 +189,11 @@ impl Runner {
         };
         let source = Tokens::pad(&(0..batch).map(text).collect::<Vec<_>>(), padding);
         let (image, regions) = self.images(batch)?;
-        let wanted = Wanted::named(self.last_taps());
+        let wanted = TapSelection::named(self.last_taps());
         let begin = Instant::now();
         match translator {
             Some(translator) => {
-                Generation::greedy(length).run(&Endless(translator), &source)?;
+                GenerationConfig::greedy(length).run(&Endless(translator), &source)?;
             }
             None => {
                 let text = Some(TextInput::new(source));

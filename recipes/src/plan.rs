@@ -341,7 +341,7 @@ fn losses(checker: &Checker<'_>, options: &StageOptions, info: &ModelInfo) -> Ve
     let teacher = checker.outline_of_teacher(options).unwrap_or_default();
     let masks = options.data.task().is_masked();
     let shapes = |taps: Vec<String>, outline: &Outline| -> IndexMap<String, String> {
-        let shape = |tap: &str| match outline.form(tap) {
+        let shape = |tap: &str| match outline.tap_shape(tap) {
             Some(_) if masks && tap == "logits" => format!("tokens × {}", outline.classes),
             Some(form) => form.to_string(),
             None if outline.pairs => "batch × batch".to_owned(),
@@ -383,7 +383,7 @@ fn cache(
     }
     subsample(&mut texts, MEASURED);
     let max_length = task.max_length().min(info.config.max_length()).min(teacher.config.max_length());
-    let tokenizer = teacher.tokenizer.truncating(max_length).ok()?;
+    let tokenizer = teacher.tokenizer.with_max_length(max_length).ok()?;
     let encoded = texts.iter().map(|text| tokenizer.encode_text(&text.first, text.second.as_deref()));
     let lengths: Vec<usize> = encoded.map(|text| Some(text.ok()?.ids.len())).collect::<Option<_>>()?;
     let precision = &recipe.cache.precision;

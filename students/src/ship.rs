@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alambic_files::write;
-use alambic_models::bert::{BertConfig, Gathering, Pooling};
+use alambic_models::bert::{BertConfig, Pooling, PoolingMode};
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerFiles, write_weights};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
@@ -85,7 +85,7 @@ pub fn ship(
 pub(crate) fn sentence_pooling(config: &Config) -> Option<(&BertConfig, &Pooling)> {
     let encoder = config.bert().ok()?;
     let pooling = encoder.pooling.as_ref()?;
-    matches!(pooling.gathering, Gathering::Tokens(_)).then_some((encoder, pooling))
+    matches!(pooling.mode, PoolingMode::Tokens(_)).then_some((encoder, pooling))
 }
 
 /// Writes the weights of dense layers behind a pooling where sentence-transformers looks for them, and gives all others.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_models::bert::{BertConfig, Gathering, Mode, Pooling};
+use alambic_models::bert::{BertConfig, Pooling, PoolingMode, TokenPooling};
 use alambic_models::{Config, ModelFolder, Tokenizer};
 
 use crate::{CheckpointOptions, Pooled, TeacherError};
@@ -10,10 +10,10 @@ use crate::{CheckpointOptions, Pooled, TeacherError};
 impl From<Pooled> for Pooling {
     fn from(pooled: Pooled) -> Self {
         let mode = match pooled {
-            Pooled::Mean => Mode::Mean,
-            Pooled::First => Mode::First,
+            Pooled::Mean => TokenPooling::Mean,
+            Pooled::First => TokenPooling::First,
         };
-        Self::new(Gathering::Tokens(vec![mode]), true)
+        Self::new(PoolingMode::Tokens(vec![mode]), true)
     }
 }
 

@@ -7,7 +7,7 @@ use alambic_tensor::device;
 use alambic_tensor::parameters::Weights;
 
 use crate::text_input::TextInput;
-use crate::{Images, ModelError, Patches, Regions, Tokens, whole};
+use crate::{Images, ModelError, Patches, Regions, Tokens, integers};
 
 /// Inputs of a model. Each architecture takes what it needs and does not look at the rest.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +84,7 @@ fn text(ids: &Tensor, inputs: &Weights) -> Result<TextInput, ModelError> {
     let tokens = Tokens::from_tensors(ids, inputs.get("attention_mask"))?;
     let segments = match inputs.get("token_type_ids") {
         Some(ids) if ids.dims() == [tokens.batch, tokens.length] => {
-            Some(Arc::new(whole::ids("token_type_ids", ids)?))
+            Some(Arc::new(integers::ids("token_type_ids", ids)?))
         }
         Some(ids) => {
             return Err(ModelError::Input(format!(
@@ -103,7 +103,7 @@ fn images(pixels: &Tensor, inputs: &Weights) -> Result<Image, ModelError> {
     let (batch, _, height, width) = pixels.dims4()?;
     let mask = match inputs.get("pixel_mask") {
         Some(mask) if mask.dims() == [batch, height, width] => {
-            Some(Arc::new(whole::mask("pixel_mask", mask)?))
+            Some(Arc::new(integers::mask("pixel_mask", mask)?))
         }
         Some(mask) => {
             return Err(ModelError::Input(format!(
@@ -121,7 +121,7 @@ fn images(pixels: &Tensor, inputs: &Weights) -> Result<Image, ModelError> {
 ///
 /// # Errors
 /// When the mask cannot be made.
-pub fn with_mask(mut inputs: Weights) -> Result<Weights, ModelError> {
+pub fn with_attention_mask(mut inputs: Weights) -> Result<Weights, ModelError> {
     if let (Some(ids), false) = (inputs.get("input_ids"), inputs.contains_key("attention_mask")) {
         let mask = Tensor::ones(ids.shape(), DType::I64, device::current())?;
         inputs.insert("attention_mask".into(), mask);

@@ -5,6 +5,6 @@ mod build;
 mod network;
 
 pub(crate) use batch::missing;
-pub use batch::{Batch, Image, with_mask};
+pub use batch::{Batch, Image, with_attention_mask};
 pub use build::{build, open};
 pub use network::Architecture;

@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use crate::generation::Translator;
-use crate::{ModelError, Pass, Trace, Wanted};
+use crate::{ModelError, Pass, TapSelection, Trace};
 
 /// A model of any architecture.
 pub trait Architecture: std::fmt::Debug + Send + Sync {
@@ -10,7 +10,7 @@ pub trait Architecture: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// When an input is missing or does not fit the model.
-    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError>;
+    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError>;
 
     /// The same model as one that writes texts; none where the architecture has no decoder.
     fn as_translator(&self) -> Option<&dyn Translator> {

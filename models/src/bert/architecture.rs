@@ -10,9 +10,9 @@ use super::model::Bert;
 use super::pooling::Pooling;
 use crate::architecture::{Architecture, Batch};
 use crate::config_summary::ConfigSummary;
-use crate::head::{Task, TextHead};
+use crate::head::{HeadSpec, TextHead};
 use crate::model_config::{ModelConfig, Role};
-use crate::{ModelError, ModelFolder, Outline, Pass, Trace, Wanted};
+use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 
 impl ModelConfig for BertConfig {
     fn model_types() -> &'static [&'static str] {
@@ -68,37 +68,37 @@ impl ModelConfig for BertConfig {
     }
 
     fn text_head(&self) -> Option<TextHead<'_>> {
-        Some(TextHead { head: self.head, problem: self.problem, labels: &self.labels })
+        Some(TextHead { head: self.head, problem_type: self.problem_type, labels: &self.labels })
     }
 
     fn pooling(&self) -> Option<&Pooling> {
         self.pooling.as_ref()
     }
 
-    fn with_head(self, head: &Task) -> Self {
-        self.for_task(head)
+    fn with_head(self, head: &HeadSpec) -> Self {
+        self.with_head(head)
     }
 
     fn with_head_weights(
         &self,
         weights: Weights,
-        head: &Task,
+        head: &HeadSpec,
         streams: &Streams,
     ) -> Result<(Self, Weights), ModelError> {
-        Bert::for_task(self, &weights, head, streams)
+        Bert::with_head(self, &weights, head, streams)
     }
 
-    fn of_tokens(self, tokens: usize) -> Self {
-        self.of_tokens(tokens)
+    fn trim_vocabulary(self, tokens: usize) -> Self {
+        self.trim_vocabulary(tokens)
     }
 
-    fn trim(&self, weights: Weights) -> Result<Weights, ModelError> {
-        self.trim(weights)
+    fn trim_weights(&self, weights: Weights) -> Result<Weights, ModelError> {
+        self.trim_weights(weights)
     }
 }
 
 impl Architecture for Bert {
-    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
         self.trace(batch.text()?, pass, wanted)
     }
 }

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::family::Family;
-use super::names::Names;
+use super::names::TensorNames;
 use super::pooling::Pooling;
 use crate::config_summary::ConfigSummary;
-use crate::head::{Head, Problem, Task};
+use crate::head::{Head, HeadSpec, ProblemType};
 use crate::json::{decimal, extend_object};
 use crate::labels::{self, ONE_LABEL, REGRESSION, SEVERAL_LABELS};
 use crate::layers::{LayerSizes, Norms, activation};
@@ -36,7 +36,7 @@ pub struct BertConfig {
     /// Names of the labels, in the order of the logits.
     pub labels: Vec<String>,
     /// What the labels are.
-    pub problem: Problem,
+    pub problem_type: ProblemType,
     /// Whether texts come in pairs; none where nothing is known of it.
     pub pairs: Option<bool>,
     /// Rows of the embedding table.
@@ -191,11 +191,11 @@ impl BertConfig {
         let json = folder.json();
         let head = head(json).map_err(|message| ModelError::content(&file, message))?;
         let labels = labels::of(json).map_err(|message| ModelError::content(&file, message))?;
-        let problem = match json["problem_type"].as_str() {
-            Some(REGRESSION) => Problem::Numbers,
-            Some(SEVERAL_LABELS) => Problem::SeveralLabels,
-            _ if labels.len() == 1 => Problem::Numbers,
-            _ => Problem::OneLabel,
+        let problem_type = match json["problem_type"].as_str() {
+            Some(REGRESSION) => ProblemType::Regression,
+            Some(SEVERAL_LABELS) => ProblemType::MultiLabel,
+            _ if labels.len() == 1 => ProblemType::Regression,
+            _ => ProblemType::SingleLabel,
         };
         let pairs = json[PAIRS].as_bool();
         if family == Family::DistilBert {
@@ -211,7 +211,7 @@ impl BertConfig {
                 pooler: false,
                 untied: false,
                 labels,
-                problem,
+                problem_type,
                 pairs,
                 vocabulary: published.vocab_size,
                 width: published.dim,
@@ -233,7 +233,7 @@ impl BertConfig {
                 pooling: None,
             });
         }
-        Ok(Self { labels, problem, pairs, ..Self::of_layout(folder, family, head)? })
+        Ok(Self { labels, problem_type, pairs, ..Self::of_layout(folder, family, head)? })
     }
 
     /// Reads the sizes of a folder that has the keys of BERT, whatever its type; there are no labels yet.
@@ -245,7 +245,7 @@ impl BertConfig {
             pooler: family == Family::Bert && head == Head::Sequence,
             untied: false,
             labels: Vec::new(),
-            problem: Problem::OneLabel,
+            problem_type: ProblemType::SingleLabel,
             pairs: None,
             vocabulary: published.vocab_size,
             width: published.hidden_size,
@@ -266,18 +266,18 @@ impl BertConfig {
 
     /// The same encoder with the head that a task needs. A pooling stays only where there is no head.
     #[must_use]
-    pub fn for_task(self, task: &Task) -> Self {
+    pub fn with_head(self, head: &HeadSpec) -> Self {
         Self {
-            head: task.head,
-            untied: self.untied && task.head == Head::MaskedLanguage,
-            labels: task.labels.clone(),
-            problem: if task.regression { Problem::Numbers } else { Problem::OneLabel },
-            pairs: task.pairs,
-            pooler: match task.head {
+            head: head.head,
+            untied: self.untied && head.head == Head::MaskedLanguage,
+            labels: head.labels.clone(),
+            problem_type: if head.regression { ProblemType::Regression } else { ProblemType::SingleLabel },
+            pairs: head.pairs,
+            pooler: match head.head {
                 Head::None => self.pooler,
                 head => self.family == Family::Bert && head == Head::Sequence,
             },
-            pooling: self.pooling.filter(|_| task.head == Head::None),
+            pooling: self.pooling.filter(|_| head.head == Head::None),
             ..self
         }
     }
@@ -325,8 +325,8 @@ impl BertConfig {
 
     /// What the tensors of the model are called.
     #[must_use]
-    pub fn names(&self) -> Names {
-        Names::new(self.family, self.head)
+    pub fn names(&self) -> TensorNames {
+        TensorNames::new(self.family, self.head)
     }
 
     /// The activation before the vocabulary's logits, as transformers names it.
@@ -417,10 +417,10 @@ impl BertConfig {
         extend_object(&mut json, sizes);
         if matches!(self.head, Head::Sequence | Head::Tokens) {
             extend_object(&mut json, labels::to_json(&self.labels));
-            json["problem_type"] = match (self.head, self.problem) {
-                (Head::Sequence, Problem::Numbers) => json!(REGRESSION),
-                (Head::Sequence, Problem::SeveralLabels) => json!(SEVERAL_LABELS),
-                (Head::Sequence, Problem::OneLabel) => json!(ONE_LABEL),
+            json["problem_type"] = match (self.head, self.problem_type) {
+                (Head::Sequence, ProblemType::Regression) => json!(REGRESSION),
+                (Head::Sequence, ProblemType::MultiLabel) => json!(SEVERAL_LABELS),
+                (Head::Sequence, ProblemType::SingleLabel) => json!(ONE_LABEL),
                 _ => Value::Null,
             };
             if let Some(pairs) = self.pairs.filter(|_| self.head == Head::Sequence) {

@@ -12,14 +12,14 @@ mod names;
 mod parameters;
 mod pooler;
 mod pooling;
-mod rows;
+mod trim;
 
-pub use crate::head::{Head, Problem, Task};
+pub use crate::head::{Head, HeadSpec, ProblemType};
 pub use crate::layers::{AttentionNames, EncoderNames};
 pub use crate::text_input::TextInput;
 pub use config::BertConfig;
 pub use dense::Dense;
 pub use family::Family;
 pub use model::Bert;
-pub use names::{Names, select_layers};
-pub use pooling::{Gathering, Mode, Pooling, Step};
+pub use names::{TensorNames, select_layers};
+pub use pooling::{Pooling, PoolingMode, PoolingStep, TokenPooling};

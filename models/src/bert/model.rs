@@ -9,16 +9,16 @@ use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
 use super::config::BertConfig;
-use super::names::Names;
+use super::names::TensorNames;
 use super::pooler::Pooler;
-use crate::head::{Head, Task};
+use crate::head::{Head, HeadSpec};
 use crate::initialise::DEVIATION;
 use crate::layers::{
-    Encoder, Linear, Norm, Pass, Source, TextEmbeddings, TextTables, Vocabulary, activation,
+    Encoder, Linear, Norm, Pass, TextEmbeddings, TextTables, Vocabulary, WeightSource, activation,
     counted_positions, first,
 };
 use crate::text_input::TextInput;
-use crate::{Initialiser, ModelError, ModelFolder, Tokens, Trace, Wanted};
+use crate::{Initialiser, ModelError, ModelFolder, TapSelection, Tokens, Trace};
 
 /// A head with its weights.
 #[derive(Debug, Clone)]
@@ -60,8 +60,12 @@ impl Bert {
     }
 
     /// The same over weights of other names.
-    pub(crate) fn under(config: &BertConfig, names: &Names, weights: &Weights) -> Result<Self, ModelError> {
-        let (source, width) = (Source::new(weights), config.width);
+    pub(crate) fn under(
+        config: &BertConfig,
+        names: &TensorNames,
+        weights: &Weights,
+    ) -> Result<Self, ModelError> {
+        let (source, width) = (WeightSource::new(weights), config.width);
         let linear = |name: &str, outputs: usize| Linear::load(source, name, width, outputs);
         let table = |kind: &str, rows: usize| (names.table(kind), rows);
         let tables = TextTables {
@@ -150,22 +154,22 @@ impl Bert {
         config.shapes().into_iter().map(take).collect()
     }
 
-    /// The same encoder for a task, and weights for it: the given ones, with a new head where they are of another task.
+    /// The same encoder for a task, and weights for it: the given ones, with a new head where they are of another head.
     ///
     /// # Errors
     /// When a given tensor has another shape than the configuration says.
-    pub fn for_task(
+    pub fn with_head(
         config: &BertConfig,
         given: &Weights,
-        task: &Task,
+        head: &HeadSpec,
         streams: &Streams,
     ) -> Result<(BertConfig, Weights), ModelError> {
         // The labels that a configuration names besides a head over the vocabulary say nothing.
-        let labels = task.head == Head::MaskedLanguage || config.labels == task.labels;
-        let same = config.head == task.head && labels;
+        let labels = head.head == Head::MaskedLanguage || config.labels == head.labels;
+        let same = config.head == head.head && labels;
         let kept = given.iter().filter(|(name, _)| same || !config.is_of_head(name));
         let kept = kept.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
-        let config = config.clone().for_task(task);
+        let config = config.clone().with_head(head);
         let weights = Self::complete(&config, &kept, *streams)?;
         Ok((config, weights))
     }
@@ -195,7 +199,12 @@ impl Bert {
     ///
     /// # Errors
     /// When the tokens do not fit the model.
-    pub fn trace(&self, input: &TextInput, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    pub fn trace(
+        &self,
+        input: &TextInput,
+        pass: Pass<'_>,
+        wanted: TapSelection,
+    ) -> Result<Trace, ModelError> {
         let mut trace = Trace::new(wanted);
         let tokens = &input.tokens;
         let embedded = self.embedding_norm.forward(&self.embed(input)?)?;

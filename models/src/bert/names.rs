@@ -8,13 +8,13 @@ use crate::layers::{AttentionNames, EncoderNames};
 
 /// What the tensors of a model are called, `.weight` and `.bias` left out.
 #[derive(Debug, Clone, Copy)]
-pub struct Names {
+pub struct TensorNames {
     /// `bert.` and the like; empty for a model without a head.
     prefix: &'static str,
     family: Family,
 }
 
-impl Names {
+impl TensorNames {
     /// The names in a model of a family with this head.
     pub(super) fn new(family: Family, head: Head) -> Self {
         let prefix = if head == Head::None { "" } else { base(family) };

@@ -6,7 +6,7 @@ use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
 use super::config::BertConfig;
-use super::names::{Names, base};
+use super::names::{TensorNames, base};
 use crate::head::Head;
 use crate::layers::Shapes;
 use crate::{ModelError, ModelFolder, published};
@@ -19,7 +19,7 @@ impl BertConfig {
     }
 
     /// The same under other names, to which more can be added.
-    pub(crate) fn shapes_under(&self, names: &Names) -> Shapes {
+    pub(crate) fn shapes_under(&self, names: &TensorNames) -> Shapes {
         let mut shapes = Shapes::default();
         let width = self.width;
         for (kind, rows) in

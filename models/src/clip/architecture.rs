@@ -11,7 +11,7 @@ use crate::architecture::{Architecture, Batch, missing};
 use crate::config_summary::ConfigSummary;
 use crate::image_input::{ImageInput, PREPROCESSOR, PatchInput};
 use crate::model_config::{ModelConfig, Role};
-use crate::{ModelError, ModelFolder, Outline, Pass, Trace, Wanted};
+use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 
 impl ModelConfig for ClipConfig {
     fn model_types() -> &'static [&'static str] {
@@ -76,7 +76,7 @@ impl ModelConfig for ClipConfig {
 }
 
 impl Architecture for Clip {
-    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
         let patch = self.config().vision_config.patch_size;
         let input = ClipInput {
             tokens: batch.text.as_ref().map(|text| text.tokens.clone()),

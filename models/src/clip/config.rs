@@ -16,9 +16,9 @@ pub struct ClipConfig {
     /// Width of the embeddings.
     pub projection_dim: usize,
     /// The text encoder.
-    pub text_config: TextTower,
+    pub text_config: ClipTextConfig,
     /// The image encoder.
-    pub vision_config: VisionTower,
+    pub vision_config: ClipVisionConfig,
     /// How pictures become pixels, where it is not as [`ImageProcessorConfig::clip`] has it.
     #[serde(skip)]
     pub images: Option<ImageProcessorConfig>,
@@ -27,7 +27,7 @@ pub struct ClipConfig {
 /// The text encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct TextTower {
+pub struct ClipTextConfig {
     /// Rows of the table of words.
     pub vocab_size: usize,
     /// The most tokens of a text.
@@ -56,7 +56,7 @@ pub struct TextTower {
 /// The image encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct VisionTower {
+pub struct ClipVisionConfig {
     /// The side of the square image.
     pub image_size: usize,
     /// The side of a patch.
@@ -79,7 +79,7 @@ pub struct VisionTower {
     pub attention_dropout: f32,
 }
 
-impl Default for TextTower {
+impl Default for ClipTextConfig {
     fn default() -> Self {
         Self {
             vocab_size: 49_408,
@@ -97,7 +97,7 @@ impl Default for TextTower {
     }
 }
 
-impl Default for VisionTower {
+impl Default for ClipVisionConfig {
     fn default() -> Self {
         Self {
             image_size: 224,
@@ -126,7 +126,7 @@ pub(super) struct Tower<'a> {
     dropout: f32,
 }
 
-impl TextTower {
+impl ClipTextConfig {
     pub(super) fn tower(&self) -> Tower<'_> {
         Tower {
             base: "text_model",
@@ -141,7 +141,7 @@ impl TextTower {
     }
 }
 
-impl VisionTower {
+impl ClipVisionConfig {
     pub(super) fn tower(&self) -> Tower<'_> {
         Tower {
             base: "vision_model",

@@ -8,5 +8,5 @@ mod architecture;
 mod config;
 mod model;
 
-pub use config::{ClipConfig, TextTower, VisionTower};
+pub use config::{ClipConfig, ClipTextConfig, ClipVisionConfig};
 pub use model::{Clip, ClipInput};

@@ -11,7 +11,7 @@ use crate::architecture::{Architecture, Batch};
 use crate::config_summary::ConfigSummary;
 use crate::image_input::{ImageInput, PatchInput};
 use crate::model_config::{ModelConfig, Role};
-use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Pass, Trace, Wanted};
+use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 
 impl ModelConfig for DetectorConfig {
     fn model_types() -> &'static [&'static str] {
@@ -66,7 +66,7 @@ impl ModelConfig for DetectorConfig {
 }
 
 impl Architecture for Detector {
-    fn forward(&self, batch: &Batch, _: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    fn forward(&self, batch: &Batch, _: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
         self.trace(&batch.patches(self.config().patch_size, -1)?, wanted)
     }
 }

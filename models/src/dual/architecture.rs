@@ -6,12 +6,12 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::config::DualConfig;
-use super::model::{Dual, DualInput, Seen};
+use super::model::{Dual, DualImageInput, DualInput};
 use crate::architecture::{Architecture, Batch, Image, missing};
 use crate::config_summary::ConfigSummary;
 use crate::image_input::{ImageInput, PREPROCESSOR};
 use crate::model_config::{ModelConfig, Role};
-use crate::{ModelError, ModelFolder, Outline, Pass, Trace, Wanted};
+use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 
 impl ModelConfig for DualConfig {
     fn model_types() -> &'static [&'static str] {
@@ -72,12 +72,14 @@ impl ModelConfig for DualConfig {
 }
 
 impl Architecture for Dual {
-    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
         let sizes = &self.config().sizes;
         let seen = match &batch.image {
             None => None,
-            Some(Image::Embedding(embedding)) => Some(Seen::Embedding(embedding.clone())),
-            Some(_) => Some(Seen::Patches(batch.patches(sizes.patch_size, sizes.max_image_length)?)),
+            Some(Image::Embedding(embedding)) => Some(DualImageInput::Embedding(embedding.clone())),
+            Some(_) => {
+                Some(DualImageInput::Patches(batch.patches(sizes.patch_size, sizes.max_image_length)?))
+            }
         };
         let input = DualInput {
             tokens: batch.text.as_ref().map(|text| text.tokens.clone()),

@@ -11,4 +11,4 @@ mod model;
 
 pub use crate::layers::ANSWERS_EPSILON;
 pub use config::DualConfig;
-pub use model::{Dual, DualInput, Seen};
+pub use model::{Dual, DualImageInput, DualInput};

@@ -6,7 +6,7 @@ use alambic_tensor::ops::{
     attend_packed_with_taps,
 };
 
-use super::{LayerSizes, Linear, Packed, Pass, Source};
+use super::{LayerSizes, Linear, Packed, Pass, WeightSource};
 use crate::outline::{ATTENTION, tap};
 use crate::{ModelError, Trace};
 
@@ -49,7 +49,7 @@ struct Block {
 
 impl Block {
     fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         names: &AttentionNames,
         sizes: &LayerSizes,
         place: Place,
@@ -114,7 +114,7 @@ pub(crate) struct SelfAttention {
 
 impl SelfAttention {
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         names: &AttentionNames,
         sizes: &LayerSizes,
         place: Place,
@@ -173,7 +173,7 @@ pub(crate) struct CrossAttention {
 
 impl CrossAttention {
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         names: &AttentionNames,
         sizes: &LayerSizes,
         place: Place,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops;
 
-use super::Source;
-use crate::whole::check_rows;
+use super::WeightSource;
+use crate::integers::check_rows;
 use crate::{ModelError, Tokens};
 
 /// What the tables of embeddings are called, whole, and how many rows they have.
@@ -27,7 +27,11 @@ pub(crate) struct TextEmbeddings {
 }
 
 impl TextEmbeddings {
-    pub(crate) fn load(source: Source<'_>, tables: &TextTables, width: usize) -> Result<Self, ModelError> {
+    pub(crate) fn load(
+        source: WeightSource<'_>,
+        tables: &TextTables,
+        width: usize,
+    ) -> Result<Self, ModelError> {
         let table = |(name, rows): &(String, usize)| source.tensor(name, &[*rows, width]);
         Ok(Self {
             words: table(&tables.words)?,

@@ -3,9 +3,9 @@
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::AttentionMask;
 
-use super::{AttentionNames, FeedForward, LayerSizes, Norm, Norms, Pass, Place, SelfAttention, Source};
+use super::{AttentionNames, FeedForward, LayerSizes, Norm, Norms, Pass, Place, SelfAttention, WeightSource};
 use crate::outline::tap;
-use crate::{ModelError, Trace, Wanted};
+use crate::{ModelError, TapSelection, Trace};
 
 /// Names of the tensors of one layer, `.weight` and `.bias` left out.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ pub(crate) struct Layer {
 
 impl Layer {
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         names: &EncoderNames,
         sizes: &LayerSizes,
         place: Place,
@@ -86,7 +86,7 @@ pub(crate) struct Encoder {
 impl Encoder {
     /// Loads the layers of these names. Taps bear the name of the stream in front.
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         names: &[EncoderNames],
         sizes: &LayerSizes,
         stream: &'static str,
@@ -100,8 +100,8 @@ impl Encoder {
     }
 
     /// The layers that the wanted taps need; all of them for a tap that is not of this stream's layers.
-    pub(crate) fn depth(&self, wanted: &Wanted) -> usize {
-        let Wanted::Named(names) = wanted else { return self.layers.len() };
+    pub(crate) fn depth(&self, wanted: &TapSelection) -> usize {
+        let TapSelection::Named(names) = wanted else { return self.layers.len() };
         let needed = |name: &String| {
             let own = if self.stream.is_empty() {
                 Some(name.as_str())

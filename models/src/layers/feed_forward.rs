@@ -3,7 +3,7 @@
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::Activation;
 
-use super::{LayerSizes, Linear, Norm, Norms, Pass, Source};
+use super::{LayerSizes, Linear, Norm, Norms, Pass, WeightSource};
 use crate::ModelError;
 
 /// Two linear layers with an activation between them, a norm and a residual sum.
@@ -20,7 +20,7 @@ pub(crate) struct FeedForward {
 impl FeedForward {
     /// Loads the linear layers and the norm of these names.
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         [inner, outer, norm]: [&str; 3],
         sizes: &LayerSizes,
     ) -> Result<Self, ModelError> {

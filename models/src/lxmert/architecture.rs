@@ -12,7 +12,7 @@ use crate::config_summary::ConfigSummary;
 use crate::image_input::{ImageInput, RegionInput};
 use crate::model_config::{ModelConfig, Role};
 use crate::text_input::TextInput;
-use crate::{ModelError, ModelFolder, Outline, Pass, Trace, Wanted};
+use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 
 impl ModelConfig for LxmertConfig {
     fn model_types() -> &'static [&'static str] {
@@ -70,7 +70,7 @@ impl ModelConfig for LxmertConfig {
 }
 
 impl Architecture for Lxmert {
-    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
         let TextInput { tokens, segments, .. } = batch.text()?.clone();
         self.trace(&LxmertInput { tokens, segments, regions: batch.regions()?.clone() }, pass, wanted)
     }

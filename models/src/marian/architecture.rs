@@ -11,7 +11,7 @@ use crate::architecture::{Architecture, Batch};
 use crate::config_summary::ConfigSummary;
 use crate::generation::Translator;
 use crate::model_config::{ModelConfig, Role};
-use crate::{ModelError, ModelFolder, Outline, Pass, Trace, Wanted};
+use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 
 impl ModelConfig for MarianConfig {
     fn model_types() -> &'static [&'static str] {
@@ -82,9 +82,9 @@ impl ModelConfig for MarianConfig {
 }
 
 impl Architecture for Marian {
-    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
         if batch.target.is_none()
-            && let Wanted::Named(names) = &wanted
+            && let TapSelection::Named(names) = &wanted
             && let Some(tap) = names.iter().find(|tap| !tap.starts_with("encoder."))
         {
             return Err(ModelError::Input(format!("`{tap}` needs `decoder_input_ids`")));

@@ -9,10 +9,10 @@ use super::config::OscarConfig;
 use super::model::{Oscar, OscarInput};
 use crate::architecture::{Architecture, Batch};
 use crate::config_summary::ConfigSummary;
-use crate::head::Task;
+use crate::head::HeadSpec;
 use crate::image_input::{ImageInput, RegionInput};
 use crate::model_config::{ModelConfig, Role};
-use crate::{ModelError, ModelFolder, Outline, Pass, Trace, Wanted};
+use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 
 impl ModelConfig for OscarConfig {
     fn model_types() -> &'static [&'static str] {
@@ -73,22 +73,22 @@ impl ModelConfig for OscarConfig {
         }))
     }
 
-    fn with_head(self, head: &Task) -> Self {
-        self.for_task(head)
+    fn with_head(self, head: &HeadSpec) -> Self {
+        self.with_head(head)
     }
 
     fn with_head_weights(
         &self,
         weights: Weights,
-        head: &Task,
+        head: &HeadSpec,
         streams: &Streams,
     ) -> Result<(Self, Weights), ModelError> {
-        Oscar::for_task(self, &weights, head, streams)
+        Oscar::with_head(self, &weights, head, streams)
     }
 }
 
 impl Architecture for Oscar {
-    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
         let input = OscarInput { text: batch.text()?.clone(), regions: batch.regions()?.clone() };
         self.trace(&input, pass, wanted)
     }

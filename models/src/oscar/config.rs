@@ -4,7 +4,7 @@ use alambic_files::text::quoted;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::bert::{BertConfig, Family, Head, Names, Task};
+use crate::bert::{BertConfig, Family, Head, HeadSpec, TensorNames};
 use crate::config_summary::ConfigSummary;
 use crate::json::extend_object;
 use crate::layers::Shapes;
@@ -103,9 +103,9 @@ impl OscarConfig {
 
     /// The same encoder with the heads that a task needs.
     #[must_use]
-    pub fn for_task(self, task: &Task) -> Self {
-        let bert = BertConfig { pooler: true, ..self.bert.for_task(task) };
-        Self { bert, relations: task.relations, ..self }
+    pub fn with_head(self, head: &HeadSpec) -> Self {
+        let bert = BertConfig { pooler: true, ..self.bert.with_head(head) };
+        Self { bert, relations: head.relations, ..self }
     }
 
     pub(crate) fn spellings(name: &str) -> Vec<String> {
@@ -121,8 +121,8 @@ impl OscarConfig {
         summary
     }
 
-    pub(super) fn names() -> Names {
-        Names::under(BASE, Family::Bert)
+    pub(super) fn names() -> TensorNames {
+        TensorNames::under(BASE, Family::Bert)
     }
 
     /// The linear layer over regions, and its norm.

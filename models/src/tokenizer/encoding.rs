@@ -8,8 +8,8 @@ use tokenizers::{Encoding, PostProcessor, TruncationDirection, TruncationParams}
 
 use super::files::{JSON, TokenizerFiles};
 use super::limits::{Growth, TEXT, bounded, guarded, watch};
+use super::options::EncodingOptions;
 use super::parsing::{library, parsed};
-use super::reading::Reading;
 use super::special::{BERT, END, PADDING, language_tag};
 use crate::ModelError;
 
@@ -29,7 +29,7 @@ pub struct EncodedText {
 pub struct Tokenizer {
     pub(super) inner: tokenizers::Tokenizer,
     /// What `tokenizer.json` does not say of it.
-    pub(super) reading: Reading,
+    pub(super) options: EncodingOptions,
     /// By how much its rules make a text longer.
     pub(super) growth: Growth,
     /// The files that it was read from; none for one that was built.
@@ -41,7 +41,7 @@ pub struct Tokenizer {
 impl Tokenizer {
     /// One that was built here.
     pub(super) fn built(inner: tokenizers::Tokenizer) -> Self {
-        Self { inner, reading: Reading::default(), growth: Growth::OWN, files: None, path: None }
+        Self { inner, options: EncodingOptions::default(), growth: Growth::OWN, files: None, path: None }
     }
 
     /// What `tokenizer.json` says.
@@ -74,7 +74,7 @@ impl Tokenizer {
         text: &str,
         work: impl FnOnce(&str) -> tokenizers::Result<T>,
     ) -> Result<(T, bool), ModelError> {
-        let (text, is_cut) = bounded(text, self.reading.keeps_end);
+        let (text, is_cut) = bounded(text, self.options.truncates_start);
         if self.growth.may_be_long(text.len()) {
             watch(self.inner.get_normalizer(), text).map_err(|error| self.fault(error))?;
         }
@@ -153,15 +153,15 @@ impl Tokenizer {
     ///
     /// # Errors
     /// When there is not even room for the special tokens.
-    pub fn truncating(&self, longest: usize) -> Result<Self, ModelError> {
-        let longest = self.reading.longest.map_or(longest, |own| own.min(longest));
+    pub fn with_max_length(&self, longest: usize) -> Result<Self, ModelError> {
+        let longest = self.options.max_length.map_or(longest, |own| own.min(longest));
         // The library takes the special tokens off without looking whether there is room for them.
         if longest < self.least() {
             return Err(self.fault(self.no_room(longest)));
         }
         let mut tokenizer = self.clone();
         let direction =
-            if self.reading.keeps_end { TruncationDirection::Left } else { TruncationDirection::Right };
+            if self.options.truncates_start { TruncationDirection::Left } else { TruncationDirection::Right };
         let truncation = TruncationParams { max_length: longest, direction, ..TruncationParams::default() };
         tokenizer.inner.with_truncation(Some(truncation)).map_err(|error| self.fault(error))?;
         Ok(tokenizer)
@@ -186,7 +186,7 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer fails.
     pub fn encode_text(&self, first: &str, second: Option<&str>) -> Result<EncodedText, ModelError> {
-        let first = self.reading.prompted(first);
+        let first = self.options.prompted(first);
         let ((encoding, second_is_cut), first_is_cut) = match second {
             None => {
                 let (encoding, is_cut) =
@@ -194,7 +194,7 @@ impl Tokenizer {
                 ((encoding, false), is_cut)
             }
             Some(second) => {
-                let (second, second_is_cut) = bounded(second, self.reading.keeps_end);
+                let (second, second_is_cut) = bounded(second, self.options.truncates_start);
                 if self.growth.may_be_long(second.len()) {
                     watch(self.inner.get_normalizer(), second).map_err(|error| self.fault(error))?;
                 }
@@ -213,11 +213,11 @@ impl Tokenizer {
     /// When the tokenizer fails.
     pub fn encode_words(&self, text: &str) -> Result<(EncodedText, Vec<Option<usize>>), ModelError> {
         // By way of the whole text, not word by word, so that vocabularies that mark the blank before a word see it.
-        let prompted = self.reading.prompted(text);
+        let prompted = self.options.prompted(text);
         let before = prompted.len() - text.len();
         let (encoding, is_cut) = self.with_text(&prompted, |text| self.inner.encode(text, true))?;
         // Where the beginning is cut off, places count from what is left.
-        let lost = if is_cut && self.reading.keeps_end { prompted.len() - TEXT } else { 0 };
+        let lost = if is_cut && self.options.truncates_start { prompted.len() - TEXT } else { 0 };
         let mut ends = Vec::new();
         let mut end = 0;
         for word in text.split(' ') {
@@ -244,7 +244,7 @@ impl Tokenizer {
     /// What is kept of the library's form of a text.
     fn encoded(&self, encoding: &Encoding, is_cut: bool) -> EncodedText {
         let segments = encoding.get_type_ids();
-        let are_told = !self.reading.one_segment && segments.iter().any(|&segment| segment != 0);
+        let are_told = !self.options.one_segment && segments.iter().any(|&segment| segment != 0);
         EncodedText {
             ids: encoding.get_ids().to_vec(),
             // As many numbers as a text has tokens, for each of a corpus.
@@ -310,7 +310,7 @@ pub(super) mod tests {
     #[test]
     fn characters_round_trip_with_tags_and_spaces() {
         let characters: IndexSet<char> = "नमस्ते दुनिया".chars().collect();
-        let tokenizer = Tokenizer::characters(&characters, &["en".into(), "ta".into()]).unwrap();
+        let tokenizer = Tokenizer::from_characters(&characters, &["en".into(), "ta".into()]).unwrap();
         let ids = tokenizer.encode(">>ta<<नमस्ते दुनिया").unwrap();
         assert_eq!(ids[0], tokenizer.id(">>ta<<").unwrap());
         assert_eq!(*ids.last().unwrap(), 0);
@@ -324,7 +324,7 @@ pub(super) mod tests {
     #[test]
     fn words_and_pairs_of_texts_are_cut_as_bert_has_them() {
         let texts = ["A fine film.", "a fine day, a day"];
-        let tokenizer = Tokenizer::words(texts, 100).unwrap();
+        let tokenizer = Tokenizer::train_words(texts, 100).unwrap();
         let ids =
             |tokens: &[&str]| tokens.iter().map(|token| tokenizer.id(token).unwrap()).collect::<Vec<_>>();
         let alone = tokenizer.encode_text("A FINE dale", None).unwrap();
@@ -334,40 +334,40 @@ pub(super) mod tests {
         let pair = tokenizer.encode_text("fine", Some("day .")).unwrap();
         assert_eq!(pair.ids, ids(&["[CLS]", "fine", "[SEP]", "day", ".", "[SEP]"]));
         assert_eq!(pair.segments, [0, 0, 0, 1, 1, 1]);
-        let cut = tokenizer.truncating(6).unwrap();
+        let cut = tokenizer.with_max_length(6).unwrap();
         let pair = cut.encode_text("a fine day", Some("film .")).unwrap();
         assert_eq!(pair.ids, ids(&["[CLS]", "a", "fine", "[SEP]", "film", "[SEP]"]));
         assert!(pair.truncated && !cut.encode_text("a", None).unwrap().truncated);
         assert_eq!(tokenizer.encode_text("ξ", None).unwrap().ids, ids(&["[CLS]", "[UNK]", "[SEP]"]));
         assert_eq!(tokenizer.padding().unwrap(), 0);
         // Vowels above and below letters are letters of their own.
-        let marked = Tokenizer::words(["लाल वृत्त", "ガーデン"], 100).unwrap();
+        let marked = Tokenizer::train_words(["लाल वृत्त", "ガーデン"], 100).unwrap();
         assert!(["वृत्त", "ガーデン"].iter().all(|word| marked.id(word).is_ok()));
         // The rarest words are the first to go; characters stay.
-        let few = Tokenizer::words(texts, tokenizer.size() - 1).unwrap();
+        let few = Tokenizer::train_words(texts, tokenizer.size() - 1).unwrap();
         assert!(few.id("day").is_ok() && few.id("film").is_err() && few.id("##m").is_ok());
     }
 
     #[test]
     fn every_word_knows_its_first_token() {
-        let tokenizer = Tokenizer::words(["a fine film , so so"], 100).unwrap();
+        let tokenizer = Tokenizer::train_words(["a fine film , so so"], 100).unwrap();
         let text = "A fine-ish \u{200d} film \u{a0}so";
         let (encoded, first) = tokenizer.encode_words(text).unwrap();
         assert_eq!(encoded, tokenizer.encode_text(text, None).unwrap());
         // `[CLS] a fine [UNK] [UNK] film so [SEP]`: nothing is left of a joiner alone.
         assert_eq!(first, [Some(1), Some(2), None, Some(5), Some(6)]);
-        let (cut, first) = tokenizer.truncating(4).unwrap().encode_words(text).unwrap();
+        let (cut, first) = tokenizer.with_max_length(4).unwrap().encode_words(text).unwrap();
         assert!(cut.truncated);
         assert_eq!(first, [Some(1), Some(2), None, None, None]);
         assert_eq!(tokenizer.encode_words("").unwrap().1, [None]);
         // What marks the blank before a word, as byte-level vocabularies and SentencePiece do, is of the word.
-        let characters = Tokenizer::characters(&"ab ".chars().collect(), &[]).unwrap();
+        let characters = Tokenizer::from_characters(&"ab ".chars().collect(), &[]).unwrap();
         assert_eq!(characters.encode_words("ab b").unwrap().1, [Some(0), Some(2)]);
     }
 
     #[test]
     fn json_loads_back() {
-        let tokenizer = Tokenizer::characters(&"ab".chars().collect(), &["en".into()]).unwrap();
+        let tokenizer = Tokenizer::from_characters(&"ab".chars().collect(), &["en".into()]).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let files = tokenizer.files(16).unwrap();
         files.write(folder.path()).unwrap();

@@ -256,11 +256,11 @@ fn model(model: &Value) -> Result<(), String> {
 }
 
 /// The beginning of a text, or its end, as far as it is read, and whether that is less than all.
-pub(super) fn bounded(text: &str, keeps_end: bool) -> (&str, bool) {
+pub(super) fn bounded(text: &str, truncates_start: bool) -> (&str, bool) {
     if text.len() <= TEXT {
         return (text, false);
     }
-    let part = if keeps_end {
+    let part = if truncates_start {
         let start = (text.len() - TEXT..text.len()).find(|&place| text.is_char_boundary(place));
         &text[start.unwrap_or(text.len())..]
     } else {
@@ -380,10 +380,10 @@ mod tests {
     #[test]
     fn texts_are_bounded_at_characters() {
         let long = "é".repeat(TEXT);
-        for keeps_end in [false, true] {
-            let (part, is_cut) = bounded(&long, keeps_end);
+        for truncates_start in [false, true] {
+            let (part, is_cut) = bounded(&long, truncates_start);
             assert!(is_cut && part.len() == TEXT);
-            assert_eq!(bounded(&long[..TEXT], keeps_end), (&long[..TEXT], false));
+            assert_eq!(bounded(&long[..TEXT], truncates_start), (&long[..TEXT], false));
         }
     }
 

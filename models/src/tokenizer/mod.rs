@@ -1,25 +1,25 @@
 //! Tokenizers: reading `tokenizer.json`, and building vocabularies of characters and of words.
 
-mod added;
 mod bert;
-mod cut;
+mod characters;
 mod encoding;
+mod extend;
 mod files;
 mod limits;
-mod names;
 mod open;
+mod options;
 mod parsing;
 mod prompt;
-mod reading;
+mod prune;
 mod saving;
+mod spans;
 mod special;
 mod template;
 mod training;
-mod words;
 
 pub use encoding::{EncodedText, Tokenizer};
 pub use files::TokenizerFiles;
-pub use reading::Reading;
+pub use options::EncodingOptions;
+pub use spans::{TokenSpan, word_spans};
 pub use special::language_tag;
-pub use training::Pieces;
-pub use words::{Piece, word_places};
+pub use training::TokenizerModel;

@@ -11,8 +11,8 @@ use super::bert::{add_tokens, as_the_class_reads, class, is_bert, of_vocabulary}
 use super::encoding::Tokenizer;
 use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, TokenizerFiles, VOCABULARY};
 use super::limits::{FILE, check, guarded};
+use super::options::{EncodingOptions, lower};
 use super::parsing::library;
-use super::reading::{Reading, lower};
 use crate::folder::modules;
 use crate::{ModelError, ModelFolder, json};
 
@@ -62,7 +62,8 @@ impl Tokenizer {
             ));
         }
         let is_for_sentences = inner != folder || folder.join(modules::MODULES).is_file();
-        let reading = Reading::of_files(&files, &value, class.as_deref(), is_for_sentences).map_err(named)?;
+        let options =
+            EncodingOptions::of_files(&files, &value, class.as_deref(), is_for_sentences).map_err(named)?;
         if is_bert {
             is_changed |= as_the_class_reads(&mut value, &files).map_err(named)?;
         }
@@ -85,19 +86,19 @@ impl Tokenizer {
         };
         let mut own = Self {
             inner: library.map_err(fault)?,
-            reading: Reading::default(),
+            options: EncodingOptions::default(),
             growth,
             files: Some(Arc::new(files)),
             path: Some(Arc::new(path)),
         };
         // Where both texts of a pair are of one segment anyway, nothing is left out.
-        let one_segment = reading.one_segment && own.tells_segments();
-        own.reading = Reading { one_segment, ..reading };
+        let one_segment = options.one_segment && own.tells_segments();
+        own.options = EncodingOptions { one_segment, ..options };
         // A detector of this program reads no texts, and its folder says so.
-        if own.reading.longest == Some(0) && (model.is_null() || model["model_type"] == "detector") {
-            own.reading.longest = None;
+        if own.options.max_length == Some(0) && (model.is_null() || model["model_type"] == "detector") {
+            own.options.max_length = None;
         }
-        if let Some(longest) = own.reading.longest.filter(|longest| *longest < own.least()) {
+        if let Some(longest) = own.options.max_length.filter(|longest| *longest < own.least()) {
             let is_by_sentences = sentence["max_seq_length"].as_f64().is_some();
             let (file, key) =
                 if is_by_sentences { (SENTENCE, "max_seq_length") } else { (CONFIG, "model_max_length") };
@@ -121,7 +122,7 @@ impl Tokenizer {
     /// When the tokenizer cannot be written as JSON.
     pub fn identity(&self) -> Result<String, ModelError> {
         let json = self.to_json()?;
-        Ok(match self.told_beside_json() {
+        Ok(match self.options_beside_json() {
             Some(told) => format!("{json}\n{told}"),
             None => json,
         })
@@ -129,8 +130,8 @@ impl Tokenizer {
 
     /// How texts are read beyond what `tokenizer.json` says, lengths aside; none where there is nothing of it.
     #[must_use]
-    pub fn told_beside_json(&self) -> Option<String> {
-        self.reading.told().map(|told| told.to_string())
+    pub fn options_beside_json(&self) -> Option<String> {
+        self.options.to_json().map(|told| told.to_string())
     }
 
     /// How many rows a table needs that has one for each token: one more than the highest id.
@@ -155,8 +156,8 @@ impl Tokenizer {
 
     /// How texts are read, beyond what `tokenizer.json` says.
     #[must_use]
-    pub fn reading(&self) -> &Reading {
-        &self.reading
+    pub fn encoding_options(&self) -> &EncodingOptions {
+        &self.options
     }
 }
 

@@ -23,7 +23,7 @@ impl Tokenizer {
     pub fn prompted(&self, prompt: &str) -> Result<Self, ModelError> {
         self.tokens_of_prompt(prompt)?;
         let mut prompted = self.clone();
-        prompted.reading.prompt = Some(prompt.to_owned());
+        prompted.options.prompt = Some(prompt.to_owned());
         if let Some(files) = prompted.files.as_mut().map(Arc::make_mut) {
             let mut config = files.json(PROMPTS)?;
             let prompts = config["prompts"].as_object();
@@ -83,12 +83,12 @@ impl Tokenizer {
 
     /// Whether a prompt is put before texts.
     pub(super) fn has_prompt(&self) -> Result<bool, ModelError> {
-        Ok(self.reading.prompt.is_some() || !of_prompt(&self.json()?).is_empty())
+        Ok(self.options.prompt.is_some() || !of_prompt(&self.json()?).is_empty())
     }
 
     /// The tokens of the prompt, as they stand before a text; none where there is none.
     pub(super) fn prompt_ids(&self, json: &Value) -> Result<Vec<u32>, ModelError> {
-        let Some(prompt) = &self.reading.prompt else { return Ok(of_prompt(json)) };
+        let Some(prompt) = &self.options.prompt else { return Ok(of_prompt(json)) };
         Ok(self.with_text(prompt, |text| self.inner.encode_fast(text, false))?.0.get_ids().to_vec())
     }
 
@@ -98,7 +98,7 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer fails.
     pub fn prompt_length(&self) -> Result<usize, ModelError> {
-        let Some(prompt) = &self.reading.prompt else { return Ok(0) };
+        let Some(prompt) = &self.options.prompt else { return Ok(0) };
         let (encoding, _) = self.with_text(prompt, |text| self.inner.encode_fast(text, true))?;
         let closing = encoding.get_special_tokens_mask().last() == Some(&1);
         Ok(encoding.len() - usize::from(closing))
@@ -110,7 +110,8 @@ mod tests {
     use super::*;
 
     fn of_bert() -> Tokenizer {
-        Tokenizer::words(["query : a cat sat on the mat".to_owned()].iter().map(String::as_str), 64).unwrap()
+        Tokenizer::train_words(["query : a cat sat on the mat".to_owned()].iter().map(String::as_str), 64)
+            .unwrap()
     }
 
     fn processed(processor: Value) -> Tokenizer {
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn it_stays_in_a_vocabulary_that_is_cut() {
         let prompted = of_bert().prompted("query: ").unwrap();
-        let cut = prompted.cut(["the cat"], 20).unwrap();
+        let cut = prompted.prune(["the cat"], 20).unwrap();
         assert!(cut.size() < prompted.size());
         let pieces = |tokenizer: &Tokenizer| -> Vec<String> {
             let ids = tokenizer.encode_text("the cat", None).unwrap().ids;
@@ -157,9 +158,9 @@ mod tests {
         assert_eq!(pieces(&cut), ["[CLS]", "query", ":", "the", "cat", "[SEP]"]);
         assert_eq!(pieces(&cut), pieces(&prompted));
         // Also where there is no room for more than characters.
-        let least = prompted.cut(["the cat"], 1).unwrap();
+        let least = prompted.prune(["the cat"], 1).unwrap();
         assert_eq!(pieces(&least)[..3], ["[CLS]", "query", ":"]);
-        assert!(prompted.anew(["the cat"], 20).unwrap_err().to_string().contains("without `prompt`"));
+        assert!(prompted.retrain(["the cat"], 20).unwrap_err().to_string().contains("without `prompt`"));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use tokenizers::models::ModelWrapper;
 
 use super::encoding::Tokenizer;
 use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, TokenizerFiles};
+use super::options::{default_prompt, lower};
 use super::parsing::parsed;
-use super::reading::{default_prompt, lower};
 use super::special::{BERT, END, PADDING, UNKNOWN};
 use crate::ModelError;
 
@@ -81,7 +81,7 @@ impl Tokenizer {
             }
             if !has_config {
                 // Without it transformers would guess the class by the model, and guess wrong.
-                let longest = self.reading.longest.map_or(longest, |own| own.min(longest));
+                let longest = self.options.max_length.map_or(longest, |own| own.min(longest));
                 files.insert(CONFIG, format!("{:#}\n", self.general_config(longest)).into_bytes());
             }
             return Ok(files);
@@ -109,7 +109,7 @@ impl Tokenizer {
             // The class leaves them out unless it is told.
             config["model_input_names"] = json!(["input_ids", "token_type_ids", "attention_mask"]);
         }
-        if self.reading.keeps_end {
+        if self.options.truncates_start {
             config["truncation_side"] = "left".into();
         }
         let [padding, unknown, first, end, mask] = BERT;

@@ -12,7 +12,7 @@ use crate::config_summary::ConfigSummary;
 use crate::image_input::{ImageInput, PREPROCESSOR};
 use crate::model_config::{ModelConfig, Role};
 use crate::text_input::TextInput;
-use crate::{ModelError, ModelFolder, Outline, Pass, Trace, Wanted};
+use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 
 impl ModelConfig for ViltConfig {
     fn model_types() -> &'static [&'static str] {
@@ -69,7 +69,7 @@ impl ModelConfig for ViltConfig {
 }
 
 impl Architecture for Vilt {
-    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
         let TextInput { tokens, segments, .. } = batch.text()?.clone();
         let config = self.config();
         let patches = batch.patches(config.patch_size, config.max_image_length)?;

@@ -11,7 +11,7 @@ use crate::architecture::{Architecture, Batch};
 use crate::config_summary::ConfigSummary;
 use crate::image_input::{ImageInput, RegionInput};
 use crate::model_config::{ModelConfig, Role};
-use crate::{ModelError, ModelFolder, Outline, Pass, Trace, Wanted};
+use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 
 impl ModelConfig for VisualBertConfig {
     fn model_types() -> &'static [&'static str] {
@@ -69,7 +69,7 @@ impl ModelConfig for VisualBertConfig {
 }
 
 impl Architecture for VisualBert {
-    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
         let input = VisualBertInput { text: batch.text()?.clone(), regions: batch.regions()?.clone() };
         self.trace(&input, pass, wanted)
     }

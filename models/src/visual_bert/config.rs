@@ -4,7 +4,7 @@ use alambic_files::text::quoted;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::bert::{BertConfig, Family, Head, Names};
+use crate::bert::{BertConfig, Family, Head, TensorNames};
 use crate::config_summary::ConfigSummary;
 use crate::json::extend_object;
 use crate::published::{older, with_and_without};
@@ -66,8 +66,8 @@ impl VisualBertConfig {
         summary
     }
 
-    pub(super) fn names(&self) -> Names {
-        Names::under(self.prefix(), Family::Bert)
+    pub(super) fn names(&self) -> TensorNames {
+        TensorNames::under(self.prefix(), Family::Bert)
     }
 
     fn prefix(&self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use alambic_data::Split;
 use alambic_models::Config;
-use alambic_models::bert::{Head, Problem, Task as HeadSpec};
+use alambic_models::bert::{Head, ProblemType, HeadSpec};
 use alambic_reports::metrics::{TaskDescription, find};
 use alambic_settings::{Diagnostic, Origin};
 
@@ -90,10 +90,10 @@ fn check_predictions(
             Head::Tokens => "has no token-classification head".to_owned(),
             _ => "has no classification head".to_owned(),
         },
-        Some(own) if (own.problem == Problem::Numbers) != head.regression => {
+        Some(own) if (own.problem_type == ProblemType::Regression) != head.regression => {
             "gives numbers where classes are asked, or the other way round".to_owned()
         }
-        Some(own) if own.problem == Problem::SeveralLabels => {
+        Some(own) if own.problem_type == ProblemType::MultiLabel => {
             "gives each label by itself (multi_label_classification), where one class of each text is asked".to_owned()
         }
         Some(own) if !head.regression && own.labels != head.labels => format!(

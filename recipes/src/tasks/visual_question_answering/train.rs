@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alambic_data::questions::best;
 use alambic_data::{Split, is_chosen};
 use alambic_losses::Targets;
-use alambic_models::{Config, Pass, Tokenizer, Wanted, architecture};
+use alambic_models::{Config, Pass, Tokenizer, TapSelection, architecture};
 use alambic_reports::metrics::{Metric, Prediction};
 use alambic_students::{Answerer, Eyes};
 use alambic_tensor::Streams;
@@ -70,7 +70,7 @@ impl<'a> QuestionTraining<'a> {
         }
         subsample_languages(&mut to_validate, job.train.validation_examples);
         let read: Vec<_> = questions.iter().map(|example| (example.text, example.picture)).collect();
-        let tokenizer = job.tokenizer.truncating(max_length)?;
+        let tokenizer = job.tokenizer.with_max_length(max_length)?;
         let inputs = PairedInputs::new(&read, eyes.clone(), &tokenizer, config.padding())?;
         let taps = job.taps();
         let read: Vec<_> = questions.iter().map(|example| (example.teacher_text, example.picture)).collect();
@@ -162,7 +162,7 @@ impl TrainingTask for QuestionTraining<'_> {
         };
         let batch = self.inputs.batch(rows, &mut pick)?;
         let network = architecture::build(self.config, context.weights)?;
-        let wanted = Wanted::named(self.taps.student.iter().cloned());
+        let wanted = TapSelection::named(self.taps.student.iter().cloned());
         let student = network.forward(&batch, Pass::Train(context.dropout), wanted)?;
         let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(rows, &batch, &mut pick));
         let teacher = teacher.transpose()?;

@@ -45,7 +45,7 @@ impl Config {
     ///
     /// # Errors
     /// When a file is missing, is not what it should be, or was cut short.
-    pub fn unread(&self, folder: &ModelFolder) -> Result<Option<String>, ModelError> {
+    pub fn unused_tensors(&self, folder: &ModelFolder) -> Result<Option<String>, ModelError> {
         let stored = folder.stored()?;
         let found = stored.shapes();
         let names = self.shapes().into_keys().chain(self.other_tensors());

@@ -71,11 +71,11 @@ impl Tokenizer {
     /// A vocabulary of single characters with a tag for each language.
     ///
     /// Ids: end 0, unknown 1, the tags, the characters in the given order, and padding last, as Marian has it. Text is
-    /// brought to the form in which names are trained on (`names.rs`), split into characters and ended with the end token.
+    /// brought to the form in which names are trained on (below), split into characters and ended with the end token.
     ///
     /// # Errors
     /// When the tokenizers library refuses the parts.
-    pub fn characters(characters: &IndexSet<char>, languages: &[String]) -> Result<Self, ModelError> {
+    pub fn from_characters(characters: &IndexSet<char>, languages: &[String]) -> Result<Self, ModelError> {
         let error = |error: tokenizers::Error| ModelError::Tokenizer(error.to_string());
         let tags: Vec<String> = languages.iter().map(|language| language_tag(language)).collect();
         let vocabulary = [END.to_owned(), UNKNOWN.to_owned()]
@@ -157,7 +157,7 @@ mod tests {
     use crate::Tokenizer;
 
     fn tokenizer(characters: &str) -> Tokenizer {
-        Tokenizer::characters(&characters.chars().collect(), &["en".into(), "hi".into()]).unwrap()
+        Tokenizer::from_characters(&characters.chars().collect(), &["en".into(), "hi".into()]).unwrap()
     }
 
     #[test]
