@@ -139,7 +139,7 @@ fn unknown(folder: &ModelFolder) -> ModelError {
 }
 
 impl Config {
-    /// Where the tensors of a file are not those of the configuration, in words; `found` holds names and shapes.
+    /// Differences between the tensors of a file and those of the configuration, in words; `found` holds names and shapes.
     #[must_use]
     pub fn shape_mismatches(&self, found: &IndexMap<String, Vec<usize>>) -> Vec<String> {
         let misfit = |(name, shape): (String, Vec<usize>)| match look_up(found, &self.spellings(&name))

@@ -19,7 +19,7 @@ const MOST_LAYERS: usize = 1000;
 pub struct ConfigSummary<'a> {
     /// Rows of the table of words.
     pub vocabulary: usize,
-    /// The most tokens of a text.
+    /// Maximum number of tokens of a text.
     pub max_length: usize,
     /// The padding token.
     pub padding: u32,
@@ -33,14 +33,14 @@ pub struct ConfigSummary<'a> {
     pub stacks: Vec<(&'a str, usize, &'a str)>,
     /// Numbers of heads that have to divide a width, each with its key.
     pub divisions: Vec<(&'a str, usize, &'a str, usize)>,
-    /// What is added to the variance in layer norms, with its key.
+    /// Epsilons of layer norms, each with its key.
     pub epsilons: Vec<(&'a str, f64)>,
     /// The activations that it names.
     pub activations: Vec<&'a str>,
 }
 
 impl ConfigSummary<'_> {
-    /// What is wrong with a configuration on its own, in words.
+    /// Faults of the configuration by itself, in words.
     pub(crate) fn faults(&self) -> Vec<String> {
         let empty = self.sizes.iter().filter(|(_, size)| *size == 0).map(|(key, _)| format!("{key} is 0"));
         let stacks = self.stacks.iter().map(|(key, layers, _)| (*key, *layers));
@@ -77,7 +77,7 @@ const FLAGS: [&str; 7] = [
     "reads_pairs",
 ];
 
-/// What is wrong with the kind of a value of a key that would be taken for one that is not there.
+/// Fault of a value of the wrong type, which would be taken for a key that is not there.
 fn mistyped(json: &Value) -> Option<String> {
     let told =
         |key: &str, needed: &str| Some(format!("`{key}` is {}; {needed}", quoted(&json[key].to_string())));
@@ -126,11 +126,11 @@ fn unsupported(json: &Value) -> Option<String> {
 }
 
 impl ModelFolder {
-    /// That a configuration can be built, and has no more layers than the weights. There may be fewer: as in transformers,
+    /// Check that a configuration can be built, and has no more layers than the weights. There may be fewer: as in transformers,
     /// layers that the configuration does not ask for are left out.
     ///
     /// # Errors
-    /// What is wrong, with the file.
+    /// Every fault, with the file.
     pub(crate) fn check(&self, summary: &ConfigSummary<'_>) -> Result<(), ModelError> {
         let file = self.path().join("config.json");
         let parts = ["text_config", "vision_config", "text_config_dict", "vision_config_dict"];

@@ -16,7 +16,7 @@ pub trait Translator {
     /// The token that ends a target.
     fn end_token(&self) -> u32;
 
-    /// Most tokens that a target can have.
+    /// Maximum number of tokens of a target.
     fn max_length(&self) -> usize;
 }
 
@@ -55,12 +55,12 @@ impl Hypothesis {
     }
 }
 
-/// How targets are written.
+/// Settings of decoding: width of the beam, limit, length penalty.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GenerationConfig {
     /// Hypotheses kept at each step; 1 is greedy.
     pub beam: usize,
-    /// Most tokens, the end included.
+    /// Maximum number of tokens, the end included.
     pub max_new_tokens: usize,
     /// Power of the length by which scores are divided.
     pub length_penalty: f32,

@@ -1,6 +1,6 @@
 //! Heads of text encoders.
 
-/// What stands on top of the encoder.
+/// Head of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Head {
     /// Nothing but, perhaps, a pooler.
@@ -25,29 +25,29 @@ impl Head {
     }
 }
 
-/// What the labels of a head are.
+/// Type of the labels of a head: `problem_type` of transformers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProblemType {
-    /// Classes of which one is true.
+    /// Classes of which one is true: `single_label_classification`.
     SingleLabel,
-    /// Classes of which each is true or not, whatever the others are.
+    /// Classes each of which is true or not: `multi_label_classification`.
     MultiLabel,
-    /// Numbers that are predicted.
+    /// A regression: numbers.
     Regression,
 }
 
-/// What a head is to say.
+/// Specification of a head: its kind, its labels and what they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeadSpec {
-    /// What stands on top of the encoder.
+    /// Head of the encoder.
     pub head: Head,
     /// Names of the labels; none for heads without.
     pub labels: Vec<String>,
-    /// Whether the labels are numbers to be predicted.
+    /// Whether the labels are numbers.
     pub regression: bool,
     /// Whether texts come in pairs; none where nothing is known of it.
     pub pairs: Option<bool>,
-    /// How many relations of a text and an image are told apart, beside the head; 0 for none.
+    /// Number of classes of the relation of a text and an image, beside the head; 0 for none.
     pub relations: usize,
 }
 
@@ -62,9 +62,9 @@ impl HeadSpec {
 /// The head of a text encoder, as its configuration has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextHead<'c> {
-    /// What stands on top of the encoder.
+    /// Head of the encoder.
     pub head: Head,
-    /// What the labels are.
+    /// Type of the labels.
     pub problem_type: ProblemType,
     /// Names of the labels, in the order of the logits.
     pub labels: &'c [String],

@@ -1,4 +1,4 @@
-//! What a model reads of an image.
+//! Image inputs of a model: patches or regions.
 
 use crate::ImageProcessorConfig;
 
@@ -17,7 +17,7 @@ pub enum ImageInput {
 /// Images that are read as square patches.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PatchInput {
-    /// How images become pixels.
+    /// Image processor.
     pub processor: ImageProcessorConfig,
     /// Colours.
     pub num_channels: usize,
@@ -25,7 +25,7 @@ pub struct PatchInput {
     pub image_size: usize,
     /// The side of a patch in pixels.
     pub patch_size: usize,
-    /// The most patches of an image; none for no limit.
+    /// Maximum number of patches of an image; none for no limit.
     pub max_patches: Option<usize>,
 }
 
@@ -36,7 +36,7 @@ pub struct RegionInput {
     pub features: usize,
     /// Numbers of a region's box that the model reads apart from the features; 0 where it reads none.
     pub box_numbers: usize,
-    /// The most regions of an image; none where the configuration does not say it.
+    /// Maximum number of regions of an image; none where the configuration does not say it.
     pub max_regions: Option<usize>,
     /// Whether the tags of the regions are read as a second text.
     pub reads_tags: bool,

@@ -1,4 +1,4 @@
-//! How pictures become the pixels that a model reads: `preprocessor_config.json`.
+//! Image processors: from an image file to pixels, as `preprocessor_config.json` says.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::{ModelError, ModelFolder, json};
 /// The longest side to which pictures are brought.
 const MOST: usize = 4096;
 
-/// To which size pictures are brought.
+/// Resizing of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resizing {
     /// To none: they are read as they are.
@@ -25,12 +25,12 @@ pub enum Resizing {
     Fitted {
         /// Pixels of the shorter side.
         size: usize,
-        /// What divides both sides.
+        /// Divisor of both sides.
         divisor: usize,
     },
 }
 
-/// How the pixels of another size come about.
+/// Interpolation of the pixels of another size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resampling {
     /// The nearest pixel.
@@ -65,20 +65,20 @@ impl Resampling {
     }
 }
 
-/// How pictures become the pixels that a model reads.
+/// Image processor: resizing, cropping and normalization of images.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ImageProcessorConfig {
-    /// To which size they are brought.
+    /// Resizing.
     pub resizing: Resizing,
-    /// How.
+    /// Interpolation.
     pub resampling: Resampling,
     /// Width and height of the part in the middle that is read, padded with black where there is less; none for all.
     pub crop: Option<(usize, usize)>,
-    /// What becomes of the values of each colour.
+    /// Normalization of each colour.
     pub normalization: ImageNormalization,
 }
 
-/// Whose image processor a file is of, which decides what the keys mean that it leaves out.
+/// Class of an image processor, which decides what the keys mean that a file leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Clip,
@@ -119,7 +119,7 @@ impl ImageProcessorConfig {
         }
     }
 
-    /// That of a CLIP model in a folder, which reads squares of so many pixels; none where no file says anything that is not
+    /// Image processor of a CLIP model's folder, which reads squares of `size` pixels; none where no file says anything that is not
     /// usual.
     ///
     /// # Errors
@@ -144,7 +144,7 @@ impl ImageProcessorConfig {
         Ok((config != Self::clip(size)).then_some(config))
     }
 
-    /// That of a model in a folder which reads pictures as `ViLT` does; none where no file says anything that is not usual.
+    /// Image processor of a folder whose model reads images as `ViLT` does; none where no file says anything that is not usual.
     ///
     /// # Errors
     /// When a file says what is not supported, or makes pictures that do not divide into patches of this side.
@@ -168,7 +168,7 @@ impl ImageProcessorConfig {
         Ok((config != Self::vilt(size, patch)).then_some(config))
     }
 
-    /// What a file says, in whose keys those of the class are filled in.
+    /// Image processor of a file; keys that it leaves out are those of the class.
     fn read(json: &Value, kind: Kind) -> Result<Self, String> {
         check_class(json, kind)?;
         json::check_flags(json, ["do_resize", "do_center_crop", "do_rescale", "do_normalize"])?;
@@ -212,7 +212,7 @@ impl ImageProcessorConfig {
         Ok(Self { resizing, resampling, crop, normalization: normalization(json, usual.normalization)? })
     }
 
-    /// What `preprocessor_config.json` holds, for transformers to load: of a model that reads squares if there is a part to
+    /// JSON of `preprocessor_config.json`, for transformers to load: of a model that reads squares if there is a part to
     /// be cut out or an exact size, and else of one that reads pictures as `ViLT` does.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -269,7 +269,7 @@ fn find(folder: &Path) -> Result<Option<(PathBuf, Value)>, ModelError> {
     Ok(None)
 }
 
-/// That a file is of the image processor that is expected, if it says of which.
+/// Check that a file is of the image processor that is expected, if it names one.
 fn check_class(json: &Value, kind: Kind) -> Result<(), String> {
     let told =
         ["image_processor_type", "feature_extractor_type"].into_iter().find_map(|key| json[key].as_str());
@@ -322,7 +322,7 @@ fn sides(value: &Value, key: &str) -> Result<Option<Resizing>, String> {
     }
 }
 
-/// What becomes of the values of each colour.
+/// Normalization of each colour.
 fn normalization(json: &Value, usual: ImageNormalization) -> Result<ImageNormalization, String> {
     let is_set = |key: &str| json[key].as_bool().unwrap_or(true);
     let rescale_factor = match &json["rescale_factor"] {

@@ -46,7 +46,7 @@ pub(crate) fn mask(name: &str, tensor: &Tensor) -> Result<Vec<u8>, ModelError> {
     whole_numbers(name, tensor)?.into_iter().map(flag).collect()
 }
 
-/// That ids are rows of a table, which has so many of what is meant.
+/// Check that ids are rows of a table of `rows` rows; `of` says what they are.
 ///
 /// # Errors
 /// When one is not.

@@ -6,7 +6,7 @@ use crate::bert::BertConfig;
 use crate::outline::PROJECTIONS;
 use crate::{ModelError, Outline, Stream, TapSelection, Trace};
 
-/// How the taps of a joint sequence are parted into `text.` and `image.`: queries, keys and values, and hidden states.
+/// Split of the taps of a joint sequence into `text.` and `image.`: queries, keys and values, and hidden states.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Joint {
     /// Tokens of the text.
@@ -14,12 +14,12 @@ pub(crate) struct Joint {
     pub(crate) hidden: Hidden,
 }
 
-/// What is read of the hidden states of a joint sequence.
+/// Selection of the hidden states of a joint sequence.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Hidden {
     /// The whole, and its parts.
     WholeAndParts,
-    /// Its parts alone, so many of the image's tokens standing with the text.
+    /// The parts alone, so many of the image's tokens standing with the text.
     Parts(usize),
 }
 

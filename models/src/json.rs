@@ -13,7 +13,7 @@ use crate::ModelError;
 /// Most bytes of a file of settings.
 const SETTINGS: u64 = 16 << 20;
 
-/// What a file of settings says.
+/// Contents of a JSON file.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
     digests::check_listed(path)?;
     parse(path, read::text(path, SETTINGS)?.as_bytes())
@@ -29,7 +29,7 @@ pub(crate) fn is_there(path: &Path) -> Result<bool, ModelError> {
     path.try_exists().map_err(ModelError::file(path))
 }
 
-/// That keys which are true or false are not of something else, which would be taken for a key that is not there.
+/// Check that boolean keys are not of another type, which would be taken for a key that is not there.
 pub(crate) fn check_flags<'k>(json: &Value, keys: impl IntoIterator<Item = &'k str>) -> Result<(), String> {
     let mut keys = keys.into_iter();
     match keys.find(|key| !json[*key].is_null() && !json[*key].is_boolean()) {
@@ -40,7 +40,7 @@ pub(crate) fn check_flags<'k>(json: &Value, keys: impl IntoIterator<Item = &'k s
     }
 }
 
-/// What the bytes of a file say; the error names its place, and what the file is if it is no JSON at all.
+/// Contents of the bytes of a JSON file; the error names its place, and what the file is if it is no JSON at all.
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, ModelError> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     serde_json::from_slice(bytes).map_err(|error| match read::describe(bytes) {

@@ -14,7 +14,7 @@ pub(crate) const REGRESSION: &str = "regression";
 pub(crate) const ONE_LABEL: &str = "single_label_classification";
 pub(crate) const SEVERAL_LABELS: &str = "multi_label_classification";
 
-/// What is wrong with `problem_type`, if it is there: transformers refuses other values, too.
+/// Fault of `problem_type`, if it is there: transformers refuses other values, too.
 pub(crate) fn problem_fault(json: &Value) -> Option<String> {
     let known = [REGRESSION, ONE_LABEL, SEVERAL_LABELS];
     let problem = &json["problem_type"];

@@ -1,4 +1,4 @@
-//! What every architecture declares of itself.
+//! Declarations that every architecture makes of itself.
 
 use std::fmt::Debug;
 
@@ -65,13 +65,13 @@ pub trait ModelConfig: Debug {
     /// Sizes and limits with their keys.
     fn summary(&self) -> ConfigSummary<'_>;
 
-    /// Streams, heads and widths.
+    /// Outline: streams, heads and widths.
     fn outline(&self) -> Outline;
 
     /// Name and shape of every parameter, in the order in which they are initialised.
     fn shapes(&self) -> IndexMap<String, Vec<usize>>;
 
-    /// What `config.json` holds, for transformers to load.
+    /// JSON of `config.json`, for transformers to load.
     ///
     /// # Errors
     /// When the configuration cannot be written as JSON.
@@ -107,7 +107,7 @@ pub trait ModelConfig: Debug {
         published::open(folder, &self.shapes(), |name| self.spellings(name))
     }
 
-    /// What the model reads of an image; none where it reads texts alone.
+    /// Image input; none where the model reads texts alone.
     fn image_input(&self) -> Option<ImageInput> {
         None
     }
@@ -137,7 +137,7 @@ pub trait ModelConfig: Debug {
         None
     }
 
-    /// How the last hidden states become the embedding of a text; none without one.
+    /// Pooling of the last hidden states into the embedding of a text; none without one.
     fn pooling(&self) -> Option<&Pooling> {
         None
     }
@@ -194,7 +194,7 @@ pub trait ModelConfig: Debug {
         self.summary().vocabulary
     }
 
-    /// The most tokens of a text; 0 where no texts are read.
+    /// Maximum number of tokens of a text; 0 where no texts are read.
     fn max_length(&self) -> usize {
         self.summary().max_length
     }

@@ -1,4 +1,4 @@
-//! What can be known of a network without its weights, for binding losses to it.
+//! Outline of a network, known without its weights: streams, widths, heads and taps.
 
 use std::fmt::{Display, Formatter};
 
@@ -67,7 +67,7 @@ pub struct Outline {
     pub pairs: bool,
 }
 
-/// What a tap holds of one text.
+/// Shape of a tap, for one text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TapShape {
@@ -89,7 +89,7 @@ pub enum TapShape {
 }
 
 impl TapShape {
-    /// How many numbers that is for a text of so many tokens.
+    /// Number of elements for a text of `length` tokens.
     #[must_use]
     pub fn numbers(self, length: usize) -> usize {
         match self {
@@ -99,7 +99,7 @@ impl TapShape {
         }
     }
 
-    /// How many vectors these numbers make up: of the text, of its tokens, or of its queries.
+    /// Number of vectors in these elements: of the text, of its tokens, or of its queries.
     #[must_use]
     pub fn vectors(self, length: usize) -> usize {
         match self {
@@ -148,7 +148,7 @@ impl Outline {
         taps
     }
 
-    /// What a tap holds of one text; none for a tap that there is not, or that is of a whole batch.
+    /// Shape of a tap, for one text; none for a tap that there is not, or that is of a whole batch.
     #[must_use]
     pub fn tap_shape(&self, tap: &str) -> Option<TapShape> {
         match tap {
@@ -190,10 +190,10 @@ pub fn stream_of_embedding(tap: &str) -> Option<&str> {
 /// The taps of an attention block, by kind.
 pub(crate) const ATTENTION: [&str; 5] = ["queries", "keys", "values", "scores", "attention"];
 
-/// Those of them that each token has of its own.
+/// Taps of an attention block with a vector for each token.
 pub(crate) const PROJECTIONS: [&str; 3] = ["queries", "keys", "values"];
 
-/// Those of them that pairs of tokens have.
+/// Taps of an attention block with a number for each pair of tokens.
 pub(crate) const DISTRIBUTIONS: [&str; 2] = ["scores", "attention"];
 
 /// The name of a tap: `encoder.hidden.3`, or `hidden.3` in a stream without a name.

@@ -38,11 +38,11 @@ pub fn vilt_size((width, height): (usize, usize), size: usize, divisor: usize) -
 /// by.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ImageNormalization {
-    /// What is taken away.
+    /// Mean of each colour, which is subtracted.
     pub mean: [f32; 3],
-    /// What the rest is divided by.
+    /// Standard deviation of each colour, by which the difference is divided.
     pub std: [f32; 3],
-    /// What values of eight bits are multiplied with before.
+    /// Factor on values of eight bits before that.
     pub rescale_factor: f64,
 }
 
@@ -50,9 +50,9 @@ pub struct ImageNormalization {
 pub(crate) const BYTE: f64 = 1.0 / 255.0;
 
 impl ImageNormalization {
-    /// Those of ViLT, which bring values to -1 to 1.
+    /// ViLT's, which brings values to -1 to 1.
     pub const VILT: Self = Self { mean: [0.5; 3], std: [0.5; 3], rescale_factor: BYTE };
-    /// Those of CLIP (Radford et al., 2021).
+    /// CLIP's (Radford et al., 2021).
     pub const CLIP: Self = Self {
         mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
         std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
@@ -119,7 +119,7 @@ impl Images {
     }
 }
 
-/// Which of `count` patches are read where at most `limit` are and nothing is left to chance: those spread evenly over the
+/// Indices of at most `limit` of `count` patches, chosen without chance: those spread evenly over the
 /// image, in ascending order.
 #[must_use]
 pub fn evenly_spaced(count: usize, limit: usize) -> Vec<usize> {
@@ -259,7 +259,7 @@ impl Patches {
         ))
     }
 
-    /// How many patches an image has, padding with them.
+    /// Number of patches of an image, padding included.
     ///
     /// # Errors
     /// When the values are not of three dimensions.

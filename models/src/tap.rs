@@ -7,7 +7,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use crate::ModelError;
 
-/// The taps that a caller wants from a forward pass. A network computes nothing for a tap that is not wanted.
+/// Selection of taps that a forward pass records. A network computes nothing for a tap that is not selected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TapSelection {
     /// All there are.
@@ -109,7 +109,7 @@ impl Trace {
         &self.masks
     }
 
-    /// What it holds of some rows of the batch, each as often as it is named and in this order. Where no tap was taken,
+    /// Trace of some rows of the batch, each as often as it is named and in this order. Where no tap was taken,
     /// nobody knows what a row is, and masks are left out.
     ///
     /// # Errors
@@ -140,7 +140,7 @@ impl Trace {
     }
 }
 
-/// What the mask of hidden states is under that have other rows than the rest of a stream.
+/// Key of the mask of hidden states that have other rows than the rest of a stream.
 fn hidden_of(stream: &str) -> String {
     format!("{stream}.hidden")
 }

@@ -13,7 +13,7 @@ pub struct Tokens {
     pub ids: Arc<Vec<u32>>,
     /// `[batch, length]`, 1 for a token and 0 for padding.
     pub mask: Arc<Vec<u8>>,
-    /// How many sequences.
+    /// Number of sequences.
     pub batch: usize,
     /// The length of each row.
     pub length: usize,
@@ -85,7 +85,7 @@ impl Tokens {
         }
     }
 
-    /// How many tokens are not padding.
+    /// Number of tokens that are not padding.
     #[must_use]
     pub fn count(&self) -> usize {
         self.mask.iter().map(|&kept| usize::from(kept)).sum()

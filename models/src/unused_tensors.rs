@@ -10,7 +10,7 @@ use crate::{Config, ModelError, ModelFolder};
 /// Tensors that are named; of others there is a count.
 const MOST_NAMED: usize = 3;
 
-/// What the names of heads begin with in files of transformers. An architecture has no use for those of others: as a model
+/// Prefixes of the names of heads in files of transformers. An architecture has no use for those of others: as a model
 /// that tells texts apart for the head of its pre-training.
 const HEADS: [&str; 14] = [
     "cls.",
@@ -39,7 +39,7 @@ fn is_harmless(name: &str) -> bool {
 }
 
 impl Config {
-    /// What is said of tensors of a folder that are no parameters of this configuration and are not read, as those of
+    /// Message about tensors of a folder that are no parameters of this configuration and are not read, as those of
     /// layers that it does not ask for; none where there are none. Heads, poolers and buffers that an architecture has no
     /// use for are not spoken of.
     ///

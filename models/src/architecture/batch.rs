@@ -14,7 +14,7 @@ use crate::{Images, ModelError, Patches, Regions, Tokens, integers};
 pub struct Batch {
     /// Texts, or pairs of texts.
     pub text: Option<TextInput>,
-    /// What a decoder has written so far.
+    /// Target tokens of a decoder.
     pub target: Option<Tokens>,
     /// Images.
     pub image: Option<Image>,
@@ -29,7 +29,7 @@ pub enum Image {
     Pixels(Images),
     /// Patches: all models that are given these look at the same parts of an image.
     Patches(Patches),
-    /// What the image's tower of a dual encoder made of it: `[batch, width]`.
+    /// Embeddings of the images by the image tower of a dual encoder, `[batch, width]`.
     Embedding(Tensor),
 }
 

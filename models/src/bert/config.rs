@@ -19,15 +19,15 @@ use crate::{ModelError, ModelFolder, Outline, Stream};
 /// The key of `config.json` that says whether a model of this program was trained on pairs of texts.
 const PAIRS: &str = "reads_pairs";
 
-/// What PyTorch calls the activation that changes nothing.
+/// PyTorch's name of the activation that changes nothing.
 const IDENTITY: &str = "torch.nn.modules.linear.Identity";
 
-/// A text encoder of BERT's family, in one vocabulary for all of them.
+/// Configuration of a text encoder of BERT's family, in one set of keys for all of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BertConfig {
     /// The family.
     pub family: Family,
-    /// What stands on top.
+    /// Head.
     pub head: Head,
     /// Whether there is a pooler without a head that needs one.
     pub pooler: bool,
@@ -35,7 +35,7 @@ pub struct BertConfig {
     pub untied: bool,
     /// Names of the labels, in the order of the logits.
     pub labels: Vec<String>,
-    /// What the labels are.
+    /// Type of the labels.
     pub problem_type: ProblemType,
     /// Whether texts come in pairs; none where nothing is known of it.
     pub pairs: Option<bool>,
@@ -65,7 +65,7 @@ pub struct BertConfig {
     pub attention_dropout: f32,
     /// Dropout before the last linear layer of a head.
     pub head_dropout: f32,
-    /// How the last hidden states become one vector, the tap `embedding`; none where nothing says so.
+    /// Pooling of the last hidden states into the tap `embedding`; none where nothing says so.
     pub pooling: Option<Pooling>,
 }
 
@@ -290,7 +290,7 @@ impl BertConfig {
         activation(&self.activation)
     }
 
-    /// The most tokens of a text.
+    /// Maximum number of tokens of a text.
     #[must_use]
     pub fn max_length(&self) -> usize {
         if self.family.counts_from_padding() {
@@ -323,7 +323,7 @@ impl BertConfig {
         }
     }
 
-    /// What the tensors of the model are called.
+    /// Names of the model's tensors.
     #[must_use]
     pub fn names(&self) -> TensorNames {
         TensorNames::new(self.family, self.head)
@@ -375,7 +375,7 @@ impl BertConfig {
         }
     }
 
-    /// What `config.json` holds, for transformers to load.
+    /// JSON of `config.json`, for transformers to load.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut json = json!({

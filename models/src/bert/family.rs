@@ -37,7 +37,7 @@ impl Family {
         }
     }
 
-    /// What the names of transformers' classes begin with.
+    /// Prefix of the names of transformers' classes.
     pub(super) fn class(self) -> &'static str {
         match self {
             Self::Bert => "Bert",

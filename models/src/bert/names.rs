@@ -1,4 +1,4 @@
-//! What transformers calls the tensors of BERT's family.
+//! Names of the tensors of BERT's family.
 
 use alambic_tensor::parameters::Weights;
 
@@ -6,7 +6,7 @@ use super::family::Family;
 use crate::head::Head;
 use crate::layers::{AttentionNames, EncoderNames};
 
-/// What the tensors of a model are called, `.weight` and `.bias` left out.
+/// Names of a model's tensors, `.weight` and `.bias` left out.
 #[derive(Debug, Clone, Copy)]
 pub struct TensorNames {
     /// `bert.` and the like; empty for a model without a head.
@@ -120,7 +120,7 @@ impl TensorNames {
     }
 }
 
-/// What the names of the encoder's tensors begin with under a head.
+/// Prefix of the names of the encoder's tensors under a head.
 pub(super) fn base(family: Family) -> &'static str {
     match family {
         Family::Bert => "bert.",

@@ -61,7 +61,7 @@ impl BertConfig {
         shapes
     }
 
-    /// How many parameters there are.
+    /// Number of parameters.
     #[must_use]
     pub fn parameters(&self) -> usize {
         self.shapes().values().map(|shape| shape.iter().product::<usize>()).sum()
@@ -105,7 +105,7 @@ impl BertConfig {
         self.head != Head::None && !name.starts_with(base(self.family))
     }
 
-    /// What a published file may call a tensor, the likeliest first.
+    /// Names that a published file may have for a tensor, the likeliest first.
     pub(crate) fn spellings(&self, name: &str) -> Vec<String> {
         let mut names = published::with_and_without(base(self.family), name);
         let head = self.names();

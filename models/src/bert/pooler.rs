@@ -137,7 +137,7 @@ fn one(hidden: &Tensor, tokens: &Tokens, mode: TokenPooling) -> Result<Tensor, M
     })
 }
 
-/// How many tokens a mask keeps.
+/// Number of tokens that a mask keeps.
 fn count(mask: &[u8]) -> f32 {
     mask.iter().map(|&kept| f32::from(kept)).sum()
 }

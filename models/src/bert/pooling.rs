@@ -1,4 +1,4 @@
-//! How the states of a text's tokens become one vector, as sentence-transformers has it, or by long short-term memory.
+//! Pooling: one vector of the states of a text's tokens, as sentence-transformers has it, or by long short-term memory.
 
 use std::path::{Path, PathBuf};
 
@@ -41,12 +41,12 @@ impl TokenPooling {
     ];
 }
 
-/// Which token states make the vector.
+/// Pooling mode: the token states that make the vector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PoolingMode {
     /// One vector or several, joined in this order.
     Tokens(Vec<TokenPooling>),
-    /// What long short-term memory keeps of all tokens (Dadas, 2022): the state behind the last one, and of two layers, of which
+    /// State of long short-term memory over all tokens (Dadas, 2022): that behind the last one, and of two layers, of which
     /// one reads backward, also that before the first one. The published code takes the output at the last token of both, where
     /// the backward one has read that token alone.
     Recurrent {
@@ -57,10 +57,10 @@ pub enum PoolingMode {
     },
 }
 
-/// What is done to a vector.
+/// Step behind the pooling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PoolingStep {
-    /// It is brought to length one.
+    /// Normalization to length one.
     Normalise,
     /// A linear layer with an activation.
     Dense(Dense),
@@ -69,17 +69,17 @@ pub enum PoolingStep {
 /// The key of `config.json` that tells of recurrent pooling, which sentence-transformers has no module for.
 const RECURRENT: &str = "recurrent_pooling";
 
-/// What the names of its tensors begin with.
+/// Prefix of the names of its tensors.
 pub(super) const NAME: &str = "pooling";
 
-/// How the last hidden states of a text become one vector, the tap `embedding`.
+/// Pooling of the last hidden states of a text into one vector, the tap `embedding`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pooling {
-    /// Which states.
+    /// Pooling mode.
     pub mode: PoolingMode,
-    /// What is done to the vector, in this order.
+    /// Steps behind it, in this order.
     pub steps: Vec<PoolingStep>,
-    /// How many tokens at the beginning are read and not gathered: those of a prompt that is left out of the vector.
+    /// Number of tokens at the beginning that are not pooled: those of a prompt that is left out of the vector.
     pub skipped: usize,
 }
 
@@ -157,7 +157,7 @@ impl Pooling {
         Ok(pooling)
     }
 
-    /// What the folder of a pooling says.
+    /// Pooling of a module's folder.
     fn of_module(folder: &ModelFolder, module: &Module) -> Result<Self, ModelError> {
         let path = module.folder(folder.root())?.join("config.json");
         let config: Value = json::read(&path)?;
@@ -213,7 +213,7 @@ impl Pooling {
         Ok(pooling)
     }
 
-    /// Its dense layers in their order.
+    /// Dense layers, in their order.
     pub fn dense(&self) -> impl Iterator<Item = &Dense> {
         self.steps.iter().filter_map(|step| match step {
             PoolingStep::Dense(dense) => Some(dense),
@@ -281,7 +281,7 @@ impl Pooling {
         }
     }
 
-    /// What `config.json` says of it, if that is where it is told of.
+    /// Key and value of `config.json`, where the pooling stands there.
     pub(super) fn to_json(&self) -> Option<(&'static str, Value)> {
         match self.mode {
             PoolingMode::Recurrent { width, both } => Some((
@@ -329,7 +329,7 @@ impl Pooling {
         dense.collect()
     }
 
-    /// These files, by their path in the folder.
+    /// Files of sentence-transformers, by their path in the folder.
     fn files(
         &self,
         width: usize,
@@ -398,7 +398,7 @@ fn place_of(place: usize, step: &PoolingStep) -> String {
     format!("{}_{class}", place + 2)
 }
 
-/// That a module works on the vectors of texts and not on states of tokens.
+/// Check that a module works on the vectors of texts and not on states of tokens.
 fn of_vectors(folder: &Path) -> Result<(), ModelError> {
     let path = folder.join("config.json");
     let Some(config) = json::read_if_there::<Value>(&path)? else { return Ok(()) };

@@ -19,7 +19,7 @@ pub struct ClipConfig {
     pub text_config: ClipTextConfig,
     /// The image encoder.
     pub vision_config: ClipVisionConfig,
-    /// How pictures become pixels, where it is not as [`ImageProcessorConfig::clip`] has it.
+    /// Image processor, where it is not [`ImageProcessorConfig::clip`].
     #[serde(skip)]
     pub images: Option<ImageProcessorConfig>,
 }
@@ -30,7 +30,7 @@ pub struct ClipConfig {
 pub struct ClipTextConfig {
     /// Rows of the table of words.
     pub vocab_size: usize,
-    /// The most tokens of a text.
+    /// Maximum number of tokens of a text.
     pub max_position_embeddings: usize,
     /// Width of hidden states.
     pub hidden_size: usize,
@@ -114,7 +114,7 @@ impl Default for ClipVisionConfig {
     }
 }
 
-/// What the layers of both towers have in common.
+/// Sizes of the layers of a tower.
 pub(super) struct Tower<'a> {
     pub(super) base: &'static str,
     pub(super) layers: usize,
@@ -232,7 +232,7 @@ impl ClipConfig {
         Ok(Self { images, ..config })
     }
 
-    /// How pictures become the pixels that are read.
+    /// Image processor of the model.
     #[must_use]
     pub fn image_processor(&self) -> ImageProcessorConfig {
         self.images.unwrap_or(ImageProcessorConfig::clip(self.vision_config.image_size))
@@ -366,7 +366,7 @@ impl ClipConfig {
         Outline { streams: streams.into_iter().collect(), pairs: true, ..Outline::default() }
     }
 
-    /// What `config.json` holds, for transformers to load.
+    /// JSON of `config.json`, for transformers to load.
     ///
     /// # Errors
     /// When the configuration cannot be written as JSON.

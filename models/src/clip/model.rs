@@ -14,7 +14,7 @@ use crate::layers::{
 };
 use crate::{Initialiser, ModelError, Patches, TapSelection, Tokens, Trace};
 
-/// What CLIP reads: texts, images, or as many of both as one likes, each with each.
+/// Input of CLIP: texts, images, or both, in any number, each compared with each.
 #[derive(Debug, Clone)]
 pub struct ClipInput {
     /// The tokens of each text.

@@ -85,7 +85,7 @@ impl DetectorConfig {
         shapes.into_inner()
     }
 
-    /// What each cell says, and how many numbers that is.
+    /// Outputs of each cell, with their widths.
     pub(super) fn heads(&self) -> [(&'static str, usize); 3] {
         [("objectness", 1), ("tags", self.tags.len()), ("boxes", 4)]
     }
@@ -105,7 +105,7 @@ impl DetectorConfig {
         }
     }
 
-    /// What `config.json` holds.
+    /// JSON of `config.json`.
     ///
     /// # Errors
     /// When the configuration cannot be written as JSON.

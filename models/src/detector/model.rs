@@ -29,7 +29,7 @@ pub struct Detector {
     boxes: Linear,
 }
 
-/// Where an object lies, as a cell says it.
+/// Bounding box of an object, relative to its cell.
 ///
 /// The numbers of a cell are the place of the object's middle within the cell, from 0 to 1 from left to right and from top
 /// to bottom, and the logarithms of the object's width and height in cells.
@@ -37,7 +37,7 @@ pub struct Detector {
 pub struct CellBox {
     /// Row and column of the cell.
     pub cell: [usize; 2],
-    /// What the cell says.
+    /// Numbers of the cell.
     pub numbers: [f32; 4],
 }
 

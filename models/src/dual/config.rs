@@ -53,7 +53,7 @@ impl DualConfig {
         ConfigSummary { stacks, ..self.sizes.summary() }
     }
 
-    /// What the tensors of a layer of a tower, `text_model` or `image_model`, are called; layers are counted from 0.
+    /// Names of the tensors of a layer of a tower, `text_model` or `image_model`; layers are counted from 0.
     #[must_use]
     pub fn layer(tower: &str, index: usize) -> EncoderNames {
         vilt::layer_names(&|part| format!("{tower}.encoder.layer.{index}.{part}"))
@@ -177,7 +177,7 @@ impl DualConfig {
         }
     }
 
-    /// What `config.json` holds.
+    /// JSON of `config.json`.
     ///
     /// # Errors
     /// When the configuration cannot be written as JSON.

@@ -50,19 +50,19 @@ impl ModelFolder {
         Self { root: path.clone(), path, config: Value::Null }
     }
 
-    /// Where it is.
+    /// Path of the folder.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where its configuration and its weights are, which in older folders of sentence-transformers lie in one within it.
+    /// Path of its configuration and its weights, which in older folders of sentence-transformers lie in one within it.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What `config.json` holds.
+    /// JSON of `config.json`.
     #[must_use]
     pub fn json(&self) -> &Value {
         &self.config
@@ -125,7 +125,7 @@ impl ModelFolder {
     }
 }
 
-/// That there is a folder in a place where a model is looked for.
+/// Check that there is a folder in a place where a model is looked for.
 fn check_place(root: &Path) -> Result<(), ModelError> {
     let needed = "a model is named by the folder that holds its `config.json` and its weights";
     match std::fs::metadata(root) {
@@ -155,7 +155,7 @@ fn no_config(file: &Path, root: &Path) -> ModelError {
     ModelError::content(file, message)
 }
 
-/// That a folder is not that of an adapter, whose weights are only what is added to those of another model.
+/// Check that a folder is not that of an adapter, whose weights are only what is added to those of another model.
 fn refuse_adapter(path: &Path) -> Result<(), ModelError> {
     let file = path.join("adapter_config.json");
     if !json::is_there(&file)? {

@@ -74,7 +74,7 @@ impl StoredWeights {
         ModelError::content(file, format!("tensor `{}`: {message}", quoted(name)))
     }
 
-    /// How many layers the tensors have whose names hold `marker` with a number behind it, as `encoder.layer.`.
+    /// Number of layers of the tensors whose names hold `marker` with a number behind it, as `encoder.layer.`.
     pub(crate) fn layers(&self, marker: &str) -> usize {
         let layer = |name: &String| {
             let (front, rest) = name.split_once(marker)?;

@@ -15,14 +15,14 @@ pub(super) const CHUNK: usize = 1 << 18;
 /// The most dimensions of a tensor.
 const RANK: usize = 16;
 
-/// What the numbers of a tensor are stored as.
+/// Number format of a stored tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Format {
     F64,
     F32,
     F16,
     Bf16,
-    /// What is no number of 16 to 64 bits with a fraction, by its name: whole numbers, truth values, eight bits and fewer.
+    /// Any other format, by its name: integers, booleans, eight bits and fewer.
     Other(String),
 }
 
@@ -49,7 +49,7 @@ impl Format {
     }
 }
 
-/// Where a tensor lies in its file.
+/// Place of a tensor in its file.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Place {
     /// Row by row from this byte on.
@@ -67,7 +67,7 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// How many numbers there are.
+    /// Number of elements.
     pub(super) fn count(&self) -> usize {
         self.shape.iter().fold(1, |product, &side| product.saturating_mul(side))
     }
@@ -78,16 +78,16 @@ impl Stored {
 pub(super) struct View {
     /// The name of the storage.
     pub(super) storage: String,
-    /// How many numbers it has.
+    /// Number of elements of the storage.
     pub(super) count: usize,
-    /// Where the tensor begins, in numbers.
+    /// Offset of the tensor, in elements.
     pub(super) offset: usize,
-    /// How far the next number lies in each dimension, in numbers.
+    /// Stride of each dimension, in elements.
     pub(super) strides: Vec<usize>,
 }
 
 impl View {
-    /// That the tensor lies within its storage.
+    /// Check that the tensor lies within its storage.
     pub(super) fn check(&self, shape: &[usize]) -> Result<(), String> {
         if shape.len() != self.strides.len() || shape.len() > RANK {
             return Err(format!("it has {} dimensions and {} strides", shape.len(), self.strides.len()));

@@ -23,7 +23,7 @@ pub struct AttentionNames {
     pub output: String,
 }
 
-/// Where a block stands in its network: the stream, empty if there is only one, and the layer, counted from 0.
+/// Place of a block in its network: the stream, empty if there is only one, and the layer, counted from 0.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) stream: &'static str,
@@ -37,7 +37,7 @@ impl Place {
     }
 }
 
-/// What self- and cross-attention have in common.
+/// Common part of self- and cross-attention.
 #[derive(Debug, Clone)]
 struct Block {
     output: Linear,

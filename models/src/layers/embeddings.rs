@@ -9,7 +9,7 @@ use super::WeightSource;
 use crate::integers::check_rows;
 use crate::{ModelError, Tokens};
 
-/// What the tables of embeddings are called, whole, and how many rows they have.
+/// Whole names of the tables of embeddings, and their numbers of rows.
 #[derive(Debug, Clone)]
 pub(crate) struct TextTables {
     pub(crate) words: (String, usize),

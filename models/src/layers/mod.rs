@@ -32,7 +32,7 @@ pub(crate) use shapes::Shapes;
 pub(crate) use sizes::{LayerSizes, Norms};
 pub(crate) use vocabulary::Vocabulary;
 
-/// What a forward pass is for.
+/// Purpose of a forward pass.
 #[derive(Debug, Clone, Copy)]
 pub enum Pass<'a> {
     /// Nothing is dropped.

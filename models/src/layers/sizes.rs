@@ -2,7 +2,7 @@
 
 use alambic_tensor::ops::Activation;
 
-/// Where the norm of a sublayer stands.
+/// Place of the norm of a sublayer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Norms {
     /// After the residual sum: Marian, BERT, LXMERT.

@@ -14,7 +14,7 @@ use crate::{ModelError, ModelFolder, Outline, Stream};
 /// Layer norms of transformers' LXMERT have an epsilon of their own.
 pub(super) const EPSILON: f64 = 1e-12;
 
-/// What the names of the encoder's tensors begin with.
+/// Prefix of the names of the encoder's tensors.
 const BASE: &str = "lxmert.";
 
 /// `config.json` with the keys that transformers uses.
@@ -34,7 +34,7 @@ pub struct LxmertConfig {
     pub hidden_dropout_prob: f32,
     /// Dropout of attention probabilities.
     pub attention_probs_dropout_prob: f32,
-    /// The most tokens of a text.
+    /// Maximum number of tokens of a text.
     pub max_position_embeddings: usize,
     /// Rows of the table of segments.
     pub type_vocab_size: usize,
@@ -242,7 +242,7 @@ impl LxmertConfig {
         }
     }
 
-    /// What `config.json` holds, for transformers to load.
+    /// JSON of `config.json`, for transformers to load.
     ///
     /// # Errors
     /// When the configuration cannot be written as JSON.

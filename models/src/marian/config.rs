@@ -19,7 +19,7 @@ pub(super) const SHARED: &str = "model.shared.weight";
 const COPIES: [&str; 3] =
     ["lm_head.weight", "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"];
 
-/// What the names of the tensors of both stacks begin with.
+/// Prefix of the names of the tensors of both stacks.
 const BASE: &str = "model.";
 
 /// The most positions for which sinusoids are computed, where the file holds no table of them.
@@ -137,7 +137,7 @@ impl MarianConfig {
         named.chain(["final_logits_bias".to_owned()]).collect()
     }
 
-    /// What a published file may call a tensor, the likeliest first.
+    /// Names that a published file may have for a tensor, the likeliest first.
     pub(crate) fn spellings(name: &str) -> Vec<String> {
         let mut names = with_and_without(BASE, name);
         if name == SHARED {
@@ -227,7 +227,7 @@ impl MarianConfig {
         }
     }
 
-    /// What `config.json` holds, for transformers to load.
+    /// JSON of `config.json`, for transformers to load.
     ///
     /// # Errors
     /// When the configuration cannot be written as JSON.

@@ -1,4 +1,4 @@
-//! What the architecture declares of itself.
+//! Declarations of the architecture, and its forward pass.
 
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;

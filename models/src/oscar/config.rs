@@ -11,7 +11,7 @@ use crate::layers::Shapes;
 use crate::published::{look_up, older, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, labels};
 
-/// What the names of the encoder's tensors begin with, with a head as without one.
+/// Prefix of the names of the encoder's tensors, with a head as without one.
 const BASE: &str = "bert.";
 
 /// The linear layer of the tap `relation`.
@@ -26,9 +26,9 @@ pub struct OscarConfig {
     pub features: usize,
     /// Added to the variance in the norm of embedded regions; none without such a norm, as in the first Oscar.
     pub feature_epsilon: Option<f64>,
-    /// How many relations of text, tags and image are told apart: 2 in Oscar, 3 in Oscar+; 0 without this head.
+    /// Number of classes of the relation of text, tags and image: 2 in Oscar, 3 in Oscar+; 0 without this head.
     pub relations: usize,
-    /// The most regions of an image.
+    /// Maximum number of regions of an image.
     pub regions: usize,
     /// Whether the tags of the regions are read as a second text.
     pub tags: bool,
@@ -158,7 +158,7 @@ impl OscarConfig {
         }
     }
 
-    /// What `config.json` holds: the keys of the published ones, and the architecture.
+    /// JSON of `config.json`: the keys of the published ones, and the architecture.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let class = match self.bert.head {

@@ -41,7 +41,7 @@ pub(super) fn is_bert(class: Option<&str>) -> bool {
     class.is_some_and(|class| CLASSES.contains(&class))
 }
 
-/// What `tokenizer.json` would say of a vocabulary with a token a line.
+/// JSON of `tokenizer.json` for a vocabulary with a token a line.
 pub(super) fn of_vocabulary(text: &str, files: &TokenizerFiles) -> Result<Value, ModelError> {
     let mut vocabulary = Map::new();
     for (id, token) in text.lines().enumerate() {

@@ -28,23 +28,23 @@ pub struct EncodedText {
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     pub(super) inner: tokenizers::Tokenizer,
-    /// What `tokenizer.json` does not say of it.
+    /// Options beside `tokenizer.json`.
     pub(super) options: EncodingOptions,
-    /// By how much its rules make a text longer.
+    /// Factor by which its rules make a text longer.
     pub(super) growth: Growth,
     /// The files that it was read from; none for one that was built.
     pub(super) files: Option<Arc<TokenizerFiles>>,
-    /// Where it was read from, for messages.
+    /// File that it was read from, for messages.
     pub(super) path: Option<Arc<PathBuf>>,
 }
 
 impl Tokenizer {
-    /// One that was built here.
+    /// Tokenizer that was built here.
     pub(super) fn built(inner: tokenizers::Tokenizer) -> Self {
         Self { inner, options: EncodingOptions::default(), growth: Growth::OWN, files: None, path: None }
     }
 
-    /// What `tokenizer.json` says.
+    /// JSON of `tokenizer.json`, parsed.
     pub(super) fn json(&self) -> Result<serde_json::Value, ModelError> {
         parsed(self.to_json()?.as_bytes())
     }
@@ -174,7 +174,7 @@ impl Tokenizer {
         (special(false) + 1).max(special(true))
     }
 
-    /// That so many tokens are fewer than [`Self::least`], in words.
+    /// Message that so many tokens are fewer than [`Self::least`].
     pub(super) fn no_room(&self, longest: usize) -> String {
         let noun = if longest == 1 { "token leaves" } else { "tokens leave" };
         let least = self.least();
@@ -241,7 +241,7 @@ impl Tokenizer {
         Ok((self.encoded(&encoding, is_cut), first))
     }
 
-    /// What is kept of the library's form of a text.
+    /// Encoded text out of the library's form.
     fn encoded(&self, encoding: &Encoding, is_cut: bool) -> EncodedText {
         let segments = encoding.get_type_ids();
         let are_told = !self.options.one_segment && segments.iter().any(|&segment| segment != 0);
@@ -282,7 +282,7 @@ impl Tokenizer {
         guarded(|| self.inner.decode(ids, true)).map_err(|error| self.fault(error))
     }
 
-    /// What `tokenizer.json` holds.
+    /// JSON of `tokenizer.json`.
     ///
     /// # Errors
     /// When the tokenizer cannot be written as JSON.

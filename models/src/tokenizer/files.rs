@@ -12,7 +12,7 @@ use crate::{ModelError, json};
 /// The file that says all of a tokenizer.
 pub(super) const JSON: &str = "tokenizer.json";
 
-/// What tells transformers how a tokenizer is to be used.
+/// File of the tokenizer's settings in transformers.
 pub(super) const CONFIG: &str = "tokenizer_config.json";
 
 /// Names of special tokens, in older folders.
@@ -24,13 +24,13 @@ pub(super) const ADDED: &str = "added_tokens.json";
 /// BERT's vocabulary, a token a line.
 pub(super) const VOCABULARY: &str = "vocab.txt";
 
-/// What tells sentence-transformers how a text is read.
+/// File of the length and the case of texts in sentence-transformers.
 pub(super) const SENTENCE: &str = "sentence_bert_config.json";
 
-/// What tells sentence-transformers what is put before texts.
+/// File of the prompts in sentence-transformers.
 pub(super) const PROMPTS: &str = "config_sentence_transformers.json";
 
-/// What a folder may hold for tokenizers of any library, and for what is read before them.
+/// Files that a folder may hold for tokenizers of any library, and for prompts.
 const FILES: [&str; 10] = [
     JSON,
     CONFIG,
@@ -66,7 +66,7 @@ impl TokenizerFiles {
         Ok(Self(files))
     }
 
-    /// That there is a tokenizer among them and every file of JSON is one. `folder` is where they are from, or will be.
+    /// Check that there is a tokenizer among them and every file of JSON is one. `folder` is where they are from, or will be.
     ///
     /// # Errors
     /// When it is not so; the error names the file.
@@ -99,7 +99,7 @@ impl TokenizerFiles {
         self.0.iter().find(|(own, _)| own == name).map(|(_, bytes)| bytes.as_slice())
     }
 
-    /// What a file of JSON says; an empty object where there is none. Errors name the file without its folder.
+    /// Contents of a file of JSON; an empty object where there is none. Errors name the file without its folder.
     pub(super) fn json(&self, name: &str) -> Result<Value, ModelError> {
         let Some(bytes) = self.get(name) else { return Ok(json!({})) };
         let value: Value = json::parse(Path::new(name), bytes)?;
@@ -117,7 +117,7 @@ impl TokenizerFiles {
         }
     }
 
-    /// What `sentence_bert_config.json` of a model says that reads at most `longest` tokens: what it said, and no more
+    /// JSON of `sentence_bert_config.json` for a model that reads at most `longest` tokens: what it said, and no more
     /// tokens.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ const AT_WORST: usize = 32 << 20;
 /// Bytes of a text that rules could make longer than this are watched step by step.
 const UNWATCHED: f64 = (16 << 20) as f64;
 
-/// How deep rules may lie in each other, and how many there may be in all.
+/// Maximum depth of nested rules, and their maximum number.
 const DEPTH: usize = 8;
 const RULES: usize = 64;
 /// Most bytes of a pattern, and of what is put in its place.
@@ -54,7 +54,7 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result
     }
 }
 
-/// How much longer a text can become by the rules of a file: the factor of all of them together.
+/// Factor by which all rules of a file together can make a text longer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Growth(f64);
 
@@ -71,7 +71,7 @@ impl Growth {
 /// Holds what `tokenizer.json` says against the bounds.
 ///
 /// # Errors
-/// What is out of bounds, or names what is not there.
+/// Faults out of bounds, or of names that are not there.
 pub(super) fn check(json: &Value) -> Result<Growth, String> {
     // What is no object has no parts either.
     if !json["model"].is_object() {
@@ -125,7 +125,7 @@ fn collect<'v>(part: &'v Value, inner: &str, depth: usize, rules: &mut Vec<&'v V
     Ok(())
 }
 
-/// By how much a rule can make a text longer.
+/// Factor by which a rule can make a text longer.
 fn factor(rule: &Value) -> Result<f64, String> {
     let kind = rule["type"].as_str().unwrap_or_default();
     let bounded = |key: &str, text: &str, most: usize| {

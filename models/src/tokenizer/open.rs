@@ -116,7 +116,7 @@ impl Tokenizer {
         Ok(Self { growth, ..Self::built(library(json).map_err(ModelError::Tokenizer)?) })
     }
 
-    /// What tells this tokenizer from others: what `tokenizer.json` says, and how texts are read besides.
+    /// Text that tells this tokenizer from others, for digests: `tokenizer.json`, and the options beside it.
     ///
     /// # Errors
     /// When the tokenizer cannot be written as JSON.
@@ -128,19 +128,19 @@ impl Tokenizer {
         })
     }
 
-    /// How texts are read beyond what `tokenizer.json` says, lengths aside; none where there is nothing of it.
+    /// Options of encoding beside `tokenizer.json`, as JSON, lengths aside; none where there is none.
     #[must_use]
     pub fn options_beside_json(&self) -> Option<String> {
         self.options.to_json().map(|told| told.to_string())
     }
 
-    /// How many rows a table needs that has one for each token: one more than the highest id.
+    /// Number of rows that a table with one for each token needs: one more than the highest id.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
     }
 
-    /// That a table of words has a row for each token.
+    /// Check that a table of words has a row for each token.
     ///
     /// # Errors
     /// When it has fewer; the error names the tokenizer's file and both sizes.
@@ -154,7 +154,7 @@ impl Tokenizer {
         )))
     }
 
-    /// How texts are read, beyond what `tokenizer.json` says.
+    /// Options of encoding beside `tokenizer.json`.
     #[must_use]
     pub fn encoding_options(&self) -> &EncodingOptions {
         &self.options

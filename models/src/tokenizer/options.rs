@@ -1,4 +1,4 @@
-//! How a model's folder has texts read, beyond what `tokenizer.json` says.
+//! Options of encoding that a model's folder has beside `tokenizer.json`: length, side of truncation, segments, prompt.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -24,21 +24,21 @@ const WITHOUT_SEGMENTS: [&str; 8] = [
     "BartTokenizer",
 ];
 
-/// How texts are read, beyond what `tokenizer.json` says.
+/// Options of encoding beside `tokenizer.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncodingOptions {
-    /// Most tokens of a text; none where nothing says so.
+    /// Maximum number of tokens of a text; none where nothing says so.
     pub max_length: Option<usize>,
     /// Whether a text that is too long loses tokens at its beginning, and not at its end.
     pub truncates_start: bool,
     /// Whether both texts of a pair are of the same segment for the model.
     pub one_segment: bool,
-    /// What is put before each text.
+    /// Prompt before each text.
     pub prompt: Option<String>,
 }
 
 impl EncodingOptions {
-    /// What the files of a folder say. `class` is the tokenizer's class in transformers, `is_for_sentences` whether
+    /// Options out of the files of a folder. `class` is the tokenizer's class in transformers, `is_for_sentences` whether
     /// sentence-transformers finds modules in the folder; the truncation in `tokenizer.json` is that of its values here
     /// which transformers goes by: the side.
     ///
@@ -96,7 +96,7 @@ impl EncodingOptions {
         }
     }
 
-    /// What tells it from reading as `tokenizer.json` says, lengths aside, which batches tell; none where nothing does.
+    /// JSON of what differs from `tokenizer.json`, lengths aside, which batches tell; none where nothing does.
     pub(super) fn to_json(&self) -> Option<Value> {
         let Self { truncates_start, one_segment, prompt, .. } = self;
         (*truncates_start || *one_segment || prompt.is_some())

@@ -13,7 +13,7 @@ pub(super) fn library(json: &Value) -> Result<tokenizers::Tokenizer, String> {
     guarded(|| Ok(serde_json::from_str(&text)?))
 }
 
-/// What a tokenizer's file says.
+/// Contents of a tokenizer's file.
 pub(super) fn parsed<T: DeserializeOwned>(json: &[u8]) -> Result<T, ModelError> {
     serde_json::from_slice(json).map_err(|error| ModelError::Tokenizer(error.to_string()))
 }

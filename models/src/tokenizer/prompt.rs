@@ -1,4 +1,4 @@
-//! What a model wants to read before each text.
+//! Prompts before texts.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ impl Tokenizer {
     /// The tokenizer that has a prompt among the special tokens around texts, for libraries that know of no prompts.
     ///
     /// # Errors
-    /// Those of [`Self::prompted`], and when what stands around texts is not known.
+    /// Errors of [`Self::prompted`], and when what stands around texts is not known.
     pub(super) fn around(&self, prompt: &str) -> Result<Self, ModelError> {
         let (ids, tokens) = self.tokens_of_prompt(prompt)?;
         let mut json = self.json()?;
@@ -92,7 +92,7 @@ impl Tokenizer {
         Ok(self.with_text(prompt, |text| self.inner.encode_fast(text, false))?.0.get_ids().to_vec())
     }
 
-    /// How many tokens stand before those of a text proper: those of the prompt, and special ones before them; 0 without a
+    /// Number of tokens before those of a text proper: those of the prompt, and special ones before them; 0 without a
     /// prompt.
     ///
     /// # Errors

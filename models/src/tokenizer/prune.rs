@@ -14,7 +14,7 @@ use crate::ModelError;
 /// vocabulary.
 const KEPT: [&str; 4] = [CONFIG, SPECIAL, SENTENCE, PROMPTS];
 
-/// What marks a token that begins a word, or goes on with one.
+/// Prefixes of tokens that begin a word, or go on with one.
 const MARKS: [&str; 2] = ["\u{2581}", "##"];
 
 impl Tokenizer {

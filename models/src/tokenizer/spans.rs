@@ -9,7 +9,7 @@ use super::encoding::Tokenizer;
 use super::special::{BERT, UNKNOWN};
 use crate::ModelError;
 
-/// What pieces within a word begin with in a `WordPiece` vocabulary.
+/// Prefix of pieces within a word in a `WordPiece` vocabulary.
 const WITHIN: &str = "##";
 
 /// A token of a text, with the bytes that it stands for.
@@ -21,7 +21,7 @@ pub struct TokenSpan {
     pub bytes: Range<usize>,
 }
 
-/// Where the words of a text stand, in bytes: letters without digits, as many as follow one another.
+/// Places of the words of a text, in bytes: letters without digits, as many as follow one another.
 #[must_use]
 pub fn word_spans(text: &str) -> Vec<Range<usize>> {
     let mut words = Vec::new();

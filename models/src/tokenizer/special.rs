@@ -11,7 +11,7 @@ pub(super) const PADDING: &str = "<pad>";
 pub(super) const BERT: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 /// End of a sequence.
 pub(super) const END: &str = "</s>";
-/// What is not in the vocabulary.
+/// Token for what is not in the vocabulary.
 pub(super) const UNKNOWN: &str = "<unk>";
 
 /// The tag that tells a multilingual model which language to write, as Marian's multilingual models have it.

@@ -1,8 +1,8 @@
-//! What a post-processor puts around texts, as `tokenizer.json` says it.
+//! Template of the special tokens around texts, as `tokenizer.json` has it.
 
 use serde_json::{Value, json};
 
-/// What a prompt is called among the special tokens.
+/// Name of a prompt among the special tokens.
 pub(super) const NAME: &str = "prompt";
 
 /// The tokens of the prompt in what stands around texts; none where there is none.

@@ -25,7 +25,7 @@ use super::prune::renumber;
 use super::special::{BERT, around_texts};
 use crate::ModelError;
 
-/// What vocabularies of pieces are made by.
+/// Model of a tokenizer: the algorithm that splits words into tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenizerModel {
     /// Whole words, and characters for all others.
@@ -38,15 +38,15 @@ pub enum TokenizerModel {
     Unigram,
 }
 
-/// What marks a piece that begins a word.
+/// Prefix of a piece that begins a word.
 const BEGINS: char = '\u{2581}';
-/// What marks a piece that goes on with a word.
+/// Prefix of a piece that goes on with a word.
 const GOES_ON: &str = "##";
 
 /// The longest word that is counted as one, in characters.
 const LONGEST: usize = 1000;
 
-/// By how much the library sets apart the scores of characters that are no piece by themselves.
+/// Difference that the library puts between the scores of characters that are no piece by themselves.
 const PENALTY: f64 = 1e-4;
 
 fn error(error: impl std::fmt::Display) -> ModelError {
@@ -198,7 +198,7 @@ impl Tokenizer {
     }
 }
 
-/// How often each word comes, in the order of the alphabet.
+/// Counts of words, in the order of the alphabet.
 pub(super) fn counted<'t, N: Normalizer, P: PreTokenizer>(
     texts: impl IntoIterator<Item = &'t str>,
     normaliser: Option<&N>,
@@ -334,7 +334,7 @@ fn pieces_of_words(tokens: impl IntoIterator<Item = String>, unknown: &str) -> R
     serde_json::from_str(&parts.to_string()).map_err(error)
 }
 
-/// How BERT brings a text to its form, and to words.
+/// Normalizer and pre-tokenizer of BERT.
 fn as_bert() -> (BertNormalizer, BertPreTokenizer) {
     (BertNormalizer::new(true, true, Some(false), true), BertPreTokenizer)
 }

@@ -12,10 +12,10 @@ use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, act
 use crate::published::with_and_without;
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labels};
 
-/// What the names of the encoder's tensors begin with.
+/// Prefix of the names of the encoder's tensors.
 const BASE: &str = "vilt.";
 
-/// What stands on top of the encoder.
+/// Head of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Head {
     /// Nothing but the pooler.
@@ -52,7 +52,7 @@ pub struct ViltConfig {
     pub type_vocab_size: usize,
     /// Rows of the table of modalities: text, image, and a second image.
     pub modality_type_vocab_size: usize,
-    /// The most tokens of a text.
+    /// Maximum number of tokens of a text.
     pub max_position_embeddings: usize,
     /// Width of hidden states.
     pub hidden_size: usize,
@@ -78,14 +78,14 @@ pub struct ViltConfig {
     pub num_channels: usize,
     /// Whether queries, keys and values have biases.
     pub qkv_bias: bool,
-    /// The most patches of an image; negative for no limit.
+    /// Maximum number of patches of an image; negative for no limit.
     pub max_image_length: i64,
     /// The padding token.
     pub pad_token_id: Option<u32>,
-    /// How pictures become pixels, where it is not as [`ImageProcessorConfig::vilt`] has it.
+    /// Image processor, where it is not [`ImageProcessorConfig::vilt`].
     #[serde(skip)]
     pub images: Option<ImageProcessorConfig>,
-    /// What stands on top.
+    /// Head.
     #[serde(skip)]
     pub head: Head,
     /// The answers, in the order of the logits.
@@ -121,7 +121,7 @@ impl ViltConfig {
         Ok(config)
     }
 
-    /// That the logits of the vocabulary come of the table of words.
+    /// Check that the matrix of the vocabulary's logits is the table of words.
     fn check_tied(&self, folder: &ModelFolder) -> Result<(), ModelError> {
         if self.head != Head::MaskedLanguage || folder.weight_files().is_err() {
             return Ok(());
@@ -166,18 +166,18 @@ impl ViltConfig {
         layer_names(&|part| self.base(&format!("encoder.layer.{index}.{part}")))
     }
 
-    /// What the weights of a model of this configuration may call a tensor of the encoder.
+    /// Names that the weights of a model of this configuration may have for a tensor of the encoder.
     pub(crate) fn spellings_of(&self, bare: &str) -> Vec<String> {
         Self::spellings(&self.base(bare))
     }
 
-    /// How pictures become the pixels that are read.
+    /// Image processor of the model.
     #[must_use]
     pub fn image_processor(&self) -> ImageProcessorConfig {
         self.images.unwrap_or(ImageProcessorConfig::vilt(self.image_size, self.patch_size))
     }
 
-    /// How images are read, by this model and by dual encoders of its sizes.
+    /// Image input of this model, and of dual encoders of its sizes.
     pub(crate) fn patch_input(&self) -> PatchInput {
         PatchInput {
             processor: self.image_processor(),
@@ -303,7 +303,7 @@ impl ViltConfig {
         }
     }
 
-    /// What `config.json` holds, for transformers to load.
+    /// JSON of `config.json`, for transformers to load.
     ///
     /// # Errors
     /// When the configuration cannot be written as JSON.
@@ -325,7 +325,7 @@ impl ViltConfig {
     }
 }
 
-/// What the tensors of a layer are called, each under the name that `full` makes of it.
+/// Names of the tensors of a layer, each as `full` makes it.
 pub(crate) fn layer_names(full: &dyn Fn(&str) -> String) -> EncoderNames {
     EncoderNames {
         attention: AttentionNames {

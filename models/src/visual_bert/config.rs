@@ -10,7 +10,7 @@ use crate::json::extend_object;
 use crate::published::{older, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, labels};
 
-/// What the names of the encoder's tensors begin with.
+/// Prefix of the names of the encoder's tensors.
 const BASE: &str = "visual_bert.";
 
 /// A VisualBERT model.
@@ -104,7 +104,7 @@ impl VisualBertConfig {
         }
     }
 
-    /// What `config.json` holds, for transformers to load.
+    /// JSON of `config.json`, for transformers to load.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let class = if self.labels.is_empty() { "VisualBertModel" } else { "VisualBertForQuestionAnswering" };

@@ -22,7 +22,7 @@ const PICKLE: u64 = 64 << 20;
 const GROWTH: u64 = 100;
 const SMALL: u64 = 1 << 20;
 
-/// How many times the numbers of its storages the tensors of a file may have: layers share matrices, but not without end.
+/// Maximum ratio of the elements of a file's tensors to those of its storages: layers share matrices, but not without end.
 const SHARED: usize = 64;
 const FEW: usize = 1 << 20;
 
