@@ -55,7 +55,7 @@ pub enum ModelError {
     /// The tokenizers library failed.
     #[error("tokenizer: {0}")]
     Tokenizer(String),
-    /// A model answers with numbers that are none.
+    /// An output of a model is infinite or NaN.
     #[error(
         "the model answers `{0}` with numbers that are infinite or NaN; its weights went astray in training, or are damaged"
     )]

@@ -1,4 +1,4 @@
-//! Numbers that are none.
+//! Checks for infinity and NaN.
 
 use alambic_files::text::quoted;
 use alambic_tensor::candle::{DType, Tensor};

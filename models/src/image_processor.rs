@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::patches::{BYTE, ImageNormalization, shortest_edge_size, vilt_size};
 use crate::{ModelError, ModelFolder, json};
 
-/// The longest side to which pictures are brought.
+/// Maximum side of a resized image, in pixels.
 const MOST: usize = 4096;
 
 /// Resizing of images.
@@ -97,7 +97,7 @@ impl ImageProcessorConfig {
         }
     }
 
-    /// `ViLT`'s: the whole picture.
+    /// `ViLT`'s: the whole image.
     #[must_use]
     pub fn vilt(size: usize, divisor: usize) -> Self {
         Self {
@@ -108,14 +108,14 @@ impl ImageProcessorConfig {
         }
     }
 
-    /// Width and height to which a picture is brought, before a part of it is taken.
+    /// Width and height to which an image is resized, before it is cropped.
     #[must_use]
-    pub fn sides(&self, picture: (usize, usize)) -> (usize, usize) {
+    pub fn sides(&self, image: (usize, usize)) -> (usize, usize) {
         match self.resizing {
-            Resizing::Unchanged => picture,
-            Resizing::ShorterSide(size) => shortest_edge_size(picture, size),
+            Resizing::Unchanged => image,
+            Resizing::ShorterSide(size) => shortest_edge_size(image, size),
             Resizing::Exact(width, height) => (width, height),
-            Resizing::Fitted { size, divisor } => vilt_size(picture, size, divisor),
+            Resizing::Fitted { size, divisor } => vilt_size(image, size, divisor),
         }
     }
 
@@ -123,7 +123,7 @@ impl ImageProcessorConfig {
     /// usual.
     ///
     /// # Errors
-    /// When a file says what is not supported, or makes pictures of another size than the model reads.
+    /// When a file says what is not supported, or makes images of another size than the model reads.
     pub(crate) fn open_clip(folder: &ModelFolder, size: usize) -> Result<Option<Self>, ModelError> {
         let Some((file, json)) = find(folder.path())? else { return Ok(None) };
         let fault = |message: String| ModelError::content(&file, message);
@@ -132,13 +132,13 @@ impl ImageProcessorConfig {
             (Some(crop), _) => crop,
             (None, Resizing::Exact(width, height)) => (width, height),
             (None, _) => {
-                return Err(fault("pictures keep their own sides, and the model reads squares".into()));
+                return Err(fault("images keep their own sides, and the model reads squares".into()));
             }
         };
         if read != (size, size) {
             let (width, height) = read;
             return Err(fault(format!(
-                "pictures become {width} by {height} pixels, and the model reads {size} by {size}"
+                "images become {width} by {height} pixels, and the model reads {size} by {size}"
             )));
         }
         Ok((config != Self::clip(size)).then_some(config))
@@ -147,7 +147,7 @@ impl ImageProcessorConfig {
     /// Image processor of a folder whose model reads images as `ViLT` does; none where no file says anything that is not usual.
     ///
     /// # Errors
-    /// When a file says what is not supported, or makes pictures that do not divide into patches of this side.
+    /// When a file says what is not supported, or makes images that do not divide into patches of this side.
     pub(crate) fn open_vilt(
         folder: &ModelFolder,
         size: usize,
@@ -163,7 +163,7 @@ impl ImageProcessorConfig {
                     "size_divisor is {divisor}, and the model reads patches of {patch} by {patch} pixels"
                 )));
             }
-            _ => return Err(fault("pictures are not brought to a size, and the model reads patches".into())),
+            _ => return Err(fault("images are not resized, and the model reads patches".into())),
         }
         Ok((config != Self::vilt(size, patch)).then_some(config))
     }
@@ -213,7 +213,7 @@ impl ImageProcessorConfig {
     }
 
     /// JSON of `preprocessor_config.json`, for transformers to load: of a model that reads squares if there is a part to
-    /// be cut out or an exact size, and else of one that reads pictures as `ViLT` does.
+    /// be cut out or an exact size, and else of one that reads images as `ViLT` does.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut json = Map::new();
@@ -250,7 +250,7 @@ impl ImageProcessorConfig {
     }
 }
 
-/// The file that says how pictures are prepared, and what it says: `processor_config.json` where it holds that, or else
+/// File of the image processor, and what it holds: `processor_config.json` where it holds that, or else
 /// `preprocessor_config.json`, as transformers looks for them.
 fn find(folder: &Path) -> Result<Option<(PathBuf, Value)>, ModelError> {
     for (name, part) in
@@ -282,7 +282,7 @@ fn check_class(json: &Value, kind: Kind) -> Result<(), String> {
     if known.contains(&class) {
         return Ok(());
     }
-    Err(format!("pictures are prepared by `{}`; `{}` is supported for this model", quoted(told), known[0]))
+    Err(format!("images are processed by `{}`; `{}` is supported for this model", quoted(told), known[0]))
 }
 
 /// A number of pixels.

@@ -47,7 +47,7 @@ pub(crate) fn of(json: &Value) -> Result<Vec<String>, String> {
             let mut seen = HashSet::new();
             match labels.iter().find(|label| !seen.insert(label.as_str())) {
                 Some(twice) => Err(format!(
-                    "`id2label` has the name `{}` twice, so answers could not be told apart: give each its own",
+                    "`id2label` has the name `{}` twice, so the classes would be ambiguous: give each its own",
                     quoted(twice)
                 )),
                 None => Ok(labels),

@@ -32,7 +32,7 @@ pub(crate) fn adopt(
 /// is read, and what is not needed is not read.
 ///
 /// # Errors
-/// When a file is missing or broken, a tensor is missing or has another shape, or its numbers are none.
+/// When a file is missing or broken, a tensor is missing or has another shape, or holds infinity or NaN.
 pub(crate) fn open(
     folder: &ModelFolder,
     shapes: &IndexMap<String, Vec<usize>>,

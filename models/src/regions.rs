@@ -9,7 +9,7 @@ use crate::{ModelError, integers};
 /// Regions of the images of one batch, padded to one number.
 #[derive(Debug, Clone)]
 pub struct Regions {
-    /// `[batch, regions, features]`: what the detector says of each.
+    /// `[batch, regions, features]`: features of each region by the detector.
     pub features: Tensor,
     /// `[batch, regions, numbers]`: where each lies, for models that take it apart from the features.
     pub boxes: Option<Tensor>,

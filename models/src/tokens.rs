@@ -26,10 +26,10 @@ impl Tokens {
         Self::pad_to(sequences, padding, 0)
     }
 
-    /// Pads sequences to the longest, and to at least `least` tokens.
+    /// Pads sequences to the longest, and to at least `min_length` tokens.
     #[must_use]
-    pub fn pad_to<S: AsRef<[u32]>>(sequences: &[S], padding: u32, least: usize) -> Self {
-        let length = sequences.iter().map(|ids| ids.as_ref().len()).max().unwrap_or(0).max(least);
+    pub fn pad_to<S: AsRef<[u32]>>(sequences: &[S], padding: u32, min_length: usize) -> Self {
+        let length = sequences.iter().map(|ids| ids.as_ref().len()).max().unwrap_or(0).max(min_length);
         let mut ids = Vec::with_capacity(sequences.len() * length);
         let mut mask = Vec::with_capacity(sequences.len() * length);
         for sequence in sequences {
@@ -63,25 +63,27 @@ impl Tokens {
         Ok(Self { ids: Arc::new(ids), mask: Arc::new(mask), batch, length })
     }
 
-    /// The same tokens padded to at least `least`.
+    /// The same tokens padded to at least `min_length`.
     #[must_use]
-    pub fn padded(&self, least: usize, padding: u32) -> Self {
-        if least <= self.length {
+    pub fn padded(&self, min_length: usize, padding: u32) -> Self {
+        if min_length <= self.length {
             return self.clone();
         }
         let widen = |values: &[u32]| {
             let rows = values.chunks_exact(self.length.max(1));
-            rows.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(padding, least - self.length)))
-                .collect()
+            rows.flat_map(|row| {
+                row.iter().copied().chain(std::iter::repeat_n(padding, min_length - self.length))
+            })
+            .collect()
         };
         let mask = self.mask.chunks_exact(self.length.max(1));
         let mask =
-            mask.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0, least - self.length)));
+            mask.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0, min_length - self.length)));
         Self {
             ids: Arc::new(widen(&self.ids)),
             mask: Arc::new(mask.collect()),
             batch: self.batch,
-            length: least,
+            length: min_length,
         }
     }
 

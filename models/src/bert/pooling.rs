@@ -305,10 +305,10 @@ impl Pooling {
         &self,
         folder: &Path,
         width: usize,
-        longest: usize,
+        max_length: usize,
         tokenizer: &TokenizerFiles,
     ) -> Result<(), ModelError> {
-        for (name, value) in self.files(width, longest, tokenizer)? {
+        for (name, value) in self.files(width, max_length, tokenizer)? {
             let path = folder.join(name);
             if let Some(parent) = path.parent() {
                 std::fs::create_dir_all(parent).map_err(ModelError::file(parent))?;
@@ -333,7 +333,7 @@ impl Pooling {
     fn files(
         &self,
         width: usize,
-        longest: usize,
+        max_length: usize,
         tokenizer: &TokenizerFiles,
     ) -> Result<Vec<(String, Value)>, ModelError> {
         let PoolingMode::Tokens(modes) = &self.mode else { return Ok(Vec::new()) };
@@ -379,7 +379,7 @@ impl Pooling {
         }
         files.insert(0, (MODULES.into(), Value::Array(modules)));
         files.insert(1, ("1_Pooling/config.json".into(), pooling));
-        files.push(("sentence_bert_config.json".into(), tokenizer.sentence_config(longest)?));
+        files.push(("sentence_bert_config.json".into(), tokenizer.sentence_config(max_length)?));
         Ok(files)
     }
 }

@@ -191,7 +191,7 @@ mod tests {
                 assert!((edge - expected).abs() < 1e-5, "{located:?}");
             }
         }
-        // What a network says before it has learnt anything is within the image all the same.
+        // The output of an untrained network is within the image all the same.
         let wild = CellBox { cell: [3, 3], numbers: [-50.0, 50.0, 100.0, -100.0] };
         assert!(wild.bounds([4, 4]).iter().all(|edge| (0.0..=1.0).contains(edge)));
     }

@@ -127,7 +127,7 @@ impl Dual {
     }
 
     /// One forward pass that reads the wanted taps. A tower of which nothing is wanted does not run, and neither does
-    /// that of images whose embeddings are given. One text with several images is held against each of them, and one
+    /// that of images whose embeddings are given. One text with several images is compared with each of them, and one
     /// image with several texts, too.
     ///
     /// # Errors

@@ -118,7 +118,7 @@ pub(super) fn read(path: &Path) -> Result<Header, ModelError> {
     let told = end.saturating_add(8 + head);
     Err(ModelError::content(
         path,
-        format!("the file has {length} bytes, and its head speaks of {told}; was it cut short?"),
+        format!("the file has {length} bytes, and its header says {told}; was it cut short?"),
     ))
 }
 

@@ -20,7 +20,7 @@ pub enum Precision {
 /// Writes `model.safetensors` into a folder, marked as transformers expects (`format: pt`).
 ///
 /// # Errors
-/// When the file cannot be written, or a number is none, or none in so many bits.
+/// When the file cannot be written, or a number is infinite or NaN in so many bits.
 pub fn write_weights(folder: &Path, weights: &Weights, precision: Precision) -> Result<(), ModelError> {
     let file = folder.join("model.safetensors");
     let kind = match precision {

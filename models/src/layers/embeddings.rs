@@ -63,10 +63,10 @@ impl TextEmbeddings {
 ///
 /// # Errors
 /// When a text is longer than the positions of the model.
-pub(crate) fn counted_positions(tokens: &Tokens, longest: usize) -> Result<Arc<Vec<u32>>, ModelError> {
-    if tokens.length > longest {
+pub(crate) fn counted_positions(tokens: &Tokens, max_length: usize) -> Result<Arc<Vec<u32>>, ModelError> {
+    if tokens.length > max_length {
         return Err(ModelError::Input(format!(
-            "a text of {} tokens is longer than the {longest} positions of the model",
+            "a text of {} tokens is longer than the {max_length} positions of the model",
             tokens.length
         )));
     }

@@ -147,38 +147,40 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// The same tokenizer, whose [`Self::encode_text`] gives at most `longest` tokens, and no more than its folder says. What
+    /// The same tokenizer, whose [`Self::encode_text`] gives at most `max_length` tokens, and no more than its folder says. What
     /// is too long loses tokens at its end, or at its beginning where the folder says so, a pair those of the longer text
     /// first, as transformers does it.
     ///
     /// # Errors
     /// When there is not even room for the special tokens.
-    pub fn with_max_length(&self, longest: usize) -> Result<Self, ModelError> {
-        let longest = self.options.max_length.map_or(longest, |own| own.min(longest));
+    pub fn with_max_length(&self, max_length: usize) -> Result<Self, ModelError> {
+        let max_length = self.options.max_length.map_or(max_length, |own| own.min(max_length));
         // The library takes the special tokens off without looking whether there is room for them.
-        if longest < self.least() {
-            return Err(self.fault(self.no_room(longest)));
+        if max_length < self.min_length() {
+            return Err(self.fault(self.no_room(max_length)));
         }
         let mut tokenizer = self.clone();
         let direction =
             if self.options.truncates_start { TruncationDirection::Left } else { TruncationDirection::Right };
-        let truncation = TruncationParams { max_length: longest, direction, ..TruncationParams::default() };
+        let truncation = TruncationParams { max_length, direction, ..TruncationParams::default() };
         tokenizer.inner.with_truncation(Some(truncation)).map_err(|error| self.fault(error))?;
         Ok(tokenizer)
     }
 
     /// The fewest tokens in which there is room for the special ones, and for one of a text.
-    pub(super) fn least(&self) -> usize {
+    pub(super) fn min_length(&self) -> usize {
         let special =
             |pair: bool| self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(pair));
         (special(false) + 1).max(special(true))
     }
 
-    /// Message that so many tokens are fewer than [`Self::least`].
-    pub(super) fn no_room(&self, longest: usize) -> String {
-        let noun = if longest == 1 { "token leaves" } else { "tokens leave" };
-        let least = self.least();
-        format!("{longest} {noun} no room for a text beside the special ones; at least {least} are needed")
+    /// Message that so many tokens are fewer than [`Self::min_length`].
+    pub(super) fn no_room(&self, max_length: usize) -> String {
+        let noun = if max_length == 1 { "token leaves" } else { "tokens leave" };
+        let min_length = self.min_length();
+        format!(
+            "{max_length} {noun} no room for a text beside the special ones; at least {min_length} are needed"
+        )
     }
 
     /// A text or a pair of texts to be read, in tokens with the special ones, behind the prompt if there is one.

@@ -117,15 +117,15 @@ impl TokenizerFiles {
         }
     }
 
-    /// JSON of `sentence_bert_config.json` for a model that reads at most `longest` tokens: what it said, and no more
+    /// JSON of `sentence_bert_config.json` for a model that reads at most `max_length` tokens: what it said, and no more
     /// tokens.
     ///
     /// # Errors
     /// When the file is damaged.
-    pub fn sentence_config(&self, longest: usize) -> Result<Value, ModelError> {
+    pub fn sentence_config(&self, max_length: usize) -> Result<Value, ModelError> {
         let mut config = self.json(SENTENCE)?;
         let told = config["max_seq_length"].as_u64().unwrap_or(u64::MAX);
-        config["max_seq_length"] = told.min(longest as u64).into();
+        config["max_seq_length"] = told.min(max_length as u64).into();
         if !config["do_lower_case"].is_boolean() {
             config["do_lower_case"] = false.into();
         }

@@ -98,11 +98,14 @@ impl Tokenizer {
         if own.options.max_length == Some(0) && (model.is_null() || model["model_type"] == "detector") {
             own.options.max_length = None;
         }
-        if let Some(longest) = own.options.max_length.filter(|longest| *longest < own.least()) {
+        if let Some(max_length) = own.options.max_length.filter(|max_length| *max_length < own.min_length()) {
             let is_by_sentences = sentence["max_seq_length"].as_f64().is_some();
             let (file, key) =
                 if is_by_sentences { (SENTENCE, "max_seq_length") } else { (CONFIG, "model_max_length") };
-            return Err(ModelError::content(&inner.join(file), format!("`{key}`: {}", own.no_room(longest))));
+            return Err(ModelError::content(
+                &inner.join(file),
+                format!("`{key}`: {}", own.no_room(max_length)),
+            ));
         }
         Ok(own)
     }

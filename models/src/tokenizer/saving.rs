@@ -41,8 +41,8 @@ impl TokenizerFiles {
         let sentence = self.json(SENTENCE)?;
         let mut config = self.json(CONFIG)?;
         let mut is_changed = false;
-        if let Some(longest) = sentence["max_seq_length"].as_u64() {
-            config["model_max_length"] = longest.into();
+        if let Some(max_length) = sentence["max_seq_length"].as_u64() {
+            config["model_max_length"] = max_length.into();
             is_changed = true;
         }
         let mut tokenizer = self.json(JSON)?;
@@ -68,11 +68,11 @@ impl TokenizerFiles {
 
 impl Tokenizer {
     /// The files that make transformers load the same tokenizer: those that it was read from, or else new ones for
-    /// texts of at most `longest` tokens.
+    /// texts of at most `max_length` tokens.
     ///
     /// # Errors
     /// When the tokenizer cannot be written as JSON.
-    pub fn files(&self, longest: usize) -> Result<TokenizerFiles, ModelError> {
+    pub fn files(&self, max_length: usize) -> Result<TokenizerFiles, ModelError> {
         if let Some(files) = &self.files {
             let mut files = TokenizerFiles::clone(files);
             let has_config = files.get(CONFIG).is_some();
@@ -81,16 +81,16 @@ impl Tokenizer {
             }
             if !has_config {
                 // Without it transformers would guess the class by the model, and guess wrong.
-                let longest = self.options.max_length.map_or(longest, |own| own.min(longest));
-                files.insert(CONFIG, format!("{:#}\n", self.general_config(longest)).into_bytes());
+                let max_length = self.options.max_length.map_or(max_length, |own| own.min(max_length));
+                files.insert(CONFIG, format!("{:#}\n", self.general_config(max_length)).into_bytes());
             }
             return Ok(files);
         }
         let is_bert = self.id(BERT[0]).is_ok();
         let config = match self.inner.get_model() {
-            ModelWrapper::WordPiece(_) if is_bert => bert_config(longest),
-            _ if is_bert => self.general_config(longest),
-            _ => character_config(longest),
+            ModelWrapper::WordPiece(_) if is_bert => bert_config(max_length),
+            _ if is_bert => self.general_config(max_length),
+            _ => character_config(max_length),
         };
         let config = format!("{config:#}\n");
         Ok(TokenizerFiles(vec![
@@ -100,10 +100,10 @@ impl Tokenizer {
     }
 
     /// `tokenizer_config.json` of any tokenizer, with the special tokens that it has.
-    fn general_config(&self, longest: usize) -> Value {
+    fn general_config(&self, max_length: usize) -> Value {
         let mut config = json!({
             "tokenizer_class": "PreTrainedTokenizerFast",
-            "model_max_length": longest,
+            "model_max_length": max_length,
         });
         if self.tells_segments() {
             // The class leaves them out unless it is told.
@@ -130,13 +130,13 @@ impl Tokenizer {
 
 /// `tokenizer_config.json` of a character vocabulary: the class and the special tokens, so that transformers pads and
 /// generates.
-fn character_config(longest: usize) -> Value {
+fn character_config(max_length: usize) -> Value {
     json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
         "eos_token": END,
         "unk_token": UNKNOWN,
         "pad_token": PADDING,
-        "model_max_length": longest,
+        "model_max_length": max_length,
         "padding_side": "right",
         "clean_up_tokenization_spaces": false,
         "model_input_names": ["input_ids", "attention_mask"],
@@ -144,7 +144,7 @@ fn character_config(longest: usize) -> Value {
 }
 
 /// `tokenizer_config.json` of a vocabulary in BERT's manner.
-fn bert_config(longest: usize) -> Value {
+fn bert_config(max_length: usize) -> Value {
     let [padding, unknown, first, end, mask] = BERT;
     json!({
         "tokenizer_class": "BertTokenizer",
@@ -155,6 +155,6 @@ fn bert_config(longest: usize) -> Value {
         "mask_token": mask,
         "do_lower_case": true,
         "strip_accents": false,
-        "model_max_length": longest,
+        "model_max_length": max_length,
     })
 }

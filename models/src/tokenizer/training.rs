@@ -123,7 +123,7 @@ impl Tokenizer {
         Self::read_as_bert(pieces_of_words(tokens, BERT[1])?)
     }
 
-    /// TokenizerModel that are read as BERT reads: in lower case, with its special tokens around them.
+    /// Pieces that are read as BERT reads: in lower case, with its special tokens around them.
     fn read_as_bert(model: WordPiece) -> Result<Self, ModelError> {
         let (normaliser, splitter) = as_bert();
         let mut tokenizer = tokenizers::Tokenizer::new(model);
@@ -306,7 +306,7 @@ fn bpe(
     Ok(model)
 }
 
-/// TokenizerModel in BERT's manner, the special ones first.
+/// Pieces in BERT's manner, the special ones first.
 pub(super) fn word_pieces(
     counts: &BTreeMap<String, u32>,
     within: &BTreeSet<char>,
@@ -339,7 +339,7 @@ fn as_bert() -> (BertNormalizer, BertPreTokenizer) {
     (BertNormalizer::new(true, true, Some(false), true), BertPreTokenizer)
 }
 
-/// TokenizerModel by their likelihood. The library gives characters that are no piece by themselves scores in the order of a hash
+/// Pieces by their likelihood. The library gives characters that are no piece by themselves scores in the order of a hash
 /// table; they all get the least one here.
 fn unigram(
     counts: &BTreeMap<String, u32>,
