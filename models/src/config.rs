@@ -21,6 +21,9 @@ use crate::vilt::ViltConfig;
 use crate::visual_bert::VisualBertConfig;
 use crate::{ModelError, ModelFolder};
 
+/// Class of the tokenizer by `model_type`, as an architecture declares it.
+type TokenizerClass = fn(&str) -> Option<&'static str>;
+
 /// Declares the architectures, each with its configuration. The first one that recognises a `config.json` reads it.
 macro_rules! architectures {
     ($($(#[doc = $doc:literal])* $name:ident($config:ty)),+ $(,)?) => {
@@ -52,6 +55,11 @@ macro_rules! architectures {
             /// The values of `model_type` of all architectures.
             fn model_types() -> Vec<&'static str> {
                 [$(<$config>::model_types()),+].concat()
+            }
+
+            /// Class of transformers that makes the tokenizer of a model of this `model_type`, where its settings name none.
+            pub(crate) fn tokenizer_class(model_type: &str) -> Option<&'static str> {
+                [$(<$config>::tokenizer_class),+].into_iter().find_map(|class: TokenizerClass| class(model_type))
             }
 
             /// Reads the configuration of a folder; of its weights no more than the head.
@@ -187,6 +195,34 @@ impl Config {
                 "a text encoder is needed here, and a {} is none",
                 other.model_type()
             ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn written_model_types_are_those_of_the_list() {
+        let parity = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity");
+        for model in [
+            "oscar/answers",
+            "bert",
+            "xlm-roberta",
+            "distilbert",
+            "marian",
+            "clip",
+            "lxmert",
+            "vilt",
+            "visual-bert",
+        ] {
+            let config =
+                Config::open(&ModelFolder::open(&parity.join(model).join("model")).unwrap()).unwrap();
+            assert_eq!(config.to_json().unwrap()["model_type"], config.model_type(), "{model}");
+            assert!(Config::model_types().contains(&config.model_type()), "{model}");
         }
     }
 }

@@ -19,7 +19,7 @@ pub enum ImageInput {
 pub struct PatchInput {
     /// Image processor.
     pub processor: ImageProcessorConfig,
-    /// Colours.
+    /// Colour channels.
     pub num_channels: usize,
     /// The side in pixels of the square image for which the model stores positions; of a detector, the shorter side.
     pub image_size: usize,

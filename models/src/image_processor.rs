@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_refused_by_name() {
+    fn unknown_values_are_refused_by_name() {
         assert!(clip(&json!({ "resample": 5 })).unwrap_err().contains("`resample` is 5"));
         assert!(
             clip(&json!({ "image_processor_type": "ViTImageProcessor" }))
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_as_it_was() {
+    fn written_processors_are_read_as_they_were() {
         for json in [
             json!({}),
             json!({ "size": 40, "crop_size": 30, "resample": 2, "image_mean": 0.5, "rescale_factor": 0.5 }),

@@ -48,6 +48,15 @@ pub trait ModelConfig: Debug {
         json["model_type"].as_str().is_some_and(|model_type| Self::model_types().contains(&model_type))
     }
 
+    /// Class of transformers that makes the tokenizer of a model of this `model_type`, where its settings name none.
+    #[must_use]
+    fn tokenizer_class(_: &str) -> Option<&'static str>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
     /// Reads the configuration of a folder.
     ///
     /// # Errors

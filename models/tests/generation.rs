@@ -146,7 +146,7 @@ fn every_source_gets_a_hypothesis_that_keeps_to_the_length() {
 }
 
 #[test]
-fn what_never_ends_is_marked_as_unfinished() {
+fn hypotheses_without_an_end_are_unfinished() {
     for beam in [1, 3] {
         let generation = GenerationConfig { beam, max_new_tokens: 7, length_penalty: 1.0 };
         let written = generation.run(&Script::new(12, -1e4), &sources()).unwrap();

@@ -261,7 +261,7 @@ fn sizes_that_no_model_has_are_refused_at_once() {
 }
 
 #[test]
-fn what_would_be_computed_in_another_way_is_refused() {
+fn configurations_that_compute_otherwise_are_refused() {
     for (key, value) in [
         ("is_decoder", json!(true)),
         ("add_cross_attention", json!(true)),

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::config::BertConfig;
+use super::family::Family;
 use super::model::Bert;
 use super::pooling::Pooling;
 use crate::architecture::{Architecture, Batch};
@@ -17,6 +18,14 @@ use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 impl ModelConfig for BertConfig {
     fn model_types() -> &'static [&'static str] {
         &["bert", "roberta", "xlm-roberta", "distilbert"]
+    }
+
+    fn tokenizer_class(model_type: &str) -> Option<&'static str> {
+        match Family::of(model_type)? {
+            Family::Bert | Family::DistilBert => Some("BertTokenizer"),
+            Family::Roberta => Some("RobertaTokenizer"),
+            Family::XlmRoberta => Some("XLMRobertaTokenizer"),
+        }
     }
 
     fn open(folder: &ModelFolder) -> Result<Self, ModelError> {

@@ -61,7 +61,7 @@ pub struct ClipVisionConfig {
     pub image_size: usize,
     /// The side of a patch.
     pub patch_size: usize,
-    /// Colours.
+    /// Colour channels.
     pub num_channels: usize,
     /// Width of hidden states.
     pub hidden_size: usize,

@@ -16,7 +16,7 @@ pub struct DetectorConfig {
     pub image_size: usize,
     /// The side of a cell in pixels.
     pub patch_size: usize,
-    /// Colours.
+    /// Colour channels.
     pub num_channels: usize,
     /// Numbers of a cell.
     pub hidden_size: usize,

@@ -19,6 +19,10 @@ impl ModelConfig for LxmertConfig {
         &["lxmert"]
     }
 
+    fn tokenizer_class(model_type: &str) -> Option<&'static str> {
+        (model_type == "lxmert").then_some("LxmertTokenizer")
+    }
+
     fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         Self::open(folder)
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::files::{ADDED, CONFIG, SPECIAL, TokenizerFiles};
 use super::template::of_prompt;
-use crate::ModelError;
+use crate::{Config, ModelError};
 
 /// Classes of transformers that make the tokenizer by BERT's settings, and of `tokenizer.json` take the vocabulary.
 const CLASSES: [&str; 5] =
@@ -25,13 +25,7 @@ const TOKENS: [(&str, &str); 5] = [
 /// The class of transformers that reads a folder: the one that it names, or else that of its model.
 pub(super) fn class(config: &Value, model: &Value) -> Option<String> {
     let named = config["tokenizer_class"].as_str().or_else(|| model["tokenizer_class"].as_str());
-    let of_model = || match model["model_type"].as_str()? {
-        "bert" | "distilbert" | "vilt" | "visual_bert" => Some("BertTokenizer"),
-        "lxmert" => Some("LxmertTokenizer"),
-        "roberta" => Some("RobertaTokenizer"),
-        "xlm-roberta" => Some("XLMRobertaTokenizer"),
-        _ => None,
-    };
+    let of_model = || Config::tokenizer_class(model["model_type"].as_str()?);
     let class = named.or_else(of_model)?;
     Some(class.strip_suffix("Fast").unwrap_or(class).to_owned())
 }

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_or_no_words_is_refused() {
+    fn extensions_without_room_or_words_are_refused() {
         let error = english().extend(OTHERS, ENGLISH, 9).unwrap_err().to_string();
         assert!(error.contains("no room"), "{error}");
         let error = english().extend([ENGLISH[0]], ENGLISH[..1].iter().copied(), 90).unwrap_err().to_string();

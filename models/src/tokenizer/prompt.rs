@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stands_between_the_beginning_and_the_text() {
+    fn prompts_stand_between_the_first_token_and_the_text() {
         let bert = json!({ "type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2] });
         let roberta = json!({
             "type": "RobertaProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2],
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stays_in_a_vocabulary_that_is_cut() {
+    fn prompts_stay_in_a_pruned_vocabulary() {
         let prompted = of_bert().prompted("query: ").unwrap();
         let cut = prompted.prune(["the cat"], 20).unwrap();
         assert!(cut.size() < prompted.size());
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_change_the_text_is_refused() {
+    fn prompts_that_change_the_text_are_refused() {
         let error = of_bert().prompted("que").unwrap_err().to_string();
         assert!(error.contains("the prompt `que`"), "{error}");
         assert!(of_bert().prompted(" ").is_err());

@@ -181,7 +181,7 @@ mod tests {
     use crate::tokenizer::encoding::tests::pieces_of;
 
     #[test]
-    fn what_texts_use_is_kept_and_read_as_before() {
+    fn pruned_vocabularies_read_their_texts_as_before() {
         let whole =
             Tokenizer::train_words(["a cat sat", "the dog sat on the mat", "sat", "dogs"], 100).unwrap();
         let texts = ["the cat sat", "the cat", "mat"];

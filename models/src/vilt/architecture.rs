@@ -19,6 +19,10 @@ impl ModelConfig for ViltConfig {
         &["vilt"]
     }
 
+    fn tokenizer_class(model_type: &str) -> Option<&'static str> {
+        (model_type == "vilt").then_some("BertTokenizer")
+    }
+
     fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         Self::open(folder)
     }

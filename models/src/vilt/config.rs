@@ -74,7 +74,7 @@ pub struct ViltConfig {
     pub image_size: usize,
     /// The side of a patch.
     pub patch_size: usize,
-    /// Colours.
+    /// Colour channels.
     pub num_channels: usize,
     /// Whether queries, keys and values have biases.
     pub qkv_bias: bool,

@@ -18,6 +18,10 @@ impl ModelConfig for VisualBertConfig {
         &["visual_bert"]
     }
 
+    fn tokenizer_class(model_type: &str) -> Option<&'static str> {
+        (model_type == "visual_bert").then_some("BertTokenizer")
+    }
+
     fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         Self::open(folder)
     }
