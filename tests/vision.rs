@@ -249,7 +249,7 @@ fn taught_by(model: &str, flags: &[&str]) {
     for file in ["config.json", "model.safetensors"] {
         std::fs::copy(published.join(file), teacher.join(file)).unwrap();
     }
-    Tokenizer::words(["is it so?"], 200).unwrap().files(20).unwrap().write(&teacher).unwrap();
+    Tokenizer::train_words(["is it so?"], 200).unwrap().files(20).unwrap().write(&teacher).unwrap();
     let recipe = ASKED.to_owned()
         + r#"
 [teacher.fusion.checkpoint]

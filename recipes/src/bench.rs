@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use alambic_models::architecture::{self, Architecture, Batch, Image};
-use alambic_models::bert::{Bert, TextInput};
-use alambic_models::marian::Marian;
+use alambic_models::bert::TextInput;
 use alambic_models::{
-    Config, Generation, Images, ModelError, ModelFolder, Pass, Regions, Stepper, Tokens, Translator, Wanted,
-    tap,
+    Config, GenerationConfig, ImageInput, Images, ModelError, ModelFolder, Pass, Regions, DecodingState, Tokens,
+    Translator, TapSelection, embedding_tap, tap,
 };
 use alambic_reports::outcome::Latency;
 use alambic_tensor::candle::{DType, Tensor};
@@ -90,10 +89,10 @@ pub struct Cell {
 }
 
 /// A model that does not stop before the length is up, so that every model writes as many tokens.
-struct Endless<'a>(&'a Marian);
+struct Endless<'a>(&'a dyn Translator);
 
 impl Translator for Endless<'_> {
-    fn start(&self, source: &Tokens, capacity: usize) -> Result<Box<dyn Stepper + '_>, ModelError> {
+    fn start(&self, source: &Tokens, capacity: usize) -> Result<Box<dyn DecodingState + '_>, ModelError> {
         self.0.start(source, capacity)
     }
 
@@ -106,111 +105,100 @@ impl Translator for Endless<'_> {
         u32::MAX
     }
 
-    fn longest(&self) -> usize {
-        self.0.longest()
+    fn max_length(&self) -> usize {
+        self.0.max_length()
     }
 }
 
 /// A model ready to run.
-enum Runner {
-    Writes(Marian),
-    Reads(Bert),
-    /// One that looks at images: its configuration, and whether vectors of images are at hand.
-    Looks(Box<dyn Architecture>, Config, bool),
+struct Runner {
+    network: Box<dyn Architecture>,
+    config: Config,
+    /// Whether the embeddings of images are computed ahead.
+    has_image_embeddings: bool,
 }
 
 /// Regions of an image for models whose configuration does not say how many they read.
 const REGIONS: usize = 36;
 
-/// What a model looks at, in the size in which it reads it. What is to be seen makes no difference to the time.
-fn sight(
-    config: &Config,
-    batch: usize,
-    stored: bool,
-) -> Result<(Option<Image>, Option<Regions>), ModelError> {
-    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, device::current());
-    let pixels = |channels, side| -> Result<_, ModelError> {
-        let pixels = zeros(&[batch, channels, side, side])?;
-        Ok((Some(Image::Pixels(Images { pixels, mask: None })), None))
-    };
-    let regions = |count, features, place| -> Result<_, ModelError> {
-        let boxes = zeros(&[batch, count, place])?;
-        let boxes = (place > 0).then_some(&boxes);
-        Ok((None, Some(Regions::from_tensors(&zeros(&[batch, count, features])?, boxes, None)?)))
-    };
-    match config {
-        Config::Dual(config) if stored => {
-            Ok((Some(Image::Embedding(zeros(&[batch, config.sizes.hidden_size])?)), None))
-        }
-        Config::Dual(config) => pixels(config.sizes.num_channels, config.sizes.image_size),
-        Config::Vilt(config) => pixels(config.num_channels, config.image_size),
-        Config::Detector(config) => pixels(config.num_channels, config.image_size),
-        Config::Clip(config) => pixels(3, config.vision_config.image_size),
-        Config::Oscar(config) => regions(config.regions, config.features, 0),
-        Config::Lxmert(config) => regions(REGIONS, config.visual_feat_dim, config.visual_pos_dim),
-        Config::VisualBert(config) => regions(REGIONS, config.features, 0),
-        Config::Marian(_) | Config::Bert(_) => Ok((None, None)),
-    }
-}
-
 impl Runner {
     /// The ways to run a model, each with what is said of it behind its name.
     fn open(folder: &ModelFolder, config: &Config) -> Result<Vec<(Self, &'static str)>, ModelError> {
         let weights = config.weights(folder)?;
-        let looks = |stored| -> Result<Self, ModelError> {
-            Ok(Self::Looks(architecture::over(config, &weights)?, config.clone(), stored))
+        let run = |has_image_embeddings: bool, how| {
+            let network = architecture::build(config, &weights)?;
+            Ok::<_, ModelError>((Self { network, config: config.clone(), has_image_embeddings }, how))
         };
-        Ok(match config {
-            Config::Marian(config) => vec![(Self::Writes(Marian::new(config, &weights)?), "")],
-            Config::Bert(config) => vec![(Self::Reads(Bert::new(config, &weights)?), "")],
-            Config::Dual(_) => vec![(looks(false)?, ""), (looks(true)?, ", images stored")],
-            _ => vec![(looks(false)?, "")],
+        let mut ways = vec![run(false, "")?];
+        if config.image_embedding_width().is_some() {
+            ways.push(run(true, ", images stored")?);
+        }
+        Ok(ways)
+    }
+
+    /// Images of a batch, in the size in which the model reads them. What is in them makes no difference to the time.
+    fn images(&self, batch: usize) -> Result<(Option<Image>, Option<Regions>), ModelError> {
+        let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, device::current());
+        if let Some(width) = self.config.image_embedding_width().filter(|_| self.has_image_embeddings) {
+            return Ok((Some(Image::Embedding(zeros(&[batch, width])?)), None));
+        }
+        Ok(match self.config.image_input() {
+            None => (None, None),
+            Some(ImageInput::Patches(input)) => {
+                let pixels = zeros(&[batch, input.num_channels, input.image_size, input.image_size])?;
+                (Some(Image::Pixels(Images { pixels, mask: None })), None)
+            }
+            Some(ImageInput::Regions(input)) => {
+                let count = input.max_regions.unwrap_or(REGIONS);
+                let boxes = zeros(&[batch, count, input.box_numbers])?;
+                let boxes = (input.box_numbers > 0).then_some(&boxes);
+                let features = zeros(&[batch, count, input.features])?;
+                (None, Some(Regions::from_tensors(&features, boxes, None)?))
+            }
         })
+    }
+
+    /// The taps that come last, so that every layer runs.
+    fn last_taps(&self) -> Vec<String> {
+        let mut taps: Vec<String> = ["logits", "pooled"].map(str::to_owned).to_vec();
+        let outline = self.config.outline();
+        if self.config.reads_images() {
+            taps.extend(["relation", "objectness", "boxes"].map(str::to_owned));
+            if outline.pairs {
+                taps.extend(outline.streams.keys().map(|stream| embedding_tap(stream)));
+            }
+        } else {
+            for (name, stream) in &outline.streams {
+                taps.extend([tap(name, "hidden", stream.layers), embedding_tap(name)]);
+            }
+        }
+        taps
     }
 
     /// Milliseconds of one batch.
     fn time(&self, batch: usize, length: usize) -> Result<f64, ModelError> {
-        let (special, vocabulary, padding) = match self {
-            Self::Writes(model) => {
-                let config = model.config();
-                (vec![config.pad_token_id, config.eos_token_id], config.vocab_size, config.pad_token_id)
-            }
-            Self::Reads(model) => {
-                let config = model.config();
-                (vec![config.padding], config.vocabulary, config.padding)
-            }
-            Self::Looks(_, config, _) => (vec![config.padding()], config.vocabulary(), config.padding()),
-        };
-        let ordinary: Vec<u32> = (0..vocabulary as u32).filter(|id| !special.contains(id)).collect();
+        let (vocabulary, padding) = (self.config.vocabulary(), self.config.padding());
+        let translator = self.network.as_translator();
+        let end = translator.map(|translator| translator.end_token());
+        let special = |id: u32| id == padding || Some(id) == end;
+        let ordinary: Vec<u32> = (0..vocabulary as u32).filter(|id| !special(*id)).collect();
         // Tokens spread over the vocabulary; which they are makes no difference to the time.
         let text = |row: usize| -> Vec<u32> {
             let token = |place: usize| ordinary[(row * 31 + place * 17) % ordinary.len().max(1)];
             (0..length).map(token).collect()
         };
         let source = Tokens::pad(&(0..batch).map(text).collect::<Vec<_>>(), padding);
-        let (image, regions) = match self {
-            Self::Looks(_, config, stored) => sight(config, batch, *stored)?,
-            Self::Writes(_) | Self::Reads(_) => (None, None),
-        };
+        let (image, regions) = self.images(batch)?;
+        let wanted = TapSelection::named(self.last_taps());
         let begin = Instant::now();
-        match self {
-            Self::Writes(model) => {
-                Generation::greedy(length).run(&Endless(model), &source)?;
+        match translator {
+            Some(translator) => {
+                GenerationConfig::greedy(length).run(&Endless(translator), &source)?;
             }
-            Self::Reads(model) => {
-                // What comes last: every layer runs.
-                let last = tap("", "hidden", model.config().layers);
-                let wanted = Wanted::named([last.as_str(), "pooled", "logits", "embedding"]);
-                model.trace(&TextInput::new(source), Pass::Evaluate, wanted)?;
-            }
-            Self::Looks(network, config, _) => {
+            None => {
                 let text = Some(TextInput::new(source));
                 let batch = Batch { text, image, regions, ..Batch::default() };
-                let mut last = vec!["logits", "pooled", "relation", "objectness", "boxes"];
-                if matches!(config, Config::Clip(_)) {
-                    last.extend(["text.embedding", "image.embedding"]);
-                }
-                network.read(&batch, Pass::Evaluate, Wanted::named(last))?;
+                self.network.forward(&batch, Pass::Evaluate, wanted)?;
             }
         }
         device::synchronise()?;
@@ -235,12 +223,11 @@ pub fn measure(
     for path in folders {
         let folder = ModelFolder::open(path)?;
         let config = Config::open(&folder)?;
-        // A detector reads no text.
-        let longest = if matches!(config, Config::Detector(_)) { usize::MAX } else { config.longest() };
-        if let Some(length) = grid.lengths.iter().find(|&&length| length > longest) {
+        let max_length = if config.reads_texts() { config.max_length() } else { usize::MAX };
+        if let Some(length) = grid.lengths.iter().find(|&&length| length > max_length) {
             return Err(ModelError::Input(format!(
                 "a length of {length} is more than the {} positions of {}",
-                config.longest(),
+                config.max_length(),
                 path.display()
             )));
         }

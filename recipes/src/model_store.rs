@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use alambic_files::digests::{self, Digests};
 use alambic_files::write;
 use alambic_hub::Hub;
-use alambic_models::{Config, Generation, ModelFolder};
+use alambic_models::{Config, GenerationConfig, ModelFolder};
 use alambic_settings::{At, IndexMap, Location};
 use alambic_students::{Donor, Student, rename_tags};
 use alambic_teachers::{
@@ -121,8 +121,8 @@ impl<'a> ModelStore<'a> {
     pub(crate) fn donor(&self, name: &str) -> Result<Donor, RunError> {
         let folder = ModelFolder::open(&self.checkpoint_folder(name)?)?;
         let tokenizer = folder.tokenizer()?;
-        let config = Config::open(&folder)?.of_tokens(tokenizer.rows());
-        Ok(Donor { weights: config.weights_of_tokens(&folder)?, config, tokenizer: Some(tokenizer) })
+        let config = Config::open(&folder)?.trim_vocabulary(tokenizer.rows());
+        Ok(Donor { weights: config.trimmed_weights(&folder)?, config, tokenizer: Some(tokenizer) })
     }
 
     /// The folder of the detector whose regions a student reads: one whose tags are in the student's language.
@@ -141,9 +141,10 @@ impl<'a> ModelStore<'a> {
         Ok(match self.options(name)? {
             TeacherOptions::Checkpoint(options) => {
                 let folder = self.model_folder(name, options)?;
-                match Config::open(&ModelFolder::open(&folder)?)? {
-                    Config::Marian(_) => Box::new(Checkpoint::load(&folder)?),
-                    _ => Box::new(Network::load(&folder)?),
+                if Config::open(&ModelFolder::open(&folder)?)?.writes_texts() {
+                    Box::new(Checkpoint::load(&folder)?)
+                } else {
+                    Box::new(Network::load(&folder)?)
                 }
             }
             TeacherOptions::Pipeline(options) => Box::new(self.pipeline(options)?),
@@ -162,13 +163,13 @@ impl<'a> ModelStore<'a> {
     pub(crate) fn evaluated_teacher(
         &self,
         name: &str,
-        generation: Generation,
+        generation: GenerationConfig,
     ) -> Result<Box<dyn Teacher>, RunError> {
         Ok(match self.options(name)? {
             TeacherOptions::Checkpoint(_) => Box::new(self.checkpoint(name)?.with_generation(generation)),
             TeacherOptions::Pipeline(options) => Box::new(self.pipeline(&PipelineOptions {
                 beam: generation.beam,
-                max_new_tokens: generation.longest,
+                max_new_tokens: generation.max_new_tokens,
                 min_confidence: 0.0,
                 ..options.clone()
             })?),

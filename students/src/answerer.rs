@@ -6,7 +6,9 @@ use std::sync::Arc;
 use alambic_data::WeightedPart;
 use alambic_models::architecture::{self, Architecture, Batch, Image};
 use alambic_models::bert::TextInput;
-use alambic_models::{Config, EncodedText, ModelError, ModelFolder, Pass, Tokenizer, Trace, Wanted, tap};
+use alambic_models::{
+    Config, EncodedText, ModelError, ModelFolder, Pass, TapSelection, Tokenizer, Trace, tap,
+};
 use alambic_tensor::candle::{self, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::ops;
@@ -68,7 +70,7 @@ impl Answerer {
     pub fn load(path: &Path) -> Result<Self, StudentError> {
         let folder = ModelFolder::open(path)?;
         let config = Config::open(&folder)?;
-        let network = architecture::over(&config, &config.weights(&folder)?)?;
+        let network = architecture::build(&config, &config.weights(&folder)?)?;
         let eyes = Eyes::open(&config, path)?;
         Self::new(&config, network.into(), eyes, &folder.tokenizer()?, usize::MAX)
     }
@@ -85,7 +87,7 @@ impl Answerer {
         longest: usize,
     ) -> Result<Self, StudentError> {
         tokenizer.check_rows(config.vocabulary())?;
-        let tokenizer = tokenizer.truncating(longest.min(config.longest()))?;
+        let tokenizer = tokenizer.with_max_length(longest.min(config.max_length()))?;
         let names = config.outline().labels;
         Ok(Self { config: config.clone(), network, tokenizer, eyes, names })
     }
@@ -103,7 +105,7 @@ impl Answerer {
     /// # Errors
     /// When there is not even room for the special tokens.
     pub fn cut_at(self, longest: usize) -> Result<Self, StudentError> {
-        let tokenizer = self.tokenizer.truncating(longest.min(self.config.longest()))?;
+        let tokenizer = self.tokenizer.with_max_length(longest.min(self.config.max_length()))?;
         Ok(Self { tokenizer, ..self })
     }
 
@@ -129,7 +131,7 @@ impl Answerer {
     ///
     /// # Errors
     /// When a question cannot be read or an image does not fit the model.
-    pub fn trace(&self, questions: &[Sighted<'_>], wanted: Wanted) -> Result<Trace, StudentError> {
+    pub fn trace(&self, questions: &[Sighted<'_>], wanted: TapSelection) -> Result<Trace, StudentError> {
         let tags: Vec<Option<String>> =
             questions.iter().map(|(_, sight)| self.eyes.second_text(sight)).collect();
         let texts = questions.iter().zip(&tags).map(|((text, _), tags)| (*text, tags.as_deref()));
@@ -137,7 +139,7 @@ impl Answerer {
         let sights: Vec<&Sight> = questions.iter().map(|(_, sight)| *sight).collect();
         let (image, regions) = self.eyes.batch(&sights, None)?;
         let batch = Batch { text, image, regions, ..Batch::default() };
-        Ok(self.network.read(&batch, Pass::Evaluate, wanted)?)
+        Ok(self.network.forward(&batch, Pass::Evaluate, wanted)?)
     }
 
     /// How much attention the tokens of a question pay to each part of the image in the last layer, a mean over tokens and
@@ -159,7 +161,7 @@ impl Answerer {
         }
         let last = text.attention.0 - 1;
         let taps = [tap("text", "queries", last), tap("image", "keys", last)];
-        let trace = self.trace(&[(question, sight)], Wanted::named(taps.iter().cloned()))?;
+        let trace = self.trace(&[(question, sight)], TapSelection::named(taps.iter().cloned()))?;
         let [Some(queries), Some(keys)] = taps.map(|tap| trace.get(&tap).cloned()) else { return Ok(None) };
         let weights = attention(&queries, &keys, text.heads).map_err(ModelError::from)?;
         let parts = self.eyes.parts(sight);
@@ -178,7 +180,7 @@ impl Answerer {
         for images in images.chunks(BATCH) {
             let (image, _) = self.eyes.batch(images, None)?;
             let batch = Batch { image, ..Batch::default() };
-            let trace = self.network.read(&batch, Pass::Evaluate, Wanted::named([VECTOR]))?;
+            let trace = self.network.forward(&batch, Pass::Evaluate, TapSelection::named([VECTOR]))?;
             all.extend(trace.get(VECTOR).cloned());
         }
         Ok(Some(Tensor::cat(&all, 0).map_err(ModelError::from)?))
@@ -198,7 +200,11 @@ impl Answerer {
         for (questions, rows) in questions.chunks(BATCH).zip(rows.chunks(BATCH)) {
             let text = Some(self.read(questions.iter().map(|text| (*text, None)))?);
             let batch = Batch { text, image: Some(stored(vectors, rows)?), ..Batch::default() };
-            all.extend(logits(&self.network.read(&batch, Pass::Evaluate, Wanted::named(["logits"]))?)?);
+            all.extend(logits(&self.network.forward(
+                &batch,
+                Pass::Evaluate,
+                TapSelection::named(["logits"]),
+            )?)?);
         }
         Ok(all)
     }
@@ -216,7 +222,7 @@ impl Answerer {
     ) -> Result<Vec<Vec<f32>>, StudentError> {
         let text = Some(self.read(std::iter::once((question, None)))?);
         let batch = Batch { text, image: Some(stored(vectors, rows)?), ..Batch::default() };
-        logits(&self.network.read(&batch, Pass::Evaluate, Wanted::named(["logits"]))?)
+        logits(&self.network.forward(&batch, Pass::Evaluate, TapSelection::named(["logits"]))?)
     }
 
     fn read<'t>(
@@ -235,7 +241,7 @@ impl Answerer {
     pub fn logits(&self, questions: &[Sighted<'_>]) -> Result<Vec<Vec<f32>>, StudentError> {
         let mut all = Vec::with_capacity(questions.len());
         for batch in questions.chunks(BATCH) {
-            all.extend(logits(&self.trace(batch, Wanted::named(["logits"]))?)?);
+            all.extend(logits(&self.trace(batch, TapSelection::named(["logits"]))?)?);
         }
         Ok(all)
     }

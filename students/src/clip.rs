@@ -1,7 +1,7 @@
 //! Two encoders, of texts and of images, into one space.
 
 use alambic_models::Config;
-use alambic_models::clip::{Clip, ClipConfig, TextTower, VisionTower};
+use alambic_models::clip::{Clip, ClipConfig, ClipTextConfig, ClipVisionConfig};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
@@ -80,7 +80,7 @@ impl ClipSizes {
         let activation = sizes.activation.name().to_owned();
         Ok(ClipConfig {
             projection_dim: self.embedding,
-            text_config: TextTower {
+            text_config: ClipTextConfig {
                 vocab_size: surroundings.tokenizer.size(),
                 max_position_embeddings: self.max_length,
                 hidden_size: sizes.width,
@@ -91,9 +91,9 @@ impl ClipSizes {
                 attention_dropout: sizes.dropout,
                 eos_token_id: surroundings.tokenizer.closing()?,
                 pad_token_id: Some(surroundings.tokenizer.padding()?),
-                ..TextTower::default()
+                ..ClipTextConfig::default()
             },
-            vision_config: VisionTower {
+            vision_config: ClipVisionConfig {
                 image_size: self.image,
                 patch_size: self.patch,
                 hidden_size: sizes.width,
@@ -102,7 +102,7 @@ impl ClipSizes {
                 intermediate_size: sizes.inner(),
                 hidden_act: activation,
                 attention_dropout: sizes.dropout,
-                ..VisionTower::default()
+                ..ClipVisionConfig::default()
             },
             images: None,
         })

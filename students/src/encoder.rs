@@ -1,7 +1,9 @@
 //! A text encoder from random weights.
 
-use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Mode, Pooling, Problem, Task};
-use alambic_models::{Config, Pieces};
+use alambic_models::bert::{
+    Bert, BertConfig, Family, HeadSpec, Pooling, PoolingMode, ProblemType, TokenPooling,
+};
+use alambic_models::{Config, TokenizerModel};
 use alambic_settings::{choices, settings};
 
 use crate::sight::EPSILON;
@@ -60,7 +62,7 @@ choices! {
     }
 }
 
-impl From<PiecesBy> for Pieces {
+impl From<PiecesBy> for TokenizerModel {
     fn from(by: PiecesBy) -> Self {
         match by {
             PiecesBy::Words => Self::Words,
@@ -89,10 +91,10 @@ impl Pooled {
     /// The pooling, with layers of this width where it is recurrent.
     fn pooling(self, width: usize) -> Pooling {
         let gathering = match self {
-            Self::Mean => Gathering::Tokens(vec![Mode::Mean]),
-            Self::First => Gathering::Tokens(vec![Mode::First]),
-            Self::Lstm => Gathering::Recurrent { width, both: false },
-            Self::BiLstm => Gathering::Recurrent { width, both: true },
+            Self::Mean => PoolingMode::Tokens(vec![TokenPooling::Mean]),
+            Self::First => PoolingMode::Tokens(vec![TokenPooling::First]),
+            Self::Lstm => PoolingMode::Recurrent { width, both: false },
+            Self::BiLstm => PoolingMode::Recurrent { width, both: true },
         };
         Pooling::new(gathering, true)
     }
@@ -146,20 +148,20 @@ pub(crate) fn bert(
     longest: usize,
 ) -> Result<BertConfig, StudentError> {
     check_heads(width, heads)?;
-    let Task { head, labels, .. } = Task::none();
+    let HeadSpec { head, labels, .. } = HeadSpec::none();
     Ok(BertConfig {
         family: Family::Bert,
         head,
         pooler: false,
         untied: false,
         labels,
-        problem: Problem::OneLabel,
+        problem_type: ProblemType::SingleLabel,
         pairs: None,
         vocabulary: surroundings.tokenizer.size(),
         width,
         layers,
         heads,
-        inner,
+        intermediate_size: inner,
         activation: activation.name().to_owned(),
         positions: longest,
         segments: 2,
@@ -183,7 +185,7 @@ impl Encoder {
         ];
         let config = bert(surroundings, shape, self.activation, self.dropout, self.max_length)?;
         let pooling = Pooled::checked(self.pooling, self.pooling_width, config.width)?;
-        Ok(BertConfig { pooling, ..config }.for_task(surroundings.task))
+        Ok(BertConfig { pooling, ..config }.with_head(surroundings.task))
     }
 }
 
@@ -210,7 +212,7 @@ impl MakeStudent for Encoder {
         Some(self.vocabulary)
     }
 
-    fn pieces(&self) -> Pieces {
+    fn pieces(&self) -> TokenizerModel {
         self.pieces.into()
     }
 }

@@ -91,7 +91,7 @@ impl EncoderLayers {
 
 impl MakeStudent for EncoderLayers {
     fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
-        Ok(self.plan(surroundings)?.0.for_task(surroundings.task).into())
+        Ok(self.plan(surroundings)?.0.with_head(surroundings.task).into())
     }
 
     fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
@@ -100,7 +100,7 @@ impl MakeStudent for EncoderLayers {
         if let Some(whole) = whole {
             keep_words(&mut weights, &whole, surroundings.tokenizer, surroundings.translations)?;
         }
-        let (config, weights) = Bert::for_task(&config, &weights, surroundings.task, &surroundings.streams)?;
+        let (config, weights) = Bert::with_head(&config, &weights, surroundings.task, &surroundings.streams)?;
         Ok(Blueprint { config: config.into(), weights })
     }
 

@@ -27,8 +27,8 @@ mod sizes;
 mod target;
 mod vocabulary;
 
-use alambic_models::bert::Task;
-use alambic_models::{Config, Pieces, Tokenizer};
+use alambic_models::bert::HeadSpec;
+use alambic_models::{Config, Tokenizer, TokenizerModel};
 use alambic_settings::{At, Table, kinds};
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
@@ -70,7 +70,7 @@ pub struct Surroundings<'a> {
     /// The vocabulary that it reads and writes.
     pub tokenizer: &'a Tokenizer,
     /// What the head of an encoder is to say.
-    pub task: &'a Task,
+    pub task: &'a HeadSpec,
     /// The seed's random streams.
     pub streams: Streams,
     /// Models to take layers from, by the name of their teacher.
@@ -129,8 +129,8 @@ pub trait MakeStudent {
     }
 
     /// What such a vocabulary is made by.
-    fn pieces(&self) -> Pieces {
-        Pieces::Words
+    fn pieces(&self) -> TokenizerModel {
+        TokenizerModel::Words
     }
 
     /// What becomes of the vocabulary of the models whose layers are taken.

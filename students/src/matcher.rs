@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alambic_models::architecture::{self, Architecture, Batch};
 use alambic_models::bert::TextInput;
-use alambic_models::{Config, EncodedText, ModelError, ModelFolder, Pass, Tokenizer, Wanted};
+use alambic_models::{Config, EncodedText, ModelError, ModelFolder, Pass, TapSelection, Tokenizer};
 use alambic_tensor::candle::Tensor;
 
 use crate::StudentError;
@@ -32,7 +32,7 @@ impl Matcher {
     pub fn load(path: &Path) -> Result<Self, StudentError> {
         let folder = ModelFolder::open(path)?;
         let config = Config::open(&folder)?;
-        let network = architecture::over(&config, &config.weights(&folder)?)?;
+        let network = architecture::build(&config, &config.weights(&folder)?)?;
         Self::new(&config, network.into(), &folder.tokenizer()?)
     }
 
@@ -51,9 +51,9 @@ impl Matcher {
                 config.model_type()
             )));
         }
-        let longest = config.longest();
+        let longest = config.max_length();
         tokenizer.check_rows(config.vocabulary())?;
-        let (tokenizer, eyes) = (tokenizer.truncating(longest)?, Eyes::new(config, None)?);
+        let (tokenizer, eyes) = (tokenizer.with_max_length(longest)?, Eyes::new(config, None)?);
         Ok(Self { network, tokenizer, eyes, padding: config.padding(), longest })
     }
 
@@ -70,7 +70,7 @@ impl Matcher {
     /// # Errors
     /// When there is not even room for the special tokens.
     pub fn cut_at(self, longest: usize) -> Result<Self, StudentError> {
-        let tokenizer = self.tokenizer.truncating(longest.min(self.longest))?;
+        let tokenizer = self.tokenizer.with_max_length(longest.min(self.longest))?;
         Ok(Self { tokenizer, ..self })
     }
 
@@ -112,7 +112,7 @@ impl Matcher {
     ) -> Result<Tensor, StudentError> {
         let mut vectors = Vec::with_capacity(all.len().div_ceil(BATCH));
         for some in all.chunks(BATCH) {
-            let trace = self.network.read(&batch(some)?, Pass::Evaluate, Wanted::named([tap]))?;
+            let trace = self.network.forward(&batch(some)?, Pass::Evaluate, TapSelection::named([tap]))?;
             vectors.extend(trace.get(tap).cloned());
         }
         Ok(Tensor::cat(&vectors, 0).map_err(ModelError::from)?)

@@ -91,7 +91,7 @@ impl OscarSizes {
             regions: self.regions,
             tags: self.tags,
         };
-        Ok((config.for_task(surroundings.task), given))
+        Ok((config.with_head(surroundings.task), given))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Generation, Hypothesis, ModelFolder, Tokenizer, Tokens};
+use alambic_models::{GenerationConfig, Hypothesis, ModelFolder, Tokenizer, Tokens};
 
 use crate::StudentError;
 
@@ -14,7 +14,7 @@ pub struct Predictor {
     tokenizer: Tokenizer,
     padding: u32,
     /// How it decodes.
-    pub generation: Generation,
+    pub generation: GenerationConfig,
 }
 
 impl Predictor {
@@ -35,7 +35,7 @@ impl Predictor {
     #[must_use]
     pub fn new(model: Marian, tokenizer: Tokenizer) -> Self {
         let (padding, longest) = (model.config().pad_token_id, model.config().max_position_embeddings);
-        Self { model, tokenizer, padding, generation: Generation::greedy(longest) }
+        Self { model, tokenizer, padding, generation: GenerationConfig::greedy(longest) }
     }
 
     /// The languages that it writes, by the tags of its vocabulary; none where it writes one and has no tags.

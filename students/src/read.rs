@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use alambic_models::bert::{Bert, BertConfig, Head, Problem, TextInput};
-use alambic_models::{EncodedText, ModelError, ModelFolder, Pass, Tokenizer, Trace, Wanted, tap};
+use alambic_models::bert::{Bert, BertConfig, Head, ProblemType, TextInput};
+use alambic_models::{EncodedText, ModelError, ModelFolder, Pass, TapSelection, Tokenizer, Trace, tap};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 use alambic_tensor::ops::masked_mean;
@@ -33,7 +33,7 @@ impl Reader {
     pub fn load(path: &Path) -> Result<Self, StudentError> {
         let folder = ModelFolder::open(path)?;
         let model = Bert::open(&folder)?;
-        let longest = model.config().longest();
+        let longest = model.config().max_length();
         Self::new(model, &folder.tokenizer()?, longest)
     }
 
@@ -43,7 +43,7 @@ impl Reader {
     /// When there is not even room for the special tokens.
     pub fn new(model: Bert, tokenizer: &Tokenizer, longest: usize) -> Result<Self, StudentError> {
         tokenizer.check_rows(model.config().vocabulary)?;
-        let tokenizer = tokenizer.truncating(longest.min(model.config().longest()))?;
+        let tokenizer = tokenizer.with_max_length(longest.min(model.config().max_length()))?;
         Ok(Self { model, tokenizer })
     }
 
@@ -75,7 +75,7 @@ impl Reader {
     /// When the model has no such tap, or a text cannot be read.
     pub fn rows(&self, texts: &[TextPair<'_>], tap: &str) -> Result<Vec<Vec<f32>>, StudentError> {
         let mut rows = vec![Vec::new(); texts.len()];
-        self.traces(&self.encode(texts)?, &Wanted::named([tap]), |batch, trace| {
+        self.traces(&self.encode(texts)?, &TapSelection::named([tap]), |batch, trace| {
             let tensor = trace.get(tap).ok_or_else(|| {
                 StudentError::Size(format!(
                     "the model gives no {tap}; `alambic list taps MODEL` shows what it gives"
@@ -96,7 +96,7 @@ impl Reader {
     pub fn states(&self, texts: &[TextPair<'_>]) -> Result<Vec<Tensor>, StudentError> {
         let taps: Vec<String> = (0..=self.config().layers).map(|layer| tap("", "hidden", layer)).collect();
         let mut rows = vec![vec![Vec::new(); texts.len()]; taps.len()];
-        self.traces(&self.encode(texts)?, &Wanted::named(taps.iter().cloned()), |batch, trace| {
+        self.traces(&self.encode(texts)?, &TapSelection::named(taps.iter().cloned()), |batch, trace| {
             for (tap, rows) in taps.iter().zip(&mut rows) {
                 let (Some(states), Some(mask)) = (trace.get(tap), trace.mask("")) else { continue };
                 let means = masked_mean(states, mask).and_then(|means| means.to_vec2::<f32>());
@@ -130,7 +130,7 @@ impl Reader {
     fn traces(
         &self,
         encoded: &[EncodedText],
-        wanted: &Wanted,
+        wanted: &TapSelection,
         mut take: impl FnMut(&[usize], &Trace) -> Result<(), StudentError>,
     ) -> Result<(), StudentError> {
         let mut order: Vec<usize> = (0..encoded.len()).collect();
@@ -149,7 +149,7 @@ impl Reader {
     /// When a text cannot be read.
     pub fn read(&self, texts: &[TextPair<'_>]) -> Result<(), StudentError> {
         let last = tap("", "hidden", self.config().layers);
-        let wanted = Wanted::named([last.as_str(), "pooled", "logits", "embedding"]);
+        let wanted = TapSelection::named([last.as_str(), "pooled", "logits", "embedding"]);
         self.traces(&self.encode(texts)?, &wanted, |_, _| Ok(()))
     }
 
@@ -176,7 +176,7 @@ impl Reader {
         let (encoded, first_tokens): (Vec<_>, Vec<_>) =
             encoded.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         let mut all = vec![Vec::new(); texts.len()];
-        self.traces(&encoded, &Wanted::named(["logits"]), |batch, trace| {
+        self.traces(&encoded, &TapSelection::named(["logits"]), |batch, trace| {
             let Some(logits) = trace.get("logits") else { return Ok(()) };
             for (&index, rows) in batch.iter().zip(logits.to_vec3::<f32>().map_err(ModelError::from)?) {
                 let row = |place: &Option<usize>| place.and_then(|place| rows.get(place).cloned());
@@ -210,13 +210,13 @@ impl Reader {
             return OUTSIDE.to_owned();
         }
         let config = self.config();
-        if config.problem == Problem::Numbers {
+        if config.problem_type == ProblemType::Regression {
             return match logits {
                 [number] => number.to_string(),
                 several => named(&config.labels, several).collect::<Vec<_>>().join(", "),
             };
         }
-        if config.problem == Problem::SeveralLabels {
+        if config.problem_type == ProblemType::MultiLabel {
             let held = config.labels.iter().zip(logits).filter(|(_, logit)| **logit > 0.0);
             return held.map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(", ");
         }

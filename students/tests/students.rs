@@ -3,9 +3,9 @@
 // The lint knows functions marked as tests, not what they call.
 #![allow(clippy::unwrap_used)]
 
-use alambic_models::bert::{Head, Task};
+use alambic_models::bert::{Head, HeadSpec};
 use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Config, Generation, ModelFolder, Precision, Tokenizer, TokenizerFiles};
+use alambic_models::{Config, GenerationConfig, ModelFolder, Precision, Tokenizer, TokenizerFiles};
 use alambic_settings::At;
 use alambic_students::{
     ActivationFunction, Blueprint, Donor, FromTeacher, MakeStudent, Predictor, Scratch, StudentError,
@@ -17,7 +17,7 @@ use alambic_tensor::parameters;
 
 fn tokenizer() -> Tokenizer {
     let languages = ["en", "hi", "ta"].map(str::to_owned);
-    Tokenizer::characters(&"abcdefghकखग".chars().collect(), &languages).unwrap()
+    Tokenizer::from_characters(&"abcdefghकखग".chars().collect(), &languages).unwrap()
 }
 
 fn tiny() -> Scratch {
@@ -34,8 +34,8 @@ fn tiny() -> Scratch {
 }
 
 /// Models that write have no head.
-static NO_TASK: Task =
-    Task { head: Head::None, labels: Vec::new(), regression: false, pairs: None, relations: 0 };
+static NO_TASK: HeadSpec =
+    HeadSpec { head: Head::None, labels: Vec::new(), regression: false, pairs: None, relations: 0 };
 
 fn files() -> TokenizerFiles {
     tokenizer().files(20).unwrap()
@@ -331,10 +331,10 @@ fn a_predictor_decodes_as_it_is_told_and_names_what_it_cannot_do() {
     let Blueprint { config, weights } = scratch(&tiny(), 7).unwrap();
     let mut predictor = Predictor::new(Marian::new(config.marian().unwrap(), &weights).unwrap(), tokenizer());
     assert_eq!(predictor.languages(), ["en", "hi", "ta"]);
-    assert_eq!(predictor.generation, Generation::greedy(20));
+    assert_eq!(predictor.generation, GenerationConfig::greedy(20));
     let none: &[(&str, &str)] = &[];
     assert!(predictor.predict(none).unwrap().is_empty());
-    predictor.generation = Generation { beam: 3, longest: 4, length_penalty: 1.0 };
+    predictor.generation = GenerationConfig { beam: 3, max_new_tokens: 4, length_penalty: 1.0 };
     for (text, hypothesis) in predictor.predict(&inputs()).unwrap() {
         assert!(hypothesis.tokens.len() <= 4);
         assert_eq!(tokenizer().decode(&hypothesis.tokens).unwrap(), text);

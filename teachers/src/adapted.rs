@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_models::bert::{BertConfig, Gathering, Mode, Pooling};
+use alambic_models::bert::{BertConfig, Pooling, PoolingMode, TokenPooling};
 use alambic_models::{Config, ModelFolder, Tokenizer};
 
 use crate::{CheckpointOptions, Pooled, TeacherError};
@@ -10,10 +10,10 @@ use crate::{CheckpointOptions, Pooled, TeacherError};
 impl From<Pooled> for Pooling {
     fn from(pooled: Pooled) -> Self {
         let mode = match pooled {
-            Pooled::Mean => Mode::Mean,
-            Pooled::First => Mode::First,
+            Pooled::Mean => TokenPooling::Mean,
+            Pooled::First => TokenPooling::First,
         };
-        Self::new(Gathering::Tokens(vec![mode]), true)
+        Self::new(PoolingMode::Tokens(vec![mode]), true)
     }
 }
 
@@ -70,10 +70,10 @@ impl CheckpointOptions {
         let before = folder.path().join("config.json");
         std::fs::copy(&before, to.join("config.json")).map_err(TeacherError::file(&before))?;
         if let Config::Bert(config) = &config {
-            let files = tokenizer.files(config.longest())?;
+            let files = tokenizer.files(config.max_length())?;
             files.write(to)?;
             if let Some(pooling) = &config.pooling {
-                pooling.write(to, config.width, config.longest(), &files)?;
+                pooling.write(to, config.width, config.max_length(), &files)?;
                 for ((place, _), own) in pooling.dense_folders().into_iter().zip(folder.dense_folders()?) {
                     copy_weights(&own, &to.join(place))?;
                 }

@@ -7,7 +7,8 @@ use alambic_files::digests::{files_below, hash_file};
 use alambic_models::bert::Pooling;
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{
-    Generation, Hypothesis, ModelError, ModelFolder, Outline, Pass, Tokenizer, Tokens, Trace, Wanted,
+    GenerationConfig, Hypothesis, ModelError, ModelFolder, Outline, Pass, TapSelection, Tokenizer, Tokens,
+    Trace,
 };
 
 use crate::teacher::{candidates, flaw};
@@ -26,7 +27,7 @@ pub struct Checkpoint {
     digest: String,
     parameters: usize,
     bytes: u64,
-    generation: Generation,
+    generation: GenerationConfig,
 }
 
 impl Checkpoint {
@@ -46,13 +47,13 @@ impl Checkpoint {
             padding: config.pad_token_id,
             parameters: config.parameters(),
             bytes: folder.bytes()?,
-            generation: Generation::greedy(config.max_position_embeddings),
+            generation: GenerationConfig::greedy(config.max_position_embeddings),
         })
     }
 
     /// The same model with other decoding.
     #[must_use]
-    pub fn with_generation(mut self, generation: Generation) -> Self {
+    pub fn with_generation(mut self, generation: GenerationConfig) -> Self {
         self.generation = generation;
         self
     }
@@ -126,7 +127,7 @@ pub(crate) fn digest(folder: &ModelFolder, tokenizer: &Tokenizer) -> Result<Stri
     for file in files {
         hash_file(&mut hasher, &file).map_err(ModelError::from)?;
     }
-    if let Some(told) = tokenizer.told_beside_json() {
+    if let Some(told) = tokenizer.options_beside_json() {
         hasher.update(told.as_bytes());
     }
     if let Some(pooling) = Pooling::open(folder)? {
@@ -153,7 +154,7 @@ impl Teacher for Checkpoint {
         Ok(self.hypotheses(requests, progress)?.into_iter().map(row).collect())
     }
 
-    fn trace(&self, batch: Batch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+    fn trace(&self, batch: Batch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
         let Batch::Forced(forced) = batch else {
             return Err(TeacherError::Kind("writes texts, and is shown texts to be read alone"));
         };
@@ -176,7 +177,7 @@ impl Teacher for Checkpoint {
     }
 
     fn settings(&self) -> String {
-        format!("{:?}", self.generation)
+        self.generation.identity()
     }
 
     fn size(&self) -> (usize, u64) {

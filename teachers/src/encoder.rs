@@ -25,8 +25,8 @@ impl Encoder {
         let tokenizer = folder.tokenizer()?;
         let whole = BertConfig::open(&folder)?;
         let weights = whole.weights(&folder)?;
-        let config = whole.of_tokens(tokenizer.rows());
-        let model = Arc::new(Bert::new(&config, &config.trim(weights)?)?);
+        let config = whole.trim_vocabulary(tokenizer.rows());
+        let model = Arc::new(Bert::new(&config, &config.trim_weights(weights)?)?);
         let network = Network::over(&folder, config.into(), Arc::clone(&model) as _, tokenizer)?;
         Ok(Self { model, network })
     }

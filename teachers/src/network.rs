@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alambic_models::architecture::{self, Architecture};
-use alambic_models::{Config, ModelFolder, Outline, Pass, Tokenizer, Trace, Wanted};
+use alambic_models::{Config, ModelFolder, Outline, Pass, TapSelection, Tokenizer, Trace};
 
 use crate::checkpoint::digest;
 use crate::{Batch, Request, Teacher, TeacherError, Written};
@@ -29,8 +29,8 @@ impl Network {
     pub fn load(path: &Path) -> Result<Self, TeacherError> {
         let folder = ModelFolder::open(path)?;
         let tokenizer = folder.tokenizer()?;
-        let config = Config::open(&folder)?.of_tokens(tokenizer.rows());
-        let network = architecture::over(&config, &config.weights_of_tokens(&folder)?)?;
+        let config = Config::open(&folder)?.trim_vocabulary(tokenizer.rows());
+        let network = architecture::build(&config, &config.trimmed_weights(&folder)?)?;
         Self::over(&folder, config, network.into(), tokenizer)
     }
 
@@ -76,13 +76,13 @@ impl Teacher for Network {
         Err(TeacherError::Kind("reads and writes no texts"))
     }
 
-    fn trace(&self, batch: Batch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+    fn trace(&self, batch: Batch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
         let wanted = wanted.clone();
         Ok(match batch {
-            Batch::Sighted(batch) => self.built.read(batch, Pass::Evaluate, wanted)?,
+            Batch::Sighted(batch) => self.built.forward(batch, Pass::Evaluate, wanted)?,
             Batch::Texts(texts) => {
                 let batch = architecture::Batch { text: Some(texts.clone()), ..Default::default() };
-                self.built.read(&batch, Pass::Evaluate, wanted)?
+                self.built.forward(&batch, Pass::Evaluate, wanted)?
             }
             Batch::Forced(_) => {
                 return Err(TeacherError::Kind("reads texts, and is shown what is to be written"));
@@ -99,7 +99,7 @@ impl Teacher for Network {
     }
 
     fn longest(&self) -> Option<usize> {
-        Some(self.config.longest())
+        Some(self.config.max_length())
     }
 
     fn folder(&self) -> Option<&Path> {

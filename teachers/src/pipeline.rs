@@ -1,6 +1,6 @@
 //! A chain of checkpoints as a teacher.
 
-use alambic_models::{Generation, Hypothesis, Outline, Tokenizer, Trace, Wanted};
+use alambic_models::{GenerationConfig, Hypothesis, Outline, TapSelection, Tokenizer, Trace};
 use indexmap::IndexMap;
 
 use crate::teacher::{candidates, flaw};
@@ -24,7 +24,8 @@ impl Pipeline {
         options: &PipelineOptions,
         checkpoint: impl Fn(&str) -> Result<Checkpoint, TeacherError>,
     ) -> Result<Self, TeacherError> {
-        let generation = Generation { beam: options.beam, longest: options.max_new_tokens, length_penalty: 1.0 };
+        let generation =
+            GenerationConfig { beam: options.beam, max_new_tokens: options.max_new_tokens, length_penalty: 1.0 };
         let mut steps = options
             .chain
             .iter()
@@ -120,7 +121,7 @@ impl Teacher for Pipeline {
         Ok(rows.into_iter().map(|row| row.written).collect())
     }
 
-    fn trace(&self, batch: Batch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+    fn trace(&self, batch: Batch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
         self.last.0.trace(batch, wanted)
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_models::{Outline, Tokenizer, Trace, Wanted};
+use alambic_models::{Outline, TapSelection, Tokenizer, Trace};
 use indexmap::IndexMap;
 
 use crate::{Batch, Record, Request, Teacher, TeacherError, Written};
@@ -71,7 +71,7 @@ impl Teacher for Recorded {
         Ok(written)
     }
 
-    fn trace(&self, _: Batch<'_>, _: &Wanted) -> Result<Trace, TeacherError> {
+    fn trace(&self, _: Batch<'_>, _: &TapSelection) -> Result<Trace, TeacherError> {
         Err(TeacherError::NoTaps)
     }
 

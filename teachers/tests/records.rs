@@ -8,7 +8,7 @@ mod common;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
-use alambic_models::{Generation, Outline, Tokenizer, Trace, Wanted};
+use alambic_models::{GenerationConfig, Outline, TapSelection, Tokenizer, Trace};
 use alambic_teachers::{
     Batch, Fingerprint, Forced, PipelineOptions, Record, Recorded, Request, Teacher, TeacherError, Written,
 };
@@ -30,7 +30,7 @@ impl Teacher for Counting<'_> {
         self.teacher.write(requests, progress)
     }
 
-    fn trace(&self, batch: Batch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+    fn trace(&self, batch: Batch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
         self.teacher.trace(batch, wanted)
     }
 
@@ -201,7 +201,7 @@ fn a_stale_record_is_refused_by_what_differs() {
     let bytes = std::fs::read(&path).unwrap();
     let mut turned = requests.clone();
     turned.reverse();
-    let shorter = Generation { longest: 9, ..Generation::greedy(16) };
+    let shorter = GenerationConfig { max_new_tokens: 9, ..GenerationConfig::greedy(16) };
     let cases = [
         (place.checkpoint("second"), &requests, "weights"),
         (checkpoint.clone(), &turned, "data"),
@@ -273,7 +273,7 @@ fn recorded_outputs_repeat_themselves() {
         assert!(error.ends_with(&expected), "{error}");
     }
     let forced = Forced { sources: &requests[..1], target: None, least_length: 0 };
-    let error = recorded.trace(forced.into(), &Wanted::nothing()).unwrap_err();
+    let error = recorded.trace(forced.into(), &TapSelection::nothing()).unwrap_err();
     assert!(matches!(error, TeacherError::NoTaps), "{error}");
     assert!(message(Recorded::read(&[place.path("nothing.jsonl")])).contains("nothing.jsonl"));
 }

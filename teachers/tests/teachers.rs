@@ -5,14 +5,14 @@
 
 mod common;
 
-use alambic_models::{Generation, Pass, Tokens, Trace, Wanted};
+use alambic_models::{GenerationConfig, Pass, TapSelection, Tokens, Trace};
 use alambic_teachers::{Candidate, Checkpoint, Forced, Pipeline, PipelineOptions, Teacher};
 use common::{Workplace, chain, largest_difference, message, request, requests, write, write_model};
 
 #[test]
 fn a_checkpoint_writes_what_its_model_does() {
     let place = Workplace::new();
-    let generation = Generation { beam: 3, longest: 9, length_penalty: 1.0 };
+    let generation = GenerationConfig { beam: 3, max_new_tokens: 9, length_penalty: 1.0 };
     let checkpoint = place.checkpoint("first").with_generation(generation);
     let tokenizer = checkpoint.tokenizer().unwrap();
     let padding = checkpoint.model().config().pad_token_id;
@@ -86,7 +86,7 @@ fn a_checkpoint_traces_the_wanted_taps_alone() {
     let target = Tokens::pad(&[vec![13, 5, 6], vec![13, 7, 8]], 13);
     let trace = |target, least_length, names: &[&str]| {
         let forced = Forced { sources: &sources, target, least_length };
-        checkpoint.trace(forced.into(), &Wanted::named(names.iter().copied())).unwrap()
+        checkpoint.trace(forced.into(), &TapSelection::named(names.iter().copied())).unwrap()
     };
     let names = |trace: &Trace| trace.taps().keys().cloned().collect::<Vec<_>>();
     // Tag, three characters and end.
@@ -112,7 +112,7 @@ fn a_checkpoint_traces_the_wanted_taps_alone() {
     // Every tap that the outline names is there to be read.
     let outline = checkpoint.outline().unwrap().clone();
     let forced = Forced { sources: &sources, target: Some(&target), least_length: 0 };
-    let all = checkpoint.trace(forced.into(), &Wanted::All).unwrap();
+    let all = checkpoint.trace(forced.into(), &TapSelection::All).unwrap();
     let (mut expected, mut found) = (outline.taps(), names(&all));
     expected.sort();
     found.sort();
@@ -126,7 +126,7 @@ fn by_hand(
     text: &str,
     language: &str,
 ) -> (Vec<Candidate>, f64, usize, Option<&'static str>) {
-    let generation = Generation { beam: 2, longest: 10, length_penalty: 1.0 };
+    let generation = GenerationConfig { beam: 2, max_new_tokens: 10, length_penalty: 1.0 };
     let tokenizer = checkpoint.tokenizer().unwrap();
     let config = checkpoint.model().config();
     let ids = tokenizer.encode_for(text, language).unwrap();
@@ -268,7 +268,7 @@ fn a_pipeline_needs_a_step_and_shows_its_last_model() {
     assert_eq!(pipeline.outline(), second.outline());
     let sources = [request("ab", "ta")];
     let forced = Forced { sources: &sources, target: None, least_length: 0 };
-    let wanted = Wanted::named(["encoder.hidden.2"]);
+    let wanted = TapSelection::named(["encoder.hidden.2"]);
     let found = pipeline.trace(forced.into(), &wanted).unwrap();
     let source = Tokens::pad(&[second.tokenizer().unwrap().encode_for("ab", "ta").unwrap()], 0);
     let expected = second.model().trace(&source, None, Pass::Evaluate, wanted).unwrap();

@@ -3,7 +3,7 @@
 use alambic_data::Picture;
 use alambic_models::architecture::Batch;
 use alambic_models::bert::TextInput;
-use alambic_models::{Config, EncodedText, ModelFolder, Tokenizer, Trace, Wanted};
+use alambic_models::{Config, EncodedText, ModelFolder, Tokenizer, Trace, TapSelection};
 use alambic_students::{Eyes, Pick, Sight};
 use alambic_teachers::Teacher;
 
@@ -91,7 +91,7 @@ impl<'a> TeacherInputs<'a> {
         let own = if student.same_texts && eyes.see_alike(student.eyes) {
             None
         } else {
-            let tokenizer = tokenizer.truncating(max_length.min(config.longest()))?;
+            let tokenizer = tokenizer.with_max_length(max_length.min(config.max_length()))?;
             Some(PairedInputs::new(pairs, eyes, &tokenizer, config.padding())?)
         };
         Ok(Some(Self { teacher, taps, own }))
@@ -99,7 +99,7 @@ impl<'a> TeacherInputs<'a> {
 
     /// Its pass over texts, of which the student is shown a batch.
     pub(crate) fn trace(&self, rows: &[usize], shown: &Batch, pick: Pick<'_>) -> Result<Trace, RunError> {
-        let wanted = Wanted::named(self.taps.iter().cloned());
+        let wanted = TapSelection::named(self.taps.iter().cloned());
         let own = self.own.as_ref().map(|showing| showing.batch(rows, pick)).transpose()?;
         Ok(self.teacher.trace(own.as_ref().unwrap_or(shown).into(), &wanted)?)
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alambic_files::text::{quoted, visible};
-use alambic_models::{Generation, Hypothesis};
+use alambic_models::{GenerationConfig, Hypothesis};
 use alambic_students::Predictor;
 use serde_json::json;
 
@@ -17,10 +17,10 @@ type Input = (String, String);
 /// Runs a model that writes.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let mut predictor = Predictor::load(path)?;
-    let most = predictor.generation.longest;
-    predictor.generation = Generation {
+    let most = predictor.generation.max_new_tokens;
+    predictor.generation = GenerationConfig {
         beam: arguments.beam.map_or(1, usize::from),
-        longest: arguments.longest.map_or(most, |longest| most.min(longest as usize)),
+        max_new_tokens: arguments.longest.map_or(most, |longest| most.min(longest as usize)),
         length_penalty: 1.0,
     };
     let languages = predictor.languages();

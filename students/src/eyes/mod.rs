@@ -9,7 +9,7 @@ use alambic_data::{Found, Interpolation, Picture, Raster};
 use alambic_models::architecture::Image;
 use alambic_models::dual::DualConfig;
 use alambic_models::{
-    Config, ImageProcessorConfig, Images, ModelError, Patches, Regions, Resampling, spread,
+    Config, ImageProcessorConfig, Images, ModelError, Patches, Regions, Resampling, evenly_spaced,
 };
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
@@ -222,7 +222,7 @@ impl Eyes {
                     [edge(column, columns), edge(row, rows), edge(column + 1, columns), edge(row + 1, rows)]
                 };
                 let count = rows * columns;
-                spread(count, eyes.most.unwrap_or(count)).into_iter().map(part).collect()
+                evenly_spaced(count, eyes.most.unwrap_or(count)).into_iter().map(part).collect()
             }
             (_, Sight::Regions(found)) => found.bounds.clone(),
             _ => Vec::new(),
@@ -275,7 +275,7 @@ impl PatchEyes {
         let rasters: Vec<&Raster> = sights.iter().map(|sight| sight.image()).collect::<Result<_, _>>()?;
         let images: Vec<(usize, usize, &[u8])> =
             rasters.iter().map(|raster| (raster.width, raster.height, raster.rgb.as_slice())).collect();
-        let all = Patches::of(&Images::of_rgb(&images, self.processor.colours)?, self.patch)?;
+        let all = Patches::of(&Images::of_rgb(&images, self.processor.normalization)?, self.patch)?;
         Ok(match (self.most, pick) {
             (None, _) => all,
             (Some(most), None) => all.limited(most, None)?,
@@ -370,16 +370,16 @@ fn misfit() -> StudentError {
 #[cfg(test)]
 mod tests {
     use alambic_data::Pixels;
-    use alambic_models::clip::{ClipConfig, TextTower, VisionTower};
-    use alambic_models::{Colours, Resizing};
+    use alambic_models::clip::{ClipConfig, ClipTextConfig, ClipVisionConfig};
+    use alambic_models::{ImageNormalization, Resizing};
 
     use super::*;
 
     fn eyes(images: Option<ImageProcessorConfig>) -> Eyes {
         let config = ClipConfig {
             projection_dim: 4,
-            text_config: TextTower::default(),
-            vision_config: VisionTower { image_size: 4, patch_size: 2, ..VisionTower::default() },
+            text_config: ClipTextConfig::default(),
+            vision_config: ClipVisionConfig { image_size: 4, patch_size: 2, ..ClipVisionConfig::default() },
             images,
         };
         Eyes::new(&Config::Clip(config), None).unwrap()
@@ -391,7 +391,7 @@ mod tests {
         let processor = ImageProcessorConfig {
             resizing: Resizing::ShorterSide(8),
             resampling: Resampling::Nearest,
-            colours: Colours { mean: [1.0; 3], deviation: [0.5; 3], factor: 1.0 },
+            normalization: ImageNormalization { mean: [1.0; 3], std: [0.5; 3], rescale_factor: 1.0 },
             ..usual
         };
         let rgb: Vec<u8> = (0..8 * 8).flat_map(|pixel| [pixel; 3]).collect();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use alambic_models::bert::{Head, TextInput};
-use alambic_models::{EncodedText, Pass, Tokenizer, Wanted};
+use alambic_models::{EncodedText, Pass, TapSelection, Tokenizer};
 use alambic_tensor::candle::Tensor;
 
 use super::{Word, best, candidates};
@@ -58,7 +58,7 @@ impl MaskedLanguage {
             words[*id as usize] = Some(word.clone());
         }
         Ok(Self {
-            tokenizer: vocabulary.truncating(config.longest())?,
+            tokenizer: vocabulary.with_max_length(config.max_length())?,
             mask: vocabulary.mask()?,
             words,
             ids: whole.into_iter().map(|(id, word)| (word, id)).collect(),
@@ -96,7 +96,8 @@ impl MaskedLanguage {
             let length = input.tokens.length;
             let selected = batch.iter().enumerate().map(|(row, query)| (row * length + query.place) as u32);
             input.selected = Some(selected.collect::<Vec<_>>().into());
-            let trace = self.encoder.model().trace(&input, Pass::Evaluate, Wanted::named(["logits"]))?;
+            let trace =
+                self.encoder.model().trace(&input, Pass::Evaluate, TapSelection::named(["logits"]))?;
             let logits = trace.get("logits").map(Tensor::to_vec2::<f32>).transpose()?;
             for (query, logits) in batch.iter().zip(logits.unwrap_or_default()) {
                 let allowed = |token: usize| token != query.own as usize && self.words[token].is_some();
@@ -109,7 +110,7 @@ impl MaskedLanguage {
     }
 
     fn queries(&self, text: usize, written: &str, words: &[Word]) -> Result<Vec<Query>, TeacherError> {
-        let pieces = self.encoder.vocabulary().pieces(written)?;
+        let pieces = self.encoder.vocabulary().token_spans(written)?;
         let twice = self.tokenizer.encode_text(written, Some(written))?;
         let mut queries = Vec::new();
         for (index, word) in words.iter().enumerate().filter(|(_, word)| self.knows(&word.spelling)) {

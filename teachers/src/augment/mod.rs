@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 use std::path::Path;
 
-use alambic_models::{Tokenizer, word_places};
+use alambic_models::{Tokenizer, word_spans};
 use alambic_settings::{At, settings};
 use alambic_tensor::Streams;
 use serde::{Deserialize, Serialize};
@@ -187,7 +187,7 @@ impl<'a> Augmenter<'a> {
     /// The words of a text that may be replaced.
     fn words(&self, text: &str) -> Result<Vec<Word>, TeacherError> {
         let mut words = Vec::new();
-        for place in word_places(text) {
+        for place in word_spans(text) {
             let word = &text[place.clone()];
             if !self.stop_words.contains(&word.to_lowercase()) {
                 words.push(Word { spelling: self.near.spelling(word)?, place });

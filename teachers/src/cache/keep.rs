@@ -1,6 +1,6 @@
 //! What is kept of a tap: all of its numbers in some format, or the highest logits.
 
-use alambic_models::Form;
+use alambic_models::TapShape;
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use super::precision::{Cost, Encoded, Precision, Stored, decode, floats, log_sum
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Kept {
     /// What the tap holds of a text.
-    pub(super) form: Form,
+    pub(super) form: TapShape,
     pub(super) how: How,
 }
 
@@ -34,10 +34,10 @@ type Part = (&'static str, Dtype, Vec<u8>);
 
 impl Kept {
     /// How a tap of this name and form is kept.
-    pub(super) fn of(tap: &str, form: Form, precision: &Precision) -> Self {
+    pub(super) fn of(tap: &str, form: TapShape, precision: &Precision) -> Self {
         let logits = tap == "logits" || tap.ends_with(".logits");
         let how = match (logits, precision.top_k, form) {
-            (true, Some(most), Form::Text { width } | Form::Tokens { width }) if most < width => {
+            (true, Some(most), TapShape::Text { width } | TapShape::Tokens { width }) if most < width => {
                 How::Top(most)
             }
             (true, ..) => precision.logits.into(),
@@ -48,8 +48,8 @@ impl Kept {
 
     fn width(self, length: usize) -> usize {
         match self.form {
-            Form::Text { width } | Form::Tokens { width } => width,
-            Form::Pairs { .. } => length,
+            TapShape::Text { width } | TapShape::Tokens { width } => width,
+            TapShape::Pairs { .. } => length,
         }
     }
 
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn the_highest_logits_keep_the_mass_of_the_others() {
         let precision = Precision { states: Stored::F16, logits: Stored::F32, top_k: Some(2) };
-        let kept = Kept::of("logits", Form::Text { width: 5 }, &precision);
+        let kept = Kept::of("logits", TapShape::Text { width: 5 }, &precision);
         assert_eq!(kept.how, How::Top(2));
         let logits = [0.5, 4.0, -1.0, 3.0, 0.1];
         let mut keeper = Keeper::new(kept);
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn logits_of_few_classes_are_kept_whole() {
         let precision = Precision { states: Stored::F16, logits: Stored::F32, top_k: Some(32) };
-        assert_eq!(Kept::of("logits", Form::Text { width: 2 }, &precision).how, How::F32);
-        assert_eq!(Kept::of("hidden.3", Form::Tokens { width: 64 }, &precision).how, How::F16);
+        assert_eq!(Kept::of("logits", TapShape::Text { width: 2 }, &precision).how, How::F32);
+        assert_eq!(Kept::of("hidden.3", TapShape::Tokens { width: 64 }, &precision).how, How::F16);
     }
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use alambic_data::Split;
 use alambic_files::text::shell_word;
-use alambic_models::bert::BertConfig;
 use alambic_models::{Config, ModelError, ModelFolder};
 use alambic_reports::card::Usage;
 use alambic_reports::metrics::{Prediction, PredictionKind};
@@ -86,10 +85,8 @@ impl<'a> BitextEvaluator<'a> {
         let other = other
             .map(|name| Reader::load(&context.run.models.checkpoint_folder(name)?).map_err(RunError::from));
         let teacher_embeddings = TeacherEmbeddings::new(&bitext, sides, other.transpose()?.as_ref())?;
-        let has_known_pooling = matches!(
-            Config::open(&ModelFolder::open(context.student)?)?,
-            Config::Bert(BertConfig { pooling: Some(pooling), .. }) if pooling.layers().is_empty()
-        );
+        let student = Config::open(&ModelFolder::open(context.student)?)?;
+        let has_known_pooling = student.pooling().is_some_and(|pooling| pooling.layers().is_empty());
         let test_set = TestSet {
             slices,
             ..TestSet::new("query", "queries", PredictionKind::Ranking, bitext.relevant().to_vec())

@@ -5,7 +5,7 @@ use std::path::Path;
 use alambic_data::texts::OUTSIDE;
 use alambic_data::{Label, Labels, Split, Text as Example};
 use alambic_files::text::shell_word;
-use alambic_models::bert::Problem;
+use alambic_models::bert::ProblemType;
 use alambic_reports::card::Usage;
 use alambic_reports::metrics::Prediction;
 use alambic_reports::numbers::counted;
@@ -107,7 +107,7 @@ impl EvaluatedTeacher {
                 vec![Prediction::Nothing; texts.len()],
             ));
         }
-        if reader.config().labels != test_set.classes && reader.config().problem != Problem::Numbers {
+        if reader.config().labels != test_set.classes && reader.config().problem_type != ProblemType::Regression {
             return Err(RunError::Recipe(format!(
                 "teacher `{name}` predicts the classes {}, and the test split has {}",
                 reader.config().labels.join(", "),

@@ -1,7 +1,7 @@
 //! Labels of texts as heads, references and predictions.
 
 use alambic_data::{Label, Labels, Text};
-use alambic_models::bert::{Head, Problem, Task as HeadSpec};
+use alambic_models::bert::{Head, ProblemType, HeadSpec};
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_students::{Reader, TextPair};
 
@@ -59,7 +59,7 @@ pub(crate) fn prediction(reader: &Reader, rows: &[Vec<f32>]) -> Prediction {
         _ if config.head == Head::Tokens => {
             Prediction::Tags(rows.iter().map(|row| reader.answer(row)).collect())
         }
-        [row] if config.problem == Problem::Numbers => {
+        [row] if config.problem_type == ProblemType::Regression => {
             row.first().map_or(Prediction::Nothing, |number| Prediction::number(*number))
         }
         [row] => Prediction::Class(reader.answer(row)),

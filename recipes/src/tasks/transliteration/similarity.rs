@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_data::Pair;
 use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{ModelFolder, Pass, Tokens, Wanted};
+use alambic_models::{ModelFolder, Pass, Tokens, TapSelection};
 use alambic_teachers::{Forced, Request, Teacher, Written};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::masked_mean;
@@ -55,7 +55,7 @@ pub(crate) fn encoders(
             .map(|pair| tokenizer.encode_for(&pair.source, &pair.target_language))
             .collect::<Result<Vec<_>, _>>()?;
         let tokens = Tokens::pad(&ids, config.pad_token_id);
-        let trace = model.trace(&tokens, None, Pass::Evaluate, Wanted::named([student_tap.clone()]))?;
+        let trace = model.trace(&tokens, None, Pass::Evaluate, TapSelection::named([student_tap.clone()]))?;
         own.extend(means(&trace, &student_tap, projection.as_ref())?);
         let sources: Vec<Request> = pairs
             .iter()
@@ -66,7 +66,7 @@ pub(crate) fn encoders(
             })
             .collect();
         let forced = Forced { sources: &sources, target: None, least_length: 0 };
-        let trace = teacher.trace(forced.into(), &Wanted::named([teacher_tap.clone()]))?;
+        let trace = teacher.trace(forced.into(), &TapSelection::named([teacher_tap.clone()]))?;
         others.extend(means(&trace, &teacher_tap, None)?);
     }
     let mut by_direction: IndexMap<String, Vec<usize>> = IndexMap::new();

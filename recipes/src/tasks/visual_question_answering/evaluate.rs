@@ -116,7 +116,7 @@ impl<'a> QuestionEvaluator<'a> {
     /// The student as it was before any training.
     fn untrained(&self) -> Result<Answerer, RunError> {
         let (Blueprint { config, weights }, folder) = (self.context.untrained)()?;
-        let network = architecture::over(&config, &weights)?;
+        let network = architecture::build(&config, &weights)?;
         let eyes = Eyes::open(&config, folder.path())?;
         Ok(Answerer::new(&config, network.into(), eyes, &folder.tokenizer()?, usize::MAX)?)
     }
