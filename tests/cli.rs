@@ -118,11 +118,7 @@ fn flags_are_laid_over_a_recipe() {
     // A warning is no error.
     let ended = run(&broken(), &[&sound[..], &["--set", "model.other.encoder-decoder.width=8"]].concat());
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "sound.toml: nothing is wrong, 1 warning\n"));
-    assert!(
-        ended.stderr.contains("warning[recipe::unused]: model `other` is not used"),
-        "{}",
-        ended.stderr
-    );
+    assert!(ended.stderr.contains("warning[recipe::unused]: model `other` is not used"), "{}", ended.stderr);
 }
 
 #[test]
@@ -432,7 +428,8 @@ fn runs_are_compared() {
     assert!(text.contains("10.0 %") && text.contains("25.0 %") && text.contains("1,234"), "{text}");
     let rows = json(&run(folder.path(), &["compare", "first", "second", "--json"]).good());
     assert_eq!(rows.as_array().unwrap().len(), 4);
-    run(folder.path(), &["compare", "first", "second", "--over", "train.max-grad-norm", "--out", "page"]).good();
+    run(folder.path(), &["compare", "first", "second", "--over", "train.max-grad-norm", "--out", "page"])
+        .good();
     let page = std::fs::read_to_string(folder.path().join("page/compare.md")).unwrap();
     assert!(page.contains("max-grad-norm"), "{page}");
     let said = run(folder.path(), &["compare", "first", "third", "fourth"]).bad(2);

@@ -34,7 +34,8 @@ fn a_run_leaves_a_report_and_a_student() {
     }
     let said = run(folder.path(), &command).bad(2);
     assert!(said.contains("--resume") && said.contains("--overwrite"), "{said}");
-    let said = run(folder.path(), &[&command[..], &["--resume", "--set", "train.max-grad-norm=2"]].concat()).bad(2);
+    let said =
+        run(folder.path(), &[&command[..], &["--resume", "--set", "train.max-grad-norm=2"]].concat()).bad(2);
     assert!(said.contains("max-grad-norm"), "{said}");
     let text =
         run(folder.path(), &["predict", "runs/sound/student", "--target-language", "ta", "ज़ोर्वा"]).good();

@@ -56,10 +56,7 @@ fn tags_that_training_lacks_are_warned_of() {
     let corpus = "corpus.conll = { paths = \"train.conll\", validation-paths = \"dev.conll\", test-paths = \"test.conll\" }";
     recipe(folder.path(), corpus, "");
     let said = said(folder.path(), "check");
-    assert!(
-        said.contains("class `B-LOC` is in the validation split (1 word) and not in training"),
-        "{said}"
-    );
+    assert!(said.contains("class `B-LOC` is in the validation split (1 word) and not in training"), "{said}");
     let test = "2 classes are in the test split and not in training, by words: `B-LOC` (2), `B-ORG` (1)";
     assert!(said.contains(test), "{said}");
 }

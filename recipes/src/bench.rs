@@ -6,8 +6,8 @@ use std::time::Instant;
 use alambic_models::architecture::{self, Architecture, Batch, Image};
 use alambic_models::bert::TextInput;
 use alambic_models::{
-    Config, GenerationConfig, ImageInput, Images, ModelError, ModelFolder, Pass, Regions, DecodingState, Tokens,
-    Translator, TapSelection, embedding_tap, tap,
+    Config, DecodingState, GenerationConfig, ImageInput, Images, ModelError, ModelFolder, Pass, Regions,
+    TapSelection, Tokens, Translator, embedding_tap, tap,
 };
 use alambic_reports::outcome::Latency;
 use alambic_tensor::candle::{DType, Tensor};
@@ -316,8 +316,12 @@ mod tests {
     fn every_cell_of_the_grid_is_timed() {
         let parity = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity");
         let folder = parity.join("marian/model");
-        let grid =
-            Grid { batches: vec![1, 3], lengths: vec![2, 5], rounds: 3, precisions: vec![MatmulPrecision::F32] };
+        let grid = Grid {
+            batches: vec![1, 3],
+            lengths: vec![2, 5],
+            rounds: 3,
+            precisions: vec![MatmulPrecision::F32],
+        };
         let measured = measure(&[folder.clone(), parity.join("bert/model")], &grid, &mut Silent).unwrap();
         assert_eq!(measured.len(), 2);
         for model in &measured {

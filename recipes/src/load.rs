@@ -220,7 +220,8 @@ mod tests {
 
     #[test]
     fn the_resolved_recipe_gives_the_same_values() {
-        let first = loaded(RECIPE, &["train.max-grad-norm=0.25", "stage.second.loss.sequence.weight=0.5"]).unwrap();
+        let first =
+            loaded(RECIPE, &["train.max-grad-norm=0.25", "stage.second.loss.sequence.weight=0.5"]).unwrap();
         let text = first.resolved_toml();
         let again = loaded(&text, &[]).unwrap();
         assert_eq!(again.recipe, first.recipe, "{text}");

@@ -24,8 +24,11 @@ impl Pipeline {
         options: &PipelineOptions,
         checkpoint: impl Fn(&str) -> Result<Checkpoint, TeacherError>,
     ) -> Result<Self, TeacherError> {
-        let generation =
-            GenerationConfig { beam: options.beam, max_new_tokens: options.max_new_tokens, length_penalty: 1.0 };
+        let generation = GenerationConfig {
+            beam: options.beam,
+            max_new_tokens: options.max_new_tokens,
+            length_penalty: 1.0,
+        };
         let mut steps = options
             .chain
             .iter()

@@ -3,7 +3,7 @@
 use alambic_data::Picture;
 use alambic_models::architecture::Batch;
 use alambic_models::bert::TextInput;
-use alambic_models::{Config, EncodedText, ModelFolder, Tokenizer, Trace, TapSelection};
+use alambic_models::{Config, EncodedText, ModelFolder, TapSelection, Tokenizer, Trace};
 use alambic_students::{Eyes, Pick, Sight};
 use alambic_teachers::Teacher;
 

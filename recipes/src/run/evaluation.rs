@@ -48,8 +48,10 @@ fn compared(
     context: &RunContext<'_>,
     untrained: &dyn Fn() -> Result<(Blueprint, ModelFolder), RunError>,
 ) -> Result<Vec<(String, PathBuf)>, RunError> {
-    let named =
-        options.compare_with.iter().map(|name| Ok((name.value.clone(), context.models.checkpoint_folder(name)?)));
+    let named = options
+        .compare_with
+        .iter()
+        .map(|name| Ok((name.value.clone(), context.models.checkpoint_folder(name)?)));
     let mut folders: Vec<(String, PathBuf)> = named.collect::<Result<_, RunError>>()?;
     if options.untrained {
         let (Blueprint { config, weights }, trained) = untrained()?;

@@ -35,7 +35,9 @@ impl EncodedSplits {
         let own = tokenizer.with_max_length(max_length)?;
         // Layers can be compared token by token only where both read the same tokens.
         let of_teacher = match teacher.and_then(Teacher::tokenizer) {
-            Some(other) if other.identity()? != tokenizer.identity()? => Some(other.with_max_length(max_length)?),
+            Some(other) if other.identity()? != tokenizer.identity()? => {
+                Some(other.with_max_length(max_length)?)
+            }
             _ => None,
         };
         let own = Vocabulary { tokenizer: &own, padding: student.padding() };

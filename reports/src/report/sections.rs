@@ -5,8 +5,8 @@ use std::path::Path;
 use indexmap::IndexMap;
 
 use super::content::{
-    CorpusReading, IllustratedExamples, Noun, PipelineNotes, Report, Sample, StageSummary, Text,
-    AugmentationNotes,
+    AugmentationNotes, CorpusReading, IllustratedExamples, Noun, PipelineNotes, Report, Sample, StageSummary,
+    Text,
 };
 use super::model_table::ModelTable;
 use super::slices::slice_tables;

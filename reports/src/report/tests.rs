@@ -3,8 +3,8 @@ use crate::metrics::{Prediction, Scores, examples, score_all};
 use crate::outcome::{Latency, ModelOutcome, Outcome};
 use crate::plots::{Drawing, losses_over_steps, metric_by_length, metric_by_slice, time_per_example};
 use crate::report::{
-    CorpusReading, IllustratedExamples, Noun, PipelineExample, PipelineNotes, Report, Sample, StageSummary,
-    Text, AugmentationNotes,
+    AugmentationNotes, CorpusReading, IllustratedExamples, Noun, PipelineExample, PipelineNotes, Report,
+    Sample, StageSummary, Text,
 };
 use crate::verdict::compare_with_baseline;
 use indexmap::IndexMap;

@@ -6,8 +6,8 @@ use alambic_reports::outcome::{Latency, Outcome, STUDENT, TEACHER};
 use alambic_reports::plots;
 use alambic_reports::record::read_events;
 use alambic_reports::report::{
-    CorpusReading, IllustratedExamples, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text,
-    AugmentationNotes,
+    AugmentationNotes, CorpusReading, IllustratedExamples, PipelineExample, PipelineNotes, Report, Sample,
+    StageSummary, Text,
 };
 use alambic_reports::verdict::BaselineComparison;
 use alambic_settings::IndexMap;
@@ -143,7 +143,8 @@ impl Results<'_> {
             let precisions = &recipe.evaluation.precisions;
             let text = if name == UNTRAINED {
                 "the student as it was before any training".to_owned()
-            } else if let Some(precision) = precisions.iter().find(|other| in_precision(other.value) == *name) {
+            } else if let Some(precision) = precisions.iter().find(|other| in_precision(other.value) == *name)
+            {
                 format!("the student, whose products are made in {}", precision.value.name())
             } else {
                 self.model_of(name)

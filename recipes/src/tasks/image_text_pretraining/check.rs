@@ -27,7 +27,12 @@ impl ImageTextsData {
     /// Checks how texts are masked, and that there is one task for all of them.
     fn check_masking(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
         let task = |options: &ImageTextData| {
-            (options.mask.clone(), options.max_length, options.mismatched_second_probability, options.mismatched_first_probability)
+            (
+                options.mask.clone(),
+                options.max_length,
+                options.mismatched_second_probability,
+                options.mismatched_first_probability,
+            )
         };
         let Some(first) = self.image_texts.iter().next() else { return };
         if let Some(other) = self.image_texts.iter().position(|options| task(options) != task(first)) {

@@ -6,7 +6,7 @@ use alambic_data::Split;
 use alambic_losses::Targets;
 use alambic_models::architecture::{self, Batch};
 use alambic_models::bert::TextInput;
-use alambic_models::{Config, EncodedText, Pass, Tokenizer, TapSelection};
+use alambic_models::{Config, EncodedText, Pass, TapSelection, Tokenizer};
 use alambic_students::{Eyes, Sight};
 use alambic_tensor::Streams;
 use rand::Rng;
@@ -130,7 +130,8 @@ impl<'a> ImageTextTraining<'a> {
         let (image, regions) = part.store.eyes().batch(&sights, None)?;
         let batch = Batch { text: Some(input), image, regions, ..Batch::default() };
         let network = architecture::build(self.config, context.weights)?;
-        let student = network.forward(&batch, pass, TapSelection::named(self.taps.student.iter().cloned()))?;
+        let student =
+            network.forward(&batch, pass, TapSelection::named(self.taps.student.iter().cloned()))?;
         let targets = Targets { relations: Arc::new(relations), ..targets };
         Ok(ForwardOutputs { student, teacher: None, targets })
     }

@@ -2,7 +2,7 @@
 
 use alambic_data::{Picture, Split, is_chosen};
 use alambic_losses::Targets;
-use alambic_models::{Config, Pass, Tokenizer, TapSelection, architecture};
+use alambic_models::{Config, Pass, TapSelection, Tokenizer, architecture};
 use alambic_reports::metrics::{Metric, PredictionKind};
 use alambic_students::{Eyes, Matcher};
 use alambic_tensor::Streams;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use alambic_data::{Object, Picture, Raster, Split};
 use alambic_losses::Targets;
 use alambic_models::architecture::{self, Batch, Image};
-use alambic_models::detector::{Detector, DetectorConfig, CellBox};
-use alambic_models::{ImageNormalization, Config, Images, ModelError, Pass, Patches, TapSelection};
+use alambic_models::detector::{CellBox, Detector, DetectorConfig};
+use alambic_models::{Config, ImageNormalization, Images, ModelError, Pass, Patches, TapSelection};
 use alambic_reports::metrics::Direction;
 use alambic_students::{Finder, overlap};
 use indexmap::IndexMap;
@@ -121,7 +121,8 @@ impl TrainingTask for ObjectTraining<'_> {
             .iter()
             .map(|Scene { raster, .. }| (raster.width, raster.height, raster.rgb.as_slice()))
             .collect();
-        let patches = Patches::of(&Images::of_rgb(&images, ImageNormalization::VILT)?, self.config.patch_size)?;
+        let patches =
+            Patches::of(&Images::of_rgb(&images, ImageNormalization::VILT)?, self.config.patch_size)?;
         let targets = Self::targets(&scenes, patches.rectangle()?);
         let network = architecture::build(&Config::Detector(self.config.clone()), context.weights)?;
         let batch = Batch { image: Some(Image::Patches(patches)), ..Batch::default() };

@@ -45,8 +45,9 @@ impl Task for SentencesData {
     }
 
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
-        let reads_both =
-            |own: &super::options::ParallelData| own.student_side == Sides::Both && own.monolingual.is_empty();
+        let reads_both = |own: &super::options::ParallelData| {
+            own.student_side == Sides::Both && own.monolingual.is_empty()
+        };
         let pairs = self.parallel.iter().all(reads_both).then_some(TargetKind::TextPairs);
         Some(pairs.into_iter().collect())
     }

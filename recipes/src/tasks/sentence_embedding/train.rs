@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use alambic_data::Split;
 use alambic_losses::Targets;
 use alambic_models::bert::{Bert, BertConfig, TextInput};
-use alambic_models::{EncodedText, ModelError, Pass, Tokenizer, Trace, TapSelection};
+use alambic_models::{EncodedText, ModelError, Pass, TapSelection, Tokenizer, Trace};
 use alambic_reports::metrics::{Metric, PredictionKind};
 use alambic_students::Reader;
 use alambic_teachers::Teacher;
@@ -117,8 +117,7 @@ impl<'a> SentenceTraining<'a> {
             cached,
             ..DatasetStatistics::default()
         };
-        let folder =
-            job.teacher.and_then(Teacher::folder).filter(|_| options.student_side.other().is_some());
+        let folder = job.teacher.and_then(Teacher::folder).filter(|_| options.student_side.other().is_some());
         let reader = folder.map(Reader::load).transpose()?;
         let teacher_embeddings = TeacherEmbeddings::new(&validation, options.student_side, reader.as_ref())?;
         Ok(Self {

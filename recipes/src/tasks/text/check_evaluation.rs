@@ -2,7 +2,7 @@
 
 use alambic_data::Split;
 use alambic_models::Config;
-use alambic_models::bert::{Head, ProblemType, HeadSpec};
+use alambic_models::bert::{Head, HeadSpec, ProblemType};
 use alambic_reports::metrics::{TaskDescription, find};
 use alambic_settings::{Diagnostic, Origin};
 
@@ -93,7 +93,8 @@ fn check_predictions(
             "gives numbers where classes are asked, or the other way round".to_owned()
         }
         Some(own) if own.problem_type == ProblemType::MultiLabel => {
-            "gives each label by itself (multi_label_classification), where one class of each text is asked".to_owned()
+            "gives each label by itself (multi_label_classification), where one class of each text is asked"
+                .to_owned()
         }
         Some(own) if !head.regression && own.labels != head.labels => format!(
             "predicts the classes {}, and the test split has {}",

@@ -107,7 +107,9 @@ impl EvaluatedTeacher {
                 vec![Prediction::Nothing; texts.len()],
             ));
         }
-        if reader.config().labels != test_set.classes && reader.config().problem_type != ProblemType::Regression {
+        if reader.config().labels != test_set.classes
+            && reader.config().problem_type != ProblemType::Regression
+        {
             return Err(RunError::Recipe(format!(
                 "teacher `{name}` predicts the classes {}, and the test split has {}",
                 reader.config().labels.join(", "),

@@ -1,7 +1,7 @@
 //! Labels of texts as heads, references and predictions.
 
 use alambic_data::{Label, Labels, Text};
-use alambic_models::bert::{Head, ProblemType, HeadSpec};
+use alambic_models::bert::{Head, HeadSpec, ProblemType};
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_students::{Reader, TextPair};
 

@@ -2,7 +2,7 @@
 
 use alambic_data::{Label, Split, Text};
 use alambic_models::bert::{Bert, BertConfig};
-use alambic_models::{Pass, Tokenizer, TapSelection};
+use alambic_models::{Pass, TapSelection, Tokenizer};
 use alambic_reports::metrics::{Direction, Metric, Prediction, TaskDescription};
 use alambic_students::{Reader, TextPair};
 use alambic_tensor::ops::{CrossEntropy, cross_entropy};

@@ -59,7 +59,9 @@ impl TransliterationData {
             all.extend(asked(&expanded, |direction| &direction.target));
         }
         let examples = counts.examples();
-        for (index, words) in self.words.iter().enumerate().filter(|(_, own)| own.back_translated_by.is_some()) {
+        for (index, words) in
+            self.words.iter().enumerate().filter(|(_, own)| own.back_translated_by.is_some())
+        {
             let selection = selection(words, site, index, checker);
             let expanded = expand_all(&selection, checker);
             count_back_translated(&selection, &expanded, checker, &mut counts);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_data::Pair;
 use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{ModelFolder, Pass, Tokens, TapSelection};
+use alambic_models::{ModelFolder, Pass, TapSelection, Tokens};
 use alambic_teachers::{Forced, Request, Teacher, Written};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::masked_mean;

@@ -30,7 +30,8 @@ impl Validation<'_> {
         let targets = self.samples.iter().filter_map(|sample| sample.targets.first());
         let longest = targets.map(|target| target.chars().count()).max().unwrap_or(0);
         // A model that has not learnt to stop yet would write to the end of its positions each time.
-        predictor.generation = GenerationConfig::greedy((longest + 8).min(self.config.max_position_embeddings));
+        predictor.generation =
+            GenerationConfig::greedy((longest + 8).min(self.config.max_position_embeddings));
         let mut order: Vec<&Sample> = self.samples.iter().collect();
         order.sort_by_key(|sample| sample.source.chars().count());
         let (mut predictions, mut references) = (Vec::new(), Vec::new());

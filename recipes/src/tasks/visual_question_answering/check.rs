@@ -34,7 +34,11 @@ impl QuestionsData {
             validation += count(Split::Validation);
         }
         if checker.depth == Depth::Whole && all.is_some() {
-            checker.check_max_length(site, "questions", self.questions.iter().map(|options| options.max_length));
+            checker.check_max_length(
+                site,
+                "questions",
+                self.questions.iter().map(|options| options.max_length),
+            );
             self.check_answered(site, checker);
             checker.check_splits(site, questions, validation);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alambic_data::questions::best;
 use alambic_data::{Split, is_chosen};
 use alambic_losses::Targets;
-use alambic_models::{Config, Pass, Tokenizer, TapSelection, architecture};
+use alambic_models::{Config, Pass, TapSelection, Tokenizer, architecture};
 use alambic_reports::metrics::{Metric, Prediction};
 use alambic_students::{Answerer, Eyes};
 use alambic_tensor::Streams;
