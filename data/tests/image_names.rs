@@ -1,4 +1,4 @@
-//! Parts of corpora of images, which hang neither on where their folder lies nor on how it is reached.
+//! Splits of corpora of images, which depend neither on where their folder lies nor on how it is reached.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alambic_data::corpora::{EasyVqa, Gqa, ImageCaptions, ImageQuestions, Karpathy, ReadCorpus, Vqa};
-use alambic_data::questions::{is_chosen, picture_key, split_questions};
+use alambic_data::questions::{is_chosen, picture_key};
 use alambic_data::split::Overlap;
-use alambic_data::{Content, DataError, Extent, Raster, Split, SplitOptions, VisualQuestions};
+use alambic_data::{Content, DataError, Dataset, Extent, HoldOut, Question, Raster, Split, SplitOptions};
 use alambic_settings::{IndexMap, Location, OneOrMany};
 
 const COUNT: usize = 40;
 
-fn read(corpus: &impl ReadCorpus) -> Result<VisualQuestions, DataError> {
+fn read(corpus: &impl ReadCorpus) -> Result<Dataset<Question>, DataError> {
     match corpus.read(Extent::Whole)? {
         Content::Questions(questions) => Ok(questions),
         _ => unreachable!("questions were asked for"),
@@ -26,9 +26,10 @@ fn image(shade: u8) -> Vec<u8> {
     Raster { width: 1, height: 1, rgb: Arc::new(vec![shade, 2, 3]) }.to_png().unwrap()
 }
 
-/// Where each image is, by its name; and whether it is in a share of all.
-fn parts(mut corpus: VisualQuestions) -> BTreeMap<String, (Split, bool)> {
-    let values: Vec<String> = corpus.questions.iter().filter_map(|question| question.split.clone()).collect();
+/// The split of each image, by its name; and whether it is in a share of all.
+fn splits(mut corpus: Dataset<Question>) -> BTreeMap<String, (Split, bool)> {
+    let values: Vec<String> =
+        corpus.splits.train.iter().filter_map(|question| question.split.clone()).collect();
     let values = if values.is_empty() { Vec::new() } else { vec!["test".to_owned()] };
     let options = SplitOptions {
         test_fraction: 0.3,
@@ -36,14 +37,14 @@ fn parts(mut corpus: VisualQuestions) -> BTreeMap<String, (Split, bool)> {
         test_values: values,
         ..SplitOptions::default()
     };
-    let splits = split_questions(&mut corpus, &options).unwrap();
+    corpus.split(&options, &HoldOut::default()).unwrap();
     let asked = [Split::Train, Split::Validation, Split::Test]
         .into_iter()
-        .flat_map(|part| splits.part(part).iter().map(move |question| (question.image, part)));
-    let all = asked.chain(splits.unasked.iter().copied());
-    all.map(|(image, part)| {
-        let picture = &corpus.images[image];
-        (picture.name.clone(), (part, is_chosen(picture, 0.5)))
+        .flat_map(|split| corpus.splits.get(split).iter().map(move |question| (question.image, split)));
+    let all = asked.chain(corpus.details.unasked.iter().copied());
+    all.map(|(image, split)| {
+        let picture = &corpus.details.images[image];
+        (picture.name.clone(), (split, is_chosen(picture, 0.5)))
     })
     .collect()
 }
@@ -162,11 +163,11 @@ fn of_each(folder: &Path) -> Vec<BTreeMap<String, (Split, bool)>> {
         read(&gqa),
         read(&EasyVqa { folder: Location::File(folder.to_owned()) }),
     ];
-    corpora.into_iter().map(|corpus| parts(corpus.unwrap())).collect()
+    corpora.into_iter().map(|corpus| splits(corpus.unwrap())).collect()
 }
 
 #[test]
-fn parts_are_the_same_however_a_folder_is_reached() {
+fn splits_are_the_same_however_a_folder_is_reached() {
     let folder = written();
     let root = folder.path();
     let expected = of_each(root);
@@ -196,10 +197,10 @@ fn parts_are_the_same_however_a_folder_is_reached() {
 }
 
 #[test]
-fn parts_are_the_same_in_whatever_order_files_are_listed() {
+fn splits_are_the_same_in_whatever_order_files_are_listed() {
     let folder = written();
     let root = folder.path();
-    let of = |corpus: Result<VisualQuestions, DataError>| parts(corpus.unwrap());
+    let of = |corpus: Result<Dataset<Question>, DataError>| splits(corpus.unwrap());
     assert_eq!(
         of(read(&table(root, &["one.tsv", "two.tsv"]))),
         of(read(&table(root, &["two.tsv", "one.tsv"])))
@@ -211,7 +212,7 @@ fn parts_are_the_same_in_whatever_order_files_are_listed() {
 }
 
 #[test]
-fn image_in_rows_of_several_splits_is_in_the_part_that_does_not_yield() {
+fn image_in_rows_of_several_splits_is_in_the_split_that_does_not_yield() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     std::fs::create_dir(root.join("images")).unwrap();
@@ -229,8 +230,8 @@ fn image_in_rows_of_several_splits_is_in_the_part_that_does_not_yield() {
                 ..SplitOptions::default()
             };
             let mut corpus = read(&captions(root, &paths)).unwrap();
-            let splits = split_questions(&mut corpus, &options).unwrap();
-            assert_eq!(splits.unasked, [(0, expected)], "{paths:?}");
+            corpus.split(&options, &HoldOut::default()).unwrap();
+            assert_eq!(corpus.details.unasked, [(0, expected)], "{paths:?}");
         }
     }
 }
@@ -248,8 +249,11 @@ fn one_file_is_one_image_whatever_rows_call_it() {
     );
     std::fs::write(root.join("told.tsv"), rows).unwrap();
     let corpus = read(&captions(root, &["told.tsv"])).unwrap();
-    assert_eq!(corpus.images.len(), 1);
-    assert_eq!((corpus.images[0].name.as_str(), corpus.images[0].captions.len()), ("./a.png", 4));
+    assert_eq!(corpus.details.images.len(), 1);
+    assert_eq!(
+        (corpus.details.images[0].name.as_str(), corpus.details.images[0].captions.len()),
+        ("./a.png", 4)
+    );
 }
 
 #[test]
@@ -262,8 +266,8 @@ fn file_of_a_canonically_equal_name_is_found_where_it_is_alone() {
     let row = format!("image\tcaption\n{composed}/{composed}.png\tone\n");
     std::fs::write(root.join("told.tsv"), row).unwrap();
     let corpus = read(&captions(root, &["told.tsv"])).unwrap();
-    assert_eq!(corpus.images[0].name, format!("./{composed}/{composed}.png"));
-    assert_eq!(corpus.images[0].load().unwrap().rgb[0], 1);
+    assert_eq!(corpus.details.images[0].name, format!("./{composed}/{composed}.png"));
+    assert_eq!(corpus.details.images[0].load().unwrap().rgb[0], 1);
     // Half of the letters are composed: neither of the two is the one that is named.
     let between = "\u{e9}te\u{301}.png";
     for name in [composed, decomposed] {
@@ -280,7 +284,7 @@ fn file_of_a_canonically_equal_name_is_found_where_it_is_alone() {
         images: Location::File(root.join(format!("images-{composed}"))),
         ..captions(root, &["told.tsv"])
     };
-    assert_eq!(read(&options).unwrap().images[0].name, format!("./{composed}/{composed}.png"));
+    assert_eq!(read(&options).unwrap().details.images[0].name, format!("./{composed}/{composed}.png"));
     std::fs::rename(root.join(format!("images-{decomposed}")), root.join("images")).unwrap();
     // One that is there as it is named is that one.
     std::fs::write(root.join("told.tsv"), format!("image\tcaption\n{composed}.png\tone\n")).unwrap();
@@ -301,7 +305,7 @@ fn copies_of_an_image_are_one_across_corpora() {
     std::fs::write(root.join("two/told.tsv"), "image\tcaption\nb.png\tone\nc.png\ttwo\n").unwrap();
     let keys = |part: &str| -> Vec<u128> {
         let corpus = read(&captions(&root.join(part), &["told.tsv"])).unwrap();
-        corpus.images.iter().map(picture_key).collect()
+        corpus.details.images.iter().map(picture_key).collect()
     };
     let (one, two) = (keys("one"), keys("two"));
     assert!(one[0] == two[0] && one[0] != two[1]);
