@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use indexmap::IndexMap;
 
 use crate::dataset::{Dataset, SplitExample, Splits};
-use crate::pictures::{Picture, Pixels, Raster};
+use crate::pictures::{Picture, Pixels};
+use crate::raster::Raster;
 use crate::split::{HoldOut, Overlap, OverlapKeys, Split, SplitOptions, remove_shared_keys};
 use crate::stable_hash::{self, unit_interval};
 

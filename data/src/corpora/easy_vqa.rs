@@ -109,8 +109,8 @@ fn kind(answer: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::dataset::Dataset;
-    use crate::pictures::Raster;
     use crate::questions::Question;
+    use crate::raster::Raster;
 
     fn published(questions: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

@@ -4,8 +4,9 @@ use std::io::{BufRead, Cursor, Seek};
 
 use image_webp::WebPDecoder;
 
-use super::{MOST_PIXELS, limited, orientation, raster, said};
-use crate::pictures::Raster;
+use super::orientation;
+use super::pixels::{MAX_PIXELS, limited, raster, said};
+use crate::raster::Raster;
 
 /// Bytes of the head: `RIFF`, a length, `WEBP`.
 const HEAD: usize = 12;
@@ -27,7 +28,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raster, String> {
     if decoder.is_animated() {
         return first_frame(bytes, size);
     }
-    decoder.set_memory_limit(4 * MOST_PIXELS as usize);
+    decoder.set_memory_limit(4 * MAX_PIXELS as usize);
     let mut values = vec![0; decoder.output_buffer_size().ok_or("it is too large")?];
     decoder.read_image(&mut values).map_err(said)?;
     raster(size, if decoder.has_alpha() { 4 } else { 3 }, values)

@@ -3,36 +3,14 @@
 use std::borrow::Cow;
 
 use alambic_files::text::{elided, quoted};
-use alambic_settings::Location;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::Number;
 
-use super::RegionFault;
-use super::collector::RegionCollector;
 use super::raw::{Boxes, Raw};
-use super::rows::{Rows, columns};
-use crate::error::{DataError, Fault};
-
-/// Reads the regions of the images that are wanted.
-///
-/// # Errors
-/// Where the file cannot be read to its end. What is wrong with a line is told to the collector.
-pub(super) fn read(location: &Location, collector: &mut RegionCollector<'_>) -> Result<(), DataError> {
-    let mut rows = Rows::open(location)?;
-    while !collector.is_done() && rows.advance()? {
-        let taken = rows.id().and_then(|id| {
-            if collector.wants(&id) {
-                collector.take(&id, parse(&rows.columns()?), rows.origin())
-            } else {
-                Ok(())
-            }
-        });
-        collector.note(rows.place(), taken);
-    }
-    Ok(())
-}
+use super::rows::columns;
+use crate::error::{Fault, RegionFault};
 
 /// The regions of one line.
 ///
@@ -43,7 +21,7 @@ pub(super) fn of_line(bytes: &[u8]) -> Result<Raw, Fault> {
 }
 
 /// The regions of one line, by the layout that has so many columns.
-fn parse(columns: &[&str]) -> Result<Raw, Fault> {
+pub(super) fn parse(columns: &[&str]) -> Result<Raw, Fault> {
     match columns {
         [_, json] => of_json(json),
         [_, regions, features] => Ok(Raw {

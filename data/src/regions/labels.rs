@@ -6,11 +6,10 @@ use alambic_files::text::{elided, quoted};
 use alambic_settings::Location;
 use serde::Deserialize;
 
-use super::RegionFault;
-use super::collector::Wanted;
 use super::raw::{Boxes, Labels};
 use super::rows::Rows;
-use crate::error::{DataError, Fault, Place, Problems};
+use super::wanted::Wanted;
+use crate::error::{DataError, Fault, Place, Problems, RegionFault};
 
 /// What the files of tags say, by the id of the image.
 pub(super) type ById = HashMap<String, (Place, Labels)>;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use alambic_files::text::{elided, quoted};
 use half::f16;
@@ -11,13 +11,10 @@ use npyz::{Deserialize, NpyFile, Order};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::RegionFault;
-use super::collector::RegionCollector;
-use super::open;
+use super::origin::open;
 use super::raw::{Boxes, Raw};
-use super::recorded::Origin;
 use super::tensors::{Array, quads};
-use crate::error::{DataError, Fault, Place};
+use crate::error::{Fault, RegionFault};
 
 /// What the array of features can be called.
 const FEATURES: [&str; 2] = ["features", "x"];
@@ -40,39 +37,6 @@ const NAMED: usize = 10;
 /// Most bytes of the head of an array, and most brackets within each other there: a plain array has two.
 const HEAD: usize = 4096;
 const DEPTH: usize = 8;
-
-/// Reads the regions of the images that are wanted.
-///
-/// # Errors
-/// Where the folder cannot be read, or holds no archive. What is wrong with an archive is told to the collector.
-pub(super) fn read(folder: &Path, collector: &mut RegionCollector<'_>) -> Result<(), DataError> {
-    let unreadable = |error: std::io::Error| {
-        DataError::new(Place::file(&folder.display().to_string()), Fault::Unreadable(error.to_string()))
-    };
-    let mut files: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz")) {
-            files.push(path);
-        }
-    }
-    if files.is_empty() {
-        let place = Place::file(&folder.display().to_string());
-        return Err(DataError::new(place, RegionFault::NoNpz.into()));
-    }
-    files.sort();
-    for file in files {
-        if collector.is_done() {
-            break;
-        }
-        let id = file.file_stem().unwrap_or_default().to_string_lossy();
-        if collector.wants(&id) {
-            let taken = collector.take(&id, parse(&file), Origin::Archive(file.clone()));
-            collector.note(Place::file(&file.display().to_string()), taken);
-        }
-    }
-    Ok(())
-}
 
 /// The regions of one archive.
 ///

@@ -1,16 +1,10 @@
 //! What a file says of an image's regions, held against itself.
 
 use std::mem;
-use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Found, RegionFault};
-
-/// Numbers of a region's features in the files of Oscar and VinVL.
-pub(super) const OSCAR_WIDTH: usize = 2054;
-
-/// Where left, top, right and bottom edge are among them, as shares of the image; width and height follow.
-pub(super) const OSCAR_PLACES: Range<usize> = 2048..2052;
+use super::found::Found;
+use crate::error::{OSCAR_PLACES, OSCAR_WIDTH, RegionFault};
 
 /// How far over the edge of an image a box may be, as a share of the image: detectors round.
 const TOLERANCE: f32 = 0.01;

@@ -1,13 +1,13 @@
 //! Regions of an image whose features are in memory, or still in the file that they come from.
 
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use safetensors::Dtype;
-
-use super::{Found, RegionFault, features, npz, open, tensors};
-use crate::error::{DataError, Fault, Place};
+use super::found::Found;
+use super::origin::{Origin, open};
+use super::{features, npz, tensors};
+use crate::error::{DataError, Fault, RegionFault};
 
 /// What is on record of an image's regions.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,17 +15,6 @@ pub struct Recorded {
     /// Without features if these are in a file.
     found: Found,
     origin: Option<Origin>,
-}
-
-/// Where features can be read again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// A line of TSV, from its first byte on.
-    Line { path: Arc<PathBuf>, start: u64, length: usize },
-    /// An archive of NumPy.
-    Archive(PathBuf),
-    /// A tensor in a file of safetensors, from its first byte on.
-    Tensor { path: Arc<PathBuf>, start: u64, length: usize, dtype: Dtype },
 }
 
 impl Recorded {
@@ -68,6 +57,7 @@ impl Recorded {
 }
 
 impl Origin {
+    /// The features, read again.
     fn features(&self) -> Result<Vec<f32>, Fault> {
         let unreadable = |error: std::io::Error| Fault::Unreadable(error.to_string());
         let bytes = |path: &Path, start: u64, length: usize| {
@@ -84,13 +74,6 @@ impl Origin {
                 let bytes = bytes(path, *start, *length)?;
                 tensors::decoded(*dtype, &bytes).unwrap_or_default()
             }
-        })
-    }
-
-    fn place(&self) -> Place {
-        Place::file(&match self {
-            Self::Line { path, .. } | Self::Tensor { path, .. } => path.display().to_string(),
-            Self::Archive(path) => path.display().to_string(),
         })
     }
 }

@@ -7,10 +7,8 @@ use std::sync::Arc;
 
 use alambic_settings::Location;
 
-use super::RegionFault;
-use super::open;
-use super::recorded::Origin;
-use crate::error::{DataError, Fault, Place};
+use super::origin::{Origin, open};
+use crate::error::{DataError, Fault, Place, RegionFault};
 use crate::source::local;
 
 /// Bytes that are read ahead.

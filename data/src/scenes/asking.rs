@@ -7,9 +7,10 @@ use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use super::drawing::Shape;
+use super::colour::Colour;
+use super::scene::{Scene, Thing};
+use super::shape::Shape;
 use super::tongues::{Called, Property, Query, Side};
-use super::{Colour, Scene, Thing};
 
 choices! {
     /// What is asked of a scene.

@@ -5,9 +5,10 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use super::asking::{APART, SIDES};
-use super::drawing::Shape;
+use super::colour::Colour;
+use super::scene::{Scene, Thing};
+use super::shape::Shape;
 use super::tongues::Statement;
-use super::{Colour, Scene, Thing};
 
 impl Scene {
     /// What one may say of the scene: everything that is there in any order, or how two things lie to each other.

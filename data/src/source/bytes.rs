@@ -8,7 +8,7 @@ use alambic_files::FileError;
 use alambic_files::read::{describe, open};
 use flate2::read::MultiGzDecoder;
 
-use super::Format;
+use super::format::Format;
 use crate::error::Fault;
 
 /// How many bytes the head of a text file is.

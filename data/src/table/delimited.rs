@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use super::cells::Table;
+use super::columns::{Columns, Header, Quoting};
 use super::fields::{Dialect, Rows};
+use super::kept::Kept;
 use super::lines::{LONGEST, LineEnd, encoding, unmarked};
-use super::{Columns, Header, Kept, Quoting, Table};
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::source::{Format, Source};
 

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use indexmap::{IndexMap, IndexSet};
 
+use super::cells::Table;
+use super::columns::Columns;
 use super::lines::{LONGEST, encoding, lines, unmarked};
 use super::scan::{Broken, Scanner, Value};
-use super::{Columns, Table};
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::source::Source;
 

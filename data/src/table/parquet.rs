@@ -14,8 +14,9 @@ use polars_parquet::read::{
     read_metadata,
 };
 
+use super::cells::Table;
+use super::columns::Columns;
 use super::values::{Holds, holds, texts};
-use super::{Columns, Table};
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::source::Source;
 

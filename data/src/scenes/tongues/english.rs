@@ -1,8 +1,8 @@
 //! English.
 
-use super::super::Colour;
-use super::super::drawing::Shape;
-use super::{Called, Property, Query, Side, Statement};
+use super::super::colour::Colour;
+use super::super::shape::Shape;
+use super::meaning::{Called, Property, Query, Side, Statement};
 
 pub(super) fn ask(query: Query) -> String {
     match query {

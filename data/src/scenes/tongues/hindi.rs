@@ -1,9 +1,9 @@
 //! Hindi. All shapes are masculine, `वस्तु`, an object, is feminine; adjectives in `-ा` agree with what they are of, and stand in
 //! the oblique case before a postposition.
 
-use super::super::Colour;
-use super::super::drawing::Shape;
-use super::{Called, Property, Query, Side, Statement};
+use super::super::colour::Colour;
+use super::super::shape::Shape;
+use super::meaning::{Called, Property, Query, Side, Statement};
 
 /// The form of a masculine noun and of the adjective before it.
 #[derive(Clone, Copy)]

@@ -1,57 +1,14 @@
-//! What can be wrong with a file of data, where, and what to do about it.
+//! Faults of files of data.
 
-use std::fmt;
+use alambic_files::text::{quoted, shortened};
 
-use alambic_files::text::{quoted, shortened, visible};
-
-use crate::regions::RegionFault;
-
-/// How many problems of one file are listed before the rest is only counted.
-const LISTED: usize = 20;
-
-/// How many problems of all files of a corpus are listed.
-const LISTED_OF_ALL: usize = 50;
+use super::region_fault::RegionFault;
 
 /// How many names a message lists.
 const NAMES: usize = 20;
 
 /// Characters of another library's message that are shown; it may quote what stands in the file.
 const MESSAGE: usize = 300;
-
-/// A place in a file, for an error message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The file as the user named it, `builtin:NAME`, or `hf:OWNER/NAME/PATH`.
-    pub source: String,
-    /// Line counted from 1; none where the whole file is meant, or where a format has no lines.
-    pub line: Option<usize>,
-    /// Column of text counted from 1 in characters, where it is known.
-    pub column: Option<usize>,
-}
-
-impl Place {
-    /// A place that is a whole file.
-    #[must_use]
-    pub fn file(source: &str) -> Self {
-        Self { source: source.to_owned(), line: None, column: None }
-    }
-
-    /// A line of a file, counted from 1.
-    #[must_use]
-    pub fn line(source: &str, line: usize) -> Self {
-        Self { source: source.to_owned(), line: Some(line), column: None }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&visible(&self.source))?;
-        for number in [self.line, self.column].into_iter().flatten() {
-            write!(out, ":{number}")?;
-        }
-        Ok(())
-    }
-}
 
 /// What is wrong with a file of data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -379,105 +336,6 @@ impl Fault {
     }
 }
 
-/// A fault with its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Where.
-    pub place: Place,
-    /// What.
-    pub fault: Fault,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: {}\n  help: {}", self.place, self.fault, self.fault.help())
-    }
-}
-
-/// Everything found wrong with a corpus, in the order of the lines.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", self.render())]
-pub struct DataError {
-    /// The first problems: at least one, at most twenty of each file, and fifty of all.
-    pub problems: Vec<Problem>,
-    /// How many more there are.
-    pub more: usize,
-}
-
-impl DataError {
-    /// One problem.
-    #[must_use]
-    pub fn new(place: Place, fault: Fault) -> Self {
-        Self { problems: vec![Problem { place, fault }], more: 0 }
-    }
-
-    /// Notes how the reading of one file of several ended. The others are read all the same, to report the faults of
-    /// all.
-    pub(crate) fn note(faults: &mut Option<Self>, read: Result<(), Self>) {
-        match (read, faults) {
-            (Ok(()), _) => {}
-            (Err(error), faults @ None) => *faults = Some(error),
-            (Err(error), Some(faults)) => faults.extend(error),
-        }
-    }
-
-    /// Adds what is wrong with another file.
-    pub(crate) fn extend(&mut self, other: Self) {
-        let room = LISTED_OF_ALL.saturating_sub(self.problems.len());
-        self.more += other.more + other.problems.len().saturating_sub(room);
-        self.problems.extend(other.problems.into_iter().take(room));
-    }
-
-    fn render(&self) -> String {
-        let mut lines: Vec<String> = self.problems.iter().map(ToString::to_string).collect();
-        if self.more > 0 {
-            lines.push(format!("and {} more like these", self.more));
-        }
-        lines.join("\n")
-    }
-}
-
-/// Collects problems, so that a user sees all of a file's at once.
-#[derive(Debug, Default)]
-pub(crate) struct Problems {
-    listed: Vec<Problem>,
-    more: usize,
-}
-
-impl Problems {
-    pub(crate) fn push(&mut self, place: Place, fault: Fault) {
-        if self.listed.len() < LISTED {
-            self.listed.push(Problem { place, fault });
-        } else {
-            self.more += 1;
-        }
-    }
-
-    /// Notes a problem where there is none yet.
-    pub(crate) fn push_if_none(&mut self, place: Place, fault: Fault) {
-        if self.listed.is_empty() {
-            self.push(place, fault);
-        }
-    }
-
-    pub(crate) fn extend(&mut self, error: DataError) {
-        for problem in error.problems {
-            self.push(problem.place, problem.fault);
-        }
-        self.more += error.more;
-    }
-
-    /// The value, or all that was collected, in the order of the lines.
-    pub(crate) fn or<T>(mut self, value: T) -> Result<T, DataError> {
-        self.listed.sort_by_key(|problem| problem.place.line);
-        if self.listed.is_empty() {
-            Ok(value)
-        } else {
-            Err(DataError { problems: self.listed, more: self.more })
-        }
-    }
-}
-
 fn list(names: &[String]) -> String {
     let mut shown: Vec<String> = names.iter().take(NAMES).map(|name| format!("`{}`", quoted(name))).collect();
     if names.len() > NAMES {
@@ -499,23 +357,4 @@ fn in_windows(byte: u8) -> String {
         _ => '\0',
     };
     if character == '\0' { String::new() } else { format!(", which is `{character}` in Windows-1252") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_what_it_does_not_list() {
-        let mut problems = Problems::default();
-        for line in 1..=25 {
-            problems.push(Place::line("names.tsv", line), Fault::ColumnCount { found: 1, expected: 4 });
-        }
-        let error = problems.or(()).unwrap_err();
-        assert_eq!(error.problems.len(), LISTED);
-        assert_eq!(error.more, 5);
-        let text = error.to_string();
-        assert!(text.starts_with("names.tsv:1: 1 column where 4 are expected\n  help: "), "{text}");
-        assert!(text.ends_with("and 5 more like these"), "{text}");
-    }
 }

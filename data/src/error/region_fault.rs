@@ -1,6 +1,12 @@
-//! What can be wrong with a file of regions.
+//! Faults of files of regions.
 
-use super::raw::{OSCAR_PLACES, OSCAR_WIDTH};
+use std::ops::Range;
+
+/// Numbers of a region's features in the files of Oscar and VinVL.
+pub(crate) const OSCAR_WIDTH: usize = 2054;
+
+/// Where left, top, right and bottom edge are among them, as shares of the image; width and height follow.
+pub(crate) const OSCAR_PLACES: Range<usize> = 2048..2052;
 
 /// What is wrong with what a file says of the regions of images.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
