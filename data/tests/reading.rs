@@ -447,7 +447,9 @@ fn splits(folder: &Path, texts: &str, sentences_of: &str) -> Vec<Vec<String>> {
         let sentences = of_sentences.splits.get(split).iter();
         splits.push(sentences.map(|sentence| format!("{:?}", sentence.texts)).collect());
     }
-    splits.iter_mut().for_each(|split| split.sort());
+    for split in &mut splits {
+        split.sort();
+    }
     splits
 }
 
