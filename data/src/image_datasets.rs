@@ -79,11 +79,11 @@ pub(crate) fn build_questions(
     languages: Vec<String>,
     extent: Extent,
 ) -> Result<Dataset<Question>, DataError> {
-    let (answers, min_count) = match known {
+    let (answers, min_answer_count) = match known {
         Known::Listed(answers) => (answers.to_vec(), None),
-        Known::Common(min_count) => {
+        Known::Common(min_answer_count) => {
             let given = rows.iter().flat_map(|row| &row.answers).map(|(answer, _)| answer.clone());
-            (given.collect::<IndexSet<String>>().into_iter().collect(), Some(min_count))
+            (given.collect::<IndexSet<String>>().into_iter().collect(), Some(min_answer_count))
         }
     };
     let index: HashMap<&str, u32> =
@@ -116,8 +116,12 @@ pub(crate) fn build_questions(
         return Err(statistics.nothing_kept(&statistics.source));
     }
     let (images, fingerprint) = images.finish(fingerprint)?;
-    let details =
-        QuestionDetails { answers, min_count, languages, ..QuestionDetails::of_images(images, &questions) };
+    let details = QuestionDetails {
+        answers,
+        min_answer_count,
+        languages,
+        ..QuestionDetails::of_images(images, &questions)
+    };
     Ok(Dataset::new(questions, details, statistics, fingerprint))
 }
 

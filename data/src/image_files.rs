@@ -213,7 +213,7 @@ impl Listings {
             match equal[..] {
                 [] => return Err(Fault::NoImage(shown())),
                 [one] => found.push(one),
-                _ => return Err(Fault::SeveralImages(shown(), equal.len())),
+                _ => return Err(Fault::AmbiguousImage(shown(), equal.len())),
             }
         }
         Ok(found)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::decoding;
 use crate::error::{DataError, Place};
 use crate::raster::Raster;
-use crate::regions::Recorded;
+use crate::regions::ImageRegions;
 use crate::scenes::Drawing;
 
 /// An image of a corpus.
@@ -19,7 +19,7 @@ pub struct Picture {
     /// What is known to be in it; empty where nothing is.
     pub objects: Vec<Object>,
     /// What a detector found in it, where that is on record.
-    pub found: Option<Recorded>,
+    pub regions: Option<ImageRegions>,
     /// Texts that say what is in it.
     pub captions: Vec<String>,
     /// The values of the corpus's split that its rows have, each once, where they are of the image and not of the questions
@@ -56,7 +56,7 @@ impl Picture {
             name,
             pixels: Pixels::File(path),
             objects: Vec::new(),
-            found: None,
+            regions: None,
             captions: Vec::new(),
             splits: Vec::new(),
         }
@@ -92,7 +92,7 @@ mod tests {
         std::fs::write(&path, checkered().to_png().unwrap()).unwrap();
         let picture = Picture::of_file(path);
         assert_eq!(picture.load().unwrap(), checkered());
-        assert_eq!(checkered().resized(3, 2).rgb.len(), 18);
+        assert_eq!(checkered().resize(3, 2).rgb.len(), 18);
     }
 
     #[test]

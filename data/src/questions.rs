@@ -48,7 +48,7 @@ pub struct QuestionDetails {
     pub answers: Vec<String>,
     /// How many questions outside the test split must have an answer as their best for it to be a class, where that is for
     /// the corpus to say. It is applied when the corpus is split: the other answers are left out.
-    pub min_count: Option<usize>,
+    pub min_answer_count: Option<usize>,
     /// The images.
     pub images: Vec<Picture>,
     /// The images without a question, each with its split: training until the corpus is split.
@@ -63,7 +63,7 @@ impl QuestionDetails {
     /// Whether the answers are the classes: not so where some are still to be left out.
     #[must_use]
     pub fn has_final_answers(&self) -> bool {
-        self.min_count.is_none()
+        self.min_answer_count.is_none()
     }
 
     /// Details of images alone, some of which are without a question.
@@ -117,8 +117,8 @@ impl SplitExample for Question {
 
     fn finish_split(dataset: &mut Dataset<Self>, options: &SplitOptions) {
         let Dataset { splits, details, statistics, report, .. } = dataset;
-        if let Some(min_count) = details.min_count.take() {
-            details.answers = keep_common_answers(&details.answers, splits, min_count);
+        if let Some(min_answer_count) = details.min_answer_count.take() {
+            details.answers = keep_common_answers(&details.answers, splits, min_answer_count);
         }
         let unanswerable = splits.iter().filter(|question| question.answers.is_empty()).count();
         if unanswerable > 0 {
@@ -170,14 +170,19 @@ fn split_of(picture: &Picture, options: &SplitOptions) -> Split {
 
 /// The answers that are the best one of so many questions or more outside the test split, the commonest first and of equally
 /// common ones by the alphabet. The questions' answers become places among them.
-fn keep_common_answers(answers: &[String], splits: &mut Splits<Question>, min_count: usize) -> Vec<String> {
+fn keep_common_answers(
+    answers: &[String],
+    splits: &mut Splits<Question>,
+    min_answer_count: usize,
+) -> Vec<String> {
     let mut counts = vec![0; answers.len()];
     for question in splits.train.iter().chain(&splits.validation) {
         if let Some(best) = best(&question.answers) {
             counts[best as usize] += 1;
         }
     }
-    let mut order: Vec<usize> = (0..answers.len()).filter(|&answer| counts[answer] >= min_count).collect();
+    let mut order: Vec<usize> =
+        (0..answers.len()).filter(|&answer| counts[answer] >= min_answer_count).collect();
     order.sort_by(|&left, &right| {
         counts[right].cmp(&counts[left]).then_with(|| answers[left].cmp(&answers[right]))
     });
@@ -203,6 +208,6 @@ pub fn best(answers: &[(u32, f32)]) -> Option<u32> {
 
 /// Whether an image is in a share of all, by the hash of its name. Smaller shares lie within larger ones.
 #[must_use]
-pub fn is_chosen(picture: &Picture, fraction: f64) -> bool {
+pub fn is_in_subsample(picture: &Picture, fraction: f64) -> bool {
     fraction >= 1.0 || unit_interval(&["images", &picture.name]) < fraction
 }

@@ -32,7 +32,7 @@ pub enum Interpolation {
 }
 
 /// A weight, and the part of an image that has it: left, top, right and bottom edge as shares of the image's sides.
-pub type WeightedPart = (f32, [f32; 4]);
+pub type WeightedBox = (f32, [f32; 4]);
 
 /// What is left of the light where there is none.
 const DARKEST: f32 = 0.15;
@@ -40,14 +40,14 @@ const DARKEST: f32 = 0.15;
 impl Raster {
     /// The same image with these sides, by cubic interpolation.
     #[must_use]
-    pub fn resized(&self, width: usize, height: usize) -> Self {
-        self.resized_by(width, height, Interpolation::Cubic)
+    pub fn resize(&self, width: usize, height: usize) -> Self {
+        self.resize_with(width, height, Interpolation::Cubic)
     }
 
     /// The same image with these sides. Where they are smaller, each pixel is of all those that it stands for, but for the
     /// nearest one.
     #[must_use]
-    pub fn resized_by(&self, width: usize, height: usize, interpolation: Interpolation) -> Self {
+    pub fn resize_with(&self, width: usize, height: usize, interpolation: Interpolation) -> Self {
         if (width, height) == (self.width, self.height) {
             return self.clone();
         }
@@ -84,9 +84,9 @@ impl Raster {
 
     /// The part of these sides in the middle of the image; what it lacks is black.
     #[must_use]
-    pub fn centred(&self, width: usize, height: usize) -> Self {
+    pub fn center_crop(&self, width: usize, height: usize) -> Self {
         let (left, top) = (self.width.saturating_sub(width) / 2, self.height.saturating_sub(height) / 2);
-        let part = self.cropped(left, top, width, height);
+        let part = self.crop(left, top, width, height);
         if (part.width, part.height) == (width, height) {
             return part;
         }
@@ -100,7 +100,7 @@ impl Raster {
 
     /// The part of the image that begins at the column `left` and the row `top`, or as much of it as there is.
     #[must_use]
-    pub fn cropped(&self, left: usize, top: usize, width: usize, height: usize) -> Self {
+    pub fn crop(&self, left: usize, top: usize, width: usize, height: usize) -> Self {
         let (left, top) = (left.min(self.width), top.min(self.height));
         let (width, height) = (width.min(self.width - left), height.min(self.height - top));
         if (width, height) == (self.width, self.height) {
@@ -117,7 +117,7 @@ impl Raster {
     /// The same image, lit by the weights of parts of it: as it is where the weight is the highest, and dark where it is
     /// nothing. Of parts that cover each other the one with more weight counts.
     #[must_use]
-    pub fn lit(&self, parts: &[WeightedPart]) -> Self {
+    pub fn highlight(&self, parts: &[WeightedBox]) -> Self {
         let highest = parts.iter().map(|(weight, _)| *weight).fold(0.0, f32::max);
         if highest <= 0.0 {
             return self.clone();
@@ -171,7 +171,7 @@ mod tests {
         let rgb: Vec<u8> = (0..6 * 4).flat_map(|pixel| [pixel; 3]).collect();
         let image = Raster { width: 6, height: 4, rgb: Arc::new(rgb) };
         let reds = |image: &Raster| image.rgb.iter().step_by(3).copied().collect::<Vec<u8>>();
-        let nearest = |width, height| reds(&image.resized_by(width, height, Interpolation::Nearest));
+        let nearest = |width, height| reds(&image.resize_with(width, height, Interpolation::Nearest));
         // What `Image.resize(..., NEAREST)` gives.
         assert_eq!(nearest(4, 2), [6, 8, 9, 11, 18, 20, 21, 23]);
         assert_eq!(nearest(3, 3), [1, 3, 5, 13, 15, 17, 19, 21, 23]);
@@ -183,17 +183,17 @@ mod tests {
         let image = Raster { width: 3, height: 1, rgb: Arc::new(vec![9; 9]) };
         let reds = |image: &Raster| image.rgb.iter().step_by(3).copied().collect::<Vec<u8>>();
         // What transformers' `center_crop` gives.
-        assert_eq!(reds(&image.centred(4, 2)), [0, 0, 0, 0, 0, 9, 9, 9]);
-        assert_eq!(reds(&image.centred(1, 3)), [0, 9, 0]);
-        assert_eq!(image.centred(3, 1), image);
+        assert_eq!(reds(&image.center_crop(4, 2)), [0, 0, 0, 0, 0, 9, 9, 9]);
+        assert_eq!(reds(&image.center_crop(1, 3)), [0, 9, 0]);
+        assert_eq!(image.center_crop(3, 1), image);
     }
 
     #[test]
     fn light_falls_by_weight() {
         let white = Raster { width: 4, height: 2, rgb: Arc::new(vec![200; 24]) };
-        let lit = white.lit(&[(0.0, [0.0, 0.0, 1.0, 1.0]), (0.5, [0.5, 0.0, 1.0, 1.0])]);
+        let lit = white.highlight(&[(0.0, [0.0, 0.0, 1.0, 1.0]), (0.5, [0.5, 0.0, 1.0, 1.0])]);
         assert_eq!(lit.rgb[..3], [30, 30, 30]);
         assert_eq!(lit.rgb[6..9], [200, 200, 200]);
-        assert_eq!(white.lit(&[]), white);
+        assert_eq!(white.highlight(&[]), white);
     }
 }

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DataError, Fault, Place};
-use crate::source::Source;
+use crate::source::TableSource;
 use crate::table::Table;
 
 /// Statistics of reading a corpus: the rows, what was kept of them, and what was dropped and why. They go into the report of a run.
@@ -44,14 +44,14 @@ impl ReadStatistics {
     /// Notes how a table was read, and what of it makes no row of a corpus.
     pub(crate) fn add_table(&mut self, table: &Table<'_>) {
         self.notes.extend(table.notes());
-        self.rows += table.blank();
-        if table.blank() > 0 {
-            *self.dropped.entry(BLANK.into()).or_default() += table.blank();
+        self.rows += table.blank_rows();
+        if table.blank_rows() > 0 {
+            *self.dropped.entry(BLANK.into()).or_default() += table.blank_rows();
         }
     }
 
     /// Notes how a file that is no table was read.
-    pub(crate) fn add_source(&mut self, source: &Source) {
+    pub(crate) fn add_source(&mut self, source: &TableSource) {
         self.notes.extend(source.notes.iter().map(|note| format!("{}: {note}", source.name)));
     }
 
@@ -59,7 +59,7 @@ impl ReadStatistics {
     pub(crate) fn nothing_kept(&self, source: &str) -> DataError {
         let reasons: Vec<_> =
             self.dropped.iter().map(|(reason, count)| format!("{reason} ({count})")).collect();
-        let fault = Fault::NothingKept { rows: self.rows, reasons: reasons.join("; ") };
+        let fault = Fault::NoUsableRows { rows: self.rows, reasons: reasons.join("; ") };
         DataError::new(Place::file(source), fault)
     }
 }

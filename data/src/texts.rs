@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Dataset, SplitExample, Splits};
 use crate::error::DataError;
 use crate::examples::places;
-use crate::source::{Extent, Source, files};
+use crate::source::{Extent, TableSource, files};
 use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_shared_keys};
 use crate::stable_hash::{self, join_fingerprints};
 use crate::statistics::ReadStatistics;
@@ -115,7 +115,7 @@ impl SplitExample for Text {
 
 /// A share of texts, chosen by their hash: ⌈fraction · n⌉ of n, in their order. Smaller shares lie within larger ones.
 #[must_use]
-pub fn share(texts: Vec<&Text>, fraction: f64) -> Vec<&Text> {
+pub fn subsample(texts: Vec<&Text>, fraction: f64) -> Vec<&Text> {
     if fraction >= 1.0 {
         return texts;
     }
@@ -138,8 +138,8 @@ impl TextsBuilder {
     pub(crate) fn read(
         &mut self,
         lists: [(&OneOrMany<Location>, Option<&'static str>); 3],
-        open: impl Fn(&Location) -> Result<Source, DataError>,
-        mut rows: impl FnMut(&Source, Option<&'static str>, &mut ReadStatistics) -> Result<(), DataError>,
+        open: impl Fn(&Location) -> Result<TableSource, DataError>,
+        mut rows: impl FnMut(&TableSource, Option<&'static str>, &mut ReadStatistics) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         let mut faults: Option<DataError> = None;
         for (paths, split) in lists {

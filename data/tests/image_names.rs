@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alambic_data::corpora::{EasyVqa, Gqa, ImageCaptions, ImageQuestions, Karpathy, ReadCorpus, Vqa};
-use alambic_data::questions::{is_chosen, picture_key};
+use alambic_data::questions::{is_in_subsample, picture_key};
 use alambic_data::split::Overlap;
 use alambic_data::{Content, DataError, Dataset, Extent, HoldOut, Question, Raster, Split, SplitOptions};
 use alambic_settings::{IndexMap, Location, OneOrMany};
@@ -44,7 +44,7 @@ fn splits(mut corpus: Dataset<Question>) -> BTreeMap<String, (Split, bool)> {
     let all = asked.chain(corpus.details.unasked.iter().copied());
     all.map(|(image, split)| {
         let picture = &corpus.details.images[image];
-        (picture.name.clone(), (split, is_chosen(picture, 0.5)))
+        (picture.name.clone(), (split, is_in_subsample(picture, 0.5)))
     })
     .collect()
 }
@@ -67,7 +67,7 @@ fn table(folder: &Path, paths: &[&str]) -> ImageQuestions {
         kind: None,
         answers: Vec::new(),
         answers_from: None,
-        least: 1,
+        min_answer_count: 1,
     }
 }
 
@@ -141,7 +141,7 @@ fn of_each(folder: &Path) -> Vec<BTreeMap<String, (Split, bool)>> {
         test_images: None,
         test_image_name: String::new(),
         answers_from: None,
-        least: 1,
+        min_answer_count: 1,
     };
     let gqa = Gqa {
         questions: file(&folder.join("gqa.json")),
@@ -149,7 +149,7 @@ fn of_each(folder: &Path) -> Vec<BTreeMap<String, (Split, bool)>> {
         images: Location::File(folder.join("images")),
         translations: IndexMap::new(),
         answers_from: None,
-        least: 1,
+        min_answer_count: 1,
     };
     let karpathy = Karpathy {
         file: Location::File(folder.join("karpathy.json")),

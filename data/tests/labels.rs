@@ -66,7 +66,7 @@ fn a_missing_label_beside_numbers_is_refused_in_every_format() {
             let error = texts_of(folder.path(), extension, "label = 'label'").unwrap_err();
             let fault = &error.problems[0].fault;
             let told = match fault {
-                Fault::NoLabel { found, count } => found == missing && *count == 2,
+                Fault::MissingLabel { found, count } => found == missing && *count == 2,
                 Fault::UnknownClass { found, classes } => {
                     missing == "inf" && found == "inf" && classes.len() == 2
                 }
@@ -90,7 +90,7 @@ fn a_gap_among_numbers_is_the_same_fault_in_every_format() {
             for (key, name) in [("number", "number"), ("label", "label")] {
                 let error = texts_of(folder.path(), extension, &format!("{key} = 'value'")).unwrap_err();
                 let faults: Vec<&Fault> = error.problems.iter().map(|problem| &problem.fault).collect();
-                assert_eq!(faults, [&Fault::NothingInColumn(name)], "{extension}: {error}");
+                assert_eq!(faults, [&Fault::EmptyField(name)], "{extension}: {error}");
             }
         }
     }

@@ -6,16 +6,16 @@ use std::io::Write;
 use std::path::Path;
 
 use alambic_data::corpora::{Moses, ParallelTable, ReadCorpus, Tmx};
-use alambic_data::parallel::{Filters, Translation};
+use alambic_data::parallel::{BitextFilters, Translation};
 use alambic_data::table::Quoting;
 use alambic_data::{Content, DataError, Dataset, Extent, HoldOut, SplitOptions};
 use alambic_settings::{IndexMap, Location, OneOrMany};
 
-fn filters() -> Filters {
-    Filters {
-        shortest: 1,
-        longest: 1000,
-        fewest_words: 1,
+fn filters() -> BitextFilters {
+    BitextFilters {
+        min_characters: 1,
+        max_characters: 1000,
+        min_words: 1,
         ratio: 9.0,
         script: true,
         copies: true,
@@ -106,7 +106,7 @@ fn blanks_that_do_not_belong_there_are_taken_out() {
     );
     corpus.filters.without_blanks = vec!["ja".into()];
     assert_eq!(texts(&read(&corpus).unwrap(), "ja"), ["彼はつらい。"]);
-    corpus.filters.fewest_words = 4;
+    corpus.filters.min_words = 4;
     assert!(read(&corpus).unwrap_err().to_string().contains("fewer than 4 words"));
 }
 

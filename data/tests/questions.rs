@@ -59,7 +59,7 @@ fn table(folder: &Path) -> ImageQuestions {
         kind: None,
         answers: Vec::new(),
         answers_from: None,
-        least: 1,
+        min_answer_count: 1,
     }
 }
 
@@ -75,7 +75,7 @@ fn vqa(folder: &Path) -> Vqa {
         test_images: None,
         test_image_name: "COCO_val2014_{}.jpg".into(),
         answers_from: None,
-        least: 1,
+        min_answer_count: 1,
     }
 }
 
@@ -147,7 +147,8 @@ fn images_that_another_corpus_keeps_for_its_test_are_left_out() {
     let folder = folder(&files, &["a.png", "b.png"]);
     let none = || OneOrMany(Vec::new());
     let split = |mut corpus: Dataset<Question>, kept: [bool; 2]| -> Content {
-        let options = SplitOptions { validation_fraction: 0.0, ..SplitOptions::default() }.keeping(kept);
+        let options =
+            SplitOptions { validation_fraction: 0.0, ..SplitOptions::default() }.with_split_files(kept);
         corpus.split(&options, &HoldOut::default()).unwrap();
         corpus.into()
     };
@@ -164,9 +165,9 @@ fn images_that_another_corpus_keeps_for_its_test_are_left_out() {
     };
     let mut corpora: IndexMap<String, Content> = [
         // The files for the test need not be named once more.
-        ("evaluated", split(questions(&evaluated).unwrap(), evaluated.kept_files())),
-        ("asked", split(questions(&asked).unwrap(), asked.kept_files())),
-        ("captioned", split(questions(&captioned).unwrap(), captioned.kept_files())),
+        ("evaluated", split(questions(&evaluated).unwrap(), evaluated.has_split_files())),
+        ("asked", split(questions(&asked).unwrap(), asked.has_split_files())),
+        ("captioned", split(questions(&captioned).unwrap(), captioned.has_split_files())),
     ]
     .map(|(name, content)| (name.to_owned(), content))
     .into();
@@ -348,7 +349,7 @@ fn gqa_is_read_by_the_number_of_the_question() {
         translations: [("ta".to_owned(), file(folder.path(), "ta.json"))].into(),
         images: Location::File(folder.path().to_owned()),
         answers_from: None,
-        least: 1,
+        min_answer_count: 1,
     };
     let read = questions(&corpus).unwrap();
     assert_eq!(read.splits.train[1].translations["ta"], "யார்?");

@@ -72,7 +72,7 @@ fn csv_is_read_as_pandas_reads_it() {
         assert_eq!(labelled("a.csv", text.as_bytes(), "").unwrap(), rows(expected), "{text:?}");
     }
     let problem = labelled("a.csv", b"text,label\na,\"yes\nb,no\n", "").unwrap_err().problems.remove(0);
-    assert_eq!((problem.place.line, problem.fault), (Some(2), Fault::OpenQuote));
+    assert_eq!((problem.place.line, problem.fault), (Some(2), Fault::UnclosedQuote));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn quotes_in_tsv_are_marks_only_where_all_are_set_so() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.tsv"), "text\n\"one\ntwo\"\n").unwrap();
     let error = texts_of(folder.path(), "[texts]\npaths = 'a.tsv'").unwrap_err();
-    assert_eq!(error.problems[0].fault, Fault::MarksOrCharacters);
+    assert_eq!(error.problems[0].fault, Fault::AmbiguousQuotes);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn gzip_is_told_by_its_bytes_and_has_a_limit() {
         (0..260).for_each(|_| encoder.write_all(&zeros).unwrap());
     });
     let error = labelled("a.csv.gz", &bomb, "").unwrap_err();
-    assert!(matches!(error.problems[0].fault, Fault::Inflated { .. }), "{error}");
+    assert!(matches!(error.problems[0].fault, Fault::TooLarge { .. }), "{error}");
 }
 
 #[cfg(unix)]
@@ -228,7 +228,7 @@ fn json_is_read_by_lines_as_a_list_and_over_lines() {
     }
     assert_eq!(
         fault("{\"text\": \"a\", \"text\": \"b\", \"label\": \"c\"}").fault,
-        Fault::KeyTwice("text".into())
+        Fault::DuplicateKey("text".into())
     );
     assert!(matches!(fault("{\"text\": {\"0\": \"a\"}, \"label\": 1}").fault, Fault::NotOneValue { .. }));
     assert_eq!(fault("{}").fault, Fault::MissingKey("text".into()));
@@ -269,7 +269,7 @@ fn labels_that_say_the_same_are_one_class() {
     let error = labelled("a.tsv", b"text\tlabel\na\t1\nb\t0\nc\t-1\nd\t-1\n", "").unwrap_err();
     assert_eq!(
         (error.problems[0].place.line, &error.problems[0].fault),
-        (Some(4), &Fault::NoLabel { found: "-1".into(), count: 2 })
+        (Some(4), &Fault::MissingLabel { found: "-1".into(), count: 2 })
     );
     let kept = labelled("a.tsv", b"text\tlabel\na\t1\nc\t-1\n", "classes = ['-1', '1']").unwrap();
     assert_eq!(kept, rows(&[("a", "1"), ("c", "-1")]));

@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use alambic_data::{Dataset, Extent, Found, Picture, Question, RegionFiles};
+use alambic_data::{Dataset, DetectedRegions, Extent, Picture, Question, RegionFiles};
 use alambic_settings::{Location, OneOrMany};
 
 use common::{Array, attach, base64, corpus, files, lxmert, npz, one, oscar, safetensors};
@@ -15,12 +15,12 @@ const UPPER: [f32; 4] = [0.0, 0.0, 0.5, 0.25];
 const LOWER: [f32; 4] = [0.25, 0.5, 1.0, 1.0];
 
 /// The regions of an image, read again from their file, which is the same as to hold them.
-fn loaded(picture: &Picture) -> Found {
-    picture.found.as_ref().unwrap().load().unwrap()
+fn loaded(picture: &Picture) -> DetectedRegions {
+    picture.regions.as_ref().unwrap().load().unwrap()
 }
 
 /// The first feature of each region.
-fn firsts(found: &Found) -> Vec<f32> {
+fn firsts(found: &DetectedRegions) -> Vec<f32> {
     found.features.chunks_exact(found.width).map(|row| row[0]).collect()
 }
 
@@ -44,7 +44,7 @@ fn oscar_and_vinvl_have_the_box_in_the_features() {
     let names = ["images/000000000009.jpg", "images/COCO_val2014_000000262148.jpg"];
     let (read, width) = attach(&files(&path), &names).unwrap();
     assert_eq!(width, 2054);
-    let found: Vec<Found> = read.details.images.iter().map(loaded).collect();
+    let found: Vec<DetectedRegions> = read.details.images.iter().map(loaded).collect();
     assert_eq!((firsts(&found[0]), firsts(&found[1])), (vec![7.0], vec![1.0, 2.0]));
     assert_eq!(found[1].features.as_slice(), oscar(1.0, &[UPPER, LOWER]));
     assert_eq!((&found[0].bounds, &found[1].bounds), (&vec![LOWER], &vec![UPPER, LOWER]));
@@ -70,13 +70,13 @@ fn the_first_regions_are_kept_with_their_tags() {
     let options = RegionFiles { tags: one(&tags), ..files(&features) };
     let (whole, _) = attach(&options, &["1.jpg", "2.jpg"]).unwrap();
     let tags = |corpus: &Dataset<Question>, image: usize| {
-        corpus.details.images[image].found.as_ref().unwrap().tags().to_vec()
+        corpus.details.images[image].regions.as_ref().unwrap().tags().to_vec()
     };
     assert_eq!(
         (tags(&whole, 0), tags(&whole, 1)),
         (vec!["dog".to_owned(), "traffic light".to_owned()], vec!["cat".to_owned(), "mat".to_owned()])
     );
-    let (first, _) = attach(&RegionFiles { most: 1, ..options }, &["1.jpg", "2.jpg"]).unwrap();
+    let (first, _) = attach(&RegionFiles { max_regions: 1, ..options }, &["1.jpg", "2.jpg"]).unwrap();
     let found = loaded(&first.details.images[0]);
     assert_eq!((found.regions(), found.features.len(), found.tags.len()), (1, 2054, 1));
     assert_eq!(first.statistics.dropped["regions beyond the first 1 of an image"], 2);
@@ -233,7 +233,7 @@ fn safetensors_are_read_by_the_name_of_the_image() {
     );
     let (read, width) = attach(&files(&path), &["2.png", "scene 1"]).unwrap();
     assert_eq!(width, 3);
-    let found: Vec<Found> = read.details.images.iter().map(loaded).collect();
+    let found: Vec<DetectedRegions> = read.details.images.iter().map(loaded).collect();
     assert_eq!((firsts(&found[0]), firsts(&found[1])), (vec![7.0], vec![1.0, 4.0]));
     assert_eq!((&found[0].bounds, &found[1].bounds), (&vec![LOWER], &vec![UPPER, LOWER]));
 }
@@ -245,7 +245,7 @@ fn of_heads_the_first_image_tells_the_width() {
     std::fs::write(&path, format!("5\t1\t{}\n6\tbroken", base64(&oscar(1.0, &[UPPER])))).unwrap();
     let mut corpus = corpus(&["1.jpg"]);
     assert_eq!(files(&path).attach(&mut corpus, Extent::Head).unwrap(), 2054);
-    assert!(corpus.details.images[0].found.is_none() && corpus.fingerprint == "before");
+    assert!(corpus.details.images[0].regions.is_none() && corpus.fingerprint == "before");
     std::fs::write(&path, "6\tbroken").unwrap();
     assert!(files(&path).attach(&mut corpus, Extent::Head).is_err());
     std::fs::write(&path, "\n").unwrap();
@@ -279,20 +279,20 @@ fn features_beyond_the_memory_are_read_again() {
         let (held, _) = attach(&files(path), &names).unwrap();
         // Room for the first two of the file.
         let memory_gb = 2.0 * 2.0 * 2054.0 * 4.0 / 1e9;
-        for (most, memory_gb) in [(50, 0.0), (50, memory_gb), (1, 0.0)] {
-            let (filed, _) = attach(&RegionFiles { most, memory_gb, ..files(path) }, &names).unwrap();
-            if most == 50 {
+        for (max_regions, memory_gb) in [(50, 0.0), (50, memory_gb), (1, 0.0)] {
+            let (filed, _) = attach(&RegionFiles { max_regions, memory_gb, ..files(path) }, &names).unwrap();
+            if max_regions == 50 {
                 assert_eq!(held.fingerprint, filed.fingerprint);
             }
             for (own, other) in filed.details.images.iter().zip(&held.details.images) {
                 let mut other = loaded(other);
-                other.keep(most);
+                other.truncate(max_regions);
                 assert_eq!(loaded(own), other, "{}", path.display());
             }
         }
     }
     let (filed, _) = attach(&RegionFiles { memory_gb: 0.0, ..files(&tsv) }, &names).unwrap();
     std::fs::write(&tsv, "gone").unwrap();
-    let error = filed.details.images[0].found.as_ref().unwrap().load().unwrap_err().to_string();
+    let error = filed.details.images[0].regions.as_ref().unwrap().load().unwrap_err().to_string();
     assert!(error.contains("features.tsv"), "{error}");
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use alambic_data::corpora::Unit;
-use alambic_data::split::{Likeness, Overlap};
+use alambic_data::split::{Overlap, SplitGuess};
 use alambic_data::{
     Dataset, Entry, HoldOut, ReadStatistics, Split, SplitError, SplitOptions, WordDetails, embedded,
 };
@@ -48,11 +48,11 @@ fn values_of_a_split_that_no_option_names_are_counted() {
     let unnamed = split(&words, &options).unwrap().report.unnamed;
     let unnamed: Vec<(&str, usize)> = unnamed.iter().map(|(value, count)| (value.as_str(), *count)).collect();
     assert_eq!(unnamed, [("dev", 2), ("Test", 1), ("easy", 1)]);
-    assert_eq!(options.likeness("Test"), Some(Likeness::Named(Split::Test, "test".into())));
-    assert_eq!(options.likeness("dev"), Some(Likeness::Usual(Split::Validation)));
-    assert_eq!(options.likeness("easy"), None);
+    assert_eq!(options.guess_split("Test"), Some(SplitGuess::Named(Split::Test, "test".into())));
+    assert_eq!(options.guess_split("dev"), Some(SplitGuess::Usual(Split::Validation)));
+    assert_eq!(options.guess_split("easy"), None);
     let options = SplitOptions { validation_values: vec!["dev".into()], ..options };
-    assert_eq!(options.likeness("valid"), Some(Likeness::Named(Split::Validation, "dev".into())));
+    assert_eq!(options.guess_split("valid"), Some(SplitGuess::Named(Split::Validation, "dev".into())));
 }
 
 /// Words whose keys and forms collide often, within and across languages.

@@ -5,7 +5,7 @@ use alambic_settings::{Location, OneOrMany, choices, settings};
 use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::source::{Extent, Source};
+use crate::source::{Extent, TableSource};
 use crate::statistics::ReadStatistics;
 use crate::table::{lines, utf8};
 use crate::texts::{Label, Labels, OUTSIDE, Text, TextsBuilder};
@@ -79,7 +79,7 @@ impl ReadCorpus for Conll {
             (&self.test_paths, Some("test")),
         ];
         // Never the head alone: rare tags may first come further down, and what tags there are decides about a model.
-        let open = |location: &Location| Source::open_lines(location, Extent::Whole);
+        let open = |location: &Location| TableSource::open_lines(location, Extent::Whole);
         builder.read(files, open, |source, split, statistics| {
             self.sentences(source, split, &mut sentences, statistics)
         })?;
@@ -97,7 +97,7 @@ impl ReadCorpus for Conll {
         Ok(builder.build(Labels::Words(classes), false, extent)?.into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
     }
 }
@@ -106,7 +106,7 @@ impl Conll {
     /// Reads the sentences of a file, and reports its faults.
     fn sentences(
         &self,
-        source: &Source,
+        source: &TableSource,
         split: Option<&'static str>,
         sentences: &mut Vec<Sentence>,
         statistics: &mut ReadStatistics,
@@ -138,7 +138,7 @@ impl Conll {
                 }
             }
             if self.comment.is_none() && sentence.words.is_empty() && is_like_comment(line, &cells, columns) {
-                problems.push(Place::line(&source.name, number), Fault::Comment(line.to_owned()));
+                problems.push(Place::line(&source.name, number), Fault::UnexpectedComment(line.to_owned()));
                 continue;
             }
             if self.is_no_word(&cells, sentence.words.len()) {
@@ -166,7 +166,7 @@ impl Conll {
     }
 
     /// How many columns the rows of a file have, by the first that is no comment; none where there is no such row.
-    fn columns(&self, source: &Source) -> Option<usize> {
+    fn columns(&self, source: &TableSource) -> Option<usize> {
         let is_comment = |line: &str| match &self.comment {
             Some(mark) => line.starts_with(mark.as_str()),
             None => is_like_comment(line, &cells(line), None),
@@ -208,8 +208,8 @@ impl Conll {
         // A word of nothing but blanks is what stands between the separators.
         let shown = word.trim_matches(' ');
         match (word.is_empty(), tag.is_empty()) {
-            (true, _) => Err(Fault::NothingInColumn("word")),
-            (_, true) => Err(Fault::NothingInColumn("tag")),
+            (true, _) => Err(Fault::EmptyField("word")),
+            (_, true) => Err(Fault::EmptyField("tag")),
             _ => Ok((if shown.is_empty() { word } else { shown }, tag)),
         }
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::content::Content;
 use crate::error::DataError;
-use crate::mining::Mined;
+use crate::mining::MinedParaphrases;
 use crate::source::Extent;
 
 kinds! {
@@ -32,7 +32,7 @@ kinds! {
         /// Sentences beside their translations, in translation memories.
         Tmx(Tmx) = "tmx",
         /// Paraphrases, mined from sentences that have several translations.
-        Mined(Mined) = "mined",
+        Mined(MinedParaphrases) = "mined",
         /// Questions about images in a folder, in a table.
         ImageQuestions(ImageQuestions) = "image-questions",
         /// Images in a folder with their captions, in a table.
@@ -61,7 +61,7 @@ impl ReadCorpus for Corpus {
         self.inner().read(extent)
     }
 
-    fn kept_files(&self) -> [bool; 2] {
-        self.inner().kept_files()
+    fn has_split_files(&self) -> [bool; 2] {
+        self.inner().has_split_files()
     }
 }

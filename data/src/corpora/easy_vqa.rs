@@ -11,7 +11,7 @@ use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
 use crate::image_datasets::{Known, RawQuestion, build_questions};
 use crate::image_files::ImageFolder;
-use crate::source::{Extent, Source};
+use crate::source::{Extent, TableSource};
 use crate::stable_hash::join_fingerprints;
 
 settings! {
@@ -44,7 +44,7 @@ impl ReadCorpus for EasyVqa {
         let (languages, translations) = translations();
         for part in PARTS {
             let path = folder.join(part).join("questions.json");
-            let (source, rows): (Source, Vec<(String, String, u64)>) = json(&Location::File(path))?;
+            let (source, rows): (TableSource, Vec<(String, String, u64)>) = json(&Location::File(path))?;
             fingerprints.push(source.fingerprint());
             let name = &source.name;
             raw.extend(rows.into_iter().map(|(text, answer, image)| RawQuestion {
@@ -69,7 +69,7 @@ impl ReadCorpus for EasyVqa {
         .into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [false, true]
     }
 }
@@ -88,7 +88,7 @@ fn translations() -> (Vec<String>, HashMap<&'static str, IndexMap<String, String
 
 /// A text file with its fingerprint.
 fn lines(path: &Path) -> Result<(String, String), DataError> {
-    let source = Source::open_lines(&Location::File(path.to_owned()), Extent::Whole)?;
+    let source = TableSource::open_lines(&Location::File(path.to_owned()), Extent::Whole)?;
     let text = String::from_utf8(source.bytes.to_vec()).map_err(|error| {
         let byte = source.bytes.get(error.utf8_error().valid_up_to()).copied().unwrap_or_default();
         DataError::new(Place::file(&source.name), Fault::NotUtf8(byte))

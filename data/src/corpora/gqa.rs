@@ -10,7 +10,7 @@ use crate::content::Content;
 use crate::error::{DataError, Place};
 use crate::image_datasets::{RawQuestion, TEST, Translations, build_questions, english_and};
 use crate::image_files::ImageFolder;
-use crate::source::{Extent, Source};
+use crate::source::{Extent, TableSource};
 use crate::stable_hash::join_fingerprints;
 
 settings! {
@@ -31,7 +31,7 @@ settings! {
         pub answers_from: Option<Location>,
         /// The fewest questions that an answer must have to be told apart.
         #[range(1..)]
-        pub least: usize = 1,
+        pub min_answer_count: usize = 1,
     }
 }
 
@@ -58,7 +58,7 @@ impl ReadCorpus for Gqa {
         let mut translations = Translations::new();
         for (language, paths) in &self.translations {
             for location in paths.iter() {
-                let (source, file): (Source, IndexMap<String, Asked>) = json(location)?;
+                let (source, file): (TableSource, IndexMap<String, Asked>) = json(location)?;
                 fingerprints.push(source.fingerprint());
                 for (number, asked) in file {
                     translations.add(number, language, &asked.question);
@@ -67,7 +67,7 @@ impl ReadCorpus for Gqa {
         }
         for (paths, split) in [(&self.questions, None), (&self.test_questions, Some(TEST))] {
             for location in paths.iter() {
-                let (source, file): (Source, IndexMap<String, Asked>) = json(location)?;
+                let (source, file): (TableSource, IndexMap<String, Asked>) = json(location)?;
                 fingerprints.push(source.fingerprint());
                 rows.extend(file.into_iter().map(|(number, asked)| RawQuestion {
                     translations: translations.of(&number),
@@ -82,7 +82,7 @@ impl ReadCorpus for Gqa {
             }
         }
         let listed = self.answers_from.as_ref().map(listed).transpose()?;
-        let known = known(listed.as_deref(), self.least);
+        let known = known(listed.as_deref(), self.min_answer_count);
         Ok(build_questions(
             sources.join(", "),
             &join_fingerprints(&fingerprints),
@@ -94,7 +94,7 @@ impl ReadCorpus for Gqa {
         .into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [false, !self.test_questions.is_empty()]
     }
 }

@@ -8,7 +8,7 @@ use crate::content::Content;
 use crate::error::DataError;
 use crate::image_datasets::{Captioned, TEST, build_captions};
 use crate::image_files::ImageFolder;
-use crate::source::{Extent, Source, files};
+use crate::source::{Extent, TableSource, files};
 use crate::stable_hash::join_fingerprints;
 use crate::table::{Columns, Table};
 
@@ -43,7 +43,7 @@ impl ReadCorpus for ImageCaptions {
         ];
         for (paths, part) in parts {
             for location in files(paths)? {
-                let read = Source::open(&location, extent).and_then(|source| {
+                let read = TableSource::open(&location, extent).and_then(|source| {
                     sources.push(source.name.clone());
                     fingerprints.push(source.fingerprint());
                     let columns = Columns {
@@ -74,7 +74,7 @@ impl ReadCorpus for ImageCaptions {
         Ok(build_captions(sources.join(", "), &join_fingerprints(&fingerprints), rows, extent)?.into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
     }
 }

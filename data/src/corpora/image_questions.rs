@@ -8,7 +8,7 @@ use crate::content::Content;
 use crate::error::DataError;
 use crate::image_datasets::{RawQuestion, TEST, build_questions};
 use crate::image_files::ImageFolder;
-use crate::source::{Extent, Source, files};
+use crate::source::{Extent, TableSource, files};
 use crate::stable_hash::join_fingerprints;
 use crate::table::{Columns, Table};
 
@@ -45,7 +45,7 @@ settings! {
         pub answers_from: Option<Location>,
         /// The fewest rows that an answer must have to be told apart, where they are not listed.
         #[range(1..)]
-        pub least: usize = 1,
+        pub min_answer_count: usize = 1,
     }
 }
 
@@ -62,7 +62,7 @@ impl ReadCorpus for ImageQuestions {
         ];
         for (paths, part) in parts {
             for location in files(paths)? {
-                let read = Source::open(&location, extent).and_then(|source| {
+                let read = TableSource::open(&location, extent).and_then(|source| {
                     sources.push(source.name.clone());
                     fingerprints.push(source.fingerprint());
                     self.rows(&source, part, &folder, &mut rows)
@@ -77,7 +77,7 @@ impl ReadCorpus for ImageQuestions {
             Some(location) => Some(listed(location)?),
             None => (!self.answers.is_empty()).then(|| self.answers.clone()),
         };
-        let known = known(listed.as_deref(), self.least);
+        let known = known(listed.as_deref(), self.min_answer_count);
         let languages = std::iter::once(&self.language).chain(self.translations.keys()).cloned().collect();
         Ok(build_questions(
             sources.join(", "),
@@ -90,7 +90,7 @@ impl ReadCorpus for ImageQuestions {
         .into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
     }
 }
@@ -98,7 +98,7 @@ impl ReadCorpus for ImageQuestions {
 impl ImageQuestions {
     fn rows(
         &self,
-        source: &Source,
+        source: &TableSource,
         part: Option<&str>,
         folder: &ImageFolder,
         rows: &mut Vec<RawQuestion>,
@@ -152,7 +152,7 @@ pub(super) fn optional<'t>(
 ) -> Result<Option<Vec<&'t str>>, DataError> {
     match name {
         Some(name) => table.column(name).map(Some),
-        None if table.has(usual) => table.column(usual).map(Some),
+        None if table.has_column(usual) => table.column(usual).map(Some),
         None => Ok(None),
     }
 }

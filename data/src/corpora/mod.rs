@@ -23,7 +23,7 @@ mod read_corpus;
 mod texts;
 mod tmx;
 mod vqa;
-mod word_pairs;
+mod word_pair_files;
 
 pub use aksharantar::Aksharantar;
 pub use conll::{Conll, Scheme};
@@ -45,4 +45,4 @@ pub use read_corpus::ReadCorpus;
 pub use texts::Texts;
 pub use tmx::Tmx;
 pub use vqa::Vqa;
-pub use word_pairs::WordPairs;
+pub use word_pair_files::WordPairFiles;

@@ -5,8 +5,8 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::parallel::{BitextBuilder, Filters};
-use crate::source::{Extent, Source, files};
+use crate::parallel::{BitextBuilder, BitextFilters};
+use crate::source::{Extent, TableSource, files};
 use crate::table::{lines, utf8};
 
 settings! {
@@ -22,7 +22,7 @@ settings! {
         pub test_paths: IndexMap<String, OneOrMany<Location>> = IndexMap::new(),
         /// Which sentences are kept.
         #[flatten]
-        pub filters: Filters,
+        pub filters: BitextFilters,
     }
 }
 
@@ -53,7 +53,7 @@ impl ReadCorpus for Moses {
                         };
                         return Err(DataError::new(place, fault));
                     };
-                    let source = Source::open_lines(location, extent)?;
+                    let source = TableSource::open_lines(location, extent)?;
                     builder.add_file(&source);
                     files.push((language.as_str(), source));
                 }
@@ -63,20 +63,20 @@ impl ReadCorpus for Moses {
         Ok(builder.build(extent)?.into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
     }
 }
 
 /// The sentences of files that belong together.
 fn beside(
-    files: &[(&str, Source)],
+    files: &[(&str, TableSource)],
     part: Option<&str>,
     extent: Extent,
     builder: &mut BitextBuilder<'_>,
 ) -> Result<(), DataError> {
     let mut problems = Problems::default();
-    let mut columns: Vec<(&str, &Source, Vec<&str>)> = Vec::with_capacity(files.len());
+    let mut columns: Vec<(&str, &TableSource, Vec<&str>)> = Vec::with_capacity(files.len());
     for (language, source) in files {
         let mut texts = Vec::new();
         for (number, line) in lines(&source.bytes) {

@@ -9,8 +9,8 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
-use crate::parallel::{BitextBuilder, Filters};
-use crate::source::{Extent, Source, files};
+use crate::parallel::{BitextBuilder, BitextFilters};
+use crate::source::{Extent, TableSource, files};
 use crate::table::{Columns, Header, Quoting, Table};
 
 settings! {
@@ -35,7 +35,7 @@ settings! {
         pub split_column: Option<String>,
         /// Which sentences are kept.
         #[flatten]
-        pub filters: Filters,
+        pub filters: BitextFilters,
     }
 }
 
@@ -53,7 +53,7 @@ impl ReadCorpus for ParallelTable {
         ];
         for (paths, part) in parts {
             for location in files(paths)? {
-                let read = Source::open(&location, extent)
+                let read = TableSource::open(&location, extent)
                     .and_then(|source| self.rows(&source, part, &mut builder, &mut found));
                 DataError::note(&mut faults, read.map(|columns| met.extend(columns)));
             }
@@ -70,7 +70,7 @@ impl ReadCorpus for ParallelTable {
         Ok(builder.build(extent)?.into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
     }
 }
@@ -79,7 +79,7 @@ impl ParallelTable {
     /// Takes the rows of a file. The columns that it has are given back.
     fn rows(
         &self,
-        source: &Source,
+        source: &TableSource,
         part: Option<&str>,
         builder: &mut BitextBuilder<'_>,
         found: &mut IndexSet<String>,
@@ -100,7 +100,8 @@ impl ParallelTable {
         let may: Vec<&str> = texts.iter().chain(&optional).copied().collect();
         let table = Table::read(source, &columns(&[], &may))?;
         found.extend(table.names().iter().cloned());
-        let languages = || self.columns.values().filter(|names| names.iter().all(|name| table.has(name)));
+        let languages =
+            || self.columns.values().filter(|names| names.iter().all(|name| table.has_column(name)));
         let names: Vec<&str> = languages().flat_map(|names| names.iter().map(String::as_str)).collect();
         let present = languages().count();
         let table = Table::read(source, &columns(&names, &optional))?;

@@ -14,7 +14,7 @@ pub trait ReadCorpus {
 
     /// Whether it was given files for validation, and files for the test. What they hold has the splits `validation` and
     /// `test`, which need not be named.
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [false, false]
     }
 }

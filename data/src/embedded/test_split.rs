@@ -2,9 +2,9 @@
 
 use alambic_settings::IndexMap;
 
-use crate::lexicon::LexiconBuilder;
 use crate::split::{Match, Removals, Seen};
 use crate::stable_hash::unit_interval;
+use crate::word_builder::WordsBuilder;
 use crate::words::Entry;
 
 /// The value of [`crate::Entry::split`] for names that no training may see.
@@ -17,7 +17,7 @@ const SHARE: f64 = 0.2;
 
 /// Marks the test part, and takes out of it what the other names hold: a word that also occurs there cannot
 /// test anything.
-pub(crate) fn hold_out_test_split(builder: &mut LexiconBuilder) {
+pub(crate) fn hold_out_test_split(builder: &mut WordsBuilder) {
     let entries = std::mem::take(builder.entries_mut());
     let (mut test, train): (Vec<_>, Vec<_>) =
         entries.into_iter().partition(|entry| unit_interval(&[SALT, &entry.key]) < SHARE);

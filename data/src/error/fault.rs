@@ -54,7 +54,7 @@ pub enum Fault {
     BrokenXml(String),
     /// Different texts of one language in a unit of a translation memory.
     #[error("a unit has different texts for `{}`, of `{}` and of `{}`", quoted(.language), quoted(&.codes[0]), quoted(&.codes[1]))]
-    TwoVariants {
+    AmbiguousVariants {
         /// The language that is asked for.
         language: String,
         /// The codes of two texts.
@@ -62,13 +62,13 @@ pub enum Fault {
     },
     /// Two options of a corpus, the first of which may not be above the second.
     #[error("`{0}` is above `{1}`")]
-    Crossed(&'static str, &'static str),
+    MinAboveMax(&'static str, &'static str),
     /// An answer that would be two classes, one of which is never right.
     #[error("the answer `{}` is listed twice", quoted(.0))]
-    AnswerTwice(String),
+    DuplicateAnswer(String),
     /// A question whose answers two annotations give.
     #[error("the question `{0}` is annotated twice")]
-    AnnotatedTwice(String),
+    DuplicateAnnotation(String),
     /// A file that does not list answers.
     #[error("no list of answers: {}", shortened(.0, MESSAGE))]
     NotAnswers(String),
@@ -77,7 +77,7 @@ pub enum Fault {
     NoImage(String),
     /// An image whose name several files have, in other normal forms of Unicode.
     #[error("{1} files are called {0} in other normal forms of Unicode, and none in this one")]
-    SeveralImages(String, usize),
+    AmbiguousImage(String, usize),
     /// An image that a question is about and that cannot be read.
     #[error("the image {path} cannot be read: {reason}")]
     DamagedImage {
@@ -109,10 +109,10 @@ pub enum Fault {
     NotUtf16(usize),
     /// Something that people put in the place of a file: a pointer, a web page, another format.
     #[error("this is {0}")]
-    Instead(&'static str),
+    OtherContent(&'static str),
     /// A compressed file that would fill the memory.
     #[error("it is compressed more than {times} times over, and longer than {} MiB", .bytes >> 20)]
-    Inflated {
+    TooLarge {
         /// How many times its size the content of a file may have.
         times: u64,
         /// The size up to which any content may come.
@@ -140,18 +140,18 @@ pub enum Fault {
     },
     /// A row whose word, tag, label or number is empty.
     #[error("the column of the {0} is empty")]
-    NothingInColumn(&'static str),
+    EmptyField(&'static str),
     /// A line that looks like a comment, where none are expected.
     #[error("`{}` looks like a comment, and without `comment` each line is a word", quoted(.0))]
-    Comment(String),
+    UnexpectedComment(String),
     /// A quoted field that no quote ends.
     #[error("a quoted field begins here and does not end")]
-    OpenQuote,
+    UnclosedQuote,
     /// Rows that are others where quotes are marks around fields than where they are characters.
     #[error(
         "with quotes as marks around fields a row goes on to the next line here, and without them it does not"
     )]
-    MarksOrCharacters,
+    AmbiguousQuotes,
     /// Two columns of the name of one that the reader needs.
     #[error("the header names the column `{}` twice", quoted(.0))]
     DuplicateColumn(String),
@@ -174,7 +174,7 @@ pub enum Fault {
     MissingKey(String),
     /// A key that an object has twice.
     #[error("the key `{}` stands twice in this object", quoted(.0))]
-    KeyTwice(String),
+    DuplicateKey(String),
     /// A value that is no text where a text is needed.
     #[error("`{}` holds {} where text belongs", quoted(.column), quoted(.found))]
     NotText {
@@ -185,7 +185,7 @@ pub enum Fault {
     },
     /// A text that is no number where a count is needed.
     #[error("`{}` holds `{}` where a whole number belongs", quoted(.column), quoted(.found))]
-    NotNumber {
+    NotCount {
         /// The column.
         column: String,
         /// What it holds.
@@ -193,7 +193,7 @@ pub enum Fault {
     },
     /// A text that is no number where one is needed.
     #[error("`{}` holds `{}` where a number belongs", quoted(.column), quoted(.found))]
-    NotDecimal {
+    NotNumber {
         /// The column.
         column: String,
         /// What it holds.
@@ -213,7 +213,7 @@ pub enum Fault {
         quoted(.found),
         if *.count == 1 { "row" } else { "rows" }
     )]
-    NoLabel {
+    MissingLabel {
         /// The label.
         found: String,
         /// How many rows have it.
@@ -235,7 +235,7 @@ pub enum Fault {
     NoLanguage,
     /// Every row was dropped.
     #[error("none of {rows} rows can be used: {reasons}")]
-    NothingKept {
+    NoUsableRows {
         /// Rows read.
         rows: usize,
         /// Why they were dropped, with counts.
@@ -268,13 +268,13 @@ impl Fault {
             Self::NoImage(_) => {
                 "check the folder of the images and how they are called, or leave out the row".into()
             }
-            Self::SeveralImages(..) => "rename all but one of them, or write the name as one of them has it".into(),
+            Self::AmbiguousImage(..) => "rename all but one of them, or write the name as one of them has it".into(),
             Self::WrongScript { .. } => "check whether the columns or files of two languages are crossed; `script = false` takes texts of any script".into(),
             Self::LineCount { .. } | Self::FileCount { .. } => {
                 "give the files that belong together; the same line of each is the same sentence".into()
             }
             Self::BrokenXml(_) => "fetch the file anew, and check that it is TMX".into(),
-            Self::TwoVariants { codes: [one, other], .. } => format!(
+            Self::AmbiguousVariants { codes: [one, other], .. } => format!(
                 "ask for one or both of them, such as `{}` or `{}`, in `languages`",
                 quoted(one),
                 quoted(other)
@@ -283,37 +283,37 @@ impl Fault {
                 "give the `config.json` of a model with names of its classes, a list in JSON, or a line for each answer"
                     .into()
             }
-            Self::AnnotatedTwice(_) => "give each annotation once; files of two parts may not share ids".into(),
-            Self::AnswerTwice(_) => "list each answer once, in the order of their ids".into(),
-            Self::Crossed(least, most) => format!("raise `{most}`, or lower `{least}`"),
+            Self::DuplicateAnnotation(_) => "give each annotation once; files of two parts may not share ids".into(),
+            Self::DuplicateAnswer(_) => "list each answer once, in the order of their ids".into(),
+            Self::MinAboveMax(least, most) => format!("raise `{most}`, or lower `{least}`"),
             Self::NotFolder => "give the path of a folder".into(),
             Self::WrongFormat(_) => "`alambic list corpora` says which formats each corpus has".into(),
             Self::NotUtf8(_) => {
                 "save the file as UTF-8 (`iconv -f WINDOWS-1252 -t UTF-8` if it comes from Windows), or repair the line".into()
             }
             Self::NotUtf16(_) => "save the file as UTF-8".into(),
-            Self::Instead(_) => {
+            Self::OtherContent(_) => {
                 "give the file itself: text in UTF-8, also compressed with gzip, or what its name says".into()
             }
-            Self::Inflated { .. } => "decompress it with `gunzip`, and name what comes out".into(),
+            Self::TooLarge { .. } => "decompress it with `gunzip`, and name what comes out".into(),
             Self::LongLine(_) => "check that it is a table, and shorten or remove the line".into(),
             Self::NoSuchFiles => "check the pattern; it is one for the names in a single folder".into(),
             Self::Empty | Self::NoRows => "give a file with rows, or leave it out".into(),
             Self::ColumnCount { .. } => "add or remove separators; empty columns need theirs too".into(),
-            Self::NothingInColumn(_) => "write it there, or remove the line".into(),
-            Self::Comment(_) => "say `comment = \"#\"` if lines that begin with it are comments, or give the line its columns".into(),
-            Self::OpenQuote => "close the quote; where quotes are no more than characters, say `quoting = \"none\"`".into(),
-            Self::MarksOrCharacters => {
+            Self::EmptyField(_) => "write it there, or remove the line".into(),
+            Self::UnexpectedComment(_) => "say `comment = \"#\"` if lines that begin with it are comments, or give the line its columns".into(),
+            Self::UnclosedQuote => "close the quote; where quotes are no more than characters, say `quoting = \"none\"`".into(),
+            Self::AmbiguousQuotes => {
                 "say which it is, `quoting = \"double-quotes\"` or `quoting = \"none\"`, or save it as CSV".into()
             }
             Self::DuplicateColumn(_) => "rename one of them".into(),
             Self::MissingColumn { .. } => "rename the column, or say in the recipe what it is called".into(),
             Self::NotJson(_) => "put one object on each line, or all of them in one list".into(),
-            Self::KeyTwice(_) => "remove one of the two".into(),
+            Self::DuplicateKey(_) => "remove one of the two".into(),
             Self::NotOneValue { .. } => {
                 "name what lies within an object as `KEY.KEY`; lists are not read".into()
             }
-            Self::NoLabel { .. } => {
+            Self::MissingLabel { .. } => {
                 "remove these rows, or leave the file out; where it is a class, list it in `classes`".into()
             }
             Self::BrokenJson(_) => {
@@ -321,15 +321,15 @@ impl Fault {
             }
             Self::MissingKey(_) => "add the key, or remove the line".into(),
             Self::NotText { .. } => "store it as text; in JSON, put it in quotes".into(),
-            Self::NotNumber { .. } => "write a count in digits, or remove the row".into(),
-            Self::NotDecimal { .. } => "write a number such as 3.5, or remove the row".into(),
+            Self::NotCount { .. } => "write a count in digits, or remove the row".into(),
+            Self::NotNumber { .. } => "write a number such as 3.5, or remove the row".into(),
             Self::UnknownClass { .. } => "add it to `classes`, or remove the row".into(),
             Self::UnknownLanguage(_) => {
                 let codes: Vec<_> = crate::language::LANGUAGES.iter().map(|language| language.code).collect();
                 format!("known are {}", codes.join(", "))
             }
             Self::NoLanguage => "name a column or a path for each language".into(),
-            Self::NothingKept { .. } => "check that each language's column holds its script".into(),
+            Self::NoUsableRows { .. } => "check that each language's column holds its script".into(),
             Self::Regions(fault) => fault.help(),
             Self::Reader(_) => "open the file in another program and save it anew".into(),
         }

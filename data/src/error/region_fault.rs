@@ -77,7 +77,7 @@ pub enum RegionFault {
     #[error(
         "`{array}` is {found}, and there are {rows} rows of features, of which those beyond that number would be zero"
     )]
-    Count {
+    RegionCount {
         /// The array that says it.
         array: String,
         /// What it says.
@@ -97,7 +97,7 @@ pub enum RegionFault {
     #[error(
         "{numbers} numbers of features cannot be shared out among the regions, of which there are {regions}"
     )]
-    Uneven {
+    FeatureCount {
         /// All numbers of an image's features.
         numbers: usize,
         /// The regions that there should be.
@@ -137,10 +137,10 @@ pub enum RegionFault {
     NoBoxes(usize),
     /// Features that are not there any more.
     #[error("there are fewer features than when the file was first read")]
-    Changed,
+    FileChanged,
     /// Features of another width than before.
     #[error("features have {found} numbers a region; those of `{first}` have {expected}")]
-    Width {
+    FeatureWidth {
         /// Of this image.
         found: usize,
         /// Of the first image that was read.
@@ -166,7 +166,7 @@ pub enum RegionFault {
     },
     /// An array of another shape than it needs.
     #[error("`{array}` has the shape {found} where {expected} is expected")]
-    Shape {
+    ArrayShape {
         /// The array.
         array: String,
         /// Its shape.
@@ -176,7 +176,7 @@ pub enum RegionFault {
     },
     /// An array of numbers of a type that is not read.
     #[error("`{array}` holds {found}, which are no numbers that can be read")]
-    Type {
+    ArrayType {
         /// The array.
         array: String,
         /// Its type.
@@ -190,10 +190,10 @@ pub enum RegionFault {
     NotSafetensors(String),
     /// A folder without archives.
     #[error("there is no .npz in this folder")]
-    NoNpz,
+    EmptyFolder,
     /// An image of which the files speak twice.
     #[error("`{0}` is an image that was already read")]
-    Repeated(String),
+    DuplicateImage(String),
     /// Two images of the corpus that ids cannot tell apart.
     #[error("the images {first} and {second} have the same id `{id}`")]
     SameId {
@@ -206,7 +206,7 @@ pub enum RegionFault {
     },
     /// Images of the corpus of which the files say nothing.
     #[error("no {what} of {count} of the corpus's images, the first of them {}", first.join(", "))]
-    Missing {
+    MissingImages {
         /// Regions or tags.
         what: &'static str,
         /// How many images.
@@ -230,26 +230,26 @@ impl RegionFault {
             Self::ObjectWithout { .. } | Self::ObjectCount { .. } | Self::ObjectWidth { .. } => {
                 "write the detector's predictions anew, with `rect` and `feature` of each object".into()
             }
-            Self::Count { .. } => "extract the image's regions anew, or leave that array out".into(),
+            Self::RegionCount { .. } => "extract the image's regions anew, or leave that array out".into(),
             Self::LargeArray { .. } => "check that it holds the regions of one image".into(),
             Self::NoRegion => "leave out what is asked of this image, or have the detector keep its best region always".into(),
-            Self::Uneven { .. } | Self::BoxCount { .. } => {
+            Self::FeatureCount { .. } | Self::BoxCount { .. } => {
                 "fetch or extract the image's regions anew: features, boxes and their number come from one pass of the detector".into()
             }
             Self::NotFinite { .. } => "extract the image's regions anew, in 32 bits".into(),
             Self::BoxOutside { .. } => "boxes are left, top, right and bottom edge, as shares of the image, or in pixels with the image's width and height beside them (`image_w` and `image_h`)".into(),
             Self::ImageSize(..) => "write the image's width and height in pixels".into(),
             Self::NoBoxes(_) => format!("add boxes, name a file of `tags` whose objects have a `rect`, or give Oscar's features of {OSCAR_WIDTH} numbers, of which those from {} on are the box", OSCAR_PLACES.start + 1),
-            Self::Changed => "leave the file as it is while it is read, or raise `memory-gb` so that all features are held".into(),
-            Self::Width { .. } => "give files of one detector only".into(),
+            Self::FileChanged => "leave the file as it is while it is read, or raise `memory-gb` so that all features are held".into(),
+            Self::FeatureWidth { .. } => "give files of one detector only".into(),
             Self::TagCount { .. } => "give the tags that the same detector found, in the same order".into(),
             Self::NoArray { .. } => "rename the array".into(),
-            Self::Shape { .. } => "turn the array, or leave out its padding".into(),
-            Self::Type { .. } => "save it as float32".into(),
-            Self::NoNpz => "give the folder that holds NAME.npz of each image".into(),
-            Self::Repeated(_) => "give each image once; leading zeros, a prefix such as `COCO_val2014_` and an extension do not tell two apart".into(),
+            Self::ArrayShape { .. } => "turn the array, or leave out its padding".into(),
+            Self::ArrayType { .. } => "save it as float32".into(),
+            Self::EmptyFolder => "give the folder that holds NAME.npz of each image".into(),
+            Self::DuplicateImage(_) => "give each image once; leading zeros, a prefix such as `COCO_val2014_` and an extension do not tell two apart".into(),
             Self::SameId { .. } => "rename one of them: leading zeros, a prefix such as `COCO_val2014_`, an extension and folders do not tell two apart".into(),
-            Self::Missing { .. } => "add the files that speak of them; an id there is the name of the image's file, with or without leading zeros, a prefix such as `COCO_val2014_` and the extension".into(),
+            Self::MissingImages { .. } => "add the files that speak of them; an id there is the name of the image's file, with or without leading zeros, a prefix such as `COCO_val2014_` and the extension".into(),
         }
     }
 }

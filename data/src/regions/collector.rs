@@ -5,22 +5,22 @@ use std::mem;
 
 use alambic_files::text::quoted;
 
-use super::labels::ById;
-use super::origin::Origin;
-use super::raw::Raw;
-use super::recorded::Recorded;
-use super::wanted::Wanted;
+use super::feature_place::FeaturePlace;
+use super::image_regions::ImageRegions;
+use super::labels::LabelsById;
+use super::raw_regions::RawRegions;
+use super::wanted::WantedImages;
 use crate::error::{DataError, Fault, Place, Problems, RegionFault};
 use crate::source::Extent;
 
 /// Collector of the regions of a corpus's images.
 #[derive(Debug)]
 pub(super) struct RegionCollector<'a> {
-    wanted: &'a Wanted,
-    labels: ById,
-    most: usize,
+    wanted: &'a WantedImages,
+    labels: LabelsById,
+    max_regions: usize,
     /// By the key of the image.
-    pub(super) found: HashMap<String, Recorded>,
+    pub(super) found: HashMap<String, ImageRegions>,
     /// Fingerprints of the same.
     pub(super) digests: HashMap<String, blake3::Hash>,
     /// Bytes of features that may still be held in memory.
@@ -35,11 +35,11 @@ pub(super) struct RegionCollector<'a> {
 }
 
 impl<'a> RegionCollector<'a> {
-    pub(super) fn new(wanted: &'a Wanted, labels: ById, most: usize, room: usize) -> Self {
+    pub(super) fn new(wanted: &'a WantedImages, labels: LabelsById, max_regions: usize, room: usize) -> Self {
         Self {
             wanted,
             labels,
-            most,
+            max_regions,
             found: HashMap::new(),
             digests: HashMap::new(),
             room,
@@ -65,19 +65,24 @@ impl<'a> RegionCollector<'a> {
 
     /// Keeps the regions of an image, their features as far as there is room for them. Of heads of files nothing is kept but
     /// the width of the features.
-    pub(super) fn take(&mut self, id: &str, read: Result<Raw, Fault>, origin: Origin) -> Result<(), Fault> {
+    pub(super) fn take(
+        &mut self,
+        id: &str,
+        read: Result<RawRegions, Fault>,
+        origin: FeaturePlace,
+    ) -> Result<(), Fault> {
         self.read += 1;
         let raw = read?;
         let found = raw.width()?;
         let (expected, first) = self.width.get_or_insert_with(|| (found, id.to_owned()));
         if *expected != found {
-            return Err(RegionFault::Width { found, expected: *expected, first: quoted(first) }.into());
+            return Err(RegionFault::FeatureWidth { found, expected: *expected, first: quoted(first) }.into());
         }
         let Some(key) = self.wanted.key(id).filter(|_| self.wanted.extent() == Extent::Whole) else {
             return Ok(());
         };
         if self.found.contains_key(&key) {
-            return Err(RegionFault::Repeated(quoted(id)).into());
+            return Err(RegionFault::DuplicateImage(quoted(id)).into());
         }
         let regions = raw.regions;
         let labels = match self.labels.remove(&key) {
@@ -88,15 +93,15 @@ impl<'a> RegionCollector<'a> {
             }
             labels => labels.map(|(_, labels)| labels),
         };
-        let found = raw.found(labels, self.most)?;
+        let found = raw.detected(labels, self.max_regions)?;
         self.dropped += regions - found.bounds.len();
         self.digests.insert(key.clone(), found.digest());
         let bytes = std::mem::size_of_val(found.features.as_slice());
         let recorded = if bytes <= self.room {
             self.room -= bytes;
-            Recorded::held(found)
+            ImageRegions::held(found)
         } else {
-            Recorded::filed(found, origin)
+            ImageRegions::filed(found, origin)
         };
         self.found.insert(key, recorded);
         Ok(())

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::Number;
 
-use super::raw::{Boxes, Raw};
+use super::raw_regions::{Boxes, RawRegions};
 use super::rows::columns;
 use crate::error::{Fault, RegionFault};
 
@@ -16,15 +16,15 @@ use crate::error::{Fault, RegionFault};
 ///
 /// # Errors
 /// Where it is none of the layouts.
-pub(super) fn of_line(bytes: &[u8]) -> Result<Raw, Fault> {
+pub(super) fn of_line(bytes: &[u8]) -> Result<RawRegions, Fault> {
     parse(&columns(bytes)?)
 }
 
 /// The regions of one line, by the layout that has so many columns.
-pub(super) fn parse(columns: &[&str]) -> Result<Raw, Fault> {
+pub(super) fn parse(columns: &[&str]) -> Result<RawRegions, Fault> {
     match columns {
         [_, json] => of_json(json),
-        [_, regions, features] => Ok(Raw {
+        [_, regions, features] => Ok(RawRegions {
             regions: count(regions)?,
             features: numbers("features", features)?,
             boxes: None,
@@ -35,7 +35,7 @@ pub(super) fn parse(columns: &[&str]) -> Result<Raw, Fault> {
             let size = [side(width)?, side(height)?];
             let boxes = Boxes { numbers: numbers("boxes", boxes)?, size: Some(size) };
             let (regions, features) = (count(regions)?, numbers("features", features)?);
-            Ok(Raw { regions, features, boxes: Some(boxes), tags: Vec::new() })
+            Ok(RawRegions { regions, features, boxes: Some(boxes), tags: Vec::new() })
         }
         _ => Err(RegionFault::Columns { found: columns.len(), expected: "2, 3, 6 or 10" }.into()),
     }
@@ -62,13 +62,18 @@ struct Object<'a> {
 }
 
 /// The regions of a row of JSON.
-fn of_json(json: &str) -> Result<Raw, Fault> {
+fn of_json(json: &str) -> Result<RawRegions, Fault> {
     let row: Row =
         serde_json::from_str(json).map_err(|error| Fault::BrokenJson(elided(&error.to_string())))?;
     let told = row.num_boxes.map(|number| count(&number.to_string())).transpose()?;
     if let Some(features) = row.features {
         let regions = told.ok_or_else(|| Fault::BrokenJson("missing field `num_boxes`".into()))?;
-        return Ok(Raw { regions, features: numbers("features", &features)?, boxes: None, tags: Vec::new() });
+        return Ok(RawRegions {
+            regions,
+            features: numbers("features", &features)?,
+            boxes: None,
+            tags: Vec::new(),
+        });
     }
     let (regions, mut width) = (row.objects.len(), None);
     if row.objects.iter().all(|object| object.feature.is_none()) && told != Some(0) {
@@ -94,17 +99,17 @@ fn of_json(json: &str) -> Result<Raw, Fault> {
         return Err(RegionFault::TagCount { tags: tags.len(), regions }.into());
     }
     let size = row.image_w.zip(row.image_h).map(|(width, height)| [width, height]);
-    Ok(Raw { regions, features, boxes: Some(Boxes { numbers: bounds, size }), tags })
+    Ok(RawRegions { regions, features, boxes: Some(Boxes { numbers: bounds, size }), tags })
 }
 
 /// How many regions there are.
 fn count(text: &str) -> Result<usize, Fault> {
-    text.parse().map_err(|_| Fault::NotNumber { column: "num_boxes".into(), found: quoted(text) })
+    text.parse().map_err(|_| Fault::NotCount { column: "num_boxes".into(), found: quoted(text) })
 }
 
 /// A side of an image in pixels.
 fn side(text: &str) -> Result<f32, Fault> {
-    text.parse().map_err(|_| Fault::NotDecimal { column: "image size".into(), found: quoted(text) })
+    text.parse().map_err(|_| Fault::NotNumber { column: "image size".into(), found: quoted(text) })
 }
 
 /// Numbers of 32 bits, the low byte first, in base64.

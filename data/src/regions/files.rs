@@ -7,7 +7,7 @@ use alambic_settings::{Location, OneOrMany, settings};
 use super::collector::RegionCollector;
 use super::labels;
 use super::readers::read;
-use super::wanted::Wanted;
+use super::wanted::WantedImages;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Fault, Place, RegionFault};
 use crate::questions::Question;
@@ -44,7 +44,7 @@ settings! {
         /// The most regions that are kept of an image: the first, which are those of the highest confidence in published
         /// files.
         #[range(1..=65_536)]
-        pub most: usize = 50,
+        pub max_regions: usize = 50,
         /// Most GB of features that are held in memory; fifty regions of 2,054 numbers are 411 kB. Those of further images are
         /// read from their files each time that they are needed.
         #[range(0.0..)]
@@ -66,7 +66,7 @@ impl RegionFiles {
             Place::file(&locations.first().map(ToString::to_string).unwrap_or_default())
         };
         let at = |place: Place| move |fault: RegionFault| DataError::new(place, fault.into());
-        let wanted = Wanted::new(&corpus.details.images, extent).map_err(at(first(&self.features)))?;
+        let wanted = WantedImages::new(&corpus.details.images, extent).map_err(at(first(&self.features)))?;
 
         let mut labels = HashMap::new();
         let mut faults: Option<DataError> = None;
@@ -79,7 +79,8 @@ impl RegionFiles {
             wanted.missing("tags", &corpus.details.images, has).map_err(at(first(&self.tags)))?;
         }
 
-        let mut collector = RegionCollector::new(&wanted, labels, self.most, (self.memory_gb * GB) as usize);
+        let mut collector =
+            RegionCollector::new(&wanted, labels, self.max_regions, (self.memory_gb * GB) as usize);
         let mut faults: Option<DataError> = None;
         for location in self.features.iter() {
             DataError::note(&mut faults, read(location, &mut collector));
@@ -98,14 +99,14 @@ impl RegionFiles {
             hasher.update(corpus.fingerprint.as_bytes());
             for picture in &mut corpus.details.images {
                 let Some(key) = wanted.key(&picture.name) else { continue };
-                picture.found = found.remove(&key);
+                picture.regions = found.remove(&key);
                 if let Some(digest) = digests.remove(&key) {
                     hasher.update(digest.as_bytes());
                 }
             }
             corpus.fingerprint = hasher.finalize().to_hex().to_string();
             if dropped > 0 {
-                let reason = format!("regions beyond the first {} of an image", self.most);
+                let reason = format!("regions beyond the first {} of an image", self.max_regions);
                 *corpus.statistics.dropped.entry(reason).or_default() += dropped;
             }
         }

@@ -2,19 +2,19 @@
 //! published.
 
 mod collector;
+mod detected_regions;
+mod feature_place;
 mod features;
 mod files;
-mod found;
+mod image_regions;
 mod labels;
 mod npz;
-mod origin;
-mod raw;
+mod raw_regions;
 mod readers;
-mod recorded;
 mod rows;
 mod tensors;
 mod wanted;
 
+pub use detected_regions::DetectedRegions;
 pub use files::RegionFiles;
-pub use found::Found;
-pub use recorded::Recorded;
+pub use image_regions::ImageRegions;

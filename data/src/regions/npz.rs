@@ -11,8 +11,8 @@ use npyz::{Deserialize, NpyFile, Order};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::origin::open;
-use super::raw::{Boxes, Raw};
+use super::feature_place::open;
+use super::raw_regions::{Boxes, RawRegions};
 use super::tensors::{Array, quads};
 use crate::error::{Fault, RegionFault};
 
@@ -42,7 +42,7 @@ const DEPTH: usize = 8;
 ///
 /// # Errors
 /// Where it is broken, or holds no features.
-pub(super) fn parse(path: &Path) -> Result<Raw, Fault> {
+pub(super) fn parse(path: &Path) -> Result<RawRegions, Fault> {
     let mut archive = ZipArchive::new(BufReader::new(open(path)?)).map_err(broken)?;
     let Some(features) = array(&mut archive, &FEATURES)? else {
         let wanted = FEATURES.map(|name| format!("`{name}`")).join(" or ");
@@ -70,7 +70,7 @@ pub(super) fn parse(path: &Path) -> Result<Raw, Fault> {
             Some(Boxes { numbers, size })
         }
     };
-    Ok(Raw { regions, features, boxes, tags: Vec::new() })
+    Ok(RawRegions { regions, features, boxes, tags: Vec::new() })
 }
 
 /// How many of so many rows of features are regions: all, or as many as an array says, where those beyond are zero.
@@ -87,7 +87,7 @@ fn count(archive: &mut ZipArchive<BufReader<File>>, rows: usize, features: &[f32
             [one] => one.to_string(),
             _ => format!("{} numbers", numbers.len()),
         };
-        RegionFault::Count { array: name, found, rows }.into()
+        RegionFault::RegionCount { array: name, found, rows }.into()
     })
 }
 
@@ -118,7 +118,7 @@ fn array(archive: &mut ZipArchive<BufReader<File>>, names: &[&str]) -> Result<Op
             .or_else(|| cast::<u8>(&npy, f32::from));
         let name = (*name).to_owned();
         let Some(read) = read else {
-            return Err(RegionFault::Type { array: name, found: quoted(&npy.dtype().descr()) }.into());
+            return Err(RegionFault::ArrayType { array: name, found: quoted(&npy.dtype().descr()) }.into());
         };
         let mut numbers = read.map_err(broken)?;
         let shape: Vec<usize> = npy.shape().iter().map(|&side| side as usize).collect();

@@ -10,7 +10,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 
 use super::collector::RegionCollector;
-use super::origin::{Origin, open};
+use super::feature_place::{FeaturePlace, open};
 use super::rows::Rows;
 use super::tensors::FEATURES;
 use super::{features, npz, tensors};
@@ -74,7 +74,7 @@ fn read_archives(folder: &Path, collector: &mut RegionCollector<'_>) -> Result<(
     }
     if files.is_empty() {
         let place = Place::file(&folder.display().to_string());
-        return Err(DataError::new(place, RegionFault::NoNpz.into()));
+        return Err(DataError::new(place, RegionFault::EmptyFolder.into()));
     }
     files.sort();
     for file in files {
@@ -83,7 +83,7 @@ fn read_archives(folder: &Path, collector: &mut RegionCollector<'_>) -> Result<(
         }
         let id = file.file_stem().unwrap_or_default().to_string_lossy();
         if collector.wants(&id) {
-            let taken = collector.take(&id, npz::parse(&file), Origin::Archive(file.clone()));
+            let taken = collector.take(&id, npz::parse(&file), FeaturePlace::Archive(file.clone()));
             collector.note(Place::file(&file.display().to_string()), taken);
         }
     }
@@ -104,7 +104,7 @@ fn read_tensors(location: &Location, collector: &mut RegionCollector<'_>) -> Res
     let all = SafeTensors::deserialize(&map)
         .map_err(|error| fail(RegionFault::NotSafetensors(elided(&error.to_string())).into()))?;
     let path = Arc::new(path);
-    let origin = |tensor: &TensorView<'_>| Origin::Tensor {
+    let origin = |tensor: &TensorView<'_>| FeaturePlace::Tensor {
         path: Arc::clone(&path),
         start: (tensor.data().as_ptr() as usize - map.as_ptr() as usize) as u64,
         length: tensor.data().len(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use alambic_settings::Location;
 
-use super::origin::{Origin, open};
+use super::feature_place::{FeaturePlace, open};
 use crate::error::{DataError, Fault, Place, RegionFault};
 use crate::source::local;
 
@@ -87,8 +87,8 @@ impl Rows {
     }
 
     /// Where the line can be read again.
-    pub(super) fn origin(&self) -> Origin {
-        Origin::Line { path: Arc::clone(&self.path), start: self.start, length: self.bytes.len() }
+    pub(super) fn origin(&self) -> FeaturePlace {
+        FeaturePlace::Line { path: Arc::clone(&self.path), start: self.start, length: self.bytes.len() }
     }
 }
 

@@ -5,7 +5,7 @@ use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use super::raw::{Boxes, Raw};
+use super::raw_regions::{Boxes, RawRegions};
 use crate::error::{Fault, RegionFault};
 
 /// What follows the name of an image in the name of its features.
@@ -36,7 +36,7 @@ impl Array {
 
     fn shape_fault(self, expected: &'static str) -> RegionFault {
         let found = quoted(&format!("{:?}", self.shape));
-        RegionFault::Shape { array: quoted(&self.name), found, expected }
+        RegionFault::ArrayShape { array: quoted(&self.name), found, expected }
     }
 }
 
@@ -57,18 +57,22 @@ pub(super) fn quads(boxes: Array) -> Result<Vec<f32>, RegionFault> {
 ///
 /// # Errors
 /// Where its tensors have other shapes or types than they need.
-pub(super) fn parse(tensors: &SafeTensors<'_>, id: &str, features: &TensorView<'_>) -> Result<Raw, Fault> {
+pub(super) fn parse(
+    tensors: &SafeTensors<'_>,
+    id: &str,
+    features: &TensorView<'_>,
+) -> Result<RawRegions, Fault> {
     let (regions, features) = numbers(format!("{id}{FEATURES}"), features)?.rows()?;
     let name = format!("{id}{BOXES}");
     let boxes = tensors.tensor(&name).ok().map(|tensor| quads(numbers(name, &tensor)?));
     let boxes = boxes.transpose()?.map(|numbers| Boxes { numbers, size: None });
-    Ok(Raw { regions, features, boxes, tags: Vec::new() })
+    Ok(RawRegions { regions, features, boxes, tags: Vec::new() })
 }
 
 fn numbers(name: String, tensor: &TensorView<'_>) -> Result<Array, RegionFault> {
     match decoded(tensor.dtype(), tensor.data()) {
         Some(numbers) => Ok(Array { name, shape: tensor.shape().to_vec(), numbers }),
-        None => Err(RegionFault::Type { array: quoted(&name), found: tensor.dtype().to_string() }),
+        None => Err(RegionFault::ArrayType { array: quoted(&name), found: tensor.dtype().to_string() }),
     }
 }
 

@@ -38,12 +38,12 @@ fn key(name: &str) -> String {
 
 /// The images whose regions are wanted.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(super) struct WantedImages {
     extent: Extent,
     images: HashMap<String, usize>,
 }
 
-impl Wanted {
+impl WantedImages {
     /// # Errors
     /// Where ids cannot tell two images apart.
     pub(super) fn new(pictures: &[Picture], extent: Extent) -> Result<Self, RegionFault> {
@@ -90,7 +90,7 @@ impl Wanted {
             return Ok(());
         }
         let first = names.iter().take(NAMED).map(|name| elided(name)).collect();
-        Err(RegionFault::Missing { what, count: names.len(), first })
+        Err(RegionFault::MissingImages { what, count: names.len(), first })
     }
 }
 

@@ -6,7 +6,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::canvas::Canvas;
-use super::scene::{Recipe, Scene};
+use super::scene::{Scene, SceneOptions};
 use crate::raster::Raster;
 
 /// How many uniform numbers the noise on a value is the sum of: three are close to normal.
@@ -21,14 +21,14 @@ pub(super) fn shade(random: &mut ChaCha8Rng) -> f32 {
 #[derive(Debug, Clone)]
 pub struct Drawing {
     pub(super) scene: Scene,
-    pub(super) recipe: Recipe,
+    pub(super) options: SceneOptions,
     pub(super) random: ChaCha8Rng,
     pub(super) raster: OnceLock<Raster>,
 }
 
 impl PartialEq for Drawing {
     fn eq(&self, other: &Self) -> bool {
-        (&self.scene, &self.recipe, &self.random) == (&other.scene, &other.recipe, &other.random)
+        (&self.scene, &self.options, &self.random) == (&other.scene, &other.options, &other.random)
     }
 }
 
@@ -40,15 +40,15 @@ impl Drawing {
     }
 
     pub(super) fn draw(&self, random: &mut ChaCha8Rng) -> Raster {
-        let side = self.recipe.side as f32;
-        let mut canvas = Canvas::new(self.recipe.side, [self.scene.ground; 3]);
+        let side = self.options.side as f32;
+        let mut canvas = Canvas::new(self.options.side, [self.scene.ground; 3]);
         for thing in &self.scene.things {
             let corners: Vec<[f32; 2]> =
                 thing.outline().into_iter().map(|point| point.map(|at| at * side)).collect();
             let shade = shade(random);
             canvas.fill(&corners, thing.colour.value().map(|value| value + shade));
         }
-        let noise = self.recipe.noise;
+        let noise = self.options.noise;
         canvas.raster(|value| {
             if noise > 0.0 {
                 let sum: f32 = (0..NOISES).map(|_| random.random_range(-1.0..1.0f32)).sum();

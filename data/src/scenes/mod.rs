@@ -1,19 +1,19 @@
 //! Made-up scenes of coloured shapes, with all that is in them, and questions about them: in the manner of sort-of-CLEVR
 //! (Santoro et al., 2017).
 
-mod asking;
 mod canvas;
+mod captions;
 mod colour;
-mod describing;
 mod drawing;
+mod languages;
 mod picture;
+mod questions;
 mod scene;
 mod shape;
-mod tongues;
 
-pub use asking::Asked;
-pub(crate) use asking::answers;
 pub use drawing::Drawing;
+pub use languages::SceneLanguage;
 pub(crate) use picture::tags;
-pub(crate) use scene::{Recipe, Scene, stream};
-pub use tongues::Tongue;
+pub use questions::SceneQuestionKind;
+pub(crate) use questions::answers;
+pub(crate) use scene::{Scene, SceneOptions, stream};

@@ -7,39 +7,44 @@ use rand_chacha::ChaCha8Rng;
 
 use super::colour::Colour;
 use super::drawing::{Drawing, NOISES, shade};
-use super::scene::{Recipe, Scene, Thing};
+use super::languages::SceneLanguage;
+use super::scene::{Scene, SceneObject, SceneOptions};
 use super::shape::Shape;
-use super::tongues::Tongue;
 use crate::pictures::{Object, Picture, Pixels};
 
 /// What every tag of an object is called in a language, by what it is in English.
-pub(crate) fn tags(tongue: Tongue) -> IndexMap<String, String> {
+pub(crate) fn tags(language: SceneLanguage) -> IndexMap<String, String> {
     let all = Colour::ALL.into_iter().flat_map(|colour| Shape::ALL.map(|shape| (colour, shape)));
-    all.map(|(colour, shape)| (Tongue::English.tag(colour, shape), tongue.tag(colour, shape))).collect()
+    all.map(|(colour, shape)| (SceneLanguage::English.tag(colour, shape), language.tag(colour, shape)))
+        .collect()
 }
 
 impl Scene {
     /// The picture of the scene, with every object in it. The random numbers go on as if it were drawn at once.
-    pub(crate) fn picture(&self, recipe: &Recipe, name: String, random: &mut ChaCha8Rng) -> Picture {
-        let object = |thing: &Thing| Object {
-            tag: Tongue::English.tag(thing.colour, thing.shape),
+    pub(crate) fn picture(&self, options: &SceneOptions, name: String, random: &mut ChaCha8Rng) -> Picture {
+        let object = |thing: &SceneObject| Object {
+            tag: SceneLanguage::English.tag(thing.colour, thing.shape),
             bounds: thing.bounds(),
         };
-        let drawing =
-            Drawing { scene: self.clone(), recipe: *recipe, random: random.clone(), raster: OnceLock::new() };
+        let drawing = Drawing {
+            scene: self.clone(),
+            options: *options,
+            random: random.clone(),
+            raster: OnceLock::new(),
+        };
         for _ in &self.things {
             shade(random);
         }
-        if recipe.noise > 0.0 {
+        if options.noise > 0.0 {
             // Each of them takes a word.
-            let words = NOISES * recipe.side * recipe.side * 3;
+            let words = NOISES * options.side * options.side * 3;
             random.set_word_pos(random.get_word_pos() + words as u128);
         }
         Picture {
             name,
             pixels: Pixels::Drawn(Arc::new(drawing)),
             objects: self.things.iter().map(object).collect(),
-            found: None,
+            regions: None,
             captions: Vec::new(),
             splits: Vec::new(),
         }
@@ -54,7 +59,7 @@ mod tests {
     #[test]
     fn random_numbers_go_on_as_if_the_image_were_drawn() {
         for (image, noise) in [(0, 0.02), (1, 0.0), (2, 0.5)] {
-            let recipe = Recipe {
+            let options = SceneOptions {
                 side: 16 + image,
                 objects: (3, 6),
                 radii: (0.09, 0.19),
@@ -64,8 +69,8 @@ mod tests {
                 noise,
             };
             let mut random = stream("test", 1, image);
-            let scene = Scene::invent(&recipe, &mut random);
-            let picture = scene.picture(&recipe, "one".into(), &mut random);
+            let scene = Scene::invent(&options, &mut random);
+            let picture = scene.picture(&options, "one".into(), &mut random);
             let Pixels::Drawn(drawing) = &picture.pixels else { unreachable!("scenes are drawn") };
             let mut drawn = drawing.random.clone();
             assert_eq!(&drawing.draw(&mut drawn), drawing.raster());

@@ -12,7 +12,7 @@ use crate::stable_hash::bytes;
 
 /// How scenes are made.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Recipe {
+pub(crate) struct SceneOptions {
     /// Pixels of a side.
     pub(crate) side: usize,
     /// The fewest and the most objects.
@@ -31,7 +31,7 @@ pub(crate) struct Recipe {
 
 /// Something in a scene. Places and sizes are shares of the side.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Thing {
+pub(super) struct SceneObject {
     pub(super) shape: Shape,
     pub(super) colour: Colour,
     pub(super) centre: [f32; 2],
@@ -42,7 +42,7 @@ pub(super) struct Thing {
 /// A scene.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scene {
-    pub(super) things: Vec<Thing>,
+    pub(super) things: Vec<SceneObject>,
     pub(super) ground: f32,
 }
 
@@ -53,11 +53,11 @@ pub(crate) fn stream(name: &str, seed: u64, image: usize) -> ChaCha8Rng {
 
 impl Scene {
     /// Draws lots for a scene.
-    pub(crate) fn invent(recipe: &Recipe, random: &mut ChaCha8Rng) -> Self {
-        let count = random.random_range(recipe.objects.0..=recipe.objects.1);
-        let mut things: Vec<Thing> = Vec::with_capacity(count);
-        let colours = &Colour::ALL[..recipe.variety.1.clamp(1, Colour::ALL.len())];
-        let (smallest, largest) = recipe.radii;
+    pub(crate) fn invent(options: &SceneOptions, random: &mut ChaCha8Rng) -> Self {
+        let count = random.random_range(options.objects.0..=options.objects.1);
+        let mut things: Vec<SceneObject> = Vec::with_capacity(count);
+        let colours = &Colour::ALL[..options.variety.1.clamp(1, Colour::ALL.len())];
+        let (smallest, largest) = options.radii;
         // A crowded scene gets smaller things until all have room.
         let mut shrink = 1.0;
         while things.len() < count {
@@ -66,7 +66,7 @@ impl Scene {
                 let centre = [0, 1].map(|_| random.random_range(radius..1.0 - radius));
                 let apart = things.iter().all(|other| {
                     let distance = (other.centre[0] - centre[0]).hypot(other.centre[1] - centre[1]);
-                    distance >= (other.radius + radius) * (1.0 - recipe.overlap)
+                    distance >= (other.radius + radius) * (1.0 - options.overlap)
                 });
                 apart.then_some((radius, centre))
             });
@@ -74,23 +74,23 @@ impl Scene {
                 shrink *= 0.9;
                 continue;
             };
-            let shapes = &Shape::ALL[..recipe.variety.0.clamp(1, Shape::ALL.len())];
+            let shapes = &Shape::ALL[..options.variety.0.clamp(1, Shape::ALL.len())];
             let free: Vec<Colour> = colours
                 .iter()
-                .filter(|colour| !recipe.distinct || things.iter().all(|other| other.colour != **colour))
+                .filter(|colour| !options.distinct || things.iter().all(|other| other.colour != **colour))
                 .copied()
                 .collect();
             let shape = shapes.choose(random).copied().unwrap_or(Shape::Circle);
             let colour =
                 free.choose(random).or_else(|| colours.choose(random)).copied().unwrap_or(Colour::Red);
             let turn = random.random_range(-0.06..0.06) * TAU;
-            things.push(Thing { shape, colour, centre, radius, turn });
+            things.push(SceneObject { shape, colour, centre, radius, turn });
         }
         Self { things, ground: random.random_range(0.78..0.96) }
     }
 }
 
-impl Thing {
+impl SceneObject {
     /// The corners of the outline.
     pub(super) fn outline(&self) -> Vec<[f32; 2]> {
         let (sine, cosine) = self.turn.sin_cos();

@@ -8,7 +8,7 @@ use alambic_files::FileError;
 use alambic_files::read::{describe, open};
 use flate2::read::MultiGzDecoder;
 
-use super::format::Format;
+use super::format::TableFormat;
 use crate::error::Fault;
 
 /// How many bytes the head of a text file is.
@@ -37,7 +37,7 @@ pub(super) struct Content {
 ///
 /// # Errors
 /// Where it cannot be read, would fill the memory, or is something else than its format.
-pub(super) fn read(path: &Path, format: Format, wants_head: bool) -> Result<Content, Fault> {
+pub(super) fn read(path: &Path, format: TableFormat, wants_head: bool) -> Result<Content, Fault> {
     let mut file = open(path).map_err(|error| refused(&error))?;
     let size = file.metadata().map_err(unreadable)?.len();
     let mut first = Vec::new();
@@ -62,7 +62,8 @@ pub(super) fn read(path: &Path, format: Format, wants_head: bool) -> Result<Cont
     if wants_head {
         reader.by_ref().take(HEAD).read_to_end(&mut bytes).map_err(unreadable)?;
         let end = bytes.iter().rposition(|&byte| byte == b'\n').map(|end| end + 1);
-        let is_lines = utf16(&bytes).is_none() && (format != Format::JsonLines || begins_with_object(&bytes));
+        let is_lines =
+            utf16(&bytes).is_none() && (format != TableFormat::JsonLines || begins_with_object(&bytes));
         if let (Some(end), HEAD, true) = (end, bytes.len() as u64, is_lines) {
             bytes.truncate(end);
             tell(&bytes, format)?;
@@ -73,9 +74,9 @@ pub(super) fn read(path: &Path, format: Format, wants_head: bool) -> Result<Cont
     let room = room.saturating_sub(bytes.len() as u64);
     let read = reader.by_ref().take(room.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
     if read as u64 > room {
-        return Err(Fault::Inflated { times: TIMES, bytes: ROOM });
+        return Err(Fault::TooLarge { times: TIMES, bytes: ROOM });
     }
-    if format != Format::Parquet
+    if format != TableFormat::Parquet
         && let Some(order) = utf16(&bytes)
     {
         notes.push("decoded from UTF-16");
@@ -104,18 +105,18 @@ fn refused(error: &FileError) -> Fault {
 }
 
 /// Fails where bytes are known to be something else than their format.
-fn tell(bytes: &[u8], format: Format) -> Result<(), Fault> {
+fn tell(bytes: &[u8], format: TableFormat) -> Result<(), Fault> {
     const WIDE: [&[u8]; 2] = [&[0xff, 0xfe, 0, 0], &[0, 0, 0xfe, 0xff]];
-    if format == Format::Parquet && bytes.starts_with(b"PAR1") {
+    if format == TableFormat::Parquet && bytes.starts_with(b"PAR1") {
         return Ok(());
     }
     if WIDE.iter().any(|mark| bytes.starts_with(mark)) {
-        return Err(Fault::Instead("text in UTF-32"));
+        return Err(Fault::OtherContent("text in UTF-32"));
     }
     if bytes.starts_with(b"ARROW1") {
-        return Err(Fault::Instead("an Arrow file; save it as Parquet"));
+        return Err(Fault::OtherContent("an Arrow file; save it as Parquet"));
     }
-    describe(bytes).map_or(Ok(()), |what| Err(Fault::Instead(what)))
+    describe(bytes).map_or(Ok(()), |what| Err(Fault::OtherContent(what)))
 }
 
 /// The order of the two bytes of a character.

@@ -2,7 +2,7 @@
 
 /// A table's published format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum TableFormat {
     /// Columns separated by tabs.
     Tsv,
     /// Columns separated by commas, quoted as RFC 4180 says.
@@ -13,7 +13,7 @@ pub enum Format {
     Parquet,
 }
 
-impl Format {
+impl TableFormat {
     /// The format of a file name's extension, whatever its case; `None` where it is no table's.
     #[must_use]
     pub fn of_extension(extension: &str) -> Option<Self> {

@@ -5,7 +5,7 @@ mod format;
 mod pattern;
 mod table_source;
 
-pub use format::Format;
+pub use format::TableFormat;
 pub use pattern::files;
 pub(crate) use table_source::local;
-pub use table_source::{Extent, Source};
+pub use table_source::{Extent, TableSource};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use alambic_hub::Hub;
 use alambic_settings::Location;
 
-use super::format::Format;
+use super::format::TableFormat;
 use super::{bytes, pattern};
 use crate::embedded;
 use crate::error::{DataError, Fault, Place};
@@ -24,11 +24,11 @@ pub enum Extent {
 
 /// A table's bytes with the name that errors call it by.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct TableSource {
     /// The path as the user gave it, `builtin:NAME`, or `hf:OWNER/NAME/PATH`.
     pub name: String,
     /// How to read the bytes.
-    pub format: Format,
+    pub format: TableFormat,
     /// The content, decompressed, and text decoded to UTF-8 if it was in UTF-16.
     pub bytes: Cow<'static, [u8]>,
     /// Whether lines behind these were left unread.
@@ -37,7 +37,7 @@ pub struct Source {
     pub notes: Vec<&'static str>,
 }
 
-impl Source {
+impl TableSource {
     /// Opens a location.
     ///
     /// # Errors
@@ -52,14 +52,14 @@ impl Source {
     /// # Errors
     /// Where there is no such file or built-in table, or it cannot be read.
     pub fn open_lines(location: &Location, extent: Extent) -> Result<Self, DataError> {
-        Self::open_as(location, extent, Some(Format::Tsv))
+        Self::open_as(location, extent, Some(TableFormat::Tsv))
     }
 
-    fn open_as(location: &Location, extent: Extent, format: Option<Format>) -> Result<Self, DataError> {
+    fn open_as(location: &Location, extent: Extent, format: Option<TableFormat>) -> Result<Self, DataError> {
         match location {
             Location::Builtin(name) if name == embedded::NAME => Ok(Self {
                 name: format!("builtin:{}", embedded::NAME),
-                format: Format::Tsv,
+                format: TableFormat::Tsv,
                 bytes: embedded::TABLE.as_bytes().into(),
                 is_cut: false,
                 notes: Vec::new(),
@@ -71,7 +71,12 @@ impl Source {
         }
     }
 
-    fn read(name: String, path: &Path, extent: Extent, format: Option<Format>) -> Result<Self, DataError> {
+    fn read(
+        name: String,
+        path: &Path,
+        extent: Extent,
+        format: Option<TableFormat>,
+    ) -> Result<Self, DataError> {
         let fail = |fault| DataError::new(Place::file(&name), fault);
         if pattern::is_pattern(path) {
             return Err(fail(Fault::NoSuchFiles));
@@ -80,9 +85,10 @@ impl Source {
         let inner = if is_compressed { path.with_extension("") } else { path.to_owned() };
         let extension = inner.extension().unwrap_or_default().to_string_lossy();
         let format = format
-            .or_else(|| Format::of_extension(&extension))
+            .or_else(|| TableFormat::of_extension(&extension))
             .ok_or_else(|| fail(Fault::UnknownFormat(extension.into_owned())))?;
-        let wants_head = extent == Extent::Head && matches!(format, Format::Tsv | Format::JsonLines);
+        let wants_head =
+            extent == Extent::Head && matches!(format, TableFormat::Tsv | TableFormat::JsonLines);
         let bytes::Content { bytes, is_cut, notes } = bytes::read(path, format, wants_head).map_err(fail)?;
         Ok(Self { name, format, bytes: bytes.into(), is_cut, notes })
     }
@@ -116,7 +122,7 @@ mod tests {
 
     #[test]
     fn names_what_cannot_be_opened() {
-        let problem = |location| Source::open(&location, Extent::Whole).unwrap_err().problems.remove(0);
+        let problem = |location| TableSource::open(&location, Extent::Whole).unwrap_err().problems.remove(0);
         assert!(matches!(problem(Location::File("no/such.tsv".into())).fault, Fault::Unreadable(_)));
         assert!(matches!(problem(Location::File(PathBuf::from("a.xlsx"))).fault, Fault::UnknownFormat(_)));
         assert_eq!(problem(Location::Builtin("nams".into())).fault, Fault::UnknownBuiltin);
@@ -130,12 +136,12 @@ mod tests {
         let path = folder.path().join("long.tsv");
         let line = "a\tb\n";
         std::fs::write(&path, line.repeat(40_000)).unwrap();
-        let head = Source::open(&Location::File(path.clone()), Extent::Head).unwrap();
+        let head = TableSource::open(&Location::File(path.clone()), Extent::Head).unwrap();
         assert!(head.bytes.len() <= bytes::HEAD as usize && head.bytes.ends_with(line.as_bytes()));
-        let whole = Source::open(&Location::File(path.clone()), Extent::Whole).unwrap();
+        let whole = TableSource::open(&Location::File(path.clone()), Extent::Whole).unwrap();
         assert_eq!(whole.bytes.len(), 160_000);
         std::fs::write(&path, "a".repeat(100_000)).unwrap();
-        let one_line = Source::open(&Location::File(path), Extent::Head).unwrap();
+        let one_line = TableSource::open(&Location::File(path), Extent::Head).unwrap();
         assert_eq!(one_line.bytes.len(), 100_000);
     }
 }

@@ -83,7 +83,7 @@ impl SplitOptions {
     /// The same, to which the splits of files that a corpus was given for validation and for the test are known, if there are
     /// such files.
     #[must_use]
-    pub fn keeping(&self, [validation, test]: [bool; 2]) -> Self {
+    pub fn with_split_files(&self, [validation, test]: [bool; 2]) -> Self {
         let mut options = self.clone();
         for (given, split, values) in [
             (validation, Split::Validation, &mut options.validation_values),
@@ -118,7 +118,7 @@ fn list(values: &[String]) -> String {
 
 /// What a value of a split most likely means, and is not named for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Likeness {
+pub enum SplitGuess {
     /// The same as another value, which is named for this split.
     Named(Split, String),
     /// This split, which data often call so.
@@ -180,7 +180,7 @@ impl SplitOptions {
     /// What a value that none of the options names is likely to mean, if it is like one that they name, or is what data often
     /// call the validation or the test part.
     #[must_use]
-    pub fn likeness(&self, value: &str) -> Option<Likeness> {
+    pub fn guess_split(&self, value: &str) -> Option<SplitGuess> {
         let plain = |text: &str| -> String {
             text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
         };
@@ -199,10 +199,10 @@ impl SplitOptions {
                 other == own || (usual(&own).is_some() && usual(&other) == usual(&own))
             };
             if let Some(other) = values.iter().find(is_alike) {
-                return Some(Likeness::Named(split, other.clone()));
+                return Some(SplitGuess::Named(split, other.clone()));
             }
         }
-        usual(&own).map(Likeness::Usual)
+        usual(&own).map(SplitGuess::Usual)
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 
 use crate::error::{DataError, Fault, Place};
-use crate::source::Source;
+use crate::source::TableSource;
 
 /// A table, every column a column of text.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub struct Table<'s> {
 
 impl Table<'_> {
     /// A table of nothing yet.
-    pub(super) fn empty(source: &Source) -> Self {
+    pub(super) fn empty(source: &TableSource) -> Self {
         Self {
             source: source.name.clone(),
             names: Vec::new(),
@@ -47,7 +47,7 @@ impl Table<'_> {
 
     /// Number of rows in which nothing stands.
     #[must_use]
-    pub fn blank(&self) -> usize {
+    pub fn blank_rows(&self) -> usize {
         self.blank
     }
 
@@ -64,7 +64,7 @@ impl Table<'_> {
 
     /// Whether a column of this name was read.
     #[must_use]
-    pub fn has(&self, name: &str) -> bool {
+    pub fn has_column(&self, name: &str) -> bool {
         self.columns.contains_key(name)
     }
 

@@ -9,21 +9,21 @@ use super::columns::Columns;
 use super::lines::{LONGEST, encoding, lines, unmarked};
 use super::scan::{Broken, Scanner, Value};
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::source::Source;
+use crate::source::TableSource;
 
 /// In how many objects keys are looked for that a message can name.
 const NAMED: usize = 100;
 
 /// Reads objects. Each has the keys that are needed for texts, with texts as values; `null` is an empty text. Other values
 /// become texts as they are written. A key `a.b` is looked for as it stands, and else as `b` within the object `a`.
-pub(super) fn read<'s>(source: &'s Source, columns: &Columns<'_>) -> Result<Table<'s>, DataError> {
+pub(super) fn read<'s>(source: &'s TableSource, columns: &Columns<'_>) -> Result<Table<'s>, DataError> {
     match std::str::from_utf8(unmarked(&source.bytes)) {
         Ok(text) => parse(source, text, columns),
         Err(_) => encoding(source).or(Table::empty(source)),
     }
 }
 
-fn parse<'t>(source: &Source, text: &'t str, columns: &Columns<'_>) -> Result<Table<'t>, DataError> {
+fn parse<'t>(source: &TableSource, text: &'t str, columns: &Columns<'_>) -> Result<Table<'t>, DataError> {
     let mut objects = Objects::new(source, columns);
     if spans_lines(text) {
         objects.whole(text);
@@ -51,7 +51,7 @@ fn spans_lines(text: &str) -> bool {
 
 /// The rows that objects make.
 struct Objects<'c, 't> {
-    source: &'c Source,
+    source: &'c TableSource,
     wanted: Vec<Wanted<'c>>,
     columns: Vec<Vec<Cow<'t, str>>>,
     names: IndexSet<String>,
@@ -79,7 +79,7 @@ struct Wanted<'c> {
 }
 
 impl<'c, 't> Objects<'c, 't> {
-    fn new(source: &'c Source, columns: &Columns<'c>) -> Self {
+    fn new(source: &'c TableSource, columns: &Columns<'c>) -> Self {
         let wanted: Vec<Wanted<'_>> = columns
             .all()
             .into_iter()
@@ -202,7 +202,7 @@ impl<'c, 't> Objects<'c, 't> {
         lines.push(line);
         let place = || Place::line(&self.source.name, line);
         if let Some(key) = twice {
-            self.problems.push(place(), Fault::KeyTwice(key));
+            self.problems.push(place(), Fault::DuplicateKey(key));
         }
         for ((wanted, column), value) in wanted.iter_mut().zip(&mut self.columns).zip(found) {
             let name = || wanted.name.to_owned();

@@ -23,7 +23,7 @@ pub(crate) fn corpus(names: &[&str]) -> Dataset<Question> {
         name: (*name).to_owned(),
         pixels: Pixels::File(name.into()),
         objects: Vec::new(),
-        found: None,
+        regions: None,
         captions: Vec::new(),
         splits: Vec::new(),
     };
@@ -34,7 +34,7 @@ pub(crate) fn corpus(names: &[&str]) -> Dataset<Question> {
 
 /// What reads one file of features.
 pub(crate) fn files(features: &Path) -> RegionFiles {
-    RegionFiles { features: one(features), tags: OneOrMany(Vec::new()), most: 50, memory_gb: 2.0 }
+    RegionFiles { features: one(features), tags: OneOrMany(Vec::new()), max_regions: 50, memory_gb: 2.0 }
 }
 
 pub(crate) fn one(path: &Path) -> OneOrMany<Location> {

@@ -9,7 +9,7 @@ use super::{english, hindi, japanese};
 
 choices! {
     /// A language in which scenes are spoken of.
-    pub enum Tongue {
+    pub enum SceneLanguage {
         /// English.
         English = "en",
         /// Hindi.
@@ -19,7 +19,7 @@ choices! {
     }
 }
 
-impl Tongue {
+impl SceneLanguage {
     pub(crate) const ALL: [Self; 3] = [Self::English, Self::Hindi, Self::Japanese];
 
     /// A question in this language.

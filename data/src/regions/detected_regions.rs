@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// What a detector found in an image.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
+pub struct DetectedRegions {
     /// Numbers of one region's features.
     pub width: usize,
     /// `[regions, width]`, row by row.
@@ -15,7 +15,7 @@ pub struct Found {
     pub tags: Vec<String>,
 }
 
-impl Found {
+impl DetectedRegions {
     /// How many regions there are; at least one of those that files are read for.
     #[must_use]
     pub fn regions(&self) -> usize {
@@ -23,11 +23,12 @@ impl Found {
     }
 
     /// Leaves the first of the regions, at most so many.
-    pub fn keep(&mut self, most: usize) {
-        if self.bounds.len() > most {
-            self.bounds.truncate(most);
-            self.tags.truncate(most);
-            self.features = Arc::new(self.features[..(most * self.width).min(self.features.len())].to_vec());
+    pub fn truncate(&mut self, max_regions: usize) {
+        if self.bounds.len() > max_regions {
+            self.bounds.truncate(max_regions);
+            self.tags.truncate(max_regions);
+            self.features =
+                Arc::new(self.features[..(max_regions * self.width).min(self.features.len())].to_vec());
         }
     }
 

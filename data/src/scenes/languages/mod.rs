@@ -4,7 +4,7 @@ mod english;
 mod hindi;
 mod japanese;
 mod meaning;
-mod tongue;
+mod scene_language;
 
-pub(crate) use meaning::{Called, Property, Query, Side, Statement};
-pub use tongue::Tongue;
+pub(crate) use meaning::{ObjectName, Property, Query, Side, Statement};
+pub use scene_language::SceneLanguage;

@@ -5,7 +5,7 @@ use super::super::shape::Shape;
 
 /// What an object is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Called {
+pub(crate) enum ObjectName {
     Shape(Shape),
     Colour(Colour),
     Both(Colour, Shape),
@@ -31,17 +31,17 @@ pub(crate) enum Side {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Query {
     /// What has a property of the only object that has the other one.
-    Wanted { of: Called, wanted: Property, second: bool },
+    Wanted { of: ObjectName, wanted: Property, second: bool },
     /// How many objects have a shape or a colour.
-    Count { what: Called, second: bool },
+    Count { what: ObjectName, second: bool },
     /// Whether there is such an object.
     Exists { colour: Colour, shape: Shape, second: bool },
     /// Whether an object is on that side of another.
-    Place { one: Called, side: Side, other: Called },
+    Place { one: ObjectName, side: Side, other: ObjectName },
     /// Whether anything else has a property of the largest object.
     Largest { alike: Property },
     /// What has a property of the object nearest to another.
-    Nearest { to: Called, wanted: Property },
+    Nearest { to: ObjectName, wanted: Property },
 }
 
 /// A statement, before it is put into words.

@@ -4,28 +4,28 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::found::Found;
-use super::origin::{Origin, open};
+use super::detected_regions::DetectedRegions;
+use super::feature_place::{FeaturePlace, open};
 use super::{features, npz, tensors};
 use crate::error::{DataError, Fault, RegionFault};
 
 /// What is on record of an image's regions.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recorded {
+pub struct ImageRegions {
     /// Without features if these are in a file.
-    found: Found,
-    origin: Option<Origin>,
+    found: DetectedRegions,
+    origin: Option<FeaturePlace>,
 }
 
-impl Recorded {
+impl ImageRegions {
     /// Regions whose features are held in memory.
-    pub(super) fn held(found: Found) -> Self {
+    pub(super) fn held(found: DetectedRegions) -> Self {
         Self { found, origin: None }
     }
 
     /// The same regions, their features to be read again when they are needed.
-    pub(super) fn filed(found: Found, origin: Origin) -> Self {
-        Self { found: Found { features: Arc::default(), ..found }, origin: Some(origin) }
+    pub(super) fn filed(found: DetectedRegions, origin: FeaturePlace) -> Self {
+        Self { found: DetectedRegions { features: Arc::default(), ..found }, origin: Some(origin) }
     }
 
     /// Numbers of one region's features.
@@ -44,19 +44,19 @@ impl Recorded {
     ///
     /// # Errors
     /// When the file of the features has changed, or cannot be read any more.
-    pub fn load(&self) -> Result<Found, DataError> {
+    pub fn load(&self) -> Result<DetectedRegions, DataError> {
         let Some(origin) = &self.origin else { return Ok(self.found.clone()) };
         let mut features = origin.features().map_err(|fault| DataError::new(origin.place(), fault))?;
         let expected = self.found.regions() * self.found.width;
         if features.len() < expected {
-            return Err(DataError::new(origin.place(), RegionFault::Changed.into()));
+            return Err(DataError::new(origin.place(), RegionFault::FileChanged.into()));
         }
         features.truncate(expected);
-        Ok(Found { features: Arc::new(features), ..self.found.clone() })
+        Ok(DetectedRegions { features: Arc::new(features), ..self.found.clone() })
     }
 }
 
-impl Origin {
+impl FeaturePlace {
     /// The features, read again.
     fn features(&self) -> Result<Vec<f32>, Fault> {
         let unreadable = |error: std::io::Error| Fault::Unreadable(error.to_string());

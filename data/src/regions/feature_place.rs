@@ -11,7 +11,7 @@ use crate::error::{Fault, Place};
 
 /// Where features can be read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum FeaturePlace {
     /// A line of TSV, from its first byte on.
     Line { path: Arc<PathBuf>, start: u64, length: usize },
     /// An archive of NumPy.
@@ -20,7 +20,7 @@ pub(super) enum Origin {
     Tensor { path: Arc<PathBuf>, start: u64, length: usize, dtype: Dtype },
 }
 
-impl Origin {
+impl FeaturePlace {
     /// The file, for an error message.
     pub(super) fn place(&self) -> Place {
         Place::file(&match self {

@@ -4,11 +4,11 @@ use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use super::asking::{APART, SIDES};
 use super::colour::Colour;
-use super::scene::{Scene, Thing};
+use super::languages::Statement;
+use super::questions::{APART, SIDES};
+use super::scene::{Scene, SceneObject};
 use super::shape::Shape;
-use super::tongues::Statement;
 
 impl Scene {
     /// What one may say of the scene: everything that is there in any order, or how two things lie to each other.
@@ -28,6 +28,6 @@ impl Scene {
     }
 }
 
-fn called(thing: &Thing) -> (Colour, Shape) {
+fn called(thing: &SceneObject) -> (Colour, Shape) {
     (thing.colour, thing.shape)
 }
