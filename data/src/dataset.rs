@@ -120,8 +120,8 @@ impl<T: SplitExample> Dataset<T> {
         Self { splits: examples.into(), details, statistics, fingerprint, report: SplitReport::default() }
     }
 
-    /// Splits the examples, by their split values and the hash of their keys, so that no two splits share what tells
-    /// examples apart. What is held out is removed from training and validation.
+    /// Splits the examples, by their split values and the hash of their keys, so that no two splits share a name,
+    /// a text or an image. What is held out is removed from training and validation.
     ///
     /// # Errors
     /// Where a value of the options matches no example. The dataset is then as it was.

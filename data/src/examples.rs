@@ -1,4 +1,4 @@
-//! What a model is trained and judged on: a text with or without its counterpart in another language.
+//! Word pairs to train and evaluate on: a text with or without its counterpart in another language.
 
 use std::collections::HashSet;
 

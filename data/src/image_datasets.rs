@@ -27,7 +27,7 @@ pub(crate) struct RawQuestion {
     pub(crate) place: Place,
 }
 
-/// The answers that are to be told apart.
+/// Answers that are classes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Known<'a> {
     /// These.

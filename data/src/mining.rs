@@ -11,7 +11,7 @@ use crate::content::Content;
 use crate::corpora::ReadCorpus;
 use crate::dataset::Dataset;
 use crate::error::DataError;
-use crate::parallel::{Translation, TranslationDetails, is_said};
+use crate::parallel::{Translation, TranslationDetails, is_significant};
 use crate::source::Extent;
 use crate::statistics::ReadStatistics;
 
@@ -21,8 +21,8 @@ settings! {
     /// Translations of one sentence are candidates, those stay whose vector a teacher of both languages finds near that of
     /// the sentence, those that say the same but for capitals and punctuation count once, and what is left of each sentence
     /// is shuffled and paired one by one, the last of an odd number with the first; for validation and test one pair of each
-    /// sentence is taken. Its parts are those of the corpora that it is mined from, whatever `split` says, and no text of the
-    /// training part is in another. A paraphrase stands under the language's code with `-2` behind it. It is mined
+    /// sentence is taken. Its splits are those of the corpora that it is mined from, whatever `split` says, and no text of the
+    /// training split is in another. A paraphrase stands under the language's code with `-2` behind it. It is mined
     /// before the first stage that reads it, and lies in the run's folder as `corpora/NAME.jsonl`, which a `parallel-table`
     /// reads.
     pub struct MinedParaphrases {
@@ -34,10 +34,10 @@ settings! {
         pub source: At<String>,
         /// The language of the translations, whose paraphrases are wanted.
         pub target: At<String>,
-        /// The cosine of sentence and translation above which a translation stays.
+        /// Cosine similarity of sentence and translation above which a translation stays.
         #[range(-1.0..=1.0)]
         pub min_similarity: f64 = 0.7,
-        /// Pairs that are more alike than this, letter by letter (1 is the same; the normalised indel similarity), are dropped.
+        /// Normalised indel similarity, character by character, above which pairs are dropped; equal texts have 1.
         #[range(0.0..=1.0)]
         pub max_character_similarity: f64 = 0.99,
     }
@@ -93,16 +93,16 @@ pub fn find_candidates<'c>(sentences: &[&'c Translation], source: &str, target: 
     groups.into_values().map(|(group, _)| group).filter(|group| group.targets.len() > 1).collect()
 }
 
-/// The first of each of those translations that say the same but for capitals and punctuation.
+/// Translations without duplicates: the first of those that differ in capitals and punctuation only.
 #[must_use]
 pub fn remove_duplicates<'c>(targets: &[&'c str]) -> Vec<&'c str> {
     let mut seen = HashSet::new();
-    let said = |text: &str| {
-        let letter = |letter: char| if is_said(letter) { letter } else { ' ' };
+    let key = |text: &str| {
+        let letter = |letter: char| if is_significant(letter) { letter } else { ' ' };
         let spaced: String = text.chars().map(letter).collect();
         spaced.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    targets.iter().filter(|target| seen.insert(said(target))).copied().collect()
+    targets.iter().filter(|target| seen.insert(key(target))).copied().collect()
 }
 
 /// Translations of a sentence in pairs, drawn by lot, the last of an odd number with the first; none where there are not two.
@@ -114,7 +114,7 @@ pub fn pair_up<'c>(mut targets: Vec<&'c str>, random: &mut ChaCha8Rng) -> Vec<[&
     targets.chunks(2).map(|pair| [pair[0], pair.get(1).copied().unwrap_or(wrapped)]).collect()
 }
 
-/// How alike two texts are letter by letter, in 0 to 1: one less the share of letters that have to be put in or taken out.
+/// Normalised indel similarity of two texts, in 0 to 1: one less the share of characters that have to be inserted or deleted.
 #[must_use]
 pub fn indel_similarity(one: &str, other: &str) -> f64 {
     rapidfuzz::fuzz::ratio(one.chars(), other.chars())

@@ -50,17 +50,17 @@ impl OverlapKeys for Translation {
     }
 }
 
-/// Whether a character says something: letters, digits, and the signs above and below letters, which are vowels in many
+/// Whether a character counts where texts are compared: letters, digits, and the signs above and below letters, which are vowels in many
 /// scripts.
-pub(crate) fn is_said(letter: char) -> bool {
+pub(crate) fn is_significant(letter: char) -> bool {
     letter.is_alphanumeric() || is_combining_mark(letter)
 }
 
-/// What tells a text from another, by which splits go: small letters and digits alone.
+/// Key of a text, by which splits go: its lower-case letters and digits alone.
 #[must_use]
 pub fn key(text: &str) -> String {
     let letters: String =
-        text.chars().filter(|letter| is_said(*letter)).flat_map(char::to_lowercase).collect();
+        text.chars().filter(|letter| is_significant(*letter)).flat_map(char::to_lowercase).collect();
     if letters.is_empty() { text.to_owned() } else { letters }
 }
 

@@ -12,13 +12,13 @@ use crate::scenes::Drawing;
 /// An image of a corpus.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    /// What it is called in its corpus, wherever that lies: its part is decided by it.
+    /// Name in the corpus, wherever that lies; the split is decided by it.
     pub name: String,
     /// Where its pixels are.
     pub pixels: Pixels,
     /// What is known to be in it; empty where nothing is.
     pub objects: Vec<Object>,
-    /// What a detector found in it, where that is on record.
+    /// Regions that a detector found in it, where there are any on record.
     pub regions: Option<ImageRegions>,
     /// Texts that say what is in it.
     pub captions: Vec<String>,
@@ -102,7 +102,7 @@ mod tests {
         let bytes = checkered().to_png().unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         let load = |path: PathBuf| Picture::of_file(path).load().unwrap_err().to_string();
-        assert!(load(path).contains("cut.png: is no image that can be read"));
+        assert!(load(path).contains("cut.png: cannot be read as an image"));
         assert!(load(folder.path().join("none.png")).contains("cannot be read"));
     }
 }

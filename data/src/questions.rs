@@ -137,8 +137,8 @@ impl SplitExample for Question {
     }
 }
 
-/// What tells an image from those of other corpora: the bytes of its file, which is read through, or its pixels. Copies of a
-/// file are one image, whatever they are called. One that cannot be read is told by its path: whoever looks at it will say so.
+/// Key of an image among those of all corpora: the bytes of its file, which is read through, or its pixels. Copies of a
+/// file are one image, whatever they are called. One that cannot be read is known by its path; the error comes when it is loaded.
 #[must_use]
 pub fn picture_key(picture: &Picture) -> u128 {
     let of_pixels = |Raster { width, height, rgb }: &Raster| {

@@ -27,8 +27,8 @@ pub struct ReadStatistics {
     pub notes: Vec<String>,
 }
 
-/// The reason for dropping a row in which nothing stands.
-const BLANK: &str = "rows in which nothing stands";
+/// Reason for dropping a blank row.
+const BLANK: &str = "blank rows";
 
 impl ReadStatistics {
     /// Messages for a user: what was dropped, with reasons, and how files were read.
@@ -37,7 +37,7 @@ impl ReadStatistics {
         let reasons: Vec<String> =
             self.dropped.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
         let dropped =
-            (!reasons.is_empty()).then(|| format!("left out of {} rows: {}", self.rows, reasons.join("; ")));
+            (!reasons.is_empty()).then(|| format!("dropped from {} rows: {}", self.rows, reasons.join("; ")));
         dropped.into_iter().chain(self.notes.iter().map(|note| visible(note))).collect()
     }
 

@@ -15,10 +15,10 @@ use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_shared_keys};
 use crate::stable_hash::{self, join_fingerprints};
 use crate::statistics::ReadStatistics;
 
-/// What a text, a pair of texts or a token is said to be.
+/// Label of a text, of a pair of texts or of the words of a text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Label {
-    /// Nothing is said.
+    /// There is none.
     None,
     /// One of the classes, by its index.
     Class(u32),
@@ -31,14 +31,14 @@ pub enum Label {
 /// The tag of a word in no span.
 pub const OUTSIDE: &str = "O";
 
-/// A text or a pair of texts, with what is said of it.
+/// A text or a pair of texts, with its label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Text {
     /// The text; where labels are by word, its words with single spaces between.
     pub first: String,
     /// The second text of a pair.
     pub second: Option<String>,
-    /// What is said of it.
+    /// The label.
     pub label: Label,
     /// The value of the table's split column, or of the file that it comes from.
     pub split: Option<String>,
@@ -52,7 +52,7 @@ impl Text {
         self.first.is_empty() || self.second.as_ref().is_some_and(String::is_empty)
     }
 
-    /// What tells a text from another, its label aside.
+    /// Key of a text: all of it but its label.
     fn key(&self) -> Cow<'_, str> {
         match &self.second {
             None => Cow::Borrowed(&self.first),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_is_in_two_parts() {
+    fn no_text_is_in_two_splits() {
         let read = dataset(&[("a", 0, None), ("b", 1, None), ("a", 1, Some("dev")), ("c", 0, Some("dev"))]);
         let options = |overlap| SplitOptions {
             test_values: vec!["dev".into()],
@@ -234,7 +234,7 @@ mod tests {
             overlap,
             ..SplitOptions::default()
         };
-        let texts = |part: &[Text]| part.iter().map(|text| text.first.clone()).collect::<Vec<_>>();
+        let texts = |split: &[Text]| split.iter().map(|text| text.first.clone()).collect::<Vec<_>>();
         let split = |options: &SplitOptions| {
             let mut dataset = read.clone();
             dataset.split(options, &HoldOut::default()).map(|()| dataset)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// Signs that part words, or stand in them. A full stop and an apostrophe are treated apart.
+/// Signs between words or in them. A full stop and an apostrophe are treated by rules of their own.
 const SIGNS: &str = ";/[]\"{}()=+\\_-><@`,?!";
 
 /// Words that are left out.

@@ -123,7 +123,7 @@ fn every_fault_is_named_with_its_line() {
     }
     write(folder.path(), "b.conll", b"Ada B-PER\nNeel I-PER\n");
     let class = said("paths = 'b.conll'\nclasses = ['O', 'B-PER']");
-    assert!(class.contains("b.conll:2: the label `I-PER` is none of the classes"), "{class}");
+    assert!(class.contains("b.conll:2: the label `I-PER` is not one of the classes"), "{class}");
     assert!(said("paths = 'b.conll'\nword = 2").contains("b.conll:1: 2 columns where 3 are expected"));
     assert!(said("paths = 'b.conll'\ntag = 4").contains("b.conll:1: 2 columns where 4 are expected"));
 }

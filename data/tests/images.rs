@@ -54,7 +54,7 @@ fn image_that_is_cut_off_is_refused_by_name() {
         for share in [4, 8, 12, 15] {
             std::fs::write(&path, &bytes[..bytes.len() * share / 16]).unwrap();
             let said = load(&path).unwrap_err();
-            assert!(said.contains(&format!("{name}: is no image that can be read")), "{share}: {said}");
+            assert!(said.contains(&format!("{name}: cannot be read as an image")), "{share}: {said}");
         }
         // The last byte of a GIF and of a PNG says nothing of pixels.
         if !["exif-1.png", "plain.gif"].contains(&name) {

@@ -65,14 +65,14 @@ fn a_missing_label_beside_numbers_is_refused_in_every_format() {
         for extension in ["csv", "jsonl", "parquet"] {
             let error = texts_of(folder.path(), extension, "label = 'label'").unwrap_err();
             let fault = &error.problems[0].fault;
-            let told = match fault {
+            let is_named = match fault {
                 Fault::MissingLabel { found, count } => found == missing && *count == 2,
                 Fault::UnknownClass { found, classes } => {
                     missing == "inf" && found == "inf" && classes.len() == 2
                 }
                 _ => false,
             };
-            assert!(told, "{extension} {missing}: {error}");
+            assert!(is_named, "{extension} {missing}: {error}");
         }
     }
 }

@@ -216,7 +216,7 @@ fn all_missing_images_are_named_at_once() {
     let said = questions(&ImageQuestions { answers, ..table(folder.path()) }).unwrap_err().to_string();
     assert!(said.contains("answers: the answer `two` is listed twice"), "{said}");
     let nowhere = ImageQuestions { images: Location::File("nowhere".into()), ..only };
-    assert!(questions(&nowhere).unwrap_err().to_string().contains("nowhere: a folder is needed here"));
+    assert!(questions(&nowhere).unwrap_err().to_string().contains("nowhere: a folder is expected here"));
 }
 
 #[test]

@@ -283,7 +283,7 @@ fn messages_say_what_was_dropped_and_how_files_were_read() {
         texts_of(folder.path(), "[texts]\npaths = 'a.csv'\nlabel = 'label'").unwrap().statistics.messages();
     assert_eq!(
         messages[0],
-        "left out of 5 rows: rows in which nothing stands: 1; rows without a text: 1; \
+        "dropped from 5 rows: blank rows: 1; rows without a text: 1; \
          rows that repeat an earlier one: 1"
     );
     assert!(messages[1].ends_with("a.csv: its columns are separated by semicolons"), "{messages:?}");

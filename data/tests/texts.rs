@@ -77,7 +77,7 @@ fn every_fault_is_named_with_its_line() {
     );
     assert!(all.contains("none.tsv: cannot be read"), "{all}");
     let class = said("paths = 't.tsv'\nlabel = 'label'\nclasses = ['yes', 'no']");
-    assert!(class.contains("t.tsv:3: the label `maybe` is none of the classes `yes`, `no`"), "{class}");
+    assert!(class.contains("t.tsv:3: the label `maybe` is not one of the classes `yes`, `no`"), "{class}");
     write(folder.path(), "blank.tsv", "text\tlabel\na\tyes\nb\t \n\t\n");
     let blank = said("paths = 'blank.tsv'\nlabel = 'label'");
     assert!(

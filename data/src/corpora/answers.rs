@@ -1,4 +1,4 @@
-//! Which answers are told apart, as files of models and of corpora list them.
+//! Answers that are classes, as files of models and of corpora list them.
 
 use std::collections::HashSet;
 
@@ -65,7 +65,7 @@ fn of_config(config: &serde_json::Map<String, Value>) -> Result<Vec<String>, &'s
         .ok_or("the ids of `id2label` do not count up from 0")
 }
 
-/// The answers that are told apart: those of a file, or those that are common enough.
+/// Answers that are classes: those of a file, or those that are common enough.
 pub(super) fn known(listed: Option<&[String]>, min_answer_count: usize) -> Known<'_> {
     listed.map_or(Known::Common(min_answer_count), Known::Listed)
 }

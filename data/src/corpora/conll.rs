@@ -22,7 +22,7 @@ choices! {
 }
 
 settings! {
-    /// Sentences whose words are tagged, as CoNLL publishes them: files of one word a line, its columns parted by tabs or
+    /// Sentences whose words are tagged, as CoNLL publishes them: files of one word a line, its columns separated by tabs or
     /// else by blanks, and an empty line between sentences. Lines that begin with `-DOCSTART-` are left out; so are those of
     /// CoNLL-U that are no words, `3-4` and `5.1`, where the word is not in the first column. Between tabs a word may be
     /// white space. A line such as `# text = …` before a sentence is refused unless `comment` is named.
@@ -269,7 +269,7 @@ fn is_like_comment(line: &str, cells: &[&str], columns: Option<usize>) -> bool {
     names_value || begins("newdoc") || begins("newpar") || columns.is_some_and(|count| count != cells.len())
 }
 
-/// The columns of a row: parted by tabs where there is one, else by blanks.
+/// The columns of a row: tab-separated where there is a tab, else separated by blanks.
 fn cells(line: &str) -> Vec<&str> {
     if line.contains('\t') {
         line.split('\t').collect()

@@ -17,7 +17,7 @@ use crate::word_builder::WordsBuilder;
 settings! {
     /// Dakshina lexicons, one file a language: TSV of native word, romanisation, attestations.
     ///
-    /// Files without a header are read as published; files with one are told by its columns `native` and
+    /// Files without a header are read as published; files with one have the columns `native` and
     /// `roman`, and may have `attestations` and `split` besides.
     pub struct Dakshina {
         /// The files.

@@ -16,7 +16,7 @@ use crate::stable_hash::join_fingerprints;
 
 settings! {
     /// easy-VQA (Zhou, 2019) as published: a folder with `answers.txt`, and `train` and `test`, each with `questions.json`
-    /// and `images/N.png`. The split of a question is `train` or `test`; its kind is told from its answer. Its 107 different
+    /// and `images/N.png`. The split of a question is `train` or `test`; its kind follows from its answer. Its 107 different
     /// questions are known in English (`en`), Hindi (`hi`) and Japanese (`ja`).
     pub struct EasyVqa {
         /// The folder.
@@ -27,8 +27,8 @@ settings! {
 /// The questions in English, and in other languages.
 const TRANSLATIONS: &str = include_str!("../../easy-vqa/translations.tsv");
 
-/// The parts, and the splits of their questions.
-const PARTS: [&str; 2] = ["train", "test"];
+/// Folders, and the splits of their questions.
+const SPLITS: [&str; 2] = ["train", "test"];
 
 impl ReadCorpus for EasyVqa {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
@@ -42,18 +42,18 @@ impl ReadCorpus for EasyVqa {
         let mut fingerprints = vec![list];
         let mut raw = Vec::new();
         let (languages, translations) = translations();
-        for part in PARTS {
-            let path = folder.join(part).join("questions.json");
+        for split in SPLITS {
+            let path = folder.join(split).join("questions.json");
             let (source, rows): (TableSource, Vec<(String, String, u64)>) = json(&Location::File(path))?;
             fingerprints.push(source.fingerprint());
             let name = &source.name;
             raw.extend(rows.into_iter().map(|(text, answer, image)| RawQuestion {
                 translations: translations.get(text.as_str()).cloned().unwrap_or_default(),
                 text,
-                image: images.file(&format!("{part}/images/{image}.png")),
+                image: images.file(&format!("{split}/images/{image}.png")),
                 kind: kind(&answer).to_owned(),
                 answers: vec![(answer, 1.0)],
-                split: Some(part.to_owned()),
+                split: Some(split.to_owned()),
                 place: Place::file(name),
             }));
         }
@@ -116,10 +116,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let raster = Raster { width: 4, height: 4, rgb: std::sync::Arc::new(vec![9; 48]) };
         std::fs::write(folder.path().join("answers.txt"), "circle\nyes\nno\nblue\n").unwrap();
-        for part in PARTS {
-            std::fs::create_dir_all(folder.path().join(part).join("images")).unwrap();
-            std::fs::write(folder.path().join(part).join("questions.json"), questions).unwrap();
-            std::fs::write(folder.path().join(part).join("images/7.png"), raster.to_png().unwrap()).unwrap();
+        for split in SPLITS {
+            std::fs::create_dir_all(folder.path().join(split).join("images")).unwrap();
+            std::fs::write(folder.path().join(split).join("questions.json"), questions).unwrap();
+            std::fs::write(folder.path().join(split).join("images/7.png"), raster.to_png().unwrap()).unwrap();
         }
         folder
     }

@@ -25,11 +25,11 @@ settings! {
         pub translations: IndexMap<String, OneOrMany<Location>> = IndexMap::new(),
         /// The folder of the images, called by their number with `.jpg` behind it.
         pub images: Location,
-        /// A file with the answers that are told apart, in the order of their ids, as a published teacher has them: the
+        /// A file with the answers that are classes, in the order of their ids, as a published teacher has them: the
         /// `config.json` of a model, a list in JSON such as LXMERT's `trainval_label2ans.json`, or a line each. Left out: the common
         /// ones.
         pub answers_from: Option<Location>,
-        /// The fewest questions that an answer must have to be told apart.
+        /// Least number of questions with an answer for it to be a class.
         #[range(1..)]
         pub min_answer_count: usize = 1,
     }

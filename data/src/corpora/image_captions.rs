@@ -36,12 +36,12 @@ impl ReadCorpus for ImageCaptions {
         let folder = ImageFolder::open(&self.images)?;
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
         let mut faults: Option<DataError> = None;
-        let parts = [
+        let lists = [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some(TEST)),
         ];
-        for (paths, part) in parts {
+        for (paths, file_split) in lists {
             for location in files(paths)? {
                 let read = TableSource::open(&location, extent).and_then(|source| {
                     sources.push(source.name.clone());
@@ -59,7 +59,7 @@ impl ReadCorpus for ImageCaptions {
                         rows.push(Captioned {
                             image: folder.file(images[row].trim()),
                             captions: vec![captions[row].trim().to_owned()],
-                            split: part.map(str::to_owned).or(own.filter(|split| !split.is_empty())),
+                            split: file_split.map(str::to_owned).or(own.filter(|split| !split.is_empty())),
                             place: table.place(row),
                         });
                     }

@@ -27,7 +27,7 @@ struct Reading {
 /// What labels of digits are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Digits {
-    /// Codes, whose zeros tell them apart.
+    /// Codes, in which zeros count.
     #[default]
     Codes,
     /// Ids beside other labels: one class whether or not `.0` stands behind them.
@@ -77,7 +77,7 @@ impl Classes {
             ordered.sort_by(|(one, _), (other, _)| one.total_cmp(other));
             names = ordered.into_iter().map(|(_, name)| name).collect();
         }
-        // Published test parts and the class labels of data sets say by -1 that there is no label.
+        // Published test splits and the class labels of data sets say by -1 that there is no label.
         let ids = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
         if reading.digits == Digits::Numbers
             && names.iter().skip(1).all(ids)
@@ -124,7 +124,7 @@ impl Classes {
     }
 }
 
-/// How published data say that the label of a text is not told.
+/// Label by which published data say that a text has none.
 const UNLABELLED: &str = "-1";
 
 /// What pandas takes for a missing value in any column, and what it writes for one.

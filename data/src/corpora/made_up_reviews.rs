@@ -24,7 +24,7 @@ settings! {
         pub size: usize = 3000,
         /// Another number gives other reviews.
         pub seed: u64 = 1,
-        /// Whether the class is told; without it they are texts without labels.
+        /// Whether the texts have their class as label; else they have none.
         pub labelled: bool = true,
     }
 }

@@ -21,7 +21,7 @@ settings! {
         pub size: usize = 3000,
         /// Another number gives other sentences.
         pub seed: u64 = 1,
-        /// The languages, that by which parts go first.
+        /// The languages, that by which splits go first.
         pub languages: Vec<SceneLanguage> = SceneLanguage::ALL.to_vec(),
     }
 }

@@ -13,7 +13,7 @@ settings! {
     /// Files of one language each, the same line of all being the same sentence, as Moses and OPUS have them; also compressed
     /// with gzip.
     pub struct Moses {
-        /// The files of each language, by language code, that by which parts go first: as many of each, the first belonging to
+        /// The files of each language, by language code, that by which splits go first: as many of each, the first belonging to
         /// the first.
         pub paths: IndexMap<String, OneOrMany<Location>>,
         /// Files whose lines all have the split `validation`.
@@ -32,7 +32,7 @@ impl ReadCorpus for Moses {
         let first = self.paths.values().next().and_then(|paths| paths.first());
         let place = Place::file(&first.map(ToString::to_string).unwrap_or_default());
         let mut builder = BitextBuilder::new(&self.filters, languages, &place)?;
-        for (paths, part) in [
+        for (paths, file_split) in [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some("test")),
@@ -57,7 +57,7 @@ impl ReadCorpus for Moses {
                     builder.add_file(&source);
                     files.push((language.as_str(), source));
                 }
-                beside(&files, part, extent, &mut builder)?;
+                beside(&files, file_split, extent, &mut builder)?;
             }
         }
         Ok(builder.build(extent)?.into())
@@ -71,7 +71,7 @@ impl ReadCorpus for Moses {
 /// The sentences of files that belong together.
 fn beside(
     files: &[(&str, TableSource)],
-    part: Option<&str>,
+    file_split: Option<&str>,
     extent: Extent,
     builder: &mut BitextBuilder<'_>,
 ) -> Result<(), DataError> {
@@ -97,7 +97,7 @@ fn beside(
         return Err(DataError::new(Place::file(&source.name), Fault::LineCount { found, expected, other }));
     }
     for row in 0..shortest {
-        builder.push(columns.iter().map(|(language, _, texts)| (*language, texts[row])), part);
+        builder.push(columns.iter().map(|(language, _, texts)| (*language, texts[row])), file_split);
     }
     Ok(())
 }

@@ -161,10 +161,11 @@ impl NamesTable {
 /// The words of a name, in the languages that have as many as English. A word is left out that has a form in
 /// fewer than two languages, or is without a letter in one of them.
 fn words_of(forms: &IndexMap<String, String>, builder: &mut WordsBuilder) -> Vec<IndexMap<String, String>> {
-    let parted: Vec<(&String, Vec<&str>)> = forms.iter().map(|(code, form)| (code, words(form))).collect();
-    let count = parted.iter().find(|(code, _)| *code == "en").map_or(0, |(_, words)| words.len());
+    let by_language: Vec<(&String, Vec<&str>)> =
+        forms.iter().map(|(code, form)| (code, words(form))).collect();
+    let count = by_language.iter().find(|(code, _)| *code == "en").map_or(0, |(_, words)| words.len());
     let mut of_words = vec![IndexMap::new(); count];
-    for (code, words) in parted {
+    for (code, words) in by_language {
         if words.len() != count {
             builder.drop(format!("{code}: number of words differs from the English"));
             continue;

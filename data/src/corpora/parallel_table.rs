@@ -23,7 +23,7 @@ settings! {
         pub validation_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// Files whose rows all have the split `test`.
         pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
-        /// The column of each language, by language code, that by which parts go first. Of several columns each gives a
+        /// The column of each language, by language code, that by which splits go first. Of several columns each gives a
         /// translation of its own. Where there are several files, one may lack languages, as long as it has two. In JSON and
         /// Parquet `translation.en` is the key `en` of the object `translation`.
         pub columns: IndexMap<String, OneOrMany<String>>,
@@ -46,15 +46,15 @@ impl ReadCorpus for ParallelTable {
         let mut builder = BitextBuilder::new(&self.filters, languages, &Place::file(&first))?;
         let mut faults: Option<DataError> = None;
         let (mut met, mut found): (HashSet<&str>, IndexSet<String>) = Default::default();
-        let parts = [
+        let lists = [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some("test")),
         ];
-        for (paths, part) in parts {
+        for (paths, file_split) in lists {
             for location in files(paths)? {
                 let read = TableSource::open(&location, extent)
-                    .and_then(|source| self.rows(&source, part, &mut builder, &mut found));
+                    .and_then(|source| self.rows(&source, file_split, &mut builder, &mut found));
                 DataError::note(&mut faults, read.map(|columns| met.extend(columns)));
             }
         }
@@ -80,7 +80,7 @@ impl ParallelTable {
     fn rows(
         &self,
         source: &TableSource,
-        part: Option<&str>,
+        file_split: Option<&str>,
         builder: &mut BitextBuilder<'_>,
         found: &mut IndexSet<String>,
     ) -> Result<Vec<&str>, DataError> {
@@ -120,7 +120,7 @@ impl ParallelTable {
         let splits = table.optional(self.split_column.as_deref().unwrap_or("split"));
         let alternatives = columns.iter().map(|(_, alternatives)| alternatives.len()).max().unwrap_or(0);
         for row in 0..table.rows() {
-            let split = part.or_else(|| splits.as_ref().map(|splits| splits[row]));
+            let split = file_split.or_else(|| splits.as_ref().map(|splits| splits[row]));
             for alternative in 0..alternatives {
                 // A language with fewer columns than another repeats its last.
                 let texts = columns.iter().filter_map(|(language, columns)| {

@@ -65,8 +65,9 @@ impl ReadCorpus for Texts {
             (&self.test_paths, Some("test")),
         ];
         let open = |location: &Location| TableSource::open(location, extent);
-        builder
-            .read(files, open, |source, part, statistics| self.rows(source, part, &mut rows, statistics))?;
+        builder.read(files, open, |source, file_split, statistics| {
+            self.rows(source, file_split, &mut rows, statistics)
+        })?;
         let labels = if self.number.is_some() {
             Labels::Numbers
         } else if self.label.is_some() {
@@ -89,7 +90,7 @@ impl Texts {
     fn rows(
         &self,
         source: &TableSource,
-        part: Option<&str>,
+        file_split: Option<&str>,
         rows: &mut Vec<Row>,
         statistics: &mut ReadStatistics,
     ) -> Result<(), DataError> {
@@ -116,7 +117,7 @@ impl Texts {
                 first: first[row].trim().to_owned(),
                 second: second.as_ref().map(|column| column[row].trim().to_owned()),
                 label: Label::None,
-                split: part
+                split: file_split
                     .or_else(|| {
                         splits.as_ref().map(|column| column[row].trim()).filter(|text| !text.is_empty())
                     })

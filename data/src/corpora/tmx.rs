@@ -17,7 +17,7 @@ settings! {
     pub struct Tmx {
         /// The files.
         pub paths: OneOrMany<Location>,
-        /// The languages that are read, by language code, that by which parts go first. A file's `en-US` is `en`, unless `en-US`
+        /// The languages that are read, by language code, that by which splits go first. A file's `en-US` is `en`, unless `en-US`
         /// is asked for as well. Units that have different texts for one of them, as of two regions, are refused. Where a unit has
         /// several texts of one code, each makes a sentence; each has a `tuv` of its own, in which two `seg` are refused.
         pub languages: Vec<String>,

@@ -43,11 +43,11 @@ settings! {
         pub test_images: Option<Location>,
         /// How these are called.
         pub test_image_name: String = "COCO_val2014_{}.jpg".to_owned(),
-        /// A file with the answers that are told apart, in the order of their ids, as a published teacher has them: the
+        /// A file with the answers that are classes, in the order of their ids, as a published teacher has them: the
         /// `config.json` of a model, a list in JSON such as LXMERT's `trainval_label2ans.json`, or a line each. Left out: the common
         /// ones.
         pub answers_from: Option<Location>,
-        /// The fewest questions whose commonest answer it must be for an answer to be told apart; nine in the field.
+        /// Least number of questions with an answer as their commonest for it to be a class; nine in the field.
         #[range(1..)]
         pub min_answer_count: usize = 9,
     }

@@ -45,21 +45,21 @@ impl WordPairFiles {
         extent: Extent,
         read: impl Fn(&TableSource, &mut WordsBuilder, &mut Keep<'_>) -> Result<(), DataError>,
     ) -> Result<WordsBuilder, DataError> {
-        let parts = [
+        let lists = [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some("test")),
         ];
-        let codes = parts.iter().flat_map(|(paths, _)| paths.keys());
+        let codes = lists.iter().flat_map(|(paths, _)| paths.keys());
         let mut builder = WordsBuilder::new(name, &Place::file(name), codes)?;
         let mut faults: Option<DataError> = None;
-        for (paths, part) in parts {
+        for (paths, file_split) in lists {
             for (code, locations) in paths {
                 for location in files(locations)? {
                     let read = TableSource::open(&location, extent).and_then(|source| {
                         builder.add_source(&source.name, source.fingerprint());
                         read(&source, &mut builder, &mut |builder, row| {
-                            keep(builder, code, &Row { split: part.or(row.split), ..row });
+                            keep(builder, code, &Row { split: file_split.or(row.split), ..row });
                         })
                     });
                     DataError::note(&mut faults, read);

@@ -1,4 +1,4 @@
-//! Formats of image files, told by their first bytes.
+//! Formats of image files, known by their first bytes.
 
 use alambic_files::read;
 
@@ -15,7 +15,7 @@ impl Format {
     /// The format of a file that begins so.
     ///
     /// # Errors
-    /// What it is instead, as far as that can be told.
+    /// What it is instead, as far as that is known.
     pub(super) fn of(bytes: &[u8]) -> Result<Self, String> {
         let has = |at: usize, magic: &[u8]| bytes.get(at..).is_some_and(|rest| rest.starts_with(magic));
         let formats = [

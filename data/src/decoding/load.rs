@@ -14,7 +14,7 @@ use crate::raster::Raster;
 /// The most bytes of a file: those of so many pixels of sixteen bits and four colours, not compressed.
 const MOST_BYTES: u64 = MAX_PIXELS * 8;
 
-/// Bytes of a file's beginning by which its format is told.
+/// Bytes of a file's beginning by which its format is known.
 const HEAD: usize = 16;
 
 /// Width and height of the image in a file as they are stored, by its head alone.

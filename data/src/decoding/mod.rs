@@ -1,8 +1,8 @@
 //! Pixels of image files: PNG, JPEG, WebP and GIF, as Pillow has them in three colours.
 //!
-//! Formats are told by the first bytes, whatever a file is called. Sides are held against [`MAX_PIXELS`](pixels::MAX_PIXELS) before anything is
-//! decoded. Of what moves the first image is read; of sixteen bits the upper eight; transparency is left out and colours
-//! stay. What a camera notes of how it was held is heeded, as `ImageOps.exif_transpose` of Pillow does.
+//! A format is known by the first bytes, whatever a file is called. Sides are checked against the most pixels of an image
+//! before anything is decoded. Of what moves the first image is read; of sixteen bits the upper eight; transparency is left
+//! out and colours stay. The orientation that a camera notes is applied, as `ImageOps.exif_transpose` of Pillow does.
 
 mod format;
 mod gif;

@@ -19,8 +19,8 @@ pub(super) fn size(file: impl BufRead + Seek) -> Result<(u32, u32), String> {
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Raster, String> {
-    let told = bytes.get(4..8).and_then(|four| four.try_into().ok()).map(u32::from_le_bytes);
-    if told.is_none_or(|told| told as usize > bytes.len().saturating_sub(8)) {
+    let length = bytes.get(4..8).and_then(|four| four.try_into().ok()).map(u32::from_le_bytes);
+    if length.is_none_or(|length| length as usize > bytes.len().saturating_sub(8)) {
         return Err("the file is cut off".into());
     }
     let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(said)?;

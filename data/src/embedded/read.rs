@@ -30,7 +30,7 @@ pub fn read(unit: Unit) -> Result<Dataset<Entry>, DataError> {
     corpus.words(Extent::Whole)
 }
 
-/// What every training of every corpus has to leave out: the embedded test part, its whole names and its
+/// Names that no training of any corpus may see: the embedded test split, its whole names and its
 /// words, in all languages.
 ///
 /// # Errors

@@ -10,12 +10,12 @@ use crate::words::Entry;
 /// The value of [`crate::Entry::split`] for names that no training may see.
 pub const TEST: &str = "test";
 
-/// Salt and share of the test part. A change to either would let names that shipped models were never
+/// Salt and share of the test split. A change to either would let names that shipped models were never
 /// trained on change places with names that they were.
 const SALT: &str = "alambic names";
 const SHARE: f64 = 0.2;
 
-/// Marks the test part, and takes out of it what the other names hold: a word that also occurs there cannot
+/// Marks the test split, and removes from it what the other names hold: a word that also occurs there cannot
 /// test anything.
 pub(crate) fn hold_out_test_split(builder: &mut WordsBuilder) {
     let entries = std::mem::take(builder.entries_mut());
@@ -25,7 +25,7 @@ pub(crate) fn hold_out_test_split(builder: &mut WordsBuilder) {
     Seen::of(&train).strip(
         &mut test,
         Match::Whole,
-        &mut Removals::new("test part", "also in the rest", &mut removed),
+        &mut Removals::new("test split", "also in the training split", &mut removed),
     );
     for (reason, count) in removed {
         builder.drop_many(reason, count);

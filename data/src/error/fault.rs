@@ -17,7 +17,7 @@ pub enum Fault {
     #[error("cannot be read: {}", shortened(.0, MESSAGE))]
     Unreadable(String),
     /// A file that should be an image.
-    #[error("is no image that can be read: {0}")]
+    #[error("cannot be read as an image: {0}")]
     NotImage(String),
     /// Most texts of a language are not in its script.
     #[error("{wrong} of {texts} texts of `{}` have no letter of its script", quoted(.language))]
@@ -70,7 +70,7 @@ pub enum Fault {
     #[error("the question `{0}` is annotated twice")]
     DuplicateAnnotation(String),
     /// A file that does not list answers.
-    #[error("no list of answers: {}", shortened(.0, MESSAGE))]
+    #[error("not a list of answers: {}", shortened(.0, MESSAGE))]
     NotAnswers(String),
     /// An image that a question is about and that is not there.
     #[error("there is no image {0}")]
@@ -87,7 +87,7 @@ pub enum Fault {
         reason: String,
     },
     /// A location that should be a folder.
-    #[error("a folder is needed here")]
+    #[error("a folder is expected here")]
     NotFolder,
     /// A file of a dataset on the hub that is not at hand.
     #[error("{0}")]
@@ -96,7 +96,7 @@ pub enum Fault {
     #[error("there is no such built-in table")]
     UnknownBuiltin,
     /// The extension says nothing about the format.
-    #[error("the extension `{}` is not one of a known table format", quoted(.0))]
+    #[error("the extension `{}` is not that of a known table format", quoted(.0))]
     UnknownFormat(String),
     /// The format is known, the corpus is not published in it.
     #[error("this corpus is not published as {0}")]
@@ -111,7 +111,7 @@ pub enum Fault {
     #[error("this is {0}")]
     OtherContent(&'static str),
     /// A compressed file that would fill the memory.
-    #[error("it is compressed more than {times} times over, and longer than {} MiB", .bytes >> 20)]
+    #[error("it is compressed more than {times} times over, and larger than {} MiB", .bytes >> 20)]
     TooLarge {
         /// How many times its size the content of a file may have.
         times: u64,
@@ -122,7 +122,7 @@ pub enum Fault {
     #[error("a line of more than {} MiB", .0 >> 20)]
     LongLine(usize),
     /// A pattern of file names that names none.
-    #[error("no file is called so; `*` stands for any characters, and `?` for one")]
+    #[error("no file matches; `*` matches any characters, and `?` one")]
     NoSuchFiles,
     /// Not a single line that is not blank.
     #[error("the file is empty")]
@@ -173,10 +173,10 @@ pub enum Fault {
     #[error("no key `{}` in this object", quoted(.0))]
     MissingKey(String),
     /// A key that an object has twice.
-    #[error("the key `{}` stands twice in this object", quoted(.0))]
+    #[error("the key `{}` occurs twice in this object", quoted(.0))]
     DuplicateKey(String),
     /// A value that is no text where a text is needed.
-    #[error("`{}` holds {} where text belongs", quoted(.column), quoted(.found))]
+    #[error("`{}` holds {} where text is expected", quoted(.column), quoted(.found))]
     NotText {
         /// The column or key.
         column: String,
@@ -184,7 +184,7 @@ pub enum Fault {
         found: String,
     },
     /// A text that is no number where a count is needed.
-    #[error("`{}` holds `{}` where a whole number belongs", quoted(.column), quoted(.found))]
+    #[error("`{}` holds `{}` where a whole number is expected", quoted(.column), quoted(.found))]
     NotCount {
         /// The column.
         column: String,
@@ -192,7 +192,7 @@ pub enum Fault {
         found: String,
     },
     /// A text that is no number where one is needed.
-    #[error("`{}` holds `{}` where a number belongs", quoted(.column), quoted(.found))]
+    #[error("`{}` holds `{}` where a number is expected", quoted(.column), quoted(.found))]
     NotNumber {
         /// The column.
         column: String,
@@ -200,7 +200,7 @@ pub enum Fault {
         found: String,
     },
     /// A list or a structure where a value is needed.
-    #[error("`{}` holds {} where a single value belongs", quoted(.column), quoted(.found))]
+    #[error("`{}` holds {} where a single value is expected", quoted(.column), quoted(.found))]
     NotOneValue {
         /// The column or key.
         column: String,
@@ -209,7 +209,7 @@ pub enum Fault {
     },
     /// Labels that say that there is none.
     #[error(
-        "the label is `{}` in {count} {}, which is how data say that there is none",
+        "the label is `{}` in {count} {}, which marks a missing label",
         quoted(.found),
         if *.count == 1 { "row" } else { "rows" }
     )]
@@ -219,8 +219,8 @@ pub enum Fault {
         /// How many rows have it.
         count: usize,
     },
-    /// A label that is none of the classes.
-    #[error("the label `{}` is none of the classes {}", quoted(.found), list(.classes))]
+    /// A label that is not one of the classes.
+    #[error("the label `{}` is not one of the classes {}", quoted(.found), list(.classes))]
     UnknownClass {
         /// The label.
         found: String,
@@ -231,7 +231,7 @@ pub enum Fault {
     #[error("unknown language `{}`", quoted(.0))]
     UnknownLanguage(String),
     /// No column or file for any language beside English.
-    #[error("no language beside English is given")]
+    #[error("no language other than English is given")]
     NoLanguage,
     /// Every row was dropped.
     #[error("none of {rows} rows can be used: {reasons}")]
@@ -263,7 +263,7 @@ impl Fault {
                 "name it .tsv, .csv, .jsonl (or .json, one object a line) or .parquet".into()
             }
             Self::NotImage(_) | Self::DamagedImage { .. } => {
-                "save it anew as PNG, JPEG, WebP or GIF, or leave out what is asked of it".into()
+                "save it again as PNG, JPEG, WebP or GIF, or leave out the questions about it".into()
             }
             Self::NoImage(_) => {
                 "check the folder of the images and how they are called, or leave out the row".into()
@@ -283,7 +283,7 @@ impl Fault {
                 "give the `config.json` of a model with names of its classes, a list in JSON, or a line for each answer"
                     .into()
             }
-            Self::DuplicateAnnotation(_) => "give each annotation once; files of two parts may not share ids".into(),
+            Self::DuplicateAnnotation(_) => "give each annotation once; files of two splits may not share ids".into(),
             Self::DuplicateAnswer(_) => "list each answer once, in the order of their ids".into(),
             Self::MinAboveMax(least, most) => format!("raise `{most}`, or lower `{least}`"),
             Self::NotFolder => "give the path of a folder".into(),
@@ -300,7 +300,7 @@ impl Fault {
             Self::NoSuchFiles => "check the pattern; it is one for the names in a single folder".into(),
             Self::Empty | Self::NoRows => "give a file with rows, or leave it out".into(),
             Self::ColumnCount { .. } => "add or remove separators; empty columns need theirs too".into(),
-            Self::EmptyField(_) => "write it there, or remove the line".into(),
+            Self::EmptyField(_) => "fill it in, or remove the line".into(),
             Self::UnexpectedComment(_) => "say `comment = \"#\"` if lines that begin with it are comments, or give the line its columns".into(),
             Self::UnclosedQuote => "close the quote; where quotes are no more than characters, say `quoting = \"none\"`".into(),
             Self::AmbiguousQuotes => {

@@ -65,9 +65,9 @@ struct Object<'a> {
 fn of_json(json: &str) -> Result<RawRegions, Fault> {
     let row: Row =
         serde_json::from_str(json).map_err(|error| Fault::BrokenJson(elided(&error.to_string())))?;
-    let told = row.num_boxes.map(|number| count(&number.to_string())).transpose()?;
+    let num_boxes = row.num_boxes.map(|number| count(&number.to_string())).transpose()?;
     if let Some(features) = row.features {
-        let regions = told.ok_or_else(|| Fault::BrokenJson("missing field `num_boxes`".into()))?;
+        let regions = num_boxes.ok_or_else(|| Fault::BrokenJson("missing field `num_boxes`".into()))?;
         return Ok(RawRegions {
             regions,
             features: numbers("features", &features)?,
@@ -76,11 +76,11 @@ fn of_json(json: &str) -> Result<RawRegions, Fault> {
         });
     }
     let (regions, mut width) = (row.objects.len(), None);
-    if row.objects.iter().all(|object| object.feature.is_none()) && told != Some(0) {
+    if row.objects.iter().all(|object| object.feature.is_none()) && num_boxes != Some(0) {
         return Err(RegionFault::NoFeatures.into());
     }
-    if let Some(told) = told.filter(|told| *told != regions) {
-        return Err(RegionFault::ObjectCount { objects: regions, told }.into());
+    if let Some(expected) = num_boxes.filter(|count| *count != regions) {
+        return Err(RegionFault::ObjectCount { objects: regions, expected }.into());
     }
     let (mut features, mut bounds, mut tags) = (Vec::new(), Vec::new(), Vec::new());
     for (index, Object { class, rect, feature }) in row.objects.into_iter().enumerate() {

@@ -17,17 +17,17 @@ use crate::source::Extent;
 const GB: f64 = 1e9;
 
 settings! {
-    /// What a detector found in the images of a corpus, in files. The id of an image in them is the name of its file, as
+    /// Regions that a detector found in the images of a corpus, in files. The id of an image in them is the name of its file, as
     /// `COCO_val2014_000000262148.jpg`; folders, the extension, a prefix that begins with `COCO_` and leading zeros may be
     /// left out on either side: `262148` is the same image.
     ///
-    /// Formats are told by their extension, and those of TSV by their columns, all numbers being of 32 bits, in base64:
+    /// A format is known by its extension, and one of TSV by its columns, all numbers being of 32 bits, in base64:
     /// Oscar's (id, number of regions, features), VinVL's (id, JSON with `num_boxes` and `features`, or as in its
     /// `predictions.tsv` with `objects`, each with `rect`, `class` and its own `feature`), bottom-up attention's
     /// (id, width and height of the image, number of regions, boxes, features) and LXMERT's (id, height and width of the
     /// image, ids and confidence of objects and of attributes, number of regions, boxes, features). A folder holds an npz
     /// of each image, called by its id, with `features` or `x` and `norm_bb`, `boxes` or `bbox`; `num_bbox` or `num_boxes` is
-    /// held against them, and rows of zeros beyond that number are padding. A `.safetensors` holds
+    /// checked against them, and rows of zeros beyond that number are padding. A `.safetensors` holds
     /// `NAME.features` and `NAME.boxes` of each image, NAME being its id.
     ///
     /// Features are kept as they are published. Boxes are left, top, right and bottom edge; those in pixels become shares by
@@ -60,7 +60,7 @@ impl RegionFiles {
     ///
     /// # Errors
     /// All faults of the files, each with its line or image; images of the corpus of which they say nothing; images that
-    /// ids cannot tell apart. The corpus is then as it was.
+    /// have the same id. The corpus is then as it was.
     pub fn attach(&self, corpus: &mut Dataset<Question>, extent: Extent) -> Result<usize, DataError> {
         let first = |locations: &[Location]| {
             Place::file(&locations.first().map(ToString::to_string).unwrap_or_default())

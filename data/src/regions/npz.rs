@@ -76,13 +76,13 @@ pub(super) fn parse(path: &Path) -> Result<RawRegions, Fault> {
 /// How many of so many rows of features are regions: all, or as many as an array says, where those beyond are zero.
 fn count(archive: &mut ZipArchive<BufReader<File>>, rows: usize, features: &[f32]) -> Result<usize, Fault> {
     let Some(Array { name, numbers, .. }) = array(archive, &COUNTS)? else { return Ok(rows) };
-    let told = match numbers[..] {
-        [told] if told.fract() == 0.0 && told >= 0.0 && told <= rows as f32 => Some(told as usize),
+    let counted = match numbers[..] {
+        [count] if count.fract() == 0.0 && count >= 0.0 && count <= rows as f32 => Some(count as usize),
         _ => None,
     };
     let is_padding =
-        |told: &usize| features[features.len() / rows.max(1) * told..].iter().all(|&number| number == 0.0);
-    told.filter(is_padding).ok_or_else(|| {
+        |count: &usize| features[features.len() / rows.max(1) * count..].iter().all(|&number| number == 0.0);
+    counted.filter(is_padding).ok_or_else(|| {
         let found = match numbers[..] {
             [one] => one.to_string(),
             _ => format!("{} numbers", numbers.len()),

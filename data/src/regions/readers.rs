@@ -41,7 +41,7 @@ pub(super) fn read(location: &Location, collector: &mut RegionCollector<'_>) -> 
 /// Reads the regions of the images that are wanted, a line of TSV each.
 ///
 /// # Errors
-/// Where the file cannot be read to its end. What is wrong with a line is told to the collector.
+/// Where the file cannot be read to its end. Faults of a line go to the collector.
 fn read_lines(location: &Location, collector: &mut RegionCollector<'_>) -> Result<(), DataError> {
     let mut rows = Rows::open(location)?;
     while !collector.is_done() && rows.advance()? {
@@ -60,7 +60,7 @@ fn read_lines(location: &Location, collector: &mut RegionCollector<'_>) -> Resul
 /// Reads the regions of the images that are wanted, an archive of NumPy each.
 ///
 /// # Errors
-/// Where the folder cannot be read, or holds no archive. What is wrong with an archive is told to the collector.
+/// Where the folder cannot be read, or holds no archive. Faults of an archive go to the collector.
 fn read_archives(folder: &Path, collector: &mut RegionCollector<'_>) -> Result<(), DataError> {
     let unreadable = |error: std::io::Error| {
         DataError::new(Place::file(&folder.display().to_string()), Fault::Unreadable(error.to_string()))
@@ -93,7 +93,7 @@ fn read_archives(folder: &Path, collector: &mut RegionCollector<'_>) -> Result<(
 /// Reads the regions of the images that are wanted, tensors of one file.
 ///
 /// # Errors
-/// Where the file cannot be read, or is no safetensors. What is wrong with a tensor is told to the collector.
+/// Where the file cannot be read, or is no safetensors. Faults of a tensor go to the collector.
 fn read_tensors(location: &Location, collector: &mut RegionCollector<'_>) -> Result<(), DataError> {
     let (name, path) = local(location)?;
     let fail = |fault| DataError::new(Place::file(&name), fault);

@@ -45,7 +45,7 @@ pub(super) struct WantedImages {
 
 impl WantedImages {
     /// # Errors
-    /// Where ids cannot tell two images apart.
+    /// Where two images have the same id.
     pub(super) fn new(pictures: &[Picture], extent: Extent) -> Result<Self, RegionFault> {
         let mut images = HashMap::with_capacity(pictures.len());
         for (index, picture) in pictures.iter().enumerate() {

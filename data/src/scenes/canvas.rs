@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::raster::Raster;
 
-/// Points of a pixel's grid by which its coverage is told, in each direction.
+/// Points of a pixel's grid by which its coverage is measured, in each direction.
 const SAMPLES: usize = 4;
 
 /// A canvas of colours in 0 to 1.

@@ -52,7 +52,7 @@ pub(crate) fn answers(objects: usize, (shapes, colours): (usize, usize)) -> Vec<
 /// How much larger the largest must be than the next, and how much nearer the nearest.
 const CLEARLY: f32 = 1.15;
 
-/// How far apart places must be, as a share of the side, to be told apart.
+/// Distance between places from which on one is to the left of or above the other, as a share of the side.
 pub(super) const APART: f32 = 0.08;
 
 /// What lies where by a smaller and by a larger coordinate, of each axis.

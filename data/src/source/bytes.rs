@@ -1,4 +1,4 @@
-//! The bytes of a file as text in UTF-8, or as they are: decompressed, decoded, and told from what people put in its place.
+//! The bytes of a file as text in UTF-8, or as they are: decompressed, decoded, and checked for what people put in its place.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};

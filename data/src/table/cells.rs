@@ -45,7 +45,7 @@ impl Table<'_> {
         self.rows
     }
 
-    /// Number of rows in which nothing stands.
+    /// Number of blank rows.
     #[must_use]
     pub fn blank_rows(&self) -> usize {
         self.blank

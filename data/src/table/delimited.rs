@@ -21,7 +21,7 @@ pub(super) fn read<'s>(source: &'s TableSource, columns: &Columns<'_>) -> Result
         return parse(source, text, columns);
     }
     let mut problems = encoding(source);
-    // What else is wrong is told along with it.
+    // What else is wrong is reported along with it.
     if let Err(others) = parse(source, &String::from_utf8_lossy(bytes), columns) {
         problems.extend(others);
     }
