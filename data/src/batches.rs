@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::stable_hash::bytes;
 
 settings! {
-    /// How examples are gathered into batches.
+    /// Batches of examples: their size, and how examples of similar length come together.
     pub struct BatchOptions {
         /// Examples in a batch.
         #[range(1..=1_048_576)]

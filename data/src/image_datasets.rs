@@ -29,7 +29,7 @@ pub(crate) struct RawQuestion {
 
 /// Answers that are classes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Known<'a> {
+pub(crate) enum AnswerClasses<'a> {
     /// These.
     Listed(&'a [String]),
     /// Those that are the best answer to so many questions or more outside the test split, which is not known yet.
@@ -75,13 +75,13 @@ pub(crate) fn build_questions(
     source: String,
     fingerprint: &str,
     rows: Vec<RawQuestion>,
-    known: Known<'_>,
+    classes: AnswerClasses<'_>,
     languages: Vec<String>,
     extent: Extent,
 ) -> Result<Dataset<Question>, DataError> {
-    let (answers, min_answer_count) = match known {
-        Known::Listed(answers) => (answers.to_vec(), None),
-        Known::Common(min_answer_count) => {
+    let (answers, min_answer_count) = match classes {
+        AnswerClasses::Listed(answers) => (answers.to_vec(), None),
+        AnswerClasses::Common(min_answer_count) => {
             let given = rows.iter().flat_map(|row| &row.answers).map(|(answer, _)| answer.clone());
             (given.collect::<IndexSet<String>>().into_iter().collect(), Some(min_answer_count))
         }
@@ -127,7 +127,7 @@ pub(crate) fn build_questions(
 
 /// An image with captions.
 #[derive(Debug)]
-pub(crate) struct Captioned {
+pub(crate) struct CaptionedImage {
     pub(crate) image: ImageFile,
     pub(crate) captions: Vec<String>,
     pub(crate) split: Option<String>,
@@ -142,7 +142,7 @@ pub(crate) struct Captioned {
 pub(crate) fn build_captions(
     source: String,
     fingerprint: &str,
-    rows: Vec<Captioned>,
+    rows: Vec<CaptionedImage>,
     extent: Extent,
 ) -> Result<Dataset<Question>, DataError> {
     let mut statistics = ReadStatistics { source, rows: rows.len(), ..ReadStatistics::default() };

@@ -35,7 +35,7 @@ impl Translation {
     }
 }
 
-/// What a dataset of translations knows besides them.
+/// Details of a dataset of translations: their languages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TranslationDetails {
     /// Language codes, in the order in which the corpus has them.
@@ -87,7 +87,7 @@ impl SplitExample for Translation {
 }
 
 settings! {
-    /// Which sentences of a corpus are kept.
+    /// Filters of sentences: by length, script, copies and repeats.
     pub struct BitextFilters {
         /// Texts of fewer characters are dropped.
         #[range(1..)]

@@ -1,4 +1,4 @@
-//! Images, and what is known to be in them.
+//! Images of corpora, with their objects, regions and captions.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use crate::scenes::Drawing;
 pub struct Picture {
     /// Name in the corpus, wherever that lies; the split is decided by it.
     pub name: String,
-    /// Where its pixels are.
+    /// Its pixels, or where they come from.
     pub pixels: Pixels,
-    /// What is known to be in it; empty where nothing is.
+    /// Objects that are known to be in it.
     pub objects: Vec<Object>,
     /// Regions that a detector found in it, where there are any on record.
     pub regions: Option<ImageRegions>,
-    /// Texts that say what is in it.
+    /// Captions.
     pub captions: Vec<String>,
     /// The values of the corpus's split that its rows have, each once, where they are of the image and not of the questions
     /// about it; none for rows without a value.
     pub splits: Vec<Option<String>>,
 }
 
-/// Where the pixels of an image are.
+/// Pixels of an image, or where they come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Pixels {
     /// In memory.

@@ -41,13 +41,13 @@ impl Question {
     }
 }
 
-/// What a dataset of questions knows besides them: the images, and the answers.
+/// Details of a dataset of questions: its images, its answers and its languages.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct QuestionDetails {
     /// The answers that there are.
     pub answers: Vec<String>,
-    /// How many questions outside the test split must have an answer as their best for it to be a class, where that is for
-    /// the corpus to say. It is applied when the corpus is split: the other answers are left out.
+    /// Least number of questions outside the test split with an answer as their best for it to be a class, where the corpus
+    /// decides that. It is applied when the corpus is split: the other answers are dropped.
     pub min_answer_count: Option<usize>,
     /// The images.
     pub images: Vec<Picture>,

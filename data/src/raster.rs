@@ -18,7 +18,7 @@ pub struct Raster {
     pub rgb: Arc<Vec<u8>>,
 }
 
-/// How pixels of an image of another size come about.
+/// Interpolation of pixels where an image is resized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interpolation {
     /// The nearest pixel.
@@ -31,20 +31,20 @@ pub enum Interpolation {
     Lanczos,
 }
 
-/// A weight, and the part of an image that has it: left, top, right and bottom edge as shares of the image's sides.
+/// A weighted box of an image: the weight, and left, top, right and bottom edge as shares of the image's sides.
 pub type WeightedBox = (f32, [f32; 4]);
 
-/// What is left of the light where there is none.
+/// Brightness where the weight is zero.
 const DARKEST: f32 = 0.15;
 
 impl Raster {
-    /// The same image with these sides, by cubic interpolation.
+    /// Resized image, by cubic interpolation.
     #[must_use]
     pub fn resize(&self, width: usize, height: usize) -> Self {
         self.resize_with(width, height, Interpolation::Cubic)
     }
 
-    /// The same image with these sides. Where they are smaller, each pixel is of all those that it stands for, but for the
+    /// Resized image. Where sides are smaller, each pixel is of all those that it stands for, but for the
     /// nearest one.
     #[must_use]
     pub fn resize_with(&self, width: usize, height: usize, interpolation: Interpolation) -> Self {
@@ -82,7 +82,7 @@ impl Raster {
         Self { width, height, rgb: Arc::new(rows.concat()) }
     }
 
-    /// The part of these sides in the middle of the image; what it lacks is black.
+    /// Center crop of these sides; what the image lacks is black.
     #[must_use]
     pub fn center_crop(&self, width: usize, height: usize) -> Self {
         let (left, top) = (self.width.saturating_sub(width) / 2, self.height.saturating_sub(height) / 2);
@@ -98,7 +98,7 @@ impl Raster {
         Self { width, height, rgb: Arc::new(rgb) }
     }
 
-    /// The part of the image that begins at the column `left` and the row `top`, or as much of it as there is.
+    /// Crop of the image from the column `left` and the row `top`, or as much of it as there is.
     #[must_use]
     pub fn crop(&self, left: usize, top: usize, width: usize, height: usize) -> Self {
         let (left, top) = (left.min(self.width), top.min(self.height));
@@ -114,17 +114,17 @@ impl Raster {
         Self { width, height, rgb: Arc::new(rgb) }
     }
 
-    /// The same image, lit by the weights of parts of it: as it is where the weight is the highest, and dark where it is
-    /// nothing. Of parts that cover each other the one with more weight counts.
+    /// Image highlighted by the weights of its boxes: as it is where the weight is the highest, and dark where it is
+    /// zero. Of boxes that overlap the one with more weight counts.
     #[must_use]
-    pub fn highlight(&self, parts: &[WeightedBox]) -> Self {
-        let highest = parts.iter().map(|(weight, _)| *weight).fold(0.0, f32::max);
+    pub fn highlight(&self, boxes: &[WeightedBox]) -> Self {
+        let highest = boxes.iter().map(|(weight, _)| *weight).fold(0.0, f32::max);
         if highest <= 0.0 {
             return self.clone();
         }
         let mut shares = vec![0.0f32; self.width * self.height];
         let pixels = |edge: f32, side: usize| ((edge * side as f32).round() as usize).min(side);
-        for (weight, [left, top, right, bottom]) in parts {
+        for (weight, [left, top, right, bottom]) in boxes {
             for row in pixels(*top, self.height)..pixels(*bottom, self.height) {
                 for column in pixels(*left, self.width)..pixels(*right, self.width) {
                     let share = &mut shares[row * self.width + column];

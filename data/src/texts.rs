@@ -62,7 +62,7 @@ impl Text {
     }
 }
 
-/// What the labels of a corpus are.
+/// Labels of a corpus: none, classes, numbers, or classes of words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Labels {
     /// There are none.
@@ -75,10 +75,10 @@ pub enum Labels {
     Words(Vec<String>),
 }
 
-/// What a dataset of texts knows besides them.
+/// Details of a dataset of texts: their labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextDetails {
-    /// What its labels are.
+    /// Its labels.
     pub labels: Labels,
     /// Whether its texts are pairs.
     pub pairs: bool,

@@ -17,7 +17,7 @@ pub struct Entry {
     pub line: usize,
 }
 
-/// What a dataset of words knows besides its entries.
+/// Details of a dataset of words: its languages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WordDetails {
     /// The kind of the corpus: `names-table`, `dakshina`, `aksharantar`.

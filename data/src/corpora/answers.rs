@@ -7,7 +7,7 @@ use alambic_settings::Location;
 use serde_json::Value;
 
 use crate::error::{DataError, Fault, Place};
-use crate::image_datasets::Known;
+use crate::image_datasets::AnswerClasses;
 use crate::source::{Extent, TableSource};
 
 /// The answers of a file in the order of their ids: `id2label` of a model's `config.json`, a list in JSON, or a line each.
@@ -66,8 +66,8 @@ fn of_config(config: &serde_json::Map<String, Value>) -> Result<Vec<String>, &'s
 }
 
 /// Answers that are classes: those of a file, or those that are common enough.
-pub(super) fn known(listed: Option<&[String]>, min_answer_count: usize) -> Known<'_> {
-    listed.map_or(Known::Common(min_answer_count), Known::Listed)
+pub(super) fn answer_classes(listed: Option<&[String]>, min_answer_count: usize) -> AnswerClasses<'_> {
+    listed.map_or(AnswerClasses::Common(min_answer_count), AnswerClasses::Listed)
 }
 
 #[cfg(test)]

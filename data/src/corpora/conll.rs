@@ -11,7 +11,7 @@ use crate::table::{lines, utf8};
 use crate::texts::{Label, Labels, OUTSIDE, Text, TextsBuilder};
 
 choices! {
-    /// What tags say of spans.
+    /// Tagging schemes: how tags mark spans.
     pub enum Scheme {
         /// They are taken as they stand. Spans are read out of `B-KIND` and `I-KIND`, as in IOB1 and IOB2, and out of
         /// `E-KIND` and `S-KIND`; other tags, such as parts of speech, form none.
@@ -39,7 +39,7 @@ settings! {
         /// The column of the tag, counted from 1. Left out: the last.
         #[range(1..)]
         pub tag: Option<usize>,
-        /// What tags say of spans.
+        /// Tagging schemes: how tags mark spans.
         pub scheme: Scheme = Scheme::AsWritten,
         /// Names of the classes in the order of their ids. Left out: the tags of all files, in the order of the alphabet.
         pub classes: Vec<String> = Vec::new(),

@@ -9,7 +9,7 @@ use super::ReadCorpus;
 use super::json::json;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
-use crate::image_datasets::{Known, RawQuestion, build_questions};
+use crate::image_datasets::{AnswerClasses, RawQuestion, build_questions};
 use crate::image_files::ImageFolder;
 use crate::source::{Extent, TableSource};
 use crate::stable_hash::join_fingerprints;
@@ -62,7 +62,7 @@ impl ReadCorpus for EasyVqa {
             source,
             &join_fingerprints(&fingerprints),
             raw,
-            Known::Listed(&answers),
+            AnswerClasses::Listed(&answers),
             languages,
             extent,
         )?

@@ -4,7 +4,7 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use serde::Deserialize;
 
 use super::ReadCorpus;
-use super::answers::{known, listed};
+use super::answers::{answer_classes, listed};
 use super::json::{Words, json};
 use crate::content::Content;
 use crate::error::{DataError, Place};
@@ -37,7 +37,7 @@ settings! {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked {
+struct GqaQuestion {
     question: String,
     image_id: Words,
     answer: Option<Words>,
@@ -58,7 +58,7 @@ impl ReadCorpus for Gqa {
         let mut translations = Translations::new();
         for (language, paths) in &self.translations {
             for location in paths.iter() {
-                let (source, file): (TableSource, IndexMap<String, Asked>) = json(location)?;
+                let (source, file): (TableSource, IndexMap<String, GqaQuestion>) = json(location)?;
                 fingerprints.push(source.fingerprint());
                 for (number, asked) in file {
                     translations.add(number, language, &asked.question);
@@ -67,7 +67,7 @@ impl ReadCorpus for Gqa {
         }
         for (paths, split) in [(&self.questions, None), (&self.test_questions, Some(TEST))] {
             for location in paths.iter() {
-                let (source, file): (TableSource, IndexMap<String, Asked>) = json(location)?;
+                let (source, file): (TableSource, IndexMap<String, GqaQuestion>) = json(location)?;
                 fingerprints.push(source.fingerprint());
                 rows.extend(file.into_iter().map(|(number, asked)| RawQuestion {
                     translations: translations.of(&number),
@@ -82,12 +82,12 @@ impl ReadCorpus for Gqa {
             }
         }
         let listed = self.answers_from.as_ref().map(listed).transpose()?;
-        let known = known(listed.as_deref(), self.min_answer_count);
+        let classes = answer_classes(listed.as_deref(), self.min_answer_count);
         Ok(build_questions(
             sources.join(", "),
             &join_fingerprints(&fingerprints),
             rows,
-            known,
+            classes,
             english_and(&self.translations),
             extent,
         )?

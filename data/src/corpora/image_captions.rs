@@ -6,7 +6,7 @@ use super::ReadCorpus;
 use super::image_questions::optional;
 use crate::content::Content;
 use crate::error::DataError;
-use crate::image_datasets::{Captioned, TEST, build_captions};
+use crate::image_datasets::{CaptionedImage, TEST, build_captions};
 use crate::image_files::ImageFolder;
 use crate::source::{Extent, TableSource, files};
 use crate::stable_hash::join_fingerprints;
@@ -56,7 +56,7 @@ impl ReadCorpus for ImageCaptions {
                     let splits = optional(&table, None, "split")?;
                     for row in 0..table.rows() {
                         let own = splits.as_ref().map(|splits| splits[row].trim().to_owned());
-                        rows.push(Captioned {
+                        rows.push(CaptionedImage {
                             image: folder.file(images[row].trim()),
                             captions: vec![captions[row].trim().to_owned()],
                             split: file_split.map(str::to_owned).or(own.filter(|split| !split.is_empty())),

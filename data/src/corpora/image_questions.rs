@@ -3,7 +3,7 @@
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
 use super::ReadCorpus;
-use super::answers::{known, listed, once_each};
+use super::answers::{answer_classes, listed, once_each};
 use crate::content::Content;
 use crate::error::DataError;
 use crate::image_datasets::{RawQuestion, TEST, build_questions};
@@ -77,13 +77,13 @@ impl ReadCorpus for ImageQuestions {
             Some(location) => Some(listed(location)?),
             None => (!self.answers.is_empty()).then(|| self.answers.clone()),
         };
-        let known = known(listed.as_deref(), self.min_answer_count);
+        let classes = answer_classes(listed.as_deref(), self.min_answer_count);
         let languages = std::iter::once(&self.language).chain(self.translations.keys()).cloned().collect();
         Ok(build_questions(
             sources.join(", "),
             &join_fingerprints(&fingerprints),
             rows,
-            known,
+            classes,
             languages,
             extent,
         )?

@@ -61,7 +61,7 @@ settings! {
         /// The languages of questions and captions, the first of which is the corpus's own. Tags are in English and
         /// known in the others.
         pub languages: Vec<SceneLanguage> = vec![SceneLanguage::English],
-        /// What is asked.
+        /// Kinds of questions.
         pub kinds: Vec<SceneQuestionKind> = ALL_KINDS.to_vec(),
     }
 }

@@ -15,7 +15,7 @@ use crate::word_builder::WordsBuilder;
 use crate::words::Entry;
 
 choices! {
-    /// What an entry is.
+    /// Units of a table of names: the entries that its rows become.
     pub enum Unit {
         /// A name of several words becomes an entry for each word, in the languages whose number of words is
         /// that of the English. Splits still go by the whole name.

@@ -4,7 +4,7 @@ use crate::content::Content;
 use crate::error::DataError;
 use crate::source::Extent;
 
-/// What all kinds of corpus can do.
+/// Corpora that can be read, of whatever format.
 pub trait ReadCorpus {
     /// Reads the corpus.
     ///
@@ -12,8 +12,8 @@ pub trait ReadCorpus {
     /// All faults of a file, each with its line; see [`crate::Fault`].
     fn read(&self, extent: Extent) -> Result<Content, DataError>;
 
-    /// Whether it was given files for validation, and files for the test. What they hold has the splits `validation` and
-    /// `test`, which need not be named.
+    /// Whether it has files for validation, and files for the test. Their examples have the splits `validation` and `test`,
+    /// which need not be named.
     fn has_split_files(&self) -> [bool; 2] {
         [false, false]
     }

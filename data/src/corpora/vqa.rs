@@ -7,7 +7,7 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use serde::Deserialize;
 
 use super::ReadCorpus;
-use super::answers::{known, listed};
+use super::answers::{answer_classes, listed};
 use super::json::{Id, Words, json};
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
@@ -58,11 +58,11 @@ const DIGITS: usize = 12;
 
 #[derive(Deserialize)]
 struct Questions {
-    questions: Vec<Asked>,
+    questions: Vec<VqaQuestion>,
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct VqaQuestion {
     question_id: Id,
     image_id: Id,
     question: String,
@@ -78,11 +78,11 @@ struct Annotation {
     question_id: Id,
     #[serde(default)]
     answer_type: String,
-    answers: Vec<Given>,
+    answers: Vec<GivenAnswer>,
 }
 
 #[derive(Deserialize)]
-struct Given {
+struct GivenAnswer {
     answer: Words,
 }
 
@@ -94,7 +94,7 @@ impl ReadCorpus for Vqa {
             for location in paths.iter() {
                 let (source, file): (TableSource, Questions) = json(location)?;
                 fingerprints.push(source.fingerprint());
-                for Asked { question_id, question, .. } in file.questions {
+                for VqaQuestion { question_id, question, .. } in file.questions {
                     translations.add(question_id, language, &question);
                 }
             }
@@ -126,7 +126,7 @@ impl ReadCorpus for Vqa {
             for location in questions.iter() {
                 let (source, file): (TableSource, Questions) = json(location)?;
                 fingerprints.push(source.fingerprint());
-                for Asked { question_id, image_id, question } in file.questions {
+                for VqaQuestion { question_id, image_id, question } in file.questions {
                     let own = given.get(&question_id);
                     rows.push(RawQuestion {
                         text: question.trim().to_owned(),
@@ -141,12 +141,12 @@ impl ReadCorpus for Vqa {
                 sources.push(source.name);
             }
         }
-        let known = known(listed.as_deref(), self.min_answer_count);
+        let classes = answer_classes(listed.as_deref(), self.min_answer_count);
         Ok(build_questions(
             sources.join(", "),
             &join_fingerprints(&fingerprints),
             rows,
-            known,
+            classes,
             english_and(&self.translations),
             extent,
         )?

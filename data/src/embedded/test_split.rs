@@ -2,7 +2,7 @@
 
 use alambic_settings::IndexMap;
 
-use crate::split::{Match, Removals, Seen};
+use crate::split::{EntryForms, Match, Removals};
 use crate::stable_hash::unit_interval;
 use crate::word_builder::WordsBuilder;
 use crate::words::Entry;
@@ -22,7 +22,7 @@ pub(crate) fn hold_out_test_split(builder: &mut WordsBuilder) {
     let (mut test, train): (Vec<_>, Vec<_>) =
         entries.into_iter().partition(|entry| unit_interval(&[SALT, &entry.key]) < SHARE);
     let mut removed = IndexMap::new();
-    Seen::of(&train).strip(
+    EntryForms::of(&train).strip(
         &mut test,
         Match::Whole,
         &mut Removals::new("test split", "also in the training split", &mut removed),

@@ -10,7 +10,7 @@ const NAMES: usize = 20;
 /// Characters of another library's message that are shown; it may quote what stands in the file.
 const MESSAGE: usize = 300;
 
-/// What is wrong with a file of data.
+/// Fault of a file of data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The operating system refused the file.
@@ -250,7 +250,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// What the user can do about it.
+    /// Help for the user: one action that mends it.
     #[must_use]
     pub fn help(&self) -> String {
         match self {

@@ -8,7 +8,7 @@ pub(crate) const OSCAR_WIDTH: usize = 2054;
 /// Where left, top, right and bottom edge are among them, as shares of the image; width and height follow.
 pub(crate) const OSCAR_PLACES: Range<usize> = 2048..2052;
 
-/// What is wrong with what a file says of the regions of images.
+/// Fault of a file of regions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegionFault {
     /// The extension says nothing about the format.
@@ -213,7 +213,7 @@ pub enum RegionFault {
 }
 
 impl RegionFault {
-    /// What the user can do about it.
+    /// Help for the user: one action that mends it.
     pub(crate) fn help(&self) -> String {
         match self {
             Self::UnknownFormat(_) => "give a .tsv, a .safetensors or a folder of .npz; of other files, save each image's regions as tensors NAME.features and NAME.boxes of a .safetensors".into(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// What a detector found in an image.
+/// Regions that a detector found in an image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DetectedRegions {
     /// Numbers of one region's features.
@@ -11,12 +11,12 @@ pub struct DetectedRegions {
     pub features: Arc<Vec<f32>>,
     /// Left, top, right and bottom edge of each, as shares of the image's width and height.
     pub bounds: Vec<[f32; 4]>,
-    /// What each is, in words; empty where nothing says so.
+    /// Tag of each region, in words; empty where there are none.
     pub tags: Vec<String>,
 }
 
 impl DetectedRegions {
-    /// How many regions there are; at least one of those that files are read for.
+    /// Number of regions; at least one of an image whose files are read.
     #[must_use]
     pub fn regions(&self) -> usize {
         self.bounds.len()

@@ -9,7 +9,7 @@ use super::feature_place::{FeaturePlace, open};
 use super::{features, npz, tensors};
 use crate::error::{DataError, Fault, RegionFault};
 
-/// What is on record of an image's regions.
+/// Regions of an image, whose features are in memory or in a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageRegions {
     /// Without features if these are in a file.
@@ -34,7 +34,7 @@ impl ImageRegions {
         self.found.width
     }
 
-    /// What each region is, in words; empty where nothing says so.
+    /// Tag of each region, in words; empty where there are none.
     #[must_use]
     pub fn tags(&self) -> &[String] {
         &self.found.tags

@@ -15,7 +15,7 @@ use crate::error::{DataError, Fault, Place, Problems, RegionFault};
 pub(super) type LabelsById = HashMap<String, (Place, Labels)>;
 
 #[derive(Deserialize)]
-struct Whole {
+struct LabelFile {
     objects: Vec<Object>,
     image_w: Option<f32>,
     image_h: Option<f32>,
@@ -62,7 +62,7 @@ fn parse(columns: &[&str]) -> Result<Labels, Fault> {
     let (objects, size) = if json.starts_with('[') {
         (serde_json::from_str(json).map_err(broken)?, None)
     } else {
-        let whole: Whole = serde_json::from_str(json).map_err(broken)?;
+        let whole: LabelFile = serde_json::from_str(json).map_err(broken)?;
         let size = whole.image_w.zip(whole.image_h).map(|(width, height)| [width, height]);
         (whole.objects, size)
     };

@@ -1,4 +1,4 @@
-//! What an object detector says of images: features, boxes and tags of regions, from the formats in which they are
+//! Regions of images as object detectors find them: features, boxes and tags, from the formats in which they are
 //! published.
 
 mod collector;

@@ -13,7 +13,7 @@ use super::scene::{Scene, SceneObject};
 use super::shape::Shape;
 
 choices! {
-    /// What is asked of a scene.
+    /// Kinds of questions about a scene.
     pub enum SceneQuestionKind {
         /// The colour of the only object of a shape.
         Colour = "colour",

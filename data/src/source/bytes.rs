@@ -25,7 +25,7 @@ const TIMES: u64 = 100;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// What a file holds.
-pub(super) struct Content {
+pub(super) struct FileContent {
     pub(super) bytes: Vec<u8>,
     /// Whether lines behind these were left unread.
     pub(super) is_cut: bool,
@@ -37,7 +37,7 @@ pub(super) struct Content {
 ///
 /// # Errors
 /// Where it cannot be read, would fill the memory, or is something else than its format.
-pub(super) fn read(path: &Path, format: TableFormat, wants_head: bool) -> Result<Content, Fault> {
+pub(super) fn read(path: &Path, format: TableFormat, wants_head: bool) -> Result<FileContent, Fault> {
     let mut file = open(path).map_err(|error| refused(&error))?;
     let size = file.metadata().map_err(unreadable)?.len();
     let mut first = Vec::new();
@@ -67,7 +67,7 @@ pub(super) fn read(path: &Path, format: TableFormat, wants_head: bool) -> Result
         if let (Some(end), HEAD, true) = (end, bytes.len() as u64, is_lines) {
             bytes.truncate(end);
             tell(&bytes, format)?;
-            return Ok(Content { bytes, is_cut: true, notes });
+            return Ok(FileContent { bytes, is_cut: true, notes });
         }
         // All of the file, or what is left of one whose first line is longer than a head.
     }
@@ -83,7 +83,7 @@ pub(super) fn read(path: &Path, format: TableFormat, wants_head: bool) -> Result
         bytes = decoded(&bytes, order)?.into_bytes();
     }
     tell(&bytes, format)?;
-    Ok(Content { bytes, is_cut: false, notes })
+    Ok(FileContent { bytes, is_cut: false, notes })
 }
 
 /// Whether the first line holds a whole object: a list, or an object over several lines, cannot be cut at a line.

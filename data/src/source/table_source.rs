@@ -11,7 +11,7 @@ use super::{bytes, pattern};
 use crate::embedded;
 use crate::error::{DataError, Fault, Place};
 
-/// How much of a table to read.
+/// Extent of reading: a whole table, or its head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Extent {
     /// All of it.
@@ -89,7 +89,8 @@ impl TableSource {
             .ok_or_else(|| fail(Fault::UnknownFormat(extension.into_owned())))?;
         let wants_head =
             extent == Extent::Head && matches!(format, TableFormat::Tsv | TableFormat::JsonLines);
-        let bytes::Content { bytes, is_cut, notes } = bytes::read(path, format, wants_head).map_err(fail)?;
+        let bytes::FileContent { bytes, is_cut, notes } =
+            bytes::read(path, format, wants_head).map_err(fail)?;
         Ok(Self { name, format, bytes: bytes.into(), is_cut, notes })
     }
 

@@ -13,7 +13,7 @@ mod shared_keys;
 
 pub(crate) use entries::remove_held_out;
 pub use hold_out::HoldOut;
-pub(crate) use hold_out::{Match, Removals, Seen};
+pub(crate) use hold_out::{EntryForms, Match, Removals};
 pub use options::{Overlap, Split, SplitError, SplitGuess, SplitOptions};
 pub use report::SplitReport;
 pub use shared_keys::OverlapKeys;

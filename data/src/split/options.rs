@@ -31,7 +31,7 @@ impl Split {
 }
 
 choices! {
-    /// Which split yields where two splits share a key or a form.
+    /// Overlap of splits: which split yields where two share a key or a form.
     pub enum Overlap {
         /// The test and the validation split lose what training holds. Right for words of names, of which
         /// many parts of names are too common to be kept out of training.
@@ -80,7 +80,7 @@ impl Default for SplitOptions {
 }
 
 impl SplitOptions {
-    /// The same options with `validation` and `test` among their values, where a corpus is given files for these splits.
+    /// Options with `validation` and `test` among their values, where a corpus is given files for these splits.
     #[must_use]
     pub fn with_split_files(&self, [validation, test]: [bool; 2]) -> Self {
         let mut options = self.clone();
@@ -176,8 +176,8 @@ impl SplitOptions {
         }
     }
 
-    /// What a value that none of the options names is likely to mean, if it is like one that they name, or is what data often
-    /// call the validation or the test split.
+    /// Guess of the split that is meant by a value which the options do not name: it is like one that they name, or data often
+    /// call the validation or the test split so.
     #[must_use]
     pub fn guess_split(&self, value: &str) -> Option<SplitGuess> {
         let plain = |text: &str| -> String {

@@ -51,7 +51,7 @@ impl Table<'_> {
         self.blank
     }
 
-    /// How it was read, where that is not plain from its name: each with the table's own.
+    /// Notes on how it was read, where its name does not say so; each begins with the table's name.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         self.notes.iter().map(|note| format!("{}: {note}", self.source))
     }

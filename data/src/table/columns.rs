@@ -2,7 +2,7 @@
 
 use alambic_settings::choices;
 
-/// Where a delimited table's column names come from. JSON and Parquet name their own.
+/// Header of a delimited table: where column names come from. JSON and Parquet name their own.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum Header<'a> {
     /// From the first line.
@@ -20,7 +20,7 @@ pub enum Header<'a> {
 }
 
 impl Header<'_> {
-    /// That of a table which names its columns in the first line or nowhere.
+    /// Header of a table which names its columns in the first line or nowhere.
     #[must_use]
     pub fn named(has_header: bool) -> Self {
         if has_header { Self::First } else { Self::Numbers }
@@ -28,7 +28,7 @@ impl Header<'_> {
 }
 
 choices! {
-    /// What quotes are in delimited tables.
+    /// Meaning of quotes in delimited tables.
     pub enum Quoting {
         /// Marks around fields in CSV, as RFC 4180 says. In TSV they are marks where every one in the file is set as a writer
         /// of quoted fields sets it (as pandas' `to_csv(sep="\t")`), and characters where one is not, as in the files of
@@ -41,7 +41,7 @@ choices! {
     }
 }
 
-/// What of a table is read.
+/// Columns of a table that are read.
 #[derive(Debug, Clone, Copy)]
 pub struct Columns<'a> {
     /// Where the names of columns come from.

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::cells::Table;
+use super::column_buffers::ColumnBuffers;
 use super::columns::{Columns, Header, Quoting};
 use super::fields::{Dialect, Rows};
-use super::kept::Kept;
 use super::lines::{LONGEST, LineEnd, encoding, unmarked};
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::source::{TableFormat, TableSource};
@@ -36,7 +36,7 @@ fn parse<'t>(source: &TableSource, text: &'t str, columns: &Columns<'_>) -> Resu
     note(source, &mut table, dialect, text);
     let mut rows = Rows::new(text, dialect);
     let mut fields: Vec<Cow<'_, str>> = Vec::new();
-    let mut kept: Option<Kept<'t>> = None;
+    let mut kept: Option<ColumnBuffers<'t>> = None;
     let mut expected = 0;
     table.lines = Some(Vec::new());
     while let Some(row) = rows.next(&mut fields) {
@@ -62,7 +62,7 @@ fn parse<'t>(source: &TableSource, text: &'t str, columns: &Columns<'_>) -> Resu
             (table.names, is_row) = names(&fields, columns.header);
             table.header = row.line + skipped;
             expected = table.names.len();
-            Kept::new(columns, &table.names, &place(row.line), &mut problems)
+            ColumnBuffers::new(columns, &table.names, &place(row.line), &mut problems)
         });
         if is_first && !is_row {
             continue;

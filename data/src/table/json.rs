@@ -7,7 +7,7 @@ use indexmap::{IndexMap, IndexSet};
 use super::cells::Table;
 use super::columns::Columns;
 use super::lines::{LONGEST, encoding, lines, unmarked};
-use super::scan::{Broken, Scanner, Value};
+use super::scan::{ScanError, Scanner, Value};
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::source::TableSource;
 
@@ -119,7 +119,7 @@ impl<'c, 't> Objects<'c, 't> {
                 Some(_) => scanner.broken("something stands behind the object"),
                 None => Ok(()),
             });
-            if let Err(Broken { at, what }) = read {
+            if let Err(ScanError { at, what }) = read {
                 let before = line.get(..at).unwrap_or(line);
                 self.broken(number, before, what);
             }
@@ -162,7 +162,7 @@ impl<'c, 't> Objects<'c, 't> {
                 break scanner.broken("expected `,` or `]`");
             }
         };
-        if let Err(Broken { at, what }) = read {
+        if let Err(ScanError { at, what }) = read {
             let before = text.get(..at).unwrap_or(text);
             let start = before.rfind('\n').map_or(0, |end| end + 1);
             self.broken(line + count_lines(text, counted, at), &before[start..], what);
@@ -170,7 +170,7 @@ impl<'c, 't> Objects<'c, 't> {
     }
 
     /// Reads an object as a row.
-    fn row(&mut self, scanner: &mut Scanner<'t>, line: usize) -> Result<(), Broken> {
+    fn row(&mut self, scanner: &mut Scanner<'t>, line: usize) -> Result<(), ScanError> {
         let Self { wanted, names, first, lines, .. } = self;
         let mut found: Vec<Option<Value<'t>>> = wanted.iter().map(|_| None).collect();
         let mut twice: Option<String> = None;

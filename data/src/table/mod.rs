@@ -5,11 +5,11 @@
 //! in them.
 
 mod cells;
+mod column_buffers;
 mod columns;
 mod delimited;
 mod fields;
 mod json;
-mod kept;
 mod lines;
 mod parquet;
 mod read;

@@ -8,13 +8,13 @@ use super::columns::Columns;
 use crate::error::{Fault, Place, Problems};
 
 /// The columns of a delimited table that are read, as they fill.
-pub(super) struct Kept<'t> {
+pub(super) struct ColumnBuffers<'t> {
     pub(super) columns: IndexMap<String, Vec<Cow<'t, str>>>,
     /// For each column the place of its field in a row.
     fields: Vec<usize>,
 }
 
-impl<'t> Kept<'t> {
+impl<'t> ColumnBuffers<'t> {
     /// Finds the columns among the names of a header. It is a problem if one has its name twice.
     pub(super) fn new(
         columns: &Columns<'_>,
