@@ -36,7 +36,7 @@ pub(crate) enum AnswerClasses<'a> {
     Common(usize),
 }
 
-/// What questions are in other languages, by their numbers.
+/// Translations of questions, by their numbers.
 pub(crate) struct Translations<K>(HashMap<K, IndexMap<String, String>>);
 
 impl<K: Eq + Hash> Translations<K> {
@@ -52,7 +52,7 @@ impl<K: Eq + Hash> Translations<K> {
         }
     }
 
-    /// What a question is in all languages in which it is known.
+    /// Translations of a question, by language code.
     pub(crate) fn of(&self, number: &K) -> IndexMap<String, String> {
         self.0.get(number).cloned().unwrap_or_default()
     }

@@ -157,7 +157,7 @@ impl<'a> BitextBuilder<'a> {
         })
     }
 
-    /// How many sentences are kept so far.
+    /// Number of sentences kept so far.
     pub(crate) fn len(&self) -> usize {
         self.sentences.len()
     }

@@ -38,10 +38,10 @@ pub enum Pixels {
     File(PathBuf),
 }
 
-/// Something in an image.
+/// Object in an image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Object {
-    /// What it is, in words.
+    /// Its tag, in words.
     pub tag: String,
     /// Left, top, right and bottom edge, as shares of the image's width and height.
     pub bounds: [f32; 4],

@@ -22,7 +22,7 @@ pub struct Question {
     pub image: usize,
     /// Indices of right answers, each with its score in 0 to 1.
     pub answers: Vec<(u32, f32)>,
-    /// What kind of question it is; empty where there is one kind only.
+    /// Kind of the question; empty where there is one kind only.
     pub kind: String,
     /// The value of the corpus's split.
     pub split: Option<String>,
@@ -55,7 +55,7 @@ pub struct QuestionDetails {
     pub unasked: Vec<(usize, Split)>,
     /// The languages in which questions are asked, the corpus's own first; empty where it is not known.
     pub languages: Vec<String>,
-    /// What tags of objects are called in other languages, by their codes.
+    /// Tags of objects in other languages, by their codes.
     pub tags: IndexMap<String, IndexMap<String, String>>,
 }
 
@@ -73,7 +73,7 @@ impl QuestionDetails {
         Self { unasked: unasked.map(|image| (image, Split::Train)).collect(), images, ..Self::default() }
     }
 
-    /// How many images without a question a split has.
+    /// Number of images without a question in a split.
     pub(crate) fn count_unasked(&self, split: Split) -> usize {
         self.unasked.iter().filter(|(_, own)| *own == split).count()
     }

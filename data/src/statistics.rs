@@ -19,10 +19,10 @@ pub struct ReadStatistics {
     pub kept: usize,
     /// Forms kept, by language code.
     pub forms: IndexMap<String, usize>,
-    /// How many rows, forms or entries were dropped, by reason. A reason that begins with a language code
+    /// Number of rows, forms or entries that were dropped, by reason. A reason that begins with a language code
     /// counts forms of that language, any other rows or entries as it says.
     pub dropped: IndexMap<String, usize>,
-    /// How files were read, where their names do not say so.
+    /// Notes on how files were read, where their names do not say so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }

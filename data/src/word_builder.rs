@@ -150,7 +150,7 @@ impl WordsBuilder {
     }
 }
 
-/// What makes an entry the same as another: all but the line.
+/// Identity of an entry: all but the line.
 fn identity(entry: &Entry) -> (String, Option<String>, Vec<(String, String)>) {
     let forms = entry.forms.iter().map(|(code, form)| (code.clone(), form.clone())).collect();
     (entry.key.clone(), entry.split.clone(), forms)

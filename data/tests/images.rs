@@ -75,7 +75,10 @@ fn damaged_image_is_read_or_refused_and_stops_nothing() {
             changed[at] ^= [0xff, 0x01, 0x80, 0x5a][at / 9 % 4];
             std::fs::write(&path, &changed).unwrap();
             if let Err(said) = load(&path) {
-                assert!(said.contains("damaged: cannot be read as an image") && said.len() < 1000, "{name} {at}: {said}");
+                assert!(
+                    said.contains("damaged: cannot be read as an image") && said.len() < 1000,
+                    "{name} {at}: {said}"
+                );
             }
             std::fs::write(&path, &bytes[..at]).unwrap();
             let _ = load(&path);
@@ -145,7 +148,10 @@ fn file_that_is_no_image_is_said_to_be_what_it_is() {
     ] {
         std::fs::write(&path, bytes).unwrap();
         let said = load(&path).unwrap_err();
-        assert!(said.contains("picture.png: cannot be read as an image") && said.contains(expected), "{expected}: {said}");
+        assert!(
+            said.contains("picture.png: cannot be read as an image") && said.contains(expected),
+            "{expected}: {said}"
+        );
     }
     assert!(load(folder.path()).unwrap_err().contains("this is a folder"));
 }

@@ -16,7 +16,7 @@ pub(super) struct Classes {
     are_given: bool,
 }
 
-/// What the labels of a corpus are taken for.
+/// Format of the labels of a corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct LabelFormat {
     digits: Digits,
@@ -24,7 +24,7 @@ struct LabelFormat {
     truths: Option<Spelling>,
 }
 
-/// What labels of digits are.
+/// Meaning of labels of digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Digits {
     /// Codes, in which zeros count.
@@ -36,7 +36,7 @@ enum Digits {
     Numbers,
 }
 
-/// How truth values are written.
+/// Spelling of truth values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Spelling {
     /// `True`, as Python.
@@ -47,7 +47,7 @@ enum Spelling {
     Capitals,
 }
 
-/// What a label is among the classes.
+/// Class of a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// The class of this index.

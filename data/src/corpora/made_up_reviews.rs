@@ -19,7 +19,7 @@ settings! {
     /// recipe without data. Adjectives carry the class, `not` turns it round, and behind `but` the second half decides;
     /// no counting of words gets all of it. What a model scores here says nothing of real texts.
     pub struct MadeUpReviews {
-        /// How many different ones.
+        /// Number of different ones.
         #[range(1..=1_000_000)]
         pub size: usize = 3000,
         /// Another number gives other reviews.

@@ -18,7 +18,7 @@ settings! {
     /// without data, and for experiments in which the difficulty is known. What a model scores here says nothing
     /// of photographs.
     pub struct MadeUpScenes {
-        /// How many images. They are drawn when they are first looked at; what is in them is known before, by `check` too.
+        /// Number of images. They are drawn when they are first looked at; what is in them is known before, by `check` too.
         #[range(1..=50_000)]
         pub images: usize = 2000,
         /// Questions about each, at most; fewer where no more can be asked.
@@ -29,10 +29,10 @@ settings! {
         /// Pixels of a side.
         #[range(8..=1024)]
         pub side: usize = 64,
-        /// The fewest objects.
+        /// Least number of objects.
         #[range(1..=12)]
         pub fewest: usize = 3,
-        /// The most objects.
+        /// Greatest number of objects.
         #[range(1..=12)]
         pub most: usize = 6,
         /// Smallest radius of an object as a share of the side; where there is no room, all are smaller.
@@ -41,15 +41,15 @@ settings! {
         /// Largest radius of an object as a share of the side.
         #[range(0.02..=0.45)]
         pub largest: f64 = 0.19,
-        /// How many shapes there are.
+        /// Number of different shapes.
         #[range(1..=6)]
         pub shapes: usize = 4,
-        /// How many colours there are.
+        /// Number of different colours.
         #[range(1..=8)]
         pub colours: usize = 6,
         /// Whether no two objects of an image have the same colour, as in sort-of-CLEVR, so that a colour names an object.
         pub distinct: bool = false,
-        /// How far objects may cover each other, as a share of the distance at which they touch.
+        /// Overlap that objects may have, as a share of the distance at which they touch.
         #[range(0.0..=0.8)]
         pub overlap: f64 = 0.0,
         /// Deviation of the noise on every pixel, the range of colours being 1.

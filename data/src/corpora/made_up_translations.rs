@@ -16,7 +16,7 @@ settings! {
     /// Half of them are questions. Where a question can be put in two ways, lots are drawn for each language, so that a
     /// sentence may have two translations. What a model scores here says nothing of real texts.
     pub struct MadeUpTranslations {
-        /// How many.
+        /// Number of sentences.
         #[range(1..=100_000)]
         pub size: usize = 3000,
         /// Another number gives other sentences.

@@ -20,7 +20,7 @@ settings! {
         pub validation_paths: IndexMap<String, OneOrMany<Location>> = IndexMap::new(),
         /// Files whose lines all have the split `test`.
         pub test_paths: IndexMap<String, OneOrMany<Location>> = IndexMap::new(),
-        /// Which sentences are kept.
+        /// Filters of sentences.
         #[flatten]
         pub filters: BitextFilters,
     }

@@ -29,11 +29,11 @@ settings! {
         pub columns: IndexMap<String, OneOrMany<String>>,
         /// Whether the first line names the columns of TSV and CSV; else they are called `1`, `2` and so on.
         pub header: bool = true,
-        /// What quotes are in TSV and CSV.
+        /// Meaning of quotes in TSV and CSV.
         pub quoting: Quoting = Quoting::AsWritten,
         /// The column that says to which split a row belongs. Left out: `split`, if the table has one.
         pub split_column: Option<String>,
-        /// Which sentences are kept.
+        /// Filters of sentences.
         #[flatten]
         pub filters: BitextFilters,
     }

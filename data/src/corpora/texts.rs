@@ -27,7 +27,7 @@ settings! {
         pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// Whether the first line names the columns of TSV and CSV; else they are called `1`, `2` and so on.
         pub header: bool = true,
-        /// What quotes are in TSV and CSV.
+        /// Meaning of quotes in TSV and CSV.
         pub quoting: Quoting = Quoting::AsWritten,
         /// The column of the text. In JSON and Parquet, `data.text` is the key `text` of the object `data`.
         pub text: String = "text".to_owned(),

@@ -21,7 +21,7 @@ settings! {
         /// is asked for as well. Units that have different texts for one of them, as of two regions, are refused. Where a unit has
         /// several texts of one code, each makes a sentence; each has a `tuv` of its own, in which two `seg` are refused.
         pub languages: Vec<String>,
-        /// Which sentences are kept.
+        /// Filters of sentences.
         #[flatten]
         pub filters: BitextFilters,
     }

@@ -32,7 +32,7 @@ settings! {
         pub annotations: OneOrMany<Location>,
         /// The folder of their images.
         pub images: Location,
-        /// How images are called; `{}` stands for the image's number in twelve digits, or for
+        /// Names of image files; `{}` stands for the image's number in twelve digits, or for
         /// its id if that is no number.
         pub image_name: String = "COCO_train2014_{}.jpg".to_owned(),
         /// Files of questions of the split `test`.
@@ -41,7 +41,7 @@ settings! {
         pub test_annotations: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// The folder of their images. Left out: that of the others.
         pub test_images: Option<Location>,
-        /// How these are called.
+        /// Names of their image files.
         pub test_image_name: String = "COCO_val2014_{}.jpg".to_owned(),
         /// A file with the answers that are classes, in the order of their ids, as a published teacher has them: the
         /// `config.json` of a model, a list in JSON such as LXMERT's `trainval_label2ans.json`, or a line each. Left out: the common

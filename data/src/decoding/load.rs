@@ -71,7 +71,7 @@ fn decode(bytes: &[u8]) -> Result<Raster, String> {
     })
 }
 
-/// What is said of a file that cannot be read.
+/// Fault of a file that cannot be read.
 fn refused(error: FileError) -> Fault {
     match error {
         FileError::Content { message, .. } => Fault::NotImage(message),

@@ -4,7 +4,7 @@ use alambic_files::text::{quoted, shortened};
 
 use super::region_fault::RegionFault;
 
-/// How many names a message lists.
+/// Number of names that a message lists.
 const NAMES: usize = 20;
 
 /// Characters of another library's message that are shown; it may quote what stands in the file.
@@ -113,7 +113,7 @@ pub enum Fault {
     /// A compressed file that would fill the memory.
     #[error("it is compressed more than {times} times over, and larger than {} MiB", .bytes >> 20)]
     TooLarge {
-        /// How many times its size the content of a file may have.
+        /// Multiple of its size that the content of a file may have.
         times: u64,
         /// The size up to which any content may come.
         bytes: u64,
@@ -180,7 +180,7 @@ pub enum Fault {
     NotText {
         /// The column or key.
         column: String,
-        /// What it holds.
+        /// The value found.
         found: String,
     },
     /// A text that is no number where a count is needed.
@@ -188,7 +188,7 @@ pub enum Fault {
     NotCount {
         /// The column.
         column: String,
-        /// What it holds.
+        /// The value found.
         found: String,
     },
     /// A text that is no number where one is needed.
@@ -196,7 +196,7 @@ pub enum Fault {
     NotNumber {
         /// The column.
         column: String,
-        /// What it holds.
+        /// The value found.
         found: String,
     },
     /// A list or a structure where a value is needed.
@@ -204,7 +204,7 @@ pub enum Fault {
     NotOneValue {
         /// The column or key.
         column: String,
-        /// What it holds.
+        /// The value found.
         found: String,
     },
     /// Labels that say that there is none.
@@ -216,7 +216,7 @@ pub enum Fault {
     MissingLabel {
         /// The label.
         found: String,
-        /// How many rows have it.
+        /// Number of rows that have it.
         count: usize,
     },
     /// A label that is not one of the classes.
@@ -241,7 +241,7 @@ pub enum Fault {
         /// Why they were dropped, with counts.
         reasons: String,
     },
-    /// What a file says of the regions of images.
+    /// A fault of a file of regions.
     #[error(transparent)]
     Regions(#[from] RegionFault),
     /// The table reader's own complaint, which the pass over the lines did not foresee.

@@ -5,10 +5,10 @@ use std::fmt;
 use super::fault::Fault;
 use super::place::Place;
 
-/// How many problems of one file are listed before the rest is only counted.
+/// Number of problems of one file that are listed; further ones are counted.
 const LISTED: usize = 20;
 
-/// How many problems of all files of a corpus are listed.
+/// Number of problems of all files of a corpus that are listed.
 const LISTED_OF_ALL: usize = 50;
 
 /// A fault with its place.
@@ -32,7 +32,7 @@ impl fmt::Display for Problem {
 pub struct DataError {
     /// The first problems: at least one, at most twenty of each file, and fifty of all.
     pub problems: Vec<Problem>,
-    /// How many more there are.
+    /// Number of further problems.
     pub more: usize,
 }
 

@@ -22,7 +22,7 @@ pub enum RegionFault {
     Columns {
         /// Columns of the row.
         found: usize,
-        /// How many the layouts have.
+        /// Columns of the layouts.
         expected: &'static str,
     },
     /// Text that is not base64.
@@ -52,7 +52,7 @@ pub enum RegionFault {
     ObjectWithout {
         /// The object, counted from 1.
         object: usize,
-        /// What it lacks.
+        /// The key that is missing.
         key: &'static str,
     },
     /// Objects that are more or fewer than is said.
@@ -60,7 +60,7 @@ pub enum RegionFault {
     ObjectCount {
         /// The objects.
         objects: usize,
-        /// How many there should be.
+        /// The number expected.
         expected: usize,
     },
     /// An object whose feature has another width than those before it.
@@ -80,7 +80,7 @@ pub enum RegionFault {
     RegionCount {
         /// The array that says it.
         array: String,
-        /// What it says.
+        /// The value found.
         found: String,
         /// Rows of features.
         rows: usize,
@@ -205,7 +205,7 @@ pub enum RegionFault {
     MissingImages {
         /// Regions or tags.
         what: &'static str,
-        /// How many images.
+        /// Number of images.
         count: usize,
         /// The first of them.
         first: Vec<String>,

@@ -9,7 +9,7 @@ use safetensors::Dtype;
 
 use crate::error::{Fault, Place};
 
-/// Where features can be read again.
+/// Place of features in a file, from which they can be read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FeaturePlace {
     /// A line of TSV, from its first byte on.

@@ -41,7 +41,7 @@ settings! {
         /// `objects`, `image_w` and `image_h`; an object has a `class` and may have a `rect` in pixels. They hold the objects
         /// of the features' detector in the same order. Left out: regions have no tags.
         pub tags: OneOrMany<Location> = OneOrMany(Vec::new()),
-        /// The most regions that are kept of an image: the first, which are those of the highest confidence in published
+        /// Greatest number of regions that are kept of an image: the first, which are those of the highest confidence in published
         /// files.
         #[range(1..=65_536)]
         pub max_regions: usize = 50,

@@ -11,7 +11,7 @@ use super::rows::Rows;
 use super::wanted::WantedImages;
 use crate::error::{DataError, Fault, Place, Problems, RegionFault};
 
-/// What the files of tags say, by the id of the image.
+/// Labels out of files of tags, by the id of the image.
 pub(super) type LabelsById = HashMap<String, (Place, Labels)>;
 
 #[derive(Deserialize)]

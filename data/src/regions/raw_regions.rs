@@ -31,10 +31,10 @@ pub(super) struct Boxes {
     pub(super) size: Option<[f32; 2]>,
 }
 
-/// What the file of tags says of an image.
+/// Labels of an image's regions out of a file of tags.
 #[derive(Debug)]
 pub(super) struct Labels {
-    /// What each region is, in words.
+    /// Tag of each region, in words.
     pub(super) tags: Vec<String>,
     /// Where each is, if all say so.
     pub(super) boxes: Option<Boxes>,

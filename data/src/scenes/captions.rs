@@ -11,7 +11,7 @@ use super::scene::{Scene, SceneObject};
 use super::shape::Shape;
 
 impl Scene {
-    /// What one may say of the scene: everything that is there in any order, or how two things lie to each other.
+    /// Statement about the scene: everything that is there in any order, or how two things lie to each other.
     pub(crate) fn describe(&self, random: &mut ChaCha8Rng) -> Statement {
         let (Some(one), Some(other)) = (self.things.choose(random), self.things.choose(random)) else {
             return Statement::There(Vec::new());

@@ -1,6 +1,6 @@
 //! Colours of objects.
 
-/// What colour something has.
+/// Colour of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Colour {
     Red,

@@ -12,7 +12,7 @@ use super::scene::{Scene, SceneObject, SceneOptions};
 use super::shape::Shape;
 use crate::pictures::{Object, Picture, Pixels};
 
-/// What every tag of an object is called in a language, by what it is in English.
+/// Tags of objects in a language, by the English ones.
 pub(crate) fn tags(language: SceneLanguage) -> IndexMap<String, String> {
     let all = Colour::ALL.into_iter().flat_map(|colour| Shape::ALL.map(|shape| (colour, shape)));
     all.map(|(colour, shape)| (SceneLanguage::English.tag(colour, shape), language.tag(colour, shape)))

@@ -10,7 +10,7 @@ use super::colour::Colour;
 use super::shape::Shape;
 use crate::stable_hash::bytes;
 
-/// How scenes are made.
+/// Options of scenes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct SceneOptions {
     /// Pixels of a side.
@@ -19,17 +19,17 @@ pub(crate) struct SceneOptions {
     pub(crate) objects: (usize, usize),
     /// Smallest and largest radius as shares of the side, before a crowd makes things smaller.
     pub(crate) radii: (f32, f32),
-    /// How many shapes and how many colours there are.
+    /// Numbers of different shapes and colours.
     pub(crate) variety: (usize, usize),
     /// Whether no two objects have the same colour, as far as there are enough colours.
     pub(crate) distinct: bool,
-    /// How far objects may cover each other, as a share of the distance at which they touch.
+    /// Overlap that objects may have, as a share of the distance at which they touch.
     pub(crate) overlap: f32,
     /// Deviation of the noise on every value.
     pub(crate) noise: f32,
 }
 
-/// Something in a scene. Places and sizes are shares of the side.
+/// Object in a scene. Places and sizes are shares of the side.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct SceneObject {
     pub(super) shape: Shape,

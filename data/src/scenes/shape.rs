@@ -2,7 +2,7 @@
 
 use std::f32::consts::TAU;
 
-/// What a shape is.
+/// Shape of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Shape {
     Circle,

@@ -24,12 +24,12 @@ const TIMES: u64 = 100;
 /// What gzip begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// What a file holds.
+/// Content of a file.
 pub(super) struct FileContent {
     pub(super) bytes: Vec<u8>,
     /// Whether lines behind these were left unread.
     pub(super) is_cut: bool,
-    /// How it was read, where its name does not say so.
+    /// Notes on how it was read, where its name does not say so.
     pub(super) notes: Vec<&'static str>,
 }
 

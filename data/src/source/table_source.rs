@@ -27,13 +27,13 @@ pub enum Extent {
 pub struct TableSource {
     /// The path as the user gave it, `builtin:NAME`, or `hf:OWNER/NAME/PATH`.
     pub name: String,
-    /// How to read the bytes.
+    /// Format of the bytes.
     pub format: TableFormat,
     /// The content, decompressed, and text decoded to UTF-8 if it was in UTF-16.
     pub bytes: Cow<'static, [u8]>,
     /// Whether lines behind these were left unread.
     pub is_cut: bool,
-    /// How the file was read, where its name does not say so.
+    /// Notes on how the file was read, where its name does not say so.
     pub notes: Vec<&'static str>,
 }
 

@@ -111,7 +111,7 @@ impl EntryForms {
     }
 }
 
-/// Where [`EntryForms::strip`] counts.
+/// Counts of what [`EntryForms::strip`] removes.
 #[derive(Debug)]
 pub(crate) struct Removals<'a> {
     split: &'static str,

@@ -10,11 +10,11 @@ use crate::stable_hash::unit_interval;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Split {
-    /// What a model is trained on.
+    /// Examples to train on.
     Train,
-    /// What checkpoints are chosen on.
+    /// Examples to choose checkpoints on.
     Validation,
-    /// What is reported, and read once at the end.
+    /// Examples to report on, which are read once at the end.
     Test,
 }
 
@@ -61,7 +61,7 @@ settings! {
         pub validation_fraction: f64 = 0.05,
         /// Another text gives other fractions of the same size.
         pub salt: String = "alambic".to_owned(),
-        /// Which split yields where two share a key or a form.
+        /// The split that yields where two share a key or a form.
         pub overlap: Overlap = Overlap::RemoveFromTest,
     }
 }

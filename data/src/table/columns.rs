@@ -44,9 +44,9 @@ choices! {
 /// Columns of a table that are read.
 #[derive(Debug, Clone, Copy)]
 pub struct Columns<'a> {
-    /// Where the names of columns come from.
+    /// The header, from which column names come.
     pub header: Header<'a>,
-    /// What quotes are.
+    /// Meaning of quotes.
     pub quoting: Quoting,
     /// Columns that must be there and hold texts.
     pub texts: &'a [&'a str],

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-/// What is wrong, and how many bytes in.
+/// Error of scanning: what is wrong, and how many bytes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ScanError {
     pub(super) at: usize,

@@ -3,7 +3,7 @@
 use super::super::colour::Colour;
 use super::super::shape::Shape;
 
-/// What an object is called.
+/// Name of an object: by its shape, its colour or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum ObjectName {
     Shape(Shape),
@@ -11,14 +11,14 @@ pub(crate) enum ObjectName {
     Both(Colour, Shape),
 }
 
-/// What two objects may have in common.
+/// Property that two objects may have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Property {
     Colour,
     Shape,
 }
 
-/// Where one object is, seen from another.
+/// Side of an object on which another one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Side {
     Left,
