@@ -8,7 +8,7 @@ use crate::statistics::ReadStatistics;
 use crate::texts::Text;
 use crate::words::Entry;
 
-/// What a corpus holds.
+/// Content of a corpus: a dataset of one kind of examples.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// Names or words, each in several languages.
@@ -94,7 +94,7 @@ impl Content {
         }
     }
 
-    /// What was read and dropped.
+    /// Statistics of reading: what was read and dropped.
     #[must_use]
     pub fn statistics(&self) -> &ReadStatistics {
         match self {

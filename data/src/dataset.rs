@@ -67,7 +67,7 @@ impl<T> Splits<T> {
 
 /// Examples that a dataset can hold and split.
 pub trait SplitExample: Sized {
-    /// What a dataset knows besides its examples: their languages, labels or images.
+    /// Details of a dataset besides its examples: their languages, labels or images.
     type Details: Debug + Clone + PartialEq;
 
     /// The value of the split column.
@@ -81,8 +81,8 @@ pub trait SplitExample: Sized {
         std::iter::empty()
     }
 
-    /// Removes what two splits have in common from one of them, and what is held out from training and validation. Returns
-    /// what was removed, by split and reason.
+    /// Removes the overlap of two splits from one of them, and what is held out from training and validation. Returns
+    /// the number of removed examples, by split and reason.
     fn remove_overlap(
         splits: &mut Splits<Self>,
         options: &SplitOptions,
@@ -98,9 +98,9 @@ pub trait SplitExample: Sized {
 pub struct Dataset<T: SplitExample> {
     /// The examples, in the order of the files; all of them for training until they are split.
     pub splits: Splits<T>,
-    /// What is known besides the examples.
+    /// Details besides the examples.
     pub details: T::Details,
-    /// What was read and dropped.
+    /// Statistics of reading: what was read and dropped.
     pub statistics: ReadStatistics,
     /// BLAKE3 of the files' bytes, in hexadecimal.
     pub fingerprint: String,
@@ -120,8 +120,8 @@ impl<T: SplitExample> Dataset<T> {
         Self { splits: examples.into(), details, statistics, fingerprint, report: SplitReport::default() }
     }
 
-    /// Splits the examples, by their split values and the hash of their keys, so that no two splits share what tells
-    /// examples apart. What is held out is removed from training and validation.
+    /// Splits the examples, by their split values and the hash of their keys, so that no two splits share a name,
+    /// a text or an image. What is held out is removed from training and validation.
     ///
     /// # Errors
     /// Where a value of the options matches no example. The dataset is then as it was.

@@ -12,7 +12,7 @@ use crate::questions::{Question, picture_key};
 use crate::split::{HoldOut, Split, remove_held_keys, remove_held_out, test_keys};
 
 /// Removes from the training and the validation split of each corpus what another one keeps for its test, and counts it in
-/// the reports. Images are told by their pixels or their files, which are read.
+/// the reports. Images are compared by their pixels or their files, which are read.
 pub fn remove_test_overlap(corpora: &mut IndexMap<String, Content>) {
     if corpora.len() < 2 {
         return;

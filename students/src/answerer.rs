@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_data::WeightedPart;
+use alambic_data::WeightedBox;
 use alambic_models::architecture::{self, Architecture, Batch, Image};
 use alambic_models::bert::TextInput;
 use alambic_models::{
@@ -151,7 +151,7 @@ impl Answerer {
     pub fn attention(
         &self,
         (question, sight): Sighted<'_>,
-    ) -> Result<Option<Vec<WeightedPart>>, StudentError> {
+    ) -> Result<Option<Vec<WeightedBox>>, StudentError> {
         let outline = self.config.outline();
         let (Some(text), Some(image)) = (outline.streams.get("text"), outline.streams.get("image")) else {
             return Ok(None);

@@ -5,7 +5,7 @@ mod finder;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alambic_data::{Found, Interpolation, Picture, Raster};
+use alambic_data::{DetectedRegions, Interpolation, Picture, Raster};
 use alambic_models::architecture::Image;
 use alambic_models::dual::DualConfig;
 use alambic_models::{
@@ -74,7 +74,7 @@ pub enum Sight {
     /// The whole of it, in the size in which the model reads it.
     Image(Raster),
     /// Regions of it.
-    Regions(Found),
+    Regions(DetectedRegions),
 }
 
 /// Images of a batch as a network takes them: one of the two.
@@ -166,7 +166,7 @@ impl Eyes {
         match self {
             Self::Patches(eyes) => Ok(Sight::Image(eyes.prepare(&loaded(picture)?))),
             Self::Regions(eyes) => {
-                let mut found = match (&picture.found, &eyes.finder) {
+                let mut found = match (&picture.regions, &eyes.finder) {
                     (Some(found), _) => found.load()?,
                     (None, Some(finder)) => finder.find(&loaded(picture)?)?,
                     (None, None) => {
@@ -176,7 +176,7 @@ impl Eyes {
                         )));
                     }
                 };
-                found.keep(eyes.most);
+                found.truncate(eyes.most);
                 Ok(Sight::Regions(found))
             }
         }
@@ -247,7 +247,7 @@ impl Sight {
         }
     }
 
-    fn regions(&self) -> Result<&Found, StudentError> {
+    fn regions(&self) -> Result<&DetectedRegions, StudentError> {
         match self {
             Self::Regions(found) => Ok(found),
             Self::Image(_) => Err(misfit()),
@@ -264,10 +264,10 @@ impl PatchEyes {
             Resampling::Bilinear => Interpolation::Linear,
             Resampling::Bicubic => Interpolation::Cubic,
         };
-        let resized = raster.resized_by(width, height, interpolation);
+        let resized = raster.resize_with(width, height, interpolation);
         match self.processor.crop {
             None => resized,
-            Some((width, height)) => resized.centred(width, height),
+            Some((width, height)) => resized.center_crop(width, height),
         }
     }
 
@@ -300,7 +300,8 @@ impl RegionEyes {
 
     /// Regions padded to the most of an image, at least one.
     fn regions(&self, sights: &[&Sight]) -> Result<Regions, StudentError> {
-        let found: Vec<&Found> = sights.iter().map(|sight| sight.regions()).collect::<Result<_, _>>()?;
+        let found: Vec<&DetectedRegions> =
+            sights.iter().map(|sight| sight.regions()).collect::<Result<_, _>>()?;
         let (batch, most) = (found.len(), found.iter().map(|own| own.bounds.len()).max().unwrap_or(0).max(1));
         let mut features = vec![0.0; batch * most * self.features];
         let mut places = vec![0.0; batch * most * self.apart];

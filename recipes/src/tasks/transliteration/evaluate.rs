@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_data::{Pair, Split, examples};
+use alambic_data::{Split, WordPair, examples};
 use alambic_files::text::shell_word;
 use alambic_models::GenerationConfig;
 use alambic_reports::card::Usage;
@@ -27,7 +27,7 @@ const BATCH: usize = 128;
 /// Evaluates models that write words.
 pub(crate) struct TransliterationEvaluator<'a> {
     options: &'a EvaluationOptions,
-    pairs: Vec<Pair>,
+    pairs: Vec<WordPair>,
     test_set: TestSet,
     teacher: Option<Box<dyn Teacher>>,
     /// What the teacher wrote.
@@ -125,7 +125,7 @@ fn keep<T>(rows: &mut Vec<T>, marked: &[bool]) {
 }
 
 /// The test words of a recipe.
-fn test_pairs(corpora: &Corpora, options: &EvaluationOptions) -> Result<Vec<Pair>, RunError> {
+fn test_pairs(corpora: &Corpora, options: &EvaluationOptions) -> Result<Vec<WordPair>, RunError> {
     let entries = corpora.entries(&options.data, Split::Test)?;
     let directions = corpora.directions(&options.data, &options.directions, &options.except)?;
     let mut pairs = match options.references {
@@ -154,7 +154,7 @@ fn test_pairs(corpora: &Corpora, options: &EvaluationOptions) -> Result<Vec<Pair
 }
 
 /// What a pair asks to be written.
-fn request(pair: &Pair) -> Request {
+fn request(pair: &WordPair) -> Request {
     Request { text: pair.source.clone(), language: pair.target_language.clone() }
 }
 

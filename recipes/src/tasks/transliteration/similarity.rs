@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_data::Pair;
+use alambic_data::WordPair;
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{ModelFolder, Pass, TapSelection, Tokens};
 use alambic_teachers::{Forced, Request, Teacher, Written};
@@ -22,7 +22,7 @@ const BATCH: usize = 128;
 pub(crate) fn encoders(
     student: &Path,
     teacher: &dyn Teacher,
-    pairs: &[Pair],
+    pairs: &[WordPair],
     written: &[Written],
 ) -> Result<Option<(f64, f64)>, RunError> {
     let folder = ModelFolder::open(student)?;
@@ -47,7 +47,7 @@ pub(crate) fn encoders(
         (format!("encoder.hidden.{}", config.encoder_layers), format!("encoder.hidden.{}", width.layers));
     let (mut own, mut others) = (Vec::new(), Vec::new());
     // A row that the teacher gave up may have an intermediate text that its last step cannot read.
-    let (pairs, written): (Vec<&Pair>, Vec<&Written>) =
+    let (pairs, written): (Vec<&WordPair>, Vec<&Written>) =
         pairs.iter().zip(written).filter(|(_, written)| written.dropped.is_none()).unzip();
     for (pairs, written) in pairs.chunks(BATCH).zip(written.chunks(BATCH)) {
         let ids = pairs
