@@ -1,6 +1,7 @@
 //! Datasets: the examples of one corpus in their splits, with what was read of it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::mem;
 
@@ -88,6 +89,20 @@ pub trait SplitExample: Sized {
         options: &SplitOptions,
         held_out: &HoldOut,
     ) -> IndexMap<String, usize>;
+
+    /// Codes of the languages of a dataset; none where they are not known.
+    fn languages(_details: &Self::Details) -> &[String] {
+        &[]
+    }
+
+    /// Keys of the test split, by which its examples are found in other corpora; none of examples that are compared
+    /// otherwise.
+    fn test_keys(_dataset: &Dataset<Self>) -> HashSet<u128> {
+        HashSet::new()
+    }
+
+    /// Removes from the training and the validation split what has one of these keys, and counts it in the report.
+    fn remove_keys(_dataset: &mut Dataset<Self>, _held: &HashSet<u128>) {}
 
     /// Brings the details and the report of a dataset up to date once it is split.
     fn finish_split(_dataset: &mut Dataset<Self>, _options: &SplitOptions) {}

@@ -12,7 +12,7 @@ use crate::dataset::{Dataset, SplitExample, Splits};
 use crate::error::{DataError, Fault, Place};
 use crate::language::{self, Script};
 use crate::source::{Extent, TableSource};
-use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_shared_keys};
+use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_held_keys, remove_shared_keys, test_keys};
 use crate::stable_hash::{self, join_fingerprints, unit_interval};
 use crate::statistics::ReadStatistics;
 use crate::table::Table;
@@ -83,6 +83,18 @@ impl SplitExample for Translation {
         _: &HoldOut,
     ) -> IndexMap<String, usize> {
         remove_shared_keys(splits, options.overlap)
+    }
+
+    fn languages(details: &TranslationDetails) -> &[String] {
+        &details.languages
+    }
+
+    fn test_keys(dataset: &Dataset<Self>) -> HashSet<u128> {
+        test_keys(&dataset.splits)
+    }
+
+    fn remove_keys(dataset: &mut Dataset<Self>, held: &HashSet<u128>) {
+        remove_held_keys(dataset, held);
     }
 }
 

@@ -115,6 +115,10 @@ impl SplitExample for Question {
         remove_shared_keys(splits, options.overlap)
     }
 
+    fn languages(details: &QuestionDetails) -> &[String] {
+        &details.languages
+    }
+
     fn finish_split(dataset: &mut Dataset<Self>, options: &SplitOptions) {
         let Dataset { splits, details, statistics, report, .. } = dataset;
         if let Some(min_answer_count) = details.min_answer_count.take() {

@@ -11,7 +11,7 @@ use crate::dataset::{Dataset, SplitExample, Splits};
 use crate::error::DataError;
 use crate::examples::places;
 use crate::source::{Extent, TableSource, files};
-use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_shared_keys};
+use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_held_keys, remove_shared_keys, test_keys};
 use crate::stable_hash::{self, join_fingerprints};
 use crate::statistics::ReadStatistics;
 
@@ -110,6 +110,14 @@ impl SplitExample for Text {
         _: &HoldOut,
     ) -> IndexMap<String, usize> {
         remove_shared_keys(splits, options.overlap)
+    }
+
+    fn test_keys(dataset: &Dataset<Self>) -> HashSet<u128> {
+        test_keys(&dataset.splits)
+    }
+
+    fn remove_keys(dataset: &mut Dataset<Self>, held: &HashSet<u128>) {
+        remove_held_keys(dataset, held);
     }
 }
 

@@ -4,8 +4,8 @@ use alambic_settings::kinds;
 
 use super::{
     Aksharantar, Conll, Dakshina, EasyVqa, Gqa, ImageCaptions, ImageQuestions, Karpathy, MadeUpOrders,
-    MadeUpReviews, MadeUpScenes, MadeUpTranslations, Moses, NamesTable, ParallelTable, ReadCorpus, Texts,
-    Tmx, Vqa,
+    MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpTranslations, Moses, NamesTable, ParallelTable,
+    ReadCorpus, Squad, Texts, Tmx, Vqa,
 };
 use crate::content::Content;
 use crate::error::DataError;
@@ -33,6 +33,8 @@ kinds! {
         Tmx(Tmx) = "tmx",
         /// Paraphrases, mined from sentences that have several translations.
         Mined(MinedParaphrases) = "mined",
+        /// Questions about passages with answers out of them, as SQuAD publishes them.
+        Squad(Squad) = "squad",
         /// Questions about images in a folder, in a table.
         ImageQuestions(ImageQuestions) = "image-questions",
         /// Images in a folder with their captions, in a table.
@@ -45,6 +47,8 @@ kinds! {
         Gqa(Gqa) = "gqa",
         /// Questions about drawn shapes, as easy-VQA publishes them.
         EasyVqa(EasyVqa) = "easy-vqa",
+        /// Made-up passages with questions about them, for trying a recipe without data.
+        MadeUpPassages(MadeUpPassages) = "made-up-passages",
         /// Made-up reviews, for trying a recipe without data.
         MadeUpReviews(MadeUpReviews) = "made-up-reviews",
         /// Made-up orders with tagged words, for trying a recipe without data.

@@ -22,6 +22,10 @@ impl SplitExample for Entry {
         Cow::Borrowed(&self.key)
     }
 
+    fn languages(details: &WordDetails) -> &[String] {
+        &details.languages
+    }
+
     fn remove_overlap(
         Splits { train, validation, test }: &mut Splits<Self>,
         options: &SplitOptions,
