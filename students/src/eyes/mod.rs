@@ -300,7 +300,8 @@ impl RegionEyes {
 
     /// Regions padded to the most of an image, at least one.
     fn regions(&self, sights: &[&Sight]) -> Result<Regions, StudentError> {
-        let found: Vec<&DetectedRegions> = sights.iter().map(|sight| sight.regions()).collect::<Result<_, _>>()?;
+        let found: Vec<&DetectedRegions> =
+            sights.iter().map(|sight| sight.regions()).collect::<Result<_, _>>()?;
         let (batch, most) = (found.len(), found.iter().map(|own| own.bounds.len()).max().unwrap_or(0).max(1));
         let mut features = vec![0.0; batch * most * self.features];
         let mut places = vec![0.0; batch * most * self.apart];
