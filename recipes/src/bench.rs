@@ -3,15 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use alambic_models::architecture::{self, Architecture, Batch, Image};
-use alambic_models::bert::{Bert, TextInput};
-use alambic_models::marian::Marian;
-use alambic_models::{
-    Config, Generation, Images, ModelError, ModelFolder, Pass, Regions, Stepper, Tokens, Translator, Wanted,
-    tap,
-};
+use alambic_inference::BenchmarkModel;
+use alambic_models::{Config, ModelError, ModelFolder};
 use alambic_reports::outcome::Latency;
-use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::precision::{self, Products};
 use serde::{Serialize, Serializer};
@@ -89,133 +83,13 @@ pub struct Cell {
     pub tokens_per_second: f64,
 }
 
-/// A model that does not stop before the length is up, so that every model writes as many tokens.
-struct Endless<'a>(&'a Marian);
-
-impl Translator for Endless<'_> {
-    fn start(&self, source: &Tokens, capacity: usize) -> Result<Box<dyn Stepper + '_>, ModelError> {
-        self.0.start(source, capacity)
-    }
-
-    fn start_token(&self) -> u32 {
-        self.0.start_token()
-    }
-
-    fn end_token(&self) -> u32 {
-        // No vocabulary is as large as this.
-        u32::MAX
-    }
-
-    fn longest(&self) -> usize {
-        self.0.longest()
-    }
-}
-
-/// A model ready to run.
-enum Runner {
-    Writes(Marian),
-    Reads(Bert),
-    /// One that looks at images: its configuration, and whether vectors of images are at hand.
-    Looks(Box<dyn Architecture>, Config, bool),
-}
-
-/// Regions of an image for models whose configuration does not say how many they read.
-const REGIONS: usize = 36;
-
-/// What a model looks at, in the size in which it reads it. What is to be seen makes no difference to the time.
-fn sight(
-    config: &Config,
-    batch: usize,
-    stored: bool,
-) -> Result<(Option<Image>, Option<Regions>), ModelError> {
-    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, device::current());
-    let pixels = |channels, side| -> Result<_, ModelError> {
-        let pixels = zeros(&[batch, channels, side, side])?;
-        Ok((Some(Image::Pixels(Images { pixels, mask: None })), None))
-    };
-    let regions = |count, features, place| -> Result<_, ModelError> {
-        let boxes = zeros(&[batch, count, place])?;
-        let boxes = (place > 0).then_some(&boxes);
-        Ok((None, Some(Regions::from_tensors(&zeros(&[batch, count, features])?, boxes, None)?)))
-    };
-    match config {
-        Config::Dual(config) if stored => {
-            Ok((Some(Image::Embedding(zeros(&[batch, config.sizes.hidden_size])?)), None))
-        }
-        Config::Dual(config) => pixels(config.sizes.num_channels, config.sizes.image_size),
-        Config::Vilt(config) => pixels(config.num_channels, config.image_size),
-        Config::Detector(config) => pixels(config.num_channels, config.image_size),
-        Config::Clip(config) => pixels(3, config.vision_config.image_size),
-        Config::Oscar(config) => regions(config.regions, config.features, 0),
-        Config::Lxmert(config) => regions(REGIONS, config.visual_feat_dim, config.visual_pos_dim),
-        Config::VisualBert(config) => regions(REGIONS, config.features, 0),
-        Config::Marian(_) | Config::Bert(_) => Ok((None, None)),
-    }
-}
-
-impl Runner {
-    /// The ways to run a model, each with what is said of it behind its name.
-    fn open(folder: &ModelFolder, config: &Config) -> Result<Vec<(Self, &'static str)>, ModelError> {
-        let weights = config.weights(folder)?;
-        let looks = |stored| -> Result<Self, ModelError> {
-            Ok(Self::Looks(architecture::over(config, &weights)?, config.clone(), stored))
-        };
-        Ok(match config {
-            Config::Marian(config) => vec![(Self::Writes(Marian::new(config, &weights)?), "")],
-            Config::Bert(config) => vec![(Self::Reads(Bert::new(config, &weights)?), "")],
-            Config::Dual(_) => vec![(looks(false)?, ""), (looks(true)?, ", images stored")],
-            _ => vec![(looks(false)?, "")],
-        })
-    }
-
-    /// Milliseconds of one batch.
-    fn time(&self, batch: usize, length: usize) -> Result<f64, ModelError> {
-        let (special, vocabulary, padding) = match self {
-            Self::Writes(model) => {
-                let config = model.config();
-                (vec![config.pad_token_id, config.eos_token_id], config.vocab_size, config.pad_token_id)
-            }
-            Self::Reads(model) => {
-                let config = model.config();
-                (vec![config.padding], config.vocabulary, config.padding)
-            }
-            Self::Looks(_, config, _) => (vec![config.padding()], config.vocabulary(), config.padding()),
-        };
-        let ordinary: Vec<u32> = (0..vocabulary as u32).filter(|id| !special.contains(id)).collect();
-        // Tokens spread over the vocabulary; which they are makes no difference to the time.
-        let text = |row: usize| -> Vec<u32> {
-            let token = |place: usize| ordinary[(row * 31 + place * 17) % ordinary.len().max(1)];
-            (0..length).map(token).collect()
-        };
-        let source = Tokens::pad(&(0..batch).map(text).collect::<Vec<_>>(), padding);
-        let (image, regions) = match self {
-            Self::Looks(_, config, stored) => sight(config, batch, *stored)?,
-            Self::Writes(_) | Self::Reads(_) => (None, None),
-        };
-        let begin = Instant::now();
-        match self {
-            Self::Writes(model) => {
-                Generation::greedy(length).run(&Endless(model), &source)?;
-            }
-            Self::Reads(model) => {
-                // What comes last: every layer runs.
-                let last = tap("", "hidden", model.config().layers);
-                let wanted = Wanted::named([last.as_str(), "pooled", "logits", "embedding"]);
-                model.trace(&TextInput::new(source), Pass::Evaluate, wanted)?;
-            }
-            Self::Looks(network, config, _) => {
-                let text = Some(TextInput::new(source));
-                let batch = Batch { text, image, regions, ..Batch::default() };
-                let mut last = vec!["logits", "pooled", "relation", "objectness", "boxes"];
-                if matches!(config, Config::Clip(_)) {
-                    last.extend(["text.embedding", "image.embedding"]);
-                }
-                network.read(&batch, Pass::Evaluate, Wanted::named(last))?;
-            }
-        }
-        device::synchronise()?;
-        Ok(begin.elapsed().as_secs_f64() * 1e3)
-    }
+/// Milliseconds of one batch.
+fn time(model: &BenchmarkModel, batch: usize, length: usize) -> Result<f64, ModelError> {
+    let inputs = model.inputs(batch, length)?;
+    let begin = Instant::now();
+    model.run(&inputs)?;
+    device::synchronise()?;
+    Ok(begin.elapsed().as_secs_f64() * 1e3)
 }
 
 /// Measures models over a grid; those that write do so greedily and with cached keys. Models that look at images do so
@@ -230,7 +104,7 @@ pub fn measure(
     observer: &mut dyn Observer,
 ) -> Result<Vec<Measured>, ModelError> {
     // One for all the precisions that it is measured in.
-    let mut models: Vec<Runner> = Vec::with_capacity(folders.len());
+    let mut models: Vec<BenchmarkModel> = Vec::with_capacity(folders.len());
     let mut measured = Vec::with_capacity(folders.len());
     for path in folders {
         let folder = ModelFolder::open(path)?;
@@ -244,10 +118,10 @@ pub fn measure(
                 path.display()
             )));
         }
-        for (runner, how) in Runner::open(&folder, &config)? {
+        for (model, suffix) in BenchmarkModel::load_all(&folder, &config)? {
             for &precision in &grid.precisions {
                 measured.push(Measured {
-                    model: format!("{}{how}", path.display()),
+                    model: format!("{}{suffix}", path.display()),
                     folder: path.clone(),
                     precision,
                     parameters: config.parameters(),
@@ -257,7 +131,7 @@ pub fn measure(
                     cells: Vec::new(),
                 });
             }
-            models.push(runner);
+            models.push(model);
         }
     }
     let ways =
@@ -270,7 +144,7 @@ pub fn measure(
             let mut times: Vec<Vec<f64>> = vec![Vec::with_capacity(grid.rounds); measured.len()];
             for round in 0..WARM_UP + grid.rounds {
                 for ((model, precision), times) in ways().zip(&mut times) {
-                    let milliseconds = precision::with(precision, || model.time(batch, length))?;
+                    let milliseconds = precision::with(precision, || time(model, batch, length))?;
                     if round >= WARM_UP {
                         times.push(milliseconds);
                     }

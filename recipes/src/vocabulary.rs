@@ -1,7 +1,7 @@
 //! The vocabulary of a student.
 
 use alambic_models::Tokenizer;
-use alambic_students::{Purpose, Student, Taken};
+use alambic_students::{Student, TaskKind, VocabularyTransfer};
 use indexmap::IndexSet;
 
 use crate::corpora::Corpora;
@@ -10,12 +10,12 @@ use crate::tasks::task::{Task, TransferTexts, VocabularySource};
 
 /// Whether a student reads the same texts as its teacher, in its vocabulary: also the tags of the regions that it reads.
 pub(crate) fn shares_vocabulary(student: &Student, task: &dyn Task) -> bool {
-    task.shares_texts_with_teacher() && student.inner().tags_in().is_none()
+    task.shares_texts_with_teacher() && student.inner().tag_language().is_none()
 }
 
 /// Whether a student takes the vocabulary of the models whose layers it takes.
 pub(crate) fn takes_vocabulary(student: &Student, task: &dyn Task) -> bool {
-    task.purpose() != Purpose::Writes && !student.inner().donors().is_empty()
+    task.task_kind() != TaskKind::TextGeneration && !student.inner().source_models().is_empty()
 }
 
 /// A vocabulary made of the training split of a task.
@@ -30,8 +30,8 @@ pub(crate) fn train_vocabulary(
             Tokenizer::characters(&characters, &languages)?
         }
         VocabularySource::Texts(texts) => {
-            let size = student.inner().vocabulary().unwrap_or(usize::MAX);
-            Tokenizer::of_texts(student.inner().pieces(), texts.iter().map(AsRef::as_ref), size)?
+            let size = student.inner().max_vocabulary().unwrap_or(usize::MAX);
+            Tokenizer::of_texts(student.inner().tokenizer_model(), texts.iter().map(AsRef::as_ref), size)?
         }
     })
 }
@@ -44,17 +44,17 @@ pub(crate) fn transfer_vocabulary(
     task: &dyn Task,
     corpora: &Corpora,
 ) -> Result<Tokenizer, RunError> {
-    let taken = student.inner().taken();
-    if taken == Taken::Whole {
+    let taken = student.inner().vocabulary_transfer();
+    if taken == VocabularyTransfer::Keep {
         return Ok(whole.clone());
     }
     let TransferTexts { all, sources, .. } = task.transfer_texts(corpora)?;
     let (all, sources) = (|| all.iter().copied(), || sources.iter().copied());
     Ok(match taken {
-        Taken::Whole => whole.clone(),
-        Taken::Cut(most) => whole.cut(all(), most)?,
-        Taken::Anew(most) => whole.anew(all(), most)?,
-        Taken::Added { kept, added } => {
+        VocabularyTransfer::Keep => whole.clone(),
+        VocabularyTransfer::Prune(most) => whole.cut(all(), most)?,
+        VocabularyTransfer::Retrain(most) => whole.anew(all(), most)?,
+        VocabularyTransfer::Extend { kept, added } => {
             let kept = kept.map(|most| whole.cut(sources(), most)).unwrap_or_else(|| Ok(whole.clone()))?;
             kept.with_words_of(all(), sources(), added)?
         }

@@ -2,11 +2,11 @@
 
 use alambic_settings::settings;
 
-use crate::ActivationFunction;
+use crate::encoder_decoder::ActivationFunction;
 
 settings! {
     /// The sizes of a transformer.
-    pub struct Sizes {
+    pub struct TransformerSizes {
         /// Layers.
         #[range(1..=1024)]
         pub layers: usize = 4,
@@ -27,9 +27,9 @@ settings! {
     }
 }
 
-impl Sizes {
+impl TransformerSizes {
     /// Inner width of feed-forward layers.
-    pub(crate) fn inner(&self) -> usize {
+    pub(crate) fn intermediate_size(&self) -> usize {
         self.feed_forward.unwrap_or(4 * self.width)
     }
 }

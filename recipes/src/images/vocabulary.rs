@@ -17,7 +17,7 @@ pub(crate) fn tags_read(
     let mut read = Vec::new();
     if are_targets || student.inner().detector().is_some() {
         let tags = corpora.tags(names)?;
-        match student.inner().tags_in() {
+        match student.inner().tag_language() {
             None => read.extend(tags),
             Some(language) => {
                 let translated = corpora.translated_tags(language);

@@ -1,8 +1,9 @@
-//! Writing a student as a Hugging Face folder.
+//! Hugging Face folders of students.
 
 use std::path::Path;
 
 use alambic_files::write;
+use alambic_inference::DETECTOR_FOLDER;
 use alambic_models::bert::{BertConfig, Gathering, Pooling};
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerFiles, write_weights};
 use alambic_tensor::candle::Tensor;
@@ -10,19 +11,18 @@ use alambic_tensor::parameters::Weights;
 use serde_json::Value;
 
 use crate::StudentError;
-use crate::eyes::DETECTOR;
 
-/// The file that says how pictures become pixels.
+/// File of the image processor.
 const PREPROCESSOR: &str = "preprocessor_config.json";
 
-/// Writes a model's folder, and says by how much its weights differ from those that it was made of: `config.json`,
-/// `model.safetensors`, the tokenizer's files; for a model that writes, `generation_config.json`; for one that pools,
-/// what sentence-transformers reads; for one that looks at images in transformers, `preprocessor_config.json`.
+/// Writes a model as a Hugging Face folder, and gives the largest difference between its weights and those written:
+/// `config.json`, `model.safetensors`, the tokenizer's files; for a generative model `generation_config.json`; for one with
+/// pooling the modules of sentence-transformers; for one with image input in transformers `preprocessor_config.json`.
 ///
 /// # Errors
 /// When a file cannot be written, what was written does not load back as it was, or a model that reads texts has no
 /// tokenizer or a damaged one.
-pub fn ship(
+pub fn save_pretrained(
     folder: &Path,
     config: &Config,
     weights: &Weights,
@@ -76,7 +76,7 @@ pub fn ship(
     // Half precision keeps eleven bits: a weight of size 8 may move by 0.004.
     let allowed = if precision == Precision::F16 { 1e-2 } else { 0.0 };
     if difference > allowed {
-        return Err(StudentError::Unfaithful { path: folder.to_owned(), difference });
+        return Err(StudentError::RoundTrip { path: folder.to_owned(), difference });
     }
     Ok(difference)
 }
@@ -115,7 +115,7 @@ fn write_dense(
 /// # Errors
 /// When a file cannot be read or written.
 pub fn add_detector(folder: &Path, detector: &Path) -> Result<(), StudentError> {
-    copy(detector, &folder.join(DETECTOR))
+    copy(detector, &folder.join(DETECTOR_FOLDER))
 }
 
 /// Writes the folder of a detector anew, with its tags in other words.
@@ -129,10 +129,13 @@ pub fn rename_tags(
 ) -> Result<(), StudentError> {
     let folder = ModelFolder::open(detector)?;
     let Config::Detector(mut config) = Config::open(&folder)? else {
-        return Err(StudentError::Size(format!("{}: it is no detector", detector.display())));
+        return Err(StudentError::Incompatible(format!(
+            "{}: a detector is needed, and this is none",
+            detector.display()
+        )));
     };
     for tag in &mut config.tags {
-        *tag = called(tag).ok_or_else(|| StudentError::NoTag(tag.clone()))?;
+        *tag = called(tag).ok_or_else(|| StudentError::MissingTagTranslation(tag.clone()))?;
     }
     copy(detector, to)?;
     let mut json = config.to_json()?;
