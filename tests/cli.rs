@@ -116,7 +116,7 @@ fn flags_are_laid_over_a_recipe() {
     let said = run(&broken(), &[&sound[..], &["--set", "stage.collapse.teacher=pipelin"]].concat()).bad(2);
     assert!(said.contains("did you mean `pipeline`?"), "{said}");
     // A warning is no error.
-    let ended = run(&broken(), &[&sound[..], &["--set", "student.other.scratch.width=8"]].concat());
+    let ended = run(&broken(), &[&sound[..], &["--set", "model.other.encoder-decoder.width=8"]].concat());
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "sound.toml: nothing is wrong, 1 warning\n"));
     assert!(
         ended.stderr.contains("warning[recipe::unused]: student `other` is not used"),

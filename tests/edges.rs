@@ -45,16 +45,16 @@ validation-values = ["validation"]
 test-values = ["test"]
 validation-fraction = 0.0
 
-[student.expert.encoder]
+[model.expert.encoder]
 layers = 1
 width = 8
 heads = 2
-longest = 24
-[student.small.encoder]
+max-length = 24
+[model.small.encoder]
 layers = 1
 width = 8
 heads = 2
-longest = 24
+max-length = 24
 
 [teacher.expert.checkpoint]
 stage = "expert"

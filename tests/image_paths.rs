@@ -21,7 +21,7 @@ paths = "told.tsv"
 test-fraction = 0.3
 validation-fraction = 0.3
 
-[student.small.clip]
+[model.small.clip]
 layers = 1
 width = 8
 heads = 2

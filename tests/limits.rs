@@ -193,7 +193,7 @@ fn students_larger_than_the_machine_are_refused() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let sizes = "[student.small.scratch]\nwidth = 65536\nencoder-layers = 1024\ndecoder-layers = 1024\nfeed-forward = 1048576\n";
+    let sizes = "[model.small.encoder-decoder]\nwidth = 65536\nencoder-layers = 1024\ndecoder-layers = 1024\nfeed-forward = 1048576\n";
     let (code, said) = check(folder.path(), &format!("{}{sizes}", extending()), &[]);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("error[student::memory]") && said.contains("GiB, and this machine has"), "{said}");

@@ -56,7 +56,7 @@ fn prepare(folder: &Path) {
         feed_forward: Some(32),
         activation: alambic_students::ActivationFunction::Gelu,
         dropout: 0.0,
-        longest: 32,
+        max_length: 32,
         pooling: Some(PoolingStrategy::Mean),
         pooling_width: None,
         vocabulary: 500,
@@ -99,7 +99,7 @@ number = "alike"
 test-fraction = 0.5
 [teacher.sentences.checkpoint]
 model = "teacher"
-[student.small.encoder]
+[model.small.encoder]
 layers = 1
 width = 16
 heads = 2
@@ -154,7 +154,7 @@ fn a_teacher_of_one_language_teaches_a_student_of_two() {
     assert_eq!(said.split_whitespace().count(), 3 + 16, "{said}");
 
     // Of the translation alone, the other side is the teacher's; and it goes on where it was stopped.
-    let only = ["--set", "stage.distil.data.parallel.student-reads=\"target\""];
+    let only = ["--set", "stage.distil.data.parallel.student-side=\"target\""];
     let outcome = go(&[&["--out", "target"][..], &only].concat());
     assert!(slice(&outcome, "student", "pl to en", "recall-at-1") > 0.3, "{outcome}");
     let again = go(&[&["--out", "again"][..], &only].concat());
@@ -188,7 +188,7 @@ fn english_texts_alone_are_read_beside_the_sentences() {
         student.iter().zip(&teacher).map(|(own, other)| own * other).sum::<f32>()
     };
     let without = near("without", &[]);
-    let with = near("with", &["--set", "stage.distil.data.parallel.alone=[\"alike\"]"]);
+    let with = near("with", &["--set", "stage.distil.data.parallel.monolingual=[\"alike\"]"]);
     assert!(1.0 - with < 0.2 * (1.0 - without), "{with} and {without}");
 }
 
@@ -222,10 +222,10 @@ fn a_published_encoder_reads_as_the_recipe_says() {
     assert_eq!(before, std::fs::read(teacher.join("tokenizer.json")).unwrap());
 
     // A vocabulary trained anew would not know the prompt.
-    let start = told.find("[student.small.encoder]").unwrap();
+    let start = told.find("[model.small.encoder]").unwrap();
     let end = told.find("[train]").unwrap();
     let anew =
-        "[student.small.encoder-layers]\nteacher = \"sentences\"\nvocabulary = 120\nnew-vocabulary = true\n";
+        "[model.small.encoder-layers]\nteacher = \"sentences\"\nvocabulary = 120\nnew-vocabulary = true\n";
     std::fs::write(folder.path().join("anew.toml"), [&told[..start], anew, &told[end..]].concat()).unwrap();
     let ended = run(folder.path(), &["check", "anew.toml"]);
     assert!(ended.code == Some(2) && ended.stderr.contains("student::vocabulary"), "{}", ended.stderr);
@@ -243,9 +243,9 @@ fn a_published_encoder_reads_as_the_recipe_says() {
 
 /// The recipe whose student is made of the teacher's layers as said.
 fn of_layers(said: &str) -> String {
-    let start = RECIPE.find("[student.small.encoder]").unwrap();
+    let start = RECIPE.find("[model.small.encoder]").unwrap();
     let end = RECIPE.find("[train]").unwrap();
-    let layers = format!("[student.small.encoder-layers]\nteacher = \"sentences\"\n{said}\n");
+    let layers = format!("[model.small.encoder-layers]\nteacher = \"sentences\"\n{said}\n");
     [&RECIPE[..start], &layers, &RECIPE[end..]].concat()
 }
 
@@ -268,7 +268,7 @@ fn words_of_another_language_are_put_behind_those_of_the_teacher_and_begin_as_th
     assert!(own.id("książka").is_ok() && teacher.id("książka").is_err());
 
     // Of the teacher's words, those stay that the sentences in its language use; without room the least common go.
-    let few = ["--set", "student.small.encoder-layers.vocabulary=10", "--out", "few"];
+    let few = ["--set", "model.small.encoder-layers.vocabulary=10", "--out", "few"];
     assert_eq!(run(folder.path(), &[&["run", "recipe.toml"][..], &few].concat()).code, Some(0));
     let few = open("few/student", folder.path());
     assert!(few.id("friend").is_err() && few.id("książka").is_ok() && few.size() < own.size());
@@ -305,16 +305,16 @@ fn a_vocabulary_is_cut_to_what_the_sentences_use() {
     for (out, set, expected) in [
         (
             "anew",
-            "student.small.encoder-layers={teacher=\"sentences\",vocabulary=120,new-vocabulary=true}",
+            "model.small.encoder-layers={teacher=\"sentences\",vocabulary=120,new-vocabulary=true}",
             "dom",
         ),
         (
             "unigram",
-            "student.small.encoder={layers=1,width=16,heads=2,pooling=\"mean\",vocabulary=120,pieces=\"unigram\"}",
+            "model.small.encoder={layers=1,width=16,heads=2,pooling=\"mean\",vocabulary=120,pieces=\"unigram\"}",
             "\u{2581}do",
         ),
     ] {
-        let unset = if out == "unigram" { "unset = [\"student.small.encoder-layers\"]\n" } else { "" };
+        let unset = if out == "unigram" { "unset = [\"model.small.encoder-layers\"]\n" } else { "" };
         let text = format!("extends = \"recipe.toml\"\nschema = 1\nname = \"{out}\"\n{unset}");
         std::fs::write(folder.path().join(format!("{out}.toml")), text).unwrap();
         let recipe = format!("{out}.toml");
@@ -347,7 +347,7 @@ fn sentences_alone_teach_a_student_that_pools_by_long_short_term_memory() {
     // Who reads one side alone does not learn from what says the same.
     let ended = run(
         folder.path(),
-        &["check", "recipe.toml", "--set", "stage.distil.data.parallel.student-reads=\"target\""],
+        &["check", "recipe.toml", "--set", "stage.distil.data.parallel.student-side=\"target\""],
     );
     assert!(ended.code == Some(2) && ended.stderr.contains("loss::pairs"), "{}", ended.stderr);
 }
@@ -402,14 +402,14 @@ fn what_is_no_parallel_corpus_is_refused() {
     for (set, expected) in [
         ("stage.distil.data.parallel.source=\"de\"", "no corpus has sentences in `de`"),
         (
-            "stage.distil.data.parallel=[{data=[\"pairs\"]},{data=[\"pairs\"],student-reads=\"target\"}]",
+            "stage.distil.data.parallel=[{data=[\"pairs\"]},{data=[\"pairs\"],student-side=\"target\"}]",
             "are read in different ways",
         ),
         (
-            "stage.distil.data.parallel={data=[\"pairs\"],alone=[\"alike\"],student-reads=\"target\"}",
+            "stage.distil.data.parallel={data=[\"pairs\"],monolingual=[\"alike\"],student-side=\"target\"}",
             "the student reads translations alone",
         ),
-        ("stage.distil.data.parallel.alone=[\"pairs\"]", "and texts are needed"),
+        ("stage.distil.data.parallel.monolingual=[\"pairs\"]", "and texts are needed"),
         ("stage.distil.data.parallel.targets=[\"hi\"]", "no corpus has sentences in `hi`"),
         (
             "stage.distil.data.parallel.data=[\"alike\"]",

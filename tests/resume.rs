@@ -23,7 +23,7 @@ path = "builtin:names"
 [data.names.split]
 test-values = ["test"]
 
-[student.small.scratch]
+[model.small.encoder-decoder]
 width = 32
 encoder-layers = 1
 decoder-layers = 1
@@ -45,7 +45,7 @@ label-smoothing = 0.1
 [train]
 steps = 200
 batch.size = 16
-average = 0.9
+ema-decay = 0.9
 validate-every = 50
 validation-examples = 8
 checkpoint-every = 5
@@ -65,7 +65,7 @@ seed = 5
 threads = 2
 stages = ["first", "second"]
 
-[student.small.encoder]
+[model.small.encoder]
 layers = 1
 width = 32
 heads = 2
@@ -177,7 +177,7 @@ fn ctrl_c_writes_a_checkpoint_and_a_second_one_does_not_wait_for_it() {
     let recipe = folder.path().join("small.toml");
     std::fs::write(&recipe, RECIPE).unwrap();
     // Steps of some thousand batches each, so that a signal comes in the middle of one.
-    let long = ["--set", "train.accumulate=3000", "--set", "train.checkpoint-every=1000"];
+    let long = ["--set", "train.gradient-accumulation=3000", "--set", "train.checkpoint-every=1000"];
     for (signals, written) in [(1, 1), (2, 0)] {
         let out = folder.path().join(signals.to_string());
         let mut run = start_with(&recipe, &out, &long);

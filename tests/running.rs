@@ -34,7 +34,8 @@ fn a_run_leaves_a_report_and_a_student() {
     }
     let said = run(folder.path(), &command).bad(2);
     assert!(said.contains("--resume") && said.contains("--overwrite"), "{said}");
-    let said = run(folder.path(), &[&command[..], &["--resume", "--set", "train.clip=2"]].concat()).bad(2);
+    let said =
+        run(folder.path(), &[&command[..], &["--resume", "--set", "train.max-grad-norm=2"]].concat()).bad(2);
     assert!(said.contains("clip"), "{said}");
     let text =
         run(folder.path(), &["predict", "runs/sound/student", "--target-language", "ta", "ज़ोर्वा"]).good();
@@ -54,7 +55,7 @@ fn words_that_the_teacher_does_not_write_are_no_references() {
     let recipe = sound();
     // Too few tokens for the longer ones of what the teacher would write.
     let references =
-        ["--set", "evaluation.references=\"teacher\"", "--set", "evaluation.longest=7", "--json"];
+        ["--set", "evaluation.references=\"teacher\"", "--set", "evaluation.max-new-tokens=7", "--json"];
     let ended = run(folder.path(), &[&["run", &recipe][..], &LONGER, &references].concat());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let said = "words are left out of the evaluation: the teacher wrote nothing for them";
@@ -107,7 +108,7 @@ fn an_interrupted_run_ends_with_the_same_bytes_as_an_undisturbed_one() {
     assert!(!folder.path().join("interrupted/metrics.json").exists());
 
     let resume = ["--threads", "1", "run", "--resume", "--out", "interrupted"];
-    let said = run(folder.path(), &[&resume[..], &["--set", "train.clip=0.5"]].concat()).bad(2);
+    let said = run(folder.path(), &[&resume[..], &["--set", "train.max-grad-norm=0.5"]].concat()).bad(2);
     assert!(said.contains("clip"), "{said}");
     let ended = run(folder.path(), &resume);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);

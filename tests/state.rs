@@ -27,12 +27,12 @@ threads = 1
 stages = ["teach", "learn"]
 cache.mode = "required"
 
-[student.large.encoder]
+[model.large.encoder]
 layers = 2
 width = 16
 heads = 2
 feed-forward = 32
-[student.small.encoder]
+[model.small.encoder]
 layers = 1
 width = 16
 heads = 2
@@ -268,7 +268,7 @@ fn a_run_does_not_overwrite_the_teacher_that_it_reads() {
         .replace("stage = \"teach\"", "model = \"whole/checkpoints/teach/finished\"");
     let recipe = recipe.replace("[stage.teach]\nstudent = \"large\"\ndata.texts = { data = [\"reviews\"] }\nloss.cross-entropy = {}\n", "");
     let recipe =
-        recipe.replace("[student.large.encoder]\nlayers = 2\nwidth = 16\nheads = 2\nfeed-forward = 32\n", "");
+        recipe.replace("[model.large.encoder]\nlayers = 2\nwidth = 16\nheads = 2\nfeed-forward = 32\n", "");
     std::fs::write(runs.path("again.toml"), recipe).unwrap();
     let said = run(runs.folder.path(), &["run", "again.toml", "--out", "whole", "--overwrite"]).bad(2);
     assert!(said.contains("is to be overwritten, and the recipe reads"), "{said}");

@@ -42,7 +42,7 @@ fn tables(folder: &Path, header: &str, row: impl Fn(&str) -> String) {
 const PARTS: &str = "paths = \"train.tsv\"\nvalidation-paths = \"dev.tsv\"\ntest-paths = \"test.tsv\"\n";
 const SPLIT: &str =
     "test-values = [\"test\"]\nvalidation-values = [\"validation\"]\nvalidation-fraction = 0.0\n";
-const ENCODER: &str = "[student.small.encoder]\nlayers = 1\nwidth = 8\nheads = 2\nfeed-forward = 8\nlongest = 24\ndropout = 0.0\n";
+const ENCODER: &str = "[model.small.encoder]\nlayers = 1\nwidth = 8\nheads = 2\nfeed-forward = 8\nmax-length = 24\ndropout = 0.0\n";
 const TRAIN: &str = "[train]\nsteps = 2\nbatch.size = 4\n[stage.train]\nstudent = \"small\"\n";
 
 fn recipe(folder: &Path, parts: &[&str]) {
@@ -75,8 +75,8 @@ fn a_prompt_goes_where_sentence_transformers_finds_it() {
         "[data.pairs.corpus.parallel-table]\n{PARTS}columns = {{ en = \"en\", hi = \"hi\" }}\n[data.pairs.split]\n{SPLIT}"
     );
     let given = "[teacher.given.checkpoint]\nmodel = \"teacher\"\nprompt = \"query: \"\n";
-    let student = "[student.small.encoder-layers]\nteacher = \"given\"\n";
-    let stage = "teacher = \"given\"\ndata.parallel = { data = [\"pairs\"], targets = [\"hi\"], longest = 24 }\n\
+    let student = "[model.small.encoder-layers]\nteacher = \"given\"\n";
+    let stage = "teacher = \"given\"\ndata.parallel = { data = [\"pairs\"], targets = [\"hi\"], max-length = 24 }\n\
                  loss.representation = {}\n";
     let evaluation = "[evaluation]\nteacher = \"given\"\ndata = [\"pairs\"]\ntimed-examples = 2\n";
     recipe(folder.path(), &[&data, given, student, TRAIN, stage, evaluation]);

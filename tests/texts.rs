@@ -165,12 +165,12 @@ label = "label"
 [data.task.split]
 test-values = ["test"]
 validation-fraction = 0.2
-[student.expert.encoder]
+[model.expert.encoder]
 layers = 1
 width = 12
 heads = 2
 feed-forward = 12
-[student.small.encoder]
+[model.small.encoder]
 layers = 1
 width = 12
 heads = 2
@@ -347,7 +347,7 @@ fn outputs_of_a_teacher_are_computed_once() {
     std::fs::write(
         folder.path().join("ahead.toml"),
         "schema = 1\nname = \"ahead\"\nextends = \"builtin:text/smoke/tinybert\"\nstages = [\"layers\", \"prediction\"]\n\
-         unset = [\"teacher.expert.checkpoint.stage\", \"stage.fine-tune\", \"student.expert\", \"baseline\"]\n\
+         unset = [\"teacher.expert.checkpoint.stage\", \"stage.fine-tune\", \"model.expert\", \"baseline\"]\n\
          [stage.layers.train]\nsteps = 30\n[stage.prediction.train]\nsteps = 9\n",
     )
     .unwrap();
@@ -542,7 +542,7 @@ label = "label"
 paths = []
 test-paths = "test.tsv"
 label = "label"
-[student.small.encoder]
+[model.small.encoder]
 layers = 1
 width = 16
 heads = 2

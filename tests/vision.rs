@@ -95,7 +95,7 @@ fn a_fusion_encoder_teaches_a_dual_encoder() {
 fn student_and_teacher_read_the_same_of_too_many_patches() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = "builtin:vision/smoke/dide";
-    let few = ["--set", "student.fusion.fusion.patches=6"];
+    let few = ["--set", "model.fusion.fusion.patches=6"];
     for out in ["few", "again"] {
         // Were others read, the keys of the two could not be compared.
         let arguments = [&["run", recipe, "--out", out][..], &SMALL, &few].concat();
@@ -200,7 +200,7 @@ fn an_oscar_model_reads_regions_that_lie_in_a_file() {
     ask_of_regions(folder.path(), ["LABEL_1", "LABEL_4"], 5);
     let recipe = ASKED.to_owned()
         + r#"
-[student.oscar.oscar]
+[model.oscar.oscar]
 features = 11
 layers = 1
 width = 16
@@ -221,7 +221,7 @@ data = ["asked"]
     let refused = run(folder.path(), &["predict", "run/student", "--image", "1.png", "is it so?"]).bad(1);
     assert!(refused.contains("no detector lies in its folder"), "{refused}");
     // Features of other sizes are refused before anything is trained.
-    let other = ["check", "recipe.toml", "--set", "student.oscar.oscar.features=12"];
+    let other = ["check", "recipe.toml", "--set", "model.oscar.oscar.features=12"];
     let refused = run(folder.path(), &other).bad(2);
     assert!(refused.contains("12 features, and those of `asked` have 5"), "{refused}");
 }
@@ -254,7 +254,7 @@ fn taught_by(model: &str, flags: &[&str]) {
         + r#"
 [teacher.fusion.checkpoint]
 model = "teacher"
-[student.dual.dual-encoder]
+[model.dual.dual-encoder]
 layers = 1
 width = 16
 heads = 2
@@ -403,8 +403,8 @@ fn a_teacher_that_is_asked_in_english_teaches_a_student_that_is_asked_in_hindi()
     let some = [&small[..], &["--set", "stage.distil.data.questions.labelled=0.5"]].concat();
     go("half", &some);
     // One student for two languages is judged in both, and the second held against the first.
-    let both = "stage.distil.data.questions.student-reads=[\"en\",\"hi\"]";
-    let judged = "evaluation.student-reads=[\"en\",\"hi\"]";
+    let both = "stage.distil.data.questions.student-languages=[\"en\",\"hi\"]";
+    let judged = "evaluation.student-languages=[\"en\",\"hi\"]";
     let outcome = go("both", &[&small[..], &["--set", both, "--set", judged]].concat());
     let student = &outcome["models"]["student"];
     let [english, hindi] = ["en", "hi"].map(|slice| student["slices"][slice]["accuracy"].as_f64().unwrap());

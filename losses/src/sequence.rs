@@ -12,7 +12,7 @@ settings! {
     /// Sequence-level knowledge distillation (Kim and Rush, 2016, section 3.2): the cross-entropy of the student's
     /// distributions with what the teacher wrote for the source, `L = -1/N Σ log p(ŷ_t)` over the N tokens that the
     /// teacher wrote, padding left out. Which of the teacher's n best hypotheses is the target is decided where the
-    /// outputs are prepared (`keep` of the pipeline). The paper sums over tokens; here the mean is taken, so that the
+    /// outputs are prepared (`n-best` of the pipeline). The paper sums over tokens; here the mean is taken, so that the
     /// term does not grow with the batch. Label smoothing is the paper's absent option.
     pub struct Sequence {
         /// Factor in the sum of loss terms.

@@ -170,11 +170,11 @@ mod tests {
         stages = ["first", "second"]
         [train]
         steps = 10
-        clip = 0.5
+        max-grad-norm = 0.5
         schedule = "constant"
         batch = { size = 8, window = 4 }
         optimiser.adamw = { learning-rate = 0.1, beta1 = 0.8 }
-        [student.small.scratch]
+        [model.small.encoder-decoder]
         [stage.first]
         data.pairs = { data = ["names"], directions = ["hi-en"] }
         loss.cross-entropy = {}
@@ -202,7 +202,7 @@ mod tests {
         let Loaded { recipe, .. } = loaded(RECIPE, &[]).unwrap();
         let (first, second) = (&recipe.stage["first"].train, &recipe.stage["second"].train);
         assert_eq!(first, &recipe.train);
-        assert_eq!((second.steps, second.clip), (Some(20), 0.5));
+        assert_eq!((second.steps, second.max_grad_norm), (Some(20), 0.5));
         assert_eq!((second.batch.size, second.batch.window), (2, 4));
         assert_eq!(second.schedule.name(), "cosine");
         let crate::options::train::Optimiser::AdamW(options) = &second.optimiser;
@@ -211,22 +211,23 @@ mod tests {
 
     #[test]
     fn flags_reach_stages_through_the_recipe() {
-        let Loaded { recipe, .. } = loaded(RECIPE, &["train.clip=0.25", "train.steps=5"]).unwrap();
+        let Loaded { recipe, .. } = loaded(RECIPE, &["train.max-grad-norm=0.25", "train.steps=5"]).unwrap();
         let stages: Vec<_> =
-            recipe.stage.values().map(|stage| (stage.train.clip, stage.train.steps)).collect();
+            recipe.stage.values().map(|stage| (stage.train.max_grad_norm, stage.train.steps)).collect();
         assert_eq!(stages, [(0.25, Some(5)), (0.25, Some(20))], "a stage's own value stays");
     }
 
     #[test]
     fn the_resolved_recipe_gives_the_same_values() {
-        let first = loaded(RECIPE, &["train.clip=0.25", "stage.second.loss.sequence.weight=0.5"]).unwrap();
+        let first =
+            loaded(RECIPE, &["train.max-grad-norm=0.25", "stage.second.loss.sequence.weight=0.5"]).unwrap();
         let text = first.resolved_toml();
         let again = loaded(&text, &[]).unwrap();
         assert_eq!(again.recipe, first.recipe, "{text}");
         let lines: Vec<&str> = text.lines().collect();
         let second = lines.iter().position(|line| line.starts_with("[stage.second.train]")).unwrap();
-        let clip = lines[second..].iter().find(|line| line.starts_with("clip = ")).unwrap();
-        assert_eq!(*clip, "clip = 0.25  # --set", "the origin is that of the value inherited");
+        let clip = lines[second..].iter().find(|line| line.starts_with("max-grad-norm = ")).unwrap();
+        assert_eq!(*clip, "max-grad-norm = 0.25  # --set", "the origin is that of the value inherited");
         let values = |text: &str| -> Vec<String> {
             text.lines().map(|line| line.split("  # ").next().unwrap_or_default().to_owned()).collect()
         };
@@ -238,8 +239,8 @@ mod tests {
         let loaded = loaded(RECIPE, &[]).unwrap();
         let places = crate::places::Places(&loaded.tree);
         let line = |origin: Origin| origin.position().map(|(line, _)| line);
-        assert_eq!(line(places.origin(&["train", "clip"])), Some(7));
-        assert_eq!(line(places.origin(&["train", "clip", "none"])), Some(7));
+        assert_eq!(line(places.origin(&["train", "max-grad-norm"])), Some(7));
+        assert_eq!(line(places.origin(&["train", "max-grad-norm", "none"])), Some(7));
         assert_eq!(line(places.key_origin(&["stage", "second"])), Some(15));
         assert_eq!(line(places.origin(&["evaluation", "beam"])), Some(21));
     }

@@ -177,8 +177,8 @@ impl<'a> ModelStore<'a> {
             TeacherOptions::Checkpoint(_) => Arc::new(self.generative(name)?.with_generation(generation)),
             TeacherOptions::Pipeline(options) => Arc::new(self.pipeline(&PipelineOptions {
                 beam: generation.beam,
-                longest: generation.longest,
-                least_confidence: 0.0,
+                max_new_tokens: generation.longest,
+                min_confidence: 0.0,
                 ..options.clone()
             })?),
             TeacherOptions::Recorded(_) => self.teacher(name)?,

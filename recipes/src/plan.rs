@@ -161,7 +161,7 @@ pub struct PlannedTraining {
     /// Examples in a batch.
     pub batch: usize,
     /// Batches whose gradients are added up for a step.
-    pub accumulate: usize,
+    pub gradient_accumulation: usize,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// The schedule.
@@ -256,7 +256,7 @@ fn stage(recipe: &Recipe, checker: &Checker<'_>, position: usize, name: &str) ->
         |other: &&alambic_settings::At<String>| student_of(recipe, other).is_ok_and(|other| other == student);
     let start = match recipe.stages[..position].iter().rev().find(trains_it) {
         Some(before) => format!("stage {}", before.value),
-        None => recipe.student.get(&student)?.name().to_owned(),
+        None => recipe.model.get(&student)?.name().to_owned(),
     };
     Some(PlannedStage {
         name: name.to_owned(),
@@ -321,7 +321,7 @@ fn training(options: &TrainOptions, examples: usize, min: usize, complete: bool)
     if batches > 1 && (1..min).contains(&(examples % options.batch.size)) {
         batches -= 1;
     }
-    let epoch = batches.div_ceil(options.accumulate).max(1);
+    let epoch = batches.div_ceil(options.gradient_accumulation).max(1);
     let by_epochs = options.epochs.map(|epochs| (epochs * epoch as f64).ceil() as usize);
     let steps = [options.steps, by_epochs].into_iter().flatten().min().unwrap_or_default();
     PlannedTraining {
@@ -330,7 +330,7 @@ fn training(options: &TrainOptions, examples: usize, min: usize, complete: bool)
             && (options.steps == Some(steps) && by_epochs.is_none()
                 || complete && options.batch.max_tokens.is_none()),
         batch: options.batch.size,
-        accumulate: options.accumulate,
+        gradient_accumulation: options.gradient_accumulation,
         learning_rate: optimiser.learning_rate,
         schedule: options.schedule.name().to_owned(),
     }
@@ -406,7 +406,7 @@ fn baseline(recipe: &Recipe, checker: &Checker<'_>, stages: &[PlannedStage]) -> 
     Some(PlannedBaseline {
         examples: examples(checker, "baseline"),
         steps: own.map(|stage| stage.training.steps).sum(),
-        models: if recipe.student.get(student)?.inner().has_source_weights() { 2 } else { 1 },
+        models: if recipe.model.get(student)?.inner().has_source_weights() { 2 } else { 1 },
     })
 }
 
@@ -420,12 +420,12 @@ fn checkpoint_bytes(recipe: &Recipe, stages: &[PlannedStage]) -> u64 {
         4 * (stage.student.parameters + projected) as u64
     };
     let copies = |stage: &PlannedStage| {
-        let average = recipe.stage.get(&stage.name).is_some_and(|options| options.train.average > 0.0);
+        let average = recipe.stage.get(&stage.name).is_some_and(|options| options.train.ema_decay > 0.0);
         4 + u64::from(average)
     };
     let baselines = match &recipe.baseline {
         Some(_)
-            if recipe.student.get(&last.student.name).is_some_and(|own| own.inner().has_source_weights()) =>
+            if recipe.model.get(&last.student.name).is_some_and(|own| own.inner().has_source_weights()) =>
         {
             2
         }

@@ -38,8 +38,8 @@ settings! {
         pub data: IndexMap<String, DataOptions> = IndexMap::new(),
         /// Teachers by name.
         pub teacher: IndexMap<String, TeacherOptions> = IndexMap::new(),
-        /// Students by name: every model that a stage trains, a teacher to be included.
-        pub student: IndexMap<String, Student> = IndexMap::new(),
+        /// Models that stages train, by name and architecture: students, and teachers where a stage trains them.
+        pub model: IndexMap<String, Student> = IndexMap::new(),
         /// How stages train unless they say otherwise.
         pub train: TrainOptions,
         /// The stages by name.

@@ -17,7 +17,7 @@ pub(crate) fn stage_options<'a>(recipe: &'a Recipe, stage: &str) -> Result<&'a S
 pub(crate) fn student_of(recipe: &Recipe, stage: &str) -> Result<String, RunError> {
     match &stage_options(recipe, stage)?.student {
         Some(name) => Ok(name.value.clone()),
-        None => match recipe.student.keys().collect::<Vec<_>>().as_slice() {
+        None => match recipe.model.keys().collect::<Vec<_>>().as_slice() {
             [only] => Ok((*only).clone()),
             _ => Err(RunError::Recipe(format!(
                 "stage `{stage}` must name its `student`: there is not just one"
@@ -29,9 +29,9 @@ pub(crate) fn student_of(recipe: &Recipe, stage: &str) -> Result<String, RunErro
 /// The options of a student.
 pub(crate) fn student_options<'a>(recipe: &'a Recipe, name: &str) -> Result<&'a Student, RunError> {
     recipe
-        .student
+        .model
         .get(name)
-        .ok_or_else(|| RunError::Recipe(format!("there is no student `{name}` under `student`")))
+        .ok_or_else(|| RunError::Recipe(format!("there is no model `{name}` under `model`")))
 }
 
 /// The label of the last earlier stage that trains the same student.

@@ -94,7 +94,7 @@ fn stages(plan: &Plan) -> Result<(), Failure> {
     let rows = plan.stages.iter().map(|stage| {
         let training = &stage.training;
         let about = if training.exact { "" } else { "about " };
-        let batch = match training.accumulate {
+        let batch = match training.gradient_accumulation {
             1 => training.batch.to_string(),
             parts => format!("{} × {parts}", training.batch),
         };

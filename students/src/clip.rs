@@ -33,7 +33,7 @@ settings! {
         pub patch: usize = 8,
         /// Longest text in tokens.
         #[range(4..=1_048_576)]
-        pub longest: usize = 40,
+        pub max_length: usize = 40,
         /// Most tokens of a vocabulary that is made of the stage's texts, where there is no teacher.
         #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
@@ -69,7 +69,7 @@ impl ClipSizes {
             projection_dim: self.embedding,
             text_config: TextTower {
                 vocab_size: context.tokenizer.size(),
-                max_position_embeddings: self.longest,
+                max_position_embeddings: self.max_length,
                 hidden_size: sizes.width,
                 num_hidden_layers: sizes.layers,
                 num_attention_heads: sizes.heads,

@@ -124,7 +124,7 @@ settings! {
         pub dropout: f32 = 0.1,
         /// Longest sequence in tokens.
         #[range(4..=1_048_576)]
-        pub longest: usize = 512,
+        pub max_length: usize = 512,
         /// How the states of a text's tokens become its vector, of length one. Left out: it gives none.
         pub pooling: Option<PoolingStrategy>,
         /// Numbers of the state of a layer of long short-term memory. Left out: as many as those of a token's.
@@ -144,7 +144,7 @@ pub(crate) fn bert(
     [layers, width, heads, inner]: Shape,
     activation: ActivationFunction,
     dropout: f32,
-    longest: usize,
+    max_length: usize,
 ) -> Result<BertConfig, StudentError> {
     check_heads(width, heads)?;
     let Task { head, labels, .. } = Task::none();
@@ -162,7 +162,7 @@ pub(crate) fn bert(
         heads,
         inner,
         activation: activation.name().to_owned(),
-        positions: longest,
+        positions: max_length,
         segments: 2,
         epsilon: EPSILON,
         padding: context.tokenizer.padding()?,
@@ -182,7 +182,7 @@ impl Encoder {
             self.heads.unwrap_or(heads),
             self.feed_forward.unwrap_or(inner),
         ];
-        let config = bert(context, shape, self.activation, self.dropout, self.longest)?;
+        let config = bert(context, shape, self.activation, self.dropout, self.max_length)?;
         let pooling = PoolingStrategy::checked(self.pooling, self.pooling_width, config.width)?;
         Ok(BertConfig { pooling, ..config }.for_task(context.head))
     }

@@ -44,7 +44,7 @@ settings! {
         pub dropout: f32 = 0.1,
         /// Longest sequence in tokens.
         #[range(4..=1_048_576)]
-        pub longest: usize = 64,
+        pub max_length: usize = 64,
     }
 }
 
@@ -85,7 +85,7 @@ impl EncoderDecoder {
             activation_function: self.activation.name().to_owned(),
             dropout: self.dropout,
             scale_embedding: true,
-            max_position_embeddings: self.longest,
+            max_position_embeddings: self.max_length,
             pad_token_id: padding,
             eos_token_id: tokenizer.end()?,
             decoder_start_token_id: padding,

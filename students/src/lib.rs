@@ -48,9 +48,9 @@ kinds! {
     /// A student, by the way in which it is made.
     pub enum Student: dyn StudentBuilder {
         /// An encoder-decoder from random weights, at any size.
-        EncoderDecoder(EncoderDecoder) = "scratch",
+        EncoderDecoder(EncoderDecoder) = "encoder-decoder",
         /// An encoder-decoder from chosen layers of teachers.
-        EncoderDecoderLayers(EncoderDecoderLayers) = "from-teacher",
+        EncoderDecoderLayers(EncoderDecoderLayers) = "encoder-decoder-layers",
         /// A text encoder from random weights, at any size.
         Encoder(Encoder) = "encoder",
         /// A text encoder from chosen layers of a teacher.

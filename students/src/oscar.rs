@@ -26,7 +26,7 @@ settings! {
         pub detector: Option<At<String>>,
         /// The language, by its code, in which it reads the tags that its detector gives, where corpora say what they are called
         /// in it. Left out: as the detector has them.
-        pub tags_in: Option<At<String>>,
+        pub tag_language: Option<At<String>>,
         /// Numbers of a region's features, its place included, where there is no detector.
         #[range(1..=65_536)]
         pub features: usize = 2054,
@@ -40,7 +40,7 @@ settings! {
         pub transformer: TransformerSizes,
         /// Longest text with its tags in tokens.
         #[range(4..=1_048_576)]
-        pub longest: usize = 128,
+        pub max_length: usize = 128,
         /// Most tokens of a vocabulary that is made of the stage's texts.
         #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
@@ -54,7 +54,7 @@ impl OscarSizes {
             None => {
                 let TransformerSizes { layers, width, heads, activation, dropout, .. } = self.transformer;
                 let shape = [layers, width, heads, self.transformer.intermediate_size()];
-                (bert(context, shape, activation, dropout, self.longest)?, Weights::new())
+                (bert(context, shape, activation, dropout, self.max_length)?, Weights::new())
             }
             Some(name) => match context.require(name)? {
                 SourceModel { config: Config::Bert(bert), weights, .. } if bert.family == Family::Bert => {
@@ -119,7 +119,7 @@ impl StudentBuilder for OscarSizes {
 
     fn overridden_keys(&self) -> Vec<(&'static str, Vec<String>)> {
         let sizes =
-            || [keys::<TransformerSizes>(), ["longest", "vocabulary"].map(str::to_owned).into()].concat();
+            || [keys::<TransformerSizes>(), ["max-length", "vocabulary"].map(str::to_owned).into()].concat();
         let of_encoder = self.encoder.iter().map(|_| ("encoder", sizes()));
         let of_detector = self.detector.iter().map(|_| ("detector", vec!["features".to_owned()]));
         of_encoder.chain(of_detector).collect()
@@ -130,7 +130,7 @@ impl StudentBuilder for OscarSizes {
     }
 
     fn tag_language(&self) -> Option<&At<String>> {
-        self.tags_in.as_ref()
+        self.tag_language.as_ref()
     }
 
     fn max_vocabulary(&self) -> Option<usize> {

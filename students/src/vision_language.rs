@@ -25,7 +25,7 @@ settings! {
         pub patches: Option<usize>,
         /// Longest text in tokens.
         #[range(4..=1_048_576)]
-        pub longest: usize = 40,
+        pub max_length: usize = 40,
         /// Most tokens of a vocabulary that is made of the stage's questions, where there is no teacher.
         #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
@@ -41,7 +41,7 @@ impl VisionLanguageSizes {
             vocab_size: context.tokenizer.size(),
             type_vocab_size: 2,
             modality_type_vocab_size: 2,
-            max_position_embeddings: self.longest,
+            max_position_embeddings: self.max_length,
             hidden_size: self.transformer.width,
             num_hidden_layers: self.transformer.layers,
             num_attention_heads: self.transformer.heads,

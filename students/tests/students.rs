@@ -32,7 +32,7 @@ fn tiny() -> EncoderDecoder {
         feed_forward: 24,
         activation: ActivationFunction::Relu,
         dropout: 0.2,
-        longest: 20,
+        max_length: 20,
     }
 }
 

@@ -53,13 +53,13 @@ settings! {
         pub beam: usize = 1,
         /// Number of the last step's best hypotheses that become targets; epochs take them in turn.
         #[range(1..=1024)]
-        pub keep: usize = 1,
+        pub n_best: usize = 1,
         /// Most tokens of a text.
         #[range(1..=1_048_576)]
-        pub longest: usize = 64,
+        pub max_new_tokens: usize = 64,
         /// Outputs whose probability per token, the geometric mean over all steps, is lower are dropped.
         #[range(0.0..=1.0)]
-        pub least_confidence: f64 = 0.0,
+        pub min_confidence: f64 = 0.0,
     }
 }
 

@@ -28,7 +28,8 @@ impl Pipeline {
         options: &PipelineOptions,
         checkpoint: impl Fn(&str) -> Result<GenerativeTeacher, TeacherError>,
     ) -> Result<Self, TeacherError> {
-        let generation = Generation { beam: options.beam, longest: options.longest, length_penalty: 1.0 };
+        let generation =
+            Generation { beam: options.beam, longest: options.max_new_tokens, length_penalty: 1.0 };
         let mut steps = options
             .chain
             .iter()
@@ -114,11 +115,11 @@ impl Teacher for Pipeline {
         }
         for (row, hypotheses) in rows.iter_mut().zip(last) {
             row.written.confidence = (row.log_probability / row.tokens.max(1) as f64).exp();
-            if row.written.confidence < self.options.least_confidence {
+            if row.written.confidence < self.options.min_confidence {
                 row.written.dropped.get_or_insert_with(|| "confidence below the least".into());
             }
             if row.written.dropped.is_none() {
-                row.written.candidates = candidates(hypotheses, self.options.keep);
+                row.written.candidates = candidates(hypotheses, self.options.n_best);
             }
         }
         Ok(rows.into_iter().map(|row| row.written).collect())
@@ -145,10 +146,10 @@ impl Teacher for Pipeline {
     }
 
     fn generation_settings(&self) -> String {
-        let PipelineOptions { chain, beam, keep, longest, least_confidence } = &self.options;
+        let PipelineOptions { chain, beam, n_best, max_new_tokens, min_confidence } = &self.options;
         let languages: Vec<&str> = chain.iter().map(|step| step.language.as_str()).collect();
         format!(
-            "chain {} beam {beam} keep {keep} longest {longest} confidence {least_confidence}",
+            "chain {} beam {beam} keep {n_best} longest {max_new_tokens} confidence {min_confidence}",
             languages.join(">")
         )
     }

@@ -243,9 +243,9 @@ fn every_setting_of_a_pipeline_is_part_of_its_fingerprint() {
     let variants = [
         options.clone(),
         PipelineOptions { beam: 3, ..options.clone() },
-        PipelineOptions { keep: 2, ..options.clone() },
-        PipelineOptions { longest: 11, ..options.clone() },
-        PipelineOptions { least_confidence: 0.1, ..options.clone() },
+        PipelineOptions { n_best: 2, ..options.clone() },
+        PipelineOptions { max_new_tokens: 11, ..options.clone() },
+        PipelineOptions { min_confidence: 0.1, ..options.clone() },
         chain(&[("first", "hi"), ("second", "target")]),
         chain(&[("second", "en"), ("first", "target")]),
     ];

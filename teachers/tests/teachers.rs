@@ -158,7 +158,7 @@ fn by_hand(
 #[test]
 fn a_pipeline_is_one_checkpoint_after_the_other() {
     let place = Workplace::new();
-    let options = PipelineOptions { keep: 2, ..chain(&[("first", "en"), ("second", "target")]) };
+    let options = PipelineOptions { n_best: 2, ..chain(&[("first", "en"), ("second", "target")]) };
     let pipeline = place.pipeline(&options);
     assert_eq!(pipeline.steps(), 2);
     let (first, second) = (place.checkpoint("first"), place.checkpoint("second"));
@@ -234,12 +234,12 @@ fn rows_below_the_least_confidence_are_dropped() {
     let mut confidences: Vec<f64> =
         free.iter().filter(|written| written.dropped.is_none()).map(|written| written.confidence).collect();
     confidences.sort_by(f64::total_cmp);
-    let least_confidence = confidences[confidences.len() / 2];
-    let strict = write(&place.pipeline(&PipelineOptions { least_confidence, ..options }), &requests);
+    let min_confidence = confidences[confidences.len() / 2];
+    let strict = write(&place.pipeline(&PipelineOptions { min_confidence, ..options }), &requests);
     let mut dropped = 0;
     for (free, strict) in free.iter().zip(&strict) {
         assert_eq!(free.confidence, strict.confidence);
-        if free.dropped.is_none() && free.confidence < least_confidence {
+        if free.dropped.is_none() && free.confidence < min_confidence {
             assert_eq!(strict.dropped.as_deref(), Some("confidence below the least"));
             assert!(strict.candidates.is_empty());
             dropped += 1;

@@ -154,7 +154,7 @@ name = "checked"
 stages = ["learn"]
 data.reviews.corpus.texts = { paths = "checked.tsv", label = "label" }
 data.reviews.split = { test-values = ["test"], validation-fraction = 0.5 }
-student.small.encoder = { width = 16, layers = 1, heads = 2, feed-forward = 32 }
+model.small.encoder = { width = 16, layers = 1, heads = 2, feed-forward = 32 }
 stage.learn = { student = "small", data.texts.data = ["reviews"], loss.cross-entropy = {}, train.steps = 1 }
 evaluation = { data = ["reviews"], metrics = ["accuracy", "f1"] }
 "#;

@@ -201,7 +201,7 @@ impl Checker<'_> {
         self.report(
             Diagnostic::error("recipe::data", message)
                 .label(&origin, "not as the first")
-                .help("a stage has one `longest`: give all its tables the same, or part it in two stages"),
+                .help("a stage has one `max-length`: give all its tables the same, or make it two stages"),
         );
     }
 

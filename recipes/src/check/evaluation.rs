@@ -49,7 +49,7 @@ impl Checker<'_> {
 
     /// Checks the models with which the student is compared.
     fn check_compared(&mut self) {
-        let compared = &self.evaluation.beside;
+        let compared = &self.evaluation.compare_with;
         for name in compared {
             let reserved = [TEACHER, STUDENT, BASELINE, UNTRAINED, SAME_START, FROM_SCRATCH, QUESTION_ONLY];
             if reserved.contains(&name.as_str()) {
@@ -66,7 +66,7 @@ impl Checker<'_> {
 
     /// Checks the precisions in which the student is evaluated once more.
     fn check_precisions(&mut self) {
-        let precisions: &[At<Products>] = &self.evaluation.lowered;
+        let precisions: &[At<Products>] = &self.evaluation.precisions;
         for (index, precision) in precisions.iter().enumerate() {
             let name = precision.value.name();
             let label = if precision.value == Products::F32 {
@@ -77,7 +77,7 @@ impl Checker<'_> {
                 continue;
             };
             let message = format!("the student is evaluated in `{name}` already");
-            self.error("evaluation::lowered", message, &precision.origin, label);
+            self.error("evaluation::precisions", message, &precision.origin, label);
         }
     }
 }

@@ -182,7 +182,7 @@ impl Checker<'_> {
             self.report(
                 Diagnostic::error("loss::pairs", message)
                     .label(&loss.origin, "this term")
-                    .help("give it `data.parallel` with `student-reads = \"both\"` and nothing `alone`; against a teacher's embeddings use `contrastive`"),
+                    .help("give it `data.parallel` with `student-side = \"both\"` and without `monolingual`; against a teacher's embeddings use `contrastive`"),
             );
             return;
         }

@@ -23,7 +23,7 @@ impl Checker<'_> {
         if training <= memory {
             return;
         }
-        let origin = self.places.key_origin(&["student", student]);
+        let origin = self.places.key_origin(&["model", student]);
         let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / GIB);
         let label = format!("{} parameters", thousands(parameters));
         let help = "make it smaller: fewer layers, a smaller width or vocabulary";

@@ -101,10 +101,10 @@ impl Checker<'_> {
             (&["stages"], recipe.stages.len()),
             (&["data"], recipe.data.len()),
             (&["teacher"], recipe.teacher.len()),
-            (&["student"], recipe.student.len()),
+            (&["model"], recipe.model.len()),
             (&["stage"], recipe.stage.len()),
             (&["evaluation", "metrics"], evaluation.metrics.len()),
-            (&["evaluation", "beside"], evaluation.beside.len()),
+            (&["evaluation", "compare-with"], evaluation.compare_with.len()),
             (&["evaluation", "directions"], evaluation.directions.len()),
             (&["evaluation", "except"], evaluation.except.len()),
         ];
@@ -131,7 +131,7 @@ impl Checker<'_> {
         }
         let tables: [(&str, Vec<&String>); 4] = [
             ("data", recipe.data.keys().collect()),
-            ("student", recipe.student.keys().collect()),
+            ("model", recipe.model.keys().collect()),
             ("teacher", recipe.teacher.keys().collect()),
             ("stage", recipe.stage.keys().collect()),
         ];
@@ -189,7 +189,7 @@ impl Checker<'_> {
         let declared = [
             ("data", recipe.data.keys().collect::<Vec<_>>(), &used.data),
             ("teacher", recipe.teacher.keys().collect(), &used.teachers),
-            ("student", recipe.student.keys().collect(), &used.students),
+            ("model", recipe.model.keys().collect(), &used.students),
             ("stage", recipe.stage.keys().collect(), &used.stages),
         ];
         for (table, names, used) in declared {
@@ -222,7 +222,7 @@ impl<'a> Uses<'a> {
             uses.teachers.extend(stage.teacher.iter().map(|name| name.as_str()));
             match &stage.student {
                 Some(name) => uses.students.push(name),
-                None => uses.students.extend(recipe.student.keys().map(String::as_str)),
+                None => uses.students.extend(recipe.model.keys().map(String::as_str)),
             }
         }
         for task in all_data.into_iter().flat_map(|data| data.given()) {
@@ -230,9 +230,9 @@ impl<'a> Uses<'a> {
             uses.teachers.extend(task.teachers().into_iter().map(|name| name.as_str()));
         }
         uses.data.extend(recipe.evaluation.data.iter().map(|name| name.as_str()));
-        let evaluated = recipe.evaluation.teacher.iter().chain(&recipe.evaluation.beside);
+        let evaluated = recipe.evaluation.teacher.iter().chain(&recipe.evaluation.compare_with);
         uses.teachers.extend(evaluated.map(|name| name.as_str()));
-        for student in recipe.student.values() {
+        for student in recipe.model.values() {
             let own = student.inner().source_models().into_iter().chain(student.inner().detector());
             uses.teachers.extend(own.map(|name| name.as_str()));
         }

@@ -126,7 +126,7 @@ impl<'a> Checker<'a> {
         name: &str,
         task: &dyn Task,
     ) -> Option<ModelInfo> {
-        let declared = recipe.student.get(name)?;
+        let declared = recipe.model.get(name)?;
         let before = recipe.stages[..site.position]
             .iter()
             .rev()
@@ -160,7 +160,7 @@ impl<'a> Checker<'a> {
                     // The donor is known to be broken, and that is reported where it is declared.
                     Err(StudentError::MissingSourceModel(_)) => return None,
                     Err(error) => {
-                        let origin = self.places.origin(&["student", name]);
+                        let origin = self.places.origin(&["model", name]);
                         self.error("student::size", error.to_string(), &origin, "this student");
                         return None;
                     }
@@ -168,7 +168,7 @@ impl<'a> Checker<'a> {
             }
         };
         if own.is_some_and(|own| self.depth == Depth::Whole && !are_same(&own, &tokenizer)) {
-            let student = self.places.key_origin(&["student", name]);
+            let student = self.places.key_origin(&["model", name]);
             let message =
                 format!("the student of stage `{}` has another vocabulary than the stage", site.name);
             let (place, label) = match site.teacher {
@@ -206,23 +206,23 @@ impl<'a> Checker<'a> {
             TaskKind::ObjectDetection => "detects objects in images",
         };
         let data = task.data_name();
-        let declared = self.places.key_origin(&["student", name]);
+        let declared = self.places.key_origin(&["model", name]);
         let message = format!("the student of stage `{}` {kind}, and its data are {data}", site.name);
         self.report(
             Diagnostic::error("student::kind", message)
                 .label(&declared, format!("a model that {kind}"))
                 .label(&self.data_origin(site), data)
-                .help("`encoder` and `encoder-layers` read; `scratch` and `from-teacher` write; `fusion`, `oscar` and `dual-encoder` look at images; `clip` retrieves images by texts; a `detector` detects objects"),
+                .help("`encoder` and `encoder-layers` read; `encoder-decoder` and `encoder-decoder-layers` write; `fusion`, `oscar` and `dual-encoder` look at images; `clip` retrieves images by texts; a `detector` detects objects"),
         );
         None
     }
 
     fn student_name(&mut self, recipe: &Recipe, stage: &str, options: &StageOptions) -> Option<String> {
-        let known: Vec<&str> = recipe.student.keys().map(String::as_str).collect();
+        let known: Vec<&str> = recipe.model.keys().map(String::as_str).collect();
         match (&options.student, known.as_slice()) {
             (Some(name), known) if known.contains(&name.as_str()) => Some(name.value.clone()),
             (Some(name), known) => {
-                self.unknown("student", "student", name, known);
+                self.unknown("model", "model", name, known);
                 None
             }
             (None, [only]) => Some((*only).to_owned()),
@@ -234,7 +234,7 @@ impl<'a> Checker<'a> {
                 );
                 let diagnostic = diagnostic.label(&origin, "names no `student`");
                 self.report(if known.is_empty() {
-                    diagnostic.help("declare one as `[student.NAME.scratch]`")
+                    diagnostic.help("declare one as `[model.NAME.encoder-decoder]`")
                 } else {
                     diagnostic.help(format!("there are {}", list(known.iter().copied())))
                 });

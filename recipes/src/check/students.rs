@@ -41,7 +41,7 @@ impl Checker<'_> {
 
     /// Warns of keys of a student that have no effect beside another one.
     fn check_overruled(&mut self, name: &str, student: &Student) {
-        let path = ["student", name, student.name()];
+        let path = ["model", name, student.name()];
         let written = path.iter().try_fold(self.places.0, |node, key| node.get(key));
         let Some(written) = written.and_then(Node::members) else { return };
         for (decides, others) in student.inner().overridden_keys() {
@@ -63,7 +63,7 @@ impl Checker<'_> {
     /// Reports a width that does not divide into heads.
     fn check_heads(&mut self, name: &str, options: &EncoderDecoder) {
         if !options.width.is_multiple_of(options.heads) {
-            let place = |key: &str| self.places.origin(&["student", name, "scratch", key]);
+            let place = |key: &str| self.places.origin(&["model", name, "encoder-decoder", key]);
             let (width, heads) = (place("width"), place("heads"));
             let message =
                 format!("a width of {} does not divide into {} heads", options.width, options.heads);
@@ -120,7 +120,7 @@ impl Checker<'_> {
 
     /// Reports a language in which no corpus knows the tags that a student's detector gives.
     fn check_tags(&mut self, options: &OscarSizes) {
-        let Some(language) = &options.tags_in else { return };
+        let Some(language) = &options.tag_language else { return };
         let message = if options.detector.is_none() {
             "tags are put into another language where a detector gives them, and the student has none"
                 .to_owned()

@@ -175,19 +175,19 @@ impl Checker<'_> {
             let message = format!("pipeline `{name}` has no step");
             self.error("teacher::pipeline", message, &place("chain"), "needs at least one step");
         }
-        if options.keep > options.beam {
+        if options.n_best > options.beam {
             let message = format!(
                 "pipeline `{name}` keeps {} hypotheses, and decoding finds {}",
-                options.keep, options.beam
+                options.n_best, options.beam
             );
             self.report(
                 Diagnostic::error("teacher::pipeline", message)
-                    .label(&place("keep"), "more than the beam")
+                    .label(&place("n-best"), "more than the beam")
                     .label(
                         &place("beam"),
                         if options.beam == 1 { "greedy: one hypothesis" } else { "the beam" },
                     )
-                    .help("raise `beam`, or lower `keep`"),
+                    .help("raise `beam`, or lower `n-best`"),
             );
         }
         let known: Vec<&str> = self.models.teachers.keys().map(String::as_str).collect();

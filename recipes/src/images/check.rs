@@ -86,7 +86,7 @@ impl Checker<'_> {
         student: &ModelInfo,
         corpora: &[At<String>],
     ) {
-        let origin = self.places.key_origin(&["student", declared]);
+        let origin = self.places.key_origin(&["model", declared]);
         let who = format!("the student of stage `{}`", site.name);
         self.check_regions(&who, &origin, student, corpora, Split::Train);
         if let Some(name) = site.teacher

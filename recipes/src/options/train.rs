@@ -27,23 +27,23 @@ settings! {
         pub steps: Option<usize>,
         /// How examples are gathered into batches.
         pub batch: BatchOptions,
-        /// Batches whose gradients are added up for one step.
+        /// Batches whose gradients are summed for one step of the optimiser.
         #[range(1..=1_048_576)]
-        pub accumulate: usize = 1,
+        pub gradient_accumulation: usize = 1,
         /// What updates the weights.
         pub optimiser: Optimiser = Optimiser::AdamW(AdamWOptions::default()),
         /// How the learning rate changes over the steps.
         pub schedule: Schedule = Schedule::Linear(Linear { warmup: 0.1 }),
-        /// What numbers are multiplied as in the steps of the training, by the student and by a teacher that reads along.
-        /// A teacher's outputs that are kept, and whatever models are judged by, are in `f32`. `int8` is for finished models.
+        /// Precision of the large matrix products in training steps, of the student and of a teacher that runs along. Cached
+        /// teacher outputs and evaluation are in `f32`. `int8` is for finished models.
         pub precision: Products = Products::F32,
-        /// Largest norm of all gradients together; 0 for no limit.
+        /// Largest L2 norm of all gradients together; they are scaled down to it. 0 for no limit.
         #[range(0.0..)]
-        pub clip: f64 = 1.0,
-        /// Decay of a running mean of the weights, which is what is validated and kept; 0 for none. 0.999 averages
-        /// over about a thousand steps.
+        pub max_grad_norm: f64 = 1.0,
+        /// Decay of the exponential moving average of the weights, which is what is validated and stored; 0 for none. 0.999
+        /// averages over about a thousand steps.
         #[range(0.0..=0.99999)]
-        pub average: f64 = 0.0,
+        pub ema_decay: f64 = 0.0,
         /// The metric by which checkpoints are chosen on the validation split. Left out: the usual one of the task.
         pub metric_for_best_model: Option<At<String>>,
         /// Steps between validations.

@@ -49,8 +49,10 @@ fn compared(
     context: &RunContext<'_>,
     untrained: &dyn Fn() -> Result<(InitialModel, ModelFolder), RunError>,
 ) -> Result<Vec<(String, PathBuf)>, RunError> {
-    let named =
-        options.beside.iter().map(|name| Ok((name.value.clone(), context.models.checkpoint_folder(name)?)));
+    let named = options
+        .compare_with
+        .iter()
+        .map(|name| Ok((name.value.clone(), context.models.checkpoint_folder(name)?)));
     let mut folders: Vec<(String, PathBuf)> = named.collect::<Result<_, RunError>>()?;
     if options.untrained {
         let (InitialModel { config, weights }, trained) = untrained()?;
@@ -105,13 +107,13 @@ impl<'a> Evaluation<'a> {
         let teacher = sets().map(|set| set.teacher.clone()).collect::<Option<Vec<_>>>();
         let teacher = teacher.map(|predictions| predictions.concat());
         let folders = compared(options, context, untrained)?;
-        for precision in options.lowered.iter().filter(|precision| !precision.value.is_made_here()) {
+        for precision in options.precisions.iter().filter(|precision| !precision.value.is_made_here()) {
             let name = precision.value.name();
             observer.note(&format!(
                 "this machine has no {name} kernels: the student in {name} is evaluated in f32"
             ));
         }
-        let models = trainings.student.len() * (1 + options.lowered.len())
+        let models = trainings.student.len() * (1 + options.precisions.len())
             + folders.len()
             + trainings.baselines.iter().map(|(_, runs)| runs.len()).sum::<usize>();
         let noun = sets().next().map(|set| set.noun.many.clone()).unwrap_or_default();
@@ -131,7 +133,7 @@ impl<'a> Evaluation<'a> {
         };
         let student = predict_all(&trainings.student)?;
         let mut compared = Vec::new();
-        for precision in &options.lowered {
+        for precision in &options.precisions {
             let products = precision.value;
             compared.push(ComparedModel {
                 name: in_precision(products),

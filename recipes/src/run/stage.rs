@@ -219,7 +219,7 @@ fn state(
     let weights = parameters.detached();
     Ok(TrainState {
         optimiser: AdamW::new(optimiser),
-        average: ExponentialMovingAverage::new(training.train.average, &weights)?,
+        average: ExponentialMovingAverage::new(training.train.ema_decay, &weights)?,
         progress: Progress {
             step: 0,
             position: sampler.position(),
@@ -241,7 +241,7 @@ fn state(
 /// Steps of a training at most.
 fn steps(training: &Training<'_>, sampler: &BatchSampler) -> Result<usize, RunError> {
     let options = training.train;
-    let epoch = sampler.batches().div_ceil(options.accumulate).max(1);
+    let epoch = sampler.batches().div_ceil(options.gradient_accumulation).max(1);
     let by_epochs = options.epochs.map(|epochs| (epochs * epoch as f64).ceil() as usize);
     let fewest = || [options.steps, by_epochs].into_iter().flatten().min();
     training.steps.or_else(fewest).ok_or_else(|| {

@@ -78,8 +78,9 @@ impl CacheScope<'_> {
     /// they share the teacher's outputs. Whether they do, shows when it has read: it has to fit under the limit as well.
     pub(crate) fn reads_per_text(&self, texts: usize) -> f64 {
         let epochs = self.sharing.iter().map(|train| {
-            let by_steps =
-                |steps: usize| (steps * train.accumulate * train.batch.size) as f64 / texts.max(1) as f64;
+            let by_steps = |steps: usize| {
+                (steps * train.gradient_accumulation * train.batch.size) as f64 / texts.max(1) as f64
+            };
             [train.epochs, train.steps.map(by_steps)].into_iter().flatten().fold(f64::INFINITY, f64::min)
         });
         epochs.sum::<f64>() * self.repetitions as f64

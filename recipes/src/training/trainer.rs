@@ -47,7 +47,7 @@ impl Trainer<'_> {
         state: &mut TrainState,
         recorder: &mut Recorder<'_>,
     ) -> Result<Stop, RunError> {
-        let parts = self.options.accumulate;
+        let parts = self.options.gradient_accumulation;
         if let Some(message) = self.options.precision.fallback() {
             recorder.note("information", message)?;
         }
@@ -75,7 +75,7 @@ impl Trainer<'_> {
                 check_gradients(state, &gradients, recorder)?;
             }
             let norm = gradients.norm()? / parts as f64;
-            let scale = clip_factor(norm, self.options.clip) / parts as f64;
+            let scale = clip_factor(norm, self.options.max_grad_norm) / parts as f64;
             let factor = self.options.schedule.factor(state.progress.step, self.steps);
             state.optimiser.step(&state.parameters, &gradients, factor, scale)?;
             for (name, max) in self.clamped {

@@ -115,9 +115,9 @@ pub(crate) fn chain(steps: &[(&str, &str)]) -> PipelineOptions {
     PipelineOptions {
         chain: steps.iter().map(step).collect(),
         beam: 2,
-        keep: 1,
-        longest: 10,
-        least_confidence: 0.0,
+        n_best: 1,
+        max_new_tokens: 10,
+        min_confidence: 0.0,
     }
 }
 

@@ -140,10 +140,11 @@ impl Results<'_> {
             models.insert((*name).to_owned(), text);
         }
         for ComparedModel { name, .. } in &self.evaluation.compared {
-            let lowered = &recipe.evaluation.lowered;
+            let precisions = &recipe.evaluation.precisions;
             let text = if name == UNTRAINED {
                 "the student as it was before any training".to_owned()
-            } else if let Some(precision) = lowered.iter().find(|other| in_precision(other.value) == *name) {
+            } else if let Some(precision) = precisions.iter().find(|other| in_precision(other.value) == *name)
+            {
                 format!("the student, whose products are made in {}", precision.value.name())
             } else {
                 self.model_of(name)
@@ -312,7 +313,7 @@ impl Results<'_> {
             }
             if trained.truncated > 0 {
                 warnings.push(format!(
-                    "{}: {} of {} examples are longer than `longest` tokens and were cut",
+                    "{}: {} of {} examples are longer than the limit of tokens and were truncated",
                     trained.label, trained.truncated, trained.examples
                 ));
             }

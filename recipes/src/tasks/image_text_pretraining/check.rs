@@ -27,7 +27,12 @@ impl ImageTextsData {
     /// Checks how texts are masked, and that there is one task for all of them.
     fn check_masking(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
         let task = |options: &ImageTextData| {
-            (options.mask.clone(), options.longest, options.other_second, options.other_first)
+            (
+                options.mask.clone(),
+                options.max_length,
+                options.mismatched_second_probability,
+                options.mismatched_first_probability,
+            )
         };
         let Some(first) = self.image_texts.iter().next() else { return };
         if let Some(other) = self.image_texts.iter().position(|options| task(options) != task(first)) {
@@ -36,7 +41,7 @@ impl ImageTextsData {
             checker.report(
                 Diagnostic::error("recipe::data", message)
                     .label(&origin, "not the same as the first")
-                    .help("a stage has one task: give all of them the same `mask`, `longest`, `other-second` and `other-first`, or make it two stages"),
+                    .help("a stage has one task: give all of them the same `mask`, `max-length`, `mismatched-second-probability` and `mismatched-first-probability`, or make it two stages"),
             );
         }
         let path = site.key(&["data", "image-texts", "0", "mask"]);

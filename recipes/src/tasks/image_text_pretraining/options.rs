@@ -23,14 +23,14 @@ settings! {
         pub questions: bool = true,
         /// Most tokens of both texts, the special ones included; what is longer is cut.
         #[range(4..=1_048_576)]
-        pub longest: usize = 60,
+        pub max_length: usize = 60,
         /// Share of the examples whose second text is another image's.
         #[range(0.0..=0.5)]
-        pub other_second: f64 = 0.25,
+        pub mismatched_second_probability: f64 = 0.25,
         /// Share of the examples whose first text is another image's. With 0, as in the first Oscar, two relations are told
         /// apart, and with more three.
         #[range(0.0..=0.5)]
-        pub other_first: f64 = 0.25,
+        pub mismatched_first_probability: f64 = 0.25,
         /// Which tokens are masked.
         pub mask: MaskOptions,
     }
@@ -39,7 +39,7 @@ settings! {
 impl ImageTextData {
     /// How many relations of texts and image are told apart.
     pub(crate) fn relations(&self) -> usize {
-        if self.other_first > 0.0 { 3 } else { 2 }
+        if self.mismatched_first_probability > 0.0 { 3 } else { 2 }
     }
 }
 

@@ -68,7 +68,7 @@ impl Task for ImageTextsData {
     }
 
     fn max_length(&self) -> usize {
-        self.image_texts.iter().map(|options| options.longest).max().unwrap_or_default()
+        self.image_texts.iter().map(|options| options.max_length).max().unwrap_or_default()
     }
 
     fn reason_against_caching_ahead(&self) -> Option<&'static str> {

@@ -80,7 +80,7 @@ impl<'a> ImageTextTraining<'a> {
         };
         let train = take(Split::Train, usize::MAX)?;
         let validation = take(Split::Validation, job.train.validation_examples)?;
-        let encoder = job.tokenizer.truncating(options.longest.min(config.longest()))?;
+        let encoder = job.tokenizer.truncating(options.max_length.min(config.longest()))?;
         let tokens: Vec<EncodedText> = train
             .examples
             .iter()
@@ -97,7 +97,7 @@ impl<'a> ImageTextTraining<'a> {
             config,
             masking: Masking::new(&options.mask, job.tokenizer, job.seed)?,
             streams: Streams::new(job.seed),
-            mismatched: (options.other_second, options.other_first),
+            mismatched: (options.mismatched_second_probability, options.mismatched_first_probability),
             lengths: tokens.iter().map(|tokens| (tokens.ids.len(), 0)).collect(),
             encoder,
             train,

@@ -12,7 +12,7 @@ settings! {
         pub fraction: f64 = 1.0,
         /// Most tokens of a caption, the special ones included; what is longer is cut.
         #[range(4..=1_048_576)]
-        pub longest: usize = 77,
+        pub max_length: usize = 77,
     }
 }
 

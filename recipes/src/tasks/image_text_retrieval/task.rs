@@ -65,7 +65,7 @@ impl Task for CaptionsData {
     }
 
     fn max_length(&self) -> usize {
-        self.captions.iter().map(|options| options.longest).max().unwrap_or_default()
+        self.captions.iter().map(|options| options.max_length).max().unwrap_or_default()
     }
 
     fn reason_against_caching_ahead(&self) -> Option<&'static str> {

@@ -39,7 +39,7 @@ impl SentencesData {
     /// Reports tables of one stage of which student or teacher would read different sides.
     fn check_same_reading(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
         let how = |options: &ParallelData| {
-            (options.student_reads, options.teacher_reads, options.longest, options.smoothing)
+            (options.student_side, options.teacher_side, options.max_length, options.smoothing)
         };
         let Some(first) = self.parallel.first().map(how) else { return };
         let differs = |options: &ParallelData| how(options) != first;
@@ -48,7 +48,7 @@ impl SentencesData {
         let message = format!("the sentences of `{}` are read in different ways", site.path.join("."));
         checker.report(
             Diagnostic::error("recipe::data", message).label(&origin, "not as the first").help(
-                "give all the same `student-reads`, `teacher-reads`, `longest` and `smoothing`, or make it two stages",
+                "give all the same `student-side`, `teacher-side`, `max-length` and `smoothing`, or make it two stages",
             ),
         );
     }
@@ -68,11 +68,11 @@ impl SentencesData {
 
 /// Reports texts without translations where they are none, or where nobody reads the source language.
 fn check_monolingual(options: &ParallelData, origin: &Origin, checker: &mut Checker<'_>) -> bool {
-    let Some(first) = options.alone.first() else { return true };
-    if !checker.check_corpora(&options.alone, origin, ContentKind::Texts) {
+    let Some(first) = options.monolingual.first() else { return true };
+    if !checker.check_corpora(&options.monolingual, origin, ContentKind::Texts) {
         return false;
     }
-    let who = match (options.student_reads, options.teacher_reads) {
+    let who = match (options.student_side, options.teacher_side) {
         (Sides::Target, _) => "student",
         (_, Side::Target) => "teacher",
         _ => return true,
@@ -81,7 +81,7 @@ fn check_monolingual(options: &ParallelData, origin: &Origin, checker: &mut Chec
     checker.report(
         Diagnostic::error("recipe::data", message)
             .label(&first.origin, "texts in the source language")
-            .help(format!("leave out `alone`, or let `{who}-reads` be the sentences")),
+            .help(format!("leave out `monolingual`, or let `{who}-side` be `source`")),
     );
     false
 }
@@ -124,7 +124,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
             check_embeds("teacher", &config, &teacher.origin, checker);
         }
     }
-    for name in &evaluation.beside {
+    for name in &evaluation.compare_with {
         let known = checker.models.checkpoint(name).map(|sketch| sketch.config.clone());
         if let Some(config) = known {
             check_embeds("model", &config, &name.origin, checker);

@@ -64,7 +64,7 @@ impl<'a> BitextEvaluator<'a> {
         let (options, corpora) = (context.options, &context.run.corpora);
         let trained = data.parallel.iter().next();
         let (source, sides) =
-            trained.map_or(("en", Sides::Both), |data| (data.source.as_str(), data.student_reads));
+            trained.map_or(("en", Sides::Both), |data| (data.source.as_str(), data.student_side));
         let (sentences, _) = by_content(corpora, &options.data);
         // Who reads the other side was taught these languages, and no others.
         let targets: Vec<&str> = match trained.filter(|_| sides.other().is_some()) {

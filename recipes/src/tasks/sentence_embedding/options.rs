@@ -48,22 +48,22 @@ settings! {
         /// Names of corpora of texts in the source language that have no translations. Their training parts are read, too, so
         /// that the student is like the teacher also on what the sentences do not speak of; what any corpus keeps for
         /// validation or the test is left out.
-        pub alone: Vec<At<String>> = Vec::new(),
+        pub monolingual: Vec<At<String>> = Vec::new(),
         /// What the student reads.
-        pub student_reads: Sides = Sides::Both,
+        pub student_side: Sides = Sides::Both,
         /// What the teacher reads.
-        pub teacher_reads: Side = Side::Source,
+        pub teacher_side: Side = Side::Source,
         /// How often a language is met with: in proportion to the number of its translations to this power. 1 takes each once
-        /// in an epoch, 0 all languages as often, and 0.7 is what multilingual models have used. Texts `alone` count as one
+        /// in an epoch, 0 all languages as often, and 0.7 is what multilingual models have used. Texts of `monolingual` count as one
         /// more language.
         #[range(0.0..=1.0)]
         pub smoothing: f64 = 1.0,
-        /// Share of the sentences, not of texts `alone`; smaller shares lie within larger ones.
+        /// Share of the sentences, not of texts of `monolingual`; smaller shares lie within larger ones.
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
         /// Most tokens of a text, the special ones included; what is longer is cut.
         #[range(4..=1_048_576)]
-        pub longest: usize = 128,
+        pub max_length: usize = 128,
     }
 }
 

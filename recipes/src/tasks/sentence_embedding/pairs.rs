@@ -58,7 +58,7 @@ impl ParallelData {
         let targets: Vec<&str> = self.targets.iter().map(|target| target.value.as_str()).collect();
         let mut pairs = BitextPair::of(sentences, &self.source, &targets);
         if split == Split::Train {
-            let alone = corpora.monolingual(&self.alone, &self.source)?;
+            let alone = corpora.monolingual(&self.monolingual, &self.source)?;
             pairs.extend(alone.map(|text| BitextPair { source: text, target: text, language: &self.source }));
         }
         Ok(pairs)

@@ -37,7 +37,7 @@ impl Task for SentencesData {
     }
 
     fn corpora(&self) -> Vec<&At<String>> {
-        self.parallel.iter().flat_map(|own| own.data.iter().chain(&own.alone)).collect()
+        self.parallel.iter().flat_map(|own| own.data.iter().chain(&own.monolingual)).collect()
     }
 
     fn shares_texts_with_teacher(&self) -> bool {
@@ -45,8 +45,9 @@ impl Task for SentencesData {
     }
 
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
-        let reads_both =
-            |own: &super::options::ParallelData| own.student_reads == Sides::Both && own.alone.is_empty();
+        let reads_both = |own: &super::options::ParallelData| {
+            own.student_side == Sides::Both && own.monolingual.is_empty()
+        };
         let pairs = self.parallel.iter().all(reads_both).then_some(TargetKind::TextPairs);
         Some(pairs.into_iter().collect())
     }
@@ -70,7 +71,7 @@ impl Task for SentencesData {
     }
 
     fn max_length(&self) -> usize {
-        self.parallel.iter().map(|options| options.longest).max().unwrap_or_default()
+        self.parallel.iter().map(|options| options.max_length).max().unwrap_or_default()
     }
 
     fn reason_against_caching_ahead(&self) -> Option<&'static str> {

@@ -67,11 +67,11 @@ impl<'a> SentenceTraining<'a> {
         let train = data.pairs(corpora, Split::Train)?;
         let mut validation = data.pairs(corpora, Split::Validation)?;
         subsample(&mut validation, job.train.validation_examples);
-        let tokenizer = job.tokenizer.truncating(options.longest.min(config.longest()))?;
+        let tokenizer = job.tokenizer.truncating(options.max_length.min(config.longest()))?;
         let (mut read, mut numbers) = (Vec::with_capacity(train.len()), Vec::with_capacity(train.len()));
         let mut known: IndexSet<&str> = IndexSet::new();
         for pair in &train {
-            let texts: &[&str] = match options.student_reads {
+            let texts: &[&str] = match options.student_side {
                 Sides::Both => &[pair.source, pair.target],
                 Sides::Source => &[pair.source],
                 Sides::Target => &[pair.target],
@@ -86,8 +86,8 @@ impl<'a> SentenceTraining<'a> {
             None => (Vec::new(), 0),
             Some(other) => {
                 let room = teacher.and_then(Teacher::max_length).unwrap_or(usize::MAX);
-                let other = other.truncating(options.longest.min(room))?;
-                let text = |pair: &BitextPair<'_>| match options.teacher_reads {
+                let other = other.truncating(options.max_length.min(room))?;
+                let text = |pair: &BitextPair<'_>| match options.teacher_side {
                     Side::Source => other.encode_text(pair.source, None),
                     Side::Target => other.encode_text(pair.target, None),
                 };
@@ -118,11 +118,11 @@ impl<'a> SentenceTraining<'a> {
             ..DatasetStatistics::default()
         };
         let is_embedding = job.teacher.and_then(Teacher::folder).is_some();
-        let other = job.teacher_name.filter(|_| is_embedding && options.student_reads.other().is_some());
+        let other = job.teacher_name.filter(|_| is_embedding && options.student_side.other().is_some());
         let pipeline = other.map(|name| Ok::<_, RunError>(context.models.encoder(name)?.encoder_pipeline()?));
         let pipeline = pipeline.transpose()?;
         let teacher_embeddings =
-            TeacherEmbeddings::new(&validation, options.student_reads, pipeline.as_ref())?;
+            TeacherEmbeddings::new(&validation, options.student_side, pipeline.as_ref())?;
         Ok(Self {
             config,
             tokenizer: job.tokenizer,

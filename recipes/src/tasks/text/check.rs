@@ -32,7 +32,7 @@ impl TextsData {
             checker.check_splits(site, texts, validation);
             self.check_trained_classes(site, checker);
         }
-        checker.check_max_length(site, "texts", self.texts.iter().map(|options| options.longest));
+        checker.check_max_length(site, "texts", self.texts.iter().map(|options| options.max_length));
         let mut counts = Counts::of("texts", texts, validation);
         if augmented > 0 {
             counts.add("augmented texts", augmented);

@@ -15,7 +15,7 @@ settings! {
         pub fraction: f64 = 1.0,
         /// Most tokens of a text or a pair, the special ones included; what is longer is cut.
         #[range(4..=1_048_576)]
-        pub longest: usize = 128,
+        pub max_length: usize = 128,
         /// Variants of the training texts that are trained on besides. Left out: none.
         pub augment: Option<AugmentOptions>,
         /// Makes saying what masked tokens were the stage's task, in place of the labels. Left out: the labels.

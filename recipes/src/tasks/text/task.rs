@@ -105,7 +105,7 @@ impl Task for TextsData {
     }
 
     fn max_length(&self) -> usize {
-        self.texts.iter().map(|options| options.longest).max().unwrap_or_default()
+        self.texts.iter().map(|options| options.max_length).max().unwrap_or_default()
     }
 
     fn cacheable_texts<'c>(

@@ -59,7 +59,9 @@ impl TransliterationData {
             all.extend(asked(&expanded, |direction| &direction.target));
         }
         let examples = counts.examples();
-        for (index, words) in self.words.iter().enumerate().filter(|(_, own)| own.rendered_by.is_some()) {
+        for (index, words) in
+            self.words.iter().enumerate().filter(|(_, own)| own.back_translated_by.is_some())
+        {
             let selection = selection(words, site, index, checker);
             let expanded = expand_all(&selection, checker);
             count_back_translated(&selection, &expanded, checker, &mut counts);
@@ -103,7 +105,7 @@ impl TransliterationData {
     /// Checks the models that translate words back.
     fn check_back_translation(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
         for (index, words) in self.words.iter().enumerate() {
-            let Some(model) = &words.rendered_by else { continue };
+            let Some(model) = &words.back_translated_by else { continue };
             if !checker.check_checkpoint(model) {
                 continue;
             }

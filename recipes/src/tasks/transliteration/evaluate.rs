@@ -166,7 +166,7 @@ fn output(written: &GenerationOutput) -> String {
 
 /// The generation that every model of an evaluation uses.
 fn generation(options: &EvaluationOptions) -> Generation {
-    Generation { beam: options.beam, longest: options.longest, length_penalty: 1.0 }
+    Generation { beam: options.beam, longest: options.max_new_tokens, length_penalty: 1.0 }
 }
 
 impl Evaluator for TransliterationEvaluator<'_> {
@@ -260,7 +260,7 @@ impl Evaluator for TransliterationEvaluator<'_> {
                 model_class: Some("AutoModelForSeq2SeqLM".into()),
                 tokenizer_class: "PreTrainedTokenizerFast".into(),
                 input: format!("{}{source}", alambic_models::language_tag(language)),
-                generate: Some(format!("max_length={}", self.options.longest)),
+                generate: Some(format!("max_length={}", self.options.max_new_tokens)),
                 output: first.map(ToString::to_string),
                 command: format!(
                     "alambic predict student --target-language {} {}",

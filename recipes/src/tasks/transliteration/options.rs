@@ -28,7 +28,7 @@ settings! {
         pub except: Vec<At<String>> = Vec::new(),
         /// A checkpoint that writes the English words of the corpora in each source language; what it writes is read as
         /// source words too.
-        pub rendered_by: Option<At<String>>,
+        pub back_translated_by: Option<At<String>>,
         /// Share of the words of each direction, and of the English words that are rendered.
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,

@@ -108,7 +108,7 @@ impl SampleCollector<'_> {
         words: &mut Vec<Pair>,
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
-        let Some(name) = &options.rendered_by else { return Ok(()) };
+        let Some(name) = &options.back_translated_by else { return Ok(()) };
         let checkpoint = self.models.generative(name)?;
         let mut languages: Vec<&str> = Vec::new();
         for direction in directions {

@@ -39,7 +39,7 @@ impl Task for TransliterationData {
     }
 
     fn teachers(&self) -> Vec<&At<String>> {
-        self.words.iter().filter_map(|own| own.rendered_by.as_ref()).collect()
+        self.words.iter().filter_map(|own| own.back_translated_by.as_ref()).collect()
     }
 
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {

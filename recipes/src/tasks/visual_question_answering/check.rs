@@ -34,7 +34,11 @@ impl QuestionsData {
             validation += count(Split::Validation);
         }
         if checker.depth == Depth::Whole && all.is_some() {
-            checker.check_max_length(site, "questions", self.questions.iter().map(|options| options.longest));
+            checker.check_max_length(
+                site,
+                "questions",
+                self.questions.iter().map(|options| options.max_length),
+            );
             self.check_answered(site, checker);
             checker.check_splits(site, questions, validation);
         }
@@ -75,7 +79,7 @@ impl QuestionsData {
         {
             check_predictions("teacher", &model, &answers, &teacher.origin, checker);
         }
-        for name in &evaluation.beside {
+        for name in &evaluation.compare_with {
             if let Some(model) = checker.models.checkpoint(name).cloned() {
                 check_predictions("model", &model, &answers, &name.origin, checker);
             }
@@ -127,7 +131,7 @@ impl QuestionsData {
             Some(origin) => diagnostic.label(origin, "is trained here"),
             None => diagnostic,
         };
-        checker.report(diagnostic.help("give `evaluation` and the last stage the same `student-reads`"));
+        checker.report(diagnostic.help("give `evaluation` and the last stage the same `student-languages`"));
     }
 }
 

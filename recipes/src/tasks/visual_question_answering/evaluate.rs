@@ -62,7 +62,8 @@ impl<'a> QuestionEvaluator<'a> {
         }
         let references: Vec<Prediction> =
             questions.iter().map(|example| reference(example.question, names)).collect();
-        let languages: Vec<&str> = options.student_reads.iter().map(|language| language.as_str()).collect();
+        let languages: Vec<&str> =
+            options.student_languages.iter().map(|language| language.as_str()).collect();
         let source = if languages.len() > 1 { languages.first().map(ToString::to_string) } else { None };
         let slice = |example: &QuestionExample<'_>| match languages.get(example.language) {
             Some(language) if source.is_some() => (*language).to_owned(),

@@ -17,19 +17,19 @@ settings! {
         #[range(0.0..=1.0)]
         pub labelled: f64 = 1.0,
         /// The language in which the student is asked, by its code, or several in turn. Left out: the corpora's own.
-        pub student_reads: OneOrMany<At<String>> = OneOrMany(Vec::new()),
+        pub student_languages: OneOrMany<At<String>> = OneOrMany(Vec::new()),
         /// The language in which the teacher is asked. Left out: the corpora's own.
-        pub teacher_reads: Option<At<String>>,
+        pub teacher_language: Option<At<String>>,
         /// Most tokens of a question, the special ones included; what is longer is cut.
         #[range(4..=1_048_576)]
-        pub longest: usize = 40,
+        pub max_length: usize = 40,
     }
 }
 
 impl QuestionData {
     /// The languages in which they are asked.
     pub(crate) fn languages(&self) -> InputLanguages<'_> {
-        InputLanguages { student: &self.student_reads, teacher: self.teacher_reads.as_ref() }
+        InputLanguages { student: &self.student_languages, teacher: self.teacher_language.as_ref() }
     }
 }
 

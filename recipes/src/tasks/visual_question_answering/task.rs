@@ -74,7 +74,7 @@ impl Task for QuestionsData {
     }
 
     fn max_length(&self) -> usize {
-        self.questions.iter().map(|options| options.longest).max().unwrap_or_default()
+        self.questions.iter().map(|options| options.max_length).max().unwrap_or_default()
     }
 
     fn reason_against_caching_ahead(&self) -> Option<&'static str> {
