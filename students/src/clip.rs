@@ -31,10 +31,10 @@ settings! {
         /// Pixels of the side of a patch; they divide those of the image.
         #[range(1..=256)]
         pub patch: usize = 8,
-        /// Longest text in tokens.
+        /// Maximum number of tokens of a text.
         #[range(4..=1_048_576)]
         pub max_length: usize = 40,
-        /// Most tokens of a vocabulary that is made of the stage's texts, where there is no teacher.
+        /// Maximum number of tokens of a vocabulary that is trained on the stage's texts, where there is no teacher.
         #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
     }

@@ -119,21 +119,22 @@ settings! {
         pub feed_forward: Option<usize>,
         /// Activation of feed-forward layers.
         pub activation: ActivationFunction = ActivationFunction::Gelu,
-        /// Share of activations dropped in training.
+        /// Dropout probability in training.
         #[range(0.0..=0.9)]
         pub dropout: f32 = 0.1,
-        /// Longest sequence in tokens.
+        /// Maximum number of tokens of a sequence.
         #[range(4..=1_048_576)]
         pub max_length: usize = 512,
-        /// How the states of a text's tokens become its vector, of length one. Left out: it gives none.
+        /// Pooling of the hidden states of a text's tokens to its embedding, of length one. Left out: none.
         pub pooling: Option<PoolingStrategy>,
-        /// Numbers of the state of a layer of long short-term memory. Left out: as many as those of a token's.
+        /// State size of the long short-term memory that pools. Left out: the width of hidden states.
         #[range(1..=65_536)]
         pub pooling_width: Option<usize>,
-        /// Most tokens of a vocabulary that is made of the stage's texts, where there is no teacher to read the same.
+        /// Maximum number of tokens of a vocabulary that is trained on the stage's texts, where there is no teacher to read the
+        /// same.
         #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
-        /// What that vocabulary is made by.
+        /// Tokenizer model of that vocabulary.
         pub pieces: TokenizerKind = TokenizerKind::Words,
     }
 }

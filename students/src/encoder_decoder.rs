@@ -39,10 +39,10 @@ settings! {
         pub feed_forward: usize = 1024,
         /// Activation of feed-forward layers.
         pub activation: ActivationFunction = ActivationFunction::Relu,
-        /// Share of activations dropped in training.
+        /// Dropout probability in training.
         #[range(0.0..=0.9)]
         pub dropout: f32 = 0.1,
-        /// Longest sequence in tokens.
+        /// Maximum number of tokens of a sequence.
         #[range(4..=1_048_576)]
         pub max_length: usize = 64,
     }

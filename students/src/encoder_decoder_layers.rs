@@ -21,7 +21,7 @@ settings! {
         pub encoder_layers: Option<At<Vec<usize>>>,
         /// Layers of the decoder to keep, counted from 1, in order. Left out: all.
         pub decoder_layers: Option<At<Vec<usize>>>,
-        /// Share of activations dropped in training; left out, as the teacher's.
+        /// Dropout probability in training. Left out: the teacher's.
         #[range(0.0..=0.9)]
         pub dropout: Option<f32>,
     }

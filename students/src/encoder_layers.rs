@@ -21,25 +21,25 @@ settings! {
         pub teacher: At<String>,
         /// Layers to keep, counted from 1, in order. Left out: all.
         pub layers: Option<At<Vec<usize>>>,
-        /// How the states of a text's tokens become its vector, of length one. Left out: as the teacher's do.
+        /// Pooling of the hidden states of a text's tokens to its embedding, of length one. Left out: the teacher's.
         pub pooling: Option<PoolingStrategy>,
-        /// Numbers of the state of a layer of long short-term memory. Left out: as many as those of a token's.
+        /// State size of the long short-term memory that pools. Left out: the width of hidden states.
         #[range(1..=65_536)]
         pub pooling_width: Option<usize>,
-        /// Most tokens that are kept of the teacher's vocabulary, with their vectors: the characters of the stage's texts, and of
-        /// the tokens that these are made of the commonest. Left out: all.
+        /// Maximum number of tokens of the teacher's vocabulary that stay, with their embeddings: the characters of the stage's
+        /// texts, and the commonest of the tokens in them. Left out: all.
         #[range(10..=1_000_000)]
         pub vocabulary: Option<usize>,
-        /// Whether so many tokens are trained anew on the stage's texts, in the kind of the teacher's. A token that the teacher has
-        /// keeps its vector; another one gets one as those of `added-vocabulary` do.
+        /// Whether a vocabulary of so many tokens is trained on the stage's texts, with the teacher's tokenizer model. A token
+        /// of the teacher keeps its embedding; another one gets one as those of `added-vocabulary` do.
         pub new_vocabulary: bool = false,
-        /// Most tokens that are put behind those of the teacher, trained on words of the stage's texts that the teacher does not
-        /// have: of translations where there are some, and `vocabulary` then keeps what the texts in the teacher's language
-        /// use. Each gets the vectors of the teacher's tokens for which it stands in the translations, by the share of each;
-        /// without translations the mean of those that it would be read in. For a `WordPiece`.
+        /// Maximum number of tokens that are added to the teacher's, trained on words of the stage's texts that it lacks: of
+        /// translations where there are some, and `vocabulary` then keeps the tokens of the texts in the teacher's language.
+        /// Each gets the mean embedding of the teacher's tokens that it is aligned with in the translations, by the share of
+        /// each; without translations, of those that it is split into. For a `WordPiece`.
         #[range(10..=1_000_000)]
         pub added_vocabulary: Option<usize>,
-        /// Share of activations dropped in training; left out, as the teacher's.
+        /// Dropout probability in training. Left out: the teacher's.
         #[range(0.0..=0.9)]
         pub dropout: Option<f32>,
     }

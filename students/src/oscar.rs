@@ -24,13 +24,13 @@ settings! {
         pub encoder: Option<At<String>>,
         /// A detector that finds regions. Left out: corpora bring the regions along.
         pub detector: Option<At<String>>,
-        /// The language, by its code, in which it reads the tags that its detector gives, where corpora say what they are called
-        /// in it. Left out: as the detector has them.
+        /// The language, by its code, in which it reads the tags that its detector gives, where corpora say what they are
+        /// called in it. Left out: as the detector has them.
         pub tag_language: Option<At<String>>,
         /// Numbers of a region's features, its place included, where there is no detector.
         #[range(1..=65_536)]
         pub features: usize = 2054,
-        /// The most regions of an image.
+        /// Maximum number of regions of an image.
         #[range(1..=1000)]
         pub regions: usize = 50,
         /// Whether the tags of the regions are read as a second text.
@@ -38,10 +38,10 @@ settings! {
         /// The sizes of its transformer.
         #[flatten]
         pub transformer: TransformerSizes,
-        /// Longest text with its tags in tokens.
+        /// Maximum number of tokens of a text with its tags.
         #[range(4..=1_048_576)]
         pub max_length: usize = 128,
-        /// Most tokens of a vocabulary that is made of the stage's texts.
+        /// Maximum number of tokens of a vocabulary that is trained on the stage's texts.
         #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
     }

@@ -21,7 +21,7 @@ settings! {
         pub feed_forward: Option<usize>,
         /// Activation of feed-forward layers.
         pub activation: ActivationFunction = ActivationFunction::Gelu,
-        /// Share of activations dropped in training.
+        /// Dropout probability in training.
         #[range(0.0..=0.9)]
         pub dropout: f32 = 0.1,
     }

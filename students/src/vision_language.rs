@@ -19,14 +19,14 @@ settings! {
         /// Pixels of the side of a patch; they divide those of the image.
         #[range(1..=256)]
         pub patch: usize = 8,
-        /// The most patches of an image that are read: in training a random choice, the same for student and teacher, and
+        /// Maximum number of patches of an image: in training a random choice, the same for student and teacher, and
         /// else spread evenly over the image. Left out: all.
         #[range(1..=65_536)]
         pub patches: Option<usize>,
-        /// Longest text in tokens.
+        /// Maximum number of tokens of a text.
         #[range(4..=1_048_576)]
         pub max_length: usize = 40,
-        /// Most tokens of a vocabulary that is made of the stage's questions, where there is no teacher.
+        /// Maximum number of tokens of a vocabulary that is trained on the stage's questions, where there is no teacher.
         #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
     }

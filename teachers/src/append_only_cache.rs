@@ -138,9 +138,9 @@ where
         Ok(Self { path: path.to_owned(), fingerprint, rows })
     }
 
-    /// The outputs of the inputs: read from the file as far as it goes, computed and appended from there, `chunk` of them between
-    /// two writes. A file that was interrupted ends as one of a single run. `progress` gets the number of inputs read, then
-    /// the numbers of those done.
+    /// The outputs of the inputs: read from the file as far as it goes, computed and appended from there, `chunk` of them
+    /// between two writes. A file that was interrupted ends as one of a single run. `progress` gets the number of inputs read,
+    /// then the numbers of those done.
     ///
     /// # Errors
     /// [`TeacherError::Stale`] when the file has another fingerprint; any error of `make` or the file.

@@ -25,8 +25,8 @@ settings! {
         /// What is put before each text that a text encoder reads, if it was trained so: `query: ` for those of the E5
         /// family. A student that takes its layers and vocabulary reads it, too. Left out: nothing.
         pub prompt: Option<String>,
-        /// How the states of a text's tokens become its vector, of length one, in a text encoder. Left out: as its folder
-        /// says, in the manner of sentence-transformers.
+        /// Pooling of the hidden states of a text's tokens to its embedding, of length one, in a text encoder. Left out: that
+        /// of its folder, as sentence-transformers has it.
         pub pooling: Option<TokenPooling>,
     }
 }

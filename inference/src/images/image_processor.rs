@@ -151,8 +151,8 @@ impl ImageProcessor {
         matches!(self, Self::Regions(own) if own.has_tags())
     }
 
-    /// Boxes of the parts of an image in the order in which the model reads them: left, top, right and bottom edges as shares of
-    /// the image's sides.
+    /// Boxes of the parts of an image in the order in which the model reads them: left, top, right and bottom edges as shares
+    /// of the image's sides.
     #[must_use]
     pub fn part_boxes(&self, image: &ProcessedImage) -> Vec<[f32; 4]> {
         match (self, image) {

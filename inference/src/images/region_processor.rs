@@ -31,8 +31,8 @@ pub struct RegionProcessor {
 }
 
 impl RegionProcessor {
-    /// Processor of a model that reads at most `max_regions` regions of `feature_width` numbers, and `position_width` numbers of
-    /// a position apart from them; `detector` finds the regions of images that come without.
+    /// Processor of a model that reads at most `max_regions` regions of `feature_width` numbers, and `position_width` numbers
+    /// of a position apart from them; `detector` finds the regions of images that come without.
     pub(super) fn new(
         detector: Option<Arc<ObjectDetector>>,
         max_regions: usize,

@@ -73,8 +73,8 @@ pub(crate) struct TeacherInputs<'a> {
 }
 
 impl<'a> TeacherInputs<'a> {
-    /// A teacher of which taps are wanted; none where nothing is. `pairs` is what it reads, and `max_length` are the most tokens
-    /// of a text.
+    /// A teacher of which taps are wanted; none where nothing is. `pairs` is what it reads, and `max_length` are the most
+    /// tokens of a text.
     pub(crate) fn new(
         teacher: Option<&'a dyn Teacher>,
         taps: Vec<String>,
