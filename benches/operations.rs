@@ -17,11 +17,12 @@ use std::time::Duration;
 use alambic_tensor::candle::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, Var};
 use alambic_tensor::gradients::{Gradients, backward};
 use alambic_tensor::ops::{
-    self, Activation, AttentionMask, CrossEntropy, Divergence, Dropout, Heads, SquaredError, Weight,
+    self, Activation, AttentionHeads, AttentionMask, CrossEntropy, Divergence, Dropout, LinearWeight,
+    SquaredError,
 };
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
 use alambic_tensor::parameters::Parameters;
-use alambic_tensor::precision::{self, Products};
+use alambic_tensor::precision::{self, MatmulPrecision};
 use alambic_tensor::{Streams, TensorError, threads};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use rand::Rng;
@@ -159,7 +160,7 @@ fn of_layers(criterion: &mut Criterion, student: &Student) -> Result<()> {
     )?;
     // Of scores, and of what the values make of them.
     let attention = Amount::Products(4 * TOKENS * LENGTH * width);
-    let heads = Heads::new(HEADS, width)?;
+    let heads = AttentionHeads::new(HEADS, width)?;
     let keys = AttentionMask::keys(Arc::new(vec![1; TOKENS]));
     both_ways(criterion, ("attention", &size), &attention, [&packed], |[packed]| {
         Ok(vec![ops::attend_packed(packed, heads, &keys)?])
@@ -193,11 +194,13 @@ fn of_weights(criterion: &mut Criterion, student: &Student) -> Result<()> {
     let bias = numbers(&[inner])?;
     let mut group = criterion.benchmark_group("product with fixed weights");
     group.throughput(Amount::Products(2 * TOKENS * width * inner).forward());
-    for (name, products) in [("f32", Products::F32), ("bf16", Products::Bf16), ("int8", Products::Int8)] {
-        if !products.is_made_here() {
+    for (name, products) in
+        [("f32", MatmulPrecision::F32), ("bf16", MatmulPrecision::Bf16), ("int8", MatmulPrecision::Int8)]
+    {
+        if !products.is_supported() {
             continue;
         }
-        let weight = Weight::new(numbers(&[inner, width])?);
+        let weight = LinearWeight::new(numbers(&[inner, width])?);
         let apply =
             || precision::with(products, || weight.linear(&states, Some(&bias), Activation::Identity));
         // The first product lays the weights out.

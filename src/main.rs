@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use alambic_tensor::device::Choice;
+use alambic_tensor::device::DeviceSpec;
 use commands::{Command, Machine};
 use failure::Failure;
 
@@ -31,14 +31,14 @@ struct Arguments {
     threads: Option<u16>,
     /// Where to compute: `cpu`, `cuda`, `cuda:N`, `metal`; `auto` takes a GPU if this build can use one and it is there
     #[arg(long, global = true, value_name = "DEVICE", default_value_t)]
-    device: Choice,
+    device: DeviceSpec,
     #[command(subcommand)]
     command: Command,
 }
 
 fn main() -> ExitCode {
     // SAFETY: this is the first thing that the program does; there is no second thread yet.
-    unsafe { alambic_tensor::threads::keep_candle_from_spinning() };
+    unsafe { alambic_tensor::threads::limit_candle_threads() };
     // Pages that a step frees are kept for the next: given back, they would be cleared anew, a tenth of the time.
     // SAFETY: sets one number, before there is a second thread.
     unsafe { libmimalloc_sys::mi_option_set_default(PURGE_DELAY, -1) };

@@ -42,7 +42,7 @@ fn lists_are_tables_or_json() {
     for (what, expected) in [
         ("recipes", "builtin:epik/teacher"),
         ("teachers", "pipeline"),
-        ("students", "from-teacher"),
+        ("students", "encoder-decoder-layers"),
         ("losses", "encoder-match"),
         ("metrics", "phonetic-accuracy"),
         ("corpora", "dakshina"),
@@ -70,12 +70,12 @@ fn taps_of_a_model_are_listed() {
 #[test]
 fn keys_are_explained() {
     let folder = tempfile::tempdir().unwrap();
-    let text = run(folder.path(), &["explain", "stage.*.train.clip"]).good();
+    let text = run(folder.path(), &["explain", "stage.*.train.max-grad-norm"]).good();
     assert!(text.contains("default 1.0") && text.contains("norm of all gradients"), "{text}");
     assert!(run(folder.path(), &["explain"]).good().contains("stages"));
     assert!(run(folder.path(), &["explain", "stage.x.loss"]).good().contains("word-level"));
-    let said = run(folder.path(), &["explain", "train.clipp"]).bad(2);
-    assert!(said.contains("did you mean `clip`?"), "{said}");
+    let said = run(folder.path(), &["explain", "train.max-grad-nrm"]).bad(2);
+    assert!(said.contains("did you mean `max-grad-norm`?"), "{said}");
 }
 
 #[test]
@@ -118,11 +118,7 @@ fn flags_are_laid_over_a_recipe() {
     // A warning is no error.
     let ended = run(&broken(), &[&sound[..], &["--set", "model.other.encoder-decoder.width=8"]].concat());
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "sound.toml: nothing is wrong, 1 warning\n"));
-    assert!(
-        ended.stderr.contains("warning[recipe::unused]: student `other` is not used"),
-        "{}",
-        ended.stderr
-    );
+    assert!(ended.stderr.contains("warning[recipe::unused]: model `other` is not used"), "{}", ended.stderr);
 }
 
 #[test]
@@ -134,7 +130,7 @@ fn what_will_hardly_be_meant_is_a_warning() {
         ),
         (
             "stage.collapse.loss.cross-entropy.weight=0.5",
-            "counts over labelled pairs, and the data hold none",
+            "the loss `cross-entropy` has no targets in these data",
         ),
         ("data.more.corpus=names-table", "data `more` is not used"),
     ] {
@@ -160,15 +156,15 @@ fn a_plan_counts_what_would_run() {
     }
     let plan = json(&run(&broken(), &["plan", "sound.toml", "--json"]).good());
     let [translator, collapse] = plan["stages"].as_array().unwrap().as_slice() else { panic!("{plan}") };
-    assert_eq!(translator["examples"]["labelled"]["hi-en"], 8);
+    assert_eq!(translator["examples"][0]["by-direction"]["hi-en"], 8);
     assert_eq!(translator["validation"], 8);
     assert_eq!(translator["training"]["steps"], 10);
-    assert_eq!(collapse["examples"]["words"]["ta-hi"], 8);
+    assert_eq!(collapse["examples"][0]["by-direction"]["ta-hi"], 8);
     assert_eq!(collapse["teacher"]["kind"], "pipeline");
     assert_eq!(collapse["teacher"]["parameters"], translator["student"]["parameters"]);
     assert_eq!(collapse["teacher-outputs"], 20);
     assert_eq!(collapse["losses"][1]["student"]["encoder.hidden.1"], "batch × length × 16");
-    assert_eq!(plan["evaluation"]["hi-ta"], 2);
+    assert_eq!(plan["evaluation"][0]["by-direction"]["hi-ta"], 2);
     assert_eq!(plan["baseline"]["steps"], 10);
     let epochs = ["plan", "sound.toml", "--json", "--set", "train.epochs=2"];
     let plan = json(&run(&broken(), &epochs).good());
@@ -420,7 +416,7 @@ fn finished_run(folder: &Path, name: &str, cer: f64) {
     let run = folder.join(name);
     std::fs::create_dir(&run).unwrap();
     outcome.write(&run).unwrap();
-    std::fs::write(run.join("recipe.resolved.toml"), format!("[train]\nclip = {cer}\n")).unwrap();
+    std::fs::write(run.join("recipe.resolved.toml"), format!("[train]\nmax-grad-norm = {cer}\n")).unwrap();
 }
 
 #[test]
@@ -432,9 +428,10 @@ fn runs_are_compared() {
     assert!(text.contains("10.0 %") && text.contains("25.0 %") && text.contains("1,234"), "{text}");
     let rows = json(&run(folder.path(), &["compare", "first", "second", "--json"]).good());
     assert_eq!(rows.as_array().unwrap().len(), 4);
-    run(folder.path(), &["compare", "first", "second", "--over", "train.clip", "--out", "page"]).good();
+    run(folder.path(), &["compare", "first", "second", "--over", "train.max-grad-norm", "--out", "page"])
+        .good();
     let page = std::fs::read_to_string(folder.path().join("page/compare.md")).unwrap();
-    assert!(page.contains("clip"), "{page}");
+    assert!(page.contains("max-grad-norm"), "{page}");
     let said = run(folder.path(), &["compare", "first", "third", "fourth"]).bad(2);
     assert!(said.contains("third") && said.contains("fourth"), "{said}");
     let said = run(folder.path(), &["compare", "first", "--over", "train.none"]).bad(2);

@@ -426,5 +426,9 @@ fn what_is_no_parallel_corpus_is_refused() {
     let without = RECIPE.replace("pooling = \"mean\"\n", "");
     std::fs::write(folder.path().join("without.toml"), without).unwrap();
     let ended = run(folder.path(), &["check", "without.toml"]);
-    assert!(ended.code == Some(2) && ended.stderr.contains("it has no pooling"), "{}", ended.stderr);
+    assert!(
+        ended.code == Some(2) && ended.stderr.contains("the student has no tap `embedding`"),
+        "{}",
+        ended.stderr
+    );
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use alambic_files::text::first_hidden;
 use alambic_models::Tokenizer;
 use alambic_models::bert::{BertConfig, Gathering, Head, Mode, Pooling, Problem, Task};
-use alambic_tensor::precision::Products;
+use alambic_tensor::precision::MatmulPrecision;
 use common::{json, json_of, run, run_with, tiny_encoder};
 use serde_json::Value;
 
@@ -218,15 +218,17 @@ fn an_encoder_reads_by_the_files_beside_it() {
 fn what_is_not_done_as_asked_is_told() {
     let folder = tempfile::tempdir().unwrap();
     model(folder.path(), "model", &classes(&["no", "yes"]), |config| config.layers = 2);
-    // Products fall back where the processor has no others, and nowhere else.
-    for precision in [Products::F32, Products::Bf16, Products::Bf16x3, Products::Int8] {
+    // MatmulPrecision fall back where the processor has no others, and nowhere else.
+    for precision in
+        [MatmulPrecision::F32, MatmulPrecision::Bf16, MatmulPrecision::Bf16x3, MatmulPrecision::Int8]
+    {
         for arguments in [&["predict", "model", "a film"][..], &["bench", "model", "--rounds", "1"]] {
             let arguments = [arguments, &["--precision", precision.name(), "--length", "4"]].concat();
             let arguments = if arguments[0] == "predict" { &arguments[..5] } else { &arguments[..] };
             let ended = run(folder.path(), arguments);
             assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-            let told = ended.stderr.contains("products are in f32");
-            assert_eq!(told, !precision.is_made_here(), "{arguments:?}: {}", ended.stderr);
+            let is_warned = ended.stderr.contains("; using f32");
+            assert_eq!(is_warned, !precision.is_supported(), "{arguments:?}: {}", ended.stderr);
         }
     }
     // A configuration of fewer layers than the file has.

@@ -134,7 +134,7 @@ fn killed_runs_in_lower_precision_end_with_the_same_bytes() {
     std::fs::write(&recipe, lower("bf16x3")).unwrap();
     let run = folder.path().join("run");
     assert!(start(&recipe, &run, false).wait().unwrap().success());
-    assert_eq!(student(&run) != in_bf16, alambic_tensor::precision::is_lowered());
+    assert_eq!(student(&run) != in_bf16, alambic_tensor::precision::has_bf16());
 }
 
 /// The student of a run that is killed time and again, after making sure that it is that of an undisturbed one.

@@ -36,7 +36,7 @@ fn a_run_leaves_a_report_and_a_student() {
     assert!(said.contains("--resume") && said.contains("--overwrite"), "{said}");
     let said =
         run(folder.path(), &[&command[..], &["--resume", "--set", "train.max-grad-norm=2"]].concat()).bad(2);
-    assert!(said.contains("clip"), "{said}");
+    assert!(said.contains("max-grad-norm"), "{said}");
     let text =
         run(folder.path(), &["predict", "runs/sound/student", "--target-language", "ta", "ज़ोर्वा"]).good();
     assert!(text.starts_with("ज़ोर्वा\t"), "{text}");
@@ -109,7 +109,7 @@ fn an_interrupted_run_ends_with_the_same_bytes_as_an_undisturbed_one() {
 
     let resume = ["--threads", "1", "run", "--resume", "--out", "interrupted"];
     let said = run(folder.path(), &[&resume[..], &["--set", "train.max-grad-norm=0.5"]].concat()).bad(2);
-    assert!(said.contains("clip"), "{said}");
+    assert!(said.contains("max-grad-norm"), "{said}");
     let ended = run(folder.path(), &resume);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(

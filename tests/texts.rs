@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::{json, json_of, run, run_with, student};
 use serde_json::Value;
@@ -97,7 +97,14 @@ fn a_student_of_masked_words_is_one_for_transformers_and_learns_a_task_later() {
     ];
     smoke_with(other.path(), "distilbert-general", &["language", "fine-tune", "general", "task"], &all);
     assert!(student(folder.path()) != student(other.path()));
-    assert!(other.path().join("distilbert-general/teacher-outputs/task.varied-0.jsonl").is_file());
+    assert!(augmented(&other.path().join("distilbert-general")).is_file());
+}
+
+/// The file of a run's augmented texts.
+fn augmented(run: &Path) -> PathBuf {
+    let entries = std::fs::read_dir(run.join("teacher-outputs")).unwrap().map(|entry| entry.unwrap().path());
+    let is_augmented = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("augmented-");
+    entries.filter(is_augmented).next().unwrap()
 }
 
 /// The rows of a record: what stands between its head and the digests of its chunks.
@@ -111,13 +118,14 @@ fn varied_texts_are_trained_on_once_and_made_once() {
     let folder = tempfile::tempdir().unwrap();
     smoke(folder.path(), "tinybert-augmented", &["fine-tune", "layers", "prediction"]);
     let out = folder.path().join("tinybert-augmented");
-    let records: Vec<String> = std::fs::read_dir(out.join("teacher-outputs"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    assert_eq!(records, ["layers.varied-0.jsonl"], "both stages share what was made");
-    let varied = std::fs::read_to_string(out.join("teacher-outputs/layers.varied-0.jsonl")).unwrap();
-    let rows = rows_of(&varied);
+    assert_eq!(
+        std::fs::read_dir(out.join("teacher-outputs")).unwrap().count(),
+        1,
+        "both stages share what was made"
+    );
+    let record = augmented(&out);
+    let written = std::fs::read_to_string(&record).unwrap();
+    let rows = rows_of(&written);
     let variants = rows.iter().map(|row| row["variants"].as_array().unwrap().len());
     let (texts, made) = (rows.len(), variants.sum::<usize>());
     let summary = |stage: &str| -> Value {
@@ -126,31 +134,30 @@ fn varied_texts_are_trained_on_once_and_made_once() {
     };
     for stage in ["layers", "prediction"] {
         let trained = summary(stage);
-        let removed = trained["augmented"]["removed"].as_object().unwrap();
+        let removed = trained["augmentation"]["removed"].as_object().unwrap();
         let removed = removed.values().filter_map(Value::as_u64).sum::<u64>() as usize;
-        assert_eq!(trained["augmented"]["made"], made);
+        assert_eq!(trained["augmentation"]["made"], made);
         assert_eq!(trained["examples"], texts + made - removed, "{stage}");
     }
     assert_eq!(summary("fine-tune")["examples"], texts, "what does not ask for variants has none");
     let report = std::fs::read_to_string(out.join("report.md")).unwrap();
-    assert!(report.contains("Varied texts") && report.contains("layers: 143 texts became"), "{report}");
+    assert!(report.contains("Augmented texts") && report.contains("layers: 143 texts became"), "{report}");
     let plan = run(folder.path(), &["plan", "builtin:text/smoke/tinybert-augmented", "--json"]).good();
     let plan: Value = json(&plan);
     let planned = &plan["stages"][1]["examples"];
-    assert_eq!(planned["varied"].as_u64().unwrap(), 4 * planned["texts"].as_u64().unwrap());
+    let [texts, augmented] = [0, 1].map(|index| planned[index]["count"].as_u64().unwrap());
+    assert_eq!(augmented, 4 * texts, "{planned}");
     // The same bytes again, over what is there and anew.
     let weights = || student(&out);
     let first = weights();
     std::fs::remove_dir_all(out.join("checkpoints/prediction")).unwrap();
     // Without its result, the run is not finished.
     std::fs::remove_file(out.join("metrics.json")).unwrap();
-    std::fs::write(out.join("teacher-outputs/layers.varied-0.jsonl"), &varied.as_bytes()[..varied.len() / 2])
-        .unwrap();
+    std::fs::write(&record, &written.as_bytes()[..written.len() / 2]).unwrap();
     let resumed = run(folder.path(), &["run", "--resume", "--out", "tinybert-augmented"]);
     assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
     assert!(first == weights(), "a run that goes on over a torn file ends with the same bytes");
-    let again = std::fs::read_to_string(out.join("teacher-outputs/layers.varied-0.jsonl")).unwrap();
-    assert!(again == varied);
+    assert!(std::fs::read_to_string(&record).unwrap() == written);
 }
 
 /// Texts of one word that may change, and a vocabulary of twenty such words: what is varied says soon what others say.
@@ -216,8 +223,7 @@ fn no_variant_repeats_a_text_or_says_what_is_held_out() {
     std::fs::write(folder.path().join("crowded.toml"), CROWDED).unwrap();
     let ended = run(folder.path(), &["run", "crowded.toml", "--out", "out"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let path = folder.path().join("out/teacher-outputs/varied.varied-0.jsonl");
-    let record = std::fs::read_to_string(path).unwrap();
+    let record = std::fs::read_to_string(augmented(&folder.path().join("out"))).unwrap();
     let rows = rows_of(&record);
     let said = |text: &Value| text["text"].as_str().unwrap().to_lowercase();
     let train: Vec<String> = rows.iter().map(said).collect();
@@ -245,8 +251,8 @@ fn no_variant_repeats_a_text_or_says_what_is_held_out() {
     let summary: Value = json_of(&summary);
     let removed = &summary["augmented"]["removed"];
     assert!(expected[0] > 0 && expected[1] > 0, "{expected:?}");
-    assert_eq!(removed["says the same as a text of a validation or test part"], expected[0], "{summary}");
-    assert_eq!(removed["says the same as another training text"], expected[1], "{summary}");
+    assert_eq!(removed["equals a text of a validation or test split"], expected[0], "{summary}");
+    assert_eq!(removed["equals another training text"], expected[1], "{summary}");
     assert_eq!(summary["examples"], seen.len());
 }
 

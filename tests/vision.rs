@@ -287,11 +287,9 @@ fn a_plan_counts_questions() {
     let folder = tempfile::tempdir().unwrap();
     let plan = run(folder.path(), &["plan", "builtin:vision/dide", "--json"]).good();
     let plan: Value = json(&plan);
-    assert!(plan["stages"][0]["examples"]["questions"].as_u64().unwrap() > 20_000, "{plan}");
-    assert!(
-        plan["evaluation-questions"].as_u64().unwrap() > 1_000
-            && plan["baseline"]["examples"]["questions"].is_u64()
-    );
+    assert!(plan["stages"][0]["examples"][0]["count"].as_u64().unwrap() > 20_000, "{plan}");
+    assert_eq!(plan["baseline"]["examples"][0]["what"], "questions");
+    assert!(plan["evaluation"][0]["count"].as_u64().unwrap() > 1_000, "{plan}");
     assert_eq!(plan["stages"][1]["losses"][1]["name"], "cross-attention");
 }
 
@@ -317,7 +315,7 @@ fn images_are_found_by_captions() {
     assert!(learnt > 0.3, "{learnt}");
     assert!(outcome["fidelity"]["agreement"].is_f64() && outcome["ratios"]["speedup"].is_f64());
     let page = std::fs::read_to_string(folder.path().join("clip/report.html")).unwrap();
-    assert!(page.contains("What is found") && page.contains("teacher finds first"));
+    assert!(page.contains("First results") && page.contains("What models retrieve first"));
 
     // It is written in CLIP's layout, with what transformers needs to prepare images.
     let written = |name: &str| json_of(&folder.path().join("clip/student").join(name));

@@ -39,8 +39,8 @@ fn classes_that_training_lacks_are_warned_of() {
     recipe(folder.path(), "corpus.texts = { paths = \"a.tsv\", label = \"label\" }", split);
     for command in ["check", "plan"] {
         let said = said(folder.path(), command);
-        for part in ["validation part (1 row)", "test part (2 rows)"] {
-            let warning = format!("class `z` stands in the {part} and not in training");
+        for part in ["validation split (1 row)", "test split (2 rows)"] {
+            let warning = format!("class `z` is in the {part} and not in training");
             assert_eq!(said.matches(&warning).count(), 1, "{command}: {said}");
         }
     }
@@ -56,11 +56,8 @@ fn tags_that_training_lacks_are_warned_of() {
     let corpus = "corpus.conll = { paths = \"train.conll\", validation-paths = \"dev.conll\", test-paths = \"test.conll\" }";
     recipe(folder.path(), corpus, "");
     let said = said(folder.path(), "check");
-    assert!(
-        said.contains("class `B-LOC` stands in the validation part (1 word) and not in training"),
-        "{said}"
-    );
-    let test = "2 classes stand in the test part and not in training, by words: `B-LOC` (2), `B-ORG` (1)";
+    assert!(said.contains("class `B-LOC` is in the validation split (1 word) and not in training"), "{said}");
+    let test = "2 classes are in the test split and not in training, by words: `B-LOC` (2), `B-ORG` (1)";
     assert!(said.contains(test), "{said}");
 }
 
@@ -76,18 +73,18 @@ fn values_of_a_split_that_no_key_names_are_warned_of() {
     recipe(folder.path(), corpus, split);
     for command in ["check", "plan"] {
         let said = said(folder.path(), command);
-        let warning = "data `own` has values of its split that no key names, so that their rows are trained on: \
+        let warning = "data `own` has split values that no key names, so their rows are trained on: \
                        `dev` (2 rows), `Test` (1 row)";
         assert!(said.contains(warning), "{command}: {said}");
         assert!(
-            said.contains("`dev` is much like `validation`: list it in `split.validation-values`"),
+            said.contains("`dev` resembles `validation`: list it in `split.validation-values`"),
             "{command}: {said}"
         );
     }
     recipe(folder.path(), corpus, "test-values = [\"test\", \"dev\"]");
     assert!(
         said(folder.path(), "check")
-            .contains("`Test` is much like `test`: list it in `split.test-values` as well")
+            .contains("`Test` resembles `test`: list it in `split.test-values` as well")
     );
     recipe(folder.path(), corpus, "test-values = [\"test\", \"dev\", \"Test\"]");
     assert!(!said(folder.path(), "check").contains("data::split"));

@@ -15,7 +15,7 @@ use alambic_tensor::gradients::Gradients;
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
 use alambic_tensor::parameters::Parameters;
-use alambic_tensor::precision::{self, Products};
+use alambic_tensor::precision::{self, MatmulPrecision};
 use rand::Rng;
 
 use crate::encoder::encoder;
@@ -46,7 +46,7 @@ pub(crate) struct Distillation {
     teacher: Trace,
     dropout: Dropout,
     optimiser: AdamW,
-    products: Products,
+    products: MatmulPrecision,
 }
 
 impl Distillation {
@@ -118,7 +118,7 @@ impl Distillation {
             teacher,
             dropout: Dropout::new(&streams),
             optimiser,
-            products: if options.size("bf16") == 1 { Products::Bf16 } else { Products::F32 },
+            products: if options.size("bf16") == 1 { MatmulPrecision::Bf16 } else { MatmulPrecision::F32 },
         })
     }
 

@@ -6,7 +6,7 @@ use alambic_models::bert::{Bert, TextInput};
 use alambic_models::{Pass, Tokens, Wanted};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::Tensor;
-use alambic_tensor::precision::{self, Products};
+use alambic_tensor::precision::{self, MatmulPrecision};
 use rand::Rng;
 
 use crate::encoder::encoder;
@@ -34,7 +34,7 @@ pub(crate) struct Encoding {
     input: TextInput,
     wanted: Wanted,
     last: String,
-    products: Products,
+    products: MatmulPrecision,
 }
 
 impl Encoding {
@@ -57,9 +57,9 @@ impl Encoding {
             wanted: Wanted::named([last.clone()]),
             last,
             products: match (options.size("bf16"), options.size("int8")) {
-                (0, 0) => Products::F32,
-                (_, 0) => Products::Bf16,
-                _ => Products::Int8,
+                (0, 0) => MatmulPrecision::F32,
+                (_, 0) => MatmulPrecision::Bf16,
+                _ => MatmulPrecision::Int8,
             },
         })
     }

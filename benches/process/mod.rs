@@ -15,7 +15,7 @@ const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 /// To be called before there is a second thread.
 pub(crate) unsafe fn set_up() {
     // SAFETY: the caller says that there is no second thread yet.
-    unsafe { threads::keep_candle_from_spinning() };
+    unsafe { threads::limit_candle_threads() };
     // SAFETY: sets one number, before there is a second thread.
     unsafe { libmimalloc_sys::mi_option_set_default(PURGE_DELAY, -1) };
 }

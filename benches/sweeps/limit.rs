@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use alambic_tensor::candle::{Device, Tensor};
-use alambic_tensor::ops::{Activation, Weight, linear};
+use alambic_tensor::ops::{Activation, LinearWeight, linear};
 use serde_json::Value;
 
 use super::point::{Point, Work};
@@ -14,7 +14,7 @@ pub(crate) struct Product {
     left: Tensor,
     right: Tensor,
     /// The same as weights that stay as they are.
-    fixed: Option<Weight>,
+    fixed: Option<LinearWeight>,
 }
 
 /// Rows and columns: large enough that a product is all work, small enough that it is over soon.
@@ -30,7 +30,7 @@ impl Product {
         let values = (0..SIDE * SIDE).map(|index| (index % 97) as f32 / 97.0 - 0.5).collect();
         let left = Tensor::from_vec(values, (SIDE, SIDE), &Device::Cpu)?;
         let right = left.t()?.contiguous()?;
-        let fixed = (options.size("fixed") == 1).then(|| Weight::new(right.clone()));
+        let fixed = (options.size("fixed") == 1).then(|| LinearWeight::new(right.clone()));
         Ok(Self { left, right, fixed })
     }
 

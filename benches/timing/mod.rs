@@ -72,7 +72,7 @@ pub(crate) fn time<T: Timed>(
     unsafe { process::set_up() };
     let options = Options::parse(defaults, arguments)?;
     if options.size("cuda") == 1 {
-        device::choose(device::Choice::Cuda(0))?;
+        device::choose(device::DeviceSpec::Cuda(0))?;
     }
     let result = threads::install(Some(options.size("threads")), || {
         // An error cannot leave the computing threads as it is.

@@ -1,5 +1,5 @@
-//! Digests of the files of a folder, so that damage is named before the files are used, and so that what a program wrote
-//! is told from what somebody else put beside it.
+//! Digests of the files of a folder, so that damage is named before the files are used, and files that a program wrote are
+//! distinguished from those of others.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// Of a file, which is read through once.
+    /// The digest of a file, which is read through once.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -35,13 +35,13 @@ impl Digest {
         Ok(Self { bytes, blake3: hasher.finalize().to_hex().to_string() })
     }
 
-    /// Of bytes.
+    /// The digest of bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self { bytes: bytes.len() as u64, blake3: blake3::hash(bytes).to_hex().to_string() }
     }
 
-    /// That a file is the one that this is of.
+    /// Checks that a file has this digest.
     ///
     /// # Errors
     /// [`FileError::Content`] that says in what it differs; when it cannot be read.
@@ -69,7 +69,7 @@ impl Digest {
 /// # Errors
 /// When it cannot be read.
 pub fn hash_file(hasher: &mut blake3::Hasher, path: &Path) -> Result<()> {
-    // What is no regular file might never end.
+    // A pipe or a device might never end.
     drop(read::open(path)?);
     hasher.update_mmap_rayon(path).map_err(FileError::io(path))?;
     Ok(())
@@ -96,7 +96,7 @@ fn digest_of(files: &IndexMap<String, Digest>, path: &Path) -> Result<String> {
 }
 
 impl Digests {
-    /// Of all files below a folder but its own `digests.json` and lock, in the order of their names.
+    /// The digests of all files below a folder but its own `digests.json` and lock, in the order of their names.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -162,7 +162,7 @@ impl Digests {
         Self::read(folder)?.ok_or_else(missing)
     }
 
-    /// That each listed file is as it was written.
+    /// Checks that each listed file is as it was written.
     ///
     /// # Errors
     /// [`FileError::Content`] or [`FileError::Io`] that names the first file that is damaged or missing.
@@ -170,7 +170,7 @@ impl Digests {
         self.files.iter().try_for_each(|(name, digest)| digest.check(&folder.join(name)))
     }
 
-    /// That one of the listed files is as it was written.
+    /// Checks that one of the listed files is as it was written.
     ///
     /// # Errors
     /// As for [`Self::check`], and when it is not listed.
@@ -182,7 +182,7 @@ impl Digests {
         }
     }
 
-    /// Files and links below a folder that are not listed: somebody else's.
+    /// Foreign files and links below a folder: those that are not listed.
     ///
     /// # Errors
     /// When a folder cannot be read.
@@ -208,7 +208,8 @@ pub fn publish(partial: &Path, whole: &Path) -> Result<()> {
     write::publish_folder(partial, whole)
 }
 
-/// What a folder holds that is not in its list of digests: everything where it has none, nothing where it is not there.
+/// Foreign files of a folder, those that are not in its list of digests: everything where it has none, nothing
+/// where it is not there.
 ///
 /// # Errors
 /// When a folder or the list cannot be read.
@@ -219,11 +220,11 @@ pub fn foreign(folder: &Path) -> Result<Vec<PathBuf>> {
     Digests::read(folder)?.unwrap_or_default().foreign(folder)
 }
 
-/// That files which are about to be written into a folder take the place of nothing but earlier ones of the same make.
+/// Checks that files which are about to be written into a folder replace nothing but earlier ones that are listed.
 ///
 /// # Errors
 /// [`FileError::Foreign`] that names those that are there and not in the folder's list.
-pub fn check_own(folder: &Path, names: &[&str]) -> Result<()> {
+pub fn check_replaceable(folder: &Path, names: &[&str]) -> Result<()> {
     let digests = Digests::read(folder)?.unwrap_or_default();
     let foreign: Vec<PathBuf> = names
         .iter()
@@ -234,11 +235,11 @@ pub fn check_own(folder: &Path, names: &[&str]) -> Result<()> {
     if foreign.is_empty() { Ok(()) } else { Err(FileError::Foreign { path: folder.to_owned(), foreign }) }
 }
 
-/// Lists files that are about to be written, so that a process killed meanwhile leaves none that is nobody's.
+/// Registers files that are about to be written, so that a process killed meanwhile leaves none that is not listed.
 ///
 /// # Errors
 /// When the list cannot be read or written.
-pub fn announce(folder: &Path, names: &[&str]) -> Result<()> {
+pub fn register(folder: &Path, names: &[&str]) -> Result<()> {
     let mut digests = Digests::read(folder)?.unwrap_or_default();
     for name in names {
         digests.files.entry((*name).to_owned()).or_insert_with(|| Digest::of(b""));
@@ -246,11 +247,11 @@ pub fn announce(folder: &Path, names: &[&str]) -> Result<()> {
     digests.write(folder)
 }
 
-/// Adds files that were just written to a folder's list of digests.
+/// Records files that were just written in a folder's list of digests.
 ///
 /// # Errors
 /// When a file cannot be read or the list written.
-pub fn list(folder: &Path, names: &[&str]) -> Result<()> {
+pub fn record(folder: &Path, names: &[&str]) -> Result<()> {
     let mut digests = Digests::read(folder)?.unwrap_or_default();
     for name in names {
         digests.insert(folder, name)?;
@@ -258,7 +259,7 @@ pub fn list(folder: &Path, names: &[&str]) -> Result<()> {
     digests.write(folder)
 }
 
-/// That a file which is about to be read is as it was written, where its folder or the one above lists it; others pass.
+/// Checks that a file which is about to be read is as it was written, where its folder or the one above lists it; others pass.
 ///
 /// # Errors
 /// [`FileError::Content`] that says in what it differs and how a change that is meant is made known.

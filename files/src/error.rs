@@ -8,7 +8,7 @@ use crate::text::visible;
 /// The result of an operation on files.
 pub type Result<T, E = FileError> = std::result::Result<T, E>;
 
-/// What can go wrong with a file or folder.
+/// Error of an operation on a file or folder.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The operating system refused.
@@ -27,12 +27,12 @@ pub enum FileError {
         /// What is wrong and what to do.
         message: String,
     },
-    /// A folder that would be replaced holds what is somebody else's.
+    /// A folder that would be replaced holds files that are not in its list of digests.
     #[error("{} holds what no command wrote: {}; move it away, or choose another folder", path.display(), list(foreign))]
     Foreign {
         /// The folder.
         path: PathBuf,
-        /// What is not its own.
+        /// Those files.
         foreign: Vec<PathBuf>,
     },
     /// Another process works in the folder.
@@ -79,9 +79,10 @@ impl FileError {
 
 /// The first of some paths, and how many more there are.
 fn list(paths: &[PathBuf]) -> String {
-    const SHOWN: usize = 5;
-    let shown: Vec<String> = paths.iter().take(SHOWN).map(|path| visible(&path.to_string_lossy())).collect();
-    let more = paths.len().saturating_sub(SHOWN);
+    const MAX_LISTED: usize = 5;
+    let shown: Vec<String> =
+        paths.iter().take(MAX_LISTED).map(|path| visible(&path.to_string_lossy())).collect();
+    let more = paths.len().saturating_sub(MAX_LISTED);
     let more = if more == 0 { String::new() } else { format!(", and {more} more") };
     format!("{}{more}", shown.join(", "))
 }

@@ -1,12 +1,12 @@
-//! Which characters of a text hide: those that a terminal or a page would obey, and those that nobody sees.
+//! Hidden characters of a text: those that a terminal or a page would obey, and those that are invisible.
 //!
 //! After `DerivedCoreProperties.txt` of the Unicode Character Database (`Default_Ignorable_Code_Point`), and its chapter
 //! 23.2 on joiners. Two kinds of invisible characters make others what they are, and hide only where they stand beside no
 //! such character: joiners, which make letters in Arabic and Indic scripts, and selectors of variants, which make emoji of
 //! signs and choose forms of ideographs.
 
-/// What hides wherever it stands: control characters, separators of lines and paragraphs, marks of direction, what has no
-/// width or no ink, tags, and what Unicode keeps from being a character.
+/// Characters that are hidden in every context: control characters, separators of lines and paragraphs, marks of direction, what
+/// has no width or no ink, tags, and what Unicode keeps from being a character.
 fn always_hides(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -31,7 +31,7 @@ fn always_hides(character: char) -> bool {
 }
 
 /// Whether an invisible character makes something of its neighbours. None for characters that are no such thing.
-fn is_at_home(character: char, before: Option<char>, after: Option<char>) -> Option<bool> {
+fn is_in_context(character: char, before: Option<char>, after: Option<char>) -> Option<bool> {
     let before = before.filter(|&character| !always_hides(character));
     let after = after.filter(|&character| !always_hides(character));
     match character {
@@ -139,7 +139,7 @@ fn judged(text: &str) -> impl Iterator<Item = (char, bool)> {
     std::iter::from_fn(move || {
         let character = characters.next()?;
         let hides = always_hides(character)
-            || is_at_home(character, before, characters.peek().copied()) == Some(false);
+            || is_in_context(character, before, characters.peek().copied()) == Some(false);
         before = Some(character);
         Some((character, hides))
     })

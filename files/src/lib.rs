@@ -1,9 +1,8 @@
-//! Files as this project writes and reads them.
+//! Reading and writing of files and folders.
 //!
-//! What is written is written whole: beside its place, synced to disk, and renamed ([`mod@write`]). Folders that belong
-//! together carry the digests of their files ([`digests`]). One process at a time works in a folder ([`lock`]). What is
-//! read is read within a limit, and named for what it is where it is something else ([`mod@read`]). Text that comes from
-//! files is quoted before it is shown ([`text`]).
+//! Files are written atomically: beside their place, synced to disk, and renamed ([`mod@write`]). Folders hold the digests of
+//! their files ([`digests`]) and are locked by one process at a time ([`lock`]). Files are read within a limit, with an error
+//! that names what a file is instead ([`mod@read`]). Text that comes from files is quoted before it is shown ([`text`]).
 
 pub mod digests;
 mod error;

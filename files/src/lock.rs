@@ -1,4 +1,4 @@
-//! One process at a time in a folder.
+//! Lock of a folder, held by one process at a time.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -11,10 +11,10 @@ use crate::text::quoted;
 /// The file that a process holds locked in the folder it works in.
 pub const LOCK: &str = ".alambic.lock";
 
-/// How much of a lock file is read for a message.
-const HOLDER: u64 = 200;
+/// The most bytes of a lock file that are read for a message.
+const MAX_HOLDER_BYTES: u64 = 200;
 
-/// A folder held by this process, until it is dropped. The lock is the operating system's: it ends with the process,
+/// Lock of a folder by this process, until it is dropped. It is the operating system's: it ends with the process,
 /// however that ends, and a file that a killed process left keeps nobody out.
 #[derive(Debug)]
 pub struct Lock {
@@ -47,7 +47,7 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => {
                     let mut holder = Vec::new();
                     // A message without the other's name is still a message.
-                    let _ = (&mut file).take(HOLDER).read_to_end(&mut holder);
+                    let _ = (&mut file).take(MAX_HOLDER_BYTES).read_to_end(&mut holder);
                     let holder = String::from_utf8_lossy(&holder);
                     let holder = if holder.trim().is_empty() {
                         "another process".into()
@@ -56,7 +56,7 @@ impl Lock {
                     };
                     return Err(FileError::Locked { path: folder.to_owned(), holder });
                 }
-                Err(TryLockError::Error(error)) if knows_no_locks(&error) => {}
+                Err(TryLockError::Error(error)) if is_unsupported(&error) => {}
                 Err(TryLockError::Error(error)) => return Err(FileError::io(&path)(error)),
             }
             if !is_same_file(&file, &path) {
@@ -74,7 +74,7 @@ impl Lock {
 }
 
 impl Lock {
-    /// That the folder is still the one that was locked: what is written by its path from now on would otherwise land in
+    /// Checks that the folder is still the one that was locked: what is written by its path from now on would otherwise land in
     /// another process's.
     ///
     /// # Errors
@@ -91,9 +91,9 @@ impl Lock {
     }
 }
 
-/// Whether a file system has no locks, as some that are mounted over a network.
-fn knows_no_locks(error: &std::io::Error) -> bool {
-    /// What Linux says where nobody serves locks.
+/// Whether a file system supports no locks, as some that are mounted over a network.
+fn is_unsupported(error: &std::io::Error) -> bool {
+    /// `ENOLCK` of Linux.
     const NO_LOCKS: i32 = 37;
     error.kind() == std::io::ErrorKind::Unsupported
         || cfg!(target_os = "linux") && error.raw_os_error() == Some(NO_LOCKS)

@@ -1,4 +1,4 @@
-//! Reading within limits, and saying what a file is that is not what it should be.
+//! Reading within limits, and the format of a file that is not the expected one.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::error::{FileError, Result};
 
 /// Bytes of a file's beginning by which [`describe`] tells what it is.
-const HEAD: u64 = 512;
+const HEAD_BYTES: u64 = 512;
 
 /// Opens a file that must be a regular one: a pipe or a device might never end.
 ///
@@ -73,31 +73,31 @@ pub fn text(path: &Path, limit: u64) -> Result<String> {
 }
 
 /// The most bytes of a file of state: an account, a list, a recipe.
-const MAX_STATE: u64 = 1 << 28;
+const MAX_STATE_BYTES: u64 = 1 << 28;
 
 /// The text of a file of a run's own state, as [`text`].
 ///
 /// # Errors
 /// Those of [`text`].
 pub fn state(path: &Path) -> Result<String> {
-    text(path, MAX_STATE)
+    text(path, MAX_STATE_BYTES)
 }
 
-/// What a file is, by its first bytes, where that is something people put in the place of another: a pointer of Git LFS, a
+/// Format of a file by its first bytes, where that is one that people put in the place of another: a pointer of Git LFS, a
 /// compressed file, a web page, text in UTF-16. None where nothing tells.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn describe_file(path: &Path) -> Result<Option<&'static str>> {
     let mut head = Vec::new();
-    open(path)?.take(HEAD).read_to_end(&mut head).map_err(FileError::io(path))?;
+    open(path)?.take(HEAD_BYTES).read_to_end(&mut head).map_err(FileError::io(path))?;
     Ok(describe(&head))
 }
 
 /// [`describe_file`] of bytes.
 #[must_use]
 pub fn describe(bytes: &[u8]) -> Option<&'static str> {
-    let head = &bytes[..bytes.len().min(HEAD as usize)];
+    let head = &bytes[..bytes.len().min(HEAD_BYTES as usize)];
     let starts = |magic: &[u8]| head.starts_with(magic);
     if starts(b"version https://git-lfs.github.com/spec/") {
         return Some("a pointer of Git LFS instead of the file (`git lfs pull` fetches it)");

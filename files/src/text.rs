@@ -1,4 +1,4 @@
-//! Text that comes from files, made safe to show.
+//! Escaping of text that comes from files, for terminals and pages.
 //!
 //! Labels, names of files and whatever else data holds may contain escape sequences, which a terminal would obey, or marks
 //! that turn the direction of what follows. They are shown as what they are, and long ones are cut.
@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use crate::hidden;
 pub use crate::hidden::first_hidden;
 
-/// Characters of a quoted value that a message shows.
-pub const SHOWN: usize = 80;
+/// The most characters of a quoted value that a message shows.
+pub const MAX_QUOTED_CHARACTERS: usize = 80;
 
 /// The text with each hidden character as its number, `\u{1b}`; tabs and line ends as `\t` and `\n`.
 #[must_use]
@@ -26,31 +26,32 @@ pub fn visible(text: &str) -> String {
 }
 
 /// Characters of the beginning and of the end that [`elided`] leaves.
-const LEFT: (usize, usize) = (120, 180);
+const ELIDED_ENDS: (usize, usize) = (120, 180);
 
 /// A path or what a parser says, whose end tells as much as its beginning: [`visible`], and cut in the middle where it has more
 /// than 300 characters.
 #[must_use]
 pub fn elided(text: &str) -> String {
     let count = text.chars().count();
-    if count <= LEFT.0 + LEFT.1 {
+    if count <= ELIDED_ENDS.0 + ELIDED_ENDS.1 {
         return visible(text);
     }
-    let beginning: String = text.chars().take(LEFT.0).collect();
-    let end: String = text.chars().skip(count - LEFT.1).collect();
+    let beginning: String = text.chars().take(ELIDED_ENDS.0).collect();
+    let end: String = text.chars().skip(count - ELIDED_ENDS.1).collect();
     format!("{}… ({} bytes) …{}", visible(&beginning), text.len(), visible(&end))
 }
 
-/// A value as a message quotes it: [`visible`], and cut after [`SHOWN`] characters, with how many bytes there are.
+/// A value as a message quotes it: [`visible`], and cut after [`MAX_QUOTED_CHARACTERS`] characters, with how many bytes
+/// there are.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    shortened(text, SHOWN)
+    shortened(text, MAX_QUOTED_CHARACTERS)
 }
 
 /// The same as [`quoted`], cut after another number of characters.
 #[must_use]
-pub fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
+pub fn shortened(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
         None => visible(text),
         Some((end, _)) => format!("{}… ({} bytes)", visible(&text[..end]), text.len()),
     }
@@ -58,8 +59,8 @@ pub fn shortened(text: &str, most: usize) -> String {
 
 /// A text of several lines, each shown as [`shortened`] has it; only the line ends between them stay what they are.
 #[must_use]
-pub fn visible_lines(text: &str, most: usize) -> String {
-    text.split('\n').map(|line| shortened(line, most)).collect::<Vec<_>>().join("\n")
+pub fn visible_lines(text: &str, max: usize) -> String {
+    text.split('\n').map(|line| shortened(line, max)).collect::<Vec<_>>().join("\n")
 }
 
 /// The results of a command, whose lines and columns stay: each hidden character as its number but for line ends and tabs.

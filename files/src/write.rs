@@ -1,4 +1,4 @@
-//! Writing so that a reader never meets half of a file, and a power cut leaves the old state or the new one.
+//! Atomic writing of files and folders: a reader never meets half of one, and a power cut leaves the old state or the new.
 //!
 //! A file or folder is written under another name beside its place, synced, renamed, and the folder that holds it is
 //! synced. On systems that cannot sync a folder (Windows) the rename alone is what there is.
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{FileError, Result};
 
-/// What the names of files and folders end with that are not whole yet.
+/// Extension of files and folders that are not whole yet.
 pub const PARTIAL: &str = "part";
 
 /// The name beside `path` under which it is written until it is whole: `NAME.part`.
@@ -55,7 +55,7 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -
         .map_err(FileError::io(&partial))
         .and_then(|()| fs::rename(&partial, path).map_err(FileError::io(path)));
     if written.is_err() {
-        // What failed is told; a file of the other name that stays would only be overwritten later.
+        // The error is reported; a file of the other name that stays would only be overwritten later.
         let _ = fs::remove_file(&partial);
     }
     written?;
@@ -164,14 +164,14 @@ pub fn discard(path: &Path) -> Result<()> {
     }
     let away = if is_partial(path) { path.to_owned() } else { discarded(path) };
     if away != path {
-        // What an earlier attempt left.
+        // Left by an earlier attempt.
         remove_tree(&away)?;
         fs::rename(path, &away).map_err(FileError::io(path))?;
     }
     remove_tree(&away)
 }
 
-/// True of names that [`partial`] and [`discard`] give: what bears one is nobody's work and may be removed.
+/// Whether a name is one that [`partial`] and [`discard`] give, so that the file or folder may be removed.
 #[must_use]
 pub fn is_partial(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == PARTIAL)

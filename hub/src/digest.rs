@@ -9,19 +9,20 @@ use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 use crate::path::is_hexadecimal;
 
 /// Bytes that are read at a time.
-pub(crate) const PIECE: usize = 256 << 10;
+pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 
-/// How a hub names what a file holds, where that can be computed: the `ETag` of a file and the name of its blob.
+/// Kind of the digest by which a hub names the bytes of a file, where it can be computed: the `ETag` of a file and
+/// the name of its blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum DigestKind {
     /// Of large files: SHA-256, 64 hexadecimal digits.
     Sha256,
     /// Of small files: SHA-1 as git computes it, of the length and the bytes, 40 hexadecimal digits.
     Git,
 }
 
-impl Kind {
-    /// What a name is; none where it has the form of neither digest.
+impl DigestKind {
+    /// The kind of a digest by its form; none where it is neither.
     pub(crate) fn of(name: &str) -> Option<Self> {
         match name.len() {
             64 if is_hexadecimal(name) => Some(Self::Sha256),
@@ -54,7 +55,7 @@ impl Kind {
     }
 }
 
-/// A digest that is being computed.
+/// Hasher of the bytes of a file.
 pub(crate) struct Hasher(Context);
 
 impl Hasher {
@@ -68,7 +69,7 @@ impl Hasher {
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn read(&mut self, file: &mut File) -> io::Result<u64> {
-        let mut buffer = vec![0; PIECE];
+        let mut buffer = vec![0; CHUNK_BYTES];
         let mut bytes = 0;
         loop {
             match file.read(&mut buffer)? {
@@ -103,11 +104,11 @@ mod tests {
         std::fs::write(&path, "test content\n").unwrap();
         // From chapter 10.2 of Pro Git.
         let git = "d670460b4b4aece5915caf5c68d12f560a9fe3e4";
-        assert_eq!(Kind::of(git).unwrap().of_file(&path).unwrap(), git);
+        assert_eq!(DigestKind::of(git).unwrap().of_file(&path).unwrap(), git);
         std::fs::write(&path, "abc").unwrap();
         // From FIPS 180-2.
         let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(Kind::of(sha256).unwrap().of_file(&path).unwrap(), sha256);
-        assert!(Kind::of("abc").is_none() && Kind::of(&"g".repeat(40)).is_none());
+        assert_eq!(DigestKind::of(sha256).unwrap().of_file(&path).unwrap(), sha256);
+        assert!(DigestKind::of("abc").is_none() && DigestKind::of(&"g".repeat(40)).is_none());
     }
 }

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use alambic_files::FileError;
 
-use crate::NameError;
+use crate::HubNameError;
 
-/// Why something of the hub is not at hand.
+/// Error of fetching from the hub.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
     /// The name is not one of the hub's.
     #[error(transparent)]
-    Name(#[from] NameError),
+    HubName(#[from] HubNameError),
     /// The environment describes no hub that can be asked.
     #[error("{0}")]
     Environment(String),
@@ -44,7 +44,7 @@ pub enum HubError {
         message: String,
     },
     /// A file where a model is wanted.
-    #[error("hf:{0} names a file, and a model is a whole repository: leave out what stands behind its name")]
+    #[error("hf:{0} names a file, and a model is a whole repository: leave out the path behind its name")]
     NoRepository(String),
     /// A model's repository holds nothing that a model is made of.
     #[error("hf:{name} holds no `{file}`; is it a model?")]

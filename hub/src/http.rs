@@ -1,4 +1,4 @@
-//! Requests to a hub: within limits of time and redirects, and with the token for the hub's own address alone.
+//! HTTP client of a hub: requests within limits of time and redirects, and with the token for the hub's own address alone.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -13,8 +13,8 @@ use ureq::http::header::{AUTHORIZATION, HeaderMap, LOCATION, RANGE};
 use ureq::http::uri::{Scheme, Uri};
 
 use crate::Limits;
-use crate::answer::{Answer, Failure, Told, header};
-use crate::digest::PIECE;
+use crate::answer::{Answer, Failure, ResponseMetadata, header};
+use crate::digest::CHUNK_BYTES;
 
 /// One address of a hub. Redirects are followed here and not by the agent, since the token must not follow all of them.
 pub(crate) struct Client {
@@ -34,7 +34,7 @@ struct Origin {
 }
 
 impl Origin {
-    /// Of an address of HTTP; none of other addresses.
+    /// The origin of an HTTP address; none of other addresses.
     fn of(uri: &Uri) -> Option<Self> {
         let is_secure = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => true,
@@ -44,7 +44,7 @@ impl Origin {
         let authority = uri.authority()?;
         let port = match authority.port_u16() {
             Some(port) => port,
-            // A port that is no number is nobody's.
+            // A port that is not a number belongs to no origin.
             None if !authority.as_str().ends_with(authority.host()) => return None,
             None if is_secure => 443,
             None => 80,
@@ -58,14 +58,15 @@ impl Client {
     /// A client for the hub at `endpoint`.
     ///
     /// # Errors
-    /// Where that is no address of HTTP, or the token is none.
+    /// When that is not an HTTP address, or the token is not valid.
     pub(crate) fn new(endpoint: &str, token: Option<String>, limits: Limits) -> Result<Self, String> {
         let home = endpoint.parse::<Uri>().ok().as_ref().and_then(Origin::of).ok_or_else(|| {
-            format!("`{}` is no address of a hub: HF_ENDPOINT is to be `https://HOST`", quoted(endpoint))
+            format!("`{}` is not the address of a hub: set HF_ENDPOINT to `https://HOST`", quoted(endpoint))
         })?;
         if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
             return Err(
-                "the token in HF_TOKEN or in the token file holds characters that no token has".into()
+                "the token in HF_TOKEN or in the token file holds characters that a token may not have"
+                    .into(),
             );
         }
         Ok(Self { agent: RefCell::new(agent(&limits)), home, token, limits })
@@ -77,27 +78,28 @@ impl Client {
     /// Where nothing comes, too slowly, or what comes is neither the thing asked for nor a redirect to it.
     pub(crate) fn get(&self, address: &str, range: Option<&str>, time: Duration) -> Result<Answer, Failure> {
         let since = Instant::now();
-        let mut uri: Uri =
-            address.parse().map_err(|_| Failure::Wrong(format!("`{}` is no address", quoted(address))))?;
-        let mut told = Told::default();
+        let mut uri: Uri = address
+            .parse()
+            .map_err(|_| Failure::Invalid(format!("`{}` is not a valid address", quoted(address))))?;
+        let mut metadata = ResponseMetadata::default();
         for _ in 0..=self.limits.max_redirects {
             let origin = Origin::of(&uri).ok_or_else(|| {
-                Failure::Wrong(format!("`{}` is no address of HTTP", quoted(&uri.to_string())))
+                Failure::Invalid(format!("`{}` is not an HTTP address", quoted(&uri.to_string())))
             })?;
             let is_home = origin == self.home;
             if !is_home && uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
                 // The agent would send them.
-                return Err(Failure::Wrong("it redirects to another address with a user's name".into()));
+                return Err(Failure::Invalid("it redirects to another address with a user's name".into()));
             }
             if self.home.is_secure && !origin.is_secure {
-                return Err(Failure::Wrong(format!(
+                return Err(Failure::Invalid(format!(
                     "it redirects to `{}`, which is not encrypted",
                     quoted(&uri.to_string())
                 )));
             }
             // The long time that a long body may take is not for redirects.
             if since.elapsed() > time.min(self.limits.request_time) {
-                return Err(Failure::Passing(format!("no answer within {} s", since.elapsed().as_secs())));
+                return Err(Failure::Transient(format!("no answer within {} s", since.elapsed().as_secs())));
             }
             let left = time.saturating_sub(since.elapsed());
             let agent = self.agent.borrow().clone();
@@ -118,30 +120,30 @@ impl Client {
             let status = head.status.as_u16();
             // Others than the hub may store the file: they know nothing of commits, and their ETags are their own.
             if is_home || head.headers.contains_key("x-repo-commit") {
-                told.hear(&head.headers, is_home)?;
+                metadata.update(&head.headers, is_home)?;
             }
             match status {
                 301 | 302 | 303 | 307 | 308 => {
-                    if range == Some(PROBE) && told.is_whole() {
-                        return Ok(Answer { status, told, headers: HeaderMap::new(), body, since });
+                    if range == Some(PROBE) && metadata.is_whole() {
+                        return Ok(Answer { status, metadata, headers: HeaderMap::new(), body, since });
                     }
-                    uri = redirected(&uri, &head.headers)?;
+                    uri = redirect_target(&uri, &head.headers)?;
                     self.drain(Answer {
                         status,
-                        told: Told::default(),
+                        metadata: ResponseMetadata::default(),
                         headers: head.headers,
                         body,
                         since: Instant::now(),
                     });
                 }
-                200 => return Ok(Answer { status, told, headers: head.headers, body, since }),
+                200 => return Ok(Answer { status, metadata, headers: head.headers, body, since }),
                 206 | 416 if range.is_some() => {
-                    return Ok(Answer { status, told, headers: head.headers, body, since });
+                    return Ok(Answer { status, metadata, headers: head.headers, body, since });
                 }
-                _ => return Err(unwelcome(status, &head.headers)),
+                _ => return Err(status_failure(status, &head.headers)),
             }
         }
-        Err(Failure::Wrong(format!("it redirects more than {} times", self.limits.max_redirects)))
+        Err(Failure::Invalid(format!("it redirects more than {} times", self.limits.max_redirects)))
     }
 
     /// Gives an answer's body to `take`, piece by piece, until its end or until `max` bytes are there and more would follow.
@@ -173,13 +175,13 @@ impl Client {
                     }
                 }
             });
-            let result = pieces(answer, max, received, take);
+            let result = read_chunks(answer, max, received, take);
             drop(end);
             (result, watch.join().unwrap_or(false))
         });
         if is_slow {
             self.agent.replace(self::agent(&limits));
-            return Err(Failure::Passing(format!(
+            return Err(Failure::Transient(format!(
                 "it comes too slowly, {} bytes in {} s",
                 received.into_inner(),
                 since.elapsed().as_secs()
@@ -191,22 +193,22 @@ impl Client {
 
     /// Reads the few bytes of a body that nobody wants: only then the connection serves the next request.
     pub(crate) fn drain(&self, mut answer: Answer) {
-        if answer.body.content_length().is_some_and(|bytes| bytes <= DRAINED) {
+        if answer.body.content_length().is_some_and(|bytes| bytes <= MAX_DRAINED_BYTES) {
             // Where it fails, there is another connection.
-            let _ = self.read(&mut answer, DRAINED, |_| Ok::<(), Failure>(()));
+            let _ = self.read(&mut answer, MAX_DRAINED_BYTES, |_| Ok::<(), Failure>(()));
         }
     }
 }
 
-/// What [`Client::read`] does while somebody looks at the clock.
-fn pieces<E: From<Failure>>(
+/// Reads the body of an answer, as [`Client::read`] does, without a look at the time.
+fn read_chunks<E: From<Failure>>(
     answer: &mut Answer,
     max: u64,
     received: &AtomicU64,
     mut take: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<u64, E> {
     let mut reader = answer.body.as_reader();
-    let mut buffer = vec![0; PIECE];
+    let mut buffer = vec![0; CHUNK_BYTES];
     let mut bytes = 0_u64;
     loop {
         let read = reader.read(&mut buffer).map_err(|error| failure(&ureq::Error::from(error)))?;
@@ -215,7 +217,7 @@ fn pieces<E: From<Failure>>(
         }
         bytes += read as u64;
         if bytes > max {
-            return Err(Failure::Wrong(format!("it goes on after the {max} bytes that it may have")).into());
+            return Err(Failure::Invalid(format!("it has more than {max} bytes")).into());
         }
         received.store(bytes, Ordering::Relaxed);
         take(&buffer[..read])?;
@@ -223,9 +225,9 @@ fn pieces<E: From<Failure>>(
 }
 
 /// Bytes of an unwanted body that are read rather than the connection closed.
-const DRAINED: u64 = 16 << 10;
+const MAX_DRAINED_BYTES: u64 = 16 << 10;
 
-/// The range that asks for as little as possible, where only what is told beside the file is wanted.
+/// The range that asks for as little as possible, where only the metadata of the file are wanted.
 pub(crate) const PROBE: &str = "bytes=0-0";
 
 /// An agent that follows no redirect by itself.
@@ -244,10 +246,10 @@ fn agent(limits: &Limits) -> Agent {
         .into()
 }
 
-/// Where a redirect leads.
-fn redirected(from: &Uri, headers: &HeaderMap) -> Result<Uri, Failure> {
+/// The address that a redirect leads to.
+fn redirect_target(from: &Uri, headers: &HeaderMap) -> Result<Uri, Failure> {
     let location = header(headers, &LOCATION)?
-        .ok_or_else(|| Failure::Wrong("it redirects without saying where to (no Location)".into()))?;
+        .ok_or_else(|| Failure::Invalid("it redirects without saying where to (no Location)".into()))?;
     let location = location.trim();
     let location = location.split_once('#').map_or(location, |(address, _)| address);
     let scheme = from.scheme_str().unwrap_or_default();
@@ -265,13 +267,13 @@ fn redirected(from: &Uri, headers: &HeaderMap) -> Result<Uri, Failure> {
         let folder = base.rfind('/').map_or("/", |end| &base[..=end]);
         format!("{scheme}://{authority}{folder}{location}")
     };
-    address
-        .parse()
-        .map_err(|_| Failure::Wrong(format!("it redirects to `{}`, which is no address", quoted(location))))
+    address.parse().map_err(|_| {
+        Failure::Invalid(format!("it redirects to `{}`, which is not a valid address", quoted(location)))
+    })
 }
 
-/// What a status says that brings no file.
-fn unwelcome(status: u16, headers: &HeaderMap) -> Failure {
+/// The failure that a status without a file stands for.
+fn status_failure(status: u16, headers: &HeaderMap) -> Failure {
     let said = headers.get("x-error-message").and_then(|value| value.to_str().ok());
     let said = said.map_or_else(String::new, |text| format!(" (`{}`)", quoted(text)));
     match status {
@@ -281,12 +283,12 @@ fn unwelcome(status: u16, headers: &HeaderMap) -> Failure {
         404 | 410 => {
             Failure::Denied(format!("the hub answers {status}{said}: check the name and the revision"))
         }
-        408 | 429 | 500..=599 => Failure::Passing(format!("the hub answers {status}{said}")),
-        _ => Failure::Wrong(format!("the hub answers {status}{said}, which is no answer to what was asked")),
+        408 | 429 | 500..=599 => Failure::Transient(format!("the hub answers {status}{said}")),
+        _ => Failure::Invalid(format!("the hub answers {status}{said}, which was not expected")),
     }
 }
 
-/// What the connection said.
+/// The failure that an error of the connection stands for.
 fn failure(error: &ureq::Error) -> Failure {
     let text = quoted(&error.to_string());
     match error {
@@ -294,8 +296,8 @@ fn failure(error: &ureq::Error) -> Failure {
         | ureq::Error::Timeout(_)
         | ureq::Error::HostNotFound
         | ureq::Error::ConnectionFailed
-        | ureq::Error::ConnectProxyFailed(_) => Failure::Passing(text),
-        _ => Failure::Wrong(text),
+        | ureq::Error::ConnectProxyFailed(_) => Failure::Transient(text),
+        _ => Failure::Invalid(text),
     }
 }
 
@@ -313,7 +315,7 @@ mod tests {
     fn led(from: &str, location: &'static str) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(LOCATION, location.parse().unwrap());
-        redirected(&from.parse().unwrap(), &headers).ok().map(|uri| uri.to_string())
+        redirect_target(&from.parse().unwrap(), &headers).ok().map(|uri| uri.to_string())
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Limits of what a hub may take and send.
+//! Limits of time and size of requests to a hub.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ const MEBIBYTE: u64 = 1 << 20;
 pub struct Limits {
     /// For a connection to be made.
     pub connect_time: Duration,
-    /// Between two pieces of an answer, and for its headers.
+    /// Between two chunks of an answer, and for its headers.
     pub read_time: Duration,
     /// For a request with all its redirects, besides what its bytes may take by [`Self::min_bytes_per_second`].
     pub request_time: Duration,
     /// The slowest that bytes may come, on the average and after [`Self::request_time`].
     pub min_bytes_per_second: u64,
-    /// How often one file is asked for where connections fail; the second time goes on where the first was cut.
+    /// The most requests of one file where connections fail; the second time goes on where the first was cut.
     pub max_attempts: u32,
     /// Between two attempts.
     pub pause: Duration,
@@ -29,7 +29,7 @@ pub struct Limits {
     pub max_file_bytes: u64,
     /// Files of one model.
     pub max_files: usize,
-    /// How long to wait for another process that fetches the same repository.
+    /// Time to wait for another process that fetches the same repository.
     pub wait_time: Duration,
 }
 
@@ -53,7 +53,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// How long a request may take in all whose answer has so many bytes.
+    /// The time of a request whose answer has so many bytes.
     #[must_use]
     pub fn time_for(&self, bytes: u64) -> Duration {
         self.request_time + Duration::from_secs(bytes / self.min_bytes_per_second.max(1))

@@ -1,4 +1,4 @@
-//! What a repository holds at a revision.
+//! Listing of the files of a repository at a revision.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b
 /// The same with slashes left as they are.
 const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
-/// What the hub tells of a repository.
+/// Repository as the hub describes it.
 #[derive(Deserialize)]
 struct Info {
     sha: String,
@@ -65,13 +65,16 @@ pub(crate) fn fetch(
         Ok::<(), Failure>(())
     })?;
     let info: Info = serde_json::from_slice(&text).map_err(|error| {
-        Failure::Wrong(format!("its listing is none ({}); is this a hub?", quoted(&error.to_string())))
+        Failure::Invalid(format!("its listing is not valid ({}); is this a hub?", quoted(&error.to_string())))
     })?;
     if !is_commit(&info.sha) {
-        return Err(Failure::Wrong(format!("it names the commit `{}`, which is none", quoted(&info.sha))));
+        return Err(Failure::Invalid(format!(
+            "it names the commit `{}`, which is not a commit hash",
+            quoted(&info.sha)
+        )));
     }
     if is_commit(revision) && info.sha != revision {
-        return Err(Failure::Wrong(format!("it gives the commit {} for {revision}", info.sha)));
+        return Err(Failure::Invalid(format!("it gives the commit {} for {revision}", info.sha)));
     }
     Ok(Listing { commit: info.sha, files: info.siblings.into_iter().map(|file| file.rfilename).collect() })
 }

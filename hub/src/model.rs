@@ -1,17 +1,19 @@
-//! Which files of a repository are a model: configuration, tokenizer, pooling, weights, and the same of its modules.
+//! Files of a model in its repository: configuration, tokenizer, pooling, weights, and the same of its modules.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use alambic_files::read;
 use alambic_files::text::quoted;
+use hf_hub::RepoType;
 use serde::Deserialize;
 
-use crate::HubError;
 use crate::path::{check_part, check_path};
 use crate::snapshot::Snapshot;
+use crate::{Hub, HubError, HubName};
 
-/// What is fetched of a model's folder besides its weights, and of the folder of each of its modules, where it is there.
-const WANTED: [&str; 20] = [
+/// Files that are fetched of a model's folder besides its weights, and of the folder of each of its modules, where they exist.
+const MODEL_FILES: [&str; 20] = [
     "config.json",
     "generation_config.json",
     "tokenizer.json",
@@ -35,7 +37,7 @@ const WANTED: [&str; 20] = [
     "README.md",
 ];
 
-/// Says where the modules of a sentence encoder lie.
+/// List of the modules of a sentence encoder.
 const MODULES: &str = "modules.json";
 
 /// Says that a folder is an adapter of a model, and of which. It has no `config.json` and no weights of a model: whoever
@@ -45,7 +47,7 @@ const ADAPTER: &str = "adapter_config.json";
 /// Names of weights, the preferred first; with [`INDEX`] behind it, a name stands for shards.
 const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 
-/// How the name of an index of shards ends.
+/// Ending of the name of an index of shards.
 const INDEX: &str = ".index.json";
 
 /// Modules of an encoder that are looked at.
@@ -64,16 +66,34 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
+impl Hub {
+    /// The folder of a model with its configuration, tokenizer and weights, fetched if it is not in the cache.
+    ///
+    /// # Errors
+    /// When the name is wrong, the hub refuses or says what cannot be, or nothing may be fetched and the model is not there.
+    pub fn model(&self, name: &str) -> Result<PathBuf, HubError> {
+        let name = HubName::parse_model(name)?;
+        if name.path.is_some() {
+            return Err(HubError::NoRepository(quoted(&name.text)));
+        }
+        let mut snapshot = Snapshot::open(self, &name, RepoType::Model)?;
+        fetch_files(&mut snapshot)?;
+        let folder = snapshot.folder();
+        snapshot.write_reference();
+        Ok(folder)
+    }
+}
+
 /// Fetches the files of a model.
 ///
 /// # Errors
 /// When the repository holds no model, names files that are no paths, or a file cannot be had.
-pub(crate) fn obtain(snapshot: &mut Snapshot) -> Result<(), HubError> {
-    // As what is put before the name of a file: of the model's own folder, and those of its modules.
+fn fetch_files(snapshot: &mut Snapshot) -> Result<(), HubError> {
+    // Prefixes of the names of files: of the model's own folder, and those of its modules.
     let mut folders = vec![String::new()];
     // The files that say which others are wanted.
     let mut deciding = Vec::new();
-    if snapshot.holds(MODULES) {
+    if snapshot.contains(MODULES) {
         folders.extend(modules(snapshot)?);
         deciding.push(MODULES.to_owned());
     }
@@ -81,31 +101,31 @@ pub(crate) fn obtain(snapshot: &mut Snapshot) -> Result<(), HubError> {
     let mut all_weights = Vec::new();
     let mut has_model = false;
     for folder in &folders {
-        let wanted = WANTED.iter().map(|file| format!("{folder}{file}")).filter(|file| snapshot.holds(file));
+        let wanted =
+            MODEL_FILES.iter().map(|file| format!("{folder}{file}")).filter(|file| snapshot.contains(file));
         files.extend(wanted.filter(|file| !files.contains(file)).collect::<Vec<_>>());
         let weights = weights(snapshot, folder)?;
-        has_model |= !weights.is_empty() && snapshot.holds(&format!("{folder}config.json"));
+        has_model |= !weights.is_empty() && snapshot.contains(&format!("{folder}config.json"));
         deciding.extend(weights.iter().filter(|file| file.ends_with(INDEX)).cloned());
         all_weights.push(weights);
     }
-    if !has_model && !snapshot.holds(ADAPTER) {
-        let has_config = folders.iter().any(|folder| snapshot.holds(&format!("{folder}config.json")));
+    if !has_model && !snapshot.contains(ADAPTER) {
+        let has_config = folders.iter().any(|folder| snapshot.contains(&format!("{folder}config.json")));
         let file = if has_config { WEIGHTS[0] } else { "config.json" };
-        return Err(snapshot.lacks(HubError::NoModel { name: snapshot.name(), file }));
+        return Err(snapshot.missing(HubError::NoModel { name: snapshot.name(), file }));
     }
     // The model's own weights come last: where they are, all is there, and what was cut short is not taken for a model.
     files.extend(all_weights.into_iter().rev().flatten());
-    snapshot.check_together(&files).map_err(|message| snapshot.rejected(&deciding, message))?;
-    snapshot.obtain_all(&files)
+    snapshot.check_together(&files).map_err(|message| snapshot.reject(&deciding, message))?;
+    snapshot.fetch_all(&files)
 }
 
 /// The folders of an encoder's modules but its own, each with a slash at its end.
 fn modules(snapshot: &mut Snapshot) -> Result<Vec<String>, HubError> {
     let modules: Vec<Module> = parsed(snapshot, MODULES)?;
-    let rejected =
-        |message: String| snapshot.rejected(&[MODULES.to_owned()], format!("`{MODULES}` {message}"));
+    let rejected = |message: String| snapshot.reject(&[MODULES.to_owned()], format!("`{MODULES}` {message}"));
     if modules.len() > MAX_MODULES {
-        return Err(rejected(format!("names {} modules, which is no model", modules.len())));
+        return Err(rejected(format!("names {} modules; the most are {MAX_MODULES}", modules.len())));
     }
     let mut folders = Vec::new();
     for module in modules {
@@ -127,16 +147,16 @@ fn modules(snapshot: &mut Snapshot) -> Result<Vec<String>, HubError> {
 fn weights(snapshot: &mut Snapshot, folder: &str) -> Result<Vec<String>, HubError> {
     for name in WEIGHTS {
         let whole = format!("{folder}{name}");
-        if snapshot.holds(&whole) {
+        if snapshot.contains(&whole) {
             return Ok(vec![whole]);
         }
         let index = format!("{whole}{INDEX}");
-        if !snapshot.holds(&index) {
+        if !snapshot.contains(&index) {
             continue;
         }
         let map: Index = parsed(snapshot, &index)?;
         let rejected = |message: String| {
-            snapshot.rejected(
+            snapshot.reject(
                 std::slice::from_ref(&index),
                 format!("`{}` names the shard {message}", quoted(&index)),
             )
@@ -145,9 +165,9 @@ fn weights(snapshot: &mut Snapshot, folder: &str) -> Result<Vec<String>, HubErro
         for shard in map.weight_map.into_values().collect::<BTreeSet<String>>() {
             check_part(&shard).map_err(|fault| rejected(format!("`{}`, which {fault}", quoted(&shard))))?;
             let file = format!("{folder}{shard}");
-            if !snapshot.holds(&file) {
+            if !snapshot.contains(&file) {
                 let message = format!("`{}`, which is not in the repository", quoted(&shard));
-                return Err(snapshot.lacks(rejected(message)));
+                return Err(snapshot.missing(rejected(message)));
             }
             files.push(file);
         }
@@ -156,10 +176,10 @@ fn weights(snapshot: &mut Snapshot, folder: &str) -> Result<Vec<String>, HubErro
     Ok(Vec::new())
 }
 
-/// What a file of JSON says, fetched if it is not in the cache.
+/// The value of a JSON file, fetched if it is not in the cache.
 fn parsed<T: for<'a> Deserialize<'a>>(snapshot: &mut Snapshot, file: &str) -> Result<T, HubError> {
     let max = snapshot.max_bytes(file);
-    let path = snapshot.obtain(file, max)?;
+    let path = snapshot.fetch(file, max)?;
     let fault = match read::text(&path, max) {
         Err(error) => error.to_string(),
         Ok(text) => match serde_json::from_str(&text) {
@@ -167,6 +187,6 @@ fn parsed<T: for<'a> Deserialize<'a>>(snapshot: &mut Snapshot, file: &str) -> Re
             Err(error) => quoted(&error.to_string()),
         },
     };
-    let message = format!("`{}` does not say what it should: {fault}", quoted(file));
-    Err(snapshot.rejected(&[file.to_owned()], message))
+    let message = format!("`{}` is not valid: {fault}", quoted(file));
+    Err(snapshot.reject(&[file.to_owned()], message))
 }

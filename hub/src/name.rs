@@ -8,14 +8,14 @@ use crate::path::check_path;
 /// Longest name of an owner or a repository; the hub's own limit.
 const MAX_NAME: usize = 96;
 
-/// `OWNER/NAME[@REVISION][/PATH]` in its parts.
+/// Name of a repository on the hub, or of a file in it: `OWNER/NAME[@REVISION][/PATH]` in its parts.
 ///
 /// The revision is a branch, a tag or a commit. Slashes within it are written `%2F`, since a file may follow:
 /// `OWNER/NAME@feature%2Fx/data/train.csv`, and `%25` is a percent sign. The hub's own references `refs/pr/NUMBER` and
 /// `refs/convert/NAME` may be written as they are. For a model, which no file follows, all that stands behind the `@` is
 /// the revision, so that `OWNER/NAME@feature/x` is enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name {
+pub struct HubName {
     /// The whole name.
     pub text: String,
     /// The owner.
@@ -28,24 +28,24 @@ pub struct Name {
     pub path: Option<String>,
 }
 
-/// A name that is not one of the hub's.
+/// Error of a name that is not valid on the hub.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`hf:{name}` is no name on the hub: {fault}; write `hf:OWNER/NAME[@REVISION]`, and a file of a dataset behind it; \
+    "`hf:{name}` is not a valid name on the hub: {fault}; write `hf:OWNER/NAME[@REVISION]`, and a file of a dataset behind it; \
      slashes in a revision are `%2F`"
 )]
-pub struct NameError {
+pub struct HubNameError {
     name: String,
     fault: String,
 }
 
-impl Name {
+impl HubName {
     /// Takes the name of a file of a dataset, or of a model, apart.
     ///
     /// # Errors
     /// When owner or repository is missing, or a part holds what no name on the hub does.
-    pub fn parse(text: &str) -> Result<Self, NameError> {
-        Self::read(text).map_err(|fault| NameError { name: quoted(text), fault })
+    pub fn parse(text: &str) -> Result<Self, HubNameError> {
+        Self::read(text).map_err(|fault| HubNameError { name: quoted(text), fault })
     }
 
     fn read(text: &str) -> Result<Self, String> {
@@ -90,7 +90,7 @@ impl Name {
     ///
     /// # Errors
     /// Those of [`Self::parse`].
-    pub fn parse_model(text: &str) -> Result<Self, NameError> {
+    pub fn parse_model(text: &str) -> Result<Self, HubNameError> {
         let mut name = Self::parse(text)?;
         if let Some(revision) = &mut name.revision
             && let Some(path) = name.path.take()
@@ -99,7 +99,7 @@ impl Name {
                 let whole = format!("{revision}/{rest}");
                 check_revision(&whole).map(|()| whole)
             });
-            *revision = rest.map_err(|fault| NameError { name: quoted(text), fault })?;
+            *revision = rest.map_err(|fault| HubNameError { name: quoted(text), fault })?;
         }
         Ok(name)
     }
@@ -116,7 +116,7 @@ impl Name {
     }
 }
 
-/// What stands before the first slash, and what behind it.
+/// The parts before and behind the first slash.
 fn split(text: &str) -> (&str, Option<&str>) {
     text.split_once('/').map_or((text, None), |(first, rest)| (first, Some(rest)))
 }
@@ -139,7 +139,9 @@ fn check_name(what: &str, name: &str) -> Result<(), String> {
     let is_plain =
         name.chars().all(|character| character.is_ascii_alphanumeric() || "-_.".contains(character));
     if name.is_empty() || name.len() > MAX_NAME || name.starts_with('.') || !is_plain {
-        return Err(format!("its {what} is no word of letters, digits, `-`, `_` and `.`"));
+        return Err(format!(
+            "its {what} may hold only letters, digits, `-`, `_` and `.`, and has at most {MAX_NAME} of them"
+        ));
     }
     // The hub has none of them, and `a--b/c` would share its folder in the cache with `a/b--c`.
     if name.contains("--") || name.contains("..") {
@@ -148,7 +150,7 @@ fn check_name(what: &str, name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// That a revision is one that git could have, and a path below `refs`.
+/// Checks that a revision is one that git could have, and a path below `refs`.
 fn check_revision(revision: &str) -> Result<(), String> {
     check_path(revision).map_err(|fault| format!("its revision {fault}"))?;
     let is_reference = !revision.starts_with('-')
@@ -157,7 +159,7 @@ fn check_revision(revision: &str) -> Result<(), String> {
         && !revision.contains([' ', '~', '^', '['])
         && !format!("{revision}/").contains(".lock/")
         && revision.split('/').all(|part| !part.starts_with('.'));
-    if is_reference { Ok(()) } else { Err("its revision is none that git knows".into()) }
+    if is_reference { Ok(()) } else { Err("its revision is not a valid git reference".into()) }
 }
 
 #[cfg(test)]
@@ -166,10 +168,10 @@ mod tests {
 
     #[test]
     fn names_are_taken_apart() {
-        let name = Name::parse("stanfordnlp/sst2@v1.0/data/train-00000.parquet").unwrap();
+        let name = HubName::parse("stanfordnlp/sst2@v1.0/data/train-00000.parquet").unwrap();
         assert_eq!((name.repository().as_str(), name.revision()), ("stanfordnlp/sst2", "v1.0"));
         assert_eq!(name.path.as_deref(), Some("data/train-00000.parquet"));
-        assert_eq!(Name::parse("a/b").unwrap().revision(), "main");
+        assert_eq!(HubName::parse("a/b").unwrap().revision(), "main");
         let long = "a".repeat(97);
         for wrong in [
             "",
@@ -199,26 +201,26 @@ mod tests {
             "a\u{1b}/b",
             &format!("{long}/b"),
         ] {
-            assert!(Name::parse(wrong).is_err(), "{wrong:?}");
+            assert!(HubName::parse(wrong).is_err(), "{wrong:?}");
         }
     }
 
     #[test]
     fn branches_with_slashes_are_named() {
         let read = |text: &str| {
-            let name = Name::parse(text).unwrap();
+            let name = HubName::parse(text).unwrap();
             (name.revision().to_owned(), name.path)
         };
         assert_eq!(read("a/b@feature%2Fx/data/c.csv"), ("feature/x".into(), Some("data/c.csv".into())));
         assert_eq!(read("a/b@refs/pr/1/c.csv"), ("refs/pr/1".into(), Some("c.csv".into())));
         assert_eq!(read("a/b@refs%2Fconvert%2Fparquet/c"), ("refs/convert/parquet".into(), Some("c".into())));
         assert_eq!(read("a/b@100%25/c"), ("100%".into(), Some("c".into())));
-        let model = |text: &str| Name::parse_model(text).unwrap();
+        let model = |text: &str| HubName::parse_model(text).unwrap();
         for text in ["a/b@feature/x", "a/b@feature%2Fx", "a/b@feature%2fx"] {
             assert_eq!((model(text).revision(), model(text).path), ("feature/x", None), "{text}");
         }
         assert_eq!(model("a/b@refs/pr/1").revision(), "refs/pr/1");
         assert_eq!(model("a/b/c").path.as_deref(), Some("c"));
-        assert!(Name::parse_model("a/b@c/d.lock").is_err());
+        assert!(HubName::parse_model("a/b@c/d.lock").is_err());
     }
 }

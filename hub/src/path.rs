@@ -16,7 +16,7 @@ const COMMIT: usize = 40;
 /// Names that Windows keeps for devices, with any ending.
 const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 
-/// That a name with slashes stays below the folder that it is joined to, on every system: no name that only some systems
+/// Checks that a name with slashes stays below the folder that it is joined to, on every system: no name that only some systems
 /// can hold is taken on any, so that what is fetched here can be fetched there.
 ///
 /// # Errors
@@ -31,7 +31,7 @@ pub(crate) fn check_path(path: &str) -> Result<(), String> {
     path.split('/').try_for_each(check_part)
 }
 
-/// That a name is one of a file, without a folder.
+/// Checks that a name is one of a file, without a folder.
 ///
 /// # Errors
 /// Those of [`check_path`].
@@ -59,7 +59,7 @@ pub(crate) fn check_part(part: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// True of `CON`, `nul.txt`, `COM1.json` and the like.
+/// Whether a name is one of a device: `CON`, `nul.txt`, `COM1.json` and the like.
 fn is_device(part: &str) -> bool {
     let stem = part.split('.').next().unwrap_or_default().trim_end().to_lowercase();
     let port = |kind: &str| {
@@ -70,21 +70,21 @@ fn is_device(part: &str) -> bool {
     DEVICES.contains(&stem.as_str()) || port("com") || port("lpt")
 }
 
-/// True of the name of a commit: 40 hexadecimal digits in small letters.
+/// Whether a text is the hash of a commit: 40 hexadecimal digits in small letters.
 pub(crate) fn is_commit(text: &str) -> bool {
     text.len() == COMMIT && is_hexadecimal(text)
 }
 
-/// True of text of nothing but hexadecimal digits in small letters.
+/// Whether a text holds nothing but hexadecimal digits in small letters.
 pub(crate) fn is_hexadecimal(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// That no two paths are one file where letters of both cases are the same, and none is a file and a folder.
+/// Checks that no two paths are one file on systems that ignore case, and none is a file and a folder.
 ///
 /// # Errors
 /// The two.
-pub(crate) fn check_apart<'a>(paths: impl Iterator<Item = &'a str>) -> Result<(), (String, String)> {
+pub(crate) fn check_distinct<'a>(paths: impl Iterator<Item = &'a str>) -> Result<(), (String, String)> {
     // Files and folders by their names in small letters; of a folder, how it was first written.
     let mut seen: HashMap<String, (&str, bool)> = HashMap::new();
     for path in paths {
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn paths_that_differ_in_case_alone_are_told() {
-        let check = |paths: &[&str]| check_apart(paths.iter().copied()).is_ok();
+        let check = |paths: &[&str]| check_distinct(paths.iter().copied()).is_ok();
         assert!(check(&["a", "b/a", "b/c"]));
         assert!(
             !check(&["a", "A"]) && !check(&["b/a", "B/c"]) && !check(&["a", "a/b"]) && !check(&["a/b", "A"])

@@ -100,8 +100,10 @@ impl Setting for LayerMap {
             match pair[..] {
                 [student, teacher] => pairs.push((student, teacher)),
                 _ => {
-                    return reader
-                        .wrong_type(node, "pairs of a student's and a teacher's layer, as [[1, 3], [2, 6]]");
+                    return reader.report_wrong_type(
+                        node,
+                        "pairs of a student's and a teacher's layer, as [[1, 3], [2, 6]]",
+                    );
                 }
             }
         }

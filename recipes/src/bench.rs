@@ -7,7 +7,7 @@ use alambic_inference::BenchmarkModel;
 use alambic_models::{Config, ModelError, ModelFolder};
 use alambic_reports::outcome::Latency;
 use alambic_tensor::device;
-use alambic_tensor::precision::{self, Products};
+use alambic_tensor::precision::{self, MatmulPrecision};
 use serde::{Serialize, Serializer};
 
 use crate::observer::Observer;
@@ -25,7 +25,7 @@ pub struct Grid {
     /// How often each batch is timed.
     pub rounds: usize,
     /// What numbers are multiplied as.
-    pub precisions: Vec<Products>,
+    pub precisions: Vec<MatmulPrecision>,
 }
 
 impl Grid {
@@ -48,7 +48,7 @@ pub struct Measured {
     pub folder: PathBuf,
     /// What numbers are multiplied as.
     #[serde(serialize_with = "by_name")]
-    pub precision: Products,
+    pub precision: MatmulPrecision,
     /// Parameters.
     pub parameters: usize,
     /// Bytes of its weights on disk.
@@ -63,7 +63,7 @@ pub struct Measured {
 
 // What serde asks for.
 #[allow(clippy::trivially_copy_pass_by_ref)]
-fn by_name<S: Serializer>(precision: &Products, serializer: S) -> Result<S::Ok, S::Error> {
+fn by_name<S: Serializer>(precision: &MatmulPrecision, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(precision.name())
 }
 
@@ -203,8 +203,12 @@ mod tests {
     fn every_cell_of_the_grid_is_timed() {
         let parity = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity");
         let folder = parity.join("marian/model");
-        let grid =
-            Grid { batches: vec![1, 3], lengths: vec![2, 5], rounds: 3, precisions: vec![Products::F32] };
+        let grid = Grid {
+            batches: vec![1, 3],
+            lengths: vec![2, 5],
+            rounds: 3,
+            precisions: vec![MatmulPrecision::F32],
+        };
         let measured = measure(&[folder.clone(), parity.join("bert/model")], &grid, &mut Silent).unwrap();
         assert_eq!(measured.len(), 2);
         for model in &measured {
@@ -228,7 +232,7 @@ mod tests {
             batches: vec![2],
             lengths: vec![4],
             rounds: 1,
-            precisions: vec![Products::F32, Products::Int8],
+            precisions: vec![MatmulPrecision::F32, MatmulPrecision::Int8],
         };
         let folders = models.map(|model| parity.join(model));
         let measured = measure(&folders, &grid, &mut Silent).unwrap();
@@ -237,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_largest_batch_is_one() {
-        let precisions = vec![Products::Bf16];
+        let precisions = vec![MatmulPrecision::Bf16];
         let grid =
             Grid { batches: vec![1, 8, 4], lengths: vec![3, 2], rounds: 9, precisions: precisions.clone() };
         assert_eq!(grid.largest(), Grid { batches: vec![8], lengths: vec![3], rounds: 1, precisions });

@@ -27,6 +27,7 @@ pub mod observer;
 pub mod options;
 mod places;
 pub mod plan;
+pub mod renamed_keys;
 mod run;
 pub mod schema;
 mod stage_order;

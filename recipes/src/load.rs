@@ -8,13 +8,14 @@ use alambic_files::text::quoted;
 use alambic_settings::merge::merge;
 use alambic_settings::reader::nearest;
 use alambic_settings::{
-    Diagnostic, Diagnostics, IndexMap, Location, Node, Origin, Resolver, Setting, Source, Value, read,
+    Diagnostic, Diagnostics, IndexMap, Location, Node, Origin, Resolver, Setting, SourceFile, Value, read,
     resolved_toml,
 };
 
 use crate::book;
 use crate::options::train::TrainOptions;
 use crate::places::descend;
+use crate::renamed_keys::RENAMED_KEYS;
 use crate::schema::Recipe;
 
 /// A recipe with all that it extends and all flags.
@@ -27,7 +28,7 @@ pub struct Loaded {
     /// What was loaded.
     pub location: Location,
     /// The texts that took part: the recipe, then what it extends.
-    pub sources: Vec<Arc<Source>>,
+    pub sources: Vec<Arc<SourceFile>>,
 }
 
 /// Loads a recipe by its path, or by `builtin:NAME`, and lays the flags (`KEY=VALUE`) over it.
@@ -46,7 +47,7 @@ pub fn load(recipe: impl AsRef<OsStr>, flags: &[String]) -> Result<Loaded, Diagn
         // A path need not be text.
         None => Location::File(recipe.into()),
     };
-    let resolver = Resolver { builtins: book::BUILTINS };
+    let resolver = Resolver { builtins: book::BUILTINS, renamed_keys: RENAMED_KEYS };
     let resolution = resolver
         .resolve::<Recipe>(&location, flags)
         .map_err(|diagnostics| suggest(&location, diagnostics))?;

@@ -2,7 +2,7 @@
 
 use alambic_settings::IndexMap;
 use alambic_tensor::device;
-use alambic_tensor::precision::is_lowered;
+use alambic_tensor::precision::has_bf16;
 
 /// Versions, processor, device and memory: label to value.
 pub(crate) fn describe() -> IndexMap<String, String> {
@@ -12,7 +12,7 @@ pub(crate) fn describe() -> IndexMap<String, String> {
         ("Processor", processor()),
         ("Device", device()),
         ("Threads", rayon::current_num_threads().to_string()),
-        ("Tiles for bfloat16", if is_lowered() { "yes" } else { "no" }.to_owned()),
+        ("Tiles for bfloat16", if has_bf16() { "yes" } else { "no" }.to_owned()),
         ("Memory", memory()),
     ]
     .into_iter()

@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 pub struct Comparison {
     /// The runs, in the order given.
     pub runs: Vec<ComparedRun>,
-    /// What was varied between them, for a curve; none where they differ in more than a number.
-    pub varied: Option<Varied>,
+    /// The key that was swept over them, for a curve; none where they differ in more than a number.
+    pub swept: Option<SweptKey>,
     /// The keys in which their recipes differ.
     pub differences: Vec<Difference>,
 }
@@ -82,7 +82,7 @@ impl Validations {
 
 /// A number that differs from run to run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Varied {
+pub struct SweptKey {
     /// What it is, for instance `share of training pairs`.
     pub name: String,
     /// How it is written.
@@ -145,7 +145,7 @@ impl Comparison {
                 Err(error) => errors.push(error),
             }
         }
-        if errors.is_empty() { Ok(Self { runs, varied: None, differences: Vec::new() }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { runs, swept: None, differences: Vec::new() }) } else { Err(errors) }
     }
 
     /// The table, one row a model of a run.
@@ -194,15 +194,15 @@ impl Comparison {
     /// figures.
     ///
     /// # Errors
-    /// [`ReportError::Length`] when there is not one varied value for each run.
+    /// [`ReportError::Length`] when there is not one value of the swept key for each run.
     pub fn document(&self) -> Result<Document> {
-        if let Some(varied) = &self.varied
-            && varied.values.len() != self.runs.len()
+        if let Some(swept) = &self.swept
+            && swept.values.len() != self.runs.len()
         {
             return Err(ReportError::Length {
-                what: format!("values of {} to draw runs over", varied.name),
+                what: format!("values of {} to draw runs over", swept.name),
                 expected: self.runs.len(),
-                found: varied.values.len(),
+                found: swept.values.len(),
             });
         }
         let metrics = self.metrics();
@@ -243,8 +243,8 @@ impl Comparison {
         if !foreign.is_empty() {
             return Err(FileError::Foreign { path: folder.to_owned(), foreign }.into());
         }
-        digests::check_own(folder, &files)?;
-        digests::announce(folder, &files)?;
+        digests::check_replaceable(folder, &files)?;
+        digests::register(folder, &files)?;
         self.document()?.write(folder, "compare")?;
         let path = folder.join(TABLE);
         let rows = self
@@ -256,7 +256,7 @@ impl Comparison {
         let mut table = table_of_objects(rows.iter(), &["run", "recipe", "model"])
             .map_err(|reason| ReportError::Table { path: path.clone(), reason })?;
         write_table(&mut table, &path)?;
-        Ok(digests::list(folder, &files)?)
+        Ok(digests::record(folder, &files)?)
     }
 
     /// Says which runs have no metrics because their texts have no labels; none where all have.
@@ -409,7 +409,7 @@ impl Comparison {
                 series,
             }),
         };
-        let curve = self.varied.as_ref().map(|varied| {
+        let curve = self.swept.as_ref().map(|swept| {
             let series = models
                 .iter()
                 .map(|model| LineSeries {
@@ -417,12 +417,12 @@ impl Comparison {
                     points: self
                         .runs
                         .iter()
-                        .zip(&varied.values)
-                        .filter_map(|(run, &varied)| Some((varied, value(run, model)?)))
+                        .zip(&swept.values)
+                        .filter_map(|(run, &swept)| Some((swept, value(run, model)?)))
                         .collect(),
                 })
                 .collect();
-            metric_over(metric, &varied.name, varied.format, series)
+            metric_over(metric, &swept.name, swept.format, series)
         });
         let sizes = self.against(metric, "size", ValueFormat::Bytes, |model| Some(model.bytes? as f64));
         let times = self.against(metric, "time per example", ValueFormat::Milliseconds, |model| {

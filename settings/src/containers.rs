@@ -11,8 +11,8 @@ use crate::source::Origin;
 use crate::tree::{Member, Members, Node, Value};
 use crate::types::{KindsDescription, Type};
 
-/// A value with the place where it was written, for errors that only show once
-/// values are held against each other or against the data.
+/// Value with the place where it was written, for errors that only show once
+/// values are compared with each other or with the data.
 ///
 /// Two are equal if their values are, wherever they were written.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ impl<T: Setting> Setting for At<T> {
     }
 }
 
-/// A value, or an array of such.
+/// One value, or an array of such.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OneOrMany<T>(pub Vec<T>);
 
@@ -141,7 +141,7 @@ impl<K: Kind> Setting for Several<K> {
         for (name, member) in members {
             if !names.contains(&name.as_str()) {
                 let message = format!("unknown kind `{}` {}", quoted(name), reader.within());
-                reader.unknown_name("recipe::unknown-key", message, &member.key_origin, name, &names);
+                reader.report_unknown_name("recipe::unknown-key", message, &member.key_origin, name, &names);
                 entries.push(None);
                 continue;
             }
@@ -181,8 +181,8 @@ impl<K: Kind> Setting for Several<K> {
     }
 }
 
-/// One of two types, told apart by the outer shape of the value: a number or a
-/// table. Where a value fits neither, the error speaks of both.
+/// Either of two types, chosen by the outer shape of the value: a number or a
+/// table. Where a value fits neither, the error names both.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Either<A, B> {
     /// The first, which is also taken if both fit.
@@ -202,7 +202,7 @@ impl<A: Setting, B: Setting> Setting for Either<A, B> {
         } else if B::describe().fits(node) {
             B::read(node, reader).map(Self::Second)
         } else {
-            reader.wrong_type(node, &format!("one of these: {}", Self::describe()))
+            reader.report_wrong_type(node, &format!("one of these: {}", Self::describe()))
         }
     }
 

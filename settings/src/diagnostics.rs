@@ -1,26 +1,23 @@
-//! Errors that say where, all at once.
-
-use std::fmt;
+//! Diagnostics: errors and warnings with file, line and column, reported all at once.
 
 use alambic_files::text::shortened;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::render;
 use crate::source::Origin;
 
-/// How many errors are told one by one, and how many warnings; of more, only how many of each sort there are.
-pub const SHOWN: usize = 50;
+/// The most errors that are shown one by one, and the most warnings; of those beyond, only the number by code.
+pub const MAX_SHOWN: usize = 50;
 
-/// Characters of a message, of a label or of help that are shown.
-pub(crate) const MOST: usize = 1000;
+/// The most characters of a message, of a label or of help that are shown.
+pub(crate) const MAX_CHARACTERS: usize = 1000;
 
-/// How bad it is.
+/// Severity of a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Severity {
-    /// Nothing can be run.
+    /// The recipe cannot be run.
     Error,
-    /// It can be run, but is probably not what was meant.
+    /// The recipe can be run, but is probably not what was meant.
     Warning,
 }
 
@@ -35,21 +32,21 @@ impl Severity {
     }
 }
 
-/// A place, and what is to be said of it.
+/// Label of a diagnostic: a place, and a text beside it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Label {
     /// The place.
     pub origin: Origin,
-    /// What is said beside the carets.
+    /// The text beside the carets.
     pub text: String,
 }
 
-/// One mistake: what is wrong, where, and what to do.
+/// One diagnostic: what is wrong, where, and what to do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagnostic {
-    /// How bad it is.
+    /// Error or warning.
     pub severity: Severity,
-    /// A stable name for this sort of mistake, as `recipe::unknown-key`.
+    /// A stable name for mistakes of this kind, as `recipe::unknown-key`.
     pub code: &'static str,
     /// What is wrong, in one line.
     pub message: String,
@@ -84,13 +81,6 @@ impl Diagnostic {
         self
     }
 
-    /// The message with the lines it is about, as several lines without a
-    /// newline at the end. Colour repeats what the text says, nothing more.
-    #[must_use]
-    pub fn render(&self, colour: bool) -> String {
-        render::render(self, colour)
-    }
-
     /// One object: `severity`, `code`, `message`, `help` and `labels`, each with
     /// `file`, `line`, `column` (from 1) and `text`. What has no place has null.
     #[must_use]
@@ -105,33 +95,27 @@ impl Diagnostic {
                 "file": file,
                 "line": position.map(|(line, _)| line),
                 "column": position.map(|(_, column)| column),
-                "text": shortened(&label.text, MOST),
+                "text": shortened(&label.text, MAX_CHARACTERS),
             })
         };
         json!({
             "severity": self.severity.name(),
             "code": self.code,
-            "message": shortened(&self.message, MOST),
+            "message": shortened(&self.message, MAX_CHARACTERS),
             "labels": self.labels.iter().map(label).collect::<Vec<_>>(),
-            "help": self.help.as_ref().map(|help| shortened(help, MOST)),
+            "help": self.help.as_ref().map(|help| shortened(help, MAX_CHARACTERS)),
         })
     }
 }
 
-impl fmt::Display for Diagnostic {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.render(false))
-    }
-}
-
-/// Everything that is wrong, in the order in which it was found: each mistake once, the first [`SHOWN`] errors and as many
-/// warnings whole, and of the others how many of each sort there are.
+/// List of diagnostics, in the order in which they were found: each once, the first [`MAX_SHOWN`] errors and as many
+/// warnings whole, and of the others their number by code.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Diagnostics {
-    /// The mistakes that are told one by one.
+    /// The diagnostics that are shown one by one.
     pub list: Vec<Diagnostic>,
-    /// How many more there are, by how bad they are and their code.
-    pub more: IndexMap<(Severity, &'static str), usize>,
+    /// The number of those beyond, by severity and code.
+    pub omitted: IndexMap<(Severity, &'static str), usize>,
 }
 
 impl Diagnostics {
@@ -143,67 +127,67 @@ impl Diagnostics {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// Adds a mistake, unless it is told already.
+    /// Adds a diagnostic, unless the same one is in the list.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         if !self.has_room(diagnostic.severity) {
-            *self.more.entry((diagnostic.severity, diagnostic.code)).or_default() += 1;
+            *self.omitted.entry((diagnostic.severity, diagnostic.code)).or_default() += 1;
         } else if !self.list.contains(&diagnostic) {
             self.list.push(diagnostic);
         }
     }
 
-    /// Whether the next mistake that is as bad as this is told, and not only counted.
+    /// Whether the next diagnostic of a severity is shown, and not only counted.
     pub(crate) fn has_room(&self, severity: Severity) -> bool {
-        self.list.iter().filter(|other| other.severity == severity).count() < SHOWN
+        self.list.iter().filter(|other| other.severity == severity).count() < MAX_SHOWN
     }
 
-    /// Adds the mistakes of another list.
+    /// Adds the diagnostics of another list.
     pub fn append(&mut self, other: Self) {
         for diagnostic in other.list {
             self.push(diagnostic);
         }
-        for (sort, count) in other.more {
-            *self.more.entry(sort).or_default() += count;
+        for (sort, count) in other.omitted {
+            *self.omitted.entry(sort).or_default() += count;
         }
     }
 
-    /// Takes out all mistakes of a sort.
+    /// Removes all diagnostics with a code.
     pub(crate) fn remove(&mut self, code: &str) {
         self.list.retain(|diagnostic| diagnostic.code != code);
-        self.more.retain(|(_, other), _| *other != code);
+        self.omitted.retain(|(_, other), _| *other != code);
     }
 
-    /// How many mistakes there are.
+    /// The number of diagnostics, those beyond included.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.list.len() + self.more.values().sum::<usize>()
+        self.list.len() + self.omitted.values().sum::<usize>()
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no diagnostics.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Whether one of the mistakes is as bad as this.
+    /// Whether there is a diagnostic of a severity.
     #[must_use]
     pub fn has(&self, severity: Severity) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.severity == severity)
     }
 
-    /// Whether one of the mistakes is of a sort.
+    /// Whether there is a diagnostic with a code.
     #[must_use]
     pub fn has_code(&self, code: &str) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.code == code)
-            || self.more.keys().any(|(_, other)| *other == code)
+            || self.omitted.keys().any(|(_, other)| *other == code)
     }
 
-    /// What is told: the mistakes, and last, where there are more of them, a word on how many.
+    /// The diagnostics to show, followed, where there are more, by one for each severity with the number of the others.
     #[must_use]
-    pub fn told(&self) -> Vec<Diagnostic> {
-        let mut told = self.list.clone();
+    pub fn shown(&self) -> Vec<Diagnostic> {
+        let mut shown = self.list.clone();
         for severity in [Severity::Error, Severity::Warning] {
-            let sorts: Vec<_> = self.more.iter().filter(|((own, _), _)| *own == severity).collect();
+            let sorts: Vec<_> = self.omitted.iter().filter(|((own, _), _)| *own == severity).collect();
             let count: usize = sorts.iter().map(|(_, count)| **count).sum();
             if count == 0 {
                 continue;
@@ -212,24 +196,18 @@ impl Diagnostics {
             let each: Vec<String> =
                 sorts.iter().map(|((_, code), count)| format!("{count} `{code}`")).collect();
             let message = format!("{count} more {name}s are not shown: {}", each.join(", "));
-            told.push(match severity {
+            shown.push(match severity {
                 Severity::Error => Diagnostic::error(code, message),
                 Severity::Warning => Diagnostic::warning(code, message),
             });
         }
-        told
+        shown
     }
 
-    /// All that is [`told`](Self::told), an empty line between the messages.
-    #[must_use]
-    pub fn render(&self, colour: bool) -> String {
-        self.told().iter().map(|diagnostic| diagnostic.render(colour)).collect::<Vec<_>>().join("\n\n")
-    }
-
-    /// All that is [`told`](Self::told), as an array of [`Diagnostic::to_json`].
+    /// All that is [`shown`](Self::shown), as an array of [`Diagnostic::to_json`].
     #[must_use]
     pub fn to_json(&self) -> Value {
-        self.told().iter().map(Diagnostic::to_json).collect()
+        self.shown().iter().map(Diagnostic::to_json).collect()
     }
 }
 
@@ -248,11 +226,3 @@ impl From<Vec<Diagnostic>> for Diagnostics {
         diagnostics
     }
 }
-
-impl fmt::Display for Diagnostics {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.render(false))
-    }
-}
-
-impl std::error::Error for Diagnostics {}

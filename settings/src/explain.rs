@@ -1,16 +1,17 @@
-//! What a key means, from its declaration.
+//! Explanation of a key, from its declaration.
 
 use alambic_files::text::quoted;
 
 use crate::diagnostics::Diagnostic;
-use crate::reader::nearest;
+use crate::reader::{nearest, renamed_help};
+use crate::renamed::RenamedKeys;
 use crate::resolve::Inheritance;
 use crate::setting::Table;
 use crate::types::{Field, Type, list_names, summary};
 use crate::write::inline;
 
-/// What stands at the end of a path.
-struct Found {
+/// The type, and the key, at the end of a path.
+struct ExplainedKey {
     kind: Type,
     /// The key, where the last step was one.
     field: Option<Field>,
@@ -22,14 +23,14 @@ struct Found {
 /// out. An empty path explains the top level.
 ///
 /// # Errors
-/// A key that is not there, with the nearest one that is.
-pub fn explain(kind: &Type, path: &str) -> Result<String, Diagnostic> {
-    let mut found = Found { kind: kind.clone(), field: None };
+/// A key that is not there, with its present name if it is one of `renamed`, else the nearest one that is there.
+pub fn explain(kind: &Type, path: &str, renamed: RenamedKeys) -> Result<String, Diagnostic> {
+    let mut found = ExplainedKey { kind: kind.clone(), field: None };
     let mut walked: Vec<&str> = Vec::new();
     for step in path.split('.').filter(|_| !path.is_empty()) {
         let step = step.split('[').next().unwrap_or(step);
         found = descend(&found.kind, step, walked.is_empty())
-            .ok_or_else(|| unknown(&found.kind, step, &walked.join("."), walked.is_empty()))?;
+            .ok_or_else(|| unknown(&found.kind, step, &walked.join("."), walked.is_empty(), renamed))?;
         walked.push(step);
     }
     Ok(page(&found, path))
@@ -49,9 +50,9 @@ fn fields_of(kind: &Type, top: bool) -> Vec<Field> {
     fields
 }
 
-fn descend(kind: &Type, step: &str, top: bool) -> Option<Found> {
+fn descend(kind: &Type, step: &str, top: bool) -> Option<ExplainedKey> {
     if let Some(field) = fields_of(kind, top).into_iter().find(|field| field.key == step) {
-        return Some(Found { kind: field.kind.clone(), field: Some(field) });
+        return Some(ExplainedKey { kind: field.kind.clone(), field: Some(field) });
     }
     let below = match kind {
         Type::List(item) => return descend(item, step, false),
@@ -59,7 +60,7 @@ fn descend(kind: &Type, step: &str, top: bool) -> Option<Found> {
         Type::Table(_) => None,
         other => other.member(step),
     };
-    below.map(|kind| Found { kind, field: None })
+    below.map(|kind| ExplainedKey { kind, field: None })
 }
 
 /// The names that can follow.
@@ -81,12 +82,15 @@ fn kinds_of(kind: &Type) -> Vec<(&'static str, String)> {
     }
 }
 
-fn unknown(kind: &Type, step: &str, walked: &str, top: bool) -> Diagnostic {
+fn unknown(kind: &Type, step: &str, walked: &str, top: bool, renamed: RenamedKeys) -> Diagnostic {
     let place = if walked.is_empty() { "the top level".to_owned() } else { format!("`{}`", quoted(walked)) };
     let diagnostic =
         Diagnostic::error("recipe::unknown-key", format!("there is no key `{}` in {place}", quoted(step)));
     let names = names_below(kind, top);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    if let Some(current) = renamed.current(step, &names) {
+        return diagnostic.help(renamed_help(current));
+    }
     match nearest(step, &names) {
         Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
         None if names.is_empty() => diagnostic.help(format!("it is a value without keys: {kind}")),
@@ -107,7 +111,7 @@ fn facts(field: &Field) -> String {
     facts.join(", ")
 }
 
-fn page(found: &Found, path: &str) -> String {
+fn page(found: &ExplainedKey, path: &str) -> String {
     let mut lines = Vec::new();
     if !path.is_empty() {
         lines.push(path.to_owned());
@@ -142,7 +146,7 @@ fn page(found: &Found, path: &str) -> String {
     lines.join("\n")
 }
 
-/// What the values of a table of names are, whose keys are shown with it.
+/// The type of the values of a table of names, whose keys are shown with it.
 fn names_of(kind: &Type) -> &Type {
     match kind {
         Type::Map(value) => names_of(value),

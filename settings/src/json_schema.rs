@@ -28,7 +28,7 @@ pub fn json_schema(kind: &Type, title: &str) -> Value {
     schema
 }
 
-/// The tables met so far, each described once.
+/// Definitions of the schema: the tables met so far, each described once.
 struct Definitions {
     /// Name in the schema of each Rust type.
     names: IndexMap<&'static str, String>,
@@ -37,7 +37,7 @@ struct Definitions {
 
 impl Definitions {
     /// A reference to a type, described by `describe` if it is met for the first
-    /// time. Types of one name in two crates are told apart by their modules.
+    /// time. Types of one name in two crates get the names of their modules as well.
     fn reference(&mut self, rust_name: &'static str, describe: impl FnOnce(&mut Self) -> Value) -> Value {
         if !self.names.contains_key(rust_name) {
             let segments: Vec<&str> = rust_name.split("::").collect();
@@ -95,10 +95,10 @@ impl Definitions {
             Type::Boolean => json!({ "type": "boolean" }),
             Type::Integer { minimum, maximum } => {
                 let mut schema = json!({ "type": "integer" });
-                if let Some(minimum) = i64::try_from(*minimum).ok().filter(|&least| least > i64::MIN) {
+                if let Some(minimum) = i64::try_from(*minimum).ok().filter(|&minimum| minimum > i64::MIN) {
                     schema["minimum"] = json!(minimum);
                 }
-                if let Some(maximum) = i64::try_from(*maximum).ok().filter(|&most| most < i64::MAX) {
+                if let Some(maximum) = i64::try_from(*maximum).ok().filter(|&maximum| maximum < i64::MAX) {
                     schema["maximum"] = json!(maximum);
                 }
                 schema

@@ -1,5 +1,5 @@
-//! Declared options: each key once, with its meaning, type and default; read
-//! from a tree that remembers where every value came from.
+//! Declaration of options: each key once, with its meaning, type and default; read
+//! from a tree that keeps the origin of every value.
 //!
 //! A recipe is checked in one go: every mistake in it is reported at once, each
 //! with file, line, column and a suggestion. Deriving a reader with serde stops
@@ -12,10 +12,11 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`source`] | texts and places in them |
-//! | [`tree`], [`merge`] | TOML with the origin of every value; layers over layers |
+//! | [`source`] | source files and places in them |
+//! | [`tree`], [`merge`] | TOML with the origin of every value; merging of layers |
 //! | [`diagnostics`] | errors with places, as text and as JSON |
-//! | [`types`], [`setting`], [`reader`] | what a value may be, and how it is read |
+//! | [`types`], [`setting`] | what a value may be |
+//! | [`reader`], [`mod@read`], [`renamed`] | reading, with every mistake; keys under their former names |
 //! | [`containers`], [`location`] | `At`, `OneOrMany`, `Several`, `Either`; paths and names of models |
 //! | [`mod@resolve`], [`mod@resolved`] | `extends` and `--set`; the resolved file of a run |
 //! | [`mod@explain`], [`mod@json_schema`] | documentation from the declarations |
@@ -49,7 +50,9 @@ pub mod location;
 mod macros;
 pub mod merge;
 mod primitives;
+pub mod read;
 pub mod reader;
+pub mod renamed;
 mod render;
 pub mod resolve;
 pub mod resolved;
@@ -65,10 +68,12 @@ pub use explain::explain;
 pub use indexmap::IndexMap;
 pub use json_schema::json_schema;
 pub use location::Location;
+pub use read::read;
 pub use reader::Reader;
+pub use renamed::RenamedKeys;
 pub use resolve::{Resolution, Resolver, parse_flag};
 pub use resolved::resolved_toml;
-pub use setting::{Kind, Setting, Table, read};
-pub use source::{Origin, Source};
+pub use setting::{Kind, Setting, Table};
+pub use source::{Origin, SourceFile};
 pub use tree::{Member, Members, Node, Value};
 pub use types::{Field, KindsDescription, Range, TableDescription, Type, above};

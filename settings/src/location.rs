@@ -1,4 +1,4 @@
-//! Paths and names of models and data.
+//! Locations of models and data: paths, names of the program, names on the hub.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,14 +10,14 @@ use crate::source::Origin;
 use crate::tree::{Node, Value};
 use crate::types::Type;
 
-/// Where something lies: in a file or folder, within the program, or on the hub.
+/// Location of a model or of data: a file or folder, within the program, or on the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// A file or folder. A relative path of a recipe is already joined to the
     /// folder of the recipe that holds it, one of a `--set` is left to be taken
     /// from the current folder.
     File(PathBuf),
-    /// Something that comes with the program: NAME of `builtin:NAME`.
+    /// What comes with the program: NAME of `builtin:NAME`.
     Builtin(String),
     /// A model on the hub, `OWNER/NAME[@REVISION]` of `hf:…`, or a file of a dataset, whose path stands behind it.
     Hub(String),
@@ -77,12 +77,12 @@ impl Setting for Location {
 
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let Value::Text(text) = &node.value else {
-            return reader.wrong_type(node, "a string: a path, `builtin:NAME` or `hf:OWNER/NAME`");
+            return reader.report_wrong_type(node, "a string: a path, `builtin:NAME` or `hf:OWNER/NAME`");
         };
         match Self::parse(text, &node.origin) {
             Ok(location) => Some(location),
             Err(reason) => {
-                let message = format!("`{}` names no place", reader.path());
+                let message = format!("`{}` is not a valid location", reader.path());
                 reader.report(Diagnostic::error("recipe::location", message).label(&node.origin, reason));
                 None
             }

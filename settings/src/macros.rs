@@ -39,7 +39,7 @@ macro_rules! settings {
             }
 
             fn read(node: &$crate::Node, reader: &mut $crate::Reader) -> ::std::option::Option<Self> {
-                reader.read_table(node)
+                $crate::read::read_table(node, reader)
             }
 
             fn to_value(&self) -> ::std::option::Option<$crate::Value> {
@@ -209,7 +209,7 @@ macro_rules! kinds {
             }
 
             fn read(node: &$crate::Node, reader: &mut $crate::Reader) -> ::std::option::Option<Self> {
-                reader.read_one_kind(node)
+                $crate::read::read_one_kind(node, reader)
             }
 
             fn to_value(&self) -> ::std::option::Option<$crate::Value> {
@@ -274,7 +274,7 @@ macro_rules! __inner {
     };
 }
 
-/// What a field of [`settings!`] is when left out, as an option.
+/// The value of a field of [`settings!`] when left out, as an option.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __default {
@@ -294,7 +294,7 @@ macro_rules! __describe {
         $fields.extend(<$type as $crate::Table>::description().fields)
     };
     ($fields:ident, $field:ident, $type:ty, $doc:expr, [], [$($range:expr)?], [$($default:expr)?]) => {
-        $fields.extend([$crate::Field::new::<$type>(
+        $fields.extend([$crate::setting::describe_field::<$type>(
             ::std::stringify!($field),
             $doc,
             $crate::__optional!($($crate::Range::new($range))?),
@@ -314,9 +314,10 @@ macro_rules! __read {
         $node:ident, $members:ident, $reader:ident, $field:ident, $type:ty,
         [], [$($range:expr)?], [$($default:expr)?]
     ) => {
-        $reader.field(
+        $crate::read::read_field(
             $node,
             $members,
+            $reader,
             ::std::stringify!($field),
             $crate::__optional!($($crate::Range::new($range))?),
             || $crate::__optional!($($default)?),

@@ -1,4 +1,4 @@
-//! Layers over layers: what a later layer says replaces what an earlier one said.
+//! Merging of layers: values of a later layer replace those of an earlier one.
 
 use indexmap::map::Entry;
 
@@ -15,12 +15,12 @@ use crate::types::Type;
 /// written.
 #[must_use]
 pub fn merge(base: Node, over: Node, kind: Option<&Type>) -> Node {
-    lay(base, over, kind, false)
+    merge_layer(base, over, kind, false)
 }
 
 /// [`merge`], `reached` being true where `over` is a table that its layer only
 /// reached into.
-fn lay(base: Node, over: Node, kind: Option<&Type>, reached: bool) -> Node {
+fn merge_layer(base: Node, over: Node, kind: Option<&Type>, reached: bool) -> Node {
     match (base.value, over.value) {
         (Value::Table(mut members), Value::Table(layer)) if !replaces(kind, &members, &layer) => {
             for (key, member) in layer {
@@ -34,7 +34,7 @@ fn lay(base: Node, over: Node, kind: Option<&Type>, reached: bool) -> Node {
                         let inherited = std::mem::replace(&mut held.node, Node::empty_table());
                         // What was only reached into has no place but its key.
                         let reached = member.node.origin == member.key_origin;
-                        held.node = lay(inherited, member.node, inner.as_ref(), reached);
+                        held.node = merge_layer(inherited, member.node, inner.as_ref(), reached);
                         held.key_origin = member.key_origin;
                     }
                 }

@@ -17,7 +17,7 @@ impl Setting for bool {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         match node.value {
             Value::Boolean(boolean) => Some(boolean),
-            _ => reader.wrong_type(node, "true or false"),
+            _ => reader.report_wrong_type(node, "true or false"),
         }
     }
 
@@ -34,7 +34,7 @@ impl Setting for String {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         match &node.value {
             Value::Text(text) => Some(text.clone()),
-            _ => reader.wrong_type(node, "a string"),
+            _ => reader.report_wrong_type(node, "a string"),
         }
     }
 
@@ -43,9 +43,9 @@ impl Setting for String {
     }
 }
 
-/// The largest number that counts something in a recipe: steps, examples, sizes. Sums and products of a few of them fit
+/// The largest count in a recipe: steps, examples, sizes. Sums and products of a few of them fit
 /// into 64 bits.
-const LARGEST_COUNT: usize = i32::MAX as usize;
+const MAX_COUNT: usize = i32::MAX as usize;
 
 macro_rules! integers {
     ($($type:ty: $maximum:expr),*) => {$(
@@ -58,11 +58,11 @@ macro_rules! integers {
             fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
                 let expected = if <$type>::MIN == 0 { "an integer from 0" } else { "an integer" };
                 let Value::Integer(number) = node.value else {
-                    return reader.wrong_type(node, expected);
+                    return reader.report_wrong_type(node, expected);
                 };
                 let value = <$type>::try_from(number).ok().filter(|value| *value <= $maximum);
                 if value.is_none() {
-                    reader.out_of_range(node, &format!("from {} to {}", <$type>::MIN, $maximum));
+                    reader.report_out_of_range(node, &format!("from {} to {}", <$type>::MIN, $maximum));
                 }
                 value
             }
@@ -73,7 +73,7 @@ macro_rules! integers {
         }
     )*};
 }
-integers!(usize: LARGEST_COUNT, u32: u32::MAX, u64: u64::MAX, i64: i64::MAX);
+integers!(usize: MAX_COUNT, u32: u32::MAX, u64: u64::MAX, i64: i64::MAX);
 
 macro_rules! floats {
     ($($type:ty),*) => {$(
@@ -86,10 +86,10 @@ macro_rules! floats {
                 let number = match node.value {
                     Value::Integer(integer) => integer as $type,
                     Value::Float(float) => float as $type,
-                    _ => return reader.wrong_type(node, "a number"),
+                    _ => return reader.report_wrong_type(node, "a number"),
                 };
                 if !number.is_finite() {
-                    reader.out_of_range(node, "a finite number");
+                    reader.report_out_of_range(node, "a finite number");
                 }
                 number.is_finite().then_some(number)
             }
@@ -147,7 +147,7 @@ impl<T: Setting> Setting for Vec<T> {
 
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let Value::List(items) = &node.value else {
-            return reader.wrong_type(node, "an array");
+            return reader.report_wrong_type(node, "an array");
         };
         let read = |(index, item)| reader.in_item(index, |reader| T::read(item, reader));
         // All are read before any is given up, to report every mistake.

@@ -1,18 +1,14 @@
-//! The reader: where the reading is, and every mistake found on the way.
+//! Reader of options: the path of keys down to the value at hand, and every mistake found so far.
 
 use std::fmt::Write as _;
 
 use alambic_files::text::quoted;
 
 use crate::diagnostics::{Diagnostic, Diagnostics, Severity};
-use crate::setting::{Kind, Setting, Table};
+use crate::renamed::RenamedKeys;
 use crate::source::Origin;
 use crate::tree::{Members, Node, Value};
 use crate::types::{Field, Range, list_names};
-
-/// The code of an error about a key left out: what a reading of an incomplete
-/// tree must not report.
-pub(crate) const MISSING_KEY: &str = "recipe::missing-key";
 
 /// A step from a value to one inside it.
 #[derive(Debug, Clone)]
@@ -25,11 +21,12 @@ enum Step {
     Index(usize),
 }
 
-/// Where the reading is, and what it found wrong.
+/// Reader of options: where it is, and what it found wrong.
 #[derive(Debug)]
 pub struct Reader {
     prefix: String,
     path: Vec<Step>,
+    renamed: RenamedKeys,
     diagnostics: Diagnostics,
 }
 
@@ -37,7 +34,19 @@ impl Reader {
     /// A reader of a value which stands under `prefix` in a recipe, to name keys
     /// in full; nothing for a whole recipe.
     pub fn new(prefix: impl Into<String>) -> Self {
-        Self { prefix: prefix.into(), path: Vec::new(), diagnostics: Diagnostics::default() }
+        Self {
+            prefix: prefix.into(),
+            path: Vec::new(),
+            renamed: RenamedKeys::default(),
+            diagnostics: Diagnostics::default(),
+        }
+    }
+
+    /// The same reader with a table of renamed keys, for errors about former names.
+    #[must_use]
+    pub fn with_renamed_keys(mut self, renamed: RenamedKeys) -> Self {
+        self.renamed = renamed;
+        self
     }
 
     /// Reads with this reader.
@@ -106,14 +115,14 @@ impl Reader {
         result
     }
 
-    /// Where the reader is, for the end of a message about a table.
+    /// The table at hand, for the end of a message.
     pub(crate) fn within(&self) -> String {
         let path = self.path();
         if path.is_empty() { "at the top level".to_owned() } else { format!("in `{path}`") }
     }
 
-    /// What the reader is at, for the start of a message.
-    fn place(&self) -> String {
+    /// The value at hand, for the start of a message.
+    pub(crate) fn place(&self) -> String {
         let path = self.path();
         if path.is_empty() { "the top level".to_owned() } else { format!("`{path}`") }
     }
@@ -127,7 +136,7 @@ impl Reader {
 
     /// Reports that a value has another type than `expected`, which is worded
     /// with its article.
-    pub fn wrong_type<T>(&mut self, node: &Node, expected: &str) -> Option<T> {
+    pub fn report_wrong_type<T>(&mut self, node: &Node, expected: &str) -> Option<T> {
         let found = node.value.describe();
         let message = format!("{} must be {expected}, not {found}", self.place());
         let diagnostic = Diagnostic::error("recipe::type", message).label(&node.origin, "has the wrong type");
@@ -140,9 +149,9 @@ impl Reader {
         None
     }
 
-    /// Reports a name that is none of those known, `what` naming their sort.
-    /// Suggests the nearest one, and lists all where none is near.
-    pub fn unknown_name(
+    /// Reports a name that is none of those known, and what it should be: its present name where it is a former one, the
+    /// nearest of those known, or all of them where none is near.
+    pub fn report_unknown_name(
         &mut self,
         code: &'static str,
         message: String,
@@ -151,9 +160,12 @@ impl Reader {
         known: &[&str],
     ) {
         let diagnostic = Diagnostic::error(code, message);
+        if let Some(current) = self.renamed.current(name, known) {
+            return self.report(diagnostic.label(origin, "a former name").help(renamed_help(current)));
+        }
         let diagnostic = match nearest(name, known) {
             Some(known) => diagnostic.label(origin, format!("did you mean `{known}`?")),
-            None if known.is_empty() => diagnostic.label(origin, "nothing is known here"),
+            None if known.is_empty() => diagnostic.label(origin, "this table has no keys"),
             None => diagnostic.label(origin, format!("known: {}", list_names(known.iter().copied()))),
         };
         let help = self.explain_help();
@@ -164,7 +176,7 @@ impl Reader {
     pub fn table<'n>(&mut self, node: &'n Node) -> Option<&'n Members> {
         match &node.value {
             Value::Table(members) => Some(members),
-            _ => self.wrong_type(node, "a table"),
+            _ => self.report_wrong_type(node, "a table"),
         }
     }
 
@@ -183,51 +195,15 @@ impl Reader {
             // A key already there is no mistyping of this one.
             let free: Vec<&str> =
                 known.iter().copied().filter(|known| !members.contains_key(*known)).collect();
-            let offered = if nearest(key, &free).is_some() { &free } else { &known };
-            self.unknown_name("recipe::unknown-key", message, &member.key_origin, key, offered);
+            let is_renamed = self.renamed.current(key, &known).is_some();
+            let offered = if !is_renamed && nearest(key, &free).is_some() { &free } else { &known };
+            self.report_unknown_name("recipe::unknown-key", message, &member.key_origin, key, offered);
         }
         all_known
     }
 
-    /// Reads a table of known keys: [`Setting::read`] of every [`Table`].
-    pub fn read_table<T: Table>(&mut self, node: &Node) -> Option<T> {
-        let members = self.table(node)?;
-        let all_known = self.check_keys(members, &T::description().fields);
-        T::read_members(node, members, self).filter(|_| all_known)
-    }
-
-    /// Reads one field of a table, or takes its default; reports it if it is
-    /// missing without one.
-    pub fn field<T: Setting>(
-        &mut self,
-        node: &Node,
-        members: &Members,
-        field: &str,
-        range: Option<Range>,
-        default: impl FnOnce() -> Option<T>,
-    ) -> Option<T> {
-        let key = crate::types::key_of(field);
-        if let Some(member) = members.get(&key) {
-            return self.in_key(&key, |reader| {
-                // What the declaration says is narrower than what the type holds.
-                let within = range.is_none_or(|range| reader.check_range(&member.node, range));
-                if within { T::read(&member.node, reader) } else { None }
-            });
-        }
-        let value = default().or_else(T::when_absent);
-        if value.is_none() {
-            let message = format!("missing key `{key}` {}", self.within());
-            let label = format!("`{key}` must be given here: {}", T::describe());
-            let help = self.in_key(&key, |reader| {
-                format!("`alambic explain {}` says what it means", reader.explain_path())
-            });
-            self.report(Diagnostic::error(MISSING_KEY, message).label(&node.origin, label).help(help));
-        }
-        value
-    }
-
     /// Reports the numbers in a value that lie outside a range. True if none does.
-    fn check_range(&mut self, node: &Node, range: Range) -> bool {
+    pub(crate) fn check_range(&mut self, node: &Node, range: Range) -> bool {
         let number = match &node.value {
             Value::Integer(integer) => *integer as f64,
             Value::Float(float) => *float,
@@ -242,13 +218,13 @@ impl Reader {
         };
         let within = range.contains(number);
         if !within {
-            self.out_of_range(node, &range.to_string());
+            self.report_out_of_range(node, &range.to_string());
         }
         within
     }
 
     /// Reports a number that is not as `expected`, which completes "must be".
-    pub(crate) fn out_of_range(&mut self, node: &Node, expected: &str) {
+    pub(crate) fn report_out_of_range(&mut self, node: &Node, expected: &str) {
         let message = format!("{} is out of range", self.place());
         let label = format!("must be {expected}");
         self.report(Diagnostic::error("recipe::range", message).label(&node.origin, label));
@@ -257,97 +233,48 @@ impl Reader {
     /// Reads a string among several names; reports any other.
     pub fn choice<'c>(&mut self, node: &Node, names: &[&'c str]) -> Option<&'c str> {
         let Value::Text(text) = &node.value else {
-            return self.wrong_type(node, "a string");
+            return self.report_wrong_type(node, "a string");
         };
         let found = names.iter().copied().find(|name| name == text);
         if found.is_none() {
             let message = format!("{} cannot be `{}`", self.place(), quoted(text));
-            self.unknown_choice(message, node, text, names);
+            self.report_unknown_choice(message, node, text, names);
         }
         found
     }
 
-    fn unknown_choice(&mut self, message: String, node: &Node, text: &str, names: &[&str]) {
+    fn report_unknown_choice(&mut self, message: String, node: &Node, text: &str, names: &[&str]) {
         let diagnostic = Diagnostic::error("recipe::choice", message);
         let choices = format!("must be one of {}", list_names(names.iter().copied()));
+        if let Some(current) = self.renamed.current(text, names) {
+            let help = format!("the name is `{current}` now");
+            return self.report(diagnostic.label(&node.origin, "a former name").help(help));
+        }
         self.report(match nearest(text, names) {
             Some(name) => diagnostic.label(&node.origin, format!("did you mean `{name}`?")).help(choices),
             None => diagnostic.label(&node.origin, choices),
         });
     }
-
-    /// Reads a table with exactly one key, which names a kind; or that name
-    /// alone, where the kind needs no options.
-    pub fn read_one_kind<K: Kind>(&mut self, node: &Node) -> Option<K> {
-        let names: Vec<&str> = K::list().iter().map(|(name, _)| *name).collect();
-        let members = match &node.value {
-            Value::Table(members) => members,
-            Value::Text(_) => {
-                let name = self.choice(node, &names)?;
-                let kind = K::default_kind(name);
-                if kind.is_none() {
-                    let message = format!("`{name}` {} needs options", self.within());
-                    let help = format!(
-                        "write {{ {name} = {{ … }} }}; `alambic explain {}` lists the keys",
-                        self.in_key(name, |reader| reader.explain_path())
-                    );
-                    let label = "a name alone takes the defaults, and not every key has one";
-                    self.report(
-                        Diagnostic::error("recipe::kind", message).label(&node.origin, label).help(help),
-                    );
-                }
-                return kind;
-            }
-            _ => return self.wrong_type(node, &format!("a table with one of {}", list_names(names))),
-        };
-        let mut kinds = Vec::new();
-        let mut all_known = true;
-        for (name, member) in members {
-            if names.contains(&name.as_str()) {
-                let kind = self.in_key(name, |reader| K::read_kind(name, &member.node, reader));
-                kinds.push((name, member, kind));
-            } else {
-                all_known = false;
-                let message = format!("unknown key `{}` {}", quoted(name), self.within());
-                self.unknown_name("recipe::unknown-key", message, &member.key_origin, name, &names);
-            }
-        }
-        match kinds.as_mut_slice() {
-            [(_, _, kind)] if all_known => kind.take(),
-            [] if all_known => {
-                let message = format!("{} names no kind", self.place());
-                let label = format!("must hold one of {}", list_names(names));
-                self.report(Diagnostic::error("recipe::kind", message).label(&node.origin, label));
-                None
-            }
-            [(first, first_member, _), (second, second_member, _), ..] => {
-                let message =
-                    format!("{} names both `{first}` and `{second}`, but takes only one", self.place());
-                self.report(
-                    Diagnostic::error("recipe::kind", message)
-                        .label(&second_member.key_origin, "second kind")
-                        .label(&first_member.key_origin, "first kind"),
-                );
-                None
-            }
-            _ => None,
-        }
-    }
 }
 
-/// The most characters of a name that is held against those known: names of the program are shorter, and the time that a
+/// The help about a key that has the name `current` now.
+pub(crate) fn renamed_help(current: &str) -> String {
+    format!("the key is `{current}` now")
+}
+
+/// The most characters of a name that is compared with those known: names of the program are shorter, and the time that a
 /// comparison takes grows with both.
-const LONGEST_NAME: usize = 200;
+const MAX_NAME_CHARACTERS: usize = 200;
 
 /// The known name that a mistyped one most probably stands for: at most one
 /// change in three characters, swaps of neighbours counted as one.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    if name.chars().nth(LONGEST_NAME).is_some() {
+    if name.chars().nth(MAX_NAME_CHARACTERS).is_some() {
         return None;
     }
     let distance = |known: &str| strsim::osa_distance(&name.to_lowercase(), &known.to_lowercase());
-    let known = known.iter().filter(|known| known.len() <= LONGEST_NAME);
+    let known = known.iter().filter(|known| known.len() <= MAX_NAME_CHARACTERS);
     let (distance, best) = known.map(|known| (distance(known), *known)).min_by_key(|pair| pair.0)?;
     (distance <= name.chars().count().max(best.chars().count()).div_ceil(3)).then_some(best)
 }

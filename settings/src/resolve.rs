@@ -1,4 +1,4 @@
-//! From a recipe and flags to one tree: `extends`, `unset`, `--set`.
+//! Resolution of a recipe and its flags into one tree: `extends`, `unset`, `--set`.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -11,22 +11,24 @@ use crate::containers::{At, OneOrMany};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::location::Location;
 use crate::merge::{merge, remove};
-use crate::reader::{MISSING_KEY, Reader, nearest};
-use crate::setting::{Setting, Table, read};
+use crate::read::MISSING_KEY;
+use crate::reader::{Reader, nearest};
+use crate::renamed::RenamedKeys;
+use crate::setting::{Setting, Table};
 use crate::settings;
-use crate::source::{Origin, Source, SourceKind};
+use crate::source::{Origin, SourceFile, SourceKind};
 use crate::tree::{Node, Value};
 use crate::types::{Type, list_names};
 
 /// The most bytes of a recipe.
-const LARGEST: u64 = 4 << 20;
+const MAX_RECIPE_BYTES: u64 = 4 << 20;
 
-/// How many recipes may extend one another in a row, and how often a recipe may be named in all of them together.
-const DEEPEST: usize = 32;
-const MOST_NAMED: usize = 500;
+/// The most recipes that extend one another in a row, and the most names of recipes in all of them together.
+const MAX_EXTENDS_DEPTH: usize = 32;
+const MAX_EXTENDS: usize = 500;
 
 settings! {
-    /// What every recipe may hold at its top besides its own keys.
+    /// Inheritance: the keys that every recipe may hold at its top besides its own.
     pub struct Inheritance {
         /// Recipes to start from: a path seen from this file, or `builtin:NAME`.
         /// Of several, a later one prevails over an earlier one, and this file
@@ -37,22 +39,24 @@ settings! {
     }
 }
 
-/// Finds recipes.
+/// Resolver of recipes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Resolver<'a> {
     /// The recipes that come with the program: name and text.
     pub builtins: &'a [(&'a str, &'a str)],
+    /// Former names of keys, for the errors about them.
+    pub renamed_keys: RenamedKeys,
 }
 
-/// A recipe with all that it extends and all flags.
+/// Result of resolving: a recipe with all that it extends and all flags.
 #[derive(Debug, Clone)]
 pub struct Resolution<T> {
-    /// What was read.
+    /// The value that was read.
     pub value: T,
     /// The merged tree, with the origins.
     pub tree: Node,
     /// The texts that took part: the recipe, then what it extends.
-    pub sources: Vec<Arc<Source>>,
+    pub sources: Vec<Arc<SourceFile>>,
 }
 
 impl Resolver<'_> {
@@ -90,11 +94,12 @@ impl Resolver<'_> {
         if unreadable {
             return Err(diagnostics);
         }
-        match read(&tree) {
+        let reader = Reader::new("").with_renamed_keys(self.renamed_keys);
+        match reader.finish(|reader| T::read(&tree, reader)) {
             Ok(value) if diagnostics.is_empty() => Ok(Resolution { value, tree, sources }),
             Ok(_) => Err(diagnostics),
             Err(mut found) => {
-                // What is missing may stand in what could not be read.
+                // A missing key may stand in a recipe that could not be read.
                 if incomplete {
                     found.remove(MISSING_KEY);
                 }
@@ -110,11 +115,11 @@ struct Loader<'a> {
     kind: &'a Type,
     /// The recipes being read, outermost first: what they are, and their names.
     open: Vec<(SourceKind, String)>,
-    /// What the recipes read so far come to, by what they are; none of those that could not be read.
+    /// The resolved trees of the recipes read so far; none of those that could not be read.
     read: IndexMap<SourceKind, Option<Node>>,
-    /// How often a recipe was named.
+    /// The number of times that a recipe was named.
     named: usize,
-    sources: Vec<Arc<Source>>,
+    sources: Vec<Arc<SourceFile>>,
     diagnostics: Diagnostics,
     /// A text was not TOML.
     unreadable: bool,
@@ -129,8 +134,14 @@ impl Loader<'_> {
         self.diagnostics.append(diagnostics.into());
     }
 
-    /// Reports that a recipe cannot be had; `from` is where it is named.
-    fn cannot_have(&mut self, code: &'static str, message: String, from: Option<&Origin>, label: &str) {
+    /// Reports that a recipe is not available; `from` is where it is named.
+    fn report_unavailable(
+        &mut self,
+        code: &'static str,
+        message: String,
+        from: Option<&Origin>,
+        label: &str,
+    ) {
         let diagnostic = Diagnostic::error(code, message);
         let diagnostic = match from {
             Some(origin) => diagnostic.label(origin, label),
@@ -146,7 +157,7 @@ impl Loader<'_> {
             Location::Builtin(name) => SourceKind::Builtin(name.clone()),
             Location::Hub(name) => {
                 let message = format!("a recipe cannot be taken from the hub: `hf:{}`", quoted(name));
-                self.cannot_have("recipe::file", message, from, "must be a path or `builtin:NAME`");
+                self.report_unavailable("recipe::file", message, from, "must be a path or `builtin:NAME`");
                 return None;
             }
         };
@@ -158,18 +169,18 @@ impl Loader<'_> {
         };
         if let Some(start) = self.open.iter().position(|(open, _)| *open == identity) {
             let names = self.open[start..].iter().map(|(_, name)| name.as_str());
-            let circle: Vec<&str> = names.chain([self.open[start].1.as_str()]).collect();
-            let message = format!("`extends` goes round in a circle: {}", circle.join(" → "));
-            self.cannot_have("recipe::cycle", message, from, "leads back to a recipe that leads here");
+            let cycle: Vec<&str> = names.chain([self.open[start].1.as_str()]).collect();
+            let message = format!("`extends` is cyclic: {}", cycle.join(" → "));
+            self.report_unavailable("recipe::cycle", message, from, "closes the cycle");
             return None;
         }
-        if self.open.len() >= DEEPEST || self.named >= MOST_NAMED {
-            let message = if self.named >= MOST_NAMED {
-                format!("`extends` names recipes more than {MOST_NAMED} times")
+        if self.open.len() >= MAX_EXTENDS_DEPTH || self.named >= MAX_EXTENDS {
+            let message = if self.named >= MAX_EXTENDS {
+                format!("`extends` names recipes more than {MAX_EXTENDS} times")
             } else {
-                format!("more than {DEEPEST} recipes extend one another")
+                format!("more than {MAX_EXTENDS_DEPTH} recipes extend one another")
             };
-            self.cannot_have("recipe::extends", message, from, "is not read");
+            self.report_unavailable("recipe::extends", message, from, "is not read");
             return None;
         }
         self.named += 1;
@@ -193,7 +204,7 @@ impl Loader<'_> {
     }
 
     /// A recipe over what it extends.
-    fn layers(&mut self, source: &Arc<Source>) -> Option<Node> {
+    fn layers(&mut self, source: &Arc<SourceFile>) -> Option<Node> {
         let mut own = match Node::parse_source(source) {
             Ok(node) => node,
             Err(diagnostics) => {
@@ -219,7 +230,7 @@ impl Loader<'_> {
             let location = match base_of(source, extended) {
                 Ok(location) => location,
                 Err(reason) => {
-                    let message = format!("`{}` names no recipe", quoted(extended));
+                    let message = format!("`{}` is not the path or name of a recipe", quoted(extended));
                     self.fail(Diagnostic::error("recipe::file", message).label(&extended.origin, reason));
                     continue;
                 }
@@ -244,15 +255,15 @@ impl Loader<'_> {
         Some(merge(base, own, Some(self.kind)))
     }
 
-    fn read_file(&mut self, path: &Path, from: Option<&Origin>) -> Option<Arc<Source>> {
+    fn read_file(&mut self, path: &Path, from: Option<&Origin>) -> Option<Arc<SourceFile>> {
         let kind = SourceKind::File(path.to_path_buf());
-        let bytes = match files::bytes(path, LARGEST) {
+        let bytes = match files::bytes(path, MAX_RECIPE_BYTES) {
             Ok(bytes) => bytes,
             Err(error) => {
                 let reason = error.reason();
                 let path = quoted(&path.display().to_string());
                 let message = format!("cannot read the recipe `{path}`: {reason}");
-                self.cannot_have(
+                self.report_unavailable(
                     "recipe::file",
                     message,
                     from,
@@ -263,20 +274,20 @@ impl Loader<'_> {
         };
         if let Some(what) = files::describe(&bytes) {
             let path = quoted(&path.display().to_string());
-            let message = format!("`{path}` is no recipe: this is {what}");
-            let label = if from.is_some() { "named here" } else { "a recipe is a text of TOML in UTF-8" };
+            let message = format!("`{path}` is not a recipe: this is {what}");
+            let label = if from.is_some() { "named here" } else { "a recipe is a TOML file in UTF-8" };
             self.unreadable = true;
-            self.cannot_have("recipe::file", message, from, label);
+            self.report_unavailable("recipe::file", message, from, label);
             return None;
         }
         match String::from_utf8(bytes) {
-            Ok(text) => Some(Arc::new(Source::new(kind, text.strip_prefix('\u{feff}').unwrap_or(&text)))),
+            Ok(text) => Some(Arc::new(SourceFile::new(kind, text.strip_prefix('\u{feff}').unwrap_or(&text)))),
             Err(error) => {
                 let offset = error.utf8_error().valid_up_to();
                 let byte = error.as_bytes().get(offset).copied().unwrap_or_default();
                 // Up to the first bad byte, the replaced text is the text.
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let source = Arc::new(Source::new(kind, text));
+                let source = Arc::new(SourceFile::new(kind, text));
                 let (_, start, _) = source.line(offset);
                 let message = format!(
                     "`{}` is not UTF-8: line {}, byte {} of the line, is 0x{byte:02X}",
@@ -296,10 +307,10 @@ impl Loader<'_> {
         }
     }
 
-    fn find_builtin(&mut self, name: &str, from: Option<&Origin>) -> Option<Arc<Source>> {
+    fn find_builtin(&mut self, name: &str, from: Option<&Origin>) -> Option<Arc<SourceFile>> {
         if let Some((_, text)) = self.builtins.iter().find(|(known, _)| *known == name) {
             let kind = SourceKind::Builtin(name.to_owned());
-            return Some(Arc::new(Source::new(kind, *text)));
+            return Some(Arc::new(SourceFile::new(kind, *text)));
         }
         let names: Vec<&str> = self.builtins.iter().map(|(name, _)| *name).collect();
         let label = match nearest(name, &names) {
@@ -307,14 +318,14 @@ impl Loader<'_> {
             None => format!("known: {}", list_names(names)),
         };
         let message = format!("no recipe `{}` comes with the program", quoted(name));
-        self.cannot_have("recipe::file", message, from, &label);
+        self.report_unavailable("recipe::file", message, from, &label);
         None
     }
 }
 
-/// What a value of `extends` names. A path in a recipe of the program is seen
+/// The location that a value of `extends` names. A path in a recipe of the program is seen
 /// from that recipe's name, so that such a recipe reads the same as from a file.
-fn base_of(source: &Source, extended: &At<String>) -> Result<Location, String> {
+fn base_of(source: &SourceFile, extended: &At<String>) -> Result<Location, String> {
     let location = Location::parse(extended, &extended.origin)?;
     let (SourceKind::Builtin(name), Location::File(path)) = (&source.kind, &location) else {
         return Ok(location);
@@ -352,7 +363,7 @@ fn key_path(path: &str) -> Option<Vec<String>> {
 /// # Errors
 /// What is wrong with the flag, with its place in the flag.
 pub fn parse_flag(flag: &str) -> Result<Node, Diagnostics> {
-    let source = Arc::new(Source::new(SourceKind::Flag, flag));
+    let source = Arc::new(SourceFile::new(SourceKind::Flag, flag));
     let origin = |span| Origin::Written { source: Arc::clone(&source), span };
     let mistake = |message: &str, span, label: &str| {
         let diagnostic = Diagnostic::error("recipe::set", message).label(&origin(span), label);
@@ -395,7 +406,7 @@ fn put_innermost(tree: &mut Node, value: Node) {
     }
 }
 
-/// Where the key of a flag ends: its first `=` outside quotes.
+/// The end of the key of a flag: its first `=` outside quotes.
 fn equals_sign(flag: &str) -> Option<usize> {
     let mut quote = None;
     flag.char_indices().find_map(|(index, character)| {

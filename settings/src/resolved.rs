@@ -50,7 +50,7 @@ fn make_absolute(value: &mut Value, kind: Option<&Type>) {
     }
 }
 
-/// What gets a header of its own instead of a line in its table.
+/// Whether a value gets a header of its own instead of a line in its table.
 fn is_block(value: &Value) -> bool {
     match value {
         Value::Table(_) => true,
@@ -61,7 +61,7 @@ fn is_block(value: &Value) -> bool {
     }
 }
 
-/// What was written of a member, which may be shorter than the full form: a
+/// The written form of a member, which may be shorter than the full form: a
 /// kind's name alone stands for its table.
 fn written_member<'a>(written: Option<&'a Node>, name: &str) -> Option<&'a Node> {
     match &written?.value {

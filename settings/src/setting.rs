@@ -1,15 +1,14 @@
-//! What a type must offer to be the type of an option.
+//! Traits of the types of options: single values, tables, alternatives.
 
-use crate::diagnostics::Diagnostics;
 use crate::reader::Reader;
 use crate::source::Origin;
 use crate::tree::{Member, Members, Node, Value};
-use crate::types::{KindList, TableDescription, Type};
+use crate::types::{Field, KindList, Range, TableDescription, Type, key_of, prose};
 
 /// The type of an option. [`crate::settings!`], [`crate::choices!`] and
 /// [`crate::kinds!`] implement it for tables, choices and alternatives.
 pub trait Setting: Sized {
-    /// What a value may be, for merging, documentation and the JSON Schema.
+    /// The type of its values, for merging, documentation and the JSON Schema.
     fn describe() -> Type;
 
     /// Reads a value. On a mistake, reports it to the reader and returns none,
@@ -20,7 +19,7 @@ pub trait Setting: Sized {
     /// defaults; none for what is written by leaving it out.
     fn to_value(&self) -> Option<Value>;
 
-    /// What it is if left out, where the declaration gives no default: none if
+    /// The value if left out, where the declaration gives no default: none if
     /// it must be given.
     #[must_use]
     fn when_absent() -> Option<Self> {
@@ -61,18 +60,27 @@ pub trait Kind: Setting {
     fn default_kind(name: &str) -> Option<Self>;
 }
 
-/// Reads a whole tree.
-///
-/// # Errors
-/// Every mistake in it.
-pub fn read<T: Setting>(node: &Node) -> Result<T, Diagnostics> {
-    Reader::new("").finish(|reader| T::read(node, reader))
+/// Describes a field of type `T`, whose declaration gives `default`.
+#[must_use]
+pub fn describe_field<T: Setting>(field: &str, doc: &str, range: Option<Range>, default: Option<T>) -> Field {
+    let default = default.or_else(T::when_absent);
+    Field {
+        key: key_of(field),
+        doc: prose(doc),
+        kind: match range {
+            Some(range) => T::describe().within(range),
+            None => T::describe(),
+        },
+        range,
+        required: default.is_none(),
+        default: default.and_then(|value| value.to_value()),
+    }
 }
 
 /// Adds a field to a table, unless it is written by leaving it out.
 pub fn write_member<T: Setting>(members: &mut Members, field: &str, value: &T) {
     if let Some(value) = value.to_value() {
         let member = Member { key_origin: Origin::Default, node: Node::unwritten(value) };
-        members.insert(crate::types::key_of(field), member);
+        members.insert(key_of(field), member);
     }
 }

@@ -1,4 +1,4 @@
-//! Texts that options are read from, and places in them.
+//! Source files of options, and places in them.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use alambic_files::text::visible;
 
-/// What a [`Source`] is, which decides what its relative paths are relative to.
+/// Kind of a [`SourceFile`], which decides what its relative paths are relative to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SourceKind {
     /// A file, by its path.
@@ -17,28 +17,28 @@ pub enum SourceKind {
     Flag,
 }
 
-/// A text that options were read from.
+/// Source of options: a file, a text of the program, or a `--set` flag.
 #[derive(Debug)]
-pub struct Source {
-    /// What it is.
+pub struct SourceFile {
+    /// Its kind, with its path or name.
     pub kind: SourceKind,
     /// The text, to show the line of an error.
     pub text: String,
     /// The number of the text's first line: 1, unless it is an excerpt.
     first_line: usize,
-    /// Where each line begins, in bytes; found when the first place is asked for.
+    /// The start of each line, in bytes; found when the first position is asked for.
     lines: OnceLock<Vec<usize>>,
 }
 
-impl PartialEq for Source {
+impl PartialEq for SourceFile {
     fn eq(&self, other: &Self) -> bool {
         (&self.kind, self.first_line, &self.text) == (&other.kind, other.first_line, &other.text)
     }
 }
 
-impl Eq for Source {}
+impl Eq for SourceFile {}
 
-impl Source {
+impl SourceFile {
     /// A whole text.
     #[must_use]
     pub fn new(kind: SourceKind, text: impl Into<String>) -> Self {
@@ -51,7 +51,7 @@ impl Source {
         Self { kind, text: text.into(), first_line, lines: OnceLock::new() }
     }
 
-    /// What to call the source in a message: the path seen from the current
+    /// The name of the source in a message: the path seen from the current
     /// folder, `builtin:NAME`, or `--set`.
     #[must_use]
     pub fn name(&self) -> String {
@@ -104,7 +104,7 @@ impl Source {
         end
     }
 
-    /// Where each line begins.
+    /// The start of each line.
     fn lines(&self) -> &[usize] {
         self.lines.get_or_init(|| {
             let ends = self.text.match_indices('\n').map(|(end, _)| end + 1);
@@ -120,13 +120,13 @@ impl Source {
     }
 }
 
-/// Where a value or key came from.
+/// Origin of a value or key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// Written in a text, at these bytes.
     Written {
         /// The text.
-        source: Arc<Source>,
+        source: Arc<SourceFile>,
         /// Bytes of the text.
         span: Range<usize>,
     },
@@ -144,7 +144,7 @@ impl Origin {
         }
     }
 
-    /// True of what a `--set` flag gave.
+    /// Whether it comes from a `--set` flag.
     #[must_use]
     pub fn is_flag(&self) -> bool {
         matches!(self, Self::Written { source, .. } if source.kind == SourceKind::Flag)

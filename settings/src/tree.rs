@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::source::{Origin, Source, SourceKind};
+use crate::source::{Origin, SourceFile, SourceKind};
 
 /// A value and where it was written. A table's place is its header, or its
 /// braces where it is written inline.
@@ -53,7 +53,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// What kind of value it is, with its article, for messages.
+    /// The type of the value, with its article, for messages.
     #[must_use]
     pub fn describe(&self) -> &'static str {
         match self {
@@ -87,14 +87,14 @@ impl Node {
     /// # Errors
     /// Everything that is not TOML in it, each with line and column.
     pub fn parse(path: impl Into<std::path::PathBuf>, text: &str) -> Result<Self, Diagnostics> {
-        Self::parse_source(&Arc::new(Source::new(SourceKind::File(path.into()), text)))
+        Self::parse_source(&Arc::new(SourceFile::new(SourceKind::File(path.into()), text)))
     }
 
     /// Reads a TOML text from a source.
     ///
     /// # Errors
     /// As [`Node::parse`].
-    pub fn parse_source(source: &Arc<Source>) -> Result<Self, Diagnostics> {
+    pub fn parse_source(source: &Arc<SourceFile>) -> Result<Self, Diagnostics> {
         let (table, errors) = DeTable::parse_recoverable(&source.text);
         let mut builder = Builder { source, shift: 0, diagnostics: syntax_errors(source, 0, &errors) };
         // The document as a whole has no place of its own: its start stands for it.
@@ -106,7 +106,7 @@ impl Node {
     ///
     /// # Errors
     /// As [`Node::parse`].
-    pub(crate) fn parse_value(source: &Arc<Source>, span: Range<usize>) -> Result<Self, Diagnostics> {
+    pub(crate) fn parse_value(source: &Arc<SourceFile>, span: Range<usize>) -> Result<Self, Diagnostics> {
         let start = span.start;
         let (value, errors) = DeValue::parse_recoverable(&source.text[span]);
         let mut builder =
@@ -121,7 +121,7 @@ impl Node {
     ///
     /// # Errors
     /// As [`Node::parse`].
-    pub(crate) fn parse_key(source: &Arc<Source>, length: usize) -> Result<Self, Diagnostics> {
+    pub(crate) fn parse_key(source: &Arc<SourceFile>, length: usize) -> Result<Self, Diagnostics> {
         let text = format!("{}=0", &source.text[..length]);
         let (table, errors) = DeTable::parse_recoverable(&text);
         let mut builder = Builder { source, shift: 0, diagnostics: syntax_errors(source, 0, &errors) };
@@ -145,10 +145,10 @@ impl Node {
     }
 }
 
-/// What the parser found, in the order of the text. After one mistake the parser
+/// The errors of the parser, in the order of the text. After one mistake the parser
 /// is often at a loss for the rest of the line, so the first of a line speaks for
 /// all.
-fn syntax_errors(source: &Arc<Source>, shift: usize, errors: &[toml::de::Error]) -> Diagnostics {
+fn syntax_errors(source: &Arc<SourceFile>, shift: usize, errors: &[toml::de::Error]) -> Diagnostics {
     let mut first_of_line = std::collections::BTreeMap::new();
     for error in errors {
         let span = error.span().unwrap_or(0..0);
@@ -164,8 +164,8 @@ fn syntax_errors(source: &Arc<Source>, shift: usize, errors: &[toml::de::Error])
 
 /// Turns the parser's tree into ours.
 struct Builder<'a> {
-    source: &'a Arc<Source>,
-    /// Where the parsed part starts in the source.
+    source: &'a Arc<SourceFile>,
+    /// The start of the parsed part in the source.
     shift: usize,
     diagnostics: Diagnostics,
 }

@@ -1,15 +1,14 @@
-//! What an option may be: the description that reading, `explain` and the JSON
-//! Schema share.
+//! Types of options: the description that reading, `explain` and the JSON Schema
+//! share.
 
 use std::fmt;
 use std::ops::{Bound, RangeBounds};
 
 use alambic_files::text::quoted;
 
-use crate::setting::Setting;
 use crate::tree::{Node, Value};
 
-/// The type of a value. Tables are given by functions, so that a table may hold
+/// Type of a value. Tables are given by functions, so that a table may hold
 /// one of its own type.
 #[derive(Debug, Clone)]
 pub enum Type {
@@ -17,9 +16,9 @@ pub enum Type {
     Boolean,
     /// A whole number within bounds, both included.
     Integer {
-        /// The least.
+        /// Minimum.
         minimum: i128,
-        /// The greatest.
+        /// Maximum.
         maximum: i128,
     },
     /// A number, whole or not.
@@ -51,7 +50,7 @@ pub enum Type {
 /// A table with known keys.
 #[derive(Debug, Clone)]
 pub struct TableDescription {
-    /// Path of the Rust type, which tells tables apart.
+    /// Path of the Rust type, which identifies the table.
     pub name: &'static str,
     /// The doc comment.
     pub doc: String,
@@ -65,7 +64,7 @@ pub type KindList = &'static [(&'static str, fn() -> TableDescription)];
 /// Alternatives of which each is a table.
 #[derive(Debug, Clone)]
 pub struct KindsDescription {
-    /// Path of the Rust type, which tells alternatives apart.
+    /// Path of the Rust type, which identifies the alternatives.
     pub name: &'static str,
     /// The doc comment.
     pub doc: String,
@@ -80,11 +79,11 @@ pub struct Field {
     pub key: String,
     /// The doc comment.
     pub doc: String,
-    /// What its value may be.
+    /// The type of its value.
     pub kind: Type,
     /// Bounds of numbers, where declared.
     pub range: Option<Range>,
-    /// What it is when left out; none if it must be given or is simply absent.
+    /// The value when left out; none if it must be given or is simply absent.
     pub default: Option<Value>,
     /// Whether it must be given.
     pub required: bool,
@@ -111,32 +110,13 @@ pub fn key_of(field: &str) -> String {
     field.trim_start_matches("r#").replace('_', "-")
 }
 
-impl Field {
-    /// Describes a field of type `T`, whose declaration gives `default`.
-    #[must_use]
-    pub fn new<T: Setting>(field: &str, doc: &str, range: Option<Range>, default: Option<T>) -> Self {
-        let default = default.or_else(T::when_absent);
-        Self {
-            key: key_of(field),
-            doc: prose(doc),
-            kind: match range {
-                Some(range) => T::describe().within(range),
-                None => T::describe(),
-            },
-            range,
-            required: default.is_none(),
-            default: default.and_then(|value| value.to_value()),
-        }
-    }
-}
-
-/// What counts as no bound of an integer.
+/// Bounds of an integer that are not shown.
 pub(crate) const UNBOUNDED: (i128, i128) = (i64::MIN as i128, i64::MAX as i128);
 
 impl Type {
     /// The type with its integers, or those of its items, within a range as well.
     #[must_use]
-    fn within(self, range: Range) -> Self {
+    pub(crate) fn within(self, range: Range) -> Self {
         match self {
             Self::Integer { minimum, maximum } => {
                 let lower = match range.lower {
@@ -269,7 +249,7 @@ impl Type {
         }
     }
 
-    /// Whether a string of this type names a place.
+    /// Whether a string of this type is a location.
     #[must_use]
     pub fn is_location(&self) -> bool {
         match self {

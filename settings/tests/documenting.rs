@@ -5,11 +5,11 @@
 mod common;
 
 use alambic_settings::{Setting, explain, json_schema};
-use common::Recipe;
+use common::{RENAMED, Recipe};
 use serde_json::json;
 
 fn page(path: &str) -> String {
-    explain(&Recipe::describe(), path).unwrap()
+    explain(&Recipe::describe(), path, RENAMED).unwrap()
 }
 
 #[test]
@@ -60,7 +60,7 @@ alambic_settings::settings! {
 
 #[test]
 fn bounds_of_counts_are_part_of_their_type() {
-    let page = explain(&Counts::describe(), "").unwrap();
+    let page = explain(&Counts::describe(), "", RENAMED).unwrap();
     assert!(page.contains("one (integer from 1 to 64, optional)"), "{page}");
     assert!(page.contains("several (array of (integer from 2 to 2147483647), default [])"), "{page}");
     let schema = json_schema(&Counts::describe(), "counts");
@@ -72,7 +72,7 @@ fn bounds_of_counts_are_part_of_their_type() {
 
 #[test]
 fn an_unknown_key_gets_a_suggestion() {
-    let help = |path: &str| explain(&Recipe::describe(), path).unwrap_err().help.unwrap();
+    let help = |path: &str| explain(&Recipe::describe(), path, RENAMED).unwrap_err().help.unwrap();
     assert_eq!(help("stage.*.trian"), "did you mean `train`?");
     assert_eq!(help("stage.*.loss.hiden"), "did you mean `hidden`?");
     assert_eq!(help("stage.*.loss.logits.temprature"), "did you mean `temperature`?");
@@ -80,6 +80,15 @@ fn an_unknown_key_gets_a_suggestion() {
     assert_eq!(help("name.more"), "it is a value without keys: string");
     assert_eq!(help("stage.*.train.unset"), "its keys are `batch`, `learning-rate`, `schedule`, `clip`");
     assert!(!help("..").is_empty());
+}
+
+#[test]
+fn a_former_key_is_explained_by_its_present_name() {
+    let help = |path: &str| explain(&Recipe::describe(), path, RENAMED).unwrap_err().help.unwrap();
+    assert_eq!(help("stage.*.train.rate"), "the key is `learning-rate` now");
+    assert_eq!(help("phase"), "the key is `stage` now");
+    // Nothing in this table took its place.
+    assert_eq!(help("stage.*.rate"), "its keys are `epochs`, `train`, `loss`");
 }
 
 #[test]
@@ -143,11 +152,11 @@ alambic_settings::settings! {
 }
 
 #[test]
-fn tables_of_one_name_and_tables_in_themselves_are_told_apart() {
+fn tables_of_one_name_and_tables_in_themselves_get_names_of_their_own() {
     let schema = json_schema(&Both::describe(), "both");
     assert_eq!(schema["properties"]["one"]["$ref"], "#/$defs/Training");
     assert_eq!(schema["properties"]["other"]["$ref"], "#/$defs/twin.Training");
     assert_eq!(schema["$defs"]["twin.Training"]["properties"]["inner"]["$ref"], "#/$defs/twin.Training");
-    let page = explain(&Both::describe(), "other.inner.inner").unwrap();
+    let page = explain(&Both::describe(), "other.inner.inner", RENAMED).unwrap();
     assert!(page.contains("Holds one of its own type."), "{page}");
 }

@@ -4,8 +4,10 @@
 
 mod common;
 
-use alambic_settings::{At, Either, Location, Node, read};
-use common::{GOOD, Hidden, Linear, Logits, Loss, Schedule, Stage, Term, Training, Unit, mistakes, recipe};
+use alambic_settings::{At, Diagnostic, Either, Location, Node, Reader, Setting, read};
+use common::{
+    GOOD, Hidden, Linear, Logits, Loss, RENAMED, Schedule, Stage, Term, Training, Unit, mistakes, recipe,
+};
 
 #[test]
 fn a_recipe_is_read_with_its_defaults() {
@@ -233,6 +235,51 @@ fn a_value_reads_alone() {
     );
 }
 
+/// The diagnostic about a former name in a text.
+fn renamed(text: &str) -> Diagnostic {
+    let node = Node::parse("recipe.toml", text).unwrap();
+    let read =
+        Reader::new("").with_renamed_keys(RENAMED).finish(|reader| common::Recipe::read(&node, reader));
+    let found = read.unwrap_err().list;
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.into_iter().next().unwrap()
+}
+
+#[test]
+fn a_former_key_is_reported_with_its_present_name() {
+    let found = renamed(&GOOD.replace("batch = 8", "batch = 8\nrate = 0.1"));
+    let expected = "\
+error[recipe::unknown-key]: unknown key `rate` in `stage.layers.train`
+   ╭─[recipe.toml:9:1]
+ 9 │ rate = 0.1
+   · ^^^^ a former name
+   ╰─
+  help: the key is `learning-rate` now";
+    assert_eq!(found.to_string(), expected);
+}
+
+#[test]
+fn a_former_key_has_the_name_of_the_table_it_stands_in() {
+    let help = |text: String| renamed(&text).help.unwrap();
+    assert_eq!(
+        help(GOOD.replace("temperature = 2.0", "temperature = 2.0\nrate = 1.0")),
+        "the key is `weight` now"
+    );
+    assert_eq!(help(GOOD.replace("hidden = [", "states = [")), "the key is `hidden` now");
+    assert_eq!(help(GOOD.replace("\"linear\"", "{ ramp = {} }")), "the key is `linear` now");
+    assert_eq!(help(GOOD.replace("\"linear\"", "\"ramp\"")), "the name is `linear` now");
+    // Also where the new name stands beside it.
+    let both = GOOD.replace("batch = 8", "learning-rate = 0.1\nrate = 0.1");
+    assert_eq!(help(both), "the key is `learning-rate` now");
+}
+
+#[test]
+fn a_former_key_of_other_tables_gets_a_suggestion() {
+    let found = renamed(&GOOD.replace("epochs = 3", "epochs = 3\nrate = 3"));
+    assert_eq!(found.help.unwrap(), "`alambic explain stage.*` lists the keys");
+    assert_eq!(found.labels[0].text, "known: `epochs`, `train`, `loss`");
+}
+
 #[test]
 fn a_long_line_is_shown_around_the_mistake() {
     let text = format!("name = \"{}\", seed = 1", "x".repeat(100_000));
@@ -254,14 +301,14 @@ fn what_a_terminal_would_obey_is_shown_instead() {
 }
 
 #[test]
-fn of_many_mistakes_the_first_are_told_and_the_others_counted() {
+fn of_many_mistakes_the_first_are_shown_and_the_others_counted() {
     let text = (0..300).map(|number| format!("unknown-{number} = 1\n")).collect::<Vec<_>>().concat();
     let found = read::<common::Recipe>(&Node::parse("many.toml", &text).unwrap()).unwrap_err();
     assert_eq!(found.list.len(), 50);
     assert!(found.count() >= 300);
-    let told = found.told();
-    let last = &told[50];
-    assert_eq!((told.len(), last.code), (51, "recipe::more"));
+    let shown = found.shown();
+    let last = &shown[50];
+    assert_eq!((shown.len(), last.code), (51, "recipe::more"));
     assert!(last.message.contains("250 `recipe::unknown-key`"), "{}", last.message);
     assert_eq!(found.to_json().as_array().unwrap().len(), 51);
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use alambic_settings::{
     Diagnostics, Location, Node, Origin, Resolution, Resolver, Type, parse_flag, resolved_toml,
 };
-use common::{GOOD, Loss, Recipe, Schedule, places};
+use common::{GOOD, Loss, RENAMED, Recipe, Schedule, places};
 
 fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> Location {
     let path = folder.join(name);
@@ -20,8 +20,8 @@ fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> Location {
 
 fn resolve(recipe: &Location, flags: &[&str]) -> Result<Resolution<Recipe>, Diagnostics> {
     let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-    Resolver { builtins: &[("epik/base", GOOD), ("epik/next", "extends = \"../epik/base.toml\"")] }
-        .resolve(recipe, &flags)
+    let builtins = &[("epik/base", GOOD), ("epik/next", "extends = \"../epik/base.toml\"")];
+    Resolver { builtins, renamed_keys: RENAMED }.resolve(recipe, &flags)
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn another_kind_replaces_the_inherited_one() {
 }
 
 #[test]
-fn a_circle_is_shown() {
+fn a_cycle_of_extends_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "a.toml", "extends = \"b.toml\"");
     write(folder.path(), "b.toml", "\n\nextends = [\"./sub/../a.toml\"]");
@@ -128,7 +128,7 @@ fn what_cannot_be_read_is_named_where_it_is_named() {
         places(&resolve(&recipe, flags).unwrap_err())
     };
     let place = |code: &str, place: &str| (code.to_owned(), place.to_owned());
-    // What is missing may stand in the missing file; what is wrong is still told.
+    // What is missing may stand in the missing file; what is wrong is still reported.
     assert_eq!(
         one(b"extends = \"none.toml\"\nseed = true", &[]),
         [place("file", "1:11"), place("type", "2:8")]
@@ -217,6 +217,16 @@ error[recipe::unknown-key]: unknown key `bach` in `stage.layers.train`
     for place in ["[--set:1:5]\n 1 │ sead\n", "[--set:1:6]\n 1 │ seed=x\n"] {
         assert!(rendered.contains(place), "{rendered}");
     }
+}
+
+#[test]
+fn a_former_key_of_a_recipe_or_flag_is_reported_with_its_present_name() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "base.toml", GOOD.replace("batch = 8", "rate = 0.1"));
+    let recipe = write(folder.path(), "top.toml", "extends = \"base.toml\"");
+    let diagnostics = resolve(&recipe, &["phase.layers.epochs=3"]).unwrap_err();
+    let helps: Vec<&str> = diagnostics.list.iter().filter_map(|found| found.help.as_deref()).collect();
+    assert_eq!(helps, ["the key is `stage` now", "the key is `learning-rate` now"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use alambic_models::{Config, ModelFolder};
 use alambic_recipes::bench::{Grid, Measured, measure, peak_memory};
 use alambic_reports::numbers::{NO_VALUE, bytes, milliseconds, thousands};
 use alambic_tensor::device;
-use alambic_tensor::precision::Products;
+use alambic_tensor::precision::MatmulPrecision;
 use clap::Args;
 
 use super::{precisions, tell_fallback, tell_unread};
@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     length: Vec<usize>,
     /// What numbers are multiplied as
     #[arg(long, value_name = "P,…", value_delimiter = ',', default_value = "f32", value_parser = precisions())]
-    precision: Vec<Products>,
+    precision: Vec<MatmulPrecision>,
     /// How often each batch is timed
     #[arg(long, value_name = "N", default_value_t = 20)]
     rounds: usize,
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// The memory of a process that loads and runs the model alone; none where the system does not say.
-fn memory(model: &Path, precision: Products, arguments: &Arguments) -> Option<u64> {
+fn memory(model: &Path, precision: MatmulPrecision, arguments: &Arguments) -> Option<u64> {
     let list = |values: &[usize]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let output = Command::new(std::env::current_exe().ok()?)
         .arg("--threads")

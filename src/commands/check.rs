@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Err(diagnostics) => (diagnostics, Vec::new()),
     };
     if arguments.json {
-        for diagnostic in diagnostics.told() {
+        for diagnostic in diagnostics.shown() {
             output::json_line(&diagnostic.to_json())?;
         }
     } else {

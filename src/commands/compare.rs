@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_files::read;
 use alambic_recipes::load::{number_at, values};
-use alambic_reports::compare::{Comparison, Difference, Varied};
+use alambic_reports::compare::{Comparison, Difference, SweptKey};
 use alambic_reports::metrics;
 use alambic_reports::numbers::{NO_VALUE, metric_title, metric_value, thousands, times};
 use alambic_reports::plots::ValueFormat;
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Failure::Usage(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))
     })?;
     if let Some(key) = &arguments.over {
-        comparison.varied = Some(varied(key, &arguments.runs)?);
+        comparison.swept = Some(swept_key(key, &arguments.runs)?);
     }
     if let Some(folder) = &arguments.out {
         comparison.differences = differences(&arguments.runs)?;
@@ -70,7 +70,7 @@ fn differences(runs: &[PathBuf]) -> Result<Vec<Difference>, Failure> {
 }
 
 /// The values of a key in the recipes of the runs.
-fn varied(key: &str, runs: &[PathBuf]) -> Result<Varied, Failure> {
+fn swept_key(key: &str, runs: &[PathBuf]) -> Result<SweptKey, Failure> {
     let value = |run: &PathBuf| {
         let path = run.join("recipe.resolved.toml");
         let text = read::state(&path).map_err(|error| Failure::Failed(error.into()))?;
@@ -82,7 +82,7 @@ fn varied(key: &str, runs: &[PathBuf]) -> Result<Varied, Failure> {
     let share = values.iter().all(|value| (0.0..=1.0).contains(value));
     let name = Path::new(key).extension().map_or(key.to_owned(), |last| last.to_string_lossy().into_owned());
     let format = if share { ValueFormat::Percent } else { ValueFormat::Plain };
-    Ok(Varied { name, format, values })
+    Ok(SweptKey { name, format, values })
 }
 
 /// Prints a table with a row for each model of each run, and which of them were judged without labels.

@@ -1,5 +1,6 @@
 //! `alambic explain`.
 
+use alambic_recipes::renamed_keys::RENAMED_KEYS;
 use alambic_recipes::schema::Recipe;
 use alambic_settings::{Setting, explain};
 use clap::Args;
@@ -16,5 +17,5 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    output::line(&explain(&Recipe::describe(), &arguments.key)?)
+    output::line(&explain(&Recipe::describe(), &arguments.key, RENAMED_KEYS)?)
 }

@@ -23,8 +23,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use alambic_hub::Hub;
 use alambic_models::{Config, ModelFolder};
 use alambic_recipes::{Loaded, load};
-use alambic_tensor::device::{self, Choice};
-use alambic_tensor::precision::Products;
+use alambic_tensor::device::{self, DeviceSpec};
+use alambic_tensor::precision::MatmulPrecision;
 use alambic_tensor::threads::install;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
@@ -55,7 +55,7 @@ pub(crate) enum Command {
 pub(crate) struct Machine {
     /// How many threads, if that is given.
     pub(crate) threads: Option<usize>,
-    pub(crate) device: Choice,
+    pub(crate) device: DeviceSpec,
 }
 
 impl Command {
@@ -94,10 +94,10 @@ impl Command {
 }
 
 /// Reads what numbers are multiplied as, by its name in recipes.
-fn precisions() -> impl TypedValueParser<Value = Products> {
-    let names = Products::LIST.iter().map(|(name, _)| *name);
+fn precisions() -> impl TypedValueParser<Value = MatmulPrecision> {
+    let names = MatmulPrecision::LIST.iter().map(|(name, _)| *name);
     PossibleValuesParser::new(names)
-        .try_map(|name| Products::from_name(&name).ok_or_else(|| format!("`{name}` is no precision")))
+        .try_map(|name| MatmulPrecision::from_name(&name).ok_or_else(|| format!("`{name}` is no precision")))
 }
 
 /// Does something on a pool of so many threads. Without a number, the library takes what `RAYON_NUM_THREADS` or the
@@ -126,7 +126,7 @@ fn tell_unread(folder: &ModelFolder, config: &Config) -> Result<(), Failure> {
 }
 
 /// Says on standard error where products are not made as asked.
-fn tell_fallback(precision: Products) {
+fn tell_fallback(precision: MatmulPrecision) {
     if let Some(told) = precision.fallback() {
         say(&format!("warning: {told}"));
     }

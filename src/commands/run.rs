@@ -59,7 +59,7 @@ fn run_loaded(arguments: &Arguments, loaded: &Loaded) -> Result<(), Failure> {
     }
     let name = finished.folder.display().to_string();
     let run = ComparedRun { name, outcome: finished.outcome, validations: None };
-    compare::table(&Comparison { runs: vec![run], varied: None, differences: Vec::new() })?;
+    compare::table(&Comparison { runs: vec![run], swept: None, differences: Vec::new() })?;
     output::line(&format!("report: {}", finished.folder.join("report.html").display()))
 }
 

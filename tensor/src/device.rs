@@ -1,7 +1,7 @@
-//! Where tensors are: in the memory of the processor, or on a GPU through candle.
+//! Device of tensors: the CPU, or a GPU through candle.
 //!
-//! A process computes in one place, chosen once and before the first tensor. The fused operations of this crate run on the
-//! processor; elsewhere each falls back to candle's own operations.
+//! A process computes on one device, chosen once and before the first tensor. The fused operations of this crate run on the
+//! CPU; on other devices each falls back to its composite of candle's own operations.
 
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
@@ -13,17 +13,17 @@ use crate::TensorError;
 
 static CHOSEN: OnceLock<Device> = OnceLock::new();
 
-/// Where this process computes; the processor unless [`choose`] said otherwise.
+/// The device of this process; the CPU unless [`choose`] said otherwise.
 #[must_use]
 pub fn current() -> &'static Device {
     CHOSEN.get().unwrap_or(&Device::Cpu)
 }
 
-/// Has this process compute there from now on.
+/// Sets the device of this process.
 ///
 /// # Errors
 /// [`TensorError::Device`] when it is not there, this build cannot use it, or another one was chosen before.
-pub fn choose(choice: Choice) -> Result<(), TensorError> {
+pub fn choose(choice: DeviceSpec) -> Result<(), TensorError> {
     let device = choice.open()?;
     let chosen = CHOSEN.get_or_init(|| device.clone());
     if chosen.same_device(&device) {
@@ -33,18 +33,18 @@ pub fn choose(choice: Choice) -> Result<(), TensorError> {
     }
 }
 
-/// What [`current`] is called: `cpu`, `cuda:0`, `metal`.
+/// The name of [`current`]: `cpu`, `cuda:0`, `metal`.
 #[must_use]
 pub fn name() -> String {
     match current().location() {
-        DeviceLocation::Cpu => Choice::Processor,
-        DeviceLocation::Cuda { gpu_id } => Choice::Cuda(gpu_id),
-        DeviceLocation::Metal { .. } => Choice::Metal,
+        DeviceLocation::Cpu => DeviceSpec::Cpu,
+        DeviceLocation::Cuda { gpu_id } => DeviceSpec::Cuda(gpu_id),
+        DeviceLocation::Metal { .. } => DeviceSpec::Metal,
     }
     .to_string()
 }
 
-/// What its maker calls the GPU that this process computes on; none on the processor, and where the maker does not say.
+/// The model of the GPU that this process computes on; none on the CPU, and where it is not known.
 #[must_use]
 pub fn model() -> Option<String> {
     #[cfg(feature = "cuda")]
@@ -62,27 +62,27 @@ pub fn synchronise() -> Result<(), TensorError> {
     Ok(current().synchronize()?)
 }
 
-/// A place to compute, as it is written: `auto`, `cpu`, `cuda`, `cuda:1`, `metal`.
+/// Device specification, as it is written: `auto`, `cpu`, `cuda`, `cuda:1`, `metal`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Choice {
+pub enum DeviceSpec {
     /// The first GPU that this build can use and that is there, or else the processor.
     #[default]
     Auto,
     /// The processor.
-    Processor,
+    Cpu,
     /// One of NVIDIA's GPUs, counted from 0.
     Cuda(usize),
     /// Apple's GPU.
     Metal,
 }
 
-impl Choice {
+impl DeviceSpec {
     /// The number of a GPU where none is given.
     const FIRST: usize = 0;
 
     fn open(self) -> Result<Device, TensorError> {
         match self {
-            Self::Processor => Ok(Device::Cpu),
+            Self::Cpu => Ok(Device::Cpu),
             Self::Cuda(number) if cfg!(feature = "cuda") => self.opened(Device::new_cuda(number)),
             Self::Metal if cfg!(feature = "metal") => self.opened(Device::new_metal(Self::FIRST)),
             Self::Cuda(_) => Err(self.not_built("cuda")),
@@ -107,13 +107,13 @@ impl Choice {
     }
 }
 
-impl FromStr for Choice {
+impl FromStr for DeviceSpec {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "auto" => Ok(Self::Auto),
-            "cpu" => Ok(Self::Processor),
+            "cpu" => Ok(Self::Cpu),
             "cuda" => Ok(Self::Cuda(Self::FIRST)),
             "metal" => Ok(Self::Metal),
             _ => {
@@ -125,11 +125,11 @@ impl FromStr for Choice {
     }
 }
 
-impl Display for Choice {
+impl Display for DeviceSpec {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Auto => formatter.write_str("auto"),
-            Self::Processor => formatter.write_str("cpu"),
+            Self::Cpu => formatter.write_str("cpu"),
             Self::Cuda(number) => write!(formatter, "cuda:{number}"),
             Self::Metal => formatter.write_str("metal"),
         }
@@ -142,22 +142,24 @@ mod tests {
 
     #[test]
     fn places_are_read_as_they_are_written() {
-        for choice in [Choice::Auto, Choice::Processor, Choice::Cuda(0), Choice::Cuda(3), Choice::Metal] {
+        for choice in
+            [DeviceSpec::Auto, DeviceSpec::Cpu, DeviceSpec::Cuda(0), DeviceSpec::Cuda(3), DeviceSpec::Metal]
+        {
             assert_eq!(choice.to_string().parse(), Ok(choice));
         }
-        assert_eq!("cuda".parse(), Ok(Choice::Cuda(0)));
+        assert_eq!("cuda".parse(), Ok(DeviceSpec::Cuda(0)));
         for wrong in ["gpu", "cuda:", "cuda:-1", "CPU", ""] {
-            assert!(wrong.parse::<Choice>().unwrap_err().contains("cuda:N"), "{wrong}");
+            assert!(wrong.parse::<DeviceSpec>().unwrap_err().contains("cuda:N"), "{wrong}");
         }
     }
 
     #[test]
     fn the_processor_is_always_there_and_a_build_says_what_it_lacks() {
-        assert!(Choice::Processor.open().unwrap().is_cpu());
-        assert!(Choice::Auto.open().is_ok());
+        assert!(DeviceSpec::Cpu.open().unwrap().is_cpu());
+        assert!(DeviceSpec::Auto.open().is_ok());
         #[cfg(not(feature = "metal"))]
         {
-            let error = Choice::Metal.open().unwrap_err().to_string();
+            let error = DeviceSpec::Metal.open().unwrap_err().to_string();
             assert!(error.contains("--features metal"), "{error}");
         }
     }

@@ -1,6 +1,6 @@
 //! Errors of this crate.
 
-/// What can go wrong outside of a single tensor operation.
+/// Error of this crate outside of a single tensor operation.
 #[derive(Debug, thiserror::Error)]
 pub enum TensorError {
     /// A tensor operation failed; candle names the operation and the shapes.
@@ -12,13 +12,13 @@ pub enum TensorError {
     /// A stored state does not belong to these parameters.
     #[error("the saved state does not fit: {0}")]
     StateMismatch(String),
-    /// Where to compute is not to be had.
+    /// The device is not available.
     #[error("{0}")]
     Device(String),
     /// The computing threads could not be started.
     #[error("cannot start the computing threads: {0}")]
     Threads(String),
-    /// Some parameters would not be trained by the loss at hand.
+    /// Parameters that get no gradient from the loss.
     #[error(
         "these parameters get no gradient, or one that is zero or not finite: {}; freeze them or add a loss term that reaches them",
         .0.join(", ")

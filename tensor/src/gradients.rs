@@ -3,11 +3,11 @@
 use candle_core::{DType, Tensor};
 use indexmap::IndexMap;
 
+use crate::gradient::{Gradient, GradientAccumulator};
 use crate::parameters::Parameters;
-use crate::sum::{Gradient, Sum};
 use crate::{TensorError, buffer, graph, vector};
 
-pub use crate::graph::{Derivatives, backward};
+pub use crate::graph::{TensorGradients, backward};
 
 /// Gradients of the trainable parameters that a loss reached, in the parameters' order.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ impl Gradients {
     /// When shapes differ.
     pub fn add(&mut self, other: Self) -> Result<(), TensorError> {
         for (name, gradient) in other.0 {
-            let mut sum = self.0.get(&name).cloned().map(Sum::from).unwrap_or_default();
+            let mut sum = self.0.get(&name).cloned().map(GradientAccumulator::from).unwrap_or_default();
             sum.add(gradient)?;
             if let Some(sum) = sum.into_gradient() {
                 self.0.insert(name, sum);
@@ -95,8 +95,8 @@ impl Gradients {
     /// The sum of the squares of each gradient.
     fn squares(&self) -> Result<Vec<f64>, TensorError> {
         let is_elsewhere = |gradient: &Gradient| match gradient {
-            Gradient::Whole(tensor) => !tensor.device().is_cpu(),
-            Gradient::Rows(_) => false,
+            Gradient::Dense(tensor) => !tensor.device().is_cpu(),
+            Gradient::Sparse(_) => false,
         };
         if !self.0.values().any(is_elsewhere) {
             return self.0.values().map(squares).collect();
@@ -117,8 +117,8 @@ fn squares(gradient: &Gradient) -> Result<f64, TensorError> {
         sums.iter().sum()
     };
     Ok(match gradient {
-        Gradient::Whole(tensor) => buffer::with_slice(tensor, "gradient norm", sum)?,
-        Gradient::Rows(rows) => sum(rows.values()),
+        Gradient::Dense(tensor) => buffer::with_slice(tensor, "gradient norm", sum)?,
+        Gradient::Sparse(rows) => sum(rows.values()),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Backward passes that add nothing to zeros.
+//! Graph of the operations of this crate, and the backward pass through it without zero buffers.
 //!
 //! candle gives every tensor that a gradient reaches a buffer of zeros first, and adds each contribution into a new one: for
 //! a training step that is a fifth of the time, since nearly all tensors get one contribution. The operations of this crate
@@ -18,53 +18,53 @@ use candle_core::{
     Var, bail,
 };
 
-use crate::sum::{Gradient, Sum};
+use crate::gradient::{Gradient, GradientAccumulator};
 
 /// The gradients of an operation's inputs, where they are wanted, given inputs, results and the gradients of the results,
 /// where any came.
 type Backward =
     dyn Fn(&[Tensor], &[Tensor], &[Option<Tensor>]) -> Result<Vec<Option<Gradient>>> + Send + Sync;
 
-/// Where an input comes from.
-enum Source {
+/// Node of the graph that an input comes from.
+enum GraphNode {
     /// An operation of this graph, and which of its results it is.
-    Node(Arc<Node>, usize),
+    Operation(Arc<Operation>, usize),
     /// A variable.
     Variable,
     /// An operation of candle's.
-    Foreign,
+    Candle,
     /// Nothing that gets a gradient.
     Constant,
 }
 
-/// An operation that was run.
-struct Node {
+/// Operation that was run, with what its backward pass needs.
+struct Operation {
     /// Counts up, so that an operation has a higher number than those it builds on.
     number: u64,
-    inputs: Vec<(Tensor, Source)>,
+    inputs: Vec<(Tensor, GraphNode)>,
     /// The results, without their place in the graph.
     results: OnceLock<Vec<Tensor>>,
     ids: OnceLock<Vec<TensorId>>,
     backward: Box<Backward>,
 }
 
-impl Drop for Node {
+impl Drop for Operation {
     fn drop(&mut self) {
-        let mut known = known();
+        let mut live = live_operations();
         for id in self.ids.get().into_iter().flatten() {
-            known.remove(id);
+            live.remove(id);
         }
     }
 }
 
-/// Nodes, and which of their results it is, by tensor.
-type Known = HashMap<TensorId, (Weak<Node>, usize)>;
+/// Operations, and which of their results it is, by tensor.
+type LiveOperations = HashMap<TensorId, (Weak<Operation>, usize)>;
 
-/// The nodes that still stand.
-static KNOWN: OnceLock<Mutex<Known>> = OnceLock::new();
+/// The operations whose results are still held.
+static LIVE: OnceLock<Mutex<LiveOperations>> = OnceLock::new();
 
-fn known() -> MutexGuard<'static, Known> {
-    KNOWN.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+fn live_operations() -> MutexGuard<'static, LiveOperations> {
+    LIVE.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The one number over which candle takes all operations of this graph to be, so that it keeps their place in its own.
@@ -77,22 +77,22 @@ fn anchor() -> Result<&'static Tensor> {
     Ok(ANCHOR.get_or_init(|| anchor).as_tensor())
 }
 
-/// Gradients of the results of nodes.
-type Reached = Vec<(Arc<Node>, usize, Tensor)>;
+/// Gradients of the results of operations.
+type ReachedResults = Vec<(Arc<Operation>, usize, Tensor)>;
 
 thread_local! {
-    /// What candle's pass has come to; none where no pass of ours is under way.
-    static COLLECTED: RefCell<Option<Reached>> = const { RefCell::new(None) };
+    /// Results that candle's pass has reached; none where no pass of this graph is running.
+    static COLLECTED: RefCell<Option<ReachedResults>> = const { RefCell::new(None) };
 }
 
-/// A result of an operation, as candle sees it.
-struct Given {
+/// Result of an operation, as candle sees it.
+struct RecordedResult {
     ready: Mutex<Option<(CpuStorage, Shape)>>,
-    node: Arc<Node>,
+    node: Arc<Operation>,
     index: usize,
 }
 
-impl CustomOp1 for Given {
+impl CustomOp1 for RecordedResult {
     fn name(&self) -> &'static str {
         "alambic"
     }
@@ -131,16 +131,17 @@ pub(crate) fn record<G: Into<Gradient>>(
     }
     let source = |tensor: &Tensor| {
         if !tensor.track_op() {
-            return Source::Constant;
+            return GraphNode::Constant;
         }
-        let node = known().get(&tensor.id()).and_then(|(node, index)| Some((node.upgrade()?, *index)));
+        let node =
+            live_operations().get(&tensor.id()).and_then(|(node, index)| Some((node.upgrade()?, *index)));
         match node {
-            Some((node, index)) => Source::Node(node, index),
-            None if tensor.is_variable() => Source::Variable,
-            None => Source::Foreign,
+            Some((node, index)) => GraphNode::Operation(node, index),
+            None if tensor.is_variable() => GraphNode::Variable,
+            None => GraphNode::Candle,
         }
     };
-    let node = Arc::new(Node {
+    let node = Arc::new(Operation {
         number: NUMBER.fetch_add(1, Ordering::Relaxed),
         inputs: inputs.iter().map(|&tensor| (tensor.clone(), source(tensor))).collect(),
         results: OnceLock::new(),
@@ -151,11 +152,11 @@ pub(crate) fn record<G: Into<Gradient>>(
         }),
     });
     let given = results.into_iter().enumerate().map(|(index, result)| {
-        let given = Given { ready: Mutex::new(Some(result)), node: node.clone(), index };
+        let given = RecordedResult { ready: Mutex::new(Some(result)), node: node.clone(), index };
         anchor()?.apply_op1(given)
     });
     let given: Vec<Tensor> = given.collect::<Result<_>>()?;
-    known().extend(
+    live_operations().extend(
         given.iter().enumerate().map(|(index, tensor)| (tensor.id(), (Arc::downgrade(&node), index))),
     );
     // Each is set once, here.
@@ -164,7 +165,7 @@ pub(crate) fn record<G: Into<Gradient>>(
     Ok(given)
 }
 
-/// The same for an operation with one result.
+/// The result of an operation with one, as [`record`] gives it.
 pub(crate) fn record_one<G: Into<Gradient>>(
     result: (CpuStorage, Shape),
     inputs: &[&Tensor],
@@ -232,12 +233,12 @@ pub(crate) fn apply3(
     })
 }
 
-/// Hands a gradient to candle's pass: nothing forward, the gradient backward.
-struct Handed(Tensor);
+/// Gradient that is given to candle's pass: nothing forward, the gradient backward.
+struct UpstreamGradient(Tensor);
 
-impl CustomOp1 for Handed {
+impl CustomOp1 for UpstreamGradient {
     fn name(&self) -> &'static str {
-        "handed"
+        "upstream gradient"
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
@@ -249,11 +250,11 @@ impl CustomOp1 for Handed {
     }
 }
 
-/// Gradients by tensor.
+/// Gradients of variables, by tensor.
 #[derive(Debug, Default)]
-pub struct Derivatives(HashMap<TensorId, Tensor>);
+pub struct TensorGradients(HashMap<TensorId, Tensor>);
 
-impl Derivatives {
+impl TensorGradients {
     /// The gradient of a variable; none for what the backward pass did not reach.
     #[must_use]
     pub fn get(&self, variable: &Tensor) -> Option<&Tensor> {
@@ -261,18 +262,19 @@ impl Derivatives {
     }
 }
 
-/// A backward pass under way.
+/// Backward pass that is running.
 #[derive(Default)]
-struct Pass {
-    /// What came to the results of the nodes that are still to be gone over, in their order.
-    pending: BTreeMap<u64, (Arc<Node>, Vec<Sum>)>,
-    variables: HashMap<TensorId, Sum>,
+struct BackwardPass {
+    /// Gradients of the results of operations that are still to be visited, by their number.
+    pending: BTreeMap<u64, (Arc<Operation>, Vec<GradientAccumulator>)>,
+    variables: HashMap<TensorId, GradientAccumulator>,
 }
 
-impl Pass {
-    fn reach(&mut self, node: &Arc<Node>, index: usize, gradient: Gradient) -> Result<()> {
+impl BackwardPass {
+    fn reach(&mut self, node: &Arc<Operation>, index: usize, gradient: Gradient) -> Result<()> {
         let results = node.results.get().map_or(0, Vec::len);
-        let nothing = || (node.clone(), std::iter::repeat_with(Sum::default).take(results).collect());
+        let nothing =
+            || (node.clone(), std::iter::repeat_with(GradientAccumulator::default).take(results).collect());
         self.pending.entry(node.number).or_insert_with(nothing).1[index].add(gradient)
     }
 
@@ -298,28 +300,31 @@ impl Pass {
 ///
 /// # Errors
 /// When an operation on the way has no gradient, or cannot be computed.
-pub fn backward(number: &Tensor) -> Result<Derivatives> {
+pub fn backward(number: &Tensor) -> Result<TensorGradients> {
     let whole = |(id, gradient): (TensorId, Gradient)| Ok((id, gradient.tensor()?));
-    gradients(number)?.into_iter().map(whole).collect::<Result<_>>().map(Derivatives)
+    gradients(number)?.into_iter().map(whole).collect::<Result<_>>().map(TensorGradients)
 }
 
-/// The same, each in the form in which it came.
+/// The gradients of a number, each dense or sparse.
 pub(crate) fn gradients(number: &Tensor) -> Result<HashMap<TensorId, Gradient>> {
-    let mut pass = Pass::default();
+    let mut pass = BackwardPass::default();
     pass.through_candle(number)?;
     while let Some((_, (node, sums))) = pass.pending.pop_last() {
         let Some(results) = node.results.get() else { continue };
-        let whole = |sum: Sum| sum.into_gradient().map(|gradient| gradient.tensor()).transpose();
+        let whole =
+            |sum: GradientAccumulator| sum.into_gradient().map(|gradient| gradient.tensor()).transpose();
         let upstream: Vec<Option<Tensor>> = sums.into_iter().map(whole).collect::<Result<_>>()?;
         let tensors: Vec<Tensor> = node.inputs.iter().map(|(tensor, _)| tensor.clone()).collect();
         let gradients = (node.backward)(&tensors, results, &upstream)?;
         for ((tensor, source), gradient) in node.inputs.iter().zip(gradients) {
             let Some(gradient) = gradient else { continue };
             match source {
-                Source::Node(node, index) => pass.reach(node, *index, gradient)?,
-                Source::Variable => pass.variables.entry(tensor.id()).or_default().add(gradient)?,
-                Source::Foreign => pass.through_candle(&tensor.apply_op1(Handed(gradient.tensor()?))?)?,
-                Source::Constant => {}
+                GraphNode::Operation(node, index) => pass.reach(node, *index, gradient)?,
+                GraphNode::Variable => pass.variables.entry(tensor.id()).or_default().add(gradient)?,
+                GraphNode::Candle => {
+                    pass.through_candle(&tensor.apply_op1(UpstreamGradient(gradient.tensor()?))?)?;
+                }
+                GraphNode::Constant => {}
             }
         }
     }
@@ -390,9 +395,9 @@ mod tests {
         let x = variable(&[1.0, -2.0], (1, 2));
         let id = {
             let y = activate(&x, Activation::Tanh).unwrap();
-            assert!(known().contains_key(&y.id()));
+            assert!(live_operations().contains_key(&y.id()));
             y.id()
         };
-        assert!(!known().contains_key(&id));
+        assert!(!live_operations().contains_key(&id));
     }
 }

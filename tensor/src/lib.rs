@@ -5,8 +5,8 @@
 //! Tensors are candle's. The operations in [`ops`] are candle custom operations
 //! with hand-written gradients: candle's own layer norm and softmax cut the
 //! gradient without an error, and its composites allocate and zero a buffer for
-//! every small step. Gradients come from [`gradients::backward`], which adds
-//! nothing to zeros. They run on the CPU in `f32`; on another [`device`] each is made of candle's own.
+//! every small step. Gradients come from [`gradients::backward`], which needs no
+//! zero buffers. They run on the CPU in `f32`; on another [`device`] each is made of candle's own.
 //!
 //! ```
 //! use alambic_tensor::{gradients::backward, ops, parameters::Parameters, candle::{Device, Tensor}};
@@ -27,23 +27,25 @@ pub use candle_core as candle;
 mod buffer;
 pub mod device;
 mod error;
+mod gradient;
 pub mod gradients;
 mod graph;
-mod integers;
+mod int8_weight;
+mod matmul;
 mod matrix;
 pub mod ops;
 pub mod optimiser;
-#[cfg(target_arch = "x86_64")]
-mod panels;
+mod packed_weight;
 pub mod parameters;
 pub mod precision;
 pub mod random;
 pub mod schedule;
-mod sum;
 pub mod threads;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
 mod vector;
+#[cfg(target_arch = "x86_64")]
+mod weight_panels;
 
 pub use error::TensorError;
 pub use random::Streams;

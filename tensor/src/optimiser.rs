@@ -10,9 +10,9 @@ use rayon::prelude::*;
 
 use crate::TensorError;
 use crate::buffer;
+use crate::gradient::{Gradient, SparseGradient};
 use crate::gradients::Gradients;
 use crate::parameters::{Parameters, Weights};
-use crate::sum::{Gradient, Rows};
 use crate::vector::vectorised;
 
 settings! {
@@ -49,13 +49,13 @@ impl Default for AdamWOptions {
 /// Running means of one parameter, where the parameter is.
 #[derive(Debug)]
 enum Moments {
-    Here {
+    Cpu {
         first: Vec<f32>,
         second: Vec<f32>,
-        /// Which rows of a table had a gradient so far: the means of the others are zero. None where this was not looked at.
-        begun: Option<Vec<bool>>,
+        /// The rows of a table that had a gradient so far: the means of the others are zero. None where this is not known.
+        updated: Option<Vec<bool>>,
     },
-    Elsewhere {
+    Device {
         first: Tensor,
         second: Tensor,
     },
@@ -71,27 +71,27 @@ impl Moments {
     /// The means that two tensors `[length]` hold.
     fn from_tensors(first: &Tensor, second: &Tensor) -> candle_core::Result<Self> {
         if first.device().is_cpu() {
-            return Ok(Self::Here { first: first.to_vec1()?, second: second.to_vec1()?, begun: None });
+            return Ok(Self::Cpu { first: first.to_vec1()?, second: second.to_vec1()?, updated: None });
         }
-        Ok(Self::Elsewhere { first: first.clone(), second: second.clone() })
+        Ok(Self::Device { first: first.clone(), second: second.clone() })
     }
 
     /// Both as tensors `[length]`.
     fn tensors(&self) -> candle_core::Result<[Tensor; 2]> {
         match self {
-            Self::Here { first, second, .. } => Ok([
+            Self::Cpu { first, second, .. } => Ok([
                 Tensor::new(first.as_slice(), &Device::Cpu)?,
                 Tensor::new(second.as_slice(), &Device::Cpu)?,
             ]),
-            Self::Elsewhere { first, second } => Ok([first.clone(), second.clone()]),
+            Self::Device { first, second } => Ok([first.clone(), second.clone()]),
         }
     }
 
-    /// Of how many numbers.
+    /// The number of elements.
     fn length(&self) -> usize {
         match self {
-            Self::Here { first, .. } => first.len(),
-            Self::Elsewhere { first, .. } => first.elem_count(),
+            Self::Cpu { first, .. } => first.len(),
+            Self::Device { first, .. } => first.elem_count(),
         }
     }
 }
@@ -105,7 +105,7 @@ pub struct AdamW {
 }
 
 impl AdamW {
-    /// An optimiser that has seen nothing yet.
+    /// An optimiser before its first step.
     #[must_use]
     pub fn new(options: AdamWOptions) -> Self {
         Self { options, step: 0, moments: IndexMap::new() }
@@ -161,22 +161,23 @@ impl AdamW {
                 keep: if decayed { 1.0 - (learning_rate * weight_decay) as f32 } else { 1.0 },
             };
             match (moments, gradient) {
-                (Moments::Here { first, second, begun }, Gradient::Whole(gradient)) => {
-                    *begun = None;
+                (Moments::Cpu { first, second, updated }, Gradient::Dense(gradient)) => {
+                    *updated = None;
                     let update = Update { moments: Mutex::new((first, second)), coefficients };
                     variable.as_tensor().inplace_op2(&gradient.contiguous()?, &update)?;
                 }
-                (Moments::Here { first, second, begun }, Gradient::Rows(gradient)) => {
-                    let begun = begun.get_or_insert_with(|| begun_rows(first, second, gradient.shape().1));
+                (Moments::Cpu { first, second, updated }, Gradient::Sparse(gradient)) => {
+                    let updated =
+                        updated.get_or_insert_with(|| rows_with_moments(first, second, gradient.shape().1));
                     for &id in gradient.ids() {
-                        begun[id as usize] = true;
+                        updated[id as usize] = true;
                     }
                     let update =
-                        UpdateRows { gradient, begun, moments: Mutex::new((first, second)), coefficients };
+                        UpdateRows { gradient, updated, moments: Mutex::new((first, second)), coefficients };
                     variable.as_tensor().inplace_op1(&update)?;
                 }
-                (Moments::Elsewhere { first, second }, gradient) => {
-                    update_elsewhere(variable, &gradient.tensor()?, (first, second), coefficients)?;
+                (Moments::Device { first, second }, gradient) => {
+                    update_composite(variable, &gradient.tensor()?, (first, second), coefficients)?;
                 }
             }
         }
@@ -238,8 +239,8 @@ vectorised! {
     }
 }
 
-/// The same update out of candle's operations, for a parameter that is not in CPU memory.
-fn update_elsewhere(
+/// Composite of the update, out of candle's operations, for a parameter that is not in CPU memory.
+fn update_composite(
     variable: &Var,
     gradient: &Tensor,
     (first, second): (&mut Tensor, &mut Tensor),
@@ -293,7 +294,7 @@ impl InplaceOp2 for Update<'_> {
 }
 
 /// Rows of `width` numbers whose running means are not all zero.
-fn begun_rows(first: &[f32], second: &[f32], width: usize) -> Vec<bool> {
+fn rows_with_moments(first: &[f32], second: &[f32], width: usize) -> Vec<bool> {
     let rows = first.par_chunks(width).zip(second.par_chunks(width));
     rows.map(|(first, second)| first.iter().chain(second).any(|&mean| mean != 0.0)).collect()
 }
@@ -309,9 +310,9 @@ vectorised! {
 /// The step of a table of which some rows have a gradient: the same numbers as with one of zeros for the others, without
 /// reading it; and of rows that never had one, nothing but the weights.
 struct UpdateRows<'a> {
-    gradient: &'a Rows,
-    /// Which rows had a gradient so far, those of this step included.
-    begun: &'a [bool],
+    gradient: &'a SparseGradient,
+    /// The rows that had a gradient so far, those of this step included.
+    updated: &'a [bool],
     /// Running means of gradients and of their squares.
     moments: Mutex<(&'a mut Vec<f32>, &'a mut Vec<f32>)>,
     coefficients: Coefficients,
@@ -346,7 +347,7 @@ impl InplaceOp1 for UpdateRows<'_> {
                         let gradient = &gradients[next * width..][..width];
                         update(values, gradient, first, second, self.coefficients);
                         next += 1;
-                    } else if self.begun[row] {
+                    } else if self.updated[row] {
                         update(values, &nothing, first, second, self.coefficients);
                     } else if self.coefficients.keep != 1.0 {
                         decay(values, self.coefficients.keep);
@@ -370,7 +371,7 @@ mod tests {
             let mut optimiser = AdamW::new(AdamWOptions::default());
             if elsewhere {
                 let nothing = Tensor::zeros(4, candle_core::DType::F32, &Device::Cpu).unwrap();
-                let moments = Moments::Elsewhere { first: nothing.clone(), second: nothing };
+                let moments = Moments::Device { first: nothing.clone(), second: nothing };
                 optimiser.moments.insert("w".to_owned(), moments);
             }
             for _ in 0..5 {
@@ -414,7 +415,7 @@ mod tests {
                     loss = (loss + table.sqr().unwrap().sum_all().unwrap()).unwrap();
                 }
                 let gradients = Gradients::of(&loss, &parameters).unwrap();
-                let comes_in_rows = matches!(gradients.get("table").unwrap(), Gradient::Rows(_));
+                let comes_in_rows = matches!(gradients.get("table").unwrap(), Gradient::Sparse(_));
                 assert_eq!(comes_in_rows, !whole && step != 2);
                 optimiser.step(&parameters, &gradients, 1.0, 0.5).unwrap();
                 if interrupted {

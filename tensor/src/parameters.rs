@@ -80,7 +80,7 @@ impl Parameters {
         self.variables.keys().map(String::as_str)
     }
 
-    /// How many numbers the store holds.
+    /// The number of elements of all parameters.
     #[must_use]
     pub fn count(&self) -> usize {
         self.variables.values().map(|variable| variable.elem_count()).sum()
@@ -104,13 +104,13 @@ impl Parameters {
         self.variables.iter().map(|(name, variable)| (name.clone(), variable.as_tensor().detach())).collect()
     }
 
-    /// Lowers the numbers of a parameter that are above `most` to it, unless it is frozen.
+    /// Clamps the numbers of a parameter to at most `max`, unless it is frozen.
     ///
     /// # Errors
     /// When the tensor cannot be set.
-    pub fn hold_below(&self, name: &str, most: f64) -> Result<(), TensorError> {
+    pub fn clamp_max(&self, name: &str, max: f64) -> Result<(), TensorError> {
         if let Some(variable) = self.variables.get(name).filter(|_| !self.is_frozen(name)) {
-            variable.set(&variable.as_detached_tensor().minimum(most)?)?;
+            variable.set(&variable.as_detached_tensor().minimum(max)?)?;
         }
         Ok(())
     }

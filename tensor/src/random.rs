@@ -7,7 +7,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// The streams derived from one seed.
+/// Random streams derived from one seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Streams {
     seed: u64,
@@ -88,16 +88,16 @@ impl Streams {
     }
 }
 
-/// Where a stream stands, as a checkpoint keeps it.
+/// Position of a random stream, as a checkpoint keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
+pub struct StreamPosition {
     seed: [u8; 32],
     stream: u64,
     /// The word position is a 128-bit number, which JSON has no room for.
     word: String,
 }
 
-impl Position {
+impl StreamPosition {
     /// The position of a generator.
     #[must_use]
     pub fn of(generator: &ChaCha8Rng) -> Self {
@@ -134,10 +134,10 @@ mod tests {
         let masking = |epoch: u64, tokens: &[u32]| streams.masking(epoch, tokens).next_u64();
         assert_eq!(masking(1, &[2, 3]), masking(1, &[2, 3]));
         assert!(masking(1, &[2, 3]) != masking(2, &[2, 3]) && masking(1, &[2, 3]) != masking(1, &[3, 2]));
-        let position = serde_json::to_string(&Position::of(&stream)).unwrap();
+        let position = serde_json::to_string(&StreamPosition::of(&stream)).unwrap();
         let expected = stream.next_u64();
         let mut restored = streams.initialisation();
-        serde_json::from_str::<Position>(&position).unwrap().restore(&mut restored);
+        serde_json::from_str::<StreamPosition>(&position).unwrap().restore(&mut restored);
         assert_eq!(restored.next_u64(), expected);
     }
 }

@@ -39,7 +39,7 @@ settings! {
 }
 
 kinds! {
-    /// How the learning rate changes over the steps of a stage.
+    /// Schedule of the learning rate over the steps of a stage.
     pub enum Schedule {
         Constant(Constant) = "constant",
         Linear(Linear) = "linear",

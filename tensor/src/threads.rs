@@ -1,4 +1,4 @@
-//! The threads that compute.
+//! Computing threads.
 
 use crate::TensorError;
 
@@ -20,14 +20,14 @@ pub fn install<R: Send>(threads: Option<usize>, work: impl FnOnce() -> R + Send)
     Ok(pool.install(work))
 }
 
-/// Has candle do its element-wise operations on the thread that calls them, unless the environment says otherwise.
+/// Limits candle to the calling thread in its element-wise operations, unless the environment says otherwise.
 ///
 /// candle 0.11.1 has threads for them beside rayon's. They spin while they wait for work, on processors that the
 /// computing threads could use: on two processors that cost a fifth of a training step.
 ///
 /// # Safety
 /// To be called first thing in `main`, before there is a second thread: it sets an environment variable.
-pub unsafe fn keep_candle_from_spinning() {
+pub unsafe fn limit_candle_threads() {
     if std::env::var_os(CANDLE_THREADS).is_none() {
         // SAFETY: the caller says that no other thread could be reading the environment.
         unsafe { std::env::set_var(CANDLE_THREADS, "1") };

@@ -1,7 +1,7 @@
 //! Elementary functions written so that the compiler vectorises loops over them, and the dispatch that
 //! compiles such a loop for several instruction sets.
 
-// What is called from such a loop and not inlined would be compiled for the baseline.
+// A function that is called from such a loop and not inlined would be compiled for the baseline.
 #![allow(clippy::inline_always)]
 
 use std::mem::MaybeUninit;

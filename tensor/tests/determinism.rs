@@ -8,12 +8,12 @@ use std::sync::Arc;
 use alambic_tensor::candle::{Device, Result, Tensor};
 use alambic_tensor::gradients::Gradients;
 use alambic_tensor::ops::{
-    self, Activation, AttentionMask, CrossEntropy, Divergence, Dropout, Heads, attend, attend_cached,
-    attend_cross, attend_cross_with_taps, attend_packed, pack_affine,
+    self, Activation, AttentionHeads, AttentionMask, CrossEntropy, Divergence, Dropout, attend,
+    attend_cached, attend_cross, attend_cross_with_taps, attend_packed, pack_affine,
 };
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
 use alambic_tensor::parameters::{Parameters, Weights};
-use alambic_tensor::precision::{self, Products};
+use alambic_tensor::precision::{self, MatmulPrecision};
 use alambic_tensor::{Streams, threads};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -55,7 +55,7 @@ fn loss(
     teacher: &Tensor,
     dropout: &Dropout,
 ) -> Result<Tensor> {
-    let heads = Heads::new(4, WIDTH)?;
+    let heads = AttentionHeads::new(4, WIDTH)?;
     let get = |name: &str| &weights[name];
     let drop = |x: &Tensor| dropout.mask(x.elem_count(), 0.1);
     let mut hidden = ops::embed(get("embedding"), ids, BATCH, 2.0, Some(get("positions")))?;
@@ -161,7 +161,7 @@ fn train() -> Vec<(String, Vec<u32>)> {
 
 #[test]
 fn training_leaves_the_same_bits_whatever_the_number_of_threads() {
-    for products in [Products::F32, Products::Bf16x3, Products::Bf16] {
+    for products in [MatmulPrecision::F32, MatmulPrecision::Bf16x3, MatmulPrecision::Bf16] {
         let train = || precision::with(products, train);
         let one = threads::install(Some(1), train).unwrap();
         assert_eq!(one.first().unwrap().0, "loss 0");
@@ -177,7 +177,7 @@ fn training_leaves_the_same_bits_whatever_the_number_of_threads() {
 
 #[test]
 fn lower_precision_stays_near_the_gradients_of_f32() {
-    let gradients = |products: Products| -> Vec<(String, Vec<f32>)> {
+    let gradients = |products: MatmulPrecision| -> Vec<(String, Vec<f32>)> {
         // As large as those of trained models: larger ones make attention a choice that a small difference tips.
         let small = |(name, weight): (String, Tensor)| (name, (weight * 0.2).unwrap());
         let weights = initial_weights().into_iter().map(small).collect();
@@ -195,15 +195,17 @@ fn lower_precision_stays_near_the_gradients_of_f32() {
             parameters.trainable().map(|(name, _)| (name.to_owned(), values(name).unwrap())).collect()
         })
     };
-    let exact = gradients(Products::F32);
-    for (products, least, most) in [(Products::Bf16x3, 1e-8, 1e-4), (Products::Bf16, 1e-4, 3e-2)] {
+    let exact = gradients(MatmulPrecision::F32);
+    for (products, least, most) in
+        [(MatmulPrecision::Bf16x3, 1e-8, 1e-4), (MatmulPrecision::Bf16, 1e-4, 3e-2)]
+    {
         for ((name, exact), (_, other)) in exact.iter().zip(gradients(products)) {
             let norm =
                 |values: &mut dyn Iterator<Item = f32>| values.map(|value| value * value).sum::<f32>().sqrt();
             let apart = norm(&mut exact.iter().zip(&other).map(|(exact, other)| exact - other));
             let apart = apart / norm(&mut exact.iter().copied());
             // Keys get no gradient through their bias but what rounding leaves.
-            if precision::is_lowered() && !name.contains("k.bias") {
+            if precision::has_bf16() && !name.contains("k.bias") {
                 assert!(least < apart && apart < most, "{products:?}: {name} is {apart} off");
             }
         }
@@ -263,9 +265,9 @@ fn a_batch_is_its_rows_put_together() {
     let mask = |batch: usize, first: usize| AttentionMask {
         keys: Some(Arc::new(keys[first * LENGTH..(first + batch) * LENGTH].to_vec())),
         causal: true,
-        dropped: None,
+        dropout: None,
     };
-    let heads = Heads::new(4, WIDTH).unwrap();
+    let heads = AttentionHeads::new(4, WIDTH).unwrap();
     let key_value = draw.tensor(&[BATCH, LENGTH, 2 * WIDTH]);
     rows("cross attention", &[&x, &key_value], &|t, first| {
         attend_cross(&t[0], &t[1], heads, &mask(t[0].dim(0)?, first))
@@ -284,7 +286,7 @@ fn a_batch_is_its_rows_put_together() {
 #[test]
 fn the_ways_to_attend_agree() {
     let mut draw = draw(5);
-    let heads = Heads::new(4, WIDTH).unwrap();
+    let heads = AttentionHeads::new(4, WIDTH).unwrap();
     let [query, key, value] = [(); 3].map(|()| draw.tensor(&[BATCH, LENGTH, WIDTH]));
     let key_value = Tensor::cat(&[&key, &value], 2).unwrap();
     let packed = Tensor::cat(&[&query, &key, &value], 2).unwrap();

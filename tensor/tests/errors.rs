@@ -9,8 +9,8 @@ use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Device, Result, Tensor, Var};
 use alambic_tensor::gradients::backward;
 use alambic_tensor::ops::{
-    self, Activation, AttentionMask, CrossEntropy, Divergence, Dropout, Heads, attend, attend_cached,
-    attend_cross, attend_cross_with_taps, attend_packed, attend_packed_with_taps, pack_affine,
+    self, Activation, AttentionHeads, AttentionMask, CrossEntropy, Divergence, Dropout, attend,
+    attend_cached, attend_cross, attend_cross_with_taps, attend_packed, attend_packed_with_taps, pack_affine,
 };
 
 fn ones(shape: &[usize]) -> Tensor {
@@ -80,18 +80,21 @@ fn softmax() {
 
 #[test]
 fn attention() {
-    let heads = Heads::new(2, 6).unwrap();
-    let (none, free) = (Heads { count: 0, scale: 1.0 }, AttentionMask::default());
+    let heads = AttentionHeads::new(2, 6).unwrap();
+    let (none, free) = (AttentionHeads { count: 0, scale: 1.0 }, AttentionMask::default());
     let short = AttentionMask::keys(Arc::new(vec![1; 9]));
     let (q, k) = (ones(&[2, 4, 6]), ones(&[2, 5, 6]));
-    assert_fail("attention", [Heads::new(4, 6), Heads::new(0, 6), Heads::new(1, 0)]);
+    assert_fail(
+        "attention",
+        [AttentionHeads::new(4, 6), AttentionHeads::new(0, 6), AttentionHeads::new(1, 0)],
+    );
     assert_fail(
         "attention",
         [
             attend(&q, &k, &ones(&[2, 5, 4]), heads, &free),
             attend(&q, &k, &ones(&[2, 4, 6]), heads, &free),
             attend(&q, &ones(&[3, 5, 6]), &ones(&[3, 5, 6]), heads, &free),
-            attend(&q, &k, &k, Heads::new(4, 8).unwrap(), &free),
+            attend(&q, &k, &k, AttentionHeads::new(4, 8).unwrap(), &free),
             attend(&q, &k, &k, none, &free),
             attend(&q, &k, &k, heads, &short),
             attend(&q, &ones(&[2, 0, 6]), &ones(&[2, 0, 6]), heads, &free),
@@ -118,7 +121,7 @@ fn attention() {
             crossed(&ones(&[2, 5, 16]), heads, &free),
             crossed(&ones(&[3, 5, 12]), heads, &free),
             crossed(&whole, none, &free),
-            crossed(&whole, Heads { count: 4, scale: 1.0 }, &free),
+            crossed(&whole, AttentionHeads { count: 4, scale: 1.0 }, &free),
             crossed(&whole, heads, &short),
             tapped(&ones(&[2, 4, 17]), heads, &free),
             tapped(&packed, none, &free),
@@ -136,7 +139,7 @@ fn attention() {
             attend_cached(&query, &cache, 3, 0, heads),
             attend_cached(&query, &cache[1..], 3, 2, heads),
             attend_cached(&query, &cache, 3, 2, none),
-            attend_cached(&query, &cache, 3, 2, Heads { count: 4, scale: 1.0 }),
+            attend_cached(&query, &cache, 3, 2, AttentionHeads { count: 4, scale: 1.0 }),
             attend_cached(&ones(&[2, 1, 0]), &[], 3, 2, heads),
             attend_cached(&doubles(&[2, 1, 6]), &cache, 3, 2, heads),
         ],
@@ -301,7 +304,7 @@ fn a_row_without_an_allowed_key_is_zero() {
     let gradients = backward(&weighted.sum_all().unwrap()).unwrap();
     assert_eq!(values(gradients.get(scores.as_tensor()).unwrap()), [0.0; 6]);
 
-    let heads = Heads::new(1, 2).unwrap();
+    let heads = AttentionHeads::new(1, 2).unwrap();
     let inputs = [1, 3, 3].map(|length| Var::from_tensor(&ones(&[2, length, 2])).unwrap());
     let [query, key, value] = inputs.each_ref().map(Var::as_tensor);
     let context = attend(query, key, value, heads, &mask).unwrap();

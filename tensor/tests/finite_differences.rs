@@ -13,7 +13,7 @@ use alambic_tensor::Streams;
 use alambic_tensor::candle::{Device, Result, Tensor, Var};
 use alambic_tensor::gradients::backward;
 use alambic_tensor::ops::{
-    self, Activation, AttentionMask, CrossEntropy, Divergence, Dropout, Heads, SquaredError, attend,
+    self, Activation, AttentionHeads, AttentionMask, CrossEntropy, Divergence, Dropout, SquaredError, attend,
     attend_cross, attend_cross_with_taps, attend_packed, attend_packed_with_taps, pack_affine, squared_error,
 };
 use rand::{Rng, SeedableRng};
@@ -183,7 +183,7 @@ fn masks(draw: &mut Draw, (batch, heads, queries, keys): (usize, usize, usize, u
     let padding = AttentionMask::keys(draw.padding(batch, keys));
     let both = AttentionMask { causal: true, ..padding.clone() };
     let dropout = Dropout::new(&Streams::new(11)).mask(batch * heads * queries * keys, 0.3);
-    let dropping = padding.dropping(dropout);
+    let dropping = padding.with_dropout(dropout);
     [AttentionMask::default(), padding, AttentionMask::causal(), both, dropping]
 }
 
@@ -191,7 +191,7 @@ fn masks(draw: &mut Draw, (batch, heads, queries, keys): (usize, usize, usize, u
 fn attention_over_separate_inputs() {
     for (batch, queries, keys) in ATTENTION {
         let mut draw = Draw::new(5);
-        let heads = Heads::new(3, 15).unwrap();
+        let heads = AttentionHeads::new(3, 15).unwrap();
         let inputs = [queries, keys, keys].map(|length| draw.tensor(&[batch, length, 15], 1.0));
         for mask in masks(&mut draw, (batch, 3, queries, keys)) {
             check("attention", &inputs, |t| attend(&t[0], &t[1], &t[2], heads, &mask));
@@ -203,7 +203,7 @@ fn attention_over_separate_inputs() {
 fn attention_over_packed_inputs() {
     for (batch, queries, keys) in ATTENTION {
         let mut draw = Draw::new(6);
-        let heads = Heads::new(2, 22).unwrap();
+        let heads = AttentionHeads::new(2, 22).unwrap();
         let inputs = [draw.tensor(&[batch, queries, 22], 1.0), draw.tensor(&[batch, keys, 44], 1.0)];
         for mask in masks(&mut draw, (batch, 2, queries, keys)) {
             check("cross attention", &inputs, |t| attend_cross(&t[0], &t[1], heads, &mask));
@@ -218,7 +218,7 @@ fn attention_over_packed_inputs() {
 #[test]
 fn attention_with_taps() {
     let mut draw = Draw::new(9);
-    let heads = Heads::new(3, 15).unwrap();
+    let heads = AttentionHeads::new(3, 15).unwrap();
     let together = |(context, scores, probabilities): (Tensor, Tensor, Tensor)| {
         Tensor::cat(&[context.flatten_all()?, scores.flatten_all()?, probabilities.flatten_all()?], 0)
     };

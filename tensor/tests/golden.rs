@@ -8,8 +8,8 @@ use std::sync::Arc;
 use alambic_tensor::candle::{DType, Device, Result, Tensor, Var};
 use alambic_tensor::gradients::{Gradients, backward};
 use alambic_tensor::ops::{
-    self, Activation, AttentionMask, CrossEntropy, Divergence, Heads, attend, attend_cached, attend_cross,
-    attend_cross_with_taps, attend_packed, pack_affine,
+    self, Activation, AttentionHeads, AttentionMask, CrossEntropy, Divergence, attend, attend_cached,
+    attend_cross, attend_cross_with_taps, attend_packed, pack_affine,
 };
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
 use alambic_tensor::parameters::{Parameters, Weights, load};
@@ -96,7 +96,7 @@ const ATTENTION: [&str; 3] = ["queries", "keys", "values"];
 #[test]
 fn attention_over_separate_inputs() {
     for (case, mask) in attention_cases() {
-        case.check(&ATTENTION, |t| attend(&t[0], &t[1], &t[2], Heads::new(2, 6)?, &mask));
+        case.check(&ATTENTION, |t| attend(&t[0], &t[1], &t[2], AttentionHeads::new(2, 6)?, &mask));
     }
 }
 
@@ -104,7 +104,7 @@ fn attention_over_separate_inputs() {
 fn attention_over_packed_keys_and_values() {
     for (case, mask) in attention_cases() {
         case.check(&ATTENTION, |t| {
-            attend_cross(&t[0], &Tensor::cat(&[&t[1], &t[2]], 2)?, Heads::new(2, 6)?, &mask)
+            attend_cross(&t[0], &Tensor::cat(&[&t[1], &t[2]], 2)?, AttentionHeads::new(2, 6)?, &mask)
         });
     }
 }
@@ -112,14 +112,18 @@ fn attention_over_packed_keys_and_values() {
 #[test]
 fn attention_over_one_packed_input() {
     Case::new("attention_causal").check(&ATTENTION, |t| {
-        attend_packed(&Tensor::cat(&[&t[0], &t[1], &t[2]], 2)?, Heads::new(2, 6)?, &AttentionMask::causal())
+        attend_packed(
+            &Tensor::cat(&[&t[0], &t[1], &t[2]], 2)?,
+            AttentionHeads::new(2, 6)?,
+            &AttentionMask::causal(),
+        )
     });
 }
 
 #[test]
 fn attention_with_taps() {
     for (case, mask) in attention_cases() {
-        let heads = Heads::new(2, 6).unwrap();
+        let heads = AttentionHeads::new(2, 6).unwrap();
         let attend = |queries: &Tensor, keys: &Tensor, values: &Tensor| {
             attend_cross_with_taps(queries, &Tensor::cat(&[keys, values], 2)?, heads, &mask)
         };
@@ -147,7 +151,7 @@ fn attention_over_a_cache_is_causal_attention_step_by_step() {
             cache[target + width..target + 2 * width].copy_from_slice(&values[source..source + width]);
         }
         let query = case.get("queries").narrow(1, step, 1).unwrap();
-        let heads = Heads::new(2, width).unwrap();
+        let heads = AttentionHeads::new(2, width).unwrap();
         let context = attend_cached(&query, &cache, capacity, step + 1, heads).unwrap();
         let expected = case.get("output").narrow(1, step, 1).unwrap();
         assert_close(&context, &expected, TOLERANCE, &format!("step {step}"));

@@ -135,7 +135,7 @@ fn to(location: &str) -> Reply {
 }
 
 fn sha(text: &'static str, name: &str) -> Case {
-    let says = "which is none";
+    let says = "not a commit hash";
     listing(&format!("commit {name}"), says, move |_, world| {
         let mut other = world.sound.clone();
         text.clone_into(&mut other.commit);
@@ -171,7 +171,7 @@ fn commits() -> Vec<Case> {
         sha("0123456789abcdef0123456789abcdef012345678", "that is long"),
         sha("0123456789abcdef0123456789abcdef0123456\n", "with a line end"),
         sha("", "that is empty"),
-        listing("commit is a number", "its listing is none", |_, _| {
+        listing("commit is a number", "its listing is not valid", |_, _| {
             reply("200 OK", "", b"{\"sha\": 1, \"siblings\": []}")
         }),
         headers("another commit", "and the listing names", |_, headers| {
@@ -180,7 +180,7 @@ fn commits() -> Vec<Case> {
         headers("commit that leads up", "and the listing names", |_, headers| {
             headers.replace(COMMIT, "../../../../evil")
         }),
-        headers("no commit", "does not say of which commit", |_, headers| {
+        headers("no commit", "does not give its commit", |_, headers| {
             headers.replace("x-repo-commit", "x-other")
         }),
         headers("commit that changes", "and the listing names", |request, headers| {
@@ -192,20 +192,22 @@ fn commits() -> Vec<Case> {
 fn listings() -> Vec<Case> {
     let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xed\xc1\x01\r\0\0\0\xc2\xa0".to_vec();
     vec![
-        listing("a page", "its listing is none", |_, _| reply("200 OK", "", b"<!doctype html><html>")),
-        listing("nothing", "its listing is none", |_, _| reply("200 OK", "", b"")),
-        listing("brackets without end", "its listing is none", |_, _| {
+        listing("a page", "its listing is not valid", |_, _| reply("200 OK", "", b"<!doctype html><html>")),
+        listing("nothing", "its listing is not valid", |_, _| reply("200 OK", "", b"")),
+        listing("brackets without end", "its listing is not valid", |_, _| {
             reply("200 OK", "", "[".repeat(60_000).as_bytes())
         }),
-        listing("deep within", "its listing is none", |_, _| {
+        listing("deep within", "its listing is not valid", |_, _| {
             reply("200 OK", "", format!("{{\"a\": {}", "[".repeat(60_000)).as_bytes())
         }),
-        listing("no files", "its listing is none", |_, _| {
+        listing("no files", "its listing is not valid", |_, _| {
             reply("200 OK", "", format!("{{\"sha\": \"{COMMIT}\"}}").as_bytes())
         }),
-        listing("not UTF-8", "its listing is none", |_, _| reply("200 OK", "", b"{\"sha\": \"\xff\xfe\"}")),
-        listing("too long", "it goes on after", |_, _| reply("200 OK", "", " ".repeat(100_000).as_bytes())),
-        listing("of no end", "it goes on after", |_, _| {
+        listing("not UTF-8", "its listing is not valid", |_, _| {
+            reply("200 OK", "", b"{\"sha\": \"\xff\xfe\"}")
+        }),
+        listing("too long", "it has more than", |_, _| reply("200 OK", "", " ".repeat(100_000).as_bytes())),
+        listing("of no end", "it has more than", |_, _| {
             endless(format!("{JSON}\r\n{{\"sha\": \""), vec![b'a'; 4096], Duration::ZERO)
         }),
         listing("compressed", "compressed", move |_, _| reply("200 OK", "content-encoding: gzip\r\n", &gzip)),
@@ -379,15 +381,15 @@ fn names() -> Vec<Case> {
         shards("of 300 letters", "names the shard", &[LONG]),
         shards("without a name", "names the shard", &[""]),
         shards("of the folder itself", "names the shard", &["."]),
-        shards("in two cases", "would be one file", &["model-a.safetensors", "model-A.safetensors"]),
+        shards("in two cases", "are one file", &["model-a.safetensors", "model-A.safetensors"]),
         repository("shard that is not there", "is not in the repository", |sound| {
             let index = r#"{"weight_map": {"a": "model-1.safetensors"}}"#;
             sound.without("model.safetensors").with("model.safetensors.index.json", index)
         }),
-        repository("index that is none", "does not say what it should", |sound| {
+        repository("index that is none", "is not valid", |sound| {
             sound.without("model.safetensors").with("model.safetensors.index.json", "[1, 2")
         }),
-        repository("index of 1,000 shards", "which is no model", |sound| {
+        repository("index of 1,000 shards", "the most of a model are", |sound| {
             let names: Vec<String> = (0..1000).map(|number| format!("m{number}.safetensors")).collect();
             let map: Vec<String> = names.iter().map(|name| format!("{name:?}: {name:?}")).collect();
             let index = format!("{{\"weight_map\": {{{}}}}}", map.join(","));
@@ -399,12 +401,10 @@ fn names() -> Vec<Case> {
         modules("with a drive", "names the folder", &["C:\\evil"]),
         modules("with an empty part", "names the folder", &["a//b"]),
         modules("of a device", "names the folder", &["con"]),
-        modules("in two cases", "would be one file", &["1_Pooling", "1_pooling"]),
-        modules("that is a file", "would be one file", &["config.json"]),
-        repository("modules that are none", "does not say what it should", |sound| {
-            sound.with("modules.json", "{")
-        }),
-        repository("1,000 modules", "which is no model", |sound| {
+        modules("in two cases", "are one file", &["1_Pooling", "1_pooling"]),
+        modules("that is a file", "are one file", &["config.json"]),
+        repository("modules that are none", "is not valid", |sound| sound.with("modules.json", "{")),
+        repository("1,000 modules", "the most are 64", |sound| {
             sound.with("modules.json", format!("[{}]", vec!["{\"path\": \"a\"}"; 1000].join(",")))
         }),
     ]
@@ -418,11 +418,11 @@ fn told() -> Vec<Case> {
         })
     };
     vec![
-        etag("ETag that leads up", "which is none", "\"../../../../evil\"".into()),
-        etag("ETag that is a path", "which is none", "\"/tmp/evil-of-a-hub\"".into()),
-        etag("ETag with backslashes", "which is none", "\"..\\..\\evil\"".into()),
-        etag("ETag of 1,000 letters", "which is none", "a".repeat(1000)),
-        etag("ETag without letters", "which is none", "\"\"".into()),
+        etag("ETag that leads up", "is not valid", "\"../../../../evil\"".into()),
+        etag("ETag that is a path", "is not valid", "\"/tmp/evil-of-a-hub\"".into()),
+        etag("ETag with backslashes", "is not valid", "\"..\\..\\evil\"".into()),
+        etag("ETag of 1,000 letters", "is not valid", "a".repeat(1000)),
+        etag("ETag without letters", "is not valid", "\"\"".into()),
         etag("ETag of a device", "", "\"nul\"".into()),
         etag("weak ETag without a digest", "", "W/\"abc-7\"".into()),
         etag("ETag of other bytes", "have the digest", format!("\"{}\"", "0".repeat(40))),
@@ -452,13 +452,13 @@ fn lengths() -> Vec<Case> {
         range("below nothing", "Content-Range", "bytes 0-0/-5"),
         range("of unknown length", "Content-Range", "bytes 0-0/*"),
         range("in other units", "Content-Range", "lines 0-0/5"),
-        file("part of no range", "how long", |_, world| {
+        file("part of no range", "give its length", |_, world| {
             reply("206 Partial Content", &world.sound.headers("config.json"), b"{")
         }),
-        file("no length", "how long", |_, world| {
+        file("no length", "give its length", |_, world| {
             raw(format!("HTTP/1.1 200 OK\r\n{}\r\n{{}}", world.sound.headers("config.json")))
         }),
-        file("no range", "how long", |_, world| {
+        file("no range", "give its length", |_, world| {
             reply("416 Range Not Satisfiable", &world.sound.headers("config.json"), b"")
         }),
         headers("two lengths", "the answer that it has", |_, headers| {
@@ -477,11 +477,11 @@ fn bodies() -> Vec<Case> {
             raw(head)
         }),
         body("short in chunks", "it ends after", |headers, _| raw(chunked(headers) + "2\r\n{}\r\n0\r\n\r\n")),
-        body("long in chunks", "it goes on after", |headers, bytes| {
+        body("long in chunks", "it has more than", |headers, bytes| {
             let text = String::from_utf8(bytes.to_vec()).unwrap() + "more";
             raw(format!("{}{:x}\r\n{text}\r\n0\r\n\r\n", chunked(headers), text.len()))
         }),
-        body("long until hung up", "it goes on after", |headers, bytes| {
+        body("long until hung up", "it has more than", |headers, bytes| {
             raw([format!("HTTP/1.1 200 OK\r\n{headers}\r\n").as_bytes(), bytes, b"more"].concat())
         }),
         body("announced longer", "are announced", |headers, bytes| {
@@ -491,7 +491,7 @@ fn bodies() -> Vec<Case> {
         body("of other bytes", "have the digest", |headers, bytes| {
             reply("200 OK", headers, &vec![b'x'; bytes.len()])
         }),
-        body("without end", "it goes on after", |headers, _| {
+        body("without end", "it has more than", |headers, _| {
             endless(chunked(headers), format!("1000\r\n{}\r\n", "a".repeat(0x1000)), Duration::ZERO)
         }),
         at_last(body("in drops", "cannot be fetched", |headers, bytes| {

@@ -2,7 +2,7 @@
 
 use alambic_tensor::candle::{self, Tensor};
 use alambic_tensor::ops::{
-    self, Activation, AttentionMask, Heads, attend_cross, attend_cross_with_taps, attend_packed,
+    self, Activation, AttentionHeads, AttentionMask, attend_cross, attend_cross_with_taps, attend_packed,
     attend_packed_with_taps,
 };
 
@@ -41,7 +41,7 @@ impl Place {
 #[derive(Debug, Clone)]
 struct Block {
     output: Linear,
-    heads: Heads,
+    heads: AttentionHeads,
     /// Share of the probabilities that is dropped in training.
     dropout: f32,
     place: Place,
@@ -56,7 +56,7 @@ impl Block {
     ) -> Result<Self, ModelError> {
         Ok(Self {
             output: Linear::load(source, &names.output, sizes.width, sizes.width)?,
-            heads: Heads::new(sizes.heads, sizes.width)?,
+            heads: AttentionHeads::new(sizes.heads, sizes.width)?,
             dropout: sizes.attention_dropout,
             place,
         })
@@ -71,7 +71,7 @@ impl Block {
         keys: usize,
     ) -> Result<AttentionMask, ModelError> {
         let (batch, queries, _) = queries.dims3()?;
-        Ok(mask.dropping(pass.mask(batch * self.heads.count * queries * keys, self.dropout)))
+        Ok(mask.with_dropout(pass.mask(batch * self.heads.count * queries * keys, self.dropout)))
     }
 
     fn tapped(&self, trace: &Trace) -> bool {

@@ -12,7 +12,7 @@ mod vocabulary;
 
 use alambic_files::text::quoted;
 use alambic_tensor::candle::Tensor;
-use alambic_tensor::ops::{self, Activation, Dropout, Weight, pack_affine};
+use alambic_tensor::ops::{self, Activation, Dropout, LinearWeight, pack_affine};
 use alambic_tensor::parameters::Weights;
 
 use crate::ModelError;
@@ -41,7 +41,7 @@ pub enum Pass<'a> {
 
 impl Pass<'_> {
     /// A dropout mask for so many elements; none where nothing is dropped.
-    pub(crate) fn mask(self, elements: usize, probability: f32) -> Option<ops::Mask> {
+    pub(crate) fn mask(self, elements: usize, probability: f32) -> Option<ops::DropoutMask> {
         match self {
             Self::Evaluate => None,
             Self::Train(dropout) => dropout.mask(elements, probability),
@@ -101,7 +101,7 @@ impl<'a> Source<'a> {
 /// A linear layer, with or without bias.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
-    weight: Weight,
+    weight: LinearWeight,
     bias: Option<Tensor>,
 }
 
@@ -124,7 +124,7 @@ impl Linear {
         outputs: usize,
     ) -> Result<Self, ModelError> {
         let weight = source.tensor(&format!("{name}.weight"), &[outputs, inputs])?;
-        Ok(Self { weight: Weight::new(weight), bias: None })
+        Ok(Self { weight: LinearWeight::new(weight), bias: None })
     }
 
     /// A convolution over patches that do not overlap, which is a linear layer over each patch, `[channels, patch,
@@ -137,7 +137,7 @@ impl Linear {
     ) -> Result<Self, ModelError> {
         let weight = source.tensor(&format!("{name}.weight"), &[outputs, channels, patch, patch])?;
         let bias = with_bias.then(|| source.tensor(&format!("{name}.bias"), &[outputs])).transpose()?;
-        Ok(Self { weight: Weight::new(weight.flatten_from(1)?), bias })
+        Ok(Self { weight: LinearWeight::new(weight.flatten_from(1)?), bias })
     }
 
     /// A convolution over places whose surroundings, `[kernel, kernel, channels]`, stand in one row.
@@ -149,7 +149,7 @@ impl Linear {
         let weight = source.tensor(&format!("{name}.weight"), &[outputs, channels, kernel, kernel])?;
         let bias = source.tensor(&format!("{name}.bias"), &[outputs])?;
         let weight = weight.permute((0, 2, 3, 1))?.contiguous()?.flatten_from(1)?;
-        Ok(Self { weight: Weight::new(weight), bias: Some(bias) })
+        Ok(Self { weight: LinearWeight::new(weight), bias: Some(bias) })
     }
 
     pub(crate) fn forward(&self, x: &Tensor, activation: Activation) -> Result<Tensor, ModelError> {
@@ -183,7 +183,7 @@ impl Packed {
         }
         let (weights, biases) = Linear::parts(&layers);
         let (weight, bias) = (Tensor::cat(&weights, 0)?, Tensor::cat(&biases, 0)?);
-        Ok(Self::Stacked(Linear { weight: Weight::new(weight), bias: Some(bias) }))
+        Ok(Self::Stacked(Linear { weight: LinearWeight::new(weight), bias: Some(bias) }))
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {

@@ -3,7 +3,7 @@
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::device;
-use alambic_tensor::ops::{self, Activation, AttentionMask, Weight};
+use alambic_tensor::ops::{self, Activation, AttentionMask, LinearWeight};
 use alambic_tensor::parameters::Weights;
 
 use super::cache::{LayerCache, Memory};
@@ -20,7 +20,7 @@ use crate::{Initialiser, ModelError, Tokens, Trace, Wanted};
 #[derive(Debug, Clone)]
 pub struct Marian {
     config: MarianConfig,
-    shared: Weight,
+    shared: LinearWeight,
     /// `final_logits_bias`, a buffer of the published checkpoints that is not trained.
     logits_bias: Option<Tensor>,
     encoder_positions: Tensor,
@@ -46,7 +46,7 @@ impl Marian {
             }
         };
         Ok(Self {
-            shared: Weight::new(source.tensor(SHARED, &[config.vocab_size, config.d_model])?),
+            shared: LinearWeight::new(source.tensor(SHARED, &[config.vocab_size, config.d_model])?),
             logits_bias,
             encoder_positions: positions(config, weights, "encoder")?,
             decoder_positions: positions(config, weights, "decoder")?,

@@ -3,7 +3,7 @@
 use alambic_reports::metrics::{TaskDescription, find, is_reference, suitable};
 use alambic_reports::outcome::{BASELINE, STUDENT, TEACHER};
 use alambic_settings::{At, Diagnostic};
-use alambic_tensor::precision::Products;
+use alambic_tensor::precision::MatmulPrecision;
 
 use super::checker::{Checker, list};
 use crate::names::{FROM_SCRATCH, QUESTION_ONLY, SAME_START, UNTRAINED};
@@ -66,10 +66,10 @@ impl Checker<'_> {
 
     /// Checks the precisions in which the student is evaluated once more.
     fn check_precisions(&mut self) {
-        let precisions: &[At<Products>] = &self.evaluation.precisions;
+        let precisions: &[At<MatmulPrecision>] = &self.evaluation.precisions;
         for (index, precision) in precisions.iter().enumerate() {
             let name = precision.value.name();
-            let label = if precision.value == Products::F32 {
+            let label = if precision.value == MatmulPrecision::F32 {
                 "that is how it is evaluated anyway"
             } else if precisions[..index].iter().any(|other| other.value == precision.value) {
                 "named before"

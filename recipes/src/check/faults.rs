@@ -7,7 +7,7 @@ use std::sync::Arc;
 use alambic_data::{Fault, Place};
 use alambic_files::read;
 use alambic_settings::source::SourceKind;
-use alambic_settings::{Location, Node, Origin, Source, Value};
+use alambic_settings::{Location, Node, Origin, SourceFile, Value};
 
 /// A stable name for each sort of fault.
 pub(super) fn code(fault: &Fault) -> &'static str {
@@ -105,6 +105,6 @@ pub(super) fn line_of(place: &Place) -> Option<Origin> {
     }
     let start = line.chars().take(place.column.unwrap_or(1).saturating_sub(1)).map(char::len_utf8).sum();
     let span = start..line.len();
-    let source = Arc::new(Source::excerpt(SourceKind::File(path), line, number));
+    let source = Arc::new(SourceFile::excerpt(SourceKind::File(path), line, number));
     Some(Origin::Written { source, span })
 }

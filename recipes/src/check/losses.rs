@@ -101,7 +101,9 @@ impl Checker<'_> {
                 (Ok(term), _) => {
                     self.check_tokens(&term, loss, task);
                     self.check_batches(recipe, site, &term, loss);
-                    self.check_targets(loss, &term, task);
+                    if !task.is_empty() {
+                        self.check_targets(loss, &term, task, supervision);
+                    }
                     task.check_term(site, loss, &term, self);
                 }
                 // Without a known student, nothing else can be said.
@@ -170,7 +172,7 @@ impl Checker<'_> {
     }
 
     /// Reports a term over pairs of texts where there are none, and warns of a term for whose other targets there are no data.
-    fn check_targets(&mut self, loss: &At<Loss>, term: &Term, task: &dyn Task) {
+    fn check_targets(&mut self, loss: &At<Loss>, term: &Term, task: &dyn Task, supervision: &Supervision) {
         let Some(known) = task.targets(&self.corpora) else { return };
         let missing: Vec<TargetKind> =
             term.targets.iter().copied().filter(|target| !known.contains(target)).collect();
@@ -189,7 +191,11 @@ impl Checker<'_> {
         let names = missing.iter().map(|target| target.name()).collect::<Vec<_>>().join(" or ");
         let message = format!("the loss `{}` has no targets in these data", loss.name());
         let label = format!("needs {names}");
+        let is_supervised = matches!(supervision, Supervision::Known(_));
         let help = match known.first() {
+            Some(target) if is_supervised && *target == TargetKind::Classes => {
+                "for classes, use `cross-entropy`; for the teacher's predictions, `logits`".to_owned()
+            }
             Some(target) => format!("for {}, use `{}`", target.name(), target.usual_loss()),
             None => "leave it out, or give the stage data that have them".to_owned(),
         };

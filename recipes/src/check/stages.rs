@@ -8,7 +8,7 @@ use alambic_reports::metrics::{find, is_reference};
 use alambic_settings::{At, Diagnostic};
 use alambic_students::{Student, StudentError, TaskKind, VocabularyTransfer};
 use alambic_teachers::TeacherOptions;
-use alambic_tensor::precision::Products;
+use alambic_tensor::precision::MatmulPrecision;
 
 use super::checker::{Checker, Depth, Site, list};
 use super::losses::Supervision;
@@ -49,7 +49,7 @@ impl<'a> Checker<'a> {
         let site = Site { name, path: &path, position, teacher, named_teacher: options.teacher.as_ref() };
         let task = options.data.task();
         self.check_data(&site, &options.data);
-        if options.train.precision == Products::Int8 {
+        if options.train.precision == MatmulPrecision::Int8 {
             let origin = self.places.origin(&["stage", name, "train", "precision"]);
             let message = format!("stage `{name}` cannot train in `int8`");
             let label = "steps are too small for 8 bits: `bf16` is the least";

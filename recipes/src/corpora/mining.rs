@@ -108,11 +108,11 @@ fn corpus(
         let (lines, mined) = mine(context, name, (options, is_evaluated), (&teacher, fingerprint), observer)?;
         let text = lines.iter().map(|line| json(line, &table)).collect::<Result<Vec<_>, _>>()?.concat();
         make_folder(context.folder.path(), &folder)?;
-        digests::announce(&folder, &names.each_ref().map(String::as_str))?;
+        digests::register(&folder, &names.each_ref().map(String::as_str))?;
         write::write(&table, text.as_bytes())?;
         write::write(&account, json(&mined, &account)?.as_bytes())?;
         // Their digests come last: without them the table is mined again.
-        digests::list(&folder, &names.each_ref().map(String::as_str))?;
+        digests::record(&folder, &names.each_ref().map(String::as_str))?;
         (lines, mined)
     };
     let part = |part: Split| -> Vec<Translation> {

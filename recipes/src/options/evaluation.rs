@@ -1,7 +1,7 @@
 //! Keys of the evaluation.
 
 use alambic_settings::{At, OneOrMany, choices, settings};
-use alambic_tensor::precision::Products;
+use alambic_tensor::precision::MatmulPrecision;
 
 use super::languages::InputLanguages;
 
@@ -23,7 +23,7 @@ settings! {
         /// Whether the student before any training is evaluated too, as `untrained`.
         pub untrained: bool = false,
         /// Lower precisions of matrix products in which the student is evaluated too, each as a model of its own.
-        pub precisions: Vec<At<Products>> = Vec::new(),
+        pub precisions: Vec<At<MatmulPrecision>> = Vec::new(),
         /// Languages in which the student, and the models compared with it, are asked about images. Of several, each is
         /// evaluated, and the others are compared with the first. Left out: the corpora's own.
         pub student_languages: OneOrMany<At<String>> = OneOrMany(Vec::new()),

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use alambic_data::batches::BatchOptions;
 use alambic_settings::{At, kinds, settings};
 use alambic_tensor::optimiser::AdamWOptions;
-use alambic_tensor::precision::Products;
+use alambic_tensor::precision::MatmulPrecision;
 use alambic_tensor::schedule::{Linear, Schedule};
 
 kinds! {
@@ -36,7 +36,7 @@ settings! {
         pub schedule: Schedule = Schedule::Linear(Linear { warmup: 0.1 }),
         /// Precision of the large matrix products in training steps, of the student and of a teacher that runs along. Cached
         /// teacher outputs and evaluation are in `f32`. `int8` is for finished models.
-        pub precision: Products = Products::F32,
+        pub precision: MatmulPrecision = MatmulPrecision::F32,
         /// Largest L2 norm of all gradients together; they are scaled down to it. 0 for no limit.
         #[range(0.0..)]
         pub max_grad_norm: f64 = 1.0,

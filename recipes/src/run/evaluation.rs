@@ -14,7 +14,7 @@ use alambic_reports::report::{IllustratedExamples, Noun, Text};
 use alambic_settings::IndexMap;
 use alambic_students::{InitialModel, add_detector, save_pretrained};
 use alambic_teachers::Teacher;
-use alambic_tensor::precision::{self, Products};
+use alambic_tensor::precision::{self, MatmulPrecision};
 
 use super::trainings::{SeedRun, Trainings};
 use crate::context::RunContext;
@@ -39,7 +39,7 @@ pub(crate) struct ComparedModel {
 }
 
 /// What the student is called where its products are of lower precision.
-pub(crate) fn in_precision(products: Products) -> String {
+pub(crate) fn in_precision(products: MatmulPrecision) -> String {
     format!("student in {}", products.name())
 }
 
@@ -107,7 +107,7 @@ impl<'a> Evaluation<'a> {
         let teacher = sets().map(|set| set.teacher.clone()).collect::<Option<Vec<_>>>();
         let teacher = teacher.map(|predictions| predictions.concat());
         let folders = compared(options, context, untrained)?;
-        for precision in options.precisions.iter().filter(|precision| !precision.value.is_made_here()) {
+        for precision in options.precisions.iter().filter(|precision| !precision.value.is_supported()) {
             let name = precision.value.name();
             observer.note(&format!(
                 "this machine has no {name} kernels: the student in {name} is evaluated in f32"

@@ -69,11 +69,11 @@ pub(crate) fn open(loaded: &Loaded, options: &RunOptions) -> Result<Opened, RunE
     }
     write::write(&folder.join(RECIPE), loaded.written().as_bytes())?;
     // From here on, what a start writes is told from a user's own, also where it is not come to its end.
-    digests::list(folder, &[RECIPE])?;
+    digests::record(folder, &[RECIPE])?;
     let events = EventLog::create(&folder.join(EVENTS))?;
     write::write(&folder.join(RESOLVED), loaded.resolved_toml().as_bytes())?;
     // Last, since it is what makes the folder a run.
-    digests::list(folder, &[RECIPE, RESOLVED])?;
+    digests::record(folder, &[RECIPE, RESOLVED])?;
     Ok(Opened::Running(events, lock))
 }
 
@@ -167,7 +167,7 @@ fn finished(folder: &Path) -> Result<Option<Outcome>, RunError> {
 
 /// Notes that a run is done, with the digests of its results.
 pub(crate) fn finish(folder: &Path) -> Result<(), RunError> {
-    digests::list(folder, &layout::RESULTS)?;
+    digests::record(folder, &layout::RESULTS)?;
     discard_caches(folder)
 }
 
@@ -267,7 +267,7 @@ pub(crate) fn check_inputs(loaded: &Loaded, context: &RunContext<'_>) -> Result<
     // A run that was killed before this has read nothing yet.
     let text = serde_json::to_string_pretty(&now).map_err(|error| RunError::content(&path, error))?;
     write::write(&path, (text + "\n").as_bytes())?;
-    Ok(digests::list(context.folder.path(), &[INPUTS])?)
+    Ok(digests::record(context.folder.path(), &[INPUTS])?)
 }
 
 /// The files of a model's folder that decide how it reads and answers: weights, and whatever holds settings or a vocabulary,

@@ -79,7 +79,7 @@ impl Trainer<'_> {
             let factor = self.options.schedule.factor(state.progress.step, self.steps);
             state.optimiser.step(&state.parameters, &gradients, factor, scale)?;
             for (name, max) in self.clamped {
-                state.parameters.hold_below(name, *max)?;
+                state.parameters.clamp_max(name, *max)?;
             }
             state.progress.step += 1;
             if let Some(average) = &mut state.average {

@@ -49,7 +49,7 @@ fn runs_stand_side_by_side() {
         write_run(folder, baseline);
     }
     let mut comparison = Comparison::read(&folders).unwrap();
-    comparison.varied = Some(Varied {
+    comparison.swept = Some(SweptKey {
         name: "share of training pairs".into(),
         format: ValueFormat::Percent,
         values: vec![1.0, 0.1, 0.01],
@@ -85,7 +85,7 @@ fn runs_stand_side_by_side() {
     assert_eq!(table.height(), 8);
     assert_eq!(table.column("metrics.cer").unwrap().null_count(), 0);
     assert_eq!(table.column("retention.cer").unwrap().null_count(), 5);
-    comparison.varied.as_mut().unwrap().values.pop();
+    comparison.swept.as_mut().unwrap().values.pop();
     assert!(comparison.document().is_err());
 }
 

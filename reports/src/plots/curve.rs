@@ -1,10 +1,10 @@
 use super::{Drawing, Figure, LineSeries, Lines, Scale, ValueFormat};
 use crate::numbers;
 
-/// A metric over something that was varied from run to run, on a logarithmic axis: for instance over the share
+/// A metric over a swept key, on a logarithmic axis: for instance over the share
 /// of training pairs that were kept. `series` holds the curve of each model.
 #[must_use]
-pub fn metric_over(metric: &str, varied: &str, format: ValueFormat, mut series: Vec<LineSeries>) -> Figure {
+pub fn metric_over(metric: &str, key: &str, format: ValueFormat, mut series: Vec<LineSeries>) -> Figure {
     for series in &mut series {
         series.points.sort_by(|a, b| a.0.total_cmp(&b.0));
     }
@@ -20,11 +20,11 @@ pub fn metric_over(metric: &str, varied: &str, format: ValueFormat, mut series: 
         })
         .collect();
     Figure {
-        name: format!("{metric}-over-{}", super::losses::stem(varied)),
-        title: format!("{title} over {varied}"),
-        alternative: format!("{title} over {varied}: {}.", words.join(", ")),
+        name: format!("{metric}-over-{}", super::losses::stem(key)),
+        title: format!("{title} over {key}"),
+        alternative: format!("{title} over {key}: {}.", words.join(", ")),
         drawing: Drawing::Lines(Lines {
-            horizontal: varied.to_string(),
+            horizontal: key.to_string(),
             horizontal_scale: Scale::Logarithmic,
             horizontal_format: format,
             vertical: title,

@@ -36,8 +36,8 @@ pub struct Report {
     pub corpora: Vec<CorpusReading>,
     /// What the pipeline did, where the teacher is one.
     pub pipeline: Option<PipelineNotes>,
-    /// What became of training texts that were varied, training by training.
-    pub variations: Vec<VariationNotes>,
+    /// What became of training augmented texts, training by training.
+    pub augmentations: Vec<AugmentationNotes>,
     /// Some outputs side by side.
     pub samples: Vec<Sample>,
     /// Some examples with images; not part of the data, since images are large.
@@ -141,10 +141,10 @@ pub struct PipelineExample {
 /// What became of the texts of a training that were varied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct VariationNotes {
+pub struct AugmentationNotes {
     /// The training.
     pub training: String,
-    /// Texts that were varied.
+    /// Texts that were augmented.
     pub texts: u64,
     /// Variants that were made.
     pub made: u64,

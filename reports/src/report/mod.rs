@@ -8,8 +8,8 @@ mod slices;
 mod tests;
 
 pub use content::{
-    CorpusReading, IllustratedExample, IllustratedExamples, Noun, PipelineExample, PipelineNotes, Report,
-    Sample, StageSummary, Text, VariationNotes,
+    AugmentationNotes, CorpusReading, IllustratedExample, IllustratedExamples, Noun, PipelineExample,
+    PipelineNotes, Report, Sample, StageSummary, Text,
 };
 pub(crate) use model_table::ModelTable;
 pub(crate) use slices::slice_tables;

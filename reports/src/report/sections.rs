@@ -5,8 +5,8 @@ use std::path::Path;
 use indexmap::IndexMap;
 
 use super::content::{
-    CorpusReading, IllustratedExamples, Noun, PipelineNotes, Report, Sample, StageSummary, Text,
-    VariationNotes,
+    AugmentationNotes, CorpusReading, IllustratedExamples, Noun, PipelineNotes, Report, Sample, StageSummary,
+    Text,
 };
 use super::model_table::ModelTable;
 use super::slices::slice_tables;
@@ -42,7 +42,7 @@ fn document(report: &Report) -> Document {
         Section::new(&report.illustrated_examples.title, illustrated(&report.illustrated_examples)),
         Section::new("Training", training(report)),
         Section::new("Pipeline", report.pipeline.as_ref().map(pipeline).unwrap_or_default()),
-        Section::new("Varied texts", variations(&report.variations)),
+        Section::new("Augmented texts", augmentations(&report.augmentations)),
         Section::new("Data", data(&report.corpora)),
         Section::new("Environment", environment(report)),
     ];
@@ -341,8 +341,8 @@ fn pipeline(notes: &PipelineNotes) -> Vec<Block> {
     blocks
 }
 
-/// How many texts were varied to how many, and what some of them became; those of trainings that share them once.
-fn variations(all: &[VariationNotes]) -> Vec<Block> {
+/// Counts of augmented texts with some of them; those that several trainings share are shown once.
+fn augmentations(all: &[AugmentationNotes]) -> Vec<Block> {
     let mut blocks = Vec::new();
     for notes in all {
         let removed: u64 = notes.removed.values().sum();

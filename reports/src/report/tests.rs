@@ -3,8 +3,8 @@ use crate::metrics::{Prediction, Scores, examples, score_all};
 use crate::outcome::{Latency, ModelOutcome, Outcome};
 use crate::plots::{Drawing, losses_over_steps, metric_by_length, metric_by_slice, time_per_example};
 use crate::report::{
-    CorpusReading, IllustratedExamples, Noun, PipelineExample, PipelineNotes, Report, Sample, StageSummary,
-    Text, VariationNotes,
+    AugmentationNotes, CorpusReading, IllustratedExamples, Noun, PipelineExample, PipelineNotes, Report,
+    Sample, StageSummary, Text,
 };
 use crate::verdict::compare_with_baseline;
 use indexmap::IndexMap;
@@ -169,11 +169,11 @@ fn example() -> Report {
                 })
                 .collect(),
         }),
-        variations: vec![VariationNotes {
+        augmentations: vec![AugmentationNotes {
             training: "layers".into(),
             texts: 1000,
             made: 19_000,
-            removed: [("says the same as another training text".to_string(), 250)].into(),
+            removed: [("equals another training text".to_string(), 250)].into(),
             examples: vec![["a fine film".into(), "a good film".into()]],
         }],
         samples: NAMES
@@ -265,7 +265,7 @@ fn parts_that_are_empty_are_left_out() {
     report.quality_figures.clear();
     report.corpora.clear();
     report.pipeline = None;
-    report.variations.clear();
+    report.augmentations.clear();
     report.environment.clear();
     let document = report.document();
     let titles: Vec<_> = document.sections.iter().map(|section| section.title.as_str()).collect();

@@ -2,8 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 use alambic_settings::{
-    At, Diagnostics, Either, IndexMap, Location, Node, OneOrMany, Several, above, choices, kinds, read,
-    settings,
+    At, Diagnostics, Either, IndexMap, Location, Node, OneOrMany, RenamedKeys, Several, above, choices,
+    kinds, read, settings,
 };
 
 choices! {
@@ -159,6 +159,14 @@ settings! {
         pub r#final: bool = true,
     }
 }
+
+/// Former names of some of its keys.
+pub const RENAMED: RenamedKeys = RenamedKeys(&[
+    ("phase", &["stage"]),
+    ("ramp", &["linear"]),
+    ("rate", &["learning-rate", "weight"]),
+    ("states", &["hidden"]),
+]);
 
 /// A recipe without a mistake.
 pub const GOOD: &str = r#"name = "good"

@@ -10,7 +10,7 @@ mod words;
 use std::path::PathBuf;
 
 use alambic_models::{Config, ModelError, ModelFolder, first_not_finite};
-use alambic_tensor::precision::{self, Products};
+use alambic_tensor::precision::{self, MatmulPrecision};
 use clap::Args;
 
 use super::{model_folder, precisions, tell_fallback, tell_unread};
@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     batch: u16,
     /// What numbers are multiplied as
     #[arg(long, value_name = "P", default_value = "f32", value_parser = precisions())]
-    precision: Products,
+    precision: MatmulPrecision,
     /// Prints one object a line
     #[arg(long)]
     json: bool,

@@ -1,17 +1,17 @@
 //! Element-wise activations.
 
-// What is called from a vectorised loop and not inlined would be compiled for the baseline.
+// A function that is called from a vectorised loop and not inlined would be compiled for the baseline.
 #![allow(clippy::inline_always)]
 
 use std::mem::MaybeUninit;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
-use super::composite;
-use crate::vector::{self, vectorised};
+use super::composite::is_needed;
+use crate::vector::vectorised;
 use crate::{buffer, graph};
 
-/// The activations of the published checkpoints.
+/// Activation of a layer, as published checkpoints name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// x
@@ -101,7 +101,7 @@ mod relu {
 }
 
 mod gelu {
-    use super::vector::{erf, exp};
+    use crate::vector::{erf, exp};
 
     #[inline(always)]
     pub(super) fn value(x: f32) -> f32 {
@@ -116,7 +116,7 @@ mod gelu {
 }
 
 mod gelu_tanh {
-    use super::vector::tanh;
+    use crate::vector::tanh;
 
     /// sqrt(2 / pi)
     const SQRT_2_OVER_PI: f32 = 0.797_884_6;
@@ -134,7 +134,7 @@ mod gelu_tanh {
 }
 
 mod quick_gelu {
-    use super::vector::sigmoid;
+    use crate::vector::sigmoid;
 
     /// The factor of the quick GELU (Hendrycks and Gimpel, 2016).
     const QUICK: f32 = 1.702;
@@ -152,7 +152,7 @@ mod quick_gelu {
 }
 
 mod silu {
-    use super::vector::sigmoid;
+    use crate::vector::sigmoid;
 
     #[inline(always)]
     pub(super) fn value(x: f32) -> f32 {
@@ -167,7 +167,7 @@ mod silu {
 }
 
 mod tanh {
-    use super::vector::tanh;
+    use crate::vector::tanh;
 
     #[inline(always)]
     pub(super) fn value(x: f32) -> f32 {
@@ -207,6 +207,20 @@ impl CustomOp1 for Activate {
     }
 }
 
+/// Composite of [`activate`].
+pub(super) fn activate_composite(x: &Tensor, activation: Activation) -> Result<Tensor> {
+    let sigmoid = |x: &Tensor| x.neg()?.exp()?.affine(1.0, 1.0)?.recip();
+    match activation {
+        Activation::Identity => Ok(x.clone()),
+        Activation::Relu => x.relu(),
+        Activation::Gelu => x.gelu_erf(),
+        Activation::GeluTanh => x.gelu(),
+        Activation::QuickGelu => x * sigmoid(&(x * 1.702)?)?,
+        Activation::Silu => x.silu(),
+        Activation::Tanh => x.tanh(),
+    }
+}
+
 /// The activation of every element.
 ///
 /// # Errors
@@ -214,7 +228,7 @@ impl CustomOp1 for Activate {
 pub fn activate(input: &Tensor, activation: Activation) -> Result<Tensor> {
     match activation {
         Activation::Identity => Ok(input.clone()),
-        _ if composite::is_needed(input) => composite::activate(input, activation),
+        _ if is_needed(input) => activate_composite(input, activation),
         _ => graph::apply1(&input.contiguous()?, Activate(activation)),
     }
 }

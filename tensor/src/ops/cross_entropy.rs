@@ -3,15 +3,15 @@
 use std::mem::MaybeUninit;
 use std::sync::{Arc, OnceLock};
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::composite;
+use super::composite::{is_needed, log_softmax, mean_of_rows, rows};
 use super::softmax::log_softmax_row;
 use crate::vector::{self, vectorised};
 use crate::{buffer, graph};
 
-/// What [`cross_entropy`] compares with.
+/// Targets, row weights and label smoothing of [`cross_entropy`].
 #[derive(Debug, Clone)]
 pub struct CrossEntropy {
     /// The class of each row.
@@ -135,14 +135,42 @@ pub(super) fn scaled_gradient(
     Tensor::from_vec(scaled, logits.shape(), logits.device())
 }
 
+/// Composite of [`cross_entropy`].
+pub(super) fn cross_entropy_composite(logits: &Tensor, settings: &CrossEntropy) -> Result<Tensor> {
+    let CrossEntropy { targets, weights, smoothing } = settings;
+    let logits = rows(logits)?;
+    let (count, classes) = logits.dims2()?;
+    if targets.len() != count || weights.len() != count {
+        bail!(
+            "cross-entropy: {} targets and {} weights do not fit logits of shape {:?}",
+            targets.len(),
+            weights.len(),
+            logits.shape()
+        )
+    }
+    let stray = |row: &usize| weights[*row] != 0.0 && targets[*row] as usize >= classes;
+    if let Some(row) = (0..count).find(stray) {
+        bail!("cross-entropy: target {} of row {row} is not among {classes} classes", targets[row])
+    }
+    let logarithms = log_softmax(&logits)?;
+    let index: Vec<u32> = targets.iter().map(|&target| target.min(classes as u32 - 1)).collect();
+    let index = Tensor::from_vec(index, (count, 1), logits.device())?;
+    let mut losses = (logarithms.gather(&index, 1)?.squeeze(1)? * -f64::from(1.0 - smoothing))?;
+    if *smoothing > 0.0 {
+        let even = (logarithms.sum(D::Minus1)? * (f64::from(*smoothing) / classes as f64))?;
+        losses = (losses - even)?;
+    }
+    mean_of_rows(&losses, weights)
+}
+
 /// Cross-entropy of `logits` `[.., classes]` with the target of each row, a weighted mean over rows:
 /// `-(1 - s) log p[target] - s / classes * sum(log p)`.
 ///
 /// # Errors
 /// When the counts do not fit, or a target is not a class.
 pub fn cross_entropy(logits: &Tensor, settings: CrossEntropy) -> Result<Tensor> {
-    if composite::is_needed(logits) {
-        return composite::cross_entropy(logits, &settings);
+    if is_needed(logits) {
+        return cross_entropy_composite(logits, &settings);
     }
     graph::apply1(&logits.contiguous()?, Operation { settings, gradient: OnceLock::new() })
 }

@@ -3,15 +3,15 @@
 use std::mem::MaybeUninit;
 use std::sync::{Arc, OnceLock};
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 
-use super::composite;
+use super::composite::{is_needed, log_softmax, mean_of_rows, rows};
 use super::cross_entropy::{mean_over_rows, scaled_gradient};
 use super::softmax::log_softmax_row;
 use crate::vector::{self, vectorised};
 use crate::{buffer, graph};
 
-/// How [`divergence`] compares.
+/// Row weights and temperature of [`divergence`].
 #[derive(Debug, Clone)]
 pub struct Divergence {
     /// The weight of each row; rows of weight zero are left out.
@@ -36,7 +36,7 @@ vectorised! {
         for (student, teacher) in out.chunks_mut(16).zip(teacher.chunks(16)) {
             for ((student, teacher), sum) in student.iter_mut().zip(teacher).zip(&mut sums) {
                 let probability = vector::exp(*teacher);
-                // What the teacher rules out adds nothing, though its logarithm is infinite.
+                // A class of probability zero adds nothing, though its logarithm is infinite.
                 *sum += if probability > 0.0 { probability * (teacher - *student) } else { 0.0 };
                 *student = (vector::exp(*student) - probability) / temperature;
             }
@@ -101,14 +101,44 @@ impl CustomOp2 for Operation {
     }
 }
 
+/// Composite of [`divergence`].
+pub(super) fn divergence_composite(
+    student: &Tensor,
+    teacher: &Tensor,
+    settings: &Divergence,
+) -> Result<Tensor> {
+    let Divergence { weights, temperature, squared } = settings;
+    if temperature.is_nan() || *temperature <= 0.0 {
+        bail!("divergence: a temperature of {temperature} is not above zero")
+    }
+    let (student, teacher) = (rows(student)?, rows(teacher)?);
+    if student.shape() != teacher.shape() || weights.len() != student.dim(0)? {
+        bail!(
+            "divergence: student {:?}, teacher {:?} and {} row weights do not fit; both need the same vocabulary",
+            student.shape(),
+            teacher.shape(),
+            weights.len()
+        )
+    }
+    let cooled = |logits: &Tensor| log_softmax(&(logits / f64::from(*temperature))?);
+    let (student, teacher) = (cooled(&student)?, cooled(&teacher)?);
+    let probabilities = teacher.exp()?;
+    // A class of probability zero adds nothing, though its logarithm is infinite.
+    let possible = probabilities.gt(0.0)?;
+    let differences = possible.where_cond(&(teacher - student)?, &probabilities.zeros_like()?)?;
+    let losses = (probabilities * differences)?.sum(D::Minus1)?;
+    let factor = if *squared { temperature * temperature } else { 1.0 };
+    mean_of_rows(&losses, weights)? * f64::from(factor)
+}
+
 /// `KL(softmax(teacher / T) || softmax(student / T))`, a weighted mean over rows of `[.., classes]`. The teacher gets
 /// no gradient.
 ///
 /// # Errors
 /// When the shapes differ or the temperature is not above zero.
 pub fn divergence(student: &Tensor, teacher: &Tensor, settings: Divergence) -> Result<Tensor> {
-    if composite::is_needed(student) {
-        return composite::divergence(student, &teacher.detach(), &settings);
+    if is_needed(student) {
+        return divergence_composite(student, &teacher.detach(), &settings);
     }
     let operation = Operation { settings, gradient: OnceLock::new() };
     graph::apply2(&student.contiguous()?, &teacher.detach().contiguous()?, operation)

@@ -8,15 +8,15 @@ use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::composite;
-use crate::random::{Position, Streams};
+use super::composite::is_needed;
+use crate::random::{StreamPosition, Streams};
 use crate::vector::vectorised;
 use crate::{buffer, graph};
 
 /// Elements whose mask one generator draws: fixed, so that a mask does not depend on the number of threads.
 const BLOCK: usize = 16 * 1024;
 
-/// The source of dropout masks of one training run.
+/// Generator of the dropout masks of one training run.
 ///
 /// Every mask takes one number from the stream and grows from it, so the position of the stream is all that a
 /// checkpoint has to keep.
@@ -32,19 +32,19 @@ impl Dropout {
         Self { stream: Mutex::new(streams.dropout()) }
     }
 
-    /// Where the stream stands.
+    /// The position of the stream.
     #[must_use]
-    pub fn position(&self) -> Position {
-        Position::of(&self.stream.lock().unwrap_or_else(PoisonError::into_inner))
+    pub fn position(&self) -> StreamPosition {
+        StreamPosition::of(&self.stream.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Goes on from a saved position.
-    pub fn seek(&self, position: &Position) {
+    pub fn seek(&self, position: &StreamPosition) {
         position.restore(&mut self.stream.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// A mask for `length` elements that drops each with `probability`; none when nothing would be dropped.
-    pub fn mask(&self, length: usize, probability: f32) -> Option<Mask> {
+    pub fn mask(&self, length: usize, probability: f32) -> Option<DropoutMask> {
         if probability <= 0.0 {
             return None;
         }
@@ -63,18 +63,18 @@ impl Dropout {
         };
         kept.par_chunks_mut(BLOCK).enumerate().for_each(fill);
         let scale = if probability < 1.0 { 1.0 / (1.0 - probability) } else { 0.0 };
-        Some(Mask { kept: Arc::new(kept), scale })
+        Some(DropoutMask { kept: Arc::new(kept), scale })
     }
 }
 
-/// Which elements are kept (1) and the factor that keeps their expectation.
+/// Dropout mask: which elements are kept (1), and the factor that keeps their expectation.
 #[derive(Debug, Clone)]
-pub struct Mask {
+pub struct DropoutMask {
     kept: Arc<Vec<u8>>,
     scale: f32,
 }
 
-impl Mask {
+impl DropoutMask {
     /// Fails unless the mask was drawn for as many elements.
     pub(super) fn check(&self, operation: &str, shape: &Shape) -> Result<()> {
         if self.kept.len() != shape.elem_count() {
@@ -83,9 +83,9 @@ impl Mask {
         Ok(())
     }
 
-    /// What each element is multiplied by.
+    /// The factor of each element.
     pub(super) fn factors(&self, shape: &Shape, device: &Device) -> Result<Tensor> {
-        // As bytes there, a quarter of what the factors take.
+        // Copied as bytes, which take a quarter of the factors.
         let kept = Tensor::from_slice(self.kept.as_slice(), shape, device)?;
         kept.to_dtype(DType::F32)? * f64::from(self.scale)
     }
@@ -133,7 +133,7 @@ vectorised! {
     }
 }
 
-struct Apply(Mask);
+struct Apply(DropoutMask);
 
 impl CustomOp1 for Apply {
     fn name(&self) -> &'static str {
@@ -152,14 +152,20 @@ impl CustomOp1 for Apply {
     }
 }
 
+/// Composite of [`dropout`].
+pub(super) fn dropout_composite(x: &Tensor, mask: &DropoutMask) -> Result<Tensor> {
+    mask.check("dropout", x.shape())?;
+    x * mask.factors(x.shape(), x.device())?
+}
+
 /// Drops elements by a mask, or nothing without one.
 ///
 /// # Errors
 /// When the tensor is not `f32`, or the mask was drawn for another number of elements.
-pub fn dropout(input: &Tensor, mask: Option<Mask>) -> Result<Tensor> {
+pub fn dropout(input: &Tensor, mask: Option<DropoutMask>) -> Result<Tensor> {
     match mask {
         None => Ok(input.clone()),
-        Some(mask) if composite::is_needed(input) => composite::dropout(input, &mask),
+        Some(mask) if is_needed(input) => dropout_composite(input, &mask),
         Some(mask) => graph::apply1(&input.contiguous()?, Apply(mask)),
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, Layout, Result, Shape, Tensor, bail};
 
-use super::composite;
-use crate::sum::{Gradient, Rows};
+use super::composite::is_needed;
+use crate::gradient::{Gradient, SparseGradient};
 use crate::{buffer, graph};
 
 struct Embed {
@@ -59,8 +59,31 @@ impl Embed {
 
     /// The gradient of a table of the given shape.
     fn backward(&self, shape: (usize, usize), upstream: &Tensor) -> Result<Gradient> {
-        let rows = |upstream: &[f32]| Rows::of(&self.ids, upstream, self.scale, shape);
-        buffer::with_slice(upstream, "embedding", rows).map(Gradient::Rows)
+        let rows = |upstream: &[f32]| SparseGradient::of(&self.ids, upstream, self.scale, shape);
+        buffer::with_slice(upstream, "embedding", rows).map(Gradient::Sparse)
+    }
+}
+
+/// Composite of [`embed`].
+pub(super) fn embed_composite(
+    table: &Tensor,
+    ids: &Arc<Vec<u32>>,
+    batch: usize,
+    scale: f32,
+    positions: Option<&Tensor>,
+) -> Result<Tensor> {
+    let (rows, width) = table.dims2()?;
+    // A GPU reads behind the end of the table without an error.
+    if let Some(id) = ids.iter().find(|&&id| id as usize >= rows) {
+        bail!("embedding: token {id} is not in a table of {rows} rows")
+    }
+    let index = Tensor::from_vec(ids.to_vec(), ids.len(), table.device())?;
+    let length = ids.len() / batch.max(1);
+    let looked_up = table.index_select(&index, 0)?.reshape((batch, length, width))?;
+    let scaled = if scale == 1.0 { looked_up } else { (looked_up * f64::from(scale))? };
+    match positions {
+        Some(positions) => scaled.broadcast_add(&positions.detach()),
+        None => Ok(scaled),
     }
 }
 
@@ -76,8 +99,8 @@ pub fn embed(
     scale: f32,
     positions: Option<&Tensor>,
 ) -> Result<Tensor> {
-    if composite::is_needed(table) {
-        return composite::embed(table, ids, batch, scale, positions);
+    if is_needed(table) {
+        return embed_composite(table, ids, batch, scale, positions);
     }
     let positions =
         positions.map(|positions| buffer::with_slice(positions, "embedding", <[f32]>::to_vec)).transpose()?;

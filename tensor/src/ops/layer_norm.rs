@@ -3,15 +3,15 @@
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::composite;
-use super::dropout::Mask;
+use super::composite::is_needed;
+use super::dropout::{DropoutMask, dropout_composite};
 use crate::vector::{self, vectorised};
 use crate::{buffer, graph};
 
-/// What the backward pass needs: the normalised rows and the inverse standard deviation of each.
+/// Tensors saved for the backward pass: the normalised rows and the inverse standard deviation of each.
 struct Saved {
     normalised: Vec<f32>,
     inverse_deviation: Vec<f32>,
@@ -21,7 +21,7 @@ struct LayerNorm {
     epsilon: f64,
     tracked: bool,
     /// Dropout of the second summand.
-    mask: Option<Mask>,
+    mask: Option<DropoutMask>,
     saved: OnceLock<Saved>,
 }
 
@@ -265,14 +265,44 @@ pub fn pack_affine(weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     Tensor::stack(&[weight, bias], 0)
 }
 
+/// Composite of [`layer_norm`].
+pub(super) fn layer_norm_composite(x: &Tensor, affine: &Tensor, epsilon: f64) -> Result<Tensor> {
+    let width = x.dim(D::Minus1)?;
+    if affine.dims() != [2, width] {
+        bail!(
+            "layer norm: packed weight and bias of {:?} do not fit rows of shape {:?}",
+            affine.shape(),
+            x.shape()
+        )
+    }
+    let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+    let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + epsilon)?.sqrt()?;
+    centred.broadcast_div(&deviation)?.broadcast_mul(&affine.get(0)?)?.broadcast_add(&affine.get(1)?)
+}
+
+/// Composite of [`residual_layer_norm`].
+pub(super) fn residual_layer_norm_composite(
+    x: &Tensor,
+    sublayer: &Tensor,
+    affine: &Tensor,
+    epsilon: f64,
+    mask: Option<&DropoutMask>,
+) -> Result<Tensor> {
+    let kept = match mask {
+        Some(mask) => dropout_composite(sublayer, mask)?,
+        None => sublayer.clone(),
+    };
+    layer_norm_composite(&(x + kept)?, affine, epsilon)
+}
+
 /// Layer norm over the last dimension: `(x - mean) / sqrt(variance + epsilon) * weight + bias`, with `affine` from
 /// [`pack_affine`].
 ///
 /// # Errors
 /// When the shapes do not fit or a tensor is not `f32`.
 pub fn layer_norm(x: &Tensor, affine: &Tensor, epsilon: f64) -> Result<Tensor> {
-    if composite::is_needed(x) {
-        return composite::layer_norm(x, affine, epsilon);
+    if is_needed(x) {
+        return layer_norm_composite(x, affine, epsilon);
     }
     let tracked = x.track_op() || affine.track_op();
     graph::apply2(
@@ -291,10 +321,10 @@ pub fn residual_layer_norm(
     sublayer: &Tensor,
     affine: &Tensor,
     epsilon: f64,
-    mask: Option<Mask>,
+    mask: Option<DropoutMask>,
 ) -> Result<Tensor> {
-    if composite::is_needed(x) {
-        return composite::residual_layer_norm(x, sublayer, affine, epsilon, mask.as_ref());
+    if is_needed(x) {
+        return residual_layer_norm_composite(x, sublayer, affine, epsilon, mask.as_ref());
     }
     let tracked = x.track_op() || sublayer.track_op() || affine.track_op();
     let operation = LayerNorm { epsilon, tracked, mask, saved: OnceLock::new() };

@@ -3,12 +3,14 @@
 use std::fmt::{self, Debug, Formatter};
 use std::sync::{Arc, OnceLock};
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::activation::{self, Activation};
-use super::composite;
-use crate::matrix::{self, Fixed};
+use super::activation::{self, Activation, activate_composite};
+use super::composite::is_needed;
+use crate::matmul;
+use crate::packed_weight::PackedWeight;
+use crate::precision::{self, MatmulPrecision};
 use crate::vector::vectorised;
 use crate::{buffer, graph};
 
@@ -18,8 +20,8 @@ struct Linear {
     tracked: bool,
     /// The sum before the activation, `[rows, outputs]`.
     sum: OnceLock<Vec<f32>>,
-    /// How the weights lie, if they stay as they are.
-    fixed: Option<Arc<Fixed>>,
+    /// The weights packed for the processor, if they stay as they are.
+    packed: Option<Arc<PackedWeight>>,
 }
 
 vectorised! {
@@ -66,10 +68,10 @@ impl Linear {
         let rows = x.len() / inputs;
         let mut is_biased = false;
         let mut sum = buffer::build(rows * outputs, |out| {
-            let own = |fixed: &Arc<Fixed>| fixed.multiply(out, x, w, bias, (inputs, outputs));
-            is_biased = self.fixed.as_ref().is_some_and(own);
+            let own = |packed: &Arc<PackedWeight>| packed.multiply(out, x, w, bias, (inputs, outputs));
+            is_biased = self.packed.as_ref().is_some_and(own);
             if !is_biased {
-                matrix::multiply(out, (x, false), (w, true), (rows, inputs, outputs));
+                matmul::multiply(out, (x, false), (w, true), (rows, inputs, outputs));
             }
         });
         let step = buffer::rows_per_task(outputs) * outputs;
@@ -126,7 +128,7 @@ impl Linear {
                 .then(|| {
                     let gradient = buffer::with_slice(weight, "linear", |w| {
                         buffer::build(rows * inputs, |out| {
-                            matrix::multiply(out, (upstream, false), (w, false), (rows, outputs, inputs));
+                            matmul::multiply(out, (upstream, false), (w, false), (rows, outputs, inputs));
                         })
                     })?;
                     Tensor::from_vec(gradient, input.shape(), device)
@@ -136,7 +138,7 @@ impl Linear {
                 .then(|| {
                     let gradient = buffer::with_slice(input, "linear", |x| {
                         buffer::build(outputs * inputs, |out| {
-                            matrix::multiply(out, (upstream, true), (x, false), (outputs, rows, inputs));
+                            matmul::multiply(out, (upstream, true), (x, false), (outputs, rows, inputs));
                         })
                     })?;
                     Tensor::from_vec(gradient, weight.shape(), device)
@@ -213,6 +215,42 @@ impl CustomOp3 for Linear {
     }
 }
 
+/// Composite of [`linear`].
+pub(super) fn linear_composite(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    activation: Activation,
+) -> Result<Tensor> {
+    let (outputs, inputs) = weight.dims2()?;
+    let mut shape = x.dims().to_vec();
+    if inputs == 0 || shape.last() != Some(&inputs) {
+        bail!("linear: input {shape:?} does not fit weight [{outputs}, {inputs}]")
+    }
+    let rows = x.contiguous()?.reshape(((), inputs))?;
+    if let Some(last) = shape.last_mut() {
+        *last = outputs;
+    }
+    let lowered = |tensor: &Tensor| tensor.to_dtype(DType::BF16);
+    let product = match precision::current() {
+        MatmulPrecision::Bf16 => lowered(&rows)?.matmul(&lowered(weight)?.t()?)?.to_dtype(DType::F32)?,
+        // In full: what is asked for is less exact, and nothing here is faster.
+        MatmulPrecision::F32 | MatmulPrecision::Bf16x3 | MatmulPrecision::Int8 => {
+            rows.matmul(&weight.t()?)?
+        }
+    };
+    let sum = match bias {
+        Some(bias) => product.broadcast_add(bias)?,
+        None => product,
+    };
+    activate_composite(&sum.reshape(shape)?, activation)
+}
+
+/// Composite of [`linear_packed`].
+pub(super) fn linear_packed_composite(x: &Tensor, weights: &[&Tensor], biases: &[&Tensor]) -> Result<Tensor> {
+    linear_composite(x, &Tensor::cat(weights, 0)?, Some(&Tensor::cat(biases, 0)?), Activation::Identity)
+}
+
 /// `activation(x Wᵀ + b)` with `x` of shape `[.., inputs]`, `W` `[outputs, inputs]` and `b` `[outputs]`.
 ///
 /// # Errors
@@ -224,38 +262,38 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activation: Ac
 fn apply(
     x: &Tensor,
     weight: &Tensor,
-    fixed: Option<Arc<Fixed>>,
+    packed: Option<Arc<PackedWeight>>,
     bias: Option<&Tensor>,
     activation: Activation,
 ) -> Result<Tensor> {
-    if composite::is_needed(x) {
-        return composite::linear(x, weight, bias, activation);
+    if is_needed(x) {
+        return linear_composite(x, weight, bias, activation);
     }
     let x = x.contiguous()?;
     let tracked = x.track_op() || weight.track_op() || bias.is_some_and(Tensor::track_op);
-    let operation = Linear { activation, tracked, sum: OnceLock::new(), fixed };
+    let operation = Linear { activation, tracked, sum: OnceLock::new(), packed };
     match bias {
         Some(bias) => graph::apply3(&x, weight, bias, operation),
         None => graph::apply2(&x, weight, operation),
     }
 }
 
-/// The weights `[outputs, inputs]` of a linear layer that is applied more than once.
+/// Weights `[outputs, inputs]` of a linear layer that is applied more than once.
 ///
 /// Those that no gradient reaches are laid out for the processor in the first product that they are used in, which later
 /// products need not do again; from then on they take their memory twice. Clones share it.
 #[derive(Clone)]
-pub struct Weight {
+pub struct LinearWeight {
     tensor: Tensor,
-    fixed: Option<Arc<Fixed>>,
+    packed: Option<Arc<PackedWeight>>,
 }
 
-impl Weight {
+impl LinearWeight {
     /// These weights.
     #[must_use]
     pub fn new(tensor: Tensor) -> Self {
-        let fixed = (!tensor.track_op()).then(Arc::default);
-        Self { tensor, fixed }
+        let packed = (!tensor.track_op()).then(Arc::default);
+        Self { tensor, packed }
     }
 
     /// The weights as a tensor.
@@ -270,14 +308,14 @@ impl Weight {
     /// As for [`linear`].
     pub fn linear(&self, x: &Tensor, bias: Option<&Tensor>, activation: Activation) -> Result<Tensor> {
         // A layer that gradients go through is part of a training, which builds its network anew in every step.
-        let fixed = self.fixed.clone().filter(|_| !x.track_op());
-        apply(x, &self.tensor, fixed, bias, activation)
+        let packed = self.packed.clone().filter(|_| !x.track_op());
+        apply(x, &self.tensor, packed, bias, activation)
     }
 }
 
-impl Debug for Weight {
+impl Debug for LinearWeight {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Weight").field(self.tensor.shape()).finish()
+        formatter.debug_tuple("LinearWeight").field(self.tensor.shape()).finish()
     }
 }
 
@@ -290,8 +328,8 @@ pub fn linear_packed(x: &Tensor, weights: &[&Tensor], biases: &[&Tensor]) -> Res
     if weights.len() != biases.len() {
         bail!("linear: {} weights and {} biases", weights.len(), biases.len())
     }
-    if composite::is_needed(x) {
-        return composite::linear_packed(x, weights, biases);
+    if is_needed(x) {
+        return linear_packed_composite(x, weights, biases);
     }
     let stacked = |parts: &[&Tensor]| -> Result<(Tensor, bool)> {
         let detached: Vec<Tensor> = parts.iter().map(|part| part.detach()).collect();
@@ -300,7 +338,7 @@ pub fn linear_packed(x: &Tensor, weights: &[&Tensor], biases: &[&Tensor]) -> Res
     let x = x.contiguous()?;
     let ((weight, of_weights), (bias, of_biases)) = (stacked(weights)?, stacked(biases)?);
     let tracked = x.track_op() || of_weights || of_biases;
-    let operation = Linear { activation: Activation::Identity, tracked, sum: OnceLock::new(), fixed: None };
+    let operation = Linear { activation: Activation::Identity, tracked, sum: OnceLock::new(), packed: None };
     let result = graph::with_storages([&x, &weight, &bias], |[x, w, b]| {
         CustomOp3::cpu_fwd(&operation, x.0, x.1, w.0, w.1, b.0, b.1)
     })?;

@@ -15,18 +15,20 @@ mod linear;
 mod mean;
 mod softmax;
 mod squared_error;
+#[cfg(test)]
+mod tests;
 
 pub use activation::{Activation, activate};
 pub use attention::{
-    AttentionMask, Heads, attend, attend_cached, attend_cross, attend_cross_with_taps, attend_packed,
-    attend_packed_with_taps,
+    AttentionHeads, AttentionMask, attend, attend_cached, attend_cross, attend_cross_with_taps,
+    attend_packed, attend_packed_with_taps,
 };
 pub use cross_entropy::{CrossEntropy, cross_entropy};
 pub use divergence::{Divergence, divergence};
-pub use dropout::{Dropout, Mask, dropout};
+pub use dropout::{Dropout, DropoutMask, dropout};
 pub use embedding::embed;
 pub use layer_norm::{layer_norm, pack_affine, residual_layer_norm};
-pub use linear::{Weight, linear, linear_packed};
+pub use linear::{LinearWeight, linear, linear_packed};
 pub use mean::masked_mean;
 pub use softmax::softmax;
 pub use squared_error::{SquaredError, squared_error};

@@ -2,11 +2,11 @@
 
 use std::mem::MaybeUninit;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, D, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::attention::AttentionMask;
-use super::composite;
+use super::composite::is_needed;
 use crate::vector::{self, vectorised};
 use crate::{buffer, graph};
 
@@ -35,7 +35,7 @@ vectorised! {
 }
 
 vectorised! {
-    /// What is not allowed becomes infinitely unlikely. Whether anything is allowed.
+    /// Sets scores that are not allowed to minus infinity, and returns whether any is allowed.
     fn rule_out(row: &mut [f32], allowed: &[u8]) -> bool {
         let mut any = 0;
         for (x, &allowed) in row.iter_mut().zip(allowed) {
@@ -122,6 +122,43 @@ impl CustomOp1 for Softmax {
     }
 }
 
+/// Mask as a tensor: which entries of `[batch, .., queries, keys]` it allows, 1 or 0, with a size of 1 where it
+/// makes no difference.
+fn allowed(mask: &AttentionMask, shape: &Shape, device: &Device) -> Result<Tensor> {
+    let [batch, between @ .., queries, keys] = shape.dims() else {
+        bail!("softmax: a masked input is [batch, .., queries, keys], not {shape:?}")
+    };
+    mask.check_keys(*batch, *keys)?;
+    let batches = if mask.keys.is_some() { *batch } else { 1 };
+    let rows = if mask.causal { *queries } else { 1 };
+    let mut values = Vec::with_capacity(batches * rows * keys);
+    for example in 0..batches {
+        for query in 0..rows {
+            values.extend((0..*keys).map(|key| u8::from(mask.is_allowed(example, query, key, *keys))));
+        }
+    }
+    let mut dims = vec![batches];
+    dims.extend(std::iter::repeat_n(1, between.len()));
+    dims.extend([rows, *keys]);
+    Tensor::from_vec(values, dims, device)
+}
+
+/// Composite of [`softmax`].
+pub(super) fn softmax_composite(x: &Tensor, mask: Option<&AttentionMask>) -> Result<Tensor> {
+    let Some(mask) = mask else {
+        let exponentials = x.broadcast_sub(&x.detach().max_keepdim(D::Minus1)?)?.exp()?;
+        return exponentials.broadcast_div(&exponentials.sum_keepdim(D::Minus1)?);
+    };
+    let allowed = allowed(mask, x.shape(), x.device())?.broadcast_as(x.shape())?.contiguous()?;
+    // The lowest number and not minus infinity: of a row without any entry the difference has to be one.
+    let lowest = Tensor::full(f32::MIN, x.shape(), x.device())?.contiguous()?;
+    let scores = allowed.where_cond(x, &lowest)?;
+    let exponentials = scores.broadcast_sub(&scores.detach().max_keepdim(D::Minus1)?)?.exp()?;
+    let exponentials = (exponentials * allowed.to_dtype(DType::F32)?)?;
+    let sums = exponentials.sum_keepdim(D::Minus1)?.maximum(f64::from(f32::MIN_POSITIVE))?;
+    exponentials.broadcast_div(&sums)
+}
+
 /// Softmax over the last dimension.
 ///
 /// With a mask the input is `[batch, heads, queries, keys]`, or any shape that begins with the batch and ends with
@@ -130,8 +167,8 @@ impl CustomOp1 for Softmax {
 /// # Errors
 /// When the tensor is empty or not `f32`, or the mask does not fit it.
 pub fn softmax(input: &Tensor, mask: Option<&AttentionMask>) -> Result<Tensor> {
-    if composite::is_needed(input) {
-        return composite::softmax(input, mask);
+    if is_needed(input) {
+        return softmax_composite(input, mask);
     }
     graph::apply1(&input.contiguous()?, Softmax { mask: mask.cloned() })
 }

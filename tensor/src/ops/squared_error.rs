@@ -3,20 +3,20 @@
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, D, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::composite;
+use super::composite::{is_needed, mean_of_rows};
 use crate::vector::vectorised;
 use crate::{buffer, graph};
 
-/// What of two tensors [`squared_error`] compares.
+/// Weights of rows and columns in [`squared_error`].
 #[derive(Debug, Clone)]
 pub struct SquaredError {
     /// The weight of each row along the last dimension; rows of weight zero are left out.
     pub weights: Arc<Vec<f32>>,
-    /// Which columns count, `[batch, columns]` row by row, 1 for those that do; none for all. A row is of the example in whose
-    /// share of all rows it lies.
+    /// Mask of the columns that count, `[batch, columns]` row by row, 1 for those that do; none for all. A row is of the example in
+    /// whose share of all rows it lies.
     pub columns: Option<Arc<Vec<u8>>>,
 }
 
@@ -50,7 +50,7 @@ vectorised! {
     }
 }
 
-/// How much each row of `width` counts in the mean, and each of its columns.
+/// Shares of the rows of `width` in the mean, and of their columns.
 struct Shares {
     width: usize,
     /// Of each row; they sum to 1, or to 0 where no row counts.
@@ -79,7 +79,7 @@ impl Shares {
             for (index, out) in (first..).zip(out.chunks_exact_mut(self.width)) {
                 let range = index * self.width..(index + 1) * self.width;
                 match self.rows[index] {
-                    // Of a row that does not count, not even what is no number does.
+                    // A row that does not count adds nothing, not even a NaN.
                     0.0 => out.fill(MaybeUninit::new(0.0)),
                     share => {
                         let columns = self.columns_of(index);
@@ -91,7 +91,7 @@ impl Shares {
     }
 }
 
-/// What each column of an example counts in the mean of a row.
+/// The shares of the columns of an example in the mean of a row.
 fn factors(counted: &[u8]) -> impl Iterator<Item = f32> {
     let count: u32 = counted.iter().map(|&counted| u32::from(counted)).sum();
     let inverse = 1.0 / count.max(1) as f32;
@@ -103,6 +103,21 @@ fn with_both<T>(student: &Tensor, teacher: &Tensor, compute: impl FnOnce(&[f32],
     buffer::with_slice(student, "squared error", |student| {
         buffer::with_slice(teacher, "squared error", |teacher| compute(student, teacher))
     })?
+}
+
+/// Composite of [`squared_error`], with the weights of rows, and `factors` of each example and column, `[examples, columns]`.
+pub(super) fn squared_error_composite(
+    student: &Tensor,
+    teacher: &Tensor,
+    weights: &[f32],
+    factors: Vec<f32>,
+) -> Result<Tensor> {
+    let width = student.dim(D::Minus1)?;
+    let examples = factors.len() / width;
+    let factors = Tensor::from_vec(factors, (examples, 1, width), student.device())?;
+    let squares = (student - teacher.detach())?.sqr()?.reshape((examples, (), width))?;
+    let losses = squares.broadcast_mul(&factors)?.sum(D::Minus1)?.flatten_all()?;
+    mean_of_rows(&losses, weights)
 }
 
 /// The mean of the squared differences of two tensors `[.., columns]`: of each row over the columns that count, and of these a
@@ -132,8 +147,8 @@ pub fn squared_error(student: &Tensor, teacher: &Tensor, settings: SquaredError)
         None => factors(&vec![1; width]).collect(),
         Some(columns) => columns.chunks_exact(width).flat_map(factors).collect(),
     };
-    if composite::is_needed(student) {
-        return composite::squared_error(student, teacher, &weights, factors);
+    if is_needed(student) {
+        return squared_error_composite(student, teacher, &weights, factors);
     }
     let total: f32 = weights.iter().sum();
     let inverse = if total > 0.0 { 1.0 / total } else { 0.0 };

@@ -1,16 +1,16 @@
 //! The tile registers of newer processors (Intel's AMX): eight of them, of 16 rows of 64 bytes, which multiply short
 //! numbers and add them up in long ones, many times as fast as vectors multiply `f32`.
 
-mod floats;
-mod integers;
+mod bf16;
+mod int8;
 
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid_count, _xgetbv};
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
-pub(crate) use floats::{Parts, Right, multiply};
-pub(crate) use integers::{Bytes, Integers};
+pub(crate) use bf16::{Bf16Matrix, Bf16Parts, multiply};
+pub(crate) use int8::{Int8Matrix, Uint8Matrix};
 
 /// Rows of a tile, and of the result's also its columns.
 const TILE: usize = 16;
@@ -25,7 +25,7 @@ const BYTES: usize = 1024;
 struct Line([u8; 64]);
 
 /// Whether this processor has tiles for bfloat16 and the system lets this process use them.
-pub(crate) fn are_there() -> bool {
+pub(crate) fn has_bf16() -> bool {
     static THERE: OnceLock<bool> = OnceLock::new();
     *THERE.get_or_init(|| {
         const BF16: u32 = 1 << 22;
@@ -46,9 +46,9 @@ pub(crate) fn are_there() -> bool {
 }
 
 /// Whether they multiply integers of 8 bits as well.
-pub(crate) fn have_integers() -> bool {
+pub(crate) fn has_int8() -> bool {
     const INT8: u32 = 1 << 25;
-    are_there() && __cpuid_count(7, 0).edx & INT8 == INT8
+    has_bf16() && __cpuid_count(7, 0).edx & INT8 == INT8
 }
 
 /// The registers that the system saves.
@@ -86,7 +86,7 @@ fn is_permitted() -> bool {
     false
 }
 
-/// So many panels of `each` lines, which `write` initialises, every one of them.
+/// Lines of `panels` panels of `each` lines, all of which `write` initialises.
 fn lines_of(panels: usize, each: usize, write: impl FnOnce(&mut [MaybeUninit<Line>], usize)) -> Vec<Line> {
     let length = panels * each;
     let mut lines = Vec::with_capacity(length);

@@ -6,8 +6,8 @@ use alambic_reports::outcome::{Latency, Outcome, STUDENT, TEACHER};
 use alambic_reports::plots;
 use alambic_reports::record::read_events;
 use alambic_reports::report::{
-    CorpusReading, IllustratedExamples, PipelineExample, PipelineNotes, Report, Sample, StageSummary, Text,
-    VariationNotes,
+    AugmentationNotes, CorpusReading, IllustratedExamples, PipelineExample, PipelineNotes, Report, Sample,
+    StageSummary, Text,
 };
 use alambic_reports::verdict::BaselineComparison;
 use alambic_settings::IndexMap;
@@ -75,7 +75,7 @@ impl Results<'_> {
             stages: self.stages(&events),
             corpora: self.corpora(),
             pipeline: self.pipeline(),
-            variations: self.variations(),
+            augmentations: self.augmentations(),
             samples: self.samples(),
             illustrated_examples: self.illustrated_examples()?,
             quality_figures,
@@ -245,8 +245,8 @@ impl Results<'_> {
         })
     }
 
-    /// What became of texts that were varied, for the first seed.
-    fn variations(&self) -> Vec<VariationNotes> {
+    /// What became of augmented texts, for the first seed.
+    fn augmentations(&self) -> Vec<AugmentationNotes> {
         let baselines = self.trainings.baselines.iter().filter_map(|(_, runs)| runs.first());
         let runs = std::iter::once(self.student()).chain(baselines);
         let trainings = self.trainings.others.iter().chain(runs.flat_map(|run| &run.trainings));
@@ -255,7 +255,7 @@ impl Results<'_> {
         };
         trainings
             .filter(|trained| trained.augmentation.texts > 0)
-            .map(|trained| VariationNotes {
+            .map(|trained| AugmentationNotes {
                 training: trained.label.clone(),
                 texts: trained.augmentation.texts as u64,
                 made: trained.augmentation.made as u64,

@@ -130,9 +130,9 @@ impl<'a> Augmentation<'a> {
         self.statistics.made += 1;
         let said = said(variant);
         let reason = if self.held_out.contains(&said) {
-            "says the same as a text of a validation or test part"
+            "equals a text of a validation or test split"
         } else if !self.trained_on.insert(said) {
-            "says the same as another training text"
+            "equals another training text"
         } else {
             return true;
         };

@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
-use super::Heads;
+use super::AttentionHeads;
 use crate::buffer;
 use crate::ops::softmax::softmax_row;
 use crate::vector::{self, vectorised};
@@ -38,7 +38,7 @@ pub fn attend_cached(
     cache: &[f32],
     capacity: usize,
     length: usize,
-    heads: Heads,
+    heads: AttentionHeads,
 ) -> Result<Tensor> {
     let (batch, queries, width) = query.dims3()?;
     let used = (1..=capacity).contains(&length);

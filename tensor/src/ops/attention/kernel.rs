@@ -7,38 +7,39 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::{AttentionMask, Heads};
-use crate::matrix::{Matrix, Target, multiply_small};
-use crate::ops::dropout::Mask;
+use super::{AttentionHeads, AttentionMask};
+use crate::matmul::multiply_small;
+use crate::matrix::{MatrixView, MatrixViewMut};
+use crate::ops::dropout::DropoutMask;
 use crate::ops::softmax::{masked_softmax_row, softmax_backward_row};
 use crate::vector::add_scaled;
 
-/// Rows of one of query, key and value inside a slice.
+/// View of the rows of query, key or value inside a slice.
 #[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
+pub(super) struct RowView<'a> {
     pub(super) values: &'a [f32],
     pub(super) offset: usize,
     pub(super) step: usize,
 }
 
-impl Rows<'_> {
+impl RowView<'_> {
     /// The rows from `row` on, from `column` on.
-    fn of(self, row: usize, column: usize) -> Matrix {
-        Matrix::rows(self.values, self.offset + row * self.step + column, self.step)
+    fn of(self, row: usize, column: usize) -> MatrixView {
+        MatrixView::rows(self.values, self.offset + row * self.step + column, self.step)
     }
 }
 
-/// Lengths, none of them zero, and the width, which the heads divide.
+/// Sizes of attention: lengths, none of them zero, and the width, which the heads divide.
 #[derive(Clone, Copy)]
-pub(super) struct Sizes {
+pub(super) struct AttentionSizes {
     pub(super) batch: usize,
     pub(super) queries: usize,
     pub(super) keys: usize,
     pub(super) width: usize,
-    pub(super) heads: Heads,
+    pub(super) heads: AttentionHeads,
 }
 
-impl Sizes {
+impl AttentionSizes {
     fn head_width(&self) -> usize {
         self.width / self.heads.count
     }
@@ -63,7 +64,7 @@ impl Sizes {
 
 /// The probabilities from `first` on as dropout leaves them, in `kept` if there is any.
 fn after_dropout<'a>(
-    dropped: Option<&Mask>,
+    dropped: Option<&DropoutMask>,
     first: usize,
     probabilities: &'a [f32],
     kept: &'a mut [f32],
@@ -78,8 +79,8 @@ fn after_dropout<'a>(
     }
 }
 
-/// What attention comes to.
-pub(super) struct Attended {
+/// Output of attention.
+pub(super) struct AttentionOutput {
     /// `[batch, queries, width]`.
     pub(super) context: Vec<f32>,
     /// Before dropout, `[batch, heads, queries, keys]`; empty if they were not to be kept.
@@ -88,38 +89,38 @@ pub(super) struct Attended {
     pub(super) scores: Vec<f32>,
 }
 
-/// What is kept of attention beside its context.
+/// Outputs of attention that are saved beside its context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Keeps {
+pub(super) enum SavedOutputs {
     Nothing,
     Probabilities,
     /// And the probabilities.
     Scores,
 }
 
-/// Probabilities that nobody keeps, and those that dropout leaves.
+/// Probabilities that are not saved, and those that dropout leaves.
 type Scratch = (Vec<MaybeUninit<f32>>, Vec<f32>);
 
 /// The context, and what is to be kept.
 pub(super) fn forward(
-    sizes: Sizes,
-    (query, key, value): (Rows<'_>, Rows<'_>, Rows<'_>),
+    sizes: AttentionSizes,
+    (query, key, value): (RowView<'_>, RowView<'_>, RowView<'_>),
     mask: &AttentionMask,
-    keeps: Keeps,
-) -> Attended {
-    let Sizes { batch, queries, keys, width, heads } = sizes;
+    saved: SavedOutputs,
+) -> AttentionOutput {
+    let AttentionSizes { batch, queries, keys, width, heads } = sizes;
     let (head_width, each) = (sizes.head_width(), queries * keys);
     let all = batch * heads.count * each;
     let room = |is_kept: bool| Vec::<f32>::with_capacity(if is_kept { all } else { 0 });
-    let mut scores = room(keeps >= Keeps::Scores);
-    let mut probabilities = room(keeps >= Keeps::Probabilities);
+    let mut scores = room(saved >= SavedOutputs::Scores);
+    let mut probabilities = room(saved >= SavedOutputs::Probabilities);
     let mut context = Vec::with_capacity(batch * queries * width);
-    let kept_scores = Target::of(scores.spare_capacity_mut(), each);
-    let kept_probabilities = Target::of(probabilities.spare_capacity_mut(), each);
-    let context_target = Target::of(context.spare_capacity_mut(), width);
+    let kept_scores = MatrixViewMut::of(scores.spare_capacity_mut(), each);
+    let kept_probabilities = MatrixViewMut::of(probabilities.spare_capacity_mut(), each);
+    let context_target = MatrixViewMut::of(context.spare_capacity_mut(), width);
     let run = |(passing, dropped): &mut Scratch, index: usize, example: usize, column: usize| {
-        let rows = |rows: Rows<'_>, length: usize| rows.of(example * length, column);
-        let probabilities = if keeps >= Keeps::Probabilities {
+        let rows = |rows: RowView<'_>, length: usize| rows.of(example * length, column);
+        let probabilities = if saved >= SavedOutputs::Probabilities {
             // SAFETY: there is room for those of each head, and no other task writes these.
             unsafe { std::slice::from_raw_parts_mut(kept_probabilities.at(index, 0).pointer.cast(), each) }
         } else {
@@ -129,7 +130,7 @@ pub(super) fn forward(
         // all probabilities of the head.
         let probabilities = unsafe {
             multiply_small(
-                Target::of(probabilities, keys),
+                MatrixViewMut::of(probabilities, keys),
                 rows(query, queries),
                 rows(key, keys).transposed(),
                 (queries, head_width, keys),
@@ -137,7 +138,7 @@ pub(super) fn forward(
             );
             probabilities.assume_init_mut()
         };
-        if keeps >= Keeps::Scores {
+        if saved >= SavedOutputs::Scores {
             // SAFETY: there is room, and the place of this head is written by this task alone.
             unsafe {
                 let out = kept_scores.at(index, 0).pointer;
@@ -147,12 +148,12 @@ pub(super) fn forward(
         for (query, row) in probabilities.chunks_exact_mut(keys).enumerate() {
             masked_softmax_row(row, mask, example, query);
         }
-        let probabilities = after_dropout(mask.dropped.as_ref(), index * each, probabilities, dropped);
+        let probabilities = after_dropout(mask.dropout.as_ref(), index * each, probabilities, dropped);
         // SAFETY: as above. The columns of this head are written by this task alone.
         unsafe {
             multiply_small(
                 context_target.at(example * queries, column),
-                Matrix::rows(probabilities, 0, keys),
+                MatrixView::rows(probabilities, 0, keys),
                 rows(value, keys),
                 (queries, keys, head_width),
                 1.0,
@@ -160,24 +161,24 @@ pub(super) fn forward(
         }
     };
     let scratch = || {
-        let passing = if keeps == Keeps::Nothing { each } else { 0 };
-        (vec![MaybeUninit::uninit(); passing], vec![0.0; if mask.dropped.is_some() { each } else { 0 }])
+        let passing = if saved == SavedOutputs::Nothing { each } else { 0 };
+        (vec![MaybeUninit::uninit(); passing], vec![0.0; if mask.dropout.is_some() { each } else { 0 }])
     };
     sizes.each_head(scratch, run);
     // SAFETY: the heads of all examples have just written all columns of the context, and what is kept of them.
     unsafe {
         context.set_len(batch * queries * width);
-        if keeps >= Keeps::Probabilities {
+        if saved >= SavedOutputs::Probabilities {
             probabilities.set_len(all);
         }
-        if keeps >= Keeps::Scores {
+        if saved >= SavedOutputs::Scores {
             scores.set_len(all);
         }
     }
-    Attended { context, probabilities, scores }
+    AttentionOutput { context, probabilities, scores }
 }
 
-/// The gradients of what attention gave.
+/// Gradients of the outputs of attention.
 #[derive(Clone, Copy)]
 pub(super) struct Upstream<'a> {
     /// Of the context.
@@ -190,26 +191,26 @@ pub(super) struct Upstream<'a> {
 
 /// Writes the gradients of query, key and value, all of their rows.
 pub(super) fn backward(
-    sizes: Sizes,
-    (query, key, value): (Rows<'_>, Rows<'_>, Rows<'_>),
-    (probabilities, dropped): (&[f32], Option<&Mask>),
+    sizes: AttentionSizes,
+    (query, key, value): (RowView<'_>, RowView<'_>, RowView<'_>),
+    (probabilities, dropped): (&[f32], Option<&DropoutMask>),
     upstream: Upstream<'_>,
-    (query_target, key_target, value_target): (Target, Target, Target),
+    (query_target, key_target, value_target): (MatrixViewMut, MatrixViewMut, MatrixViewMut),
 ) {
-    let Sizes { queries, keys, width, heads, .. } = sizes;
+    let AttentionSizes { queries, keys, width, heads, .. } = sizes;
     let head_width = sizes.head_width();
     let scratch =
         || (vec![0.0; queries * keys], vec![0.0; if dropped.is_some() { queries * keys } else { 0 }]);
     let run = |(scores, kept): &mut (Vec<f32>, Vec<f32>), index: usize, example: usize, column: usize| {
         let start = index * queries * keys;
         let probabilities = &probabilities[start..start + queries * keys];
-        let of_context = Matrix::rows(upstream.context, example * queries * width + column, width);
-        let rows = |rows: Rows<'_>, length: usize| rows.of(example * length, column);
+        let of_context = MatrixView::rows(upstream.context, example * queries * width + column, width);
+        let rows = |rows: RowView<'_>, length: usize| rows.of(example * length, column);
         // SAFETY: all rows and columns are those of this example and head, within their slices; the targets
         // have the layout of query, key and value, and no other task writes these columns of this example's rows.
         unsafe {
             multiply_small(
-                Target { pointer: scores.as_mut_ptr(), step: keys },
+                MatrixViewMut { pointer: scores.as_mut_ptr(), step: keys },
                 of_context,
                 rows(value, keys).transposed(),
                 (queries, head_width, keys),
@@ -230,21 +231,21 @@ pub(super) fn backward(
             let kept = after_dropout(dropped, start, probabilities, kept);
             multiply_small(
                 value_target.at(example * keys, column),
-                Matrix::rows(kept, 0, keys).transposed(),
+                MatrixView::rows(kept, 0, keys).transposed(),
                 of_context,
                 (keys, queries, head_width),
                 1.0,
             );
             multiply_small(
                 query_target.at(example * queries, column),
-                Matrix::rows(scores, 0, keys),
+                MatrixView::rows(scores, 0, keys),
                 rows(key, keys),
                 (queries, keys, head_width),
                 1.0,
             );
             multiply_small(
                 key_target.at(example * keys, column),
-                Matrix::rows(scores, 0, keys).transposed(),
+                MatrixView::rows(scores, 0, keys).transposed(),
                 rows(query, queries),
                 (keys, queries, head_width),
                 1.0,

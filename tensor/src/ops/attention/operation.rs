@@ -2,13 +2,15 @@
 
 use candle_core::{CpuStorage, D, DType, Device, Result, Shape, Storage, Tensor, bail};
 
-use super::kernel::{self, Keeps, Rows, Sizes, Upstream};
-use super::{AttentionMask, Heads};
-use crate::matrix::Target;
-use crate::ops::composite;
+use super::kernel::{self, AttentionSizes, RowView, SavedOutputs, Upstream};
+use super::{AttentionHeads, AttentionMask};
+use crate::matrix::MatrixViewMut;
+use crate::ops::composite::is_needed;
+use crate::ops::dropout::dropout_composite;
+use crate::ops::softmax::softmax_composite;
 use crate::{buffer, graph};
 
-/// How query, key and value are laid out over the inputs.
+/// Packing of query, key and value in the inputs.
 #[derive(Clone, Copy)]
 pub(super) enum Packing {
     /// One tensor `[batch, length, 3 * width]`.
@@ -19,27 +21,27 @@ pub(super) enum Packing {
     None,
 }
 
-/// Attention of some heads under a mask.
+/// Operation of attention: its heads, its mask, the packing of its inputs.
 struct Attention {
-    heads: Heads,
+    heads: AttentionHeads,
     mask: AttentionMask,
     packing: Packing,
 }
 
-/// What attention gives.
-pub(super) struct Given {
+/// Result of attention.
+pub(super) struct AttentionResult {
     /// `[batch, queries, width]`.
     pub(super) context: Tensor,
     /// Scores before the mask and probabilities before dropout, each `[batch, heads, queries, keys]`, if asked for.
     pub(super) taps: Option<(Tensor, Tensor)>,
 }
 
-impl Given {
+impl AttentionResult {
     /// Context, scores and probabilities.
     pub(super) fn tapped(self) -> Result<(Tensor, Tensor, Tensor)> {
         match self.taps {
             Some((scores, probabilities)) => Ok((self.context, scores, probabilities)),
-            None => bail!("attention: nobody asked for its taps"),
+            None => bail!("attention: the taps were not asked for"),
         }
     }
 }
@@ -47,13 +49,13 @@ impl Given {
 /// Attention over one, two or three tensors, as `packing` says.
 pub(super) fn run<const N: usize>(
     inputs: [&Tensor; N],
-    heads: Heads,
+    heads: AttentionHeads,
     mask: &AttentionMask,
     packing: Packing,
     tapped: bool,
-) -> Result<Given> {
-    if composite::is_needed(inputs[0]) {
-        return elsewhere(inputs, heads, mask, packing);
+) -> Result<AttentionResult> {
+    if is_needed(inputs[0]) {
+        return run_composite(inputs, heads, mask, packing);
     }
     let mut contiguous = Vec::with_capacity(N);
     for input in inputs {
@@ -68,13 +70,13 @@ pub(super) fn run<const N: usize>(
         bail!("attention: keys of {:?} and values of {:?} differ in shape", key.shape(), value.shape())
     }
     let tracked = inputs.iter().any(|input| input.track_op());
-    let keeps = match (tapped, tracked) {
-        (true, _) => Keeps::Scores,
+    let saved = match (tapped, tracked) {
+        (true, _) => SavedOutputs::Scores,
         // The backward pass needs the probabilities, whether anyone looks at them or not.
-        (false, true) => Keeps::Probabilities,
-        (false, false) => Keeps::Nothing,
+        (false, true) => SavedOutputs::Probabilities,
+        (false, false) => SavedOutputs::Nothing,
     };
-    let kernel::Attended { context, probabilities, scores } = operation.run(sizes, &inputs, keeps)?;
+    let kernel::AttentionOutput { context, probabilities, scores } = operation.run(sizes, &inputs, saved)?;
     let each = Shape::from((sizes.batch, sizes.heads.count, sizes.queries, sizes.keys));
     let whole = Shape::from((sizes.batch, sizes.queries, sizes.width));
     let mut results = vec![(CpuStorage::F32(context), whole)];
@@ -96,34 +98,58 @@ pub(super) fn run<const N: usize>(
     })?;
     let mut results = results.into_iter();
     match (results.next(), results.next(), results.next()) {
-        (Some(context), None, None) => Ok(Given { context, taps: None }),
+        (Some(context), None, None) => Ok(AttentionResult { context, taps: None }),
         (Some(context), Some(scores), Some(probabilities)) => {
-            Ok(Given { context, taps: Some((scores, probabilities)) })
+            Ok(AttentionResult { context, taps: Some((scores, probabilities)) })
         }
         _ => bail!("attention: results are missing"),
     }
 }
 
-/// The same where the fused operation cannot reach the inputs.
-fn elsewhere<const N: usize>(
+/// Attention by its composite, where the fused operation cannot reach the inputs.
+fn run_composite<const N: usize>(
     inputs: [&Tensor; N],
-    heads: Heads,
+    heads: AttentionHeads,
     mask: &AttentionMask,
     packing: Packing,
-) -> Result<Given> {
+) -> Result<AttentionResult> {
     let parts = match packing {
         Packing::All => inputs[0].chunk(3, D::Minus1)?,
         Packing::KeyValue => [vec![inputs[0].clone()], inputs[N - 1].chunk(2, D::Minus1)?].concat(),
         Packing::None => inputs.map(Clone::clone).to_vec(),
     };
     let [query, key, value] = &parts[..] else { bail!("attention: {} inputs", parts.len()) };
-    let (context, scores, probabilities) = composite::attention([query, key, value], heads, mask)?;
-    Ok(Given { context, taps: Some((scores, probabilities)) })
+    let (context, scores, probabilities) = attention_composite([query, key, value], heads, mask)?;
+    Ok(AttentionResult { context, taps: Some((scores, probabilities)) })
+}
+
+/// Composite of attention: the context, and scores before the mask and probabilities before dropout.
+pub(crate) fn attention_composite(
+    [query, key, value]: [&Tensor; 3],
+    heads: AttentionHeads,
+    mask: &AttentionMask,
+) -> Result<(Tensor, Tensor, Tensor)> {
+    let (batch, queries, width) = query.dims3()?;
+    heads.check(width)?;
+    let split = |x: &Tensor| {
+        let length = x.dim(1)?;
+        x.reshape((batch, length, heads.count, width / heads.count))?.transpose(1, 2)?.contiguous()
+    };
+    let (query, key, value) = (split(query)?, split(key)?, split(value)?);
+    let scores = (query.matmul(&key.t()?)? * f64::from(heads.scale))?;
+    let masked = (mask.keys.is_some() || mask.causal).then_some(mask);
+    let probabilities = softmax_composite(&scores, masked)?;
+    let kept = match &mask.dropout {
+        Some(dropped) => dropout_composite(&probabilities, dropped)?,
+        None => probabilities.clone(),
+    };
+    let context = kept.matmul(&value)?.transpose(1, 2)?.reshape((batch, queries, width))?;
+    Ok((context, scores, probabilities))
 }
 
 impl Attention {
     /// Sizes from the shapes of the first and the last input.
-    fn sizes(&self, first: &Shape, last: &Shape) -> Result<Sizes> {
+    fn sizes(&self, first: &Shape, last: &Shape) -> Result<AttentionSizes> {
         let (batch, queries, first_width) = first.dims3()?;
         let (last_batch, keys, last_width) = last.dims3()?;
         let (width, fits) = match self.packing {
@@ -137,7 +163,7 @@ impl Attention {
             bail!("attention: inputs of {first:?} and {last:?} do not fit each other and {heads} heads")
         }
         self.mask.check((batch, heads, queries, keys))?;
-        Ok(Sizes { batch, queries, keys, width, heads: self.heads })
+        Ok(AttentionSizes { batch, queries, keys, width, heads: self.heads })
     }
 
     /// Offset and step of query, key and value in their inputs.
@@ -149,7 +175,7 @@ impl Attention {
         }
     }
 
-    /// Which input holds query, key and value.
+    /// The inputs that hold query, key and value.
     fn assignment(&self) -> [usize; 3] {
         match self.packing {
             Packing::All => [0, 0, 0],
@@ -158,15 +184,20 @@ impl Attention {
         }
     }
 
-    fn run(&self, sizes: Sizes, inputs: &[&Tensor], keeps: Keeps) -> Result<kernel::Attended> {
+    fn run(
+        &self,
+        sizes: AttentionSizes,
+        inputs: &[&Tensor],
+        saved: SavedOutputs,
+    ) -> Result<kernel::AttentionOutput> {
         with_slices(inputs, |slices| {
             let (places, assignment) = (self.places(sizes.width), self.assignment());
-            let [query, key, value] = [0, 1, 2].map(|i| Rows {
+            let [query, key, value] = [0, 1, 2].map(|i| RowView {
                 values: slices[assignment[i]],
                 offset: places[i].0,
                 step: places[i].1,
             });
-            kernel::forward(sizes, (query, key, value), &self.mask, keeps)
+            kernel::forward(sizes, (query, key, value), &self.mask, saved)
         })
     }
 
@@ -181,7 +212,7 @@ impl Attention {
         let inputs: Vec<&Tensor> = inputs.iter().collect();
         let sizes = self.sizes(inputs[0].shape(), inputs[inputs.len() - 1].shape())?;
         let (places, assignment) = (self.places(sizes.width), self.assignment());
-        // Where nothing came to the context, it is as if zeros had.
+        // Without a gradient of the context, zeros.
         let nothing;
         let of_context = if let Some(upstream) = upstream.first().and_then(Option::as_ref) {
             upstream
@@ -198,11 +229,14 @@ impl Attention {
                 let mut gradients: Vec<Vec<f32>> =
                     slices.iter().map(|values| Vec::with_capacity(values.len())).collect();
                 let pointers: Vec<*mut f32> = gradients.iter_mut().map(Vec::as_mut_ptr).collect();
-                let rows =
-                    |i: usize| Rows { values: slices[assignment[i]], offset: places[i].0, step: places[i].1 };
+                let rows = |i: usize| RowView {
+                    values: slices[assignment[i]],
+                    offset: places[i].0,
+                    step: places[i].1,
+                };
                 let target = |i: usize| {
                     let (offset, step) = places[i];
-                    Target { pointer: pointers[assignment[i]].wrapping_add(offset), step }
+                    MatrixViewMut { pointer: pointers[assignment[i]].wrapping_add(offset), step }
                 };
                 let upstream = Upstream {
                     context: present[0],
@@ -212,7 +246,7 @@ impl Attention {
                 kernel::backward(
                     sizes,
                     (rows(0), rows(1), rows(2)),
-                    (probabilities, self.mask.dropped.as_ref()),
+                    (probabilities, self.mask.dropout.as_ref()),
                     upstream,
                     (target(0), target(1), target(2)),
                 );

@@ -1,8 +1,8 @@
-//! Products of integers of 8 bits with a matrix that stays as it is, on tile registers or through `rten-gemm`.
+//! Weights in integers of 8 bits, multiplied on tile registers or through `rten-gemm`.
 //!
-//! The weights of an output are multiples, from -127 to 127, of a step of their own. A row that is multiplied is brought
-//! to 0 to 255, from its smallest number to its largest, when it comes: so no examples are needed beforehand, and what a
-//! row gives does not depend on the others. Sums are exact.
+//! Weights are quantised symmetrically, with a scale for each output, to -127 to 127. Each row that is multiplied is quantised
+//! dynamically, with a scale and a zero point of its own, to 0 to 255: so no calibration is needed, and what a row gives does
+//! not depend on the others. Sums are exact.
 
 use std::mem::MaybeUninit;
 
@@ -12,74 +12,74 @@ use rten_tensor::NdTensorView;
 
 use crate::buffer;
 #[cfg(target_arch = "x86_64")]
-use crate::matrix::Target;
+use crate::matrix::MatrixViewMut;
 #[cfg(target_arch = "x86_64")]
 use crate::tiles;
 use crate::vector::{self, vectorised};
 
 /// Weights `[outputs, inputs]` in 8 bits.
-pub(crate) struct Integers {
-    laid_out: LaidOut,
-    outputs: Outputs,
+pub(crate) struct Int8Weight {
+    layout: Int8Layout,
+    outputs: OutputScales,
     inputs: usize,
 }
 
-/// How the weights lie.
-enum LaidOut {
+/// Layout of the weights.
+enum Int8Layout {
     #[cfg(target_arch = "x86_64")]
-    Tiles(tiles::Integers),
+    Tiles(tiles::Int8Matrix),
     Packed(PackedBMatrix<i8>),
 }
 
-impl LaidOut {
+impl Int8Layout {
     #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
     fn new(
         executor: &GemmExecutor<u8, i8, i32>,
-        rounded: &[i8],
+        quantised: &[i8],
         (inputs, outputs): (usize, usize),
         on_tiles: bool,
     ) -> Self {
         #[cfg(target_arch = "x86_64")]
-        if on_tiles && tiles::have_integers() {
-            return Self::Tiles(tiles::Integers::new(rounded, (inputs, outputs)));
+        if on_tiles && tiles::has_int8() {
+            return Self::Tiles(tiles::Int8Matrix::new(quantised, (inputs, outputs)));
         }
-        Self::Packed(executor.prepack_b(NdTensorView::from_data([outputs, inputs], rounded).transposed()))
+        Self::Packed(executor.prepack_b(NdTensorView::from_data([outputs, inputs], quantised).transposed()))
     }
 }
 
-/// What is known of each output.
-struct Outputs {
-    /// The step of its weights.
-    steps: Vec<f32>,
-    /// The sum of its weights, in steps. What stands for zero in a row is taken off by it: `rten-gemm` 0.27.0, which
-    /// could do so, takes the first 8 rows' for all.
+/// Scales of the outputs.
+struct OutputScales {
+    /// The scale of the weights of each.
+    scales: Vec<f32>,
+    /// The sum of the quantised weights of each, by which the zero point of a row is taken off: `rten-gemm` 0.27.0, which
+    /// could do so, takes the zero points of the first 8 rows for all.
     sums: Vec<i32>,
 }
 
 vectorised! {
-    /// Brings a row to 0 to 255, and gives its step and what stands for zero.
+    /// Quantises a row to 0 to 255, and gives its scale and zero point.
     fn quantise(row: &[f32], out: &mut [u8]) -> (f32, u8) {
         // Zero is one of the numbers, so that it stays what it is.
-        let (least, most) = (vector::min(row).min(0.0), vector::max(row).max(0.0));
-        let step = if most > least { (most - least) / 255.0 } else { 1.0 };
-        let zero = (-least / step).round();
-        let each = 1.0 / step;
+        let (min, max) = (vector::min(row).min(0.0), vector::max(row).max(0.0));
+        let scale = if max > min { (max - min) / 255.0 } else { 1.0 };
+        let zero = (-min / scale).round();
+        let inverse = 1.0 / scale;
         for (out, &value) in out.iter_mut().zip(row) {
             // Added to 2^23, a number is rounded to a whole one, which its lowest bits then are.
-            let scaled = (value * each + zero).clamp(0.0, 255.0);
+            let scaled = (value * inverse + zero).clamp(0.0, 255.0);
             *out = (scaled + 8_388_608.0).to_bits() as u8;
         }
-        // Where one is infinite or no number, the whole row gives none.
-        (step + vector::fold(row, |value| 0.0 * value), zero as u8)
+        // Where one is infinity or NaN, the whole row gives NaN.
+        (scale + vector::fold(row, |value| 0.0 * value), zero as u8)
     }
 }
 
 vectorised! {
-    /// Sums of integers over a row, of so large steps and with this for zero, as what they stand for.
-    fn scale(sums: &[i32], row: (f32, u8), outputs: Of<'_>, out: &mut [MaybeUninit<f32>]) {
-        let (step, zero) = (row.0, i32::from(row.1));
-        for (((out, &sum), &of_output), &weights) in out.iter_mut().zip(sums).zip(outputs.steps).zip(outputs.sums) {
-            out.write((sum - zero * weights) as f32 * (step * of_output));
+    /// Sums of products of a row with this scale and zero point, as the numbers that they stand for.
+    fn scale(sums: &[i32], row: (f32, u8), outputs: OutputRange<'_>, out: &mut [MaybeUninit<f32>]) {
+        let (scale, zero) = (row.0, i32::from(row.1));
+        for (((out, &sum), &of_output), &weights) in out.iter_mut().zip(sums).zip(outputs.scales).zip(outputs.sums) {
+            out.write((sum - zero * weights) as f32 * (scale * of_output));
         }
         if let Some(bias) = outputs.bias {
             for (out, bias) in out.iter_mut().zip(bias) {
@@ -90,43 +90,48 @@ vectorised! {
     }
 }
 
-/// What is known of outputs from one on.
+/// Scales of the outputs from one on.
 #[derive(Clone, Copy)]
-struct Of<'a> {
-    steps: &'a [f32],
+struct OutputRange<'a> {
+    scales: &'a [f32],
     sums: &'a [i32],
     bias: Option<&'a [f32]>,
 }
 
-impl Outputs {
-    fn from<'a>(&'a self, first: usize, bias: Option<&'a [f32]>) -> Of<'a> {
-        Of { steps: &self.steps[first..], sums: &self.sums[first..], bias: bias.map(|bias| &bias[first..]) }
+impl OutputScales {
+    fn from<'a>(&'a self, first: usize, bias: Option<&'a [f32]>) -> OutputRange<'a> {
+        OutputRange {
+            scales: &self.scales[first..],
+            sums: &self.sums[first..],
+            bias: bias.map(|bias| &bias[first..]),
+        }
     }
 }
 
-impl Integers {
-    /// Rounds and lays out weights `[outputs, inputs]`.
+impl Int8Weight {
+    /// Quantises and lays out weights `[outputs, inputs]`.
     pub(crate) fn new(weights: &[f32], sizes: (usize, usize)) -> Self {
-        Self::rounded(weights, sizes, true)
+        Self::quantised(weights, sizes, true)
     }
 
-    fn rounded(weights: &[f32], (inputs, outputs): (usize, usize), on_tiles: bool) -> Self {
+    fn quantised(weights: &[f32], (inputs, outputs): (usize, usize), on_tiles: bool) -> Self {
         assert_eq!(weights.len(), outputs * inputs);
         let executor = GemmExecutor::<u8, i8, i32>::new();
         // Where products of 8 bits are first added up in 16, larger weights would not fit.
-        let most = if executor.may_saturate() { 63.0 } else { 127.0 };
-        let mut rounded: Vec<i8> = Vec::with_capacity(weights.len());
-        let mut known = Outputs { steps: Vec::with_capacity(outputs), sums: Vec::with_capacity(outputs) };
+        let max = if executor.may_saturate() { 63.0 } else { 127.0 };
+        let mut quantised: Vec<i8> = Vec::with_capacity(weights.len());
+        let mut scales =
+            OutputScales { scales: Vec::with_capacity(outputs), sums: Vec::with_capacity(outputs) };
         for row in weights.chunks_exact(inputs) {
             let largest = row.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs()));
-            let step = if largest > 0.0 { largest / most } else { 1.0 };
-            let first = rounded.len();
-            rounded.extend(row.iter().map(|weight| (weight / step).round() as i8));
-            known.steps.push(step);
-            known.sums.push(rounded[first..].iter().map(|&weight| i32::from(weight)).sum());
+            let scale = if largest > 0.0 { largest / max } else { 1.0 };
+            let first = quantised.len();
+            quantised.extend(row.iter().map(|weight| (weight / scale).round() as i8));
+            scales.scales.push(scale);
+            scales.sums.push(quantised[first..].iter().map(|&weight| i32::from(weight)).sum());
         }
-        let laid_out = LaidOut::new(&executor, &rounded, (inputs, outputs), on_tiles);
-        Self { laid_out, outputs: known, inputs }
+        let layout = Int8Layout::new(&executor, &quantised, (inputs, outputs), on_tiles);
+        Self { layout, outputs: scales, inputs }
     }
 
     /// `out = rows Wᵀ + bias` for `rows` of as many numbers as there are inputs, on all threads.
@@ -134,18 +139,18 @@ impl Integers {
     /// # Panics
     /// When the sizes do not fit.
     pub(crate) fn multiply(&self, out: &mut [MaybeUninit<f32>], rows: &[f32], bias: Option<&[f32]>) {
-        let (inputs, outputs) = (self.inputs, self.outputs.steps.len());
+        let (inputs, outputs) = (self.inputs, self.outputs.scales.len());
         let count = out.len() / outputs;
         assert_eq!((out.len(), rows.len()), (count * outputs, count * inputs));
         assert!(bias.is_none_or(|bias| bias.len() == outputs));
         let rows = rows.par_chunks_exact(inputs).with_min_len(buffer::rows_per_task(inputs));
-        match &self.laid_out {
+        match &self.layout {
             #[cfg(target_arch = "x86_64")]
-            LaidOut::Tiles(right) => {
-                let mut left = tiles::Bytes::new(count, inputs);
+            Int8Layout::Tiles(right) => {
+                let mut left = tiles::Uint8Matrix::new(count, inputs);
                 let scales: Vec<(f32, u8)> =
                     left.rows_mut().zip(rows).map(|(out, row)| quantise(row, out)).collect();
-                let target = Target::of(out, outputs);
+                let target = MatrixViewMut::of(out, outputs);
                 right.multiply(&left, |row, column, sums| {
                     // SAFETY: each piece of the product is within `out`, and comes once.
                     let out = unsafe {
@@ -154,7 +159,7 @@ impl Integers {
                     scale(sums, scales[row], self.outputs.from(column, bias), out);
                 });
             }
-            LaidOut::Packed(right) => {
+            Int8Layout::Packed(right) => {
                 let mut left = vec![0; count * inputs];
                 let scales: Vec<(f32, u8)> = left
                     .par_chunks_exact_mut(inputs)
@@ -201,7 +206,7 @@ mod tests {
                 for (bias, on_tiles) in
                     [(None, true), (Some(&bias[..]), true), (None, false), (Some(&bias[..]), false)]
                 {
-                    let integers = Integers::rounded(&weights, (inputs, outputs), on_tiles);
+                    let integers = Int8Weight::quantised(&weights, (inputs, outputs), on_tiles);
                     let product = buffer::build(count * outputs, |out| integers.multiply(out, &rows, bias));
                     for (at, value) in product.iter().enumerate() {
                         let (row, output) = (at / outputs, at % outputs);
@@ -223,9 +228,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_zero_or_no_number_stays_so() {
+    fn zero_and_nan_stay_so() {
         for on_tiles in [true, false] {
-            let integers = Integers::rounded(&[0.3, 0.0, -0.2, 0.0, 0.0, 0.0], (3, 2), on_tiles);
+            let integers = Int8Weight::quantised(&[0.3, 0.0, -0.2, 0.0, 0.0, 0.0], (3, 2), on_tiles);
             let rows = [0.0, 5.0, 0.0, 0.0, 0.0, 0.0, 1.0, f32::NAN, 1.0, 1.0, f32::NEG_INFINITY, 1.0];
             let product = buffer::build(8, |out| integers.multiply(out, &rows, None));
             assert_eq!(product[..4], [0.0; 4]);

@@ -1,4 +1,4 @@
-//! A repository's folder in the cache, as all clients of the hub lay it out.
+//! Cache of a repository, in the layout that all clients of the hub share.
 //!
 //! `blobs/DIGEST` holds what files contain, `snapshots/COMMIT/PATH` leads to it by a relative link (or is a copy, where the
 //! system has no links), and `refs/REVISION` holds the commit that a branch stood for.
@@ -10,32 +10,32 @@ use std::path::{Path, PathBuf};
 use alambic_files::{FileError, read, write};
 use hf_hub::{Cache, CacheRepo, Repo};
 
-use crate::digest::Kind;
+use crate::digest::DigestKind;
 use crate::path::is_commit;
 
 /// Longest text of a reference that is read.
-const REFERENCE: u64 = 200;
+const MAX_REFERENCE_BYTES: u64 = 200;
 
-/// What is in a file's place.
+/// State of a file in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
-    /// Nothing.
-    Absent,
+pub(crate) enum FileState {
+    /// Not there.
+    Missing,
     /// Something else than the digest in its name says, or a link that leads out of the repository's folder.
-    Damaged,
+    Corrupt,
     /// A file without a digest in its name: a copy, or a blob of a hub that gives none.
-    Unproven,
-    /// What its digest says.
-    Sound,
+    Unverified,
+    /// The file of its digest.
+    Verified,
 }
 
-/// The folder of a repository in the cache.
-pub(crate) struct Store {
+/// Cache of a repository: its folder among those of all.
+pub(crate) struct RepositoryCache {
     root: PathBuf,
     repo: CacheRepo,
 }
 
-impl Store {
+impl RepositoryCache {
     pub(crate) fn new(cache: &Path, repo: &Repo) -> Self {
         let root = cache.join(repo.folder_name());
         Self { root, repo: Cache::new(cache.to_owned()).repo(repo.clone()) }
@@ -56,7 +56,7 @@ impl Store {
         self.root.join("blobs").join(digest)
     }
 
-    /// Where a file is written until it is whole. No other client uses the name, and none can go on with it.
+    /// The path at which a file is written until it is whole. No other client uses the name, and none can go on with it.
     pub(crate) fn partial(&self, digest: Option<&str>) -> PathBuf {
         let name = format!("{}.alambic", digest.unwrap_or("unnamed"));
         write::partial(&self.root.join("blobs").join(name))
@@ -68,7 +68,7 @@ impl Store {
         if is_commit(revision) {
             return Some(revision.to_owned());
         }
-        let text = read::text(&self.root.join("refs").join(revision), REFERENCE).ok()?;
+        let text = read::text(&self.root.join("refs").join(revision), MAX_REFERENCE_BYTES).ok()?;
         let commit = text.trim();
         // Written by whatever client: a word, at least, stays within `snapshots`.
         let is_word = !commit.is_empty() && commit.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -79,35 +79,35 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn keep_commit(&self, revision: &str, commit: &str) -> Result<(), FileError> {
+    pub(crate) fn write_commit(&self, revision: &str, commit: &str) -> Result<(), FileError> {
         let path = self.root.join("refs").join(revision);
         self.make_parent(&path)?;
         write::write(&path, commit.as_bytes())
     }
 
-    /// What is in the place of a file.
-    pub(crate) fn state(&self, path: &Path) -> State {
-        let Ok(metadata) = fs::symlink_metadata(path) else { return State::Absent };
-        let Ok(real) = path.canonicalize() else { return State::Damaged };
+    /// The state of a file.
+    pub(crate) fn state(&self, path: &Path) -> FileState {
+        let Ok(metadata) = fs::symlink_metadata(path) else { return FileState::Missing };
+        let Ok(real) = path.canonicalize() else { return FileState::Corrupt };
         if !self.holds(&real) || !real.is_file() {
-            return State::Damaged;
+            return FileState::Corrupt;
         }
         if !metadata.is_symlink() {
-            return State::Unproven;
+            return FileState::Unverified;
         }
-        Self::proof(&real)
+        Self::verify(&real)
     }
 
     /// Whether a blob is what its name says.
-    pub(crate) fn proof(blob: &Path) -> State {
+    pub(crate) fn verify(blob: &Path) -> FileState {
         if !blob.is_file() {
-            return State::Absent;
+            return FileState::Missing;
         }
         let name = blob.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        match Kind::of(name).map(|kind| kind.of_file(blob)) {
-            None => State::Unproven,
-            Some(Ok(digest)) if digest == name => State::Sound,
-            Some(_) => State::Damaged,
+        match DigestKind::of(name).map(|kind| kind.of_file(blob)) {
+            None => FileState::Unverified,
+            Some(Ok(digest)) if digest == name => FileState::Verified,
+            Some(_) => FileState::Corrupt,
         }
     }
 
@@ -115,11 +115,11 @@ impl Store {
     ///
     /// # Errors
     /// When the system refuses, and when the place lies behind a link that leads out of the cache.
-    pub(crate) fn point(&self, path: &Path, blob: &Path) -> Result<(), FileError> {
-        self.point_by(link, path, blob)
+    pub(crate) fn link_file(&self, path: &Path, blob: &Path) -> Result<(), FileError> {
+        self.link_file_by(link, path, blob)
     }
 
-    fn point_by(
+    fn link_file_by(
         &self,
         link: impl FnOnce(&Path, &Path) -> io::Result<()>,
         path: &Path,
@@ -158,7 +158,7 @@ impl Store {
         fs::create_dir_all(parent).map_err(FileError::io(parent))
     }
 
-    /// True of a path without links that lies in the repository's folder, or where its blobs are.
+    /// Whether a path without links that lies in the repository's folder, or where its blobs are.
     fn holds(&self, real: &Path) -> bool {
         [self.root.clone(), self.root.join("blobs")]
             .iter()
@@ -191,15 +191,15 @@ mod tests {
     #[test]
     fn where_there_are_no_links_the_file_itself_is_in_its_place() {
         let cache = tempfile::tempdir().unwrap();
-        let store = Store::new(cache.path(), &Repo::new("owner/small".into(), RepoType::Model));
+        let store = RepositoryCache::new(cache.path(), &Repo::new("owner/small".into(), RepoType::Model));
         let blob = store.blob("900150983cd24fb0d6963f7d28e17f72");
         fs::create_dir_all(blob.parent().unwrap()).unwrap();
         fs::write(&blob, "abc").unwrap();
         let path = store.snapshot("a").join("1_Pooling/config.json");
         for _ in 0..2 {
-            store.point_by(|_, _| Err(io::ErrorKind::Unsupported.into()), &path, &blob).unwrap();
+            store.link_file_by(|_, _| Err(io::ErrorKind::Unsupported.into()), &path, &blob).unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"abc");
-            assert_eq!(store.state(&path), State::Unproven);
+            assert_eq!(store.state(&path), FileState::Unverified);
             assert!(!fs::symlink_metadata(&path).unwrap().is_symlink());
             assert!(!write::partial(&store.root().join(".pointer")).exists());
         }
@@ -208,12 +208,12 @@ mod tests {
     #[test]
     fn a_reference_that_is_no_word_is_none() {
         let cache = tempfile::tempdir().unwrap();
-        let store = Store::new(cache.path(), &Repo::new("owner/small".into(), RepoType::Model));
+        let store = RepositoryCache::new(cache.path(), &Repo::new("owner/small".into(), RepoType::Model));
         assert_eq!(store.commit("main"), None);
-        store.keep_commit("feature/x", "0123abc").unwrap();
+        store.write_commit("feature/x", "0123abc").unwrap();
         assert_eq!(store.commit("feature/x").as_deref(), Some("0123abc"));
         for wrong in ["../../..", "", "/etc", "a/b", "a\u{0}b", &"a".repeat(300)] {
-            store.keep_commit("main", wrong).unwrap();
+            store.write_commit("main", wrong).unwrap();
             assert_eq!(store.commit("main"), None, "{wrong:?}");
         }
     }

@@ -7,24 +7,24 @@ use std::arch::asm;
 
 use rayon::prelude::*;
 
-use super::{BLOCK, BYTES, Configured, Line, TILE, have_integers};
+use super::{BLOCK, BYTES, Configured, Line, TILE, has_int8};
 
 /// Bytes of a row of a tile of the left matrix, and rows of one of the right matrix.
 const DEPTH: usize = 64;
 /// Products of two numbers below which waking another thread takes longer than it saves.
-const LEAST: usize = 8 * 1024 * 1024;
+const MIN_PRODUCTS: usize = 8 * 1024 * 1024;
 /// Blocks below each other that one task makes.
 const BLOCKS_PER_TASK: usize = 8;
 
-/// A left matrix of bytes, all zero to begin with.
-pub(crate) struct Bytes {
+/// Left matrix of integers from 0 to 255, all zero to begin with.
+pub(crate) struct Uint8Matrix {
     /// Row after row, each in whole lines, and as many rows as make whole blocks.
     lines: Vec<Line>,
     rows: usize,
     columns: usize,
 }
 
-impl Bytes {
+impl Uint8Matrix {
     /// Zeros of so many rows and columns.
     pub(crate) fn new(rows: usize, columns: usize) -> Self {
         let lines = rows.next_multiple_of(BLOCK) * columns.div_ceil(DEPTH);
@@ -41,21 +41,21 @@ impl Bytes {
     }
 }
 
-/// A right matrix, laid out.
-pub(crate) struct Integers {
+/// Right matrix of integers from -128 to 127, laid out in tiles.
+pub(crate) struct Int8Matrix {
     /// Panel after panel.
     lines: Vec<Line>,
     depth: usize,
     columns: usize,
 }
 
-impl Integers {
+impl Int8Matrix {
     /// Lays out the transpose of a matrix of `columns` rows, each of `depth` numbers.
     ///
     /// # Panics
     /// When the sizes do not fit, or there are no tiles for integers.
     pub(crate) fn new(values: &[i8], (depth, columns): (usize, usize)) -> Self {
-        assert!(have_integers());
+        assert!(has_int8());
         assert_eq!(values.len(), depth * columns);
         let mut lines = vec![Line([0; DEPTH]); columns.div_ceil(BLOCK) * lines_per_panel(depth)];
         lines.par_chunks_mut(lines_per_panel(depth)).zip(values.par_chunks(BLOCK * depth)).for_each(
@@ -77,12 +77,12 @@ impl Integers {
     ///
     /// # Panics
     /// When the left matrix has not as many columns as this one has rows.
-    pub(crate) fn multiply(&self, left: &Bytes, finish: impl Fn(usize, usize, &[i32]) + Sync) {
+    pub(crate) fn multiply(&self, left: &Uint8Matrix, finish: impl Fn(usize, usize, &[i32]) + Sync) {
         assert_eq!(left.columns, self.depth);
         let across = self.columns.div_ceil(BLOCK);
         let most = BLOCKS_PER_TASK * BLOCK;
         let of_task = left.rows.min(most).next_multiple_of(BLOCK) * self.depth * BLOCK;
-        let least = LEAST.div_ceil(of_task.max(1));
+        let least = MIN_PRODUCTS.div_ceil(of_task.max(1));
         (0..left.rows.div_ceil(most) * across).into_par_iter().with_min_len(least).for_each(|task| {
             let (part, panel) = (task / across, task % across);
             let each = lines_per_panel(self.depth);
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn every_size_is_multiplied() {
-        if !have_integers() {
+        if !has_int8() {
             eprintln!("skipped: this processor has no tiles for integers");
             return;
         }
@@ -174,13 +174,13 @@ mod tests {
         for (rows, depth, columns) in [(1, 1, 1), (32, 64, 32), (33, 65, 31), (300, 100, 70), (0, 4, 5)] {
             let left: Vec<u8> = (0..rows * depth).map(|_| random.random()).collect();
             let right: Vec<i8> = (0..depth * columns).map(|_| random.random()).collect();
-            let mut bytes = Bytes::new(rows, depth);
+            let mut bytes = Uint8Matrix::new(rows, depth);
             bytes
                 .rows_mut()
                 .zip(left.par_chunks_exact(depth))
                 .for_each(|(out, row)| out.copy_from_slice(row));
             let product = Mutex::new(vec![0; rows * columns]);
-            Integers::new(&right, (depth, columns)).multiply(&bytes, |row, column, sums| {
+            Int8Matrix::new(&right, (depth, columns)).multiply(&bytes, |row, column, sums| {
                 let start = row * columns + column;
                 product.lock().unwrap()[start..start + sums.len()].copy_from_slice(sums);
             });

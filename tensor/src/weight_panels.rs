@@ -1,4 +1,4 @@
-//! Products with a matrix that stays as it is, laid out once for the vector registers of processors with AVX-512.
+//! Weights laid out once in panels, for products on the vector registers of processors with AVX-512.
 //!
 //! `gemm` lays out one of the matrices anew in every product, which for few rows takes longer than multiplying them. Here
 //! the matrix lies in panels of 48 outputs, in the order in which a block of 8 rows of the result goes through them: its
@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use crate::matrix::Target;
+use crate::matrix::MatrixViewMut;
 
 /// Numbers of a vector.
 const LANES: usize = 16;
@@ -21,7 +21,7 @@ const VECTORS: usize = 3;
 const WIDTH: usize = VECTORS * LANES;
 /// Rows of the result that are made together.
 const HEIGHT: usize = 8;
-/// So many inputs ahead, weights are asked for.
+/// Inputs by which weights are prefetched.
 const AHEAD: usize = 8;
 /// Bytes of the rows that one task multiplies by one panel, which stays in the second cache beside them.
 const BYTES_PER_TASK: usize = 512 * 1024;
@@ -32,19 +32,19 @@ const BYTES_PER_TASK: usize = 512 * 1024;
 struct Vector([f32; LANES]);
 
 /// Weights `[outputs, inputs]`, laid out.
-pub(crate) struct Panels {
+pub(crate) struct WeightPanels {
     /// Panel by panel, and in it input by input, the weights of its outputs; zeros for outputs that there are not.
     vectors: Vec<Vector>,
     inputs: usize,
     outputs: usize,
 }
 
-/// Whether this processor has the vectors.
-pub(crate) fn are_there() -> bool {
+/// Whether this processor has AVX-512.
+pub(crate) fn has_avx512() -> bool {
     is_x86_feature_detected!("avx512f")
 }
 
-impl Panels {
+impl WeightPanels {
     /// Lays out weights `[outputs, inputs]`.
     pub(crate) fn new(weights: &[f32], outputs: usize, inputs: usize) -> Self {
         assert_eq!(weights.len(), outputs * inputs);
@@ -71,12 +71,12 @@ impl Panels {
     pub(crate) fn multiply(&self, out: &mut [MaybeUninit<f32>], rows: &[f32], bias: Option<&[f32]>) {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let count = out.len() / outputs;
-        assert!(are_there());
+        assert!(has_avx512());
         assert_eq!((out.len(), rows.len()), (count * outputs, count * inputs));
         assert!(bias.is_none_or(|bias| bias.len() == outputs));
         let most = (BYTES_PER_TASK / size_of::<f32>() / inputs.max(1) / HEIGHT).max(1) * HEIGHT;
         let panels = outputs.div_ceil(WIDTH);
-        let target = Target::of(out, outputs);
+        let target = MatrixViewMut::of(out, outputs);
         (0..count.div_ceil(most) * panels).into_par_iter().for_each(|task| {
             let (part, panel) = (task / panels, task % panels);
             let column = panel * WIDTH;
@@ -121,7 +121,7 @@ unsafe fn block<const ROWS: usize>(
     rows: &[f32],
     weights: &[Vector],
     first: &[Vector; VECTORS],
-    out: Target,
+    out: MatrixViewMut,
     there: [usize; VECTORS],
 ) {
     let inputs = rows.len() / ROWS;
@@ -131,7 +131,7 @@ unsafe fn block<const ROWS: usize>(
     for (input, weights) in weights.chunks_exact(VECTORS).enumerate() {
         let weights: [__m512; VECTORS] = std::array::from_fn(|vector| {
             let weights = &weights[vector];
-            // What lies behind the panel is another one, or is asked for in vain.
+            // Behind the panel lies another one, or the prefetch is in vain.
             _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(weights).wrapping_add(AHEAD * VECTORS).cast());
             load(weights)
         });
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn every_size_is_multiplied() {
-        if !are_there() {
+        if !has_avx512() {
             eprintln!("skipped: this processor has no vectors of 512 bits");
             return;
         }
@@ -185,7 +185,7 @@ mod tests {
                 (0..count).map(|_| random.random::<f32>() * 2.0 - 1.0).collect()
             };
             let (rows, weights, bias) = (draw(count * inputs), draw(outputs * inputs), draw(outputs));
-            let panels = Panels::new(&weights, outputs, inputs);
+            let panels = WeightPanels::new(&weights, outputs, inputs);
             let product = |rows: &[f32], bias: Option<&[f32]>| {
                 let count = rows.len().checked_div(inputs).unwrap_or(count);
                 buffer::build(count * outputs, |out| panels.multiply(out, rows, bias))

@@ -1,38 +1,38 @@
-//! Gradients as they come together: of a whole tensor, or of those rows of a table that were looked up.
+//! Gradient of a tensor, dense or of those rows of a table that were looked up, and its accumulation.
 
 use candle_core::{CpuStorage, Device, InplaceOp1, InplaceOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::{buffer, vector};
 
-/// The gradient of a tensor.
+/// Gradient of a tensor, dense or sparse.
 #[derive(Clone, Debug)]
 pub(crate) enum Gradient {
-    /// Of all of it.
-    Whole(Tensor),
-    /// Of some rows of a table; that of the others is zero.
-    Rows(Rows),
+    /// Of all elements.
+    Dense(Tensor),
+    /// Of some rows of a table; those of the others are zero.
+    Sparse(SparseGradient),
 }
 
 impl From<Tensor> for Gradient {
     fn from(tensor: Tensor) -> Self {
-        Self::Whole(tensor)
+        Self::Dense(tensor)
     }
 }
 
 impl Gradient {
     fn shape(&self) -> Shape {
         match self {
-            Self::Whole(tensor) => tensor.shape().clone(),
-            Self::Rows(rows) => rows.shape.into(),
+            Self::Dense(tensor) => tensor.shape().clone(),
+            Self::Sparse(rows) => rows.shape.into(),
         }
     }
 
     /// The gradient in the shape of what it belongs to.
     pub(crate) fn tensor(&self) -> Result<Tensor> {
         match self {
-            Self::Whole(tensor) => Ok(tensor.clone()),
-            Self::Rows(rows) => {
+            Self::Dense(tensor) => Ok(tensor.clone()),
+            Self::Sparse(rows) => {
                 let (count, width) = rows.shape;
                 let mut whole = vec![0.0; count * width];
                 rows.add_to(&mut whole);
@@ -42,20 +42,20 @@ impl Gradient {
     }
 }
 
-/// Rows of a table `[rows, width]` in CPU memory.
+/// Sparse gradient of a table `[rows, width]` in CPU memory: the rows that are not zero.
 ///
 /// A vocabulary has tens of thousands of rows, and a batch of short texts looks up some hundred of them: all others neither
 /// have to be cleared nor read.
 #[derive(Clone, Debug)]
-pub(crate) struct Rows {
+pub(crate) struct SparseGradient {
     shape: (usize, usize),
-    /// Which rows, each once and in their order.
+    /// Indices of the rows, each once and in their order.
     ids: Vec<u32>,
     /// `[ids, width]`.
     values: Vec<f32>,
 }
 
-impl Rows {
+impl SparseGradient {
     /// `scale` times the sum of the rows of `values`, `[ids, width]`, that belong to the same id. Each id must be a row of
     /// the table, whose shape is given.
     pub(crate) fn of(ids: &[u32], values: &[f32], scale: f32, shape: (usize, usize)) -> Self {
@@ -81,7 +81,7 @@ impl Rows {
         self.shape
     }
 
-    /// Which rows, each once and in their order.
+    /// Indices of the rows, each once and in their order.
     pub(crate) fn ids(&self) -> &[u32] {
         &self.ids
     }
@@ -106,22 +106,22 @@ impl Rows {
     }
 }
 
-/// The sum of what came to a tensor so far. Whoever adds to it adds gradients of one shape, that of the tensor.
+/// Accumulator of the gradients of a tensor, all of its shape.
 #[derive(Default)]
-pub(crate) struct Sum {
+pub(crate) struct GradientAccumulator {
     gradient: Option<Gradient>,
     /// Whether it is a whole tensor that was made here, so that no one else holds its memory.
     own: bool,
 }
 
-impl From<Gradient> for Sum {
+impl From<Gradient> for GradientAccumulator {
     fn from(gradient: Gradient) -> Self {
         Self { gradient: Some(gradient), own: false }
     }
 }
 
-impl Sum {
-    /// What came together, if anything did.
+impl GradientAccumulator {
+    /// The sum, if anything was added.
     pub(crate) fn into_gradient(self) -> Option<Gradient> {
         self.gradient
     }
@@ -132,24 +132,24 @@ impl Sum {
         }
         self.gradient = Some(match (self.gradient.take(), more) {
             (None, first) => first,
-            (Some(Gradient::Rows(rows)), Gradient::Rows(more)) => Gradient::Rows(rows.plus(&more)),
-            (Some(Gradient::Whole(whole)), Gradient::Rows(rows))
-            | (Some(Gradient::Rows(rows)), Gradient::Whole(whole)) => {
+            (Some(Gradient::Sparse(rows)), Gradient::Sparse(more)) => Gradient::Sparse(rows.plus(&more)),
+            (Some(Gradient::Dense(whole)), Gradient::Sparse(rows))
+            | (Some(Gradient::Sparse(rows)), Gradient::Dense(whole)) => {
                 let sum = if self.own { whole } else { copy(&whole)? };
                 sum.inplace_op1(&rows)?;
                 self.own = true;
-                Gradient::Whole(sum)
+                Gradient::Dense(sum)
             }
-            (Some(Gradient::Whole(sum)), Gradient::Whole(more)) if !sum.device().is_cpu() => {
-                Gradient::Whole((sum + more)?)
+            (Some(Gradient::Dense(sum)), Gradient::Dense(more)) if !sum.device().is_cpu() => {
+                Gradient::Dense((sum + more)?)
             }
-            (Some(Gradient::Whole(sum)), Gradient::Whole(more)) if self.own => {
+            (Some(Gradient::Dense(sum)), Gradient::Dense(more)) if self.own => {
                 sum.inplace_op2(&more.contiguous()?, &AddTo)?;
-                Gradient::Whole(sum)
+                Gradient::Dense(sum)
             }
-            (Some(Gradient::Whole(first)), Gradient::Whole(second)) => {
+            (Some(Gradient::Dense(first)), Gradient::Dense(second)) => {
                 self.own = true;
-                Gradient::Whole(plus(&first, &second)?)
+                Gradient::Dense(plus(&first, &second)?)
             }
         });
         Ok(())
@@ -169,13 +169,13 @@ fn plus(first: &Tensor, second: &Tensor) -> Result<Tensor> {
     Tensor::from_vec(sum, first.shape(), first.device())
 }
 
-/// The same numbers in memory of their own.
+/// A copy of a tensor in memory of its own.
 fn copy(tensor: &Tensor) -> Result<Tensor> {
     let values = buffer::with_slice(tensor, "gradients", <[f32]>::to_vec)?;
     Tensor::from_vec(values, tensor.shape(), tensor.device())
 }
 
-impl InplaceOp1 for Rows {
+impl InplaceOp1 for SparseGradient {
     fn name(&self) -> &'static str {
         "add rows"
     }
@@ -224,7 +224,7 @@ mod tests {
 
     /// Row 0 twice, row 3 once.
     fn rows() -> Gradient {
-        Gradient::Rows(Rows::of(&[3, 0, 0], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 0.5, (4, 2)))
+        Gradient::Sparse(SparseGradient::of(&[3, 0, 0], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 0.5, (4, 2)))
     }
 
     fn tensor() -> Tensor {
@@ -233,20 +233,20 @@ mod tests {
 
     #[test]
     fn rows_of_one_id_are_added_up() {
-        let Gradient::Rows(rows) = rows() else { panic!("rows were given") };
+        let Gradient::Sparse(rows) = rows() else { panic!("rows were given") };
         assert_eq!((rows.ids(), rows.values()), ([0, 3].as_slice(), [4.0, 5.0, 0.5, 1.0].as_slice()));
-        assert_eq!(whole(&Gradient::Rows(rows)), [4.0, 5.0, 0.0, 0.0, 0.0, 0.0, 0.5, 1.0]);
+        assert_eq!(whole(&Gradient::Sparse(rows)), [4.0, 5.0, 0.0, 0.0, 0.0, 0.0, 0.5, 1.0]);
     }
 
     #[test]
     fn sums_are_the_same_in_whatever_form_their_parts_come_and_leave_these_alone() {
         let (given, others) =
-            (tensor(), Gradient::Rows(Rows::of(&[1, 3], &[1.0, 1.0, 2.0, 2.0], 1.0, (4, 2))));
-        let parts = [Gradient::Whole(given.clone()), rows(), others];
+            (tensor(), Gradient::Sparse(SparseGradient::of(&[1, 3], &[1.0, 1.0, 2.0, 2.0], 1.0, (4, 2))));
+        let parts = [Gradient::Dense(given.clone()), rows(), others];
         let expected = [5.0, 5.0, 1.0, 2.0, 2.0, 2.0, 2.5, 4.0];
         for order in [[0, 1, 2], [1, 0, 2], [1, 2, 0], [2, 1, 0]] {
             for whole_form in [false, true] {
-                let mut sum = Sum::default();
+                let mut sum = GradientAccumulator::default();
                 for part in order.map(|index| &parts[index]) {
                     let part = if whole_form { part.tensor().unwrap().into() } else { part.clone() };
                     sum.add(part).unwrap();
@@ -254,8 +254,8 @@ mod tests {
                 assert_eq!(whole(&sum.into_gradient().unwrap()), expected, "{order:?}");
             }
         }
-        assert_eq!(whole(&Gradient::Whole(given)), whole(&Gradient::Whole(tensor())));
-        let mut sum = Sum::from(rows());
+        assert_eq!(whole(&Gradient::Dense(given)), whole(&Gradient::Dense(tensor())));
+        let mut sum = GradientAccumulator::from(rows());
         let other = Tensor::zeros((2, 4), candle_core::DType::F32, &Device::Cpu).unwrap();
         assert!(sum.add(other.into()).unwrap_err().to_string().contains("[4, 2]"));
     }

@@ -21,26 +21,26 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{BLOCK, BYTES, Configured, Line, TILE, are_there, lines_of};
-use crate::matrix::Target;
+use super::{BLOCK, BYTES, Configured, Line, TILE, has_bf16, lines_of};
+use crate::matrix::MatrixViewMut;
 
 /// Columns of a tile of the left matrix, and rows of one of the right matrix.
 const DEPTH: usize = 32;
 /// Products of two numbers below which waking another thread takes longer than it saves.
-const LEAST: usize = 4 * 1024 * 1024;
+const MIN_PRODUCTS: usize = 4 * 1024 * 1024;
 /// Panels of the left matrix that one task multiplies.
 const PANELS_PER_TASK: usize = 2;
 
-/// What a number is taken as.
+/// Numbers of bfloat16 that stand for one of `f32`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Parts {
-    /// Itself in 8 bits.
+pub(crate) enum Bf16Parts {
+    /// One, rounded to 8 bits.
     One,
-    /// The sum of two numbers of 8 bits.
+    /// Two, whose sum it is.
     Two,
 }
 
-impl Parts {
+impl Bf16Parts {
     fn count(self) -> usize {
         match self {
             Self::One => 1,
@@ -64,28 +64,32 @@ pub(crate) fn multiply(
     left: (&[f32], bool),
     right: (&[f32], bool),
     (m, k, n): (usize, usize, usize),
-    parts: Parts,
+    parts: Bf16Parts,
 ) {
     assert_eq!(out.len(), m * n);
-    Right::new(right, (k, n), parts).multiply(out, left, None);
+    Bf16Matrix::new(right, (k, n), parts).multiply(out, left, None);
 }
 
-/// A right matrix, laid out.
-pub(crate) struct Right {
+/// Right matrix, laid out in tiles of bfloat16.
+pub(crate) struct Bf16Matrix {
     /// Panel after panel.
     lines: Vec<Line>,
     depth: usize,
     columns: usize,
-    parts: Parts,
+    parts: Bf16Parts,
 }
 
-impl Right {
+impl Bf16Matrix {
     /// Lays out a matrix that covers a whole slice: k by n, or n by k and read transposed.
     ///
     /// # Panics
     /// When the sizes do not fit, or there are no tiles.
-    pub(crate) fn new((values, is_transposed): (&[f32], bool), (k, n): (usize, usize), parts: Parts) -> Self {
-        assert!(are_there());
+    pub(crate) fn new(
+        (values, is_transposed): (&[f32], bool),
+        (k, n): (usize, usize),
+        parts: Bf16Parts,
+    ) -> Self {
+        assert!(has_bf16());
         assert_eq!(values.len(), k * n);
         let right = Operand { values, outer: n, depth: k, is_deep_first: !is_transposed, is_left: false };
         let lines = lines_of(n.div_ceil(BLOCK), lines_per_panel(k, parts), |all, each| {
@@ -114,7 +118,7 @@ impl Right {
         assert!(bias.is_none_or(|bias| bias.len() == columns));
         let left = Operand { values, outer: rows, depth, is_deep_first: is_transposed, is_left: true };
         let each = lines_per_panel(depth, parts);
-        let target = Target::of(out, columns);
+        let target = MatrixViewMut::of(out, columns);
         // Some panels of the left matrix against some of this one.
         let blocks = |first: usize, own: &[Line], columns: Range<usize>| {
             let configured = Configured::new();
@@ -139,7 +143,7 @@ impl Right {
             // Few rows: each task takes some of the columns instead.
             let own = pack(0, down);
             let of_task = down * BLOCK * self.depth * BLOCK;
-            let least = LEAST.div_ceil(of_task.max(1));
+            let least = MIN_PRODUCTS.div_ceil(of_task.max(1));
             let tasks = (0..across).into_par_iter().with_min_len(least);
             tasks.for_each(|column| blocks(0, &own, column..column + 1));
         } else {
@@ -154,7 +158,7 @@ impl Right {
     fn block(
         &self,
         _: &Configured,
-        out: Target,
+        out: MatrixViewMut,
         (rows, down, across): (usize, usize, usize),
         (left, right): (&[Line], &[Line]),
         bias: Option<&[f32]>,
@@ -170,7 +174,7 @@ impl Right {
             if (height, width) == (BLOCK, BLOCK) {
                 run(out, left, right, steps, self.parts);
             } else {
-                run(Target::of(&mut whole, BLOCK), left, right, steps, self.parts);
+                run(MatrixViewMut::of(&mut whole, BLOCK), left, right, steps, self.parts);
                 for (row, values) in whole.chunks(BLOCK).take(height).enumerate() {
                     out.at(row, 0).pointer.copy_from_nonoverlapping(values.as_ptr().cast(), width);
                 }
@@ -186,7 +190,7 @@ impl Right {
 }
 
 /// Lines of a panel of a matrix that is so deep.
-fn lines_per_panel(depth: usize, parts: Parts) -> usize {
+fn lines_per_panel(depth: usize, parts: Bf16Parts) -> usize {
     depth.div_ceil(DEPTH) * parts.step() / size_of::<Line>()
 }
 
@@ -194,7 +198,7 @@ fn lines_per_panel(depth: usize, parts: Parts) -> usize {
 ///
 /// # Safety
 /// `out` must have room for them, the panels must be `steps` deep, more than none, and tiles must be configured.
-unsafe fn run(out: Target, left: &[Line], right: &[Line], steps: usize, parts: Parts) {
+unsafe fn run(out: MatrixViewMut, left: &[Line], right: &[Line], steps: usize, parts: Bf16Parts) {
     debug_assert_eq!(size_of_val(left), steps * parts.step());
     // Goes through both panels step by step, and adds up in the tiles 0 to 3.
     macro_rules! through {
@@ -235,14 +239,14 @@ unsafe fn run(out: Target, left: &[Line], right: &[Line], steps: usize, parts: P
     // SAFETY: the caller says so. No compiled code uses these registers.
     unsafe {
         match parts {
-            Parts::One => through!(
+            Bf16Parts::One => through!(
                 "tileloadd tmm4, [{left} + {line}*1]",
                 "tileloadd tmm6, [{right} + {line}*1]",
                 "tileloadd tmm5, [{left} + {line}*1 + 1024]",
                 "tileloadd tmm7, [{right} + {line}*1 + 1024]",
             ),
             // A step holds two tiles of what numbers are in 8 bits, and then two of what these lack.
-            Parts::Two => through!(
+            Bf16Parts::Two => through!(
                 "tileloadd tmm4, [{left} + {line}*1]",
                 "tileloadd tmm6, [{right} + {line}*1 + 2048]",
                 "tileloadd tmm5, [{left} + {line}*1 + 1024]",
@@ -281,7 +285,7 @@ type Lines = [__m512i; TILE];
 impl Operand<'_> {
     /// Lays out a panel.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
-    fn pack(&self, panel: usize, parts: Parts, out: &mut [MaybeUninit<Line>]) {
+    fn pack(&self, panel: usize, parts: Bf16Parts, out: &mut [MaybeUninit<Line>]) {
         let step = parts.step() / size_of::<Line>();
         for (depth, out) in out.chunks_exact_mut(step).enumerate() {
             for half in 0..2 {
@@ -413,7 +417,7 @@ mod tests {
 
     #[test]
     fn every_size_and_order_is_multiplied() {
-        if !are_there() {
+        if !has_bf16() {
             eprintln!("skipped: this processor has no tiles");
             return;
         }
@@ -436,7 +440,7 @@ mod tests {
                     terms.sum()
                 })
                 .collect();
-            for (parts, allowed) in [(Parts::One, 4e-3), (Parts::Two, 1e-5)] {
+            for (parts, allowed) in [(Bf16Parts::One, 4e-3), (Bf16Parts::Two, 1e-5)] {
                 for (left, right) in [
                     ((&left, false), (&right, false)),
                     ((&left_across, true), (&right, false)),
@@ -476,13 +480,13 @@ mod tests {
 
     #[test]
     fn what_is_no_number_stays_none() {
-        if !are_there() {
+        if !has_bf16() {
             eprintln!("skipped: this processor has no tiles");
             return;
         }
         let mut left = vec![1.0f32; 32 * 32];
         left[5] = f32::NAN;
-        for parts in [Parts::One, Parts::Two] {
+        for parts in [Bf16Parts::One, Bf16Parts::Two] {
             let product = buffer::build(32 * 32, |out| {
                 multiply(out, (&left, false), (&[1.0; 32 * 32], false), (32, 32, 32), parts);
             });

@@ -1,0 +1,217 @@
+//! Tests that the composites give what the fused operations do.
+
+use std::sync::Arc;
+
+use candle_core::{D, Device, Tensor, Var};
+
+use super::attention::operation::attention_composite;
+use super::cross_entropy::cross_entropy_composite;
+use super::divergence::divergence_composite;
+use super::dropout::dropout_composite;
+use super::embedding::embed_composite;
+use super::layer_norm::{layer_norm_composite, residual_layer_norm_composite};
+use super::linear::{linear_composite, linear_packed_composite};
+use super::softmax::softmax_composite;
+use super::squared_error::squared_error_composite;
+use super::*;
+use crate::Streams;
+use crate::gradients::backward;
+
+/// Values that look like drawn ones.
+fn variable(shape: &[usize], shift: f32) -> Var {
+    let count: usize = shape.iter().product();
+    let values: Vec<f32> = (0..count).map(|i| ((i as f32 + shift) * 1.7).sin() * 1.5).collect();
+    Var::from_tensor(&Tensor::from_vec(values, shape, &Device::Cpu).unwrap()).unwrap()
+}
+
+fn assert_close(what: &str, found: &Tensor, expected: &Tensor) {
+    assert_eq!(found.dims(), expected.dims(), "{what}");
+    let values = |x: &Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    for (found, expected) in values(found).into_iter().zip(values(expected)) {
+        assert!(
+            (found - expected).abs() <= 2e-5 * expected.abs().max(1.0),
+            "{what}: {found}, not {expected}"
+        );
+    }
+}
+
+/// Results and gradients of both forms over the same variables.
+fn compare(
+    what: &str,
+    variables: &[&Var],
+    composite: impl Fn() -> Vec<Tensor>,
+    fused: impl Fn() -> Vec<Tensor>,
+) {
+    let number = |results: &[Tensor]| {
+        let parts = results.iter().enumerate().map(|(index, result)| {
+            // Each element has a factor of its own, so that no gradient is even.
+            let factors = variable(result.dims(), 0.3 + index as f32);
+            (result * factors.as_tensor()).unwrap().sum_all().unwrap()
+        });
+        parts.reduce(|sum, part| (sum + part).unwrap()).unwrap()
+    };
+    let (composite, fused) = (composite(), fused());
+    assert_eq!(composite.len(), fused.len());
+    for (composite, fused) in composite.iter().zip(&fused) {
+        assert_close(what, composite, fused);
+    }
+    let (found, expected) = (backward(&number(&composite)).unwrap(), backward(&number(&fused)).unwrap());
+    for variable in variables {
+        assert_close(
+            &format!("gradient of {what}"),
+            found.get(variable).unwrap(),
+            expected.get(variable).unwrap(),
+        );
+    }
+}
+
+#[test]
+fn activations_and_linear_layers_are_the_ones() {
+    let (x, w, b) = (variable(&[2, 3, 5], 0.0), variable(&[4, 5], 1.0), variable(&[4], 2.0));
+    for activation in [
+        Activation::Identity,
+        Activation::Relu,
+        Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::QuickGelu,
+        Activation::Silu,
+        Activation::Tanh,
+    ] {
+        compare(
+            &format!("{activation:?}"),
+            &[&x, &w, &b],
+            || vec![linear_composite(&x, &w, Some(&b), activation).unwrap()],
+            || vec![linear(&x, &w, Some(&b), activation).unwrap()],
+        );
+    }
+    let (second, bias) = (variable(&[3, 5], 5.0), variable(&[3], 6.0));
+    compare(
+        "packed linear",
+        &[&x, &w, &second, &b, &bias],
+        || vec![linear_packed_composite(&x, &[&w, &second], &[&b, &bias]).unwrap()],
+        || vec![linear_packed(&x, &[&w, &second], &[&b, &bias]).unwrap()],
+    );
+}
+
+#[test]
+fn layer_norm_dropout_and_embedding_are_the_ones() {
+    let (x, y, affine) = (variable(&[2, 3, 8], 0.0), variable(&[2, 3, 8], 9.0), variable(&[2, 8], 4.0));
+    compare(
+        "layer norm",
+        &[&x, &affine],
+        || vec![layer_norm_composite(&x, &affine, 1e-5).unwrap()],
+        || vec![layer_norm(&x, &affine, 1e-5).unwrap()],
+    );
+    let mask = Dropout::new(&Streams::new(1)).mask(48, 0.4);
+    compare(
+        "residual layer norm",
+        &[&x, &y, &affine],
+        || vec![residual_layer_norm_composite(&x, &y, &affine, 1e-5, mask.as_ref()).unwrap()],
+        || vec![residual_layer_norm(&x, &y, &affine, 1e-5, mask.clone()).unwrap()],
+    );
+    compare(
+        "dropout",
+        &[&x],
+        || vec![dropout_composite(&x, mask.as_ref().unwrap()).unwrap()],
+        || vec![dropout(&x, mask.clone()).unwrap()],
+    );
+    let (table, positions) = (variable(&[7, 8], 1.0), variable(&[3, 8], 2.0));
+    let ids = Arc::new(vec![1, 6, 1, 0, 3, 1]);
+    compare(
+        "embedding",
+        &[&table],
+        || vec![embed_composite(&table, &ids, 2, 2.0, Some(&positions)).unwrap()],
+        || vec![embed(&table, &ids, 2, 2.0, Some(&positions)).unwrap()],
+    );
+    assert!(embed_composite(&table, &Arc::new(vec![7]), 1, 1.0, None).is_err());
+}
+
+#[test]
+fn attention_and_softmax_are_the_ones_whatever_the_mask() {
+    let packed = variable(&[2, 4, 24], 0.0);
+    let heads = AttentionHeads::new(2, 8).unwrap();
+    // The second example has a query that may look at nothing.
+    let keys = Some(Arc::new(vec![1, 1, 1, 0, 0, 1, 1, 0]));
+    let dropout = Dropout::new(&Streams::new(2)).mask(2 * 2 * 4 * 4, 0.3);
+    let masks = [
+        AttentionMask::default(),
+        AttentionMask { keys: keys.clone(), ..AttentionMask::default() },
+        AttentionMask::causal(),
+        AttentionMask { keys, causal: true, dropout },
+    ];
+    let scores = variable(&[2, 2, 4, 4], 3.0);
+    for mask in masks {
+        let what = format!("{mask:?}");
+        compare(
+            &what,
+            &[&packed],
+            || {
+                let parts = packed.chunk(3, D::Minus1).unwrap();
+                let (context, scores, probabilities) =
+                    attention_composite([&parts[0], &parts[1], &parts[2]], heads, &mask).unwrap();
+                vec![context, scores, probabilities]
+            },
+            || {
+                let (context, scores, probabilities) =
+                    attend_packed_with_taps(&packed, heads, &mask).unwrap();
+                vec![context, scores, probabilities]
+            },
+        );
+        compare(
+            &what,
+            &[&scores],
+            || vec![softmax_composite(&scores, Some(&mask)).unwrap()],
+            || vec![softmax(&scores, Some(&mask)).unwrap()],
+        );
+    }
+    compare(
+        "softmax",
+        &[&scores],
+        || vec![softmax_composite(&scores, None).unwrap()],
+        || vec![softmax(&scores, None).unwrap()],
+    );
+}
+
+#[test]
+fn losses_are_the_ones() {
+    let (student, teacher) = (variable(&[2, 3, 5], 0.0), variable(&[2, 3, 5], 7.0));
+    let weights = Arc::new(vec![1.0, 0.0, 0.5, 2.0, 0.0, 1.0]);
+    for smoothing in [0.0, 0.1] {
+        // The class of a row without weight need not be one.
+        let targets = Arc::new(vec![0, 99, 4, 2, 1, 3]);
+        let settings = CrossEntropy { targets, weights: weights.clone(), smoothing };
+        compare(
+            "cross-entropy",
+            &[&student],
+            || vec![cross_entropy_composite(&student, &settings).unwrap()],
+            || vec![cross_entropy(&student, settings.clone()).unwrap()],
+        );
+    }
+    for squared in [false, true] {
+        let settings = Divergence { weights: weights.clone(), temperature: 3.0, squared };
+        compare(
+            "divergence",
+            &[&student],
+            || vec![divergence_composite(&student, &teacher.detach(), &settings).unwrap()],
+            || vec![divergence(&student, &teacher, settings.clone()).unwrap()],
+        );
+    }
+    let columns = Some(Arc::new(vec![1, 1, 0, 1, 0, 1, 0, 0, 0, 1]));
+    let settings = SquaredError { weights, columns };
+    let factors: Vec<f32> = [[1.0, 1.0, 0.0, 1.0, 0.0].map(|x| x / 3.0), [0.5, 0.0, 0.0, 0.0, 0.5]].concat();
+    compare(
+        "squared error",
+        &[&student],
+        || vec![squared_error_composite(&student, &teacher, &settings.weights, factors.clone()).unwrap()],
+        || vec![squared_error(&student, &teacher, settings.clone()).unwrap()],
+    );
+}
+
+#[test]
+fn what_a_teacher_rules_out_adds_nothing() {
+    let student = variable(&[1, 3], 0.0);
+    let teacher = Tensor::new(&[[0.0f32, f32::NEG_INFINITY, 1.0]], &Device::Cpu).unwrap();
+    let settings = Divergence { weights: Arc::new(vec![1.0]), temperature: 1.0, squared: false };
+    let found = divergence_composite(&student, &teacher, &settings).unwrap();
+    assert_close("divergence", &found, &divergence(&student, &teacher, settings).unwrap());
+}
