@@ -14,7 +14,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Pass, Tokens, Trace, Wanted};
+use alambic_models::{Pass, TapSelection, Tokens, Trace};
 use alambic_tensor::Streams;
 use alambic_tensor::gradients::Gradients;
 use alambic_tensor::ops::{self, CrossEntropy, Dropout};
@@ -129,7 +129,7 @@ impl Timed for Translation {
     }
 
     fn step(&mut self) -> Result<f32, Box<dyn Error>> {
-        let (pass, mut untapped) = (Pass::Train(&self.dropout), Trace::new(Wanted::nothing()));
+        let (pass, mut untapped) = (Pass::Train(&self.dropout), Trace::new(TapSelection::nothing()));
         let memory = self.model.encode(&self.source, pass, &mut untapped)?;
         let logits = self.model.decode(&memory, &self.source, &self.target, pass, &mut untapped)?;
         let loss = ops::cross_entropy(&logits, self.labels.clone())?;

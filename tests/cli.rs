@@ -280,7 +280,7 @@ fn a_model_is_exported_in_other_forms() {
     for name in ["config.json", "model.safetensors"] {
         std::fs::copy(parity.join(name), model.join(name)).unwrap();
     }
-    Tokenizer::words(["a film"], 40).unwrap().files(16).unwrap().write(&model).unwrap();
+    Tokenizer::train_words(["a film"], 40).unwrap().files(16).unwrap().write(&model).unwrap();
     let export = ["export", "model", "--format", "hf,onnx,int8", "--to", "out"];
     assert!(run(folder.path(), &export).good().contains("out/model.int8.onnx"));
     let list = json(&run(folder.path(), &[&export[..], &["--json"]].concat()).good());

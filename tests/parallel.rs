@@ -7,7 +7,7 @@ mod common;
 use std::fmt::Write;
 use std::path::Path;
 
-use alambic_models::bert::{Bert, BertConfig, Task};
+use alambic_models::bert::{Bert, BertConfig, HeadSpec};
 use alambic_models::{Config, Precision, Tokenizer};
 use alambic_students::{
     BuildContext, Encoder, PoolingStrategy, Preset, StudentBuilder, TokenizerKind, save_pretrained,
@@ -47,7 +47,7 @@ fn prepare(folder: &Path) {
     }
     std::fs::write(folder.join("en-pl.tsv"), sentences).unwrap();
     std::fs::write(folder.join("alike.tsv"), compared).unwrap();
-    let tokenizer = Tokenizer::words(english.iter().map(String::as_str), 500).unwrap();
+    let tokenizer = Tokenizer::train_words(english.iter().map(String::as_str), 500).unwrap();
     let encoder = Encoder {
         preset: Preset::TinyBert4,
         layers: Some(1),
@@ -65,7 +65,7 @@ fn prepare(folder: &Path) {
     let streams = Streams::new(7);
     let context = BuildContext {
         tokenizer: &tokenizer,
-        head: &Task::none(),
+        head: &HeadSpec::none(),
         streams,
         source_model: &|_| None,
         translations: &[],

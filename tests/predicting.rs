@@ -8,7 +8,7 @@ use std::path::Path;
 
 use alambic_files::text::first_hidden;
 use alambic_models::Tokenizer;
-use alambic_models::bert::{BertConfig, Gathering, Head, Mode, Pooling, Problem, Task};
+use alambic_models::bert::{BertConfig, Head, HeadSpec, Pooling, PoolingMode, ProblemType, TokenPooling};
 use alambic_tensor::precision::MatmulPrecision;
 use common::{json, json_of, run, run_with, tiny_encoder};
 use serde_json::Value;
@@ -16,15 +16,15 @@ use serde_json::Value;
 const LONGEST: usize = 8;
 
 /// Writes a model of random weights that reads eight tokens.
-fn model(folder: &Path, name: &str, task: &Task, change: impl FnOnce(&mut BertConfig)) {
-    let tokenizer = Tokenizer::words(["a good film", "the bad song"], 60).unwrap();
+fn model(folder: &Path, name: &str, task: &HeadSpec, change: impl FnOnce(&mut BertConfig)) {
+    let tokenizer = Tokenizer::train_words(["a good film", "the bad song"], 60).unwrap();
     tiny_encoder(&folder.join(name), &tokenizer, LONGEST, task, change);
 }
 
 /// The task of telling texts apart.
-fn classes(labels: &[&str]) -> Task {
+fn classes(labels: &[&str]) -> HeadSpec {
     let labels = labels.iter().map(ToString::to_string).collect();
-    Task { head: Head::Sequence, labels, ..Task::none() }
+    HeadSpec { head: Head::Sequence, labels, ..HeadSpec::none() }
 }
 
 /// The answers of lines of JSON.
@@ -83,7 +83,7 @@ fn labels_that_steer_a_terminal_are_shown() {
     let folder = tempfile::tempdir().unwrap();
     let labels = ["no\u{1b}[2J\u{202e}", "yes\u{1b}]0;x\u{7}\u{2066}"];
     model(folder.path(), "model", &classes(&labels), |_| {});
-    model(folder.path(), "tags", &Task { head: Head::Tokens, ..classes(&labels) }, |_| {});
+    model(folder.path(), "tags", &HeadSpec { head: Head::Tokens, ..classes(&labels) }, |_| {});
     for model in ["model", "tags"] {
         for more in [&[][..], &["--json"]] {
             let arguments = [&["predict", model][..], more, &["a \u{1b}film\u{2028}"]].concat();
@@ -103,7 +103,7 @@ fn labels_that_steer_a_terminal_are_shown() {
 #[test]
 fn a_tab_is_white_space_for_a_model_of_single_texts() {
     let folder = tempfile::tempdir().unwrap();
-    let task = |pairs| Task { pairs, ..classes(&["no", "yes"]) };
+    let task = |pairs| HeadSpec { pairs, ..classes(&["no", "yes"]) };
     for (name, pairs) in [("single", Some(false)), ("pairs", Some(true)), ("unknown", None)] {
         model(folder.path(), name, &task(pairs), |_| {});
     }
@@ -121,7 +121,7 @@ fn a_tab_is_white_space_for_a_model_of_single_texts() {
     let refused = run(folder.path(), &["predict", "pairs", "a film"]).bad(2);
     assert!(refused.contains("--pair=false"), "{refused}");
     // Whoever loads a model of pairs elsewhere gets its numbers as they are.
-    let number = Task { labels: vec!["LABEL_0".into()], regression: true, ..task(Some(true)) };
+    let number = HeadSpec { labels: vec!["LABEL_0".into()], regression: true, ..task(Some(true)) };
     model(folder.path(), "number", &number, |_| {});
     let config = std::fs::read_to_string(folder.path().join("number/config.json")).unwrap();
     assert!(config.contains("torch.nn.modules.linear.Identity"), "{config}");
@@ -131,8 +131,8 @@ fn a_tab_is_white_space_for_a_model_of_single_texts() {
 fn every_kind_of_answer_is_given_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let three = classes(&["red", "green", "blue"]);
-    model(folder.path(), "several", &three, |config| config.problem = Problem::SeveralLabels);
-    model(folder.path(), "numbers", &Task { regression: true, ..three.clone() }, |_| {});
+    model(folder.path(), "several", &three, |config| config.problem_type = ProblemType::MultiLabel);
+    model(folder.path(), "numbers", &HeadSpec { regression: true, ..three.clone() }, |_| {});
     model(folder.path(), "one", &three, |_| {});
     let said =
         |model: &str| answers(&run(folder.path(), &["predict", model, "--json", "a film"]).good())[0].clone();
@@ -172,9 +172,11 @@ fn every_kind_of_answer_is_given_by_name() {
 #[test]
 fn an_encoder_reads_by_the_files_beside_it() {
     let folder = tempfile::tempdir().unwrap();
-    let pooled = |modes: &[Mode]| Some(Pooling::new(Gathering::Tokens(modes.to_vec()), true));
-    model(folder.path(), "mean", &Task::none(), |config| config.pooling = pooled(&[Mode::Mean]));
-    model(folder.path(), "both", &Task::none(), |config| config.pooling = pooled(&[Mode::First, Mode::Mean]));
+    let pooled = |modes: &[TokenPooling]| Some(Pooling::new(PoolingMode::Tokens(modes.to_vec()), true));
+    model(folder.path(), "mean", &HeadSpec::none(), |config| config.pooling = pooled(&[TokenPooling::Mean]));
+    model(folder.path(), "both", &HeadSpec::none(), |config| {
+        config.pooling = pooled(&[TokenPooling::First, TokenPooling::Mean])
+    });
     let vector = |model: &str, text: &str| -> Vec<f64> {
         let said = answers(&run(folder.path(), &["predict", model, "--json", text]).good());
         said[0]["embedding"].as_array().unwrap().iter().filter_map(Value::as_f64).collect()

@@ -7,7 +7,7 @@ mod common;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use alambic_models::bert::{Gathering, Head, Mode, Pooling, Task};
+use alambic_models::bert::{Head, HeadSpec, Pooling, PoolingMode, TokenPooling};
 use alambic_models::{Config, ModelFolder, Tokenizer};
 use common::{json_of, run, tiny_encoder};
 
@@ -16,13 +16,13 @@ const TEXTS: [&str; 6] =
 
 /// Writes a teacher of random weights whose table of words has more rows than its tokenizer has tokens.
 fn teacher(folder: &Path, head: Head) {
-    let tokenizer = Tokenizer::words(TEXTS.into_iter().chain(["query :"]), 100).unwrap();
+    let tokenizer = Tokenizer::train_words(TEXTS.into_iter().chain(["query :"]), 100).unwrap();
     let rows = tokenizer.size().next_multiple_of(64);
     assert!(rows > tokenizer.size());
-    tiny_encoder(&folder.join("teacher"), &tokenizer, 24, &Task { head, ..Task::none() }, |config| {
+    tiny_encoder(&folder.join("teacher"), &tokenizer, 24, &HeadSpec { head, ..HeadSpec::none() }, |config| {
         config.vocabulary = rows;
         if head == Head::None {
-            config.pooling = Some(Pooling::new(Gathering::Tokens(vec![Mode::Mean]), true));
+            config.pooling = Some(Pooling::new(PoolingMode::Tokens(vec![TokenPooling::Mean]), true));
         }
     });
 }

@@ -249,7 +249,7 @@ fn no_variant_repeats_a_text_or_says_what_is_held_out() {
     }
     let summary = folder.path().join("out/checkpoints/varied/finished/summary.json");
     let summary: Value = json_of(&summary);
-    let removed = &summary["augmented"]["removed"];
+    let removed = &summary["augmentation"]["removed"];
     assert!(expected[0] > 0 && expected[1] > 0, "{expected:?}");
     assert_eq!(removed["equals a text of a validation or test split"], expected[0], "{summary}");
     assert_eq!(removed["equals another training text"], expected[1], "{summary}");

@@ -249,7 +249,7 @@ fn taught_by(model: &str, flags: &[&str]) {
     for file in ["config.json", "model.safetensors"] {
         std::fs::copy(published.join(file), teacher.join(file)).unwrap();
     }
-    Tokenizer::words(["is it so?"], 200).unwrap().files(20).unwrap().write(&teacher).unwrap();
+    Tokenizer::train_words(["is it so?"], 200).unwrap().files(20).unwrap().write(&teacher).unwrap();
     let recipe = ASKED.to_owned()
         + r#"
 [teacher.fusion.checkpoint]
@@ -349,7 +349,7 @@ fn images_are_found_by_captions() {
         let judged = ["--set", "data.mine.split.test-fraction=1.0", "--set", "evaluation.data=[\"mine\"]"];
         let plan = [&["plan", "builtin:vision/smoke/clip", "--json", "--set", &set][..], &judged].concat();
         let plan: Value = json(&run(folder.path(), &plan).good());
-        assert_eq!(plan["evaluation-images"], 1, "{plan}");
+        assert_eq!(plan["evaluation"][0]["count"], 1, "{plan}");
     }
 }
 

@@ -7,7 +7,7 @@ use alambic_losses::{
     Projections, Targets, Term,
 };
 use alambic_models::bert::{Bert, BertConfig, TextInput};
-use alambic_models::{Config, Pass, Tokens, Trace, Wanted};
+use alambic_models::{Config, Pass, TapSelection, Tokens, Trace};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
@@ -87,7 +87,7 @@ impl Distillation {
             parameters.insert(&format!("{}.bias", projection.name), &normal(&[projection.outputs], 0.0)?)?;
         }
         let (batch, length) = (options.size("batch"), options.size("length"));
-        let mut teacher = Trace::new(Wanted::All);
+        let mut teacher = Trace::new(TapSelection::All);
         for tap in terms.iter().flat_map(|term| &term.teacher_taps) {
             let shape = if tap.starts_with("scores") {
                 vec![batch, config.heads, length, length]
@@ -124,7 +124,8 @@ impl Distillation {
 
     fn loss(&self) -> Result<Tensor, Box<dyn Error>> {
         let weights = self.parameters.tracked();
-        let wanted = Wanted::named(self.terms.iter().flat_map(|term| term.student_taps.iter().cloned()));
+        let wanted =
+            TapSelection::named(self.terms.iter().flat_map(|term| term.student_taps.iter().cloned()));
         let student =
             Bert::new(&self.config, &weights)?.trace(&self.input, Pass::Train(&self.dropout), wanted)?;
         let inputs = Inputs {

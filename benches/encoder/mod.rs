@@ -1,6 +1,6 @@
 //! The encoder of texts that benches run.
 
-use alambic_models::bert::{BertConfig, Family, Head, Problem};
+use alambic_models::bert::{BertConfig, Family, Head, ProblemType};
 
 use crate::timing::Options;
 
@@ -12,13 +12,13 @@ pub(crate) fn encoder(options: &Options, layers: &str, width: &str) -> BertConfi
         pooler: false,
         untied: false,
         labels: Vec::new(),
-        problem: Problem::OneLabel,
+        problem_type: ProblemType::SingleLabel,
         pairs: None,
         vocabulary: options.size("vocabulary"),
         width: options.size(width),
         layers: options.size(layers),
         heads: options.size("heads"),
-        inner: options.size("ffn"),
+        intermediate_size: options.size("ffn"),
         activation: "gelu".into(),
         positions: 512,
         segments: 2,

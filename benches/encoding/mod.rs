@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use alambic_models::bert::{Bert, TextInput};
-use alambic_models::{Pass, Tokens, Wanted};
+use alambic_models::{Pass, TapSelection, Tokens};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::precision::{self, MatmulPrecision};
@@ -32,7 +32,7 @@ pub(crate) struct Encoding {
     model: Bert,
     parameters: usize,
     input: TextInput,
-    wanted: Wanted,
+    wanted: TapSelection,
     last: String,
     products: MatmulPrecision,
 }
@@ -54,7 +54,7 @@ impl Encoding {
             model: Bert::new(&config, &weights)?,
             parameters: weights.values().map(Tensor::elem_count).sum(),
             input: TextInput::new(Tokens::pad(&texts, config.padding)),
-            wanted: Wanted::named([last.clone()]),
+            wanted: TapSelection::named([last.clone()]),
             last,
             products: match (options.size("bf16"), options.size("int8")) {
                 (0, 0) => MatmulPrecision::F32,

@@ -1,24 +1,22 @@
 //! Models over made-up inputs of given sizes, for benchmarks.
 
-use std::sync::Arc;
-
 use alambic_models::architecture::{self, Architecture, Batch, Image};
 use alambic_models::bert::TextInput;
 use alambic_models::{
-    Config, Generation, Images, ModelError, ModelFolder, Pass, Regions, Stepper, Tokens, Translator, Wanted,
+    Config, DecodingState, GenerationConfig, ImageInput, Images, ModelError, ModelFolder, Pass, Regions,
+    TapSelection, Tokens, Translator, embedding_tap, tap,
 };
 use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::device;
 
-use crate::encoder::last_encoder_taps;
-use crate::generation::{GenerativeNetwork, load_network};
-use crate::images::image_processor::{DEFAULT_REGIONS, ImageInputs};
+use crate::images::image_processor::ImageInputs;
+use crate::images::region_processor::DEFAULT_REGIONS;
 
 /// Network that never ends a target, so that every model generates as many tokens.
 struct Endless<'a>(&'a dyn Translator);
 
 impl Translator for Endless<'_> {
-    fn start(&self, source: &Tokens, capacity: usize) -> Result<Box<dyn Stepper + '_>, ModelError> {
+    fn start(&self, source: &Tokens, capacity: usize) -> Result<Box<dyn DecodingState + '_>, ModelError> {
         self.0.start(source, capacity)
     }
 
@@ -31,30 +29,24 @@ impl Translator for Endless<'_> {
         u32::MAX
     }
 
-    fn longest(&self) -> usize {
-        self.0.longest()
+    fn max_length(&self) -> usize {
+        self.0.max_length()
     }
-}
-
-/// Network, by what is run of it.
-enum Network {
-    /// Greedy decoding.
-    Generative(Arc<dyn GenerativeNetwork>),
-    /// A forward pass that computes these taps.
-    Encoder(Box<dyn Architecture>, Vec<String>),
 }
 
 /// Model of a folder, run over made-up inputs; it needs no tokenizer.
 pub struct BenchmarkModel {
     config: Config,
-    network: Network,
+    network: Box<dyn Architecture>,
     /// Whether embeddings of images are given instead of images.
-    has_stored_images: bool,
+    has_image_embeddings: bool,
 }
 
 /// Made-up inputs of a batch. Which tokens and pixels they hold makes no difference to the time.
 pub struct BenchmarkInputs {
-    batch: Batch,
+    source: Tokens,
+    image: Option<Image>,
+    regions: Option<Regions>,
     length: usize,
 }
 
@@ -65,19 +57,16 @@ impl BenchmarkModel {
     /// # Errors
     /// When a file is missing or broken, or the weights do not fit the configuration.
     pub fn load_all(folder: &ModelFolder, config: &Config) -> Result<Vec<(Self, &'static str)>, ModelError> {
-        if let Config::Marian(_) = config {
-            let network = Network::Generative(load_network(config, folder)?);
-            return Ok(vec![(Self { config: config.clone(), network, has_stored_images: false }, "")]);
-        }
         let weights = config.weights(folder)?;
-        let model = |has_stored_images| -> Result<Self, ModelError> {
-            let network = Network::Encoder(architecture::over(config, &weights)?, last_taps(config));
-            Ok(Self { config: config.clone(), network, has_stored_images })
+        let model = |has_image_embeddings: bool, suffix| {
+            let network = architecture::build(config, &weights)?;
+            Ok::<_, ModelError>((Self { network, config: config.clone(), has_image_embeddings }, suffix))
         };
-        Ok(match config {
-            Config::Dual(_) => vec![(model(false)?, ""), (model(true)?, ", images stored")],
-            _ => vec![(model(false)?, "")],
-        })
+        let mut models = vec![model(false, "")?];
+        if config.image_embedding_width().is_some() {
+            models.push(model(true, ", images stored")?);
+        }
+        Ok(models)
     }
 
     /// Inputs of `batch` texts of `length` tokens, each with an image where the model reads images.
@@ -85,76 +74,72 @@ impl BenchmarkModel {
     /// # Errors
     /// When a tensor cannot be made.
     pub fn inputs(&self, batch: usize, length: usize) -> Result<BenchmarkInputs, ModelError> {
-        let padding = self.config.padding();
-        let end = match &self.network {
-            Network::Generative(network) => Some(network.end_token()),
-            Network::Encoder(..) => None,
-        };
-        let vocabulary = self.config.vocabulary() as u32;
+        let (vocabulary, padding) = (self.config.vocabulary() as u32, self.config.padding());
+        let end = self.network.as_translator().map(Translator::end_token);
         let ordinary: Vec<u32> = (0..vocabulary).filter(|&id| id != padding && Some(id) != end).collect();
         let text = |row: usize| -> Vec<u32> {
             let token = |place: usize| ordinary[(row * 31 + place * 17) % ordinary.len().max(1)];
             (0..length).map(token).collect()
         };
         let source = Tokens::pad(&(0..batch).map(text).collect::<Vec<_>>(), padding);
-        let (image, regions) = image_inputs(&self.config, batch, self.has_stored_images)?;
-        let batch = Batch { text: Some(TextInput::new(source)), image, regions, ..Batch::default() };
-        Ok(BenchmarkInputs { batch, length })
+        let (image, regions) = self.images(batch)?;
+        Ok(BenchmarkInputs { source, image, regions, length })
+    }
+
+    /// Images of zeros, in the size in which the model reads them.
+    fn images(&self, batch: usize) -> Result<ImageInputs, ModelError> {
+        let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, device::current());
+        if let Some(width) = self.config.image_embedding_width().filter(|_| self.has_image_embeddings) {
+            return Ok((Some(Image::Embedding(zeros(&[batch, width])?)), None));
+        }
+        Ok(match self.config.image_input() {
+            None => (None, None),
+            Some(ImageInput::Patches(input)) => {
+                let pixels = zeros(&[batch, input.num_channels, input.image_size, input.image_size])?;
+                (Some(Image::Pixels(Images { pixels, mask: None })), None)
+            }
+            Some(ImageInput::Regions(input)) => {
+                let count = input.max_regions.unwrap_or(DEFAULT_REGIONS);
+                let boxes = zeros(&[batch, count, input.box_numbers])?;
+                let boxes = (input.box_numbers > 0).then_some(&boxes);
+                let features = zeros(&[batch, count, input.features])?;
+                (None, Some(Regions::from_tensors(&features, boxes, None)?))
+            }
+        })
+    }
+
+    /// The last taps, for which every layer runs.
+    fn last_taps(&self) -> Vec<String> {
+        let mut taps: Vec<String> = ["logits", "pooled"].map(str::to_owned).to_vec();
+        let outline = self.config.outline();
+        if self.config.reads_images() {
+            taps.extend(["relation", "objectness", "boxes"].map(str::to_owned));
+            if outline.pairs {
+                taps.extend(outline.streams.keys().map(|stream| embedding_tap(stream)));
+            }
+        } else {
+            for (name, stream) in &outline.streams {
+                taps.extend([tap(name, "hidden", stream.layers), embedding_tap(name)]);
+            }
+        }
+        taps
     }
 
     /// Runs the model: a generative one decodes as many tokens as it reads.
     ///
     /// # Errors
     /// When the inputs do not fit the model.
-    pub fn run(&self, inputs: &BenchmarkInputs) -> Result<(), ModelError> {
-        match (&self.network, &inputs.batch.text) {
-            (Network::Generative(network), Some(text)) => {
-                let network: &dyn Translator = &**network;
-                Generation::greedy(inputs.length).run(&Endless(network), &text.tokens)?;
+    pub fn run(&self, inputs: BenchmarkInputs) -> Result<(), ModelError> {
+        let BenchmarkInputs { source, image, regions, length } = inputs;
+        match self.network.as_translator() {
+            Some(translator) => {
+                GenerationConfig::greedy(length).run(&Endless(translator), &source)?;
             }
-            (Network::Generative(_), None) => {}
-            (Network::Encoder(network, taps), _) => {
-                network.read(&inputs.batch, Pass::Evaluate, Wanted::named(taps.iter().cloned()))?;
+            None => {
+                let batch = Batch { text: Some(TextInput::new(source)), image, regions, ..Batch::default() };
+                self.network.forward(&batch, Pass::Evaluate, TapSelection::named(self.last_taps()))?;
             }
         }
         Ok(())
-    }
-}
-
-/// The last taps of a model, for which every layer runs.
-fn last_taps(config: &Config) -> Vec<String> {
-    let mut taps = vec!["logits", "pooled", "relation", "objectness", "boxes"];
-    match config {
-        Config::Bert(config) => return last_encoder_taps(config),
-        Config::Clip(_) => taps.extend(["text.embedding", "image.embedding"]),
-        _ => {}
-    }
-    taps.into_iter().map(str::to_owned).collect()
-}
-
-/// Image inputs of zeros, in the size in which the model reads them.
-fn image_inputs(config: &Config, batch: usize, is_stored: bool) -> Result<ImageInputs, ModelError> {
-    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, device::current());
-    let pixels = |channels, side| -> Result<_, ModelError> {
-        let pixels = zeros(&[batch, channels, side, side])?;
-        Ok((Some(Image::Pixels(Images { pixels, mask: None })), None))
-    };
-    let regions = |count, features, place| -> Result<_, ModelError> {
-        let boxes = zeros(&[batch, count, place])?;
-        let boxes = (place > 0).then_some(&boxes);
-        Ok((None, Some(Regions::from_tensors(&zeros(&[batch, count, features])?, boxes, None)?)))
-    };
-    match config {
-        Config::Dual(config) if is_stored => {
-            Ok((Some(Image::Embedding(zeros(&[batch, config.sizes.hidden_size])?)), None))
-        }
-        Config::Dual(config) => pixels(config.sizes.num_channels, config.sizes.image_size),
-        Config::Vilt(config) => pixels(config.num_channels, config.image_size),
-        Config::Detector(config) => pixels(config.num_channels, config.image_size),
-        Config::Clip(config) => pixels(3, config.vision_config.image_size),
-        Config::Oscar(config) => regions(config.regions, config.features, 0),
-        Config::Lxmert(config) => regions(DEFAULT_REGIONS, config.visual_feat_dim, config.visual_pos_dim),
-        Config::VisualBert(config) => regions(DEFAULT_REGIONS, config.features, 0),
-        Config::Marian(_) | Config::Bert(_) => Ok((None, None)),
     }
 }

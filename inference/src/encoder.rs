@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_models::architecture::{Architecture, Batch};
-use alambic_models::bert::{BertConfig, Head, Problem, TextInput};
-use alambic_models::{EncodedText, ModelError, Pass, Tokenizer, Trace, Wanted, tap};
+use alambic_models::bert::{BertConfig, Head, ProblemType, TextInput};
+use alambic_models::{EncodedText, ModelError, Pass, TapSelection, Tokenizer, Trace, tap};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 use alambic_tensor::ops::masked_mean;
@@ -58,7 +58,7 @@ impl EncoderPipeline {
         max_length: usize,
     ) -> Result<Self, InferenceError> {
         tokenizer.check_rows(config.vocabulary)?;
-        let tokenizer = tokenizer.truncating(max_length.min(config.longest()))?;
+        let tokenizer = tokenizer.with_max_length(max_length.min(config.max_length()))?;
         Ok(Self { config: config.clone(), network, tokenizer })
     }
 
@@ -90,7 +90,7 @@ impl EncoderPipeline {
     /// When the model has no such tap, or a text cannot be encoded.
     pub fn text_rows(&self, texts: &[TextPair<'_>], tap: &str) -> Result<Vec<Vec<f32>>, InferenceError> {
         let mut rows = vec![Vec::new(); texts.len()];
-        self.traces(&self.encode(texts)?, &Wanted::named([tap]), |batch, trace| {
+        self.traces(&self.encode(texts)?, &TapSelection::named([tap]), |batch, trace| {
             let tensor = trace.get(tap).ok_or_else(|| {
                 InferenceError::Unsupported(format!(
                     "the model has no tap `{tap}`; `alambic list taps MODEL` lists those that it has"
@@ -111,7 +111,7 @@ impl EncoderPipeline {
     pub fn mean_hidden_states(&self, texts: &[TextPair<'_>]) -> Result<Vec<Tensor>, InferenceError> {
         let taps: Vec<String> = (0..=self.config().layers).map(|layer| tap("", "hidden", layer)).collect();
         let mut rows = vec![vec![Vec::new(); texts.len()]; taps.len()];
-        self.traces(&self.encode(texts)?, &Wanted::named(taps.iter().cloned()), |batch, trace| {
+        self.traces(&self.encode(texts)?, &TapSelection::named(taps.iter().cloned()), |batch, trace| {
             for (tap, rows) in taps.iter().zip(&mut rows) {
                 let (Some(states), Some(mask)) = (trace.get(tap), trace.mask("")) else { continue };
                 let means = masked_mean(states, mask).and_then(|means| means.to_vec2::<f32>());
@@ -145,7 +145,7 @@ impl EncoderPipeline {
     fn traces(
         &self,
         encoded: &[EncodedText],
-        wanted: &Wanted,
+        wanted: &TapSelection,
         mut take: impl FnMut(&[usize], &Trace) -> Result<(), InferenceError>,
     ) -> Result<(), InferenceError> {
         let mut order: Vec<usize> = (0..encoded.len()).collect();
@@ -154,7 +154,7 @@ impl EncoderPipeline {
             let batch_texts: Vec<_> = batch.iter().map(|&index| &encoded[index]).collect();
             let input = TextInput::pad(&batch_texts, self.config().padding);
             let input = Batch { text: Some(input), ..Batch::default() };
-            take(batch, &self.network.read(&input, Pass::Evaluate, wanted.clone())?)?;
+            take(batch, &self.network.forward(&input, Pass::Evaluate, wanted.clone())?)?;
         }
         Ok(())
     }
@@ -164,7 +164,7 @@ impl EncoderPipeline {
     /// # Errors
     /// When a text cannot be encoded.
     pub fn forward(&self, texts: &[TextPair<'_>]) -> Result<(), InferenceError> {
-        let wanted = Wanted::named(last_encoder_taps(&self.config));
+        let wanted = TapSelection::named(last_taps(&self.config));
         self.traces(&self.encode(texts)?, &wanted, |_, _| Ok(()))
     }
 
@@ -191,7 +191,7 @@ impl EncoderPipeline {
         let (encoded, first_tokens): (Vec<_>, Vec<_>) =
             encoded.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         let mut all = vec![Vec::new(); texts.len()];
-        self.traces(&encoded, &Wanted::named(["logits"]), |batch, trace| {
+        self.traces(&encoded, &TapSelection::named(["logits"]), |batch, trace| {
             let Some(logits) = trace.get("logits") else { return Ok(()) };
             for (&index, rows) in batch.iter().zip(logits.to_vec3::<f32>().map_err(ModelError::from)?) {
                 let row = |place: &Option<usize>| place.and_then(|place| rows.get(place).cloned());
@@ -224,13 +224,13 @@ impl EncoderPipeline {
             return OUTSIDE.to_owned();
         }
         let config = self.config();
-        if config.problem == Problem::Numbers {
+        if config.problem_type == ProblemType::Regression {
             return match logits {
                 [number] => number.to_string(),
                 several => named(&config.labels, several).collect::<Vec<_>>().join(", "),
             };
         }
-        if config.problem == Problem::SeveralLabels {
+        if config.problem_type == ProblemType::MultiLabel {
             let positive = config.labels.iter().zip(logits).filter(|(_, logit)| **logit > 0.0);
             return positive.map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(", ");
         }
@@ -240,7 +240,7 @@ impl EncoderPipeline {
 }
 
 /// The last taps of a text encoder, for which every layer runs.
-pub(crate) fn last_encoder_taps(config: &BertConfig) -> Vec<String> {
+fn last_taps(config: &BertConfig) -> Vec<String> {
     let last = tap("", "hidden", config.layers);
     [last.as_str(), "pooled", "logits", "embedding"].map(str::to_owned).into()
 }

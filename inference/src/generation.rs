@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_models::architecture::{Architecture, Batch};
+use alambic_models::architecture::{self, Architecture, Batch};
 use alambic_models::bert::TextInput;
-use alambic_models::marian::Marian;
 use alambic_models::{
-    Config, Generation, Hypothesis, ModelError, ModelFolder, Pass, Tokenizer, Tokens, Trace, Translator,
-    Wanted,
+    Config, GenerationConfig, Hypothesis, ModelError, ModelFolder, Pass, TapSelection, Tokenizer, Tokens,
+    Trace,
 };
 
 use crate::InferenceError;
@@ -16,28 +15,14 @@ use crate::InferenceError;
 /// Sources that are decoded together.
 const BATCH: usize = 128;
 
-/// Network that generates text and whose taps can be read.
-pub trait GenerativeNetwork: Architecture + Translator {}
-
-impl<T: Architecture + Translator> GenerativeNetwork for T {}
-
 /// Encoder-decoder with its tokenizer, which generates texts in other languages or scripts.
 #[derive(Debug, Clone)]
 pub struct GenerationPipeline {
     config: Config,
-    network: Arc<dyn GenerativeNetwork>,
+    network: Arc<dyn Architecture>,
     tokenizer: Arc<Tokenizer>,
     /// Decoding.
-    pub generation: Generation,
-}
-
-/// The network of an encoder-decoder's folder.
-pub(crate) fn load_network(
-    config: &Config,
-    folder: &ModelFolder,
-) -> Result<Arc<dyn GenerativeNetwork>, ModelError> {
-    let own = config.marian()?;
-    Ok(Arc::new(Marian::new(own, &config.weights(folder)?)?))
+    pub generation: GenerationConfig,
 }
 
 impl GenerationPipeline {
@@ -55,22 +40,26 @@ impl GenerationPipeline {
     /// When a file is missing or broken, or the architecture does not generate text.
     pub fn from_folder(folder: &ModelFolder) -> Result<Self, InferenceError> {
         let config = Config::open(folder)?;
-        let network = load_network(&config, folder)?;
+        check_generative(&config)?;
+        let network = architecture::build(&config, &config.weights(folder)?)?;
         let tokenizer = folder.tokenizer()?;
         tokenizer.check_rows(config.vocabulary())?;
-        Ok(Self::new(config, network, tokenizer))
+        Self::new(config, network.into(), tokenizer)
     }
 
     /// Pipeline over a network in memory; decoding is greedy.
-    #[must_use]
+    ///
+    /// # Errors
+    /// When the architecture does not generate text.
     pub fn new(
         config: impl Into<Config>,
-        network: Arc<dyn GenerativeNetwork>,
+        network: Arc<dyn Architecture>,
         tokenizer: impl Into<Arc<Tokenizer>>,
-    ) -> Self {
+    ) -> Result<Self, InferenceError> {
         let config = config.into();
-        let generation = Generation::greedy(config.longest());
-        Self { config, network, tokenizer: tokenizer.into(), generation }
+        check_generative(&config)?;
+        let generation = GenerationConfig::greedy(config.max_length());
+        Ok(Self { config, network, tokenizer: tokenizer.into(), generation })
     }
 
     /// Languages of its outputs, by the tags of its vocabulary; none where it generates one and has no tags.
@@ -87,7 +76,7 @@ impl GenerationPipeline {
 
     /// Network.
     #[must_use]
-    pub fn network(&self) -> &dyn GenerativeNetwork {
+    pub fn network(&self) -> &dyn Architecture {
         &*self.network
     }
 
@@ -120,7 +109,7 @@ impl GenerationPipeline {
         inputs: &[(S, L)],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Vec<(String, Hypothesis)>>, InferenceError> {
-        let max_length = self.config.longest();
+        let max_length = self.config.max_length();
         let mut order: Vec<usize> = (0..inputs.len()).collect();
         order.sort_by_key(|&index| inputs[index].0.as_ref().chars().count());
         let mut generated = vec![Vec::new(); inputs.len()];
@@ -153,11 +142,11 @@ impl GenerationPipeline {
         sources: &[(S, L)],
         target: Option<&Tokens>,
         min_length: usize,
-        wanted: Wanted,
+        wanted: TapSelection,
     ) -> Result<Trace, InferenceError> {
         let source = Tokens::pad_to(&self.encode(sources)?, self.config.padding(), min_length);
         let batch = Batch { text: Some(TextInput::new(source)), target: target.cloned(), ..Batch::default() };
-        Ok(self.network.read(&batch, Pass::Evaluate, wanted)?)
+        Ok(self.network.forward(&batch, Pass::Evaluate, wanted)?)
     }
 
     fn encode<S: AsRef<str>, L: AsRef<str>>(&self, inputs: &[(S, L)]) -> Result<Vec<Vec<u32>>, ModelError> {
@@ -171,12 +160,25 @@ impl GenerationPipeline {
         self.tokenizer.encode_for(text, language)
     }
 
-    fn decode(&self, sources: &[Vec<u32>]) -> Result<Vec<Vec<Hypothesis>>, ModelError> {
-        self.generation.run(&*self.network, &Tokens::pad(sources, self.config.padding()))
+    fn decode(&self, sources: &[Vec<u32>]) -> Result<Vec<Vec<Hypothesis>>, InferenceError> {
+        let translator = self.network.as_translator().ok_or_else(|| not_generative(&self.config))?;
+        Ok(self.generation.run(translator, &Tokens::pad(sources, self.config.padding()))?)
     }
 
     /// A hypothesis behind its text.
     fn with_text(&self, hypothesis: Hypothesis) -> Result<(String, Hypothesis), ModelError> {
         Ok((self.tokenizer.decode(&hypothesis.tokens)?, hypothesis))
     }
+}
+
+/// Fails where an architecture does not generate text.
+fn check_generative(config: &Config) -> Result<(), InferenceError> {
+    if config.writes_texts() { Ok(()) } else { Err(not_generative(config)) }
+}
+
+fn not_generative(config: &Config) -> InferenceError {
+    InferenceError::Unsupported(format!(
+        "a model that generates text is needed, and a {} does not",
+        config.model_type()
+    ))
 }

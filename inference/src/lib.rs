@@ -14,7 +14,7 @@ mod retrieval;
 pub use benchmark::{BenchmarkInputs, BenchmarkModel};
 pub use encoder::{EncoderPipeline, TextPair};
 pub use error::InferenceError;
-pub use generation::{GenerationPipeline, GenerativeNetwork};
+pub use generation::GenerationPipeline;
 pub use images::image_processor::{DETECTOR_FOLDER, ImageInputs, ImageProcessor, detector_folder};
 pub use images::object_detector::{ObjectDetector, box_iou};
 pub use images::patch_processor::{PatchProcessor, PatchSampler};

@@ -35,15 +35,15 @@ impl LoadedModel {
     pub fn from_folder(folder: &ModelFolder) -> Result<Self, ModelError> {
         let config = Config::open(folder)?;
         let tokenizer = folder.tokenizer()?;
-        let config = config.of_tokens(tokenizer.rows());
-        let weights = config.weights_of_tokens(folder)?;
+        let config = config.trim_vocabulary(tokenizer.rows());
+        let weights = config.trimmed_weights(folder)?;
         let (network, word_embeddings): (Arc<dyn Architecture>, Option<Tensor>) = match &config {
             Config::Bert(own) => {
                 let model = Bert::new(own, &weights)?;
                 let embeddings = model.word_embeddings().clone();
                 (Arc::new(model), Some(embeddings))
             }
-            other => (architecture::over(other, &weights)?.into(), None),
+            other => (architecture::build(other, &weights)?.into(), None),
         };
         Ok(Self {
             config,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alambic_data::WeightedPart;
 use alambic_models::architecture::{Architecture, Batch, Image};
 use alambic_models::bert::TextInput;
-use alambic_models::{Config, EncodedText, ModelError, Pass, Tokenizer, Trace, Wanted, tap};
+use alambic_models::{Config, EncodedText, ModelError, Pass, TapSelection, Tokenizer, Trace, tap};
 use alambic_tensor::candle::{self, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::ops;
@@ -93,7 +93,7 @@ impl VisualQuestionAnsweringPipeline {
         max_length: usize,
     ) -> Result<Self, InferenceError> {
         tokenizer.check_rows(config.vocabulary())?;
-        let tokenizer = tokenizer.truncating(max_length.min(config.longest()))?;
+        let tokenizer = tokenizer.with_max_length(max_length.min(config.max_length()))?;
         let labels = config.outline().labels;
         Ok(Self { config: config.clone(), network, tokenizer, image_processor, labels })
     }
@@ -111,7 +111,7 @@ impl VisualQuestionAnsweringPipeline {
     /// # Errors
     /// When the special tokens alone are longer.
     pub fn with_max_length(self, max_length: usize) -> Result<Self, InferenceError> {
-        let tokenizer = self.tokenizer.truncating(max_length.min(self.config.longest()))?;
+        let tokenizer = self.tokenizer.with_max_length(max_length.min(self.config.max_length()))?;
         Ok(Self { tokenizer, ..self })
     }
 
@@ -137,7 +137,11 @@ impl VisualQuestionAnsweringPipeline {
     ///
     /// # Errors
     /// When a question cannot be encoded or an image does not fit the model.
-    pub fn trace(&self, questions: &[QuestionInput<'_>], wanted: Wanted) -> Result<Trace, InferenceError> {
+    pub fn trace(
+        &self,
+        questions: &[QuestionInput<'_>],
+        wanted: TapSelection,
+    ) -> Result<Trace, InferenceError> {
         let tags: Vec<Option<String>> =
             questions.iter().map(|(_, image)| self.image_processor.second_text(image)).collect();
         let texts = questions.iter().zip(&tags).map(|((text, _), tags)| (*text, tags.as_deref()));
@@ -145,7 +149,7 @@ impl VisualQuestionAnsweringPipeline {
         let images: Vec<&ProcessedImage> = questions.iter().map(|(_, image)| *image).collect();
         let (image, regions) = self.image_processor.batch(&images, None)?;
         let batch = Batch { text, image, regions, ..Batch::default() };
-        Ok(self.network.read(&batch, Pass::Evaluate, wanted)?)
+        Ok(self.network.forward(&batch, Pass::Evaluate, wanted)?)
     }
 
     /// Attention of the tokens of a question to each part of the image in the last layer, a mean over tokens and heads, with
@@ -167,7 +171,7 @@ impl VisualQuestionAnsweringPipeline {
         }
         let last = text.attention.0 - 1;
         let taps = [tap("text", "queries", last), tap("image", "keys", last)];
-        let trace = self.trace(&[(question, image)], Wanted::named(taps.iter().cloned()))?;
+        let trace = self.trace(&[(question, image)], TapSelection::named(taps.iter().cloned()))?;
         let [Some(queries), Some(keys)] = taps.map(|tap| trace.get(&tap).cloned()) else { return Ok(None) };
         let weights = attention(&queries, &keys, text.heads).map_err(ModelError::from)?;
         let parts = self.image_processor.part_boxes(image);
@@ -186,7 +190,7 @@ impl VisualQuestionAnsweringPipeline {
         for images in images.chunks(BATCH) {
             let (image, _) = self.image_processor.batch(images, None)?;
             let batch = Batch { image, ..Batch::default() };
-            let trace = self.network.read(&batch, Pass::Evaluate, Wanted::named([EMBEDDING]))?;
+            let trace = self.network.forward(&batch, Pass::Evaluate, TapSelection::named([EMBEDDING]))?;
             all.extend(trace.get(EMBEDDING).cloned());
         }
         Ok(Some(Tensor::cat(&all, 0).map_err(ModelError::from)?))
@@ -206,7 +210,11 @@ impl VisualQuestionAnsweringPipeline {
         for (questions, rows) in questions.chunks(BATCH).zip(rows.chunks(BATCH)) {
             let text = Some(self.encode(questions.iter().map(|text| (*text, None)))?);
             let batch = Batch { text, image: Some(stored_images(embeddings, rows)?), ..Batch::default() };
-            all.extend(logits(&self.network.read(&batch, Pass::Evaluate, Wanted::named(["logits"]))?)?);
+            all.extend(logits(&self.network.forward(
+                &batch,
+                Pass::Evaluate,
+                TapSelection::named(["logits"]),
+            )?)?);
         }
         Ok(all)
     }
@@ -224,7 +232,7 @@ impl VisualQuestionAnsweringPipeline {
     ) -> Result<Vec<Vec<f32>>, InferenceError> {
         let text = Some(self.encode(std::iter::once((question, None)))?);
         let batch = Batch { text, image: Some(stored_images(embeddings, rows)?), ..Batch::default() };
-        logits(&self.network.read(&batch, Pass::Evaluate, Wanted::named(["logits"]))?)
+        logits(&self.network.forward(&batch, Pass::Evaluate, TapSelection::named(["logits"]))?)
     }
 
     fn encode<'t>(
@@ -243,7 +251,7 @@ impl VisualQuestionAnsweringPipeline {
     pub fn logits(&self, questions: &[QuestionInput<'_>]) -> Result<Vec<Vec<f32>>, InferenceError> {
         let mut all = Vec::with_capacity(questions.len());
         for batch in questions.chunks(BATCH) {
-            all.extend(logits(&self.trace(batch, Wanted::named(["logits"]))?)?);
+            all.extend(logits(&self.trace(batch, TapSelection::named(["logits"]))?)?);
         }
         Ok(all)
     }

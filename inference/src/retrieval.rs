@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alambic_models::architecture::{Architecture, Batch};
 use alambic_models::bert::TextInput;
-use alambic_models::{Config, EncodedText, ModelError, Pass, Tokenizer, Wanted};
+use alambic_models::{Config, EncodedText, ModelError, Pass, TapSelection, Tokenizer};
 use alambic_tensor::candle::Tensor;
 
 use crate::images::image_processor::ImageProcessor;
@@ -59,9 +59,9 @@ impl RetrievalPipeline {
                 config.model_type()
             )));
         }
-        let max_length = config.longest();
+        let max_length = config.max_length();
         tokenizer.check_rows(config.vocabulary())?;
-        let tokenizer = tokenizer.truncating(max_length)?;
+        let tokenizer = tokenizer.with_max_length(max_length)?;
         let image_processor = ImageProcessor::new(config, None)?;
         Ok(Self { network, tokenizer, image_processor, padding: config.padding(), max_length })
     }
@@ -79,7 +79,7 @@ impl RetrievalPipeline {
     /// # Errors
     /// When the special tokens alone are longer.
     pub fn with_max_length(self, max_length: usize) -> Result<Self, InferenceError> {
-        let tokenizer = self.tokenizer.truncating(max_length.min(self.max_length))?;
+        let tokenizer = self.tokenizer.with_max_length(max_length.min(self.max_length))?;
         Ok(Self { tokenizer, ..self })
     }
 
@@ -121,7 +121,7 @@ impl RetrievalPipeline {
     ) -> Result<Tensor, InferenceError> {
         let mut embeddings = Vec::with_capacity(all.len().div_ceil(BATCH));
         for some in all.chunks(BATCH) {
-            let trace = self.network.read(&batch(some)?, Pass::Evaluate, Wanted::named([tap]))?;
+            let trace = self.network.forward(&batch(some)?, Pass::Evaluate, TapSelection::named([tap]))?;
             embeddings.extend(trace.get(tap).cloned());
         }
         Ok(Tensor::cat(&embeddings, 0).map_err(ModelError::from)?)

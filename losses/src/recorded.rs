@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alambic_files::text::quoted;
-use alambic_models::{Outline, Stream, Trace, Wanted, stream_of_embedding};
+use alambic_models::{Outline, Stream, TapSelection, Trace, stream_of_embedding};
 use alambic_settings::merge::merge;
 use alambic_settings::{Diagnostics, Kind, Node, Reader, parse_flag};
 use alambic_tensor::candle::{DType, Tensor, Var};
@@ -195,7 +195,7 @@ fn layer_tap(name: &str) -> Option<(&str, &str, usize)> {
 
 /// An empty trace with the mask of each stream that a tap belongs to.
 fn masks(trace: &Weights, outline: &Outline, taps: &[String]) -> Result<Trace, LossError> {
-    let mut masks = Trace::new(Wanted::All);
+    let mut masks = Trace::new(TapSelection::All);
     let found = |stream: &str| mask_names(stream).iter().find_map(|name| trace.get(name));
     let numbers = |mask: &Tensor| mask.to_dtype(DType::U8)?.flatten_all()?.to_vec1::<u8>();
     for stream in outline.streams.keys() {

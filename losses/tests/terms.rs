@@ -10,7 +10,7 @@ use alambic_losses::{
     Comparison, CrossEntropy, EncoderMatch, Inputs, LossError, LossTerm, Positions, Sequence, TargetKind,
     Targets, Term, WordLevel,
 };
-use alambic_models::{Outline, Stream, Trace, Wanted};
+use alambic_models::{Outline, Stream, TapSelection, Trace};
 use alambic_tensor::candle::{DType, Device, Tensor, Var};
 use alambic_tensor::gradients::backward;
 use alambic_tensor::parameters::{Weights, load};
@@ -27,7 +27,7 @@ fn variable<S: Into<alambic_tensor::candle::Shape>>(values: &[f32], shape: S) ->
 }
 
 fn trace(tap: &str, tensor: &Tensor, mask: &[u8]) -> Trace {
-    let mut trace = Trace::new(Wanted::All);
+    let mut trace = Trace::new(TapSelection::All);
     trace.record(tap, tensor);
     trace.record_mask("encoder", &Arc::new(mask.to_vec()));
     trace
@@ -164,7 +164,7 @@ fn a_batch_without_rows_of_a_kind_adds_nothing() {
 fn a_trace_without_the_tap_is_named() {
     let outline = outline(1, 2, 3);
     let (logits, targets) = two_sequences();
-    let (empty, full) = (Trace::new(Wanted::All), trace("logits", &logits, &[]));
+    let (empty, full) = (Trace::new(TapSelection::All), trace("logits", &logits, &[]));
     let term = CrossEntropy { weight: 1.0, label_smoothing: 0.0 }.bind(&outline, None).unwrap();
     let error = message(loss(&term, &empty, None, &targets));
     assert_eq!(error, "the trace of the student holds no `logits`");
@@ -360,7 +360,7 @@ fn encoder_match_needs_encoders_masks_and_a_teacher() {
     let term = options.bind(&outline, Some(&outline)).unwrap();
     let states = variable(&[1.0, 2.0], (1, 1, 2));
     let masked = trace("encoder.hidden.1", &states, &[1]);
-    let mut unmasked = Trace::new(Wanted::All);
+    let mut unmasked = Trace::new(TapSelection::All);
     unmasked.record("encoder.hidden.1", &states);
     for (student, teacher, side) in [(&unmasked, &masked, "student"), (&masked, &unmasked, "teacher")] {
         let error = message(loss(&term, student, Some(teacher), &no_targets()));

@@ -1,31 +1,126 @@
 //! The configuration of a model of any architecture.
 
+use std::ops::Deref;
+
 use alambic_files::text::quoted;
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
-use serde_json::Value;
 
-use crate::bert::{Bert, BertConfig, Family, Task};
-use crate::clip::{Clip, ClipConfig};
-use crate::detector::{Detector, DetectorConfig};
-use crate::dual::{Dual, DualConfig};
-use crate::facts::Facts;
-use crate::lxmert::{Lxmert, LxmertConfig};
-use crate::marian::{Marian, MarianConfig};
-use crate::oscar::{Oscar, OscarConfig};
+use crate::bert::BertConfig;
+use crate::clip::ClipConfig;
+use crate::detector::DetectorConfig;
+use crate::dual::DualConfig;
+use crate::head::HeadSpec;
+use crate::lxmert::LxmertConfig;
+use crate::marian::MarianConfig;
+use crate::model_config::ModelConfig;
+use crate::oscar::OscarConfig;
 use crate::published::look_up;
-use crate::vilt::{Vilt, ViltConfig};
-use crate::visual_bert::{VisualBert, VisualBertConfig};
-use crate::{ModelError, ModelFolder, Outline};
+use crate::vilt::ViltConfig;
+use crate::visual_bert::VisualBertConfig;
+use crate::{ModelError, ModelFolder};
 
-/// A configuration, by its architecture.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Config {
-    /// An encoder-decoder in Marian's layout.
-    Marian(MarianConfig),
+/// Class of the tokenizer by `model_type`, as an architecture declares it.
+type TokenizerClass = fn(&str) -> Option<&'static str>;
+
+/// Declares the architectures, each with its configuration. The first one that recognises a `config.json` reads it.
+macro_rules! architectures {
+    ($($(#[doc = $doc:literal])* $name:ident($config:ty)),+ $(,)?) => {
+        /// A configuration, by its architecture. It dereferences to [`ModelConfig`], which answers what is asked about any.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Config {
+            $($(#[doc = $doc])* $name($config)),+
+        }
+
+        $(
+            impl From<$config> for Config {
+                fn from(config: $config) -> Self {
+                    Self::$name(config)
+                }
+            }
+        )+
+
+        impl Deref for Config {
+            type Target = dyn ModelConfig;
+
+            fn deref(&self) -> &Self::Target {
+                match self {
+                    $(Self::$name(config) => config),+
+                }
+            }
+        }
+
+        impl Config {
+            /// The values of `model_type` of all architectures.
+            fn model_types() -> Vec<&'static str> {
+                [$(<$config>::model_types()),+].concat()
+            }
+
+            /// Class of transformers that makes the tokenizer of a model of this `model_type`, where its settings name none.
+            pub(crate) fn tokenizer_class(model_type: &str) -> Option<&'static str> {
+                [$(<$config>::tokenizer_class),+].into_iter().find_map(|class: TokenizerClass| class(model_type))
+            }
+
+            /// Reads the configuration of a folder; of its weights no more than the head.
+            ///
+            /// # Errors
+            /// When the configuration is broken or the architecture is not known.
+            pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
+                $(
+                    if <$config>::recognizes(folder.json()) {
+                        return Ok(Self::$name(<$config>::open(folder)?));
+                    }
+                )+
+                Err(unknown(folder))
+            }
+
+            /// The same model with another head, where its architecture has heads to choose from.
+            #[must_use]
+            pub fn with_head(self, head: &HeadSpec) -> Self {
+                match self {
+                    $(Self::$name(config) => Self::$name(config.with_head(head))),+
+                }
+            }
+
+            /// The same, and weights for it: the given ones, with a new head where they have another.
+            ///
+            /// # Errors
+            /// When a given tensor has another shape than the configuration says.
+            pub fn with_head_weights(
+                &self,
+                weights: Weights,
+                head: &HeadSpec,
+                streams: &Streams,
+            ) -> Result<(Self, Weights), ModelError> {
+                Ok(match self {
+                    $(
+                        Self::$name(config) => {
+                            let (config, weights) = config.with_head_weights(weights, head, streams)?;
+                            (Self::$name(config), weights)
+                        }
+                    )+
+                })
+            }
+
+            /// The same model without the rows of its vocabulary that stand for no token, where it has logits for them.
+            #[must_use]
+            pub fn trim_vocabulary(self, tokens: usize) -> Self {
+                match self {
+                    $(Self::$name(config) => Self::$name(config.trim_vocabulary(tokens))),+
+                }
+            }
+        }
+    };
+}
+
+architectures! {
+    /// A fusion encoder over text, tags and regions in Oscar's layout. It comes before BERT, whose type its files may name.
+    Oscar(OscarConfig),
     /// A text encoder of BERT's family.
     Bert(BertConfig),
+    /// An encoder-decoder in Marian's layout.
+    Marian(MarianConfig),
     /// A text and an image encoder in CLIP's layout.
     Clip(ClipConfig),
     /// A detector of objects, in our own layout.
@@ -34,147 +129,27 @@ pub enum Config {
     Dual(DualConfig),
     /// A fusion encoder over text and regions in LXMERT's layout.
     Lxmert(LxmertConfig),
-    /// A fusion encoder over text, tags and regions in Oscar's layout.
-    Oscar(OscarConfig),
     /// A fusion encoder over text and patches in ViLT's layout.
     Vilt(ViltConfig),
     /// A fusion encoder over text and regions in VisualBERT's layout.
     VisualBert(VisualBertConfig),
 }
 
-/// The same expression over the configuration of whichever architecture it is.
-macro_rules! of_each {
-    ($self:ident, $config:ident => $body:expr) => {
-        match $self {
-            Self::Marian($config) => $body,
-            Self::Bert($config) => $body,
-            Self::Clip($config) => $body,
-            Self::Detector($config) => $body,
-            Self::Dual($config) => $body,
-            Self::Lxmert($config) => $body,
-            Self::Oscar($config) => $body,
-            Self::Vilt($config) => $body,
-            Self::VisualBert($config) => $body,
-        }
-    };
-}
-
-impl From<MarianConfig> for Config {
-    fn from(config: MarianConfig) -> Self {
-        Self::Marian(config)
-    }
-}
-
-impl From<BertConfig> for Config {
-    fn from(config: BertConfig) -> Self {
-        Self::Bert(config)
+/// The error that no architecture recognises the configuration of a folder.
+fn unknown(folder: &ModelFolder) -> ModelError {
+    match folder.model_type() {
+        Ok(found) => ModelError::content(
+            &folder.path().join("config.json"),
+            format!("model_type is `{}`; known are {}", quoted(found), Config::model_types().join(", ")),
+        ),
+        Err(error) => error,
     }
 }
 
 impl Config {
-    /// Reads the configuration of a folder; of its weights no more than the head.
-    ///
-    /// # Errors
-    /// When the configuration is broken or the architecture is not known.
-    pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
-        if OscarConfig::is_of(folder.json()) {
-            return Ok(Self::Oscar(OscarConfig::open(folder)?));
-        }
-        match folder.model_type()? {
-            "marian" => Ok(Self::Marian(MarianConfig::open(folder)?)),
-            "clip" => Ok(Self::Clip(ClipConfig::open(folder)?)),
-            "detector" => Ok(Self::Detector(DetectorConfig::open(folder)?)),
-            "dual-encoder" => Ok(Self::Dual(DualConfig::open(folder)?)),
-            "lxmert" => Ok(Self::Lxmert(LxmertConfig::open(folder)?)),
-            "vilt" => Ok(Self::Vilt(ViltConfig::open(folder)?)),
-            "visual_bert" => Ok(Self::VisualBert(VisualBertConfig::open(folder)?)),
-            other if Family::of(other).is_some() => Ok(Self::Bert(BertConfig::open(folder)?)),
-            other => Err(ModelError::content(
-                &folder.path().join("config.json"),
-                format!(
-                    "model_type is `{}`; known are bert, roberta, xlm-roberta, distilbert, marian, clip, detector, \
-                     dual-encoder, lxmert, vilt, visual_bert, and Oscar, whose configuration has `img_feature_dim`",
-                    quoted(other)
-                ),
-            )),
-        }
-    }
-
-    /// The weights of a folder of this configuration, under transformers' names.
-    ///
-    /// # Errors
-    /// When a file is missing or broken, or the weights lack a tensor.
-    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        match self {
-            Self::Marian(config) => config.weights(folder),
-            Self::Bert(config) => config.weights(folder),
-            Self::Clip(config) => config.weights(folder),
-            Self::Detector(config) => config.weights(folder),
-            Self::Dual(config) => config.weights(folder),
-            Self::Lxmert(config) => config.weights(folder),
-            Self::Oscar(config) => config.weights(folder),
-            Self::Vilt(config) => config.weights(folder),
-            Self::VisualBert(config) => config.weights(folder),
-        }
-    }
-
-    /// Initial weights, drawn from the streams of a seed.
-    ///
-    /// # Errors
-    /// When a tensor cannot be made.
-    pub fn initial_weights(&self, streams: &Streams) -> Result<Weights, ModelError> {
-        match self {
-            Self::Marian(config) => Marian::initial_weights(config, streams),
-            Self::Bert(config) => Bert::initial_weights(config, streams),
-            Self::Clip(config) => Clip::initial_weights(config, streams, &Weights::new()),
-            Self::Detector(config) => Detector::initial_weights(config, streams),
-            Self::Dual(config) => Dual::initial_weights(config, streams, &Weights::new()),
-            Self::Lxmert(config) => Lxmert::initial_weights(config, streams),
-            Self::Oscar(config) => Oscar::initial_weights(config, streams),
-            Self::Vilt(config) => Vilt::initial_weights(config, streams),
-            Self::VisualBert(config) => VisualBert::initial_weights(config, streams),
-        }
-    }
-
-    /// Streams, heads and widths.
+    /// Differences between the tensors of a file and those of the configuration, in words; `found` holds names and shapes.
     #[must_use]
-    pub fn outline(&self) -> Outline {
-        of_each!(self, config => config.outline())
-    }
-
-    /// Name and shape of every parameter, in the order in which they are initialised.
-    #[must_use]
-    pub fn shapes(&self) -> IndexMap<String, Vec<usize>> {
-        of_each!(self, config => config.shapes())
-    }
-
-    /// Parameters that training holds below a number, as their authors do: the logarithm of CLIP's scale below that of 100
-    /// (Radford et al., 2021, section 2.5).
-    #[must_use]
-    pub fn ceilings(&self) -> &'static [(&'static str, f64)] {
-        match self {
-            // The logarithm of 100.
-            Self::Clip(_) => &[("logit_scale", 4.605_170_185_988_092)],
-            _ => &[],
-        }
-    }
-
-    /// What a published file may call a parameter, the likeliest first.
-    pub(crate) fn spellings(&self, name: &str) -> Vec<String> {
-        match self {
-            Self::Marian(_) => MarianConfig::spellings(name),
-            Self::Clip(_) | Self::Detector(_) | Self::Dual(_) => vec![name.to_owned()],
-            Self::Bert(config) => config.spellings(name),
-            Self::Lxmert(_) => LxmertConfig::spellings(name),
-            Self::Oscar(_) => OscarConfig::spellings(name),
-            Self::Vilt(_) => ViltConfig::spellings(name),
-            Self::VisualBert(_) => VisualBertConfig::spellings(name),
-        }
-    }
-
-    /// Where the tensors of a file are not those of the configuration, in words; `found` holds names and shapes.
-    #[must_use]
-    pub fn misfits(&self, found: &IndexMap<String, Vec<usize>>) -> Vec<String> {
+    pub fn shape_mismatches(&self, found: &IndexMap<String, Vec<usize>>) -> Vec<String> {
         let misfit = |(name, shape): (String, Vec<usize>)| match look_up(found, &self.spellings(&name))
             .map(|(_, shape)| shape)
         {
@@ -187,127 +162,12 @@ impl Config {
         self.shapes().into_iter().filter_map(misfit).collect()
     }
 
-    /// How many parameters there are.
-    #[must_use]
-    pub fn parameters(&self) -> usize {
-        self.shapes().values().map(|shape| shape.iter().product::<usize>()).sum()
-    }
-
-    /// What every architecture knows of its texts and its sizes.
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        of_each!(self, config => config.facts())
-    }
-
-    /// The same model without the rows of its vocabulary that stand for no token, where it has logits for them.
-    #[must_use]
-    pub fn of_tokens(self, tokens: usize) -> Self {
-        match self {
-            Self::Bert(config) => Self::Bert(config.of_tokens(tokens)),
-            other => other,
-        }
-    }
-
-    /// The weights of a folder for a configuration that [`Self::of_tokens`] made of that of the folder.
+    /// The weights of a folder for a configuration that [`Self::trim_vocabulary`] made of that of the folder.
     ///
     /// # Errors
     /// When a file is missing or broken, or the weights lack a tensor.
-    pub fn weights_of_tokens(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        let weights = Self::open(folder)?.weights(folder)?;
-        match self {
-            Self::Bert(config) => config.trim(weights),
-            _ => Ok(weights),
-        }
-    }
-
-    /// The same model with another head, where its architecture has heads to choose from.
-    #[must_use]
-    pub fn with_head(self, head: &Task) -> Self {
-        match self {
-            Self::Bert(config) => Self::Bert(config.for_task(head)),
-            Self::Oscar(config) => Self::Oscar(config.for_task(head)),
-            other => other,
-        }
-    }
-
-    /// The same, and weights for it: the given ones, with a new head where they have another.
-    ///
-    /// # Errors
-    /// When a given tensor has another shape than the configuration says.
-    pub fn with_head_weights(
-        &self,
-        weights: Weights,
-        head: &Task,
-        streams: &Streams,
-    ) -> Result<(Self, Weights), ModelError> {
-        Ok(match self {
-            Self::Bert(config) => {
-                let (config, weights) = Bert::for_task(config, &weights, head, streams)?;
-                (Self::Bert(config), weights)
-            }
-            Self::Oscar(config) => {
-                let (config, weights) = Oscar::for_task(config, &weights, head, streams)?;
-                (Self::Oscar(config), weights)
-            }
-            other => (other.clone(), weights),
-        })
-    }
-
-    /// Rows of the embedding table.
-    #[must_use]
-    pub fn vocabulary(&self) -> usize {
-        self.facts().vocabulary
-    }
-
-    /// The most tokens of a text.
-    #[must_use]
-    pub fn longest(&self) -> usize {
-        self.facts().longest
-    }
-
-    /// Inner width of the feed-forward sublayers, those of what is read.
-    #[must_use]
-    pub fn inner(&self) -> usize {
-        self.facts().inner
-    }
-
-    /// The padding token.
-    #[must_use]
-    pub fn padding(&self) -> u32 {
-        self.facts().padding
-    }
-
-    /// What `config.json` holds, for transformers to load.
-    ///
-    /// # Errors
-    /// When the configuration cannot be written as JSON.
-    pub fn to_json(&self) -> Result<Value, ModelError> {
-        match self {
-            Self::Marian(config) => config.to_json(),
-            Self::Bert(config) => Ok(config.to_json()),
-            Self::Clip(config) => config.to_json(),
-            Self::Detector(config) => config.to_json(),
-            Self::Dual(config) => config.to_json(),
-            Self::Lxmert(config) => config.to_json(),
-            Self::Oscar(config) => Ok(config.to_json()),
-            Self::Vilt(config) => config.to_json(),
-            Self::VisualBert(config) => Ok(config.to_json()),
-        }
-    }
-
-    /// The `model_type` of the architecture.
-    #[must_use]
-    pub fn model_type(&self) -> &'static str {
-        match self {
-            Self::Marian(_) => "marian",
-            Self::Bert(config) => config.family.model_type(),
-            Self::Clip(_) => "clip",
-            Self::Detector(_) => "detector",
-            Self::Dual(_) => "dual-encoder",
-            Self::Lxmert(_) => "lxmert",
-            Self::Oscar(_) => "oscar",
-            Self::Vilt(_) => "vilt",
-            Self::VisualBert(_) => "visual_bert",
-        }
+    pub fn trimmed_weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
+        self.trim_weights(Self::open(folder)?.weights(folder)?)
     }
 
     /// The configuration of an encoder-decoder.
@@ -335,6 +195,34 @@ impl Config {
                 "a text encoder is needed here, and a {} is none",
                 other.model_type()
             ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn written_model_types_are_those_of_the_list() {
+        let parity = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity");
+        for model in [
+            "oscar/answers",
+            "bert",
+            "xlm-roberta",
+            "distilbert",
+            "marian",
+            "clip",
+            "lxmert",
+            "vilt",
+            "visual-bert",
+        ] {
+            let config =
+                Config::open(&ModelFolder::open(&parity.join(model).join("model")).unwrap()).unwrap();
+            assert_eq!(config.to_json().unwrap()["model_type"], config.model_type(), "{model}");
+            assert!(Config::model_types().contains(&config.model_type()), "{model}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use alambic_files::FileError;
 use alambic_tensor::TensorError;
 
-/// What can go wrong with a model or its folder.
+/// Error of a model or its folder.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A tensor operation failed; candle names the operation and the shapes.
@@ -17,7 +17,7 @@ pub enum ModelError {
     /// A file of a model folder cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
@@ -25,9 +25,9 @@ pub enum ModelError {
     /// A file of a model folder does not say what it should.
     #[error("{}: {message}", path.display())]
     Content {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is wrong and what to do.
+        /// The fault, and what to do.
         message: String,
     },
     /// A file cannot be read, or is not what is expected in its place.
@@ -55,7 +55,7 @@ pub enum ModelError {
     /// The tokenizers library failed.
     #[error("tokenizer: {0}")]
     Tokenizer(String),
-    /// A model answers with numbers that are none.
+    /// An output of a model is infinite or NaN.
     #[error(
         "the model answers `{0}` with numbers that are infinite or NaN; its weights went astray in training, or are damaged"
     )]

@@ -1,4 +1,4 @@
-//! Numbers that are none.
+//! Checks for infinity and NaN.
 
 use alambic_files::text::quoted;
 use alambic_tensor::candle::{DType, Tensor};
@@ -23,7 +23,7 @@ pub fn first_not_finite(numbers: &[f32]) -> Option<usize> {
     None
 }
 
-/// That what a model answers, the tap of this name, are numbers.
+/// Check that an output, the tap of this name, has no infinity and no NaN.
 ///
 /// # Errors
 /// [`ModelError::NotFinite`] where one is infinite or NaN; when the tensor cannot be read.

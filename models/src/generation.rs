@@ -8,7 +8,7 @@ pub trait Translator {
     ///
     /// # Errors
     /// When the tokens do not fit the model.
-    fn start(&self, source: &Tokens, capacity: usize) -> Result<Box<dyn Stepper + '_>, ModelError>;
+    fn start(&self, source: &Tokens, capacity: usize) -> Result<Box<dyn DecodingState + '_>, ModelError>;
 
     /// The first token of every target.
     fn start_token(&self) -> u32;
@@ -16,12 +16,12 @@ pub trait Translator {
     /// The token that ends a target.
     fn end_token(&self) -> u32;
 
-    /// Most tokens that a target can have.
-    fn longest(&self) -> usize;
+    /// Maximum number of tokens of a target.
+    fn max_length(&self) -> usize;
 }
 
 /// One decoding under way, with one row a hypothesis.
-pub trait Stepper {
+pub trait DecodingState {
     /// Takes the next token of every row and gives the logits after it, row by row.
     ///
     /// # Errors
@@ -55,22 +55,31 @@ impl Hypothesis {
     }
 }
 
-/// How targets are written.
+/// Settings of decoding: width of the beam, limit, length penalty.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Generation {
+pub struct GenerationConfig {
     /// Hypotheses kept at each step; 1 is greedy.
     pub beam: usize,
-    /// Most tokens, the end included.
-    pub longest: usize,
+    /// Maximum number of tokens, the end included.
+    pub max_new_tokens: usize,
     /// Power of the length by which scores are divided.
     pub length_penalty: f32,
 }
 
-impl Generation {
+impl GenerationConfig {
     /// Greedy decoding.
     #[must_use]
-    pub fn greedy(longest: usize) -> Self {
-        Self { beam: 1, longest, length_penalty: 1.0 }
+    pub fn greedy(max_new_tokens: usize) -> Self {
+        Self { beam: 1, max_new_tokens, length_penalty: 1.0 }
+    }
+
+    /// Text that tells this decoding from others, for digests. Its words are those of records that exist already.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let Self { beam, max_new_tokens, length_penalty } = self;
+        format!(
+            "Generation {{ beam: {beam}, longest: {max_new_tokens}, length_penalty: {length_penalty:?} }}"
+        )
     }
 
     /// Writes targets for a batch of sources: for each the best hypotheses, best first, at least one and at most as
@@ -82,28 +91,28 @@ impl Generation {
         if source.batch == 0 {
             return Ok(Vec::new());
         }
-        let longest = self.longest.min(model.longest());
+        let max_length = self.max_new_tokens.min(model.max_length());
         // Where there is no room for a token, there is nothing to search; the greedy way gives empty hypotheses.
-        if self.beam <= 1 || longest == 0 {
-            let hypotheses = greedy(model, source, longest)?;
+        if self.beam <= 1 || max_length == 0 {
+            let hypotheses = greedy(model, source, max_length)?;
             return Ok(hypotheses.into_iter().map(|hypothesis| vec![hypothesis]).collect());
         }
-        self.beam_search(model, source, longest)
+        self.beam_search(model, source, max_length)
     }
 
     fn beam_search(
         &self,
         model: &dyn Translator,
         source: &Tokens,
-        longest: usize,
+        max_length: usize,
     ) -> Result<Vec<Vec<Hypothesis>>, ModelError> {
         let beam = self.beam;
-        let mut stepper = model.start(source, longest)?;
+        let mut stepper = model.start(source, max_length)?;
         // Rows under way, those of one example together.
         let mut live: Vec<(usize, Hypothesis)> =
             (0..source.batch).map(|example| (example, empty())).collect();
         let mut done: Vec<Vec<Hypothesis>> = vec![Vec::new(); source.batch];
-        for length in 0..longest {
+        for length in 0..max_length {
             if live.is_empty() {
                 break;
             }
@@ -150,7 +159,7 @@ impl Generation {
                         going_on += 1;
                     }
                 }
-                if done[example].len() >= beam || length + 1 == longest {
+                if done[example].len() >= beam || length + 1 == max_length {
                     // Enough are finished, or the length has run out.
                     let from = next.len() - going_on;
                     rows.truncate(from);
@@ -178,12 +187,12 @@ fn empty() -> Hypothesis {
     Hypothesis { tokens: Vec::new(), log_probability: 0.0, finished: false }
 }
 
-fn greedy(model: &dyn Translator, source: &Tokens, longest: usize) -> Result<Vec<Hypothesis>, ModelError> {
-    let mut stepper = model.start(source, longest)?;
+fn greedy(model: &dyn Translator, source: &Tokens, max_length: usize) -> Result<Vec<Hypothesis>, ModelError> {
+    let mut stepper = model.start(source, max_length)?;
     let mut hypotheses = vec![empty(); source.batch];
     // The example of each row of the decoding.
     let mut live: Vec<usize> = (0..source.batch).collect();
-    for _ in 0..longest {
+    for _ in 0..max_length {
         let tokens: Vec<u32> = live
             .iter()
             .map(|&example| hypotheses[example].tokens.last().copied().unwrap_or(model.start_token()))

@@ -1,17 +1,17 @@
-//! How pictures become the pixels that a model reads: `preprocessor_config.json`.
+//! Image processors: from an image file to pixels, as `preprocessor_config.json` says.
 
 use std::path::{Path, PathBuf};
 
 use alambic_files::text::quoted;
 use serde_json::{Map, Value, json};
 
-use crate::patches::{BYTE, Colours, fitted, scaled};
+use crate::patches::{BYTE, ImageNormalization, shortest_edge_size, vilt_size};
 use crate::{ModelError, ModelFolder, json};
 
-/// The longest side to which pictures are brought.
+/// Maximum side of a resized image, in pixels.
 const MOST: usize = 4096;
 
-/// To which size pictures are brought.
+/// Resizing of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resizing {
     /// To none: they are read as they are.
@@ -25,12 +25,12 @@ pub enum Resizing {
     Fitted {
         /// Pixels of the shorter side.
         size: usize,
-        /// What divides both sides.
+        /// Divisor of both sides.
         divisor: usize,
     },
 }
 
-/// How the pixels of another size come about.
+/// Interpolation of the pixels of another size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resampling {
     /// The nearest pixel.
@@ -65,20 +65,20 @@ impl Resampling {
     }
 }
 
-/// How pictures become the pixels that a model reads.
+/// Image processor: resizing, cropping and normalization of images.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ImageProcessorConfig {
-    /// To which size they are brought.
+    /// Resizing.
     pub resizing: Resizing,
-    /// How.
+    /// Interpolation.
     pub resampling: Resampling,
     /// Width and height of the part in the middle that is read, padded with black where there is less; none for all.
     pub crop: Option<(usize, usize)>,
-    /// What becomes of the values of each colour.
-    pub colours: Colours,
+    /// Normalization of each colour.
+    pub normalization: ImageNormalization,
 }
 
-/// Whose image processor a file is of, which decides what the keys mean that it leaves out.
+/// Class of an image processor, which decides what the keys mean that a file leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Clip,
@@ -93,37 +93,37 @@ impl ImageProcessorConfig {
             resizing: Resizing::ShorterSide(size),
             resampling: Resampling::Bicubic,
             crop: Some((size, size)),
-            colours: Colours::CLIP,
+            normalization: ImageNormalization::CLIP,
         }
     }
 
-    /// `ViLT`'s: the whole picture.
+    /// `ViLT`'s: the whole image.
     #[must_use]
     pub fn vilt(size: usize, divisor: usize) -> Self {
         Self {
             resizing: Resizing::Fitted { size, divisor },
             resampling: Resampling::Bicubic,
             crop: None,
-            colours: Colours::VILT,
+            normalization: ImageNormalization::VILT,
         }
     }
 
-    /// Width and height to which a picture is brought, before a part of it is taken.
+    /// Width and height to which an image is resized, before it is cropped.
     #[must_use]
-    pub fn sides(&self, picture: (usize, usize)) -> (usize, usize) {
+    pub fn sides(&self, image: (usize, usize)) -> (usize, usize) {
         match self.resizing {
-            Resizing::Unchanged => picture,
-            Resizing::ShorterSide(size) => scaled(picture, size),
+            Resizing::Unchanged => image,
+            Resizing::ShorterSide(size) => shortest_edge_size(image, size),
             Resizing::Exact(width, height) => (width, height),
-            Resizing::Fitted { size, divisor } => fitted(picture, size, divisor),
+            Resizing::Fitted { size, divisor } => vilt_size(image, size, divisor),
         }
     }
 
-    /// That of a CLIP model in a folder, which reads squares of so many pixels; none where no file says anything that is not
+    /// Image processor of a CLIP model's folder, which reads squares of `size` pixels; none where no file says anything that is not
     /// usual.
     ///
     /// # Errors
-    /// When a file says what is not supported, or makes pictures of another size than the model reads.
+    /// When a file says what is not supported, or makes images of another size than the model reads.
     pub(crate) fn open_clip(folder: &ModelFolder, size: usize) -> Result<Option<Self>, ModelError> {
         let Some((file, json)) = find(folder.path())? else { return Ok(None) };
         let fault = |message: String| ModelError::content(&file, message);
@@ -132,22 +132,22 @@ impl ImageProcessorConfig {
             (Some(crop), _) => crop,
             (None, Resizing::Exact(width, height)) => (width, height),
             (None, _) => {
-                return Err(fault("pictures keep their own sides, and the model reads squares".into()));
+                return Err(fault("images keep their own sides, and the model reads squares".into()));
             }
         };
         if read != (size, size) {
             let (width, height) = read;
             return Err(fault(format!(
-                "pictures become {width} by {height} pixels, and the model reads {size} by {size}"
+                "images become {width} by {height} pixels, and the model reads {size} by {size}"
             )));
         }
         Ok((config != Self::clip(size)).then_some(config))
     }
 
-    /// That of a model in a folder which reads pictures as `ViLT` does; none where no file says anything that is not usual.
+    /// Image processor of a folder whose model reads images as `ViLT` does; none where no file says anything that is not usual.
     ///
     /// # Errors
-    /// When a file says what is not supported, or makes pictures that do not divide into patches of this side.
+    /// When a file says what is not supported, or makes images that do not divide into patches of this side.
     pub(crate) fn open_vilt(
         folder: &ModelFolder,
         size: usize,
@@ -163,12 +163,12 @@ impl ImageProcessorConfig {
                     "size_divisor is {divisor}, and the model reads patches of {patch} by {patch} pixels"
                 )));
             }
-            _ => return Err(fault("pictures are not brought to a size, and the model reads patches".into())),
+            _ => return Err(fault("images are not resized, and the model reads patches".into())),
         }
         Ok((config != Self::vilt(size, patch)).then_some(config))
     }
 
-    /// What a file says, in whose keys those of the class are filled in.
+    /// Image processor of a file; keys that it leaves out are those of the class.
     fn read(json: &Value, kind: Kind) -> Result<Self, String> {
         check_class(json, kind)?;
         json::check_flags(json, ["do_resize", "do_center_crop", "do_rescale", "do_normalize"])?;
@@ -209,11 +209,11 @@ impl ImageProcessorConfig {
                 )
             })?,
         };
-        Ok(Self { resizing, resampling, crop, colours: colours(json, usual.colours)? })
+        Ok(Self { resizing, resampling, crop, normalization: normalization(json, usual.normalization)? })
     }
 
-    /// What `preprocessor_config.json` holds, for transformers to load: of a model that reads squares if there is a part to
-    /// be cut out or an exact size, and else of one that reads pictures as `ViLT` does.
+    /// JSON of `preprocessor_config.json`, for transformers to load: of a model that reads squares if there is a part to
+    /// be cut out or an exact size, and else of one that reads images as `ViLT` does.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut json = Map::new();
@@ -238,19 +238,19 @@ impl ImageProcessorConfig {
             None if class == "CLIPImageProcessor" => set("do_center_crop", false.into()),
             None => {}
         }
-        set("image_mean", json!(self.colours.mean));
-        set("image_std", json!(self.colours.deviation));
+        set("image_mean", json!(self.normalization.mean));
+        set("image_std", json!(self.normalization.std));
         if self.resampling != Resampling::Bicubic {
             set("resample", self.resampling.number().into());
         }
-        if self.colours.factor != BYTE {
-            set("rescale_factor", self.colours.factor.into());
+        if self.normalization.rescale_factor != BYTE {
+            set("rescale_factor", self.normalization.rescale_factor.into());
         }
         Value::Object(json)
     }
 }
 
-/// The file that says how pictures are prepared, and what it says: `processor_config.json` where it holds that, or else
+/// File of the image processor, and what it holds: `processor_config.json` where it holds that, or else
 /// `preprocessor_config.json`, as transformers looks for them.
 fn find(folder: &Path) -> Result<Option<(PathBuf, Value)>, ModelError> {
     for (name, part) in
@@ -269,7 +269,7 @@ fn find(folder: &Path) -> Result<Option<(PathBuf, Value)>, ModelError> {
     Ok(None)
 }
 
-/// That a file is of the image processor that is expected, if it says of which.
+/// Check that a file is of the image processor that is expected, if it names one.
 fn check_class(json: &Value, kind: Kind) -> Result<(), String> {
     let told =
         ["image_processor_type", "feature_extractor_type"].into_iter().find_map(|key| json[key].as_str());
@@ -282,7 +282,7 @@ fn check_class(json: &Value, kind: Kind) -> Result<(), String> {
     if known.contains(&class) {
         return Ok(());
     }
-    Err(format!("pictures are prepared by `{}`; `{}` is supported for this model", quoted(told), known[0]))
+    Err(format!("images are processed by `{}`; `{}` is supported for this model", quoted(told), known[0]))
 }
 
 /// A number of pixels.
@@ -322,10 +322,10 @@ fn sides(value: &Value, key: &str) -> Result<Option<Resizing>, String> {
     }
 }
 
-/// What becomes of the values of each colour.
-fn colours(json: &Value, usual: Colours) -> Result<Colours, String> {
+/// Normalization of each colour.
+fn normalization(json: &Value, usual: ImageNormalization) -> Result<ImageNormalization, String> {
     let is_set = |key: &str| json[key].as_bool().unwrap_or(true);
-    let factor = match &json["rescale_factor"] {
+    let rescale_factor = match &json["rescale_factor"] {
         _ if !is_set("do_rescale") => 1.0,
         Value::Null => BYTE,
         told => told.as_f64().ok_or_else(|| {
@@ -333,7 +333,7 @@ fn colours(json: &Value, usual: Colours) -> Result<Colours, String> {
         })?,
     };
     if !is_set("do_normalize") {
-        return Ok(Colours { mean: [0.0; 3], deviation: [1.0; 3], factor });
+        return Ok(ImageNormalization { mean: [0.0; 3], std: [1.0; 3], rescale_factor });
     }
     let each = |key: &str, usual: [f32; 3]| -> Result<[f32; 3], String> {
         let fault = || {
@@ -353,11 +353,11 @@ fn colours(json: &Value, usual: Colours) -> Result<Colours, String> {
             told => number(told).map(|number| [number; 3]).ok_or_else(fault),
         }
     };
-    let (mean, deviation) = (each("image_mean", usual.mean)?, each("image_std", usual.deviation)?);
-    if deviation.contains(&0.0) {
+    let (mean, std) = (each("image_mean", usual.mean)?, each("image_std", usual.std)?);
+    if std.contains(&0.0) {
         return Err("`image_std` holds 0, by which nothing can be divided".into());
     }
-    Ok(Colours { mean, deviation, factor })
+    Ok(ImageNormalization { mean, std, rescale_factor })
 }
 
 #[cfg(test)]
@@ -397,23 +397,23 @@ mod tests {
 
     #[test]
     fn colours_are_those_of_the_file() {
-        let colours = |json: &Value| clip(json).map(|config| config.colours);
-        let told = colours(&json!({ "image_mean": [0.1, 0.2, 0.3], "image_std": 0.5 })).unwrap();
-        assert_eq!(told, Colours { mean: [0.1, 0.2, 0.3], deviation: [0.5; 3], factor: BYTE });
-        let bare = colours(&json!({ "do_normalize": false, "do_rescale": false })).unwrap();
-        assert_eq!(bare, Colours { mean: [0.0; 3], deviation: [1.0; 3], factor: 1.0 });
+        let normalization = |json: &Value| clip(json).map(|config| config.normalization);
+        let told = normalization(&json!({ "image_mean": [0.1, 0.2, 0.3], "image_std": 0.5 })).unwrap();
+        assert_eq!(told, ImageNormalization { mean: [0.1, 0.2, 0.3], std: [0.5; 3], rescale_factor: BYTE });
+        let bare = normalization(&json!({ "do_normalize": false, "do_rescale": false })).unwrap();
+        assert_eq!(bare, ImageNormalization { mean: [0.0; 3], std: [1.0; 3], rescale_factor: 1.0 });
         for json in [
             json!({ "image_mean": [0.1, 0.2] }),
             json!({ "image_std": [0.5, 0.0, 0.5] }),
             json!({ "image_mean": "half" }),
             json!({ "rescale_factor": "1/255" }),
         ] {
-            assert!(colours(&json).is_err(), "{json}");
+            assert!(normalization(&json).is_err(), "{json}");
         }
     }
 
     #[test]
-    fn what_is_not_known_is_refused_by_name() {
+    fn unknown_values_are_refused_by_name() {
         assert!(clip(&json!({ "resample": 5 })).unwrap_err().contains("`resample` is 5"));
         assert!(
             clip(&json!({ "image_processor_type": "ViTImageProcessor" }))
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_as_it_was() {
+    fn written_processors_are_read_as_they_were() {
         for json in [
             json!({}),
             json!({ "size": 40, "crop_size": 30, "resample": 2, "image_mean": 0.5, "rescale_factor": 0.5 }),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::bert::BertConfig;
 use crate::outline::PROJECTIONS;
-use crate::{ModelError, Outline, Stream, Trace, Wanted};
+use crate::{ModelError, Outline, Stream, TapSelection, Trace};
 
-/// How the taps of a joint sequence are parted into `text.` and `image.`: queries, keys and values, and hidden states.
+/// Split of the taps of a joint sequence into `text.` and `image.`: queries, keys and values, and hidden states.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Joint {
     /// Tokens of the text.
@@ -14,31 +14,31 @@ pub(crate) struct Joint {
     pub(crate) hidden: Hidden,
 }
 
-/// What is read of the hidden states of a joint sequence.
+/// Selection of the hidden states of a joint sequence.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Hidden {
     /// The whole, and its parts.
     WholeAndParts,
-    /// Its parts alone, so many of the image's tokens standing with the text.
+    /// The parts alone, so many of the image's tokens standing with the text.
     Parts(usize),
 }
 
 impl Joint {
     /// The taps of the joint sequence that wanted taps of its parts are cut from.
-    pub(crate) fn whole(wanted: &Wanted) -> Wanted {
-        let Wanted::Named(names) = wanted else { return Wanted::All };
+    pub(crate) fn whole(wanted: &TapSelection) -> TapSelection {
+        let TapSelection::Named(names) = wanted else { return TapSelection::All };
         let part = |name: &String| {
             let bare = name.strip_prefix("text.").or_else(|| name.strip_prefix("image."));
             bare.unwrap_or(name).to_owned()
         };
-        Wanted::named(names.iter().map(part))
+        TapSelection::named(names.iter().map(part))
     }
 
     /// The taps of the joint sequence and those cut from them, with the masks of the parts.
     pub(crate) fn part(
         self,
         whole: &Trace,
-        wanted: Wanted,
+        wanted: TapSelection,
         text: &Arc<Vec<u8>>,
         image: &Arc<Vec<u8>>,
     ) -> Result<Trace, ModelError> {

@@ -14,7 +14,7 @@ pub(crate) const REGRESSION: &str = "regression";
 pub(crate) const ONE_LABEL: &str = "single_label_classification";
 pub(crate) const SEVERAL_LABELS: &str = "multi_label_classification";
 
-/// What is wrong with `problem_type`, if it is there: transformers refuses other values, too.
+/// Fault of `problem_type`, if it is there: transformers refuses other values, too.
 pub(crate) fn problem_fault(json: &Value) -> Option<String> {
     let known = [REGRESSION, ONE_LABEL, SEVERAL_LABELS];
     let problem = &json["problem_type"];
@@ -47,7 +47,7 @@ pub(crate) fn of(json: &Value) -> Result<Vec<String>, String> {
             let mut seen = HashSet::new();
             match labels.iter().find(|label| !seen.insert(label.as_str())) {
                 Some(twice) => Err(format!(
-                    "`id2label` has the name `{}` twice, so answers could not be told apart: give each its own",
+                    "`id2label` has the name `{}` twice, so the classes would be ambiguous: give each its own",
                     quoted(twice)
                 )),
                 None => Ok(labels),

@@ -1,4 +1,4 @@
-//! What can be known of a network without its weights, for binding losses to it.
+//! Outline of a network, known without its weights: streams, widths, heads and taps.
 
 use std::fmt::{Display, Formatter};
 
@@ -67,10 +67,10 @@ pub struct Outline {
     pub pairs: bool,
 }
 
-/// What a tap holds of one text.
+/// Shape of a tap, for one text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Form {
+pub enum TapShape {
     /// `[width]`: a vector of the whole text.
     Text {
         /// Numbers of the vector.
@@ -88,8 +88,8 @@ pub enum Form {
     },
 }
 
-impl Form {
-    /// How many numbers that is for a text of so many tokens.
+impl TapShape {
+    /// Number of elements for a text of `length` tokens.
     #[must_use]
     pub fn numbers(self, length: usize) -> usize {
         match self {
@@ -99,7 +99,7 @@ impl Form {
         }
     }
 
-    /// How many vectors these numbers make up: of the text, of its tokens, or of its queries.
+    /// Number of vectors in these elements: of the text, of its tokens, or of its queries.
     #[must_use]
     pub fn vectors(self, length: usize) -> usize {
         match self {
@@ -110,7 +110,7 @@ impl Form {
     }
 }
 
-impl Display for Form {
+impl Display for TapShape {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Text { width } => write!(formatter, "batch × {width}"),
@@ -148,28 +148,28 @@ impl Outline {
         taps
     }
 
-    /// What a tap holds of one text; none for a tap that there is not, or that is of a whole batch.
+    /// Shape of a tap, for one text; none for a tap that there is not, or that is of a whole batch.
     #[must_use]
-    pub fn form(&self, tap: &str) -> Option<Form> {
+    pub fn tap_shape(&self, tap: &str) -> Option<TapShape> {
         match tap {
             "logits" if self.pairs || self.classes == 0 => return None,
-            "logits" if self.classes_of_tokens => return Some(Form::Tokens { width: self.classes }),
-            "logits" => return Some(Form::Text { width: self.classes }),
-            "objectness" => return self.detects.then_some(Form::Tokens { width: 1 }),
-            "boxes" => return self.detects.then_some(Form::Tokens { width: 4 }),
-            "relation" => return (self.relations > 0).then_some(Form::Text { width: self.relations }),
-            "pooled" => return self.pooled.map(|width| Form::Text { width }),
+            "logits" if self.classes_of_tokens => return Some(TapShape::Tokens { width: self.classes }),
+            "logits" => return Some(TapShape::Text { width: self.classes }),
+            "objectness" => return self.detects.then_some(TapShape::Tokens { width: 1 }),
+            "boxes" => return self.detects.then_some(TapShape::Tokens { width: 4 }),
+            "relation" => return (self.relations > 0).then_some(TapShape::Text { width: self.relations }),
+            "pooled" => return self.pooled.map(|width| TapShape::Text { width }),
             _ => {}
         }
         if let Some(stream) = stream_of_embedding(tap) {
-            return self.streams.get(stream)?.embedding.map(|width| Form::Text { width });
+            return self.streams.get(stream)?.embedding.map(|width| TapShape::Text { width });
         }
         let (front, _) = tap.rsplit_once('.')?;
         let (stream, kind) = front.rsplit_once('.').unwrap_or(("", front));
         let stream = self.streams.get(stream)?;
         Some(match kind {
-            "scores" | "attention" => Form::Pairs { heads: stream.heads },
-            _ => Form::Tokens { width: stream.width },
+            "scores" | "attention" => TapShape::Pairs { heads: stream.heads },
+            _ => TapShape::Tokens { width: stream.width },
         })
     }
 }
@@ -190,10 +190,10 @@ pub fn stream_of_embedding(tap: &str) -> Option<&str> {
 /// The taps of an attention block, by kind.
 pub(crate) const ATTENTION: [&str; 5] = ["queries", "keys", "values", "scores", "attention"];
 
-/// Those of them that each token has of its own.
+/// Taps of an attention block with a vector for each token.
 pub(crate) const PROJECTIONS: [&str; 3] = ["queries", "keys", "values"];
 
-/// Those of them that pairs of tokens have.
+/// Taps of an attention block with a number for each pair of tokens.
 pub(crate) const DISTRIBUTIONS: [&str; 2] = ["scores", "attention"];
 
 /// The name of a tap: `encoder.hidden.3`, or `hidden.3` in a stream without a name.

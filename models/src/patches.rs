@@ -22,7 +22,7 @@ const LONGER: (usize, usize) = (1333, 800);
 /// Width and height to which ViLT brings an image before it is cut: the shorter side to `size`, the longer along with it
 /// but to at most 1333/800 of that, and both down to multiples of `divisor`.
 #[must_use]
-pub fn fitted((width, height): (usize, usize), size: usize, divisor: usize) -> (usize, usize) {
+pub fn vilt_size((width, height): (usize, usize), size: usize, divisor: usize) -> (usize, usize) {
     let divisor = divisor.max(1);
     let (shorter, longest) = (width.min(height).max(1), (size * LONGER.0 / LONGER.1) as f64);
     let mut sides = [width, height].map(|side| side as f64 * size as f64 / shorter as f64);
@@ -37,42 +37,46 @@ pub fn fitted((width, height): (usize, usize), size: usize, divisor: usize) -> (
 /// Mean and standard deviation of each colour, from 0 to 1 unless the factor says otherwise, that are taken away and divided
 /// by.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Colours {
-    /// What is taken away.
+pub struct ImageNormalization {
+    /// Mean of each colour, which is subtracted.
     pub mean: [f32; 3],
-    /// What the rest is divided by.
-    pub deviation: [f32; 3],
-    /// What values of eight bits are multiplied with before.
-    pub factor: f64,
+    /// Standard deviation of each colour, by which the difference is divided.
+    pub std: [f32; 3],
+    /// Factor on values of eight bits before that.
+    pub rescale_factor: f64,
 }
 
 /// The factor that brings values of eight bits to 0 to 1.
 pub(crate) const BYTE: f64 = 1.0 / 255.0;
 
-impl Colours {
-    /// Those of ViLT, which bring values to -1 to 1.
-    pub const VILT: Self = Self { mean: [0.5; 3], deviation: [0.5; 3], factor: BYTE };
-    /// Those of CLIP (Radford et al., 2021).
+impl ImageNormalization {
+    /// ViLT's, which brings values to -1 to 1.
+    pub const VILT: Self = Self { mean: [0.5; 3], std: [0.5; 3], rescale_factor: BYTE };
+    /// CLIP's (Radford et al., 2021).
     pub const CLIP: Self = Self {
         mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-        deviation: [0.268_629_54, 0.261_302_6, 0.275_777_1],
-        factor: BYTE,
+        std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
+        rescale_factor: BYTE,
     };
 
     /// Every value of eight bits of each colour, as the network reads it.
     fn table(&self) -> [[f32; 256]; 3] {
         let share = |value: usize| {
-            if self.factor == BYTE { value as f32 / 255.0 } else { (value as f64 * self.factor) as f32 }
+            if self.rescale_factor == BYTE {
+                value as f32 / 255.0
+            } else {
+                (value as f64 * self.rescale_factor) as f32
+            }
         };
         std::array::from_fn(|colour| {
-            std::array::from_fn(|value| (share(value) - self.mean[colour]) / self.deviation[colour])
+            std::array::from_fn(|value| (share(value) - self.mean[colour]) / self.std[colour])
         })
     }
 }
 
 /// Width and height of an image whose shorter side is brought to `size`, as CLIP has it.
 #[must_use]
-pub fn scaled((width, height): (usize, usize), size: usize) -> (usize, usize) {
+pub fn shortest_edge_size((width, height): (usize, usize), size: usize) -> (usize, usize) {
     let shorter = width.min(height).max(1);
     (width * size / shorter, height * size / shorter)
 }
@@ -82,12 +86,15 @@ impl Images {
     ///
     /// # Errors
     /// When an image has another number of values than its sides say.
-    pub fn of_rgb(images: &[(usize, usize, &[u8])], colours: Colours) -> Result<Self, ModelError> {
+    pub fn of_rgb(
+        images: &[(usize, usize, &[u8])],
+        normalization: ImageNormalization,
+    ) -> Result<Self, ModelError> {
         let side = |of: fn(&(usize, usize, &[u8])) -> usize| images.iter().map(of).max().unwrap_or(0);
         let (width, height, batch) = (side(|image| image.0), side(|image| image.1), images.len());
         let mut pixels = vec![0.0; batch * 3 * height * width];
         let mut mask = vec![0; batch * height * width];
-        let table = colours.table();
+        let table = normalization.table();
         for (index, (own_width, own_height, rgb)) in images.iter().enumerate() {
             if rgb.len() != own_width * own_height * 3 {
                 return Err(ModelError::Input(format!(
@@ -112,10 +119,10 @@ impl Images {
     }
 }
 
-/// Which of `count` patches are read where at most `limit` are and nothing is left to chance: those spread evenly over the
+/// Indices of at most `limit` of `count` patches, chosen without chance: those spread evenly over the
 /// image, in ascending order.
 #[must_use]
-pub fn spread(count: usize, limit: usize) -> Vec<usize> {
+pub fn evenly_spaced(count: usize, limit: usize) -> Vec<usize> {
     let kept = limit.min(count);
     (0..kept).map(|index| index * count / kept).collect()
 }
@@ -219,7 +226,7 @@ impl Patches {
         if real.iter().all(|real| real.len() <= limit) {
             return Ok(self.clone());
         }
-        let mut even = |patches: usize| spread(patches, limit);
+        let mut even = |patches: usize| evenly_spaced(patches, limit);
         let pick: &mut dyn FnMut(usize) -> Vec<usize> = match pick {
             Some(pick) => pick,
             None => &mut even,
@@ -252,7 +259,7 @@ impl Patches {
         ))
     }
 
-    /// How many patches an image has, padding with them.
+    /// Number of patches of an image, padding included.
     ///
     /// # Errors
     /// When the values are not of three dimensions.
@@ -302,30 +309,30 @@ mod tests {
     #[test]
     fn sides_are_those_of_vilt() {
         // What transformers' ViltImageProcessor makes of COCO's usual sizes, and of a long one.
-        assert_eq!(fitted((640, 480), 384, 32), (512, 384));
-        assert_eq!(fitted((427, 640), 384, 32), (384, 576));
-        assert_eq!(fitted((2000, 500), 384, 32), (608, 160));
-        assert_eq!(fitted((64, 64), 64, 8), (64, 64));
-        assert_eq!(fitted((3, 900), 64, 8), (8, 104));
+        assert_eq!(vilt_size((640, 480), 384, 32), (512, 384));
+        assert_eq!(vilt_size((427, 640), 384, 32), (384, 576));
+        assert_eq!(vilt_size((2000, 500), 384, 32), (608, 160));
+        assert_eq!(vilt_size((64, 64), 64, 8), (64, 64));
+        assert_eq!(vilt_size((3, 900), 64, 8), (8, 104));
     }
 
     #[test]
     fn shorter_sides_are_those_of_clip() {
         // What transformers' CLIPImageProcessor makes of these sizes.
-        assert_eq!(scaled((640, 480), 224), (298, 224));
-        assert_eq!(scaled((427, 640), 224), (224, 335));
-        assert_eq!(scaled((32, 32), 64), (64, 64));
+        assert_eq!(shortest_edge_size((640, 480), 224), (298, 224));
+        assert_eq!(shortest_edge_size((427, 640), 224), (224, 335));
+        assert_eq!(shortest_edge_size((32, 32), 64), (64, 64));
     }
 
     #[test]
     fn images_of_several_sizes_are_padded() {
         let (one, other) = ([0u8; 12], [255u8; 6]);
-        let images = Images::of_rgb(&[(2, 2, &one), (2, 1, &other)], Colours::VILT).unwrap();
+        let images = Images::of_rgb(&[(2, 2, &one), (2, 1, &other)], ImageNormalization::VILT).unwrap();
         assert_eq!(images.pixels.dims(), [2, 3, 2, 2]);
         assert_eq!(images.mask.unwrap().as_slice(), [1, 1, 1, 1, 1, 1, 0, 0]);
         let values = images.pixels.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(values[..13], [&[-1.0; 12][..], &[1.0]].concat());
-        assert!(Images::of_rgb(&[(2, 2, &other)], Colours::VILT).is_err());
+        assert!(Images::of_rgb(&[(2, 2, &other)], ImageNormalization::VILT).is_err());
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! What published files call the tensors of an architecture.
+//! Names of tensors in published files.
 
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
 use crate::{ModelError, ModelFolder};
 
-/// What may stand in front of all names where a model is the part of another object that is called so.
+/// Prefix of all names where the model is part of an object of that name.
 const OWNER: &str = "model.";
 
 /// The tensors of a published file under the names of `shapes`, in their order, and the names of those that the file does
@@ -32,7 +32,7 @@ pub(crate) fn adopt(
 /// is read, and what is not needed is not read.
 ///
 /// # Errors
-/// When a file is missing or broken, a tensor is missing or has another shape, or its numbers are none.
+/// When a file is missing or broken, a tensor is missing or has another shape, or holds infinity or NaN.
 pub(crate) fn open(
     folder: &ModelFolder,
     shapes: &IndexMap<String, Vec<usize>>,
@@ -91,7 +91,7 @@ pub(crate) fn with_and_without(base: &str, name: &str) -> Vec<String> {
     names
 }
 
-/// These names and those of older files: a norm's weight and bias as `gamma` and `beta`, as TensorFlow's checkpoints had
+/// Names with those of older files added: a norm's weight and bias as `gamma` and `beta`, as TensorFlow's checkpoints had
 /// them.
 pub(crate) fn older(mut names: Vec<String>) -> Vec<String> {
     let old = |name: &String| {

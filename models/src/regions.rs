@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use alambic_tensor::candle::Tensor;
 
-use crate::{ModelError, whole};
+use crate::{ModelError, integers};
 
 /// Regions of the images of one batch, padded to one number.
 #[derive(Debug, Clone)]
 pub struct Regions {
-    /// `[batch, regions, features]`: what the detector says of each.
+    /// `[batch, regions, features]`: features of each region by the detector.
     pub features: Tensor,
     /// `[batch, regions, numbers]`: where each lies, for models that take it apart from the features.
     pub boxes: Option<Tensor>,
@@ -40,7 +40,7 @@ impl Regions {
         }
         let mask = match mask {
             None => vec![1; batch * regions],
-            Some(mask) if mask.dims() == [batch, regions] => whole::mask("visual_attention_mask", mask)?,
+            Some(mask) if mask.dims() == [batch, regions] => integers::mask("visual_attention_mask", mask)?,
             Some(mask) => return Err(misfit("masks", mask.dims())),
         };
         Ok(Self { features: features.contiguous()?, boxes: boxes.cloned(), mask: Arc::new(mask) })

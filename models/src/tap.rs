@@ -7,16 +7,16 @@ use indexmap::{IndexMap, IndexSet};
 
 use crate::ModelError;
 
-/// The taps that a caller wants from a forward pass. A network computes nothing for a tap that is not wanted.
+/// Selection of taps that a forward pass records. A network computes nothing for a tap that is not selected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum TapSelection {
     /// All there are.
     All,
     /// These, by name.
     Named(IndexSet<String>),
 }
 
-impl Wanted {
+impl TapSelection {
     /// None at all.
     #[must_use]
     pub fn nothing() -> Self {
@@ -44,7 +44,7 @@ impl Wanted {
 /// have other rows than its queries and keys, theirs is under that name with `.hidden` behind it.
 #[derive(Debug, Clone)]
 pub struct Trace {
-    wanted: Wanted,
+    wanted: TapSelection,
     taps: IndexMap<String, Tensor>,
     masks: IndexMap<String, Arc<Vec<u8>>>,
 }
@@ -52,13 +52,13 @@ pub struct Trace {
 impl Trace {
     /// An empty trace that takes the wanted taps.
     #[must_use]
-    pub fn new(wanted: Wanted) -> Self {
+    pub fn new(wanted: TapSelection) -> Self {
         Self { wanted, taps: IndexMap::new(), masks: IndexMap::new() }
     }
 
     /// The taps that it takes.
     #[must_use]
-    pub fn wanted(&self) -> &Wanted {
+    pub fn wanted(&self) -> &TapSelection {
         &self.wanted
     }
 
@@ -109,7 +109,7 @@ impl Trace {
         &self.masks
     }
 
-    /// What it holds of some rows of the batch, each as often as it is named and in this order. Where no tap was taken,
+    /// Trace of some rows of the batch, each as often as it is named and in this order. Where no tap was taken,
     /// nobody knows what a row is, and masks are left out.
     ///
     /// # Errors
@@ -140,7 +140,7 @@ impl Trace {
     }
 }
 
-/// What the mask of hidden states is under that have other rows than the rest of a stream.
+/// Key of the mask of hidden states that have other rows than the rest of a stream.
 fn hidden_of(stream: &str) -> String {
     format!("{stream}.hidden")
 }
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn rows_are_chosen_with_their_masks() {
-        let mut trace = Trace::new(Wanted::All);
+        let mut trace = Trace::new(TapSelection::All);
         let states =
             Tensor::new(&[[[1.0f32, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]], &Device::Cpu).unwrap();
         trace.record("hidden", &states);

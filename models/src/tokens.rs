@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alambic_tensor::candle::Tensor;
 
-use crate::{ModelError, whole};
+use crate::{ModelError, integers};
 
 /// Token sequences of one batch, padded to one length.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub struct Tokens {
     pub ids: Arc<Vec<u32>>,
     /// `[batch, length]`, 1 for a token and 0 for padding.
     pub mask: Arc<Vec<u8>>,
-    /// How many sequences.
+    /// Number of sequences.
     pub batch: usize,
     /// The length of each row.
     pub length: usize,
@@ -26,10 +26,10 @@ impl Tokens {
         Self::pad_to(sequences, padding, 0)
     }
 
-    /// Pads sequences to the longest, and to at least `least` tokens.
+    /// Pads sequences to the longest, and to at least `min_length` tokens.
     #[must_use]
-    pub fn pad_to<S: AsRef<[u32]>>(sequences: &[S], padding: u32, least: usize) -> Self {
-        let length = sequences.iter().map(|ids| ids.as_ref().len()).max().unwrap_or(0).max(least);
+    pub fn pad_to<S: AsRef<[u32]>>(sequences: &[S], padding: u32, min_length: usize) -> Self {
+        let length = sequences.iter().map(|ids| ids.as_ref().len()).max().unwrap_or(0).max(min_length);
         let mut ids = Vec::with_capacity(sequences.len() * length);
         let mut mask = Vec::with_capacity(sequences.len() * length);
         for sequence in sequences {
@@ -49,7 +49,7 @@ impl Tokens {
     /// and 1.
     pub fn from_tensors(ids: &Tensor, mask: Option<&Tensor>) -> Result<Self, ModelError> {
         let (batch, length) = ids.dims2()?;
-        let ids = whole::ids("input_ids", ids)?;
+        let ids = integers::ids("input_ids", ids)?;
         let mask = match mask {
             Some(mask) if mask.dims() != [batch, length] => {
                 return Err(ModelError::Input(format!(
@@ -57,35 +57,37 @@ impl Tokens {
                     mask.dims()
                 )));
             }
-            Some(mask) => whole::mask("attention_mask", mask)?,
+            Some(mask) => integers::mask("attention_mask", mask)?,
             None => vec![1; batch * length],
         };
         Ok(Self { ids: Arc::new(ids), mask: Arc::new(mask), batch, length })
     }
 
-    /// The same tokens padded to at least `least`.
+    /// The same tokens padded to at least `min_length`.
     #[must_use]
-    pub fn padded(&self, least: usize, padding: u32) -> Self {
-        if least <= self.length {
+    pub fn padded(&self, min_length: usize, padding: u32) -> Self {
+        if min_length <= self.length {
             return self.clone();
         }
         let widen = |values: &[u32]| {
             let rows = values.chunks_exact(self.length.max(1));
-            rows.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(padding, least - self.length)))
-                .collect()
+            rows.flat_map(|row| {
+                row.iter().copied().chain(std::iter::repeat_n(padding, min_length - self.length))
+            })
+            .collect()
         };
         let mask = self.mask.chunks_exact(self.length.max(1));
         let mask =
-            mask.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0, least - self.length)));
+            mask.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0, min_length - self.length)));
         Self {
             ids: Arc::new(widen(&self.ids)),
             mask: Arc::new(mask.collect()),
             batch: self.batch,
-            length: least,
+            length: min_length,
         }
     }
 
-    /// How many tokens are not padding.
+    /// Number of tokens that are not padding.
     #[must_use]
     pub fn count(&self) -> usize {
         self.mask.iter().map(|&kept| usize::from(kept)).sum()

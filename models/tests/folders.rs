@@ -80,7 +80,7 @@ fn pytorch_files_with_old_names_are_read() {
 }
 
 #[test]
-fn what_is_no_pytorch_file_is_said() {
+fn other_files_than_pytorch_are_named_in_the_error() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(tests("pickle/config.json"), folder.path().join("config.json")).unwrap();
     std::fs::write(folder.path().join("pytorch_model.bin"), "nonsense").unwrap();
@@ -119,7 +119,7 @@ fn configurations_that_cannot_be_built_are_refused() {
 }
 
 #[test]
-fn what_is_no_folder_of_a_model_is_told_as_what_it_is() {
+fn other_folders_than_a_model_are_named_in_the_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let said = |name: &str| ModelFolder::open(&path(name)).unwrap_err().to_string();

@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use alambic_models::{Generation, Hypothesis, ModelError, Stepper, Tokens, Translator};
+use alambic_models::{DecodingState, GenerationConfig, Hypothesis, ModelError, Tokens, Translator};
 
 const END: u32 = 0;
 
@@ -63,7 +63,7 @@ impl Script {
 }
 
 impl Translator for Script {
-    fn start(&self, source: &Tokens, _: usize) -> Result<Box<dyn Stepper + '_>, ModelError> {
+    fn start(&self, source: &Tokens, _: usize) -> Result<Box<dyn DecodingState + '_>, ModelError> {
         self.steps.set(0);
         let rows = source.ids.chunks(source.length).map(|ids| (ids[0], Vec::new())).collect();
         Ok(Box::new(Decoding { script: self, rows }))
@@ -77,7 +77,7 @@ impl Translator for Script {
         END
     }
 
-    fn longest(&self) -> usize {
+    fn max_length(&self) -> usize {
         self.longest
     }
 }
@@ -88,7 +88,7 @@ struct Decoding<'a> {
     rows: Vec<(u32, Vec<u32>)>,
 }
 
-impl Stepper for Decoding<'_> {
+impl DecodingState for Decoding<'_> {
     fn step(&mut self, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
         assert_eq!(tokens.len(), self.rows.len());
         self.script.steps.set(self.script.steps.get() + 1);
@@ -120,7 +120,7 @@ fn every_source_gets_a_hypothesis_that_keeps_to_the_length() {
         for beam in 0..=5 {
             for longest in 0..=6 {
                 let script = Script::new(12, ending);
-                let generation = Generation { beam, longest, length_penalty: 1.0 };
+                let generation = GenerationConfig { beam, max_new_tokens: longest, length_penalty: 1.0 };
                 let written = generation.run(&script, &sources()).unwrap();
                 assert_eq!(written.len(), 5);
                 assert!(script.steps.get() <= longest);
@@ -138,7 +138,7 @@ fn every_source_gets_a_hypothesis_that_keeps_to_the_length() {
         }
     }
     assert!(
-        Generation::greedy(4)
+        GenerationConfig::greedy(4)
             .run(&Script::new(12, 0.0), &Tokens::pad::<[u32; 0]>(&[], 0))
             .unwrap()
             .is_empty()
@@ -146,9 +146,9 @@ fn every_source_gets_a_hypothesis_that_keeps_to_the_length() {
 }
 
 #[test]
-fn what_never_ends_is_marked_as_unfinished() {
+fn hypotheses_without_an_end_are_unfinished() {
     for beam in [1, 3] {
-        let generation = Generation { beam, longest: 7, length_penalty: 1.0 };
+        let generation = GenerationConfig { beam, max_new_tokens: 7, length_penalty: 1.0 };
         let written = generation.run(&Script::new(12, -1e4), &sources()).unwrap();
         for hypothesis in written.iter().flatten() {
             assert!(!hypothesis.finished);
@@ -165,7 +165,7 @@ fn what_never_ends_is_marked_as_unfinished() {
 fn the_models_own_limit_holds_as_well() {
     let script = Script { longest: 3, ..Script::new(12, -1e4) };
     for beam in [1, 4] {
-        let generation = Generation { beam, longest: 9, length_penalty: 1.0 };
+        let generation = GenerationConfig { beam, max_new_tokens: 9, length_penalty: 1.0 };
         let written = generation.run(&script, &sources()).unwrap();
         assert!(written.iter().flatten().all(|hypothesis| hypothesis.tokens.len() == 3));
     }
@@ -175,7 +175,7 @@ fn the_models_own_limit_holds_as_well() {
 fn a_beam_wide_enough_for_all_finds_the_best_of_all() {
     let script = Script::new(4, 0.0);
     for length_penalty in [0.0, 1.0] {
-        let generation = Generation { beam: 400, longest: 5, length_penalty };
+        let generation = GenerationConfig { beam: 400, max_new_tokens: 5, length_penalty };
         let written = generation.run(&script, &sources()).unwrap();
         for (hypotheses, example) in written.iter().zip(1..) {
             let score =
@@ -194,7 +194,7 @@ fn a_beam_wide_enough_for_all_finds_the_best_of_all() {
 #[test]
 fn greedy_takes_the_likeliest_token_each_time() {
     let script = Script::new(12, 0.0);
-    let written = Generation::greedy(10).run(&script, &sources()).unwrap();
+    let written = GenerationConfig::greedy(10).run(&script, &sources()).unwrap();
     for (hypotheses, example) in written.iter().zip(1..) {
         let (mut history, mut sum, mut finished) = (vec![script.start_token()], 0.0, false);
         for _ in 0..10 {
@@ -219,11 +219,17 @@ fn greedy_takes_the_likeliest_token_each_time() {
 fn a_batch_is_written_as_each_source_alone() {
     let script = Script::new(12, 1.0);
     for beam in [1, 3] {
-        let generation = Generation { beam, longest: 8, length_penalty: 1.0 };
+        let generation = GenerationConfig { beam, max_new_tokens: 8, length_penalty: 1.0 };
         let together = generation.run(&script, &sources()).unwrap();
         for (hypotheses, example) in together.into_iter().zip(1..) {
             let alone = generation.run(&script, &Tokens::pad(&[[example]], 0)).unwrap();
             assert_eq!(hypotheses, alone[0]);
         }
     }
+}
+
+#[test]
+fn identity_is_that_of_existing_records() {
+    let identity = GenerationConfig { beam: 4, max_new_tokens: 12, length_penalty: 0.5 }.identity();
+    assert_eq!(identity, "Generation { beam: 4, longest: 12, length_penalty: 0.5 }");
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use alambic_models::architecture::{self, Batch, Image};
 use alambic_models::bert::TextInput;
 use alambic_models::dual::{Dual, DualConfig};
-use alambic_models::{Config, ModelError, ModelFolder, Pass, Trace, Wanted, write_weights};
+use alambic_models::{Config, ModelError, ModelFolder, Pass, TapSelection, Trace, write_weights};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::parameters::{self, Parameters, Weights};
@@ -26,8 +26,8 @@ fn open(model: &str) -> (Config, ModelFolder, Weights) {
 }
 
 /// The taps of a folder's model.
-fn run(opened: &ModelFolder, inputs: &Weights, wanted: Wanted) -> Result<Trace, ModelError> {
-    architecture::open(opened)?.read(&Batch::from_tensors(inputs)?, Pass::Evaluate, wanted)
+fn run(opened: &ModelFolder, inputs: &Weights, wanted: TapSelection) -> Result<Trace, ModelError> {
+    architecture::open(opened)?.forward(&Batch::from_tensors(inputs)?, Pass::Evaluate, wanted)
 }
 
 fn largest_difference(left: &Tensor, right: &Tensor) -> f32 {
@@ -38,7 +38,7 @@ fn largest_difference(left: &Tensor, right: &Tensor) -> f32 {
 fn taps_agree_with_transformers() {
     for model in MODELS {
         let (config, opened, inputs) = open(model);
-        let trace = run(&opened, &inputs, Wanted::All).unwrap();
+        let trace = run(&opened, &inputs, TapSelection::All).unwrap();
         let expected = parameters::load(&folder(model).join("expected.safetensors")).unwrap();
         for (name, expected) in &expected {
             let found = trace.get(name).unwrap_or_else(|| panic!("{model} has no tap {name}"));
@@ -59,9 +59,9 @@ fn taps_agree_with_transformers() {
 fn a_tap_alone_is_what_it_is_among_all() {
     for model in MODELS {
         let (config, opened, inputs) = open(model);
-        let all = run(&opened, &inputs, Wanted::All).unwrap();
+        let all = run(&opened, &inputs, TapSelection::All).unwrap();
         for tap in config.outline().taps() {
-            let alone = run(&opened, &inputs, Wanted::named([&tap])).unwrap();
+            let alone = run(&opened, &inputs, TapSelection::named([&tap])).unwrap();
             assert_eq!(alone.taps().keys().collect::<Vec<_>>(), [&tap], "{model}");
             let difference = largest_difference(alone.get(&tap).unwrap(), all.get(&tap).unwrap());
             assert!(difference < 1e-5, "{model}: {tap} differs by {difference}");
@@ -76,7 +76,7 @@ fn configurations_and_weights_survive_being_written() {
         let weights = config.weights(&opened).unwrap();
         let shapes = config.shapes();
         assert!(weights.iter().all(|(name, tensor)| shapes[name] == tensor.dims()));
-        assert_eq!(config.misfits(&opened.weight_shapes().unwrap()), Vec::<String>::new());
+        assert_eq!(config.shape_mismatches(&opened.weight_shapes().unwrap()), Vec::<String>::new());
 
         let written = tempfile::tempdir().unwrap();
         std::fs::write(written.path().join("config.json"), config.to_json().unwrap().to_string()).unwrap();
@@ -84,7 +84,7 @@ fn configurations_and_weights_survive_being_written() {
         let again = ModelFolder::open(written.path()).unwrap();
         assert_eq!(Config::open(&again).unwrap(), config, "{model}");
         let logits = |folder: &ModelFolder| {
-            let trace = run(folder, &inputs, Wanted::named(["logits"])).unwrap();
+            let trace = run(folder, &inputs, TapSelection::named(["logits"])).unwrap();
             trace.get("logits").unwrap().clone()
         };
         assert!(largest_difference(&logits(&opened), &logits(&again)) < 1e-6, "{model}");
@@ -95,7 +95,7 @@ fn configurations_and_weights_survive_being_written() {
 fn masks_have_a_number_for_every_row_of_their_stream() {
     for model in MODELS {
         let (_, opened, inputs) = open(model);
-        let trace = run(&opened, &inputs, Wanted::All).unwrap();
+        let trace = run(&opened, &inputs, TapSelection::All).unwrap();
         let mut hidden = 0;
         for (name, tensor) in trace.taps() {
             let Some((front, _)) = name.rsplit_once('.') else { continue };
@@ -119,9 +119,10 @@ fn a_loss_on_the_outputs_reaches_every_parameter() {
         let (config, _, inputs) = open(model);
         let streams = alambic_tensor::Streams::new(3);
         let parameters = Parameters::from_weights(&config.initial_weights(&streams).unwrap()).unwrap();
-        let network = architecture::over(&config, &parameters.tracked()).unwrap();
+        let network = architecture::build(&config, &parameters.tracked()).unwrap();
         let batch = Batch::from_tensors(&inputs).unwrap();
-        let trace = network.read(&batch, Pass::Evaluate, Wanted::named(["logits", "relation"])).unwrap();
+        let trace =
+            network.forward(&batch, Pass::Evaluate, TapSelection::named(["logits", "relation"])).unwrap();
         let loss = trace.taps().values().fold(None, |sum: Option<Tensor>, tap| {
             let loss = tap.sqr().unwrap().mean_all().unwrap();
             Some(sum.map_or_else(|| loss.clone(), |sum| (sum + &loss).unwrap()))
@@ -145,7 +146,7 @@ fn inputs_that_do_not_fit_are_refused() {
     let refused = |model: &str, change: &dyn Fn(&mut Weights)| {
         let (_, opened, mut inputs) = open(model);
         change(&mut inputs);
-        run(&opened, &inputs, Wanted::All).unwrap_err().to_string()
+        run(&opened, &inputs, TapSelection::All).unwrap_err().to_string()
     };
     let narrow = |name: &'static str, dim: usize, count: usize| {
         move |inputs: &mut Weights| {
@@ -190,7 +191,7 @@ fn a_dual_encoder_starts_from_a_fusion_encoder_and_reads_each_side_alone() {
     let network = Dual::new(&config, &weights).unwrap();
     let batch = Batch::from_tensors(&inputs).unwrap();
     let network: &dyn architecture::Architecture = &network;
-    let all = network.read(&batch, Pass::Evaluate, Wanted::All).unwrap();
+    let all = network.forward(&batch, Pass::Evaluate, TapSelection::All).unwrap();
     let mut outline = config.outline().taps();
     let mut found: Vec<String> = all.taps().keys().cloned().collect();
     outline.sort_unstable();
@@ -199,13 +200,13 @@ fn a_dual_encoder_starts_from_a_fusion_encoder_and_reads_each_side_alone() {
 
     // Embeddings of images that were computed ahead give the same answers.
     let image = Batch { text: None, ..batch.clone() };
-    let ahead = network.read(&image, Pass::Evaluate, Wanted::named(["image.embedding"])).unwrap();
+    let ahead = network.forward(&image, Pass::Evaluate, TapSelection::named(["image.embedding"])).unwrap();
     assert_eq!(ahead.taps().len(), 1);
     let embedding = ahead.get("image.embedding").unwrap().clone();
     let answers = |text: Option<TextInput>, image: Tensor| {
         let stored = Batch { text, image: Some(Image::Embedding(image)), ..Batch::default() };
         network
-            .read(&stored, Pass::Evaluate, Wanted::named(["logits"]))
+            .forward(&stored, Pass::Evaluate, TapSelection::named(["logits"]))
             .unwrap()
             .get("logits")
             .unwrap()
@@ -221,11 +222,11 @@ fn a_dual_encoder_starts_from_a_fusion_encoder_and_reads_each_side_alone() {
     assert!(once.dims() == each.dims() && largest_difference(&once, &each) < 1e-6);
     let three = Tensor::cat(&[&embedding, &embedding.narrow(0, 0, 1).unwrap()], 0).unwrap();
     let misfit = Batch { image: Some(Image::Embedding(three)), ..batch.clone() };
-    assert!(network.read(&misfit, Pass::Evaluate, Wanted::named(["logits"])).is_err());
+    assert!(network.forward(&misfit, Pass::Evaluate, TapSelection::named(["logits"])).is_err());
 
     // The text's tower is the fusion encoder's way through a text that stands alone, up to its first layer.
     let (_, vilt, _) = open("vilt");
-    let fused = run(&vilt, &inputs, Wanted::named(["text.hidden.0"])).unwrap();
+    let fused = run(&vilt, &inputs, TapSelection::named(["text.hidden.0"])).unwrap();
     let own = all.get("text.hidden.0").unwrap();
     let fused = fused.get("text.hidden.0").unwrap().narrow(1, 0, own.dim(1).unwrap()).unwrap();
     assert!(largest_difference(own, &fused) < 1e-6);
@@ -235,9 +236,9 @@ fn a_dual_encoder_starts_from_a_fusion_encoder_and_reads_each_side_alone() {
 fn a_loss_on_the_logits_reaches_every_parameter_of_a_dual_encoder() {
     let (config, weights, inputs) = dual([2, 2]);
     let parameters = Parameters::from_weights(&weights).unwrap();
-    let network = architecture::over(&Config::Dual(config.clone()), &parameters.tracked()).unwrap();
+    let network = architecture::build(&Config::Dual(config.clone()), &parameters.tracked()).unwrap();
     let batch = Batch::from_tensors(&inputs).unwrap();
-    let trace = network.read(&batch, Pass::Evaluate, Wanted::named(["logits"])).unwrap();
+    let trace = network.forward(&batch, Pass::Evaluate, TapSelection::named(["logits"])).unwrap();
     let loss = trace.get("logits").unwrap().sqr().unwrap().mean_all().unwrap();
     let gradients = Gradients::of(&loss, &parameters).unwrap();
     assert_eq!(gradients.unreached(&parameters), Vec::<String>::new());

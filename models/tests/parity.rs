@@ -6,7 +6,7 @@ use std::path::Path;
 
 use alambic_models::bert::{Bert, BertConfig, Head, TextInput};
 use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Generation, ModelFolder, Pass, Tokens, Trace, Translator, Wanted};
+use alambic_models::{GenerationConfig, ModelFolder, Pass, TapSelection, Tokens, Trace, Translator};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::gradients::{Gradients, is_key_bias};
@@ -34,7 +34,7 @@ fn inputs() -> (Tokens, Tokens) {
 #[test]
 fn marian_taps_agree_with_transformers() {
     let (source, target) = inputs();
-    let trace = marian().trace(&source, Some(&target), Pass::Evaluate, Wanted::All).unwrap();
+    let trace = marian().trace(&source, Some(&target), Pass::Evaluate, TapSelection::All).unwrap();
     assert_agrees("marian", &trace);
 }
 
@@ -69,7 +69,7 @@ fn bert_taps_agree_with_transformers() {
     for model in BERTS {
         let (config, weights, input) = bert(model);
         let network = Bert::new(&config, &weights).unwrap();
-        let trace = network.trace(&input, Pass::Evaluate, Wanted::All).unwrap();
+        let trace = network.trace(&input, Pass::Evaluate, TapSelection::All).unwrap();
         assert_agrees(model, &trace);
         let outline = config.outline().taps();
         assert!(trace.taps().keys().all(|tap| outline.contains(tap)) && outline.len() == trace.taps().len());
@@ -81,9 +81,9 @@ fn bert_computes_only_what_is_wanted() {
     for model in BERTS {
         let (config, weights, input) = bert(model);
         let network = Bert::new(&config, &weights).unwrap();
-        let all = network.trace(&input, Pass::Evaluate, Wanted::All).unwrap();
+        let all = network.trace(&input, Pass::Evaluate, TapSelection::All).unwrap();
         for tap in ["hidden.0", "hidden.1", "hidden.2", "scores.0", "values.1", "logits"] {
-            let alone = network.trace(&input, Pass::Evaluate, Wanted::named([tap])).unwrap();
+            let alone = network.trace(&input, Pass::Evaluate, TapSelection::named([tap])).unwrap();
             assert_eq!(alone.taps().keys().collect::<Vec<_>>(), [tap]);
             let difference = largest_difference(alone.get(tap).unwrap(), all.get(tap).unwrap());
             assert!(difference < 1e-5, "{model}: {tap} differs by {difference}");
@@ -107,7 +107,7 @@ fn masked_language_logits_are_of_the_selected_tokens() {
 
         let network = Bert::new(&config, &weights).unwrap();
         let logits = |input: &TextInput| {
-            let trace = network.trace(input, Pass::Evaluate, Wanted::named(["logits"])).unwrap();
+            let trace = network.trace(input, Pass::Evaluate, TapSelection::named(["logits"])).unwrap();
             trace.get("logits").unwrap().clone()
         };
         let all = logits(&input).flatten_to(1).unwrap();
@@ -125,7 +125,7 @@ fn a_loss_on_the_logits_reaches_every_parameter_of_bert() {
         let (config, weights, input) = bert(model);
         let parameters = Parameters::from_weights(&weights).unwrap();
         let network = Bert::new(&config, &parameters.tracked()).unwrap();
-        let trace = network.trace(&input, Pass::Evaluate, Wanted::named(["logits"])).unwrap();
+        let trace = network.trace(&input, Pass::Evaluate, TapSelection::named(["logits"])).unwrap();
         let loss = trace.get("logits").unwrap().sqr().unwrap().mean_all().unwrap();
         let gradients = Gradients::of(&loss, &parameters).unwrap();
         assert_eq!(gradients.unreached(&parameters), Vec::<String>::new(), "{model}");
@@ -136,9 +136,9 @@ fn a_loss_on_the_logits_reaches_every_parameter_of_bert() {
 #[test]
 fn fused_attention_computes_what_the_tapped_one_does() {
     let (source, target) = inputs();
-    let (model, wanted) = (marian(), Wanted::named(["logits", "encoder.hidden.2"]));
+    let (model, wanted) = (marian(), TapSelection::named(["logits", "encoder.hidden.2"]));
     let fused = model.trace(&source, Some(&target), Pass::Evaluate, wanted).unwrap();
-    let tapped = model.trace(&source, Some(&target), Pass::Evaluate, Wanted::All).unwrap();
+    let tapped = model.trace(&source, Some(&target), Pass::Evaluate, TapSelection::All).unwrap();
     assert_eq!(fused.taps().len(), 2);
     for (name, tensor) in fused.taps() {
         assert!(largest_difference(tensor, tapped.get(name).unwrap()) < 1e-5);
@@ -149,7 +149,7 @@ fn fused_attention_computes_what_the_tapped_one_does() {
 fn cached_decoding_follows_the_teacher_forced_logits() {
     let (source, target) = inputs();
     let model = marian();
-    let trace = model.trace(&source, Some(&target), Pass::Evaluate, Wanted::named(["logits"])).unwrap();
+    let trace = model.trace(&source, Some(&target), Pass::Evaluate, TapSelection::named(["logits"])).unwrap();
     let logits = trace.get("logits").unwrap();
     let mut stepper = model.start(&source, 10).unwrap();
     for position in 0..target.length {
@@ -166,8 +166,9 @@ fn cached_decoding_follows_the_teacher_forced_logits() {
 fn beam_of_one_is_greedy_and_wider_beams_score_no_worse() {
     let (source, _) = inputs();
     let model = marian();
-    let greedy = Generation::greedy(12).run(&model, &source).unwrap();
-    let beam = Generation { beam: 4, longest: 12, length_penalty: 0.0 }.run(&model, &source).unwrap();
+    let greedy = GenerationConfig::greedy(12).run(&model, &source).unwrap();
+    let beam =
+        GenerationConfig { beam: 4, max_new_tokens: 12, length_penalty: 0.0 }.run(&model, &source).unwrap();
     for (greedy, beam) in greedy.iter().zip(&beam) {
         assert_eq!(greedy.len(), 1);
         assert!(!beam.is_empty() && beam.len() <= 4);
@@ -180,7 +181,8 @@ fn beam_of_one_is_greedy_and_wider_beams_score_no_worse() {
         batch: 1,
         length: source.length,
     };
-    let alone = Generation { beam: 4, longest: 12, length_penalty: 0.0 }.run(&model, &second).unwrap();
+    let alone =
+        GenerationConfig { beam: 4, max_new_tokens: 12, length_penalty: 0.0 }.run(&model, &second).unwrap();
     assert_eq!(alone[0][0].tokens, beam[1][0].tokens);
 }
 
@@ -196,7 +198,7 @@ fn a_loss_on_the_logits_reaches_every_parameter() {
     let parameters = Parameters::from_weights(&weights).unwrap();
     let model = Marian::new(&MarianConfig::open(&folder).unwrap(), &parameters.tracked()).unwrap();
     let (source, target) = inputs();
-    let trace = model.trace(&source, Some(&target), Pass::Evaluate, Wanted::named(["logits"])).unwrap();
+    let trace = model.trace(&source, Some(&target), Pass::Evaluate, TapSelection::named(["logits"])).unwrap();
     let loss = trace.get("logits").unwrap().to_dtype(DType::F32).unwrap().sqr().unwrap().mean_all().unwrap();
     let gradients = Gradients::of(&loss, &parameters).unwrap();
     assert!(gradients.unreached(&parameters).is_empty());

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use alambic_models::architecture::{self, Batch};
 use alambic_models::bert::{Bert, BertConfig};
 use alambic_models::{
-    Config, ImageProcessorConfig, ModelFolder, Pass, Precision, Resampling, Resizing, Wanted, write_weights,
+    Config, ImageProcessorConfig, ModelFolder, Pass, Precision, Resampling, Resizing, TapSelection,
+    write_weights,
 };
 use alambic_tensor::candle::{DType, Device, Tensor};
 use alambic_tensor::parameters::{self, Weights, load, save};
@@ -75,7 +76,7 @@ fn logits(folder: &ModelFolder, model: &str) -> Vec<f32> {
     let inputs = load(&parity(model).join("inputs.safetensors")).unwrap();
     let network = architecture::open(folder).unwrap();
     let batch = Batch::from_tensors(&inputs).unwrap();
-    let trace = network.read(&batch, Pass::Evaluate, Wanted::named(["logits"])).unwrap();
+    let trace = network.forward(&batch, Pass::Evaluate, TapSelection::named(["logits"])).unwrap();
     trace.get("logits").unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 
@@ -106,7 +107,7 @@ fn prefixes_of_wrappers_change_nothing() {
             assert_eq!(logits(&folder, model), plain, "{model} {prefix}");
             let found = folder.weight_shapes().unwrap();
             assert_eq!(
-                Config::open(&folder).unwrap().misfits(&found),
+                Config::open(&folder).unwrap().shape_mismatches(&found),
                 Vec::<String>::new(),
                 "{model} {prefix}"
             );
@@ -260,7 +261,7 @@ fn sizes_that_no_model_has_are_refused_at_once() {
 }
 
 #[test]
-fn what_would_be_computed_in_another_way_is_refused() {
+fn configurations_that_compute_otherwise_are_refused() {
     for (key, value) in [
         ("is_decoder", json!(true)),
         ("add_cross_attention", json!(true)),
@@ -337,7 +338,7 @@ fn a_head_that_is_told_to_have_a_matrix_of_its_own_is_not_given_another() {
 
 /// What is said of the tensors of a folder that are not read.
 fn unread(folder: &ModelFolder) -> Option<String> {
-    Config::open(folder).unwrap().unread(folder).unwrap()
+    Config::open(folder).unwrap().unused_tensors(folder).unwrap()
 }
 
 #[test]
@@ -547,7 +548,7 @@ fn ids_and_masks_are_held_against_what_they_index() {
         let mut inputs: Weights = [("input_ids".to_owned(), tensor(3))].into();
         inputs.insert(name.into(), tensor(number));
         let read = Batch::from_tensors(&inputs)
-            .and_then(|batch| network.read(&batch, Pass::Evaluate, Wanted::named(["hidden.0"])));
+            .and_then(|batch| network.forward(&batch, Pass::Evaluate, TapSelection::named(["hidden.0"])));
         read.map(drop).map_err(|error| error.to_string())
     };
     assert!(said("attention_mask", 1).is_err(), "a mask of 2 is none");
@@ -583,11 +584,11 @@ fn pictures_become_pixels_as_the_folder_says() {
         processor(json!({ "size": 2 * size, "crop_size": size, "resample": 2, "image_mean": 0.25 })).unwrap();
     assert_eq!(told.resizing, Resizing::ShorterSide(2 * size));
     assert_eq!(told.resampling, Resampling::Bilinear);
-    assert_eq!(told.colours.mean, [0.25; 3]);
+    assert_eq!(told.normalization.mean, [0.25; 3]);
     // transformers 5 keeps it within the file of the whole processor, which goes first.
     let whole = json!({ "image_processor": { "size": size, "crop_size": size, "image_std": 0.25 } });
     fs::write(copy.path("processor_config.json"), whole.to_string()).unwrap();
-    assert_eq!(processor(json!({})).unwrap().colours.deviation, [0.25; 3]);
+    assert_eq!(processor(json!({})).unwrap().normalization.std, [0.25; 3]);
     fs::write(copy.path("processor_config.json"), json!({ "processor_class": "CLIPProcessor" }).to_string())
         .unwrap();
     for (json, told) in [

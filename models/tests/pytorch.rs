@@ -191,7 +191,7 @@ fn storages_that_grow_without_end_are_refused() {
 }
 
 #[test]
-fn what_is_no_file_of_tensors_is_said_and_what_to_do() {
+fn files_without_tensors_are_refused_with_an_action() {
     assert!(said(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.").contains("1.6"));
     assert!(said(b"nonsense").contains("safetensors"));
     assert!(said(b"").contains("safetensors"));

@@ -13,7 +13,7 @@ const WORDS: [&str; 3] = ["a good film is not bad song", "query : passage the ro
 /// A folder with a vocabulary of BERT that keeps capitals, and these files.
 fn folder(files: &[(&str, Value)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let words = Tokenizer::words(WORDS, 200).unwrap();
+    let words = Tokenizer::train_words(WORDS, 200).unwrap();
     let mut json: Value = serde_json::from_str(&words.to_json().unwrap()).unwrap();
     let next = json["model"]["vocab"].as_object().unwrap().len();
     for (place, word) in ["Good", "Film", "café"].into_iter().enumerate() {
@@ -35,7 +35,7 @@ fn write(folder: &Path, name: &str, value: &Value) {
 }
 
 fn pieces(folder: &Path, longest: usize, first: &str, second: Option<&str>) -> String {
-    let tokenizer = Tokenizer::open(folder).unwrap().truncating(longest).unwrap();
+    let tokenizer = Tokenizer::open(folder).unwrap().with_max_length(longest).unwrap();
     let tokens = tokenizer.tokens();
     let read = tokenizer.encode_text(first, second).unwrap();
     let names: Vec<&str> = read.ids.iter().map(|&id| tokens[id as usize].as_str()).collect();
@@ -275,7 +275,7 @@ fn hostile_files_end_in_a_message() {
         std::fs::write(&path, json.to_string()).unwrap();
         let text = "a good film ".repeat(60);
         Tokenizer::open(folder.path())
-            .and_then(|tokenizer| tokenizer.truncating(16)?.encode_text(&text, None))
+            .and_then(|tokenizer| tokenizer.with_max_length(16)?.encode_text(&text, None))
             .map_err(|error| error.to_string())
     };
     let replace =
@@ -309,7 +309,7 @@ fn a_text_of_a_megabyte_is_cut_before_it_is_read() {
     let long = "a good film ".repeat(100_000);
     for side in ["left", "right"] {
         let folder = folder(&[(CONFIG, json!({ "truncation_side": side }))]);
-        let tokenizer = Tokenizer::open(folder.path()).unwrap().truncating(5).unwrap();
+        let tokenizer = Tokenizer::open(folder.path()).unwrap().with_max_length(5).unwrap();
         let read = tokenizer.encode_text(&long, None).unwrap();
         assert!(read.truncated);
         assert_eq!(read.ids, tokenizer.encode_text("a good film", None).unwrap().ids);

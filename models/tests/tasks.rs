@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-use alambic_models::bert::{Bert, BertConfig, Family, Head, Problem, Task};
+use alambic_models::bert::{Bert, BertConfig, Family, Head, HeadSpec, ProblemType};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::Tensor;
 
@@ -20,13 +20,13 @@ fn a_head_is_kept_for_its_own_task_and_made_anew_for_another() {
             untied: false,
             // What a published configuration is read as that says nothing of labels.
             labels: vec!["LABEL_0".into(), "LABEL_1".into()],
-            problem: Problem::OneLabel,
+            problem_type: ProblemType::SingleLabel,
             pairs: None,
             vocabulary: 11,
             width: 8,
             layers: 1,
             heads: 2,
-            inner: 12,
+            intermediate_size: 12,
             activation: "gelu".into(),
             positions: 16,
             segments: 2,
@@ -38,13 +38,13 @@ fn a_head_is_kept_for_its_own_task_and_made_anew_for_another() {
             pooling: None,
         };
         let given = Bert::initial_weights(&config, &Streams::new(1)).unwrap();
-        let language = Task { head: Head::MaskedLanguage, ..Task::none() };
-        let (same, kept) = Bert::for_task(&config, &given, &language, &Streams::new(2)).unwrap();
+        let language = HeadSpec { head: Head::MaskedLanguage, ..HeadSpec::none() };
+        let (same, kept) = Bert::with_head(&config, &given, &language, &Streams::new(2)).unwrap();
         assert!(kept.keys().eq(given.keys()), "{family:?}");
         assert!(kept.iter().all(|(name, tensor)| values(tensor) == values(&given[name])), "{family:?}");
         let labels = vec!["no".to_owned(), "yes".to_owned()];
-        let classes = Task { head: Head::Sequence, labels, ..Task::none() };
-        let (config, weights) = Bert::for_task(&same, &kept, &classes, &Streams::new(2)).unwrap();
+        let classes = HeadSpec { head: Head::Sequence, labels, ..HeadSpec::none() };
+        let (config, weights) = Bert::with_head(&same, &kept, &classes, &Streams::new(2)).unwrap();
         for (name, tensor) in &weights {
             let new = config.is_of_head(name) || name.contains("pooler");
             assert_eq!(new, !given.contains_key(name), "{family:?}: {name}");

@@ -87,7 +87,7 @@ pub struct Cell {
 fn time(model: &BenchmarkModel, batch: usize, length: usize) -> Result<f64, ModelError> {
     let inputs = model.inputs(batch, length)?;
     let begin = Instant::now();
-    model.run(&inputs)?;
+    model.run(inputs)?;
     device::synchronise()?;
     Ok(begin.elapsed().as_secs_f64() * 1e3)
 }
@@ -109,12 +109,11 @@ pub fn measure(
     for path in folders {
         let folder = ModelFolder::open(path)?;
         let config = Config::open(&folder)?;
-        // A detector reads no text.
-        let longest = if matches!(config, Config::Detector(_)) { usize::MAX } else { config.longest() };
-        if let Some(length) = grid.lengths.iter().find(|&&length| length > longest) {
+        let max_length = if config.reads_texts() { config.max_length() } else { usize::MAX };
+        if let Some(length) = grid.lengths.iter().find(|&&length| length > max_length) {
             return Err(ModelError::Input(format!(
                 "a length of {length} is more than the {} positions of {}",
-                config.longest(),
+                config.max_length(),
                 path.display()
             )));
         }

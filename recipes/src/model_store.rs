@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use alambic_files::digests::{self, Digests};
 use alambic_files::write;
 use alambic_hub::Hub;
-use alambic_models::{Config, Generation, ModelFolder};
+use alambic_models::{Config, GenerationConfig, ModelFolder};
 use alambic_settings::{At, IndexMap, Location};
 use alambic_students::{SourceModel, Student, rename_tags};
 use alambic_teachers::{
@@ -130,8 +130,8 @@ impl<'a> ModelStore<'a> {
     pub(crate) fn source_model(&self, name: &str) -> Result<SourceModel, RunError> {
         let folder = ModelFolder::open(&self.checkpoint_folder(name)?)?;
         let tokenizer = folder.tokenizer()?;
-        let config = Config::open(&folder)?.of_tokens(tokenizer.rows());
-        Ok(SourceModel { weights: config.weights_of_tokens(&folder)?, config, tokenizer: Some(tokenizer) })
+        let config = Config::open(&folder)?.trim_vocabulary(tokenizer.rows());
+        Ok(SourceModel { weights: config.trimmed_weights(&folder)?, config, tokenizer: Some(tokenizer) })
     }
 
     /// The folder of the detector whose regions a student reads: one whose tags are in the student's language.
@@ -150,9 +150,10 @@ impl<'a> ModelStore<'a> {
         Ok(match self.options(name)? {
             TeacherOptions::Checkpoint(options) => {
                 let folder = self.model_folder(name, options)?;
-                match Config::open(&ModelFolder::open(&folder)?)? {
-                    Config::Marian(_) => Arc::new(GenerativeTeacher::load(&folder)?),
-                    _ => self.encoder_of(folder)?,
+                if Config::open(&ModelFolder::open(&folder)?)?.writes_texts() {
+                    Arc::new(GenerativeTeacher::load(&folder)?)
+                } else {
+                    self.encoder_of(folder)?
                 }
             }
             TeacherOptions::Pipeline(options) => Arc::new(self.pipeline(options)?),
@@ -171,13 +172,13 @@ impl<'a> ModelStore<'a> {
     pub(crate) fn evaluated_teacher(
         &self,
         name: &str,
-        generation: Generation,
+        generation: GenerationConfig,
     ) -> Result<Arc<dyn Teacher>, RunError> {
         Ok(match self.options(name)? {
             TeacherOptions::Checkpoint(_) => Arc::new(self.generative(name)?.with_generation(generation)),
             TeacherOptions::Pipeline(options) => Arc::new(self.pipeline(&PipelineOptions {
                 beam: generation.beam,
-                max_new_tokens: generation.longest,
+                max_new_tokens: generation.max_new_tokens,
                 min_confidence: 0.0,
                 ..options.clone()
             })?),

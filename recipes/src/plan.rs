@@ -287,7 +287,7 @@ fn model(name: String, start: String, ModelInfo { config, .. }: &ModelInfo) -> P
         decoder_layers: streams.get("decoder").map_or(0, |stream| stream.layers),
         width: reads.width,
         heads: reads.heads,
-        feed_forward: config.inner(),
+        feed_forward: config.intermediate_size(),
         vocabulary: config.vocabulary(),
         parameters: config.parameters(),
     }
@@ -341,7 +341,7 @@ fn losses(checker: &Checker<'_>, options: &StageOptions, info: &ModelInfo) -> Ve
     let teacher = checker.outline_of_teacher(options).unwrap_or_default();
     let masks = options.data.task().is_masked();
     let shapes = |taps: Vec<String>, outline: &Outline| -> IndexMap<String, String> {
-        let shape = |tap: &str| match outline.form(tap) {
+        let shape = |tap: &str| match outline.tap_shape(tap) {
             Some(_) if masks && tap == "logits" => format!("tokens × {}", outline.classes),
             Some(form) => form.to_string(),
             None if outline.pairs => "batch × batch".to_owned(),
@@ -382,8 +382,8 @@ fn cache(
         return None;
     }
     subsample(&mut texts, MEASURED);
-    let max_length = task.max_length().min(info.config.longest()).min(teacher.config.longest());
-    let tokenizer = teacher.tokenizer.truncating(max_length).ok()?;
+    let max_length = task.max_length().min(info.config.max_length()).min(teacher.config.max_length());
+    let tokenizer = teacher.tokenizer.with_max_length(max_length).ok()?;
     let encoded = texts.iter().map(|text| tokenizer.encode_text(&text.first, text.second.as_deref()));
     let lengths: Vec<usize> = encoded.map(|text| Some(text.ok()?.ids.len())).collect::<Option<_>>()?;
     let precision = &recipe.cache.precision;

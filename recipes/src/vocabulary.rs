@@ -27,11 +27,11 @@ pub(crate) fn train_vocabulary(
     Ok(match task.vocabulary(corpora, student)? {
         VocabularySource::Characters(characters, languages) => {
             let characters: IndexSet<char> = characters.into_iter().collect();
-            Tokenizer::characters(&characters, &languages)?
+            Tokenizer::from_characters(&characters, &languages)?
         }
         VocabularySource::Texts(texts) => {
             let size = student.inner().max_vocabulary().unwrap_or(usize::MAX);
-            Tokenizer::of_texts(student.inner().tokenizer_model(), texts.iter().map(AsRef::as_ref), size)?
+            Tokenizer::train(student.inner().tokenizer_model(), texts.iter().map(AsRef::as_ref), size)?
         }
     })
 }
@@ -52,11 +52,11 @@ pub(crate) fn transfer_vocabulary(
     let (all, sources) = (|| all.iter().copied(), || sources.iter().copied());
     Ok(match taken {
         VocabularyTransfer::Keep => whole.clone(),
-        VocabularyTransfer::Prune(most) => whole.cut(all(), most)?,
-        VocabularyTransfer::Retrain(most) => whole.anew(all(), most)?,
+        VocabularyTransfer::Prune(most) => whole.prune(all(), most)?,
+        VocabularyTransfer::Retrain(most) => whole.retrain(all(), most)?,
         VocabularyTransfer::Extend { kept, added } => {
-            let kept = kept.map(|most| whole.cut(sources(), most)).unwrap_or_else(|| Ok(whole.clone()))?;
-            kept.with_words_of(all(), sources(), added)?
+            let kept = kept.map(|most| whole.prune(sources(), most)).unwrap_or_else(|| Ok(whole.clone()))?;
+            kept.extend(all(), sources(), added)?
         }
     })
 }
@@ -91,7 +91,7 @@ mod tests {
     fn names_are_read_from_a_tokenizer_as_corpora_bring_them() {
         let forms: Vec<String> = NAMES.iter().map(|(code, name)| normalise(name, code)).collect();
         let characters: IndexSet<char> = forms.iter().flat_map(|form| form.chars()).collect();
-        let tokenizer = Tokenizer::characters(&characters, &["en".into(), "hi".into()]).unwrap();
+        let tokenizer = Tokenizer::from_characters(&characters, &["en".into(), "hi".into()]).unwrap();
         for ((code, name), form) in NAMES.iter().zip(&forms) {
             assert_eq!(&tokenizer.normalise(name).unwrap(), form, "{code}: {name:?}");
             assert_eq!(&tokenizer.normalise(form).unwrap(), form, "{code}: {form:?}");

@@ -119,7 +119,7 @@ fn model_folder(model: &Path) -> Result<PathBuf, Failure> {
 
 /// Says on standard error which tensors of a model's folder are not read, if there are such.
 fn tell_unread(folder: &ModelFolder, config: &Config) -> Result<(), Failure> {
-    if let Some(told) = config.unread(folder)? {
+    if let Some(told) = config.unused_tensors(folder)? {
         say(&format!("warning: {told}"));
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use alambic_files::text::quoted;
 use alambic_losses::mask_names;
 use alambic_models::architecture::{self, Batch};
-use alambic_models::{Config, ModelError, ModelFolder, Pass, Wanted, check_finite, load_recorded};
+use alambic_models::{Config, ModelError, ModelFolder, Pass, TapSelection, check_finite, load_recorded};
 use alambic_settings::reader::nearest;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
@@ -55,12 +55,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             return Err(of_inputs(ModelError::Input(format!("`{}` holds infinity", quoted(name)))));
         }
     }
-    let mut written = architecture::with_mask(inputs)?;
-    let wanted =
-        if arguments.taps.is_empty() { Wanted::All } else { Wanted::named(arguments.taps.iter().cloned()) };
+    let mut written = architecture::with_attention_mask(inputs)?;
+    let wanted = if arguments.taps.is_empty() {
+        TapSelection::All
+    } else {
+        TapSelection::named(arguments.taps.iter().cloned())
+    };
     let model = architecture::open(&folder)?;
     let batch = Batch::from_tensors(&written).map_err(of_inputs)?;
-    let trace = model.read(&batch, Pass::Evaluate, wanted).map_err(of_inputs)?;
+    let trace = model.forward(&batch, Pass::Evaluate, wanted).map_err(of_inputs)?;
     for (name, tensor) in trace.taps() {
         check_finite(name, tensor)
             .map_err(|error| Failure::message(format!("{}: {error}", folder.path().display())))?;

@@ -1,7 +1,7 @@
 //! Text and image encoders into one space.
 
 use alambic_models::Config;
-use alambic_models::clip::{Clip, ClipConfig, TextTower, VisionTower};
+use alambic_models::clip::{Clip, ClipConfig, ClipTextConfig, ClipVisionConfig};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
@@ -67,7 +67,7 @@ impl ClipSizes {
         let activation = sizes.activation.name().to_owned();
         Ok(ClipConfig {
             projection_dim: self.embedding,
-            text_config: TextTower {
+            text_config: ClipTextConfig {
                 vocab_size: context.tokenizer.size(),
                 max_position_embeddings: self.max_length,
                 hidden_size: sizes.width,
@@ -78,9 +78,9 @@ impl ClipSizes {
                 attention_dropout: sizes.dropout,
                 eos_token_id: context.tokenizer.closing()?,
                 pad_token_id: Some(context.tokenizer.padding()?),
-                ..TextTower::default()
+                ..ClipTextConfig::default()
             },
-            vision_config: VisionTower {
+            vision_config: ClipVisionConfig {
                 image_size: self.image,
                 patch_size: self.patch,
                 hidden_size: sizes.width,
@@ -89,7 +89,7 @@ impl ClipSizes {
                 intermediate_size: sizes.intermediate_size(),
                 hidden_act: activation,
                 attention_dropout: sizes.dropout,
-                ..VisionTower::default()
+                ..ClipVisionConfig::default()
             },
             images: None,
         })

@@ -1,7 +1,9 @@
 //! A text encoder from random weights.
 
-use alambic_models::bert::{Bert, BertConfig, Family, Gathering, Mode, Pooling, Problem, Task};
-use alambic_models::{Config, Pieces};
+use alambic_models::bert::{
+    Bert, BertConfig, Family, HeadSpec, Pooling, PoolingMode, ProblemType, TokenPooling,
+};
+use alambic_models::{Config, TokenizerModel};
 use alambic_settings::{choices, settings};
 
 use crate::StudentError;
@@ -61,7 +63,7 @@ choices! {
     }
 }
 
-impl From<TokenizerKind> for Pieces {
+impl From<TokenizerKind> for TokenizerModel {
     fn from(by: TokenizerKind) -> Self {
         match by {
             TokenizerKind::Words => Self::Words,
@@ -90,10 +92,10 @@ impl PoolingStrategy {
     /// The pooling, with layers of this width where it is recurrent.
     fn pooling(self, width: usize) -> Pooling {
         let gathering = match self {
-            Self::Mean => Gathering::Tokens(vec![Mode::Mean]),
-            Self::First => Gathering::Tokens(vec![Mode::First]),
-            Self::Lstm => Gathering::Recurrent { width, both: false },
-            Self::BiLstm => Gathering::Recurrent { width, both: true },
+            Self::Mean => PoolingMode::Tokens(vec![TokenPooling::Mean]),
+            Self::First => PoolingMode::Tokens(vec![TokenPooling::First]),
+            Self::Lstm => PoolingMode::Recurrent { width, both: false },
+            Self::BiLstm => PoolingMode::Recurrent { width, both: true },
         };
         Pooling::new(gathering, true)
     }
@@ -148,20 +150,20 @@ pub(crate) fn bert(
     max_length: usize,
 ) -> Result<BertConfig, StudentError> {
     check_heads(width, heads)?;
-    let Task { head, labels, .. } = Task::none();
+    let HeadSpec { head, labels, .. } = HeadSpec::none();
     Ok(BertConfig {
         family: Family::Bert,
         head,
         pooler: false,
         untied: false,
         labels,
-        problem: Problem::OneLabel,
+        problem_type: ProblemType::SingleLabel,
         pairs: None,
         vocabulary: context.tokenizer.size(),
         width,
         layers,
         heads,
-        inner,
+        intermediate_size: inner,
         activation: activation.name().to_owned(),
         positions: max_length,
         segments: 2,
@@ -185,7 +187,7 @@ impl Encoder {
         ];
         let config = bert(context, shape, self.activation, self.dropout, self.max_length)?;
         let pooling = PoolingStrategy::checked(self.pooling, self.pooling_width, config.width)?;
-        Ok(BertConfig { pooling, ..config }.for_task(context.head))
+        Ok(BertConfig { pooling, ..config }.with_head(context.head))
     }
 }
 
@@ -212,7 +214,7 @@ impl StudentBuilder for Encoder {
         Some(self.vocabulary)
     }
 
-    fn tokenizer_model(&self) -> Pieces {
+    fn tokenizer_model(&self) -> TokenizerModel {
         self.pieces.into()
     }
 }

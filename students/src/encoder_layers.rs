@@ -93,7 +93,7 @@ impl EncoderLayers {
 
 impl StudentBuilder for EncoderLayers {
     fn config(&self, context: &BuildContext<'_>) -> Result<Config, StudentError> {
-        Ok(self.plan(context)?.0.for_task(context.head).into())
+        Ok(self.plan(context)?.0.with_head(context.head).into())
     }
 
     fn build(&self, context: &BuildContext<'_>) -> Result<InitialModel, StudentError> {
@@ -102,7 +102,7 @@ impl StudentBuilder for EncoderLayers {
         if let Some(whole) = whole {
             transfer_embeddings(&mut weights, &whole, context.tokenizer, context.translations)?;
         }
-        let (config, weights) = Bert::for_task(&config, &weights, context.head, &context.streams)?;
+        let (config, weights) = Bert::with_head(&config, &weights, context.head, &context.streams)?;
         Ok(InitialModel { config: config.into(), weights })
     }
 

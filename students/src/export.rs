@@ -97,7 +97,7 @@ pub fn export(
         }));
         tokenizer.write(target.partial())?;
         if let Some((encoder, pooling)) = sentence_pooling(&config) {
-            pooling.write(target.partial(), encoder.width, encoder.longest(), &tokenizer)?;
+            pooling.write(target.partial(), encoder.width, encoder.max_length(), &tokenizer)?;
         }
         write_json(&target.partial().join("config.json"), folder.json())?;
     }

@@ -90,7 +90,7 @@ impl OscarSizes {
             regions: self.regions,
             tags: self.tags,
         };
-        Ok((config.for_task(context.head), given))
+        Ok((config.with_head(context.head), given))
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_files::write;
 use alambic_inference::DETECTOR_FOLDER;
-use alambic_models::bert::{BertConfig, Gathering, Pooling};
+use alambic_models::bert::{BertConfig, Pooling, PoolingMode};
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerFiles, write_weights};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
@@ -39,7 +39,7 @@ pub fn save_pretrained(
     std::fs::create_dir_all(folder).map_err(file_error(folder))?;
     tokenizer.write(folder)?;
     if let Some((encoder, pooling)) = pooling {
-        pooling.write(folder, encoder.width, encoder.longest(), &tokenizer)?;
+        pooling.write(folder, encoder.width, encoder.max_length(), &tokenizer)?;
     }
     // A detector reads no texts, and may know its tags by their names alone.
     if !matches!(config, Config::Detector(_)) || tokenizer != TokenizerFiles::default() {
@@ -85,7 +85,7 @@ pub fn save_pretrained(
 pub(crate) fn sentence_pooling(config: &Config) -> Option<(&BertConfig, &Pooling)> {
     let encoder = config.bert().ok()?;
     let pooling = encoder.pooling.as_ref()?;
-    matches!(pooling.gathering, Gathering::Tokens(_)).then_some((encoder, pooling))
+    matches!(pooling.mode, PoolingMode::Tokens(_)).then_some((encoder, pooling))
 }
 
 /// Writes the weights of dense layers behind a pooling where sentence-transformers looks for them, and gives all others.

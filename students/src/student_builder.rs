@@ -1,7 +1,7 @@
 //! What every way to make a student has in common.
 
-use alambic_models::bert::Task as HeadSpec;
-use alambic_models::{Config, Pieces, Tokenizer};
+use alambic_models::bert::HeadSpec;
+use alambic_models::{Config, Tokenizer, TokenizerModel};
 use alambic_settings::{At, Table};
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
@@ -101,8 +101,8 @@ pub trait StudentBuilder {
     }
 
     /// Tokenizer model of such a vocabulary.
-    fn tokenizer_model(&self) -> Pieces {
-        Pieces::Words
+    fn tokenizer_model(&self) -> TokenizerModel {
+        TokenizerModel::Words
     }
 
     /// Change of the source model's vocabulary.

@@ -58,7 +58,7 @@ pub(crate) fn transfer_embeddings(
                 shares.iter().filter_map(|&(from, share)| Some((ids[from as usize]?, share))).collect()
             }
             (None, None) => {
-                let pieces = whole.piece(token)?;
+                let pieces = whole.encode_token(token)?;
                 let share = 1.0 / pieces.len() as f32;
                 pieces.into_iter().map(|id| (id, share)).collect()
             }
@@ -78,7 +78,7 @@ fn shares(
     tokenizer: &Tokenizer,
     translations: &[(&str, &str)],
 ) -> Result<BTreeMap<u32, Vec<(u32, f32)>>, ModelError> {
-    let tokenizer = tokenizer.truncating(MAX_LENGTH)?;
+    let tokenizer = tokenizer.with_max_length(MAX_LENGTH)?;
     let every = translations.len().div_ceil(MAX_SENTENCES).max(1);
     let around: BTreeSet<u32> = tokenizer.encode("")?.into_iter().collect();
     let read = |text: &str| -> Result<Vec<u32>, ModelError> {
@@ -129,10 +129,10 @@ mod tests {
 
     #[test]
     fn known_tokens_keep_their_embeddings_and_new_ones_get_means() {
-        let english = Tokenizer::words(["the house the book a book"], 100).unwrap();
+        let english = Tokenizer::train_words(["the house the book a book"], 100).unwrap();
         let german = ["das haus", "das buch", "ein buch"];
         // What comes once is left in pieces.
-        let both = english.with_words_of(german.into_iter().chain(german), [], 60).unwrap();
+        let both = english.extend(german.into_iter().chain(german), [], 60).unwrap();
         let pairs = [("the house", german[0]), ("the book", german[1]), ("a book", german[2])];
         let rows = |pairs: &[(&str, &str)]| {
             let mut weights = table(&english);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use alambic_models::bert::{Bert, TextInput};
 use alambic_models::dual::{Dual, DualConfig};
 use alambic_models::{
-    Config, ModelFolder, Pass, Precision, Tokenizer, TokenizerFiles, Tokens, Wanted, write_weights,
+    Config, ModelFolder, Pass, Precision, TapSelection, Tokenizer, TokenizerFiles, Tokens, write_weights,
 };
 use alambic_students::{ExportFormat, StudentError, export, save_pretrained};
 use alambic_tensor::Streams;
@@ -21,7 +21,7 @@ fn parity(model: &str) -> PathBuf {
 
 /// The files of a small vocabulary.
 fn vocabulary() -> TokenizerFiles {
-    Tokenizer::words(["a good film"], 40).unwrap().files(16).unwrap()
+    Tokenizer::train_words(["a good film"], 40).unwrap().files(16).unwrap()
 }
 
 /// A copy of a tiny model with a vocabulary, which those of the parity tests do not have.
@@ -45,7 +45,7 @@ fn logits(folder: &Path, inputs: &Path) -> Vec<f32> {
     let inputs = parameters::load(inputs).unwrap();
     let tokens = Tokens::from_tensors(&inputs["input_ids"], inputs.get("attention_mask")).unwrap();
     let network = Bert::open(&ModelFolder::open(folder).unwrap()).unwrap();
-    let wanted = Wanted::named(["logits"]);
+    let wanted = TapSelection::named(["logits"]);
     let trace = network.trace(&TextInput::new(tokens), Pass::Evaluate, wanted).unwrap();
     trace.get("logits").map(|logits: &Tensor| logits.flatten_all().unwrap().to_vec1().unwrap()).unwrap()
 }
@@ -95,7 +95,7 @@ fn poolings_go_along() {
     let embed = |folder: &Path| -> Vec<Vec<f32>> {
         let network = Bert::open(&ModelFolder::open(folder).unwrap()).unwrap();
         let tokens = Tokens::from_tensors(&inputs["input_ids"], inputs.get("attention_mask")).unwrap();
-        let wanted = Wanted::named(["embedding"]);
+        let wanted = TapSelection::named(["embedding"]);
         let trace = network.trace(&TextInput::new(tokens), Pass::Evaluate, wanted).unwrap();
         trace.get("embedding").unwrap().to_vec2().unwrap()
     };
@@ -350,11 +350,11 @@ fn what_a_folder_says_of_reading_survives() {
         let reader = alambic_inference::EncoderPipeline::load(folder).unwrap();
         let rows =
             reader.text_rows(&[("Film a good film a good", None), ("film", None)], "embedding").unwrap();
-        (tokenizer.reading().clone(), tokenizer.prompt_length().unwrap(), rows)
+        (tokenizer.encoding_options().clone(), tokenizer.prompt_length().unwrap(), rows)
     };
     let (reading, prompt, rows) = read(&exported[0].path);
     assert_eq!(
-        (reading.longest, reading.keeps_end, reading.prompt.as_deref()),
+        (reading.max_length, reading.truncates_start, reading.prompt.as_deref()),
         (Some(6), true, Some("a good "))
     );
     assert_eq!((prompt, rows[0].len()), (3, 3));

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use alambic_inference::GenerationPipeline;
-use alambic_models::bert::{Head, Task as HeadSpec};
+use alambic_models::bert::{Head, HeadSpec};
 use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Config, Generation, ModelFolder, Precision, Tokenizer, TokenizerFiles};
+use alambic_models::{Config, GenerationConfig, ModelFolder, Precision, Tokenizer, TokenizerFiles};
 use alambic_settings::At;
 use alambic_students::{
     ActivationFunction, BuildContext, EncoderDecoder, EncoderDecoderLayers, InitialModel, SourceModel,
@@ -20,7 +20,7 @@ use alambic_tensor::parameters;
 
 fn tokenizer() -> Tokenizer {
     let languages = ["en", "hi", "ta"].map(str::to_owned);
-    Tokenizer::characters(&"abcdefghकखग".chars().collect(), &languages).unwrap()
+    Tokenizer::from_characters(&"abcdefghकखग".chars().collect(), &languages).unwrap()
 }
 
 fn tiny() -> EncoderDecoder {
@@ -66,7 +66,7 @@ fn values(tensor: &Tensor) -> Vec<f32> {
 
 fn pipeline(config: &Config, weights: &parameters::Weights) -> GenerationPipeline {
     let network = Marian::new(config.marian().unwrap(), weights).unwrap();
-    GenerationPipeline::new(config.clone(), Arc::new(network), tokenizer())
+    GenerationPipeline::new(config.clone(), Arc::new(network), tokenizer()).unwrap()
 }
 
 fn message<T, E: std::error::Error>(result: Result<T, E>) -> String {
@@ -348,10 +348,10 @@ fn a_pipeline_decodes_as_it_is_told_and_names_what_it_cannot_do() {
     let InitialModel { config, weights } = scratch(&tiny(), 7).unwrap();
     let mut pipeline = pipeline(&config, &weights);
     assert_eq!(pipeline.languages(), ["en", "hi", "ta"]);
-    assert_eq!(pipeline.generation, Generation::greedy(20));
+    assert_eq!(pipeline.generation, GenerationConfig::greedy(20));
     let none: &[(&str, &str)] = &[];
     assert!(pipeline.predict(none).unwrap().is_empty());
-    pipeline.generation = Generation { beam: 3, longest: 4, length_penalty: 1.0 };
+    pipeline.generation = GenerationConfig { beam: 3, max_new_tokens: 4, length_penalty: 1.0 };
     for (text, hypothesis) in pipeline.predict(&inputs()).unwrap() {
         assert!(hypothesis.tokens.len() <= 4);
         assert_eq!(tokenizer().decode(&hypothesis.tokens).unwrap(), text);

@@ -2,19 +2,19 @@
 
 use std::path::Path;
 
-use alambic_models::bert::{BertConfig, Gathering, Mode, Pooling};
+use alambic_models::bert::{BertConfig, Pooling, PoolingMode, TokenPooling};
 use alambic_models::{Config, ModelFolder, Tokenizer};
 
 use crate::TeacherError;
-use crate::options::{CheckpointOptions, TokenPooling};
+use crate::options::{CheckpointOptions, CheckpointPooling};
 
-impl From<TokenPooling> for Pooling {
-    fn from(pooled: TokenPooling) -> Self {
+impl From<CheckpointPooling> for Pooling {
+    fn from(pooled: CheckpointPooling) -> Self {
         let mode = match pooled {
-            TokenPooling::Mean => Mode::Mean,
-            TokenPooling::First => Mode::First,
+            CheckpointPooling::Mean => TokenPooling::Mean,
+            CheckpointPooling::First => TokenPooling::First,
         };
-        Self::new(Gathering::Tokens(vec![mode]), true)
+        Self::new(PoolingMode::Tokens(vec![mode]), true)
     }
 }
 
@@ -75,10 +75,10 @@ impl CheckpointOptions {
         let before = folder.path().join("config.json");
         std::fs::copy(&before, to.join("config.json")).map_err(TeacherError::file(&before))?;
         if let Config::Bert(config) = &config {
-            let files = tokenizer.files(config.longest())?;
+            let files = tokenizer.files(config.max_length())?;
             files.write(to)?;
             if let Some(pooling) = &config.pooling {
-                pooling.write(to, config.width, config.longest(), &files)?;
+                pooling.write(to, config.width, config.max_length(), &files)?;
                 for ((place, _), own) in pooling.dense_folders().into_iter().zip(folder.dense_folders()?) {
                     copy_weights(&own, &to.join(place))?;
                 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_inference::{EncoderPipeline, LoadedModel};
 use alambic_models::architecture;
-use alambic_models::{ModelFolder, Outline, Pass, Tokenizer, Trace, Wanted};
+use alambic_models::{ModelFolder, Outline, Pass, TapSelection, Tokenizer, Trace};
 
 use crate::TeacherError;
 use crate::digest::model_digest;
@@ -60,13 +60,13 @@ impl Teacher for EncoderTeacher {
         Err(TeacherError::Unsupported("is an encoder and generates no text"))
     }
 
-    fn trace(&self, batch: TeacherBatch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+    fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
         let (network, wanted) = (self.model.network(), wanted.clone());
         Ok(match batch {
-            TeacherBatch::Multimodal(batch) => network.read(batch, Pass::Evaluate, wanted)?,
+            TeacherBatch::Multimodal(batch) => network.forward(batch, Pass::Evaluate, wanted)?,
             TeacherBatch::Texts(texts) => {
                 let batch = architecture::Batch { text: Some(texts.clone()), ..Default::default() };
-                network.read(&batch, Pass::Evaluate, wanted)?
+                network.forward(&batch, Pass::Evaluate, wanted)?
             }
             TeacherBatch::TeacherForcing(_) => {
                 return Err(TeacherError::Unsupported("is an encoder and takes no target texts"));
@@ -83,7 +83,7 @@ impl Teacher for EncoderTeacher {
     }
 
     fn max_length(&self) -> Option<usize> {
-        Some(self.model.config().longest())
+        Some(self.model.config().max_length())
     }
 
     fn folder(&self) -> Option<&Path> {

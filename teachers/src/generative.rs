@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alambic_inference::GenerationPipeline;
-use alambic_models::{Generation, Hypothesis, ModelFolder, Outline, Tokenizer, Trace, Wanted};
+use alambic_models::{GenerationConfig, Hypothesis, ModelFolder, Outline, TapSelection, Tokenizer, Trace};
 
 use crate::TeacherError;
 use crate::digest::model_digest;
@@ -38,7 +38,7 @@ impl GenerativeTeacher {
 
     /// The same model with other decoding.
     #[must_use]
-    pub fn with_generation(mut self, generation: Generation) -> Self {
+    pub fn with_generation(mut self, generation: GenerationConfig) -> Self {
         self.pipeline.generation = generation;
         self
     }
@@ -88,7 +88,7 @@ impl Teacher for GenerativeTeacher {
         Ok(self.hypotheses(requests, progress)?.into_iter().map(row).collect())
     }
 
-    fn trace(&self, batch: TeacherBatch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+    fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
         let TeacherBatch::TeacherForcing(forced) = batch else {
             return Err(TeacherError::Unsupported(
                 "is an encoder-decoder and needs sources with their languages",
@@ -111,9 +111,7 @@ impl Teacher for GenerativeTeacher {
     }
 
     fn generation_settings(&self) -> String {
-        // Records hold it: it does not change with the names in the code.
-        let Generation { beam, longest, length_penalty } = self.pipeline.generation;
-        format!("Generation {{ beam: {beam}, longest: {longest}, length_penalty: {length_penalty:?} }}")
+        self.pipeline.generation.identity()
     }
 
     fn size(&self) -> (usize, u64) {

@@ -24,7 +24,8 @@ pub use error::TeacherError;
 pub use generation_record::GenerationRecord;
 pub use generative::GenerativeTeacher;
 pub use options::{
-    CheckpointOptions, PipelineOptions, PipelineStep, RecordedOptions, TARGET, TeacherOptions, TokenPooling,
+    CheckpointOptions, CheckpointPooling, PipelineOptions, PipelineStep, RecordedOptions, TARGET,
+    TeacherOptions,
 };
 pub use pipeline::Pipeline;
 pub use recorded::RecordedTeacher;

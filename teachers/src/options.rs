@@ -7,7 +7,7 @@ pub const TARGET: &str = "target";
 
 choices! {
     /// Pooling of the hidden states of a text's tokens to its embedding.
-    pub enum TokenPooling {
+    pub enum CheckpointPooling {
         /// Their mean.
         Mean = "mean",
         /// The first of them.
@@ -27,7 +27,7 @@ settings! {
         pub prompt: Option<String>,
         /// Pooling of the hidden states of a text's tokens to its embedding, of length one, in a text encoder. Left out: that
         /// of its folder, as sentence-transformers has it.
-        pub pooling: Option<TokenPooling>,
+        pub pooling: Option<CheckpointPooling>,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Chains of encoder-decoders as teachers.
 
-use alambic_models::{Generation, Hypothesis, Outline, Tokenizer, Trace, Wanted};
+use alambic_models::{GenerationConfig, Hypothesis, Outline, TapSelection, Tokenizer, Trace};
 use indexmap::IndexMap;
 
 use crate::TeacherError;
@@ -28,8 +28,11 @@ impl Pipeline {
         options: &PipelineOptions,
         checkpoint: impl Fn(&str) -> Result<GenerativeTeacher, TeacherError>,
     ) -> Result<Self, TeacherError> {
-        let generation =
-            Generation { beam: options.beam, longest: options.max_new_tokens, length_penalty: 1.0 };
+        let generation = GenerationConfig {
+            beam: options.beam,
+            max_new_tokens: options.max_new_tokens,
+            length_penalty: 1.0,
+        };
         let mut steps = options
             .chain
             .iter()
@@ -125,7 +128,7 @@ impl Teacher for Pipeline {
         Ok(rows.into_iter().map(|row| row.written).collect())
     }
 
-    fn trace(&self, batch: TeacherBatch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+    fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
         self.last.0.trace(batch, wanted)
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_models::{Outline, Tokenizer, Trace, Wanted};
+use alambic_models::{Outline, TapSelection, Tokenizer, Trace};
 use indexmap::IndexMap;
 
 use crate::TeacherError;
@@ -74,7 +74,7 @@ impl Teacher for RecordedTeacher {
         Ok(written)
     }
 
-    fn trace(&self, _: TeacherBatch<'_>, _: &Wanted) -> Result<Trace, TeacherError> {
+    fn trace(&self, _: TeacherBatch<'_>, _: &TapSelection) -> Result<Trace, TeacherError> {
         Err(TeacherError::NoTaps)
     }
 

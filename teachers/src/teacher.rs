@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alambic_models::bert::TextInput;
-use alambic_models::{Hypothesis, Outline, Tokenizer, Tokens, Trace, Wanted, architecture};
+use alambic_models::{Hypothesis, Outline, TapSelection, Tokenizer, Tokens, Trace, architecture};
 use serde::{Deserialize, Serialize};
 
 use crate::TeacherError;
@@ -125,7 +125,7 @@ pub trait Teacher {
     ///
     /// # Errors
     /// When a model fails or takes other batches, or the teacher has no taps.
-    fn trace(&self, batch: TeacherBatch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError>;
+    fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError>;
 
     /// Streams of the (last) model, if the teacher has taps.
     fn outline(&self) -> Option<&Outline>;

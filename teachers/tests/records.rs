@@ -8,7 +8,7 @@ mod common;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
-use alambic_models::{Generation, Outline, Tokenizer, Trace, Wanted};
+use alambic_models::{GenerationConfig, Outline, TapSelection, Tokenizer, Trace};
 use alambic_teachers::{
     Fingerprint, GenerationOutput, GenerationRecord, GenerationRequest, PipelineOptions, RecordedTeacher,
     Teacher, TeacherBatch, TeacherError, TeacherForcing,
@@ -31,7 +31,7 @@ impl Teacher for Counting<'_> {
         self.teacher.generate(requests, progress)
     }
 
-    fn trace(&self, batch: TeacherBatch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+    fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
         self.teacher.trace(batch, wanted)
     }
 
@@ -206,7 +206,7 @@ fn a_stale_record_is_refused_by_what_differs() {
     let bytes = std::fs::read(&path).unwrap();
     let mut turned = requests.clone();
     turned.reverse();
-    let shorter = Generation { longest: 9, ..Generation::greedy(16) };
+    let shorter = GenerationConfig { max_new_tokens: 9, ..GenerationConfig::greedy(16) };
     let cases = [
         (place.checkpoint("second"), &requests, "weights"),
         (checkpoint.clone(), &turned, "data"),
@@ -278,7 +278,7 @@ fn recorded_outputs_repeat_themselves() {
         assert!(error.ends_with(&expected), "{error}");
     }
     let forced = TeacherForcing { sources: &requests[..1], target: None, min_length: 0 };
-    let error = recorded.trace(forced.into(), &Wanted::nothing()).unwrap_err();
+    let error = recorded.trace(forced.into(), &TapSelection::nothing()).unwrap_err();
     assert!(matches!(error, TeacherError::NoTaps), "{error}");
     assert!(message(RecordedTeacher::read(&[place.path("nothing.jsonl")])).contains("nothing.jsonl"));
 }

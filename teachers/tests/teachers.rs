@@ -7,14 +7,14 @@ mod common;
 
 use alambic_models::architecture::Batch;
 use alambic_models::bert::TextInput;
-use alambic_models::{Generation, Pass, Tokens, Trace, Wanted};
+use alambic_models::{GenerationConfig, Pass, TapSelection, Tokens, Trace};
 use alambic_teachers::{Candidate, GenerativeTeacher, Pipeline, PipelineOptions, Teacher, TeacherForcing};
 use common::{Workplace, chain, largest_difference, message, request, requests, write, write_model};
 
 #[test]
 fn a_checkpoint_writes_what_its_model_does() {
     let place = Workplace::new();
-    let generation = Generation { beam: 3, longest: 9, length_penalty: 1.0 };
+    let generation = GenerationConfig { beam: 3, max_new_tokens: 9, length_penalty: 1.0 };
     let checkpoint = place.checkpoint("first").with_generation(generation);
     let tokenizer = checkpoint.tokenizer().unwrap();
     let padding = checkpoint.pipeline().config().padding();
@@ -23,8 +23,10 @@ fn a_checkpoint_writes_what_its_model_does() {
     let mut different = std::collections::HashSet::new();
     for (request, written) in requests.iter().zip(&written).step_by(7) {
         let ids = tokenizer.encode_for(&request.text, &request.language).unwrap();
-        let hypotheses =
-            generation.run(checkpoint.pipeline().network(), &Tokens::pad(&[ids], padding)).unwrap().remove(0);
+        let hypotheses = generation
+            .run(checkpoint.pipeline().network().as_translator().unwrap(), &Tokens::pad(&[ids], padding))
+            .unwrap()
+            .remove(0);
         let best = &hypotheses[0];
         let dropped = match (best.finished, best.tokens.is_empty()) {
             (false, _) => Some("longer than the limit"),
@@ -89,7 +91,7 @@ fn a_checkpoint_traces_the_wanted_taps_alone() {
     let target = Tokens::pad(&[vec![13, 5, 6], vec![13, 7, 8]], 13);
     let trace = |target, min_length, names: &[&str]| {
         let forced = TeacherForcing { sources: &sources, target, min_length };
-        checkpoint.trace(forced.into(), &Wanted::named(names.iter().copied())).unwrap()
+        checkpoint.trace(forced.into(), &TapSelection::named(names.iter().copied())).unwrap()
     };
     let names = |trace: &Trace| trace.taps().keys().cloned().collect::<Vec<_>>();
     // Tag, three characters and end.
@@ -112,12 +114,12 @@ fn a_checkpoint_traces_the_wanted_taps_alone() {
     assert_eq!(names(&both), ["encoder.hidden.2", "logits"]);
     assert_eq!(both.get("logits").unwrap().dims(), [2, 3, 14]);
     let forced = TeacherForcing { sources: &sources, target: None, min_length: 0 };
-    let error = message(checkpoint.trace(forced.into(), &Wanted::named(["logits"])));
+    let error = message(checkpoint.trace(forced.into(), &TapSelection::named(["logits"])));
     assert!(error.contains("`logits` needs `decoder_input_ids`"), "{error}");
     // Every tap that the outline names is there to be read.
     let outline = checkpoint.outline().unwrap().clone();
     let forced = TeacherForcing { sources: &sources, target: Some(&target), min_length: 0 };
-    let all = checkpoint.trace(forced.into(), &Wanted::All).unwrap();
+    let all = checkpoint.trace(forced.into(), &TapSelection::All).unwrap();
     let (mut expected, mut found) = (outline.taps(), names(&all));
     expected.sort();
     found.sort();
@@ -131,12 +133,13 @@ fn by_hand(
     text: &str,
     language: &str,
 ) -> (Vec<Candidate>, f64, usize, Option<&'static str>) {
-    let generation = Generation { beam: 2, longest: 10, length_penalty: 1.0 };
+    let generation = GenerationConfig { beam: 2, max_new_tokens: 10, length_penalty: 1.0 };
     let tokenizer = checkpoint.tokenizer().unwrap();
     let padding = checkpoint.pipeline().config().padding();
     let ids = tokenizer.encode_for(text, language).unwrap();
     let source = Tokens::pad(&[ids], padding);
-    let hypotheses = generation.run(checkpoint.pipeline().network(), &source).unwrap().remove(0);
+    let hypotheses =
+        generation.run(checkpoint.pipeline().network().as_translator().unwrap(), &source).unwrap().remove(0);
     let best = &hypotheses[0];
     let dropped = match (best.finished, best.tokens.is_empty()) {
         (false, _) => Some("longer than the limit"),
@@ -273,11 +276,11 @@ fn a_pipeline_needs_a_step_and_shows_its_last_model() {
     assert_eq!(pipeline.outline(), second.outline());
     let sources = [request("ab", "ta")];
     let forced = TeacherForcing { sources: &sources, target: None, min_length: 0 };
-    let wanted = Wanted::named(["encoder.hidden.2"]);
+    let wanted = TapSelection::named(["encoder.hidden.2"]);
     let found = pipeline.trace(forced.into(), &wanted).unwrap();
     let source = Tokens::pad(&[second.tokenizer().unwrap().encode_for("ab", "ta").unwrap()], 0);
     let batch = Batch { text: Some(TextInput::new(source)), ..Batch::default() };
-    let expected = second.pipeline().network().read(&batch, Pass::Evaluate, wanted).unwrap();
+    let expected = second.pipeline().network().forward(&batch, Pass::Evaluate, wanted).unwrap();
     let states = |trace: &Trace| trace.get("encoder.hidden.2").unwrap().clone();
     assert_eq!(largest_difference(&states(&found), &states(&expected)), 0.0);
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_models::bert::{Bert, BertConfig, Family, Head, Problem, Task};
+use alambic_models::bert::{Bert, BertConfig, Family, Head, HeadSpec, ProblemType};
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{Config, Precision, Tokenizer};
 use alambic_students::save_pretrained;
@@ -11,7 +11,7 @@ use alambic_tensor::Streams;
 /// Writes a tiny model that knows the letters of `zorva` and writes English and Tamil.
 pub(crate) fn tiny_model(folder: &Path) -> PathBuf {
     let tokenizer =
-        Tokenizer::characters(&"avorzசோர்வா".chars().collect(), &["en".into(), "ta".into()]).unwrap();
+        Tokenizer::from_characters(&"avorzசோர்வா".chars().collect(), &["en".into(), "ta".into()]).unwrap();
     let padding = tokenizer.padding().unwrap();
     let config = MarianConfig {
         vocab_size: tokenizer.size(),
@@ -43,7 +43,7 @@ pub(crate) fn tiny_encoder(
     path: &Path,
     tokenizer: &Tokenizer,
     longest: usize,
-    task: &Task,
+    task: &HeadSpec,
     change: impl FnOnce(&mut BertConfig),
 ) {
     let config = BertConfig {
@@ -52,13 +52,13 @@ pub(crate) fn tiny_encoder(
         pooler: false,
         untied: false,
         labels: Vec::new(),
-        problem: Problem::OneLabel,
+        problem_type: ProblemType::SingleLabel,
         pairs: None,
         vocabulary: tokenizer.size(),
         width: 8,
         layers: 1,
         heads: 2,
-        inner: 8,
+        intermediate_size: 8,
         activation: "gelu".into(),
         positions: longest,
         segments: 2,
@@ -69,7 +69,7 @@ pub(crate) fn tiny_encoder(
         head_dropout: 0.0,
         pooling: None,
     };
-    let mut config = config.for_task(task);
+    let mut config = config.with_head(task);
     change(&mut config);
     let weights = Bert::initial_weights(&config, &Streams::new(3)).unwrap();
     let files = tokenizer.files(longest).unwrap();

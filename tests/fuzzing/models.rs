@@ -5,7 +5,7 @@ use std::path::Path;
 
 use alambic_models::architecture::{self, Batch};
 use alambic_models::{
-    Config, ModelError, ModelFolder, Pass, Precision, Tokenizer, Wanted, load_recorded, write_weights,
+    Config, ModelError, ModelFolder, Pass, Precision, TapSelection, Tokenizer, load_recorded, write_weights,
 };
 use alambic_tensor::Streams;
 
@@ -91,7 +91,7 @@ pub(super) fn config(folder: &Path) -> Vec<String> {
 pub(super) fn model(folder: &Path) -> Vec<String> {
     let headers = ModelFolder::open(folder).and_then(|folder| {
         let shapes = folder.weight_shapes()?;
-        Config::open(&folder).map(|config| config.misfits(&shapes))
+        Config::open(&folder).map(|config| config.shape_mismatches(&shapes))
     });
     let whole = ModelFolder::open(folder).and_then(|folder| architecture::open(&folder));
     [said(headers), said(whole)].concat()
@@ -114,7 +114,7 @@ pub(super) fn tokenizer(folder: &Path) -> Vec<String> {
         refused.extend(said(tokenizer.encode_text(text, None)));
         refused.extend(said(tokenizer.encode_text("b a", Some(text))));
         refused.extend(said(tokenizer.encode_words(text)));
-        match tokenizer.truncating(8) {
+        match tokenizer.with_max_length(8) {
             Ok(short) => refused.extend(said(short.encode_text(text, Some("a b")))),
             Err(error) => refused.push(error.to_string()),
         }
@@ -133,8 +133,8 @@ pub(super) fn trace(folder: &Path) -> Vec<String> {
     // The command puts the file before what the model says of its inputs.
     let of_inputs = |error: ModelError| format!("{}: {error}", file.display());
     let model = architecture::open(&ModelFolder::open(folder).unwrap()).unwrap();
-    let read = architecture::with_mask(inputs)
+    let read = architecture::with_attention_mask(inputs)
         .and_then(|inputs| Batch::from_tensors(&inputs))
-        .and_then(|batch| model.read(&batch, Pass::Evaluate, Wanted::All));
+        .and_then(|batch| model.forward(&batch, Pass::Evaluate, TapSelection::All));
     read.err().map(of_inputs).into_iter().collect()
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use alambic_data::Picture;
 use alambic_models::architecture::Image;
-use alambic_models::dual::DualConfig;
-use alambic_models::{Config, Regions};
+use alambic_models::{Config, ImageInput, Regions};
 
 use super::load::load_image;
 use super::object_detector::ObjectDetector;
@@ -17,9 +16,6 @@ use crate::InferenceError;
 
 /// Folder of the detector within the folder of a model that reads regions.
 pub const DETECTOR_FOLDER: &str = "detector";
-
-/// Maximum number of regions of an image for models whose configuration does not say it.
-pub(crate) const DEFAULT_REGIONS: usize = 36;
 
 /// Image processor of a model.
 #[derive(Debug, Clone)]
@@ -39,34 +35,21 @@ impl ImageProcessor {
     /// # Errors
     /// When the model has no image input, or reads more position features than there are.
     pub fn new(config: &Config, detector: Option<Arc<ObjectDetector>>) -> Result<Self, InferenceError> {
-        let regions = |max_regions, widths, has_tags| {
-            Self::Regions(RegionProcessor::new(detector, max_regions, widths, has_tags))
-        };
-        let processor = match config {
-            Config::Clip(config) => Self::Patches(PatchProcessor::new(
-                config.image_processor(),
-                config.vision_config.patch_size,
-                None,
-            )),
-            Config::Vilt(sizes) | Config::Dual(DualConfig { sizes, .. }) => {
-                let max_patches = usize::try_from(sizes.max_image_length).ok();
-                Self::Patches(PatchProcessor::new(sizes.image_processor(), sizes.patch_size, max_patches))
-            }
-            Config::Oscar(config) => regions(config.regions, (config.features, 0), config.tags),
-            Config::Lxmert(config) if config.visual_pos_dim > POSITION_FEATURES => {
+        // A detector has an image input, too, and nothing beside it.
+        let input = config.image_input().filter(|_| config.reads_texts());
+        let processor = match input {
+            Some(ImageInput::Patches(input)) => Self::Patches(PatchProcessor::new(input)),
+            Some(ImageInput::Regions(input)) if input.box_numbers > POSITION_FEATURES => {
                 return Err(InferenceError::Unsupported(format!(
                     "the model reads {} position features of a region; there are {POSITION_FEATURES}",
-                    config.visual_pos_dim
+                    input.box_numbers
                 )));
             }
-            Config::Lxmert(config) => {
-                regions(DEFAULT_REGIONS, (config.visual_feat_dim, config.visual_pos_dim), false)
-            }
-            Config::VisualBert(config) => regions(DEFAULT_REGIONS, (config.features, 0), false),
-            other => {
+            Some(ImageInput::Regions(input)) => Self::Regions(RegionProcessor::new(input, detector)),
+            None => {
                 return Err(InferenceError::Unsupported(format!(
-                    "a {} has no image input",
-                    other.model_type()
+                    "a {} does not read images with texts",
+                    config.model_type()
                 )));
             }
         };
@@ -173,16 +156,16 @@ pub fn detector_folder(folder: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use alambic_data::{Pixels, Raster};
-    use alambic_models::clip::{ClipConfig, TextTower, VisionTower};
-    use alambic_models::{Colours, ImageProcessorConfig, Resampling, Resizing};
+    use alambic_models::clip::{ClipConfig, ClipTextConfig, ClipVisionConfig};
+    use alambic_models::{ImageNormalization, ImageProcessorConfig, Resampling, Resizing};
 
     use super::*;
 
     fn processor(images: Option<ImageProcessorConfig>) -> ImageProcessor {
         let config = ClipConfig {
             projection_dim: 4,
-            text_config: TextTower::default(),
-            vision_config: VisionTower { image_size: 4, patch_size: 2, ..VisionTower::default() },
+            text_config: ClipTextConfig::default(),
+            vision_config: ClipVisionConfig { image_size: 4, patch_size: 2, ..ClipVisionConfig::default() },
             images,
         };
         ImageProcessor::new(&Config::Clip(config), None).unwrap()
@@ -194,7 +177,7 @@ mod tests {
         let own = ImageProcessorConfig {
             resizing: Resizing::ShorterSide(8),
             resampling: Resampling::Nearest,
-            colours: Colours { mean: [1.0; 3], deviation: [0.5; 3], factor: 1.0 },
+            normalization: ImageNormalization { mean: [1.0; 3], std: [0.5; 3], rescale_factor: 1.0 },
             ..usual
         };
         let rgb: Vec<u8> = (0..8 * 8).flat_map(|pixel| [pixel; 3]).collect();

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use alambic_data::{Found, Raster};
 use alambic_files::digests::hash_file;
-use alambic_models::detector::{Detector, DetectorConfig, Located};
-use alambic_models::{Colours, Config, Images, ModelError, ModelFolder, Patches, Wanted, fitted, tap};
+use alambic_models::detector::{CellBox, Detector, DetectorConfig};
+use alambic_models::{
+    Config, ImageNormalization, Images, ModelError, ModelFolder, Patches, TapSelection, tap, vilt_size,
+};
 
 use crate::InferenceError;
 
@@ -74,7 +76,7 @@ impl ObjectDetector {
     /// Image in the size of the detector's input.
     #[must_use]
     pub fn resize(config: &DetectorConfig, image: &Raster) -> Raster {
-        let (width, height) = fitted((image.width, image.height), config.image_size, config.patch_size);
+        let (width, height) = vilt_size((image.width, image.height), config.image_size, config.patch_size);
         image.resized(width, height)
     }
 
@@ -85,12 +87,13 @@ impl ObjectDetector {
     pub fn detect(&self, image: &Raster) -> Result<Found, InferenceError> {
         let config = self.detector.config();
         let image = Self::resize(config, image);
-        let images = Images::of_rgb(&[(image.width, image.height, image.rgb.as_slice())], Colours::VILT)?;
+        let images =
+            Images::of_rgb(&[(image.width, image.height, image.rgb.as_slice())], ImageNormalization::VILT)?;
         let patches = Patches::of(&images, config.patch_size)?;
         let grid = patches.rectangle()?;
         let features = tap("", "hidden", config.num_hidden_layers);
         let wanted = ["objectness", "boxes", "logits", features.as_str()];
-        let trace = self.detector.trace(&patches, Wanted::named(wanted))?;
+        let trace = self.detector.trace(&patches, TapSelection::named(wanted))?;
         let rows = |tap: &str| -> Result<Vec<Vec<f32>>, InferenceError> {
             let tensor = trace.get(tap).ok_or_else(|| ModelError::MissingTensor(tap.to_owned()))?;
             let tensor = if tensor.rank() == 2 { tensor.unsqueeze(2) } else { Ok(tensor.clone()) };
@@ -105,7 +108,7 @@ impl ObjectDetector {
             let (logit, numbers) = (logit[0], [numbers[0], numbers[1], numbers[2], numbers[3]]);
             if logit >= min_logit {
                 let place = [cell / grid[1], cell % grid[1]];
-                let bounds = Located { cell: place, numbers }.bounds(grid);
+                let bounds = CellBox { cell: place, numbers }.bounds(grid);
                 candidates.push(Candidate { cell, logit, bounds });
             }
         }

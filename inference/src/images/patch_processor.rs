@@ -1,7 +1,7 @@
 //! Image processing for models that read patches.
 
 use alambic_data::{Interpolation, Raster};
-use alambic_models::{ImageProcessorConfig, Images, Patches, Resampling, spread};
+use alambic_models::{ImageProcessorConfig, Images, PatchInput, Patches, Resampling, evenly_spaced};
 
 use super::processed_image::ProcessedImage;
 use crate::InferenceError;
@@ -20,9 +20,9 @@ pub struct PatchProcessor {
 pub type PatchSampler<'a> = &'a mut dyn FnMut(usize, usize) -> Vec<usize>;
 
 impl PatchProcessor {
-    /// Processor of a model whose patches have `patch` pixels a side, and of which it reads at most `max_patches` of an image.
-    pub(super) fn new(config: ImageProcessorConfig, patch: usize, max_patches: Option<usize>) -> Self {
-        Self { config, patch, max_patches }
+    /// Processor of a model's image input.
+    pub(super) fn new(input: PatchInput) -> Self {
+        Self { config: input.processor, patch: input.patch_size, max_patches: input.max_patches }
     }
 
     /// Image in the size of the model's input.
@@ -50,7 +50,7 @@ impl PatchProcessor {
         let rasters: Vec<&Raster> = images.iter().map(|image| image.image()).collect::<Result<_, _>>()?;
         let images: Vec<(usize, usize, &[u8])> =
             rasters.iter().map(|raster| (raster.width, raster.height, raster.rgb.as_slice())).collect();
-        let all = Patches::of(&Images::of_rgb(&images, self.config.colours)?, self.patch)?;
+        let all = Patches::of(&Images::of_rgb(&images, self.config.normalization)?, self.patch)?;
         Ok(match (self.max_patches, sampler) {
             (None, _) => all,
             (Some(max), None) => all.limited(max, None)?,
@@ -67,6 +67,6 @@ impl PatchProcessor {
             [edge(column, columns), edge(row, rows), edge(column + 1, columns), edge(row + 1, rows)]
         };
         let count = rows * columns;
-        spread(count, self.max_patches.unwrap_or(count)).into_iter().map(part).collect()
+        evenly_spaced(count, self.max_patches.unwrap_or(count)).into_iter().map(part).collect()
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alambic_data::{Found, Picture};
-use alambic_models::{ModelError, Regions};
+use alambic_models::{ModelError, RegionInput, Regions};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
@@ -14,6 +14,9 @@ use crate::InferenceError;
 
 /// Position features of a region: left, top, right and bottom edge, width and height, as shares of the image's sides.
 pub const POSITION_FEATURES: usize = 6;
+
+/// Maximum number of regions of an image for models whose configuration does not say it.
+pub(crate) const DEFAULT_REGIONS: usize = 36;
 
 /// Regions of images with their features, as a model reads them.
 #[derive(Debug, Clone)]
@@ -31,15 +34,15 @@ pub struct RegionProcessor {
 }
 
 impl RegionProcessor {
-    /// Processor of a model that reads at most `max_regions` regions of `feature_width` numbers, and `position_width` numbers
-    /// of a position apart from them; `detector` finds the regions of images that come without.
-    pub(super) fn new(
-        detector: Option<Arc<ObjectDetector>>,
-        max_regions: usize,
-        (feature_width, position_width): (usize, usize),
-        has_tags: bool,
-    ) -> Self {
-        Self { detector, max_regions, feature_width, position_width, has_tags }
+    /// Processor of a model's image input; `detector` finds the regions of images that come without.
+    pub(super) fn new(input: RegionInput, detector: Option<Arc<ObjectDetector>>) -> Self {
+        Self {
+            detector,
+            max_regions: input.max_regions.unwrap_or(DEFAULT_REGIONS),
+            feature_width: input.features,
+            position_width: input.box_numbers,
+            has_tags: input.reads_tags,
+        }
     }
 
     /// Whether the tags of regions are a second text of the model.

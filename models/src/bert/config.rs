@@ -6,144 +6,28 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Names, Pooling};
-use crate::facts::Facts;
-use crate::folder::{decimal, extend_object};
+use super::family::Family;
+use super::names::TensorNames;
+use super::pooling::Pooling;
+use crate::config_summary::ConfigSummary;
+use crate::head::{Head, HeadSpec, ProblemType};
+use crate::json::{decimal, extend_object};
 use crate::labels::{self, ONE_LABEL, REGRESSION, SEVERAL_LABELS};
 use crate::layers::{LayerSizes, Norms, activation};
 use crate::{ModelError, ModelFolder, Outline, Stream};
 
-/// Architectures that differ in names, positions and heads, not in their layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// BERT, MiniLM, TinyBERT, IndicBERT: positions from 0, two segments.
-    Bert,
-    /// RoBERTa: positions from the padding id on, no segments to speak of.
-    Roberta,
-    /// XLM-RoBERTa: RoBERTa with another vocabulary.
-    XlmRoberta,
-    /// DistilBERT: no segments, no pooler.
-    DistilBert,
-}
-
-impl Family {
-    /// The family of a `model_type`.
-    #[must_use]
-    pub fn of(model_type: &str) -> Option<Self> {
-        match model_type {
-            "bert" => Some(Self::Bert),
-            "roberta" => Some(Self::Roberta),
-            "xlm-roberta" => Some(Self::XlmRoberta),
-            "distilbert" => Some(Self::DistilBert),
-            _ => None,
-        }
-    }
-
-    /// The `model_type` of the family.
-    #[must_use]
-    pub fn model_type(self) -> &'static str {
-        match self {
-            Self::Bert => "bert",
-            Self::Roberta => "roberta",
-            Self::XlmRoberta => "xlm-roberta",
-            Self::DistilBert => "distilbert",
-        }
-    }
-
-    /// What the names of transformers' classes begin with.
-    fn class(self) -> &'static str {
-        match self {
-            Self::Bert => "Bert",
-            Self::Roberta => "Roberta",
-            Self::XlmRoberta => "XLMRoberta",
-            Self::DistilBert => "DistilBert",
-        }
-    }
-
-    /// Whether the layer of a head of its own ends in a tanh, and not in a `ReLU`.
-    #[must_use]
-    pub fn classifies_with_tanh(self) -> bool {
-        self != Self::DistilBert
-    }
-
-    /// Whether positions are counted from the padding id on, as fairseq does.
-    #[must_use]
-    pub fn counts_from_padding(self) -> bool {
-        matches!(self, Self::Roberta | Self::XlmRoberta)
-    }
-}
-
 /// The key of `config.json` that says whether a model of this program was trained on pairs of texts.
 const PAIRS: &str = "reads_pairs";
 
-/// What PyTorch calls the activation that changes nothing.
+/// PyTorch's name of the activation that changes nothing.
 const IDENTITY: &str = "torch.nn.modules.linear.Identity";
 
-/// What stands on top of the encoder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Head {
-    /// Nothing but, perhaps, a pooler.
-    None,
-    /// Logits of a whole text or pair of texts, `[batch, labels]`; a regression has one label.
-    Sequence,
-    /// Logits of every token, `[batch, length, labels]`.
-    Tokens,
-    /// Logits of the vocabulary at every token, `[batch, length, vocabulary]`.
-    MaskedLanguage,
-}
-
-impl Head {
-    /// The end of the names of transformers' classes with this head.
-    fn class(self) -> &'static str {
-        match self {
-            Self::None => "Model",
-            Self::Sequence => "ForSequenceClassification",
-            Self::Tokens => "ForTokenClassification",
-            Self::MaskedLanguage => "ForMaskedLM",
-        }
-    }
-}
-
-/// What the labels of a head are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Problem {
-    /// Classes of which one is true.
-    OneLabel,
-    /// Classes of which each is true or not, whatever the others are.
-    SeveralLabels,
-    /// Numbers that are predicted.
-    Numbers,
-}
-
-/// What a head is to say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Task {
-    /// What stands on top of the encoder.
-    pub head: Head,
-    /// Names of the labels; none for heads without.
-    pub labels: Vec<String>,
-    /// Whether the labels are numbers to be predicted.
-    pub regression: bool,
-    /// Whether texts come in pairs; none where nothing is known of it.
-    pub pairs: Option<bool>,
-    /// How many relations of a text and an image are told apart, beside the head; 0 for none.
-    pub relations: usize,
-}
-
-impl Task {
-    /// No task: an encoder without a head.
-    #[must_use]
-    pub fn none() -> Self {
-        Self { head: Head::None, labels: Vec::new(), regression: false, pairs: None, relations: 0 }
-    }
-}
-
-/// A text encoder of BERT's family, in one vocabulary for all of them.
+/// Configuration of a text encoder of BERT's family, in one set of keys for all of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BertConfig {
     /// The family.
     pub family: Family,
-    /// What stands on top.
+    /// Head.
     pub head: Head,
     /// Whether there is a pooler without a head that needs one.
     pub pooler: bool,
@@ -151,8 +35,8 @@ pub struct BertConfig {
     pub untied: bool,
     /// Names of the labels, in the order of the logits.
     pub labels: Vec<String>,
-    /// What the labels are.
-    pub problem: Problem,
+    /// Type of the labels.
+    pub problem_type: ProblemType,
     /// Whether texts come in pairs; none where nothing is known of it.
     pub pairs: Option<bool>,
     /// Rows of the embedding table.
@@ -164,7 +48,7 @@ pub struct BertConfig {
     /// Attention heads.
     pub heads: usize,
     /// Inner width of the feed-forward sublayers.
-    pub inner: usize,
+    pub intermediate_size: usize,
     /// Activation of the feed-forward sublayers, as transformers names it.
     pub activation: String,
     /// Rows of the position table.
@@ -181,7 +65,7 @@ pub struct BertConfig {
     pub attention_dropout: f32,
     /// Dropout before the last linear layer of a head.
     pub head_dropout: f32,
-    /// How the last hidden states become one vector, the tap `embedding`; none where nothing says so.
+    /// Pooling of the last hidden states into the tap `embedding`; none where nothing says so.
     pub pooling: Option<Pooling>,
 }
 
@@ -255,7 +139,7 @@ impl BertConfig {
     /// When the folder is of another family, a key is missing or has the wrong type, or there are no weights.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         let mut config = Self { pooling: Pooling::open(folder)?, ..Self::read(folder)? };
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         config.untied = config.has_own_output(folder, |name| config.spellings(name))?;
         if config.head == Head::None {
             let names = folder.weight_shapes()?;
@@ -281,7 +165,7 @@ impl BertConfig {
         if folder.weight_files().is_err() {
             return Ok(told);
         }
-        let (stored, names) = (folder.stored()?, Names::of(self));
+        let (stored, names) = (folder.stored()?, self.names());
         match (stored.find(&spellings(names.output())), stored.find(&spellings(&names.table("word")))) {
             (Some(_), _) if told => Ok(true),
             (Some(own), Some(words)) => Ok(!stored.are_equal(own, words)?),
@@ -307,11 +191,11 @@ impl BertConfig {
         let json = folder.json();
         let head = head(json).map_err(|message| ModelError::content(&file, message))?;
         let labels = labels::of(json).map_err(|message| ModelError::content(&file, message))?;
-        let problem = match json["problem_type"].as_str() {
-            Some(REGRESSION) => Problem::Numbers,
-            Some(SEVERAL_LABELS) => Problem::SeveralLabels,
-            _ if labels.len() == 1 => Problem::Numbers,
-            _ => Problem::OneLabel,
+        let problem_type = match json["problem_type"].as_str() {
+            Some(REGRESSION) => ProblemType::Regression,
+            Some(SEVERAL_LABELS) => ProblemType::MultiLabel,
+            _ if labels.len() == 1 => ProblemType::Regression,
+            _ => ProblemType::SingleLabel,
         };
         let pairs = json[PAIRS].as_bool();
         if family == Family::DistilBert {
@@ -327,13 +211,13 @@ impl BertConfig {
                 pooler: false,
                 untied: false,
                 labels,
-                problem,
+                problem_type,
                 pairs,
                 vocabulary: published.vocab_size,
                 width: published.dim,
                 layers: published.n_layers,
                 heads: published.n_heads,
-                inner: published.hidden_dim,
+                intermediate_size: published.hidden_dim,
                 activation: published.activation,
                 positions: published.max_position_embeddings,
                 segments: 0,
@@ -349,7 +233,7 @@ impl BertConfig {
                 pooling: None,
             });
         }
-        Ok(Self { labels, problem, pairs, ..Self::of_layout(folder, family, head)? })
+        Ok(Self { labels, problem_type, pairs, ..Self::of_layout(folder, family, head)? })
     }
 
     /// Reads the sizes of a folder that has the keys of BERT, whatever its type; there are no labels yet.
@@ -361,13 +245,13 @@ impl BertConfig {
             pooler: family == Family::Bert && head == Head::Sequence,
             untied: false,
             labels: Vec::new(),
-            problem: Problem::OneLabel,
+            problem_type: ProblemType::SingleLabel,
             pairs: None,
             vocabulary: published.vocab_size,
             width: published.hidden_size,
             layers: published.num_hidden_layers,
             heads: published.num_attention_heads,
-            inner: published.intermediate_size,
+            intermediate_size: published.intermediate_size,
             activation: published.hidden_act,
             positions: published.max_position_embeddings,
             segments: published.type_vocab_size,
@@ -382,18 +266,18 @@ impl BertConfig {
 
     /// The same encoder with the head that a task needs. A pooling stays only where there is no head.
     #[must_use]
-    pub fn for_task(self, task: &Task) -> Self {
+    pub fn with_head(self, head: &HeadSpec) -> Self {
         Self {
-            head: task.head,
-            untied: self.untied && task.head == Head::MaskedLanguage,
-            labels: task.labels.clone(),
-            problem: if task.regression { Problem::Numbers } else { Problem::OneLabel },
-            pairs: task.pairs,
-            pooler: match task.head {
+            head: head.head,
+            untied: self.untied && head.head == Head::MaskedLanguage,
+            labels: head.labels.clone(),
+            problem_type: if head.regression { ProblemType::Regression } else { ProblemType::SingleLabel },
+            pairs: head.pairs,
+            pooler: match head.head {
                 Head::None => self.pooler,
                 head => self.family == Family::Bert && head == Head::Sequence,
             },
-            pooling: self.pooling.filter(|_| task.head == Head::None),
+            pooling: self.pooling.filter(|_| head.head == Head::None),
             ..self
         }
     }
@@ -406,9 +290,9 @@ impl BertConfig {
         activation(&self.activation)
     }
 
-    /// The most tokens of a text.
+    /// Maximum number of tokens of a text.
     #[must_use]
-    pub fn longest(&self) -> usize {
+    pub fn max_length(&self) -> usize {
         if self.family.counts_from_padding() {
             self.positions.saturating_sub(self.padding as usize + 1)
         } else {
@@ -416,16 +300,16 @@ impl BertConfig {
         }
     }
 
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        Facts {
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
+        ConfigSummary {
             vocabulary: self.vocabulary,
-            longest: self.longest(),
+            max_length: self.max_length(),
             padding: self.padding,
-            inner: self.inner,
+            intermediate_size: self.intermediate_size,
             sizes: vec![
                 ("vocab_size", self.vocabulary),
                 ("hidden_size", self.width),
-                ("intermediate_size", self.inner),
+                ("intermediate_size", self.intermediate_size),
                 ("max_position_embeddings", self.positions),
             ],
             counts: vec![("type_vocab_size", self.segments)],
@@ -439,11 +323,23 @@ impl BertConfig {
         }
     }
 
+    /// Names of the model's tensors.
+    #[must_use]
+    pub fn names(&self) -> TensorNames {
+        TensorNames::new(self.family, self.head)
+    }
+
+    /// The activation before the vocabulary's logits, as transformers names it.
+    #[must_use]
+    pub fn masked_language_activation(&self) -> &str {
+        if self.family.counts_from_padding() { "gelu" } else { &self.activation }
+    }
+
     pub(super) fn sizes(&self) -> Result<LayerSizes, ModelError> {
         Ok(LayerSizes {
             width: self.width,
             heads: self.heads,
-            inner: self.inner,
+            intermediate_size: self.intermediate_size,
             activation: self.activation()?,
             epsilon: self.epsilon,
             dropout: self.dropout,
@@ -479,7 +375,7 @@ impl BertConfig {
         }
     }
 
-    /// What `config.json` holds, for transformers to load.
+    /// JSON of `config.json`, for transformers to load.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut json = json!({
@@ -496,7 +392,7 @@ impl BertConfig {
                 "dim": self.width,
                 "n_layers": self.layers,
                 "n_heads": self.heads,
-                "hidden_dim": self.inner,
+                "hidden_dim": self.intermediate_size,
                 "activation": self.activation,
                 "dropout": decimal(self.dropout),
                 "attention_dropout": decimal(self.attention_dropout),
@@ -508,7 +404,7 @@ impl BertConfig {
                 "hidden_size": self.width,
                 "num_hidden_layers": self.layers,
                 "num_attention_heads": self.heads,
-                "intermediate_size": self.inner,
+                "intermediate_size": self.intermediate_size,
                 "hidden_act": self.activation,
                 "type_vocab_size": self.segments,
                 "layer_norm_eps": self.epsilon,
@@ -521,10 +417,10 @@ impl BertConfig {
         extend_object(&mut json, sizes);
         if matches!(self.head, Head::Sequence | Head::Tokens) {
             extend_object(&mut json, labels::to_json(&self.labels));
-            json["problem_type"] = match (self.head, self.problem) {
-                (Head::Sequence, Problem::Numbers) => json!(REGRESSION),
-                (Head::Sequence, Problem::SeveralLabels) => json!(SEVERAL_LABELS),
-                (Head::Sequence, Problem::OneLabel) => json!(ONE_LABEL),
+            json["problem_type"] = match (self.head, self.problem_type) {
+                (Head::Sequence, ProblemType::Regression) => json!(REGRESSION),
+                (Head::Sequence, ProblemType::MultiLabel) => json!(SEVERAL_LABELS),
+                (Head::Sequence, ProblemType::SingleLabel) => json!(ONE_LABEL),
                 _ => Value::Null,
             };
             if let Some(pairs) = self.pairs.filter(|_| self.head == Head::Sequence) {

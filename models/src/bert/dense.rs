@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::layers::Shapes;
 use crate::{ModelError, json};
 
-/// What PyTorch calls activations, and what transformers calls them; the identity has no name there.
+/// Names of activations in PyTorch, and in transformers; the identity has none there.
 const ACTIVATIONS: [(&str, &str, Option<&str>); 5] = [
     ("Identity", "linear.Identity", None),
     ("Tanh", "activation.Tanh", Some("tanh")),
@@ -21,7 +21,7 @@ const ACTIVATIONS: [(&str, &str, Option<&str>); 5] = [
 /// A linear layer with an activation, over the vector of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dense {
-    /// Which of the dense layers of its model it is, counted from 0.
+    /// Index among the dense layers of its model, counted from 0.
     pub index: usize,
     /// Numbers that it reads.
     pub inputs: usize,
@@ -29,7 +29,7 @@ pub struct Dense {
     pub outputs: usize,
     /// Whether it has a bias.
     pub has_bias: bool,
-    /// Its activation, as transformers names it; none for the identity.
+    /// Activation, as transformers names it; none for the identity.
     pub activation: Option<&'static str>,
 }
 
@@ -55,7 +55,7 @@ fn tanh() -> String {
 }
 
 impl Dense {
-    /// What the folder of a module says.
+    /// Dense layer of a module's folder.
     pub(super) fn open(folder: &Path, index: usize) -> Result<Self, ModelError> {
         let path = folder.join("config.json");
         let published: Published = json::read(&path)?;
@@ -84,7 +84,7 @@ impl Dense {
         })
     }
 
-    /// What its tensors are called in a model, `.weight` and `.bias` left out.
+    /// Name of its tensors in a model, `.weight` and `.bias` left out.
     #[must_use]
     pub fn name(&self) -> String {
         format!("{}{}", prefix(self.index), "linear")
@@ -108,7 +108,7 @@ impl Dense {
     }
 }
 
-/// What the names of the tensors of a dense layer begin with in a model; what follows is their name in its own file.
+/// Prefix of the names of the tensors of a dense layer in a model; what follows is their name in its own file.
 pub(crate) fn prefix(index: usize) -> String {
     format!("dense.{index}.")
 }

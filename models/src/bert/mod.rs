@@ -3,17 +3,23 @@
 //! Taps: `hidden.i` (0 the embeddings), `queries.i`, `keys.i`, `values.i`, `scores.i` (divided by the square root of
 //! the head width, before mask and softmax), `attention.i`, `pooled`, `logits`, and with a [`Pooling`] `embedding`.
 
+mod architecture;
 mod config;
 pub(crate) mod dense;
+mod family;
 mod model;
 mod names;
+mod parameters;
 mod pooler;
 mod pooling;
-mod rows;
+mod trim;
 
+pub use crate::head::{Head, HeadSpec, ProblemType};
 pub use crate::layers::{AttentionNames, EncoderNames};
-pub use config::{BertConfig, Family, Head, Problem, Task};
+pub use crate::text_input::TextInput;
+pub use config::BertConfig;
 pub use dense::Dense;
-pub use model::{Bert, TextInput};
-pub use names::{Names, select_layers};
-pub use pooling::{Gathering, Mode, Pooling, Step};
+pub use family::Family;
+pub use model::Bert;
+pub use names::{TensorNames, select_layers};
+pub use pooling::{Pooling, PoolingMode, PoolingStep, TokenPooling};

@@ -8,46 +8,17 @@ use alambic_tensor::device;
 use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
-use super::names::Names;
+use super::config::BertConfig;
+use super::names::TensorNames;
 use super::pooler::Pooler;
-use super::{BertConfig, Head, Task};
+use crate::head::{Head, HeadSpec};
 use crate::initialise::DEVIATION;
 use crate::layers::{
-    Encoder, Linear, Norm, Pass, Source, TextEmbeddings, TextTables, Vocabulary, activation,
+    Encoder, Linear, Norm, Pass, TextEmbeddings, TextTables, Vocabulary, WeightSource, activation,
     counted_positions, first,
 };
-use crate::{EncodedText, Initialiser, ModelError, ModelFolder, Tokens, Trace, Wanted};
-
-/// Texts, or pairs of texts, as BERT's family reads them.
-#[derive(Debug, Clone)]
-pub struct TextInput {
-    /// The tokens of each text.
-    pub tokens: Tokens,
-    /// `[batch, length]`, the segment of each token; all 0 if left out.
-    pub segments: Option<Arc<Vec<u32>>>,
-    /// For masked language modelling: the tokens whose logits are wanted, as indices into `[batch * length]`. Left
-    /// out, those of all tokens.
-    pub selected: Option<Arc<Vec<u32>>>,
-}
-
-impl TextInput {
-    /// Encoded texts padded to the longest, all of whose tokens are wanted.
-    #[must_use]
-    pub fn pad(texts: &[&EncodedText], padding: u32) -> Self {
-        let rows = |part: fn(&EncodedText) -> &Vec<u32>| -> Vec<&Vec<u32>> {
-            texts.iter().map(|text| part(text)).collect()
-        };
-        let tokens = Tokens::pad(&rows(|text| &text.ids), padding);
-        let segments = Tokens::pad_to(&rows(|text| &text.segments), 0, tokens.length).ids;
-        Self { segments: Some(segments), ..Self::new(tokens) }
-    }
-
-    /// Texts of one segment, all of whose tokens are wanted.
-    #[must_use]
-    pub fn new(tokens: Tokens) -> Self {
-        Self { tokens, segments: None, selected: None }
-    }
-}
+use crate::text_input::TextInput;
+use crate::{Initialiser, ModelError, ModelFolder, TapSelection, Tokens, Trace};
 
 /// A head with its weights.
 #[derive(Debug, Clone)]
@@ -85,12 +56,16 @@ impl Bert {
     /// # Errors
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &BertConfig, weights: &Weights) -> Result<Self, ModelError> {
-        Self::under(config, &Names::of(config), weights)
+        Self::under(config, &config.names(), weights)
     }
 
     /// The same over weights of other names.
-    pub(crate) fn under(config: &BertConfig, names: &Names, weights: &Weights) -> Result<Self, ModelError> {
-        let (source, width) = (Source::new(weights), config.width);
+    pub(crate) fn under(
+        config: &BertConfig,
+        names: &TensorNames,
+        weights: &Weights,
+    ) -> Result<Self, ModelError> {
+        let (source, width) = (WeightSource::new(weights), config.width);
         let linear = |name: &str, outputs: usize| Linear::load(source, name, width, outputs);
         let table = |kind: &str, rows: usize| (names.table(kind), rows);
         let tables = TextTables {
@@ -102,7 +77,7 @@ impl Bert {
         let classifier = match config.head {
             Head::None => Classifier::None,
             Head::MaskedLanguage => {
-                let activation = activation(names.masked_language_activation(config))?;
+                let activation = activation(config.masked_language_activation())?;
                 Classifier::Vocabulary(Vocabulary::load(
                     source,
                     names.masked_language(config.untied),
@@ -179,29 +154,29 @@ impl Bert {
         config.shapes().into_iter().map(take).collect()
     }
 
-    /// The same encoder for a task, and weights for it: the given ones, with a new head where they are of another task.
+    /// The same encoder for a task, and weights for it: the given ones, with a new head where they are of another head.
     ///
     /// # Errors
     /// When a given tensor has another shape than the configuration says.
-    pub fn for_task(
+    pub fn with_head(
         config: &BertConfig,
         given: &Weights,
-        task: &Task,
+        head: &HeadSpec,
         streams: &Streams,
     ) -> Result<(BertConfig, Weights), ModelError> {
         // The labels that a configuration names besides a head over the vocabulary say nothing.
-        let labels = task.head == Head::MaskedLanguage || config.labels == task.labels;
-        let same = config.head == task.head && labels;
+        let labels = head.head == Head::MaskedLanguage || config.labels == head.labels;
+        let same = config.head == head.head && labels;
         let kept = given.iter().filter(|(name, _)| same || !config.is_of_head(name));
         let kept = kept.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
-        let config = config.clone().for_task(task);
+        let config = config.clone().with_head(head);
         let weights = Self::complete(&config, &kept, *streams)?;
         Ok((config, weights))
     }
 
     fn initialise(config: &BertConfig, names: &[String], streams: Streams) -> Result<Weights, ModelError> {
         let mut weights = Initialiser::new(&streams).fill(&config.shapes(), names, DEVIATION)?;
-        if let Some(words) = weights.get_mut(&Names::of(config).table("word")) {
+        if let Some(words) = weights.get_mut(&config.names().table("word")) {
             *words = without_row(words, config.padding as usize)?;
         }
         Ok(weights)
@@ -224,7 +199,12 @@ impl Bert {
     ///
     /// # Errors
     /// When the tokens do not fit the model.
-    pub fn trace(&self, input: &TextInput, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    pub fn trace(
+        &self,
+        input: &TextInput,
+        pass: Pass<'_>,
+        wanted: TapSelection,
+    ) -> Result<Trace, ModelError> {
         let mut trace = Trace::new(wanted);
         let tokens = &input.tokens;
         let embedded = self.embedding_norm.forward(&self.embed(input)?)?;
@@ -290,7 +270,7 @@ impl Bert {
 
     /// The position of each token.
     fn positions(&self, tokens: &Tokens) -> Result<Arc<Vec<u32>>, ModelError> {
-        let counted = counted_positions(tokens, self.config.longest())?;
+        let counted = counted_positions(tokens, self.config.max_length())?;
         if !self.config.family.counts_from_padding() {
             return Ok(counted);
         }

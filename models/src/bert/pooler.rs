@@ -6,8 +6,8 @@ use alambic_tensor::candle::{D, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::ops::{Activation, masked_mean};
 
-use super::pooling::{Gathering, Mode, NAME, Pooling, Step};
-use crate::layers::{Linear, Recurrent, Source, activation};
+use super::pooling::{NAME, Pooling, PoolingMode, PoolingStep, TokenPooling};
+use crate::layers::{Linear, Recurrent, WeightSource, activation};
 use crate::{ModelError, Tokens};
 
 /// Lower than any state.
@@ -23,10 +23,16 @@ pub(super) struct Pooler {
 
 impl Pooler {
     /// Of states of this width.
-    pub(super) fn load(source: Source<'_>, pooling: &Pooling, state: usize) -> Result<Self, ModelError> {
-        let recurrent = match pooling.gathering {
-            Gathering::Recurrent { width, both } => Some(Recurrent::load(source, NAME, state, width, both)?),
-            Gathering::Tokens(_) => None,
+    pub(super) fn load(
+        source: WeightSource<'_>,
+        pooling: &Pooling,
+        state: usize,
+    ) -> Result<Self, ModelError> {
+        let recurrent = match pooling.mode {
+            PoolingMode::Recurrent { width, both } => {
+                Some(Recurrent::load(source, NAME, state, width, both)?)
+            }
+            PoolingMode::Tokens(_) => None,
         };
         let mut width = pooling.gathered(state);
         let mut dense = Vec::new();
@@ -47,21 +53,21 @@ impl Pooler {
 
     /// The vectors `[batch, width]` of hidden states `[batch, length, state]`.
     pub(super) fn forward(&self, hidden: &Tensor, tokens: &Tokens) -> Result<Tensor, ModelError> {
-        let mut vectors = match (&self.recurrent, &self.pooling.gathering) {
+        let mut vectors = match (&self.recurrent, &self.pooling.mode) {
             (Some(recurrent), _) => recurrent.forward(hidden, tokens)?,
-            (None, Gathering::Tokens(modes)) => gather(hidden, &self.gathered(tokens), modes)?,
-            (None, Gathering::Recurrent { .. }) => {
+            (None, PoolingMode::Tokens(modes)) => gather(hidden, &self.gathered(tokens), modes)?,
+            (None, PoolingMode::Recurrent { .. }) => {
                 return Err(ModelError::Configuration("the recurrent layers are missing".into()));
             }
         };
         let mut dense = self.dense.iter();
         for step in &self.pooling.steps {
             match step {
-                Step::Normalise => {
+                PoolingStep::Normalise => {
                     let lengths = vectors.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?.maximum(1e-12)?;
                     vectors = vectors.broadcast_div(&lengths)?;
                 }
-                Step::Dense(_) => {
+                PoolingStep::Dense(_) => {
                     if let Some((layer, activation)) = dense.next() {
                         vectors = layer.forward(&vectors, *activation)?;
                     }
@@ -85,7 +91,7 @@ impl Pooler {
 }
 
 /// One vector for each mode, joined: `[batch, modes * state]`.
-fn gather(hidden: &Tensor, tokens: &Tokens, modes: &[Mode]) -> Result<Tensor, ModelError> {
+fn gather(hidden: &Tensor, tokens: &Tokens, modes: &[TokenPooling]) -> Result<Tensor, ModelError> {
     let vectors = modes.iter().map(|mode| one(hidden, tokens, *mode)).collect::<Result<Vec<_>, _>>()?;
     Ok(match vectors.as_slice() {
         [only] => only.clone(),
@@ -93,7 +99,7 @@ fn gather(hidden: &Tensor, tokens: &Tokens, modes: &[Mode]) -> Result<Tensor, Mo
     })
 }
 
-fn one(hidden: &Tensor, tokens: &Tokens, mode: Mode) -> Result<Tensor, ModelError> {
+fn one(hidden: &Tensor, tokens: &Tokens, mode: TokenPooling) -> Result<Tensor, ModelError> {
     let (batch, length, _) = hidden.dims3()?;
     let rows = || tokens.mask.chunks(length.max(1));
     let column = |values: Vec<f32>| Tensor::from_vec(values, (batch, length, 1), device::current());
@@ -104,16 +110,18 @@ fn one(hidden: &Tensor, tokens: &Tokens, mode: Mode) -> Result<Tensor, ModelErro
         Ok::<_, ModelError>(hidden.flatten_to(1)?.index_select(&places, 0)?)
     };
     Ok(match mode {
-        Mode::First if rows().all(|mask| mask.first() == Some(&1)) => hidden.narrow(1, 0, 1)?.squeeze(1)?,
-        Mode::First => at(&|mask| mask.iter().position(|&kept| kept == 1))?,
-        Mode::Last => at(&|mask| mask.iter().rposition(|&kept| kept == 1))?,
-        Mode::Mean => masked_mean(hidden, &tokens.mask)?,
-        Mode::MeanBySquareRoot => {
+        TokenPooling::First if rows().all(|mask| mask.first() == Some(&1)) => {
+            hidden.narrow(1, 0, 1)?.squeeze(1)?
+        }
+        TokenPooling::First => at(&|mask| mask.iter().position(|&kept| kept == 1))?,
+        TokenPooling::Last => at(&|mask| mask.iter().rposition(|&kept| kept == 1))?,
+        TokenPooling::Mean => masked_mean(hidden, &tokens.mask)?,
+        TokenPooling::MeanBySquareRoot => {
             let roots = rows().map(|mask| (count(mask).max(1e-9)).sqrt()).collect::<Vec<f32>>();
             let roots = Tensor::from_vec(roots, (batch, 1), device::current())?;
             masked_mean(hidden, &tokens.mask)?.broadcast_mul(&roots)?
         }
-        Mode::WeightedMean => {
+        TokenPooling::WeightedMean => {
             let weighted = |mask: &[u8]| -> Vec<f32> {
                 mask.iter().zip(1..).map(|(&kept, place)| f32::from(kept) * place as f32).collect()
             };
@@ -122,14 +130,14 @@ fn one(hidden: &Tensor, tokens: &Tokens, mode: Mode) -> Result<Tensor, ModelErro
             let sums = Tensor::from_vec(sums, (batch, 1), device::current())?;
             hidden.broadcast_mul(&column(weights)?)?.sum(1)?.broadcast_div(&sums)?
         }
-        Mode::Max => {
+        TokenPooling::Max => {
             let least = tokens.mask.iter().map(|&kept| if kept == 1 { 0.0 } else { LEAST }).collect();
             hidden.broadcast_add(&column(least)?)?.max(1)?
         }
     })
 }
 
-/// How many tokens a mask keeps.
+/// Number of tokens that a mask keeps.
 fn count(mask: &[u8]) -> f32 {
     mask.iter().map(|&kept| f32::from(kept)).sum()
 }
@@ -153,32 +161,36 @@ mod tests {
         let (hidden, tokens) = states();
         let root = |number: f32| number.sqrt();
         for (mode, expected) in [
-            (Mode::First, [[1.0, -4.0], [3.0, -8.0]]),
-            (Mode::Last, [[6.0, 2.0], [1.0, -2.0]]),
-            (Mode::Max, [[6.0, 5.0], [3.0, -2.0]]),
-            (Mode::Mean, [[3.0, 1.0], [2.0, -5.0]]),
+            (TokenPooling::First, [[1.0, -4.0], [3.0, -8.0]]),
+            (TokenPooling::Last, [[6.0, 2.0], [1.0, -2.0]]),
+            (TokenPooling::Max, [[6.0, 5.0], [3.0, -2.0]]),
+            (TokenPooling::Mean, [[3.0, 1.0], [2.0, -5.0]]),
             (
-                Mode::MeanBySquareRoot,
+                TokenPooling::MeanBySquareRoot,
                 [[9.0 / root(3.0), 3.0 / root(3.0)], [4.0 / root(2.0), -10.0 / root(2.0)]],
             ),
-            (Mode::WeightedMean, [[23.0 / 6.0, 2.0], [5.0 / 3.0, -4.0]]),
+            (TokenPooling::WeightedMean, [[23.0 / 6.0, 2.0], [5.0 / 3.0, -4.0]]),
         ] {
             let found = one(&hidden, &tokens, mode).unwrap().to_vec2::<f32>().unwrap();
             for (found, expected) in found.iter().flatten().zip(expected.as_flattened()) {
                 assert!((found - expected).abs() < 1e-5, "{mode:?}: {found} and {expected}");
             }
         }
-        let joined = gather(&hidden, &tokens, &[Mode::Last, Mode::First]).unwrap().to_vec2::<f32>().unwrap();
+        let joined = gather(&hidden, &tokens, &[TokenPooling::Last, TokenPooling::First])
+            .unwrap()
+            .to_vec2::<f32>()
+            .unwrap();
         assert_eq!(joined, [[6.0, 2.0, 1.0, -4.0], [1.0, -2.0, 3.0, -8.0]]);
     }
 
     #[test]
     fn skipped_tokens_are_not_gathered() {
         let (hidden, tokens) = states();
-        for (mode, expected) in
-            [(Mode::First, [[2.0, 5.0], [1.0, -2.0]]), (Mode::Mean, [[4.0, 3.5], [1.0, -2.0]])]
-        {
-            let pooling = Pooling { skipped: 1, ..Pooling::new(Gathering::Tokens(vec![mode]), false) };
+        for (mode, expected) in [
+            (TokenPooling::First, [[2.0, 5.0], [1.0, -2.0]]),
+            (TokenPooling::Mean, [[4.0, 3.5], [1.0, -2.0]]),
+        ] {
+            let pooling = Pooling { skipped: 1, ..Pooling::new(PoolingMode::Tokens(vec![mode]), false) };
             let pooler = Pooler { pooling, recurrent: None, dense: Vec::new() };
             assert_eq!(pooler.forward(&hidden, &tokens).unwrap().to_vec2::<f32>().unwrap(), expected);
         }

@@ -1,4 +1,4 @@
-//! How the states of a text's tokens become one vector, as sentence-transformers has it, or by long short-term memory.
+//! Pooling: one vector of the states of a text's tokens, as sentence-transformers has it, or by long short-term memory.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::{ModelError, ModelFolder, TokenizerFiles, json};
 
 /// One vector of the states of a text's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum TokenPooling {
     /// The first token.
     First,
     /// The largest number of any token, at each place.
@@ -29,7 +29,7 @@ pub enum Mode {
     Last,
 }
 
-impl Mode {
+impl TokenPooling {
     /// All, by the names of the newer key and of the older ones, in the order in which the older ones are joined.
     const ALL: [(Self, &'static str, &'static str); 6] = [
         (Self::First, "cls", "pooling_mode_cls_token"),
@@ -41,12 +41,12 @@ impl Mode {
     ];
 }
 
-/// Which token states make the vector.
+/// Pooling mode: the token states that make the vector.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Gathering {
+pub enum PoolingMode {
     /// One vector or several, joined in this order.
-    Tokens(Vec<Mode>),
-    /// What long short-term memory keeps of all tokens (Dadas, 2022): the state behind the last one, and of two layers, of which
+    Tokens(Vec<TokenPooling>),
+    /// State of long short-term memory over all tokens (Dadas, 2022): that behind the last one, and of two layers, of which
     /// one reads backward, also that before the first one. The published code takes the output at the last token of both, where
     /// the backward one has read that token alone.
     Recurrent {
@@ -57,10 +57,10 @@ pub enum Gathering {
     },
 }
 
-/// What is done to a vector.
+/// Step behind the pooling.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// It is brought to length one.
+pub enum PoolingStep {
+    /// Normalization to length one.
     Normalise,
     /// A linear layer with an activation.
     Dense(Dense),
@@ -69,17 +69,17 @@ pub enum Step {
 /// The key of `config.json` that tells of recurrent pooling, which sentence-transformers has no module for.
 const RECURRENT: &str = "recurrent_pooling";
 
-/// What the names of its tensors begin with.
+/// Prefix of the names of its tensors.
 pub(super) const NAME: &str = "pooling";
 
-/// How the last hidden states of a text become one vector, the tap `embedding`.
+/// Pooling of the last hidden states of a text into one vector, the tap `embedding`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pooling {
-    /// Which states.
-    pub gathering: Gathering,
-    /// What is done to the vector, in this order.
-    pub steps: Vec<Step>,
-    /// How many tokens at the beginning are read and not gathered: those of a prompt that is left out of the vector.
+    /// Pooling mode.
+    pub mode: PoolingMode,
+    /// Steps behind it, in this order.
+    pub steps: Vec<PoolingStep>,
+    /// Number of tokens at the beginning that are not pooled: those of a prompt that is left out of the vector.
     pub skipped: usize,
 }
 
@@ -94,8 +94,8 @@ struct PublishedRecurrent {
 impl Pooling {
     /// A pooling of all tokens, brought to length one if that is wanted.
     #[must_use]
-    pub fn new(gathering: Gathering, normalise: bool) -> Self {
-        Self { gathering, steps: normalise.then_some(Step::Normalise).into_iter().collect(), skipped: 0 }
+    pub fn new(mode: PoolingMode, normalise: bool) -> Self {
+        Self { mode, steps: normalise.then_some(PoolingStep::Normalise).into_iter().collect(), skipped: 0 }
     }
 
     /// The pooling of a sentence-transformers folder; none where there is no `modules.json`, or no pooling in it.
@@ -108,8 +108,8 @@ impl Pooling {
             let path = folder.path().join("config.json");
             let own: PublishedRecurrent = serde_json::from_value(recurrent.clone())
                 .map_err(|error| ModelError::content(&path, format!("{RECURRENT}: {error}")))?;
-            let gathering = Gathering::Recurrent { width: own.hidden_size, both: own.bidirectional };
-            return Ok(Some(Self::new(gathering, own.normalize)));
+            let mode = PoolingMode::Recurrent { width: own.hidden_size, both: own.bidirectional };
+            return Ok(Some(Self::new(mode, own.normalize)));
         }
         let root = folder.root();
         let Some(modules) = modules::read(root)? else { return Ok(None) };
@@ -131,13 +131,13 @@ impl Pooling {
                 ("Pooling", None) => pooling = Some(Self::of_module(folder, module)?),
                 ("Normalize", Some(pooling)) => {
                     of_vectors(&module.folder(root)?)?;
-                    pooling.steps.push(Step::Normalise);
+                    pooling.steps.push(PoolingStep::Normalise);
                 }
                 ("Dense", Some(pooling)) => {
                     let place = module.folder(root)?;
                     of_vectors(&place)?;
                     let index = pooling.dense().count();
-                    pooling.steps.push(Step::Dense(Dense::open(&place, index)?));
+                    pooling.steps.push(PoolingStep::Dense(Dense::open(&place, index)?));
                 }
                 ("Pooling" | "Normalize" | "Dense", _) => {
                     return refused(format!(
@@ -157,7 +157,7 @@ impl Pooling {
         Ok(pooling)
     }
 
-    /// What the folder of a pooling says.
+    /// Pooling of a module's folder.
     fn of_module(folder: &ModelFolder, module: &Module) -> Result<Self, ModelError> {
         let path = module.folder(folder.root())?.join("config.json");
         let config: Value = json::read(&path)?;
@@ -165,9 +165,9 @@ impl Pooling {
         let flags = modes.filter(|key| key.starts_with("pooling_mode_")).chain(["include_prompt"]);
         json::check_flags(&config, flags).map_err(|fault| ModelError::content(&path, fault))?;
         let named = |name: &Value| {
-            let known = Mode::ALL.iter().find(|(_, known, _)| name == known);
+            let known = TokenPooling::ALL.iter().find(|(_, known, _)| name == known);
             known.map(|(mode, ..)| *mode).ok_or_else(|| {
-                let names = Mode::ALL.map(|(_, known, _)| known).join(", ");
+                let names = TokenPooling::ALL.map(|(_, known, _)| known).join(", ");
                 let message = format!(
                     "the pooling `{}` is not supported; {names} are",
                     quoted(name.as_str().unwrap_or(&name.to_string()))
@@ -178,15 +178,15 @@ impl Pooling {
         let modes = match &config["pooling_mode"] {
             Value::Null => {
                 let told = |key: &str| config[key].as_bool().unwrap_or(false);
-                let modes: Vec<Mode> =
-                    Mode::ALL.iter().filter(|(.., key)| told(key)).map(|(mode, ..)| *mode).collect();
+                let modes: Vec<TokenPooling> =
+                    TokenPooling::ALL.iter().filter(|(.., key)| told(key)).map(|(mode, ..)| *mode).collect();
                 let keys: Vec<&String> =
                     config.as_object().map_or_else(Vec::new, |config| config.keys().collect());
                 let is_mode = |key: &&&String| key.starts_with("pooling_mode_");
                 let unknown = keys
                     .iter()
                     .filter(is_mode)
-                    .find(|key| told(key) && Mode::ALL.iter().all(|(.., known)| known != **key));
+                    .find(|key| told(key) && TokenPooling::ALL.iter().all(|(.., known)| known != **key));
                 if let Some(unknown) = unknown {
                     let message = format!("the pooling `{}` is not supported", quoted(unknown));
                     return Err(ModelError::content(&path, message));
@@ -199,34 +199,34 @@ impl Pooling {
                             "no pooling is chosen: all of its modes are false",
                         ));
                     }
-                    true => vec![Mode::Mean],
+                    true => vec![TokenPooling::Mean],
                     false => modes,
                 }
             }
             Value::Array(names) if !names.is_empty() => names.iter().map(named).collect::<Result<_, _>>()?,
             name => vec![named(name)?],
         };
-        let mut pooling = Self::new(Gathering::Tokens(modes), false);
+        let mut pooling = Self::new(PoolingMode::Tokens(modes), false);
         if config["include_prompt"] == false {
             pooling.skipped = folder.tokenizer()?.prompt_length()?;
         }
         Ok(pooling)
     }
 
-    /// Its dense layers in their order.
+    /// Dense layers, in their order.
     pub fn dense(&self) -> impl Iterator<Item = &Dense> {
         self.steps.iter().filter_map(|step| match step {
-            Step::Dense(dense) => Some(dense),
-            Step::Normalise => None,
+            PoolingStep::Dense(dense) => Some(dense),
+            PoolingStep::Normalise => None,
         })
     }
 
     /// Numbers of what is gathered, by those of a token's state.
     #[must_use]
     pub fn gathered(&self, state: usize) -> usize {
-        match &self.gathering {
-            Gathering::Recurrent { width, both } => (1 + usize::from(*both)) * width,
-            Gathering::Tokens(modes) => modes.len() * state,
+        match &self.mode {
+            PoolingMode::Recurrent { width, both } => (1 + usize::from(*both)) * width,
+            PoolingMode::Tokens(modes) => modes.len() * state,
         }
     }
 
@@ -239,35 +239,41 @@ impl Pooling {
     /// The names of its recurrent layers, that which reads forward first; none where it has none.
     #[must_use]
     pub fn layers(&self) -> Vec<String> {
-        match self.gathering {
-            Gathering::Recurrent { both, .. } => Recurrent::names(NAME, both),
-            Gathering::Tokens(_) => Vec::new(),
+        match self.mode {
+            PoolingMode::Recurrent { both, .. } => Recurrent::names(NAME, both),
+            PoolingMode::Tokens(_) => Vec::new(),
         }
     }
 
-    /// What tells it from others.
+    /// Text that tells this pooling from others, for digests. Its words are those of records that exist already.
     #[must_use]
     pub fn identity(&self) -> String {
         let normalise = match self.steps.as_slice() {
-            [] => false,
-            [Step::Normalise] => true,
-            _ => return format!("{self:?}"),
+            [] => Some(false),
+            [PoolingStep::Normalise] => Some(true),
+            _ => None,
         };
-        // Older records know these by these words.
-        let gathering = match &self.gathering {
-            _ if self.skipped > 0 => return format!("{self:?}"),
-            Gathering::Tokens(modes) => match modes.as_slice() {
-                [mode @ (Mode::Mean | Mode::First)] => format!("{mode:?}"),
-                _ => return format!("{self:?}"),
+        let mode = match &self.mode {
+            PoolingMode::Tokens(modes) => match modes.as_slice() {
+                [mode @ (TokenPooling::Mean | TokenPooling::First)] => Some(format!("{mode:?}")),
+                _ => None,
             },
-            recurrent @ Gathering::Recurrent { .. } => format!("{recurrent:?}"),
+            recurrent @ PoolingMode::Recurrent { .. } => Some(format!("{recurrent:?}")),
         };
-        format!("Pooling {{ gathering: {gathering}, normalise: {normalise} }}")
+        match (mode, normalise) {
+            (Some(mode), Some(normalise)) if self.skipped == 0 => {
+                format!("Pooling {{ gathering: {mode}, normalise: {normalise} }}")
+            }
+            _ => {
+                let Self { mode, steps, skipped } = self;
+                format!("Pooling {{ gathering: {mode:?}, steps: {steps:?}, skipped: {skipped} }}")
+            }
+        }
     }
 
     /// Adds its parameters to those of a model.
     pub(super) fn shapes(&self, shapes: &mut Shapes, state: usize) {
-        if let Gathering::Recurrent { width, both } = self.gathering {
+        if let PoolingMode::Recurrent { width, both } = self.mode {
             Recurrent::shapes(shapes, NAME, state, width, both);
         }
         for dense in self.dense() {
@@ -275,18 +281,18 @@ impl Pooling {
         }
     }
 
-    /// What `config.json` says of it, if that is where it is told of.
+    /// Key and value of `config.json`, where the pooling stands there.
     pub(super) fn to_json(&self) -> Option<(&'static str, Value)> {
-        match self.gathering {
-            Gathering::Recurrent { width, both } => Some((
+        match self.mode {
+            PoolingMode::Recurrent { width, both } => Some((
                 RECURRENT,
                 json!({
                     "hidden_size": width,
                     "bidirectional": both,
-                    "normalize": self.steps.contains(&Step::Normalise),
+                    "normalize": self.steps.contains(&PoolingStep::Normalise),
                 }),
             )),
-            Gathering::Tokens(_) => None,
+            PoolingMode::Tokens(_) => None,
         }
     }
 
@@ -299,10 +305,10 @@ impl Pooling {
         &self,
         folder: &Path,
         width: usize,
-        longest: usize,
+        max_length: usize,
         tokenizer: &TokenizerFiles,
     ) -> Result<(), ModelError> {
-        for (name, value) in self.files(width, longest, tokenizer)? {
+        for (name, value) in self.files(width, max_length, tokenizer)? {
             let path = folder.join(name);
             if let Some(parent) = path.parent() {
                 std::fs::create_dir_all(parent).map_err(ModelError::file(parent))?;
@@ -317,20 +323,20 @@ impl Pooling {
     pub fn dense_folders(&self) -> Vec<(PathBuf, &Dense)> {
         let placed = self.steps.iter().enumerate();
         let dense = placed.filter_map(|(place, step)| match step {
-            Step::Dense(dense) => Some((PathBuf::from(place_of(place, step)), dense)),
-            Step::Normalise => None,
+            PoolingStep::Dense(dense) => Some((PathBuf::from(place_of(place, step)), dense)),
+            PoolingStep::Normalise => None,
         });
         dense.collect()
     }
 
-    /// These files, by their path in the folder.
+    /// Files of sentence-transformers, by their path in the folder.
     fn files(
         &self,
         width: usize,
-        longest: usize,
+        max_length: usize,
         tokenizer: &TokenizerFiles,
     ) -> Result<Vec<(String, Value)>, ModelError> {
-        let Gathering::Tokens(modes) = &self.gathering else { return Ok(Vec::new()) };
+        let PoolingMode::Tokens(modes) = &self.mode else { return Ok(Vec::new()) };
         let mut modules = Vec::new();
         let mut add = |path: &str, class: &str| {
             let index = modules.len();
@@ -347,8 +353,8 @@ impl Pooling {
         for (place, step) in self.steps.iter().enumerate() {
             let path = place_of(place, step);
             match step {
-                Step::Normalise => add(&path, "Normalize"),
-                Step::Dense(dense) => {
+                PoolingStep::Normalise => add(&path, "Normalize"),
+                PoolingStep::Dense(dense) => {
                     add(&path, "Dense");
                     files.push((format!("{path}/config.json"), dense.to_json()));
                 }
@@ -356,14 +362,16 @@ impl Pooling {
         }
         let mut pooling = json!({ "word_embedding_dimension": width });
         // The older keys say no order of their own.
-        let places = modes.iter().map(|mode| Mode::ALL.iter().position(|(known, ..)| known == mode));
+        let places = modes.iter().map(|mode| TokenPooling::ALL.iter().position(|(known, ..)| known == mode));
         if places.clone().is_sorted_by(|before, after| before < after) {
-            let told = |mode: &Mode| modes.contains(mode);
-            for (mode, _, key) in Mode::ALL.iter().filter(|(mode, ..)| is_usual(*mode) || told(mode)) {
+            let told = |mode: &TokenPooling| modes.contains(mode);
+            for (mode, _, key) in TokenPooling::ALL.iter().filter(|(mode, ..)| is_usual(*mode) || told(mode))
+            {
                 pooling[key] = told(mode).into();
             }
         } else {
-            let names = modes.iter().filter_map(|mode| Mode::ALL.iter().find(|(known, ..)| known == mode));
+            let names =
+                modes.iter().filter_map(|mode| TokenPooling::ALL.iter().find(|(known, ..)| known == mode));
             pooling["pooling_mode"] = names.map(|(_, name, _)| *name).collect();
         }
         if self.skipped > 0 {
@@ -371,26 +379,26 @@ impl Pooling {
         }
         files.insert(0, (MODULES.into(), Value::Array(modules)));
         files.insert(1, ("1_Pooling/config.json".into(), pooling));
-        files.push(("sentence_bert_config.json".into(), tokenizer.sentence_config(longest)?));
+        files.push(("sentence_bert_config.json".into(), tokenizer.sentence_config(max_length)?));
         Ok(files)
     }
 }
 
 /// Whether a mode is told of, also where it is not wanted, as sentence-transformers always did.
-fn is_usual(mode: Mode) -> bool {
-    !matches!(mode, Mode::WeightedMean | Mode::Last)
+fn is_usual(mode: TokenPooling) -> bool {
+    !matches!(mode, TokenPooling::WeightedMean | TokenPooling::Last)
 }
 
 /// The folder of a step within that of the model.
-fn place_of(place: usize, step: &Step) -> String {
+fn place_of(place: usize, step: &PoolingStep) -> String {
     let class = match step {
-        Step::Normalise => "Normalize",
-        Step::Dense(_) => "Dense",
+        PoolingStep::Normalise => "Normalize",
+        PoolingStep::Dense(_) => "Dense",
     };
     format!("{}_{class}", place + 2)
 }
 
-/// That a module works on the vectors of texts and not on states of tokens.
+/// Check that a module works on the vectors of texts and not on states of tokens.
 fn of_vectors(folder: &Path) -> Result<(), ModelError> {
     let path = folder.join("config.json");
     let Some(config) = json::read_if_there::<Value>(&path)? else { return Ok(()) };
@@ -405,4 +413,34 @@ fn of_vectors(folder: &Path) -> Result<(), ModelError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identity_is_that_of_existing_records() {
+        let mean = PoolingMode::Tokens(vec![TokenPooling::Mean]);
+        let both = PoolingMode::Tokens(vec![TokenPooling::Mean, TokenPooling::Max]);
+        let dense = Dense { index: 0, inputs: 4, outputs: 2, has_bias: true, activation: Some("tanh") };
+        for (pooling, identity) in [
+            (Pooling::new(mean.clone(), true), "Pooling { gathering: Mean, normalise: true }"),
+            (
+                Pooling::new(PoolingMode::Recurrent { width: 3, both: true }, false),
+                "Pooling { gathering: Recurrent { width: 3, both: true }, normalise: false }",
+            ),
+            (
+                Pooling { skipped: 2, ..Pooling::new(mean, false) },
+                "Pooling { gathering: Tokens([Mean]), steps: [], skipped: 2 }",
+            ),
+            (
+                Pooling { steps: vec![PoolingStep::Dense(dense)], ..Pooling::new(both, true) },
+                "Pooling { gathering: Tokens([Mean, Max]), steps: [Dense(Dense { index: 0, inputs: 4, outputs: 2, \
+                 has_bias: true, activation: Some(\"tanh\") })], skipped: 0 }",
+            ),
+        ] {
+            assert_eq!(pooling.identity(), identity);
+        }
+    }
 }

@@ -5,10 +5,9 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::facts::Facts;
-use crate::folder::config_json;
+use crate::config_summary::ConfigSummary;
+use crate::json::config_json;
 use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
-use crate::published::open;
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream};
 
 /// `config.json` with the keys that transformers uses. Files that leave keys out mean the values of ViT-B/32.
@@ -17,10 +16,10 @@ pub struct ClipConfig {
     /// Width of the embeddings.
     pub projection_dim: usize,
     /// The text encoder.
-    pub text_config: TextTower,
+    pub text_config: ClipTextConfig,
     /// The image encoder.
-    pub vision_config: VisionTower,
-    /// How pictures become pixels, where it is not as [`ImageProcessorConfig::clip`] has it.
+    pub vision_config: ClipVisionConfig,
+    /// Image processor, where it is not [`ImageProcessorConfig::clip`].
     #[serde(skip)]
     pub images: Option<ImageProcessorConfig>,
 }
@@ -28,10 +27,10 @@ pub struct ClipConfig {
 /// The text encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct TextTower {
+pub struct ClipTextConfig {
     /// Rows of the table of words.
     pub vocab_size: usize,
-    /// The most tokens of a text.
+    /// Maximum number of tokens of a text.
     pub max_position_embeddings: usize,
     /// Width of hidden states.
     pub hidden_size: usize,
@@ -57,12 +56,12 @@ pub struct TextTower {
 /// The image encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct VisionTower {
+pub struct ClipVisionConfig {
     /// The side of the square image.
     pub image_size: usize,
     /// The side of a patch.
     pub patch_size: usize,
-    /// Colours.
+    /// Colour channels.
     pub num_channels: usize,
     /// Width of hidden states.
     pub hidden_size: usize,
@@ -80,7 +79,7 @@ pub struct VisionTower {
     pub attention_dropout: f32,
 }
 
-impl Default for TextTower {
+impl Default for ClipTextConfig {
     fn default() -> Self {
         Self {
             vocab_size: 49_408,
@@ -98,7 +97,7 @@ impl Default for TextTower {
     }
 }
 
-impl Default for VisionTower {
+impl Default for ClipVisionConfig {
     fn default() -> Self {
         Self {
             image_size: 224,
@@ -115,26 +114,26 @@ impl Default for VisionTower {
     }
 }
 
-/// What the layers of both towers have in common.
+/// Sizes of the layers of a tower.
 pub(super) struct Tower<'a> {
     pub(super) base: &'static str,
     pub(super) layers: usize,
     width: usize,
     heads: usize,
-    inner: usize,
+    intermediate_size: usize,
     activation: &'a str,
     epsilon: f64,
     dropout: f32,
 }
 
-impl TextTower {
+impl ClipTextConfig {
     pub(super) fn tower(&self) -> Tower<'_> {
         Tower {
             base: "text_model",
             layers: self.num_hidden_layers,
             width: self.hidden_size,
             heads: self.num_attention_heads,
-            inner: self.intermediate_size,
+            intermediate_size: self.intermediate_size,
             activation: &self.hidden_act,
             epsilon: self.layer_norm_eps,
             dropout: self.attention_dropout,
@@ -142,14 +141,14 @@ impl TextTower {
     }
 }
 
-impl VisionTower {
+impl ClipVisionConfig {
     pub(super) fn tower(&self) -> Tower<'_> {
         Tower {
             base: "vision_model",
             layers: self.num_hidden_layers,
             width: self.hidden_size,
             heads: self.num_attention_heads,
-            inner: self.intermediate_size,
+            intermediate_size: self.intermediate_size,
             activation: &self.hidden_act,
             epsilon: self.layer_norm_eps,
             dropout: self.attention_dropout,
@@ -183,7 +182,7 @@ impl Tower<'_> {
         Ok(LayerSizes {
             width: self.width,
             heads: self.heads,
-            inner: self.inner,
+            intermediate_size: self.intermediate_size,
             activation: activation(self.activation)?,
             epsilon: self.epsilon,
             dropout: 0.0,
@@ -228,31 +227,23 @@ impl ClipConfig {
     /// When a key has the wrong type, or the model is not of both towers.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         let config: Self = folder.typed_of("clip", &told_once(folder.json()))?;
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         let images = ImageProcessorConfig::open_clip(folder, config.vision_config.image_size)?;
         Ok(Self { images, ..config })
     }
 
-    /// The weights of a folder, under the names of [`Self::shapes`].
-    ///
-    /// # Errors
-    /// When a file is missing or broken, or the weights lack a tensor.
-    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        open(folder, &self.shapes(), |name| vec![name.to_owned()])
-    }
-
-    /// How pictures become the pixels that are read.
+    /// Image processor of the model.
     #[must_use]
     pub fn image_processor(&self) -> ImageProcessorConfig {
         self.images.unwrap_or(ImageProcessorConfig::clip(self.vision_config.image_size))
     }
 
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        Facts {
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
+        ConfigSummary {
             vocabulary: self.text_config.vocab_size,
-            longest: self.text_config.max_position_embeddings,
+            max_length: self.text_config.max_position_embeddings,
             padding: self.text_config.pad_token_id.unwrap_or(1),
-            inner: self.text_config.intermediate_size,
+            intermediate_size: self.text_config.intermediate_size,
             sizes: vec![
                 ("projection_dim", self.projection_dim),
                 ("text_config.vocab_size", self.text_config.vocab_size),
@@ -327,7 +318,7 @@ impl ClipConfig {
         shapes.biased("vision_model.post_layernorm", &[wide]);
         for tower in [text.tower(), vision.tower()] {
             for index in 0..tower.layers {
-                shapes.layer(&tower.layer(index), tower.width, tower.inner);
+                shapes.layer(&tower.layer(index), tower.width, tower.intermediate_size);
             }
         }
         shapes.into_inner()
@@ -375,7 +366,7 @@ impl ClipConfig {
         Outline { streams: streams.into_iter().collect(), pairs: true, ..Outline::default() }
     }
 
-    /// What `config.json` holds, for transformers to load.
+    /// JSON of `config.json`, for transformers to load.
     ///
     /// # Errors
     /// When the configuration cannot be written as JSON.

@@ -4,8 +4,9 @@
 //! `image.embedding` (projected, of length one), and `logits` `[images, texts]`: the similarity of every pair in the
 //! batch times the model's scale.
 
+mod architecture;
 mod config;
 mod model;
 
-pub use config::{ClipConfig, TextTower, VisionTower};
+pub use config::{ClipConfig, ClipTextConfig, ClipVisionConfig};
 pub use model::{Clip, ClipInput};

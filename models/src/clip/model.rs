@@ -9,12 +9,12 @@ use alambic_tensor::parameters::Weights;
 use super::ClipConfig;
 use crate::initialise::deviation;
 use crate::layers::{
-    Encoder, Linear, Norm, Pass, PatchEmbeddings, Source, TextEmbeddings, TextTables, counted_positions,
-    first,
+    Encoder, Linear, Norm, Pass, PatchEmbeddings, TextEmbeddings, TextTables, WeightSource,
+    counted_positions, first,
 };
-use crate::{Initialiser, ModelError, Patches, Tokens, Trace, Wanted};
+use crate::{Initialiser, ModelError, Patches, TapSelection, Tokens, Trace};
 
-/// What CLIP reads: texts, images, or as many of both as one likes, each with each.
+/// Input of CLIP: texts, images, or both, in any number, each compared with each.
 #[derive(Debug, Clone)]
 pub struct ClipInput {
     /// The tokens of each text.
@@ -49,7 +49,7 @@ impl Clip {
     /// # Errors
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &ClipConfig, weights: &Weights) -> Result<Self, ModelError> {
-        let source = Source::new(weights);
+        let source = WeightSource::new(weights);
         let (text, vision) = (&config.text_config, &config.vision_config);
         let (width, wide, grid) = (text.hidden_size, vision.hidden_size, vision.grid());
         let text_embedding = |name: &str| format!("text_model.embeddings.{name}_embedding.weight");
@@ -119,7 +119,12 @@ impl Clip {
     ///
     /// # Errors
     /// When text or image do not fit the model, or what a wanted tap needs is not there.
-    pub fn trace(&self, input: &ClipInput, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    pub fn trace(
+        &self,
+        input: &ClipInput,
+        pass: Pass<'_>,
+        wanted: TapSelection,
+    ) -> Result<Trace, ModelError> {
         let mut trace = Trace::new(wanted);
         let text = match &input.tokens {
             Some(tokens) if is_wanted(&trace, "text") => Some(self.read_texts(tokens, pass, &mut trace)?),
@@ -192,8 +197,8 @@ impl Clip {
 /// Whether anything is wanted of a tower.
 fn is_wanted(trace: &Trace, tower: &str) -> bool {
     match trace.wanted() {
-        Wanted::All => true,
-        Wanted::Named(names) => names
+        TapSelection::All => true,
+        TapSelection::Named(names) => names
             .iter()
             .any(|name| name == "logits" || name.split_once('.').is_some_and(|(own, _)| own == tower)),
     }

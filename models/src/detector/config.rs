@@ -1,12 +1,11 @@
 //! The configuration file of a detector. The format is ours.
 
-use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::facts::Facts;
-use crate::folder::{config_json, extend_object};
+use crate::config_summary::ConfigSummary;
+use crate::json::{config_json, extend_object};
 use crate::layers::Shapes;
 use crate::{ModelError, ModelFolder, Outline, Stream, labels};
 
@@ -17,7 +16,7 @@ pub struct DetectorConfig {
     pub image_size: usize,
     /// The side of a cell in pixels.
     pub patch_size: usize,
-    /// Colours.
+    /// Colour channels.
     pub num_channels: usize,
     /// Numbers of a cell.
     pub hidden_size: usize,
@@ -44,24 +43,16 @@ impl DetectorConfig {
         let refuse = |message| ModelError::content(&folder.path().join("config.json"), message);
         let tags = labels::of(folder.json()).map_err(refuse)?;
         let config = Self { tags, ..folder.config("detector")? };
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         Ok(config)
     }
 
-    /// The weights of a folder, under the names of [`Self::shapes`].
-    ///
-    /// # Errors
-    /// When a file is missing or broken, or the weights lack a tensor.
-    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        crate::published::open(folder, &self.shapes(), |name| vec![name.to_owned()])
-    }
-
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        Facts {
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
+        ConfigSummary {
             vocabulary: self.vocab_size,
-            longest: 0,
+            max_length: 0,
             padding: 0,
-            inner: self.hidden_size,
+            intermediate_size: self.hidden_size,
             sizes: vec![
                 ("image_size", self.image_size),
                 ("patch_size", self.patch_size),
@@ -94,7 +85,7 @@ impl DetectorConfig {
         shapes.into_inner()
     }
 
-    /// What each cell says, and how many numbers that is.
+    /// Outputs of each cell, with their widths.
     pub(super) fn heads(&self) -> [(&'static str, usize); 3] {
         [("objectness", 1), ("tags", self.tags.len()), ("boxes", 4)]
     }
@@ -114,7 +105,7 @@ impl DetectorConfig {
         }
     }
 
-    /// What `config.json` holds.
+    /// JSON of `config.json`.
     ///
     /// # Errors
     /// When the configuration cannot be written as JSON.

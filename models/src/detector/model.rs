@@ -7,8 +7,8 @@ use alambic_tensor::parameters::Weights;
 
 use super::DetectorConfig;
 use super::config::KERNEL;
-use crate::layers::{Linear, Norm, Source};
-use crate::{Initialiser, ModelError, Patches, Trace, Wanted};
+use crate::layers::{Linear, Norm, WeightSource};
+use crate::{Initialiser, ModelError, Patches, TapSelection, Trace};
 
 /// A convolution over cells with what follows it.
 #[derive(Debug, Clone)]
@@ -29,19 +29,19 @@ pub struct Detector {
     boxes: Linear,
 }
 
-/// Where an object lies, as a cell says it.
+/// Bounding box of an object, relative to its cell.
 ///
 /// The numbers of a cell are the place of the object's middle within the cell, from 0 to 1 from left to right and from top
 /// to bottom, and the logarithms of the object's width and height in cells.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Located {
+pub struct CellBox {
     /// Row and column of the cell.
     pub cell: [usize; 2],
-    /// What the cell says.
+    /// Numbers of the cell.
     pub numbers: [f32; 4],
 }
 
-impl Located {
+impl CellBox {
     /// The cell and its numbers for an object with these edges, left, top, right and bottom as shares of the image, on a
     /// grid of so many rows and columns.
     #[must_use]
@@ -77,7 +77,7 @@ impl Detector {
     /// # Errors
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &DetectorConfig, weights: &Weights) -> Result<Self, ModelError> {
-        let (source, width) = (Source::new(weights), config.hidden_size);
+        let (source, width) = (WeightSource::new(weights), config.hidden_size);
         let norm = |name: &str| Norm::load(source, name, width, config.layer_norm_eps);
         let [objectness, tags, boxes] =
             config.heads().map(|(name, outputs)| Linear::load(source, name, width, outputs));
@@ -134,7 +134,7 @@ impl Detector {
     ///
     /// # Errors
     /// When the patches do not fill a rectangle.
-    pub fn trace(&self, patches: &Patches, wanted: Wanted) -> Result<Trace, ModelError> {
+    pub fn trace(&self, patches: &Patches, wanted: TapSelection) -> Result<Trace, ModelError> {
         let mut trace = Trace::new(wanted);
         let [rows, columns] = patches.rectangle()?;
         let batch = patches.values.dim(0)?;
@@ -185,14 +185,14 @@ mod tests {
     #[test]
     fn objects_are_where_their_cells_say() {
         for bounds in [[0.1, 0.2, 0.3, 0.6], [0.0, 0.0, 1.0, 1.0], [0.9, 0.95, 1.0, 1.0]] {
-            let located = Located::of(bounds, [12, 8]);
+            let located = CellBox::of(bounds, [12, 8]);
             assert!(located.cell[0] < 12 && located.cell[1] < 8);
             for (edge, expected) in located.bounds([12, 8]).into_iter().zip(bounds) {
                 assert!((edge - expected).abs() < 1e-5, "{located:?}");
             }
         }
-        // What a network says before it has learnt anything is within the image all the same.
-        let wild = Located { cell: [3, 3], numbers: [-50.0, 50.0, 100.0, -100.0] };
+        // The output of an untrained network is within the image all the same.
+        let wild = CellBox { cell: [3, 3], numbers: [-50.0, 50.0, 100.0, -100.0] };
         assert!(wild.bounds([4, 4]).iter().all(|edge| (0.0..=1.0).contains(edge)));
     }
 
@@ -212,7 +212,7 @@ mod tests {
             .unwrap();
         let bias = Tensor::zeros(6, DType::F32, device).unwrap();
         let weights = [("c.weight".to_owned(), weight), ("c.bias".to_owned(), bias)].into_iter().collect();
-        let linear = Linear::load_convolution(Source::new(&weights), "c", [3, 3, 6]).unwrap();
+        let linear = Linear::load_convolution(WeightSource::new(&weights), "c", [3, 3, 6]).unwrap();
         let found = linear.forward(&surroundings(&grid).unwrap(), Activation::Identity).unwrap();
         let difference = (found - expected).unwrap().abs().unwrap().max_all().unwrap();
         assert!(difference.to_scalar::<f32>().unwrap() < 1e-5);

@@ -5,8 +5,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::facts::Facts;
-use crate::folder::extend_object;
+use crate::config_summary::ConfigSummary;
+use crate::json::extend_object;
 use crate::layers::{EncoderNames, Shapes};
 use crate::vilt::{self, Head, ViltConfig};
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labels};
@@ -38,30 +38,22 @@ impl DualConfig {
             config.sizes.labels = labels::of(folder.json()).map_err(refuse)?;
             config.sizes.head = Head::Answers;
         }
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         let (size, patch) = (config.sizes.image_size, config.sizes.patch_size);
         config.sizes.images = ImageProcessorConfig::open_vilt(folder, size, patch)?;
         Ok(config)
     }
 
-    /// The weights of a folder, under the names of [`Self::shapes`].
-    ///
-    /// # Errors
-    /// When a file is missing or broken, or the weights lack a tensor.
-    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        crate::published::open(folder, &self.shapes(), |name| vec![name.to_owned()])
-    }
-
-    pub(crate) fn facts(&self) -> Facts<'_> {
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
         // The layers of the sizes say nothing.
         let stacks = vec![
             ("text_layers", self.text_layers, "text_model.encoder.layer."),
             ("image_layers", self.image_layers, "image_model.encoder.layer."),
         ];
-        Facts { stacks, ..self.sizes.facts() }
+        ConfigSummary { stacks, ..self.sizes.summary() }
     }
 
-    /// What the tensors of a layer of a tower, `text_model` or `image_model`, are called; layers are counted from 0.
+    /// Names of the tensors of a layer of a tower, `text_model` or `image_model`; layers are counted from 0.
     #[must_use]
     pub fn layer(tower: &str, index: usize) -> EncoderNames {
         vilt::layer_names(&|part| format!("{tower}.encoder.layer.{index}.{part}"))
@@ -185,7 +177,7 @@ impl DualConfig {
         }
     }
 
-    /// What `config.json` holds.
+    /// JSON of `config.json`.
     ///
     /// # Errors
     /// When the configuration cannot be written as JSON.

@@ -5,9 +5,10 @@
 //! streams `text` and `image` by layer, the first token of the image with the image, hidden states before the final norms;
 //! `text.embedding` and `image.embedding`, what the head is given of each; `pooled`, both fused; `logits`.
 
+mod architecture;
 mod config;
 mod model;
 
 pub use crate::layers::ANSWERS_EPSILON;
 pub use config::DualConfig;
-pub use model::{Dual, DualInput, Seen};
+pub use model::{Dual, DualImageInput, DualInput};

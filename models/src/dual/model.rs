@@ -11,15 +11,15 @@ use super::DualConfig;
 use super::config::TOWERS;
 use crate::initialise::deviation;
 use crate::layers::{
-    Answers, Encoder, Linear, Norm, Pass, PatchEmbeddings, Source, TextEmbeddings, TextTables,
+    Answers, Encoder, Linear, Norm, Pass, PatchEmbeddings, TextEmbeddings, TextTables, WeightSource,
     counted_positions, first,
 };
 use crate::regions::side_by_side;
-use crate::{Initialiser, ModelError, Patches, Tokens, Trace, Wanted};
+use crate::{Initialiser, ModelError, Patches, TapSelection, Tokens, Trace};
 
 /// An image, or what was computed of it ahead.
 #[derive(Debug, Clone)]
-pub enum Seen {
+pub enum DualImageInput {
     /// The patches of each image.
     Patches(Patches),
     /// `[batch, width]`: the tap `image.embedding` of each image.
@@ -34,7 +34,7 @@ pub struct DualInput {
     /// `[batch, length]`, the segment of each token; all 0 if left out.
     pub segments: Option<Arc<Vec<u32>>>,
     /// The images; none to read texts alone.
-    pub seen: Option<Seen>,
+    pub seen: Option<DualImageInput>,
 }
 
 /// An encoder with what stands around it.
@@ -66,7 +66,7 @@ impl Dual {
     /// # Errors
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &DualConfig, weights: &Weights) -> Result<Self, ModelError> {
-        let (source, sizes) = (Source::new(weights), &config.sizes);
+        let (source, sizes) = (WeightSource::new(weights), &config.sizes);
         let width = sizes.hidden_size;
         let table = |kind: &str, rows| (format!("text_model.embeddings.{kind}_embeddings.weight"), rows);
         let tables = TextTables {
@@ -127,17 +127,22 @@ impl Dual {
     }
 
     /// One forward pass that reads the wanted taps. A tower of which nothing is wanted does not run, and neither does
-    /// that of images whose embeddings are given. One text with several images is held against each of them, and one
+    /// that of images whose embeddings are given. One text with several images is compared with each of them, and one
     /// image with several texts, too.
     ///
     /// # Errors
     /// When text or image do not fit the model or each other.
-    pub fn trace(&self, input: &DualInput, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    pub fn trace(
+        &self,
+        input: &DualInput,
+        pass: Pass<'_>,
+        wanted: TapSelection,
+    ) -> Result<Trace, ModelError> {
         let mut trace = Trace::new(wanted);
         let both = ["pooled", "logits"].iter().any(|tap| trace.wants(tap));
         let runs = |trace: &Trace, stream: &str| match trace.wanted() {
-            Wanted::All => true,
-            Wanted::Named(names) => {
+            TapSelection::All => true,
+            TapSelection::Named(names) => {
                 both || names.iter().any(|name| name.split_once('.').is_some_and(|(own, _)| own == stream))
             }
         };
@@ -148,10 +153,10 @@ impl Dual {
             _ => None,
         };
         let image = match &input.seen {
-            Some(Seen::Patches(patches)) if runs(&trace, "image") => {
+            Some(DualImageInput::Patches(patches)) if runs(&trace, "image") => {
                 Some(self.see(patches, pass, &mut trace)?)
             }
-            Some(Seen::Embedding(embedding)) => Some(embedding.clone()),
+            Some(DualImageInput::Embedding(embedding)) => Some(embedding.clone()),
             _ => None,
         };
         if both && let (Some(text), Some(image)) = (text, image) {

@@ -11,7 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::stored::{Format, Place, Stored};
+use super::tensor::{Format, Place, Stored};
 use crate::ModelError;
 
 /// The longest head that is read, as the format's own library has it.
@@ -53,7 +53,7 @@ impl<'de> Deserialize<'de> for Entries {
     }
 }
 
-/// What the head of a safetensors file says.
+/// Head of a safetensors file.
 pub(super) struct Header {
     /// The tensors in the order of the file.
     pub(super) tensors: IndexMap<String, Stored>,
@@ -118,11 +118,11 @@ pub(super) fn read(path: &Path) -> Result<Header, ModelError> {
     let told = end.saturating_add(8 + head);
     Err(ModelError::content(
         path,
-        format!("the file has {length} bytes, and its head speaks of {told}; was it cut short?"),
+        format!("the file has {length} bytes, and its header says {told}; was it cut short?"),
     ))
 }
 
-/// Where the last of the tensors ends, which lie one behind the other.
+/// End of the last of the tensors, which lie one behind the other.
 fn contiguous(mut ranges: Vec<(u64, u64, String)>) -> Result<u64, String> {
     ranges.sort_unstable();
     let mut place = 0;
@@ -168,7 +168,7 @@ mod tests {
         }
     }
 
-    /// What is said of a file with this head and so many bytes behind it.
+    /// Result of reading a file with this head and so many bytes behind it.
     fn read_head(head: &str, data: usize) -> Result<Header, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");

@@ -5,8 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use alambic_files::text::quoted;
 use serde::Deserialize;
 
-use crate::bert::dense::prefix;
-use crate::{ModelError, ModelFolder, json};
+use crate::{ModelError, json};
 
 /// The file that says which modules a model is made of, in their order, and where each lies.
 pub(crate) const MODULES: &str = "modules.json";
@@ -15,7 +14,7 @@ pub(crate) const MODULES: &str = "modules.json";
 const TRANSFORMER: &str = "Transformer";
 
 /// The module that is a linear layer.
-const DENSE: &str = "Dense";
+pub(super) const DENSE: &str = "Dense";
 
 /// A module of a model.
 #[derive(Debug, Clone, Deserialize)]
@@ -67,31 +66,6 @@ pub(crate) fn transformer(root: &Path) -> Result<PathBuf, ModelError> {
     let message =
         format!("there is no folder `{}`, in which its {TRANSFORMER} should lie", quoted(&module.path));
     Err(ModelError::content(&root.join(MODULES), message))
-}
-
-impl ModelFolder {
-    /// The folders of the dense layers behind the pooling, in their order; none where there is no pooling.
-    ///
-    /// # Errors
-    /// When `modules.json` is broken.
-    pub fn dense_folders(&self) -> Result<Vec<PathBuf>, ModelError> {
-        let modules = read(&self.root)?.unwrap_or_default();
-        modules
-            .iter()
-            .filter(|module| module.kind() == DENSE)
-            .map(|module| module.folder(&self.root))
-            .collect()
-    }
-
-    /// The dense layers as folders of weights, each with what stands before the names of its tensors in the model.
-    pub(super) fn dense(&self) -> Result<Vec<(String, Self)>, ModelError> {
-        let folders = self.dense_folders()?.into_iter().enumerate();
-        Ok(folders
-            .map(|(index, path)| {
-                (prefix(index), Self { root: path.clone(), path, config: serde_json::Value::Null })
-            })
-            .collect())
-    }
 }
 
 /// Whether a module is the one that reads tokens.

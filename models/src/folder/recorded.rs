@@ -10,8 +10,8 @@ use alambic_tensor::device;
 use alambic_tensor::parameters::Weights;
 
 use super::header;
-use super::stored::{Format, Place, Stored, read_numbers};
-use crate::{ModelError, whole};
+use super::tensor::{Format, Place, Stored, read_numbers};
+use crate::{ModelError, integers};
 
 /// The key of a file's metadata that names the command that wrote it.
 pub const WRITTEN_BY: &str = "alambic";
@@ -62,7 +62,7 @@ fn load(path: &Path, name: &str, stored: &Stored) -> Result<Tensor, ModelError> 
         }
     };
     if name.ends_with("mask") {
-        whole::mask(name, &tensor).map_err(|error| ModelError::content(path, error))?;
+        integers::mask(name, &tensor).map_err(|error| ModelError::content(path, error))?;
     }
     Ok(tensor)
 }

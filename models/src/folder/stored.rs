@@ -1,7 +1,6 @@
-//! Tensors that lie in files, and how their numbers are read.
+//! The weights of a folder, as they lie in its files.
 
-use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use alambic_files::text::quoted;
@@ -9,74 +8,13 @@ use alambic_files::{digests, read};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 use alambic_tensor::parameters::Weights;
-use half::{bf16, f16};
 use indexmap::IndexMap;
 use rayon::prelude::*;
 
-use super::pytorch::{self, View};
+use super::pytorch;
+use super::tensor::{CHUNK, Format, Place, Stored, buffered, read_numbers};
 use crate::finite::first_not_finite;
 use crate::{ModelError, published};
-
-/// Bytes that are turned into numbers at a time: few enough to stay in the processor's cache.
-const CHUNK: usize = 1 << 18;
-
-/// What the numbers of a tensor are stored as.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Format {
-    F64,
-    F32,
-    F16,
-    Bf16,
-    /// What is no number of 16 to 64 bits with a fraction, by its name: whole numbers, truth values, eight bits and fewer.
-    Other(String),
-}
-
-impl Format {
-    /// Of a type as safetensors has it.
-    pub(super) fn of_safetensors(dtype: &str) -> Self {
-        match dtype {
-            "F64" => Self::F64,
-            "F32" => Self::F32,
-            "F16" => Self::F16,
-            "BF16" => Self::Bf16,
-            other => Self::Other(other.to_owned()),
-        }
-    }
-
-    /// Bytes of a number; none for what is not read.
-    pub(super) fn bytes(&self) -> Option<usize> {
-        match self {
-            Self::F64 => Some(8),
-            Self::F32 => Some(4),
-            Self::F16 | Self::Bf16 => Some(2),
-            Self::Other(_) => None,
-        }
-    }
-}
-
-/// Where a tensor lies in its file.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Place {
-    /// Row by row from this byte on.
-    Bytes(u64),
-    /// In a storage of a PyTorch file.
-    View(View),
-}
-
-/// A tensor that has not been read yet.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Stored {
-    pub(super) format: Format,
-    pub(super) shape: Vec<usize>,
-    pub(super) place: Place,
-}
-
-impl Stored {
-    /// How many numbers there are.
-    pub(super) fn count(&self) -> usize {
-        self.shape.iter().fold(1, |product, &side| product.saturating_mul(side))
-    }
-}
 
 /// The tensors of a folder, by their names without the prefixes of wrappers.
 #[derive(Debug)]
@@ -136,7 +74,7 @@ impl StoredWeights {
         ModelError::content(file, format!("tensor `{}`: {message}", quoted(name)))
     }
 
-    /// How many layers the tensors have whose names hold `marker` with a number behind it, as `encoder.layer.`.
+    /// Number of layers of the tensors whose names hold `marker` with a number behind it, as `encoder.layer.`.
     pub(crate) fn layers(&self, marker: &str) -> usize {
         let layer = |name: &String| {
             let (front, rest) = name.split_once(marker)?;
@@ -254,42 +192,4 @@ fn read_all(file: &Path, wanted: &[&Stored]) -> Result<Vec<Vec<f32>>, ModelError
     });
     // In the order of the tensors, so that of several faults the same one is told every time.
     numbers.collect::<Vec<Result<_, _>>>().into_iter().collect()
-}
-
-/// The next numbers of a reader as `f32`.
-pub(super) fn read_numbers(
-    reader: &mut impl Read,
-    format: &Format,
-    count: usize,
-) -> std::io::Result<Vec<f32>> {
-    let width = format.bytes().unwrap_or(1);
-    let mut numbers = Vec::with_capacity(count);
-    let mut buffer = vec![0; CHUNK.min(count.saturating_mul(width))];
-    while numbers.len() < count {
-        let left = (count - numbers.len()).saturating_mul(width);
-        let chunk = &mut buffer[..CHUNK.min(left)];
-        reader.read_exact(chunk)?;
-        decode(format, chunk, &mut numbers);
-    }
-    Ok(numbers)
-}
-
-/// Appends the numbers that bytes stand for, the lowest byte of each first.
-fn decode(format: &Format, bytes: &[u8], numbers: &mut Vec<f32>) {
-    /// Each number of `N` bytes.
-    fn each<const N: usize>(bytes: &[u8], numbers: &mut Vec<f32>, number: impl Fn([u8; N]) -> f32) {
-        numbers.extend(bytes.as_chunks::<N>().0.iter().map(|bytes| number(*bytes)));
-    }
-    match format {
-        Format::F64 => each(bytes, numbers, |bytes| f64::from_le_bytes(bytes) as f32),
-        Format::F32 => each(bytes, numbers, f32::from_le_bytes),
-        Format::F16 => each(bytes, numbers, |bytes| f16::from_le_bytes(bytes).to_f32()),
-        Format::Bf16 => each(bytes, numbers, |bytes| bf16::from_le_bytes(bytes).to_f32()),
-        Format::Other(_) => {}
-    }
-}
-
-/// A file to be read in parts.
-pub(super) fn buffered(path: &Path) -> Result<BufReader<File>, ModelError> {
-    Ok(BufReader::new(read::open(path)?))
 }

@@ -8,9 +8,9 @@ use alambic_tensor::parameters::Weights;
 use indexmap::{IndexMap, IndexSet};
 use serde::Deserialize;
 
-use super::header;
-use super::pytorch;
 use super::stored::StoredWeights;
+use super::{header, modules, pytorch};
+use crate::bert::dense::prefix;
 use crate::published::without_wrappers;
 use crate::{ModelError, ModelFolder};
 
@@ -84,6 +84,25 @@ impl ModelFolder {
                 }
             })
             .collect()
+    }
+
+    /// The folders of the dense layers behind the pooling, in their order; none where there is no pooling.
+    ///
+    /// # Errors
+    /// When `modules.json` is broken.
+    pub fn dense_folders(&self) -> Result<Vec<PathBuf>, ModelError> {
+        let modules = modules::read(self.root())?.unwrap_or_default();
+        modules
+            .iter()
+            .filter(|module| module.kind() == modules::DENSE)
+            .map(|module| module.folder(self.root()))
+            .collect()
+    }
+
+    /// The dense layers as folders of weights, each with what stands before the names of its tensors in the model.
+    fn dense(&self) -> Result<Vec<(String, Self)>, ModelError> {
+        let folders = self.dense_folders()?.into_iter().enumerate();
+        Ok(folders.map(|(index, path)| (prefix(index), Self::of_weights(path))).collect())
     }
 
     /// The tensors that there are, by their names without the prefixes of wrappers, none of them read.

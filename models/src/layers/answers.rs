@@ -3,7 +3,7 @@
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::{self, Activation};
 
-use super::{Linear, Norm, Source};
+use super::{Linear, Norm, WeightSource};
 use crate::ModelError;
 
 /// Added to the variance in the norm of a head of answers: PyTorch's default, as no configuration names it.
@@ -19,7 +19,7 @@ pub(crate) struct Answers {
 
 impl Answers {
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         name: &str,
         [inputs, inner, outputs]: [usize; 3],
     ) -> Result<Self, ModelError> {

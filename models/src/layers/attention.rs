@@ -6,7 +6,7 @@ use alambic_tensor::ops::{
     attend_packed_with_taps,
 };
 
-use super::{LayerSizes, Linear, Packed, Pass, Source};
+use super::{LayerSizes, Linear, Packed, Pass, WeightSource};
 use crate::outline::{ATTENTION, tap};
 use crate::{ModelError, Trace};
 
@@ -23,7 +23,7 @@ pub struct AttentionNames {
     pub output: String,
 }
 
-/// Where a block stands in its network: the stream, empty if there is only one, and the layer, counted from 0.
+/// Place of a block in its network: the stream, empty if there is only one, and the layer, counted from 0.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) stream: &'static str,
@@ -37,7 +37,7 @@ impl Place {
     }
 }
 
-/// What self- and cross-attention have in common.
+/// Common part of self- and cross-attention.
 #[derive(Debug, Clone)]
 struct Block {
     output: Linear,
@@ -49,7 +49,7 @@ struct Block {
 
 impl Block {
     fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         names: &AttentionNames,
         sizes: &LayerSizes,
         place: Place,
@@ -114,7 +114,7 @@ pub(crate) struct SelfAttention {
 
 impl SelfAttention {
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         names: &AttentionNames,
         sizes: &LayerSizes,
         place: Place,
@@ -173,7 +173,7 @@ pub(crate) struct CrossAttention {
 
 impl CrossAttention {
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         names: &AttentionNames,
         sizes: &LayerSizes,
         place: Place,

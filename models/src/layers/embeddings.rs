@@ -5,11 +5,11 @@ use std::sync::Arc;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops;
 
-use super::Source;
-use crate::whole::check_rows;
+use super::WeightSource;
+use crate::integers::check_rows;
 use crate::{ModelError, Tokens};
 
-/// What the tables of embeddings are called, whole, and how many rows they have.
+/// Whole names of the tables of embeddings, and their numbers of rows.
 #[derive(Debug, Clone)]
 pub(crate) struct TextTables {
     pub(crate) words: (String, usize),
@@ -27,7 +27,11 @@ pub(crate) struct TextEmbeddings {
 }
 
 impl TextEmbeddings {
-    pub(crate) fn load(source: Source<'_>, tables: &TextTables, width: usize) -> Result<Self, ModelError> {
+    pub(crate) fn load(
+        source: WeightSource<'_>,
+        tables: &TextTables,
+        width: usize,
+    ) -> Result<Self, ModelError> {
         let table = |(name, rows): &(String, usize)| source.tensor(name, &[*rows, width]);
         Ok(Self {
             words: table(&tables.words)?,
@@ -59,10 +63,10 @@ impl TextEmbeddings {
 ///
 /// # Errors
 /// When a text is longer than the positions of the model.
-pub(crate) fn counted_positions(tokens: &Tokens, longest: usize) -> Result<Arc<Vec<u32>>, ModelError> {
-    if tokens.length > longest {
+pub(crate) fn counted_positions(tokens: &Tokens, max_length: usize) -> Result<Arc<Vec<u32>>, ModelError> {
+    if tokens.length > max_length {
         return Err(ModelError::Input(format!(
-            "a text of {} tokens is longer than the {longest} positions of the model",
+            "a text of {} tokens is longer than the {max_length} positions of the model",
             tokens.length
         )));
     }

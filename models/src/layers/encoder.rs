@@ -1,37 +1,11 @@
 //! The transformer encoder that all architectures share.
 
 use alambic_tensor::candle::Tensor;
-use alambic_tensor::ops::{Activation, AttentionMask};
+use alambic_tensor::ops::AttentionMask;
 
-use super::{AttentionNames, FeedForward, Norm, Pass, Place, SelfAttention, Source};
+use super::{AttentionNames, FeedForward, LayerSizes, Norm, Norms, Pass, Place, SelfAttention, WeightSource};
 use crate::outline::tap;
-use crate::{ModelError, Trace, Wanted};
-
-/// Where the norm of a sublayer stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Norms {
-    /// After the residual sum: Marian, BERT, LXMERT.
-    After,
-    /// Before the sublayer: ViT, ViLT, CLIP.
-    Before,
-}
-
-/// Sizes and settings of a layer.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LayerSizes {
-    pub(crate) width: usize,
-    pub(crate) heads: usize,
-    /// Inner width of the feed-forward sublayer.
-    pub(crate) inner: usize,
-    pub(crate) activation: Activation,
-    /// Added to the variance in layer norms.
-    pub(crate) epsilon: f64,
-    /// Of sublayers.
-    pub(crate) dropout: f32,
-    /// Of attention probabilities.
-    pub(crate) attention_dropout: f32,
-    pub(crate) norms: Norms,
-}
+use crate::{ModelError, TapSelection, Trace};
 
 /// Names of the tensors of one layer, `.weight` and `.bias` left out.
 #[derive(Debug, Clone)]
@@ -65,7 +39,7 @@ pub(crate) struct Layer {
 
 impl Layer {
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         names: &EncoderNames,
         sizes: &LayerSizes,
         place: Place,
@@ -112,7 +86,7 @@ pub(crate) struct Encoder {
 impl Encoder {
     /// Loads the layers of these names. Taps bear the name of the stream in front.
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         names: &[EncoderNames],
         sizes: &LayerSizes,
         stream: &'static str,
@@ -126,8 +100,8 @@ impl Encoder {
     }
 
     /// The layers that the wanted taps need; all of them for a tap that is not of this stream's layers.
-    pub(crate) fn depth(&self, wanted: &Wanted) -> usize {
-        let Wanted::Named(names) = wanted else { return self.layers.len() };
+    pub(crate) fn depth(&self, wanted: &TapSelection) -> usize {
+        let TapSelection::Named(names) = wanted else { return self.layers.len() };
         let needed = |name: &String| {
             let own = if self.stream.is_empty() {
                 Some(name.as_str())

@@ -3,7 +3,7 @@
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::Activation;
 
-use super::{LayerSizes, Linear, Norm, Norms, Pass, Source};
+use super::{LayerSizes, Linear, Norm, Norms, Pass, WeightSource};
 use crate::ModelError;
 
 /// Two linear layers with an activation between them, a norm and a residual sum.
@@ -20,13 +20,13 @@ pub(crate) struct FeedForward {
 impl FeedForward {
     /// Loads the linear layers and the norm of these names.
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         [inner, outer, norm]: [&str; 3],
         sizes: &LayerSizes,
     ) -> Result<Self, ModelError> {
         Ok(Self {
-            inner: Linear::load(source, inner, sizes.width, sizes.inner)?,
-            outer: Linear::load(source, outer, sizes.inner, sizes.width)?,
+            inner: Linear::load(source, inner, sizes.width, sizes.intermediate_size)?,
+            outer: Linear::load(source, outer, sizes.intermediate_size, sizes.width)?,
             norm: Norm::load(source, norm, sizes.width, sizes.epsilon)?,
             activation: sizes.activation,
             dropout: sizes.dropout,

@@ -8,6 +8,7 @@ mod feed_forward;
 mod patch_embeddings;
 mod recurrent;
 mod shapes;
+mod sizes;
 mod vocabulary;
 
 use alambic_files::text::quoted;
@@ -23,14 +24,15 @@ pub use attention::AttentionNames;
 pub(crate) use attention::{CrossAttention, Place, SelfAttention};
 pub(crate) use embeddings::{TextEmbeddings, TextTables, counted_positions, first};
 pub use encoder::EncoderNames;
-pub(crate) use encoder::{Encoder, Layer, LayerSizes, Norms};
+pub(crate) use encoder::{Encoder, Layer};
 pub(crate) use feed_forward::FeedForward;
 pub(crate) use patch_embeddings::PatchEmbeddings;
 pub(crate) use recurrent::Recurrent;
 pub(crate) use shapes::Shapes;
+pub(crate) use sizes::{LayerSizes, Norms};
 pub(crate) use vocabulary::Vocabulary;
 
-/// What a forward pass is for.
+/// Purpose of a forward pass.
 #[derive(Debug, Clone, Copy)]
 pub enum Pass<'a> {
     /// Nothing is dropped.
@@ -75,11 +77,11 @@ pub(crate) fn activation(name: &str) -> Result<Activation, ModelError> {
 
 /// Named weights, checked for their shapes as they are taken.
 #[derive(Clone, Copy)]
-pub(crate) struct Source<'a> {
+pub(crate) struct WeightSource<'a> {
     weights: &'a Weights,
 }
 
-impl<'a> Source<'a> {
+impl<'a> WeightSource<'a> {
     pub(crate) fn new(weights: &'a Weights) -> Self {
         Self { weights }
     }
@@ -107,7 +109,7 @@ pub(crate) struct Linear {
 
 impl Linear {
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         name: &str,
         inputs: usize,
         outputs: usize,
@@ -118,7 +120,7 @@ impl Linear {
 
     /// A layer that has no bias.
     pub(crate) fn load_matrix(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         name: &str,
         inputs: usize,
         outputs: usize,
@@ -130,7 +132,7 @@ impl Linear {
     /// A convolution over patches that do not overlap, which is a linear layer over each patch, `[channels, patch,
     /// patch]` in one row.
     pub(crate) fn load_patches(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         name: &str,
         [channels, patch, outputs]: [usize; 3],
         with_bias: bool,
@@ -142,7 +144,7 @@ impl Linear {
 
     /// A convolution over places whose surroundings, `[kernel, kernel, channels]`, stand in one row.
     pub(crate) fn load_convolution(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         name: &str,
         [channels, kernel, outputs]: [usize; 3],
     ) -> Result<Self, ModelError> {
@@ -209,7 +211,7 @@ pub(crate) struct Norm {
 
 impl Norm {
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         name: &str,
         width: usize,
         epsilon: f64,

@@ -6,7 +6,7 @@ use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 use alambic_tensor::ops::{self, Activation};
 
-use super::{Linear, Source};
+use super::{Linear, WeightSource};
 use crate::{ModelError, Patches};
 
 /// A linear layer over patches, a first token, and a table of positions for a square grid.
@@ -24,7 +24,7 @@ pub(crate) struct PatchEmbeddings {
 impl PatchEmbeddings {
     /// The embeddings of ViLT, under these names.
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         name: &str,
         [channels, patch, width]: [usize; 3],
         grid: usize,

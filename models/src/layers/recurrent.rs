@@ -4,7 +4,7 @@ use alambic_tensor::candle::{D, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::ops::Activation;
 
-use super::{Linear, Shapes, Source};
+use super::{Linear, Shapes, WeightSource};
 use crate::{ModelError, Tokens};
 
 /// In which order a sequence is read.
@@ -50,7 +50,7 @@ impl Recurrent {
     }
 
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         name: &str,
         inputs: usize,
         width: usize,
@@ -149,7 +149,8 @@ mod tests {
         let tokens = Tokens { ids: Arc::new(vec![0; batch * length]), mask: Arc::new(mask), batch, length };
         for (name, both) in [("forward", false), ("both", true)] {
             let hidden = recorded[name].dim(1).unwrap() / if both { 2 } else { 1 };
-            let layers = Recurrent::load(Source::new(&weights), "pooling", width, hidden, both).unwrap();
+            let layers =
+                Recurrent::load(WeightSource::new(&weights), "pooling", width, hidden, both).unwrap();
             let end = layers.forward(&states, &tokens).unwrap();
             let compare = |found: &Tensor, expected: &Tensor, what: &str| {
                 let pairs = numbers(found).into_iter().zip(numbers(expected));

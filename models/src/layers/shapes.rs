@@ -28,12 +28,12 @@ impl Shapes {
     }
 
     /// A layer of an encoder.
-    pub(crate) fn layer(&mut self, names: &EncoderNames, width: usize, inner: usize) {
+    pub(crate) fn layer(&mut self, names: &EncoderNames, width: usize, intermediate_size: usize) {
         self.attention(&names.attention, width);
         self.biased(&names.attention_norm, &[width]);
         let [first, second, norm] = &names.feed_forward;
-        self.biased(first, &[inner, width]);
-        self.biased(second, &[width, inner]);
+        self.biased(first, &[intermediate_size, width]);
+        self.biased(second, &[width, intermediate_size]);
         self.biased(norm, &[width]);
     }
 

@@ -3,7 +3,7 @@
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::{self, Activation};
 
-use super::{Linear, Norm, Source};
+use super::{Linear, Norm, WeightSource};
 use crate::ModelError;
 
 /// A linear layer, a norm, and the logits of the vocabulary, whose weights are the table of words or a matrix of their own.
@@ -21,7 +21,7 @@ impl Vocabulary {
     /// The head of these names: the linear layer, the norm, and the whole name of the bias of the logits; and of their
     /// weights, if they are not the table of words.
     pub(crate) fn load(
-        source: Source<'_>,
+        source: WeightSource<'_>,
         [dense, norm, bias]: [&str; 3],
         output: Option<&str>,
         (width, vocabulary): (usize, usize),

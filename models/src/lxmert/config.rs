@@ -1,21 +1,20 @@
 //! The configuration file of an LXMERT model.
 
 use alambic_files::text::quoted;
-use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::facts::Facts;
-use crate::folder::{config_json, decimal};
+use crate::config_summary::ConfigSummary;
+use crate::json::{config_json, decimal};
 use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
-use crate::published::{older, open, with_and_without};
+use crate::published::{older, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, Stream};
 
 /// Layer norms of transformers' LXMERT have an epsilon of their own.
 pub(super) const EPSILON: f64 = 1e-12;
 
-/// What the names of the encoder's tensors begin with.
+/// Prefix of the names of the encoder's tensors.
 const BASE: &str = "lxmert.";
 
 /// `config.json` with the keys that transformers uses.
@@ -35,7 +34,7 @@ pub struct LxmertConfig {
     pub hidden_dropout_prob: f32,
     /// Dropout of attention probabilities.
     pub attention_probs_dropout_prob: f32,
-    /// The most tokens of a text.
+    /// Maximum number of tokens of a text.
     pub max_position_embeddings: usize,
     /// Rows of the table of segments.
     pub type_vocab_size: usize,
@@ -82,16 +81,8 @@ impl LxmertConfig {
                 ));
             }
         };
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         Ok(config)
-    }
-
-    /// The weights of a folder, under the names of [`Self::shapes`].
-    ///
-    /// # Errors
-    /// When a file is missing or broken, or the weights lack a tensor.
-    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        open(folder, &self.shapes(), Self::spellings)
     }
 
     pub(crate) fn spellings(name: &str) -> Vec<String> {
@@ -102,12 +93,12 @@ impl LxmertConfig {
         names
     }
 
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        Facts {
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
+        ConfigSummary {
             vocabulary: self.vocab_size,
-            longest: self.max_position_embeddings,
+            max_length: self.max_position_embeddings,
             padding: self.pad_token_id.unwrap_or(0),
-            inner: self.intermediate_size,
+            intermediate_size: self.intermediate_size,
             sizes: vec![
                 ("vocab_size", self.vocab_size),
                 ("hidden_size", self.hidden_size),
@@ -174,7 +165,7 @@ impl LxmertConfig {
         Ok(LayerSizes {
             width: self.hidden_size,
             heads: self.num_attention_heads,
-            inner: self.intermediate_size,
+            intermediate_size: self.intermediate_size,
             activation: activation(&self.hidden_act)?,
             epsilon: EPSILON,
             dropout: self.hidden_dropout_prob,
@@ -251,7 +242,7 @@ impl LxmertConfig {
         }
     }
 
-    /// What `config.json` holds, for transformers to load.
+    /// JSON of `config.json`, for transformers to load.
     ///
     /// # Errors
     /// When the configuration cannot be written as JSON.

@@ -5,6 +5,7 @@
 //! `cross.attention.i` is language looking at regions, `vision.cross.attention.i` regions looking at language; `pooled`,
 //! `logits`.
 
+mod architecture;
 mod config;
 mod model;
 

@@ -11,11 +11,11 @@ use super::LxmertConfig;
 use super::config::EPSILON;
 use crate::initialise::deviation;
 use crate::layers::{
-    CrossAttention, Layer, Linear, Norm, Pass, Place, Source, TextEmbeddings, TextTables, counted_positions,
-    first,
+    CrossAttention, Layer, Linear, Norm, Pass, Place, TextEmbeddings, TextTables, WeightSource,
+    counted_positions, first,
 };
 use crate::outline::tap;
-use crate::{Initialiser, ModelError, Regions, Tokens, Trace, Wanted};
+use crate::{Initialiser, ModelError, Regions, TapSelection, Tokens, Trace};
 
 /// Texts and regions as LXMERT reads them.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl Lxmert {
     /// # Errors
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &LxmertConfig, weights: &Weights) -> Result<Self, ModelError> {
-        let (source, width, sizes) = (Source::new(weights), config.hidden_size, config.sizes()?);
+        let (source, width, sizes) = (WeightSource::new(weights), config.hidden_size, config.sizes()?);
         let table = |kind: &str, rows| (config.base(&format!("embeddings.{kind}_embeddings.weight")), rows);
         let tables = TextTables {
             words: table("word", config.vocab_size),
@@ -142,7 +142,12 @@ impl Lxmert {
     ///
     /// # Errors
     /// When text or regions do not fit the model.
-    pub fn trace(&self, input: &LxmertInput, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    pub fn trace(
+        &self,
+        input: &LxmertInput,
+        pass: Pass<'_>,
+        wanted: TapSelection,
+    ) -> Result<Trace, ModelError> {
         let mut trace = Trace::new(wanted);
         let (tokens, dropout) = (&input.tokens, self.config.hidden_dropout_prob);
         trace.record_mask(LANGUAGE, &tokens.mask);

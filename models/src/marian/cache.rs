@@ -1,4 +1,4 @@
-//! What decoding keeps between tokens.
+//! Caches of decoding.
 
 use std::sync::Arc;
 

@@ -4,8 +4,9 @@ use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::Facts;
-use crate::folder::{StoredWeights, config_json, decimal};
+use crate::config_summary::ConfigSummary;
+use crate::folder::StoredWeights;
+use crate::json::{config_json, decimal};
 use crate::layers::{LayerSizes, Norms, activation};
 use crate::published::{open, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, Stream};
@@ -18,7 +19,7 @@ pub(super) const SHARED: &str = "model.shared.weight";
 const COPIES: [&str; 3] =
     ["lm_head.weight", "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"];
 
-/// What the names of the tensors of both stacks begin with.
+/// Prefix of the names of the tensors of both stacks.
 const BASE: &str = "model.";
 
 /// The most positions for which sinusoids are computed, where the file holds no table of them.
@@ -68,7 +69,7 @@ impl MarianConfig {
     /// When a key is missing or has the wrong type, or the words of source, target and output have tables of their own.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         let config: Self = folder.config("marian")?;
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         let refuse = |message: String| Err(ModelError::content(&folder.path().join("config.json"), message));
         let json = folder.json();
         if json["decoder_vocab_size"].as_u64().is_some_and(|size| size != config.vocab_size as u64) {
@@ -136,7 +137,7 @@ impl MarianConfig {
         named.chain(["final_logits_bias".to_owned()]).collect()
     }
 
-    /// What a published file may call a tensor, the likeliest first.
+    /// Names that a published file may have for a tensor, the likeliest first.
     pub(crate) fn spellings(name: &str) -> Vec<String> {
         let mut names = with_and_without(BASE, name);
         if name == SHARED {
@@ -153,12 +154,12 @@ impl MarianConfig {
         activation(&self.activation_function)
     }
 
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        Facts {
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
+        ConfigSummary {
             vocabulary: self.vocab_size,
-            longest: self.max_position_embeddings,
+            max_length: self.max_position_embeddings,
             padding: self.pad_token_id,
-            inner: self.encoder_ffn_dim,
+            intermediate_size: self.encoder_ffn_dim,
             sizes: vec![
                 ("vocab_size", self.vocab_size),
                 ("d_model", self.d_model),
@@ -190,11 +191,11 @@ impl MarianConfig {
         self.sizes(self.decoder_attention_heads, self.decoder_ffn_dim)
     }
 
-    fn sizes(&self, heads: usize, inner: usize) -> Result<LayerSizes, ModelError> {
+    fn sizes(&self, heads: usize, intermediate_size: usize) -> Result<LayerSizes, ModelError> {
         Ok(LayerSizes {
             width: self.d_model,
             heads,
-            inner,
+            intermediate_size,
             activation: self.activation()?,
             epsilon: EPSILON,
             dropout: self.dropout,
@@ -226,7 +227,7 @@ impl MarianConfig {
         }
     }
 
-    /// What `config.json` holds, for transformers to load.
+    /// JSON of `config.json`, for transformers to load.
     ///
     /// # Errors
     /// When the configuration cannot be written as JSON.

@@ -5,7 +5,7 @@ use alambic_tensor::ops::AttentionMask;
 
 use super::cache::{LayerCache, Memory};
 use super::{MarianConfig, names};
-use crate::layers::{CrossAttention, FeedForward, Norm, Pass, Place, SelfAttention, Source};
+use crate::layers::{CrossAttention, FeedForward, Norm, Pass, Place, SelfAttention, WeightSource};
 use crate::{ModelError, Trace};
 
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    pub(super) fn load(source: Source<'_>, config: &MarianConfig) -> Result<Self, ModelError> {
+    pub(super) fn load(source: WeightSource<'_>, config: &MarianConfig) -> Result<Self, ModelError> {
         let sizes = config.decoder_sizes()?;
         let layers = (0..config.decoder_layers)
             .map(|index| {
@@ -84,7 +84,7 @@ impl Decoder {
         memory: &Memory,
     ) -> Result<Tensor, ModelError> {
         let mut hidden = embedded.clone();
-        let mut untapped = Trace::new(crate::Wanted::nothing());
+        let mut untapped = Trace::new(crate::TapSelection::nothing());
         let width = embedded.dim(2)?;
         for ((layer, cache), key_value) in self.layers.iter().zip(caches).zip(&memory.key_values) {
             let projected = layer.attention.project_step(&hidden)?;

@@ -5,6 +5,7 @@
 //! `decoder`) and cross-attention (`cross`) `queries.i`, `keys.i`, `values.i`, `scores.i` (divided by the square
 //! root of the head width, before mask and softmax) and `attention.i`.
 
+mod architecture;
 mod cache;
 mod config;
 mod decoder;

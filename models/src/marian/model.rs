@@ -11,10 +11,10 @@ use super::config::{SHARED, positions_of};
 use super::decoder::Decoder;
 use super::positions::sinusoids;
 use super::{MarianConfig, names};
-use crate::generation::{Stepper, Translator};
-use crate::layers::{Encoder, Pass, Source};
-use crate::whole::check_rows;
-use crate::{Initialiser, ModelError, Tokens, Trace, Wanted};
+use crate::generation::{DecodingState, Translator};
+use crate::integers::check_rows;
+use crate::layers::{Encoder, Pass, WeightSource};
+use crate::{Initialiser, ModelError, TapSelection, Tokens, Trace};
 
 /// An encoder-decoder transformer in Marian's layout over given weights.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ impl Marian {
     /// # Errors
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &MarianConfig, weights: &Weights) -> Result<Self, ModelError> {
-        let source = Source::new(weights);
+        let source = WeightSource::new(weights);
         let encoder: Vec<_> = (0..config.encoder_layers).map(names::encoder_layer).collect();
         let logits_bias = match weights.get("final_logits_bias") {
             None => None,
@@ -179,11 +179,11 @@ impl Marian {
         source: &Tokens,
         target: Option<&Tokens>,
         pass: Pass<'_>,
-        wanted: Wanted,
+        wanted: TapSelection,
     ) -> Result<Trace, ModelError> {
         let beyond_encoder = match &wanted {
-            Wanted::All => true,
-            Wanted::Named(names) => names.iter().any(|name| !name.starts_with("encoder.")),
+            TapSelection::All => true,
+            TapSelection::Named(names) => names.iter().any(|name| !name.starts_with("encoder.")),
         };
         let mut trace = Trace::new(wanted);
         let memory = self.encode(source, pass, &mut trace)?;
@@ -199,7 +199,7 @@ fn positions(config: &MarianConfig, weights: &Weights, stack: &str) -> Result<Te
     let shape = [config.max_position_embeddings, config.d_model];
     let name = positions_of(stack);
     match weights.get(&name) {
-        Some(_) => Ok(Source::new(weights).tensor(&name, &shape)?.detach()),
+        Some(_) => Ok(WeightSource::new(weights).tensor(&name, &shape)?.detach()),
         None => Ok(sinusoids(shape[0], shape[1])?),
     }
 }
@@ -213,8 +213,8 @@ struct Decoding<'a> {
 }
 
 impl Translator for Marian {
-    fn start(&self, source: &Tokens, capacity: usize) -> Result<Box<dyn Stepper + '_>, ModelError> {
-        let mut untapped = Trace::new(Wanted::nothing());
+    fn start(&self, source: &Tokens, capacity: usize) -> Result<Box<dyn DecodingState + '_>, ModelError> {
+        let mut untapped = Trace::new(TapSelection::nothing());
         let encoded = self.encode(source, Pass::Evaluate, &mut untapped)?;
         let memory = Memory {
             key_values: self.decoder.project_memory(&encoded)?,
@@ -238,12 +238,12 @@ impl Translator for Marian {
         self.config.eos_token_id
     }
 
-    fn longest(&self) -> usize {
+    fn max_length(&self) -> usize {
         self.config.max_position_embeddings
     }
 }
 
-impl Stepper for Decoding<'_> {
+impl DecodingState for Decoding<'_> {
     fn step(&mut self, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
         let tokens = Tokens::pad(&tokens.iter().map(|&token| [token]).collect::<Vec<_>>(), 0);
         let embedded = self.model.embed(&tokens, &self.model.decoder_positions, self.position)?;

@@ -1,4 +1,4 @@
-//! What transformers calls the tensors of a Marian layer.
+//! Names of the tensors of a Marian layer.
 
 use crate::layers::{AttentionNames, EncoderNames};
 

@@ -38,7 +38,7 @@ impl MarianConfig {
         shapes
     }
 
-    /// How many parameters there are.
+    /// Number of parameters.
     #[must_use]
     pub fn parameters(&self) -> usize {
         self.shapes().values().map(|shape| shape.iter().product::<usize>()).sum()

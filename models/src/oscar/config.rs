@@ -1,18 +1,17 @@
 //! The configuration file of an Oscar model.
 
 use alambic_files::text::quoted;
-use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::bert::{BertConfig, Family, Head, Names, Task};
-use crate::facts::Facts;
-use crate::folder::extend_object;
+use crate::bert::{BertConfig, Family, Head, HeadSpec, TensorNames};
+use crate::config_summary::ConfigSummary;
+use crate::json::extend_object;
 use crate::layers::Shapes;
-use crate::published::{look_up, older, open, with_and_without};
+use crate::published::{look_up, older, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, labels};
 
-/// What the names of the encoder's tensors begin with, with a head as without one.
+/// Prefix of the names of the encoder's tensors, with a head as without one.
 const BASE: &str = "bert.";
 
 /// The linear layer of the tap `relation`.
@@ -27,9 +26,9 @@ pub struct OscarConfig {
     pub features: usize,
     /// Added to the variance in the norm of embedded regions; none without such a norm, as in the first Oscar.
     pub feature_epsilon: Option<f64>,
-    /// How many relations of text, tags and image are told apart: 2 in Oscar, 3 in Oscar+; 0 without this head.
+    /// Number of classes of the relation of text, tags and image: 2 in Oscar, 3 in Oscar+; 0 without this head.
     pub relations: usize,
-    /// The most regions of an image.
+    /// Maximum number of regions of an image.
     pub regions: usize,
     /// Whether the tags of the regions are read as a second text.
     pub tags: bool,
@@ -91,7 +90,7 @@ impl OscarConfig {
             regions: json["max_img_seq_length"].as_u64().map_or(REGIONS, |regions| regions as usize),
             tags: json["object_tags"].as_bool().unwrap_or(true),
         };
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         if config.bert.has_own_output(folder, Self::spellings)? {
             return Err(refuse(
                 "the head over the vocabulary has a matrix of its own; only heads whose matrix is the table of words are \
@@ -104,32 +103,26 @@ impl OscarConfig {
 
     /// The same encoder with the heads that a task needs.
     #[must_use]
-    pub fn for_task(self, task: &Task) -> Self {
-        let bert = BertConfig { pooler: true, ..self.bert.for_task(task) };
-        Self { bert, relations: task.relations, ..self }
-    }
-
-    /// The weights of a folder, under the names of [`Self::shapes`].
-    ///
-    /// # Errors
-    /// When a file is missing or broken, or the weights lack a tensor.
-    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        open(folder, &self.shapes(), Self::spellings)
+    pub fn with_head(self, head: &HeadSpec) -> Self {
+        let bert = BertConfig { pooler: true, ..self.bert.with_head(head) };
+        Self { bert, relations: head.relations, ..self }
     }
 
     pub(crate) fn spellings(name: &str) -> Vec<String> {
         older(with_and_without(BASE, name))
     }
 
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        let mut facts = self.bert.facts();
-        facts.sizes.push(("img_feature_dim", self.features));
-        facts.counts.extend([("max_img_seq_length", self.regions), ("num_contrast_classes", self.relations)]);
-        facts
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
+        let mut summary = self.bert.summary();
+        summary.sizes.push(("img_feature_dim", self.features));
+        summary
+            .counts
+            .extend([("max_img_seq_length", self.regions), ("num_contrast_classes", self.relations)]);
+        summary
     }
 
-    pub(super) fn names() -> Names {
-        Names::under(BASE, Family::Bert)
+    pub(super) fn names() -> TensorNames {
+        TensorNames::under(BASE, Family::Bert)
     }
 
     /// The linear layer over regions, and its norm.
@@ -165,7 +158,7 @@ impl OscarConfig {
         }
     }
 
-    /// What `config.json` holds: the keys of the published ones, and the architecture.
+    /// JSON of `config.json`: the keys of the published ones, and the architecture.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let class = match self.bert.head {

@@ -7,13 +7,13 @@ use alambic_tensor::parameters::Weights;
 
 use super::OscarConfig;
 use super::config::RELATION;
-use crate::bert::{Bert, Task, TextInput};
+use crate::bert::{Bert, HeadSpec, TextInput};
 use crate::initialise::deviation;
 use crate::joint::{Hidden, Joint};
-use crate::layers::{Linear, Norm, Pass, Source};
+use crate::layers::{Linear, Norm, Pass, WeightSource};
 use crate::published::adopt;
 use crate::regions::side_by_side;
-use crate::{Initialiser, ModelError, Regions, Trace, Wanted};
+use crate::{Initialiser, ModelError, Regions, TapSelection, Trace};
 
 /// Texts with tags, and regions, as Oscar reads them.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl Oscar {
     /// # Errors
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &OscarConfig, weights: &Weights) -> Result<Self, ModelError> {
-        let (source, width) = (Source::new(weights), config.bert.width);
+        let (source, width) = (WeightSource::new(weights), config.bert.width);
         let [linear, norm] = OscarConfig::region_names();
         let relation = || Linear::load(source, RELATION, width, config.relations);
         Ok(Self {
@@ -78,21 +78,21 @@ impl Oscar {
         Ok(shapes.keys().filter_map(|name| Some((name.clone(), weights.get(name)?.clone()))).collect())
     }
 
-    /// The same encoder for a task, and weights for it: the given ones, with new heads where they are of another task.
+    /// The same encoder for a task, and weights for it: the given ones, with new heads where they are of another head.
     ///
     /// # Errors
     /// When a tensor cannot be made.
-    pub fn for_task(
+    pub fn with_head(
         config: &OscarConfig,
         given: &Weights,
-        task: &Task,
+        head: &HeadSpec,
         streams: &Streams,
     ) -> Result<(OscarConfig, Weights), ModelError> {
         let mut given = given.clone();
-        if config.bert.labels != task.labels {
+        if config.bert.labels != head.labels {
             given.retain(|name, _| !name.starts_with("classifier."));
         }
-        let config = config.clone().for_task(task);
+        let config = config.clone().with_head(head);
         let weights = Self::complete(&config, &given, streams)?;
         Ok((config, weights))
     }
@@ -107,7 +107,12 @@ impl Oscar {
     ///
     /// # Errors
     /// When text or regions do not fit the model.
-    pub fn trace(&self, input: &OscarInput, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    pub fn trace(
+        &self,
+        input: &OscarInput,
+        pass: Pass<'_>,
+        wanted: TapSelection,
+    ) -> Result<Trace, ModelError> {
         let (tokens, regions) = (&input.text.tokens, &input.regions);
         let features = match &regions.boxes {
             Some(boxes) => {

@@ -6,8 +6,8 @@ use alambic_files::text::quoted;
 use serde_json::{Map, Value, json};
 
 use super::files::{ADDED, CONFIG, SPECIAL, TokenizerFiles};
-use super::prompt::of_prompt;
-use crate::ModelError;
+use super::template::of_prompt;
+use crate::{Config, ModelError};
 
 /// Classes of transformers that make the tokenizer by BERT's settings, and of `tokenizer.json` take the vocabulary.
 const CLASSES: [&str; 5] =
@@ -25,13 +25,7 @@ const TOKENS: [(&str, &str); 5] = [
 /// The class of transformers that reads a folder: the one that it names, or else that of its model.
 pub(super) fn class(config: &Value, model: &Value) -> Option<String> {
     let named = config["tokenizer_class"].as_str().or_else(|| model["tokenizer_class"].as_str());
-    let of_model = || match model["model_type"].as_str()? {
-        "bert" | "distilbert" | "vilt" | "visual_bert" => Some("BertTokenizer"),
-        "lxmert" => Some("LxmertTokenizer"),
-        "roberta" => Some("RobertaTokenizer"),
-        "xlm-roberta" => Some("XLMRobertaTokenizer"),
-        _ => None,
-    };
+    let of_model = || Config::tokenizer_class(model["model_type"].as_str()?);
     let class = named.or_else(of_model)?;
     Some(class.strip_suffix("Fast").unwrap_or(class).to_owned())
 }
@@ -41,7 +35,7 @@ pub(super) fn is_bert(class: Option<&str>) -> bool {
     class.is_some_and(|class| CLASSES.contains(&class))
 }
 
-/// What `tokenizer.json` would say of a vocabulary with a token a line.
+/// JSON of `tokenizer.json` for a vocabulary with a token a line.
 pub(super) fn of_vocabulary(text: &str, files: &TokenizerFiles) -> Result<Value, ModelError> {
     let mut vocabulary = Map::new();
     for (id, token) in text.lines().enumerate() {

@@ -25,7 +25,7 @@ const AT_WORST: usize = 32 << 20;
 /// Bytes of a text that rules could make longer than this are watched step by step.
 const UNWATCHED: f64 = (16 << 20) as f64;
 
-/// How deep rules may lie in each other, and how many there may be in all.
+/// Maximum depth of nested rules, and their maximum number.
 const DEPTH: usize = 8;
 const RULES: usize = 64;
 /// Most bytes of a pattern, and of what is put in its place.
@@ -54,7 +54,7 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result
     }
 }
 
-/// How much longer a text can become by the rules of a file: the factor of all of them together.
+/// Factor by which all rules of a file together can make a text longer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Growth(f64);
 
@@ -71,7 +71,7 @@ impl Growth {
 /// Holds what `tokenizer.json` says against the bounds.
 ///
 /// # Errors
-/// What is out of bounds, or names what is not there.
+/// Faults out of bounds, or of names that are not there.
 pub(super) fn check(json: &Value) -> Result<Growth, String> {
     // What is no object has no parts either.
     if !json["model"].is_object() {
@@ -125,7 +125,7 @@ fn collect<'v>(part: &'v Value, inner: &str, depth: usize, rules: &mut Vec<&'v V
     Ok(())
 }
 
-/// By how much a rule can make a text longer.
+/// Factor by which a rule can make a text longer.
 fn factor(rule: &Value) -> Result<f64, String> {
     let kind = rule["type"].as_str().unwrap_or_default();
     let bounded = |key: &str, text: &str, most: usize| {
@@ -256,11 +256,11 @@ fn model(model: &Value) -> Result<(), String> {
 }
 
 /// The beginning of a text, or its end, as far as it is read, and whether that is less than all.
-pub(super) fn bounded(text: &str, keeps_end: bool) -> (&str, bool) {
+pub(super) fn bounded(text: &str, truncates_start: bool) -> (&str, bool) {
     if text.len() <= TEXT {
         return (text, false);
     }
-    let part = if keeps_end {
+    let part = if truncates_start {
         let start = (text.len() - TEXT..text.len()).find(|&place| text.is_char_boundary(place));
         &text[start.unwrap_or(text.len())..]
     } else {
@@ -380,10 +380,10 @@ mod tests {
     #[test]
     fn texts_are_bounded_at_characters() {
         let long = "é".repeat(TEXT);
-        for keeps_end in [false, true] {
-            let (part, is_cut) = bounded(&long, keeps_end);
+        for truncates_start in [false, true] {
+            let (part, is_cut) = bounded(&long, truncates_start);
             assert!(is_cut && part.len() == TEXT);
-            assert_eq!(bounded(&long[..TEXT], keeps_end), (&long[..TEXT], false));
+            assert_eq!(bounded(&long[..TEXT], truncates_start), (&long[..TEXT], false));
         }
     }
 

@@ -8,12 +8,13 @@ use alambic_files::text::quoted;
 use serde_json::Value;
 
 use super::bert::{add_tokens, as_the_class_reads, class, is_bert, of_vocabulary};
-use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, VOCABULARY};
+use super::encoding::Tokenizer;
+use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, TokenizerFiles, VOCABULARY};
 use super::limits::{FILE, check, guarded};
-use super::reading::{Reading, lower};
-use super::{Tokenizer, TokenizerFiles};
+use super::options::{EncodingOptions, lower};
+use super::parsing::library;
 use crate::folder::modules;
-use crate::{ModelError, json};
+use crate::{ModelError, ModelFolder, json};
 
 impl Tokenizer {
     /// Reads the tokenizer of a model's folder as transformers and sentence-transformers do: `tokenizer.json`, or a
@@ -61,7 +62,8 @@ impl Tokenizer {
             ));
         }
         let is_for_sentences = inner != folder || folder.join(modules::MODULES).is_file();
-        let reading = Reading::of_files(&files, &value, class.as_deref(), is_for_sentences).map_err(named)?;
+        let options =
+            EncodingOptions::of_files(&files, &value, class.as_deref(), is_for_sentences).map_err(named)?;
         if is_bert {
             is_changed |= as_the_class_reads(&mut value, &files).map_err(named)?;
         }
@@ -84,23 +86,26 @@ impl Tokenizer {
         };
         let mut own = Self {
             inner: library.map_err(fault)?,
-            reading: Reading::default(),
+            options: EncodingOptions::default(),
             growth,
             files: Some(Arc::new(files)),
             path: Some(Arc::new(path)),
         };
         // Where both texts of a pair are of one segment anyway, nothing is left out.
-        let one_segment = reading.one_segment && own.tells_segments();
-        own.reading = Reading { one_segment, ..reading };
+        let one_segment = options.one_segment && own.tells_segments();
+        own.options = EncodingOptions { one_segment, ..options };
         // A detector of this program reads no texts, and its folder says so.
-        if own.reading.longest == Some(0) && (model.is_null() || model["model_type"] == "detector") {
-            own.reading.longest = None;
+        if own.options.max_length == Some(0) && (model.is_null() || model["model_type"] == "detector") {
+            own.options.max_length = None;
         }
-        if let Some(longest) = own.reading.longest.filter(|longest| *longest < own.least()) {
+        if let Some(max_length) = own.options.max_length.filter(|max_length| *max_length < own.min_length()) {
             let is_by_sentences = sentence["max_seq_length"].as_f64().is_some();
             let (file, key) =
                 if is_by_sentences { (SENTENCE, "max_seq_length") } else { (CONFIG, "model_max_length") };
-            return Err(ModelError::content(&inner.join(file), format!("`{key}`: {}", own.no_room(longest))));
+            return Err(ModelError::content(
+                &inner.join(file),
+                format!("`{key}`: {}", own.no_room(max_length)),
+            ));
         }
         Ok(own)
     }
@@ -114,31 +119,31 @@ impl Tokenizer {
         Ok(Self { growth, ..Self::built(library(json).map_err(ModelError::Tokenizer)?) })
     }
 
-    /// What tells this tokenizer from others: what `tokenizer.json` says, and how texts are read besides.
+    /// Text that tells this tokenizer from others, for digests: `tokenizer.json`, and the options beside it.
     ///
     /// # Errors
     /// When the tokenizer cannot be written as JSON.
     pub fn identity(&self) -> Result<String, ModelError> {
         let json = self.to_json()?;
-        Ok(match self.told_beside_json() {
+        Ok(match self.options_beside_json() {
             Some(told) => format!("{json}\n{told}"),
             None => json,
         })
     }
 
-    /// How texts are read beyond what `tokenizer.json` says, lengths aside; none where there is nothing of it.
+    /// Options of encoding beside `tokenizer.json`, as JSON, lengths aside; none where there is none.
     #[must_use]
-    pub fn told_beside_json(&self) -> Option<String> {
-        self.reading.told().map(|told| told.to_string())
+    pub fn options_beside_json(&self) -> Option<String> {
+        self.options.to_json().map(|told| told.to_string())
     }
 
-    /// How many rows a table needs that has one for each token: one more than the highest id.
+    /// Number of rows that a table with one for each token needs: one more than the highest id.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
     }
 
-    /// That a table of words has a row for each token.
+    /// Check that a table of words has a row for each token.
     ///
     /// # Errors
     /// When it has fewer; the error names the tokenizer's file and both sizes.
@@ -152,18 +157,21 @@ impl Tokenizer {
         )))
     }
 
-    /// How texts are read, beyond what `tokenizer.json` says.
+    /// Options of encoding beside `tokenizer.json`.
     #[must_use]
-    pub fn reading(&self) -> &Reading {
-        &self.reading
+    pub fn encoding_options(&self) -> &EncodingOptions {
+        &self.options
     }
 }
 
-/// The library's tokenizer of what `tokenizer.json` says.
-pub(super) fn library(json: &Value) -> Result<tokenizers::Tokenizer, String> {
-    // By way of its text: the library's reader borrows from it.
-    let text = json.to_string();
-    guarded(|| Ok(serde_json::from_str(&text)?))
+impl ModelFolder {
+    /// The tokenizer of the folder.
+    ///
+    /// # Errors
+    /// When `tokenizer.json` is missing or broken.
+    pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
+        Tokenizer::open(self.root())
+    }
 }
 
 fn without_mark(bytes: &[u8]) -> &[u8] {

@@ -1,16 +1,14 @@
-//! What a model wants to read before each text.
+//! Prompts before texts.
 
 use std::sync::Arc;
 
 use alambic_files::text::quoted;
 use serde_json::{Value, json};
 
-use super::Tokenizer;
+use super::encoding::Tokenizer;
 use super::files::PROMPTS;
+use super::template::{NAME, of_prompt, template};
 use crate::ModelError;
-
-/// What a prompt is called among the special tokens.
-const NAME: &str = "prompt";
 
 /// A text of any script that stands alone as it does behind a prompt.
 const PROBE: &str = "a";
@@ -25,7 +23,7 @@ impl Tokenizer {
     pub fn prompted(&self, prompt: &str) -> Result<Self, ModelError> {
         self.tokens_of_prompt(prompt)?;
         let mut prompted = self.clone();
-        prompted.reading.prompt = Some(prompt.to_owned());
+        prompted.options.prompt = Some(prompt.to_owned());
         if let Some(files) = prompted.files.as_mut().map(Arc::make_mut) {
             let mut config = files.json(PROMPTS)?;
             let prompts = config["prompts"].as_object();
@@ -45,7 +43,7 @@ impl Tokenizer {
     /// The tokenizer that has a prompt among the special tokens around texts, for libraries that know of no prompts.
     ///
     /// # Errors
-    /// Those of [`Self::prompted`], and when what stands around texts is not known.
+    /// Errors of [`Self::prompted`], and when what stands around texts is not known.
     pub(super) fn around(&self, prompt: &str) -> Result<Self, ModelError> {
         let (ids, tokens) = self.tokens_of_prompt(prompt)?;
         let mut json = self.json()?;
@@ -85,68 +83,26 @@ impl Tokenizer {
 
     /// Whether a prompt is put before texts.
     pub(super) fn has_prompt(&self) -> Result<bool, ModelError> {
-        Ok(self.reading.prompt.is_some() || !of_prompt(&self.json()?).is_empty())
+        Ok(self.options.prompt.is_some() || !of_prompt(&self.json()?).is_empty())
     }
 
     /// The tokens of the prompt, as they stand before a text; none where there is none.
     pub(super) fn prompt_ids(&self, json: &Value) -> Result<Vec<u32>, ModelError> {
-        let Some(prompt) = &self.reading.prompt else { return Ok(of_prompt(json)) };
+        let Some(prompt) = &self.options.prompt else { return Ok(of_prompt(json)) };
         Ok(self.with_text(prompt, |text| self.inner.encode_fast(text, false))?.0.get_ids().to_vec())
     }
 
-    /// How many tokens stand before those of a text proper: those of the prompt, and special ones before them; 0 without a
+    /// Number of tokens before those of a text proper: those of the prompt, and special ones before them; 0 without a
     /// prompt.
     ///
     /// # Errors
     /// When the tokenizer fails.
     pub fn prompt_length(&self) -> Result<usize, ModelError> {
-        let Some(prompt) = &self.reading.prompt else { return Ok(0) };
+        let Some(prompt) = &self.options.prompt else { return Ok(0) };
         let (encoding, _) = self.with_text(prompt, |text| self.inner.encode_fast(text, true))?;
         let closing = encoding.get_special_tokens_mask().last() == Some(&1);
         Ok(encoding.len() - usize::from(closing))
     }
-}
-
-/// The tokens of the prompt in what stands around texts; none where there is none.
-pub(super) fn of_prompt(json: &Value) -> Vec<u32> {
-    let mut processor = json["post_processor"].clone();
-    let template = template(&mut processor).map(|processor| &*processor);
-    let ids = template.and_then(|template| template["special_tokens"][NAME]["ids"].as_array());
-    ids.into_iter().flatten().filter_map(|id| Some(id.as_u64()? as u32)).collect()
-}
-
-/// The template of what stands around texts; the processors of BERT and RoBERTa become one.
-fn template(processor: &mut Value) -> Option<&mut Value> {
-    if processor["type"] == "Sequence" {
-        return processor["processors"].as_array_mut()?.iter_mut().find_map(template);
-    }
-    let ends = match processor["type"].as_str()? {
-        "TemplateProcessing" => return Some(processor),
-        "BertProcessing" => 1,
-        "RobertaProcessing" => 2,
-        _ => return None,
-    };
-    let (first, end) = (processor["cls"].clone(), processor["sep"].clone());
-    let special = |token: &Value, kind: u8| json!({ "SpecialToken": { "id": token[0], "type_id": kind } });
-    let text = |name: &str, kind: u8| json!({ "Sequence": { "id": name, "type_id": kind } });
-    // RoBERTa has two ends between texts and knows no second kind of them.
-    let second = u8::from(ends == 1);
-    let single = vec![special(&first, 0), text("A", 0), special(&end, 0)];
-    let between = std::iter::repeat_n(special(&end, 0), ends - 1);
-    let pair = single
-        .iter()
-        .cloned()
-        .chain(between)
-        .chain([text("B", second), special(&end, second)])
-        .collect::<Vec<_>>();
-    let mut tokens = serde_json::Map::new();
-    for token in [&first, &end] {
-        let own = json!({ "id": token[0], "ids": [token[1]], "tokens": [token[0]] });
-        tokens.insert(token[0].as_str()?.to_owned(), own);
-    }
-    *processor =
-        json!({ "type": "TemplateProcessing", "single": single, "pair": pair, "special_tokens": tokens });
-    Some(processor)
 }
 
 #[cfg(test)]
@@ -154,7 +110,8 @@ mod tests {
     use super::*;
 
     fn of_bert() -> Tokenizer {
-        Tokenizer::words(["query : a cat sat on the mat".to_owned()].iter().map(String::as_str), 64).unwrap()
+        Tokenizer::train_words(["query : a cat sat on the mat".to_owned()].iter().map(String::as_str), 64)
+            .unwrap()
     }
 
     fn processed(processor: Value) -> Tokenizer {
@@ -165,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stands_between_the_beginning_and_the_text() {
+    fn prompts_stand_between_the_first_token_and_the_text() {
         let bert = json!({ "type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2] });
         let roberta = json!({
             "type": "RobertaProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2],
@@ -190,9 +147,9 @@ mod tests {
     }
 
     #[test]
-    fn it_stays_in_a_vocabulary_that_is_cut() {
+    fn prompts_stay_in_a_pruned_vocabulary() {
         let prompted = of_bert().prompted("query: ").unwrap();
-        let cut = prompted.cut(["the cat"], 20).unwrap();
+        let cut = prompted.prune(["the cat"], 20).unwrap();
         assert!(cut.size() < prompted.size());
         let pieces = |tokenizer: &Tokenizer| -> Vec<String> {
             let ids = tokenizer.encode_text("the cat", None).unwrap().ids;
@@ -201,13 +158,13 @@ mod tests {
         assert_eq!(pieces(&cut), ["[CLS]", "query", ":", "the", "cat", "[SEP]"]);
         assert_eq!(pieces(&cut), pieces(&prompted));
         // Also where there is no room for more than characters.
-        let least = prompted.cut(["the cat"], 1).unwrap();
+        let least = prompted.prune(["the cat"], 1).unwrap();
         assert_eq!(pieces(&least)[..3], ["[CLS]", "query", ":"]);
-        assert!(prompted.anew(["the cat"], 20).unwrap_err().to_string().contains("without `prompt`"));
+        assert!(prompted.retrain(["the cat"], 20).unwrap_err().to_string().contains("without `prompt`"));
     }
 
     #[test]
-    fn what_would_change_the_text_is_refused() {
+    fn prompts_that_change_the_text_are_refused() {
         let error = of_bert().prompted("que").unwrap_err().to_string();
         assert!(error.contains("the prompt `que`"), "{error}");
         assert!(of_bert().prompted(" ").is_err());

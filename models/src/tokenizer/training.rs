@@ -19,14 +19,15 @@ use tokenizers::{
     PreTokenizer, Trainer,
 };
 
-use super::cut::renumber;
+use super::encoding::Tokenizer;
 use super::limits::guarded;
-use super::{BERT, Tokenizer, around_texts};
+use super::prune::renumber;
+use super::special::{BERT, around_texts};
 use crate::ModelError;
 
-/// What vocabularies of pieces are made by.
+/// Model of a tokenizer: the algorithm that splits words into tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pieces {
+pub enum TokenizerModel {
     /// Whole words, and characters for all others.
     Words,
     /// BERT's, by merging what often stands together, in lower case.
@@ -37,15 +38,15 @@ pub enum Pieces {
     Unigram,
 }
 
-/// What marks a piece that begins a word.
+/// Prefix of a piece that begins a word.
 const BEGINS: char = '\u{2581}';
-/// What marks a piece that goes on with a word.
+/// Prefix of a piece that goes on with a word.
 const GOES_ON: &str = "##";
 
 /// The longest word that is counted as one, in characters.
 const LONGEST: usize = 1000;
 
-/// By how much the library sets apart the scores of characters that are no piece by themselves.
+/// Difference that the library puts between the scores of characters that are no piece by themselves.
 const PENALTY: f64 = 1e-4;
 
 fn error(error: impl std::fmt::Display) -> ModelError {
@@ -59,16 +60,16 @@ impl Tokenizer {
     ///
     /// # Errors
     /// When the tokenizers library refuses the parts, or `size` is too small for the characters.
-    pub fn of_texts<'t>(
-        pieces: Pieces,
+    pub fn train<'t>(
+        model: TokenizerModel,
         texts: impl IntoIterator<Item = &'t str>,
         size: usize,
     ) -> Result<Self, ModelError> {
-        if pieces == Pieces::Words {
-            return Self::words(texts, size);
+        if model == TokenizerModel::Words {
+            return Self::train_words(texts, size);
         }
         let special = BERT.map(str::to_owned);
-        if pieces == Pieces::WordPiece {
+        if model == TokenizerModel::WordPiece {
             let (normaliser, splitter) = as_bert();
             let counts = counted(texts, Some(&normaliser), Some(&splitter))?;
             let within = letters_within(&counts, Some(&normaliser), Some(&splitter))?;
@@ -79,7 +80,7 @@ impl Tokenizer {
         }
         let splitter = Metaspace::new(BEGINS, PrependScheme::Always, true);
         let counts = counted(texts, Some(&NFKC), Some(&splitter))?;
-        let mut tokenizer = if pieces == Pieces::Bpe {
+        let mut tokenizer = if model == TokenizerModel::Bpe {
             tokenizers::Tokenizer::new(bpe(&counts, &special, BERT[1], size)?)
         } else {
             tokenizers::Tokenizer::new(unigram(&counts, &special, BERT[1], size)?)
@@ -100,7 +101,10 @@ impl Tokenizer {
     ///
     /// # Errors
     /// When the tokenizers library refuses the parts.
-    pub fn words<'t>(texts: impl IntoIterator<Item = &'t str>, size: usize) -> Result<Self, ModelError> {
+    pub fn train_words<'t>(
+        texts: impl IntoIterator<Item = &'t str>,
+        size: usize,
+    ) -> Result<Self, ModelError> {
         let (normaliser, splitter) = as_bert();
         let counts = counted(texts, Some(&normaliser), Some(&splitter))?;
         let characters: BTreeSet<char> = counts.keys().flat_map(|word| word.chars()).collect();
@@ -135,7 +139,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// When the tokenizer fails.
-    pub fn piece(&self, token: &str) -> Result<Vec<u32>, ModelError> {
+    pub fn encode_token(&self, token: &str) -> Result<Vec<u32>, ModelError> {
         let text = token.strip_prefix(GOES_ON).unwrap_or(token).trim_start_matches(BEGINS);
         Ok(self.with_text(text, |text| self.inner.encode_fast(text, false))?.0.get_ids().to_vec())
     }
@@ -145,7 +149,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// When the tokenizer is none of `Unigram`, `WordPiece` and `BPE`, or `most` is too small for the characters.
-    pub fn anew<'t>(
+    pub fn retrain<'t>(
         &self,
         texts: impl IntoIterator<Item = &'t str>,
         most: usize,
@@ -194,7 +198,7 @@ impl Tokenizer {
     }
 }
 
-/// How often each word comes, in the order of the alphabet.
+/// Counts of words, in the order of the alphabet.
 pub(super) fn counted<'t, N: Normalizer, P: PreTokenizer>(
     texts: impl IntoIterator<Item = &'t str>,
     normaliser: Option<&N>,
@@ -330,7 +334,7 @@ fn pieces_of_words(tokens: impl IntoIterator<Item = String>, unknown: &str) -> R
     serde_json::from_str(&parts.to_string()).map_err(error)
 }
 
-/// How BERT brings a text to its form, and to words.
+/// Normalizer and pre-tokenizer of BERT.
 fn as_bert() -> (BertNormalizer, BertPreTokenizer) {
     (BertNormalizer::new(true, true, Some(false), true), BertPreTokenizer)
 }
@@ -375,7 +379,7 @@ fn unigram(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenizer::tests::pieces_of;
+    use crate::tokenizer::encoding::tests::pieces_of;
 
     const TEXTS: [&str; 8] = [
         "the cat sat on the mat",
@@ -390,8 +394,10 @@ mod tests {
 
     #[test]
     fn every_kind_reads_its_texts_whole_and_is_the_same_every_time() {
-        for kind in [Pieces::Words, Pieces::WordPiece, Pieces::Bpe, Pieces::Unigram] {
-            let tokenizer = Tokenizer::of_texts(kind, TEXTS, 120).unwrap();
+        for kind in
+            [TokenizerModel::Words, TokenizerModel::WordPiece, TokenizerModel::Bpe, TokenizerModel::Unigram]
+        {
+            let tokenizer = Tokenizer::train(kind, TEXTS, 120).unwrap();
             assert!(tokenizer.size() <= 120, "{kind:?}: {}", tokenizer.size());
             for text in TEXTS {
                 let pieces = pieces_of(&tokenizer, text);
@@ -399,20 +405,20 @@ mod tests {
                 assert_eq!((pieces[0].as_str(), pieces[pieces.len() - 1].as_str()), ("[CLS]", "[SEP]"));
             }
             assert_eq!(tokenizer.padding().unwrap(), 0);
-            let again = Tokenizer::of_texts(kind, TEXTS, 120).unwrap();
+            let again = Tokenizer::train(kind, TEXTS, 120).unwrap();
             assert_eq!(tokenizer.to_json().unwrap(), again.to_json().unwrap(), "{kind:?}");
             // What comes often is read in fewer pieces than it has letters.
             let often = pieces_of(&tokenizer, "the cat");
             assert!(often.len() - 2 < "thecat".len(), "{kind:?}: {often:?}");
         }
-        assert!(Tokenizer::of_texts(Pieces::Unigram, TEXTS, 12).is_err());
+        assert!(Tokenizer::train(TokenizerModel::Unigram, TEXTS, 12).is_err());
     }
 
     #[test]
     fn a_vocabulary_is_trained_anew_in_its_own_kind() {
-        for kind in [Pieces::WordPiece, Pieces::Bpe, Pieces::Unigram] {
-            let whole = Tokenizer::of_texts(kind, TEXTS, 120).unwrap();
-            let anew = whole.anew(TEXTS[..3].iter().copied(), 40).unwrap();
+        for kind in [TokenizerModel::WordPiece, TokenizerModel::Bpe, TokenizerModel::Unigram] {
+            let whole = Tokenizer::train(kind, TEXTS, 120).unwrap();
+            let anew = whole.retrain(TEXTS[..3].iter().copied(), 40).unwrap();
             assert!(anew.size() <= 40 && anew.id("[SEP]").unwrap() == 3, "{kind:?}: {}", anew.size());
             assert!(!pieces_of(&anew, TEXTS[0]).contains(&"[UNK]".to_owned()));
             // No other text's characters are known any more.

@@ -1,21 +1,21 @@
 //! The configuration file of a ViLT model.
 
 use alambic_files::text::quoted;
-use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::facts::Facts;
-use crate::folder::{config_json, decimal, extend_object};
+use crate::config_summary::ConfigSummary;
+use crate::image_input::PatchInput;
+use crate::json::{config_json, decimal, extend_object};
 use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
-use crate::published::{open, with_and_without};
+use crate::published::with_and_without;
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labels};
 
-/// What the names of the encoder's tensors begin with.
+/// Prefix of the names of the encoder's tensors.
 const BASE: &str = "vilt.";
 
-/// What stands on top of the encoder.
+/// Head of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Head {
     /// Nothing but the pooler.
@@ -52,7 +52,7 @@ pub struct ViltConfig {
     pub type_vocab_size: usize,
     /// Rows of the table of modalities: text, image, and a second image.
     pub modality_type_vocab_size: usize,
-    /// The most tokens of a text.
+    /// Maximum number of tokens of a text.
     pub max_position_embeddings: usize,
     /// Width of hidden states.
     pub hidden_size: usize,
@@ -74,18 +74,18 @@ pub struct ViltConfig {
     pub image_size: usize,
     /// The side of a patch.
     pub patch_size: usize,
-    /// Colours.
+    /// Colour channels.
     pub num_channels: usize,
     /// Whether queries, keys and values have biases.
     pub qkv_bias: bool,
-    /// The most patches of an image; negative for no limit.
+    /// Maximum number of patches of an image; negative for no limit.
     pub max_image_length: i64,
     /// The padding token.
     pub pad_token_id: Option<u32>,
-    /// How pictures become pixels, where it is not as [`ImageProcessorConfig::vilt`] has it.
+    /// Image processor, where it is not [`ImageProcessorConfig::vilt`].
     #[serde(skip)]
     pub images: Option<ImageProcessorConfig>,
-    /// What stands on top.
+    /// Head.
     #[serde(skip)]
     pub head: Head,
     /// The answers, in the order of the logits.
@@ -115,13 +115,13 @@ impl ViltConfig {
         if config.head == Head::Answers {
             config.labels = labels::of(json).map_err(refuse)?;
         }
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         config.check_tied(folder)?;
         config.images = ImageProcessorConfig::open_vilt(folder, config.image_size, config.patch_size)?;
         Ok(config)
     }
 
-    /// That the logits of the vocabulary come of the table of words.
+    /// Check that the matrix of the vocabulary's logits is the table of words.
     fn check_tied(&self, folder: &ModelFolder) -> Result<(), ModelError> {
         if self.head != Head::MaskedLanguage || folder.weight_files().is_err() {
             return Ok(());
@@ -152,14 +152,6 @@ impl ViltConfig {
         Self { head, labels: answers.to_vec(), ..self }
     }
 
-    /// The weights of a folder, under the names of [`Self::shapes`].
-    ///
-    /// # Errors
-    /// When a file is missing or broken, or the weights lack a tensor.
-    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        open(folder, &self.shapes(), Self::spellings)
-    }
-
     pub(crate) fn spellings(name: &str) -> Vec<String> {
         with_and_without(BASE, name)
     }
@@ -174,23 +166,34 @@ impl ViltConfig {
         layer_names(&|part| self.base(&format!("encoder.layer.{index}.{part}")))
     }
 
-    /// What the weights of a model of this configuration may call a tensor of the encoder.
+    /// Names that the weights of a model of this configuration may have for a tensor of the encoder.
     pub(crate) fn spellings_of(&self, bare: &str) -> Vec<String> {
         Self::spellings(&self.base(bare))
     }
 
-    /// How pictures become the pixels that are read.
+    /// Image processor of the model.
     #[must_use]
     pub fn image_processor(&self) -> ImageProcessorConfig {
         self.images.unwrap_or(ImageProcessorConfig::vilt(self.image_size, self.patch_size))
     }
 
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        Facts {
+    /// Image input of this model, and of dual encoders of its sizes.
+    pub(crate) fn patch_input(&self) -> PatchInput {
+        PatchInput {
+            processor: self.image_processor(),
+            num_channels: self.num_channels,
+            image_size: self.image_size,
+            patch_size: self.patch_size,
+            max_patches: usize::try_from(self.max_image_length).ok(),
+        }
+    }
+
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
+        ConfigSummary {
             vocabulary: self.vocab_size,
-            longest: self.max_position_embeddings,
+            max_length: self.max_position_embeddings,
             padding: self.pad_token_id.unwrap_or(0),
-            inner: self.intermediate_size,
+            intermediate_size: self.intermediate_size,
             sizes: vec![
                 ("vocab_size", self.vocab_size),
                 ("max_position_embeddings", self.max_position_embeddings),
@@ -226,7 +229,7 @@ impl ViltConfig {
         Ok(LayerSizes {
             width: self.hidden_size,
             heads: self.num_attention_heads,
-            inner: self.intermediate_size,
+            intermediate_size: self.intermediate_size,
             activation: activation(&self.hidden_act)?,
             epsilon: self.layer_norm_eps,
             dropout: self.hidden_dropout_prob,
@@ -300,7 +303,7 @@ impl ViltConfig {
         }
     }
 
-    /// What `config.json` holds, for transformers to load.
+    /// JSON of `config.json`, for transformers to load.
     ///
     /// # Errors
     /// When the configuration cannot be written as JSON.
@@ -322,7 +325,7 @@ impl ViltConfig {
     }
 }
 
-/// What the tensors of a layer are called, each under the name that `full` makes of it.
+/// Names of the tensors of a layer, each as `full` makes it.
 pub(crate) fn layer_names(full: &dyn Fn(&str) -> String) -> EncoderNames {
     EncoderNames {
         attention: AttentionNames {

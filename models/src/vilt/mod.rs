@@ -5,6 +5,7 @@
 //! image's first token with the image); `scores.i` and `attention.i` of the whole sequence; `pooled`, `logits`. Hidden
 //! states are taken before the final norm.
 
+mod architecture;
 mod config;
 mod model;
 

@@ -11,11 +11,11 @@ use super::{Head, ViltConfig};
 use crate::initialise::deviation;
 use crate::joint::{Hidden, Joint};
 use crate::layers::{
-    Answers, Encoder, Linear, Norm, Pass, PatchEmbeddings, Source, TextEmbeddings, TextTables, Vocabulary,
-    activation, counted_positions, first,
+    Answers, Encoder, Linear, Norm, Pass, PatchEmbeddings, TextEmbeddings, TextTables, Vocabulary,
+    WeightSource, activation, counted_positions, first,
 };
 use crate::regions::side_by_side;
-use crate::{Initialiser, ModelError, Patches, Tokens, Trace, Wanted};
+use crate::{Initialiser, ModelError, Patches, TapSelection, Tokens, Trace};
 
 /// Texts and images as ViLT reads them.
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ impl Vilt {
     /// # Errors
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &ViltConfig, weights: &Weights) -> Result<Self, ModelError> {
-        let (source, width) = (Source::new(weights), config.hidden_size);
+        let (source, width) = (WeightSource::new(weights), config.hidden_size);
         let embedding = |name: &str| config.base(&format!("embeddings.{name}"));
         let table =
             |kind: &str, rows| (embedding(&format!("text_embeddings.{kind}_embeddings.weight")), rows);
@@ -126,7 +126,12 @@ impl Vilt {
     ///
     /// # Errors
     /// When text or image do not fit the model.
-    pub fn trace(&self, input: &ViltInput, pass: Pass<'_>, wanted: Wanted) -> Result<Trace, ModelError> {
+    pub fn trace(
+        &self,
+        input: &ViltInput,
+        pass: Pass<'_>,
+        wanted: TapSelection,
+    ) -> Result<Trace, ModelError> {
         let ViltInput { tokens, segments, patches } = input;
         let batch = tokens.batch;
         if patches.values.dim(0)? != batch {

@@ -1,17 +1,16 @@
 //! The configuration file of a VisualBERT model.
 
 use alambic_files::text::quoted;
-use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::bert::{BertConfig, Family, Head, Names};
-use crate::facts::Facts;
-use crate::folder::extend_object;
-use crate::published::{older, open, with_and_without};
+use crate::bert::{BertConfig, Family, Head, TensorNames};
+use crate::config_summary::ConfigSummary;
+use crate::json::extend_object;
+use crate::published::{older, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, labels};
 
-/// What the names of the encoder's tensors begin with.
+/// Prefix of the names of the encoder's tensors.
 const BASE: &str = "visual_bert.";
 
 /// A VisualBERT model.
@@ -53,30 +52,22 @@ impl VisualBertConfig {
             return Err(refuse("bypass_transformer is true, which is not supported".into()));
         }
         let config = Self { bert, features: features as usize, labels };
-        folder.check(&config.facts())?;
+        folder.check(&config.summary())?;
         Ok(config)
-    }
-
-    /// The weights of a folder, under the names of [`Self::shapes`].
-    ///
-    /// # Errors
-    /// When a file is missing or broken, or the weights lack a tensor.
-    pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        open(folder, &self.shapes(), Self::spellings)
     }
 
     pub(crate) fn spellings(name: &str) -> Vec<String> {
         older(with_and_without(BASE, name))
     }
 
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        let mut facts = self.bert.facts();
-        facts.sizes.push(("visual_embedding_dim", self.features));
-        facts
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
+        let mut summary = self.bert.summary();
+        summary.sizes.push(("visual_embedding_dim", self.features));
+        summary
     }
 
-    pub(super) fn names(&self) -> Names {
-        Names::under(self.prefix(), Family::Bert)
+    pub(super) fn names(&self) -> TensorNames {
+        TensorNames::under(self.prefix(), Family::Bert)
     }
 
     fn prefix(&self) -> &'static str {
@@ -113,7 +104,7 @@ impl VisualBertConfig {
         }
     }
 
-    /// What `config.json` holds, for transformers to load.
+    /// JSON of `config.json`, for transformers to load.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let class = if self.labels.is_empty() { "VisualBertModel" } else { "VisualBertForQuestionAnswering" };

@@ -4,6 +4,7 @@
 //! Taps: `hidden.i`, `scores.i` and `attention.i` of the whole sequence, text first; `text.queries.i` and
 //! `image.queries.i`, keys and values alike; `pooled`, `logits`.
 
+mod architecture;
 mod config;
 mod model;
 

@@ -10,9 +10,9 @@ use super::VisualBertConfig;
 use crate::bert::{Bert, TextInput};
 use crate::initialise::deviation;
 use crate::joint::{Hidden, Joint};
-use crate::layers::{Linear, Pass, Source};
+use crate::layers::{Linear, Pass, WeightSource};
 use crate::regions::side_by_side;
-use crate::{Initialiser, ModelError, Regions, Tokens, Trace, Wanted};
+use crate::{Initialiser, ModelError, Regions, TapSelection, Tokens, Trace};
 
 /// Texts and regions as VisualBERT reads them.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl VisualBert {
     /// # Errors
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &VisualBertConfig, weights: &Weights) -> Result<Self, ModelError> {
-        let (source, width) = (Source::new(weights), config.bert.width);
+        let (source, width) = (WeightSource::new(weights), config.bert.width);
         let row = |kind: &str, rows: usize, row: usize| {
             let name = config.embedding(&format!("visual_{kind}_embeddings.weight"));
             Ok::<_, ModelError>(source.tensor(&name, &[rows, width])?.narrow(0, row, 1)?.squeeze(0)?)
@@ -81,7 +81,7 @@ impl VisualBert {
         &self,
         input: &VisualBertInput,
         pass: Pass<'_>,
-        wanted: Wanted,
+        wanted: TapSelection,
     ) -> Result<Trace, ModelError> {
         let (tokens, regions) = (&input.text.tokens, &input.regions);
         regions.check(tokens.batch, self.config.features)?;

@@ -2,7 +2,6 @@
 
 use alambic_data::{ContentKind, Corpus as Format};
 use alambic_models::Config;
-use alambic_models::bert::BertConfig;
 use alambic_settings::{At, Diagnostic, Origin};
 
 use super::checker::{Checker, list};
@@ -55,7 +54,7 @@ impl Checker<'_> {
 
 /// Reports a model that makes no embedding of a text.
 pub(crate) fn check_embeds(side: &str, config: &Config, origin: &Origin, checker: &mut Checker<'_>) {
-    if matches!(config, Config::Bert(BertConfig { pooling: Some(_), .. })) {
+    if config.pooling().is_some() {
         return;
     }
     let message = format!("the {side} has no pooling, so no embedding");

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use alambic_inference::detector_folder;
-use alambic_models::bert::Task as HeadSpec;
+use alambic_models::bert::HeadSpec;
 use alambic_models::{Config, ModelError, ModelFolder, Tokenizer};
 use alambic_settings::{At, IndexMap};
 use alambic_students::{BuildContext, SourceModel, Student, StudentError};
@@ -120,9 +120,9 @@ pub(crate) fn inspect(path: &Path) -> Result<(ModelInfo, Option<String>), Vec<St
         (Ok(tokenizer), Some(config)) => {
             errors.extend(tokenizer.check_rows(config.vocabulary()).err().map(|error| error.to_string()));
             if errors.is_empty() {
-                let unread = config.unread(&folder).map_err(said)?;
+                let unread = config.unused_tensors(&folder).map_err(said)?;
                 let detector = detector_folder(path).is_some();
-                let config = config.of_tokens(tokenizer.rows());
+                let config = config.trim_vocabulary(tokenizer.rows());
                 return Ok((ModelInfo { config, tokenizer: Rc::new(tokenizer), detector }, unread));
             }
         }
@@ -133,7 +133,7 @@ pub(crate) fn inspect(path: &Path) -> Result<(ModelInfo, Option<String>), Vec<St
 
 /// Where the tensors of a file are not those of the configuration; the first one speaks for all.
 fn misfit(config: &Config, found: &IndexMap<String, Vec<usize>>, folder: &ModelFolder) -> Option<String> {
-    let misfits = config.misfits(found);
+    let misfits = config.shape_mismatches(found);
     let first = misfits.first()?;
     let more = match misfits.len() - 1 {
         0 => String::new(),

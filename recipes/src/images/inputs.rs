@@ -4,7 +4,7 @@ use alambic_data::Picture;
 use alambic_inference::{ImageProcessor, PatchSampler, ProcessedImage};
 use alambic_models::architecture::Batch;
 use alambic_models::bert::TextInput;
-use alambic_models::{Config, EncodedText, ModelFolder, Tokenizer, Trace, Wanted};
+use alambic_models::{Config, EncodedText, ModelFolder, TapSelection, Tokenizer, Trace};
 use alambic_teachers::Teacher;
 
 use super::store::ImageStore;
@@ -91,7 +91,7 @@ impl<'a> TeacherInputs<'a> {
         let own = if student.same_texts && image_processor.has_same_inputs(student.image_processor) {
             None
         } else {
-            let tokenizer = tokenizer.truncating(max_length.min(config.longest()))?;
+            let tokenizer = tokenizer.with_max_length(max_length.min(config.max_length()))?;
             Some(PairedInputs::new(pairs, image_processor, &tokenizer, config.padding())?)
         };
         Ok(Some(Self { teacher, taps, own }))
@@ -104,7 +104,7 @@ impl<'a> TeacherInputs<'a> {
         shown: &Batch,
         sampler: PatchSampler<'_>,
     ) -> Result<Trace, RunError> {
-        let wanted = Wanted::named(self.taps.iter().cloned());
+        let wanted = TapSelection::named(self.taps.iter().cloned());
         let own = self.own.as_ref().map(|showing| showing.batch(rows, sampler)).transpose()?;
         Ok(self.teacher.trace(own.as_ref().unwrap_or(shown).into(), &wanted)?)
     }

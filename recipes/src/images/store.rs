@@ -87,7 +87,7 @@ mod tests {
 
     use alambic_data::{Pixels, Raster};
     use alambic_models::Config;
-    use alambic_models::clip::{ClipConfig, TextTower, VisionTower};
+    use alambic_models::clip::{ClipConfig, ClipTextConfig, ClipVisionConfig};
 
     use super::*;
 
@@ -98,8 +98,8 @@ mod tests {
     fn image_processor() -> ImageProcessor {
         let config = ClipConfig {
             projection_dim: 4,
-            text_config: TextTower::default(),
-            vision_config: VisionTower { image_size: 8, patch_size: 4, ..VisionTower::default() },
+            text_config: ClipTextConfig::default(),
+            vision_config: ClipVisionConfig { image_size: 8, patch_size: 4, ..ClipVisionConfig::default() },
             images: None,
         };
         ImageProcessor::new(&Config::Clip(config), None).unwrap()

@@ -117,7 +117,7 @@ pub(crate) fn train(
         terms: &terms,
         options: training.train,
         steps,
-        clamped: initial.config.ceilings(),
+        clamped: initial.config.clamped_parameters(),
         interrupt: context.interrupt,
         callbacks: callbacks(context, training, &*task, &terms, steps, &folder),
     };
@@ -342,7 +342,7 @@ fn write_finished(
             .map(|(name, tensor)| (name.clone(), tensor.clone()))
             .collect()
     };
-    let tokenizer = training.tokenizer.files(initial.config.longest())?;
+    let tokenizer = training.tokenizer.files(initial.config.max_length())?;
     save_pretrained(&partial, &initial.config, &part(true), &tokenizer, Precision::F32)?;
     if let Some(detector) = &training.detector {
         add_detector(&partial, detector)?;

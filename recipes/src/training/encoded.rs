@@ -31,11 +31,13 @@ impl EncodedSplits {
         teacher: Option<&dyn Teacher>,
     ) -> Result<Self, RunError> {
         let room = teacher.and_then(Teacher::max_length).unwrap_or(usize::MAX);
-        let max_length = max_length.min(student.longest()).min(room);
-        let own = tokenizer.truncating(max_length)?;
+        let max_length = max_length.min(student.max_length()).min(room);
+        let own = tokenizer.with_max_length(max_length)?;
         // Layers can be compared token by token only where both read the same tokens.
         let of_teacher = match teacher.and_then(Teacher::tokenizer) {
-            Some(other) if other.identity()? != tokenizer.identity()? => Some(other.truncating(max_length)?),
+            Some(other) if other.identity()? != tokenizer.identity()? => {
+                Some(other.with_max_length(max_length)?)
+            }
             _ => None,
         };
         let own = Vocabulary { tokenizer: &own, padding: student.padding() };

@@ -109,7 +109,8 @@ mod tests {
     use super::*;
 
     fn tokenizer() -> Tokenizer {
-        Tokenizer::words(["one two three four five six seven eight nine ten eleven twelve"], 200).unwrap()
+        Tokenizer::train_words(["one two three four five six seven eight nine ten eleven twelve"], 200)
+            .unwrap()
     }
 
     /// What is left out in a recipe is as BERT has it.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use alambic_files::FileError;
 use alambic_models::bert::TextInput;
-use alambic_models::{Form, Trace, Wanted};
+use alambic_models::{TapSelection, TapShape, Trace};
 use alambic_reports::numbers::{bytes, duration, thousands};
 use alambic_settings::Location;
 use alambic_teachers::cache::{EncodedTexts, TeacherOutputCache, estimate_size};
@@ -43,7 +43,7 @@ impl TeacherOutputs<'_> {
         taps: &[String],
     ) -> Result<Trace, RunError> {
         Ok(match self {
-            Self::Live(teacher) => teacher.trace(input.into(), &Wanted::named(taps.iter().cloned()))?,
+            Self::Live(teacher) => teacher.trace(input.into(), &TapSelection::named(taps.iter().cloned()))?,
             Self::Cached(cache) => cache.trace(rows, input, taps)?,
         })
     }
@@ -178,8 +178,8 @@ pub(crate) fn open<'a>(
 /// The taps, and the logits of texts, which take next to no room and are what a later stage is likely to want.
 fn with_logits(teacher: &dyn Teacher, taps: &[String]) -> Vec<String> {
     let mut taps = taps.to_vec();
-    let form = teacher.outline().and_then(|outline| outline.form(LOGITS));
-    if matches!(form, Some(Form::Text { .. })) && taps.iter().all(|tap| tap != LOGITS) {
+    let form = teacher.outline().and_then(|outline| outline.tap_shape(LOGITS));
+    if matches!(form, Some(TapShape::Text { .. })) && taps.iter().all(|tap| tap != LOGITS) {
         taps.push(LOGITS.to_owned());
     }
     taps

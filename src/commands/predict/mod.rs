@@ -63,10 +63,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = model_folder(&arguments.model)?;
     let folder = ModelFolder::open(&path)?;
     let config = Config::open(&folder)?;
-    let kind = match config {
-        Config::Marian(_) => "writes",
-        Config::Bert(_) => "reads texts",
-        _ => "looks at images",
+    let kind = if config.writes_texts() {
+        "writes"
+    } else if config.reads_images() {
+        "looks at images"
+    } else {
+        "reads texts"
     };
     for (flag, given, needed) in [
         ("--target-language", arguments.target_language.is_some(), "writes"),
@@ -80,11 +82,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     tell_unread(&folder, &config)?;
     tell_fallback(arguments.precision);
-    precision::with(arguments.precision, || match config {
-        Config::Marian(_) => words::run(&path, arguments),
-        Config::Bert(_) => texts::run(&path, arguments),
-        Config::Clip(_) => matches::run(&path, arguments),
-        _ => questions::run(&path, arguments),
+    precision::with(arguments.precision, || {
+        if config.writes_texts() {
+            words::run(&path, arguments)
+        } else if !config.reads_images() {
+            texts::run(&path, arguments)
+        } else if config.outline().pairs {
+            matches::run(&path, arguments)
+        } else {
+            questions::run(&path, arguments)
+        }
     })
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_files::text::visible;
 use alambic_inference::{EncoderPipeline, TextPair};
-use alambic_models::bert::{Head, Problem};
+use alambic_models::bert::{Head, ProblemType};
 use alambic_settings::IndexMap;
 use serde_json::{Value, json};
 
@@ -90,12 +90,12 @@ fn said(
     let config = pipeline.config();
     let answer = pipeline.label(row);
     let by_name = |values: Vec<f64>| -> IndexMap<&String, f64> { config.labels.iter().zip(values).collect() };
-    let json = if config.problem == Problem::Numbers && row.len() > 1 {
+    let json = if config.problem_type == ProblemType::Regression && row.len() > 1 {
         let numbers: IndexMap<&String, f32> = config.labels.iter().zip(row.iter().copied()).collect();
         json!({ "text": text_json, "prediction": answer, "numbers": numbers })
-    } else if config.problem == Problem::Numbers {
+    } else if config.problem_type == ProblemType::Regression {
         json!({ "text": text_json, "prediction": row.first() })
-    } else if config.problem == Problem::SeveralLabels {
+    } else if config.problem_type == ProblemType::MultiLabel {
         let sigmoids: Vec<f64> = row.iter().map(|logit| 1.0 / (1.0 + f64::from(-logit).exp())).collect();
         let held = config.labels.iter().zip(row).filter(|(_, logit)| **logit > 0.0).map(|(label, _)| label);
         let held: Vec<&String> = held.collect();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_files::text::{quoted, visible};
 use alambic_inference::GenerationPipeline;
-use alambic_models::{Generation, Hypothesis};
+use alambic_models::{GenerationConfig, Hypothesis};
 use serde_json::json;
 
 use super::lines::{Answer, in_batches};
@@ -17,10 +17,10 @@ type Input = (String, String);
 /// Runs a model that writes.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let mut pipeline = GenerationPipeline::load(path)?;
-    let most = pipeline.generation.longest;
-    pipeline.generation = Generation {
+    let most = pipeline.generation.max_new_tokens;
+    pipeline.generation = GenerationConfig {
         beam: arguments.beam.map_or(1, usize::from),
-        longest: arguments.longest.map_or(most, |longest| most.min(longest as usize)),
+        max_new_tokens: arguments.longest.map_or(most, |longest| most.min(longest as usize)),
         length_penalty: 1.0,
     };
     let languages = pipeline.languages();

@@ -1,7 +1,7 @@
 //! Encoders of BERT's family as a graph.
 
 use alambic_models::ModelError;
-use alambic_models::bert::{BertConfig, Gathering, Head, Mode, Names, Pooling, Step};
+use alambic_models::bert::{BertConfig, Head, Pooling, PoolingMode, PoolingStep, TensorNames, TokenPooling};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
 
@@ -18,7 +18,7 @@ pub(super) fn graph(
     storage: Storage,
 ) -> Result<Finished, ModelError> {
     let source = OnnxWeights(weights);
-    let names = Names::of(config);
+    let names = config.names();
     let mut graph = Builder::new(config.family.model_type(), storage);
     let ids = graph.tokens("input_ids");
     let mask = graph.tokens("attention_mask");
@@ -68,7 +68,7 @@ pub(super) fn graph(
 fn embed(
     graph: &mut Builder,
     source: &OnnxWeights<'_>,
-    names: &Names,
+    names: &TensorNames,
     config: &BertConfig,
     ids: &str,
 ) -> Result<Name, ModelError> {
@@ -108,17 +108,17 @@ fn pool(
     mask: &str,
     pooling: &Pooling,
 ) -> Result<Name, ModelError> {
-    let mut vectors = match &pooling.gathering {
-        Gathering::Recurrent { width, .. } => {
+    let mut vectors = match &pooling.mode {
+        PoolingMode::Recurrent { width, .. } => {
             recurrent(graph, source, hidden, mask, &pooling.layers(), *width)?
         }
-        Gathering::Tokens(_) if pooling.skipped > 0 => {
+        PoolingMode::Tokens(_) if pooling.skipped > 0 => {
             return Err(ModelError::Configuration(
                 "a pooling that leaves a prompt out (`include_prompt: false`) has no form in ONNX here"
                     .into(),
             ));
         }
-        Gathering::Tokens(modes) => {
+        PoolingMode::Tokens(modes) => {
             let mut all = Vec::new();
             for mode in modes {
                 all.push(gather(graph, hidden, mask, *mode)?);
@@ -134,8 +134,8 @@ fn pool(
     };
     for step in &pooling.steps {
         vectors = match step {
-            Step::Normalise => normalise(graph, &vectors),
-            Step::Dense(dense) => {
+            PoolingStep::Normalise => normalise(graph, &vectors),
+            PoolingStep::Dense(dense) => {
                 let weight = source.get(&format!("{}.weight", dense.name()))?;
                 let none = weight.narrow(1, 0, 1)?.squeeze(1)?.zeros_like()?;
                 let bias =
@@ -149,10 +149,10 @@ fn pool(
 }
 
 /// One vector of the states of a text's tokens.
-fn gather(graph: &mut Builder, hidden: &str, mask: &str, mode: Mode) -> Result<Name, ModelError> {
+fn gather(graph: &mut Builder, hidden: &str, mask: &str, mode: TokenPooling) -> Result<Name, ModelError> {
     match mode {
-        Mode::First => Ok(first_token(graph, hidden)),
-        Mode::Mean | Mode::MeanBySquareRoot => {
+        TokenPooling::First => Ok(first_token(graph, hidden)),
+        TokenPooling::Mean | TokenPooling::MeanBySquareRoot => {
             let (last, tokens) =
                 (graph.integers("last axis", &[1], &[2]), graph.integers("token axis", &[1], &[1]));
             let mask = graph.node("Cast", &[mask], vec![integer("to", element::F32.into())]);
@@ -164,12 +164,12 @@ fn gather(graph: &mut Builder, hidden: &str, mask: &str, mode: Mode) -> Result<N
             let least = graph.number("1e-9", 1e-9);
             let count = graph.node("Max", &[&count, &least], Vec::new());
             let count = match mode {
-                Mode::Mean => count,
+                TokenPooling::Mean => count,
                 _ => graph.node("Sqrt", &[&count], Vec::new()),
             };
             Ok(graph.node("Div", &[&sum, &count], Vec::new()))
         }
-        Mode::Max => {
+        TokenPooling::Max => {
             let last = graph.integers("last axis", &[1], &[2]);
             let mask = graph.node("Cast", &[mask], vec![integer("to", element::F32.into())]);
             let mask = graph.node("Unsqueeze", &[&mask, &last], Vec::new());
@@ -179,7 +179,7 @@ fn gather(graph: &mut Builder, hidden: &str, mask: &str, mode: Mode) -> Result<N
             let kept = graph.node("Add", &[hidden, &bias], Vec::new());
             Ok(graph.node("ReduceMax", &[&kept], vec![integers("axes", &[1]), integer("keepdims", 0)]))
         }
-        Mode::WeightedMean | Mode::Last => {
+        TokenPooling::WeightedMean | TokenPooling::Last => {
             Err(ModelError::Configuration(format!("the pooling {mode:?} has no form in ONNX here")))
         }
     }
@@ -239,7 +239,7 @@ fn recurrent(
 fn classify(
     graph: &mut Builder,
     source: &OnnxWeights<'_>,
-    names: &Names,
+    names: &TensorNames,
     config: &BertConfig,
     hidden: &str,
     pooled: Option<&str>,
@@ -247,7 +247,7 @@ fn classify(
     if config.head == Head::MaskedLanguage {
         let [dense, norm, bias] = names.masked_language(config.untied);
         let dense = source.linear(graph, hidden, dense)?;
-        let transformed = activate(graph, &dense, names.masked_language_activation(config))?;
+        let transformed = activate(graph, &dense, config.masked_language_activation())?;
         let transformed = source.norm(graph, &transformed, norm, config.epsilon)?;
         let table = if config.untied { names.output().to_owned() } else { names.table("word") };
         let words = source.get(&table)?;

@@ -1,7 +1,7 @@
 //! Dual encoders as graphs: two towers, each a graph of its own, and the head over both embeddings.
 
 use alambic_models::dual::{ANSWERS_EPSILON, DualConfig};
-use alambic_models::{ModelError, spread};
+use alambic_models::{ModelError, evenly_spaced};
 use alambic_tensor::parameters::Weights;
 
 use super::blocks::{self, LayerSizes, Norms, OnnxWeights, TextTables, activate, first_token};
@@ -76,7 +76,7 @@ fn image(config: &DualConfig, source: &OnnxWeights<'_>, storage: Storage) -> Res
     let positions = graph.table(positions, source.get(positions)?)?;
     let mut embedded = graph.node("Add", &[&embedded, &positions], Vec::new());
     if let Some(most) = usize::try_from(sizes.max_image_length).ok().filter(|most| *most < grid * grid) {
-        let read = spread(grid * grid, most).into_iter().map(|patch| patch as i64 + 1);
+        let read = evenly_spaced(grid * grid, most).into_iter().map(|patch| patch as i64 + 1);
         let read: Vec<i64> = std::iter::once(0).chain(read).collect();
         let read = graph.integers("what is read", &[read.len()], &read);
         embedded = graph.node("Gather", &[&embedded, &read], vec![integer("axis", 1)]);

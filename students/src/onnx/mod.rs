@@ -52,7 +52,7 @@ pub fn export(
     storage: Storage,
 ) -> Result<Vec<OnnxFile>, StudentError> {
     // A graph is put together without a look at the shapes of weights; the network says what does not fit.
-    let whole = || architecture::over(config, weights);
+    let whole = || architecture::build(config, weights);
     let graphs = match config {
         Config::Bert(config) => {
             whole()?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-use alambic_models::word_places;
+use alambic_models::word_spans;
 use alambic_tensor::Streams;
 
 use super::masked_language_model::MaskedLanguageModel;
@@ -124,7 +124,7 @@ impl<'a> Augmenter<'a> {
     /// The words of a text that may be replaced.
     pub(super) fn words(&self, text: &str) -> Result<Vec<Word>, TeacherError> {
         let mut words = Vec::new();
-        for place in word_places(text) {
+        for place in word_spans(text) {
             let word = &text[place.clone()];
             if !self.stop_words.contains(&word.to_lowercase()) {
                 words.push(Word { spelling: self.embeddings.spelling(word)?, place });

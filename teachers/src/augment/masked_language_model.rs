@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use alambic_models::bert::{BertConfig, Head, TextInput};
-use alambic_models::{EncodedText, Tokenizer, Wanted};
+use alambic_models::{EncodedText, TapSelection, Tokenizer};
 use alambic_tensor::candle::Tensor;
 
 use super::candidates::{best, candidate_words};
@@ -60,7 +60,7 @@ impl MaskedLanguageModel {
             words[*id as usize] = Some(word.clone());
         }
         Ok(Self {
-            tokenizer: vocabulary.truncating(config.longest())?,
+            tokenizer: vocabulary.with_max_length(config.max_length())?,
             mask: vocabulary.mask()?,
             words,
             ids: whole.into_iter().map(|(id, word)| (word, id)).collect(),
@@ -99,7 +99,7 @@ impl MaskedLanguageModel {
             let length = input.tokens.length;
             let selected = batch.iter().enumerate().map(|(row, query)| (row * length + query.place) as u32);
             input.selected = Some(selected.collect::<Vec<_>>().into());
-            let trace = self.teacher.trace((&input).into(), &Wanted::named(["logits"]))?;
+            let trace = self.teacher.trace((&input).into(), &TapSelection::named(["logits"]))?;
             let logits = trace.get("logits").map(Tensor::to_vec2::<f32>).transpose()?;
             for (query, logits) in batch.iter().zip(logits.unwrap_or_default()) {
                 let allowed = |token: usize| token != query.own as usize && self.words[token].is_some();
@@ -112,7 +112,7 @@ impl MaskedLanguageModel {
     }
 
     fn queries(&self, text: usize, written: &str, words: &[Word]) -> Result<Vec<Query>, TeacherError> {
-        let pieces = self.teacher.model().tokenizer().pieces(written)?;
+        let pieces = self.teacher.model().tokenizer().token_spans(written)?;
         let twice = self.tokenizer.encode_text(written, Some(written))?;
         let mut queries = Vec::new();
         for (index, word) in words.iter().enumerate().filter(|(_, word)| self.knows(&word.spelling)) {

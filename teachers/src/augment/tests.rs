@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
-use alambic_models::bert::{Bert, BertConfig, Family, Head, Problem};
-use alambic_models::{Precision, Tokenizer, word_places, write_weights};
+use alambic_models::bert::{Bert, BertConfig, Family, Head, ProblemType};
+use alambic_models::{Precision, Tokenizer, word_spans, write_weights};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{Device, Tensor};
 use tempfile::TempDir;
@@ -22,20 +22,20 @@ const TEXTS: [&str; 4] = [
 /// A tiny model of the words of the texts, under a head. Words that begin with the same letter have nearly the same
 /// embedding.
 fn model(head: Head, seed: u64) -> (TempDir, EncoderTeacher) {
-    let tokenizer = Tokenizer::words(TEXTS, 200).unwrap();
+    let tokenizer = Tokenizer::train_words(TEXTS, 200).unwrap();
     let config = BertConfig {
         family: Family::Bert,
         head,
         pooler: false,
         untied: false,
         labels: Vec::new(),
-        problem: Problem::OneLabel,
+        problem_type: ProblemType::SingleLabel,
         pairs: None,
         vocabulary: tokenizer.size(),
         width: 32,
         layers: 1,
         heads: 2,
-        inner: 16,
+        intermediate_size: 16,
         activation: "gelu".into(),
         positions: 48,
         segments: 2,
@@ -102,7 +102,7 @@ fn words_are_replaced_and_all_else_is_kept() {
     for (passage, AugmentedText { variants }) in passages().iter().zip(&varied) {
         assert!(!variants.is_empty() && variants.len() <= 30);
         for variant in variants {
-            assert_eq!(word_places(&variant.text).len(), word_places(&passage.text).len());
+            assert_eq!(word_spans(&variant.text).len(), word_spans(&passage.text).len());
             for (before, after) in passage.text.split(' ').zip(variant.text.split(' ')) {
                 let word = before.trim_matches(['.', ',']);
                 let stays = ["the", "was", "and", "A", "a", "is", "but"].contains(&word);

@@ -84,7 +84,7 @@ impl WordEmbeddings {
     /// The mean embedding of a word's pieces, `[width]`; none where one of them is not known.
     fn embedding(&self, spelling: &str) -> Result<Option<Tensor>, TeacherError> {
         let vocabulary = self.tokenizer();
-        let pieces: Vec<u32> = vocabulary.pieces(spelling)?.into_iter().map(|piece| piece.id).collect();
+        let pieces: Vec<u32> = vocabulary.token_spans(spelling)?.into_iter().map(|piece| piece.id).collect();
         let unknown = vocabulary.unknown();
         if pieces.is_empty() || pieces.iter().any(|&piece| Some(piece) == unknown) {
             return Ok(None);

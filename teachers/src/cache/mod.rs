@@ -17,7 +17,7 @@ use alambic_files::digests::{self, DIGESTS, Digests};
 use alambic_files::lock::{LOCK, Lock};
 use alambic_files::{FileError, read, write};
 use alambic_models::bert::TextInput;
-use alambic_models::{EncodedText, Form, ModelError, Outline, Trace, Wanted};
+use alambic_models::{EncodedText, ModelError, Outline, TapSelection, TapShape, Trace};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 use indexmap::IndexMap;
@@ -101,7 +101,7 @@ fn tap_formats(
 ) -> Result<IndexMap<String, TapFormat>, TeacherError> {
     taps.iter()
         .map(|tap| {
-            let form = outline.form(tap).ok_or_else(|| TeacherError::MissingTap(tap.clone()))?;
+            let form = outline.tap_shape(tap).ok_or_else(|| TeacherError::MissingTap(tap.clone()))?;
             Ok((tap.clone(), TapFormat::of(tap, form, precision)))
         })
         .collect()
@@ -298,7 +298,7 @@ impl TeacherOutputCache {
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<bool, TeacherError> {
         let taps = &self.manifest.taps;
-        let wanted = Wanted::named(taps.keys().cloned());
+        let wanted = TapSelection::named(taps.keys().cloned());
         let range = self.range(shard);
         // Texts of one length are read together, as training does; the order of a shard is that of the texts.
         let mut order: Vec<usize> = range.clone().collect();
@@ -334,7 +334,7 @@ impl TeacherOutputCache {
     /// When the cache holds no such tap or text.
     pub fn trace(&self, rows: &[usize], input: &TextInput, taps: &[String]) -> Result<Trace, TeacherError> {
         let padded = input.tokens.length;
-        let mut trace = Trace::new(Wanted::named(taps.iter().cloned()));
+        let mut trace = Trace::new(TapSelection::named(taps.iter().cloned()));
         trace.record_mask("", &input.tokens.mask);
         let mut values = Vec::new();
         for tap in taps {
@@ -348,11 +348,11 @@ impl TeacherOutputCache {
                 lay_out(format.form, &values, padded, place);
             }
             let tensor = match format.form {
-                Form::Text { width } => Tensor::from_vec(all, (rows.len(), width), device::current()),
-                Form::Tokens { width } => {
+                TapShape::Text { width } => Tensor::from_vec(all, (rows.len(), width), device::current()),
+                TapShape::Tokens { width } => {
                     Tensor::from_vec(all, (rows.len(), padded, width), device::current())
                 }
-                Form::Pairs { heads } => {
+                TapShape::Pairs { heads } => {
                     Tensor::from_vec(all, (rows.len(), heads, padded, padded), device::current())
                 }
             };
@@ -385,10 +385,10 @@ impl TeacherOutputCache {
 }
 
 /// Puts the numbers of a text where a padded batch has them.
-fn lay_out(form: Form, values: &[f32], padded: usize, place: &mut [f32]) {
+fn lay_out(form: TapShape, values: &[f32], padded: usize, place: &mut [f32]) {
     match form {
-        Form::Text { .. } | Form::Tokens { .. } => place[..values.len()].copy_from_slice(values),
-        Form::Pairs { heads } => {
+        TapShape::Text { .. } | TapShape::Tokens { .. } => place[..values.len()].copy_from_slice(values),
+        TapShape::Pairs { heads } => {
             let length = (values.len() / heads.max(1)).isqrt();
             for (row, values) in values.chunks_exact(length.max(1)).enumerate() {
                 let begin = (row / length * padded + row % length) * padded;

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use alambic_files::write;
-use alambic_models::{Form, Trace};
+use alambic_models::{TapShape, Trace};
 use indexmap::IndexMap;
 use memmap2::Mmap;
 use safetensors::tensor::TensorView;
@@ -97,18 +97,18 @@ impl Values {
     }
 
     /// The numbers of one text without its padding.
-    fn row(&self, tap: &str, form: Form, row: usize, length: usize) -> Result<Vec<f32>, TeacherError> {
+    fn row(&self, tap: &str, form: TapShape, row: usize, length: usize) -> Result<Vec<f32>, TeacherError> {
         let missing = || TeacherError::MissingTap(tap.to_owned());
         let (shape, values) = self.taps.get(tap).ok_or_else(missing)?;
         match (form, shape.as_slice()) {
-            (Form::Text { width }, &[_, found]) if found == width => {
+            (TapShape::Text { width }, &[_, found]) if found == width => {
                 Ok(values[row * width..(row + 1) * width].to_vec())
             }
-            (Form::Tokens { width }, &[_, padded, found]) if found == width => {
+            (TapShape::Tokens { width }, &[_, padded, found]) if found == width => {
                 let begin = row * padded * width;
                 Ok(values[begin..begin + length * width].to_vec())
             }
-            (Form::Pairs { heads }, &[_, found, padded, _]) if found == heads => {
+            (TapShape::Pairs { heads }, &[_, found, padded, _]) if found == heads => {
                 let mut kept = Vec::with_capacity(form.numbers(length));
                 for head in 0..heads {
                     for query in 0..length {

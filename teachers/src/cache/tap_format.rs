@@ -1,6 +1,6 @@
 //! Formats of cached taps: all numbers in some format, or the highest logits.
 
-use alambic_models::Form;
+use alambic_models::TapShape;
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use super::number_format::{CacheFormats, Encoded, NumberFormat, QuantizationErro
 #[serde(rename_all = "kebab-case")]
 pub(super) struct TapFormat {
     /// Shape for one text.
-    pub(super) form: Form,
+    pub(super) form: TapShape,
     #[serde(rename = "how")]
     pub(super) encoding: TapEncoding,
 }
@@ -35,10 +35,10 @@ type Part = (&'static str, Dtype, Vec<u8>);
 
 impl TapFormat {
     /// Format of a tap of this name and shape.
-    pub(super) fn of(tap: &str, form: Form, precision: &CacheFormats) -> Self {
+    pub(super) fn of(tap: &str, form: TapShape, precision: &CacheFormats) -> Self {
         let logits = tap == "logits" || tap.ends_with(".logits");
         let encoding = match (logits, precision.top_k, form) {
-            (true, Some(most), Form::Text { width } | Form::Tokens { width }) if most < width => {
+            (true, Some(most), TapShape::Text { width } | TapShape::Tokens { width }) if most < width => {
                 TapEncoding::Top(most)
             }
             (true, ..) => precision.logits.into(),
@@ -49,8 +49,8 @@ impl TapFormat {
 
     fn width(self, length: usize) -> usize {
         match self.form {
-            Form::Text { width } | Form::Tokens { width } => width,
-            Form::Pairs { .. } => length,
+            TapShape::Text { width } | TapShape::Tokens { width } => width,
+            TapShape::Pairs { .. } => length,
         }
     }
 
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn the_highest_logits_keep_the_mass_of_the_others() {
         let precision = CacheFormats { states: NumberFormat::F16, logits: NumberFormat::F32, top_k: Some(2) };
-        let format = TapFormat::of("logits", Form::Text { width: 5 }, &precision);
+        let format = TapFormat::of("logits", TapShape::Text { width: 5 }, &precision);
         assert_eq!(format.encoding, TapEncoding::Top(2));
         let logits = [0.5, 4.0, -1.0, 3.0, 0.1];
         let mut encoder = TapEncoder::new(format);
@@ -217,9 +217,12 @@ mod tests {
     fn logits_of_few_classes_are_kept_whole() {
         let precision =
             CacheFormats { states: NumberFormat::F16, logits: NumberFormat::F32, top_k: Some(32) };
-        assert_eq!(TapFormat::of("logits", Form::Text { width: 2 }, &precision).encoding, TapEncoding::F32);
         assert_eq!(
-            TapFormat::of("hidden.3", Form::Tokens { width: 64 }, &precision).encoding,
+            TapFormat::of("logits", TapShape::Text { width: 2 }, &precision).encoding,
+            TapEncoding::F32
+        );
+        assert_eq!(
+            TapFormat::of("hidden.3", TapShape::Tokens { width: 64 }, &precision).encoding,
             TapEncoding::F16
         );
     }

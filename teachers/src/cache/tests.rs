@@ -28,7 +28,7 @@ impl Counting {
                 classes: 3,
                 ..Outline::default()
             },
-            tokenizer: Tokenizer::words(["some words here"], 10).unwrap(),
+            tokenizer: Tokenizer::train_words(["some words here"], 10).unwrap(),
             weights: "first",
             read: Cell::new(0),
         }
@@ -49,7 +49,7 @@ impl Teacher for Counting {
         Err(TeacherError::Unsupported("reads"))
     }
 
-    fn trace(&self, batch: TeacherBatch<'_>, wanted: &Wanted) -> Result<Trace, TeacherError> {
+    fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
         let TeacherBatch::Texts(input) = batch else { return Err(TeacherError::Unsupported("reads")) };
         let (batch, length) = (input.tokens.batch, input.tokens.length);
         self.read.set(self.read.get() + batch);
@@ -148,7 +148,7 @@ fn what_is_read_back_is_what_the_teacher_says() {
     let cache = complete(folder.path(), &teacher, &all(&texts), usize::MAX).unwrap();
     let rows = [140, 3, 77, 32, 31];
     let input = TextInput::pad(&rows.map(|row| &texts[row]), 0);
-    let live = teacher.trace((&input).into(), &Wanted::All).unwrap();
+    let live = teacher.trace((&input).into(), &TapSelection::All).unwrap();
     let kept = cache.trace(&rows, &input, &taps()).unwrap();
     assert_eq!(kept.mask("").unwrap(), &input.tokens.mask);
     let length = input.tokens.length;
@@ -229,7 +229,7 @@ fn a_cache_of_something_else_is_refused_by_name() {
         assert!(said.contains(&folder.path().display().to_string()), "{said}");
     };
     refused("weights", open(&Counting { weights: "second", ..Counting::new() }, &texts, &few, &exact()));
-    let tokenizer = Tokenizer::words(["other words"], 10).unwrap();
+    let tokenizer = Tokenizer::train_words(["other words"], 10).unwrap();
     refused("tokenizer", open(&Counting { tokenizer, ..Counting::new() }, &texts, &few, &exact()));
     refused("data", open(&teacher, &texts[1..], &few, &exact()));
     refused("taps", open(&teacher, &texts, &taps(), &exact()));

@@ -21,7 +21,7 @@ pub(crate) const CHARACTERS: &str = "abcdकखगघ";
 /// texts end at once, some after a while and some never.
 pub(crate) fn write_model(folder: &Path, seed: u64, positions: usize) {
     let languages = ["en", "hi", "ta"].map(str::to_owned);
-    let tokenizer = Tokenizer::characters(&CHARACTERS.chars().collect(), &languages).unwrap();
+    let tokenizer = Tokenizer::from_characters(&CHARACTERS.chars().collect(), &languages).unwrap();
     let padding = tokenizer.padding().unwrap();
     let config = MarianConfig {
         vocab_size: tokenizer.size(),

@@ -7,8 +7,7 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
-use super::View;
-use crate::folder::stored::{Format, Place, Stored};
+use crate::folder::tensor::{Format, Place, Stored, View};
 
 /// The most operations of a pickle; published models need some 40 for each tensor.
 const STEPS: usize = 8_000_000;
@@ -16,7 +15,7 @@ const STEPS: usize = 8_000_000;
 /// A value of the machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Value {
-    /// What is of no use for tensors.
+    /// Anything that is of no use for tensors.
     Other,
     None,
     Whole(i64),
@@ -72,10 +71,10 @@ impl<'p> Machine<'p> {
         }
     }
 
-    /// Runs to the end: the tensors of the dictionary that the pickle stands for, by name.
+    /// Tensors of the dictionary that the pickle stands for, by name: the machine runs to its end.
     ///
     /// # Errors
-    /// What is wrong with the pickle, in words.
+    /// The fault of the pickle, in words.
     pub(super) fn run(mut self) -> Result<IndexMap<String, Stored>, String> {
         for _ in 0..STEPS {
             if self.step()? {
@@ -392,7 +391,7 @@ impl<'p> Machine<'p> {
         Ok(())
     }
 
-    /// What the call of a function comes to.
+    /// Result of a function call.
     fn call(&mut self, callable: Value, arguments: Value) -> Result<Value, String> {
         let (mut callable, mut arguments) = (Some(callable), Some(arguments));
         // A tensor of a class of its own names the function that makes it, once.
@@ -466,7 +465,7 @@ fn size(value: Option<&Value>) -> Option<usize> {
     }
 }
 
-/// What numbers are stored as, by the name of the class of a storage, or of the type of a tensor.
+/// Number format by the name of the class of a storage, or of the type of a tensor.
 fn format_of(name: &str) -> Format {
     match name {
         "Double" | "float64" => Format::F64,

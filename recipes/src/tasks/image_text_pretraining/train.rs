@@ -7,7 +7,7 @@ use alambic_inference::{ImageProcessor, ProcessedImage};
 use alambic_losses::Targets;
 use alambic_models::architecture::{self, Batch};
 use alambic_models::bert::TextInput;
-use alambic_models::{Config, EncodedText, Pass, Tokenizer, Wanted};
+use alambic_models::{Config, EncodedText, Pass, TapSelection, Tokenizer};
 use alambic_tensor::Streams;
 use rand::Rng;
 
@@ -80,7 +80,7 @@ impl<'a> ImageTextTraining<'a> {
         };
         let train = take(Split::Train, usize::MAX)?;
         let validation = take(Split::Validation, job.train.validation_examples)?;
-        let encoder = job.tokenizer.truncating(options.max_length.min(config.longest()))?;
+        let encoder = job.tokenizer.with_max_length(options.max_length.min(config.max_length()))?;
         let tokens: Vec<EncodedText> = train
             .examples
             .iter()
@@ -129,8 +129,9 @@ impl<'a> ImageTextTraining<'a> {
         let processed: Vec<&ProcessedImage> = processed.iter().map(AsRef::as_ref).collect();
         let (image, regions) = part.store.image_processor().batch(&processed, None)?;
         let batch = Batch { text: Some(input), image, regions, ..Batch::default() };
-        let network = architecture::over(self.config, context.weights)?;
-        let student = network.read(&batch, pass, Wanted::named(self.taps.student.iter().cloned()))?;
+        let network = architecture::build(self.config, context.weights)?;
+        let student =
+            network.forward(&batch, pass, TapSelection::named(self.taps.student.iter().cloned()))?;
         let targets = Targets { relations: Arc::new(relations), ..targets };
         Ok(ForwardOutputs { student, teacher: None, targets })
     }

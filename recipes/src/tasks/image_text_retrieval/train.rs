@@ -3,7 +3,7 @@
 use alambic_data::{Picture, Split, is_chosen};
 use alambic_inference::{ImageProcessor, RetrievalPipeline};
 use alambic_losses::Targets;
-use alambic_models::{Config, Pass, Tokenizer, Wanted, architecture};
+use alambic_models::{Config, Pass, TapSelection, Tokenizer, architecture};
 use alambic_reports::metrics::{Metric, PredictionKind};
 use alambic_tensor::Streams;
 use rand::Rng;
@@ -80,7 +80,7 @@ impl<'a> CaptionTraining<'a> {
             captions.push((pairs.len(), picture.captions.len()));
             pairs.extend(picture.captions.iter().map(|caption| (caption.as_str(), *picture)));
         }
-        let tokenizer = job.tokenizer.truncating(data.max_length().min(config.longest()))?;
+        let tokenizer = job.tokenizer.with_max_length(data.max_length().min(config.max_length()))?;
         let inputs = PairedInputs::new(&pairs, image_processor.clone(), &tokenizer, config.padding())?;
         let taps = job.taps();
         let student = StudentInputs { image_processor: &image_processor, same_texts: true };
@@ -134,9 +134,9 @@ impl TrainingTask for CaptionTraining<'_> {
         // Every patch is read.
         let mut all = |count: usize, _: usize| (0..count).collect();
         let shown = self.inputs.batch(&rows, &mut all)?;
-        let network = architecture::over(self.config, context.weights)?;
-        let wanted = Wanted::named(self.taps.student.iter().cloned());
-        let student = network.read(&shown, Pass::Train(context.dropout), wanted)?;
+        let network = architecture::build(self.config, context.weights)?;
+        let wanted = TapSelection::named(self.taps.student.iter().cloned());
+        let student = network.forward(&shown, Pass::Train(context.dropout), wanted)?;
         let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(&rows, &shown, &mut all));
         let teacher = teacher.transpose()?;
         Ok(ForwardOutputs { student, teacher, targets: Targets::default() })
@@ -147,7 +147,7 @@ impl TrainingTask for CaptionTraining<'_> {
     }
 
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
-        let network = architecture::over(self.config, context.weights)?;
+        let network = architecture::build(self.config, context.weights)?;
         let pipeline = RetrievalPipeline::new(self.config, network.into(), self.tokenizer)?;
         defined_value(self.metric, &self.validation.rank_by(&pipeline)?, self.validation.relevant())
     }

@@ -6,8 +6,8 @@ use alambic_data::{Object, Picture, Raster, Split};
 use alambic_inference::{ObjectDetector, box_iou};
 use alambic_losses::Targets;
 use alambic_models::architecture::{self, Batch, Image};
-use alambic_models::detector::{Detector, DetectorConfig, Located};
-use alambic_models::{Colours, Config, Images, ModelError, Pass, Patches, Wanted};
+use alambic_models::detector::{CellBox, Detector, DetectorConfig};
+use alambic_models::{Config, ImageNormalization, Images, ModelError, Pass, Patches, TapSelection};
 use alambic_reports::metrics::Direction;
 use indexmap::IndexMap;
 
@@ -83,7 +83,7 @@ impl<'a> ObjectTraining<'a> {
         let (mut scores, mut classes, mut numbers) = (vec![0.0; cells], vec![0; cells], vec![0.0; cells * 4]);
         for (row, scene) in scenes.iter().enumerate() {
             for &(tag, bounds) in &scene.objects {
-                let located = Located::of(bounds, grid);
+                let located = CellBox::of(bounds, grid);
                 let cell = (row * grid[0] + located.cell[0]) * grid[1] + located.cell[1];
                 scores[cell] = 1.0;
                 classes[cell] = tag;
@@ -121,12 +121,13 @@ impl TrainingTask for ObjectTraining<'_> {
             .iter()
             .map(|Scene { raster, .. }| (raster.width, raster.height, raster.rgb.as_slice()))
             .collect();
-        let patches = Patches::of(&Images::of_rgb(&images, Colours::VILT)?, self.config.patch_size)?;
+        let patches =
+            Patches::of(&Images::of_rgb(&images, ImageNormalization::VILT)?, self.config.patch_size)?;
         let targets = Self::targets(&scenes, patches.rectangle()?);
-        let network = architecture::over(&Config::Detector(self.config.clone()), context.weights)?;
+        let network = architecture::build(&Config::Detector(self.config.clone()), context.weights)?;
         let batch = Batch { image: Some(Image::Patches(patches)), ..Batch::default() };
-        let wanted = Wanted::named(self.taps.student.iter().cloned());
-        let student = network.read(&batch, Pass::Train(context.dropout), wanted)?;
+        let wanted = TapSelection::named(self.taps.student.iter().cloned());
+        let student = network.forward(&batch, Pass::Train(context.dropout), wanted)?;
         Ok(ForwardOutputs { student, teacher: None, targets })
     }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use alambic_data::Split;
 use alambic_files::text::shell_word;
 use alambic_inference::EncoderPipeline;
-use alambic_models::bert::BertConfig;
 use alambic_models::{Config, ModelError, ModelFolder};
 use alambic_reports::card::Usage;
 use alambic_reports::metrics::{Prediction, PredictionKind};
@@ -88,10 +87,8 @@ impl<'a> BitextEvaluator<'a> {
         let other = context.stage_teacher.or(options.teacher.as_ref()).filter(|_| sides.other().is_some());
         let other = other.map(|name| Ok::<_, RunError>(models.encoder(name)?.encoder_pipeline()?));
         let teacher_embeddings = TeacherEmbeddings::new(&bitext, sides, other.transpose()?.as_ref())?;
-        let has_known_pooling = matches!(
-            Config::open(&ModelFolder::open(context.student)?)?,
-            Config::Bert(BertConfig { pooling: Some(pooling), .. }) if pooling.layers().is_empty()
-        );
+        let student = Config::open(&ModelFolder::open(context.student)?)?;
+        let has_known_pooling = student.pooling().is_some_and(|pooling| pooling.layers().is_empty());
         let test_set = TestSet {
             slices,
             ..TestSet::new("query", "queries", PredictionKind::Ranking, bitext.relevant().to_vec())

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use alambic_data::{ContentKind, Split};
 use alambic_losses::TargetKind;
-use alambic_models::bert::Task as HeadSpec;
+use alambic_models::bert::HeadSpec;
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};
 

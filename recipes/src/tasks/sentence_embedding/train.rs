@@ -6,7 +6,7 @@ use alambic_data::Split;
 use alambic_inference::EncoderPipeline;
 use alambic_losses::Targets;
 use alambic_models::bert::{Bert, BertConfig, TextInput};
-use alambic_models::{EncodedText, ModelError, Pass, Tokenizer, Trace, Wanted};
+use alambic_models::{EncodedText, ModelError, Pass, TapSelection, Tokenizer, Trace};
 use alambic_reports::metrics::{Metric, PredictionKind};
 use alambic_teachers::Teacher;
 use alambic_teachers::cache::EncodedTexts;
@@ -67,7 +67,7 @@ impl<'a> SentenceTraining<'a> {
         let train = data.pairs(corpora, Split::Train)?;
         let mut validation = data.pairs(corpora, Split::Validation)?;
         subsample(&mut validation, job.train.validation_examples);
-        let tokenizer = job.tokenizer.truncating(options.max_length.min(config.longest()))?;
+        let tokenizer = job.tokenizer.with_max_length(options.max_length.min(config.max_length()))?;
         let (mut read, mut numbers) = (Vec::with_capacity(train.len()), Vec::with_capacity(train.len()));
         let mut known: IndexSet<&str> = IndexSet::new();
         for pair in &train {
@@ -86,7 +86,7 @@ impl<'a> SentenceTraining<'a> {
             None => (Vec::new(), 0),
             Some(other) => {
                 let room = teacher.and_then(Teacher::max_length).unwrap_or(usize::MAX);
-                let other = other.truncating(options.max_length.min(room))?;
+                let other = other.with_max_length(options.max_length.min(room))?;
                 let text = |pair: &BitextPair<'_>| match options.teacher_side {
                     Side::Source => other.encode_text(pair.source, None),
                     Side::Target => other.encode_text(pair.target, None),
@@ -210,7 +210,7 @@ impl TrainingTask for SentenceTraining<'_> {
         let model = Bert::new(self.config, context.weights)?;
         let texts: Vec<&EncodedText> = texts.into_values().collect();
         let input = TextInput::pad(&texts, self.config.padding);
-        let wanted = Wanted::named(self.taps.student.iter().cloned());
+        let wanted = TapSelection::named(self.taps.student.iter().cloned());
         let mut student = model.trace(&input, Pass::Train(context.dropout), wanted)?;
         if texts.len() < places.len() {
             student = student.rows(&places)?;

@@ -18,7 +18,7 @@ impl TextsData {
             let origin = checker.places.origin(&site.key(&["data", "texts", &index, "augment"]));
             if let Some(name) = &augment.model
                 && let Some(config) = check_model(name, &name.origin, position, checker)
-                && config.bert().is_ok_and(|config| config.head != Head::MaskedLanguage)
+                && config.text_head().is_some_and(|own| own.head != Head::MaskedLanguage)
             {
                 let message = format!("`{}` has no masked-language head", name.value);
                 let help = "leave `model` out: the input embeddings of `teacher` need no head";
@@ -61,13 +61,14 @@ fn check_model(
     }
     checker.check_order(name, position);
     let sketch = checker.models.checkpoint(name)?.clone();
-    let problem = match &sketch.config {
-        Config::Marian(_) => "writes, and a model that reads is needed to augment texts",
-        Config::Bert(_) if sketch.tokenizer.whole_words().is_empty() => {
-            "has no whole words in its vocabulary to put in the place of others; BERT's WordPiece has"
-        }
-        Config::Bert(_) => return Some(sketch.config),
-        _ => "looks at images as well, and a model of texts alone is needed to augment them",
+    let problem = if sketch.config.writes_texts() {
+        "writes, and a model that reads is needed to augment texts"
+    } else if sketch.config.reads_images() {
+        "looks at images as well, and a model of texts alone is needed to augment them"
+    } else if sketch.tokenizer.whole_words().is_empty() {
+        "has no whole words in its vocabulary to put in the place of others; BERT's WordPiece has"
+    } else {
+        return Some(sketch.config);
     };
     let message = format!("model `{}` {problem}", name.value);
     checker.error("teacher::augment", message, place, "augments these texts");

@@ -2,7 +2,7 @@
 
 use alambic_data::Split;
 use alambic_models::Config;
-use alambic_models::bert::{Head, Problem, Task as HeadSpec};
+use alambic_models::bert::{Head, HeadSpec, ProblemType};
 use alambic_reports::metrics::{TaskDescription, find};
 use alambic_settings::{Diagnostic, Origin};
 
@@ -79,32 +79,33 @@ fn check_predictions(
     origin: &Origin,
     checker: &mut Checker<'_>,
 ) {
-    let problem = match config {
-        Config::Marian(_) => "writes, and texts are to be read".to_owned(),
+    let own = config.text_head();
+    let problem = match own {
+        None if config.writes_texts() => "writes, and texts are to be read".to_owned(),
+        None => format!("is a {}, and texts alone are to be read", config.model_type()),
         // Nobody is asked for a prediction.
-        Config::Bert(_) if head.head == Head::None => return,
-        Config::Bert(config) if config.head != head.head => match head.head {
+        Some(_) if head.head == Head::None => return,
+        Some(own) if own.head != head.head => match head.head {
             Head::Tokens => "has no token-classification head".to_owned(),
             _ => "has no classification head".to_owned(),
         },
-        Config::Bert(config) if (config.problem == Problem::Numbers) != head.regression => {
+        Some(own) if (own.problem_type == ProblemType::Regression) != head.regression => {
             "gives numbers where classes are asked, or the other way round".to_owned()
         }
-        Config::Bert(config) if config.problem == Problem::SeveralLabels => {
+        Some(own) if own.problem_type == ProblemType::MultiLabel => {
             "gives each label by itself (multi_label_classification), where one class of each text is asked"
                 .to_owned()
         }
-        Config::Bert(config) if !head.regression && config.labels != head.labels => format!(
+        Some(own) if !head.regression && own.labels != head.labels => format!(
             "predicts the classes {}, and the test split has {}",
-            list(config.labels.iter().map(String::as_str)),
+            list(own.labels.iter().map(String::as_str)),
             list(head.labels.iter().map(String::as_str))
         ),
-        Config::Bert(_) => return,
-        other => format!("is a {}, and texts alone are to be read", other.model_type()),
+        Some(_) => return,
     };
     let diagnostic = Diagnostic::error("evaluation::labels", format!("the {side} {problem}"))
         .label(origin, format!("the {side} that is evaluated here"));
-    let of_language = config.bert().is_ok_and(|config| config.head == Head::MaskedLanguage);
+    let of_language = own.is_some_and(|own| own.head == Head::MaskedLanguage);
     checker.report(if of_language {
         diagnostic.help("`mask` trains the language model alone: end with a stage that trains on a task")
     } else {

@@ -2,7 +2,7 @@
 
 use alambic_data::{Label, Labels, Text};
 use alambic_inference::{EncoderPipeline, TextPair};
-use alambic_models::bert::{Head, Problem, Task as HeadSpec};
+use alambic_models::bert::{Head, HeadSpec, ProblemType};
 use alambic_reports::metrics::{Prediction, PredictionKind};
 
 use crate::error::RunError;
@@ -62,7 +62,7 @@ pub(crate) fn prediction(pipeline: &EncoderPipeline, rows: &[Vec<f32>]) -> Predi
         _ if config.head == Head::Tokens => {
             Prediction::Tags(rows.iter().map(|row| pipeline.label(row)).collect())
         }
-        [row] if config.problem == Problem::Numbers => {
+        [row] if config.problem_type == ProblemType::Regression => {
             row.first().map_or(Prediction::Nothing, |number| Prediction::number(*number))
         }
         [row] => Prediction::Class(pipeline.label(row)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alambic_data::{Label, Split, Text};
 use alambic_inference::{EncoderPipeline, TextPair};
 use alambic_models::bert::{Bert, BertConfig};
-use alambic_models::{Pass, Tokenizer, Wanted};
+use alambic_models::{Pass, TapSelection, Tokenizer};
 use alambic_reports::metrics::{Direction, Metric, Prediction, TaskDescription};
 use alambic_tensor::ops::{CrossEntropy, cross_entropy};
 
@@ -127,7 +127,7 @@ impl<'a> TextTraining<'a> {
         let rows: Vec<usize> = batch.iter().map(|index| before + index).collect();
         let batch = examples.batch(batch, epoch);
         let model = Bert::new(self.config, context.weights)?;
-        let wanted = Wanted::named(self.taps.student.iter().cloned());
+        let wanted = TapSelection::named(self.taps.student.iter().cloned());
         let trace = |outputs: &TeacherOutputs<'_>| outputs.trace(&rows, &batch.other, &self.taps.teacher);
         let teacher = self.outputs.as_ref().map(trace).transpose()?;
         Ok(ForwardOutputs {
@@ -206,7 +206,7 @@ fn perplexity(model: &Bert, texts: &EncodedExamples) -> Result<f64, RunError> {
     let (mut total, mut tokens) = (0.0, 0.0);
     for batch in indices.chunks(BATCH) {
         let TextBatch { own, targets, .. } = texts.batch(batch, VALIDATION);
-        let trace = model.trace(&own, Pass::Evaluate, Wanted::named(["logits"]))?;
+        let trace = model.trace(&own, Pass::Evaluate, TapSelection::named(["logits"]))?;
         let Some(logits) = trace.get("logits") else { continue };
         let count: f32 = targets.labelled.iter().sum();
         let settings = CrossEntropy { targets: targets.classes, weights: targets.labelled, smoothing: 0.0 };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alambic_data::{Pair, Split, examples};
 use alambic_files::text::shell_word;
 use alambic_inference::GenerationPipeline;
-use alambic_models::Generation;
+use alambic_models::GenerationConfig;
 use alambic_reports::card::Usage;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
@@ -165,8 +165,8 @@ fn output(written: &GenerationOutput) -> String {
 }
 
 /// The generation that every model of an evaluation uses.
-fn generation(options: &EvaluationOptions) -> Generation {
-    Generation { beam: options.beam, longest: options.max_new_tokens, length_penalty: 1.0 }
+fn generation(options: &EvaluationOptions) -> GenerationConfig {
+    GenerationConfig { beam: options.beam, max_new_tokens: options.max_new_tokens, length_penalty: 1.0 }
 }
 
 impl Evaluator for TransliterationEvaluator<'_> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_data::Pair;
 use alambic_inference::GenerationPipeline;
-use alambic_models::{Config, ModelFolder, Wanted};
+use alambic_models::{Config, ModelFolder, TapSelection};
 use alambic_teachers::{GenerationOutput, GenerationRequest, Teacher, TeacherForcing};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::masked_mean;
@@ -51,7 +51,7 @@ pub(crate) fn encoders(
     for (pairs, written) in pairs.chunks(BATCH).zip(written.chunks(BATCH)) {
         let inputs: Vec<(&str, &str)> =
             pairs.iter().map(|pair| (pair.source.as_str(), pair.target_language.as_str())).collect();
-        let trace = pipeline.trace(&inputs, None, 0, Wanted::named([student_tap.clone()]))?;
+        let trace = pipeline.trace(&inputs, None, 0, TapSelection::named([student_tap.clone()]))?;
         own.extend(means(&trace, &student_tap, projection.as_ref())?);
         let sources: Vec<GenerationRequest> = pairs
             .iter()
@@ -62,7 +62,7 @@ pub(crate) fn encoders(
             })
             .collect();
         let forced = TeacherForcing { sources: &sources, target: None, min_length: 0 };
-        let trace = teacher.trace(forced.into(), &Wanted::named([teacher_tap.clone()]))?;
+        let trace = teacher.trace(forced.into(), &TapSelection::named([teacher_tap.clone()]))?;
         others.extend(means(&trace, &teacher_tap, None)?);
     }
     let mut by_direction: IndexMap<String, Vec<usize>> = IndexMap::new();

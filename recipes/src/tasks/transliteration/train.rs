@@ -2,7 +2,7 @@
 
 use alambic_data::Split;
 use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Pass, Wanted};
+use alambic_models::{Pass, TapSelection};
 use alambic_reports::metrics::PredictionKind;
 use alambic_teachers::{Teacher, TeacherForcing};
 
@@ -84,7 +84,7 @@ impl TrainingTask for TransliterationTraining<'_> {
     ) -> Result<ForwardOutputs, RunError> {
         let batch = self.examples.batch(batch, epoch);
         let student = Marian::new(self.config, context.weights)?;
-        let wanted = Wanted::named(self.taps.student.iter().cloned());
+        let wanted = TapSelection::named(self.taps.student.iter().cloned());
         let equal_lengths = context.terms.iter().any(|term| term.equal_lengths);
         let teacher = match self.teacher {
             Some(teacher) if !self.taps.teacher.is_empty() => {
@@ -93,7 +93,7 @@ impl TrainingTask for TransliterationTraining<'_> {
                     target: Some(&batch.decoder),
                     min_length: if equal_lengths { batch.source.length } else { 0 },
                 };
-                Some(teacher.trace(forced.into(), &Wanted::named(self.taps.teacher.iter().cloned()))?)
+                Some(teacher.trace(forced.into(), &TapSelection::named(self.taps.teacher.iter().cloned()))?)
             }
             _ => None,
         };

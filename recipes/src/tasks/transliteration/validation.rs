@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alambic_inference::GenerationPipeline;
 use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Generation, Tokenizer};
+use alambic_models::{GenerationConfig, Tokenizer};
 use alambic_reports::metrics::{Metric, Prediction};
 use alambic_tensor::parameters::Weights;
 
@@ -28,11 +28,12 @@ impl Validation<'_> {
     /// The metric of greedy outputs against the targets.
     pub(crate) fn value(&self, weights: &Weights) -> Result<f64, RunError> {
         let network = Arc::new(Marian::new(self.config, weights)?);
-        let mut pipeline = GenerationPipeline::new(self.config.clone(), network, self.tokenizer.clone());
+        let mut pipeline = GenerationPipeline::new(self.config.clone(), network, self.tokenizer.clone())?;
         let targets = self.samples.iter().filter_map(|sample| sample.targets.first());
         let longest = targets.map(|target| target.chars().count()).max().unwrap_or(0);
         // A model that has not learnt to stop yet would write to the end of its positions each time.
-        pipeline.generation = Generation::greedy((longest + 8).min(self.config.max_position_embeddings));
+        pipeline.generation =
+            GenerationConfig::greedy((longest + 8).min(self.config.max_position_embeddings));
         let mut order: Vec<&Sample> = self.samples.iter().collect();
         order.sort_by_key(|sample| sample.source.chars().count());
         let (mut predictions, mut references) = (Vec::new(), Vec::new());

@@ -117,7 +117,7 @@ impl<'a> QuestionEvaluator<'a> {
     /// The student as it was before any training.
     fn untrained(&self) -> Result<VisualQuestionAnsweringPipeline, RunError> {
         let (InitialModel { config, weights }, folder) = (self.context.untrained)()?;
-        let network = architecture::over(&config, &weights)?;
+        let network = architecture::build(&config, &weights)?;
         let image_processor = ImageProcessor::load(&config, folder.path())?;
         Ok(VisualQuestionAnsweringPipeline::new(
             &config,

@@ -6,7 +6,7 @@ use alambic_data::questions::best;
 use alambic_data::{Split, is_chosen};
 use alambic_inference::{ImageProcessor, VisualQuestionAnsweringPipeline};
 use alambic_losses::Targets;
-use alambic_models::{Config, Pass, Tokenizer, Wanted, architecture};
+use alambic_models::{Config, Pass, TapSelection, Tokenizer, architecture};
 use alambic_reports::metrics::{Metric, Prediction};
 use alambic_tensor::Streams;
 use rand::seq::index::sample;
@@ -57,7 +57,7 @@ impl<'a> QuestionTraining<'a> {
     ) -> Result<Self, RunError> {
         let config = job.config;
         let image_processor = ImageProcessor::with_detector(config, job.detector)?;
-        let max_length = data.max_length().min(config.longest());
+        let max_length = data.max_length().min(config.max_length());
         let names = config.outline().labels;
         let (mut questions, mut answers, mut to_validate) = (Vec::new(), Vec::new(), Vec::new());
         for options in data.questions.iter() {
@@ -70,7 +70,7 @@ impl<'a> QuestionTraining<'a> {
         }
         subsample_languages(&mut to_validate, job.train.validation_examples);
         let read: Vec<_> = questions.iter().map(|example| (example.text, example.picture)).collect();
-        let tokenizer = job.tokenizer.truncating(max_length)?;
+        let tokenizer = job.tokenizer.with_max_length(max_length)?;
         let inputs = PairedInputs::new(&read, image_processor.clone(), &tokenizer, config.padding())?;
         let taps = job.taps();
         let read: Vec<_> = questions.iter().map(|example| (example.teacher_text, example.picture)).collect();
@@ -162,9 +162,9 @@ impl TrainingTask for QuestionTraining<'_> {
             picked
         };
         let batch = self.inputs.batch(rows, &mut sampler)?;
-        let network = architecture::over(self.config, context.weights)?;
-        let wanted = Wanted::named(self.taps.student.iter().cloned());
-        let student = network.read(&batch, Pass::Train(context.dropout), wanted)?;
+        let network = architecture::build(self.config, context.weights)?;
+        let wanted = TapSelection::named(self.taps.student.iter().cloned());
+        let student = network.forward(&batch, Pass::Train(context.dropout), wanted)?;
         let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(rows, &batch, &mut sampler));
         let teacher = teacher.transpose()?;
         Ok(ForwardOutputs { student, teacher, targets: self.targets(rows) })
@@ -175,7 +175,7 @@ impl TrainingTask for QuestionTraining<'_> {
     }
 
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
-        let network = architecture::over(self.config, context.weights)?;
+        let network = architecture::build(self.config, context.weights)?;
         let image_processor = self.validation.image_processor().clone();
         let pipeline = VisualQuestionAnsweringPipeline::new(
             self.config,

@@ -1,55 +1,17 @@
-//! Tokenizers: reading `tokenizer.json`, and building vocabularies of characters and of words.
-
-mod added;
-mod bert;
-mod cut;
-mod files;
-mod limits;
-mod names;
-mod open;
-mod prompt;
-mod reading;
-mod training;
-mod words;
+//! Texts to ids and back.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use alambic_files::text::quoted;
-use indexmap::IndexSet;
-use tokenizers::decoders::fuse::Fuse;
-use tokenizers::models::wordlevel::WordLevel;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::processors::template::TemplateProcessing;
-use tokenizers::{
-    AddedToken, Encoding, PostProcessor, SplitDelimiterBehavior, TruncationDirection, TruncationParams,
-};
+use tokenizers::{Encoding, PostProcessor, TruncationDirection, TruncationParams};
 
-use self::files::JSON;
-use self::limits::{Growth, TEXT, bounded, guarded, watch};
-use self::open::library;
+use super::files::{JSON, TokenizerFiles};
+use super::limits::{Growth, TEXT, bounded, guarded, watch};
+use super::options::EncodingOptions;
+use super::parsing::{library, parsed};
+use super::special::{BERT, END, PADDING, language_tag};
 use crate::ModelError;
-
-pub use files::TokenizerFiles;
-pub use reading::Reading;
-pub use training::Pieces;
-pub use words::{Piece, word_places};
-
-/// Padding, which is also the decoder's first token.
-const PADDING: &str = "<pad>";
-/// Special tokens of BERT's and DistilBERT's vocabularies: padding, what is not in the vocabulary, the beginning of a
-/// text, the end of each text, a token that is masked.
-const BERT: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
-/// End of a sequence.
-const END: &str = "</s>";
-/// What is not in the vocabulary.
-const UNKNOWN: &str = "<unk>";
-
-/// The tag that tells a multilingual model which language to write, as Marian's multilingual models have it.
-#[must_use]
-pub fn language_tag(language: &str) -> String {
-    format!(">>{language}<<")
-}
 
 /// A text, or a pair of texts, in tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,30 +27,30 @@ pub struct EncodedText {
 /// A tokenizer of the tokenizers library, and how its model's folder has texts read.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
-    /// What `tokenizer.json` does not say of it.
-    reading: Reading,
-    /// By how much its rules make a text longer.
-    growth: Growth,
+    pub(super) inner: tokenizers::Tokenizer,
+    /// Options beside `tokenizer.json`.
+    pub(super) options: EncodingOptions,
+    /// Factor by which its rules make a text longer.
+    pub(super) growth: Growth,
     /// The files that it was read from; none for one that was built.
-    files: Option<Arc<TokenizerFiles>>,
-    /// Where it was read from, for messages.
-    path: Option<Arc<PathBuf>>,
+    pub(super) files: Option<Arc<TokenizerFiles>>,
+    /// File that it was read from, for messages.
+    pub(super) path: Option<Arc<PathBuf>>,
 }
 
 impl Tokenizer {
-    /// One that was built here.
-    fn built(inner: tokenizers::Tokenizer) -> Self {
-        Self { inner, reading: Reading::default(), growth: Growth::OWN, files: None, path: None }
+    /// Tokenizer that was built here.
+    pub(super) fn built(inner: tokenizers::Tokenizer) -> Self {
+        Self { inner, options: EncodingOptions::default(), growth: Growth::OWN, files: None, path: None }
     }
 
-    /// What `tokenizer.json` says.
-    fn json(&self) -> Result<serde_json::Value, ModelError> {
+    /// JSON of `tokenizer.json`, parsed.
+    pub(super) fn json(&self) -> Result<serde_json::Value, ModelError> {
         parsed(self.to_json()?.as_bytes())
     }
 
     /// The tokenizer that `tokenizer.json` now says, with the files that go with this one.
-    fn with_json(&self, json: &serde_json::Value) -> Result<Self, ModelError> {
+    pub(super) fn with_json(&self, json: &serde_json::Value) -> Result<Self, ModelError> {
         let mut files = self.files.as_deref().cloned();
         let own = Self { inner: library(json).map_err(|error| self.fault(error))?, ..self.clone() };
         if let Some(files) = &mut files {
@@ -107,62 +69,16 @@ impl Tokenizer {
     }
 
     /// Does something in the library with a text, which is cut if it is longer than is ever read. Says whether it was.
-    fn with_text<T>(
+    pub(super) fn with_text<T>(
         &self,
         text: &str,
         work: impl FnOnce(&str) -> tokenizers::Result<T>,
     ) -> Result<(T, bool), ModelError> {
-        let (text, is_cut) = bounded(text, self.reading.keeps_end);
+        let (text, is_cut) = bounded(text, self.options.truncates_start);
         if self.growth.may_be_long(text.len()) {
             watch(self.inner.get_normalizer(), text).map_err(|error| self.fault(error))?;
         }
         Ok((guarded(|| work(text)).map_err(|error| self.fault(error))?, is_cut))
-    }
-
-    /// A vocabulary of single characters with a tag for each language.
-    ///
-    /// Ids: end 0, unknown 1, the tags, the characters in the given order, and padding last, as Marian has it. Text is
-    /// brought to the form in which names are trained on (`names.rs`), split into characters and ended with the end token.
-    ///
-    /// # Errors
-    /// When the tokenizers library refuses the parts.
-    pub fn characters(characters: &IndexSet<char>, languages: &[String]) -> Result<Self, ModelError> {
-        let error = |error: tokenizers::Error| ModelError::Tokenizer(error.to_string());
-        let tags: Vec<String> = languages.iter().map(|language| language_tag(language)).collect();
-        let vocabulary = [END.to_owned(), UNKNOWN.to_owned()]
-            .into_iter()
-            .chain(tags.iter().cloned())
-            .chain(characters.iter().map(char::to_string))
-            .chain([PADDING.to_owned()])
-            .enumerate()
-            .map(|(id, token)| (token, id as u32))
-            .collect();
-        let model =
-            WordLevel::builder().vocab(vocabulary).unk_token(UNKNOWN.into()).build().map_err(error)?;
-        let mut tokenizer = tokenizers::Tokenizer::new(model);
-        // Any character, in a form that the Python library's regular expressions take as well.
-        let pattern = SplitPattern::Regex(r"[\s\S]".into());
-        let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(error)?;
-        let ending = TemplateProcessing::builder()
-            .try_single(format!("$A {END}"))
-            .map_err(ModelError::Tokenizer)?
-            .try_pair(format!("$A {END} $B {END}"))
-            .map_err(ModelError::Tokenizer)?
-            .special_tokens(vec![(END, 0)])
-            .build()
-            .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
-        tokenizer.with_normalizer(Some(names::reading_form(characters)?));
-        tokenizer.with_pre_tokenizer(Some(split));
-        tokenizer.with_post_processor(Some(ending));
-        tokenizer.with_decoder(Some(Fuse::new()));
-        let special: Vec<AddedToken> = [END, UNKNOWN, PADDING]
-            .into_iter()
-            .map(str::to_owned)
-            .chain(tags)
-            .map(|token| AddedToken::from(token, true).normalized(false))
-            .collect();
-        tokenizer.add_special_tokens(&special);
-        Ok(Self::built(tokenizer))
     }
 
     /// The number of tokens.
@@ -231,38 +147,40 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// The same tokenizer, whose [`Self::encode_text`] gives at most `longest` tokens, and no more than its folder says. What
+    /// The same tokenizer, whose [`Self::encode_text`] gives at most `max_length` tokens, and no more than its folder says. What
     /// is too long loses tokens at its end, or at its beginning where the folder says so, a pair those of the longer text
     /// first, as transformers does it.
     ///
     /// # Errors
     /// When there is not even room for the special tokens.
-    pub fn truncating(&self, longest: usize) -> Result<Self, ModelError> {
-        let longest = self.reading.longest.map_or(longest, |own| own.min(longest));
+    pub fn with_max_length(&self, max_length: usize) -> Result<Self, ModelError> {
+        let max_length = self.options.max_length.map_or(max_length, |own| own.min(max_length));
         // The library takes the special tokens off without looking whether there is room for them.
-        if longest < self.least() {
-            return Err(self.fault(self.no_room(longest)));
+        if max_length < self.min_length() {
+            return Err(self.fault(self.no_room(max_length)));
         }
         let mut tokenizer = self.clone();
         let direction =
-            if self.reading.keeps_end { TruncationDirection::Left } else { TruncationDirection::Right };
-        let truncation = TruncationParams { max_length: longest, direction, ..TruncationParams::default() };
+            if self.options.truncates_start { TruncationDirection::Left } else { TruncationDirection::Right };
+        let truncation = TruncationParams { max_length, direction, ..TruncationParams::default() };
         tokenizer.inner.with_truncation(Some(truncation)).map_err(|error| self.fault(error))?;
         Ok(tokenizer)
     }
 
     /// The fewest tokens in which there is room for the special ones, and for one of a text.
-    fn least(&self) -> usize {
+    pub(super) fn min_length(&self) -> usize {
         let special =
             |pair: bool| self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(pair));
         (special(false) + 1).max(special(true))
     }
 
-    /// That so many tokens are fewer than [`Self::least`], in words.
-    fn no_room(&self, longest: usize) -> String {
-        let noun = if longest == 1 { "token leaves" } else { "tokens leave" };
-        let least = self.least();
-        format!("{longest} {noun} no room for a text beside the special ones; at least {least} are needed")
+    /// Message that so many tokens are fewer than [`Self::min_length`].
+    pub(super) fn no_room(&self, max_length: usize) -> String {
+        let noun = if max_length == 1 { "token leaves" } else { "tokens leave" };
+        let min_length = self.min_length();
+        format!(
+            "{max_length} {noun} no room for a text beside the special ones; at least {min_length} are needed"
+        )
     }
 
     /// A text or a pair of texts to be read, in tokens with the special ones, behind the prompt if there is one.
@@ -270,7 +188,7 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer fails.
     pub fn encode_text(&self, first: &str, second: Option<&str>) -> Result<EncodedText, ModelError> {
-        let first = self.reading.prompted(first);
+        let first = self.options.prompted(first);
         let ((encoding, second_is_cut), first_is_cut) = match second {
             None => {
                 let (encoding, is_cut) =
@@ -278,7 +196,7 @@ impl Tokenizer {
                 ((encoding, false), is_cut)
             }
             Some(second) => {
-                let (second, second_is_cut) = bounded(second, self.reading.keeps_end);
+                let (second, second_is_cut) = bounded(second, self.options.truncates_start);
                 if self.growth.may_be_long(second.len()) {
                     watch(self.inner.get_normalizer(), second).map_err(|error| self.fault(error))?;
                 }
@@ -297,11 +215,11 @@ impl Tokenizer {
     /// When the tokenizer fails.
     pub fn encode_words(&self, text: &str) -> Result<(EncodedText, Vec<Option<usize>>), ModelError> {
         // By way of the whole text, not word by word, so that vocabularies that mark the blank before a word see it.
-        let prompted = self.reading.prompted(text);
+        let prompted = self.options.prompted(text);
         let before = prompted.len() - text.len();
         let (encoding, is_cut) = self.with_text(&prompted, |text| self.inner.encode(text, true))?;
         // Where the beginning is cut off, places count from what is left.
-        let lost = if is_cut && self.reading.keeps_end { prompted.len() - TEXT } else { 0 };
+        let lost = if is_cut && self.options.truncates_start { prompted.len() - TEXT } else { 0 };
         let mut ends = Vec::new();
         let mut end = 0;
         for word in text.split(' ') {
@@ -325,10 +243,10 @@ impl Tokenizer {
         Ok((self.encoded(&encoding, is_cut), first))
     }
 
-    /// What is kept of the library's form of a text.
+    /// Encoded text out of the library's form.
     fn encoded(&self, encoding: &Encoding, is_cut: bool) -> EncodedText {
         let segments = encoding.get_type_ids();
-        let are_told = !self.reading.one_segment && segments.iter().any(|&segment| segment != 0);
+        let are_told = !self.options.one_segment && segments.iter().any(|&segment| segment != 0);
         EncodedText {
             ids: encoding.get_ids().to_vec(),
             // As many numbers as a text has tokens, for each of a corpus.
@@ -353,6 +271,11 @@ impl Tokenizer {
         self.encode(&format!("{tag}{text}"))
     }
 
+    /// Whether the second text of a pair is of another segment than the first.
+    pub(super) fn tells_segments(&self) -> bool {
+        self.encode_text("a", Some("a")).is_ok_and(|pair| !pair.segments.is_empty())
+    }
+
     /// The text of ids, special tokens left out.
     ///
     /// # Errors
@@ -361,7 +284,7 @@ impl Tokenizer {
         guarded(|| self.inner.decode(ids, true)).map_err(|error| self.fault(error))
     }
 
-    /// What `tokenizer.json` holds.
+    /// JSON of `tokenizer.json`.
     ///
     /// # Errors
     /// When the tokenizer cannot be written as JSON.
@@ -374,30 +297,14 @@ impl Tokenizer {
     }
 }
 
-/// BERT's special tokens around a text or a pair of texts.
-fn around_texts() -> Result<TemplateProcessing, ModelError> {
-    let [_, _, first, end, _] = BERT;
-    TemplateProcessing::builder()
-        .try_single(format!("{first} $A {end}"))
-        .map_err(ModelError::Tokenizer)?
-        .try_pair(format!("{first} $A {end} $B:1 {end}:1"))
-        .map_err(ModelError::Tokenizer)?
-        .special_tokens(vec![(first, 2), (end, 3)])
-        .build()
-        .map_err(|error| ModelError::Tokenizer(error.to_string()))
-}
-
-/// What a tokenizer's file says.
-fn parsed<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, ModelError> {
-    serde_json::from_slice(json).map_err(|error| ModelError::Tokenizer(error.to_string()))
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use indexmap::IndexSet;
+
     use super::*;
 
     /// The tokens of a text.
-    pub(super) fn pieces_of(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
+    pub(in crate::tokenizer) fn pieces_of(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
         let own = tokenizer.tokens();
         tokenizer.encode(text).unwrap().iter().map(|&id| own[id as usize].clone()).collect()
     }
@@ -405,7 +312,7 @@ mod tests {
     #[test]
     fn characters_round_trip_with_tags_and_spaces() {
         let characters: IndexSet<char> = "नमस्ते दुनिया".chars().collect();
-        let tokenizer = Tokenizer::characters(&characters, &["en".into(), "ta".into()]).unwrap();
+        let tokenizer = Tokenizer::from_characters(&characters, &["en".into(), "ta".into()]).unwrap();
         let ids = tokenizer.encode(">>ta<<नमस्ते दुनिया").unwrap();
         assert_eq!(ids[0], tokenizer.id(">>ta<<").unwrap());
         assert_eq!(*ids.last().unwrap(), 0);
@@ -419,7 +326,7 @@ mod tests {
     #[test]
     fn words_and_pairs_of_texts_are_cut_as_bert_has_them() {
         let texts = ["A fine film.", "a fine day, a day"];
-        let tokenizer = Tokenizer::words(texts, 100).unwrap();
+        let tokenizer = Tokenizer::train_words(texts, 100).unwrap();
         let ids =
             |tokens: &[&str]| tokens.iter().map(|token| tokenizer.id(token).unwrap()).collect::<Vec<_>>();
         let alone = tokenizer.encode_text("A FINE dale", None).unwrap();
@@ -429,40 +336,40 @@ mod tests {
         let pair = tokenizer.encode_text("fine", Some("day .")).unwrap();
         assert_eq!(pair.ids, ids(&["[CLS]", "fine", "[SEP]", "day", ".", "[SEP]"]));
         assert_eq!(pair.segments, [0, 0, 0, 1, 1, 1]);
-        let cut = tokenizer.truncating(6).unwrap();
+        let cut = tokenizer.with_max_length(6).unwrap();
         let pair = cut.encode_text("a fine day", Some("film .")).unwrap();
         assert_eq!(pair.ids, ids(&["[CLS]", "a", "fine", "[SEP]", "film", "[SEP]"]));
         assert!(pair.truncated && !cut.encode_text("a", None).unwrap().truncated);
         assert_eq!(tokenizer.encode_text("ξ", None).unwrap().ids, ids(&["[CLS]", "[UNK]", "[SEP]"]));
         assert_eq!(tokenizer.padding().unwrap(), 0);
         // Vowels above and below letters are letters of their own.
-        let marked = Tokenizer::words(["लाल वृत्त", "ガーデン"], 100).unwrap();
+        let marked = Tokenizer::train_words(["लाल वृत्त", "ガーデン"], 100).unwrap();
         assert!(["वृत्त", "ガーデン"].iter().all(|word| marked.id(word).is_ok()));
         // The rarest words are the first to go; characters stay.
-        let few = Tokenizer::words(texts, tokenizer.size() - 1).unwrap();
+        let few = Tokenizer::train_words(texts, tokenizer.size() - 1).unwrap();
         assert!(few.id("day").is_ok() && few.id("film").is_err() && few.id("##m").is_ok());
     }
 
     #[test]
     fn every_word_knows_its_first_token() {
-        let tokenizer = Tokenizer::words(["a fine film , so so"], 100).unwrap();
+        let tokenizer = Tokenizer::train_words(["a fine film , so so"], 100).unwrap();
         let text = "A fine-ish \u{200d} film \u{a0}so";
         let (encoded, first) = tokenizer.encode_words(text).unwrap();
         assert_eq!(encoded, tokenizer.encode_text(text, None).unwrap());
         // `[CLS] a fine [UNK] [UNK] film so [SEP]`: nothing is left of a joiner alone.
         assert_eq!(first, [Some(1), Some(2), None, Some(5), Some(6)]);
-        let (cut, first) = tokenizer.truncating(4).unwrap().encode_words(text).unwrap();
+        let (cut, first) = tokenizer.with_max_length(4).unwrap().encode_words(text).unwrap();
         assert!(cut.truncated);
         assert_eq!(first, [Some(1), Some(2), None, None, None]);
         assert_eq!(tokenizer.encode_words("").unwrap().1, [None]);
         // What marks the blank before a word, as byte-level vocabularies and SentencePiece do, is of the word.
-        let characters = Tokenizer::characters(&"ab ".chars().collect(), &[]).unwrap();
+        let characters = Tokenizer::from_characters(&"ab ".chars().collect(), &[]).unwrap();
         assert_eq!(characters.encode_words("ab b").unwrap().1, [Some(0), Some(2)]);
     }
 
     #[test]
     fn json_loads_back() {
-        let tokenizer = Tokenizer::characters(&"ab".chars().collect(), &["en".into()]).unwrap();
+        let tokenizer = Tokenizer::from_characters(&"ab".chars().collect(), &["en".into()]).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let files = tokenizer.files(16).unwrap();
         files.write(folder.path()).unwrap();

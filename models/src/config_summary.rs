@@ -1,4 +1,4 @@
-//! What every architecture knows of its texts and its sizes, and what can be wrong with it.
+//! Sizes and limits of a configuration, and what can be wrong with them.
 
 use alambic_files::text::quoted;
 use serde_json::Value;
@@ -14,32 +14,33 @@ const LARGEST: usize = i32::MAX as usize;
 /// The most layers of a configuration that has no weights beside it, whose layers would tell.
 const MOST_LAYERS: usize = 1000;
 
-/// What every architecture knows of its texts and its sizes. Keys are those of `config.json`.
-pub(crate) struct Facts<'a> {
+/// Sizes and limits of a configuration. Keys are those of `config.json`.
+#[derive(Debug)]
+pub struct ConfigSummary<'a> {
     /// Rows of the table of words.
-    pub(crate) vocabulary: usize,
-    /// The most tokens of a text.
-    pub(crate) longest: usize,
+    pub vocabulary: usize,
+    /// Maximum number of tokens of a text.
+    pub max_length: usize,
     /// The padding token.
-    pub(crate) padding: u32,
+    pub padding: u32,
     /// Inner width of the feed-forward sublayers.
-    pub(crate) inner: usize,
+    pub intermediate_size: usize,
     /// Sizes that must not be 0, each with its key.
-    pub(crate) sizes: Vec<(&'a str, usize)>,
+    pub sizes: Vec<(&'a str, usize)>,
     /// Sizes that may be 0, each with its key.
-    pub(crate) counts: Vec<(&'a str, usize)>,
+    pub counts: Vec<(&'a str, usize)>,
     /// Numbers of layers, each with its key and with what stands before the number in the names of a layer's tensors.
-    pub(crate) stacks: Vec<(&'a str, usize, &'a str)>,
+    pub stacks: Vec<(&'a str, usize, &'a str)>,
     /// Numbers of heads that have to divide a width, each with its key.
-    pub(crate) divisions: Vec<(&'a str, usize, &'a str, usize)>,
-    /// What is added to the variance in layer norms, with its key.
-    pub(crate) epsilons: Vec<(&'a str, f64)>,
+    pub divisions: Vec<(&'a str, usize, &'a str, usize)>,
+    /// Epsilons of layer norms, each with its key.
+    pub epsilons: Vec<(&'a str, f64)>,
     /// The activations that it names.
-    pub(crate) activations: Vec<&'a str>,
+    pub activations: Vec<&'a str>,
 }
 
-impl Facts<'_> {
-    /// What is wrong with a configuration on its own, in words.
+impl ConfigSummary<'_> {
+    /// Faults of the configuration by itself, in words.
     pub(crate) fn faults(&self) -> Vec<String> {
         let empty = self.sizes.iter().filter(|(_, size)| *size == 0).map(|(key, _)| format!("{key} is 0"));
         let stacks = self.stacks.iter().map(|(key, layers, _)| (*key, *layers));
@@ -76,7 +77,7 @@ const FLAGS: [&str; 7] = [
     "reads_pairs",
 ];
 
-/// What is wrong with the kind of a value of a key that would be taken for one that is not there.
+/// Fault of a value of the wrong type, which would be taken for a key that is not there.
 fn mistyped(json: &Value) -> Option<String> {
     let told =
         |key: &str, needed: &str| Some(format!("`{key}` is {}; {needed}", quoted(&json[key].to_string())));
@@ -125,12 +126,12 @@ fn unsupported(json: &Value) -> Option<String> {
 }
 
 impl ModelFolder {
-    /// That a configuration can be built, and has no more layers than the weights. There may be fewer: as in transformers,
+    /// Check that a configuration can be built, and has no more layers than the weights. There may be fewer: as in transformers,
     /// layers that the configuration does not ask for are left out.
     ///
     /// # Errors
-    /// What is wrong, with the file.
-    pub(crate) fn check(&self, facts: &Facts<'_>) -> Result<(), ModelError> {
+    /// Every fault, with the file.
+    pub(crate) fn check(&self, summary: &ConfigSummary<'_>) -> Result<(), ModelError> {
         let file = self.path().join("config.json");
         let parts = ["text_config", "vision_config", "text_config_dict", "vision_config_dict"];
         let parts = parts.map(|part| &self.json()[part]);
@@ -138,21 +139,21 @@ impl ModelFolder {
         if let Some(fault) = fault {
             return Err(ModelError::content(&file, fault));
         }
-        let faults = facts.faults();
+        let faults = summary.faults();
         if !faults.is_empty() {
             let faults = faults.into_iter().map(|fault| format!("{}: {fault}", file.display()));
             return Err(ModelError::Faults(faults.collect()));
         }
         // A configuration by itself says what it says, as far as that can be listed.
         if self.weight_files().is_err() {
-            let deep = facts.stacks.iter().find(|(_, layers, _)| *layers > MOST_LAYERS);
+            let deep = summary.stacks.iter().find(|(_, layers, _)| *layers > MOST_LAYERS);
             return deep.map_or(Ok(()), |(key, layers, _)| {
                 let message = format!("{key} is {layers}; without weights, at most {MOST_LAYERS} are read");
                 Err(ModelError::content(&file, message))
             });
         }
         let stored = self.stored()?;
-        for (key, layers, marker) in &facts.stacks {
+        for (key, layers, marker) in &summary.stacks {
             let found = stored.layers(marker);
             if *layers > found {
                 let weights = stored.first_file().display();

@@ -4,14 +4,13 @@ use std::collections::HashSet;
 
 use alambic_files::text::quoted;
 
-use crate::marian::MarianConfig;
 use crate::published::look_up;
 use crate::{Config, ModelError, ModelFolder};
 
 /// Tensors that are named; of others there is a count.
 const MOST_NAMED: usize = 3;
 
-/// What the names of heads begin with in files of transformers. An architecture has no use for those of others: as a model
+/// Prefixes of the names of heads in files of transformers. An architecture has no use for those of others: as a model
 /// that tells texts apart for the head of its pre-training.
 const HEADS: [&str; 14] = [
     "cls.",
@@ -40,17 +39,16 @@ fn is_harmless(name: &str) -> bool {
 }
 
 impl Config {
-    /// What is said of tensors of a folder that are no parameters of this configuration and are not read, as those of
+    /// Message about tensors of a folder that are no parameters of this configuration and are not read, as those of
     /// layers that it does not ask for; none where there are none. Heads, poolers and buffers that an architecture has no
     /// use for are not spoken of.
     ///
     /// # Errors
     /// When a file is missing, is not what it should be, or was cut short.
-    pub fn unread(&self, folder: &ModelFolder) -> Result<Option<String>, ModelError> {
+    pub fn unused_tensors(&self, folder: &ModelFolder) -> Result<Option<String>, ModelError> {
         let stored = folder.stored()?;
         let found = stored.shapes();
-        let others = if matches!(self, Self::Marian(_)) { MarianConfig::others() } else { Vec::new() };
-        let names = self.shapes().into_keys().chain(others);
+        let names = self.shapes().into_keys().chain(self.other_tensors());
         let read: HashSet<&str> =
             names.filter_map(|name| Some(look_up(&found, &self.spellings(&name))?.0)).collect();
         let unread: Vec<&String> =
@@ -64,8 +62,8 @@ impl Config {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let facts = self.facts();
-        let layers = facts.stacks.iter().map(|(key, layers, marker)| (key, *layers, stored.layers(marker)));
+        let summary = self.summary();
+        let layers = summary.stacks.iter().map(|(key, layers, marker)| (key, *layers, stored.layers(marker)));
         let layers = layers.filter(|(_, layers, found)| layers < found);
         let deeper: Vec<String> = layers
             .map(|(key, layers, found)| format!("; {key} is {layers}, and the weights have {found} layers"))

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::encoding::Tokenizer;
 use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, SPECIAL};
-use super::{Tokenizer, parsed};
+use super::parsing::parsed;
 use crate::ModelError;
 
 /// Files of a folder that say how its tokenizer is to be used, beside `tokenizer.json`. The others hold the whole
 /// vocabulary.
 const KEPT: [&str; 4] = [CONFIG, SPECIAL, SENTENCE, PROMPTS];
 
-/// What marks a token that begins a word, or goes on with one.
+/// Prefixes of tokens that begin a word, or go on with one.
 const MARKS: [&str; 2] = ["\u{2581}", "##"];
 
 impl Tokenizer {
@@ -29,7 +30,11 @@ impl Tokenizer {
     ///
     /// # Errors
     /// When the tokenizer is neither a `Unigram` nor a `WordPiece`, or fails.
-    pub fn cut<'t>(&self, texts: impl IntoIterator<Item = &'t str>, most: usize) -> Result<Self, ModelError> {
+    pub fn prune<'t>(
+        &self,
+        texts: impl IntoIterator<Item = &'t str>,
+        most: usize,
+    ) -> Result<Self, ModelError> {
         let mut json = self.json()?;
         let kept = self.used(&json, texts, most)?;
         let ids: HashMap<u64, u64> =
@@ -173,13 +178,14 @@ fn renumber_keys(table: &mut Value, ids: &HashMap<u64, u64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenizer::tests::pieces_of;
+    use crate::tokenizer::encoding::tests::pieces_of;
 
     #[test]
-    fn what_texts_use_is_kept_and_read_as_before() {
-        let whole = Tokenizer::words(["a cat sat", "the dog sat on the mat", "sat", "dogs"], 100).unwrap();
+    fn pruned_vocabularies_read_their_texts_as_before() {
+        let whole =
+            Tokenizer::train_words(["a cat sat", "the dog sat on the mat", "sat", "dogs"], 100).unwrap();
         let texts = ["the cat sat", "the cat", "mat"];
-        let cut = whole.cut(texts, usize::MAX).unwrap();
+        let cut = whole.prune(texts, usize::MAX).unwrap();
         for text in texts {
             assert_eq!(pieces_of(&whole, text), pieces_of(&cut, text), "{text}");
         }
@@ -193,8 +199,8 @@ mod tests {
         assert_eq!(cut.padding().unwrap(), 0);
 
         // With room for hardly more than characters, the commonest word stays.
-        let fewest = whole.cut(texts, 0).unwrap();
-        let one_more = whole.cut(texts, fewest.size() + 1).unwrap();
+        let fewest = whole.prune(texts, 0).unwrap();
+        let one_more = whole.prune(texts, fewest.size() + 1).unwrap();
         assert!(fewest.id("the").is_err() && one_more.id("the").is_ok() && one_more.id("mat").is_err());
         assert_eq!(pieces_of(&one_more, "mat"), ["[CLS]", "m", "##a", "##t", "[SEP]"]);
     }

@@ -7,9 +7,10 @@ use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use super::encoding::Tokenizer;
 use super::files::CONFIG;
+use super::parsing::parsed;
 use super::training::{counted, letters_within, word_pieces};
-use super::{Tokenizer, parsed};
 use crate::ModelError;
 
 impl Tokenizer {
@@ -19,7 +20,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// When the tokenizer is no `WordPiece` or fails, there is no such word, or `most` is too small for the characters.
-    pub fn with_words_of<'t>(
+    pub fn extend<'t>(
         &self,
         texts: impl IntoIterator<Item = &'t str>,
         known: impl IntoIterator<Item = &'t str>,
@@ -83,8 +84,8 @@ fn spare_marks(normaliser: &mut Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenizer::Pieces;
-    use crate::tokenizer::tests::pieces_of;
+    use crate::tokenizer::TokenizerModel;
+    use crate::tokenizer::encoding::tests::pieces_of;
 
     const ENGLISH: [&str; 3] = ["the cat sat on the mat", "the café is open", "the cat is in the garden"];
     const OTHERS: [&str; 6] = [
@@ -98,7 +99,8 @@ mod tests {
 
     /// A vocabulary of English in lower case, without marks.
     fn english() -> Tokenizer {
-        let words = Tokenizer::words(["the cat sat on a mat the cafe is open in the garden"], 200).unwrap();
+        let words =
+            Tokenizer::train_words(["the cat sat on a mat the cafe is open in the garden"], 200).unwrap();
         let mut json = words.json().unwrap();
         json["normalizer"]["strip_accents"] = Value::Null;
         words.with_json(&json).unwrap()
@@ -107,7 +109,7 @@ mod tests {
     #[test]
     fn known_texts_are_read_as_before_and_new_ones_with_their_vowels() {
         let before = english();
-        let after = before.with_words_of(OTHERS, ENGLISH, 100).unwrap();
+        let after = before.extend(OTHERS, ENGLISH, 100).unwrap();
         assert!(after.size() > before.size() && after.size() <= before.size() + 100);
         for text in [ENGLISH[0], ENGLISH[2]] {
             assert_eq!(before.encode(text).unwrap(), after.encode(text).unwrap(), "{text}");
@@ -128,7 +130,7 @@ mod tests {
         assert_ne!(pieces_of(&after, "ガーデン"), pieces_of(&after, "カーテン"));
         // A character that is always a word stands within none.
         assert!(after.id("猫").is_ok() && after.id("##猫").is_err() && after.id("##い").is_ok());
-        let again = before.with_words_of(OTHERS, ENGLISH, 100).unwrap();
+        let again = before.extend(OTHERS, ENGLISH, 100).unwrap();
         assert_eq!(after.to_json().unwrap(), again.to_json().unwrap());
     }
 
@@ -137,7 +139,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         english().files(64).unwrap().write(folder.path()).unwrap();
         std::fs::write(folder.path().join("vocab.txt"), "[PAD]\n").unwrap();
-        let added = Tokenizer::open(folder.path()).unwrap().with_words_of(OTHERS, ENGLISH, 90).unwrap();
+        let added = Tokenizer::open(folder.path()).unwrap().extend(OTHERS, ENGLISH, 90).unwrap();
         let other = tempfile::tempdir().unwrap();
         added.files(64).unwrap().write(other.path()).unwrap();
         let config = std::fs::read_to_string(other.path().join(CONFIG)).unwrap();
@@ -149,14 +151,13 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_or_no_words_is_refused() {
-        let error = english().with_words_of(OTHERS, ENGLISH, 9).unwrap_err().to_string();
+    fn extensions_without_room_or_words_are_refused() {
+        let error = english().extend(OTHERS, ENGLISH, 9).unwrap_err().to_string();
         assert!(error.contains("no room"), "{error}");
-        let error =
-            english().with_words_of([ENGLISH[0]], ENGLISH[..1].iter().copied(), 90).unwrap_err().to_string();
+        let error = english().extend([ENGLISH[0]], ENGLISH[..1].iter().copied(), 90).unwrap_err().to_string();
         assert!(error.contains("no text"), "{error}");
-        let unigram = Tokenizer::of_texts(Pieces::Unigram, OTHERS, 120).unwrap();
-        let error = unigram.with_words_of(OTHERS, ENGLISH, 90).unwrap_err().to_string();
+        let unigram = Tokenizer::train(TokenizerModel::Unigram, OTHERS, 120).unwrap();
+        let error = unigram.extend(OTHERS, ENGLISH, 90).unwrap_err().to_string();
         assert!(error.contains("of the kind Unigram"), "{error}");
     }
 }

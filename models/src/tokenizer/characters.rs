@@ -8,13 +8,19 @@
 use std::collections::BTreeSet;
 
 use indexmap::IndexSet;
-use tokenizers::NormalizerWrapper;
+use tokenizers::decoders::fuse::Fuse;
+use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::normalizers::replace::{Replace, ReplacePattern};
 use tokenizers::normalizers::strip::Strip;
 use tokenizers::normalizers::unicode::{NFC, NFD};
 use tokenizers::normalizers::utils::{Lowercase, Sequence};
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::processors::template::TemplateProcessing;
+use tokenizers::{AddedToken, NormalizerWrapper, SplitDelimiterBehavior};
 use unicode_normalization::UnicodeNormalization;
 
+use super::encoding::Tokenizer;
+use super::special::{END, PADDING, UNKNOWN, language_tag};
 use crate::ModelError;
 
 /// Characters that steer how text is shown and are not seen themselves.
@@ -61,8 +67,56 @@ const SPELLED: [(char, &str); 27] = [
     ('Ɖ', "d"),
 ];
 
+impl Tokenizer {
+    /// A vocabulary of single characters with a tag for each language.
+    ///
+    /// Ids: end 0, unknown 1, the tags, the characters in the given order, and padding last, as Marian has it. Text is
+    /// brought to the form in which names are trained on (below), split into characters and ended with the end token.
+    ///
+    /// # Errors
+    /// When the tokenizers library refuses the parts.
+    pub fn from_characters(characters: &IndexSet<char>, languages: &[String]) -> Result<Self, ModelError> {
+        let error = |error: tokenizers::Error| ModelError::Tokenizer(error.to_string());
+        let tags: Vec<String> = languages.iter().map(|language| language_tag(language)).collect();
+        let vocabulary = [END.to_owned(), UNKNOWN.to_owned()]
+            .into_iter()
+            .chain(tags.iter().cloned())
+            .chain(characters.iter().map(char::to_string))
+            .chain([PADDING.to_owned()])
+            .enumerate()
+            .map(|(id, token)| (token, id as u32))
+            .collect();
+        let model =
+            WordLevel::builder().vocab(vocabulary).unk_token(UNKNOWN.into()).build().map_err(error)?;
+        let mut tokenizer = tokenizers::Tokenizer::new(model);
+        // Any character, in a form that the Python library's regular expressions take as well.
+        let pattern = SplitPattern::Regex(r"[\s\S]".into());
+        let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(error)?;
+        let ending = TemplateProcessing::builder()
+            .try_single(format!("$A {END}"))
+            .map_err(ModelError::Tokenizer)?
+            .try_pair(format!("$A {END} $B {END}"))
+            .map_err(ModelError::Tokenizer)?
+            .special_tokens(vec![(END, 0)])
+            .build()
+            .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        tokenizer.with_normalizer(Some(reading_form(characters)?));
+        tokenizer.with_pre_tokenizer(Some(split));
+        tokenizer.with_post_processor(Some(ending));
+        tokenizer.with_decoder(Some(Fuse::new()));
+        let special: Vec<AddedToken> = [END, UNKNOWN, PADDING]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(tags)
+            .map(|token| AddedToken::from(token, true).normalized(false))
+            .collect();
+        tokenizer.add_special_tokens(&special);
+        Ok(Self::built(tokenizer))
+    }
+}
+
 /// The rules for a vocabulary of these characters.
-pub(super) fn reading_form(characters: &IndexSet<char>) -> Result<Sequence, ModelError> {
+fn reading_form(characters: &IndexSet<char>) -> Result<Sequence, ModelError> {
     let replace = |pattern: ReplacePattern, content: &str| {
         let rule =
             Replace::new(pattern, content).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
@@ -103,7 +157,7 @@ mod tests {
     use crate::Tokenizer;
 
     fn tokenizer(characters: &str) -> Tokenizer {
-        Tokenizer::characters(&characters.chars().collect(), &["en".into(), "hi".into()]).unwrap()
+        Tokenizer::from_characters(&characters.chars().collect(), &["en".into(), "hi".into()]).unwrap()
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Whole numbers in tensors that come from files, held against what they stand for.
+//! Integers in tensors that come from files, checked for what they stand for: ids, masks, rows of tables.
 
 use alambic_files::text::quoted;
 use alambic_tensor::candle::{DType, Tensor};
 
 use crate::ModelError;
 
-/// The whole numbers of a tensor, row by row.
+/// Integers of a tensor, row by row.
 ///
 /// # Errors
 /// When one has a fraction or is none.
@@ -22,7 +22,7 @@ fn whole_numbers(name: &str, tensor: &Tensor) -> Result<Vec<i64>, ModelError> {
     }
 }
 
-/// Ids or places, row by row: whole numbers from 0 on.
+/// Ids or places, row by row: integers from 0 on.
 ///
 /// # Errors
 /// When a number is none of these.
@@ -46,7 +46,7 @@ pub(crate) fn mask(name: &str, tensor: &Tensor) -> Result<Vec<u8>, ModelError> {
     whole_numbers(name, tensor)?.into_iter().map(flag).collect()
 }
 
-/// That ids are rows of a table, which has so many of what is meant.
+/// Check that ids are rows of a table of `rows` rows; `of` says what they are.
 ///
 /// # Errors
 /// When one is not.

@@ -5,24 +5,25 @@ use std::ops::Range;
 use tokenizers::{NormalizedString, Normalizer};
 use unicode_normalization::char::is_combining_mark;
 
-use super::{BERT, Tokenizer, UNKNOWN};
+use super::encoding::Tokenizer;
+use super::special::{BERT, UNKNOWN};
 use crate::ModelError;
 
-/// What pieces within a word begin with in a `WordPiece` vocabulary.
+/// Prefix of pieces within a word in a `WordPiece` vocabulary.
 const WITHIN: &str = "##";
 
 /// A token of a text, with the bytes that it stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
+pub struct TokenSpan {
     /// The token.
     pub id: u32,
     /// Its place in the text.
     pub bytes: Range<usize>,
 }
 
-/// Where the words of a text stand, in bytes: letters without digits, as many as follow one another.
+/// Places of the words of a text, in bytes: letters without digits, as many as follow one another.
 #[must_use]
-pub fn word_places(text: &str) -> Vec<Range<usize>> {
+pub fn word_spans(text: &str) -> Vec<Range<usize>> {
     let mut words = Vec::new();
     let mut run: Option<Run> = None;
     for (place, character) in text.char_indices() {
@@ -54,14 +55,14 @@ impl Tokenizer {
     ///
     /// # Errors
     /// When the tokenizer fails.
-    pub fn pieces(&self, text: &str) -> Result<Vec<Piece>, ModelError> {
+    pub fn token_spans(&self, text: &str) -> Result<Vec<TokenSpan>, ModelError> {
         let (encoding, _) = self.with_text(text, |text| self.inner.encode(text, false))?;
         let places = encoding.get_offsets().iter();
         Ok(encoding
             .get_ids()
             .iter()
             .zip(places)
-            .map(|(&id, &(start, end))| Piece { id, bytes: start..end })
+            .map(|(&id, &(start, end))| TokenSpan { id, bytes: start..end })
             .collect())
     }
 
@@ -86,7 +87,7 @@ impl Tokenizer {
         if !vocabulary.keys().any(|token| token.starts_with(WITHIN)) {
             return Vec::new();
         }
-        let whole = |token: &str| word_places(token).first().is_some_and(|word| *word == (0..token.len()));
+        let whole = |token: &str| word_spans(token).first().is_some_and(|word| *word == (0..token.len()));
         let mut found: Vec<(u32, String)> =
             vocabulary.into_iter().filter(|(token, _)| whole(token)).map(|(token, id)| (id, token)).collect();
         found.sort_unstable();
@@ -126,7 +127,7 @@ mod tests {
     #[test]
     fn words_are_runs_of_letters() {
         let found =
-            |text: &'static str| word_places(text).into_iter().map(|range| &text[range]).collect::<Vec<_>>();
+            |text: &'static str| word_spans(text).into_iter().map(|range| &text[range]).collect::<Vec<_>>();
         assert_eq!(found("A fine day, isn't it?"), ["A", "fine", "day", "isn", "t", "it"]);
         assert_eq!(found("in 3d or r2d2: zoë"), ["in", "or", "zoë"]);
         // A virama does not end a word.
@@ -136,10 +137,10 @@ mod tests {
 
     #[test]
     fn pieces_know_their_place_and_words_their_spelling() {
-        let tokenizer = Tokenizer::words(["a fine film", "a fine day"], 100).unwrap();
+        let tokenizer = Tokenizer::train_words(["a fine film", "a fine day"], 100).unwrap();
         let text = "Fine DALE";
-        let pieces = tokenizer.pieces(text).unwrap();
-        assert_eq!(pieces[0], Piece { id: tokenizer.id("fine").unwrap(), bytes: 0..4 });
+        let pieces = tokenizer.token_spans(text).unwrap();
+        assert_eq!(pieces[0], TokenSpan { id: tokenizer.id("fine").unwrap(), bytes: 0..4 });
         assert_eq!(pieces[1..].iter().map(|piece| &text[piece.bytes.clone()]).collect::<String>(), "DALE");
         assert_eq!(tokenizer.normalise(text).unwrap(), "fine dale");
         let words: Vec<String> = tokenizer.whole_words().into_iter().map(|(_, word)| word).collect();
@@ -148,7 +149,7 @@ mod tests {
         assert_eq!(tokenizer.mask().unwrap(), 4);
         // Five special tokens come first.
         assert_eq!(tokenizer.ordinary(), (5..tokenizer.size() as u32).collect::<Vec<_>>());
-        let characters = Tokenizer::characters(&"ab".chars().collect(), &[]).unwrap();
+        let characters = Tokenizer::from_characters(&"ab".chars().collect(), &[]).unwrap();
         assert!(characters.whole_words().is_empty() && characters.mask().is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! How a model's folder has texts read, beyond what `tokenizer.json` says.
+//! Options of encoding that a model's folder has beside `tokenizer.json`: length, side of truncation, segments, prompt.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -24,21 +24,21 @@ const WITHOUT_SEGMENTS: [&str; 8] = [
     "BartTokenizer",
 ];
 
-/// How texts are read, beyond what `tokenizer.json` says.
+/// Options of encoding beside `tokenizer.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// Most tokens of a text; none where nothing says so.
-    pub longest: Option<usize>,
+pub struct EncodingOptions {
+    /// Maximum number of tokens of a text; none where nothing says so.
+    pub max_length: Option<usize>,
     /// Whether a text that is too long loses tokens at its beginning, and not at its end.
-    pub keeps_end: bool,
+    pub truncates_start: bool,
     /// Whether both texts of a pair are of the same segment for the model.
     pub one_segment: bool,
-    /// What is put before each text.
+    /// Prompt before each text.
     pub prompt: Option<String>,
 }
 
-impl Reading {
-    /// What the files of a folder say. `class` is the tokenizer's class in transformers, `is_for_sentences` whether
+impl EncodingOptions {
+    /// Options out of the files of a folder. `class` is the tokenizer's class in transformers, `is_for_sentences` whether
     /// sentence-transformers finds modules in the folder; the truncation in `tokenizer.json` is that of its values here
     /// which transformers goes by: the side.
     ///
@@ -69,7 +69,7 @@ impl Reading {
         let own = length(&config, "model_max_length").map_err(|fault| refused(CONFIG, fault))?;
         let told = length(&sentence, "max_seq_length").map_err(|fault| refused(SENTENCE, fault))?;
         let side = side.as_str().or_else(|| json["truncation"]["direction"].as_str());
-        let keeps_end = match side.map(str::to_lowercase).as_deref() {
+        let truncates_start = match side.map(str::to_lowercase).as_deref() {
             None | Some("right") => false,
             Some("left") => true,
             Some(other) => {
@@ -85,7 +85,7 @@ impl Reading {
             None => class.is_some_and(|class| WITHOUT_SEGMENTS.contains(&class)),
         };
         let prompt = default_prompt(&files.json(PROMPTS)?).map_err(|fault| refused(PROMPTS, fault))?;
-        Ok(Self { longest: told.or(own), keeps_end, one_segment, prompt })
+        Ok(Self { max_length: told.or(own), truncates_start, one_segment, prompt })
     }
 
     /// A text behind the prompt.
@@ -96,11 +96,11 @@ impl Reading {
         }
     }
 
-    /// What tells it from reading as `tokenizer.json` says, lengths aside, which batches tell; none where nothing does.
-    pub(super) fn told(&self) -> Option<Value> {
-        let Self { keeps_end, one_segment, prompt, .. } = self;
-        (*keeps_end || *one_segment || prompt.is_some())
-            .then(|| json!({ "keeps-end": keeps_end, "one-segment": one_segment, "prompt": prompt }))
+    /// JSON of what differs from `tokenizer.json`, lengths aside, which batches tell; none where nothing does.
+    pub(super) fn to_json(&self) -> Option<Value> {
+        let Self { truncates_start, one_segment, prompt, .. } = self;
+        (*truncates_start || *one_segment || prompt.is_some())
+            .then(|| json!({ "keeps-end": truncates_start, "one-segment": one_segment, "prompt": prompt }))
     }
 }
 

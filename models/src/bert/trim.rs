@@ -2,14 +2,15 @@
 
 use alambic_tensor::parameters::Weights;
 
-use super::{BertConfig, Head};
+use super::config::BertConfig;
 use crate::ModelError;
+use crate::head::Head;
 
 impl BertConfig {
     /// The same model without the rows of its vocabulary that stand for no token, where it has logits for them: nothing is to
     /// learn from these, and another model over the same tokens has no such rows.
     #[must_use]
-    pub fn of_tokens(self, tokens: usize) -> Self {
+    pub fn trim_vocabulary(self, tokens: usize) -> Self {
         if self.head == Head::MaskedLanguage && tokens < self.vocabulary && (self.padding as usize) < tokens {
             Self { vocabulary: tokens, ..self }
         } else {
@@ -21,7 +22,7 @@ impl BertConfig {
     ///
     /// # Errors
     /// When a tensor cannot be cut.
-    pub fn trim(&self, mut weights: Weights) -> Result<Weights, ModelError> {
+    pub fn trim_weights(&self, mut weights: Weights) -> Result<Weights, ModelError> {
         for (name, shape) in self.shapes() {
             let Some(tensor) = weights.get_mut(&name) else { continue };
             if tensor.dims().len() == shape.len()
@@ -40,7 +41,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::bert::{Bert, Task};
+    use crate::bert::{Bert, HeadSpec};
     use crate::{Config, ModelFolder};
     use alambic_tensor::Streams;
 
@@ -50,19 +51,19 @@ mod tests {
         let Config::Bert(config) = Config::open(&ModelFolder::open(&folder).unwrap()).unwrap() else {
             unreachable!("the folder is that of a BERT")
         };
-        let task = Task { head: Head::MaskedLanguage, ..Task::none() };
-        let config = config.for_task(&task);
+        let task = HeadSpec { head: Head::MaskedLanguage, ..HeadSpec::none() };
+        let config = config.with_head(&task);
         let weights = Bert::initial_weights(&config, &Streams::new(1)).unwrap();
         let tokens = config.vocabulary - 5;
-        let trimmed = config.clone().of_tokens(tokens);
+        let trimmed = config.clone().trim_vocabulary(tokens);
         assert_eq!(trimmed.classes(), tokens);
-        let weights = trimmed.trim(weights).unwrap();
+        let weights = trimmed.trim_weights(weights).unwrap();
         for (name, shape) in trimmed.shapes() {
             assert_eq!(weights[&name].dims(), shape, "{name}");
         }
         // With as many tokens as rows, and without logits for them, nothing is left out.
-        assert_eq!(config.clone().of_tokens(config.vocabulary), config);
-        let bare = config.for_task(&Task::none());
-        assert_eq!(bare.clone().of_tokens(tokens), bare);
+        assert_eq!(config.clone().trim_vocabulary(config.vocabulary), config);
+        let bare = config.with_head(&HeadSpec::none());
+        assert_eq!(bare.clone().trim_vocabulary(tokens), bare);
     }
 }

@@ -1,0 +1,130 @@
+//! Inputs of a model: texts, images, regions, and what a decoder has written.
+
+use std::sync::Arc;
+
+use alambic_tensor::candle::{DType, Tensor};
+use alambic_tensor::device;
+use alambic_tensor::parameters::Weights;
+
+use crate::text_input::TextInput;
+use crate::{Images, ModelError, Patches, Regions, Tokens, integers};
+
+/// Inputs of a model. Each architecture takes what it needs and does not look at the rest.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Texts, or pairs of texts.
+    pub text: Option<TextInput>,
+    /// Target tokens of a decoder.
+    pub target: Option<Tokens>,
+    /// Images.
+    pub image: Option<Image>,
+    /// Regions of images.
+    pub regions: Option<Regions>,
+}
+
+/// Images, as far as they have been prepared.
+#[derive(Debug, Clone)]
+pub enum Image {
+    /// Pixels, which a model cuts as it wants them.
+    Pixels(Images),
+    /// Patches: all models that are given these look at the same parts of an image.
+    Patches(Patches),
+    /// Embeddings of the images by the image tower of a dual encoder, `[batch, width]`.
+    Embedding(Tensor),
+}
+
+impl Batch {
+    /// The batch of tensors that are named as transformers names its inputs.
+    ///
+    /// # Errors
+    /// When tensors do not fit each other.
+    pub fn from_tensors(inputs: &Weights) -> Result<Self, ModelError> {
+        let features = inputs.get("visual_feats").or_else(|| inputs.get("visual_embeds"));
+        let mask = inputs.get("visual_attention_mask");
+        Ok(Self {
+            text: inputs.get("input_ids").map(|ids| text(ids, inputs)).transpose()?,
+            target: inputs.get("decoder_input_ids").map(|ids| Tokens::from_tensors(ids, None)).transpose()?,
+            image: inputs.get("pixel_values").map(|pixels| images(pixels, inputs)).transpose()?,
+            regions: features
+                .map(|features| Regions::from_tensors(features, inputs.get("visual_pos"), mask))
+                .transpose()?,
+        })
+    }
+
+    pub(crate) fn text(&self) -> Result<&TextInput, ModelError> {
+        self.text.as_ref().ok_or_else(|| missing("text (`input_ids`)"))
+    }
+
+    pub(crate) fn regions(&self) -> Result<&Regions, ModelError> {
+        self.regions.as_ref().ok_or_else(|| missing("regions (`visual_feats` or `visual_embeds`)"))
+    }
+
+    /// The patches of the images, at most so many of each; negative for no limit.
+    pub(crate) fn patches(&self, patch: usize, limit: i64) -> Result<Patches, ModelError> {
+        let patches = match &self.image {
+            Some(Image::Patches(patches)) => return Ok(patches.clone()),
+            Some(Image::Pixels(images)) => Patches::of(images, patch)?,
+            Some(Image::Embedding(_)) => {
+                return Err(ModelError::Input("a model without a tower for images needs images".into()));
+            }
+            None => return Err(missing("image (`pixel_values`)")),
+        };
+        match usize::try_from(limit) {
+            Ok(limit) => patches.limited(limit, None),
+            Err(_) => Ok(patches),
+        }
+    }
+}
+
+pub(crate) fn missing(what: &str) -> ModelError {
+    ModelError::Input(format!("there is no {what}"))
+}
+
+fn text(ids: &Tensor, inputs: &Weights) -> Result<TextInput, ModelError> {
+    let tokens = Tokens::from_tensors(ids, inputs.get("attention_mask"))?;
+    let segments = match inputs.get("token_type_ids") {
+        Some(ids) if ids.dims() == [tokens.batch, tokens.length] => {
+            Some(Arc::new(integers::ids("token_type_ids", ids)?))
+        }
+        Some(ids) => {
+            return Err(ModelError::Input(format!(
+                "`token_type_ids` of shape {:?} does not fit `input_ids` of [{}, {}]",
+                ids.dims(),
+                tokens.batch,
+                tokens.length
+            )));
+        }
+        None => None,
+    };
+    Ok(TextInput { segments, ..TextInput::new(tokens) })
+}
+
+fn images(pixels: &Tensor, inputs: &Weights) -> Result<Image, ModelError> {
+    let (batch, _, height, width) = pixels.dims4()?;
+    let mask = match inputs.get("pixel_mask") {
+        Some(mask) if mask.dims() == [batch, height, width] => {
+            Some(Arc::new(integers::mask("pixel_mask", mask)?))
+        }
+        Some(mask) => {
+            return Err(ModelError::Input(format!(
+                "`pixel_mask` of shape {:?} does not fit `pixel_values` of {:?}",
+                mask.dims(),
+                pixels.dims()
+            )));
+        }
+        None => None,
+    };
+    Ok(Image::Pixels(Images { pixels: pixels.clone(), mask }))
+}
+
+/// The inputs with the `attention_mask` that a model assumes where there is none: every token counts.
+///
+/// # Errors
+/// When the mask cannot be made.
+pub fn with_attention_mask(mut inputs: Weights) -> Result<Weights, ModelError> {
+    if let (Some(ids), false) = (inputs.get("input_ids"), inputs.contains_key("attention_mask")) {
+        let mask = Tensor::ones(ids.shape(), DType::I64, device::current())?;
+        inputs.insert("attention_mask".into(), mask);
+    }
+    Ok(inputs)
+}

@@ -1,0 +1,19 @@
+//! The forward pass of a model of any architecture.
+
+use super::batch::Batch;
+use crate::generation::Translator;
+use crate::{ModelError, Pass, TapSelection, Trace};
+
+/// A model of any architecture.
+pub trait Architecture: std::fmt::Debug + Send + Sync {
+    /// One forward pass that reads the wanted taps.
+    ///
+    /// # Errors
+    /// When an input is missing or does not fit the model.
+    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError>;
+
+    /// The same model as one that writes texts; none where the architecture has no decoder.
+    fn as_translator(&self) -> Option<&dyn Translator> {
+        None
+    }
+}

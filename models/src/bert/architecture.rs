@@ -1,0 +1,113 @@
+//! Declarations of the architecture, and its forward pass.
+
+use alambic_tensor::Streams;
+use alambic_tensor::parameters::Weights;
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::config::BertConfig;
+use super::family::Family;
+use super::model::Bert;
+use super::pooling::Pooling;
+use crate::architecture::{Architecture, Batch};
+use crate::config_summary::ConfigSummary;
+use crate::head::{HeadSpec, TextHead};
+use crate::model_config::{ModelConfig, Role};
+use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
+
+impl ModelConfig for BertConfig {
+    fn model_types() -> &'static [&'static str] {
+        &["bert", "roberta", "xlm-roberta", "distilbert"]
+    }
+
+    fn tokenizer_class(model_type: &str) -> Option<&'static str> {
+        match Family::of(model_type)? {
+            Family::Bert | Family::DistilBert => Some("BertTokenizer"),
+            Family::Roberta => Some("RobertaTokenizer"),
+            Family::XlmRoberta => Some("XLMRobertaTokenizer"),
+        }
+    }
+
+    fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
+        Self::open(folder)
+    }
+
+    fn model_type(&self) -> &'static str {
+        self.family.model_type()
+    }
+
+    fn role(&self) -> Role {
+        Role::TextEncoder
+    }
+
+    fn summary(&self) -> ConfigSummary<'_> {
+        self.summary()
+    }
+
+    fn outline(&self) -> Outline {
+        self.outline()
+    }
+
+    fn shapes(&self) -> IndexMap<String, Vec<usize>> {
+        self.shapes()
+    }
+
+    fn to_json(&self) -> Result<Value, ModelError> {
+        Ok(self.to_json())
+    }
+
+    fn initial_weights(&self, streams: &Streams) -> Result<Weights, ModelError> {
+        Bert::initial_weights(self, streams)
+    }
+
+    fn build(&self, weights: &Weights) -> Result<Box<dyn Architecture>, ModelError> {
+        Ok(Box::new(Bert::new(self, weights)?))
+    }
+
+    fn spellings(&self, name: &str) -> Vec<String> {
+        self.spellings(name)
+    }
+
+    fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
+        self.weights(folder)
+    }
+
+    fn has_onnx_form(&self) -> bool {
+        true
+    }
+
+    fn text_head(&self) -> Option<TextHead<'_>> {
+        Some(TextHead { head: self.head, problem_type: self.problem_type, labels: &self.labels })
+    }
+
+    fn pooling(&self) -> Option<&Pooling> {
+        self.pooling.as_ref()
+    }
+
+    fn with_head(self, head: &HeadSpec) -> Self {
+        self.with_head(head)
+    }
+
+    fn with_head_weights(
+        &self,
+        weights: Weights,
+        head: &HeadSpec,
+        streams: &Streams,
+    ) -> Result<(Self, Weights), ModelError> {
+        Bert::with_head(self, &weights, head, streams)
+    }
+
+    fn trim_vocabulary(self, tokens: usize) -> Self {
+        self.trim_vocabulary(tokens)
+    }
+
+    fn trim_weights(&self, weights: Weights) -> Result<Weights, ModelError> {
+        self.trim_weights(weights)
+    }
+}
+
+impl Architecture for Bert {
+    fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
+        self.trace(batch.text()?, pass, wanted)
+    }
+}

@@ -1,0 +1,71 @@
+//! Heads of text encoders.
+
+/// Head of the encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Head {
+    /// Nothing but, perhaps, a pooler.
+    None,
+    /// Logits of a whole text or pair of texts, `[batch, labels]`; a regression has one label.
+    Sequence,
+    /// Logits of every token, `[batch, length, labels]`.
+    Tokens,
+    /// Logits of the vocabulary at every token, `[batch, length, vocabulary]`.
+    MaskedLanguage,
+}
+
+impl Head {
+    /// The end of the names of transformers' classes with this head.
+    pub(crate) fn class(self) -> &'static str {
+        match self {
+            Self::None => "Model",
+            Self::Sequence => "ForSequenceClassification",
+            Self::Tokens => "ForTokenClassification",
+            Self::MaskedLanguage => "ForMaskedLM",
+        }
+    }
+}
+
+/// Type of the labels of a head: `problem_type` of transformers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProblemType {
+    /// Classes of which one is true: `single_label_classification`.
+    SingleLabel,
+    /// Classes each of which is true or not: `multi_label_classification`.
+    MultiLabel,
+    /// A regression: numbers.
+    Regression,
+}
+
+/// Specification of a head: its kind, its labels and what they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeadSpec {
+    /// Head of the encoder.
+    pub head: Head,
+    /// Names of the labels; none for heads without.
+    pub labels: Vec<String>,
+    /// Whether the labels are numbers.
+    pub regression: bool,
+    /// Whether texts come in pairs; none where nothing is known of it.
+    pub pairs: Option<bool>,
+    /// Number of classes of the relation of a text and an image, beside the head; 0 for none.
+    pub relations: usize,
+}
+
+impl HeadSpec {
+    /// No task: an encoder without a head.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { head: Head::None, labels: Vec::new(), regression: false, pairs: None, relations: 0 }
+    }
+}
+
+/// The head of a text encoder, as its configuration has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextHead<'c> {
+    /// Head of the encoder.
+    pub head: Head,
+    /// Type of the labels.
+    pub problem_type: ProblemType,
+    /// Names of the labels, in the order of the logits.
+    pub labels: &'c [String],
+}

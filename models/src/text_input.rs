@@ -1,0 +1,36 @@
+//! Texts of a batch.
+
+use std::sync::Arc;
+
+use crate::{EncodedText, Tokens};
+
+/// Texts, or pairs of texts, of a batch, as encoders read them.
+#[derive(Debug, Clone)]
+pub struct TextInput {
+    /// The tokens of each text.
+    pub tokens: Tokens,
+    /// `[batch, length]`, the segment of each token; all 0 if left out.
+    pub segments: Option<Arc<Vec<u32>>>,
+    /// For masked language modelling: the tokens whose logits are wanted, as indices into `[batch * length]`. Left
+    /// out, those of all tokens.
+    pub selected: Option<Arc<Vec<u32>>>,
+}
+
+impl TextInput {
+    /// Encoded texts padded to the longest, all of whose tokens are wanted.
+    #[must_use]
+    pub fn pad(texts: &[&EncodedText], padding: u32) -> Self {
+        let rows = |part: fn(&EncodedText) -> &Vec<u32>| -> Vec<&Vec<u32>> {
+            texts.iter().map(|text| part(text)).collect()
+        };
+        let tokens = Tokens::pad(&rows(|text| &text.ids), padding);
+        let segments = Tokens::pad_to(&rows(|text| &text.segments), 0, tokens.length).ids;
+        Self { segments: Some(segments), ..Self::new(tokens) }
+    }
+
+    /// Texts of one segment, all of whose tokens are wanted.
+    #[must_use]
+    pub fn new(tokens: Tokens) -> Self {
+        Self { tokens, segments: None, selected: None }
+    }
+}

@@ -1,0 +1,25 @@
+//! Tokenizers: reading `tokenizer.json`, and building vocabularies of characters and of words.
+
+mod bert;
+mod characters;
+mod encoding;
+mod extend;
+mod files;
+mod limits;
+mod open;
+mod options;
+mod parsing;
+mod prompt;
+mod prune;
+mod saving;
+mod spans;
+mod special;
+mod template;
+mod training;
+
+pub use encoding::{EncodedText, Tokenizer};
+pub use files::TokenizerFiles;
+pub use options::EncodingOptions;
+pub use spans::{TokenSpan, word_spans};
+pub use special::language_tag;
+pub use training::TokenizerModel;
