@@ -185,7 +185,9 @@ impl VisualQuestionAnsweringPipeline {
     /// # Errors
     /// When an image does not fit the model.
     pub fn image_embeddings(&self, images: &[&ProcessedImage]) -> Result<Option<Tensor>, InferenceError> {
-        let Config::Dual(_) = &self.config else { return Ok(None) };
+        if self.config.image_embedding_width().is_none() {
+            return Ok(None);
+        }
         let mut all = Vec::new();
         for images in images.chunks(BATCH) {
             let (image, _) = self.image_processor.batch(images, None)?;

@@ -60,10 +60,8 @@ pub fn export(
 ) -> Result<Vec<ExportedFile>, StudentError> {
     let folder = ModelFolder::open(model)?;
     let config = Config::open(&folder)?;
-    let tokenizer = match config {
-        Config::Detector(_) => TokenizerFiles::read(model)?,
-        _ => TokenizerFiles::checked(model)?,
-    };
+    let tokenizer =
+        if config.reads_texts() { TokenizerFiles::checked(model)? } else { TokenizerFiles::read(model)? };
     let target = ExportFolder::open(to, &folder)?;
     let weights = config.weights(&folder)?;
     let mut all = Vec::new();

@@ -12,9 +12,6 @@ use serde_json::Value;
 
 use crate::StudentError;
 
-/// File of the image processor.
-const PREPROCESSOR: &str = "preprocessor_config.json";
-
 /// Writes a model as a Hugging Face folder, and gives the largest difference between its weights and those written:
 /// `config.json`, `model.safetensors`, the tokenizer's files; for a generative model `generation_config.json`; for one with
 /// pooling the modules of sentence-transformers; for one with image input in transformers `preprocessor_config.json`.
@@ -42,32 +39,12 @@ pub fn save_pretrained(
         pooling.write(folder, encoder.width, encoder.max_length(), &tokenizer)?;
     }
     // A detector reads no texts, and may know its tags by their names alone.
-    if !matches!(config, Config::Detector(_)) || tokenizer != TokenizerFiles::default() {
+    if config.reads_texts() || tokenizer != TokenizerFiles::default() {
         tokenizer.check(folder)?;
         Tokenizer::open(folder)?;
     }
     let mut files = vec![("config.json", json)];
-    match config {
-        // transformers decodes greedily then, from the padding token to the end token and nothing else.
-        Config::Marian(config) => files.push((
-            "generation_config.json",
-            serde_json::json!({
-                "decoder_start_token_id": config.decoder_start_token_id,
-                "pad_token_id": config.pad_token_id,
-                "eos_token_id": config.eos_token_id,
-                "do_sample": false,
-                "num_beams": 1,
-                // transformers counts the start token too.
-                "max_length": config.max_position_embeddings,
-            }),
-        )),
-        Config::Clip(config) => files.push((PREPROCESSOR, config.image_processor().to_json())),
-        Config::Vilt(config) => files.push((PREPROCESSOR, config.image_processor().to_json())),
-        Config::Dual(config) => {
-            files.extend(config.sizes.images.map(|images| (PREPROCESSOR, images.to_json())));
-        }
-        _ => {}
-    }
+    files.extend(config.extra_files());
     for (name, value) in files {
         write_json(&folder.join(name), &value)?;
     }
