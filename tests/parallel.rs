@@ -385,10 +385,10 @@ fn paraphrases_are_mined_before_the_stage_that_reads_them() {
         assert_eq!(ended.code, Some(2), "{set}: {}", ended.stderr);
         assert!(ended.stderr.contains(expected), "{set}: {}", ended.stderr);
     }
-    let none = ["--set", "data.paraphrases.corpus.mined.least=1.0", "--set", "train.steps=2"];
+    let none = ["--set", "data.paraphrases.corpus.mined.min-similarity=1.0", "--set", "train.steps=2"];
     let ended = run(folder.path(), &[&["run", recipe, "--out", "none"][..], &none].concat());
     assert!(
-        ended.code != Some(0) && ended.stderr.contains("a lower `least` lets more through"),
+        ended.code != Some(0) && ended.stderr.contains("a lower `min-similarity` lets more through"),
         "{}",
         ended.stderr
     );

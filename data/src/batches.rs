@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::stable_hash::bytes;
 
 settings! {
-    /// How examples are gathered into batches.
+    /// Batches of examples: their size, and how examples of similar length come together.
     pub struct BatchOptions {
         /// Examples in a batch.
         #[range(1..=1_048_576)]
@@ -37,7 +37,12 @@ impl Default for BatchOptions {
 /// whole position in the data. Examples are shuffled, those of a window sorted by length and cut into
 /// batches, and the batches shuffled.
 #[must_use]
-pub fn batches(lengths: &[(usize, usize)], options: &BatchOptions, seed: u64, epoch: u64) -> Vec<Vec<usize>> {
+pub fn make_batches(
+    lengths: &[(usize, usize)],
+    options: &BatchOptions,
+    seed: u64,
+    epoch: u64,
+) -> Vec<Vec<usize>> {
     let seed = bytes(&["batches", &seed.to_string(), &epoch.to_string()]);
     let mut random = ChaCha8Rng::from_seed(seed);
     let mut order: Vec<usize> = (0..lengths.len()).collect();
@@ -57,7 +62,7 @@ pub fn batches(lengths: &[(usize, usize)], options: &BatchOptions, seed: u64, ep
 /// larger than asked for, by fewer than `min` examples. Only where there are fewer examples altogether, a smaller batch is
 /// left.
 #[must_use]
-pub fn join_small(batches: Vec<Vec<usize>>, min: usize) -> Vec<Vec<usize>> {
+pub fn merge_small_batches(batches: Vec<Vec<usize>>, min: usize) -> Vec<Vec<usize>> {
     let mut joined: Vec<Vec<usize>> = Vec::with_capacity(batches.len());
     for batch in batches {
         match joined.last_mut() {
@@ -127,7 +132,7 @@ mod tests {
                 max_tokens: (round % 2 == 0).then(|| random.random_range(1..500)),
                 window: random.random_range(1..9),
             };
-            let batches = batches(&lengths, &options, 7, round);
+            let batches = make_batches(&lengths, &options, 7, round);
             let mut seen: Vec<usize> = batches.concat();
             seen.sort_unstable();
             assert_eq!(seen, (0..count).collect::<Vec<_>>());
@@ -144,7 +149,7 @@ mod tests {
     fn a_small_batch_is_joined_to_another_one() {
         let joined = |sizes: &[usize], min: usize| {
             let batches = sizes.iter().map(|&size| vec![0; size]).collect();
-            join_small(batches, min).iter().map(Vec::len).collect::<Vec<_>>()
+            merge_small_batches(batches, min).iter().map(Vec::len).collect::<Vec<_>>()
         };
         assert_eq!(joined(&[8, 1, 8], 2), [9, 8]);
         assert_eq!(joined(&[1, 8, 8], 2), [9, 8]);
@@ -153,17 +158,17 @@ mod tests {
         assert_eq!(joined(&[1], 2), [1]);
         assert_eq!(joined(&[8, 1, 8], 1), [8, 1, 8]);
         let order: Vec<Vec<usize>> = vec![vec![3, 1], vec![0], vec![2, 4]];
-        assert_eq!(join_small(order, 2), [vec![3, 1, 0], vec![2, 4]]);
+        assert_eq!(merge_small_batches(order, 2), [vec![3, 1, 0], vec![2, 4]]);
     }
 
     #[test]
     fn order_depends_on_seed_and_epoch_alone() {
         let lengths = lengths(&mut ChaCha8Rng::seed_from_u64(2), 500);
         let options = BatchOptions::default();
-        let first = batches(&lengths, &options, 1, 0);
-        assert_eq!(first, batches(&lengths, &options, 1, 0));
-        assert_ne!(first, batches(&lengths, &options, 1, 1));
-        assert_ne!(first, batches(&lengths, &options, 2, 0));
+        let first = make_batches(&lengths, &options, 1, 0);
+        assert_eq!(first, make_batches(&lengths, &options, 1, 0));
+        assert_ne!(first, make_batches(&lengths, &options, 1, 1));
+        assert_ne!(first, make_batches(&lengths, &options, 2, 0));
     }
 
     #[test]
@@ -171,14 +176,17 @@ mod tests {
         let lengths = lengths(&mut ChaCha8Rng::seed_from_u64(3), 4000);
         let padded = |window| -> usize {
             let options = BatchOptions { size: 32, max_tokens: None, window };
-            batches(&lengths, &options, 5, 0).iter().map(|batch| batch.len() * width(batch, &lengths)).sum()
+            make_batches(&lengths, &options, 5, 0)
+                .iter()
+                .map(|batch| batch.len() * width(batch, &lengths))
+                .sum()
         };
         let tokens: usize = lengths.iter().map(|length| length.0 + length.1).sum();
         assert!(padded(1) as f64 > 1.7 * tokens as f64, "{} of {tokens}", padded(1));
         assert!((padded(32) as f64) < 1.1 * tokens as f64, "{} of {tokens}", padded(32));
         let options = BatchOptions::default();
         let widths: Vec<_> =
-            batches(&lengths, &options, 5, 0).iter().map(|batch| width(batch, &lengths)).collect();
+            make_batches(&lengths, &options, 5, 0).iter().map(|batch| width(batch, &lengths)).collect();
         assert!(!widths.is_sorted());
     }
 }

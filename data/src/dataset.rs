@@ -1,6 +1,7 @@
 //! Datasets: the examples of one corpus in their splits, with what was read of it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::mem;
 
@@ -67,7 +68,7 @@ impl<T> Splits<T> {
 
 /// Examples that a dataset can hold and split.
 pub trait SplitExample: Sized {
-    /// What a dataset knows besides its examples: their languages, labels or images.
+    /// Details of a dataset besides its examples: their languages, labels or images.
     type Details: Debug + Clone + PartialEq;
 
     /// The value of the split column.
@@ -81,13 +82,27 @@ pub trait SplitExample: Sized {
         std::iter::empty()
     }
 
-    /// Removes what two splits have in common from one of them, and what is held out from training and validation. Returns
-    /// what was removed, by split and reason.
+    /// Removes the overlap of two splits from one of them, and what is held out from training and validation. Returns
+    /// the number of removed examples, by split and reason.
     fn remove_overlap(
         splits: &mut Splits<Self>,
         options: &SplitOptions,
         held_out: &HoldOut,
     ) -> IndexMap<String, usize>;
+
+    /// Codes of the languages of a dataset; none where they are not known.
+    fn languages(_details: &Self::Details) -> &[String] {
+        &[]
+    }
+
+    /// Keys of the test split, by which its examples are found in other corpora; none of examples that are compared
+    /// otherwise.
+    fn test_keys(_dataset: &Dataset<Self>) -> HashSet<u128> {
+        HashSet::new()
+    }
+
+    /// Removes from the training and the validation split what has one of these keys, and counts it in the report.
+    fn remove_keys(_dataset: &mut Dataset<Self>, _held: &HashSet<u128>) {}
 
     /// Brings the details and the report of a dataset up to date once it is split.
     fn finish_split(_dataset: &mut Dataset<Self>, _options: &SplitOptions) {}
@@ -98,9 +113,9 @@ pub trait SplitExample: Sized {
 pub struct Dataset<T: SplitExample> {
     /// The examples, in the order of the files; all of them for training until they are split.
     pub splits: Splits<T>,
-    /// What is known besides the examples.
+    /// Details besides the examples.
     pub details: T::Details,
-    /// What was read and dropped.
+    /// Statistics of reading: what was read and dropped.
     pub statistics: ReadStatistics,
     /// BLAKE3 of the files' bytes, in hexadecimal.
     pub fingerprint: String,
@@ -120,8 +135,8 @@ impl<T: SplitExample> Dataset<T> {
         Self { splits: examples.into(), details, statistics, fingerprint, report: SplitReport::default() }
     }
 
-    /// Splits the examples, by their split values and the hash of their keys, so that no two splits share what tells
-    /// examples apart. What is held out is removed from training and validation.
+    /// Splits the examples, by their split values and the hash of their keys, so that no two splits share a name,
+    /// a text or an image. What is held out is removed from training and validation.
     ///
     /// # Errors
     /// Where a value of the options matches no example. The dataset is then as it was.

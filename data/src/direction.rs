@@ -36,7 +36,7 @@ impl FromStr for Direction {
     }
 }
 
-/// What is wrong with a pattern of directions. Each carries the pattern.
+/// Faults of a pattern of directions, each with the pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DirectionError {
     /// Not two languages with a hyphen between.

@@ -1,4 +1,4 @@
-//! What a model is trained and judged on: a text with or without its counterpart in another language.
+//! Word pairs to train and evaluate on: a text with or without its counterpart in another language.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::words::Entry;
 
 /// A text to be written in another language.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Pair {
+pub struct WordPair {
     /// The text in the source language.
     pub source: String,
     /// The text in the target language, where it is known.
@@ -24,7 +24,7 @@ pub struct Pair {
     pub key: String,
 }
 
-impl Pair {
+impl WordPair {
     /// The direction of the pair.
     #[must_use]
     pub fn direction(&self) -> Direction {
@@ -35,14 +35,14 @@ impl Pair {
 /// Pairs with targets: for each direction, the entries that have both forms. Two texts are paired once in a
 /// direction, under the key that comes first.
 #[must_use]
-pub fn labelled(entries: &[Entry], directions: &[Direction]) -> Vec<Pair> {
+pub fn labelled(entries: &[Entry], directions: &[Direction]) -> Vec<WordPair> {
     pairs(entries, directions, |entry, direction| entry.forms.get(&direction.target).cloned().map(Some))
 }
 
 /// Pairs without targets: for each direction, every text of the source language, once, whether or not the
 /// entry has a form in the target language.
 #[must_use]
-pub fn unlabelled(entries: &[Entry], directions: &[Direction]) -> Vec<Pair> {
+pub fn unlabelled(entries: &[Entry], directions: &[Direction]) -> Vec<WordPair> {
     pairs(entries, directions, |_, _| Some(None))
 }
 
@@ -50,7 +50,7 @@ fn pairs(
     entries: &[Entry],
     directions: &[Direction],
     target: impl Fn(&Entry, &Direction) -> Option<Option<String>>,
-) -> Vec<Pair> {
+) -> Vec<WordPair> {
     let mut pairs = Vec::new();
     for direction in directions {
         let mut seen = HashSet::new();
@@ -58,7 +58,7 @@ fn pairs(
             let Some(source) = entry.forms.get(&direction.source) else { continue };
             let Some(target) = target(entry, direction) else { continue };
             if seen.insert((source.clone(), target.clone())) {
-                pairs.push(Pair {
+                pairs.push(WordPair {
                     source: source.clone(),
                     target,
                     source_language: direction.source.clone(),
@@ -82,7 +82,7 @@ pub fn texts(entries: &[Entry], language: &str) -> Vec<String> {
 /// A share of texts, chosen by the hash of `salt` and text: ⌈fraction · n⌉ of n, in their order. Shares are nested,
 /// as those of [`subsample`] are.
 #[must_use]
-pub fn share(texts: &[String], fraction: f64, salt: &str) -> Vec<String> {
+pub fn subsample_texts(texts: &[String], fraction: f64, salt: &str) -> Vec<String> {
     places(texts, fraction, salt).into_iter().map(|index| texts[index].clone()).collect()
 }
 
@@ -106,7 +106,7 @@ fn count(fraction: f64, of: usize) -> usize {
 /// direction, in their order. Shares are nested, the 1 % lies within the 10 %, and do not depend on the order
 /// of the pairs. A fraction beyond [0, 1] counts as the nearer end.
 #[must_use]
-pub fn subsample(pairs: &[Pair], fraction: f64, salt: &str) -> Vec<Pair> {
+pub fn subsample(pairs: &[WordPair], fraction: f64, salt: &str) -> Vec<WordPair> {
     let mut ranked: IndexMap<Direction, Vec<(u64, usize)>> = IndexMap::new();
     for (index, pair) in pairs.iter().enumerate() {
         let target = pair.target.as_deref().unwrap_or_default();
@@ -173,7 +173,7 @@ mod tests {
             })
             .collect();
         let pairs = labelled(&entries, &directions(&["hi-ta", "ta-hi"]));
-        let shares: Vec<Vec<Pair>> =
+        let shares: Vec<Vec<WordPair>> =
             [1.0, 0.1, 0.01].iter().map(|&share| subsample(&pairs, share, "curve")).collect();
         assert_eq!(shares[0], pairs);
         assert_eq!((shares[1].len(), shares[2].len()), (50, 6), "25 and 3 of each direction");
@@ -190,10 +190,10 @@ mod tests {
     #[test]
     fn shares_of_texts_are_nested_and_keep_their_order() {
         let texts: Vec<String> = (0..250).map(|index| format!("text {index:03}")).collect();
-        assert_eq!(share(&texts, 1.0, "words"), texts);
-        let (some, few) = (share(&texts, 0.1, "words"), share(&texts, 0.01, "words"));
+        assert_eq!(subsample_texts(&texts, 1.0, "words"), texts);
+        let (some, few) = (subsample_texts(&texts, 0.1, "words"), subsample_texts(&texts, 0.01, "words"));
         assert_eq!((some.len(), few.len()), (25, 3));
         assert!(some.is_sorted() && few.iter().all(|text| some.contains(text)));
-        assert!(share(&texts, 0.0, "words").is_empty());
+        assert!(subsample_texts(&texts, 0.0, "words").is_empty());
     }
 }

@@ -27,16 +27,16 @@ pub(crate) struct RawQuestion {
     pub(crate) place: Place,
 }
 
-/// The answers that are to be told apart.
+/// Answers that are classes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Known<'a> {
+pub(crate) enum AnswerClasses<'a> {
     /// These.
     Listed(&'a [String]),
     /// Those that are the best answer to so many questions or more outside the test split, which is not known yet.
     Common(usize),
 }
 
-/// What questions are in other languages, by their numbers.
+/// Translations of questions, by their numbers.
 pub(crate) struct Translations<K>(HashMap<K, IndexMap<String, String>>);
 
 impl<K: Eq + Hash> Translations<K> {
@@ -52,7 +52,7 @@ impl<K: Eq + Hash> Translations<K> {
         }
     }
 
-    /// What a question is in all languages in which it is known.
+    /// Translations of a question, by language code.
     pub(crate) fn of(&self, number: &K) -> IndexMap<String, String> {
         self.0.get(number).cloned().unwrap_or_default()
     }
@@ -75,15 +75,15 @@ pub(crate) fn build_questions(
     source: String,
     fingerprint: &str,
     rows: Vec<RawQuestion>,
-    known: Known<'_>,
+    classes: AnswerClasses<'_>,
     languages: Vec<String>,
     extent: Extent,
 ) -> Result<Dataset<Question>, DataError> {
-    let (answers, min_count) = match known {
-        Known::Listed(answers) => (answers.to_vec(), None),
-        Known::Common(min_count) => {
+    let (answers, min_answer_count) = match classes {
+        AnswerClasses::Listed(answers) => (answers.to_vec(), None),
+        AnswerClasses::Common(min_answer_count) => {
             let given = rows.iter().flat_map(|row| &row.answers).map(|(answer, _)| answer.clone());
-            (given.collect::<IndexSet<String>>().into_iter().collect(), Some(min_count))
+            (given.collect::<IndexSet<String>>().into_iter().collect(), Some(min_answer_count))
         }
     };
     let index: HashMap<&str, u32> =
@@ -116,14 +116,18 @@ pub(crate) fn build_questions(
         return Err(statistics.nothing_kept(&statistics.source));
     }
     let (images, fingerprint) = images.finish(fingerprint)?;
-    let details =
-        QuestionDetails { answers, min_count, languages, ..QuestionDetails::of_images(images, &questions) };
+    let details = QuestionDetails {
+        answers,
+        min_answer_count,
+        languages,
+        ..QuestionDetails::of_images(images, &questions)
+    };
     Ok(Dataset::new(questions, details, statistics, fingerprint))
 }
 
 /// An image with captions.
 #[derive(Debug)]
-pub(crate) struct Captioned {
+pub(crate) struct CaptionedImage {
     pub(crate) image: ImageFile,
     pub(crate) captions: Vec<String>,
     pub(crate) split: Option<String>,
@@ -138,7 +142,7 @@ pub(crate) struct Captioned {
 pub(crate) fn build_captions(
     source: String,
     fingerprint: &str,
-    rows: Vec<Captioned>,
+    rows: Vec<CaptionedImage>,
     extent: Extent,
 ) -> Result<Dataset<Question>, DataError> {
     let mut statistics = ReadStatistics { source, rows: rows.len(), ..ReadStatistics::default() };

@@ -55,14 +55,14 @@ impl ImageFolder {
             .ok_or_else(|| DataError::new(Place::file(&location.to_string()), Fault::NotFolder))
     }
 
-    /// A further folder of a corpus, whose images are told by `prefix` from those of `first`; the same, where both are one.
+    /// A further folder of a corpus, whose images differ from those of `first` by `prefix`; the same, where both are one.
     pub(crate) fn beside(own: Self, first: &Self, prefix: &'static str) -> Self {
         if own.real == first.real { first.clone() } else { Self { prefix, ..own } }
     }
 
     /// The image that a file of the corpus calls by a path below this folder.
     ///
-    /// Its name decides its part, and hangs on nothing but that path: not on where the folder lies, nor on how it is
+    /// Its name decides its split, and depends on nothing but that path: not on where the folder lies, nor on how it is
     /// reached, nor on the normal form in which a file system keeps letters.
     pub(crate) fn file(&self, named: &str) -> ImageFile {
         let path = self.path.join(named);
@@ -213,7 +213,7 @@ impl Listings {
             match equal[..] {
                 [] => return Err(Fault::NoImage(shown())),
                 [one] => found.push(one),
-                _ => return Err(Fault::SeveralImages(shown(), equal.len())),
+                _ => return Err(Fault::AmbiguousImage(shown(), equal.len())),
             }
         }
         Ok(found)

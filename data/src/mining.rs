@@ -11,7 +11,7 @@ use crate::content::Content;
 use crate::corpora::ReadCorpus;
 use crate::dataset::Dataset;
 use crate::error::DataError;
-use crate::parallel::{Translation, TranslationDetails, is_said};
+use crate::parallel::{Translation, TranslationDetails, is_significant};
 use crate::source::Extent;
 use crate::statistics::ReadStatistics;
 
@@ -21,11 +21,11 @@ settings! {
     /// Translations of one sentence are candidates, those stay whose vector a teacher of both languages finds near that of
     /// the sentence, those that say the same but for capitals and punctuation count once, and what is left of each sentence
     /// is shuffled and paired one by one, the last of an odd number with the first; for validation and test one pair of each
-    /// sentence is taken. Its parts are those of the corpora that it is mined from, whatever `split` says, and no text of the
-    /// training part is in another. A paraphrase stands under the language's code with `-2` behind it. It is mined
+    /// sentence is taken. Its splits are those of the corpora that it is mined from, whatever `split` says, and no text of the
+    /// training split is in another. A paraphrase stands under the language's code with `-2` behind it. It is mined
     /// before the first stage that reads it, and lies in the run's folder as `corpora/NAME.jsonl`, which a `parallel-table`
     /// reads.
-    pub struct Mined {
+    pub struct MinedParaphrases {
         /// The corpora of sentences beside their translations.
         pub of: Vec<At<String>>,
         /// The teacher: a sentence encoder that reads both languages.
@@ -34,16 +34,16 @@ settings! {
         pub source: At<String>,
         /// The language of the translations, whose paraphrases are wanted.
         pub target: At<String>,
-        /// The cosine of sentence and translation above which a translation stays.
+        /// Cosine similarity of sentence and translation above which a translation stays.
         #[range(-1.0..=1.0)]
-        pub least: f64 = 0.7,
-        /// Pairs that are more alike than this, letter by letter (1 is the same; the normalised indel similarity), are dropped.
+        pub min_similarity: f64 = 0.7,
+        /// Normalised indel similarity, character by character, above which pairs are dropped; equal texts have 1.
         #[range(0.0..=1.0)]
-        pub most_alike: f64 = 0.99,
+        pub max_character_similarity: f64 = 0.99,
     }
 }
 
-impl Mined {
+impl MinedParaphrases {
     /// The languages of the corpus: that of the translations, and that of their paraphrases.
     #[must_use]
     pub fn languages(&self) -> [String; 2] {
@@ -51,7 +51,7 @@ impl Mined {
     }
 }
 
-impl ReadCorpus for Mined {
+impl ReadCorpus for MinedParaphrases {
     /// Nothing yet: only a run mines.
     fn read(&self, _: Extent) -> Result<Content, DataError> {
         let named: Vec<&str> = self.of.iter().map(|name| name.as_str()).collect();
@@ -77,7 +77,7 @@ pub struct Candidates<'c> {
 /// The sentences that have two different translations or more, whatever their capitals; in the order in which they come
 /// first.
 #[must_use]
-pub fn candidates<'c>(sentences: &[&'c Translation], source: &str, target: &str) -> Vec<Candidates<'c>> {
+pub fn find_candidates<'c>(sentences: &[&'c Translation], source: &str, target: &str) -> Vec<Candidates<'c>> {
     let mut groups: IndexMap<String, (Candidates<'c>, HashSet<String>)> = IndexMap::new();
     for sentence in sentences {
         let (Some(own), Some(other)) = (sentence.texts.get(source), sentence.texts.get(target)) else {
@@ -93,30 +93,30 @@ pub fn candidates<'c>(sentences: &[&'c Translation], source: &str, target: &str)
     groups.into_values().map(|(group, _)| group).filter(|group| group.targets.len() > 1).collect()
 }
 
-/// The first of each of those translations that say the same but for capitals and punctuation.
+/// Translations without duplicates: the first of those that differ in capitals and punctuation only.
 #[must_use]
-pub fn different<'c>(targets: &[&'c str]) -> Vec<&'c str> {
+pub fn remove_duplicates<'c>(targets: &[&'c str]) -> Vec<&'c str> {
     let mut seen = HashSet::new();
-    let said = |text: &str| {
-        let letter = |letter: char| if is_said(letter) { letter } else { ' ' };
+    let key = |text: &str| {
+        let letter = |letter: char| if is_significant(letter) { letter } else { ' ' };
         let spaced: String = text.chars().map(letter).collect();
         spaced.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    targets.iter().filter(|target| seen.insert(said(target))).copied().collect()
+    targets.iter().filter(|target| seen.insert(key(target))).copied().collect()
 }
 
 /// Translations of a sentence in pairs, drawn by lot, the last of an odd number with the first; none where there are not two.
 #[must_use]
-pub fn paired<'c>(mut targets: Vec<&'c str>, random: &mut ChaCha8Rng) -> Vec<[&'c str; 2]> {
+pub fn pair_up<'c>(mut targets: Vec<&'c str>, random: &mut ChaCha8Rng) -> Vec<[&'c str; 2]> {
     let [first, _, ..] = targets[..] else { return Vec::new() };
     targets.shuffle(random);
     let wrapped = targets.first().copied().unwrap_or(first);
     targets.chunks(2).map(|pair| [pair[0], pair.get(1).copied().unwrap_or(wrapped)]).collect()
 }
 
-/// How alike two texts are letter by letter, in 0 to 1: one less the share of letters that have to be put in or taken out.
+/// Normalised indel similarity of two texts, in 0 to 1: one less the share of characters that have to be inserted or deleted.
 #[must_use]
-pub fn likeness(one: &str, other: &str) -> f64 {
+pub fn indel_similarity(one: &str, other: &str) -> f64 {
     rapidfuzz::fuzz::ratio(one.chars(), other.chars())
 }
 
@@ -143,34 +143,37 @@ mod tests {
             sentence("Bye.", "さようなら"),
             sentence("bye.", "さようなら"),
         ];
-        let found = candidates(&all.iter().collect::<Vec<_>>(), "en", "ja");
+        let found = find_candidates(&all.iter().collect::<Vec<_>>(), "en", "ja");
         assert_eq!(found, [Candidates { source: "Hello.", targets: vec!["やあ", "こんにちは"] }]);
-        assert!(candidates(&all.iter().collect::<Vec<_>>(), "ja", "en").is_empty());
+        assert!(find_candidates(&all.iter().collect::<Vec<_>>(), "ja", "en").is_empty());
     }
 
     #[test]
     fn what_differs_in_punctuation_alone_counts_once() {
-        assert_eq!(different(&["Hello, you!", "hello you", "hello to you"]), ["Hello, you!", "hello to you"]);
-        assert_eq!(different(&["सड़क", "सडक", "सड़क!"]), ["सड़क", "सडक"]);
+        assert_eq!(
+            remove_duplicates(&["Hello, you!", "hello you", "hello to you"]),
+            ["Hello, you!", "hello to you"]
+        );
+        assert_eq!(remove_duplicates(&["सड़क", "सडक", "सड़क!"]), ["सड़क", "सडक"]);
     }
 
     #[test]
     fn the_last_of_an_odd_number_is_paired_with_the_first() {
         let mut random = ChaCha8Rng::seed_from_u64(1);
-        let pairs = paired(vec!["a", "b", "c"], &mut random);
+        let pairs = pair_up(vec!["a", "b", "c"], &mut random);
         assert_eq!(pairs.len(), 2);
         assert_eq!(pairs[1][1], pairs[0][0]);
         let all: HashSet<&str> = pairs.iter().flatten().copied().collect();
         assert_eq!(all.len(), 3);
-        assert_eq!(paired(vec!["a", "b", "c"], &mut ChaCha8Rng::seed_from_u64(1)), pairs);
-        assert!(paired(vec!["a"], &mut random).is_empty());
+        assert_eq!(pair_up(vec!["a", "b", "c"], &mut ChaCha8Rng::seed_from_u64(1)), pairs);
+        assert!(pair_up(vec!["a"], &mut random).is_empty());
     }
 
     #[test]
     fn likeness_is_that_of_putting_in_and_taking_out() {
-        assert!((likeness("same", "same") - 1.0).abs() < 1e-9);
+        assert!((indel_similarity("same", "same") - 1.0).abs() < 1e-9);
         // Of six letters, one is taken out and one put in.
-        assert!((likeness("abc", "abd") - 4.0 / 6.0).abs() < 1e-9);
-        assert!(likeness("ab", "cd").abs() < 1e-9);
+        assert!((indel_similarity("abc", "abd") - 4.0 / 6.0).abs() < 1e-9);
+        assert!(indel_similarity("ab", "cd").abs() < 1e-9);
     }
 }

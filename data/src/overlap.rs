@@ -9,10 +9,10 @@ use crate::content::Content;
 use crate::dataset::Dataset;
 use crate::pictures::Picture;
 use crate::questions::{Question, picture_key};
-use crate::split::{HoldOut, Split, remove_held_keys, remove_held_out, test_keys};
+use crate::split::{HoldOut, Split, remove_held_keys, remove_held_out};
 
 /// Removes from the training and the validation split of each corpus what another one keeps for its test, and counts it in
-/// the reports. Images are told by their pixels or their files, which are read.
+/// the reports. Images are compared by their pixels or their files, which are read.
 pub fn remove_test_overlap(corpora: &mut IndexMap<String, Content>) {
     if corpora.len() < 2 {
         return;
@@ -22,23 +22,21 @@ pub fn remove_test_overlap(corpora: &mut IndexMap<String, Content>) {
         let (mut keys, mut entries) = (HashSet::new(), HoldOut::default());
         match &corpora[evaluated] {
             Content::Words(words) => entries.add(&words.splits.test),
-            Content::Texts(texts) => keys = test_keys(&texts.splits),
-            Content::Parallel(sentences) => keys = test_keys(&sentences.splits),
             Content::Questions(questions) => {
                 keys = images.get(&evaluated).map(|own| test_images(questions, own)).unwrap_or_default();
             }
+            others => keys = others.test_keys(),
         }
         let others = corpora.values_mut().enumerate().filter(|(other, _)| *other != evaluated);
         for (other, content) in others {
             match content {
                 Content::Words(words) if !entries.is_empty() => remove_held_out(words, &entries),
-                Content::Texts(texts) if !keys.is_empty() => remove_held_keys(texts, &keys),
-                Content::Parallel(sentences) if !keys.is_empty() => remove_held_keys(sentences, &keys),
                 Content::Questions(questions) if !keys.is_empty() => {
                     if let Some(own) = images.get(&other) {
                         remove_images(questions, own, &keys);
                     }
                 }
+                others if !keys.is_empty() => others.remove_keys(&keys),
                 _ => {}
             }
         }

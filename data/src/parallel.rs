@@ -11,8 +11,8 @@ use unicode_normalization::char::is_combining_mark;
 use crate::dataset::{Dataset, SplitExample, Splits};
 use crate::error::{DataError, Fault, Place};
 use crate::language::{self, Script};
-use crate::source::{Extent, Source};
-use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_shared_keys};
+use crate::source::{Extent, TableSource};
+use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_held_keys, remove_shared_keys, test_keys};
 use crate::stable_hash::{self, join_fingerprints, unit_interval};
 use crate::statistics::ReadStatistics;
 use crate::table::Table;
@@ -29,13 +29,13 @@ pub struct Translation {
 impl Translation {
     /// Whether it is in a share of all, by the hash of its text in a language. Smaller shares lie within larger ones.
     #[must_use]
-    pub fn is_chosen(&self, language: &str, fraction: f64) -> bool {
+    pub fn is_in_subsample(&self, language: &str, fraction: f64) -> bool {
         let text = self.texts.get(language).map_or("", String::as_str);
         fraction >= 1.0 || unit_interval(&["sentences", &key(text)]) < fraction
     }
 }
 
-/// What a dataset of translations knows besides them.
+/// Details of a dataset of translations: their languages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TranslationDetails {
     /// Language codes, in the order in which the corpus has them.
@@ -50,17 +50,17 @@ impl OverlapKeys for Translation {
     }
 }
 
-/// Whether a character says something: letters, digits, and the signs above and below letters, which are vowels in many
+/// Whether a character counts where texts are compared: letters, digits, and the signs above and below letters, which are vowels in many
 /// scripts.
-pub(crate) fn is_said(letter: char) -> bool {
+pub(crate) fn is_significant(letter: char) -> bool {
     letter.is_alphanumeric() || is_combining_mark(letter)
 }
 
-/// What tells a text from another, by which splits go: small letters and digits alone.
+/// Key of a text, by which splits go: its lower-case letters and digits alone.
 #[must_use]
 pub fn key(text: &str) -> String {
     let letters: String =
-        text.chars().filter(|letter| is_said(*letter)).flat_map(char::to_lowercase).collect();
+        text.chars().filter(|letter| is_significant(*letter)).flat_map(char::to_lowercase).collect();
     if letters.is_empty() { text.to_owned() } else { letters }
 }
 
@@ -84,21 +84,33 @@ impl SplitExample for Translation {
     ) -> IndexMap<String, usize> {
         remove_shared_keys(splits, options.overlap)
     }
+
+    fn languages(details: &TranslationDetails) -> &[String] {
+        &details.languages
+    }
+
+    fn test_keys(dataset: &Dataset<Self>) -> HashSet<u128> {
+        test_keys(&dataset.splits)
+    }
+
+    fn remove_keys(dataset: &mut Dataset<Self>, held: &HashSet<u128>) {
+        remove_held_keys(dataset, held);
+    }
 }
 
 settings! {
-    /// Which sentences of a corpus are kept.
-    pub struct Filters {
+    /// Filters of sentences: by length, script, copies and repeats.
+    pub struct BitextFilters {
         /// Texts of fewer characters are dropped.
         #[range(1..)]
-        pub shortest: usize = 1,
+        pub min_characters: usize = 1,
         /// Texts of more characters are dropped.
         #[range(1..)]
-        pub longest: usize = 1000,
+        pub max_characters: usize = 1000,
         /// Texts that have fewer words are dropped. Of languages without blanks between words, every two characters count as
         /// one.
         #[range(1..)]
-        pub fewest_words: usize = 1,
+        pub min_words: usize = 1,
         /// Translations are dropped whose longer text has more than so many times the characters of the shorter one; 0 for no
         /// limit.
         #[range(0.0..)]
@@ -124,7 +136,7 @@ const CROSSED: f64 = 0.5;
 /// Builder of a dataset of translations, which counts what it drops.
 #[derive(Debug)]
 pub(crate) struct BitextBuilder<'a> {
-    filters: &'a Filters,
+    filters: &'a BitextFilters,
     languages: Vec<String>,
     sources: Vec<String>,
     fingerprints: Vec<String>,
@@ -138,7 +150,7 @@ pub(crate) struct BitextBuilder<'a> {
 impl<'a> BitextBuilder<'a> {
     /// Begins a corpus of these languages.
     pub(crate) fn new(
-        filters: &'a Filters,
+        filters: &'a BitextFilters,
         languages: Vec<String>,
         place: &Place,
     ) -> Result<Self, DataError> {
@@ -157,7 +169,7 @@ impl<'a> BitextBuilder<'a> {
         })
     }
 
-    /// How many sentences are kept so far.
+    /// Number of sentences kept so far.
     pub(crate) fn len(&self) -> usize {
         self.sentences.len()
     }
@@ -174,7 +186,7 @@ impl<'a> BitextBuilder<'a> {
     }
 
     /// Notes how a file that is no table is read.
-    pub(crate) fn add_file(&mut self, source: &Source) {
+    pub(crate) fn add_file(&mut self, source: &TableSource) {
         self.add_source(&source.name, source.fingerprint());
         self.statistics.add_source(source);
     }
@@ -204,9 +216,9 @@ impl<'a> BitextBuilder<'a> {
             return self.drop("rows without a pair of texts");
         }
         let lengths = || kept.values().map(|text| text.chars().count());
-        let (least, most) = (lengths().min().unwrap_or(0), lengths().max().unwrap_or(0));
+        let (min, max) = (lengths().min().unwrap_or(0), lengths().max().unwrap_or(0));
         let ratio = self.filters.ratio;
-        if ratio > 0.0 && most as f64 > ratio * least as f64 {
+        if ratio > 0.0 && max as f64 > ratio * min as f64 {
             return self.drop(format!("rows of lengths that differ by more than {ratio} times"));
         }
         let mut different: HashSet<&String> = HashSet::new();
@@ -241,16 +253,16 @@ impl<'a> BitextBuilder<'a> {
                 return Err("no letter of its script".into());
             }
         }
-        if count < filters.shortest {
-            return Err(format!("shorter than {} characters", filters.shortest));
+        if count < filters.min_characters {
+            return Err(format!("shorter than {} characters", filters.min_characters));
         }
-        if count > filters.longest {
-            return Err(format!("longer than {} characters", filters.longest));
+        if count > filters.max_characters {
+            return Err(format!("longer than {} characters", filters.max_characters));
         }
         let unspaced = language::script(language).is_some_and(|own| UNSPACED.contains(&own));
         let words = if unspaced { count.div_ceil(2) } else { text.split(' ').count() };
-        if words < filters.fewest_words {
-            return Err(format!("fewer than {} words", filters.fewest_words));
+        if words < filters.min_words {
+            return Err(format!("fewer than {} words", filters.min_words));
         }
         Ok(text)
     }

@@ -1,65 +1,33 @@
-//! Images, and what is known to be in them.
+//! Images of corpora, with their objects, regions and captions.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use image::imageops::FilterType;
-use image::{ImageBuffer, Rgb};
-
 use crate::decoding;
-use crate::error::{DataError, Fault, Place};
-use crate::regions::Recorded;
+use crate::error::{DataError, Place};
+use crate::raster::Raster;
+use crate::regions::ImageRegions;
 use crate::scenes::Drawing;
-
-/// An image in memory, three colours of eight bits for each pixel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Raster {
-    /// Pixels from left to right.
-    pub width: usize,
-    /// Pixels from top to bottom.
-    pub height: usize,
-    /// `[height, width, 3]`, row by row.
-    pub rgb: Arc<Vec<u8>>,
-}
-
-/// How pixels of an image of another size come about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interpolation {
-    /// The nearest pixel.
-    Nearest,
-    /// Linear in both directions.
-    Linear,
-    /// Cubic in both directions.
-    Cubic,
-    /// By Lanczos' window of three.
-    Lanczos,
-}
-
-/// A weight, and the part of an image that has it: left, top, right and bottom edge as shares of the image's sides.
-pub type WeightedPart = (f32, [f32; 4]);
-
-/// What is left of the light where there is none.
-const DARKEST: f32 = 0.15;
 
 /// An image of a corpus.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    /// What it is called in its corpus, wherever that lies: its part is decided by it.
+    /// Name in the corpus, wherever that lies; the split is decided by it.
     pub name: String,
-    /// Where its pixels are.
+    /// Its pixels, or where they come from.
     pub pixels: Pixels,
-    /// What is known to be in it; empty where nothing is.
+    /// Objects that are known to be in it.
     pub objects: Vec<Object>,
-    /// What a detector found in it, where that is on record.
-    pub found: Option<Recorded>,
-    /// Texts that say what is in it.
+    /// Regions that a detector found in it, where there are any on record.
+    pub regions: Option<ImageRegions>,
+    /// Captions.
     pub captions: Vec<String>,
     /// The values of the corpus's split that its rows have, each once, where they are of the image and not of the questions
     /// about it; none for rows without a value.
     pub splits: Vec<Option<String>>,
 }
 
-/// Where the pixels of an image are.
+/// Pixels of an image, or where they come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Pixels {
     /// In memory.
@@ -70,138 +38,13 @@ pub enum Pixels {
     File(PathBuf),
 }
 
-/// Something in an image.
+/// Object in an image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Object {
-    /// What it is, in words.
+    /// Its tag, in words.
     pub tag: String,
     /// Left, top, right and bottom edge, as shares of the image's width and height.
     pub bounds: [f32; 4],
-}
-
-impl Raster {
-    /// The same image with these sides, by cubic interpolation.
-    #[must_use]
-    pub fn resized(&self, width: usize, height: usize) -> Self {
-        self.resized_by(width, height, Interpolation::Cubic)
-    }
-
-    /// The same image with these sides. Where they are smaller, each pixel is of all those that it stands for, but for the
-    /// nearest one.
-    #[must_use]
-    pub fn resized_by(&self, width: usize, height: usize, interpolation: Interpolation) -> Self {
-        if (width, height) == (self.width, self.height) {
-            return self.clone();
-        }
-        let filter = match interpolation {
-            Interpolation::Nearest => return self.nearest(width, height),
-            Interpolation::Linear => FilterType::Triangle,
-            Interpolation::Cubic => FilterType::CatmullRom,
-            Interpolation::Lanczos => FilterType::Lanczos3,
-        };
-        let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
-        let Some(buffer) = ImageBuffer::<Rgb<u8>, _>::from_raw(
-            side(self.width),
-            side(self.height),
-            self.rgb.as_slice().to_vec(),
-        ) else {
-            return self.clone();
-        };
-        let resized = image::imageops::resize(&buffer, side(width), side(height), filter);
-        Self { width, height, rgb: Arc::new(resized.into_raw()) }
-    }
-
-    /// The same image with these sides, each of whose pixels is the one in whose place its middle falls.
-    fn nearest(&self, width: usize, height: usize) -> Self {
-        let places = |sides: usize, own: usize| -> Vec<usize> {
-            (0..sides).map(|place| (2 * place + 1) * own / (2 * sides)).collect()
-        };
-        let (rows, columns) = (places(height, self.height), places(width, self.width));
-        let pixel = |row: usize, column: usize| self.rgb[(row * self.width + column) * 3..][..3].iter();
-        let row =
-            |&row: &usize| columns.iter().flat_map(move |&column| pixel(row, column)).copied().collect();
-        let rows: Vec<Vec<u8>> = rows.iter().map(row).collect();
-        Self { width, height, rgb: Arc::new(rows.concat()) }
-    }
-
-    /// The part of these sides in the middle of the image; what it lacks is black.
-    #[must_use]
-    pub fn centred(&self, width: usize, height: usize) -> Self {
-        let (left, top) = (self.width.saturating_sub(width) / 2, self.height.saturating_sub(height) / 2);
-        let part = self.cropped(left, top, width, height);
-        if (part.width, part.height) == (width, height) {
-            return part;
-        }
-        let (left, top) = ((width - part.width).div_ceil(2), (height - part.height).div_ceil(2));
-        let mut rgb = vec![0; width * height * 3];
-        for (row, pixels) in part.rgb.chunks_exact((part.width * 3).max(1)).enumerate() {
-            rgb[((top + row) * width + left) * 3..][..pixels.len()].copy_from_slice(pixels);
-        }
-        Self { width, height, rgb: Arc::new(rgb) }
-    }
-
-    /// The part of the image that begins at the column `left` and the row `top`, or as much of it as there is.
-    #[must_use]
-    pub fn cropped(&self, left: usize, top: usize, width: usize, height: usize) -> Self {
-        let (left, top) = (left.min(self.width), top.min(self.height));
-        let (width, height) = (width.min(self.width - left), height.min(self.height - top));
-        if (width, height) == (self.width, self.height) {
-            return self.clone();
-        }
-        let row = |row: usize| {
-            let start = ((top + row) * self.width + left) * 3;
-            &self.rgb[start..start + width * 3]
-        };
-        let rgb: Vec<u8> = (0..height).flat_map(row).copied().collect();
-        Self { width, height, rgb: Arc::new(rgb) }
-    }
-
-    /// The same image, lit by the weights of parts of it: as it is where the weight is the highest, and dark where it is
-    /// nothing. Of parts that cover each other the one with more weight counts.
-    #[must_use]
-    pub fn lit(&self, parts: &[WeightedPart]) -> Self {
-        let highest = parts.iter().map(|(weight, _)| *weight).fold(0.0, f32::max);
-        if highest <= 0.0 {
-            return self.clone();
-        }
-        let mut shares = vec![0.0f32; self.width * self.height];
-        let pixels = |edge: f32, side: usize| ((edge * side as f32).round() as usize).min(side);
-        for (weight, [left, top, right, bottom]) in parts {
-            for row in pixels(*top, self.height)..pixels(*bottom, self.height) {
-                for column in pixels(*left, self.width)..pixels(*right, self.width) {
-                    let share = &mut shares[row * self.width + column];
-                    *share = share.max(weight / highest);
-                }
-            }
-        }
-        let light = |index: usize, &value: &u8| {
-            (f32::from(value) * (DARKEST + (1.0 - DARKEST) * shares[index / 3])).round() as u8
-        };
-        let rgb = self.rgb.iter().enumerate().map(|(index, value)| light(index, value)).collect();
-        Self { width: self.width, height: self.height, rgb: Arc::new(rgb) }
-    }
-
-    /// The file of the image as PNG.
-    ///
-    /// # Errors
-    /// When it cannot be encoded.
-    pub fn to_png(&self) -> Result<Vec<u8>, DataError> {
-        let fail = |error: image::ImageError| {
-            DataError::new(Place::file("image"), Fault::NotImage(error.to_string()))
-        };
-        let mut bytes = std::io::Cursor::new(Vec::new());
-        let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
-        image::write_buffer_with_format(
-            &mut bytes,
-            &self.rgb,
-            side(self.width),
-            side(self.height),
-            image::ColorType::Rgb8,
-            image::ImageFormat::Png,
-        )
-        .map_err(fail)?;
-        Ok(bytes.into_inner())
-    }
 }
 
 impl Picture {
@@ -213,7 +56,7 @@ impl Picture {
             name,
             pixels: Pixels::File(path),
             objects: Vec::new(),
-            found: None,
+            regions: None,
             captions: Vec::new(),
             splits: Vec::new(),
         }
@@ -249,38 +92,7 @@ mod tests {
         std::fs::write(&path, checkered().to_png().unwrap()).unwrap();
         let picture = Picture::of_file(path);
         assert_eq!(picture.load().unwrap(), checkered());
-        assert_eq!(checkered().resized(3, 2).rgb.len(), 18);
-    }
-
-    #[test]
-    fn the_nearest_pixels_are_those_of_pillow() {
-        let rgb: Vec<u8> = (0..6 * 4).flat_map(|pixel| [pixel; 3]).collect();
-        let image = Raster { width: 6, height: 4, rgb: Arc::new(rgb) };
-        let reds = |image: &Raster| image.rgb.iter().step_by(3).copied().collect::<Vec<u8>>();
-        let nearest = |width, height| reds(&image.resized_by(width, height, Interpolation::Nearest));
-        // What `Image.resize(..., NEAREST)` gives.
-        assert_eq!(nearest(4, 2), [6, 8, 9, 11, 18, 20, 21, 23]);
-        assert_eq!(nearest(3, 3), [1, 3, 5, 13, 15, 17, 19, 21, 23]);
-        assert_eq!(nearest(8, 1), [12, 13, 13, 14, 15, 16, 16, 17]);
-    }
-
-    #[test]
-    fn what_an_image_lacks_around_its_middle_is_black() {
-        let image = Raster { width: 3, height: 1, rgb: Arc::new(vec![9; 9]) };
-        let reds = |image: &Raster| image.rgb.iter().step_by(3).copied().collect::<Vec<u8>>();
-        // What transformers' `center_crop` gives.
-        assert_eq!(reds(&image.centred(4, 2)), [0, 0, 0, 0, 0, 9, 9, 9]);
-        assert_eq!(reds(&image.centred(1, 3)), [0, 9, 0]);
-        assert_eq!(image.centred(3, 1), image);
-    }
-
-    #[test]
-    fn light_falls_by_weight() {
-        let white = Raster { width: 4, height: 2, rgb: Arc::new(vec![200; 24]) };
-        let lit = white.lit(&[(0.0, [0.0, 0.0, 1.0, 1.0]), (0.5, [0.5, 0.0, 1.0, 1.0])]);
-        assert_eq!(lit.rgb[..3], [30, 30, 30]);
-        assert_eq!(lit.rgb[6..9], [200, 200, 200]);
-        assert_eq!(white.lit(&[]), white);
+        assert_eq!(checkered().resize(3, 2).rgb.len(), 18);
     }
 
     #[test]
@@ -290,7 +102,7 @@ mod tests {
         let bytes = checkered().to_png().unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         let load = |path: PathBuf| Picture::of_file(path).load().unwrap_err().to_string();
-        assert!(load(path).contains("cut.png: is no image that can be read"));
+        assert!(load(path).contains("cut.png: cannot be read as an image"));
         assert!(load(folder.path().join("none.png")).contains("cannot be read"));
     }
 }

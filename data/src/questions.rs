@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use indexmap::IndexMap;
 
 use crate::dataset::{Dataset, SplitExample, Splits};
-use crate::pictures::{Picture, Pixels, Raster};
+use crate::pictures::{Picture, Pixels};
+use crate::raster::Raster;
 use crate::split::{HoldOut, Overlap, OverlapKeys, Split, SplitOptions, remove_shared_keys};
 use crate::stable_hash::{self, unit_interval};
 
@@ -21,7 +22,7 @@ pub struct Question {
     pub image: usize,
     /// Indices of right answers, each with its score in 0 to 1.
     pub answers: Vec<(u32, f32)>,
-    /// What kind of question it is; empty where there is one kind only.
+    /// Kind of the question; empty where there is one kind only.
     pub kind: String,
     /// The value of the corpus's split.
     pub split: Option<String>,
@@ -40,21 +41,21 @@ impl Question {
     }
 }
 
-/// What a dataset of questions knows besides them: the images, and the answers.
+/// Details of a dataset of questions: its images, its answers and its languages.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct QuestionDetails {
     /// The answers that there are.
     pub answers: Vec<String>,
-    /// How many questions outside the test split must have an answer as their best for it to be a class, where that is for
-    /// the corpus to say. It is applied when the corpus is split: the other answers are left out.
-    pub min_count: Option<usize>,
+    /// Least number of questions outside the test split with an answer as their best for it to be a class, where the corpus
+    /// decides that. It is applied when the corpus is split: the other answers are dropped.
+    pub min_answer_count: Option<usize>,
     /// The images.
     pub images: Vec<Picture>,
     /// The images without a question, each with its split: training until the corpus is split.
     pub unasked: Vec<(usize, Split)>,
     /// The languages in which questions are asked, the corpus's own first; empty where it is not known.
     pub languages: Vec<String>,
-    /// What tags of objects are called in other languages, by their codes.
+    /// Tags of objects in other languages, by their codes.
     pub tags: IndexMap<String, IndexMap<String, String>>,
 }
 
@@ -62,7 +63,7 @@ impl QuestionDetails {
     /// Whether the answers are the classes: not so where some are still to be left out.
     #[must_use]
     pub fn has_final_answers(&self) -> bool {
-        self.min_count.is_none()
+        self.min_answer_count.is_none()
     }
 
     /// Details of images alone, some of which are without a question.
@@ -72,7 +73,7 @@ impl QuestionDetails {
         Self { unasked: unasked.map(|image| (image, Split::Train)).collect(), images, ..Self::default() }
     }
 
-    /// How many images without a question a split has.
+    /// Number of images without a question in a split.
     pub(crate) fn count_unasked(&self, split: Split) -> usize {
         self.unasked.iter().filter(|(_, own)| *own == split).count()
     }
@@ -114,10 +115,14 @@ impl SplitExample for Question {
         remove_shared_keys(splits, options.overlap)
     }
 
+    fn languages(details: &QuestionDetails) -> &[String] {
+        &details.languages
+    }
+
     fn finish_split(dataset: &mut Dataset<Self>, options: &SplitOptions) {
         let Dataset { splits, details, statistics, report, .. } = dataset;
-        if let Some(min_count) = details.min_count.take() {
-            details.answers = keep_common_answers(&details.answers, splits, min_count);
+        if let Some(min_answer_count) = details.min_answer_count.take() {
+            details.answers = keep_common_answers(&details.answers, splits, min_answer_count);
         }
         let unanswerable = splits.iter().filter(|question| question.answers.is_empty()).count();
         if unanswerable > 0 {
@@ -136,8 +141,8 @@ impl SplitExample for Question {
     }
 }
 
-/// What tells an image from those of other corpora: the bytes of its file, which is read through, or its pixels. Copies of a
-/// file are one image, whatever they are called. One that cannot be read is told by its path: whoever looks at it will say so.
+/// Key of an image among those of all corpora: the bytes of its file, which is read through, or its pixels. Copies of a
+/// file are one image, whatever they are called. One that cannot be read is known by its path; the error comes when it is loaded.
 #[must_use]
 pub fn picture_key(picture: &Picture) -> u128 {
     let of_pixels = |Raster { width, height, rgb }: &Raster| {
@@ -169,14 +174,19 @@ fn split_of(picture: &Picture, options: &SplitOptions) -> Split {
 
 /// The answers that are the best one of so many questions or more outside the test split, the commonest first and of equally
 /// common ones by the alphabet. The questions' answers become places among them.
-fn keep_common_answers(answers: &[String], splits: &mut Splits<Question>, min_count: usize) -> Vec<String> {
+fn keep_common_answers(
+    answers: &[String],
+    splits: &mut Splits<Question>,
+    min_answer_count: usize,
+) -> Vec<String> {
     let mut counts = vec![0; answers.len()];
     for question in splits.train.iter().chain(&splits.validation) {
         if let Some(best) = best(&question.answers) {
             counts[best as usize] += 1;
         }
     }
-    let mut order: Vec<usize> = (0..answers.len()).filter(|&answer| counts[answer] >= min_count).collect();
+    let mut order: Vec<usize> =
+        (0..answers.len()).filter(|&answer| counts[answer] >= min_answer_count).collect();
     order.sort_by(|&left, &right| {
         counts[right].cmp(&counts[left]).then_with(|| answers[left].cmp(&answers[right]))
     });
@@ -202,6 +212,6 @@ pub fn best(answers: &[(u32, f32)]) -> Option<u32> {
 
 /// Whether an image is in a share of all, by the hash of its name. Smaller shares lie within larger ones.
 #[must_use]
-pub fn is_chosen(picture: &Picture, fraction: f64) -> bool {
+pub fn is_in_subsample(picture: &Picture, fraction: f64) -> bool {
     fraction >= 1.0 || unit_interval(&["images", &picture.name]) < fraction
 }

@@ -13,7 +13,7 @@ pub(crate) fn number(parts: &[&str]) -> u64 {
     u64::from_le_bytes(first)
 }
 
-/// A 128-bit number from the same hash, by which texts can be told apart.
+/// A 128-bit number from the same hash, by which texts are compared.
 pub(crate) fn key(parts: &[&str]) -> u128 {
     let mut first = [0; 16];
     hasher(parts).finalize_xof().fill(&mut first);

@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Dataset, SplitExample, Splits};
 use crate::error::DataError;
 use crate::examples::places;
-use crate::source::{Extent, Source, files};
-use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_shared_keys};
+use crate::source::{Extent, TableSource, files};
+use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_held_keys, remove_shared_keys, test_keys};
 use crate::stable_hash::{self, join_fingerprints};
 use crate::statistics::ReadStatistics;
 
-/// What a text, a pair of texts or a token is said to be.
+/// Label of a text, of a pair of texts or of the words of a text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Label {
-    /// Nothing is said.
+    /// There is none.
     None,
     /// One of the classes, by its index.
     Class(u32),
@@ -31,14 +31,14 @@ pub enum Label {
 /// The tag of a word in no span.
 pub const OUTSIDE: &str = "O";
 
-/// A text or a pair of texts, with what is said of it.
+/// A text or a pair of texts, with its label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Text {
     /// The text; where labels are by word, its words with single spaces between.
     pub first: String,
     /// The second text of a pair.
     pub second: Option<String>,
-    /// What is said of it.
+    /// The label.
     pub label: Label,
     /// The value of the table's split column, or of the file that it comes from.
     pub split: Option<String>,
@@ -52,7 +52,7 @@ impl Text {
         self.first.is_empty() || self.second.as_ref().is_some_and(String::is_empty)
     }
 
-    /// What tells a text from another, its label aside.
+    /// Key of a text: all of it but its label.
     fn key(&self) -> Cow<'_, str> {
         match &self.second {
             None => Cow::Borrowed(&self.first),
@@ -62,7 +62,7 @@ impl Text {
     }
 }
 
-/// What the labels of a corpus are.
+/// Labels of a corpus: none, classes, numbers, or classes of words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Labels {
     /// There are none.
@@ -75,10 +75,10 @@ pub enum Labels {
     Words(Vec<String>),
 }
 
-/// What a dataset of texts knows besides them.
+/// Details of a dataset of texts: their labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextDetails {
-    /// What its labels are.
+    /// Its labels.
     pub labels: Labels,
     /// Whether its texts are pairs.
     pub pairs: bool,
@@ -111,11 +111,19 @@ impl SplitExample for Text {
     ) -> IndexMap<String, usize> {
         remove_shared_keys(splits, options.overlap)
     }
+
+    fn test_keys(dataset: &Dataset<Self>) -> HashSet<u128> {
+        test_keys(&dataset.splits)
+    }
+
+    fn remove_keys(dataset: &mut Dataset<Self>, held: &HashSet<u128>) {
+        remove_held_keys(dataset, held);
+    }
 }
 
 /// A share of texts, chosen by their hash: ⌈fraction · n⌉ of n, in their order. Smaller shares lie within larger ones.
 #[must_use]
-pub fn share(texts: Vec<&Text>, fraction: f64) -> Vec<&Text> {
+pub fn subsample(texts: Vec<&Text>, fraction: f64) -> Vec<&Text> {
     if fraction >= 1.0 {
         return texts;
     }
@@ -138,8 +146,8 @@ impl TextsBuilder {
     pub(crate) fn read(
         &mut self,
         lists: [(&OneOrMany<Location>, Option<&'static str>); 3],
-        open: impl Fn(&Location) -> Result<Source, DataError>,
-        mut rows: impl FnMut(&Source, Option<&'static str>, &mut ReadStatistics) -> Result<(), DataError>,
+        open: impl Fn(&Location) -> Result<TableSource, DataError>,
+        mut rows: impl FnMut(&TableSource, Option<&'static str>, &mut ReadStatistics) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         let mut faults: Option<DataError> = None;
         for (paths, split) in lists {
@@ -226,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_is_in_two_parts() {
+    fn no_text_is_in_two_splits() {
         let read = dataset(&[("a", 0, None), ("b", 1, None), ("a", 1, Some("dev")), ("c", 0, Some("dev"))]);
         let options = |overlap| SplitOptions {
             test_values: vec!["dev".into()],
@@ -234,7 +242,7 @@ mod tests {
             overlap,
             ..SplitOptions::default()
         };
-        let texts = |part: &[Text]| part.iter().map(|text| text.first.clone()).collect::<Vec<_>>();
+        let texts = |split: &[Text]| split.iter().map(|text| text.first.clone()).collect::<Vec<_>>();
         let split = |options: &SplitOptions| {
             let mut dataset = read.clone();
             dataset.split(options, &HoldOut::default()).map(|()| dataset)

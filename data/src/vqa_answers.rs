@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// Signs that part words, or stand in them. A full stop and an apostrophe are treated apart.
+/// Signs between words or in them. A full stop and an apostrophe are treated by rules of their own.
 const SIGNS: &str = ";/[]\"{}()=+\\_-><@`,?!";
 
 /// Words that are left out.
@@ -48,7 +48,7 @@ fn letters(word: &str) -> String {
 ///
 /// An answer of nothing but articles and signs stays as it is but for case and blanks, lest it be none: `A` is a letter too.
 #[must_use]
-pub fn normalised(answer: &str) -> String {
+pub fn normalise(answer: &str) -> String {
     let small = answer.to_lowercase();
     let plain = without_signs(&small);
     let words = plain
@@ -116,8 +116,8 @@ mod tests {
             ("?", "?"),
             ("", ""),
         ] {
-            assert_eq!(normalised(answer), expected, "{answer}");
-            assert_eq!(normalised(&normalised(answer)), expected, "{answer} twice");
+            assert_eq!(normalise(answer), expected, "{answer}");
+            assert_eq!(normalise(&normalise(answer)), expected, "{answer} twice");
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// One name or word in the languages that have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// What splits go by: the [key](crate::normalise::whole_name_key) of the English or romanised whole name,
+    /// Key by which splits go: the [key](crate::normalise::whole_name_key) of the English or romanised whole name,
     /// for a word too that is part of a name.
     pub key: String,
     /// The form in each language, by language code, in normal form; `en` is always among them.
@@ -17,7 +17,7 @@ pub struct Entry {
     pub line: usize,
 }
 
-/// What a dataset of words knows besides its entries.
+/// Details of a dataset of words: its languages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WordDetails {
     /// The kind of the corpus: `names-table`, `dakshina`, `aksharantar`.

@@ -32,14 +32,11 @@ fn lines_that_disagree_with_themselves() {
     };
     let pixels = |size| lxmert("1", size, &[1.0, 1.0, 90.0, 40.0], &sound);
     for (line, expected) in [
-        (
-            format!("1\t3\t{encoded}"),
-            "2054 numbers of features cannot be shared out among the regions, of which there are 3",
-        ),
+        (format!("1\t3\t{encoded}"), "2054 numbers of features cannot be divided among 3 regions"),
         (format!("1\t2\t{encoded}"), "features have 1027 numbers a region; those of `2` have 2054"),
         (format!("1\t0\t{encoded}"), "there is no region"),
-        ("1\t1\t".to_owned(), "0 numbers of features cannot be shared out among the regions"),
-        (format!("1\tmany\t{encoded}"), "`num_boxes` holds `many` where a whole number belongs"),
+        ("1\t1\t".to_owned(), "0 numbers of features cannot be divided among"),
+        (format!("1\tmany\t{encoded}"), "`num_boxes` holds `many` where a whole number is expected"),
         (format!("1\t1\t{}!", &encoded[1..]), "`features` is not base64: "),
         (format!("1\t1\t{}", &encoded[..10]), "`features` is not base64: "),
         ("1\t1\tAAAAAAA=".to_owned(), "`features` holds 5 bytes"),
@@ -54,23 +51,26 @@ fn lines_that_disagree_with_themselves() {
             format!("1\t{{\"features\": \"{encoded}\"}}"),
             "not the JSON that is expected: missing field `num_boxes`",
         ),
-        (format!("1\t-1\t{encoded}"), "`num_boxes` holds `-1` where a whole number belongs"),
+        (format!("1\t-1\t{encoded}"), "`num_boxes` holds `-1` where a whole number is expected"),
         (format!("1\t{{\"num_boxes\": -1, \"features\": \"{encoded}\"}}"), "`num_boxes` holds `-1`"),
         (format!("1\t{{\"num_boxes\": 1.5, \"features\": \"{encoded}\"}}"), "`num_boxes` holds `1.5`"),
-        (changed(5, f32::NAN), "the features of region 1 hold a number that is infinite or none"),
-        (changed(2050, f32::INFINITY), "the features of region 1 hold a number that is infinite or none"),
-        (changed(2050, 1.5), "the box of region 1 does not lie in the image: 0.25, 0.5, 1.5, 1"),
-        (changed(2050, 0.1), "the box of region 1 does not lie in the image: 0.25, 0.5, 0.1, 1"),
-        (pixels((30, 100)), "the box of region 1 does not lie in the image: 1, 1, 90, 40"),
-        (pixels((0, 100)), "an image of 100 by 0 pixels"),
+        (changed(5, f32::NAN), "the features of region 1 contain infinity or NaN"),
+        (changed(2050, f32::INFINITY), "the features of region 1 contain infinity or NaN"),
+        (changed(2050, 1.5), "the box of region 1 lies outside the image: 0.25, 0.5, 1.5, 1"),
+        (changed(2050, 0.1), "the box of region 1 lies outside the image: 0.25, 0.5, 0.1, 1"),
+        (pixels((30, 100)), "the box of region 1 lies outside the image: 1, 1, 90, 40"),
+        (pixels((0, 100)), "an image size of 100 by 0 pixels"),
         (pixels((50, 100)).replace("\t50\t", "\ttall\t"), "`image size` holds `tall`"),
-        (lxmert("1", (50, 100), &[1.0, 1.0, 90.0, f32::NAN], &sound), "the bounds of region 1 hold"),
+        (
+            lxmert("1", (50, 100), &[1.0, 1.0, 90.0, f32::NAN], &sound),
+            "the bounds of region 1 contain infinity or NaN",
+        ),
         (
             pixels((50, 100)).replace(&base64(&[1.0, 1.0, 90.0, 40.0]), &base64(&[1.0, 1.0, 90.0])),
-            "3 numbers of boxes are not four for each of the regions, of which there are 1",
+            "boxes have 3 numbers where 4 are expected",
         ),
-        (format!("2\t1\t{encoded}"), "`2` is an image that was already read"),
-        (format!("COCO_val2014_000000000002\t1\t{encoded}"), "is an image that was already read"),
+        (format!("2\t1\t{encoded}"), "the image `2` occurs twice"),
+        (format!("COCO_val2014_000000000002\t1\t{encoded}"), "occurs twice"),
     ] {
         let said = said(&line);
         assert!(said.contains("features.tsv:2: ") && said.contains(expected), "{expected}: {said}");
@@ -97,13 +97,16 @@ fn predictions_that_disagree_with_themselves() {
             row(2, &format!("{sound}, {}", object("[0, 0, 1, 1]", &base64(&[1.0])))),
             "the feature of object 2 has 1 numbers, and those before it have 2",
         ),
-        (row(1, &object("[0, 0, 1, 1]", &base64(&[1.0, f32::NAN]))), "the features of region 1 hold"),
+        (
+            row(1, &object("[0, 0, 1, 1]", &base64(&[1.0, f32::NAN]))),
+            "the features of region 1 contain infinity or NaN",
+        ),
         (row(1, &object("[0, 0, 1, 1]", "AAAAAAA=")), "`feature` holds 5 bytes"),
-        (row(1, &object("[0, 0, 10, 10]", &feature)), "the box of region 1 does not lie in the image"),
+        (row(1, &object("[0, 0, 10, 10]", &feature)), "the box of region 1 lies outside the image"),
         (row(1, &object("[0, 0, 1]", &feature)), "not the JSON that is expected: "),
         (
             format!("1\t{{\"objects\": [{sound}], \"image_w\": 0, \"image_h\": 9}}"),
-            "an image of 0 by 9 pixels",
+            "an image size of 0 by 9 pixels",
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -137,7 +140,7 @@ fn all_lines_are_named_at_once() {
     let error = attach(&files(&path), &["1.jpg", "2.jpg", "3.jpg"]).unwrap_err();
     let lines: Vec<_> = error.problems.iter().map(|problem| problem.place.line).collect();
     assert_eq!(lines, [Some(1), Some(2), Some(3)]);
-    assert!(error.to_string().contains("nothing says where the regions are"), "{error}");
+    assert!(error.to_string().contains("the regions have no boxes"), "{error}");
     std::fs::write(&path, b"\xff\t1\tAAAA\n").unwrap();
     let said = attach(&files(&path), &["1.jpg"]).unwrap_err().to_string();
     assert!(said.contains("features.tsv:1: not UTF-8: byte 0xff"), "{said}");
@@ -195,7 +198,7 @@ fn archives_that_are_broken() {
     for (arrays, expected) in [
         (vec![wrong(vec![2, 4])], "there is no array `features` or `x`; there are `boxes`"),
         (vec![Array::F32("x", vec![6], vec![0.0; 6])], "`x` has the shape [6] where [regions, numbers]"),
-        (vec![Array::Turned("x", vec![5, 0], Vec::new())], "0 numbers of features cannot be shared out"),
+        (vec![Array::Turned("x", vec![5, 0], Vec::new())], "0 numbers of features cannot be divided among"),
         (vec![Array::Text("x")], "`x` holds"),
         (vec![Array::Headed("x", format!("{}1{}", "(".repeat(3000), ")".repeat(3000)))], "nested too deeply"),
         (vec![Array::Headed("x", " ".repeat(5000))], "the head of an array is too long"),
@@ -204,14 +207,14 @@ fn archives_that_are_broken() {
                 "x",
                 "{'descr': '<f4', 'fortran_order': True, 'shape': (1152921504606846976, 0), }".into(),
             )],
-            "0 numbers of features cannot be shared out",
+            "0 numbers of features cannot be divided among",
         ),
         (
             vec![Array::Headed(
                 "x",
                 "{'descr': '<f4', 'fortran_order': False, 'shape': (1152921504606846976, 16), }".into(),
             )],
-            "is no npz that can be read",
+            "cannot be read as npz",
         ),
         (
             vec![features(), Array::I64("num_bbox", vec![1], vec![-1])],
@@ -226,16 +229,19 @@ fn archives_that_are_broken() {
             vec![Array::F32("x", vec![2, 1], vec![1.0, 2.0]), Array::I64("num_bbox", vec![1], vec![1])],
             "`num_bbox` is 1, and there are 2 rows of features, of which those beyond that number would be zero",
         ),
-        (vec![Array::F32("x", vec![2, 3], vec![f32::NAN; 6])], "the features of region 1 hold"),
+        (
+            vec![Array::F32("x", vec![2, 3], vec![f32::NAN; 6])],
+            "the features of region 1 contain infinity or NaN",
+        ),
         (
             vec![features(), Array::F32("boxes", vec![2, 4], [vec![0.5; 7], vec![f32::INFINITY]].concat())],
-            "the bounds of region 2 hold",
+            "the bounds of region 2 contain infinity or NaN",
         ),
         (vec![Array::F32("x", vec![17_000_000, 1], vec![0.0; 17_000_000])], "`x` is larger than 64 MiB"),
         (vec![features(), wrong(vec![2, 3])], "`boxes` has the shape [2, 3] where [regions, 4]"),
-        (vec![features(), wrong(vec![3, 4])], "12 numbers of boxes are not four for each"),
-        (vec![features(), wrong(vec![2, 4])], "the box of region 1 does not lie in the image"),
-        (vec![features()], "nothing says where the regions are"),
+        (vec![features(), wrong(vec![3, 4])], "boxes have 12 numbers where 8 are expected"),
+        (vec![features(), wrong(vec![2, 4])], "the box of region 1 lies outside the image"),
+        (vec![features()], "the regions have no boxes"),
     ] {
         npz(&path, arrays);
         assert!(said().contains("1.npz: ") && said().contains(expected), "{expected}: {}", said());
@@ -270,13 +276,13 @@ fn safetensors_that_are_broken() {
         &path,
         &[("1.features", vec![1, 2], vec![0.0; 2]), ("1.boxes", vec![2, 4], [BOX, BOX].concat())],
     );
-    assert!(said().contains("regions.safetensors/1: 8 numbers of boxes are not four"), "{}", said());
+    assert!(said().contains("regions.safetensors/1: boxes have 8 numbers where"), "{}", said());
     safetensors(&path, &[("1.features", vec![1, 2], vec![0.0; 2])]);
-    assert!(said().contains("regions.safetensors/1: nothing says where the regions are"), "{}", said());
+    assert!(said().contains("regions.safetensors/1: the regions have no boxes"), "{}", said());
     let bytes = std::fs::read(&path).unwrap();
     for length in 0..bytes.len() {
         std::fs::write(&path, &bytes[..length]).unwrap();
-        assert!(said().contains("is no safetensors that can be read"), "{length}: {}", said());
+        assert!(said().contains("cannot be read as safetensors"), "{length}: {}", said());
     }
 }
 
@@ -284,7 +290,7 @@ fn safetensors_that_are_broken() {
 fn what_is_no_file_of_regions() {
     let names = ["1.jpg"];
     for (path, expected) in [
-        ("train_img_frcnn_feats.pt", "the extension `pt` is not one of a known format of regions"),
+        ("train_img_frcnn_feats.pt", "the extension `pt` is not that of a known format of regions"),
         ("nowhere.tsv", "nowhere.tsv: cannot be read"),
         ("nowhere.safetensors", "nowhere.safetensors: cannot be read"),
     ] {

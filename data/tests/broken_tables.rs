@@ -4,16 +4,16 @@
 
 use std::io::Write;
 
-use alambic_data::source::Source;
+use alambic_data::source::TableSource;
 use alambic_data::table::{Columns, Header, Table};
 use alambic_data::{Extent, Fault, Problem};
 use alambic_settings::Location;
 
 /// Bytes as a file of an extension, whose name is left out of what is compared.
-fn source(extension: &str, bytes: &[u8]) -> Result<Source, Vec<Problem>> {
+fn source(extension: &str, bytes: &[u8]) -> Result<TableSource, Vec<Problem>> {
     let mut file = tempfile::Builder::new().suffix(&format!(".{extension}")).tempfile().unwrap();
     file.write_all(bytes).unwrap();
-    let opened = Source::open(&Location::File(file.path().to_owned()), Extent::Whole);
+    let opened = TableSource::open(&Location::File(file.path().to_owned()), Extent::Whole);
     opened.map_err(|error| error.problems)
 }
 
@@ -135,7 +135,7 @@ fn headers_are_checked() {
     assert_eq!(faults("tsv", b"name\thi\na\tb\n", &["hi", "ta"]), [(Some(1), None, missing)]);
     let twice = Fault::DuplicateColumn("hi".into());
     assert_eq!(faults("tsv", b"hi\thi\na\tb\n", &["hi"]), [(Some(1), None, twice)]);
-    assert_eq!(faults("csv", b"name,hi\na,\"b\nc,d\n", &[]), [(Some(2), None, Fault::OpenQuote)]);
+    assert_eq!(faults("csv", b"name,hi\na,\"b\nc,d\n", &[]), [(Some(2), None, Fault::UnclosedQuote)]);
 }
 
 #[test]

@@ -4,15 +4,15 @@
 
 use std::path::Path;
 
-use alambic_data::corpora::{Conll, Content, ReadCorpus};
-use alambic_data::{Collection, DataError, Extent, Label, Labels};
+use alambic_data::corpora::{Conll, ReadCorpus};
+use alambic_data::{Content, DataError, Dataset, Extent, Label, Labels, Text};
 use alambic_settings::{Node, read};
 
 /// Reads the corpus that a table of a recipe in `folder` declares.
-fn collection(folder: &Path, options: &str) -> Result<Collection, DataError> {
+fn texts_of(folder: &Path, options: &str) -> Result<Dataset<Text>, DataError> {
     let conll: Conll = read(&Node::parse(folder.join("recipe.toml"), options).unwrap()).unwrap();
     match conll.read(Extent::Whole)? {
-        Content::Texts(collection) => Ok(collection),
+        Content::Texts(texts) => Ok(texts),
         _ => unreachable!("texts were asked for"),
     }
 }
@@ -22,15 +22,15 @@ fn write(folder: &Path, name: &str, text: &[u8]) {
 }
 
 /// Each sentence with the names of its tags, its split and its line.
-fn shown(collection: &Collection) -> Vec<String> {
-    let Labels::Words(classes) = &collection.labels else { unreachable!("words have tags") };
-    let show = |text: &alambic_data::Text| {
+fn shown(dataset: &Dataset<Text>) -> Vec<String> {
+    let Labels::Words(classes) = &dataset.details.labels else { unreachable!("words have tags") };
+    let show = |text: &Text| {
         let Label::Words(tags) = &text.label else { unreachable!("words have tags") };
         let tags: Vec<&str> = tags.iter().map(|&tag| classes[tag as usize].as_str()).collect();
         let split = text.split.as_deref().unwrap_or("-");
         format!("{}: {} [{split}] {}", text.line, text.first, tags.join(" "))
     };
-    collection.texts.iter().map(show).collect()
+    dataset.splits.train.iter().map(show).collect()
 }
 
 #[test]
@@ -39,14 +39,14 @@ fn sentences_are_read_from_tabs_and_from_blanks() {
     let train = "-DOCSTART- -X- O\n\nAda  NNP B-PER\r\nNeel NNP I-PER\n# CD O\n\n \nsings VBZ O";
     write(folder.path(), "train.conll", train.as_bytes());
     write(folder.path(), "test", "New Hay\tB-LOC\n\n".as_bytes());
-    let read = collection(folder.path(), "paths = 'train.conll'\ntest-paths = 'test'").unwrap();
+    let read = texts_of(folder.path(), "paths = 'train.conll'\ntest-paths = 'test'").unwrap();
     let classes = ["B-LOC", "B-PER", "I-PER", "O"].map(str::to_owned).to_vec();
-    assert_eq!(read.labels, Labels::Words(classes));
+    assert_eq!(read.details.labels, Labels::Words(classes));
     assert_eq!(
         shown(&read),
         ["3: Ada Neel # [-] B-PER I-PER O", "8: sings [-] O", "1: New\u{a0}Hay [test] B-LOC"]
     );
-    assert_eq!((read.reading.rows, read.reading.kept, read.pairs), (3, 3, false));
+    assert_eq!((read.statistics.rows, read.statistics.kept, read.details.pairs), (3, 3, false));
 }
 
 #[test]
@@ -54,8 +54,8 @@ fn columns_comments_and_classes_are_as_the_recipe_says() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "pos.txt", "# sent 1\n1\tgood\tADJ\t_\n2\ttea\tNOUN\t_\n".as_bytes());
     let options = "paths = 'pos.txt'\nword = 2\ntag = 3\ncomment = '#'\nclasses = ['NOUN', 'ADJ']";
-    let read = collection(folder.path(), options).unwrap();
-    assert_eq!(read.labels, Labels::Words(vec!["NOUN".into(), "ADJ".into()]));
+    let read = texts_of(folder.path(), options).unwrap();
+    assert_eq!(read.details.labels, Labels::Words(vec!["NOUN".into(), "ADJ".into()]));
     assert_eq!(shown(&read), ["2: good tea [-] ADJ NOUN"]);
 }
 
@@ -64,7 +64,7 @@ fn runs_of_a_tag_become_spans() {
     let folder = tempfile::tempdir().unwrap();
     let text = "the\tO\nlamb\tGOOD\nstew\tGOOD\nwine\tBAD\n\nstew\tGOOD\nand\tO\nwine\tGOOD\n";
     write(folder.path(), "runs.tsv", text.as_bytes());
-    let read = collection(folder.path(), "paths = 'runs.tsv'\nscheme = 'runs'").unwrap();
+    let read = texts_of(folder.path(), "paths = 'runs.tsv'\nscheme = 'runs'").unwrap();
     assert_eq!(
         shown(&read),
         ["1: the lamb stew wine [-] O B-GOOD I-GOOD B-BAD", "6: stew and wine [-] B-GOOD O B-GOOD"]
@@ -78,7 +78,7 @@ fn comments_that_the_recipe_does_not_name_are_told_at_their_lines() {
         // The second has as many columns as a row.
         let text = format!("# sent_id = 1 of 2\n# text = Go\n{rows}\n# newdoc\n{rows}");
         write(folder.path(), "a.conll", text.as_bytes());
-        let error = collection(folder.path(), "paths = 'a.conll'").unwrap_err();
+        let error = texts_of(folder.path(), "paths = 'a.conll'").unwrap_err();
         let lines: Vec<_> = error.problems.iter().map(|problem| problem.place.line).collect();
         assert_eq!(lines, [1, 2, 6].map(Some), "{error}");
         let said = error.to_string();
@@ -86,8 +86,8 @@ fn comments_that_the_recipe_does_not_name_are_told_at_their_lines() {
             said.contains("`# text = Go` looks like a comment") && said.contains("comment = \"#\""),
             "{said}"
         );
-        let read = collection(folder.path(), "paths = 'a.conll'\ncomment = '#'").unwrap();
-        assert_eq!(read.reading.rows, 2);
+        let read = texts_of(folder.path(), "paths = 'a.conll'\ncomment = '#'").unwrap();
+        assert_eq!(read.statistics.rows, 2);
     }
 }
 
@@ -95,18 +95,18 @@ fn comments_that_the_recipe_does_not_name_are_told_at_their_lines() {
 fn a_word_that_is_the_mark_of_comments_is_kept_or_counted() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "a.conll", "# text = # 1\n#\tSYM\n1\tNUM\n#x\tNUM\n".as_bytes());
-    let read = collection(folder.path(), "paths = 'a.conll'\ncomment = '#'").unwrap();
+    let read = texts_of(folder.path(), "paths = 'a.conll'\ncomment = '#'").unwrap();
     assert_eq!(shown(&read), ["2: # 1 [-] SYM NUM"]);
-    assert_eq!(read.reading.dropped["lines within sentences that begin as comments do"], 1);
+    assert_eq!(read.statistics.dropped["lines within sentences that begin as comments do"], 1);
     write(folder.path(), "a.conll", "# SYM\n1 NUM\n".as_bytes());
-    let read = collection(folder.path(), "paths = 'a.conll'").unwrap();
+    let read = texts_of(folder.path(), "paths = 'a.conll'").unwrap();
     assert_eq!(shown(&read), ["1: # 1 [-] SYM NUM"]);
 }
 
 #[test]
 fn every_fault_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
-    let said = |options: &str| collection(folder.path(), options).unwrap_err().to_string();
+    let said = |options: &str| texts_of(folder.path(), options).unwrap_err().to_string();
     write(folder.path(), "a.conll", b"Ada\tB-PER\nNeel\n\tO\nsings\t\nw\xff\tO\nof\tX\tO\n");
     write(folder.path(), "empty.conll", b"\n\n");
     let all = said("paths = ['a.conll', 'empty.conll', 'none.conll']");
@@ -123,7 +123,7 @@ fn every_fault_is_named_with_its_line() {
     }
     write(folder.path(), "b.conll", b"Ada B-PER\nNeel I-PER\n");
     let class = said("paths = 'b.conll'\nclasses = ['O', 'B-PER']");
-    assert!(class.contains("b.conll:2: the label `I-PER` is none of the classes"), "{class}");
+    assert!(class.contains("b.conll:2: the label `I-PER` is not one of the classes"), "{class}");
     assert!(said("paths = 'b.conll'\nword = 2").contains("b.conll:1: 2 columns where 3 are expected"));
     assert!(said("paths = 'b.conll'\ntag = 4").contains("b.conll:1: 2 columns where 4 are expected"));
 }

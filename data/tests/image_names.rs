@@ -1,4 +1,4 @@
-//! Parts of corpora of images, which hang neither on where their folder lies nor on how it is reached.
+//! Splits of corpora of images, which depend neither on where their folder lies nor on how it is reached.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alambic_data::corpora::{EasyVqa, Gqa, ImageCaptions, ImageQuestions, Karpathy, ReadCorpus, Vqa};
-use alambic_data::questions::{is_chosen, picture_key, split_questions};
+use alambic_data::questions::{is_in_subsample, picture_key};
 use alambic_data::split::Overlap;
-use alambic_data::{Content, DataError, Extent, Raster, Split, SplitOptions, VisualQuestions};
+use alambic_data::{Content, DataError, Dataset, Extent, HoldOut, Question, Raster, Split, SplitOptions};
 use alambic_settings::{IndexMap, Location, OneOrMany};
 
 const COUNT: usize = 40;
 
-fn read(corpus: &impl ReadCorpus) -> Result<VisualQuestions, DataError> {
+fn read(corpus: &impl ReadCorpus) -> Result<Dataset<Question>, DataError> {
     match corpus.read(Extent::Whole)? {
         Content::Questions(questions) => Ok(questions),
         _ => unreachable!("questions were asked for"),
@@ -26,9 +26,10 @@ fn image(shade: u8) -> Vec<u8> {
     Raster { width: 1, height: 1, rgb: Arc::new(vec![shade, 2, 3]) }.to_png().unwrap()
 }
 
-/// Where each image is, by its name; and whether it is in a share of all.
-fn parts(mut corpus: VisualQuestions) -> BTreeMap<String, (Split, bool)> {
-    let values: Vec<String> = corpus.questions.iter().filter_map(|question| question.split.clone()).collect();
+/// The split of each image, by its name; and whether it is in a share of all.
+fn splits(mut corpus: Dataset<Question>) -> BTreeMap<String, (Split, bool)> {
+    let values: Vec<String> =
+        corpus.splits.train.iter().filter_map(|question| question.split.clone()).collect();
     let values = if values.is_empty() { Vec::new() } else { vec!["test".to_owned()] };
     let options = SplitOptions {
         test_fraction: 0.3,
@@ -36,14 +37,14 @@ fn parts(mut corpus: VisualQuestions) -> BTreeMap<String, (Split, bool)> {
         test_values: values,
         ..SplitOptions::default()
     };
-    let splits = split_questions(&mut corpus, &options).unwrap();
+    corpus.split(&options, &HoldOut::default()).unwrap();
     let asked = [Split::Train, Split::Validation, Split::Test]
         .into_iter()
-        .flat_map(|part| splits.part(part).iter().map(move |question| (question.image, part)));
-    let all = asked.chain(splits.unasked.iter().copied());
-    all.map(|(image, part)| {
-        let picture = &corpus.images[image];
-        (picture.name.clone(), (part, is_chosen(picture, 0.5)))
+        .flat_map(|split| corpus.splits.get(split).iter().map(move |question| (question.image, split)));
+    let all = asked.chain(corpus.details.unasked.iter().copied());
+    all.map(|(image, split)| {
+        let picture = &corpus.details.images[image];
+        (picture.name.clone(), (split, is_in_subsample(picture, 0.5)))
     })
     .collect()
 }
@@ -66,7 +67,7 @@ fn table(folder: &Path, paths: &[&str]) -> ImageQuestions {
         kind: None,
         answers: Vec::new(),
         answers_from: None,
-        least: 1,
+        min_answer_count: 1,
     }
 }
 
@@ -85,11 +86,11 @@ fn captions(folder: &Path, paths: &[&str]) -> ImageCaptions {
 fn written() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    for part in ["images", "train/images", "test/images"] {
-        std::fs::create_dir_all(root.join(part)).unwrap();
+    for path in ["images", "train/images", "test/images"] {
+        std::fs::create_dir_all(root.join(path)).unwrap();
     }
     let mut tables = ["image\tquestion\tanswer\n".to_owned(), "image\tquestion\tanswer\n".to_owned()];
-    let mut told = ["image\tcaption\n".to_owned(), "image\tcaption\n".to_owned()];
+    let mut captioned = ["image\tcaption\n".to_owned(), "image\tcaption\n".to_owned()];
     let (mut karpathy, mut asked, mut given, mut gqa, mut easy) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for index in 0..COUNT {
@@ -100,7 +101,7 @@ fn written() -> tempfile::TempDir {
         std::fs::write(root.join(format!("train/images/{index}.png")), &bytes).unwrap();
         std::fs::write(root.join(format!("test/images/{index}.png")), image(100 + index as u8)).unwrap();
         writeln!(tables[index % 2], "{name}\twhat is {index}?\tyes").unwrap();
-        writeln!(told[index % 2], "{name}\tnumber {index}").unwrap();
+        writeln!(captioned[index % 2], "{name}\tnumber {index}").unwrap();
         karpathy.push(format!(
             r#"{{"filepath": "", "filename": "{name}", "split": "train", "sentences": [{{"raw": "{index}"}}]}}"#
         ));
@@ -112,8 +113,8 @@ fn written() -> tempfile::TempDir {
     for (name, text) in [
         ("one.tsv", tables[0].clone()),
         ("two.tsv", tables[1].clone()),
-        ("told-one.tsv", told[0].clone()),
-        ("told-two.tsv", told[1].clone()),
+        ("captioned-one.tsv", captioned[0].clone()),
+        ("captioned-two.tsv", captioned[1].clone()),
         ("karpathy.json", format!(r#"{{"images": [{}]}}"#, karpathy.join(", "))),
         ("q.json", format!(r#"{{"questions": [{}]}}"#, asked.join(", "))),
         ("a.json", format!(r#"{{"annotations": [{}]}}"#, given.join(", "))),
@@ -127,7 +128,7 @@ fn written() -> tempfile::TempDir {
     folder
 }
 
-/// The parts of each kind of corpus in a folder.
+/// The splits of each kind of corpus in a folder.
 fn of_each(folder: &Path) -> Vec<BTreeMap<String, (Split, bool)>> {
     let vqa = Vqa {
         questions: file(&folder.join("q.json")),
@@ -140,7 +141,7 @@ fn of_each(folder: &Path) -> Vec<BTreeMap<String, (Split, bool)>> {
         test_images: None,
         test_image_name: String::new(),
         answers_from: None,
-        least: 1,
+        min_answer_count: 1,
     };
     let gqa = Gqa {
         questions: file(&folder.join("gqa.json")),
@@ -148,7 +149,7 @@ fn of_each(folder: &Path) -> Vec<BTreeMap<String, (Split, bool)>> {
         images: Location::File(folder.join("images")),
         translations: IndexMap::new(),
         answers_from: None,
-        least: 1,
+        min_answer_count: 1,
     };
     let karpathy = Karpathy {
         file: Location::File(folder.join("karpathy.json")),
@@ -156,23 +157,23 @@ fn of_each(folder: &Path) -> Vec<BTreeMap<String, (Split, bool)>> {
     };
     let corpora = [
         read(&table(folder, &["one.tsv", "two.tsv"])),
-        read(&captions(folder, &["told-one.tsv", "told-two.tsv"])),
+        read(&captions(folder, &["captioned-one.tsv", "captioned-two.tsv"])),
         read(&karpathy),
         read(&vqa),
         read(&gqa),
         read(&EasyVqa { folder: Location::File(folder.to_owned()) }),
     ];
-    corpora.into_iter().map(|corpus| parts(corpus.unwrap())).collect()
+    corpora.into_iter().map(|corpus| splits(corpus.unwrap())).collect()
 }
 
 #[test]
-fn parts_are_the_same_however_a_folder_is_reached() {
+fn splits_are_the_same_however_a_folder_is_reached() {
     let folder = written();
     let root = folder.path();
     let expected = of_each(root);
-    for parts in &expected {
-        for part in [Split::Train, Split::Validation, Split::Test] {
-            assert!(parts.values().any(|(own, _)| *own == part), "{part:?} {}", parts.len());
+    for splits in &expected {
+        for split in [Split::Train, Split::Validation, Split::Test] {
+            assert!(splits.values().any(|(own, _)| *own == split), "{split:?} {}", splits.len());
         }
     }
     let name = root.file_name().unwrap();
@@ -196,22 +197,22 @@ fn parts_are_the_same_however_a_folder_is_reached() {
 }
 
 #[test]
-fn parts_are_the_same_in_whatever_order_files_are_listed() {
+fn splits_are_the_same_in_whatever_order_files_are_listed() {
     let folder = written();
     let root = folder.path();
-    let of = |corpus: Result<VisualQuestions, DataError>| parts(corpus.unwrap());
+    let of = |corpus: Result<Dataset<Question>, DataError>| splits(corpus.unwrap());
     assert_eq!(
         of(read(&table(root, &["one.tsv", "two.tsv"]))),
         of(read(&table(root, &["two.tsv", "one.tsv"])))
     );
     assert_eq!(
-        of(read(&captions(root, &["told-one.tsv", "told-two.tsv"]))),
-        of(read(&captions(root, &["told-two.tsv", "told-one.tsv"])))
+        of(read(&captions(root, &["captioned-one.tsv", "captioned-two.tsv"]))),
+        of(read(&captions(root, &["captioned-two.tsv", "captioned-one.tsv"])))
     );
 }
 
 #[test]
-fn image_in_rows_of_several_splits_is_in_the_part_that_does_not_yield() {
+fn image_in_rows_of_several_splits_is_in_the_split_that_does_not_yield() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     std::fs::create_dir(root.join("images")).unwrap();
@@ -229,8 +230,8 @@ fn image_in_rows_of_several_splits_is_in_the_part_that_does_not_yield() {
                 ..SplitOptions::default()
             };
             let mut corpus = read(&captions(root, &paths)).unwrap();
-            let splits = split_questions(&mut corpus, &options).unwrap();
-            assert_eq!(splits.unasked, [(0, expected)], "{paths:?}");
+            corpus.split(&options, &HoldOut::default()).unwrap();
+            assert_eq!(corpus.details.unasked, [(0, expected)], "{paths:?}");
         }
     }
 }
@@ -246,10 +247,13 @@ fn one_file_is_one_image_whatever_rows_call_it() {
         "image\tcaption\na.png\tone\n./a.png\ttwo\nsub/../a.png\tthree\n{}\tfour\n",
         absolute.display()
     );
-    std::fs::write(root.join("told.tsv"), rows).unwrap();
-    let corpus = read(&captions(root, &["told.tsv"])).unwrap();
-    assert_eq!(corpus.images.len(), 1);
-    assert_eq!((corpus.images[0].name.as_str(), corpus.images[0].captions.len()), ("./a.png", 4));
+    std::fs::write(root.join("captioned.tsv"), rows).unwrap();
+    let corpus = read(&captions(root, &["captioned.tsv"])).unwrap();
+    assert_eq!(corpus.details.images.len(), 1);
+    assert_eq!(
+        (corpus.details.images[0].name.as_str(), corpus.details.images[0].captions.len()),
+        ("./a.png", 4)
+    );
 }
 
 #[test]
@@ -260,48 +264,48 @@ fn file_of_a_canonically_equal_name_is_found_where_it_is_alone() {
     std::fs::create_dir_all(root.join("images").join(decomposed)).unwrap();
     std::fs::write(root.join("images").join(decomposed).join(format!("{decomposed}.png")), image(1)).unwrap();
     let row = format!("image\tcaption\n{composed}/{composed}.png\tone\n");
-    std::fs::write(root.join("told.tsv"), row).unwrap();
-    let corpus = read(&captions(root, &["told.tsv"])).unwrap();
-    assert_eq!(corpus.images[0].name, format!("./{composed}/{composed}.png"));
-    assert_eq!(corpus.images[0].load().unwrap().rgb[0], 1);
+    std::fs::write(root.join("captioned.tsv"), row).unwrap();
+    let corpus = read(&captions(root, &["captioned.tsv"])).unwrap();
+    assert_eq!(corpus.details.images[0].name, format!("./{composed}/{composed}.png"));
+    assert_eq!(corpus.details.images[0].load().unwrap().rgb[0], 1);
     // Half of the letters are composed: neither of the two is the one that is named.
     let between = "\u{e9}te\u{301}.png";
     for name in [composed, decomposed] {
         std::fs::write(root.join("images").join(format!("{name}.png")), image(2)).unwrap();
     }
-    std::fs::write(root.join("told.tsv"), format!("image\tcaption\n{between}\tone\n")).unwrap();
-    let said = read(&captions(root, &["told.tsv"])).unwrap_err().to_string();
-    assert!(said.contains("told.tsv:2: 2 files are called") && said.contains("normal form"), "{said}");
+    std::fs::write(root.join("captioned.tsv"), format!("image\tcaption\n{between}\tone\n")).unwrap();
+    let said = read(&captions(root, &["captioned.tsv"])).unwrap_err().to_string();
+    assert!(said.contains("captioned.tsv:2: 2 files are called") && said.contains("normal form"), "{said}");
     // A folder's name may be in another form as well.
     std::fs::rename(root.join("images"), root.join(format!("images-{decomposed}"))).unwrap();
-    std::fs::write(root.join("told.tsv"), format!("image\tcaption\n{composed}/{composed}.png\tone\n"))
+    std::fs::write(root.join("captioned.tsv"), format!("image\tcaption\n{composed}/{composed}.png\tone\n"))
         .unwrap();
     let options = ImageCaptions {
         images: Location::File(root.join(format!("images-{composed}"))),
-        ..captions(root, &["told.tsv"])
+        ..captions(root, &["captioned.tsv"])
     };
-    assert_eq!(read(&options).unwrap().images[0].name, format!("./{composed}/{composed}.png"));
+    assert_eq!(read(&options).unwrap().details.images[0].name, format!("./{composed}/{composed}.png"));
     std::fs::rename(root.join(format!("images-{decomposed}")), root.join("images")).unwrap();
     // One that is there as it is named is that one.
-    std::fs::write(root.join("told.tsv"), format!("image\tcaption\n{composed}.png\tone\n")).unwrap();
-    assert!(read(&captions(root, &["told.tsv"])).is_ok());
+    std::fs::write(root.join("captioned.tsv"), format!("image\tcaption\n{composed}.png\tone\n")).unwrap();
+    assert!(read(&captions(root, &["captioned.tsv"])).is_ok());
 }
 
 #[test]
 fn copies_of_an_image_are_one_across_corpora() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    for part in ["one/images", "two/images"] {
-        std::fs::create_dir_all(root.join(part)).unwrap();
+    for path in ["one/images", "two/images"] {
+        std::fs::create_dir_all(root.join(path)).unwrap();
     }
     std::fs::write(root.join("one/images/a.png"), image(1)).unwrap();
     std::fs::write(root.join("two/images/b.png"), image(1)).unwrap();
     std::fs::write(root.join("two/images/c.png"), image(2)).unwrap();
-    std::fs::write(root.join("one/told.tsv"), "image\tcaption\na.png\tone\n").unwrap();
-    std::fs::write(root.join("two/told.tsv"), "image\tcaption\nb.png\tone\nc.png\ttwo\n").unwrap();
-    let keys = |part: &str| -> Vec<u128> {
-        let corpus = read(&captions(&root.join(part), &["told.tsv"])).unwrap();
-        corpus.images.iter().map(picture_key).collect()
+    std::fs::write(root.join("one/captioned.tsv"), "image\tcaption\na.png\tone\n").unwrap();
+    std::fs::write(root.join("two/captioned.tsv"), "image\tcaption\nb.png\tone\nc.png\ttwo\n").unwrap();
+    let keys = |path: &str| -> Vec<u128> {
+        let corpus = read(&captions(&root.join(path), &["captioned.tsv"])).unwrap();
+        corpus.details.images.iter().map(picture_key).collect()
     };
     let (one, two) = (keys("one"), keys("two"));
     assert!(one[0] == two[0] && one[0] != two[1]);
@@ -312,11 +316,11 @@ fn fingerprint_tells_that_an_image_was_replaced_by_one_of_another_length() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     std::fs::create_dir(root.join("images")).unwrap();
-    std::fs::write(root.join("told.tsv"), "image\tcaption\na.png\tone\n").unwrap();
+    std::fs::write(root.join("captioned.tsv"), "image\tcaption\na.png\tone\n").unwrap();
     let fingerprint = |side: usize| {
         let raster = Raster { width: side, height: side, rgb: Arc::new(vec![7; side * side * 3]) };
         std::fs::write(root.join("images/a.png"), raster.to_png().unwrap()).unwrap();
-        read(&captions(root, &["told.tsv"])).unwrap().fingerprint
+        read(&captions(root, &["captioned.tsv"])).unwrap().fingerprint
     };
     let first = fingerprint(1);
     assert_eq!(fingerprint(1), first);

@@ -54,7 +54,7 @@ fn image_that_is_cut_off_is_refused_by_name() {
         for share in [4, 8, 12, 15] {
             std::fs::write(&path, &bytes[..bytes.len() * share / 16]).unwrap();
             let said = load(&path).unwrap_err();
-            assert!(said.contains(&format!("{name}: is no image that can be read")), "{share}: {said}");
+            assert!(said.contains(&format!("{name}: cannot be read as an image")), "{share}: {said}");
         }
         // The last byte of a GIF and of a PNG says nothing of pixels.
         if !["exif-1.png", "plain.gif"].contains(&name) {
@@ -75,7 +75,10 @@ fn damaged_image_is_read_or_refused_and_stops_nothing() {
             changed[at] ^= [0xff, 0x01, 0x80, 0x5a][at / 9 % 4];
             std::fs::write(&path, &changed).unwrap();
             if let Err(said) = load(&path) {
-                assert!(said.contains("damaged: is no image") && said.len() < 1000, "{name} {at}: {said}");
+                assert!(
+                    said.contains("damaged: cannot be read as an image") && said.len() < 1000,
+                    "{name} {at}: {said}"
+                );
             }
             std::fs::write(&path, &bytes[..at]).unwrap();
             let _ = load(&path);
@@ -145,7 +148,10 @@ fn file_that_is_no_image_is_said_to_be_what_it_is() {
     ] {
         std::fs::write(&path, bytes).unwrap();
         let said = load(&path).unwrap_err();
-        assert!(said.contains("picture.png: is no image") && said.contains(expected), "{expected}: {said}");
+        assert!(
+            said.contains("picture.png: cannot be read as an image") && said.contains(expected),
+            "{expected}: {said}"
+        );
     }
     assert!(load(folder.path()).unwrap_err().contains("this is a folder"));
 }

@@ -5,17 +5,17 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use alambic_data::corpora::{Content, Corpus, ReadCorpus};
-use alambic_data::{Collection, DataError, Extent, Fault, Label, Labels};
+use alambic_data::corpora::{Corpus, ReadCorpus};
+use alambic_data::{Content, DataError, Dataset, Extent, Fault, Label, Labels, Text};
 use alambic_settings::{Node, read};
 use polars::prelude::{DataFrame, ParquetWriter, df};
 
 /// Reads `a.EXTENSION` of a folder as texts with these options.
-fn collection(folder: &Path, extension: &str, options: &str) -> Result<Collection, DataError> {
+fn texts_of(folder: &Path, extension: &str, options: &str) -> Result<Dataset<Text>, DataError> {
     let corpus = format!("[texts]\npaths = 'a.{extension}'\n{options}");
     let corpus: Corpus = read(&Node::parse(folder.join("recipe.toml"), &corpus).unwrap()).unwrap();
     match corpus.read(Extent::Whole)? {
-        Content::Texts(collection) => Ok(collection),
+        Content::Texts(texts) => Ok(texts),
         _ => unreachable!("texts were asked for"),
     }
 }
@@ -25,8 +25,8 @@ fn parquet(folder: &Path, mut frame: DataFrame) {
     ParquetWriter::new(file).finish(&mut frame).unwrap();
 }
 
-fn classes(collection: &Collection) -> &[String] {
-    match &collection.labels {
+fn classes(dataset: &Dataset<Text>) -> &[String] {
+    match &dataset.details.labels {
         Labels::Classes(classes) => classes,
         _ => unreachable!("there are classes"),
     }
@@ -51,9 +51,9 @@ fn one_odd_label_leaves_the_others_what_they_are_in_every_format() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &["0", "1.0", "1", "0.0", "unsure"]);
     for extension in ["csv", "jsonl", "parquet"] {
-        let read = collection(folder.path(), extension, "label = 'label'").unwrap();
+        let read = texts_of(folder.path(), extension, "label = 'label'").unwrap();
         assert_eq!(classes(&read), ["0", "1", "unsure"], "{extension}");
-        assert_eq!(read.texts[1].label, read.texts[2].label, "{extension}");
+        assert_eq!(read.splits.train[1].label, read.splits.train[2].label, "{extension}");
     }
 }
 
@@ -63,16 +63,16 @@ fn a_missing_label_beside_numbers_is_refused_in_every_format() {
     for missing in ["nan", "NaN", "<NA>", "NA", "None", "inf"] {
         write(folder.path(), &["0", "1.0", "1", missing, missing]);
         for extension in ["csv", "jsonl", "parquet"] {
-            let error = collection(folder.path(), extension, "label = 'label'").unwrap_err();
+            let error = texts_of(folder.path(), extension, "label = 'label'").unwrap_err();
             let fault = &error.problems[0].fault;
-            let told = match fault {
-                Fault::NoLabel { found, count } => found == missing && *count == 2,
+            let is_named = match fault {
+                Fault::MissingLabel { found, count } => found == missing && *count == 2,
                 Fault::UnknownClass { found, classes } => {
                     missing == "inf" && found == "inf" && classes.len() == 2
                 }
                 _ => false,
             };
-            assert!(told, "{extension} {missing}: {error}");
+            assert!(is_named, "{extension} {missing}: {error}");
         }
     }
 }
@@ -88,14 +88,14 @@ fn a_gap_among_numbers_is_the_same_fault_in_every_format() {
         parquet(folder.path(), df!("text" => texts, "value" => values).unwrap());
         for extension in ["csv", "jsonl", "parquet"] {
             for (key, name) in [("number", "number"), ("label", "label")] {
-                let error = collection(folder.path(), extension, &format!("{key} = 'value'")).unwrap_err();
+                let error = texts_of(folder.path(), extension, &format!("{key} = 'value'")).unwrap_err();
                 let faults: Vec<&Fault> = error.problems.iter().map(|problem| &problem.fault).collect();
-                assert_eq!(faults, [&Fault::NothingInColumn(name)], "{extension}: {error}");
+                assert_eq!(faults, [&Fault::EmptyField(name)], "{extension}: {error}");
             }
         }
     }
     std::fs::write(folder.path().join("a.csv"), "text,value\na,1.5\nb,nan\n").unwrap();
-    let error = collection(folder.path(), "csv", "number = 'value'").unwrap_err().to_string();
+    let error = texts_of(folder.path(), "csv", "number = 'value'").unwrap_err().to_string();
     assert!(error.contains("a.csv:3: `value` holds `nan`"), "{error}");
 }
 
@@ -107,9 +107,9 @@ fn labels_of_16_bits_are_the_numbers_that_they_are() {
     {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.parquet"), bytes).unwrap();
-        let read = collection(folder.path(), "parquet", "label = 'value'").unwrap();
+        let read = texts_of(folder.path(), "parquet", "label = 'value'").unwrap();
         assert_eq!(classes(&read), ["0", "0.1", "1"]);
-        let read = collection(folder.path(), "parquet", "number = 'value'").unwrap();
-        assert_eq!(read.texts[2].label, Label::Number(0.1));
+        let read = texts_of(folder.path(), "parquet", "number = 'value'").unwrap();
+        assert_eq!(read.splits.train[2].label, Label::Number(0.1));
     }
 }

@@ -6,16 +6,16 @@ use std::io::Write;
 use std::path::Path;
 
 use alambic_data::corpora::{Moses, ParallelTable, ReadCorpus, Tmx};
-use alambic_data::parallel::{Filters, Parallel, split_parallel};
+use alambic_data::parallel::{BitextFilters, Translation};
 use alambic_data::table::Quoting;
-use alambic_data::{Content, DataError, Extent, SplitOptions};
+use alambic_data::{Content, DataError, Dataset, Extent, HoldOut, SplitOptions};
 use alambic_settings::{IndexMap, Location, OneOrMany};
 
-fn filters() -> Filters {
-    Filters {
-        shortest: 1,
-        longest: 1000,
-        fewest_words: 1,
+fn filters() -> BitextFilters {
+    BitextFilters {
+        min_characters: 1,
+        max_characters: 1000,
+        min_words: 1,
         ratio: 9.0,
         script: true,
         copies: true,
@@ -24,7 +24,7 @@ fn filters() -> Filters {
     }
 }
 
-fn read(corpus: &impl ReadCorpus) -> Result<Parallel, DataError> {
+fn read(corpus: &impl ReadCorpus) -> Result<Dataset<Translation>, DataError> {
     match corpus.read(Extent::Whole)? {
         Content::Parallel(sentences) => Ok(sentences),
         _ => unreachable!("sentences were asked for"),
@@ -52,8 +52,8 @@ fn table(paths: OneOrMany<Location>, columns: &[(&str, &[&str])]) -> ParallelTab
 }
 
 /// The texts of a language, in order.
-fn texts<'c>(corpus: &'c Parallel, language: &str) -> Vec<&'c str> {
-    corpus.sentences.iter().filter_map(|sentence| Some(sentence.texts.get(language)?.as_str())).collect()
+fn texts<'c>(corpus: &'c Dataset<Translation>, language: &str) -> Vec<&'c str> {
+    corpus.splits.train.iter().filter_map(|sentence| Some(sentence.texts.get(language)?.as_str())).collect()
 }
 
 #[test]
@@ -65,13 +65,13 @@ fn tables_have_a_column_for_each_language() {
     corpus.split_column = Some("3".into());
     let found = read(&corpus).unwrap();
     assert_eq!(texts(&found, "en"), ["Help!", "Open it", "404"]);
-    assert_eq!(found.sentences[1].split.as_deref(), Some("test"));
-    let dropped = &found.reading.dropped;
+    assert_eq!(found.splits.train[1].split.as_deref(), Some("test"));
+    let dropped = &found.statistics.dropped;
     for reason in ["hi: nothing", "hi: no letter of its script", "rows that repeat an earlier one"] {
         assert_eq!(dropped[reason], 1, "{dropped:?}");
     }
     assert_eq!(dropped["rows of lengths that differ by more than 9 times"], 1, "{dropped:?}");
-    assert_eq!((found.reading.rows, found.reading.kept, found.reading.forms["hi"]), (7, 3, 3));
+    assert_eq!((found.statistics.rows, found.statistics.kept, found.statistics.forms["hi"]), (7, 3, 3));
 
     // Compressed, with a header, it is the same.
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -84,7 +84,7 @@ fn tables_have_a_column_for_each_language() {
         split_column: Some("part".into()),
         ..table(OneOrMany(vec![Location::File(path)]), &[("en", &["en"]), ("hi", &["hi"])])
     };
-    assert_eq!(read(&packed).unwrap().sentences, found.sentences);
+    assert_eq!(read(&packed).unwrap().splits.train, found.splits.train);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn blanks_that_do_not_belong_there_are_taken_out() {
     );
     corpus.filters.without_blanks = vec!["ja".into()];
     assert_eq!(texts(&read(&corpus).unwrap(), "ja"), ["彼はつらい。"]);
-    corpus.filters.fewest_words = 4;
+    corpus.filters.min_words = 4;
     assert!(read(&corpus).unwrap_err().to_string().contains("fewer than 4 words"));
 }
 
@@ -118,7 +118,7 @@ fn crossed_columns_are_refused() {
     let error = read(&crossed).unwrap_err().to_string();
     assert!(error.contains("2 of 2 texts of `en` have no letter of its script"), "{error}");
     crossed.filters.script = false;
-    assert_eq!(read(&crossed).unwrap().sentences.len(), 2);
+    assert_eq!(read(&crossed).unwrap().splits.train.len(), 2);
     let single = table(file(folder.path(), "x.tsv", text), &[("hi", &["1"])]);
     assert!(read(&single).is_err());
 }
@@ -139,7 +139,7 @@ fn moses_has_a_file_for_each_language() {
     let pl = file(folder.path(), "c.pl", "jeden\ndwa\ntrzy\ncztery");
     let found = read(&moses(&[("en", en.clone()), ("pl", pl)])).unwrap();
     assert_eq!(texts(&found, "pl"), ["jeden", "dwa", "cztery"]);
-    assert_eq!(found.reading.dropped["en: nothing"], 1);
+    assert_eq!(found.statistics.dropped["en: nothing"], 1);
 
     let short = file(folder.path(), "d.pl", "jeden\ndwa\n");
     let error = read(&moses(&[("en", en.clone()), ("pl", short)])).unwrap_err().to_string();
@@ -167,27 +167,28 @@ fn memories_have_units_with_a_variant_for_each_language() {
     let found = read(&corpus(text)).unwrap();
     assert_eq!(texts(&found, "en"), ["Salt & pepper", "Good day"]);
     assert_eq!(texts(&found, "de"), ["Salz & Pfeffer", "Guten Tag"]);
-    assert_eq!(found.reading.dropped["rows without a pair of texts"], 1);
+    assert_eq!(found.statistics.dropped["rows without a pair of texts"], 1);
     let broken = text.replace("</seg></tuv></tu>\n</body>", "</seg></tu>\n</body>");
     let error = read(&corpus(&broken)).unwrap_err().to_string();
     assert!(error.contains("m.tmx:6"), "{error}");
 }
 
 #[test]
-fn no_part_shares_a_text_with_another() {
+fn splits_share_no_text_in_any_language() {
     let folder = tempfile::tempdir().unwrap();
     let text = "Open\tOtwórz\ttrain\nOpen!\tOtwórz to\ttest\nUnfold\totwórz\ttest\nShut\tZamknij\ttest\nLock\tZablokuj\ttrain\n";
     let mut corpus = table(file(folder.path(), "p.tsv", text), &[("en", &["1"]), ("pl", &["2"])]);
     corpus.split_column = Some("3".into());
-    let found = read(&corpus).unwrap();
+    let mut found = read(&corpus).unwrap();
     let options = SplitOptions {
         test_values: vec!["test".into()],
         validation_fraction: 0.0,
         ..SplitOptions::default()
     };
-    let parts = split_parallel(&found, &options).unwrap();
-    assert_eq!((parts.train.len(), parts.test.len()), (2, 1));
-    assert_eq!(parts.test[0].texts["en"], "Shut");
-    assert_eq!(parts.report.removed["test: sentences of which a text is seen in training"], 2);
-    assert!(split_parallel(&found, &SplitOptions { test_values: vec!["dev".into()], ..options }).is_err());
+    let other = SplitOptions { test_values: vec!["dev".into()], ..options.clone() };
+    assert!(found.split(&other, &HoldOut::default()).is_err());
+    found.split(&options, &HoldOut::default()).unwrap();
+    assert_eq!((found.splits.train.len(), found.splits.test.len()), (2, 1));
+    assert_eq!(found.splits.test[0].texts["en"], "Shut");
+    assert_eq!(found.report.removed["test: sentences of which a text is seen in training"], 2);
 }

@@ -6,24 +6,26 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_data::corpora::{Gqa, ImageCaptions, ImageQuestions, Karpathy, ReadCorpus, Vqa};
-use alambic_data::questions::{picture_key, split_questions};
 use alambic_data::split::Overlap;
-use alambic_data::{Content, DataError, Extent, Question, Raster, Split, SplitOptions, VisualQuestions};
+use alambic_data::{
+    Content, DataError, Dataset, Extent, HoldOut, Question, Raster, Split, SplitOptions, remove_test_overlap,
+};
 use alambic_settings::{IndexMap, Location, OneOrMany};
 
-fn questions(corpus: &impl ReadCorpus) -> Result<VisualQuestions, DataError> {
+fn questions(corpus: &impl ReadCorpus) -> Result<Dataset<Question>, DataError> {
     match corpus.read(Extent::Whole)? {
         Content::Questions(questions) => Ok(questions),
         _ => unreachable!("questions were asked for"),
     }
 }
 
-/// The answers that are told apart, and the questions to train on, where nothing but the split `test` is kept from them.
-fn trained_on(mut corpus: VisualQuestions) -> (Vec<String>, Vec<Question>) {
-    let kept: Vec<String> = corpus.questions.iter().filter_map(|question| question.split.clone()).collect();
+/// The answers that are classes, and the questions to train on, where nothing but the split `test` is kept from them.
+fn trained_on(mut corpus: Dataset<Question>) -> (Vec<String>, Vec<Question>) {
+    let kept: Vec<String> =
+        corpus.splits.train.iter().filter_map(|question| question.split.clone()).collect();
     let options = SplitOptions { test_values: kept, validation_fraction: 0.0, ..SplitOptions::default() };
-    let train = split_questions(&mut corpus, &options).unwrap().train;
-    (corpus.answers, train)
+    corpus.split(&options, &HoldOut::default()).unwrap();
+    (corpus.details.answers, corpus.splits.train)
 }
 
 /// A folder with these files, and images of one pixel by these names, each of another colour.
@@ -57,7 +59,7 @@ fn table(folder: &Path) -> ImageQuestions {
         kind: None,
         answers: Vec::new(),
         answers_from: None,
-        least: 1,
+        min_answer_count: 1,
     }
 }
 
@@ -73,7 +75,7 @@ fn vqa(folder: &Path) -> Vqa {
         test_images: None,
         test_image_name: "COCO_val2014_{}.jpg".into(),
         answers_from: None,
-        least: 1,
+        min_answer_count: 1,
     }
 }
 
@@ -87,30 +89,31 @@ fn tables_name_images_in_a_folder() {
     let test = format!("{HEAD}c.png\tis it red?\tmaybe\tcolour\nc.png\thow many?\ttwo\tcount\n");
     let folder = folder(&[("train.tsv", &train), ("test.tsv", &test)], &["a.png", "b.png", "c.png"]);
     let mut corpus = questions(&table(folder.path())).unwrap();
-    assert_eq!((corpus.images.len(), corpus.questions.len()), (3, 5));
+    assert_eq!((corpus.details.images.len(), corpus.splits.train.len()), (3, 5));
     let options = SplitOptions {
         test_values: vec!["test".into()],
         validation_fraction: 0.5,
         ..SplitOptions::default()
     };
-    let parts = split_questions(&mut corpus, &options).unwrap();
-    // The commonest first, and none that only the test part has.
-    assert_eq!(corpus.answers, ["no", "two"]);
-    assert!(parts.test[0].answers.is_empty() && parts.test[0].kind == "colour");
-    assert_eq!(parts.test[1].answers, [(1, 1.0)]);
-    assert_eq!(corpus.reading.dropped["questions without a known answer, which are kept"], 1);
-    assert_eq!((parts.test.len(), parts.train.len() + parts.validation.len()), (2, 3));
-    let images = |part: &[Question]| part.iter().map(|own| own.image).collect::<Vec<_>>();
-    assert!(images(&parts.train).iter().all(|image| !images(&parts.validation).contains(image)));
+    corpus.split(&options, &HoldOut::default()).unwrap();
+    // The commonest first, and none that only the test split has.
+    assert_eq!(corpus.details.answers, ["no", "two"]);
+    let splits = &corpus.splits;
+    assert!(splits.test[0].answers.is_empty() && splits.test[0].kind == "colour");
+    assert_eq!(splits.test[1].answers, [(1, 1.0)]);
+    assert_eq!(corpus.statistics.dropped["questions without a known answer, which are kept"], 1);
+    assert_eq!((splits.test.len(), splits.train.len() + splits.validation.len()), (2, 3));
+    let images = |split: &[Question]| split.iter().map(|own| own.image).collect::<Vec<_>>();
+    assert!(images(&splits.train).iter().all(|image| !images(&splits.validation).contains(image)));
 }
 
 #[test]
-fn no_image_is_in_two_parts_whatever_the_rows_say() {
+fn no_image_is_in_two_splits_whatever_the_rows_say() {
     let rows = "image\tquestion\tanswer\tsplit\na.png\thow many?\ttwo\ttrain\na.png\tis it red?\tno\theld\n\
                 b.png\tis it red?\tyes\theld\n";
     let folder = folder(&[("train.tsv", rows)], &["a.png", "b.png"]);
     let table = ImageQuestions { test_paths: OneOrMany(Vec::new()), ..table(folder.path()) };
-    let part = |overlap: Overlap| {
+    let split = |overlap: Overlap| {
         let mut corpus = questions(&table).unwrap();
         let options = SplitOptions {
             test_values: vec!["held".into()],
@@ -118,17 +121,18 @@ fn no_image_is_in_two_parts_whatever_the_rows_say() {
             overlap,
             ..SplitOptions::default()
         };
-        let parts = split_questions(&mut corpus, &options).unwrap();
-        (parts.train.len(), parts.test.len(), parts.report.removed, corpus.answers)
+        corpus.split(&options, &HoldOut::default()).unwrap();
+        let Dataset { splits, details, report, .. } = corpus;
+        (splits.train.len(), splits.test.len(), report.removed, details.answers)
     };
     let removed = |reason: &str| [(reason.to_owned(), 1)].into();
-    // No answer of the rows that are kept for the test is told apart.
+    // No answer of the rows that are kept for the test is a class.
     assert_eq!(
-        part(Overlap::RemoveFromTest),
+        split(Overlap::RemoveFromTest),
         (1, 1, removed("test: questions about images seen in training"), vec!["two".to_owned()])
     );
     assert_eq!(
-        part(Overlap::RemoveFromTraining),
+        split(Overlap::RemoveFromTraining),
         (0, 2, removed("train: questions about images kept for evaluation"), Vec::new())
     );
 }
@@ -136,40 +140,49 @@ fn no_image_is_in_two_parts_whatever_the_rows_say() {
 #[test]
 fn images_that_another_corpus_keeps_for_its_test_are_left_out() {
     let files = [
-        ("judged.tsv", "image\tquestion\tanswer\na.png\twhy?\tno\n"),
+        ("evaluated.tsv", "image\tquestion\tanswer\na.png\twhy?\tno\n"),
         ("asked.tsv", "image\tquestion\tanswer\na.png\tis it?\tno\na.png\twhat?\tno\nb.png\tis it?\tno\n"),
-        ("told.tsv", "image\tcaption\na.png\ta dot\nb.png\tanother\n"),
+        ("captioned.tsv", "image\tcaption\na.png\ta dot\nb.png\tanother\n"),
     ];
     let folder = folder(&files, &["a.png", "b.png"]);
     let none = || OneOrMany(Vec::new());
-    let parted = |mut corpus: VisualQuestions, kept: [bool; 2]| {
-        let options = SplitOptions { validation_fraction: 0.0, ..SplitOptions::default() }.keeping(kept);
-        let splits = split_questions(&mut corpus, &options).unwrap();
-        (corpus, splits)
+    let split = |mut corpus: Dataset<Question>, kept: [bool; 2]| -> Content {
+        let options =
+            SplitOptions { validation_fraction: 0.0, ..SplitOptions::default() }.with_split_files(kept);
+        corpus.split(&options, &HoldOut::default()).unwrap();
+        corpus.into()
     };
     let table = |paths, test_paths| ImageQuestions { paths, test_paths, ..table(folder.path()) };
-    let judged = table(none(), file(folder.path(), "judged.tsv"));
-    // The files for the test need not be named once more.
-    let (corpus, splits) = parted(questions(&judged).unwrap(), judged.kept_files());
-    assert_eq!((splits.train.len(), splits.test.len()), (0, 1));
-    let keys = |corpus: &VisualQuestions| corpus.images.iter().map(picture_key).collect::<Vec<_>>();
-    let held = splits.test_keys(&keys(&corpus));
-    let (corpus, mut splits) =
-        parted(questions(&table(file(folder.path(), "asked.tsv"), none())).unwrap(), [false, false]);
-    splits.leave_out(&keys(&corpus), &held);
-    assert_eq!((splits.train.len(), splits.report.train), (1, 1));
-    assert_eq!(splits.report.removed["train: questions about images kept for the test of another corpus"], 2);
-    let told = ImageCaptions {
-        paths: file(folder.path(), "told.tsv"),
+    let evaluated = table(none(), file(folder.path(), "evaluated.tsv"));
+    let asked = table(file(folder.path(), "asked.tsv"), none());
+    let captioned = ImageCaptions {
+        paths: file(folder.path(), "captioned.tsv"),
         validation_paths: none(),
         test_paths: none(),
         images: Location::File(folder.path().to_owned()),
         image: "image".into(),
         caption: "caption".into(),
     };
-    let (corpus, mut splits) = parted(questions(&told).unwrap(), told.kept_files());
-    splits.leave_out(&keys(&corpus), &held);
-    assert_eq!((splits.unasked, splits.report.train), (vec![(1, Split::Train)], 1));
+    let mut corpora: IndexMap<String, Content> = [
+        // The files for the test need not be named once more.
+        ("evaluated", split(questions(&evaluated).unwrap(), evaluated.has_split_files())),
+        ("asked", split(questions(&asked).unwrap(), asked.has_split_files())),
+        ("captioned", split(questions(&captioned).unwrap(), captioned.has_split_files())),
+    ]
+    .map(|(name, content)| (name.to_owned(), content))
+    .into();
+    remove_test_overlap(&mut corpora);
+    let read = |name: &str| match &corpora[name] {
+        Content::Questions(questions) => questions,
+        _ => unreachable!("questions were asked for"),
+    };
+    assert_eq!((read("evaluated").splits.train.len(), read("evaluated").splits.test.len()), (0, 1));
+    let Dataset { splits, report, .. } = read("asked");
+    assert_eq!((splits.train.len(), report.train), (1, 1));
+    assert_eq!(report.removed["train: questions about images kept for the test of another corpus"], 2);
+    let Dataset { details, report, .. } = read("captioned");
+    assert_eq!((&details.unasked, report.train), (&vec![(1, Split::Train)], 1));
+    assert_eq!(report.removed["images kept for the test of another corpus"], 1);
 }
 
 #[test]
@@ -179,9 +192,10 @@ fn a_column_holds_the_question_in_another_language() {
     let translations = [("hi".to_owned(), "hindi".to_owned())].into();
     let options = ImageQuestions { test_paths: OneOrMany(Vec::new()), translations, ..table(folder.path()) };
     let corpus = questions(&options).unwrap();
-    assert_eq!(corpus.languages, ["en", "hi"]);
-    let asked =
-        |question: usize, language| corpus.questions[question].in_language(language, &corpus.languages);
+    assert_eq!(corpus.details.languages, ["en", "hi"]);
+    let asked = |question: usize, language| {
+        corpus.splits.train[question].in_language(language, &corpus.details.languages)
+    };
     assert_eq!(asked(0, Some("hi")), Some("क्या यह लाल है?"));
     assert_eq!(
         (asked(1, Some("hi")), asked(1, Some("en")), asked(1, None)),
@@ -202,7 +216,7 @@ fn all_missing_images_are_named_at_once() {
     let said = questions(&ImageQuestions { answers, ..table(folder.path()) }).unwrap_err().to_string();
     assert!(said.contains("answers: the answer `two` is listed twice"), "{said}");
     let nowhere = ImageQuestions { images: Location::File("nowhere".into()), ..only };
-    assert!(questions(&nowhere).unwrap_err().to_string().contains("nowhere: a folder is needed here"));
+    assert!(questions(&nowhere).unwrap_err().to_string().contains("nowhere: a folder is expected here"));
 }
 
 #[test]
@@ -220,9 +234,10 @@ fn vqa_scores_answers_by_how_many_gave_them() {
     let translations = [("de".to_owned(), file(folder.path(), "de.json"))].into();
     let corpus = Vqa { translations, ..vqa(folder.path()) };
     let read = questions(&corpus).unwrap();
-    assert_eq!(read.questions[1].kind, "yes/no");
-    let german = |question: usize| read.questions[question].in_language(Some("de"), &read.languages);
-    assert_eq!((german(0), german(1), read.languages.len()), (Some("Was ist das?"), None, 2));
+    assert_eq!(read.splits.train[1].kind, "yes/no");
+    let german =
+        |question: usize| read.splits.train[question].in_language(Some("de"), &read.details.languages);
+    assert_eq!((german(0), german(1), read.details.languages.len()), (Some("Was ist das?"), None, 2));
     let (answers, asked) = trained_on(read);
     // A dog was the best answer to no question.
     assert_eq!(answers, ["cat", "yes"]);
@@ -233,9 +248,9 @@ fn vqa_scores_answers_by_how_many_gave_them() {
     std::fs::write(&config, r#"{"id2label": {"0": "dog", "1": "yes", "2": "cat"}}"#).unwrap();
     let corpus = Vqa { answers_from: Some(Location::File(config)), ..corpus };
     let read = questions(&corpus).unwrap();
-    assert_eq!(read.answers, ["dog", "yes", "cat"]);
-    assert_eq!(read.questions[1].answers, [(1, 0.6)]);
-    assert!(read.questions[0].answers.contains(&(2, 1.0)) && read.questions[0].answers.len() == 2);
+    assert_eq!(read.details.answers, ["dog", "yes", "cat"]);
+    assert_eq!(read.splits.train[1].answers, [(1, 0.6)]);
+    assert!(read.splits.train[0].answers.contains(&(2, 1.0)) && read.splits.train[0].answers.len() == 2);
     let broken = Vqa { annotations: file(folder.path(), "q.json"), ..corpus };
     assert!(questions(&broken).unwrap_err().to_string().contains("q.json:"));
 }
@@ -258,8 +273,8 @@ fn vqa_answers_are_counted_in_the_form_of_the_evaluation() {
     std::fs::write(&list, "a dog\nTwo\n2\n").unwrap();
     let corpus = Vqa { answers_from: Some(Location::File(list)), ..corpus };
     let read = questions(&corpus).unwrap();
-    assert_eq!(read.answers, ["a dog", "Two", "2"]);
-    let best: Vec<u32> = read.questions.iter().map(|question| question.answers[0].0).collect();
+    assert_eq!(read.details.answers, ["a dog", "Two", "2"]);
+    let best: Vec<u32> = read.splits.train.iter().map(|question| question.answers[0].0).collect();
     assert_eq!(best, [2, 0]);
 }
 
@@ -274,8 +289,8 @@ fn vqa_ids_are_the_same_as_numbers_and_as_texts() {
     let names = ["COCO_train2014_000000000012.jpg", "COCO_train2014_front door.jpg"];
     let folder = folder(&[("q.json", asked), ("a.json", given)], &names);
     let read = questions(&vqa(folder.path())).unwrap();
-    assert_eq!(read.images.len(), 2);
-    assert!(read.questions.iter().all(|question| question.answers.len() == 1));
+    assert_eq!(read.details.images.len(), 2);
+    assert!(read.splits.train.iter().all(|question| question.answers.len() == 1));
     let twice = given.replace("\"three\"", "\"01\"");
     std::fs::write(folder.path().join("a.json"), twice).unwrap();
     let said = questions(&vqa(folder.path())).unwrap_err().to_string();
@@ -287,7 +302,7 @@ fn vqa_ids_are_the_same_as_numbers_and_as_texts() {
 }
 
 #[test]
-fn images_of_two_folders_of_one_corpus_are_told_apart() {
+fn images_of_two_folders_of_one_corpus_have_different_names() {
     let asked = r#"{"questions": [{"image_id": 1, "question": "What?", "question_id": 1}]}"#;
     let given = r#"{"annotations": [{"question_id": 1, "answers": [{"answer": "cat"}]}]}"#;
     let files = [("q.json", asked), ("a.json", given)];
@@ -302,7 +317,7 @@ fn images_of_two_folders_of_one_corpus_are_told_apart() {
     };
     let names = |images: &Path| -> Vec<String> {
         let read = questions(&corpus(images)).unwrap();
-        read.images.into_iter().map(|picture| picture.name).collect()
+        read.details.images.into_iter().map(|picture| picture.name).collect()
     };
     assert_eq!(names(other.path()), ["./1.jpg", "./test/1.jpg"]);
     // The same folder, reached in another way.
@@ -334,12 +349,12 @@ fn gqa_is_read_by_the_number_of_the_question() {
         translations: [("ta".to_owned(), file(folder.path(), "ta.json"))].into(),
         images: Location::File(folder.path().to_owned()),
         answers_from: None,
-        least: 1,
+        min_answer_count: 1,
     };
     let read = questions(&corpus).unwrap();
-    assert_eq!(read.questions[1].translations["ta"], "யார்?");
+    assert_eq!(read.splits.train[1].translations["ta"], "யார்?");
     assert_eq!(
-        (read.questions[0].kind.as_str(), read.questions[1].split.as_deref()),
+        (read.splits.train[0].kind.as_str(), read.splits.train[1].split.as_deref()),
         ("verify", Some("test"))
     );
     assert_eq!(trained_on(read).0, ["no"]);
@@ -359,16 +374,18 @@ fn captions_come_in_tables_of_a_row_each() {
         caption: "caption".into(),
     };
     let mut corpus = questions(&table).unwrap();
-    let captions: Vec<&[String]> = corpus.images.iter().map(|picture| picture.captions.as_slice()).collect();
+    let captions: Vec<&[String]> =
+        corpus.details.images.iter().map(|picture| picture.captions.as_slice()).collect();
     assert_eq!(captions, [&["a dot", "another dot"][..], &["one pixel"], &["the last"]]);
-    assert_eq!((corpus.reading.kept, corpus.reading.dropped["rows without a caption"]), (4, 1));
+    assert_eq!((corpus.statistics.kept, corpus.statistics.dropped["rows without a caption"]), (4, 1));
     let options = SplitOptions { test_values: vec!["test".into()], ..SplitOptions::default() };
-    let parts = split_questions(&mut corpus, &options).unwrap();
-    let test: Vec<usize> =
-        parts.unasked.iter().filter(|(_, part)| *part == Split::Test).map(|(image, _)| *image).collect();
-    assert_eq!((test, parts.report.test), (vec![2], 1));
     let other = SplitOptions { test_values: vec!["dev".into()], ..SplitOptions::default() };
-    assert!(split_questions(&mut corpus, &other).is_err());
+    assert!(corpus.split(&other, &HoldOut::default()).is_err());
+    corpus.split(&options, &HoldOut::default()).unwrap();
+    let unasked = corpus.details.unasked.iter();
+    let test: Vec<usize> =
+        unasked.filter(|(_, split)| *split == Split::Test).map(|(image, _)| *image).collect();
+    assert_eq!((test, corpus.report.test), (vec![2], 1));
 
     std::fs::remove_file(folder.path().join("a.png")).unwrap();
     assert!(questions(&table).unwrap_err().to_string().contains("a.png"));
@@ -385,6 +402,6 @@ fn captions_come_with_the_splits_of_karpathy() {
     let folder = folder(&[("dataset.json", &text)], &["a.png", "b.png"]);
     let location = |name: &str| Location::File(folder.path().join(name));
     let corpus = questions(&Karpathy { file: location("dataset.json"), images: location("") }).unwrap();
-    assert_eq!(corpus.images[0].captions, ["a dot", "x"]);
-    assert_eq!(corpus.images[1].splits, [Some("test".to_owned())]);
+    assert_eq!(corpus.details.images[0].captions, ["a dot", "x"]);
+    assert_eq!(corpus.details.images[1].splits, [Some("test".to_owned())]);
 }

@@ -5,10 +5,11 @@
 use std::io::Write;
 use std::path::Path;
 
-use alambic_data::corpora::{Content, Corpus, ReadCorpus};
-use alambic_data::parallel::{Parallel, split_parallel};
-use alambic_data::texts::split_texts;
-use alambic_data::{Collection, DataError, Extent, Fault, Label, Labels, SplitOptions};
+use alambic_data::corpora::{Corpus, ReadCorpus};
+use alambic_data::parallel::Translation;
+use alambic_data::{
+    Content, DataError, Dataset, Extent, Fault, HoldOut, Label, Labels, Split, SplitOptions, Text,
+};
 use alambic_settings::{Node, read};
 
 /// Reads the corpus that a table of a recipe in `folder` declares.
@@ -17,14 +18,14 @@ fn content(folder: &Path, corpus: &str) -> Result<Content, DataError> {
     corpus.read(Extent::Whole)
 }
 
-fn collection(folder: &Path, corpus: &str) -> Result<Collection, DataError> {
+fn texts_of(folder: &Path, corpus: &str) -> Result<Dataset<Text>, DataError> {
     match content(folder, corpus)? {
-        Content::Texts(collection) => Ok(collection),
+        Content::Texts(texts) => Ok(texts),
         _ => unreachable!("texts were asked for"),
     }
 }
 
-fn sentences(folder: &Path, corpus: &str) -> Result<Parallel, DataError> {
+fn sentences(folder: &Path, corpus: &str) -> Result<Dataset<Translation>, DataError> {
     match content(folder, corpus)? {
         Content::Parallel(sentences) => Ok(sentences),
         _ => unreachable!("sentences were asked for"),
@@ -35,13 +36,13 @@ fn sentences(folder: &Path, corpus: &str) -> Result<Parallel, DataError> {
 fn labelled(name: &str, bytes: &[u8], options: &str) -> Result<Vec<(String, String)>, DataError> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(name), bytes).unwrap();
-    let read = collection(folder.path(), &format!("[texts]\npaths = '{name}'\nlabel = 'label'\n{options}"))?;
-    let Labels::Classes(classes) = &read.labels else { unreachable!("there are labels") };
+    let read = texts_of(folder.path(), &format!("[texts]\npaths = '{name}'\nlabel = 'label'\n{options}"))?;
+    let Labels::Classes(classes) = &read.details.labels else { unreachable!("there are labels") };
     let label = |label: &Label| match label {
         Label::Class(index) => classes[*index as usize].clone(),
         _ => unreachable!("each has a class"),
     };
-    Ok(read.texts.iter().map(|text| (text.first.clone(), label(&text.label))).collect())
+    Ok(read.splits.train.iter().map(|text| (text.first.clone(), label(&text.label))).collect())
 }
 
 fn rows(expected: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -71,7 +72,7 @@ fn csv_is_read_as_pandas_reads_it() {
         assert_eq!(labelled("a.csv", text.as_bytes(), "").unwrap(), rows(expected), "{text:?}");
     }
     let problem = labelled("a.csv", b"text,label\na,\"yes\nb,no\n", "").unwrap_err().problems.remove(0);
-    assert_eq!((problem.place.line, problem.fault), (Some(2), Fault::OpenQuote));
+    assert_eq!((problem.place.line, problem.fault), (Some(2), Fault::UnclosedQuote));
 }
 
 #[test]
@@ -96,8 +97,8 @@ fn quotes_in_tsv_are_marks_only_where_all_are_set_so() {
 
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.tsv"), "text\n\"one\ntwo\"\n").unwrap();
-    let error = collection(folder.path(), "[texts]\npaths = 'a.tsv'").unwrap_err();
-    assert_eq!(error.problems[0].fault, Fault::MarksOrCharacters);
+    let error = texts_of(folder.path(), "[texts]\npaths = 'a.tsv'").unwrap_err();
+    assert_eq!(error.problems[0].fault, Fault::AmbiguousQuotes);
 }
 
 #[test]
@@ -154,7 +155,7 @@ fn gzip_is_told_by_its_bytes_and_has_a_limit() {
         (0..260).for_each(|_| encoder.write_all(&zeros).unwrap());
     });
     let error = labelled("a.csv.gz", &bomb, "").unwrap_err();
-    assert!(matches!(error.problems[0].fault, Fault::Inflated { .. }), "{error}");
+    assert!(matches!(error.problems[0].fault, Fault::TooLarge { .. }), "{error}");
 }
 
 #[cfg(unix)]
@@ -165,7 +166,7 @@ fn pipes_and_folders_are_refused() {
     assert!(made.success());
     std::fs::create_dir(folder.path().join("b.tsv")).unwrap();
     for (name, what) in [("a.tsv", "a pipe or a device"), ("b.tsv", "a folder")] {
-        let error = collection(folder.path(), &format!("[texts]\npaths = '{name}'")).unwrap_err().to_string();
+        let error = texts_of(folder.path(), &format!("[texts]\npaths = '{name}'")).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains(what), "{error}");
     }
 }
@@ -192,16 +193,16 @@ fn tables_without_a_header_have_their_columns_by_number() {
     assert!(matches!(read.problems[0].fault, Fault::MissingColumn { .. }));
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.csv"), "x,yes,good\nx,no,\"bad, day\"\n").unwrap();
-    let read = collection(folder.path(), "[texts]\npaths = 'a.csv'\nheader = false\ntext = '3'\nlabel = '2'")
-        .unwrap();
-    let texts: Vec<&str> = read.texts.iter().map(|text| text.first.as_str()).collect();
+    let read =
+        texts_of(folder.path(), "[texts]\npaths = 'a.csv'\nheader = false\ntext = '3'\nlabel = '2'").unwrap();
+    let texts: Vec<&str> = read.splits.train.iter().map(|text| text.first.as_str()).collect();
     assert_eq!(texts, ["good", "bad, day"]);
     std::fs::write(folder.path().join("names.tsv"), "goa\tगोवा\npune\tपुणे\n").unwrap();
     let names = "[names-table]\npath = 'names.tsv'\nheader = false\ncolumns = { en = '1', hi = '2' }";
-    let Content::Lexicon(names) = content(folder.path(), names).unwrap() else {
+    let Content::Words(names) = content(folder.path(), names).unwrap() else {
         unreachable!("names were asked for")
     };
-    assert_eq!(names.entries.len(), 2);
+    assert_eq!(names.splits.train.len(), 2);
 }
 
 #[test]
@@ -227,7 +228,7 @@ fn json_is_read_by_lines_as_a_list_and_over_lines() {
     }
     assert_eq!(
         fault("{\"text\": \"a\", \"text\": \"b\", \"label\": \"c\"}").fault,
-        Fault::KeyTwice("text".into())
+        Fault::DuplicateKey("text".into())
     );
     assert!(matches!(fault("{\"text\": {\"0\": \"a\"}, \"label\": 1}").fault, Fault::NotOneValue { .. }));
     assert_eq!(fault("{}").fault, Fault::MissingKey("text".into()));
@@ -242,7 +243,7 @@ fn translations_within_an_object_are_reached_by_their_way() {
     std::fs::write(folder.path().join("a.jsonl"), text).unwrap();
     let corpus = "[parallel-table]\npaths = 'a.jsonl'\n\
                   columns = { en = 'translation.en', hi = 'translation.hi' }";
-    assert_eq!(sentences(folder.path(), corpus).unwrap().sentences.len(), 2);
+    assert_eq!(sentences(folder.path(), corpus).unwrap().splits.train.len(), 2);
     let whole = "[parallel-table]\npaths = 'a.jsonl'\ncolumns = { en = 'translation', hi = 'id' }";
     let error = sentences(folder.path(), whole).unwrap_err().to_string();
     assert!(error.contains("`translation` holds an object") && error.contains("KEY.KEY"), "{error}");
@@ -256,35 +257,36 @@ fn labels_that_say_the_same_are_one_class() {
     write("b.csv", "text,label\nc,1.0\nd,0.0\n");
     write("c.jsonl", "{\"text\": \"e\", \"label\": 1}\n{\"text\": \"f\", \"label\": 0.0}\n");
     for paths in ["['a.tsv', 'b.csv', 'c.jsonl']", "['c.jsonl', 'b.csv', 'a.tsv']", "'b.csv'"] {
-        let read = collection(folder.path(), &format!("[texts]\npaths = {paths}\nlabel = 'label'")).unwrap();
-        assert_eq!(read.labels, Labels::Classes(vec!["0".into(), "1".into()]), "{paths}");
+        let read = texts_of(folder.path(), &format!("[texts]\npaths = {paths}\nlabel = 'label'")).unwrap();
+        assert_eq!(read.details.labels, Labels::Classes(vec!["0".into(), "1".into()]), "{paths}");
     }
     let ids = "[texts]\npaths = ['a.tsv', 'b.csv']\nlabel = 'label'\nclasses = ['no', 'yes']";
-    let read = collection(folder.path(), ids).unwrap();
-    let labels: Vec<&Label> = read.texts.iter().map(|text| &text.label).collect();
+    let read = texts_of(folder.path(), ids).unwrap();
+    let labels: Vec<&Label> = read.splits.train.iter().map(|text| &text.label).collect();
     assert_eq!(labels, [1, 0, 1, 0].map(Label::Class).each_ref());
-    assert_eq!(read.reading.dropped["rows without a text"], 1);
+    assert_eq!(read.statistics.dropped["rows without a text"], 1);
 
     let error = labelled("a.tsv", b"text\tlabel\na\t1\nb\t0\nc\t-1\nd\t-1\n", "").unwrap_err();
     assert_eq!(
         (error.problems[0].place.line, &error.problems[0].fault),
-        (Some(4), &Fault::NoLabel { found: "-1".into(), count: 2 })
+        (Some(4), &Fault::MissingLabel { found: "-1".into(), count: 2 })
     );
     let kept = labelled("a.tsv", b"text\tlabel\na\t1\nc\t-1\n", "classes = ['-1', '1']").unwrap();
     assert_eq!(kept, rows(&[("a", "1"), ("c", "-1")]));
 }
 
 #[test]
-fn what_is_left_out_and_how_files_are_read_is_told() {
+fn messages_say_what_was_dropped_and_how_files_were_read() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.csv"), "text;label\na;yes\n;\n;no\nb;no\nb;no\n").unwrap();
-    let told = collection(folder.path(), "[texts]\npaths = 'a.csv'\nlabel = 'label'").unwrap().reading.told();
+    let messages =
+        texts_of(folder.path(), "[texts]\npaths = 'a.csv'\nlabel = 'label'").unwrap().statistics.messages();
     assert_eq!(
-        told[0],
-        "left out of 5 rows: rows in which nothing stands: 1; rows without a text: 1; \
+        messages[0],
+        "dropped from 5 rows: blank rows: 1; rows without a text: 1; \
          rows that repeat an earlier one: 1"
     );
-    assert!(told[1].ends_with("a.csv: its columns are separated by semicolons"), "{told:?}");
+    assert!(messages[1].ends_with("a.csv: its columns are separated by semicolons"), "{messages:?}");
 }
 
 #[test]
@@ -301,17 +303,17 @@ fn parquet_columns_are_read_by_what_they_hold() {
     frame.with_column(nested.into_column()).unwrap();
     let file = std::fs::File::create(folder.path().join("a.parquet")).unwrap();
     ParquetWriter::new(file).finish(&mut frame).unwrap();
-    let read = collection(folder.path(), "[texts]\npaths = 'a.parquet'\nlabel = 'label'").unwrap();
-    assert_eq!(read.labels, Labels::Classes(vec!["0".into(), "1".into()]));
+    let read = texts_of(folder.path(), "[texts]\npaths = 'a.parquet'\nlabel = 'label'").unwrap();
+    assert_eq!(read.details.labels, Labels::Classes(vec!["0".into(), "1".into()]));
     let nested = "[parallel-table]\npaths = 'a.parquet'\n\
                   columns = { en = 'translation.en', hi = 'translation.hi' }";
     let read = sentences(folder.path(), nested).unwrap();
-    assert_eq!(read.sentences[1].texts["hi"], "नीली सड़क");
+    assert_eq!(read.splits.train[1].texts["hi"], "नीली सड़क");
     for (column, what) in
         [("id", "numbers"), ("bytes", "bytes that are not UTF-8"), ("translation", "objects")]
     {
         let corpus = format!("[texts]\npaths = 'a.parquet'\ntext = '{column}'");
-        let error = collection(folder.path(), &corpus).unwrap_err().to_string();
+        let error = texts_of(folder.path(), &corpus).unwrap_err().to_string();
         assert!(
             error.contains(&format!("a.parquet: `{column}` holds {what}"))
                 || error.contains(&format!(":1: `{column}` holds {what}")),
@@ -341,18 +343,18 @@ fn translation_memories_lose_no_text() {
     ] {
         write(&bytes);
         let read = with("['en', 'hi']").unwrap();
-        assert_eq!(read.sentences[0].texts["en"], "a <red> b&c A");
-        assert_eq!(read.sentences[0].texts["hi"], "एक नाव");
+        assert_eq!(read.splits.train[0].texts["en"], "a <red> b&c A");
+        assert_eq!(read.splits.train[0].texts["hi"], "एक नाव");
     }
     let regions = "<tu><tuv xml:lang='en'><seg>bus</seg></tuv><tuv xml:lang='pt-PT'><seg>autocarro</seg></tuv>\
                    <tuv xml:lang='pt-BR'><seg>ônibus</seg></tuv></tu>";
     write(memory(regions).as_bytes());
     let error = with("['en', 'pt']").unwrap_err().to_string();
     assert!(error.contains("a.tmx:3: ") && error.contains("`pt-PT` and of `pt-BR`"), "{error}");
-    assert_eq!(with("['en', 'pt-br']").unwrap().sentences[0].texts["pt-br"], "ônibus");
-    assert_eq!(with("['en', 'pt', 'pt-BR']").unwrap().sentences[0].texts.len(), 3);
+    assert_eq!(with("['en', 'pt-br']").unwrap().splits.train[0].texts["pt-br"], "ônibus");
+    assert_eq!(with("['en', 'pt', 'pt-BR']").unwrap().splits.train[0].texts.len(), 3);
     write(memory(&regions.replace("pt-PT", "pt-BR")).as_bytes());
-    assert_eq!(with("['en', 'pt']").unwrap().sentences.len(), 2, "each makes a pair");
+    assert_eq!(with("['en', 'pt']").unwrap().splits.train.len(), 2, "each makes a pair");
     for (text, what) in [
         (memory("<tu><tuv xml:lang='en'><seg>&nbsp;</seg></tuv></tu>"), "`&nbsp;`"),
         (memory("<tu><tuv><seg>a</seg></tuv></tu>"), "without a language"),
@@ -400,17 +402,20 @@ fn tagged_words_are_what_stands_between_tabs() {
     let folder = tempfile::tempdir().unwrap();
     let text = "asha\tB-PER\n\u{a0}\tO\n\u{3000}\tO\nwal\u{2028}ks \tO \n";
     std::fs::write(folder.path().join("a.conll"), text).unwrap();
-    let read = collection(folder.path(), "[conll]\npaths = '*.conll'").unwrap();
-    assert_eq!(read.texts[0].first, "asha \u{a0} \u{3000} wal\u{2028}ks");
+    let read = texts_of(folder.path(), "[conll]\npaths = '*.conll'").unwrap();
+    assert_eq!(read.splits.train[0].first, "asha \u{a0} \u{3000} wal\u{2028}ks");
     let text = "# text = zum Haus\n1-2\tzum\t_\t_\n1\tzu\tzu\tADP\n2\tdem\tder\tDET\n2.1\tx\ty\tADV\n3\tHaus\tHaus\tNOUN\n";
     std::fs::write(folder.path().join("a.conll"), text).unwrap();
     let read =
-        collection(folder.path(), "[conll]\npaths = 'a.conll'\nword = 2\ntag = 4\ncomment = '#'").unwrap();
-    assert_eq!(read.texts[0].first, "zu dem Haus");
-    assert_eq!(read.reading.dropped.values().sum::<usize>(), 2);
+        texts_of(folder.path(), "[conll]\npaths = 'a.conll'\nword = 2\ntag = 4\ncomment = '#'").unwrap();
+    assert_eq!(read.splits.train[0].first, "zu dem Haus");
+    assert_eq!(read.statistics.dropped.values().sum::<usize>(), 2);
     // Where the first column is the word, a range is one.
     std::fs::write(folder.path().join("a.conll"), "1-2\tNUM\n3.1\tNUM\n").unwrap();
-    assert_eq!(collection(folder.path(), "[conll]\npaths = 'a.conll'").unwrap().texts[0].first, "1-2 3.1");
+    assert_eq!(
+        texts_of(folder.path(), "[conll]\npaths = 'a.conll'").unwrap().splits.train[0].first,
+        "1-2 3.1"
+    );
 }
 
 #[test]
@@ -423,32 +428,34 @@ fn a_script_in_a_language_code_is_that_of_its_texts() {
             &format!("[parallel-table]\npaths = 'a.tsv'\ncolumns = {{ en = 'en', {code} = 'pa' }}"),
         )
     };
-    assert_eq!(with("pa-Arab").unwrap().sentences.len(), 2);
+    assert_eq!(with("pa-Arab").unwrap().splits.train.len(), 2);
     assert!(matches!(with("pa").unwrap_err().problems[0].fault, Fault::WrongScript { .. }));
 }
 
-/// The texts of each part, sorted.
-fn parts(folder: &Path, texts: &str, sentences_of: &str) -> Vec<Vec<String>> {
+/// The texts of each split, sorted.
+fn splits(folder: &Path, texts: &str, sentences_of: &str) -> Vec<Vec<String>> {
     let options = SplitOptions { test_fraction: 0.3, validation_fraction: 0.2, ..SplitOptions::default() };
-    let read = collection(folder, texts).unwrap();
-    let of_texts = split_texts(read.texts, "", &options).unwrap();
-    let of_sentences = split_parallel(&sentences(folder, sentences_of).unwrap(), &options).unwrap();
-    let mut parts: Vec<Vec<String>> = Vec::new();
-    for part in [of_texts.train, of_texts.validation, of_texts.test] {
-        parts.push(part.into_iter().map(|text| text.first).collect());
+    let mut of_texts = texts_of(folder, texts).unwrap();
+    of_texts.split(&options, &HoldOut::default()).unwrap();
+    let mut of_sentences = sentences(folder, sentences_of).unwrap();
+    of_sentences.split(&options, &HoldOut::default()).unwrap();
+    let mut splits: Vec<Vec<String>> = Vec::new();
+    for split in [Split::Train, Split::Validation, Split::Test] {
+        splits.push(of_texts.splits.get(split).iter().map(|text| text.first.clone()).collect());
     }
-    for part in [of_sentences.train, of_sentences.validation, of_sentences.test] {
-        parts.push(part.into_iter().map(|sentence| format!("{:?}", sentence.texts)).collect());
+    for split in [Split::Train, Split::Validation, Split::Test] {
+        let sentences = of_sentences.splits.get(split).iter();
+        splits.push(sentences.map(|sentence| format!("{:?}", sentence.texts)).collect());
     }
-    for part in &mut parts {
-        part.sort();
+    for split in &mut splits {
+        split.sort();
     }
-    parts
+    splits
 }
 
 #[cfg(unix)]
 #[test]
-fn parts_do_not_hang_on_paths_or_the_order_of_files() {
+fn splits_do_not_depend_on_paths_or_the_order_of_files() {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("here");
     std::fs::create_dir(&folder).unwrap();
@@ -463,8 +470,8 @@ fn parts_do_not_hang_on_paths_or_the_order_of_files() {
     std::os::unix::fs::symlink(&folder, &link).unwrap();
     let texts = |paths: &str| format!("[texts]\npaths = {paths}");
     let moses = |en: &str, hi: &str| format!("[moses]\npaths = {{ en = {en}, hi = {hi} }}");
-    let expected = parts(&folder, &texts("'t*.tsv'"), &moses("'s*.en'", "'s*.hi'"));
-    assert!(expected.iter().all(|part| !part.is_empty()));
+    let expected = splits(&folder, &texts("'t*.tsv'"), &moses("'s*.en'", "'s*.hi'"));
+    assert!(expected.iter().all(|split| !split.is_empty()));
     for (at, before) in [
         (folder.clone(), String::new()),
         (outer.path().to_owned(), "here/".to_owned()),
@@ -475,7 +482,7 @@ fn parts_do_not_hang_on_paths_or_the_order_of_files() {
         let list = |kind: &str, end: &str| {
             format!("['{before}{kind}2.{end}', '{before}{kind}0.{end}', '{before}{kind}1.{end}']")
         };
-        let found = parts(&at, &texts(&list("t", "tsv")), &moses(&list("s", "en"), &list("s", "hi")));
+        let found = splits(&at, &texts(&list("t", "tsv")), &moses(&list("s", "en"), &list("s", "hi")));
         assert_eq!(found, expected, "{at:?} {before}");
     }
 }

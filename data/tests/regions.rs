@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use alambic_data::{Extent, Found, Picture, RegionFiles};
+use alambic_data::{Dataset, DetectedRegions, Extent, Picture, Question, RegionFiles};
 use alambic_settings::{Location, OneOrMany};
 
 use common::{Array, attach, base64, corpus, files, lxmert, npz, one, oscar, safetensors};
@@ -15,12 +15,12 @@ const UPPER: [f32; 4] = [0.0, 0.0, 0.5, 0.25];
 const LOWER: [f32; 4] = [0.25, 0.5, 1.0, 1.0];
 
 /// The regions of an image, read again from their file, which is the same as to hold them.
-fn loaded(picture: &Picture) -> Found {
-    picture.found.as_ref().unwrap().load().unwrap()
+fn loaded(picture: &Picture) -> DetectedRegions {
+    picture.regions.as_ref().unwrap().load().unwrap()
 }
 
 /// The first feature of each region.
-fn firsts(found: &Found) -> Vec<f32> {
+fn firsts(found: &DetectedRegions) -> Vec<f32> {
     found.features.chunks_exact(found.width).map(|row| row[0]).collect()
 }
 
@@ -44,12 +44,12 @@ fn oscar_and_vinvl_have_the_box_in_the_features() {
     let names = ["images/000000000009.jpg", "images/COCO_val2014_000000262148.jpg"];
     let (read, width) = attach(&files(&path), &names).unwrap();
     assert_eq!(width, 2054);
-    let found: Vec<Found> = read.images.iter().map(loaded).collect();
+    let found: Vec<DetectedRegions> = read.details.images.iter().map(loaded).collect();
     assert_eq!((firsts(&found[0]), firsts(&found[1])), (vec![7.0], vec![1.0, 2.0]));
     assert_eq!(found[1].features.as_slice(), oscar(1.0, &[UPPER, LOWER]));
     assert_eq!((&found[0].bounds, &found[1].bounds), (&vec![LOWER], &vec![UPPER, LOWER]));
     assert!(found[1].tags.is_empty());
-    assert!(read.fingerprint != "before" && read.reading.dropped.is_empty());
+    assert!(read.fingerprint != "before" && read.statistics.dropped.is_empty());
 }
 
 #[test]
@@ -69,17 +69,17 @@ fn the_first_regions_are_kept_with_their_tags() {
     std::fs::write(&tags, labels.map(|(id, json)| format!("{id}\t{json}")).join("\n")).unwrap();
     let options = RegionFiles { tags: one(&tags), ..files(&features) };
     let (whole, _) = attach(&options, &["1.jpg", "2.jpg"]).unwrap();
-    let tags = |corpus: &alambic_data::VisualQuestions, image: usize| {
-        corpus.images[image].found.as_ref().unwrap().tags().to_vec()
+    let tags = |corpus: &Dataset<Question>, image: usize| {
+        corpus.details.images[image].regions.as_ref().unwrap().tags().to_vec()
     };
     assert_eq!(
         (tags(&whole, 0), tags(&whole, 1)),
         (vec!["dog".to_owned(), "traffic light".to_owned()], vec!["cat".to_owned(), "mat".to_owned()])
     );
-    let (first, _) = attach(&RegionFiles { most: 1, ..options }, &["1.jpg", "2.jpg"]).unwrap();
-    let found = loaded(&first.images[0]);
+    let (first, _) = attach(&RegionFiles { max_regions: 1, ..options }, &["1.jpg", "2.jpg"]).unwrap();
+    let found = loaded(&first.details.images[0]);
     assert_eq!((found.regions(), found.features.len(), found.tags.len()), (1, 2054, 1));
-    assert_eq!(first.reading.dropped["regions beyond the first 1 of an image"], 2);
+    assert_eq!(first.statistics.dropped["regions beyond the first 1 of an image"], 2);
     // Other features, another corpus.
     assert_ne!(first.fingerprint, whole.fingerprint);
 }
@@ -98,7 +98,7 @@ fn lxmert_and_bottom_up_have_boxes_in_pixels() {
     let options = RegionFiles { features: both, ..files(&one_file) };
     let (read, width) = attach(&options, &["1.jpg", "2.jpg"]).unwrap();
     assert_eq!(width, 3);
-    for picture in &read.images {
+    for picture in &read.details.images {
         let found = loaded(picture);
         assert_eq!(found.bounds, [UPPER, LOWER]);
         assert_eq!(found.features.as_slice(), features);
@@ -117,7 +117,7 @@ fn boxes_come_from_the_tags_where_nothing_else_has_them() {
     std::fs::write(&tags, label).unwrap();
     let (read, _) = attach(&RegionFiles { tags: one(&tags), ..files(&features) }, &["1.jpg"]).unwrap();
     // What is over the edge by a rounding is cut.
-    assert_eq!(loaded(&read.images[0]).bounds, [LOWER]);
+    assert_eq!(loaded(&read.details.images[0]).bounds, [LOWER]);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn predictions_of_vinvl_have_a_feature_for_each_object() {
     std::fs::write(&path, row).unwrap();
     for memory_gb in [2.0, 0.0] {
         let (read, width) = attach(&RegionFiles { memory_gb, ..files(&path) }, &["1.jpg"]).unwrap();
-        let found = loaded(&read.images[0]);
+        let found = loaded(&read.details.images[0]);
         assert_eq!((width, found.features.as_slice()), (2, &[1.0, 2.0, 3.0, 4.0][..]));
         assert_eq!(found.bounds, [UPPER, LOWER]);
         assert_eq!(found.tags, ["cat", "dog"]);
@@ -148,7 +148,7 @@ fn predictions_of_vinvl_have_a_feature_for_each_object() {
     let tags = folder.path().join("labels.tsv");
     std::fs::write(&tags, "1\t[{\"class\": \"tom\"}, {\"class\": \"rex\"}]").unwrap();
     let (read, _) = attach(&RegionFiles { tags: one(&tags), ..files(&path) }, &["1.jpg"]).unwrap();
-    assert_eq!(loaded(&read.images[0]).tags, ["tom", "rex"]);
+    assert_eq!(loaded(&read.details.images[0]).tags, ["tom", "rex"]);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn number_of_regions_in_archive_leaves_padding_out() {
         ],
     );
     let (read, width) = attach(&files(folder.path()), &["1.jpg"]).unwrap();
-    let found = loaded(&read.images[0]);
+    let found = loaded(&read.details.images[0]);
     assert_eq!((width, found.regions()), (2, 2));
     assert_eq!(found.bounds, [UPPER, LOWER]);
 }
@@ -199,7 +199,7 @@ fn archives_of_numpy_are_read_by_either_name() {
     std::fs::write(folder.path().join("3.npz"), "not of the corpus").unwrap();
     let (read, width) = attach(&files(folder.path()), &["n2.png", "1.png"]).unwrap();
     assert_eq!(width, 3);
-    for picture in &read.images {
+    for picture in &read.details.images {
         let found = loaded(picture);
         assert_eq!(found.features.as_slice(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(found.bounds, [UPPER, LOWER]);
@@ -210,7 +210,7 @@ fn archives_of_numpy_are_read_by_either_name() {
 fn what_numpy_itself_writes_is_read() {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/regions"));
     let (read, _) = attach(&files(folder), &["n1.png", "2.png", "3.png"]).unwrap();
-    for picture in &read.images {
+    for picture in &read.details.images {
         let found = loaded(picture);
         assert_eq!(found.features.as_slice(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], "{}", picture.name);
         assert_eq!(found.bounds, [UPPER, LOWER], "{}", picture.name);
@@ -233,7 +233,7 @@ fn safetensors_are_read_by_the_name_of_the_image() {
     );
     let (read, width) = attach(&files(&path), &["2.png", "scene 1"]).unwrap();
     assert_eq!(width, 3);
-    let found: Vec<Found> = read.images.iter().map(loaded).collect();
+    let found: Vec<DetectedRegions> = read.details.images.iter().map(loaded).collect();
     assert_eq!((firsts(&found[0]), firsts(&found[1])), (vec![7.0], vec![1.0, 4.0]));
     assert_eq!((&found[0].bounds, &found[1].bounds), (&vec![LOWER], &vec![UPPER, LOWER]));
 }
@@ -245,7 +245,7 @@ fn of_heads_the_first_image_tells_the_width() {
     std::fs::write(&path, format!("5\t1\t{}\n6\tbroken", base64(&oscar(1.0, &[UPPER])))).unwrap();
     let mut corpus = corpus(&["1.jpg"]);
     assert_eq!(files(&path).attach(&mut corpus, Extent::Head).unwrap(), 2054);
-    assert!(corpus.images[0].found.is_none() && corpus.fingerprint == "before");
+    assert!(corpus.details.images[0].regions.is_none() && corpus.fingerprint == "before");
     std::fs::write(&path, "6\tbroken").unwrap();
     assert!(files(&path).attach(&mut corpus, Extent::Head).is_err());
     std::fs::write(&path, "\n").unwrap();
@@ -279,20 +279,20 @@ fn features_beyond_the_memory_are_read_again() {
         let (held, _) = attach(&files(path), &names).unwrap();
         // Room for the first two of the file.
         let memory_gb = 2.0 * 2.0 * 2054.0 * 4.0 / 1e9;
-        for (most, memory_gb) in [(50, 0.0), (50, memory_gb), (1, 0.0)] {
-            let (filed, _) = attach(&RegionFiles { most, memory_gb, ..files(path) }, &names).unwrap();
-            if most == 50 {
+        for (max_regions, memory_gb) in [(50, 0.0), (50, memory_gb), (1, 0.0)] {
+            let (filed, _) = attach(&RegionFiles { max_regions, memory_gb, ..files(path) }, &names).unwrap();
+            if max_regions == 50 {
                 assert_eq!(held.fingerprint, filed.fingerprint);
             }
-            for (own, other) in filed.images.iter().zip(&held.images) {
+            for (own, other) in filed.details.images.iter().zip(&held.details.images) {
                 let mut other = loaded(other);
-                other.keep(most);
+                other.truncate(max_regions);
                 assert_eq!(loaded(own), other, "{}", path.display());
             }
         }
     }
     let (filed, _) = attach(&RegionFiles { memory_gb: 0.0, ..files(&tsv) }, &names).unwrap();
     std::fs::write(&tsv, "gone").unwrap();
-    let error = filed.images[0].found.as_ref().unwrap().load().unwrap_err().to_string();
+    let error = filed.details.images[0].regions.as_ref().unwrap().load().unwrap_err().to_string();
     assert!(error.contains("features.tsv"), "{error}");
 }

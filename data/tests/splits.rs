@@ -1,14 +1,28 @@
-//! What splits promise: nothing of the test part is seen in training, for whatever lexicon.
+//! Splits of names and words: nothing of the test split is seen in training, whatever the dataset.
 
 use std::collections::HashSet;
 
 use alambic_data::corpora::Unit;
-use alambic_data::split::{Likeness, Overlap, split};
-use alambic_data::{Entry, HoldOut, Lexicon, Reading, Split, SplitError, SplitOptions, embedded};
+use alambic_data::split::{Overlap, SplitGuess};
+use alambic_data::{
+    Dataset, Entry, HoldOut, ReadStatistics, Split, SplitError, SplitOptions, WordDetails, embedded,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 const LANGUAGES: [&str; 4] = ["en", "hi", "ta", "bn"];
+
+fn dataset(entries: Vec<Entry>) -> Dataset<Entry> {
+    let languages = LANGUAGES.map(str::to_owned).to_vec();
+    let details = WordDetails { corpus: "made-up".into(), languages };
+    Dataset::new(entries, details, ReadStatistics::default(), String::new())
+}
+
+/// The same dataset, split without anything held out.
+fn split(words: &Dataset<Entry>, options: &SplitOptions) -> Result<Dataset<Entry>, SplitError> {
+    let mut words = words.clone();
+    words.split(options, &HoldOut::default()).map(|()| words)
+}
 
 #[test]
 fn values_of_a_split_that_no_option_names_are_counted() {
@@ -22,13 +36,7 @@ fn values_of_a_split_that_no_option_names_are_counted() {
         line,
     };
     let splits = ["train", "Train", "train2014", "restval", "dev", "Test", "test", "dev", "easy"];
-    let lexicon = Lexicon {
-        name: "named".into(),
-        languages: vec!["en".into(), "hi".into()],
-        entries: splits.into_iter().enumerate().map(entry).collect(),
-        reading: Reading::default(),
-        fingerprint: String::new(),
-    };
+    let words = dataset(splits.into_iter().enumerate().map(entry).collect());
     let options = SplitOptions {
         test_values: vec!["test".into()],
         validation_fraction: 0.0,
@@ -36,19 +44,19 @@ fn values_of_a_split_that_no_option_names_are_counted() {
     };
     // What a fraction sends to the test is not trained on.
     let all = SplitOptions { test_fraction: 1.0, ..options.clone() };
-    assert!(split(&lexicon, &all, None).unwrap().report.unnamed.is_empty());
-    let unnamed = split(&lexicon, &options, None).unwrap().report.unnamed;
+    assert!(split(&words, &all).unwrap().report.unnamed.is_empty());
+    let unnamed = split(&words, &options).unwrap().report.unnamed;
     let unnamed: Vec<(&str, usize)> = unnamed.iter().map(|(value, count)| (value.as_str(), *count)).collect();
     assert_eq!(unnamed, [("dev", 2), ("Test", 1), ("easy", 1)]);
-    assert_eq!(options.likeness("Test"), Some(Likeness::Named(Split::Test, "test".into())));
-    assert_eq!(options.likeness("dev"), Some(Likeness::Usual(Split::Validation)));
-    assert_eq!(options.likeness("easy"), None);
+    assert_eq!(options.guess_split("Test"), Some(SplitGuess::Named(Split::Test, "test".into())));
+    assert_eq!(options.guess_split("dev"), Some(SplitGuess::Usual(Split::Validation)));
+    assert_eq!(options.guess_split("easy"), None);
     let options = SplitOptions { validation_values: vec!["dev".into()], ..options };
-    assert_eq!(options.likeness("valid"), Some(Likeness::Named(Split::Validation, "dev".into())));
+    assert_eq!(options.guess_split("valid"), Some(SplitGuess::Named(Split::Validation, "dev".into())));
 }
 
-/// A lexicon whose keys and forms collide often, within and across languages.
-fn random_lexicon(random: &mut ChaCha8Rng, rows: usize) -> Lexicon {
+/// Words whose keys and forms collide often, within and across languages.
+fn random_words(random: &mut ChaCha8Rng, rows: usize) -> Dataset<Entry> {
     let entries = (0..rows)
         .map(|line| {
             let name = random.random_range(0..rows);
@@ -64,14 +72,7 @@ fn random_lexicon(random: &mut ChaCha8Rng, rows: usize) -> Lexicon {
         })
         .filter(|entry| entry.forms.len() > 1)
         .collect();
-    let languages = LANGUAGES.map(str::to_owned).to_vec();
-    Lexicon {
-        name: "random".into(),
-        languages,
-        entries,
-        reading: Reading::default(),
-        fingerprint: String::new(),
-    }
+    dataset(entries)
 }
 
 fn keys(entries: &[Entry]) -> HashSet<&str> {
@@ -95,11 +96,12 @@ fn by_values(values: &[&str]) -> SplitOptions {
 }
 
 #[test]
-fn parts_share_neither_names_nor_forms() {
+fn splits_share_neither_names_nor_forms() {
     let mut random = ChaCha8Rng::seed_from_u64(4);
     for round in 0..120 {
         let rows = random.random_range(20..400);
-        let lexicon = random_lexicon(&mut random, rows);
+        let mut words = random_words(&mut random, rows);
+        let count = words.splits.train.len();
         let options = SplitOptions {
             test_values: if round % 3 == 0 { vec![] } else { vec!["test".into()] },
             validation_values: if round % 4 == 0 { vec!["dev".into()] } else { vec![] },
@@ -108,63 +110,62 @@ fn parts_share_neither_names_nor_forms() {
             salt: round.to_string(),
             overlap: if round % 2 == 0 { Overlap::RemoveFromTest } else { Overlap::RemoveFromTraining },
         };
-        let held = random_lexicon(&mut random, 30);
-        let hold_out = HoldOut::of(&held.entries);
-        let Ok(parts) = split(&lexicon, &options, Some(&hold_out)) else {
-            continue; // A small lexicon may lack the value `dev`.
-        };
-        assert_apart(&parts.test, &parts.train);
-        assert_apart(&parts.test, &parts.validation);
-        assert_apart(&parts.validation, &parts.train);
-        assert_apart(&held.entries, &parts.train);
-        assert_apart(&held.entries, &parts.validation);
-        for entry in parts.train.iter().chain(&parts.validation).chain(&parts.test) {
+        let held = random_words(&mut random, 30);
+        let held = &held.splits.train;
+        if words.split(&options, &HoldOut::of(held)).is_err() {
+            continue; // Few words may lack the value `dev`.
+        }
+        let Dataset { splits, report, .. } = &words;
+        assert_apart(&splits.test, &splits.train);
+        assert_apart(&splits.test, &splits.validation);
+        assert_apart(&splits.validation, &splits.train);
+        assert_apart(held, &splits.train);
+        assert_apart(held, &splits.validation);
+        for entry in splits.iter() {
             assert!(entry.forms.len() > 1 && entry.forms.contains_key("en"));
         }
-        let report = &parts.report;
         assert_eq!(
             (report.train, report.validation, report.test),
-            (parts.train.len(), parts.validation.len(), parts.test.len())
+            (splits.train.len(), splits.validation.len(), splits.test.len())
         );
         let whole: usize =
             report.removed.iter().filter(|(reason, _)| !reason.contains(" form ")).map(|(_, n)| n).sum();
-        assert_eq!(report.train + report.validation + report.test + whole, lexicon.entries.len());
+        assert_eq!(report.train + report.validation + report.test + whole, count);
     }
 }
 
 #[test]
-fn the_part_that_yields_can_be_chosen() {
+fn overlap_option_decides_which_split_yields() {
     let mut random = ChaCha8Rng::seed_from_u64(5);
-    let lexicon = random_lexicon(&mut random, 300);
-    let from_test = split(&lexicon, &by_values(&["test"]), None).unwrap();
+    let words = random_words(&mut random, 300);
+    let from_test = split(&words, &by_values(&["test"])).unwrap();
     let options = SplitOptions { overlap: Overlap::RemoveFromTraining, ..by_values(&["test"]) };
-    let from_training = split(&lexicon, &options, None).unwrap();
-    assert!(from_test.test.len() < from_training.test.len());
-    assert!(from_test.train.len() > from_training.train.len());
+    let from_training = split(&words, &options).unwrap();
+    assert!(from_test.splits.test.len() < from_training.splits.test.len());
+    assert!(from_test.splits.train.len() > from_training.splits.train.len());
     assert!(!from_training.report.removed.keys().any(|reason| reason.starts_with("test: names")));
 }
 
 #[test]
 fn a_name_does_not_move_when_others_come() {
     let mut random = ChaCha8Rng::seed_from_u64(6);
-    let mut lexicon = random_lexicon(&mut random, 200);
+    let mut words = random_words(&mut random, 200);
     let options = SplitOptions { test_fraction: 0.3, validation_fraction: 0.0, ..Default::default() };
-    let few = split(&lexicon, &options, None).unwrap();
-    let more = random_lexicon(&mut random, 900).entries.into_iter().map(|mut entry| {
+    let few = split(&words, &options).unwrap();
+    let more = random_words(&mut random, 900).splits.train.into_iter().map(|mut entry| {
         entry.key = format!("more {}", entry.key);
         entry
     });
-    lexicon.entries.extend(more);
-    let many = split(&lexicon, &options, None).unwrap();
-    assert!(keys(&few.test).is_disjoint(&keys(&many.train)));
-    assert!(keys(&few.train).is_disjoint(&keys(&many.test)));
+    words.splits.train.extend(more);
+    let many = split(&words, &options).unwrap();
+    assert!(keys(&few.splits.test).is_disjoint(&keys(&many.splits.train)));
+    assert!(keys(&few.splits.train).is_disjoint(&keys(&many.splits.test)));
 }
 
 #[test]
 fn a_value_that_no_row_has_is_an_error() {
-    let lexicon = random_lexicon(&mut ChaCha8Rng::seed_from_u64(7), 100);
-    let SplitError::NoSuchValue { value, found, .. } =
-        split(&lexicon, &by_values(&["tset"]), None).unwrap_err();
+    let words = random_words(&mut ChaCha8Rng::seed_from_u64(7), 100);
+    let SplitError::NoSuchValue { value, found, .. } = split(&words, &by_values(&["tset"])).unwrap_err();
     assert_eq!(value, "tset");
     assert_eq!(found.len(), 3);
 }
@@ -172,12 +173,16 @@ fn a_value_that_no_row_has_is_an_error() {
 #[test]
 fn embedded_names_hold_a_fifth_out() {
     for (unit, rows) in [(Unit::Name, 1140), (Unit::Word, 1140)] {
-        let lexicon = embedded::read(unit).unwrap();
-        assert_eq!(lexicon.languages, ["en", "hi", "ta", "kn", "bn"]);
-        assert_eq!(lexicon.reading.rows, rows);
-        let names: HashSet<_> = keys(&lexicon.entries);
-        let (test, train): (Vec<Entry>, Vec<Entry>) =
-            lexicon.entries.iter().cloned().partition(|entry| entry.split.as_deref() == Some(embedded::TEST));
+        let all = embedded::read(unit).unwrap();
+        assert_eq!(all.details.languages, ["en", "hi", "ta", "kn", "bn"]);
+        assert_eq!(all.statistics.rows, rows);
+        let names: HashSet<_> = keys(&all.splits.train);
+        let (test, train): (Vec<Entry>, Vec<Entry>) = all
+            .splits
+            .train
+            .iter()
+            .cloned()
+            .partition(|entry| entry.split.as_deref() == Some(embedded::TEST));
         let share = keys(&test).len() as f64 / names.len() as f64;
         assert!((0.17..0.23).contains(&share), "{share}");
         assert_apart(&test, &train);
@@ -192,33 +197,36 @@ fn embedded_hold_out_guards_every_other_training() {
     for unit in [Unit::Name, Unit::Word] {
         // As if the same names came from elsewhere, without their split.
         let mut elsewhere = embedded::read(unit).unwrap();
-        elsewhere.entries.iter_mut().for_each(|entry| entry.split = None);
-        let parts = split(&elsewhere, &SplitOptions::default(), Some(&held)).unwrap();
+        elsewhere.splits.train.iter_mut().for_each(|entry| entry.split = None);
+        elsewhere.split(&SplitOptions::default(), &held).unwrap();
+        let splits = &elsewhere.splits;
         for reported in [Unit::Name, Unit::Word] {
             let shipped = embedded::read(reported).unwrap();
-            // A test part is within what is held out, whatever the options say.
+            // A test split is within what is held out, whatever the options say.
             for overlap in [Overlap::RemoveFromTest, Overlap::RemoveFromTraining] {
                 let options = SplitOptions { overlap, ..by_values(&[embedded::TEST]) };
-                let test = split(&shipped, &options, Some(&held)).unwrap().test;
+                let mut reported = shipped.clone();
+                reported.split(&options, &held).unwrap();
+                let test = reported.splits.test;
                 assert!(test.len() > 100);
-                assert_apart(&test, &parts.train);
-                assert_apart(&test, &parts.validation);
+                assert_apart(&test, &splits.train);
+                assert_apart(&test, &splits.validation);
                 for entry in &test {
                     assert!(held.holds_key(&entry.key));
                     assert!(entry.forms.iter().all(|(code, form)| held.holds_form(code, form)));
                 }
             }
         }
-        assert!(parts.train.len() > 500, "{}", parts.train.len());
+        assert!(splits.train.len() > 500, "{}", splits.train.len());
     }
 }
 
 /// These names were held out of the models that are shipped. If this test fails, those models have been
 /// trained on what they are tested on.
 #[test]
-fn the_embedded_test_part_never_changes() {
-    let lexicon = embedded::read(Unit::Name).unwrap();
-    let test = lexicon.entries.iter().filter(|entry| entry.split.as_deref() == Some(embedded::TEST));
+fn embedded_test_split_never_changes() {
+    let names = embedded::read(Unit::Name).unwrap();
+    let test = names.splits.train.iter().filter(|entry| entry.split.as_deref() == Some(embedded::TEST));
     let keys: Vec<_> = test.map(|entry| entry.key.as_str()).collect();
     assert_eq!(keys[..4], ["adangme", "aden", "adyghe", "afrihili"]);
     assert_eq!(keys.len(), 231);

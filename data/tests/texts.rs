@@ -4,15 +4,15 @@
 
 use std::path::Path;
 
-use alambic_data::corpora::{Content, ReadCorpus, Texts};
-use alambic_data::{Collection, DataError, Extent, Label, Labels};
+use alambic_data::corpora::{ReadCorpus, Texts};
+use alambic_data::{Content, DataError, Dataset, Extent, Label, Labels, Text};
 use alambic_settings::{Node, read};
 
 /// Reads the corpus that a table of a recipe in `folder` declares.
-fn collection(folder: &Path, options: &str) -> Result<Collection, DataError> {
+fn texts_of(folder: &Path, options: &str) -> Result<Dataset<Text>, DataError> {
     let texts: Texts = read(&Node::parse(folder.join("recipe.toml"), options).unwrap()).unwrap();
     match texts.read(Extent::Whole)? {
-        Content::Texts(collection) => Ok(collection),
+        Content::Texts(texts) => Ok(texts),
         _ => unreachable!("texts were asked for"),
     }
 }
@@ -25,10 +25,13 @@ fn write(folder: &Path, name: &str, text: &str) {
 fn classes_come_from_the_column_or_from_the_recipe() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "train.tsv", "sentence\tlabel\n a fine film \t1\nno wit\t0\nlong\t10\n");
-    let read = collection(folder.path(), "paths = 'train.tsv'\ntext = 'sentence'\nlabel = 'label'").unwrap();
-    assert_eq!(read.labels, Labels::Classes(vec!["0".into(), "1".into(), "10".into()]));
-    assert_eq!((read.texts[0].first.as_str(), &read.texts[0].label), ("a fine film", &Label::Class(1)));
-    assert!(!read.pairs && read.texts.iter().all(|text| text.split.is_none()));
+    let read = texts_of(folder.path(), "paths = 'train.tsv'\ntext = 'sentence'\nlabel = 'label'").unwrap();
+    assert_eq!(read.details.labels, Labels::Classes(vec!["0".into(), "1".into(), "10".into()]));
+    assert_eq!(
+        (read.splits.train[0].first.as_str(), &read.splits.train[0].label),
+        ("a fine film", &Label::Class(1))
+    );
+    assert!(!read.details.pairs && read.splits.train.iter().all(|text| text.split.is_none()));
 
     write(
         folder.path(),
@@ -36,10 +39,13 @@ fn classes_come_from_the_column_or_from_the_recipe() {
         "{\"a\": \"x\", \"b\": \"y\", \"label\": \"yes\"}\n{\"a\": \"p\", \"b\": \"q\", \"label\": \"no\"}\n",
     );
     let options = "paths = 'pairs.jsonl'\ntext = 'a'\nsecond = 'b'\nlabel = 'label'\nclasses = ['yes', 'no']";
-    let read = collection(folder.path(), options).unwrap();
-    assert_eq!(read.labels, Labels::Classes(vec!["yes".into(), "no".into()]));
-    assert_eq!((read.texts[1].second.as_deref(), &read.texts[1].label), (Some("q"), &Label::Class(1)));
-    assert!(read.pairs);
+    let read = texts_of(folder.path(), options).unwrap();
+    assert_eq!(read.details.labels, Labels::Classes(vec!["yes".into(), "no".into()]));
+    assert_eq!(
+        (read.splits.train[1].second.as_deref(), &read.splits.train[1].label),
+        (Some("q"), &Label::Class(1))
+    );
+    assert!(read.details.pairs);
 }
 
 #[test]
@@ -48,20 +54,21 @@ fn numbers_and_splits_are_read() {
     write(folder.path(), "sts.csv", "score,text,split\n4.75,\"A man, with a hat\",train\n0,A plane,dev\n");
     write(folder.path(), "more.tsv", "text\tscore\nlast\t1e0\n");
     let read =
-        collection(folder.path(), "paths = 'sts.csv'\ntest-paths = 'more.tsv'\nnumber = 'score'").unwrap();
-    assert_eq!(read.labels, Labels::Numbers);
-    let rows: Vec<_> = read.texts.iter().map(|text| (text.first.as_str(), text.split.as_deref())).collect();
+        texts_of(folder.path(), "paths = 'sts.csv'\ntest-paths = 'more.tsv'\nnumber = 'score'").unwrap();
+    assert_eq!(read.details.labels, Labels::Numbers);
+    let rows: Vec<_> =
+        read.splits.train.iter().map(|text| (text.first.as_str(), text.split.as_deref())).collect();
     assert_eq!(
         rows,
         [("A man, with a hat", Some("train")), ("A plane", Some("dev")), ("last", Some("test"))]
     );
-    assert_eq!(read.texts[0].label, Label::Number(4.75));
+    assert_eq!(read.splits.train[0].label, Label::Number(4.75));
 }
 
 #[test]
 fn every_fault_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
-    let said = |options: &str| collection(folder.path(), options).unwrap_err().to_string();
+    let said = |options: &str| texts_of(folder.path(), options).unwrap_err().to_string();
     write(folder.path(), "t.tsv", "text\tlabel\tscore\na\tyes\t1\nb\tmaybe\tmany\nc\tno\tinf\n");
     let all = said("paths = ['t.tsv', 'none.tsv']\nnumber = 'score'");
     assert!(
@@ -70,7 +77,7 @@ fn every_fault_is_named_with_its_line() {
     );
     assert!(all.contains("none.tsv: cannot be read"), "{all}");
     let class = said("paths = 't.tsv'\nlabel = 'label'\nclasses = ['yes', 'no']");
-    assert!(class.contains("t.tsv:3: the label `maybe` is none of the classes `yes`, `no`"), "{class}");
+    assert!(class.contains("t.tsv:3: the label `maybe` is not one of the classes `yes`, `no`"), "{class}");
     write(folder.path(), "blank.tsv", "text\tlabel\na\tyes\nb\t \n\t\n");
     let blank = said("paths = 'blank.tsv'\nlabel = 'label'");
     assert!(

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_data::WeightedPart;
+use alambic_data::WeightedBox;
 use alambic_models::architecture::{Architecture, Batch, Image};
 use alambic_models::bert::TextInput;
 use alambic_models::{Config, EncodedText, ModelError, Pass, TapSelection, Tokenizer, Trace, tap};
@@ -161,7 +161,7 @@ impl VisualQuestionAnsweringPipeline {
     pub fn attention_map(
         &self,
         (question, image): QuestionInput<'_>,
-    ) -> Result<Option<Vec<WeightedPart>>, InferenceError> {
+    ) -> Result<Option<Vec<WeightedBox>>, InferenceError> {
         let outline = self.config.outline();
         let (Some(text), Some(parts)) = (outline.streams.get("text"), outline.streams.get("image")) else {
             return Ok(None);

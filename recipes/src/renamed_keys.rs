@@ -17,6 +17,8 @@ pub const RENAMED_KEYS: RenamedKeys = RenamedKeys(&[
     ("least-confidence", &["min-confidence"]),
     ("longest", &["max-length", "max-new-tokens", "max-characters"]),
     ("lowered", &["precisions"]),
+    ("most", &["max-regions"]),
+    ("most-alike", &["max-character-similarity"]),
     ("other-first", &["mismatched-first-probability"]),
     ("other-second", &["mismatched-second-probability"]),
     ("rendered-by", &["back-translated-by"]),

@@ -6,9 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_data::corpora::{Corpus, ReadCorpus};
-use alambic_data::lexicon::Reading;
-use alambic_data::{Extent, Picture, Raster, RegionFiles, VisualQuestions};
-use alambic_settings::{IndexMap, Location, Node, OneOrMany, read};
+use alambic_data::{Dataset, Extent, Picture, QuestionDetails, Raster, ReadStatistics, RegionFiles};
+use alambic_settings::{Location, Node, OneOrMany, read};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -120,7 +119,7 @@ pub(super) fn vqa(folder: &Path) -> Vec<String> {
     corpora(
         folder,
         &[
-            "vqa = { questions = 'questions.json', annotations = 'annotations.json', images = '.', image-name = '{}.jpg', least = 1 }",
+            "vqa = { questions = 'questions.json', annotations = 'annotations.json', images = '.', image-name = '{}.jpg', min-answer-count = 1 }",
             "vqa = { questions = 'annotations.json', annotations = 'annotations.json', images = '.', image-name = '{}.jpg' }",
         ],
     )
@@ -180,19 +179,12 @@ fn attached(features: &Path) -> Vec<String> {
     let mut said = Vec::new();
     for (extent, memory_gb) in [(Extent::Head, 1.0), (Extent::Whole, 1.0), (Extent::Whole, 0.0)] {
         let features = OneOrMany(vec![Location::File(features.to_owned())]);
-        let files = RegionFiles { features, tags: OneOrMany(Vec::new()), most: 50, memory_gb };
-        let mut corpus = VisualQuestions {
-            answers: Vec::new(),
-            least: None,
-            images: vec![Picture::of_file("1.jpg".into())],
-            questions: Vec::new(),
-            languages: Vec::new(),
-            tags: IndexMap::new(),
-            reading: Reading::default(),
-            fingerprint: String::new(),
-        };
+        let files = RegionFiles { features, tags: OneOrMany(Vec::new()), max_regions: 50, memory_gb };
+        let images = vec![Picture::of_file("1.jpg".into())];
+        let details = QuestionDetails { images, ..QuestionDetails::default() };
+        let mut corpus = Dataset::new(Vec::new(), details, ReadStatistics::default(), String::new());
         said.extend(files.attach(&mut corpus, extent).err().map(|error| error.to_string()));
-        let found = corpus.images.iter().filter_map(|picture| picture.found.as_ref());
+        let found = corpus.details.images.iter().filter_map(|picture| picture.regions.as_ref());
         said.extend(found.filter_map(|found| found.load().err()).map(|error| error.to_string()));
     }
     said

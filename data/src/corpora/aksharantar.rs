@@ -7,19 +7,19 @@
 use alambic_settings::settings;
 
 use super::ReadCorpus;
-use super::word_pairs::{Keep, Row, WordPairs};
+use super::word_pair_files::{Keep, Row, WordPairFiles};
 use crate::content::Content;
 use crate::error::DataError;
-use crate::lexicon::LexiconBuilder;
-use crate::source::{Extent, Format, Source};
+use crate::source::{Extent, TableFormat, TableSource};
 use crate::table::{Columns, Table};
+use crate::word_builder::WordsBuilder;
 
 settings! {
     /// Aksharantar word pairs, one file a language: JSON lines as published, or a table `roman native split`.
     pub struct Aksharantar {
         /// The files.
         #[flatten]
-        pub files: WordPairs,
+        pub files: WordPairFiles,
     }
 }
 
@@ -29,13 +29,13 @@ impl ReadCorpus for Aksharantar {
         Ok(builder.build(self.files.max_characters, extent)?.into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [!self.files.validation_paths.is_empty(), !self.files.test_paths.is_empty()]
     }
 }
 
-fn rows(source: &Source, builder: &mut LexiconBuilder, keep: &mut Keep<'_>) -> Result<(), DataError> {
-    let (native, roman) = if source.format == Format::JsonLines {
+fn rows(source: &TableSource, builder: &mut WordsBuilder, keep: &mut Keep<'_>) -> Result<(), DataError> {
+    let (native, roman) = if source.format == TableFormat::JsonLines {
         ("native word", "english word")
     } else {
         ("native", "roman")

@@ -1,4 +1,4 @@
-//! Which answers are told apart, as files of models and of corpora list them.
+//! Answers that are classes, as files of models and of corpora list them.
 
 use std::collections::HashSet;
 
@@ -7,15 +7,15 @@ use alambic_settings::Location;
 use serde_json::Value;
 
 use crate::error::{DataError, Fault, Place};
-use crate::image_datasets::Known;
-use crate::source::{Extent, Source};
+use crate::image_datasets::AnswerClasses;
+use crate::source::{Extent, TableSource};
 
 /// The answers of a file in the order of their ids: `id2label` of a model's `config.json`, a list in JSON, or a line each.
 ///
 /// # Errors
 /// Where the file cannot be read, or lists none, or one twice.
 pub(super) fn listed(location: &Location) -> Result<Vec<String>, DataError> {
-    let source = Source::open_lines(location, Extent::Whole)?;
+    let source = TableSource::open_lines(location, Extent::Whole)?;
     let fail = |reason: String| DataError::new(Place::file(&source.name), Fault::NotAnswers(reason));
     let bytes = source.bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&source.bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| fail(error.to_string()))?;
@@ -42,7 +42,7 @@ pub(super) fn listed(location: &Location) -> Result<Vec<String>, DataError> {
 pub(super) fn once_each(answers: &[String], place: &str) -> Result<(), DataError> {
     let mut seen = HashSet::new();
     match answers.iter().find(|answer| !seen.insert(answer.as_str())) {
-        Some(twice) => Err(DataError::new(Place::file(place), Fault::AnswerTwice(quoted(twice)))),
+        Some(twice) => Err(DataError::new(Place::file(place), Fault::DuplicateAnswer(quoted(twice)))),
         None => Ok(()),
     }
 }
@@ -65,9 +65,9 @@ fn of_config(config: &serde_json::Map<String, Value>) -> Result<Vec<String>, &'s
         .ok_or("the ids of `id2label` do not count up from 0")
 }
 
-/// The answers that are told apart: those of a file, or those that are common enough.
-pub(super) fn known(listed: Option<&[String]>, least: usize) -> Known<'_> {
-    listed.map_or(Known::Common(least), Known::Listed)
+/// Answers that are classes: those of a file, or those that are common enough.
+pub(super) fn answer_classes(listed: Option<&[String]>, min_answer_count: usize) -> AnswerClasses<'_> {
+    listed.map_or(AnswerClasses::Common(min_answer_count), AnswerClasses::Listed)
 }
 
 #[cfg(test)]

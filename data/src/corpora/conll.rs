@@ -5,13 +5,13 @@ use alambic_settings::{Location, OneOrMany, choices, settings};
 use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::source::{Extent, Source};
+use crate::source::{Extent, TableSource};
 use crate::statistics::ReadStatistics;
 use crate::table::{lines, utf8};
 use crate::texts::{Label, Labels, OUTSIDE, Text, TextsBuilder};
 
 choices! {
-    /// What tags say of spans.
+    /// Tagging schemes: how tags mark spans.
     pub enum Scheme {
         /// They are taken as they stand. Spans are read out of `B-KIND` and `I-KIND`, as in IOB1 and IOB2, and out of
         /// `E-KIND` and `S-KIND`; other tags, such as parts of speech, form none.
@@ -22,7 +22,7 @@ choices! {
 }
 
 settings! {
-    /// Sentences whose words are tagged, as CoNLL publishes them: files of one word a line, its columns parted by tabs or
+    /// Sentences whose words are tagged, as CoNLL publishes them: files of one word a line, its columns separated by tabs or
     /// else by blanks, and an empty line between sentences. Lines that begin with `-DOCSTART-` are left out; so are those of
     /// CoNLL-U that are no words, `3-4` and `5.1`, where the word is not in the first column. Between tabs a word may be
     /// white space. A line such as `# text = …` before a sentence is refused unless `comment` is named.
@@ -39,7 +39,7 @@ settings! {
         /// The column of the tag, counted from 1. Left out: the last.
         #[range(1..)]
         pub tag: Option<usize>,
-        /// What tags say of spans.
+        /// Tagging schemes: how tags mark spans.
         pub scheme: Scheme = Scheme::AsWritten,
         /// Names of the classes in the order of their ids. Left out: the tags of all files, in the order of the alphabet.
         pub classes: Vec<String> = Vec::new(),
@@ -79,7 +79,7 @@ impl ReadCorpus for Conll {
             (&self.test_paths, Some("test")),
         ];
         // Never the head alone: rare tags may first come further down, and what tags there are decides about a model.
-        let open = |location: &Location| Source::open_lines(location, Extent::Whole);
+        let open = |location: &Location| TableSource::open_lines(location, Extent::Whole);
         builder.read(files, open, |source, split, statistics| {
             self.sentences(source, split, &mut sentences, statistics)
         })?;
@@ -97,7 +97,7 @@ impl ReadCorpus for Conll {
         Ok(builder.build(Labels::Words(classes), false, extent)?.into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
     }
 }
@@ -106,7 +106,7 @@ impl Conll {
     /// Reads the sentences of a file, and reports its faults.
     fn sentences(
         &self,
-        source: &Source,
+        source: &TableSource,
         split: Option<&'static str>,
         sentences: &mut Vec<Sentence>,
         statistics: &mut ReadStatistics,
@@ -138,7 +138,7 @@ impl Conll {
                 }
             }
             if self.comment.is_none() && sentence.words.is_empty() && is_like_comment(line, &cells, columns) {
-                problems.push(Place::line(&source.name, number), Fault::Comment(line.to_owned()));
+                problems.push(Place::line(&source.name, number), Fault::UnexpectedComment(line.to_owned()));
                 continue;
             }
             if self.is_no_word(&cells, sentence.words.len()) {
@@ -166,7 +166,7 @@ impl Conll {
     }
 
     /// How many columns the rows of a file have, by the first that is no comment; none where there is no such row.
-    fn columns(&self, source: &Source) -> Option<usize> {
+    fn columns(&self, source: &TableSource) -> Option<usize> {
         let is_comment = |line: &str| match &self.comment {
             Some(mark) => line.starts_with(mark.as_str()),
             None => is_like_comment(line, &cells(line), None),
@@ -208,8 +208,8 @@ impl Conll {
         // A word of nothing but blanks is what stands between the separators.
         let shown = word.trim_matches(' ');
         match (word.is_empty(), tag.is_empty()) {
-            (true, _) => Err(Fault::NothingInColumn("word")),
-            (_, true) => Err(Fault::NothingInColumn("tag")),
+            (true, _) => Err(Fault::EmptyField("word")),
+            (_, true) => Err(Fault::EmptyField("tag")),
             _ => Ok((if shown.is_empty() { word } else { shown }, tag)),
         }
     }
@@ -269,7 +269,7 @@ fn is_like_comment(line: &str, cells: &[&str], columns: Option<usize>) -> bool {
     names_value || begins("newdoc") || begins("newpar") || columns.is_some_and(|count| count != cells.len())
 }
 
-/// The columns of a row: parted by tabs where there is one, else by blanks.
+/// The columns of a row: tab-separated where there is a tab, else separated by blanks.
 fn cells(line: &str) -> Vec<&str> {
     if line.contains('\t') {
         line.split('\t').collect()

@@ -7,22 +7,22 @@
 use alambic_settings::settings;
 
 use super::ReadCorpus;
-use super::word_pairs::{Keep, Row, WordPairs};
+use super::word_pair_files::{Keep, Row, WordPairFiles};
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::lexicon::LexiconBuilder;
-use crate::source::{Extent, Format, Source};
+use crate::source::{Extent, TableFormat, TableSource};
 use crate::table::{Columns, Header, Quoting, Table};
+use crate::word_builder::WordsBuilder;
 
 settings! {
     /// Dakshina lexicons, one file a language: TSV of native word, romanisation, attestations.
     ///
-    /// Files without a header are read as published; files with one are told by its columns `native` and
+    /// Files without a header are read as published; files with one have the columns `native` and
     /// `roman`, and may have `attestations` and `split` besides.
     pub struct Dakshina {
         /// The files.
         #[flatten]
-        pub files: WordPairs,
+        pub files: WordPairFiles,
         /// Romanisations that fewer annotators wrote are dropped. Files without the column count one for each.
         pub min_attestations: usize = 1,
     }
@@ -39,7 +39,7 @@ impl ReadCorpus for Dakshina {
         Ok(builder.build(self.files.max_characters, extent)?.into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [!self.files.validation_paths.is_empty(), !self.files.test_paths.is_empty()]
     }
 }
@@ -47,15 +47,15 @@ impl ReadCorpus for Dakshina {
 impl Dakshina {
     fn rows(
         &self,
-        source: &Source,
-        builder: &mut LexiconBuilder,
+        source: &TableSource,
+        builder: &mut WordsBuilder,
         keep: &mut Keep<'_>,
     ) -> Result<(), DataError> {
-        if !matches!(source.format, Format::Tsv | Format::Csv) {
+        if !matches!(source.format, TableFormat::Tsv | TableFormat::Csv) {
             return Err(DataError::new(Place::file(&source.name), Fault::WrongFormat(source.format.name())));
         }
         // As published: tab-separated, and quotes are characters.
-        let quoting = if source.format == Format::Tsv { Quoting::None } else { Quoting::AsWritten };
+        let quoting = if source.format == TableFormat::Tsv { Quoting::None } else { Quoting::AsWritten };
         let columns = Columns {
             header: HEADER,
             quoting,
@@ -90,7 +90,7 @@ fn attestations(table: &Table<'_>) -> Result<Option<Vec<usize>>, DataError> {
     let mut counts = Vec::with_capacity(table.rows());
     for (row, text) in texts.into_iter().enumerate() {
         let count = text.trim().parse().unwrap_or_else(|_| {
-            let fault = Fault::NotNumber { column: ATTESTATIONS.to_owned(), found: text.to_owned() };
+            let fault = Fault::NotCount { column: ATTESTATIONS.to_owned(), found: text.to_owned() };
             problems.push(table.place(row), fault);
             0
         });

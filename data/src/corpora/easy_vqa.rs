@@ -9,14 +9,14 @@ use super::ReadCorpus;
 use super::json::json;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
-use crate::image_datasets::{Known, RawQuestion, build_questions};
+use crate::image_datasets::{AnswerClasses, RawQuestion, build_questions};
 use crate::image_files::ImageFolder;
-use crate::source::{Extent, Source};
+use crate::source::{Extent, TableSource};
 use crate::stable_hash::join_fingerprints;
 
 settings! {
     /// easy-VQA (Zhou, 2019) as published: a folder with `answers.txt`, and `train` and `test`, each with `questions.json`
-    /// and `images/N.png`. The split of a question is `train` or `test`; its kind is told from its answer. Its 107 different
+    /// and `images/N.png`. The split of a question is `train` or `test`; its kind follows from its answer. Its 107 different
     /// questions are known in English (`en`), Hindi (`hi`) and Japanese (`ja`).
     pub struct EasyVqa {
         /// The folder.
@@ -27,8 +27,8 @@ settings! {
 /// The questions in English, and in other languages.
 const TRANSLATIONS: &str = include_str!("../../easy-vqa/translations.tsv");
 
-/// The parts, and the splits of their questions.
-const PARTS: [&str; 2] = ["train", "test"];
+/// Folders, and the splits of their questions.
+const SPLITS: [&str; 2] = ["train", "test"];
 
 impl ReadCorpus for EasyVqa {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
@@ -42,18 +42,18 @@ impl ReadCorpus for EasyVqa {
         let mut fingerprints = vec![list];
         let mut raw = Vec::new();
         let (languages, translations) = translations();
-        for part in PARTS {
-            let path = folder.join(part).join("questions.json");
-            let (source, rows): (Source, Vec<(String, String, u64)>) = json(&Location::File(path))?;
+        for split in SPLITS {
+            let path = folder.join(split).join("questions.json");
+            let (source, rows): (TableSource, Vec<(String, String, u64)>) = json(&Location::File(path))?;
             fingerprints.push(source.fingerprint());
             let name = &source.name;
             raw.extend(rows.into_iter().map(|(text, answer, image)| RawQuestion {
                 translations: translations.get(text.as_str()).cloned().unwrap_or_default(),
                 text,
-                image: images.file(&format!("{part}/images/{image}.png")),
+                image: images.file(&format!("{split}/images/{image}.png")),
                 kind: kind(&answer).to_owned(),
                 answers: vec![(answer, 1.0)],
-                split: Some(part.to_owned()),
+                split: Some(split.to_owned()),
                 place: Place::file(name),
             }));
         }
@@ -62,14 +62,14 @@ impl ReadCorpus for EasyVqa {
             source,
             &join_fingerprints(&fingerprints),
             raw,
-            Known::Listed(&answers),
+            AnswerClasses::Listed(&answers),
             languages,
             extent,
         )?
         .into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [false, true]
     }
 }
@@ -88,7 +88,7 @@ fn translations() -> (Vec<String>, HashMap<&'static str, IndexMap<String, String
 
 /// A text file with its fingerprint.
 fn lines(path: &Path) -> Result<(String, String), DataError> {
-    let source = Source::open_lines(&Location::File(path.to_owned()), Extent::Whole)?;
+    let source = TableSource::open_lines(&Location::File(path.to_owned()), Extent::Whole)?;
     let text = String::from_utf8(source.bytes.to_vec()).map_err(|error| {
         let byte = source.bytes.get(error.utf8_error().valid_up_to()).copied().unwrap_or_default();
         DataError::new(Place::file(&source.name), Fault::NotUtf8(byte))
@@ -109,17 +109,17 @@ fn kind(answer: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::dataset::Dataset;
-    use crate::pictures::Raster;
     use crate::questions::Question;
+    use crate::raster::Raster;
 
     fn published(questions: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let raster = Raster { width: 4, height: 4, rgb: std::sync::Arc::new(vec![9; 48]) };
         std::fs::write(folder.path().join("answers.txt"), "circle\nyes\nno\nblue\n").unwrap();
-        for part in PARTS {
-            std::fs::create_dir_all(folder.path().join(part).join("images")).unwrap();
-            std::fs::write(folder.path().join(part).join("questions.json"), questions).unwrap();
-            std::fs::write(folder.path().join(part).join("images/7.png"), raster.to_png().unwrap()).unwrap();
+        for split in SPLITS {
+            std::fs::create_dir_all(folder.path().join(split).join("images")).unwrap();
+            std::fs::write(folder.path().join(split).join("questions.json"), questions).unwrap();
+            std::fs::write(folder.path().join(split).join("images/7.png"), raster.to_png().unwrap()).unwrap();
         }
         folder
     }

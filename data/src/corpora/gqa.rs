@@ -4,13 +4,13 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use serde::Deserialize;
 
 use super::ReadCorpus;
-use super::answers::{known, listed};
+use super::answers::{answer_classes, listed};
 use super::json::{Words, json};
 use crate::content::Content;
 use crate::error::{DataError, Place};
 use crate::image_datasets::{RawQuestion, TEST, Translations, build_questions, english_and};
 use crate::image_files::ImageFolder;
-use crate::source::{Extent, Source};
+use crate::source::{Extent, TableSource};
 use crate::stable_hash::join_fingerprints;
 
 settings! {
@@ -25,19 +25,19 @@ settings! {
         pub translations: IndexMap<String, OneOrMany<Location>> = IndexMap::new(),
         /// The folder of the images, called by their number with `.jpg` behind it.
         pub images: Location,
-        /// A file with the answers that are told apart, in the order of their ids, as a published teacher has them: the
+        /// A file with the answers that are classes, in the order of their ids, as a published teacher has them: the
         /// `config.json` of a model, a list in JSON such as LXMERT's `trainval_label2ans.json`, or a line each. Left out: the common
         /// ones.
         pub answers_from: Option<Location>,
-        /// The fewest questions that an answer must have to be told apart.
+        /// Least number of questions with an answer for it to be a class.
         #[range(1..)]
-        pub least: usize = 1,
+        pub min_answer_count: usize = 1,
     }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked {
+struct GqaQuestion {
     question: String,
     image_id: Words,
     answer: Option<Words>,
@@ -58,7 +58,7 @@ impl ReadCorpus for Gqa {
         let mut translations = Translations::new();
         for (language, paths) in &self.translations {
             for location in paths.iter() {
-                let (source, file): (Source, IndexMap<String, Asked>) = json(location)?;
+                let (source, file): (TableSource, IndexMap<String, GqaQuestion>) = json(location)?;
                 fingerprints.push(source.fingerprint());
                 for (number, asked) in file {
                     translations.add(number, language, &asked.question);
@@ -67,7 +67,7 @@ impl ReadCorpus for Gqa {
         }
         for (paths, split) in [(&self.questions, None), (&self.test_questions, Some(TEST))] {
             for location in paths.iter() {
-                let (source, file): (Source, IndexMap<String, Asked>) = json(location)?;
+                let (source, file): (TableSource, IndexMap<String, GqaQuestion>) = json(location)?;
                 fingerprints.push(source.fingerprint());
                 rows.extend(file.into_iter().map(|(number, asked)| RawQuestion {
                     translations: translations.of(&number),
@@ -82,19 +82,19 @@ impl ReadCorpus for Gqa {
             }
         }
         let listed = self.answers_from.as_ref().map(listed).transpose()?;
-        let known = known(listed.as_deref(), self.least);
+        let classes = answer_classes(listed.as_deref(), self.min_answer_count);
         Ok(build_questions(
             sources.join(", "),
             &join_fingerprints(&fingerprints),
             rows,
-            known,
+            classes,
             english_and(&self.translations),
             extent,
         )?
         .into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [false, !self.test_questions.is_empty()]
     }
 }

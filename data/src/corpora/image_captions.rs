@@ -6,9 +6,9 @@ use super::ReadCorpus;
 use super::image_questions::optional;
 use crate::content::Content;
 use crate::error::DataError;
-use crate::image_datasets::{Captioned, TEST, build_captions};
+use crate::image_datasets::{CaptionedImage, TEST, build_captions};
 use crate::image_files::ImageFolder;
-use crate::source::{Extent, Source, files};
+use crate::source::{Extent, TableSource, files};
 use crate::stable_hash::join_fingerprints;
 use crate::table::{Columns, Table};
 
@@ -36,14 +36,14 @@ impl ReadCorpus for ImageCaptions {
         let folder = ImageFolder::open(&self.images)?;
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
         let mut faults: Option<DataError> = None;
-        let parts = [
+        let lists = [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some(TEST)),
         ];
-        for (paths, part) in parts {
+        for (paths, file_split) in lists {
             for location in files(paths)? {
-                let read = Source::open(&location, extent).and_then(|source| {
+                let read = TableSource::open(&location, extent).and_then(|source| {
                     sources.push(source.name.clone());
                     fingerprints.push(source.fingerprint());
                     let columns = Columns {
@@ -56,10 +56,10 @@ impl ReadCorpus for ImageCaptions {
                     let splits = optional(&table, None, "split")?;
                     for row in 0..table.rows() {
                         let own = splits.as_ref().map(|splits| splits[row].trim().to_owned());
-                        rows.push(Captioned {
+                        rows.push(CaptionedImage {
                             image: folder.file(images[row].trim()),
                             captions: vec![captions[row].trim().to_owned()],
-                            split: part.map(str::to_owned).or(own.filter(|split| !split.is_empty())),
+                            split: file_split.map(str::to_owned).or(own.filter(|split| !split.is_empty())),
                             place: table.place(row),
                         });
                     }
@@ -74,7 +74,7 @@ impl ReadCorpus for ImageCaptions {
         Ok(build_captions(sources.join(", "), &join_fingerprints(&fingerprints), rows, extent)?.into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
     }
 }

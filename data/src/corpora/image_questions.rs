@@ -3,12 +3,12 @@
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
 use super::ReadCorpus;
-use super::answers::{known, listed, once_each};
+use super::answers::{answer_classes, listed, once_each};
 use crate::content::Content;
 use crate::error::DataError;
 use crate::image_datasets::{RawQuestion, TEST, build_questions};
 use crate::image_files::ImageFolder;
-use crate::source::{Extent, Source, files};
+use crate::source::{Extent, TableSource, files};
 use crate::stable_hash::join_fingerprints;
 use crate::table::{Columns, Table};
 
@@ -36,16 +36,16 @@ settings! {
         pub answer: String = "answer".to_owned(),
         /// The column of the kind of question. Left out: `kind`, if the table has one.
         pub kind: Option<String>,
-        /// The answers that are told apart, in the order of their ids. Left out: those of `answers-from`, or of the training
+        /// The answers that are classes, in the order of their ids. Left out: those of `answers-from`, or of the training
         /// and validation rows.
         pub answers: Vec<String> = Vec::new(),
-        /// A file with the answers that are told apart, in the order of their ids, as a published teacher has them: the
+        /// A file with the answers that are classes, in the order of their ids, as a published teacher has them: the
         /// `config.json` of a model, a list in JSON such as LXMERT's `trainval_label2ans.json`, or a line each. Left out: those of
         /// `answers`, or of the rows.
         pub answers_from: Option<Location>,
-        /// The fewest rows that an answer must have to be told apart, where they are not listed.
+        /// Least number of rows with an answer for it to be a class, where classes are not listed.
         #[range(1..)]
-        pub least: usize = 1,
+        pub min_answer_count: usize = 1,
     }
 }
 
@@ -55,17 +55,17 @@ impl ReadCorpus for ImageQuestions {
         let folder = ImageFolder::open(&self.images)?;
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
         let mut faults: Option<DataError> = None;
-        let parts = [
+        let lists = [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some(TEST)),
         ];
-        for (paths, part) in parts {
+        for (paths, file_split) in lists {
             for location in files(paths)? {
-                let read = Source::open(&location, extent).and_then(|source| {
+                let read = TableSource::open(&location, extent).and_then(|source| {
                     sources.push(source.name.clone());
                     fingerprints.push(source.fingerprint());
-                    self.rows(&source, part, &folder, &mut rows)
+                    self.rows(&source, file_split, &folder, &mut rows)
                 });
                 DataError::note(&mut faults, read);
             }
@@ -77,20 +77,20 @@ impl ReadCorpus for ImageQuestions {
             Some(location) => Some(listed(location)?),
             None => (!self.answers.is_empty()).then(|| self.answers.clone()),
         };
-        let known = known(listed.as_deref(), self.least);
+        let classes = answer_classes(listed.as_deref(), self.min_answer_count);
         let languages = std::iter::once(&self.language).chain(self.translations.keys()).cloned().collect();
         Ok(build_questions(
             sources.join(", "),
             &join_fingerprints(&fingerprints),
             rows,
-            known,
+            classes,
             languages,
             extent,
         )?
         .into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
     }
 }
@@ -98,8 +98,8 @@ impl ReadCorpus for ImageQuestions {
 impl ImageQuestions {
     fn rows(
         &self,
-        source: &Source,
-        part: Option<&str>,
+        source: &TableSource,
+        file_split: Option<&str>,
         folder: &ImageFolder,
         rows: &mut Vec<RawQuestion>,
     ) -> Result<(), DataError> {
@@ -136,7 +136,7 @@ impl ImageQuestions {
                 image: folder.file(images[row].trim()),
                 answers: if answer.is_empty() { Vec::new() } else { vec![(answer.to_owned(), 1.0)] },
                 kind: text(&kinds, row).unwrap_or_default(),
-                split: part.map(str::to_owned).or_else(|| text(&splits, row)),
+                split: file_split.map(str::to_owned).or_else(|| text(&splits, row)),
                 place: table.place(row),
             });
         }
@@ -152,7 +152,7 @@ pub(super) fn optional<'t>(
 ) -> Result<Option<Vec<&'t str>>, DataError> {
     match name {
         Some(name) => table.column(name).map(Some),
-        None if table.has(usual) => table.column(usual).map(Some),
+        None if table.has_column(usual) => table.column(usual).map(Some),
         None => Ok(None),
     }
 }

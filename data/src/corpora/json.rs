@@ -7,14 +7,14 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::error::{DataError, Fault, Place};
-use crate::source::{Extent, Source};
+use crate::source::{Extent, TableSource};
 
 /// A file of JSON.
 ///
 /// # Errors
 /// Where it cannot be read, or holds something else; with the line.
-pub(super) fn json<T: DeserializeOwned>(location: &Location) -> Result<(Source, T), DataError> {
-    let source = Source::open_lines(location, Extent::Whole)?;
+pub(super) fn json<T: DeserializeOwned>(location: &Location) -> Result<(TableSource, T), DataError> {
+    let source = TableSource::open_lines(location, Extent::Whole)?;
     let bytes = source.bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&source.bytes);
     let value = serde_json::from_slice(bytes).map_err(|error| {
         let fault = Fault::BrokenJson(elided(&error.to_string()));

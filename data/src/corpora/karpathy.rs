@@ -9,9 +9,9 @@ use super::ReadCorpus;
 use super::json::json;
 use crate::content::Content;
 use crate::error::{DataError, Place};
-use crate::image_datasets::{Captioned, build_captions};
+use crate::image_datasets::{CaptionedImage, build_captions};
 use crate::image_files::ImageFolder;
-use crate::source::{Extent, Source};
+use crate::source::{Extent, TableSource};
 
 settings! {
     /// Captions of photographs with the splits by which retrieval is compared (Karpathy and Fei-Fei, 2015), as published for
@@ -47,8 +47,8 @@ struct Sentence {
 impl ReadCorpus for Karpathy {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let folder = ImageFolder::open(&self.images)?;
-        let (source, file): (Source, File) = json(&self.file)?;
-        let row = |image: Image| Captioned {
+        let (source, file): (TableSource, File) = json(&self.file)?;
+        let row = |image: Image| CaptionedImage {
             image: folder.file(&Path::new(&image.filepath).join(&image.filename).to_string_lossy()),
             captions: image.sentences.into_iter().map(|sentence| sentence.raw.trim().to_owned()).collect(),
             split: Some(image.split),

@@ -12,22 +12,22 @@ use std::borrow::Cow;
 pub(super) struct Classes {
     /// Their names.
     pub(super) names: Vec<String>,
-    reading: Reading,
+    format: LabelFormat,
     are_given: bool,
 }
 
-/// What the labels of a corpus are taken for.
+/// Format of the labels of a corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Reading {
+struct LabelFormat {
     digits: Digits,
     /// The spelling in which truth values are named, if there are any.
     truths: Option<Spelling>,
 }
 
-/// What labels of digits are.
+/// Meaning of labels of digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Digits {
-    /// Codes, whose zeros tell them apart.
+    /// Codes, in which zeros count.
     #[default]
     Codes,
     /// Ids beside other labels: one class whether or not `.0` stands behind them.
@@ -36,7 +36,7 @@ enum Digits {
     Numbers,
 }
 
-/// How truth values are written.
+/// Spelling of truth values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Spelling {
     /// `True`, as Python.
@@ -47,7 +47,7 @@ enum Spelling {
     Capitals,
 }
 
-/// What a label is among the classes.
+/// Class of a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// The class of this index.
@@ -63,12 +63,12 @@ pub(super) enum Class {
 impl Classes {
     /// The classes that labels name.
     pub(super) fn of(labels: &[&str]) -> Self {
-        let reading = Reading::of(labels);
+        let format = LabelFormat::of(labels);
         let is_class = |label: &&&str| {
-            !reading.is_missing(label) && (reading.digits != Digits::Numbers || number(label).is_some())
+            !format.is_missing(label) && (format.digits != Digits::Numbers || number(label).is_some())
         };
         let mut names: Vec<String> =
-            labels.iter().filter(is_class).map(|label| reading.named(label).into_owned()).collect();
+            labels.iter().filter(is_class).map(|label| format.named(label).into_owned()).collect();
         names.sort_unstable();
         names.dedup();
         let numbers: Option<Vec<f64>> = names.iter().map(|name| name.parse().ok()).collect();
@@ -77,29 +77,29 @@ impl Classes {
             ordered.sort_by(|(one, _), (other, _)| one.total_cmp(other));
             names = ordered.into_iter().map(|(_, name)| name).collect();
         }
-        // Published test parts and the class labels of data sets say by -1 that there is no label.
+        // Published test splits and the class labels of data sets say by -1 that there is no label.
         let ids = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
-        if reading.digits == Digits::Numbers
+        if format.digits == Digits::Numbers
             && names.iter().skip(1).all(ids)
             && names.first().is_some_and(|name| name == UNLABELLED)
         {
             names.remove(0);
         }
-        Self { names, reading, are_given: false }
+        Self { names, format, are_given: false }
     }
 
     /// Classes that the recipe names, in the order of their ids.
     pub(super) fn given(names: &[String], labels: &[&str]) -> Self {
-        Self { names: names.to_vec(), reading: Reading::of(labels), are_given: true }
+        Self { names: names.to_vec(), format: LabelFormat::of(labels), are_given: true }
     }
 
     /// The class of a label. Where the recipe names classes by words, a number is an id.
     pub(super) fn find(&self, label: &str) -> Class {
         let at = |name: &str| self.names.iter().position(|class| class == name);
-        if let Some(index) = at(label).or_else(|| at(&self.reading.named(label))) {
+        if let Some(index) = at(label).or_else(|| at(&self.format.named(label))) {
             return Class::Known(index);
         }
-        if self.reading.is_missing(label) {
+        if self.format.is_missing(label) {
             return Class::Missing;
         }
         let plain = number(label);
@@ -124,7 +124,7 @@ impl Classes {
     }
 }
 
-/// How published data say that the label of a text is not told.
+/// Label by which published data say that a text has none.
 const UNLABELLED: &str = "-1";
 
 /// What pandas takes for a missing value in any column, and what it writes for one.
@@ -139,7 +139,7 @@ const NEVER_A_WORD: [&str; 3] = ["nan", "NaN", "<NA>"];
 /// Numbers that count nothing.
 const INFINITE: [&str; 6] = ["inf", "Inf", "INF", "infinity", "Infinity", "INFINITY"];
 
-impl Reading {
+impl LabelFormat {
     fn of(labels: &[&str]) -> Self {
         let truths = labels.iter().filter(|label| truth(label).is_some()).map(|label| spelling(label)).min();
         let are_numbers = |label: &&str| number(label).is_some() || is_missing(label) || is_infinite(label);

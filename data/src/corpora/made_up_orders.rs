@@ -19,7 +19,7 @@ settings! {
     /// recipe without data. Persons and places have the same names, so that what stands around a word
     /// decides. What a model scores here says nothing of real texts.
     pub struct MadeUpOrders {
-        /// How many different ones.
+        /// Number of different ones.
         #[range(1..=100_000)]
         pub size: usize = 3000,
         /// Another number gives other orders.

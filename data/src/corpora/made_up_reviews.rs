@@ -19,12 +19,12 @@ settings! {
     /// recipe without data. Adjectives carry the class, `not` turns it round, and behind `but` the second half decides;
     /// no counting of words gets all of it. What a model scores here says nothing of real texts.
     pub struct MadeUpReviews {
-        /// How many different ones.
+        /// Number of different ones.
         #[range(1..=1_000_000)]
         pub size: usize = 3000,
         /// Another number gives other reviews.
         pub seed: u64 = 1,
-        /// Whether the class is told; without it they are texts without labels.
+        /// Whether the texts have their class as label; else they have none.
         pub labelled: bool = true,
     }
 }

@@ -9,7 +9,7 @@ use crate::content::Content;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Fault, Place};
 use crate::questions::{Question, QuestionDetails};
-use crate::scenes::{Asked, Recipe, Scene, Tongue, answers, stream, tags};
+use crate::scenes::{Scene, SceneLanguage, SceneOptions, SceneQuestionKind, answers, stream, tags};
 use crate::source::Extent;
 use crate::statistics::ReadStatistics;
 
@@ -18,7 +18,7 @@ settings! {
     /// without data, and for experiments in which the difficulty is known. What a model scores here says nothing
     /// of photographs.
     pub struct MadeUpScenes {
-        /// How many images. They are drawn when they are first looked at; what is in them is known before, by `check` too.
+        /// Number of images. They are drawn when they are first looked at; what is in them is known before, by `check` too.
         #[range(1..=50_000)]
         pub images: usize = 2000,
         /// Questions about each, at most; fewer where no more can be asked.
@@ -29,10 +29,10 @@ settings! {
         /// Pixels of a side.
         #[range(8..=1024)]
         pub side: usize = 64,
-        /// The fewest objects.
+        /// Least number of objects.
         #[range(1..=12)]
         pub fewest: usize = 3,
-        /// The most objects.
+        /// Greatest number of objects.
         #[range(1..=12)]
         pub most: usize = 6,
         /// Smallest radius of an object as a share of the side; where there is no room, all are smaller.
@@ -41,15 +41,15 @@ settings! {
         /// Largest radius of an object as a share of the side.
         #[range(0.02..=0.45)]
         pub largest: f64 = 0.19,
-        /// How many shapes there are.
+        /// Number of different shapes.
         #[range(1..=6)]
         pub shapes: usize = 4,
-        /// How many colours there are.
+        /// Number of different colours.
         #[range(1..=8)]
         pub colours: usize = 6,
         /// Whether no two objects of an image have the same colour, as in sort-of-CLEVR, so that a colour names an object.
         pub distinct: bool = false,
-        /// How far objects may cover each other, as a share of the distance at which they touch.
+        /// Overlap that objects may have, as a share of the distance at which they touch.
         #[range(0.0..=0.8)]
         pub overlap: f64 = 0.0,
         /// Deviation of the noise on every pixel, the range of colours being 1.
@@ -60,15 +60,22 @@ settings! {
         pub captions: usize = 0,
         /// The languages of questions and captions, the first of which is the corpus's own. Tags are in English and
         /// known in the others.
-        pub languages: Vec<Tongue> = vec![Tongue::English],
-        /// What is asked.
-        pub kinds: Vec<Asked> = ASKED.to_vec(),
+        pub languages: Vec<SceneLanguage> = vec![SceneLanguage::English],
+        /// Kinds of questions.
+        pub kinds: Vec<SceneQuestionKind> = ALL_KINDS.to_vec(),
     }
 }
 
 /// All that can be asked.
-pub(super) const ASKED: [Asked; 7] =
-    [Asked::Colour, Asked::Shape, Asked::Count, Asked::Exists, Asked::Place, Asked::Largest, Asked::Nearest];
+pub(super) const ALL_KINDS: [SceneQuestionKind; 7] = [
+    SceneQuestionKind::Colour,
+    SceneQuestionKind::Shape,
+    SceneQuestionKind::Count,
+    SceneQuestionKind::Exists,
+    SceneQuestionKind::Place,
+    SceneQuestionKind::Largest,
+    SceneQuestionKind::Nearest,
+];
 
 /// The name that stands for a file's.
 const NAME: &str = "made-up-scenes";
@@ -83,13 +90,13 @@ impl ReadCorpus for MadeUpScenes {
             (self.smallest > self.largest, "smallest", "largest"),
         ] {
             if crossed {
-                return Err(DataError::new(Place::file(least), Fault::Crossed(least, most)));
+                return Err(DataError::new(Place::file(least), Fault::MinAboveMax(least, most)));
             }
         }
         let variety = (self.shapes, self.colours);
-        let tongues = if self.languages.is_empty() { &[Tongue::English][..] } else { &self.languages };
-        let languages: Vec<String> = tongues.iter().map(|tongue| tongue.name().to_owned()).collect();
-        let recipe = Recipe {
+        let spoken = if self.languages.is_empty() { &[SceneLanguage::English][..] } else { &self.languages };
+        let languages: Vec<String> = spoken.iter().map(|language| language.name().to_owned()).collect();
+        let options = SceneOptions {
             side: self.side,
             objects: (self.fewest, self.most),
             radii: (self.smallest as f32, self.largest as f32),
@@ -105,23 +112,23 @@ impl ReadCorpus for MadeUpScenes {
         let count = if extent == Extent::Head { self.images.min(HEAD) } else { self.images };
         for image in 0..count {
             let mut random = stream(NAME, self.seed, image);
-            let scene = Scene::invent(&recipe, &mut random);
-            let asked = scene.ask(&self.kinds, self.questions, variety, &mut random);
-            questions.extend(asked.into_iter().filter_map(|asking| {
-                let answer = *index.get(asking.answer.as_str())?;
-                let mut texts = tongues.iter().map(|tongue| tongue.ask(asking.query));
+            let scene = Scene::invent(&options, &mut random);
+            let found = scene.ask(&self.kinds, self.questions, variety, &mut random);
+            questions.extend(found.into_iter().filter_map(|asked| {
+                let answer = *index.get(asked.answer.as_str())?;
+                let mut texts = spoken.iter().map(|language| language.ask(asked.query));
                 Some(Question {
                     text: texts.next()?,
                     translations: languages.iter().skip(1).cloned().zip(texts).collect(),
                     image,
                     answers: vec![(answer, 1.0)],
-                    kind: asking.kind.name().to_owned(),
+                    kind: asked.kind.name().to_owned(),
                     split: None,
                 })
             }));
-            let mut picture = scene.picture(&recipe, format!("{NAME} {} {image}", self.seed), &mut random);
+            let mut picture = scene.picture(&options, format!("{NAME} {} {image}", self.seed), &mut random);
             picture.captions =
-                (0..self.captions).map(|_| tongues[0].say(&scene.describe(&mut random))).collect();
+                (0..self.captions).map(|_| spoken[0].say(&scene.describe(&mut random))).collect();
             images.push(picture);
         }
         let statistics = ReadStatistics {
@@ -134,10 +141,10 @@ impl ReadCorpus for MadeUpScenes {
         if questions.is_empty() && self.questions > 0 {
             return Err(statistics.nothing_kept(NAME));
         }
-        let tags = Tongue::ALL
+        let tags = SceneLanguage::ALL
             .into_iter()
-            .filter(|tongue| *tongue != Tongue::English)
-            .map(|tongue| (tongue.name().to_owned(), tags(tongue)))
+            .filter(|language| *language != SceneLanguage::English)
+            .map(|language| (language.name().to_owned(), tags(language)))
             .collect();
         let details =
             QuestionDetails { answers, languages, tags, ..QuestionDetails::of_images(images, &questions) };
@@ -167,8 +174,8 @@ mod tests {
             overlap: 0.0,
             noise: 0.02,
             captions: 0,
-            languages: vec![Tongue::English],
-            kinds: ASKED.to_vec(),
+            languages: vec![SceneLanguage::English],
+            kinds: ALL_KINDS.to_vec(),
         }
     }
 
@@ -213,7 +220,7 @@ mod tests {
     #[test]
     fn the_same_is_asked_in_every_language() {
         let corpus = scenes(|options| {
-            options.languages = Tongue::ALL.to_vec();
+            options.languages = SceneLanguage::ALL.to_vec();
             (options.shapes, options.colours) = (6, 8);
         });
         assert_eq!(corpus.details.languages, ["en", "hi", "ja"]);

@@ -4,11 +4,11 @@ use alambic_settings::settings;
 use rand::Rng;
 
 use super::ReadCorpus;
-use super::made_up_scenes::ASKED;
+use super::made_up_scenes::ALL_KINDS;
 use crate::content::Content;
 use crate::error::{DataError, Place};
-use crate::parallel::{BitextBuilder, Filters};
-use crate::scenes::{Recipe, Scene, Tongue, stream};
+use crate::parallel::{BitextBuilder, BitextFilters};
+use crate::scenes::{Scene, SceneLanguage, SceneOptions, stream};
 use crate::source::Extent;
 
 settings! {
@@ -16,13 +16,13 @@ settings! {
     /// Half of them are questions. Where a question can be put in two ways, lots are drawn for each language, so that a
     /// sentence may have two translations. What a model scores here says nothing of real texts.
     pub struct MadeUpTranslations {
-        /// How many.
+        /// Number of sentences.
         #[range(1..=100_000)]
         pub size: usize = 3000,
         /// Another number gives other sentences.
         pub seed: u64 = 1,
-        /// The languages, that by which parts go first.
-        pub languages: Vec<Tongue> = Tongue::ALL.to_vec(),
+        /// The languages, that by which splits go first.
+        pub languages: Vec<SceneLanguage> = SceneLanguage::ALL.to_vec(),
     }
 }
 
@@ -36,7 +36,7 @@ const HEAD: usize = 100;
 const TRIES: usize = 20;
 
 /// Of what scenes are spoken of; nobody sees them.
-const SCENES: Recipe = Recipe {
+const SCENES: SceneOptions = SceneOptions {
     side: 64,
     objects: (1, 4),
     radii: (0.08, 0.16),
@@ -49,11 +49,11 @@ const SCENES: Recipe = Recipe {
 impl ReadCorpus for MadeUpTranslations {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let wanted = if extent == Extent::Head { self.size.min(HEAD) } else { self.size };
-        let languages: Vec<&str> = self.languages.iter().map(|tongue| tongue.name()).collect();
-        let filters = Filters {
-            shortest: 1,
-            longest: usize::MAX,
-            fewest_words: 1,
+        let languages: Vec<&str> = self.languages.iter().map(|language| language.name()).collect();
+        let filters = BitextFilters {
+            min_characters: 1,
+            max_characters: usize::MAX,
+            min_words: 1,
             ratio: 0.0,
             script: true,
             copies: true,
@@ -70,15 +70,16 @@ impl ReadCorpus for MadeUpTranslations {
             let mut random = stream(NAME, self.seed, number);
             let scene = Scene::invent(&SCENES, &mut random);
             let texts: Vec<String> = if random.random_bool(0.5) {
-                let Some(asking) = scene.ask(&ASKED, 1, SCENES.variety, &mut random).into_iter().next()
+                let Some(asked) = scene.ask(&ALL_KINDS, 1, SCENES.variety, &mut random).into_iter().next()
                 else {
                     continue;
                 };
-                let mut put = |tongue: &Tongue| tongue.ask(asking.query.put(random.random_bool(0.5)));
+                let mut put =
+                    |language: &SceneLanguage| language.ask(asked.query.put(random.random_bool(0.5)));
                 self.languages.iter().map(&mut put).collect()
             } else {
                 let statement = scene.describe(&mut random);
-                self.languages.iter().map(|tongue| tongue.say(&statement)).collect()
+                self.languages.iter().map(|language| language.say(&statement)).collect()
             };
             builder.push(languages.iter().copied().zip(texts.iter().map(String::as_str)), None);
         }
@@ -95,7 +96,7 @@ mod tests {
     use crate::parallel::Translation;
 
     fn sentences(size: usize, seed: u64) -> Dataset<Translation> {
-        let options = MadeUpTranslations { size, seed, languages: Tongue::ALL.to_vec() };
+        let options = MadeUpTranslations { size, seed, languages: SceneLanguage::ALL.to_vec() };
         match options.read(Extent::Whole).unwrap() {
             Content::Parallel(sentences) => sentences,
             _ => unreachable!("they are sentences beside their translations"),

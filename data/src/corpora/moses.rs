@@ -5,24 +5,24 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::parallel::{BitextBuilder, Filters};
-use crate::source::{Extent, Source, files};
+use crate::parallel::{BitextBuilder, BitextFilters};
+use crate::source::{Extent, TableSource, files};
 use crate::table::{lines, utf8};
 
 settings! {
     /// Files of one language each, the same line of all being the same sentence, as Moses and OPUS have them; also compressed
     /// with gzip.
     pub struct Moses {
-        /// The files of each language, by language code, that by which parts go first: as many of each, the first belonging to
+        /// The files of each language, by language code, that by which splits go first: as many of each, the first belonging to
         /// the first.
         pub paths: IndexMap<String, OneOrMany<Location>>,
         /// Files whose lines all have the split `validation`.
         pub validation_paths: IndexMap<String, OneOrMany<Location>> = IndexMap::new(),
         /// Files whose lines all have the split `test`.
         pub test_paths: IndexMap<String, OneOrMany<Location>> = IndexMap::new(),
-        /// Which sentences are kept.
+        /// Filters of sentences.
         #[flatten]
-        pub filters: Filters,
+        pub filters: BitextFilters,
     }
 }
 
@@ -32,7 +32,7 @@ impl ReadCorpus for Moses {
         let first = self.paths.values().next().and_then(|paths| paths.first());
         let place = Place::file(&first.map(ToString::to_string).unwrap_or_default());
         let mut builder = BitextBuilder::new(&self.filters, languages, &place)?;
-        for (paths, part) in [
+        for (paths, file_split) in [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some("test")),
@@ -53,30 +53,30 @@ impl ReadCorpus for Moses {
                         };
                         return Err(DataError::new(place, fault));
                     };
-                    let source = Source::open_lines(location, extent)?;
+                    let source = TableSource::open_lines(location, extent)?;
                     builder.add_file(&source);
                     files.push((language.as_str(), source));
                 }
-                beside(&files, part, extent, &mut builder)?;
+                beside(&files, file_split, extent, &mut builder)?;
             }
         }
         Ok(builder.build(extent)?.into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
     }
 }
 
 /// The sentences of files that belong together.
 fn beside(
-    files: &[(&str, Source)],
-    part: Option<&str>,
+    files: &[(&str, TableSource)],
+    file_split: Option<&str>,
     extent: Extent,
     builder: &mut BitextBuilder<'_>,
 ) -> Result<(), DataError> {
     let mut problems = Problems::default();
-    let mut columns: Vec<(&str, &Source, Vec<&str>)> = Vec::with_capacity(files.len());
+    let mut columns: Vec<(&str, &TableSource, Vec<&str>)> = Vec::with_capacity(files.len());
     for (language, source) in files {
         let mut texts = Vec::new();
         for (number, line) in lines(&source.bytes) {
@@ -97,7 +97,7 @@ fn beside(
         return Err(DataError::new(Place::file(&source.name), Fault::LineCount { found, expected, other }));
     }
     for row in 0..shortest {
-        builder.push(columns.iter().map(|(language, _, texts)| (*language, texts[row])), part);
+        builder.push(columns.iter().map(|(language, _, texts)| (*language, texts[row])), file_split);
     }
     Ok(())
 }

@@ -8,14 +8,14 @@ use crate::dataset::Dataset;
 use crate::embedded;
 use crate::error::{DataError, Fault, Place};
 use crate::language;
-use crate::lexicon::LexiconBuilder;
 use crate::normalise::{whole_name_key, words};
-use crate::source::{Extent, Source};
+use crate::source::{Extent, TableSource};
 use crate::table::{Columns, Header, Quoting, Table};
+use crate::word_builder::WordsBuilder;
 use crate::words::Entry;
 
 choices! {
-    /// What an entry is.
+    /// Units of a table of names: the entries that its rows become.
     pub enum Unit {
         /// A name of several words becomes an entry for each word, in the languages whose number of words is
         /// that of the English. Splits still go by the whole name.
@@ -38,7 +38,7 @@ settings! {
         pub columns: IndexMap<String, String> = IndexMap::new(),
         /// Whether the first line names the columns of TSV and CSV; else they are called `1`, `2` and so on.
         pub header: bool = true,
-        /// What quotes are in TSV and CSV.
+        /// Meaning of quotes in TSV and CSV.
         pub quoting: Quoting = Quoting::AsWritten,
         /// The column that says to which split a row belongs. Left out: `split`, if the table has one.
         pub split_column: Option<String>,
@@ -65,7 +65,7 @@ impl NamesTable {
     /// # Errors
     /// All faults of the file, each with its line; see [`Fault`].
     pub fn words(&self, extent: Extent) -> Result<Dataset<Entry>, DataError> {
-        let source = Source::open(&self.path, extent)?;
+        let source = TableSource::open(&self.path, extent)?;
         let texts: Vec<&str> = self.columns.values().map(String::as_str).collect();
         let split: Vec<&str> = self.split_column.iter().map(String::as_str).collect();
         let codes = language::LANGUAGES.iter().map(|language| language.code);
@@ -82,7 +82,7 @@ impl NamesTable {
         let columns = self.columns_of(&table, &source)?;
         let header = Place::file(&source.name);
         let natives = columns.keys().filter(|code| *code != "en");
-        let mut builder = LexiconBuilder::new("names-table", &header, natives)?;
+        let mut builder = WordsBuilder::new("names-table", &header, natives)?;
         builder.add_source(&source.name, source.fingerprint());
         builder.add_table(&table);
         self.gather(&table, &columns, &mut builder)?;
@@ -93,10 +93,14 @@ impl NamesTable {
     }
 
     /// The column of each language, English first.
-    fn columns_of(&self, table: &Table<'_>, source: &Source) -> Result<IndexMap<String, String>, DataError> {
+    fn columns_of(
+        &self,
+        table: &Table<'_>,
+        source: &TableSource,
+    ) -> Result<IndexMap<String, String>, DataError> {
         let mut columns = IndexMap::new();
         let english = self.columns.get("en").cloned();
-        let found = || ENGLISH.into_iter().find(|name| table.has(name)).map(str::to_owned);
+        let found = || ENGLISH.into_iter().find(|name| table.has_column(name)).map(str::to_owned);
         let english = english.or_else(found).ok_or_else(|| {
             let fault = Fault::MissingColumn { name: ENGLISH.join("` or `"), found: table.names().to_vec() };
             DataError::new(Place::line(&source.name, 1), fault)
@@ -115,7 +119,7 @@ impl NamesTable {
         &self,
         table: &Table<'_>,
         columns: &IndexMap<String, String>,
-        builder: &mut LexiconBuilder,
+        builder: &mut WordsBuilder,
     ) -> Result<(), DataError> {
         let mut texts = Vec::with_capacity(columns.len());
         for (code, name) in columns {
@@ -156,11 +160,12 @@ impl NamesTable {
 
 /// The words of a name, in the languages that have as many as English. A word is left out that has a form in
 /// fewer than two languages, or is without a letter in one of them.
-fn words_of(forms: &IndexMap<String, String>, builder: &mut LexiconBuilder) -> Vec<IndexMap<String, String>> {
-    let parted: Vec<(&String, Vec<&str>)> = forms.iter().map(|(code, form)| (code, words(form))).collect();
-    let count = parted.iter().find(|(code, _)| *code == "en").map_or(0, |(_, words)| words.len());
+fn words_of(forms: &IndexMap<String, String>, builder: &mut WordsBuilder) -> Vec<IndexMap<String, String>> {
+    let by_language: Vec<(&String, Vec<&str>)> =
+        forms.iter().map(|(code, form)| (code, words(form))).collect();
+    let count = by_language.iter().find(|(code, _)| *code == "en").map_or(0, |(_, words)| words.len());
     let mut of_words = vec![IndexMap::new(); count];
-    for (code, words) in parted {
+    for (code, words) in by_language {
         if words.len() != count {
             builder.drop(format!("{code}: number of words differs from the English"));
             continue;

@@ -9,8 +9,8 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
-use crate::parallel::{BitextBuilder, Filters};
-use crate::source::{Extent, Source, files};
+use crate::parallel::{BitextBuilder, BitextFilters};
+use crate::source::{Extent, TableSource, files};
 use crate::table::{Columns, Header, Quoting, Table};
 
 settings! {
@@ -23,19 +23,19 @@ settings! {
         pub validation_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// Files whose rows all have the split `test`.
         pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
-        /// The column of each language, by language code, that by which parts go first. Of several columns each gives a
+        /// The column of each language, by language code, that by which splits go first. Of several columns each gives a
         /// translation of its own. Where there are several files, one may lack languages, as long as it has two. In JSON and
         /// Parquet `translation.en` is the key `en` of the object `translation`.
         pub columns: IndexMap<String, OneOrMany<String>>,
         /// Whether the first line names the columns of TSV and CSV; else they are called `1`, `2` and so on.
         pub header: bool = true,
-        /// What quotes are in TSV and CSV.
+        /// Meaning of quotes in TSV and CSV.
         pub quoting: Quoting = Quoting::AsWritten,
         /// The column that says to which split a row belongs. Left out: `split`, if the table has one.
         pub split_column: Option<String>,
-        /// Which sentences are kept.
+        /// Filters of sentences.
         #[flatten]
-        pub filters: Filters,
+        pub filters: BitextFilters,
     }
 }
 
@@ -46,15 +46,15 @@ impl ReadCorpus for ParallelTable {
         let mut builder = BitextBuilder::new(&self.filters, languages, &Place::file(&first))?;
         let mut faults: Option<DataError> = None;
         let (mut met, mut found): (HashSet<&str>, IndexSet<String>) = Default::default();
-        let parts = [
+        let lists = [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some("test")),
         ];
-        for (paths, part) in parts {
+        for (paths, file_split) in lists {
             for location in files(paths)? {
-                let read = Source::open(&location, extent)
-                    .and_then(|source| self.rows(&source, part, &mut builder, &mut found));
+                let read = TableSource::open(&location, extent)
+                    .and_then(|source| self.rows(&source, file_split, &mut builder, &mut found));
                 DataError::note(&mut faults, read.map(|columns| met.extend(columns)));
             }
         }
@@ -70,7 +70,7 @@ impl ReadCorpus for ParallelTable {
         Ok(builder.build(extent)?.into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
     }
 }
@@ -79,8 +79,8 @@ impl ParallelTable {
     /// Takes the rows of a file. The columns that it has are given back.
     fn rows(
         &self,
-        source: &Source,
-        part: Option<&str>,
+        source: &TableSource,
+        file_split: Option<&str>,
         builder: &mut BitextBuilder<'_>,
         found: &mut IndexSet<String>,
     ) -> Result<Vec<&str>, DataError> {
@@ -100,7 +100,8 @@ impl ParallelTable {
         let may: Vec<&str> = texts.iter().chain(&optional).copied().collect();
         let table = Table::read(source, &columns(&[], &may))?;
         found.extend(table.names().iter().cloned());
-        let languages = || self.columns.values().filter(|names| names.iter().all(|name| table.has(name)));
+        let languages =
+            || self.columns.values().filter(|names| names.iter().all(|name| table.has_column(name)));
         let names: Vec<&str> = languages().flat_map(|names| names.iter().map(String::as_str)).collect();
         let present = languages().count();
         let table = Table::read(source, &columns(&names, &optional))?;
@@ -119,7 +120,7 @@ impl ParallelTable {
         let splits = table.optional(self.split_column.as_deref().unwrap_or("split"));
         let alternatives = columns.iter().map(|(_, alternatives)| alternatives.len()).max().unwrap_or(0);
         for row in 0..table.rows() {
-            let split = part.or_else(|| splits.as_ref().map(|splits| splits[row]));
+            let split = file_split.or_else(|| splits.as_ref().map(|splits| splits[row]));
             for alternative in 0..alternatives {
                 // A language with fewer columns than another repeats its last.
                 let texts = columns.iter().filter_map(|(language, columns)| {

@@ -8,7 +8,7 @@ use super::ReadCorpus;
 use super::labels::{Class, Classes};
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::source::{Extent, Source};
+use crate::source::{Extent, TableSource};
 use crate::statistics::ReadStatistics;
 use crate::table::{Columns, Header, Quoting, Table};
 use crate::texts::{Label, Labels, Text, TextsBuilder};
@@ -27,7 +27,7 @@ settings! {
         pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// Whether the first line names the columns of TSV and CSV; else they are called `1`, `2` and so on.
         pub header: bool = true,
-        /// What quotes are in TSV and CSV.
+        /// Meaning of quotes in TSV and CSV.
         pub quoting: Quoting = Quoting::AsWritten,
         /// The column of the text. In JSON and Parquet, `data.text` is the key `text` of the object `data`.
         pub text: String = "text".to_owned(),
@@ -64,9 +64,10 @@ impl ReadCorpus for Texts {
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some("test")),
         ];
-        let open = |location: &Location| Source::open(location, extent);
-        builder
-            .read(files, open, |source, part, statistics| self.rows(source, part, &mut rows, statistics))?;
+        let open = |location: &Location| TableSource::open(location, extent);
+        builder.read(files, open, |source, file_split, statistics| {
+            self.rows(source, file_split, &mut rows, statistics)
+        })?;
         let labels = if self.number.is_some() {
             Labels::Numbers
         } else if self.label.is_some() {
@@ -80,7 +81,7 @@ impl ReadCorpus for Texts {
         Ok(builder.build(labels, self.second.is_some(), extent)?.into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [!self.validation_paths.is_empty(), !self.test_paths.is_empty()]
     }
 }
@@ -88,8 +89,8 @@ impl ReadCorpus for Texts {
 impl Texts {
     fn rows(
         &self,
-        source: &Source,
-        part: Option<&str>,
+        source: &TableSource,
+        file_split: Option<&str>,
         rows: &mut Vec<Row>,
         statistics: &mut ReadStatistics,
     ) -> Result<(), DataError> {
@@ -116,7 +117,7 @@ impl Texts {
                 first: first[row].trim().to_owned(),
                 second: second.as_ref().map(|column| column[row].trim().to_owned()),
                 label: Label::None,
-                split: part
+                split: file_split
                     .or_else(|| {
                         splits.as_ref().map(|column| column[row].trim()).filter(|text| !text.is_empty())
                     })
@@ -129,19 +130,19 @@ impl Texts {
                 if let Some(numbers) = &number {
                     match numbers[row].trim().parse::<f32>() {
                         _ if numbers[row].trim().is_empty() => {
-                            problems.push(table.place(row), Fault::NothingInColumn("number"));
+                            problems.push(table.place(row), Fault::EmptyField("number"));
                         }
                         Ok(number) if number.is_finite() => text.label = Label::Number(number),
                         _ => {
                             let column = self.number.clone().unwrap_or_default();
-                            let fault = Fault::NotDecimal { column, found: numbers[row].to_owned() };
+                            let fault = Fault::NotNumber { column, found: numbers[row].to_owned() };
                             problems.push(table.place(row), fault);
                         }
                     }
                 }
                 class = label.as_ref().map_or("", |column| column[row].trim());
                 if label.is_some() && class.is_empty() {
-                    problems.push(table.place(row), Fault::NothingInColumn("label"));
+                    problems.push(table.place(row), Fault::EmptyField("label"));
                 }
             }
             rows.push(Row { text, class: class.to_owned(), place: table.place(row) });
@@ -180,7 +181,7 @@ impl Texts {
             }
         }
         for ((_, found), (place, count)) in unlabelled {
-            problems.push(place, Fault::NoLabel { found, count });
+            problems.push(place, Fault::MissingLabel { found, count });
         }
         problems.or(classes.names)
     }

@@ -8,8 +8,8 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
-use crate::parallel::{BitextBuilder, Filters};
-use crate::source::{Extent, Source, files};
+use crate::parallel::{BitextBuilder, BitextFilters};
+use crate::source::{Extent, TableSource, files};
 use crate::table::unmarked;
 
 settings! {
@@ -17,13 +17,13 @@ settings! {
     pub struct Tmx {
         /// The files.
         pub paths: OneOrMany<Location>,
-        /// The languages that are read, by language code, that by which parts go first. A file's `en-US` is `en`, unless `en-US`
+        /// The languages that are read, by language code, that by which splits go first. A file's `en-US` is `en`, unless `en-US`
         /// is asked for as well. Units that have different texts for one of them, as of two regions, are refused. Where a unit has
         /// several texts of one code, each makes a sentence; each has a `tuv` of its own, in which two `seg` are refused.
         pub languages: Vec<String>,
-        /// Which sentences are kept.
+        /// Filters of sentences.
         #[flatten]
-        pub filters: Filters,
+        pub filters: BitextFilters,
     }
 }
 
@@ -33,7 +33,7 @@ impl ReadCorpus for Tmx {
         let mut builder = BitextBuilder::new(&self.filters, self.languages.clone(), &Place::file(&first))?;
         let mut faults: Option<DataError> = None;
         for location in files(&self.paths)? {
-            let read = Source::open_lines(&location, Extent::Whole).and_then(|source| {
+            let read = TableSource::open_lines(&location, Extent::Whole).and_then(|source| {
                 builder.add_file(&source);
                 self.units(&source, &mut builder)
             });
@@ -46,7 +46,7 @@ impl ReadCorpus for Tmx {
 
 impl Tmx {
     /// The units of a file, each with its variants.
-    fn units(&self, source: &Source, builder: &mut BitextBuilder<'_>) -> Result<(), DataError> {
+    fn units(&self, source: &TableSource, builder: &mut BitextBuilder<'_>) -> Result<(), DataError> {
         let mut reader = Reader::from_reader(unmarked(&source.bytes));
         let place = |reader: &Reader<&[u8]>| {
             let before = source.bytes.get(..reader.buffer_position() as usize).unwrap_or(&source.bytes);
@@ -178,7 +178,7 @@ impl<'l> State<'l> {
                     if let Some((other, _)) = texts.iter().find(|(other, own)| other != code && *own != text)
                     {
                         let (language, codes) = ((*language).to_owned(), [other.clone(), code.clone()]);
-                        return Err(Fault::TwoVariants { language, codes });
+                        return Err(Fault::AmbiguousVariants { language, codes });
                     }
                     if !texts.iter().any(|(_, own)| *own == text) {
                         texts.push((code.clone(), text));

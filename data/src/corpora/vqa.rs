@@ -7,15 +7,15 @@ use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 use serde::Deserialize;
 
 use super::ReadCorpus;
-use super::answers::{known, listed};
+use super::answers::{answer_classes, listed};
 use super::json::{Id, Words, json};
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
 use crate::image_datasets::{RawQuestion, TEST, Translations, build_questions, english_and};
 use crate::image_files::ImageFolder;
-use crate::source::{Extent, Source};
+use crate::source::{Extent, TableSource};
 use crate::stable_hash::join_fingerprints;
-use crate::vqa_answers::normalised;
+use crate::vqa_answers::normalise;
 
 settings! {
     /// VQA v2 (Goyal et al., 2017) as published: questions and annotations in JSON, images of COCO in folders. The score of an
@@ -32,7 +32,7 @@ settings! {
         pub annotations: OneOrMany<Location>,
         /// The folder of their images.
         pub images: Location,
-        /// How images are called; `{}` stands for the image's number in twelve digits, or for
+        /// Names of image files; `{}` stands for the image's number in twelve digits, or for
         /// its id if that is no number.
         pub image_name: String = "COCO_train2014_{}.jpg".to_owned(),
         /// Files of questions of the split `test`.
@@ -41,15 +41,15 @@ settings! {
         pub test_annotations: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// The folder of their images. Left out: that of the others.
         pub test_images: Option<Location>,
-        /// How these are called.
+        /// Names of their image files.
         pub test_image_name: String = "COCO_val2014_{}.jpg".to_owned(),
-        /// A file with the answers that are told apart, in the order of their ids, as a published teacher has them: the
+        /// A file with the answers that are classes, in the order of their ids, as a published teacher has them: the
         /// `config.json` of a model, a list in JSON such as LXMERT's `trainval_label2ans.json`, or a line each. Left out: the common
         /// ones.
         pub answers_from: Option<Location>,
-        /// The fewest questions whose commonest answer it must be for an answer to be told apart; nine in the field.
+        /// Least number of questions with an answer as their commonest for it to be a class; nine in the field.
         #[range(1..)]
-        pub least: usize = 9,
+        pub min_answer_count: usize = 9,
     }
 }
 
@@ -58,11 +58,11 @@ const DIGITS: usize = 12;
 
 #[derive(Deserialize)]
 struct Questions {
-    questions: Vec<Asked>,
+    questions: Vec<VqaQuestion>,
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct VqaQuestion {
     question_id: Id,
     image_id: Id,
     question: String,
@@ -78,11 +78,11 @@ struct Annotation {
     question_id: Id,
     #[serde(default)]
     answer_type: String,
-    answers: Vec<Given>,
+    answers: Vec<GivenAnswer>,
 }
 
 #[derive(Deserialize)]
-struct Given {
+struct GivenAnswer {
     answer: Words,
 }
 
@@ -92,9 +92,9 @@ impl ReadCorpus for Vqa {
         let mut translations = Translations::new();
         for (language, paths) in &self.translations {
             for location in paths.iter() {
-                let (source, file): (Source, Questions) = json(location)?;
+                let (source, file): (TableSource, Questions) = json(location)?;
                 fingerprints.push(source.fingerprint());
-                for Asked { question_id, question, .. } in file.questions {
+                for VqaQuestion { question_id, question, .. } in file.questions {
                     translations.add(question_id, language, &question);
                 }
             }
@@ -114,19 +114,19 @@ impl ReadCorpus for Vqa {
         ] {
             let mut given: HashMap<Id, Annotation> = HashMap::new();
             for location in annotations.iter() {
-                let (source, file): (Source, Annotations) = json(location)?;
+                let (source, file): (TableSource, Annotations) = json(location)?;
                 fingerprints.push(source.fingerprint());
                 for own in file.annotations {
                     if let Some(twice) = given.insert(own.question_id.clone(), own) {
-                        let fault = Fault::AnnotatedTwice(quoted(twice.question_id.as_str()));
+                        let fault = Fault::DuplicateAnnotation(quoted(twice.question_id.as_str()));
                         return Err(DataError::new(Place::file(&source.name), fault));
                     }
                 }
             }
             for location in questions.iter() {
-                let (source, file): (Source, Questions) = json(location)?;
+                let (source, file): (TableSource, Questions) = json(location)?;
                 fingerprints.push(source.fingerprint());
-                for Asked { question_id, image_id, question } in file.questions {
+                for VqaQuestion { question_id, image_id, question } in file.questions {
                     let own = given.get(&question_id);
                     rows.push(RawQuestion {
                         text: question.trim().to_owned(),
@@ -141,19 +141,19 @@ impl ReadCorpus for Vqa {
                 sources.push(source.name);
             }
         }
-        let known = known(listed.as_deref(), self.least);
+        let classes = answer_classes(listed.as_deref(), self.min_answer_count);
         Ok(build_questions(
             sources.join(", "),
             &join_fingerprints(&fingerprints),
             rows,
-            known,
+            classes,
             english_and(&self.translations),
             extent,
         )?
         .into())
     }
 
-    fn kept_files(&self) -> [bool; 2] {
+    fn has_split_files(&self) -> [bool; 2] {
         [false, !self.test_questions.is_empty()]
     }
 }
@@ -165,7 +165,7 @@ impl<'l> Spelling<'l> {
     fn of(listed: &'l [String]) -> Self {
         let mut spelling: HashMap<String, &str> = HashMap::with_capacity(listed.len());
         for answer in listed {
-            let form = normalised(answer);
+            let form = normalise(answer);
             // Of several of one form that which has it itself, or else the first.
             if form == *answer || !spelling.contains_key(&form) {
                 spelling.insert(form, answer);
@@ -179,7 +179,7 @@ impl<'l> Spelling<'l> {
 fn scores(annotation: &Annotation, Spelling(listed): &Spelling<'_>) -> Vec<(String, f32)> {
     let mut counts: IndexMap<String, u32> = IndexMap::new();
     for given in &annotation.answers {
-        let answer = normalised(&given.answer.0);
+        let answer = normalise(&given.answer.0);
         if !answer.is_empty() {
             *counts.entry(answer).or_default() += 1;
         }

@@ -5,13 +5,13 @@ use std::num::NonZeroU64;
 
 use gif::{ColorOutput, DecodeOptions, Decoder, Frame, MemoryLimit};
 
-use super::{MOST_PIXELS, limited, raster, said};
-use crate::pictures::Raster;
+use super::pixels::{MAX_PIXELS, limited, raster, said};
+use crate::raster::Raster;
 
 fn open<R: Read>(file: R) -> Result<Decoder<R>, String> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
-    if let Some(most) = NonZeroU64::new(MOST_PIXELS) {
+    if let Some(most) = NonZeroU64::new(MAX_PIXELS) {
         options.set_memory_limit(MemoryLimit::Bytes(most));
     }
     options.read_info(file).map_err(said)

@@ -4,14 +4,15 @@ use std::io::{BufRead, ErrorKind};
 
 use jpeg_decoder::{ColorTransform, Decoder, Error, PixelFormat};
 
-use super::{MOST_PIXELS, limited, orientation, raster, said};
-use crate::pictures::Raster;
+use super::orientation;
+use super::pixels::{MAX_PIXELS, limited, raster, said};
+use crate::raster::Raster;
 
 /// Most bytes that the decoder takes for the colours of an image: four of each pixel.
-const MOST_MEMORY: usize = 4 * MOST_PIXELS as usize;
+const MOST_MEMORY: usize = 4 * MAX_PIXELS as usize;
 
 /// The most pixels of an image of four printing colours, which take half as much memory again.
-const MOST_PRINTED: u64 = MOST_PIXELS / 2;
+const MOST_PRINTED: u64 = MAX_PIXELS / 2;
 
 /// What XMP begins with.
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";

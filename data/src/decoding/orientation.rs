@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::pictures::Raster;
+use crate::raster::Raster;
 
 /// The tag of the orientation.
 const ORIENTATION: u16 = 0x0112;

@@ -6,8 +6,9 @@ use std::io::{BufRead, Read, Seek};
 use flate2::read::ZlibDecoder;
 use png::{Decoder, Transformations};
 
-use super::{limited, orientation, raster, said};
-use crate::pictures::Raster;
+use super::orientation;
+use super::pixels::{limited, raster, said};
+use crate::raster::Raster;
 
 /// Bytes before the first chunk.
 const SIGNATURE: usize = 8;

@@ -4,8 +4,9 @@ use std::io::{BufRead, Cursor, Seek};
 
 use image_webp::WebPDecoder;
 
-use super::{MOST_PIXELS, limited, orientation, raster, said};
-use crate::pictures::Raster;
+use super::orientation;
+use super::pixels::{MAX_PIXELS, limited, raster, said};
+use crate::raster::Raster;
 
 /// Bytes of the head: `RIFF`, a length, `WEBP`.
 const HEAD: usize = 12;
@@ -18,8 +19,8 @@ pub(super) fn size(file: impl BufRead + Seek) -> Result<(u32, u32), String> {
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Raster, String> {
-    let told = bytes.get(4..8).and_then(|four| four.try_into().ok()).map(u32::from_le_bytes);
-    if told.is_none_or(|told| told as usize > bytes.len().saturating_sub(8)) {
+    let length = bytes.get(4..8).and_then(|four| four.try_into().ok()).map(u32::from_le_bytes);
+    if length.is_none_or(|length| length as usize > bytes.len().saturating_sub(8)) {
         return Err("the file is cut off".into());
     }
     let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(said)?;
@@ -27,7 +28,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raster, String> {
     if decoder.is_animated() {
         return first_frame(bytes, size);
     }
-    decoder.set_memory_limit(4 * MOST_PIXELS as usize);
+    decoder.set_memory_limit(4 * MAX_PIXELS as usize);
     let mut values = vec![0; decoder.output_buffer_size().ok_or("it is too large")?];
     decoder.read_image(&mut values).map_err(said)?;
     raster(size, if decoder.has_alpha() { 4 } else { 3 }, values)

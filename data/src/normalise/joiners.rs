@@ -73,7 +73,7 @@ pub(super) fn joined(characters: &[char]) -> Vec<char> {
             kept.pop();
             kept.extend([JOINER, last]);
         } else if character == JOINER && makes_half(before, last, next[0])
-            || character == NON_JOINER && parts(&kept, next[0])
+            || character == NON_JOINER && separates(&kept, next[0])
         {
             kept.push(character);
         }
@@ -109,8 +109,8 @@ fn makes_half(before: char, last: char, next: char) -> bool {
     is_half_ra || is_sinhala
 }
 
-/// Whether a non-joiner behind these characters parts letters that would join.
-fn parts(kept: &[char], next: char) -> bool {
+/// Whether a non-joiner behind these characters separates letters that would join.
+fn separates(kept: &[char], next: char) -> bool {
     let Some(&last) = kept.last() else { return false };
     if VIRAMAS.contains(&last) {
         return is_of_block(next, last);

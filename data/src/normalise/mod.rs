@@ -22,7 +22,7 @@ pub fn normalise(text: &str, language: &str) -> String {
     let spelled: String = if is_english {
         plain_latin(visible)
     } else if text.contains(is_joiner) {
-        // Marks are in their order before joiners are judged by what is beside them.
+        // Marks are in their order before joiners are checked against their neighbours.
         joined(&visible.nfc().collect::<Vec<char>>()).into_iter().nfc().collect()
     } else {
         visible.nfc().collect()
@@ -37,7 +37,7 @@ pub fn normalise(text: &str, language: &str) -> String {
     normal
 }
 
-/// The words of a name: parted at spaces and hyphens, none of them empty. The text is in normal form.
+/// The words of a name: split at spaces and hyphens, none of them empty. The text is in normal form.
 #[must_use]
 pub fn words(text: &str) -> Vec<&str> {
     text.split([' ', '-']).filter(|word| !word.is_empty()).collect()

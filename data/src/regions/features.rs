@@ -3,50 +3,28 @@
 use std::borrow::Cow;
 
 use alambic_files::text::{elided, quoted};
-use alambic_settings::Location;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::Number;
 
-use super::RegionFault;
-use super::collector::RegionCollector;
-use super::raw::{Boxes, Raw};
-use super::rows::{Rows, columns};
-use crate::error::{DataError, Fault};
-
-/// Reads the regions of the images that are wanted.
-///
-/// # Errors
-/// Where the file cannot be read to its end. What is wrong with a line is told to the collector.
-pub(super) fn read(location: &Location, collector: &mut RegionCollector<'_>) -> Result<(), DataError> {
-    let mut rows = Rows::open(location)?;
-    while !collector.is_done() && rows.advance()? {
-        let taken = rows.id().and_then(|id| {
-            if collector.wants(&id) {
-                collector.take(&id, parse(&rows.columns()?), rows.origin())
-            } else {
-                Ok(())
-            }
-        });
-        collector.note(rows.place(), taken);
-    }
-    Ok(())
-}
+use super::raw_regions::{Boxes, RawRegions};
+use super::rows::columns;
+use crate::error::{Fault, RegionFault};
 
 /// The regions of one line.
 ///
 /// # Errors
 /// Where it is none of the layouts.
-pub(super) fn of_line(bytes: &[u8]) -> Result<Raw, Fault> {
+pub(super) fn of_line(bytes: &[u8]) -> Result<RawRegions, Fault> {
     parse(&columns(bytes)?)
 }
 
 /// The regions of one line, by the layout that has so many columns.
-fn parse(columns: &[&str]) -> Result<Raw, Fault> {
+pub(super) fn parse(columns: &[&str]) -> Result<RawRegions, Fault> {
     match columns {
         [_, json] => of_json(json),
-        [_, regions, features] => Ok(Raw {
+        [_, regions, features] => Ok(RawRegions {
             regions: count(regions)?,
             features: numbers("features", features)?,
             boxes: None,
@@ -57,7 +35,7 @@ fn parse(columns: &[&str]) -> Result<Raw, Fault> {
             let size = [side(width)?, side(height)?];
             let boxes = Boxes { numbers: numbers("boxes", boxes)?, size: Some(size) };
             let (regions, features) = (count(regions)?, numbers("features", features)?);
-            Ok(Raw { regions, features, boxes: Some(boxes), tags: Vec::new() })
+            Ok(RawRegions { regions, features, boxes: Some(boxes), tags: Vec::new() })
         }
         _ => Err(RegionFault::Columns { found: columns.len(), expected: "2, 3, 6 or 10" }.into()),
     }
@@ -84,20 +62,25 @@ struct Object<'a> {
 }
 
 /// The regions of a row of JSON.
-fn of_json(json: &str) -> Result<Raw, Fault> {
+fn of_json(json: &str) -> Result<RawRegions, Fault> {
     let row: Row =
         serde_json::from_str(json).map_err(|error| Fault::BrokenJson(elided(&error.to_string())))?;
-    let told = row.num_boxes.map(|number| count(&number.to_string())).transpose()?;
+    let num_boxes = row.num_boxes.map(|number| count(&number.to_string())).transpose()?;
     if let Some(features) = row.features {
-        let regions = told.ok_or_else(|| Fault::BrokenJson("missing field `num_boxes`".into()))?;
-        return Ok(Raw { regions, features: numbers("features", &features)?, boxes: None, tags: Vec::new() });
+        let regions = num_boxes.ok_or_else(|| Fault::BrokenJson("missing field `num_boxes`".into()))?;
+        return Ok(RawRegions {
+            regions,
+            features: numbers("features", &features)?,
+            boxes: None,
+            tags: Vec::new(),
+        });
     }
     let (regions, mut width) = (row.objects.len(), None);
-    if row.objects.iter().all(|object| object.feature.is_none()) && told != Some(0) {
+    if row.objects.iter().all(|object| object.feature.is_none()) && num_boxes != Some(0) {
         return Err(RegionFault::NoFeatures.into());
     }
-    if let Some(told) = told.filter(|told| *told != regions) {
-        return Err(RegionFault::ObjectCount { objects: regions, told }.into());
+    if let Some(expected) = num_boxes.filter(|count| *count != regions) {
+        return Err(RegionFault::ObjectCount { objects: regions, expected }.into());
     }
     let (mut features, mut bounds, mut tags) = (Vec::new(), Vec::new(), Vec::new());
     for (index, Object { class, rect, feature }) in row.objects.into_iter().enumerate() {
@@ -116,17 +99,17 @@ fn of_json(json: &str) -> Result<Raw, Fault> {
         return Err(RegionFault::TagCount { tags: tags.len(), regions }.into());
     }
     let size = row.image_w.zip(row.image_h).map(|(width, height)| [width, height]);
-    Ok(Raw { regions, features, boxes: Some(Boxes { numbers: bounds, size }), tags })
+    Ok(RawRegions { regions, features, boxes: Some(Boxes { numbers: bounds, size }), tags })
 }
 
 /// How many regions there are.
 fn count(text: &str) -> Result<usize, Fault> {
-    text.parse().map_err(|_| Fault::NotNumber { column: "num_boxes".into(), found: quoted(text) })
+    text.parse().map_err(|_| Fault::NotCount { column: "num_boxes".into(), found: quoted(text) })
 }
 
 /// A side of an image in pixels.
 fn side(text: &str) -> Result<f32, Fault> {
-    text.parse().map_err(|_| Fault::NotDecimal { column: "image size".into(), found: quoted(text) })
+    text.parse().map_err(|_| Fault::NotNumber { column: "image size".into(), found: quoted(text) })
 }
 
 /// Numbers of 32 bits, the low byte first, in base64.

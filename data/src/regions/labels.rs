@@ -6,17 +6,16 @@ use alambic_files::text::{elided, quoted};
 use alambic_settings::Location;
 use serde::Deserialize;
 
-use super::RegionFault;
-use super::collector::Wanted;
-use super::raw::{Boxes, Labels};
+use super::raw_regions::{Boxes, Labels};
 use super::rows::Rows;
-use crate::error::{DataError, Fault, Place, Problems};
+use super::wanted::WantedImages;
+use crate::error::{DataError, Fault, Place, Problems, RegionFault};
 
-/// What the files of tags say, by the id of the image.
-pub(super) type ById = HashMap<String, (Place, Labels)>;
+/// Labels out of files of tags, by the id of the image.
+pub(super) type LabelsById = HashMap<String, (Place, Labels)>;
 
 #[derive(Deserialize)]
-struct Whole {
+struct LabelFile {
     objects: Vec<Object>,
     image_w: Option<f32>,
     image_h: Option<f32>,
@@ -32,13 +31,17 @@ struct Object {
 ///
 /// # Errors
 /// All faulty lines.
-pub(super) fn read(location: &Location, wanted: &Wanted, labels: &mut ById) -> Result<(), DataError> {
+pub(super) fn read(
+    location: &Location,
+    wanted: &WantedImages,
+    labels: &mut LabelsById,
+) -> Result<(), DataError> {
     let mut rows = Rows::open(location)?;
     let mut problems = Problems::default();
     while !wanted.is_done(labels.len()) && rows.advance()? {
         let taken = rows.id().and_then(|id| match wanted.key(&id) {
             None => Ok(()),
-            Some(key) if labels.contains_key(&key) => Err(RegionFault::Repeated(quoted(&id)).into()),
+            Some(key) if labels.contains_key(&key) => Err(RegionFault::DuplicateImage(quoted(&id)).into()),
             Some(key) => {
                 labels.insert(key, (rows.place(), parse(&rows.columns()?)?));
                 Ok(())
@@ -59,7 +62,7 @@ fn parse(columns: &[&str]) -> Result<Labels, Fault> {
     let (objects, size) = if json.starts_with('[') {
         (serde_json::from_str(json).map_err(broken)?, None)
     } else {
-        let whole: Whole = serde_json::from_str(json).map_err(broken)?;
+        let whole: LabelFile = serde_json::from_str(json).map_err(broken)?;
         let size = whole.image_w.zip(whole.image_h).map(|(width, height)| [width, height]);
         (whole.objects, size)
     };

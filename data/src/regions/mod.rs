@@ -1,197 +1,20 @@
-//! What an object detector says of images: features, boxes and tags of regions, from the formats in which they are
+//! Regions of images as object detectors find them: features, boxes and tags, from the formats in which they are
 //! published.
 
 mod collector;
-mod fault;
+mod detected_regions;
+mod feature_place;
 mod features;
+mod files;
+mod image_regions;
 mod labels;
 mod npz;
-mod raw;
-mod recorded;
+mod raw_regions;
+mod readers;
 mod rows;
 mod tensors;
+mod wanted;
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::path::Path;
-use std::sync::Arc;
-
-use alambic_files::read as files;
-use alambic_files::text::quoted;
-use alambic_settings::{Location, OneOrMany, settings};
-
-pub use fault::RegionFault;
-pub use recorded::Recorded;
-
-use crate::dataset::Dataset;
-use crate::error::{DataError, Fault, Place};
-use crate::questions::Question;
-use crate::source::Extent;
-use collector::{RegionCollector, Wanted};
-
-/// What a detector found in an image.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// Numbers of one region's features.
-    pub width: usize,
-    /// `[regions, width]`, row by row.
-    pub features: Arc<Vec<f32>>,
-    /// Left, top, right and bottom edge of each, as shares of the image's width and height.
-    pub bounds: Vec<[f32; 4]>,
-    /// What each is, in words; empty where nothing says so.
-    pub tags: Vec<String>,
-}
-
-impl Found {
-    /// How many regions there are; at least one of those that files are read for.
-    #[must_use]
-    pub fn regions(&self) -> usize {
-        self.bounds.len()
-    }
-
-    /// Leaves the first of the regions, at most so many.
-    pub fn keep(&mut self, most: usize) {
-        if self.bounds.len() > most {
-            self.bounds.truncate(most);
-            self.tags.truncate(most);
-            self.features = Arc::new(self.features[..(most * self.width).min(self.features.len())].to_vec());
-        }
-    }
-
-    /// A fingerprint of all of it.
-    fn digest(&self) -> blake3::Hash {
-        let mut bytes = Vec::new();
-        bytes.extend((self.regions() as u64).to_le_bytes());
-        bytes.extend((self.width as u64).to_le_bytes());
-        let numbers = self.features.iter().chain(self.bounds.as_flattened());
-        bytes.extend(numbers.flat_map(|number| number.to_le_bytes()));
-        for tag in &self.tags {
-            bytes.extend(tag.as_bytes());
-            bytes.push(b'\n');
-        }
-        blake3::hash(&bytes)
-    }
-}
-
-/// Bytes of a GB.
-const GB: f64 = 1e9;
-
-settings! {
-    /// What a detector found in the images of a corpus, in files. The id of an image in them is the name of its file, as
-    /// `COCO_val2014_000000262148.jpg`; folders, the extension, a prefix that begins with `COCO_` and leading zeros may be
-    /// left out on either side: `262148` is the same image.
-    ///
-    /// Formats are told by their extension, and those of TSV by their columns, all numbers being of 32 bits, in base64:
-    /// Oscar's (id, number of regions, features), VinVL's (id, JSON with `num_boxes` and `features`, or as in its
-    /// `predictions.tsv` with `objects`, each with `rect`, `class` and its own `feature`), bottom-up attention's
-    /// (id, width and height of the image, number of regions, boxes, features) and LXMERT's (id, height and width of the
-    /// image, ids and confidence of objects and of attributes, number of regions, boxes, features). A folder holds an npz
-    /// of each image, called by its id, with `features` or `x` and `norm_bb`, `boxes` or `bbox`; `num_bbox` or `num_boxes` is
-    /// held against them, and rows of zeros beyond that number are padding. A `.safetensors` holds
-    /// `NAME.features` and `NAME.boxes` of each image, NAME being its id.
-    ///
-    /// Features are kept as they are published. Boxes are left, top, right and bottom edge; those in pixels become shares by
-    /// the width and height of the image, in an npz `image_w` and `image_h`. Where a file has no boxes and features have
-    /// 2,054 numbers, as those of Oscar and VinVL, the box is in the numbers 2,049 to 2,052 of these; where they have
-    /// not, boxes come from `tags`.
-    pub struct RegionFiles {
-        /// The files of features: TSV, safetensors, or folders of npz. What is not of the corpus is passed over.
-        pub features: OneOrMany<Location>,
-        /// Files that say what each region is: Oscar's TSV of an id and JSON, either a list of objects or a table with
-        /// `objects`, `image_w` and `image_h`; an object has a `class` and may have a `rect` in pixels. They hold the objects
-        /// of the features' detector in the same order. Left out: regions have no tags.
-        pub tags: OneOrMany<Location> = OneOrMany(Vec::new()),
-        /// The most regions that are kept of an image: the first, which are those of the highest confidence in published
-        /// files.
-        #[range(1..=65_536)]
-        pub most: usize = 50,
-        /// Most GB of features that are held in memory; fifty regions of 2,054 numbers are 411 kB. Those of further images are
-        /// read from their files each time that they are needed.
-        #[range(0.0..)]
-        pub memory_gb: f64 = 2.0,
-    }
-}
-
-impl RegionFiles {
-    /// Gives each image of a corpus its regions, and says how many numbers the features of one region have. They go into
-    /// the fingerprint of the corpus, and regions that are not kept are counted among what was dropped.
-    ///
-    /// Of heads, only the first image of each file is read, whichever it is, and no image is given anything.
-    ///
-    /// # Errors
-    /// All faults of the files, each with its line or image; images of the corpus of which they say nothing; images that
-    /// ids cannot tell apart. The corpus is then as it was.
-    pub fn attach(&self, corpus: &mut Dataset<Question>, extent: Extent) -> Result<usize, DataError> {
-        let first = |locations: &[Location]| {
-            Place::file(&locations.first().map(ToString::to_string).unwrap_or_default())
-        };
-        let at = |place: Place| move |fault: RegionFault| DataError::new(place, fault.into());
-        let wanted = Wanted::new(&corpus.details.images, extent).map_err(at(first(&self.features)))?;
-
-        let mut labels = HashMap::new();
-        let mut faults: Option<DataError> = None;
-        for location in self.tags.iter() {
-            DataError::note(&mut faults, labels::read(location, &wanted, &mut labels));
-        }
-        faults.map_or(Ok(()), Err)?;
-        if !self.tags.is_empty() {
-            let has = |key: &str| labels.contains_key(key);
-            wanted.missing("tags", &corpus.details.images, has).map_err(at(first(&self.tags)))?;
-        }
-
-        let mut collector = RegionCollector::new(&wanted, labels, self.most, (self.memory_gb * GB) as usize);
-        let mut faults: Option<DataError> = None;
-        for location in self.features.iter() {
-            DataError::note(&mut faults, read(location, &mut collector));
-            DataError::note(&mut faults, collector.end_file());
-        }
-        faults.map_or(Ok(()), Err)?;
-        let RegionCollector { mut found, width, dropped, mut digests, .. } = collector;
-        let has = |key: &str| found.contains_key(key);
-        wanted.missing("regions", &corpus.details.images, has).map_err(at(first(&self.features)))?;
-        let Some((width, _)) = width else {
-            return Err(DataError::new(first(&self.features), Fault::Empty));
-        };
-        if extent == Extent::Whole {
-            // Of what is kept, for the files are too long to be hashed.
-            let mut hasher = blake3::Hasher::new();
-            hasher.update(corpus.fingerprint.as_bytes());
-            for picture in &mut corpus.details.images {
-                let Some(key) = wanted.key(&picture.name) else { continue };
-                picture.found = found.remove(&key);
-                if let Some(digest) = digests.remove(&key) {
-                    hasher.update(digest.as_bytes());
-                }
-            }
-            corpus.fingerprint = hasher.finalize().to_hex().to_string();
-            if dropped > 0 {
-                let reason = format!("regions beyond the first {} of an image", self.most);
-                *corpus.statistics.dropped.entry(reason).or_default() += dropped;
-            }
-        }
-        Ok(width)
-    }
-}
-
-/// Opens a file; a pipe or a device is none.
-fn open(path: &Path) -> Result<File, Fault> {
-    files::open(path).map_err(|error| Fault::Unreadable(error.reason()))
-}
-
-/// Reads one file, or one folder.
-fn read(location: &Location, collector: &mut RegionCollector<'_>) -> Result<(), DataError> {
-    let path = match location {
-        Location::File(path) if path.is_dir() => return npz::read(path, collector),
-        Location::File(path) => path.as_path(),
-        Location::Hub(name) | Location::Builtin(name) => name.as_ref(),
-    };
-    let extension = path.extension().unwrap_or_default().to_string_lossy();
-    match extension.to_ascii_lowercase().as_str() {
-        "tsv" | "tab" | "txt" => features::read(location, collector),
-        "safetensors" => tensors::read(location, collector),
-        _ => {
-            let fault = RegionFault::UnknownFormat(quoted(&extension));
-            Err(DataError::new(Place::file(&location.to_string()), fault.into()))
-        }
-    }
-}
+pub use detected_regions::DetectedRegions;
+pub use files::RegionFiles;
+pub use image_regions::ImageRegions;

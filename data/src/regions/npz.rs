@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use alambic_files::text::{elided, quoted};
 use half::f16;
@@ -11,13 +11,10 @@ use npyz::{Deserialize, NpyFile, Order};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::RegionFault;
-use super::collector::RegionCollector;
-use super::open;
-use super::raw::{Boxes, Raw};
-use super::recorded::Origin;
+use super::feature_place::open;
+use super::raw_regions::{Boxes, RawRegions};
 use super::tensors::{Array, quads};
-use crate::error::{DataError, Fault, Place};
+use crate::error::{Fault, RegionFault};
 
 /// What the array of features can be called.
 const FEATURES: [&str; 2] = ["features", "x"];
@@ -41,44 +38,11 @@ const NAMED: usize = 10;
 const HEAD: usize = 4096;
 const DEPTH: usize = 8;
 
-/// Reads the regions of the images that are wanted.
-///
-/// # Errors
-/// Where the folder cannot be read, or holds no archive. What is wrong with an archive is told to the collector.
-pub(super) fn read(folder: &Path, collector: &mut RegionCollector<'_>) -> Result<(), DataError> {
-    let unreadable = |error: std::io::Error| {
-        DataError::new(Place::file(&folder.display().to_string()), Fault::Unreadable(error.to_string()))
-    };
-    let mut files: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz")) {
-            files.push(path);
-        }
-    }
-    if files.is_empty() {
-        let place = Place::file(&folder.display().to_string());
-        return Err(DataError::new(place, RegionFault::NoNpz.into()));
-    }
-    files.sort();
-    for file in files {
-        if collector.is_done() {
-            break;
-        }
-        let id = file.file_stem().unwrap_or_default().to_string_lossy();
-        if collector.wants(&id) {
-            let taken = collector.take(&id, parse(&file), Origin::Archive(file.clone()));
-            collector.note(Place::file(&file.display().to_string()), taken);
-        }
-    }
-    Ok(())
-}
-
 /// The regions of one archive.
 ///
 /// # Errors
 /// Where it is broken, or holds no features.
-pub(super) fn parse(path: &Path) -> Result<Raw, Fault> {
+pub(super) fn parse(path: &Path) -> Result<RawRegions, Fault> {
     let mut archive = ZipArchive::new(BufReader::new(open(path)?)).map_err(broken)?;
     let Some(features) = array(&mut archive, &FEATURES)? else {
         let wanted = FEATURES.map(|name| format!("`{name}`")).join(" or ");
@@ -106,24 +70,24 @@ pub(super) fn parse(path: &Path) -> Result<Raw, Fault> {
             Some(Boxes { numbers, size })
         }
     };
-    Ok(Raw { regions, features, boxes, tags: Vec::new() })
+    Ok(RawRegions { regions, features, boxes, tags: Vec::new() })
 }
 
 /// How many of so many rows of features are regions: all, or as many as an array says, where those beyond are zero.
 fn count(archive: &mut ZipArchive<BufReader<File>>, rows: usize, features: &[f32]) -> Result<usize, Fault> {
     let Some(Array { name, numbers, .. }) = array(archive, &COUNTS)? else { return Ok(rows) };
-    let told = match numbers[..] {
-        [told] if told.fract() == 0.0 && told >= 0.0 && told <= rows as f32 => Some(told as usize),
+    let counted = match numbers[..] {
+        [count] if count.fract() == 0.0 && count >= 0.0 && count <= rows as f32 => Some(count as usize),
         _ => None,
     };
     let is_padding =
-        |told: &usize| features[features.len() / rows.max(1) * told..].iter().all(|&number| number == 0.0);
-    told.filter(is_padding).ok_or_else(|| {
+        |count: &usize| features[features.len() / rows.max(1) * count..].iter().all(|&number| number == 0.0);
+    counted.filter(is_padding).ok_or_else(|| {
         let found = match numbers[..] {
             [one] => one.to_string(),
             _ => format!("{} numbers", numbers.len()),
         };
-        RegionFault::Count { array: name, found, rows }.into()
+        RegionFault::RegionCount { array: name, found, rows }.into()
     })
 }
 
@@ -154,7 +118,7 @@ fn array(archive: &mut ZipArchive<BufReader<File>>, names: &[&str]) -> Result<Op
             .or_else(|| cast::<u8>(&npy, f32::from));
         let name = (*name).to_owned();
         let Some(read) = read else {
-            return Err(RegionFault::Type { array: name, found: quoted(&npy.dtype().descr()) }.into());
+            return Err(RegionFault::ArrayType { array: name, found: quoted(&npy.dtype().descr()) }.into());
         };
         let mut numbers = read.map_err(broken)?;
         let shape: Vec<usize> = npy.shape().iter().map(|&side| side as usize).collect();

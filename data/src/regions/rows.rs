@@ -7,10 +7,8 @@ use std::sync::Arc;
 
 use alambic_settings::Location;
 
-use super::RegionFault;
-use super::open;
-use super::recorded::Origin;
-use crate::error::{DataError, Fault, Place};
+use super::feature_place::{FeaturePlace, open};
+use crate::error::{DataError, Fault, Place, RegionFault};
 use crate::source::local;
 
 /// Bytes that are read ahead.
@@ -89,8 +87,8 @@ impl Rows {
     }
 
     /// Where the line can be read again.
-    pub(super) fn origin(&self) -> Origin {
-        Origin::Line { path: Arc::clone(&self.path), start: self.start, length: self.bytes.len() }
+    pub(super) fn origin(&self) -> FeaturePlace {
+        FeaturePlace::Line { path: Arc::clone(&self.path), start: self.start, length: self.bytes.len() }
     }
 }
 

@@ -1,161 +1,61 @@
-//! Drawing of shapes, with smooth edges.
+//! Drawings of scenes.
 
-use std::f32::consts::TAU;
-use std::sync::Arc;
+use std::sync::OnceLock;
 
-use crate::pictures::Raster;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 
-/// Points of a pixel's grid by which its coverage is told, in each direction.
-const SAMPLES: usize = 4;
+use super::canvas::Canvas;
+use super::scene::{Scene, SceneOptions};
+use crate::raster::Raster;
 
-/// What a shape is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Shape {
-    Circle,
-    Square,
-    Triangle,
-    Star,
-    Cross,
-    Hexagon,
+/// How many uniform numbers the noise on a value is the sum of: three are close to normal.
+pub(super) const NOISES: usize = 3;
+
+/// By how much a thing is lighter than its colour.
+pub(super) fn shade(random: &mut ChaCha8Rng) -> f32 {
+    random.random_range(-0.05..0.05)
 }
 
-impl Shape {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Circle, Self::Square, Self::Triangle, Self::Star, Self::Cross, Self::Hexagon];
+/// The image of a scene, which is drawn when it is first looked at.
+#[derive(Debug, Clone)]
+pub struct Drawing {
+    pub(super) scene: Scene,
+    pub(super) options: SceneOptions,
+    pub(super) random: ChaCha8Rng,
+    pub(super) raster: OnceLock<Raster>,
+}
 
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Circle => "circle",
-            Self::Square => "square",
-            Self::Triangle => "triangle",
-            Self::Star => "star",
-            Self::Cross => "cross",
-            Self::Hexagon => "hexagon",
-        }
-    }
-
-    /// The corners of the outline around the origin, the farthest at distance 1.
-    pub(super) fn outline(self) -> Vec<[f32; 2]> {
-        let regular = |corners: usize, turn: f32| -> Vec<[f32; 2]> {
-            let angle = |corner: usize| TAU * (corner as f32 / corners as f32 + turn);
-            (0..corners).map(|corner| [angle(corner).cos(), angle(corner).sin()]).collect()
-        };
-        match self {
-            Self::Circle => regular(40, 0.0),
-            Self::Square => regular(4, 0.125),
-            // A corner points upwards.
-            Self::Triangle => regular(3, -0.25),
-            Self::Hexagon => regular(6, 0.0),
-            Self::Star => regular(10, -0.25)
-                .into_iter()
-                .enumerate()
-                .map(|(corner, [x, y])| if corner % 2 == 0 { [x, y] } else { [0.45 * x, 0.45 * y] })
-                .collect(),
-            Self::Cross => {
-                let (long, short) = (0.95, 0.32);
-                [
-                    [short, long],
-                    [short, short],
-                    [long, short],
-                    [long, -short],
-                    [short, -short],
-                    [short, -long],
-                    [-short, -long],
-                    [-short, -short],
-                    [-long, -short],
-                    [-long, short],
-                    [-short, short],
-                    [-short, long],
-                ]
-                .to_vec()
-            }
-        }
+impl PartialEq for Drawing {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.scene, &self.options, &self.random) == (&other.scene, &other.options, &other.random)
     }
 }
 
-/// A canvas of colours in 0 to 1.
-pub(super) struct Canvas {
-    side: usize,
-    colours: Vec<[f32; 3]>,
-}
-
-impl Canvas {
-    pub(super) fn new(side: usize, ground: [f32; 3]) -> Self {
-        Self { side, colours: vec![ground; side * side] }
+impl Drawing {
+    /// The pixels.
+    #[must_use]
+    pub fn raster(&self) -> &Raster {
+        self.raster.get_or_init(|| self.draw(&mut self.random.clone()))
     }
 
-    /// Fills an outline, whose corners are in pixels.
-    pub(super) fn fill(&mut self, corners: &[[f32; 2]], colour: [f32; 3]) {
-        let bounds = |axis: usize| {
-            let low = corners.iter().map(|corner| corner[axis]).fold(f32::INFINITY, f32::min);
-            let high = corners.iter().map(|corner| corner[axis]).fold(f32::NEG_INFINITY, f32::max);
-            (low.max(0.0) as usize)..(high.ceil().max(0.0) as usize).min(self.side)
-        };
-        for row in bounds(1) {
-            for column in bounds(0) {
-                let share = coverage(corners, column, row);
-                let pixel = &mut self.colours[row * self.side + column];
-                for (old, new) in pixel.iter_mut().zip(colour) {
-                    *old += share * (new - *old);
-                }
-            }
-        }
-    }
-
-    /// The image, after `change` of every value.
-    pub(super) fn raster(self, mut change: impl FnMut(f32) -> f32) -> Raster {
-        let values = self.colours.into_iter().flatten();
-        let rgb = values.map(|value| (change(value).clamp(0.0, 1.0) * 255.0).round() as u8).collect();
-        Raster { width: self.side, height: self.side, rgb: Arc::new(rgb) }
-    }
-}
-
-/// The share of a pixel that lies within an outline.
-fn coverage(corners: &[[f32; 2]], column: usize, row: usize) -> f32 {
-    let place = |index: usize| (index as f32 + 0.5) / SAMPLES as f32;
-    let samples = (0..SAMPLES * SAMPLES).filter(|sample| {
-        let point = [column as f32 + place(sample % SAMPLES), row as f32 + place(sample / SAMPLES)];
-        is_inside(corners, point)
-    });
-    samples.count() as f32 / (SAMPLES * SAMPLES) as f32
-}
-
-/// Whether a ray from the point crosses the outline an odd number of times.
-fn is_inside(corners: &[[f32; 2]], [x, y]: [f32; 2]) -> bool {
-    let mut inside = false;
-    for (index, &[x1, y1]) in corners.iter().enumerate() {
-        let [x2, y2] = corners[(index + 1) % corners.len()];
-        if (y1 > y) != (y2 > y) && x < x1 + (y - y1) / (y2 - y1) * (x2 - x1) {
-            inside = !inside;
-        }
-    }
-    inside
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn areas_are_those_of_the_shapes() {
-        for (shape, area) in
-            [(Shape::Circle, std::f32::consts::PI), (Shape::Square, 2.0), (Shape::Hexagon, 2.598)]
-        {
-            let mut canvas = Canvas::new(64, [0.0; 3]);
+    pub(super) fn draw(&self, random: &mut ChaCha8Rng) -> Raster {
+        let side = self.options.side as f32;
+        let mut canvas = Canvas::new(self.options.side, [self.scene.ground; 3]);
+        for thing in &self.scene.things {
             let corners: Vec<[f32; 2]> =
-                shape.outline().into_iter().map(|[x, y]| [32.3 + 20.0 * x, 31.6 + 20.0 * y]).collect();
-            canvas.fill(&corners, [1.0; 3]);
-            let sum: f32 = canvas.colours.iter().map(|colour| colour[0]).sum();
-            assert!((sum / 400.0 / area - 1.0).abs() < 0.02, "{shape:?}: {sum}");
-            assert!(canvas.colours.iter().any(|colour| colour[0] > 0.0 && colour[0] < 1.0));
+                thing.outline().into_iter().map(|point| point.map(|at| at * side)).collect();
+            let shade = shade(random);
+            canvas.fill(&corners, thing.colour.value().map(|value| value + shade));
         }
-    }
-
-    #[test]
-    fn what_lies_outside_is_not_drawn() {
-        let mut canvas = Canvas::new(8, [0.5; 3]);
-        canvas.fill(&[[-9.0, -9.0], [-1.0, -9.0], [-1.0, 40.0]], [1.0; 3]);
-        canvas.fill(&[[-4.0, -4.0], [12.0, -4.0], [12.0, 12.0], [-4.0, 12.0]], [0.0; 3]);
-        assert!(canvas.raster(|value| value).rgb.iter().all(|&value| value == 0));
+        let noise = self.options.noise;
+        canvas.raster(|value| {
+            if noise > 0.0 {
+                let sum: f32 = (0..NOISES).map(|_| random.random_range(-1.0..1.0f32)).sum();
+                value + noise * sum
+            } else {
+                value
+            }
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! The bytes of a file as text in UTF-8, or as they are: decompressed, decoded, and told from what people put in its place.
+//! The bytes of a file as text in UTF-8, or as they are: decompressed, decoded, and checked for what people put in its place.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
@@ -8,7 +8,7 @@ use alambic_files::FileError;
 use alambic_files::read::{describe, open};
 use flate2::read::MultiGzDecoder;
 
-use super::Format;
+use super::format::TableFormat;
 use crate::error::Fault;
 
 /// How many bytes the head of a text file is.
@@ -24,12 +24,12 @@ const TIMES: u64 = 100;
 /// What gzip begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// What a file holds.
-pub(super) struct Content {
+/// Content of a file.
+pub(super) struct FileContent {
     pub(super) bytes: Vec<u8>,
     /// Whether lines behind these were left unread.
     pub(super) is_cut: bool,
-    /// How it was read, where its name does not say so.
+    /// Notes on how it was read, where its name does not say so.
     pub(super) notes: Vec<&'static str>,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Content {
 ///
 /// # Errors
 /// Where it cannot be read, would fill the memory, or is something else than its format.
-pub(super) fn read(path: &Path, format: Format, wants_head: bool) -> Result<Content, Fault> {
+pub(super) fn read(path: &Path, format: TableFormat, wants_head: bool) -> Result<FileContent, Fault> {
     let mut file = open(path).map_err(|error| refused(&error))?;
     let size = file.metadata().map_err(unreadable)?.len();
     let mut first = Vec::new();
@@ -62,27 +62,28 @@ pub(super) fn read(path: &Path, format: Format, wants_head: bool) -> Result<Cont
     if wants_head {
         reader.by_ref().take(HEAD).read_to_end(&mut bytes).map_err(unreadable)?;
         let end = bytes.iter().rposition(|&byte| byte == b'\n').map(|end| end + 1);
-        let is_lines = utf16(&bytes).is_none() && (format != Format::JsonLines || begins_with_object(&bytes));
+        let is_lines =
+            utf16(&bytes).is_none() && (format != TableFormat::JsonLines || begins_with_object(&bytes));
         if let (Some(end), HEAD, true) = (end, bytes.len() as u64, is_lines) {
             bytes.truncate(end);
             tell(&bytes, format)?;
-            return Ok(Content { bytes, is_cut: true, notes });
+            return Ok(FileContent { bytes, is_cut: true, notes });
         }
         // All of the file, or what is left of one whose first line is longer than a head.
     }
     let room = room.saturating_sub(bytes.len() as u64);
     let read = reader.by_ref().take(room.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
     if read as u64 > room {
-        return Err(Fault::Inflated { times: TIMES, bytes: ROOM });
+        return Err(Fault::TooLarge { times: TIMES, bytes: ROOM });
     }
-    if format != Format::Parquet
+    if format != TableFormat::Parquet
         && let Some(order) = utf16(&bytes)
     {
         notes.push("decoded from UTF-16");
         bytes = decoded(&bytes, order)?.into_bytes();
     }
     tell(&bytes, format)?;
-    Ok(Content { bytes, is_cut: false, notes })
+    Ok(FileContent { bytes, is_cut: false, notes })
 }
 
 /// Whether the first line holds a whole object: a list, or an object over several lines, cannot be cut at a line.
@@ -104,18 +105,18 @@ fn refused(error: &FileError) -> Fault {
 }
 
 /// Fails where bytes are known to be something else than their format.
-fn tell(bytes: &[u8], format: Format) -> Result<(), Fault> {
+fn tell(bytes: &[u8], format: TableFormat) -> Result<(), Fault> {
     const WIDE: [&[u8]; 2] = [&[0xff, 0xfe, 0, 0], &[0, 0, 0xfe, 0xff]];
-    if format == Format::Parquet && bytes.starts_with(b"PAR1") {
+    if format == TableFormat::Parquet && bytes.starts_with(b"PAR1") {
         return Ok(());
     }
     if WIDE.iter().any(|mark| bytes.starts_with(mark)) {
-        return Err(Fault::Instead("text in UTF-32"));
+        return Err(Fault::OtherContent("text in UTF-32"));
     }
     if bytes.starts_with(b"ARROW1") {
-        return Err(Fault::Instead("an Arrow file; save it as Parquet"));
+        return Err(Fault::OtherContent("an Arrow file; save it as Parquet"));
     }
-    describe(bytes).map_or(Ok(()), |what| Err(Fault::Instead(what)))
+    describe(bytes).map_or(Ok(()), |what| Err(Fault::OtherContent(what)))
 }
 
 /// The order of the two bytes of a character.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use indexmap::IndexMap;
 
-use super::hold_out::{HoldOut, Match, Removals, Seen};
+use super::hold_out::{EntryForms, HoldOut, Match, Removals};
 use super::options::{Overlap, Split, SplitOptions};
 use super::report::{HELD_OUT, KEPT, SEEN, count_removed};
 use crate::dataset::{Dataset, SplitExample, Splits};
@@ -22,6 +22,10 @@ impl SplitExample for Entry {
         Cow::Borrowed(&self.key)
     }
 
+    fn languages(details: &WordDetails) -> &[String] {
+        &details.languages
+    }
+
     fn remove_overlap(
         Splits { train, validation, test }: &mut Splits<Self>,
         options: &SplitOptions,
@@ -35,13 +39,13 @@ impl SplitExample for Entry {
         }
         match options.overlap {
             Overlap::RemoveFromTest => {
-                let mut seen = Seen::of(&*train);
+                let mut seen = EntryForms::of(&*train);
                 seen.strip(validation, Match::Whole, &mut Removals::new("validation", SEEN, &mut removed));
                 seen.extend(&*validation);
                 seen.strip(test, Match::Whole, &mut Removals::new("test", SEEN, &mut removed));
             }
             Overlap::RemoveFromTraining => {
-                let mut kept = Seen::of(&*test);
+                let mut kept = EntryForms::of(&*test);
                 kept.strip(validation, Match::Whole, &mut Removals::new("validation", KEPT, &mut removed));
                 kept.extend(&*validation);
                 kept.strip(train, Match::Whole, &mut Removals::new("train", KEPT, &mut removed));

@@ -10,7 +10,7 @@ use crate::words::{Entry, NO_PAIR};
 
 /// Names and words that must never be in the training of another corpus.
 #[derive(Debug, Clone, Default)]
-pub struct HoldOut(pub(super) Seen);
+pub struct HoldOut(pub(super) EntryForms);
 
 impl HoldOut {
     /// Holds out the names, and each form, of some entries: usually a test split.
@@ -45,7 +45,7 @@ impl HoldOut {
     }
 }
 
-/// How a form is compared with those seen.
+/// Comparison of a form with those of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Match {
     /// As a whole.
@@ -56,12 +56,12 @@ pub(crate) enum Match {
 
 /// Keys and forms of some entries. The sets are only asked, never walked through, so their order cannot show.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Seen {
+pub(crate) struct EntryForms {
     keys: HashSet<String>,
     forms: HashMap<String, HashSet<String>>,
 }
 
-impl Seen {
+impl EntryForms {
     pub(crate) fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
         let mut seen = Self::default();
         seen.extend(entries);
@@ -111,7 +111,7 @@ impl Seen {
     }
 }
 
-/// Where [`Seen::strip`] counts.
+/// Counts of what [`EntryForms::strip`] removes.
 #[derive(Debug)]
 pub(crate) struct Removals<'a> {
     split: &'static str,

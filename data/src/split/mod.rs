@@ -13,8 +13,8 @@ mod shared_keys;
 
 pub(crate) use entries::remove_held_out;
 pub use hold_out::HoldOut;
-pub(crate) use hold_out::{Match, Removals, Seen};
-pub use options::{Likeness, Overlap, Split, SplitError, SplitOptions};
+pub(crate) use hold_out::{EntryForms, Match, Removals};
+pub use options::{Overlap, Split, SplitError, SplitGuess, SplitOptions};
 pub use report::SplitReport;
 pub use shared_keys::OverlapKeys;
 pub(crate) use shared_keys::{remove_held_keys, remove_shared_keys, test_keys};

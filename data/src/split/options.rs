@@ -10,11 +10,11 @@ use crate::stable_hash::unit_interval;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Split {
-    /// What a model is trained on.
+    /// Examples to train on.
     Train,
-    /// What checkpoints are chosen on.
+    /// Examples to choose checkpoints on.
     Validation,
-    /// What is reported, and read once at the end.
+    /// Examples to report on, which are read once at the end.
     Test,
 }
 
@@ -31,37 +31,37 @@ impl Split {
 }
 
 choices! {
-    /// Which part yields where two parts share a key or a form.
+    /// Overlap of splits: which split yields where two share a key or a form.
     pub enum Overlap {
-        /// The test part and the validation part lose what training holds. Right for words of names, of which
+        /// The test and the validation split lose what training holds. Right for words of names, of which
         /// many parts of names are too common to be kept out of training.
         RemoveFromTest = "remove-from-test",
-        /// Training loses what the test part and the validation part hold. Right for lexicons that give each
+        /// Training loses what the test and the validation split hold. Right for lexicons that give each
         /// word many romanisations.
         RemoveFromTraining = "remove-from-training",
     }
 }
 
 settings! {
-    /// How a corpus is parted into training, validation and test.
+    /// Split of a corpus into training, validation and test.
     ///
-    /// An entry is in the test part if its split column says so or its key's hash falls into the fraction. The
-    /// hash depends on the salt and the key alone: the parts are the same in every run and on every machine. What another
-    /// corpus of the recipe has in its test part is left out of training and validation.
+    /// An example is in the test split if its split column says so or its key's hash falls into the fraction. The
+    /// hash depends on the salt and the key alone: the splits are the same in every run and on every machine. What another
+    /// corpus of the recipe has in its test split is removed from training and validation.
     pub struct SplitOptions {
-        /// Values of the corpus's split that mean the test part, besides the files that a corpus is given for it.
+        /// Values of the corpus's split that mean the test split, besides the files that a corpus is given for it.
         pub test_values: Vec<String> = Vec::new(),
-        /// Values of the corpus's split that mean the validation part, besides the files that a corpus is given for it.
+        /// Values of the corpus's split that mean the validation split, besides the files that a corpus is given for it.
         pub validation_values: Vec<String> = Vec::new(),
-        /// Fraction of the keys that go to the test part besides.
+        /// Fraction of the keys that go to the test split besides.
         #[range(0.0..=1.0)]
         pub test_fraction: f64 = 0.0,
-        /// Fraction of the remaining keys that are carved out of training for the validation part.
+        /// Fraction of the remaining keys that are carved out of training for the validation split.
         #[range(0.0..=1.0)]
         pub validation_fraction: f64 = 0.05,
         /// Another text gives other fractions of the same size.
         pub salt: String = "alambic".to_owned(),
-        /// Which part yields where two share a key or a form.
+        /// The split that yields where two share a key or a form.
         pub overlap: Overlap = Overlap::RemoveFromTest,
     }
 }
@@ -80,10 +80,9 @@ impl Default for SplitOptions {
 }
 
 impl SplitOptions {
-    /// The same, to which the splits of files that a corpus was given for validation and for the test are known, if there are
-    /// such files.
+    /// Options with `validation` and `test` among their values, where a corpus is given files for these splits.
     #[must_use]
-    pub fn keeping(&self, [validation, test]: [bool; 2]) -> Self {
+    pub fn with_split_files(&self, [validation, test]: [bool; 2]) -> Self {
         let mut options = self.clone();
         for (given, split, values) in [
             (validation, Split::Validation, &mut options.validation_values),
@@ -116,9 +115,9 @@ fn list(values: &[String]) -> String {
     if values.is_empty() { "none".to_owned() } else { values.join(", ") }
 }
 
-/// What a value of a split most likely means, and is not named for.
+/// Guess of the split that is meant by a value which the options do not name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Likeness {
+pub enum SplitGuess {
     /// The same as another value, which is named for this split.
     Named(Split, String),
     /// This split, which data often call so.
@@ -177,10 +176,10 @@ impl SplitOptions {
         }
     }
 
-    /// What a value that none of the options names is likely to mean, if it is like one that they name, or is what data often
-    /// call the validation or the test part.
+    /// Guess of the split that is meant by a value which the options do not name: it is like one that they name, or data often
+    /// call the validation or the test split so.
     #[must_use]
-    pub fn likeness(&self, value: &str) -> Option<Likeness> {
+    pub fn guess_split(&self, value: &str) -> Option<SplitGuess> {
         let plain = |text: &str| -> String {
             text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
         };
@@ -199,15 +198,15 @@ impl SplitOptions {
                 other == own || (usual(&own).is_some() && usual(&other) == usual(&own))
             };
             if let Some(other) = values.iter().find(is_alike) {
-                return Some(Likeness::Named(split, other.clone()));
+                return Some(SplitGuess::Named(split, other.clone()));
             }
         }
-        usual(&own).map(Likeness::Usual)
+        usual(&own).map(SplitGuess::Usual)
     }
 }
 
 /// Whether a value of a split says that a row is for training: `train`, `training` or `train2014`, and what Karpathy's splits
-/// call the part of COCO's validation that everybody trains on.
+/// call what everybody trains on of COCO's validation split.
 fn is_for_training(value: &str) -> bool {
     let value = value.trim().to_lowercase();
     let rest = value.strip_prefix("training").or_else(|| value.strip_prefix("train"));

@@ -14,10 +14,10 @@ pub struct SplitReport {
     pub validation: usize,
     /// Entries to report on.
     pub test: usize,
-    /// What was removed, by split and reason. `test: hi form seen in training` counts forms, the others count
+    /// Number of removed examples, by split and reason. `test: hi form seen in training` counts forms, the others count
     /// entries.
     pub removed: IndexMap<String, usize>,
-    /// How many to train on have a value of the split that no option names and that does not say that they are for training,
+    /// Number of training examples with a value of the split that no option names and that does not mean training,
     /// by value.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub unnamed: IndexMap<String, usize>,

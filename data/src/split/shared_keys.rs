@@ -8,9 +8,9 @@ use super::options::{Overlap, Split};
 use super::report::{HELD_OUT, KEPT, SEEN, count_removed};
 use crate::dataset::{Dataset, SplitExample, Splits};
 
-/// Examples that are told from others of their kind by keys, none of which two splits have in common.
+/// Examples with keys, none of which two splits may have in common.
 pub trait OverlapKeys {
-    /// What examples are that share a key, in words: `texts`.
+    /// Name of the examples that share a key, in reports: `texts`.
     const WHAT: &'static str;
 
     /// Hashes, since those of a whole corpus are held at once.
@@ -40,7 +40,7 @@ pub(crate) fn remove_shared_keys<T: OverlapKeys>(
     removed
 }
 
-/// Keys of the test split, by which its examples are told in other corpora.
+/// Keys of the test split, by which its examples are found in other corpora.
 pub(crate) fn test_keys<T: OverlapKeys>(splits: &Splits<T>) -> HashSet<u128> {
     splits.test.iter().flat_map(T::overlap_keys).collect()
 }

@@ -2,31 +2,33 @@
 
 use std::borrow::Cow;
 
+use super::cells::Table;
+use super::column_buffers::ColumnBuffers;
+use super::columns::{Columns, Header, Quoting};
 use super::fields::{Dialect, Rows};
 use super::lines::{LONGEST, LineEnd, encoding, unmarked};
-use super::{Columns, Header, Kept, Quoting, Table};
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::source::{Format, Source};
+use crate::source::{TableFormat, TableSource};
 
 /// What fields may be separated by, with its name.
 const SEPARATORS: [(u8, &str); 4] =
     [(b',', "commas"), (b'\t', "tabs"), (b';', "semicolons"), (b'|', "vertical bars")];
 
 /// Reads a delimited table.
-pub(super) fn read<'s>(source: &'s Source, columns: &Columns<'_>) -> Result<Table<'s>, DataError> {
+pub(super) fn read<'s>(source: &'s TableSource, columns: &Columns<'_>) -> Result<Table<'s>, DataError> {
     let bytes = unmarked(&source.bytes);
     if let Ok(text) = std::str::from_utf8(bytes) {
         return parse(source, text, columns);
     }
     let mut problems = encoding(source);
-    // What else is wrong is told along with it.
+    // What else is wrong is reported along with it.
     if let Err(others) = parse(source, &String::from_utf8_lossy(bytes), columns) {
         problems.extend(others);
     }
     problems.or(Table::empty(source))
 }
 
-fn parse<'t>(source: &Source, text: &'t str, columns: &Columns<'_>) -> Result<Table<'t>, DataError> {
+fn parse<'t>(source: &TableSource, text: &'t str, columns: &Columns<'_>) -> Result<Table<'t>, DataError> {
     let mut problems = Problems::default();
     let mut table = Table::empty(source);
     let (text, skipped, said) = without_separator_line(text);
@@ -34,7 +36,7 @@ fn parse<'t>(source: &Source, text: &'t str, columns: &Columns<'_>) -> Result<Ta
     note(source, &mut table, dialect, text);
     let mut rows = Rows::new(text, dialect);
     let mut fields: Vec<Cow<'_, str>> = Vec::new();
-    let mut kept: Option<Kept<'t>> = None;
+    let mut kept: Option<ColumnBuffers<'t>> = None;
     let mut expected = 0;
     table.lines = Some(Vec::new());
     while let Some(row) = rows.next(&mut fields) {
@@ -42,7 +44,7 @@ fn parse<'t>(source: &Source, text: &'t str, columns: &Columns<'_>) -> Result<Ta
         if let Some(line) = row.open {
             // What is cut off may have closed it.
             if !source.is_cut {
-                problems.push(place(line), Fault::OpenQuote);
+                problems.push(place(line), Fault::UnclosedQuote);
             }
             break;
         }
@@ -60,7 +62,7 @@ fn parse<'t>(source: &Source, text: &'t str, columns: &Columns<'_>) -> Result<Ta
             (table.names, is_row) = names(&fields, columns.header);
             table.header = row.line + skipped;
             expected = table.names.len();
-            Kept::new(columns, &table.names, &place(row.line), &mut problems)
+            ColumnBuffers::new(columns, &table.names, &place(row.line), &mut problems)
         });
         if is_first && !is_row {
             continue;
@@ -111,12 +113,12 @@ fn without_separator_line(text: &str) -> (&str, usize, Option<u8>) {
 
 /// What separates the fields, and whether quotes are marks.
 fn dialect(
-    source: &Source,
+    source: &TableSource,
     text: &str,
     said: Option<u8>,
     columns: &Columns<'_>,
 ) -> Result<Dialect, DataError> {
-    let native = if source.format == Format::Csv { b',' } else { b'\t' };
+    let native = if source.format == TableFormat::Csv { b',' } else { b'\t' };
     let separator = said.unwrap_or_else(|| separator(text, native, columns));
     let by_lines = LineEnd::of(text.as_bytes());
     let plain = Dialect { separator, is_quoted: false, end: by_lines };
@@ -158,7 +160,7 @@ fn separator(text: &str, native: u8, columns: &Columns<'_>) -> u8 {
 
 /// Whether quotes are marks in a table whose format leaves it open, as TSV does: they are where all of them are as a writer
 /// sets them, and all rows have their columns by it. One stray quote makes all of them characters.
-fn is_quoted(source: &Source, text: &str, quoted: Dialect, plain: Dialect) -> Result<bool, DataError> {
+fn is_quoted(source: &TableSource, text: &str, quoted: Dialect, plain: Dialect) -> Result<bool, DataError> {
     let mut fields = Vec::new();
     let mut rows = Rows::new(text, quoted);
     let (mut has_quoted, mut joined, mut ragged, mut expected) = (false, None, 0, None);
@@ -184,7 +186,7 @@ fn is_quoted(source: &Source, text: &str, quoted: Dialect, plain: Dialect) -> Re
     match joined {
         // A line of one column is a row either way, and nothing tells which is meant.
         Some(line) if ragged_plain == 0 && expected == Some(1) => {
-            Err(DataError::new(Place::line(&source.name, line), Fault::MarksOrCharacters))
+            Err(DataError::new(Place::line(&source.name, line), Fault::AmbiguousQuotes))
         }
         Some(_) if ragged_plain == 0 => Ok(false),
         _ => Ok(ragged <= ragged_plain),
@@ -192,9 +194,9 @@ fn is_quoted(source: &Source, text: &str, quoted: Dialect, plain: Dialect) -> Re
 }
 
 /// Notes what the name of the file does not say.
-fn note(source: &Source, table: &mut Table<'_>, dialect: Dialect, text: &str) {
+fn note(source: &TableSource, table: &mut Table<'_>, dialect: Dialect, text: &str) {
     let name = SEPARATORS.iter().find(|(separator, _)| *separator == dialect.separator);
-    let is_native = dialect.separator == if source.format == Format::Csv { b',' } else { b'\t' };
+    let is_native = dialect.separator == if source.format == TableFormat::Csv { b',' } else { b'\t' };
     if let (false, Some((_, name))) = (is_native, name) {
         table.notes.push(format!("its columns are separated by {name}"));
     }

@@ -198,13 +198,13 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_quotes_is_told() {
-        let told = |text: &str| {
+        let dialect = |text: &str| {
             let mut rows = Rows::new(text, Dialect { separator: b',', is_quoted: true, end: LineEnd::Any });
             rows.next(&mut Vec::new()).unwrap()
         };
-        assert!(!told("a\n").has_quoted);
-        assert!(told("\"a\"b\n").has_stray && !told("\"a\"\r\n").has_stray);
-        assert_eq!(told("a,\"b\nc").open, Some(1));
-        assert!(told("\"a\nb\",c\n").is_joined);
+        assert!(!dialect("a\n").has_quoted);
+        assert!(dialect("\"a\"b\n").has_stray && !dialect("\"a\"\r\n").has_stray);
+        assert_eq!(dialect("a,\"b\nc").open, Some(1));
+        assert!(dialect("\"a\nb\",c\n").is_joined);
     }
 }

@@ -4,25 +4,26 @@ use std::borrow::Cow;
 
 use indexmap::{IndexMap, IndexSet};
 
+use super::cells::Table;
+use super::columns::Columns;
 use super::lines::{LONGEST, encoding, lines, unmarked};
-use super::scan::{Broken, Scanner, Value};
-use super::{Columns, Table};
+use super::scan::{ScanError, Scanner, Value};
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::source::Source;
+use crate::source::TableSource;
 
 /// In how many objects keys are looked for that a message can name.
 const NAMED: usize = 100;
 
 /// Reads objects. Each has the keys that are needed for texts, with texts as values; `null` is an empty text. Other values
 /// become texts as they are written. A key `a.b` is looked for as it stands, and else as `b` within the object `a`.
-pub(super) fn read<'s>(source: &'s Source, columns: &Columns<'_>) -> Result<Table<'s>, DataError> {
+pub(super) fn read<'s>(source: &'s TableSource, columns: &Columns<'_>) -> Result<Table<'s>, DataError> {
     match std::str::from_utf8(unmarked(&source.bytes)) {
         Ok(text) => parse(source, text, columns),
         Err(_) => encoding(source).or(Table::empty(source)),
     }
 }
 
-fn parse<'t>(source: &Source, text: &'t str, columns: &Columns<'_>) -> Result<Table<'t>, DataError> {
+fn parse<'t>(source: &TableSource, text: &'t str, columns: &Columns<'_>) -> Result<Table<'t>, DataError> {
     let mut objects = Objects::new(source, columns);
     if spans_lines(text) {
         objects.whole(text);
@@ -50,7 +51,7 @@ fn spans_lines(text: &str) -> bool {
 
 /// The rows that objects make.
 struct Objects<'c, 't> {
-    source: &'c Source,
+    source: &'c TableSource,
     wanted: Vec<Wanted<'c>>,
     columns: Vec<Vec<Cow<'t, str>>>,
     names: IndexSet<String>,
@@ -78,7 +79,7 @@ struct Wanted<'c> {
 }
 
 impl<'c, 't> Objects<'c, 't> {
-    fn new(source: &'c Source, columns: &Columns<'c>) -> Self {
+    fn new(source: &'c TableSource, columns: &Columns<'c>) -> Self {
         let wanted: Vec<Wanted<'_>> = columns
             .all()
             .into_iter()
@@ -118,7 +119,7 @@ impl<'c, 't> Objects<'c, 't> {
                 Some(_) => scanner.broken("something stands behind the object"),
                 None => Ok(()),
             });
-            if let Err(Broken { at, what }) = read {
+            if let Err(ScanError { at, what }) = read {
                 let before = line.get(..at).unwrap_or(line);
                 self.broken(number, before, what);
             }
@@ -161,7 +162,7 @@ impl<'c, 't> Objects<'c, 't> {
                 break scanner.broken("expected `,` or `]`");
             }
         };
-        if let Err(Broken { at, what }) = read {
+        if let Err(ScanError { at, what }) = read {
             let before = text.get(..at).unwrap_or(text);
             let start = before.rfind('\n').map_or(0, |end| end + 1);
             self.broken(line + count_lines(text, counted, at), &before[start..], what);
@@ -169,7 +170,7 @@ impl<'c, 't> Objects<'c, 't> {
     }
 
     /// Reads an object as a row.
-    fn row(&mut self, scanner: &mut Scanner<'t>, line: usize) -> Result<(), Broken> {
+    fn row(&mut self, scanner: &mut Scanner<'t>, line: usize) -> Result<(), ScanError> {
         let Self { wanted, names, first, lines, .. } = self;
         let mut found: Vec<Option<Value<'t>>> = wanted.iter().map(|_| None).collect();
         let mut twice: Option<String> = None;
@@ -201,7 +202,7 @@ impl<'c, 't> Objects<'c, 't> {
         lines.push(line);
         let place = || Place::line(&self.source.name, line);
         if let Some(key) = twice {
-            self.problems.push(place(), Fault::KeyTwice(key));
+            self.problems.push(place(), Fault::DuplicateKey(key));
         }
         for ((wanted, column), value) in wanted.iter_mut().zip(&mut self.columns).zip(found) {
             let name = || wanted.name.to_owned();

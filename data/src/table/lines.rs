@@ -1,7 +1,7 @@
 //! Lines of text.
 
 use crate::error::{Fault, Place, Problems};
-use crate::source::Source;
+use crate::source::TableSource;
 
 /// The longest line, row or object that is read, in bytes.
 pub(crate) const LONGEST: usize = 16 << 20;
@@ -63,7 +63,7 @@ pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 }
 
 /// What is wrong with bytes that are not UTF-8, by line.
-pub(super) fn encoding(source: &Source) -> Problems {
+pub(super) fn encoding(source: &TableSource) -> Problems {
     let mut problems = Problems::default();
     for (number, line) in lines(&source.bytes) {
         utf8(source, number, line, &mut problems);
@@ -74,7 +74,7 @@ pub(super) fn encoding(source: &Source) -> Problems {
 
 /// A line as text, or a problem noted with its line and column.
 pub(crate) fn utf8<'a>(
-    source: &Source,
+    source: &TableSource,
     number: usize,
     line: &'a [u8],
     problems: &mut Problems,

@@ -14,13 +14,14 @@ use polars_parquet::read::{
     read_metadata,
 };
 
+use super::cells::Table;
+use super::columns::Columns;
 use super::values::{Holds, holds, texts};
-use super::{Columns, Table};
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::source::Source;
+use crate::source::TableSource;
 
 /// Reads the columns that are named; a column `a.b` is looked for as it stands, and else as the field `b` of `a`.
-pub(super) fn read<'s>(source: &'s Source, columns: &Columns<'_>) -> Result<Table<'s>, DataError> {
+pub(super) fn read<'s>(source: &'s TableSource, columns: &Columns<'_>) -> Result<Table<'s>, DataError> {
     let fail = |fault| DataError::new(Place::file(&source.name), fault);
     if source.bytes.is_empty() {
         return Err(fail(Fault::Empty));
@@ -30,7 +31,7 @@ pub(super) fn read<'s>(source: &'s Source, columns: &Columns<'_>) -> Result<Tabl
         .map_err(|_| fail(Fault::Reader("the file is damaged".into())))?
 }
 
-fn parse<'s>(source: &'s Source, columns: &Columns<'_>) -> Result<Table<'s>, DataError> {
+fn parse<'s>(source: &'s TableSource, columns: &Columns<'_>) -> Result<Table<'s>, DataError> {
     let fail = |fault| DataError::new(Place::file(&source.name), fault);
     let unread = |error: &dyn std::fmt::Display| fail(Fault::Reader(error.to_string()));
     let metadata = read_metadata(&mut Cursor::new(source.bytes.as_ref())).map_err(|error| unread(&error))?;
@@ -153,7 +154,7 @@ enum Unread {
 
 /// The values of a column as texts.
 fn column(
-    source: &Source,
+    source: &TableSource,
     metadata: &FileMetadata,
     root: &Field,
     path: &[&str],

@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 
-/// What is wrong, and how many bytes in.
+/// Error of scanning: what is wrong, and how many bytes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Broken {
+pub(super) struct ScanError {
     pub(super) at: usize,
     pub(super) what: String,
 }
@@ -72,8 +72,8 @@ impl<'t> Scanner<'t> {
         is_next
     }
 
-    pub(super) fn broken<T>(&self, what: impl Into<String>) -> Result<T, Broken> {
-        Err(Broken { at: self.at, what: what.into() })
+    pub(super) fn broken<T>(&self, what: impl Into<String>) -> Result<T, ScanError> {
+        Err(ScanError { at: self.at, what: what.into() })
     }
 
     /// Reads an object, and gives the value of each key to `visit`. Objects for which `enter` holds are read as well, their keys
@@ -83,7 +83,7 @@ impl<'t> Scanner<'t> {
         within: &str,
         enter: &dyn Fn(&str) -> bool,
         visit: &mut dyn FnMut(&str, Value<'t>),
-    ) -> Result<(), Broken> {
+    ) -> Result<(), ScanError> {
         if !self.take(b'{') {
             return self.broken("expected `{`, with which an object begins");
         }
@@ -111,7 +111,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Reads a value; of a list or an object only where it ends.
-    fn value(&mut self) -> Result<Value<'t>, Broken> {
+    fn value(&mut self) -> Result<Value<'t>, ScanError> {
         match self.peek() {
             Some(b'"') => Ok(Value::Text(unescaped(self.string()?).or_else(|what| self.broken(what))?)),
             Some(byte @ (b'{' | b'[')) => {
@@ -123,7 +123,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Goes over a value of any depth.
-    pub(super) fn pass(&mut self) -> Result<(), Broken> {
+    pub(super) fn pass(&mut self) -> Result<(), ScanError> {
         let mut open: Vec<u8> = Vec::new();
         loop {
             match self.peek() {
@@ -167,7 +167,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Reads a key and the colon behind it.
-    fn key(&mut self) -> Result<Cow<'t, str>, Broken> {
+    fn key(&mut self) -> Result<Cow<'t, str>, ScanError> {
         if self.peek() != Some(b'"') {
             return self.broken("expected a key in quotes");
         }
@@ -176,7 +176,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Reads a text with the quotes around it, and leaves it escaped.
-    fn string(&mut self) -> Result<&'t str, Broken> {
+    fn string(&mut self) -> Result<&'t str, ScanError> {
         let start = self.at;
         self.at += 1;
         loop {
@@ -194,7 +194,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Reads a number, a truth value or null.
-    fn word(&mut self) -> Result<Value<'t>, Broken> {
+    fn word(&mut self) -> Result<Value<'t>, ScanError> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let length = rest
             .bytes()

@@ -8,7 +8,7 @@ use polars_arrow::array::{
 use polars_arrow::datatypes::{ArrowDataType as Type, TimeUnit};
 use polars_arrow::types::NativeType;
 
-/// What a column holds, as far as anybody asks.
+/// Content of a column, as far as it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holds {
     /// Texts, dates or times.

@@ -8,39 +8,33 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
-use alambic_data::lexicon::Reading;
-use alambic_data::{DataError, Extent, Picture, Pixels, RegionFiles, VisualQuestions};
-use alambic_settings::{IndexMap, Location, OneOrMany};
+use alambic_data::{
+    DataError, Dataset, Extent, Picture, Pixels, Question, QuestionDetails, ReadStatistics, RegionFiles,
+};
+use alambic_settings::{Location, OneOrMany};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use npyz::WriterBuilder;
 use zip::write::SimpleFileOptions;
 
 /// A corpus of images with these names.
-pub(crate) fn corpus(names: &[&str]) -> VisualQuestions {
+pub(crate) fn corpus(names: &[&str]) -> Dataset<Question> {
     let picture = |name: &&str| Picture {
         name: (*name).to_owned(),
         pixels: Pixels::File(name.into()),
         objects: Vec::new(),
-        found: None,
+        regions: None,
         captions: Vec::new(),
         splits: Vec::new(),
     };
-    VisualQuestions {
-        answers: Vec::new(),
-        least: None,
-        images: names.iter().map(picture).collect(),
-        questions: Vec::new(),
-        languages: Vec::new(),
-        tags: IndexMap::new(),
-        reading: Reading::default(),
-        fingerprint: "before".into(),
-    }
+    let images = names.iter().map(picture).collect();
+    let details = QuestionDetails { images, ..QuestionDetails::default() };
+    Dataset::new(Vec::new(), details, ReadStatistics::default(), "before".into())
 }
 
 /// What reads one file of features.
 pub(crate) fn files(features: &Path) -> RegionFiles {
-    RegionFiles { features: one(features), tags: OneOrMany(Vec::new()), most: 50, memory_gb: 2.0 }
+    RegionFiles { features: one(features), tags: OneOrMany(Vec::new()), max_regions: 50, memory_gb: 2.0 }
 }
 
 pub(crate) fn one(path: &Path) -> OneOrMany<Location> {
@@ -48,7 +42,7 @@ pub(crate) fn one(path: &Path) -> OneOrMany<Location> {
 }
 
 /// The corpus with its regions, and the width of their features.
-pub(crate) fn attach(files: &RegionFiles, names: &[&str]) -> Result<(VisualQuestions, usize), DataError> {
+pub(crate) fn attach(files: &RegionFiles, names: &[&str]) -> Result<(Dataset<Question>, usize), DataError> {
     let mut corpus = corpus(names);
     let width = files.attach(&mut corpus, Extent::Whole)?;
     Ok((corpus, width))

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_data::{Found, Raster};
+use alambic_data::{DetectedRegions, Raster};
 use alambic_files::digests::hash_file;
 use alambic_models::detector::{CellBox, Detector, DetectorConfig};
 use alambic_models::{
@@ -77,14 +77,14 @@ impl ObjectDetector {
     #[must_use]
     pub fn resize(config: &DetectorConfig, image: &Raster) -> Raster {
         let (width, height) = vilt_size((image.width, image.height), config.image_size, config.patch_size);
-        image.resized(width, height)
+        image.resize(width, height)
     }
 
     /// Objects of an image, the likeliest first; the features of each are the hidden state of its cell.
     ///
     /// # Errors
     /// When the image does not fit the detector.
-    pub fn detect(&self, image: &Raster) -> Result<Found, InferenceError> {
+    pub fn detect(&self, image: &Raster) -> Result<DetectedRegions, InferenceError> {
         let config = self.detector.config();
         let image = Self::resize(config, image);
         let images =
@@ -125,7 +125,7 @@ impl ObjectDetector {
                 (0..row.len()).max_by(|&one, &other| row[one].total_cmp(&row[other]).then(other.cmp(&one)));
             best.and_then(|index| config.tags.get(index).cloned()).unwrap_or_default()
         };
-        Ok(Found {
+        Ok(DetectedRegions {
             width: config.hidden_size,
             features: Arc::new(kept.iter().flat_map(|own| cells[own.cell].iter().copied()).collect()),
             bounds: kept.iter().map(|own| own.bounds).collect(),

@@ -34,10 +34,10 @@ impl PatchProcessor {
             Resampling::Bilinear => Interpolation::Linear,
             Resampling::Bicubic => Interpolation::Cubic,
         };
-        let resized = raster.resized_by(width, height, interpolation);
+        let resized = raster.resize_with(width, height, interpolation);
         match self.config.crop {
             None => resized,
-            Some((width, height)) => resized.centred(width, height),
+            Some((width, height)) => resized.center_crop(width, height),
         }
     }
 

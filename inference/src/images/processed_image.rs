@@ -1,6 +1,6 @@
 //! Images as models read them.
 
-use alambic_data::{Found, Raster};
+use alambic_data::{DetectedRegions, Raster};
 
 use crate::InferenceError;
 
@@ -10,7 +10,7 @@ pub enum ProcessedImage {
     /// All pixels, in the size of the model's input.
     Image(Raster),
     /// Regions with their features.
-    Regions(Found),
+    Regions(DetectedRegions),
 }
 
 impl ProcessedImage {
@@ -30,7 +30,7 @@ impl ProcessedImage {
         }
     }
 
-    pub(super) fn regions(&self) -> Result<&Found, InferenceError> {
+    pub(super) fn regions(&self) -> Result<&DetectedRegions, InferenceError> {
         match self {
             Self::Regions(found) => Ok(found),
             Self::Image(_) => Err(other_processor("patches", "regions")),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alambic_data::{Found, Picture};
+use alambic_data::{DetectedRegions, Picture};
 use alambic_models::{ModelError, RegionInput, Regions};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
@@ -60,8 +60,8 @@ impl RegionProcessor {
     }
 
     /// Regions of an image, those of its corpus or else the detector's.
-    pub(super) fn process(&self, picture: &Picture) -> Result<Found, InferenceError> {
-        let mut found = match (&picture.found, &self.detector) {
+    pub(super) fn process(&self, picture: &Picture) -> Result<DetectedRegions, InferenceError> {
+        let mut found = match (&picture.regions, &self.detector) {
             (Some(found), _) => found.load()?,
             (None, Some(detector)) => detector.detect(&load_image(picture)?)?,
             (None, None) => {
@@ -71,7 +71,7 @@ impl RegionProcessor {
                 )));
             }
         };
-        found.keep(self.max_regions);
+        found.truncate(self.max_regions);
         Ok(found)
     }
 
@@ -91,7 +91,8 @@ impl RegionProcessor {
 
     /// Regions of images padded to the most of an image, at least one.
     pub(super) fn batch(&self, images: &[&ProcessedImage]) -> Result<Regions, InferenceError> {
-        let found: Vec<&Found> = images.iter().map(|image| image.regions()).collect::<Result<_, _>>()?;
+        let found: Vec<&DetectedRegions> =
+            images.iter().map(|image| image.regions()).collect::<Result<_, _>>()?;
         let (batch, most) = (found.len(), found.iter().map(|own| own.bounds.len()).max().unwrap_or(0).max(1));
         let mut features = vec![0.0; batch * most * self.feature_width];
         let mut positions = vec![0.0; batch * most * self.position_width];

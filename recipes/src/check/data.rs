@@ -1,6 +1,6 @@
 //! Corpora: read as far as asked, and what several checks of them have in common.
 
-use alambic_data::split::Likeness;
+use alambic_data::split::SplitGuess;
 use alambic_data::{ContentKind, DataError, Extent, Problem, Split, SplitError, embedded};
 use alambic_files::text::quoted;
 use alambic_reports::numbers::counted;
@@ -100,7 +100,7 @@ impl Checker<'_> {
         options: &DataOptions,
         unnamed: &IndexMap<String, usize>,
     ) {
-        let splits = options.split.keeping(options.corpus.inner().kept_files());
+        let splits = options.split.with_split_files(options.corpus.inner().has_split_files());
         if unnamed.is_empty() {
             return;
         }
@@ -119,11 +119,11 @@ impl Checker<'_> {
         let key = |split| if split == Split::Test { "split.test-values" } else { "split.validation-values" };
         let advice = unnamed.keys().find_map(|value| {
             let shown = quoted(value);
-            Some(match splits.likeness(value)? {
-                Likeness::Named(split, other) => {
+            Some(match splits.guess_split(value)? {
+                SplitGuess::Named(split, other) => {
                     format!("`{shown}` resembles `{}`: list it in `{}` as well", quoted(&other), key(split))
                 }
-                Likeness::Usual(split) => {
+                SplitGuess::Usual(split) => {
                     format!("`{shown}` often names the {} split: list it in `{}`", split.name(), key(split))
                 }
             })

@@ -17,21 +17,21 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::UnknownBuiltin
         | Fault::UnknownFormat(_)
         | Fault::WrongFormat(_)
-        | Fault::Instead(_)
-        | Fault::Inflated { .. }
+        | Fault::OtherContent(_)
+        | Fault::TooLarge { .. }
         | Fault::NoSuchFiles
         | Fault::NotFolder
         | Fault::Reader(_) => "data::file",
-        Fault::NotImage(_) | Fault::NoImage(_) | Fault::SeveralImages(..) | Fault::DamagedImage { .. } => {
+        Fault::NotImage(_) | Fault::NoImage(_) | Fault::AmbiguousImage(..) | Fault::DamagedImage { .. } => {
             "data::image"
         }
         Fault::NotUtf8(_) | Fault::NotUtf16(_) => "data::encoding",
-        Fault::Empty | Fault::NoRows | Fault::NothingKept { .. } => "data::empty",
+        Fault::Empty | Fault::NoRows | Fault::NoUsableRows { .. } => "data::empty",
         Fault::ColumnCount { .. }
-        | Fault::NothingInColumn(_)
-        | Fault::Comment(_)
-        | Fault::OpenQuote
-        | Fault::MarksOrCharacters
+        | Fault::EmptyField(_)
+        | Fault::UnexpectedComment(_)
+        | Fault::UnclosedQuote
+        | Fault::AmbiguousQuotes
         | Fault::LongLine(_)
         | Fault::LineCount { .. }
         | Fault::FileCount { .. } => "data::columns",
@@ -39,21 +39,21 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         Fault::NotJson(_)
         | Fault::BrokenJson(_)
         | Fault::MissingKey(_)
-        | Fault::KeyTwice(_)
+        | Fault::DuplicateKey(_)
         | Fault::NotOneValue { .. }
-        | Fault::NoLabel { .. }
+        | Fault::MissingLabel { .. }
         | Fault::NotText { .. }
+        | Fault::NotCount { .. }
         | Fault::NotNumber { .. }
-        | Fault::NotDecimal { .. }
         | Fault::UnknownClass { .. }
         | Fault::NotAnswers(_)
-        | Fault::AnswerTwice(_)
-        | Fault::AnnotatedTwice(_)
-        | Fault::Crossed(..)
+        | Fault::DuplicateAnswer(_)
+        | Fault::DuplicateAnnotation(_)
+        | Fault::MinAboveMax(..)
         | Fault::BrokenXml(_) => "data::value",
         Fault::UnknownLanguage(_)
         | Fault::NoLanguage
-        | Fault::TwoVariants { .. }
+        | Fault::AmbiguousVariants { .. }
         | Fault::WrongScript { .. } => "data::language",
         Fault::Regions(_) => "data::regions",
     }

@@ -32,7 +32,7 @@ pub(crate) fn read(options: &DataOptions, extent: Extent) -> Result<Content, Run
 /// Reads a corpus and splits it. What is held out is kept out of all training.
 pub(crate) fn read_split(options: &DataOptions, held_out: &HoldOut) -> Result<Content, RunError> {
     let mut content = read(options, Extent::Whole)?;
-    content.split(&options.split.keeping(options.corpus.inner().kept_files()), held_out)?;
+    content.split(&options.split.with_split_files(options.corpus.inner().has_split_files()), held_out)?;
     Ok(content)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use alambic_data::{Picture, Question, Recorded, Split};
+use alambic_data::{ImageRegions, Picture, Question, Split};
 use alambic_settings::At;
 use indexmap::IndexMap;
 
@@ -119,7 +119,8 @@ impl Corpora {
     /// The tags of the regions in the training splits of several corpora, as they are on record.
     pub(crate) fn region_tags(&self, names: &[At<String>]) -> Result<Vec<String>, RunError> {
         let pictures = self.pictures(names, Split::Train)?;
-        let tags = pictures.iter().filter_map(|picture| picture.found.as_ref()).flat_map(Recorded::tags);
+        let tags =
+            pictures.iter().filter_map(|picture| picture.regions.as_ref()).flat_map(ImageRegions::tags);
         Ok(tags.cloned().collect::<BTreeSet<String>>().into_iter().collect())
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use alambic_data::mining::{Candidates, Mined, candidates, different, likeness, paired};
+use alambic_data::mining::{
+    Candidates, MinedParaphrases, find_candidates, indel_similarity, pair_up, remove_duplicates,
+};
 use alambic_data::parallel::{Translation, TranslationDetails, key};
 use alambic_data::split::SplitReport;
 use alambic_data::{Content, Corpus as Format, Dataset, ReadStatistics, Split, Splits};
@@ -87,7 +89,7 @@ pub(crate) fn mine_all<'n>(
 fn corpus(
     context: &RunContext<'_>,
     name: &str,
-    (options, is_evaluated): (&Mined, bool),
+    (options, is_evaluated): (&MinedParaphrases, bool),
     observer: &mut dyn Observer,
 ) -> Result<Content, RunError> {
     let teacher = context.models.encoder(&options.teacher)?;
@@ -147,7 +149,7 @@ fn corpus(
 fn mine(
     context: &RunContext<'_>,
     name: &str,
-    (options, is_evaluated): (&Mined, bool),
+    (options, is_evaluated): (&MinedParaphrases, bool),
     (teacher, fingerprint): (&EncoderTeacher, String),
     observer: &mut dyn Observer,
 ) -> Result<(Vec<Line>, Account), RunError> {
@@ -158,7 +160,7 @@ fn mine(
     for part in [Split::Train, Split::Validation, Split::Test] {
         let sentences = context.corpora.sentences(&options.of, part)?;
         account.rows += sentences.len();
-        let groups = candidates(&sentences, &options.source, &options.target);
+        let groups = find_candidates(&sentences, &options.source, &options.target);
         observer.task(&format!("{name}: paraphrases in the {} part", part.name()), groups.len(), 0);
         let before = lines.len();
         found += groups.len();
@@ -213,7 +215,7 @@ fn none_mined(name: &str, split: Split, found: usize, sentences: usize) -> RunEr
         "none of them has several translations".to_owned()
     } else {
         format!(
-            "{found} of them have several translations; a lower `least` lets more through, and a larger share of the corpora \
+            "{found} of them have several translations; a lower `min-similarity` lets more through, and a larger share of the corpora \
              for validation and test puts more aside"
         )
     };
@@ -226,24 +228,24 @@ fn none_mined(name: &str, split: Split, found: usize, sentences: usize) -> RunEr
 /// The pairs of one sentence's translations, whose embeddings are given behind that of the sentence.
 fn pairs(
     context: &RunContext<'_>,
-    options: &Mined,
+    options: &MinedParaphrases,
     (group, sentence, own): (&Candidates<'_>, &Vec<f32>, &[Vec<f32>]),
     part: Split,
     account: &mut Account,
 ) -> Vec<Line> {
     let [first, second] = options.languages();
-    let near = |index: &usize| cosine(&own[*index], sentence) > options.least;
+    let near = |index: &usize| cosine(&own[*index], sentence) > options.min_similarity;
     let accepted: Vec<&str> = (0..own.len()).filter(near).map(|index| group.targets[index]).collect();
     account.drop("translations that the teacher finds far from the sentence", own.len() - accepted.len());
-    let said = different(&accepted);
+    let said = remove_duplicates(&accepted);
     account.drop("translations that differ in capitals or punctuation alone", accepted.len() - said.len());
     let mut random = Streams::new(context.seed).augmentation(&["mining", group.source]);
     // Where models are judged, no text may be asked for twice.
     let most = if part == Split::Train { usize::MAX } else { 1 };
     let mut lines = Vec::new();
-    for [one, other] in paired(said, &mut random).into_iter().take(most) {
-        let likeness = likeness(one, other);
-        if likeness > options.most_alike {
+    for [one, other] in pair_up(said, &mut random).into_iter().take(most) {
+        let likeness = indel_similarity(one, other);
+        if likeness > options.max_character_similarity {
             account.drop("pairs that are too alike", 1);
             continue;
         }

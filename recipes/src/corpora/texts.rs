@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use alambic_data::parallel::{Translation, key};
-use alambic_data::texts::share;
+use alambic_data::texts::subsample;
 use alambic_data::{Labels, Split, Text};
 use alambic_settings::At;
 use indexmap::IndexSet;
@@ -42,7 +42,7 @@ impl Corpora {
         split: Split,
         fraction: f64,
     ) -> Result<Vec<&Text>, RunError> {
-        Ok(share(self.texts(names, split)?, fraction))
+        Ok(subsample(self.texts(names, split)?, fraction))
     }
 
     /// The texts in the training splits of several corpora of texts, each text of a pair by itself, but for what any corpus

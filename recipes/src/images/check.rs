@@ -117,7 +117,7 @@ impl Checker<'_> {
             let Some(picture) = pictures.ok().and_then(|pictures| pictures.first().copied()) else {
                 continue;
             };
-            let message = match &picture.found {
+            let message = match &picture.regions {
                 None if model.detector => continue,
                 None => format!("{who} reads regions, and nothing is known of any in `{}`", name.value),
                 Some(found) if !image_processor.is_compatible_width(found.width()) => format!(

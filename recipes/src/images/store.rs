@@ -111,7 +111,7 @@ mod tests {
             name: "made-up-scenes 1 0".into(),
             pixels: Pixels::Held(raster(shade)),
             objects: Vec::new(),
-            found: None,
+            regions: None,
             captions: Vec::new(),
             splits: Vec::new(),
         };

@@ -1,6 +1,6 @@
 //! Where training stands among its examples.
 
-use alambic_data::batches::{BatchOptions, batches, join_small};
+use alambic_data::batches::{BatchOptions, make_batches, merge_small_batches};
 use alambic_losses::Term;
 
 use super::task::TrainingTask;
@@ -13,7 +13,7 @@ pub(crate) fn min_examples(terms: &[Term]) -> usize {
 /// Examples in batches over which every term is defined, as they are validated.
 pub(crate) fn validation_batches(count: usize, size: usize, terms: &[Term]) -> Vec<Vec<usize>> {
     let indices: Vec<usize> = (0..count).collect();
-    join_small(indices.chunks(size).map(<[usize]>::to_vec).collect(), min_examples(terms))
+    merge_small_batches(indices.chunks(size).map(<[usize]>::to_vec).collect(), min_examples(terms))
 }
 
 /// The order of the examples, epoch by epoch: a function of options, seed and epoch.
@@ -40,7 +40,7 @@ impl BatchSampler {
 
     /// The batches of an epoch.
     fn order_of(&self, task: &dyn TrainingTask, epoch: u64) -> Vec<Vec<usize>> {
-        join_small(batches(&task.lengths(epoch), &self.options, self.seed, epoch), self.min)
+        merge_small_batches(make_batches(&task.lengths(epoch), &self.options, self.seed, epoch), self.min)
     }
 
     /// Batches of an epoch.

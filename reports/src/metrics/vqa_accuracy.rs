@@ -1,4 +1,4 @@
-use alambic_data::vqa_answers::normalised;
+use alambic_data::vqa_answers::normalise;
 
 use super::metric::{
     Contribution, Direction, Metric, ReferenceSource, ScoredPair, ScoringContext, Value, always, ratio,
@@ -32,8 +32,8 @@ fn score(pair: &ScoredPair<'_>) -> f64 {
     let (Some(answer), Prediction::Scores(known)) = (pair.prediction.class(), &*pair.reference) else {
         return 0.0;
     };
-    let answer = normalised(answer);
-    let given = known.iter().filter(|(known, _)| normalised(known) == answer);
+    let answer = normalise(answer);
+    let given = known.iter().filter(|(known, _)| normalise(known) == answer);
     given.map(|(_, score)| *score).fold(0.0, f64::max)
 }
 

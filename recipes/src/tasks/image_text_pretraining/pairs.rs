@@ -1,7 +1,7 @@
 //! Texts about images, each with its second text.
 
 use alambic_data::questions::best;
-use alambic_data::{Picture, Split, is_chosen};
+use alambic_data::{Picture, Split, is_in_subsample};
 
 use super::options::ImageTextData;
 use crate::corpora::Corpora;
@@ -42,7 +42,7 @@ impl ImageTextData {
             let questions = corpora.questions(&self.data, split, InputLanguages::default())?;
             examples.extend(questions.into_iter().filter_map(answered));
         }
-        examples.retain(|example| is_chosen(example.picture, self.fraction));
+        examples.retain(|example| is_in_subsample(example.picture, self.fraction));
         Ok(examples)
     }
 }

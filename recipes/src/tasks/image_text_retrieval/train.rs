@@ -1,6 +1,6 @@
 //! Training a model that retrieves images by captions, and captions by images.
 
-use alambic_data::{Picture, Split, is_chosen};
+use alambic_data::{Picture, Split, is_in_subsample};
 use alambic_inference::{ImageProcessor, RetrievalPipeline};
 use alambic_losses::Targets;
 use alambic_models::{Config, Pass, TapSelection, Tokenizer, architecture};
@@ -29,7 +29,7 @@ impl CaptionData {
         split: Split,
     ) -> Result<Vec<&'c Picture>, RunError> {
         let mut pictures = corpora.captioned(&self.data, split)?;
-        pictures.retain(|picture| is_chosen(picture, self.fraction));
+        pictures.retain(|picture| is_in_subsample(picture, self.fraction));
         Ok(pictures)
     }
 }

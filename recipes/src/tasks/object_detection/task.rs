@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use alambic_data::{ContentKind, Picture, Split, is_chosen};
+use alambic_data::{ContentKind, Picture, Split, is_in_subsample};
 use alambic_losses::TargetKind;
 use alambic_models::bert::HeadSpec;
 use alambic_settings::At;
@@ -31,7 +31,7 @@ impl ObjectsData {
         let mut pictures = Vec::new();
         for options in self.objects.iter() {
             let all = corpora.pictures(&options.data, split)?;
-            pictures.extend(all.into_iter().filter(|picture| is_chosen(picture, options.fraction)));
+            pictures.extend(all.into_iter().filter(|picture| is_in_subsample(picture, options.fraction)));
         }
         Ok(pictures)
     }

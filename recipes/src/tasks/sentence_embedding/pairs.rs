@@ -53,7 +53,7 @@ impl ParallelData {
     ) -> Result<Vec<BitextPair<'c>>, RunError> {
         let mut sentences = corpora.sentences(&self.data, split)?;
         if self.fraction < 1.0 {
-            sentences.retain(|sentence| sentence.is_chosen(&self.source, self.fraction));
+            sentences.retain(|sentence| sentence.is_in_subsample(&self.source, self.fraction));
         }
         let targets: Vec<&str> = self.targets.iter().map(|target| target.value.as_str()).collect();
         let mut pairs = BitextPair::of(sentences, &self.source, &targets);

@@ -1,6 +1,6 @@
 //! Checks of words, directions and the languages that models write.
 
-use alambic_data::{ContentKind, Direction, Entry, Pair, Split, direction, examples};
+use alambic_data::{ContentKind, Direction, Entry, Split, WordPair, direction, examples};
 use alambic_reports::metrics::PredictionKind;
 use alambic_settings::{At, Diagnostic, IndexMap, Origin};
 
@@ -275,7 +275,7 @@ fn pairs(
     expanded: &[Expanded<'_>],
     split: Split,
     checker: &Checker<'_>,
-) -> Vec<Pair> {
+) -> Vec<WordPair> {
     let directions: Vec<Direction> = expanded.iter().flat_map(|(_, directions)| directions.clone()).collect();
     let entries = entries(selection.names, split, checker);
     if selection.is_labelled {
@@ -367,7 +367,7 @@ fn count_back_translated(
     sources.sort_unstable();
     sources.dedup();
     let texts = examples::texts(&entries(selection.names, Split::Train, checker), "en");
-    let texts = examples::share(&texts, selection.fraction, salt(selection)).len();
+    let texts = examples::subsample_texts(&texts, selection.fraction, salt(selection)).len();
     counts.generated += texts * sources.len();
     counts.add(BACK_TRANSLATED, texts * directions.len());
 }

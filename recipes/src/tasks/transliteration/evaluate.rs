@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_data::{Pair, Split, examples};
+use alambic_data::{Split, WordPair, examples};
 use alambic_files::text::shell_word;
 use alambic_inference::GenerationPipeline;
 use alambic_models::GenerationConfig;
@@ -28,7 +28,7 @@ const BATCH: usize = 128;
 /// Evaluates models that write words.
 pub(crate) struct TransliterationEvaluator<'a> {
     options: &'a EvaluationOptions,
-    pairs: Vec<Pair>,
+    pairs: Vec<WordPair>,
     test_set: TestSet,
     teacher: Option<Arc<dyn Teacher>>,
     /// What the teacher wrote.
@@ -126,7 +126,7 @@ fn keep<T>(rows: &mut Vec<T>, marked: &[bool]) {
 }
 
 /// The test words of a recipe.
-fn test_pairs(corpora: &Corpora, options: &EvaluationOptions) -> Result<Vec<Pair>, RunError> {
+fn test_pairs(corpora: &Corpora, options: &EvaluationOptions) -> Result<Vec<WordPair>, RunError> {
     let entries = corpora.entries(&options.data, Split::Test)?;
     let directions = corpora.directions(&options.data, &options.directions, &options.except)?;
     let mut pairs = match options.references {
@@ -155,7 +155,7 @@ fn test_pairs(corpora: &Corpora, options: &EvaluationOptions) -> Result<Vec<Pair
 }
 
 /// What a pair asks to be written.
-fn request(pair: &Pair) -> GenerationRequest {
+fn request(pair: &WordPair) -> GenerationRequest {
     GenerationRequest { text: pair.source.clone(), language: pair.target_language.clone() }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use alambic_data::{Direction, Entry, Pair, Split, examples};
+use alambic_data::{Direction, Entry, Split, WordPair, examples};
 use alambic_files::write;
 use alambic_teachers::{GenerationOutput, GenerationRecord, GenerationRequest, Teacher};
 
@@ -105,7 +105,7 @@ impl SampleCollector<'_> {
         part: Split,
         entries: &[Entry],
         directions: &[Direction],
-        words: &mut Vec<Pair>,
+        words: &mut Vec<WordPair>,
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
         let Some(name) = &options.back_translated_by else { return Ok(()) };
@@ -116,7 +116,7 @@ impl SampleCollector<'_> {
                 languages.push(&direction.source);
             }
         }
-        let texts = examples::share(&examples::texts(entries, "en"), options.fraction, "words");
+        let texts = examples::subsample_texts(&examples::texts(entries, "en"), options.fraction, "words");
         let requests: Vec<GenerationRequest> = languages
             .iter()
             .flat_map(|language| {
@@ -142,7 +142,7 @@ impl SampleCollector<'_> {
             for direction in directions.iter().filter(|direction| direction.source == request.language) {
                 let identity = (best.text.clone(), direction.source.clone(), direction.target.clone());
                 if seen.insert(identity) {
-                    words.push(Pair {
+                    words.push(WordPair {
                         source: best.text.clone(),
                         target: None,
                         source_language: direction.source.clone(),
@@ -184,7 +184,7 @@ impl SampleCollector<'_> {
     }
 }
 
-fn labelled_sample(pair: Pair) -> Option<Sample> {
+fn labelled_sample(pair: WordPair) -> Option<Sample> {
     let direction = pair.direction();
     Some(Sample {
         source: pair.source,
@@ -195,7 +195,7 @@ fn labelled_sample(pair: Pair) -> Option<Sample> {
     })
 }
 
-fn teacher_sample(pair: Pair, written: GenerationOutput) -> Sample {
+fn teacher_sample(pair: WordPair, written: GenerationOutput) -> Sample {
     let (direction, read) = (pair.direction(), written.last_step_source(&pair.source).to_owned());
     let (targets, is_teacher_target) = match pair.target {
         Some(target) => (vec![target], false),

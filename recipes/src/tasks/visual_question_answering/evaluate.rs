@@ -266,7 +266,7 @@ impl Evaluator for QuestionEvaluator<'_> {
                     ProcessedImage::Regions(_) => (&raster, "region"),
                 };
                 let caption = format!("{name}: {answer}; {most:.0} % on the brightest {part}");
-                images.push(image(caption, &whole.lit(&parts))?);
+                images.push(image(caption, &whole.highlight(&parts))?);
             }
             Ok(IllustratedExample { source: both(text, teacher_text), images })
         };

@@ -1,7 +1,7 @@
 //! Questions with their images, as they are selected and answered.
 
 use alambic_data::questions::best;
-use alambic_data::{Question, Split, is_chosen};
+use alambic_data::{Question, Split, is_in_subsample};
 use alambic_inference::{QuestionInput, VisualQuestionAnsweringPipeline};
 use alambic_reports::metrics::{Prediction, PredictionKind, TaskDescription};
 
@@ -23,7 +23,7 @@ impl QuestionData {
         split: Split,
     ) -> Result<Vec<QuestionExample<'c>>, RunError> {
         let mut questions = corpora.questions(&self.data, split, self.languages())?;
-        questions.retain(|example| is_chosen(example.picture, self.fraction));
+        questions.retain(|example| is_in_subsample(example.picture, self.fraction));
         Ok(questions)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alambic_data::questions::best;
-use alambic_data::{Split, is_chosen};
+use alambic_data::{Split, is_in_subsample};
 use alambic_inference::{ImageProcessor, VisualQuestionAnsweringPipeline};
 use alambic_losses::Targets;
 use alambic_models::{Config, Pass, TapSelection, Tokenizer, architecture};
@@ -62,7 +62,7 @@ impl<'a> QuestionTraining<'a> {
         let (mut questions, mut answers, mut to_validate) = (Vec::new(), Vec::new(), Vec::new());
         for options in data.questions.iter() {
             for example in options.selected(&context.corpora, Split::Train)? {
-                let is_labelled = is_chosen(example.picture, options.fraction * options.labelled);
+                let is_labelled = is_in_subsample(example.picture, options.fraction * options.labelled);
                 answers.push(is_labelled.then_some(example.question.answers.as_slice()));
                 questions.push(example);
             }

@@ -4,13 +4,14 @@ use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use super::asking::{APART, SIDES};
-use super::drawing::Shape;
-use super::tongues::Statement;
-use super::{Colour, Scene, Thing};
+use super::colour::Colour;
+use super::languages::Statement;
+use super::questions::{APART, SIDES};
+use super::scene::{Scene, SceneObject};
+use super::shape::Shape;
 
 impl Scene {
-    /// What one may say of the scene: everything that is there in any order, or how two things lie to each other.
+    /// Statement about the scene: everything that is there in any order, or how two things lie to each other.
     pub(crate) fn describe(&self, random: &mut ChaCha8Rng) -> Statement {
         let (Some(one), Some(other)) = (self.things.choose(random), self.things.choose(random)) else {
             return Statement::There(Vec::new());
@@ -27,6 +28,6 @@ impl Scene {
     }
 }
 
-fn called(thing: &Thing) -> (Colour, Shape) {
+fn called(thing: &SceneObject) -> (Colour, Shape) {
     (thing.colour, thing.shape)
 }

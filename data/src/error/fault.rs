@@ -1,66 +1,23 @@
-//! What can be wrong with a file of data, where, and what to do about it.
+//! Faults of files of data.
 
-use std::fmt;
+use alambic_files::text::{quoted, shortened};
 
-use alambic_files::text::{quoted, shortened, visible};
+use super::region_fault::RegionFault;
 
-use crate::regions::RegionFault;
-
-/// How many problems of one file are listed before the rest is only counted.
-const LISTED: usize = 20;
-
-/// How many problems of all files of a corpus are listed.
-const LISTED_OF_ALL: usize = 50;
-
-/// How many names a message lists.
+/// Number of names that a message lists.
 const NAMES: usize = 20;
 
 /// Characters of another library's message that are shown; it may quote what stands in the file.
 const MESSAGE: usize = 300;
 
-/// A place in a file, for an error message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The file as the user named it, `builtin:NAME`, or `hf:OWNER/NAME/PATH`.
-    pub source: String,
-    /// Line counted from 1; none where the whole file is meant, or where a format has no lines.
-    pub line: Option<usize>,
-    /// Column of text counted from 1 in characters, where it is known.
-    pub column: Option<usize>,
-}
-
-impl Place {
-    /// A place that is a whole file.
-    #[must_use]
-    pub fn file(source: &str) -> Self {
-        Self { source: source.to_owned(), line: None, column: None }
-    }
-
-    /// A line of a file, counted from 1.
-    #[must_use]
-    pub fn line(source: &str, line: usize) -> Self {
-        Self { source: source.to_owned(), line: Some(line), column: None }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&visible(&self.source))?;
-        for number in [self.line, self.column].into_iter().flatten() {
-            write!(out, ":{number}")?;
-        }
-        Ok(())
-    }
-}
-
-/// What is wrong with a file of data.
+/// Fault of a file of data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The operating system refused the file.
     #[error("cannot be read: {}", shortened(.0, MESSAGE))]
     Unreadable(String),
     /// A file that should be an image.
-    #[error("is no image that can be read: {0}")]
+    #[error("cannot be read as an image: {0}")]
     NotImage(String),
     /// Most texts of a language are not in its script.
     #[error("{wrong} of {texts} texts of `{}` have no letter of its script", quoted(.language))]
@@ -97,7 +54,7 @@ pub enum Fault {
     BrokenXml(String),
     /// Different texts of one language in a unit of a translation memory.
     #[error("a unit has different texts for `{}`, of `{}` and of `{}`", quoted(.language), quoted(&.codes[0]), quoted(&.codes[1]))]
-    TwoVariants {
+    AmbiguousVariants {
         /// The language that is asked for.
         language: String,
         /// The codes of two texts.
@@ -105,22 +62,22 @@ pub enum Fault {
     },
     /// Two options of a corpus, the first of which may not be above the second.
     #[error("`{0}` is above `{1}`")]
-    Crossed(&'static str, &'static str),
+    MinAboveMax(&'static str, &'static str),
     /// An answer that would be two classes, one of which is never right.
     #[error("the answer `{}` is listed twice", quoted(.0))]
-    AnswerTwice(String),
+    DuplicateAnswer(String),
     /// A question whose answers two annotations give.
     #[error("the question `{0}` is annotated twice")]
-    AnnotatedTwice(String),
+    DuplicateAnnotation(String),
     /// A file that does not list answers.
-    #[error("no list of answers: {}", shortened(.0, MESSAGE))]
+    #[error("not a list of answers: {}", shortened(.0, MESSAGE))]
     NotAnswers(String),
     /// An image that a question is about and that is not there.
     #[error("there is no image {0}")]
     NoImage(String),
     /// An image whose name several files have, in other normal forms of Unicode.
     #[error("{1} files are called {0} in other normal forms of Unicode, and none in this one")]
-    SeveralImages(String, usize),
+    AmbiguousImage(String, usize),
     /// An image that a question is about and that cannot be read.
     #[error("the image {path} cannot be read: {reason}")]
     DamagedImage {
@@ -130,7 +87,7 @@ pub enum Fault {
         reason: String,
     },
     /// A location that should be a folder.
-    #[error("a folder is needed here")]
+    #[error("a folder is expected here")]
     NotFolder,
     /// A file of a dataset on the hub that is not at hand.
     #[error("{0}")]
@@ -139,7 +96,7 @@ pub enum Fault {
     #[error("there is no such built-in table")]
     UnknownBuiltin,
     /// The extension says nothing about the format.
-    #[error("the extension `{}` is not one of a known table format", quoted(.0))]
+    #[error("the extension `{}` is not that of a known table format", quoted(.0))]
     UnknownFormat(String),
     /// The format is known, the corpus is not published in it.
     #[error("this corpus is not published as {0}")]
@@ -152,11 +109,11 @@ pub enum Fault {
     NotUtf16(usize),
     /// Something that people put in the place of a file: a pointer, a web page, another format.
     #[error("this is {0}")]
-    Instead(&'static str),
+    OtherContent(&'static str),
     /// A compressed file that would fill the memory.
-    #[error("it is compressed more than {times} times over, and longer than {} MiB", .bytes >> 20)]
-    Inflated {
-        /// How many times its size the content of a file may have.
+    #[error("it is compressed more than {times} times over, and larger than {} MiB", .bytes >> 20)]
+    TooLarge {
+        /// Multiple of its size that the content of a file may have.
         times: u64,
         /// The size up to which any content may come.
         bytes: u64,
@@ -165,7 +122,7 @@ pub enum Fault {
     #[error("a line of more than {} MiB", .0 >> 20)]
     LongLine(usize),
     /// A pattern of file names that names none.
-    #[error("no file is called so; `*` stands for any characters, and `?` for one")]
+    #[error("no file matches; `*` matches any characters, and `?` one")]
     NoSuchFiles,
     /// Not a single line that is not blank.
     #[error("the file is empty")]
@@ -183,18 +140,18 @@ pub enum Fault {
     },
     /// A row whose word, tag, label or number is empty.
     #[error("the column of the {0} is empty")]
-    NothingInColumn(&'static str),
+    EmptyField(&'static str),
     /// A line that looks like a comment, where none are expected.
     #[error("`{}` looks like a comment, and without `comment` each line is a word", quoted(.0))]
-    Comment(String),
+    UnexpectedComment(String),
     /// A quoted field that no quote ends.
     #[error("a quoted field begins here and does not end")]
-    OpenQuote,
+    UnclosedQuote,
     /// Rows that are others where quotes are marks around fields than where they are characters.
     #[error(
         "with quotes as marks around fields a row goes on to the next line here, and without them it does not"
     )]
-    MarksOrCharacters,
+    AmbiguousQuotes,
     /// Two columns of the name of one that the reader needs.
     #[error("the header names the column `{}` twice", quoted(.0))]
     DuplicateColumn(String),
@@ -216,54 +173,54 @@ pub enum Fault {
     #[error("no key `{}` in this object", quoted(.0))]
     MissingKey(String),
     /// A key that an object has twice.
-    #[error("the key `{}` stands twice in this object", quoted(.0))]
-    KeyTwice(String),
+    #[error("the key `{}` occurs twice in this object", quoted(.0))]
+    DuplicateKey(String),
     /// A value that is no text where a text is needed.
-    #[error("`{}` holds {} where text belongs", quoted(.column), quoted(.found))]
+    #[error("`{}` holds {} where text is expected", quoted(.column), quoted(.found))]
     NotText {
         /// The column or key.
         column: String,
-        /// What it holds.
+        /// The value found.
         found: String,
     },
     /// A text that is no number where a count is needed.
-    #[error("`{}` holds `{}` where a whole number belongs", quoted(.column), quoted(.found))]
-    NotNumber {
+    #[error("`{}` holds `{}` where a whole number is expected", quoted(.column), quoted(.found))]
+    NotCount {
         /// The column.
         column: String,
-        /// What it holds.
+        /// The value found.
         found: String,
     },
     /// A text that is no number where one is needed.
-    #[error("`{}` holds `{}` where a number belongs", quoted(.column), quoted(.found))]
-    NotDecimal {
+    #[error("`{}` holds `{}` where a number is expected", quoted(.column), quoted(.found))]
+    NotNumber {
         /// The column.
         column: String,
-        /// What it holds.
+        /// The value found.
         found: String,
     },
     /// A list or a structure where a value is needed.
-    #[error("`{}` holds {} where a single value belongs", quoted(.column), quoted(.found))]
+    #[error("`{}` holds {} where a single value is expected", quoted(.column), quoted(.found))]
     NotOneValue {
         /// The column or key.
         column: String,
-        /// What it holds.
+        /// The value found.
         found: String,
     },
     /// Labels that say that there is none.
     #[error(
-        "the label is `{}` in {count} {}, which is how data say that there is none",
+        "the label is `{}` in {count} {}, which marks a missing label",
         quoted(.found),
         if *.count == 1 { "row" } else { "rows" }
     )]
-    NoLabel {
+    MissingLabel {
         /// The label.
         found: String,
-        /// How many rows have it.
+        /// Number of rows that have it.
         count: usize,
     },
-    /// A label that is none of the classes.
-    #[error("the label `{}` is none of the classes {}", quoted(.found), list(.classes))]
+    /// A label that is not one of the classes.
+    #[error("the label `{}` is not one of the classes {}", quoted(.found), list(.classes))]
     UnknownClass {
         /// The label.
         found: String,
@@ -274,17 +231,17 @@ pub enum Fault {
     #[error("unknown language `{}`", quoted(.0))]
     UnknownLanguage(String),
     /// No column or file for any language beside English.
-    #[error("no language beside English is given")]
+    #[error("no language other than English is given")]
     NoLanguage,
     /// Every row was dropped.
     #[error("none of {rows} rows can be used: {reasons}")]
-    NothingKept {
+    NoUsableRows {
         /// Rows read.
         rows: usize,
         /// Why they were dropped, with counts.
         reasons: String,
     },
-    /// What a file says of the regions of images.
+    /// A fault of a file of regions.
     #[error(transparent)]
     Regions(#[from] RegionFault),
     /// The table reader's own complaint, which the pass over the lines did not foresee.
@@ -293,7 +250,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// What the user can do about it.
+    /// Help for the user: one action that mends it.
     #[must_use]
     pub fn help(&self) -> String {
         match self {
@@ -306,18 +263,18 @@ impl Fault {
                 "name it .tsv, .csv, .jsonl (or .json, one object a line) or .parquet".into()
             }
             Self::NotImage(_) | Self::DamagedImage { .. } => {
-                "save it anew as PNG, JPEG, WebP or GIF, or leave out what is asked of it".into()
+                "save it again as PNG, JPEG, WebP or GIF, or leave out the questions about it".into()
             }
             Self::NoImage(_) => {
                 "check the folder of the images and how they are called, or leave out the row".into()
             }
-            Self::SeveralImages(..) => "rename all but one of them, or write the name as one of them has it".into(),
+            Self::AmbiguousImage(..) => "rename all but one of them, or write the name as one of them has it".into(),
             Self::WrongScript { .. } => "check whether the columns or files of two languages are crossed; `script = false` takes texts of any script".into(),
             Self::LineCount { .. } | Self::FileCount { .. } => {
                 "give the files that belong together; the same line of each is the same sentence".into()
             }
             Self::BrokenXml(_) => "fetch the file anew, and check that it is TMX".into(),
-            Self::TwoVariants { codes: [one, other], .. } => format!(
+            Self::AmbiguousVariants { codes: [one, other], .. } => format!(
                 "ask for one or both of them, such as `{}` or `{}`, in `languages`",
                 quoted(one),
                 quoted(other)
@@ -326,37 +283,37 @@ impl Fault {
                 "give the `config.json` of a model with names of its classes, a list in JSON, or a line for each answer"
                     .into()
             }
-            Self::AnnotatedTwice(_) => "give each annotation once; files of two parts may not share ids".into(),
-            Self::AnswerTwice(_) => "list each answer once, in the order of their ids".into(),
-            Self::Crossed(least, most) => format!("raise `{most}`, or lower `{least}`"),
+            Self::DuplicateAnnotation(_) => "give each annotation once; files of two splits may not share ids".into(),
+            Self::DuplicateAnswer(_) => "list each answer once, in the order of their ids".into(),
+            Self::MinAboveMax(least, most) => format!("raise `{most}`, or lower `{least}`"),
             Self::NotFolder => "give the path of a folder".into(),
             Self::WrongFormat(_) => "`alambic list corpora` says which formats each corpus has".into(),
             Self::NotUtf8(_) => {
                 "save the file as UTF-8 (`iconv -f WINDOWS-1252 -t UTF-8` if it comes from Windows), or repair the line".into()
             }
             Self::NotUtf16(_) => "save the file as UTF-8".into(),
-            Self::Instead(_) => {
+            Self::OtherContent(_) => {
                 "give the file itself: text in UTF-8, also compressed with gzip, or what its name says".into()
             }
-            Self::Inflated { .. } => "decompress it with `gunzip`, and name what comes out".into(),
+            Self::TooLarge { .. } => "decompress it with `gunzip`, and name what comes out".into(),
             Self::LongLine(_) => "check that it is a table, and shorten or remove the line".into(),
             Self::NoSuchFiles => "check the pattern; it is one for the names in a single folder".into(),
             Self::Empty | Self::NoRows => "give a file with rows, or leave it out".into(),
             Self::ColumnCount { .. } => "add or remove separators; empty columns need theirs too".into(),
-            Self::NothingInColumn(_) => "write it there, or remove the line".into(),
-            Self::Comment(_) => "say `comment = \"#\"` if lines that begin with it are comments, or give the line its columns".into(),
-            Self::OpenQuote => "close the quote; where quotes are no more than characters, say `quoting = \"none\"`".into(),
-            Self::MarksOrCharacters => {
+            Self::EmptyField(_) => "fill it in, or remove the line".into(),
+            Self::UnexpectedComment(_) => "say `comment = \"#\"` if lines that begin with it are comments, or give the line its columns".into(),
+            Self::UnclosedQuote => "close the quote; where quotes are no more than characters, say `quoting = \"none\"`".into(),
+            Self::AmbiguousQuotes => {
                 "say which it is, `quoting = \"double-quotes\"` or `quoting = \"none\"`, or save it as CSV".into()
             }
             Self::DuplicateColumn(_) => "rename one of them".into(),
             Self::MissingColumn { .. } => "rename the column, or say in the recipe what it is called".into(),
             Self::NotJson(_) => "put one object on each line, or all of them in one list".into(),
-            Self::KeyTwice(_) => "remove one of the two".into(),
+            Self::DuplicateKey(_) => "remove one of the two".into(),
             Self::NotOneValue { .. } => {
                 "name what lies within an object as `KEY.KEY`; lists are not read".into()
             }
-            Self::NoLabel { .. } => {
+            Self::MissingLabel { .. } => {
                 "remove these rows, or leave the file out; where it is a class, list it in `classes`".into()
             }
             Self::BrokenJson(_) => {
@@ -364,116 +321,17 @@ impl Fault {
             }
             Self::MissingKey(_) => "add the key, or remove the line".into(),
             Self::NotText { .. } => "store it as text; in JSON, put it in quotes".into(),
-            Self::NotNumber { .. } => "write a count in digits, or remove the row".into(),
-            Self::NotDecimal { .. } => "write a number such as 3.5, or remove the row".into(),
+            Self::NotCount { .. } => "write a count in digits, or remove the row".into(),
+            Self::NotNumber { .. } => "write a number such as 3.5, or remove the row".into(),
             Self::UnknownClass { .. } => "add it to `classes`, or remove the row".into(),
             Self::UnknownLanguage(_) => {
                 let codes: Vec<_> = crate::language::LANGUAGES.iter().map(|language| language.code).collect();
                 format!("known are {}", codes.join(", "))
             }
             Self::NoLanguage => "name a column or a path for each language".into(),
-            Self::NothingKept { .. } => "check that each language's column holds its script".into(),
+            Self::NoUsableRows { .. } => "check that each language's column holds its script".into(),
             Self::Regions(fault) => fault.help(),
             Self::Reader(_) => "open the file in another program and save it anew".into(),
-        }
-    }
-}
-
-/// A fault with its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Where.
-    pub place: Place,
-    /// What.
-    pub fault: Fault,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: {}\n  help: {}", self.place, self.fault, self.fault.help())
-    }
-}
-
-/// Everything found wrong with a corpus, in the order of the lines.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", self.render())]
-pub struct DataError {
-    /// The first problems: at least one, at most twenty of each file, and fifty of all.
-    pub problems: Vec<Problem>,
-    /// How many more there are.
-    pub more: usize,
-}
-
-impl DataError {
-    /// One problem.
-    #[must_use]
-    pub fn new(place: Place, fault: Fault) -> Self {
-        Self { problems: vec![Problem { place, fault }], more: 0 }
-    }
-
-    /// Notes how the reading of one file of several ended. The others are read all the same, to report the faults of
-    /// all.
-    pub(crate) fn note(faults: &mut Option<Self>, read: Result<(), Self>) {
-        match (read, faults) {
-            (Ok(()), _) => {}
-            (Err(error), faults @ None) => *faults = Some(error),
-            (Err(error), Some(faults)) => faults.extend(error),
-        }
-    }
-
-    /// Adds what is wrong with another file.
-    pub(crate) fn extend(&mut self, other: Self) {
-        let room = LISTED_OF_ALL.saturating_sub(self.problems.len());
-        self.more += other.more + other.problems.len().saturating_sub(room);
-        self.problems.extend(other.problems.into_iter().take(room));
-    }
-
-    fn render(&self) -> String {
-        let mut lines: Vec<String> = self.problems.iter().map(ToString::to_string).collect();
-        if self.more > 0 {
-            lines.push(format!("and {} more like these", self.more));
-        }
-        lines.join("\n")
-    }
-}
-
-/// Collects problems, so that a user sees all of a file's at once.
-#[derive(Debug, Default)]
-pub(crate) struct Problems {
-    listed: Vec<Problem>,
-    more: usize,
-}
-
-impl Problems {
-    pub(crate) fn push(&mut self, place: Place, fault: Fault) {
-        if self.listed.len() < LISTED {
-            self.listed.push(Problem { place, fault });
-        } else {
-            self.more += 1;
-        }
-    }
-
-    /// Notes a problem where there is none yet.
-    pub(crate) fn push_if_none(&mut self, place: Place, fault: Fault) {
-        if self.listed.is_empty() {
-            self.push(place, fault);
-        }
-    }
-
-    pub(crate) fn extend(&mut self, error: DataError) {
-        for problem in error.problems {
-            self.push(problem.place, problem.fault);
-        }
-        self.more += error.more;
-    }
-
-    /// The value, or all that was collected, in the order of the lines.
-    pub(crate) fn or<T>(mut self, value: T) -> Result<T, DataError> {
-        self.listed.sort_by_key(|problem| problem.place.line);
-        if self.listed.is_empty() {
-            Ok(value)
-        } else {
-            Err(DataError { problems: self.listed, more: self.more })
         }
     }
 }
@@ -499,23 +357,4 @@ fn in_windows(byte: u8) -> String {
         _ => '\0',
     };
     if character == '\0' { String::new() } else { format!(", which is `{character}` in Windows-1252") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_what_it_does_not_list() {
-        let mut problems = Problems::default();
-        for line in 1..=25 {
-            problems.push(Place::line("names.tsv", line), Fault::ColumnCount { found: 1, expected: 4 });
-        }
-        let error = problems.or(()).unwrap_err();
-        assert_eq!(error.problems.len(), LISTED);
-        assert_eq!(error.more, 5);
-        let text = error.to_string();
-        assert!(text.starts_with("names.tsv:1: 1 column where 4 are expected\n  help: "), "{text}");
-        assert!(text.ends_with("and 5 more like these"), "{text}");
-    }
 }

@@ -1,42 +1,31 @@
 //! Regions of an image whose features are in memory, or still in the file that they come from.
 
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use safetensors::Dtype;
+use super::detected_regions::DetectedRegions;
+use super::feature_place::{FeaturePlace, open};
+use super::{features, npz, tensors};
+use crate::error::{DataError, Fault, RegionFault};
 
-use super::{Found, RegionFault, features, npz, open, tensors};
-use crate::error::{DataError, Fault, Place};
-
-/// What is on record of an image's regions.
+/// Regions of an image, whose features are in memory or in a file.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recorded {
+pub struct ImageRegions {
     /// Without features if these are in a file.
-    found: Found,
-    origin: Option<Origin>,
+    found: DetectedRegions,
+    origin: Option<FeaturePlace>,
 }
 
-/// Where features can be read again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// A line of TSV, from its first byte on.
-    Line { path: Arc<PathBuf>, start: u64, length: usize },
-    /// An archive of NumPy.
-    Archive(PathBuf),
-    /// A tensor in a file of safetensors, from its first byte on.
-    Tensor { path: Arc<PathBuf>, start: u64, length: usize, dtype: Dtype },
-}
-
-impl Recorded {
+impl ImageRegions {
     /// Regions whose features are held in memory.
-    pub(super) fn held(found: Found) -> Self {
+    pub(super) fn held(found: DetectedRegions) -> Self {
         Self { found, origin: None }
     }
 
     /// The same regions, their features to be read again when they are needed.
-    pub(super) fn filed(found: Found, origin: Origin) -> Self {
-        Self { found: Found { features: Arc::default(), ..found }, origin: Some(origin) }
+    pub(super) fn filed(found: DetectedRegions, origin: FeaturePlace) -> Self {
+        Self { found: DetectedRegions { features: Arc::default(), ..found }, origin: Some(origin) }
     }
 
     /// Numbers of one region's features.
@@ -45,7 +34,7 @@ impl Recorded {
         self.found.width
     }
 
-    /// What each region is, in words; empty where nothing says so.
+    /// Tag of each region, in words; empty where there are none.
     #[must_use]
     pub fn tags(&self) -> &[String] {
         &self.found.tags
@@ -55,19 +44,20 @@ impl Recorded {
     ///
     /// # Errors
     /// When the file of the features has changed, or cannot be read any more.
-    pub fn load(&self) -> Result<Found, DataError> {
+    pub fn load(&self) -> Result<DetectedRegions, DataError> {
         let Some(origin) = &self.origin else { return Ok(self.found.clone()) };
         let mut features = origin.features().map_err(|fault| DataError::new(origin.place(), fault))?;
         let expected = self.found.regions() * self.found.width;
         if features.len() < expected {
-            return Err(DataError::new(origin.place(), RegionFault::Changed.into()));
+            return Err(DataError::new(origin.place(), RegionFault::FileChanged.into()));
         }
         features.truncate(expected);
-        Ok(Found { features: Arc::new(features), ..self.found.clone() })
+        Ok(DetectedRegions { features: Arc::new(features), ..self.found.clone() })
     }
 }
 
-impl Origin {
+impl FeaturePlace {
+    /// The features, read again.
     fn features(&self) -> Result<Vec<f32>, Fault> {
         let unreadable = |error: std::io::Error| Fault::Unreadable(error.to_string());
         let bytes = |path: &Path, start: u64, length: usize| {
@@ -84,13 +74,6 @@ impl Origin {
                 let bytes = bytes(path, *start, *length)?;
                 tensors::decoded(*dtype, &bytes).unwrap_or_default()
             }
-        })
-    }
-
-    fn place(&self) -> Place {
-        Place::file(&match self {
-            Self::Line { path, .. } | Self::Tensor { path, .. } => path.display().to_string(),
-            Self::Archive(path) => path.display().to_string(),
         })
     }
 }

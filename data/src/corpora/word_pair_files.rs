@@ -4,14 +4,14 @@
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};
 
 use crate::error::{DataError, Place};
-use crate::lexicon::LexiconBuilder;
 use crate::normalise::whole_name_key;
-use crate::source::{Extent, Source, files};
+use crate::source::{Extent, TableSource, files};
+use crate::word_builder::WordsBuilder;
 use crate::words::Entry;
 
 settings! {
     /// The files of a corpus of word pairs, by language.
-    pub struct WordPairs {
+    pub struct WordPairFiles {
         /// The file or files of each language, by language code. If they have a column `split`, its values
         /// are those that a split can name.
         pub paths: IndexMap<String, OneOrMany<Location>>,
@@ -35,31 +35,31 @@ pub(super) struct Row<'a> {
 }
 
 /// Takes the rows of a file.
-pub(super) type Keep<'a> = dyn FnMut(&mut LexiconBuilder, Row<'_>) + 'a;
+pub(super) type Keep<'a> = dyn FnMut(&mut WordsBuilder, Row<'_>) + 'a;
 
-impl WordPairs {
+impl WordPairFiles {
     /// Reads all files; `read` hands the rows of one to its last argument.
     pub(super) fn gather(
         &self,
         name: &'static str,
         extent: Extent,
-        read: impl Fn(&Source, &mut LexiconBuilder, &mut Keep<'_>) -> Result<(), DataError>,
-    ) -> Result<LexiconBuilder, DataError> {
-        let parts = [
+        read: impl Fn(&TableSource, &mut WordsBuilder, &mut Keep<'_>) -> Result<(), DataError>,
+    ) -> Result<WordsBuilder, DataError> {
+        let lists = [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some("test")),
         ];
-        let codes = parts.iter().flat_map(|(paths, _)| paths.keys());
-        let mut builder = LexiconBuilder::new(name, &Place::file(name), codes)?;
+        let codes = lists.iter().flat_map(|(paths, _)| paths.keys());
+        let mut builder = WordsBuilder::new(name, &Place::file(name), codes)?;
         let mut faults: Option<DataError> = None;
-        for (paths, part) in parts {
+        for (paths, file_split) in lists {
             for (code, locations) in paths {
                 for location in files(locations)? {
-                    let read = Source::open(&location, extent).and_then(|source| {
+                    let read = TableSource::open(&location, extent).and_then(|source| {
                         builder.add_source(&source.name, source.fingerprint());
                         read(&source, &mut builder, &mut |builder, row| {
-                            keep(builder, code, &Row { split: part.or(row.split), ..row });
+                            keep(builder, code, &Row { split: file_split.or(row.split), ..row });
                         })
                     });
                     DataError::note(&mut faults, read);
@@ -70,7 +70,7 @@ impl WordPairs {
     }
 }
 
-fn keep(builder: &mut LexiconBuilder, code: &str, row: &Row<'_>) {
+fn keep(builder: &mut WordsBuilder, code: &str, row: &Row<'_>) {
     let roman = builder.form(row.roman, "en");
     let native = builder.form(row.native, code);
     let (Some(roman), Some(native)) = (roman, native) else {

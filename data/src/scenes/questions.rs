@@ -7,13 +7,14 @@ use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use super::drawing::Shape;
-use super::tongues::{Called, Property, Query, Side};
-use super::{Colour, Scene, Thing};
+use super::colour::Colour;
+use super::languages::{ObjectName, Property, Query, Side};
+use super::scene::{Scene, SceneObject};
+use super::shape::Shape;
 
 choices! {
-    /// What is asked of a scene.
-    pub enum Asked {
+    /// Kinds of questions about a scene.
+    pub enum SceneQuestionKind {
         /// The colour of the only object of a shape.
         Colour = "colour",
         /// The shape of the only object of a colour.
@@ -33,8 +34,8 @@ choices! {
 
 /// A question with its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Asking {
-    pub(crate) kind: Asked,
+pub(crate) struct SceneQuestion {
+    pub(crate) kind: SceneQuestionKind,
     pub(crate) query: Query,
     pub(crate) answer: String,
 }
@@ -51,7 +52,7 @@ pub(crate) fn answers(objects: usize, (shapes, colours): (usize, usize)) -> Vec<
 /// How much larger the largest must be than the next, and how much nearer the nearest.
 const CLEARLY: f32 = 1.15;
 
-/// How far apart places must be, as a share of the side, to be told apart.
+/// Distance between places from which on one is to the left of or above the other, as a share of the side.
 pub(super) const APART: f32 = 0.08;
 
 /// What lies where by a smaller and by a larger coordinate, of each axis.
@@ -61,11 +62,11 @@ impl Scene {
     /// Questions of these kinds, no two alike, as many as asked for or as can be asked.
     pub(crate) fn ask(
         &self,
-        kinds: &[Asked],
+        kinds: &[SceneQuestionKind],
         count: usize,
         variety: (usize, usize),
         random: &mut ChaCha8Rng,
-    ) -> Vec<Asking> {
+    ) -> Vec<SceneQuestion> {
         let mut asked = Vec::with_capacity(count);
         let mut seen = HashSet::new();
         for _ in 0..count * 20 {
@@ -74,39 +75,39 @@ impl Scene {
             }
             let Some(&kind) = kinds.choose(random) else { break };
             let question = match kind {
-                Asked::Colour => self.colour(random),
-                Asked::Shape => self.shape(random),
-                Asked::Count => Some(self.count(variety, random)),
-                Asked::Exists => self.exists(variety, random),
-                Asked::Place => self.place(random),
-                Asked::Largest => self.largest(random),
-                Asked::Nearest => self.nearest(random),
+                SceneQuestionKind::Colour => self.colour(random),
+                SceneQuestionKind::Shape => self.shape(random),
+                SceneQuestionKind::Count => Some(self.count(variety, random)),
+                SceneQuestionKind::Exists => self.exists(variety, random),
+                SceneQuestionKind::Place => self.place(random),
+                SceneQuestionKind::Largest => self.largest(random),
+                SceneQuestionKind::Nearest => self.nearest(random),
             };
             if let Some((query, answer)) = question
                 && seen.insert(query)
             {
-                asked.push(Asking { kind, query, answer });
+                asked.push(SceneQuestion { kind, query, answer });
             }
         }
         asked
     }
 
-    fn with(&self, is: impl Fn(&Thing) -> bool) -> usize {
+    fn with(&self, is: impl Fn(&SceneObject) -> bool) -> usize {
         self.things.iter().filter(|thing| is(thing)).count()
     }
 
     /// A name that only this thing has: by its shape, by its colour, or by both.
-    fn name(&self, thing: &Thing, random: &mut ChaCha8Rng) -> Option<Called> {
+    fn name(&self, thing: &SceneObject, random: &mut ChaCha8Rng) -> Option<ObjectName> {
         let (shape, colour) = (thing.shape, thing.colour);
         let mut names = Vec::new();
         if self.with(|other| other.shape == shape) == 1 {
-            names.push(Called::Shape(shape));
+            names.push(ObjectName::Shape(shape));
         }
         if self.with(|other| other.colour == colour) == 1 {
-            names.push(Called::Colour(colour));
+            names.push(ObjectName::Colour(colour));
         }
         if names.is_empty() && self.with(|other| other.shape == shape && other.colour == colour) == 1 {
-            names.push(Called::Both(colour, shape));
+            names.push(ObjectName::Both(colour, shape));
         }
         names.choose(random).copied()
     }
@@ -116,7 +117,7 @@ impl Scene {
         if self.with(|other| other.shape == thing.shape) > 1 {
             return None;
         }
-        let (of, wanted) = (Called::Shape(thing.shape), Property::Colour);
+        let (of, wanted) = (ObjectName::Shape(thing.shape), Property::Colour);
         Some((Query::Wanted { of, wanted, second: either(random) }, thing.colour.name().to_owned()))
     }
 
@@ -125,17 +126,17 @@ impl Scene {
         if self.with(|other| other.colour == thing.colour) > 1 {
             return None;
         }
-        let (of, wanted) = (Called::Colour(thing.colour), Property::Shape);
+        let (of, wanted) = (ObjectName::Colour(thing.colour), Property::Shape);
         Some((Query::Wanted { of, wanted, second: either(random) }, thing.shape.name().to_owned()))
     }
 
     fn count(&self, (shapes, colours): (usize, usize), random: &mut ChaCha8Rng) -> (Query, String) {
         let (what, count) = if random.random_bool(0.5) {
             let shape = Shape::ALL[..shapes].choose(random).copied().unwrap_or(Shape::Circle);
-            (Called::Shape(shape), self.with(|thing| thing.shape == shape))
+            (ObjectName::Shape(shape), self.with(|thing| thing.shape == shape))
         } else {
             let colour = Colour::ALL[..colours].choose(random).copied().unwrap_or(Colour::Red);
-            (Called::Colour(colour), self.with(|thing| thing.colour == colour))
+            (ObjectName::Colour(colour), self.with(|thing| thing.colour == colour))
         };
         (Query::Count { what, second: either(random) }, count.to_string())
     }
@@ -175,7 +176,7 @@ impl Scene {
     }
 
     fn largest(&self, random: &mut ChaCha8Rng) -> Option<(Query, String)> {
-        let mut by_size: Vec<&Thing> = self.things.iter().collect();
+        let mut by_size: Vec<&SceneObject> = self.things.iter().collect();
         by_size.sort_by(|one, other| other.radius.total_cmp(&one.radius));
         let [largest, next, ..] = by_size.as_slice() else { return None };
         if largest.radius < CLEARLY * next.radius {
@@ -199,7 +200,7 @@ impl Scene {
     fn nearest(&self, random: &mut ChaCha8Rng) -> Option<(Query, String)> {
         let one = self.things.choose(random)?;
         let to = self.name(one, random)?;
-        let mut others: Vec<(f32, &Thing)> = self
+        let mut others: Vec<(f32, &SceneObject)> = self
             .things
             .iter()
             .filter(|other| *other != one)

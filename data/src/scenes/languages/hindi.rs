@@ -1,9 +1,9 @@
 //! Hindi. All shapes are masculine, `वस्तु`, an object, is feminine; adjectives in `-ा` agree with what they are of, and stand in
 //! the oblique case before a postposition.
 
-use super::super::Colour;
-use super::super::drawing::Shape;
-use super::{Called, Property, Query, Side, Statement};
+use super::super::colour::Colour;
+use super::super::shape::Shape;
+use super::meaning::{ObjectName, Property, Query, Side, Statement};
 
 /// The form of a masculine noun and of the adjective before it.
 #[derive(Clone, Copy)]
@@ -64,25 +64,25 @@ pub(super) fn say(statement: &Statement) -> String {
         Statement::Place { one: (colour, shape), side, other: (other_colour, other_shape) } => format!(
             "एक {} एक {} {} है।",
             tag(*colour, *shape),
-            called(Called::Both(*other_colour, *other_shape), Form::Oblique),
+            called(ObjectName::Both(*other_colour, *other_shape), Form::Oblique),
             place(*side)
         ),
     }
 }
 
 pub(super) fn tag(colour: Colour, shape: Shape) -> String {
-    called(Called::Both(colour, shape), Form::Direct)
+    called(ObjectName::Both(colour, shape), Form::Direct)
 }
 
 /// Whether it is called an object, which is feminine.
-fn is_object(called: Called) -> bool {
-    matches!(called, Called::Colour(_))
+fn is_object(called: ObjectName) -> bool {
+    matches!(called, ObjectName::Colour(_))
 }
 
-fn called(called: Called, form: Form) -> String {
+fn called(called: ObjectName, form: Form) -> String {
     match called {
-        Called::Shape(shape) => noun(shape, form),
-        Called::Colour(colour) => {
+        ObjectName::Shape(shape) => noun(shape, form),
+        ObjectName::Colour(colour) => {
             let object = match form {
                 Form::Direct | Form::Oblique => "वस्तु",
                 Form::Plural => "वस्तुएँ",
@@ -90,7 +90,7 @@ fn called(called: Called, form: Form) -> String {
             };
             format!("{} {object}", adjective(colour, "ी"))
         }
-        Called::Both(colour, shape) => {
+        ObjectName::Both(colour, shape) => {
             let ending = if matches!(form, Form::Direct) { "ा" } else { "े" };
             format!("{} {}", adjective(colour, ending), noun(shape, form))
         }

@@ -1,8 +1,8 @@
 //! English.
 
-use super::super::Colour;
-use super::super::drawing::Shape;
-use super::{Called, Property, Query, Side, Statement};
+use super::super::colour::Colour;
+use super::super::shape::Shape;
+use super::meaning::{ObjectName, Property, Query, Side, Statement};
 
 pub(super) fn ask(query: Query) -> String {
     match query {
@@ -60,15 +60,15 @@ fn one(colour: Colour, shape: Shape) -> String {
     format!("{article} {}", tag(colour, shape))
 }
 
-fn called(called: Called) -> String {
+fn called(called: ObjectName) -> String {
     match called {
-        Called::Shape(shape) => shape.name().to_owned(),
-        Called::Colour(colour) => format!("{} object", colour.name()),
-        Called::Both(colour, shape) => tag(colour, shape),
+        ObjectName::Shape(shape) => shape.name().to_owned(),
+        ObjectName::Colour(colour) => format!("{} object", colour.name()),
+        ObjectName::Both(colour, shape) => tag(colour, shape),
     }
 }
 
-fn plural(what: Called) -> String {
+fn plural(what: ObjectName) -> String {
     let one = called(what);
     if one.ends_with('s') { format!("{one}es") } else { format!("{one}s") }
 }

@@ -1,12 +1,18 @@
-//! What can be wrong with a file of regions.
+//! Faults of files of regions.
 
-use super::raw::{OSCAR_PLACES, OSCAR_WIDTH};
+use std::ops::Range;
 
-/// What is wrong with what a file says of the regions of images.
+/// Numbers of a region's features in the files of Oscar and VinVL.
+pub(crate) const OSCAR_WIDTH: usize = 2054;
+
+/// Where left, top, right and bottom edge are among them, as shares of the image; width and height follow.
+pub(crate) const OSCAR_PLACES: Range<usize> = 2048..2052;
+
+/// Fault of a file of regions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegionFault {
     /// The extension says nothing about the format.
-    #[error("the extension `{0}` is not one of a known format of regions")]
+    #[error("the extension `{0}` is not that of a known format of regions")]
     UnknownFormat(String),
     /// A line too long to be an image's regions.
     #[error("the line is longer than {0} MiB")]
@@ -16,7 +22,7 @@ pub enum RegionFault {
     Columns {
         /// Columns of the row.
         found: usize,
-        /// How many the layouts have.
+        /// Columns of the layouts.
         expected: &'static str,
     },
     /// Text that is not base64.
@@ -28,7 +34,7 @@ pub enum RegionFault {
         reason: String,
     },
     /// Bytes that are cut off within a number.
-    #[error("`{column}` holds {bytes} bytes, which are no numbers of four bytes each")]
+    #[error("`{column}` holds {bytes} bytes, which is not a multiple of four")]
     NotNumbers {
         /// The column or key.
         column: &'static str,
@@ -46,16 +52,16 @@ pub enum RegionFault {
     ObjectWithout {
         /// The object, counted from 1.
         object: usize,
-        /// What it lacks.
+        /// The key that is missing.
         key: &'static str,
     },
     /// Objects that are more or fewer than is said.
-    #[error("there are {objects} objects, and `num_boxes` is {told}")]
+    #[error("there are {objects} objects, and `num_boxes` is {expected}")]
     ObjectCount {
         /// The objects.
         objects: usize,
-        /// How many there should be.
-        told: usize,
+        /// The number expected.
+        expected: usize,
     },
     /// An object whose feature has another width than those before it.
     #[error("the feature of object {object} has {found} numbers, and those before it have {expected}")]
@@ -71,10 +77,10 @@ pub enum RegionFault {
     #[error(
         "`{array}` is {found}, and there are {rows} rows of features, of which those beyond that number would be zero"
     )]
-    Count {
+    RegionCount {
         /// The array that says it.
         array: String,
-        /// What it says.
+        /// The value found.
         found: String,
         /// Rows of features.
         rows: usize,
@@ -88,25 +94,23 @@ pub enum RegionFault {
         mebibytes: u64,
     },
     /// Features that do not fit the number of regions.
-    #[error(
-        "{numbers} numbers of features cannot be shared out among the regions, of which there are {regions}"
-    )]
-    Uneven {
+    #[error("{numbers} numbers of features cannot be divided among {regions} regions")]
+    FeatureCount {
         /// All numbers of an image's features.
         numbers: usize,
         /// The regions that there should be.
         regions: usize,
     },
     /// Boxes that do not fit the number of regions.
-    #[error("{numbers} numbers of boxes are not four for each of the regions, of which there are {regions}")]
+    #[error("boxes have {numbers} numbers where {} are expected", .regions * 4)]
     BoxCount {
         /// All numbers of an image's boxes.
         numbers: usize,
         /// The regions that there should be.
         regions: usize,
     },
-    /// Features or a box with infinity, or what is no number.
-    #[error("the {what} of region {region} hold a number that is infinite or none")]
+    /// Features or a box with infinity or NaN.
+    #[error("the {what} of region {region} contain infinity or NaN")]
     NotFinite {
         /// Features or bounds.
         what: &'static str,
@@ -114,7 +118,7 @@ pub enum RegionFault {
         region: usize,
     },
     /// A box that is not within the image.
-    #[error("the box of region {region} does not lie in the image: {bounds}")]
+    #[error("the box of region {region} lies outside the image: {bounds}")]
     BoxOutside {
         /// The region, counted from 1.
         region: usize,
@@ -122,19 +126,17 @@ pub enum RegionFault {
         bounds: String,
     },
     /// The size of an image that is none.
-    #[error("an image of {0} by {1} pixels")]
+    #[error("an image size of {0} by {1} pixels")]
     ImageSize(String, String),
     /// Nothing says where the regions are.
-    #[error(
-        "nothing says where the regions are: there are no boxes, and features have {0} numbers, not {OSCAR_WIDTH}"
-    )]
+    #[error("the regions have no boxes, and features have {0} numbers, not {OSCAR_WIDTH}")]
     NoBoxes(usize),
     /// Features that are not there any more.
     #[error("there are fewer features than when the file was first read")]
-    Changed,
+    FileChanged,
     /// Features of another width than before.
     #[error("features have {found} numbers a region; those of `{first}` have {expected}")]
-    Width {
+    FeatureWidth {
         /// Of this image.
         found: usize,
         /// Of the first image that was read.
@@ -160,7 +162,7 @@ pub enum RegionFault {
     },
     /// An array of another shape than it needs.
     #[error("`{array}` has the shape {found} where {expected} is expected")]
-    Shape {
+    ArrayShape {
         /// The array.
         array: String,
         /// Its shape.
@@ -169,26 +171,26 @@ pub enum RegionFault {
         expected: &'static str,
     },
     /// An array of numbers of a type that is not read.
-    #[error("`{array}` holds {found}, which are no numbers that can be read")]
-    Type {
+    #[error("`{array}` holds {found}, which is not a supported number type")]
+    ArrayType {
         /// The array.
         array: String,
         /// Its type.
         found: String,
     },
     /// A file that is no archive of arrays.
-    #[error("is no npz that can be read: {0}")]
+    #[error("cannot be read as npz: {0}")]
     NotNpz(String),
     /// A file that is no safetensors.
-    #[error("is no safetensors that can be read: {0}")]
+    #[error("cannot be read as safetensors: {0}")]
     NotSafetensors(String),
     /// A folder without archives.
     #[error("there is no .npz in this folder")]
-    NoNpz,
+    EmptyFolder,
     /// An image of which the files speak twice.
-    #[error("`{0}` is an image that was already read")]
-    Repeated(String),
-    /// Two images of the corpus that ids cannot tell apart.
+    #[error("the image `{0}` occurs twice")]
+    DuplicateImage(String),
+    /// Two images of the corpus with the same id.
     #[error("the images {first} and {second} have the same id `{id}`")]
     SameId {
         /// The id.
@@ -200,10 +202,10 @@ pub enum RegionFault {
     },
     /// Images of the corpus of which the files say nothing.
     #[error("no {what} of {count} of the corpus's images, the first of them {}", first.join(", "))]
-    Missing {
+    MissingImages {
         /// Regions or tags.
         what: &'static str,
-        /// How many images.
+        /// Number of images.
         count: usize,
         /// The first of them.
         first: Vec<String>,
@@ -211,12 +213,12 @@ pub enum RegionFault {
 }
 
 impl RegionFault {
-    /// What the user can do about it.
+    /// Help for the user: one action that mends it.
     pub(crate) fn help(&self) -> String {
         match self {
             Self::UnknownFormat(_) => "give a .tsv, a .safetensors or a folder of .npz; of other files, save each image's regions as tensors NAME.features and NAME.boxes of a .safetensors".into(),
             Self::LongLine(_) => "check that it is a TSV with one image a line".into(),
-            Self::Columns { .. } => "check that it is the file that the key asks for, and that tabs part its columns".into(),
+            Self::Columns { .. } => "check that it is the file that the key asks for, and that its columns are tab-separated".into(),
             Self::NotBase64 { .. } | Self::NotNumbers { .. } | Self::NotNpz(_) | Self::NotSafetensors(_) => {
                 "fetch the file anew; it may be cut off".into()
             }
@@ -224,26 +226,26 @@ impl RegionFault {
             Self::ObjectWithout { .. } | Self::ObjectCount { .. } | Self::ObjectWidth { .. } => {
                 "write the detector's predictions anew, with `rect` and `feature` of each object".into()
             }
-            Self::Count { .. } => "extract the image's regions anew, or leave that array out".into(),
+            Self::RegionCount { .. } => "extract the image's regions anew, or leave that array out".into(),
             Self::LargeArray { .. } => "check that it holds the regions of one image".into(),
-            Self::NoRegion => "leave out what is asked of this image, or have the detector keep its best region always".into(),
-            Self::Uneven { .. } | Self::BoxCount { .. } => {
+            Self::NoRegion => "leave out the questions about this image, or let the detector keep at least its best region".into(),
+            Self::FeatureCount { .. } | Self::BoxCount { .. } => {
                 "fetch or extract the image's regions anew: features, boxes and their number come from one pass of the detector".into()
             }
             Self::NotFinite { .. } => "extract the image's regions anew, in 32 bits".into(),
             Self::BoxOutside { .. } => "boxes are left, top, right and bottom edge, as shares of the image, or in pixels with the image's width and height beside them (`image_w` and `image_h`)".into(),
             Self::ImageSize(..) => "write the image's width and height in pixels".into(),
             Self::NoBoxes(_) => format!("add boxes, name a file of `tags` whose objects have a `rect`, or give Oscar's features of {OSCAR_WIDTH} numbers, of which those from {} on are the box", OSCAR_PLACES.start + 1),
-            Self::Changed => "leave the file as it is while it is read, or raise `memory-gb` so that all features are held".into(),
-            Self::Width { .. } => "give files of one detector only".into(),
+            Self::FileChanged => "leave the file as it is while it is read, or raise `memory-gb` so that all features are held".into(),
+            Self::FeatureWidth { .. } => "give files of one detector only".into(),
             Self::TagCount { .. } => "give the tags that the same detector found, in the same order".into(),
             Self::NoArray { .. } => "rename the array".into(),
-            Self::Shape { .. } => "turn the array, or leave out its padding".into(),
-            Self::Type { .. } => "save it as float32".into(),
-            Self::NoNpz => "give the folder that holds NAME.npz of each image".into(),
-            Self::Repeated(_) => "give each image once; leading zeros, a prefix such as `COCO_val2014_` and an extension do not tell two apart".into(),
-            Self::SameId { .. } => "rename one of them: leading zeros, a prefix such as `COCO_val2014_`, an extension and folders do not tell two apart".into(),
-            Self::Missing { .. } => "add the files that speak of them; an id there is the name of the image's file, with or without leading zeros, a prefix such as `COCO_val2014_` and the extension".into(),
+            Self::ArrayShape { .. } => "transpose the array, or leave out its padding".into(),
+            Self::ArrayType { .. } => "save it as float32".into(),
+            Self::EmptyFolder => "give the folder that holds NAME.npz of each image".into(),
+            Self::DuplicateImage(_) => "give each image once; ids are compared without leading zeros, a prefix such as `COCO_val2014_` and an extension".into(),
+            Self::SameId { .. } => "rename one of them; ids are compared without leading zeros, a prefix such as `COCO_val2014_`, an extension and folders".into(),
+            Self::MissingImages { .. } => "add the files that contain them; an id there is the name of the image's file, with or without leading zeros, a prefix such as `COCO_val2014_` and the extension".into(),
         }
     }
 }

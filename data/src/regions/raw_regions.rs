@@ -1,23 +1,17 @@
 //! What a file says of an image's regions, held against itself.
 
 use std::mem;
-use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Found, RegionFault};
-
-/// Numbers of a region's features in the files of Oscar and VinVL.
-pub(super) const OSCAR_WIDTH: usize = 2054;
-
-/// Where left, top, right and bottom edge are among them, as shares of the image; width and height follow.
-pub(super) const OSCAR_PLACES: Range<usize> = 2048..2052;
+use super::detected_regions::DetectedRegions;
+use crate::error::{OSCAR_PLACES, OSCAR_WIDTH, RegionFault};
 
 /// How far over the edge of an image a box may be, as a share of the image: detectors round.
 const TOLERANCE: f32 = 0.01;
 
 /// An image's regions as a file has them.
 #[derive(Debug)]
-pub(super) struct Raw {
+pub(super) struct RawRegions {
     /// How many there are.
     pub(super) regions: usize,
     /// The features, region by region.
@@ -37,16 +31,16 @@ pub(super) struct Boxes {
     pub(super) size: Option<[f32; 2]>,
 }
 
-/// What the file of tags says of an image.
+/// Labels of an image's regions out of a file of tags.
 #[derive(Debug)]
 pub(super) struct Labels {
-    /// What each region is, in words.
+    /// Tag of each region, in words.
     pub(super) tags: Vec<String>,
     /// Where each is, if all say so.
     pub(super) boxes: Option<Boxes>,
 }
 
-impl Raw {
+impl RawRegions {
     /// Numbers of a region's features.
     ///
     /// # Errors
@@ -57,7 +51,7 @@ impl Raw {
             return Err(RegionFault::NoRegion);
         }
         if numbers == 0 || !numbers.is_multiple_of(regions) {
-            return Err(RegionFault::Uneven { numbers, regions });
+            return Err(RegionFault::FeatureCount { numbers, regions });
         }
         let width = numbers / regions;
         match self.features.iter().position(|number| !number.is_finite()) {
@@ -70,7 +64,11 @@ impl Raw {
     ///
     /// # Errors
     /// Where features, boxes and number of regions disagree, and where numbers or boxes are none.
-    pub(super) fn found(mut self, labels: Option<Labels>, most: usize) -> Result<Found, RegionFault> {
+    pub(super) fn detected(
+        mut self,
+        labels: Option<Labels>,
+        max_regions: usize,
+    ) -> Result<DetectedRegions, RegionFault> {
         let width = self.width()?;
         let (mut tags, beside) =
             labels.map_or_else(|| (mem::take(&mut self.tags), None), |labels| (labels.tags, labels.boxes));
@@ -84,10 +82,10 @@ impl Raw {
             None => beside.ok_or(RegionFault::NoBoxes(width))?,
         };
         let mut bounds = boxes.shares(self.regions)?;
-        self.features.truncate(most.saturating_mul(width));
-        bounds.truncate(most);
-        tags.truncate(most);
-        Ok(Found { width, features: Arc::new(self.features), bounds, tags })
+        self.features.truncate(max_regions.saturating_mul(width));
+        bounds.truncate(max_regions);
+        tags.truncate(max_regions);
+        Ok(DetectedRegions { width, features: Arc::new(self.features), bounds, tags })
     }
 }
 

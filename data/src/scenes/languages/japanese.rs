@@ -1,8 +1,8 @@
 //! Japanese.
 
-use super::super::Colour;
-use super::super::drawing::Shape;
-use super::{Called, Property, Query, Side, Statement};
+use super::super::colour::Colour;
+use super::super::shape::Shape;
+use super::meaning::{ObjectName, Property, Query, Side, Statement};
 
 pub(super) fn ask(query: Query) -> String {
     match query {
@@ -48,11 +48,11 @@ pub(super) fn tag(colour: Colour, shape: Shape) -> String {
     format!("{}{}", adjective(colour), noun(shape))
 }
 
-fn called(called: Called) -> String {
+fn called(called: ObjectName) -> String {
     match called {
-        Called::Shape(shape) => noun(shape).to_owned(),
-        Called::Colour(colour) => format!("{}物体", adjective(colour)),
-        Called::Both(colour, shape) => tag(colour, shape),
+        ObjectName::Shape(shape) => noun(shape).to_owned(),
+        ObjectName::Colour(colour) => format!("{}物体", adjective(colour)),
+        ObjectName::Both(colour, shape) => tag(colour, shape),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::words::{Entry, NO_PAIR, WordDetails};
 
 /// Builder of a dataset of words, which counts what it drops.
 #[derive(Debug)]
-pub(crate) struct LexiconBuilder {
+pub(crate) struct WordsBuilder {
     name: &'static str,
     languages: Vec<String>,
     sources: Vec<String>,
@@ -25,7 +25,7 @@ pub(crate) struct LexiconBuilder {
     statistics: ReadStatistics,
 }
 
-impl LexiconBuilder {
+impl WordsBuilder {
     /// Begins a lexicon of English and the given languages. All must be known.
     pub(crate) fn new<'a>(
         name: &'static str,
@@ -150,7 +150,7 @@ impl LexiconBuilder {
     }
 }
 
-/// What makes an entry the same as another: all but the line.
+/// Identity of an entry: all but the line.
 fn identity(entry: &Entry) -> (String, Option<String>, Vec<(String, String)>) {
     let forms = entry.forms.iter().map(|(code, form)| (code.clone(), form.clone())).collect();
     (entry.key.clone(), entry.split.clone(), forms)

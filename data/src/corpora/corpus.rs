@@ -1,0 +1,71 @@
+//! Kinds of corpora, by their published format.
+
+use alambic_settings::kinds;
+
+use super::{
+    Aksharantar, Conll, Dakshina, EasyVqa, Gqa, ImageCaptions, ImageQuestions, Karpathy, MadeUpOrders,
+    MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpTranslations, Moses, NamesTable, ParallelTable,
+    ReadCorpus, Squad, Texts, Tmx, Vqa,
+};
+use crate::content::Content;
+use crate::error::DataError;
+use crate::mining::MinedParaphrases;
+use crate::source::Extent;
+
+kinds! {
+    /// A corpus, by its published format.
+    pub enum Corpus: dyn ReadCorpus {
+        /// Names in several scripts, one column a language.
+        NamesTable(NamesTable) = "names-table",
+        /// Dakshina lexicons, one file a language.
+        Dakshina(Dakshina) = "dakshina",
+        /// Aksharantar word pairs, one file a language.
+        Aksharantar(Aksharantar) = "aksharantar",
+        /// Texts or pairs of texts, with or without labels.
+        Texts(Texts) = "texts",
+        /// Sentences whose words are tagged.
+        Conll(Conll) = "conll",
+        /// Sentences beside their translations, in a table.
+        ParallelTable(ParallelTable) = "parallel-table",
+        /// Sentences beside their translations, a file for each language.
+        Moses(Moses) = "moses",
+        /// Sentences beside their translations, in translation memories.
+        Tmx(Tmx) = "tmx",
+        /// Paraphrases, mined from sentences that have several translations.
+        Mined(MinedParaphrases) = "mined",
+        /// Questions about passages with answers out of them, as SQuAD publishes them.
+        Squad(Squad) = "squad",
+        /// Questions about images in a folder, in a table.
+        ImageQuestions(ImageQuestions) = "image-questions",
+        /// Images in a folder with their captions, in a table.
+        ImageCaptions(ImageCaptions) = "image-captions",
+        /// Captions of COCO, Flickr30k or Flickr8k with the splits of Karpathy.
+        Karpathy(Karpathy) = "karpathy",
+        /// Questions about photographs with the answers of ten people, as VQA v2 publishes them.
+        Vqa(Vqa) = "vqa",
+        /// Questions about photographs out of scene graphs, as GQA publishes them.
+        Gqa(Gqa) = "gqa",
+        /// Questions about drawn shapes, as easy-VQA publishes them.
+        EasyVqa(EasyVqa) = "easy-vqa",
+        /// Made-up passages with questions about them, for trying a recipe without data.
+        MadeUpPassages(MadeUpPassages) = "made-up-passages",
+        /// Made-up reviews, for trying a recipe without data.
+        MadeUpReviews(MadeUpReviews) = "made-up-reviews",
+        /// Made-up orders with tagged words, for trying a recipe without data.
+        MadeUpOrders(MadeUpOrders) = "made-up-orders",
+        /// Made-up scenes of coloured shapes with questions about them, for trying a recipe without data.
+        MadeUpScenes(MadeUpScenes) = "made-up-scenes",
+        /// Made-up sentences in several languages, for trying a recipe without data.
+        MadeUpTranslations(MadeUpTranslations) = "made-up-translations",
+    }
+}
+
+impl ReadCorpus for Corpus {
+    fn read(&self, extent: Extent) -> Result<Content, DataError> {
+        self.inner().read(extent)
+    }
+
+    fn has_split_files(&self) -> [bool; 2] {
+        self.inner().has_split_files()
+    }
+}

@@ -1,0 +1,13 @@
+//! Faults of files of data: what is wrong, where, and what to do about it.
+
+mod fault;
+mod place;
+mod problems;
+mod region_fault;
+
+pub use fault::Fault;
+pub use place::Place;
+pub(crate) use problems::Problems;
+pub use problems::{DataError, Problem};
+pub use region_fault::RegionFault;
+pub(crate) use region_fault::{OSCAR_PLACES, OSCAR_WIDTH};
