@@ -158,6 +158,7 @@ macro_rules! failures {
 failures!(
     alambic_data::DataError,
     alambic_hub::HubError,
+    alambic_inference::InferenceError,
     alambic_losses::LossError,
     alambic_models::ModelError,
     alambic_reports::ReportError,

@@ -9,7 +9,9 @@ use std::path::Path;
 
 use alambic_models::bert::{Bert, BertConfig, HeadSpec};
 use alambic_models::{Config, Precision, Tokenizer};
-use alambic_students::{Encoder, MakeStudent, PiecesBy, Pooled, Preset, Surroundings, ship};
+use alambic_students::{
+    BuildContext, Encoder, PoolingStrategy, Preset, StudentBuilder, TokenizerKind, save_pretrained,
+};
 use alambic_tensor::Streams;
 use common::{json, json_of, run};
 use serde_json::Value;
@@ -55,25 +57,25 @@ fn prepare(folder: &Path) {
         activation: alambic_students::ActivationFunction::Gelu,
         dropout: 0.0,
         max_length: 32,
-        pooling: Some(Pooled::Mean),
+        pooling: Some(PoolingStrategy::Mean),
         pooling_width: None,
         vocabulary: 500,
-        pieces: PiecesBy::Words,
+        pieces: TokenizerKind::Words,
     };
     let streams = Streams::new(7);
-    let surroundings = Surroundings {
+    let context = BuildContext {
         tokenizer: &tokenizer,
-        task: &HeadSpec::none(),
+        head: &HeadSpec::none(),
         streams,
-        donor: &|_| None,
+        source_model: &|_| None,
         translations: &[],
     };
-    let config: BertConfig = encoder.config(&surroundings).unwrap().bert().unwrap().clone();
+    let config: BertConfig = encoder.config(&context).unwrap().bert().unwrap().clone();
     let weights = Bert::initial_weights(&config, &streams).unwrap();
     let files = tokenizer.files(32).unwrap();
     let teacher = folder.join("teacher");
     std::fs::create_dir(&teacher).unwrap();
-    ship(&teacher, &Config::from(config), &weights, &files, Precision::F32).unwrap();
+    save_pretrained(&teacher, &Config::from(config), &weights, &files, Precision::F32).unwrap();
 }
 
 const RECIPE: &str = r#"

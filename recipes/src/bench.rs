@@ -3,14 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use alambic_models::architecture::{self, Architecture, Batch, Image};
-use alambic_models::bert::TextInput;
-use alambic_models::{
-    Config, DecodingState, GenerationConfig, ImageInput, Images, ModelError, ModelFolder, Pass, Regions,
-    TapSelection, Tokens, Translator, embedding_tap, tap,
-};
+use alambic_inference::BenchmarkModel;
+use alambic_models::{Config, ModelError, ModelFolder};
 use alambic_reports::outcome::Latency;
-use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::precision::{self, MatmulPrecision};
 use serde::{Serialize, Serializer};
@@ -88,122 +83,13 @@ pub struct Cell {
     pub tokens_per_second: f64,
 }
 
-/// A model that does not stop before the length is up, so that every model writes as many tokens.
-struct Endless<'a>(&'a dyn Translator);
-
-impl Translator for Endless<'_> {
-    fn start(&self, source: &Tokens, capacity: usize) -> Result<Box<dyn DecodingState + '_>, ModelError> {
-        self.0.start(source, capacity)
-    }
-
-    fn start_token(&self) -> u32 {
-        self.0.start_token()
-    }
-
-    fn end_token(&self) -> u32 {
-        // No vocabulary is as large as this.
-        u32::MAX
-    }
-
-    fn max_length(&self) -> usize {
-        self.0.max_length()
-    }
-}
-
-/// A model ready to run.
-struct Runner {
-    network: Box<dyn Architecture>,
-    config: Config,
-    /// Whether the embeddings of images are computed ahead.
-    has_image_embeddings: bool,
-}
-
-/// Regions of an image for models whose configuration does not say how many they read.
-const REGIONS: usize = 36;
-
-impl Runner {
-    /// The ways to run a model, each with what is said of it behind its name.
-    fn open(folder: &ModelFolder, config: &Config) -> Result<Vec<(Self, &'static str)>, ModelError> {
-        let weights = config.weights(folder)?;
-        let run = |has_image_embeddings: bool, how| {
-            let network = architecture::build(config, &weights)?;
-            Ok::<_, ModelError>((Self { network, config: config.clone(), has_image_embeddings }, how))
-        };
-        let mut ways = vec![run(false, "")?];
-        if config.image_embedding_width().is_some() {
-            ways.push(run(true, ", images stored")?);
-        }
-        Ok(ways)
-    }
-
-    /// Images of a batch, in the size in which the model reads them. What is in them makes no difference to the time.
-    fn images(&self, batch: usize) -> Result<(Option<Image>, Option<Regions>), ModelError> {
-        let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, device::current());
-        if let Some(width) = self.config.image_embedding_width().filter(|_| self.has_image_embeddings) {
-            return Ok((Some(Image::Embedding(zeros(&[batch, width])?)), None));
-        }
-        Ok(match self.config.image_input() {
-            None => (None, None),
-            Some(ImageInput::Patches(input)) => {
-                let pixels = zeros(&[batch, input.num_channels, input.image_size, input.image_size])?;
-                (Some(Image::Pixels(Images { pixels, mask: None })), None)
-            }
-            Some(ImageInput::Regions(input)) => {
-                let count = input.max_regions.unwrap_or(REGIONS);
-                let boxes = zeros(&[batch, count, input.box_numbers])?;
-                let boxes = (input.box_numbers > 0).then_some(&boxes);
-                let features = zeros(&[batch, count, input.features])?;
-                (None, Some(Regions::from_tensors(&features, boxes, None)?))
-            }
-        })
-    }
-
-    /// The taps that come last, so that every layer runs.
-    fn last_taps(&self) -> Vec<String> {
-        let mut taps: Vec<String> = ["logits", "pooled"].map(str::to_owned).to_vec();
-        let outline = self.config.outline();
-        if self.config.reads_images() {
-            taps.extend(["relation", "objectness", "boxes"].map(str::to_owned));
-            if outline.pairs {
-                taps.extend(outline.streams.keys().map(|stream| embedding_tap(stream)));
-            }
-        } else {
-            for (name, stream) in &outline.streams {
-                taps.extend([tap(name, "hidden", stream.layers), embedding_tap(name)]);
-            }
-        }
-        taps
-    }
-
-    /// Milliseconds of one batch.
-    fn time(&self, batch: usize, length: usize) -> Result<f64, ModelError> {
-        let (vocabulary, padding) = (self.config.vocabulary(), self.config.padding());
-        let translator = self.network.as_translator();
-        let end = translator.map(|translator| translator.end_token());
-        let special = |id: u32| id == padding || Some(id) == end;
-        let ordinary: Vec<u32> = (0..vocabulary as u32).filter(|id| !special(*id)).collect();
-        // Tokens spread over the vocabulary; which they are makes no difference to the time.
-        let text = |row: usize| -> Vec<u32> {
-            let token = |place: usize| ordinary[(row * 31 + place * 17) % ordinary.len().max(1)];
-            (0..length).map(token).collect()
-        };
-        let source = Tokens::pad(&(0..batch).map(text).collect::<Vec<_>>(), padding);
-        let (image, regions) = self.images(batch)?;
-        let wanted = TapSelection::named(self.last_taps());
-        let begin = Instant::now();
-        match translator {
-            Some(translator) => {
-                GenerationConfig::greedy(length).run(&Endless(translator), &source)?;
-            }
-            None => {
-                let text = Some(TextInput::new(source));
-                let batch = Batch { text, image, regions, ..Batch::default() };
-                self.network.forward(&batch, Pass::Evaluate, wanted)?;
-            }
-        }
-        device::synchronise()?;
-        Ok(begin.elapsed().as_secs_f64() * 1e3)
-    }
+/// Milliseconds of one batch.
+fn time(model: &BenchmarkModel, batch: usize, length: usize) -> Result<f64, ModelError> {
+    let inputs = model.inputs(batch, length)?;
+    let begin = Instant::now();
+    model.run(inputs)?;
+    device::synchronise()?;
+    Ok(begin.elapsed().as_secs_f64() * 1e3)
 }
 
 /// Measures models over a grid; those that write do so greedily and with cached keys. Models that look at images do so
@@ -218,7 +104,7 @@ pub fn measure(
     observer: &mut dyn Observer,
 ) -> Result<Vec<Measured>, ModelError> {
     // One for all the precisions that it is measured in.
-    let mut models: Vec<Runner> = Vec::with_capacity(folders.len());
+    let mut models: Vec<BenchmarkModel> = Vec::with_capacity(folders.len());
     let mut measured = Vec::with_capacity(folders.len());
     for path in folders {
         let folder = ModelFolder::open(path)?;
@@ -231,10 +117,10 @@ pub fn measure(
                 path.display()
             )));
         }
-        for (runner, how) in Runner::open(&folder, &config)? {
+        for (model, suffix) in BenchmarkModel::load_all(&folder, &config)? {
             for &precision in &grid.precisions {
                 measured.push(Measured {
-                    model: format!("{}{how}", path.display()),
+                    model: format!("{}{suffix}", path.display()),
                     folder: path.clone(),
                     precision,
                     parameters: config.parameters(),
@@ -244,7 +130,7 @@ pub fn measure(
                     cells: Vec::new(),
                 });
             }
-            models.push(runner);
+            models.push(model);
         }
     }
     let ways =
@@ -257,7 +143,7 @@ pub fn measure(
             let mut times: Vec<Vec<f64>> = vec![Vec::with_capacity(grid.rounds); measured.len()];
             for round in 0..WARM_UP + grid.rounds {
                 for ((model, precision), times) in ways().zip(&mut times) {
-                    let milliseconds = precision::with(precision, || model.time(batch, length))?;
+                    let milliseconds = precision::with(precision, || time(model, batch, length))?;
                     if round >= WARM_UP {
                         times.push(milliseconds);
                     }

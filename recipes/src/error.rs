@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use alambic_data::{DataError, DirectionError, SplitError};
 use alambic_files::FileError;
 use alambic_hub::HubError;
+use alambic_inference::InferenceError;
 use alambic_losses::LossError;
 use alambic_models::ModelError;
 use alambic_reports::ReportError;
@@ -119,6 +120,9 @@ pub enum RunError {
     /// A model failed.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A pipeline over a model failed.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
     /// A teacher failed.
     #[error(transparent)]
     Teacher(#[from] TeacherError),

@@ -1,16 +1,17 @@
 //! The models that a recipe names as teachers: their folders, and the teachers made of them.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use alambic_files::digests::{self, Digests};
 use alambic_files::write;
 use alambic_hub::Hub;
 use alambic_models::{Config, GenerationConfig, ModelFolder};
 use alambic_settings::{At, IndexMap, Location};
-use alambic_students::{Donor, Student, rename_tags};
+use alambic_students::{SourceModel, Student, rename_tags};
 use alambic_teachers::{
-    Checkpoint, CheckpointOptions, Encoder, Network, Pipeline, PipelineOptions, Recorded, Teacher,
-    TeacherError, TeacherOptions,
+    CheckpointOptions, EncoderTeacher, GenerativeTeacher, Pipeline, PipelineOptions, RecordedTeacher,
+    Teacher, TeacherError, TeacherOptions,
 };
 
 use crate::corpora::Corpora;
@@ -43,17 +44,19 @@ pub(crate) struct ModelStore<'a> {
     run: Option<&'a Path>,
     /// The folder below which models are written that differ from those named.
     derived: &'a Path,
+    /// Encoders in use, by their folder: one that is asked for again is not loaded twice.
+    encoders: Mutex<IndexMap<PathBuf, Weak<EncoderTeacher>>>,
 }
 
 impl<'a> ModelStore<'a> {
     /// The models of a run in this folder.
     pub(crate) fn of_run(teachers: &'a IndexMap<String, TeacherOptions>, run: &'a Path) -> Self {
-        Self { teachers, run: Some(run), derived: run }
+        Self { teachers, run: Some(run), derived: run, encoders: Mutex::default() }
     }
 
     /// The models of a recipe of which nothing is trained; what has to be written goes below this folder.
     pub(crate) fn without_run(teachers: &'a IndexMap<String, TeacherOptions>, derived: &'a Path) -> Self {
-        Self { teachers, run: None, derived }
+        Self { teachers, run: None, derived, encoders: Mutex::default() }
     }
 
     fn options(&self, name: &str) -> Result<&'a TeacherOptions, RunError> {
@@ -65,12 +68,12 @@ impl<'a> ModelStore<'a> {
     /// The folder of a checkpoint that reads as its options say.
     fn model_folder(&self, name: &str, options: &CheckpointOptions) -> Result<PathBuf, RunError> {
         let own = self.published_folder(name, options)?;
-        if !options.adapts() {
+        if !options.has_overrides() {
             return Ok(own);
         }
-        let number = blake3::hash(options.adaptation().as_bytes()).to_hex();
+        let number = blake3::hash(options.overrides().as_bytes()).to_hex();
         let folder = self.derived.join(TEACHERS).join(format!("{name}-{}", &number[..8]));
-        complete(self.derived, folder, |folder| Ok(options.write_adapted(&own, folder)?))
+        complete(self.derived, folder, |folder| Ok(options.write_overridden(&own, folder)?))
     }
 
     /// The folder of a checkpoint: one that the recipe names, or what a stage left.
@@ -102,27 +105,33 @@ impl<'a> ModelStore<'a> {
         }
     }
 
-    /// The checkpoint of a name, which writes.
-    pub(crate) fn checkpoint(&self, name: &str) -> Result<Checkpoint, RunError> {
-        Ok(Checkpoint::load(&self.checkpoint_folder(name)?)?)
+    /// The generative checkpoint of a name.
+    pub(crate) fn generative(&self, name: &str) -> Result<GenerativeTeacher, RunError> {
+        Ok(GenerativeTeacher::load(&self.checkpoint_folder(name)?)?)
     }
 
-    /// The checkpoint of a name, which reads.
-    pub(crate) fn encoder(&self, name: &str) -> Result<Encoder, RunError> {
-        Ok(Encoder::load(&self.checkpoint_folder(name)?)?)
+    /// The encoder of a name: of texts, or of texts and images.
+    pub(crate) fn encoder(&self, name: &str) -> Result<Arc<EncoderTeacher>, RunError> {
+        self.encoder_of(self.checkpoint_folder(name)?)
     }
 
-    /// The checkpoint of a name, which reads texts or looks at images.
-    pub(crate) fn network(&self, name: &str) -> Result<Network, RunError> {
-        Ok(Network::load(&self.checkpoint_folder(name)?)?)
+    /// The encoder of a folder, shared with whoever uses it already.
+    fn encoder_of(&self, folder: PathBuf) -> Result<Arc<EncoderTeacher>, RunError> {
+        let mut encoders = self.encoders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(encoder) = encoders.get(&folder).and_then(Weak::upgrade) {
+            return Ok(encoder);
+        }
+        let encoder = Arc::new(EncoderTeacher::load(&folder)?);
+        encoders.insert(folder, Arc::downgrade(&encoder));
+        Ok(encoder)
     }
 
     /// The checkpoint of a name as a model whose weights a student takes.
-    pub(crate) fn donor(&self, name: &str) -> Result<Donor, RunError> {
+    pub(crate) fn source_model(&self, name: &str) -> Result<SourceModel, RunError> {
         let folder = ModelFolder::open(&self.checkpoint_folder(name)?)?;
         let tokenizer = folder.tokenizer()?;
         let config = Config::open(&folder)?.trim_vocabulary(tokenizer.rows());
-        Ok(Donor { weights: config.trimmed_weights(&folder)?, config, tokenizer: Some(tokenizer) })
+        Ok(SourceModel { weights: config.trimmed_weights(&folder)?, config, tokenizer: Some(tokenizer) })
     }
 
     /// The folder of the detector whose regions a student reads: one whose tags are in the student's language.
@@ -137,24 +146,24 @@ impl<'a> ModelStore<'a> {
     }
 
     /// The teacher of a name.
-    pub(crate) fn teacher(&self, name: &str) -> Result<Box<dyn Teacher>, RunError> {
+    pub(crate) fn teacher(&self, name: &str) -> Result<Arc<dyn Teacher>, RunError> {
         Ok(match self.options(name)? {
             TeacherOptions::Checkpoint(options) => {
                 let folder = self.model_folder(name, options)?;
                 if Config::open(&ModelFolder::open(&folder)?)?.writes_texts() {
-                    Box::new(Checkpoint::load(&folder)?)
+                    Arc::new(GenerativeTeacher::load(&folder)?)
                 } else {
-                    Box::new(Network::load(&folder)?)
+                    self.encoder_of(folder)?
                 }
             }
-            TeacherOptions::Pipeline(options) => Box::new(self.pipeline(options)?),
+            TeacherOptions::Pipeline(options) => Arc::new(self.pipeline(options)?),
             TeacherOptions::Recorded(options) => {
                 let file = |location: &Location| match location {
                     Location::File(path) => Ok(path.clone()),
                     other => Err(RunError::Recipe(format!("teacher `{name}`: `{other}` is no file"))),
                 };
                 let files: Vec<PathBuf> = options.path.iter().map(file).collect::<Result<_, _>>()?;
-                Box::new(Recorded::read(&files)?)
+                Arc::new(RecordedTeacher::read(&files)?)
             }
         })
     }
@@ -164,10 +173,10 @@ impl<'a> ModelStore<'a> {
         &self,
         name: &str,
         generation: GenerationConfig,
-    ) -> Result<Box<dyn Teacher>, RunError> {
+    ) -> Result<Arc<dyn Teacher>, RunError> {
         Ok(match self.options(name)? {
-            TeacherOptions::Checkpoint(_) => Box::new(self.checkpoint(name)?.with_generation(generation)),
-            TeacherOptions::Pipeline(options) => Box::new(self.pipeline(&PipelineOptions {
+            TeacherOptions::Checkpoint(_) => Arc::new(self.generative(name)?.with_generation(generation)),
+            TeacherOptions::Pipeline(options) => Arc::new(self.pipeline(&PipelineOptions {
                 beam: generation.beam,
                 max_new_tokens: generation.max_new_tokens,
                 min_confidence: 0.0,
@@ -179,19 +188,22 @@ impl<'a> ModelStore<'a> {
 
     fn pipeline(&self, options: &PipelineOptions) -> Result<Pipeline, RunError> {
         // One model used in two steps is loaded once.
-        let mut loaded: IndexMap<&str, Checkpoint> = IndexMap::new();
+        let mut loaded: IndexMap<&str, GenerativeTeacher> = IndexMap::new();
         for step in &options.chain {
             if !loaded.contains_key(step.teacher.as_str()) {
-                loaded.insert(&step.teacher, self.checkpoint(&step.teacher)?);
+                loaded.insert(&step.teacher, self.generative(&step.teacher)?);
             }
         }
         Ok(Pipeline::new(options, |name| loaded.get(name).cloned().ok_or(TeacherError::EmptyChain))?)
     }
 
     /// The checkpoints whose weights a student takes, or by whose sizes it is made, by name.
-    pub(crate) fn donors<'s>(&self, student: &'s Student) -> Result<IndexMap<&'s str, Donor>, RunError> {
+    pub(crate) fn source_models<'s>(
+        &self,
+        student: &'s Student,
+    ) -> Result<IndexMap<&'s str, SourceModel>, RunError> {
         let names: Vec<&'s At<String>> =
-            student.inner().donors().into_iter().chain(student.inner().detector()).collect();
-        names.into_iter().map(|name| Ok((name.as_str(), self.donor(name)?))).collect()
+            student.inner().source_models().into_iter().chain(student.inner().detector()).collect();
+        names.into_iter().map(|name| Ok((name.as_str(), self.source_model(name)?))).collect()
     }
 }

@@ -6,7 +6,7 @@ use alambic_data::Split;
 use alambic_models::{Outline, Stream};
 use alambic_settings::{Diagnostics, IndexMap};
 use alambic_teachers::TeacherOptions;
-use alambic_teachers::cache::estimate;
+use alambic_teachers::cache::estimate_size;
 use serde::Serialize;
 
 use crate::cache_scope::cache_scope;
@@ -387,7 +387,7 @@ fn cache(
     let encoded = texts.iter().map(|text| tokenizer.encode_text(&text.first, text.second.as_deref()));
     let lengths: Vec<usize> = encoded.map(|text| Some(text.ok()?.ids.len())).collect::<Option<_>>()?;
     let precision = &recipe.cache.precision;
-    let measured = estimate(&teacher.config.outline(), &taps, precision, lengths.iter().copied())?;
+    let measured = estimate_size(&teacher.config.outline(), &taps, precision, lengths.iter().copied())?;
     let all = counts.examples() + counts.validation.min(options.train.validation_examples);
     let bytes = (measured as f64 / lengths.len().max(1) as f64 * all as f64) as u64;
     let interrupt = AtomicBool::new(false);
@@ -406,7 +406,7 @@ fn baseline(recipe: &Recipe, checker: &Checker<'_>, stages: &[PlannedStage]) -> 
     Some(PlannedBaseline {
         examples: examples(checker, "baseline"),
         steps: own.map(|stage| stage.training.steps).sum(),
-        models: if recipe.model.get(student)?.inner().takes_weights() { 2 } else { 1 },
+        models: if recipe.model.get(student)?.inner().has_source_weights() { 2 } else { 1 },
     })
 }
 
@@ -424,7 +424,11 @@ fn checkpoint_bytes(recipe: &Recipe, stages: &[PlannedStage]) -> u64 {
         4 + u64::from(average)
     };
     let baselines = match &recipe.baseline {
-        Some(_) if recipe.model.get(&last.student.name).is_some_and(|own| own.inner().takes_weights()) => 2,
+        Some(_)
+            if recipe.model.get(&last.student.name).is_some_and(|own| own.inner().has_source_weights()) =>
+        {
+            2
+        }
         Some(_) => 1,
         None => 0,
     };

@@ -1,7 +1,7 @@
 //! The vocabulary of a student.
 
 use alambic_models::Tokenizer;
-use alambic_students::{Purpose, Student, Taken};
+use alambic_students::{Student, TaskKind, VocabularyTransfer};
 use indexmap::IndexSet;
 
 use crate::corpora::Corpora;
@@ -15,7 +15,7 @@ pub(crate) fn shares_vocabulary(student: &Student, task: &dyn Task) -> bool {
 
 /// Whether a student takes the vocabulary of the models whose layers it takes.
 pub(crate) fn takes_vocabulary(student: &Student, task: &dyn Task) -> bool {
-    task.purpose() != Purpose::Writes && !student.inner().donors().is_empty()
+    task.task_kind() != TaskKind::TextGeneration && !student.inner().source_models().is_empty()
 }
 
 /// A vocabulary made of the training split of a task.
@@ -30,8 +30,8 @@ pub(crate) fn train_vocabulary(
             Tokenizer::from_characters(&characters, &languages)?
         }
         VocabularySource::Texts(texts) => {
-            let size = student.inner().vocabulary().unwrap_or(usize::MAX);
-            Tokenizer::train(student.inner().pieces(), texts.iter().map(AsRef::as_ref), size)?
+            let size = student.inner().max_vocabulary().unwrap_or(usize::MAX);
+            Tokenizer::train(student.inner().tokenizer_model(), texts.iter().map(AsRef::as_ref), size)?
         }
     })
 }
@@ -44,17 +44,17 @@ pub(crate) fn transfer_vocabulary(
     task: &dyn Task,
     corpora: &Corpora,
 ) -> Result<Tokenizer, RunError> {
-    let taken = student.inner().taken();
-    if taken == Taken::Whole {
+    let taken = student.inner().vocabulary_transfer();
+    if taken == VocabularyTransfer::Keep {
         return Ok(whole.clone());
     }
     let TransferTexts { all, sources, .. } = task.transfer_texts(corpora)?;
     let (all, sources) = (|| all.iter().copied(), || sources.iter().copied());
     Ok(match taken {
-        Taken::Whole => whole.clone(),
-        Taken::Cut(most) => whole.prune(all(), most)?,
-        Taken::Anew(most) => whole.retrain(all(), most)?,
-        Taken::Added { kept, added } => {
+        VocabularyTransfer::Keep => whole.clone(),
+        VocabularyTransfer::Prune(most) => whole.prune(all(), most)?,
+        VocabularyTransfer::Retrain(most) => whole.retrain(all(), most)?,
+        VocabularyTransfer::Extend { kept, added } => {
             let kept = kept.map(|most| whole.prune(sources(), most)).unwrap_or_else(|| Ok(whole.clone()))?;
             kept.extend(all(), sources(), added)?
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use alambic_models::{Config, ModelFolder, Precision};
 use alambic_reports::numbers::bytes;
-use alambic_students::{Exported, Format, export};
+use alambic_students::{ExportFormat, ExportedFile, export};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -64,13 +64,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if student.join("config.json").is_file() {
         model = student;
     }
-    let formats: Vec<Format> = arguments
+    let formats: Vec<ExportFormat> = arguments
         .format
         .iter()
         .map(|form| match form {
-            Form::Hf => Format::HuggingFace,
-            Form::Onnx => Format::Onnx,
-            Form::Int8 => Format::Int8,
+            Form::Hf => ExportFormat::HuggingFace,
+            Form::Onnx => ExportFormat::Onnx,
+            Form::Int8 => ExportFormat::Int8,
         })
         .collect();
     let precision = match arguments.precision {
@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     tell_unread(&folder, &Config::open(&folder)?)?;
     let exported = export(&model, &formats, precision, &arguments.to)?;
     if arguments.json {
-        let one = |exported: &Exported| {
+        let one = |exported: &ExportedFile| {
             json!({
                 "format": name(exported.format),
                 "path": exported.path.to_string_lossy(),
@@ -108,10 +108,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     output::table(&columns, rows.collect())
 }
 
-fn name(format: Format) -> &'static str {
+fn name(format: ExportFormat) -> &'static str {
     match format {
-        Format::HuggingFace => "hf",
-        Format::Onnx => "onnx",
-        Format::Int8 => "int8",
+        ExportFormat::HuggingFace => "hf",
+        ExportFormat::Onnx => "onnx",
+        ExportFormat::Int8 => "int8",
     }
 }

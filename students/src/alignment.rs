@@ -1,17 +1,17 @@
-//! Which words stand for which in texts and their translations.
+//! Word alignment of texts and their translations.
 
 use std::collections::BTreeMap;
 
 use indexmap::IndexSet;
 
-/// How often shares are told anew from the sentences.
+/// Rounds of expectation and maximisation.
 const ROUNDS: usize = 5;
 
 /// Stands for no word of the source: what a translation has and the sentence has not.
 const NONE: u32 = u32::MAX;
 
-/// For each token of translations, the tokens of the source that it stands for, by their share of it; what is missing to 1
-/// stands for nothing there. Sentences are given in tokens, the source first.
+/// Alignment of each token of translations: tokens of the source by their share of it; what is missing to 1 is aligned with
+/// nothing. Sentences are given in tokens, the source first.
 ///
 /// The first of IBM's models of translation (Brown et al., "The Mathematics of Statistical Machine Translation", 1993): each
 /// token of a translation comes from one token of the sentence, whichever their places, and how likely each is given the
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_told_apart_by_what_they_come_with() {
+    fn words_are_aligned_by_co_occurrence() {
         // the house, the book, a book: das Haus, das Buch, ein Buch.
         let (the, a, house, book) = (0, 1, 2, 3);
         let (das, ein, haus, buch) = (10, 11, 12, 13);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_beside_nothing_stands_for_nothing() {
+    fn a_word_without_source_is_aligned_with_nothing() {
         let shares = align(&[(vec![], vec![5]), (vec![], vec![])]);
         assert_eq!(shares, BTreeMap::from([(5, vec![])]));
     }

@@ -1,31 +1,27 @@
-//! Two encoders, of texts and of images, into one space.
+//! Text and image encoders into one space.
 
 use alambic_models::Config;
 use alambic_models::clip::{Clip, ClipConfig, ClipTextConfig, ClipVisionConfig};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
-use crate::sight::check_patch;
-use crate::sizes::Sizes;
-use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings, keys};
+use crate::StudentError;
+use crate::sizes::TransformerSizes;
+use crate::student_builder::{
+    BuildContext, InitialModel, SourceModel, StudentBuilder, TaskKind, check_heads, check_patch,
+};
+use crate::two_tower::TowerSource;
 
 settings! {
     /// An encoder of texts and one of images that bring both into one space, as CLIP (Radford et al., 2021) does: images are
     /// found by texts, and texts by images. It is written in CLIP's layout.
     pub struct ClipSizes {
-        /// A model of this kind whose sizes and weights it takes, as TinyCLIP (Wu et al., 2023) does. Left out: the sizes
-        /// below, and random weights.
-        pub teacher: Option<At<String>>,
-        /// Layers of the encoder of texts. Left out: as many as the teacher has, or as `layers` says. Layer m of S takes the
-        /// weights of the teacher's layer ⌈m·T/S⌉ of T.
-        #[range(1..=1024)]
-        pub text_layers: Option<usize>,
-        /// Layers of the encoder of images. Left out: as for that of texts.
-        #[range(1..=1024)]
-        pub image_layers: Option<usize>,
+        /// The model that it starts from.
+        #[flatten]
+        pub towers: TowerSource,
         /// The sizes of both encoders, where there is no teacher.
         #[flatten]
-        pub transformer: Sizes,
+        pub transformer: TransformerSizes,
         /// Width of the common space.
         #[range(1..=65_536)]
         pub embedding: usize = 128,
@@ -35,10 +31,10 @@ settings! {
         /// Pixels of the side of a patch; they divide those of the image.
         #[range(1..=256)]
         pub patch: usize = 8,
-        /// Longest text in tokens.
+        /// Maximum number of tokens of a text.
         #[range(4..=1_048_576)]
         pub max_length: usize = 40,
-        /// Most tokens of a vocabulary that is made of the stage's texts, where there is no teacher.
+        /// Maximum number of tokens of a vocabulary that is trained on the stage's texts, where there is no teacher.
         #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
     }
@@ -46,51 +42,42 @@ settings! {
 
 impl ClipSizes {
     /// The configuration, and the weights that the teacher gives.
-    fn plan(&self, surroundings: &Surroundings<'_>) -> Result<(ClipConfig, Weights), StudentError> {
-        let (base, teacher) = match &self.teacher {
-            None => (self.configure(surroundings)?, None),
-            Some(name) => {
-                let donor = (surroundings.donor)(name);
-                let Donor { config, weights, .. } =
-                    donor.ok_or_else(|| StudentError::NoDonor(name.value.clone()))?;
-                let Config::Clip(config) = config else {
-                    return Err(StudentError::Size(format!(
-                        "it starts from a model in CLIP's layout, and `{}` is a {}",
-                        name.value,
-                        config.model_type()
-                    )));
-                };
+    fn plan(&self, context: &BuildContext<'_>) -> Result<(ClipConfig, Weights), StudentError> {
+        let (mut config, teacher) = match self.towers.model(context)? {
+            None => (self.configure(context)?, None),
+            Some((_, SourceModel { config: Config::Clip(config), weights, .. })) => {
                 (config.clone(), Some((config, weights)))
             }
+            Some((name, other)) => {
+                return Err(SourceModel::unexpected(name, &other.config, "a model in CLIP's layout"));
+            }
         };
-        let mut config = base;
-        config.text_config.num_hidden_layers =
-            self.text_layers.unwrap_or(config.text_config.num_hidden_layers);
-        config.vision_config.num_hidden_layers =
-            self.image_layers.unwrap_or(config.vision_config.num_hidden_layers);
+        let depths = (config.text_config.num_hidden_layers, config.vision_config.num_hidden_layers);
+        (config.text_config.num_hidden_layers, config.vision_config.num_hidden_layers) =
+            self.towers.layers(depths.0, depths.1);
         let given = teacher.map(|(other, weights)| config.weights_of(&other, &weights));
         Ok((config, given.unwrap_or_default()))
     }
 
     /// The configuration of these sizes.
-    fn configure(&self, surroundings: &Surroundings<'_>) -> Result<ClipConfig, StudentError> {
+    fn configure(&self, context: &BuildContext<'_>) -> Result<ClipConfig, StudentError> {
         let sizes = &self.transformer;
-        crate::check_heads(sizes.width, sizes.heads)?;
+        check_heads(sizes.width, sizes.heads)?;
         check_patch(self.image, self.patch)?;
         let activation = sizes.activation.name().to_owned();
         Ok(ClipConfig {
             projection_dim: self.embedding,
             text_config: ClipTextConfig {
-                vocab_size: surroundings.tokenizer.size(),
+                vocab_size: context.tokenizer.size(),
                 max_position_embeddings: self.max_length,
                 hidden_size: sizes.width,
                 num_hidden_layers: sizes.layers,
                 num_attention_heads: sizes.heads,
-                intermediate_size: sizes.inner(),
+                intermediate_size: sizes.intermediate_size(),
                 hidden_act: activation.clone(),
                 attention_dropout: sizes.dropout,
-                eos_token_id: surroundings.tokenizer.closing()?,
-                pad_token_id: Some(surroundings.tokenizer.padding()?),
+                eos_token_id: context.tokenizer.closing()?,
+                pad_token_id: Some(context.tokenizer.padding()?),
                 ..ClipTextConfig::default()
             },
             vision_config: ClipVisionConfig {
@@ -99,7 +86,7 @@ impl ClipSizes {
                 hidden_size: sizes.width,
                 num_hidden_layers: sizes.layers,
                 num_attention_heads: sizes.heads,
-                intermediate_size: sizes.inner(),
+                intermediate_size: sizes.intermediate_size(),
                 hidden_act: activation,
                 attention_dropout: sizes.dropout,
                 ..ClipVisionConfig::default()
@@ -109,36 +96,34 @@ impl ClipSizes {
     }
 }
 
-impl MakeStudent for ClipSizes {
-    fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
-        Ok(Config::Clip(self.plan(surroundings)?.0))
+impl StudentBuilder for ClipSizes {
+    fn config(&self, context: &BuildContext<'_>) -> Result<Config, StudentError> {
+        Ok(Config::Clip(self.plan(context)?.0))
     }
 
-    fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
-        let (config, given) = self.plan(surroundings)?;
-        let weights = Clip::initial_weights(&config, &surroundings.streams, &given)?;
-        Ok(Blueprint { config: Config::Clip(config), weights })
+    fn build(&self, context: &BuildContext<'_>) -> Result<InitialModel, StudentError> {
+        let (config, given) = self.plan(context)?;
+        let weights = Clip::initial_weights(&config, &context.streams, &given)?;
+        Ok(InitialModel { config: Config::Clip(config), weights })
     }
 
-    fn takes_weights(&self) -> bool {
-        self.teacher.is_some()
+    fn has_source_weights(&self) -> bool {
+        self.towers.teacher.is_some()
     }
 
-    fn purpose(&self) -> Purpose {
-        Purpose::Matches
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::ImageTextRetrieval
     }
 
-    fn donors(&self) -> Vec<&At<String>> {
-        self.teacher.iter().collect()
+    fn source_models(&self) -> Vec<&At<String>> {
+        self.towers.teacher.iter().collect()
     }
 
-    fn overruled(&self) -> Vec<(&'static str, Vec<String>)> {
-        let own = ["teacher", "text-layers", "image-layers"];
-        let sizes = || keys::<Self>().into_iter().filter(|key| !own.contains(&key.as_str())).collect();
-        self.teacher.iter().map(|_| ("teacher", sizes())).collect()
+    fn overridden_keys(&self) -> Vec<(&'static str, Vec<String>)> {
+        self.towers.overridden_keys::<Self>()
     }
 
-    fn vocabulary(&self) -> Option<usize> {
+    fn max_vocabulary(&self) -> Option<usize> {
         Some(self.vocabulary)
     }
 }

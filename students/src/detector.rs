@@ -4,12 +4,12 @@ use alambic_models::Config;
 use alambic_models::detector::{Detector, DetectorConfig};
 use alambic_settings::settings;
 
-use crate::sight::{EPSILON, check_patch};
-use crate::{Blueprint, MakeStudent, Purpose, StudentError, Surroundings};
+use crate::StudentError;
+use crate::student_builder::{BuildContext, EPSILON, InitialModel, StudentBuilder, TaskKind, check_patch};
 
 settings! {
     /// A small convolutional detector from random weights: it finds objects in an image and gives regions, their features
-    /// and tags to models that read these. It learns from corpora that say where objects are.
+    /// and tags to models that read these. It is trained on corpora with the boxes of objects.
     ///
     /// For photographs use features of a published detector; see `regions` of a corpus.
     pub struct DetectorSizes {
@@ -29,7 +29,7 @@ settings! {
 }
 
 impl DetectorSizes {
-    fn configure(&self, surroundings: &Surroundings<'_>) -> Result<DetectorConfig, StudentError> {
+    fn configure(&self, context: &BuildContext<'_>) -> Result<DetectorConfig, StudentError> {
         check_patch(self.image, self.cell)?;
         Ok(DetectorConfig {
             image_size: self.image,
@@ -38,32 +38,32 @@ impl DetectorSizes {
             hidden_size: self.width,
             num_hidden_layers: self.layers,
             layer_norm_eps: EPSILON,
-            vocab_size: surroundings.tokenizer.size(),
-            tags: surroundings.task.labels.clone(),
+            vocab_size: context.tokenizer.size(),
+            tags: context.head.labels.clone(),
         })
     }
 }
 
-impl MakeStudent for DetectorSizes {
-    fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
-        Ok(Config::Detector(self.configure(surroundings)?))
+impl StudentBuilder for DetectorSizes {
+    fn config(&self, context: &BuildContext<'_>) -> Result<Config, StudentError> {
+        Ok(Config::Detector(self.configure(context)?))
     }
 
-    fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
-        let config = self.configure(surroundings)?;
-        let weights = Detector::initial_weights(&config, &surroundings.streams)?;
-        Ok(Blueprint { config: Config::Detector(config), weights })
+    fn build(&self, context: &BuildContext<'_>) -> Result<InitialModel, StudentError> {
+        let config = self.configure(context)?;
+        let weights = Detector::initial_weights(&config, &context.streams)?;
+        Ok(InitialModel { config: Config::Detector(config), weights })
     }
 
-    fn takes_weights(&self) -> bool {
+    fn has_source_weights(&self) -> bool {
         false
     }
 
-    fn purpose(&self) -> Purpose {
-        Purpose::Detects
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::ObjectDetection
     }
 
-    fn vocabulary(&self) -> Option<usize> {
+    fn max_vocabulary(&self) -> Option<usize> {
         Some(usize::MAX)
     }
 }

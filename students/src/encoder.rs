@@ -6,8 +6,9 @@ use alambic_models::bert::{
 use alambic_models::{Config, TokenizerModel};
 use alambic_settings::{choices, settings};
 
-use crate::sight::EPSILON;
-use crate::{ActivationFunction, Blueprint, MakeStudent, Purpose, StudentError, Surroundings, check_heads};
+use crate::StudentError;
+use crate::encoder_decoder::ActivationFunction;
+use crate::student_builder::{BuildContext, EPSILON, InitialModel, StudentBuilder, TaskKind, check_heads};
 
 choices! {
     /// The shape of a published student.
@@ -35,53 +36,53 @@ impl Preset {
 }
 
 choices! {
-    /// How the states of a text's tokens become its vector.
-    pub enum Pooled {
+    /// Pooling of the hidden states of a text's tokens to its embedding.
+    pub enum PoolingStrategy {
         /// Their mean.
         Mean = "mean",
         /// The first of them.
         First = "first",
-        /// What long short-term memory keeps of them, read from the first to the last (Dadas, 2022).
+        /// The last state of a long short-term memory over them (Dadas, 2022).
         Lstm = "lstm",
-        /// The same, read in both orders, the two states one behind the other.
+        /// The last states of a bidirectional one, concatenated.
         BiLstm = "bilstm",
     }
 }
 
 choices! {
-    /// What a vocabulary of pieces of words is made by.
-    pub enum PiecesBy {
+    /// Model of a tokenizer that is trained on texts.
+    pub enum TokenizerKind {
         /// Whole words, those that come oftenest, and single characters for all others.
         Words = "words",
-        /// BERT's, by merging what often stands together, in lower case.
+        /// `WordPiece` in lower case, as BERT's: merges by likelihood.
         WordPiece = "word-piece",
-        /// By merging what often stands together, whatever the script (byte-pair encoding over characters).
+        /// Byte-pair encoding over characters, whatever the script.
         Bpe = "bpe",
-        /// By the likelihood of texts in independent pieces, as sentencepiece does it; also for languages without blanks.
+        /// Unigram language model, as in sentencepiece; also for languages without spaces.
         Unigram = "unigram",
     }
 }
 
-impl From<PiecesBy> for TokenizerModel {
-    fn from(by: PiecesBy) -> Self {
+impl From<TokenizerKind> for TokenizerModel {
+    fn from(by: TokenizerKind) -> Self {
         match by {
-            PiecesBy::Words => Self::Words,
-            PiecesBy::WordPiece => Self::WordPiece,
-            PiecesBy::Bpe => Self::Bpe,
-            PiecesBy::Unigram => Self::Unigram,
+            TokenizerKind::Words => Self::Words,
+            TokenizerKind::WordPiece => Self::WordPiece,
+            TokenizerKind::Bpe => Self::Bpe,
+            TokenizerKind::Unigram => Self::Unigram,
         }
     }
 }
 
-impl Pooled {
-    /// The pooling of a student, with layers as wide as a token's state unless told otherwise.
+impl PoolingStrategy {
+    /// The pooling of a student, with layers as wide as a hidden state where no width is given.
     pub(crate) fn checked(
         pooled: Option<Self>,
         width: Option<usize>,
         state: usize,
     ) -> Result<Option<Pooling>, StudentError> {
         if width.is_some() && !matches!(pooled, Some(Self::Lstm | Self::BiLstm)) {
-            return Err(StudentError::Size(
+            return Err(StudentError::Incompatible(
                 "`pooling-width` is that of long short-term memory, and `pooling` is neither `lstm` nor `bilstm`".into(),
             ));
         }
@@ -120,32 +121,33 @@ settings! {
         pub feed_forward: Option<usize>,
         /// Activation of feed-forward layers.
         pub activation: ActivationFunction = ActivationFunction::Gelu,
-        /// Share of activations dropped in training.
+        /// Dropout probability in training.
         #[range(0.0..=0.9)]
         pub dropout: f32 = 0.1,
-        /// Longest sequence in tokens.
+        /// Maximum number of tokens of a sequence.
         #[range(4..=1_048_576)]
         pub max_length: usize = 512,
-        /// How the states of a text's tokens become its vector, of length one. Left out: it gives none.
-        pub pooling: Option<Pooled>,
-        /// Numbers of the state of a layer of long short-term memory. Left out: as many as those of a token's.
+        /// Pooling of the hidden states of a text's tokens to its embedding, of length one. Left out: none.
+        pub pooling: Option<PoolingStrategy>,
+        /// State size of the long short-term memory that pools. Left out: the width of hidden states.
         #[range(1..=65_536)]
         pub pooling_width: Option<usize>,
-        /// Most tokens of a vocabulary that is made of the stage's texts, where there is no teacher to read the same.
+        /// Maximum number of tokens of a vocabulary that is trained on the stage's texts, where there is no teacher to read the
+        /// same.
         #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
-        /// What that vocabulary is made by.
-        pub pieces: PiecesBy = PiecesBy::Words,
+        /// Tokenizer model of that vocabulary.
+        pub pieces: TokenizerKind = TokenizerKind::Words,
     }
 }
 
 /// A BERT of a shape without a head, over a vocabulary.
 pub(crate) fn bert(
-    surroundings: &Surroundings<'_>,
+    context: &BuildContext<'_>,
     [layers, width, heads, inner]: Shape,
     activation: ActivationFunction,
     dropout: f32,
-    longest: usize,
+    max_length: usize,
 ) -> Result<BertConfig, StudentError> {
     check_heads(width, heads)?;
     let HeadSpec { head, labels, .. } = HeadSpec::none();
@@ -157,16 +159,16 @@ pub(crate) fn bert(
         labels,
         problem_type: ProblemType::SingleLabel,
         pairs: None,
-        vocabulary: surroundings.tokenizer.size(),
+        vocabulary: context.tokenizer.size(),
         width,
         layers,
         heads,
         intermediate_size: inner,
         activation: activation.name().to_owned(),
-        positions: longest,
+        positions: max_length,
         segments: 2,
         epsilon: EPSILON,
-        padding: surroundings.tokenizer.padding()?,
+        padding: context.tokenizer.padding()?,
         dropout,
         attention_dropout: dropout,
         head_dropout: dropout,
@@ -175,7 +177,7 @@ pub(crate) fn bert(
 }
 
 impl Encoder {
-    fn configure(&self, surroundings: &Surroundings<'_>) -> Result<BertConfig, StudentError> {
+    fn configure(&self, context: &BuildContext<'_>) -> Result<BertConfig, StudentError> {
         let [layers, width, heads, inner] = self.preset.shape();
         let shape = [
             self.layers.unwrap_or(layers),
@@ -183,36 +185,36 @@ impl Encoder {
             self.heads.unwrap_or(heads),
             self.feed_forward.unwrap_or(inner),
         ];
-        let config = bert(surroundings, shape, self.activation, self.dropout, self.max_length)?;
-        let pooling = Pooled::checked(self.pooling, self.pooling_width, config.width)?;
-        Ok(BertConfig { pooling, ..config }.with_head(surroundings.task))
+        let config = bert(context, shape, self.activation, self.dropout, self.max_length)?;
+        let pooling = PoolingStrategy::checked(self.pooling, self.pooling_width, config.width)?;
+        Ok(BertConfig { pooling, ..config }.with_head(context.head))
     }
 }
 
-impl MakeStudent for Encoder {
-    fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
-        Ok(self.configure(surroundings)?.into())
+impl StudentBuilder for Encoder {
+    fn config(&self, context: &BuildContext<'_>) -> Result<Config, StudentError> {
+        Ok(self.configure(context)?.into())
     }
 
-    fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
-        let config = self.configure(surroundings)?;
-        let weights = Bert::initial_weights(&config, &surroundings.streams)?;
-        Ok(Blueprint { config: config.into(), weights })
+    fn build(&self, context: &BuildContext<'_>) -> Result<InitialModel, StudentError> {
+        let config = self.configure(context)?;
+        let weights = Bert::initial_weights(&config, &context.streams)?;
+        Ok(InitialModel { config: config.into(), weights })
     }
 
-    fn takes_weights(&self) -> bool {
+    fn has_source_weights(&self) -> bool {
         false
     }
 
-    fn purpose(&self) -> Purpose {
-        Purpose::Reads
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::TextEncoding
     }
 
-    fn vocabulary(&self) -> Option<usize> {
+    fn max_vocabulary(&self) -> Option<usize> {
         Some(self.vocabulary)
     }
 
-    fn pieces(&self) -> TokenizerModel {
+    fn tokenizer_model(&self) -> TokenizerModel {
         self.pieces.into()
     }
 }

@@ -1,13 +1,16 @@
-//! A text encoder out of a teacher's layers.
+//! A text encoder from layers of a teacher.
 
 use alambic_models::bert::{Bert, BertConfig, Pooling, select_layers};
 use alambic_models::{Config, Tokenizer};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
-use crate::encoder::Pooled;
-use crate::vocabulary::{Taken, keep_words};
-use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings, kept};
+use crate::StudentError;
+use crate::encoder::PoolingStrategy;
+use crate::student_builder::{
+    BuildContext, InitialModel, SourceModel, StudentBuilder, TaskKind, layer_indices,
+};
+use crate::vocabulary_transfer::{VocabularyTransfer, transfer_embeddings};
 
 settings! {
     /// A text encoder from chosen layers of a teacher, widths and embeddings kept. With all layers it is the teacher
@@ -18,25 +21,25 @@ settings! {
         pub teacher: At<String>,
         /// Layers to keep, counted from 1, in order. Left out: all.
         pub layers: Option<At<Vec<usize>>>,
-        /// How the states of a text's tokens become its vector, of length one. Left out: as the teacher's do.
-        pub pooling: Option<Pooled>,
-        /// Numbers of the state of a layer of long short-term memory. Left out: as many as those of a token's.
+        /// Pooling of the hidden states of a text's tokens to its embedding, of length one. Left out: the teacher's.
+        pub pooling: Option<PoolingStrategy>,
+        /// State size of the long short-term memory that pools. Left out: the width of hidden states.
         #[range(1..=65_536)]
         pub pooling_width: Option<usize>,
-        /// Most tokens that are kept of the teacher's vocabulary, with their vectors: the characters of the stage's texts, and of
-        /// the tokens that these are made of the commonest. Left out: all.
+        /// Maximum number of tokens of the teacher's vocabulary that stay, with their embeddings: the characters of the stage's
+        /// texts, and the commonest of the tokens in them. Left out: all.
         #[range(10..=1_000_000)]
         pub vocabulary: Option<usize>,
-        /// Whether so many tokens are trained anew on the stage's texts, in the kind of the teacher's. A token that the teacher has
-        /// keeps its vector; another one gets one as those of `added-vocabulary` do.
+        /// Whether a vocabulary of so many tokens is trained on the stage's texts, with the teacher's tokenizer model. A token
+        /// of the teacher keeps its embedding; another one gets one as those of `added-vocabulary` do.
         pub new_vocabulary: bool = false,
-        /// Most tokens that are put behind those of the teacher, trained on words of the stage's texts that the teacher does not
-        /// have: of translations where there are some, and `vocabulary` then keeps what the texts in the teacher's language
-        /// use. Each gets the vectors of the teacher's tokens for which it stands in the translations, by the share of each;
-        /// without translations the mean of those that it would be read in. For a `WordPiece`.
+        /// Maximum number of tokens that are added to the teacher's, trained on words of the stage's texts that it lacks: of
+        /// translations where there are some, and `vocabulary` then keeps the tokens of the texts in the teacher's language.
+        /// Each gets the mean embedding of the teacher's tokens that it is aligned with in the translations, by the share of
+        /// each; without translations, of those that it is split into. For a `WordPiece`.
         #[range(10..=1_000_000)]
         pub added_vocabulary: Option<usize>,
-        /// Share of activations dropped in training; left out, as the teacher's.
+        /// Dropout probability in training. Left out: the teacher's.
         #[range(0.0..=0.9)]
         pub dropout: Option<f32>,
     }
@@ -46,28 +49,27 @@ impl EncoderLayers {
     /// The teacher with the kept layers alone: its configuration, its weights, and the layers, counted from 0.
     fn plan(
         &self,
-        surroundings: &Surroundings<'_>,
+        context: &BuildContext<'_>,
     ) -> Result<(BertConfig, Weights, Option<Tokenizer>, Vec<usize>), StudentError> {
-        let donor = (surroundings.donor)(&self.teacher);
-        let Donor { config, weights, tokenizer } =
-            donor.ok_or_else(|| StudentError::NoDonor(self.teacher.value.clone()))?;
+        let SourceModel { config, weights, tokenizer } = context.require(&self.teacher)?;
         let teacher = config.bert()?;
-        let layers = kept(self.layers.as_ref().map(|layers| &layers.value), teacher.layers, "encoder")?;
+        let layers =
+            layer_indices(self.layers.as_ref().map(|layers| &layers.value), teacher.layers, "encoder")?;
         if self.new_vocabulary && self.vocabulary.is_none() {
-            return Err(StudentError::Size(
-                "`new-vocabulary` trains as many tokens as `vocabulary` says, and that is left out".into(),
+            return Err(StudentError::Incompatible(
+                "`new-vocabulary` needs `vocabulary`, the number of tokens to train".into(),
             ));
         }
         if self.new_vocabulary && self.added_vocabulary.is_some() {
-            return Err(StudentError::Size(
-                "`new-vocabulary` leaves nothing of the teacher's vocabulary to which `added-vocabulary` could add".into(),
+            return Err(StudentError::Incompatible(
+                "`new-vocabulary` replaces the vocabulary that `added-vocabulary` extends: leave one of them out".into(),
             ));
         }
-        let pooling = Pooled::checked(self.pooling, self.pooling_width, teacher.width)?;
+        let pooling = PoolingStrategy::checked(self.pooling, self.pooling_width, teacher.width)?;
         // A prompt that is left out of the vector has as many tokens as this vocabulary makes of it.
         let own = match &teacher.pooling {
             Some(own) if own.skipped > 0 => {
-                Some(Pooling { skipped: surroundings.tokenizer.prompt_length()?, ..own.clone() })
+                Some(Pooling { skipped: context.tokenizer.prompt_length()?, ..own.clone() })
             }
             own => own.clone(),
         };
@@ -80,48 +82,48 @@ impl EncoderLayers {
             pooling: pooling.or(own),
             ..teacher.clone()
         };
-        let is_whole = self.taken() == Taken::Whole;
+        let is_whole = self.vocabulary_transfer() == VocabularyTransfer::Keep;
         if !is_whole {
-            config.vocabulary = surroundings.tokenizer.size();
-            config.padding = surroundings.tokenizer.padding()?;
+            config.vocabulary = context.tokenizer.size();
+            config.padding = context.tokenizer.padding()?;
         }
         Ok((config, weights, tokenizer.filter(|_| !is_whole), layers))
     }
 }
 
-impl MakeStudent for EncoderLayers {
-    fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
-        Ok(self.plan(surroundings)?.0.with_head(surroundings.task).into())
+impl StudentBuilder for EncoderLayers {
+    fn config(&self, context: &BuildContext<'_>) -> Result<Config, StudentError> {
+        Ok(self.plan(context)?.0.with_head(context.head).into())
     }
 
-    fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
-        let (config, weights, whole, layers) = self.plan(surroundings)?;
+    fn build(&self, context: &BuildContext<'_>) -> Result<InitialModel, StudentError> {
+        let (config, weights, whole, layers) = self.plan(context)?;
         let mut weights = select_layers(&weights, &layers);
         if let Some(whole) = whole {
-            keep_words(&mut weights, &whole, surroundings.tokenizer, surroundings.translations)?;
+            transfer_embeddings(&mut weights, &whole, context.tokenizer, context.translations)?;
         }
-        let (config, weights) = Bert::with_head(&config, &weights, surroundings.task, &surroundings.streams)?;
-        Ok(Blueprint { config: config.into(), weights })
+        let (config, weights) = Bert::with_head(&config, &weights, context.head, &context.streams)?;
+        Ok(InitialModel { config: config.into(), weights })
     }
 
-    fn takes_weights(&self) -> bool {
+    fn has_source_weights(&self) -> bool {
         true
     }
 
-    fn purpose(&self) -> Purpose {
-        Purpose::Reads
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::TextEncoding
     }
 
-    fn taken(&self) -> Taken {
+    fn vocabulary_transfer(&self) -> VocabularyTransfer {
         match (self.vocabulary, self.added_vocabulary) {
-            (kept, Some(added)) => Taken::Added { kept, added },
-            (Some(size), None) if self.new_vocabulary => Taken::Anew(size),
-            (Some(size), None) => Taken::Cut(size),
-            (None, None) => Taken::Whole,
+            (kept, Some(added)) => VocabularyTransfer::Extend { kept, added },
+            (Some(size), None) if self.new_vocabulary => VocabularyTransfer::Retrain(size),
+            (Some(size), None) => VocabularyTransfer::Prune(size),
+            (None, None) => VocabularyTransfer::Keep,
         }
     }
 
-    fn donors(&self) -> Vec<&At<String>> {
+    fn source_models(&self) -> Vec<&At<String>> {
         vec![&self.teacher]
     }
 }

@@ -6,7 +6,7 @@ use alambic_files::FileError;
 use alambic_models::ModelError;
 use alambic_tensor::TensorError;
 
-/// Why a student cannot be made, shipped or run.
+/// Reasons why a student cannot be built, saved or exported.
 #[derive(Debug, thiserror::Error)]
 pub enum StudentError {
     /// A model failed.
@@ -15,9 +15,6 @@ pub enum StudentError {
     /// A file or folder cannot be read or written, or is in use.
     #[error(transparent)]
     Files(#[from] FileError),
-    /// An image cannot be read.
-    #[error(transparent)]
-    Data(#[from] alambic_data::DataError),
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] TensorError),
@@ -31,26 +28,26 @@ pub enum StudentError {
     },
     /// A folder that is not to be written into.
     #[error("{}: {message}", path.display())]
-    Target {
+    ExportFolder {
         /// The folder.
         path: PathBuf,
         /// Why, and what to do.
         message: String,
     },
-    /// Sizes that do not fit.
+    /// Sizes or architectures that do not fit each other.
     #[error("{0}")]
-    Size(String),
-    /// A teacher to take layers from that is not there.
+    Incompatible(String),
+    /// A source model that is not there.
     #[error("there is no teacher `{0}` with weights to take layers from")]
-    NoDonor(String),
-    /// A tag that is not known in the student's language.
+    MissingSourceModel(String),
+    /// A tag without a name in the student's language.
     #[error(
         "no corpus says what the tag `{0}` of the detector is called in the student's language: leave `tag-language` out, or train the detector on tags that are known"
     )]
-    NoTag(String),
+    MissingTagTranslation(String),
     /// What was written does not load back as it was.
     #[error("{}: the written model differs from the one in memory by {difference}", path.display())]
-    Unfaithful {
+    RoundTrip {
         /// The folder.
         path: PathBuf,
         /// The largest difference of a weight.

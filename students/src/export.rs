@@ -1,19 +1,19 @@
-//! A finished model in the forms that other programs load.
+//! Export of finished models to the formats that other programs load.
 
 use std::path::{Path, PathBuf};
 
+use alambic_inference::detector_folder;
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
 use serde_json::Value;
 
 use crate::StudentError;
-use crate::eyes::detector_of;
-use crate::onnx::{self, Storage, Written};
-use crate::ship::{add_detector, sentence_pooling, ship, write_json};
-use crate::target::Target;
+use crate::export_folder::ExportFolder;
+use crate::onnx::{self, OnnxFile, Storage};
+use crate::save_pretrained::{add_detector, save_pretrained, sentence_pooling, write_json};
 
-/// A form of a model.
+/// Format of an exported model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum ExportFormat {
     /// A Hugging Face folder, for transformers and sentence-transformers.
     HuggingFace,
     /// ONNX files: one of a text encoder, three of a dual encoder.
@@ -22,11 +22,11 @@ pub enum Format {
     Int8,
 }
 
-/// A folder or a file that was written.
+/// Folder or file of an export.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Exported {
+pub struct ExportedFile {
     /// The form that it is, or is part of.
-    pub format: Format,
+    pub format: ExportFormat,
     /// Where it is.
     pub path: PathBuf,
     /// Bytes of its weights.
@@ -42,7 +42,7 @@ const HUGGING_FACE: &str = "hf";
 /// Keys of `config.json` that mean nothing to this program and something to others.
 const KEPT: [&str; 3] = ["sentence_transformers", "sbert_ce_default_activation_function", "tokenizer_class"];
 
-/// Writes a model's folder in other forms into the folder `to`: `hf/`, and what [`onnx::export`] says, and beside ONNX
+/// Exports a model's folder into the folder `to`: `hf/`, and the files of [`onnx::export`], and beside ONNX
 /// files the model's `config.json`, what a tokenizer needs, and what sentence-transformers reads of a pooling. Each is read
 /// back and compared. `precision` is that of `hf` and `onnx`.
 ///
@@ -54,37 +54,40 @@ const KEPT: [&str; 3] = ["sentence_transformers", "sbert_ce_default_activation_f
 /// form, or the folder is the model's own, holds files of others, or is in use.
 pub fn export(
     model: &Path,
-    formats: &[Format],
+    formats: &[ExportFormat],
     precision: Precision,
     to: &Path,
-) -> Result<Vec<Exported>, StudentError> {
+) -> Result<Vec<ExportedFile>, StudentError> {
     let folder = ModelFolder::open(model)?;
     let config = Config::open(&folder)?;
-    let tokenizer = match config {
-        Config::Detector(_) => TokenizerFiles::read(model)?,
-        _ => TokenizerFiles::checked(model)?,
-    };
-    let target = Target::open(to, &folder)?;
+    let tokenizer =
+        if config.reads_texts() { TokenizerFiles::checked(model)? } else { TokenizerFiles::read(model)? };
+    let target = ExportFolder::open(to, &folder)?;
     let weights = config.weights(&folder)?;
     let mut all = Vec::new();
     for &format in formats {
         let storage = match (format, precision) {
-            (Format::HuggingFace, _) => {
+            (ExportFormat::HuggingFace, _) => {
                 let path = target.partial().join(HUGGING_FACE);
-                let difference = ship(&path, &config, &weights, &tokenizer, precision)?.into();
+                let difference = save_pretrained(&path, &config, &weights, &tokenizer, precision)?.into();
                 keep(&path.join("config.json"), folder.json())?;
-                if let Some(detector) = detector_of(model) {
+                if let Some(detector) = detector_folder(model) {
                     add_detector(&path, &detector)?;
                 }
-                all.push(Exported { format, bytes: ModelFolder::open(&path)?.bytes()?, difference, path });
+                all.push(ExportedFile {
+                    format,
+                    bytes: ModelFolder::open(&path)?.bytes()?,
+                    difference,
+                    path,
+                });
                 continue;
             }
-            (Format::Int8, _) => Storage::Int8,
-            (Format::Onnx, Precision::F16) => Storage::F16,
-            (Format::Onnx, Precision::F32) => Storage::F32,
+            (ExportFormat::Int8, _) => Storage::Int8,
+            (ExportFormat::Onnx, Precision::F16) => Storage::F16,
+            (ExportFormat::Onnx, Precision::F32) => Storage::F32,
         };
         let written = onnx::export(target.partial(), &config, &weights, storage)?;
-        all.extend(written.into_iter().map(|Written { path, bytes, difference }| Exported {
+        all.extend(written.into_iter().map(|OnnxFile { path, bytes, difference }| ExportedFile {
             format,
             path,
             bytes,

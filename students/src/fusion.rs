@@ -4,8 +4,9 @@ use alambic_models::Config;
 use alambic_models::vilt::Vilt;
 use alambic_settings::settings;
 
-use crate::sight::SightSizes;
-use crate::{Blueprint, MakeStudent, Purpose, StudentError, Surroundings};
+use crate::StudentError;
+use crate::student_builder::{BuildContext, InitialModel, StudentBuilder, TaskKind};
+use crate::vision_language::VisionLanguageSizes;
 
 settings! {
     /// A fusion encoder from random weights: a ViLT (Kim et al., 2021) of any size, one transformer over the tokens of a
@@ -14,30 +15,30 @@ settings! {
     pub struct Fusion {
         /// Its sizes.
         #[flatten]
-        pub sizes: SightSizes,
+        pub sizes: VisionLanguageSizes,
     }
 }
 
-impl MakeStudent for Fusion {
-    fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
-        Ok(Config::Vilt(self.sizes.configure(surroundings)?))
+impl StudentBuilder for Fusion {
+    fn config(&self, context: &BuildContext<'_>) -> Result<Config, StudentError> {
+        Ok(Config::Vilt(self.sizes.configure(context)?))
     }
 
-    fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
-        let config = self.sizes.configure(surroundings)?;
-        let weights = Vilt::initial_weights(&config, &surroundings.streams)?;
-        Ok(Blueprint { config: Config::Vilt(config), weights })
+    fn build(&self, context: &BuildContext<'_>) -> Result<InitialModel, StudentError> {
+        let config = self.sizes.configure(context)?;
+        let weights = Vilt::initial_weights(&config, &context.streams)?;
+        Ok(InitialModel { config: Config::Vilt(config), weights })
     }
 
-    fn takes_weights(&self) -> bool {
+    fn has_source_weights(&self) -> bool {
         false
     }
 
-    fn purpose(&self) -> Purpose {
-        Purpose::Answers
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::VisualQuestionAnswering
     }
 
-    fn vocabulary(&self) -> Option<usize> {
+    fn max_vocabulary(&self) -> Option<usize> {
         Some(self.sizes.vocabulary)
     }
 }

@@ -1,16 +1,18 @@
 //! An Oscar+ model.
 
+use alambic_inference::POSITION_FEATURES;
 use alambic_models::Config;
 use alambic_models::bert::Family;
 use alambic_models::oscar::{Oscar, OscarConfig};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
+use crate::StudentError;
 use crate::encoder::bert;
-use crate::eyes::PLACE;
-use crate::sight::EPSILON;
-use crate::sizes::Sizes;
-use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings, keys};
+use crate::sizes::TransformerSizes;
+use crate::student_builder::{
+    BuildContext, EPSILON, InitialModel, SourceModel, StudentBuilder, TaskKind, keys,
+};
 
 settings! {
     /// An Oscar+ model (Zhang et al., 2021): one transformer over a text, the tags of the objects in an image, and the regions
@@ -22,24 +24,24 @@ settings! {
         pub encoder: Option<At<String>>,
         /// A detector that finds regions. Left out: corpora bring the regions along.
         pub detector: Option<At<String>>,
-        /// The language, by its code, in which it reads the tags that its detector gives, where corpora say what they are called
-        /// in it. Left out: as the detector has them.
+        /// The language, by its code, in which it reads the tags that its detector gives, where corpora say what they are
+        /// called in it. Left out: as the detector has them.
         pub tag_language: Option<At<String>>,
         /// Numbers of a region's features, its place included, where there is no detector.
         #[range(1..=65_536)]
         pub features: usize = 2054,
-        /// The most regions of an image.
+        /// Maximum number of regions of an image.
         #[range(1..=1000)]
         pub regions: usize = 50,
         /// Whether the tags of the regions are read as a second text.
         pub tags: bool = true,
         /// The sizes of its transformer.
         #[flatten]
-        pub transformer: Sizes,
-        /// Longest text with its tags in tokens.
+        pub transformer: TransformerSizes,
+        /// Maximum number of tokens of a text with its tags.
         #[range(4..=1_048_576)]
         pub max_length: usize = 128,
-        /// Most tokens of a vocabulary that is made of the stage's texts.
+        /// Maximum number of tokens of a vocabulary that is trained on the stage's texts.
         #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
     }
@@ -47,22 +49,19 @@ settings! {
 
 impl OscarSizes {
     /// The configuration, and the weights that the text encoder gives.
-    fn plan(&self, surroundings: &Surroundings<'_>) -> Result<(OscarConfig, Weights), StudentError> {
-        let donor = |name: &At<String>| {
-            (surroundings.donor)(name).ok_or_else(|| StudentError::NoDonor(name.value.clone()))
-        };
+    fn plan(&self, context: &BuildContext<'_>) -> Result<(OscarConfig, Weights), StudentError> {
         let (bert, given) = match &self.encoder {
             None => {
-                let Sizes { layers, width, heads, activation, dropout, .. } = self.transformer;
-                let shape = [layers, width, heads, self.transformer.inner()];
-                (bert(surroundings, shape, activation, dropout, self.max_length)?, Weights::new())
+                let TransformerSizes { layers, width, heads, activation, dropout, .. } = self.transformer;
+                let shape = [layers, width, heads, self.transformer.intermediate_size()];
+                (bert(context, shape, activation, dropout, self.max_length)?, Weights::new())
             }
-            Some(name) => match donor(name)? {
-                Donor { config: Config::Bert(bert), weights, .. } if bert.family == Family::Bert => {
+            Some(name) => match context.require(name)? {
+                SourceModel { config: Config::Bert(bert), weights, .. } if bert.family == Family::Bert => {
                     (bert, weights)
                 }
-                Donor { config, .. } => {
-                    return Err(StudentError::Size(format!(
+                SourceModel { config, .. } => {
+                    return Err(StudentError::Incompatible(format!(
                         "an Oscar model starts from a text encoder in BERT's layout, and `{}` is a {}",
                         name.value,
                         config.model_type()
@@ -72,10 +71,10 @@ impl OscarSizes {
         };
         let features = match &self.detector {
             None => self.features,
-            Some(name) => match donor(name)?.config {
-                Config::Detector(detector) => detector.hidden_size + PLACE,
+            Some(name) => match context.require(name)?.config {
+                Config::Detector(detector) => detector.hidden_size + POSITION_FEATURES,
                 other => {
-                    return Err(StudentError::Size(format!(
+                    return Err(StudentError::Incompatible(format!(
                         "regions are found by a detector, and `{}` is a {}",
                         name.value,
                         other.model_type()
@@ -91,35 +90,36 @@ impl OscarSizes {
             regions: self.regions,
             tags: self.tags,
         };
-        Ok((config.with_head(surroundings.task), given))
+        Ok((config.with_head(context.head), given))
     }
 }
 
-impl MakeStudent for OscarSizes {
-    fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
-        Ok(Config::Oscar(self.plan(surroundings)?.0))
+impl StudentBuilder for OscarSizes {
+    fn config(&self, context: &BuildContext<'_>) -> Result<Config, StudentError> {
+        Ok(Config::Oscar(self.plan(context)?.0))
     }
 
-    fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
-        let (config, given) = self.plan(surroundings)?;
-        let weights = Oscar::complete(&config, &given, &surroundings.streams)?;
-        Ok(Blueprint { config: Config::Oscar(config), weights })
+    fn build(&self, context: &BuildContext<'_>) -> Result<InitialModel, StudentError> {
+        let (config, given) = self.plan(context)?;
+        let weights = Oscar::complete(&config, &given, &context.streams)?;
+        Ok(InitialModel { config: Config::Oscar(config), weights })
     }
 
-    fn takes_weights(&self) -> bool {
+    fn has_source_weights(&self) -> bool {
         self.encoder.is_some()
     }
 
-    fn purpose(&self) -> Purpose {
-        Purpose::Answers
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::VisualQuestionAnswering
     }
 
-    fn donors(&self) -> Vec<&At<String>> {
+    fn source_models(&self) -> Vec<&At<String>> {
         self.encoder.iter().collect()
     }
 
-    fn overruled(&self) -> Vec<(&'static str, Vec<String>)> {
-        let sizes = || [keys::<Sizes>(), ["longest", "vocabulary"].map(str::to_owned).into()].concat();
+    fn overridden_keys(&self) -> Vec<(&'static str, Vec<String>)> {
+        let sizes =
+            || [keys::<TransformerSizes>(), ["max-length", "vocabulary"].map(str::to_owned).into()].concat();
         let of_encoder = self.encoder.iter().map(|_| ("encoder", sizes()));
         let of_detector = self.detector.iter().map(|_| ("detector", vec!["features".to_owned()]));
         of_encoder.chain(of_detector).collect()
@@ -133,7 +133,7 @@ impl MakeStudent for OscarSizes {
         self.tag_language.as_ref()
     }
 
-    fn vocabulary(&self) -> Option<usize> {
+    fn max_vocabulary(&self) -> Option<usize> {
         Some(self.vocabulary)
     }
 }

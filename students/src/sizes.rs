@@ -2,11 +2,11 @@
 
 use alambic_settings::settings;
 
-use crate::ActivationFunction;
+use crate::encoder_decoder::ActivationFunction;
 
 settings! {
     /// The sizes of a transformer.
-    pub struct Sizes {
+    pub struct TransformerSizes {
         /// Layers.
         #[range(1..=1024)]
         pub layers: usize = 4,
@@ -21,15 +21,15 @@ settings! {
         pub feed_forward: Option<usize>,
         /// Activation of feed-forward layers.
         pub activation: ActivationFunction = ActivationFunction::Gelu,
-        /// Share of activations dropped in training.
+        /// Dropout probability in training.
         #[range(0.0..=0.9)]
         pub dropout: f32 = 0.1,
     }
 }
 
-impl Sizes {
+impl TransformerSizes {
     /// Inner width of feed-forward layers.
-    pub(crate) fn inner(&self) -> usize {
+    pub(crate) fn intermediate_size(&self) -> usize {
         self.feed_forward.unwrap_or(4 * self.width)
     }
 }

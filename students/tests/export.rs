@@ -10,7 +10,7 @@ use alambic_models::dual::{Dual, DualConfig};
 use alambic_models::{
     Config, ModelFolder, Pass, Precision, TapSelection, Tokenizer, TokenizerFiles, Tokens, write_weights,
 };
-use alambic_students::{Format, StudentError, export, ship};
+use alambic_students::{ExportFormat, StudentError, export, save_pretrained};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Device, Tensor};
 use alambic_tensor::parameters::{self, Weights};
@@ -56,7 +56,7 @@ fn encoders_have_every_form() {
         let folder = tempfile::tempdir().unwrap();
         let source = readable(model, folder.path());
         let out = folder.path().join("out");
-        let all = [Format::HuggingFace, Format::Onnx, Format::Int8];
+        let all = [ExportFormat::HuggingFace, ExportFormat::Onnx, ExportFormat::Int8];
         let exported = export(&source, &all, Precision::F32, &out).unwrap();
         assert_eq!(exported.iter().map(|one| one.format).collect::<Vec<_>>(), all);
         assert!(exported.iter().all(|one| one.path.exists()));
@@ -89,7 +89,7 @@ fn poolings_go_along() {
         {"path": "2_Normalize", "type": "sentence_transformers.models.Normalize"}]"#;
     std::fs::write(model.join("modules.json"), modules).unwrap();
     std::fs::write(model.join("1_Pooling/config.json"), r#"{"pooling_mode_mean_tokens": true}"#).unwrap();
-    let formats = [Format::HuggingFace, Format::Onnx];
+    let formats = [ExportFormat::HuggingFace, ExportFormat::Onnx];
     let exported = export(&model, &formats, Precision::F32, &folder.path().join("out")).unwrap();
     let inputs = parameters::load(&parity("bert").join("inputs.safetensors")).unwrap();
     let embed = |folder: &Path| -> Vec<Vec<f32>> {
@@ -120,7 +120,7 @@ fn dual(folder: &Path, change: Change) -> PathBuf {
     change(&mut config, &mut weights);
     let model = folder.join("model");
     std::fs::create_dir_all(&model).unwrap();
-    ship(&model, &Config::Dual(config), &weights, &vocabulary(), Precision::F32).unwrap();
+    save_pretrained(&model, &Config::Dual(config), &weights, &vocabulary(), Precision::F32).unwrap();
     model
 }
 
@@ -138,9 +138,9 @@ fn a_dual_encoder_is_two_towers_and_a_head() {
     let folder = tempfile::tempdir().unwrap();
     let model = dual(folder.path(), |_, _| {});
     let out = folder.path().join("out");
-    let all = [Format::HuggingFace, Format::Onnx, Format::Int8];
+    let all = [ExportFormat::HuggingFace, ExportFormat::Onnx, ExportFormat::Int8];
     let exported = export(&model, &all, Precision::F32, &out).unwrap();
-    let named = |exported: &[alambic_students::Exported]| -> Vec<String> {
+    let named = |exported: &[alambic_students::ExportedFile]| -> Vec<String> {
         let names = exported.iter().map(|one| one.path.file_name().unwrap().to_string_lossy().into_owned());
         names.collect()
     };
@@ -149,7 +149,7 @@ fn a_dual_encoder_is_two_towers_and_a_head() {
     assert_eq!(named(&exported), [&["hf"][..], &names].concat());
     assert_eq!(files(&out, ".onnx").len(), 6);
     for (whole, small) in exported[1..4].iter().zip(&exported[4..]) {
-        assert_eq!((whole.format, small.format), (Format::Onnx, Format::Int8));
+        assert_eq!((whole.format, small.format), (ExportFormat::Onnx, ExportFormat::Int8));
         assert_eq!(whole.bytes, std::fs::metadata(&whole.path).unwrap().len());
         assert_eq!(whole.difference, 0.0);
         assert!(small.difference > 0.0 && small.difference < 0.5 / 127.0 + 1e-6);
@@ -159,7 +159,7 @@ fn a_dual_encoder_is_two_towers_and_a_head() {
     let config = std::fs::read_to_string(out.join("config.json")).unwrap();
     assert!(config.contains("\"2\": \"two\""), "{config}");
 
-    let halves = export(&model, &[Format::Onnx], Precision::F16, &out).unwrap();
+    let halves = export(&model, &[ExportFormat::Onnx], Precision::F16, &out).unwrap();
     assert_eq!(named(&halves), names[..3]);
     assert!(halves.iter().all(|one| one.difference > 0.0 && one.difference < 1e-3));
 }
@@ -183,7 +183,7 @@ fn a_dual_encoder_that_cannot_be_a_graph_is_refused_before_a_file_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let model = dual(folder.path(), change);
         let out = folder.path().join("out");
-        let error = export(&model, &[Format::Onnx], Precision::F32, &out).unwrap_err().to_string();
+        let error = export(&model, &[ExportFormat::Onnx], Precision::F32, &out).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
         assert!(!out.exists());
     }
@@ -193,15 +193,19 @@ fn a_dual_encoder_that_cannot_be_a_graph_is_refused_before_a_file_is_written() {
 fn other_architectures_have_a_folder_alone() {
     let folder = tempfile::tempdir().unwrap();
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipes/epik/matra");
-    let exported = export(&model, &[Format::HuggingFace], Precision::F16, folder.path()).unwrap();
+    let exported = export(&model, &[ExportFormat::HuggingFace], Precision::F16, folder.path()).unwrap();
     assert_eq!(exported[0].difference, 0.0, "its weights are in half precision as they come");
     for other in ["marian", "clip", "lxmert", "oscar/answers", "vilt", "visual-bert"] {
-        for format in [Format::Onnx, Format::Int8] {
+        for format in [ExportFormat::Onnx, ExportFormat::Int8] {
             let folder = tempfile::tempdir().unwrap();
             let model = readable(other, folder.path());
             let out = folder.path().join("out");
-            let error = export(&model, &[Format::HuggingFace, format], Precision::F32, &out).unwrap_err();
-            assert!(matches!(error, StudentError::Size(_)) && error.to_string().contains("`hf`"), "{error}");
+            let error =
+                export(&model, &[ExportFormat::HuggingFace, format], Precision::F32, &out).unwrap_err();
+            assert!(
+                matches!(error, StudentError::Incompatible(_)) && error.to_string().contains("`hf`"),
+                "{error}"
+            );
             assert!(!out.exists(), "{other}: all forms are written, or none");
         }
     }
@@ -211,7 +215,8 @@ fn other_architectures_have_a_folder_alone() {
 fn a_folder_of_others_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let model = readable("bert", folder.path());
-    let refused = |to: &Path| export(&model, &[Format::Onnx], Precision::F32, to).unwrap_err().to_string();
+    let refused =
+        |to: &Path| export(&model, &[ExportFormat::Onnx], Precision::F32, to).unwrap_err().to_string();
     let site = folder.path().join("site");
     std::fs::create_dir(&site).unwrap();
     std::fs::write(site.join("config.json"), "my site").unwrap();
@@ -238,14 +243,14 @@ fn a_folder_of_others_is_left_alone() {
 
     // What an export wrote is written over, unless it was changed or is of another model.
     let out = folder.path().join("out");
-    export(&model, &[Format::Onnx], Precision::F32, &out).unwrap();
-    export(&model, &[Format::Onnx], Precision::F16, &out).unwrap();
+    export(&model, &[ExportFormat::Onnx], Precision::F32, &out).unwrap();
+    export(&model, &[ExportFormat::Onnx], Precision::F16, &out).unwrap();
     std::fs::write(out.join("notes.txt"), "mine").unwrap();
     assert!(refused(&out).contains("`notes.txt`"));
     std::fs::remove_file(out.join("notes.txt")).unwrap();
     let other = tempfile::tempdir().unwrap();
     let other = readable("distilbert", other.path());
-    let error = export(&other, &[Format::Onnx], Precision::F32, &out).unwrap_err().to_string();
+    let error = export(&other, &[ExportFormat::Onnx], Precision::F32, &out).unwrap_err().to_string();
     assert!(error.contains("another model"), "{error}");
     std::fs::write(out.join("config.json"), "{}").unwrap();
     assert!(refused(&out).contains("`config.json`"));
@@ -260,11 +265,11 @@ fn a_folder_that_is_written_by_another_process_is_refused() {
     let lock = alambic_files::lock::Lock::acquire(&out, "another").unwrap();
     let partial = alambic_files::write::partial_beside(&out);
     std::fs::create_dir(&partial).unwrap();
-    let error = export(&model, &[Format::Onnx], Precision::F32, &out).unwrap_err().to_string();
+    let error = export(&model, &[ExportFormat::Onnx], Precision::F32, &out).unwrap_err().to_string();
     assert!(error.contains("in use"), "{error}");
     assert!(partial.exists(), "what the other one writes is let alone");
     drop(lock);
-    export(&model, &[Format::Onnx], Precision::F32, &out).unwrap();
+    export(&model, &[ExportFormat::Onnx], Precision::F32, &out).unwrap();
     assert!(!partial.exists());
 }
 
@@ -285,7 +290,8 @@ fn a_tokenizer_that_is_missing_or_damaged_is_not_shipped() {
             None => std::fs::remove_file(model.join(file)).unwrap(),
         }
         let out = folder.path().join("out");
-        let error = export(&model, &[Format::HuggingFace], Precision::F32, &out).unwrap_err().to_string();
+        let error =
+            export(&model, &[ExportFormat::HuggingFace], Precision::F32, &out).unwrap_err().to_string();
         assert!(error.contains(expected) && error.contains("model"), "{file}: {error}");
         assert!(!out.exists());
         // What a run ships goes the same way.
@@ -293,7 +299,8 @@ fn a_tokenizer_that_is_missing_or_damaged_is_not_shipped() {
         let weights = config.weights(&ModelFolder::open(&model).unwrap()).unwrap();
         let files = TokenizerFiles::read(&model).unwrap();
         let shipped = folder.path().join("shipped");
-        let error = ship(&shipped, &config, &weights, &files, Precision::F32).unwrap_err().to_string();
+        let error =
+            save_pretrained(&shipped, &config, &weights, &files, Precision::F32).unwrap_err().to_string();
         assert!(error.contains(expected), "{file}: {error}");
     }
 }
@@ -337,11 +344,12 @@ fn what_a_folder_says_of_reading_survives() {
     );
     write("tokenizer_config.json", r#"{"tokenizer_class": "BertTokenizer", "truncation_side": "left"}"#);
     let out = folder.path().join("out");
-    let exported = export(&model, &[Format::HuggingFace], Precision::F32, &out).unwrap();
+    let exported = export(&model, &[ExportFormat::HuggingFace], Precision::F32, &out).unwrap();
     let read = |folder: &Path| {
         let tokenizer = ModelFolder::open(folder).unwrap().tokenizer().unwrap();
-        let reader = alambic_students::Reader::load(folder).unwrap();
-        let rows = reader.rows(&[("Film a good film a good", None), ("film", None)], "embedding").unwrap();
+        let reader = alambic_inference::EncoderPipeline::load(folder).unwrap();
+        let rows =
+            reader.text_rows(&[("Film a good film a good", None), ("film", None)], "embedding").unwrap();
         (tokenizer.encoding_options().clone(), tokenizer.prompt_length().unwrap(), rows)
     };
     let (reading, prompt, rows) = read(&exported[0].path);
@@ -370,6 +378,6 @@ fn folders_need_no_names_in_unicode() {
     let folder = tempfile::tempdir().unwrap();
     let model = readable("bert", &folder.path().join(OsStr::from_bytes(b"m\xff")));
     let out = folder.path().join(OsStr::from_bytes(b"o\xffut"));
-    let exported = export(&model, &[Format::HuggingFace], Precision::F32, &out).unwrap();
+    let exported = export(&model, &[ExportFormat::HuggingFace], Precision::F32, &out).unwrap();
     assert!(exported[0].path.join("tokenizer.json").is_file());
 }

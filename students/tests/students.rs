@@ -1,15 +1,18 @@
-//! Making small students, shipping them and running what was shipped.
+//! Building small students, saving them and running what was saved.
 
 // The lint knows functions marked as tests, not what they call.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
+use alambic_inference::GenerationPipeline;
 use alambic_models::bert::{Head, HeadSpec};
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{Config, GenerationConfig, ModelFolder, Precision, Tokenizer, TokenizerFiles};
 use alambic_settings::At;
 use alambic_students::{
-    ActivationFunction, Blueprint, Donor, FromTeacher, MakeStudent, Predictor, Scratch, StudentError,
-    Surroundings, ship,
+    ActivationFunction, BuildContext, EncoderDecoder, EncoderDecoderLayers, InitialModel, SourceModel,
+    StudentBuilder, StudentError, save_pretrained,
 };
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Tensor};
@@ -20,8 +23,8 @@ fn tokenizer() -> Tokenizer {
     Tokenizer::from_characters(&"abcdefghकखग".chars().collect(), &languages).unwrap()
 }
 
-fn tiny() -> Scratch {
-    Scratch {
+fn tiny() -> EncoderDecoder {
+    EncoderDecoder {
         width: 16,
         encoder_layers: 3,
         decoder_layers: 2,
@@ -29,44 +32,49 @@ fn tiny() -> Scratch {
         feed_forward: 24,
         activation: ActivationFunction::Relu,
         dropout: 0.2,
-        longest: 20,
+        max_length: 20,
     }
 }
 
 /// Models that write have no head.
-static NO_TASK: HeadSpec =
+static NO_HEAD: HeadSpec =
     HeadSpec { head: Head::None, labels: Vec::new(), regression: false, pairs: None, relations: 0 };
 
 fn files() -> TokenizerFiles {
     tokenizer().files(20).unwrap()
 }
 
-fn none(_: &str) -> Option<Donor> {
+fn none(_: &str) -> Option<SourceModel> {
     None
 }
 
-fn surroundings<'a>(
+fn context<'a>(
     tokenizer: &'a Tokenizer,
     seed: u64,
-    donor: &'a dyn Fn(&str) -> Option<Donor>,
-) -> Surroundings<'a> {
-    Surroundings { tokenizer, task: &NO_TASK, streams: Streams::new(seed), donor, translations: &[] }
+    source_model: &'a dyn Fn(&str) -> Option<SourceModel>,
+) -> BuildContext<'a> {
+    BuildContext { tokenizer, head: &NO_HEAD, streams: Streams::new(seed), source_model, translations: &[] }
 }
 
-fn scratch(options: &Scratch, seed: u64) -> Result<Blueprint, StudentError> {
-    options.make(&surroundings(&tokenizer(), seed, &none))
+fn scratch(options: &EncoderDecoder, seed: u64) -> Result<InitialModel, StudentError> {
+    options.build(&context(&tokenizer(), seed, &none))
 }
 
 fn values(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
-fn message<T>(result: Result<T, StudentError>) -> String {
+fn pipeline(config: &Config, weights: &parameters::Weights) -> GenerationPipeline {
+    let network = Marian::new(config.marian().unwrap(), weights).unwrap();
+    GenerationPipeline::new(config.clone(), Arc::new(network), tokenizer()).unwrap()
+}
+
+fn message<T, E: std::error::Error>(result: Result<T, E>) -> String {
     result.err().unwrap().to_string()
 }
 
 /// Names and shapes of the weights are those that the configuration asks for, neither more nor fewer.
-fn assert_complete(Blueprint { config, weights }: &Blueprint) {
+fn assert_complete(InitialModel { config, weights }: &InitialModel) {
     let shapes = config.shapes();
     assert_eq!(weights.len(), shapes.len());
     for (name, shape) in &shapes {
@@ -77,7 +85,7 @@ fn assert_complete(Blueprint { config, weights }: &Blueprint) {
 
 #[test]
 fn scratch_has_the_sizes_asked_for() {
-    let blueprint = scratch(&tiny(), 7).unwrap();
+    let initial = scratch(&tiny(), 7).unwrap();
     let tokenizer = tokenizer();
     let expected = MarianConfig {
         vocab_size: tokenizer.size(),
@@ -96,10 +104,10 @@ fn scratch_has_the_sizes_asked_for() {
         eos_token_id: tokenizer.end().unwrap(),
         decoder_start_token_id: tokenizer.padding().unwrap(),
     };
-    assert_eq!(blueprint.config, expected.clone().into());
-    assert_eq!(tiny().config(&surroundings(&tokenizer, 7, &none)).unwrap(), expected.into());
-    assert_complete(&blueprint);
-    assert!(!tiny().takes_weights());
+    assert_eq!(initial.config, expected.clone().into());
+    assert_eq!(tiny().config(&context(&tokenizer, 7, &none)).unwrap(), expected.into());
+    assert_complete(&initial);
+    assert!(!tiny().has_source_weights());
 }
 
 #[test]
@@ -115,29 +123,31 @@ fn a_seed_decides_the_weights() {
 
 #[test]
 fn heads_that_do_not_divide_the_width_are_refused() {
-    let error = message(scratch(&Scratch { heads: 3, ..tiny() }, 7));
+    let error = message(scratch(&EncoderDecoder { heads: 3, ..tiny() }, 7));
     assert_eq!(error, "a width of 16 does not divide into 3 heads");
 }
 
-fn donor(options: &Scratch, seed: u64) -> Donor {
-    let Blueprint { config, weights } = scratch(options, seed).unwrap();
-    Donor { config, weights, tokenizer: None }
+fn source_model(options: &EncoderDecoder, seed: u64) -> SourceModel {
+    let InitialModel { config, weights } = scratch(options, seed).unwrap();
+    SourceModel { config, weights, tokenizer: None }
 }
 
 /// `deep` has three and two layers, `other` two heads more and wider layers, `wide` another width, `smooth` another
 /// activation.
-fn donors(name: &str) -> Option<Donor> {
+fn source_models(name: &str) -> Option<SourceModel> {
     match name {
-        "deep" => Some(donor(&tiny(), 1)),
-        "other" => Some(donor(&Scratch { heads: 4, feed_forward: 40, decoder_layers: 4, ..tiny() }, 2)),
-        "wide" => Some(donor(&Scratch { width: 24, ..tiny() }, 3)),
-        "smooth" => Some(donor(&Scratch { activation: ActivationFunction::Gelu, ..tiny() }, 4)),
+        "deep" => Some(source_model(&tiny(), 1)),
+        "other" => {
+            Some(source_model(&EncoderDecoder { heads: 4, feed_forward: 40, decoder_layers: 4, ..tiny() }, 2))
+        }
+        "wide" => Some(source_model(&EncoderDecoder { width: 24, ..tiny() }, 3)),
+        "smooth" => Some(source_model(&EncoderDecoder { activation: ActivationFunction::Gelu, ..tiny() }, 4)),
         _ => None,
     }
 }
 
-fn from(encoder: &str) -> FromTeacher {
-    FromTeacher {
+fn from(encoder: &str) -> EncoderDecoderLayers {
+    EncoderDecoderLayers {
         encoder: At::unwritten(encoder.to_owned()),
         decoder: None,
         encoder_layers: None,
@@ -151,12 +161,12 @@ fn layers(layers: &[usize]) -> Option<At<Vec<usize>>> {
     Some(At::unwritten(layers.to_vec()))
 }
 
-fn taken(options: &FromTeacher) -> Result<Blueprint, StudentError> {
+fn vocabulary_transfer(options: &EncoderDecoderLayers) -> Result<InitialModel, StudentError> {
     let tokenizer = tokenizer();
-    let surroundings = surroundings(&tokenizer, 7, &donors);
-    let blueprint = options.make(&surroundings)?;
-    assert_eq!(options.config(&surroundings)?, blueprint.config);
-    Ok(blueprint)
+    let context = context(&tokenizer, 7, &source_models);
+    let initial = options.build(&context)?;
+    assert_eq!(options.config(&context)?, initial.config);
+    Ok(initial)
 }
 
 /// The weights of one layer by the rest of their names.
@@ -167,29 +177,33 @@ fn layer<'a>(weights: &'a parameters::Weights, stack: &str, layer: usize) -> Vec
 
 #[test]
 fn chosen_layers_are_taken_and_numbered_anew() {
-    let options =
-        FromTeacher { encoder_layers: layers(&[1, 3]), decoder_layers: layers(&[2]), ..from("deep") };
-    let (student, teacher) = (taken(&options).unwrap(), donors("deep").unwrap());
+    let options = EncoderDecoderLayers {
+        encoder_layers: layers(&[1, 3]),
+        decoder_layers: layers(&[2]),
+        ..from("deep")
+    };
+    let (student, teacher) = (vocabulary_transfer(&options).unwrap(), source_models("deep").unwrap());
     assert_complete(&student);
-    assert!(options.takes_weights());
+    assert!(options.has_source_weights());
     let whole = teacher.config.marian().unwrap().clone();
     let sizes = MarianConfig { encoder_layers: 2, decoder_layers: 1, ..whole };
     assert_eq!(student.config, sizes.clone().into());
     for (stack, new, old) in [("encoder", 0, 0), ("encoder", 1, 2), ("decoder", 0, 1)] {
-        let (taken, given) = (layer(&student.weights, stack, new), layer(&teacher.weights, stack, old));
+        let (vocabulary_transfer, given) =
+            (layer(&student.weights, stack, new), layer(&teacher.weights, stack, old));
         assert!(!given.is_empty());
-        assert_eq!(taken, given, "{stack} {new}");
+        assert_eq!(vocabulary_transfer, given, "{stack} {new}");
     }
     assert_ne!(layer(&student.weights, "encoder", 1), layer(&teacher.weights, "encoder", 1));
     let embeddings = "model.shared.weight";
     assert_eq!(values(&student.weights[embeddings]), values(&teacher.weights[embeddings]));
-    let options = FromTeacher { dropout: Some(0.4), ..options };
-    assert_eq!(taken(&options).unwrap().config, MarianConfig { dropout: 0.4, ..sizes }.into());
+    let options = EncoderDecoderLayers { dropout: Some(0.4), ..options };
+    assert_eq!(vocabulary_transfer(&options).unwrap().config, MarianConfig { dropout: 0.4, ..sizes }.into());
 }
 
 #[test]
 fn all_layers_are_kept_unless_told_otherwise() {
-    let (student, teacher) = (taken(&from("deep")).unwrap(), donors("deep").unwrap());
+    let (student, teacher) = (vocabulary_transfer(&from("deep")).unwrap(), source_models("deep").unwrap());
     assert_eq!(student.config, teacher.config);
     for (name, tensor) in &teacher.weights {
         assert_eq!(values(&student.weights[name]), values(tensor), "{name}");
@@ -198,17 +212,17 @@ fn all_layers_are_kept_unless_told_otherwise() {
 
 #[test]
 fn the_decoder_may_come_from_another_teacher() {
-    let options = FromTeacher {
+    let options = EncoderDecoderLayers {
         decoder: Some("other".to_owned().into()),
         decoder_layers: layers(&[4, 1]),
         ..from("deep")
     };
-    let student = taken(&options).unwrap();
+    let student = vocabulary_transfer(&options).unwrap();
     assert_complete(&student);
     let config = student.config.marian().unwrap();
     assert_eq!((config.encoder_attention_heads, config.decoder_attention_heads), (2, 4));
     assert_eq!((config.encoder_ffn_dim, config.decoder_ffn_dim), (24, 40));
-    let (deep, other) = (donors("deep").unwrap(), donors("other").unwrap());
+    let (deep, other) = (source_models("deep").unwrap(), source_models("other").unwrap());
     assert_eq!(layer(&student.weights, "encoder", 2), layer(&deep.weights, "encoder", 2));
     assert_eq!(layer(&student.weights, "decoder", 0), layer(&other.weights, "decoder", 3));
     assert_eq!(layer(&student.weights, "decoder", 1), layer(&other.weights, "decoder", 0));
@@ -218,17 +232,20 @@ fn the_decoder_may_come_from_another_teacher() {
 
 #[test]
 fn layers_and_teachers_that_do_not_fit_are_refused_by_name() {
-    let decoder = |name: &str| FromTeacher { decoder: Some(name.to_owned().into()), ..from("deep") };
+    let decoder = |name: &str| EncoderDecoderLayers { decoder: Some(name.to_owned().into()), ..from("deep") };
     for (options, expected) in [
         (
-            FromTeacher { encoder_layers: layers(&[1, 4]), ..from("deep") },
+            EncoderDecoderLayers { encoder_layers: layers(&[1, 4]), ..from("deep") },
             "the encoder has no layer 4; its layers are 1 to 3",
         ),
         (
-            FromTeacher { decoder_layers: layers(&[0]), ..from("deep") },
+            EncoderDecoderLayers { decoder_layers: layers(&[0]), ..from("deep") },
             "the decoder has no layer 0; its layers are 1 to 2",
         ),
-        (FromTeacher { encoder_layers: layers(&[]), ..from("deep") }, "no layer of the encoder is kept"),
+        (
+            EncoderDecoderLayers { encoder_layers: layers(&[]), ..from("deep") },
+            "no layer of the encoder is kept",
+        ),
         (from("nobody"), "there is no teacher `nobody` with weights to take layers from"),
         (decoder("nobody"), "there is no teacher `nobody` with weights to take layers from"),
         (
@@ -240,7 +257,7 @@ fn layers_and_teachers_that_do_not_fit_are_refused_by_name() {
             "encoder (relu) and decoder (gelu) do not go together: a model has one activation function",
         ),
     ] {
-        assert_eq!(message(taken(&options)), expected);
+        assert_eq!(message(vocabulary_transfer(&options)), expected);
     }
 }
 
@@ -248,15 +265,15 @@ fn inputs() -> Vec<(&'static str, &'static str)> {
     vec![("abc", "en"), ("हgfe", "ta"), ("कखग", "hi"), ("", "ta"), ("a b", "en"), ("abc", "hi")]
 }
 
-fn texts(predictor: &Predictor) -> Vec<String> {
-    predictor.predict(&inputs()).unwrap().into_iter().map(|(text, _)| text).collect()
+fn texts(pipeline: &GenerationPipeline) -> Vec<String> {
+    pipeline.predict(&inputs()).unwrap().into_iter().map(|(text, _)| text).collect()
 }
 
 #[test]
 fn what_is_shipped_loads_back_and_writes_the_same() {
     let tokenizer = tokenizer();
-    let Blueprint { config, weights } = scratch(&tiny(), 7).unwrap();
-    let before = Predictor::new(Marian::new(config.marian().unwrap(), &weights).unwrap(), tokenizer.clone());
+    let InitialModel { config, weights } = scratch(&tiny(), 7).unwrap();
+    let before = pipeline(&config, &weights);
     let written = before.predict(&inputs()).unwrap();
     assert_eq!(written.len(), inputs().len());
     assert!(written.iter().any(|(text, _)| !text.is_empty()), "an all-empty output would show nothing");
@@ -264,7 +281,7 @@ fn what_is_shipped_loads_back_and_writes_the_same() {
     for (precision, name, bound) in [(Precision::F32, "float32", 0.0), (Precision::F16, "float16", 1e-3)] {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("made/along/the/way");
-        ship(&path, &config, &weights, &files(), precision).unwrap();
+        save_pretrained(&path, &config, &weights, &files(), precision).unwrap();
         for file in ["config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json"] {
             let text = std::fs::read_to_string(path.join(file)).unwrap();
             assert!(text.ends_with("}\n"), "{file}");
@@ -286,15 +303,15 @@ fn what_is_shipped_loads_back_and_writes_the_same() {
             let largest = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(largest <= bound, "{name} differs by {largest}");
         }
-        let after = Predictor::load(&path).unwrap();
+        let after = GenerationPipeline::load(&path).unwrap();
         assert_eq!(after.languages(), before.languages());
         if precision == Precision::F32 {
             assert_eq!(after.predict(&inputs()).unwrap(), written);
         } else {
             // Halves read back as what they are: a second shipping changes nothing.
             let again = parent.path().join("again");
-            ship(&again, &config, &loaded, &files(), precision).unwrap();
-            assert_eq!(texts(&Predictor::load(&again).unwrap()), texts(&after));
+            save_pretrained(&again, &config, &loaded, &files(), precision).unwrap();
+            assert_eq!(texts(&GenerationPipeline::load(&again).unwrap()), texts(&after));
         }
         sizes.push(folder.bytes().unwrap());
     }
@@ -305,54 +322,54 @@ fn what_is_shipped_loads_back_and_writes_the_same() {
 
 #[test]
 fn weights_that_halves_cannot_hold_are_not_shipped_as_such() {
-    let Blueprint { config, mut weights } = scratch(&tiny(), 7).unwrap();
+    let InitialModel { config, mut weights } = scratch(&tiny(), 7).unwrap();
     let name = "model.encoder.layers.0.fc1.bias";
     let large = (weights[name].clone() + 1e5).unwrap();
     weights.insert(name.into(), large);
     let folder = tempfile::tempdir().unwrap();
-    let error = ship(folder.path(), &config, &weights, &files(), Precision::F16).unwrap_err();
+    let error = save_pretrained(folder.path(), &config, &weights, &files(), Precision::F16).unwrap_err();
     assert!(error.to_string().contains(name), "{error}");
     assert!(!folder.path().join("model.safetensors").exists());
-    ship(folder.path(), &config, &weights, &files(), Precision::F32).unwrap();
+    save_pretrained(folder.path(), &config, &weights, &files(), Precision::F32).unwrap();
 }
 
 #[test]
 fn a_folder_that_cannot_be_made_is_named() {
-    let Blueprint { config, weights } = scratch(&tiny(), 7).unwrap();
+    let InitialModel { config, weights } = scratch(&tiny(), 7).unwrap();
     let parent = tempfile::tempdir().unwrap();
     let file = parent.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let error = message(ship(&file.join("student"), &config, &weights, &files(), Precision::F32));
+    let error = message(save_pretrained(&file.join("student"), &config, &weights, &files(), Precision::F32));
     assert!(error.contains("file/student"), "{error}");
 }
 
 #[test]
-fn a_predictor_decodes_as_it_is_told_and_names_what_it_cannot_do() {
-    let Blueprint { config, weights } = scratch(&tiny(), 7).unwrap();
-    let mut predictor = Predictor::new(Marian::new(config.marian().unwrap(), &weights).unwrap(), tokenizer());
-    assert_eq!(predictor.languages(), ["en", "hi", "ta"]);
-    assert_eq!(predictor.generation, GenerationConfig::greedy(20));
+fn a_pipeline_decodes_as_it_is_told_and_names_what_it_cannot_do() {
+    let InitialModel { config, weights } = scratch(&tiny(), 7).unwrap();
+    let mut pipeline = pipeline(&config, &weights);
+    assert_eq!(pipeline.languages(), ["en", "hi", "ta"]);
+    assert_eq!(pipeline.generation, GenerationConfig::greedy(20));
     let none: &[(&str, &str)] = &[];
-    assert!(predictor.predict(none).unwrap().is_empty());
-    predictor.generation = GenerationConfig { beam: 3, max_new_tokens: 4, length_penalty: 1.0 };
-    for (text, hypothesis) in predictor.predict(&inputs()).unwrap() {
+    assert!(pipeline.predict(none).unwrap().is_empty());
+    pipeline.generation = GenerationConfig { beam: 3, max_new_tokens: 4, length_penalty: 1.0 };
+    for (text, hypothesis) in pipeline.predict(&inputs()).unwrap() {
         assert!(hypothesis.tokens.len() <= 4);
         assert_eq!(tokenizer().decode(&hypothesis.tokens).unwrap(), text);
     }
-    let error = message(predictor.predict(&[("abc", "en"), ("abc", "xx")]));
+    let error = message(pipeline.predict(&[("abc", "en"), ("abc", "xx")]));
     assert!(error.contains("the model does not write `xx`; it writes en, hi, ta"), "{error}");
     // Tag and end take two of the twenty places.
-    assert_eq!(predictor.predict(&[("a".repeat(18), "en")]).unwrap().len(), 1);
-    let error = message(predictor.predict(&[("a".repeat(19), "en")]));
+    assert_eq!(pipeline.predict(&[("a".repeat(18), "en")]).unwrap().len(), 1);
+    let error = message(pipeline.predict(&[("a".repeat(19), "en")]));
     assert!(error.contains("a sequence of 21 tokens is longer than the 20 positions"), "{error}");
 }
 
 #[test]
 fn a_folder_without_weights_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(message(Predictor::load(folder.path())).contains("config.json"));
-    let Blueprint { config, weights } = scratch(&tiny(), 7).unwrap();
-    ship(folder.path(), &config, &weights, &files(), Precision::F32).unwrap();
+    assert!(message(GenerationPipeline::load(folder.path())).contains("config.json"));
+    let InitialModel { config, weights } = scratch(&tiny(), 7).unwrap();
+    save_pretrained(folder.path(), &config, &weights, &files(), Precision::F32).unwrap();
     std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
-    assert!(message(Predictor::load(folder.path())).contains("model.safetensors"));
+    assert!(message(GenerationPipeline::load(folder.path())).contains("model.safetensors"));
 }

@@ -1,51 +1,104 @@
-//! A text encoder as a teacher, for who needs to know that it is one.
+//! Encoders of texts, or of texts and images, as teachers.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use alambic_models::bert::{Bert, BertConfig};
-use alambic_models::{ModelFolder, Tokenizer};
+use alambic_inference::{EncoderPipeline, LoadedModel};
+use alambic_models::architecture;
+use alambic_models::{ModelFolder, Outline, Pass, TapSelection, Tokenizer, Trace};
 
-use crate::{Network, TeacherError};
+use crate::TeacherError;
+use crate::digest::model_digest;
+use crate::teacher::{GenerationOutput, GenerationRequest, Teacher, TeacherBatch};
 
-/// A text encoder read from its folder.
+/// Model of a folder as a teacher whose taps are read: a text encoder, or a model of text and image. Its copies, and the
+/// pipelines over its [`LoadedModel`], share one network.
 #[derive(Debug, Clone)]
-pub struct Encoder {
-    model: Arc<Bert>,
-    network: Network,
+pub struct EncoderTeacher {
+    model: LoadedModel,
+    outline: Outline,
+    digest: String,
+    bytes: u64,
 }
 
-impl Encoder {
+impl EncoderTeacher {
     /// Loads a model folder.
     ///
     /// # Errors
-    /// When a file is missing or broken, or the architecture is no text encoder.
+    /// When a file is missing or broken, or the architecture is not known.
     pub fn load(path: &Path) -> Result<Self, TeacherError> {
         let folder = ModelFolder::open(path)?;
-        let tokenizer = folder.tokenizer()?;
-        let whole = BertConfig::open(&folder)?;
-        let weights = whole.weights(&folder)?;
-        let config = whole.trim_vocabulary(tokenizer.rows());
-        let model = Arc::new(Bert::new(&config, &config.trim_weights(weights)?)?);
-        let network = Network::over(&folder, config.into(), Arc::clone(&model) as _, tokenizer)?;
-        Ok(Self { model, network })
+        let model = LoadedModel::from_folder(&folder)?;
+        Ok(Self {
+            outline: model.config().outline(),
+            digest: model_digest(&folder, model.tokenizer())?,
+            bytes: folder.bytes()?,
+            model,
+        })
     }
 
-    /// The encoder.
+    /// The model, for pipelines over it.
     #[must_use]
-    pub fn model(&self) -> &Bert {
+    pub fn model(&self) -> &LoadedModel {
         &self.model
     }
 
-    /// Its vocabulary.
-    #[must_use]
-    pub fn vocabulary(&self) -> &Tokenizer {
-        self.network.vocabulary()
+    /// Pipeline over the model as a text encoder.
+    ///
+    /// # Errors
+    /// When the architecture is not a text encoder.
+    pub fn encoder_pipeline(&self) -> Result<EncoderPipeline, TeacherError> {
+        Ok(EncoderPipeline::from_model(&self.model)?)
+    }
+}
+
+impl Teacher for EncoderTeacher {
+    fn generate(
+        &self,
+        _: &[GenerationRequest],
+        _: &mut dyn FnMut(usize),
+    ) -> Result<Vec<GenerationOutput>, TeacherError> {
+        Err(TeacherError::Unsupported("is an encoder and generates no text"))
     }
 
-    /// The same model as a teacher.
-    #[must_use]
-    pub fn teacher(&self) -> &Network {
-        &self.network
+    fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
+        let (network, wanted) = (self.model.network(), wanted.clone());
+        Ok(match batch {
+            TeacherBatch::Multimodal(batch) => network.forward(batch, Pass::Evaluate, wanted)?,
+            TeacherBatch::Texts(texts) => {
+                let batch = architecture::Batch { text: Some(texts.clone()), ..Default::default() };
+                network.forward(&batch, Pass::Evaluate, wanted)?
+            }
+            TeacherBatch::TeacherForcing(_) => {
+                return Err(TeacherError::Unsupported("is an encoder and takes no target texts"));
+            }
+        })
+    }
+
+    fn outline(&self) -> Option<&Outline> {
+        Some(&self.outline)
+    }
+
+    fn tokenizer(&self) -> Option<&Tokenizer> {
+        Some(self.model.tokenizer())
+    }
+
+    fn max_length(&self) -> Option<usize> {
+        Some(self.model.config().max_length())
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        Some(self.model.folder())
+    }
+
+    fn weights_digest(&self) -> String {
+        self.digest.clone()
+    }
+
+    fn generation_settings(&self) -> String {
+        String::new()
+    }
+
+    fn size(&self) -> (usize, u64) {
+        (self.model.config().parameters(), self.bytes)
     }
 }

@@ -2,14 +2,18 @@
 
 use std::path::PathBuf;
 
+use alambic_inference::InferenceError;
 use alambic_models::ModelError;
 
-/// Why a teacher cannot teach.
+/// Reasons why a teacher gives no supervision.
 #[derive(Debug, thiserror::Error)]
 pub enum TeacherError {
     /// A model failed.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A pipeline over a model failed.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
     /// A tensor operation failed; candle names the operation and the shapes.
     #[error(transparent)]
     Tensor(#[from] alambic_tensor::candle::Error),
@@ -23,7 +27,7 @@ pub enum TeacherError {
     },
     /// A file could not be written whole, is damaged, or is in use.
     #[error(transparent)]
-    Kept(#[from] alambic_files::FileError),
+    Files(#[from] alambic_files::FileError),
     /// A line of a record is not what it should be.
     #[error("{}, line {line}: {message}", path.display())]
     Record {
@@ -65,7 +69,7 @@ pub enum TeacherError {
     NoTaps,
     /// A tap was asked for that the teacher, or its cache, does not have.
     #[error("the teacher's outputs hold no `{0}` of this shape")]
-    Tap(String),
+    MissingTap(String),
     /// A file of a cache is not what it should be.
     #[error("{}: {message}", path.display())]
     Cache {
@@ -85,14 +89,12 @@ pub enum TeacherError {
         /// `tokenizer`, `weights`, `data`, `taps` or `formats`.
         part: &'static str,
     },
-    /// A model that reads was asked to write, or the other way round.
+    /// A model of another kind than is needed.
     #[error("this teacher {0}")]
-    Kind(&'static str),
-    /// A model that is to vary texts has nothing to put in the place of a word.
-    #[error(
-        "{0} cannot vary texts: its vocabulary has no whole words; a model with a WordPiece vocabulary, as BERT's, is needed"
-    )]
-    NoWords(&'static str),
+    Unsupported(&'static str),
+    /// A model for augmentation without candidates.
+    #[error("{0} has no whole words in its vocabulary; a `WordPiece` vocabulary, as BERT's, is needed")]
+    NoWholeWords(&'static str),
     /// A pipeline without steps.
     #[error("a pipeline needs at least one step in its `chain`")]
     EmptyChain,

@@ -1,33 +1,32 @@
-//! Ways to get supervision: checkpoints that write or read texts, pipelines of checkpoints, outputs recorded earlier;
-//! what a teacher says of texts, kept on disk ([`cache`]); and texts varied with the help of a model.
+//! Sources of supervision: encoder-decoders and encoders, chains of them, recorded outputs; caches of their outputs
+//! ([`cache`]); and text augmentation by models.
 //!
-//! A teacher does two things: it writes a target text for a source ([`Teacher::write`]), and it shows what goes on
-//! inside while it reads and writes given texts ([`Teacher::trace`]), computing no more than the taps asked for.
+//! A teacher generates target texts ([`Teacher::generate`]) and gives the taps of a forward pass ([`Teacher::trace`]).
 
-mod adapted;
+pub mod append_only_cache;
 mod augment;
 pub mod cache;
-mod checkpoint;
+mod checkpoint_overrides;
+mod digest;
 mod encoder;
 mod error;
-pub mod ledger;
-mod network;
+mod generation_record;
+mod generative;
 mod options;
 mod pipeline;
-mod record;
 mod recorded;
 mod teacher;
 
-pub use augment::{AugmentOptions, Augmenter, Passage, Varied};
-pub use checkpoint::Checkpoint;
-pub use encoder::Encoder;
+pub use append_only_cache::{AppendOnlyCache, Fingerprint};
+pub use augment::{AugmentOptions, AugmentedText, Augmenter, Passage};
+pub use encoder::EncoderTeacher;
 pub use error::TeacherError;
-pub use ledger::{Fingerprint, Ledger};
-pub use network::Network;
+pub use generation_record::GenerationRecord;
+pub use generative::GenerativeTeacher;
 pub use options::{
-    CheckpointOptions, PipelineOptions, Pooled, RecordedOptions, Step, TARGET, TeacherOptions,
+    CheckpointOptions, CheckpointPooling, PipelineOptions, PipelineStep, RecordedOptions, TARGET,
+    TeacherOptions,
 };
 pub use pipeline::Pipeline;
-pub use record::Record;
-pub use recorded::Recorded;
-pub use teacher::{Batch, Candidate, Forced, Request, Teacher, Written};
+pub use recorded::RecordedTeacher;
+pub use teacher::{Candidate, GenerationOutput, GenerationRequest, Teacher, TeacherBatch, TeacherForcing};

@@ -6,8 +6,8 @@ use alambic_settings::{At, Location, OneOrMany, choices, kinds, settings};
 pub const TARGET: &str = "target";
 
 choices! {
-    /// How the states of a text's tokens become its vector.
-    pub enum Pooled {
+    /// Pooling of the hidden states of a text's tokens to its embedding.
+    pub enum CheckpointPooling {
         /// Their mean.
         Mean = "mean",
         /// The first of them.
@@ -25,15 +25,15 @@ settings! {
         /// What is put before each text that a text encoder reads, if it was trained so: `query: ` for those of the E5
         /// family. A student that takes its layers and vocabulary reads it, too. Left out: nothing.
         pub prompt: Option<String>,
-        /// How the states of a text's tokens become its vector, of length one, in a text encoder. Left out: as its folder
-        /// says, in the manner of sentence-transformers.
-        pub pooling: Option<Pooled>,
+        /// Pooling of the hidden states of a text's tokens to its embedding, of length one, in a text encoder. Left out: that
+        /// of its folder, as sentence-transformers has it.
+        pub pooling: Option<CheckpointPooling>,
     }
 }
 
 settings! {
     /// One step of a pipeline.
-    pub struct Step {
+    pub struct PipelineStep {
         /// The teacher that takes the step: a checkpoint.
         pub teacher: At<String>,
         /// The language that it writes: a code such as `en`, or `target` for the one asked of the whole pipeline.
@@ -47,11 +47,11 @@ settings! {
     /// Its taps are those of the last step, which reads the intermediate text.
     pub struct PipelineOptions {
         /// The steps in order.
-        pub chain: Vec<Step>,
-        /// Hypotheses that decoding keeps at each step of the chain; 1 is greedy.
+        pub chain: Vec<PipelineStep>,
+        /// Beam width at each step of the chain; 1 is greedy.
         #[range(1..=1024)]
         pub beam: usize = 1,
-        /// How many of the last step's best hypotheses are kept as targets; epochs go through them in turn.
+        /// Number of the last step's best hypotheses that become targets; epochs take them in turn.
         #[range(1..=1024)]
         pub n_best: usize = 1,
         /// Most tokens of a text.

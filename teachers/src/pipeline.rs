@@ -1,17 +1,21 @@
-//! A chain of checkpoints as a teacher.
+//! Chains of encoder-decoders as teachers.
 
 use alambic_models::{GenerationConfig, Hypothesis, Outline, TapSelection, Tokenizer, Trace};
 use indexmap::IndexMap;
 
-use crate::teacher::{candidates, flaw};
-use crate::{Batch, Checkpoint, PipelineOptions, Request, TARGET, Teacher, TeacherError, Written};
+use crate::TeacherError;
+use crate::generative::GenerativeTeacher;
+use crate::options::{PipelineOptions, TARGET};
+use crate::teacher::{
+    GenerationOutput, GenerationRequest, Teacher, TeacherBatch, candidates, rejection_reason,
+};
 
-/// Checkpoints of which each reads what the one before it wrote.
+/// Chain of encoder-decoders, each of which reads the output of the one before.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     /// The steps before the last, with the language that each writes; none for the pipeline's own.
-    first: Vec<(Checkpoint, Option<String>)>,
-    last: (Checkpoint, Option<String>),
+    first: Vec<(GenerativeTeacher, Option<String>)>,
+    last: (GenerativeTeacher, Option<String>),
     options: PipelineOptions,
 }
 
@@ -22,7 +26,7 @@ impl Pipeline {
     /// When the chain is empty.
     pub fn new(
         options: &PipelineOptions,
-        checkpoint: impl Fn(&str) -> Result<Checkpoint, TeacherError>,
+        checkpoint: impl Fn(&str) -> Result<GenerativeTeacher, TeacherError>,
     ) -> Result<Self, TeacherError> {
         let generation = GenerationConfig {
             beam: options.beam,
@@ -47,28 +51,28 @@ impl Pipeline {
         self.first.len() + 1
     }
 
-    fn checkpoints(&self) -> impl Iterator<Item = &Checkpoint> {
+    fn checkpoints(&self) -> impl Iterator<Item = &GenerativeTeacher> {
         self.first.iter().chain([&self.last]).map(|(checkpoint, _)| checkpoint)
     }
 }
 
 /// A row on its way through the chain.
 struct Row {
-    written: Written,
+    written: GenerationOutput,
     /// The sum of log-probabilities and the number of tokens so far.
     log_probability: f64,
     tokens: usize,
 }
 
 impl Row {
-    /// Takes note of a step's hypotheses, and of the reason if the row cannot go on.
+    /// Adds a step's hypotheses, and the reason where they end the row.
     fn take(&mut self, hypotheses: &[(String, Hypothesis)]) {
-        self.written.dropped = match flaw(hypotheses) {
+        self.written.dropped = match rejection_reason(hypotheses) {
             // What the step could not read is then a text of the step before.
             Some(_) if hypotheses.is_empty() && !self.written.intermediate.is_empty() => {
                 Some("too long for the next step".to_owned())
             }
-            flaw => flaw.map(str::to_owned),
+            reason => reason.map(str::to_owned),
         };
         if let Some((_, best)) = hypotheses.first() {
             self.log_probability += f64::from(best.log_probability);
@@ -78,15 +82,15 @@ impl Row {
 }
 
 impl Teacher for Pipeline {
-    fn write(
+    fn generate(
         &self,
-        requests: &[Request],
+        requests: &[GenerationRequest],
         progress: &mut dyn FnMut(usize),
-    ) -> Result<Vec<Written>, TeacherError> {
+    ) -> Result<Vec<GenerationOutput>, TeacherError> {
         let mut rows: Vec<Row> = requests
             .iter()
             .map(|_| Row {
-                written: Written {
+                written: GenerationOutput {
                     candidates: Vec::new(),
                     intermediate: Vec::new(),
                     confidence: 0.0,
@@ -124,7 +128,7 @@ impl Teacher for Pipeline {
         Ok(rows.into_iter().map(|row| row.written).collect())
     }
 
-    fn trace(&self, batch: Batch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
+    fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
         self.last.0.trace(batch, wanted)
     }
 
@@ -144,7 +148,7 @@ impl Teacher for Pipeline {
         hasher.finalize().to_hex().to_string()
     }
 
-    fn settings(&self) -> String {
+    fn generation_settings(&self) -> String {
         let PipelineOptions { chain, beam, n_best, max_new_tokens, min_confidence } = &self.options;
         let languages: Vec<&str> = chain.iter().map(|step| step.language.as_str()).collect();
         format!(
@@ -161,12 +165,16 @@ impl Teacher for Pipeline {
 }
 
 /// The texts that a step reads and the places of their rows. A dropped row goes no further.
-fn read_by(language: Option<&str>, requests: &[Request], rows: &[Row]) -> (Vec<usize>, Vec<Request>) {
+fn read_by(
+    language: Option<&str>,
+    requests: &[GenerationRequest],
+    rows: &[Row],
+) -> (Vec<usize>, Vec<GenerationRequest>) {
     let going_on =
         requests.iter().zip(rows).enumerate().filter(|(_, (_, row))| row.written.dropped.is_none());
-    let read = |(place, (request, row)): (usize, (&Request, &Row))| {
-        let text = row.written.read_by_last(&request.text).to_owned();
-        (place, Request { text, language: language.unwrap_or(&request.language).to_owned() })
+    let read = |(place, (request, row)): (usize, (&GenerationRequest, &Row))| {
+        let text = row.written.last_step_source(&request.text).to_owned();
+        (place, GenerationRequest { text, language: language.unwrap_or(&request.language).to_owned() })
     };
     going_on.map(read).unzip()
 }
@@ -174,15 +182,15 @@ fn read_by(language: Option<&str>, requests: &[Request], rows: &[Row]) -> (Vec<u
 /// Runs `write` over the different requests only: the first step of a pipeline reads each word once, however many
 /// languages it is to be written in.
 fn unique<T: Clone>(
-    requests: &[Request],
-    write: impl FnOnce(&[Request]) -> Result<Vec<T>, TeacherError>,
+    requests: &[GenerationRequest],
+    write: impl FnOnce(&[GenerationRequest]) -> Result<Vec<T>, TeacherError>,
 ) -> Result<Vec<T>, TeacherError> {
-    let mut places: IndexMap<&Request, usize> = IndexMap::new();
+    let mut places: IndexMap<&GenerationRequest, usize> = IndexMap::new();
     for request in requests {
         let next = places.len();
         places.entry(request).or_insert(next);
     }
-    let different: Vec<Request> = places.keys().map(|request| (*request).clone()).collect();
+    let different: Vec<GenerationRequest> = places.keys().map(|request| (*request).clone()).collect();
     let written = write(&different)?;
     Ok(requests.iter().map(|request| written[places[request]].clone()).collect())
 }

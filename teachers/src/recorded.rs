@@ -5,26 +5,29 @@ use std::path::Path;
 use alambic_models::{Outline, TapSelection, Tokenizer, Trace};
 use indexmap::IndexMap;
 
-use crate::{Batch, Record, Request, Teacher, TeacherError, Written};
+use crate::TeacherError;
+use crate::generation_record::GenerationRecord;
+use crate::teacher::{GenerationOutput, GenerationRequest, Teacher, TeacherBatch};
 
-/// A teacher that repeats what its records hold.
+/// Teacher whose outputs were recorded.
 #[derive(Debug)]
-pub struct Recorded {
-    records: Vec<Record>,
+pub struct RecordedTeacher {
+    records: Vec<GenerationRecord>,
     /// Record and row of each request.
-    places: IndexMap<Request, (usize, usize)>,
+    places: IndexMap<GenerationRequest, (usize, usize)>,
 }
 
-impl Recorded {
+impl RecordedTeacher {
     /// Reads records of one teacher.
     ///
     /// # Errors
     /// When there is none, a file cannot be read or a line is broken, or two were made with other weights or settings.
     pub fn read<P: AsRef<Path>>(paths: &[P]) -> Result<Self, TeacherError> {
-        let records: Vec<Record> =
-            paths.iter().map(|path| Record::read(path.as_ref())).collect::<Result<_, _>>()?;
+        let records: Vec<GenerationRecord> =
+            paths.iter().map(|path| GenerationRecord::read(path.as_ref())).collect::<Result<_, _>>()?;
         let Some(first) = records.first() else { return Err(TeacherError::NoRecord) };
-        let stale = |record: &Record, part| TeacherError::Stale { path: record.path().to_owned(), part };
+        let stale =
+            |record: &GenerationRecord, part| TeacherError::Stale { path: record.path().to_owned(), part };
         for record in &records {
             if record.rows().is_empty() {
                 return Err(TeacherError::Record {
@@ -50,12 +53,12 @@ impl Recorded {
     }
 }
 
-impl Teacher for Recorded {
-    fn write(
+impl Teacher for RecordedTeacher {
+    fn generate(
         &self,
-        requests: &[Request],
+        requests: &[GenerationRequest],
         progress: &mut dyn FnMut(usize),
-    ) -> Result<Vec<Written>, TeacherError> {
+    ) -> Result<Vec<GenerationOutput>, TeacherError> {
         let written = requests
             .iter()
             .map(|request| match self.places.get(request) {
@@ -71,7 +74,7 @@ impl Teacher for Recorded {
         Ok(written)
     }
 
-    fn trace(&self, _: Batch<'_>, _: &TapSelection) -> Result<Trace, TeacherError> {
+    fn trace(&self, _: TeacherBatch<'_>, _: &TapSelection) -> Result<Trace, TeacherError> {
         Err(TeacherError::NoTaps)
     }
 
@@ -87,7 +90,7 @@ impl Teacher for Recorded {
         self.records[0].fingerprint().weights.clone()
     }
 
-    fn settings(&self) -> String {
+    fn generation_settings(&self) -> String {
         self.records[0].fingerprint().settings.clone()
     }
 

@@ -1,4 +1,4 @@
-//! What every teacher does.
+//! What every teacher has in common.
 
 use std::path::Path;
 
@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::TeacherError;
 
-/// A text to be written in another language.
+/// Source text with the language of its target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Request {
+pub struct GenerationRequest {
     /// The source text.
     pub text: String,
-    /// Code of the language to write.
+    /// Code of the target's language.
     pub language: String,
 }
 
-/// One text that a teacher wrote.
+/// One generated text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// The text.
@@ -26,31 +26,31 @@ pub struct Candidate {
     pub log_probability: f32,
 }
 
-/// What a teacher wrote for a request.
+/// Texts that a teacher generated for a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Written {
-    /// The best texts, best first; none if the row was dropped.
+pub struct GenerationOutput {
+    /// The best texts, best first; none if the row is dropped.
     pub candidates: Vec<Candidate>,
-    /// What each step but the last wrote.
+    /// The text of each step but the last.
     pub intermediate: Vec<String>,
     /// The probability per token, the geometric mean over all steps.
     pub confidence: f64,
-    /// Why the row is not used, if it is not.
+    /// Reason for dropping the row, if it is dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped: Option<String>,
 }
 
-impl Written {
-    /// The text that the last step read: the last intermediate text, or the source itself.
+impl GenerationOutput {
+    /// Source of the last step: the last intermediate text, or the request's own.
     #[must_use]
-    pub fn read_by_last<'a>(&'a self, source: &'a str) -> &'a str {
+    pub fn last_step_source<'a>(&'a self, source: &'a str) -> &'a str {
         self.intermediate.last().map_or(source, String::as_str)
     }
 }
 
-/// Why a row is dropped whose hypotheses these are, the best first: its source was too long to be read, the model did
-/// not come to an end, or it wrote nothing. None if there is nothing wrong with it.
-pub(crate) fn flaw(hypotheses: &[(String, Hypothesis)]) -> Option<&'static str> {
+/// The reason why a row with these hypotheses, the best first, is dropped: a source that is too long, an output that did not
+/// end, or an empty one. None if it is not.
+pub(crate) fn rejection_reason(hypotheses: &[(String, Hypothesis)]) -> Option<&'static str> {
     match hypotheses.first() {
         None => Some("the source is too long to be read"),
         Some((_, best)) if !best.finished => Some("longer than the limit"),
@@ -59,96 +59,96 @@ pub(crate) fn flaw(hypotheses: &[(String, Hypothesis)]) -> Option<&'static str> 
     }
 }
 
-/// The best hypotheses that came to an end and are not empty, at most so many.
-pub(crate) fn candidates(hypotheses: Vec<(String, Hypothesis)>, most: usize) -> Vec<Candidate> {
+/// The best finished hypotheses that are not empty, at most `max`.
+pub(crate) fn candidates(hypotheses: Vec<(String, Hypothesis)>, max: usize) -> Vec<Candidate> {
     hypotheses
         .into_iter()
         .filter(|(text, hypothesis)| hypothesis.finished && !text.trim().is_empty())
-        .take(most)
+        .take(max)
         .map(|(text, hypothesis)| Candidate { text, log_probability: hypothesis.log_probability })
         .collect()
 }
 
-/// Texts to be read and written under supervision, for a look inside.
+/// Sources with given targets: the decoder reads the target instead of what it generates.
 #[derive(Debug, Clone, Copy)]
-pub struct Forced<'a> {
-    /// What the (last) model reads, with the language it is to write.
-    pub sources: &'a [Request],
-    /// What it writes, from its first token on; none if only the reading is of interest.
+pub struct TeacherForcing<'a> {
+    /// Sources of the (last) model.
+    pub sources: &'a [GenerationRequest],
+    /// Target tokens from the start token on; none where only the encoder runs.
     pub target: Option<&'a Tokens>,
-    /// Sources are padded to at least this many tokens.
-    pub least_length: usize,
+    /// Minimum number of tokens to which sources are padded.
+    pub min_length: usize,
 }
 
-/// What a teacher is shown for a look inside.
+/// Inputs of a teacher's forward pass.
 #[derive(Debug, Clone, Copy)]
-pub enum Batch<'a> {
-    /// Texts to be read and written.
-    Forced(Forced<'a>),
-    /// Texts to be read.
+pub enum TeacherBatch<'a> {
+    /// Sources with given targets.
+    TeacherForcing(TeacherForcing<'a>),
+    /// Texts for an encoder.
     Texts(&'a TextInput),
-    /// Texts and images.
-    Sighted(&'a architecture::Batch),
+    /// Texts with images or regions.
+    Multimodal(&'a architecture::Batch),
 }
 
-impl<'a> From<Forced<'a>> for Batch<'a> {
-    fn from(forced: Forced<'a>) -> Self {
-        Self::Forced(forced)
+impl<'a> From<TeacherForcing<'a>> for TeacherBatch<'a> {
+    fn from(forced: TeacherForcing<'a>) -> Self {
+        Self::TeacherForcing(forced)
     }
 }
 
-impl<'a> From<&'a TextInput> for Batch<'a> {
+impl<'a> From<&'a TextInput> for TeacherBatch<'a> {
     fn from(texts: &'a TextInput) -> Self {
         Self::Texts(texts)
     }
 }
 
-impl<'a> From<&'a architecture::Batch> for Batch<'a> {
+impl<'a> From<&'a architecture::Batch> for TeacherBatch<'a> {
     fn from(batch: &'a architecture::Batch) -> Self {
-        Self::Sighted(batch)
+        Self::Multimodal(batch)
     }
 }
 
-/// A source of supervision.
+/// Source of supervision: generated targets, and the taps of a forward pass.
 pub trait Teacher {
-    /// Writes a target for each request. `progress` hears how many are done.
+    /// Generates a target for each request. `progress` gets the number of requests done.
     ///
     /// # Errors
-    /// When a model fails or does not write, or a language is not one that it writes.
-    fn write(
+    /// When a model fails or generates no text, or a language is not among its own.
+    fn generate(
         &self,
-        requests: &[Request],
+        requests: &[GenerationRequest],
         progress: &mut dyn FnMut(usize),
-    ) -> Result<Vec<Written>, TeacherError>;
+    ) -> Result<Vec<GenerationOutput>, TeacherError>;
 
-    /// The wanted taps of the (last) model over a batch, and nothing more computed than they need.
+    /// The wanted taps of the (last) model over a batch; layers above them do not run.
     ///
     /// # Errors
-    /// When a model fails or reads other batches, or the teacher has no taps.
-    fn trace(&self, batch: Batch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError>;
+    /// When a model fails or takes other batches, or the teacher has no taps.
+    fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError>;
 
-    /// The streams of the (last) model, if the teacher has taps.
+    /// Streams of the (last) model, if the teacher has taps.
     fn outline(&self) -> Option<&Outline>;
 
-    /// The tokenizer of the (last) model, if the teacher has one.
+    /// Tokenizer of the (last) model, if the teacher has one.
     fn tokenizer(&self) -> Option<&Tokenizer>;
 
-    /// The most tokens of a text for which the (last) model has room, where that is known.
-    fn longest(&self) -> Option<usize> {
+    /// Maximum number of tokens of a text of the (last) model, where that is known.
+    fn max_length(&self) -> Option<usize> {
         None
     }
 
-    /// The folder of the model, where there is just one.
+    /// Folder of the model, where there is just one.
     fn folder(&self) -> Option<&Path> {
         None
     }
 
-    /// A digest of all weights and vocabularies that take part.
+    /// Digest of all weights and vocabularies.
     fn weights_digest(&self) -> String;
 
-    /// A description of the settings that decide what is written.
-    fn settings(&self) -> String;
+    /// Description of the settings that decide what is generated.
+    fn generation_settings(&self) -> String;
 
-    /// Parameters and bytes of the models that take part, one used twice counting once.
+    /// Parameters and bytes of the models, one used twice counting once.
     fn size(&self) -> (usize, u64);
 }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use alambic_models::{GenerationConfig, Outline, TapSelection, Tokenizer, Trace};
 use alambic_teachers::{
-    Batch, Fingerprint, Forced, PipelineOptions, Record, Recorded, Request, Teacher, TeacherError, Written,
+    Fingerprint, GenerationOutput, GenerationRecord, GenerationRequest, PipelineOptions, RecordedTeacher,
+    Teacher, TeacherBatch, TeacherError, TeacherForcing,
 };
 use common::{Workplace, chain, message, request, requests, write};
 
@@ -21,16 +22,16 @@ struct Counting<'a> {
 }
 
 impl Teacher for Counting<'_> {
-    fn write(
+    fn generate(
         &self,
-        requests: &[Request],
+        requests: &[GenerationRequest],
         progress: &mut dyn FnMut(usize),
-    ) -> Result<Vec<Written>, TeacherError> {
+    ) -> Result<Vec<GenerationOutput>, TeacherError> {
         self.asked.set(self.asked.get() + requests.len());
-        self.teacher.write(requests, progress)
+        self.teacher.generate(requests, progress)
     }
 
-    fn trace(&self, batch: Batch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
+    fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
         self.teacher.trace(batch, wanted)
     }
 
@@ -46,8 +47,8 @@ impl Teacher for Counting<'_> {
         self.teacher.weights_digest()
     }
 
-    fn settings(&self) -> String {
-        self.teacher.settings()
+    fn generation_settings(&self) -> String {
+        self.teacher.generation_settings()
     }
 
     fn size(&self) -> (usize, u64) {
@@ -56,10 +57,14 @@ impl Teacher for Counting<'_> {
 }
 
 /// Completes a record, and says how many requests the teacher was asked.
-fn complete(path: &Path, teacher: &dyn Teacher, requests: &[Request]) -> (Vec<Written>, usize) {
+fn complete(
+    path: &Path,
+    teacher: &dyn Teacher,
+    requests: &[GenerationRequest],
+) -> (Vec<GenerationOutput>, usize) {
     let counting = Counting { teacher, asked: Cell::new(0) };
     let mut done = 0;
-    let written = Record::complete(path, &counting, requests, &mut |count| done += count).unwrap();
+    let written = GenerationRecord::complete(path, &counting, requests, &mut |count| done += count).unwrap();
     assert_eq!(done, requests.len());
     (written, counting.asked.get())
 }
@@ -76,7 +81,7 @@ fn a_record_holds_what_the_teacher_wrote() {
     // The first line says what it was made of, the last one holds the digest of the rest.
     assert_eq!(bytes.split(|&byte| byte == b'\n').count(), requests.len() + 3);
     // Read anew, the numbers are the same to the last bit.
-    let record = Record::read(&path).unwrap();
+    let record = GenerationRecord::read(&path).unwrap();
     assert_eq!(record.path(), path);
     assert_eq!(record.fingerprint(), &Fingerprint::of(&pipeline, &requests));
     assert!(record.rows().iter().map(|(request, _)| request).eq(&requests));
@@ -93,7 +98,7 @@ const CHUNK: usize = 2048;
 fn a_record_that_was_cut_off_is_completed_to_the_same_bytes() {
     let place = Workplace::new();
     let pipeline = place.pipeline(&chain(&[("first", "en"), ("second", "target")]));
-    let requests: Vec<Request> = requests().into_iter().cycle().take(CHUNK + 40).collect();
+    let requests: Vec<GenerationRequest> = requests().into_iter().cycle().take(CHUNK + 40).collect();
     let path = place.path("record.jsonl");
     let (written, _) = complete(&path, &pipeline, &requests);
     let bytes = std::fs::read(&path).unwrap();
@@ -126,7 +131,7 @@ fn a_record_that_was_cut_off_is_completed_to_the_same_bytes() {
 fn lines_behind_the_last_whole_chunk_are_neither_read_nor_kept() {
     let place = Workplace::new();
     let checkpoint = place.checkpoint("first");
-    let requests: Vec<Request> = requests().into_iter().cycle().take(CHUNK + 40).collect();
+    let requests: Vec<GenerationRequest> = requests().into_iter().cycle().take(CHUNK + 40).collect();
     let path = place.path("record.jsonl");
     let (written, _) = complete(&path, &checkpoint, &requests);
     let bytes = std::fs::read(&path).unwrap();
@@ -136,8 +141,8 @@ fn lines_behind_the_last_whole_chunk_are_neither_read_nor_kept() {
     let changed = lines[CHUNK + 3].replacen("\"confidence\":0.", "\"confidence\":0.9", 1);
     let torn = [&lines[..CHUNK + 3], &[changed.as_str(), "{\"text\": 3}\n"]].concat().concat();
     std::fs::write(&path, torn).unwrap();
-    assert_eq!(Record::read(&path).unwrap().rows().len(), CHUNK);
-    Recorded::read(&[&path]).unwrap();
+    assert_eq!(GenerationRecord::read(&path).unwrap().rows().len(), CHUNK);
+    RecordedTeacher::read(&[&path]).unwrap();
     let (again, asked) = complete(&path, &checkpoint, &requests);
     assert_eq!((again == written, asked), (true, 40));
     assert!(std::fs::read(&path).unwrap() == bytes);
@@ -154,7 +159,7 @@ fn a_record_that_is_no_record_is_refused_with_its_line() {
     let lines: Vec<&str> = text.lines().collect();
     let refused = |content: &[u8]| {
         std::fs::write(&path, content).unwrap();
-        let error = message(Record::complete(&path, &checkpoint, &requests, &mut |_| {}));
+        let error = message(GenerationRecord::complete(&path, &checkpoint, &requests, &mut |_| {}));
         assert_eq!(std::fs::read(&path).unwrap(), content, "the file is left as it is");
         error
     };
@@ -185,8 +190,8 @@ fn a_changed_number_in_a_record_is_told_by_its_chunk() {
     let changed = format!("{}{other}{}", &text[..digit], &text[digit + 1..]);
     std::fs::write(&path, &changed).unwrap();
     for error in [
-        message(Record::complete(&path, &checkpoint, &requests, &mut |_| {})),
-        message(Recorded::read(&[&path])),
+        message(GenerationRecord::complete(&path, &checkpoint, &requests, &mut |_| {})),
+        message(RecordedTeacher::read(&[&path])),
     ] {
         assert!(error.contains("record.jsonl") && error.contains("not those that were written"), "{error}");
     }
@@ -208,7 +213,7 @@ fn a_stale_record_is_refused_by_what_differs() {
         (checkpoint.with_generation(shorter), &requests, "settings"),
     ];
     for (teacher, requests, expected) in &cases {
-        let error = Record::complete(&path, teacher, requests, &mut |_| {}).unwrap_err();
+        let error = GenerationRecord::complete(&path, teacher, requests, &mut |_| {}).unwrap_err();
         assert!(matches!(&error, TeacherError::Stale { part, .. } if part == expected), "{error}");
         assert!(
             error.to_string().contains(&format!("made with other {expected}; delete the file")),
@@ -222,7 +227,7 @@ fn a_stale_record_is_refused_by_what_differs() {
 fn requests_are_told_apart_by_text_and_language() {
     let place = Workplace::new();
     let checkpoint = place.checkpoint("first");
-    let data = |requests: &[Request]| Fingerprint::of(&checkpoint, requests).data;
+    let data = |requests: &[GenerationRequest]| Fingerprint::of(&checkpoint, requests).data;
     let one = data(&[request("ab", "en")]);
     assert_eq!(one, data(&[request("ab", "en")]));
     for other in [vec![request("ab", "ta")], vec![request("abe", "n")], vec![request("ab", "en"); 2], vec![]]
@@ -257,25 +262,25 @@ fn recorded_outputs_repeat_themselves() {
     let pipeline = place.pipeline(&chain(&[("first", "en"), ("second", "target")]));
     let (path, requests) = (place.path("record.jsonl"), requests());
     let (written, _) = complete(&path, &pipeline, &requests);
-    let recorded = Recorded::read(&[&path]).unwrap();
+    let recorded = RecordedTeacher::read(&[&path]).unwrap();
     assert_eq!(write(&recorded, &requests), written);
     // In any order, and as often as asked.
     let some = [requests[9].clone(), requests[3].clone(), requests[9].clone()];
     assert_eq!(write(&recorded, &some), [written[9].clone(), written[3].clone(), written[9].clone()]);
     assert_eq!(recorded.weights_digest(), pipeline.weights_digest());
-    assert_eq!(recorded.settings(), pipeline.settings());
+    assert_eq!(recorded.generation_settings(), pipeline.generation_settings());
     assert_eq!(recorded.size(), (0, 0));
     assert!(recorded.outline().is_none() && recorded.tokenizer().is_none());
     let other = if requests[0].language == "en" { "hi" } else { "en" };
     for unknown in [request("dddd", "en"), request(&requests[0].text, other)] {
-        let error = message(recorded.write(&[requests[0].clone(), unknown.clone()], &mut |_| {}));
+        let error = message(recorded.generate(&[requests[0].clone(), unknown.clone()], &mut |_| {}));
         let expected = format!("nothing is recorded for `{}` into {}", unknown.text, unknown.language);
         assert!(error.ends_with(&expected), "{error}");
     }
-    let forced = Forced { sources: &requests[..1], target: None, least_length: 0 };
+    let forced = TeacherForcing { sources: &requests[..1], target: None, min_length: 0 };
     let error = recorded.trace(forced.into(), &TapSelection::nothing()).unwrap_err();
     assert!(matches!(error, TeacherError::NoTaps), "{error}");
-    assert!(message(Recorded::read(&[place.path("nothing.jsonl")])).contains("nothing.jsonl"));
+    assert!(message(RecordedTeacher::read(&[place.path("nothing.jsonl")])).contains("nothing.jsonl"));
 }
 
 #[test]
@@ -287,13 +292,13 @@ fn several_records_are_one_teacher_if_it_wrote_them_all() {
     let halves = requests.split_at(requests.len() / 2);
     let written =
         [complete(&paths[0], &pipeline, halves.0).0, complete(&paths[1], &pipeline, halves.1).0].concat();
-    assert_eq!(write(&Recorded::read(&paths).unwrap(), &requests), written);
+    assert_eq!(write(&RecordedTeacher::read(&paths).unwrap(), &requests), written);
     // One of them does not hold the other half.
-    assert!(Recorded::read(&paths[..1]).unwrap().write(halves.1, &mut |_| {}).is_err());
+    assert!(RecordedTeacher::read(&paths[..1]).unwrap().generate(halves.1, &mut |_| {}).is_err());
 
     let other = place.path("other.jsonl");
     complete(&other, &place.pipeline(&PipelineOptions { beam: 3, ..options }), halves.1);
-    let error = message(Recorded::read(&[&paths[0], &other]));
+    let error = message(RecordedTeacher::read(&[&paths[0], &other]));
     assert!(error.contains("other.jsonl") && error.contains("settings"), "{error}");
-    assert!(message(Recorded::read::<PathBuf>(&[])).contains("needs a record"));
+    assert!(message(RecordedTeacher::read::<PathBuf>(&[])).contains("needs a record"));
 }

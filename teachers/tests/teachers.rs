@@ -5,8 +5,10 @@
 
 mod common;
 
+use alambic_models::architecture::Batch;
+use alambic_models::bert::TextInput;
 use alambic_models::{GenerationConfig, Pass, TapSelection, Tokens, Trace};
-use alambic_teachers::{Candidate, Checkpoint, Forced, Pipeline, PipelineOptions, Teacher};
+use alambic_teachers::{Candidate, GenerativeTeacher, Pipeline, PipelineOptions, Teacher, TeacherForcing};
 use common::{Workplace, chain, largest_difference, message, request, requests, write, write_model};
 
 #[test]
@@ -15,13 +17,16 @@ fn a_checkpoint_writes_what_its_model_does() {
     let generation = GenerationConfig { beam: 3, max_new_tokens: 9, length_penalty: 1.0 };
     let checkpoint = place.checkpoint("first").with_generation(generation);
     let tokenizer = checkpoint.tokenizer().unwrap();
-    let padding = checkpoint.model().config().pad_token_id;
+    let padding = checkpoint.pipeline().config().padding();
     let requests = requests();
     let written = write(&checkpoint, &requests);
     let mut different = std::collections::HashSet::new();
     for (request, written) in requests.iter().zip(&written).step_by(7) {
         let ids = tokenizer.encode_for(&request.text, &request.language).unwrap();
-        let hypotheses = generation.run(checkpoint.model(), &Tokens::pad(&[ids], padding)).unwrap().remove(0);
+        let hypotheses = generation
+            .run(checkpoint.pipeline().network().as_translator().unwrap(), &Tokens::pad(&[ids], padding))
+            .unwrap()
+            .remove(0);
         let best = &hypotheses[0];
         let dropped = match (best.finished, best.tokens.is_empty()) {
             (false, _) => Some("longer than the limit"),
@@ -31,7 +36,7 @@ fn a_checkpoint_writes_what_its_model_does() {
         assert_eq!(written.dropped.as_deref(), dropped);
         assert!((written.confidence - f64::from(best.score(1.0)).exp()).abs() < 1e-4);
         assert!(written.intermediate.is_empty());
-        assert_eq!(written.read_by_last(&request.text), request.text);
+        assert_eq!(written.last_step_source(&request.text), request.text);
         if dropped.is_some() {
             assert!(written.candidates.is_empty());
             continue;
@@ -48,14 +53,14 @@ fn a_checkpoint_writes_what_its_model_does() {
     assert!(different.len() > 5, "the model should write something of its own for each");
     let greedy = write(&place.checkpoint("first"), &requests[..50]);
     assert!(greedy.iter().all(|written| written.candidates.len() == usize::from(written.dropped.is_none())));
-    assert!(checkpoint.write(&[], &mut |_| {}).unwrap().is_empty());
+    assert!(checkpoint.generate(&[], &mut |_| {}).unwrap().is_empty());
 }
 
 #[test]
 fn a_checkpoint_names_languages_and_texts_that_it_cannot_take() {
     let place = Workplace::new();
     let checkpoint = place.checkpoint("first");
-    let error = message(checkpoint.write(&[request("ab", "en"), request("ab", "xx")], &mut |_| {}));
+    let error = message(checkpoint.generate(&[request("ab", "en"), request("ab", "xx")], &mut |_| {}));
     assert!(error.contains("the model does not write `xx`; it writes en, hi, ta"), "{error}");
     let long = [request(&"a".repeat(15), "en"), request("ab", "en")];
     let reason = Some("the source is too long to be read");
@@ -64,7 +69,7 @@ fn a_checkpoint_names_languages_and_texts_that_it_cannot_take() {
         assert_eq!(written[0].dropped.as_deref(), reason);
         assert!(written[0].candidates.is_empty() && written[1].dropped.as_deref() != reason);
     }
-    assert!(message(Checkpoint::load(&place.path("nothing"))).contains("config.json"));
+    assert!(message(GenerativeTeacher::load(&place.path("nothing"))).contains("config.json"));
 }
 
 #[test]
@@ -84,8 +89,8 @@ fn a_checkpoint_traces_the_wanted_taps_alone() {
     let checkpoint = place.checkpoint("first");
     let sources = [request("abक", "ta"), request("d", "hi")];
     let target = Tokens::pad(&[vec![13, 5, 6], vec![13, 7, 8]], 13);
-    let trace = |target, least_length, names: &[&str]| {
-        let forced = Forced { sources: &sources, target, least_length };
+    let trace = |target, min_length, names: &[&str]| {
+        let forced = TeacherForcing { sources: &sources, target, min_length };
         checkpoint.trace(forced.into(), &TapSelection::named(names.iter().copied())).unwrap()
     };
     let names = |trace: &Trace| trace.taps().keys().cloned().collect::<Vec<_>>();
@@ -108,10 +113,12 @@ fn a_checkpoint_traces_the_wanted_taps_alone() {
     let both = trace(Some(&target), 0, &["logits", "encoder.hidden.2"]);
     assert_eq!(names(&both), ["encoder.hidden.2", "logits"]);
     assert_eq!(both.get("logits").unwrap().dims(), [2, 3, 14]);
-    assert!(trace(None, 0, &["logits"]).taps().is_empty(), "without a target there are none");
+    let forced = TeacherForcing { sources: &sources, target: None, min_length: 0 };
+    let error = message(checkpoint.trace(forced.into(), &TapSelection::named(["logits"])));
+    assert!(error.contains("`logits` needs `decoder_input_ids`"), "{error}");
     // Every tap that the outline names is there to be read.
     let outline = checkpoint.outline().unwrap().clone();
-    let forced = Forced { sources: &sources, target: Some(&target), least_length: 0 };
+    let forced = TeacherForcing { sources: &sources, target: Some(&target), min_length: 0 };
     let all = checkpoint.trace(forced.into(), &TapSelection::All).unwrap();
     let (mut expected, mut found) = (outline.taps(), names(&all));
     expected.sort();
@@ -122,16 +129,17 @@ fn a_checkpoint_traces_the_wanted_taps_alone() {
 /// What one step makes of a text, worked out with the model alone: the best text, its log-probability and number of
 /// tokens, and why the row is dropped.
 fn by_hand(
-    checkpoint: &Checkpoint,
+    checkpoint: &GenerativeTeacher,
     text: &str,
     language: &str,
 ) -> (Vec<Candidate>, f64, usize, Option<&'static str>) {
     let generation = GenerationConfig { beam: 2, max_new_tokens: 10, length_penalty: 1.0 };
     let tokenizer = checkpoint.tokenizer().unwrap();
-    let config = checkpoint.model().config();
+    let padding = checkpoint.pipeline().config().padding();
     let ids = tokenizer.encode_for(text, language).unwrap();
-    let source = Tokens::pad(&[ids], config.pad_token_id);
-    let hypotheses = generation.run(checkpoint.model(), &source).unwrap().remove(0);
+    let source = Tokens::pad(&[ids], padding);
+    let hypotheses =
+        generation.run(checkpoint.pipeline().network().as_translator().unwrap(), &source).unwrap().remove(0);
     let best = &hypotheses[0];
     let dropped = match (best.finished, best.tokens.is_empty()) {
         (false, _) => Some("longer than the limit"),
@@ -267,11 +275,12 @@ fn a_pipeline_needs_a_step_and_shows_its_last_model() {
     let second = place.checkpoint("second");
     assert_eq!(pipeline.outline(), second.outline());
     let sources = [request("ab", "ta")];
-    let forced = Forced { sources: &sources, target: None, least_length: 0 };
+    let forced = TeacherForcing { sources: &sources, target: None, min_length: 0 };
     let wanted = TapSelection::named(["encoder.hidden.2"]);
     let found = pipeline.trace(forced.into(), &wanted).unwrap();
     let source = Tokens::pad(&[second.tokenizer().unwrap().encode_for("ab", "ta").unwrap()], 0);
-    let expected = second.model().trace(&source, None, Pass::Evaluate, wanted).unwrap();
+    let batch = Batch { text: Some(TextInput::new(source)), ..Batch::default() };
+    let expected = second.pipeline().network().forward(&batch, Pass::Evaluate, wanted).unwrap();
     let states = |trace: &Trace| trace.get("encoder.hidden.2").unwrap().clone();
     assert_eq!(largest_difference(&states(&found), &states(&expected)), 0.0);
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use alambic_models::bert::{Bert, BertConfig, Family, Head, HeadSpec, ProblemType};
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{Config, Precision, Tokenizer};
-use alambic_students::ship;
+use alambic_students::save_pretrained;
 use alambic_tensor::Streams;
 
 /// Writes a tiny model that knows the letters of `zorva` and writes English and Tamil.
@@ -33,7 +33,7 @@ pub(crate) fn tiny_model(folder: &Path) -> PathBuf {
     let weights = Marian::initial_weights(&config, &Streams::new(1)).unwrap();
     let path = folder.join("tiny");
     let files = tokenizer.files(config.max_position_embeddings).unwrap();
-    ship(&path, &config.into(), &weights, &files, Precision::F32).unwrap();
+    save_pretrained(&path, &config.into(), &weights, &files, Precision::F32).unwrap();
     path
 }
 
@@ -73,5 +73,5 @@ pub(crate) fn tiny_encoder(
     change(&mut config);
     let weights = Bert::initial_weights(&config, &Streams::new(3)).unwrap();
     let files = tokenizer.files(longest).unwrap();
-    ship(path, &Config::Bert(config), &weights, &files, Precision::F32).unwrap();
+    save_pretrained(path, &Config::Bert(config), &weights, &files, Precision::F32).unwrap();
 }

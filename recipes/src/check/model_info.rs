@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::rc::Rc;
 
+use alambic_inference::detector_folder;
 use alambic_models::bert::HeadSpec;
 use alambic_models::{Config, ModelError, ModelFolder, Tokenizer};
 use alambic_settings::{At, IndexMap};
-use alambic_students::{Donor, Student, StudentError, Surroundings, detector_of};
+use alambic_students::{BuildContext, SourceModel, Student, StudentError};
 use alambic_teachers::TeacherOptions;
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
@@ -80,16 +81,16 @@ impl<'a> ModelInfos<'a> {
         head: &HeadSpec,
         seed: u64,
     ) -> Result<Config, StudentError> {
-        let donor = |name: &str| {
+        let source_model = |name: &str| {
             let config = self.checkpoint(name)?.config.clone();
-            Some(Donor { config, weights: Weights::new(), tokenizer: None })
+            Some(SourceModel { config, weights: Weights::new(), tokenizer: None })
         };
         let streams = Streams::new(seed);
-        student.inner().config(&Surroundings {
+        student.inner().config(&BuildContext {
             tokenizer,
-            task: head,
+            head,
             streams,
-            donor: &donor,
+            source_model: &source_model,
             translations: &[],
         })
     }
@@ -120,7 +121,7 @@ pub(crate) fn inspect(path: &Path) -> Result<(ModelInfo, Option<String>), Vec<St
             errors.extend(tokenizer.check_rows(config.vocabulary()).err().map(|error| error.to_string()));
             if errors.is_empty() {
                 let unread = config.unused_tensors(&folder).map_err(said)?;
-                let detector = detector_of(path).is_some();
+                let detector = detector_folder(path).is_some();
                 let config = config.trim_vocabulary(tokenizer.rows());
                 return Ok((ModelInfo { config, tokenizer: Rc::new(tokenizer), detector }, unread));
             }

@@ -233,7 +233,7 @@ impl<'a> Uses<'a> {
         let evaluated = recipe.evaluation.teacher.iter().chain(&recipe.evaluation.compare_with);
         uses.teachers.extend(evaluated.map(|name| name.as_str()));
         for student in recipe.model.values() {
-            let own = student.inner().donors().into_iter().chain(student.inner().detector());
+            let own = student.inner().source_models().into_iter().chain(student.inner().detector());
             uses.teachers.extend(own.map(|name| name.as_str()));
         }
         for options in recipe.data.values() {

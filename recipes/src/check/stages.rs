@@ -6,7 +6,7 @@ use alambic_losses::Term;
 use alambic_models::{Outline, Tokenizer};
 use alambic_reports::metrics::{find, is_reference};
 use alambic_settings::{At, Diagnostic};
-use alambic_students::{Purpose, Student, StudentError, Taken};
+use alambic_students::{Student, StudentError, TaskKind, VocabularyTransfer};
 use alambic_teachers::TeacherOptions;
 use alambic_tensor::precision::MatmulPrecision;
 
@@ -150,15 +150,15 @@ impl<'a> Checker<'a> {
             }
             None if !is_sound => return None,
             None => {
-                let donor = declared.inner().donors().into_iter().next();
+                let donor = declared.inner().source_models().into_iter().next();
                 let donor = donor.and_then(|donor| self.models.checkpoint(donor));
                 // What is pruned is not the donor's any more.
                 let own = donor.map(|donor| Rc::clone(&donor.tokenizer));
-                let own = own.filter(|_| declared.inner().taken() == Taken::Whole);
+                let own = own.filter(|_| declared.inner().vocabulary_transfer() == VocabularyTransfer::Keep);
                 match self.models.configure(declared, &tokenizer, &head, recipe.seed) {
                     Ok(config) => (config, own, "the teacher whose layers it takes".to_owned()),
                     // The donor is known to be broken, and that is reported where it is declared.
-                    Err(StudentError::NoDonor(_)) => return None,
+                    Err(StudentError::MissingSourceModel(_)) => return None,
                     Err(error) => {
                         let origin = self.places.origin(&["model", name]);
                         self.error("student::size", error.to_string(), &origin, "this student");
@@ -194,16 +194,16 @@ impl<'a> Checker<'a> {
         student: &Student,
         task: &dyn Task,
     ) -> Option<()> {
-        let purpose = student.inner().purpose();
-        if purpose == task.purpose() {
+        let purpose = student.inner().task_kind();
+        if purpose == task.task_kind() {
             return Some(());
         }
         let kind = match purpose {
-            Purpose::Writes => "writes",
-            Purpose::Reads => "reads",
-            Purpose::Answers => "answers questions about images",
-            Purpose::Matches => "retrieves images by texts",
-            Purpose::Detects => "detects objects in images",
+            TaskKind::TextGeneration => "writes",
+            TaskKind::TextEncoding => "reads",
+            TaskKind::VisualQuestionAnswering => "answers questions about images",
+            TaskKind::ImageTextRetrieval => "retrieves images by texts",
+            TaskKind::ObjectDetection => "detects objects in images",
         };
         let data = task.data_name();
         let declared = self.places.key_origin(&["model", name]);
@@ -253,9 +253,9 @@ impl<'a> Checker<'a> {
             }
         }
         if takes_vocabulary(student, task) {
-            let donor = student.inner().donors().into_iter().next()?;
+            let donor = student.inner().source_models().into_iter().next()?;
             let whole = Rc::clone(&self.models.checkpoint(donor)?.tokenizer);
-            if student.inner().taken() == Taken::Whole {
+            if student.inner().vocabulary_transfer() == VocabularyTransfer::Keep {
                 return Some(whole);
             }
             return match transfer_vocabulary(&whole, student, task, &self.corpora) {
@@ -271,7 +271,7 @@ impl<'a> Checker<'a> {
         }
         let tokenizer = train_vocabulary(student, task, &self.corpora).ok()?;
         // Without a language there are no data, and that is said already.
-        let has_languages = task.purpose() != Purpose::Writes || !tokenizer.languages().is_empty();
+        let has_languages = task.task_kind() != TaskKind::TextGeneration || !tokenizer.languages().is_empty();
         has_languages.then(|| Rc::new(tokenizer))
     }
 

@@ -2,7 +2,7 @@
 
 use alambic_settings::reader::nearest;
 use alambic_settings::{At, Diagnostic, Node};
-use alambic_students::{ClipSizes, DualEncoder, FromTeacher, OscarSizes, Scratch, Student};
+use alambic_students::{ClipSizes, DualEncoder, EncoderDecoder, EncoderDecoderLayers, OscarSizes, Student};
 
 use super::checker::{Checker, list};
 use super::model_info::ModelInfo;
@@ -13,8 +13,8 @@ impl Checker<'_> {
         self.check_overruled(name, student);
         let before = self.found.count();
         match student {
-            Student::Scratch(options) => self.check_heads(name, options),
-            Student::FromTeacher(options) => self.check_layers(options, position),
+            Student::EncoderDecoder(options) => self.check_heads(name, options),
+            Student::EncoderDecoderLayers(options) => self.check_layers(options, position),
             // Its sizes are held against each other where it is configured.
             Student::Encoder(_) | Student::Fusion(_) | Student::Detector(_) => {}
             Student::Oscar(options) => {
@@ -28,8 +28,10 @@ impl Checker<'_> {
             Student::EncoderLayers(options) => {
                 self.check_donor("encoder", &options.teacher, options.layers.as_ref(), position)
             }
-            Student::DualEncoder(DualEncoder { teacher, .. }) | Student::Clip(ClipSizes { teacher, .. }) => {
-                if let Some(teacher) = teacher.as_ref().filter(|teacher| self.check_checkpoint(teacher)) {
+            Student::DualEncoder(DualEncoder { towers, .. }) | Student::Clip(ClipSizes { towers, .. }) => {
+                if let Some(teacher) =
+                    towers.teacher.as_ref().filter(|teacher| self.check_checkpoint(teacher))
+                {
                     self.check_order(teacher, position);
                 }
             }
@@ -42,7 +44,7 @@ impl Checker<'_> {
         let path = ["model", name, student.name()];
         let written = path.iter().try_fold(self.places.0, |node, key| node.get(key));
         let Some(written) = written.and_then(Node::members) else { return };
-        for (decides, others) in student.inner().overruled() {
+        for (decides, others) in student.inner().overridden_keys() {
             let idle: Vec<&str> =
                 others.iter().map(String::as_str).filter(|key| written.contains_key(*key)).collect();
             let Some(first) = idle.first() else { continue };
@@ -59,7 +61,7 @@ impl Checker<'_> {
     }
 
     /// Reports a width that does not divide into heads.
-    fn check_heads(&mut self, name: &str, options: &Scratch) {
+    fn check_heads(&mut self, name: &str, options: &EncoderDecoder) {
         if !options.width.is_multiple_of(options.heads) {
             let place = |key: &str| self.places.origin(&["model", name, "encoder-decoder", key]);
             let (width, heads) = (place("width"), place("heads"));
@@ -76,7 +78,7 @@ impl Checker<'_> {
     }
 
     /// Checks the layers of both stacks.
-    fn check_layers(&mut self, options: &FromTeacher, position: usize) {
+    fn check_layers(&mut self, options: &EncoderDecoderLayers, position: usize) {
         for (stack, donor, chosen) in [
             ("encoder", &options.encoder, &options.encoder_layers),
             ("decoder", options.decoder.as_ref().unwrap_or(&options.encoder), &options.decoder_layers),

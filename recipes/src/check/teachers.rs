@@ -8,7 +8,7 @@ use alambic_hub::Hub;
 use alambic_models::Tokenizer;
 use alambic_settings::source::SourceKind;
 use alambic_settings::{Diagnostic, Location, Origin};
-use alambic_teachers::{CheckpointOptions, PipelineOptions, Recorded, TeacherOptions};
+use alambic_teachers::{CheckpointOptions, PipelineOptions, RecordedTeacher, TeacherOptions};
 
 use super::checker::{Checker, Depth};
 use super::model_info::{ModelInfo, inspect};
@@ -35,7 +35,7 @@ impl Checker<'_> {
 
     fn check_record(&mut self, path: &Path, origin: &Origin) {
         let fault = match self.depth {
-            Depth::Whole => Recorded::read(&[path]).err().map(|error| error.to_string()),
+            Depth::Whole => RecordedTeacher::read(&[path]).err().map(|error| error.to_string()),
             Depth::Quick => read::open(path).err().map(|error| error.to_string()),
         };
         if let Some(message) = fault {
@@ -64,7 +64,7 @@ impl Checker<'_> {
                 );
             }
             (None, Some(stage)) => {
-                if options.adapts() {
+                if options.has_overrides() {
                     let message = format!(
                         "teacher `{name}` is a student of this recipe, which is read as it was trained"
                     );
@@ -128,8 +128,8 @@ impl Checker<'_> {
             info
         });
         match inspected {
-            Ok(sketch) if options.adapts() => {
-                match options.adapted(sketch.config, Tokenizer::clone(&sketch.tokenizer)) {
+            Ok(sketch) if options.has_overrides() => {
+                match options.apply(sketch.config, Tokenizer::clone(&sketch.tokenizer)) {
                     Ok((config, tokenizer)) => {
                         let sketch = ModelInfo { config, tokenizer: Rc::new(tokenizer), detector: false };
                         self.models.folders.insert(name.to_owned(), sketch);

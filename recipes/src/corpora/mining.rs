@@ -11,10 +11,10 @@ use alambic_data::split::SplitReport;
 use alambic_data::{Content, Corpus as Format, Dataset, ReadStatistics, Split, Splits};
 use alambic_files::digests::{self, Digests};
 use alambic_files::{read as files, write};
+use alambic_inference::EncoderPipeline;
 use alambic_reports::numbers::counted;
 use alambic_settings::{At, IndexMap};
-use alambic_students::Reader;
-use alambic_teachers::Teacher;
+use alambic_teachers::{EncoderTeacher, Teacher};
 use alambic_tensor::Streams;
 use serde::{Deserialize, Serialize};
 
@@ -95,7 +95,7 @@ fn corpus(
     let teacher = context.models.encoder(&options.teacher)?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(format!("{options:?} {}", context.seed).as_bytes());
-    hasher.update(teacher.teacher().weights_digest().as_bytes());
+    hasher.update(teacher.weights_digest().as_bytes());
     for own in &options.of {
         hasher.update(context.corpora.get(own)?.fingerprint().as_bytes());
     }
@@ -107,7 +107,7 @@ fn corpus(
     let (lines, account) = if let Some(known) = known {
         (lines_of(&table)?, known)
     } else {
-        let (lines, mined) = mine(context, name, (options, is_evaluated), fingerprint, observer)?;
+        let (lines, mined) = mine(context, name, (options, is_evaluated), (&teacher, fingerprint), observer)?;
         let text = lines.iter().map(|line| json(line, &table)).collect::<Result<Vec<_>, _>>()?.concat();
         make_folder(context.folder.path(), &folder)?;
         digests::register(&folder, &names.each_ref().map(String::as_str))?;
@@ -150,10 +150,10 @@ fn mine(
     context: &RunContext<'_>,
     name: &str,
     (options, is_evaluated): (&MinedParaphrases, bool),
-    fingerprint: String,
+    (teacher, fingerprint): (&EncoderTeacher, String),
     observer: &mut dyn Observer,
 ) -> Result<(Vec<Line>, Account), RunError> {
-    let reader = Reader::load(&context.models.checkpoint_folder(&options.teacher)?)?;
+    let pipeline = teacher.encoder_pipeline()?;
     let mut lines: Vec<Line> = Vec::new();
     let mut found = 0;
     let mut account = Account { fingerprint, rows: 0, dropped: IndexMap::new() };
@@ -170,7 +170,7 @@ fn mine(
             }
             let sources: Vec<&str> = some.iter().map(|group| group.source).collect();
             let targets: Vec<&str> = some.iter().flat_map(|group| group.targets.iter().copied()).collect();
-            let (sources, targets) = (vectors(&reader, &sources)?, vectors(&reader, &targets)?);
+            let (sources, targets) = (vectors(&pipeline, &sources)?, vectors(&pipeline, &targets)?);
             let mut rest = targets.as_slice();
             for (group, sentence) in some.iter().zip(&sources) {
                 let (own, others) = rest.split_at(group.targets.len());
@@ -268,8 +268,8 @@ fn texts_of(lines: &[Line], train: bool) -> impl Iterator<Item = &str> {
 }
 
 /// The vectors of texts, each of length one.
-fn vectors(reader: &Reader, texts: &[&str]) -> Result<Vec<Vec<f32>>, RunError> {
-    Ok(normalized_embeddings(reader, texts)?.to_vec2().map_err(alambic_models::ModelError::from)?)
+fn vectors(pipeline: &EncoderPipeline, texts: &[&str]) -> Result<Vec<Vec<f32>>, RunError> {
+    Ok(normalized_embeddings(pipeline, texts)?.to_vec2().map_err(alambic_models::ModelError::from)?)
 }
 
 fn cosine(one: &[f32], other: &[f32]) -> f64 {

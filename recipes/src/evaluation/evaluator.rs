@@ -8,7 +8,7 @@ use alambic_reports::metrics::{Metric, Prediction, PredictionKind, TaskDescripti
 use alambic_reports::outcome::Latency;
 use alambic_reports::report::{IllustratedExamples, Noun, Text};
 use alambic_settings::{At, IndexMap};
-use alambic_students::Blueprint;
+use alambic_students::InitialModel;
 use alambic_teachers::Teacher;
 
 use super::metrics::evaluation_metrics;
@@ -25,7 +25,7 @@ pub(crate) struct EvaluationContext<'a> {
     /// The folder of the student that the last stage left.
     pub(crate) student: &'a Path,
     /// Makes the student as it was before any training, and opens the folder of the trained one, whose vocabulary it has.
-    pub(crate) untrained: &'a dyn Fn() -> Result<(Blueprint, ModelFolder), RunError>,
+    pub(crate) untrained: &'a dyn Fn() -> Result<(InitialModel, ModelFolder), RunError>,
 }
 
 /// Fields of the student's model card that depend on the task.

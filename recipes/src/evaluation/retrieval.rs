@@ -1,7 +1,7 @@
 //! Retrieval between two sides, each of which is a set of queries for the other.
 
+use alambic_inference::nearest_neighbours;
 use alambic_reports::metrics::Prediction;
-use alambic_students::nearest;
 use alambic_tensor::candle::Tensor;
 
 use crate::error::RunError;
@@ -59,7 +59,8 @@ pub(crate) fn rank(left: &Tensor, right: &Tensor) -> Result<Vec<Prediction>, Run
             ));
         }
     }
-    let places = [nearest(left, right, RESULTS)?, nearest(right, left, RESULTS)?].concat();
+    let places =
+        [nearest_neighbours(left, right, RESULTS)?, nearest_neighbours(right, left, RESULTS)?].concat();
     Ok(places.into_iter().map(Prediction::Ranking).collect())
 }
 

@@ -1,7 +1,7 @@
 //! How alike the layers of two models are, and what they say.
 
+use alambic_inference::{EncoderPipeline, TextPair};
 use alambic_losses::kernel_alignment;
-use alambic_students::{Reader, TextPair};
 use alambic_tensor::candle::Tensor;
 use indexmap::IndexMap;
 
@@ -13,12 +13,12 @@ const MOST: usize = 500;
 /// Centred kernel alignment of each of the student's layers with the teacher's at the same share of the depth, over the
 /// mean states of texts, beside the same with the texts of one side shuffled.
 pub(crate) fn by_layer(
-    student: &Reader,
-    teacher: &Reader,
+    student: &EncoderPipeline,
+    teacher: &EncoderPipeline,
     texts: &[TextPair<'_>],
 ) -> Result<IndexMap<String, Option<f64>>, RunError> {
     let texts = &texts[..texts.len().min(MOST)];
-    let (own, other) = (student.states(texts)?, teacher.states(texts)?);
+    let (own, other) = (student.mean_hidden_states(texts)?, teacher.mean_hidden_states(texts)?);
     let (depth, teachers) = (own.len() - 1, other.len() - 1);
     let mut similarities = IndexMap::new();
     for layer in 1..=depth {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_files::{FileError, digests, write};
 use alambic_reports::document::PLOTS;
-use alambic_teachers::{cache, ledger};
+use alambic_teachers::{append_only_cache, cache};
 
 use super::layout::{
     CACHE, CHECKPOINTS, CORPORA, DETECTORS, FILES, RECORDS, RESULTS, STUDENT, TEACHERS, UNTRAINED, entries,
@@ -93,14 +93,15 @@ fn foreign_in(folder: &Path, contents: Contents) -> Result<Vec<PathBuf>, RunErro
             foreign
         }
         Contents::Records => {
-            let is_own =
-                |path: &PathBuf| write::is_partial(path) || path.is_file() && ledger::is_ledger(path);
+            let is_own = |path: &PathBuf| {
+                write::is_partial(path) || path.is_file() && append_only_cache::is_append_only_cache(path)
+            };
             entries(folder)?.into_iter().filter(|path| !is_own(path)).collect()
         }
         Contents::Caches => {
             let mut foreign = Vec::new();
             for path in entries(folder)? {
-                if path.is_dir() { foreign.extend(cache::foreign(&path)?) } else { foreign.push(path) }
+                if path.is_dir() { foreign.extend(cache::foreign_files(&path)?) } else { foreign.push(path) }
             }
             foreign
         }
@@ -117,7 +118,7 @@ pub(crate) fn discard_caches(run: &Path) -> Result<(), RunError> {
         return Ok(());
     }
     for path in entries(&folder)?.into_iter().filter(|path| path.is_dir()) {
-        let foreign = cache::foreign(&path)?;
+        let foreign = cache::foreign_files(&path)?;
         if foreign.is_empty() {
             write::discard(&path)?;
             continue;

@@ -1,9 +1,9 @@
 //! Checks of images, regions and answers that several tasks have in common.
 
 use alambic_data::{ContentKind, Split};
+use alambic_inference::ImageProcessor;
 use alambic_losses::{Loss, Term};
 use alambic_settings::{At, Diagnostic, Origin};
-use alambic_students::Eyes;
 
 use crate::check::checker::{Checker, Depth, Site};
 use crate::check::counts::Counts;
@@ -57,11 +57,12 @@ impl Checker<'_> {
         else {
             return;
         };
-        let eyes = [&student.config, &teacher.config].map(|config| Eyes::new(config, None));
-        let [Ok(own), Ok(other)] = eyes else { return };
+        let image_processor =
+            [&student.config, &teacher.config].map(|config| ImageProcessor::new(config, None));
+        let [Ok(own), Ok(other)] = image_processor else { return };
         // The stream without a name is that of text and image together.
         let is_of_images = |stream: &String| ["", "image", "vision"].contains(&stream.as_str());
-        if own.cut_alike(&other) || !term.token_by_token.iter().any(is_of_images) {
+        if own.has_same_parts(&other) || !term.token_by_token.iter().any(is_of_images) {
             return;
         }
         let message = format!(
@@ -105,7 +106,9 @@ impl Checker<'_> {
         corpora: &[At<String>],
         split: Split,
     ) {
-        let Ok(Eyes::Regions(eyes)) = Eyes::new(&model.config, None) else { return };
+        let Ok(ImageProcessor::Regions(image_processor)) = ImageProcessor::new(&model.config, None) else {
+            return;
+        };
         if self.depth != Depth::Whole {
             return;
         }
@@ -117,9 +120,9 @@ impl Checker<'_> {
             let message = match &picture.regions {
                 None if model.detector => continue,
                 None => format!("{who} reads regions, and nothing is known of any in `{}`", name.value),
-                Some(found) if !eyes.read(found.width()) => format!(
+                Some(found) if !image_processor.is_compatible_width(found.width()) => format!(
                     "{who} reads regions of {} features, and those of `{}` have {}",
-                    eyes.features(),
+                    image_processor.feature_width(),
                     name.value,
                     found.width()
                 ),

@@ -1,10 +1,10 @@
 //! Texts and the images that they are about, as inputs of student and teacher.
 
 use alambic_data::Picture;
+use alambic_inference::{ImageProcessor, PatchSampler, ProcessedImage};
 use alambic_models::architecture::Batch;
 use alambic_models::bert::TextInput;
 use alambic_models::{Config, EncodedText, ModelFolder, TapSelection, Tokenizer, Trace};
-use alambic_students::{Eyes, Pick, Sight};
 use alambic_teachers::Teacher;
 
 use super::store::ImageStore;
@@ -26,11 +26,11 @@ impl<'p> PairedInputs<'p> {
     /// Encodes texts and prepares their images. The tokenizer cuts what is too long.
     pub(crate) fn new(
         pairs: &[TextImagePair<'p>],
-        eyes: Eyes,
+        image_processor: ImageProcessor,
         tokenizer: &Tokenizer,
         padding: u32,
     ) -> Result<Self, RunError> {
-        let mut store = ImageStore::new(eyes);
+        let mut store = ImageStore::new(image_processor);
         let (mut tokens, mut images) = (Vec::new(), Vec::new());
         for (text, picture) in pairs {
             let image = store.add(picture)?;
@@ -47,19 +47,19 @@ impl<'p> PairedInputs<'p> {
     }
 
     /// What the model is shown of these texts. Of images with more patches than it reads, some are picked.
-    pub(crate) fn batch(&self, rows: &[usize], pick: Pick<'_>) -> Result<Batch, RunError> {
+    pub(crate) fn batch(&self, rows: &[usize], sampler: PatchSampler<'_>) -> Result<Batch, RunError> {
         let texts: Vec<&EncodedText> = rows.iter().map(|&row| &self.tokens[row]).collect();
         let places: Vec<usize> = rows.iter().map(|&row| self.images[row]).collect();
-        let sights = self.store.sights(&places)?;
-        let sights: Vec<&Sight> = sights.iter().map(AsRef::as_ref).collect();
-        let (image, regions) = self.store.eyes().batch(&sights, Some(pick))?;
+        let processed = self.store.processed_images(&places)?;
+        let processed: Vec<&ProcessedImage> = processed.iter().map(AsRef::as_ref).collect();
+        let (image, regions) = self.store.image_processor().batch(&processed, Some(sampler))?;
         Ok(Batch { text: Some(TextInput::pad(&texts, self.padding)), image, regions, ..Batch::default() })
     }
 }
 
 /// What is known of the inputs of the student.
 pub(crate) struct StudentInputs<'e> {
-    pub(crate) eyes: &'e Eyes,
+    pub(crate) image_processor: &'e ImageProcessor,
     /// Whether it reads the same texts with the same vocabulary.
     pub(crate) same_texts: bool,
 }
@@ -73,8 +73,8 @@ pub(crate) struct TeacherInputs<'a> {
 }
 
 impl<'a> TeacherInputs<'a> {
-    /// A teacher of which taps are wanted; none where nothing is. `pairs` is what it reads, and `max_length` are the most tokens
-    /// of a text.
+    /// A teacher of which taps are wanted; none where nothing is. `pairs` is what it reads, and `max_length` are the most
+    /// tokens of a text.
     pub(crate) fn new(
         teacher: Option<&'a dyn Teacher>,
         taps: Vec<String>,
@@ -87,20 +87,25 @@ impl<'a> TeacherInputs<'a> {
             return Ok(Some(Self { teacher, taps, own: None }));
         };
         let config = Config::open(&ModelFolder::open(folder)?)?;
-        let eyes = Eyes::open(&config, folder)?;
-        let own = if student.same_texts && eyes.see_alike(student.eyes) {
+        let image_processor = ImageProcessor::load(&config, folder)?;
+        let own = if student.same_texts && image_processor.has_same_inputs(student.image_processor) {
             None
         } else {
             let tokenizer = tokenizer.with_max_length(max_length.min(config.max_length()))?;
-            Some(PairedInputs::new(pairs, eyes, &tokenizer, config.padding())?)
+            Some(PairedInputs::new(pairs, image_processor, &tokenizer, config.padding())?)
         };
         Ok(Some(Self { teacher, taps, own }))
     }
 
     /// Its pass over texts, of which the student is shown a batch.
-    pub(crate) fn trace(&self, rows: &[usize], shown: &Batch, pick: Pick<'_>) -> Result<Trace, RunError> {
+    pub(crate) fn trace(
+        &self,
+        rows: &[usize],
+        shown: &Batch,
+        sampler: PatchSampler<'_>,
+    ) -> Result<Trace, RunError> {
         let wanted = TapSelection::named(self.taps.iter().cloned());
-        let own = self.own.as_ref().map(|showing| showing.batch(rows, pick)).transpose()?;
+        let own = self.own.as_ref().map(|showing| showing.batch(rows, sampler)).transpose()?;
         Ok(self.teacher.trace(own.as_ref().unwrap_or(shown).into(), &wanted)?)
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use alambic_data::Picture;
-use alambic_students::{Eyes, Sight};
+use alambic_inference::{ImageProcessor, ProcessedImage};
 use indexmap::IndexMap;
 use rayon::prelude::*;
 
@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 2 << 30;
 
 /// Images, each prepared once and held as long as there is room, and else each time it is looked at.
 pub(crate) struct ImageStore<'p> {
-    eyes: Eyes,
+    image_processor: ImageProcessor,
     /// By their addresses: images of several corpora may have one name.
     images: IndexMap<usize, StoredImage<'p>>,
     /// Bytes that may still be held.
@@ -24,19 +24,19 @@ pub(crate) struct ImageStore<'p> {
 struct StoredImage<'p> {
     picture: &'p Picture,
     /// None where there was no room.
-    sight: Option<Sight>,
+    processed: Option<ProcessedImage>,
     second_text: Option<String>,
 }
 
 impl<'p> ImageStore<'p> {
-    /// An empty one, for a model with these eyes.
-    pub(crate) fn new(eyes: Eyes) -> Self {
-        Self { eyes, images: IndexMap::new(), room: MAX_BYTES }
+    /// Empty store, for a model with this image processor.
+    pub(crate) fn new(image_processor: ImageProcessor) -> Self {
+        Self { image_processor, images: IndexMap::new(), room: MAX_BYTES }
     }
 
-    /// The eyes that it is for.
-    pub(crate) fn eyes(&self) -> &Eyes {
-        &self.eyes
+    /// Image processor of the model.
+    pub(crate) fn image_processor(&self) -> &ImageProcessor {
+        &self.image_processor
     }
 
     /// Takes an image, and gives its place.
@@ -45,31 +45,34 @@ impl<'p> ImageStore<'p> {
         if let Some(place) = self.images.get_index_of(&address) {
             return Ok(place);
         }
-        let mut stored = StoredImage { picture, sight: None, second_text: None };
-        if self.room > 0 || self.eyes.read_tags() {
-            let sight = self.eyes.prepare(picture)?;
-            stored.second_text = self.eyes.second_text(&sight);
+        let mut stored = StoredImage { picture, processed: None, second_text: None };
+        if self.room > 0 || self.image_processor.has_tags() {
+            let processed = self.image_processor.process(picture)?;
+            stored.second_text = self.image_processor.second_text(&processed);
             if self.room > 0 {
-                self.room = self.room.saturating_sub(sight.bytes());
-                stored.sight = Some(sight);
+                self.room = self.room.saturating_sub(processed.bytes());
+                stored.processed = Some(processed);
             }
         }
         Ok(self.images.insert_full(address, stored).0)
     }
 
     /// The images of places that [`Self::add`] gave.
-    pub(crate) fn sights(&self, places: &[usize]) -> Result<Vec<Cow<'_, Sight>>, RunError> {
-        let sight = |&place: &usize| {
-            let StoredImage { picture, sight, .. } = &self.images[place];
-            Ok(match sight {
-                Some(sight) => Cow::Borrowed(sight),
-                None => Cow::Owned(self.eyes.prepare(picture)?),
+    pub(crate) fn processed_images(
+        &self,
+        places: &[usize],
+    ) -> Result<Vec<Cow<'_, ProcessedImage>>, RunError> {
+        let processed = |&place: &usize| {
+            let StoredImage { picture, processed, .. } = &self.images[place];
+            Ok(match processed {
+                Some(processed) => Cow::Borrowed(processed),
+                None => Cow::Owned(self.image_processor.process(picture)?),
             })
         };
-        if places.iter().all(|&place| self.images[place].sight.is_some()) {
-            return places.iter().map(sight).collect();
+        if places.iter().all(|&place| self.images[place].processed.is_some()) {
+            return places.iter().map(processed).collect();
         }
-        places.par_iter().map(sight).collect()
+        places.par_iter().map(processed).collect()
     }
 
     /// The second text that the model reads with the image of a place.
@@ -92,14 +95,14 @@ mod tests {
         Raster { width: 8, height: 8, rgb: Arc::new(vec![shade; 8 * 8 * 3]) }
     }
 
-    fn eyes() -> Eyes {
+    fn image_processor() -> ImageProcessor {
         let config = ClipConfig {
             projection_dim: 4,
             text_config: ClipTextConfig::default(),
             vision_config: ClipVisionConfig { image_size: 8, patch_size: 4, ..ClipVisionConfig::default() },
             images: None,
         };
-        Eyes::new(&Config::Clip(config), None).unwrap()
+        ImageProcessor::new(&Config::Clip(config), None).unwrap()
     }
 
     #[test]
@@ -113,11 +116,11 @@ mod tests {
             splits: Vec::new(),
         };
         let pictures = [picture(10), picture(20)];
-        let mut store = ImageStore::new(eyes());
+        let mut store = ImageStore::new(image_processor());
         let places: Vec<usize> = pictures.iter().map(|picture| store.add(picture).unwrap()).collect();
         assert_eq!(places, [0, 1]);
-        let sights = store.sights(&places).unwrap();
-        assert_ne!(sights[0], sights[1]);
+        let processed = store.processed_images(&places).unwrap();
+        assert_ne!(processed[0], processed[1]);
     }
 
     #[test]
@@ -129,17 +132,17 @@ mod tests {
             Picture::of_file(path)
         };
         let pictures: Vec<Picture> = [10, 20, 30].map(picture).into();
-        let eyes = eyes();
+        let image_processor = image_processor();
         let whole = |room: usize| {
-            let mut store = ImageStore { room, ..ImageStore::new(eyes.clone()) };
+            let mut store = ImageStore { room, ..ImageStore::new(image_processor.clone()) };
             let places: Vec<usize> = pictures.iter().map(|picture| store.add(picture).unwrap()).collect();
             assert_eq!(store.add(&pictures[1]).unwrap(), places[1]);
-            let sights: Vec<Sight> =
-                store.sights(&places).unwrap().into_iter().map(Cow::into_owned).collect();
-            (store.images.values().filter(|stored| stored.sight.is_some()).count(), sights)
+            let processed: Vec<ProcessedImage> =
+                store.processed_images(&places).unwrap().into_iter().map(Cow::into_owned).collect();
+            (store.images.values().filter(|stored| stored.processed.is_some()).count(), processed)
         };
-        let ((all, whole_sights), (some, sights)) = (whole(usize::MAX), whole(200));
+        let ((all, whole_images), (some, processed)) = (whole(usize::MAX), whole(200));
         assert_eq!((all, some), (3, 2));
-        assert_eq!(whole_sights, sights);
+        assert_eq!(whole_images, processed);
     }
 }

@@ -1,7 +1,7 @@
 //! Keys of the cache of a teacher's outputs.
 
 use alambic_settings::{Location, choices, settings};
-use alambic_teachers::cache::Precision;
+use alambic_teachers::cache::CacheFormats;
 
 choices! {
     /// Whether a teacher's outputs are kept.
@@ -33,6 +33,6 @@ settings! {
         pub limit_gb: f64 = 8.0,
         /// The formats in which they are kept.
         #[flatten]
-        pub precision: Precision,
+        pub precision: CacheFormats,
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alambic_files::{digests, write};
+use alambic_inference::detector_folder;
 use alambic_models::{ModelFolder, Precision, TokenizerFiles};
 use alambic_reports::metrics::{
     Prediction, Scores, ScoringContext, accuracy_and_majority, fidelity_metrics, score_all,
@@ -11,7 +12,7 @@ use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{Latency, ModelOutcome};
 use alambic_reports::report::{IllustratedExamples, Noun, Text};
 use alambic_settings::IndexMap;
-use alambic_students::{Blueprint, add_detector, detector_of, ship};
+use alambic_students::{InitialModel, add_detector, save_pretrained};
 use alambic_teachers::Teacher;
 use alambic_tensor::precision::{self, MatmulPrecision};
 
@@ -46,7 +47,7 @@ pub(crate) fn in_precision(products: MatmulPrecision) -> String {
 fn compared(
     options: &EvaluationOptions,
     context: &RunContext<'_>,
-    untrained: &dyn Fn() -> Result<(Blueprint, ModelFolder), RunError>,
+    untrained: &dyn Fn() -> Result<(InitialModel, ModelFolder), RunError>,
 ) -> Result<Vec<(String, PathBuf)>, RunError> {
     let named = options
         .compare_with
@@ -54,13 +55,13 @@ fn compared(
         .map(|name| Ok((name.value.clone(), context.models.checkpoint_folder(name)?)));
     let mut folders: Vec<(String, PathBuf)> = named.collect::<Result<_, RunError>>()?;
     if options.untrained {
-        let (Blueprint { config, weights }, trained) = untrained()?;
+        let (InitialModel { config, weights }, trained) = untrained()?;
         let folder = context.folder.path().join(layout::UNTRAINED);
         let partial = write::partial(&folder);
         write::discard(&partial)?;
         std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
-        ship(&partial, &config, &weights, &TokenizerFiles::read(trained.path())?, Precision::F32)?;
-        if let Some(detector) = detector_of(trained.path()) {
+        save_pretrained(&partial, &config, &weights, &TokenizerFiles::read(trained.path())?, Precision::F32)?;
+        if let Some(detector) = detector_folder(trained.path()) {
             add_detector(&partial, &detector)?;
         }
         digests::publish(&partial, &folder)?;
@@ -91,7 +92,7 @@ impl<'a> Evaluation<'a> {
         evaluators: Vec<Box<dyn Evaluator + 'a>>,
         options: &EvaluationOptions,
         context: &RunContext<'_>,
-        untrained: &dyn Fn() -> Result<(Blueprint, ModelFolder), RunError>,
+        untrained: &dyn Fn() -> Result<(InitialModel, ModelFolder), RunError>,
         trainings: &Trainings,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {

@@ -2,7 +2,7 @@
 
 use alambic_models::bert::HeadSpec;
 use alambic_models::{ModelFolder, Tokenizer};
-use alambic_students::{Blueprint, Student, Surroundings};
+use alambic_students::{BuildContext, InitialModel, Student};
 use alambic_tensor::Streams;
 
 use crate::context::RunContext;
@@ -12,8 +12,8 @@ use crate::schema::Recipe;
 use crate::stage_order::{stage_options, student_of, student_options};
 use crate::tasks::task::Task;
 
-/// What a student is built of.
-pub(crate) struct InitialModel<'a> {
+/// Inputs of a student's construction.
+pub(crate) struct BuildInputs<'a> {
     pub(crate) student: &'a Student,
     pub(crate) task: &'a dyn Task,
     pub(crate) tokenizer: &'a Tokenizer,
@@ -24,19 +24,19 @@ pub(crate) struct InitialModel<'a> {
 /// Builds a student as the recipe says.
 pub(crate) fn build_student(
     context: &RunContext<'_>,
-    initial: &InitialModel<'_>,
-) -> Result<Blueprint, RunError> {
-    let donors = context.models.donors(initial.student)?;
-    let donor = |name: &str| donors.get(name).cloned();
-    let texts = initial.task.transfer_texts(&context.corpora)?;
-    let surroundings = Surroundings {
-        tokenizer: initial.tokenizer,
-        task: initial.head,
-        streams: initial.streams,
-        donor: &donor,
+    inputs: &BuildInputs<'_>,
+) -> Result<InitialModel, RunError> {
+    let models = context.models.source_models(inputs.student)?;
+    let source_model = |name: &str| models.get(name).cloned();
+    let texts = inputs.task.transfer_texts(&context.corpora)?;
+    let build_context = BuildContext {
+        tokenizer: inputs.tokenizer,
+        head: inputs.head,
+        streams: inputs.streams,
+        source_model: &source_model,
         translations: &texts.translations,
     };
-    Ok(initial.student.inner().make(&surroundings)?)
+    Ok(inputs.student.inner().build(&build_context)?)
 }
 
 /// The last stage's student as it was before any training, by the first seed, with the vocabulary and the head of the trained
@@ -44,13 +44,13 @@ pub(crate) fn build_student(
 pub(crate) fn untrained(
     recipe: &Recipe,
     context: &RunContext<'_>,
-) -> Result<(Blueprint, ModelFolder), RunError> {
+) -> Result<(InitialModel, ModelFolder), RunError> {
     let last = recipe.stages.last().ok_or_else(|| RunError::Recipe("there is no stage".into()))?;
     let task = stage_options(recipe, last)?.data.task();
     let student = student_options(recipe, &student_of(recipe, last)?)?;
     let folder = ModelFolder::open(&finished_folder(context.folder.path(), last))?;
     let (tokenizer, head) = (folder.tokenizer()?, task.head(&context.corpora)?);
     let streams = Streams::new(recipe.seed);
-    let initial = InitialModel { student, task, tokenizer: &tokenizer, head: &head, streams };
-    Ok((build_student(context, &initial)?, folder))
+    let inputs = BuildInputs { student, task, tokenizer: &tokenizer, head: &head, streams };
+    Ok((build_student(context, &inputs)?, folder))
 }

@@ -8,7 +8,7 @@ use alambic_models::{Config, Initialiser, ModelFolder, Precision, Tokenizer};
 use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::record::{EventLog, LogMark};
 use alambic_settings::At;
-use alambic_students::{Blueprint, Student, add_detector, ship};
+use alambic_students::{InitialModel, Student, add_detector, save_pretrained};
 use alambic_teachers::Teacher;
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Tensor};
@@ -18,7 +18,7 @@ use alambic_tensor::optimiser::AdamW;
 use alambic_tensor::parameters::{self, Parameters, Weights};
 use indexmap::IndexSet;
 
-use super::initial::{InitialModel, build_student};
+use super::initial::{BuildInputs, build_student};
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::folder::layout::{CHECKPOINTS, finished_folder, make_folder};
@@ -155,7 +155,7 @@ fn no_examples(statistics: &DatasetStatistics) -> String {
 }
 
 /// The student before this training.
-fn initial_model(context: &RunContext<'_>, training: &Training<'_>) -> Result<Blueprint, RunError> {
+fn initial_model(context: &RunContext<'_>, training: &Training<'_>) -> Result<InitialModel, RunError> {
     let (head, streams) = (training.task.head(&context.corpora)?, Streams::new(training.seed));
     match (&training.from, training.start) {
         (Some(folder), _) => {
@@ -169,14 +169,14 @@ fn initial_model(context: &RunContext<'_>, training: &Training<'_>) -> Result<Bl
             let config = Config::open(&folder)?;
             let weights = config.weights(&folder)?;
             let (config, weights) = config.with_head_weights(weights, &head, &streams)?;
-            Ok(Blueprint { config, weights })
+            Ok(InitialModel { config, weights })
         }
         (None, Start::Random(config)) => {
-            Ok(Blueprint { config: config.clone(), weights: config.initial_weights(&streams)? })
+            Ok(InitialModel { config: config.clone(), weights: config.initial_weights(&streams)? })
         }
         (None, Start::Built(student)) => build_student(
             context,
-            &InitialModel {
+            &BuildInputs {
                 student,
                 task: training.task,
                 tokenizer: training.tokenizer,
@@ -199,7 +199,7 @@ fn bind(training: &Training<'_>, config: &Config) -> Result<Vec<Term>, RunError>
 fn state(
     training: &Training<'_>,
     task: &dyn TrainingTask,
-    initial: &Blueprint,
+    initial: &InitialModel,
     terms: &[Term],
 ) -> Result<TrainState, RunError> {
     let streams = Streams::new(training.seed);
@@ -273,7 +273,7 @@ fn callbacks<'a>(
 fn output(
     training: &Training<'_>,
     task: &dyn TrainingTask,
-    initial: &Blueprint,
+    initial: &InitialModel,
     state: &TrainState,
     events: &EventLog,
 ) -> Result<TrainOutput, RunError> {
@@ -326,7 +326,7 @@ fn projections(from: Option<&Path>, terms: &[Term], streams: Streams) -> Result<
 fn write_finished(
     context: &RunContext<'_>,
     training: &Training<'_>,
-    initial: &Blueprint,
+    initial: &InitialModel,
     best: &Weights,
     output: &TrainOutput,
 ) -> Result<(), RunError> {
@@ -343,7 +343,7 @@ fn write_finished(
             .collect()
     };
     let tokenizer = training.tokenizer.files(initial.config.max_length())?;
-    ship(&partial, &initial.config, &part(true), &tokenizer, Precision::F32)?;
+    save_pretrained(&partial, &initial.config, &part(true), &tokenizer, Precision::F32)?;
     if let Some(detector) = &training.detector {
         add_detector(&partial, detector)?;
     }

@@ -174,7 +174,7 @@ fn tokenizer(
     if let Some(tokenizer) = of_teacher.filter(|_| shares_vocabulary(student, task)) {
         return Ok(tokenizer.clone());
     }
-    match student.inner().donors().first() {
+    match student.inner().source_models().first() {
         Some(donor) if takes_vocabulary(student, task) => {
             let whole = ModelFolder::open(&context.models.checkpoint_folder(donor)?)?.tokenizer()?;
             transfer_vocabulary(&whole, student, task, &context.corpora)
@@ -199,7 +199,7 @@ fn baselines(
     let own = student_options(recipe, student)?;
     let folder = ModelFolder::open(&students[0].folder)?;
     let shape = Config::open(&folder)?;
-    let starts = if own.inner().takes_weights() {
+    let starts = if own.inner().has_source_weights() {
         vec![(SAME_START, Start::Built(own)), (FROM_SCRATCH, Start::Random(&shape))]
     } else {
         vec![(BASELINE, Start::Built(own))]

@@ -6,7 +6,7 @@ use alambic_data::{ContentKind, Split, Text};
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::bert::HeadSpec;
 use alambic_settings::At;
-use alambic_students::{Purpose, Student};
+use alambic_students::{Student, TaskKind};
 
 use crate::check::checker::{Checker, Site};
 use crate::check::model_info::ModelInfo;
@@ -49,7 +49,7 @@ pub(crate) trait Task {
     fn data_name(&self) -> &'static str;
 
     /// What a model does that trains on them.
-    fn purpose(&self) -> Purpose;
+    fn task_kind(&self) -> TaskKind;
 
     /// The corpora that it uses.
     fn corpora(&self) -> Vec<&At<String>>;

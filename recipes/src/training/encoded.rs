@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use alambic_data::{Label, Text};
 use alambic_models::{Config, Tokenizer};
 use alambic_teachers::Teacher;
-use alambic_teachers::cache::Texts;
+use alambic_teachers::cache::EncodedTexts;
 
 use super::encoded_examples::{EncodedExamples, Vocabulary};
 use super::masking::Masking;
@@ -30,7 +30,7 @@ impl EncodedSplits {
         (student, tokenizer): (&Config, &Tokenizer),
         teacher: Option<&dyn Teacher>,
     ) -> Result<Self, RunError> {
-        let room = teacher.and_then(Teacher::longest).unwrap_or(usize::MAX);
+        let room = teacher.and_then(Teacher::max_length).unwrap_or(usize::MAX);
         let max_length = max_length.min(student.max_length()).min(room);
         let own = tokenizer.with_max_length(max_length)?;
         // Layers can be compared token by token only where both read the same tokens.
@@ -82,8 +82,8 @@ impl EncodedSplits {
     }
 
     /// What the teacher reads: the texts to train on, and then those to validate on.
-    pub(crate) fn read_by_teacher(&self) -> Texts<'_> {
-        Texts {
+    pub(crate) fn read_by_teacher(&self) -> EncodedTexts<'_> {
+        EncodedTexts {
             texts: self.examples.read_by_teacher().chain(self.validation.read_by_teacher()).collect(),
             padding: self.examples.padding_of_teacher(),
         }

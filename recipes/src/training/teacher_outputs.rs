@@ -10,7 +10,7 @@ use alambic_models::bert::TextInput;
 use alambic_models::{TapSelection, TapShape, Trace};
 use alambic_reports::numbers::{bytes, duration, thousands};
 use alambic_settings::Location;
-use alambic_teachers::cache::{Cache, Texts, estimate};
+use alambic_teachers::cache::{EncodedTexts, TeacherOutputCache, estimate_size};
 use alambic_teachers::{Teacher, TeacherError};
 
 use crate::error::RunError;
@@ -31,7 +31,7 @@ pub(crate) enum TeacherOutputs<'a> {
     /// The teacher reads along.
     Live(&'a dyn Teacher),
     /// It has read all texts before.
-    Cached(Box<Cache>),
+    Cached(Box<TeacherOutputCache>),
 }
 
 impl TeacherOutputs<'_> {
@@ -55,7 +55,7 @@ pub(crate) struct Request<'a> {
     /// The taps that its losses look at.
     pub(crate) taps: &'a [String],
     /// The texts as the teacher reads them: those to train on, then those to validate on.
-    pub(crate) texts: Texts<'a>,
+    pub(crate) texts: EncodedTexts<'a>,
 }
 
 /// Where the teacher's outputs of a stage are cached, and how often its texts are read.
@@ -141,7 +141,7 @@ pub(crate) fn open<'a>(
     let options = scope.options;
     let lengths = request.texts.texts.iter().map(|text| text.ids.len());
     let outline = teacher.outline().ok_or(TeacherError::NoTaps)?;
-    let Some(size) = estimate(outline, request.taps, &options.precision, lengths) else { return live };
+    let Some(size) = estimate_size(outline, request.taps, &options.precision, lengths) else { return live };
     match decide(options, size, readings) {
         CacheDecision::Cache => {}
         CacheDecision::Live(reason) => {
@@ -159,7 +159,7 @@ pub(crate) fn open<'a>(
         Ok((cache, summary)) => Ok((TeacherOutputs::Cached(Box::new(cache)), Some(summary))),
         // Where it was not asked for, a full disk is no reason to give up.
         Err(RunError::Teacher(
-            TeacherError::File { path, source } | TeacherError::Kept(FileError::Io { path, source }),
+            TeacherError::File { path, source } | TeacherError::Files(FileError::Io { path, source }),
         )) if options.mode == CacheMode::Auto && source.kind() == std::io::ErrorKind::StorageFull => {
             observer.note(&format!(
                 "{}: the teacher runs at every step: the disk of {} is full",
@@ -194,7 +194,7 @@ fn at_hand(
     let precision = &scope.options.precision;
     for stage in &scope.stages {
         let folder = scope.folder(stage)?;
-        if Cache::is_of(&folder, teacher, &request.texts, request.taps, precision)? {
+        if TeacherOutputCache::is_of(&folder, teacher, &request.texts, request.taps, precision)? {
             return Ok(Some(folder));
         }
     }
@@ -207,7 +207,7 @@ pub(crate) fn fill(
     teacher: &dyn Teacher,
     request: &Request<'_>,
     observer: &mut dyn Observer,
-) -> Result<(Cache, String), RunError> {
+) -> Result<(TeacherOutputCache, String), RunError> {
     let precision = &scope.options.precision;
     let (folder, taps) = match at_hand(scope, teacher, request)? {
         Some(folder) => (folder, request.taps.to_vec()),
@@ -219,33 +219,34 @@ pub(crate) fn fill(
         count,
         0,
     );
-    let cache = Cache::complete(&folder, teacher, &request.texts, &taps, precision, &mut |done| {
-        observer.progress(done);
-        if scope.interrupt.load(Ordering::Relaxed) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    })?;
+    let cache =
+        TeacherOutputCache::complete(&folder, teacher, &request.texts, &taps, precision, &mut |done| {
+            observer.progress(done);
+            if scope.interrupt.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
     let cache =
         cache.ok_or_else(|| RunError::Interrupted { folder: scope.run.unwrap_or(&folder).to_owned() })?;
-    let costs = cache.costs();
+    let errors = cache.quantization_errors();
     // All taps of one kind are kept alike; the worst speaks for them.
-    let worst = costs
+    let worst = errors
         .iter()
-        .filter(|(_, cost)| cost.relative() > 0.0)
+        .filter(|(_, error)| error.relative() > 0.0)
         .max_by(|a, b| a.1.relative().total_cmp(&b.1.relative()));
     let mut said = vec![match worst {
         None => format!("{} kept without loss", bytes(cache.bytes())),
-        Some((tap, cost)) => format!(
+        Some((tap, error)) => format!(
             "{} kept with a relative error of at most {:.1e} (`{tap}`, largest difference {:.1e} where values reach {:.1e})",
             bytes(cache.bytes()),
-            cost.relative(),
-            cost.largest_error,
-            cost.largest_value
+            error.relative(),
+            error.largest_error,
+            error.largest_value
         ),
     }];
-    let diverging = costs.iter().filter_map(|(tap, cost)| Some((tap, cost.divergence()?)));
+    let diverging = errors.iter().filter_map(|(tap, error)| Some((tap, error.divergence()?)));
     said.extend(diverging.map(|(tap, divergence)| format!("`{tap}` diverges by {divergence:.1e} nats")));
     let summary = said.join(", ");
     observer.finished(&format!("{summary}, in {}", duration(begin.elapsed().as_secs_f64())));

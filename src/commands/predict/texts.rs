@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use alambic_files::text::visible;
+use alambic_inference::{EncoderPipeline, TextPair};
 use alambic_models::bert::{Head, ProblemType};
 use alambic_settings::IndexMap;
-use alambic_students::{Reader, TextPair};
 use serde_json::{Value, json};
 
 use super::lines::{Answer, Line, in_batches};
@@ -14,18 +14,18 @@ use crate::failure::Failure;
 
 /// Runs a model that reads.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
-    let mut reader = Reader::load(path)?;
+    let mut pipeline = EncoderPipeline::load(path)?;
     if let Some(longest) = arguments.longest {
-        reader = reader.cut_at(longest as usize)?;
+        pipeline = pipeline.with_max_length(longest as usize)?;
     }
-    let config = reader.config();
+    let config = pipeline.config();
     if config.head == Head::Tokens {
         if arguments.pair == Some(true) {
             return Err(Failure::Usage(
                 "`--pair` is for a model that reads pairs; this one tags words".into(),
             ));
         }
-        return in_batches(arguments, |batch| tag_words(batch, &reader));
+        return in_batches(arguments, |batch| tag_words(batch, &pipeline));
     }
     let tap = match config.head {
         Head::Sequence => "logits",
@@ -42,11 +42,11 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let pairs = Pairs { told, split: told.unwrap_or(tap == "logits") };
     in_batches(arguments, |batch| {
         let texts = batch.iter().map(|line| pairs.read(&line.text)).collect::<Result<Vec<_>, _>>()?;
-        let rows = reader.rows(&texts, tap)?;
+        let rows = pipeline.text_rows(&texts, tap)?;
         rows.iter()
             .zip(&texts)
             .zip(batch)
-            .map(|((row, text), line)| said(&reader, tap, line, *text, row))
+            .map(|((row, text), line)| said(&pipeline, tap, line, *text, row))
             .collect()
     })
 }
@@ -73,16 +73,22 @@ impl Pairs {
 }
 
 /// What a model says of a line.
-fn said(reader: &Reader, tap: &str, line: &Line, text: TextPair<'_>, row: &[f32]) -> Result<Answer, Failure> {
+fn said(
+    pipeline: &EncoderPipeline,
+    tap: &str,
+    line: &Line,
+    text: TextPair<'_>,
+    row: &[f32],
+) -> Result<Answer, Failure> {
     check_numbers(tap, row)?;
     let text_json = &line.text;
-    let is_cut = reader.cuts(text)?;
+    let is_cut = pipeline.is_truncated(text)?;
     if tap == "embedding" {
         let said = row.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         return Ok(Answer { said, json: json!({ "text": text_json, "embedding": row }), is_cut });
     }
-    let config = reader.config();
-    let answer = reader.answer(row);
+    let config = pipeline.config();
+    let answer = pipeline.label(row);
     let by_name = |values: Vec<f64>| -> IndexMap<&String, f64> { config.labels.iter().zip(values).collect() };
     let json = if config.problem_type == ProblemType::Regression && row.len() > 1 {
         let numbers: IndexMap<&String, f32> = config.labels.iter().zip(row.iter().copied()).collect();
@@ -101,29 +107,29 @@ fn said(reader: &Reader, tap: &str, line: &Line, text: TextPair<'_>, row: &[f32]
 }
 
 /// Lines with the tags of their words, which blanks or tabs part.
-fn tag_words(batch: &[Line], reader: &Reader) -> Result<Vec<Answer>, Failure> {
+fn tag_words(batch: &[Line], pipeline: &EncoderPipeline) -> Result<Vec<Answer>, Failure> {
     let texts: Vec<String> =
         batch.iter().map(|line| line.text.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     let pairs: Vec<TextPair<'_>> = texts.iter().map(|text| (text.as_str(), None)).collect();
     let mut answers = Vec::with_capacity(batch.len());
-    for ((line, text), rows) in batch.iter().zip(&texts).zip(reader.logits(&pairs)?) {
+    for ((line, text), rows) in batch.iter().zip(&texts).zip(pipeline.logits(&pairs)?) {
         rows.iter().try_for_each(|row| check_numbers("logits", row))?;
         let words: Vec<(&str, &Vec<f32>)> =
             text.split(' ').zip(&rows).filter(|(word, _)| !word.is_empty()).collect();
         let tagged =
-            words.iter().map(|(word, row)| format!("{}/{}", visible(word), visible(&reader.answer(row))));
+            words.iter().map(|(word, row)| format!("{}/{}", visible(word), visible(&pipeline.label(row))));
         let described: Vec<Value> = words
             .iter()
             .map(|(word, row)| {
                 // None where the text was cut before the word.
                 let probability = probabilities(row).into_iter().reduce(f64::max);
-                json!({ "word": word, "tag": reader.answer(row), "probability": probability })
+                json!({ "word": word, "tag": pipeline.label(row), "probability": probability })
             })
             .collect();
         answers.push(Answer {
             said: tagged.collect::<Vec<_>>().join(" "),
             json: json!({ "text": line.text, "words": described }),
-            is_cut: reader.cuts((text, None))?,
+            is_cut: pipeline.is_truncated((text, None))?,
         });
     }
     Ok(answers)

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use alambic_files::text::{quoted, visible};
+use alambic_inference::GenerationPipeline;
 use alambic_models::{GenerationConfig, Hypothesis};
-use alambic_students::Predictor;
 use serde_json::json;
 
 use super::lines::{Answer, in_batches};
@@ -16,14 +16,14 @@ type Input = (String, String);
 
 /// Runs a model that writes.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
-    let mut predictor = Predictor::load(path)?;
-    let most = predictor.generation.max_new_tokens;
-    predictor.generation = GenerationConfig {
+    let mut pipeline = GenerationPipeline::load(path)?;
+    let most = pipeline.generation.max_new_tokens;
+    pipeline.generation = GenerationConfig {
         beam: arguments.beam.map_or(1, usize::from),
         max_new_tokens: arguments.longest.map_or(most, |longest| most.min(longest as usize)),
         length_penalty: 1.0,
     };
-    let languages = predictor.languages();
+    let languages = pipeline.languages();
     let language = match (&arguments.target_language, languages.as_slice()) {
         (Some(_), []) => {
             return Err(Failure::Usage(
@@ -43,7 +43,7 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let columns = Columns { languages, language };
     in_batches(arguments, |batch| {
         let inputs = batch.iter().map(|line| columns.read(&line.text)).collect::<Result<Vec<_>, _>>()?;
-        let written = predictor.predict(&inputs)?;
+        let written = pipeline.predict(&inputs)?;
         inputs
             .iter()
             .zip(written)

@@ -5,7 +5,7 @@ use alambic_models::bert::{BertConfig, Head, Pooling, PoolingMode, PoolingStep, 
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
 
-use super::blocks::{self, LayerSizes, Norms, Source, TextTables, activate, first_token};
+use super::blocks::{self, LayerSizes, Norms, OnnxWeights, TextTables, activate, first_token};
 use super::builder::{Builder, Finished, Name, Storage, integer, integers, text};
 use super::proto::{Extent, element};
 
@@ -17,7 +17,7 @@ pub(super) fn graph(
     weights: &Weights,
     storage: Storage,
 ) -> Result<Finished, ModelError> {
-    let source = Source(weights);
+    let source = OnnxWeights(weights);
     let names = config.names();
     let mut graph = Builder::new(config.family.model_type(), storage);
     let ids = graph.tokens("input_ids");
@@ -67,7 +67,7 @@ pub(super) fn graph(
 /// Word, position and segment embeddings, normed.
 fn embed(
     graph: &mut Builder,
-    source: &Source<'_>,
+    source: &OnnxWeights<'_>,
     names: &TensorNames,
     config: &BertConfig,
     ids: &str,
@@ -103,7 +103,7 @@ fn positions_after_padding(graph: &mut Builder, config: &BertConfig, ids: &str) 
 /// One vector for each text.
 fn pool(
     graph: &mut Builder,
-    source: &Source<'_>,
+    source: &OnnxWeights<'_>,
     hidden: &str,
     mask: &str,
     pooling: &Pooling,
@@ -199,7 +199,7 @@ fn normalise(graph: &mut Builder, vectors: &str) -> Name {
 /// The states at the ends of each text of one layer of long short-term memory, or of two in both orders.
 fn recurrent(
     graph: &mut Builder,
-    source: &Source<'_>,
+    source: &OnnxWeights<'_>,
     hidden: &str,
     mask: &str,
     layers: &[String],
@@ -238,7 +238,7 @@ fn recurrent(
 
 fn classify(
     graph: &mut Builder,
-    source: &Source<'_>,
+    source: &OnnxWeights<'_>,
     names: &TensorNames,
     config: &BertConfig,
     hidden: &str,

@@ -40,9 +40,9 @@ pub(super) struct TextTables {
 }
 
 /// Weights by name.
-pub(super) struct Source<'a>(pub(super) &'a Weights);
+pub(super) struct OnnxWeights<'a>(pub(super) &'a Weights);
 
-impl Source<'_> {
+impl OnnxWeights<'_> {
     pub(super) fn get(&self, name: &str) -> Result<&Tensor, ModelError> {
         self.0.get(name).ok_or_else(|| ModelError::MissingTensor(name.to_owned()))
     }
@@ -69,7 +69,7 @@ impl Source<'_> {
 /// becomes an input.
 pub(super) fn embed(
     graph: &mut Builder,
-    source: &Source<'_>,
+    source: &OnnxWeights<'_>,
     tables: &TextTables,
     ids: &str,
     positions: impl FnOnce(&mut Builder) -> Name,
@@ -113,7 +113,7 @@ pub(super) fn mask_bias(graph: &mut Builder, mask: &str) -> Name {
 /// A layer over `[batch, length, width]`. `bias` is added to the scores; none where nothing is padded.
 pub(super) fn layer(
     graph: &mut Builder,
-    source: &Source<'_>,
+    source: &OnnxWeights<'_>,
     names: &EncoderNames,
     sizes: &LayerSizes<'_>,
     hidden: &str,
@@ -133,7 +133,7 @@ pub(super) fn layer(
 /// A sublayer with its residual sum and its norm.
 fn sublayer(
     graph: &mut Builder,
-    source: &Source<'_>,
+    source: &OnnxWeights<'_>,
     norm: &str,
     sizes: &LayerSizes<'_>,
     hidden: &str,
@@ -156,7 +156,7 @@ fn sublayer(
 /// Self-attention.
 fn attention(
     graph: &mut Builder,
-    source: &Source<'_>,
+    source: &OnnxWeights<'_>,
     names: &AttentionNames,
     sizes: &LayerSizes<'_>,
     hidden: &str,
@@ -240,7 +240,7 @@ pub(super) fn first_token(graph: &mut Builder, hidden: &str) -> Name {
 /// A linear layer and a hyperbolic tangent.
 pub(super) fn linear_tanh(
     graph: &mut Builder,
-    source: &Source<'_>,
+    source: &OnnxWeights<'_>,
     x: &str,
     name: &str,
 ) -> Result<Name, ModelError> {

@@ -1,10 +1,10 @@
-//! Dual encoders as graphs: the two towers, each of which is run alone, and the head over what they say.
+//! Dual encoders as graphs: two towers, each a graph of its own, and the head over both embeddings.
 
 use alambic_models::dual::{ANSWERS_EPSILON, DualConfig};
 use alambic_models::{ModelError, evenly_spaced};
 use alambic_tensor::parameters::Weights;
 
-use super::blocks::{self, LayerSizes, Norms, Source, TextTables, activate, first_token};
+use super::blocks::{self, LayerSizes, Norms, OnnxWeights, TextTables, activate, first_token};
 use super::builder::{Builder, Finished, Name, Storage, integer, integers};
 use super::proto::Extent;
 
@@ -17,7 +17,7 @@ pub(super) fn graphs(
     weights: &Weights,
     storage: Storage,
 ) -> Result<[(&'static str, Finished); 3], ModelError> {
-    let source = Source(weights);
+    let source = OnnxWeights(weights);
     Ok([
         ("text", text(config, &source, storage)?),
         ("image", image(config, &source, storage)?),
@@ -26,7 +26,7 @@ pub(super) fn graphs(
 }
 
 /// Inputs: `input_ids`, `attention_mask` and, with segments, `token_type_ids`. Output: `text_embeds`.
-fn text(config: &DualConfig, source: &Source<'_>, storage: Storage) -> Result<Finished, ModelError> {
+fn text(config: &DualConfig, source: &OnnxWeights<'_>, storage: Storage) -> Result<Finished, ModelError> {
     let mut graph = Builder::new("dual-encoder text", storage);
     let ids = graph.tokens("input_ids");
     let mask = graph.tokens("attention_mask");
@@ -47,7 +47,7 @@ fn text(config: &DualConfig, source: &Source<'_>, storage: Storage) -> Result<Fi
 
 /// Input: `pixel_values`, squares of the size for which positions are stored, so that none is interpolated. Of
 /// more patches than the model reads, those are read that are spread evenly. Output: `image_embeds`.
-fn image(config: &DualConfig, source: &Source<'_>, storage: Storage) -> Result<Finished, ModelError> {
+fn image(config: &DualConfig, source: &OnnxWeights<'_>, storage: Storage) -> Result<Finished, ModelError> {
     let sizes = &config.sizes;
     let mut graph = Builder::new("dual-encoder image", storage);
     let (channels, patch, grid) = (sizes.num_channels, sizes.patch_size, sizes.grid());
@@ -100,7 +100,7 @@ impl Tower {
         &self,
         mut graph: Builder,
         config: &DualConfig,
-        source: &Source<'_>,
+        source: &OnnxWeights<'_>,
         embedded: &str,
         bias: Option<&str>,
     ) -> Result<Finished, ModelError> {
@@ -128,7 +128,7 @@ impl Tower {
 }
 
 /// Inputs: `text_embeds` and `image_embeds`. Output: `logits` of the answers; without answers `pooler_output`, both fused.
-fn head(config: &DualConfig, source: &Source<'_>, storage: Storage) -> Result<Finished, ModelError> {
+fn head(config: &DualConfig, source: &OnnxWeights<'_>, storage: Storage) -> Result<Finished, ModelError> {
     let (width, answers) = (config.sizes.hidden_size, config.sizes.labels.len());
     let shape = |size: usize| -> [Extent; 2] { ["batch".into(), size.into()] };
     let mut graph = Builder::new("dual-encoder head", storage);
@@ -145,7 +145,12 @@ fn head(config: &DualConfig, source: &Source<'_>, storage: Storage) -> Result<Fi
 }
 
 /// A linear layer, a norm, a GELU and another linear layer: the parts 0, 1, 2 and 3 of a sequence of modules.
-fn perceptron(graph: &mut Builder, source: &Source<'_>, x: &str, name: &str) -> Result<Name, ModelError> {
+fn perceptron(
+    graph: &mut Builder,
+    source: &OnnxWeights<'_>,
+    x: &str,
+    name: &str,
+) -> Result<Name, ModelError> {
     let inner = source.linear(graph, x, &format!("{name}.0"))?;
     let inner = source.norm(graph, &inner, &format!("{name}.1"), ANSWERS_EPSILON)?;
     let inner = activate(graph, &inner, "gelu")?;

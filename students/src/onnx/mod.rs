@@ -19,12 +19,12 @@ use self::builder::Finished;
 use self::proto::Model;
 use crate::StudentError;
 
-/// A file that was written.
+/// ONNX file that was written.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Written {
-    /// Where it is.
+pub struct OnnxFile {
+    /// Path.
     pub path: PathBuf,
-    /// Its bytes.
+    /// Size in bytes.
     pub bytes: u64,
     /// The largest difference that storing made to a weight, over the largest weight of its tensor.
     pub difference: f64,
@@ -50,7 +50,7 @@ pub fn export(
     config: &Config,
     weights: &Weights,
     storage: Storage,
-) -> Result<Vec<Written>, StudentError> {
+) -> Result<Vec<OnnxFile>, StudentError> {
     // A graph is put together without a look at the shapes of weights; the network says what does not fit.
     let whole = || architecture::build(config, weights);
     let graphs = match config {
@@ -63,7 +63,7 @@ pub fn export(
             dual::graphs(config, weights, storage)?.into()
         }
         other => {
-            return Err(StudentError::Size(format!(
+            return Err(StudentError::Incompatible(format!(
                 "a {} has no ONNX form here, as text encoders and dual encoders have; `hf` is the form that it has",
                 other.model_type()
             )));
@@ -75,8 +75,8 @@ pub fn export(
         write::write(&path, &model.encode_to_vec())?;
         let read = read::bytes(&path, u64::MAX)?;
         match Model::decode(read.as_slice()) {
-            Ok(back) if back == model => Ok(Written { path, bytes: read.len() as u64, difference }),
-            _ => Err(StudentError::Unfaithful { path, difference: f32::INFINITY }),
+            Ok(back) if back == model => Ok(OnnxFile { path, bytes: read.len() as u64, difference }),
+            _ => Err(StudentError::RoundTrip { path, difference: f32::INFINITY }),
         }
     };
     graphs.into_iter().map(write).collect()

@@ -1,11 +1,16 @@
 use std::collections::HashSet;
 
 use alambic_models::bert::{Bert, BertConfig, Family, Head, ProblemType};
-use alambic_models::{Precision, Tokenizer, write_weights};
+use alambic_models::{Precision, Tokenizer, word_spans, write_weights};
+use alambic_tensor::Streams;
 use alambic_tensor::candle::{Device, Tensor};
 use tempfile::TempDir;
 
-use super::*;
+use super::augmenter::CHUNK;
+use super::masked_language_model::MaskedLanguageModel;
+use super::word_embeddings::WordEmbeddings;
+use super::{AugmentOptions, AugmentedText, Augmenter, Passage};
+use crate::{EncoderTeacher, TeacherError};
 
 const TEXTS: [&str; 4] = [
     "the soup was dull and the waiter slow",
@@ -16,7 +21,7 @@ const TEXTS: [&str; 4] = [
 
 /// A tiny model of the words of the texts, under a head. Words that begin with the same letter have nearly the same
 /// embedding.
-fn model(head: Head, seed: u64) -> (TempDir, Encoder) {
+fn model(head: Head, seed: u64) -> (TempDir, EncoderTeacher) {
     let tokenizer = Tokenizer::train_words(TEXTS, 200).unwrap();
     let config = BertConfig {
         family: Family::Bert,
@@ -55,7 +60,7 @@ fn model(head: Head, seed: u64) -> (TempDir, Encoder) {
     std::fs::write(folder.path().join("config.json"), config.to_json().to_string()).unwrap();
     std::fs::write(folder.path().join("tokenizer.json"), tokenizer.to_json().unwrap()).unwrap();
     write_weights(folder.path(), &weights, Precision::F32).unwrap();
-    let encoder = Encoder::load(folder.path()).unwrap();
+    let encoder = EncoderTeacher::load(folder.path()).unwrap();
     (folder, encoder)
 }
 
@@ -68,7 +73,7 @@ fn passages() -> Vec<Passage> {
 }
 
 /// What comes of some texts in a new file.
-fn complete(augmenter: &Augmenter<'_>, passages: &[Passage]) -> Vec<Varied> {
+fn complete(augmenter: &Augmenter<'_>, passages: &[Passage]) -> Vec<AugmentedText> {
     let folder = tempfile::tempdir().unwrap();
     augmenter.complete(&folder.path().join("varied.jsonl"), passages, &mut |_| {}).unwrap()
 }
@@ -76,7 +81,7 @@ fn complete(augmenter: &Augmenter<'_>, passages: &[Passage]) -> Vec<Varied> {
 #[test]
 fn neighbours_are_the_nearest_words_and_never_the_word_itself() {
     let (_folder, encoder) = model(Head::None, 1);
-    let near = Near::new(encoder).unwrap();
+    let near = WordEmbeddings::new(encoder).unwrap();
     let spellings = ["plot", "dull", "warm", "deal", "ξ"].map(str::to_owned);
     let neighbours = near.neighbours(&spellings, 2).unwrap();
     // Three words begin with `p`, three with `w`; the letters alone are no candidates.
@@ -94,7 +99,7 @@ fn words_are_replaced_and_all_else_is_kept() {
     let always = options(30, 2, 1.0);
     let augmenter = Augmenter::new(&always, encoder, None, 1).unwrap();
     let varied = complete(&augmenter, &passages());
-    for (passage, Varied { variants }) in passages().iter().zip(&varied) {
+    for (passage, AugmentedText { variants }) in passages().iter().zip(&varied) {
         assert!(!variants.is_empty() && variants.len() <= 30);
         for variant in variants {
             assert_eq!(word_spans(&variant.text).len(), word_spans(&passage.text).len());
@@ -160,8 +165,8 @@ fn both_texts_of_a_pair_are_varied() {
 fn a_masked_language_model_proposes_whole_words_in_context() {
     let (_folder, encoder) = model(Head::MaskedLanguage, 4);
     let vocabulary: HashSet<String> =
-        encoder.vocabulary().whole_words().into_iter().map(|(_, word)| word).collect();
-    let proposer = MaskedLanguage::new(encoder.clone()).unwrap();
+        encoder.model().tokenizer().whole_words().into_iter().map(|(_, word)| word).collect();
+    let proposer = MaskedLanguageModel::new(encoder.clone()).unwrap();
     let augmenter_options = options(10, 5, 1.0);
     let augmenter = Augmenter::new(&augmenter_options, encoder.clone(), Some(encoder), 1).unwrap();
     let text = "the soup was dull and the dealer slow";
@@ -181,7 +186,7 @@ fn a_masked_language_model_proposes_whole_words_in_context() {
     // Its neighbours stand in for it.
     assert!(variants.iter().all(|variant| !variant.text.contains("dealer")));
     let (_folder, headless) = model(Head::None, 1);
-    let error = MaskedLanguage::new(headless).unwrap_err().to_string();
+    let error = MaskedLanguageModel::new(headless).unwrap_err().to_string();
     assert!(error.contains("no masked-language head"), "{error}");
 }
 

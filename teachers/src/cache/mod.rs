@@ -1,12 +1,12 @@
-//! A teacher's outputs over given texts, computed once and kept on disk.
+//! Caches of a teacher's outputs over texts.
 //!
-//! A cache is a folder: `cache.json` says what it was made of, shards hold the taps of some texts each, and `digests.json`
-//! the digests of all. A shard is there when it is whole and listed, so an interrupted cache goes on where it stopped, and
-//! comes out as if it had not. One process at a time computes one.
+//! A cache is a folder: `cache.json` is its manifest, shards hold the taps of some texts each, and `digests.json` the digests
+//! of all. A shard exists once it is complete and listed, so an interrupted cache resumes where it stopped, and ends as one of
+//! a single run. One process at a time computes one.
 
-mod keep;
-mod precision;
+mod number_format;
 mod shard;
+mod tap_format;
 #[cfg(test)]
 mod tests;
 
@@ -23,28 +23,28 @@ use alambic_tensor::device;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use self::keep::Kept;
-pub use self::precision::{Cost, Precision, Stored};
+pub use self::number_format::{CacheFormats, NumberFormat, QuantizationError};
 use self::shard::{Shard, Values, Writer};
+use self::tap_format::TapFormat;
 use crate::{Teacher, TeacherError};
 
-/// The file that says what a cache was made of.
+/// File of the manifest.
 const MANIFEST: &str = "cache.json";
-/// Texts that the teacher reads together.
+/// Texts in a forward pass.
 const BATCH: usize = 32;
-/// Bytes that a shard should have.
+/// Intended bytes of a shard.
 const SHARD: usize = 64 << 20;
 
-/// Texts as the teacher reads them, in the order in which a cache has them.
+/// Encoded texts in the order of a cache.
 #[derive(Debug, Clone)]
-pub struct Texts<'a> {
+pub struct EncodedTexts<'a> {
     /// Their tokens.
     pub texts: Vec<&'a EncodedText>,
     /// The padding token.
     pub padding: u32,
 }
 
-impl Texts<'_> {
+impl EncodedTexts<'_> {
     fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         for text in &self.texts {
@@ -64,7 +64,7 @@ impl Texts<'_> {
     }
 }
 
-/// What a cache was made of, and how it is cut.
+/// Manifest: what the outputs were computed from, and the size of shards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Manifest {
@@ -74,53 +74,53 @@ struct Manifest {
     tokenizer: String,
     /// Digest of the texts in tokens, in their order.
     data: String,
-    /// How each tap is kept.
-    taps: IndexMap<String, Kept>,
+    /// Format of each tap.
+    taps: IndexMap<String, TapFormat>,
     /// Texts.
     texts: usize,
     /// Texts of a shard; the last may have fewer.
     texts_per_shard: usize,
 }
 
-/// Bytes that the taps of texts of these lengths take up. None if the teacher has no such tap.
+/// Bytes of the taps of texts of these lengths. None if the teacher has no such tap.
 #[must_use]
-pub fn estimate(
+pub fn estimate_size(
     outline: &Outline,
     taps: &[String],
-    precision: &Precision,
+    precision: &CacheFormats,
     lengths: impl Iterator<Item = usize>,
 ) -> Option<u64> {
-    let kept = kept(outline, taps, precision).ok()?;
-    Some(lengths.map(|length| 4 + bytes(&kept, length) as u64).sum())
+    let formats = tap_formats(outline, taps, precision).ok()?;
+    Some(lengths.map(|length| 4 + bytes(&formats, length) as u64).sum())
 }
 
-fn kept(
+fn tap_formats(
     outline: &Outline,
     taps: &[String],
-    precision: &Precision,
-) -> Result<IndexMap<String, Kept>, TeacherError> {
+    precision: &CacheFormats,
+) -> Result<IndexMap<String, TapFormat>, TeacherError> {
     taps.iter()
         .map(|tap| {
-            let form = outline.tap_shape(tap).ok_or_else(|| TeacherError::Tap(tap.clone()))?;
-            Ok((tap.clone(), Kept::of(tap, form, precision)))
+            let form = outline.tap_shape(tap).ok_or_else(|| TeacherError::MissingTap(tap.clone()))?;
+            Ok((tap.clone(), TapFormat::of(tap, form, precision)))
         })
         .collect()
 }
 
-fn bytes(taps: &IndexMap<String, Kept>, length: usize) -> usize {
-    taps.values().map(|kept| kept.bytes(length)).sum()
+fn bytes(taps: &IndexMap<String, TapFormat>, length: usize) -> usize {
+    taps.values().map(|format| format.bytes(length)).sum()
 }
 
 impl Manifest {
     fn new(
         teacher: &dyn Teacher,
-        texts: &Texts<'_>,
+        texts: &EncodedTexts<'_>,
         taps: &[String],
-        precision: &Precision,
+        precision: &CacheFormats,
         shard: usize,
     ) -> Result<Self, TeacherError> {
         let outline = teacher.outline().ok_or(TeacherError::NoTaps)?;
-        let taps = kept(outline, taps, precision)?;
+        let taps = tap_formats(outline, taps, precision)?;
         let all: usize = texts.lengths().map(|length| bytes(&taps, length)).sum();
         let tokenizer =
             teacher.tokenizer().map(alambic_models::Tokenizer::identity).transpose()?.unwrap_or_default();
@@ -137,9 +137,9 @@ impl Manifest {
         })
     }
 
-    /// The first part in which a cache is not what is wanted. More taps than that do no harm.
+    /// The first part that differs from what is wanted. More taps than wanted are not a difference.
     fn stale(&self, wanted: &Self) -> Option<&'static str> {
-        let taps = |found: &Self| wanted.taps.iter().all(|(tap, kept)| found.taps.get(tap) == Some(kept));
+        let taps = |found: &Self| wanted.taps.iter().all(|(tap, format)| found.taps.get(tap) == Some(format));
         let named = wanted.taps.keys().all(|tap| self.taps.contains_key(tap));
         [
             ("tokenizer", self.tokenizer != wanted.tokenizer),
@@ -157,27 +157,27 @@ impl Manifest {
     }
 }
 
-/// What a teacher says of texts, kept on disk.
+/// Cache of a teacher's outputs over texts.
 #[derive(Debug)]
-pub struct Cache {
+pub struct TeacherOutputCache {
     folder: PathBuf,
     manifest: Manifest,
     shards: Vec<Shard>,
 }
 
-impl Cache {
+impl TeacherOutputCache {
     /// The cache of a folder for a teacher, its texts and taps: read as far as it goes, and computed on from there.
-    /// `progress` hears how many texts are done, and can have it stop at the next batch; what is computed of a shard by
-    /// then is lost, and none is given.
+    /// `progress` gets the number of texts done and can interrupt it at the next batch; the shard in progress is lost then, and
+    /// the result is none.
     ///
     /// # Errors
     /// [`TeacherError::StaleCache`] when the folder holds a cache of something else; any error of the teacher or a file.
     pub fn complete(
         folder: &Path,
         teacher: &dyn Teacher,
-        texts: &Texts<'_>,
+        texts: &EncodedTexts<'_>,
         taps: &[String],
-        precision: &Precision,
+        precision: &CacheFormats,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Self>, TeacherError> {
         let wanted = Manifest::new(teacher, texts, taps, precision, SHARD)?;
@@ -187,13 +187,13 @@ impl Cache {
     /// Whether the cache of a folder is one for this teacher, these texts and taps, complete or not.
     ///
     /// # Errors
-    /// When what the folder says of its cache cannot be read.
+    /// When the manifest cannot be read.
     pub fn is_of(
         folder: &Path,
         teacher: &dyn Teacher,
-        texts: &Texts<'_>,
+        texts: &EncodedTexts<'_>,
         taps: &[String],
-        precision: &Precision,
+        precision: &CacheFormats,
     ) -> Result<bool, TeacherError> {
         let Some(found) = Self::manifest(folder)? else { return Ok(false) };
         Ok(found.stale(&Manifest::new(teacher, texts, taps, precision, SHARD)?).is_none())
@@ -203,7 +203,7 @@ impl Cache {
         wanted: Manifest,
         folder: &Path,
         teacher: &dyn Teacher,
-        texts: &Texts<'_>,
+        texts: &EncodedTexts<'_>,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Self>, TeacherError> {
         write::create_folder(folder)?;
@@ -265,7 +265,7 @@ impl Cache {
         Ok((0..manifest.shards()).map(shard_name).all(is_there))
     }
 
-    /// What the cache of a folder was made of; none if there is none.
+    /// Manifest of the cache of a folder; none if there is none.
     fn manifest(folder: &Path) -> Result<Option<Manifest>, TeacherError> {
         let path = folder.join(MANIFEST);
         // Without its digest it may be of a start that was cut short: nothing was computed yet.
@@ -294,7 +294,7 @@ impl Cache {
         &self,
         shard: usize,
         teacher: &dyn Teacher,
-        texts: &Texts<'_>,
+        texts: &EncodedTexts<'_>,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<bool, TeacherError> {
         let taps = &self.manifest.taps;
@@ -338,16 +338,16 @@ impl Cache {
         trace.record_mask("", &input.tokens.mask);
         let mut values = Vec::new();
         for tap in taps {
-            let kept = *self.manifest.taps.get(tap).ok_or_else(|| TeacherError::Tap(tap.clone()))?;
-            let each = kept.form.numbers(padded);
+            let format = *self.manifest.taps.get(tap).ok_or_else(|| TeacherError::MissingTap(tap.clone()))?;
+            let each = format.form.numbers(padded);
             let mut all = vec![0.0; rows.len() * each];
             for (&row, place) in rows.iter().zip(all.chunks_exact_mut(each)) {
                 let shard = self.shards.get(row / self.manifest.texts_per_shard);
-                let shard = shard.ok_or_else(|| TeacherError::Tap(tap.clone()))?;
-                shard.read(tap, kept, row % self.manifest.texts_per_shard, &mut values)?;
-                lay_out(kept.form, &values, padded, place);
+                let shard = shard.ok_or_else(|| TeacherError::MissingTap(tap.clone()))?;
+                shard.read(tap, format, row % self.manifest.texts_per_shard, &mut values)?;
+                lay_out(format.form, &values, padded, place);
             }
-            let tensor = match kept.form {
+            let tensor = match format.form {
                 TapShape::Text { width } => Tensor::from_vec(all, (rows.len(), width), device::current()),
                 TapShape::Tokens { width } => {
                     Tensor::from_vec(all, (rows.len(), padded, width), device::current())
@@ -361,7 +361,7 @@ impl Cache {
         Ok(trace)
     }
 
-    /// Where it is.
+    /// Folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -373,14 +373,14 @@ impl Cache {
         self.shards.iter().map(Shard::size).sum()
     }
 
-    /// What the format of each tap costs, over all texts.
+    /// Error of each tap's format over all texts.
     #[must_use]
-    pub fn costs(&self) -> IndexMap<String, Cost> {
-        let mut costs: IndexMap<String, Cost> = IndexMap::new();
-        for (tap, cost) in self.shards.iter().flat_map(|shard| &shard.costs) {
-            costs.entry(tap.clone()).or_default().merge(cost);
+    pub fn quantization_errors(&self) -> IndexMap<String, QuantizationError> {
+        let mut errors: IndexMap<String, QuantizationError> = IndexMap::new();
+        for (tap, error) in self.shards.iter().flat_map(|shard| &shard.errors) {
+            errors.entry(tap.clone()).or_default().merge(error);
         }
-        costs
+        errors
     }
 }
 
@@ -409,11 +409,11 @@ fn shard_name(number: usize) -> String {
     format!("shard-{number:05}.safetensors")
 }
 
-/// What of a folder is no cache's: files that no cache writes. Where it is not there, nothing.
+/// Files of a folder that no cache writes; none where there is no folder.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn foreign(folder: &Path) -> Result<Vec<PathBuf>, TeacherError> {
+pub fn foreign_files(folder: &Path) -> Result<Vec<PathBuf>, TeacherError> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }

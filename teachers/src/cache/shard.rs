@@ -2,7 +2,7 @@
 //!
 //! It is a safetensors file. `lengths` holds the tokens of each text. A tap's numbers lie one text after another,
 //! without padding, under its name; beside them `TAP.scales` where the format has scales, or `TAP.classes` and
-//! `TAP.rest` where only the highest logits are kept. The metadata hold what the format costs.
+//! `TAP.rest` where only the highest logits are kept. The metadata hold the errors of the formats.
 
 use std::fs::File;
 use std::ops::Range;
@@ -15,25 +15,25 @@ use memmap2::Mmap;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use super::keep::{Keeper, Kept};
-use super::precision::Cost;
+use super::number_format::QuantizationError;
+use super::tap_format::{TapEncoder, TapFormat};
 use crate::TeacherError;
 
-/// The metadata's key under which the costs are.
-const COSTS: &str = "costs";
+/// Key of the errors in the metadata.
+const ERRORS: &str = "costs";
 /// The tensor that holds the tokens of each text.
 const LENGTHS: &str = "lengths";
 
-/// A shard in the making.
+/// Writer of a shard.
 pub(super) struct Writer {
     lengths: Vec<u32>,
-    keepers: IndexMap<String, Keeper>,
+    encoders: IndexMap<String, TapEncoder>,
 }
 
 impl Writer {
-    pub(super) fn new(taps: &IndexMap<String, Kept>) -> Self {
-        let keepers = taps.iter().map(|(tap, kept)| (tap.clone(), Keeper::new(*kept))).collect();
-        Self { lengths: Vec::new(), keepers }
+    pub(super) fn new(taps: &IndexMap<String, TapFormat>) -> Self {
+        let encoders = taps.iter().map(|(tap, format)| (tap.clone(), TapEncoder::new(*format))).collect();
+        Self { lengths: Vec::new(), encoders }
     }
 
     /// Takes the wanted taps of one text of a batch: the `row`th of a trace whose texts are padded to `padded` tokens.
@@ -42,8 +42,8 @@ impl Writer {
     /// When the trace lacks a tap, or it has another shape than the teacher's outline says.
     pub(super) fn push(&mut self, trace: &Values, row: usize, length: usize) -> Result<(), TeacherError> {
         self.lengths.push(length as u32);
-        for (tap, keeper) in &mut self.keepers {
-            keeper.push(&trace.row(tap, keeper.kept().form, row, length)?, length);
+        for (tap, encoder) in &mut self.encoders {
+            encoder.push(&trace.row(tap, encoder.format().form, row, length)?, length);
         }
         Ok(())
     }
@@ -55,10 +55,10 @@ impl Writer {
     pub(super) fn write(self, path: &Path) -> Result<(), TeacherError> {
         let lengths: Vec<u8> = self.lengths.iter().flat_map(|length| length.to_le_bytes()).collect();
         let mut tensors = vec![(LENGTHS.to_owned(), Dtype::U32, lengths)];
-        let mut costs: IndexMap<String, Cost> = IndexMap::new();
-        for (tap, keeper) in self.keepers {
-            let (parts, cost) = keeper.finish();
-            costs.insert(tap.clone(), cost);
+        let mut errors: IndexMap<String, QuantizationError> = IndexMap::new();
+        for (tap, encoder) in self.encoders {
+            let (parts, error) = encoder.finish();
+            errors.insert(tap.clone(), error);
             tensors
                 .extend(parts.into_iter().map(|(part, kind, bytes)| (format!("{tap}{part}"), kind, bytes)));
         }
@@ -69,8 +69,8 @@ impl Writer {
         let broken = |error: &dyn std::fmt::Display| broken(path, error);
         let views: Vec<(&str, TensorView<'_>)> =
             views.collect::<Result<_, safetensors::SafeTensorError>>().map_err(|error| broken(&error))?;
-        let costs = serde_json::to_string(&costs).map_err(|error| broken(&error))?;
-        let metadata = Some([(COSTS.to_owned(), costs)].into_iter().collect());
+        let errors = serde_json::to_string(&errors).map_err(|error| broken(&error))?;
+        let metadata = Some([(ERRORS.to_owned(), errors)].into_iter().collect());
         let bytes = safetensors::serialize(views, metadata).map_err(|error| broken(&error))?;
         Ok(write::write(path, &bytes)?)
     }
@@ -84,9 +84,9 @@ pub(super) struct Values {
 impl Values {
     /// # Errors
     /// When the trace lacks a tap.
-    pub(super) fn of(trace: &Trace, taps: &IndexMap<String, Kept>) -> Result<Self, TeacherError> {
+    pub(super) fn of(trace: &Trace, taps: &IndexMap<String, TapFormat>) -> Result<Self, TeacherError> {
         let values = taps.keys().map(|tap| {
-            let tensor = trace.get(tap).ok_or_else(|| TeacherError::Tap(tap.clone()))?;
+            let tensor = trace.get(tap).ok_or_else(|| TeacherError::MissingTap(tap.clone()))?;
             let values = tensor
                 .flatten_all()
                 .and_then(|flat| flat.to_vec1())
@@ -98,7 +98,7 @@ impl Values {
 
     /// The numbers of one text without its padding.
     fn row(&self, tap: &str, form: TapShape, row: usize, length: usize) -> Result<Vec<f32>, TeacherError> {
-        let missing = || TeacherError::Tap(tap.to_owned());
+        let missing = || TeacherError::MissingTap(tap.to_owned());
         let (shape, values) = self.taps.get(tap).ok_or_else(missing)?;
         match (form, shape.as_slice()) {
             (TapShape::Text { width }, &[_, found]) if found == width => {
@@ -131,7 +131,7 @@ pub(super) struct Shard {
     /// Where each tensor's bytes are.
     places: IndexMap<String, Range<usize>>,
     pub(super) lengths: Vec<u32>,
-    pub(super) costs: IndexMap<String, Cost>,
+    pub(super) errors: IndexMap<String, QuantizationError>,
     /// For each tap, the numbers and the vectors before each text.
     before: IndexMap<String, Vec<(usize, usize)>>,
 }
@@ -141,7 +141,7 @@ impl Shard {
     ///
     /// # Errors
     /// When it cannot be read or is not what the cache says.
-    pub(super) fn open(path: &Path, taps: &IndexMap<String, Kept>) -> Result<Self, TeacherError> {
+    pub(super) fn open(path: &Path, taps: &IndexMap<String, TapFormat>) -> Result<Self, TeacherError> {
         let file = File::open(path).map_err(TeacherError::file(path))?;
         // SAFETY: the file was moved into its place when it was whole, and no one of this program writes to it again.
         let map = unsafe { Mmap::map(&file) }.map_err(TeacherError::file(path))?;
@@ -152,26 +152,26 @@ impl Shard {
             .into_iter()
             .map(|(name, info)| (name, begin + info.data_offsets.0..begin + info.data_offsets.1))
             .collect();
-        let costs = metadata.metadata().as_ref().and_then(|metadata| metadata.get(COSTS));
-        let costs = costs.ok_or_else(|| broken(path, &"it does not say what its format costs"))?;
-        let costs = serde_json::from_str(costs).map_err(|error| broken(path, &error))?;
+        let errors = metadata.metadata().as_ref().and_then(|metadata| metadata.get(ERRORS));
+        let errors = errors.ok_or_else(|| broken(path, &"it has no errors of its formats"))?;
+        let errors = serde_json::from_str(errors).map_err(|error| broken(path, &error))?;
         let mut shard =
-            Self { path: path.to_owned(), map, places, lengths: Vec::new(), costs, before: IndexMap::new() };
+            Self { path: path.to_owned(), map, places, lengths: Vec::new(), errors, before: IndexMap::new() };
         shard.lengths = shard
             .bytes(LENGTHS)?
             .chunks_exact(4)
             .map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]))
             .collect();
-        for (tap, kept) in taps {
+        for (tap, format) in taps {
             let mut sums = (0, 0);
             let before = shard.lengths.iter().map(|&length| {
                 let before = sums;
-                sums.0 += kept.form.numbers(length as usize);
-                sums.1 += kept.form.vectors(length as usize);
+                sums.0 += format.form.numbers(length as usize);
+                sums.1 += format.form.vectors(length as usize);
                 before
             });
             let before = before.collect();
-            for (part, bytes) in kept.parts(sums.0, sums.1) {
+            for (part, bytes) in format.parts(sums.0, sums.1) {
                 let found = shard.bytes(&format!("{tap}{part}"))?.len();
                 if found != bytes {
                     return Err(broken(
@@ -199,20 +199,20 @@ impl Shard {
     pub(super) fn read(
         &self,
         tap: &str,
-        kept: Kept,
+        format: TapFormat,
         row: usize,
         values: &mut Vec<f32>,
     ) -> Result<(), TeacherError> {
-        let missing = || TeacherError::Tap(tap.to_owned());
+        let missing = || TeacherError::MissingTap(tap.to_owned());
         let &(numbers, vectors) =
             self.before.get(tap).and_then(|before| before.get(row)).ok_or_else(missing)?;
         let length = self.lengths[row] as usize;
-        let from = kept.parts(numbers, vectors);
-        let sizes = kept.parts(kept.form.numbers(length), kept.form.vectors(length));
+        let from = format.parts(numbers, vectors);
+        let sizes = format.parts(format.form.numbers(length), format.form.vectors(length));
         let parts = from.into_iter().zip(sizes).map(|((part, begin), (_, size))| {
             self.bytes(&format!("{tap}{part}"))?.get(begin..begin + size).ok_or_else(missing)
         });
-        kept.read(&parts.collect::<Result<Vec<&[u8]>, _>>()?, length, values);
+        format.read(&parts.collect::<Result<Vec<&[u8]>, _>>()?, length, values);
         Ok(())
     }
 

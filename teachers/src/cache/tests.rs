@@ -6,7 +6,7 @@ use std::cell::Cell;
 use alambic_models::{Stream, Tokenizer};
 
 use super::*;
-use crate::{Batch, Request, Written};
+use crate::{GenerationOutput, GenerationRequest, TeacherBatch};
 
 const WIDTH: usize = 8;
 const HEADS: usize = 2;
@@ -41,12 +41,16 @@ fn number(parts: &[usize]) -> f32 {
 }
 
 impl Teacher for Counting {
-    fn write(&self, _: &[Request], _: &mut dyn FnMut(usize)) -> Result<Vec<Written>, TeacherError> {
-        Err(TeacherError::Kind("reads"))
+    fn generate(
+        &self,
+        _: &[GenerationRequest],
+        _: &mut dyn FnMut(usize),
+    ) -> Result<Vec<GenerationOutput>, TeacherError> {
+        Err(TeacherError::Unsupported("reads"))
     }
 
-    fn trace(&self, batch: Batch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
-        let Batch::Texts(input) = batch else { return Err(TeacherError::Kind("reads")) };
+    fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
+        let TeacherBatch::Texts(input) = batch else { return Err(TeacherError::Unsupported("reads")) };
         let (batch, length) = (input.tokens.batch, input.tokens.length);
         self.read.set(self.read.get() + batch);
         let id = |row: usize, token: usize| input.tokens.ids[row * length + token] as usize;
@@ -85,7 +89,7 @@ impl Teacher for Counting {
         self.weights.into()
     }
 
-    fn settings(&self) -> String {
+    fn generation_settings(&self) -> String {
         String::new()
     }
 
@@ -102,25 +106,30 @@ fn texts(count: usize) -> Vec<EncodedText> {
     (0..count).map(text).collect()
 }
 
-fn all(texts: &[EncodedText]) -> Texts<'_> {
-    Texts { texts: texts.iter().collect(), padding: 0 }
+fn all(texts: &[EncodedText]) -> EncodedTexts<'_> {
+    EncodedTexts { texts: texts.iter().collect(), padding: 0 }
 }
 
 fn taps() -> Vec<String> {
     ["hidden.1", "scores.0", "logits"].map(str::to_owned).into()
 }
 
-fn exact() -> Precision {
-    Precision { states: Stored::F32, logits: Stored::F32, top_k: None }
+fn exact() -> CacheFormats {
+    CacheFormats { states: NumberFormat::F32, logits: NumberFormat::F32, top_k: None }
 }
 
 /// A cache in shards of [`BATCH`] texts, stopped when `stop` texts are done.
-fn complete(folder: &Path, teacher: &Counting, texts: &Texts<'_>, stop: usize) -> Option<Cache> {
+fn complete(
+    folder: &Path,
+    teacher: &Counting,
+    texts: &EncodedTexts<'_>,
+    stop: usize,
+) -> Option<TeacherOutputCache> {
     let wanted = Manifest::new(teacher, texts, &taps(), &exact(), 1).unwrap();
     assert_eq!(wanted.texts_per_shard, BATCH);
     let mut progress =
         |done: usize| if done >= stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    Cache::complete_as(wanted, folder, teacher, texts, &mut progress).unwrap()
+    TeacherOutputCache::complete_as(wanted, folder, teacher, texts, &mut progress).unwrap()
 }
 
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -161,7 +170,7 @@ fn what_is_read_back_is_what_the_teacher_says() {
     }
     let size: u64 = files(folder.path()).iter().map(|(_, bytes)| bytes.len() as u64).sum();
     let estimated =
-        estimate(&teacher.outline, &taps(), &exact(), texts.iter().map(|text| text.ids.len())).unwrap();
+        estimate_size(&teacher.outline, &taps(), &exact(), texts.iter().map(|text| text.ids.len())).unwrap();
     // Heads of files and the manifest come on top.
     assert!(estimated < size && size < estimated + 8192, "{estimated} {size}");
 }
@@ -190,7 +199,7 @@ fn a_complete_cache_is_read_while_another_process_reads_it() {
     let open = || {
         let wanted = Manifest::new(&teacher, &all(&texts), &taps(), &exact(), 1).unwrap();
         let mut progress = |_| ControlFlow::Continue(());
-        Cache::complete_as(wanted, folder.path(), &teacher, &all(&texts), &mut progress)
+        TeacherOutputCache::complete_as(wanted, folder.path(), &teacher, &all(&texts), &mut progress)
     };
     let other = Lock::acquire(folder.path(), "another process").unwrap();
     assert!(open().is_err(), "what is not complete is computed by one process");
@@ -205,8 +214,8 @@ fn a_cache_of_something_else_is_refused_by_name() {
     let (folder, texts) = (tempfile::tempdir().unwrap(), texts(40));
     let teacher = Counting::new();
     let few = vec!["hidden.1".to_owned(), "logits".to_owned()];
-    let open = |teacher: &Counting, texts: &[EncodedText], taps: &[String], precision: &Precision| {
-        Cache::complete(folder.path(), teacher, &all(texts), taps, precision, &mut |_| {
+    let open = |teacher: &Counting, texts: &[EncodedText], taps: &[String], precision: &CacheFormats| {
+        TeacherOutputCache::complete(folder.path(), teacher, &all(texts), taps, precision, &mut |_| {
             ControlFlow::Continue(())
         })
         .map(|cache| cache.is_some())
@@ -224,7 +233,7 @@ fn a_cache_of_something_else_is_refused_by_name() {
     refused("tokenizer", open(&Counting { tokenizer, ..Counting::new() }, &texts, &few, &exact()));
     refused("data", open(&teacher, &texts[1..], &few, &exact()));
     refused("taps", open(&teacher, &texts, &taps(), &exact()));
-    refused("formats", open(&teacher, &texts, &few, &Precision { states: Stored::Int8, ..exact() }));
+    refused("formats", open(&teacher, &texts, &few, &CacheFormats { states: NumberFormat::Int8, ..exact() }));
 }
 
 #[test]
@@ -234,9 +243,10 @@ fn a_broken_shard_is_named() {
     let path = folder.path().join("shard-00001.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    let said = Cache::complete(folder.path(), &teacher, &all(&texts), &taps(), &exact(), &mut |_| {
-        ControlFlow::Continue(())
-    });
+    let said =
+        TeacherOutputCache::complete(folder.path(), &teacher, &all(&texts), &taps(), &exact(), &mut |_| {
+            ControlFlow::Continue(())
+        });
     let said = said.unwrap_err().to_string();
     assert!(said.contains("shard-00001.safetensors") && said.contains("delete this file"), "{said}");
 }

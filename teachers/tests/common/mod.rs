@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{Precision, Tokenizer, write_weights};
 use alambic_teachers::{
-    Checkpoint, Pipeline, PipelineOptions, Request, Step, Teacher, TeacherError, Written,
+    GenerationOutput, GenerationRequest, GenerativeTeacher, Pipeline, PipelineOptions, PipelineStep, Teacher,
+    TeacherError,
 };
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{Device, Tensor};
@@ -76,21 +77,21 @@ impl Workplace {
         self.folder.path().join(name)
     }
 
-    pub(crate) fn checkpoint(&self, name: &str) -> Checkpoint {
-        Checkpoint::load(&self.path(name)).unwrap()
+    pub(crate) fn checkpoint(&self, name: &str) -> GenerativeTeacher {
+        GenerativeTeacher::load(&self.path(name)).unwrap()
     }
 
     pub(crate) fn pipeline(&self, options: &PipelineOptions) -> Pipeline {
-        Pipeline::new(options, |name| Checkpoint::load(&self.path(name))).unwrap()
+        Pipeline::new(options, |name| GenerativeTeacher::load(&self.path(name))).unwrap()
     }
 }
 
-pub(crate) fn request(text: &str, language: &str) -> Request {
-    Request { text: text.into(), language: language.into() }
+pub(crate) fn request(text: &str, language: &str) -> GenerationRequest {
+    GenerationRequest { text: text.into(), language: language.into() }
 }
 
 /// All words of two and three of the characters, into languages in turn.
-pub(crate) fn requests() -> Vec<Request> {
+pub(crate) fn requests() -> Vec<GenerationRequest> {
     let characters: Vec<char> = CHARACTERS.chars().collect();
     let mut words = Vec::new();
     for a in &characters {
@@ -107,7 +108,7 @@ pub(crate) fn requests() -> Vec<Request> {
 }
 
 pub(crate) fn chain(steps: &[(&str, &str)]) -> PipelineOptions {
-    let step = |(teacher, language): &(&str, &str)| Step {
+    let step = |(teacher, language): &(&str, &str)| PipelineStep {
         teacher: (*teacher).to_owned().into(),
         language: (*language).to_owned(),
     };
@@ -120,9 +121,9 @@ pub(crate) fn chain(steps: &[(&str, &str)]) -> PipelineOptions {
     }
 }
 
-pub(crate) fn write(teacher: &dyn Teacher, requests: &[Request]) -> Vec<Written> {
+pub(crate) fn write(teacher: &dyn Teacher, requests: &[GenerationRequest]) -> Vec<GenerationOutput> {
     let mut done = 0;
-    let written = teacher.write(requests, &mut |count| done += count).unwrap();
+    let written = teacher.generate(requests, &mut |count| done += count).unwrap();
     assert_eq!((done, written.len()), (requests.len(), requests.len()));
     written
 }

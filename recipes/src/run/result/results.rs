@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_files::text::shell_word;
 use alambic_files::{digests, write};
+use alambic_inference::detector_folder;
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
 use alambic_reports::card::{Card, DataSource};
 use alambic_reports::metrics::{Direction, Scores, find};
@@ -12,7 +13,7 @@ use alambic_reports::record::tables_from_events;
 use alambic_reports::report::Report;
 use alambic_reports::verdict::compare_with_baseline;
 use alambic_settings::IndexMap;
-use alambic_students::{add_detector, detector_of, ship};
+use alambic_students::{add_detector, save_pretrained};
 use alambic_teachers::Teacher;
 
 use crate::context::RunContext;
@@ -125,7 +126,7 @@ impl Results<'_> {
             .transpose()?
             .flatten();
 
-        let shipped = self.ship()?;
+        let shipped = self.save_student()?;
         let mut outcome = self.outcome(&student_scores, teacher_scores.as_ref(), &timings, &shipped)?;
         outcome.fidelity = self.fidelity()?;
         outcome.verdict = comparison.as_ref().map(|comparison| comparison.verdict);
@@ -234,7 +235,7 @@ impl Results<'_> {
     }
 
     /// Writes what becomes `student/` out of the finished training; gives the folder that is to be moved there.
-    fn ship(&self) -> Result<PathBuf, RunError> {
+    fn save_student(&self) -> Result<PathBuf, RunError> {
         self.context.folder.check()?;
         let partial = write::partial(&self.context.folder.path().join(STUDENT_FOLDER));
         write::discard(&partial)?;
@@ -245,8 +246,8 @@ impl Results<'_> {
             StoredPrecision::F16 => Precision::F16,
         };
         let (config, tokenizer) = (Config::open(&finished)?, TokenizerFiles::read(finished.path())?);
-        ship(&partial, &config, &config.weights(&finished)?, &tokenizer, precision)?;
-        if let Some(detector) = detector_of(finished.path()) {
+        save_pretrained(&partial, &config, &config.weights(&finished)?, &tokenizer, precision)?;
+        if let Some(detector) = detector_folder(finished.path()) {
             add_detector(&partial, &detector)?;
         }
         let projections = finished.path().join(PROJECTIONS);

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use alambic_data::Split;
+use alambic_inference::{ImageProcessor, ProcessedImage};
 use alambic_losses::Targets;
 use alambic_models::architecture::{self, Batch};
 use alambic_models::bert::TextInput;
 use alambic_models::{Config, EncodedText, Pass, TapSelection, Tokenizer};
-use alambic_students::{Eyes, Sight};
 use alambic_tensor::Streams;
 use rand::Rng;
 
@@ -69,14 +69,14 @@ impl<'a> ImageTextTraining<'a> {
         let Some(options) = data.image_texts.iter().next() else {
             return Err(RunError::Recipe(format!("stage `{}` has no texts about images", job.stage)));
         };
-        let eyes = Eyes::with_detector(config, job.detector)?;
+        let image_processor = ImageProcessor::with_detector(config, job.detector)?;
         let take = |split: Split, max: usize| -> Result<Examples<'a>, RunError> {
             let mut all = Vec::new();
             for options in data.image_texts.iter() {
                 all.extend(options.examples(&context.corpora, split)?);
             }
             subsample(&mut all, max);
-            Examples::new(all, eyes.clone())
+            Examples::new(all, image_processor.clone())
         };
         let train = take(Split::Train, usize::MAX)?;
         let validation = take(Split::Validation, job.train.validation_examples)?;
@@ -125,9 +125,9 @@ impl<'a> ImageTextTraining<'a> {
         }
         let input = TextInput::pad(&texts.iter().collect::<Vec<_>>(), self.config.padding());
         let (input, targets) = self.masking.batch(input, epoch);
-        let sights = part.store.sights(&places)?;
-        let sights: Vec<&Sight> = sights.iter().map(AsRef::as_ref).collect();
-        let (image, regions) = part.store.eyes().batch(&sights, None)?;
+        let processed = part.store.processed_images(&places)?;
+        let processed: Vec<&ProcessedImage> = processed.iter().map(AsRef::as_ref).collect();
+        let (image, regions) = part.store.image_processor().batch(&processed, None)?;
         let batch = Batch { text: Some(input), image, regions, ..Batch::default() };
         let network = architecture::build(self.config, context.weights)?;
         let student =
@@ -171,8 +171,8 @@ impl<'a> ImageTextTraining<'a> {
 }
 
 impl<'p> Examples<'p> {
-    fn new(pairs: Vec<PretrainingExample<'p>>, eyes: Eyes) -> Result<Self, RunError> {
-        let mut store = ImageStore::new(eyes);
+    fn new(pairs: Vec<PretrainingExample<'p>>, image_processor: ImageProcessor) -> Result<Self, RunError> {
+        let mut store = ImageStore::new(image_processor);
         let mut examples = Vec::with_capacity(pairs.len());
         for PretrainingExample { first, second, picture } in pairs {
             let image = store.add(picture)?;

@@ -1,17 +1,18 @@
 //! Evaluating models by the images that captions retrieve, and the captions that images do.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use alambic_data::{Picture, Split};
 use alambic_files::text::shell_word;
+use alambic_inference::{ProcessedImage, RetrievalPipeline, nearest_neighbours};
 use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::{IllustratedExample, IllustratedExamples, Text};
 use alambic_settings::IndexMap;
-use alambic_students::{Matcher, Sight, nearest};
-use alambic_teachers::{Network, Teacher};
+use alambic_teachers::{EncoderTeacher, Teacher};
 use alambic_tensor::candle::Tensor;
 
 use super::set::{RetrievalSet, prepared};
@@ -35,8 +36,8 @@ pub(crate) struct RetrievalEvaluator<'a> {
 
 /// The teacher, read as the student is.
 struct EvaluatedTeacher {
-    teacher: Network,
-    matcher: Matcher,
+    teacher: Arc<EncoderTeacher>,
+    pipeline: RetrievalPipeline,
 }
 
 impl<'a> RetrievalEvaluator<'a> {
@@ -62,11 +63,11 @@ impl<'a> RetrievalEvaluator<'a> {
         let mut teacher = None;
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher's results", test_set.references.len(), 0);
-            let own = context.run.models.network(name)?;
-            let matcher = Matcher::new(own.config(), own.network(), own.vocabulary())?;
-            test_set.teacher = Some(set.rank_by(&matcher)?);
+            let own = context.run.models.encoder(name)?;
+            let pipeline = RetrievalPipeline::from_model(own.model())?;
+            test_set.teacher = Some(set.rank_by(&pipeline)?);
             observer.finished(&format!("{} queries", test_set.references.len()));
-            teacher = Some(EvaluatedTeacher { teacher: own, matcher });
+            teacher = Some(EvaluatedTeacher { teacher: own, pipeline });
         }
         Ok(Self { set, test_set, teacher })
     }
@@ -99,7 +100,7 @@ impl Evaluator for RetrievalEvaluator<'_> {
     }
 
     fn teacher(&self) -> Option<&dyn Teacher> {
-        self.teacher.as_ref().map(|own| -> &dyn Teacher { &own.teacher })
+        self.teacher.as_ref().map(|own| -> &dyn Teacher { &*own.teacher })
     }
 
     fn predict(
@@ -108,7 +109,7 @@ impl Evaluator for RetrievalEvaluator<'_> {
         _: ModelRole,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Prediction>, RunError> {
-        let results = self.set.rank_by(&Matcher::load(folder)?)?;
+        let results = self.set.rank_by(&RetrievalPipeline::load(folder)?)?;
         progress(results.len());
         Ok(results)
     }
@@ -123,20 +124,21 @@ impl Evaluator for RetrievalEvaluator<'_> {
         student: &Path,
         max: usize,
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
-        let student = Matcher::load(student)?;
-        let teacher = self.teacher.as_ref().map(|own| (TEACHER, &own.matcher));
+        let student = RetrievalPipeline::load(student)?;
+        let teacher = self.teacher.as_ref().map(|own| (TEACHER, &own.pipeline));
         let mut pictures = self.set.pictures.clone();
         subsample(&mut pictures, max);
-        let ready = teacher.into_iter().chain([(STUDENT, &student)]).map(|(name, matcher)| {
-            Ok((name, matcher, prepared(matcher, &pictures)?, self.set.embed_images(matcher)?))
+        let ready = teacher.into_iter().chain([(STUDENT, &student)]).map(|(name, pipeline)| {
+            Ok((name, pipeline, prepared(pipeline, &pictures)?, self.set.embed_images(pipeline)?))
         });
-        let ready: Vec<(&str, &Matcher, Vec<Sight>, Tensor)> = ready.collect::<Result<_, RunError>>()?;
+        let ready: Vec<(&str, &RetrievalPipeline, Vec<ProcessedImage>, Tensor)> =
+            ready.collect::<Result<_, RunError>>()?;
         let searches: Vec<_> = ready
             .iter()
-            .map(|(name, matcher, _, stored)| {
+            .map(|(name, pipeline, _, stored)| {
                 let search = |batch: &[usize]| {
                     let texts: Vec<&str> = batch.iter().map(|&index| self.set.captions[index]).collect();
-                    nearest(&matcher.texts(&texts)?, stored, RESULTS)?;
+                    nearest_neighbours(&pipeline.embed_texts(&texts)?, stored, RESULTS)?;
                     Ok(())
                 };
                 (*name, search)
@@ -144,9 +146,10 @@ impl Evaluator for RetrievalEvaluator<'_> {
             .collect();
         let reads: Vec<_> = ready
             .iter()
-            .map(|(name, matcher, sights, _)| {
+            .map(|(name, pipeline, processed, _)| {
                 let read = |batch: &[usize]| {
-                    matcher.images(&batch.iter().map(|&index| &sights[index]).collect::<Vec<_>>())?;
+                    pipeline
+                        .embed_images(&batch.iter().map(|&index| &processed[index]).collect::<Vec<_>>())?;
                     Ok(())
                 };
                 (*name, read)
@@ -166,7 +169,7 @@ impl Evaluator for RetrievalEvaluator<'_> {
         let mut all: Vec<(&str, Vec<Prediction>)> = Vec::new();
         all.extend(self.test_set.teacher.clone().map(|results| (TEACHER, results)));
         for (name, folder) in models {
-            all.push((name, self.set.rank_by(&Matcher::load(folder)?)?));
+            all.push((name, self.set.rank_by(&RetrievalPipeline::load(folder)?)?));
         }
         let image = |caption: String, picture: &Picture| {
             Ok::<_, RunError>(Image { caption, png: picture.load()?.to_png()? })

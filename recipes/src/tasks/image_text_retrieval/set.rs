@@ -1,9 +1,9 @@
 //! Images and captions that are retrieved by one another.
 
 use alambic_data::Picture;
+use alambic_inference::{ProcessedImage, RetrievalPipeline};
 use alambic_models::ModelError;
 use alambic_reports::metrics::Prediction;
-use alambic_students::{Matcher, Sight};
 use alambic_tensor::candle::Tensor;
 use indexmap::IndexSet;
 use rayon::prelude::*;
@@ -42,16 +42,16 @@ impl<'a> RetrievalSet<'a> {
     }
 
     /// The results of each query by a model, the nearest first.
-    pub(super) fn rank_by(&self, matcher: &Matcher) -> Result<Vec<Prediction>, RunError> {
-        rank(&matcher.texts(&self.captions)?, &self.embed_images(matcher)?)
+    pub(super) fn rank_by(&self, pipeline: &RetrievalPipeline) -> Result<Vec<Prediction>, RunError> {
+        rank(&pipeline.embed_texts(&self.captions)?, &self.embed_images(pipeline)?)
     }
 
     /// The embeddings of all images, of which only so many are in memory at a time.
-    pub(super) fn embed_images(&self, matcher: &Matcher) -> Result<Tensor, RunError> {
+    pub(super) fn embed_images(&self, pipeline: &RetrievalPipeline) -> Result<Tensor, RunError> {
         let mut vectors = Vec::new();
         for pictures in self.pictures.chunks(MAX_IN_MEMORY) {
-            let sights = prepared(matcher, pictures)?;
-            vectors.push(matcher.images(&sights.iter().collect::<Vec<_>>())?);
+            let processed = prepared(pipeline, pictures)?;
+            vectors.push(pipeline.embed_images(&processed.iter().collect::<Vec<_>>())?);
         }
         Ok(Tensor::cat(&vectors, 0).map_err(ModelError::from)?)
     }
@@ -63,6 +63,9 @@ impl<'a> RetrievalSet<'a> {
 }
 
 /// Images as a model reads them.
-pub(super) fn prepared(matcher: &Matcher, pictures: &[&Picture]) -> Result<Vec<Sight>, RunError> {
-    pictures.par_iter().map(|picture| Ok(matcher.eyes().prepare(picture)?)).collect()
+pub(super) fn prepared(
+    pipeline: &RetrievalPipeline,
+    pictures: &[&Picture],
+) -> Result<Vec<ProcessedImage>, RunError> {
+    pictures.par_iter().map(|picture| Ok(pipeline.image_processor().process(picture)?)).collect()
 }

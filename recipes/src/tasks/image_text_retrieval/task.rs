@@ -6,7 +6,7 @@ use alambic_data::{ContentKind, Split};
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::bert::HeadSpec;
 use alambic_settings::At;
-use alambic_students::{Purpose, Student};
+use alambic_students::{Student, TaskKind};
 
 use super::evaluate::RetrievalEvaluator;
 use super::options::CaptionsData;
@@ -32,8 +32,8 @@ impl Task for CaptionsData {
         "images with captions"
     }
 
-    fn purpose(&self) -> Purpose {
-        Purpose::Matches
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::ImageTextRetrieval
     }
 
     fn corpora(&self) -> Vec<&At<String>> {

@@ -1,10 +1,10 @@
 //! Training a model that retrieves images by captions, and captions by images.
 
 use alambic_data::{Picture, Split, is_in_subsample};
+use alambic_inference::{ImageProcessor, RetrievalPipeline};
 use alambic_losses::Targets;
 use alambic_models::{Config, Pass, TapSelection, Tokenizer, architecture};
 use alambic_reports::metrics::{Metric, PredictionKind};
-use alambic_students::{Eyes, Matcher};
 use alambic_tensor::Streams;
 use rand::Rng;
 
@@ -73,7 +73,7 @@ impl<'a> CaptionTraining<'a> {
         job: &'a Job<'a>,
     ) -> Result<Self, RunError> {
         let config = job.config;
-        let eyes = Eyes::new(config, None)?;
+        let image_processor = ImageProcessor::new(config, None)?;
         let pictures = data.selected(&context.corpora, Split::Train)?;
         let (mut pairs, mut captions) = (Vec::new(), Vec::with_capacity(pictures.len()));
         for picture in &pictures {
@@ -81,9 +81,9 @@ impl<'a> CaptionTraining<'a> {
             pairs.extend(picture.captions.iter().map(|caption| (caption.as_str(), *picture)));
         }
         let tokenizer = job.tokenizer.with_max_length(data.max_length().min(config.max_length()))?;
-        let inputs = PairedInputs::new(&pairs, eyes.clone(), &tokenizer, config.padding())?;
+        let inputs = PairedInputs::new(&pairs, image_processor.clone(), &tokenizer, config.padding())?;
         let taps = job.taps();
-        let student = StudentInputs { eyes: &eyes, same_texts: true };
+        let student = StudentInputs { image_processor: &image_processor, same_texts: true };
         let teacher =
             TeacherInputs::new(job.teacher, taps.teacher.clone(), &pairs, &student, data.max_length())?;
         let mut validation = data.selected(&context.corpora, Split::Validation)?;
@@ -148,7 +148,7 @@ impl TrainingTask for CaptionTraining<'_> {
 
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let network = architecture::build(self.config, context.weights)?;
-        let matcher = Matcher::new(self.config, network.into(), self.tokenizer)?;
-        defined_value(self.metric, &self.validation.rank_by(&matcher)?, self.validation.relevant())
+        let pipeline = RetrievalPipeline::new(self.config, network.into(), self.tokenizer)?;
+        defined_value(self.metric, &self.validation.rank_by(&pipeline)?, self.validation.relevant())
     }
 }

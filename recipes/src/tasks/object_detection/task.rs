@@ -6,7 +6,7 @@ use alambic_data::{ContentKind, Picture, Split, is_in_subsample};
 use alambic_losses::TargetKind;
 use alambic_models::bert::HeadSpec;
 use alambic_settings::At;
-use alambic_students::{Purpose, Student};
+use alambic_students::{Student, TaskKind};
 
 use super::options::ObjectsData;
 use super::train::ObjectTraining;
@@ -46,8 +46,8 @@ impl Task for ObjectsData {
         "images with objects"
     }
 
-    fn purpose(&self) -> Purpose {
-        Purpose::Detects
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::ObjectDetection
     }
 
     fn corpora(&self) -> Vec<&At<String>> {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use alambic_data::{Object, Picture, Raster, Split};
+use alambic_inference::{ObjectDetector, box_iou};
 use alambic_losses::Targets;
 use alambic_models::architecture::{self, Batch, Image};
 use alambic_models::detector::{CellBox, Detector, DetectorConfig};
 use alambic_models::{Config, ImageNormalization, Images, ModelError, Pass, Patches, TapSelection};
 use alambic_reports::metrics::Direction;
-use alambic_students::{Finder, overlap};
 use indexmap::IndexMap;
 
 use super::options::ObjectsData;
@@ -57,7 +57,7 @@ impl<'a> ObjectTraining<'a> {
         let scene = |picture: &Picture| -> Result<Scene, RunError> {
             let object = |object: &Object| Some((*index.get(object.tag.as_str())?, object.bounds));
             Ok(Scene {
-                raster: Finder::fit(config, &picture.load()?),
+                raster: ObjectDetector::resize(config, &picture.load()?),
                 objects: picture.objects.iter().filter_map(object).collect(),
             })
         };
@@ -137,16 +137,16 @@ impl TrainingTask for ObjectTraining<'_> {
 
     /// The F1 of objects found: a region counts where it has the tag of an object that it overlaps enough, each object once.
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
-        let finder = Finder::new(Detector::new(self.config, context.weights)?);
+        let detector = ObjectDetector::new(Detector::new(self.config, context.weights)?);
         let (mut right, mut said, mut there) = (0usize, 0usize, 0usize);
         for scene in &self.validation {
-            let found = finder.find(&scene.raster)?;
+            let found = detector.detect(&scene.raster)?;
             let mut left = scene.objects.clone();
             said += found.bounds.len();
             there += left.len();
             for (tag, &bounds) in found.tags.iter().zip(&found.bounds) {
                 let is_it = |&(own, edges): &(u32, [f32; 4])| {
-                    self.config.tags[own as usize] == *tag && overlap(edges, bounds) >= MIN_OVERLAP
+                    self.config.tags[own as usize] == *tag && box_iou(edges, bounds) >= MIN_OVERLAP
                 };
                 if let Some(place) = left.iter().position(is_it) {
                     left.swap_remove(place);

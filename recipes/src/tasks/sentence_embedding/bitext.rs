@@ -1,8 +1,8 @@
 //! Sentences and translations that are retrieved by one another.
 
+use alambic_inference::EncoderPipeline;
 use alambic_reports::metrics::Prediction;
 use alambic_settings::IndexMap;
-use alambic_students::Reader;
 use alambic_tensor::candle::Tensor;
 use indexmap::IndexSet;
 
@@ -55,13 +55,13 @@ impl<'c> BitextSet<'c> {
     }
 
     /// The embeddings of the sentences of each language, or of their translations.
-    fn embed(&self, reader: &Reader, side: Side) -> Result<Vec<Tensor>, RunError> {
+    fn embed(&self, pipeline: &EncoderPipeline, side: Side) -> Result<Vec<Tensor>, RunError> {
         let embed = |own: &LanguagePair<'_>| {
             let texts = match side {
                 Side::Source => &own.sources,
                 Side::Target => &own.targets,
             };
-            normalized_embeddings(reader, texts)
+            normalized_embeddings(pipeline, texts)
         };
         self.languages.iter().map(embed).collect()
     }
@@ -69,12 +69,12 @@ impl<'c> BitextSet<'c> {
     /// The results of each query by a model; the side that it does not read is embedded by the teacher.
     pub(super) fn rank_by(
         &self,
-        reader: &Reader,
+        pipeline: &EncoderPipeline,
         teacher: Option<&TeacherEmbeddings>,
     ) -> Result<Vec<Prediction>, RunError> {
         let embeddings = |side: Side| match teacher {
             Some(teacher) if teacher.side == side => Ok(teacher.embeddings.clone()),
-            _ => self.embed(reader, side),
+            _ => self.embed(pipeline, side),
         };
         let mut all = Vec::with_capacity(self.relevant.len());
         for (sources, targets) in embeddings(Side::Source)?.iter().zip(&embeddings(Side::Target)?) {
@@ -110,7 +110,7 @@ impl TeacherEmbeddings {
     pub(super) fn new(
         texts: &BitextSet<'_>,
         student_side: Sides,
-        teacher: Option<&Reader>,
+        teacher: Option<&EncoderPipeline>,
     ) -> Result<Option<Self>, RunError> {
         let (Some(side), Some(teacher)) = (student_side.other(), teacher) else { return Ok(None) };
         Ok(Some(Self { side, embeddings: texts.embed(teacher, side)? }))

@@ -1,17 +1,18 @@
 //! Evaluating embeddings by the retrieval of translations.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use alambic_data::Split;
 use alambic_files::text::shell_word;
+use alambic_inference::EncoderPipeline;
 use alambic_models::{Config, ModelError, ModelFolder};
 use alambic_reports::card::Usage;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::Text;
 use alambic_settings::{At, IndexMap};
-use alambic_students::Reader;
-use alambic_teachers::{Encoder, Teacher};
+use alambic_teachers::{EncoderTeacher, Teacher};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
@@ -40,8 +41,8 @@ pub(crate) struct BitextEvaluator<'a> {
 
 /// The teacher, read as the student is.
 struct EvaluatedTeacher {
-    teacher: Encoder,
-    reader: Reader,
+    teacher: Arc<EncoderTeacher>,
+    pipeline: EncoderPipeline,
 }
 
 /// The corpora of an evaluation that hold sentences, and those that hold texts.
@@ -81,9 +82,10 @@ impl<'a> BitextEvaluator<'a> {
             slices.extend(std::iter::repeat_n(direction(source, pair.language), pair.relevance.left()));
             slices.extend(std::iter::repeat_n(direction(pair.language, source), pair.relevance.right()));
         }
+        let models = &context.run.models;
+        let evaluated = options.teacher.as_ref().map(|name| models.encoder(name)).transpose()?;
         let other = context.stage_teacher.or(options.teacher.as_ref()).filter(|_| sides.other().is_some());
-        let other = other
-            .map(|name| Reader::load(&context.run.models.checkpoint_folder(name)?).map_err(RunError::from));
+        let other = other.map(|name| Ok::<_, RunError>(models.encoder(name)?.encoder_pipeline()?));
         let teacher_embeddings = TeacherEmbeddings::new(&bitext, sides, other.transpose()?.as_ref())?;
         let student = Config::open(&ModelFolder::open(context.student)?)?;
         let has_known_pooling = student.pooling().is_some_and(|pooling| pooling.layers().is_empty());
@@ -93,13 +95,10 @@ impl<'a> BitextEvaluator<'a> {
         };
         let mut test_set = test_set.with_metrics(options)?;
         let mut teacher = None;
-        if let Some(name) = &options.teacher {
+        if let Some(evaluated) = evaluated {
             observer.task("evaluation: teacher's results", test_set.references.len(), 0);
-            let own = EvaluatedTeacher {
-                teacher: context.run.models.encoder(name)?,
-                reader: Reader::load(&context.run.models.checkpoint_folder(name)?)?,
-            };
-            test_set.teacher = Some(bitext.rank_by(&own.reader, None)?);
+            let own = EvaluatedTeacher { pipeline: evaluated.encoder_pipeline()?, teacher: evaluated };
+            test_set.teacher = Some(bitext.rank_by(&own.pipeline, None)?);
             observer.finished(&format!("{} queries", test_set.references.len()));
             teacher = Some(own);
         }
@@ -113,7 +112,7 @@ impl Evaluator for BitextEvaluator<'_> {
     }
 
     fn teacher(&self) -> Option<&dyn Teacher> {
-        self.teacher.as_ref().map(|own| -> &dyn Teacher { own.teacher.teacher() })
+        self.teacher.as_ref().map(|own| -> &dyn Teacher { &*own.teacher })
     }
 
     fn predict(
@@ -124,7 +123,7 @@ impl Evaluator for BitextEvaluator<'_> {
     ) -> Result<Vec<Prediction>, RunError> {
         // A model that was not trained to agree with another one reads both sides.
         let other = self.teacher_embeddings.as_ref().filter(|_| role == ModelRole::Student);
-        let results = self.bitext.rank_by(&Reader::load(folder)?, other)?;
+        let results = self.bitext.rank_by(&EncoderPipeline::load(folder)?, other)?;
         progress(results.len());
         Ok(results)
     }
@@ -133,17 +132,18 @@ impl Evaluator for BitextEvaluator<'_> {
     /// one.
     fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
         let Some(teacher) = &self.teacher else { return Ok(IndexMap::new()) };
-        let student = Reader::load(student)?;
-        let width =
-            |reader: &Reader| reader.config().outline().streams.get("").and_then(|stream| stream.embedding);
-        if width(&student) != width(&teacher.reader) {
+        let student = EncoderPipeline::load(student)?;
+        let width = |pipeline: &EncoderPipeline| {
+            pipeline.config().outline().streams.get("").and_then(|stream| stream.embedding)
+        };
+        if width(&student) != width(&teacher.pipeline) {
             return Ok(IndexMap::new());
         }
         let mut differences = IndexMap::new();
         for pair in &self.bitext.languages {
             let (own, other) = (
                 normalized_embeddings(&student, &pair.targets)?,
-                normalized_embeddings(&teacher.reader, &pair.sources)?,
+                normalized_embeddings(&teacher.pipeline, &pair.sources)?,
             );
             let owners: Vec<u32> = (0..pair.targets.len())
                 .filter_map(|target| first(&pair.relevance.relevant()[pair.relevance.left() + target]))
@@ -166,17 +166,17 @@ impl Evaluator for BitextEvaluator<'_> {
         student: &Path,
         max: usize,
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
-        let student = Reader::load(student)?;
+        let student = EncoderPipeline::load(student)?;
         let sentences: Vec<&str> =
             self.bitext.languages.iter().flat_map(|pair| &pair.sources).copied().collect();
-        let read = |reader: &Reader, batch: &[usize]| -> Result<(), RunError> {
-            Ok(reader.read(&batch.iter().map(|&index| (sentences[index], None)).collect::<Vec<_>>())?)
+        let read = |pipeline: &EncoderPipeline, batch: &[usize]| -> Result<(), RunError> {
+            Ok(pipeline.forward(&batch.iter().map(|&index| (sentences[index], None)).collect::<Vec<_>>())?)
         };
         let by_student = |batch: &[usize]| read(&student, batch);
         match &self.teacher {
             None => measure(sentences.len(), max, &[(STUDENT, &by_student)]),
             Some(teacher) => {
-                let by_teacher = |batch: &[usize]| read(&teacher.reader, batch);
+                let by_teacher = |batch: &[usize]| read(&teacher.pipeline, batch);
                 measure(sentences.len(), max, &[(TEACHER, &by_teacher), (STUDENT, &by_student)])
             }
         }

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use alambic_data::{Label, Split};
 use alambic_files::text::shell_word;
+use alambic_inference::EncoderPipeline;
 use alambic_models::ModelError;
 use alambic_reports::card::Usage;
 use alambic_reports::metrics::{Prediction, PredictionKind, find};
 use alambic_reports::outcome::Latency;
 use alambic_reports::report::Text;
 use alambic_settings::{At, IndexMap};
-use alambic_students::Reader;
 use alambic_teachers::Teacher;
 
 use super::evaluate::by_content;
@@ -59,17 +59,20 @@ impl SimilarityEvaluator {
         let mut own = Self { compared, test_set };
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher's similarities", own.compared.len(), 0);
-            let reader = Reader::load(&context.run.models.checkpoint_folder(name)?)?;
-            own.test_set.teacher = Some(own.similarities_by(&reader)?);
+            let pipeline = context.run.models.encoder(name)?.encoder_pipeline()?;
+            own.test_set.teacher = Some(own.similarities_by(&pipeline)?);
             observer.finished(&format!("{} comparisons", own.compared.len()));
         }
         Ok(Some(own))
     }
 
     /// The cosine of the embeddings of each two texts.
-    fn similarities_by(&self, reader: &Reader) -> Result<Vec<Prediction>, RunError> {
+    fn similarities_by(&self, pipeline: &EncoderPipeline) -> Result<Vec<Prediction>, RunError> {
         let side = |of: fn(&(String, String)) -> &str| {
-            normalized_embeddings(reader, &self.compared.iter().map(|own| of(&own.texts)).collect::<Vec<_>>())
+            normalized_embeddings(
+                pipeline,
+                &self.compared.iter().map(|own| of(&own.texts)).collect::<Vec<_>>(),
+            )
         };
         let products = side(|texts| &texts.0)?.mul(&side(|texts| &texts.1)?);
         let cosines = products.and_then(|products| products.sum(1)?.to_vec1::<f32>());
@@ -106,7 +109,7 @@ impl Evaluator for SimilarityEvaluator {
         _: ModelRole,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Prediction>, RunError> {
-        let similarities = self.similarities_by(&Reader::load(folder)?)?;
+        let similarities = self.similarities_by(&EncoderPipeline::load(folder)?)?;
         progress(similarities.len());
         Ok(similarities)
     }

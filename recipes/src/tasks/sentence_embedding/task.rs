@@ -6,7 +6,7 @@ use alambic_data::{ContentKind, Split};
 use alambic_losses::TargetKind;
 use alambic_models::bert::HeadSpec;
 use alambic_settings::At;
-use alambic_students::{Purpose, Student};
+use alambic_students::{Student, TaskKind};
 
 use super::evaluate::BitextEvaluator;
 use super::options::{SentencesData, Sides};
@@ -32,8 +32,8 @@ impl Task for SentencesData {
         "sentences to be read"
     }
 
-    fn purpose(&self) -> Purpose {
-        Purpose::Reads
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::TextEncoding
     }
 
     fn corpora(&self) -> Vec<&At<String>> {

@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use alambic_data::Split;
+use alambic_inference::EncoderPipeline;
 use alambic_losses::Targets;
 use alambic_models::bert::{Bert, BertConfig, TextInput};
 use alambic_models::{EncodedText, ModelError, Pass, TapSelection, Tokenizer, Trace};
 use alambic_reports::metrics::{Metric, PredictionKind};
-use alambic_students::Reader;
 use alambic_teachers::Teacher;
-use alambic_teachers::cache::Texts;
+use alambic_teachers::cache::EncodedTexts;
 use alambic_tensor::Streams;
 use indexmap::{IndexMap, IndexSet};
 use rand::seq::SliceRandom;
@@ -85,7 +85,7 @@ impl<'a> SentenceTraining<'a> {
         let (teacher_inputs, teacher_padding) = match teacher.and_then(Teacher::tokenizer) {
             None => (Vec::new(), 0),
             Some(other) => {
-                let room = teacher.and_then(Teacher::longest).unwrap_or(usize::MAX);
+                let room = teacher.and_then(Teacher::max_length).unwrap_or(usize::MAX);
                 let other = other.with_max_length(options.max_length.min(room))?;
                 let text = |pair: &BitextPair<'_>| match options.teacher_side {
                     Side::Source => other.encode_text(pair.source, None),
@@ -97,7 +97,7 @@ impl<'a> SentenceTraining<'a> {
         let (outputs, cached) = match teacher {
             None => (None, None),
             Some(teacher) => {
-                let texts = Texts { texts: teacher_inputs.iter().collect(), padding: teacher_padding };
+                let texts = EncodedTexts { texts: teacher_inputs.iter().collect(), padding: teacher_padding };
                 let request = Request { stage: job.stage, taps: &taps.teacher, texts };
                 let reads = job.cache.reads_per_text(train.len());
                 let (outputs, cached) = open(job.cache, teacher, &request, reads, observer)?;
@@ -117,9 +117,12 @@ impl<'a> SentenceTraining<'a> {
             cached,
             ..DatasetStatistics::default()
         };
-        let folder = job.teacher.and_then(Teacher::folder).filter(|_| options.student_side.other().is_some());
-        let reader = folder.map(Reader::load).transpose()?;
-        let teacher_embeddings = TeacherEmbeddings::new(&validation, options.student_side, reader.as_ref())?;
+        let is_embedding = job.teacher.and_then(Teacher::folder).is_some();
+        let other = job.teacher_name.filter(|_| is_embedding && options.student_side.other().is_some());
+        let pipeline = other.map(|name| Ok::<_, RunError>(context.models.encoder(name)?.encoder_pipeline()?));
+        let pipeline = pipeline.transpose()?;
+        let teacher_embeddings =
+            TeacherEmbeddings::new(&validation, options.student_side, pipeline.as_ref())?;
         Ok(Self {
             config,
             tokenizer: job.tokenizer,
@@ -230,8 +233,13 @@ impl TrainingTask for SentenceTraining<'_> {
     }
 
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
-        let reader = Reader::new(Bert::new(self.config, context.weights)?, self.tokenizer, usize::MAX)?;
-        let results = self.validation.rank_by(&reader, self.teacher_embeddings.as_ref())?;
+        let pipeline = EncoderPipeline::new(
+            self.config,
+            Arc::new(Bert::new(self.config, context.weights)?),
+            self.tokenizer,
+            usize::MAX,
+        )?;
+        let results = self.validation.rank_by(&pipeline, self.teacher_embeddings.as_ref())?;
         defined_value(self.metric, &results, self.validation.relevant())
     }
 }

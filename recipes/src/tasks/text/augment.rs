@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use alambic_data::Text;
 use alambic_reports::numbers::counted;
 use alambic_settings::At;
-use alambic_teachers::{AugmentOptions, Augmenter, Passage};
+use alambic_teachers::{AugmentOptions, Augmenter, EncoderTeacher, Passage};
 
 use super::options::{TextData, TextsData};
 use crate::context::RunContext;
@@ -88,7 +88,9 @@ impl<'a> Augmentation<'a> {
         })?;
         let model = options.model.as_ref().map(|name| context.models.encoder(name)).transpose()?;
         // The recipe's own seed: repetitions train on the same texts.
-        let augmenter = Augmenter::new(options, context.models.encoder(near)?, model, context.seed)?;
+        let embeddings = context.models.encoder(near)?;
+        let model = model.map(|model| EncoderTeacher::clone(&model));
+        let augmenter = Augmenter::new(options, EncoderTeacher::clone(&embeddings), model, context.seed)?;
         let records = context.folder.path().join(RECORDS);
         make_folder(context.folder.path(), &records)?;
         let path = records.join(record_name(data, options, near));

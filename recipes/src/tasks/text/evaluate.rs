@@ -1,10 +1,12 @@
 //! Evaluating models that read texts.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use alambic_data::texts::OUTSIDE;
 use alambic_data::{Label, Labels, Split, Text as Example};
 use alambic_files::text::shell_word;
+use alambic_inference::{EncoderPipeline, TextPair};
 use alambic_models::bert::ProblemType;
 use alambic_reports::card::Usage;
 use alambic_reports::metrics::Prediction;
@@ -12,8 +14,7 @@ use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::Text;
 use alambic_settings::IndexMap;
-use alambic_students::{Reader, TextPair};
-use alambic_teachers::{Encoder, Teacher};
+use alambic_teachers::{EncoderTeacher, Teacher};
 
 use super::labels::{head_of, kind_of, predict, prediction, reference};
 use super::train::pair;
@@ -37,9 +38,9 @@ pub(crate) struct TextEvaluator<'a> {
 
 /// The teacher, read as the student is.
 struct EvaluatedTeacher {
-    teacher: Encoder,
-    reader: Reader,
-    /// The rows of each text; see [`Reader::logits`].
+    teacher: Arc<EncoderTeacher>,
+    pipeline: EncoderPipeline,
+    /// The rows of each text; see [`EncoderPipeline::logits`].
     logits: Vec<Vec<Vec<f32>>>,
 }
 
@@ -99,26 +100,26 @@ impl EvaluatedTeacher {
         test_set: &TestSet,
     ) -> Result<(Self, Vec<Prediction>), RunError> {
         let teacher = context.run.models.encoder(name)?;
-        let reader = Reader::new(teacher.model().clone(), teacher.vocabulary(), usize::MAX)?;
+        let pipeline = teacher.encoder_pipeline()?;
         if *labels == Labels::None {
             // Nobody is asked for a prediction.
             return Ok((
-                Self { teacher, reader, logits: Vec::new() },
+                Self { teacher, pipeline, logits: Vec::new() },
                 vec![Prediction::Nothing; texts.len()],
             ));
         }
-        if reader.config().labels != test_set.classes
-            && reader.config().problem_type != ProblemType::Regression
+        if pipeline.config().labels != test_set.classes
+            && pipeline.config().problem_type != ProblemType::Regression
         {
             return Err(RunError::Recipe(format!(
                 "teacher `{name}` predicts the classes {}, and the test split has {}",
-                reader.config().labels.join(", "),
+                pipeline.config().labels.join(", "),
                 test_set.classes.join(", ")
             )));
         }
-        let logits = reader.logits(&texts.iter().map(|text| pair(text)).collect::<Vec<_>>())?;
-        let predictions = logits.iter().map(|rows| prediction(&reader, rows)).collect();
-        Ok((Self { teacher, reader, logits }, predictions))
+        let logits = pipeline.logits(&texts.iter().map(|text| pair(text)).collect::<Vec<_>>())?;
+        let predictions = logits.iter().map(|rows| prediction(&pipeline, rows)).collect();
+        Ok((Self { teacher, pipeline, logits }, predictions))
     }
 }
 
@@ -128,7 +129,7 @@ impl Evaluator for TextEvaluator<'_> {
     }
 
     fn teacher(&self) -> Option<&dyn Teacher> {
-        self.teacher.as_ref().map(|own| -> &dyn Teacher { own.teacher.teacher() })
+        self.teacher.as_ref().map(|own| -> &dyn Teacher { &*own.teacher })
     }
 
     fn predict(
@@ -139,7 +140,7 @@ impl Evaluator for TextEvaluator<'_> {
     ) -> Result<Vec<Prediction>, RunError> {
         let predictions = match self.labels {
             Labels::None => vec![Prediction::Nothing; self.texts.len()],
-            _ => predict(&Reader::load(folder)?, &self.pairs())?,
+            _ => predict(&EncoderPipeline::load(folder)?, &self.pairs())?,
         };
         progress(predictions.len());
         Ok(predictions)
@@ -148,13 +149,13 @@ impl Evaluator for TextEvaluator<'_> {
     fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
         let mut similarities = IndexMap::new();
         let Some(teacher) = &self.teacher else { return Ok(similarities) };
-        let (pairs, student) = (self.pairs(), Reader::load(student)?);
+        let (pairs, student) = (self.pairs(), EncoderPipeline::load(student)?);
         if let Labels::Classes(_) | Labels::Words(_) = self.labels {
             let [mean, shuffled] = divergences(&student.logits(&pairs)?, &teacher.logits);
             similarities.insert("kl-from-teacher".to_owned(), mean);
             similarities.insert("kl-from-teacher-shuffled".to_owned(), shuffled);
         }
-        similarities.extend(by_layer(&student, &teacher.reader, &pairs)?);
+        similarities.extend(by_layer(&student, &teacher.pipeline, &pairs)?);
         Ok(similarities)
     }
 
@@ -163,18 +164,18 @@ impl Evaluator for TextEvaluator<'_> {
         student: &Path,
         max: usize,
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
-        let (pairs, reader) = (self.pairs(), Reader::load(student)?);
-        let read = |reader: &Reader, batch: &[usize]| -> Result<(), RunError> {
+        let (pairs, pipeline) = (self.pairs(), EncoderPipeline::load(student)?);
+        let read = |pipeline: &EncoderPipeline, batch: &[usize]| -> Result<(), RunError> {
             let texts: Vec<TextPair<'_>> = batch.iter().map(|&index| pairs[index]).collect();
             match self.labels {
-                Labels::None => reader.read(&texts)?,
-                _ => drop(predict(reader, &texts)?),
+                Labels::None => pipeline.forward(&texts)?,
+                _ => drop(predict(pipeline, &texts)?),
             }
             Ok(())
         };
-        let by_student = |batch: &[usize]| read(&reader, batch);
+        let by_student = |batch: &[usize]| read(&pipeline, batch);
         let by_teacher =
-            |batch: &[usize]| self.teacher.as_ref().map_or(Ok(()), |own| read(&own.reader, batch));
+            |batch: &[usize]| self.teacher.as_ref().map_or(Ok(()), |own| read(&own.pipeline, batch));
         let mut models: Vec<(&str, Model<'_>)> = Vec::new();
         if self.teacher.is_some() {
             models.push((TEACHER, &by_teacher));

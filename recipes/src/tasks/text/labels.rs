@@ -1,9 +1,9 @@
 //! Labels of texts as heads, references and predictions.
 
 use alambic_data::{Label, Labels, Text};
+use alambic_inference::{EncoderPipeline, TextPair};
 use alambic_models::bert::{Head, HeadSpec, ProblemType};
 use alambic_reports::metrics::{Prediction, PredictionKind};
-use alambic_students::{Reader, TextPair};
 
 use crate::error::RunError;
 
@@ -48,21 +48,24 @@ pub(crate) fn reference(text: &Text, names: &[String]) -> Prediction {
 }
 
 /// The predictions of a model for texts.
-pub(crate) fn predict(reader: &Reader, texts: &[TextPair<'_>]) -> Result<Vec<Prediction>, RunError> {
-    Ok(reader.logits(texts)?.iter().map(|rows| prediction(reader, rows)).collect())
+pub(crate) fn predict(
+    pipeline: &EncoderPipeline,
+    texts: &[TextPair<'_>],
+) -> Result<Vec<Prediction>, RunError> {
+    Ok(pipeline.logits(texts)?.iter().map(|rows| prediction(pipeline, rows)).collect())
 }
 
-/// The prediction that the logits of a text stand for; see [`Reader::logits`].
-pub(crate) fn prediction(reader: &Reader, rows: &[Vec<f32>]) -> Prediction {
-    let config = reader.config();
+/// The prediction that the logits of a text stand for; see [`EncoderPipeline::logits`].
+pub(crate) fn prediction(pipeline: &EncoderPipeline, rows: &[Vec<f32>]) -> Prediction {
+    let config = pipeline.config();
     match rows {
         _ if config.head == Head::Tokens => {
-            Prediction::Tags(rows.iter().map(|row| reader.answer(row)).collect())
+            Prediction::Tags(rows.iter().map(|row| pipeline.label(row)).collect())
         }
         [row] if config.problem_type == ProblemType::Regression => {
             row.first().map_or(Prediction::Nothing, |number| Prediction::number(*number))
         }
-        [row] => Prediction::Class(reader.answer(row)),
+        [row] => Prediction::Class(pipeline.label(row)),
         _ => Prediction::Nothing,
     }
 }

@@ -6,7 +6,7 @@ use alambic_data::{ContentKind, Labels, Split, Text};
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::bert::{Head, HeadSpec};
 use alambic_settings::At;
-use alambic_students::{Purpose, Student};
+use alambic_students::{Student, TaskKind};
 
 use super::evaluate::TextEvaluator;
 use super::labels::head_of;
@@ -56,8 +56,8 @@ impl Task for TextsData {
         "texts to be read"
     }
 
-    fn purpose(&self) -> Purpose {
-        Purpose::Reads
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::TextEncoding
     }
 
     fn corpora(&self) -> Vec<&At<String>> {

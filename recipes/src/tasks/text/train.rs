@@ -1,10 +1,12 @@
 //! Training a model that reads texts.
 
+use std::sync::Arc;
+
 use alambic_data::{Label, Split, Text};
+use alambic_inference::{EncoderPipeline, TextPair};
 use alambic_models::bert::{Bert, BertConfig};
 use alambic_models::{Pass, TapSelection, Tokenizer};
 use alambic_reports::metrics::{Direction, Metric, Prediction, TaskDescription};
-use alambic_students::{Reader, TextPair};
 use alambic_tensor::ops::{CrossEntropy, cross_entropy};
 
 use super::labels::{kind_of, predict, reference};
@@ -178,13 +180,17 @@ impl TrainingTask for TextTraining<'_> {
             return perplexity(&Bert::new(self.config, context.weights)?, &self.splits.validation);
         }
         let Some(metric) = self.metric else { return self.validation_loss(context) };
-        let reader =
-            Reader::new(Bert::new(self.config, context.weights)?, self.tokenizer, self.splits.max_length)?;
+        let pipeline = EncoderPipeline::new(
+            self.config,
+            Arc::new(Bert::new(self.config, context.weights)?),
+            self.tokenizer,
+            self.splits.max_length,
+        )?;
         let is_labelled = |text: &&Text| text.label != Label::None;
         let texts: Vec<&Text> = self.splits.validation_texts.iter().filter(is_labelled).collect();
         let references: Vec<Prediction> =
             texts.iter().map(|text| reference(text, &self.config.labels)).collect();
-        let predictions = predict(&reader, &texts.iter().copied().map(pair).collect::<Vec<_>>())?;
+        let predictions = predict(&pipeline, &texts.iter().copied().map(pair).collect::<Vec<_>>())?;
         let value = validation_value(metric, &predictions, &references, &self.config.labels)?;
         // What has no value, as a correlation of predictions that are all the same, is no better than any other.
         Ok(value.unwrap_or(match metric.direction {

@@ -1,17 +1,18 @@
 //! Words of the test part, written by every model.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use alambic_data::{Split, WordPair, examples};
 use alambic_files::text::shell_word;
+use alambic_inference::GenerationPipeline;
 use alambic_models::GenerationConfig;
 use alambic_reports::card::Usage;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::Text;
 use alambic_settings::IndexMap;
-use alambic_students::Predictor;
-use alambic_teachers::{Request, Teacher, Written};
+use alambic_teachers::{GenerationOutput, GenerationRequest, Teacher};
 
 use super::similarity;
 use crate::corpora::Corpora;
@@ -29,9 +30,9 @@ pub(crate) struct TransliterationEvaluator<'a> {
     options: &'a EvaluationOptions,
     pairs: Vec<WordPair>,
     test_set: TestSet,
-    teacher: Option<Box<dyn Teacher>>,
+    teacher: Option<Arc<dyn Teacher>>,
     /// What the teacher wrote.
-    written: Vec<Written>,
+    written: Vec<GenerationOutput>,
 }
 
 impl<'a> TransliterationEvaluator<'a> {
@@ -49,9 +50,9 @@ impl<'a> TransliterationEvaluator<'a> {
             None => Vec::new(),
             Some(teacher) => {
                 observer.task("evaluation: teacher writes", pairs.len(), 0);
-                let requests: Vec<Request> = pairs.iter().map(request).collect();
+                let requests: Vec<GenerationRequest> = pairs.iter().map(request).collect();
                 let mut done = 0;
-                let written = teacher.write(&requests, &mut |count| {
+                let written = teacher.generate(&requests, &mut |count| {
                     done += count;
                     observer.progress(done);
                 })?;
@@ -105,10 +106,10 @@ impl<'a> TransliterationEvaluator<'a> {
         Ok(Self { options, pairs, test_set, teacher, written })
     }
 
-    fn predictor(&self, folder: &Path) -> Result<Predictor, RunError> {
-        let mut predictor = Predictor::load(folder)?;
-        predictor.generation = generation(self.options);
-        Ok(predictor)
+    fn pipeline(&self, folder: &Path) -> Result<GenerationPipeline, RunError> {
+        let mut pipeline = GenerationPipeline::load(folder)?;
+        pipeline.generation = generation(self.options);
+        Ok(pipeline)
     }
 
     /// Sources and target languages of words.
@@ -154,12 +155,12 @@ fn test_pairs(corpora: &Corpora, options: &EvaluationOptions) -> Result<Vec<Word
 }
 
 /// What a pair asks to be written.
-fn request(pair: &WordPair) -> Request {
-    Request { text: pair.source.clone(), language: pair.target_language.clone() }
+fn request(pair: &WordPair) -> GenerationRequest {
+    GenerationRequest { text: pair.source.clone(), language: pair.target_language.clone() }
 }
 
 /// The best text, or nothing where none came to an end.
-fn output(written: &Written) -> String {
+fn output(written: &GenerationOutput) -> String {
     written.candidates.first().map(|candidate| candidate.text.clone()).unwrap_or_default()
 }
 
@@ -183,12 +184,12 @@ impl Evaluator for TransliterationEvaluator<'_> {
         _: ModelRole,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Prediction>, RunError> {
-        let predictor = self.predictor(folder)?;
+        let pipeline = self.pipeline(folder)?;
         let mut order: Vec<usize> = (0..self.pairs.len()).collect();
         order.sort_by_key(|&index| self.pairs[index].source.chars().count());
         let mut predictions = vec![Prediction::Nothing; self.pairs.len()];
         for batch in order.chunks(BATCH) {
-            for (&index, (text, _)) in batch.iter().zip(predictor.predict(&self.inputs(batch))?) {
+            for (&index, (text, _)) in batch.iter().zip(pipeline.predict(&self.inputs(batch))?) {
                 predictions[index] = Prediction::Text(text);
             }
             progress(batch.len());
@@ -210,15 +211,16 @@ impl Evaluator for TransliterationEvaluator<'_> {
         student: &Path,
         max: usize,
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
-        let predictor = self.predictor(student)?;
-        let requests: Vec<Request> = self.pairs.iter().map(request).collect();
+        let pipeline = self.pipeline(student)?;
+        let requests: Vec<GenerationRequest> = self.pairs.iter().map(request).collect();
         let written_by = |teacher: &dyn Teacher, batch: &[usize]| -> Result<(), RunError> {
-            let requests: Vec<Request> = batch.iter().map(|&index| requests[index].clone()).collect();
-            teacher.write(&requests, &mut |_| {})?;
+            let requests: Vec<GenerationRequest> =
+                batch.iter().map(|&index| requests[index].clone()).collect();
+            teacher.generate(&requests, &mut |_| {})?;
             Ok(())
         };
         let by_student = |batch: &[usize]| -> Result<(), RunError> {
-            predictor.predict(&self.inputs(batch))?;
+            pipeline.predict(&self.inputs(batch))?;
             Ok(())
         };
         let by_teacher =

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alambic_losses::Targets;
 use alambic_models::{Tokenizer, Tokens};
-use alambic_teachers::Request;
+use alambic_teachers::GenerationRequest;
 
 use super::samples::Sample;
 use crate::error::RunError;
@@ -17,7 +17,7 @@ struct Encoded {
     targets: Vec<Vec<u32>>,
     is_teacher_target: bool,
     /// What the teacher reads; none without a teacher.
-    request: Option<Request>,
+    request: Option<GenerationRequest>,
 }
 
 /// One batch as student, teacher and losses want it.
@@ -28,7 +28,7 @@ pub(crate) struct Seq2SeqBatch {
     pub(crate) decoder: Tokens,
     pub(crate) targets: Targets,
     /// What the teacher reads, row by row; empty without a teacher.
-    pub(crate) requests: Vec<Request>,
+    pub(crate) requests: Vec<GenerationRequest>,
 }
 
 /// All samples of a stage in the student's tokens.
@@ -65,10 +65,10 @@ impl EncodedSamples {
                 examples.too_long += 1;
                 continue;
             }
-            let request = sample
-                .teacher_source
-                .as_ref()
-                .map(|text| Request { text: text.clone(), language: sample.direction.target.clone() });
+            let request = sample.teacher_source.as_ref().map(|text| GenerationRequest {
+                text: text.clone(),
+                language: sample.direction.target.clone(),
+            });
             examples.samples.push(Encoded {
                 source,
                 targets,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_data::{Direction, Entry, Split, WordPair, examples};
 use alambic_files::write;
-use alambic_teachers::{Record, Request, Teacher, Written};
+use alambic_teachers::{GenerationOutput, GenerationRecord, GenerationRequest, Teacher};
 
 use super::options::{TransliterationData, WordData};
 use crate::corpora::Corpora;
@@ -66,9 +66,12 @@ impl SampleCollector<'_> {
         let Some(teacher) = self.teacher else {
             return Ok((pairs.into_iter().filter_map(labelled_sample).collect(), statistics));
         };
-        let requests: Vec<Request> = pairs
+        let requests: Vec<GenerationRequest> = pairs
             .iter()
-            .map(|pair| Request { text: pair.source.clone(), language: pair.target_language.clone() })
+            .map(|pair| GenerationRequest {
+                text: pair.source.clone(),
+                language: pair.target_language.clone(),
+            })
             .collect();
         let written = self.write(teacher, &requests, part, "written", observer)?;
         statistics.requests = requests.len();
@@ -106,7 +109,7 @@ impl SampleCollector<'_> {
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
         let Some(name) = &options.back_translated_by else { return Ok(()) };
-        let checkpoint = self.models.checkpoint(name)?;
+        let checkpoint = self.models.generative(name)?;
         let mut languages: Vec<&str> = Vec::new();
         for direction in directions {
             if direction.source != "en" && !languages.contains(&direction.source.as_str()) {
@@ -114,10 +117,12 @@ impl SampleCollector<'_> {
             }
         }
         let texts = examples::subsample_texts(&examples::texts(entries, "en"), options.fraction, "words");
-        let requests: Vec<Request> = languages
+        let requests: Vec<GenerationRequest> = languages
             .iter()
             .flat_map(|language| {
-                texts.iter().map(|text| Request { text: text.clone(), language: (*language).to_owned() })
+                texts
+                    .iter()
+                    .map(|text| GenerationRequest { text: text.clone(), language: (*language).to_owned() })
             })
             .collect();
         let translated =
@@ -155,11 +160,11 @@ impl SampleCollector<'_> {
     fn write(
         &self,
         teacher: &dyn Teacher,
-        requests: &[Request],
+        requests: &[GenerationRequest],
         part: Split,
         what: &str,
         observer: &mut dyn Observer,
-    ) -> Result<Vec<Written>, RunError> {
+    ) -> Result<Vec<GenerationOutput>, RunError> {
         let part = part.name();
         make_folder(write::parent(&self.records), &self.records)?;
         let path: PathBuf = Path::new(&self.records).join(format!("{}.{what}.{part}.jsonl", self.stage));
@@ -167,13 +172,13 @@ impl SampleCollector<'_> {
         let mut done = 0;
         let mut order: Vec<usize> = (0..requests.len()).collect();
         order.sort_by_key(|&index| &requests[index].text);
-        let sorted: Vec<Request> = order.iter().map(|&index| requests[index].clone()).collect();
-        let written = Record::complete(&path, teacher, &sorted, &mut |count| {
+        let sorted: Vec<GenerationRequest> = order.iter().map(|&index| requests[index].clone()).collect();
+        let written = GenerationRecord::complete(&path, teacher, &sorted, &mut |count| {
             done += count;
             observer.progress(done);
         })?;
         observer.finished(&format!("{} texts in {}", written.len(), path.display()));
-        let mut written: Vec<(usize, Written)> = order.into_iter().zip(written).collect();
+        let mut written: Vec<(usize, GenerationOutput)> = order.into_iter().zip(written).collect();
         written.sort_unstable_by_key(|&(index, _)| index);
         Ok(written.into_iter().map(|(_, written)| written).collect())
     }
@@ -190,8 +195,8 @@ fn labelled_sample(pair: WordPair) -> Option<Sample> {
     })
 }
 
-fn teacher_sample(pair: WordPair, written: Written) -> Sample {
-    let (direction, read) = (pair.direction(), written.read_by_last(&pair.source).to_owned());
+fn teacher_sample(pair: WordPair, written: GenerationOutput) -> Sample {
+    let (direction, read) = (pair.direction(), written.last_step_source(&pair.source).to_owned());
     let (targets, is_teacher_target) = match pair.target {
         Some(target) => (vec![target], false),
         None => (written.candidates.into_iter().map(|candidate| candidate.text).collect(), true),

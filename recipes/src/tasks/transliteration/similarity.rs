@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use alambic_data::WordPair;
-use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{ModelFolder, Pass, TapSelection, Tokens};
-use alambic_teachers::{Forced, Request, Teacher, Written};
+use alambic_inference::GenerationPipeline;
+use alambic_models::{Config, ModelFolder, TapSelection};
+use alambic_teachers::{GenerationOutput, GenerationRequest, Teacher, TeacherForcing};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::masked_mean;
 use alambic_tensor::parameters;
@@ -23,10 +23,10 @@ pub(crate) fn encoders(
     student: &Path,
     teacher: &dyn Teacher,
     pairs: &[WordPair],
-    written: &[Written],
+    written: &[GenerationOutput],
 ) -> Result<Option<(f64, f64)>, RunError> {
-    let folder = ModelFolder::open(student)?;
-    let config = MarianConfig::open(&folder)?;
+    let config = Config::open(&ModelFolder::open(student)?)?;
+    let config = config.marian()?;
     let Some(width) = teacher.outline().and_then(|outline| outline.streams.get("encoder")).copied() else {
         return Ok(None);
     };
@@ -41,31 +41,27 @@ pub(crate) fn encoders(
     if projection.is_none() && width.width != config.d_model {
         return Ok(None);
     }
-    let model = Marian::new(&config, &config.weights(&folder)?)?;
-    let tokenizer = folder.tokenizer()?;
+    let pipeline = GenerationPipeline::load(student)?;
     let (student_tap, teacher_tap) =
         (format!("encoder.hidden.{}", config.encoder_layers), format!("encoder.hidden.{}", width.layers));
     let (mut own, mut others) = (Vec::new(), Vec::new());
     // A row that the teacher gave up may have an intermediate text that its last step cannot read.
-    let (pairs, written): (Vec<&WordPair>, Vec<&Written>) =
+    let (pairs, written): (Vec<&WordPair>, Vec<&GenerationOutput>) =
         pairs.iter().zip(written).filter(|(_, written)| written.dropped.is_none()).unzip();
     for (pairs, written) in pairs.chunks(BATCH).zip(written.chunks(BATCH)) {
-        let ids = pairs
-            .iter()
-            .map(|pair| tokenizer.encode_for(&pair.source, &pair.target_language))
-            .collect::<Result<Vec<_>, _>>()?;
-        let tokens = Tokens::pad(&ids, config.pad_token_id);
-        let trace = model.trace(&tokens, None, Pass::Evaluate, TapSelection::named([student_tap.clone()]))?;
+        let inputs: Vec<(&str, &str)> =
+            pairs.iter().map(|pair| (pair.source.as_str(), pair.target_language.as_str())).collect();
+        let trace = pipeline.trace(&inputs, None, 0, TapSelection::named([student_tap.clone()]))?;
         own.extend(means(&trace, &student_tap, projection.as_ref())?);
-        let sources: Vec<Request> = pairs
+        let sources: Vec<GenerationRequest> = pairs
             .iter()
             .zip(written)
-            .map(|(pair, written)| Request {
-                text: written.read_by_last(&pair.source).to_owned(),
+            .map(|(pair, written)| GenerationRequest {
+                text: written.last_step_source(&pair.source).to_owned(),
                 language: pair.target_language.clone(),
             })
             .collect();
-        let forced = Forced { sources: &sources, target: None, least_length: 0 };
+        let forced = TeacherForcing { sources: &sources, target: None, min_length: 0 };
         let trace = teacher.trace(forced.into(), &TapSelection::named([teacher_tap.clone()]))?;
         others.extend(means(&trace, &teacher_tap, None)?);
     }

@@ -4,7 +4,7 @@ use alambic_data::{ContentKind, Split};
 use alambic_losses::TargetKind;
 use alambic_models::bert::HeadSpec;
 use alambic_settings::At;
-use alambic_students::{Purpose, Student};
+use alambic_students::{Student, TaskKind};
 use indexmap::IndexSet;
 
 use super::evaluate::TransliterationEvaluator;
@@ -29,8 +29,8 @@ impl Task for TransliterationData {
         "words to be written"
     }
 
-    fn purpose(&self) -> Purpose {
-        Purpose::Writes
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::TextGeneration
     }
 
     fn corpora(&self) -> Vec<&At<String>> {

@@ -4,7 +4,7 @@ use alambic_data::Split;
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{Pass, TapSelection};
 use alambic_reports::metrics::PredictionKind;
-use alambic_teachers::{Forced, Teacher};
+use alambic_teachers::{Teacher, TeacherForcing};
 
 use super::examples::EncodedSamples;
 use super::options::TransliterationData;
@@ -88,10 +88,10 @@ impl TrainingTask for TransliterationTraining<'_> {
         let equal_lengths = context.terms.iter().any(|term| term.equal_lengths);
         let teacher = match self.teacher {
             Some(teacher) if !self.taps.teacher.is_empty() => {
-                let forced = Forced {
+                let forced = TeacherForcing {
                     sources: &batch.requests,
                     target: Some(&batch.decoder),
-                    least_length: if equal_lengths { batch.source.length } else { 0 },
+                    min_length: if equal_lengths { batch.source.length } else { 0 },
                 };
                 Some(teacher.trace(forced.into(), &TapSelection::named(self.taps.teacher.iter().cloned()))?)
             }

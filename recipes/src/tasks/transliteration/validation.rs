@@ -1,9 +1,11 @@
 //! The metric by which checkpoints are chosen.
 
+use std::sync::Arc;
+
+use alambic_inference::GenerationPipeline;
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{GenerationConfig, Tokenizer};
 use alambic_reports::metrics::{Metric, Prediction};
-use alambic_students::Predictor;
 use alambic_tensor::parameters::Weights;
 
 use super::samples::Sample;
@@ -25,12 +27,12 @@ const BATCH: usize = 128;
 impl Validation<'_> {
     /// The metric of greedy outputs against the targets.
     pub(crate) fn value(&self, weights: &Weights) -> Result<f64, RunError> {
-        let model = Marian::new(self.config, weights)?;
-        let mut predictor = Predictor::new(model, self.tokenizer.clone());
+        let network = Arc::new(Marian::new(self.config, weights)?);
+        let mut pipeline = GenerationPipeline::new(self.config.clone(), network, self.tokenizer.clone())?;
         let targets = self.samples.iter().filter_map(|sample| sample.targets.first());
         let longest = targets.map(|target| target.chars().count()).max().unwrap_or(0);
         // A model that has not learnt to stop yet would write to the end of its positions each time.
-        predictor.generation =
+        pipeline.generation =
             GenerationConfig::greedy((longest + 8).min(self.config.max_position_embeddings));
         let mut order: Vec<&Sample> = self.samples.iter().collect();
         order.sort_by_key(|sample| sample.source.chars().count());
@@ -41,7 +43,7 @@ impl Validation<'_> {
                 .map(|sample| (sample.source.as_str(), sample.direction.target.as_str()))
                 .collect();
             predictions
-                .extend(predictor.predict(&inputs)?.into_iter().map(|(text, _)| Prediction::Text(text)));
+                .extend(pipeline.predict(&inputs)?.into_iter().map(|(text, _)| Prediction::Text(text)));
             let targets = batch.iter().filter_map(|sample| sample.targets.first().cloned());
             references.extend(targets.map(Prediction::Text));
         }

@@ -1,8 +1,8 @@
 //! Checks of questions about images.
 
 use alambic_data::Split;
+use alambic_inference::ImageProcessor;
 use alambic_settings::{At, Diagnostic, Origin};
-use alambic_students::Eyes;
 
 use super::options::QuestionsData;
 use super::questions::description;
@@ -192,7 +192,7 @@ fn check_predictions(
     let own = outline.labels;
     // What has no names of its own takes those of the data.
     let is_nameless = own.is_empty() && outline.classes > 0;
-    let problem = if Eyes::new(config, None).is_err() {
+    let problem = if ImageProcessor::new(config, None).is_err() {
         format!("is a {} and does not look at images", config.model_type())
     } else if !own.is_empty() && own == answers || is_nameless && outline.classes == answers.len() {
         return;

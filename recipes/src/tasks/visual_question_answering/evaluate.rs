@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use alambic_data::questions::best;
 use alambic_data::{Raster, Split};
 use alambic_files::text::shell_word;
+use alambic_inference::{ImageProcessor, ProcessedImage, QuestionInput, VisualQuestionAnsweringPipeline};
 use alambic_models::architecture;
 use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
@@ -13,8 +15,8 @@ use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, TEACHER};
 use alambic_reports::report::{IllustratedExample, IllustratedExamples, Text};
 use alambic_settings::IndexMap;
-use alambic_students::{Answerer, Blueprint, Eyes, Sight, Sighted};
-use alambic_teachers::{Network, Teacher};
+use alambic_students::InitialModel;
+use alambic_teachers::{EncoderTeacher, Teacher};
 
 use super::questions::{answer_all, best_answer, reference, subsample_languages};
 use super::timings::{Timed, time_both, time_student};
@@ -40,8 +42,8 @@ pub(crate) struct QuestionEvaluator<'a> {
 
 /// The teacher, asked as the student is.
 struct EvaluatedTeacher {
-    teacher: Network,
-    answerer: Answerer,
+    teacher: Arc<EncoderTeacher>,
+    pipeline: VisualQuestionAnsweringPipeline,
     logits: Vec<Vec<f32>>,
 }
 
@@ -89,14 +91,12 @@ impl<'a> QuestionEvaluator<'a> {
         let mut evaluator = Self { context, names, questions, test_set, teacher: None };
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher answers", evaluator.questions.len(), 0);
-            let teacher = context.run.models.network(name)?;
-            let eyes = Eyes::open(teacher.config(), &context.run.models.checkpoint_folder(name)?)?;
-            let answerer =
-                Answerer::new(teacher.config(), teacher.network(), eyes, teacher.vocabulary(), usize::MAX)?
-                    .naming(names);
-            let logits = evaluator.answer(&answerer, |example| example.teacher_text)?;
-            evaluator.test_set.teacher = Some(predictions(&answerer, &logits));
-            evaluator.teacher = Some(EvaluatedTeacher { teacher, answerer, logits });
+            let teacher = context.run.models.encoder(name)?;
+            let pipeline =
+                VisualQuestionAnsweringPipeline::from_model(teacher.model())?.with_default_labels(names);
+            let logits = evaluator.answer(&pipeline, |example| example.teacher_text)?;
+            evaluator.test_set.teacher = Some(predictions(&pipeline, &logits));
+            evaluator.teacher = Some(EvaluatedTeacher { teacher, pipeline, logits });
             observer.finished(&format!("{} questions", evaluator.questions.len()));
         }
         Ok(evaluator)
@@ -105,36 +105,42 @@ impl<'a> QuestionEvaluator<'a> {
     /// The logits of a model over all questions, in the words in which it is asked.
     fn answer(
         &self,
-        answerer: &Answerer,
+        pipeline: &VisualQuestionAnsweringPipeline,
         words: fn(&QuestionExample<'a>) -> &'a str,
     ) -> Result<Vec<Vec<f32>>, RunError> {
-        let mut store = ImageStore::new(answerer.eyes().clone());
+        let mut store = ImageStore::new(pipeline.image_processor().clone());
         let place = |example: &QuestionExample<'a>| Ok((words(example), store.add(example.picture)?));
         let asked: Vec<(&str, usize)> = self.questions.iter().map(place).collect::<Result<_, RunError>>()?;
-        answer_all(answerer, &store, &asked)
+        answer_all(pipeline, &store, &asked)
     }
 
     /// The student as it was before any training.
-    fn untrained(&self) -> Result<Answerer, RunError> {
-        let (Blueprint { config, weights }, folder) = (self.context.untrained)()?;
+    fn untrained(&self) -> Result<VisualQuestionAnsweringPipeline, RunError> {
+        let (InitialModel { config, weights }, folder) = (self.context.untrained)()?;
         let network = architecture::build(&config, &weights)?;
-        let eyes = Eyes::open(&config, folder.path())?;
-        Ok(Answerer::new(&config, network.into(), eyes, &folder.tokenizer()?, usize::MAX)?)
+        let image_processor = ImageProcessor::load(&config, folder.path())?;
+        Ok(VisualQuestionAnsweringPipeline::new(
+            &config,
+            network.into(),
+            image_processor,
+            &folder.tokenizer()?,
+            usize::MAX,
+        )?)
     }
 }
 
 /// The answers that logits stand for.
-fn predictions(answerer: &Answerer, logits: &[Vec<f32>]) -> Vec<Prediction> {
-    logits.iter().map(|logits| Prediction::Class(answerer.answer(logits))).collect()
+fn predictions(pipeline: &VisualQuestionAnsweringPipeline, logits: &[Vec<f32>]) -> Vec<Prediction> {
+    logits.iter().map(|logits| Prediction::Class(pipeline.label(logits))).collect()
 }
 
 /// Questions in the words in which a model is asked them, with their images as it is shown them.
-fn sighted<'s>(
+fn question_inputs<'s>(
     questions: &[QuestionExample<'s>],
     words: fn(&QuestionExample<'s>) -> &'s str,
-    sights: &'s [Sight],
-) -> Vec<Sighted<'s>> {
-    questions.iter().zip(sights).map(|(example, sight)| (words(example), sight)).collect()
+    processed: &'s [ProcessedImage],
+) -> Vec<QuestionInput<'s>> {
+    questions.iter().zip(processed).map(|(example, image)| (words(example), image)).collect()
 }
 
 /// A question as the student is asked it, and in other words as the teacher is.
@@ -174,7 +180,7 @@ impl Evaluator for QuestionEvaluator<'_> {
     }
 
     fn teacher(&self) -> Option<&dyn Teacher> {
-        self.teacher.as_ref().map(|own| -> &dyn Teacher { &own.teacher })
+        self.teacher.as_ref().map(|own| -> &dyn Teacher { &*own.teacher })
     }
 
     fn predict(
@@ -183,8 +189,8 @@ impl Evaluator for QuestionEvaluator<'_> {
         _: ModelRole,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Prediction>, RunError> {
-        let answerer = Answerer::load(folder)?;
-        let predictions = predictions(&answerer, &self.answer(&answerer, |example| example.text)?);
+        let pipeline = VisualQuestionAnsweringPipeline::load(folder)?;
+        let predictions = predictions(&pipeline, &self.answer(&pipeline, |example| example.text)?);
         progress(predictions.len());
         Ok(predictions)
     }
@@ -192,7 +198,8 @@ impl Evaluator for QuestionEvaluator<'_> {
     fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
         let Some(teacher) = &self.teacher else { return Ok(IndexMap::new()) };
         let rows = |logits: &[Vec<f32>]| logits.iter().map(|row| vec![row.clone()]).collect::<Vec<_>>();
-        let own = rows(&self.answer(&Answerer::load(student)?, |example| example.text)?);
+        let own =
+            rows(&self.answer(&VisualQuestionAnsweringPipeline::load(student)?, |example| example.text)?);
         let [mean, shuffled] = divergences(&own, &rows(&teacher.logits));
         Ok([("kl-from-teacher", mean), ("kl-from-teacher-shuffled", shuffled)]
             .map(|(name, value)| (name.to_owned(), value))
@@ -204,20 +211,21 @@ impl Evaluator for QuestionEvaluator<'_> {
         student: &Path,
         max: usize,
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
-        let student = Answerer::load(student)?;
+        let student = VisualQuestionAnsweringPipeline::load(student)?;
         let mut timed = self.questions.clone();
         subsample(&mut timed, max);
-        let prepare = |answerer: &Answerer| -> Result<Vec<Sight>, RunError> {
-            timed.iter().map(|example| Ok(answerer.eyes().prepare(example.picture)?)).collect()
+        let prepare = |pipeline: &VisualQuestionAnsweringPipeline| -> Result<Vec<ProcessedImage>, RunError> {
+            timed.iter().map(|example| Ok(pipeline.image_processor().process(example.picture)?)).collect()
         };
         let own = prepare(&student)?;
-        let own = Timed { answerer: &student, questions: sighted(&timed, |example| example.text, &own) };
+        let own =
+            Timed { pipeline: &student, questions: question_inputs(&timed, |example| example.text, &own) };
         let Some(teacher) = &self.teacher else { return time_student(&own, max) };
-        let others = prepare(&teacher.answerer)?;
+        let others = prepare(&teacher.pipeline)?;
         time_both(
             &Timed {
-                answerer: &teacher.answerer,
-                questions: sighted(&timed, |example| example.teacher_text, &others),
+                pipeline: &teacher.pipeline,
+                questions: question_inputs(&timed, |example| example.teacher_text, &others),
             },
             &own,
             max,
@@ -230,12 +238,13 @@ impl Evaluator for QuestionEvaluator<'_> {
         models: &[(&str, &Path)],
     ) -> Result<IllustratedExamples, RunError> {
         let untrained = self.untrained()?;
-        let loaded = models.iter().map(|(name, folder)| Ok((*name, Answerer::load(folder)?)));
-        let loaded: Vec<(&str, Answerer)> = loaded.collect::<Result<_, RunError>>()?;
-        let mut answerers: Vec<(&str, &Answerer)> = Vec::new();
-        answerers.extend(self.teacher.as_ref().map(|own| (TEACHER, &own.answerer)));
-        answerers.push(("student before training", &untrained));
-        answerers.extend(loaded.iter().map(|(name, answerer)| (*name, answerer)));
+        let loaded =
+            models.iter().map(|(name, folder)| Ok((*name, VisualQuestionAnsweringPipeline::load(folder)?)));
+        let loaded: Vec<(&str, VisualQuestionAnsweringPipeline)> = loaded.collect::<Result<_, RunError>>()?;
+        let mut pipelines: Vec<(&str, &VisualQuestionAnsweringPipeline)> = Vec::new();
+        pipelines.extend(self.teacher.as_ref().map(|own| (TEACHER, &own.pipeline)));
+        pipelines.push(("student before training", &untrained));
+        pipelines.extend(loaded.iter().map(|(name, pipeline)| (*name, pipeline)));
         let map = |&index: &usize| {
             let QuestionExample { picture, text, teacher_text, .. } = self.questions[index];
             let raster = picture.load()?;
@@ -246,15 +255,15 @@ impl Evaluator for QuestionEvaluator<'_> {
                 format!("the image; {}", best_answer(self.questions[index].question, &self.names)),
                 &raster,
             )?];
-            for (name, answerer) in &answerers {
-                let prepared = answerer.eyes().prepare(picture)?;
+            for (name, pipeline) in &pipelines {
+                let prepared = pipeline.image_processor().process(picture)?;
                 let asked = (if *name == TEACHER { teacher_text } else { text }, &prepared);
-                let Some(parts) = answerer.attention(asked)? else { continue };
-                let answer = answerer.answers(&[asked])?.concat();
+                let Some(parts) = pipeline.attention_map(asked)? else { continue };
+                let answer = pipeline.predict(&[asked])?.concat();
                 let most = 100.0 * parts.iter().map(|(weight, _)| *weight).fold(0.0, f32::max);
                 let (whole, part) = match &prepared {
-                    Sight::Image(whole) => (whole, "patch"),
-                    Sight::Regions(_) => (&raster, "region"),
+                    ProcessedImage::Image(whole) => (whole, "patch"),
+                    ProcessedImage::Regions(_) => (&raster, "region"),
                 };
                 let caption = format!("{name}: {answer}; {most:.0} % on the brightest {part}");
                 images.push(image(caption, &whole.highlight(&parts))?);

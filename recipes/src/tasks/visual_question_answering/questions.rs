@@ -2,8 +2,8 @@
 
 use alambic_data::questions::best;
 use alambic_data::{Question, Split, is_in_subsample};
+use alambic_inference::{QuestionInput, VisualQuestionAnsweringPipeline};
 use alambic_reports::metrics::{Prediction, PredictionKind, TaskDescription};
-use alambic_students::{Answerer, Sighted};
 
 use super::options::QuestionData;
 use crate::corpora::Corpora;
@@ -30,16 +30,16 @@ impl QuestionData {
 
 /// The logits of a model over questions, the image of each given by its place. Only so many images are in memory at a time.
 pub(super) fn answer_all(
-    answerer: &Answerer,
+    pipeline: &VisualQuestionAnsweringPipeline,
     store: &ImageStore<'_>,
     questions: &[(&str, usize)],
 ) -> Result<Vec<Vec<f32>>, RunError> {
     let mut all = Vec::with_capacity(questions.len());
     for some in questions.chunks(MAX_IN_MEMORY) {
-        let sights = store.sights(&some.iter().map(|(_, place)| *place).collect::<Vec<_>>())?;
-        let sighted: Vec<Sighted<'_>> =
-            some.iter().zip(&sights).map(|((text, _), sight)| (*text, sight.as_ref())).collect();
-        all.extend(answerer.logits(&sighted)?);
+        let processed = store.processed_images(&some.iter().map(|(_, place)| *place).collect::<Vec<_>>())?;
+        let inputs: Vec<QuestionInput<'_>> =
+            some.iter().zip(&processed).map(|((text, _), image)| (*text, image.as_ref())).collect();
+        all.extend(pipeline.logits(&inputs)?);
     }
     Ok(all)
 }

@@ -6,7 +6,7 @@ use alambic_data::{ContentKind, Split};
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::bert::{Head, HeadSpec};
 use alambic_settings::At;
-use alambic_students::{Purpose, Student};
+use alambic_students::{Student, TaskKind};
 
 use super::evaluate::QuestionEvaluator;
 use super::options::QuestionsData;
@@ -32,8 +32,8 @@ impl Task for QuestionsData {
         "questions about images"
     }
 
-    fn purpose(&self) -> Purpose {
-        Purpose::Answers
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::VisualQuestionAnswering
     }
 
     fn corpora(&self) -> Vec<&At<String>> {

@@ -1,16 +1,16 @@
 //! How long models take to answer: as questions come, with images read ahead, with one image, and with one question.
 
+use alambic_inference::{ProcessedImage, QuestionInput, VisualQuestionAnsweringPipeline};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_settings::IndexMap;
-use alambic_students::{Answerer, Sight, Sighted};
 
 use crate::error::RunError;
 use crate::evaluation::timing::{Model, measure};
 
 /// A model with the questions that it is timed on. What is found in images is found before.
 pub(super) struct Timed<'a> {
-    pub(super) answerer: &'a Answerer,
-    pub(super) questions: Vec<Sighted<'a>>,
+    pub(super) pipeline: &'a VisualQuestionAnsweringPipeline,
+    pub(super) questions: Vec<QuestionInput<'a>>,
 }
 
 /// Times by setting and model.
@@ -18,13 +18,13 @@ type Times = IndexMap<String, IndexMap<String, Latency>>;
 
 impl Timed<'_> {
     fn answer(&self, batch: &[usize]) -> Result<(), RunError> {
-        let questions: Vec<Sighted<'_>> = batch.iter().map(|&index| self.questions[index]).collect();
-        self.answerer.answers(&questions)?;
+        let questions: Vec<QuestionInput<'_>> = batch.iter().map(|&index| self.questions[index]).collect();
+        self.pipeline.predict(&questions)?;
         Ok(())
     }
 
     /// The questions of a batch, all about the image of the first.
-    fn about_one_image(&self, batch: &[usize]) -> (Vec<&str>, &Sight) {
+    fn about_one_image(&self, batch: &[usize]) -> (Vec<&str>, &ProcessedImage) {
         (batch.iter().map(|&index| self.questions[index].0).collect(), self.questions[batch[0]].1)
     }
 }
@@ -43,12 +43,12 @@ pub(super) fn time_both(teacher: &Timed<'_>, student: &Timed<'_>, max: usize) ->
     };
     let by_teacher = |batch: &[usize]| teacher.answer(batch);
     let mut times = time(&by_teacher, &|batch| student.answer(batch))?;
-    let images: Vec<&Sight> = student.questions.iter().map(|(_, image)| *image).collect();
-    let Some(vectors) = student.answerer.vectors(&images)? else { return Ok(times) };
+    let images: Vec<&ProcessedImage> = student.questions.iter().map(|(_, image)| *image).collect();
+    let Some(vectors) = student.pipeline.image_embeddings(&images)? else { return Ok(times) };
 
     let stored = time(&by_teacher, &|batch| {
         let texts: Vec<&str> = batch.iter().map(|&index| student.questions[index].0).collect();
-        student.answerer.logits_by_vectors(&texts, batch, &vectors)?;
+        student.pipeline.logits_from_embeddings(&texts, batch, &vectors)?;
         Ok(())
     })?;
     times.extend(stored.into_iter().map(|(setting, own)| (format!("{setting}, images stored"), own)));
@@ -56,14 +56,14 @@ pub(super) fn time_both(teacher: &Timed<'_>, student: &Timed<'_>, max: usize) ->
     let one_image = time(
         &|batch| {
             let (texts, image) = teacher.about_one_image(batch);
-            let questions: Vec<Sighted<'_>> = texts.into_iter().map(|text| (text, image)).collect();
-            teacher.answerer.answers(&questions)?;
+            let questions: Vec<QuestionInput<'_>> = texts.into_iter().map(|text| (text, image)).collect();
+            teacher.pipeline.predict(&questions)?;
             Ok(())
         },
         &|batch| {
             let (texts, image) = student.about_one_image(batch);
-            if let Some(vector) = student.answerer.vectors(&[image])? {
-                student.answerer.logits_by_vectors(&texts, &vec![0; texts.len()], &vector)?;
+            if let Some(vector) = student.pipeline.image_embeddings(&[image])? {
+                student.pipeline.logits_from_embeddings(&texts, &vec![0; texts.len()], &vector)?;
             }
             Ok(())
         },
@@ -71,14 +71,14 @@ pub(super) fn time_both(teacher: &Timed<'_>, student: &Timed<'_>, max: usize) ->
     let one_question = time(
         &|batch| {
             let (question, _) = teacher.questions[batch[0]];
-            let questions: Vec<Sighted<'_>> =
+            let questions: Vec<QuestionInput<'_>> =
                 batch.iter().map(|&index| (question, teacher.questions[index].1)).collect();
-            teacher.answerer.answers(&questions)?;
+            teacher.pipeline.predict(&questions)?;
             Ok(())
         },
         &|batch| {
             let (question, _) = student.questions[batch[0]];
-            student.answerer.logits_of_images(question, batch, &vectors)?;
+            student.pipeline.logits_for_images(question, batch, &vectors)?;
             Ok(())
         },
     )?;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use alambic_data::questions::best;
 use alambic_data::{Split, is_in_subsample};
+use alambic_inference::{ImageProcessor, VisualQuestionAnsweringPipeline};
 use alambic_losses::Targets;
 use alambic_models::{Config, Pass, TapSelection, Tokenizer, architecture};
 use alambic_reports::metrics::{Metric, Prediction};
-use alambic_students::{Answerer, Eyes};
 use alambic_tensor::Streams;
 use rand::seq::index::sample;
 
@@ -56,7 +56,7 @@ impl<'a> QuestionTraining<'a> {
         job: &'a Job<'a>,
     ) -> Result<Self, RunError> {
         let config = job.config;
-        let eyes = Eyes::with_detector(config, job.detector)?;
+        let image_processor = ImageProcessor::with_detector(config, job.detector)?;
         let max_length = data.max_length().min(config.max_length());
         let names = config.outline().labels;
         let (mut questions, mut answers, mut to_validate) = (Vec::new(), Vec::new(), Vec::new());
@@ -71,15 +71,16 @@ impl<'a> QuestionTraining<'a> {
         subsample_languages(&mut to_validate, job.train.validation_examples);
         let read: Vec<_> = questions.iter().map(|example| (example.text, example.picture)).collect();
         let tokenizer = job.tokenizer.with_max_length(max_length)?;
-        let inputs = PairedInputs::new(&read, eyes.clone(), &tokenizer, config.padding())?;
+        let inputs = PairedInputs::new(&read, image_processor.clone(), &tokenizer, config.padding())?;
         let taps = job.taps();
         let read: Vec<_> = questions.iter().map(|example| (example.teacher_text, example.picture)).collect();
-        let student = StudentInputs { eyes: &eyes, same_texts: data.shares_texts_with_teacher() };
+        let student =
+            StudentInputs { image_processor: &image_processor, same_texts: data.shares_texts_with_teacher() };
         let teacher =
             TeacherInputs::new(job.teacher, taps.teacher.clone(), &read, &student, data.max_length())?;
         let references: Vec<Prediction> =
             to_validate.iter().map(|example| reference(example.question, &names)).collect();
-        let mut validation = ImageStore::new(eyes);
+        let mut validation = ImageStore::new(image_processor);
         let validated = to_validate
             .into_iter()
             .map(|QuestionExample { picture, text, .. }| Ok((text.to_owned(), validation.add(picture)?)))
@@ -155,16 +156,16 @@ impl TrainingTask for QuestionTraining<'_> {
     ) -> Result<ForwardOutputs, RunError> {
         let first = rows.first().copied().unwrap_or_default();
         let mut random = self.streams.patches(epoch, first as u64);
-        let mut pick = |count: usize, most: usize| {
+        let mut sampler = |count: usize, most: usize| {
             let mut picked = sample(&mut random, count, most).into_vec();
             picked.sort_unstable();
             picked
         };
-        let batch = self.inputs.batch(rows, &mut pick)?;
+        let batch = self.inputs.batch(rows, &mut sampler)?;
         let network = architecture::build(self.config, context.weights)?;
         let wanted = TapSelection::named(self.taps.student.iter().cloned());
         let student = network.forward(&batch, Pass::Train(context.dropout), wanted)?;
-        let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(rows, &batch, &mut pick));
+        let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(rows, &batch, &mut sampler));
         let teacher = teacher.transpose()?;
         Ok(ForwardOutputs { student, teacher, targets: self.targets(rows) })
     }
@@ -175,13 +176,19 @@ impl TrainingTask for QuestionTraining<'_> {
 
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let network = architecture::build(self.config, context.weights)?;
-        let eyes = self.validation.eyes().clone();
-        let answerer = Answerer::new(self.config, network.into(), eyes, self.tokenizer, self.max_length)?;
+        let image_processor = self.validation.image_processor().clone();
+        let pipeline = VisualQuestionAnsweringPipeline::new(
+            self.config,
+            network.into(),
+            image_processor,
+            self.tokenizer,
+            self.max_length,
+        )?;
         let asked: Vec<(&str, usize)> =
             self.validated.iter().map(|(text, place)| (text.as_str(), *place)).collect();
-        let logits = answer_all(&answerer, &self.validation, &asked)?;
+        let logits = answer_all(&pipeline, &self.validation, &asked)?;
         let predictions: Vec<Prediction> =
-            logits.iter().map(|logits| Prediction::Class(answerer.answer(logits))).collect();
+            logits.iter().map(|logits| Prediction::Class(pipeline.label(logits))).collect();
         defined_value(self.metric, &predictions, &self.references)
     }
 }

@@ -1,10 +1,11 @@
-//! A student from random weights.
+//! An encoder-decoder from random weights.
 
 use alambic_models::Config;
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_settings::{choices, settings};
 
-use crate::{Blueprint, MakeStudent, Purpose, StudentError, Surroundings, check_heads};
+use crate::StudentError;
+use crate::student_builder::{BuildContext, InitialModel, StudentBuilder, TaskKind, check_heads};
 
 choices! {
     /// The activation of feed-forward layers.
@@ -19,8 +20,8 @@ choices! {
 }
 
 settings! {
-    /// A student from random weights: an encoder-decoder transformer in Marian's layout, of any size.
-    pub struct Scratch {
+    /// An encoder-decoder transformer from random weights, in Marian's layout, of any size.
+    pub struct EncoderDecoder {
         /// Width of hidden states.
         #[range(1..=65_536)]
         pub width: usize = 256,
@@ -38,39 +39,39 @@ settings! {
         pub feed_forward: usize = 1024,
         /// Activation of feed-forward layers.
         pub activation: ActivationFunction = ActivationFunction::Relu,
-        /// Share of activations dropped in training.
+        /// Dropout probability in training.
         #[range(0.0..=0.9)]
         pub dropout: f32 = 0.1,
-        /// Longest sequence in tokens.
+        /// Maximum number of tokens of a sequence.
         #[range(4..=1_048_576)]
         pub max_length: usize = 64,
     }
 }
 
-impl MakeStudent for Scratch {
-    fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
-        Ok(self.configure(surroundings)?.into())
+impl StudentBuilder for EncoderDecoder {
+    fn config(&self, context: &BuildContext<'_>) -> Result<Config, StudentError> {
+        Ok(self.configure(context)?.into())
     }
 
-    fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
-        let config = self.configure(surroundings)?;
-        let weights = Marian::initial_weights(&config, &surroundings.streams)?;
-        Ok(Blueprint { config: config.into(), weights })
+    fn build(&self, context: &BuildContext<'_>) -> Result<InitialModel, StudentError> {
+        let config = self.configure(context)?;
+        let weights = Marian::initial_weights(&config, &context.streams)?;
+        Ok(InitialModel { config: config.into(), weights })
     }
 
-    fn takes_weights(&self) -> bool {
+    fn has_source_weights(&self) -> bool {
         false
     }
 
-    fn purpose(&self) -> Purpose {
-        Purpose::Writes
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::TextGeneration
     }
 }
 
-impl Scratch {
-    fn configure(&self, surroundings: &Surroundings<'_>) -> Result<MarianConfig, StudentError> {
+impl EncoderDecoder {
+    fn configure(&self, context: &BuildContext<'_>) -> Result<MarianConfig, StudentError> {
         check_heads(self.width, self.heads)?;
-        let tokenizer = surroundings.tokenizer;
+        let tokenizer = context.tokenizer;
         let padding = tokenizer.padding()?;
         Ok(MarianConfig {
             vocab_size: tokenizer.size(),

@@ -1,15 +1,18 @@
-//! A student out of teachers' layers.
+//! An encoder-decoder from layers of teachers.
 
 use alambic_models::Config;
 use alambic_models::marian::MarianConfig;
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
-use crate::{Blueprint, Donor, MakeStudent, Purpose, StudentError, Surroundings, kept};
+use crate::StudentError;
+use crate::student_builder::{
+    BuildContext, InitialModel, SourceModel, StudentBuilder, TaskKind, layer_indices,
+};
 
 settings! {
-    /// A student from chosen layers of teachers, widths kept: the encoder of one, the decoder of another.
-    pub struct FromTeacher {
+    /// An encoder-decoder from chosen layers of teachers, widths kept: the encoder of one, the decoder of another.
+    pub struct EncoderDecoderLayers {
         /// The teacher whose encoder and embeddings are taken.
         pub encoder: At<String>,
         /// The teacher whose decoder is taken; left out, the encoder's.
@@ -18,61 +21,60 @@ settings! {
         pub encoder_layers: Option<At<Vec<usize>>>,
         /// Layers of the decoder to keep, counted from 1, in order. Left out: all.
         pub decoder_layers: Option<At<Vec<usize>>>,
-        /// Share of activations dropped in training; left out, as the teacher's.
+        /// Dropout probability in training. Left out: the teacher's.
         #[range(0.0..=0.9)]
         pub dropout: Option<f32>,
     }
 }
 
-/// A donor and the layers to keep of it, counted from 0.
-struct Source {
+/// A stack of layers: the model that has it, and the indices of the layers that are kept, from 0.
+struct LayerSource {
     config: MarianConfig,
     weights: Weights,
     layers: Vec<usize>,
 }
 
-struct Sources {
-    encoder: Source,
-    decoder: Source,
+struct LayerSources {
+    encoder: LayerSource,
+    decoder: LayerSource,
 }
 
-impl FromTeacher {
-    fn sources(&self, surroundings: &Surroundings<'_>) -> Result<Sources, StudentError> {
-        let donor = |name: &str| -> Result<(MarianConfig, Weights), StudentError> {
-            let Donor { config, weights, .. } =
-                (surroundings.donor)(name).ok_or_else(|| StudentError::NoDonor(name.to_owned()))?;
+impl EncoderDecoderLayers {
+    fn sources(&self, context: &BuildContext<'_>) -> Result<LayerSources, StudentError> {
+        let source_model = |name: &str| -> Result<(MarianConfig, Weights), StudentError> {
+            let SourceModel { config, weights, .. } = context.require(name)?;
             Ok((config.marian()?.clone(), weights))
         };
-        let encoder = donor(&self.encoder)?;
+        let encoder = source_model(&self.encoder)?;
         let decoder = match &self.decoder {
-            Some(name) => donor(name)?,
+            Some(name) => source_model(name)?,
             None => encoder.clone(),
         };
         let sizes = |config: &MarianConfig| (config.d_model, config.vocab_size);
         if sizes(&encoder.0) != sizes(&decoder.0) {
-            return Err(StudentError::Size(format!(
+            return Err(StudentError::Incompatible(format!(
                 "encoder (width {}, {} tokens) and decoder (width {}, {} tokens) do not go together",
                 encoder.0.d_model, encoder.0.vocab_size, decoder.0.d_model, decoder.0.vocab_size
             )));
         }
         if encoder.0.activation_function != decoder.0.activation_function {
-            return Err(StudentError::Size(format!(
+            return Err(StudentError::Incompatible(format!(
                 "encoder ({}) and decoder ({}) do not go together: a model has one activation function",
                 encoder.0.activation_function, decoder.0.activation_function
             )));
         }
         let source = |(config, weights): (MarianConfig, Weights), chosen: Option<&At<Vec<usize>>>, stack| {
             let layers = if stack == "encoder" { config.encoder_layers } else { config.decoder_layers };
-            let layers = kept(chosen.map(|chosen| &chosen.value), layers, stack)?;
-            Ok::<_, StudentError>(Source { config, weights, layers })
+            let layers = layer_indices(chosen.map(|chosen| &chosen.value), layers, stack)?;
+            Ok::<_, StudentError>(LayerSource { config, weights, layers })
         };
-        Ok(Sources {
+        Ok(LayerSources {
             encoder: source(encoder, self.encoder_layers.as_ref(), "encoder")?,
             decoder: source(decoder, self.decoder_layers.as_ref(), "decoder")?,
         })
     }
 
-    fn configure(&self, Sources { encoder, decoder }: &Sources) -> MarianConfig {
+    fn configure(&self, LayerSources { encoder, decoder }: &LayerSources) -> MarianConfig {
         MarianConfig {
             encoder_layers: encoder.layers.len(),
             decoder_layers: decoder.layers.len(),
@@ -84,13 +86,13 @@ impl FromTeacher {
     }
 }
 
-impl MakeStudent for FromTeacher {
-    fn config(&self, surroundings: &Surroundings<'_>) -> Result<Config, StudentError> {
-        Ok(self.configure(&self.sources(surroundings)?).into())
+impl StudentBuilder for EncoderDecoderLayers {
+    fn config(&self, context: &BuildContext<'_>) -> Result<Config, StudentError> {
+        Ok(self.configure(&self.sources(context)?).into())
     }
 
-    fn make(&self, surroundings: &Surroundings<'_>) -> Result<Blueprint, StudentError> {
-        let sources = self.sources(surroundings)?;
+    fn build(&self, context: &BuildContext<'_>) -> Result<InitialModel, StudentError> {
+        let sources = self.sources(context)?;
         let mut weights: Weights = sources
             .encoder
             .weights
@@ -98,26 +100,26 @@ impl MakeStudent for FromTeacher {
             .filter(|(name, _)| !name.contains(".layers."))
             .map(|(name, tensor)| (name.clone(), tensor.clone()))
             .collect();
-        take(&sources.encoder, "encoder", &mut weights);
-        take(&sources.decoder, "decoder", &mut weights);
-        Ok(Blueprint { config: self.configure(&sources).into(), weights })
+        copy_layers(&sources.encoder, "encoder", &mut weights);
+        copy_layers(&sources.decoder, "decoder", &mut weights);
+        Ok(InitialModel { config: self.configure(&sources).into(), weights })
     }
 
-    fn takes_weights(&self) -> bool {
+    fn has_source_weights(&self) -> bool {
         true
     }
 
-    fn purpose(&self) -> Purpose {
-        Purpose::Writes
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::TextGeneration
     }
 
-    fn donors(&self) -> Vec<&At<String>> {
+    fn source_models(&self) -> Vec<&At<String>> {
         [&self.encoder].into_iter().chain(&self.decoder).collect()
     }
 }
 
 /// Copies the kept layers of a stack, renumbered.
-fn take(source: &Source, stack: &str, weights: &mut Weights) {
+fn copy_layers(source: &LayerSource, stack: &str, weights: &mut Weights) {
     for (new, old) in source.layers.iter().enumerate() {
         let prefix = format!("model.{stack}.layers.{old}.");
         for (name, tensor) in &source.weights {

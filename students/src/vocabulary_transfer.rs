@@ -1,4 +1,4 @@
-//! What becomes of a teacher's vocabulary in a student of its layers.
+//! Vocabulary transfer: the source model's vocabulary in a student of its layers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,35 +11,36 @@ use indexmap::IndexSet;
 use crate::StudentError;
 use crate::alignment::align;
 
-/// What becomes of the vocabulary of the models whose layers are taken.
+/// Change of the source model's vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    /// All of it is kept.
-    Whole,
-    /// So many tokens are kept at most.
-    Cut(usize),
-    /// So many are trained anew.
-    Anew(usize),
-    /// So many are kept at most, if a number is given, and so many put behind them.
-    Added {
-        /// Most tokens that are kept.
+pub enum VocabularyTransfer {
+    /// None.
+    Keep,
+    /// At most so many tokens stay.
+    Prune(usize),
+    /// A new vocabulary of so many tokens is trained.
+    Retrain(usize),
+    /// At most so many tokens stay, if a number is given, and so many are added.
+    Extend {
+        /// Maximum number of tokens that stay.
         kept: Option<usize>,
-        /// Most tokens that are added.
+        /// Maximum number of tokens that are added.
         added: usize,
     },
 }
 
-/// Most sentences by which the vectors of new tokens are told, and most tokens of each, which keep time and memory in bounds.
-const SENTENCES: usize = 250_000;
-const LONGEST: usize = 64;
+/// Maximum number of aligned sentences, which bounds time and memory.
+const MAX_SENTENCES: usize = 250_000;
+/// Maximum number of tokens of an aligned sentence.
+const MAX_LENGTH: usize = 64;
 
-/// Gives each token of another vocabulary its vector in the whole one. One that is not there gets the mean of those of the
-/// tokens for which it stands in translations, by the share of each, where what stands for nothing has the mean of all; and
-/// where no translation has it, the mean of those of the tokens that it is read in there. Translations are texts that the
-/// whole vocabulary reads, and others.
+/// Embeddings for another vocabulary in the place of those of the whole one. A token of both keeps its embedding. Another one
+/// gets the mean of those of the tokens that it is aligned with in translations, by the share of each, what is aligned with
+/// nothing having the mean of all; and where no translation has it, the mean of those of the tokens that the whole vocabulary
+/// reads in it. Translations are texts that the whole vocabulary reads, and others.
 ///
 /// By translations as in Remy et al., "Trans-Tokenization and Cross-lingual Vocabulary Transfers" (2024).
-pub(crate) fn keep_words(
+pub(crate) fn transfer_embeddings(
     weights: &mut Weights,
     whole: &Tokenizer,
     other: &Tokenizer,
@@ -72,13 +73,13 @@ pub(crate) fn keep_words(
     Ok(())
 }
 
-/// For each token of translations, the tokens of the texts that it stands for, and the share of each.
+/// For each token of translations, the tokens of the texts that it is aligned with, and the share of each.
 fn shares(
     tokenizer: &Tokenizer,
     translations: &[(&str, &str)],
 ) -> Result<BTreeMap<u32, Vec<(u32, f32)>>, ModelError> {
-    let tokenizer = tokenizer.with_max_length(LONGEST)?;
-    let every = translations.len().div_ceil(SENTENCES).max(1);
+    let tokenizer = tokenizer.with_max_length(MAX_LENGTH)?;
+    let every = translations.len().div_ceil(MAX_SENTENCES).max(1);
     let around: BTreeSet<u32> = tokenizer.encode("")?.into_iter().collect();
     let read = |text: &str| -> Result<Vec<u32>, ModelError> {
         let mut ids = tokenizer.encode_text(text, None)?.ids;
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_keep_their_vectors_and_new_ones_are_mixed_of_what_they_stand_for() {
+    fn known_tokens_keep_their_embeddings_and_new_ones_get_means() {
         let english = Tokenizer::train_words(["the house the book a book"], 100).unwrap();
         let german = ["das haus", "das buch", "ein buch"];
         // What comes once is left in pieces.
@@ -135,7 +136,7 @@ mod tests {
         let pairs = [("the house", german[0]), ("the book", german[1]), ("a book", german[2])];
         let rows = |pairs: &[(&str, &str)]| {
             let mut weights = table(&english);
-            keep_words(&mut weights, &english, &both, pairs).unwrap();
+            transfer_embeddings(&mut weights, &english, &both, pairs).unwrap();
             weights[NAME].to_vec2::<f32>().unwrap()
         };
         let with = rows(&pairs);

@@ -1,4 +1,4 @@
-//! The folder that an export writes: whole or not at all, and over nobody's files.
+//! Folder of an export: written whole or not at all, and never over files of others.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,16 +12,16 @@ use alambic_models::ModelFolder;
 use serde_json::{Value, json};
 
 use crate::StudentError;
-use crate::ship::write_json;
+use crate::save_pretrained::write_json;
 
-/// The file that says that a folder is an export, and of which model.
+/// File that marks a folder as the export of a model.
 const MARK: &str = "export.json";
 
-/// Files of others that an error names.
-const NAMED: usize = 5;
+/// Maximum number of foreign files that an error names.
+const MAX_NAMED: usize = 5;
 
-/// A folder that is being written beside its place.
-pub(crate) struct Target {
+/// Folder of an export, which is written beside its place until it is complete.
+pub(crate) struct ExportFolder {
     whole: PathBuf,
     partial: PathBuf,
     model: String,
@@ -32,10 +32,10 @@ pub(crate) struct Target {
     lock: Option<Lock>,
 }
 
-impl Target {
+impl ExportFolder {
     /// The folder `to` for an export of a model, if it may be written.
     pub(crate) fn open(to: &Path, model: &ModelFolder) -> Result<Self, StudentError> {
-        let refused = |message: String| StudentError::Target { path: to.to_owned(), message };
+        let refused = |message: String| StudentError::ExportFolder { path: to.to_owned(), message };
         if to.exists() && !to.is_dir() {
             return Err(refused("this is no folder; name one with `--to`".into()));
         }
@@ -79,7 +79,7 @@ impl Target {
 
     /// The files of an earlier export of the model in the folder.
     fn earlier(&self, to: &Path) -> Result<Vec<PathBuf>, StudentError> {
-        let refused = |message: String| StudentError::Target { path: to.to_owned(), message };
+        let refused = |message: String| StudentError::ExportFolder { path: to.to_owned(), message };
         let files: Vec<PathBuf> = files_below(&self.whole)?
             .into_iter()
             .filter(|path| path.file_name() != Some(OsStr::new(LOCK)))
@@ -101,14 +101,14 @@ impl Target {
             .map(|path| format!("`{}`", quoted(&relative(&self.whole, path))))
             .collect();
         if !foreign.is_empty() {
-            let more = match foreign.len().saturating_sub(NAMED) {
+            let more = match foreign.len().saturating_sub(MAX_NAMED) {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
             return Err(refused(format!(
                 "the folder holds files that no export wrote, or that were changed since: {}{more}; name an empty folder with \
                  `--to`, or move them away",
-                foreign.into_iter().take(NAMED).collect::<Vec<_>>().join(", ")
+                foreign.into_iter().take(MAX_NAMED).collect::<Vec<_>>().join(", ")
             )));
         }
         let text = read::state(&mark)?;
@@ -144,7 +144,7 @@ impl Target {
     }
 }
 
-impl Drop for Target {
+impl Drop for ExportFolder {
     fn drop(&mut self) {
         // Nothing of an export that failed stays; there is nowhere to tell that even this fails. What another process writes
         // is let alone.
@@ -157,7 +157,7 @@ impl Drop for Target {
     }
 }
 
-/// What tells a model from others: a digest over its configuration and weights.
+/// Identity of a model: the digest of its configuration and weights.
 fn identity(model: &ModelFolder) -> Result<String, StudentError> {
     let mut hasher = blake3::Hasher::new();
     for path in [model.path().join("config.json")].into_iter().chain(model.weight_files()?) {

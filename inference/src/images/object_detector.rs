@@ -1,4 +1,4 @@
-//! Running a detector.
+//! Object detection.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,39 +10,39 @@ use alambic_models::{
     Config, ImageNormalization, Images, ModelError, ModelFolder, Patches, TapSelection, tap, vilt_size,
 };
 
-use crate::StudentError;
+use crate::InferenceError;
 
-/// The least probability at which a cell is believed to have an object.
-const LEAST: f32 = 0.4;
+/// Minimum probability of an object in a cell.
+const MIN_PROBABILITY: f32 = 0.4;
 
-/// Of two regions that overlap by more than this, intersection over union, the likelier one is kept.
-const OVERLAP: f32 = 0.5;
+/// Maximum intersection over union of two regions of an image; of two that overlap more the likelier one is kept.
+const MAX_OVERLAP: f32 = 0.5;
 
-/// Finds objects in images: regions, their features and tags.
+/// Detector of objects in images: regions, their features and tags.
 #[derive(Debug, Clone)]
-pub struct Finder {
+pub struct ObjectDetector {
     detector: Detector,
     digest: String,
 }
 
-/// An object as a cell believes it to be.
-struct Believed {
+/// Object that a cell predicts.
+struct Candidate {
     cell: usize,
     logit: f32,
     bounds: [f32; 4],
 }
 
-impl Finder {
+impl ObjectDetector {
     /// Loads the folder of a detector.
     ///
     /// # Errors
-    /// When a file is missing or broken, or it is no detector.
-    pub fn load(path: &Path) -> Result<Self, StudentError> {
+    /// When a file is missing or broken, or the architecture is not a detector.
+    pub fn load(path: &Path) -> Result<Self, InferenceError> {
         let folder = ModelFolder::open(path)?;
         let config = Config::open(&folder)?;
         let Config::Detector(own) = &config else {
-            return Err(StudentError::Size(format!(
-                "{}: a detector is needed, and a {} is none",
+            return Err(InferenceError::Unsupported(format!(
+                "{}: a detector is needed, and this is a {}",
                 path.display(),
                 config.model_type()
             )));
@@ -56,37 +56,37 @@ impl Finder {
         Ok(Self { detector: Detector::new(own, &weights)?, digest })
     }
 
-    /// The detector over weights in memory.
+    /// Detector over a network in memory.
     #[must_use]
     pub fn new(detector: Detector) -> Self {
         Self { detector, digest: String::new() }
     }
 
-    /// The detector's configuration.
+    /// Configuration of the network.
     #[must_use]
     pub fn config(&self) -> &DetectorConfig {
         self.detector.config()
     }
 
-    /// A digest of its weights, empty for weights in memory, and what it calls things.
+    /// Digest of its weights, empty for weights in memory, and its tags.
     pub(crate) fn identity(&self) -> (&str, &[String]) {
         (&self.digest, &self.config().tags)
     }
 
-    /// An image in the size in which the detector reads it.
+    /// Image in the size of the detector's input.
     #[must_use]
-    pub fn fit(config: &DetectorConfig, image: &Raster) -> Raster {
+    pub fn resize(config: &DetectorConfig, image: &Raster) -> Raster {
         let (width, height) = vilt_size((image.width, image.height), config.image_size, config.patch_size);
         image.resize(width, height)
     }
 
-    /// The objects of an image, the likeliest first; their features are those of the cells that found them.
+    /// Objects of an image, the likeliest first; the features of each are the hidden state of its cell.
     ///
     /// # Errors
     /// When the image does not fit the detector.
-    pub fn find(&self, image: &Raster) -> Result<DetectedRegions, StudentError> {
+    pub fn detect(&self, image: &Raster) -> Result<DetectedRegions, InferenceError> {
         let config = self.detector.config();
-        let image = Self::fit(config, image);
+        let image = Self::resize(config, image);
         let images =
             Images::of_rgb(&[(image.width, image.height, image.rgb.as_slice())], ImageNormalization::VILT)?;
         let patches = Patches::of(&images, config.patch_size)?;
@@ -94,7 +94,7 @@ impl Finder {
         let features = tap("", "hidden", config.num_hidden_layers);
         let wanted = ["objectness", "boxes", "logits", features.as_str()];
         let trace = self.detector.trace(&patches, TapSelection::named(wanted))?;
-        let rows = |tap: &str| -> Result<Vec<Vec<f32>>, StudentError> {
+        let rows = |tap: &str| -> Result<Vec<Vec<f32>>, InferenceError> {
             let tensor = trace.get(tap).ok_or_else(|| ModelError::MissingTensor(tap.to_owned()))?;
             let tensor = if tensor.rank() == 2 { tensor.unsqueeze(2) } else { Ok(tensor.clone()) };
             let rows = tensor.and_then(|tensor| tensor.squeeze(0)).and_then(|tensor| tensor.to_vec2());
@@ -102,20 +102,20 @@ impl Finder {
         };
         let (objectness, boxes, tags, cells) =
             (rows("objectness")?, rows("boxes")?, rows("logits")?, rows(&features)?);
-        let least = (LEAST / (1.0 - LEAST)).ln();
-        let mut believed: Vec<Believed> = Vec::new();
+        let min_logit = (MIN_PROBABILITY / (1.0 - MIN_PROBABILITY)).ln();
+        let mut candidates: Vec<Candidate> = Vec::new();
         for (cell, (logit, numbers)) in objectness.iter().zip(&boxes).enumerate() {
             let (logit, numbers) = (logit[0], [numbers[0], numbers[1], numbers[2], numbers[3]]);
-            if logit >= least {
+            if logit >= min_logit {
                 let place = [cell / grid[1], cell % grid[1]];
                 let bounds = CellBox { cell: place, numbers }.bounds(grid);
-                believed.push(Believed { cell, logit, bounds });
+                candidates.push(Candidate { cell, logit, bounds });
             }
         }
-        believed.sort_by(|one, other| other.logit.total_cmp(&one.logit).then(one.cell.cmp(&other.cell)));
-        let mut kept: Vec<Believed> = Vec::new();
-        for next in believed {
-            if kept.iter().all(|other| overlap(other.bounds, next.bounds) <= OVERLAP) {
+        candidates.sort_by(|one, other| other.logit.total_cmp(&one.logit).then(one.cell.cmp(&other.cell)));
+        let mut kept: Vec<Candidate> = Vec::new();
+        for next in candidates {
+            if kept.iter().all(|other| box_iou(other.bounds, next.bounds) <= MAX_OVERLAP) {
                 kept.push(next);
             }
         }
@@ -136,7 +136,7 @@ impl Finder {
 
 /// Intersection over union of two boxes, given by their left, top, right and bottom edges.
 #[must_use]
-pub fn overlap(one: [f32; 4], other: [f32; 4]) -> f32 {
+pub fn box_iou(one: [f32; 4], other: [f32; 4]) -> f32 {
     let area = |[left, top, right, bottom]: [f32; 4]| (right - left).max(0.0) * (bottom - top).max(0.0);
     let common = [one[0].max(other[0]), one[1].max(other[1]), one[2].min(other[2]), one[3].min(other[3])];
     let common = area(common);

@@ -1,8 +1,7 @@
-//! Files of what was made of inputs, at a cost that nobody wants twice: JSON lines behind a line that says what they were
-//! made of.
+//! Append-only caches of outputs that are expensive to compute: JSON lines behind a line with their fingerprint.
 //!
 //! Rows are written in chunks. Each chunk ends with a line that holds the digest of all that stands before it, so that
-//! damage is told from a file that was cut off: rows behind the last such line are made anew.
+//! damage differs from an interrupted write: rows behind the last such line are computed again.
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,14 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::TeacherError;
 
-/// What a ledger was made of.
+/// Fingerprint of outputs: digests of the models and inputs that they are computed from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// Digest of the weights and vocabularies of the models that made it.
+    /// Digest of the models' weights and vocabularies.
     pub weights: String,
     /// Digest of the inputs, in order.
     pub data: String,
-    /// The settings that decide what is made.
+    /// Settings that decide the outputs.
     pub settings: String,
 }
 
@@ -60,10 +59,10 @@ struct Seal {
 /// How a [`Seal`] begins, and no row.
 const SEAL: &[u8] = b"{\"sealed\":";
 
-/// Whether a file begins as a ledger does.
+/// Whether a file begins with a fingerprint.
 #[must_use]
-pub fn is_ledger(path: &Path) -> bool {
-    /// More than the first line of any ledger has.
+pub fn is_append_only_cache(path: &Path) -> bool {
+    /// Maximum bytes of the first line.
     const FIRST: u64 = 1 << 16;
     let mut line = Vec::new();
     let Ok(file) = read::open(path) else { return false };
@@ -71,7 +70,7 @@ pub fn is_ledger(path: &Path) -> bool {
         && serde_json::from_slice::<Fingerprint>(&line).is_ok()
 }
 
-/// One line of a ledger: both parts are tables, whose keys stand beside each other.
+/// One line of a cache: both parts are tables, whose keys stand beside each other.
 #[derive(Serialize, Deserialize)]
 struct Line<Input, Output> {
     #[serde(flatten)]
@@ -80,25 +79,25 @@ struct Line<Input, Output> {
     output: Output,
 }
 
-/// How outputs are made of some inputs, in their order; the second argument hears how many are done.
+/// Computation of outputs from inputs, in their order; the second argument gets the number of those done.
 pub(crate) type Make<'m, Input, Output> =
     dyn FnMut(&[Input], &mut dyn FnMut(usize)) -> Result<Vec<Output>, TeacherError> + 'm;
 
-/// What was made of each input, kept in a file.
+/// Output of each input, in a file.
 #[derive(Debug)]
-pub struct Ledger<Input, Output> {
+pub struct AppendOnlyCache<Input, Output> {
     path: PathBuf,
     fingerprint: Fingerprint,
     /// Those of chunks that were written to their end.
     rows: Vec<(Input, Output)>,
 }
 
-impl<Input, Output> Ledger<Input, Output>
+impl<Input, Output> AppendOnlyCache<Input, Output>
 where
     Input: Clone + Serialize + DeserializeOwned,
     Output: Serialize + DeserializeOwned,
 {
-    /// Reads a ledger as far as it was written to the end of a chunk: what stands behind that may be torn or anything.
+    /// Reads a cache up to the end of its last complete chunk.
     ///
     /// # Errors
     /// When the file cannot be read, or what stands before the end of a chunk is broken or not what was written.
@@ -139,13 +138,13 @@ where
         Ok(Self { path: path.to_owned(), fingerprint, rows })
     }
 
-    /// What is made of the inputs: read from the file as far as it goes, and made and written on from there, `chunk` of
-    /// them between two writes. A file that was cut off comes out as one written in a single run. `progress` hears how
-    /// many were read, then how many more are done.
+    /// The outputs of the inputs: read from the file as far as it goes, computed and appended from there, `chunk` of them
+    /// between two writes. A file that was interrupted ends as one of a single run. `progress` gets the number of inputs read,
+    /// then the numbers of those done.
     ///
     /// # Errors
-    /// [`TeacherError::Stale`] when the file was made of something else; any error of `make` or the file.
-    pub(crate) fn complete_by(
+    /// [`TeacherError::Stale`] when the file has another fingerprint; any error of `make` or the file.
+    pub(crate) fn complete_with(
         path: &Path,
         fingerprint: Fingerprint,
         inputs: &[Input],
@@ -153,25 +152,25 @@ where
         make: &mut Make<'_, Input, Output>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Output>, TeacherError> {
-        let mut ledger = if path.is_file() {
-            let ledger = Self::read(path)?;
-            if let Some(part) = ledger.fingerprint.difference(&fingerprint) {
+        let mut cache = if path.is_file() {
+            let cache = Self::read(path)?;
+            if let Some(part) = cache.fingerprint.difference(&fingerprint) {
                 return Err(TeacherError::Stale { path: path.to_owned(), part });
             }
-            ledger
+            cache
         } else {
             Self { path: path.to_owned(), fingerprint, rows: Vec::new() }
         };
         // Which inputs share a batch decides the last bits of what models make of them. A chunk that was cut off is
         // therefore made anew as a whole, and the file becomes what it would have been without the stop.
-        progress(ledger.rows.len().min(inputs.len()));
-        if ledger.rows.len() < inputs.len() {
-            ledger.go_on(inputs, chunk, make, progress)?;
+        progress(cache.rows.len().min(inputs.len()));
+        if cache.rows.len() < inputs.len() {
+            cache.append(inputs, chunk, make, progress)?;
         }
-        Ok(ledger.rows.into_iter().map(|(_, output)| output).collect())
+        Ok(cache.rows.into_iter().map(|(_, output)| output).collect())
     }
 
-    fn go_on(
+    fn append(
         &mut self,
         inputs: &[Input],
         chunk: usize,
@@ -200,13 +199,13 @@ where
         Ok(())
     }
 
-    /// Where it is.
+    /// Path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What it was made of.
+    /// Fingerprint.
     #[must_use]
     pub fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint

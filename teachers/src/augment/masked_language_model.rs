@@ -1,23 +1,27 @@
-//! Words that a masked language model puts in the place of others.
+//! Candidates by a masked language model.
 
 use std::collections::HashMap;
 
-use alambic_models::bert::{Head, TextInput};
-use alambic_models::{EncodedText, Pass, TapSelection, Tokenizer};
+use alambic_models::bert::{BertConfig, Head, TextInput};
+use alambic_models::{EncodedText, TapSelection, Tokenizer};
 use alambic_tensor::candle::Tensor;
 
-use super::{Word, best, candidates};
-use crate::{Encoder, TeacherError};
+use super::candidates::{best, candidate_words};
+use super::passage::Word;
+use crate::TeacherError;
+use crate::encoder::EncoderTeacher;
+use crate::teacher::Teacher;
 
-/// Texts with one masked word each that are read together.
+/// Masked texts in a forward pass.
 const BATCH: usize = 32;
 /// Special tokens before a text, in all of BERT's family.
 const BEFORE: usize = 1;
 
 /// A model with a masked-language head.
 #[derive(Debug)]
-pub(super) struct MaskedLanguage {
-    encoder: Encoder,
+pub(super) struct MaskedLanguageModel {
+    teacher: EncoderTeacher,
+    config: BertConfig,
     /// Cuts a text and its copy to what the model reads.
     tokenizer: Tokenizer,
     mask: u32,
@@ -27,7 +31,7 @@ pub(super) struct MaskedLanguage {
     ids: HashMap<String, u32>,
 }
 
-/// A text with one word masked: where the word is among all, and where among the tokens.
+/// Text with one masked word: its place among the words, and among the tokens.
 struct Query {
     text: usize,
     word: usize,
@@ -37,21 +41,19 @@ struct Query {
     own: u32,
 }
 
-/// Candidates of each word of each text; none where the model has nothing to say.
+/// Candidates of each word of each text; none of words that are not masked.
 type Proposed = Vec<Vec<Option<Vec<String>>>>;
 
-impl MaskedLanguage {
-    pub(super) fn new(encoder: Encoder) -> Result<Self, TeacherError> {
-        let config = encoder.model().config();
+impl MaskedLanguageModel {
+    pub(super) fn new(teacher: EncoderTeacher) -> Result<Self, TeacherError> {
+        let config = teacher.model().config().bert()?.clone();
         if config.head != Head::MaskedLanguage {
-            return Err(TeacherError::Kind(
-                "has no masked-language head, and cannot say what stands for a word",
-            ));
+            return Err(TeacherError::Unsupported("has no masked-language head"));
         }
-        let vocabulary = encoder.vocabulary();
-        let whole = candidates(vocabulary);
+        let vocabulary = teacher.model().tokenizer();
+        let whole = candidate_words(vocabulary);
         if whole.is_empty() {
-            return Err(TeacherError::NoWords("the masked language model"));
+            return Err(TeacherError::NoWholeWords("the masked language model"));
         }
         let mut words = vec![None; config.vocabulary.max(vocabulary.size())];
         for (id, word) in &whole {
@@ -62,12 +64,13 @@ impl MaskedLanguage {
             mask: vocabulary.mask()?,
             words,
             ids: whole.into_iter().map(|(id, word)| (word, id)).collect(),
-            encoder,
+            config,
+            teacher,
         })
     }
 
-    pub(super) fn encoder(&self) -> &Encoder {
-        &self.encoder
+    pub(super) fn teacher(&self) -> &dyn Teacher {
+        &self.teacher
     }
 
     /// Whether a word is one piece of the vocabulary, so that it can be masked.
@@ -92,12 +95,11 @@ impl MaskedLanguage {
         queries.sort_by_key(|query| query.input.ids.len());
         for batch in queries.chunks(BATCH) {
             let inputs: Vec<&EncodedText> = batch.iter().map(|query| &query.input).collect();
-            let mut input = TextInput::pad(&inputs, self.encoder.model().config().padding);
+            let mut input = TextInput::pad(&inputs, self.config.padding);
             let length = input.tokens.length;
             let selected = batch.iter().enumerate().map(|(row, query)| (row * length + query.place) as u32);
             input.selected = Some(selected.collect::<Vec<_>>().into());
-            let trace =
-                self.encoder.model().trace(&input, Pass::Evaluate, TapSelection::named(["logits"]))?;
+            let trace = self.teacher.trace((&input).into(), &TapSelection::named(["logits"]))?;
             let logits = trace.get("logits").map(Tensor::to_vec2::<f32>).transpose()?;
             for (query, logits) in batch.iter().zip(logits.unwrap_or_default()) {
                 let allowed = |token: usize| token != query.own as usize && self.words[token].is_some();
@@ -110,7 +112,7 @@ impl MaskedLanguage {
     }
 
     fn queries(&self, text: usize, written: &str, words: &[Word]) -> Result<Vec<Query>, TeacherError> {
-        let pieces = self.encoder.vocabulary().token_spans(written)?;
+        let pieces = self.teacher.model().tokenizer().token_spans(written)?;
         let twice = self.tokenizer.encode_text(written, Some(written))?;
         let mut queries = Vec::new();
         for (index, word) in words.iter().enumerate().filter(|(_, word)| self.knows(&word.spelling)) {

@@ -1,53 +1,58 @@
-//! Checkpoints that read texts as a recipe says, and not as their folder does.
+//! Checkpoints whose prompt or pooling a recipe overrides.
 
 use std::path::Path;
 
 use alambic_models::bert::{BertConfig, Pooling, PoolingMode, TokenPooling};
 use alambic_models::{Config, ModelFolder, Tokenizer};
 
-use crate::{CheckpointOptions, Pooled, TeacherError};
+use crate::TeacherError;
+use crate::options::{CheckpointOptions, CheckpointPooling};
 
-impl From<Pooled> for Pooling {
-    fn from(pooled: Pooled) -> Self {
+impl From<CheckpointPooling> for Pooling {
+    fn from(pooled: CheckpointPooling) -> Self {
         let mode = match pooled {
-            Pooled::Mean => TokenPooling::Mean,
-            Pooled::First => TokenPooling::First,
+            CheckpointPooling::Mean => TokenPooling::Mean,
+            CheckpointPooling::First => TokenPooling::First,
         };
         Self::new(PoolingMode::Tokens(vec![mode]), true)
     }
 }
 
 impl CheckpointOptions {
-    /// Whether they say how the model reads texts.
+    /// Whether they override the model's prompt or pooling.
     #[must_use]
-    pub fn adapts(&self) -> bool {
+    pub fn has_overrides(&self) -> bool {
         self.prompt.is_some() || self.pooling.is_some()
     }
 
-    /// What tells a model that is read so from others.
+    /// Description of the model and its overrides.
     #[must_use]
-    pub fn adaptation(&self) -> String {
+    pub fn overrides(&self) -> String {
         format!("{:?} {:?} {:?}", self.model, self.prompt, self.pooling)
     }
 
-    /// The configuration and the tokenizer of a model's folder, as these options have them.
+    /// Configuration and tokenizer of a model with the overrides.
     ///
     /// # Errors
     /// When the model is no text encoder or pools by layers of its own, or its tokenizer takes no such prompt.
-    pub fn adapted(
+    pub fn apply(
         &self,
         mut config: Config,
         tokenizer: Tokenizer,
     ) -> Result<(Config, Tokenizer), TeacherError> {
         let Config::Bert(BertConfig { pooling, .. }) = &mut config else {
-            return Err(TeacherError::Kind("is no text encoder, and takes neither `pooling` nor `prompt`"));
+            return Err(TeacherError::Unsupported(
+                "is not a text encoder: it takes neither `pooling` nor `prompt`",
+            ));
         };
         if let Some(own) = self.pooling {
             if pooling
                 .as_ref()
                 .is_some_and(|pooling| !pooling.layers().is_empty() || pooling.dense().count() > 0)
             {
-                return Err(TeacherError::Kind("pools by layers of its own, and takes no other `pooling`"));
+                return Err(TeacherError::Unsupported(
+                    "has pooling layers of its own: it takes no other `pooling`",
+                ));
             }
             *pooling = Some(own.into());
         }
@@ -58,14 +63,14 @@ impl CheckpointOptions {
         Ok((config, tokenizer))
     }
 
-    /// Makes a new folder of a model that reads as these options say. Its weights are the same files in both folders, where
+    /// Writes a new folder of a model with the overrides. Its weights are the same files in both folders, where
     /// the file system can have that.
     ///
     /// # Errors
-    /// As [`Self::adapted`], and when a file cannot be read or written.
-    pub fn write_adapted(&self, from: &Path, to: &Path) -> Result<(), TeacherError> {
+    /// As [`Self::apply`], and when a file cannot be read or written.
+    pub fn write_overridden(&self, from: &Path, to: &Path) -> Result<(), TeacherError> {
         let folder = ModelFolder::open(from)?;
-        let (config, tokenizer) = self.adapted(Config::open(&folder)?, folder.tokenizer()?)?;
+        let (config, tokenizer) = self.apply(Config::open(&folder)?, folder.tokenizer()?)?;
         std::fs::create_dir_all(to).map_err(TeacherError::file(to))?;
         let before = folder.path().join("config.json");
         std::fs::copy(&before, to.join("config.json")).map_err(TeacherError::file(&before))?;

@@ -1,8 +1,9 @@
-//! Writing a student as a Hugging Face folder.
+//! Hugging Face folders of students.
 
 use std::path::Path;
 
 use alambic_files::write;
+use alambic_inference::DETECTOR_FOLDER;
 use alambic_models::bert::{BertConfig, Pooling, PoolingMode};
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerFiles, write_weights};
 use alambic_tensor::candle::Tensor;
@@ -10,19 +11,15 @@ use alambic_tensor::parameters::Weights;
 use serde_json::Value;
 
 use crate::StudentError;
-use crate::eyes::DETECTOR;
 
-/// The file that says how pictures become pixels.
-const PREPROCESSOR: &str = "preprocessor_config.json";
-
-/// Writes a model's folder, and says by how much its weights differ from those that it was made of: `config.json`,
-/// `model.safetensors`, the tokenizer's files; for a model that writes, `generation_config.json`; for one that pools,
-/// what sentence-transformers reads; for one that looks at images in transformers, `preprocessor_config.json`.
+/// Writes a model as a Hugging Face folder, and gives the largest difference between its weights and those written:
+/// `config.json`, `model.safetensors`, the tokenizer's files; for a generative model `generation_config.json`; for one with
+/// pooling the modules of sentence-transformers; for one with image input in transformers `preprocessor_config.json`.
 ///
 /// # Errors
 /// When a file cannot be written, what was written does not load back as it was, or a model that reads texts has no
 /// tokenizer or a damaged one.
-pub fn ship(
+pub fn save_pretrained(
     folder: &Path,
     config: &Config,
     weights: &Weights,
@@ -42,32 +39,12 @@ pub fn ship(
         pooling.write(folder, encoder.width, encoder.max_length(), &tokenizer)?;
     }
     // A detector reads no texts, and may know its tags by their names alone.
-    if !matches!(config, Config::Detector(_)) || tokenizer != TokenizerFiles::default() {
+    if config.reads_texts() || tokenizer != TokenizerFiles::default() {
         tokenizer.check(folder)?;
         Tokenizer::open(folder)?;
     }
     let mut files = vec![("config.json", json)];
-    match config {
-        // transformers decodes greedily then, from the padding token to the end token and nothing else.
-        Config::Marian(config) => files.push((
-            "generation_config.json",
-            serde_json::json!({
-                "decoder_start_token_id": config.decoder_start_token_id,
-                "pad_token_id": config.pad_token_id,
-                "eos_token_id": config.eos_token_id,
-                "do_sample": false,
-                "num_beams": 1,
-                // transformers counts the start token too.
-                "max_length": config.max_position_embeddings,
-            }),
-        )),
-        Config::Clip(config) => files.push((PREPROCESSOR, config.image_processor().to_json())),
-        Config::Vilt(config) => files.push((PREPROCESSOR, config.image_processor().to_json())),
-        Config::Dual(config) => {
-            files.extend(config.sizes.images.map(|images| (PREPROCESSOR, images.to_json())));
-        }
-        _ => {}
-    }
+    files.extend(config.extra_files());
     for (name, value) in files {
         write_json(&folder.join(name), &value)?;
     }
@@ -76,7 +53,7 @@ pub fn ship(
     // Half precision keeps eleven bits: a weight of size 8 may move by 0.004.
     let allowed = if precision == Precision::F16 { 1e-2 } else { 0.0 };
     if difference > allowed {
-        return Err(StudentError::Unfaithful { path: folder.to_owned(), difference });
+        return Err(StudentError::RoundTrip { path: folder.to_owned(), difference });
     }
     Ok(difference)
 }
@@ -115,7 +92,7 @@ fn write_dense(
 /// # Errors
 /// When a file cannot be read or written.
 pub fn add_detector(folder: &Path, detector: &Path) -> Result<(), StudentError> {
-    copy(detector, &folder.join(DETECTOR))
+    copy(detector, &folder.join(DETECTOR_FOLDER))
 }
 
 /// Writes the folder of a detector anew, with its tags in other words.
@@ -129,10 +106,13 @@ pub fn rename_tags(
 ) -> Result<(), StudentError> {
     let folder = ModelFolder::open(detector)?;
     let Config::Detector(mut config) = Config::open(&folder)? else {
-        return Err(StudentError::Size(format!("{}: it is no detector", detector.display())));
+        return Err(StudentError::Incompatible(format!(
+            "{}: a detector is needed, and this is none",
+            detector.display()
+        )));
     };
     for tag in &mut config.tags {
-        *tag = called(tag).ok_or_else(|| StudentError::NoTag(tag.clone()))?;
+        *tag = called(tag).ok_or_else(|| StudentError::MissingTagTranslation(tag.clone()))?;
     }
     copy(detector, to)?;
     let mut json = config.to_json()?;

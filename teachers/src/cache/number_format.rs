@@ -1,4 +1,4 @@
-//! How numbers are kept on disk, and what that costs.
+//! Number formats of cached outputs, and their errors.
 
 use alambic_settings::{choices, settings};
 use half::f16;
@@ -6,8 +6,8 @@ use half::slice::HalfFloatSliceExt;
 use serde::{Deserialize, Serialize};
 
 choices! {
-    /// The format in which a number is kept.
-    pub enum Stored {
+    /// Format of a cached number.
+    pub enum NumberFormat {
         /// 32 bits: nothing is lost.
         F32 = "f32",
         /// 16 bits, IEEE half precision: about three decimal digits.
@@ -18,12 +18,12 @@ choices! {
 }
 
 settings! {
-    /// The formats in which a teacher's outputs are kept.
-    pub struct Precision {
+    /// Formats of a teacher's cached outputs.
+    pub struct CacheFormats {
         /// Hidden states, queries, keys, values, scores and embeddings.
-        pub states: Stored = Stored::F16,
+        pub states: NumberFormat = NumberFormat::F16,
         /// Logits.
-        pub logits: Stored = Stored::F32,
+        pub logits: NumberFormat = NumberFormat::F32,
         /// Keep only so many of the highest logits of a text or token, in 32 bits, with what the others come to together;
         /// they are read back as if they had equal parts of that. Left out, or where there are no more: all.
         #[range(1..)]
@@ -31,10 +31,10 @@ settings! {
     }
 }
 
-/// What a format costs: sums from which errors can be told, which add up over shards.
+/// Error of a format: sums over numbers, which add up over shards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Cost {
+pub struct QuantizationError {
     /// Largest absolute difference.
     pub largest_error: f64,
     /// Largest absolute value.
@@ -49,14 +49,14 @@ pub struct Cost {
     distributions: usize,
 }
 
-impl Cost {
+impl QuantizationError {
     /// The root of the mean squared difference over the root of the mean squared value.
     #[must_use]
     pub fn relative(&self) -> f64 {
         if self.squared_value > 0.0 { (self.squared_error / self.squared_value).sqrt() } else { 0.0 }
     }
 
-    /// The mean of KL(kept exactly || kept) over distributions, in nats; none for what is no distribution.
+    /// Mean of KL(exact || decoded) over distributions, in nats; none where there are no distributions.
     #[must_use]
     pub fn divergence(&self) -> Option<f64> {
         (self.distributions > 0).then(|| self.divergence / self.distributions as f64)
@@ -72,10 +72,10 @@ impl Cost {
         self.distributions += other.distributions;
     }
 
-    /// Takes in numbers and what is read back for them.
-    pub(super) fn compare(&mut self, exact: &[f32], kept: &[f32]) {
-        for (&exact, &kept) in exact.iter().zip(kept) {
-            let (exact, error) = (f64::from(exact), f64::from(exact - kept).abs());
+    /// Adds numbers and what is decoded for them.
+    pub(super) fn compare(&mut self, exact: &[f32], decoded: &[f32]) {
+        for (&exact, &decoded) in exact.iter().zip(decoded) {
+            let (exact, error) = (f64::from(exact), f64::from(exact - decoded).abs());
             self.largest_error = self.largest_error.max(error);
             self.largest_value = self.largest_value.max(exact.abs());
             self.squared_error += error * error;
@@ -83,13 +83,13 @@ impl Cost {
         }
     }
 
-    /// Takes in logits and what is read back for them, as distributions over `classes`.
-    pub(super) fn compare_distributions(&mut self, exact: &[f32], kept: &[f32], classes: usize) {
-        for (exact, kept) in exact.chunks_exact(classes).zip(kept.chunks_exact(classes)) {
-            let (of_exact, of_kept) = (log_sum(exact), log_sum(kept));
-            let terms = exact.iter().zip(kept).map(|(&exact, &kept)| {
-                let (exact, kept) = (f64::from(exact) - of_exact, f64::from(kept) - of_kept);
-                exact.exp() * (exact - kept)
+    /// Adds logits and what is decoded for them, as distributions over `classes`.
+    pub(super) fn compare_distributions(&mut self, exact: &[f32], decoded: &[f32], classes: usize) {
+        for (exact, decoded) in exact.chunks_exact(classes).zip(decoded.chunks_exact(classes)) {
+            let (of_exact, of_decoded) = (log_sum(exact), log_sum(decoded));
+            let terms = exact.iter().zip(decoded).map(|(&exact, &decoded)| {
+                let (exact, decoded) = (f64::from(exact) - of_exact, f64::from(decoded) - of_decoded);
+                exact.exp() * (exact - decoded)
             });
             self.divergence += terms.sum::<f64>();
             self.distributions += 1;
@@ -112,15 +112,15 @@ pub(super) struct Encoded {
 
 impl Encoded {
     /// Appends numbers that make up vectors of a width.
-    pub(super) fn push(&mut self, stored: Stored, values: &[f32], width: usize) {
+    pub(super) fn push(&mut self, stored: NumberFormat, values: &[f32], width: usize) {
         match stored {
-            Stored::F32 => self.bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),
-            Stored::F16 => {
-                // What is too large for the format is kept as its largest number, which is no infinity.
+            NumberFormat::F32 => self.bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),
+            NumberFormat::F16 => {
+                // Numbers beyond the format become its largest one instead of infinity.
                 let half = |value: &f32| f16::from_f32(value.clamp(-65504.0, 65504.0));
                 self.bytes.extend(values.iter().flat_map(|value| half(value).to_le_bytes()));
             }
-            Stored::Int8 => {
+            NumberFormat::Int8 => {
                 for vector in values.chunks_exact(width) {
                     let most = vector.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
                     let scale = most / 127.0;
@@ -134,17 +134,17 @@ impl Encoded {
 }
 
 /// Reads numbers back. `scales` holds one of each vector, in bytes, where the format has such.
-pub(super) fn decode(stored: Stored, bytes: &[u8], scales: &[u8], width: usize, values: &mut Vec<f32>) {
+pub(super) fn decode(stored: NumberFormat, bytes: &[u8], scales: &[u8], width: usize, values: &mut Vec<f32>) {
     values.clear();
     match stored {
-        Stored::F32 => values.extend(floats(bytes)),
-        Stored::F16 => {
+        NumberFormat::F32 => values.extend(floats(bytes)),
+        NumberFormat::F16 => {
             let halves: Vec<f16> =
                 bytes.chunks_exact(2).map(|pair| f16::from_le_bytes([pair[0], pair[1]])).collect();
             values.resize(halves.len(), 0.0);
             halves.convert_to_f32_slice(values);
         }
-        Stored::Int8 => {
+        NumberFormat::Int8 => {
             for (vector, scale) in bytes.chunks_exact(width).zip(floats(scales)) {
                 values.extend(vector.iter().map(|&step| f32::from(step.cast_signed()) * scale));
             }
@@ -161,7 +161,7 @@ pub(super) fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
 mod tests {
     use super::*;
 
-    fn round_trip(stored: Stored, values: &[f32], width: usize) -> Vec<f32> {
+    fn round_trip(stored: NumberFormat, values: &[f32], width: usize) -> Vec<f32> {
         let mut encoded = Encoded::default();
         encoded.push(stored, values, width);
         let scales: Vec<u8> = encoded.scales.iter().flat_map(|scale| scale.to_le_bytes()).collect();
@@ -174,9 +174,9 @@ mod tests {
     fn formats_cost_what_they_say() {
         let values: Vec<f32> =
             (0..64).map(|index| (index as f32 * 0.7).sin() * (1 + index / 8) as f32).collect();
-        assert_eq!(round_trip(Stored::F32, &values, 8), values);
-        for (stored, most) in [(Stored::F16, 5e-4), (Stored::Int8, 6e-3)] {
-            let mut loss = Cost::default();
+        assert_eq!(round_trip(NumberFormat::F32, &values, 8), values);
+        for (stored, most) in [(NumberFormat::F16, 5e-4), (NumberFormat::Int8, 6e-3)] {
+            let mut loss = QuantizationError::default();
             loss.compare(&values, &round_trip(stored, &values, 8));
             assert!(loss.relative() > 0.0 && loss.relative() < most, "{stored:?}: {}", loss.relative());
         }
@@ -184,13 +184,13 @@ mod tests {
 
     #[test]
     fn zeros_and_huge_numbers_come_back_finite() {
-        assert_eq!(round_trip(Stored::Int8, &[0.0, 0.0], 2), [0.0, 0.0]);
-        assert_eq!(round_trip(Stored::F16, &[1e9, -1e9], 2), [65504.0, -65504.0]);
+        assert_eq!(round_trip(NumberFormat::Int8, &[0.0, 0.0], 2), [0.0, 0.0]);
+        assert_eq!(round_trip(NumberFormat::F16, &[1e9, -1e9], 2), [65504.0, -65504.0]);
     }
 
     #[test]
     fn equal_distributions_do_not_diverge() {
-        let mut loss = Cost::default();
+        let mut loss = QuantizationError::default();
         loss.compare_distributions(&[1.0, 2.0, 3.0], &[2.0, 3.0, 4.0], 3);
         assert!(loss.divergence().unwrap().abs() < 1e-12);
         loss.compare_distributions(&[0.0, 0.0], &[0.0, 3.0_f32.ln()], 2);

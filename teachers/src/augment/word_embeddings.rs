@@ -1,22 +1,27 @@
-//! Words near one another by the input embeddings of a model.
+//! Nearest neighbours of words by the input embeddings of a model.
 
 use std::collections::HashMap;
 
+use alambic_models::Tokenizer;
 use alambic_tensor::candle::{D, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::ops::{self, Activation};
 use rayon::prelude::*;
 
-use super::{best, candidates};
-use crate::{Encoder, TeacherError};
+use super::candidates::{best, candidate_words};
+use crate::TeacherError;
+use crate::encoder::EncoderTeacher;
+use crate::teacher::Teacher;
 
 /// Words whose cosines with the whole vocabulary are computed at once.
 const ROWS: usize = 512;
 
 /// The whole words of a vocabulary with their directions.
 #[derive(Debug)]
-pub(super) struct Near {
-    encoder: Encoder,
+pub(super) struct WordEmbeddings {
+    teacher: EncoderTeacher,
+    /// `[vocabulary, width]`
+    embeddings: Tensor,
     words: Vec<String>,
     /// `[words, width]`, each row of length 1.
     directions: Tensor,
@@ -26,24 +31,30 @@ pub(super) struct Near {
 #[derive(Debug, Default)]
 pub(super) struct Neighbours(HashMap<String, Vec<String>>);
 
-impl Near {
-    pub(super) fn new(encoder: Encoder) -> Result<Self, TeacherError> {
-        let (ids, words): (Vec<u32>, Vec<String>) = candidates(encoder.vocabulary()).into_iter().unzip();
+impl WordEmbeddings {
+    pub(super) fn new(teacher: EncoderTeacher) -> Result<Self, TeacherError> {
+        let tokenizer = teacher.model().tokenizer();
+        let (ids, words): (Vec<u32>, Vec<String>) = candidate_words(tokenizer).into_iter().unzip();
         if words.is_empty() {
-            return Err(TeacherError::NoWords("the model whose input embeddings are compared"));
+            return Err(TeacherError::NoWholeWords("the model whose input embeddings are compared"));
         }
-        let embeddings = encoder.model().word_embeddings();
+        let embeddings = teacher.model().word_embeddings().cloned();
+        let embeddings = embeddings.ok_or(TeacherError::Unsupported("has no input embeddings of words"))?;
         let rows = embeddings.index_select(&Tensor::new(ids, device::current())?, 0)?;
-        Ok(Self { directions: unit(&rows)?, words, encoder })
+        Ok(Self { directions: unit(&rows)?, words, embeddings, teacher })
     }
 
-    pub(super) fn encoder(&self) -> &Encoder {
-        &self.encoder
+    pub(super) fn teacher(&self) -> &dyn Teacher {
+        &self.teacher
     }
 
-    /// A word as the vocabulary spells it.
+    fn tokenizer(&self) -> &Tokenizer {
+        self.teacher.model().tokenizer()
+    }
+
+    /// Spelling of a word in the vocabulary.
     pub(super) fn spelling(&self, word: &str) -> Result<String, TeacherError> {
-        Ok(self.encoder.vocabulary().normalise(word)?)
+        Ok(self.tokenizer().normalise(word)?)
     }
 
     /// The nearest words of each spelling, but never the word itself; none where a part of it is not in the vocabulary.
@@ -72,14 +83,13 @@ impl Near {
 
     /// The mean embedding of a word's pieces, `[width]`; none where one of them is not known.
     fn embedding(&self, spelling: &str) -> Result<Option<Tensor>, TeacherError> {
-        let vocabulary = self.encoder.vocabulary();
+        let vocabulary = self.tokenizer();
         let pieces: Vec<u32> = vocabulary.token_spans(spelling)?.into_iter().map(|piece| piece.id).collect();
         let unknown = vocabulary.unknown();
         if pieces.is_empty() || pieces.iter().any(|&piece| Some(piece) == unknown) {
             return Ok(None);
         }
-        let rows = self.encoder.model().word_embeddings();
-        Ok(Some(rows.index_select(&Tensor::new(pieces, device::current())?, 0)?.mean(0)?))
+        Ok(Some(self.embeddings.index_select(&Tensor::new(pieces, device::current())?, 0)?.mean(0)?))
     }
 }
 

@@ -1,0 +1,251 @@
+//! Text encoding: logits, embeddings and hidden states of texts.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use alambic_models::architecture::{Architecture, Batch};
+use alambic_models::bert::{BertConfig, Head, ProblemType, TextInput};
+use alambic_models::{EncodedText, ModelError, Pass, TapSelection, Tokenizer, Trace, tap};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
+use alambic_tensor::ops::masked_mean;
+
+use crate::{InferenceError, LoadedModel};
+
+/// Tag of a word in no span.
+const OUTSIDE: &str = "O";
+/// Texts in a forward pass.
+const BATCH: usize = 64;
+
+/// Text encoder with its tokenizer, over texts or pairs of texts: classes, numbers or tags by its head, embeddings by its
+/// pooling.
+#[derive(Debug)]
+pub struct EncoderPipeline {
+    config: BertConfig,
+    network: Arc<dyn Architecture>,
+    /// Truncates.
+    tokenizer: Tokenizer,
+}
+
+/// A text, and the second one where texts come in pairs.
+pub type TextPair<'a> = (&'a str, Option<&'a str>);
+
+impl EncoderPipeline {
+    /// Loads a model folder.
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the architecture is not a text encoder.
+    pub fn load(path: &Path) -> Result<Self, InferenceError> {
+        Self::from_model(&LoadedModel::load(path)?)
+    }
+
+    /// Pipeline over the network of a loaded model.
+    ///
+    /// # Errors
+    /// When the architecture is not a text encoder.
+    pub fn from_model(model: &LoadedModel) -> Result<Self, InferenceError> {
+        Self::new(model.config().bert()?, Arc::clone(model.network()), model.tokenizer(), usize::MAX)
+    }
+
+    /// Pipeline over a network in memory, which truncates texts to `max_length` tokens.
+    ///
+    /// # Errors
+    /// When the special tokens alone are longer.
+    pub fn new(
+        config: &BertConfig,
+        network: Arc<dyn Architecture>,
+        tokenizer: &Tokenizer,
+        max_length: usize,
+    ) -> Result<Self, InferenceError> {
+        tokenizer.check_rows(config.vocabulary)?;
+        let tokenizer = tokenizer.with_max_length(max_length.min(config.max_length()))?;
+        Ok(Self { config: config.clone(), network, tokenizer })
+    }
+
+    /// Whether a text has more tokens than the pipeline reads.
+    ///
+    /// # Errors
+    /// When the text cannot be encoded.
+    pub fn is_truncated(&self, (first, second): TextPair<'_>) -> Result<bool, InferenceError> {
+        Ok(self.tokenizer.encode_text(first, second)?.truncated)
+    }
+
+    /// The same pipeline, which truncates texts to `max_length` tokens.
+    ///
+    /// # Errors
+    /// When the special tokens alone are longer.
+    pub fn with_max_length(self, max_length: usize) -> Result<Self, InferenceError> {
+        Self::new(&self.config, self.network, &self.tokenizer, max_length)
+    }
+
+    /// Configuration.
+    #[must_use]
+    pub fn config(&self) -> &BertConfig {
+        &self.config
+    }
+
+    /// One row of a tap for each text: `logits` or `embedding`.
+    ///
+    /// # Errors
+    /// When the model has no such tap, or a text cannot be encoded.
+    pub fn text_rows(&self, texts: &[TextPair<'_>], tap: &str) -> Result<Vec<Vec<f32>>, InferenceError> {
+        let mut rows = vec![Vec::new(); texts.len()];
+        self.traces(&self.encode(texts)?, &TapSelection::named([tap]), |batch, trace| {
+            let tensor = trace.get(tap).ok_or_else(|| {
+                InferenceError::Unsupported(format!(
+                    "the model has no tap `{tap}`; `alambic list taps MODEL` lists those that it has"
+                ))
+            })?;
+            for (&index, row) in batch.iter().zip(tensor.to_vec2::<f32>().map_err(ModelError::from)?) {
+                rows[index] = row;
+            }
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Mean hidden state of each text after the embeddings and after each layer: `[texts, width]` each.
+    ///
+    /// # Errors
+    /// When a text cannot be encoded.
+    pub fn mean_hidden_states(&self, texts: &[TextPair<'_>]) -> Result<Vec<Tensor>, InferenceError> {
+        let taps: Vec<String> = (0..=self.config().layers).map(|layer| tap("", "hidden", layer)).collect();
+        let mut rows = vec![vec![Vec::new(); texts.len()]; taps.len()];
+        self.traces(&self.encode(texts)?, &TapSelection::named(taps.iter().cloned()), |batch, trace| {
+            for (tap, rows) in taps.iter().zip(&mut rows) {
+                let (Some(states), Some(mask)) = (trace.get(tap), trace.mask("")) else { continue };
+                let means = masked_mean(states, mask).and_then(|means| means.to_vec2::<f32>());
+                for (&index, row) in batch.iter().zip(means.map_err(ModelError::from)?) {
+                    rows[index] = row;
+                }
+            }
+            Ok(())
+        })?;
+        let tensor =
+            |rows: Vec<Vec<f32>>| Ok(Tensor::new(rows, device::current()).map_err(ModelError::from)?);
+        rows.into_iter().map(tensor).collect()
+    }
+
+    fn encode(&self, texts: &[TextPair<'_>]) -> Result<Vec<EncodedText>, InferenceError> {
+        let read =
+            |(first, second): &TextPair<'_>| self.check_tokens(self.tokenizer.encode_text(first, *second)?);
+        texts.iter().map(read).collect()
+    }
+
+    /// An encoded text, if it has any token.
+    fn check_tokens(&self, encoded: EncodedText) -> Result<EncodedText, InferenceError> {
+        if encoded.ids.is_empty() {
+            let fault = "it encodes the text into no token and adds no special tokens";
+            return Err(self.tokenizer.fault(fault).into());
+        }
+        Ok(encoded)
+    }
+
+    /// Forward passes over batches of texts of similar length; `take` gets the places of each batch and its trace.
+    fn traces(
+        &self,
+        encoded: &[EncodedText],
+        wanted: &TapSelection,
+        mut take: impl FnMut(&[usize], &Trace) -> Result<(), InferenceError>,
+    ) -> Result<(), InferenceError> {
+        let mut order: Vec<usize> = (0..encoded.len()).collect();
+        order.sort_by_key(|&index| encoded[index].ids.len());
+        for batch in order.chunks(BATCH) {
+            let batch_texts: Vec<_> = batch.iter().map(|&index| &encoded[index]).collect();
+            let input = TextInput::pad(&batch_texts, self.config().padding);
+            let input = Batch { text: Some(input), ..Batch::default() };
+            take(batch, &self.network.forward(&input, Pass::Evaluate, wanted.clone())?)?;
+        }
+        Ok(())
+    }
+
+    /// A whole forward pass whose outputs are dropped, for timing.
+    ///
+    /// # Errors
+    /// When a text cannot be encoded.
+    pub fn forward(&self, texts: &[TextPair<'_>]) -> Result<(), InferenceError> {
+        let wanted = TapSelection::named(last_taps(&self.config));
+        self.traces(&self.encode(texts)?, &wanted, |_, _| Ok(()))
+    }
+
+    /// Logits of each text: one row of a sequence classification head, or one for each word of a token classification head, the
+    /// words being separated by single spaces; the row of a word that was truncated is empty.
+    ///
+    /// # Errors
+    /// When the model has no classification head, or a text cannot be encoded.
+    pub fn logits(&self, texts: &[TextPair<'_>]) -> Result<Vec<Vec<Vec<f32>>>, InferenceError> {
+        match self.config().head {
+            Head::Sequence => Ok(self.text_rows(texts, "logits")?.into_iter().map(|row| vec![row]).collect()),
+            Head::Tokens => self.word_logits(texts),
+            Head::None | Head::MaskedLanguage => Err(InferenceError::Unsupported(
+                "the model has no classification head, of texts or of tokens".into(),
+            )),
+        }
+    }
+
+    fn word_logits(&self, texts: &[TextPair<'_>]) -> Result<Vec<Vec<Vec<f32>>>, InferenceError> {
+        let encoded = texts.iter().map(|(text, _)| {
+            let (encoded, first) = self.tokenizer.encode_words(text)?;
+            Ok::<_, InferenceError>((self.check_tokens(encoded)?, first))
+        });
+        let (encoded, first_tokens): (Vec<_>, Vec<_>) =
+            encoded.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        let mut all = vec![Vec::new(); texts.len()];
+        self.traces(&encoded, &TapSelection::named(["logits"]), |batch, trace| {
+            let Some(logits) = trace.get("logits") else { return Ok(()) };
+            for (&index, rows) in batch.iter().zip(logits.to_vec3::<f32>().map_err(ModelError::from)?) {
+                let row = |place: &Option<usize>| place.and_then(|place| rows.get(place).cloned());
+                all[index] = first_tokens[index].iter().map(|place| row(place).unwrap_or_default()).collect();
+            }
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// Predictions for texts: the name of each one's class, or the number, or the tags of its words separated by spaces.
+    ///
+    /// # Errors
+    /// When the model has no classification head, or a text cannot be encoded.
+    pub fn predict(&self, texts: &[TextPair<'_>]) -> Result<Vec<String>, InferenceError> {
+        Ok(self.logits(texts)?.iter().map(|rows| self.prediction(rows)).collect())
+    }
+
+    /// The prediction of the rows that [`Self::logits`] has for a text.
+    #[must_use]
+    pub fn prediction(&self, rows: &[Vec<f32>]) -> String {
+        rows.iter().map(|row| self.label(row)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The label of logits: the name of the likeliest class; of several labels, those with a positive logit; the number, or
+    /// several by their names; without logits, the tag of a word in no span.
+    #[must_use]
+    pub fn label(&self, logits: &[f32]) -> String {
+        if logits.is_empty() {
+            return OUTSIDE.to_owned();
+        }
+        let config = self.config();
+        if config.problem_type == ProblemType::Regression {
+            return match logits {
+                [number] => number.to_string(),
+                several => named(&config.labels, several).collect::<Vec<_>>().join(", "),
+            };
+        }
+        if config.problem_type == ProblemType::MultiLabel {
+            let positive = config.labels.iter().zip(logits).filter(|(_, logit)| **logit > 0.0);
+            return positive.map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(", ");
+        }
+        let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)));
+        best.and_then(|index| self.config().labels.get(index).cloned()).unwrap_or_default()
+    }
+}
+
+/// The last taps of a text encoder, for which every layer runs.
+fn last_taps(config: &BertConfig) -> Vec<String> {
+    let last = tap("", "hidden", config.layers);
+    [last.as_str(), "pooled", "logits", "embedding"].map(str::to_owned).into()
+}
+
+/// Numbers behind their names, with three decimals.
+fn named<'n>(names: &'n [String], numbers: &'n [f32]) -> impl Iterator<Item = String> + 'n {
+    names.iter().zip(numbers).map(|(name, number)| format!("{name} {number:.3}"))
+}

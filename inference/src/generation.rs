@@ -1,0 +1,184 @@
+//! Text generation by encoder-decoders.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use alambic_models::architecture::{self, Architecture, Batch};
+use alambic_models::bert::TextInput;
+use alambic_models::{
+    Config, GenerationConfig, Hypothesis, ModelError, ModelFolder, Pass, TapSelection, Tokenizer, Tokens,
+    Trace,
+};
+
+use crate::InferenceError;
+
+/// Sources that are decoded together.
+const BATCH: usize = 128;
+
+/// Encoder-decoder with its tokenizer, which generates texts in other languages or scripts.
+#[derive(Debug, Clone)]
+pub struct GenerationPipeline {
+    config: Config,
+    network: Arc<dyn Architecture>,
+    tokenizer: Arc<Tokenizer>,
+    /// Decoding.
+    pub generation: GenerationConfig,
+}
+
+impl GenerationPipeline {
+    /// Loads a model folder; decoding is greedy.
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the architecture does not generate text.
+    pub fn load(path: &Path) -> Result<Self, InferenceError> {
+        Self::from_folder(&ModelFolder::open(path)?)
+    }
+
+    /// Loads the model of an open folder; decoding is greedy.
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the architecture does not generate text.
+    pub fn from_folder(folder: &ModelFolder) -> Result<Self, InferenceError> {
+        let config = Config::open(folder)?;
+        check_generative(&config)?;
+        let network = architecture::build(&config, &config.weights(folder)?)?;
+        let tokenizer = folder.tokenizer()?;
+        tokenizer.check_rows(config.vocabulary())?;
+        Self::new(config, network.into(), tokenizer)
+    }
+
+    /// Pipeline over a network in memory; decoding is greedy.
+    ///
+    /// # Errors
+    /// When the architecture does not generate text.
+    pub fn new(
+        config: impl Into<Config>,
+        network: Arc<dyn Architecture>,
+        tokenizer: impl Into<Arc<Tokenizer>>,
+    ) -> Result<Self, InferenceError> {
+        let config = config.into();
+        check_generative(&config)?;
+        let generation = GenerationConfig::greedy(config.max_length());
+        Ok(Self { config, network, tokenizer: tokenizer.into(), generation })
+    }
+
+    /// Languages of its outputs, by the tags of its vocabulary; none where it generates one and has no tags.
+    #[must_use]
+    pub fn languages(&self) -> Vec<String> {
+        self.tokenizer.languages()
+    }
+
+    /// Configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Network.
+    #[must_use]
+    pub fn network(&self) -> &dyn Architecture {
+        &*self.network
+    }
+
+    /// Tokenizer.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The best text for each source and target language, with its hypothesis. The language of a model without tags is empty.
+    ///
+    /// # Errors
+    /// When a language is not among the model's, or a source is too long for it.
+    pub fn predict<S: AsRef<str>, L: AsRef<str>>(
+        &self,
+        inputs: &[(S, L)],
+    ) -> Result<Vec<(String, Hypothesis)>, InferenceError> {
+        let hypotheses = self.decode(&self.encode(inputs)?)?;
+        let best = hypotheses.into_iter().filter_map(|hypotheses| hypotheses.into_iter().next());
+        best.map(|best| Ok(self.with_text(best)?)).collect()
+    }
+
+    /// The hypotheses for each source and target language, best first, decoded in batches of sources of similar length; none
+    /// for a source with more tokens than the model has positions. `progress` gets the size of each batch done.
+    ///
+    /// # Errors
+    /// When a language is not among the model's.
+    pub fn generate<S: AsRef<str>, L: AsRef<str>>(
+        &self,
+        inputs: &[(S, L)],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Vec<(String, Hypothesis)>>, InferenceError> {
+        let max_length = self.config.max_length();
+        let mut order: Vec<usize> = (0..inputs.len()).collect();
+        order.sort_by_key(|&index| inputs[index].0.as_ref().chars().count());
+        let mut generated = vec![Vec::new(); inputs.len()];
+        for batch in order.chunks(BATCH) {
+            let (mut places, mut sources) = (Vec::new(), Vec::new());
+            for &index in batch {
+                let ids = self.encode_one(inputs[index].0.as_ref(), inputs[index].1.as_ref())?;
+                if ids.len() <= max_length {
+                    places.push(index);
+                    sources.push(ids);
+                }
+            }
+            if !places.is_empty() {
+                for (index, hypotheses) in places.into_iter().zip(self.decode(&sources)?) {
+                    let texts = hypotheses.into_iter().map(|own| self.with_text(own));
+                    generated[index] = texts.collect::<Result<_, ModelError>>()?;
+                }
+            }
+            progress(batch.len());
+        }
+        Ok(generated)
+    }
+
+    /// The wanted taps over sources, padded to at least `min_length` tokens, and over target tokens where they are given.
+    ///
+    /// # Errors
+    /// When a language is not among the model's, a source is too long, or a tap of the decoder is wanted without a target.
+    pub fn trace<S: AsRef<str>, L: AsRef<str>>(
+        &self,
+        sources: &[(S, L)],
+        target: Option<&Tokens>,
+        min_length: usize,
+        wanted: TapSelection,
+    ) -> Result<Trace, InferenceError> {
+        let source = Tokens::pad_to(&self.encode(sources)?, self.config.padding(), min_length);
+        let batch = Batch { text: Some(TextInput::new(source)), target: target.cloned(), ..Batch::default() };
+        Ok(self.network.forward(&batch, Pass::Evaluate, wanted)?)
+    }
+
+    fn encode<S: AsRef<str>, L: AsRef<str>>(&self, inputs: &[(S, L)]) -> Result<Vec<Vec<u32>>, ModelError> {
+        inputs.iter().map(|(text, language)| self.encode_one(text.as_ref(), language.as_ref())).collect()
+    }
+
+    fn encode_one(&self, text: &str, language: &str) -> Result<Vec<u32>, ModelError> {
+        if language.is_empty() && self.tokenizer.languages().is_empty() {
+            return self.tokenizer.encode(text);
+        }
+        self.tokenizer.encode_for(text, language)
+    }
+
+    fn decode(&self, sources: &[Vec<u32>]) -> Result<Vec<Vec<Hypothesis>>, InferenceError> {
+        let translator = self.network.as_translator().ok_or_else(|| not_generative(&self.config))?;
+        Ok(self.generation.run(translator, &Tokens::pad(sources, self.config.padding()))?)
+    }
+
+    /// A hypothesis behind its text.
+    fn with_text(&self, hypothesis: Hypothesis) -> Result<(String, Hypothesis), ModelError> {
+        Ok((self.tokenizer.decode(&hypothesis.tokens)?, hypothesis))
+    }
+}
+
+/// Fails where an architecture does not generate text.
+fn check_generative(config: &Config) -> Result<(), InferenceError> {
+    if config.writes_texts() { Ok(()) } else { Err(not_generative(config)) }
+}
+
+fn not_generative(config: &Config) -> InferenceError {
+    InferenceError::Unsupported(format!(
+        "a model that generates text is needed, and a {} does not",
+        config.model_type()
+    ))
+}

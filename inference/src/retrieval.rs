@@ -1,0 +1,171 @@
+//! Retrieval of images by texts, and of texts by images.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use alambic_models::architecture::{Architecture, Batch};
+use alambic_models::bert::TextInput;
+use alambic_models::{Config, EncodedText, ModelError, Pass, TapSelection, Tokenizer};
+use alambic_tensor::candle::Tensor;
+
+use crate::images::image_processor::ImageProcessor;
+use crate::images::processed_image::ProcessedImage;
+use crate::{InferenceError, LoadedModel};
+
+/// Texts or images in a forward pass.
+const BATCH: usize = 32;
+
+/// Dual encoder with its tokenizer and image processor, which embeds texts and images in one space.
+pub struct RetrievalPipeline {
+    network: Arc<dyn Architecture>,
+    /// Truncates.
+    tokenizer: Tokenizer,
+    image_processor: ImageProcessor,
+    padding: u32,
+    /// Tokens of a text for which there are positions.
+    max_length: usize,
+}
+
+impl RetrievalPipeline {
+    /// Loads a model folder.
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the architecture does not embed texts and images in one space.
+    pub fn load(path: &Path) -> Result<Self, InferenceError> {
+        Self::from_model(&LoadedModel::load(path)?)
+    }
+
+    /// Pipeline over the network of a loaded model.
+    ///
+    /// # Errors
+    /// When the architecture does not embed texts and images in one space.
+    pub fn from_model(model: &LoadedModel) -> Result<Self, InferenceError> {
+        Self::new(model.config(), Arc::clone(model.network()), model.tokenizer())
+    }
+
+    /// Pipeline over a network in memory.
+    ///
+    /// # Errors
+    /// When the architecture does not embed texts and images in one space, or the special tokens alone are longer than its
+    /// texts.
+    pub fn new(
+        config: &Config,
+        network: Arc<dyn Architecture>,
+        tokenizer: &Tokenizer,
+    ) -> Result<Self, InferenceError> {
+        if !config.outline().pairs {
+            return Err(InferenceError::Unsupported(format!(
+                "a {} does not embed texts and images in one space, as CLIP does",
+                config.model_type()
+            )));
+        }
+        let max_length = config.max_length();
+        tokenizer.check_rows(config.vocabulary())?;
+        let tokenizer = tokenizer.with_max_length(max_length)?;
+        let image_processor = ImageProcessor::new(config, None)?;
+        Ok(Self { network, tokenizer, image_processor, padding: config.padding(), max_length })
+    }
+
+    /// Whether a text has more tokens than the pipeline reads.
+    ///
+    /// # Errors
+    /// When the text cannot be encoded.
+    pub fn is_truncated(&self, text: &str) -> Result<bool, InferenceError> {
+        Ok(self.tokenizer.encode_text(text, None)?.truncated)
+    }
+
+    /// The same pipeline, which truncates texts to `max_length` tokens.
+    ///
+    /// # Errors
+    /// When the special tokens alone are longer.
+    pub fn with_max_length(self, max_length: usize) -> Result<Self, InferenceError> {
+        let tokenizer = self.tokenizer.with_max_length(max_length.min(self.max_length))?;
+        Ok(Self { tokenizer, ..self })
+    }
+
+    /// Image processor.
+    #[must_use]
+    pub fn image_processor(&self) -> &ImageProcessor {
+        &self.image_processor
+    }
+
+    /// Embeddings of texts, `[texts, width]`, of length one.
+    ///
+    /// # Errors
+    /// When a text cannot be encoded.
+    pub fn embed_texts<S: AsRef<str>>(&self, texts: &[S]) -> Result<Tensor, InferenceError> {
+        self.embed(texts, "text.embedding", |texts| {
+            let encoded = texts.iter().map(|text| self.tokenizer.encode_text(text.as_ref(), None));
+            let encoded: Vec<EncodedText> = encoded.collect::<Result<_, ModelError>>()?;
+            let text = TextInput::pad(&encoded.iter().collect::<Vec<_>>(), self.padding);
+            Ok(Batch { text: Some(text), ..Batch::default() })
+        })
+    }
+
+    /// Embeddings of images, `[images, width]`, of length one.
+    ///
+    /// # Errors
+    /// When an image was processed for another model.
+    pub fn embed_images(&self, images: &[&ProcessedImage]) -> Result<Tensor, InferenceError> {
+        self.embed(images, "image.embedding", |images| {
+            let (image, _) = self.image_processor.batch(images, None)?;
+            Ok(Batch { image, ..Batch::default() })
+        })
+    }
+
+    fn embed<T>(
+        &self,
+        all: &[T],
+        tap: &str,
+        batch: impl Fn(&[T]) -> Result<Batch, InferenceError>,
+    ) -> Result<Tensor, InferenceError> {
+        let mut embeddings = Vec::with_capacity(all.len().div_ceil(BATCH));
+        for some in all.chunks(BATCH) {
+            let trace = self.network.forward(&batch(some)?, Pass::Evaluate, TapSelection::named([tap]))?;
+            embeddings.extend(trace.get(tap).cloned());
+        }
+        Ok(Tensor::cat(&embeddings, 0).map_err(ModelError::from)?)
+    }
+}
+
+/// Nearest neighbours by cosine: for each row of `[queries, width]` the places of at most `max_results` rows of
+/// `[candidates, width]`, all of length one, the nearest first and of equally near ones the first.
+///
+/// # Errors
+/// When the widths differ.
+pub fn nearest_neighbours(
+    queries: &Tensor,
+    candidates: &Tensor,
+    max_results: usize,
+) -> Result<Vec<Vec<usize>>, InferenceError> {
+    let similarities = candidates.t().and_then(|candidates| queries.matmul(&candidates));
+    let rows =
+        similarities.and_then(|similarities| similarities.to_vec2::<f32>()).map_err(ModelError::from)?;
+    let ranked = |row: Vec<f32>| {
+        let mut places: Vec<usize> = (0..row.len()).collect();
+        let nearer = |a: &usize, b: &usize| row[*b].total_cmp(&row[*a]).then(a.cmp(b));
+        if max_results < places.len() {
+            places.select_nth_unstable_by(max_results, nearer);
+            places.truncate(max_results);
+        }
+        places.sort_unstable_by(nearer);
+        places
+    };
+    Ok(rows.into_iter().map(ranked).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alambic_tensor::candle::Device;
+
+    #[test]
+    fn neighbours_are_sorted_by_similarity_and_then_by_place() {
+        let rows =
+            |values: &[f32]| Tensor::from_vec(values.to_vec(), (values.len() / 2, 2), &Device::Cpu).unwrap();
+        let candidates = rows(&[1.0, 0.0, 0.0, 1.0, 0.6, 0.8, 1.0, 0.0]);
+        let found = nearest_neighbours(&rows(&[1.0, 0.0, 0.0, 1.0]), &candidates, 3).unwrap();
+        assert_eq!(found, [[0, 3, 2], [1, 2, 0]]);
+        assert_eq!(nearest_neighbours(&rows(&[0.0, 1.0]), &candidates, 9).unwrap(), [[1, 2, 0, 3]]);
+    }
+}

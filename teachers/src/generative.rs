@@ -1,0 +1,120 @@
+//! Encoder-decoders as teachers.
+
+use std::path::Path;
+
+use alambic_inference::GenerationPipeline;
+use alambic_models::{GenerationConfig, Hypothesis, ModelFolder, Outline, TapSelection, Tokenizer, Trace};
+
+use crate::TeacherError;
+use crate::digest::model_digest;
+use crate::teacher::{
+    GenerationOutput, GenerationRequest, Teacher, TeacherBatch, candidates, rejection_reason,
+};
+
+/// Encoder-decoder of a folder as a teacher, which generates targets and whose taps are read. Its copies share one network.
+#[derive(Debug, Clone)]
+pub struct GenerativeTeacher {
+    pipeline: GenerationPipeline,
+    outline: Outline,
+    digest: String,
+    bytes: u64,
+}
+
+impl GenerativeTeacher {
+    /// Loads a model folder; decoding is greedy, up to its maximum length.
+    ///
+    /// # Errors
+    /// When a file is missing or broken, or the architecture does not generate text.
+    pub fn load(path: &Path) -> Result<Self, TeacherError> {
+        let folder = ModelFolder::open(path)?;
+        let pipeline = GenerationPipeline::from_folder(&folder)?;
+        Ok(Self {
+            outline: pipeline.config().outline(),
+            digest: model_digest(&folder, pipeline.tokenizer())?,
+            bytes: folder.bytes()?,
+            pipeline,
+        })
+    }
+
+    /// The same model with other decoding.
+    #[must_use]
+    pub fn with_generation(mut self, generation: GenerationConfig) -> Self {
+        self.pipeline.generation = generation;
+        self
+    }
+
+    /// Digest of configuration, weights and vocabulary.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Pipeline that it generates by.
+    #[must_use]
+    pub fn pipeline(&self) -> &GenerationPipeline {
+        &self.pipeline
+    }
+
+    /// The hypotheses for each request; none for a source that has more tokens than the model has positions.
+    pub(crate) fn hypotheses(
+        &self,
+        requests: &[GenerationRequest],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Vec<(String, Hypothesis)>>, TeacherError> {
+        Ok(self.pipeline.generate(&inputs(requests), progress)?)
+    }
+}
+
+/// Source and language of each request.
+fn inputs(requests: &[GenerationRequest]) -> Vec<(&str, &str)> {
+    requests.iter().map(|request| (request.text.as_str(), request.language.as_str())).collect()
+}
+
+impl Teacher for GenerativeTeacher {
+    fn generate(
+        &self,
+        requests: &[GenerationRequest],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<GenerationOutput>, TeacherError> {
+        let row = |hypotheses: Vec<(String, Hypothesis)>| {
+            let dropped = rejection_reason(&hypotheses).map(str::to_owned);
+            GenerationOutput {
+                confidence: hypotheses.first().map_or(0.0, |(_, best)| f64::from(best.score(1.0)).exp()),
+                candidates: if dropped.is_none() { candidates(hypotheses, usize::MAX) } else { Vec::new() },
+                intermediate: Vec::new(),
+                dropped,
+            }
+        };
+        Ok(self.hypotheses(requests, progress)?.into_iter().map(row).collect())
+    }
+
+    fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
+        let TeacherBatch::TeacherForcing(forced) = batch else {
+            return Err(TeacherError::Unsupported(
+                "is an encoder-decoder and needs sources with their languages",
+            ));
+        };
+        let sources = inputs(forced.sources);
+        Ok(self.pipeline.trace(&sources, forced.target, forced.min_length, wanted.clone())?)
+    }
+
+    fn outline(&self) -> Option<&Outline> {
+        Some(&self.outline)
+    }
+
+    fn tokenizer(&self) -> Option<&Tokenizer> {
+        Some(self.pipeline.tokenizer())
+    }
+
+    fn weights_digest(&self) -> String {
+        self.digest.clone()
+    }
+
+    fn generation_settings(&self) -> String {
+        self.pipeline.generation.identity()
+    }
+
+    fn size(&self) -> (usize, u64) {
+        (self.pipeline.config().parameters(), self.bytes)
+    }
+}
