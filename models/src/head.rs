@@ -26,11 +26,6 @@ impl Head {
         matches!(self, Self::Tokens | Self::Span | Self::MaskedLanguage)
     }
 
-    /// Whether its logits are of labels, by a last linear layer over hidden states.
-    pub(crate) fn has_labels(self) -> bool {
-        matches!(self, Self::Sequence | Self::Tokens | Self::Span)
-    }
-
     /// Whether its labels are those of the data, and not the two ends of an answer.
     pub(crate) fn has_named_labels(self) -> bool {
         matches!(self, Self::Sequence | Self::Tokens)

@@ -309,7 +309,8 @@ impl Bert {
             }
             // BERT and RoBERTa have no dropout before the logits of spans.
             (Classifier::Tokens(classifier), _)
-                if self.config.head == Head::Span && self.config.family != Family::DistilBert =>
+                if self.config.head == Head::Span
+                    && self.config.family != super::family::Family::DistilBert =>
             {
                 Some(classifier.forward(hidden, Activation::Identity)?)
             }
