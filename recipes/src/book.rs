@@ -31,6 +31,7 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("text/smoke/tinybert-general", include_str!("../text/smoke/tinybert-general.toml")),
     ("text/smoke/minilm", include_str!("../text/smoke/minilm.toml")),
     ("text/smoke/minilmv2", include_str!("../text/smoke/minilmv2.toml")),
+    ("text/smoke/question-answering", include_str!("../text/smoke/question-answering.toml")),
     ("text/smoke/tagging", include_str!("../text/smoke/tagging.toml")),
     ("vision/dide", include_str!("../vision/dide.toml")),
     ("vision/dide-scratch", include_str!("../vision/dide-scratch.toml")),

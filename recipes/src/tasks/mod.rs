@@ -3,6 +3,7 @@
 mod image_text_pretraining;
 mod image_text_retrieval;
 mod object_detection;
+mod question_answering;
 mod registry;
 mod sentence_embedding;
 pub(crate) mod task;

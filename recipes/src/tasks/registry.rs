@@ -6,6 +6,7 @@ use alambic_settings::settings;
 use super::image_text_pretraining::options::ImageTextsData;
 use super::image_text_retrieval::options::CaptionsData;
 use super::object_detection::options::ObjectsData;
+use super::question_answering::options::PassagesData;
 use super::sentence_embedding::options::SentencesData;
 use super::task::Task;
 use super::text::options::TextsData;
@@ -45,6 +46,7 @@ tasks! {
     visual_question_answering: QuestionsData,
     image_text_pretraining: ImageTextsData,
     object_detection: ObjectsData,
+    question_answering: PassagesData,
 }
 
 impl StageData {

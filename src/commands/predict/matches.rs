@@ -14,8 +14,8 @@ use crate::failure::Failure;
 /// Says how near texts are to images, each to one of its own or all to one.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let mut pipeline = RetrievalPipeline::load(path)?;
-    if let Some(longest) = arguments.longest {
-        pipeline = pipeline.with_max_length(longest as usize)?;
+    if let Some(max_length) = arguments.max_length {
+        pipeline = pipeline.with_max_length(max_length as usize)?;
     }
     let common = arguments.image.as_deref().map(|file| open(pipeline.image_processor(), file)).transpose()?;
     let vectors = |images: &[&ProcessedImage]| -> Result<Vec<Vec<f32>>, Failure> {

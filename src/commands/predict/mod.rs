@@ -3,12 +3,14 @@
 mod images;
 mod lines;
 mod matches;
+mod passages;
 mod questions;
 mod texts;
 mod words;
 
 use std::path::PathBuf;
 
+use alambic_models::bert::Head;
 use alambic_models::{Config, ModelError, ModelFolder, first_not_finite};
 use alambic_tensor::precision::{self, MatmulPrecision};
 use clap::Args;
@@ -23,7 +25,8 @@ use crate::failure::Failure;
 /// single texts, a tab is white space. Each line is printed with what the model writes, or says of it, as a further column:
 /// the class, the number, the words with their tags, or the numbers of the text's embedding; characters that would steer
 /// the terminal are shown as their numbers. A text that is longer than the model reads is cut, which is told on standard
-/// error and as `truncated` in JSON. For a model that looks at images, a line is a question about the image of `--image`,
+/// error and as `truncated` in JSON. For a model that answers questions out of passages, a line is a question, a tab, and the
+/// passage. For a model that looks at images, a line is a question about the image of `--image`,
 /// or the path of an image, a tab, and a question. A model that holds texts against images says how near such a text is to
 /// the image, from -1 to 1.
 #[derive(Args)]
@@ -45,9 +48,15 @@ pub(crate) struct Arguments {
     /// Hypotheses kept in decoding; left out or 1, it is greedy
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     beam: Option<u16>,
-    /// Most tokens of an output, or of a text that is read; left out, as many as the model has room for
+    /// Whether a passage may have no answer, for a model that answers questions out of passages
+    #[arg(long)]
+    no_answer: bool,
+    /// Largest number of tokens of a text that is read; left out, as many as the model has room for
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    longest: Option<u32>,
+    max_length: Option<u32>,
+    /// Largest number of tokens of an output, for a model that writes; left out, as many as the model has room for
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_new_tokens: Option<u32>,
     /// Lines that are taken together
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
@@ -67,12 +76,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         "writes"
     } else if config.reads_images() {
         "looks at images"
+    } else if config.text_head().is_some_and(|own| own.head == Head::Span) {
+        "answers questions out of passages"
     } else {
         "reads texts"
     };
     for (flag, given, needed) in [
         ("--target-language", arguments.target_language.is_some(), "writes"),
         ("--beam", arguments.beam.is_some(), "writes"),
+        ("--max-new-tokens", arguments.max_new_tokens.is_some(), "writes"),
+        ("--no-answer", arguments.no_answer, "answers questions out of passages"),
         ("--pair", arguments.pair.is_some(), "reads texts"),
         ("--image", arguments.image.is_some(), "looks at images"),
     ] {
@@ -85,6 +98,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     precision::with(arguments.precision, || {
         if config.writes_texts() {
             words::run(&path, arguments)
+        } else if kind == "answers questions out of passages" {
+            passages::run(&path, arguments)
         } else if !config.reads_images() {
             texts::run(&path, arguments)
         } else if config.outline().pairs {

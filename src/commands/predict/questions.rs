@@ -15,8 +15,8 @@ use crate::failure::Failure;
 /// Answers questions, each about an image of its own or all about one.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let mut pipeline = VisualQuestionAnsweringPipeline::load(path)?;
-    if let Some(longest) = arguments.longest {
-        pipeline = pipeline.with_max_length(longest as usize)?;
+    if let Some(max_length) = arguments.max_length {
+        pipeline = pipeline.with_max_length(max_length as usize)?;
     }
     let common = arguments.image.as_deref().map(|file| open(pipeline.image_processor(), file)).transpose()?;
     // Two towers look at an image once, however many questions there are.

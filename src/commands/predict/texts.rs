@@ -15,8 +15,8 @@ use crate::failure::Failure;
 /// Runs a model that reads.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let mut pipeline = EncoderPipeline::load(path)?;
-    if let Some(longest) = arguments.longest {
-        pipeline = pipeline.with_max_length(longest as usize)?;
+    if let Some(max_length) = arguments.max_length {
+        pipeline = pipeline.with_max_length(max_length as usize)?;
     }
     let config = pipeline.config();
     if config.head == Head::Tokens {

@@ -20,7 +20,7 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let most = pipeline.generation.max_new_tokens;
     pipeline.generation = GenerationConfig {
         beam: arguments.beam.map_or(1, usize::from),
-        max_new_tokens: arguments.longest.map_or(most, |longest| most.min(longest as usize)),
+        max_new_tokens: arguments.max_new_tokens.map_or(most, |limit| most.min(limit as usize)),
         length_penalty: 1.0,
     };
     let languages = pipeline.languages();
