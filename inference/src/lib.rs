@@ -5,6 +5,7 @@
 mod benchmark;
 mod encoder;
 mod error;
+mod extractive_question_answering;
 mod generation;
 mod images;
 mod model;
@@ -14,6 +15,7 @@ mod retrieval;
 pub use benchmark::{BenchmarkInputs, BenchmarkModel};
 pub use encoder::{EncoderPipeline, TextPair};
 pub use error::InferenceError;
+pub use extractive_question_answering::{ExtractiveQuestionAnsweringPipeline, SpanAnswer, SpanOptions};
 pub use generation::GenerationPipeline;
 pub use images::image_processor::{DETECTOR_FOLDER, ImageInputs, ImageProcessor, detector_folder};
 pub use images::object_detector::{ObjectDetector, box_iou};

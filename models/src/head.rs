@@ -9,17 +9,35 @@ pub enum Head {
     Sequence,
     /// Logits of every token, `[batch, length, labels]`.
     Tokens,
+    /// Logits of every token as the first and as the last one of an answer, `[batch, length, 2]`.
+    Span,
     /// Logits of the vocabulary at every token, `[batch, length, vocabulary]`.
     MaskedLanguage,
 }
 
 impl Head {
+    /// Every head.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Sequence, Self::Tokens, Self::Span, Self::MaskedLanguage, Self::None];
+
+    /// Whether each token has logits of its own.
+    #[must_use]
+    pub fn is_per_token(self) -> bool {
+        matches!(self, Self::Tokens | Self::Span | Self::MaskedLanguage)
+    }
+
+    /// Whether its labels are those of the data, and not the two ends of an answer.
+    pub(crate) fn has_named_labels(self) -> bool {
+        matches!(self, Self::Sequence | Self::Tokens)
+    }
+
     /// The end of the names of transformers' classes with this head.
     pub(crate) fn class(self) -> &'static str {
         match self {
             Self::None => "Model",
             Self::Sequence => "ForSequenceClassification",
             Self::Tokens => "ForTokenClassification",
+            Self::Span => "ForQuestionAnswering",
             Self::MaskedLanguage => "ForMaskedLM",
         }
     }
@@ -52,6 +70,12 @@ pub struct HeadSpec {
 }
 
 impl HeadSpec {
+    /// The head of extractive question answering, whose two labels transformers leaves without names.
+    #[must_use]
+    pub fn span() -> Self {
+        Self { head: Head::Span, labels: vec!["LABEL_0".into(), "LABEL_1".into()], ..Self::none() }
+    }
+
     /// No task: an encoder without a head.
     #[must_use]
     pub fn none() -> Self {

@@ -57,7 +57,7 @@ pub use patches::{ImageNormalization, Images, Patches, evenly_spaced, shortest_e
 pub use regions::Regions;
 pub use tap::{TapSelection, Trace};
 pub use tokenizer::{
-    EncodedText, EncodingOptions, TokenSpan, Tokenizer, TokenizerFiles, TokenizerModel, language_tag,
-    word_spans,
+    EncodedText, EncodingOptions, TokenSpan, TokenWindow, Tokenizer, TokenizerFiles, TokenizerModel,
+    WindowSizes, language_tag, word_spans,
 };
 pub use tokens::Tokens;

@@ -353,7 +353,7 @@ impl BertConfig {
     pub fn classes(&self) -> usize {
         match self.head {
             Head::None => 0,
-            Head::Sequence | Head::Tokens => self.labels.len(),
+            Head::Sequence | Head::Tokens | Head::Span => self.labels.len(),
             Head::MaskedLanguage => self.vocabulary,
         }
     }
@@ -368,7 +368,7 @@ impl BertConfig {
         Outline {
             streams: IndexMap::from([(String::new(), stream)]),
             classes: self.classes(),
-            classes_of_tokens: matches!(self.head, Head::Tokens | Head::MaskedLanguage),
+            classes_of_tokens: self.head.is_per_token(),
             labels: self.labels.clone(),
             pooled: self.pooler.then_some(self.width),
             ..Outline::default()
@@ -415,7 +415,7 @@ impl BertConfig {
             })
         };
         extend_object(&mut json, sizes);
-        if matches!(self.head, Head::Sequence | Head::Tokens) {
+        if self.head.has_named_labels() {
             extend_object(&mut json, labels::to_json(&self.labels));
             json["problem_type"] = match (self.head, self.problem_type) {
                 (Head::Sequence, ProblemType::Regression) => json!(REGRESSION),
@@ -445,8 +445,7 @@ fn is_position_table(name: &str) -> bool {
 /// The head that `architectures` names; none where there is no such key.
 fn head(json: &Value) -> Result<Head, String> {
     let Some(name) = json["architectures"][0].as_str() else { return Ok(Head::None) };
-    let heads = [Head::Sequence, Head::Tokens, Head::MaskedLanguage, Head::None];
-    if let Some(head) = heads.into_iter().find(|head| name.ends_with(head.class())) {
+    if let Some(head) = Head::ALL.into_iter().find(|head| name.ends_with(head.class())) {
         return Ok(head);
     }
     // BERT's pre-training has the head of masked language modelling and one for the next sentence, which is left out.
@@ -454,7 +453,7 @@ fn head(json: &Value) -> Result<Head, String> {
         return Ok(Head::MaskedLanguage);
     }
     Err(format!(
-        "architecture `{}` is not known: use a model of sequence or token classification, masked language modelling, or without a head",
+        "architecture `{}` is not known: use a model of sequence or token classification, question answering, masked language modelling, or without a head",
         quoted(name)
     ))
 }

@@ -86,7 +86,7 @@ impl Bert {
                     (activation, config.epsilon),
                 )?)
             }
-            Head::Sequence | Head::Tokens => {
+            Head::Sequence | Head::Tokens | Head::Span => {
                 let (before, last) = names.classifier(config.head);
                 let last = linear(last, config.labels.len())?;
                 match (before, config.head) {
@@ -306,6 +306,13 @@ impl Bert {
                 // RoBERTa's head has a dropout before its first layer, too; DistilBERT's has not.
                 let first = if *activation == Activation::Tanh { dropped(&first)? } else { first };
                 Some(last(classifier, &dense.forward(&first, *activation)?)?)
+            }
+            // BERT and RoBERTa have no dropout before the logits of spans.
+            (Classifier::Tokens(classifier), _)
+                if self.config.head == Head::Span
+                    && self.config.family != super::family::Family::DistilBert =>
+            {
+                Some(classifier.forward(hidden, Activation::Identity)?)
             }
             (Classifier::Tokens(classifier), _) => Some(last(classifier, hidden)?),
             (Classifier::Vocabulary(vocabulary), _) => {

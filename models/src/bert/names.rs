@@ -86,6 +86,7 @@ impl TensorNames {
                 (Some("classifier.dense"), "classifier.out_proj")
             }
             (Head::Sequence, Family::DistilBert) => (Some("pre_classifier"), "classifier"),
+            (Head::Span, _) => (None, "qa_outputs"),
             _ => (None, "classifier"),
         }
     }

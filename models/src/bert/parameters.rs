@@ -41,7 +41,7 @@ impl BertConfig {
         }
         match self.head {
             Head::None => {}
-            Head::Sequence | Head::Tokens => {
+            Head::Sequence | Head::Tokens | Head::Span => {
                 let (before, last) = names.classifier(self.head);
                 if let Some(before) = before {
                     shapes.biased(before, &[width, width]);

@@ -243,14 +243,17 @@ impl Tokenizer {
         Ok((self.encoded(&encoding, is_cut), first))
     }
 
+    /// Segments of tokens; none where all are 0, since a corpus would hold as many numbers as it has tokens.
+    pub(super) fn segments(&self, segments: impl Iterator<Item = u32> + Clone) -> Vec<u32> {
+        let are_used = !self.options.one_segment && segments.clone().any(|segment| segment != 0);
+        if are_used { segments.collect() } else { Vec::new() }
+    }
+
     /// Encoded text out of the library's form.
     fn encoded(&self, encoding: &Encoding, is_cut: bool) -> EncodedText {
-        let segments = encoding.get_type_ids();
-        let are_told = !self.options.one_segment && segments.iter().any(|&segment| segment != 0);
         EncodedText {
             ids: encoding.get_ids().to_vec(),
-            // As many numbers as a text has tokens, for each of a corpus.
-            segments: if are_told { segments.to_vec() } else { Vec::new() },
+            segments: self.segments(encoding.get_type_ids().iter().copied()),
             truncated: is_cut || !encoding.get_overflowing().is_empty(),
         }
     }

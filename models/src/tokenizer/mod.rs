@@ -16,6 +16,7 @@ mod spans;
 mod special;
 mod template;
 mod training;
+mod windows;
 
 pub use encoding::{EncodedText, Tokenizer};
 pub use files::TokenizerFiles;
@@ -23,3 +24,4 @@ pub use options::EncodingOptions;
 pub use spans::{TokenSpan, word_spans};
 pub use special::language_tag;
 pub use training::TokenizerModel;
+pub use windows::{TokenWindow, WindowSizes};

@@ -255,7 +255,7 @@ fn classify(
     }
     let (before, last) = names.classifier(config.head);
     let input = match (config.head, before, pooled) {
-        (Head::Tokens, ..) => hidden.to_owned(),
+        (Head::Tokens | Head::Span, ..) => hidden.to_owned(),
         (_, Some(before), _) => {
             let first = first_token(graph, hidden);
             let dense = source.linear(graph, &first, before)?;
