@@ -65,7 +65,7 @@ fn a_fusion_encoder_teaches_a_dual_encoder() {
     for (arguments, expected) in [
         (&["predict", "dide/student", "why?"][..], "line 1: no image is named"),
         (&["predict", "dide/student", "--image", "none.png", "why?"], "none.png"),
-        (&["predict", "dide/student", "--image", "dide/metrics.json", "why?"], "no image that can be read"),
+        (&["predict", "dide/student", "--image", "dide/metrics.json", "why?"], "cannot be read as an image"),
         (&["predict", "dide/student", "--beam", "2", "why?"], "`--beam` is for a model that writes"),
     ] {
         let ended = run(folder.path(), arguments);

@@ -131,14 +131,11 @@ impl BenchmarkModel {
     /// When the inputs do not fit the model.
     pub fn run(&self, inputs: BenchmarkInputs) -> Result<(), ModelError> {
         let BenchmarkInputs { source, image, regions, length } = inputs;
-        match self.network.as_translator() {
-            Some(translator) => {
-                GenerationConfig::greedy(length).run(&Endless(translator), &source)?;
-            }
-            None => {
-                let batch = Batch { text: Some(TextInput::new(source)), image, regions, ..Batch::default() };
-                self.network.forward(&batch, Pass::Evaluate, TapSelection::named(self.last_taps()))?;
-            }
+        if let Some(translator) = self.network.as_translator() {
+            GenerationConfig::greedy(length).run(&Endless(translator), &source)?;
+        } else {
+            let batch = Batch { text: Some(TextInput::new(source)), image, regions, ..Batch::default() };
+            self.network.forward(&batch, Pass::Evaluate, TapSelection::named(self.last_taps()))?;
         }
         Ok(())
     }

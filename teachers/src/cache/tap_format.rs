@@ -137,7 +137,7 @@ impl TapEncoder {
             TapEncoding::F16 => self.encoded.push(NumberFormat::F16, values, width),
             TapEncoding::Int8 => self.encoded.push(NumberFormat::Int8, values, width),
             TapEncoding::Top(most) => {
-                values.chunks_exact(width).for_each(|vector| self.push_highest(vector, most))
+                values.chunks_exact(width).for_each(|vector| self.push_highest(vector, most));
             }
         }
         // What is read back is compared, not what was meant.
