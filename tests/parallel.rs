@@ -275,7 +275,7 @@ fn words_of_another_language_are_put_behind_those_of_the_teacher_and_begin_as_th
 
     for (said, expected) in [
         ("added-vocabulary = 12", "no room"),
-        ("added-vocabulary = 90\nvocabulary = 90\nnew-vocabulary = true", "leaves nothing"),
+        ("added-vocabulary = 90\nvocabulary = 90\nnew-vocabulary = true", "leave one of them out"),
     ] {
         std::fs::write(folder.path().join("wrong.toml"), of_layers(said)).unwrap();
         let ended = run(folder.path(), &["check", "wrong.toml"]);

@@ -480,7 +480,7 @@ fn words_are_tagged_from_a_recipe_to_what_is_made_of_it() {
     assert_eq!(text, line);
     let words: Vec<&str> = tagged.split(' ').map(|word| word.split_once('/').unwrap().0).collect();
     assert_eq!(words, line.split_whitespace().collect::<Vec<_>>());
-    let said = run(folder.path(), &["predict", student, "--json", "--longest", "4", line]);
+    let said = run(folder.path(), &["predict", student, "--json", "--max-length", "4", line]);
     assert!(said.stderr.contains("line 1") && said.stderr.contains("truncated"), "{}", said.stderr);
     let said: Value = json(&said.stdout);
     let words = said["words"].as_array().unwrap();

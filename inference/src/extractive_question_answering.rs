@@ -37,6 +37,20 @@ impl Default for SpanOptions {
     }
 }
 
+impl SpanOptions {
+    /// The defaults in windows of at most `max_length` tokens: shorter ones repeat as large a share of themselves, and have as
+    /// large a share for the question.
+    #[must_use]
+    pub fn within(max_length: usize) -> Self {
+        let WindowSizes { max_length: usual, stride, max_first_length } = Self::default().windows;
+        let max_length = max_length.min(usual);
+        let share = |tokens: usize| (tokens * max_length / usual).max(1);
+        let windows =
+            WindowSizes { max_length, stride: share(stride), max_first_length: share(max_first_length) };
+        Self { windows, ..Self::default() }
+    }
+}
+
 /// An answer: a span of a passage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpanAnswer {

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use alambic_files::text::visible;
-use alambic_inference::{ExtractiveQuestionAnsweringPipeline, SpanOptions};
-use alambic_models::WindowSizes;
+use alambic_inference::{ExtractiveQuestionAnsweringPipeline, LoadedModel, SpanOptions};
 use serde_json::json;
 
 use super::Arguments;
@@ -13,30 +12,20 @@ use crate::failure::Failure;
 
 /// Runs a model that answers questions out of passages: each line has the question, a tab, and the passage.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
-    let defaults = SpanOptions::default();
-    let mut windows = defaults.windows;
-    if let Some(max_length) = arguments.max_length {
-        // A short window repeats and reserves as large a share of itself as the usual one.
-        let max_length = max_length as usize;
-        let of_usual = |tokens: usize| (tokens * max_length / windows.max_length).max(1);
-        windows = WindowSizes {
-            max_length,
-            stride: windows.stride.min(of_usual(windows.stride)),
-            max_first_length: windows.max_first_length.min(of_usual(windows.max_first_length)),
-        };
-    }
-    let options = SpanOptions { windows, allows_no_answer: arguments.no_answer, ..defaults };
-    let pipeline = ExtractiveQuestionAnsweringPipeline::load(path, options)?;
+    let model = LoadedModel::load(path)?;
+    let max_length = arguments.max_length.map_or(usize::MAX, |given| given as usize);
+    let options = SpanOptions::within(max_length.min(model.config().max_length()));
+    let options = SpanOptions { allows_no_answer: arguments.no_answer, ..options };
+    let pipeline = ExtractiveQuestionAnsweringPipeline::from_model(&model, options)?;
     in_batches(arguments, |batch| answer(batch, &pipeline))
 }
 
 fn answer(batch: &[Line], pipeline: &ExtractiveQuestionAnsweringPipeline) -> Result<Vec<Answer>, Failure> {
     let parts = |line: &'_ Line| -> Result<(String, String), Failure> {
         let (question, passage) = line.text.split_once('\t').ok_or_else(|| {
-            Failure::Usage(format!(
-                "line {}: there is no tab; a line is a question, a tab, and the passage that answers it",
-                line.number + 1
-            ))
+            Failure::Usage(
+                "there is no tab: a line is a question, a tab, and the passage that answers it".into(),
+            )
         })?;
         Ok((question.to_owned(), passage.to_owned()))
     };

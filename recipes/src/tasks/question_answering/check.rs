@@ -41,7 +41,9 @@ impl PassagesData {
         if checker.depth == Depth::Whole && is_known {
             checker.check_splits(site, questions, validation);
         }
-        checker.counts.insert(site.name.to_owned(), Counts::of("questions about passages", questions, validation));
+        checker
+            .counts
+            .insert(site.name.to_owned(), Counts::of("questions about passages", questions, validation));
     }
 
     /// Reports windows that leave no room for a passage in what the student reads.
@@ -82,7 +84,8 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
         check_head("student", &config, &evaluation.origin, checker);
     }
     let corpora = checker.corpora.datasets::<PassageQuestion>(&evaluation.data).unwrap_or_default();
-    let test = corpora.iter().flat_map(|corpus| &corpus.splits.test).filter(|question| question.is_labelled).count();
+    let test =
+        corpora.iter().flat_map(|corpus| &corpus.splits.test).filter(|question| question.is_labelled).count();
     if checker.depth == Depth::Whole && test == 0 {
         let diagnostic =
             Diagnostic::error("data::empty", "the test splits of the evaluation hold no labelled question");

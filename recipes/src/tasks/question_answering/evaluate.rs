@@ -107,8 +107,7 @@ impl Evaluator for PassageEvaluator<'_> {
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
         let own = ExtractiveQuestionAnsweringPipeline::load(student, self.options)?;
         let answer = |pipeline: &ExtractiveQuestionAnsweringPipeline, batch: &[usize]| {
-            let questions: Vec<&PassageQuestion> =
-                batch.iter().map(|&index| self.questions[index]).collect();
+            let questions: Vec<&PassageQuestion> = batch.iter().map(|&index| self.questions[index]).collect();
             predict(pipeline, &questions).map(drop)
         };
         let by_student = |batch: &[usize]| answer(&own, batch);
