@@ -131,9 +131,9 @@ fn question(index: usize, unanswerable: f64, random: &mut ChaCha8Rng) -> Passage
         if !passage.is_empty() {
             passage.push(' ');
         }
-        passage.push_str(&format!("{name} {statement} "));
+        passage.extend([name, " ", statement, " "]);
         spans.push(AnswerSpan { text: value.to_owned(), start: passage.len() });
-        passage.push_str(&format!("{value}."));
+        passage.extend([value, "."]);
     }
     let is_answered = !random.random_bool(unanswerable);
     let asked = if is_answered { random.random_range(0..STATEMENTS) } else { STATEMENTS };

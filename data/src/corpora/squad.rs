@@ -126,13 +126,12 @@ fn find(passage: &str, answer: &RawAnswer) -> Option<AnswerSpan> {
         return None;
     }
     let place = passage.char_indices().nth(answer.answer_start).map(|(byte, _)| byte);
-    let start = match place.filter(|&byte| passage[byte..].starts_with(&answer.text)) {
-        Some(byte) => byte,
-        None => {
-            let mut places = passage.match_indices(&answer.text).map(|(byte, _)| byte);
-            places.next().filter(|_| places.next().is_none())?
-        }
+    let named = place.filter(|&byte| passage[byte..].starts_with(&answer.text));
+    let found = || {
+        let mut places = passage.match_indices(&answer.text).map(|(byte, _)| byte);
+        places.next().filter(|_| places.next().is_none())
     };
+    let start = named.or_else(found)?;
     Some(AnswerSpan { text: answer.text.clone(), start })
 }
 
