@@ -6,10 +6,10 @@ use alambic_settings::{Node, Origin, Value};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Places<'a>(pub(crate) &'a Node);
 
-impl Places<'_> {
+impl<'p> Places<'p> {
     /// Where the value at a path of keys was written: its own place, or that of the innermost value on the way that was
     /// written. A number is a place in an array, and is passed over where one value stands for an array of one.
-    pub(crate) fn origin(&self, path: &[&str]) -> Origin {
+    pub(crate) fn origin(self, path: &[&str]) -> Origin {
         let mut node = self.0;
         for key in path {
             match descend(node, key) {
@@ -21,7 +21,7 @@ impl Places<'_> {
     }
 
     /// Where a key was written; where it was not, as [`Self::origin`].
-    pub(crate) fn key_origin(&self, path: &[&str]) -> Origin {
+    pub(crate) fn key_origin(self, path: &[&str]) -> Origin {
         let member = path.split_last().and_then(|(last, tables)| {
             let table = tables.iter().try_fold(self.0, |node, key| node.get(key))?;
             table.members()?.get(*last)
@@ -30,7 +30,7 @@ impl Places<'_> {
     }
 
     /// The value at a path of keys, if it was written.
-    pub(crate) fn node(&self, path: &[&str]) -> Option<&Node> {
+    pub(crate) fn node(self, path: &[&str]) -> Option<&'p Node> {
         path.iter().try_fold(self.0, |node, key| node.get(key))
     }
 }

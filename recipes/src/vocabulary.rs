@@ -55,7 +55,7 @@ pub(crate) fn transfer_vocabulary(
         VocabularyTransfer::Prune(most) => whole.prune(all(), most)?,
         VocabularyTransfer::Retrain(most) => whole.retrain(all(), most)?,
         VocabularyTransfer::Extend { kept, added } => {
-            let kept = kept.map(|most| whole.prune(sources(), most)).unwrap_or_else(|| Ok(whole.clone()))?;
+            let kept = kept.map_or_else(|| Ok(whole.clone()), |most| whole.prune(sources(), most))?;
             kept.extend(all(), sources(), added)?
         }
     })

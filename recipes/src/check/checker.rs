@@ -73,7 +73,7 @@ impl Site<'_> {
     }
 }
 
-impl<'a> Checker<'a> {
+impl Checker<'_> {
     /// The last stage's student, as far as it is known.
     pub(crate) fn student(&self) -> Option<&ModelInfo> {
         self.stages.last().and_then(|last| self.models.stages.get(&last.value))

@@ -104,18 +104,16 @@ impl<'a> Checker<'a> {
             let label = "a stage has one kind of task";
             self.error("recipe::data", message, &self.data_origin(site), label);
         }
-        match given.first() {
-            Some(task) => task.check(site, self),
-            None => {
-                let message = format!("`{}` has nothing to train on", site.path.join("."));
-                let help = "`pairs` have a target in the corpus; a teacher writes the targets of `words`; `texts` and `parallel` sentences are read; `questions` and `image-texts` are about images; images are retrieved by `captions`; detectors learn from `objects`";
-                self.report(
-                    Diagnostic::error("recipe::data", message)
-                        .label(&data.origin, "holds none of these")
-                        .help(help),
-                );
-            }
+        if let Some(task) = given.first() {
+            task.check(site, self);
+            return;
         }
+        let message = format!("`{}` has nothing to train on", site.path.join("."));
+        self.report(
+            Diagnostic::error("recipe::data", message)
+                .label(&data.origin, "holds no examples of any task")
+                .help("`alambic explain stage.*.data` lists what a stage can train on"),
+        );
     }
 
     /// The student of a stage as far as it can be known; what is wrong with it is reported.

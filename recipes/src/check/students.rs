@@ -26,7 +26,7 @@ impl Checker<'_> {
                 }
             }
             Student::EncoderLayers(options) => {
-                self.check_donor("encoder", &options.teacher, options.layers.as_ref(), position)
+                self.check_donor("encoder", &options.teacher, options.layers.as_ref(), position);
             }
             Student::DualEncoder(DualEncoder { towers, .. }) | Student::Clip(ClipSizes { towers, .. }) => {
                 if let Some(teacher) =

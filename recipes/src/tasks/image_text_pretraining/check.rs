@@ -48,10 +48,10 @@ impl ImageTextsData {
         let places = ["masked", "random"].map(|key| checker.places.origin(&[&path[..], &[key]].concat()));
         checker.check_mask_options(&first.mask, places);
     }
+}
 
-    /// Reports a student's vocabulary without a mask token.
-    pub(super) fn check_mask_token(&self, site: &Site<'_>, student: &ModelInfo, checker: &mut Checker<'_>) {
-        let place = checker.places.origin(&site.key(&["data", "image-texts", "0", "mask"]));
-        checker.check_mask_token(&place, student);
-    }
+/// Reports a student's vocabulary without a mask token.
+pub(super) fn check_mask_token(site: &Site<'_>, student: &ModelInfo, checker: &mut Checker<'_>) {
+    let place = checker.places.origin(&site.key(&["data", "image-texts", "0", "mask"]));
+    checker.check_mask_token(&place, student);
 }

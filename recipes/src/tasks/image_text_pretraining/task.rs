@@ -80,7 +80,7 @@ impl Task for ImageTextsData {
     }
 
     fn check_student(&self, site: &Site<'_>, declared: &str, student: &ModelInfo, checker: &mut Checker<'_>) {
-        self.check_mask_token(site, student, checker);
+        super::check::check_mask_token(site, student, checker);
         checker.check_regions_of_stage(site, declared, student, &self.image_corpora());
     }
 

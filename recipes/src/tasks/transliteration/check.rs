@@ -182,7 +182,7 @@ fn check_student_writes(languages: &[(String, Origin)], site: &Site<'_>, checker
 /// Reports languages that the last stage's student has no tag for.
 fn check_last_student_writes(languages: &[(String, Origin)], checker: &mut Checker<'_>) {
     let (Some(last), Some(student)) = (checker.stages.last(), checker.student()) else { return };
-    let known = student.tokenizer.languages().to_vec();
+    let known = student.tokenizer.languages();
     for (language, origin) in languages.iter().filter(|(language, _)| !known.contains(language)) {
         let message = format!("the student of stage `{}` does not write `{language}`", last.value);
         let label = format!("it writes {}", list(known.iter().map(String::as_str)));

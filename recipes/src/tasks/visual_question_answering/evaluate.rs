@@ -252,7 +252,7 @@ impl Evaluator for QuestionEvaluator<'_> {
                 Ok::<_, RunError>(Image { caption, png: raster.to_png()? })
             };
             let mut images: Vec<Image> = vec![image(
-                format!("the image; {}", best_answer(self.questions[index].question, &self.names)),
+                format!("the image; {}", best_answer(self.questions[index].question, self.names)),
                 &raster,
             )?];
             for (name, pipeline) in &pipelines {
