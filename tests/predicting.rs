@@ -175,7 +175,7 @@ fn an_encoder_reads_by_the_files_beside_it() {
     let pooled = |modes: &[TokenPooling]| Some(Pooling::new(PoolingMode::Tokens(modes.to_vec()), true));
     model(folder.path(), "mean", &HeadSpec::none(), |config| config.pooling = pooled(&[TokenPooling::Mean]));
     model(folder.path(), "both", &HeadSpec::none(), |config| {
-        config.pooling = pooled(&[TokenPooling::First, TokenPooling::Mean])
+        config.pooling = pooled(&[TokenPooling::First, TokenPooling::Mean]);
     });
     let vector = |model: &str, text: &str| -> Vec<f64> {
         let said = answers(&run(folder.path(), &["predict", model, "--json", text]).good());

@@ -102,9 +102,10 @@ fn a_student_of_masked_words_is_one_for_transformers_and_learns_a_task_later() {
 
 /// The file of a run's augmented texts.
 fn augmented(run: &Path) -> PathBuf {
-    let entries = std::fs::read_dir(run.join("teacher-outputs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut entries =
+        std::fs::read_dir(run.join("teacher-outputs")).unwrap().map(|entry| entry.unwrap().path());
     let is_augmented = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("augmented-");
-    entries.filter(is_augmented).next().unwrap()
+    entries.find(is_augmented).unwrap()
 }
 
 /// The rows of a record: what stands between its head and the digests of its chunks.
