@@ -1,4 +1,4 @@
-//! Questions about passages in the layout in which `SQuAD` and XQuAD are published.
+//! Questions about passages in the layout in which `SQuAD` and `XQuAD` are published.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
@@ -115,7 +115,7 @@ fn questions_about_one_passage_are_in_one_split() {
     let options = SplitOptions { test_fraction: 0.3, validation_fraction: 0.2, ..SplitOptions::default() };
     dataset.split(&options, &HoldOut::default()).unwrap();
     let splits = [&dataset.splits.train, &dataset.splits.validation, &dataset.splits.test];
-    assert_eq!(splits.map(|own| own.len()).iter().sum::<usize>(), 600);
+    assert_eq!(splits.map(Vec::len).iter().sum::<usize>(), 600);
     for own in splits {
         assert!(!own.is_empty() && own.len().is_multiple_of(3), "{}", own.len());
     }
