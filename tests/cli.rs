@@ -156,15 +156,15 @@ fn a_plan_counts_what_would_run() {
     }
     let plan = json(&run(&broken(), &["plan", "sound.toml", "--json"]).good());
     let [translator, collapse] = plan["stages"].as_array().unwrap().as_slice() else { panic!("{plan}") };
-    assert_eq!(translator["examples"][0]["by-direction"]["hi-en"], 8);
+    assert_eq!(translator["examples"]["labelled"]["hi-en"], 8);
     assert_eq!(translator["validation"], 8);
     assert_eq!(translator["training"]["steps"], 10);
-    assert_eq!(collapse["examples"][0]["by-direction"]["ta-hi"], 8);
+    assert_eq!(collapse["examples"]["words"]["ta-hi"], 8);
     assert_eq!(collapse["teacher"]["kind"], "pipeline");
     assert_eq!(collapse["teacher"]["parameters"], translator["student"]["parameters"]);
     assert_eq!(collapse["teacher-outputs"], 20);
     assert_eq!(collapse["losses"][1]["student"]["encoder.hidden.1"], "batch × length × 16");
-    assert_eq!(plan["evaluation"][0]["by-direction"]["hi-ta"], 2);
+    assert_eq!(plan["evaluation"]["hi-ta"], 2);
     assert_eq!(plan["baseline"]["steps"], 10);
     let epochs = ["plan", "sound.toml", "--json", "--set", "train.epochs=2"];
     let plan = json(&run(&broken(), &epochs).good());

@@ -146,7 +146,7 @@ fn varied_texts_are_trained_on_once_and_made_once() {
     let plan = run(folder.path(), &["plan", "builtin:text/smoke/tinybert-augmented", "--json"]).good();
     let plan: Value = json(&plan);
     let planned = &plan["stages"][1]["examples"];
-    let [texts, augmented] = [0, 1].map(|index| planned[index]["count"].as_u64().unwrap());
+    let [texts, augmented] = ["texts", "augmented-texts"].map(|sort| planned[sort].as_u64().unwrap());
     assert_eq!(augmented, 4 * texts, "{planned}");
     // The same bytes again, over what is there and anew.
     let weights = || student(&out);

@@ -7,7 +7,7 @@ use alambic_models::{Outline, Stream};
 use alambic_settings::{Diagnostics, IndexMap};
 use alambic_teachers::TeacherOptions;
 use alambic_teachers::cache::estimate_size;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::cache_scope::cache_scope;
 use crate::check::checker::{Checker, Depth};
@@ -29,6 +29,20 @@ const MEASURED: usize = 1000;
 /// Checkpoints of a training on disk at once: the two kept and the one being written.
 const CHECKPOINTS: u64 = 3;
 
+/// Serializes counts as an object by sort.
+fn by_sort<S: Serializer>(counts: &[Count], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(counts.iter().map(|own| (own.sort.key, own.json())))
+}
+
+/// Serializes the counts of an evaluation.
+fn of_evaluation<S: Serializer>(counts: &[Count], serializer: S) -> Result<S::Ok, S::Error> {
+    let key = |own: &Count| match own.by_direction.is_empty() {
+        true => format!("evaluation-{}", own.sort.key),
+        false => "evaluation".to_owned(),
+    };
+    serializer.collect_map(counts.iter().map(|own| (key(own), own.json())))
+}
+
 /// What a run would do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -43,7 +57,8 @@ pub struct Plan {
     pub stages: Vec<PlannedStage>,
     /// The baseline, if one is trained.
     pub baseline: Option<PlannedBaseline>,
-    /// Examples to evaluate on.
+    /// Examples to evaluate on: `evaluation` by direction, `evaluation-SORT` of others.
+    #[serde(flatten, serialize_with = "of_evaluation")]
     pub evaluation: Vec<Count>,
     /// Most bytes of checkpoints and finished models at any time.
     pub checkpoint_bytes: u64,
@@ -85,6 +100,7 @@ pub struct PlannedStage {
     /// Its teacher.
     pub teacher: Option<PlannedTeacher>,
     /// Examples to train on, by their sort.
+    #[serde(serialize_with = "by_sort")]
     pub examples: Vec<Count>,
     /// Examples of the validation part, of which at most `validation-examples` are used.
     pub validation: usize,
@@ -189,6 +205,7 @@ pub struct PlannedLoss {
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedBaseline {
     /// Examples to train on, by their sort.
+    #[serde(serialize_with = "by_sort")]
     pub examples: Vec<Count>,
     /// Steps: those of all stages that train the student.
     pub steps: usize,

@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Examples by their sort, as `120 labelled pairs, 30 words`.
 fn in_words(examples: &[Count]) -> String {
-    let sorts = examples.iter().map(|own| format!("{} {}", thousands(own.count as u64), own.what));
+    let sorts = examples.iter().map(|own| format!("{} {}", thousands(own.count as u64), own.sort.name));
     sorts.collect::<Vec<_>>().join(", ")
 }
 
@@ -200,7 +200,10 @@ fn caches(plan: &Plan) -> Result<(), Failure> {
 fn directions(plan: &Plan) -> Result<(), Failure> {
     // A column for what is there: most stages read either pairs or words.
     let stages = plan.stages.iter().flat_map(|stage| {
-        stage.examples.iter().map(move |own| (format!("{}: {}", stage.name, own.what), &own.by_direction))
+        stage
+            .examples
+            .iter()
+            .map(move |own| (format!("{}: {}", stage.name, own.sort.name), &own.by_direction))
     });
     let test = plan.evaluation.iter().map(|own| ("test".to_owned(), &own.by_direction));
     let (headings, counts): (Vec<String>, Vec<&IndexMap<String, usize>>) =

@@ -1,19 +1,33 @@
 //! How many examples a training or an evaluation has.
 
 use alambic_settings::IndexMap;
-use serde::Serialize;
+use serde_json::{Value, json};
 
-/// So many examples of one sort.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// A sort of examples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sort {
+    /// Its key in the JSON of a plan.
+    pub key: &'static str,
+    /// Its name, such as `labelled pairs`.
+    pub name: &'static str,
+}
+
+/// Number of examples of one sort.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Count {
-    /// What they are, such as `labelled pairs`.
-    pub what: String,
+    /// The sort.
+    pub sort: Sort,
     /// How many, or the most that come of it.
     pub count: usize,
     /// How many of each direction, where there are directions.
-    #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub by_direction: IndexMap<String, usize>,
+}
+
+impl Count {
+    /// The number, or the numbers by direction where there are directions.
+    pub(crate) fn json(&self) -> Value {
+        if self.by_direction.is_empty() { json!(self.count) } else { json!(self.by_direction) }
+    }
 }
 
 /// How many examples there are.
@@ -31,24 +45,24 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// So many examples of one sort.
-    pub(crate) fn of(what: &str, count: usize, validation: usize) -> Self {
+    pub(crate) fn of(sort: Sort, count: usize, validation: usize) -> Self {
         let mut counts = Self { validation, is_exact: true, ..Self::default() };
-        counts.add(what, count);
+        counts.add(sort, count);
         counts
     }
 
     /// Adds examples of a sort.
-    pub(crate) fn add(&mut self, what: &str, count: usize) {
-        match self.sorts.iter_mut().find(|own| own.what == what) {
+    pub(crate) fn add(&mut self, sort: Sort, count: usize) {
+        match self.sorts.iter_mut().find(|own| own.sort == sort) {
             Some(own) => own.count += count,
-            None => self.sorts.push(Count { what: what.to_owned(), count, by_direction: IndexMap::new() }),
+            None => self.sorts.push(Count { sort, count, by_direction: IndexMap::new() }),
         }
     }
 
     /// Adds examples of a sort in a direction.
-    pub(crate) fn add_direction(&mut self, what: &str, direction: &str, count: usize) {
-        self.add(what, count);
-        if let Some(own) = self.sorts.iter_mut().find(|own| own.what == what) {
+    pub(crate) fn add_direction(&mut self, sort: Sort, direction: &str, count: usize) {
+        self.add(sort, count);
+        if let Some(own) = self.sorts.iter_mut().find(|own| own.sort == sort) {
             *own.by_direction.entry(direction.to_owned()).or_default() += count;
         }
     }

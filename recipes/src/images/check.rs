@@ -6,7 +6,7 @@ use alambic_losses::{Loss, Term};
 use alambic_settings::{At, Diagnostic, Origin};
 
 use crate::check::checker::{Checker, Depth, Site};
-use crate::check::counts::Counts;
+use crate::check::counts::{Counts, Sort};
 use crate::check::model_info::ModelInfo;
 
 impl Checker<'_> {
@@ -43,11 +43,11 @@ impl Checker<'_> {
     }
 
     /// Counts the examples of a training on images, and reports splits that hold none.
-    pub(crate) fn count_images(&mut self, site: &Site<'_>, what: &str, examples: usize, validation: usize) {
+    pub(crate) fn count_images(&mut self, site: &Site<'_>, sort: Sort, examples: usize, validation: usize) {
         if self.depth == Depth::Whole {
             self.check_splits(site, examples, validation);
         }
-        self.counts.insert(site.name.to_owned(), Counts::of(what, examples, validation));
+        self.counts.insert(site.name.to_owned(), Counts::of(sort, examples, validation));
     }
 
     /// Reports a term that compares parts of images where student and teacher cut images into other parts.

@@ -5,7 +5,11 @@ use alambic_settings::Diagnostic;
 
 use super::options::{ImageTextData, ImageTextsData};
 use crate::check::checker::{Checker, Site};
+use crate::check::counts::Sort;
 use crate::check::model_info::ModelInfo;
+
+/// Texts about images, as they are counted.
+const IMAGE_TEXTS: Sort = Sort { key: "image-texts", name: "texts about images" };
 
 impl ImageTextsData {
     /// Counts the texts about images of a training, and reports splits that hold none.
@@ -20,7 +24,7 @@ impl ImageTextsData {
             texts += count(Split::Train);
             validation += count(Split::Validation);
         }
-        checker.count_images(site, "texts about images", texts, validation);
+        checker.count_images(site, IMAGE_TEXTS, texts, validation);
         self.check_masking(site, checker);
     }
 

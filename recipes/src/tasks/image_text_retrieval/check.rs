@@ -6,7 +6,10 @@ use alambic_settings::Diagnostic;
 
 use super::options::CaptionsData;
 use crate::check::checker::{Checker, Depth, Site};
-use crate::check::counts::Counts;
+use crate::check::counts::{Counts, Sort};
+
+/// Images with captions, as they are counted.
+const CAPTIONED_IMAGES: Sort = Sort { key: "images", name: "images with captions" };
 
 impl CaptionsData {
     /// Counts the images of a training that have captions, and reports corpora without any.
@@ -21,7 +24,7 @@ impl CaptionsData {
             images += count(Split::Train);
             validation += count(Split::Validation);
         }
-        checker.count_images(site, "images with captions", images, validation);
+        checker.count_images(site, CAPTIONED_IMAGES, images, validation);
     }
 }
 
@@ -51,5 +54,5 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
         checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
     }
     let images = evaluation.limit.map_or(test, |limit| test.min(limit));
-    checker.counts.insert("evaluation".to_owned(), Counts::of("images", images, 0));
+    checker.counts.insert("evaluation".to_owned(), Counts::of(CAPTIONED_IMAGES, images, 0));
 }

@@ -5,6 +5,10 @@ use alambic_settings::Diagnostic;
 
 use super::options::ObjectsData;
 use crate::check::checker::{Checker, Site};
+use crate::check::counts::Sort;
+
+/// Images with objects, as they are counted.
+const OBJECT_IMAGES: Sort = Sort { key: "images", name: "images with objects" };
 
 impl ObjectsData {
     /// Counts the images of a training of a detector, and reports corpora that do not say where objects are.
@@ -27,6 +31,6 @@ impl ObjectsData {
         }
         let count = |split| self.selected(&checker.corpora, split).map_or(0, |found| found.len());
         let (images, validation) = (count(Split::Train), count(Split::Validation));
-        checker.count_images(site, "images with objects", images, validation);
+        checker.count_images(site, OBJECT_IMAGES, images, validation);
     }
 }

@@ -8,8 +8,11 @@ use alambic_settings::{Diagnostic, Origin};
 
 use super::options::PassagesData;
 use crate::check::checker::{Checker, Depth, Site};
-use crate::check::counts::Counts;
+use crate::check::counts::{Counts, Sort};
 use crate::check::model_info::ModelInfo;
+
+/// Questions about passages, as they are counted.
+const PASSAGE_QUESTIONS: Sort = Sort { key: "passage-questions", name: "questions about passages" };
 
 /// What such a task predicts: an answer, of several that are right.
 pub(super) fn description() -> TaskDescription<'static> {
@@ -41,9 +44,7 @@ impl PassagesData {
         if checker.depth == Depth::Whole && is_known {
             checker.check_splits(site, questions, validation);
         }
-        checker
-            .counts
-            .insert(site.name.to_owned(), Counts::of("questions about passages", questions, validation));
+        checker.counts.insert(site.name.to_owned(), Counts::of(PASSAGE_QUESTIONS, questions, validation));
     }
 
     /// Reports windows that leave no room for a passage in what the student reads.
@@ -93,7 +94,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
         checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
     }
     let questions = evaluation.limit.map_or(test, |limit| test.min(limit));
-    checker.counts.insert("evaluation".to_owned(), Counts::of("questions about passages", questions, 0));
+    checker.counts.insert("evaluation".to_owned(), Counts::of(PASSAGE_QUESTIONS, questions, 0));
 }
 
 /// Reports a model without the head of question answering.

@@ -7,8 +7,13 @@ use alambic_settings::{At, Diagnostic, Origin};
 use super::evaluate::by_content;
 use super::options::{ParallelData, SentencesData, Side, Sides};
 use crate::check::checker::{Checker, Depth, Site, list};
-use crate::check::counts::Counts;
+use crate::check::counts::{Counts, Sort};
 use crate::check::mined::check_embeds;
+
+/// Pairs of sentences, as they are counted.
+const SENTENCE_PAIRS: Sort = Sort { key: "sentence-pairs", name: "sentence pairs" };
+/// Sentences of the evaluation, as they are counted.
+const SENTENCES: Sort = Sort { key: "sentences", name: "sentences" };
 
 impl SentencesData {
     /// Counts the sentences of a training, and reports languages and splits that hold none.
@@ -33,7 +38,7 @@ impl SentencesData {
             checker.check_splits(site, pairs, validation);
         }
         self.check_same_reading(site, checker);
-        checker.counts.insert(site.name.to_owned(), Counts::of("sentence pairs", pairs, validation));
+        checker.counts.insert(site.name.to_owned(), Counts::of(SENTENCE_PAIRS, pairs, validation));
     }
 
     /// Reports tables of one stage of which student or teacher would read different sides.
@@ -143,7 +148,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
         checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
     }
     let texts = evaluation.limit.map_or(test, |limit| test.min(limit));
-    checker.counts.insert("evaluation".to_owned(), Counts::of("sentences", texts, 0));
+    checker.counts.insert("evaluation".to_owned(), Counts::of(SENTENCES, texts, 0));
 }
 
 /// Reports a corpus of texts that does not say how alike two texts are.

@@ -4,7 +4,12 @@ use alambic_data::{Labels, Split};
 
 use super::options::TextsData;
 use crate::check::checker::{Checker, Depth, Site};
-use crate::check::counts::Counts;
+use crate::check::counts::{Counts, Sort};
+
+/// Texts, as they are counted.
+pub(super) const TEXTS: Sort = Sort { key: "texts", name: "texts" };
+/// Texts that come of augmentation.
+const AUGMENTED_TEXTS: Sort = Sort { key: "augmented-texts", name: "augmented texts" };
 
 impl TextsData {
     /// Counts the texts of a training, and reports splits that hold none.
@@ -33,9 +38,9 @@ impl TextsData {
             self.check_trained_classes(site, checker);
         }
         checker.check_max_length(site, "texts", self.texts.iter().map(|options| options.max_length));
-        let mut counts = Counts::of("texts", texts, validation);
+        let mut counts = Counts::of(TEXTS, texts, validation);
         if augmented > 0 {
-            counts.add("augmented texts", augmented);
+            counts.add(AUGMENTED_TEXTS, augmented);
             counts.is_exact = false;
         }
         checker.counts.insert(site.name.to_owned(), counts);

@@ -6,6 +6,7 @@ use alambic_models::bert::{Head, HeadSpec, ProblemType};
 use alambic_reports::metrics::{TaskDescription, find};
 use alambic_settings::{Diagnostic, Origin};
 
+use super::check::TEXTS;
 use super::check_labels::label_counts;
 use super::labels::{head_of, kind_of};
 use crate::check::checker::{Checker, Depth, list};
@@ -42,7 +43,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
     let trained = checker.trained_classes.clone();
     checker.warn_of_unseen_classes((Split::Test, &evaluation.data), &found, &trained);
     let texts = evaluation.limit.map_or(test, |limit| test.min(limit));
-    checker.counts.insert("evaluation".to_owned(), Counts::of("texts", texts, 0));
+    checker.counts.insert("evaluation".to_owned(), Counts::of(TEXTS, texts, 0));
 }
 
 /// Checks an evaluation on texts without labels, by which a student can be compared with a teacher alone; false where

@@ -6,15 +6,15 @@ use alambic_settings::{At, Diagnostic, IndexMap, Origin};
 
 use super::options::{TransliterationData, WordData};
 use crate::check::checker::{Checker, Depth, Site, list};
-use crate::check::counts::Counts;
+use crate::check::counts::{Counts, Sort};
 use crate::options::evaluation::References;
 
 /// Labelled pairs, as they are counted.
-const LABELLED: &str = "labelled pairs";
+const LABELLED: Sort = Sort { key: "labelled", name: "labelled pairs" };
 /// Words whose targets a teacher writes.
-const WORDS: &str = "words";
+const WORDS: Sort = Sort { key: "words", name: "words" };
 /// Words that come of back-translation.
-const BACK_TRANSLATED: &str = "back-translated words";
+const BACK_TRANSLATED: Sort = Sort { key: "back-translated", name: "back-translated words" };
 
 /// A table of a recipe that selects words: corpora and directions.
 #[derive(Debug, Clone)]
@@ -305,9 +305,9 @@ fn count(
     if checker.depth == Depth::Whole && selection.fraction > 0.0 {
         report_empty(selection, expanded, split, checker, &by_direction);
     }
-    let what = if selection.is_labelled { LABELLED } else { WORDS };
+    let sort = if selection.is_labelled { LABELLED } else { WORDS };
     for (direction, count) in by_direction {
-        counts.add_direction(what, &direction, count);
+        counts.add_direction(sort, &direction, count);
     }
 }
 

@@ -7,9 +7,12 @@ use alambic_settings::{At, Diagnostic, Origin};
 use super::options::QuestionsData;
 use super::questions::description;
 use crate::check::checker::{Checker, Depth, Site, list};
-use crate::check::counts::Counts;
+use crate::check::counts::{Counts, Sort};
 use crate::check::model_info::ModelInfo;
 use crate::options::languages::InputLanguages;
+
+/// Questions about images, as they are counted.
+const QUESTIONS: Sort = Sort { key: "questions", name: "questions" };
 
 impl QuestionsData {
     /// Counts the questions of a training, and reports splits that hold none.
@@ -42,7 +45,7 @@ impl QuestionsData {
             self.check_answered(site, checker);
             checker.check_splits(site, questions, validation);
         }
-        checker.counts.insert(site.name.to_owned(), Counts::of("questions", questions, validation));
+        checker.counts.insert(site.name.to_owned(), Counts::of(QUESTIONS, questions, validation));
     }
 
     /// Reports a training that knows no answer to any of its questions, those of the validation split among them.
@@ -98,7 +101,7 @@ impl QuestionsData {
             checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
         }
         let questions = evaluation.limit.map_or(test, |limit| test.min(limit));
-        checker.counts.insert("evaluation".to_owned(), Counts::of("questions", questions, 0));
+        checker.counts.insert("evaluation".to_owned(), Counts::of(QUESTIONS, questions, 0));
     }
 
     /// Reports a student that is asked in no language that it was taught in, and warns of single ones.
