@@ -5,7 +5,7 @@ mod common;
 use common::run;
 
 #[test]
-fn a_device_that_is_not_there_is_told_of() {
+fn missing_device_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let error = run(folder.path(), &["--device", "gpu", "list", "recipes"]).bad(2);
     assert!(error.contains("--device") && error.contains("`cuda:N`"), "{error}");

@@ -129,7 +129,7 @@ fn values_and_keys_are_cut_where_they_are_quoted() {
 }
 
 #[test]
-fn many_mistakes_are_counted_and_not_all_told() {
+fn many_mistakes_are_counted_and_the_first_shown() {
     let folder = tempfile::tempdir().unwrap();
     let mut recipe = extending();
     for number in 0..100_000 {

@@ -123,7 +123,7 @@ timed-examples = 4
 "#;
 
 #[test]
-fn a_teacher_of_one_language_teaches_a_student_of_two() {
+fn teacher_of_one_language_is_distilled_into_a_student_of_two() {
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path());
     std::fs::write(folder.path().join("recipe.toml"), RECIPE).unwrap();
@@ -162,7 +162,7 @@ fn a_teacher_of_one_language_teaches_a_student_of_two() {
 }
 
 #[test]
-fn english_texts_alone_are_read_beside_the_sentences() {
+fn monolingual_texts_are_read_with_the_sentences() {
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path());
     // The sentences speak of half the things.
@@ -413,7 +413,7 @@ fn what_is_no_parallel_corpus_is_refused() {
         ("stage.distil.data.parallel.targets=[\"hi\"]", "no corpus has sentences in `hi`"),
         (
             "stage.distil.data.parallel.data=[\"alike\"]",
-            "holds texts, and sentences beside their translations are needed",
+            "holds texts, and parallel sentences are needed",
         ),
         ("data.pairs.corpus.parallel-table.columns={en=\"1\",hi=\"2\"}", "no letter of its script"),
         ("data.pairs.corpus.parallel-table.columns={en=\"1\",pl=\"3\"}", "no column `3`"),

@@ -55,7 +55,7 @@ fn lines_before_a_bad_one_are_answered() {
 }
 
 #[test]
-fn a_text_that_is_cut_is_told() {
+fn truncated_text_is_warned_of() {
     let folder = tempfile::tempdir().unwrap();
     model(folder.path(), "model", &classes(&["no", "yes"]), |_| {});
     let input = format!("a film\n{}\na song\n", "a good film ".repeat(9));
@@ -170,7 +170,7 @@ fn every_kind_of_answer_is_given_by_name() {
 }
 
 #[test]
-fn an_encoder_reads_by_the_files_beside_it() {
+fn encoder_reads_by_the_files_of_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     let pooled = |modes: &[TokenPooling]| Some(Pooling::new(PoolingMode::Tokens(modes.to_vec()), true));
     model(folder.path(), "mean", &HeadSpec::none(), |config| config.pooling = pooled(&[TokenPooling::Mean]));
@@ -217,7 +217,7 @@ fn an_encoder_reads_by_the_files_beside_it() {
 }
 
 #[test]
-fn what_is_not_done_as_asked_is_told() {
+fn fallback_precision_and_unused_tensors_are_warned_of() {
     let folder = tempfile::tempdir().unwrap();
     model(folder.path(), "model", &classes(&["no", "yes"]), |config| config.layers = 2);
     // MatmulPrecision fall back where the processor has no others, and nowhere else.

@@ -209,7 +209,7 @@ fn damage_to_any_file_of_the_state_is_named() {
 }
 
 #[test]
-fn a_second_process_is_refused_and_told_of_the_first() {
+fn second_process_is_refused_with_the_first_one_named() {
     let runs = Runs::new();
     let mut first = runs.start("shared");
     while !runs.path("shared/events.jsonl").exists() {
@@ -331,7 +331,7 @@ fn a_pipe_in_the_place_of_a_file_is_refused() {
 }
 
 #[test]
-fn a_finished_run_with_a_damaged_student_says_so() {
+fn finished_run_with_a_damaged_student_is_reported() {
     let runs = Runs::new();
     for name in ["student/model.safetensors", "student/config.json", "metrics.json", "report.html"] {
         let copy = runs.copy(&runs.path("whole"), "damaged");

@@ -205,7 +205,7 @@ timed-examples = 2
 "#;
 
 #[test]
-fn no_variant_repeats_a_text_or_says_what_is_held_out() {
+fn variants_equal_no_training_or_held_out_text() {
     let folder = tempfile::tempdir().unwrap();
     let words = [
         "dull", "awful", "bland", "clumsy", "tedious", "shallow", "noisy", "broken", "weak", "messy",
@@ -293,7 +293,7 @@ fn a_student_that_reads_is_run_timed_and_exported() {
     assert!(exact != rounded && (exact - rounded).abs() < 0.05, "{exact}, {rounded}");
     run(folder.path(), &["predict", student, "--precision", "int4", "text"]).bad(2);
     let said = run(folder.path(), &["predict", student, "--beam", "2", "text"]).bad(2);
-    assert!(said.contains("`--beam` is for a model that writes"), "{said}");
+    assert!(said.contains("`--beam` is for a model that generates texts"), "{said}");
     let bench =
         ["bench", student, "--batch=1,2", "--length=4", "--rounds=2", "--precision=f32,int8", "--json"];
     let measured = run(folder.path(), &bench);
@@ -396,7 +396,7 @@ fn outputs_of_a_teacher_are_computed_once() {
 }
 
 #[test]
-fn a_student_of_texts_without_labels_is_judged_by_its_teacher_alone() {
+fn student_of_unlabelled_texts_is_evaluated_by_fidelity() {
     let folder = tempfile::tempdir().unwrap();
     let steps = ["stage.fine-tune.train.steps=10", "stage.general.train.steps=20"];
     let small =

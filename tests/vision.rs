@@ -26,7 +26,7 @@ const SMALL: [&str; 8] = [
 ];
 
 #[test]
-fn a_fusion_encoder_teaches_a_dual_encoder() {
+fn fusion_encoder_is_distilled_into_a_dual_encoder() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = "builtin:vision/smoke/dide";
     let arguments = [&["run", recipe, "--out", "dide", "--json"][..], &SMALL].concat();
@@ -66,7 +66,7 @@ fn a_fusion_encoder_teaches_a_dual_encoder() {
         (&["predict", "dide/student", "why?"][..], "line 1: no image is named"),
         (&["predict", "dide/student", "--image", "none.png", "why?"], "none.png"),
         (&["predict", "dide/student", "--image", "dide/metrics.json", "why?"], "cannot be read as an image"),
-        (&["predict", "dide/student", "--beam", "2", "why?"], "`--beam` is for a model that writes"),
+        (&["predict", "dide/student", "--beam", "2", "why?"], "`--beam` is for a model that generates texts"),
     ] {
         let ended = run(folder.path(), arguments);
         assert!(ended.code != Some(0) && ended.stderr.contains(expected), "{}", ended.stderr);
@@ -227,8 +227,8 @@ data = ["asked"]
 }
 
 #[test]
-fn a_published_model_of_regions_teaches_one_of_patches() {
-    taught_by("visual-bert", &[]);
+fn published_model_of_regions_is_distilled_into_one_of_patches() {
+    distilled_from("visual-bert", &[]);
 }
 
 #[test]
@@ -236,11 +236,11 @@ fn a_published_model_without_names_of_its_answers_takes_those_of_the_data() {
     // In the order of ids, with two more than the other one has.
     let names: Vec<String> = (0..11).map(|id| format!("LABEL_{id}")).collect();
     let list = format!("data.asked.corpus.image-questions.answers={names:?}");
-    taught_by("lxmert", &["--set", &list]);
+    distilled_from("lxmert", &["--set", &list]);
 }
 
 /// Has a published model of that architecture, of a few random weights, teach a dual encoder.
-fn taught_by(model: &str, flags: &[&str]) {
+fn distilled_from(model: &str, flags: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     ask_of_regions(folder.path(), ["LABEL_1", "LABEL_4"], 10);
     let teacher = folder.path().join("teacher");
@@ -354,7 +354,7 @@ fn images_are_found_by_captions() {
 }
 
 #[test]
-fn a_teacher_that_is_asked_in_english_teaches_a_student_that_is_asked_in_hindi() {
+fn teacher_asked_in_english_is_distilled_into_a_student_asked_in_hindi() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = "builtin:parallel/smoke/vqa-hi";
     let few = ["--set", "stage.distil.train.steps=40", "--set", "evaluation.limit=60"];

@@ -147,7 +147,7 @@ fn all_lines_are_named_at_once() {
 }
 
 #[test]
-fn images_of_which_nothing_is_said() {
+fn images_without_regions_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("features.tsv");
     std::fs::write(&path, format!("1\t1\t{}\n", base64(&oscar(1.0, &[BOX])))).unwrap();

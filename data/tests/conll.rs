@@ -72,7 +72,7 @@ fn runs_of_a_tag_become_spans() {
 }
 
 #[test]
-fn comments_that_the_recipe_does_not_name_are_told_at_their_lines() {
+fn comments_that_the_recipe_does_not_name_are_errors_with_their_lines() {
     let folder = tempfile::tempdir().unwrap();
     for rows in ["go VB B O\nnow RB B O\n", "go\tVB\tB\tO\nnow\tRB\tB\tO\n"] {
         // The second has as many columns as a row.

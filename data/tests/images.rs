@@ -133,7 +133,7 @@ fn checksum_of(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn file_that_is_no_image_is_said_to_be_what_it_is() {
+fn file_that_is_no_image_is_named_by_its_kind() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("picture.png");
     for (bytes, expected) in [

@@ -38,7 +38,7 @@ fn a_folder_takes_the_place_of_an_earlier_one() {
 }
 
 #[test]
-fn a_second_holder_of_a_folder_is_refused_and_told_of_the_first() {
+fn second_holder_of_a_folder_is_refused_with_the_first_one_named() {
     let folder = tempfile::tempdir().unwrap();
     let first = Lock::acquire(folder.path(), "alambic run").unwrap();
     // Locks belong to open files, so a second one within a process is refused as another process would be.
@@ -113,7 +113,7 @@ fn a_folder_with_files_of_others_is_not_replaced() {
 }
 
 #[test]
-fn limits_hold_and_what_a_file_is_instead_is_said() {
+fn limits_hold_and_other_kinds_of_files_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.json");
     let said = |bytes: &[u8]| {

@@ -132,7 +132,7 @@ fn a_model_is_fetched_once_and_then_found_offline() {
 }
 
 #[test]
-fn what_is_not_there_is_said() {
+fn missing_file_is_named() {
     let server = Server::start("models/owner/empty", &[("README.md", "nothing")]);
     let cache = tempfile::tempdir().unwrap();
     let hub = Hub::at(&server.endpoint, cache.path());

@@ -9,7 +9,7 @@ use crate::layers::projection;
 use crate::{Inputs, LossError, LossTerm, Term};
 
 settings! {
-    /// Which text of the batch it is, told from the teacher's features.
+    /// Classification of the texts of a batch by the teacher's features.
     ///
     /// Contrastive representation distillation (Tian et al., 2020) with the other texts of the batch as negatives
     /// instead of the paper's bank of 16,384: with the student's features after a projection `W` and the teacher's, both

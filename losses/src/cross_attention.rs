@@ -33,7 +33,7 @@ settings! {
     ///
     /// `DiDE`'s cross-modal attention distillation (Wang et al., 2022): the teacher reads text and image
     /// together, the student in two towers that never see each other. With `d` the width of a head, the student's queries
-    /// of one tower are held against its keys of the other, `A_S = softmax(Q_text K_imageᵀ / √d)`, and the teacher's
+    /// of one tower attend to its keys of the other, `A_S = softmax(Q_text K_imageᵀ / √d)`, and the teacher's
     /// against the same block of its own, `A_T`, normalised anew within the block; `L = Σ over parts of 1/(B A N) Σ_b Σ_a Σ_t
     /// KL(A_T || A_S)`, over texts, heads and the N queries. Keys that are padding are left out, queries that are padding
     /// count in the mean, as in the authors' code (`kugwzk/DiDE`, `objectives.py`); `masked-queries` leaves them out, too.
@@ -44,7 +44,7 @@ settings! {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
         pub weight: f64 = 1.0,
-        /// Which layer of the teacher each of the student's is held against.
+        /// Which layer of the teacher each of the student's is compared with.
         pub map: LayerMap = LayerMap::Pattern(Pattern::Last),
         /// Which blocks of the attention are compared. Their losses are added.
         pub parts: Vec<Part> = vec![Part::TextToImage, Part::ImageToText],

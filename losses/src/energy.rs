@@ -23,7 +23,7 @@ settings! {
         pub weight: f64 = 1.0,
         /// The stream of hidden states, where a model has several: `encoder`, `text`.
         pub stream: String = String::new(),
-        /// Which layer of the teacher each of the student's is held against.
+        /// Which layer of the teacher each of the student's is compared with.
         pub map: LayerMap = LayerMap::Pattern(Pattern::Uniform),
         /// Divide by the padded length.
         pub per_token: bool = false,

@@ -30,13 +30,13 @@ impl LossTerm for ImageTextContrast {
     }
 }
 
-/// Fails where a model does not hold every image of a batch against every text.
+/// Fails where a model has no logits of every image of a batch with every text.
 pub(crate) fn must_pair(term: &'static str, side: &str, outline: &Outline) -> Result<(), LossError> {
     if outline.pairs {
         return Ok(());
     }
     Err(LossError::Incompatible {
         term,
-        reason: format!("the {side} does not hold images against texts, as CLIP does"),
+        reason: format!("the {side} has no joint embeddings of images and texts, as CLIP has"),
     })
 }

@@ -13,7 +13,7 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    /// Finds the stream in both and holds the map against their depths.
+    /// Finds the stream in both and checks the map against their depths.
     pub(crate) fn bind(
         term: &'static str,
         stream: &str,
@@ -97,7 +97,7 @@ pub(crate) fn streams(
     Ok((find(student, "student")?, find(teacher, "teacher")?))
 }
 
-/// The name of a projection of a term's, told apart by its stream.
+/// The name of a projection of a term's, by its stream.
 pub(crate) fn projection(term: &str, stream: &str, part: &str, inputs: usize, outputs: usize) -> Projection {
     let stream = if stream.is_empty() { String::new() } else { format!(".{stream}") };
     Projection { name: format!("{term}{stream}.{part}"), inputs, outputs }

@@ -23,7 +23,7 @@ settings! {
         /// What cosines are multiplied by; 20 is that of sentence-transformers.
         #[range(alambic_settings::above(0.0))]
         pub scale: f64 = 20.0,
-        /// Whether sentences are told from what says the same, too.
+        /// Whether the other direction counts too: each text's counterpart among all texts.
         pub symmetric: bool = false,
     }
 }
@@ -74,11 +74,11 @@ impl MultipleNegatives {
             .map(|cell| if is_no_negative(cell / count, cell % count) { FAR } else { 0.0 })
             .collect();
         let scores = (scores + Tensor::from_vec(far, (count, count), device::current())?)?;
-        let told = diagonal_mean(&log_softmax(&scores)?)?.neg()?;
+        let forth = diagonal_mean(&log_softmax(&scores)?)?.neg()?;
         if !self.symmetric {
-            return Ok(told);
+            return Ok(forth);
         }
         let back = diagonal_mean(&log_softmax(&scores.t()?.contiguous()?)?)?.neg()?;
-        Ok(((told + back)? / 2.0)?)
+        Ok(((forth + back)? / 2.0)?)
     }
 }

@@ -38,7 +38,7 @@ settings! {
         pub weight: f64 = 1.0,
         /// The stream whose attention it is, where a model has several: `encoder`, `text`.
         pub stream: String = String::new(),
-        /// Which layer of the teacher each of the student's is held against. For a teacher of 24 layers the paper
+        /// Which layer of the teacher each of the student's is compared with. For a teacher of 24 layers the paper
         /// takes one above the middle, and not the last.
         pub map: LayerMap = LayerMap::Pattern(Pattern::Last),
         /// Which vectors are related.

@@ -85,7 +85,7 @@ fn squared_error_is_that_of_the_numbers() {
 }
 
 #[test]
-fn what_does_not_fit_is_said() {
+fn incompatible_models_are_refused() {
     let student = load(&golden("student.safetensors")).unwrap();
     let teacher = load(&golden("teacher.safetensors")).unwrap();
     let said = |name: &str, options: &[&str], student: &Weights| {

@@ -420,7 +420,7 @@ fn values_and_gradients_agree_with_pytorch() {
 }
 
 #[test]
-fn questions_whose_answers_are_not_told_do_not_count() {
+fn unlabelled_questions_do_not_count() {
     let outline = outline(1, 2, 2);
     let term = alambic_losses::BinaryCrossEntropy { weight: 1.0 }.bind(&outline, None).unwrap();
     let logits = variable(&[0.5, -1.0, 2.0, 0.25], (2, 2));

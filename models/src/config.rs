@@ -204,9 +204,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::outline::{TAP_PATTERNS, fits_pattern};
 
     #[test]
-    fn written_model_types_are_those_of_the_list() {
+    fn model_types_and_taps_of_all_architectures_are_listed() {
         let parity = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity");
         for model in [
             "oscar/answers",
@@ -223,6 +224,10 @@ mod tests {
                 Config::open(&ModelFolder::open(&parity.join(model).join("model")).unwrap()).unwrap();
             assert_eq!(config.to_json().unwrap()["model_type"], config.model_type(), "{model}");
             assert!(Config::model_types().contains(&config.model_type()), "{model}");
+            for tap in config.outline().taps() {
+                let fits = |(pattern, _): &&(&str, &str)| fits_pattern(pattern, &tap);
+                assert!(TAP_PATTERNS.iter().any(|own| fits(&own)), "{model}: {tap}");
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{ModelError, ModelFolder, labels};
 /// seen by the tensors of the file.
 const LARGEST: usize = i32::MAX as usize;
 
-/// The most layers of a configuration that has no weights beside it, whose layers would tell.
+/// The most layers of a configuration that has no weights beside it, which would show its layers.
 const MOST_LAYERS: usize = 1000;
 
 /// Sizes and limits of a configuration. Keys are those of `config.json`.
@@ -79,18 +79,18 @@ const FLAGS: [&str; 7] = [
 
 /// Fault of a value of the wrong type, which would be taken for a key that is not there.
 fn mistyped(json: &Value) -> Option<String> {
-    let told =
+    let declared =
         |key: &str, needed: &str| Some(format!("`{key}` is {}; {needed}", quoted(&json[key].to_string())));
     if let Err(fault) = check_flags(json, FLAGS) {
         return Some(fault);
     }
     let names = &json["architectures"];
     if !names.is_null() && !names.as_array().is_some_and(|names| names.iter().all(Value::is_string)) {
-        return told("architectures", "it is a list of names");
+        return declared("architectures", "it is a list of names");
     }
     let positions = &json["position_embedding_type"];
     if !positions.is_null() && !positions.is_string() {
-        return told("position_embedding_type", "only `absolute` is supported");
+        return declared("position_embedding_type", "only `absolute` is supported");
     }
     labels::problem_fault(json)
 }

@@ -187,6 +187,36 @@ pub fn stream_of_embedding(tap: &str) -> Option<&str> {
     if stream.is_empty() { Some(stream) } else { stream.strip_suffix('.') }
 }
 
+/// Patterns of the taps of all architectures, with what they hold. STREAM is the name of a stream of the model's outline, such
+/// as `encoder`, `decoder`, `cross`, `text` or `image`, and a dot; a text encoder's only stream has none.
+pub const TAP_PATTERNS: &[(&str, &str)] = &[
+    ("STREAM.hidden.i", "Hidden states after layer i; 0 is the output of the embeddings"),
+    ("STREAM.queries.i", "Queries of layer i, counted from 0"),
+    ("STREAM.keys.i", "Keys of layer i"),
+    ("STREAM.values.i", "Values of layer i"),
+    ("STREAM.scores.i", "Scaled attention scores of layer i, before the mask and the softmax"),
+    ("STREAM.attention.i", "Attention probabilities of layer i"),
+    ("STREAM.embedding", "Embedding of the whole text or image"),
+    ("pooled", "Output of the pooler"),
+    ("logits", "Logits of the head or the decoder; of a model for retrieval, of every image with every text"),
+    ("relation", "Logits of the relation of a text and an image"),
+    ("objectness", "Logits that an object is in a cell"),
+    ("boxes", "Box of the object in a cell"),
+];
+
+/// Whether a tap is one of a pattern.
+#[cfg(test)]
+pub(crate) fn fits_pattern(pattern: &str, tap: &str) -> bool {
+    let Some(kind) = pattern.strip_prefix("STREAM.") else { return pattern == tap };
+    let (kind, number) = kind.strip_suffix(".i").map_or((kind, false), |kind| (kind, true));
+    let rest = if number {
+        tap.rsplit_once('.').filter(|(_, index)| index.parse::<usize>().is_ok()).map(|(front, _)| front)
+    } else {
+        Some(tap)
+    };
+    rest.is_some_and(|rest| rest == kind || rest.ends_with(&format!(".{kind}")))
+}
+
 /// The taps of an attention block, by kind.
 pub(crate) const ATTENTION: [&str; 5] = ["queries", "keys", "values", "scores", "attention"];
 

@@ -325,7 +325,7 @@ fn values_that_would_be_taken_for_missing_ones_are_refused() {
 }
 
 #[test]
-fn a_head_that_is_told_to_have_a_matrix_of_its_own_is_not_given_another() {
+fn head_declared_untied_gets_no_other_matrix() {
     let mut copy = Changed::of("marian");
     copy.json["tie_word_embeddings"] = json!(false);
     copy.weights.retain(|name, _| !name.ends_with("lm_head.weight"));
@@ -477,7 +477,7 @@ fn a_table_of_words_of_marian_may_have_any_of_its_names_but_be_one_alone() {
 }
 
 #[test]
-fn towers_of_clip_that_are_told_twice_are_those_of_the_first_checkpoints() {
+fn towers_of_clip_declared_twice_are_those_of_the_first_checkpoints() {
     let mut copy = Changed::of("clip");
     let quick = logits(&copy.write(), "clip");
     for part in ["text_config", "vision_config"] {

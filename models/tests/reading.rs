@@ -155,7 +155,7 @@ fn lengths_and_sides_are_heeded() {
 }
 
 #[test]
-fn segments_are_told_where_the_model_is_given_them() {
+fn segments_are_given_where_the_model_reads_them() {
     let told = "[CLS] a film [SEP] bad [SEP] [0, 0, 0, 0, 1, 1]";
     let not_told = "[CLS] a film [SEP] bad [SEP]";
     let names = json!(["input_ids", "attention_mask"]);
@@ -320,7 +320,7 @@ fn a_text_of_a_megabyte_is_cut_before_it_is_read() {
 }
 
 #[test]
-fn faults_beside_the_tokenizer_are_told_with_their_file() {
+fn faults_of_files_of_the_tokenizer_are_reported_with_the_file() {
     for (name, value, key) in [
         (CONFIG, json!({ "truncation_side": 1 }), "truncation_side"),
         (CONFIG, json!({ "model_input_names": "input_ids" }), "model_input_names"),

@@ -105,7 +105,7 @@ pub enum RunError {
     /// A corpus cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// A corpus cannot be parted.
+    /// A corpus cannot be split.
     #[error(transparent)]
     Split(#[from] SplitError),
     /// A direction is wrong.

@@ -1,4 +1,4 @@
-//! What a run tells whoever watches it.
+//! Observers of a run: tasks, progress and notes.
 
 use indexmap::IndexMap;
 

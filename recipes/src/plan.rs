@@ -36,9 +36,12 @@ fn by_sort<S: Serializer>(counts: &[Count], serializer: S) -> Result<S::Ok, S::E
 
 /// Serializes the counts of an evaluation.
 fn of_evaluation<S: Serializer>(counts: &[Count], serializer: S) -> Result<S::Ok, S::Error> {
-    let key = |own: &Count| match own.by_direction.is_empty() {
-        true => format!("evaluation-{}", own.sort.key),
-        false => "evaluation".to_owned(),
+    let key = |own: &Count| {
+        if own.by_direction.is_empty() {
+            format!("evaluation-{}", own.sort.key)
+        } else {
+            "evaluation".to_owned()
+        }
     };
     serializer.collect_map(counts.iter().map(|own| (key(own), own.json())))
 }

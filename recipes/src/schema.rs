@@ -20,7 +20,7 @@ settings! {
     pub struct Recipe {
         /// Version of the schema; 1 at present.
         pub schema: At<u64>,
-        /// Name of the recipe; the run's folder is `runs/NAME` unless told otherwise.
+        /// Name of the recipe; the run's folder is `runs/NAME` by default.
         pub name: At<String>,
         /// One line for lists.
         pub description: String = String::new(),
@@ -44,11 +44,11 @@ settings! {
         pub train: TrainOptions,
         /// The stages by name.
         pub stage: IndexMap<String, StageOptions> = IndexMap::new(),
-        /// The student without a teacher, for comparison. Left out: none is trained.
+        /// Baseline: the student without a teacher. Left out: none is trained.
         pub baseline: Option<BaselineOptions>,
-        /// What teachers say of the texts of a stage, computed once.
+        /// Cache of teacher outputs.
         pub cache: CacheOptions,
-        /// What the last stage's student is judged on.
+        /// Evaluation of the last stage's student.
         pub evaluation: At<EvaluationOptions>,
         /// How the student's folder is written.
         pub export: ExportOptions,

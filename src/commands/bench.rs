@@ -10,7 +10,7 @@ use alambic_tensor::device;
 use alambic_tensor::precision::MatmulPrecision;
 use clap::Args;
 
-use super::{precisions, tell_fallback, tell_unread};
+use super::{precisions, warn_fallback, warn_unread_tensors};
 use crate::failure::Failure;
 use crate::output::{self, Column};
 use crate::progress::Progress;
@@ -61,9 +61,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     for model in &arguments.models {
         let folder = ModelFolder::open(model)?;
-        tell_unread(&folder, &Config::open(&folder)?)?;
+        warn_unread_tensors(&folder, &Config::open(&folder)?)?;
     }
-    grid.precisions.iter().for_each(|precision| tell_fallback(*precision));
+    grid.precisions.iter().for_each(|precision| warn_fallback(*precision));
     let mut measured = measure(&arguments.models, &grid, &mut Progress::new())?;
     for model in &mut measured {
         model.peak_memory_bytes = memory(&model.folder, model.precision, arguments);

@@ -85,7 +85,7 @@ fn swept_key(key: &str, runs: &[PathBuf]) -> Result<SweptKey, Failure> {
     Ok(SweptKey { name, format, values })
 }
 
-/// Prints a table with a row for each model of each run, and which of them were judged without labels.
+/// Prints a table with a row for each model of each run, and which of them were evaluated without labels.
 pub(super) fn table(comparison: &Comparison) -> Result<(), Failure> {
     let rows = comparison.rows();
     let mut names: Vec<&str> = Vec::new();

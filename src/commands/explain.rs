@@ -11,7 +11,7 @@ use crate::output;
 /// Says what a key of a recipe means, its type and its default
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// A dotted key, as `stage.*.train.clip`; left out, the keys at the top
+    /// A dotted key, as `stage.*.train.max-grad-norm`; left out, the keys at the top
     #[arg(default_value = "")]
     key: String,
 }

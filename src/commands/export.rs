@@ -8,7 +8,7 @@ use alambic_students::{ExportFormat, ExportedFile, export};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::{model_folder, tell_unread};
+use super::{model_folder, warn_unread_tensors};
 use crate::failure::Failure;
 use crate::output::{self, Column};
 
@@ -24,7 +24,7 @@ use crate::output::{self, Column};
 pub(crate) struct Arguments {
     /// A run's folder, a model's folder, or `hf:OWNER/NAME[@REVISION]`
     model: PathBuf,
-    /// The forms, parted by commas
+    /// The forms, comma-separated
     #[arg(long, value_enum, value_delimiter = ',', default_value = "hf")]
     format: Vec<Form>,
     /// The number format of `hf` and `onnx`
@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Numbers::F16 => Precision::F16,
     };
     let folder = ModelFolder::open(&model)?;
-    tell_unread(&folder, &Config::open(&folder)?)?;
+    warn_unread_tensors(&folder, &Config::open(&folder)?)?;
     let exported = export(&model, &formats, precision, &arguments.to)?;
     if arguments.json {
         let one = |exported: &ExportedFile| {

@@ -83,8 +83,8 @@ fn corpora(plan: &Plan) -> Result<(), Failure> {
     output::table(&columns, rows.collect())?;
     for (name, corpus) in &plan.corpora {
         let reasons = corpus.dropped.iter().map(|(reason, count)| format!("{reason}: {count}"));
-        for told in reasons.chain(corpus.notes.iter().map(|note| visible(note))) {
-            output::line(&format!("{name}: {told}"))?;
+        for note in reasons.chain(corpus.notes.iter().map(|note| visible(note))) {
+            output::line(&format!("{name}: {note}"))?;
         }
     }
     Ok(())

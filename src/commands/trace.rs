@@ -12,7 +12,7 @@ use alambic_tensor::device;
 use clap::Args;
 
 use super::tensors::{check_target, write};
-use super::{model_folder, tell_unread};
+use super::{model_folder, warn_unread_tensors};
 use crate::failure::Failure;
 use crate::output;
 
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     /// The safetensors file to write: none in the model's folder, and none that `trace` did not write itself
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Only these taps, parted by commas; `alambic list taps MODEL` shows them
+    /// Only these taps, comma-separated; `alambic list taps MODEL` shows them
     #[arg(long, value_name = "TAPS", value_delimiter = ',')]
     taps: Vec<String>,
 }
@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let near = nearest(tap, &known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         return Err(Failure::Usage(format!("the model has no tap `{tap}`{near}")));
     }
-    tell_unread(&folder, &config)?;
+    warn_unread_tensors(&folder, &config)?;
     let of_inputs = |error: ModelError| Failure::message(format!("{}: {error}", arguments.inputs.display()));
     let inputs = load_recorded(&arguments.inputs)?;
     for (name, tensor) in &inputs {

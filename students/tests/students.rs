@@ -202,7 +202,7 @@ fn chosen_layers_are_taken_and_numbered_anew() {
 }
 
 #[test]
-fn all_layers_are_kept_unless_told_otherwise() {
+fn all_layers_are_kept_by_default() {
     let (student, teacher) = (vocabulary_transfer(&from("deep")).unwrap(), source_models("deep").unwrap());
     assert_eq!(student.config, teacher.config);
     for (name, tensor) in &teacher.weights {
@@ -344,7 +344,7 @@ fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn a_pipeline_decodes_as_it_is_told_and_names_what_it_cannot_do() {
+fn pipeline_decodes_by_its_configuration_and_names_what_it_cannot_do() {
     let InitialModel { config, weights } = scratch(&tiny(), 7).unwrap();
     let mut pipeline = pipeline(&config, &weights);
     assert_eq!(pipeline.languages(), ["en", "hi", "ta"]);

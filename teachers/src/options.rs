@@ -2,7 +2,7 @@
 
 use alambic_settings::{At, Location, OneOrMany, choices, kinds, settings};
 
-/// In a chain: the language that the pipeline as a whole is to write.
+/// In a chain: the target language of the whole pipeline.
 pub const TARGET: &str = "target";
 
 choices! {
@@ -36,13 +36,13 @@ settings! {
     pub struct PipelineStep {
         /// The teacher that takes the step: a checkpoint.
         pub teacher: At<String>,
-        /// The language that it writes: a code such as `en`, or `target` for the one asked of the whole pipeline.
+        /// Its target language: a code such as `en`, or `target` for the one asked of the whole pipeline.
         pub language: String,
     }
 }
 
 settings! {
-    /// A chain of checkpoints: the text that one writes is what the next reads.
+    /// A chain of checkpoints: the text that one generates is what the next reads.
     ///
     /// Its taps are those of the last step, which reads the intermediate text.
     pub struct PipelineOptions {
@@ -66,7 +66,7 @@ settings! {
 settings! {
     /// Outputs of an earlier pass, read from its record.
     pub struct RecordedOptions {
-        /// The record, a file of JSON lines, or several: a run writes one of the training part and one of the validation part,
+        /// The record, a file of JSON lines, or several: a run writes one of the training split and one of the validation split,
         /// and a stage asks for both.
         pub path: OneOrMany<Location>,
     }

@@ -204,20 +204,20 @@ const PARTS: [(&str, &str); 2] =
 /// The width of the embeddings where a configuration does not say it.
 const PROJECTION: usize = 512;
 
-/// A configuration whose towers are told once.
+/// A configuration whose towers are declared once.
 fn told_once(json: &Value) -> Value {
-    let mut told = json.clone();
+    let mut declared = json.clone();
     for (part, other) in PARTS {
         if json[other].is_object() {
-            told[part] = json[other].clone();
+            declared[part] = json[other].clone();
         } else if json[part].is_null() {
-            told[part] = json!({});
+            declared[part] = json!({});
         }
     }
     if json["projection_dim"].is_null() {
-        told["projection_dim"] = PROJECTION.into();
+        declared["projection_dim"] = PROJECTION.into();
     }
-    told
+    declared
 }
 
 impl ClipConfig {

@@ -124,8 +124,8 @@ impl TokenizerFiles {
     /// When the file is damaged.
     pub fn sentence_config(&self, max_length: usize) -> Result<Value, ModelError> {
         let mut config = self.json(SENTENCE)?;
-        let told = config["max_seq_length"].as_u64().unwrap_or(u64::MAX);
-        config["max_seq_length"] = told.min(max_length as u64).into();
+        let declared = config["max_seq_length"].as_u64().unwrap_or(u64::MAX);
+        config["max_seq_length"] = declared.min(max_length as u64).into();
         if !config["do_lower_case"].is_boolean() {
             config["do_lower_case"] = false.into();
         }

@@ -108,8 +108,8 @@ impl Checker<'_> {
                 }
                 // Without a known student, nothing else can be said.
                 (Err(error), _) if outline.is_some() => {
-                    let diagnostic =
-                        Diagnostic::error("loss::misfit", error.to_string()).label(&loss.origin, "this term");
+                    let diagnostic = Diagnostic::error("loss::incompatible", error.to_string())
+                        .label(&loss.origin, "this term");
                     let teacher = self.places.origin(&[path, &["teacher"]].concat());
                     self.report(match supervision {
                         Supervision::Absent => diagnostic,
@@ -180,7 +180,7 @@ impl Checker<'_> {
             return;
         }
         if missing.contains(&TargetKind::TextPairs) {
-            let message = format!("the loss `{}` needs sentences and what says the same", loss.name());
+            let message = format!("the loss `{}` needs pairs of texts of one meaning", loss.name());
             self.report(
                 Diagnostic::error("loss::pairs", message)
                     .label(&loss.origin, "this term")

@@ -40,11 +40,11 @@ impl Checker<'_> {
             }
             for own in mined.of.iter().filter(|own| self.is_to_be_mined(own)).cloned().collect::<Vec<_>>() {
                 let message = format!("corpus `{}` is mined itself", own.value);
-                self.error("recipe::data", message, &own.origin, "name sentences beside their translations");
+                self.error("recipe::data", message, &own.origin, "name parallel sentences");
             }
             if self.check_checkpoint(&mined.teacher) {
                 let known = self.models.checkpoint(&mined.teacher);
-                if let Some(config) = known.map(|sketch| sketch.config.clone()) {
+                if let Some(config) = known.map(|info| info.config.clone()) {
                     check_embeds("teacher", &config, &mined.teacher.origin, self);
                 }
             }

@@ -12,7 +12,7 @@ use alambic_teachers::TeacherOptions;
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 
-/// A model as far as its headers, or its recipe, tell.
+/// What is known of a model by its headers or its recipe.
 #[derive(Debug, Clone)]
 pub(crate) struct ModelInfo {
     pub(crate) config: Config,

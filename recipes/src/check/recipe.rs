@@ -22,18 +22,18 @@ pub fn check(loaded: &Loaded, depth: Depth) -> Diagnostics {
     examine(loaded, depth).found
 }
 
-/// The same, and what a user is told of the corpora that were read: what was dropped, and how files were read.
+/// The same, with messages about the corpora that were read: what was dropped, and how files were read.
 #[must_use]
-pub fn check_and_tell(loaded: &Loaded, depth: Depth) -> (Diagnostics, Vec<String>) {
+pub fn check_with_messages(loaded: &Loaded, depth: Depth) -> (Diagnostics, Vec<String>) {
     let checker = examine(loaded, depth);
-    let told = checker
+    let messages = checker
         .corpora
         .iter()
         .flat_map(|(name, corpus)| {
-            corpus.statistics().messages().into_iter().map(move |told| format!("{name}: {told}"))
+            corpus.statistics().messages().into_iter().map(move |message| format!("{name}: {message}"))
         })
         .collect();
-    (checker.found, told)
+    (checker.found, messages)
 }
 
 /// Whether a recipe with these diagnostics cannot be run.

@@ -131,7 +131,7 @@ impl<'a> Checker<'a> {
             .find(|other| student_of(recipe, other).is_ok_and(|other| other == name))
             .filter(|other| other.value != site.name);
         let is_sound = before.is_some() || self.check_student(name, declared, site.position);
-        self.check_purpose(site, name, declared, task)?;
+        self.check_task_kind(site, name, declared, task)?;
         let tokenizer = match before.and_then(|before| self.models.stages.get(&before.value)) {
             // It goes on with what it has learnt to read.
             Some(info) if site.named_teacher.is_none() || !shares_vocabulary(declared, task) => {
@@ -148,14 +148,14 @@ impl<'a> Checker<'a> {
             }
             None if !is_sound => return None,
             None => {
-                let donor = declared.inner().source_models().into_iter().next();
-                let donor = donor.and_then(|donor| self.models.checkpoint(donor));
-                // What is pruned is not the donor's any more.
-                let own = donor.map(|donor| Rc::clone(&donor.tokenizer));
+                let source_model = declared.inner().source_models().into_iter().next();
+                let source_model = source_model.and_then(|source_model| self.models.checkpoint(source_model));
+                // A pruned vocabulary is no longer that of the source model.
+                let own = source_model.map(|source_model| Rc::clone(&source_model.tokenizer));
                 let own = own.filter(|_| declared.inner().vocabulary_transfer() == VocabularyTransfer::Keep);
                 match self.models.configure(declared, &tokenizer, &head, recipe.seed) {
                     Ok(config) => (config, own, "the teacher whose layers it takes".to_owned()),
-                    // The donor is known to be broken, and that is reported where it is declared.
+                    // The source model is known to be broken, and that is reported where it is declared.
                     Err(StudentError::MissingSourceModel(_)) => return None,
                     Err(error) => {
                         let origin = self.places.origin(&["model", name]);
@@ -185,20 +185,20 @@ impl<'a> Checker<'a> {
     }
 
     /// Reports a student that is made for other data than those of its stage; none if it is so.
-    fn check_purpose(
+    fn check_task_kind(
         &mut self,
         site: &Site<'_>,
         name: &str,
         student: &Student,
         task: &dyn Task,
     ) -> Option<()> {
-        let purpose = student.inner().task_kind();
-        if purpose == task.task_kind() {
+        let task_kind = student.inner().task_kind();
+        if task_kind == task.task_kind() {
             return Some(());
         }
-        let kind = match purpose {
-            TaskKind::TextGeneration => "writes",
-            TaskKind::TextEncoding => "reads",
+        let kind = match task_kind {
+            TaskKind::TextGeneration => "generates texts",
+            TaskKind::TextEncoding => "encodes texts",
             TaskKind::VisualQuestionAnswering => "answers questions about images",
             TaskKind::ImageTextRetrieval => "retrieves images by texts",
             TaskKind::ObjectDetection => "detects objects in images",
@@ -210,7 +210,7 @@ impl<'a> Checker<'a> {
             Diagnostic::error("student::kind", message)
                 .label(&declared, format!("a model that {kind}"))
                 .label(&self.data_origin(site), data)
-                .help("`encoder` and `encoder-layers` read; `encoder-decoder` and `encoder-decoder-layers` write; `fusion`, `oscar` and `dual-encoder` look at images; `clip` retrieves images by texts; a `detector` detects objects"),
+                .help("`encoder` and `encoder-layers` encode texts; `encoder-decoder` and `encoder-decoder-layers` generate texts; `fusion`, `oscar` and `dual-encoder` answer questions about images; `clip` retrieves images by texts; a `detector` detects objects"),
         );
         None
     }
@@ -251,8 +251,8 @@ impl<'a> Checker<'a> {
             }
         }
         if takes_vocabulary(student, task) {
-            let donor = student.inner().source_models().into_iter().next()?;
-            let whole = Rc::clone(&self.models.checkpoint(donor)?.tokenizer);
+            let source_model = student.inner().source_models().into_iter().next()?;
+            let whole = Rc::clone(&self.models.checkpoint(source_model)?.tokenizer);
             if student.inner().vocabulary_transfer() == VocabularyTransfer::Keep {
                 return Some(whole);
             }
@@ -260,7 +260,7 @@ impl<'a> Checker<'a> {
                 Ok(tokenizer) => Some(Rc::new(tokenizer)),
                 Err(RunError::Model(error)) => {
                     let label = "its vocabulary";
-                    self.error("student::vocabulary", error.to_string(), &donor.origin, label);
+                    self.error("student::vocabulary", error.to_string(), &source_model.origin, label);
                     None
                 }
                 // What is wrong with the data is said elsewhere.

@@ -128,11 +128,11 @@ impl Checker<'_> {
             info
         });
         match inspected {
-            Ok(sketch) if options.has_overrides() => {
-                match options.apply(sketch.config, Tokenizer::clone(&sketch.tokenizer)) {
+            Ok(info) if options.has_overrides() => {
+                match options.apply(info.config, Tokenizer::clone(&info.tokenizer)) {
                     Ok((config, tokenizer)) => {
-                        let sketch = ModelInfo { config, tokenizer: Rc::new(tokenizer), detector: false };
-                        self.models.folders.insert(name.to_owned(), sketch);
+                        let info = ModelInfo { config, tokenizer: Rc::new(tokenizer), detector: false };
+                        self.models.folders.insert(name.to_owned(), info);
                     }
                     Err(error) => {
                         let message = format!("teacher `{name}`: {error}");
@@ -143,8 +143,8 @@ impl Checker<'_> {
                     }
                 }
             }
-            Ok(sketch) => {
-                self.models.folders.insert(name.to_owned(), sketch);
+            Ok(info) => {
+                self.models.folders.insert(name.to_owned(), info);
             }
             Err(messages) => {
                 for message in messages {

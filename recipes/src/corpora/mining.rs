@@ -240,7 +240,7 @@ fn pairs(
     let said = remove_duplicates(&accepted);
     account.drop("translations that differ in capitals or punctuation alone", accepted.len() - said.len());
     let mut random = Streams::new(context.seed).augmentation(&["mining", group.source]);
-    // Where models are judged, no text may be asked for twice.
+    // Where models are evaluated, no text may be a query twice.
     let most = if part == Split::Train { usize::MAX } else { 1 };
     let mut lines = Vec::new();
     for [one, other] in pair_up(said, &mut random).into_iter().take(most) {

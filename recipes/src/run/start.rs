@@ -23,7 +23,7 @@ use crate::load::{self, Loaded};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::output::TrainOutput;
 
-/// What another process is told that meets the lock.
+/// Message for another process that meets the lock.
 const COMMAND: &str = "alambic run";
 
 /// What a run finds in its folder.
@@ -68,7 +68,7 @@ pub(crate) fn open(loaded: &Loaded, options: &RunOptions) -> Result<Opened, RunE
         return Err(RunError::NoRun(folder.clone()));
     }
     write::write(&folder.join(RECIPE), loaded.written().as_bytes())?;
-    // From here on, what a start writes is told from a user's own, also where it is not come to its end.
+    // From here on, what a start writes can be distinguished from a user's own files, also where it does not finish.
     digests::record(folder, &[RECIPE])?;
     let events = EventLog::create(&folder.join(EVENTS))?;
     write::write(&folder.join(RESOLVED), loaded.resolved_toml().as_bytes())?;
@@ -171,7 +171,7 @@ pub(crate) fn finish(folder: &Path) -> Result<(), RunError> {
     discard_caches(folder)
 }
 
-/// A run goes on with the values it was started with; comments, which tell where values came from, may differ.
+/// A run goes on with the values it was started with; comments, which say where values came from, may differ.
 fn same_recipe(loaded: &Loaded, folder: &Path) -> Result<(), RunError> {
     let path = folder.join(RESOLVED);
     let before = read::state(&path)?;

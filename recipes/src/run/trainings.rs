@@ -175,8 +175,8 @@ fn tokenizer(
         return Ok(tokenizer.clone());
     }
     match student.inner().source_models().first() {
-        Some(donor) if takes_vocabulary(student, task) => {
-            let whole = ModelFolder::open(&context.models.checkpoint_folder(donor)?)?.tokenizer()?;
+        Some(source) if takes_vocabulary(student, task) => {
+            let whole = ModelFolder::open(&context.models.checkpoint_folder(source)?)?.tokenizer()?;
             transfer_vocabulary(&whole, student, task, &context.corpora)
         }
         _ => train_vocabulary(student, task, &context.corpora),

@@ -24,7 +24,7 @@ pub(crate) struct Recorder<'r> {
 }
 
 impl Recorder<'_> {
-    /// Tells whoever watches, and keeps it in the log.
+    /// Reports to the observer and to the log.
     pub(crate) fn note(&mut self, level: &str, text: String) -> Result<(), RunError> {
         self.observer.note(&format!("{}: {text}", self.label));
         self.events.append(&NoteEvent {

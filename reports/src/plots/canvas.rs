@@ -91,7 +91,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
             .map_err(|error| error.to_string())
     }
 
-    /// The mark of a series: shapes differ so that they are told apart without colour.
+    /// The mark of a series: shapes differ so that they can be distinguished without colour.
     pub(super) fn marker(&self, series: usize, (x, y): (f64, f64)) -> Result<(), String> {
         let style = colour(series).filled();
         let radius = 4.0;

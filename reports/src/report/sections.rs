@@ -83,7 +83,7 @@ fn result(report: &Report) -> Vec<Block> {
         (None, Some(_)) if !report.outcome.labelled => blocks.push(Block::Callout(
             Tone::Neutral,
             format!(
-                "The {} have no labels. The student is held against the teacher alone, by how alike the two are and by \
+                "The {} have no labels. The student is compared with the teacher only, by fidelity and by \
                  what they cost; there is no verdict, and nothing is known of its worth for a task.",
                 report.examples.many
             ),
@@ -161,7 +161,7 @@ fn fidelity(report: &Report) -> Vec<Block> {
     }
     vec![Block::table(Table {
         caption: format!(
-            "Student beside teacher, over {}. Shuffled: the student's output beside the teacher's for another {}.",
+            "Student and teacher, over {}. Shuffled: the student's output beside the teacher's for another {}.",
             over(report),
             report.examples.one
         ),

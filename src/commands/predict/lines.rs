@@ -13,8 +13,8 @@ use crate::output;
 /// Most bytes of a line; what goes beyond them is cut off before anything is done with it.
 const LONGEST: usize = 1 << 20;
 
-/// Cut texts that are told of one by one.
-const TOLD: usize = 10;
+/// Truncated texts with a warning of their own.
+const MAX_WARNINGS: usize = 10;
 
 /// A line of input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl Printer {
             } else {
                 "has more tokens than the model reads"
             };
-            if self.cut <= TOLD {
+            if self.cut <= MAX_WARNINGS {
                 say(&format!("warning: line {} {why}: it was truncated", line.number + 1));
             }
             json["truncated"] = true.into();
@@ -127,7 +127,7 @@ impl Printer {
     }
 
     fn finish(&self) {
-        if self.cut > TOLD {
+        if self.cut > MAX_WARNINGS {
             say(&format!("warning: {} texts were truncated in all", self.cut));
         }
     }

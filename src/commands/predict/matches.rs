@@ -1,4 +1,4 @@
-//! Models that hold texts against images.
+//! Models that retrieve images by texts.
 
 use std::path::Path;
 

@@ -15,37 +15,35 @@ use alambic_models::{Config, ModelError, ModelFolder, first_not_finite};
 use alambic_tensor::precision::{self, MatmulPrecision};
 use clap::Args;
 
-use super::{model_folder, precisions, tell_fallback, tell_unread};
+use super::{model_folder, precisions, warn_fallback, warn_unread_tensors};
 use crate::failure::Failure;
 
 /// Runs a model on texts: arguments, or lines of standard input
 ///
-/// For a model that writes, a line may name the language to write in a second column, parted by a tab, or begin with its
-/// tag, as `>>ta<<text`. For a model that reads pairs of texts, a second column is the second text; for one that reads
-/// single texts, a tab is white space. Each line is printed with what the model writes, or says of it, as a further column:
-/// the class, the number, the words with their tags, or the numbers of the text's embedding; characters that would steer
-/// the terminal are shown as their numbers. A text that is longer than the model reads is cut, which is told on standard
-/// error and as `truncated` in JSON. For a model that answers questions out of passages, a line is a question, a tab, and the
-/// passage. For a model that looks at images, a line is a question about the image of `--image`,
-/// or the path of an image, a tab, and a question. A model that holds texts against images says how near such a text is to
-/// the image, from -1 to 1.
+/// Lines are tab-separated. For a model that generates texts, a line may name the target language in a second column, or
+/// begin with its tag, as `>>ta<<text`. For a model of pairs of texts, the second column is the second text; for one of single
+/// texts, a tab is white space. For a model that answers questions out of passages, the second column is the passage. For a
+/// model that reads images, a line is a question about the image of `--image`, or the path of an image and a question; one
+/// that retrieves images by texts gives the similarity of such a text and the image, from -1 to 1. The prediction is printed
+/// as a further column: the text, the class, the number, the words with their tags, or the embedding; control characters are
+/// shown as their numbers. A text that is longer than the model reads is truncated, with a warning and `truncated` in JSON.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The model's folder, or `hf:OWNER/NAME[@REVISION]`
     model: PathBuf,
     /// Texts; left out, lines of standard input
     inputs: Vec<String>,
-    /// The language to write where a line names none; not needed if the model writes only one
+    /// Target language of lines that name none; not needed where the model has only one
     #[arg(long, value_name = "CODE")]
     target_language: Option<String>,
-    /// Whether a line is a pair of texts separated by a tab; left out, as the model was trained, and where nothing is known of
-    /// that, a tab parts a pair for a classifier and is white space for an encoder
+    /// Whether a line is a pair of texts separated by a tab; left out, as the model was trained, and where that is not known, a
+    /// tab separates a pair for a classifier and is white space for an encoder
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pair: Option<bool>,
     /// The file that all lines are about: PNG, JPEG, WebP or GIF
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
-    /// Hypotheses kept in decoding; left out or 1, it is greedy
+    /// Beams in decoding; left out or 1, it is greedy
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     beam: Option<u16>,
     /// Whether a passage may have no answer, for a model that answers questions out of passages
@@ -54,13 +52,13 @@ pub(crate) struct Arguments {
     /// Largest number of tokens of a text that is read; left out, as many as the model has room for
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_length: Option<u32>,
-    /// Largest number of tokens of an output, for a model that writes; left out, as many as the model has room for
+    /// Largest number of tokens of an output, for a model that generates texts; left out, as many as the model has room for
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_new_tokens: Option<u32>,
     /// Lines that are taken together
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
-    /// What numbers are multiplied as
+    /// Precision of the large matrix products
     #[arg(long, value_name = "P", default_value = "f32", value_parser = precisions())]
     precision: MatmulPrecision,
     /// Prints one object a line
@@ -73,28 +71,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let folder = ModelFolder::open(&path)?;
     let config = Config::open(&folder)?;
     let kind = if config.writes_texts() {
-        "writes"
+        "generates texts"
     } else if config.reads_images() {
-        "looks at images"
+        "reads images"
     } else if config.text_head().is_some_and(|own| own.head == Head::Span) {
         "answers questions out of passages"
     } else {
-        "reads texts"
+        "encodes texts"
     };
     for (flag, given, needed) in [
-        ("--target-language", arguments.target_language.is_some(), "writes"),
-        ("--beam", arguments.beam.is_some(), "writes"),
-        ("--max-new-tokens", arguments.max_new_tokens.is_some(), "writes"),
+        ("--target-language", arguments.target_language.is_some(), "generates texts"),
+        ("--beam", arguments.beam.is_some(), "generates texts"),
+        ("--max-new-tokens", arguments.max_new_tokens.is_some(), "generates texts"),
         ("--no-answer", arguments.no_answer, "answers questions out of passages"),
-        ("--pair", arguments.pair.is_some(), "reads texts"),
-        ("--image", arguments.image.is_some(), "looks at images"),
+        ("--pair", arguments.pair.is_some(), "encodes texts"),
+        ("--image", arguments.image.is_some(), "reads images"),
     ] {
         if given && kind != needed {
             return Err(Failure::Usage(format!("`{flag}` is for a model that {needed}; this one {kind}")));
         }
     }
-    tell_unread(&folder, &config)?;
-    tell_fallback(arguments.precision);
+    warn_unread_tensors(&folder, &config)?;
+    warn_fallback(arguments.precision);
     precision::with(arguments.precision, || {
         if config.writes_texts() {
             words::run(&path, arguments)

@@ -38,8 +38,8 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
             )));
         }
     };
-    let told = arguments.pair.or(config.pairs);
-    let pairs = Pairs { told, split: told.unwrap_or(tap == "logits") };
+    let is_pair = arguments.pair.or(config.pairs);
+    let pairs = Pairs { is_pair, split: is_pair.unwrap_or(tap == "logits") };
     in_batches(arguments, |batch| {
         let texts = batch.iter().map(|line| pairs.read(&line.text)).collect::<Result<Vec<_>, _>>()?;
         let rows = pipeline.text_rows(&texts, tap)?;
@@ -51,10 +51,10 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     })
 }
 
-/// How lines are parted into texts.
+/// How lines are split into texts.
 struct Pairs {
-    /// Whether the model or the user says that texts come in pairs, or that they do not.
-    told: Option<bool>,
+    /// Whether texts come in pairs, by the user or the model; none where that is not known.
+    is_pair: Option<bool>,
     /// Whether a tab parts two texts.
     split: bool,
 }
@@ -63,7 +63,7 @@ impl Pairs {
     fn read<'l>(&self, line: &'l str) -> Result<TextPair<'l>, Failure> {
         match line.split_once('\t').filter(|_| self.split) {
             Some((first, second)) => Ok((first, Some(second))),
-            None if self.told == Some(true) => Err(Failure::Usage(
+            None if self.is_pair == Some(true) => Err(Failure::Usage(
                 "there is one text, and the model reads pairs of texts, separated by a tab; `--pair=false` reads single texts"
                     .into(),
             )),
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_tab_parts_a_pair_only_for_models_of_pairs() {
         let read =
-            |told: Option<bool>, split: bool, line: &'static str| Pairs { told, split }.read(line).ok();
+            |is_pair: Option<bool>, split: bool, line: &'static str| Pairs { is_pair, split }.read(line).ok();
         let pair = Some(("a", Some("b")));
         assert_eq!(read(Some(true), true, "a\tb"), pair);
         assert_eq!(read(None, true, "a\tb"), pair);

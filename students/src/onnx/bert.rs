@@ -10,7 +10,7 @@ use super::builder::{Builder, Finished, Name, Storage, integer, integers, text};
 use super::proto::{Extent, element};
 
 /// The graph of an encoder with its head and its pooling. Inputs: `input_ids`, `attention_mask` and, with segments,
-/// `token_type_ids`. Outputs: `logits` with a head; without one `last_hidden_state`, `pooler_output` where there is a
+/// `token_type_ids`. Outputs: `logits` with a head, `start_logits` and `end_logits` with that of question answering; without one `last_hidden_state`, `pooler_output` where there is a
 /// pooler, and `sentence_embedding` with a pooling. Beside it, the largest difference that storing made to a weight.
 pub(super) fn graph(
     config: &BertConfig,
@@ -54,6 +54,15 @@ pub(super) fn graph(
         return Ok(graph.finish());
     }
     let logits = classify(&mut graph, &source, &names, config, &hidden, pooled.as_deref())?;
+    if config.head == Head::Span {
+        // As Optimum exports and runs models of question answering.
+        for (side, name) in [(0, "start_logits"), (1, "end_logits")] {
+            let index = graph.integers(&format!("{name} index"), &[], &[side]);
+            let side = graph.node("Gather", &[&logits, &index], vec![integer("axis", 2)]);
+            graph.output(&side, name, &[batch(), sequence()]);
+        }
+        return Ok(graph.finish());
+    }
     let classes = fixed(config.classes());
     let shape = if config.head == Head::Sequence {
         vec![batch(), classes]

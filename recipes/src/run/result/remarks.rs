@@ -40,7 +40,7 @@ fn of_teacher(accuracy: f64, majority: f64) -> Option<String> {
         return None;
     }
     Some(if majority >= 1.0 {
-        "all of the test part is of one class, so that its figures do not tell models apart".to_owned()
+        "the test split has one class alone, so that its figures do not distinguish models".to_owned()
     } else {
         format!(
             "the teacher is no better than the majority: {} of its answers are right, and {} would be if it always gave \

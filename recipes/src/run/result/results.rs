@@ -298,7 +298,7 @@ impl Results<'_> {
     }
 }
 
-/// The baselines with their scores; the one with the lowest error bears the name that the student is held against.
+/// The baselines with their scores; the one with the lowest error has the name of the one that the student is compared with.
 fn baselines<'a>(
     trainings: &'a Trainings,
     evaluation: &'a Evaluation<'_>,
@@ -322,7 +322,7 @@ fn baselines<'a>(
     Ok(baselines)
 }
 
-/// The last part of a path, which tells a reader more than the path of somebody's machine.
+/// The last part of a path, which says more to a reader than the path of somebody's machine.
 pub(super) fn file_name(path: &str) -> &str {
     Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or(path)
 }

@@ -36,7 +36,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
     }
     checker.check_metrics(&[PredictionKind::Ranking.into()]);
     if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| checker.check_declared(teacher)) {
-        let known = checker.models.checkpoint(teacher).map(|sketch| sketch.config.clone());
+        let known = checker.models.checkpoint(teacher).map(|info| info.config.clone());
         if let Some(config) = known.filter(|config| !config.outline().pairs) {
             let message =
                 format!("the teacher is a {} and retrieves no image by a text", config.model_type());

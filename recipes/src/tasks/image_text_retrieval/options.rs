@@ -19,7 +19,7 @@ settings! {
 settings! {
     /// Images with captions.
     pub struct CaptionsData {
-        /// Images with their captions, for models that find one by the other.
+        /// Images with their captions, for models that retrieve one by the other.
         pub captions: OneOrMany<CaptionData> = OneOrMany(Vec::new()),
     }
 }

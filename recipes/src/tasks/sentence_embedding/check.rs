@@ -124,13 +124,13 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
         check_compared(name, checker);
     }
     if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| checker.check_declared(teacher)) {
-        let known = checker.models.checkpoint(teacher).map(|sketch| sketch.config.clone());
+        let known = checker.models.checkpoint(teacher).map(|info| info.config.clone());
         if let Some(config) = known {
             check_embeds("teacher", &config, &teacher.origin, checker);
         }
     }
     for name in &evaluation.compare_with {
-        let known = checker.models.checkpoint(name).map(|sketch| sketch.config.clone());
+        let known = checker.models.checkpoint(name).map(|info| info.config.clone());
         if let Some(config) = known {
             check_embeds("model", &config, &name.origin, checker);
         }

@@ -58,7 +58,7 @@ struct Augmentation<'a> {
     job: &'a Job<'a>,
     /// What the training's texts say already.
     trained_on: HashSet<String>,
-    /// What models are validated or judged on.
+    /// What models are validated or evaluated on.
     held_out: HashSet<String>,
     statistics: AugmentationStatistics,
 }

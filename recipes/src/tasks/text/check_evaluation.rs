@@ -25,7 +25,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
         checker.check_metrics(&[TaskDescription::new(kind_of(&labels), &head.labels)]);
     }
     if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| checker.check_declared(teacher)) {
-        let known = checker.models.checkpoint(teacher).map(|sketch| sketch.config.clone());
+        let known = checker.models.checkpoint(teacher).map(|info| info.config.clone());
         if let Some(config) = known {
             check_predictions("teacher", &config, &head, &teacher.origin, checker);
         }

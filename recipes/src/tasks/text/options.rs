@@ -18,7 +18,7 @@ settings! {
         pub max_length: usize = 128,
         /// Variants of the training texts that are trained on besides. Left out: none.
         pub augment: Option<AugmentOptions>,
-        /// Makes saying what masked tokens were the stage's task, in place of the labels. Left out: the labels.
+        /// Masked language modelling as the stage's task, in place of the labels. Left out: the labels.
         pub mask: Option<MaskOptions>,
     }
 }

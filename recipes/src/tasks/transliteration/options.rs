@@ -3,7 +3,7 @@
 use alambic_settings::{At, OneOrMany, settings};
 
 settings! {
-    /// Pairs whose target the corpus holds.
+    /// Labelled pairs: words whose target is in the corpus.
     pub struct PairData {
         /// Names of corpora.
         pub data: Vec<At<String>>,
@@ -18,7 +18,7 @@ settings! {
 }
 
 settings! {
-    /// Source words alone.
+    /// Unlabelled source words.
     pub struct WordData {
         /// Names of corpora.
         pub data: Vec<At<String>>,
@@ -26,21 +26,21 @@ settings! {
         pub directions: Vec<At<String>>,
         /// Directions to leave out of these.
         pub except: Vec<At<String>> = Vec::new(),
-        /// A checkpoint that writes the English words of the corpora in each source language; what it writes is read as
-        /// source words too.
+        /// A checkpoint that generates source words out of the English words of the corpora, in each source language
+        /// (back-translation).
         pub back_translated_by: Option<At<String>>,
-        /// Share of the words of each direction, and of the English words that are rendered.
+        /// Share of the words of each direction, and of the English words that are back-translated.
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
     }
 }
 
 settings! {
-    /// Words in several languages: labelled pairs, source words alone, or both together.
+    /// Words in several languages: labelled pairs, unlabelled source words, or both together.
     pub struct TransliterationData {
-        /// Pairs whose target the corpus holds.
+        /// Labelled pairs: words whose target is in the corpus.
         pub pairs: OneOrMany<PairData> = OneOrMany(Vec::new()),
-        /// Source words alone: the stage's teacher writes their targets.
+        /// Unlabelled source words: the stage's teacher generates their targets.
         pub words: OneOrMany<WordData> = OneOrMany(Vec::new()),
     }
 }

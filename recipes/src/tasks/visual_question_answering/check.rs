@@ -63,7 +63,7 @@ impl QuestionsData {
         let message = format!("no question of `{}` has a known answer", site.path.join("."));
         checker.report(
             Diagnostic::error("data::answers", message)
-                .label(&checker.data_origin(site), "whether it learns could not be told")
+                .label(&checker.data_origin(site), "has nothing to validate on")
                 .help("let `answers` or `answers-from` of the corpus list answers that its rows have, spelt alike, or leave them out"),
         );
     }
@@ -104,7 +104,7 @@ impl QuestionsData {
         checker.counts.insert("evaluation".to_owned(), Counts::of(QUESTIONS, questions, 0));
     }
 
-    /// Reports a student that is asked in no language that it was taught in, and warns of single ones.
+    /// Reports a student that is asked in no language that it is trained in, and warns of single ones.
     fn check_trained_languages(&self, checker: &mut Checker<'_>) {
         let evaluation = checker.evaluation;
         let trained: Vec<(String, Option<&Origin>)> = self
@@ -200,7 +200,7 @@ fn check_predictions(
     } else if !own.is_empty() && own == answers || is_nameless && outline.classes == answers.len() {
         return;
     } else if !checker.corpora.have_final_answers(evaluated) {
-        // From the head of a table it cannot be told which answers it has.
+        // From the head of a table its answers are not known.
         return;
     } else if is_nameless {
         format!("gives {} answers without names, and the test split has {}", outline.classes, answers.len())

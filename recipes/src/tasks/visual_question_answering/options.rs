@@ -10,10 +10,10 @@ settings! {
     pub struct QuestionData {
         /// Names of corpora.
         pub data: Vec<At<String>>,
-        /// Share of the images, with all that is asked of them; smaller shares lie within larger ones.
+        /// Share of the images, with all questions about them; smaller shares lie within larger ones.
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
-        /// Share of these images whose questions have their answers; what is asked of the others, the teacher alone answers.
+        /// Share of these images whose questions have their answers; those about the others are labelled by the teacher only.
         #[range(0.0..=1.0)]
         pub labelled: f64 = 1.0,
         /// The language in which the student is asked, by its code, or several in turn. Left out: the corpora's own.
