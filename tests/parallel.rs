@@ -411,10 +411,7 @@ fn what_is_no_parallel_corpus_is_refused() {
         ),
         ("stage.distil.data.parallel.monolingual=[\"pairs\"]", "and texts are needed"),
         ("stage.distil.data.parallel.targets=[\"hi\"]", "no corpus has sentences in `hi`"),
-        (
-            "stage.distil.data.parallel.data=[\"alike\"]",
-            "holds texts, and parallel sentences are needed",
-        ),
+        ("stage.distil.data.parallel.data=[\"alike\"]", "holds texts, and parallel sentences are needed"),
         ("data.pairs.corpus.parallel-table.columns={en=\"1\",hi=\"2\"}", "no letter of its script"),
         ("data.pairs.corpus.parallel-table.columns={en=\"1\",pl=\"3\"}", "no column `3`"),
         ("data.pairs.corpus.parallel-table.paths=\"none.tsv\"", "none.tsv"),

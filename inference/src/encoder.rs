@@ -177,7 +177,7 @@ impl EncoderPipeline {
         match self.config().head {
             Head::Sequence => Ok(self.text_rows(texts, "logits")?.into_iter().map(|row| vec![row]).collect()),
             Head::Tokens => self.word_logits(texts),
-            Head::None | Head::MaskedLanguage | Head::Span => Err(InferenceError::Unsupported(
+            _ => Err(InferenceError::Unsupported(
                 "the model has no classification head, of texts or of tokens".into(),
             )),
         }

@@ -19,6 +19,7 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("text/tinybert-general", include_str!("../text/tinybert-general.toml")),
     ("text/minilm", include_str!("../text/minilm.toml")),
     ("text/minilmv2", include_str!("../text/minilmv2.toml")),
+    ("text/question-answering", include_str!("../text/question-answering.toml")),
     ("text/tagging", include_str!("../text/tagging.toml")),
     ("text/smoke/reviews", include_str!("../text/smoke/reviews.toml")),
     ("text/smoke/logits", include_str!("../text/smoke/logits.toml")),

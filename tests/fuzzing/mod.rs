@@ -84,7 +84,7 @@ fn check_message(folder: &Path, message: &str) -> Result<(), String> {
 }
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 28] = [
+pub(crate) const TARGETS: [Target; 29] = [
     Target::new("recipe", "recipe.toml", recipe).prepared(tables::names_and_reviews),
     Target::new("checked-table", "checked.tsv", |folder| checked(folder, Depth::Whole))
         .prepared(tables::recipe_of_table),
@@ -98,6 +98,7 @@ pub(crate) const TARGETS: [Target; 28] = [
     Target::new("vqa", "annotations.json", tables::vqa).prepared(tables::vqa_questions),
     Target::new("gqa", "questions.json", tables::gqa).prepared(tables::image),
     Target::new("karpathy", "dataset.json", tables::karpathy).prepared(tables::image),
+    Target::new("squad", "squad.json", tables::squad),
     Target::new("image", "picture.png", tables::picture),
     Target::new("regions", "features.tsv", tables::regions),
     Target::new("npz", "1.npz", tables::archive),

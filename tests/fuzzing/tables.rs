@@ -133,6 +133,10 @@ pub(super) fn karpathy(folder: &Path) -> Vec<String> {
     corpora(folder, &["karpathy = { file = 'dataset.json', images = '.' }"])
 }
 
+pub(super) fn squad(folder: &Path) -> Vec<String> {
+    corpora(folder, &["squad = { paths = 'squad.json' }"])
+}
+
 /// The tables of recipes.
 pub(super) fn names_and_reviews(folder: &Path) {
     let table = "en\thi\tta\tsplit\nRam\tराम\tராம்\ttrain\nSita\tसीता\tசீதா\ttest\nGita\tगीता\tகீதா\tvalidation\n";

@@ -353,8 +353,8 @@ impl BertConfig {
     pub fn classes(&self) -> usize {
         match self.head {
             Head::None => 0,
-            Head::Sequence | Head::Tokens | Head::Span => self.labels.len(),
             Head::MaskedLanguage => self.vocabulary,
+            _ => self.labels.len(),
         }
     }
 

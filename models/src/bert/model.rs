@@ -86,7 +86,7 @@ impl Bert {
                     (activation, config.epsilon),
                 )?)
             }
-            Head::Sequence | Head::Tokens | Head::Span => {
+            _ => {
                 let (before, last) = names.classifier(config.head);
                 let last = linear(last, config.labels.len())?;
                 match (before, config.head) {

@@ -41,13 +41,6 @@ impl BertConfig {
         }
         match self.head {
             Head::None => {}
-            Head::Sequence | Head::Tokens | Head::Span => {
-                let (before, last) = names.classifier(self.head);
-                if let Some(before) = before {
-                    shapes.biased(before, &[width, width]);
-                }
-                shapes.biased(last, &[self.labels.len(), width]);
-            }
             Head::MaskedLanguage => {
                 let [dense, norm, bias] = names.masked_language(self.untied);
                 shapes.biased(dense, &[width, width]);
@@ -56,6 +49,13 @@ impl BertConfig {
                 if self.untied {
                     shapes.tensor(names.output(), &[self.vocabulary, width]);
                 }
+            }
+            _ => {
+                let (before, last) = names.classifier(self.head);
+                if let Some(before) = before {
+                    shapes.biased(before, &[width, width]);
+                }
+                shapes.biased(last, &[self.labels.len(), width]);
             }
         }
         shapes

@@ -164,7 +164,7 @@ impl OscarConfig {
         let class = match self.bert.head {
             Head::MaskedLanguage => "OscarForPreTraining",
             Head::Sequence => "OscarForSequenceClassification",
-            Head::None | Head::Tokens | Head::Span => "OscarModel",
+            _ => "OscarModel",
         };
         let mut json = self.bert.to_json();
         extend_object(

@@ -264,7 +264,7 @@ fn classify(
     }
     let (before, last) = names.classifier(config.head);
     let input = match (config.head, before, pooled) {
-        (Head::Tokens | Head::Span, ..) => hidden.to_owned(),
+        (head, ..) if head.is_per_token() => hidden.to_owned(),
         (_, Some(before), _) => {
             let first = first_token(graph, hidden);
             let dense = source.linear(graph, &first, before)?;

@@ -56,12 +56,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_teacher_that_is_no_better_than_the_majority_is_told_of() {
+    fn teacher_no_better_than_the_majority_is_remarked_on() {
         assert_eq!(of_teacher(0.7, 0.6), None);
         for accuracy in [0.6, 0.3] {
             let remark = of_teacher(accuracy, 0.6).unwrap_or_default();
             assert!(remark.contains("no better than the majority") && remark.contains("60.0 %"), "{remark}");
         }
-        assert!(of_teacher(1.0, 1.0).is_some_and(|remark| remark.contains("of one class")));
+        assert!(of_teacher(1.0, 1.0).is_some_and(|remark| remark.contains("has one class alone")));
     }
 }
