@@ -5,6 +5,7 @@
 //! comes out as if it had not. One process at a time computes one.
 
 mod keep;
+mod listing;
 mod precision;
 mod shard;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use self::keep::Kept;
+use self::listing::Listing;
 pub use self::precision::{Cost, Precision, Stored};
 use self::shard::{Shard, Values, Writer};
 use crate::{Teacher, TeacherError};
@@ -163,6 +165,8 @@ pub struct Cache {
     folder: PathBuf,
     manifest: Manifest,
     shards: Vec<Shard>,
+    /// The last shard may still be synced.
+    _listing: Option<Listing>,
 }
 
 impl Cache {
@@ -208,7 +212,7 @@ impl Cache {
     ) -> Result<Option<Self>, TeacherError> {
         write::create_folder(folder)?;
         // Several runs may read what is complete.
-        let _lock = if Self::is_complete(folder)? {
+        let lock = if Self::is_complete(folder)? {
             None
         } else {
             Some(Lock::acquire(folder, "a cache of a teacher's outputs")?)
@@ -225,16 +229,15 @@ impl Cache {
             digests.write(folder)?;
             wanted
         };
-        let mut cache = Self { folder: folder.to_owned(), manifest, shards: Vec::new() };
+        let listed = digests.files.clone();
+        let mut listing = Listing::new(folder.to_owned(), digests, lock);
+        let mut cache = Self { folder: folder.to_owned(), manifest, shards: Vec::new(), _listing: None };
         for number in 0..cache.manifest.shards() {
             let (name, path) = (shard_name(number), cache.path(number));
-            match digests.files.get(&name).filter(|_| path.is_file()) {
+            match listed.get(&name).filter(|_| path.is_file()) {
                 Some(digest) => digest.check(&path).map_err(|error| broken(&error))?,
                 None if !cache.compute(number, teacher, texts, progress)? => return Ok(None),
-                None => {
-                    digests.insert(folder, &name)?;
-                    digests.write(folder)?;
-                }
+                None => listing.add(name)?,
             }
             let shard = Shard::open(&path, &cache.manifest.taps)?;
             let expected = cache.range(number);
@@ -253,7 +256,7 @@ impl Cache {
                 return Ok(None);
             }
         }
-        Ok(Some(cache))
+        Ok(Some(Self { _listing: Some(listing), ..cache }))
     }
 
     /// Whether every shard of the cache of a folder was written to its end.

@@ -48,7 +48,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the file in one move.
+    /// Writes the file in one move; it is synced when it is listed.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -71,8 +71,12 @@ impl Writer {
             views.collect::<Result<_, safetensors::SafeTensorError>>().map_err(|error| broken(&error))?;
         let costs = serde_json::to_string(&costs).map_err(|error| broken(&error))?;
         let metadata = Some([(COSTS.to_owned(), costs)].into_iter().collect());
-        let bytes = safetensors::serialize(views, metadata).map_err(|error| broken(&error))?;
-        Ok(write::write(path, &bytes)?)
+        let partial = write::partial(path);
+        safetensors::serialize_to_file(views, metadata, &partial).map_err(|error| match error {
+            safetensors::SafeTensorError::IoError(error) => TeacherError::file(&partial)(error),
+            other => broken(&other),
+        })?;
+        std::fs::rename(&partial, path).map_err(TeacherError::file(path))
     }
 }
 
