@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use crate::error::{FileError, Result};
 
@@ -162,7 +162,7 @@ fn sync_files(paths: &[PathBuf]) -> Result<()> {
         let threads: Vec<_> = others.iter().map(|path| (path, start(path))).collect();
         let mut synced = sync_content(last);
         for (path, thread) in threads {
-            let own = match thread.map(|thread| thread.join()) {
+            let own = match thread.map(ScopedJoinHandle::join) {
                 Some(Ok(own)) => own,
                 // Without a thread it is done here.
                 Some(Err(_)) | None => sync_content(path),
