@@ -70,8 +70,7 @@ fn beside(workshop: &Workshop<'_>) -> Result<Vec<(String, PathBuf)>, RunError> {
         let (Blueprint { config, weights }, trained) = workshop.untrained()?;
         let folder = workshop.folder.join(layout::UNTRAINED);
         let partial = write::partial(&folder);
-        write::discard(&partial)?;
-        std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
+        write::begin_folder(&partial)?;
         ship(&partial, &config, &weights, &TokenizerFiles::read(trained.path())?, Precision::F32)?;
         if let Some(detector) = detector_of(trained.path()) {
             add_detector(&partial, &detector)?;

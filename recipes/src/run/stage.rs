@@ -370,8 +370,7 @@ fn write_finished(
     workshop.check_place()?;
     let whole = finished_folder(&workshop.folder, &job.label);
     let partial = write::partial(&whole);
-    write::discard(&partial)?;
-    std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
+    write::begin_folder(&partial)?;
     let own: IndexSet<&String> = blueprint.weights.keys().collect();
     let part = |inside: bool| -> Weights {
         best.iter()

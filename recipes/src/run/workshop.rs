@@ -39,8 +39,8 @@ fn made(
         return Ok(folder);
     }
     let partial = write::partial(&folder);
-    write::discard(&partial)?;
-    make_folder(beside, &partial)?;
+    make_folder(beside, write::parent(&partial))?;
+    write::begin_folder(&partial)?;
     make(&partial)?;
     digests::publish(&partial, &folder)?;
     Ok(folder)

@@ -5,11 +5,10 @@
 mod html;
 mod markdown;
 
-use crate::error::{Result, file_error};
+use crate::error::Result;
 use crate::plots::Figure;
 use alambic_files::text::{shortened, visible};
 use alambic_files::{digests, write};
-use std::fs;
 use std::path::Path;
 
 /// The folder of figures, beside the page.
@@ -200,8 +199,7 @@ impl Document {
     pub fn write(&self, folder: &Path, stem: &str) -> Result<()> {
         let plots = folder.join(PLOTS);
         let partial = write::partial(&plots);
-        write::discard(&partial)?;
-        fs::create_dir(&partial).map_err(file_error("create", &partial))?;
+        write::begin_folder(&partial)?;
         for figure in self.figures() {
             figure.write(&partial)?;
         }

@@ -228,8 +228,7 @@ impl Results<'_> {
     fn ship(&self) -> Result<PathBuf, RunError> {
         self.workshop.check_place()?;
         let partial = write::partial(&self.workshop.folder.join(STUDENT_FOLDER));
-        write::discard(&partial)?;
-        std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
+        write::begin_folder(&partial)?;
         let finished = ModelFolder::open(&self.student().folder)?;
         let precision = match self.workshop.recipe.export.precision {
             StoredPrecision::F32 => Precision::F32,
