@@ -1,12 +1,16 @@
 //! Atomic writing of files and folders: a reader never meets half of one, and a power cut leaves the old state or the new.
 //!
 //! A file or folder is written under another name beside its place, synced, renamed, and the folder that holds it is
-//! synced. On systems that cannot sync a folder (Windows) the rename alone is what there is.
+//! synced. On systems that cannot sync a folder (Windows) the rename alone is what there is. What is written into a folder
+//! that was begun and is not whole yet is synced with it, when it is published, and not before: each sync is a wait for the disk.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ScopedJoinHandle};
 
 use crate::error::{FileError, Result};
 
@@ -33,7 +37,8 @@ pub fn partial_beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Writes a file whole: a killed process or a power cut leaves the old file or the new one.
+/// Writes a file whole: a killed process or a power cut leaves the old file or the new one. Within a folder of
+/// [`begin_folder`], a power cut may leave half of it until [`publish_folder`] syncs it.
 ///
 /// # Errors
 /// When the folder does not exist or the system refuses; the file of the other name is removed then.
@@ -46,11 +51,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// Those of [`write`](fn@write), and those of `fill`.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
-    let partial = partial(path);
+    let (partial, is_synced_later) = (partial(path), is_within_begun(path));
     let written = File::create(&partial)
         .and_then(|mut file| {
             fill(&mut file)?;
-            file.sync_all()
+            if is_synced_later { Ok(()) } else { file.sync_all() }
         })
         .map_err(FileError::io(&partial))
         .and_then(|()| fs::rename(&partial, path).map_err(FileError::io(path)));
@@ -59,7 +64,42 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -
         let _ = fs::remove_file(&partial);
     }
     written?;
+    if is_synced_later { Ok(()) } else { sync_folder(parent(path)) }
+}
+
+/// Syncs a file that was written before, and its name.
+///
+/// # Errors
+/// When it cannot be opened or synced.
+pub fn sync_file(path: &Path) -> Result<()> {
+    sync_content(path)?;
     sync_folder(parent(path))
+}
+
+/// Folders that this process has begun and not published. Their names alone would not tell: a user's folder may end in
+/// `.part`, too.
+static BEGUN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn begun() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    BEGUN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a path lies in a folder that is begun and not whole yet.
+fn is_within_begun(path: &Path) -> bool {
+    let begun = begun();
+    path.ancestors().skip(1).any(|folder| begun.contains(folder))
+}
+
+/// Begins a folder under the name that it has until it is whole, in place of one that was left there: what is written into
+/// it is synced by [`publish_folder`].
+///
+/// # Errors
+/// When the folder that holds it does not exist or the system refuses.
+pub fn begin_folder(partial: &Path) -> Result<()> {
+    discard(partial)?;
+    fs::create_dir(partial).map_err(FileError::io(partial))?;
+    begun().insert(partial.to_owned());
+    Ok(())
 }
 
 /// Moves a folder that is complete to its place: its files and folders are synced, an earlier folder of the name is
@@ -69,6 +109,7 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -
 /// # Errors
 /// When the system refuses.
 pub fn publish_folder(partial: &Path, whole: &Path) -> Result<()> {
+    begun().remove(partial);
     sync_tree(partial)?;
     let away = discarded(whole);
     if whole.is_dir() {
@@ -109,14 +150,18 @@ pub fn create_folder(path: &Path) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
         other => other.map_err(FileError::io(path))?,
     }
-    sync_folder(above)
+    if is_within_begun(path) { Ok(()) } else { sync_folder(above) }
 }
+
+/// Files of a folder that are synced at once: a file system writes what several wait for together.
+const SYNCED_AT_ONCE: usize = 8;
 
 /// Syncs every file below a folder, and the folders.
 ///
 /// # Errors
 /// When something cannot be opened or synced.
 pub fn sync_tree(folder: &Path) -> Result<()> {
+    let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(FileError::io(folder))? {
         let entry = entry.map_err(FileError::io(folder))?;
         let path = entry.path();
@@ -124,12 +169,38 @@ pub fn sync_tree(folder: &Path) -> Result<()> {
         if kind.is_dir() {
             sync_tree(&path)?;
         } else if kind.is_file() {
-            // Windows syncs only what is open for writing.
-            let file = OpenOptions::new().read(true).write(cfg!(windows)).open(&path);
-            file.and_then(|file| file.sync_all()).map_err(FileError::io(&path))?;
+            files.push(path);
         }
     }
+    for some in files.chunks(SYNCED_AT_ONCE) {
+        sync_files(some)?;
+    }
     sync_folder(folder)
+}
+
+/// Syncs files, each in a thread of its own as far as the system gives them.
+fn sync_files(paths: &[PathBuf]) -> Result<()> {
+    thread::scope(|scope| {
+        let start = |path| thread::Builder::new().spawn_scoped(scope, move || sync_content(path)).ok();
+        let Some((last, others)) = paths.split_last() else { return Ok(()) };
+        let threads: Vec<_> = others.iter().map(|path| (path, start(path))).collect();
+        let mut synced = sync_content(last);
+        for (path, thread) in threads {
+            let own = match thread.map(ScopedJoinHandle::join) {
+                Some(Ok(own)) => own,
+                // Without a thread it is done here.
+                Some(Err(_)) | None => sync_content(path),
+            };
+            synced = synced.and(own);
+        }
+        synced
+    })
+}
+
+fn sync_content(path: &Path) -> Result<()> {
+    // Windows syncs only what is open for writing.
+    let file = OpenOptions::new().read(true).write(cfg!(windows)).open(path);
+    file.and_then(|file| file.sync_all()).map_err(FileError::io(path))
 }
 
 /// Syncs the names in a folder, so that a rename outlasts a power cut.
@@ -200,5 +271,24 @@ pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_synced_later_only_within_begun_folders() -> Result<()> {
+        let folder = std::env::temp_dir().join(format!("alambic-begun-{}.part", std::process::id()));
+        fs::create_dir_all(&folder).map_err(FileError::io(&folder))?;
+        let (whole, partial) = (folder.join("whole"), partial(&folder.join("whole")));
+        assert!(!is_within_begun(&folder.join("file")), "a user's folder may have any name");
+        begin_folder(&partial)?;
+        assert!(is_within_begun(&partial.join("inner/file")) && !is_within_begun(&partial));
+        write(&partial.join("file"), b"text")?;
+        publish_folder(&partial, &whole)?;
+        assert!(!is_within_begun(&partial.join("file")) && whole.join("file").is_file());
+        discard(&folder)
     }
 }

@@ -29,8 +29,8 @@ fn complete(
         return Ok(folder);
     }
     let partial = write::partial(&folder);
-    write::discard(&partial)?;
-    make_folder(parent, &partial)?;
+    make_folder(parent, write::parent(&partial))?;
+    write::begin_folder(&partial)?;
     make(&partial)?;
     digests::publish(&partial, &folder)?;
     Ok(folder)

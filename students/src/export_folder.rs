@@ -67,8 +67,7 @@ impl ExportFolder {
         target.lock = Some(Lock::acquire(&target.whole, "alambic export")?);
         target.model = identity(model)?;
         target.earlier = target.earlier(to)?;
-        write::discard(&target.partial)?;
-        fs::create_dir(&target.partial).map_err(FileError::io(&target.partial))?;
+        write::begin_folder(&target.partial)?;
         Ok(target)
     }
 

@@ -58,8 +58,7 @@ fn compared(
         let (InitialModel { config, weights }, trained) = untrained()?;
         let folder = context.folder.path().join(layout::UNTRAINED);
         let partial = write::partial(&folder);
-        write::discard(&partial)?;
-        std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
+        write::begin_folder(&partial)?;
         save_pretrained(&partial, &config, &weights, &TokenizerFiles::read(trained.path())?, Precision::F32)?;
         if let Some(detector) = detector_folder(trained.path()) {
             add_detector(&partial, &detector)?;

@@ -333,8 +333,7 @@ fn write_finished(
     context.folder.check()?;
     let whole = finished_folder(context.folder.path(), &training.label);
     let partial = write::partial(&whole);
-    write::discard(&partial)?;
-    std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
+    write::begin_folder(&partial)?;
     let own: IndexSet<&String> = initial.weights.keys().collect();
     let part = |inside: bool| -> Weights {
         best.iter()

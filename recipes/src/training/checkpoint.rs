@@ -62,8 +62,7 @@ impl Checkpoint {
     pub(crate) fn write(&self, folder: &Path) -> Result<(), RunError> {
         let whole = folder.join(format!("step-{:08}", self.progress.step));
         let partial = write::partial(&whole);
-        write::discard(&partial)?;
-        std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
+        write::begin_folder(&partial)?;
         let sets = [Some(&self.parameters), Some(&self.optimiser), self.average.as_ref(), self.best.as_ref()];
         for (name, weights) in SETS.iter().zip(sets) {
             if let Some(weights) = weights {

@@ -1,11 +1,10 @@
-use std::fs;
 use std::path::Path;
 
 use alambic_files::{digests, write};
 
 use super::content::{Block, Document};
 use super::{html, markdown};
-use crate::error::{Result, file_error};
+use crate::error::Result;
 use crate::plots::Figure;
 
 /// The folder of figures, beside the page.
@@ -34,8 +33,7 @@ impl Document {
     pub fn write(&self, folder: &Path, stem: &str) -> Result<()> {
         let plots = folder.join(PLOTS);
         let partial = write::partial(&plots);
-        write::discard(&partial)?;
-        fs::create_dir(&partial).map_err(file_error("create", &partial))?;
+        write::begin_folder(&partial)?;
         for figure in self.figures() {
             figure.write(&partial)?;
         }

@@ -4,6 +4,7 @@
 //! of all. A shard exists once it is complete and listed, so an interrupted cache resumes where it stopped, and ends as one of
 //! a single run. One process at a time computes one.
 
+mod listing;
 mod number_format;
 mod shard;
 mod tap_format;
@@ -23,6 +24,7 @@ use alambic_tensor::device;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use self::listing::Listing;
 pub use self::number_format::{CacheFormats, NumberFormat, QuantizationError};
 use self::shard::{Shard, Values, Writer};
 use self::tap_format::TapFormat;
@@ -163,6 +165,8 @@ pub struct TeacherOutputCache {
     folder: PathBuf,
     manifest: Manifest,
     shards: Vec<Shard>,
+    /// The last shard may still be synced.
+    _listing: Option<Listing>,
 }
 
 impl TeacherOutputCache {
@@ -208,7 +212,7 @@ impl TeacherOutputCache {
     ) -> Result<Option<Self>, TeacherError> {
         write::create_folder(folder)?;
         // Several runs may read what is complete.
-        let _lock = if Self::is_complete(folder)? {
+        let lock = if Self::is_complete(folder)? {
             None
         } else {
             Some(Lock::acquire(folder, "a cache of a teacher's outputs")?)
@@ -225,16 +229,15 @@ impl TeacherOutputCache {
             digests.write(folder)?;
             wanted
         };
-        let mut cache = Self { folder: folder.to_owned(), manifest, shards: Vec::new() };
+        let listed = digests.files.clone();
+        let mut listing = Listing::new(folder.to_owned(), digests, lock);
+        let mut cache = Self { folder: folder.to_owned(), manifest, shards: Vec::new(), _listing: None };
         for number in 0..cache.manifest.shards() {
             let (name, path) = (shard_name(number), cache.path(number));
-            match digests.files.get(&name).filter(|_| path.is_file()) {
+            match listed.get(&name).filter(|_| path.is_file()) {
                 Some(digest) => digest.check(&path).map_err(|error| broken(&error))?,
                 None if !cache.compute(number, teacher, texts, progress)? => return Ok(None),
-                None => {
-                    digests.insert(folder, &name)?;
-                    digests.write(folder)?;
-                }
+                None => listing.add(name)?,
             }
             let shard = Shard::open(&path, &cache.manifest.taps)?;
             let expected = cache.range(number);
@@ -253,7 +256,7 @@ impl TeacherOutputCache {
                 return Ok(None);
             }
         }
-        Ok(Some(cache))
+        Ok(Some(Self { _listing: Some(listing), ..cache }))
     }
 
     /// Whether every shard of the cache of a folder was written to its end.

@@ -20,7 +20,7 @@ use super::tap_format::{TapEncoder, TapFormat};
 use crate::TeacherError;
 
 /// Key of the errors in the metadata.
-const ERRORS: &str = "costs";
+const ERRORS: &str = "quantization-errors";
 /// The tensor that holds the tokens of each text.
 const LENGTHS: &str = "lengths";
 
@@ -48,7 +48,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the file in one move.
+    /// Writes the file in one move; it is synced when it is listed.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -71,8 +71,12 @@ impl Writer {
             views.collect::<Result<_, safetensors::SafeTensorError>>().map_err(|error| broken(&error))?;
         let errors = serde_json::to_string(&errors).map_err(|error| broken(&error))?;
         let metadata = Some([(ERRORS.to_owned(), errors)].into_iter().collect());
-        let bytes = safetensors::serialize(views, metadata).map_err(|error| broken(&error))?;
-        Ok(write::write(path, &bytes)?)
+        let partial = write::partial(path);
+        safetensors::serialize_to_file(views, metadata, &partial).map_err(|error| match error {
+            safetensors::SafeTensorError::IoError(error) => TeacherError::file(&partial)(error),
+            other => broken(&other),
+        })?;
+        std::fs::rename(&partial, path).map_err(TeacherError::file(path))
     }
 }
 

@@ -238,8 +238,7 @@ impl Results<'_> {
     fn save_student(&self) -> Result<PathBuf, RunError> {
         self.context.folder.check()?;
         let partial = write::partial(&self.context.folder.path().join(STUDENT_FOLDER));
-        write::discard(&partial)?;
-        std::fs::create_dir(&partial).map_err(RunError::file(&partial))?;
+        write::begin_folder(&partial)?;
         let finished = ModelFolder::open(&self.student().folder)?;
         let precision = match self.loaded.recipe.export.precision {
             StoredPrecision::F32 => Precision::F32,
