@@ -1,4 +1,4 @@
-//! How a command ends that does not end well: what is said, and the exit code.
+//! Failures of a command: message and exit code.
 
 use std::any::Any;
 use std::error::Error;
@@ -110,7 +110,7 @@ pub(crate) fn say(text: &str) {
     print(&visible_lines(text, LONGEST));
 }
 
-/// Prints to standard error. There is nowhere to tell that standard error is gone.
+/// Prints to standard error. There is nowhere to report that standard error is gone.
 fn print(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }

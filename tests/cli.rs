@@ -46,7 +46,7 @@ fn lists_are_tables_or_json() {
         ("losses", "encoder-match"),
         ("metrics", "phonetic-accuracy"),
         ("corpora", "dakshina"),
-        ("taps", "encoder.hidden.i"),
+        ("taps", "STREAM.hidden.i"),
     ] {
         assert!(run(folder.path(), &["list", what]).good().contains(expected), "{what}");
         let list = json(&run(folder.path(), &["list", what, "--json"]).good());
@@ -141,7 +141,7 @@ fn what_will_hardly_be_meant_is_a_warning() {
 }
 
 #[test]
-fn a_built_in_recipe_says_that_it_needs_a_checkout() {
+fn built_in_recipe_without_a_checkout_names_what_it_needs() {
     let folder = tempfile::tempdir().unwrap();
     let said = run(folder.path(), &["check", "builtin:quickstart"]).bad(2);
     assert!(said.contains("`recipes/quickstart.toml`"), "{said}");
@@ -435,7 +435,7 @@ fn runs_are_compared() {
     let said = run(folder.path(), &["compare", "first", "third", "fourth"]).bad(2);
     assert!(said.contains("third") && said.contains("fourth"), "{said}");
     let said = run(folder.path(), &["compare", "first", "--over", "train.none"]).bad(2);
-    assert!(said.contains("`train.none` is no number there"), "{said}");
+    assert!(said.contains("`train.none` is not a number there"), "{said}");
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! Where to compute: what is there, what is not, and that a GPU comes to what the processor does.
+//! Devices: present and missing ones, and a GPU's results compared with the processor's.
 
 mod common;
 
 use common::run;
 
 #[test]
-fn a_device_that_is_not_there_is_told_of() {
+fn missing_device_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let error = run(folder.path(), &["--device", "gpu", "list", "recipes"]).bad(2);
     assert!(error.contains("--device") && error.contains("`cuda:N`"), "{error}");

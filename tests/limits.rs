@@ -1,4 +1,4 @@
-//! What nobody writes by hand: recipes without end, without bottom, of a size that no machine holds, and values that are
+//! Inputs at the limits: recipes without end, without bottom, of a size that no machine holds, and values that are
 //! longer than a screen. Each is refused at once, in few lines.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
@@ -129,7 +129,7 @@ fn values_and_keys_are_cut_where_they_are_quoted() {
 }
 
 #[test]
-fn many_mistakes_are_counted_and_not_all_told() {
+fn many_mistakes_are_counted_and_not_all_shown() {
     let folder = tempfile::tempdir().unwrap();
     let mut recipe = extending();
     for number in 0..100_000 {

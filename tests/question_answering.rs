@@ -44,14 +44,18 @@ fn questions_are_answered_out_of_passages_from_a_recipe_to_a_prediction() {
 #[test]
 fn run_over_passages_that_is_resumed_ends_with_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
-    let few = ["--set", "train.steps=12", "--set", "train.validate-every=6", "--set", "train.checkpoint-every=4"];
-    let arguments = |out: &'static str| [&["run", "builtin:text/smoke/question-answering", "--out", out][..], &few].concat();
+    let few =
+        ["--set", "train.steps=12", "--set", "train.validate-every=6", "--set", "train.checkpoint-every=4"];
+    let arguments = |out: &'static str| {
+        [&["run", "builtin:text/smoke/question-answering", "--out", out][..], &few].concat()
+    };
     run(folder.path(), &arguments("whole")).done();
     run(folder.path(), &arguments("cut")).done();
     // As if the process had ended within the last stage.
     std::fs::remove_file(folder.path().join("cut/metrics.json")).unwrap();
     std::fs::remove_dir_all(folder.path().join("cut/checkpoints/distil")).unwrap();
     run(folder.path(), &["run", "--resume", "--out", "cut"]).done();
-    let weights = |out: &str| std::fs::read(folder.path().join(out).join("student/model.safetensors")).unwrap();
+    let weights =
+        |out: &str| std::fs::read(folder.path().join(out).join("student/model.safetensors")).unwrap();
     assert!(weights("whole") == weights("cut"));
 }

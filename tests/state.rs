@@ -182,21 +182,24 @@ fn damage_to_any_file_of_the_state_is_named() {
                 Some(bytes) if bytes.is_empty() => "emptied",
                 Some(_) => "a bit flipped",
             };
-            let told = format!("{name}, {what}: {:?} {}", ended.code, ended.stderr);
-            assert!(!ended.stderr.contains("should not have happened"), "{told}");
+            let context = format!("{name}, {what}: {:?} {}", ended.code, ended.stderr);
+            assert!(!ended.stderr.contains("should not have happened"), "{context}");
             // Where the newest checkpoint is damaged, the older one serves.
-            assert!(!name.starts_with(&newest) || ended.code == Some(0), "{told}");
+            assert!(!name.starts_with(&newest) || ended.code == Some(0), "{context}");
             if ended.code == Some(0) {
                 // A cache that lost a file is computed anew; behind the mark, the log is not believed anyway; and of two
                 // checkpoints, the older is not read where the newer is sound.
                 let others = ["cache/", "events.jsonl", older.as_str(), newest.as_str()];
-                assert!(others.iter().any(|other| name.starts_with(other)), "{told}");
-                assert!(!name.starts_with(&newest) || ended.stderr.contains("goes on from step"), "{told}");
-                assert!(runs.student("damaged") == runs.student("whole"), "{told}");
+                assert!(others.iter().any(|other| name.starts_with(other)), "{context}");
+                assert!(
+                    !name.starts_with(&newest) || ended.stderr.contains("goes on from step"),
+                    "{context}"
+                );
+                assert!(runs.student("damaged") == runs.student("whole"), "{context}");
             } else {
                 let last = name.rsplit('/').next().unwrap();
                 let run_is_gone = name == "digests.json" && damage.is_none();
-                assert!(ended.stderr.contains(last) || run_is_gone, "{told}");
+                assert!(ended.stderr.contains(last) || run_is_gone, "{context}");
             }
             match what {
                 "a bit flipped" => flipped += 1,
@@ -209,7 +212,7 @@ fn damage_to_any_file_of_the_state_is_named() {
 }
 
 #[test]
-fn a_second_process_is_refused_and_told_of_the_first() {
+fn second_process_is_refused_and_names_the_first() {
     let runs = Runs::new();
     let mut first = runs.start("shared");
     while !runs.path("shared/events.jsonl").exists() {
@@ -331,7 +334,7 @@ fn a_pipe_in_the_place_of_a_file_is_refused() {
 }
 
 #[test]
-fn a_finished_run_with_a_damaged_student_says_so() {
+fn finished_run_with_a_damaged_student_is_refused() {
     let runs = Runs::new();
     for name in ["student/model.safetensors", "student/config.json", "metrics.json", "report.html"] {
         let copy = runs.copy(&runs.path("whole"), "damaged");

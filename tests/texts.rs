@@ -78,7 +78,7 @@ fn a_student_of_masked_words_is_one_for_transformers_and_learns_a_task_later() {
         assert_eq!(read(stage, "config.json")["architectures"][0], class);
         let summary = read(stage, "summary.json");
         assert_eq!(summary["metric"], measure, "{stage}");
-        // Every parameter of a model of language is taught, those of the head included.
+        // Every parameter of a language model is trained, those of the head included.
         assert!(class != "BertForMaskedLM" || summary["frozen"].as_array().unwrap().is_empty(), "{summary}");
     }
     let student = |folder: &Path| {
@@ -204,7 +204,7 @@ timed-examples = 2
 "#;
 
 #[test]
-fn no_variant_repeats_a_text_or_says_what_is_held_out() {
+fn variants_are_neither_known_nor_held_out_texts() {
     let folder = tempfile::tempdir().unwrap();
     let words = [
         "dull", "awful", "bland", "clumsy", "tedious", "shallow", "noisy", "broken", "weak", "messy",
@@ -292,7 +292,7 @@ fn a_student_that_reads_is_run_timed_and_exported() {
     assert!(exact != rounded && (exact - rounded).abs() < 0.05, "{exact}, {rounded}");
     run(folder.path(), &["predict", student, "--precision", "int4", "text"]).bad(2);
     let said = run(folder.path(), &["predict", student, "--beam", "2", "text"]).bad(2);
-    assert!(said.contains("`--beam` is for a model that writes"), "{said}");
+    assert!(said.contains("`--beam` is for a model that generates texts"), "{said}");
     let bench =
         ["bench", student, "--batch=1,2", "--length=4", "--rounds=2", "--precision=f32,int8", "--json"];
     let measured = run(folder.path(), &bench);
@@ -342,7 +342,7 @@ fn outputs_of_a_teacher_are_computed_once() {
     let with = |more: &'static str| -> Vec<&str> { steps.iter().copied().chain([more]).collect() };
     done(command(&["run", "--out", "live"], method, &with("cache.mode=\"off\"")));
     let (_, said) = done(command(&["run", "--out", "kept"], method, &with("cache.states=\"f32\"")));
-    assert!(said.contains("kept without loss"), "{said}");
+    assert!(said.contains("cached without loss"), "{said}");
     assert!(!folder.path().join("kept/cache").exists(), "a run's own cache ends with it");
     for (live, kept) in losses("live").into_iter().zip(losses("kept")) {
         assert!((live - kept).abs() < 1e-4 * live.abs(), "{live} {kept}");
@@ -371,10 +371,10 @@ fn outputs_of_a_teacher_are_computed_once() {
     assert!(said.contains("layers: the teacher's outputs") && !said.contains("less than twice"), "{said}");
     let said = auto("stage.layers.train.steps=5", "stage.prediction.train.steps=1");
     assert!(said.contains("layers: the teacher's outputs") && said.contains("less than twice"), "{said}");
-    let told: Value =
+    let stages: Value =
         serde_json::from_str(&done(command(&["cache", "--json"], "ahead.toml", &into)).0).unwrap();
-    assert_eq!(told[0]["taps"].as_array().unwrap().len(), 9, "{told}");
-    assert!(told[0]["summary"].as_str().unwrap().contains("relative error"), "{told}");
+    assert_eq!(stages[0]["taps"].as_array().unwrap().len(), 9, "{stages}");
+    assert!(stages[0]["summary"].as_str().unwrap().contains("relative error"), "{stages}");
     assert!(
         !folder.path().join("outputs/prediction").exists(),
         "logits are in the cache of the stage before"
@@ -395,7 +395,7 @@ fn outputs_of_a_teacher_are_computed_once() {
 }
 
 #[test]
-fn a_student_of_texts_without_labels_is_judged_by_its_teacher_alone() {
+fn student_of_unlabelled_texts_is_compared_with_its_teacher_only() {
     let folder = tempfile::tempdir().unwrap();
     let steps = ["stage.fine-tune.train.steps=10", "stage.general.train.steps=20"];
     let small =
@@ -544,7 +544,7 @@ stages = ["learn"]
 [data.task.corpus.texts]
 paths = "train.tsv"
 label = "label"
-[data.judged.corpus.texts]
+[data.evaluated.corpus.texts]
 paths = []
 test-paths = "test.tsv"
 label = "label"
@@ -557,7 +557,7 @@ data.texts = { data = ["task"] }
 train.steps = 2
 [stage.learn.loss.cross-entropy]
 [evaluation]
-data = ["judged"]
+data = ["evaluated"]
 timed-examples = 2
 "#;
     std::fs::write(folder.path().join("files.toml"), recipe).unwrap();
@@ -569,7 +569,7 @@ timed-examples = 2
     };
     let [train, validation, test] = parts("task");
     assert_eq!((train + validation, test), (50, 0), "{plan}");
-    assert_eq!(parts("judged"), [0, 0, 20], "{plan}");
+    assert_eq!(parts("evaluated"), [0, 0, 20], "{plan}");
 
     for more in [&[][..], &["--resume"]] {
         let ended = run(folder.path(), &[&["run", "files.toml", "--out", "run"][..], more].concat());

@@ -1,4 +1,4 @@
-//! Models that look at images, from a recipe to what is made of them.
+//! Models that read images, from a recipe to its results.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
@@ -26,7 +26,7 @@ const SMALL: [&str; 8] = [
 ];
 
 #[test]
-fn a_fusion_encoder_teaches_a_dual_encoder() {
+fn dual_encoder_learns_from_a_fusion_encoder() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = "builtin:vision/smoke/dide";
     let arguments = [&["run", recipe, "--out", "dide", "--json"][..], &SMALL].concat();
@@ -66,7 +66,7 @@ fn a_fusion_encoder_teaches_a_dual_encoder() {
         (&["predict", "dide/student", "why?"][..], "line 1: no image is named"),
         (&["predict", "dide/student", "--image", "none.png", "why?"], "none.png"),
         (&["predict", "dide/student", "--image", "dide/metrics.json", "why?"], "cannot be read as an image"),
-        (&["predict", "dide/student", "--beam", "2", "why?"], "`--beam` is for a model that writes"),
+        (&["predict", "dide/student", "--beam", "2", "why?"], "`--beam` is for a model that generates texts"),
     ] {
         let ended = run(folder.path(), arguments);
         assert!(ended.code != Some(0) && ended.stderr.contains(expected), "{}", ended.stderr);
@@ -227,8 +227,8 @@ data = ["asked"]
 }
 
 #[test]
-fn a_published_model_of_regions_teaches_one_of_patches() {
-    taught_by("visual-bert", &[]);
+fn model_of_patches_learns_from_a_published_model_of_regions() {
+    distil_from("visual-bert", &[]);
 }
 
 #[test]
@@ -236,11 +236,11 @@ fn a_published_model_without_names_of_its_answers_takes_those_of_the_data() {
     // In the order of ids, with two more than the other one has.
     let names: Vec<String> = (0..11).map(|id| format!("LABEL_{id}")).collect();
     let list = format!("data.asked.corpus.image-questions.answers={names:?}");
-    taught_by("lxmert", &["--set", &list]);
+    distil_from("lxmert", &["--set", &list]);
 }
 
-/// Has a published model of that architecture, of a few random weights, teach a dual encoder.
-fn taught_by(model: &str, flags: &[&str]) {
+/// Distils a published model of that architecture, of a few random weights, into a dual encoder.
+fn distil_from(model: &str, flags: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     ask_of_regions(folder.path(), ["LABEL_1", "LABEL_4"], 10);
     let teacher = folder.path().join("teacher");
@@ -277,7 +277,7 @@ teacher = "fusion"
     assert!(outcome["fidelity"]["kl-from-teacher"].is_f64(), "{outcome}");
     assert!(outcome["ratios"]["speedup"].is_f64(), "{outcome}");
     assert!(outcome["fidelity"]["agreement"].is_f64(), "{outcome}");
-    // A teacher that knows less than the question alone tells has no lead of which anything could be kept.
+    // A teacher below the question-only baseline has no lead that a student could retain.
     assert_eq!(outcome["models"]["teacher"]["metrics"]["accuracy"], 0.0);
     assert!(outcome["ratios"]["retention-above-trivial-baseline"]["accuracy"].is_null(), "{outcome}");
 }
@@ -346,15 +346,17 @@ fn images_are_found_by_captions() {
         "karpathy={file=\"dataset.json\",images=\".\"}",
     ] {
         let set = format!("data.mine.corpus.{corpus}");
-        let judged = ["--set", "data.mine.split.test-fraction=1.0", "--set", "evaluation.data=[\"mine\"]"];
-        let plan = [&["plan", "builtin:vision/smoke/clip", "--json", "--set", &set][..], &judged].concat();
+        let evaluation =
+            ["--set", "data.mine.split.test-fraction=1.0", "--set", "evaluation.data=[\"mine\"]"];
+        let plan =
+            [&["plan", "builtin:vision/smoke/clip", "--json", "--set", &set][..], &evaluation].concat();
         let plan: Value = json(&run(folder.path(), &plan).good());
         assert_eq!(plan["evaluation"][0]["count"], 1, "{plan}");
     }
 }
 
 #[test]
-fn a_teacher_that_is_asked_in_english_teaches_a_student_that_is_asked_in_hindi() {
+fn student_asked_in_hindi_learns_from_a_teacher_asked_in_english() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = "builtin:parallel/smoke/vqa-hi";
     let few = ["--set", "stage.distil.train.steps=40", "--set", "evaluation.limit=60"];
@@ -395,15 +397,15 @@ fn a_teacher_that_is_asked_in_english_teaches_a_student_that_is_asked_in_hindi()
     let answers = ["yes", "no", "red", "green", "blue", "yellow", "purple", "orange", "circle", "square"];
     assert!(answers.iter().any(|answer| said.contains(answer)), "{said}");
 
-    // Without the teacher's losses, nothing is learnt of the questions whose answers are not told.
+    // Without the teacher's losses, nothing is learnt of unlabelled questions.
     let summary: Value = json(&read("hindi/checkpoints/distil/finished/summary.json"));
     assert_eq!(summary["labelled"], 0);
     let some = [&small[..], &["--set", "stage.distil.data.questions.labelled=0.5"]].concat();
     go("half", &some);
-    // One student for two languages is judged in both, and the second held against the first.
+    // One student for two languages is evaluated in both, and the second compared with the first.
     let both = "stage.distil.data.questions.student-languages=[\"en\",\"hi\"]";
-    let judged = "evaluation.student-languages=[\"en\",\"hi\"]";
-    let outcome = go("both", &[&small[..], &["--set", both, "--set", judged]].concat());
+    let evaluation = "evaluation.student-languages=[\"en\",\"hi\"]";
+    let outcome = go("both", &[&small[..], &["--set", both, "--set", evaluation]].concat());
     let student = &outcome["models"]["student"];
     let [english, hindi] = ["en", "hi"].map(|slice| student["slices"][slice]["accuracy"].as_f64().unwrap());
     let gap = student["transfer"]["gaps"]["hi"].as_f64().unwrap();

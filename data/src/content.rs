@@ -137,7 +137,7 @@ contents! {
     /// Questions about images.
     Questions(Question) = "questions";
     /// Sentences in several languages.
-    Parallel(Translation) = "sentences beside their translations";
+    Parallel(Translation) = "parallel sentences";
     /// Questions about passages of text.
     Passages(PassageQuestion) = "questions about passages";
 }

@@ -50,7 +50,7 @@ fn sentences_are_read_from_tabs_and_from_blanks() {
 }
 
 #[test]
-fn columns_comments_and_classes_are_as_the_recipe_says() {
+fn columns_comments_and_classes_follow_the_recipe() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "pos.txt", "# sent 1\n1\tgood\tADJ\t_\n2\ttea\tNOUN\t_\n".as_bytes());
     let options = "paths = 'pos.txt'\nword = 2\ntag = 3\ncomment = '#'\nclasses = ['NOUN', 'ADJ']";
@@ -72,7 +72,7 @@ fn runs_of_a_tag_become_spans() {
 }
 
 #[test]
-fn comments_that_the_recipe_does_not_name_are_told_at_their_lines() {
+fn undeclared_comments_are_reported_at_their_lines() {
     let folder = tempfile::tempdir().unwrap();
     for rows in ["go VB B O\nnow RB B O\n", "go\tVB\tB\tO\nnow\tRB\tB\tO\n"] {
         // The second has as many columns as a row.

@@ -137,7 +137,7 @@ fn what_is_no_table_is_named() {
 }
 
 #[test]
-fn gzip_is_told_by_its_bytes_and_has_a_limit() {
+fn gzip_is_recognised_by_its_bytes_and_has_a_limit() {
     let packed = |write: &dyn Fn(&mut flate2::write::GzEncoder<Vec<u8>>)| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         write(&mut encoder);

@@ -43,7 +43,8 @@ fn layout_of_xquad_is_read_with_answers_counted_by_characters() {
         { "id": "56beb4343aeaaa14008c925b", "question": "What did Zoë open?", "answers": [answer("the “Blue Door”")] },
         { "id": "2", "question": "When was it closed?", "answers": [answer("2004"), answer("in 2004"), answer("2004")] },
     ]);
-    let dataset = read(&squad(write(folder.path(), "xquad.en.json", &json!([article(context, &qas)])))).unwrap();
+    let dataset =
+        read(&squad(write(folder.path(), "xquad.en.json", &json!([article(context, &qas)])))).unwrap();
     assert_eq!(dataset.details.languages, ["en"]);
     let [first, second] = dataset.splits.train.as_slice() else { panic!("{dataset:?}") };
     assert_eq!((first.id.as_str(), first.answers.len()), ("56beb4343aeaaa14008c925b", 1));
@@ -68,7 +69,8 @@ fn impossible_questions_have_no_answer_and_unlabelled_ones_are_known_as_such() {
         { "id": "4", "question": " ", "answers": [{ "text": "lamps", "answer_start": 11 }] },
         { "id": "5", "question": "Who sells tea?", "answers": [], "is_impossible": true },
     ]);
-    let dataset = read(&squad(write(folder.path(), "a.json", &json!([article("Ravi sells lamps.", &qas)])))).unwrap();
+    let dataset =
+        read(&squad(write(folder.path(), "a.json", &json!([article("Ravi sells lamps.", &qas)])))).unwrap();
     let found: Vec<(&str, bool, usize)> = dataset
         .splits
         .train
@@ -110,8 +112,7 @@ fn questions_about_one_passage_are_in_one_split() {
         })
         .collect();
     let mut dataset = read(&squad(write(folder.path(), "a.json", &json!(articles)))).unwrap();
-    let options =
-        SplitOptions { test_fraction: 0.3, validation_fraction: 0.2, ..SplitOptions::default() };
+    let options = SplitOptions { test_fraction: 0.3, validation_fraction: 0.2, ..SplitOptions::default() };
     dataset.split(&options, &HoldOut::default()).unwrap();
     let splits = [&dataset.splits.train, &dataset.splits.validation, &dataset.splits.test];
     assert_eq!(splits.map(|own| own.len()).iter().sum::<usize>(), 600);

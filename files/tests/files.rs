@@ -8,7 +8,7 @@ use alambic_files::lock::{LOCK, Lock};
 use alambic_files::{FileError, read, text, write};
 
 #[test]
-fn a_file_is_replaced_whole_and_leaves_nothing_beside_it() {
+fn replaced_file_is_whole_and_leaves_no_other_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.json");
     write::write(&path, b"old").unwrap();
@@ -38,7 +38,7 @@ fn a_folder_takes_the_place_of_an_earlier_one() {
 }
 
 #[test]
-fn a_second_holder_of_a_folder_is_refused_and_told_of_the_first() {
+fn second_holder_of_a_folder_is_refused_and_names_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let first = Lock::acquire(folder.path(), "alambic run").unwrap();
     // Locks belong to open files, so a second one within a process is refused as another process would be.

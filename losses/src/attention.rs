@@ -22,7 +22,7 @@ settings! {
         pub weight: f64 = 1.0,
         /// The stream whose attention it is, where a model has several: `encoder`, `text`.
         pub stream: String = String::new(),
-        /// Which layer of the teacher each of the student's is held against.
+        /// Which layer of the teacher each of the student's is compared with.
         pub map: LayerMap = LayerMap::Pattern(Pattern::Last),
     }
 }

@@ -43,7 +43,7 @@ impl LossTerm for Decoupled {
         if student.classes < 2 {
             return Err(LossError::Incompatible {
                 term: NAME,
-                reason: "there is one class; a regression has no other classes to tell apart".into(),
+                reason: "there is one class; a regression has no other classes".into(),
             });
         }
         let options = self.clone();

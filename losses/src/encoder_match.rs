@@ -9,7 +9,7 @@ use crate::layers::{projection, streams};
 use crate::{Comparison, Inputs, LossError, LossTerm, Term};
 
 choices! {
-    /// Which positions of two sequences are held against each other.
+    /// Which positions of two sequences are compared.
     pub enum Positions {
         /// Position by position, where both sequences have a token.
         Masked = "masked",

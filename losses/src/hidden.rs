@@ -48,7 +48,7 @@ settings! {
         pub weight: f64 = 1.0,
         /// The stream of hidden states, where a model has several: `encoder`, `text`.
         pub stream: String = String::new(),
-        /// Which layer of the teacher each of the student's is held against.
+        /// Which layer of the teacher each of the student's is compared with.
         pub map: LayerMap = LayerMap::Pattern(Pattern::Uniform),
         /// Whether the embeddings are compared, too.
         pub embeddings: bool = false,

@@ -1,4 +1,4 @@
-//! Which text of a batch belongs to which image.
+//! CLIP's contrastive loss of the texts and images of a batch.
 
 use alambic_models::Outline;
 use alambic_settings::settings;
@@ -23,20 +23,20 @@ pub(crate) const NAME: &str = "image-text-contrast";
 
 impl LossTerm for ImageTextContrast {
     fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
-        must_pair(NAME, "student", student)?;
+        check_pairs(NAME, "student", student)?;
         let compute = |inputs: &Inputs<'_>| in_batch_cross_entropy(inputs.student("logits")?);
         Ok(Term::new(NAME, self.weight, vec!["logits".into()], Vec::new(), Box::new(compute))
             .comparing_examples())
     }
 }
 
-/// Fails where a model does not hold every image of a batch against every text.
-pub(crate) fn must_pair(term: &'static str, side: &str, outline: &Outline) -> Result<(), LossError> {
+/// Fails where a model does not compare every image of a batch with every text.
+pub(crate) fn check_pairs(term: &'static str, side: &str, outline: &Outline) -> Result<(), LossError> {
     if outline.pairs {
         return Ok(());
     }
     Err(LossError::Incompatible {
         term,
-        reason: format!("the {side} does not hold images against texts, as CLIP does"),
+        reason: format!("the {side} does not compare images with texts, as CLIP does"),
     })
 }

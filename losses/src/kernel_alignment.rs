@@ -12,9 +12,9 @@ settings! {
     /// Centred kernel alignment of the texts of a batch.
     ///
     /// `L = 1 - |Sᵀ T|² / (|Sᵀ S| |Tᵀ T|)`, the linear form of Kornblith et al. (2019, equation 4), over features
-    /// `S [b, D_S]` and `T [b, D_T]` with the mean over the batch taken away, and Frobenius norms. It does not see
-    /// rotations and scales, and widths need not agree. A small batch makes it look better than it is. Where all texts of a
-    /// batch have the same features it is 1, and teaches nothing.
+    /// `S [b, D_S]` and `T [b, D_T]` with the mean over the batch taken away, and Frobenius norms. It is invariant
+    /// to rotations and scales, and widths need not agree. In a small batch it is too low. Where all texts of a
+    /// batch have the same features it is 1, without a gradient.
     pub struct KernelAlignment {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]

@@ -1,4 +1,4 @@
-//! Which layer of the teacher a layer of the student is held against.
+//! Map from layers of the student to layers of the teacher.
 
 use alambic_settings::reader::Reader;
 use alambic_settings::{Node, Setting, Type, Value, choices};
@@ -23,7 +23,7 @@ choices! {
     }
 }
 
-/// Which layer of the teacher a layer of the student is held against: a rule, or pairs of a student's and a teacher's
+/// Which layer of the teacher a layer of the student is compared with: a rule, or pairs of a student's and a teacher's
 /// layer. Layers are counted from 1, 0 being the embeddings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LayerMap {

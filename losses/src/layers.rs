@@ -1,4 +1,4 @@
-//! What the terms that compare layer by layer have in common.
+//! Shared parts of the terms that compare layer by layer.
 
 use alambic_models::{Outline, Stream, tap};
 use alambic_tensor::candle::Tensor;
@@ -13,7 +13,7 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    /// Finds the stream in both and holds the map against their depths.
+    /// Finds the stream in both and checks the map against their depths.
     pub(crate) fn bind(
         term: &'static str,
         stream: &str,
@@ -22,8 +22,8 @@ impl Layers {
         teacher: Option<&Outline>,
     ) -> Result<Self, LossError> {
         let (student, teacher) = streams(term, stream, student, teacher)?;
-        let misfit = |reason| LossError::Incompatible { term, reason };
-        let pairs = map.pairs(student.layers, teacher.layers).map_err(misfit)?;
+        let incompatible = |reason| LossError::Incompatible { term, reason };
+        let pairs = map.pairs(student.layers, teacher.layers).map_err(incompatible)?;
         Ok(Self { student, teacher, pairs })
     }
 
@@ -97,7 +97,7 @@ pub(crate) fn streams(
     Ok((find(student, "student")?, find(teacher, "teacher")?))
 }
 
-/// The name of a projection of a term's, told apart by its stream.
+/// Name of a projection of a term, with its stream.
 pub(crate) fn projection(term: &str, stream: &str, part: &str, inputs: usize, outputs: usize) -> Projection {
     let stream = if stream.is_empty() { String::new() } else { format!(".{stream}") };
     Projection { name: format!("{term}{stream}.{part}"), inputs, outputs }

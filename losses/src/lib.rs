@@ -120,7 +120,7 @@ kinds! {
         Representation(Representation) = "representation",
         /// How near the texts and images of a batch are to each other, the student's against the teacher's.
         Affinity(Affinity) = "affinity",
-        /// Which text of the batch it is, told from the teacher's features.
+        /// Contrastive representation distillation: which text of the batch has the teacher's features.
         Contrastive(Contrastive) = "contrastive",
         /// Which translation or paraphrase of the batch belongs to a sentence.
         MultipleNegatives(MultipleNegatives) = "multiple-negatives",

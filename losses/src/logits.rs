@@ -45,7 +45,7 @@ settings! {
     ///
     /// Knowledge distillation (Hinton et al., 2015): with `p = softmax(z / T)` over C classes, logits `[batch, C]` or
     /// `[batch, length, C]`, the divergence of the student's distribution from the teacher's, summed over classes and
-    /// averaged over the N texts or tokens that the teacher judges, padding left out. `T²` keeps the size of the
+    /// averaged over the N texts or tokens that the teacher classifies, padding left out. `T²` keeps the size of the
     /// gradients when the temperature changes; Hinton, DistilBERT and PKD have it, TinyBERT has not. TinyBERT's
     /// published code divides by C as well and takes the soft cross-entropy at T = 1:
     /// `divergence = "soft-cross-entropy"`, `reduction = "elements"`.

@@ -26,7 +26,7 @@ impl LossTerm for Matching {
         if student.relations == 0 {
             return Err(LossError::Incompatible {
                 term: NAME,
-                reason: "the student does not tell whether text and image belong together".into(),
+                reason: "the student does not predict whether text and image belong together".into(),
             });
         }
         let compute = |inputs: &Inputs<'_>| {

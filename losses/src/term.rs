@@ -1,4 +1,4 @@
-//! What all loss terms have in common.
+//! Interface of the loss terms.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub struct Targets {
     pub scores: Arc<Vec<f32>>,
     /// 1 in rows whose scores are those of the data, else 0; empty where all are.
     pub scored: Arc<Vec<f32>>,
-    /// What tells the texts of all rows apart: rows that hold the same text have the same number.
+    /// Number of each row's text: rows with the same text have the same number.
     pub texts: Arc<Vec<u32>>,
     /// How each text and image belong together, as a class of the tap `relation`.
     pub relations: Arc<Vec<u32>>,
@@ -219,9 +219,9 @@ pub struct Term {
     pub projections: Vec<Projection>,
     /// Sources of student and teacher must be padded to one length.
     pub equal_lengths: bool,
-    /// Streams whose tokens are held against each other one by one, so that student and teacher must have read the same.
+    /// Streams whose tokens are compared one by one, so that student and teacher must have read the same.
     pub token_by_token: Vec<String>,
-    /// The fewest examples of which it says something: 2 of terms that compare the examples of a batch with each other.
+    /// The fewest examples over which it is defined: 2 for terms that compare the examples of a batch with each other.
     pub min_examples: usize,
     /// The targets over which it counts; none of a term that only compares student and teacher.
     pub targets: &'static [TargetKind],
@@ -268,7 +268,7 @@ impl Term {
         Self { min_examples: 2, ..self }
     }
 
-    /// The same term, which holds the tokens of these streams against each other.
+    /// The same term, which compares the tokens of these streams one by one.
     pub(crate) fn token_by_token<'s>(self, streams: impl IntoIterator<Item = &'s str>) -> Self {
         Self { token_by_token: streams.into_iter().map(str::to_owned).collect(), ..self }
     }
@@ -289,7 +289,7 @@ impl Term {
 
 /// A loss term as a recipe declares it.
 pub trait LossTerm {
-    /// Holds the term against the networks at hand.
+    /// Binds the term to the outlines of student and teacher.
     ///
     /// # Errors
     /// When a teacher is missing, or shapes do not fit.

@@ -11,7 +11,7 @@ use crate::{ModelError, ModelFolder, labels};
 /// seen by the tensors of the file.
 const LARGEST: usize = i32::MAX as usize;
 
-/// The most layers of a configuration that has no weights beside it, whose layers would tell.
+/// The most layers of a configuration that has no weights beside it, whose layers would show it.
 const MOST_LAYERS: usize = 1000;
 
 /// Sizes and limits of a configuration. Keys are those of `config.json`.
@@ -79,18 +79,18 @@ const FLAGS: [&str; 7] = [
 
 /// Fault of a value of the wrong type, which would be taken for a key that is not there.
 fn mistyped(json: &Value) -> Option<String> {
-    let told =
+    let unsupported =
         |key: &str, needed: &str| Some(format!("`{key}` is {}; {needed}", quoted(&json[key].to_string())));
     if let Err(fault) = check_flags(json, FLAGS) {
         return Some(fault);
     }
     let names = &json["architectures"];
     if !names.is_null() && !names.as_array().is_some_and(|names| names.iter().all(Value::is_string)) {
-        return told("architectures", "it is a list of names");
+        return unsupported("architectures", "it is a list of names");
     }
     let positions = &json["position_embedding_type"];
     if !positions.is_null() && !positions.is_string() {
-        return told("position_embedding_type", "only `absolute` is supported");
+        return unsupported("position_embedding_type", "only `absolute` is supported");
     }
     labels::problem_fault(json)
 }
@@ -118,7 +118,7 @@ fn unsupported(json: &Value) -> Option<String> {
     if json["quantization_config"].is_object() {
         let method = json["quantization_config"]["quant_method"].as_str().unwrap_or("an unknown method");
         return Some(format!(
-            "quantization_config says that the weights are quantised ({}); only weights of 16 to 64 bits are read",
+            "the weights are quantised by quantization_config ({}); only weights of 16 to 64 bits are read",
             quoted(method)
         ));
     }

@@ -73,7 +73,7 @@ impl GenerationConfig {
         Self { beam: 1, max_new_tokens, length_penalty: 1.0 }
     }
 
-    /// Text that tells this decoding from others, for digests. Its words are those of records that exist already.
+    /// Identity of this decoding as text, for digests. Its words are those of records that exist already.
     #[must_use]
     pub fn identity(&self) -> String {
         let Self { beam, max_new_tokens, length_penalty } = self;

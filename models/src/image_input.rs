@@ -2,7 +2,7 @@
 
 use crate::ImageProcessorConfig;
 
-/// The file that tells transformers how images become pixels.
+/// The file with transformers' options of image processing.
 pub const PREPROCESSOR: &str = "preprocessor_config.json";
 
 /// The image input of a model: patches of its pixels, or regions that a detector found in it.

@@ -177,8 +177,8 @@ impl ImageProcessorConfig {
             Kind::Clip => Self::clip(224),
             Kind::Vilt => Self::vilt(384, 32),
         };
-        let told = sides(&json["size"], "size")?;
-        let resizing = match (is_set("do_resize", true), told, kind) {
+        let size = sides(&json["size"], "size")?;
+        let resizing = match (is_set("do_resize", true), size, kind) {
             (false, ..) => Resizing::Unchanged,
             (true, None, _) => usual.resizing,
             (true, Some(sides), Kind::Clip) => sides,
@@ -202,10 +202,10 @@ impl ImageProcessorConfig {
         };
         let resampling = match &json["resample"] {
             Value::Null => usual.resampling,
-            told => told.as_u64().and_then(Resampling::of).ok_or_else(|| {
+            value => value.as_u64().and_then(Resampling::of).ok_or_else(|| {
                 format!(
                     "`resample` is {}; known are 0 (nearest), 1 (Lanczos), 2 (bilinear) and 3 (bicubic)",
-                    quoted(&told.to_string())
+                    quoted(&value.to_string())
                 )
             })?,
         };
@@ -271,10 +271,10 @@ fn find(folder: &Path) -> Result<Option<(PathBuf, Value)>, ModelError> {
 
 /// Check that a file is of the image processor that is expected, if it names one.
 fn check_class(json: &Value, kind: Kind) -> Result<(), String> {
-    let told =
+    let name =
         ["image_processor_type", "feature_extractor_type"].into_iter().find_map(|key| json[key].as_str());
-    let Some(told) = told else { return Ok(()) };
-    let class = told.strip_suffix("Fast").or_else(|| told.strip_suffix("Pil")).unwrap_or(told);
+    let Some(name) = name else { return Ok(()) };
+    let class = name.strip_suffix("Fast").or_else(|| name.strip_suffix("Pil")).unwrap_or(name);
     let known = match kind {
         Kind::Clip => ["CLIPImageProcessor", "CLIPFeatureExtractor"],
         Kind::Vilt => ["ViltImageProcessor", "ViltFeatureExtractor"],
@@ -282,7 +282,7 @@ fn check_class(json: &Value, kind: Kind) -> Result<(), String> {
     if known.contains(&class) {
         return Ok(());
     }
-    Err(format!("images are processed by `{}`; `{}` is supported for this model", quoted(told), known[0]))
+    Err(format!("images are processed by `{}`; `{}` is supported for this model", quoted(name), known[0]))
 }
 
 /// A number of pixels.
@@ -306,9 +306,9 @@ fn sides(value: &Value, key: &str) -> Result<Option<Resizing>, String> {
             [height, width] => exact(height, width),
             _ => Err(format!("`{key}` has {} numbers; height and width are two", sides.len())),
         },
-        Value::Object(told) => {
+        Value::Object(sides) => {
             let keys: Vec<&str> =
-                told.iter().filter(|(_, side)| !side.is_null()).map(|(key, _)| key.as_str()).collect();
+                sides.iter().filter(|(_, side)| !side.is_null()).map(|(key, _)| key.as_str()).collect();
             match keys.as_slice() {
                 ["shortest_edge"] => Ok(Some(Resizing::ShorterSide(pixels(&value["shortest_edge"], key)?))),
                 ["height", "width"] | ["width", "height"] => exact(&value["height"], &value["width"]),
@@ -328,8 +328,8 @@ fn normalization(json: &Value, usual: ImageNormalization) -> Result<ImageNormali
     let rescale_factor = match &json["rescale_factor"] {
         _ if !is_set("do_rescale") => 1.0,
         Value::Null => BYTE,
-        told => told.as_f64().ok_or_else(|| {
-            format!("`rescale_factor` is {}, which is no number", quoted(&told.to_string()))
+        value => value.as_f64().ok_or_else(|| {
+            format!("`rescale_factor` is {}, which is not a number", quoted(&value.to_string()))
         })?,
     };
     if !is_set("do_normalize") {
@@ -346,11 +346,11 @@ fn normalization(json: &Value, usual: ImageNormalization) -> Result<ImageNormali
             |value: &Value| value.as_f64().map(|number| number as f32).filter(|number| number.is_finite());
         match &json[key] {
             Value::Null => Ok(usual),
-            Value::Array(told) => {
-                let numbers: Option<Vec<f32>> = told.iter().map(number).collect();
+            Value::Array(values) => {
+                let numbers: Option<Vec<f32>> = values.iter().map(number).collect();
                 numbers.and_then(|numbers| numbers.try_into().ok()).ok_or_else(fault)
             }
-            told => number(told).map(|number| [number; 3]).ok_or_else(fault),
+            value => number(value).map(|number| [number; 3]).ok_or_else(fault),
         }
     };
     let (mean, std) = (each("image_mean", usual.mean)?, each("image_std", usual.std)?);
@@ -398,8 +398,8 @@ mod tests {
     #[test]
     fn colours_are_those_of_the_file() {
         let normalization = |json: &Value| clip(json).map(|config| config.normalization);
-        let told = normalization(&json!({ "image_mean": [0.1, 0.2, 0.3], "image_std": 0.5 })).unwrap();
-        assert_eq!(told, ImageNormalization { mean: [0.1, 0.2, 0.3], std: [0.5; 3], rescale_factor: BYTE });
+        let given = normalization(&json!({ "image_mean": [0.1, 0.2, 0.3], "image_std": 0.5 })).unwrap();
+        assert_eq!(given, ImageNormalization { mean: [0.1, 0.2, 0.3], std: [0.5; 3], rescale_factor: BYTE });
         let bare = normalization(&json!({ "do_normalize": false, "do_rescale": false })).unwrap();
         assert_eq!(bare, ImageNormalization { mean: [0.0; 3], std: [1.0; 3], rescale_factor: 1.0 });
         for json in [

@@ -49,7 +49,7 @@ pub(crate) fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T,
     })
 }
 
-/// A number for a configuration file in as few digits as tell it apart: 0.1, and not the double next to the `f32`.
+/// A number for a configuration file in as few digits as distinguish it: 0.1, and not the double next to the `f32`.
 pub(crate) fn decimal(number: f32) -> Value {
     number.to_string().parse::<f64>().map_or(Value::Null, Value::from)
 }

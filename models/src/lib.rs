@@ -52,7 +52,7 @@ pub use image_processor::{ImageProcessorConfig, Resampling, Resizing};
 pub use initialise::Initialiser;
 pub use layers::Pass;
 pub use model_config::{ModelConfig, Role};
-pub use outline::{Outline, Stream, TapShape, embedding_tap, stream_of_embedding, tap};
+pub use outline::{Outline, Stream, TAP_KINDS, TapShape, embedding_tap, stream_of_embedding, tap};
 pub use patches::{ImageNormalization, Images, Patches, evenly_spaced, shortest_edge_size, vilt_size};
 pub use regions::Regions;
 pub use tap::{TapSelection, Trace};

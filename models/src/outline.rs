@@ -174,6 +174,26 @@ impl Outline {
     }
 }
 
+/// Kinds of taps over all architectures, with a summary of each. `i` counts layers; streams are those of
+/// [`Outline::streams`], and one without a name has no `STREAM.` in its taps.
+pub const TAP_KINDS: [(&str, &str); 12] = [
+    ("STREAM.hidden.i", "Output of layer i, counted from 1; 0 is the embedding output"),
+    ("STREAM.queries.i", "Queries of layer i, counted from 0"),
+    ("STREAM.keys.i", "Keys of layer i"),
+    ("STREAM.values.i", "Values of layer i"),
+    ("STREAM.scores.i", "Scaled scores of layer i, before the mask and the softmax"),
+    ("STREAM.attention.i", "Attention probabilities of layer i"),
+    ("STREAM.embedding", "Embedding of a whole text or image"),
+    ("pooled", "Output of the pooler, from the first token"),
+    (
+        "logits",
+        "Logits of classes, of tokens of the vocabulary, or of every image with every text of a batch",
+    ),
+    ("relation", "Logits of how a text and an image belong together"),
+    ("objectness", "Logits of a detector's cells for an object"),
+    ("boxes", "Boxes of a detector's cells"),
+];
+
 /// The name of a stream's tap `embedding`.
 #[must_use]
 pub fn embedding_tap(stream: &str) -> String {
@@ -200,4 +220,39 @@ pub(crate) const DISTRIBUTIONS: [&str; 2] = ["scores", "attention"];
 #[must_use]
 pub fn tap(stream: &str, kind: &str, number: usize) -> String {
     if stream.is_empty() { format!("{kind}.{number}") } else { format!("{stream}.{kind}.{number}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The entry of [`TAP_KINDS`] for a tap.
+    fn kind_of(tap: &str) -> String {
+        match tap.rsplit_once('.') {
+            Some((front, number)) if number.parse::<usize>().is_ok() => {
+                format!("STREAM.{}.i", front.rsplit('.').next().unwrap_or(front))
+            }
+            _ if stream_of_embedding(tap).is_some() => "STREAM.embedding".to_owned(),
+            _ => tap.to_owned(),
+        }
+    }
+
+    #[test]
+    fn kinds_of_taps_are_those_of_an_outline_with_all() {
+        let stream = Stream { embedding: Some(8), ..Stream::new(2, 8, 2) };
+        let outline = Outline {
+            streams: ["", "text"].map(|name| (name.to_owned(), stream)).into_iter().collect(),
+            pooled: Some(8),
+            classes: 2,
+            relations: 3,
+            detects: true,
+            ..Outline::default()
+        };
+        let mut kinds: Vec<String> = outline.taps().iter().map(|tap| kind_of(tap)).collect();
+        kinds.sort();
+        kinds.dedup();
+        let mut expected = TAP_KINDS.map(|(kind, _)| kind.to_owned());
+        expected.sort();
+        assert_eq!(kinds, expected);
+    }
 }

@@ -11,7 +11,7 @@ use crate::{Config, ModelError, ModelFolder};
 const MOST_NAMED: usize = 3;
 
 /// Prefixes of the names of heads in files of transformers. An architecture has no use for those of others: as a model
-/// that tells texts apart for the head of its pre-training.
+/// that classifies texts for the head of its pre-training.
 const HEADS: [&str; 14] = [
     "cls.",
     "classifier.",

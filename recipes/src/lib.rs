@@ -37,7 +37,7 @@ mod training;
 mod vocabulary;
 
 pub use cache::{CacheSize, CachedStage, cache};
-pub use check::{Depth, check, check_and_tell, is_fatal};
+pub use check::{Depth, check, check_with_messages, is_fatal};
 pub use error::RunError;
 pub use load::{Loaded, load};
 pub use plan::{Plan, plan};

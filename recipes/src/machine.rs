@@ -20,7 +20,7 @@ pub(crate) fn describe() -> IndexMap<String, String> {
     .collect()
 }
 
-/// The processor's name, where the system tells it.
+/// The processor's name, where the system reports it.
 fn processor() -> String {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -43,7 +43,7 @@ fn memory() -> String {
 /// Bytes of a gibibyte.
 pub(crate) const GIB: f64 = (1_u64 << 30) as f64;
 
-/// The machine's memory in bytes, where the system tells it.
+/// The machine's memory in bytes, where the system reports it.
 pub(crate) fn memory_bytes() -> Option<u64> {
     let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kibibytes = info.lines().find_map(|line| {

@@ -10,14 +10,14 @@ use alambic_tensor::device;
 use alambic_tensor::precision::MatmulPrecision;
 use clap::Args;
 
-use super::{precisions, tell_fallback, tell_unread};
+use super::{precisions, warn_fallback, warn_unread_tensors};
 use crate::failure::Failure;
 use crate::output::{self, Column};
 use crate::progress::Progress;
 
 /// Measures models against each other: size, time of a batch, throughput, memory
 ///
-/// Each batch is of random texts; a model that writes writes as many tokens as it reads, and one that looks at images looks at
+/// Each batch is of random texts; a model that generates texts writes as many tokens as it reads, and one that reads images reads
 /// one for each text; two towers are measured with stored images, too. The models take turns, so that what else the machine
 /// does hits all alike. Memory is that of a process of its own which writes the largest batch.
 #[derive(Args)]
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     /// Tokens of a text
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "16,64")]
     length: Vec<usize>,
-    /// What numbers are multiplied as
+    /// Precision of matrix products
     #[arg(long, value_name = "P,…", value_delimiter = ',', default_value = "f32", value_parser = precisions())]
     precision: Vec<MatmulPrecision>,
     /// How often each batch is timed
@@ -61,9 +61,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     for model in &arguments.models {
         let folder = ModelFolder::open(model)?;
-        tell_unread(&folder, &Config::open(&folder)?)?;
+        warn_unread_tensors(&folder, &Config::open(&folder)?)?;
     }
-    grid.precisions.iter().for_each(|precision| tell_fallback(*precision));
+    grid.precisions.iter().for_each(|precision| warn_fallback(*precision));
     let mut measured = measure(&arguments.models, &grid, &mut Progress::new())?;
     for model in &mut measured {
         model.peak_memory_bytes = memory(&model.folder, model.precision, arguments);

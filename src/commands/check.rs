@@ -1,6 +1,6 @@
 //! `alambic check`.
 
-use alambic_recipes::{Depth, check_and_tell, is_fatal, load};
+use alambic_recipes::{Depth, check_with_messages, is_fatal, load};
 use alambic_settings::Diagnostics;
 use clap::Args;
 
@@ -23,8 +23,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let depth = if arguments.quick { Depth::Quick } else { Depth::Whole };
-    let (diagnostics, told) = match load(&arguments.recipe.recipe, &arguments.recipe.set) {
-        Ok(loaded) => check_and_tell(&loaded, depth),
+    let (diagnostics, messages) = match load(&arguments.recipe.recipe, &arguments.recipe.set) {
+        Ok(loaded) => check_with_messages(&loaded, depth),
         Err(diagnostics) => (diagnostics, Vec::new()),
     };
     if arguments.json {
@@ -40,8 +40,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json {
         return Ok(());
     }
-    for told in &told {
-        output::line(told)?;
+    for message in &messages {
+        output::line(message)?;
     }
     output::line(&verdict(&arguments.recipe.recipe.to_string_lossy(), &diagnostics))
 }

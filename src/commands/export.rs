@@ -8,23 +8,23 @@ use alambic_students::{ExportFormat, ExportedFile, export};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::{model_folder, tell_unread};
+use super::{model_folder, warn_unread_tensors};
 use crate::failure::Failure;
 use crate::output::{self, Column};
 
-/// Writes a model in the forms that other programs load, reads them back and says by how much they differ
+/// Writes a model in the forms that other programs load, reads them back and reports by how much they differ
 ///
 /// In ONNX a text encoder is one file, `model.onnx`. A dual encoder is three: `text.onnx` gives `text_embeds`; `image.onnx`
 /// gives `image_embeds`, to be computed once an image and stored; `head.onnx` takes both and gives the logits of the
 /// answers, in the order of `id2label` in `config.json`. The image tower's input `pixel_values` is a square of the size for
 /// which the model stores positions, `image_size`: red, green and blue, each from -1 to 1 (a byte over 127.5, minus 1).
 /// Whoever runs the file brings other images to that square, width and height alike; `predict` keeps their proportions, so
-/// the two say the same of squares alone.
+/// the two agree only on squares.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// A run's folder, a model's folder, or `hf:OWNER/NAME[@REVISION]`
     model: PathBuf,
-    /// The forms, parted by commas
+    /// The forms, comma-separated
     #[arg(long, value_enum, value_delimiter = ',', default_value = "hf")]
     format: Vec<Form>,
     /// The number format of `hf` and `onnx`
@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Numbers::F16 => Precision::F16,
     };
     let folder = ModelFolder::open(&model)?;
-    tell_unread(&folder, &Config::open(&folder)?)?;
+    warn_unread_tensors(&folder, &Config::open(&folder)?)?;
     let exported = export(&model, &formats, precision, &arguments.to)?;
     if arguments.json {
         let one = |exported: &ExportedFile| {

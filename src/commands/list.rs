@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_data::Corpus;
 use alambic_losses::Loss;
-use alambic_models::{Config, ModelFolder};
+use alambic_models::{Config, ModelFolder, TAP_KINDS};
 use alambic_recipes::book;
 use alambic_recipes::load;
 use alambic_reports::metrics::METRICS;
@@ -18,10 +18,10 @@ use super::model_folder;
 use crate::failure::Failure;
 use crate::output::{self, Column};
 
-/// Shows what there is
+/// Lists recipes, kinds, metrics, formats or taps
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Of what
+    /// What to list
     what: What,
     /// With `taps`: the model whose taps are shown, a folder or `hf:OWNER/NAME[@REVISION]`
     model: Option<PathBuf>,
@@ -48,21 +48,9 @@ enum What {
     Taps,
 }
 
-/// Taps of an encoder-decoder, `i` counting layers from 1 (0 the embeddings) for hidden states and from 0 for the rest.
-const TAPS: &[(&str, &str)] = &[
-    ("encoder.hidden.i", "Output of layer i of the encoder; 0 is the embedding output"),
-    ("decoder.hidden.i", "Output of layer i of the decoder; 0 is the embedding output"),
-    ("STREAM.queries.i", "Queries of layer i, counted from 0; STREAM is encoder, decoder or cross"),
-    ("STREAM.keys.i", "Keys of layer i"),
-    ("STREAM.values.i", "Values of layer i"),
-    ("STREAM.scores.i", "Scaled scores of layer i, before the mask and the softmax"),
-    ("STREAM.attention.i", "Attention probabilities of layer i"),
-    ("logits", "Logits of the decoder"),
-];
-
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.model.is_some() && arguments.what != What::Taps {
-        return Err(Failure::Usage("a model goes with `list taps` alone".into()));
+        return Err(Failure::Usage("a model is only for `list taps`".into()));
     }
     let entries = match arguments.what {
         What::Recipes => recipes()?,
@@ -73,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         What::Metrics => pairs(METRICS.iter().map(|metric| (metric.name, metric.summary))),
         What::Taps => match &arguments.model {
             Some(model) => return taps(model, arguments.json),
-            None => pairs(TAPS.iter().copied()),
+            None => pairs(TAP_KINDS.iter().copied()),
         },
     };
     if arguments.json {

@@ -117,18 +117,18 @@ fn model_folder(model: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// Says on standard error which tensors of a model's folder are not read, if there are such.
-fn tell_unread(folder: &ModelFolder, config: &Config) -> Result<(), Failure> {
-    if let Some(told) = config.unused_tensors(folder)? {
-        say(&format!("warning: {told}"));
+/// Warns of tensors of a model's folder that are not read.
+fn warn_unread_tensors(folder: &ModelFolder, config: &Config) -> Result<(), Failure> {
+    if let Some(message) = config.unused_tensors(folder)? {
+        say(&format!("warning: {message}"));
     }
     Ok(())
 }
 
-/// Says on standard error where products are not made as asked.
-fn tell_fallback(precision: MatmulPrecision) {
-    if let Some(told) = precision.fallback() {
-        say(&format!("warning: {told}"));
+/// Warns of a precision that the machine does not support.
+fn warn_fallback(precision: MatmulPrecision) {
+    if let Some(message) = precision.fallback() {
+        say(&format!("warning: {message}"));
     }
 }
 

@@ -83,8 +83,8 @@ fn corpora(plan: &Plan) -> Result<(), Failure> {
     output::table(&columns, rows.collect())?;
     for (name, corpus) in &plan.corpora {
         let reasons = corpus.dropped.iter().map(|(reason, count)| format!("{reason}: {count}"));
-        for told in reasons.chain(corpus.notes.iter().map(|note| visible(note))) {
-            output::line(&format!("{name}: {told}"))?;
+        for message in reasons.chain(corpus.notes.iter().map(|note| visible(note))) {
+            output::line(&format!("{name}: {message}"))?;
         }
     }
     Ok(())
@@ -182,12 +182,12 @@ fn losses(plan: &Plan) -> Result<(), Failure> {
 fn caches(plan: &Plan) -> Result<(), Failure> {
     for stage in &plan.stages {
         let Some(cache) = &stage.cache else { continue };
-        let kept = match &cache.reason {
-            None => "kept".to_owned(),
-            Some(reason) => format!("not kept: {reason}"),
+        let cached = match &cache.reason {
+            None => "cached".to_owned(),
+            Some(reason) => format!("not cached: {reason}"),
         };
         output::line(&format!(
-            "{}: the teacher's outputs for {} are about {}, {kept}",
+            "{}: the teacher's outputs for {} are about {}, {cached}",
             stage.name,
             counted(cache.texts, "text", "texts"),
             bytes(cache.bytes)

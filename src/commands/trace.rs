@@ -12,7 +12,7 @@ use alambic_tensor::device;
 use clap::Args;
 
 use super::tensors::{check_target, write};
-use super::{model_folder, tell_unread};
+use super::{model_folder, warn_unread_tensors};
 use crate::failure::Failure;
 use crate::output;
 
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     /// The safetensors file to write: none in the model's folder, and none that `trace` did not write itself
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Only these taps, parted by commas; `alambic list taps MODEL` shows them
+    /// Only these taps, comma-separated; `alambic list taps MODEL` shows them
     #[arg(long, value_name = "TAPS", value_delimiter = ',')]
     taps: Vec<String>,
 }
@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let near = nearest(tap, &known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         return Err(Failure::Usage(format!("the model has no tap `{tap}`{near}")));
     }
-    tell_unread(&folder, &config)?;
+    warn_unread_tensors(&folder, &config)?;
     let of_inputs = |error: ModelError| Failure::message(format!("{}: {error}", arguments.inputs.display()));
     let inputs = load_recorded(&arguments.inputs)?;
     for (name, tensor) in &inputs {
@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .map_err(|error| Failure::message(format!("{}: {error}", folder.path().display())))?;
     }
     let count = trace.taps().len();
-    // For losses that look at parts of what was read: which patches are of an image shows nowhere in the inputs.
+    // For losses over some of the positions: which patches are of an image shows nowhere in the inputs.
     let examples = ["input_ids", "pixel_values"].iter().find_map(|name| written.get(*name)?.dim(0).ok());
     let rows = examples.unwrap_or(1).max(1);
     for (stream, mask) in trace.masks() {

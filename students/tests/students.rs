@@ -202,7 +202,7 @@ fn chosen_layers_are_taken_and_numbered_anew() {
 }
 
 #[test]
-fn all_layers_are_kept_unless_told_otherwise() {
+fn all_layers_are_taken_by_default() {
     let (student, teacher) = (vocabulary_transfer(&from("deep")).unwrap(), source_models("deep").unwrap());
     assert_eq!(student.config, teacher.config);
     for (name, tensor) in &teacher.weights {
@@ -244,7 +244,7 @@ fn layers_and_teachers_that_do_not_fit_are_refused_by_name() {
         ),
         (
             EncoderDecoderLayers { encoder_layers: layers(&[]), ..from("deep") },
-            "no layer of the encoder is kept",
+            "no layer of the encoder is taken",
         ),
         (from("nobody"), "there is no teacher `nobody` with weights to take layers from"),
         (decoder("nobody"), "there is no teacher `nobody` with weights to take layers from"),
@@ -344,7 +344,7 @@ fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn a_pipeline_decodes_as_it_is_told_and_names_what_it_cannot_do() {
+fn pipeline_decodes_by_its_options_and_names_what_it_cannot_do() {
     let InitialModel { config, weights } = scratch(&tiny(), 7).unwrap();
     let mut pipeline = pipeline(&config, &weights);
     assert_eq!(pipeline.languages(), ["en", "hi", "ta"]);

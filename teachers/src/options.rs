@@ -66,7 +66,7 @@ settings! {
 settings! {
     /// Outputs of an earlier pass, read from its record.
     pub struct RecordedOptions {
-        /// The record, a file of JSON lines, or several: a run writes one of the training part and one of the validation part,
+        /// The record, a file of JSON lines, or several: a run writes one of the training split and one of the validation split,
         /// and a stage asks for both.
         pub path: OneOrMany<Location>,
     }

@@ -177,7 +177,7 @@ fn a_record_that_is_no_record_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_changed_number_in_a_record_is_told_by_its_chunk() {
+fn changed_number_in_a_record_is_found_by_its_chunk() {
     let place = Workplace::new();
     let checkpoint = place.checkpoint("first");
     let (path, requests) = (place.path("record.jsonl"), requests());
@@ -224,7 +224,7 @@ fn a_stale_record_is_refused_by_what_differs() {
 }
 
 #[test]
-fn requests_are_told_apart_by_text_and_language() {
+fn requests_differ_in_text_and_language() {
     let place = Workplace::new();
     let checkpoint = place.checkpoint("first");
     let data = |requests: &[GenerationRequest]| Fingerprint::of(&checkpoint, requests).data;

@@ -73,7 +73,7 @@ fn a_checkpoint_names_languages_and_texts_that_it_cannot_take() {
 }
 
 #[test]
-fn a_checkpoint_is_told_apart_by_its_digest() {
+fn checkpoints_differ_in_their_digest() {
     let place = Workplace::new();
     write_model(&place.path("copy"), 6, 16);
     write_model(&place.path("other positions"), 6, 18);

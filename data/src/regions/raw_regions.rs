@@ -1,4 +1,4 @@
-//! What a file says of an image's regions, held against itself.
+//! Regions of an image as read from a file, checked for consistency.
 
 use std::mem;
 use std::sync::Arc;

@@ -72,7 +72,7 @@ pub(crate) fn remove_held_out(dataset: &mut Dataset<Entry>, HoldOut(held): &Hold
     }
 }
 
-/// The same forms under several names: `north` of many names teaches and tests once.
+/// The same forms under several names: `north` of many names is trained on and tested once.
 fn remove_repeats(entries: &mut Vec<Entry>) {
     let mut seen = HashSet::new();
     entries.retain(|entry| {

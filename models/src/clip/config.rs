@@ -204,20 +204,20 @@ const PARTS: [(&str, &str); 2] =
 /// The width of the embeddings where a configuration does not say it.
 const PROJECTION: usize = 512;
 
-/// A configuration whose towers are told once.
-fn told_once(json: &Value) -> Value {
-    let mut told = json.clone();
+/// A configuration with each key of the towers once.
+fn with_towers_once(json: &Value) -> Value {
+    let mut config = json.clone();
     for (part, other) in PARTS {
         if json[other].is_object() {
-            told[part] = json[other].clone();
+            config[part] = json[other].clone();
         } else if json[part].is_null() {
-            told[part] = json!({});
+            config[part] = json!({});
         }
     }
     if json["projection_dim"].is_null() {
-        told["projection_dim"] = PROJECTION.into();
+        config["projection_dim"] = PROJECTION.into();
     }
-    told
+    config
 }
 
 impl ClipConfig {
@@ -226,7 +226,7 @@ impl ClipConfig {
     /// # Errors
     /// When a key has the wrong type, or the model is not of both towers.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
-        let config: Self = folder.typed_of("clip", &told_once(folder.json()))?;
+        let config: Self = folder.typed_of("clip", &with_towers_once(folder.json()))?;
         folder.check(&config.summary())?;
         let images = ImageProcessorConfig::open_clip(folder, config.vision_config.image_size)?;
         Ok(Self { images, ..config })

@@ -61,7 +61,7 @@ pub(super) struct Header {
     pub(super) metadata: IndexMap<String, String>,
 }
 
-/// Reads the head of a safetensors file, and holds it against the length of the file: each tensor has as many bytes as its
+/// Reads the head of a safetensors file, and checks it against the length of the file: each tensor has as many bytes as its
 /// shape and its type need, and the tensors lie one behind the other from the head to the end.
 pub(super) fn read(path: &Path) -> Result<Header, ModelError> {
     let mut file = read::open(path)?;
@@ -96,7 +96,7 @@ pub(super) fn read(path: &Path) -> Result<Header, ModelError> {
         let numbers = shape.iter().try_fold(1u64, |product, &side| product.checked_mul(side as u64));
         let needed =
             numbers.and_then(|numbers| numbers.checked_mul(bits(&dtype)?)).map(|bits| bits.div_ceil(8));
-        // Of a type that is not known here the length is not known either; whoever needs the tensor is told its type.
+        // Of a type that is not known here the length is not known either; whoever needs the tensor gets an error with its type.
         if bits(&dtype).is_some() && needed != end.checked_sub(start) {
             return Err(fault(&format!(
                 "shape {shape:?} of {} does not take up {start} to {end}",
@@ -115,10 +115,10 @@ pub(super) fn read(path: &Path) -> Result<Header, ModelError> {
     if end.checked_add(8 + head) == Some(length) {
         return Ok(header);
     }
-    let told = end.saturating_add(8 + head);
+    let stated = end.saturating_add(8 + head);
     Err(ModelError::content(
         path,
-        format!("the file has {length} bytes, and its header says {told}; was it cut short?"),
+        format!("the file has {length} bytes, and its header says {stated}; was it cut short?"),
     ))
 }
 

@@ -190,6 +190,6 @@ fn read_all(file: &Path, wanted: &[&Stored]) -> Result<Vec<Vec<f32>>, ModelError
         reader.seek(SeekFrom::Start(start)).map_err(ModelError::file(file))?;
         read_numbers(&mut reader, &stored.format, stored.count()).map_err(ModelError::file(file))
     });
-    // In the order of the tensors, so that of several faults the same one is told every time.
+    // In the order of the tensors, so that of several faults the same one is reported every time.
     numbers.collect::<Vec<Result<_, _>>>().into_iter().collect()
 }

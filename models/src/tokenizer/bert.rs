@@ -63,7 +63,7 @@ pub(super) fn of_vocabulary(text: &str, files: &TokenizerFiles) -> Result<Value,
             "vocab": vocabulary,
         },
     });
-    add(&mut json, told_tokens(files)?);
+    add(&mut json, added_tokens(files)?);
     Ok(json)
 }
 
@@ -139,20 +139,20 @@ pub(super) fn add_tokens(json: &mut Value, files: &TokenizerFiles) -> Result<boo
 }
 
 /// Tokens that settings put among the special ones: those of `added_tokens_decoder`, and additional ones.
-fn told_tokens(files: &TokenizerFiles) -> Result<Vec<(String, Option<u64>, bool)>, ModelError> {
+fn added_tokens(files: &TokenizerFiles) -> Result<Vec<(String, Option<u64>, bool)>, ModelError> {
     let config = files.json(CONFIG)?;
-    let mut told = Vec::new();
+    let mut tokens = Vec::new();
     for (id, token) in config["added_tokens_decoder"].as_object().into_iter().flatten() {
         if let (Ok(id), Some(name)) = (id.parse(), content(token)) {
-            told.push((name.to_owned(), Some(id), token["special"].as_bool().unwrap_or(false)));
+            tokens.push((name.to_owned(), Some(id), token["special"].as_bool().unwrap_or(false)));
         }
     }
-    told.sort_by_key(|(_, id, _)| *id);
+    tokens.sort_by_key(|(_, id, _)| *id);
     for settings in [config, files.json(SPECIAL)?] {
         let additional = settings["additional_special_tokens"].as_array().into_iter().flatten();
-        told.extend(additional.filter_map(content).map(|name| (name.to_owned(), None, true)));
+        tokens.extend(additional.filter_map(content).map(|name| (name.to_owned(), None, true)));
     }
-    Ok(told)
+    Ok(tokens)
 }
 
 /// Adds tokens that are not there yet, those without an id behind all others; says whether there was one.

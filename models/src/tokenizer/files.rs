@@ -78,7 +78,7 @@ impl TokenizerFiles {
             Some(_) => Ok(()),
             None => Err(ModelError::content(
                 &folder.join(JSON),
-                "there is no such file, and without it nobody can read texts for this model",
+                "there is no such file, and without it texts cannot be encoded for this model",
             )),
         }
     }
@@ -124,8 +124,8 @@ impl TokenizerFiles {
     /// When the file is damaged.
     pub fn sentence_config(&self, max_length: usize) -> Result<Value, ModelError> {
         let mut config = self.json(SENTENCE)?;
-        let told = config["max_seq_length"].as_u64().unwrap_or(u64::MAX);
-        config["max_seq_length"] = told.min(max_length as u64).into();
+        let stored = config["max_seq_length"].as_u64().unwrap_or(u64::MAX);
+        config["max_seq_length"] = stored.min(max_length as u64).into();
         if !config["do_lower_case"].is_boolean() {
             config["do_lower_case"] = false.into();
         }

@@ -33,7 +33,7 @@ impl Tokenizer {
                 json::parse::<Value>(&place.join(name), bytes)?;
             }
         }
-        // Faults in what the files say are told with their folder.
+        // Faults in the files are reported with their folder.
         let named = |error: ModelError| match error {
             ModelError::Content { path, message } if path.parent() == Some(Path::new("")) => {
                 let place = if path == Path::new(PROMPTS) { folder } else { &inner };
@@ -119,14 +119,14 @@ impl Tokenizer {
         Ok(Self { growth, ..Self::built(library(json).map_err(ModelError::Tokenizer)?) })
     }
 
-    /// Text that tells this tokenizer from others, for digests: `tokenizer.json`, and the options beside it.
+    /// Identity of this tokenizer as text, for digests: `tokenizer.json`, and the options beside it.
     ///
     /// # Errors
     /// When the tokenizer cannot be written as JSON.
     pub fn identity(&self) -> Result<String, ModelError> {
         let json = self.to_json()?;
         Ok(match self.options_beside_json() {
-            Some(told) => format!("{json}\n{told}"),
+            Some(options) => format!("{json}\n{options}"),
             None => json,
         })
     }
@@ -134,7 +134,7 @@ impl Tokenizer {
     /// Options of encoding beside `tokenizer.json`, as JSON, lengths aside; none where there is none.
     #[must_use]
     pub fn options_beside_json(&self) -> Option<String> {
-        self.options.to_json().map(|told| told.to_string())
+        self.options.to_json().map(|options| options.to_string())
     }
 
     /// Number of rows that a table with one for each token needs: one more than the highest id.

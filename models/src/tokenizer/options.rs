@@ -67,7 +67,7 @@ impl EncodingOptions {
             }
         }
         let own = length(&config, "model_max_length").map_err(|fault| refused(CONFIG, fault))?;
-        let told = length(&sentence, "max_seq_length").map_err(|fault| refused(SENTENCE, fault))?;
+        let stored = length(&sentence, "max_seq_length").map_err(|fault| refused(SENTENCE, fault))?;
         let side = side.as_str().or_else(|| json["truncation"]["direction"].as_str());
         let truncates_start = match side.map(str::to_lowercase).as_deref() {
             None | Some("right") => false,
@@ -85,7 +85,7 @@ impl EncodingOptions {
             None => class.is_some_and(|class| WITHOUT_SEGMENTS.contains(&class)),
         };
         let prompt = default_prompt(&files.json(PROMPTS)?).map_err(|fault| refused(PROMPTS, fault))?;
-        Ok(Self { max_length: told.or(own), truncates_start, one_segment, prompt })
+        Ok(Self { max_length: stored.or(own), truncates_start, one_segment, prompt })
     }
 
     /// A text behind the prompt.
@@ -96,7 +96,7 @@ impl EncodingOptions {
         }
     }
 
-    /// JSON of what differs from `tokenizer.json`, lengths aside, which batches tell; none where nothing does.
+    /// JSON of what differs from `tokenizer.json`, lengths aside, which batches show; none where nothing does.
     pub(super) fn to_json(&self) -> Option<Value> {
         let Self { truncates_start, one_segment, prompt, .. } = self;
         (*truncates_start || *one_segment || prompt.is_some())

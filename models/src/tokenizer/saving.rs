@@ -106,7 +106,7 @@ impl Tokenizer {
             "model_max_length": max_length,
         });
         if self.tells_segments() {
-            // The class leaves them out unless it is told.
+            // The class leaves them out by default.
             config["model_input_names"] = json!(["input_ids", "token_type_ids", "attention_mask"]);
         }
         if self.options.truncates_start {

@@ -14,7 +14,7 @@ pub(super) const END: &str = "</s>";
 /// Token for what is not in the vocabulary.
 pub(super) const UNKNOWN: &str = "<unk>";
 
-/// The tag that tells a multilingual model which language to write, as Marian's multilingual models have it.
+/// The tag of the language that a multilingual model is to write, as Marian's multilingual models have it.
 #[must_use]
 pub fn language_tag(language: &str) -> String {
     format!(">>{language}<<")

@@ -215,7 +215,7 @@ pub(super) fn counted<'t, N: Normalizer, P: PreTokenizer>(
             guarded(|| splitter.pre_tokenize(&mut parts)).map_err(error)?;
         }
         for (word, ..) in parts.get_splits(OffsetReferential::Original, OffsetType::Byte) {
-            // Of a language without blanks a word may be a whole text, whose likelihood the library could not tell.
+            // Of a language without blanks a word may be a whole text, whose likelihood the library could not compute.
             let letters: Vec<char> = word.chars().collect();
             for part in letters.chunks(LONGEST) {
                 *counts.entry(part.iter().collect()).or_default() += 1;

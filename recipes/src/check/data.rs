@@ -53,7 +53,7 @@ impl Checker<'_> {
         for Problem { place, fault } in &error.problems {
             let mut parts = ["corpus", "regions"].into_iter().filter_map(|part| data?.get(part));
             let named = parts.find_map(|node| find_location(node, &place.source));
-            // A fault of an option is told by the option's key.
+            // A fault of an option is reported at the option's key.
             let option = || {
                 let table = corpus.iter().try_fold(self.places.0, |node, key| node.get(key))?;
                 table.members()?.get(&place.source).map(|member| member.key_origin.clone())
@@ -208,20 +208,23 @@ impl Checker<'_> {
     /// Reports a training that has nothing to train or to validate on.
     pub(crate) fn check_splits(&mut self, site: &Site<'_>, examples: usize, validation: usize) {
         let (what, help) = if examples == 0 {
-            ("train", "its training part is empty; does a split take everything?")
+            (
+                "train",
+                "the training split is empty: lower `split.validation-fraction` and `split.test-fraction`",
+            )
         } else if validation == 0 {
             (
                 "validate",
-                "give a corpus a part for it: `split.validation-fraction` or `split.validation-values`",
+                "give a corpus a validation split: `split.validation-fraction` or `split.validation-values`",
             )
         } else {
             return;
         };
         let message = format!("`{}` has nothing to {what} on", site.path.join("."));
-        let part = if examples == 0 { "training" } else { "validation" };
+        let split = if examples == 0 { "training" } else { "validation" };
         self.report(
             Diagnostic::error("data::empty", message)
-                .label(&self.data_origin(site), format!("the {part} parts hold nothing of this"))
+                .label(&self.data_origin(site), format!("the {split} splits have none of these"))
                 .help(help),
         );
     }

@@ -54,11 +54,16 @@ impl Checker<'_> {
             let reserved = [TEACHER, STUDENT, BASELINE, UNTRAINED, SAME_START, FROM_SCRATCH, QUESTION_ONLY];
             if reserved.contains(&name.as_str()) {
                 let message = format!("`{}` is what another model is called in reports", name.value);
-                self.error("evaluation::beside", message, &name.origin, "give this teacher another name");
+                self.error(
+                    "evaluation::compare-with",
+                    message,
+                    &name.origin,
+                    "give this teacher another name",
+                );
             }
             if compared.iter().filter(|other| other.value == name.value).count() > 1 {
                 let message = format!("`{}` is named twice", name.value);
-                self.error("evaluation::beside", message, &name.origin, "here");
+                self.error("evaluation::compare-with", message, &name.origin, "here");
             }
             self.check_checkpoint(name);
         }

@@ -47,8 +47,8 @@ impl Checker<'_> {
     }
 
     fn check_model_writes(&mut self, checkpoint: &str, languages: &[(String, Origin)]) {
-        let Some(sketch) = self.models.checkpoint(checkpoint) else { return };
-        let known = sketch.tokenizer.languages();
+        let Some(info) = self.models.checkpoint(checkpoint) else { return };
+        let known = info.tokenizer.languages();
         let mut reported: Vec<&str> = Vec::new();
         for (language, origin) in languages {
             if !known.contains(language) && !reported.contains(&language.as_str()) {

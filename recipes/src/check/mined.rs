@@ -40,11 +40,11 @@ impl Checker<'_> {
             }
             for own in mined.of.iter().filter(|own| self.is_to_be_mined(own)).cloned().collect::<Vec<_>>() {
                 let message = format!("corpus `{}` is mined itself", own.value);
-                self.error("recipe::data", message, &own.origin, "name sentences beside their translations");
+                self.error("recipe::data", message, &own.origin, "name corpora of parallel sentences");
             }
             if self.check_checkpoint(&mined.teacher) {
                 let known = self.models.checkpoint(&mined.teacher);
-                if let Some(config) = known.map(|sketch| sketch.config.clone()) {
+                if let Some(config) = known.map(|info| info.config.clone()) {
                     check_embeds("teacher", &config, &mined.teacher.origin, self);
                 }
             }
@@ -61,7 +61,7 @@ pub(crate) fn check_embeds(side: &str, config: &Config, origin: &Origin, checker
     let help = if side == "student" {
         "give the student a `pooling`, or take the layers of a model that pools"
     } else {
-        "say how its states are pooled, with `checkpoint.pooling`, or in its folder as sentence-transformers does"
+        "set how its states are pooled, with `checkpoint.pooling`, or in its folder as sentence-transformers does"
     };
     checker.report(
         Diagnostic::error("evaluation::embedding", message).label(origin, "is evaluated here").help(help),

@@ -23,4 +23,4 @@ mod teachers;
 pub use checker::Depth;
 pub use counts::Count;
 pub(crate) use recipe::examine;
-pub use recipe::{check, check_and_tell, is_fatal, is_name};
+pub use recipe::{check, check_with_messages, is_fatal, is_name};

@@ -22,18 +22,18 @@ pub fn check(loaded: &Loaded, depth: Depth) -> Diagnostics {
     examine(loaded, depth).found
 }
 
-/// The same, and what a user is told of the corpora that were read: what was dropped, and how files were read.
+/// Diagnostics of a recipe, with messages about the corpora that were read: what was dropped, and how files were read.
 #[must_use]
-pub fn check_and_tell(loaded: &Loaded, depth: Depth) -> (Diagnostics, Vec<String>) {
+pub fn check_with_messages(loaded: &Loaded, depth: Depth) -> (Diagnostics, Vec<String>) {
     let checker = examine(loaded, depth);
-    let told = checker
+    let messages = checker
         .corpora
         .iter()
         .flat_map(|(name, corpus)| {
-            corpus.statistics().messages().into_iter().map(move |told| format!("{name}: {told}"))
+            corpus.statistics().messages().into_iter().map(move |message| format!("{name}: {message}"))
         })
         .collect();
-    (checker.found, told)
+    (checker.found, messages)
 }
 
 /// Whether a recipe with these diagnostics cannot be run.
@@ -55,7 +55,7 @@ pub fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= LONGEST_NAME && !name.starts_with('.') && name.chars().all(plain)
 }
 
-/// What is said of a name that is none.
+/// Label of a name that cannot be one.
 const NAME_LABEL: &str = "use at most 100 letters, digits, `-`, `_` and `.`, not beginning with `.`";
 
 /// Whether trainings that are no stages, or are repetitions of one, are called like this in a run's folder.

@@ -108,7 +108,7 @@ impl<'a> Checker<'a> {
             Some(task) => task.check(site, self),
             None => {
                 let message = format!("`{}` has nothing to train on", site.path.join("."));
-                let help = "`pairs` have a target in the corpus; a teacher writes the targets of `words`; `texts` and `parallel` sentences are read; `questions` and `image-texts` are about images; images are retrieved by `captions`; detectors learn from `objects`";
+                let help = "`pairs` have a target in the corpus; a teacher writes the targets of `words`; `texts` and `parallel` sentences are encoded; `questions` and `image-texts` are about images; images are retrieved by `captions`; detectors learn from `objects`";
                 self.report(
                     Diagnostic::error("recipe::data", message)
                         .label(&data.origin, "holds none of these")
@@ -133,7 +133,7 @@ impl<'a> Checker<'a> {
             .find(|other| student_of(recipe, other).is_ok_and(|other| other == name))
             .filter(|other| other.value != site.name);
         let is_sound = before.is_some() || self.check_student(name, declared, site.position);
-        self.check_purpose(site, name, declared, task)?;
+        self.check_task_kind(site, name, declared, task)?;
         let tokenizer = match before.and_then(|before| self.models.stages.get(&before.value)) {
             // It goes on with what it has learnt to read.
             Some(info) if site.named_teacher.is_none() || !shares_vocabulary(declared, task) => {
@@ -150,14 +150,14 @@ impl<'a> Checker<'a> {
             }
             None if !is_sound => return None,
             None => {
-                let donor = declared.inner().source_models().into_iter().next();
-                let donor = donor.and_then(|donor| self.models.checkpoint(donor));
-                // What is pruned is not the donor's any more.
-                let own = donor.map(|donor| Rc::clone(&donor.tokenizer));
+                let source_model = declared.inner().source_models().into_iter().next();
+                let source_model = source_model.and_then(|source_model| self.models.checkpoint(source_model));
+                // A pruned vocabulary is not the source model's any more.
+                let own = source_model.map(|source_model| Rc::clone(&source_model.tokenizer));
                 let own = own.filter(|_| declared.inner().vocabulary_transfer() == VocabularyTransfer::Keep);
                 match self.models.configure(declared, &tokenizer, &head, recipe.seed) {
                     Ok(config) => (config, own, "the teacher whose layers it takes".to_owned()),
-                    // The donor is known to be broken, and that is reported where it is declared.
+                    // The source model is broken, which is reported where it is declared.
                     Err(StudentError::MissingSourceModel(_)) => return None,
                     Err(error) => {
                         let origin = self.places.origin(&["model", name]);
@@ -187,20 +187,20 @@ impl<'a> Checker<'a> {
     }
 
     /// Reports a student that is made for other data than those of its stage; none if it is so.
-    fn check_purpose(
+    fn check_task_kind(
         &mut self,
         site: &Site<'_>,
         name: &str,
         student: &Student,
         task: &dyn Task,
     ) -> Option<()> {
-        let purpose = student.inner().task_kind();
-        if purpose == task.task_kind() {
+        let task_kind = student.inner().task_kind();
+        if task_kind == task.task_kind() {
             return Some(());
         }
-        let kind = match purpose {
-            TaskKind::TextGeneration => "writes",
-            TaskKind::TextEncoding => "reads",
+        let kind = match task_kind {
+            TaskKind::TextGeneration => "generates texts",
+            TaskKind::TextEncoding => "encodes texts",
             TaskKind::VisualQuestionAnswering => "answers questions about images",
             TaskKind::ImageTextRetrieval => "retrieves images by texts",
             TaskKind::ObjectDetection => "detects objects in images",
@@ -212,7 +212,7 @@ impl<'a> Checker<'a> {
             Diagnostic::error("student::kind", message)
                 .label(&declared, format!("a model that {kind}"))
                 .label(&self.data_origin(site), data)
-                .help("`encoder` and `encoder-layers` read; `encoder-decoder` and `encoder-decoder-layers` write; `fusion`, `oscar` and `dual-encoder` look at images; `clip` retrieves images by texts; a `detector` detects objects"),
+                .help("`encoder` and `encoder-layers` encode texts; `encoder-decoder` and `encoder-decoder-layers` generate texts; `fusion`, `oscar` and `dual-encoder` answer questions about images; `clip` retrieves images by texts; a `detector` detects objects"),
         );
         None
     }
@@ -230,7 +230,7 @@ impl<'a> Checker<'a> {
                 let origin = self.places.key_origin(&["stage", stage]);
                 let diagnostic = Diagnostic::error(
                     "recipe::reference",
-                    format!("stage `{stage}` does not say what it trains"),
+                    format!("stage `{stage}` does not name what it trains"),
                 );
                 let diagnostic = diagnostic.label(&origin, "names no `student`");
                 self.report(if known.is_empty() {
@@ -243,7 +243,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What a stage's student reads and writes with: its teacher's vocabulary, or that of the model whose layers it takes, or
+    /// Vocabulary of a stage's student: its teacher's, or that of the model whose layers it takes, or
     /// that of its data.
     fn vocabulary(&mut self, site: &Site<'_>, student: &Student, task: &dyn Task) -> Option<Rc<Tokenizer>> {
         if site.named_teacher.is_some() && shares_vocabulary(student, task) {
@@ -253,8 +253,8 @@ impl<'a> Checker<'a> {
             }
         }
         if takes_vocabulary(student, task) {
-            let donor = student.inner().source_models().into_iter().next()?;
-            let whole = Rc::clone(&self.models.checkpoint(donor)?.tokenizer);
+            let source_model = student.inner().source_models().into_iter().next()?;
+            let whole = Rc::clone(&self.models.checkpoint(source_model)?.tokenizer);
             if student.inner().vocabulary_transfer() == VocabularyTransfer::Keep {
                 return Some(whole);
             }
@@ -262,15 +262,15 @@ impl<'a> Checker<'a> {
                 Ok(tokenizer) => Some(Rc::new(tokenizer)),
                 Err(RunError::Model(error)) => {
                     let label = "its vocabulary";
-                    self.error("student::vocabulary", error.to_string(), &donor.origin, label);
+                    self.error("student::vocabulary", error.to_string(), &source_model.origin, label);
                     None
                 }
-                // What is wrong with the data is said elsewhere.
+                // Faults of the data are reported elsewhere.
                 Err(_) => None,
             };
         }
         let tokenizer = train_vocabulary(student, task, &self.corpora).ok()?;
-        // Without a language there are no data, and that is said already.
+        // Without a language there are no data, which is reported already.
         let has_languages = task.task_kind() != TaskKind::TextGeneration || !tokenizer.languages().is_empty();
         has_languages.then(|| Rc::new(tokenizer))
     }

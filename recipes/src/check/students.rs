@@ -15,7 +15,7 @@ impl Checker<'_> {
         match student {
             Student::EncoderDecoder(options) => self.check_heads(name, options),
             Student::EncoderDecoderLayers(options) => self.check_layers(options, position),
-            // Its sizes are held against each other where it is configured.
+            // Its sizes are checked against each other where it is configured.
             Student::Encoder(_) | Student::Fusion(_) | Student::Detector(_) => {}
             Student::Oscar(options) => {
                 self.check_tags(options);
@@ -26,7 +26,7 @@ impl Checker<'_> {
                 }
             }
             Student::EncoderLayers(options) => {
-                self.check_donor("encoder", &options.teacher, options.layers.as_ref(), position)
+                self.check_source_model("encoder", &options.teacher, options.layers.as_ref(), position)
             }
             Student::DualEncoder(DualEncoder { towers, .. }) | Student::Clip(ClipSizes { towers, .. }) => {
                 if let Some(teacher) =
@@ -39,7 +39,7 @@ impl Checker<'_> {
         self.found.count() == before
     }
 
-    /// Warns of keys of a student that have no effect beside another one.
+    /// Warns of keys of a student that another key overrides.
     fn check_overruled(&mut self, name: &str, student: &Student) {
         let path = ["model", name, student.name()];
         let written = path.iter().try_fold(self.places.0, |node, key| node.get(key));
@@ -51,7 +51,7 @@ impl Checker<'_> {
             let place = |key: &str| self.places.key_origin(&[&path[..], &[key]].concat());
             let (first, decider) = (place(first), place(decides));
             let idle = list(idle.iter().copied());
-            let message = format!("beside `{decides}` of student `{name}` there is no effect of {idle}");
+            let message = format!("`{decides}` of student `{name}` overrides {idle}");
             let diagnostic = Diagnostic::warning("student::size", message)
                 .label(&first, "has no effect")
                 .label(&decider, "decides")
@@ -79,27 +79,27 @@ impl Checker<'_> {
 
     /// Checks the layers of both stacks.
     fn check_layers(&mut self, options: &EncoderDecoderLayers, position: usize) {
-        for (stack, donor, chosen) in [
+        for (stack, source_model, chosen) in [
             ("encoder", &options.encoder, &options.encoder_layers),
             ("decoder", options.decoder.as_ref().unwrap_or(&options.encoder), &options.decoder_layers),
         ] {
-            self.check_donor(stack, donor, chosen.as_ref(), position);
+            self.check_source_model(stack, source_model, chosen.as_ref(), position);
         }
     }
 
     /// Checks a teacher whose layers are taken, and the layers chosen of one of its stacks.
-    fn check_donor(
+    fn check_source_model(
         &mut self,
         stack: &str,
-        donor: &At<String>,
+        source_model: &At<String>,
         chosen: Option<&At<Vec<usize>>>,
         position: usize,
     ) {
-        if !self.check_checkpoint(donor) {
+        if !self.check_checkpoint(source_model) {
             return;
         }
-        self.check_order(donor, position);
-        let (Some(info), Some(chosen)) = (self.models.checkpoint(donor), chosen) else {
+        self.check_order(source_model, position);
+        let (Some(info), Some(chosen)) = (self.models.checkpoint(source_model), chosen) else {
             return;
         };
         let streams = info.config.outline().streams;
@@ -107,14 +107,14 @@ impl Checker<'_> {
         let Some(stream) = streams.get(stack).or_else(|| streams.get("")) else { return };
         let layers = stream.layers;
         let message = match chosen.iter().find(|&&layer| layer == 0 || layer > layers) {
-            Some(layer) => format!("the {stack} of `{}` has no layer {layer}", donor.value),
-            None if chosen.is_empty() => format!("no layer of the {stack} is kept"),
+            Some(layer) => format!("the {stack} of `{}` has no layer {layer}", source_model.value),
+            None if chosen.is_empty() => format!("no layer of the {stack} is taken"),
             None => return,
         };
         self.report(
             Diagnostic::error("student::layers", message)
                 .label(&chosen.origin, format!("its layers are 1 to {layers}"))
-                .label(&donor.origin, format!("this teacher has {layers} {stack} layers")),
+                .label(&source_model.origin, format!("this teacher has {layers} {stack} layers")),
         );
     }
 
@@ -125,7 +125,7 @@ impl Checker<'_> {
             "tags are put into another language where a detector gives them, and the student has none"
                 .to_owned()
         } else if self.corpora.translated_tags(language).is_empty() {
-            format!("no corpus says what tags are called in `{}`", language.value)
+            format!("no corpus translates tags to `{}`", language.value)
         } else {
             return;
         };

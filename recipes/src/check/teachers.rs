@@ -110,7 +110,7 @@ impl Checker<'_> {
                 Origin::Written { source, .. } if matches!(source.kind, SourceKind::Builtin(_)) => {
                     let own = source.name();
                     diagnostic.help(format!(
-                        "`{own}` speaks of a folder beside the recipes of a checkout: run it there as \
+                        "`{own}` names a folder beside the recipes of a checkout: run it there as \
                          `recipes/{}.toml`, or name the folder with `--set teacher.{name}.checkpoint.model=FOLDER`",
                         own.trim_start_matches("builtin:")
                     ))
@@ -128,11 +128,11 @@ impl Checker<'_> {
             info
         });
         match inspected {
-            Ok(sketch) if options.has_overrides() => {
-                match options.apply(sketch.config, Tokenizer::clone(&sketch.tokenizer)) {
+            Ok(info) if options.has_overrides() => {
+                match options.apply(info.config, Tokenizer::clone(&info.tokenizer)) {
                     Ok((config, tokenizer)) => {
-                        let sketch = ModelInfo { config, tokenizer: Rc::new(tokenizer), detector: false };
-                        self.models.folders.insert(name.to_owned(), sketch);
+                        let info = ModelInfo { config, tokenizer: Rc::new(tokenizer), detector: false };
+                        self.models.folders.insert(name.to_owned(), info);
                     }
                     Err(error) => {
                         let message = format!("teacher `{name}`: {error}");
@@ -143,8 +143,8 @@ impl Checker<'_> {
                     }
                 }
             }
-            Ok(sketch) => {
-                self.models.folders.insert(name.to_owned(), sketch);
+            Ok(info) => {
+                self.models.folders.insert(name.to_owned(), info);
             }
             Err(messages) => {
                 for message in messages {
@@ -177,7 +177,7 @@ impl Checker<'_> {
         }
         if options.n_best > options.beam {
             let message = format!(
-                "pipeline `{name}` keeps {} hypotheses, and decoding finds {}",
+                "pipeline `{name}` keeps the {} best hypotheses, and its beam has {}",
                 options.n_best, options.beam
             );
             self.report(

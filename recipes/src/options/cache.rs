@@ -4,26 +4,26 @@ use alambic_settings::{Location, choices, settings};
 use alambic_teachers::cache::CacheFormats;
 
 choices! {
-    /// Whether a teacher's outputs are kept.
+    /// Whether a teacher's outputs are cached.
     pub enum CacheMode {
-        /// The teacher reads along at every step.
+        /// The teacher runs at every step.
         Off = "off",
-        /// They are kept where texts are read twice or more, over all stages in which this teacher reads them, and their outputs
+        /// They are cached where texts are read twice or more, over all stages in which this teacher reads them, and their outputs
         /// fit under the limit.
         Auto = "auto",
-        /// They are kept; it is an error if they cannot be.
+        /// They are cached; it is an error if they cannot be.
         Required = "required",
     }
 }
 
 settings! {
-    /// What a teacher says of the texts of a stage, computed once and kept on disk, for all epochs and seeds.
+    /// Teacher outputs over the texts of a stage, computed once and cached on disk, for all epochs and seeds.
     ///
-    /// Kept are the taps that the stage's losses look at: logits, hidden states, scores, queries, keys and values (of
+    /// Cached are the taps that the stage's losses read: logits, hidden states, scores, queries, keys and values (of
     /// which relations are computed), embeddings. A cache belongs to the teacher's weights, its vocabulary, the texts and
     /// the formats; one that was made of something else is refused.
     pub struct CacheOptions {
-        /// Whether they are kept.
+        /// Whether they are cached.
         pub mode: CacheMode = CacheMode::Auto,
         /// A folder for them, in which each stage has one by its name. Left out: one in the run's folder, which is deleted
         /// when the run is done. Name one to use them in several runs, and to have `alambic cache` fill it ahead.
@@ -31,7 +31,7 @@ settings! {
         /// Most GB that the outputs of a stage may take up.
         #[range(0.0..)]
         pub limit_gb: f64 = 8.0,
-        /// The formats in which they are kept.
+        /// The formats in which they are stored.
         #[flatten]
         pub precision: CacheFormats,
     }

@@ -4,13 +4,13 @@ use alambic_data::{Corpus, RegionFiles, SplitOptions};
 use alambic_settings::{At, settings};
 
 settings! {
-    /// A corpus and how it is parted.
+    /// A corpus and how it is split.
     pub struct DataOptions {
         /// Where it lies, by its format.
         pub corpus: At<Corpus>,
-        /// What a detector found in its images, for models that read regions. Left out: nothing is known of that.
+        /// Regions that a detector found in its images, for models that read regions. Left out: none.
         pub regions: Option<At<RegionFiles>>,
-        /// How it is parted into training, validation and test.
+        /// How it is split into training, validation and test.
         pub split: SplitOptions,
         /// Where it comes from, for the report and the student's card. Left out: the name of the file.
         pub source: Option<String>,

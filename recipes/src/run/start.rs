@@ -23,10 +23,10 @@ use crate::load::{self, Loaded};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::output::TrainOutput;
 
-/// What another process is told that meets the lock.
+/// Message of another process that finds the lock.
 const COMMAND: &str = "alambic run";
 
-/// What a run finds in its folder.
+/// State of a run's folder at the start.
 pub(crate) enum Opened {
     /// It starts, or goes on: its log of events, and the folder locked for this process.
     Running(EventLog, Lock),
@@ -68,7 +68,7 @@ pub(crate) fn open(loaded: &Loaded, options: &RunOptions) -> Result<Opened, RunE
         return Err(RunError::NoRun(folder.clone()));
     }
     write::write(&folder.join(RECIPE), loaded.written().as_bytes())?;
-    // From here on, what a start writes is told from a user's own, also where it is not come to its end.
+    // From here on, what a start writes is known from a user's own, also where it is not come to its end.
     digests::record(folder, &[RECIPE])?;
     let events = EventLog::create(&folder.join(EVENTS))?;
     write::write(&folder.join(RESOLVED), loaded.resolved_toml().as_bytes())?;
@@ -94,7 +94,7 @@ pub fn resumable(folder: &Path) -> Result<PathBuf, RunError> {
     Ok(folder.join(RESOLVED))
 }
 
-/// That `--overwrite` removes nothing but what a run wrote, and nothing that this run is to read.
+/// Refuses `--overwrite` where it would remove what no run wrote, or what this run is to read.
 fn may_be_replaced(loaded: &Loaded, folder: &Path) -> Result<(), RunError> {
     let foreign = foreign(folder)?;
     if !foreign.is_empty() {
@@ -171,7 +171,7 @@ pub(crate) fn finish(folder: &Path) -> Result<(), RunError> {
     discard_caches(folder)
 }
 
-/// A run goes on with the values it was started with; comments, which tell where values came from, may differ.
+/// A run goes on with the values it was started with; comments may differ.
 fn same_recipe(loaded: &Loaded, folder: &Path) -> Result<(), RunError> {
     let path = folder.join(RESOLVED);
     let before = read::state(&path)?;

@@ -39,7 +39,7 @@ impl SeedRun {
     }
 }
 
-/// What all trainings left.
+/// Outputs of all trainings.
 #[derive(Debug, Clone)]
 pub(crate) struct Trainings {
     /// Trainings of other models: teachers.
@@ -175,8 +175,8 @@ fn tokenizer(
         return Ok(tokenizer.clone());
     }
     match student.inner().source_models().first() {
-        Some(donor) if takes_vocabulary(student, task) => {
-            let whole = ModelFolder::open(&context.models.checkpoint_folder(donor)?)?.tokenizer()?;
+        Some(source_model) if takes_vocabulary(student, task) => {
+            let whole = ModelFolder::open(&context.models.checkpoint_folder(source_model)?)?.tokenizer()?;
             transfer_vocabulary(&whole, student, task, &context.corpora)
         }
         _ => train_vocabulary(student, task, &context.corpora),

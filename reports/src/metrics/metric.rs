@@ -17,9 +17,9 @@ pub enum Direction {
 /// Where a metric's references come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReferenceSource {
-    /// The labels of the data: the metric tells what a model is worth.
+    /// The labels of the data: the metric measures quality.
     Labels,
-    /// The predictions of another model, usually the teacher: the metric tells how faithful a student is.
+    /// The predictions of another model, usually the teacher: the metric measures fidelity.
     Model,
 }
 

@@ -1,4 +1,4 @@
-//! What all figures share: the sheet, the font, the colours, the legend.
+//! Shared parts of all figures: the sheet, the font, the colours, the legend.
 
 use alambic_files::text::shortened;
 use plotters::coord::Shift;
@@ -91,7 +91,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
             .map_err(|error| error.to_string())
     }
 
-    /// The mark of a series: shapes differ so that they are told apart without colour.
+    /// The mark of a series: shapes differ so that they are distinct without colour.
     pub(super) fn marker(&self, series: usize, (x, y): (f64, f64)) -> Result<(), String> {
         let style = colour(series).filled();
         let radius = 4.0;

@@ -3,7 +3,7 @@
 //! One file a plot, each a function from results to a [`Figure`]. A figure names what it shows in words
 //! ([`Figure::alternative`]) for those who cannot see it. SVG takes the text colour of the page around it, and
 //! follows the reader's light or dark scheme where it stands alone; PNG is on white. Series colours are those
-//! of Okabe and Ito (2008) that stand out on both, told apart without colour by order and marker.
+//! of Okabe and Ito (2008) that stand out on both, distinct without colour by order and marker.
 
 mod against;
 mod bars;

@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(steps, [Some(1), Some(2), Some(3), Some(4)]);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
 
-        // What is gone, cut or changed before the mark is told, not taken.
+        // What is gone, cut or changed before the mark is reported, not taken.
         torn[5] ^= 0x40;
         fs::write(&path, &torn).unwrap();
         assert!(EventLog::resume(&path, &mark).unwrap_err().to_string().contains("other bytes"));

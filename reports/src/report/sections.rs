@@ -83,8 +83,8 @@ fn result(report: &Report) -> Vec<Block> {
         (None, Some(_)) if !report.outcome.labelled => blocks.push(Block::Callout(
             Tone::Neutral,
             format!(
-                "The {} have no labels. The student is held against the teacher alone, by how alike the two are and by \
-                 what they cost; there is no verdict, and nothing is known of its worth for a task.",
+                "The {} have no labels. The student is compared with the teacher only, by fidelity and by cost; there is \
+                 no verdict, and its quality on a task is not known.",
                 report.examples.many
             ),
         )),
@@ -161,7 +161,7 @@ fn fidelity(report: &Report) -> Vec<Block> {
     }
     vec![Block::table(Table {
         caption: format!(
-            "Student beside teacher, over {}. Shuffled: the student's output beside the teacher's for another {}.",
+            "Student and teacher, over {}. Shuffled: the student's output with the teacher's for another {}.",
             over(report),
             report.examples.one
         ),
@@ -264,7 +264,7 @@ fn training(report: &Report) -> Vec<Block> {
             [("stage", false), ("seed", true), ("steps", true), ("examples", true), ("time", true)];
         let mut columns: Vec<ColumnHeading> =
             headings.map(|(text, numeric)| ColumnHeading { text: text.to_string(), numeric }).into();
-        columns.extend(["losses at the end", "checkpoint kept"].map(ColumnHeading::text));
+        columns.extend(["losses at the end", "checkpoint chosen"].map(ColumnHeading::text));
         blocks.push(Block::table(Table {
             caption: "Stages, in the order in which they ran".to_string(),
             columns,

@@ -13,8 +13,8 @@ use crate::output;
 /// Most bytes of a line; what goes beyond them is cut off before anything is done with it.
 const LONGEST: usize = 1 << 20;
 
-/// Cut texts that are told of one by one.
-const TOLD: usize = 10;
+/// Number of cut texts that are warned of one by one.
+const MAX_WARNINGS: usize = 10;
 
 /// A line of input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,15 +28,15 @@ pub(super) struct Line {
 
 /// What is printed of a line.
 pub(super) struct Answer {
-    /// What the model says, in words.
-    pub(super) said: String,
+    /// The prediction in words.
+    pub(super) text: String,
     /// The same as an object.
     pub(super) json: Value,
     /// Whether the model has read the text only in part.
     pub(super) is_cut: bool,
 }
 
-/// Reads the arguments, or the lines of standard input, in batches, and prints what `work` says of each line. Where a line
+/// Reads the arguments, or the lines of standard input, in batches, and prints the answers of `work` for each line. Where a line
 /// cannot be read or answered, those before it are answered first.
 pub(super) fn in_batches(
     arguments: &Arguments,
@@ -106,7 +106,7 @@ impl Printer {
     }
 
     fn print(&mut self, line: &Line, answer: Answer) -> Result<(), Failure> {
-        let Answer { said, mut json, is_cut } = answer;
+        let Answer { text, mut json, is_cut } = answer;
         if is_cut || line.is_cut {
             self.cut += 1;
             let why = if line.is_cut {
@@ -114,7 +114,7 @@ impl Printer {
             } else {
                 "has more tokens than the model reads"
             };
-            if self.cut <= TOLD {
+            if self.cut <= MAX_WARNINGS {
                 say(&format!("warning: line {} {why}: it was truncated", line.number + 1));
             }
             json["truncated"] = true.into();
@@ -122,12 +122,12 @@ impl Printer {
         output::line(&if self.json {
             json_visible(&json.to_string())
         } else {
-            format!("{}\t{said}", line.text)
+            format!("{}\t{text}", line.text)
         })
     }
 
     fn finish(&self) {
-        if self.cut > TOLD {
+        if self.cut > MAX_WARNINGS {
             say(&format!("warning: {} texts were truncated in all", self.cut));
         }
     }

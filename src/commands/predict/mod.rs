@@ -15,20 +15,20 @@ use alambic_models::{Config, ModelError, ModelFolder, first_not_finite};
 use alambic_tensor::precision::{self, MatmulPrecision};
 use clap::Args;
 
-use super::{model_folder, precisions, tell_fallback, tell_unread};
+use super::{model_folder, precisions, warn_fallback, warn_unread_tensors};
 use crate::failure::Failure;
 
 /// Runs a model on texts: arguments, or lines of standard input
 ///
-/// For a model that writes, a line may name the language to write in a second column, parted by a tab, or begin with its
+/// For a model that generates texts, a line may name the language to write in a second column, separated by a tab, or begin with its
 /// tag, as `>>ta<<text`. For a model that reads pairs of texts, a second column is the second text; for one that reads
-/// single texts, a tab is white space. Each line is printed with what the model writes, or says of it, as a further column:
+/// single texts, a tab is white space. Each line is printed with what the model writes or predicts as a further column:
 /// the class, the number, the words with their tags, or the numbers of the text's embedding; characters that would steer
-/// the terminal are shown as their numbers. A text that is longer than the model reads is cut, which is told on standard
+/// the terminal are shown as their numbers. A text that is longer than the model reads is cut, which is reported on standard
 /// error and as `truncated` in JSON. For a model that answers questions out of passages, a line is a question, a tab, and the
-/// passage. For a model that looks at images, a line is a question about the image of `--image`,
-/// or the path of an image, a tab, and a question. A model that holds texts against images says how near such a text is to
-/// the image, from -1 to 1.
+/// passage. For a model that reads images, a line is a question about the image of `--image`,
+/// or the path of an image, a tab, and a question. A model that compares texts with images gives the cosine similarity of
+/// such a text and the image, from -1 to 1.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The model's folder, or `hf:OWNER/NAME[@REVISION]`
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "CODE")]
     target_language: Option<String>,
     /// Whether a line is a pair of texts separated by a tab; left out, as the model was trained, and where nothing is known of
-    /// that, a tab parts a pair for a classifier and is white space for an encoder
+    /// that, a tab separates a pair for a classifier and is white space for an encoder
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pair: Option<bool>,
     /// The file that all lines are about: PNG, JPEG, WebP or GIF
@@ -54,13 +54,13 @@ pub(crate) struct Arguments {
     /// Largest number of tokens of a text that is read; left out, as many as the model has room for
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_length: Option<u32>,
-    /// Largest number of tokens of an output, for a model that writes; left out, as many as the model has room for
+    /// Largest number of tokens of an output, for a model that generates texts; left out, as many as the model has room for
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_new_tokens: Option<u32>,
-    /// Lines that are taken together
+    /// Number of lines in a batch
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
-    /// What numbers are multiplied as
+    /// Precision of matrix products
     #[arg(long, value_name = "P", default_value = "f32", value_parser = precisions())]
     precision: MatmulPrecision,
     /// Prints one object a line
@@ -73,28 +73,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let folder = ModelFolder::open(&path)?;
     let config = Config::open(&folder)?;
     let kind = if config.writes_texts() {
-        "writes"
+        "generates texts"
     } else if config.reads_images() {
-        "looks at images"
+        "reads images"
     } else if config.text_head().is_some_and(|own| own.head == Head::Span) {
         "answers questions out of passages"
     } else {
         "reads texts"
     };
     for (flag, given, needed) in [
-        ("--target-language", arguments.target_language.is_some(), "writes"),
-        ("--beam", arguments.beam.is_some(), "writes"),
-        ("--max-new-tokens", arguments.max_new_tokens.is_some(), "writes"),
+        ("--target-language", arguments.target_language.is_some(), "generates texts"),
+        ("--beam", arguments.beam.is_some(), "generates texts"),
+        ("--max-new-tokens", arguments.max_new_tokens.is_some(), "generates texts"),
         ("--no-answer", arguments.no_answer, "answers questions out of passages"),
         ("--pair", arguments.pair.is_some(), "reads texts"),
-        ("--image", arguments.image.is_some(), "looks at images"),
+        ("--image", arguments.image.is_some(), "reads images"),
     ] {
         if given && kind != needed {
             return Err(Failure::Usage(format!("`{flag}` is for a model that {needed}; this one {kind}")));
         }
     }
-    tell_unread(&folder, &config)?;
-    tell_fallback(arguments.precision);
+    warn_unread_tensors(&folder, &config)?;
+    warn_fallback(arguments.precision);
     precision::with(arguments.precision, || {
         if config.writes_texts() {
             words::run(&path, arguments)
@@ -118,7 +118,7 @@ fn probabilities(logits: &[f32]) -> Vec<f64> {
     exponentials.iter().map(|value| value / sum).collect()
 }
 
-/// That what a model answers are numbers.
+/// Refuses outputs that are infinite or NaN.
 fn check_numbers(what: &str, numbers: &[f32]) -> Result<(), Failure> {
     match first_not_finite(numbers) {
         None => Ok(()),
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_that_is_no_number_is_refused() {
+    fn output_that_is_not_finite_is_refused() {
         assert!(check_numbers("logits", &[0.0, 1.0]).is_ok());
         for number in [f32::NAN, f32::INFINITY] {
             assert!(check_numbers("logits", &[0.0, number]).is_err());

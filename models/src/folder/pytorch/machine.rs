@@ -229,7 +229,7 @@ impl<'p> Machine<'p> {
         Ok(())
     }
 
-    /// A number with a sign of as many bytes as are told.
+    /// A signed number of a stated count of bytes.
     fn long(&mut self) -> Result<(), String> {
         let width = usize::from(self.byte()?);
         let bytes = self.take(width)?;
@@ -368,8 +368,8 @@ impl<'p> Machine<'p> {
 
     /// A storage: its kind, its name, where it was, and how many numbers it has.
     fn storage(&mut self) -> Result<(), String> {
-        let told = self.pop()?;
-        let storage = match self.values(Some(&told)) {
+        let class = self.pop()?;
+        let storage = match self.values(Some(&class)) {
             Some([kind, Value::Global(class), name, _, count, ..])
                 if self.text_of(*kind) == Some("storage") =>
             {
@@ -446,7 +446,7 @@ impl<'p> Machine<'p> {
             Some(_) => Format::Other("not known".into()),
             None => storage.format.clone(),
         };
-        // The length of a storage without a type is told in bytes.
+        // The length of a storage without a type is in bytes.
         let count = match (kind, format.bytes()) {
             (Some(_), Some(width)) => storage.count / width,
             _ => storage.count,

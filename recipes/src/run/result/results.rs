@@ -43,10 +43,10 @@ pub(super) struct Results<'a> {
 
 /// A baseline and its predictions.
 pub(super) struct Baseline<'a> {
-    /// What it is called in `metrics.json` and the report: [`BASELINE`] for the best, with which the student is
+    /// Its name in `metrics.json` and the report: [`BASELINE`] for the best, with which the student is
     /// compared.
     pub(super) name: &'a str,
-    /// What its training is called.
+    /// Name of its training.
     pub(super) training: &'a str,
     pub(super) run: &'a SeedRun,
     pub(super) predictions: &'a Predictions,
@@ -144,7 +144,7 @@ impl Results<'_> {
         report.write(folder)?;
         self.card(&outcome, &report, hashes).write(&shipped)?;
         digests::publish(&shipped, &folder.join(STUDENT_FOLDER))?;
-        // Last, since it is what says that a run is done.
+        // Last, since it marks the run as done.
         outcome.write(folder)?;
         Ok(outcome)
     }
@@ -298,7 +298,7 @@ impl Results<'_> {
     }
 }
 
-/// The baselines with their scores; the one with the lowest error bears the name that the student is held against.
+/// The baselines with their scores; the one with the lowest error bears the name that the student is compared with.
 fn baselines<'a>(
     trainings: &'a Trainings,
     evaluation: &'a Evaluation<'_>,
@@ -322,7 +322,7 @@ fn baselines<'a>(
     Ok(baselines)
 }
 
-/// The last part of a path, which tells a reader more than the path of somebody's machine.
+/// The last part of a path, which a reader knows better than the path of somebody's machine.
 pub(super) fn file_name(path: &str) -> &str {
     Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or(path)
 }

@@ -8,13 +8,13 @@ settings! {
     /// Texts about images, for pre-training as Oscar+ has it (Zhang et al., 2021): captions, each with the tags of what is in
     /// the image as its second text, and questions, each with its answer.
     ///
-    /// Some tokens are masked, which `cross-entropy` makes the student tell; and some of the examples have the second or the
-    /// first text of another image, which `matching` makes it tell. Both are drawn anew in every epoch, and always the same
+    /// Some tokens are masked, which the student predicts by `cross-entropy`; and some of the examples have the second or the
+    /// first text of another image, which it detects by `matching`. Both are drawn anew in every epoch, and always the same
     /// for validation.
     pub struct ImageTextData {
         /// Names of corpora.
         pub data: Vec<At<String>>,
-        /// Share of the images, with all that is said of them; smaller shares lie within larger ones.
+        /// Share of the images, with all their texts; smaller shares lie within larger ones.
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
         /// Whether captions are read, with the tags.
@@ -27,8 +27,8 @@ settings! {
         /// Share of the examples whose second text is another image's.
         #[range(0.0..=0.5)]
         pub mismatched_second_probability: f64 = 0.25,
-        /// Share of the examples whose first text is another image's. With 0, as in the first Oscar, two relations are told
-        /// apart, and with more three.
+        /// Share of the examples whose first text is another image's. With 0, as in the first Oscar, there are two
+        /// relations, and with more three.
         #[range(0.0..=0.5)]
         pub mismatched_first_probability: f64 = 0.25,
         /// Which tokens are masked.
@@ -37,7 +37,7 @@ settings! {
 }
 
 impl ImageTextData {
-    /// How many relations of texts and image are told apart.
+    /// Number of relations of texts and image that the model distinguishes.
     pub(crate) fn relations(&self) -> usize {
         if self.mismatched_first_probability > 0.0 { 3 } else { 2 }
     }

@@ -33,7 +33,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
     }
     checker.check_metrics(&[PredictionKind::Ranking.into()]);
     if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| checker.check_declared(teacher)) {
-        let known = checker.models.checkpoint(teacher).map(|sketch| sketch.config.clone());
+        let known = checker.models.checkpoint(teacher).map(|info| info.config.clone());
         if let Some(config) = known.filter(|config| !config.outline().pairs) {
             let message =
                 format!("the teacher is a {} and retrieves no image by a text", config.model_type());
@@ -47,7 +47,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
             "data::empty",
             "the test splits of the evaluation hold no image with a caption",
         );
-        let help = "say which are for the test, with `split.test-values` or `split.test-fraction`";
+        let help = "name those of the test split, with `split.test-values` or `split.test-fraction`";
         checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
     }
     let images = evaluation.limit.map_or(test, |limit| test.min(limit));

@@ -49,7 +49,7 @@ impl CaptionsData {
     }
 }
 
-/// Images, each with one of its captions, and the student and the teacher that hold them against each other.
+/// Images, each with one of its captions, and the student and the teacher that compare them.
 pub(crate) struct CaptionTraining<'a> {
     config: &'a Config,
     tokenizer: &'a Tokenizer,

@@ -11,7 +11,7 @@ use crate::check::checker::{Checker, Depth, Site};
 use crate::check::counts::Counts;
 use crate::check::model_info::ModelInfo;
 
-/// What such a task predicts: an answer, of several that are right.
+/// Kind of the task's predictions: an answer, of several that are right.
 pub(super) fn description() -> TaskDescription<'static> {
     TaskDescription::from(PredictionKind::Text).with_references(PredictionKind::Texts)
 }
@@ -89,7 +89,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
     if checker.depth == Depth::Whole && test == 0 {
         let diagnostic =
             Diagnostic::error("data::empty", "the test splits of the evaluation hold no labelled question");
-        let help = "say which questions are for the test, with `test-paths` or `split.test-fraction`";
+        let help = "name the questions of the test split, with `test-paths` or `split.test-fraction`";
         checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
     }
     let questions = evaluation.limit.map_or(test, |limit| test.min(limit));

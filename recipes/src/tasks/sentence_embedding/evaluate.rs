@@ -65,7 +65,7 @@ impl<'a> BitextEvaluator<'a> {
         let (source, sides) =
             trained.map_or(("en", Sides::Both), |data| (data.source.as_str(), data.student_side));
         let (sentences, _) = by_content(corpora, &options.data);
-        // Who reads the other side was taught these languages, and no others.
+        // A student of the other side has learnt these languages, and no others.
         let targets: Vec<&str> = match trained.filter(|_| sides.other().is_some()) {
             Some(data) => data.targets.iter().map(|target| target.value.as_str()).collect(),
             None => Vec::new(),

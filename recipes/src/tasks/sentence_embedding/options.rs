@@ -1,4 +1,4 @@
-//! Keys of the data: sentences beside their translations.
+//! Keys of the data: parallel sentences.
 
 use alambic_settings::{At, OneOrMany, choices, settings};
 
@@ -36,8 +36,8 @@ impl Sides {
 }
 
 settings! {
-    /// Sentences beside their translations, as in Reimers and Gurevych (2020): the teacher reads a sentence, and the student
-    /// the sentence and its translation, each of which is to get the teacher's vector.
+    /// Parallel sentences, as in Reimers and Gurevych (2020): the teacher reads a sentence, and the student
+    /// the sentence and its translation, each of which is to get the teacher's embedding.
     pub struct ParallelData {
         /// Names of corpora.
         pub data: Vec<At<String>>,
@@ -45,15 +45,15 @@ settings! {
         pub source: String = "en".to_owned(),
         /// The languages of their translations. Left out: all others that the corpora have.
         pub targets: Vec<At<String>> = Vec::new(),
-        /// Names of corpora of texts in the source language that have no translations. Their training parts are read, too, so
-        /// that the student is like the teacher also on what the sentences do not speak of; what any corpus keeps for
-        /// validation or the test is left out.
+        /// Names of corpora of texts in the source language that have no translations. Their training splits are read, too, so
+        /// that the student is like the teacher also on subjects that the sentences do not have; what is in any
+        /// corpus's validation or test split is left out.
         pub monolingual: Vec<At<String>> = Vec::new(),
-        /// What the student reads.
+        /// The side that the student reads.
         pub student_side: Sides = Sides::Both,
-        /// What the teacher reads.
+        /// The side that the teacher reads.
         pub teacher_side: Side = Side::Source,
-        /// How often a language is met with: in proportion to the number of its translations to this power. 1 takes each once
+        /// How often a language is sampled: in proportion to the number of its translations to this power. 1 takes each once
         /// in an epoch, 0 all languages as often, and 0.7 is what multilingual models have used. Texts of `monolingual` count as one
         /// more language.
         #[range(0.0..=1.0)]
@@ -68,9 +68,9 @@ settings! {
 }
 
 settings! {
-    /// Sentences beside their translations.
+    /// Parallel sentences.
     pub struct SentencesData {
-        /// Sentences beside their translations, for models that bring both to one place.
+        /// Parallel sentences, for models that give a sentence and its translation the same embedding.
         pub parallel: OneOrMany<ParallelData> = OneOrMany(Vec::new()),
     }
 }

@@ -33,7 +33,7 @@ impl TextsData {
                     let message = format!("`{}` augments texts and has no teacher", site.path.join("."));
                     checker.report(
                         Diagnostic::error("recipe::teacher", message)
-                            .label(&origin, "no model says which words are neighbours")
+                            .label(&origin, "no model to predict neighbours of words")
                             .help("name a checkpoint as `teacher`, for its input embeddings, or as `model`"),
                     );
                 }
@@ -60,15 +60,15 @@ fn check_model(
         return None;
     }
     checker.check_order(name, position);
-    let sketch = checker.models.checkpoint(name)?.clone();
-    let problem = if sketch.config.writes_texts() {
-        "writes, and a model that reads is needed to augment texts"
-    } else if sketch.config.reads_images() {
-        "looks at images as well, and a model of texts alone is needed to augment them"
-    } else if sketch.tokenizer.whole_words().is_empty() {
+    let info = checker.models.checkpoint(name)?.clone();
+    let problem = if info.config.writes_texts() {
+        "generates texts, and only an encoder can augment them"
+    } else if info.config.reads_images() {
+        "reads images as well, and only a model of texts can augment them"
+    } else if info.tokenizer.whole_words().is_empty() {
         "has no whole words in its vocabulary to put in the place of others; BERT's WordPiece has"
     } else {
-        return Some(sketch.config);
+        return Some(info.config);
     };
     let message = format!("model `{}` {problem}", name.value);
     checker.error("teacher::augment", message, place, "augments these texts");

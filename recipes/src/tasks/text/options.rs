@@ -16,9 +16,9 @@ settings! {
         /// Most tokens of a text or a pair, the special ones included; what is longer is cut.
         #[range(4..=1_048_576)]
         pub max_length: usize = 128,
-        /// Variants of the training texts that are trained on besides. Left out: none.
+        /// Variants of the training texts that are trained on as well. Left out: none.
         pub augment: Option<AugmentOptions>,
-        /// Makes saying what masked tokens were the stage's task, in place of the labels. Left out: the labels.
+        /// Makes predicting masked tokens the stage's task, in place of the labels. Left out: the labels.
         pub mask: Option<MaskOptions>,
     }
 }

@@ -29,7 +29,7 @@ settings! {
         /// A checkpoint that writes the English words of the corpora in each source language; what it writes is read as
         /// source words too.
         pub back_translated_by: Option<At<String>>,
-        /// Share of the words of each direction, and of the English words that are rendered.
+        /// Share of the words of each direction, and of the English words that are back-translated.
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
     }

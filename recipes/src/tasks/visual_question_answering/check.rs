@@ -60,12 +60,12 @@ impl QuestionsData {
         let message = format!("no question of `{}` has a known answer", site.path.join("."));
         checker.report(
             Diagnostic::error("data::answers", message)
-                .label(&checker.data_origin(site), "whether it learns could not be told")
+                .label(&checker.data_origin(site), "learning could not be measured")
                 .help("let `answers` or `answers-from` of the corpus list answers that its rows have, spelt alike, or leave them out"),
         );
     }
 
-    /// The evaluation of models that look at images.
+    /// The evaluation of models that read images.
     pub(super) fn check_question_evaluation(&self, checker: &mut Checker<'_>) {
         let evaluation = checker.evaluation;
         let Some(answers) = checker.check_answers(&evaluation.data, &evaluation.origin) else { return };
@@ -94,14 +94,14 @@ impl QuestionsData {
         if checker.depth == Depth::Whole && test == 0 {
             let diagnostic =
                 Diagnostic::error("data::empty", "the test splits of the evaluation hold no question");
-            let help = "say which are for the test, with `split.test-values` or `split.test-fraction`";
+            let help = "name those of the test split, with `split.test-values` or `split.test-fraction`";
             checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
         }
         let questions = evaluation.limit.map_or(test, |limit| test.min(limit));
         checker.counts.insert("evaluation".to_owned(), Counts::of("questions", questions, 0));
     }
 
-    /// Reports a student that is asked in no language that it was taught in, and warns of single ones.
+    /// Reports a student that is asked in no language that it was trained in, and warns of single ones.
     fn check_trained_languages(&self, checker: &mut Checker<'_>) {
         let evaluation = checker.evaluation;
         let trained: Vec<(String, Option<&Origin>)> = self
@@ -153,7 +153,7 @@ fn check_languages(names: &[At<String>], languages: InputLanguages<'_>, checker:
             let known = corpus.languages();
             if !known.contains(&language.value) {
                 let label = match known {
-                    [] => "it does not say in which language it asks".to_owned(),
+                    [] => "its questions have no language".to_owned(),
                     known => format!("it asks in {}", list(known.iter().map(String::as_str))),
                 };
                 let message = format!("corpus `{}` asks nothing in `{}`", name.value, language.value);
@@ -193,11 +193,11 @@ fn check_predictions(
     // What has no names of its own takes those of the data.
     let is_nameless = own.is_empty() && outline.classes > 0;
     let problem = if ImageProcessor::new(config, None).is_err() {
-        format!("is a {} and does not look at images", config.model_type())
+        format!("is a {} and does not read images", config.model_type())
     } else if !own.is_empty() && own == answers || is_nameless && outline.classes == answers.len() {
         return;
     } else if !checker.corpora.have_final_answers(evaluated) {
-        // From the head of a table it cannot be told which answers it has.
+        // The head of a table does not show which answers it has.
         return;
     } else if is_nameless {
         format!("gives {} answers without names, and the test split has {}", outline.classes, answers.len())

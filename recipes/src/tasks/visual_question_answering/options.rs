@@ -5,7 +5,7 @@ use alambic_settings::{At, OneOrMany, settings};
 use crate::options::languages::InputLanguages;
 
 settings! {
-    /// Questions about images. Student and teacher may be asked in different languages: what they then have in common is the
+    /// Questions about images. Student and teacher may be asked in different languages: they then share only the
     /// image, as in cross-lingual visual question answering (cViL; Gupta et al., 2022).
     pub struct QuestionData {
         /// Names of corpora.
@@ -13,7 +13,7 @@ settings! {
         /// Share of the images, with all that is asked of them; smaller shares lie within larger ones.
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
-        /// Share of these images whose questions have their answers; what is asked of the others, the teacher alone answers.
+        /// Share of these images whose questions have their answers; what is asked of the others, only the teacher answers.
         #[range(0.0..=1.0)]
         pub labelled: f64 = 1.0,
         /// The language in which the student is asked, by its code, or several in turn. Left out: the corpora's own.
