@@ -1,4 +1,4 @@
-//! How time and memory grow: with the length of texts, the layers of the student, the texts of a batch and the examples of a
+//! Growth of time and memory: with the length of texts, the layers of the student, the texts of a batch and the examples of a
 //! training, on one thread and on two. `docs/performance.md` says how to read what comes out.
 //!
 //! ```text

@@ -1,4 +1,4 @@
-//! How a command ends that does not end well: what is said, and the exit code.
+//! Failures of a command: message and exit code.
 
 use std::any::Any;
 use std::error::Error;

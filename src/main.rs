@@ -26,7 +26,7 @@ const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 #[derive(Parser)]
 #[command(version, disable_help_subcommand = true, max_term_width = 100)]
 struct Arguments {
-    /// Threads to compute with; left out, what the recipe says, or as many as the machine has
+    /// Threads to compute with; left out, `threads` of the recipe, or as many as the machine has
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     /// Where to compute: `cpu`, `cuda`, `cuda:N`, `metal`; `auto` takes a GPU if this build can use one and it is there

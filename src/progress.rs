@@ -1,4 +1,4 @@
-//! What a run shows while it goes on: bars on a terminal, lines anywhere else. All on standard error.
+//! Progress of a run: bars on a terminal, lines anywhere else. All on standard error.
 
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_how_far_and_how_long() {
+    fn line_shows_progress_and_time() {
         let line = task(1000, 0).line();
         assert!(line.starts_with("  1,000/2,000  "), "{line}");
         assert!(line.contains("/s  10.0 s left  loss 1.0") || line.contains("/s  9."), "{line}");

@@ -1,4 +1,4 @@
-//! What `alambic check` says of broken recipes and tables: each folder of `tests/broken` holds one, with what is
+//! Diagnostics of `alambic check` for broken recipes and tables: each folder of `tests/broken` holds one, with what is
 //! expected beside it.
 //!
 //! With `ALAMBIC_UPDATE=1` in the environment the expected outputs are written anew; look at the difference before

@@ -435,7 +435,7 @@ fn runs_are_compared() {
     let said = run(folder.path(), &["compare", "first", "third", "fourth"]).bad(2);
     assert!(said.contains("third") && said.contains("fourth"), "{said}");
     let said = run(folder.path(), &["compare", "first", "--over", "train.none"]).bad(2);
-    assert!(said.contains("`train.none` is no number there"), "{said}");
+    assert!(said.contains("`train.none` is not a number there"), "{said}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Where to compute: what is there, what is not, and that a GPU comes to what the processor does.
+//! Devices: present and missing ones, and a GPU's results compared with the processor's.
 
 mod common;
 

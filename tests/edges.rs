@@ -1,4 +1,4 @@
-//! Runs at the edges: a last batch of one example, a test part of one class, text that is code.
+//! Runs at the edges: a last batch of one example, a test split of one class, text that is code.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 

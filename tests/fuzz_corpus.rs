@@ -1,7 +1,7 @@
 //! The inputs of `fuzz/corpus`, read again, and mutations of them where `ALAMBIC_FUZZ` says how many of each target.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
-#![expect(clippy::print_stderr, reason = "a run by hand is told of as it goes")]
+#![expect(clippy::print_stderr, reason = "a run by hand reports its progress")]
 
 mod fuzzing;
 #[path = "fuzzing/mutator.rs"]
@@ -74,7 +74,7 @@ fn mutations_of_the_corpus_are_read_or_refused_by_name() {
     let seed = number("ALAMBIC_FUZZ_SEED").unwrap_or(1);
     let wanted = std::env::var("ALAMBIC_FUZZ_TARGETS").unwrap_or_default();
     let wanted: Vec<&str> = wanted.split(',').filter(|name| !name.is_empty()).collect();
-    // Panics are told with their inputs.
+    // Panics are reported with their inputs.
     std::panic::set_hook(Box::new(|_| {}));
     let mut failed = 0;
     for target in TARGETS.iter().filter(|target| wanted.is_empty() || wanted.contains(&target.name)) {
@@ -156,7 +156,7 @@ fn watch(name: &'static str) {
     });
 }
 
-/// Largest memory of the process since [`reset_peak`], in KiB, where the system tells it.
+/// Largest memory of the process since [`reset_peak`], in KiB, where the system reports it.
 fn peak() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

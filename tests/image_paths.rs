@@ -16,7 +16,7 @@ stages = ["train"]
 
 [data.pictures.corpus.image-captions]
 images = "images"
-paths = "told.tsv"
+paths = "paths.tsv"
 [data.pictures.split]
 test-fraction = 0.3
 validation-fraction = 0.3
@@ -48,12 +48,12 @@ timed-examples = 2
 /// Writes the recipe with its images.
 fn write(folder: &Path) {
     std::fs::create_dir_all(folder.join("images")).unwrap();
-    let mut told = "image\tcaption\n".to_owned();
+    let mut table = "image\tcaption\n".to_owned();
     for index in 0..40_u8 {
         write_image(&folder.join(format!("images/{index}.png")), (8, 8), |_| index * 6);
-        writeln!(told, "{index}.png\tgrey number {index}").unwrap();
+        writeln!(table, "{index}.png\tgrey number {index}").unwrap();
     }
-    std::fs::write(folder.join("told.tsv"), told).unwrap();
+    std::fs::write(folder.join("paths.tsv"), table).unwrap();
     std::fs::write(folder.join("recipe.toml"), RECIPE).unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! What nobody writes by hand: recipes without end, without bottom, of a size that no machine holds, and values that are
+//! Inputs at the limits: recipes without end, without bottom, of a size that no machine holds, and values that are
 //! longer than a screen. Each is refused at once, in few lines.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]

@@ -193,7 +193,7 @@ fn monolingual_texts_are_read_with_the_sentences() {
 }
 
 #[test]
-fn a_published_encoder_reads_as_the_recipe_says() {
+fn published_encoder_reads_by_the_options_of_the_recipe() {
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path());
     let teacher = folder.path().join("teacher");
@@ -204,10 +204,10 @@ fn a_published_encoder_reads_as_the_recipe_says() {
     let ended = run(folder.path(), &["check", "recipe.toml"]);
     assert!(ended.code == Some(2) && ended.stderr.contains("checkpoint.pooling"), "{}", ended.stderr);
 
-    let told = "model = \"teacher\"\npooling = \"mean\"\nprompt = \"friend cat \"\n";
-    let told = recipe.replace("model = \"teacher\"\n", told);
-    std::fs::write(folder.path().join("told.toml"), &told).unwrap();
-    let ended = run(folder.path(), &["run", "told.toml", "--out", "run"]);
+    let replacement = "model = \"teacher\"\npooling = \"mean\"\nprompt = \"friend cat \"\n";
+    let options = recipe.replace("model = \"teacher\"\n", replacement);
+    std::fs::write(folder.path().join("options.toml"), &options).unwrap();
+    let ended = run(folder.path(), &["run", "options.toml", "--out", "run"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let said = |folder_of: &str, text: &str| {
         let said = run(folder.path(), &["predict", folder_of, text]).good();
@@ -222,20 +222,21 @@ fn a_published_encoder_reads_as_the_recipe_says() {
     assert_eq!(before, std::fs::read(teacher.join("tokenizer.json")).unwrap());
 
     // A vocabulary trained anew would not know the prompt.
-    let start = told.find("[model.small.encoder]").unwrap();
-    let end = told.find("[train]").unwrap();
+    let start = options.find("[model.small.encoder]").unwrap();
+    let end = options.find("[train]").unwrap();
     let anew =
         "[model.small.encoder-layers]\nteacher = \"sentences\"\nvocabulary = 120\nnew-vocabulary = true\n";
-    std::fs::write(folder.path().join("anew.toml"), [&told[..start], anew, &told[end..]].concat()).unwrap();
+    std::fs::write(folder.path().join("anew.toml"), [&options[..start], anew, &options[end..]].concat())
+        .unwrap();
     let ended = run(folder.path(), &["check", "anew.toml"]);
     assert!(ended.code == Some(2) && ended.stderr.contains("student::vocabulary"), "{}", ended.stderr);
 
     // Half a word is no prompt, and a student of the recipe has none.
-    let half = told.replace("friend cat ", "fri");
+    let half = options.replace("friend cat ", "fri");
     std::fs::write(folder.path().join("half.toml"), half).unwrap();
     let ended = run(folder.path(), &["check", "half.toml"]);
     assert!(ended.code == Some(2) && ended.stderr.contains("the prompt `fri`"), "{}", ended.stderr);
-    let own = told.replace("model = \"teacher\"", "stage = \"distil\"");
+    let own = options.replace("model = \"teacher\"", "stage = \"distil\"");
     std::fs::write(folder.path().join("own.toml"), own).unwrap();
     let ended = run(folder.path(), &["check", "own.toml"]);
     assert!(ended.code == Some(2) && ended.stderr.contains("is read as it was trained"), "{}", ended.stderr);

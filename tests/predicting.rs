@@ -1,4 +1,4 @@
-//! What `predict` makes of lines, and says of what it reads.
+//! Predictions of `predict` for lines, and its warnings.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
@@ -21,7 +21,7 @@ fn model(folder: &Path, name: &str, task: &HeadSpec, change: impl FnOnce(&mut Be
     tiny_encoder(&folder.join(name), &tokenizer, LONGEST, task, change);
 }
 
-/// The task of telling texts apart.
+/// The task of classifying texts.
 fn classes(labels: &[&str]) -> HeadSpec {
     let labels = labels.iter().map(ToString::to_string).collect();
     HeadSpec { head: Head::Sequence, labels, ..HeadSpec::none() }
@@ -62,8 +62,8 @@ fn truncated_text_is_warned_of() {
     let ended = run_with(folder.path(), &["predict", "model", "--json"], &input);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("line 2") && ended.stderr.contains("truncated"), "{}", ended.stderr);
-    let told: Vec<bool> = answers(&ended.stdout).iter().map(|line| line["truncated"] == true).collect();
-    assert_eq!(told, [false, true, false]);
+    let truncated: Vec<bool> = answers(&ended.stdout).iter().map(|line| line["truncated"] == true).collect();
+    assert_eq!(truncated, [false, true, false]);
     // A line that never seems to end is cut before its tokens are made.
     let input = format!("{}\na film\n", "x".repeat(3 << 20));
     let ended = run_with(folder.path(), &["predict", "model", "--json"], &input);
@@ -72,7 +72,7 @@ fn truncated_text_is_warned_of() {
     let lines = answers(&ended.stdout);
     assert_eq!(lines[0]["text"].as_str().unwrap().len(), 1 << 20);
     assert_eq!((lines.len(), &lines[1]["text"]), (2, &Value::from("a film")));
-    // Many are told of in a few lines.
+    // Many are reported in a few lines.
     let many = "a good film a good film a good film\n".repeat(40);
     let ended = run_with(folder.path(), &["predict", "model"], &many);
     assert!(ended.stderr.lines().count() < 15 && ended.stderr.contains("40 texts"), "{}", ended.stderr);
@@ -245,7 +245,7 @@ fn fallback_precision_and_unused_tensors_are_warned_of() {
     ] {
         let ended = run(folder.path(), arguments);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        let told = ended.stderr.matches("num_hidden_layers is 1, and the weights have 2 layers").count();
-        assert_eq!(told, 1, "{arguments:?}: {}", ended.stderr);
+        let count = ended.stderr.matches("num_hidden_layers is 1, and the weights have 2 layers").count();
+        assert_eq!(count, 1, "{arguments:?}: {}", ended.stderr);
     }
 }

@@ -182,21 +182,24 @@ fn damage_to_any_file_of_the_state_is_named() {
                 Some(bytes) if bytes.is_empty() => "emptied",
                 Some(_) => "a bit flipped",
             };
-            let told = format!("{name}, {what}: {:?} {}", ended.code, ended.stderr);
-            assert!(!ended.stderr.contains("should not have happened"), "{told}");
+            let context = format!("{name}, {what}: {:?} {}", ended.code, ended.stderr);
+            assert!(!ended.stderr.contains("should not have happened"), "{context}");
             // Where the newest checkpoint is damaged, the older one serves.
-            assert!(!name.starts_with(&newest) || ended.code == Some(0), "{told}");
+            assert!(!name.starts_with(&newest) || ended.code == Some(0), "{context}");
             if ended.code == Some(0) {
                 // A cache that lost a file is computed anew; behind the mark, the log is not believed anyway; and of two
                 // checkpoints, the older is not read where the newer is sound.
                 let others = ["cache/", "events.jsonl", older.as_str(), newest.as_str()];
-                assert!(others.iter().any(|other| name.starts_with(other)), "{told}");
-                assert!(!name.starts_with(&newest) || ended.stderr.contains("goes on from step"), "{told}");
-                assert!(runs.student("damaged") == runs.student("whole"), "{told}");
+                assert!(others.iter().any(|other| name.starts_with(other)), "{context}");
+                assert!(
+                    !name.starts_with(&newest) || ended.stderr.contains("goes on from step"),
+                    "{context}"
+                );
+                assert!(runs.student("damaged") == runs.student("whole"), "{context}");
             } else {
                 let last = name.rsplit('/').next().unwrap();
                 let run_is_gone = name == "digests.json" && damage.is_none();
-                assert!(ended.stderr.contains(last) || run_is_gone, "{told}");
+                assert!(ended.stderr.contains(last) || run_is_gone, "{context}");
             }
             match what {
                 "a bit flipped" => flipped += 1,

@@ -1,4 +1,4 @@
-//! Teachers whose folders say how texts are read, and what their students take over of it.
+//! Teachers whose folders have reading options, and what their students take over of these.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
@@ -91,7 +91,7 @@ fn a_prompt_goes_where_sentence_transformers_finds_it() {
 }
 
 #[test]
-fn a_student_says_whether_it_reads_pairs() {
+fn student_stores_whether_it_reads_pairs() {
     for (header, second, expected) in [("a\tscore", "", false), ("a\tb\tscore", "second = \"b\"\n", true)] {
         let folder = tempfile::tempdir().unwrap();
         tables(folder.path(), header, |text| {

@@ -78,7 +78,7 @@ fn a_student_of_masked_words_is_one_for_transformers_and_learns_a_task_later() {
         assert_eq!(read(stage, "config.json")["architectures"][0], class);
         let summary = read(stage, "summary.json");
         assert_eq!(summary["metric"], measure, "{stage}");
-        // Every parameter of a model of language is taught, those of the head included.
+        // Every parameter of a language model is trained, those of the head included.
         assert!(class != "BertForMaskedLM" || summary["frozen"].as_array().unwrap().is_empty(), "{summary}");
     }
     let student = |folder: &Path| {
@@ -343,7 +343,7 @@ fn outputs_of_a_teacher_are_computed_once() {
     let with = |more: &'static str| -> Vec<&str> { steps.iter().copied().chain([more]).collect() };
     done(command(&["run", "--out", "live"], method, &with("cache.mode=\"off\"")));
     let (_, said) = done(command(&["run", "--out", "kept"], method, &with("cache.states=\"f32\"")));
-    assert!(said.contains("kept without loss"), "{said}");
+    assert!(said.contains("cached without loss"), "{said}");
     assert!(!folder.path().join("kept/cache").exists(), "a run's own cache ends with it");
     for (live, kept) in losses("live").into_iter().zip(losses("kept")) {
         assert!((live - kept).abs() < 1e-4 * live.abs(), "{live} {kept}");
@@ -372,10 +372,10 @@ fn outputs_of_a_teacher_are_computed_once() {
     assert!(said.contains("layers: the teacher's outputs") && !said.contains("less than twice"), "{said}");
     let said = auto("stage.layers.train.steps=5", "stage.prediction.train.steps=1");
     assert!(said.contains("layers: the teacher's outputs") && said.contains("less than twice"), "{said}");
-    let told: Value =
+    let stages: Value =
         serde_json::from_str(&done(command(&["cache", "--json"], "ahead.toml", &into)).0).unwrap();
-    assert_eq!(told[0]["taps"].as_array().unwrap().len(), 9, "{told}");
-    assert!(told[0]["summary"].as_str().unwrap().contains("relative error"), "{told}");
+    assert_eq!(stages[0]["taps"].as_array().unwrap().len(), 9, "{stages}");
+    assert!(stages[0]["summary"].as_str().unwrap().contains("relative error"), "{stages}");
     assert!(
         !folder.path().join("outputs/prediction").exists(),
         "logits are in the cache of the stage before"
@@ -545,7 +545,7 @@ stages = ["learn"]
 [data.task.corpus.texts]
 paths = "train.tsv"
 label = "label"
-[data.judged.corpus.texts]
+[data.evaluated.corpus.texts]
 paths = []
 test-paths = "test.tsv"
 label = "label"
@@ -558,7 +558,7 @@ data.texts = { data = ["task"] }
 train.steps = 2
 [stage.learn.loss.cross-entropy]
 [evaluation]
-data = ["judged"]
+data = ["evaluated"]
 timed-examples = 2
 "#;
     std::fs::write(folder.path().join("files.toml"), recipe).unwrap();
@@ -570,7 +570,7 @@ timed-examples = 2
     };
     let [train, validation, test] = parts("task");
     assert_eq!((train + validation, test), (50, 0), "{plan}");
-    assert_eq!(parts("judged"), [0, 0, 20], "{plan}");
+    assert_eq!(parts("evaluated"), [0, 0, 20], "{plan}");
 
     for more in [&[][..], &["--resume"]] {
         let ended = run(folder.path(), &[&["run", "files.toml", "--out", "run"][..], more].concat());

@@ -1,4 +1,4 @@
-//! What `trace` and `loss` take and refuse, and that they write over nothing that is not their own.
+//! Inputs that `trace` and `loss` take and refuse; they overwrite only files of their own.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 

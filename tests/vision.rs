@@ -1,4 +1,4 @@
-//! Models that look at images, from a recipe to what is made of them.
+//! Models that read images, from a recipe to its results.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
@@ -277,7 +277,7 @@ teacher = "fusion"
     assert!(outcome["fidelity"]["kl-from-teacher"].is_f64(), "{outcome}");
     assert!(outcome["ratios"]["speedup"].is_f64(), "{outcome}");
     assert!(outcome["fidelity"]["agreement"].is_f64(), "{outcome}");
-    // A teacher that knows less than the question alone tells has no lead of which anything could be kept.
+    // A teacher below the question-only baseline has no lead that a student could retain.
     assert_eq!(outcome["models"]["teacher"]["metrics"]["accuracy"], 0.0);
     assert!(outcome["ratios"]["retention-above-trivial-baseline"]["accuracy"].is_null(), "{outcome}");
 }
@@ -346,8 +346,10 @@ fn images_are_found_by_captions() {
         "karpathy={file=\"dataset.json\",images=\".\"}",
     ] {
         let set = format!("data.mine.corpus.{corpus}");
-        let judged = ["--set", "data.mine.split.test-fraction=1.0", "--set", "evaluation.data=[\"mine\"]"];
-        let plan = [&["plan", "builtin:vision/smoke/clip", "--json", "--set", &set][..], &judged].concat();
+        let evaluation =
+            ["--set", "data.mine.split.test-fraction=1.0", "--set", "evaluation.data=[\"mine\"]"];
+        let plan =
+            [&["plan", "builtin:vision/smoke/clip", "--json", "--set", &set][..], &evaluation].concat();
         let plan: Value = json(&run(folder.path(), &plan).good());
         assert_eq!(plan["evaluation-images"], 1, "{plan}");
     }
@@ -395,15 +397,15 @@ fn teacher_asked_in_english_is_distilled_into_a_student_asked_in_hindi() {
     let answers = ["yes", "no", "red", "green", "blue", "yellow", "purple", "orange", "circle", "square"];
     assert!(answers.iter().any(|answer| said.contains(answer)), "{said}");
 
-    // Without the teacher's losses, nothing is learnt of the questions whose answers are not told.
+    // Without the teacher's losses, nothing is learnt of unlabelled questions.
     let summary: Value = json(&read("hindi/checkpoints/distil/finished/summary.json"));
     assert_eq!(summary["labelled"], 0);
     let some = [&small[..], &["--set", "stage.distil.data.questions.labelled=0.5"]].concat();
     go("half", &some);
-    // One student for two languages is judged in both, and the second held against the first.
+    // One student for two languages is evaluated in both, and the second compared with the first.
     let both = "stage.distil.data.questions.student-languages=[\"en\",\"hi\"]";
-    let judged = "evaluation.student-languages=[\"en\",\"hi\"]";
-    let outcome = go("both", &[&small[..], &["--set", both, "--set", judged]].concat());
+    let evaluation = "evaluation.student-languages=[\"en\",\"hi\"]";
+    let outcome = go("both", &[&small[..], &["--set", both, "--set", evaluation]].concat());
     let student = &outcome["models"]["student"];
     let [english, hindi] = ["en", "hi"].map(|slice| student["slices"][slice]["accuracy"].as_f64().unwrap());
     let gap = student["transfer"]["gaps"]["hi"].as_f64().unwrap();

@@ -1,4 +1,4 @@
-//! What `alambic check` and `alambic plan` warn of in data that can be read.
+//! Warnings of `alambic check` and `alambic plan` about data that can be read.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 

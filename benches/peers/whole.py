@@ -7,7 +7,7 @@
 `cold` has `alambic predict` and a transformers script (`first_sentence.py`) read one sentence, MODEL being a folder of a
 text encoder. `distil` has `alambic run` (`task_distillation.toml`, in `f32` and in `bf16`) and `task_distillation.py`
 distil the same teacher into a student of the same sizes over as many steps. Of a peer the seconds from tokenised texts to
-the saved checkpoint count; of `alambic` all that the process does, reading, tokenising, judging and reporting included.
+the saved checkpoint count; of `alambic` all that the process does, reading, tokenising, evaluation and reporting included.
 """
 
 import argparse

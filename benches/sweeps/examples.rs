@@ -31,7 +31,7 @@ const PARTS: [(&str, &str); 5] = [
     ("teacher", "fine-tune:"),
     ("tokens", "  validation"),
     ("student", STUDENT),
-    ("judging", "evaluation:"),
+    ("evaluation", "evaluation:"),
 ];
 
 /// The line with which the training of the student begins, whose length has to grow with the examples.
@@ -67,7 +67,7 @@ impl Run {
             .spawn()?;
         let lines = BufReader::new(child.stderr.take().ok_or("the program says nothing")?).lines();
         let (process, most) = (child.id(), AtomicU64::new(0));
-        // What the system tells of a process is over with it, so it is asked all the time.
+        // What the system reports of a process is over with it, so it is asked all the time.
         let look = || most.fetch_max(peak_memory_of(process).unwrap_or(0), Ordering::Relaxed);
         let mut parts = [Ended::default(); PARTS.len()];
         let (status, said) = thread::scope(|scope| {

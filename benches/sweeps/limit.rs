@@ -1,4 +1,4 @@
-//! What cannot be done without: the products of matrices, and what has to be in memory at the same time.
+//! Lower bounds of time and memory: the products of matrices, and what has to be in memory at the same time.
 
 use std::error::Error;
 

@@ -1,4 +1,4 @@
-//! What benches of models share: options, threads, and the figures that come out.
+//! Shared parts of the benches of models: options, threads, figures.
 
 use std::error::Error;
 use std::io::Write;

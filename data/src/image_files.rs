@@ -56,7 +56,7 @@ impl ImageFolder {
     }
 
     /// A further folder of a corpus, whose images differ from those of `first` by `prefix`; the same, where both are one.
-    pub(crate) fn beside(own: Self, first: &Self, prefix: &'static str) -> Self {
+    pub(crate) fn with_prefix(own: Self, first: &Self, prefix: &'static str) -> Self {
         if own.real == first.real { first.clone() } else { Self { prefix, ..own } }
     }
 
@@ -247,9 +247,9 @@ mod tests {
         ] {
             assert_eq!(folder.file(named).name, expected, "{named}");
         }
-        let further = ImageFolder::beside(ImageFolder::new("/data/others".into()), &folder, "test");
+        let further = ImageFolder::with_prefix(ImageFolder::new("/data/others".into()), &folder, "test");
         assert_eq!(further.file("a.png").name, "./test/a.png");
-        let same = ImageFolder::beside(ImageFolder::new("/data/images/".into()), &folder, "test");
+        let same = ImageFolder::with_prefix(ImageFolder::new("/data/images/".into()), &folder, "test");
         assert_eq!(same.file("a.png").name, "./a.png");
     }
 }

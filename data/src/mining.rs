@@ -18,15 +18,15 @@ use crate::statistics::ReadStatistics;
 settings! {
     /// Paraphrases, mined out of sentences that have several translations (Dadas, 2022).
     ///
-    /// Translations of one sentence are candidates, those stay whose vector a teacher of both languages finds near that of
-    /// the sentence, those that say the same but for capitals and punctuation count once, and what is left of each sentence
+    /// Translations of one sentence are candidates, those stay whose embedding a teacher of both languages finds near that of
+    /// the sentence, those that differ only in capitals and punctuation count once, and what is left of each sentence
     /// is shuffled and paired one by one, the last of an odd number with the first; for validation and test one pair of each
-    /// sentence is taken. Its splits are those of the corpora that it is mined from, whatever `split` says, and no text of the
+    /// sentence is taken. Its splits are those of the corpora that it is mined from, whatever `split` is, and no text of the
     /// training split is in another. A paraphrase stands under the language's code with `-2` behind it. It is mined
     /// before the first stage that reads it, and lies in the run's folder as `corpora/NAME.jsonl`, which a `parallel-table`
     /// reads.
     pub struct MinedParaphrases {
-        /// The corpora of sentences beside their translations.
+        /// The corpora of parallel sentences.
         pub of: Vec<At<String>>,
         /// The teacher: a sentence encoder that reads both languages.
         pub teacher: At<String>,

@@ -1,4 +1,4 @@
-//! Sentences in several languages, one beside the other.
+//! Parallel sentences in several languages.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -117,7 +117,7 @@ settings! {
         pub ratio: f64 = 9.0,
         /// Whether texts without a letter of their language's script are dropped, where it is known.
         pub script: bool = true,
-        /// Whether translations that say the same in two languages, letter for letter, are dropped: they are not translated.
+        /// Whether translations that are equal in two languages, letter for letter, are dropped: they are not translated.
         pub copies: bool = true,
         /// Whether sentences are dropped that repeat an earlier one in all languages.
         pub repeats: bool = true,

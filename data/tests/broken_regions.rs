@@ -1,4 +1,4 @@
-//! What is said about files of regions that are broken.
+//! Errors of broken files of regions.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 

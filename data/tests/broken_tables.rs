@@ -1,4 +1,4 @@
-//! What is said about tables that are broken: file, line, and all faults at once.
+//! Errors of broken tables: file, line, and all faults at once.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 

@@ -50,7 +50,7 @@ fn sentences_are_read_from_tabs_and_from_blanks() {
 }
 
 #[test]
-fn columns_comments_and_classes_are_as_the_recipe_says() {
+fn columns_comments_and_classes_follow_the_recipe() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "pos.txt", "# sent 1\n1\tgood\tADJ\t_\n2\ttea\tNOUN\t_\n".as_bytes());
     let options = "paths = 'pos.txt'\nword = 2\ntag = 3\ncomment = '#'\nclasses = ['NOUN', 'ADJ']";

@@ -148,7 +148,7 @@ fn the_fingerprint_follows_the_bytes() {
 }
 
 #[test]
-fn a_corpus_in_the_wrong_script_says_why_nothing_is_left() {
+fn corpus_in_the_wrong_script_reports_why_nothing_is_left() {
     let error = words("[dakshina]\npaths = { kn = 'dakshina.published.tsv' }").unwrap_err();
     let text = error.to_string();
     assert!(text.contains("none of 4 rows can be used: kn: no letter of its script (4)"), "{text}");

@@ -312,7 +312,7 @@ fn copies_of_an_image_are_one_across_corpora() {
 }
 
 #[test]
-fn fingerprint_tells_that_an_image_was_replaced_by_one_of_another_length() {
+fn fingerprint_changes_when_an_image_is_replaced_by_one_of_another_length() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     std::fs::create_dir(root.join("images")).unwrap();

@@ -58,7 +58,7 @@ fn one_odd_label_leaves_the_others_what_they_are_in_every_format() {
 }
 
 #[test]
-fn a_missing_label_beside_numbers_is_refused_in_every_format() {
+fn missing_label_among_numbers_is_refused_in_every_format() {
     let folder = tempfile::tempdir().unwrap();
     for missing in ["nan", "NaN", "<NA>", "NA", "None", "inf"] {
         write(folder.path(), &["0", "1.0", "1", missing, missing]);

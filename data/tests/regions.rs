@@ -239,7 +239,7 @@ fn safetensors_are_read_by_the_name_of_the_image() {
 }
 
 #[test]
-fn of_heads_the_first_image_tells_the_width() {
+fn width_of_heads_is_that_of_the_first_image() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("features.tsv");
     std::fs::write(&path, format!("5\t1\t{}\n6\tbroken", base64(&oscar(1.0, &[UPPER])))).unwrap();

@@ -116,7 +116,7 @@ fn has_variants(character: char) -> bool {
 /// The text with what `write` makes of each character that hides; all others as they are.
 pub(crate) fn replace(text: &str, mut write: impl FnMut(&mut String, char)) -> String {
     let mut shown = String::with_capacity(text.len());
-    for (character, hides) in judged(text) {
+    for (character, hides) in classified(text) {
         if hides {
             write(&mut shown, character);
         } else {
@@ -129,11 +129,11 @@ pub(crate) fn replace(text: &str, mut write: impl FnMut(&mut String, char)) -> S
 /// The first character of a text that is not to reach a terminal or a page as it is; line ends and tabs are such.
 #[must_use]
 pub fn first_hidden(text: &str) -> Option<char> {
-    judged(text).find_map(|(character, hides)| hides.then_some(character))
+    classified(text).find_map(|(character, hides)| hides.then_some(character))
 }
 
 /// Each character with whether it hides where it stands.
-fn judged(text: &str) -> impl Iterator<Item = (char, bool)> {
+fn classified(text: &str) -> impl Iterator<Item = (char, bool)> {
     let mut before = None;
     let mut characters = text.chars().peekable();
     std::iter::from_fn(move || {
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn selectors_beside_what_they_change_do_not_hide() {
+    fn selectors_after_what_they_change_do_not_hide() {
         let mongolian = "\u{1820}\u{180b}";
         for text in [
             "❤\u{fe0f}",

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::error::{FileError, Result};
 
-/// Bytes of a file's beginning by which [`describe`] tells what it is.
+/// Bytes of a file's beginning by which [`describe`] recognises its format.
 const HEAD_BYTES: u64 = 512;
 
 /// Opens a file that must be a regular one: a pipe or a device might never end.
@@ -84,7 +84,7 @@ pub fn state(path: &Path) -> Result<String> {
 }
 
 /// Format of a file by its first bytes, where that is one that people put in the place of another: a pointer of Git LFS, a
-/// compressed file, a web page, text in UTF-16. None where nothing tells.
+/// compressed file, a web page, text in UTF-16. None where the format is not known.
 ///
 /// # Errors
 /// When it cannot be read.

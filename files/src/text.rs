@@ -28,7 +28,7 @@ pub fn visible(text: &str) -> String {
 /// Characters of the beginning and of the end that [`elided`] leaves.
 const ELIDED_ENDS: (usize, usize) = (120, 180);
 
-/// A path or what a parser says, whose end tells as much as its beginning: [`visible`], and cut in the middle where it has more
+/// A path or what a parser says, whose end matters as much as its beginning: [`visible`], and cut in the middle where it has more
 /// than 300 characters.
 #[must_use]
 pub fn elided(text: &str) -> String {

@@ -8,7 +8,7 @@ use alambic_files::lock::{LOCK, Lock};
 use alambic_files::{FileError, read, text, write};
 
 #[test]
-fn a_file_is_replaced_whole_and_leaves_nothing_beside_it() {
+fn replaced_file_is_whole_and_leaves_no_other_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.json");
     write::write(&path, b"old").unwrap();

@@ -73,7 +73,7 @@ impl Answer {
     /// The length of the whole file.
     ///
     /// # Errors
-    /// Where the headers do not tell it, or contradict each other.
+    /// Where the headers do not have it, or contradict each other.
     pub(crate) fn whole(&self) -> Result<u64, Failure> {
         let total = match self.status {
             206 | 416 => self.range()?.map(|(_, total)| total),

@@ -159,7 +159,7 @@ impl Download<'_> {
             .map_err(file)?;
         let mut hasher = kind.start(metadata.bytes);
         let mut start = 0;
-        // Without a digest nobody could tell whether the two parts belong together.
+        // Without a digest nobody could know whether the two parts belong together.
         let has_part = metadata.digest().is_some() && part.metadata().map_err(file)?.len() <= metadata.bytes;
         if has_part {
             start = hasher.read(&mut part).map_err(file)?;
@@ -174,7 +174,7 @@ impl Download<'_> {
         let digest = hasher.finish();
         if metadata.digest().is_some() && digest != metadata.etag {
             part.set_len(0).map_err(file)?;
-            let message = format!("its bytes have the digest {digest}, and the hub says {}", metadata.etag);
+            let message = format!("its bytes have the digest {digest}, and the hub gives {}", metadata.etag);
             // The part that was there may have been the wrong one.
             let failure = if is_continued { Failure::Transient(message) } else { Failure::Invalid(message) };
             return Err(failure.into());

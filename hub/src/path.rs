@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_differ_in_case_alone_are_told() {
+    fn paths_that_differ_only_in_case_are_found() {
         let check = |paths: &[&str]| check_distinct(paths.iter().copied()).is_ok();
         assert!(check(&["a", "b/a", "b/c"]));
         assert!(

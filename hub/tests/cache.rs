@@ -1,4 +1,4 @@
-//! What is in the cache already: sound, damaged, cut short, of other clients, and fetched by two at once.
+//! Entries that are in the cache already: sound, damaged, cut short, of other clients, and fetched by two at once.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
@@ -153,7 +153,7 @@ fn nothing_is_written_through_a_link_that_leads_out_of_the_cache() {
 }
 
 #[test]
-fn copies_of_other_clients_are_taken_when_the_hub_says_that_they_are_right() {
+fn copies_of_other_clients_are_taken_where_the_hub_confirms_them() {
     let stage = Stage::new(|sound| sound);
     let snapshot = stage.root().join("snapshots").join(COMMIT);
     for (name, bytes) in &stage.repository.files {

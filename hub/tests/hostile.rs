@@ -124,7 +124,7 @@ fn attempt(case: &Case) -> Result<(), String> {
     }
     match &answer {
         Err(said) if said.len() > 1000 || said.chars().any(char::is_control) => {
-            return Err(format!("it repeats what it was told: {said}"));
+            return Err(format!("it repeats what it was sent: {said}"));
         }
         Err(said) if !said.contains("owner/small") => return Err(format!("it names no repository: {said}")),
         _ => {}

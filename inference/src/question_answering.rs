@@ -153,7 +153,7 @@ impl VisualQuestionAnsweringPipeline {
     }
 
     /// Attention of the tokens of a question to each part of the image in the last layer, a mean over tokens and heads, with
-    /// the edges of the part as [`ImageProcessor::part_boxes`] has them, without what stands before the image's parts. None
+    /// the edges of the patch as [`ImageProcessor::patch_boxes`] has them, without what stands before the image's parts. None
     /// where text and image have no layer in common.
     ///
     /// # Errors
@@ -174,7 +174,7 @@ impl VisualQuestionAnsweringPipeline {
         let trace = self.trace(&[(question, image)], TapSelection::named(taps.iter().cloned()))?;
         let [Some(queries), Some(keys)] = taps.map(|tap| trace.get(&tap).cloned()) else { return Ok(None) };
         let weights = attention(&queries, &keys, text.heads).map_err(ModelError::from)?;
-        let parts = self.image_processor.part_boxes(image);
+        let parts = self.image_processor.patch_boxes(image);
         let before = weights.len().saturating_sub(parts.len());
         Ok(Some(weights.into_iter().skip(before).zip(parts).collect()))
     }

@@ -1,10 +1,10 @@
-//! How near texts and images of a batch are to each other.
+//! Similarities of texts and images of a batch.
 
 use alambic_models::Outline;
 use alambic_settings::settings;
 
 use crate::arithmetic::{kullback_leibler, log_softmax};
-use crate::image_text_contrast::must_pair;
+use crate::image_text_contrast::check_pairs;
 use crate::{Inputs, LossError, LossTerm, Term};
 
 settings! {
@@ -26,8 +26,8 @@ const NAME: &str = "affinity";
 
 impl LossTerm for Affinity {
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
-        must_pair(NAME, "student", student)?;
-        must_pair(NAME, "teacher", teacher.ok_or(LossError::NoTeacher(NAME))?)?;
+        check_pairs(NAME, "student", student)?;
+        check_pairs(NAME, "teacher", teacher.ok_or(LossError::NoTeacher(NAME))?)?;
         let compute = |inputs: &Inputs<'_>| {
             let (student, teacher) = (inputs.student("logits")?, inputs.teacher("logits")?.detach());
             let by_image = kullback_leibler(&log_softmax(&teacher)?, &log_softmax(student)?)?.mean_all()?;

@@ -87,7 +87,7 @@ pub(crate) fn kullback_leibler(p: &Tensor, q: &Tensor) -> Result<Tensor, LossErr
     Ok((p.exp()? * (p - q)?)?.sum(D::Minus1)?)
 }
 
-/// Scores of keys that are padding, replaced by a number whose exponential is nothing beside any other's: in log
+/// Scores of keys that are padding, replaced by a number whose exponential is negligible: in log
 /// space, so that no infinity is multiplied by zero. `mask` is `[batch, keys]`, scores are `[batch, .., keys]`.
 pub(crate) fn without_padding(scores: &Tensor, mask: &Tensor) -> Result<Tensor, LossError> {
     let (batch, keys) = mask.dims2()?;

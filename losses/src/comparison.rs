@@ -1,4 +1,4 @@
-//! How two vectors are compared.
+//! Distances of two vectors.
 
 use std::sync::Arc;
 

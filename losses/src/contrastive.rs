@@ -11,7 +11,7 @@ use crate::{Inputs, LossError, LossTerm, Term};
 settings! {
     /// Classification of the texts of a batch by the teacher's features.
     ///
-    /// Contrastive representation distillation (Tian et al., 2020) with the other texts of the batch as negatives
+    /// The method of Tian et al. (2020), with the other texts of the batch as negatives
     /// instead of the paper's bank of 16,384: with the student's features after a projection `W` and the teacher's, both
     /// brought to length one, `L = ½ mean_i [-log softmax_j(s_i · t_j / τ)]_i + ½ mean_i [-log softmax_j(t_i · s_j / τ)]_i`,
     /// features `[batch, D]`. The projection is trained along, saved, and not part of the student; the paper projects

@@ -13,23 +13,23 @@ use crate::mask::mask_tensor;
 use crate::{Inputs, LayerMap, LossError, LossTerm, Term};
 
 choices! {
-    /// Which tokens look at which.
+    /// Which tokens attend to which.
     pub enum Part {
-        /// Tokens of the text at those of the image.
+        /// Tokens of the text to those of the image.
         TextToImage = "text-to-image",
-        /// Tokens of the image at those of the text.
+        /// Tokens of the image to those of the text.
         ImageToText = "image-to-text",
-        /// Tokens of the text at one another.
+        /// Tokens of the text to one another.
         TextToText = "text-to-text",
-        /// Tokens of the image at one another.
+        /// Tokens of the image to one another.
         ImageToImage = "image-to-image",
-        /// All tokens at all tokens, one distribution over text and image.
+        /// All tokens to all tokens, one distribution over text and image.
         Whole = "whole",
     }
 }
 
 settings! {
-    /// The attention between text and image that the teacher pays, and that the student would.
+    /// Attention between text and image, the student's compared with the teacher's.
     ///
     /// `DiDE`'s cross-modal attention distillation (Wang et al., 2022): the teacher reads text and image
     /// together, the student in two towers that never see each other. With `d` the width of a head, the student's queries
@@ -39,7 +39,7 @@ settings! {
     /// count in the mean, as in the authors' code (`kugwzk/DiDE`, `objectives.py`); `masked-queries` leaves them out, too.
     /// The image's first token belongs to the image. Computed in log space from the queries and keys `[batch, length,
     /// width]` of the streams `text` and `image`, which both models must have cut into the same tokens; for LXMERT from the
-    /// scores of its layers that look across. `parts = ["whole"]` is the whole attention, which the paper compares with.
+    /// scores of its cross-attention layers. `parts = ["whole"]` is the whole attention, which the paper compares with.
     pub struct CrossAttention {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
@@ -63,7 +63,7 @@ const NAME: &str = "cross-attention";
 enum Scores {
     /// Queries of one stream and keys of another, each with its mask's stream.
     Product([&'static str; 2]),
-    /// The scores of a stream of layers that look across.
+    /// The scores of a stream of cross-attention layers.
     Recorded(&'static str),
 }
 
@@ -73,7 +73,7 @@ struct Side {
     name: &'static str,
     text: (&'static str, Stream),
     image: (&'static str, Stream),
-    /// The streams in which each looks at the other, where the model has layers of its own for that.
+    /// The cross-attention streams of both, where the model has such layers.
     across: Option<Stream>,
 }
 
@@ -114,7 +114,7 @@ impl Side {
         Err(LossError::Incompatible {
             term: NAME,
             reason: format!(
-                "text and image of the {} must be alike to look at each other: they have {} and {} layers, {} and {} heads",
+                "text and image of the {} need the same number of layers and heads: they have {} and {} layers, {} and {} heads",
                 self.name, text.attention.0, image.attention.0, text.heads, image.heads
             ),
         })
@@ -139,7 +139,7 @@ impl Side {
             (Some(_), Part::ImageToText) => Ok(Scores::Recorded("vision.cross")),
             (Some(_), part) => Err(LossError::Incompatible {
                 term: NAME,
-                reason: format!("the {} has no attention `{}` beside that across", self.name, part.name()),
+                reason: format!("the {} has no attention `{}`, only cross-attention", self.name, part.name()),
             }),
         }
     }
@@ -200,24 +200,24 @@ impl LossTerm for CrossAttention {
         let teacher = teacher.ok_or(LossError::NoTeacher(NAME))?;
         let (own, other) = (Side::of("student", student)?, Side::of("teacher", teacher)?);
         let ((own_layers, own_heads), (other_layers, other_heads)) = (own.layers()?, other.layers()?);
-        let misfit = |reason| LossError::Incompatible { term: NAME, reason };
-        // What the models show goes before what is said of them.
+        let incompatible = |reason| LossError::Incompatible { term: NAME, reason };
+        // The heads of the models go before the key `heads`.
         let [own_heads, other_heads] = [own_heads, other_heads]
             .map(|heads| if heads == 0 { self.heads.unwrap_or_default() } else { heads });
         if own_heads == 0 {
-            return Err(misfit("how many attention heads there are is not known; give `heads`".into()));
+            return Err(incompatible("how many attention heads there are is not known; give `heads`".into()));
         }
         if own_heads != other_heads {
-            return Err(misfit(format!(
+            return Err(incompatible(format!(
                 "the student has {own_heads} attention heads and the teacher {other_heads}; give the student as many"
             )));
         }
         if self.parts.is_empty() {
-            return Err(misfit("`parts` is empty; name text-to-image or image-to-text".into()));
+            return Err(incompatible("`parts` is empty; name text-to-image or image-to-text".into()));
         }
-        let pairs = self.map.pairs(own_layers, other_layers).map_err(misfit)?;
+        let pairs = self.map.pairs(own_layers, other_layers).map_err(incompatible)?;
         if pairs.iter().any(|&(own, other)| own == 0 || other == 0) {
-            return Err(misfit("`map` names layer 0, the embeddings, which have no attention".into()));
+            return Err(incompatible("`map` names layer 0, the embeddings, which have no attention".into()));
         }
         let mut taps: [Vec<String>; 2] = [Vec::new(), Vec::new()];
         for &part in &self.parts {

@@ -14,7 +14,7 @@ settings! {
     ///
     /// `L = 1/N [Σ_cells BCE(o, y) + t Σ_objects -log p(tag) + b Σ_objects |box - target|]` over the N objects of a batch
     /// (at least one), with logits o of each cell, y 1 in cells with an object, and four numbers a box; cells without an
-    /// object say nothing of tags and boxes. One-stage detectors have these three parts (Redmon et al., 2016).
+    /// object do not count for tags and boxes. One-stage detectors have these three parts (Redmon et al., 2016).
     pub struct Detection {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]

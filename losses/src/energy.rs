@@ -1,4 +1,4 @@
-//! Where a layer is active.
+//! Activity of the tokens in a layer.
 
 use alambic_models::Outline;
 use alambic_settings::settings;
@@ -10,7 +10,7 @@ use crate::layers::{Layers, sum};
 use crate::{Inputs, LayerMap, LossError, LossTerm, Term};
 
 settings! {
-    /// How active each token's hidden state is, beside the others of its text.
+    /// Activity of each token's hidden state, relative to the others of its text.
     ///
     /// Activation-based attention transfer (Zagoruyko and Komodakis, 2017, equation 2), tokens taking the place of an
     /// image's places: `Q_t = Σ_d |h_t,d|²` for hidden states `[batch, length, D]`, brought to length one over the

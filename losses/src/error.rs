@@ -18,7 +18,7 @@ pub enum LossError {
         reason: String,
     },
     /// A trace does not say which of its tokens are padding.
-    #[error("the trace of the {side} does not say which tokens are padding: it needs `{}`, `[batch, length]`", names.join("` or `"))]
+    #[error("the trace of the {side} does not show which tokens are padding: it needs `{}`, `[batch, length]`", names.join("` or `"))]
     MissingMask {
         /// `student` or `teacher`.
         side: &'static str,

@@ -1,4 +1,4 @@
-//! Which text of a batch belongs to which image.
+//! CLIP's contrastive loss of the texts and images of a batch.
 
 use alambic_models::Outline;
 use alambic_settings::settings;
@@ -23,7 +23,7 @@ pub(crate) const NAME: &str = "image-text-contrast";
 
 impl LossTerm for ImageTextContrast {
     fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
-        must_pair(NAME, "student", student)?;
+        check_pairs(NAME, "student", student)?;
         let compute = |inputs: &Inputs<'_>| in_batch_cross_entropy(inputs.student("logits")?);
         Ok(Term::new(NAME, self.weight, vec!["logits".into()], Vec::new(), Box::new(compute))
             .comparing_examples())
@@ -31,7 +31,7 @@ impl LossTerm for ImageTextContrast {
 }
 
 /// Fails where a model has no logits of every image of a batch with every text.
-pub(crate) fn must_pair(term: &'static str, side: &str, outline: &Outline) -> Result<(), LossError> {
+pub(crate) fn check_pairs(term: &'static str, side: &str, outline: &Outline) -> Result<(), LossError> {
     if outline.pairs {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! What the terms that compare layer by layer have in common.
+//! Shared parts of the terms that compare layer by layer.
 
 use alambic_models::{Outline, Stream, tap};
 use alambic_tensor::candle::Tensor;
@@ -22,8 +22,8 @@ impl Layers {
         teacher: Option<&Outline>,
     ) -> Result<Self, LossError> {
         let (student, teacher) = streams(term, stream, student, teacher)?;
-        let misfit = |reason| LossError::Incompatible { term, reason };
-        let pairs = map.pairs(student.layers, teacher.layers).map_err(misfit)?;
+        let incompatible = |reason| LossError::Incompatible { term, reason };
+        let pairs = map.pairs(student.layers, teacher.layers).map_err(incompatible)?;
         Ok(Self { student, teacher, pairs })
     }
 

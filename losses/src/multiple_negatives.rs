@@ -1,4 +1,4 @@
-//! Which translation of the batch belongs to a sentence.
+//! Multiple negatives ranking loss: which translation of the batch belongs to a sentence.
 
 use alambic_models::{Outline, embedding_tap};
 use alambic_settings::settings;
@@ -9,10 +9,10 @@ use crate::arithmetic::{diagonal_mean, log_softmax, normalised};
 use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
 
 settings! {
-    /// Which translation or paraphrase of the batch belongs to a sentence; no teacher is asked.
+    /// Which translation or paraphrase of the batch belongs to a sentence; without a teacher.
     ///
     /// The multiple negatives ranking loss (Henderson et al., 2017) over the student's vectors of n sentences, `a`, and of
-    /// what says the same, `b`, `[n, D]` each: with `s_ij = scale · cos(a_i, b_j)`, `L = mean_i [-log softmax_j(s_ij)]_i`, and
+    /// their positives, `b`, `[n, D]` each: with `s_ij = scale · cos(a_i, b_j)`, `L = mean_i [-log softmax_j(s_ij)]_i`, and
     /// with `symmetric` the mean of that and of the same with `a` and `b` in each other's place. A pair that has a text of pair
     /// i, on whichever side, is no negative of it: that comes to the same as a batch free of duplicates, and none has to be put
     /// off.
@@ -30,7 +30,7 @@ settings! {
 
 pub(crate) const NAME: &str = "multiple-negatives";
 
-/// What is added to the score of what is no negative: its exponential is nothing beside any other's.
+/// What is added to the score of what is no negative: its exponential is negligible.
 const FAR: f32 = -1e4;
 
 impl LossTerm for MultipleNegatives {
@@ -39,7 +39,7 @@ impl LossTerm for MultipleNegatives {
         if student.streams.get("").is_none_or(|stream| stream.embedding.is_none()) {
             return Err(LossError::Incompatible {
                 term: NAME,
-                reason: "the student makes no vector of a text; give it a `pooling`".into(),
+                reason: "the student has no pooling, so no embedding; give it a `pooling`".into(),
             });
         }
         let (options, own) = (self.clone(), tap.clone());
@@ -57,10 +57,7 @@ impl MultipleNegatives {
         if rows % 2 == 1 || texts.len() != rows {
             return Err(LossError::Incompatible {
                 term: NAME,
-                reason: format!(
-                    "{rows} vectors of {} texts are not those of sentences, and of what says the same",
-                    texts.len()
-                ),
+                reason: format!("{rows} embeddings of {} texts are not those of pairs", texts.len()),
             });
         }
         let count = rows / 2;

@@ -54,15 +54,15 @@ const NAME: &str = "patient";
 impl LossTerm for Patient {
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
         let (own, other) = crate::layers::streams(NAME, &self.stream, student, teacher)?;
-        let misfit = |reason| LossError::Incompatible { term: NAME, reason };
+        let incompatible = |reason| LossError::Incompatible { term: NAME, reason };
         if own.layers < 2 || other.layers < own.layers {
-            return Err(misfit(format!(
+            return Err(incompatible(format!(
                 "a student of {} layers cannot learn from intermediate layers of a teacher of {}: it needs two or more, and no more than the teacher",
                 own.layers, other.layers
             )));
         }
         if own.width != other.width {
-            return Err(misfit(format!(
+            return Err(incompatible(format!(
                 "states of width {} and {} cannot be compared; use `hidden` with a projection",
                 own.width, other.width
             )));

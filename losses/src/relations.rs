@@ -56,19 +56,19 @@ impl LossTerm for Relations {
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
         let layers = Layers::bind(NAME, &self.stream, &self.map, student, teacher)?;
         let heads = self.heads.unwrap_or(layers.teacher.heads);
-        let misfit = |reason| LossError::Incompatible { term: NAME, reason };
+        let incompatible = |reason| LossError::Incompatible { term: NAME, reason };
         if heads == 0 {
-            return Err(misfit("how many heads the teacher has is not known; give `heads`".into()));
+            return Err(incompatible("how many heads the teacher has is not known; give `heads`".into()));
         }
         for (side, width) in [("student", layers.student.width), ("teacher", layers.teacher.width)] {
             if !width.is_multiple_of(heads) {
-                return Err(misfit(format!(
+                return Err(incompatible(format!(
                     "the {side}'s width of {width} does not divide into {heads} relation heads; choose `heads` that divide both"
                 )));
             }
         }
         if self.of.is_empty() {
-            return Err(misfit("`of` is empty; name queries, keys or values".into()));
+            return Err(incompatible("`of` is empty; name queries, keys or values".into()));
         }
         layers.without_embeddings(NAME)?;
         let mut taps = (Vec::new(), Vec::new());

@@ -11,7 +11,7 @@ settings! {
     /// Squared error on the numbers of the data.
     ///
     /// `L = 1/N Σ (z_i - y_i)²` over N texts, for a student whose only logit `[batch, 1]` is a prediction: STS-B's
-    /// similarity, for instance. TinyBERT's prediction term for regression is this one, the teacher playing no part.
+    /// similarity, for instance. TinyBERT's prediction term for regression is this one, without the teacher.
     pub struct SquaredError {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]

@@ -1,4 +1,4 @@
-//! What all loss terms have in common.
+//! Interface of the loss terms.
 
 use std::sync::Arc;
 
@@ -221,7 +221,7 @@ pub struct Term {
     pub equal_lengths: bool,
     /// Streams whose tokens are compared one by one, so that student and teacher must have read the same.
     pub token_by_token: Vec<String>,
-    /// The fewest examples of which it says something: 2 of terms that compare the examples of a batch with each other.
+    /// The fewest examples over which it is defined: 2 for terms that compare the examples of a batch with each other.
     pub min_examples: usize,
     /// The targets over which it counts; none of a term that only compares student and teacher.
     pub targets: &'static [TargetKind],
@@ -289,7 +289,7 @@ impl Term {
 
 /// A loss term as a recipe declares it.
 pub trait LossTerm {
-    /// Holds the term against the networks at hand.
+    /// Binds the term to the outlines of student and teacher.
     ///
     /// # Errors
     /// When a teacher is missing, or shapes do not fit.

@@ -207,8 +207,8 @@ fn word_level_of_two_classes_with_and_without_the_squared_temperature() {
     for (squared_temperature, factor) in [(false, 1.0), (true, 4.0)] {
         let options = WordLevel { weight: 1.0, temperature: 2.0, squared_temperature };
         let term = options.bind(&outline, Some(&outline)).unwrap();
-        let (read, taught) = (trace("logits", &student, &[]), trace("logits", &teacher, &[]));
-        let loss = loss(&term, &read, Some(&taught), &targets).unwrap();
+        let (read, of_teacher) = (trace("logits", &student, &[]), trace("logits", &teacher, &[]));
+        let loss = loss(&term, &read, Some(&of_teacher), &targets).unwrap();
         assert_close(value(&loss), factor * expected);
         assert_eq!(reached(&loss, &student), [1, 2]);
         assert!(backward(&loss).unwrap().get(teacher.as_tensor()).is_none(), "the teacher is not trained");
@@ -319,11 +319,11 @@ fn the_projection_and_the_student_are_trained_and_the_teacher_is_not() {
         .collect();
     let options = encoder_match(Positions::Masked, Comparison::MeanSquaredError);
     let term = options.bind(&outline(1, 2, 5), Some(&outline(1, 3, 5))).unwrap();
-    let (read, taught) =
+    let (read, of_teacher) =
         (trace("encoder.hidden.1", &student, &[1, 0]), trace("encoder.hidden.1", &teacher, &[1]));
     let targets = no_targets();
     let inputs =
-        Inputs { student: &read, teacher: Some(&taught), targets: &targets, projections: &projections };
+        Inputs { student: &read, teacher: Some(&of_teacher), targets: &targets, projections: &projections };
     let loss = term.loss(&inputs).unwrap();
     // The projected state is (1, 2, 3.5).
     assert_close(value(&loss), 0.25 / 3.0);
@@ -364,7 +364,7 @@ fn encoder_match_needs_encoders_masks_and_a_teacher() {
     unmasked.record("encoder.hidden.1", &states);
     for (student, teacher, side) in [(&unmasked, &masked, "student"), (&masked, &unmasked, "teacher")] {
         let error = message(loss(&term, student, Some(teacher), &no_targets()));
-        assert!(error.contains(&format!("the trace of the {side} does not say which tokens")), "{error}");
+        assert!(error.contains(&format!("the trace of the {side} does not show which tokens")), "{error}");
         assert!(error.contains("`encoder_attention_mask` or `attention_mask`"), "{error}");
     }
 }
@@ -375,8 +375,9 @@ fn zero_vectors_have_a_finite_cosine_and_gradient() {
     let outline = outline(1, 2, 5);
     let term = options.bind(&outline, Some(&outline)).unwrap();
     let (zero, teacher) = (variable(&[0.0, 0.0], (1, 1, 2)), variable(&[1.0, 2.0], (1, 1, 2)));
-    let (read, taught) = (trace("encoder.hidden.1", &zero, &[0]), trace("encoder.hidden.1", &teacher, &[0]));
-    let loss = loss(&term, &read, Some(&taught), &no_targets()).unwrap();
+    let (read, of_teacher) =
+        (trace("encoder.hidden.1", &zero, &[0]), trace("encoder.hidden.1", &teacher, &[0]));
+    let loss = loss(&term, &read, Some(&of_teacher), &no_targets()).unwrap();
     assert_eq!(value(&loss), 1.0);
     let gradients = backward(&loss).unwrap();
     assert!(values(gradients.get(zero.as_tensor()).unwrap()).iter().all(|value| value.is_finite()));
@@ -404,8 +405,8 @@ fn values_and_gradients_agree_with_pytorch() {
     ] {
         let get = |part: &str| golden.get(&format!("{case}.{part}")).unwrap();
         let mask: Vec<u8> = get("mask").flatten_all().unwrap().to_vec1().unwrap();
-        let taught: Vec<f32> = mask.iter().map(|&counted| f32::from(counted)).collect();
-        let targets = targets(&vec![0; mask.len()], &vec![0.0; mask.len()], &taught);
+        let teacher_mask: Vec<f32> = mask.iter().map(|&counted| f32::from(counted)).collect();
+        let targets = targets(&vec![0; mask.len()], &vec![0.0; mask.len()], &teacher_mask);
         let student = Var::from_tensor(get("student")).unwrap();
         let (read, given) = (trace(tap, &student, &mask), trace(tap, get("teacher"), &mask));
         let loss = loss(&term, &read, Some(&given), &targets).unwrap();

@@ -150,16 +150,17 @@ impl Config {
     /// Differences between the tensors of a file and those of the configuration, in words; `found` holds names and shapes.
     #[must_use]
     pub fn shape_mismatches(&self, found: &IndexMap<String, Vec<usize>>) -> Vec<String> {
-        let misfit = |(name, shape): (String, Vec<usize>)| match look_up(found, &self.spellings(&name))
-            .map(|(_, shape)| shape)
-        {
-            None => Some(format!("there is no tensor `{name}`")),
-            Some(found) if *found != shape => {
-                Some(format!("tensor `{name}` has shape {found:?}, and the configuration asks for {shape:?}"))
-            }
-            Some(_) => None,
-        };
-        self.shapes().into_iter().filter_map(misfit).collect()
+        let shape_mismatch =
+            |(name, shape): (String, Vec<usize>)| match look_up(found, &self.spellings(&name))
+                .map(|(_, shape)| shape)
+            {
+                None => Some(format!("there is no tensor `{name}`")),
+                Some(found) if *found != shape => Some(format!(
+                    "tensor `{name}` has shape {found:?}, and the configuration asks for {shape:?}"
+                )),
+                Some(_) => None,
+            };
+        self.shapes().into_iter().filter_map(shape_mismatch).collect()
     }
 
     /// The weights of a folder for a configuration that [`Self::trim_vocabulary`] made of that of the folder.
@@ -178,7 +179,7 @@ impl Config {
         match self {
             Self::Marian(config) => Ok(config),
             other => Err(ModelError::Configuration(format!(
-                "a model that writes text is needed here, and a {} only reads",
+                "a model that generates texts is needed here, and a {} does not",
                 other.model_type()
             ))),
         }

@@ -118,7 +118,7 @@ fn unsupported(json: &Value) -> Option<String> {
     if json["quantization_config"].is_object() {
         let method = json["quantization_config"]["quant_method"].as_str().unwrap_or("an unknown method");
         return Some(format!(
-            "quantization_config says that the weights are quantised ({}); only weights of 16 to 64 bits are read",
+            "the weights are quantised by quantization_config ({}); only weights of 16 to 64 bits are read",
             quoted(method)
         ));
     }

@@ -254,9 +254,7 @@ impl Patches {
         if alike && grid[0] * grid[1] == count {
             return Ok(grid);
         }
-        Err(ModelError::Input(
-            "images of several sizes, or parts of images, cannot be looked at as a grid".into(),
-        ))
+        Err(ModelError::Input("images of several sizes, or parts of images, are not a grid".into()))
     }
 
     /// Number of patches of an image, padding included.

@@ -28,7 +28,7 @@ impl Regions {
         mask: Option<&Tensor>,
     ) -> Result<Self, ModelError> {
         let (batch, regions, _) = features.dims3()?;
-        let misfit = |what: &str, shape: &[usize]| {
+        let mismatch = |what: &str, shape: &[usize]| {
             ModelError::Input(format!(
                 "{what} of shape {shape:?} do not fit features of [{batch}, {regions}, ..]"
             ))
@@ -36,12 +36,12 @@ impl Regions {
         if let Some(boxes) = boxes
             && (boxes.rank() != 3 || boxes.dims()[..2] != [batch, regions])
         {
-            return Err(misfit("boxes", boxes.dims()));
+            return Err(mismatch("boxes", boxes.dims()));
         }
         let mask = match mask {
             None => vec![1; batch * regions],
             Some(mask) if mask.dims() == [batch, regions] => integers::mask("visual_attention_mask", mask)?,
-            Some(mask) => return Err(misfit("masks", mask.dims())),
+            Some(mask) => return Err(mismatch("masks", mask.dims())),
         };
         Ok(Self { features: features.contiguous()?, boxes: boxes.cloned(), mask: Arc::new(mask) })
     }

@@ -128,7 +128,7 @@ fn other_folders_than_a_model_are_named_in_the_error() {
         std::fs::create_dir_all(path(name)).unwrap();
     }
     std::fs::write(path("run/student/config.json"), "{}").unwrap();
-    for (name, told) in [
+    for (name, message) in [
         ("file", "this is a file"),
         ("none", "there is no such folder"),
         ("empty", "empty/config.json: there is no such file"),
@@ -136,6 +136,6 @@ fn other_folders_than_a_model_are_named_in_the_error() {
         ("config", "config.json: this is a folder"),
     ] {
         let said = said(name);
-        assert!(said.contains(told) && said.contains(&*path(name).to_string_lossy()), "{said}");
+        assert!(said.contains(message) && said.contains(&*path(name).to_string_lossy()), "{said}");
     }
 }

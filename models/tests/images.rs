@@ -215,14 +215,14 @@ fn a_dual_encoder_starts_from_a_fusion_encoder_and_reads_each_side_alone() {
     let stored = answers(batch.text.clone(), embedding.clone());
     assert!(largest_difference(&stored, all.get("logits").unwrap()) < 1e-6);
 
-    // One image is held against all texts.
+    // One image is compared with all texts.
     let first = embedding.narrow(0, 0, 1).unwrap();
     let repeated = first.broadcast_as(embedding.shape()).unwrap().contiguous().unwrap();
     let (once, each) = (answers(batch.text.clone(), first), answers(batch.text.clone(), repeated));
     assert!(once.dims() == each.dims() && largest_difference(&once, &each) < 1e-6);
     let three = Tensor::cat(&[&embedding, &embedding.narrow(0, 0, 1).unwrap()], 0).unwrap();
-    let misfit = Batch { image: Some(Image::Embedding(three)), ..batch.clone() };
-    assert!(network.forward(&misfit, Pass::Evaluate, TapSelection::named(["logits"])).is_err());
+    let mismatched = Batch { image: Some(Image::Embedding(three)), ..batch.clone() };
+    assert!(network.forward(&mismatched, Pass::Evaluate, TapSelection::named(["logits"])).is_err());
 
     // The text's tower is the fusion encoder's way through a text that stands alone, up to its first layer.
     let (_, vilt, _) = open("vilt");

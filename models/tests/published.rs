@@ -203,9 +203,9 @@ fn more_layers_than_the_weights_have_are_refused_at_once() {
             let start = Instant::now();
             let said = copy.said();
             assert!(start.elapsed() < Duration::from_secs(2), "{model} {key}");
-            let told = key.rsplit('/').next().unwrap();
+            let expected = key.rsplit('/').next().unwrap();
             assert!(
-                said.contains("config.json") && said.contains(told) && said.contains(" layer"),
+                said.contains("config.json") && said.contains(expected) && said.contains(" layer"),
                 "{model}: {said}"
             );
         }
@@ -273,8 +273,8 @@ fn configurations_that_compute_otherwise_are_refused() {
         let mut copy = Changed::of("bert");
         copy.json[key] = value.clone();
         let said = copy.said();
-        let told = if key == "hidden_act" { "gelu_10" } else { key };
-        assert!(said.contains("config.json") && said.contains(told), "{said}");
+        let expected = if key == "hidden_act" { "gelu_10" } else { key };
+        assert!(said.contains("config.json") && said.contains(expected), "{said}");
     }
     for (key, value) in [
         ("is_decoder", json!(false)),
@@ -306,8 +306,8 @@ fn values_that_would_be_taken_for_missing_ones_are_refused() {
         let mut copy = Changed::of(model);
         copy.json[key] = value.clone();
         let said = copy.said();
-        let told = if key == "text_config_dict" { "position_embedding_type" } else { key };
-        assert!(said.contains("config.json") && said.contains(told), "{model} {key} {value}: {said}");
+        let expected = if key == "text_config_dict" { "position_embedding_type" } else { key };
+        assert!(said.contains("config.json") && said.contains(expected), "{model} {key} {value}: {said}");
         if key == "problem_type" {
             let known = ["regression", "single_label_classification", "multi_label_classification"];
             assert!(known.iter().all(|name| said.contains(name)), "{said}");
@@ -481,9 +481,9 @@ fn towers_of_clip_declared_twice_are_those_of_the_first_checkpoints() {
     let mut copy = Changed::of("clip");
     let quick = logits(&copy.write(), "clip");
     for part in ["text_config", "vision_config"] {
-        let mut told = copy.json[part].clone();
-        told["hidden_act"] = json!("gelu");
-        copy.json[format!("{part}_dict")] = told;
+        let mut tower = copy.json[part].clone();
+        tower["hidden_act"] = json!("gelu");
+        copy.json[format!("{part}_dict")] = tower;
     }
     let told_twice = logits(&copy.write(), "clip");
     assert_ne!(told_twice, quick);
@@ -491,7 +491,7 @@ fn towers_of_clip_declared_twice_are_those_of_the_first_checkpoints() {
         copy.json[part] = copy.json[format!("{part}_dict")].take();
     }
     assert_eq!(logits(&copy.write(), "clip"), told_twice);
-    // What the second telling leaves out has its default, whatever the first says.
+    // What the second declaration leaves out has its default, whatever the first has.
     copy.json["text_config_dict"] = json!({ "hidden_size": 64 });
     let Config::Clip(config) = Config::open(&{
         copy.weights.clear();
@@ -527,8 +527,8 @@ fn files_that_are_something_else_are_named_for_what_they_are() {
 #[test]
 fn the_folder_of_an_adapter_is_no_model() {
     let copy = Changed::of("bert");
-    let told = json!({ "peft_type": "LORA", "base_model_name_or_path": "owner/base" });
-    fs::write(copy.path("adapter_config.json"), told.to_string()).unwrap();
+    let adapter = json!({ "peft_type": "LORA", "base_model_name_or_path": "owner/base" });
+    fs::write(copy.path("adapter_config.json"), adapter.to_string()).unwrap();
     for _ in 0..2 {
         let said = copy.said_of_written();
         assert!(said.contains("adapter") && said.contains("`owner/base`"), "{said}");
@@ -539,7 +539,7 @@ fn the_folder_of_an_adapter_is_no_model() {
 }
 
 #[test]
-fn ids_and_masks_are_held_against_what_they_index() {
+fn ids_and_masks_are_checked_against_what_they_index() {
     let copy = Changed::of("bert");
     let folder = copy.write();
     let network = architecture::open(&folder).unwrap();
@@ -566,7 +566,7 @@ fn ids_and_masks_are_held_against_what_they_index() {
 }
 
 #[test]
-fn pictures_become_pixels_as_the_folder_says() {
+fn images_are_processed_by_the_options_of_the_folder() {
     let copy = Changed::of("clip");
     copy.write();
     let size = copy.json["vision_config"]["image_size"].as_u64().unwrap() as usize;
@@ -580,18 +580,18 @@ fn pictures_become_pixels_as_the_folder_says() {
     };
     let usual = ImageProcessorConfig::clip(size);
     assert_eq!(processor(json!({ "size": size, "crop_size": size })).unwrap(), usual);
-    let told =
+    let options =
         processor(json!({ "size": 2 * size, "crop_size": size, "resample": 2, "image_mean": 0.25 })).unwrap();
-    assert_eq!(told.resizing, Resizing::ShorterSide(2 * size));
-    assert_eq!(told.resampling, Resampling::Bilinear);
-    assert_eq!(told.normalization.mean, [0.25; 3]);
+    assert_eq!(options.resizing, Resizing::ShorterSide(2 * size));
+    assert_eq!(options.resampling, Resampling::Bilinear);
+    assert_eq!(options.normalization.mean, [0.25; 3]);
     // transformers 5 keeps it within the file of the whole processor, which goes first.
     let whole = json!({ "image_processor": { "size": size, "crop_size": size, "image_std": 0.25 } });
     fs::write(copy.path("processor_config.json"), whole.to_string()).unwrap();
     assert_eq!(processor(json!({})).unwrap().normalization.std, [0.25; 3]);
     fs::write(copy.path("processor_config.json"), json!({ "processor_class": "CLIPProcessor" }).to_string())
         .unwrap();
-    for (json, told) in [
+    for (json, expected) in [
         (json!({ "size": size, "crop_size": size + 1 }), "pixels"),
         (json!({ "size": size, "do_center_crop": false }), "squares"),
         (json!({ "size": size, "crop_size": size, "resample": 4 }), "resample"),
@@ -599,7 +599,7 @@ fn pictures_become_pixels_as_the_folder_says() {
         (json!([]), "object"),
     ] {
         let said = processor(json).unwrap_err();
-        assert!(said.contains("preprocessor_config.json") && said.contains(told), "{said}");
+        assert!(said.contains("preprocessor_config.json") && said.contains(expected), "{said}");
     }
 }
 

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// A tensor as a pickle tells of it.
-struct Told<'a> {
+/// Description of a tensor in a pickle.
+struct Described<'a> {
     name: &'a str,
     storage: &'a str,
     class: &'a str,
@@ -22,8 +22,15 @@ struct Told<'a> {
     strides: &'a [i32],
 }
 
-const ROW: Told<'static> =
-    Told { name: "w", storage: "0", class: "FloatStorage", count: 6, offset: 0, shape: &[6], strides: &[1] };
+const ROW: Described<'static> = Described {
+    name: "w",
+    storage: "0",
+    class: "FloatStorage",
+    count: 6,
+    offset: 0,
+    shape: &[6],
+    strides: &[1],
+};
 
 fn text(text: &str) -> Vec<u8> {
     [&b"X"[..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat()
@@ -39,15 +46,15 @@ fn number(number: i32) -> Vec<u8> {
 }
 
 /// The pickle of a dictionary of tensors.
-fn pickle(tensors: &[Told<'_>]) -> Vec<u8> {
+fn pickle(tensors: &[Described<'_>]) -> Vec<u8> {
     let mut bytes = b"\x80\x02}q\x00(".to_vec();
-    for told in tensors {
-        bytes.extend(text(told.name));
+    for tensor in tensors {
+        bytes.extend(text(tensor.name));
         bytes.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
         bytes.extend(text("storage"));
-        bytes.extend(format!("ctorch\n{}\n", told.class).bytes());
-        bytes.extend([text(told.storage), text("cpu"), number(told.count), b"tQ".to_vec()].concat());
-        bytes.extend([number(told.offset), numbers(told.shape), numbers(told.strides)].concat());
+        bytes.extend(format!("ctorch\n{}\n", tensor.class).bytes());
+        bytes.extend([text(tensor.storage), text("cpu"), number(tensor.count), b"tQ".to_vec()].concat());
+        bytes.extend([number(tensor.offset), numbers(tensor.shape), numbers(tensor.strides)].concat());
         bytes.extend(b"\x89ccollections\nOrderedDict\n)RtR");
     }
     bytes.extend(b"u.");
@@ -76,7 +83,7 @@ fn folder(bytes: &[u8]) -> (TempDir, ModelFolder) {
 }
 
 /// The file of these tensors over storages of these bytes.
-fn file(tensors: &[Told<'_>], storages: &[(&str, &[u8])]) -> Vec<u8> {
+fn file(tensors: &[Described<'_>], storages: &[(&str, &[u8])]) -> Vec<u8> {
     let pickle = pickle(tensors);
     let names: Vec<String> = storages.iter().map(|(name, _)| format!("archive/data/{name}")).collect();
     let mut entries =
@@ -107,14 +114,14 @@ fn floats() -> Vec<u8> {
 fn views_of_a_storage_are_the_tensors_that_were_saved() {
     let data = floats();
     let view = |offset, shape: &[i32], strides: &[i32]| {
-        read(&file(&[Told { offset, shape, strides, ..ROW }], &[("0", &data)])).unwrap()
+        read(&file(&[Described { offset, shape, strides, ..ROW }], &[("0", &data)])).unwrap()
     };
     assert_eq!(view(0, &[6], &[1]), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
     assert_eq!(view(0, &[3, 2], &[1, 3]), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
     assert_eq!(view(2, &[2, 2], &[2, 1]), [2.0, 3.0, 4.0, 5.0]);
     assert_eq!(view(1, &[3], &[2]), [1.0, 3.0, 5.0]);
     assert_eq!(view(4, &[], &[]), [4.0]);
-    let both = [Told { shape: &[3], ..ROW }, Told { name: "v", offset: 3, shape: &[3], ..ROW }];
+    let both = [Described { shape: &[3], ..ROW }, Described { name: "v", offset: 3, shape: &[3], ..ROW }];
     let (_folder, opened) = folder(&file(&both, &[("0", &data)]));
     let weights = opened.weights().unwrap();
     assert_eq!(weights["v"].to_vec1::<f32>().unwrap(), [3.0, 4.0, 5.0]);
@@ -129,11 +136,11 @@ fn numbers_of_every_format_are_read_and_whole_ones_are_left_out() {
         ("HalfStorage", &[0x00, 0x3e, 0x00, 0xc0]),
         ("BFloat16Storage", &[0xc0, 0x3f, 0x00, 0xc0]),
     ] {
-        let told = Told { class, count: 2, shape: &[2], ..ROW };
-        assert_eq!(read(&file(&[told], &[("0", data)])).unwrap(), [1.5, -2.0], "{class}");
+        let tensor = Described { class, count: 2, shape: &[2], ..ROW };
+        assert_eq!(read(&file(&[tensor], &[("0", data)])).unwrap(), [1.5, -2.0], "{class}");
     }
     for class in ["LongStorage", "BoolStorage", "QInt8Storage"] {
-        let whole = Told { name: "a", storage: "1", class, count: 1, shape: &[1], ..ROW };
+        let whole = Described { name: "a", storage: "1", class, count: 1, shape: &[1], ..ROW };
         assert_eq!(
             read(&file(&[whole, ROW], &[("0", &floats()), ("1", &[0; 8])])).unwrap().len(),
             6,
@@ -145,21 +152,21 @@ fn numbers_of_every_format_are_read_and_whole_ones_are_left_out() {
 #[test]
 fn shapes_beyond_what_the_file_holds_are_refused_before_anything_is_allocated() {
     let data = floats();
-    for told in [
-        Told { shape: &[7], ..ROW },
-        Told { offset: 1, ..ROW },
-        Told { offset: -1, ..ROW },
-        Told { shape: &[i32::MAX, i32::MAX, i32::MAX], strides: &[0, 0, 0], ..ROW },
-        Told { shape: &[2, 3], strides: &[3], ..ROW },
-        Told { shape: &[-6], ..ROW },
-        Told { strides: &[-1], ..ROW },
-        Told { count: i32::MAX, ..ROW },
-        Told { count: 7, ..ROW },
-        Told { storage: "../../data", ..ROW },
+    for tensor in [
+        Described { shape: &[7], ..ROW },
+        Described { offset: 1, ..ROW },
+        Described { offset: -1, ..ROW },
+        Described { shape: &[i32::MAX, i32::MAX, i32::MAX], strides: &[0, 0, 0], ..ROW },
+        Described { shape: &[2, 3], strides: &[3], ..ROW },
+        Described { shape: &[-6], ..ROW },
+        Described { strides: &[-1], ..ROW },
+        Described { count: i32::MAX, ..ROW },
+        Described { count: 7, ..ROW },
+        Described { storage: "../../data", ..ROW },
         // One number for two thousand million places.
-        Told { shape: &[i32::MAX], strides: &[0], ..ROW },
+        Described { shape: &[i32::MAX], strides: &[0], ..ROW },
     ] {
-        said(&file(&[told], &[("0", &data)]));
+        said(&file(&[tensor], &[("0", &data)]));
     }
 }
 
@@ -169,7 +176,7 @@ fn numbers_that_are_none_are_refused_by_the_tensor() {
     data[8..12].copy_from_slice(&f32::NAN.to_le_bytes());
     assert!(said(&file(&[ROW], &[("0", &data)])).contains("`w`"));
     // Not those of a part of the storage that no tensor shows.
-    let part = Told { offset: 3, shape: &[3], ..ROW };
+    let part = Described { offset: 3, shape: &[3], ..ROW };
     assert_eq!(read(&file(&[part], &[("0", &data)])).unwrap(), [3.0, 4.0, 5.0]);
 }
 
@@ -184,7 +191,7 @@ fn lists_nested_a_million_deep_are_refused() {
 
 #[test]
 fn storages_that_grow_without_end_are_refused() {
-    let pickle = pickle(&[Told { count: 1 << 24, shape: &[1 << 24], ..ROW }]);
+    let pickle = pickle(&[Described { count: 1 << 24, shape: &[1 << 24], ..ROW }]);
     let entries = [("archive/data.pkl", pickle.as_slice()), ("archive/data/0", &vec![0; 1 << 26])];
     assert!(said(&zip(&entries, CompressionMethod::Deflated)).contains("`w`"));
     assert_eq!(read(&zip(&entries, CompressionMethod::Stored)).unwrap().len(), 1 << 24);
@@ -213,7 +220,7 @@ fn files_without_tensors_are_refused_with_an_action() {
 
 #[test]
 fn a_file_that_is_cut_or_flipped_anywhere_is_read_or_refused_without_a_panic() {
-    let whole = file(&[ROW, Told { name: "v", offset: 3, shape: &[3], ..ROW }], &[("0", &floats())]);
+    let whole = file(&[ROW, Described { name: "v", offset: 3, shape: &[3], ..ROW }], &[("0", &floats())]);
     for length in 0..whole.len() {
         let _ = read(&whole[..length]);
     }

@@ -118,7 +118,7 @@ fn lengths_and_sides_are_heeded() {
     }
     // So few that there is no room for a text; none are needed where no text is read.
     let of_model = |kind: &str| ("config.json", json!({ "model_type": kind }));
-    for (files, told) in [
+    for (files, named) in [
         (vec![config(json!(0)), of_model("bert")], CONFIG),
         (vec![config(json!(1)), of_model("bert")], CONFIG),
         (vec![config(json!(2)), of_model("bert")], CONFIG),
@@ -131,7 +131,7 @@ fn lengths_and_sides_are_heeded() {
         let folder = folder(&files);
         let Err(error) = Tokenizer::open(folder.path()) else { panic!("{files:?}") };
         let error = error.to_string();
-        assert!(error.starts_with(&*folder.path().join(told).to_string_lossy()), "{files:?}: {error}");
+        assert!(error.starts_with(&*folder.path().join(named).to_string_lossy()), "{files:?}: {error}");
     }
     Tokenizer::open(folder(&[config(json!(0)), of_model("detector")]).path()).unwrap();
     let left = folder(&[(CONFIG, json!({ "truncation_side": "left" }))]);
@@ -156,16 +156,16 @@ fn lengths_and_sides_are_heeded() {
 
 #[test]
 fn segments_are_given_where_the_model_reads_them() {
-    let told = "[CLS] a film [SEP] bad [SEP] [0, 0, 0, 0, 1, 1]";
-    let not_told = "[CLS] a film [SEP] bad [SEP]";
+    let with_segments = "[CLS] a film [SEP] bad [SEP] [0, 0, 0, 0, 1, 1]";
+    let without = "[CLS] a film [SEP] bad [SEP]";
     let names = json!(["input_ids", "attention_mask"]);
     let with = json!(["input_ids", "token_type_ids", "attention_mask"]);
     for (config, expected) in [
-        (json!({ "tokenizer_class": "BertTokenizer" }), told),
-        (json!({ "tokenizer_class": "BertTokenizer", "model_input_names": names }), not_told),
-        (json!({ "tokenizer_class": "PreTrainedTokenizerFast" }), not_told),
-        (json!({ "tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": with }), told),
-        (json!({ "tokenizer_class": "DistilBertTokenizerFast" }), not_told),
+        (json!({ "tokenizer_class": "BertTokenizer" }), with_segments),
+        (json!({ "tokenizer_class": "BertTokenizer", "model_input_names": names }), without),
+        (json!({ "tokenizer_class": "PreTrainedTokenizerFast" }), without),
+        (json!({ "tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": with }), with_segments),
+        (json!({ "tokenizer_class": "DistilBertTokenizerFast" }), without),
     ] {
         let folder = folder(&[(CONFIG, config)]);
         assert_eq!(pieces(folder.path(), 32, "a film", Some("bad")), expected);

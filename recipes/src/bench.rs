@@ -15,7 +15,7 @@ use crate::observer::Observer;
 /// Batches written before the clock counts.
 const WARM_UP: usize = 2;
 
-/// What is measured.
+/// Options of a benchmark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grid {
     /// Texts in a batch.
@@ -24,7 +24,7 @@ pub struct Grid {
     pub lengths: Vec<usize>,
     /// How often each batch is timed.
     pub rounds: usize,
-    /// What numbers are multiplied as.
+    /// Precision of matrix products.
     pub precisions: Vec<MatmulPrecision>,
 }
 
@@ -46,7 +46,7 @@ pub struct Measured {
     /// Its folder.
     #[serde(skip)]
     pub folder: PathBuf,
-    /// What numbers are multiplied as.
+    /// Precision of matrix products.
     #[serde(serialize_with = "by_name")]
     pub precision: MatmulPrecision,
     /// Parameters.
@@ -92,7 +92,7 @@ fn time(model: &BenchmarkModel, batch: usize, length: usize) -> Result<f64, Mode
     Ok(begin.elapsed().as_secs_f64() * 1e3)
 }
 
-/// Measures models over a grid; those that write do so greedily and with cached keys. Models that look at images do so
+/// Measures models over a grid; those that write do so greedily and with cached keys. Models that read images do so
 /// once for each text, and those of two towers are measured with stored images, too. Models and precisions take turns over
 /// the same batch, so that a slow moment of the machine hits all.
 ///
@@ -193,7 +193,7 @@ mod tests {
     use crate::observer::Silent;
 
     #[test]
-    fn what_a_process_holds_is_told_by_its_number() {
+    fn memory_of_a_process_is_found_by_its_id() {
         assert_eq!(peak_memory_of(std::process::id()).is_some(), peak_memory().is_some());
         assert_eq!(peak_memory_of(u32::MAX), None);
     }

@@ -69,7 +69,7 @@ pub fn recipes() -> impl Iterator<Item = (&'static str, &'static str)> {
     BUILTINS.iter().copied().filter(|(name, _)| !LAYERS.contains(name))
 }
 
-/// What `alambic new` writes; [`start`] puts the name in.
+/// Template of `alambic new`; [`start`] puts the name in.
 const TEMPLATE: &str = include_str!("template.toml");
 
 /// A commented recipe to start from, under the given name, for a file at the given path. It trains on the embedded

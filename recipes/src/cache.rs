@@ -22,7 +22,7 @@ use crate::training::encoded::EncodedSplits;
 use crate::training::job::Taps;
 use crate::training::teacher_outputs::{Request, fill};
 
-/// What became of a stage.
+/// Cache of a stage's teacher outputs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct CachedStage {
@@ -30,9 +30,9 @@ pub struct CachedStage {
     pub stage: String,
     /// The taps of its teacher that its losses look at.
     pub taps: Vec<String>,
-    /// The cache; none where nothing can be kept ahead.
+    /// The cache; none where nothing can be cached ahead.
     pub cache: Option<CacheSize>,
-    /// What is kept and what that costs, or why nothing is kept.
+    /// What is cached and its size, or why nothing is cached.
     pub summary: String,
 }
 

@@ -1,4 +1,4 @@
-//! Which stages of a recipe share a teacher's outputs.
+//! Stages of a recipe that share a teacher's outputs.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

@@ -1,4 +1,4 @@
-//! What a run gives to its tasks.
+//! Context of a run, for its tasks.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -13,7 +13,7 @@ use alambic_students::StudentError;
 use alambic_teachers::TeacherError;
 use alambic_tensor::TensorError;
 
-/// What can end a run.
+/// Error of a run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// It was asked to stop, and can be resumed.
@@ -36,7 +36,7 @@ pub enum RunError {
         /// The first line that differs.
         what: String,
     },
-    /// What the run in the folder reads is not what it was.
+    /// Files that the run in the folder reads have changed.
     #[error("{}: {what} has changed since this run was started; bring back what it was started with, or start anew by `--overwrite`", folder.display())]
     OtherInputs {
         /// The run's folder.
@@ -69,11 +69,11 @@ pub enum RunError {
         /// Why.
         source: Box<RunError>,
     },
-    /// The loss is no number any more.
+    /// The loss is infinite or NaN.
     #[error(
         "the loss `{term}` became {value} at step {step}; {}",
         if *step == 1 {
-            "no weight has changed yet: does the data, the teacher or the model that is started from hold what is no number?"
+            "no weight has changed yet: look for infinity or NaN in the data, the teacher and the initial model"
         } else {
             "lower the learning rate, or clip more"
         }

@@ -21,7 +21,7 @@ use crate::schema::Recipe;
 /// A recipe with all that it extends and all flags.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// What was read.
+    /// The recipe that was read.
     pub recipe: Recipe,
     /// The merged tree that it was read from, with the origin of each value.
     pub tree: Node,
@@ -73,7 +73,7 @@ impl Loaded {
 /// The values of a recipe by their dotted keys, as they would be written. `path` is only named in errors.
 ///
 /// # Errors
-/// What is not TOML in the text.
+/// The syntax error of the text.
 pub fn values(path: &Path, text: &str) -> Result<IndexMap<String, String>, Diagnostics> {
     fn collect(prefix: &str, node: &Node, values: &mut IndexMap<String, String>) {
         match &node.value {
@@ -114,7 +114,7 @@ pub(crate) fn written(value: &Value) -> String {
 /// The number at a dotted key of a TOML text; none if there is no number. `path` is only named in errors.
 ///
 /// # Errors
-/// What is not TOML in the text.
+/// The syntax error of the text.
 pub fn number_at(path: &Path, text: &str, key: &str) -> Result<Option<f64>, Diagnostics> {
     let tree = Node::parse(path, text)?;
     Ok(key.split('.').try_fold(&tree, descend).and_then(|node| match node.value {

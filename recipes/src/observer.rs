@@ -33,7 +33,7 @@ pub trait Observer {
     /// A training step was taken.
     fn step(&mut self, report: &StepReport);
 
-    /// The current task is over; `summary` says in a few words how it went.
+    /// The current task is over; `summary` describes in a few words how it went.
     fn finished(&mut self, summary: &str);
 
     /// Something worth knowing: a warning, a validation, a choice that was made.

@@ -1,4 +1,4 @@
-//! What a run would do: known before anything is trained.
+//! Plan of a run, known before anything is trained.
 
 use std::sync::atomic::AtomicBool;
 
@@ -23,7 +23,7 @@ use crate::training::job::Taps;
 use crate::training::sampler::min_examples;
 use crate::training::teacher_outputs::{CacheDecision, decide};
 
-/// Texts whose lengths speak for all when the size of a cache is estimated.
+/// Number of texts from whose lengths the size of a cache is estimated.
 const MEASURED: usize = 1000;
 
 /// Checkpoints of a training on disk at once: the two kept and the one being written.
@@ -65,12 +65,12 @@ pub struct Plan {
     pub evaluation: Vec<Count>,
     /// Most bytes of checkpoints and finished models at any time.
     pub checkpoint_bytes: u64,
-    /// What [`crate::check()`] warns of.
+    /// Warnings of [`crate::check()`].
     #[serde(skip)]
     pub warnings: Diagnostics,
 }
 
-/// A corpus and its parts, in entries.
+/// A corpus and its splits, in entries.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedCorpus {
@@ -78,7 +78,7 @@ pub struct PlannedCorpus {
     pub source: String,
     /// Rows read.
     pub rows: usize,
-    /// What of them was dropped, by reason, before the corpus was parted.
+    /// Dropped ones by reason, before the corpus was split.
     pub dropped: IndexMap<String, usize>,
     /// How files were read, where their names do not say so.
     pub notes: Vec<String>,
@@ -105,7 +105,7 @@ pub struct PlannedStage {
     /// Examples to train on, by their sort.
     #[serde(serialize_with = "by_sort")]
     pub examples: Vec<Count>,
-    /// Examples of the validation part, of which at most `validation-examples` are used.
+    /// Examples of the validation split, of which at most `validation-examples` are used.
     pub validation: usize,
     /// Steps and batches.
     pub training: PlannedTraining,
@@ -113,7 +113,7 @@ pub struct PlannedStage {
     pub losses: Vec<PlannedLoss>,
     /// Texts that are written by teachers before the training, and recorded: for training and validation.
     pub teacher_outputs: usize,
-    /// What the teacher's outputs over the stage's texts would take up on disk, where losses look at any.
+    /// Size on disk of the teacher's outputs over the stage's texts, where losses read any.
     pub cache: Option<PlannedCache>,
 }
 
@@ -125,8 +125,8 @@ pub struct PlannedCache {
     pub texts: usize,
     /// About how many bytes they take up, by the lengths of some texts.
     pub bytes: u64,
-    /// Whether they are to be kept.
-    pub kept: bool,
+    /// Whether they are to be cached.
+    pub cached: bool,
     /// Why not.
     pub reason: Option<String>,
 }
@@ -137,7 +137,7 @@ pub struct PlannedCache {
 pub struct PlannedModel {
     /// Its name among the recipe's students.
     pub name: String,
-    /// `scratch`, `from-teacher`, or `stage NAME` where it goes on from an earlier stage.
+    /// The kind, such as `encoder-decoder` or `encoder-layers`, or `stage NAME` where it goes on from an earlier stage.
     pub start: String,
     /// Layers of the encoder.
     pub encoder_layers: usize,
@@ -216,10 +216,10 @@ pub struct PlannedBaseline {
     pub models: usize,
 }
 
-/// Says what a run would do.
+/// Plans a run.
 ///
 /// # Errors
-/// What [`crate::check()`] finds, if any of it keeps the recipe from running.
+/// Diagnostics of [`crate::check()`], if any of them keeps the recipe from running.
 pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
     let mut checker = examine(loaded, Depth::Whole);
     let diagnostics = std::mem::take(&mut checker.found);
@@ -386,7 +386,7 @@ fn losses(checker: &Checker<'_>, options: &StageOptions, info: &ModelInfo) -> Ve
         .collect()
 }
 
-/// What the cache of a stage would take up, by the lengths of some of its texts.
+/// Size of the cache of a stage, estimated from the lengths of some of its texts.
 fn cache(
     recipe: &Recipe,
     checker: &Checker<'_>,
@@ -412,11 +412,11 @@ fn cache(
     let bytes = (measured as f64 / lengths.len().max(1) as f64 * all as f64) as u64;
     let interrupt = AtomicBool::new(false);
     let reads = cache_scope(recipe, None, name, &interrupt).reads_per_text(counts.examples());
-    let (kept, reason) = match decide(&recipe.cache, bytes, reads) {
+    let (cached, reason) = match decide(&recipe.cache, bytes, reads) {
         CacheDecision::Cache => (true, None),
         CacheDecision::Live(reason) | CacheDecision::Impossible(reason) => (false, Some(reason)),
     };
-    Some(PlannedCache { texts: all, bytes, kept, reason })
+    Some(PlannedCache { texts: all, bytes, cached, reason })
 }
 
 fn baseline(recipe: &Recipe, checker: &Checker<'_>, stages: &[PlannedStage]) -> Option<PlannedBaseline> {

@@ -40,7 +40,7 @@ settings! {
         pub teacher: IndexMap<String, TeacherOptions> = IndexMap::new(),
         /// Models that stages train, by name and architecture: students, and teachers where a stage trains them.
         pub model: IndexMap<String, Student> = IndexMap::new(),
-        /// How stages train unless they say otherwise.
+        /// How stages train; keys of a stage's own `train` go before these.
         pub train: TrainOptions,
         /// The stages by name.
         pub stage: IndexMap<String, StageOptions> = IndexMap::new(),
@@ -60,9 +60,9 @@ settings! {
     pub struct StageOptions {
         /// The student that it trains. Left out: the only one.
         pub student: Option<At<String>>,
-        /// The teacher that the losses look to.
+        /// The teacher that the losses compare with.
         pub teacher: Option<At<String>>,
-        /// What it trains on.
+        /// The training data.
         pub data: At<StageData>,
         /// Loss terms by their method; a method may come several times.
         pub loss: Several<Loss>,
@@ -76,7 +76,7 @@ settings! {
 settings! {
     /// The student without a teacher: same architecture, steps, batches and schedule, trained on labelled pairs.
     pub struct BaselineOptions {
-        /// What it trains on.
+        /// The training data.
         pub data: At<StageData>,
         /// Loss terms that need no teacher.
         pub loss: Several<Loss>,

@@ -266,7 +266,7 @@ impl Comparison {
             self.runs.iter().filter(|run| !run.outcome.labelled).map(|run| run.name.as_str()).collect();
         (!names.is_empty()).then(|| {
             format!(
-                "{}: no labels, so there is neither metric nor verdict; the report says how alike student and teacher are",
+                "{}: no labels, so there is neither metric nor verdict; the report has the fidelity of the student to the teacher",
                 names.join(", ")
             )
         })

@@ -1,4 +1,4 @@
-//! What can go wrong between plain data and files.
+//! Errors of metrics, reports and their files.
 
 use std::path::{Path, PathBuf};
 

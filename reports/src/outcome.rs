@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_no_run_says_why() {
+    fn folder_that_is_no_run_is_refused_with_a_reason() {
         let folder = tempfile::tempdir().unwrap();
         let message = || Outcome::read(folder.path()).unwrap_err().to_string();
         assert!(message().contains("holds no metrics.json"));

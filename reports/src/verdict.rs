@@ -67,7 +67,7 @@ pub struct BaselineComparison {
 ///
 /// With two seeds or more on both sides the spread is that over seeds: Welch's 95 % interval of the difference
 /// of means, examples taken as given. With one seed on a side, or where all seeds of a side came to the same value and so
-/// tell of no spread, it is the paired bootstrap over examples, which says nothing of what another seed would have given;
+/// have no spread, it is the paired bootstrap over examples, which says nothing of what another seed would have given;
 /// the report says so.
 ///
 /// There is no verdict where a model has no value, as a correlation of answers that are all the same has none.

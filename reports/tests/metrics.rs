@@ -36,7 +36,7 @@ fn values_agree_with_the_reference_implementations() {
 }
 
 #[test]
-fn what_says_nothing_has_no_value() {
+fn undefined_metric_has_no_value() {
     let value = |name: &str, outputs: &[&str], references: &[&str]| {
         let side = |texts: &[&str]| predictions(name, texts.iter().copied());
         score_all(&[name], &side(outputs), &side(references), 1).unwrap()[0].value()

@@ -49,8 +49,8 @@ pub fn read_field<T: Setting>(
     if value.is_none() {
         let message = format!("missing key `{key}` {}", reader.within());
         let label = format!("`{key}` must be given here: {}", T::describe());
-        let help = reader
-            .in_key(&key, |reader| format!("`alambic explain {}` says what it means", reader.explain_path()));
+        let help =
+            reader.in_key(&key, |reader| format!("`alambic explain {}` describes it", reader.explain_path()));
         reader.report(Diagnostic::error(MISSING_KEY, message).label(&node.origin, label).help(help));
     }
     value

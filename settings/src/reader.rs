@@ -144,7 +144,7 @@ impl Reader {
         self.report(if key.is_empty() {
             diagnostic
         } else {
-            diagnostic.help(format!("`alambic explain {key}` says what it means"))
+            diagnostic.help(format!("`alambic explain {key}` describes it"))
         });
         None
     }

@@ -12,7 +12,7 @@ pub trait Setting: Sized {
     fn describe() -> Type;
 
     /// Reads a value. On a mistake, reports it to the reader and returns none,
-    /// having looked at as much of the rest as can be judged on its own.
+    /// having checked as much of the rest as can be checked on its own.
     fn read(node: &Node, reader: &mut Reader) -> Option<Self>;
 
     /// The value in the form in which [`Setting::read`] takes it, complete with

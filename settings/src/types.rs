@@ -190,7 +190,7 @@ pub(crate) fn list_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String
 
 impl Type {
     /// Whether a value has this type's outer shape, which is enough to choose
-    /// between alternatives; what is inside is judged by the reader.
+    /// between alternatives; what is inside is checked by the reader.
     #[must_use]
     pub fn fits(&self, node: &Node) -> bool {
         match self {

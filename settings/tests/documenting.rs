@@ -1,4 +1,4 @@
-//! What `explain` says and what the JSON Schema holds.
+//! Output of `explain`, and the JSON Schema.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -92,7 +92,7 @@ fn a_former_key_is_explained_by_its_present_name() {
 }
 
 #[test]
-fn the_schema_says_what_the_reader_takes() {
+fn schema_has_what_the_reader_takes() {
     let schema = json_schema(&Recipe::describe(), "recipe");
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert_eq!(schema["required"], json!(["name", "stages", "stage", "data"]));

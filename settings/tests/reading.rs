@@ -1,4 +1,4 @@
-//! What is read, and where mistakes are shown.
+//! Values that are read, and places of mistakes.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -115,7 +115,7 @@ error[recipe::missing-key]: missing key `epochs` in `stage.layers`
  5 │ [stage.layers]
    · ^^^^^^^^^^^^^^ `epochs` must be given here: integer from 0 to 2147483647
    ╰─
-  help: `alambic explain stage.*.epochs` says what it means
+  help: `alambic explain stage.*.epochs` describes it
 
 error[recipe::unknown-key]: unknown key `bach` in `stage.layers.train`
    ╭─[recipe.toml:8:1]

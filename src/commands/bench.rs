@@ -17,7 +17,7 @@ use crate::progress::Progress;
 
 /// Measures models against each other: size, time of a batch, throughput, memory
 ///
-/// Each batch is of random texts; a model that writes writes as many tokens as it reads, and one that looks at images looks at
+/// Each batch is of random texts; a model that generates texts writes as many tokens as it reads, and one that reads images reads
 /// one for each text; two towers are measured with stored images, too. The models take turns, so that what else the machine
 /// does hits all alike. Memory is that of a process of its own which writes the largest batch.
 #[derive(Args)]
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     /// Tokens of a text
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "16,64")]
     length: Vec<usize>,
-    /// What numbers are multiplied as
+    /// Precision of matrix products
     #[arg(long, value_name = "P,…", value_delimiter = ',', default_value = "f32", value_parser = precisions())]
     precision: Vec<MatmulPrecision>,
     /// How often each batch is timed

@@ -9,7 +9,7 @@ use crate::failure::{Failure, show};
 use crate::output::{self, Column};
 use crate::progress::Progress;
 
-/// Computes ahead what teachers say of the texts of a recipe, for all runs that name the same `cache.folder`
+/// Computes the teachers' outputs over the texts of a recipe ahead, for all runs that name the same `cache.folder`
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Column::Number("size"),
         Column::Text("taps of the teacher"),
         Column::Text("folder"),
-        Column::Text("what is kept"),
+        Column::Text("what is cached"),
     ];
     output::table(&columns, rows.collect())
 }

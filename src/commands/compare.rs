@@ -76,7 +76,7 @@ fn swept_key(key: &str, runs: &[PathBuf]) -> Result<SweptKey, Failure> {
         let text = read::state(&path).map_err(|error| Failure::Failed(error.into()))?;
         number_at(&path, &text, key)
             .map_err(Failure::from)?
-            .ok_or_else(|| Failure::Usage(format!("{}: `{key}` is no number there", path.display())))
+            .ok_or_else(|| Failure::Usage(format!("{}: `{key}` is not a number there", path.display())))
     };
     let values: Vec<f64> = runs.iter().map(value).collect::<Result<_, Failure>>()?;
     let share = values.iter().all(|value| (0.0..=1.0).contains(value));

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::failure::Failure;
 use crate::output;
 
-/// Says what a key of a recipe means, its type and its default
+/// Describes a key of a recipe: its meaning, type and default
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// A dotted key, as `stage.*.train.max-grad-norm`; left out, the keys at the top

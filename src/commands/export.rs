@@ -12,14 +12,14 @@ use super::{model_folder, warn_unread_tensors};
 use crate::failure::Failure;
 use crate::output::{self, Column};
 
-/// Writes a model in the forms that other programs load, reads them back and says by how much they differ
+/// Writes a model in the forms that other programs load, reads them back and reports by how much they differ
 ///
 /// In ONNX a text encoder is one file, `model.onnx`. A dual encoder is three: `text.onnx` gives `text_embeds`; `image.onnx`
 /// gives `image_embeds`, to be computed once an image and stored; `head.onnx` takes both and gives the logits of the
 /// answers, in the order of `id2label` in `config.json`. The image tower's input `pixel_values` is a square of the size for
 /// which the model stores positions, `image_size`: red, green and blue, each from -1 to 1 (a byte over 127.5, minus 1).
 /// Whoever runs the file brings other images to that square, width and height alike; `predict` keeps their proportions, so
-/// the two say the same of squares alone.
+/// the two agree only on squares.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// A run's folder, a model's folder, or `hf:OWNER/NAME[@REVISION]`

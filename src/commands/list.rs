@@ -18,10 +18,10 @@ use super::model_folder;
 use crate::failure::Failure;
 use crate::output::{self, Column};
 
-/// Shows what there is
+/// Lists recipes, kinds, metrics, formats or taps
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Of what
+    /// What to list
     what: What,
     /// With `taps`: the model whose taps are shown, a folder or `hf:OWNER/NAME[@REVISION]`
     model: Option<PathBuf>,
@@ -50,7 +50,7 @@ enum What {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.model.is_some() && arguments.what != What::Taps {
-        return Err(Failure::Usage("a model goes with `list taps` alone".into()));
+        return Err(Failure::Usage("a model is only for `list taps`".into()));
     }
     let entries = match arguments.what {
         What::Recipes => recipes()?,

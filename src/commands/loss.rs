@@ -53,7 +53,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let evaluated = recorded::evaluate(&loss, &student, &teacher)
         .map_err(|error| Failure::message(format!("{files}: {error}")))?;
     if !evaluated.value.is_finite() {
-        return Err(Failure::message(format!("{files}: the loss is {}, no number", evaluated.value)));
+        return Err(Failure::message(format!(
+            "{files}: the loss is {}, which is not a number",
+            evaluated.value
+        )));
     }
     if let Some(path) = &arguments.gradients {
         write(path, COMMAND, &evaluated.gradients)?;

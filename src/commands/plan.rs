@@ -182,12 +182,12 @@ fn losses(plan: &Plan) -> Result<(), Failure> {
 fn caches(plan: &Plan) -> Result<(), Failure> {
     for stage in &plan.stages {
         let Some(cache) = &stage.cache else { continue };
-        let kept = match &cache.reason {
-            None => "kept".to_owned(),
-            Some(reason) => format!("not kept: {reason}"),
+        let cached = match &cache.reason {
+            None => "cached".to_owned(),
+            Some(reason) => format!("not cached: {reason}"),
         };
         output::line(&format!(
-            "{}: the teacher's outputs for {} are about {}, {kept}",
+            "{}: the teacher's outputs for {} are about {}, {cached}",
             stage.name,
             counted(cache.texts, "text", "texts"),
             bytes(cache.bytes)

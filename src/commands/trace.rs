@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .map_err(|error| Failure::message(format!("{}: {error}", folder.path().display())))?;
     }
     let count = trace.taps().len();
-    // For losses that look at parts of what was read: which patches are of an image shows nowhere in the inputs.
+    // For losses over some of the positions: which patches are of an image shows nowhere in the inputs.
     let examples = ["input_ids", "pixel_values"].iter().find_map(|name| written.get(*name)?.dim(0).ok());
     let rows = examples.unwrap_or(1).max(1);
     for (stream, mask) in trace.masks() {

@@ -46,7 +46,7 @@ settings! {
 }
 
 impl EncoderLayers {
-    /// The teacher with the kept layers alone: its configuration, its weights, and the layers, counted from 0.
+    /// The teacher with only the chosen layers: its configuration, its weights, and the layers, counted from 0.
     fn plan(
         &self,
         context: &BuildContext<'_>,

@@ -42,7 +42,7 @@ pub enum StudentError {
     MissingSourceModel(String),
     /// A tag without a name in the student's language.
     #[error(
-        "no corpus says what the tag `{0}` of the detector is called in the student's language: leave `tag-language` out, or train the detector on tags that are known"
+        "no corpus translates the tag `{0}` of the detector to the student's language: leave `tag-language` out, or train the detector on tags that are known"
     )]
     MissingTagTranslation(String),
     /// What was written does not load back as it was.

@@ -145,7 +145,7 @@ impl ExportFolder {
 
 impl Drop for ExportFolder {
     fn drop(&mut self) {
-        // Nothing of an export that failed stays; there is nowhere to tell that even this fails. What another process writes
+        // Nothing of an export that failed stays; there is nowhere to report that even this fails. What another process writes
         // is let alone.
         if self.lock.take().is_some() {
             let _ = write::discard(&self.partial);

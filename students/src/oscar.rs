@@ -24,8 +24,8 @@ settings! {
         pub encoder: Option<At<String>>,
         /// A detector that finds regions. Left out: corpora bring the regions along.
         pub detector: Option<At<String>>,
-        /// The language, by its code, in which it reads the tags that its detector gives, where corpora say what they are
-        /// called in it. Left out: as the detector has them.
+        /// The language, by its code, in which it reads the tags that its detector gives, where corpora translate them
+        /// to it. Left out: as the detector has them.
         pub tag_language: Option<At<String>>,
         /// Numbers of a region's features, its place included, where there is no detector.
         #[range(1..=65_536)]

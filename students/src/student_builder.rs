@@ -1,4 +1,4 @@
-//! What every way to make a student has in common.
+//! Interface of the ways to build a student.
 
 use alambic_models::bert::HeadSpec;
 use alambic_models::{Config, Tokenizer, TokenizerModel};
@@ -148,7 +148,7 @@ pub(crate) fn layer_indices(
             "the {stack} has no layer {layer}; its layers are 1 to {layers}"
         ))),
         None if chosen.is_empty() => {
-            Err(StudentError::Incompatible(format!("no layer of the {stack} is kept")))
+            Err(StudentError::Incompatible(format!("no layer of the {stack} is taken")))
         }
         None => Ok(chosen.iter().map(|layer| layer - 1).collect()),
     }

@@ -1,4 +1,4 @@
-//! What students of a text and an image tower have in common.
+//! Shared options of students of a text and an image tower.
 
 use alambic_settings::{At, Table, settings};
 
@@ -11,7 +11,7 @@ settings! {
         /// A model whose sizes and weights both towers take: for CLIP one of the same layout, as in TinyCLIP (Wu et al., 2023),
         /// and for a dual encoder a fusion encoder in ViLT's layout, as in DiDE. Left out: the sizes below, and random weights.
         pub teacher: Option<At<String>>,
-        /// Layers of the text tower. Left out: as many as the teacher has, or as `layers` says. Layer m of S takes the weights
+        /// Layers of the text tower. Left out: as many as the teacher has, or `layers`. Layer m of S takes the weights
         /// of the teacher's layer ⌈m·T/S⌉ of T.
         #[range(1..=1024)]
         pub text_layers: Option<usize>,

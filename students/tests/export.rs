@@ -306,7 +306,7 @@ fn a_tokenizer_that_is_missing_or_damaged_is_not_shipped() {
 }
 
 #[test]
-fn what_a_folder_says_of_reading_survives() {
+fn reading_options_of_a_folder_survive() {
     let folder = tempfile::tempdir().unwrap();
     let model = readable("bert", folder.path());
     let config = std::fs::read_to_string(model.join("config.json")).unwrap();

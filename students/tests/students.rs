@@ -244,7 +244,7 @@ fn layers_and_teachers_that_do_not_fit_are_refused_by_name() {
         ),
         (
             EncoderDecoderLayers { encoder_layers: layers(&[]), ..from("deep") },
-            "no layer of the encoder is kept",
+            "no layer of the encoder is taken",
         ),
         (from("nobody"), "there is no teacher `nobody` with weights to take layers from"),
         (decoder("nobody"), "there is no teacher `nobody` with weights to take layers from"),

@@ -25,8 +25,8 @@ pub(crate) fn model_digest(folder: &ModelFolder, tokenizer: &Tokenizer) -> Resul
     for file in files {
         hash_file(&mut hasher, &file).map_err(ModelError::from)?;
     }
-    if let Some(told) = tokenizer.options_beside_json() {
-        hasher.update(told.as_bytes());
+    if let Some(options) = tokenizer.options_beside_json() {
+        hasher.update(options.as_bytes());
     }
     if let Some(pooling) = Pooling::open(folder)? {
         hasher.update(pooling.identity().as_bytes());

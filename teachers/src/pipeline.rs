@@ -152,6 +152,8 @@ impl Teacher for Pipeline {
         let PipelineOptions { chain, beam, n_best, max_new_tokens, min_confidence } = &self.options;
         let languages: Vec<&str> = chain.iter().map(|step| step.language.as_str()).collect();
         format!(
+            // The words `keep` and `longest` are older than the keys `n-best` and `max-new-tokens`: caches and records carry them
+            // in their fingerprints, so they stay.
             "chain {} beam {beam} keep {n_best} longest {max_new_tokens} confidence {min_confidence}",
             languages.join(">")
         )

@@ -1,4 +1,4 @@
-//! What every teacher has in common.
+//! Interface of the teachers.
 
 use std::path::Path;
 

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_processor_is_always_there_and_a_build_says_what_it_lacks() {
+    fn processor_is_always_there_and_a_build_reports_what_it_lacks() {
         assert!(DeviceSpec::Cpu.open().unwrap().is_cpu());
         assert!(DeviceSpec::Auto.open().is_ok());
         #[cfg(not(feature = "metal"))]

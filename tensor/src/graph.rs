@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_variable_gets_nothing_and_candle_alone_says_that_it_cannot() {
+    fn constants_get_no_gradient_and_only_candle_refuses() {
         let x = variable(&[1.0, -2.0], (1, 2));
         let constant = Tensor::new(&[[2.0f32, 3.0]], &Device::Cpu).unwrap();
         let loss = linear(&x, &constant, None, Activation::Identity).unwrap().sum_all().unwrap();

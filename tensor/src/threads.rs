@@ -2,7 +2,7 @@
 
 use crate::TensorError;
 
-/// The variable by which candle is told how many threads of its own to start.
+/// Environment variable for the number of candle's own threads.
 const CANDLE_THREADS: &str = "CANDLE_NUM_THREADS";
 
 /// Runs `work` over `threads` computing threads, or one for each processor, and itself on one of them.

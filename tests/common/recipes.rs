@@ -12,7 +12,7 @@ pub(crate) fn sound() -> String {
     broken().join("sound.toml").display().to_string()
 }
 
-/// The end of a recipe that trains and is judged on a few made-up reviews.
+/// The end of a recipe that trains and is evaluated on a few made-up reviews.
 pub(crate) const REVIEWS: &str = r#"
 [data.reviews.corpus.made-up-reviews]
 size = 200

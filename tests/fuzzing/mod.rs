@@ -1,6 +1,6 @@
 //! Targets for fuzzing: each writes bytes into a file and reads it as a command would, without the network.
 //!
-//! A target must not panic, and what it refuses must be told in a message that names a file, of at most 100 kB and without
+//! A target must not panic, and what it refuses must be reported in a message that names a file, of at most 100 kB and without
 //! control characters other than line ends. `tests/fuzz_corpus.rs` and the targets of cargo-fuzz in `fuzz/` share them.
 
 #![allow(dead_code, reason = "each of its users takes what it needs of this")]

@@ -25,11 +25,11 @@ kinds! {
         Texts(Texts) = "texts",
         /// Sentences whose words are tagged.
         Conll(Conll) = "conll",
-        /// Sentences beside their translations, in a table.
+        /// Parallel sentences, in a table.
         ParallelTable(ParallelTable) = "parallel-table",
-        /// Sentences beside their translations, a file for each language.
+        /// Parallel sentences, a file for each language.
         Moses(Moses) = "moses",
-        /// Sentences beside their translations, in translation memories.
+        /// Parallel sentences, in translation memories.
         Tmx(Tmx) = "tmx",
         /// Paraphrases, mined from sentences that have several translations.
         Mined(MinedParaphrases) = "mined",

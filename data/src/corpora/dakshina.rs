@@ -18,7 +18,7 @@ settings! {
     /// Dakshina lexicons, one file a language: TSV of native word, romanisation, attestations.
     ///
     /// Files without a header are read as published; files with one have the columns `native` and
-    /// `roman`, and may have `attestations` and `split` besides.
+    /// `roman`, and may also have `attestations` and `split`.
     pub struct Dakshina {
         /// The files.
         #[flatten]
@@ -81,7 +81,7 @@ impl Dakshina {
     }
 }
 
-/// The column that says how many annotators wrote a romanisation.
+/// The column of the number of annotators who wrote a romanisation.
 const ATTESTATIONS: &str = "attestations";
 
 fn attestations(table: &Table<'_>) -> Result<Option<Vec<usize>>, DataError> {

@@ -30,7 +30,7 @@ enum Digits {
     /// Codes, in which zeros count.
     #[default]
     Codes,
-    /// Ids beside other labels: one class whether or not `.0` stands behind them.
+    /// Ids among other labels: one class whether or not `.0` stands behind them.
     Ids,
     /// Numbers, as all labels are.
     Numbers,
@@ -124,7 +124,7 @@ impl Classes {
     }
 }
 
-/// Label by which published data say that a text has none.
+/// Label of unlabelled texts in published data.
 const UNLABELLED: &str = "-1";
 
 /// What pandas takes for a missing value in any column, and what it writes for one.
@@ -155,7 +155,7 @@ impl LabelFormat {
         Self { digits, truths }
     }
 
-    /// Whether a label is none. `None` and `NA` may be classes that are called so, but not beside numbers or truth values.
+    /// Whether a label is none. `None` and `NA` may be classes that are called so, but not among numbers or truth values.
     fn is_missing(self, label: &str) -> bool {
         let has_values = self.digits != Digits::Codes || self.truths.is_some();
         NEVER_A_WORD.contains(&label) || (has_values && is_missing(label))
@@ -172,7 +172,7 @@ impl LabelFormat {
             (Some(false), Some(Spelling::Capitals)) => return "FALSE".into(),
             _ => {}
         }
-        // Beside other labels, a number that is not whole may be a version, whose zeros tell it from another.
+        // Beside other labels, a number that is not whole may be a version, whose zeros distinguish it from another.
         let plain = number(label).filter(|plain| match self.digits {
             Digits::Codes => false,
             Digits::Ids => !plain.contains('.'),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_infinite_beside_numbers_is_no_class() {
+    fn missing_or_infinite_value_among_numbers_is_no_class() {
         for odd in ["nan", "NaN", "<NA>", "NA", "None", "null", "N/A"] {
             let classes = Classes::of(&["0", "1.0", "1", odd]);
             assert_eq!(classes.names, ["0", "1"], "{odd}");
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn minus_one_beside_ids_is_no_class() {
+    fn minus_one_among_ids_is_no_class() {
         for labels in [&["0", "1", "-1"][..], &["-1.0", "1.0"], &["-1"]] {
             let classes = Classes::of(labels);
             assert!(!classes.names.iter().any(|name| name == "-1"), "{labels:?}");

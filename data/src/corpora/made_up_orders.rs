@@ -16,8 +16,8 @@ use crate::texts::{Label, Labels, OUTSIDE, Text, TextsBuilder};
 
 settings! {
     /// Made-up orders, whose words are tagged: goods, persons and places, out of a small grammar in English, for trying a
-    /// recipe without data. Persons and places have the same names, so that what stands around a word
-    /// decides. What a model scores here says nothing of real texts.
+    /// recipe without data. Persons and places have the same names, so that the words around it
+    /// decide. Scores here do not carry over to real texts.
     pub struct MadeUpOrders {
         /// Number of different ones.
         #[range(1..=100_000)]

@@ -16,7 +16,7 @@ use crate::stable_hash::bytes;
 
 settings! {
     /// Made-up passages in English about people, each with a question whose answer is a span of the passage, or which it
-    /// does not answer: for trying a recipe without data. What a model scores here says nothing of real texts.
+    /// does not answer: for trying a recipe without data. Scores here do not carry over to real texts.
     pub struct MadeUpPassages {
         /// Number of passages.
         #[range(1..=1_000_000)]

@@ -17,7 +17,7 @@ use crate::texts::{Label, Labels, Text, TextsBuilder};
 settings! {
     /// Made-up reviews, each with the class `negative` or `positive`, out of a small grammar in English: for trying a
     /// recipe without data. Adjectives carry the class, `not` turns it round, and behind `but` the second half decides;
-    /// no counting of words gets all of it. What a model scores here says nothing of real texts.
+    /// no counting of words gets all of it. Scores here do not carry over to real texts.
     pub struct MadeUpReviews {
         /// Number of different ones.
         #[range(1..=1_000_000)]
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_clause_says_the_class() {
+    fn last_clause_decides_the_class() {
         for text in texts(300, 3) {
             let last = text.first.rsplit(" but ").next().unwrap().rsplit(" and ").next().unwrap();
             let adjective = last.rsplit(' ').next().unwrap();

@@ -15,10 +15,10 @@ use crate::statistics::ReadStatistics;
 
 settings! {
     /// Made-up scenes: coloured shapes in places, with exact boxes and tags, and questions about them; for trying a recipe
-    /// without data, and for experiments in which the difficulty is known. What a model scores here says nothing
-    /// of photographs.
+    /// without data, and for experiments in which the difficulty is known. Scores here do not carry over
+    /// to photographs.
     pub struct MadeUpScenes {
-        /// Number of images. They are drawn when they are first looked at; what is in them is known before, by `check` too.
+        /// Number of images. They are drawn when they are first read; what is in them is known before, by `check` too.
         #[range(1..=50_000)]
         pub images: usize = 2000,
         /// Questions about each, at most; fewer where no more can be asked.

@@ -14,7 +14,7 @@ use crate::source::Extent;
 settings! {
     /// Made-up sentences about scenes of coloured shapes, each in several languages: for trying a recipe without data.
     /// Half of them are questions. Where a question can be put in two ways, lots are drawn for each language, so that a
-    /// sentence may have two translations. What a model scores here says nothing of real texts.
+    /// sentence may have two translations. Scores here do not carry over to real texts.
     pub struct MadeUpTranslations {
         /// Number of sentences.
         #[range(1..=100_000)]
@@ -99,7 +99,7 @@ mod tests {
         let options = MadeUpTranslations { size, seed, languages: SceneLanguage::ALL.to_vec() };
         match options.read(Extent::Whole).unwrap() {
             Content::Parallel(sentences) => sentences,
-            _ => unreachable!("they are sentences beside their translations"),
+            _ => unreachable!("they are parallel sentences"),
         }
     }
 

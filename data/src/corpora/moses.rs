@@ -57,7 +57,7 @@ impl ReadCorpus for Moses {
                     builder.add_file(&source);
                     files.push((language.as_str(), source));
                 }
-                beside(&files, file_split, extent, &mut builder)?;
+                read_line_by_line(&files, file_split, extent, &mut builder)?;
             }
         }
         Ok(builder.build(extent)?.into())
@@ -69,7 +69,7 @@ impl ReadCorpus for Moses {
 }
 
 /// The sentences of files that belong together.
-fn beside(
+fn read_line_by_line(
     files: &[(&str, TableSource)],
     file_split: Option<&str>,
     extent: Extent,

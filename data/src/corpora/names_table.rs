@@ -40,7 +40,7 @@ settings! {
         pub header: bool = true,
         /// Meaning of quotes in TSV and CSV.
         pub quoting: Quoting = Quoting::AsWritten,
-        /// The column that says to which split a row belongs. Left out: `split`, if the table has one.
+        /// The column of a row's split. Left out: `split`, if the table has one.
         pub split_column: Option<String>,
         /// Whether an entry is a word or a whole name.
         pub unit: Unit = Unit::Word,

@@ -14,7 +14,7 @@ use crate::source::{Extent, TableSource, files};
 use crate::table::{Columns, Header, Quoting, Table};
 
 settings! {
-    /// Sentences beside their translations: tables in TSV, CSV, JSON lines or Parquet, also compressed with gzip, with a
+    /// Parallel sentences: tables in TSV, CSV, JSON lines or Parquet, also compressed with gzip, with a
     /// column for each language.
     pub struct ParallelTable {
         /// The files. If they have a split column, its values are those that a split can name.
@@ -31,7 +31,7 @@ settings! {
         pub header: bool = true,
         /// Meaning of quotes in TSV and CSV.
         pub quoting: Quoting = Quoting::AsWritten,
-        /// The column that says to which split a row belongs. Left out: `split`, if the table has one.
+        /// The column of a row's split. Left out: `split`, if the table has one.
         pub split_column: Option<String>,
         /// Filters of sentences.
         #[flatten]

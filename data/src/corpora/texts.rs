@@ -15,7 +15,7 @@ use crate::texts::{Label, Labels, Text, TextsBuilder};
 
 settings! {
     /// Texts or pairs of texts, with a class or a number each, or with nothing: tables in TSV, CSV, JSON or Parquet, also
-    /// compressed with gzip. Columns that no key names may hold anything. Of CSV the header tells whether commas, semicolons,
+    /// compressed with gzip. Columns that no key names may hold anything. Of CSV the header shows whether commas, semicolons,
     /// tabs or vertical bars separate columns; JSON has an object a line, or one list of objects.
     pub struct Texts {
         /// The files; `train-*.tsv` are all whose names fit. If they have a split column, its values are those that a split can
@@ -34,8 +34,8 @@ settings! {
         /// The column of the second text, where texts come in pairs.
         pub second: Option<String>,
         /// The column of the class. Left out, and no `number` either: the texts have no labels. Numbers are classes by their
-        /// value, and beside words whole ones are: `1.0` is `1`, unless a label is a code such as `01`. `True` and `true` are one
-        /// class. Rows without a label are refused; so are those whose label is `nan`, -1 beside ids, or beside numbers and truth
+        /// value, and among words whole ones are: `1.0` is `1`, unless a label is a code such as `01`. `True` and `true` are one
+        /// class. Rows without a label are refused; so are those whose label is `nan`, -1 among ids, or among numbers and truth
         /// values what else pandas takes for missing.
         pub label: Option<String>,
         /// The column of the number, for regressions.
@@ -43,7 +43,7 @@ settings! {
         /// Names of the classes in the order of their ids, of which the column holds either. Left out: the values of the column,
         /// in the order of numbers if all are, and else of the alphabet.
         pub classes: Vec<String> = Vec::new(),
-        /// The column that says to which split a row belongs. Left out: `split`, if the table has one.
+        /// The column of a row's split. Left out: `split`, if the table has one.
         pub split_column: Option<String>,
     }
 }

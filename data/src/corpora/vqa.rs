@@ -104,7 +104,7 @@ impl ReadCorpus for Vqa {
         let own_images = ImageFolder::open(&self.images)?;
         let test_images = match &self.test_images {
             Some(images) if !self.test_questions.is_empty() => {
-                ImageFolder::beside(ImageFolder::open(images)?, &own_images, TEST)
+                ImageFolder::with_prefix(ImageFolder::open(images)?, &own_images, TEST)
             }
             _ => own_images.clone(),
         };

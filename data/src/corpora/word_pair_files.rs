@@ -1,4 +1,4 @@
-//! What Dakshina and Aksharantar have in common: one file a language, each row a native word and a
+//! Shared parts of Dakshina and Aksharantar: one file a language, each row a native word and a
 //! romanisation of it.
 
 use alambic_settings::{IndexMap, Location, OneOrMany, settings};

@@ -1,4 +1,4 @@
-//! How a camera was held, by what it notes in a file: Exif, or XMP where Exif says nothing.
+//! Orientation of a camera as noted in a file: Exif, or XMP where Exif has none.
 
 use std::sync::Arc;
 

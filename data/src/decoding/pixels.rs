@@ -34,7 +34,7 @@ pub(super) fn raster(
 ) -> Result<Raster, String> {
     let (width, height) = (width as usize, height as usize);
     if channels == 0 || values.len() < width * height * channels {
-        return Err("it has fewer pixels than it says".into());
+        return Err("it has fewer pixels than its header states".into());
     }
     values.truncate(width * height * channels);
     let rgb = if channels == 3 {

@@ -56,7 +56,7 @@ fn first_frame(bytes: &[u8], (width, height): (u32, u32)) -> Result<Raster, Stri
     let file = [b"RIFF".as_slice(), &(still.len() as u32).to_le_bytes(), &still].concat();
     let image = decode(&file)?;
     if (image.width, image.height) != (columns, rows) {
-        return Err("its first frame has other sides than it says".into());
+        return Err("its first frame has other sides than its header states".into());
     }
     let mut rgb = vec![0; width * height * 3];
     for (row, pixels) in image.rgb.chunks_exact(columns * 3).enumerate() {

@@ -95,7 +95,7 @@ pub enum Fault {
     /// A location `builtin:…` that does not exist.
     #[error("there is no such built-in table")]
     UnknownBuiltin,
-    /// The extension says nothing about the format.
+    /// The extension is of no known format.
     #[error("the extension `{}` is not that of a known table format", quoted(.0))]
     UnknownFormat(String),
     /// The format is known, the corpus is not published in it.
@@ -207,7 +207,7 @@ pub enum Fault {
         /// The value found.
         found: String,
     },
-    /// Labels that say that there is none.
+    /// Labels that stand for none.
     #[error(
         "the label is `{}` in {count} {}, which marks a missing label",
         quoted(.found),
@@ -230,7 +230,7 @@ pub enum Fault {
     /// A column for a language that the project does not know.
     #[error("unknown language `{}`", quoted(.0))]
     UnknownLanguage(String),
-    /// No column or file for any language beside English.
+    /// No column or file for any language but English.
     #[error("no language other than English is given")]
     NoLanguage,
     /// Every row was dropped.
@@ -287,13 +287,13 @@ impl Fault {
             Self::DuplicateAnswer(_) => "list each answer once, in the order of their ids".into(),
             Self::MinAboveMax(least, most) => format!("raise `{most}`, or lower `{least}`"),
             Self::NotFolder => "give the path of a folder".into(),
-            Self::WrongFormat(_) => "`alambic list corpora` says which formats each corpus has".into(),
+            Self::WrongFormat(_) => "`alambic list corpora` shows which formats each corpus has".into(),
             Self::NotUtf8(_) => {
                 "save the file as UTF-8 (`iconv -f WINDOWS-1252 -t UTF-8` if it comes from Windows), or repair the line".into()
             }
             Self::NotUtf16(_) => "save the file as UTF-8".into(),
             Self::OtherContent(_) => {
-                "give the file itself: text in UTF-8, also compressed with gzip, or what its name says".into()
+                "give the file itself: text in UTF-8, also compressed with gzip, or the format of its name".into()
             }
             Self::TooLarge { .. } => "decompress it with `gunzip`, and name what comes out".into(),
             Self::LongLine(_) => "check that it is a table, and shorten or remove the line".into(),
@@ -301,13 +301,13 @@ impl Fault {
             Self::Empty | Self::NoRows => "give a file with rows, or leave it out".into(),
             Self::ColumnCount { .. } => "add or remove separators; empty columns need theirs too".into(),
             Self::EmptyField(_) => "fill it in, or remove the line".into(),
-            Self::UnexpectedComment(_) => "say `comment = \"#\"` if lines that begin with it are comments, or give the line its columns".into(),
-            Self::UnclosedQuote => "close the quote; where quotes are no more than characters, say `quoting = \"none\"`".into(),
+            Self::UnexpectedComment(_) => "set `comment = \"#\"` if lines that begin with it are comments, or give the line its columns".into(),
+            Self::UnclosedQuote => "close the quote; where quotes are no more than characters, set `quoting = \"none\"`".into(),
             Self::AmbiguousQuotes => {
-                "say which it is, `quoting = \"double-quotes\"` or `quoting = \"none\"`, or save it as CSV".into()
+                "set `quoting = \"double-quotes\"` or `quoting = \"none\"`, or save it as CSV".into()
             }
             Self::DuplicateColumn(_) => "rename one of them".into(),
-            Self::MissingColumn { .. } => "rename the column, or say in the recipe what it is called".into(),
+            Self::MissingColumn { .. } => "rename the column, or name it in the recipe".into(),
             Self::NotJson(_) => "put one object on each line, or all of them in one list".into(),
             Self::DuplicateKey(_) => "remove one of the two".into(),
             Self::NotOneValue { .. } => {

@@ -11,7 +11,7 @@ pub(crate) const OSCAR_PLACES: Range<usize> = 2048..2052;
 /// Fault of a file of regions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegionFault {
-    /// The extension says nothing about the format.
+    /// The extension is of no known format.
     #[error("the extension `{0}` is not that of a known format of regions")]
     UnknownFormat(String),
     /// A line too long to be an image's regions.
@@ -128,7 +128,7 @@ pub enum RegionFault {
     /// The size of an image that is none.
     #[error("an image size of {0} by {1} pixels")]
     ImageSize(String, String),
-    /// Nothing says where the regions are.
+    /// No boxes of the regions.
     #[error("the regions have no boxes, and features have {0} numbers, not {OSCAR_WIDTH}")]
     NoBoxes(usize),
     /// Features that are not there any more.
@@ -187,7 +187,7 @@ pub enum RegionFault {
     /// A folder without archives.
     #[error("there is no .npz in this folder")]
     EmptyFolder,
-    /// An image of which the files speak twice.
+    /// An image that is twice in the files.
     #[error("the image `{0}` occurs twice")]
     DuplicateImage(String),
     /// Two images of the corpus with the same id.
@@ -200,7 +200,7 @@ pub enum RegionFault {
         /// Another.
         second: String,
     },
-    /// Images of the corpus of which the files say nothing.
+    /// Images of the corpus that are not in the files.
     #[error("no {what} of {count} of the corpus's images, the first of them {}", first.join(", "))]
     MissingImages {
         /// Regions or tags.
@@ -233,7 +233,7 @@ impl RegionFault {
                 "fetch or extract the image's regions anew: features, boxes and their number come from one pass of the detector".into()
             }
             Self::NotFinite { .. } => "extract the image's regions anew, in 32 bits".into(),
-            Self::BoxOutside { .. } => "boxes are left, top, right and bottom edge, as shares of the image, or in pixels with the image's width and height beside them (`image_w` and `image_h`)".into(),
+            Self::BoxOutside { .. } => "boxes are left, top, right and bottom edge, as shares of the image, or in pixels with the image's width and height (`image_w` and `image_h`)".into(),
             Self::ImageSize(..) => "write the image's width and height in pixels".into(),
             Self::NoBoxes(_) => format!("add boxes, name a file of `tags` whose objects have a `rect`, or give Oscar's features of {OSCAR_WIDTH} numbers, of which those from {} on are the box", OSCAR_PLACES.start + 1),
             Self::FileChanged => "leave the file as it is while it is read, or raise `memory-gb` so that all features are held".into(),

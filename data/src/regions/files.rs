@@ -37,7 +37,7 @@ settings! {
     pub struct RegionFiles {
         /// The files of features: TSV, safetensors, or folders of npz. What is not of the corpus is passed over.
         pub features: OneOrMany<Location>,
-        /// Files that say what each region is: Oscar's TSV of an id and JSON, either a list of objects or a table with
+        /// Files with the tags of the regions: Oscar's TSV of an id and JSON, either a list of objects or a table with
         /// `objects`, `image_w` and `image_h`; an object has a `class` and may have a `rect` in pixels. They hold the objects
         /// of the features' detector in the same order. Left out: regions have no tags.
         pub tags: OneOrMany<Location> = OneOrMany(Vec::new()),

@@ -1,4 +1,4 @@
-//! What regions are, in words: the label files of Oscar and VinVL.
+//! Names of regions: the label files of Oscar and VinVL.
 
 use std::collections::HashMap;
 

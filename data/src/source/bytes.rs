@@ -66,7 +66,7 @@ pub(super) fn read(path: &Path, format: TableFormat, wants_head: bool) -> Result
             utf16(&bytes).is_none() && (format != TableFormat::JsonLines || begins_with_object(&bytes));
         if let (Some(end), HEAD, true) = (end, bytes.len() as u64, is_lines) {
             bytes.truncate(end);
-            tell(&bytes, format)?;
+            check_content(&bytes, format)?;
             return Ok(FileContent { bytes, is_cut: true, notes });
         }
         // All of the file, or what is left of one whose first line is longer than a head.
@@ -82,7 +82,7 @@ pub(super) fn read(path: &Path, format: TableFormat, wants_head: bool) -> Result
         notes.push("decoded from UTF-16");
         bytes = decoded(&bytes, order)?.into_bytes();
     }
-    tell(&bytes, format)?;
+    check_content(&bytes, format)?;
     Ok(FileContent { bytes, is_cut: false, notes })
 }
 
@@ -105,7 +105,7 @@ fn refused(error: &FileError) -> Fault {
 }
 
 /// Fails where bytes are known to be something else than their format.
-fn tell(bytes: &[u8], format: TableFormat) -> Result<(), Fault> {
+fn check_content(bytes: &[u8], format: TableFormat) -> Result<(), Fault> {
     const WIDE: [&[u8]; 2] = [&[0xff, 0xfe, 0, 0], &[0, 0, 0xfe, 0xff]];
     if format == TableFormat::Parquet && bytes.starts_with(b"PAR1") {
         return Ok(());

@@ -5,7 +5,7 @@
 pub enum TableFormat {
     /// Columns separated by tabs.
     Tsv,
-    /// Columns separated by commas, quoted as RFC 4180 says.
+    /// Columns separated by commas, quoted as in RFC 4180.
     Csv,
     /// JSON objects: one a line, or all in one list.
     JsonLines,

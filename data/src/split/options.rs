@@ -45,15 +45,15 @@ choices! {
 settings! {
     /// Split of a corpus into training, validation and test.
     ///
-    /// An example is in the test split if its split column says so or its key's hash falls into the fraction. The
-    /// hash depends on the salt and the key alone: the splits are the same in every run and on every machine. What another
+    /// An example is in the test split if its split column has such a value or its key's hash falls into the fraction. The
+    /// hash depends only on the salt and the key: the splits are the same in every run and on every machine. What another
     /// corpus of the recipe has in its test split is removed from training and validation.
     pub struct SplitOptions {
-        /// Values of the corpus's split that mean the test split, besides the files that a corpus is given for it.
+        /// Values of the corpus's split that mean the test split, in addition to the files that a corpus is given for it.
         pub test_values: Vec<String> = Vec::new(),
-        /// Values of the corpus's split that mean the validation split, besides the files that a corpus is given for it.
+        /// Values of the corpus's split that mean the validation split, in addition to the files that a corpus is given for it.
         pub validation_values: Vec<String> = Vec::new(),
-        /// Fraction of the keys that go to the test split besides.
+        /// Fraction of the keys that go to the test split in addition.
         #[range(0.0..=1.0)]
         pub test_fraction: f64 = 0.0,
         /// Fraction of the remaining keys that are carved out of training for the validation split.
@@ -205,7 +205,7 @@ impl SplitOptions {
     }
 }
 
-/// Whether a value of a split says that a row is for training: `train`, `training` or `train2014`, and what Karpathy's splits
+/// Whether a value of a split is for training: `train`, `training` or `train2014`, and what Karpathy's splits
 /// call what everybody trains on of COCO's validation split.
 fn is_for_training(value: &str) -> bool {
     let value = value.trim().to_lowercase();

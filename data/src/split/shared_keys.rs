@@ -17,7 +17,7 @@ pub trait OverlapKeys {
     fn overlap_keys(&self) -> Vec<u128>;
 }
 
-/// Removes from splits what shares a key with a split that goes before them; `overlap` says which yields. Returns what was
+/// Removes from splits what shares a key with a split that goes before them; `overlap` decides which yields. Returns what was
 /// removed, by split and reason.
 pub(crate) fn remove_shared_keys<T: OverlapKeys>(
     splits: &mut Splits<T>,

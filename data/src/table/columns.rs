@@ -10,7 +10,7 @@ pub enum Header<'a> {
     First,
     /// From the first line if it holds all of `marks`; else there is no header and the columns are `names`.
     Unless {
-        /// Column names that tell a header from a row.
+        /// Column names that distinguish a header from a row.
         marks: &'a [&'a str],
         /// Names of the columns of a table without a header.
         names: &'a [&'a str],
@@ -30,7 +30,7 @@ impl Header<'_> {
 choices! {
     /// Meaning of quotes in delimited tables.
     pub enum Quoting {
-        /// Marks around fields in CSV, as RFC 4180 says. In TSV they are marks where every one in the file is set as a writer
+        /// Marks around fields in CSV, as in RFC 4180. In TSV they are marks where every one in the file is set as a writer
         /// of quoted fields sets it (as pandas' `to_csv(sep="\t")`), and characters where one is not, as in the files of
         /// GLUE.
         AsWritten = "as-written",

@@ -184,7 +184,7 @@ fn is_quoted(source: &TableSource, text: &str, quoted: Dialect, plain: Dialect) 
         ragged_plain += usize::from(fields.len() != *first.get_or_insert(fields.len()));
     }
     match joined {
-        // A line of one column is a row either way, and nothing tells which is meant.
+        // A line of one column is a row either way, and nothing shows which is meant.
         Some(line) if ragged_plain == 0 && expected == Some(1) => {
             Err(DataError::new(Place::line(&source.name, line), Fault::AmbiguousQuotes))
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::lines::LineEnd;
 
-/// What stands between fields, what quotes say, and what ends a row.
+/// Separator of fields, quotes, and the end of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Dialect {
     pub(super) separator: u8,
@@ -15,7 +15,7 @@ pub(super) struct Dialect {
     pub(super) end: LineEnd,
 }
 
-/// What is known of a row beside its fields.
+/// State of a row besides its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Row {
     /// The line on which it begins, counted from 1.
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_as_the_dialect_says() {
+    fn lines_end_by_the_dialect() {
         let text = "a,b\r\n\rc,d\re,\"f\r\ng\"\n\n\"h\",i";
         let parsed = [row(1, &["a", "b"]), row(3, &["c", "d"]), row(4, &["e", "f\ng"]), row(7, &["h", "i"])];
         assert_eq!(rows(text, true, LineEnd::Any), parsed);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_quotes_is_told() {
+    fn faults_of_quotes_are_reported() {
         let dialect = |text: &str| {
             let mut rows = Rows::new(text, Dialect { separator: b',', is_quoted: true, end: LineEnd::Any });
             rows.next(&mut Vec::new()).unwrap()

@@ -247,7 +247,7 @@ impl<'c, 't> Objects<'c, 't> {
         Some(if is("columns", Shape::List) && is("data", Shape::List) {
             pandas_table("split", "its columns are named in one list, and its rows are in another")
         } else if is("schema", Shape::Object) && is("data", Shape::List) {
-            pandas_table("table", "its rows are beside a description of them")
+            pandas_table("table", "its rows follow a description of them")
         } else if !self.first.is_empty() && self.first.iter().all(is_numbered) {
             pandas_table("index", "its rows are the values of one object, by their numbers")
         } else if are_all(Shape::Object) {

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_is_told_with_its_place() {
+    fn faults_are_reported_with_their_place() {
         let broken = |text: &str| Scanner::new(text).pass().unwrap_err().at;
         for (text, at) in [
             ("{\"a\" 1}", 5),

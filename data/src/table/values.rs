@@ -110,7 +110,7 @@ pub(super) fn texts(array: &dyn Array) -> Result<Vec<String>, usize> {
         Type::UInt16 => of::<u16>(array, |value| value.to_string()),
         Type::UInt32 => of::<u32>(array, |value| value.to_string()),
         Type::UInt64 => of::<u64>(array, |value| value.to_string()),
-        // Of all kinds: the fewest digits that tell it from the next number. What is no number is missing, as for pandas.
+        // Of all kinds: the fewest digits that distinguish it from the next number. What is no number is missing, as for pandas.
         Type::Float32 => {
             of::<f32>(array, |value| if value.is_nan() { String::new() } else { format!("{value:?}") })
         }
@@ -147,7 +147,7 @@ fn of<T: NativeType>(array: &dyn Array, text: impl Fn(T) -> String) -> Vec<Strin
     })
 }
 
-/// A number of 16 bits, in the fewest digits that tell it from the next one: five are always enough.
+/// A number of 16 bits, in the fewest digits that distinguish it from the next one: five are always enough.
 fn half(value: f32) -> String {
     let has_its_bits =
         |text: &String| text.parse().is_ok_and(|read: f32| f16::from_f32(read) == f16::from_f32(value));

@@ -76,7 +76,7 @@ fn headers(
     })
 }
 
-/// `config.json` that is told of rightly and then sent otherwise; the headers that are right are given.
+/// `config.json` that is announced rightly and then sent otherwise; the headers that are right are given.
 fn body(name: &str, says: &'static str, answer: fn(&str, &[u8]) -> Reply) -> Case {
     case(&format!("body, {name}"), says, move |request, world| {
         let is_body = request.is_file("config.json") && !request.is_probe();
@@ -150,7 +150,7 @@ pub fn cases() -> Vec<Case> {
         redirects(),
         connections(),
         names(),
-        told(),
+        announced(),
         lengths(),
         bodies(),
         elsewhere(),
@@ -300,8 +300,8 @@ fn other_digest() -> Case {
     })
     .elsewhere(|request, world| {
         let bytes = vec![b'x'; world.sound.files["config.json"].len()];
-        let told = format!("x-repo-commit: {COMMIT}\r\nx-linked-etag: \"{}\"\r\n", git_digest(&bytes));
-        (request.path == "/there").then(|| part(request, &bytes, &told))
+        let headers = format!("x-repo-commit: {COMMIT}\r\nx-linked-etag: \"{}\"\r\n", git_digest(&bytes));
+        (request.path == "/there").then(|| part(request, &bytes, &headers))
     })
 }
 
@@ -410,7 +410,7 @@ fn names() -> Vec<Case> {
     ]
 }
 
-fn told() -> Vec<Case> {
+fn announced() -> Vec<Case> {
     let etag = |name: &str, says: &'static str, text: String| {
         headers(name, says, move |_, headers| {
             let start = headers.find("etag").unwrap();
@@ -562,7 +562,7 @@ fn elsewhere() -> Vec<Case> {
     ]
 }
 
-/// Sound answers with one byte changed, by numbers that are the same each time. Two might be an answer that cannot be told
+/// Sound answers with one byte changed, by numbers that are the same each time. Two might be an answer that cannot be distinguished
 /// from a sound one: an `ETag` that is no digest, and other bytes.
 fn changed() -> Vec<Case> {
     (1_u64..=64)

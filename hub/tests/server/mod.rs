@@ -38,7 +38,7 @@ impl Request {
         self.header("range")?.strip_prefix("bytes=")
     }
 
-    /// True when only what is told beside the file is wanted.
+    /// True when only the headers of the file are wanted.
     pub fn is_probe(&self) -> bool {
         self.range() == Some("0-0")
     }

@@ -82,9 +82,9 @@ impl ImageProcessor {
         }
     }
 
-    /// Whether the parts of an image correspond one by one: both make the same patches, or both read the regions of the data.
+    /// Whether the patches of an image correspond one by one: both make the same patches, or both read the regions of the data.
     #[must_use]
-    pub fn has_same_parts(&self, other: &Self) -> bool {
+    pub fn has_same_patches(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Patches(own), Self::Patches(other)) => own == other,
             (Self::Regions(_), Self::Regions(_)) => true,
@@ -134,10 +134,10 @@ impl ImageProcessor {
         matches!(self, Self::Regions(own) if own.has_tags())
     }
 
-    /// Boxes of the parts of an image in the order in which the model reads them: left, top, right and bottom edges as shares
+    /// Boxes of the patches of an image in the order in which the model reads them: left, top, right and bottom edges as shares
     /// of the image's sides.
     #[must_use]
-    pub fn part_boxes(&self, image: &ProcessedImage) -> Vec<[f32; 4]> {
+    pub fn patch_boxes(&self, image: &ProcessedImage) -> Vec<[f32; 4]> {
         match (self, image) {
             (Self::Patches(own), ProcessedImage::Image(raster)) => own.boxes(raster),
             (_, ProcessedImage::Regions(found)) => found.bounds.clone(),

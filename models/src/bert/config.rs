@@ -161,15 +161,15 @@ impl BertConfig {
         if self.head != Head::MaskedLanguage {
             return Ok(false);
         }
-        let told = folder.json()["tie_word_embeddings"] == false;
+        let is_untied = folder.json()["tie_word_embeddings"] == false;
         if folder.weight_files().is_err() {
-            return Ok(told);
+            return Ok(is_untied);
         }
         let (stored, names) = (folder.stored()?, self.names());
         match (stored.find(&spellings(names.output())), stored.find(&spellings(&names.table("word")))) {
-            (Some(_), _) if told => Ok(true),
+            (Some(_), _) if is_untied => Ok(true),
             (Some(own), Some(words)) => Ok(!stored.are_equal(own, words)?),
-            (None, _) if told => Err(ModelError::content(
+            (None, _) if is_untied => Err(ModelError::content(
                 stored.first_file(),
                 format!("there is no tensor `{}`, and tie_word_embeddings is false", names.output()),
             )),

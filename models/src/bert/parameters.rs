@@ -84,10 +84,12 @@ impl BertConfig {
     pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
         let mut shapes = self.shapes();
         let bias = self.names().masked_language(self.untied)[2];
-        // Of a matrix that is told to be the head's own, transformers takes a bias that is not there for zeros, whatever stands
+        // Of a matrix that is declared to be the head's own, transformers takes a bias that is not there for zeros, whatever stands
         // under the name that it has beside the table of words.
-        let is_told = self.untied && folder.json()["tie_word_embeddings"] == false;
-        if is_told && folder.stored()?.find(&published::with_and_without(base(self.family), bias)).is_none() {
+        let is_declared = self.untied && folder.json()["tie_word_embeddings"] == false;
+        if is_declared
+            && folder.stored()?.find(&published::with_and_without(base(self.family), bias)).is_none()
+        {
             shapes.shift_remove(bias);
             let zeros = Tensor::zeros(self.vocabulary, DType::F32, device::current())?;
             let mut weights = published::open(folder, &shapes, |name| self.spellings(name))?;

@@ -66,7 +66,7 @@ pub enum PoolingStep {
     Dense(Dense),
 }
 
-/// The key of `config.json` that tells of recurrent pooling, which sentence-transformers has no module for.
+/// The key of `config.json` for recurrent pooling, which sentence-transformers has no module for.
 const RECURRENT: &str = "recurrent_pooling";
 
 /// Prefix of the names of its tensors.
@@ -177,16 +177,19 @@ impl Pooling {
         };
         let modes = match &config["pooling_mode"] {
             Value::Null => {
-                let told = |key: &str| config[key].as_bool().unwrap_or(false);
-                let modes: Vec<TokenPooling> =
-                    TokenPooling::ALL.iter().filter(|(.., key)| told(key)).map(|(mode, ..)| *mode).collect();
+                let is_set = |key: &str| config[key].as_bool().unwrap_or(false);
+                let modes: Vec<TokenPooling> = TokenPooling::ALL
+                    .iter()
+                    .filter(|(.., key)| is_set(key))
+                    .map(|(mode, ..)| *mode)
+                    .collect();
                 let keys: Vec<&String> =
                     config.as_object().map_or_else(Vec::new, |config| config.keys().collect());
                 let is_mode = |key: &&&String| key.starts_with("pooling_mode_");
                 let unknown = keys
                     .iter()
                     .filter(is_mode)
-                    .find(|key| told(key) && TokenPooling::ALL.iter().all(|(.., known)| known != **key));
+                    .find(|key| is_set(key) && TokenPooling::ALL.iter().all(|(.., known)| known != **key));
                 if let Some(unknown) = unknown {
                     let message = format!("the pooling `{}` is not supported", quoted(unknown));
                     return Err(ModelError::content(&path, message));
@@ -245,7 +248,7 @@ impl Pooling {
         }
     }
 
-    /// Text that tells this pooling from others, for digests. Its words are those of records that exist already.
+    /// Identity of this pooling as text, for digests. Its words are those of records that exist already.
     #[must_use]
     pub fn identity(&self) -> String {
         let normalise = match self.steps.as_slice() {
@@ -364,10 +367,11 @@ impl Pooling {
         // The older keys say no order of their own.
         let places = modes.iter().map(|mode| TokenPooling::ALL.iter().position(|(known, ..)| known == mode));
         if places.clone().is_sorted_by(|before, after| before < after) {
-            let told = |mode: &TokenPooling| modes.contains(mode);
-            for (mode, _, key) in TokenPooling::ALL.iter().filter(|(mode, ..)| is_usual(*mode) || told(mode))
+            let is_chosen = |mode: &TokenPooling| modes.contains(mode);
+            for (mode, _, key) in
+                TokenPooling::ALL.iter().filter(|(mode, ..)| is_usual(*mode) || is_chosen(mode))
             {
-                pooling[key] = told(mode).into();
+                pooling[key] = is_chosen(mode).into();
             }
         } else {
             let names =
@@ -384,7 +388,7 @@ impl Pooling {
     }
 }
 
-/// Whether a mode is told of, also where it is not wanted, as sentence-transformers always did.
+/// Whether a mode is written, also where it is off, as sentence-transformers always did.
 fn is_usual(mode: TokenPooling) -> bool {
     !matches!(mode, TokenPooling::WeightedMean | TokenPooling::Last)
 }

@@ -205,7 +205,7 @@ const PARTS: [(&str, &str); 2] =
 const PROJECTION: usize = 512;
 
 /// A configuration whose towers are declared once.
-fn told_once(json: &Value) -> Value {
+fn with_towers_once(json: &Value) -> Value {
     let mut declared = json.clone();
     for (part, other) in PARTS {
         if json[other].is_object() {
@@ -226,7 +226,7 @@ impl ClipConfig {
     /// # Errors
     /// When a key has the wrong type, or the model is not of both towers.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
-        let config: Self = folder.typed_of("clip", &told_once(folder.json()))?;
+        let config: Self = folder.typed_of("clip", &with_towers_once(folder.json()))?;
         folder.check(&config.summary())?;
         let images = ImageProcessorConfig::open_clip(folder, config.vision_config.image_size)?;
         Ok(Self { images, ..config })

@@ -143,7 +143,7 @@ impl Detector {
         trace.record("hidden.0", &hidden);
         for (index, block) in self.blocks.iter().enumerate() {
             let grid = hidden.reshape((batch, rows, columns, self.config.hidden_size))?;
-            let around = surroundings(&grid)?.reshape((batch, rows * columns, ()))?;
+            let around = neighbourhood(&grid)?.reshape((batch, rows * columns, ()))?;
             let seen = block.convolution.forward(&around, Activation::Gelu)?;
             hidden = block.norm.forward(&(hidden + seen)?)?;
             trace.record(&format!("hidden.{}", index + 1), &hidden);
@@ -163,7 +163,7 @@ impl Detector {
 
 /// Each cell with the cells around it, row by row, and nothing beyond the edges: `[batch, rows, columns, 9 * width]` of
 /// `[batch, rows, columns, width]`.
-fn surroundings(grid: &Tensor) -> Result<Tensor, ModelError> {
+fn neighbourhood(grid: &Tensor) -> Result<Tensor, ModelError> {
     let (_, rows, columns, _) = grid.dims4()?;
     let margin = KERNEL / 2;
     let padded = grid.pad_with_zeros(1, margin, margin)?.pad_with_zeros(2, margin, margin)?;
@@ -213,7 +213,7 @@ mod tests {
         let bias = Tensor::zeros(6, DType::F32, device).unwrap();
         let weights = [("c.weight".to_owned(), weight), ("c.bias".to_owned(), bias)].into_iter().collect();
         let linear = Linear::load_convolution(WeightSource::new(&weights), "c", [3, 3, 6]).unwrap();
-        let found = linear.forward(&surroundings(&grid).unwrap(), Activation::Identity).unwrap();
+        let found = linear.forward(&neighbourhood(&grid).unwrap(), Activation::Identity).unwrap();
         let difference = (found - expected).unwrap().abs().unwrap().max_all().unwrap();
         assert!(difference.to_scalar::<f32>().unwrap() < 1e-5);
     }

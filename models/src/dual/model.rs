@@ -29,7 +29,7 @@ pub enum DualImageInput {
 /// Texts and images as a dual encoder reads them.
 #[derive(Debug, Clone)]
 pub struct DualInput {
-    /// The tokens of each text; none to look at images alone.
+    /// The tokens of each text; none for a pass over images only.
     pub tokens: Option<Tokens>,
     /// `[batch, length]`, the segment of each token; all 0 if left out.
     pub segments: Option<Arc<Vec<u32>>>,

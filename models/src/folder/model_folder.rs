@@ -162,9 +162,9 @@ fn refuse_adapter(path: &Path) -> Result<(), ModelError> {
         return Ok(());
     }
     let json: Value = serde_json::from_str(&read::text(&file, LONGEST)?).unwrap_or_default();
-    let told = |key: &str| json[key].as_str().map(quoted);
-    let kind = told("peft_type").map_or_else(String::new, |kind| format!(" ({kind})"));
-    let base = told("base_model_name_or_path")
+    let value = |key: &str| json[key].as_str().map(quoted);
+    let kind = value("peft_type").map_or_else(String::new, |kind| format!(" ({kind})"));
+    let base = value("base_model_name_or_path")
         .map_or_else(|| "another model".to_owned(), |base| format!("`{base}`"));
     Err(ModelError::content(
         &file,

@@ -142,7 +142,7 @@ impl Linear {
         Ok(Self { weight: LinearWeight::new(weight.flatten_from(1)?), bias })
     }
 
-    /// A convolution over places whose surroundings, `[kernel, kernel, channels]`, stand in one row.
+    /// A convolution over places whose neighbourhoods, `[kernel, kernel, channels]`, stand in one row.
     pub(crate) fn load_convolution(
         source: WeightSource<'_>,
         name: &str,

@@ -44,7 +44,7 @@ impl OscarConfig {
         json["img_feature_dim"].as_u64().is_some_and(|features| features > 0)
     }
 
-    /// Reads the configuration of a folder. What stands on top is told from the names of the weights, as published
+    /// Reads the configuration of a folder. The head is known from the names of the weights, as published
     /// configurations do not say it.
     ///
     /// # Errors

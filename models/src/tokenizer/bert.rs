@@ -63,7 +63,7 @@ pub(super) fn of_vocabulary(text: &str, files: &TokenizerFiles) -> Result<Value,
             "vocab": vocabulary,
         },
     });
-    add(&mut json, told_tokens(files)?);
+    add(&mut json, added_tokens(files)?);
     Ok(json)
 }
 
@@ -139,7 +139,7 @@ pub(super) fn add_tokens(json: &mut Value, files: &TokenizerFiles) -> Result<boo
 }
 
 /// Tokens that settings put among the special ones: those of `added_tokens_decoder`, and additional ones.
-fn told_tokens(files: &TokenizerFiles) -> Result<Vec<(String, Option<u64>, bool)>, ModelError> {
+fn added_tokens(files: &TokenizerFiles) -> Result<Vec<(String, Option<u64>, bool)>, ModelError> {
     let config = files.json(CONFIG)?;
     let mut declared = Vec::new();
     for (id, token) in config["added_tokens_decoder"].as_object().into_iter().flatten() {

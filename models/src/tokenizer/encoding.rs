@@ -179,7 +179,7 @@ impl Tokenizer {
         let noun = if max_length == 1 { "token leaves" } else { "tokens leave" };
         let min_length = self.min_length();
         format!(
-            "{max_length} {noun} no room for a text beside the special ones; at least {min_length} are needed"
+            "{max_length} {noun} no room for a text next to the special ones; at least {min_length} are needed"
         )
     }
 

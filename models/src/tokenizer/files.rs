@@ -78,7 +78,7 @@ impl TokenizerFiles {
             Some(_) => Ok(()),
             None => Err(ModelError::content(
                 &folder.join(JSON),
-                "there is no such file, and without it nobody can read texts for this model",
+                "there is no such file, and without it texts cannot be encoded for this model",
             )),
         }
     }

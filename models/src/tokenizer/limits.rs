@@ -68,7 +68,7 @@ impl Growth {
     }
 }
 
-/// Holds what `tokenizer.json` says against the bounds.
+/// Checks `tokenizer.json` against the bounds.
 ///
 /// # Errors
 /// Faults out of bounds, or of names that are not there.
@@ -185,7 +185,7 @@ fn longest_precompiled(encoded: &str) -> f64 {
     longest.max(1) as f64
 }
 
-/// Holds a template around texts against what it names.
+/// Checks a template around texts against what it names.
 fn template(processor: &Value) -> Result<(), String> {
     if processor["type"] != "TemplateProcessing" {
         return Ok(());
@@ -227,7 +227,7 @@ fn template(processor: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Holds a vocabulary against what takes too long to look up.
+/// Checks that a vocabulary does not take too long to look up.
 fn model(model: &Value) -> Result<(), String> {
     if let Some(most) = model["max_input_chars_per_word"].as_u64()
         && most > WORD

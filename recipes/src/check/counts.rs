@@ -1,4 +1,4 @@
-//! How many examples a training or an evaluation has.
+//! Numbers of examples of a training or an evaluation.
 
 use alambic_settings::IndexMap;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ pub(crate) struct Counts {
     pub(crate) sorts: Vec<Count>,
     /// Examples of the validation split.
     pub(crate) validation: usize,
-    /// Texts that teachers write before the training, beside those of the examples.
+    /// Texts that teachers write before the training, in addition to those of the examples.
     pub(crate) generated: usize,
     /// Whether the number of examples is known exactly: not where a teacher may drop some.
     pub(crate) is_exact: bool,

@@ -11,7 +11,7 @@ use super::model_info::ModelInfo;
 use crate::schema::Recipe;
 use crate::tasks::task::Task;
 
-/// What is known of the teacher that losses look to.
+/// Outline of the teacher whose taps losses read, as far as it is known.
 pub(super) enum Supervision {
     /// There is none.
     Absent,
@@ -24,7 +24,7 @@ pub(super) enum Supervision {
 }
 
 impl Checker<'_> {
-    /// What is known of a teacher.
+    /// Outline of a teacher, as far as it is known.
     pub(super) fn supervision(&self, teacher: &str) -> Supervision {
         match self.models.teachers.get(teacher) {
             Some(TeacherOptions::Recorded(_)) => Supervision::Recorded,
@@ -106,7 +106,7 @@ impl Checker<'_> {
                     }
                     task.check_term(site, loss, &term, self);
                 }
-                // Without a known student, nothing else can be said.
+                // Without a known student, nothing else can be checked.
                 (Err(error), _) if outline.is_some() => {
                     let diagnostic = Diagnostic::error("loss::incompatible", error.to_string())
                         .label(&loss.origin, "this term");

@@ -61,7 +61,7 @@ pub(crate) fn check_embeds(side: &str, config: &Config, origin: &Origin, checker
     let help = if side == "student" {
         "give the student a `pooling`, or take the layers of a model that pools"
     } else {
-        "say how its states are pooled, with `checkpoint.pooling`, or in its folder as sentence-transformers does"
+        "set how its states are pooled, with `checkpoint.pooling`, or in its folder as sentence-transformers does"
     };
     checker.report(
         Diagnostic::error("evaluation::embedding", message).label(origin, "is evaluated here").help(help),

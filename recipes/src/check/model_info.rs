@@ -1,4 +1,4 @@
-//! What can be known of models before any is trained or its weights are read.
+//! Configuration and tokenizer of models before any is trained or its weights are read.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -21,7 +21,7 @@ pub(crate) struct ModelInfo {
     pub(crate) detector: bool,
 }
 
-/// The models known so far: those in folders, and those that the stages looked at already will train.
+/// The models known so far: those in folders, and those that the stages checked already will train.
 #[derive(Debug)]
 pub(crate) struct ModelInfos<'a> {
     /// The recipe's teachers.
@@ -102,16 +102,16 @@ impl<'a> ModelInfos<'a> {
 /// # Errors
 /// Everything that is wrong with it.
 pub(crate) fn inspect(path: &Path) -> Result<(ModelInfo, Option<String>), Vec<String>> {
-    let said = |error: ModelError| vec![error.to_string()];
-    let folder = ModelFolder::open(path).map_err(said)?;
+    let messages = |error: ModelError| vec![error.to_string()];
+    let folder = ModelFolder::open(path).map_err(messages)?;
     let (config, mut errors) = match Config::open(&folder) {
         Ok(config) => (Some(config), Vec::new()),
-        // Weights and tokenizer may be looked at all the same.
+        // Weights and tokenizer are checked all the same.
         Err(ModelError::Faults(faults)) => (None, faults),
-        Err(error) => return Err(said(error)),
+        Err(error) => return Err(messages(error)),
     };
     match (folder.weight_shapes(), &config) {
-        (Ok(found), Some(config)) => errors.extend(misfit(config, &found, &folder)),
+        (Ok(found), Some(config)) => errors.extend(shape_mismatch(config, &found, &folder)),
         (Ok(_), None) => {}
         (Err(error), _) => errors.push(error.to_string()),
     }
@@ -120,7 +120,7 @@ pub(crate) fn inspect(path: &Path) -> Result<(ModelInfo, Option<String>), Vec<St
         (Ok(tokenizer), Some(config)) => {
             errors.extend(tokenizer.check_rows(config.vocabulary()).err().map(|error| error.to_string()));
             if errors.is_empty() {
-                let unread = config.unused_tensors(&folder).map_err(said)?;
+                let unread = config.unused_tensors(&folder).map_err(messages)?;
                 let detector = detector_folder(path).is_some();
                 let config = config.trim_vocabulary(tokenizer.rows());
                 return Ok((ModelInfo { config, tokenizer: Rc::new(tokenizer), detector }, unread));
@@ -131,11 +131,15 @@ pub(crate) fn inspect(path: &Path) -> Result<(ModelInfo, Option<String>), Vec<St
     Err(errors)
 }
 
-/// Where the tensors of a file are not those of the configuration; the first one speaks for all.
-fn misfit(config: &Config, found: &IndexMap<String, Vec<usize>>, folder: &ModelFolder) -> Option<String> {
-    let misfits = config.shape_mismatches(found);
-    let first = misfits.first()?;
-    let more = match misfits.len() - 1 {
+/// Message about tensors of a file whose shapes are not those of the configuration: the first one, and how many more.
+fn shape_mismatch(
+    config: &Config,
+    found: &IndexMap<String, Vec<usize>>,
+    folder: &ModelFolder,
+) -> Option<String> {
+    let mismatches = config.shape_mismatches(found);
+    let first = mismatches.first()?;
+    let more = match mismatches.len() - 1 {
         0 => String::new(),
         more => format!(", and {more} more do not fit"),
     };

@@ -55,7 +55,7 @@ pub fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= LONGEST_NAME && !name.starts_with('.') && name.chars().all(plain)
 }
 
-/// What is said of a name that is none.
+/// Label of a name that cannot be one.
 const NAME_LABEL: &str = "use at most 100 letters, digits, `-`, `_` and `.`, not beginning with `.`";
 
 /// Whether trainings that are no stages, or are repetitions of one, are called like this in a run's folder.

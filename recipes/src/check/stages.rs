@@ -228,7 +228,7 @@ impl<'a> Checker<'a> {
                 let origin = self.places.key_origin(&["stage", stage]);
                 let diagnostic = Diagnostic::error(
                     "recipe::reference",
-                    format!("stage `{stage}` does not say what it trains"),
+                    format!("stage `{stage}` does not name what it trains"),
                 );
                 let diagnostic = diagnostic.label(&origin, "names no `student`");
                 self.report(if known.is_empty() {
@@ -241,7 +241,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What a stage's student reads and writes with: its teacher's vocabulary, or that of the model whose layers it takes, or
+    /// Vocabulary of a stage's student: its teacher's, or that of the model whose layers it takes, or
     /// that of its data.
     fn vocabulary(&mut self, site: &Site<'_>, student: &Student, task: &dyn Task) -> Option<Rc<Tokenizer>> {
         if site.named_teacher.is_some() && shares_vocabulary(student, task) {
@@ -263,12 +263,12 @@ impl<'a> Checker<'a> {
                     self.error("student::vocabulary", error.to_string(), &source_model.origin, label);
                     None
                 }
-                // What is wrong with the data is said elsewhere.
+                // Faults of the data are reported elsewhere.
                 Err(_) => None,
             };
         }
         let tokenizer = train_vocabulary(student, task, &self.corpora).ok()?;
-        // Without a language there are no data, and that is said already.
+        // Without a language there are no data, which is reported already.
         let has_languages = task.task_kind() != TaskKind::TextGeneration || !tokenizer.languages().is_empty();
         has_languages.then(|| Rc::new(tokenizer))
     }

@@ -39,7 +39,7 @@ impl Checker<'_> {
         self.found.count() == before
     }
 
-    /// Warns of keys of a student that have no effect beside another one.
+    /// Warns of keys of a student that another key overrides.
     fn check_overruled(&mut self, name: &str, student: &Student) {
         let path = ["model", name, student.name()];
         let written = path.iter().try_fold(self.places.0, |node, key| node.get(key));
@@ -51,7 +51,7 @@ impl Checker<'_> {
             let place = |key: &str| self.places.key_origin(&[&path[..], &[key]].concat());
             let (first, decider) = (place(first), place(decides));
             let idle = list(idle.iter().copied());
-            let message = format!("beside `{decides}` of student `{name}` there is no effect of {idle}");
+            let message = format!("`{decides}` of student `{name}` overrides {idle}");
             let diagnostic = Diagnostic::warning("student::size", message)
                 .label(&first, "has no effect")
                 .label(&decider, "decides")
@@ -125,7 +125,7 @@ impl Checker<'_> {
             "tags are put into another language where a detector gives them, and the student has none"
                 .to_owned()
         } else if self.corpora.translated_tags(language).is_empty() {
-            format!("no corpus says what tags are called in `{}`", language.value)
+            format!("no corpus translates tags to `{}`", language.value)
         } else {
             return;
         };

@@ -110,7 +110,7 @@ impl Checker<'_> {
                 Origin::Written { source, .. } if matches!(source.kind, SourceKind::Builtin(_)) => {
                     let own = source.name();
                     diagnostic.help(format!(
-                        "`{own}` speaks of a folder beside the recipes of a checkout: run it there as \
+                        "`{own}` names a folder beside the recipes of a checkout: run it there as \
                          `recipes/{}.toml`, or name the folder with `--set teacher.{name}.checkpoint.model=FOLDER`",
                         own.trim_start_matches("builtin:")
                     ))
@@ -177,7 +177,7 @@ impl Checker<'_> {
         }
         if options.n_best > options.beam {
             let message = format!(
-                "pipeline `{name}` keeps {} hypotheses, and decoding finds {}",
+                "pipeline `{name}` keeps the {} best hypotheses, and its beam has {}",
                 options.n_best, options.beam
             );
             self.report(

@@ -76,7 +76,7 @@ impl Corpora {
         }
     }
 
-    /// What the first of these corpora holds; nothing is known of one that is not there.
+    /// Kind of content of the first of these corpora; none if it is not there.
     pub(crate) fn kind(&self, names: &[At<String>]) -> Option<ContentKind> {
         names.first().and_then(|name| self.find(name)).map(Content::kind)
     }

@@ -1,4 +1,4 @@
-//! Images of several corpora, with what is asked and said of them.
+//! Images of several corpora, with their questions and captions.
 
 use std::collections::BTreeSet;
 
@@ -81,7 +81,7 @@ impl Corpora {
         Ok(all)
     }
 
-    /// What a tag is called in a language, by what it is in the corpora; none where no corpus knows it.
+    /// Translations of tags to a language, by the tag in the corpora; none where no corpus has one.
     pub(crate) fn translated_tags(&self, language: &str) -> IndexMap<&str, &str> {
         let tables = self.all::<Question>().filter_map(|corpus| corpus.details.tags.get(language));
         tables.flatten().map(|(tag, translation)| (tag.as_str(), translation.as_str())).collect()

@@ -43,11 +43,11 @@ struct Line {
     similarity: f64,
     /// How alike they are letter by letter.
     likeness: f64,
-    /// The part that they belong to.
+    /// The split that they belong to.
     split: String,
 }
 
-/// What a mined corpus was made of, and what was left out.
+/// Account of a mined corpus: its sources, and what was left out.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Account {
@@ -117,11 +117,11 @@ fn corpus(
         digests::record(&folder, &names.each_ref().map(String::as_str))?;
         (lines, mined)
     };
-    let part = |part: Split| -> Vec<Translation> {
-        let own = lines.iter().filter(|line| line.split == part.name());
+    let translations = |split: Split| -> Vec<Translation> {
+        let own = lines.iter().filter(|line| line.split == split.name());
         own.map(|line| Translation { texts: line.texts.clone(), split: Some(line.split.clone()) }).collect()
     };
-    let [train, validation, test] = [Split::Train, Split::Validation, Split::Test].map(part);
+    let [train, validation, test] = [Split::Train, Split::Validation, Split::Test].map(translations);
     let report = SplitReport {
         train: train.len(),
         validation: validation.len(),
@@ -145,7 +145,7 @@ fn corpus(
     }))
 }
 
-/// Mines the parts of the corpora one by one, so that no pair is out of two of them.
+/// Mines the splits of the corpora one by one, so that no pair is out of two of them.
 fn mine(
     context: &RunContext<'_>,
     name: &str,
@@ -157,11 +157,11 @@ fn mine(
     let mut lines: Vec<Line> = Vec::new();
     let mut found = 0;
     let mut account = Account { fingerprint, rows: 0, dropped: IndexMap::new() };
-    for part in [Split::Train, Split::Validation, Split::Test] {
-        let sentences = context.corpora.sentences(&options.of, part)?;
+    for split in [Split::Train, Split::Validation, Split::Test] {
+        let sentences = context.corpora.sentences(&options.of, split)?;
         account.rows += sentences.len();
         let groups = find_candidates(&sentences, &options.source, &options.target);
-        observer.task(&format!("{name}: paraphrases in the {} part", part.name()), groups.len(), 0);
+        observer.task(&format!("{name}: paraphrases in the {} split", split.name()), groups.len(), 0);
         let before = lines.len();
         found += groups.len();
         for (number, some) in groups.chunks(TOGETHER).enumerate() {
@@ -175,7 +175,7 @@ fn mine(
             for (group, sentence) in some.iter().zip(&sources) {
                 let (own, others) = rest.split_at(group.targets.len());
                 rest = others;
-                lines.extend(pairs(context, options, (group, sentence, own), part, &mut account));
+                lines.extend(pairs(context, options, (group, sentence, own), split, &mut account));
             }
             observer.progress((number * TOGETHER + some.len()).min(groups.len()));
         }
@@ -196,8 +196,8 @@ fn mine(
     });
     account.drop("pairs of which a text is trained on", before - lines.len());
     for Line { texts, sentence, .. } in lines.iter().take(SHOWN) {
-        let said: Vec<&str> = texts.values().map(String::as_str).collect();
-        observer.note(&format!("{name}: `{}`, of `{sentence}`", said.join("` and `")));
+        let texts: Vec<&str> = texts.values().map(String::as_str).collect();
+        observer.note(&format!("{name}: `{}`, of `{sentence}`", texts.join("` and `")));
     }
     let needed = [Split::Train, Split::Validation].into_iter().chain(is_evaluated.then_some(Split::Test));
     for split in needed {
@@ -230,20 +230,21 @@ fn pairs(
     context: &RunContext<'_>,
     options: &MinedParaphrases,
     (group, sentence, own): (&Candidates<'_>, &Vec<f32>, &[Vec<f32>]),
-    part: Split,
+    split: Split,
     account: &mut Account,
 ) -> Vec<Line> {
     let [first, second] = options.languages();
     let near = |index: &usize| cosine(&own[*index], sentence) > options.min_similarity;
     let accepted: Vec<&str> = (0..own.len()).filter(near).map(|index| group.targets[index]).collect();
     account.drop("translations that the teacher finds far from the sentence", own.len() - accepted.len());
-    let said = remove_duplicates(&accepted);
-    account.drop("translations that differ in capitals or punctuation alone", accepted.len() - said.len());
+    let distinct = remove_duplicates(&accepted);
+    account
+        .drop("translations that differ in capitals or punctuation alone", accepted.len() - distinct.len());
     let mut random = Streams::new(context.seed).augmentation(&["mining", group.source]);
     // Where models are evaluated, no text may be a query twice.
-    let most = if part == Split::Train { usize::MAX } else { 1 };
+    let most = if split == Split::Train { usize::MAX } else { 1 };
     let mut lines = Vec::new();
-    for [one, other] in pair_up(said, &mut random).into_iter().take(most) {
+    for [one, other] in pair_up(distinct, &mut random).into_iter().take(most) {
         let likeness = indel_similarity(one, other);
         if likeness > options.max_character_similarity {
             account.drop("pairs that are too alike", 1);
@@ -255,13 +256,13 @@ fn pairs(
             sentence: group.source.to_owned(),
             similarity: vector(one).zip(vector(other)).map_or(0.0, |(one, other)| cosine(one, other)),
             likeness,
-            split: part.name().to_owned(),
+            split: split.name().to_owned(),
         });
     }
     lines
 }
 
-/// The texts of the training part, or of the others.
+/// The texts of the training split, or of the others.
 fn texts_of(lines: &[Line], train: bool) -> impl Iterator<Item = &str> {
     let own = lines.iter().filter(move |line| (line.split == Split::Train.name()) == train);
     own.flat_map(|line| line.texts.values()).map(String::as_str)

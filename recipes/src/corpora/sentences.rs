@@ -1,4 +1,4 @@
-//! Sentences of several corpora, beside their translations.
+//! Parallel sentences of several corpora.
 
 use alambic_data::Split;
 use alambic_data::parallel::Translation;

@@ -1,4 +1,4 @@
-//! What a kind of task brings to the evaluation.
+//! Evaluation side of a task: its examples, the predictions of a model and their metrics.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use crate::context::RunContext;
 use crate::error::RunError;
 use crate::options::evaluation::EvaluationOptions;
 
-/// What an evaluator is given.
+/// Input of an evaluator.
 pub(crate) struct EvaluationContext<'a> {
     pub(crate) run: &'a RunContext<'a>,
     pub(crate) options: &'a EvaluationOptions,
@@ -49,9 +49,9 @@ pub(crate) struct TrivialBaseline {
 
 /// The examples of an evaluation and how predictions for them are measured.
 pub(crate) struct TestSet {
-    /// What an example is called.
+    /// Name of an example.
     pub(crate) noun: Noun,
-    /// What is right of each example.
+    /// Reference of each example.
     pub(crate) references: Vec<Prediction>,
     /// The metrics, the one by which models are compared first; none where nothing is right or wrong.
     pub(crate) metrics: Vec<&'static Metric>,
@@ -63,7 +63,7 @@ pub(crate) struct TestSet {
     pub(crate) slices: Vec<String>,
     /// The slice with which the others are compared.
     pub(crate) source_slice: Option<String>,
-    /// The length of each example, for a plot; none where length says little.
+    /// The length of each example, for a plot; none where length has little effect.
     pub(crate) lengths: Option<Vec<usize>>,
     /// What of the test split is not evaluated, and why.
     pub(crate) left_out: Option<String>,
@@ -90,7 +90,7 @@ impl TestSet {
         }
     }
 
-    /// What the task predicts, by which metrics are chosen.
+    /// Kind of the task's predictions, by which metrics are chosen.
     pub(crate) fn task(&self) -> TaskDescription<'_> {
         let known =
             self.references.iter().map(Prediction::kind).find(|kind| *kind != PredictionKind::Nothing);
@@ -133,7 +133,7 @@ pub(crate) trait Evaluator {
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Prediction>, RunError>;
 
-    /// Similarities of the student's inner states to the teacher's, each beside its value for shuffled pairs.
+    /// Similarities of the student's inner states to the teacher's, each with its value for shuffled pairs.
     fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError>;
 
     /// Times by setting and model; see [`super::timing`].
@@ -143,7 +143,7 @@ pub(crate) trait Evaluator {
         max: usize,
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError>;
 
-    /// What models attend to, or find, in some examples, as images. Models are given by name and folder; the teacher, and the
+    /// Attention of models, or objects that they find, in some examples, as images. Models are given by name and folder; the teacher, and the
     /// student before its training, are the evaluator's own to add.
     fn illustrated_examples(
         &self,
@@ -159,6 +159,6 @@ pub(crate) trait Evaluator {
     /// A prediction for an example, or what is right, as a reader is shown it.
     fn shown(&self, index: usize, prediction: &Prediction) -> Text;
 
-    /// What the student is and how it is used, with its prediction for the first example.
+    /// Model card of the student: what it is and how it is used, with its prediction for the first example.
     fn card(&self, first: Option<&Prediction>) -> CardMetadata;
 }

@@ -1,4 +1,4 @@
-//! Which metrics an evaluation has.
+//! Metrics of an evaluation.
 
 use alambic_reports::metrics::{Metric, TaskDescription, find, select_metrics};
 

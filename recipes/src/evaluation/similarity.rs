@@ -1,4 +1,4 @@
-//! How alike the layers of two models are, and what they say.
+//! Similarity of the layers of two models, and agreement of their predictions.
 
 use alambic_inference::{EncoderPipeline, TextPair};
 use alambic_losses::kernel_alignment;
@@ -11,7 +11,7 @@ use crate::error::RunError;
 const MOST: usize = 500;
 
 /// Centred kernel alignment of each of the student's layers with the teacher's at the same share of the depth, over the
-/// mean states of texts, beside the same with the texts of one side shuffled.
+/// mean states of texts, and the same with the texts of one side shuffled.
 pub(crate) fn by_layer(
     student: &EncoderPipeline,
     teacher: &EncoderPipeline,
@@ -25,7 +25,7 @@ pub(crate) fn by_layer(
         let states = &own[layer];
         let counterpart = &other[(layer * teachers).div_ceil(depth)];
         let half = texts.len() / 2;
-        // Half the texts on, each stands beside another.
+        // Shifted by half the texts, each is paired with another.
         let shuffled =
             Tensor::cat(&[states.narrow(0, half, texts.len() - half)?, states.narrow(0, 0, half)?], 0)?;
         let alignment = |states: &Tensor| -> Result<Option<f64>, RunError> {
@@ -39,7 +39,7 @@ pub(crate) fn by_layer(
 }
 
 /// The mean divergence of a student's distributions from a teacher's, both given by the rows of logits of each text, and
-/// the same with rows of the teacher's half of them on, so that each stands beside another. Words that one of the two did
+/// the same with rows of the teacher's half of them on, so that each is paired with another. Words that one of the two did
 /// not see do not count.
 pub(crate) fn divergences(student: &[Vec<Vec<f32>>], teacher: &[Vec<Vec<f32>>]) -> [Option<f64>; 2] {
     let (own, other): (Vec<&Vec<f32>>, Vec<&Vec<f32>>) =

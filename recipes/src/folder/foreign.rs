@@ -1,4 +1,4 @@
-//! What of a run's folder a run wrote, and what is somebody else's.
+//! Files of a run's folder that a run wrote, and files of others.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::layout::{
 use crate::error::RunError;
 use crate::training::checkpoint;
 
-/// What is in a folder of a run.
+/// Entries of a run's folder.
 #[derive(Clone, Copy)]
 enum Contents {
     /// Files that its list of digests names.
@@ -41,7 +41,7 @@ const FOLDERS: [(&str, Contents); 9] = [
     (CACHE, Contents::Caches),
 ];
 
-/// What of a run's folder no run wrote.
+/// Entries of a run's folder that no run wrote.
 ///
 /// # Errors
 /// When a folder or a list of digests cannot be read.

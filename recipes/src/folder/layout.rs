@@ -15,7 +15,7 @@ pub(crate) const RECIPE: &str = "recipe.toml";
 pub(crate) const RESOLVED: &str = "recipe.resolved.toml";
 /// The log of events.
 pub(crate) const EVENTS: &str = "events.jsonl";
-/// What a run reads, by its digests.
+/// File with the digests of a run's inputs.
 pub(crate) const INPUTS: &str = "inputs.json";
 
 /// Models that a run trains: a folder for each training.
@@ -35,7 +35,7 @@ pub(crate) const CORPORA: &str = "corpora";
 /// Caches of teachers' outputs: a folder for each stage.
 pub(crate) const CACHE: &str = "cache";
 
-/// What is written when everything is done, the result last.
+/// Files that are written when everything is done, the result last.
 pub(crate) const RESULTS: [&str; 7] = [
     EVENTS,
     "environment.json",
@@ -46,10 +46,10 @@ pub(crate) const RESULTS: [&str; 7] = [
     "metrics.json",
 ];
 
-/// The files at the top of a run's folder beside [`RESULTS`].
+/// The files at the top of a run's folder other than [`RESULTS`].
 pub(super) const FILES: [&str; 5] = [RECIPE, RESOLVED, INPUTS, DIGESTS, LOCK];
 
-/// The folder of a finished training's model, beside its checkpoints.
+/// The folder of a finished training's model, next to its checkpoints.
 pub(crate) const FINISHED: &str = "finished";
 
 /// Where a finished training's model lies.
@@ -66,7 +66,7 @@ pub(crate) fn make_folder(run: &Path, folder: &Path) -> Result<(), RunError> {
     Ok(write::create_folder(folder)?)
 }
 
-/// What lies in a folder, in the order of names.
+/// Entries of a folder, in the order of names.
 ///
 /// # Errors
 /// When it cannot be read.

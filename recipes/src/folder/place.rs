@@ -1,4 +1,4 @@
-//! Where a run writes.
+//! Folder that a run writes.
 
 use std::path::{Path, PathBuf};
 

@@ -35,7 +35,7 @@ impl Checker<'_> {
             self.report(
                 Diagnostic::error("data::captions", message)
                     .label(origin, "has nothing to find images by")
-                    .help("`made-up-scenes` has as many as its key `captions` says; `image-captions` and `karpathy` read those of photographs"),
+                    .help("`made-up-scenes` has as many as its key `captions`; `image-captions` and `karpathy` read those of photographs"),
             );
             return false;
         }
@@ -50,7 +50,7 @@ impl Checker<'_> {
         self.counts.insert(site.name.to_owned(), Counts::of(sort, examples, validation));
     }
 
-    /// Reports a term that compares parts of images where student and teacher cut images into other parts.
+    /// Reports a term that compares patches of images where student and teacher cut images into other patches.
     pub(crate) fn check_image_inputs(&mut self, site: &Site<'_>, loss: &At<Loss>, term: &Term) {
         let Some(name) = site.teacher else { return };
         let (Some(student), Some(teacher)) = (self.models.stages.get(site.name), self.models.teacher(name))
@@ -62,11 +62,11 @@ impl Checker<'_> {
         let [Ok(own), Ok(other)] = image_processor else { return };
         // The stream without a name is that of text and image together.
         let is_of_images = |stream: &String| ["", "image", "vision"].contains(&stream.as_str());
-        if own.has_same_parts(&other) || !term.token_by_token.iter().any(is_of_images) {
+        if own.has_same_patches(&other) || !term.token_by_token.iter().any(is_of_images) {
             return;
         }
         let message = format!(
-            "the loss `{}` compares parts of images one by one, and student and teacher read other parts",
+            "the loss `{}` compares patches of images one by one, and student and teacher read other patches",
             term.name
         );
         self.report(
@@ -133,7 +133,7 @@ impl Checker<'_> {
                 Diagnostic::error("student::regions", message)
                     .label(declared, "reads regions")
                     .label(&images, "has these images")
-                    .help("name files of features under `regions` of the data; a student reads as many as its `features` say, or has a `detector`"),
+                    .help("name files of features under `regions` of the data; a student reads as many as its `features`, or has a `detector`"),
             );
         }
     }

@@ -46,7 +46,7 @@ impl<'p> PairedInputs<'p> {
         &self.tokens
     }
 
-    /// What the model is shown of these texts. Of images with more patches than it reads, some are picked.
+    /// The model's inputs for these texts. Of images with more patches than it reads, some are sampled.
     pub(crate) fn batch(&self, rows: &[usize], sampler: PatchSampler<'_>) -> Result<Batch, RunError> {
         let texts: Vec<&EncodedText> = rows.iter().map(|&row| &self.tokens[row]).collect();
         let places: Vec<usize> = rows.iter().map(|&row| self.images[row]).collect();
@@ -57,7 +57,7 @@ impl<'p> PairedInputs<'p> {
     }
 }
 
-/// What is known of the inputs of the student.
+/// Inputs of the student.
 pub(crate) struct StudentInputs<'e> {
     pub(crate) image_processor: &'e ImageProcessor,
     /// Whether it reads the same texts with the same vocabulary.
@@ -68,7 +68,7 @@ pub(crate) struct StudentInputs<'e> {
 pub(crate) struct TeacherInputs<'a> {
     teacher: &'a dyn Teacher,
     taps: Vec<String>,
-    /// What it is shown, where that is not the same.
+    /// Its own inputs, where they are not the same.
     own: Option<PairedInputs<'a>>,
 }
 
@@ -97,15 +97,15 @@ impl<'a> TeacherInputs<'a> {
         Ok(Some(Self { teacher, taps, own }))
     }
 
-    /// Its pass over texts, of which the student is shown a batch.
+    /// Forward pass over the texts of a batch; `batch` is the student's.
     pub(crate) fn trace(
         &self,
         rows: &[usize],
-        shown: &Batch,
+        batch: &Batch,
         sampler: PatchSampler<'_>,
     ) -> Result<Trace, RunError> {
         let wanted = TapSelection::named(self.taps.iter().cloned());
-        let own = self.own.as_ref().map(|showing| showing.batch(rows, sampler)).transpose()?;
-        Ok(self.teacher.trace(own.as_ref().unwrap_or(shown).into(), &wanted)?)
+        let own = self.own.as_ref().map(|inputs| inputs.batch(rows, sampler)).transpose()?;
+        Ok(self.teacher.trace(own.as_ref().unwrap_or(batch).into(), &wanted)?)
     }
 }

@@ -8,7 +8,7 @@ settings! {
     pub struct DataOptions {
         /// Where it lies, by its format.
         pub corpus: At<Corpus>,
-        /// What a detector found in its images, for models that read regions. Left out: nothing is known of that.
+        /// Regions that a detector found in its images, for models that read regions. Left out: none.
         pub regions: Option<At<RegionFiles>>,
         /// How it is split into training, validation and test.
         pub split: SplitOptions,

@@ -29,7 +29,7 @@ settings! {
         pub student_languages: OneOrMany<At<String>> = OneOrMany(Vec::new()),
         /// The language in which the teacher is asked about images. Left out: the corpora's own.
         pub teacher_language: Option<At<String>>,
-        /// What outputs are compared with.
+        /// References that outputs are compared with.
         pub references: References = References::Corpus,
         /// Beams in decoding, the same for every model; 1 is greedy decoding.
         #[range(1..=1024)]
@@ -54,11 +54,11 @@ impl EvaluationOptions {
 }
 
 choices! {
-    /// What outputs are compared with.
+    /// References that outputs are compared with.
     pub enum References {
         /// The forms that the corpora hold.
         Corpus = "corpus",
-        /// What the teacher writes, where corpora hold no form for a direction.
+        /// Outputs of the teacher, where corpora hold no form for a direction.
         Teacher = "teacher",
     }
 }

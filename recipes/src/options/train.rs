@@ -11,7 +11,7 @@ use alambic_tensor::schedule::{Linear, Schedule};
 kinds! {
     /// An optimiser.
     pub enum Optimiser {
-        /// Adam with weight decay apart from the gradient.
+        /// Adam with decoupled weight decay.
         AdamW(AdamWOptions) = "adamw",
     }
 }
@@ -34,7 +34,7 @@ settings! {
         pub optimiser: Optimiser = Optimiser::AdamW(AdamWOptions::default()),
         /// How the learning rate changes over the steps.
         pub schedule: Schedule = Schedule::Linear(Linear { warmup: 0.1 }),
-        /// Precision of the large matrix products in training steps, of the student and of a teacher that runs along. Cached
+        /// Precision of the large matrix products in training steps, of the student and of a teacher that runs with it. Cached
         /// teacher outputs and evaluation are in `f32`. `int8` is for finished models.
         pub precision: MatmulPrecision = MatmulPrecision::F32,
         /// Largest L2 norm of all gradients together; they are scaled down to it. 0 for no limit.

@@ -1,4 +1,4 @@
-//! What a run ran on and with.
+//! Machine and versions of a run.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::error::RunError;
 use crate::load::Loaded;
 use crate::machine;
 
-/// What `environment.json` holds.
+/// Content of `environment.json`.
 pub(crate) struct Environment {
     /// Versions, processor, threads: label to value.
     pub(crate) machine: IndexMap<String, String>,

@@ -38,7 +38,7 @@ pub(crate) struct ComparedModel {
     pub(crate) predictions: Predictions,
 }
 
-/// What the student is called where its products are of lower precision.
+/// Name of the student with matrix products of lower precision.
 pub(crate) fn in_precision(products: MatmulPrecision) -> String {
     format!("student in {}", products.name())
 }
@@ -154,7 +154,7 @@ impl<'a> Evaluation<'a> {
         Ok(Self { evaluators, references, slices, teacher, student, baselines, compared })
     }
 
-    /// What an example is called.
+    /// Name of an example.
     pub(crate) fn noun(&self) -> Noun {
         self.first().test_set().noun.clone()
     }
@@ -185,7 +185,7 @@ impl<'a> Evaluation<'a> {
         &self.slices
     }
 
-    /// The length of each example; none where length says little.
+    /// The length of each example; none where length has little effect.
     pub(crate) fn lengths(&self) -> Option<&[usize]> {
         match self.evaluators.as_slice() {
             [only] => only.test_set().lengths.as_deref(),
@@ -193,7 +193,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// What of the test splits is not evaluated, and why.
+    /// Examples of the test splits that are not evaluated, and why.
     pub(crate) fn left_out(&self) -> Option<String> {
         let all: Vec<String> =
             self.evaluators.iter().filter_map(|evaluator| evaluator.test_set().left_out.clone()).collect();
@@ -214,7 +214,7 @@ impl<'a> Evaluation<'a> {
         self.teacher.as_deref()
     }
 
-    /// What is right of each example.
+    /// Reference of each example.
     pub(crate) fn references(&self) -> &[Prediction] {
         &self.references
     }
@@ -231,7 +231,7 @@ impl<'a> Evaluation<'a> {
         evaluator.shown(index, prediction)
     }
 
-    /// What the student is and how it is used.
+    /// Model card of the student.
     pub(crate) fn card(&self) -> CardMetadata {
         self.first().card(self.student.first().and_then(|predictions| predictions.first()))
     }
@@ -254,7 +254,7 @@ impl<'a> Evaluation<'a> {
         self.first().timings(student, max)
     }
 
-    /// What models attend to in some of so many examples, evenly spread.
+    /// Attention of models in some of so many examples, evenly spread.
     pub(crate) fn illustrated_examples(
         &self,
         count: usize,
@@ -283,7 +283,7 @@ impl<'a> Evaluation<'a> {
         (self.first(), 0)
     }
 
-    /// What metrics know besides the predictions.
+    /// Context of metrics besides the predictions.
     fn context(&self) -> ScoringContext<'_> {
         ScoringContext { classes: &self.first().test_set().classes, seed: SHUFFLE_SEED }
     }
@@ -314,7 +314,7 @@ impl<'a> Evaluation<'a> {
         seeds.iter().map(all).collect()
     }
 
-    /// What a model's scores come to, over all examples and by their slices; models are compared by a metric.
+    /// Outcome of a model, over all examples and by their slices; models are compared by a metric.
     pub(crate) fn measure(
         &self,
         scores: &[IndexMap<String, Scores>],

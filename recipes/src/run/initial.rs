@@ -21,7 +21,7 @@ pub(crate) struct BuildInputs<'a> {
     pub(crate) streams: Streams,
 }
 
-/// Builds a student as the recipe says.
+/// Builds a student as the recipe declares it.
 pub(crate) fn build_student(
     context: &RunContext<'_>,
     inputs: &BuildInputs<'_>,
@@ -40,7 +40,7 @@ pub(crate) fn build_student(
 }
 
 /// The last stage's student as it was before any training, by the first seed, with the vocabulary and the head of the trained
-/// one, whose folder stands beside it.
+/// one, whose folder stands next to it.
 pub(crate) fn untrained(
     recipe: &Recipe,
     context: &RunContext<'_>,

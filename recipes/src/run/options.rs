@@ -1,10 +1,10 @@
-//! Where and how to run.
+//! Options of a run: its folder, and how it starts.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// What to do about a folder that holds a run.
+/// Mode of starting where a folder holds a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartMode {
     /// Refuse it.
@@ -20,7 +20,7 @@ pub enum StartMode {
 pub struct RunOptions {
     /// The run's folder.
     pub out: PathBuf,
-    /// What to do about a run that is there.
+    /// How to start where a run is there.
     pub mode: StartMode,
     /// Set from outside to have the run finish its step, write a checkpoint and stop.
     pub interrupt: Arc<AtomicBool>,

@@ -37,16 +37,16 @@ use crate::training::task::TrainingTask;
 use crate::training::teacher_outputs::CacheScope;
 use crate::training::trainer::{Stop, Trainer};
 
-/// What a student starts from where it does not go on from an earlier training.
+/// Start of a student that does not go on from an earlier training.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Start<'a> {
-    /// It is built as the recipe says.
+    /// It is built as the recipe declares it.
     Built(&'a Student),
     /// Random weights of this configuration.
     Random(&'a Config),
 }
 
-/// What is to be trained, and how.
+/// Training of a stage: student, teacher, data, options.
 pub(crate) struct Training<'a> {
     /// The training's own name: that of its folder, events and records.
     pub(crate) label: String,
@@ -145,7 +145,7 @@ pub(crate) fn train(
     Ok(Some(output))
 }
 
-/// What is said of a training without examples.
+/// Message about a training without examples.
 fn no_examples(statistics: &DatasetStatistics) -> String {
     let dropped: usize = statistics.generation.dropped.values().sum();
     format!(
@@ -249,7 +249,7 @@ fn steps(training: &Training<'_>, sampler: &BatchSampler) -> Result<usize, RunEr
     })
 }
 
-/// What hangs on the loop: each step is recorded, then validated, then kept.
+/// Callbacks of the loop: each step is recorded, then validated, then stored.
 fn callbacks<'a>(
     context: &'a RunContext<'_>,
     training: &Training<'_>,

@@ -26,7 +26,7 @@ use crate::training::output::TrainOutput;
 /// Message for another process that meets the lock.
 const COMMAND: &str = "alambic run";
 
-/// What a run finds in its folder.
+/// State of a run's folder at the start.
 pub(crate) enum Opened {
     /// It starts, or goes on: its log of events, and the folder locked for this process.
     Running(EventLog, Lock),
@@ -94,7 +94,7 @@ pub fn resumable(folder: &Path) -> Result<PathBuf, RunError> {
     Ok(folder.join(RESOLVED))
 }
 
-/// That `--overwrite` removes nothing but what a run wrote, and nothing that this run is to read.
+/// Refuses `--overwrite` where it would remove what no run wrote, or what this run is to read.
 fn may_be_replaced(loaded: &Loaded, folder: &Path) -> Result<(), RunError> {
     let foreign = foreign(folder)?;
     if !foreign.is_empty() {

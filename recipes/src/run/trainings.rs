@@ -39,7 +39,7 @@ impl SeedRun {
     }
 }
 
-/// What all trainings left.
+/// Outputs of all trainings.
 #[derive(Debug, Clone)]
 pub(crate) struct Trainings {
     /// Trainings of other models: teachers.

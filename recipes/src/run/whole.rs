@@ -20,7 +20,7 @@ use crate::observer::Observer;
 pub struct Finished {
     /// The run's folder.
     pub folder: PathBuf,
-    /// What `metrics.json` holds.
+    /// Content of `metrics.json`.
     pub outcome: Outcome,
 }
 

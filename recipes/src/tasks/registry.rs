@@ -18,7 +18,7 @@ macro_rules! tasks {
     ($($field:ident: $data:ty),+ $(,)?) => {
         settings! {
             /// The examples of a stage, of one kind of task: labelled pairs, source words alone, or both together, for models that
-            /// write; texts, for models that read; questions and texts, for models that look at images; objects, for models
+            /// generate texts; texts, for encoders; questions and texts about images, for models that read images; objects, for models
             /// that detect them.
             pub struct StageData {
                 $(

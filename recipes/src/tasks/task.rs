@@ -1,4 +1,4 @@
-//! What every kind of task brings.
+//! Interface of a task: its data, its checks, its training and its evaluation.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ use crate::observer::Observer;
 use crate::training::job::Job;
 use crate::training::task::TrainingTask;
 
-/// What a vocabulary is made of where no teacher has one.
+/// Texts of a vocabulary where no teacher has one.
 pub(crate) enum VocabularySource<'c> {
     /// Characters, and languages with a tag each.
     Characters(Vec<char>, Vec<String>),
@@ -34,7 +34,7 @@ pub(crate) struct TransferTexts<'c> {
     pub(crate) all: Vec<&'c str>,
     /// Those in the language of that model.
     pub(crate) sources: Vec<&'c str>,
-    /// Those in its language, each beside its translation.
+    /// Those in its language, each with its translation.
     pub(crate) translations: Vec<(&'c str, &'c str)>,
 }
 
@@ -45,10 +45,10 @@ pub(crate) trait Task {
     /// Whether the stage has no data of this kind.
     fn is_empty(&self) -> bool;
 
-    /// What the data are, in a few words, for messages.
+    /// The data in a few words, for messages.
     fn data_name(&self) -> &'static str;
 
-    /// What a model does that trains on them.
+    /// Kind of task of a model that trains on them.
     fn task_kind(&self) -> TaskKind;
 
     /// The corpora that it uses.
@@ -59,7 +59,7 @@ pub(crate) trait Task {
         Vec::new()
     }
 
-    /// The teachers that it uses beside the stage's own.
+    /// The teachers that it uses other than the stage's own.
     fn teachers(&self) -> Vec<&At<String>> {
         Vec::new()
     }
@@ -80,7 +80,7 @@ pub(crate) trait Task {
     /// The head that the student needs.
     fn head(&self, corpora: &Corpora) -> Result<HeadSpec, RunError>;
 
-    /// What a vocabulary is made of.
+    /// Texts of a vocabulary.
     fn vocabulary<'c>(
         &'c self,
         corpora: &'c Corpora,

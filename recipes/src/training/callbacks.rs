@@ -1,4 +1,4 @@
-//! What hangs on the training loop: the record of its steps, validation, checkpoints.
+//! Callbacks of the training loop: the record of its steps, validation, checkpoints.
 
 use std::path::PathBuf;
 
@@ -36,7 +36,7 @@ impl Recorder<'_> {
     }
 }
 
-/// What hangs on the training loop.
+/// Callback of the training loop.
 pub(crate) trait TrainerCallback {
     /// After a step.
     fn on_step_end(

@@ -141,7 +141,7 @@ fn newest_sound(folder: &Path) -> Result<Option<Sound>, RunError> {
     }
 }
 
-/// What a folder of a training is by its name.
+/// Kind of a training's folder, by its name.
 pub(crate) enum Kind {
     /// A checkpoint of a step.
     Step(usize),
@@ -151,7 +151,7 @@ pub(crate) enum Kind {
     Partial,
 }
 
-/// What a path in the folder of a training is, if a run made it.
+/// Kind of a path in the folder of a training, if a run made it.
 pub(crate) fn kind(path: &Path) -> Option<Kind> {
     let name = path.file_name()?.to_str()?;
     let whole = name.strip_suffix(".part");

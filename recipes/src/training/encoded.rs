@@ -81,7 +81,7 @@ impl EncodedSplits {
         Some(before - self.examples.count())
     }
 
-    /// What the teacher reads: the texts to train on, and then those to validate on.
+    /// Inputs of the teacher: the texts to train on, and then those to validate on.
     pub(crate) fn read_by_teacher(&self) -> EncodedTexts<'_> {
         EncodedTexts {
             texts: self.examples.read_by_teacher().chain(self.validation.read_by_teacher()).collect(),

@@ -40,7 +40,7 @@ pub(crate) struct EncodedExamples {
 /// One batch as student, teacher and losses want it.
 pub(crate) struct TextBatch {
     pub(crate) own: TextInput,
-    /// What the teacher reads; the student's tokens themselves where there is one vocabulary.
+    /// Inputs of the teacher; the student's tokens themselves where there is one vocabulary.
     pub(crate) other: TextInput,
     pub(crate) targets: Targets,
 }
@@ -145,7 +145,7 @@ impl EncodedExamples {
     }
 }
 
-/// Targets of tagged words: a row for each token of each text, of which those count that begin a word. The teacher says
+/// Targets of tagged words: a row for each token of each text, of which those count that begin a word. The teacher predicts
 /// something of all these, the data of those with a tag.
 fn tags(texts: &[&Encoded], length: usize) -> Targets {
     let count = texts.len() * length;

@@ -13,7 +13,7 @@ use super::teacher_outputs::CacheScope;
 use crate::error::RunError;
 use crate::options::train::TrainOptions;
 
-/// What is to be trained, and how.
+/// Job of a training: student, teacher, losses, options.
 pub(crate) struct Job<'a> {
     /// The training's own name: that of its folder, events and records.
     pub(crate) label: &'a str,

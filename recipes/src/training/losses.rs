@@ -15,11 +15,11 @@ pub(crate) const MIN_SHARE: f64 = 0.01;
 pub(crate) struct Losses {
     /// The name and the weighted loss of each term, with its graph.
     terms: Vec<(&'static str, Tensor)>,
-    /// What they come to.
+    /// Their values.
     pub(crate) sum: Sum,
 }
 
-/// What the terms of a batch or of a step come to.
+/// Values of the terms of a batch or of a step.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Sum {
     /// The sum with weights.

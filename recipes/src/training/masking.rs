@@ -11,7 +11,7 @@ use rand::Rng;
 use crate::error::RunError;
 use crate::options::masking::{Compared, MaskOptions};
 
-/// The epoch that texts of the validation part belong to: they are masked in the same way every time.
+/// The epoch that texts of the validation split belong to: they are masked in the same way every time.
 pub(crate) const VALIDATION: u64 = u64::MAX;
 
 /// How texts are masked: a function of seed, epoch and text, whatever else is in a batch.
@@ -49,7 +49,7 @@ impl Masking {
         let mut random = self.streams.masking(epoch, tokens);
         let mut places: Vec<usize> =
             (0..tokens.len()).filter(|&place| self.is_ordinary(tokens[place])).collect();
-        // Rounded up as often as its fraction says, so that the mean is what is asked for.
+        // Rounded up with the probability of its fraction, so that the mean is what is asked for.
         let wanted = self.options.probability * places.len() as f64;
         let up = random.random_bool(wanted.fract());
         let count = (wanted as usize + usize::from(up)).max(1).min(places.len());

@@ -1,4 +1,4 @@
-//! What a finished training leaves beside its model.
+//! Files of a finished training next to its model.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use super::statistics::{AugmentationStatistics, GenerationStatistics};
 use crate::error::RunError;
 use crate::folder::layout::FINISHED;
 
-/// The file that says a training is done.
+/// The file that marks a training as done.
 pub(crate) const SUMMARY: &str = "summary.json";
-/// Projections of loss terms, saved beside the model.
+/// Projections of loss terms, saved next to the model.
 pub(crate) const PROJECTIONS: &str = "projections.safetensors";
 
 /// The account of a finished training.
@@ -45,11 +45,11 @@ pub(crate) struct TrainOutput {
     pub(crate) frozen: Vec<String>,
     /// Parameters of the student.
     pub(crate) parameters: usize,
-    /// What the teacher wrote.
+    /// Statistics of the teacher's generation.
     pub(crate) generation: GenerationStatistics,
-    /// What was cached of the teacher's outputs, if they were cached.
+    /// Summary of the cache of teacher outputs, if they were cached.
     pub(crate) cached: Option<String>,
-    /// What became of texts that were augmented.
+    /// Statistics of augmented texts.
     pub(crate) augmentation: AugmentationStatistics,
     /// How far the log of events went when it was done.
     pub(crate) events: LogMark,

@@ -1,4 +1,4 @@
-//! Where training stands among its examples.
+//! Batch sampler: the position of training among its examples.
 
 use alambic_data::batches::{BatchOptions, make_batches, merge_small_batches};
 use alambic_losses::Term;

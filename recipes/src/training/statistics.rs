@@ -1,9 +1,9 @@
-//! What a training learns from, in numbers.
+//! Statistics of the examples of a training.
 
 use alambic_settings::IndexMap;
 use serde::{Deserialize, Serialize};
 
-/// What a training learns from.
+/// Statistics of the examples of a training.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DatasetStatistics {
     /// Examples.
@@ -16,15 +16,15 @@ pub(crate) struct DatasetStatistics {
     pub(crate) truncated: usize,
     /// Examples of the validation split.
     pub(crate) validation: usize,
-    /// What the teacher wrote.
+    /// Statistics of the teacher's generation.
     pub(crate) generation: GenerationStatistics,
-    /// What is cached of the teacher's outputs, if they are cached.
+    /// Summary of the cache of teacher outputs, if they are cached.
     pub(crate) cached: Option<String>,
-    /// What became of texts that were augmented.
+    /// Statistics of augmented texts.
     pub(crate) augmentation: AugmentationStatistics,
 }
 
-/// What a teacher's generation came to, for the report.
+/// Statistics of a teacher's generation, for the report.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct GenerationStatistics {
     /// Texts that the teacher was given.
@@ -35,7 +35,7 @@ pub(crate) struct GenerationStatistics {
     pub(crate) samples: Vec<[String; 4]>,
 }
 
-/// What became of texts that were augmented, for the report.
+/// Statistics of augmented texts, for the report.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct AugmentationStatistics {

@@ -1,4 +1,4 @@
-//! What one kind of task brings to training.
+//! Training side of a task: its examples, the forward pass over a batch, and the metric that selects checkpoints.
 
 use alambic_losses::{Inputs, Targets, Term};
 use alambic_models::Trace;
@@ -19,7 +19,7 @@ pub(crate) struct ForwardContext<'a> {
     pub(crate) terms: &'a [Term],
 }
 
-/// What a forward pass over a batch gives to the losses.
+/// Outputs of a forward pass over a batch, for the losses.
 pub(crate) struct ForwardOutputs {
     pub(crate) student: Trace,
     /// None where no term reads a tap of the teacher.
@@ -73,7 +73,7 @@ impl From<&Metric> for PrimaryMetric {
 /// The training side of a task: its examples, the forward pass over a batch of them, and the metric by which checkpoints are
 /// chosen.
 pub(crate) trait TrainingTask {
-    /// What there is to learn from.
+    /// Statistics of the examples.
     fn statistics(&self) -> &DatasetStatistics;
 
     /// Tokens of source and target of each example, as an epoch has them.
@@ -93,7 +93,7 @@ pub(crate) trait TrainingTask {
         context: &ForwardContext<'_>,
     ) -> Result<ForwardOutputs, RunError>;
 
-    /// What [`Self::validate`] measures.
+    /// Metric of [`Self::validate`].
     fn primary_metric(&self) -> PrimaryMetric;
 
     /// The value of the primary metric on the validation split.

@@ -20,7 +20,7 @@ use crate::observer::Observer;
 use crate::options::cache::{CacheMode, CacheOptions};
 use crate::options::train::TrainOptions;
 
-/// The tap of what a model says of a whole text.
+/// The tap of predictions for a whole text.
 const LOGITS: &str = "logits";
 
 /// Bytes of a GB.
@@ -28,7 +28,7 @@ const GB: f64 = 1e9;
 
 /// Where the teacher's taps come from.
 pub(crate) enum TeacherOutputs<'a> {
-    /// The teacher reads along.
+    /// The teacher runs at every step.
     Live(&'a dyn Teacher),
     /// It has read all texts before.
     Cached(Box<TeacherOutputCache>),
@@ -49,10 +49,10 @@ impl TeacherOutputs<'_> {
     }
 }
 
-/// A stage whose teacher's outputs may be kept.
+/// A stage whose teacher's outputs may be cached.
 pub(crate) struct Request<'a> {
     pub(crate) stage: &'a str,
-    /// The taps that its losses look at.
+    /// The taps that its losses read.
     pub(crate) taps: &'a [String],
     /// The texts as the teacher reads them: those to train on, then those to validate on.
     pub(crate) texts: EncodedTexts<'a>,
@@ -102,7 +102,7 @@ impl CacheScope<'_> {
     }
 }
 
-/// What is to become of a teacher's outputs.
+/// Decision about a teacher's outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CacheDecision {
     /// They are cached.
@@ -113,7 +113,7 @@ pub(crate) enum CacheDecision {
     Impossible(String),
 }
 
-/// Whether outputs of so many bytes, of texts that are read so often, are to be kept.
+/// Whether outputs of so many bytes, of texts that are read so often, are to be cached.
 pub(crate) fn decide(options: &CacheOptions, size: u64, readings: f64) -> CacheDecision {
     let fits = size as f64 <= options.limit_gb * GB;
     let limit = options.limit_gb;
@@ -129,7 +129,7 @@ pub(crate) fn decide(options: &CacheOptions, size: u64, readings: f64) -> CacheD
     }
 }
 
-/// A teacher's outputs over the texts of a stage, and a sentence about what is kept of them, if they are kept.
+/// A teacher's outputs over the texts of a stage, and a summary of the cache, if they are cached.
 pub(crate) fn open<'a>(
     scope: &CacheScope<'_>,
     teacher: &'a dyn Teacher,
@@ -201,7 +201,7 @@ fn at_hand(
     Ok(None)
 }
 
-/// Computes what the cache of a stage lacks, and says what it came to.
+/// Computes what the cache of a stage lacks. Returns it with a summary.
 pub(crate) fn fill(
     scope: &CacheScope<'_>,
     teacher: &dyn Teacher,
@@ -231,15 +231,15 @@ pub(crate) fn fill(
     let cache =
         cache.ok_or_else(|| RunError::Interrupted { folder: scope.run.unwrap_or(&folder).to_owned() })?;
     let errors = cache.quantization_errors();
-    // All taps of one kind are kept alike; the worst speaks for them.
+    // The tap with the largest error stands for all.
     let worst = errors
         .iter()
         .filter(|(_, error)| error.relative() > 0.0)
         .max_by(|a, b| a.1.relative().total_cmp(&b.1.relative()));
-    let mut said = vec![match worst {
-        None => format!("{} kept without loss", bytes(cache.bytes())),
+    let mut sentences = vec![match worst {
+        None => format!("{} cached without loss", bytes(cache.bytes())),
         Some((tap, error)) => format!(
-            "{} kept with a relative error of at most {:.1e} (`{tap}`, largest difference {:.1e} where values reach {:.1e})",
+            "{} cached with a relative error of at most {:.1e} (`{tap}`, largest difference {:.1e} where values reach {:.1e})",
             bytes(cache.bytes()),
             error.relative(),
             error.largest_error,
@@ -247,8 +247,8 @@ pub(crate) fn fill(
         ),
     }];
     let diverging = errors.iter().filter_map(|(tap, error)| Some((tap, error.divergence()?)));
-    said.extend(diverging.map(|(tap, divergence)| format!("`{tap}` diverges by {divergence:.1e} nats")));
-    let summary = said.join(", ");
+    sentences.extend(diverging.map(|(tap, divergence)| format!("`{tap}` diverges by {divergence:.1e} nats")));
+    let summary = sentences.join(", ");
     observer.finished(&format!("{summary}, in {}", duration(begin.elapsed().as_secs_f64())));
     Ok((cache, summary))
 }

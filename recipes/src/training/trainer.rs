@@ -27,7 +27,7 @@ pub(crate) struct Trainer<'a> {
     /// Parameters that are clamped below a number.
     pub(crate) clamped: &'a [(&'a str, f64)],
     pub(crate) interrupt: &'a AtomicBool,
-    /// What hangs on the loop, in the order in which it is called after each step.
+    /// Callbacks of the loop, in the order in which they are called after each step.
     pub(crate) callbacks: Vec<Box<dyn TrainerCallback + 'a>>,
 }
 

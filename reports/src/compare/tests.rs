@@ -102,7 +102,7 @@ fn every_folder_that_is_no_run_is_named() {
 }
 
 #[test]
-fn runs_of_one_name_are_told_apart_by_their_path() {
+fn runs_of_one_name_are_shown_with_their_path() {
     let folder = tempfile::tempdir().unwrap();
     let folders = ["a/run", "b/run"].map(|name| folder.path().join(name));
     for folder in &folders {

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_is_as_wide_as_the_binomial_says() {
+    fn interval_is_as_wide_as_the_binomial() {
         // 500 of 1,000: standard error 0.0158, so the interval is about 0.469 to 0.531.
         let scores = accuracy((0..1000).map(|i| i % 2 == 0));
         let [low, high] = scores.interval(7).unwrap();

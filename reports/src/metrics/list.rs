@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn accuracies_stand_beside_those_of_the_majority() {
+    fn accuracies_are_followed_by_those_of_the_majority() {
         let of = |kind| accuracy_and_majority(kind).map(|metrics| metrics.map(|metric| metric.name));
         assert_eq!(of(PredictionKind::Class), Some(["accuracy", "accuracy-of-majority"]));
         assert_eq!(of(PredictionKind::Tags), Some(["token-accuracy", "token-accuracy-of-majority"]));

@@ -50,7 +50,7 @@ pub(super) fn best_of(
 mod tests {
     use super::tokens;
 
-    /// Values of `normalize_answer` of the published script, its spaces parting tokens.
+    /// Values of `normalize_answer` of the published script, tokens separated by spaces.
     #[test]
     fn answers_are_normalised_as_published() {
         for (answer, expected) in [

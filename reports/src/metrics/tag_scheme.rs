@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scheme_is_told_from_its_letters() {
+    fn scheme_is_recognised_by_its_letters() {
         let of = |tags: &str| TagScheme::of(&tags.split(' ').collect::<Vec<_>>());
         for tags in ["B-A I-A O", "I-A O", "B-A O", "I-A E-A O", "E-A O", "B I O", "O"] {
             assert_eq!(of(tags), Ok(TagScheme::Inside), "{tags}");

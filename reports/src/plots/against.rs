@@ -1,7 +1,7 @@
 use super::{Drawing, Figure, LineSeries, Lines, Scale, ValueFormat};
 use crate::numbers;
 
-/// A metric against what a model costs, `cost` on a logarithmic axis: one point a model. `series` holds the models that
+/// A metric over the cost of a model, `cost` on a logarithmic axis: one point a model. `series` holds the models that
 /// share a name in the legend.
 #[must_use]
 pub fn metric_against(metric: &str, cost: &str, format: ValueFormat, series: Vec<LineSeries>) -> Figure {

@@ -1,4 +1,4 @@
-//! What all figures share: the sheet, the font, the colours, the legend.
+//! Shared parts of all figures: the sheet, the font, the colours, the legend.
 
 use alambic_files::text::shortened;
 use plotters::coord::Shift;

@@ -143,7 +143,7 @@ fn example() -> Report {
             seconds: 161.3,
             losses: [("sequence".to_string(), 0.41), ("word-level".to_string(), 0.12)].into(),
             shares: [("sequence".to_string(), 0.7), ("word-level".to_string(), 0.3)].into(),
-            teacher_outputs: Some("412.0 MB kept without loss".into()),
+            teacher_outputs: Some("412.0 MB cached without loss".into()),
             kept: Some("step 760, cer 14.1 % on validation".into()),
         }],
         corpora: vec![CorpusReading {

@@ -28,15 +28,15 @@ pub(super) struct Line {
 
 /// What is printed of a line.
 pub(super) struct Answer {
-    /// What the model says, in words.
-    pub(super) said: String,
+    /// The prediction in words.
+    pub(super) text: String,
     /// The same as an object.
     pub(super) json: Value,
     /// Whether the model has read the text only in part.
     pub(super) is_cut: bool,
 }
 
-/// Reads the arguments, or the lines of standard input, in batches, and prints what `work` says of each line. Where a line
+/// Reads the arguments, or the lines of standard input, in batches, and prints the answers of `work` for each line. Where a line
 /// cannot be read or answered, those before it are answered first.
 pub(super) fn in_batches(
     arguments: &Arguments,
@@ -106,7 +106,7 @@ impl Printer {
     }
 
     fn print(&mut self, line: &Line, answer: Answer) -> Result<(), Failure> {
-        let Answer { said, mut json, is_cut } = answer;
+        let Answer { text, mut json, is_cut } = answer;
         if is_cut || line.is_cut {
             self.cut += 1;
             let why = if line.is_cut {
@@ -122,7 +122,7 @@ impl Printer {
         output::line(&if self.json {
             json_visible(&json.to_string())
         } else {
-            format!("{}\t{said}", line.text)
+            format!("{}\t{text}", line.text)
         })
     }
 

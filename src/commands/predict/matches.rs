@@ -36,7 +36,7 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
             let similarity: f32 = vector.iter().zip(image).map(|(text, image)| text * image).sum();
             check_numbers("similarity", &[similarity])?;
             answers.push(Answer {
-                said: format!("{similarity:.4}"),
+                text: format!("{similarity:.4}"),
                 json: json!({ "text": line.text, "similarity": similarity }),
                 is_cut: pipeline.is_truncated(text)?,
             });

@@ -55,7 +55,7 @@ pub(crate) struct Arguments {
     /// Largest number of tokens of an output, for a model that generates texts; left out, as many as the model has room for
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_new_tokens: Option<u32>,
-    /// Lines that are taken together
+    /// Number of lines in a batch
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
     /// Precision of the large matrix products
@@ -116,7 +116,7 @@ fn probabilities(logits: &[f32]) -> Vec<f64> {
     exponentials.iter().map(|value| value / sum).collect()
 }
 
-/// That what a model answers are numbers.
+/// Refuses outputs that are infinite or NaN.
 fn check_numbers(what: &str, numbers: &[f32]) -> Result<(), Failure> {
     match first_not_finite(numbers) {
         None => Ok(()),
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_that_is_no_number_is_refused() {
+    fn output_that_is_not_finite_is_refused() {
         assert!(check_numbers("logits", &[0.0, 1.0]).is_ok());
         for number in [f32::NAN, f32::INFINITY] {
             assert!(check_numbers("logits", &[0.0, number]).is_err());

@@ -39,7 +39,7 @@ fn answer(batch: &[Line], pipeline: &ExtractiveQuestionAnsweringPipeline) -> Res
         .map(|(found, (question, passage))| {
             let start = passage.get(..found.start).map_or(0, |before| before.chars().count());
             Answer {
-                said: visible(&found.text),
+                text: visible(&found.text),
                 json: json!({
                     "question": question,
                     "passage": passage,

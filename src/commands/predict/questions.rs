@@ -46,7 +46,7 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
             let answer = pipeline.label(&row);
             let likely: IndexMap<&String, f64> = labels.iter().zip(probabilities(&row)).collect();
             answers.push(Answer {
-                said: visible(answer.as_ref()),
+                text: visible(answer.as_ref()),
                 json: json!({ "question": line.text, "prediction": answer, "probabilities": likely }),
                 is_cut: pipeline.is_truncated(text)?,
             });

@@ -1,4 +1,4 @@
-//! Models that read.
+//! Predictions of text encoders.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use super::lines::{Answer, Line, in_batches};
 use super::{Arguments, check_numbers, probabilities};
 use crate::failure::Failure;
 
-/// Runs a model that reads.
+/// Runs a text encoder.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let mut pipeline = EncoderPipeline::load(path)?;
     if let Some(max_length) = arguments.max_length {
@@ -32,7 +32,7 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
         Head::None if config.pooling.is_some() => "embedding",
         _ => {
             return Err(Failure::message(format!(
-                "{}: this model says nothing of a text: it has no head of sequence or token classification and no \
+                "{}: this model predicts nothing of a text: it has no head of sequence or token classification and no \
                  pooling; `alambic trace` shows its states",
                 path.display()
             )));
@@ -46,7 +46,7 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
         rows.iter()
             .zip(&texts)
             .zip(batch)
-            .map(|((row, text), line)| said(&pipeline, tap, line, *text, row))
+            .map(|((row, text), line)| answer(&pipeline, tap, line, *text, row))
             .collect()
     })
 }
@@ -72,8 +72,8 @@ impl Pairs {
     }
 }
 
-/// What a model says of a line.
-fn said(
+/// Prediction for a line.
+fn answer(
     pipeline: &EncoderPipeline,
     tap: &str,
     line: &Line,
@@ -84,8 +84,8 @@ fn said(
     let text_json = &line.text;
     let is_cut = pipeline.is_truncated(text)?;
     if tap == "embedding" {
-        let said = row.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        return Ok(Answer { said, json: json!({ "text": text_json, "embedding": row }), is_cut });
+        let text = row.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        return Ok(Answer { text, json: json!({ "text": text_json, "embedding": row }), is_cut });
     }
     let config = pipeline.config();
     let answer = pipeline.label(row);
@@ -103,10 +103,10 @@ fn said(
     } else {
         json!({ "text": text_json, "prediction": answer, "probabilities": by_name(probabilities(row)) })
     };
-    Ok(Answer { said: visible(&answer), json, is_cut })
+    Ok(Answer { text: visible(&answer), json, is_cut })
 }
 
-/// Lines with the tags of their words, which blanks or tabs part.
+/// Lines with the tags of their words, separated by blanks or tabs.
 fn tag_words(batch: &[Line], pipeline: &EncoderPipeline) -> Result<Vec<Answer>, Failure> {
     let texts: Vec<String> =
         batch.iter().map(|line| line.text.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
@@ -127,7 +127,7 @@ fn tag_words(batch: &[Line], pipeline: &EncoderPipeline) -> Result<Vec<Answer>, 
             })
             .collect();
         answers.push(Answer {
-            said: tagged.collect::<Vec<_>>().join(" "),
+            text: tagged.collect::<Vec<_>>().join(" "),
             json: json!({ "text": line.text, "words": described }),
             is_cut: pipeline.is_truncated((text, None))?,
         });
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tab_parts_a_pair_only_for_models_of_pairs() {
+    fn tab_separates_pair_only_for_models_of_pairs() {
         let read =
             |is_pair: Option<bool>, split: bool, line: &'static str| Pairs { is_pair, split }.read(line).ok();
         let pair = Some(("a", Some("b")));

@@ -47,7 +47,7 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
         inputs
             .iter()
             .zip(written)
-            .map(|(input, (text, hypothesis))| said(input, &text, &hypothesis))
+            .map(|(input, (text, hypothesis))| answer(input, &text, &hypothesis))
             .collect()
     })
 }
@@ -85,7 +85,7 @@ impl Columns {
 }
 
 /// What a model writes of a line.
-fn said((source, language): &Input, text: &str, hypothesis: &Hypothesis) -> Result<Answer, Failure> {
+fn answer((source, language): &Input, text: &str, hypothesis: &Hypothesis) -> Result<Answer, Failure> {
     check_numbers("log-probability", &[hypothesis.log_probability])?;
     let json = json!({
         "source": source,
@@ -94,7 +94,7 @@ fn said((source, language): &Input, text: &str, hypothesis: &Hypothesis) -> Resu
         "log-probability": hypothesis.log_probability,
         "finished": hypothesis.finished,
     });
-    Ok(Answer { said: visible(text), json, is_cut: false })
+    Ok(Answer { text: visible(text), json, is_cut: false })
 }
 
 #[cfg(test)]

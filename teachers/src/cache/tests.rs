@@ -143,7 +143,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn what_is_read_back_is_what_the_teacher_says() {
+fn outputs_read_back_are_those_of_the_teacher() {
     let (folder, teacher, texts) = (tempfile::tempdir().unwrap(), Counting::new(), texts(150));
     let cache = complete(folder.path(), &teacher, &all(&texts), usize::MAX).unwrap();
     let rows = [140, 3, 77, 32, 31];

@@ -1,4 +1,4 @@
-//! What can be asked and said of scenes, and the languages in which it is put.
+//! Questions about scenes and captions of them, and their languages.
 
 mod english;
 mod hindi;

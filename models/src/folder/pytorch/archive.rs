@@ -38,7 +38,7 @@ pub(in crate::folder) fn tensors(path: &Path) -> Result<IndexMap<String, Stored>
         let length = entry.size();
         if length > PICKLE || is_bomb(length, entry.compressed_size()) {
             return Err(fault(format!(
-                "its list of tensors is said to have {length} bytes, out of {} in the file",
+                "its list of tensors has {length} bytes by its header, out of {} in the file",
                 entry.compressed_size()
             )));
         }
@@ -71,7 +71,7 @@ pub(in crate::folder) fn tensors(path: &Path) -> Result<IndexMap<String, Stored>
             together = together.saturating_add(compressed);
             if together > file || is_bomb(length, compressed) {
                 return Err(fault(format!(
-                    "its storage is said to grow from {compressed} bytes to {length}"
+                    "its storage grows from {compressed} bytes to {length} by its header"
                 )));
             }
             lengths.insert(view.storage.clone(), length);
@@ -102,7 +102,7 @@ pub(in crate::folder) fn read_views(path: &Path, wanted: &[&Stored]) -> Result<V
     if asked > held.saturating_mul(SHARED).saturating_add(FEW) {
         return Err(ModelError::content(
             path,
-            format!("its tensors are said to have {asked} numbers, out of {held} in the file"),
+            format!("its tensors have {asked} numbers by their description, out of {held} in the file"),
         ));
     }
     let mut numbers = vec![Vec::new(); wanted.len()];

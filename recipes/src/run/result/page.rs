@@ -1,4 +1,4 @@
-//! What the page of a run says.
+//! Content of a run's report.
 
 use alambic_reports::metrics::Scores;
 use alambic_reports::numbers::{metric_title, metric_value};
@@ -99,7 +99,7 @@ impl Results<'_> {
         format!("the test split of {}{without}", sources.join(", "))
     }
 
-    /// What a teacher of the recipe is.
+    /// Description of a teacher of the recipe.
     fn model_of(&self, name: &str) -> String {
         match self.loaded.recipe.teacher.get(name) {
             Some(TeacherOptions::Pipeline(options)) => {
@@ -216,7 +216,7 @@ impl Results<'_> {
             .collect()
     }
 
-    /// What the teacher wrote for training, if it wrote anything.
+    /// Outputs that the teacher wrote for training, if it wrote any.
     fn pipeline(&self) -> Option<PipelineNotes> {
         let trained =
             self.student().trainings.iter().rev().find(|trained| trained.generation.requests > 0)?;
@@ -245,7 +245,7 @@ impl Results<'_> {
         })
     }
 
-    /// What became of augmented texts, for the first seed.
+    /// Counts of augmented texts, for the first seed.
     fn augmentations(&self) -> Vec<AugmentationNotes> {
         let baselines = self.trainings.baselines.iter().filter_map(|(_, runs)| runs.first());
         let runs = std::iter::once(self.student()).chain(baselines);
@@ -291,7 +291,7 @@ impl Results<'_> {
         (0..count).step_by(step).take(SAMPLES).map(sample).collect()
     }
 
-    /// What models attend to in a few examples.
+    /// Attention of models in a few examples.
     fn illustrated_examples(&self) -> Result<IllustratedExamples, RunError> {
         let mut models = vec![(STUDENT, self.student().folder.as_path())];
         models.extend(self.baselines.iter().map(|baseline| (baseline.name, baseline.run.folder.as_path())));

@@ -1,4 +1,4 @@
-//! What a reader of the figures has to know beside them.
+//! Warnings of a report: a weak teacher, metrics without a value.
 
 use alambic_reports::metrics::find;
 use alambic_reports::numbers::{metric_title, percent};
@@ -8,7 +8,7 @@ use super::results::Results;
 use crate::error::RunError;
 
 impl Results<'_> {
-    /// What is wrong with the teacher, and which figures have no value, and why.
+    /// Warnings: a weak teacher, and metrics that have no value, and why.
     pub(super) fn remarks(&self, outcome: &Outcome) -> Result<Vec<String>, RunError> {
         let mut remarks = Vec::new();
         if let Some([accuracy, majority]) = self.evaluation.teacher_accuracies()? {
@@ -34,7 +34,7 @@ impl Results<'_> {
     }
 }
 
-/// What is wrong with a teacher that gives the right answer no more often than one that always gives the commonest.
+/// Warning about a teacher that gives the right answer no more often than one that always gives the commonest.
 fn of_teacher(accuracy: f64, majority: f64) -> Option<String> {
     if accuracy > majority {
         return None;
@@ -44,7 +44,7 @@ fn of_teacher(accuracy: f64, majority: f64) -> Option<String> {
     } else {
         format!(
             "the teacher is no better than the majority: {} of its answers are right, and {} would be if it always gave \
-             the commonest one; there is little to be learnt from it",
+             the commonest one; a student can learn little from it",
             percent(accuracy),
             percent(majority)
         )

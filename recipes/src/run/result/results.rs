@@ -43,10 +43,10 @@ pub(super) struct Results<'a> {
 
 /// A baseline and its predictions.
 pub(super) struct Baseline<'a> {
-    /// What it is called in `metrics.json` and the report: [`BASELINE`] for the best, with which the student is
+    /// Its name in `metrics.json` and the report: [`BASELINE`] for the best, with which the student is
     /// compared.
     pub(super) name: &'a str,
-    /// What its training is called.
+    /// Name of its training.
     pub(super) training: &'a str,
     pub(super) run: &'a SeedRun,
     pub(super) predictions: &'a Predictions,
@@ -144,7 +144,7 @@ impl Results<'_> {
         report.write(folder)?;
         self.card(&outcome, &report, hashes).write(&shipped)?;
         digests::publish(&shipped, &folder.join(STUDENT_FOLDER))?;
-        // Last, since it is what says that a run is done.
+        // Last, since it marks the run as done.
         outcome.write(folder)?;
         Ok(outcome)
     }

@@ -36,7 +36,7 @@ struct StoredExample {
     image: usize,
 }
 
-/// The examples of one part.
+/// The examples of one split.
 struct Examples<'p> {
     store: ImageStore<'p>,
     examples: Vec<StoredExample>,
@@ -107,10 +107,10 @@ impl<'a> ImageTextTraining<'a> {
         })
     }
 
-    /// The student's pass over examples of a part.
+    /// The student's pass over examples of a split.
     fn run(
         &self,
-        part: &Examples<'_>,
+        split: &Examples<'_>,
         rows: &[usize],
         epoch: u64,
         pass: Pass<'_>,
@@ -118,16 +118,16 @@ impl<'a> ImageTextTraining<'a> {
     ) -> Result<ForwardOutputs, RunError> {
         let (mut texts, mut relations, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for &row in rows {
-            let (first, second, relation) = self.paired(part, row, epoch);
+            let (first, second, relation) = self.paired(split, row, epoch);
             texts.push(self.encoder.encode_text(first, second)?);
             relations.push(relation as u32);
-            places.push(part.examples[row].image);
+            places.push(split.examples[row].image);
         }
         let input = TextInput::pad(&texts.iter().collect::<Vec<_>>(), self.config.padding());
         let (input, targets) = self.masking.batch(input, epoch);
-        let processed = part.store.processed_images(&places)?;
+        let processed = split.store.processed_images(&places)?;
         let processed: Vec<&ProcessedImage> = processed.iter().map(AsRef::as_ref).collect();
-        let (image, regions) = part.store.image_processor().batch(&processed, None)?;
+        let (image, regions) = split.store.image_processor().batch(&processed, None)?;
         let batch = Batch { text: Some(input), image, regions, ..Batch::default() };
         let network = architecture::build(self.config, context.weights)?;
         let student =
@@ -140,18 +140,18 @@ impl<'a> ImageTextTraining<'a> {
     /// 2 with the first of another.
     fn paired<'e>(
         &self,
-        part: &'e Examples<'_>,
+        split: &'e Examples<'_>,
         row: usize,
         epoch: u64,
     ) -> (&'e str, Option<&'e str>, usize) {
-        let own = &part.examples[row];
+        let own = &split.examples[row];
         let mut random = self.streams.pairing(epoch, row as u64);
         let chance: f64 = random.random();
-        let others = part.examples.len();
-        // Another of the same kind that says something else; if none is met with in some draws, the own one stays.
+        let others = split.examples.len();
+        // Another of the same kind with another text; if some draws find none, the own one stays.
         let mut other = |differs: &dyn Fn(&StoredExample) -> bool| {
             (0..20).find_map(|_| {
-                let drawn = &part.examples[random.random_range(0..others)];
+                let drawn = &split.examples[random.random_range(0..others)];
                 (drawn.tagged == own.tagged && differs(drawn)).then_some(drawn)
             })
         };

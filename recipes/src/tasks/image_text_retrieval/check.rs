@@ -50,7 +50,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
             "data::empty",
             "the test splits of the evaluation hold no image with a caption",
         );
-        let help = "say which are for the test, with `split.test-values` or `split.test-fraction`";
+        let help = "name those of the test split, with `split.test-values` or `split.test-fraction`";
         checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
     }
     let images = evaluation.limit.map_or(test, |limit| test.min(limit));

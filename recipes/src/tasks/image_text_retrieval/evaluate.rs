@@ -88,7 +88,7 @@ fn turns<'m, F: Fn(&[usize]) -> Result<(), RunError>>(models: &'m [(&str, F)]) -
     models.iter().map(|(name, model)| (*name, model as Model<'m>)).collect()
 }
 
-/// What a query found.
+/// First result of a query.
 enum FirstResult<'a> {
     Picture(&'a Picture),
     Caption(&'a str),

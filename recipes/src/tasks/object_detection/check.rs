@@ -19,7 +19,7 @@ impl ObjectsData {
                 continue;
             }
             if checker.corpora.tags(&options.data).is_ok_and(|tags| tags.is_empty()) {
-                let message = "these corpora do not say where objects are".to_owned();
+                let message = "these corpora have no boxes of objects".to_owned();
                 let help = "`made-up-scenes` do; for photographs use features of a published detector";
                 checker.report(
                     Diagnostic::error("data::objects", message)

@@ -5,7 +5,7 @@ use alambic_settings::{At, OneOrMany, settings};
 settings! {
     /// Images with the objects that are in them.
     pub struct ObjectData {
-        /// Names of corpora that say where objects are.
+        /// Names of corpora with the boxes of objects.
         pub data: Vec<At<String>>,
         /// Share of the images; smaller shares lie within larger ones.
         #[range(0.0..=1.0)]

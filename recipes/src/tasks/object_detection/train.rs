@@ -77,7 +77,7 @@ impl<'a> ObjectTraining<'a> {
         Ok(Self { config, scenes, validation, taps: job.taps(), statistics })
     }
 
-    /// What is in the cells of these images: row by row, and image by image.
+    /// Targets of the cells of these images: row by row, and image by image.
     fn targets(scenes: &[&Scene], grid: [usize; 2]) -> Targets {
         let cells = scenes.len() * grid[0] * grid[1];
         let (mut scores, mut classes, mut numbers) = (vec![0.0; cells], vec![0; cells], vec![0.0; cells * 4]);
@@ -138,11 +138,11 @@ impl TrainingTask for ObjectTraining<'_> {
     /// The F1 of objects found: a region counts where it has the tag of an object that it overlaps enough, each object once.
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let detector = ObjectDetector::new(Detector::new(self.config, context.weights)?);
-        let (mut right, mut said, mut there) = (0usize, 0usize, 0usize);
+        let (mut right, mut predicted, mut there) = (0usize, 0usize, 0usize);
         for scene in &self.validation {
             let found = detector.detect(&scene.raster)?;
             let mut left = scene.objects.clone();
-            said += found.bounds.len();
+            predicted += found.bounds.len();
             there += left.len();
             for (tag, &bounds) in found.tags.iter().zip(&found.bounds) {
                 let is_it = |&(own, edges): &(u32, [f32; 4])| {
@@ -154,6 +154,6 @@ impl TrainingTask for ObjectTraining<'_> {
                 }
             }
         }
-        Ok(2.0 * right as f64 / ((said + there) as f64).max(1.0))
+        Ok(2.0 * right as f64 / ((predicted + there) as f64).max(1.0))
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
     if checker.depth == Depth::Whole && test == 0 {
         let diagnostic =
             Diagnostic::error("data::empty", "the test splits of the evaluation hold no labelled question");
-        let help = "say which questions are for the test, with `test-paths` or `split.test-fraction`";
+        let help = "name the questions of the test split, with `test-paths` or `split.test-fraction`";
         checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
     }
     let questions = evaluation.limit.map_or(test, |limit| test.min(limit));

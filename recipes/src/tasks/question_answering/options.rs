@@ -50,7 +50,7 @@ impl PassageData {
         }
     }
 
-    /// Options of whoever answers. `has_unanswered` says whether a question to train on has no answer.
+    /// Options of the pipeline. `has_unanswered`: whether a question to train on has no answer.
     pub(super) fn span_options(&self, has_unanswered: bool) -> SpanOptions {
         SpanOptions {
             windows: self.windows(),

@@ -1,4 +1,4 @@
-//! Checks of sentences beside their translations.
+//! Checks of parallel sentences.
 
 use alambic_data::{ContentKind, Corpus as Format, Label, Split, Text};
 use alambic_reports::metrics::PredictionKind;
@@ -144,23 +144,23 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
         let diagnostic =
             Diagnostic::error("data::empty", "the test splits of the evaluation hold no sentence");
         let help =
-            "say which are for the test, with `test-paths`, `split.test-values` or `split.test-fraction`";
+            "name those of the test split, with `test-paths`, `split.test-values` or `split.test-fraction`";
         checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
     }
     let texts = evaluation.limit.map_or(test, |limit| test.min(limit));
     checker.counts.insert("evaluation".to_owned(), Counts::of(SENTENCES, texts, 0));
 }
 
-/// Reports a corpus of texts that does not say how alike two texts are.
+/// Reports a corpus of texts that has no similarities of two texts.
 fn check_compared(name: &At<String>, checker: &mut Checker<'_>) {
     let texts = checker.corpora.texts(std::slice::from_ref(name), Split::Test).unwrap_or_default();
     let is_compared = |text: &&Text| text.second.is_some() && matches!(text.label, Label::Number(_));
     if checker.depth == Depth::Whole && !texts.iter().any(is_compared) {
-        let message = format!("the test split of `{}` does not say how alike two texts are", name.value);
+        let message = format!("the test split of `{}` has no similarities of two texts", name.value);
         checker.report(
             Diagnostic::error("evaluation::data", message)
                 .label(&name.origin, "nothing to be evaluated on")
-                .help("texts beside sentences are pairs that people have compared: name their columns `second` and `number`, and leave out others"),
+                .help("texts after parallel sentences are pairs rated by people: name their columns `second` and `number`, and leave out others"),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Sentences beside their translations, whose embeddings a student learns from a teacher.
+//! Parallel sentences, whose embeddings a student learns from a teacher.
 
 mod bitext;
 mod check;

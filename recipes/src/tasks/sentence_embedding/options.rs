@@ -1,4 +1,4 @@
-//! Keys of the data: sentences beside their translations.
+//! Keys of the data: parallel sentences.
 
 use alambic_settings::{At, OneOrMany, choices, settings};
 
@@ -49,9 +49,9 @@ settings! {
         /// that the student agrees with the teacher beyond the topics of the sentences; what is in the validation or test
         /// split of any corpus is left out.
         pub monolingual: Vec<At<String>> = Vec::new(),
-        /// What the student reads.
+        /// The side that the student reads.
         pub student_side: Sides = Sides::Both,
-        /// What the teacher reads.
+        /// The side that the teacher reads.
         pub teacher_side: Side = Side::Source,
         /// Sampling of languages: in proportion to the number of its translations to this power. 1 takes each once
         /// in an epoch, 0 all languages as often, and 0.7 is what multilingual models have used. Texts of `monolingual` count as one

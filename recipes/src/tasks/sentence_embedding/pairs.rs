@@ -1,4 +1,4 @@
-//! Sentences and their translations, one beside the other.
+//! Pairs of a sentence and its translation.
 
 use alambic_data::Split;
 use alambic_data::parallel::Translation;
@@ -45,7 +45,7 @@ impl<'c> BitextPair<'c> {
 }
 
 impl ParallelData {
-    /// The pairs of one split. A text that has no translation is beside itself.
+    /// The pairs of one split. A text that has no translation is paired with itself.
     pub(super) fn pairs<'c>(
         &'c self,
         corpora: &'c Corpora,

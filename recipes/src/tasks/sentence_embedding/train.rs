@@ -31,11 +31,11 @@ use crate::training::validation::defined_value;
 pub(crate) struct SentenceTraining<'a> {
     config: &'a BertConfig,
     tokenizer: &'a Tokenizer,
-    /// What the student reads of each pair: sentence and translation, or one of them.
+    /// Side of each pair that the student reads: sentence and translation, or one of them.
     read: Vec<Vec<EncodedText>>,
     /// The number of each of these texts, by which those that say the same are known.
     numbers: Vec<Vec<u32>>,
-    /// What the teacher reads of each pair.
+    /// Side of each pair that the teacher reads.
     teacher_inputs: Vec<EncodedText>,
     teacher_padding: u32,
     outputs: Option<TeacherOutputs<'a>>,
@@ -165,7 +165,7 @@ impl<'a> SentenceTraining<'a> {
         sampled
     }
 
-    /// What becomes of the pairs of an epoch.
+    /// Batches of the pairs of an epoch.
     fn in_epoch<T>(&self, epoch: u64, work: impl FnOnce(&[usize]) -> T) -> T {
         let mut held = self.epoch.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match &*held {

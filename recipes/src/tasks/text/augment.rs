@@ -56,7 +56,7 @@ impl TextsData {
 struct Augmentation<'a> {
     context: &'a RunContext<'a>,
     job: &'a Job<'a>,
-    /// What the training's texts say already.
+    /// Texts of the training, normalised.
     trained_on: HashSet<String>,
     /// What models are validated or evaluated on.
     held_out: HashSet<String>,
@@ -66,8 +66,8 @@ struct Augmentation<'a> {
 impl<'a> Augmentation<'a> {
     /// Of a training on these texts.
     fn new(context: &'a RunContext<'a>, job: &'a Job<'a>, texts: &[Vec<&Text>]) -> Self {
-        let held_out = context.corpora.held_out_texts().map(said).collect();
-        let trained_on = texts.iter().flatten().map(|text| said(text)).collect();
+        let held_out = context.corpora.held_out_texts().map(normalise).collect();
+        let trained_on = texts.iter().flatten().map(|text| normalise(text)).collect();
         Self { context, job, trained_on, held_out, statistics: AugmentationStatistics::default() }
     }
 
@@ -125,13 +125,13 @@ impl<'a> Augmentation<'a> {
         Ok(variants)
     }
 
-    /// Whether a variant says something new, and nothing that is held out.
+    /// Whether a variant is new, and not among the texts that are held out.
     fn takes(&mut self, variant: &Text) -> bool {
         self.statistics.made += 1;
-        let said = said(variant);
-        let reason = if self.held_out.contains(&said) {
+        let normalised = normalise(variant);
+        let reason = if self.held_out.contains(&normalised) {
             "equals a text of a validation or test split"
-        } else if !self.trained_on.insert(said) {
+        } else if !self.trained_on.insert(normalised) {
             "equals another training text"
         } else {
             return true;
@@ -163,8 +163,8 @@ fn passage(text: &Text) -> Passage {
     Passage { text: text.first.clone(), second: text.second.clone() }
 }
 
-/// What a text says, however it is spaced and capitalised.
-fn said(text: &Text) -> String {
+/// A text without its spacing and capitals.
+fn normalise(text: &Text) -> String {
     let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     match &text.second {
         None => plain(&text.first),

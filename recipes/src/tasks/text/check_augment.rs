@@ -33,7 +33,7 @@ impl TextsData {
                     let message = format!("`{}` augments texts and has no teacher", site.path.join("."));
                     checker.report(
                         Diagnostic::error("recipe::teacher", message)
-                            .label(&origin, "no model says which words are neighbours")
+                            .label(&origin, "no model to predict neighbours of words")
                             .help("name a checkpoint as `teacher`, for its input embeddings, or as `model`"),
                     );
                 }

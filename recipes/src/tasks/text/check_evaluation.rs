@@ -36,7 +36,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
     let test = checker.corpora.texts(&evaluation.data, Split::Test).map_or(0, |texts| texts.len());
     if checker.depth == Depth::Whole && test == 0 {
         let diagnostic = Diagnostic::error("data::empty", "the test splits of the evaluation hold no text");
-        let help = "say which rows are for the test, with `test-paths`, `split.test-values` or `split.test-fraction`";
+        let help = "name the rows of the test split, with `test-paths`, `split.test-values` or `split.test-fraction`";
         checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
     }
     let found = label_counts(checker.corpora.texts(&evaluation.data, Split::Test).into_iter().flatten());
@@ -82,7 +82,7 @@ fn check_predictions(
 ) {
     let own = config.text_head();
     let problem = match own {
-        None if config.writes_texts() => "writes, and texts are to be read".to_owned(),
+        None if config.writes_texts() => "generates texts, and texts are to be encoded".to_owned(),
         None => format!("is a {}, and texts alone are to be read", config.model_type()),
         // Nobody is asked for a prediction.
         Some(_) if head.head == Head::None => return,

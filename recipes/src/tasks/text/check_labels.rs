@@ -15,7 +15,7 @@ use crate::check::checker::{Checker, Depth, Site};
 use crate::corpora::Corpora;
 use crate::tasks::task::Task;
 
-/// What to do about labels that are all the same.
+/// Help for labels that are all the same.
 const ONE_CLASS_HELP: &str =
     "was the table filtered, or sorted before it was cut? Is it the right column that the recipe names?";
 
@@ -37,7 +37,7 @@ impl Checker<'_> {
     /// Reports labels of one class alone, and tags that are no single words.
     fn check_classes(&mut self, names: &[At<String>], labels: &Labels) {
         let (Labels::Classes(classes) | Labels::Words(classes)) = labels else { return };
-        // Corpora that are used together have the same labels, so that the first speaks for all.
+        // Corpora that are used together have the same labels, so that the first stands for all.
         let Some(name) = names.first() else { return };
         let origin = self.places.key_origin(&["data", &name.value]);
         if let (Labels::Words(_), Some(tag)) =
@@ -47,7 +47,7 @@ impl Checker<'_> {
             self.report(
                 Diagnostic::error("data::tags", message)
                     .label(&origin, "a tag of this corpus")
-                    .help("tags are written beside each other, separated by spaces: rename it"),
+                    .help("tags are written in one line, separated by spaces: rename it"),
             );
         }
         let mut seen = BTreeSet::new();
@@ -183,7 +183,7 @@ impl TextsData {
         else {
             return;
         };
-        // Where there is no other class at all, that is said of the data.
+        // Where there is no other class at all, that is reported of the data.
         if classes.len() < 2 {
             return;
         }

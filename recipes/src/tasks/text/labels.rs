@@ -26,7 +26,7 @@ pub(crate) fn head_of(labels: &Labels) -> HeadSpec {
     }
 }
 
-/// What predictions of labels are.
+/// Kind of predictions of labels.
 pub(crate) fn kind_of(labels: &Labels) -> PredictionKind {
     match labels {
         Labels::None => PredictionKind::Nothing,
@@ -36,7 +36,7 @@ pub(crate) fn kind_of(labels: &Labels) -> PredictionKind {
     }
 }
 
-/// What is right of a text; `names` are those of the classes or tags.
+/// Reference of a text; `names` are those of the classes or tags.
 pub(crate) fn reference(text: &Text, names: &[String]) -> Prediction {
     let name = |class: &u32| names.get(*class as usize).cloned().unwrap_or_default();
     match &text.label {

@@ -16,7 +16,7 @@ settings! {
         /// Most tokens of a text or a pair, the special ones included; what is longer is cut.
         #[range(4..=1_048_576)]
         pub max_length: usize = 128,
-        /// Variants of the training texts that are trained on besides. Left out: none.
+        /// Variants of the training texts that are trained on as well. Left out: none.
         pub augment: Option<AugmentOptions>,
         /// Masked language modelling as the stage's task, in place of the labels. Left out: the labels.
         pub mask: Option<MaskOptions>,

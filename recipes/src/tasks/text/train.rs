@@ -137,7 +137,7 @@ impl<'a> TextTraining<'a> {
         })
     }
 
-    /// The weighted sum of the terms over the validation part.
+    /// The weighted sum of the terms over the validation split.
     fn validation_loss(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let part = (&self.splits.validation, self.splits.examples.count());
         let mut total = 0.0;

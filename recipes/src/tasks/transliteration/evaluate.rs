@@ -1,4 +1,4 @@
-//! Words of the test part, written by every model.
+//! Words of the test split, written by every model.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) struct TransliterationEvaluator<'a> {
     pairs: Vec<WordPair>,
     test_set: TestSet,
     teacher: Option<Arc<dyn Teacher>>,
-    /// What the teacher wrote.
+    /// Outputs of the teacher.
     written: Vec<GenerationOutput>,
 }
 
@@ -154,7 +154,7 @@ fn test_pairs(corpora: &Corpora, options: &EvaluationOptions) -> Result<Vec<Word
     Ok(pairs)
 }
 
-/// What a pair asks to be written.
+/// Generation request of a pair.
 fn request(pair: &WordPair) -> GenerationRequest {
     GenerationRequest { text: pair.source.clone(), language: pair.target_language.clone() }
 }

@@ -16,7 +16,7 @@ struct Encoded {
     /// Each with the end token.
     targets: Vec<Vec<u32>>,
     is_teacher_target: bool,
-    /// What the teacher reads; none without a teacher.
+    /// Inputs of the teacher; none without a teacher.
     request: Option<GenerationRequest>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Seq2SeqBatch {
     /// The target with the start token before it and the end token left out.
     pub(crate) decoder: Tokens,
     pub(crate) targets: Targets,
-    /// What the teacher reads, row by row; empty without a teacher.
+    /// Inputs of the teacher, row by row; empty without a teacher.
     pub(crate) requests: Vec<GenerationRequest>,
 }
 

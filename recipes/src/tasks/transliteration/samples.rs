@@ -1,4 +1,4 @@
-//! What a stage trains on: labelled pairs of the corpora, and source words for which a teacher wrote the targets.
+//! Training samples of a stage: labelled pairs of the corpora, and source words for which a teacher wrote the targets.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub(crate) struct Sample {
     pub(crate) targets: Vec<String>,
     /// Whether the teacher wrote the targets.
     pub(crate) is_teacher_target: bool,
-    /// What the teacher's last step reads in place of the source; none without a teacher.
+    /// Input of the teacher's last step in place of the source; none without a teacher.
     pub(crate) teacher_source: Option<String>,
 }
 
@@ -34,32 +34,32 @@ pub(crate) struct SampleCollector<'a> {
     /// For back-translation.
     pub(crate) models: &'a ModelStore<'a>,
     pub(crate) teacher: Option<&'a dyn Teacher>,
-    /// Records go here, named by stage and part.
+    /// Records go here, named by stage and split.
     pub(crate) records: PathBuf,
     pub(crate) stage: &'a str,
 }
 
 impl SampleCollector<'_> {
-    /// The samples of one part of the corpora.
+    /// The samples of one split of the corpora.
     pub(crate) fn collect(
         &self,
         data: &TransliterationData,
-        part: Split,
+        split: Split,
         observer: &mut dyn Observer,
     ) -> Result<(Vec<Sample>, GenerationStatistics), RunError> {
         let mut pairs = Vec::new();
         for options in data.pairs.iter() {
-            let entries = self.corpora.entries(&options.data, part)?;
+            let entries = self.corpora.entries(&options.data, split)?;
             let directions = self.corpora.directions(&options.data, &options.directions, &options.except)?;
             let labelled = examples::labelled(&entries, &directions);
             pairs.extend(examples::subsample(&labelled, options.fraction, "pairs"));
         }
         for (index, options) in data.words.iter().enumerate() {
-            let entries = self.corpora.entries(&options.data, part)?;
+            let entries = self.corpora.entries(&options.data, split)?;
             let directions = self.corpora.directions(&options.data, &options.directions, &options.except)?;
             let mut words =
                 examples::subsample(&examples::unlabelled(&entries, &directions), options.fraction, "words");
-            self.back_translate(options, index, part, &entries, &directions, &mut words, observer)?;
+            self.back_translate(options, index, split, &entries, &directions, &mut words, observer)?;
             pairs.extend(words);
         }
         let mut statistics = GenerationStatistics::default();
@@ -73,7 +73,7 @@ impl SampleCollector<'_> {
                 language: pair.target_language.clone(),
             })
             .collect();
-        let written = self.write(teacher, &requests, part, "written", observer)?;
+        let written = self.write(teacher, &requests, split, "written", observer)?;
         statistics.requests = requests.len();
         let mut samples = Vec::with_capacity(pairs.len());
         for (pair, written) in pairs.into_iter().zip(written) {
@@ -96,13 +96,13 @@ impl SampleCollector<'_> {
         Ok((samples, statistics))
     }
 
-    /// Adds source words that a checkpoint writes from the English ones. What happens to be a form of a test part, or
+    /// Adds source words that a checkpoint writes from the English ones. What happens to be a form of a test split, or
     /// is there already, is left out.
     fn back_translate(
         &self,
         options: &WordData,
         index: usize,
-        part: Split,
+        split: Split,
         entries: &[Entry],
         directions: &[Direction],
         words: &mut Vec<WordPair>,
@@ -126,7 +126,7 @@ impl SampleCollector<'_> {
             })
             .collect();
         let translated =
-            self.write(&checkpoint, &requests, part, &format!("back-translated-{index}"), observer)?;
+            self.write(&checkpoint, &requests, split, &format!("back-translated-{index}"), observer)?;
         let test_forms = self.corpora.test_forms();
         let mut seen: HashSet<(String, String, String)> = words
             .iter()
@@ -155,20 +155,20 @@ impl SampleCollector<'_> {
         Ok(())
     }
 
-    /// What a teacher writes for the requests, in their order. The record holds those of one text beside each other: a
+    /// Outputs of a teacher for the requests, in their order. The record has those of one text next to each other: a
     /// pipeline then takes its first steps once for all the languages that a text is to be written in.
     fn write(
         &self,
         teacher: &dyn Teacher,
         requests: &[GenerationRequest],
-        part: Split,
+        split: Split,
         what: &str,
         observer: &mut dyn Observer,
     ) -> Result<Vec<GenerationOutput>, RunError> {
-        let part = part.name();
+        let split = split.name();
         make_folder(write::parent(&self.records), &self.records)?;
-        let path: PathBuf = Path::new(&self.records).join(format!("{}.{what}.{part}.jsonl", self.stage));
-        observer.task(&format!("{}: teacher writes ({part})", self.stage), requests.len(), 0);
+        let path: PathBuf = Path::new(&self.records).join(format!("{}.{what}.{split}.jsonl", self.stage));
+        observer.task(&format!("{}: teacher writes ({split})", self.stage), requests.len(), 0);
         let mut done = 0;
         let mut order: Vec<usize> = (0..requests.len()).collect();
         order.sort_by_key(|&index| &requests[index].text);

@@ -1,4 +1,4 @@
-//! How alike the student's encoder and the teacher's are.
+//! Similarity of the student's encoder to the teacher's.
 
 use std::path::Path;
 

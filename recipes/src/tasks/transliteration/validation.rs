@@ -12,12 +12,12 @@ use super::samples::Sample;
 use crate::error::RunError;
 use crate::training::validation::defined_value;
 
-/// Samples of the validation part, and how they are written.
+/// Samples of the validation split, and how they are written.
 pub(crate) struct Validation<'a> {
     pub(crate) samples: Vec<Sample>,
     pub(crate) tokenizer: &'a Tokenizer,
     pub(crate) config: &'a MarianConfig,
-    /// What outputs are measured by.
+    /// Metric of outputs.
     pub(crate) metric: &'static Metric,
 }
 

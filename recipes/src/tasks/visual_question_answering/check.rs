@@ -68,7 +68,7 @@ impl QuestionsData {
         );
     }
 
-    /// The evaluation of models that look at images.
+    /// The evaluation of models that read images.
     pub(super) fn check_question_evaluation(&self, checker: &mut Checker<'_>) {
         let evaluation = checker.evaluation;
         let Some(answers) = checker.check_answers(&evaluation.data, &evaluation.origin) else { return };
@@ -97,7 +97,7 @@ impl QuestionsData {
         if checker.depth == Depth::Whole && test == 0 {
             let diagnostic =
                 Diagnostic::error("data::empty", "the test splits of the evaluation hold no question");
-            let help = "say which are for the test, with `split.test-values` or `split.test-fraction`";
+            let help = "name those of the test split, with `split.test-values` or `split.test-fraction`";
             checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
         }
         let questions = evaluation.limit.map_or(test, |limit| test.min(limit));
@@ -156,7 +156,7 @@ fn check_languages(names: &[At<String>], languages: InputLanguages<'_>, checker:
             let known = corpus.languages();
             if !known.contains(&language.value) {
                 let label = match known {
-                    [] => "it does not say in which language it asks".to_owned(),
+                    [] => "its questions have no language".to_owned(),
                     known => format!("it asks in {}", list(known.iter().map(String::as_str))),
                 };
                 let message = format!("corpus `{}` asks nothing in `{}`", name.value, language.value);
@@ -196,7 +196,7 @@ fn check_predictions(
     // What has no names of its own takes those of the data.
     let is_nameless = own.is_empty() && outline.classes > 0;
     let problem = if ImageProcessor::new(config, None).is_err() {
-        format!("is a {} and does not look at images", config.model_type())
+        format!("is a {} and does not read images", config.model_type())
     } else if !own.is_empty() && own == answers || is_nameless && outline.classes == answers.len() {
         return;
     } else if !checker.corpora.have_final_answers(evaluated) {

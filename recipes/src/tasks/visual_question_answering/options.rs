@@ -5,7 +5,7 @@ use alambic_settings::{At, OneOrMany, settings};
 use crate::options::languages::InputLanguages;
 
 settings! {
-    /// Questions about images. Student and teacher may be asked in different languages: what they then have in common is the
+    /// Questions about images. Student and teacher may be asked in different languages: they then share only the
     /// image, as in cross-lingual visual question answering (cViL; Gupta et al., 2022).
     pub struct QuestionData {
         /// Names of corpora.

@@ -68,7 +68,7 @@ pub(super) fn best_answer(question: &Question, names: &[String]) -> String {
     best(&question.answers).and_then(|answer| names.get(answer as usize).cloned()).unwrap_or_default()
 }
 
-/// What the answers to questions with these references are measured as.
+/// Kind of predictions for questions with these references.
 pub(super) fn description(references: &[Prediction]) -> TaskDescription<'static> {
     TaskDescription::from(PredictionKind::Class)
         .with_references(PredictionKind::Scores)

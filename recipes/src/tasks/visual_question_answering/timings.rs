@@ -1,4 +1,4 @@
-//! How long models take to answer: as questions come, with images read ahead, with one image, and with one question.
+//! Time of models per answer: as questions come, with images read ahead, with one image, and with one question.
 
 use alambic_inference::{ProcessedImage, QuestionInput, VisualQuestionAnsweringPipeline};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};

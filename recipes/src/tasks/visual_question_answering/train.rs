@@ -28,7 +28,7 @@ use crate::training::validation::defined_value;
 pub(crate) struct QuestionTraining<'a> {
     config: &'a Config,
     tokenizer: &'a Tokenizer,
-    /// Most tokens of a question, with what is read beside it.
+    /// Most tokens of a question, with what is read with it.
     max_length: usize,
     /// Right answers of each example, with their scores; none where only the teacher answers.
     answers: Vec<Option<&'a [(u32, f32)]>>,
@@ -110,7 +110,7 @@ impl<'a> QuestionTraining<'a> {
         })
     }
 
-    /// What is right, of each question: the best answer, and the score of every answer.
+    /// References of each question: the best answer, and the score of every answer.
     fn targets(&self, rows: &[usize]) -> Targets {
         let mut scores = vec![0.0; rows.len() * self.classes];
         for (row, &index) in rows.iter().enumerate() {
