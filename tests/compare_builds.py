@@ -133,7 +133,7 @@ def main():
     parser.add_argument("recipes", nargs="*")
     parser.add_argument("--runs", type=int, default=0, help="times each build is timed (0: not at all)")
     parser.add_argument("--rename", action="append", default=[], metavar="OLD=NEW", help="a key of metrics.json")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     old, new = arguments.old.resolve(), arguments.new.resolve()
     renamed = RENAMED | dict(pair.split("=", 1) for pair in arguments.rename)
     recipes = arguments.recipes

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alambic_models::architecture::{self, Architecture};
-use alambic_models::bert::Bert;
 use alambic_models::{Config, ModelError, ModelFolder, Tokenizer};
 use alambic_tensor::candle::Tensor;
 
@@ -14,7 +13,6 @@ use alambic_tensor::candle::Tensor;
 pub struct LoadedModel {
     config: Config,
     network: Arc<dyn Architecture>,
-    word_embeddings: Option<Tensor>,
     tokenizer: Arc<Tokenizer>,
     folder: PathBuf,
 }
@@ -37,21 +35,8 @@ impl LoadedModel {
         let tokenizer = folder.tokenizer()?;
         let config = config.trim_vocabulary(tokenizer.rows());
         let weights = config.trimmed_weights(folder)?;
-        let (network, word_embeddings): (Arc<dyn Architecture>, Option<Tensor>) = match &config {
-            Config::Bert(own) => {
-                let model = Bert::new(own, &weights)?;
-                let embeddings = model.word_embeddings().clone();
-                (Arc::new(model), Some(embeddings))
-            }
-            other => (architecture::build(other, &weights)?.into(), None),
-        };
-        Ok(Self {
-            config,
-            network,
-            word_embeddings,
-            tokenizer: Arc::new(tokenizer),
-            folder: folder.root().to_owned(),
-        })
+        let network = architecture::build(&config, &weights)?.into();
+        Ok(Self { config, network, tokenizer: Arc::new(tokenizer), folder: folder.root().to_owned() })
     }
 
     /// Configuration.
@@ -69,7 +54,7 @@ impl LoadedModel {
     /// Input embeddings of the vocabulary, `[vocabulary, width]`, of a text encoder.
     #[must_use]
     pub fn word_embeddings(&self) -> Option<&Tensor> {
-        self.word_embeddings.as_ref()
+        self.network.word_embeddings()
     }
 
     /// Tokenizer, which does not truncate.

@@ -218,6 +218,11 @@ pub trait ModelConfig: Debug {
         self.summary().padding
     }
 
+    /// The token that a decoder begins with; none where no texts are written.
+    fn decoder_start(&self) -> Option<u32> {
+        None
+    }
+
     /// Whether the model reads texts.
     fn reads_texts(&self) -> bool {
         self.role() != Role::ObjectDetector

@@ -1,5 +1,7 @@
 //! The forward pass of a model of any architecture.
 
+use alambic_tensor::candle::Tensor;
+
 use super::batch::Batch;
 use crate::generation::Translator;
 use crate::{ModelError, Pass, TapSelection, Trace};
@@ -11,6 +13,11 @@ pub trait Architecture: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// When an input is missing or does not fit the model.
     fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError>;
+
+    /// Input embeddings of the vocabulary, `[vocabulary, width]`; none where a text encoder is not all of the model.
+    fn word_embeddings(&self) -> Option<&Tensor> {
+        None
+    }
 
     /// The same model as one that writes texts; none where the architecture has no decoder.
     fn as_translator(&self) -> Option<&dyn Translator> {

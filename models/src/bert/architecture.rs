@@ -1,6 +1,7 @@
 //! Declarations of the architecture, and its forward pass.
 
 use alambic_tensor::Streams;
+use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -109,5 +110,9 @@ impl ModelConfig for BertConfig {
 impl Architecture for Bert {
     fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
         self.trace(batch.text()?, pass, wanted)
+    }
+
+    fn word_embeddings(&self) -> Option<&Tensor> {
+        Some(self.word_embeddings())
     }
 }

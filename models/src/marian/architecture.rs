@@ -66,6 +66,10 @@ impl ModelConfig for MarianConfig {
         self.weights(folder)
     }
 
+    fn decoder_start(&self) -> Option<u32> {
+        Some(self.decoder_start_token_id)
+    }
+
     /// transformers decodes greedily then, from the padding token to the end token and nothing else.
     fn extra_files(&self) -> Vec<(&'static str, Value)> {
         let generation = json!({

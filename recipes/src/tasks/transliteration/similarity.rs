@@ -26,7 +26,8 @@ pub(crate) fn encoders(
     written: &[GenerationOutput],
 ) -> Result<Option<(f64, f64)>, RunError> {
     let config = Config::open(&ModelFolder::open(student)?)?;
-    let config = config.marian()?;
+    let own_streams = config.outline().streams;
+    let Some(own_stream) = own_streams.get("encoder") else { return Ok(None) };
     let Some(width) = teacher.outline().and_then(|outline| outline.streams.get("encoder")).copied() else {
         return Ok(None);
     };
@@ -38,12 +39,12 @@ pub(crate) fn encoders(
             tensors.shift_remove("encoder-match.projection.bias")?,
         ))
     });
-    if projection.is_none() && width.width != config.d_model {
+    if projection.is_none() && width.width != own_stream.width {
         return Ok(None);
     }
     let pipeline = GenerationPipeline::load(student)?;
     let (student_tap, teacher_tap) =
-        (format!("encoder.hidden.{}", config.encoder_layers), format!("encoder.hidden.{}", width.layers));
+        (format!("encoder.hidden.{}", own_stream.layers), format!("encoder.hidden.{}", width.layers));
     let (mut own, mut others) = (Vec::new(), Vec::new());
     // A row that the teacher gave up may have an intermediate text that its last step cannot read.
     let (pairs, written): (Vec<&WordPair>, Vec<&GenerationOutput>) =

@@ -1,8 +1,9 @@
 //! Training a model that writes words.
 
 use alambic_data::Split;
-use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Pass, TapSelection};
+use alambic_models::architecture::{self, Batch};
+use alambic_models::bert::TextInput;
+use alambic_models::{Config, Pass, TapSelection};
 use alambic_reports::metrics::PredictionKind;
 use alambic_teachers::{Teacher, TeacherForcing};
 
@@ -21,7 +22,7 @@ use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, Train
 
 /// Samples of words, and the student and the teacher that read and write them.
 pub(crate) struct TransliterationTraining<'a> {
-    config: &'a MarianConfig,
+    config: &'a Config,
     taps: Taps,
     teacher: Option<&'a dyn Teacher>,
     examples: EncodedSamples,
@@ -38,7 +39,7 @@ impl<'a> TransliterationTraining<'a> {
         job: &'a Job<'a>,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
-        let config = job.config.marian()?;
+        let config = job.config;
         let collector = SampleCollector {
             corpora: &context.corpora,
             models: &context.models,
@@ -49,10 +50,16 @@ impl<'a> TransliterationTraining<'a> {
         let (samples, generation) = collector.collect(data, Split::Train, observer)?;
         let (mut validation, _) = collector.collect(data, Split::Validation, observer)?;
         subsample(&mut validation, job.train.validation_examples);
-        let max_length = config.max_position_embeddings;
+        let max_length = config.max_length();
         validation.retain(|sample| sample.source.chars().count() + 2 <= max_length);
-        let examples =
-            EncodedSamples::new(&samples, job.tokenizer, (config.decoder_start_token_id, max_length))?;
+        let start = config.decoder_start().ok_or_else(|| {
+            RunError::Recipe(format!(
+                "stage `{}` trains a model to write texts, and a {} writes none",
+                job.stage,
+                config.model_type()
+            ))
+        })?;
+        let examples = EncodedSamples::new(&samples, job.tokenizer, (start, max_length))?;
         let statistics = DatasetStatistics {
             examples: examples.count(),
             labelled: samples.iter().filter(|sample| !sample.is_teacher_target).count(),
@@ -83,7 +90,7 @@ impl TrainingTask for TransliterationTraining<'_> {
         context: &ForwardContext<'_>,
     ) -> Result<ForwardOutputs, RunError> {
         let batch = self.examples.batch(batch, epoch);
-        let student = Marian::new(self.config, context.weights)?;
+        let student = architecture::build(self.config, context.weights)?;
         let wanted = TapSelection::named(self.taps.student.iter().cloned());
         let equal_lengths = context.terms.iter().any(|term| term.equal_lengths);
         let teacher = match self.teacher {
@@ -100,9 +107,11 @@ impl TrainingTask for TransliterationTraining<'_> {
         let mut source = batch.source;
         if let (true, Some(trace)) = (equal_lengths, &teacher) {
             let length = trace.mask("encoder").map_or(0, |mask| mask.len() / source.batch.max(1));
-            source = source.padded(length, self.config.pad_token_id);
+            source = source.padded(length, self.config.padding());
         }
-        let student = student.trace(&source, Some(&batch.decoder), Pass::Train(context.dropout), wanted)?;
+        let inputs =
+            Batch { text: Some(TextInput::new(source)), target: Some(batch.decoder), ..Batch::default() };
+        let student = student.forward(&inputs, Pass::Train(context.dropout), wanted)?;
         Ok(ForwardOutputs { student, teacher, targets: batch.targets })
     }
 

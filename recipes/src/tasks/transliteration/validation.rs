@@ -1,10 +1,7 @@
 //! The metric by which checkpoints are chosen.
 
-use std::sync::Arc;
-
 use alambic_inference::GenerationPipeline;
-use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{GenerationConfig, Tokenizer};
+use alambic_models::{Config, GenerationConfig, Tokenizer, architecture};
 use alambic_reports::metrics::{Metric, Prediction};
 use alambic_tensor::parameters::Weights;
 
@@ -16,7 +13,7 @@ use crate::training::validation::defined_value;
 pub(crate) struct Validation<'a> {
     pub(crate) samples: Vec<Sample>,
     pub(crate) tokenizer: &'a Tokenizer,
-    pub(crate) config: &'a MarianConfig,
+    pub(crate) config: &'a Config,
     /// Metric of outputs.
     pub(crate) metric: &'static Metric,
 }
@@ -27,13 +24,13 @@ const BATCH: usize = 128;
 impl Validation<'_> {
     /// The metric of greedy outputs against the targets.
     pub(crate) fn value(&self, weights: &Weights) -> Result<f64, RunError> {
-        let network = Arc::new(Marian::new(self.config, weights)?);
-        let mut pipeline = GenerationPipeline::new(self.config.clone(), network, self.tokenizer.clone())?;
+        let network = architecture::build(self.config, weights)?;
+        let mut pipeline =
+            GenerationPipeline::new(self.config.clone(), network.into(), self.tokenizer.clone())?;
         let targets = self.samples.iter().filter_map(|sample| sample.targets.first());
         let longest = targets.map(|target| target.chars().count()).max().unwrap_or(0);
         // A model that has not learnt to stop yet would write to the end of its positions each time.
-        pipeline.generation =
-            GenerationConfig::greedy((longest + 8).min(self.config.max_position_embeddings));
+        pipeline.generation = GenerationConfig::greedy((longest + 8).min(self.config.max_length()));
         let mut order: Vec<&Sample> = self.samples.iter().collect();
         order.sort_by_key(|sample| sample.source.chars().count());
         let (mut predictions, mut references) = (Vec::new(), Vec::new());
