@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
+mod changed;
+
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use alambic_models::architecture::{self, Batch};
@@ -14,63 +15,8 @@ use alambic_models::{
 };
 use alambic_tensor::candle::{DType, Device, Tensor};
 use alambic_tensor::parameters::{self, Weights, load, save};
+use changed::{Changed, parity};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-
-fn parity(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(path)
-}
-
-/// A model of the parity tests, to be changed.
-struct Changed {
-    folder: TempDir,
-    json: Value,
-    weights: Weights,
-}
-
-impl Changed {
-    fn of(model: &str) -> Self {
-        let model = parity(model).join("model");
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-            json: serde_json::from_str(&fs::read_to_string(model.join("config.json")).unwrap()).unwrap(),
-            weights: load(&model.join("model.safetensors")).unwrap(),
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self) -> ModelFolder {
-        save(&self.weights, &[], &self.path("model.safetensors")).unwrap();
-        self.write_config()
-    }
-
-    fn write_config(&self) -> ModelFolder {
-        fs::write(self.path("config.json"), self.json.to_string()).unwrap();
-        ModelFolder::open(self.folder.path()).unwrap()
-    }
-
-    /// What is said of the folder when it is opened.
-    fn said(&self) -> String {
-        self.write();
-        self.said_of_written()
-    }
-
-    fn said_of_written(&self) -> String {
-        ModelFolder::open(self.folder.path())
-            .and_then(|folder| architecture::open(&folder))
-            .map(drop)
-            .unwrap_err()
-            .to_string()
-    }
-
-    /// The weights under other names.
-    fn rename(&mut self, name: impl Fn(&str) -> String) {
-        self.weights = self.weights.drain(..).map(|(old, tensor)| (name(&old), tensor)).collect();
-    }
-}
 
 fn logits(folder: &ModelFolder, model: &str) -> Vec<f32> {
     let inputs = load(&parity(model).join("inputs.safetensors")).unwrap();
