@@ -123,8 +123,10 @@ impl TokenizerFiles {
     /// # Errors
     /// When the file is damaged.
     pub fn sentence_config(&self, max_length: usize) -> Result<Value, ModelError> {
-        let mut config = self.json(SENTENCE)?;
-        let declared = config["max_seq_length"].as_u64().unwrap_or(u64::MAX);
+        let (mut config, tokenizer) = (self.json(SENTENCE)?, self.json(CONFIG)?);
+        // Without one of its own, sentence-transformers goes by the tokenizer's.
+        let own = config["max_seq_length"].as_u64().or_else(|| tokenizer["model_max_length"].as_u64());
+        let declared = own.unwrap_or(u64::MAX);
         config["max_seq_length"] = declared.min(max_length as u64).into();
         if !config["do_lower_case"].is_boolean() {
             config["do_lower_case"] = false.into();
