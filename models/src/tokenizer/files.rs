@@ -30,17 +30,24 @@ pub(super) const SENTENCE: &str = "sentence_bert_config.json";
 /// File of the prompts in sentence-transformers.
 pub(super) const PROMPTS: &str = "config_sentence_transformers.json";
 
+/// Vocabularies of classes that have a file of numbers by token.
+pub(super) const IDS: &str = "vocab.json";
+
+/// Merges of byte-level vocabularies, a pair a line.
+pub(super) const MERGES: &str = "merges.txt";
+
+/// SentencePiece models of one language or of all.
+pub(super) const PIECES: [&str; 2] = ["sentencepiece.bpe.model", "spiece.model"];
+
+/// SentencePiece model of the texts that a Marian model reads.
+pub(super) const SOURCE: &str = "source.spm";
+
+/// SentencePiece model of the texts that a Marian model writes.
+const TARGET: &str = "target.spm";
+
 /// Files that a folder may hold for tokenizers of any library, and for prompts.
-const FILES: [&str; 10] = [
-    JSON,
-    CONFIG,
-    SPECIAL,
-    ADDED,
-    VOCABULARY,
-    "vocab.json",
-    "merges.txt",
-    "sentencepiece.bpe.model",
-    SENTENCE,
+const FILES: [&str; 13] = [
+    JSON, CONFIG, SPECIAL, ADDED, VOCABULARY, IDS, MERGES, PIECES[0], PIECES[1], SOURCE, TARGET, SENTENCE,
     PROMPTS,
 ];
 

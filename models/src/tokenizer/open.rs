@@ -13,12 +13,13 @@ use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, TokenizerFiles, VOCABULARY};
 use super::limits::{FILE, check, guarded};
 use super::options::{EncodingOptions, lower};
 use super::parsing::library;
+use super::slow;
 use crate::folder::modules;
 use crate::{ModelError, ModelFolder, json};
 
 impl Tokenizer {
-    /// Reads the tokenizer of a model's folder as transformers and sentence-transformers do: `tokenizer.json`, or a
-    /// vocabulary of BERT in `vocab.txt` alone, and how texts are brought to it by the files beside, where they say more or
+    /// Reads the tokenizer of a model's folder as transformers and sentence-transformers do: `tokenizer.json`, or else the
+    /// vocabulary of the folder's class (`vocab.txt`; `vocab.json` and `merges.txt`; a SentencePiece model), and how texts are brought to it by the files beside, where they say more or
     /// something else. What `tokenizer.json` says of padding and of lengths is set aside as it is there.
     ///
     /// # Errors
@@ -53,7 +54,13 @@ impl Tokenizer {
                 let text = read::text(&path, FILE)?;
                 (of_vocabulary(&text, &files).map_err(named)?, true)
             }
-            None => return Err(missing(&path)),
+            None => match slow::json_of(class.as_deref(), &files).map_err(named)? {
+                Some((value, file)) => {
+                    path = inner.join(file);
+                    (value, true)
+                }
+                None => return Err(missing(&path, class.as_deref())),
+            },
         };
         if !value.is_object() {
             return Err(ModelError::content(
@@ -182,7 +189,7 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
 const OTHERS: [&str; 5] = ["vocab.txt", "vocab.json", "merges.txt", ".model", ".spm"];
 
 /// The error that a folder has no tokenizer that can be read.
-fn missing(path: &Path) -> ModelError {
+fn missing(path: &Path, class: Option<&str>) -> ModelError {
     let entries = path.parent().and_then(|folder| std::fs::read_dir(folder).ok());
     let names = entries.into_iter().flatten().flatten();
     let mut others: Vec<String> = names
@@ -195,9 +202,13 @@ fn missing(path: &Path) -> ModelError {
         "there is no such file, and without it no text can be read".to_owned()
     } else {
         format!(
-            "there is no such file; the folder has its tokenizer as {}, which is not read here: transformers makes the file \
-             with `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)`",
-            others.join(", ")
+            "there is no such file; the folder has its tokenizer as {}, which is not read here for {}: transformers makes the \
+             file with `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)`",
+            others.join(", "),
+            class.map_or_else(
+                || "a tokenizer without a class".to_owned(),
+                |class| format!("`{}`", quoted(class))
+            )
         )
     };
     ModelError::content(path, message)
