@@ -205,7 +205,7 @@ mod tests {
         let loaded = crate::load::load(&path, &[table]).unwrap();
         let text = written_options(&loaded);
         assert!(text.contains("source = \"table.tsv\"") && text.contains("name = \"own\""), "{text}");
-        assert!(!text.contains("ema-decay") && !text.contains("# "), "{text}");
+        assert!(!text.contains("max-grad-norm") && !text.contains("  # "), "{text}");
         assert!(!text.contains(&*folder.path().to_string_lossy()), "{text}");
     }
 }
