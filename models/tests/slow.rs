@@ -51,6 +51,30 @@ fn a_folder_that_is_written_again_has_the_same_tokenizer_in_one_file() {
 }
 
 #[test]
+fn texts_that_marian_writes_are_those_of_the_targets_model() {
+    let tokenizer = Tokenizer::open(&folder("marian")).unwrap();
+    let written = &expected("marian")["written"];
+    let text = written["text"].as_str().unwrap();
+    assert_eq!(tokenizer.encode_target(text).unwrap(), numbers(&written["ids"]));
+    assert_eq!(tokenizer.decode(&numbers(&written["ids"])).unwrap(), text);
+    // What both languages have is read by the source's model.
+    assert_ne!(tokenizer.encode(text).unwrap(), numbers(&written["ids"]));
+}
+
+#[test]
+fn a_vocabulary_that_is_pruned_lies_in_one_file() {
+    for kind in ["marian", "xlm-roberta"] {
+        let texts = ["the cat sat on the mat", "a good film"];
+        let pruned = Tokenizer::open(&folder(kind)).unwrap().prune(texts, 40).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        pruned.files(64).unwrap().write(place.path()).unwrap();
+        let again = Tokenizer::open(place.path()).unwrap();
+        assert_eq!(again.size(), pruned.size(), "{kind}");
+        assert_eq!(again.encode(texts[0]).unwrap(), pruned.encode(texts[0]).unwrap(), "{kind}");
+    }
+}
+
+#[test]
 fn damaged_files_are_refused_by_name() {
     for (kind, file, content, message) in [
         ("xlm-roberta", "sentencepiece.bpe.model", "no model", "no SentencePiece model"),

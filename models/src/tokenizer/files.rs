@@ -43,12 +43,18 @@ pub(super) const PIECES: [&str; 2] = ["sentencepiece.bpe.model", "spiece.model"]
 pub(super) const SOURCE: &str = "source.spm";
 
 /// SentencePiece model of the texts that a Marian model writes.
-const TARGET: &str = "target.spm";
+pub(super) const TARGET: &str = "target.spm";
+
+/// Vocabulary of the texts that a Marian model writes, where it is not that of all.
+pub(super) const TARGET_IDS: &str = "target_vocab.json";
+
+/// Files of vocabularies that [`JSON`] stands in place of.
+const SLOW: [&str; 8] = [VOCABULARY, IDS, MERGES, PIECES[0], PIECES[1], SOURCE, TARGET, TARGET_IDS];
 
 /// Files that a folder may hold for tokenizers of any library, and for prompts.
-const FILES: [&str; 13] = [
-    JSON, CONFIG, SPECIAL, ADDED, VOCABULARY, IDS, MERGES, PIECES[0], PIECES[1], SOURCE, TARGET, SENTENCE,
-    PROMPTS,
+const FILES: [&str; 14] = [
+    JSON, CONFIG, SPECIAL, ADDED, VOCABULARY, IDS, MERGES, PIECES[0], PIECES[1], SOURCE, TARGET, TARGET_IDS,
+    SENTENCE, PROMPTS,
 ];
 
 /// The files of a folder that its tokenizer is made of, by name, to be written into another folder as they are.
@@ -122,6 +128,27 @@ impl TokenizerFiles {
             Some((_, own)) => *own = bytes,
             None => self.0.push((name.to_owned(), bytes)),
         }
+    }
+
+    /// Puts [`JSON`] in place of the vocabularies of slow tokenizers, since it says something else than they do.
+    ///
+    /// # Errors
+    /// When the settings are damaged.
+    pub(super) fn replace_vocabulary(&mut self, json: Vec<u8>) -> Result<(), ModelError> {
+        self.insert(JSON, json);
+        self.0.retain(|(name, _)| !SLOW.contains(&name.as_str()));
+        let mut config = self.json(CONFIG)?;
+        if config["tokenizer_class"] == "MarianTokenizer" {
+            // That class reads nothing but such files.
+            config["tokenizer_class"] = "PreTrainedTokenizerFast".into();
+            for (key, token) in [("eos_token", "</s>"), ("unk_token", "<unk>"), ("pad_token", "<pad>")] {
+                if config[key].is_null() {
+                    config[key] = token.into();
+                }
+            }
+            self.insert(CONFIG, format!("{config:#}\n").into_bytes());
+        }
+        Ok(())
     }
 
     /// JSON of `sentence_bert_config.json` for a model that reads at most `max_length` tokens: what it said, and no more

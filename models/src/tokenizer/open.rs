@@ -19,8 +19,8 @@ use crate::{ModelError, ModelFolder, json};
 
 impl Tokenizer {
     /// Reads the tokenizer of a model's folder as transformers and sentence-transformers do: `tokenizer.json`, or else the
-    /// vocabulary of the folder's class (`vocab.txt`; `vocab.json` and `merges.txt`; a SentencePiece model), and how texts are brought to it by the files beside, where they say more or
-    /// something else. What `tokenizer.json` says of padding and of lengths is set aside as it is there.
+    /// vocabulary of the folder's class (`vocab.txt`; `vocab.json` and `merges.txt`; SentencePiece models), and how texts are
+    /// brought to it by the files beside, where they say more or something else. What `tokenizer.json` says of padding and of lengths is set aside as it is there.
     ///
     /// # Errors
     /// When a file is missing or broken, or asks for what would take memory or time without end.
@@ -47,7 +47,9 @@ impl Tokenizer {
         let model: Value = json::read_if_there(&of_model)?.unwrap_or_default();
         let class = class(&files.json(CONFIG).map_err(named)?, &model);
         let is_bert = is_bert(class.as_deref());
-        let (mut value, mut is_changed) = match files.get(JSON) {
+        // transformers has no other reader for Marian's files, and goes by them whatever else there is.
+        let is_marian = class.as_deref() == Some(slow::MARIAN) && slow::has_marian(&files);
+        let (mut value, mut is_changed) = match files.get(JSON).filter(|_| !is_marian) {
             Some(bytes) => (json::parse(&path, bytes)?, false),
             None if is_bert && inner.join(VOCABULARY).is_file() => {
                 path = inner.join(VOCABULARY);
@@ -91,12 +93,20 @@ impl Tokenizer {
             Some(bytes) => guarded(|| Ok(serde_json::from_slice(without_mark(bytes))?)),
             None => library(&value),
         };
+        let target = if is_marian {
+            slow::target_json(&files)
+                .and_then(|json| json.map(|json| Self::of_json(&json).map(Arc::new)).transpose())
+                .map_err(named)?
+        } else {
+            None
+        };
         let mut own = Self {
             inner: library.map_err(fault)?,
             options: EncodingOptions::default(),
             growth,
             files: Some(Arc::new(files)),
             path: Some(Arc::new(path)),
+            target,
         };
         // Where both texts of a pair are of one segment anyway, nothing is left out.
         let one_segment = options.one_segment && own.tells_segments();

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::bert::{add, added_tokens, id_of, named_tokens};
-use super::files::{CONFIG, IDS, MERGES, PIECES, SOURCE, TokenizerFiles};
+use super::files::{CONFIG, IDS, MERGES, PIECES, SOURCE, TARGET, TARGET_IDS, TokenizerFiles};
 use super::sentencepiece::SentencePiece;
 use crate::ModelError;
 
@@ -58,6 +58,23 @@ const GPT2: [(&str, &str); 3] =
 const CLIP_WORDS: &str =
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
+/// Class of the tokenizers of Marian, which has two SentencePiece models.
+pub(super) const MARIAN: &str = "MarianTokenizer";
+
+/// Whether there are the files of [`MARIAN`].
+pub(super) fn has_marian(files: &TokenizerFiles) -> bool {
+    files.get(SOURCE).is_some() && files.get(IDS).is_some()
+}
+
+/// JSON of `tokenizer.json` for the texts that a Marian model writes; none where there is no model of theirs. Its vocabulary
+/// is one over both languages, or `target_vocab.json`.
+pub(super) fn target_json(files: &TokenizerFiles) -> Result<Option<Value>, ModelError> {
+    let Some(bytes) = files.get(TARGET) else { return Ok(None) };
+    let model = SentencePiece::read(bytes).map_err(|fault| ModelError::content(Path::new(TARGET), fault))?;
+    let has_own = files.json(CONFIG)?["separate_vocabs"] == true;
+    marian(files, model, if has_own { TARGET_IDS } else { IDS }).map(Some)
+}
+
 /// JSON of `tokenizer.json` for the files of a folder, and the file that it is made of; none where the class is not known
 /// or has no such files. Errors name the file without its folder.
 pub(super) fn json_of(
@@ -76,13 +93,11 @@ pub(super) fn json_of(
             };
             (byte_level(class, files, merges)?, IDS)
         }
-        ("MarianTokenizer", _) => {
-            let Some(model) = files.get(SOURCE).filter(|_| files.get(IDS).is_some()) else {
-                return Ok(None);
-            };
+        (MARIAN, _) => {
+            let Some(model) = files.get(SOURCE).filter(|_| has_marian(files)) else { return Ok(None) };
             let model =
                 SentencePiece::read(model).map_err(|fault| ModelError::content(Path::new(SOURCE), fault))?;
-            (marian(files, model)?, SOURCE)
+            (marian(files, model, IDS)?, SOURCE)
         }
         (
             "XLMRobertaTokenizer" | "CamembertTokenizer" | "AlbertTokenizer" | "T5Tokenizer",
@@ -248,11 +263,11 @@ fn unigram(class: &str, files: &TokenizerFiles, model: SentencePiece) -> Result<
     Ok(json)
 }
 
-/// A tokenizer of Marian: pieces of the source's model, by the numbers of a vocabulary over both languages. A token that only
-/// the target's model has is never read, as in transformers, but for characters that the source's does not know.
-fn marian(files: &TokenizerFiles, model: SentencePiece) -> Result<Value, ModelError> {
-    let fault = |message: String| ModelError::content(Path::new(IDS), message);
-    let ids = files.json(IDS)?;
+/// A tokenizer of Marian: pieces of a language's model, by the numbers of a vocabulary, which may be one over both languages.
+/// A token that the model does not have is never read, as in transformers, but for single characters.
+fn marian(files: &TokenizerFiles, model: SentencePiece, numbers: &str) -> Result<Value, ModelError> {
+    let fault = |message: String| ModelError::content(Path::new(numbers), message);
+    let ids = files.json(numbers)?;
     let mut tokens: Vec<(u64, String)> = Vec::new();
     for (token, id) in ids.as_object().into_iter().flatten() {
         let id = id.as_u64().ok_or_else(|| fault("an id of a token is no number".into()))?;
