@@ -54,6 +54,7 @@ fn configuration(options: &Options) -> MarianConfig {
         activation_function: "swish".into(),
         dropout: options.number("dropout") as f32,
         scale_embedding: true,
+        tables: alambic_models::marian::WordTables::Shared,
         max_position_embeddings: options.size("source-length").max(options.size("target-length")).max(64),
         pad_token_id: PADDING,
         eos_token_id: END,

@@ -13,7 +13,7 @@ use crate::snapshot::Snapshot;
 use crate::{Hub, HubError, HubName};
 
 /// Files that are fetched of a model's folder besides its weights, and of the folder of each of its modules, where they exist.
-const MODEL_FILES: [&str; 20] = [
+const MODEL_FILES: [&str; 21] = [
     "config.json",
     "generation_config.json",
     "tokenizer.json",
@@ -27,6 +27,7 @@ const MODEL_FILES: [&str; 20] = [
     "spiece.model",
     "source.spm",
     "target.spm",
+    "target_vocab.json",
     "preprocessor_config.json",
     MODULES,
     "sentence_bert_config.json",

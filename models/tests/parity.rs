@@ -6,7 +6,9 @@ use std::path::Path;
 
 use alambic_models::bert::{Bert, BertConfig, Head, TextInput};
 use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{GenerationConfig, ModelFolder, Pass, TapSelection, Tokens, Trace, Translator};
+use alambic_models::{
+    GenerationConfig, ModelFolder, Pass, Precision, TapSelection, Tokens, Trace, Translator, write_weights,
+};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::gradients::{Gradients, is_key_bias};
@@ -36,6 +38,28 @@ fn marian_taps_agree_with_transformers() {
     let (source, target) = inputs();
     let trace = marian().trace(&source, Some(&target), Pass::Evaluate, TapSelection::All).unwrap();
     assert_agrees("marian", &trace);
+}
+
+#[test]
+fn marian_with_tables_of_each_language_agrees_with_transformers_before_and_after_it_is_written() {
+    for kind in ["two", "three"] {
+        let kind = format!("marian-tables/{kind}");
+        let inputs = parameters::load(&folder(&kind).join("inputs.safetensors")).unwrap();
+        let source = Tokens::from_tensors(&inputs["input_ids"], Some(&inputs["attention_mask"])).unwrap();
+        let target = Tokens::from_tensors(&inputs["decoder_input_ids"], None).unwrap();
+        let published = ModelFolder::open(&folder(&kind).join("model")).unwrap();
+        let config = MarianConfig::open(&published).unwrap();
+        let weights = config.weights(&published).unwrap();
+        let again = tempfile::tempdir().unwrap();
+        std::fs::write(again.path().join("config.json"), config.to_json().unwrap().to_string()).unwrap();
+        write_weights(again.path(), &weights, Precision::F32).unwrap();
+        for read in [published, ModelFolder::open(again.path()).unwrap()] {
+            let config = MarianConfig::open(&read).unwrap();
+            let model = Marian::new(&config, &config.weights(&read).unwrap()).unwrap();
+            let trace = model.trace(&source, Some(&target), Pass::Evaluate, TapSelection::All).unwrap();
+            assert_agrees(&kind, &trace);
+        }
+    }
 }
 
 /// Fails unless every expected tap is in the trace and differs by less than 1e-4.

@@ -423,6 +423,41 @@ fn a_table_of_words_of_marian_may_have_any_of_its_names_but_be_one_alone() {
 }
 
 #[test]
+fn a_bias_of_the_vocabulary_of_vilt_has_the_name_of_any_version() {
+    let of_version = |name: &str| {
+        let mut copy = Changed::of("vilt");
+        copy.json["architectures"] = json!(["ViltForMaskedLM"]);
+        let width = copy.json["hidden_size"].as_u64().unwrap() as usize;
+        let words = copy.json["vocab_size"].as_u64().unwrap() as usize;
+        let tensor = |shape: &[usize], step: f32| {
+            let count = shape.iter().product::<usize>();
+            let numbers: Vec<f32> = (0..count).map(|place| (place % 7) as f32 * step - 0.2).collect();
+            Tensor::from_vec(numbers, shape, &Device::Cpu).unwrap()
+        };
+        for (name, shape) in [
+            ("mlm_score.transform.dense.weight", &[width, width][..]),
+            ("mlm_score.transform.dense.bias", &[width]),
+            ("mlm_score.transform.LayerNorm.weight", &[width]),
+            ("mlm_score.transform.LayerNorm.bias", &[width]),
+        ] {
+            copy.weights.insert(name.into(), tensor(shape, 0.1));
+        }
+        copy.weights.insert(name.into(), tensor(&[words], 0.5));
+        logits(&copy.write(), "vilt")
+    };
+    assert_eq!(of_version("mlm_score.decoder.bias"), of_version("mlm_score.bias"));
+}
+
+#[test]
+fn a_decoder_alone_is_no_encoder_without_a_head() {
+    for (model, class) in [("bert", "BertLMHeadModel"), ("xlm-roberta", "XLMRobertaForCausalLM")] {
+        let mut copy = Changed::of(model);
+        copy.json["architectures"] = json!([class]);
+        assert!(copy.said().contains(class), "{class}");
+    }
+}
+
+#[test]
 fn towers_of_clip_declared_twice_are_those_of_the_first_checkpoints() {
     let mut copy = Changed::of("clip");
     let quick = logits(&copy.write(), "clip");

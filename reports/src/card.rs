@@ -2,6 +2,7 @@
 
 use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table};
 use crate::error::Result;
+use crate::hub_metadata::{HubLicence, dataset_identifier, languages};
 use crate::numbers;
 use crate::outcome::ModelOutcome;
 use crate::report::{ModelTable, Noun, slice_tables};
@@ -18,10 +19,16 @@ use std::path::Path;
 pub struct Card {
     /// The heading.
     pub title: String,
-    /// The licence of the weights, an identifier that the Hub knows (`mit`, `cc-by-sa-4.0`, `other`).
-    pub licence: String,
-    /// ISO 639 codes of its languages.
+    /// The licences of all that the weights were made of, each once, as they are stated; none where one is not.
+    pub licences: Vec<String>,
+    /// Codes of its languages, of which those of ISO 639 are told to the hub.
     pub languages: Vec<String>,
+    /// The model on the hub whose weights it began with, or that taught it, `OWNER/NAME`.
+    pub base_model: Option<String>,
+    /// Datasets on the hub that it was trained on, `OWNER/NAME`.
+    pub datasets: Vec<String>,
+    /// The library that loads it.
+    pub library: String,
     /// What the Hub calls its task, for instance `translation`.
     pub task: Option<String>,
     /// Further tags.
@@ -38,6 +45,8 @@ pub struct Card {
     pub evaluated: usize,
     /// Which examples these were.
     pub evaluated_on: String,
+    /// The dataset that these are of: its name on the hub, or else that of the recipe.
+    pub evaluated_dataset: String,
     /// Its own figures first, then those of the models it is compared with, by name.
     pub figures: IndexMap<String, ModelOutcome>,
     /// The name of the recipe.
@@ -46,6 +55,12 @@ pub struct Card {
     pub command: String,
     /// The seed.
     pub seed: u64,
+    /// Options of each training, by the name of its stage.
+    pub hyperparameters: IndexMap<String, IndexMap<String, String>>,
+    /// The recipe, TOML.
+    pub recipe_text: String,
+    /// Versions of programs.
+    pub versions: IndexMap<String, String>,
     /// Fingerprints of recipe, data and weights: what to its hash.
     pub hashes: IndexMap<String, String>,
     /// How to use it.
@@ -72,16 +87,9 @@ pub struct DataSource {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Usage {
-    /// The class of the model in transformers, for instance `AutoModelForSeq2SeqLM`; none where a few lines of Python do
-    /// not do.
-    pub model_class: Option<String>,
-    /// The class of the tokenizer, for instance `PreTrainedTokenizerFast`.
-    pub tokenizer_class: String,
-    /// An input as the tokenizer is to see it, tags included.
-    pub input: String,
-    /// Arguments of `generate`, for instance `max_new_tokens=40`; none for a model that does not generate.
-    pub generate: Option<String>,
-    /// What comes out for that input.
+    /// A program in Python that loads the folder it is run in, and prints an output; none where no library of Python does.
+    pub code: Option<String>,
+    /// What it prints.
     pub output: Option<String>,
     /// The same on the command line of this project.
     pub command: String,
@@ -104,26 +112,58 @@ impl Card {
 
     /// YAML whose texts are quoted, so that none is a boolean or a number.
     fn front_matter(&self) -> String {
-        let mut lines = vec!["---".to_string(), format!("license: {}", string_literal(&self.licence))];
+        let mut lines = vec!["---".to_string()];
+        let licence = HubLicence::of(&self.licences);
+        let text = |key: &str, value: &str| format!("{key}: {}", string_literal(value));
+        lines.push(text("license", licence.identifier));
+        lines.extend(licence.name.iter().map(|name| text("license_name", name)));
+        lines.extend(licence.link.map(|link| text("license_link", link)));
         let mut list = |key: &str, values: &[String]| {
             if !values.is_empty() {
                 lines.push(format!("{key}:"));
                 lines.extend(values.iter().map(|value| format!("- {}", string_literal(value))));
             }
         };
-        list("language", &self.languages);
+        list("language", &languages(&self.languages));
         list("tags", &self.tags);
-        let metrics: Vec<String> = self
-            .figures
-            .first()
-            .map(|(_, model)| model.metrics.keys().cloned().collect())
-            .unwrap_or_default();
+        list("datasets", &self.datasets);
+        let figures = self.figures.first().map(|(_, model)| &model.metrics);
+        let metrics: Vec<String> =
+            figures.map(|metrics| metrics.keys().cloned().collect()).unwrap_or_default();
         list("metrics", &metrics);
-        let library = if self.usage.model_class.is_some() { "transformers" } else { "alambic" };
-        lines.push(format!("library_name: {library}"));
-        lines.extend(self.task.iter().map(|task| format!("pipeline_tag: {}", string_literal(task))));
+        lines.extend(self.base_model.iter().map(|model| text("base_model", model)));
+        lines.push(text("library_name", &self.library));
+        lines.extend(self.task.iter().map(|task| text("pipeline_tag", task)));
+        lines.extend(self.model_index());
         lines.push("---\n".to_string());
         lines.join("\n")
+    }
+
+    /// The figures as the hub reads them, `model-index`; none without a task or a figure.
+    fn model_index(&self) -> Vec<String> {
+        let figures = self.figures.first().into_iter().flat_map(|(_, model)| &model.metrics);
+        let figures: Vec<(&String, f64)> =
+            figures.filter_map(|(metric, value)| Some((metric, (*value)?))).collect();
+        let dataset = string_literal(&dataset_identifier(&self.evaluated_dataset));
+        let Some(task) = self.task.as_ref().filter(|_| !figures.is_empty()) else { return Vec::new() };
+        let mut lines = vec![
+            "model-index:".to_owned(),
+            format!("- name: {}", string_literal(&self.title)),
+            "  results:".to_owned(),
+            "  - task:".to_owned(),
+            format!("      type: {}", string_literal(task)),
+            "    dataset:".to_owned(),
+            format!("      type: {dataset}"),
+            format!("      name: {dataset}"),
+            "      split: \"test\"".to_owned(),
+            "    metrics:".to_owned(),
+        ];
+        for (metric, value) in figures {
+            lines.push(format!("    - type: {}", string_literal(metric)));
+            lines.push(format!("      name: {}", string_literal(&numbers::metric_title(metric))));
+            lines.push(format!("      value: {value:?}"));
+        }
+        lines
     }
 
     fn document(&self) -> Document {
@@ -154,27 +194,10 @@ impl Card {
     }
 
     fn usage(&self) -> Vec<Block> {
-        let Usage { model_class, tokenizer_class, input, generate, output, command } = &self.usage;
+        let Usage { code, output, command } = &self.usage;
         let shell = Block::Code { language: "sh", text: command.clone() };
-        let Some(model_class) = model_class else { return vec![shell] };
-        let mut code = format!(
-            "from transformers import {model_class}, {tokenizer_class}\n\n\
-             tokenizer = {tokenizer_class}.from_pretrained(\".\")\n\
-             model = {model_class}.from_pretrained(\".\")\n\
-             inputs = tokenizer({}, return_tensors=\"pt\")\n",
-            string_literal(input)
-        );
-        match generate {
-            Some(arguments) => {
-                let arguments = if arguments.is_empty() { String::new() } else { format!(", {arguments}") };
-                let _ = write!(
-                    code,
-                    "outputs = model.generate(**inputs{arguments})\n\
-                     print(tokenizer.batch_decode(outputs, skip_special_tokens=True)[0])"
-                );
-            }
-            None => code += "print(model(**inputs))",
-        }
+        let Some(code) = code else { return vec![shell] };
+        let mut code = code.clone();
         if let Some(output) = output {
             // In one line: what stands on a line of its own would be a line of the program.
             let _ = write!(code, "  # {}", shortened(output, OUTPUT));
@@ -198,6 +221,22 @@ impl Card {
                 ],
                 rows: self.data.iter().map(DataSource::row).collect(),
             }));
+        }
+        if !self.recipe_text.is_empty() {
+            blocks.push(Block::Code { language: "toml", text: self.recipe_text.clone() });
+        }
+        let pairs = |caption: String, [what, value]: [&str; 2], values: &IndexMap<String, String>| {
+            Block::table(Table {
+                caption,
+                columns: vec![ColumnHeading::text(what), ColumnHeading::text(value)],
+                rows: values.iter().map(|(key, value)| vec![Cell::new(key), Cell::new(value)]).collect(),
+            })
+        };
+        for (stage, options) in &self.hyperparameters {
+            blocks.push(pairs(format!("Hyper-parameters of {stage}"), ["option", "value"], options));
+        }
+        if !self.versions.is_empty() {
+            blocks.push(pairs("Versions".to_owned(), ["program", "version"], &self.versions));
         }
         if !self.hashes.is_empty() {
             blocks.push(Block::table(Table {
@@ -241,8 +280,11 @@ mod tests {
         figures.parameters = Some(1_402_112);
         Card {
             title: "names: student".into(),
-            licence: "other".into(),
-            languages: vec!["hi".into(), "no".into()],
+            licences: vec!["Unicode-3.0".into()],
+            languages: vec!["hi".into(), "no".into(), "hi-Latn".into(), "source".into()],
+            base_model: Some("Helsinki-NLP/opus-mt-en-hi".into()),
+            datasets: vec!["owner/names".into()],
+            library: "transformers".into(),
             task: Some("translation".into()),
             tags: vec!["transliteration".into()],
             description: "Writes a Hindi name in Tamil.".into(),
@@ -256,16 +298,21 @@ mod tests {
             examples: Noun { one: "word".into(), many: "words".into() },
             evaluated: 2,
             evaluated_on: "the test split".into(),
+            evaluated_dataset: "names".into(),
             figures: [("student".to_string(), figures)].into(),
             recipe: "names".into(),
             command: "alambic run recipes/epik/names.toml".into(),
             seed: 7,
+            hyperparameters: [(
+                "distil".to_string(),
+                [("train.optimiser.adamw.learning-rate".to_string(), "0.003".to_string())].into(),
+            )]
+            .into(),
+            recipe_text: "schema = 1".into(),
+            versions: [("Alambic".to_string(), "0.1.0".to_string())].into(),
             hashes: [("data".to_string(), "abc_def_123".to_string())].into(),
             usage: Usage {
-                model_class: Some("AutoModelForSeq2SeqLM".into()),
-                tokenizer_class: "PreTrainedTokenizerFast".into(),
-                input: "<ta>\"दिल्ली\"".into(),
-                generate: Some("max_new_tokens=40".into()),
+                code: Some("print(model(\"दिल्ली\"))".into()),
                 output: Some("டெல்லி".into()),
                 command: "alambic predict . दिल्ली".into(),
             },
@@ -279,11 +326,23 @@ mod tests {
         let front = text.strip_prefix("---\n").unwrap().split_once("---\n").unwrap().0;
         // "no" unquoted would be a boolean of YAML.
         assert!(front.contains("language:\n- \"hi\"\n- \"no\"\n"), "{front}");
-        assert!(front.contains("pipeline_tag: \"translation\"") && front.contains("metrics:\n- \"cer\"\n"));
+        assert!(front.contains("language:\n- \"hi\"\n- \"no\"\ntags:"), "{front}");
         for part in [
-            "tokenizer = PreTrainedTokenizerFast.from_pretrained(\".\")",
-            "inputs = tokenizer(\"<ta>\\\"दिल्ली\\\"\", return_tensors=\"pt\")",
-            "outputs = model.generate(**inputs, max_new_tokens=40)",
+            "license: \"other\"\nlicense_name: \"unicode-3.0\"\nlicense_link: \"https://",
+            "pipeline_tag: \"translation\"",
+            "metrics:\n- \"cer\"\n",
+            "base_model: \"Helsinki-NLP/opus-mt-en-hi\"",
+            "datasets:\n- \"owner/names\"",
+            "library_name: \"transformers\"",
+            "    - type: \"cer\"\n      name: \"CER\"\n      value: 0.5",
+        ] {
+            assert!(front.contains(part), "the front matter lacks {part}\n{front}");
+        }
+        for part in [
+            "print(model(\"दिल्ली\"))  # டெல்லி",
+            "```toml\nschema = 1\n```",
+            "| train.optimiser.adamw.learning-rate | 0.003 |",
+            "| Alambic | 0.1.0 |",
             "| CER ↓ | 50.0 % (0.0–100.0) |",
             "| hi-kn | 1 | 100.0 % |",
             "| names | 1,140 | Unicode-3.0 | Unicode CLDR |",
@@ -297,9 +356,10 @@ mod tests {
     #[test]
     fn a_model_that_transformers_does_not_load_is_used_by_the_command_alone() {
         let mut card = card();
-        card.usage.model_class = None;
+        card.usage.code = None;
+        card.library = "alambic".into();
         let text = card.markdown();
-        assert!(text.contains("library_name: alambic") && !text.contains("```python"), "{text}");
+        assert!(text.contains("library_name: \"alambic\"") && !text.contains("```python"), "{text}");
         assert!(text.contains("alambic predict . दिल्ली"), "{text}");
     }
 
@@ -308,10 +368,16 @@ mod tests {
         let mut card = card();
         let hostile = "x\nimport os\r\n---\nlicense: mit\u{2028}import os\u{202e}";
         card.usage.output = Some(hostile.into());
-        card.usage.input = hostile.into();
+        card.usage.code = Some(format!("print({})", string_literal(hostile)));
+        card.recipe_text = "name = 1".into();
+        card.base_model = Some(hostile.into());
+        card.datasets = vec![hostile.into()];
+        card.evaluated_dataset = hostile.into();
+        card.evaluated_on = hostile.into();
+        card.versions = [(hostile.into(), hostile.into())].into();
         card.title = hostile.into();
         card.description = hostile.into();
-        card.licence = hostile.into();
+        card.licences = vec![hostile.into()];
         card.languages = vec![hostile.into()];
         card.data[0].name = hostile.into();
         card.data[0].source = format!("{hostile} | <img src=x onerror=alert(1)>");

@@ -13,6 +13,7 @@ pub mod card;
 pub mod compare;
 pub mod document;
 mod error;
+mod hub_metadata;
 pub mod metrics;
 pub mod numbers;
 pub mod outcome;

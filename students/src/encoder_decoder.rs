@@ -85,6 +85,7 @@ impl EncoderDecoder {
             activation_function: self.activation.name().to_owned(),
             dropout: self.dropout,
             scale_embedding: true,
+            tables: alambic_models::marian::WordTables::Shared,
             max_position_embeddings: self.max_length,
             pad_token_id: padding,
             eos_token_id: tokenizer.end()?,

@@ -1,7 +1,7 @@
 //! An encoder-decoder from layers of teachers.
 
 use alambic_models::Config;
-use alambic_models::marian::MarianConfig;
+use alambic_models::marian::{MarianConfig, WordTables};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
@@ -56,6 +56,13 @@ impl EncoderDecoderLayers {
                 "encoder (width {}, {} tokens) and decoder (width {}, {} tokens) do not go together",
                 encoder.0.d_model, encoder.0.vocab_size, decoder.0.d_model, decoder.0.vocab_size
             )));
+        }
+        for (stack, (config, _)) in [("encoder", &encoder), ("decoder", &decoder)] {
+            if config.tables != WordTables::Shared {
+                return Err(StudentError::Incompatible(format!(
+                    "the teacher of the {stack} has tables of its own for the words of source and target; a student's is one"
+                )));
+            }
         }
         if encoder.0.activation_function != decoder.0.activation_function {
             return Err(StudentError::Incompatible(format!(

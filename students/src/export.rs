@@ -7,14 +7,17 @@ use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
 use serde_json::Value;
 
 use crate::StudentError;
+use crate::export_card::write_card;
 use crate::export_folder::ExportFolder;
 use crate::onnx::{self, OnnxFile, Storage};
-use crate::save_pretrained::{add_detector, save_pretrained, sentence_pooling, write_json};
+use crate::save_pretrained::{
+    add_detector, file_error, save_pretrained, write_json, write_module_weights, write_settings,
+};
 
 /// Format of an exported model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// A Hugging Face folder, for transformers and sentence-transformers.
+    /// Weights of a Hugging Face folder, for transformers and sentence-transformers.
     HuggingFace,
     /// ONNX files: one of a text encoder, three of a dual encoder.
     Onnx,
@@ -36,15 +39,15 @@ pub struct ExportedFile {
     pub difference: f64,
 }
 
-/// The folder of the Hugging Face form within that of an export.
-const HUGGING_FACE: &str = "hf";
+/// The folder of the ONNX files within that of an export, as transformers.js, Optimum and sentence-transformers look for it.
+const ONNX: &str = "onnx";
 
 /// Keys of `config.json` that mean nothing to this program and something to others.
 const KEPT: [&str; 3] = ["sentence_transformers", "sbert_ce_default_activation_function", "tokenizer_class"];
 
-/// Exports a model's folder into the folder `to`: `hf/`, and the files of [`onnx::export`], and beside ONNX
-/// files the model's `config.json`, what a tokenizer needs, and what sentence-transformers reads of a pooling. Each is read
-/// back and compared. `precision` is that of `hf` and `onnx`.
+/// Exports a model's folder into the folder `to`, laid out as a repository of the Hugging Face hub is: configuration,
+/// tokenizer, card and what sentence-transformers reads of a pooling, whatever the forms; `model.safetensors` beside them;
+/// and the files of [`onnx::export`] in `onnx/`. Each is read back and compared. `precision` is that of `hf` and `onnx`.
 ///
 /// All forms are written, or none. A folder that is there may be empty, or hold an earlier export of the same model, whose
 /// other forms stay.
@@ -68,9 +71,8 @@ pub fn export(
     for &format in formats {
         let storage = match (format, precision) {
             (ExportFormat::HuggingFace, _) => {
-                let path = target.partial().join(HUGGING_FACE);
+                let path = target.partial().to_owned();
                 let difference = save_pretrained(&path, &config, &weights, &tokenizer, precision)?.into();
-                keep(&path.join("config.json"), folder.json())?;
                 if let Some(detector) = detector_folder(model) {
                     add_detector(&path, &detector)?;
                 }
@@ -86,25 +88,33 @@ pub fn export(
             (ExportFormat::Onnx, Precision::F16) => Storage::F16,
             (ExportFormat::Onnx, Precision::F32) => Storage::F32,
         };
-        let written = onnx::export(target.partial(), &config, &weights, storage)?;
+        let place = target.partial().join(ONNX);
+        std::fs::create_dir_all(&place).map_err(file_error(&place))?;
+        let written = onnx::export(&place, &config, &weights, storage)?;
         all.extend(written.into_iter().map(|OnnxFile { path, bytes, difference }| ExportedFile {
             format,
             path,
             bytes,
             difference,
         }));
-        tokenizer.write(target.partial())?;
-        if let Some((encoder, pooling)) = sentence_pooling(&config) {
-            pooling.write(target.partial(), encoder.width, encoder.max_length(), &tokenizer)?;
+    }
+    let has_weights = formats.contains(&ExportFormat::HuggingFace);
+    // Weights of an earlier export stay with the settings that were written with them.
+    if has_weights || !target.has_weights() {
+        if !has_weights {
+            write_settings(target.partial(), &config, &tokenizer, precision)?;
+            write_module_weights(target.partial(), &config, &weights, precision)?;
         }
-        write_json(&target.partial().join("config.json"), folder.json())?;
+        keep(&target.partial().join("config.json"), folder.json())?;
+        write_card(target.partial(), &config, &folder)?;
     }
     for one in &mut all {
         if let Ok(within) = one.path.strip_prefix(target.partial()) {
-            one.path = to.join(within);
+            // Joined to nothing, a path would end in a slash.
+            one.path = if within == Path::new("") { to.to_owned() } else { to.join(within) };
         }
     }
-    target.publish()?;
+    target.publish(has_weights)?;
     Ok(all)
 }
 

@@ -17,6 +17,9 @@ use crate::save_pretrained::write_json;
 /// File that marks a folder as the export of a model.
 const MARK: &str = "export.json";
 
+/// Version of the layout of an export. In the first one, weights lay in `hf/` and ONNX files beside it.
+const SCHEMA: u64 = 2;
+
 /// Maximum number of foreign files that an error names.
 const MAX_NAMED: usize = 5;
 
@@ -112,6 +115,13 @@ impl ExportFolder {
         }
         let text = read::state(&mark)?;
         let marked: Value = serde_json::from_str(&text).map_err(|error| FileError::content(&mark, error))?;
+        if marked["schema"] != SCHEMA {
+            return Err(refused(
+                "the folder holds the export of an earlier version, whose files lie in other places; name another folder with \
+                 `--to`, or remove it"
+                    .into(),
+            ));
+        }
         if marked["model"] != self.model.as_str() {
             return Err(refused(
                 "the folder holds the export of another model; name another folder with `--to`, or remove it"
@@ -121,15 +131,20 @@ impl ExportFolder {
         Ok(files)
     }
 
+    /// Whether an earlier export wrote weights of a Hugging Face folder.
+    pub(crate) fn has_weights(&self) -> bool {
+        self.earlier.iter().any(|path| *path == self.whole.join("model.safetensors"))
+    }
+
     /// Puts the folder in its place, with the forms of an earlier export that were not written anew.
-    pub(crate) fn publish(mut self) -> Result<(), StudentError> {
-        write_json(&self.partial.join(MARK), &json!({ "schema": 1, "model": self.model }))?;
+    pub(crate) fn publish(mut self, has_weights: bool) -> Result<(), StudentError> {
+        write_json(&self.partial.join(MARK), &json!({ "schema": SCHEMA, "model": self.model }))?;
         for path in &self.earlier {
             let place = self.partial.join(relative(&self.whole, path));
-            // A Hugging Face folder is written anew as a whole.
+            // Where weights are written, all but the ONNX files is written anew with them.
             let is_replaced = place.exists()
                 || path.file_name() == Some(OsStr::new(DIGESTS))
-                || path.starts_with(self.whole.join("hf")) && self.partial.join("hf").exists();
+                || has_weights && !path.starts_with(self.whole.join("onnx"));
             if !is_replaced {
                 let folder = write::parent(&place);
                 fs::create_dir_all(folder).map_err(FileError::io(folder))?;

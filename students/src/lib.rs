@@ -13,6 +13,7 @@ mod encoder_decoder_layers;
 mod encoder_layers;
 mod error;
 mod export;
+mod export_card;
 mod export_folder;
 mod fusion;
 pub mod onnx;
@@ -21,6 +22,7 @@ mod save_pretrained;
 mod sizes;
 mod student_builder;
 mod two_tower;
+mod usage;
 mod vision_language;
 mod vocabulary_transfer;
 
@@ -41,6 +43,7 @@ pub use save_pretrained::{add_detector, rename_tags, save_pretrained};
 pub use sizes::TransformerSizes;
 pub use student_builder::{BuildContext, InitialModel, SourceModel, StudentBuilder, TaskKind};
 pub use two_tower::TowerSource;
+pub use usage::{Library, PythonUsage, UsageExample, python_usage};
 pub use vision_language::VisionLanguageSizes;
 pub use vocabulary_transfer::VocabularyTransfer;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_files::write;
 use alambic_inference::DETECTOR_FOLDER;
-use alambic_models::bert::{BertConfig, Pooling, PoolingMode};
+use alambic_models::bert::{BertConfig, Pooling};
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerFiles, write_weights};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
@@ -13,8 +13,7 @@ use serde_json::Value;
 use crate::StudentError;
 
 /// Writes a model as a Hugging Face folder, and gives the largest difference between its weights and those written:
-/// `config.json`, `model.safetensors`, the tokenizer's files; for a generative model `generation_config.json`; for one with
-/// pooling the modules of sentence-transformers; for one with image input in transformers `preprocessor_config.json`.
+/// [`write_settings`]'s files, and `model.safetensors`.
 ///
 /// # Errors
 /// When a file cannot be written, what was written does not load back as it was, or a model that reads texts has no
@@ -26,6 +25,27 @@ pub fn save_pretrained(
     tokenizer: &TokenizerFiles,
     precision: Precision,
 ) -> Result<f32, StudentError> {
+    write_settings(folder, config, tokenizer, precision)?;
+    let others = write_dense(folder, config, weights, precision)?;
+    write_weights(folder, &others, precision)?;
+    let difference = largest_difference(weights, &ModelFolder::open(folder)?.weights()?)?;
+    // Half precision keeps eleven bits: a weight of size 8 may move by 0.004.
+    let allowed = if precision == Precision::F16 { 1e-2 } else { 0.0 };
+    if difference > allowed {
+        return Err(StudentError::RoundTrip { path: folder.to_owned(), difference });
+    }
+    Ok(difference)
+}
+
+/// Writes the files of a Hugging Face folder that are no weights: `config.json`, the tokenizer's files; for a generative
+/// model `generation_config.json`; for one with pooling the modules of sentence-transformers; for one with image input in
+/// transformers `preprocessor_config.json`.
+pub(crate) fn write_settings(
+    folder: &Path,
+    config: &Config,
+    tokenizer: &TokenizerFiles,
+    precision: Precision,
+) -> Result<(), StudentError> {
     let mut json = config.to_json()?;
     json["dtype"] = match precision {
         Precision::F32 => "float32".into(),
@@ -48,31 +68,44 @@ pub fn save_pretrained(
     for (name, value) in files {
         write_json(&folder.join(name), &value)?;
     }
-    write_weights(folder, &write_dense(folder, pooling, weights, precision)?, precision)?;
-    let difference = largest_difference(weights, &ModelFolder::open(folder)?.weights()?)?;
-    // Half precision keeps eleven bits: a weight of size 8 may move by 0.004.
-    let allowed = if precision == Precision::F16 { 1e-2 } else { 0.0 };
-    if difference > allowed {
-        return Err(StudentError::RoundTrip { path: folder.to_owned(), difference });
-    }
-    Ok(difference)
+    Ok(())
 }
 
-/// The pooling of a model that sentence-transformers has modules for, with its encoder.
-pub(crate) fn sentence_pooling(config: &Config) -> Option<(&BertConfig, &Pooling)> {
+/// Writes the weights that sentence-transformers looks for beside those of the encoder, which is in another format: those
+/// of dense layers, and of recurrent pooling.
+pub(crate) fn write_module_weights(
+    folder: &Path,
+    config: &Config,
+    weights: &Weights,
+    precision: Precision,
+) -> Result<(), StudentError> {
+    let others = write_dense(folder, config, weights, precision)?;
+    let Some((_, pooling)) = sentence_pooling(config) else { return Ok(()) };
+    let Some(place) = pooling.recurrent_folder() else { return Ok(()) };
+    let layers = pooling.layers();
+    let is_own = |name: &str| layers.iter().any(|layer| name.starts_with(layer.as_str()));
+    let own = others.into_iter().filter(|(name, _)| is_own(name));
+    let without_prefix =
+        |name: String| name.split_once('.').map_or(name.clone(), |(_, rest)| rest.to_owned());
+    let own: Weights = own.map(|(name, tensor)| (without_prefix(name), tensor)).collect();
+    write_module(&folder.join(place), &own, precision)
+}
+
+/// The pooling of a text encoder, with the encoder.
+fn sentence_pooling(config: &Config) -> Option<(&BertConfig, &Pooling)> {
     let encoder = config.bert().ok()?;
-    let pooling = encoder.pooling.as_ref()?;
-    matches!(pooling.mode, PoolingMode::Tokens(_)).then_some((encoder, pooling))
+    Some((encoder, encoder.pooling.as_ref()?))
 }
 
 /// Writes the weights of dense layers behind a pooling where sentence-transformers looks for them, and gives all others.
 fn write_dense(
     folder: &Path,
-    pooling: Option<(&BertConfig, &Pooling)>,
+    config: &Config,
     weights: &Weights,
     precision: Precision,
 ) -> Result<Weights, StudentError> {
     let mut others = weights.clone();
+    let pooling = sentence_pooling(config);
     for (place, dense) in pooling.into_iter().flat_map(|(_, pooling)| pooling.dense_folders()) {
         let mut own = Weights::new();
         for part in ["weight", "bias"] {
@@ -80,11 +113,15 @@ fn write_dense(
                 own.insert(format!("linear.{part}"), tensor);
             }
         }
-        let place = folder.join(place);
-        std::fs::create_dir_all(&place).map_err(file_error(&place))?;
-        write_weights(&place, &own, precision)?;
+        write_module(&folder.join(place), &own, precision)?;
     }
     Ok(others)
+}
+
+/// Writes the weights of a module of sentence-transformers.
+fn write_module(place: &Path, weights: &Weights, precision: Precision) -> Result<(), StudentError> {
+    std::fs::create_dir_all(place).map_err(file_error(place))?;
+    Ok(write_weights(place, weights, precision)?)
 }
 
 /// Puts the folder of a detector into that of a model that reads what it finds.

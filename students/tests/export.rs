@@ -65,11 +65,12 @@ fn encoders_have_every_form() {
         assert!(exported[2].difference > 0.0 && exported[2].difference < 0.5 / 127.0 + 1e-6);
         assert!(exported[2].bytes < exported[1].bytes / 2);
         let inputs = parity(model).join("inputs.safetensors");
-        assert_eq!(logits(&out.join("hf"), &inputs), logits(&source, &inputs));
+        assert_eq!(logits(&out, &inputs), logits(&source, &inputs));
 
         let halves = export(&source, &all[..2], Precision::F16, &out).unwrap();
         // The form that was not asked for stays.
-        assert!(out.join("model.int8.onnx").is_file());
+        assert!(out.join("onnx/model_quantized.onnx").is_file());
+        assert!(out.join("onnx/model_fp16.onnx").is_file() && out.join("onnx/model.onnx").is_file());
         assert!(halves.iter().all(|one| one.difference > 0.0 && one.difference < 1e-3));
         assert!(halves[1].bytes < exported[1].bytes * 3 / 5);
     }
@@ -99,6 +100,17 @@ fn poolings_go_along() {
         let trace = network.trace(&TextInput::new(tokens), Pass::Evaluate, wanted).unwrap();
         trace.get("embedding").unwrap().to_vec2().unwrap()
     };
+    // ONNX files alone are beside all that says how their states become a vector.
+    let alone = folder.path().join("alone");
+    export(&model, &formats[1..], Precision::F32, &alone).unwrap();
+    let whole = held(&exported[0].path);
+    let others: Vec<_> = whole.iter().filter(|name| *name != "model.safetensors").cloned().collect();
+    assert_eq!(held(&alone), others);
+    for name in
+        ["onnx/model.onnx", "modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "README.md"]
+    {
+        assert!(whole.iter().any(|own| own == name), "{name} of {whole:?}");
+    }
     let embeddings = embed(&exported[0].path);
     assert_eq!(embeddings, embed(&model));
     for embedding in embeddings {
@@ -145,9 +157,10 @@ fn a_dual_encoder_is_two_towers_and_a_head() {
         names.collect()
     };
     let names =
-        ["text.onnx", "image.onnx", "head.onnx", "text.int8.onnx", "image.int8.onnx", "head.int8.onnx"];
-    assert_eq!(named(&exported), [&["hf"][..], &names].concat());
-    assert_eq!(files(&out, ".onnx").len(), 6);
+        ["", "_quantized"].map(|suffix| ["text", "image", "head"].map(|own| format!("{own}{suffix}.onnx")));
+    assert_eq!(exported[0].path, out);
+    assert_eq!(named(&exported[1..]), names.as_flattened());
+    assert_eq!(files(&out.join("onnx"), ".onnx").len(), 6);
     for (whole, small) in exported[1..4].iter().zip(&exported[4..]) {
         assert_eq!((whole.format, small.format), (ExportFormat::Onnx, ExportFormat::Int8));
         assert_eq!(whole.bytes, std::fs::metadata(&whole.path).unwrap().len());
@@ -160,7 +173,7 @@ fn a_dual_encoder_is_two_towers_and_a_head() {
     assert!(config.contains("\"2\": \"two\""), "{config}");
 
     let halves = export(&model, &[ExportFormat::Onnx], Precision::F16, &out).unwrap();
-    assert_eq!(named(&halves), names[..3]);
+    assert_eq!(named(&halves), ["text_fp16.onnx", "image_fp16.onnx", "head_fp16.onnx"]);
     assert!(halves.iter().all(|one| one.difference > 0.0 && one.difference < 1e-3));
 }
 

@@ -99,6 +99,7 @@ fn scratch_has_the_sizes_asked_for() {
         activation_function: "relu".into(),
         dropout: 0.2,
         scale_embedding: true,
+        tables: alambic_models::marian::WordTables::Shared,
         max_position_embeddings: 20,
         pad_token_id: tokenizer.padding().unwrap(),
         eos_token_id: tokenizer.end().unwrap(),

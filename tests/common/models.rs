@@ -25,6 +25,7 @@ pub(crate) fn tiny_model(folder: &Path) -> PathBuf {
         activation_function: "relu".into(),
         dropout: 0.0,
         scale_embedding: true,
+        tables: alambic_models::marian::WordTables::Shared,
         max_position_embeddings: 12,
         pad_token_id: padding,
         eos_token_id: tokenizer.end().unwrap(),

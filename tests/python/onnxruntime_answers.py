@@ -102,17 +102,17 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         sessions = {
-            (part, ending): onnxruntime.InferenceSession(str(options.out / f"{part}.{ending}"))
+            (part, ending): onnxruntime.InferenceSession(str(options.out / "onnx" / f"{part}{ending}.onnx"))
             for part in ("text", "image", "head")
-            for ending in ("onnx", "int8.onnx")
-            if (options.out / f"{part}.{ending}").is_file()
+            for ending in ("", "_quantized")
+            if (options.out / "onnx" / f"{part}{ending}.onnx").is_file()
         }
-        side = sessions["image", "onnx"].get_inputs()[0].shape[2]
+        side = sessions["image", ""].get_inputs()[0].shape[2]
         files, pixels = squares(paths, side, folder)
         first = {name: array[:COUNT] for name, array in text.items()} | {"pixel_values": pixels[seen[:COUNT]]}
         reference = traced(options.alambic, options.student, first, folder)
         certain = predicted(options.alambic, options.student, [files[index] for index in seen], questions, labels)
-        for ending in ("onnx", "int8.onnx"):
+        for ending in ("", "_quantized"):
             if ("head", ending) not in sessions:
                 continue
             found = {

@@ -445,7 +445,9 @@ fn is_position_table(name: &str) -> bool {
 /// The head that `architectures` names; none where there is no such key.
 fn head(json: &Value) -> Result<Head, String> {
     let Some(name) = json["architectures"][0].as_str() else { return Ok(Head::None) };
-    if let Some(head) = Head::ALL.into_iter().find(|head| name.ends_with(head.class())) {
+    // `BertLMHeadModel` is the decoder of its family, and no encoder without a head.
+    let is_decoder = name.ends_with("LMHeadModel");
+    if let Some(head) = Head::ALL.into_iter().find(|head| name.ends_with(head.class()) && !is_decoder) {
         return Ok(head);
     }
     // BERT's pre-training has the head of masked language modelling and one for the next sentence, which is left out.

@@ -108,6 +108,9 @@ impl Dense {
     }
 }
 
+/// First part of the names of the tensors of a recurrent pooling.
+pub(crate) const POOLING: &str = "pooling";
+
 /// Prefix of the names of the tensors of a dense layer in a model; what follows is their name in its own file.
 pub(crate) fn prefix(index: usize) -> String {
     format!("dense.{index}.")

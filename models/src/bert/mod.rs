@@ -12,6 +12,7 @@ mod names;
 mod parameters;
 mod pooler;
 mod pooling;
+mod sentence_files;
 mod trim;
 
 pub use crate::head::{Head, HeadSpec, ProblemType};

@@ -6,7 +6,8 @@ use alambic_tensor::candle::{D, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::ops::{Activation, masked_mean};
 
-use super::pooling::{NAME, Pooling, PoolingMode, PoolingStep, TokenPooling};
+use super::dense::POOLING;
+use super::pooling::{Pooling, PoolingMode, PoolingStep, TokenPooling};
 use crate::layers::{Linear, Recurrent, WeightSource, activation};
 use crate::{ModelError, Tokens};
 
@@ -30,7 +31,7 @@ impl Pooler {
     ) -> Result<Self, ModelError> {
         let recurrent = match pooling.mode {
             PoolingMode::Recurrent { width, both } => {
-                Some(Recurrent::load(source, NAME, state, width, both)?)
+                Some(Recurrent::load(source, POOLING, state, width, both)?)
             }
             PoolingMode::Tokens(_) => None,
         };

@@ -1,16 +1,15 @@
 //! Pooling: one vector of the states of a text's tokens, as sentence-transformers has it, or by long short-term memory.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use alambic_files::text::quoted;
-use alambic_files::write;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::dense::Dense;
+use super::dense::{Dense, POOLING};
 use crate::folder::modules::{self, MODULES, Module};
 use crate::layers::{Recurrent, Shapes};
-use crate::{ModelError, ModelFolder, TokenizerFiles, json};
+use crate::{ModelError, ModelFolder, json};
 
 /// One vector of the states of a text's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub enum TokenPooling {
 
 impl TokenPooling {
     /// All, by the names of the newer key and of the older ones, in the order in which the older ones are joined.
-    const ALL: [(Self, &'static str, &'static str); 6] = [
+    pub(super) const ALL: [(Self, &'static str, &'static str); 6] = [
         (Self::First, "cls", "pooling_mode_cls_token"),
         (Self::Max, "max", "pooling_mode_max_tokens"),
         (Self::Mean, "mean", "pooling_mode_mean_tokens"),
@@ -66,11 +65,8 @@ pub enum PoolingStep {
     Dense(Dense),
 }
 
-/// The key of `config.json` for recurrent pooling, which sentence-transformers has no module for.
+/// The key of `config.json` for recurrent pooling, whose module comes with the folder.
 const RECURRENT: &str = "recurrent_pooling";
-
-/// Prefix of the names of its tensors.
-pub(super) const NAME: &str = "pooling";
 
 /// Pooling of the last hidden states of a text into one vector, the tap `embedding`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -243,7 +239,7 @@ impl Pooling {
     #[must_use]
     pub fn layers(&self) -> Vec<String> {
         match self.mode {
-            PoolingMode::Recurrent { both, .. } => Recurrent::names(NAME, both),
+            PoolingMode::Recurrent { both, .. } => Recurrent::names(POOLING, both),
             PoolingMode::Tokens(_) => Vec::new(),
         }
     }
@@ -277,7 +273,7 @@ impl Pooling {
     /// Adds its parameters to those of a model.
     pub(super) fn shapes(&self, shapes: &mut Shapes, state: usize) {
         if let PoolingMode::Recurrent { width, both } = self.mode {
-            Recurrent::shapes(shapes, NAME, state, width, both);
+            Recurrent::shapes(shapes, POOLING, state, width, both);
         }
         for dense in self.dense() {
             dense.shapes(shapes);
@@ -298,108 +294,6 @@ impl Pooling {
             PoolingMode::Tokens(_) => None,
         }
     }
-
-    /// Writes the files that make a folder a sentence-transformers model; none where it has no such pooling. The weights of
-    /// dense layers go into the folders that [`Self::dense_folders`] names.
-    ///
-    /// # Errors
-    /// When a file cannot be written.
-    pub fn write(
-        &self,
-        folder: &Path,
-        width: usize,
-        max_length: usize,
-        tokenizer: &TokenizerFiles,
-    ) -> Result<(), ModelError> {
-        for (name, value) in self.files(width, max_length, tokenizer)? {
-            let path = folder.join(name);
-            if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent).map_err(ModelError::file(parent))?;
-            }
-            write::write(&path, format!("{value:#}\n").as_bytes())?;
-        }
-        Ok(())
-    }
-
-    /// The dense layers and the folders, within that of the model, in which sentence-transformers looks for their weights.
-    #[must_use]
-    pub fn dense_folders(&self) -> Vec<(PathBuf, &Dense)> {
-        let placed = self.steps.iter().enumerate();
-        let dense = placed.filter_map(|(place, step)| match step {
-            PoolingStep::Dense(dense) => Some((PathBuf::from(place_of(place, step)), dense)),
-            PoolingStep::Normalise => None,
-        });
-        dense.collect()
-    }
-
-    /// Files of sentence-transformers, by their path in the folder.
-    fn files(
-        &self,
-        width: usize,
-        max_length: usize,
-        tokenizer: &TokenizerFiles,
-    ) -> Result<Vec<(String, Value)>, ModelError> {
-        let PoolingMode::Tokens(modes) = &self.mode else { return Ok(Vec::new()) };
-        let mut modules = Vec::new();
-        let mut add = |path: &str, class: &str| {
-            let index = modules.len();
-            modules.push(json!({
-                "idx": index,
-                "name": index.to_string(),
-                "path": path,
-                "type": format!("sentence_transformers.models.{class}"),
-            }));
-        };
-        add("", "Transformer");
-        add("1_Pooling", "Pooling");
-        let mut files = Vec::new();
-        for (place, step) in self.steps.iter().enumerate() {
-            let path = place_of(place, step);
-            match step {
-                PoolingStep::Normalise => add(&path, "Normalize"),
-                PoolingStep::Dense(dense) => {
-                    add(&path, "Dense");
-                    files.push((format!("{path}/config.json"), dense.to_json()));
-                }
-            }
-        }
-        let mut pooling = json!({ "word_embedding_dimension": width });
-        // The older keys say no order of their own.
-        let places = modes.iter().map(|mode| TokenPooling::ALL.iter().position(|(known, ..)| known == mode));
-        if places.clone().is_sorted_by(|before, after| before < after) {
-            let is_chosen = |mode: &TokenPooling| modes.contains(mode);
-            for (mode, _, key) in
-                TokenPooling::ALL.iter().filter(|(mode, ..)| is_usual(*mode) || is_chosen(mode))
-            {
-                pooling[key] = is_chosen(mode).into();
-            }
-        } else {
-            let names =
-                modes.iter().filter_map(|mode| TokenPooling::ALL.iter().find(|(known, ..)| known == mode));
-            pooling["pooling_mode"] = names.map(|(_, name, _)| *name).collect();
-        }
-        if self.skipped > 0 {
-            pooling["include_prompt"] = false.into();
-        }
-        files.insert(0, (MODULES.into(), Value::Array(modules)));
-        files.insert(1, ("1_Pooling/config.json".into(), pooling));
-        files.push(("sentence_bert_config.json".into(), tokenizer.sentence_config(max_length)?));
-        Ok(files)
-    }
-}
-
-/// Whether a mode is written, also where it is off, as sentence-transformers always did.
-fn is_usual(mode: TokenPooling) -> bool {
-    !matches!(mode, TokenPooling::WeightedMean | TokenPooling::Last)
-}
-
-/// The folder of a step within that of the model.
-fn place_of(place: usize, step: &PoolingStep) -> String {
-    let class = match step {
-        PoolingStep::Normalise => "Normalize",
-        PoolingStep::Dense(_) => "Dense",
-    };
-    format!("{}_{class}", place + 2)
 }
 
 /// Check that a module works on the vectors of texts and not on states of tokens.

@@ -18,6 +18,10 @@ impl ModelConfig for ClipConfig {
         &["clip"]
     }
 
+    fn tokenizer_class(model_type: &str) -> Option<&'static str> {
+        (model_type == "clip").then_some("CLIPTokenizer")
+    }
+
     fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         Self::open(folder)
     }

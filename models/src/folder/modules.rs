@@ -16,6 +16,9 @@ const TRANSFORMER: &str = "Transformer";
 /// The module that is a linear layer.
 pub(super) const DENSE: &str = "Dense";
 
+/// The module of recurrent pooling, which comes with the folder.
+pub(crate) const RECURRENT: &str = "RecurrentPooling";
+
 /// A module of a model.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Module {

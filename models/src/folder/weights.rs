@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::stored::StoredWeights;
 use super::{header, modules, pytorch};
-use crate::bert::dense::prefix;
+use crate::bert::dense::{POOLING, prefix};
 use crate::published::without_wrappers;
 use crate::{ModelError, ModelFolder};
 
@@ -99,10 +99,19 @@ impl ModelFolder {
             .collect()
     }
 
-    /// The dense layers as folders of weights, each with what stands before the names of its tensors in the model.
-    fn dense(&self) -> Result<Vec<(String, Self)>, ModelError> {
+    /// Modules with weights of their own as folders, each with what stands before the names of its tensors in the model:
+    /// dense layers, and recurrent pooling where sentence-transformers has written it.
+    fn modules_with_weights(&self) -> Result<Vec<(String, Self)>, ModelError> {
         let folders = self.dense_folders()?.into_iter().enumerate();
-        Ok(folders.map(|(index, path)| (prefix(index), Self::of_weights(path))).collect())
+        let mut all: Vec<_> = folders.map(|(index, path)| (prefix(index), Self::of_weights(path))).collect();
+        let modules = modules::read(self.root())?.unwrap_or_default();
+        if let Some(module) = modules.iter().find(|module| module.kind() == modules::RECURRENT) {
+            let path = module.folder(self.root())?;
+            if path.join(NAMES[0]).is_file() {
+                all.push((format!("{POOLING}."), Self::of_weights(path)));
+            }
+        }
+        Ok(all)
     }
 
     /// The tensors that there are, by their names without the prefixes of wrappers, none of them read.
@@ -129,8 +138,8 @@ impl ModelFolder {
             }
         }
         let mut all = StoredWeights { files, tensors };
-        for (before, dense) in self.dense()? {
-            all.extend(&before, dense.stored()?);
+        for (before, module) in self.modules_with_weights()? {
+            all.extend(&before, module.stored()?);
         }
         Ok(all)
     }
@@ -161,8 +170,8 @@ impl ModelFolder {
     pub fn bytes(&self) -> Result<u64, ModelError> {
         let length = |file: &PathBuf| Ok(std::fs::metadata(file).map_err(ModelError::file(file))?.len());
         let own: u64 = self.weight_files()?.iter().map(length).sum::<Result<u64, ModelError>>()?;
-        let dense = self.dense()?.into_iter().map(|(_, dense)| dense.bytes());
-        Ok(own + dense.sum::<Result<u64, ModelError>>()?)
+        let modules = self.modules_with_weights()?.into_iter().map(|(_, module)| module.bytes());
+        Ok(own + modules.sum::<Result<u64, ModelError>>()?)
     }
 }
 

@@ -18,6 +18,10 @@ impl ModelConfig for MarianConfig {
         &["marian"]
     }
 
+    fn tokenizer_class(model_type: &str) -> Option<&'static str> {
+        (model_type == "marian").then_some("MarianTokenizer")
+    }
+
     fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         Self::open(folder)
     }

@@ -16,14 +16,36 @@ const EPSILON: f64 = 1e-5;
 
 /// The name of the table of words, and those of its copies: files may hold any of them.
 pub(super) const SHARED: &str = "model.shared.weight";
-const COPIES: [&str; 3] =
-    ["lm_head.weight", "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"];
+const COPIES: [&str; 3] = [OUTPUT, ENCODER_WORDS, DECODER_WORDS];
+
+/// Matrix of the logits, and tables of the words of source and target, where they are not one.
+pub(super) const OUTPUT: &str = "lm_head.weight";
+pub(super) const ENCODER_WORDS: &str = "model.encoder.embed_tokens.weight";
+pub(super) const DECODER_WORDS: &str = "model.decoder.embed_tokens.weight";
 
 /// Prefix of the names of the tensors of both stacks.
 const BASE: &str = "model.";
 
 /// The most positions for which sinusoids are computed, where the file holds no table of them.
 const POSITIONS: usize = 1 << 16;
+
+/// Tables of the words of source and target, and the matrix of the logits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WordTables {
+    /// One for all three.
+    #[default]
+    Shared,
+    /// One of the source, and one of the target that gives the logits.
+    OfEach {
+        /// Rows of the target's.
+        target: usize,
+    },
+    /// All three their own.
+    Own {
+        /// Rows of the target's, and of the matrix of the logits.
+        target: usize,
+    },
+}
 
 /// `config.json` with the keys that transformers uses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +74,9 @@ pub struct MarianConfig {
     /// Whether embeddings are multiplied by the square root of `d_model`.
     #[serde(default)]
     pub scale_embedding: bool,
+    /// Tables of words.
+    #[serde(skip)]
+    pub tables: WordTables,
     /// Longest sequence, in tokens.
     pub max_position_embeddings: usize,
     /// Padding token.
@@ -66,15 +91,18 @@ impl MarianConfig {
     /// Reads the configuration of a folder.
     ///
     /// # Errors
-    /// When a key is missing or has the wrong type, or the words of source, target and output have tables of their own.
+    /// When a key is missing or has the wrong type, or tables of words differ that the configuration says to be one.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
-        let config: Self = folder.config("marian")?;
+        let mut config: Self = folder.config("marian")?;
         folder.check(&config.summary())?;
         let refuse = |message: String| Err(ModelError::content(&folder.path().join("config.json"), message));
         let json = folder.json();
-        if json["decoder_vocab_size"].as_u64().is_some_and(|size| size != config.vocab_size as u64) {
+        let is_shared = json["share_encoder_decoder_embeddings"] != false;
+        let is_tied = json["tie_word_embeddings"] != false;
+        let target = json["decoder_vocab_size"].as_u64().map_or(config.vocab_size, |size| size as usize);
+        if is_shared && target != config.vocab_size {
             return refuse(format!(
-                "decoder_vocab_size is {}, and vocab_size {}; one vocabulary for both is supported",
+                "decoder_vocab_size is {}, vocab_size {}, and both have one table (share_encoder_decoder_embeddings)",
                 json["decoder_vocab_size"], config.vocab_size
             ));
         }
@@ -82,19 +110,22 @@ impl MarianConfig {
             return Ok(config);
         }
         let stored = folder.stored()?;
-        if json["tie_word_embeddings"] == false && stored.find(&with_and_without(BASE, COPIES[0])).is_none() {
+        if !is_tied && stored.find(&with_and_without(BASE, COPIES[0])).is_none() {
             return Err(ModelError::content(
                 stored.first_file(),
                 format!("there is no tensor `{}`, and tie_word_embeddings is false", COPIES[0]),
             ));
         }
-        if let Some(shared) = stored.find(&Self::spellings(SHARED)) {
+        if !(is_shared && is_tied) && config.has_own_tables(&stored, target)? {
+            config.tables = if is_tied { WordTables::OfEach { target } } else { WordTables::Own { target } };
+        } else if let Some(shared) = stored.find(&Self::spellings(SHARED)) {
             let copies = COPIES.into_iter().filter_map(|name| stored.find(&with_and_without(BASE, name)));
             for copy in copies.filter(|copy| *copy != shared) {
                 if !stored.are_equal(shared, copy)? {
                     return Err(stored.fault(
                         copy,
-                        format!("it differs from `{shared}`; only models whose words of source, target and output have one table are supported"),
+                        format!("it differs from `{shared}`, and the configuration says that they are one (tie_word_embeddings, \
+                             share_encoder_decoder_embeddings)"),
                     ));
                 }
             }
@@ -109,6 +140,40 @@ impl MarianConfig {
         Ok(config)
     }
 
+    /// Whether the tables of source and target, or the matrix of the logits, are not one.
+    fn has_own_tables(&self, stored: &StoredWeights, target: usize) -> Result<bool, ModelError> {
+        let names = [ENCODER_WORDS, DECODER_WORDS, OUTPUT];
+        let tables = names.map(|name| stored.find(&with_and_without(BASE, name)));
+        // A file may leave out a copy.
+        let (Some(source), Some(decoder)) = (tables[0], tables[1]) else { return Ok(false) };
+        if target != self.vocab_size || !stored.are_equal(source, decoder)? {
+            return Ok(true);
+        }
+        Ok(match tables[2] {
+            Some(output) => !stored.are_equal(decoder, output)?,
+            None => false,
+        })
+    }
+
+    /// Rows of the table of the target's words, and number of the logits.
+    #[must_use]
+    pub fn target_vocabulary(&self) -> usize {
+        match self.tables {
+            WordTables::Shared => self.vocab_size,
+            WordTables::OfEach { target } | WordTables::Own { target } => target,
+        }
+    }
+
+    /// Names of the tables of source and target and of the matrix of the logits, of which several may be the same.
+    #[must_use]
+    pub fn word_tables(&self) -> [&'static str; 3] {
+        match self.tables {
+            WordTables::Shared => [SHARED; 3],
+            WordTables::OfEach { .. } => [ENCODER_WORDS, DECODER_WORDS, DECODER_WORDS],
+            WordTables::Own { .. } => [ENCODER_WORDS, DECODER_WORDS, OUTPUT],
+        }
+    }
+
     /// The weights of a folder under transformers' names, ordered by name: those of [`Self::shapes`], and as far as the file
     /// has them the tables of positions and the bias of the logits.
     ///
@@ -119,7 +184,7 @@ impl MarianConfig {
         let mut shapes = self.shapes();
         let positions = ["encoder", "decoder"]
             .map(|stack| (positions_of(stack), self.max_position_embeddings, self.d_model));
-        let bias = ("final_logits_bias".to_owned(), 1, self.vocab_size);
+        let bias = ("final_logits_bias".to_owned(), 1, self.target_vocabulary());
         for (name, rows, width) in positions.into_iter().chain([bias]) {
             if stored.find(&Self::spellings(&name)).is_some() {
                 shapes.insert(name, vec![rows, width]);
@@ -133,7 +198,8 @@ impl MarianConfig {
     /// Tensors of files that are no parameters of their own: copies of the table of words, and what is read where it is there.
     pub(crate) fn others() -> Vec<String> {
         let positions = ["encoder", "decoder"].map(positions_of);
-        let named = COPIES.map(str::to_owned).into_iter().chain(positions);
+        let tables = COPIES.into_iter().chain([SHARED]).map(str::to_owned);
+        let named = tables.chain(positions);
         named.chain(["final_logits_bias".to_owned()]).collect()
     }
 
@@ -221,7 +287,7 @@ impl MarianConfig {
         ];
         Outline {
             streams: streams.into_iter().collect(),
-            classes: self.vocab_size,
+            classes: self.target_vocabulary(),
             classes_of_tokens: true,
             ..Outline::default()
         }
@@ -245,9 +311,9 @@ impl MarianConfig {
             "init_std": 0.02,
             "is_encoder_decoder": true,
             "num_hidden_layers": self.encoder_layers,
-            "share_encoder_decoder_embeddings": true,
-            "tie_word_embeddings": true,
-            "decoder_vocab_size": self.vocab_size,
+            "share_encoder_decoder_embeddings": self.tables == WordTables::Shared,
+            "tie_word_embeddings": !matches!(self.tables, WordTables::Own { .. }),
+            "decoder_vocab_size": self.target_vocabulary(),
             "use_cache": true,
         });
         config_json(self, fixed)

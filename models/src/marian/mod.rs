@@ -14,5 +14,5 @@ mod names;
 mod positions;
 mod shapes;
 
-pub use config::MarianConfig;
+pub use config::{MarianConfig, WordTables};
 pub use model::Marian;

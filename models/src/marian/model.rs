@@ -7,7 +7,7 @@ use alambic_tensor::ops::{self, Activation, AttentionMask, LinearWeight};
 use alambic_tensor::parameters::Weights;
 
 use super::cache::{LayerCache, Memory};
-use super::config::{SHARED, positions_of};
+use super::config::positions_of;
 use super::decoder::Decoder;
 use super::positions::sinusoids;
 use super::{MarianConfig, names};
@@ -20,7 +20,9 @@ use crate::{Initialiser, ModelError, TapSelection, Tokens, Trace};
 #[derive(Debug, Clone)]
 pub struct Marian {
     config: MarianConfig,
-    shared: LinearWeight,
+    source_words: Tensor,
+    target_words: Tensor,
+    output: LinearWeight,
     /// `final_logits_bias`, a buffer of the published checkpoints that is not trained.
     logits_bias: Option<Tensor>,
     encoder_positions: Tensor,
@@ -45,8 +47,12 @@ impl Marian {
                 (!zero).then_some(bias)
             }
         };
+        let table = |name: &str, rows: usize| source.tensor(name, &[rows, config.d_model]);
+        let [source_words, target_words, output] = config.word_tables();
         Ok(Self {
-            shared: LinearWeight::new(source.tensor(SHARED, &[config.vocab_size, config.d_model])?),
+            source_words: table(source_words, config.vocab_size)?,
+            target_words: table(target_words, config.target_vocabulary())?,
+            output: LinearWeight::new(table(output, config.target_vocabulary())?),
             logits_bias,
             encoder_positions: positions(config, weights, "encoder")?,
             decoder_positions: positions(config, weights, "decoder")?,
@@ -65,18 +71,24 @@ impl Marian {
         let width = config.d_model;
         let mut initialiser = Initialiser::new(streams);
         let mut weights = Weights::new();
-        let mut embeddings = initialiser.normal(config.vocab_size, width, (width as f64).powf(-0.5))?;
-        if config.pad_token_id as usize + 1 == config.vocab_size {
-            // Marian keeps the padding row, its decoder's first token, at zero to begin with.
-            embeddings = Tensor::cat(
-                &[
-                    embeddings.narrow(0, 0, config.vocab_size - 1)?,
-                    Tensor::zeros((1, width), DType::F32, device::current())?,
-                ],
-                0,
-            )?;
+        let rows = [config.vocab_size, config.target_vocabulary(), config.target_vocabulary()];
+        for (name, rows) in config.word_tables().into_iter().zip(rows) {
+            if weights.contains_key(name) {
+                continue;
+            }
+            let mut embeddings = initialiser.normal(rows, width, (width as f64).powf(-0.5))?;
+            if config.pad_token_id as usize + 1 == rows {
+                // Marian keeps the padding row, its decoder's first token, at zero to begin with.
+                embeddings = Tensor::cat(
+                    &[
+                        embeddings.narrow(0, 0, rows - 1)?,
+                        Tensor::zeros((1, width), DType::F32, device::current())?,
+                    ],
+                    0,
+                )?;
+            }
+            weights.insert(name.into(), embeddings);
         }
-        weights.insert(SHARED.into(), embeddings);
         let mut linear = |weights: &mut Weights, name: String, outputs: usize, inputs: usize| {
             weights.insert(format!("{name}.weight"), initialiser.glorot(outputs, inputs)?);
             weights.insert(format!("{name}.bias"), Tensor::zeros(outputs, DType::F32, device::current())?);
@@ -113,7 +125,13 @@ impl Marian {
         &self.config
     }
 
-    fn embed(&self, tokens: &Tokens, table: &Tensor, first_position: usize) -> Result<Tensor, ModelError> {
+    /// Embeddings of tokens by a table of words and one of positions, those before `first_position` left out.
+    fn embed(
+        &self,
+        tokens: &Tokens,
+        [words, table]: [&Tensor; 2],
+        first_position: usize,
+    ) -> Result<Tensor, ModelError> {
         let limit = self.config.max_position_embeddings;
         if first_position + tokens.length > limit {
             return Err(ModelError::Input(format!(
@@ -121,10 +139,10 @@ impl Marian {
                 first_position + tokens.length
             )));
         }
-        check_rows("input_ids", &tokens.ids, self.config.vocab_size, "words")?;
+        check_rows("input_ids", &tokens.ids, words.dim(0)?, "words")?;
         let positions = table.narrow(0, first_position, tokens.length)?;
         let scale = self.config.embedding_scale();
-        Ok(ops::embed(self.shared.tensor(), &tokens.ids, tokens.batch, scale, Some(&positions))?)
+        Ok(ops::embed(words, &tokens.ids, tokens.batch, scale, Some(&positions))?)
     }
 
     /// The encoder's last hidden state, `[batch, length, d_model]`.
@@ -134,7 +152,7 @@ impl Marian {
     pub fn encode(&self, source: &Tokens, pass: Pass<'_>, trace: &mut Trace) -> Result<Tensor, ModelError> {
         trace.record_mask("encoder", &source.mask);
         let mask = AttentionMask::keys(source.mask.clone());
-        let embedded = self.embed(source, &self.encoder_positions, 0)?;
+        let embedded = self.embed(source, [&self.source_words, &self.encoder_positions], 0)?;
         let embedded = pass.dropout(&embedded, self.config.dropout)?;
         self.encoder.forward(embedded, &mask, self.config.encoder_layers, pass, trace)
     }
@@ -154,7 +172,7 @@ impl Marian {
         trace.record_mask("decoder", &target.mask);
         let mask = AttentionMask::keys(source.mask.clone());
         let hidden = self.decoder.forward(
-            &self.embed(target, &self.decoder_positions, 0)?,
+            &self.embed(target, [&self.target_words, &self.decoder_positions], 0)?,
             memory,
             &mask,
             pass,
@@ -166,7 +184,7 @@ impl Marian {
     }
 
     fn logits(&self, hidden: &Tensor) -> Result<Tensor, ModelError> {
-        Ok(self.shared.linear(hidden, self.logits_bias.as_ref(), Activation::Identity)?)
+        Ok(self.output.linear(hidden, self.logits_bias.as_ref(), Activation::Identity)?)
     }
 
     /// One forward pass that reads the wanted taps. Without any tap of decoder, cross-attention or logits among them,
@@ -246,7 +264,8 @@ impl Translator for Marian {
 impl DecodingState for Decoding<'_> {
     fn step(&mut self, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
         let tokens = Tokens::pad(&tokens.iter().map(|&token| [token]).collect::<Vec<_>>(), 0);
-        let embedded = self.model.embed(&tokens, &self.model.decoder_positions, self.position)?;
+        let tables = [&self.model.target_words, &self.model.decoder_positions];
+        let embedded = self.model.embed(&tokens, tables, self.position)?;
         let hidden = self.model.decoder.step(&embedded, &mut self.caches, &self.memory)?;
         self.position += 1;
         Ok(self.model.logits(&hidden)?.flatten_all()?.to_vec1()?)

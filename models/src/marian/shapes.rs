@@ -10,7 +10,10 @@ impl MarianConfig {
     #[must_use]
     pub fn shapes(&self) -> IndexMap<String, Vec<usize>> {
         let width = self.d_model;
-        let mut shapes = IndexMap::from([("model.shared.weight".to_owned(), vec![self.vocab_size, width])]);
+        let rows = [self.vocab_size, self.target_vocabulary(), self.target_vocabulary()];
+        let tables = self.word_tables().into_iter().zip(rows);
+        let mut shapes: IndexMap<String, Vec<usize>> =
+            tables.map(|(name, rows)| (name.to_owned(), vec![rows, width])).collect();
         let mut linear = |name: String, outputs: usize, inputs: usize| {
             shapes.insert(
                 format!("{name}.weight"),
@@ -50,7 +53,7 @@ mod tests {
     use alambic_tensor::Streams;
 
     use super::*;
-    use crate::marian::Marian;
+    use crate::marian::{Marian, WordTables};
 
     #[test]
     fn shapes_are_those_of_initial_weights() {
@@ -66,16 +69,20 @@ mod tests {
             activation_function: "relu".into(),
             dropout: 0.1,
             scale_embedding: true,
+            tables: WordTables::Shared,
             max_position_embeddings: 16,
             pad_token_id: 10,
             eos_token_id: 0,
             decoder_start_token_id: 10,
         };
-        let weights = Marian::initial_weights(&config, &Streams::new(1)).unwrap();
-        let shapes: IndexMap<String, Vec<usize>> =
-            weights.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
-        assert!(config.shapes().iter().eq(shapes.iter()));
-        let numbers: usize = weights.values().map(alambic_tensor::candle::Tensor::elem_count).sum();
-        assert_eq!(config.parameters(), numbers);
+        for tables in [WordTables::Shared, WordTables::OfEach { target: 9 }, WordTables::Own { target: 9 }] {
+            let config = MarianConfig { tables, ..config.clone() };
+            let weights = Marian::initial_weights(&config, &Streams::new(1)).unwrap();
+            let shapes: IndexMap<String, Vec<usize>> =
+                weights.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
+            assert!(config.shapes().iter().eq(shapes.iter()));
+            let numbers: usize = weights.values().map(alambic_tensor::candle::Tensor::elem_count).sum();
+            assert_eq!(config.parameters(), numbers);
+        }
     }
 }

@@ -139,7 +139,7 @@ pub(super) fn add_tokens(json: &mut Value, files: &TokenizerFiles) -> Result<boo
 }
 
 /// Tokens that settings put among the special ones: those of `added_tokens_decoder`, and additional ones.
-fn added_tokens(files: &TokenizerFiles) -> Result<Vec<(String, Option<u64>, bool)>, ModelError> {
+pub(super) fn added_tokens(files: &TokenizerFiles) -> Result<Vec<(String, Option<u64>, bool)>, ModelError> {
     let config = files.json(CONFIG)?;
     let mut declared = Vec::new();
     for (id, token) in config["added_tokens_decoder"].as_object().into_iter().flatten() {
@@ -156,15 +156,21 @@ fn added_tokens(files: &TokenizerFiles) -> Result<Vec<(String, Option<u64>, bool
 }
 
 /// Adds tokens that are not there yet, those without an id behind all others; says whether there was one.
-fn add(json: &mut Value, tokens: Vec<(String, Option<u64>, bool)>) -> bool {
+pub(super) fn add(json: &mut Value, tokens: Vec<(String, Option<u64>, bool)>) -> bool {
     let mut is_changed = false;
     for (name, id, special) in tokens {
         let added = json["added_tokens"].as_array().into_iter().flatten();
         if added.clone().any(|token| token["content"] == name.as_str()) {
             continue;
         }
-        let own = json["model"]["vocab"].as_object().into_iter().flatten().filter_map(|(_, id)| id.as_u64());
-        let next = own.chain(added.filter_map(|token| token["id"].as_u64())).max().map_or(0, |id| id + 1);
+        let vocabulary = &json["model"]["vocab"];
+        let own = vocabulary.as_object().into_iter().flatten().filter_map(|(_, id)| id.as_u64());
+        let listed = vocabulary.as_array().and_then(|pieces| Some(pieces.len().checked_sub(1)? as u64));
+        let next = own
+            .chain(listed)
+            .chain(added.filter_map(|token| token["id"].as_u64()))
+            .max()
+            .map_or(0, |id| id + 1);
         let id = id_of(json, &name).or(id).unwrap_or(next);
         if !json["added_tokens"].is_array() {
             json["added_tokens"] = json!([]);
@@ -177,7 +183,7 @@ fn add(json: &mut Value, tokens: Vec<(String, Option<u64>, bool)>) -> bool {
     is_changed
 }
 
-fn added_token(name: &str, id: &Value, special: bool) -> Value {
+pub(super) fn added_token(name: &str, id: &Value, special: bool) -> Value {
     json!({
         "id": id,
         "content": name,
@@ -190,14 +196,27 @@ fn added_token(name: &str, id: &Value, special: bool) -> Value {
 }
 
 /// The id of a token, in the vocabulary or behind it.
-fn id_of(json: &Value, token: &str) -> Option<u64> {
+pub(super) fn id_of(json: &Value, token: &str) -> Option<u64> {
     let added = json["added_tokens"].as_array().into_iter().flatten();
     let added = added.filter(|own| own["content"] == token).find_map(|own| own["id"].as_u64());
-    json["model"]["vocab"].get(token).and_then(Value::as_u64).or(added)
+    let own = match &json["model"]["vocab"] {
+        // Pieces with their scores, in the order of their ids.
+        Value::Array(pieces) => pieces.iter().position(|piece| piece[0] == token).map(|id| id as u64),
+        ids => ids.get(token).and_then(Value::as_u64),
+    };
+    own.or(added)
 }
 
 /// The special tokens of BERT as the files of a folder call them.
 fn special_tokens(files: &TokenizerFiles) -> Result<Vec<(&'static str, String)>, ModelError> {
+    named_tokens(files, &TOKENS)
+}
+
+/// Special tokens as the files of a folder call them, and else by the names that are usual for their keys.
+pub(super) fn named_tokens(
+    files: &TokenizerFiles,
+    usual: &[(&'static str, &str)],
+) -> Result<Vec<(&'static str, String)>, ModelError> {
     let (config, map) = (files.json(CONFIG)?, files.json(SPECIAL)?);
     // The map is that of older folders, and goes first unless the newer table is there.
     let is_newer = config["added_tokens_decoder"].is_object();
@@ -207,7 +226,7 @@ fn special_tokens(files: &TokenizerFiles) -> Result<Vec<(&'static str, String)>,
         let token = if is_newer { own.or(older) } else { older.or(own) };
         token.unwrap_or(usual).to_owned()
     };
-    Ok(TOKENS.iter().map(|(key, usual)| (*key, named(key, usual))).collect())
+    Ok(usual.iter().map(|(key, usual)| (*key, named(key, usual))).collect())
 }
 
 /// A token as settings have it: its text, or a table with it.

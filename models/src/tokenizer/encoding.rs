@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alambic_files::text::quoted;
 use tokenizers::{Encoding, PostProcessor, TruncationDirection, TruncationParams};
 
-use super::files::{JSON, TokenizerFiles};
+use super::files::TokenizerFiles;
 use super::limits::{Growth, TEXT, bounded, guarded, watch};
 use super::options::EncodingOptions;
 use super::parsing::{library, parsed};
@@ -36,12 +36,21 @@ pub struct Tokenizer {
     pub(super) files: Option<Arc<TokenizerFiles>>,
     /// File that it was read from, for messages.
     pub(super) path: Option<Arc<PathBuf>>,
+    /// Tokenizer of texts that a model writes, where it is another: Marian's.
+    pub(super) target: Option<Arc<Self>>,
 }
 
 impl Tokenizer {
     /// Tokenizer that was built here.
     pub(super) fn built(inner: tokenizers::Tokenizer) -> Self {
-        Self { inner, options: EncodingOptions::default(), growth: Growth::OWN, files: None, path: None }
+        Self {
+            inner,
+            options: EncodingOptions::default(),
+            growth: Growth::OWN,
+            files: None,
+            path: None,
+            target: None,
+        }
     }
 
     /// JSON of `tokenizer.json`, parsed.
@@ -52,9 +61,10 @@ impl Tokenizer {
     /// The tokenizer that `tokenizer.json` now says, with the files that go with this one.
     pub(super) fn with_json(&self, json: &serde_json::Value) -> Result<Self, ModelError> {
         let mut files = self.files.as_deref().cloned();
-        let own = Self { inner: library(json).map_err(|error| self.fault(error))?, ..self.clone() };
+        let inner = library(json).map_err(|error| self.fault(error))?;
+        let own = Self { inner, target: None, ..self.clone() };
         if let Some(files) = &mut files {
-            files.insert(JSON, (own.to_json()? + "\n").into_bytes());
+            files.replace_vocabulary((own.to_json()? + "\n").into_bytes())?;
         }
         Ok(Self { files: files.map(Arc::new), ..own })
     }
@@ -145,6 +155,14 @@ impl Tokenizer {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         let (encoding, _) = self.with_text(text, |text| self.inner.encode_fast(text, true))?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The ids of a text that a model is to write, the end token included.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn encode_target(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        self.target.as_deref().unwrap_or(self).encode(text)
     }
 
     /// The same tokenizer, whose [`Self::encode_text`] gives at most `max_length` tokens, and no more than its folder says. What
@@ -284,7 +302,10 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer fails.
     pub fn decode(&self, ids: &[u32]) -> Result<String, ModelError> {
-        guarded(|| self.inner.decode(ids, true)).map_err(|error| self.fault(error))
+        match &self.target {
+            Some(target) => target.decode(ids),
+            None => guarded(|| self.inner.decode(ids, true)).map_err(|error| self.fault(error)),
+        }
     }
 
     /// JSON of `tokenizer.json`.

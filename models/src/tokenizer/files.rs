@@ -30,18 +30,31 @@ pub(super) const SENTENCE: &str = "sentence_bert_config.json";
 /// File of the prompts in sentence-transformers.
 pub(super) const PROMPTS: &str = "config_sentence_transformers.json";
 
+/// Vocabularies of classes that have a file of numbers by token.
+pub(super) const IDS: &str = "vocab.json";
+
+/// Merges of byte-level vocabularies, a pair a line.
+pub(super) const MERGES: &str = "merges.txt";
+
+/// SentencePiece models of one language or of all.
+pub(super) const PIECES: [&str; 2] = ["sentencepiece.bpe.model", "spiece.model"];
+
+/// SentencePiece model of the texts that a Marian model reads.
+pub(super) const SOURCE: &str = "source.spm";
+
+/// SentencePiece model of the texts that a Marian model writes.
+pub(super) const TARGET: &str = "target.spm";
+
+/// Vocabulary of the texts that a Marian model writes, where it is not that of all.
+pub(super) const TARGET_IDS: &str = "target_vocab.json";
+
+/// Files of vocabularies that [`JSON`] stands in place of.
+const SLOW: [&str; 8] = [VOCABULARY, IDS, MERGES, PIECES[0], PIECES[1], SOURCE, TARGET, TARGET_IDS];
+
 /// Files that a folder may hold for tokenizers of any library, and for prompts.
-const FILES: [&str; 10] = [
-    JSON,
-    CONFIG,
-    SPECIAL,
-    ADDED,
-    VOCABULARY,
-    "vocab.json",
-    "merges.txt",
-    "sentencepiece.bpe.model",
-    SENTENCE,
-    PROMPTS,
+const FILES: [&str; 14] = [
+    JSON, CONFIG, SPECIAL, ADDED, VOCABULARY, IDS, MERGES, PIECES[0], PIECES[1], SOURCE, TARGET, TARGET_IDS,
+    SENTENCE, PROMPTS,
 ];
 
 /// The files of a folder that its tokenizer is made of, by name, to be written into another folder as they are.
@@ -117,14 +130,37 @@ impl TokenizerFiles {
         }
     }
 
+    /// Puts [`JSON`] in place of the vocabularies of slow tokenizers, since it says something else than they do.
+    ///
+    /// # Errors
+    /// When the settings are damaged.
+    pub(super) fn replace_vocabulary(&mut self, json: Vec<u8>) -> Result<(), ModelError> {
+        self.insert(JSON, json);
+        self.0.retain(|(name, _)| !SLOW.contains(&name.as_str()));
+        let mut config = self.json(CONFIG)?;
+        if config["tokenizer_class"] == "MarianTokenizer" {
+            // That class reads nothing but such files.
+            config["tokenizer_class"] = "PreTrainedTokenizerFast".into();
+            for (key, token) in [("eos_token", "</s>"), ("unk_token", "<unk>"), ("pad_token", "<pad>")] {
+                if config[key].is_null() {
+                    config[key] = token.into();
+                }
+            }
+            self.insert(CONFIG, format!("{config:#}\n").into_bytes());
+        }
+        Ok(())
+    }
+
     /// JSON of `sentence_bert_config.json` for a model that reads at most `max_length` tokens: what it said, and no more
     /// tokens.
     ///
     /// # Errors
     /// When the file is damaged.
     pub fn sentence_config(&self, max_length: usize) -> Result<Value, ModelError> {
-        let mut config = self.json(SENTENCE)?;
-        let declared = config["max_seq_length"].as_u64().unwrap_or(u64::MAX);
+        let (mut config, tokenizer) = (self.json(SENTENCE)?, self.json(CONFIG)?);
+        // Without one of its own, sentence-transformers goes by the tokenizer's.
+        let own = config["max_seq_length"].as_u64().or_else(|| tokenizer["model_max_length"].as_u64());
+        let declared = own.unwrap_or(u64::MAX);
         config["max_seq_length"] = declared.min(max_length as u64).into();
         if !config["do_lower_case"].is_boolean() {
             config["do_lower_case"] = false.into();

@@ -12,6 +12,8 @@ mod parsing;
 mod prompt;
 mod prune;
 mod saving;
+mod sentencepiece;
+mod slow;
 mod spans;
 mod special;
 mod template;

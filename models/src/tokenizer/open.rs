@@ -13,13 +13,14 @@ use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, TokenizerFiles, VOCABULARY};
 use super::limits::{FILE, check, guarded};
 use super::options::{EncodingOptions, lower};
 use super::parsing::library;
+use super::slow;
 use crate::folder::modules;
 use crate::{ModelError, ModelFolder, json};
 
 impl Tokenizer {
-    /// Reads the tokenizer of a model's folder as transformers and sentence-transformers do: `tokenizer.json`, or a
-    /// vocabulary of BERT in `vocab.txt` alone, and how texts are brought to it by the files beside, where they say more or
-    /// something else. What `tokenizer.json` says of padding and of lengths is set aside as it is there.
+    /// Reads the tokenizer of a model's folder as transformers and sentence-transformers do: `tokenizer.json`, or else the
+    /// vocabulary of the folder's class (`vocab.txt`; `vocab.json` and `merges.txt`; SentencePiece models), and how texts are
+    /// brought to it by the files beside, where they say more or something else. What `tokenizer.json` says of padding and of lengths is set aside as it is there.
     ///
     /// # Errors
     /// When a file is missing or broken, or asks for what would take memory or time without end.
@@ -46,14 +47,22 @@ impl Tokenizer {
         let model: Value = json::read_if_there(&of_model)?.unwrap_or_default();
         let class = class(&files.json(CONFIG).map_err(named)?, &model);
         let is_bert = is_bert(class.as_deref());
-        let (mut value, mut is_changed) = match files.get(JSON) {
+        // transformers has no other reader for Marian's files, and goes by them whatever else there is.
+        let is_marian = class.as_deref() == Some(slow::MARIAN) && slow::has_marian(&files);
+        let (mut value, mut is_changed) = match files.get(JSON).filter(|_| !is_marian) {
             Some(bytes) => (json::parse(&path, bytes)?, false),
             None if is_bert && inner.join(VOCABULARY).is_file() => {
                 path = inner.join(VOCABULARY);
                 let text = read::text(&path, FILE)?;
                 (of_vocabulary(&text, &files).map_err(named)?, true)
             }
-            None => return Err(missing(&path)),
+            None => match slow::json_of(class.as_deref(), &files).map_err(named)? {
+                Some((value, file)) => {
+                    path = inner.join(file);
+                    (value, true)
+                }
+                None => return Err(missing(&path, class.as_deref())),
+            },
         };
         if !value.is_object() {
             return Err(ModelError::content(
@@ -84,12 +93,20 @@ impl Tokenizer {
             Some(bytes) => guarded(|| Ok(serde_json::from_slice(without_mark(bytes))?)),
             None => library(&value),
         };
+        let target = if is_marian {
+            slow::target_json(&files)
+                .and_then(|json| json.map(|json| Self::of_json(&json).map(Arc::new)).transpose())
+                .map_err(named)?
+        } else {
+            None
+        };
         let mut own = Self {
             inner: library.map_err(fault)?,
             options: EncodingOptions::default(),
             growth,
             files: Some(Arc::new(files)),
             path: Some(Arc::new(path)),
+            target,
         };
         // Where both texts of a pair are of one segment anyway, nothing is left out.
         let one_segment = options.one_segment && own.tells_segments();
@@ -182,7 +199,7 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
 const OTHERS: [&str; 5] = ["vocab.txt", "vocab.json", "merges.txt", ".model", ".spm"];
 
 /// The error that a folder has no tokenizer that can be read.
-fn missing(path: &Path) -> ModelError {
+fn missing(path: &Path, class: Option<&str>) -> ModelError {
     let entries = path.parent().and_then(|folder| std::fs::read_dir(folder).ok());
     let names = entries.into_iter().flatten().flatten();
     let mut others: Vec<String> = names
@@ -195,9 +212,13 @@ fn missing(path: &Path) -> ModelError {
         "there is no such file, and without it no text can be read".to_owned()
     } else {
         format!(
-            "there is no such file; the folder has its tokenizer as {}, which is not read here: transformers makes the file \
-             with `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)`",
-            others.join(", ")
+            "there is no such file; the folder has its tokenizer as {}, which is not read here for {}: transformers makes the \
+             file with `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)`",
+            others.join(", "),
+            class.map_or_else(
+                || "a tokenizer without a class".to_owned(),
+                |class| format!("`{}`", quoted(class))
+            )
         )
     };
     ModelError::content(path, message)

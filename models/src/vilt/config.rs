@@ -15,6 +15,9 @@ use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labe
 /// Prefix of the names of the encoder's tensors.
 const BASE: &str = "vilt.";
 
+/// Bias of the logits of the vocabulary.
+const VOCABULARY_BIAS: &str = "mlm_score.bias";
+
 /// Head of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Head {
@@ -153,7 +156,12 @@ impl ViltConfig {
     }
 
     pub(crate) fn spellings(name: &str) -> Vec<String> {
-        with_and_without(BASE, name)
+        let mut names = with_and_without(BASE, name);
+        if name == VOCABULARY_BIAS {
+            // transformers keeps it there since version 5.
+            names.push("mlm_score.decoder.bias".to_owned());
+        }
+        names
     }
 
     /// The name of a tensor of the encoder.
@@ -273,7 +281,7 @@ impl ViltConfig {
             Head::MaskedLanguage => {
                 shapes.biased("mlm_score.transform.dense", &[width, width]);
                 shapes.biased("mlm_score.transform.LayerNorm", &[width]);
-                shapes.tensor("mlm_score.bias", &[self.vocab_size]);
+                shapes.tensor(VOCABULARY_BIAS, &[self.vocab_size]);
             }
         }
         shapes.into_inner()

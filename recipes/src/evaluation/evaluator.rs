@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use alambic_models::ModelFolder;
-use alambic_reports::card::Usage;
 use alambic_reports::metrics::{Metric, Prediction, PredictionKind, TaskDescription};
 use alambic_reports::outcome::Latency;
 use alambic_reports::report::{IllustratedExamples, Noun, Text};
 use alambic_settings::{At, IndexMap};
-use alambic_students::InitialModel;
+use alambic_students::{InitialModel, UsageExample};
 use alambic_teachers::Teacher;
 
 use super::metrics::evaluation_metrics;
@@ -30,12 +29,17 @@ pub(crate) struct EvaluationContext<'a> {
 
 /// Fields of the student's model card that depend on the task.
 pub(crate) struct CardMetadata {
-    /// The task, as the hub names it.
+    /// The task, as the hub names it, where the student's folder does not say it.
     pub(crate) task: &'static str,
     pub(crate) tags: Vec<&'static str>,
     /// Codes of its languages.
     pub(crate) languages: Vec<String>,
-    pub(crate) usage: Usage,
+    /// Input of an example.
+    pub(crate) example: UsageExample,
+    /// The student's output for it, where it is one that a program prints.
+    pub(crate) output: Option<String>,
+    /// The command that gives it.
+    pub(crate) command: String,
     pub(crate) limits: Vec<String>,
 }
 

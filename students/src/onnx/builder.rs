@@ -25,6 +25,17 @@ pub enum Storage {
     Int8,
 }
 
+impl Storage {
+    /// End of the name of a file's stem, as transformers.js has it.
+    pub(super) fn suffix(self) -> &'static str {
+        match self {
+            Self::F32 => "",
+            Self::F16 => "_fp16",
+            Self::Int8 => "_quantized",
+        }
+    }
+}
+
 /// The name of a value in the graph.
 pub(super) type Name = String;
 

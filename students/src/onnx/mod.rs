@@ -30,8 +30,8 @@ pub struct OnnxFile {
     pub difference: f64,
 }
 
-/// Writes a model's ONNX files into a folder, and reads them back to see that they are whole. Eight bits show in a file's
-/// name: `model.int8.onnx`.
+/// Writes a model's ONNX files into a folder, and reads them back to see that they are whole. Their names end as those of
+/// transformers.js do: `model.onnx`, `model_fp16.onnx`, `model_quantized.onnx` of eight bits.
 ///
 /// A text encoder is `model.onnx`, from `input_ids`, `attention_mask` and, where the model has segments, `token_type_ids`,
 /// all `[batch, sequence]`, to `logits`; without a head to `last_hidden_state`, `pooler_output` and `sentence_embedding`,
@@ -69,9 +69,9 @@ pub fn export(
             )));
         }
     };
-    let ending = if storage == Storage::Int8 { "int8.onnx" } else { "onnx" };
+    let suffix = storage.suffix();
     let write = |(name, (model, difference)): (&str, Finished)| {
-        let path = folder.join(format!("{name}.{ending}"));
+        let path = folder.join(format!("{name}{suffix}.onnx"));
         write::write(&path, &model.encode_to_vec())?;
         let read = read::bytes(&path, u64::MAX)?;
         match Model::decode(read.as_slice()) {

@@ -35,6 +35,7 @@ pub(crate) fn write_model(folder: &Path, seed: u64, positions: usize) {
         activation_function: "relu".into(),
         dropout: 0.1,
         scale_embedding: true,
+        tables: alambic_models::marian::WordTables::Shared,
         max_position_embeddings: positions,
         pad_token_id: padding,
         eos_token_id: tokenizer.end().unwrap(),

@@ -2,15 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_files::text::shell_word;
 use alambic_files::{digests, write};
 use alambic_inference::detector_folder;
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
-use alambic_reports::card::{Card, DataSource};
 use alambic_reports::metrics::{Direction, Scores, find};
 use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT, TEACHER};
 use alambic_reports::record::tables_from_events;
-use alambic_reports::report::Report;
 use alambic_reports::verdict::compare_with_baseline;
 use alambic_settings::IndexMap;
 use alambic_students::{add_detector, save_pretrained};
@@ -18,7 +15,7 @@ use alambic_teachers::Teacher;
 
 use crate::context::RunContext;
 use crate::error::RunError;
-use crate::evaluation::evaluator::{CardMetadata, EvaluationContext};
+use crate::evaluation::evaluator::EvaluationContext;
 use crate::folder::layout::{STUDENT as STUDENT_FOLDER, finished_folder};
 use crate::load::Loaded;
 use crate::observer::Observer;
@@ -142,7 +139,7 @@ impl Results<'_> {
             self.report(&outcome, comparison, timings, &student_scores, teacher_scores.as_ref(), machine)?;
         report.warnings.extend(remarks);
         report.write(folder)?;
-        self.card(&outcome, &report, hashes).write(&shipped)?;
+        self.card(&outcome, &report, hashes, &shipped)?.write(&shipped)?;
         digests::publish(&shipped, &folder.join(STUDENT_FOLDER))?;
         // Last, since it marks the run as done.
         outcome.write(folder)?;
@@ -255,45 +252,6 @@ impl Results<'_> {
             std::fs::copy(&projections, &copy).map_err(RunError::file(&copy))?;
         }
         Ok(partial)
-    }
-
-    fn card(&self, outcome: &Outcome, report: &Report, hashes: IndexMap<String, String>) -> Card {
-        let recipe = &self.loaded.recipe;
-        let CardMetadata { task, tags, languages, usage, limits } = self.evaluation.card();
-        let unicode = report.corpora.iter().all(|corpus| corpus.licence.as_deref() == Some("Unicode-3.0"));
-        let tags = tags.into_iter().chain(["knowledge-distillation"]);
-        Card {
-            title: recipe.name.value.clone(),
-            licence: if unicode { "unicode-3.0".into() } else { "other".into() },
-            languages,
-            task: Some(task.into()),
-            tags: tags.map(str::to_owned).collect(),
-            description: recipe.description.clone(),
-            teacher: report.models.get(TEACHER).cloned(),
-            data: report
-                .corpora
-                .iter()
-                .map(|corpus| DataSource {
-                    name: corpus.name.clone(),
-                    source: corpus.source.clone(),
-                    licence: corpus.licence.clone().unwrap_or_else(|| "not stated in the recipe".into()),
-                    rows: corpus.splits.get("train").copied().unwrap_or_default(),
-                })
-                .collect(),
-            examples: report.examples.clone(),
-            evaluated: outcome.examples,
-            evaluated_on: report.evaluated_on.clone(),
-            figures: [STUDENT, TEACHER, BASELINE]
-                .into_iter()
-                .filter_map(|name| Some((name.to_owned(), outcome.model(name)?.clone())))
-                .collect(),
-            recipe: recipe.name.value.clone(),
-            command: format!("alambic run {}", shell_word(file_name(&self.loaded.location.to_string()))),
-            seed: recipe.seed,
-            hashes,
-            usage,
-            limits,
-        }
     }
 }
 

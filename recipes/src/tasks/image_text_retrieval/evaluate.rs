@@ -6,12 +6,12 @@ use std::sync::Arc;
 use alambic_data::{Picture, Split};
 use alambic_files::text::shell_word;
 use alambic_inference::{ProcessedImage, RetrievalPipeline, nearest_neighbours};
-use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::{IllustratedExample, IllustratedExamples, Text};
 use alambic_settings::IndexMap;
+use alambic_students::UsageExample;
 use alambic_teachers::{EncoderTeacher, Teacher};
 use alambic_tensor::candle::Tensor;
 
@@ -230,14 +230,9 @@ impl Evaluator for RetrievalEvaluator<'_> {
             task: "zero-shot-image-classification",
             tags: vec!["clip"],
             languages: Vec::new(),
-            usage: Usage {
-                model_class: None,
-                tokenizer_class: String::new(),
-                command: format!("alambic predict student --image IMAGE.png {}", shell_word(caption)),
-                input: caption.to_owned(),
-                generate: None,
-                output: None,
-            },
+            command: format!("alambic predict student --image IMAGE.png {}", shell_word(caption)),
+            example: UsageExample { text: caption.to_owned(), ..UsageExample::default() },
+            output: None,
             limits: vec![
                 "It was evaluated on captions and images like those that it was trained on, and on no others."
                     .into(),

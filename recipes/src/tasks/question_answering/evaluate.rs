@@ -6,12 +6,12 @@ use std::sync::Arc;
 use alambic_data::{PassageQuestion, Split};
 use alambic_files::text::shell_word;
 use alambic_inference::{EncoderPipeline, ExtractiveQuestionAnsweringPipeline, SpanOptions, TextPair};
-use alambic_reports::card::Usage;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::Text;
 use alambic_settings::IndexMap;
+use alambic_students::UsageExample;
 use alambic_teachers::{EncoderTeacher, Teacher};
 
 use super::options::PassagesData;
@@ -144,14 +144,13 @@ impl Evaluator for PassageEvaluator<'_> {
             task: "question-answering",
             tags: Vec::new(),
             languages: self.languages.clone(),
-            usage: Usage {
-                model_class: Some("AutoModelForQuestionAnswering".into()),
-                tokenizer_class: "AutoTokenizer".into(),
-                command: format!("alambic predict student {}", shell_word(&line)),
-                input: line,
-                generate: None,
-                output: first.map(ToString::to_string).filter(|answer| !answer.is_empty()),
+            command: format!("alambic predict student {}", shell_word(&line)),
+            example: UsageExample {
+                text: question.to_owned(),
+                second: Some(passage.to_owned()),
+                ..UsageExample::default()
             },
+            output: first.map(ToString::to_string).filter(|answer| !answer.is_empty()),
             limits: vec![
                 "It was evaluated on questions like those that it was trained on, and on no others.".into(),
             ],

@@ -7,11 +7,11 @@ use alambic_data::Split;
 use alambic_files::text::shell_word;
 use alambic_inference::EncoderPipeline;
 use alambic_models::{Config, ModelError, ModelFolder};
-use alambic_reports::card::Usage;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::Text;
 use alambic_settings::{At, IndexMap};
+use alambic_students::UsageExample;
 use alambic_teachers::{EncoderTeacher, Teacher};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
@@ -207,21 +207,17 @@ impl Evaluator for BitextEvaluator<'_> {
         let languages = self.bitext.languages.iter().map(|pair| pair.language.to_owned());
         CardMetadata {
             task: "sentence-similarity",
-            tags: if self.has_known_pooling { vec!["sentence-transformers"] } else { Vec::new() },
+            tags: Vec::new(),
             languages: std::iter::once(self.source.to_owned()).chain(languages).collect(),
-            usage: Usage {
-                model_class: Some("AutoModel".into()),
-                tokenizer_class: "AutoTokenizer".into(),
-                command: format!("alambic predict student {}", shell_word(sentence)),
-                input: sentence.to_owned(),
-                generate: None,
-                output: None,
-            },
+            command: format!("alambic predict student {}", shell_word(sentence)),
+            example: UsageExample { text: sentence.to_owned(), ..UsageExample::default() },
+            output: None,
             limits: std::iter::once(
                 "It was evaluated on sentences like those that it was trained on, and on no others.",
             )
             .chain((!self.has_known_pooling).then_some(
-                "sentence-transformers has no module for its pooling; Alambic and its ONNX file have.",
+                "sentence-transformers has no module for its pooling: the folder has one, which the library runs with \
+                 `trust_remote_code=True`.",
             ))
             .map(str::to_owned)
             .collect(),

@@ -6,11 +6,11 @@ use alambic_data::{Label, Split};
 use alambic_files::text::shell_word;
 use alambic_inference::EncoderPipeline;
 use alambic_models::ModelError;
-use alambic_reports::card::Usage;
 use alambic_reports::metrics::{Prediction, PredictionKind, find};
 use alambic_reports::outcome::Latency;
 use alambic_reports::report::Text;
 use alambic_settings::{At, IndexMap};
+use alambic_students::UsageExample;
 use alambic_teachers::Teacher;
 
 use super::evaluate::by_content;
@@ -137,14 +137,9 @@ impl Evaluator for SimilarityEvaluator {
             task: "sentence-similarity",
             tags: Vec::new(),
             languages: Vec::new(),
-            usage: Usage {
-                model_class: Some("AutoModel".into()),
-                tokenizer_class: "AutoTokenizer".into(),
-                command: format!("alambic predict student {}", shell_word(text)),
-                input: text.to_owned(),
-                generate: None,
-                output: None,
-            },
+            command: format!("alambic predict student {}", shell_word(text)),
+            example: UsageExample { text: text.to_owned(), ..UsageExample::default() },
+            output: None,
             limits: Vec::new(),
         }
     }

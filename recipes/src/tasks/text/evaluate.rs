@@ -8,12 +8,12 @@ use alambic_data::{Label, Labels, Split, Text as Example};
 use alambic_files::text::shell_word;
 use alambic_inference::{EncoderPipeline, TextPair};
 use alambic_models::bert::ProblemType;
-use alambic_reports::card::Usage;
 use alambic_reports::metrics::Prediction;
 use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::Text;
 use alambic_settings::IndexMap;
+use alambic_students::UsageExample;
 use alambic_teachers::{EncoderTeacher, Teacher};
 
 use super::labels::{head_of, kind_of, predict, prediction, reference};
@@ -205,30 +205,28 @@ impl Evaluator for TextEvaluator<'_> {
     fn card(&self, first: Option<&Prediction>) -> CardMetadata {
         let whole = self.texts.first().map_or("", |text| text.first.as_str());
         let text: String = whole.chars().take(MAX_EXAMPLE_CHARACTERS).collect();
+        let second = self.texts.first().and_then(|text| text.second.clone());
+        let line = match &second {
+            Some(second) => format!("{text}\t{second}"),
+            None => text.clone(),
+        };
         // What the student predicts for a text is not what it predicts for its beginning.
         let first = first.filter(|_| text == whole);
-        let (task, model_class) = match self.labels {
-            Labels::None => ("feature-extraction", "AutoModel"),
-            Labels::Words(_) => ("token-classification", "AutoModelForTokenClassification"),
-            Labels::Classes(_) | Labels::Numbers => {
-                ("text-classification", "AutoModelForSequenceClassification")
-            }
+        let task = match self.labels {
+            Labels::None => "feature-extraction",
+            Labels::Words(_) => "token-classification",
+            Labels::Classes(_) | Labels::Numbers => "text-classification",
         };
         CardMetadata {
             task,
             tags: Vec::new(),
             languages: Vec::new(),
-            usage: Usage {
-                model_class: Some(model_class.into()),
-                tokenizer_class: "AutoTokenizer".into(),
-                command: match self.labels {
-                    Labels::None => "alambic list taps student".into(),
-                    _ => format!("alambic predict student {}", shell_word(&text)),
-                },
-                input: text,
-                generate: None,
-                output: first.filter(|_| self.labels != Labels::None).map(ToString::to_string),
+            command: match self.labels {
+                Labels::None => "alambic list taps student".into(),
+                _ => format!("alambic predict student {}", shell_word(&line)),
             },
+            example: UsageExample { text, second, ..UsageExample::default() },
+            output: first.filter(|_| self.labels != Labels::None).map(ToString::to_string),
             limits: vec![match self.labels {
                 Labels::None => {
                     "It was compared with its teacher alone, on texts without labels: nothing is known of its \

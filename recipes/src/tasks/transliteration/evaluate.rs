@@ -7,11 +7,11 @@ use alambic_data::{Split, WordPair, examples};
 use alambic_files::text::shell_word;
 use alambic_inference::GenerationPipeline;
 use alambic_models::GenerationConfig;
-use alambic_reports::card::Usage;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::Text;
 use alambic_settings::IndexMap;
+use alambic_students::UsageExample;
 use alambic_teachers::{GenerationOutput, GenerationRequest, Teacher};
 
 use super::similarity;
@@ -256,18 +256,17 @@ impl Evaluator for TransliterationEvaluator<'_> {
             task: "translation",
             tags: vec!["transliteration"],
             languages,
-            usage: Usage {
-                model_class: Some("AutoModelForSeq2SeqLM".into()),
-                tokenizer_class: "PreTrainedTokenizerFast".into(),
-                input: format!("{}{source}", alambic_models::language_tag(language)),
-                generate: Some(format!("max_length={}", self.options.max_new_tokens)),
-                output: first.map(ToString::to_string),
-                command: format!(
-                    "alambic predict student --target-language {} {}",
-                    shell_word(language),
-                    shell_word(source)
-                ),
+            example: UsageExample {
+                text: format!("{}{source}", alambic_models::language_tag(language)),
+                generate: format!("max_length={}", self.options.max_new_tokens),
+                ..UsageExample::default()
             },
+            output: first.map(ToString::to_string),
+            command: format!(
+                "alambic predict student --target-language {} {}",
+                shell_word(language),
+                shell_word(source)
+            ),
             limits: vec!["It writes single words and short names, not sentences.".into()],
         }
     }

@@ -58,7 +58,7 @@ impl EncodedSamples {
             let source = tokenizer.encode_for(&sample.source, &sample.direction.target)?;
             let mut targets = Vec::with_capacity(sample.targets.len());
             for target in &sample.targets {
-                targets.push(tokenizer.encode(target)?);
+                targets.push(tokenizer.encode_target(target)?);
             }
             targets.retain(|target| target.len() <= max_length);
             if source.len() > max_length || targets.is_empty() {

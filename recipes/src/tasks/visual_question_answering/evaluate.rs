@@ -9,13 +9,12 @@ use alambic_data::{Raster, Split};
 use alambic_files::text::shell_word;
 use alambic_inference::{ImageProcessor, ProcessedImage, QuestionInput, VisualQuestionAnsweringPipeline};
 use alambic_models::architecture;
-use alambic_reports::card::Usage;
 use alambic_reports::document::Image;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, TEACHER};
 use alambic_reports::report::{IllustratedExample, IllustratedExamples, Text};
 use alambic_settings::IndexMap;
-use alambic_students::InitialModel;
+use alambic_students::{InitialModel, UsageExample};
 use alambic_teachers::{EncoderTeacher, Teacher};
 
 use super::questions::{answer_all, best_answer, reference, subsample_languages};
@@ -299,14 +298,9 @@ impl Evaluator for QuestionEvaluator<'_> {
             task: "visual-question-answering",
             tags: Vec::new(),
             languages: Vec::new(),
-            usage: Usage {
-                model_class: None,
-                tokenizer_class: String::new(),
-                command: format!("alambic predict student --image IMAGE.png {}", shell_word(&question)),
-                input: question,
-                generate: None,
-                output: first.map(ToString::to_string),
-            },
+            command: format!("alambic predict student --image IMAGE.png {}", shell_word(&question)),
+            example: UsageExample { text: question, ..UsageExample::default() },
+            output: first.map(ToString::to_string),
             limits: vec![
                 "It was evaluated on questions and images like those that it was trained on, and on no others."
                     .into(),

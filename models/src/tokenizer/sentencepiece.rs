@@ -1,0 +1,90 @@
+//! SentencePiece models (Kudo and Richardson, 2018), `sentencepiece_model.proto`, as far as tokenizers are made of them.
+
+use prost::Message;
+
+/// Type of a model that chooses pieces by their probability.
+const UNIGRAM: i32 = 1;
+
+/// Types of pieces that no text is cut into: control tokens, and such as their users defined.
+const CONTROL: i32 = 3;
+const USER_DEFINED: i32 = 4;
+
+/// A model, the parts of its file that are needed.
+#[derive(Clone, PartialEq, Message)]
+struct File {
+    #[prost(message, repeated, tag = "1")]
+    pieces: Vec<Piece>,
+    #[prost(message, optional, tag = "2")]
+    trainer: Option<Trainer>,
+    #[prost(message, optional, tag = "3")]
+    normalizer: Option<Normalizer>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Piece {
+    #[prost(string, optional, tag = "1")]
+    piece: Option<String>,
+    #[prost(float, optional, tag = "2")]
+    score: Option<f32>,
+    #[prost(int32, optional, tag = "3")]
+    kind: Option<i32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Trainer {
+    #[prost(int32, optional, tag = "3")]
+    model_type: Option<i32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Normalizer {
+    #[prost(bytes = "vec", optional, tag = "2")]
+    charsmap: Option<Vec<u8>>,
+}
+
+/// Vocabulary of a model and its rules of normalization.
+#[derive(Debug)]
+pub(super) struct SentencePiece {
+    /// Each piece with the logarithm of its probability, in the order of their numbers.
+    pub(super) pieces: Vec<(String, f64)>,
+    /// Control tokens, and those that users defined, each with whether it is a control token.
+    pub(super) added: Vec<(String, bool)>,
+    /// Rules of normalization in the library's own form; none where texts are taken as they are.
+    pub(super) charsmap: Option<Vec<u8>>,
+}
+
+impl SentencePiece {
+    /// The model of a file.
+    ///
+    /// # Errors
+    /// Faults of a file that is none, or of a model of another type.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+        let file = File::decode(bytes).map_err(|error| format!("this is no SentencePiece model: {error}"))?;
+        if file.pieces.is_empty() {
+            return Err("this is no SentencePiece model: it has no pieces".into());
+        }
+        let model_type = file.trainer.and_then(|trainer| trainer.model_type).unwrap_or(UNIGRAM);
+        if model_type != UNIGRAM {
+            return Err(format!(
+                "this is a SentencePiece model of type {model_type}; type {UNIGRAM}, `unigram`, is supported"
+            ));
+        }
+        let mut read = Self {
+            pieces: Vec::with_capacity(file.pieces.len()),
+            added: Vec::new(),
+            charsmap: file.normalizer.and_then(|own| own.charsmap).filter(|map| !map.is_empty()),
+        };
+        for Piece { piece, score, kind } in file.pieces {
+            let piece = piece.unwrap_or_default();
+            if matches!(kind, Some(CONTROL | USER_DEFINED)) {
+                read.added.push((piece.clone(), kind == Some(CONTROL)));
+            }
+            let score = f64::from(score.unwrap_or_default());
+            if !score.is_finite() {
+                return Err("the score of a piece is infinite or NaN".into());
+            }
+            read.pieces.push((piece, score));
+        }
+        Ok(read)
+    }
+}

@@ -1,0 +1,126 @@
+"""Tiny folders with the files of slow tokenizers, and the numbers that transformers gives their texts.
+
+    pip install transformers==5.24.0 tokenizers sentencepiece protobuf
+    python models/tests/slow/make.py
+
+Each folder has the files of one class, without `tokenizer.json`. `expected.json` holds, for each folder and each text, the
+numbers of its tokens with special tokens around them.
+"""
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import sentencepiece
+from tokenizers import ByteLevelBPETokenizer, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from transformers import AlbertTokenizer, CamembertTokenizer, CLIPTokenizer, GPT2Tokenizer, MarianTokenizer
+from transformers import RobertaTokenizer, T5Tokenizer, XLMRobertaTokenizer
+
+HERE = Path(__file__).parent
+ENGLISH = ["the cat sat on the mat", "a good film about a cat", "the dog and the cat ran home", "it's 12 o'clock, go home!",
+           "a photo of a dog on a mat", "films about dogs are good films", "Café crème at home"] * 4
+GERMAN = ["die Katze saß auf der Matte", "ein guter Film über eine Katze", "der Hund und die Katze liefen heim",
+          "es ist zwölf Uhr, geh heim!", "ein Bild von einem Hund", "Filme über Hunde sind gute Filme"] * 4
+TEXTS = ["the cat sat on the mat", "  A good  film!\n", "Café crème: it's 12 o'clock", "dogs<mask>cats", "", "ﬁlm ½ cat",
+         "the </s> end", "zebra 猫 cat", "``home''"]
+
+
+# A few rules of normalization in place of the usual ones, which take 240 kB: a ligature, a fraction, the wide space.
+RULES = "FB01\t66 69\nBD\t31 2044 32\n3000\t20\n"
+
+
+def spm(lines, path, size, **options):
+    model = io.BytesIO()
+    rules = path.with_suffix(".tsv")
+    rules.write_text(RULES)
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines), model_writer=model, vocab_size=size, model_type="unigram",
+        hard_vocab_limit=False, minloglevel=2, normalization_rule_tsv=str(rules), **options)
+    rules.unlink()
+    path.write_bytes(model.getvalue())
+
+
+def folder(name, config):
+    place = HERE / name
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    (place / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
+    return place
+
+
+def main():
+    loaded = {}
+
+    place = folder("roberta", {"tokenizer_class": "RobertaTokenizer"})
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator(ENGLISH, 340, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+    trained.save_model(str(place))
+    loaded["roberta"] = RobertaTokenizer.from_pretrained(place)
+
+    place = folder("gpt2", {"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": True})
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator(ENGLISH, 330, special_tokens=["<|endoftext|>"])
+    trained.save_model(str(place))
+    loaded["gpt2"] = GPT2Tokenizer.from_pretrained(place)
+
+    place = folder("clip", {"tokenizer_class": "CLIPTokenizer"})
+    clip = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    clip.normalizer = normalizers.Lowercase()
+    clip.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    clip.train_from_iterator(ENGLISH, trainers.BpeTrainer(
+        vocab_size=640, initial_alphabet=letters, end_of_word_suffix="</w>", show_progress=False))
+    made = json.loads(clip.to_str())["model"]
+    vocabulary = dict(made["vocab"])
+    for letter in letters:
+        vocabulary.setdefault(f"{letter}</w>", len(vocabulary))
+    for token in ("<|startoftext|>", "<|endoftext|>"):
+        vocabulary[token] = len(vocabulary)
+    (place / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
+    (place / "merges.txt").write_text(
+        "#version: 0.2\n" + "".join(f"{left} {right}\n" for left, right in made["merges"]), encoding="utf-8")
+    loaded["clip"] = CLIPTokenizer.from_pretrained(place)
+
+    place = folder("xlm-roberta", {"tokenizer_class": "XLMRobertaTokenizer"})
+    spm(ENGLISH, place / "sentencepiece.bpe.model", 90, unk_id=0, bos_id=1, eos_id=2, pad_id=-1)
+    loaded["xlm-roberta"] = XLMRobertaTokenizer.from_pretrained(place)
+
+    place = folder("camembert", {"tokenizer_class": "CamembertTokenizer"})
+    spm(ENGLISH, place / "sentencepiece.bpe.model", 90, unk_id=0, bos_id=1, eos_id=2, pad_id=-1)
+    loaded["camembert"] = CamembertTokenizer.from_pretrained(place)
+
+    place = folder("albert", {"tokenizer_class": "AlbertTokenizer"})
+    spm(ENGLISH, place / "spiece.model", 90, pad_id=0, unk_id=1, bos_id=-1, eos_id=-1,
+        control_symbols=["[CLS]", "[SEP]", "[MASK]"])
+    loaded["albert"] = AlbertTokenizer.from_pretrained(place)
+
+    place = folder("t5", {"tokenizer_class": "T5Tokenizer", "extra_ids": 10})
+    spm(ENGLISH, place / "spiece.model", 90, pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
+    loaded["t5"] = T5Tokenizer.from_pretrained(place)
+
+    place = folder("marian", {"tokenizer_class": "MarianTokenizer", "source_lang": "en", "target_lang": "de"})
+    spm(ENGLISH, place / "source.spm", 90)
+    spm(GERMAN, place / "target.spm", 90)
+    pieces = {}
+    for name in ("source.spm", "target.spm"):
+        read = sentencepiece.SentencePieceProcessor(model_file=str(place / name))
+        for index in range(3, read.get_piece_size()):
+            pieces.setdefault(read.id_to_piece(index), None)
+    tokens = ["</s>", "<unk>", *sorted(pieces), ">>de<<", "<pad>"]
+    (place / "vocab.json").write_text(
+        json.dumps({token: index for index, token in enumerate(tokens)}, ensure_ascii=False), encoding="utf-8")
+    loaded["marian"] = MarianTokenizer.from_pretrained(place)
+
+    expected = {}
+    for name, tokenizer in loaded.items():
+        texts = TEXTS + ([">>de<< the cat sat"] if name == "marian" else [])
+        ids = {text: tokenizer(text)["input_ids"] for text in texts}
+        expected[name] = {"ids": ids, "pair": tokenizer("the cat", "a dog")["input_ids"]}
+    read = MarianTokenizer.from_pretrained(HERE / "marian", use_source_tokenizer=False)
+    written = read(text_target="der Hund und die Katze liefen heim")["input_ids"]
+    expected["marian"]["written"] = {"ids": written, "text": read.decode(written, skip_special_tokens=True)}
+    (HERE / "expected.json").write_text(json.dumps(expected, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+main()

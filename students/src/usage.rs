@@ -1,0 +1,205 @@
+//! Python code that loads a model's folder, by the library that reads it.
+
+use alambic_files::text::string_literal;
+use alambic_models::Config;
+use alambic_models::bert::{BertConfig, Head, PoolingMode, ProblemType};
+use alambic_models::vilt;
+
+/// Library that loads a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Library {
+    /// sentence-transformers: encoders of sentences, and of pairs that are rated.
+    SentenceTransformers,
+    /// transformers.
+    Transformers,
+    /// This program alone: architectures that transformers does not have, or not without a detector of objects.
+    Alambic,
+}
+
+impl Library {
+    /// Name on the hub, `library_name`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SentenceTransformers => "sentence-transformers",
+            Self::Transformers => "transformers",
+            Self::Alambic => "alambic",
+        }
+    }
+}
+
+/// Input of the example that a snippet runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UsageExample {
+    /// The text as the tokenizer is to see it, tags included.
+    pub text: String,
+    /// The second text of a pair: the passage in which a question is answered.
+    pub second: Option<String>,
+    /// Arguments of `generate`, for instance `max_length=40`; empty for its defaults.
+    pub generate: String,
+}
+
+/// How Python loads and runs a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PythonUsage {
+    /// The library.
+    pub library: Library,
+    /// Task as the hub names it, `pipeline_tag`; none where the hub has none.
+    pub task: Option<&'static str>,
+    /// A program that loads the folder it is run in, and prints the output of the example; none for [`Library::Alambic`].
+    pub code: Option<String>,
+}
+
+/// How Python loads and runs the folder of a configuration. Versions: transformers 5, sentence-transformers 5 and 6.
+#[must_use]
+pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
+    let (library, task, code) = match config {
+        Config::Bert(config) => encoder(config, example),
+        Config::Marian(_) => (Library::Transformers, Some("translation"), Some(generation(example))),
+        Config::Clip(_) => {
+            (Library::Transformers, Some("zero-shot-image-classification"), Some(similarity(example)))
+        }
+        Config::Vilt(config) if config.head == vilt::Head::Answers => {
+            (Library::Transformers, Some("visual-question-answering"), Some(visual_answer(example)))
+        }
+        Config::Vilt(_) => (Library::Transformers, None, None),
+        Config::Dual(_) | Config::Oscar(_) | Config::Lxmert(_) | Config::VisualBert(_) => {
+            let answers = config.outline().labels.len() > 1;
+            (Library::Alambic, answers.then_some("visual-question-answering"), None)
+        }
+        Config::Detector(_) => (Library::Alambic, Some("object-detection"), None),
+    };
+    PythonUsage { library, task, code }
+}
+
+/// Library, task and code of a text encoder.
+fn encoder(config: &BertConfig, example: &UsageExample) -> (Library, Option<&'static str>, Option<String>) {
+    let text = string_literal(&example.text);
+    if let Some(pooling) = config.pooling.as_ref().filter(|_| config.head == Head::None) {
+        // The module of recurrent pooling lies in the folder.
+        let trust = match pooling.mode {
+            PoolingMode::Recurrent { .. } => ", trust_remote_code=True",
+            PoolingMode::Tokens(_) => "",
+        };
+        let code = format!(
+            "from sentence_transformers import SentenceTransformer\n\n\
+             model = SentenceTransformer(\".\"{trust})\n\
+             print(model.encode([{text}]))"
+        );
+        return (Library::SentenceTransformers, Some("sentence-similarity"), Some(code));
+    }
+    let is_rating = config.head == Head::Sequence && config.problem_type == ProblemType::Regression;
+    if is_rating && config.pairs == Some(true) && config.labels.len() == 1 {
+        let second = string_literal(example.second.as_deref().unwrap_or(&example.text));
+        let code = format!(
+            "from sentence_transformers import CrossEncoder\n\n\
+             model = CrossEncoder(\".\")\n\
+             print(model.predict([({text}, {second})]))"
+        );
+        return (Library::SentenceTransformers, Some("text-ranking"), Some(code));
+    }
+    let pipeline = |task: &str, arguments: &str, input: &str| {
+        format!(
+            "from transformers import pipeline\n\n\
+             model = pipeline(\"{task}\", model=\".\"{arguments})\n\
+             print(model({input}))"
+        )
+    };
+    let (task, code) = match config.head {
+        Head::Sequence => {
+            let input = match &example.second {
+                Some(second) => {
+                    format!("{{\"text\": {text}, \"text_pair\": {}}}", string_literal(second))
+                }
+                None => text,
+            };
+            let all = if config.problem_type == ProblemType::MultiLabel { ", top_k=None" } else { "" };
+            ("text-classification", pipeline("text-classification", all, &input))
+        }
+        Head::Tokens => {
+            let spans = ", aggregation_strategy=\"simple\"";
+            ("token-classification", pipeline("token-classification", spans, &text))
+        }
+        Head::Span => ("question-answering", answer(example)),
+        Head::MaskedLanguage => ("fill-mask", states("AutoModelForMaskedLM", "logits", &text)),
+        Head::None => ("feature-extraction", states("AutoModel", "last_hidden_state", &text)),
+    };
+    (Library::Transformers, Some(task), Some(code))
+}
+
+/// Lines that load model and tokenizer with transformers.
+fn loaded(class: &str) -> String {
+    format!(
+        "from transformers import {class}, AutoTokenizer\n\n\
+         tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
+         model = {class}.from_pretrained(\".\")\n"
+    )
+}
+
+/// Code that prints the shape of an output for every token.
+fn states(class: &str, output: &str, text: &str) -> String {
+    format!(
+        "{}inputs = tokenizer({text}, return_tensors=\"pt\")\n\
+         print(model(**inputs).{output}.shape)",
+        loaded(class)
+    )
+}
+
+/// Code that prints the span of a passage that answers a question.
+fn answer(example: &UsageExample) -> String {
+    let passage = string_literal(example.second.as_deref().unwrap_or_default());
+    format!(
+        "{}inputs = tokenizer({}, {passage}, return_tensors=\"pt\")\n\
+         outputs = model(**inputs)\n\
+         start, end = outputs.start_logits.argmax(), outputs.end_logits.argmax()\n\
+         print(tokenizer.decode(inputs[\"input_ids\"][0, start : end + 1]))",
+        loaded("AutoModelForQuestionAnswering"),
+        string_literal(&example.text)
+    )
+}
+
+/// Code that prints a text that is generated.
+fn generation(example: &UsageExample) -> String {
+    let arguments = match example.generate.as_str() {
+        "" => String::new(),
+        arguments => format!(", {arguments}"),
+    };
+    format!(
+        "{}inputs = tokenizer({}, return_tensors=\"pt\")\n\
+         outputs = model.generate(**inputs{arguments})\n\
+         print(tokenizer.batch_decode(outputs, skip_special_tokens=True)[0])",
+        loaded("AutoModelForSeq2SeqLM"),
+        string_literal(&example.text)
+    )
+}
+
+/// Code that prints how well an image and a text belong together.
+fn similarity(example: &UsageExample) -> String {
+    format!(
+        "from PIL import Image\n\
+         from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel\n\n\
+         processor = AutoImageProcessor.from_pretrained(\".\")\n\
+         tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
+         model = CLIPModel.from_pretrained(\".\")\n\
+         image = processor(Image.open(\"IMAGE.png\").convert(\"RGB\"), return_tensors=\"pt\")\n\
+         text = tokenizer([{}], return_tensors=\"pt\")\n\
+         print(model(**text, **image).logits_per_image)",
+        string_literal(&example.text)
+    )
+}
+
+/// Code that prints the answer to a question about an image.
+fn visual_answer(example: &UsageExample) -> String {
+    format!(
+        "from PIL import Image\n\
+         from transformers import AutoImageProcessor, AutoTokenizer, ViltForQuestionAnswering\n\n\
+         processor = AutoImageProcessor.from_pretrained(\".\")\n\
+         tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
+         model = ViltForQuestionAnswering.from_pretrained(\".\")\n\
+         image = processor(Image.open(\"IMAGE.png\").convert(\"RGB\"), return_tensors=\"pt\")\n\
+         text = tokenizer({}, return_tensors=\"pt\")\n\
+         logits = model(**text, **image).logits\n\
+         print(model.config.id2label[logits.argmax().item()])",
+        string_literal(&example.text)
+    )
+}
