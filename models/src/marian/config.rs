@@ -11,11 +11,8 @@ use crate::layers::{LayerSizes, Norms, activation};
 use crate::published::{open, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, Stream};
 
-/// Layer norms of transformers' Marian use PyTorch's default.
-const EPSILON: f64 = 1e-5;
 
-/// The name of the table of words, and those of its copies: files may hold any of them.
-pub(super) const SHARED: &str = "model.shared.weight";
+/// The names of the copies of the table of words: files may hold any of them.
 const COPIES: [&str; 3] =
     ["lm_head.weight", "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"];
 
@@ -63,6 +60,9 @@ pub struct MarianConfig {
 }
 
 impl MarianConfig {
+    /// Number that is added to the variance in layer norms: PyTorch's default, as no configuration names it.
+    pub const EPSILON: f64 = 1e-5;
+
     /// Reads the configuration of a folder.
     ///
     /// # Errors
@@ -88,7 +88,7 @@ impl MarianConfig {
                 format!("there is no tensor `{}`, and tie_word_embeddings is false", COPIES[0]),
             ));
         }
-        if let Some(shared) = stored.find(&Self::spellings(SHARED)) {
+        if let Some(shared) = stored.find(&Self::spellings(Self::WORDS)) {
             let copies = COPIES.into_iter().filter_map(|name| stored.find(&with_and_without(BASE, name)));
             for copy in copies.filter(|copy| *copy != shared) {
                 if !stored.are_equal(shared, copy)? {
@@ -119,7 +119,7 @@ impl MarianConfig {
         let mut shapes = self.shapes();
         let positions = ["encoder", "decoder"]
             .map(|stack| (positions_of(stack), self.max_position_embeddings, self.d_model));
-        let bias = ("final_logits_bias".to_owned(), 1, self.vocab_size);
+        let bias = (Self::LOGITS_BIAS.to_owned(), 1, self.vocab_size);
         for (name, rows, width) in positions.into_iter().chain([bias]) {
             if stored.find(&Self::spellings(&name)).is_some() {
                 shapes.insert(name, vec![rows, width]);
@@ -134,13 +134,13 @@ impl MarianConfig {
     pub(crate) fn others() -> Vec<String> {
         let positions = ["encoder", "decoder"].map(positions_of);
         let named = COPIES.map(str::to_owned).into_iter().chain(positions);
-        named.chain(["final_logits_bias".to_owned()]).collect()
+        named.chain([Self::LOGITS_BIAS.to_owned()]).collect()
     }
 
     /// Names that a published file may have for a tensor, the likeliest first.
     pub(crate) fn spellings(name: &str) -> Vec<String> {
         let mut names = with_and_without(BASE, name);
-        if name == SHARED {
+        if name == Self::WORDS {
             names.extend(COPIES.into_iter().flat_map(|name| with_and_without(BASE, name)));
         }
         names
@@ -197,7 +197,7 @@ impl MarianConfig {
             heads,
             intermediate_size,
             activation: self.activation()?,
-            epsilon: EPSILON,
+            epsilon: Self::EPSILON,
             dropout: self.dropout,
             attention_dropout: 0.0,
             norms: Norms::After,

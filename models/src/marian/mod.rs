@@ -16,3 +16,4 @@ mod shapes;
 
 pub use config::MarianConfig;
 pub use model::Marian;
+pub use names::DecoderNames;

@@ -3,8 +3,14 @@
 mod bert;
 mod blocks;
 mod builder;
+mod clip;
 mod dual;
+mod images;
+mod marian;
+mod oscar;
+mod pooling;
 mod proto;
+mod vilt;
 
 use std::path::{Path, PathBuf};
 
@@ -52,19 +58,17 @@ pub fn export(
     storage: Storage,
 ) -> Result<Vec<OnnxFile>, StudentError> {
     // A graph is put together without a look at the shapes of weights; the network says what does not fit.
-    let whole = || architecture::build(config, weights);
+    architecture::build(config, weights)?;
     let graphs = match config {
-        Config::Bert(config) => {
-            whole()?;
-            vec![("model", bert::graph(config, weights, storage)?)]
-        }
-        Config::Dual(config) => {
-            whole()?;
-            dual::graphs(config, weights, storage)?.into()
-        }
+        Config::Bert(config) => vec![("model", bert::graph(config, weights, storage)?)],
+        Config::Marian(config) => marian::graphs(config, weights, storage)?,
+        Config::Dual(config) => dual::graphs(config, weights, storage)?.into(),
+        Config::Clip(config) => clip::graphs(config, weights, storage)?,
+        Config::Vilt(config) => vec![("model", vilt::graph(config, weights, storage)?)],
+        Config::Oscar(config) => vec![("model", oscar::graph(config, weights, storage)?)],
         other => {
             return Err(StudentError::Incompatible(format!(
-                "a {} has no ONNX form here, as text encoders and dual encoders have; `hf` is the form that it has",
+                "a {} has no ONNX form here; `hf` is the form that it has",
                 other.model_type()
             )));
         }

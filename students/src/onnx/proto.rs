@@ -66,11 +66,12 @@ pub(crate) struct Attribute {
     pub(crate) f: f32,
     #[prost(int64, tag = "3")]
     pub(crate) i: i64,
-    #[prost(bytes = "vec", tag = "4")]
-    pub(crate) s: Vec<u8>,
+    /// A branch.
+    #[prost(message, optional, tag = "6")]
+    pub(crate) g: Option<Graph>,
     #[prost(int64, repeated, tag = "8")]
     pub(crate) ints: Vec<i64>,
-    /// 1 a float, 2 an integer, 3 a text, 7 integers.
+    /// 1 a float, 2 an integer, 5 a graph, 7 integers.
     #[prost(int32, tag = "20")]
     pub(crate) kind: i32,
 }
@@ -143,5 +144,6 @@ pub(crate) mod element {
     pub(crate) const I8: i32 = 3;
     pub(crate) const I32: i32 = 6;
     pub(crate) const I64: i32 = 7;
+    pub(crate) const BOOL: i32 = 9;
     pub(crate) const F16: i32 = 10;
 }
