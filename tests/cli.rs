@@ -282,7 +282,7 @@ fn a_model_is_exported_in_other_forms() {
     }
     Tokenizer::train_words(["a film"], 40).unwrap().files(16).unwrap().write(&model).unwrap();
     let export = ["export", "model", "--format", "hf,onnx,int8", "--to", "out"];
-    assert!(run(folder.path(), &export).good().contains("out/model.int8.onnx"));
+    assert!(run(folder.path(), &export).good().contains("out/onnx/model_quantized.onnx"));
     let list = json(&run(folder.path(), &[&export[..], &["--json"]].concat()).good());
     assert_eq!((&list[1]["format"], &list[1]["difference"]), (&Value::from("onnx"), &Value::from(0.0)));
     assert!(folder.path().join("out/hf/model.safetensors").is_file());

@@ -344,7 +344,7 @@ fn sentences_alone_teach_a_student_that_pools_by_long_short_term_memory() {
     assert_eq!(said.split_whitespace().count(), 3 + 24, "{said}");
     assert!(!folder.path().join("run/student/modules.json").exists());
     run(folder.path(), &["export", "run/student", "--format", "onnx,int8", "--to", "exported"]).good();
-    assert!(folder.path().join("exported/model.onnx").is_file());
+    assert!(folder.path().join("exported/onnx/model.onnx").is_file());
     // Who reads one side alone does not learn from what says the same.
     let ended = run(
         folder.path(),

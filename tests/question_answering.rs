@@ -36,7 +36,7 @@ fn questions_are_answered_out_of_passages_from_a_recipe_to_a_prediction() {
     let said = run(folder.path(), &["predict", "run/student", "--target-language", "hi", &line]).bad(2);
     assert!(said.contains("this one answers questions out of passages"), "{said}");
     run(folder.path(), &["export", "run/student", "--to", "out", "--format", "onnx"]).good();
-    assert!(folder.path().join("out/model.onnx").is_file());
+    assert!(folder.path().join("out/onnx/model.onnx").is_file());
 }
 
 #[test]

@@ -75,8 +75,8 @@ fn fusion_encoder_is_distilled_into_a_dual_encoder() {
     // Other programs run its towers apart from each other.
     let said = run(folder.path(), &["export", "dide", "--format", "onnx,int8", "--to", "out"]).good();
     for part in ["text", "image", "head"] {
-        for ending in ["onnx", "int8.onnx"] {
-            let file = format!("out/{part}.{ending}");
+        for ending in ["", "_quantized"] {
+            let file = format!("out/onnx/{part}{ending}.onnx");
             assert!(said.contains(&file) && folder.path().join(&file).is_file(), "{said}");
         }
     }

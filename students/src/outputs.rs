@@ -37,7 +37,10 @@ impl OutputDifference {
             let expected = expected.get(name)?;
             let largest = expected.iter().fold(0.0f64, |largest, value| largest.max(f64::from(value.abs())));
             let difference = if expected.len() == found.len() {
-                expected.iter().zip(found).map(|(one, other)| f64::from((one - other).abs()))
+                expected
+                    .iter()
+                    .zip(found)
+                    .map(|(one, other)| f64::from((one - other).abs()))
                     // NaN is larger than all.
                     .fold(0.0, |largest, own| if own <= largest { largest } else { own })
             } else {
@@ -46,9 +49,11 @@ impl OutputDifference {
             Some(Self { output: name.clone(), difference, largest })
         };
         let relative = |own: &Self| own.difference / own.largest.max(f64::MIN_POSITIVE);
-        found.iter().filter_map(of).reduce(|one, other| {
-            if relative(&other) <= relative(&one) { one } else { other }
-        })
+        found.iter().filter_map(of).reduce(
+            |one, other| {
+                if relative(&other) <= relative(&one) { one } else { other }
+            },
+        )
     }
 }
 

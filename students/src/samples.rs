@@ -1,9 +1,9 @@
 //! Inputs over which a model and what was written of it are compared.
 
-use alambic_models::architecture::{self, Architecture, Batch, Image};
+use alambic_models::architecture::{Architecture, Batch, Image};
 use alambic_models::bert::TextInput;
 use alambic_models::{
-    Config, GenerationConfig, ImageInput, Images, ModelError, Outline, PatchInput, RegionInput, Regions, Tokenizer,
+    Config, GenerationConfig, ImageInput, Images, ModelError, PatchInput, RegionInput, Regions, Tokenizer,
     Tokens,
 };
 use alambic_tensor::candle::Tensor;
@@ -41,12 +41,15 @@ pub(crate) fn samples(
     let text = tokenizer.map(|tokenizer| texts(config, tokenizer, count)).transpose()?;
     let target = match (&text, network.as_translator()) {
         (Some(text), Some(translator)) => {
-            let generation = GenerationConfig::greedy(MAX_NEW_TOKENS.min(config.max_length() - 1));
+            let generation =
+                GenerationConfig::greedy(MAX_NEW_TOKENS.min(config.max_length().saturating_sub(1)));
             let written = generation.run(translator, &text.tokens)?;
             let start = translator.start_token();
             let rows: Vec<Vec<u32>> = written
                 .into_iter()
-                .map(|best| std::iter::once(start).chain(best.into_iter().flat_map(|best| best.tokens)).collect())
+                .map(|best| {
+                    std::iter::once(start).chain(best.into_iter().flat_map(|best| best.tokens)).collect()
+                })
                 .collect();
             Some(Tokens::pad(&rows, config.padding()))
         }

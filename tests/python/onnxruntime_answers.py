@@ -102,17 +102,17 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         sessions = {
-            (part, ending): onnxruntime.InferenceSession(str(options.out / f"{part}.{ending}"))
+            (part, ending): onnxruntime.InferenceSession(str(options.out / "onnx" / f"{part}{ending}.onnx"))
             for part in ("text", "image", "head")
-            for ending in ("onnx", "int8.onnx")
-            if (options.out / f"{part}.{ending}").is_file()
+            for ending in ("", "_quantized")
+            if (options.out / "onnx" / f"{part}{ending}.onnx").is_file()
         }
-        side = sessions["image", "onnx"].get_inputs()[0].shape[2]
+        side = sessions["image", ""].get_inputs()[0].shape[2]
         files, pixels = squares(paths, side, folder)
         first = {name: array[:COUNT] for name, array in text.items()} | {"pixel_values": pixels[seen[:COUNT]]}
         reference = traced(options.alambic, options.student, first, folder)
         certain = predicted(options.alambic, options.student, [files[index] for index in seen], questions, labels)
-        for ending in ("onnx", "int8.onnx"):
+        for ending in ("", "_quantized"):
             if ("head", ending) not in sessions:
                 continue
             found = {
@@ -125,14 +125,14 @@ def main():
             }
             differences["log-probability from predict"] = np.abs(log_softmax(found["logits"]) - certain).max()
             for name, difference in differences.items():
-                print(f"{ending}: {name}: largest difference {difference:.2e}")
-                failed |= ending == "onnx" and not difference < TOLERANCE
+                print(f"{ending or 'f32'}: {name}: largest difference {difference:.2e}")
+                failed |= ending == "" and not difference < TOLERANCE
             best = found["logits"].argmax(1)
-            print(f"{ending}: {(best == certain.argmax(1)).sum()} of {len(rows)} answers are those of predict")
+            print(f"{ending or 'f32'}: {(best == certain.argmax(1)).sum()} of {len(rows)} answers are those of predict")
             known = [(labels[index], row[2]) for index, row in zip(best, rows) if len(row) > 2]
             if known:
                 right = sum(answer == truth for answer, truth in known)
-                print(f"{ending}: {right} of {len(known)} answers are right, {100 * right / len(known):.1f} %")
+                print(f"{ending or 'f32'}: {right} of {len(known)} answers are right, {100 * right / len(known):.1f} %")
     sys.exit(failed)
 
 

@@ -11,7 +11,6 @@ use crate::layers::{LayerSizes, Norms, activation};
 use crate::published::{open, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, Stream};
 
-
 /// The names of the copies of the table of words: files may hold any of them.
 const COPIES: [&str; 3] =
     ["lm_head.weight", "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"];

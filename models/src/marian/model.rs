@@ -44,7 +44,9 @@ impl Marian {
             }
         };
         Ok(Self {
-            shared: LinearWeight::new(source.tensor(MarianConfig::WORDS, &[config.vocab_size, config.d_model])?),
+            shared: LinearWeight::new(
+                source.tensor(MarianConfig::WORDS, &[config.vocab_size, config.d_model])?,
+            ),
             logits_bias,
             encoder_positions: config.position_table(weights, "encoder")?,
             decoder_positions: config.position_table(weights, "decoder")?,

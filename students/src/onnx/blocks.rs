@@ -124,8 +124,8 @@ pub(super) fn mask_bias_of_both(graph: &mut Builder, text: &str, image: &str) ->
 
 /// The first rows of `[batch, length, width]`, as many as a text has tokens.
 pub(super) fn first_rows(graph: &mut Builder, rows: &str, ids: &str) -> Name {
-    let [start, axis] =
-        [("start of the text", 0), ("token axis", 1)].map(|(name, value)| graph.integers(name, &[1], &[value]));
+    let [start, axis] = [("start of the text", 0), ("token axis", 1)]
+        .map(|(name, value)| graph.integers(name, &[1], &[value]));
     let end = graph.node("Shape", &[ids], vec![integer("start", 1)]);
     graph.node("Slice", &[rows, &start, &end, &axis], Vec::new())
 }

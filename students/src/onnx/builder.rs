@@ -207,7 +207,12 @@ impl Builder {
     }
 
     /// `x Wᵀ`.
-    pub(super) fn product(&mut self, x: &str, name: &str, weight: &candle::Tensor) -> Result<Name, ModelError> {
+    pub(super) fn product(
+        &mut self,
+        x: &str,
+        name: &str,
+        weight: &candle::Tensor,
+    ) -> Result<Name, ModelError> {
         let transposed = weight.t()?.contiguous()?;
         if self.storage != Storage::Int8 {
             let weight = self.table(name, &transposed)?;

@@ -145,7 +145,9 @@ impl MarianGraphs<'_> {
         let causal = blocks::causal_bias(&mut graph, &ids, &start);
         let bias = blocks::mask_bias(&mut graph, &mask);
         let cross = match (&given, &memory, &switch) {
-            (Some(given), Some(memory), Some(switch)) => self.chosen(&mut graph, &sizes, memory, switch, given)?,
+            (Some(given), Some(memory), Some(switch)) => {
+                self.chosen(&mut graph, &sizes, memory, switch, given)?
+            }
             (None, Some(memory), _) => self.project_memory(&mut graph, &sizes, memory)?,
             (given, ..) => given.iter().flat_map(|given| &given.encoder).map(KeyValue::copy).collect(),
         };
@@ -169,17 +171,23 @@ impl MarianGraphs<'_> {
                     if let Some(before) = given.as_ref().and_then(|given| given.decoder.get(index)) {
                         now = before.followed_by(graph, &now);
                     }
-                    let attended = self.attend(graph, &sizes, &names.attention.output, &query, &now, &causal)?;
+                    let attended =
+                        self.attend(graph, &sizes, &names.attention.output, &query, &now, &causal)?;
                     own = Some(now);
                     Ok(attended)
                 },
             )?;
-            hidden =
-                blocks::sublayer(&mut graph, &self.source, &names.cross_norm, &sizes, &hidden, |graph, x| {
-                    let query =
-                        blocks::heads(graph, &self.source, &names.cross.query, &sizes, x, FORWARD)?;
+            hidden = blocks::sublayer(
+                &mut graph,
+                &self.source,
+                &names.cross_norm,
+                &sizes,
+                &hidden,
+                |graph, x| {
+                    let query = blocks::heads(graph, &self.source, &names.cross.query, &sizes, x, FORWARD)?;
                     self.attend(graph, &sizes, &names.cross.output, &query, cross, &bias)
-                })?;
+                },
+            )?;
             let [inner, outer, norm] = &names.feed_forward;
             hidden = blocks::sublayer(&mut graph, &self.source, norm, &sizes, &hidden, |graph, x| {
                 blocks::feed_forward(graph, &self.source, [inner, outer], &sizes, x)
@@ -192,7 +200,8 @@ impl MarianGraphs<'_> {
         for (index, own) in present.iter().enumerate() {
             own.output(&mut graph, &sizes, index, "decoder", "past_and_decoder_sequence");
             if past != Past::Given {
-                let length = if past == Past::Chosen { "present_encoder_sequence" } else { "encoder_sequence" };
+                let length =
+                    if past == Past::Chosen { "present_encoder_sequence" } else { "encoder_sequence" };
                 cross[index].output(&mut graph, &sizes, index, "encoder", length);
             }
         }
@@ -245,11 +254,9 @@ impl MarianGraphs<'_> {
         let flat = |all: &[KeyValue]| -> Vec<Name> {
             all.iter().flat_map(|own| [own.key.clone(), own.value.clone()]).collect()
         };
-        let all = graph.choose(
-            switch,
-            &mut |_| Ok(flat(&given.encoder)),
-            &mut |graph| Ok(flat(&self.project_memory(graph, sizes, memory)?)),
-        )?;
+        let all = graph.choose(switch, &mut |_| Ok(flat(&given.encoder)), &mut |graph| {
+            Ok(flat(&self.project_memory(graph, sizes, memory)?))
+        })?;
         let pair = |pair: &[Name]| match pair {
             [key, value] => Some(KeyValue { key: key.clone(), value: value.clone() }),
             _ => None,
@@ -285,8 +292,7 @@ impl KeyValue {
     }
 
     fn followed_by(&self, graph: &mut Builder, next: &Self) -> Self {
-        let mut join =
-            |one: &str, other: &str| graph.node("Concat", &[one, other], vec![integer("axis", 2)]);
+        let mut join = |one: &str, other: &str| graph.node("Concat", &[one, other], vec![integer("axis", 2)]);
         Self { key: join(&self.key, &next.key), value: join(&self.value, &next.value) }
     }
 

@@ -23,8 +23,7 @@ pub(super) fn graph(
     let ids = graph.tokens("input_ids");
     let mask = graph.tokens("attention_mask");
     let text = bert::embed(&mut graph, &source, &names, encoder, &ids)?;
-    let regions =
-        graph.numbers("visual_embeds", &["batch".into(), "regions".into(), config.features.into()]);
+    let regions = graph.numbers("visual_embeds", &["batch".into(), "regions".into(), config.features.into()]);
     let region_mask = graph.whole_numbers("visual_attention_mask", &["batch".into(), "regions".into()]);
     let [linear, norm] = OscarConfig::region_names();
     let mut image = source.linear(&mut graph, &regions, &linear)?;

@@ -66,9 +66,8 @@ fn pooled_tokens(graph: &mut Builder, mask: &str, skipped: usize) -> Name {
 fn gather(graph: &mut Builder, hidden: &str, mask: &str, mode: TokenPooling) -> Name {
     let tokens = graph.integers("token axis", &[1], &[1]);
     let last = graph.integers("last axis", &[1], &[2]);
-    let sum = |graph: &mut Builder, x: &str| {
-        graph.node("ReduceSum", &[x, &tokens], vec![integer("keepdims", 0)])
-    };
+    let sum =
+        |graph: &mut Builder, x: &str| graph.node("ReduceSum", &[x, &tokens], vec![integer("keepdims", 0)]);
     let place = |graph: &mut Builder, x: &str| {
         let x = cast(graph, x, element::I32);
         graph.node("ArgMax", &[&x], vec![integer("axis", 1), integer("keepdims", 1)])

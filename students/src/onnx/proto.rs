@@ -1,5 +1,6 @@
 //! The messages of ONNX that a graph needs, with the numbers of their fields (onnx.proto3 of ONNX 1.16). What is left out
-//! here, readers take as absent.
+//! here, readers take as absent. Lists of numbers are not packed, as the file says and as ONNX itself writes them: some readers know
+//! no other way.
 
 use prost::Message;
 
@@ -69,7 +70,7 @@ pub(crate) struct Attribute {
     /// A branch.
     #[prost(message, optional, tag = "6")]
     pub(crate) g: Option<Graph>,
-    #[prost(int64, repeated, tag = "8")]
+    #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(crate) ints: Vec<i64>,
     /// 1 a float, 2 an integer, 5 a graph, 7 integers.
     #[prost(int32, tag = "20")]
@@ -79,7 +80,7 @@ pub(crate) struct Attribute {
 /// Constant numbers.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Tensor {
-    #[prost(int64, repeated, tag = "1")]
+    #[prost(int64, repeated, packed = "false", tag = "1")]
     pub(crate) dims: Vec<i64>,
     #[prost(int32, tag = "2")]
     pub(crate) data_type: i32,

@@ -72,7 +72,8 @@ fn inputs(path: &Path, batch: &Batch) -> Result<Values, StudentError> {
     let mut values = Values::new();
     if let Some(text) = &batch.text {
         let (tokens, shape) = (&text.tokens, [text.tokens.batch, text.tokens.length]);
-        let segments = text.segments.as_ref().map_or_else(|| vec![0; tokens.ids.len()], |own| as_integers(own));
+        let segments =
+            text.segments.as_ref().map_or_else(|| vec![0; tokens.ids.len()], |own| as_integers(own));
         let mask = as_mask(&tokens.mask);
         values.insert("input_ids".into(), of_integers(path, &shape, as_integers(&tokens.ids))?);
         values.insert("attention_mask".into(), of_integers(path, &shape, mask.clone())?);
@@ -81,7 +82,8 @@ fn inputs(path: &Path, batch: &Batch) -> Result<Values, StudentError> {
     }
     if let Some(Image::Pixels(images)) = &batch.image {
         let (count, _, height, width) = images.pixels.dims4().map_err(ModelError::from)?;
-        let pixels = images.pixels.flatten_all().and_then(|pixels| pixels.to_vec1()).map_err(ModelError::from)?;
+        let pixels =
+            images.pixels.flatten_all().and_then(|pixels| pixels.to_vec1()).map_err(ModelError::from)?;
         let mask = images.mask.as_ref().map_or_else(|| vec![1; count * height * width], |mask| as_mask(mask));
         values.insert("pixel_values".into(), of_numbers(path, images.pixels.dims(), pixels)?);
         values.insert("pixel_mask".into(), of_integers(path, &[count, height, width], mask)?);
@@ -91,7 +93,10 @@ fn inputs(path: &Path, batch: &Batch) -> Result<Values, StudentError> {
         let (count, length, _) = features.dims3().map_err(ModelError::from)?;
         let numbers = features.flatten_all().and_then(|own| own.to_vec1()).map_err(ModelError::from)?;
         values.insert("visual_embeds".into(), of_numbers(path, features.dims(), numbers)?);
-        values.insert("visual_attention_mask".into(), of_integers(path, &[count, length], as_mask(&regions.mask))?);
+        values.insert(
+            "visual_attention_mask".into(),
+            of_integers(path, &[count, length], as_mask(&regions.mask))?,
+        );
     }
     Ok(values)
 }
@@ -131,7 +136,8 @@ impl Decoding<'_> {
             let nothing: Vec<&str> =
                 self.session.inputs().filter(|name| name.starts_with("past_key_values.")).collect();
             for name in nothing {
-                let own = past.as_ref().and_then(|past| past.get(&name.replace("past_key_values", "present")));
+                let own =
+                    past.as_ref().and_then(|past| past.get(&name.replace("past_key_values", "present")));
                 if let Some(own) = own {
                     known.insert(name.to_owned(), own.clone());
                 }
@@ -156,7 +162,8 @@ impl Decoding<'_> {
         // By token and row; wanted is by row and token.
         let rows = self.batch.text.as_ref().map_or(0, |text| text.tokens.batch);
         let width = logits.first().map_or(0, |first| first.len() / rows.max(1));
-        let row = |row: usize| logits.iter().flat_map(move |step| step[row * width..][..width].iter().copied());
+        let row =
+            |row: usize| logits.iter().flat_map(move |step| step[row * width..][..width].iter().copied());
         let all: Vec<f32> = (0..rows).flat_map(row).collect();
         let shape = [rows, self.target.length, width];
         Ok([("logits".to_owned(), of_numbers(self.path, &shape, all)?)].into_iter().collect())

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use rten::{DataType, Model, NodeId, Value, ValueOrView, ValueType, ValueView};
+use rten::{Model, NodeId, Value, ValueOrView, ValueView};
 use rten_tensor::prelude::*;
 
 use crate::StudentError;
@@ -59,8 +59,7 @@ impl Session {
             inputs.push((*id, ValueOrView::View(value.as_view())));
         }
         let wanted: Vec<NodeId> = self.outputs.iter().map(|(_, id)| *id).collect();
-        let found =
-            self.model.run(inputs, &wanted, None).map_err(|error| failed(&self.path, &error))?;
+        let found = self.model.run(inputs, &wanted, None).map_err(|error| failed(&self.path, &error))?;
         Ok(self.outputs.iter().map(|(name, _)| name.clone()).zip(found).collect())
     }
 }
