@@ -331,6 +331,26 @@ pub(super) fn row_at(graph: &mut Builder, rows: &str, place: &str) -> Name {
     graph.node("GatherND", &[rows, place], vec![integer("batch_dims", 1)])
 }
 
+/// The first place of each text, `[batch, 1]`, at which `[batch, sequence]` is 1 and not 0; 0 where there is none.
+///
+/// Of equal numbers runtimes do not agree which one is the largest, so none are equal here.
+pub(super) fn first_place(graph: &mut Builder, candidates: &str) -> Name {
+    let positions = counted_positions(graph, candidates);
+    let shape = graph.node("Shape", &[candidates], Vec::new());
+    let one = graph.integers("one", &[], &[1]);
+    let length = graph.node("Gather", &[&shape, &one], Vec::new());
+    let behind = graph.node("Sub", &[&length, &positions], Vec::new());
+    let before_all = graph.node("Mul", &[candidates, &length], Vec::new());
+    let order = graph.node("Add", &[&before_all, &behind], Vec::new());
+    largest_place(graph, &order)
+}
+
+/// The place of the largest whole number of each row, `[batch, 1]`.
+pub(super) fn largest_place(graph: &mut Builder, numbers: &str) -> Name {
+    let numbers = cast(graph, numbers, element::I32);
+    graph.node("ArgMax", &[&numbers], vec![integer("axis", 1), integer("keepdims", 1)])
+}
+
 /// A linear layer and a hyperbolic tangent.
 pub(super) fn linear_tanh(
     graph: &mut Builder,

@@ -4,7 +4,9 @@ use alambic_models::ModelError;
 use alambic_models::clip::ClipConfig;
 use alambic_tensor::parameters::Weights;
 
-use super::blocks::{self, LayerSizes, Norms, OnnxWeights, TextTables, cast, first_token, normalise, row_at};
+use super::blocks::{
+    self, LayerSizes, Norms, OnnxWeights, TextTables, cast, first_place, first_token, normalise, row_at,
+};
 use super::builder::{Builder, Finished, Name, Storage, integer, integers};
 use super::images::{PatchTables, with_first};
 use super::proto::element;
@@ -109,14 +111,14 @@ impl ClipGraphs<'_> {
         let hidden =
             self.source.norm(graph, &hidden, "text_model.final_layer_norm", config.layer_norm_eps)?;
         // The state of the first end of a text stands for it.
-        let ends = if config.eos_token_id == HIGHEST {
-            cast(graph, ids, element::I32)
+        let end = if config.eos_token_id == HIGHEST {
+            graph.node("ReduceMax", &[ids], vec![integers("axes", &[1]), integer("keepdims", 1)])
         } else {
-            let end = graph.integers("end of a text", &[], &[config.eos_token_id.into()]);
-            let is_end = graph.node("Equal", &[ids, &end], Vec::new());
-            cast(graph, &is_end, element::I32)
+            graph.integers("end of a text", &[], &[config.eos_token_id.into()])
         };
-        let place = graph.node("ArgMax", &[&ends], vec![integer("axis", 1), integer("keepdims", 1)]);
+        let is_end = graph.node("Equal", &[ids, &end], Vec::new());
+        let is_end = cast(graph, &is_end, element::I64);
+        let place = first_place(graph, &is_end);
         let last = row_at(graph, &hidden, &place);
         let projection = "text_projection.weight";
         let projected = graph.product(&last, projection, self.source.get(projection)?)?;

@@ -4,7 +4,9 @@ use alambic_models::ModelError;
 use alambic_models::bert::{Pooling, PoolingMode, PoolingStep, TokenPooling};
 use alambic_tensor::candle::Tensor;
 
-use super::blocks::{OnnxWeights, activate, cast, counted_positions, normalise, row_at};
+use super::blocks::{
+    OnnxWeights, activate, cast, counted_positions, first_place, largest_place, normalise, row_at,
+};
 use super::builder::{Builder, Name, integer, integers};
 use super::proto::element;
 
@@ -68,20 +70,16 @@ fn gather(graph: &mut Builder, hidden: &str, mask: &str, mode: TokenPooling) -> 
     let last = graph.integers("last axis", &[1], &[2]);
     let sum =
         |graph: &mut Builder, x: &str| graph.node("ReduceSum", &[x, &tokens], vec![integer("keepdims", 0)]);
-    let place = |graph: &mut Builder, x: &str| {
-        let x = cast(graph, x, element::I32);
-        graph.node("ArgMax", &[&x], vec![integer("axis", 1), integer("keepdims", 1)])
-    };
     match mode {
         TokenPooling::First => {
-            let place = place(graph, mask);
+            let place = first_place(graph, mask);
             row_at(graph, hidden, &place)
         }
         TokenPooling::Last => {
             // Counted from 1, so that the place of a token is above that of padding.
             let positions = positions_from_one(graph, mask);
             let kept = graph.node("Mul", &[mask, &positions], Vec::new());
-            let place = place(graph, &kept);
+            let place = largest_place(graph, &kept);
             row_at(graph, hidden, &place)
         }
         TokenPooling::Mean | TokenPooling::MeanBySquareRoot | TokenPooling::WeightedMean => {
