@@ -6,15 +6,20 @@ use alambic_models::{Config, ModelFolder, Precision};
 use alambic_reports::numbers::bytes;
 use alambic_students::{ExportFormat, ExportedFile, export};
 use clap::{Args, ValueEnum};
-use serde_json::json;
 
 use super::{model_folder, warn_unread_tensors};
 use crate::failure::Failure;
 use crate::output::{self, Column};
 
-/// Writes a model in the forms that other programs load, reads them back and reports by how much they differ
+/// Writes a model in the forms that other programs load, runs them and reports by how much they differ
 ///
-/// In ONNX a text encoder is one file, `model.onnx`. A dual encoder is three: `text.onnx` gives `text_embeds`; `image.onnx`
+/// Each form is read back and run over texts out of the model's vocabulary, and made-up pictures and regions. What differs
+/// from the model by more than rounding in 32 bits makes is an error. `export.json` records the differences.
+///
+/// ONNX files lie in the folder `onnx`. A text encoder is one file, `model.onnx`; so are ViLT and Oscar. An encoder-decoder
+/// is `encoder_model.onnx`, and `decoder_model.onnx` with `decoder_with_past_model.onnx`, or both in one,
+/// `decoder_model_merged.onnx`, as Optimum and transformers.js load them. CLIP is `model.onnx`, and `text_model.onnx` and
+/// `vision_model.onnx` for either side alone. Files in eight bits end in `_quantized.onnx`. A dual encoder is three: `text.onnx` gives `text_embeds`; `image.onnx`
 /// gives `image_embeds`, to be computed once an image and stored; `head.onnx` takes both and gives the logits of the
 /// answers, in the order of `id2label` in `config.json`. The image tower's input `pixel_values` is a square of the size for
 /// which the model stores positions, `image_size`: red, green and blue, each from -1 to 1 (a byte over 127.5, minus 1).
@@ -43,9 +48,9 @@ pub(crate) struct Arguments {
 enum Form {
     /// A Hugging Face folder
     Hf,
-    /// ONNX files, of text encoders and dual encoders
+    /// ONNX files
     Onnx,
-    /// ONNX files in eight bits, of text encoders and dual encoders
+    /// ONNX files in eight bits
     Int8,
 }
 
@@ -82,12 +87,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let exported = export(&model, &formats, precision, &arguments.to)?;
     if arguments.json {
         let one = |exported: &ExportedFile| {
-            json!({
-                "format": name(exported.format),
-                "path": exported.path.to_string_lossy(),
-                "bytes": exported.bytes,
-                "difference": exported.difference,
-            })
+            let mut json = exported.measured();
+            json["format"] = name(exported.format).into();
+            json["path"] = exported.path.to_string_lossy().into();
+            json
         };
         return output::json(&exported.iter().map(one).collect::<Vec<_>>());
     }
@@ -95,7 +98,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Column::Text("format"),
         Column::Text("path"),
         Column::Number("size"),
-        Column::Number("largest difference"),
+        Column::Number("weights differ by"),
+        Column::Number("outputs differ by"),
     ];
     let rows = exported.iter().map(|exported| {
         vec![
@@ -103,6 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             exported.path.display().to_string(),
             bytes(exported.bytes),
             format!("{:.1e}", exported.difference),
+            exported.outputs.as_ref().map_or("–".to_owned(), |own| format!("{:.1e}", own.difference)),
         ]
     });
     output::table(&columns, rows.collect())

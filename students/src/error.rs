@@ -45,6 +45,29 @@ pub enum StudentError {
         "no corpus translates the tag `{0}` of the detector to the student's language: leave `tag-language` out, or train the detector on tags that are known"
     )]
     MissingTagTranslation(String),
+    /// An ONNX file that was written does not run.
+    #[error("{}: the written file does not run: {message}", path.display())]
+    Run {
+        /// The file.
+        path: PathBuf,
+        /// What the runtime says.
+        message: String,
+    },
+    /// What was written computes something else.
+    #[error(
+        "{}: `{output}` of the written model differs by {difference:.1e} from that of the one that is exported, by at most {largest:.1e} in size",
+        path.display()
+    )]
+    OtherOutput {
+        /// The file or folder.
+        path: PathBuf,
+        /// Name of the output.
+        output: String,
+        /// The largest difference of one of its numbers.
+        difference: f64,
+        /// The largest size of one of its numbers.
+        largest: f64,
+    },
     /// What was written does not load back as it was.
     #[error("{}: the written model differs from the one in memory by {difference}", path.display())]
     RoundTrip {

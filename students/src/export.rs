@@ -2,16 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use alambic_files::digests::relative;
 use alambic_inference::detector_folder;
-use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
-use serde_json::Value;
+use alambic_models::architecture::{self, Architecture, Batch};
+use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerFiles};
+use serde_json::{Map, Value, json};
 
 use crate::StudentError;
 use crate::export_card::write_card;
 use crate::export_folder::ExportFolder;
-use crate::onnx::{self, OnnxFile, Storage};
+use crate::onnx::{self, Storage};
+use crate::outputs::{OutputDifference, Outputs, outputs};
+use crate::samples::samples;
 use crate::save_pretrained::{
-    add_detector, file_error, save_pretrained, write_json, write_module_weights, write_settings,
+    add_detector, save_pretrained, write_json, write_module_weights, write_settings,
 };
 
 /// Format of an exported model.
@@ -19,7 +23,7 @@ use crate::save_pretrained::{
 pub enum ExportFormat {
     /// Weights of a Hugging Face folder, for transformers and sentence-transformers.
     HuggingFace,
-    /// ONNX files: one of a text encoder, three of a dual encoder.
+    /// ONNX files.
     Onnx,
     /// ONNX files whose matrices are in eight bits.
     Int8,
@@ -37,10 +41,22 @@ pub struct ExportedFile {
     /// The largest difference that storing made to a weight: over the largest of its tensor in ONNX, as it is in a
     /// Hugging Face folder.
     pub difference: f64,
+    /// The largest difference of an output from the model that was exported, over texts, pictures and regions made for it; none
+    /// where it gives nothing that the model gives.
+    pub outputs: Option<OutputDifference>,
 }
 
-/// The folder of the ONNX files within that of an export, as transformers.js, Optimum and sentence-transformers look for it.
-const ONNX: &str = "onnx";
+impl ExportedFile {
+    /// What was measured, as it is recorded and printed.
+    #[must_use]
+    pub fn measured(&self) -> Value {
+        let outputs = self
+            .outputs
+            .as_ref()
+            .map(|own| json!({ "output": own.output, "difference": own.difference, "largest": own.largest }));
+        json!({ "bytes": self.bytes, "difference": self.difference, "outputs": outputs })
+    }
+}
 
 /// Keys of `config.json` that mean nothing to this program and something to others.
 const KEPT: [&str; 3] = ["sentence_transformers", "sbert_ce_default_activation_function", "tokenizer_class"];
@@ -67,19 +83,24 @@ pub fn export(
         if config.reads_texts() { TokenizerFiles::checked(model)? } else { TokenizerFiles::read(model)? };
     let target = ExportFolder::open(to, &folder)?;
     let weights = config.weights(&folder)?;
+    let comparison = Comparison::of(&config, &*architecture::build(&config, &weights)?, model)?;
     let mut all = Vec::new();
     for &format in formats {
         let storage = match (format, precision) {
             (ExportFormat::HuggingFace, _) => {
                 let path = target.partial().to_owned();
                 let difference = save_pretrained(&path, &config, &weights, &tokenizer, precision)?.into();
+                let read = ModelFolder::open(&path)?;
+                let network = architecture::open(&read)?;
+                let found = outputs(&config, &*network, &comparison.batch)?;
                 if let Some(detector) = detector_folder(model) {
                     add_detector(&path, &detector)?;
                 }
                 all.push(ExportedFile {
                     format,
-                    bytes: ModelFolder::open(&path)?.bytes()?,
+                    bytes: read.bytes()?,
                     difference,
+                    outputs: comparison.check(&path, &found, precision == Precision::F32)?,
                     path,
                 });
                 continue;
@@ -88,15 +109,19 @@ pub fn export(
             (ExportFormat::Onnx, Precision::F16) => Storage::F16,
             (ExportFormat::Onnx, Precision::F32) => Storage::F32,
         };
-        let place = target.partial().join(ONNX);
-        std::fs::create_dir_all(&place).map_err(file_error(&place))?;
-        let written = onnx::export(&place, &config, &weights, storage)?;
-        all.extend(written.into_iter().map(|OnnxFile { path, bytes, difference }| ExportedFile {
-            format,
-            path,
-            bytes,
-            difference,
-        }));
+        let written = onnx::export(target.partial(), &config, &weights, storage)?;
+        let files: Vec<(&str, &Path)> =
+            written.iter().map(|file| (file.graph, file.path.as_path())).collect();
+        let found = onnx::run_files(&config, &files, &comparison.batch)?;
+        for (file, found) in written.into_iter().zip(found) {
+            all.push(ExportedFile {
+                format,
+                bytes: file.bytes,
+                difference: file.difference,
+                outputs: comparison.check(&file.path, &found, storage == Storage::F32)?,
+                path: file.path,
+            });
+        }
     }
     let has_weights = formats.contains(&ExportFormat::HuggingFace);
     // Weights of an earlier export stay with the settings that were written with them.
@@ -108,14 +133,48 @@ pub fn export(
         keep(&target.partial().join("config.json"), folder.json())?;
         write_card(target.partial(), &config, &folder)?;
     }
+    let mut measured = Map::new();
     for one in &mut all {
+        let name = relative(target.partial(), &one.path);
+        // The folder itself; joined to nothing, a path would end in a slash.
+        let is_whole = name.is_empty();
+        measured.insert(if is_whole { ".".to_owned() } else { name }, one.measured());
         if let Ok(within) = one.path.strip_prefix(target.partial()) {
-            // Joined to nothing, a path would end in a slash.
-            one.path = if within == Path::new("") { to.to_owned() } else { to.join(within) };
+            one.path = if is_whole { to.to_owned() } else { to.join(within) };
         }
     }
-    target.publish(has_weights)?;
+    target.publish(has_weights, measured)?;
     Ok(all)
+}
+
+/// Inputs and outputs of the model that is exported, by which what is written is compared with it.
+struct Comparison {
+    batch: Batch,
+    outputs: Outputs,
+}
+
+impl Comparison {
+    fn of(config: &Config, network: &dyn Architecture, folder: &Path) -> Result<Self, StudentError> {
+        let tokenizer = config.reads_texts().then(|| Tokenizer::open(folder)).transpose()?;
+        let batch = samples(config, network, tokenizer.as_ref())?;
+        Ok(Self { outputs: outputs(config, network, &batch)?, batch })
+    }
+
+    /// The largest difference of the outputs of what was written. Numbers that are stored in 32 bits may differ by rounding
+    /// alone, others by what is finite.
+    fn check(
+        &self,
+        path: &Path,
+        found: &Outputs,
+        is_exact: bool,
+    ) -> Result<Option<OutputDifference>, StudentError> {
+        let Some(largest) = OutputDifference::between(&self.outputs, found) else { return Ok(None) };
+        if if is_exact { largest.is_rounding() } else { largest.difference.is_finite() } {
+            return Ok(Some(largest));
+        }
+        let OutputDifference { output, difference, largest } = largest;
+        Err(StudentError::OtherOutput { path: path.to_owned(), output, difference, largest })
+    }
 }
 
 /// Puts keys of the model's own `config.json` into the one that was written.

@@ -9,7 +9,7 @@ use alambic_files::lock::{LOCK, Lock};
 use alambic_files::text::quoted;
 use alambic_files::{FileError, read, write};
 use alambic_models::ModelFolder;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::StudentError;
 use crate::save_pretrained::write_json;
@@ -136,9 +136,24 @@ impl ExportFolder {
         self.earlier.iter().any(|path| *path == self.whole.join("model.safetensors"))
     }
 
-    /// Puts the folder in its place, with the forms of an earlier export that were not written anew.
-    pub(crate) fn publish(mut self, has_weights: bool) -> Result<(), StudentError> {
-        write_json(&self.partial.join(MARK), &json!({ "schema": SCHEMA, "model": self.model }))?;
+    /// What an earlier export of the model measured.
+    fn recorded(&self) -> Result<Map<String, Value>, StudentError> {
+        let mark = self.whole.join(MARK);
+        if self.earlier.is_empty() {
+            return Ok(Map::new());
+        }
+        let read: Value =
+            serde_json::from_str(&read::state(&mark)?).map_err(|error| FileError::content(&mark, error))?;
+        Ok(read["exported"].as_object().cloned().unwrap_or_default())
+    }
+
+    /// Puts the folder in its place, with the forms of an earlier export that were not written anew. `exported` says of each
+    /// file or folder that was, by its path within, what was measured.
+    pub(crate) fn publish(mut self, has_weights: bool, exported: Map<String, Value>) -> Result<(), StudentError> {
+        let mut recorded = self.recorded()?;
+        recorded.extend(exported);
+        let mark = json!({ "schema": SCHEMA, "model": self.model, "exported": recorded });
+        write_json(&self.partial.join(MARK), &mark)?;
         for path in &self.earlier {
             let place = self.partial.join(relative(&self.whole, path));
             // Where weights are written, all but the ONNX files is written anew with them.

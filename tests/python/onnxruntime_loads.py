@@ -50,10 +50,10 @@ inputs = {name: value for name, value in batch.items() if name in accepted and (
 with torch.no_grad():
     expected = model(**inputs)
 sessions = {}
-for name in ("onnx/model.onnx", "onnx/model_quantized.onnx"):
-    if not (out / name).is_file():
+for name in ("model.onnx", "model_quantized.onnx"):
+    if not (out / "onnx" / name).is_file():
         continue
-    session = sessions[name] = onnxruntime.InferenceSession(str(out / name))
+    session = sessions[name] = onnxruntime.InferenceSession(str(out / "onnx" / name))
     wanted = [value.name for value in session.get_inputs()]
     outputs = session.run(None, {k: v.numpy() for k, v in batch.items() if k in wanted})
     for value, found in zip(session.get_outputs(), outputs):

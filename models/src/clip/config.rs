@@ -127,6 +127,12 @@ pub(super) struct Tower<'a> {
 }
 
 impl ClipTextConfig {
+    /// Names of the tensors of a layer, counted from 0.
+    #[must_use]
+    pub fn layer(&self, index: usize) -> EncoderNames {
+        self.tower().layer(index)
+    }
+
     pub(super) fn tower(&self) -> Tower<'_> {
         Tower {
             base: "text_model",
@@ -142,6 +148,12 @@ impl ClipTextConfig {
 }
 
 impl ClipVisionConfig {
+    /// Names of the tensors of a layer, counted from 0.
+    #[must_use]
+    pub fn layer(&self, index: usize) -> EncoderNames {
+        self.tower().layer(index)
+    }
+
     pub(super) fn tower(&self) -> Tower<'_> {
         Tower {
             base: "vision_model",

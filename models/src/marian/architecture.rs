@@ -62,6 +62,10 @@ impl ModelConfig for MarianConfig {
         Self::spellings(name)
     }
 
+    fn has_onnx_form(&self) -> bool {
+        true
+    }
+
     fn other_tensors(&self) -> Vec<String> {
         Self::others()
     }

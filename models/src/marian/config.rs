@@ -11,11 +11,7 @@ use crate::layers::{LayerSizes, Norms, activation};
 use crate::published::{open, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, Stream};
 
-/// Layer norms of transformers' Marian use PyTorch's default.
-const EPSILON: f64 = 1e-5;
-
-/// The name of the table of words, and those of its copies: files may hold any of them.
-pub(super) const SHARED: &str = "model.shared.weight";
+/// Copies of the table of words: files may hold any of them.
 const COPIES: [&str; 3] = [OUTPUT, ENCODER_WORDS, DECODER_WORDS];
 
 /// Matrix of the logits, and tables of the words of source and target, where they are not one.
@@ -88,6 +84,9 @@ pub struct MarianConfig {
 }
 
 impl MarianConfig {
+    /// Number that is added to the variance in layer norms: PyTorch's default, as no configuration names it.
+    pub const EPSILON: f64 = 1e-5;
+
     /// Reads the configuration of a folder.
     ///
     /// # Errors
@@ -118,7 +117,7 @@ impl MarianConfig {
         }
         if !(is_shared && is_tied) && config.has_own_tables(&stored, target)? {
             config.tables = if is_tied { WordTables::OfEach { target } } else { WordTables::Own { target } };
-        } else if let Some(shared) = stored.find(&Self::spellings(SHARED)) {
+        } else if let Some(shared) = stored.find(&Self::spellings(Self::WORDS)) {
             let copies = COPIES.into_iter().filter_map(|name| stored.find(&with_and_without(BASE, name)));
             for copy in copies.filter(|copy| *copy != shared) {
                 if !stored.are_equal(shared, copy)? {
@@ -168,7 +167,7 @@ impl MarianConfig {
     #[must_use]
     pub fn word_tables(&self) -> [&'static str; 3] {
         match self.tables {
-            WordTables::Shared => [SHARED; 3],
+            WordTables::Shared => [Self::WORDS; 3],
             WordTables::OfEach { .. } => [ENCODER_WORDS, DECODER_WORDS, DECODER_WORDS],
             WordTables::Own { .. } => [ENCODER_WORDS, DECODER_WORDS, OUTPUT],
         }
@@ -184,7 +183,7 @@ impl MarianConfig {
         let mut shapes = self.shapes();
         let positions = ["encoder", "decoder"]
             .map(|stack| (positions_of(stack), self.max_position_embeddings, self.d_model));
-        let bias = ("final_logits_bias".to_owned(), 1, self.target_vocabulary());
+        let bias = (Self::LOGITS_BIAS.to_owned(), 1, self.target_vocabulary());
         for (name, rows, width) in positions.into_iter().chain([bias]) {
             if stored.find(&Self::spellings(&name)).is_some() {
                 shapes.insert(name, vec![rows, width]);
@@ -198,15 +197,15 @@ impl MarianConfig {
     /// Tensors of files that are no parameters of their own: copies of the table of words, and what is read where it is there.
     pub(crate) fn others() -> Vec<String> {
         let positions = ["encoder", "decoder"].map(positions_of);
-        let tables = COPIES.into_iter().chain([SHARED]).map(str::to_owned);
+        let tables = COPIES.into_iter().chain([Self::WORDS]).map(str::to_owned);
         let named = tables.chain(positions);
-        named.chain(["final_logits_bias".to_owned()]).collect()
+        named.chain([Self::LOGITS_BIAS.to_owned()]).collect()
     }
 
     /// Names that a published file may have for a tensor, the likeliest first.
     pub(crate) fn spellings(name: &str) -> Vec<String> {
         let mut names = with_and_without(BASE, name);
-        if name == SHARED {
+        if name == Self::WORDS {
             names.extend(COPIES.into_iter().flat_map(|name| with_and_without(BASE, name)));
         }
         names
@@ -263,7 +262,7 @@ impl MarianConfig {
             heads,
             intermediate_size,
             activation: self.activation()?,
-            epsilon: EPSILON,
+            epsilon: Self::EPSILON,
             dropout: self.dropout,
             attention_dropout: 0.0,
             norms: Norms::After,

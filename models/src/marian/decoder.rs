@@ -3,8 +3,8 @@
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::AttentionMask;
 
+use super::MarianConfig;
 use super::cache::{LayerCache, Memory};
-use super::{MarianConfig, names};
 use crate::layers::{CrossAttention, FeedForward, Norm, Pass, Place, SelfAttention, WeightSource};
 use crate::{ModelError, Trace};
 
@@ -29,17 +29,15 @@ impl Decoder {
         let sizes = config.decoder_sizes()?;
         let layers = (0..config.decoder_layers)
             .map(|index| {
-                let name = format!("model.decoder.layers.{index}");
-                let block = |part: &str| names::attention(&format!("{name}.{part}"));
-                let norm =
-                    |part: &str| Norm::load(source, &format!("{name}.{part}"), sizes.width, sizes.epsilon);
+                let names = MarianConfig::decoder_layer(index);
+                let norm = |name: &str| Norm::load(source, name, sizes.width, sizes.epsilon);
                 let place = |stream| Place { stream, layer: index };
-                let [inner, outer, last] = &names::feed_forward(&name);
+                let [inner, outer, last] = &names.feed_forward;
                 Ok(Layer {
-                    attention: SelfAttention::load(source, &block("self_attn"), &sizes, place("decoder"))?,
-                    attention_norm: norm("self_attn_layer_norm")?,
-                    cross: CrossAttention::load(source, &block("encoder_attn"), &sizes, place("cross"))?,
-                    cross_norm: norm("encoder_attn_layer_norm")?,
+                    attention: SelfAttention::load(source, &names.attention, &sizes, place("decoder"))?,
+                    attention_norm: norm(&names.attention_norm)?,
+                    cross: CrossAttention::load(source, &names.cross, &sizes, place("cross"))?,
+                    cross_norm: norm(&names.cross_norm)?,
                     feed_forward: FeedForward::load(source, [inner, outer, last], &sizes)?,
                 })
             })

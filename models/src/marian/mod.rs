@@ -16,3 +16,4 @@ mod shapes;
 
 pub use config::{MarianConfig, WordTables};
 pub use model::Marian;
+pub use names::DecoderNames;

@@ -6,11 +6,9 @@ use alambic_tensor::device;
 use alambic_tensor::ops::{self, Activation, AttentionMask, LinearWeight};
 use alambic_tensor::parameters::Weights;
 
+use super::MarianConfig;
 use super::cache::{LayerCache, Memory};
-use super::config::positions_of;
 use super::decoder::Decoder;
-use super::positions::sinusoids;
-use super::{MarianConfig, names};
 use crate::generation::{DecodingState, Translator};
 use crate::integers::check_rows;
 use crate::layers::{Encoder, Pass, WeightSource};
@@ -38,8 +36,8 @@ impl Marian {
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &MarianConfig, weights: &Weights) -> Result<Self, ModelError> {
         let source = WeightSource::new(weights);
-        let encoder: Vec<_> = (0..config.encoder_layers).map(names::encoder_layer).collect();
-        let logits_bias = match weights.get("final_logits_bias") {
+        let encoder: Vec<_> = (0..config.encoder_layers).map(MarianConfig::encoder_layer).collect();
+        let logits_bias = match weights.get(MarianConfig::LOGITS_BIAS) {
             None => None,
             Some(bias) => {
                 let bias = bias.to_dtype(DType::F32)?.flatten_all()?;
@@ -54,8 +52,8 @@ impl Marian {
             target_words: table(target_words, config.target_vocabulary())?,
             output: LinearWeight::new(table(output, config.target_vocabulary())?),
             logits_bias,
-            encoder_positions: positions(config, weights, "encoder")?,
-            decoder_positions: positions(config, weights, "decoder")?,
+            encoder_positions: config.position_table(weights, "encoder")?,
+            decoder_positions: config.position_table(weights, "decoder")?,
             encoder: Encoder::load(source, &encoder, &config.encoder_sizes()?, "encoder")?,
             decoder: Decoder::load(source, config)?,
             config: config.clone(),
@@ -209,16 +207,6 @@ impl Marian {
             self.decode(&memory, source, target, pass, &mut trace)?;
         }
         Ok(trace)
-    }
-}
-
-/// The position table of a stack: the stored one, as transformers has it, or else the sinusoids.
-fn positions(config: &MarianConfig, weights: &Weights, stack: &str) -> Result<Tensor, ModelError> {
-    let shape = [config.max_position_embeddings, config.d_model];
-    let name = positions_of(stack);
-    match weights.get(&name) {
-        Some(_) => Ok(WeightSource::new(weights).tensor(&name, &shape)?.detach()),
-        None => Ok(sinusoids(shape[0], shape[1])?),
     }
 }
 

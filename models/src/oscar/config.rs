@@ -15,7 +15,7 @@ use crate::{ModelError, ModelFolder, Outline, labels};
 const BASE: &str = "bert.";
 
 /// The linear layer of the tap `relation`.
-pub(super) const RELATION: &str = "cls.seq_relationship";
+pub const RELATION: &str = "cls.seq_relationship";
 
 /// An Oscar model.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,12 +121,15 @@ impl OscarConfig {
         summary
     }
 
-    pub(super) fn names() -> TensorNames {
+    /// Names of the tensors of the encoder and its head.
+    #[must_use]
+    pub fn names() -> TensorNames {
         TensorNames::under(BASE, Family::Bert)
     }
 
     /// The linear layer over regions, and its norm.
-    pub(super) fn region_names() -> [String; 2] {
+    #[must_use]
+    pub fn region_names() -> [String; 2] {
         ["img_embedding", "LayerNorm"].map(|name| format!("{BASE}{name}"))
     }
 

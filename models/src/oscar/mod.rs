@@ -10,5 +10,5 @@ mod architecture;
 mod config;
 mod model;
 
-pub use config::OscarConfig;
+pub use config::{OscarConfig, RELATION};
 pub use model::{Oscar, OscarInput};

@@ -165,12 +165,14 @@ impl ViltConfig {
     }
 
     /// The name of a tensor of the encoder.
-    pub(super) fn base(&self, name: &str) -> String {
+    #[must_use]
+    pub fn base(&self, name: &str) -> String {
         if self.head == Head::None { name.to_owned() } else { format!("{BASE}{name}") }
     }
 
-    /// The tensors of a layer, counted from 0.
-    pub(super) fn layer(&self, index: usize) -> EncoderNames {
+    /// Names of the tensors of a layer, counted from 0.
+    #[must_use]
+    pub fn layer(&self, index: usize) -> EncoderNames {
         layer_names(&|part| self.base(&format!("encoder.layer.{index}.{part}")))
     }
 

@@ -1,12 +1,12 @@
 //! Encoders of BERT's family as a graph.
 
 use alambic_models::ModelError;
-use alambic_models::bert::{BertConfig, Head, Pooling, PoolingMode, PoolingStep, TensorNames, TokenPooling};
-use alambic_tensor::candle::Tensor;
+use alambic_models::bert::{BertConfig, Head, TensorNames};
 use alambic_tensor::parameters::Weights;
 
 use super::blocks::{self, LayerSizes, Norms, OnnxWeights, TextTables, activate, first_token};
-use super::builder::{Builder, Finished, Name, Storage, integer, integers, text};
+use super::builder::{Builder, Finished, Name, Storage, integer};
+use super::pooling;
 use super::proto::{Extent, element};
 
 /// The graph of an encoder with its head and its pooling. Inputs: `input_ids`, `attention_mask` and, with segments,
@@ -24,13 +24,7 @@ pub(super) fn graph(
     let mask = graph.tokens("attention_mask");
     let mut hidden = embed(&mut graph, &source, &names, config, &ids)?;
     let bias = blocks::mask_bias(&mut graph, &mask);
-    let sizes = LayerSizes {
-        width: config.width,
-        heads: config.heads,
-        activation: &config.activation,
-        epsilon: config.epsilon,
-        norms: Norms::After,
-    };
+    let sizes = sizes(config);
     for index in 0..config.layers {
         hidden = blocks::layer(&mut graph, &source, &names.layer(index), &sizes, &hidden, Some(&bias))?;
     }
@@ -47,9 +41,9 @@ pub(super) fn graph(
         if let Some(pooled) = pooled {
             graph.output(&pooled, "pooler_output", &[batch(), fixed(config.width)]);
         }
-        if let Some(pooling) = &config.pooling {
-            let embedding = pool(&mut graph, &source, &hidden, &mask, pooling)?;
-            graph.output(&embedding, "sentence_embedding", &[batch(), fixed(pooling.width(config.width))]);
+        if let Some(own) = &config.pooling {
+            let embedding = pooling::pool(&mut graph, &source, &hidden, &mask, own)?;
+            graph.output(&embedding, "sentence_embedding", &[batch(), fixed(own.width(config.width))]);
         }
         return Ok(graph.finish());
     }
@@ -73,8 +67,19 @@ pub(super) fn graph(
     Ok(graph.finish())
 }
 
-/// Word, position and segment embeddings, normed.
-fn embed(
+/// Sizes of the layers.
+pub(super) fn sizes(config: &BertConfig) -> LayerSizes<'_> {
+    LayerSizes {
+        width: config.width,
+        heads: config.heads,
+        activation: &config.activation,
+        epsilon: config.epsilon,
+        norms: Norms::After,
+    }
+}
+
+/// Word, position and segment embeddings, normed: `[batch, sequence, width]`.
+pub(super) fn embed(
     graph: &mut Builder,
     source: &OnnxWeights<'_>,
     names: &TensorNames,
@@ -109,143 +114,8 @@ fn positions_after_padding(graph: &mut Builder, config: &BertConfig, ids: &str) 
     graph.node("Add", &[&counted, &padding], Vec::new())
 }
 
-/// One vector for each text.
-fn pool(
-    graph: &mut Builder,
-    source: &OnnxWeights<'_>,
-    hidden: &str,
-    mask: &str,
-    pooling: &Pooling,
-) -> Result<Name, ModelError> {
-    let mut vectors = match &pooling.mode {
-        PoolingMode::Recurrent { width, .. } => {
-            recurrent(graph, source, hidden, mask, &pooling.layers(), *width)?
-        }
-        PoolingMode::Tokens(_) if pooling.skipped > 0 => {
-            return Err(ModelError::Configuration(
-                "a pooling that leaves a prompt out (`include_prompt: false`) has no form in ONNX here"
-                    .into(),
-            ));
-        }
-        PoolingMode::Tokens(modes) => {
-            let mut all = Vec::new();
-            for mode in modes {
-                all.push(gather(graph, hidden, mask, *mode)?);
-            }
-            match all.as_slice() {
-                [only] => only.clone(),
-                several => {
-                    let several: Vec<&str> = several.iter().map(String::as_str).collect();
-                    graph.node("Concat", &several, vec![integer("axis", -1)])
-                }
-            }
-        }
-    };
-    for step in &pooling.steps {
-        vectors = match step {
-            PoolingStep::Normalise => normalise(graph, &vectors),
-            PoolingStep::Dense(dense) => {
-                let weight = source.get(&format!("{}.weight", dense.name()))?;
-                let none = weight.narrow(1, 0, 1)?.squeeze(1)?.zeros_like()?;
-                let bias =
-                    if dense.has_bias { source.get(&format!("{}.bias", dense.name()))? } else { &none };
-                let linear = graph.linear(&vectors, &dense.name(), weight, bias)?;
-                dense.activation.map_or(Ok(linear.clone()), |name| activate(graph, &linear, name))?
-            }
-        };
-    }
-    Ok(vectors)
-}
-
-/// One vector of the states of a text's tokens.
-fn gather(graph: &mut Builder, hidden: &str, mask: &str, mode: TokenPooling) -> Result<Name, ModelError> {
-    match mode {
-        TokenPooling::First => Ok(first_token(graph, hidden)),
-        TokenPooling::Mean | TokenPooling::MeanBySquareRoot => {
-            let (last, tokens) =
-                (graph.integers("last axis", &[1], &[2]), graph.integers("token axis", &[1], &[1]));
-            let mask = graph.node("Cast", &[mask], vec![integer("to", element::F32.into())]);
-            let mask = graph.node("Unsqueeze", &[&mask, &last], Vec::new());
-            let kept = graph.node("Mul", &[hidden, &mask], Vec::new());
-            let keep = || vec![integer("keepdims", 0)];
-            let sum = graph.node("ReduceSum", &[&kept, &tokens], keep());
-            let count = graph.node("ReduceSum", &[&mask, &tokens], keep());
-            let least = graph.number("1e-9", 1e-9);
-            let count = graph.node("Max", &[&count, &least], Vec::new());
-            let count = match mode {
-                TokenPooling::Mean => count,
-                _ => graph.node("Sqrt", &[&count], Vec::new()),
-            };
-            Ok(graph.node("Div", &[&sum, &count], Vec::new()))
-        }
-        TokenPooling::Max => {
-            let last = graph.integers("last axis", &[1], &[2]);
-            let mask = graph.node("Cast", &[mask], vec![integer("to", element::F32.into())]);
-            let mask = graph.node("Unsqueeze", &[&mask, &last], Vec::new());
-            let (one, least) = (graph.number("1.0", 1.0), graph.number("-1e30", -1e30));
-            let padding = graph.node("Sub", &[&one, &mask], Vec::new());
-            let bias = graph.node("Mul", &[&padding, &least], Vec::new());
-            let kept = graph.node("Add", &[hidden, &bias], Vec::new());
-            Ok(graph.node("ReduceMax", &[&kept], vec![integers("axes", &[1]), integer("keepdims", 0)]))
-        }
-        TokenPooling::WeightedMean | TokenPooling::Last => {
-            Err(ModelError::Configuration(format!("the pooling {mode:?} has no form in ONNX here")))
-        }
-    }
-}
-
-/// Vectors brought to length one.
-fn normalise(graph: &mut Builder, vectors: &str) -> Name {
-    let axis = graph.integers("width axis", &[1], &[-1]);
-    let squares = graph.node("Mul", &[vectors, vectors], Vec::new());
-    let squares = graph.node("ReduceSum", &[&squares, &axis], vec![integer("keepdims", 1)]);
-    let length = graph.node("Sqrt", &[&squares], Vec::new());
-    let least = graph.number("1e-12", 1e-12);
-    let length = graph.node("Max", &[&length, &least], Vec::new());
-    graph.node("Div", &[vectors, &length], Vec::new())
-}
-
-/// The states at the ends of each text of one layer of long short-term memory, or of two in both orders.
-fn recurrent(
-    graph: &mut Builder,
-    source: &OnnxWeights<'_>,
-    hidden: &str,
-    mask: &str,
-    layers: &[String],
-    width: usize,
-) -> Result<Name, ModelError> {
-    let (mut inputs, mut states, mut biases) = (Vec::new(), Vec::new(), Vec::new());
-    for layer in layers {
-        // The standard has input, output, forget and cell.
-        let ordered = |tensor: &Tensor| {
-            let gate = |index: usize| tensor.narrow(0, index * width, width);
-            Tensor::cat(&[gate(0)?, gate(3)?, gate(1)?, gate(2)?], 0)
-        };
-        let weight = ordered(source.get(&format!("{layer}.weight"))?)?;
-        let read = weight.dim(1)? - width;
-        inputs.push(weight.narrow(1, 0, read)?.contiguous()?);
-        states.push(weight.narrow(1, read, width)?.contiguous()?);
-        let bias = ordered(source.get(&format!("{layer}.bias"))?)?;
-        // It has a bias for either map; ours is the sum of both.
-        biases.push(Tensor::cat(&[&bias, &bias.zeros_like()?], 0)?);
-    }
-    let inputs = graph.table("pooling.input", &Tensor::stack(&inputs, 0)?)?;
-    let states = graph.table("pooling.state", &Tensor::stack(&states, 0)?)?;
-    let biases = graph.vector("pooling.bias", &Tensor::stack(&biases, 0)?)?;
-    let order = |permutation: &[i64]| vec![integers("perm", permutation)];
-    let steps = graph.node("Transpose", &[hidden], order(&[1, 0, 2]));
-    let axis = graph.integers("length axis", &[1], &[1]);
-    let lengths = graph.node("ReduceSum", &[mask, &axis], vec![integer("keepdims", 0)]);
-    let lengths = graph.node("Cast", &[&lengths], vec![integer("to", element::I32.into())]);
-    let direction = if layers.len() > 1 { "bidirectional" } else { "forward" };
-    let attributes = vec![integer("hidden_size", width as i64), text("direction", direction)];
-    let [_, ends, _] = graph.nodes("LSTM", &[&steps, &inputs, &states, &biases, &lengths], attributes);
-    let ends = graph.node("Transpose", &[&ends], order(&[1, 0, 2]));
-    let shape = graph.integers("vector shape", &[2], &[0, (layers.len() * width) as i64]);
-    Ok(graph.node("Reshape", &[&ends, &shape], Vec::new()))
-}
-
-fn classify(
+/// The logits of a head over states `[batch, sequence, width]` and what the pooler makes of them.
+pub(super) fn classify(
     graph: &mut Builder,
     source: &OnnxWeights<'_>,
     names: &TensorNames,
@@ -258,9 +128,14 @@ fn classify(
         let dense = source.linear(graph, hidden, dense)?;
         let transformed = activate(graph, &dense, config.masked_language_activation())?;
         let transformed = source.norm(graph, &transformed, norm, config.epsilon)?;
-        let table = if config.untied { names.output().to_owned() } else { names.table("word") };
-        let words = source.get(&table)?;
-        return graph.linear(&transformed, "vocabulary", words, source.get(bias)?);
+        let (own, words) = (names.output(), names.table("word"));
+        let product = if config.untied {
+            graph.product(&transformed, own, source.get(own)?)?
+        } else {
+            graph.product_with_table(&transformed, &words, source.get(&words)?)?
+        };
+        let bias = graph.vector(bias, source.get(bias)?)?;
+        return Ok(graph.node("Add", &[&product, &bias], Vec::new()));
     }
     let (before, last) = names.classifier(config.head);
     let input = match (config.head, before, pooled) {

@@ -31,6 +31,12 @@ pub(super) struct LayerSizes<'a> {
     pub(super) norms: Norms,
 }
 
+impl LayerSizes<'_> {
+    pub(super) fn head_width(&self) -> usize {
+        self.width / self.heads.max(1)
+    }
+}
+
 /// What the tables of a text's embeddings are called, whole.
 pub(super) struct TextTables {
     pub(super) words: String,
@@ -102,12 +108,48 @@ pub(super) fn counted_positions(graph: &mut Builder, ids: &str) -> Name {
 
 /// What is added to the scores: `[batch, 1, 1, sequence]`, zero for tokens.
 pub(super) fn mask_bias(graph: &mut Builder, mask: &str) -> Name {
-    let mask = graph.node("Cast", &[mask], vec![integer("to", element::F32.into())]);
+    let mask = cast(graph, mask, element::F32);
     let axes = graph.integers("axes of the mask", &[2], &[1, 2]);
     let mask = graph.node("Unsqueeze", &[&mask, &axes], Vec::new());
     let (one, masked) = (graph.number("1.0", 1.0), graph.number("masked", MASKED));
     let padding = graph.node("Sub", &[&one, &mask], Vec::new());
     graph.node("Mul", &[&padding, &masked], Vec::new())
+}
+
+/// The same for a text and an image that are read as one sequence.
+pub(super) fn mask_bias_of_both(graph: &mut Builder, text: &str, image: &str) -> Name {
+    let mask = graph.node("Concat", &[text, image], vec![integer("axis", 1)]);
+    mask_bias(graph, &mask)
+}
+
+/// The first rows of `[batch, length, width]`, as many as a text has tokens.
+pub(super) fn first_rows(graph: &mut Builder, rows: &str, ids: &str) -> Name {
+    let [start, axis] = [("start of the text", 0), ("token axis", 1)]
+        .map(|(name, value)| graph.integers(name, &[1], &[value]));
+    let end = graph.node("Shape", &[ids], vec![integer("start", 1)]);
+    graph.node("Slice", &[rows, &start, &end, &axis], Vec::new())
+}
+
+/// The same number in another format.
+pub(super) fn cast(graph: &mut Builder, x: &str, element: i32) -> Name {
+    graph.node("Cast", &[x], vec![integer("to", element.into())])
+}
+
+/// What is added to the scores so that no token sees one behind it: `[length, past + length]`, where `past` tokens (a
+/// whole number of its own) stand before those of `ids`.
+pub(super) fn causal_bias(graph: &mut Builder, ids: &str, past: &str) -> Name {
+    let shape = graph.node("Shape", &[ids], Vec::new());
+    let (zero, one) = (graph.integers("zero", &[], &[0]), graph.integers("one", &[], &[1]));
+    let length = graph.node("Gather", &[&shape, &one], Vec::new());
+    let end = graph.node("Add", &[past, &length], Vec::new());
+    let rows = graph.node("Range", &[past, &end, &one], Vec::new());
+    let axis = graph.integers("axis of what is seen", &[1], &[1]);
+    let rows = graph.node("Unsqueeze", &[&rows, &axis], Vec::new());
+    let columns = graph.node("Range", &[&zero, &end, &one], Vec::new());
+    let behind = graph.node("Greater", &[&columns, &rows], Vec::new());
+    let behind = cast(graph, &behind, element::F32);
+    let masked = graph.number("masked", MASKED);
+    graph.node("Mul", &[&behind, &masked], Vec::new())
 }
 
 /// A layer over `[batch, length, width]`. `bias` is added to the scores; none where nothing is padded.
@@ -124,14 +166,25 @@ pub(super) fn layer(
         attention(graph, source, &names.attention, sizes, x, bias)
     })?;
     sublayer(graph, source, norm, sizes, &hidden, |graph, x| {
-        let inner = source.linear(graph, x, inner)?;
-        let inner = activate(graph, &inner, sizes.activation)?;
-        source.linear(graph, &inner, outer)
+        feed_forward(graph, source, [inner, outer], sizes, x)
     })
 }
 
+/// Two linear layers with an activation between them.
+pub(super) fn feed_forward(
+    graph: &mut Builder,
+    source: &OnnxWeights<'_>,
+    [inner, outer]: [&str; 2],
+    sizes: &LayerSizes<'_>,
+    x: &str,
+) -> Result<Name, ModelError> {
+    let inner = source.linear(graph, x, inner)?;
+    let inner = activate(graph, &inner, sizes.activation)?;
+    source.linear(graph, &inner, outer)
+}
+
 /// A sublayer with its residual sum and its norm.
-fn sublayer(
+pub(super) fn sublayer(
     graph: &mut Builder,
     source: &OnnxWeights<'_>,
     norm: &str,
@@ -162,41 +215,77 @@ fn attention(
     hidden: &str,
     bias: Option<&str>,
 ) -> Result<Name, ModelError> {
-    let head_width = sizes.width / sizes.heads.max(1);
-    let split = graph.integers("by heads", &[4], &[0, 0, sizes.heads as i64, head_width as i64]);
-    let project = |graph: &mut Builder, name: &str, order: &[i64]| -> Result<Name, ModelError> {
-        let projected = source.linear(graph, hidden, name)?;
-        let apart = graph.node("Reshape", &[&projected, &split], Vec::new());
-        Ok(graph.node("Transpose", &[&apart], vec![integers("perm", order)]))
-    };
-    let query = project(graph, &names.query, &[0, 2, 1, 3])?;
-    let key = project(graph, &names.key, &[0, 2, 3, 1])?;
-    let value = project(graph, &names.value, &[0, 2, 1, 3])?;
-    let scores = graph.node("MatMul", &[&query, &key], Vec::new());
-    let root = graph.number("root of the head's width", (head_width as f32).sqrt());
+    let query = heads(graph, source, &names.query, sizes, hidden, FORWARD)?;
+    let key = heads(graph, source, &names.key, sizes, hidden, TURNED)?;
+    let value = heads(graph, source, &names.value, sizes, hidden, FORWARD)?;
+    attend(graph, source, &names.output, sizes, [&query, &key, &value], bias)
+}
+
+/// The order of the axes of `[batch, length, heads, width of a head]` in which heads are apart: `[batch, heads, length,
+/// width of a head]`.
+pub(super) const FORWARD: [i64; 4] = [0, 2, 1, 3];
+/// The same with the last two axes turned, as the keys of a product.
+const TURNED: [i64; 4] = [0, 2, 3, 1];
+
+/// A projection whose heads are apart, its axes in this order.
+pub(super) fn heads(
+    graph: &mut Builder,
+    source: &OnnxWeights<'_>,
+    name: &str,
+    sizes: &LayerSizes<'_>,
+    hidden: &str,
+    order: [i64; 4],
+) -> Result<Name, ModelError> {
+    let (heads, width) = (sizes.heads as i64, sizes.head_width() as i64);
+    let split = graph.integers(&format!("{heads} heads of {width}"), &[4], &[0, 0, heads, width]);
+    let projected = source.linear(graph, hidden, name)?;
+    let apart = graph.node("Reshape", &[&projected, &split], Vec::new());
+    Ok(graph.node("Transpose", &[&apart], vec![integers("perm", &order)]))
+}
+
+/// The output of attention by queries and values whose heads are apart, and keys that are turned as well.
+pub(super) fn attend(
+    graph: &mut Builder,
+    source: &OnnxWeights<'_>,
+    output: &str,
+    sizes: &LayerSizes<'_>,
+    [query, key, value]: [&str; 3],
+    bias: Option<&str>,
+) -> Result<Name, ModelError> {
+    let scores = graph.node("MatMul", &[query, key], Vec::new());
+    let width = sizes.head_width();
+    let root = graph.number(&format!("root of {width}"), (width as f32).sqrt());
     let scores = graph.node("Div", &[&scores, &root], Vec::new());
     let scores = match bias {
         Some(bias) => graph.node("Add", &[&scores, bias], Vec::new()),
         None => scores,
     };
     let probabilities = graph.node("Softmax", &[&scores], vec![integer("axis", -1)]);
-    let context = graph.node("MatMul", &[&probabilities, &value], Vec::new());
-    let context = graph.node("Transpose", &[&context], vec![integers("perm", &[0, 2, 1, 3])]);
-    let together = graph.integers("heads together", &[3], &[0, 0, sizes.width as i64]);
+    let context = graph.node("MatMul", &[&probabilities, value], Vec::new());
+    let context = graph.node("Transpose", &[&context], vec![integers("perm", &FORWARD)]);
+    let width = sizes.width as i64;
+    let together = graph.integers(&format!("heads together, {width}"), &[3], &[0, 0, width]);
     let context = graph.node("Reshape", &[&context, &together], Vec::new());
-    source.linear(graph, &context, &names.output)
+    source.linear(graph, &context, output)
 }
 
 /// The activation that a configuration names.
 pub(super) fn activate(graph: &mut Builder, x: &str, activation: &str) -> Result<Name, ModelError> {
     Ok(match activation {
+        "linear" => x.to_owned(),
         "relu" => graph.node("Relu", &[x], Vec::new()),
         "tanh" => graph.node("Tanh", &[x], Vec::new()),
         "swish" | "silu" => {
             let gate = graph.node("Sigmoid", &[x], Vec::new());
             graph.node("Mul", &[x, &gate], Vec::new())
         }
-        "gelu" => {
+        "quick_gelu" => {
+            let factor = graph.number("1.702", 1.702);
+            let scaled = graph.node("Mul", &[x, &factor], Vec::new());
+            let gate = graph.node("Sigmoid", &[&scaled], Vec::new());
+            graph.node("Mul", &[x, &gate], Vec::new())
+        }
+        "gelu" | "gelu_python" => {
             let (root, one, half) = (
                 graph.number("root of 2", 2.0f32.sqrt()),
                 graph.number("1.0", 1.0),
@@ -208,7 +297,7 @@ pub(super) fn activate(graph: &mut Builder, x: &str, activation: &str) -> Result
             let product = graph.node("Mul", &[x, &shifted], Vec::new());
             graph.node("Mul", &[&product, &half], Vec::new())
         }
-        "gelu_new" | "gelu_pytorch_tanh" => {
+        "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" | "gelu_python_tanh" | "gelu_accurate" => {
             let (cubic, root, one, half) = (
                 graph.number("0.044715", 0.044_715),
                 graph.number("root of 2 over pi", (2.0 / std::f32::consts::PI).sqrt()),
@@ -237,6 +326,31 @@ pub(super) fn first_token(graph: &mut Builder, hidden: &str) -> Name {
     graph.node("Gather", &[hidden, &zero], vec![integer("axis", 1)])
 }
 
+/// The row of each text, `[batch, width]`, at a place `[batch, 1]` of `[batch, sequence, width]`.
+pub(super) fn row_at(graph: &mut Builder, rows: &str, place: &str) -> Name {
+    graph.node("GatherND", &[rows, place], vec![integer("batch_dims", 1)])
+}
+
+/// The first place of each text, `[batch, 1]`, at which `[batch, sequence]` is 1 and not 0; 0 where there is none.
+///
+/// Of equal numbers runtimes do not agree which one is the largest, so none are equal here.
+pub(super) fn first_place(graph: &mut Builder, candidates: &str) -> Name {
+    let positions = counted_positions(graph, candidates);
+    let shape = graph.node("Shape", &[candidates], Vec::new());
+    let one = graph.integers("one", &[], &[1]);
+    let length = graph.node("Gather", &[&shape, &one], Vec::new());
+    let behind = graph.node("Sub", &[&length, &positions], Vec::new());
+    let before_all = graph.node("Mul", &[candidates, &length], Vec::new());
+    let order = graph.node("Add", &[&before_all, &behind], Vec::new());
+    largest_place(graph, &order)
+}
+
+/// The place of the largest whole number of each row, `[batch, 1]`.
+pub(super) fn largest_place(graph: &mut Builder, numbers: &str) -> Name {
+    let numbers = cast(graph, numbers, element::I32);
+    graph.node("ArgMax", &[&numbers], vec![integer("axis", 1), integer("keepdims", 1)])
+}
+
 /// A linear layer and a hyperbolic tangent.
 pub(super) fn linear_tanh(
     graph: &mut Builder,
@@ -246,4 +360,15 @@ pub(super) fn linear_tanh(
 ) -> Result<Name, ModelError> {
     let dense = source.linear(graph, x, name)?;
     Ok(graph.node("Tanh", &[&dense], Vec::new()))
+}
+
+/// Vectors brought to length one.
+pub(super) fn normalise(graph: &mut Builder, vectors: &str) -> Name {
+    let axis = graph.integers("width axis", &[1], &[-1]);
+    let squares = graph.node("Mul", &[vectors, vectors], Vec::new());
+    let squares = graph.node("ReduceSum", &[&squares, &axis], vec![integer("keepdims", 1)]);
+    let length = graph.node("Sqrt", &[&squares], Vec::new());
+    let least = graph.number("1e-12", 1e-12);
+    let length = graph.node("Max", &[&length, &least], Vec::new());
+    graph.node("Div", &[vectors, &length], Vec::new())
 }

@@ -63,7 +63,17 @@ impl Builder {
 
     /// An input of whole numbers, `[batch, sequence]`.
     pub(super) fn tokens(&mut self, name: &str) -> Name {
-        self.input(name, element::I64, &["batch".into(), "sequence".into()])
+        self.whole_numbers(name, &["batch".into(), "sequence".into()])
+    }
+
+    /// An input of whole numbers.
+    pub(super) fn whole_numbers(&mut self, name: &str, dimensions: &[Extent]) -> Name {
+        self.input(name, element::I64, dimensions)
+    }
+
+    /// An input that is true or false, `[1]`.
+    pub(super) fn switch(&mut self, name: &str) -> Name {
+        self.input(name, element::BOOL, &[1.into()])
     }
 
     /// An input of numbers.
@@ -114,6 +124,56 @@ impl Builder {
         output
     }
 
+    /// The values of one branch where `condition` is true, and those of the other where it is not. A branch may read
+    /// everything that is there before.
+    pub(super) fn choose(
+        &mut self,
+        condition: &str,
+        inside: &mut dyn FnMut(&mut Self) -> Result<Vec<Name>, ModelError>,
+        otherwise: &mut dyn FnMut(&mut Self) -> Result<Vec<Name>, ModelError>,
+    ) -> Result<Vec<Name>, ModelError> {
+        let (then, count) = self.branch("then", inside)?;
+        let (other, _) = self.branch("else", otherwise)?;
+        self.count += 1;
+        let name = format!("If {}", self.count);
+        let output: Vec<Name> = (0..count).map(|index| format!("{name}:{index}")).collect();
+        self.graph.node.push(Node {
+            input: vec![condition.to_owned()],
+            output: output.clone(),
+            name,
+            op_type: "If".into(),
+            attribute: vec![graph("then_branch", then), graph("else_branch", other)],
+        });
+        Ok(output)
+    }
+
+    /// A branch, whose constants are those of the whole graph, and the number of its outputs.
+    fn branch(
+        &mut self,
+        name: &str,
+        make: &mut dyn FnMut(&mut Self) -> Result<Vec<Name>, ModelError>,
+    ) -> Result<(Graph, usize), ModelError> {
+        let before = std::mem::take(&mut self.graph.node);
+        let values = make(self);
+        let mut node = std::mem::replace(&mut self.graph.node, before);
+        let mut output = Vec::new();
+        for of in values? {
+            self.count += 1;
+            let own = format!("{name} {}", self.count);
+            let kind = Type { tensor: Some(TensorType { element: element::F32, shape: None }) };
+            output.push(Value { name: own.clone(), kind: Some(kind) });
+            node.push(Node {
+                input: vec![of],
+                output: vec![own.clone()],
+                name: own,
+                op_type: "Identity".into(),
+                ..Node::default()
+            });
+        }
+        let count = output.len();
+        Ok((Graph { node, name: name.to_owned(), output, ..Graph::default() }, count))
+    }
+
     /// Constant whole numbers.
     pub(super) fn integers(&mut self, name: &str, dims: &[usize], values: &[i64]) -> Name {
         let raw = values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -158,7 +218,12 @@ impl Builder {
     }
 
     /// `x Wᵀ`.
-    fn product(&mut self, x: &str, name: &str, weight: &candle::Tensor) -> Result<Name, ModelError> {
+    pub(super) fn product(
+        &mut self,
+        x: &str,
+        name: &str,
+        weight: &candle::Tensor,
+    ) -> Result<Name, ModelError> {
         let transposed = weight.t()?.contiguous()?;
         if self.storage != Storage::Int8 {
             let weight = self.table(name, &transposed)?;
@@ -175,11 +240,7 @@ impl Builder {
         let stored = self.constant(&format!("{name}.int8"), &[inputs, outputs], element::I8, columns);
         let raw = scales.iter().flat_map(|scale| scale.to_le_bytes()).collect();
         let scales = self.constant(&format!("{name}.scale"), &[outputs], element::F32, raw);
-        let [values, scale, zero] = self.nodes("DynamicQuantizeLinear", &[x], Vec::new());
-        let sums = self.node("MatMulInteger", &[&values, &stored, &zero], Vec::new());
-        let sums = self.node("Cast", &[&sums], vec![integer("to", element::F32.into())]);
-        let factor = self.node("Mul", &[&scale, &scales], Vec::new());
-        Ok(self.node("Mul", &[&sums, &factor], Vec::new()))
+        Ok(self.small_product(x, &stored, &scales))
     }
 
     /// Rows of a table `[rows, width]` by their indices.
@@ -193,16 +254,49 @@ impl Builder {
             let table = self.table(name, table)?;
             return Ok(self.node("Gather", &[&table, indices], Vec::new()));
         }
+        let [stored, scales] = self.small_rows(name, table)?;
+        let values = self.node("Gather", &[&stored, indices], Vec::new());
+        let values = self.node("Cast", &[&values], vec![integer("to", element::F32.into())]);
+        let scale = self.node("Gather", &[&scales, indices], Vec::new());
+        Ok(self.node("Mul", &[&values, &scale], Vec::new()))
+    }
+
+    /// `x Tᵀ` for a table `[rows, width]` that rows are taken from as well: it is stored once.
+    pub(super) fn product_with_table(
+        &mut self,
+        x: &str,
+        name: &str,
+        table: &candle::Tensor,
+    ) -> Result<Name, ModelError> {
+        let turn = || vec![integers("perm", &[1, 0])];
+        if self.storage != Storage::Int8 {
+            let table = self.table(name, table)?;
+            let table = self.node("Transpose", &[&table], turn());
+            return Ok(self.node("MatMul", &[x, &table], Vec::new()));
+        }
+        let [stored, scales] = self.small_rows(name, table)?;
+        let stored = self.node("Transpose", &[&stored], turn());
+        let scales = self.node("Transpose", &[&scales], turn());
+        Ok(self.small_product(x, &stored, &scales))
+    }
+
+    /// A table in eight bits, `[rows, width]`, and the scale of each row, `[rows, 1]`.
+    fn small_rows(&mut self, name: &str, table: &candle::Tensor) -> Result<[Name; 2], ModelError> {
         let (count, width) = table.dims2()?;
         let (rows, scales) = self.quantised(table)?;
         let raw = rows.iter().map(|value| value.to_le_bytes()[0]).collect();
         let stored = self.constant(&format!("{name}.int8"), &[count, width], element::I8, raw);
         let raw = scales.iter().flat_map(|scale| scale.to_le_bytes()).collect();
-        let scales = self.constant(&format!("{name}.scale"), &[count, 1], element::F32, raw);
-        let values = self.node("Gather", &[&stored, indices], Vec::new());
-        let values = self.node("Cast", &[&values], vec![integer("to", element::F32.into())]);
-        let scale = self.node("Gather", &[&scales, indices], Vec::new());
-        Ok(self.node("Mul", &[&values, &scale], Vec::new()))
+        Ok([stored, self.constant(&format!("{name}.scale"), &[count, 1], element::F32, raw)])
+    }
+
+    /// `x W` for a weight in eight bits, `[inputs, outputs]`, with the scale of each column.
+    fn small_product(&mut self, x: &str, weight: &str, scales: &str) -> Name {
+        let [values, scale, zero] = self.nodes("DynamicQuantizeLinear", &[x], Vec::new());
+        let sums = self.node("MatMulInteger", &[&values, weight, &zero], Vec::new());
+        let sums = self.node("Cast", &[&sums], vec![integer("to", element::F32.into())]);
+        let factor = self.node("Mul", &[&scale, scales], Vec::new());
+        self.node("Mul", &[&sums, &factor], Vec::new())
     }
 
     fn constant(&mut self, name: &str, dims: &[usize], data_type: i32, raw_data: Vec<u8>) -> Name {
@@ -281,9 +375,9 @@ pub(super) fn integers(name: &str, values: &[i64]) -> Attribute {
     Attribute { name: name.to_owned(), ints: values.to_vec(), kind: 7, ..Attribute::default() }
 }
 
-/// An attribute of one text.
-pub(super) fn text(name: &str, value: &str) -> Attribute {
-    Attribute { name: name.to_owned(), s: value.as_bytes().to_vec(), kind: 3, ..Attribute::default() }
+/// An attribute of a graph.
+fn graph(name: &str, value: Graph) -> Attribute {
+    Attribute { name: name.to_owned(), g: Some(value), kind: 5, ..Attribute::default() }
 }
 
 /// An attribute of one number.

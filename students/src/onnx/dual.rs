@@ -5,7 +5,8 @@ use alambic_models::{ModelError, evenly_spaced};
 use alambic_tensor::parameters::Weights;
 
 use super::blocks::{self, LayerSizes, Norms, OnnxWeights, TextTables, activate, first_token};
-use super::builder::{Builder, Finished, Name, Storage, integer, integers};
+use super::builder::{Builder, Finished, Name, Storage, integer};
+use super::images::{PatchTables, with_first};
 use super::proto::Extent;
 
 /// The output of each tower and input of the head, `[batch, width]`, as transformers calls such vectors.
@@ -50,30 +51,21 @@ fn text(config: &DualConfig, source: &OnnxWeights<'_>, storage: Storage) -> Resu
 fn image(config: &DualConfig, source: &OnnxWeights<'_>, storage: Storage) -> Result<Finished, ModelError> {
     let sizes = &config.sizes;
     let mut graph = Builder::new("dual-encoder image", storage);
-    let (channels, patch, grid) = (sizes.num_channels, sizes.patch_size, sizes.grid());
-    let side = grid * patch;
-    let pixels = graph.numbers("pixel_values", &["batch".into(), channels.into(), side.into(), side.into()]);
-
-    let whole = |values: &[usize]| values.iter().map(|&value| value as i64).collect::<Vec<_>>();
-    let cut = graph.integers("rows and columns", &[6], &whole(&[0, channels, grid, patch, grid, patch]));
-    let patches = graph.node("Reshape", &[&pixels, &cut], Vec::new());
-    let patches = graph.node("Transpose", &[&patches], vec![integers("perm", &[0, 2, 4, 1, 3, 5])]);
-    let rows = graph.integers("a patch a row", &[3], &whole(&[0, grid * grid, channels * patch * patch]));
-    let patches = graph.node("Reshape", &[&patches, &rows], Vec::new());
-    // A convolution over patches that do not overlap is a linear layer over each.
-    let name = "image_model.embeddings.patch_embeddings.projection";
-    let weight = source.get(&format!("{name}.weight"))?.flatten_from(1)?;
-    let embedded = graph.linear(&patches, name, &weight, source.get(&format!("{name}.bias"))?)?;
-
-    let first = "image_model.embeddings.cls_token";
-    let first = graph.vector(first, source.get(first)?)?;
-    let batch = graph.node("Shape", &[&pixels], vec![integer("start", 0), integer("end", 1)]);
-    let one = graph.integers("ones", &[2], &[1, 1]);
-    let shape = graph.node("Concat", &[&batch, &one], vec![integer("axis", 0)]);
-    let first = graph.node("Expand", &[&first, &shape], Vec::new());
-    let embedded = graph.node("Concat", &[&first, &embedded], vec![integer("axis", 1)]);
-    let positions = "image_model.embeddings.position_embeddings";
-    let positions = graph.table(positions, source.get(positions)?)?;
+    let name = |part: &str| format!("image_model.embeddings.{part}");
+    let (grid, positions) = (sizes.grid(), name("position_embeddings"));
+    let patches = PatchTables {
+        channels: sizes.num_channels,
+        patch: sizes.patch_size,
+        grid,
+        projection: name("patch_embeddings.projection"),
+        has_bias: true,
+        positions: positions.clone(),
+    };
+    let pixels = patches.squares(&mut graph, "batch");
+    let embedded = patches.embed_squares(&mut graph, source, &pixels)?;
+    let first = graph.vector(&name("cls_token"), source.get(&name("cls_token"))?)?;
+    let embedded = with_first(&mut graph, &first, &embedded);
+    let positions = graph.table(&positions, source.get(&positions)?)?;
     let mut embedded = graph.node("Add", &[&embedded, &positions], Vec::new());
     if let Some(most) = usize::try_from(sizes.max_image_length).ok().filter(|most| *most < grid * grid) {
         let read = evenly_spaced(grid * grid, most).into_iter().map(|patch| patch as i64 + 1);
@@ -145,7 +137,7 @@ fn head(config: &DualConfig, source: &OnnxWeights<'_>, storage: Storage) -> Resu
 }
 
 /// A linear layer, a norm, a GELU and another linear layer: the parts 0, 1, 2 and 3 of a sequence of modules.
-fn perceptron(
+pub(super) fn perceptron(
     graph: &mut Builder,
     source: &OnnxWeights<'_>,
     x: &str,

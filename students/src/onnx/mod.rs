@@ -3,17 +3,26 @@
 mod bert;
 mod blocks;
 mod builder;
+mod clip;
 mod dual;
+mod images;
+mod marian;
+mod oscar;
+mod pooling;
 mod proto;
+mod running;
+mod runtime;
+mod vilt;
 
 use std::path::{Path, PathBuf};
 
-use alambic_files::{read, write};
+use alambic_files::{FileError, read, write};
 use alambic_models::{Config, architecture};
 use alambic_tensor::parameters::Weights;
 use prost::Message;
 
 pub use builder::Storage;
+pub(crate) use running::run_files;
 
 use self::builder::Finished;
 use self::proto::Model;
@@ -22,6 +31,8 @@ use crate::StudentError;
 /// ONNX file that was written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OnnxFile {
+    /// The graph that it holds, as its name begins.
+    pub graph: &'static str,
     /// Path.
     pub path: PathBuf,
     /// Size in bytes.
@@ -30,17 +41,31 @@ pub struct OnnxFile {
     pub difference: f64,
 }
 
-/// Writes a model's ONNX files into a folder, and reads them back to see that they are whole. Their names end as those of
-/// transformers.js do: `model.onnx`, `model_fp16.onnx`, `model_quantized.onnx` of eight bits.
+/// Folder of ONNX files within that of an export, as transformers.js, Optimum and sentence-transformers look for it.
+pub(crate) const FOLDER: &str = "onnx";
+
+/// Writes a model's ONNX files into the folder `onnx` within a folder, and reads them back to see that they are whole. Names are
+/// those of Optimum, and end as those of transformers.js do: `model.onnx`, `model_fp16.onnx`, `model_quantized.onnx` of eight
+/// bits.
 ///
 /// A text encoder is `model.onnx`, from `input_ids`, `attention_mask` and, where the model has segments, `token_type_ids`,
 /// all `[batch, sequence]`, to `logits`; without a head to `last_hidden_state`, `pooler_output` and `sentence_embedding`,
 /// those that it has.
 ///
-/// A dual encoder is three. `text.onnx` takes the same to `text_embeds` `[batch, width]`. `image.onnx` takes
+/// An encoder-decoder is four. `encoder_model.onnx` gives `last_hidden_state`. `decoder_model.onnx` takes it as
+/// `encoder_hidden_states`, with `encoder_attention_mask` and `input_ids`, to `logits` and `present.LAYER.decoder.key` and the
+/// like; `decoder_with_past_model.onnx` takes these as `past_key_values.LAYER.decoder.key`; `decoder_model_merged.onnx` is
+/// both, by `use_cache_branch`.
+///
+/// A dual encoder is three. `text.onnx` takes the same as a text encoder to `text_embeds` `[batch, width]`. `image.onnx` takes
 /// `pixel_values` `[batch, 3, side, side]`, colours from -1 to 1, to `image_embeds` `[batch, width]`; its side is that of
 /// the square for which the model stores positions. `head.onnx` takes both vectors to `logits` `[batch, answers]`, or, in
 /// a model without answers, to `pooler_output` `[batch, width]`.
+///
+/// CLIP is `model.onnx`, to `logits_per_image`, `logits_per_text`, `text_embeds` and `image_embeds`, and its towers
+/// `text_model.onnx` and `vision_model.onnx`, whose embeddings are as projected. `ViLT` is `model.onnx` and takes
+/// `pixel_values` of any size and `pixel_mask` as well; Oscar is `model.onnx` and takes `visual_embeds` `[batch, regions,
+/// features]` and `visual_attention_mask`.
 ///
 /// # Errors
 /// When the architecture has no such form, the weights do not fit the configuration, or a file cannot be written or does
@@ -52,30 +77,30 @@ pub fn export(
     storage: Storage,
 ) -> Result<Vec<OnnxFile>, StudentError> {
     // A graph is put together without a look at the shapes of weights; the network says what does not fit.
-    let whole = || architecture::build(config, weights);
+    architecture::build(config, weights)?;
     let graphs = match config {
-        Config::Bert(config) => {
-            whole()?;
-            vec![("model", bert::graph(config, weights, storage)?)]
-        }
-        Config::Dual(config) => {
-            whole()?;
-            dual::graphs(config, weights, storage)?.into()
-        }
+        Config::Bert(config) => vec![("model", bert::graph(config, weights, storage)?)],
+        Config::Marian(config) => marian::graphs(config, weights, storage)?,
+        Config::Dual(config) => dual::graphs(config, weights, storage)?.into(),
+        Config::Clip(config) => clip::graphs(config, weights, storage)?,
+        Config::Vilt(config) => vec![("model", vilt::graph(config, weights, storage)?)],
+        Config::Oscar(config) => vec![("model", oscar::graph(config, weights, storage)?)],
         other => {
             return Err(StudentError::Incompatible(format!(
-                "a {} has no ONNX form here, as text encoders and dual encoders have; `hf` is the form that it has",
+                "a {} has no ONNX form here; `hf` is the form that it has",
                 other.model_type()
             )));
         }
     };
+    let folder = folder.join(FOLDER);
+    std::fs::create_dir_all(&folder).map_err(FileError::io(&folder))?;
     let suffix = storage.suffix();
-    let write = |(name, (model, difference)): (&str, Finished)| {
-        let path = folder.join(format!("{name}{suffix}.onnx"));
+    let write = |(graph, (model, difference)): (&'static str, Finished)| {
+        let path = folder.join(format!("{graph}{suffix}.onnx"));
         write::write(&path, &model.encode_to_vec())?;
         let read = read::bytes(&path, u64::MAX)?;
         match Model::decode(read.as_slice()) {
-            Ok(back) if back == model => Ok(OnnxFile { path, bytes: read.len() as u64, difference }),
+            Ok(back) if back == model => Ok(OnnxFile { graph, path, bytes: read.len() as u64, difference }),
             _ => Err(StudentError::RoundTrip { path, difference: f32::INFINITY }),
         }
     };
@@ -93,12 +118,29 @@ mod tests {
     use alambic_models::vilt::ViltConfig;
     use alambic_tensor::Streams;
 
-    use super::proto::{Extent, Graph, Value, element};
+    use super::proto::{Extent, Graph, Node, Value, element};
     use super::*;
 
     fn folder(model: &str) -> ModelFolder {
         let parity = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity");
         ModelFolder::open(&parity.join(model).join("model")).unwrap()
+    }
+
+    /// Follows nodes in their order, and those of branches before the node that chooses one.
+    fn follow<'a>(nodes: &'a [Node], known: &mut HashSet<&'a String>, used: &mut HashSet<&'a String>) {
+        for node in nodes {
+            for branch in node.attribute.iter().filter_map(|attribute| attribute.g.as_ref()) {
+                follow(&branch.node, known, used);
+                assert!(branch.output.iter().all(|output| known.contains(&output.name)));
+            }
+            for input in &node.input {
+                assert!(known.contains(input), "{} reads `{input}`, which is not there yet", node.name);
+                used.insert(input);
+            }
+            for output in &node.output {
+                assert!(known.insert(output), "`{output}` is there twice");
+            }
+        }
     }
 
     /// A graph that a reader can run node by node: what a node reads has been there before, and each constant is read.
@@ -110,15 +152,7 @@ mod tests {
             assert!(known.insert(name), "`{name}` is there twice");
         }
         let mut used = HashSet::new();
-        for node in &graph.node {
-            for input in &node.input {
-                assert!(known.contains(input), "{} reads `{input}`, which is not there yet", node.name);
-                used.insert(input);
-            }
-            for output in &node.output {
-                assert!(known.insert(output), "`{output}` is there twice");
-            }
-        }
+        follow(&graph.node, &mut known, &mut used);
         for constant in &graph.initializer {
             assert!(used.contains(&constant.name), "nobody reads `{}`", constant.name);
             let width = match constant.data_type {
@@ -179,9 +213,10 @@ mod tests {
             let config = BertConfig { head, untied, pooler: false, ..config.bert().unwrap().clone() };
             let weights = Bert::initial_weights(&config, &Streams::new(1)).unwrap();
             let (model, _) = bert::graph(&config, &weights, Storage::F32).unwrap();
-            let output =
-                whole(&model).initializer.iter().find(|constant| constant.name == "vocabulary.weight");
-            let expected = weights[matrix].t().unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let output = whole(&model).initializer.iter().find(|constant| constant.name == matrix);
+            // That of words is stored as it is looked up in.
+            let own = if untied { weights[matrix].t().unwrap() } else { weights[matrix].clone() };
+            let expected = own.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             let expected: Vec<u8> = expected.into_iter().flat_map(f32::to_le_bytes).collect();
             assert_eq!(output.unwrap().raw_data, expected, "{matrix}");
         }

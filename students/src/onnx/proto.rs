@@ -1,5 +1,6 @@
 //! The messages of ONNX that a graph needs, with the numbers of their fields (onnx.proto3 of ONNX 1.16). What is left out
-//! here, readers take as absent.
+//! here, readers take as absent. Lists of numbers are not packed, as the file says and as ONNX itself writes them: some readers know
+//! no other way.
 
 use prost::Message;
 
@@ -66,11 +67,12 @@ pub(crate) struct Attribute {
     pub(crate) f: f32,
     #[prost(int64, tag = "3")]
     pub(crate) i: i64,
-    #[prost(bytes = "vec", tag = "4")]
-    pub(crate) s: Vec<u8>,
-    #[prost(int64, repeated, tag = "8")]
+    /// A branch.
+    #[prost(message, optional, tag = "6")]
+    pub(crate) g: Option<Graph>,
+    #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(crate) ints: Vec<i64>,
-    /// 1 a float, 2 an integer, 3 a text, 7 integers.
+    /// 1 a float, 2 an integer, 5 a graph, 7 integers.
     #[prost(int32, tag = "20")]
     pub(crate) kind: i32,
 }
@@ -78,7 +80,7 @@ pub(crate) struct Attribute {
 /// Constant numbers.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Tensor {
-    #[prost(int64, repeated, tag = "1")]
+    #[prost(int64, repeated, packed = "false", tag = "1")]
     pub(crate) dims: Vec<i64>,
     #[prost(int32, tag = "2")]
     pub(crate) data_type: i32,
@@ -143,5 +145,6 @@ pub(crate) mod element {
     pub(crate) const I8: i32 = 3;
     pub(crate) const I32: i32 = 6;
     pub(crate) const I64: i32 = 7;
+    pub(crate) const BOOL: i32 = 9;
     pub(crate) const F16: i32 = 10;
 }
