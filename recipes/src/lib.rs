@@ -10,6 +10,7 @@
 
 pub mod bench;
 pub mod book;
+mod builtin_models;
 mod cache;
 mod cache_scope;
 pub mod check;
@@ -33,13 +34,16 @@ pub mod schema;
 mod stage_order;
 mod subsample;
 mod tasks;
+mod templates;
 mod training;
 mod vocabulary;
 
+pub use builtin_models::builtin_model;
 pub use cache::{CacheSize, CachedStage, cache};
 pub use check::{Depth, check, check_with_messages, is_fatal};
 pub use error::RunError;
 pub use load::{Loaded, load};
 pub use plan::{Plan, plan};
 pub use run::{Finished, RunOptions, StartMode, resumable, run};
-pub use tasks::StageData;
+pub use tasks::{StageData, Template, templates};
+pub use templates::{Start, UnknownStart, start};

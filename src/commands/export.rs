@@ -59,11 +59,7 @@ enum Numbers {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut model = model_folder(&arguments.model)?;
-    let student = model.join("student");
-    if student.join("config.json").is_file() {
-        model = student;
-    }
+    let model = model_folder(&arguments.model)?;
     let formats: Vec<ExportFormat> = arguments
         .format
         .iter()
@@ -92,10 +88,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return output::json(&exported.iter().map(one).collect::<Vec<_>>());
     }
     let columns = [
-        Column::Text("format"),
-        Column::Text("path"),
-        Column::Number("size"),
-        Column::Number("largest difference"),
+        Column::text("format"),
+        Column::text("path"),
+        Column::number("size"),
+        Column::number("largest difference"),
     ];
     let rows = exported.iter().map(|exported| {
         vec![

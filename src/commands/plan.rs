@@ -72,13 +72,13 @@ fn corpora(plan: &Plan) -> Result<(), Failure> {
         ]
     });
     let columns = [
-        Column::Text("corpus"),
-        Column::Text("tables"),
-        Column::Text("languages"),
-        Column::Number("rows"),
-        Column::Number("train"),
-        Column::Number("validation"),
-        Column::Number("test"),
+        Column::text("corpus"),
+        Column::text("tables"),
+        Column::text("languages").optional(1),
+        Column::number("rows"),
+        Column::number("train"),
+        Column::number("validation"),
+        Column::number("test"),
     ];
     output::table(&columns, rows.collect())?;
     for (name, corpus) in &plan.corpora {
@@ -109,13 +109,13 @@ fn stages(plan: &Plan) -> Result<(), Failure> {
         ]
     });
     let columns = [
-        Column::Text("stage"),
-        Column::Text("student"),
-        Column::Text("teacher"),
-        Column::Text("examples"),
-        Column::Number("teacher writes"),
-        Column::Number("steps"),
-        Column::Number("batch"),
+        Column::text("stage"),
+        Column::text("student"),
+        Column::text("teacher"),
+        Column::text("examples"),
+        Column::number("teacher writes").optional(1),
+        Column::number("steps"),
+        Column::number("batch"),
     ];
     output::table(&columns, rows.collect())
 }
@@ -137,14 +137,14 @@ fn students(plan: &Plan) -> Result<(), Failure> {
         ]
     });
     let columns = [
-        Column::Text("student"),
-        Column::Text("starts from"),
-        Column::Number("layers"),
-        Column::Number("width"),
-        Column::Number("heads"),
-        Column::Number("feed-forward"),
-        Column::Number("tokens"),
-        Column::Number("parameters"),
+        Column::text("student"),
+        Column::text("starts from"),
+        Column::number("layers"),
+        Column::number("width"),
+        Column::number("heads").optional(2),
+        Column::number("feed-forward").optional(1),
+        Column::number("tokens"),
+        Column::number("parameters"),
     ];
     output::table(&columns, rows.collect())
 }
@@ -168,12 +168,12 @@ fn losses(plan: &Plan) -> Result<(), Failure> {
     };
     let rows = plan.stages.iter().flat_map(|stage| stage.losses.iter().map(move |loss| row(stage, loss)));
     let columns = [
-        Column::Text("stage"),
-        Column::Text("loss"),
-        Column::Number("weight"),
-        Column::Text("tap of the student"),
-        Column::Text("tap of the teacher"),
-        Column::Text("projections"),
+        Column::text("stage"),
+        Column::text("loss"),
+        Column::number("weight"),
+        Column::text("tap of the student"),
+        Column::text("tap of the teacher"),
+        Column::text("projections"),
     ];
     output::table(&columns, rows.collect())
 }
@@ -214,8 +214,8 @@ fn directions(plan: &Plan) -> Result<(), Failure> {
     }
     names.sort_unstable();
     names.dedup();
-    let mut columns = vec![Column::Text("direction")];
-    columns.extend(headings.iter().map(|heading| Column::Number(heading)));
+    let mut columns = vec![Column::text("direction")];
+    columns.extend(headings.iter().map(|heading| Column::number(heading)));
     let rows = names.into_iter().map(|name| {
         let cell = |own: &&IndexMap<String, usize>| {
             own.get(name).map_or_else(|| NO_VALUE.to_owned(), |count| thousands(*count as u64))

@@ -7,8 +7,10 @@ mod question_answering;
 mod registry;
 mod sentence_embedding;
 pub(crate) mod task;
+pub(crate) mod template;
 mod text;
 mod transliteration;
 mod visual_question_answering;
 
-pub use registry::StageData;
+pub use registry::{StageData, templates};
+pub use template::Template;

@@ -9,6 +9,7 @@ use super::object_detection::options::ObjectsData;
 use super::question_answering::options::PassagesData;
 use super::sentence_embedding::options::SentencesData;
 use super::task::Task;
+use super::template::{TaskTemplates, Template};
 use super::text::options::TextsData;
 use super::transliteration::options::TransliterationData;
 use super::visual_question_answering::options::QuestionsData;
@@ -26,6 +27,12 @@ macro_rules! tasks {
                     $field: $data
                 ),+
             }
+        }
+
+        /// The recipes to start from, those of each kind of task in turn.
+        #[must_use]
+        pub fn templates() -> Vec<Template> {
+            [$(<$data as TaskTemplates>::TEMPLATES),+].concat()
         }
 
         impl StageData {

@@ -29,7 +29,7 @@ use crate::failure::Failure;
 /// shown as their numbers. A text that is longer than the model reads is truncated, with a warning and `truncated` in JSON.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The model's folder, or `hf:OWNER/NAME[@REVISION]`
+    /// A run's folder, a model's folder, or `hf:OWNER/NAME[@REVISION]`
     model: PathBuf,
     /// Texts; left out, lines of standard input
     inputs: Vec<String>,
