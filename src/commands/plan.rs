@@ -1,32 +1,48 @@
 //! `alambic plan`.
 
 use alambic_files::text::visible;
-use alambic_recipes::Plan;
 use alambic_recipes::check::Count;
 use alambic_recipes::plan::{PlannedLoss, PlannedStage, plan};
-use alambic_reports::numbers::{NO_VALUE, bytes, counted, thousands};
+use alambic_recipes::{Estimate, Plan, estimate};
+use alambic_reports::numbers::{NO_VALUE, bytes, counted, duration, milliseconds, percent, thousands};
 use alambic_settings::IndexMap;
 use clap::Args;
 
-use super::RecipeArguments;
+use super::{RecipeArguments, interrupt};
 use crate::failure::{Failure, show};
 use crate::output::{self, Column};
+use crate::progress::Progress;
 
-/// Shows what a recipe would do: models, examples, steps, taps with their shapes
+/// Shows what a recipe would do: models, examples, steps, taps with their shapes; and how long it would take
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     recipe: RecipeArguments,
+    /// Tells time and memory, too: a few steps of each training and a short evaluation are run in a temporary folder and timed,
+    /// and the whole is reckoned from them
+    #[arg(long)]
+    time: bool,
     /// Prints an object
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let plan = plan(&arguments.recipe.load()?)?;
+    let loaded = arguments.recipe.load()?;
+    let plan = plan(&loaded)?;
     show(&plan.warnings);
+    let estimate = if arguments.time {
+        let flag = interrupt("stopping after this step; once more quits at once")?;
+        Some(estimate(&loaded, &plan, &flag, &mut Progress::new())?)
+    } else {
+        None
+    };
     if arguments.json {
-        return output::json(&plan);
+        let mut object = serde_json::to_value(&plan)?;
+        if let Some(estimate) = estimate {
+            object["estimate"] = serde_json::to_value(estimate)?;
+        }
+        return output::json(&object);
     }
     let seeds: Vec<String> = plan.seeds.iter().map(ToString::to_string).collect();
     let seed = if seeds.len() == 1 { "seed" } else { "seeds" };
@@ -49,7 +65,59 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             thousands(baseline.steps as u64)
         ))?;
     }
-    output::line(&format!("checkpoints: at most {} at a time", bytes(plan.checkpoint_bytes)))
+    output::line(&format!("checkpoints: at most {} at a time", bytes(plan.checkpoint_bytes)))?;
+    match &estimate {
+        Some(estimate) => times(estimate),
+        None => {
+            output::line("time and memory: `--time` times a few steps of each training and reckons the whole")
+        }
+    }
+}
+
+/// Time and memory of each training and of the whole.
+fn times(estimate: &Estimate) -> Result<(), Failure> {
+    let memory = |peak: Option<u64>| peak.map_or_else(|| NO_VALUE.to_owned(), bytes);
+    let rows = estimate.trainings.iter().map(|training| {
+        let steps = match training.repetitions {
+            1 => thousands(training.steps as u64),
+            times => format!("{} × {times}", thousands(training.steps as u64)),
+        };
+        vec![
+            training.name.clone(),
+            steps,
+            milliseconds(1e3 * training.step_seconds),
+            duration(training.preparation_seconds),
+            duration(training.validation_seconds),
+            duration(training.seconds),
+            percent(training.share),
+            memory(training.peak_memory_bytes),
+        ]
+    });
+    let columns = [
+        Column::text("training"),
+        Column::number("steps").optional(1),
+        Column::number("a step").optional(2),
+        Column::number("preparation").optional(4),
+        Column::number("validations").optional(3),
+        Column::number("in all"),
+        Column::number("share"),
+        Column::number("memory"),
+    ];
+    output::table(&columns, rows.collect())?;
+    let evaluation = match estimate.evaluation_seconds {
+        Some(seconds) => format!("{} of them for evaluation and report", duration(seconds)),
+        None => "without evaluation and report, which a few examples do not allow".to_owned(),
+    };
+    let peak = memory(estimate.peak_memory_bytes);
+    output::line(&format!(
+        "the whole run: about {}, {evaluation}; at most {peak} of memory",
+        duration(estimate.seconds)
+    ))?;
+    output::line(
+        "Measured: a step, a validation and a checkpoint of each training, what teachers write and read for a part of the \
+         examples, and memory. Reckoned: the sums, in proportion to steps and examples; a training with `patience` may end \
+         sooner.",
+    )
 }
 
 /// Examples by their sort, as `120 labelled pairs, 30 words`.

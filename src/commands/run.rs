@@ -1,13 +1,15 @@
 //! `alambic run`.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use alambic_recipes::{Depth, Loaded, RunOptions, StartMode, check, is_fatal, load, resumable};
+use alambic_recipes::{Loaded, RunOptions, StartMode, load, plan, resumable};
 use alambic_reports::compare::{ComparedRun, Comparison};
+use alambic_reports::numbers::duration;
 use clap::Args;
 
 use super::{compare, compute_with, interrupt};
-use crate::failure::{Failure, show};
+use crate::failure::{Failure, say, show};
 use crate::output;
 use crate::progress::Progress;
 
@@ -40,11 +42,9 @@ pub(crate) fn run(arguments: &Arguments, threads: Option<usize>) -> Result<(), F
 }
 
 fn run_loaded(arguments: &Arguments, loaded: &Loaded) -> Result<(), Failure> {
-    let diagnostics = check(loaded, Depth::Whole);
-    if is_fatal(&diagnostics) {
-        return Err(diagnostics.into());
-    }
-    show(&diagnostics);
+    let begin = Instant::now();
+    let plan = plan(loaded)?;
+    show(&plan.warnings);
     let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&loaded.recipe.name.value));
     let mode = match (arguments.resume, arguments.overwrite) {
         (true, _) => StartMode::Resume,
@@ -53,7 +53,8 @@ fn run_loaded(arguments: &Arguments, loaded: &Loaded) -> Result<(), Failure> {
     };
     let options =
         RunOptions { out, mode, interrupt: interrupt("stopping after this step; once more quits at once")? };
-    let finished = alambic_recipes::run(loaded, &options, &mut Progress::new())?;
+    let finished = alambic_recipes::run(loaded, &options, &mut Progress::of_run(&plan))?;
+    say(&format!("the run took {}", duration(begin.elapsed().as_secs_f64())));
     if arguments.json {
         return output::json(&finished.outcome);
     }

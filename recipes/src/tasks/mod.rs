@@ -1,5 +1,6 @@
 //! The kinds of tasks, each in its own folder, and the list of them.
 
+mod fractions;
 mod image_text_pretraining;
 mod image_text_retrieval;
 mod object_detection;

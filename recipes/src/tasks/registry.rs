@@ -3,6 +3,7 @@
 use alambic_data::ContentKind;
 use alambic_settings::settings;
 
+use super::fractions::ScaleFractions;
 use super::image_text_pretraining::options::ImageTextsData;
 use super::image_text_retrieval::options::CaptionsData;
 use super::object_detection::options::ObjectsData;
@@ -39,6 +40,11 @@ macro_rules! tasks {
             /// Every kind of task, over what this stage has of its data. The first is that of a stage without data.
             fn kinds(&self) -> Vec<&dyn Task> {
                 vec![$(&self.$field),+]
+            }
+
+            /// Multiplies the fraction of the examples of every table by a share.
+            pub(crate) fn scale_fractions(&mut self, share: f64) {
+                $(self.$field.scale_fractions(share);)+
             }
         }
     };
