@@ -274,6 +274,37 @@ fn a_plan_counts_what_would_run() {
 }
 
 #[test]
+fn plan_tells_time_and_memory_of_each_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = "builtin:text/smoke/logits";
+    let plan = json(&run(folder.path(), &["plan", recipe, "--time", "--json"]).done());
+    let estimate = &plan["estimate"];
+    let trainings = estimate["trainings"].as_array().unwrap();
+    let names: Vec<&str> = trainings.iter().map(|training| training["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["fine-tune", "distil", "baseline-same-start", "baseline-scratch"]);
+    let shares: f64 = trainings.iter().map(|training| training["share"].as_f64().unwrap()).sum();
+    assert!(shares > 0.5 && shares < 1.0, "{plan}");
+    for training in trainings {
+        let seconds = |key: &str| training[key].as_f64().unwrap();
+        let steps = seconds("step-seconds") * training["steps"].as_f64().unwrap();
+        assert!(seconds("step-seconds") > 0.0 && seconds("seconds") > steps, "{training}");
+        if cfg!(target_os = "linux") {
+            assert!(training["peak-memory-bytes"].as_u64().unwrap() > 1 << 20, "{training}");
+        }
+    }
+    assert!(estimate["evaluation-seconds"].as_f64().unwrap() > 0.0, "{plan}");
+    let more = ["--set", "repetitions=3", "--json"];
+    let again = json(&run(folder.path(), &[&["plan", recipe, "--time"][..], &more].concat()).done());
+    let repeated = |index: usize| again["estimate"]["trainings"][index]["repetitions"].as_u64().unwrap();
+    assert_eq!([0, 1, 2, 3].map(repeated), [1, 3, 3, 3], "the teacher is trained once");
+    let text = run(folder.path(), &["plan", recipe, "--time"]).done();
+    assert!(text.contains("the whole run: about") && text.contains("Measured: "), "{text}");
+    assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "nothing is left behind");
+    let without = run(folder.path(), &["plan", recipe]).good();
+    assert!(without.contains("`--time` times a few steps"), "{without}");
+}
+
+#[test]
 fn predictions_stand_behind_their_lines() {
     let folder = tempfile::tempdir().unwrap();
     tiny_model(folder.path());

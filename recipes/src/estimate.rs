@@ -56,6 +56,8 @@ const MIN_VALIDATION: usize = 16;
 const TEST_EXAMPLES: usize = 64;
 /// Examples that are timed one at a time and in batches.
 const TIMED_EXAMPLES: usize = 32;
+/// Most bytes of a cache of teacher outputs that are gathered in memory, and then written as one file.
+const SHARD: u64 = 64 << 20;
 /// Message for another process that meets the lock.
 const COMMAND: &str = "alambic plan";
 
@@ -97,7 +99,8 @@ pub struct EstimatedTraining {
     pub seconds: f64,
     /// Its share of the whole run.
     pub share: f64,
-    /// Most bytes of memory of the process up to its end, as measured; none where the system does not say.
+    /// Most bytes of memory of the process up to its end: as measured, and with what of the teacher's cached outputs was not
+    /// tried; none where the system does not say.
     pub peak_memory_bytes: Option<u64>,
 }
 
@@ -229,10 +232,29 @@ pub fn estimate(
     let seconds = reading_seconds
         + trainings.iter().map(|training| training.seconds).sum::<f64>()
         + evaluation_seconds.unwrap_or_default();
+    let mut is_cached = false;
     for training in &mut trainings {
         training.share = training.seconds / seconds;
+        let own = plan.stages.iter().find(|planned| planned.name == training.name);
+        is_cached |= own.and_then(|planned| planned.cache.as_ref()).is_some_and(|cache| cache.cached);
+        // What a process has held it does not give back.
+        let more = if is_cached { untried_cache(plan, &shares) } else { 0 };
+        training.peak_memory_bytes = training.peak_memory_bytes.map(|bytes| bytes + more);
     }
-    Ok(Estimate { trainings, reading_seconds, evaluation_seconds, seconds, peak_memory_bytes: peak_memory() })
+    let peak_memory_bytes = peak_memory().map(|bytes| bytes + untried_cache(plan, &shares));
+    Ok(Estimate { trainings, reading_seconds, evaluation_seconds, seconds, peak_memory_bytes })
+}
+
+/// Bytes of memory that the largest cache of a teacher's outputs takes beyond what a part of its texts does: files are mapped,
+/// and those under way are in memory twice.
+fn untried_cache(plan: &Plan, shares: &IndexMap<String, f64>) -> u64 {
+    let memory = |bytes: u64| bytes + 2 * bytes.min(SHARD);
+    let untried = plan.stages.iter().filter_map(|planned| {
+        let cache = planned.cache.as_ref().filter(|cache| cache.cached)?;
+        let tried = (cache.bytes as f64 * shares.get(&planned.name)?) as u64;
+        Some(memory(cache.bytes) - memory(tried.min(cache.bytes)))
+    });
+    untried.max().unwrap_or_default()
 }
 
 /// The recipe with a part of its examples and a short evaluation, and the part of each training's examples.
