@@ -29,6 +29,7 @@ pub(crate) struct Progress {
 struct RunProgress {
     began: Instant,
     trainings: Vec<PlannedWork>,
+    has_begun: bool,
     /// Index of the current training; that behind the last one is the evaluation's.
     current: usize,
     /// Work that was done when this process took its first step, and when that was.
@@ -38,12 +39,13 @@ struct RunProgress {
 impl RunProgress {
     /// Goes on to a training; the line that says so. A training that is not planned has no number.
     fn begin(&mut self, name: &str) -> String {
+        self.has_begun = true;
         let place = self.trainings.iter().position(|training| training.name == name);
         self.current = place.unwrap_or(self.trainings.len());
         let number = format!("stage {} of {}: {name}", self.current + 1, self.trainings.len() + 1);
         let elapsed = self.began.elapsed().as_secs_f64();
         // Of a stage that begins at once it says nothing.
-        if elapsed < 1.0 { number } else { format!("{number} (behind {})", duration(elapsed)) }
+        if elapsed < 1.0 { number } else { format!("{number} ({} so far)", duration(elapsed)) }
     }
 
     /// Seconds that the steps of all trainings will still take, once some were taken: in proportion to their work.
@@ -83,8 +85,20 @@ impl Progress {
 
     /// The same for a run, whose stages are counted and whose time is told.
     pub(crate) fn of_run(plan: &Plan) -> Self {
-        let run = RunProgress { began: Instant::now(), trainings: plan.trainings(), current: 0, first: None };
+        let run = RunProgress {
+            began: Instant::now(),
+            trainings: plan.trainings(),
+            has_begun: false,
+            current: 0,
+            first: None,
+        };
         Self { run: Some(run), ..Self::new() }
+    }
+
+    /// Seconds of the run so far; none where no stage was begun, since all were done before.
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        let run = self.run.as_ref().filter(|run| run.has_begun)?;
+        Some(run.began.elapsed().as_secs_f64())
     }
 
     fn print(&self, text: &str) {
@@ -247,6 +261,7 @@ mod tests {
                 planned("distil", 100.0),
                 planned("baseline", 100.0),
             ],
+            has_begun: false,
             current: 0,
             first: None,
         };

@@ -176,7 +176,7 @@ fn template_of_each_kind_of_task_is_sound_with_the_files_that_it_names() {
     let words = ["a good film", "a dull film", "no plot at all", "great actors", "bad sound", "nice music"];
     let numbered = |number: usize| format!("{} number {number}", words[number % words.len()]);
     let rows = |row: &dyn Fn(usize) -> String| (0..200).map(row).collect::<String>();
-    let class = |number: usize| if number % 2 == 0 { "good" } else { "bad" };
+    let class = |number: usize| if number.is_multiple_of(2) { "good" } else { "bad" };
     write("data.tsv", format!("text\tlabel\n{}", rows(&|at| format!("{}\t{}\n", numbered(at), class(at)))));
     write("texts.tsv", format!("text\n{}", rows(&|at| format!("{}\n", numbered(at)))));
     let tagged = |at: usize| format!("film{at}\tB-FILM\nruns\tO\nhere{at}\tB-PLACE\n\n");

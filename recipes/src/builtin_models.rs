@@ -118,8 +118,8 @@ mod tests {
             roots(&find)
         };
         let temporary = env::temp_dir().join("alambic");
-        assert_eq!(first(&[]), [temporary.clone()]);
-        assert_eq!(first(&[("HOME", "relative")]), [temporary.clone()]);
+        assert_eq!(first(&[]), std::slice::from_ref(&temporary));
+        assert_eq!(first(&[("HOME", "relative")]), std::slice::from_ref(&temporary));
         if cfg!(unix) {
             let given = [("HOME", "/home/u"), ("XDG_CACHE_HOME", "/caches")];
             assert_eq!(first(&given), [PathBuf::from("/caches/alambic"), temporary.clone()]);

@@ -111,7 +111,7 @@ fn quoted_parts(line: &str) -> impl Iterator<Item = &str> {
 fn resolve(builtin: &str, path: &str) -> String {
     let folder = Path::new(builtin).parent().unwrap_or(Path::new(""));
     let mut parts: Vec<String> = folder.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-    for part in PathBuf::from(path).with_extension("").iter() {
+    for part in &PathBuf::from(path).with_extension("") {
         match part.to_string_lossy().as_ref() {
             "." => {}
             ".." => {

@@ -13,6 +13,7 @@ mod man;
 mod new;
 mod plan;
 mod predict;
+mod require;
 mod run;
 mod schema;
 mod show;
@@ -26,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use alambic_hub::Hub;
 use alambic_models::{Config, ModelFolder};
 use alambic_recipes::{Loaded, builtin_model, load};
+use alambic_settings::Diagnostics;
 use alambic_tensor::device::{self, DeviceSpec};
 use alambic_tensor::precision::MatmulPrecision;
 use alambic_tensor::threads::install;
@@ -170,10 +172,19 @@ struct RecipeArguments {
     /// Sets a key, as `train.steps=100`; paths are taken from the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Leaves out the baseline
+    #[arg(long)]
+    no_baseline: bool,
 }
 
 impl RecipeArguments {
     fn load(&self) -> Result<Loaded, Failure> {
-        Ok(load(&self.recipe, &self.set)?)
+        Ok(loaded(&self.recipe, &self.set, self.no_baseline)?)
     }
+}
+
+/// Loads a recipe, with flags laid over it, and without its baseline if that is to be left out.
+fn loaded(recipe: &Path, set: &[String], no_baseline: bool) -> Result<Loaded, Diagnostics> {
+    let loaded = load(recipe, set)?;
+    Ok(if no_baseline { loaded.without_baseline() } else { loaded })
 }

@@ -113,9 +113,9 @@ impl OutputFile {
 
     fn row<'c>(&mut self, cells: impl Iterator<Item = &'c str>) -> Result<(), Failure> {
         let is_csv = self.format == TableFormat::Csv;
-        let cells = cells.map(|cell| match cell.contains(['"', ',', '\n', '\r']) && is_csv {
-            true => format!("\"{}\"", cell.replace('"', "\"\"")),
-            false => cell.to_owned(),
+        let cells = cells.map(|cell| {
+            let is_quoted = is_csv && cell.contains(['"', ',', '\n', '\r']);
+            if is_quoted { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
         });
         let row = cells.collect::<Vec<_>>().join(if is_csv { "," } else { "\t" });
         writeln!(self.file, "{row}").map_err(Failure::file(&self.path))
