@@ -300,6 +300,12 @@ fn plan_tells_time_and_memory_of_each_training() {
     let text = run(folder.path(), &["plan", recipe, "--time"]).done();
     assert!(text.contains("the whole run: about") && text.contains("Measured: "), "{text}");
     assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "nothing is left behind");
+    // A teacher that a stage trains has nothing to say yet.
+    let sound = ["plan", &broken().join("sound.toml").display().to_string(), "--time", "--json"];
+    let plan = json(&run(folder.path(), &sound).done());
+    let measured = |index: usize| plan["estimate"]["trainings"][index]["is-measured"].as_bool().unwrap();
+    assert_eq!([0, 1, 2].map(measured), [true, false, false], "{plan}");
+    assert!(plan["estimate"]["trainings"][2]["seconds"].as_f64().unwrap() > 0.0, "{plan}");
     let without = run(folder.path(), &["plan", recipe]).good();
     assert!(without.contains("`--time` times a few steps"), "{without}");
 }

@@ -32,7 +32,7 @@ use crate::folder::place::RunFolder;
 use crate::load::Loaded;
 use crate::model_store::ModelStore;
 use crate::names::{FROM_SCRATCH, SAME_START};
-use crate::observer::{Observer, StepReport};
+use crate::observer::Observer;
 use crate::options::cache::CacheMode;
 use crate::options::train::TrainOptions;
 use crate::plan::{Plan, PlannedStage};
@@ -41,6 +41,7 @@ use crate::run::stage::{Start, Training, train};
 use crate::run::trainings::{SeedRun, Trainings};
 use crate::schema::Recipe;
 use crate::stage_order::{previous, stage_options, student_of, student_options};
+use crate::stopwatch::Stopwatch;
 use crate::training::output::TrainOutput;
 
 /// Steps that are taken of a training whose steps are long, and of one whose steps are short. The first, which also finds what
@@ -85,6 +86,9 @@ pub struct EstimatedTraining {
     pub name: String,
     /// How many times it is trained, with seeds of its own.
     pub repetitions: usize,
+    /// Whether its steps were timed: not where its teacher generates its targets and is not trained yet. What it takes is then
+    /// reckoned by that of the others, in proportion to examples and parameters.
+    pub is_measured: bool,
     /// Steps of each time, at most.
     pub steps: usize,
     /// Seconds of a step, as measured.
@@ -120,68 +124,6 @@ impl Drop for TrialFolder {
         // What stays lies among temporary files.
         let _ = fs::remove_dir_all(&self.0);
     }
-}
-
-/// Observer that times what it hears of.
-#[derive(Default)]
-struct Stopwatch {
-    last: Option<Instant>,
-    /// Seconds of tasks without steps, with their titles.
-    tasks: Vec<(String, f64)>,
-    title: String,
-    steps: Vec<f64>,
-    validation: Option<f64>,
-    /// Seconds behind the validation: a checkpoint, and the finished model.
-    writing: f64,
-}
-
-impl Stopwatch {
-    /// Seconds since the last event.
-    fn lap(&mut self) -> f64 {
-        let now = Instant::now();
-        self.last.replace(now).map_or(0.0, |last| (now - last).as_secs_f64())
-    }
-
-    /// The median of the steps behind the first.
-    fn step(&self) -> f64 {
-        let mut steps = self.steps.get(1..).filter(|steps| !steps.is_empty()).unwrap_or(&self.steps).to_vec();
-        steps.sort_by(f64::total_cmp);
-        steps.get(steps.len() / 2).copied().unwrap_or_default()
-    }
-
-    /// Seconds of the tasks without steps.
-    fn preparation(&self) -> f64 {
-        self.tasks.iter().map(|(_, seconds)| seconds).sum()
-    }
-}
-
-impl Observer for Stopwatch {
-    fn task(&mut self, title: &str, _: usize, _: usize) {
-        title.clone_into(&mut self.title);
-        self.lap();
-    }
-
-    fn progress(&mut self, _: usize) {}
-
-    fn step(&mut self, _: &StepReport) {
-        let seconds = self.lap();
-        self.steps.push(seconds);
-    }
-
-    fn validated(&mut self, _: &str) {
-        self.validation = Some(self.lap());
-    }
-
-    fn finished(&mut self, _: &str) {
-        let seconds = self.lap();
-        if self.steps.is_empty() {
-            self.tasks.push((std::mem::take(&mut self.title), seconds));
-        } else {
-            self.writing = seconds;
-        }
-    }
-
-    fn note(&mut self, _: &str) {}
 }
 
 /// A trial of a recipe.
@@ -228,7 +170,10 @@ pub fn estimate(
     let mut events = EventLog::create(&folder.0.join(EVENTS))?;
     let (mut trainings, trained) = trial.train_all(&folder.0, &mut events, observer)?;
     observer.note("the evaluation is tried on a few examples");
-    let evaluation_seconds = evaluation(&short, &context, &trained, plan, &loaded.recipe)?;
+    let evaluation_seconds = match &trained {
+        Some(trained) => evaluation(&short, &context, trained, plan, &loaded.recipe)?,
+        None => None,
+    };
     let seconds = reading_seconds
         + trainings.iter().map(|training| training.seconds).sum::<f64>()
         + evaluation_seconds.unwrap_or_default();
@@ -327,7 +272,7 @@ impl Trial<'_> {
         folder: &Path,
         events: &mut EventLog,
         observer: &mut dyn Observer,
-    ) -> Result<(Vec<EstimatedTraining>, Trainings), RunError> {
+    ) -> Result<(Vec<EstimatedTraining>, Option<Trainings>), RunError> {
         let (recipe, plan) = (self.recipe, self.plan);
         let last = recipe.stages.last().ok_or_else(|| RunError::Recipe("`stages` names no stage".into()))?;
         let student = student_of(recipe, last)?;
@@ -339,8 +284,20 @@ impl Trial<'_> {
             observer.note(&format!("a few steps of stage `{}` are timed", planned.name));
             let is_own = planned.student.name == student;
             let steps = planned.training.steps;
-            let (estimate, output) =
-                self.stage(planned, if is_own { seeds } else { 1 }, steps, folder, events)?;
+            let tried = self.stage(planned, if is_own { seeds } else { 1 }, steps, folder, events);
+            let (estimate, output) = match tried {
+                Ok(tried) => tried,
+                Err(error) if estimates.is_empty() || self.context.is_interrupted() => return Err(error),
+                Err(error) => {
+                    observer.note(&format!(
+                        "stage `{}` cannot be tried before its teacher is trained ({error}): its time and that of what \
+                         follows is reckoned by that of the others",
+                        planned.name
+                    ));
+                    self.reckon_others(&mut estimates);
+                    return Ok((estimates, None));
+                }
+            };
             estimates.push(estimate);
             if is_own {
                 own.folder = finished_folder(folder, &planned.name);
@@ -351,7 +308,7 @@ impl Trial<'_> {
         }
         let mut trainings = Trainings { others, student: vec![own], baselines: Vec::new() };
         let (Some(baseline), Some(planned)) = (&plan.baseline, plan.stages.last()) else {
-            return Ok((estimates, trainings));
+            return Ok((estimates, Some(trainings)));
         };
         let finished = ModelFolder::open(&trainings.student[0].folder)?;
         let shape = Config::open(&finished)?;
@@ -369,7 +326,43 @@ impl Trial<'_> {
                 SeedRun { seed: recipe.seed, trainings: vec![output], folder: finished_folder(folder, name) };
             trainings.baselines.push((name.to_owned(), vec![run]));
         }
-        Ok((estimates, trainings))
+        Ok((estimates, Some(trainings)))
+    }
+
+    /// Adds the trainings that were not tried, whose time is reckoned by the steps of the others.
+    fn reckon_others(&self, estimates: &mut Vec<EstimatedTraining>) {
+        let planned = self.plan.trainings();
+        let name_of = |name: &str| name.split(".seed-").next().unwrap_or(name).to_owned();
+        let is_tried = |name: &str, tried: &[EstimatedTraining]| tried.iter().any(|own| own.name == name);
+        let work: f64 = planned.iter().filter(|own| is_tried(&own.name, estimates)).map(|own| own.work).sum();
+        let seconds: f64 = estimates.iter().map(|own| own.step_seconds * own.steps as f64).sum();
+        let peak_memory_bytes = estimates.last().and_then(|own| own.peak_memory_bytes);
+        let tried = estimates.len();
+        for training in planned {
+            let name = name_of(&training.name);
+            if is_tried(&name, &estimates[..tried]) {
+                continue;
+            }
+            let own = training.work * seconds / work;
+            if let Some(known) = estimates[tried..].iter_mut().find(|own| own.name == name) {
+                known.repetitions += 1;
+                known.seconds += own;
+                continue;
+            }
+            estimates.push(EstimatedTraining {
+                name,
+                repetitions: 1,
+                is_measured: false,
+                steps: training.steps,
+                step_seconds: own / training.steps.max(1) as f64,
+                preparation_seconds: 0.0,
+                validation_seconds: 0.0,
+                checkpoint_seconds: 0.0,
+                seconds: own,
+                share: 0.0,
+                peak_memory_bytes,
+            });
+        }
     }
 
     fn stage(
@@ -515,10 +508,11 @@ impl Tried<'_> {
         let validation_seconds = times * each * steps.div_ceil(options.validate_every) as f64;
         let checkpoints = steps / options.checkpoint_every + 1;
         let checkpoint_seconds = times * watch.writing * checkpoints as f64;
-        let step_seconds = watch.step();
+        let step_seconds = watch.step_seconds();
         EstimatedTraining {
             name: name.to_owned(),
             repetitions,
+            is_measured: true,
             steps,
             step_seconds,
             preparation_seconds,

@@ -33,6 +33,7 @@ pub mod renamed_keys;
 mod run;
 pub mod schema;
 mod stage_order;
+mod stopwatch;
 mod subsample;
 mod tasks;
 mod templates;

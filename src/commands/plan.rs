@@ -85,7 +85,11 @@ fn times(estimate: &Estimate) -> Result<(), Failure> {
         vec![
             training.name.clone(),
             steps,
-            milliseconds(1e3 * training.step_seconds),
+            if training.is_measured {
+                milliseconds(1e3 * training.step_seconds)
+            } else {
+                format!("about {}", milliseconds(1e3 * training.step_seconds))
+            },
             duration(training.preparation_seconds),
             duration(training.validation_seconds),
             duration(training.seconds),
@@ -106,7 +110,7 @@ fn times(estimate: &Estimate) -> Result<(), Failure> {
     output::table(&columns, rows.collect())?;
     let evaluation = match estimate.evaluation_seconds {
         Some(seconds) => format!("{} of them for evaluation and report", duration(seconds)),
-        None => "without evaluation and report, which a few examples do not allow".to_owned(),
+        None => "without evaluation and report, which could not be tried on a few examples".to_owned(),
     };
     let peak = memory(estimate.peak_memory_bytes);
     output::line(&format!(

@@ -81,12 +81,13 @@ impl Requirement {
     }
 }
 
-/// The number or null at a dotted place: of a table the first, such as that of the metric by which models are compared. None
-/// where there is no such place.
+/// The number or null at a dotted place: of a table by metrics that of the metric by which models are compared, which comes first
+/// among the student's. None where there is no such place.
 fn figure<'r>(result: &'r Value, place: &str) -> Option<&'r Value> {
     let mut found = place.split('.').try_fold(result, |value, key| value.get(key))?;
-    while let Value::Object(members) = found {
-        found = members.values().next()?;
+    if let Value::Object(members) = found {
+        let metrics = result["models"]["student"]["metrics"].as_object()?;
+        found = metrics.keys().find_map(|metric| members.get(metric))?;
     }
     (found.is_null() || found.is_number()).then_some(found)
 }
