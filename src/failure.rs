@@ -12,6 +12,7 @@ use alambic_recipes::RunError;
 use alambic_settings::{Diagnostic, Diagnostics};
 
 /// Why a command did not do what was asked.
+#[derive(Debug)]
 pub(crate) enum Failure {
     /// The recipe, or a table that it names, is wrong.
     Recipe(Diagnostics),

@@ -2,16 +2,23 @@
 
 use std::io::Write;
 
-use alambic_files::text::{json_visible, shortened, visible_output};
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, LineStyle, Table};
+use alambic_files::text::{json_visible, visible_output};
 use serde::Serialize;
+use terminal_size::terminal_size_of;
 
 use crate::failure::Failure;
+use crate::table::layout;
+
+pub(crate) use crate::table::Column;
 
 /// Prints a text and ends its line; names and texts from files reach a terminal as [`visible_output`] has them.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
     Ok(writeln!(anstream::stdout(), "{}", visible_output(text))?)
+}
+
+/// Writes bytes as they are.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    Ok(std::io::stdout().write_all(bytes)?)
 }
 
 /// Prints a value as JSON over several lines.
@@ -24,30 +31,14 @@ pub(crate) fn json_line<T: Serialize>(value: &T) -> Result<(), Failure> {
     line(&json_visible(&serde_json::to_string(value)?))
 }
 
-/// The most characters of a cell.
-const LONGEST_CELL: usize = 400;
-
-/// A column of a table.
-#[derive(Clone, Copy)]
-pub(crate) enum Column<'a> {
-    /// Read from the left.
-    Text(&'a str),
-    /// Numbers, their last digits below each other.
-    Number(&'a str),
+/// Prints a table, as wide as the terminal; into a file or a pipe with each row in one line, unless `COLUMNS` says how wide.
+pub(crate) fn table(columns: &[Column<'_>], rows: Vec<Vec<String>>) -> Result<(), Failure> {
+    line(&layout(columns, rows, width()))
 }
 
-/// Prints a table.
-pub(crate) fn table(columns: &[Column<'_>], rows: Vec<Vec<String>>) -> Result<(), Failure> {
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
-    table.set_header(columns.iter().map(|column| match column {
-        Column::Text(text) | Column::Number(text) => *text,
-    }));
-    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(|cell| shortened(&cell, LONGEST_CELL))));
-    for (index, column) in columns.iter().enumerate() {
-        if let (Column::Number(_), Some(column)) = (column, table.column_mut(index)) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    line(&table.trim_fmt())
+/// Columns of the terminal, or those that `COLUMNS` names; none where neither is known.
+fn width() -> Option<usize> {
+    let terminal = terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+    let named = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
+    terminal.or_else(named).filter(|&width| width > 0)
 }

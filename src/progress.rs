@@ -4,7 +4,9 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use alambic_recipes::Plan;
 use alambic_recipes::observer::{Observer, StepReport};
+use alambic_recipes::plan::PlannedWork;
 use alambic_reports::numbers::{duration, thousands};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
@@ -13,13 +15,52 @@ use crate::failure::say;
 /// Between two lines of progress where there is no bar.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// A bar with rate and time left, and the losses below it.
+/// A bar with rate and time left, and the losses and the time of the whole run below it.
 const TEMPLATE: &str = "{prefix}\n  {wide_bar} {pos}/{len}  {rate}  {eta} left\n  {msg}";
 
 /// Shows a run to whoever started it.
 pub(crate) struct Progress {
     terminal: bool,
     task: Option<Task>,
+    run: Option<RunProgress>,
+}
+
+/// How far a run is.
+struct RunProgress {
+    began: Instant,
+    trainings: Vec<PlannedWork>,
+    has_begun: bool,
+    /// Index of the current training; that behind the last one is the evaluation's.
+    current: usize,
+    /// Work that was done when this process took its first step, and when that was.
+    first: Option<(f64, Instant)>,
+}
+
+impl RunProgress {
+    /// Goes on to a training; the line that says so. A training that is not planned has no number.
+    fn begin(&mut self, name: &str) -> String {
+        self.has_begun = true;
+        let place = self.trainings.iter().position(|training| training.name == name);
+        self.current = place.unwrap_or(self.trainings.len());
+        let number = format!("stage {} of {}: {name}", self.current + 1, self.trainings.len() + 1);
+        let elapsed = self.began.elapsed().as_secs_f64();
+        // Of a stage that begins at once it says nothing.
+        if elapsed < 1.0 { number } else { format!("{number} ({} so far)", duration(elapsed)) }
+    }
+
+    /// Seconds that the steps of all trainings will still take, once some were taken: in proportion to their work.
+    fn left(&mut self, done: usize) -> Option<f64> {
+        let before: f64 = self.trainings.get(..self.current)?.iter().map(|training| training.work).sum();
+        let current = self.trainings.get(self.current)?;
+        let share = |steps: usize| (steps as f64 / current.steps.max(1) as f64).min(1.0);
+        let all: f64 = self.trainings.iter().map(|training| training.work).sum();
+        let (first, since) = *self
+            .first
+            .get_or_insert((before + current.work * share(done.saturating_sub(1)), Instant::now()));
+        let now = before + current.work * share(done);
+        let seconds = since.elapsed().as_secs_f64();
+        (seconds > 1.0 && now > first).then(|| (all - now) * seconds / (now - first))
+    }
 }
 
 /// The task under way.
@@ -39,7 +80,25 @@ struct Task {
 impl Progress {
     /// Bars if standard error is a terminal, else lines.
     pub(crate) fn new() -> Self {
-        Self { terminal: std::io::stderr().is_terminal(), task: None }
+        Self { terminal: std::io::stderr().is_terminal(), task: None, run: None }
+    }
+
+    /// The same for a run, whose stages are counted and whose time is told.
+    pub(crate) fn of_run(plan: &Plan) -> Self {
+        let run = RunProgress {
+            began: Instant::now(),
+            trainings: plan.trainings(),
+            has_begun: false,
+            current: 0,
+            first: None,
+        };
+        Self { run: Some(run), ..Self::new() }
+    }
+
+    /// Seconds of the run so far; none where no stage was begun, since all were done before.
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        let run = self.run.as_ref().filter(|run| run.has_begun)?;
+        Some(run.began.elapsed().as_secs_f64())
     }
 
     fn print(&self, text: &str) {
@@ -127,7 +186,18 @@ impl Observer for Progress {
     }
 
     fn step(&mut self, report: &StepReport) {
-        self.advance(report.step, Some(losses(report)));
+        let mut losses = losses(report);
+        if let Some(left) = self.run.as_mut().and_then(|run| run.left(report.step)) {
+            losses = format!("{losses}  all trainings: about {} left", duration(left));
+        }
+        self.advance(report.step, Some(losses));
+    }
+
+    fn stage(&mut self, name: &str) {
+        if let Some(run) = &mut self.run {
+            let line = run.begin(name);
+            self.print(&line);
+        }
     }
 
     fn finished(&mut self, summary: &str) {
@@ -179,6 +249,30 @@ mod tests {
         let line = task(1000, 900).line();
         assert!(line.contains("  10.0/s  1") || line.contains("  9.9/s  "), "{line}");
         assert_eq!(task(900, 900).line(), "  900/2,000  loss 1.0");
+    }
+
+    #[test]
+    fn stages_are_counted_and_the_time_of_all_is_told() {
+        let planned = |name: &str, work: f64| PlannedWork { name: name.into(), steps: 100, work };
+        let mut run = RunProgress {
+            began: Instant::now(),
+            trainings: vec![
+                planned("fine-tune", 300.0),
+                planned("distil", 100.0),
+                planned("baseline", 100.0),
+            ],
+            has_begun: false,
+            current: 0,
+            first: None,
+        };
+        assert_eq!(run.begin("distil"), "stage 2 of 4: distil");
+        assert_eq!(run.left(1), None, "nothing is known before a second has gone by");
+        // 50 of its steps in 10 seconds: 50 more of them and the baseline's 100 are left.
+        run.first = Some((300.0, Instant::now().checked_sub(Duration::from_secs(10)).unwrap()));
+        let left = run.left(50).unwrap();
+        assert!((left - 30.0).abs() < 0.5, "{left}");
+        assert_eq!(run.begin("evaluation"), "stage 4 of 4: evaluation");
+        assert_eq!(run.left(1), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use alambic_models::Tokenizer;
 use alambic_reports::outcome::{Latency, ModelOutcome, Outcome};
 use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::parameters::{self, Weights};
-use common::{broken, ids, json, run, run_with, tiny_model};
+use common::{broken, cached_encoder, ids, json, run, run_with, tiny_model};
 use serde_json::Value;
 
 #[test]
@@ -41,6 +41,7 @@ fn lists_are_tables_or_json() {
     let folder = tempfile::tempdir().unwrap();
     for (what, expected) in [
         ("recipes", "builtin:epik/teacher"),
+        ("tasks", "text-classification"),
         ("teachers", "pipeline"),
         ("students", "encoder-decoder-layers"),
         ("losses", "encoder-match"),
@@ -141,11 +142,110 @@ fn what_will_hardly_be_meant_is_a_warning() {
 }
 
 #[test]
-fn built_in_recipe_outside_a_checkout_names_what_it_needs() {
+fn quickstart_is_sound_outside_a_checkout() {
     let folder = tempfile::tempdir().unwrap();
-    let said = run(folder.path(), &["check", "builtin:quickstart"]).bad(2);
-    assert!(said.contains("`recipes/quickstart.toml`"), "{said}");
-    assert!(said.contains("--set teacher.matra.checkpoint.model=FOLDER"), "{said}");
+    let checked = run(folder.path(), &["check", "builtin:quickstart"]).good();
+    assert!(checked.ends_with("builtin:quickstart: nothing is wrong\n"), "{checked}");
+    assert!(run(folder.path(), &["list", "taps", "builtin:epik/matra"]).good().contains("encoder.hidden.4"));
+    let model = ["check", "builtin:quickstart", "--set", "teacher.matra.checkpoint.model=builtin:epik/matr"];
+    let said = run(folder.path(), &model).bad(2);
+    assert!(said.contains("did you mean `epik/matra`?"), "{said}");
+}
+
+#[test]
+fn recipes_of_the_program_are_printed_and_copied() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = run(folder.path(), &["show", "builtin:text/logits"]).good();
+    assert!(shown.contains("[stage.distil.loss.logits]"), "{shown}");
+    let resolved = run(folder.path(), &["show", "text/logits", "--resolved"]).good();
+    assert!(resolved.contains("temperature = 2.0  # builtin:text/logits:"), "{resolved}");
+    let said = run(folder.path(), &["show", "builtin:text/logit"]).bad(2);
+    assert!(said.contains("did you mean `text/logits`?"), "{said}");
+    run(folder.path(), &["new", "mine", "--from", "builtin:text/smoke/logits"]).good();
+    assert!(run(folder.path(), &["check", "mine.toml"]).good().ends_with("mine.toml: nothing is wrong\n"));
+    assert!(
+        run(folder.path(), &["new", "other", "--from", "text-clasification"]).bad(2).contains("did you mean")
+    );
+}
+
+#[test]
+fn template_of_each_kind_of_task_is_sound_with_the_files_that_it_names() {
+    let folder = tempfile::tempdir().unwrap();
+    cached_encoder(folder.path());
+    let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+    let words = ["a good film", "a dull film", "no plot at all", "great actors", "bad sound", "nice music"];
+    let numbered = |number: usize| format!("{} number {number}", words[number % words.len()]);
+    let rows = |row: &dyn Fn(usize) -> String| (0..200).map(row).collect::<String>();
+    let class = |number: usize| if number.is_multiple_of(2) { "good" } else { "bad" };
+    write("data.tsv", format!("text\tlabel\n{}", rows(&|at| format!("{}\t{}\n", numbered(at), class(at)))));
+    write("texts.tsv", format!("text\n{}", rows(&|at| format!("{}\n", numbered(at)))));
+    let tagged = |at: usize| format!("film{at}\tB-FILM\nruns\tO\nhere{at}\tB-PLACE\n\n");
+    write("data.conll", rows(&tagged));
+    let hindi = |at: usize| format!("{}\tफिल्म {at} अच्छी है\n", numbered(at));
+    write("pairs.tsv", format!("en\thi\n{}", rows(&hindi)));
+    let passage = |at: usize| {
+        format!(
+            "{{\"paragraphs\": [{{\"context\": \"The film number {at} ran in May.\", \"qas\": [{{\"id\": \"{at}\", \
+             \"question\": \"When did film {at} run?\", \"answers\": [{{\"text\": \"May\", \"answer_start\": {}}}]}}]}}]}}",
+            format!("The film number {at} ran in ").len()
+        )
+    };
+    let passages = (0..200).map(passage).collect::<Vec<_>>().join(", ");
+    write("data.json", format!("{{\"data\": [{passages}]}}"));
+    let tasks = json(&run(folder.path(), &["list", "tasks", "--json"]).good());
+    let tasks: Vec<&str> =
+        tasks.as_array().unwrap().iter().map(|task| task["name"].as_str().unwrap()).collect();
+    assert_eq!(tasks.len(), 10, "{tasks:?}");
+    for task in tasks {
+        run(folder.path(), &["new", task, "--from", task]).good();
+        let ended = run(folder.path(), &["check", &format!("{task}.toml")]);
+        let expected = format!("{task}.toml: nothing is wrong\n");
+        assert!(ended.stdout.ends_with(&expected), "{task}: {}{}", ended.stdout, ended.stderr);
+    }
+}
+
+#[test]
+fn keys_are_found_by_their_last_name_and_by_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = run(folder.path(), &["explain", "max-grad-norm"]).good();
+    assert!(text.starts_with("train.max-grad-norm\nstage.*.train.max-grad-norm\n"), "{text}");
+    assert!(text.contains("Largest L2 norm"), "{text}");
+    let text = run(folder.path(), &["explain", "learning", "rate"]).good();
+    assert!(text.starts_with("train.optimiser.adamw.learning-rate\n"), "{text}");
+    assert!(text.contains("train.schedule\n"), "{text}");
+    let said = run(folder.path(), &["explain", "max-grad-nrm"]).bad(2);
+    assert!(said.contains("did you mean `max-grad-norm`?"), "{said}");
+    let said = run(folder.path(), &["explain", "accumulate"]).bad(2);
+    assert!(said.contains("gradient-accumulation"), "{said}");
+}
+
+#[test]
+fn tables_fit_the_columns_that_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for what in ["recipes", "students", "losses", "corpora", "metrics"] {
+        for columns in ["80", "100", "120"] {
+            let mut command = common::alambic(folder.path());
+            let output = command.args(["list", what]).env("COLUMNS", columns).output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= columns.parse().unwrap(), "{what} {columns}: {widest}");
+        }
+    }
+    let wide = run(folder.path(), &["list", "losses"]).good();
+    assert!(wide.lines().any(|line| line.chars().count() > 120), "without a terminal each row is one line");
+}
+
+#[test]
+fn completions_and_manual_pages_name_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(run(folder.path(), &["completions", shell]).good().contains("explain"), "{shell}");
+    }
+    assert!(run(folder.path(), &["man"]).good().contains(".SH SUBCOMMANDS"));
+    run(folder.path(), &["man", "--out", "pages"]).good();
+    assert!(folder.path().join("pages/alambic-run.1").is_file());
+    let help = run(folder.path(), &["help", "run"]).good();
+    assert!(help.contains("Global options:") && help.contains("--overwrite"), "{help}");
 }
 
 #[test]
@@ -171,6 +271,43 @@ fn a_plan_counts_what_would_run() {
     assert_eq!(plan["stages"][1]["training"]["steps"], 8, "16 words in batches of 4, twice");
     let said = run(&broken(), &["plan", "heads/recipe.toml"]).bad(2);
     assert!(said.contains("does not divide into 4 heads"), "{said}");
+}
+
+#[test]
+fn plan_tells_time_and_memory_of_each_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = "builtin:text/smoke/logits";
+    let plan = json(&run(folder.path(), &["plan", recipe, "--time", "--json"]).done());
+    let estimate = &plan["estimate"];
+    let trainings = estimate["trainings"].as_array().unwrap();
+    let names: Vec<&str> = trainings.iter().map(|training| training["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["fine-tune", "distil", "baseline-same-start", "baseline-scratch"]);
+    let shares: f64 = trainings.iter().map(|training| training["share"].as_f64().unwrap()).sum();
+    assert!(shares > 0.5 && shares < 1.0, "{plan}");
+    for training in trainings {
+        let seconds = |key: &str| training[key].as_f64().unwrap();
+        let steps = seconds("step-seconds") * training["steps"].as_f64().unwrap();
+        assert!(seconds("step-seconds") > 0.0 && seconds("seconds") > steps, "{training}");
+        if cfg!(target_os = "linux") {
+            assert!(training["peak-memory-bytes"].as_u64().unwrap() > 1 << 20, "{training}");
+        }
+    }
+    assert!(estimate["evaluation-seconds"].as_f64().unwrap() > 0.0, "{plan}");
+    let more = ["--set", "repetitions=3", "--json"];
+    let again = json(&run(folder.path(), &[&["plan", recipe, "--time"][..], &more].concat()).done());
+    let repeated = |index: usize| again["estimate"]["trainings"][index]["repetitions"].as_u64().unwrap();
+    assert_eq!([0, 1, 2, 3].map(repeated), [1, 3, 3, 3], "the teacher is trained once");
+    let text = run(folder.path(), &["plan", recipe, "--time"]).done();
+    assert!(text.contains("the whole run: about") && text.contains("Measured: "), "{text}");
+    assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "nothing is left behind");
+    // A teacher that a stage trains has nothing to say yet.
+    let sound = ["plan", &broken().join("sound.toml").display().to_string(), "--time", "--json"];
+    let plan = json(&run(folder.path(), &sound).done());
+    let measured = |index: usize| plan["estimate"]["trainings"][index]["is-measured"].as_bool().unwrap();
+    assert_eq!([0, 1, 2].map(measured), [true, false, false], "{plan}");
+    assert!(plan["estimate"]["trainings"][2]["seconds"].as_f64().unwrap() > 0.0, "{plan}");
+    let without = run(folder.path(), &["plan", recipe]).good();
+    assert!(without.contains("`--time` times a few steps"), "{without}");
 }
 
 #[test]

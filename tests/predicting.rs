@@ -128,6 +128,50 @@ fn a_tab_is_white_space_for_a_model_of_single_texts() {
 }
 
 #[test]
+fn table_is_read_by_the_names_of_its_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    model(folder.path(), "model", &classes(&["no", "yes"]), |config| config.pairs = Some(false));
+    model(folder.path(), "pairs", &classes(&["no", "yes"]), |config| config.pairs = Some(true));
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("in.tsv", "label\ttext\tother\nyes\ta good film\tthe bad song\nno\tthe bad song\ta good film\n");
+    write("in.jsonl", "{\"text\": \"a good film\"}\n{\"text\": \"the bad song\"}\n");
+    let lines = run_with(folder.path(), &["predict", "model"], "a good film\nthe bad song\n").good();
+    assert_eq!(run(folder.path(), &["predict", "model", "--input", "in.tsv"]).good(), lines);
+    assert_eq!(run(folder.path(), &["predict", "model", "--input", "in.jsonl"]).good(), lines);
+    assert_eq!(
+        run(folder.path(), &["predict", "model", "--input", "in.tsv", "--output", "out.csv"]).good(),
+        ""
+    );
+    let written = std::fs::read_to_string(folder.path().join("out.csv")).unwrap();
+    assert_eq!(written, format!("text,prediction\n{}", lines.replace('\t', ",")));
+    let both = run_with(folder.path(), &["predict", "pairs"], "a good film\tthe bad song\n").done();
+    let named = ["predict", "pairs", "--input", "in.tsv", "--columns", "text,other"];
+    assert!(run(folder.path(), &named).done().starts_with(&both));
+
+    let refused = |arguments: &[&str], expected: &str| {
+        let said = run(folder.path(), &[&["predict"], arguments].concat()).bad(2);
+        assert!(said.contains(expected), "{said}");
+    };
+    refused(&["model", "--input", "in.tsv", "--columns", "text,other"], "this model reads single texts");
+    refused(&["model", "in.tsv"], "`in.tsv` is a file: `--input` reads a table");
+    refused(&["model", "--input", "in.tsv", "--output", "out.csv"], "is there already");
+    refused(&["model", "--input", "in.tsv", "--output", "out.parquet"], ".jsonl");
+    let said = run(folder.path(), &["predict", "model", "--input", "in.tsv", "--columns", "txt"]).bad(1);
+    assert!(said.contains("in.tsv") && said.contains("txt"), "{said}");
+}
+
+#[test]
+fn student_of_a_run_is_found_in_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    model(folder.path(), "run/student", &classes(&["no", "yes"]), |_| {});
+    let answer = run(folder.path(), &["predict", "run/student", "a film"]).good();
+    assert_eq!(run(folder.path(), &["predict", "run", "a film"]).good(), answer);
+    let bench = ["bench", "run", "--batch", "1", "--length", "4", "--rounds", "1", "--json"];
+    let measured = json(&run(folder.path(), &bench).done());
+    assert_eq!(measured[0]["model"], "run");
+}
+
+#[test]
 fn every_kind_of_answer_is_given_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let three = classes(&["red", "green", "blue"]);

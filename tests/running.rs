@@ -50,6 +50,30 @@ fn a_run_leaves_a_report_and_a_student() {
 }
 
 #[test]
+fn figure_that_does_not_keep_its_bound_ends_a_run_with_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recipe, short) = (sound(), ["--set", "train.steps=2", "--no-baseline"]);
+    let command = [&["run", &recipe][..], &LONGER, &short].concat();
+    let ended = run(folder.path(), &[&command[..], &["--require", "cer<=0", "--require", "cer>=0"]].concat());
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stdout.ends_with("report: runs/sound/report.html\n"), "{}", ended.stdout);
+    assert!(ended.stderr.contains("and at most 0 is required") && !ended.stderr.contains("at least 0"));
+    assert!(
+        ended.stderr.contains("stage 2 of 3: collapse") && ended.stderr.contains("stage 3 of 3: evaluation")
+    );
+    assert!(ended.stderr.contains("the run took"), "{}", ended.stderr);
+    let resolved = std::fs::read_to_string(folder.path().join("runs/sound/recipe.resolved.toml")).unwrap();
+    assert!(!resolved.contains("[baseline"), "{resolved}");
+    // A run that is finished is asked again.
+    let again = ["run", "--resume", "--out", "runs/sound", "--require", "cer>=0"];
+    let ended = run(folder.path(), &again);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("the run took"), "{}", ended.stderr);
+    let said = run(folder.path(), &[&command[..], &["--require", "retention"]].concat()).bad(2);
+    assert!(said.contains("retention=0.95"), "{said}");
+}
+
+#[test]
 fn words_that_the_teacher_does_not_write_are_no_references() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = sound();

@@ -1,4 +1,4 @@
-//! The recipes that come with the program, and the one to start from.
+//! The recipes that come with the program.
 
 /// Name and text of each recipe that comes with the program, in the order in which they are listed, and of the layers
 /// that they extend.
@@ -67,16 +67,6 @@ const LAYERS: [&str; 2] = ["text/distil", "text/smoke/reviews"];
 /// Name and text of each recipe that can be run.
 pub fn recipes() -> impl Iterator<Item = (&'static str, &'static str)> {
     BUILTINS.iter().copied().filter(|(name, _)| !LAYERS.contains(name))
-}
-
-/// Template of `alambic new`; [`start`] puts the name in.
-const TEMPLATE: &str = include_str!("template.toml");
-
-/// A commented recipe to start from, under the given name, for a file at the given path. It trains on the embedded
-/// names, and so needs no files.
-#[must_use]
-pub fn start(name: &str, path: &str) -> String {
-    TEMPLATE.replace("{NAME}", name).replace("{FILE}", path)
 }
 
 #[cfg(test)]

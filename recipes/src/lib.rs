@@ -10,12 +10,14 @@
 
 pub mod bench;
 pub mod book;
+mod builtin_models;
 mod cache;
 mod cache_scope;
 pub mod check;
 mod context;
 mod corpora;
 mod error;
+pub mod estimate;
 mod evaluation;
 mod folder;
 mod images;
@@ -31,15 +33,20 @@ pub mod renamed_keys;
 mod run;
 pub mod schema;
 mod stage_order;
+mod stopwatch;
 mod subsample;
 mod tasks;
+mod templates;
 mod training;
 mod vocabulary;
 
+pub use builtin_models::builtin_model;
 pub use cache::{CacheSize, CachedStage, cache};
 pub use check::{Depth, check, check_with_messages, is_fatal};
 pub use error::RunError;
+pub use estimate::{Estimate, estimate};
 pub use load::{Loaded, load};
 pub use plan::{Plan, plan};
 pub use run::{Finished, RunOptions, StartMode, resumable, run};
-pub use tasks::StageData;
+pub use tasks::{StageData, Template, templates};
+pub use templates::{Start, UnknownStart, start};

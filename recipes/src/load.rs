@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_files::text::quoted;
-use alambic_settings::merge::merge;
+use alambic_settings::merge::{merge, remove};
 use alambic_settings::reader::nearest;
 use alambic_settings::{
     Diagnostic, Diagnostics, IndexMap, Location, Node, Origin, Resolver, Setting, SourceFile, Value, read,
@@ -61,6 +61,14 @@ impl Loaded {
     #[must_use]
     pub fn written(&self) -> &str {
         self.sources.first().map_or("", |source| source.text.as_str())
+    }
+
+    /// The same without its baseline.
+    #[must_use]
+    pub fn without_baseline(mut self) -> Self {
+        self.recipe.baseline = None;
+        remove(&mut self.tree, &["baseline".to_owned()]);
+        self
     }
 
     /// The recipe with every value and where it came from; run as a recipe, it gives the same run.

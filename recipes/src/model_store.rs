@@ -14,6 +14,7 @@ use alambic_teachers::{
     Teacher, TeacherError, TeacherOptions,
 };
 
+use crate::builtin_models::builtin_model;
 use crate::corpora::Corpora;
 use crate::error::RunError;
 use crate::folder::layout::{DETECTORS, TEACHERS, finished_folder, make_folder};
@@ -87,9 +88,7 @@ impl<'a> ModelStore<'a> {
                 }
             },
             (Some(Location::Hub(name)), None) => Ok(Hub::from_environment().model(name)?),
-            (Some(other), None) => {
-                Err(RunError::Recipe(format!("teacher `{name}`: `{other}` is no folder on this machine")))
-            }
+            (Some(Location::Builtin(name)), None) => builtin_model(name),
             _ => Err(RunError::Recipe(format!("teacher `{name}` needs either `model` or `stage`"))),
         }
     }

@@ -8,3 +8,5 @@ pub(crate) const FROM_SCRATCH: &str = "baseline-scratch";
 pub(crate) const UNTRAINED: &str = "untrained";
 /// The baseline of questions about images that does not see the image.
 pub(crate) const QUESTION_ONLY: &str = "question-only";
+/// The evaluation behind all trainings, as observers hear it.
+pub(crate) const EVALUATION: &str = "evaluation";

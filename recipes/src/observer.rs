@@ -33,6 +33,14 @@ pub trait Observer {
     /// A training step was taken.
     fn step(&mut self, report: &StepReport);
 
+    /// A training begins, by its name, or the `evaluation` behind all of them.
+    fn stage(&mut self, _name: &str) {}
+
+    /// A validation was done, as the summary says.
+    fn validated(&mut self, summary: &str) {
+        self.note(summary);
+    }
+
     /// The current task is over; `summary` describes in a few words how it went.
     fn finished(&mut self, summary: &str);
 

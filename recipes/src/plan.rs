@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use alambic_data::Split;
 use alambic_models::{Outline, Stream};
+use alambic_reports::outcome::BASELINE;
 use alambic_settings::{Diagnostics, IndexMap};
 use alambic_teachers::TeacherOptions;
 use alambic_teachers::cache::estimate_size;
@@ -15,6 +16,7 @@ use crate::check::counts::{Count, Counts};
 use crate::check::model_info::ModelInfo;
 use crate::check::{examine, is_fatal};
 use crate::load::Loaded;
+use crate::names::{FROM_SCRATCH, SAME_START};
 use crate::options::train::{Optimiser, TrainOptions};
 use crate::schema::{Recipe, StageOptions};
 use crate::stage_order::student_of;
@@ -214,6 +216,50 @@ pub struct PlannedBaseline {
     pub steps: usize,
     /// How many are trained for each seed: two where the student takes weights over.
     pub models: usize,
+}
+
+/// A training with about how much work it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedWork {
+    /// Its name, as observers hear it.
+    pub name: String,
+    /// Steps, at most.
+    pub steps: usize,
+    /// Number that grows as the time of all steps does: examples times parameters, a pass backward counting as two forward.
+    pub work: f64,
+}
+
+impl Plan {
+    /// All trainings in the order in which they run, each as often as there are seeds for it.
+    #[must_use]
+    pub fn trainings(&self) -> Vec<PlannedWork> {
+        let Some(last) = self.stages.last() else { return Vec::new() };
+        let work = |name: &str, stage: &PlannedStage, steps: usize, has_teacher: bool| {
+            let training = &stage.training;
+            let examples = (steps * training.batch * training.gradient_accumulation) as f64;
+            let is_live = has_teacher && !stage.cache.as_ref().is_some_and(|cache| cache.cached);
+            let reads_teacher = stage.losses.iter().any(|loss| !loss.teacher.is_empty());
+            let teacher = stage.teacher.as_ref().filter(|_| is_live && reads_teacher);
+            let teacher = teacher.and_then(|teacher| teacher.parameters).unwrap_or_default();
+            let parameters = 3 * stage.student.parameters + teacher;
+            PlannedWork { name: name.to_owned(), steps, work: examples * parameters as f64 }
+        };
+        let stage = |name: &str, own: &PlannedStage| work(name, own, own.training.steps, true);
+        let mut trainings: Vec<PlannedWork> = self.stages.iter().map(|own| stage(&own.name, own)).collect();
+        let own = || self.stages.iter().filter(|own| own.student.name == last.student.name);
+        for seed in self.seeds.iter().skip(1) {
+            trainings.extend(own().map(|own| stage(&format!("{}.seed-{seed}", own.name), own)));
+        }
+        let Some(baseline) = &self.baseline else { return trainings };
+        let names: &[&str] = if baseline.models == 2 { &[SAME_START, FROM_SCRATCH] } else { &[BASELINE] };
+        for name in names {
+            for (index, seed) in self.seeds.iter().enumerate() {
+                let name = if index == 0 { (*name).to_owned() } else { format!("{name}.seed-{seed}") };
+                trainings.push(work(&name, last, baseline.steps, false));
+            }
+        }
+        trainings
+    }
 }
 
 /// Plans a run.

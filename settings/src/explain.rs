@@ -22,6 +22,9 @@ struct ExplainedKey {
 /// that the user gives, `*` or any name will do; a place in an array may be left
 /// out. An empty path explains the top level.
 ///
+/// A name that is no key at the top explains the keys of that name wherever they are, and words that name none list the keys
+/// in whose name or meaning all of them are.
+///
 /// # Errors
 /// A key that is not there, with its present name if it is one of `renamed`, else the nearest one that is there.
 pub fn explain(kind: &Type, path: &str, renamed: RenamedKeys) -> Result<String, Diagnostic> {
@@ -29,11 +32,144 @@ pub fn explain(kind: &Type, path: &str, renamed: RenamedKeys) -> Result<String, 
     let mut walked: Vec<&str> = Vec::new();
     for step in path.split('.').filter(|_| !path.is_empty()) {
         let step = step.split('[').next().unwrap_or(step);
-        found = descend(&found.kind, step, walked.is_empty())
-            .ok_or_else(|| unknown(&found.kind, step, &walked.join("."), walked.is_empty(), renamed))?;
+        found = match descend(&found.kind, step, walked.is_empty()) {
+            Some(found) => found,
+            None if !path.contains('.') => return search(kind, path, renamed),
+            None => return Err(unknown(&found.kind, step, &walked.join("."), walked.is_empty(), renamed)),
+        };
         walked.push(step);
     }
     Ok(page(&found, path))
+}
+
+/// The most keys that are listed for words.
+const MAX_LISTED: usize = 30;
+
+/// Pages of the keys of a name, or else a list of those that have all words in their name or meaning.
+fn search(kind: &Type, words: &str, renamed: RenamedKeys) -> Result<String, Diagnostic> {
+    let keys = all_keys(kind);
+    // Keys of several places that are declared once are explained once.
+    let mut named: Vec<(&NamedKey, Vec<&str>)> = Vec::new();
+    for key in keys.iter().filter(|key| key.name() == words) {
+        match named.iter_mut().find(|(first, _)| first.is_same(key)) {
+            Some((_, paths)) => paths.push(&key.path),
+            None => named.push((key, vec![&key.path])),
+        }
+    }
+    if !named.is_empty() {
+        let pages = named.into_iter().map(|(key, paths)| page(&key.key, &paths.join("\n")));
+        return Ok(pages.collect::<Vec<_>>().join("\n\n"));
+    }
+    let wanted: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+    let mut found: Vec<(bool, &NamedKey)> = Vec::new();
+    for key in &keys {
+        let name = key.name().to_lowercase();
+        let text = format!("{name} {}", key.meaning().to_lowercase());
+        if wanted.iter().all(|word| text.contains(word)) && !found.iter().any(|(_, other)| other.is_same(key))
+        {
+            found.push((wanted.iter().all(|word| name.contains(word)), key));
+        }
+    }
+    if found.is_empty() {
+        let names: Vec<&str> = keys.iter().map(NamedKey::name).collect();
+        if let Some(current) = renamed.current(words, &names) {
+            let diagnostic =
+                Diagnostic::error("recipe::unknown-key", format!("there is no key `{}`", quoted(words)));
+            return Err(diagnostic.help(renamed_help(current)));
+        }
+        let message = format!("no key is called `{}`, and none has it in its meaning", quoted(words));
+        return Err(Diagnostic::error("recipe::unknown-key", message).help(match nearest(words, &names) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => "`alambic explain` lists the keys at the top".to_owned(),
+        }));
+    }
+    // Those whose name has the words come first.
+    found.sort_by_key(|(is_named, _)| !is_named);
+    let lines = found
+        .iter()
+        .take(MAX_LISTED)
+        .flat_map(|(_, key)| [key.path.clone(), format!("      {}", key.meaning())]);
+    let mut lines: Vec<String> = lines.collect();
+    if found.len() > MAX_LISTED {
+        lines.push(format!("and {} more; more words find fewer", found.len() - MAX_LISTED));
+    }
+    Ok(lines.join("\n"))
+}
+
+/// A key with its path.
+struct NamedKey {
+    path: String,
+    key: ExplainedKey,
+}
+
+impl NamedKey {
+    /// The last part of its path.
+    fn name(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or_default()
+    }
+
+    /// Its meaning, or that of its kind, in one line.
+    fn meaning(&self) -> String {
+        let own = self.key.field.as_ref().map(|field| summary(&field.doc)).filter(|doc| !doc.is_empty());
+        own.unwrap_or_else(|| doc_of(&self.key.kind).first().map(|doc| summary(doc)).unwrap_or_default())
+    }
+
+    /// Whether both are one declaration.
+    fn is_same(&self, other: &Self) -> bool {
+        let facts_of = |key: &ExplainedKey| key.field.as_ref().map(facts);
+        self.name() == other.name()
+            && self.meaning() == other.meaning()
+            && facts_of(&self.key) == facts_of(&other.key)
+    }
+}
+
+/// Every key below a type, names that users give as `*`.
+fn all_keys(kind: &Type) -> Vec<NamedKey> {
+    let mut keys = Vec::new();
+    let mut open: Vec<&'static str> = Vec::new();
+    collect(kind, "", true, &mut open, &mut keys);
+    keys
+}
+
+/// Adds the keys below a type; `open` are the tables around it, since a table may hold one of its own type.
+fn collect(kind: &Type, path: &str, top: bool, open: &mut Vec<&'static str>, keys: &mut Vec<NamedKey>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match kind {
+        Type::Table(table) => {
+            let name = table().name;
+            if open.contains(&name) {
+                return;
+            }
+            open.push(name);
+            for field in fields_of(kind, top) {
+                let path = below(&field.key);
+                let kind = field.kind.clone();
+                keys.push(NamedKey {
+                    path: path.clone(),
+                    key: ExplainedKey { kind: kind.clone(), field: Some(field) },
+                });
+                collect(&kind, &path, false, open, keys);
+            }
+            open.pop();
+        }
+        Type::Map(value) => collect(value, &below("*"), false, open, keys),
+        Type::List(item) | Type::OneOrMany(item) => collect(item, path, false, open, keys),
+        Type::Either(first, second) => {
+            collect(first, path, false, open, keys);
+            collect(second, path, false, open, keys);
+        }
+        Type::Kinds(kinds) | Type::Several(kinds) => {
+            for (name, table) in kinds().kinds {
+                let (path, kind) = (below(name), Type::Table(*table));
+                keys.push(NamedKey {
+                    path: path.clone(),
+                    key: ExplainedKey { kind: kind.clone(), field: None },
+                });
+                collect(&kind, &path, false, open, keys);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The fields of a table, with those that every recipe has at its top.

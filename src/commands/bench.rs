@@ -10,7 +10,7 @@ use alambic_tensor::device;
 use alambic_tensor::precision::MatmulPrecision;
 use clap::Args;
 
-use super::{precisions, warn_fallback, warn_unread_tensors};
+use super::{model_folder, precisions, warn_fallback, warn_unread_tensors};
 use crate::failure::Failure;
 use crate::output::{self, Column};
 use crate::progress::Progress;
@@ -22,7 +22,7 @@ use crate::progress::Progress;
 /// does hits all alike. Memory is that of a process of its own which writes the largest batch.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Folders of models
+    /// Folders of runs or models, or `hf:OWNER/NAME[@REVISION]`
     #[arg(required = true)]
     models: Vec<PathBuf>,
     /// Texts in a batch
@@ -55,17 +55,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if grid.batches.contains(&0) || grid.lengths.contains(&0) || grid.rounds == 0 {
         return Err(Failure::Usage("`--batch`, `--length` and `--rounds` count from 1".into()));
     }
+    let folders: Vec<PathBuf> =
+        arguments.models.iter().map(|model| model_folder(model)).collect::<Result<_, _>>()?;
     if arguments.alone {
-        measure(&arguments.models, &grid.largest(), &mut alambic_recipes::observer::Silent)?;
+        measure(&folders, &grid.largest(), &mut alambic_recipes::observer::Silent)?;
         return output::line(&peak_memory().map_or_else(String::new, |bytes| bytes.to_string()));
     }
-    for model in &arguments.models {
+    for model in &folders {
         let folder = ModelFolder::open(model)?;
         warn_unread_tensors(&folder, &Config::open(&folder)?)?;
     }
     grid.precisions.iter().for_each(|precision| warn_fallback(*precision));
-    let mut measured = measure(&arguments.models, &grid, &mut Progress::new())?;
+    let mut measured = measure(&folders, &grid, &mut Progress::new())?;
     for model in &mut measured {
+        // As the user named it.
+        if let Some(index) = folders.iter().position(|folder| *folder == model.folder) {
+            let (named, folder) = (arguments.models[index].display(), model.folder.display().to_string());
+            model.model = model.model.replacen(&folder, &named.to_string(), 1);
+        }
         model.peak_memory_bytes = memory(&model.folder, model.precision, arguments);
     }
     if arguments.json { output::json(&measured) } else { table(&measured) }
@@ -97,11 +104,11 @@ fn table(measured: &[Measured]) -> Result<(), Failure> {
         ]
     });
     let columns = [
-        Column::Text("model"),
-        Column::Text("precision"),
-        Column::Number("parameters"),
-        Column::Number("bytes"),
-        Column::Number("peak memory"),
+        Column::text("model"),
+        Column::text("precision"),
+        Column::number("parameters"),
+        Column::number("bytes"),
+        Column::number("peak memory"),
     ];
     output::table(&columns, models.collect())?;
     let cells = measured.iter().flat_map(|model| {
@@ -122,14 +129,14 @@ fn table(measured: &[Measured]) -> Result<(), Failure> {
     // Models beside each other for each batch and length; a stable sort keeps their order.
     cells.sort_by_key(|row| (row[0].parse::<usize>().ok(), row[1].parse::<usize>().ok()));
     let columns = [
-        Column::Number("batch"),
-        Column::Number("length"),
-        Column::Text("model"),
-        Column::Text("precision"),
-        Column::Number("p50"),
-        Column::Number("p95"),
-        Column::Number("texts/s"),
-        Column::Number("tokens/s"),
+        Column::number("batch"),
+        Column::number("length"),
+        Column::text("model"),
+        Column::text("precision"),
+        Column::number("p50"),
+        Column::number("p95"),
+        Column::number("texts/s").optional(2),
+        Column::number("tokens/s").optional(1),
     ];
     output::table(&columns, cells)
 }

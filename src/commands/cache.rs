@@ -48,12 +48,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         vec![stage.stage.clone(), texts, size, taps, folder, stage.summary.clone()]
     });
     let columns = [
-        Column::Text("stage"),
-        Column::Number("texts"),
-        Column::Number("size"),
-        Column::Text("taps of the teacher"),
-        Column::Text("folder"),
-        Column::Text("what is cached"),
+        Column::text("stage"),
+        Column::number("texts"),
+        Column::number("size"),
+        Column::text("taps of the teacher"),
+        Column::text("folder"),
+        Column::text("what is cached"),
     ];
     output::table(&columns, rows.collect())
 }

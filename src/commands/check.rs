@@ -1,10 +1,10 @@
 //! `alambic check`.
 
-use alambic_recipes::{Depth, check_with_messages, is_fatal, load};
+use alambic_recipes::{Depth, check_with_messages, is_fatal};
 use alambic_settings::Diagnostics;
 use clap::Args;
 
-use super::RecipeArguments;
+use super::{RecipeArguments, loaded};
 use crate::failure::{Failure, show};
 use crate::output;
 
@@ -23,10 +23,11 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let depth = if arguments.quick { Depth::Quick } else { Depth::Whole };
-    let (diagnostics, messages) = match load(&arguments.recipe.recipe, &arguments.recipe.set) {
-        Ok(loaded) => check_with_messages(&loaded, depth),
-        Err(diagnostics) => (diagnostics, Vec::new()),
-    };
+    let (diagnostics, messages) =
+        match loaded(&arguments.recipe.recipe, &arguments.recipe.set, arguments.recipe.no_baseline) {
+            Ok(loaded) => check_with_messages(&loaded, depth),
+            Err(diagnostics) => (diagnostics, Vec::new()),
+        };
     if arguments.json {
         for diagnostic in diagnostics.shown() {
             output::json_line(&diagnostic.to_json())?;

@@ -96,9 +96,16 @@ pub(super) fn table(comparison: &Comparison) -> Result<(), Failure> {
         }
     }
     let titles: Vec<String> = names.iter().map(|name| metric_title(name)).collect();
-    let mut columns = vec![Column::Text("run"), Column::Text("model"), Column::Number("examples")];
-    columns.extend(titles.iter().map(|title| Column::Number(title)));
-    columns.extend([Column::Number("parameters"), Column::Number("speed-up"), Column::Text("to baseline")]);
+    let mut columns =
+        vec![Column::text("run"), Column::text("model"), Column::number("examples").optional(4)];
+    // The first is the one by which models are compared.
+    let metric = |(place, title)| Column::number(title).optional(if place == 0 { 0 } else { 2 });
+    columns.extend(titles.iter().map(String::as_str).enumerate().map(metric));
+    columns.extend([
+        Column::number("parameters").optional(3),
+        Column::number("speed-up").optional(1),
+        Column::text("to baseline"),
+    ]);
     let rows = rows.iter().map(|row| {
         let mut cells = vec![row.run.clone(), row.model.clone(), thousands(row.examples as u64)];
         cells.extend(names.iter().map(|name| metric_value(name, row.metrics.get(*name).copied().flatten())));

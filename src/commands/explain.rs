@@ -11,11 +11,11 @@ use crate::output;
 /// Describes a key of a recipe: its meaning, type and default
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// A dotted key, as `stage.*.train.max-grad-norm`; left out, the keys at the top
-    #[arg(default_value = "")]
-    key: String,
+    /// A dotted key, as `stage.*.train.max-grad-norm`; its last name alone, as `max-grad-norm`; or words that its meaning has,
+    /// as `learning rate`; left out, the keys at the top
+    key: Vec<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    output::line(&explain(&Recipe::describe(), &arguments.key, RENAMED_KEYS)?)
+    output::line(&explain(&Recipe::describe(), &arguments.key.join(" "), RENAMED_KEYS)?)
 }

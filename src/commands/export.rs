@@ -64,11 +64,7 @@ enum Numbers {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut model = model_folder(&arguments.model)?;
-    let student = model.join("student");
-    if student.join("config.json").is_file() {
-        model = student;
-    }
+    let model = model_folder(&arguments.model)?;
     let formats: Vec<ExportFormat> = arguments
         .format
         .iter()
@@ -95,11 +91,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return output::json(&exported.iter().map(one).collect::<Vec<_>>());
     }
     let columns = [
-        Column::Text("format"),
-        Column::Text("path"),
-        Column::Number("size"),
-        Column::Number("weights differ by"),
-        Column::Number("outputs differ by"),
+        Column::text("format"),
+        Column::text("path"),
+        Column::number("size"),
+        Column::number("weights differ by"),
+        Column::number("outputs differ by"),
     ];
     let rows = exported.iter().map(|exported| {
         vec![

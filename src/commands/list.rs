@@ -6,7 +6,7 @@ use alambic_data::Corpus;
 use alambic_losses::Loss;
 use alambic_models::{Config, ModelFolder, TAP_PATTERNS};
 use alambic_recipes::book;
-use alambic_recipes::load;
+use alambic_recipes::{load, templates};
 use alambic_reports::metrics::METRICS;
 use alambic_settings::types::{KindList, summary};
 use alambic_students::Student;
@@ -18,7 +18,7 @@ use super::model_folder;
 use crate::failure::Failure;
 use crate::output::{self, Column};
 
-/// Lists recipes, kinds, metrics, formats or taps
+/// Lists recipes, kinds of tasks, teachers, students, losses, metrics, formats or taps
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// What to list
@@ -34,6 +34,8 @@ pub(crate) struct Arguments {
 enum What {
     /// Recipes that come with the program
     Recipes,
+    /// Kinds of tasks, for `alambic new --from`
+    Tasks,
     /// Kinds of teachers
     Teachers,
     /// Kinds of students
@@ -54,6 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let entries = match arguments.what {
         What::Recipes => recipes()?,
+        What::Tasks => pairs(templates().into_iter().map(|task| (task.name, task.summary))),
         What::Teachers => kinds(TeacherOptions::LIST),
         What::Students => kinds(Student::LIST),
         What::Losses => kinds(Loss::LIST),
@@ -69,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return output::json(&entries.iter().map(object).collect::<Vec<_>>());
     }
     let rows = entries.into_iter().map(|(name, summary)| vec![name, summary]).collect();
-    output::table(&[Column::Text("name"), Column::Text("what it is")], rows)
+    output::table(&[Column::text("name"), Column::text("what it is")], rows)
 }
 
 fn pairs<'a>(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(String, String)> {

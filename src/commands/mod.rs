@@ -4,15 +4,19 @@ mod bench;
 mod cache;
 mod check;
 mod compare;
+mod completions;
 mod explain;
 mod export;
 mod list;
 mod loss;
+mod man;
 mod new;
 mod plan;
 mod predict;
+mod require;
 mod run;
 mod schema;
+mod show;
 mod tensors;
 mod trace;
 
@@ -22,7 +26,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use alambic_hub::Hub;
 use alambic_models::{Config, ModelFolder};
-use alambic_recipes::{Loaded, load};
+use alambic_recipes::{Loaded, builtin_model, load};
+use alambic_settings::Diagnostics;
 use alambic_tensor::device::{self, DeviceSpec};
 use alambic_tensor::precision::MatmulPrecision;
 use alambic_tensor::threads::install;
@@ -42,12 +47,15 @@ pub(crate) enum Command {
     Explain(explain::Arguments),
     Schema(schema::Arguments),
     New(new::Arguments),
+    Show(show::Arguments),
     Trace(trace::Arguments),
     Loss(loss::Arguments),
     Export(export::Arguments),
     Predict(predict::Arguments),
     Compare(compare::Arguments),
     Bench(bench::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// What a command computes with.
@@ -59,23 +67,25 @@ pub(crate) struct Machine {
 }
 
 impl Command {
-    /// Does it on this machine.
-    pub(crate) fn run(&self, machine: Machine) -> Result<(), Failure> {
+    /// Does it on this machine; `program` describes the whole command line.
+    pub(crate) fn run(&self, machine: Machine, program: clap::Command) -> Result<(), Failure> {
         let Machine { threads, device } = machine;
         // Others need no device, which takes its time to open.
         if matches!(self, Self::Run(_) | Self::Trace(_) | Self::Predict(_) | Self::Bench(_)) {
             device::choose(device).map_err(|error| Failure::Failed(Box::new(error)))?;
         }
-        if let Self::Run(arguments) = self {
-            return run::run(arguments, threads);
+        match self {
+            Self::Run(arguments) => run::run(arguments, threads),
+            Self::Completions(arguments) => completions::run(arguments, program),
+            Self::Man(arguments) => man::run(arguments, program),
+            _ => compute_with(threads, || self.run_on_pool()),
         }
-        compute_with(threads, || self.run_on_pool())
     }
 
-    /// Does it, `run` aside, which takes the number of threads from its recipe.
+    /// Does it, those aside that need no pool, and `run`, which takes the number of threads from its recipe.
     fn run_on_pool(&self) -> Result<(), Failure> {
         match self {
-            Self::Run(_) => Ok(()),
+            Self::Run(_) | Self::Completions(_) | Self::Man(_) => Ok(()),
             Self::Check(arguments) => check::run(arguments),
             Self::Plan(arguments) => plan::run(arguments),
             Self::Cache(arguments) => cache::run(arguments),
@@ -83,6 +93,7 @@ impl Command {
             Self::Explain(arguments) => explain::run(arguments),
             Self::Schema(arguments) => schema::run(arguments),
             Self::New(arguments) => new::run(arguments),
+            Self::Show(arguments) => show::run(arguments),
             Self::Trace(arguments) => trace::run(arguments),
             Self::Loss(arguments) => loss::run(arguments),
             Self::Export(arguments) => export::run(arguments),
@@ -109,12 +120,19 @@ fn compute_with(
     install(threads, work).map_err(|error| Failure::Failed(Box::new(error)))?
 }
 
-/// The folder of a model: a path, or `hf:OWNER/NAME[@REVISION]`, fetched if it is not in the cache.
+/// Folder of a model: a path, of a run's folder that of its student; `hf:OWNER/NAME[@REVISION]`, fetched if it is not in the
+/// cache; or `builtin:NAME`.
 fn model_folder(model: &Path) -> Result<PathBuf, Failure> {
-    match model.to_str().and_then(|text| text.strip_prefix("hf:")) {
-        Some(name) => Ok(Hub::from_environment().model(name)?),
-        None => Ok(model.to_owned()),
+    let text = model.to_str().unwrap_or_default();
+    if let Some(name) = text.strip_prefix("hf:") {
+        return Ok(Hub::from_environment().model(name)?);
     }
+    if let Some(name) = text.strip_prefix("builtin:") {
+        return builtin_model(name).map_err(|error| Failure::Usage(error.to_string()));
+    }
+    let student = model.join("student");
+    let is_run = student.join("config.json").is_file() && !model.join("config.json").is_file();
+    Ok(if is_run { student } else { model.to_owned() })
 }
 
 /// Says on standard error which tensors of a model's folder are not read, if there are such.
@@ -154,10 +172,19 @@ struct RecipeArguments {
     /// Sets a key, as `train.steps=100`; paths are taken from the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Leaves out the baseline
+    #[arg(long)]
+    no_baseline: bool,
 }
 
 impl RecipeArguments {
     fn load(&self) -> Result<Loaded, Failure> {
-        Ok(load(&self.recipe, &self.set)?)
+        Ok(loaded(&self.recipe, &self.set, self.no_baseline)?)
     }
+}
+
+/// Loads a recipe, with flags laid over it, and without its baseline if that is to be left out.
+fn loaded(recipe: &Path, set: &[String], no_baseline: bool) -> Result<Loaded, Diagnostics> {
+    let loaded = load(recipe, set)?;
+    Ok(if no_baseline { loaded.without_baseline() } else { loaded })
 }

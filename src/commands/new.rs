@@ -4,18 +4,21 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use alambic_recipes::book;
 use alambic_recipes::check::is_name;
+use alambic_recipes::{Start, start};
 use clap::Args;
 
 use crate::failure::Failure;
 use crate::output;
 
-/// Writes a commented recipe to start from
+/// Writes a commented recipe to start from: for a kind of task, or a copy of one that comes with the program
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Name of the recipe: NAME.toml is written; or a folder, in which recipe.toml is written
     name: PathBuf,
+    /// A kind of task (`alambic list tasks`), or a recipe that comes with the program (`alambic list recipes`)
+    #[arg(long, value_name = "KIND|RECIPE", default_value = "transliteration")]
+    from: String,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -25,6 +28,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             format!("`{name}` cannot be the name of a recipe: use letters, digits, `-`, `_` and `.`");
         return Err(Failure::Usage(message));
     }
+    let from = Start::find(&arguments.from).map_err(|error| Failure::Usage(error.to_string()))?;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(Failure::file(folder))?;
     }
@@ -34,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ErrorKind::AlreadyExists => Failure::Usage(format!("{} is there already", path.display())),
         _ => Failure::file(&path)(error),
     })?;
-    file.write_all(book::start(&name, &path.display().to_string()).as_bytes())
+    file.write_all(start(&from, &name, &path.display().to_string()).as_bytes())
         .map_err(Failure::file(&path))?;
     output::line(&path.display().to_string())
 }

@@ -1,32 +1,48 @@
 //! `alambic plan`.
 
 use alambic_files::text::visible;
-use alambic_recipes::Plan;
 use alambic_recipes::check::Count;
 use alambic_recipes::plan::{PlannedLoss, PlannedStage, plan};
-use alambic_reports::numbers::{NO_VALUE, bytes, counted, thousands};
+use alambic_recipes::{Estimate, Plan, estimate};
+use alambic_reports::numbers::{NO_VALUE, bytes, counted, duration, milliseconds, percent, thousands};
 use alambic_settings::IndexMap;
 use clap::Args;
 
-use super::RecipeArguments;
+use super::{RecipeArguments, interrupt};
 use crate::failure::{Failure, show};
 use crate::output::{self, Column};
+use crate::progress::Progress;
 
-/// Shows what a recipe would do: models, examples, steps, taps with their shapes
+/// Shows what a recipe would do: models, examples, steps, taps with their shapes; and how long it would take
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     recipe: RecipeArguments,
+    /// Tells time and memory, too: a few steps of each training and a short evaluation are run in a temporary folder and timed,
+    /// and the whole is reckoned from them
+    #[arg(long)]
+    time: bool,
     /// Prints an object
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let plan = plan(&arguments.recipe.load()?)?;
+    let loaded = arguments.recipe.load()?;
+    let plan = plan(&loaded)?;
     show(&plan.warnings);
+    let estimate = if arguments.time {
+        let flag = interrupt("stopping after this step; once more quits at once")?;
+        Some(estimate(&loaded, &plan, &flag, &mut Progress::new())?)
+    } else {
+        None
+    };
     if arguments.json {
-        return output::json(&plan);
+        let mut object = serde_json::to_value(&plan)?;
+        if let Some(estimate) = estimate {
+            object["estimate"] = serde_json::to_value(estimate)?;
+        }
+        return output::json(&object);
     }
     let seeds: Vec<String> = plan.seeds.iter().map(ToString::to_string).collect();
     let seed = if seeds.len() == 1 { "seed" } else { "seeds" };
@@ -49,7 +65,63 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             thousands(baseline.steps as u64)
         ))?;
     }
-    output::line(&format!("checkpoints: at most {} at a time", bytes(plan.checkpoint_bytes)))
+    output::line(&format!("checkpoints: at most {} at a time", bytes(plan.checkpoint_bytes)))?;
+    match &estimate {
+        Some(estimate) => times(estimate),
+        None => {
+            output::line("time and memory: `--time` times a few steps of each training and reckons the whole")
+        }
+    }
+}
+
+/// Time and memory of each training and of the whole.
+fn times(estimate: &Estimate) -> Result<(), Failure> {
+    let memory = |peak: Option<u64>| peak.map_or_else(|| NO_VALUE.to_owned(), bytes);
+    let rows = estimate.trainings.iter().map(|training| {
+        let steps = match training.repetitions {
+            1 => thousands(training.steps as u64),
+            times => format!("{} × {times}", thousands(training.steps as u64)),
+        };
+        vec![
+            training.name.clone(),
+            steps,
+            if training.is_measured {
+                milliseconds(1e3 * training.step_seconds)
+            } else {
+                format!("about {}", milliseconds(1e3 * training.step_seconds))
+            },
+            duration(training.preparation_seconds),
+            duration(training.validation_seconds),
+            duration(training.seconds),
+            percent(training.share),
+            memory(training.peak_memory_bytes),
+        ]
+    });
+    let columns = [
+        Column::text("training"),
+        Column::number("steps").optional(1),
+        Column::number("a step").optional(2),
+        Column::number("preparation").optional(4),
+        Column::number("validations").optional(3),
+        Column::number("in all"),
+        Column::number("share"),
+        Column::number("memory"),
+    ];
+    output::table(&columns, rows.collect())?;
+    let evaluation = match estimate.evaluation_seconds {
+        Some(seconds) => format!("{} of them for evaluation and report", duration(seconds)),
+        None => "without evaluation and report, which could not be tried on a few examples".to_owned(),
+    };
+    let peak = memory(estimate.peak_memory_bytes);
+    output::line(&format!(
+        "the whole run: about {}, {evaluation}; at most {peak} of memory",
+        duration(estimate.seconds)
+    ))?;
+    output::line(
+        "Measured: a step, a validation and a checkpoint of each training, what teachers write and read for a part of the \
+         examples, and memory. Reckoned: the sums, in proportion to steps and examples; a training with `patience` may end \
+         sooner.",
+    )
 }
 
 /// Examples by their sort, as `120 labelled pairs, 30 words`.
@@ -72,13 +144,13 @@ fn corpora(plan: &Plan) -> Result<(), Failure> {
         ]
     });
     let columns = [
-        Column::Text("corpus"),
-        Column::Text("tables"),
-        Column::Text("languages"),
-        Column::Number("rows"),
-        Column::Number("train"),
-        Column::Number("validation"),
-        Column::Number("test"),
+        Column::text("corpus"),
+        Column::text("tables"),
+        Column::text("languages").optional(1),
+        Column::number("rows"),
+        Column::number("train"),
+        Column::number("validation"),
+        Column::number("test"),
     ];
     output::table(&columns, rows.collect())?;
     for (name, corpus) in &plan.corpora {
@@ -109,13 +181,13 @@ fn stages(plan: &Plan) -> Result<(), Failure> {
         ]
     });
     let columns = [
-        Column::Text("stage"),
-        Column::Text("student"),
-        Column::Text("teacher"),
-        Column::Text("examples"),
-        Column::Number("teacher writes"),
-        Column::Number("steps"),
-        Column::Number("batch"),
+        Column::text("stage"),
+        Column::text("student"),
+        Column::text("teacher"),
+        Column::text("examples"),
+        Column::number("teacher writes").optional(1),
+        Column::number("steps"),
+        Column::number("batch"),
     ];
     output::table(&columns, rows.collect())
 }
@@ -137,14 +209,14 @@ fn students(plan: &Plan) -> Result<(), Failure> {
         ]
     });
     let columns = [
-        Column::Text("student"),
-        Column::Text("starts from"),
-        Column::Number("layers"),
-        Column::Number("width"),
-        Column::Number("heads"),
-        Column::Number("feed-forward"),
-        Column::Number("tokens"),
-        Column::Number("parameters"),
+        Column::text("student"),
+        Column::text("starts from"),
+        Column::number("layers"),
+        Column::number("width"),
+        Column::number("heads").optional(2),
+        Column::number("feed-forward").optional(1),
+        Column::number("tokens"),
+        Column::number("parameters"),
     ];
     output::table(&columns, rows.collect())
 }
@@ -168,12 +240,12 @@ fn losses(plan: &Plan) -> Result<(), Failure> {
     };
     let rows = plan.stages.iter().flat_map(|stage| stage.losses.iter().map(move |loss| row(stage, loss)));
     let columns = [
-        Column::Text("stage"),
-        Column::Text("loss"),
-        Column::Number("weight"),
-        Column::Text("tap of the student"),
-        Column::Text("tap of the teacher"),
-        Column::Text("projections"),
+        Column::text("stage"),
+        Column::text("loss"),
+        Column::number("weight"),
+        Column::text("tap of the student"),
+        Column::text("tap of the teacher"),
+        Column::text("projections"),
     ];
     output::table(&columns, rows.collect())
 }
@@ -214,8 +286,8 @@ fn directions(plan: &Plan) -> Result<(), Failure> {
     }
     names.sort_unstable();
     names.dedup();
-    let mut columns = vec![Column::Text("direction")];
-    columns.extend(headings.iter().map(|heading| Column::Number(heading)));
+    let mut columns = vec![Column::text("direction")];
+    columns.extend(headings.iter().map(|heading| Column::number(heading)));
     let rows = names.into_iter().map(|name| {
         let cell = |own: &&IndexMap<String, usize>| {
             own.get(name).map_or_else(|| NO_VALUE.to_owned(), |count| thousands(*count as u64))

@@ -2,17 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_recipes::{Depth, Loaded, RunOptions, StartMode, check, is_fatal, load, resumable};
+use alambic_recipes::{Loaded, RunOptions, StartMode, plan, resumable};
 use alambic_reports::compare::{ComparedRun, Comparison};
+use alambic_reports::numbers::duration;
 use clap::Args;
 
-use super::{compare, compute_with, interrupt};
-use crate::failure::{Failure, show};
+use super::require::{self, Requirement};
+use super::{compare, compute_with, interrupt, loaded};
+use crate::failure::{Failure, say, show};
 use crate::output;
 use crate::progress::Progress;
 
 /// Runs all stages of a recipe, evaluates, reports and ships the student
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Arguments {
     /// Path of a recipe, or `builtin:NAME`; may be left out with `--resume --out`
     #[arg(required_unless_present = "resume")]
@@ -20,6 +23,13 @@ pub(crate) struct Arguments {
     /// Sets a key, as `train.steps=100`; paths are taken from the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Leaves out the baseline: no student is trained without a teacher
+    #[arg(long)]
+    no_baseline: bool,
+    /// A figure of metrics.json with the bound that it has to keep, as `retention=0.95`, `accuracy>=0.9` or `cer<=0.1`; where it
+    /// does not, the command ends with 1
+    #[arg(long, value_name = "FIGURE=BOUND")]
+    require: Vec<Requirement>,
     /// The run's folder; `runs/NAME` if left out
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -40,11 +50,8 @@ pub(crate) fn run(arguments: &Arguments, threads: Option<usize>) -> Result<(), F
 }
 
 fn run_loaded(arguments: &Arguments, loaded: &Loaded) -> Result<(), Failure> {
-    let diagnostics = check(loaded, Depth::Whole);
-    if is_fatal(&diagnostics) {
-        return Err(diagnostics.into());
-    }
-    show(&diagnostics);
+    let plan = plan(loaded)?;
+    show(&plan.warnings);
     let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&loaded.recipe.name.value));
     let mode = match (arguments.resume, arguments.overwrite) {
         (true, _) => StartMode::Resume,
@@ -53,21 +60,28 @@ fn run_loaded(arguments: &Arguments, loaded: &Loaded) -> Result<(), Failure> {
     };
     let options =
         RunOptions { out, mode, interrupt: interrupt("stopping after this step; once more quits at once")? };
-    let finished = alambic_recipes::run(loaded, &options, &mut Progress::new())?;
+    let mut progress = Progress::of_run(&plan);
+    let finished = alambic_recipes::run(loaded, &options, &mut progress)?;
+    if let Some(seconds) = progress.seconds() {
+        say(&format!("the run took {}", duration(seconds)));
+    }
+    let outcome = finished.outcome.clone();
     if arguments.json {
-        return output::json(&finished.outcome);
+        output::json(&outcome)?;
+        return require::check(&arguments.require, &outcome);
     }
     let name = finished.folder.display().to_string();
     let run = ComparedRun { name, outcome: finished.outcome, validations: None };
     compare::table(&Comparison { runs: vec![run], swept: None, differences: Vec::new() })?;
-    output::line(&format!("report: {}", finished.folder.join("report.html").display()))
+    output::line(&format!("report: {}", finished.folder.join("report.html").display()))?;
+    require::check(&arguments.require, &outcome)
 }
 
 /// The recipe that is named, or the one of the run to go on with.
 fn recipe(arguments: &Arguments) -> Result<Loaded, Failure> {
     match (&arguments.recipe, &arguments.out) {
-        (Some(recipe), _) => Ok(load(recipe, &arguments.set)?),
-        (None, Some(out)) => Ok(load(resumable(out)?, &arguments.set)?),
+        (Some(recipe), _) => Ok(loaded(recipe, &arguments.set, arguments.no_baseline)?),
+        (None, Some(out)) => Ok(loaded(&resumable(out)?, &arguments.set, arguments.no_baseline)?),
         (None, None) => Err(Failure::Usage("name the recipe, or the folder of its run with `--out`".into())),
     }
 }

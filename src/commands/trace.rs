@@ -22,7 +22,7 @@ const COMMAND: &str = "trace";
 /// One forward pass of a model; writes its inputs and taps
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The model's folder, or `hf:OWNER/NAME[@REVISION]`
+    /// A run's folder, a model's folder, or `hf:OWNER/NAME[@REVISION]`
     model: PathBuf,
     /// A safetensors file of inputs, named as transformers names them: `input_ids`, `attention_mask`, `token_type_ids`,
     /// `decoder_input_ids`, `pixel_values`, `pixel_mask`, `visual_feats`, `visual_pos`, `visual_embeds`,

@@ -18,7 +18,8 @@ choices! {
 settings! {
     /// A checkpoint, read from a folder or trained by an earlier stage of the recipe.
     pub struct CheckpointOptions {
-        /// The model's folder, or `hf:OWNER/NAME[@REVISION]` for one of the hub, fetched if it is not in its cache.
+        /// The model's folder, `hf:OWNER/NAME[@REVISION]` for one of the hub, fetched if it is not in its cache, or
+        /// `builtin:epik/matra` for the transliterator that comes with the program.
         pub model: Option<Location>,
         /// The stage of this recipe whose student it is, instead of a folder.
         pub stage: Option<At<String>>,

@@ -14,14 +14,15 @@ use alambic_data::Raster;
 use alambic_tensor::candle::{Device, Tensor};
 use serde_json::Value;
 
-pub(crate) use models::{tiny_encoder, tiny_model};
+pub(crate) use models::{cached_encoder, tiny_encoder, tiny_model};
 pub(crate) use recipes::{REVIEWS, broken, sound};
 
 /// The binary in a folder, with nothing of the environment that changes what it prints, and without a network.
 pub(crate) fn alambic(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alambic"));
-    command.current_dir(folder).env("NO_COLOR", "1").env_remove("RAYON_NUM_THREADS");
+    command.current_dir(folder).env("NO_COLOR", "1").env_remove("RAYON_NUM_THREADS").env_remove("COLUMNS");
     command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", folder.join("hub-cache")).env_remove("HF_HUB_CACHE");
+    command.env("XDG_CACHE_HOME", std::env::temp_dir().join("alambic-tests"));
     command
 }
 

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_models::bert::{Bert, BertConfig, Family, Head, HeadSpec, ProblemType};
+use alambic_models::bert::{
+    Bert, BertConfig, Family, Head, HeadSpec, Pooling, PoolingMode, ProblemType, TokenPooling,
+};
 use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Config, Precision, Tokenizer};
+use alambic_models::{Config, Precision, Tokenizer, TokenizerModel};
 use alambic_students::save_pretrained;
 use alambic_tensor::Streams;
 
@@ -36,6 +38,25 @@ pub(crate) fn tiny_model(folder: &Path) -> PathBuf {
     let files = tokenizer.files(config.max_position_embeddings).unwrap();
     save_pretrained(&path, &config.into(), &weights, &files, Precision::F32).unwrap();
     path
+}
+
+/// Puts a sentence encoder of six tiny layers into the cache of the hub that commands in a folder see, under the name of the one
+/// from which recipes start.
+pub(crate) fn cached_encoder(folder: &Path) {
+    let cached = folder.join("hub-cache/hub/models--sentence-transformers--all-MiniLM-L6-v2");
+    std::fs::create_dir_all(cached.join("refs")).unwrap();
+    std::fs::write(cached.join("refs/main"), "abc").unwrap();
+    std::fs::create_dir_all(cached.join("snapshots")).unwrap();
+    let texts = ["when did the film number 0 1 2 3 4 5 6 7 8 9 run", "a good film", "no plot at all"];
+    let tokenizer = Tokenizer::train(TokenizerModel::WordPiece, texts, 90).unwrap();
+    tiny_encoder(&cached.join("snapshots/abc"), &tokenizer, 512, &HeadSpec::none(), |config| {
+        config.layers = 6;
+        config.pooling = Some(Pooling {
+            mode: PoolingMode::Tokens(vec![TokenPooling::Mean]),
+            steps: Vec::new(),
+            skipped: 0,
+        });
+    });
 }
 
 /// Writes a text encoder with the head of a task, as many positions as `longest`, and what `change` makes of its

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use alambic_files::read;
 use alambic_hub::Hub;
 use alambic_models::Tokenizer;
-use alambic_settings::source::SourceKind;
 use alambic_settings::{Diagnostic, Location, Origin};
 use alambic_teachers::{CheckpointOptions, PipelineOptions, RecordedTeacher, TeacherOptions};
 
 use super::checker::{Checker, Depth};
 use super::model_info::{ModelInfo, inspect};
+use crate::builtin_models::builtin_model;
 use crate::schema::Recipe;
 
 impl Checker<'_> {
@@ -93,11 +93,15 @@ impl Checker<'_> {
                     Err(error) => self.error("model::hub", error.to_string(), &origin, "on the hub"),
                 }
             }
-            (Some(location), None) => {
+            (Some(Location::Builtin(model)), None) => {
                 let origin = place("model");
-                if let Some(path) = self.file(location, &origin, "a model folder") {
-                    self.check_folder(name, options, path, &origin);
+                match builtin_model(model) {
+                    Ok(path) => self.check_folder(name, options, &path, &origin),
+                    Err(error) => self.error("model::builtin", error.to_string(), &origin, "of the program"),
                 }
+            }
+            (Some(Location::File(path)), None) => {
+                self.check_folder(name, options, path, &place("model"));
             }
         }
     }
@@ -106,17 +110,9 @@ impl Checker<'_> {
         if !path.is_dir() {
             let message = format!("there is no model folder `{}`", path.display());
             let diagnostic = Diagnostic::error("model::folder", message).label(origin, "seen from this file");
-            self.report(match origin {
-                Origin::Written { source, .. } if matches!(source.kind, SourceKind::Builtin(_)) => {
-                    let own = source.name();
-                    diagnostic.help(format!(
-                        "`{own}` names a folder beside the recipes of a checkout: run it there as \
-                         `recipes/{}.toml`, or name the folder with `--set teacher.{name}.checkpoint.model=FOLDER`",
-                        own.trim_start_matches("builtin:")
-                    ))
-                }
-                _ => diagnostic.help("a model folder holds config.json, model.safetensors and tokenizer.json"),
-            });
+            self.report(
+                diagnostic.help("a model folder holds config.json, model.safetensors and tokenizer.json"),
+            );
             return;
         }
         let inspected = inspect(path).map(|(info, unread)| {

@@ -8,10 +8,10 @@ mod environment;
 mod evaluation;
 mod initial;
 mod options;
-mod result;
-mod stage;
+pub(crate) mod result;
+pub(crate) mod stage;
 mod start;
-mod trainings;
+pub(crate) mod trainings;
 mod whole;
 
 pub use options::{RunOptions, StartMode};

@@ -82,6 +82,7 @@ pub(crate) fn train(
     if let Some(output) = TrainOutput::read_whole(&folder)? {
         return Ok(Some(output));
     }
+    observer.stage(&training.label);
     let initial = initial_model(context, training)?;
     let terms = bind(training, &initial.config)?;
     let job = Job {

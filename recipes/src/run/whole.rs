@@ -13,6 +13,7 @@ use crate::error::RunError;
 use crate::folder::place::RunFolder;
 use crate::load::Loaded;
 use crate::model_store::ModelStore;
+use crate::names::EVALUATION;
 use crate::observer::Observer;
 
 /// A run that came to its end.
@@ -48,6 +49,7 @@ pub fn run(loaded: &Loaded, options: &RunOptions, observer: &mut dyn Observer) -
     };
     start::check_inputs(loaded, &context)?;
     let trainings = trainings::run(recipe, &context, &mut events, observer)?;
+    observer.stage(EVALUATION);
     let outcome = result::conclude(loaded, &context, &trainings, observer)?;
     context.folder.check()?;
     start::finish(&options.out)?;

@@ -1,5 +1,6 @@
 //! The kinds of tasks, each in its own folder, and the list of them.
 
+mod fractions;
 mod image_text_pretraining;
 mod image_text_retrieval;
 mod object_detection;
@@ -7,8 +8,10 @@ mod question_answering;
 mod registry;
 mod sentence_embedding;
 pub(crate) mod task;
+pub(crate) mod template;
 mod text;
 mod transliteration;
 mod visual_question_answering;
 
-pub use registry::StageData;
+pub use registry::{StageData, templates};
+pub use template::Template;

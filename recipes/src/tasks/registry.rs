@@ -3,12 +3,14 @@
 use alambic_data::ContentKind;
 use alambic_settings::settings;
 
+use super::fractions::ScaleFractions;
 use super::image_text_pretraining::options::ImageTextsData;
 use super::image_text_retrieval::options::CaptionsData;
 use super::object_detection::options::ObjectsData;
 use super::question_answering::options::PassagesData;
 use super::sentence_embedding::options::SentencesData;
 use super::task::Task;
+use super::template::{TaskTemplates, Template};
 use super::text::options::TextsData;
 use super::transliteration::options::TransliterationData;
 use super::visual_question_answering::options::QuestionsData;
@@ -28,10 +30,21 @@ macro_rules! tasks {
             }
         }
 
+        /// The recipes to start from, those of each kind of task in turn.
+        #[must_use]
+        pub fn templates() -> Vec<Template> {
+            [$(<$data as TaskTemplates>::TEMPLATES),+].concat()
+        }
+
         impl StageData {
             /// Every kind of task, over what this stage has of its data. The first is that of a stage without data.
             fn kinds(&self) -> Vec<&dyn Task> {
                 vec![$(&self.$field),+]
+            }
+
+            /// Multiplies the fraction of the examples of every table by a share.
+            pub(crate) fn scale_fractions(&mut self, share: f64) {
+                $(self.$field.scale_fractions(share);)+
             }
         }
     };

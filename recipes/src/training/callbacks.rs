@@ -142,7 +142,7 @@ impl TrainerCallback for Validator<'_> {
             Direction::Lower => value < best,
             Direction::Higher => value > best,
         });
-        recorder.observer.note(&format!(
+        recorder.observer.validated(&format!(
             "{} step {step}: validation {} {}{}",
             recorder.label,
             metric_title(metric.name),

@@ -130,7 +130,7 @@ fn check_gradients(
 ) -> Result<(), RunError> {
     let unreached = gradients.unreached(&state.parameters);
     if !unreached.is_empty() {
-        let message = format!("no loss reaches these parameters, which are frozen: {}", unreached.join(", "));
+        let message = format!("no loss reaches these parameters, which are frozen: {}", folded(&unreached));
         recorder.note("information", message)?;
         state.freeze(unreached);
     }
@@ -141,7 +141,30 @@ fn check_gradients(
     Ok(())
 }
 
+/// Names of a list that are shown; the summary of the training has all.
+const MAX_NAMES: usize = 4;
+
+/// Names with commas; of many the first, and how many more there are.
+fn folded(names: &[String]) -> String {
+    match names.len().checked_sub(MAX_NAMES) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{}, and {more} more", names[..MAX_NAMES].join(", ")),
+    }
+}
+
 /// The factor that brings a norm down to the limit; PyTorch's form, with its guard against division by zero.
 fn clip_factor(norm: f64, limit: f64) -> f64 {
     if limit > 0.0 { (limit / (norm + 1e-6)).min(1.0) } else { 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_names_are_folded() {
+        let names: Vec<String> = (0..40).map(|number| format!("layer.{number}")).collect();
+        assert_eq!(folded(&names[..4]), "layer.0, layer.1, layer.2, layer.3");
+        assert_eq!(folded(&names), "layer.0, layer.1, layer.2, layer.3, and 36 more");
+    }
 }

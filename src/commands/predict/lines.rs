@@ -7,6 +7,7 @@ use alambic_files::text::json_visible;
 use serde_json::Value;
 
 use super::Arguments;
+use super::table::OutputFile;
 use crate::failure::{Failure, say};
 use crate::output;
 
@@ -18,7 +19,7 @@ const MAX_WARNINGS: usize = 10;
 
 /// A line of input.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// Counted from 0.
     pub(super) number: usize,
     pub(super) text: String,
@@ -36,15 +37,20 @@ pub(super) struct Answer {
     pub(super) is_cut: bool,
 }
 
-/// Reads the arguments, or the lines of standard input, in batches, and prints the answers of `work` for each line. Where a line
-/// cannot be read or answered, those before it are answered first.
+/// Reads the table of inputs, the arguments, or the lines of standard input, in batches, and prints the answers of `work` for each
+/// line, or writes them to a file. Where a line cannot be read or answered, those before it are answered first.
 pub(super) fn in_batches(
     arguments: &Arguments,
     mut work: impl FnMut(&[Line]) -> Result<Vec<Answer>, Failure>,
 ) -> Result<(), Failure> {
     let size = usize::from(arguments.batch);
-    let mut printer = Printer { json: arguments.json, cut: 0 };
-    let done = if arguments.inputs.is_empty() {
+    let text = [String::from("text")];
+    let columns = arguments.table.as_ref().map_or(&text[..], |table| &table.columns);
+    let file = arguments.output.as_ref().map(|path| OutputFile::create(path, columns)).transpose()?;
+    let mut printer = Printer { json: arguments.json, cut: 0, file };
+    let done = if let Some(table) = &arguments.table {
+        run(table.lines.iter().cloned().map(Ok), size, &mut printer, &mut work)
+    } else if arguments.inputs.is_empty() {
         let stdin = std::io::stdin();
         // Whoever types wants an answer to each line.
         let size = if stdin.is_terminal() { 1 } else { size };
@@ -54,8 +60,9 @@ pub(super) fn in_batches(
         let given = given.map(|(number, text)| Ok(Line { number, text, is_cut: false }));
         run(given, size, &mut printer, &mut work)
     };
-    printer.finish();
-    done
+    // What could be answered is not lost.
+    let finished = printer.finish();
+    done.and(finished)
 }
 
 fn run(
@@ -86,6 +93,8 @@ struct Printer {
     json: bool,
     /// Texts that were cut so far.
     cut: usize,
+    /// The file of the predictions, in place of standard output.
+    file: Option<OutputFile>,
 }
 
 impl Printer {
@@ -119,6 +128,9 @@ impl Printer {
             }
             json["truncated"] = true.into();
         }
+        if let Some(file) = &mut self.file {
+            return file.write(&line.text, &text, &json);
+        }
         output::line(&if self.json {
             json_visible(&json.to_string())
         } else {
@@ -126,10 +138,11 @@ impl Printer {
         })
     }
 
-    fn finish(&self) {
+    fn finish(self) -> Result<(), Failure> {
         if self.cut > MAX_WARNINGS {
             say(&format!("warning: {} texts were truncated in all", self.cut));
         }
+        self.file.map_or(Ok(()), OutputFile::finish)
     }
 }
 
@@ -227,7 +240,7 @@ mod tests {
             answered.extend(batch.iter().map(|line| line.text.clone()));
             Ok(Vec::new())
         };
-        let mut printer = Printer { json: false, cut: 0 };
+        let mut printer = Printer { json: false, cut: 0, file: None };
         let ended = run(lines(&b"one\ntwo\nbad\nthree\n"[..]), 64, &mut printer, &mut work);
         assert!(matches!(ended, Err(Failure::Failed(error)) if error.to_string() == "line 3: no"));
         assert_eq!(answered, ["one", "two"]);

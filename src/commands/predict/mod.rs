@@ -5,11 +5,13 @@ mod lines;
 mod matches;
 mod passages;
 mod questions;
+mod table;
 mod texts;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use alambic_files::text::quoted;
 use alambic_models::bert::Head;
 use alambic_models::{Config, ModelError, ModelFolder, first_not_finite};
 use alambic_tensor::precision::{self, MatmulPrecision};
@@ -17,8 +19,9 @@ use clap::Args;
 
 use super::{model_folder, precisions, warn_fallback, warn_unread_tensors};
 use crate::failure::Failure;
+use table::TableInput;
 
-/// Runs a model on texts: arguments, or lines of standard input
+/// Runs a model on texts: arguments, lines of standard input, or a table
 ///
 /// Lines are tab-separated. For a model that generates texts, a line may name the target language in a second column, or
 /// begin with its tag, as `>>ta<<text`. For a model of pairs of texts, the second column is the second text; for one of single
@@ -27,12 +30,26 @@ use crate::failure::Failure;
 /// that retrieves images by texts gives the similarity of such a text and the image, from -1 to 1. The prediction is printed
 /// as a further column: the text, the class, the number, the words with their tags, or the embedding; control characters are
 /// shown as their numbers. A text that is longer than the model reads is truncated, with a warning and `truncated` in JSON.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Arguments {
-    /// The model's folder, or `hf:OWNER/NAME[@REVISION]`
+    /// A run's folder, a model's folder, or `hf:OWNER/NAME[@REVISION]`
     model: PathBuf,
     /// Texts; left out, lines of standard input
     inputs: Vec<String>,
+    /// A table in place of texts: TSV, CSV, JSON lines or Parquet, with names of columns
+    #[arg(long, value_name = "FILE", conflicts_with = "inputs")]
+    input: Option<PathBuf>,
+    /// Columns of the table that are read: the text, or what else a line begins with, and what stands behind its tab; left
+    /// out, `text`, `question` with its image or passage, or the only column
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', requires = "input")]
+    columns: Vec<String>,
+    /// The file to write, in place of standard output: as TSV or CSV, with the columns that were read and `prediction`, or as JSON
+    /// lines, by the end of its name
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    output: Option<PathBuf>,
+    /// What was read of the table.
+    #[arg(skip)]
+    table: Option<TableInput>,
     /// Target language of lines that name none; not needed where the model has only one
     #[arg(long, value_name = "CODE")]
     target_language: Option<String>,
@@ -91,6 +108,36 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             return Err(Failure::Usage(format!("`{flag}` is for a model that {needed}; this one {kind}")));
         }
     }
+    for text in &arguments.inputs {
+        if Path::new(text).is_file() {
+            return Err(Failure::Usage(format!(
+                "`{}` is a file: `--input` reads a table; as a text by itself, pass it on standard input",
+                quoted(text)
+            )));
+        }
+    }
+    let mut arguments = arguments.clone();
+    if let Some(path) = &arguments.input {
+        let table = TableInput::read(path, &arguments.columns)?;
+        let own = config.text_head().filter(|_| kind == "encodes texts");
+        let trained = if let Config::Bert(own) = &config { own.pairs } else { None };
+        let is_pair = arguments.pair.or(trained);
+        let most = match (kind, is_pair) {
+            ("encodes texts", Some(false)) => 1,
+            // A tagger and an encoder without a head read a text each, unless they are told otherwise.
+            ("encodes texts", None) if own.is_none_or(|own| own.head != Head::Sequence) => 1,
+            _ => 2,
+        };
+        if table.columns.len() > most {
+            let reads = if most == 1 { "single texts" } else { "at most two columns" };
+            return Err(Failure::Usage(format!(
+                "`--columns` names {}, and this model reads {reads}",
+                table.columns.join(", ")
+            )));
+        }
+        arguments.table = Some(table);
+    }
+    let arguments = &arguments;
     warn_unread_tensors(&folder, &config)?;
     warn_fallback(arguments.precision);
     precision::with(arguments.precision, || {

@@ -5,4 +5,4 @@ mod page;
 mod remarks;
 mod results;
 
-pub(super) use results::conclude;
+pub(crate) use results::conclude;

@@ -3,6 +3,7 @@
 use alambic_settings::{At, OneOrMany, settings};
 
 use crate::options::masking::MaskOptions;
+use crate::tasks::fractions::ScaleFractions;
 
 settings! {
     /// Texts about images, for pre-training as Oscar+ has it (Zhang et al., 2021): captions, each with the tags of what is in
@@ -48,5 +49,11 @@ settings! {
     pub struct ImageTextsData {
         /// Texts about images, for pre-training.
         pub image_texts: OneOrMany<ImageTextData> = OneOrMany(Vec::new()),
+    }
+}
+
+impl ScaleFractions for ImageTextsData {
+    fn scale_fractions(&mut self, share: f64) {
+        self.image_texts.0.iter_mut().for_each(|own| own.fraction *= share);
     }
 }

@@ -19,8 +19,17 @@ use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
 use crate::images::vocabulary::tags_read;
 use crate::observer::Observer;
 use crate::tasks::task::{Task, VocabularySource};
+use crate::tasks::template::{TaskTemplates, Template};
 use crate::training::job::Job;
 use crate::training::task::TrainingTask;
+
+impl TaskTemplates for ImageTextsData {
+    const TEMPLATES: &'static [Template] = &[Template {
+        name: "image-text-pretraining",
+        summary: "Pre-training on images with texts, then questions about images: Oscar+",
+        text: include_str!("template.toml"),
+    }];
+}
 
 impl Task for ImageTextsData {
     fn is_empty(&self) -> bool {

@@ -2,6 +2,8 @@
 
 use alambic_settings::{At, OneOrMany, settings};
 
+use crate::tasks::fractions::ScaleFractions;
+
 settings! {
     /// Images with their captions: one of them in every epoch.
     pub struct CaptionData {
@@ -21,5 +23,11 @@ settings! {
     pub struct CaptionsData {
         /// Images with their captions, for models that retrieve one by the other.
         pub captions: OneOrMany<CaptionData> = OneOrMany(Vec::new()),
+    }
+}
+
+impl ScaleFractions for CaptionsData {
+    fn scale_fractions(&mut self, share: f64) {
+        self.captions.0.iter_mut().for_each(|own| own.fraction *= share);
     }
 }

@@ -20,8 +20,17 @@ use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
 use crate::images::vocabulary::tags_read;
 use crate::observer::Observer;
 use crate::tasks::task::{Task, VocabularySource};
+use crate::tasks::template::{TaskTemplates, Template};
 use crate::training::job::Job;
 use crate::training::task::TrainingTask;
+
+impl TaskTemplates for CaptionsData {
+    const TEMPLATES: &'static [Template] = &[Template {
+        name: "image-text-retrieval",
+        summary: "Images found by texts, and texts by images: a smaller CLIP",
+        text: include_str!("template.toml"),
+    }];
+}
 
 impl Task for CaptionsData {
     fn is_empty(&self) -> bool {

@@ -2,6 +2,8 @@
 
 use alambic_settings::{At, OneOrMany, settings};
 
+use crate::tasks::fractions::ScaleFractions;
+
 settings! {
     /// Images with the objects that are in them.
     pub struct ObjectData {
@@ -18,5 +20,11 @@ settings! {
     pub struct ObjectsData {
         /// Images with the objects that are in them, for detectors.
         pub objects: OneOrMany<ObjectData> = OneOrMany(Vec::new()),
+    }
+}
+
+impl ScaleFractions for ObjectsData {
+    fn scale_fractions(&mut self, share: f64) {
+        self.objects.0.iter_mut().for_each(|own| own.fraction *= share);
     }
 }

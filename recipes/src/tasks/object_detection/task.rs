@@ -18,6 +18,7 @@ use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
 use crate::images::vocabulary::tags_read;
 use crate::observer::Observer;
 use crate::tasks::task::{Task, VocabularySource};
+use crate::tasks::template::{TaskTemplates, Template};
 use crate::training::job::Job;
 use crate::training::task::TrainingTask;
 
@@ -35,6 +36,14 @@ impl ObjectsData {
         }
         Ok(pictures)
     }
+}
+
+impl TaskTemplates for ObjectsData {
+    const TEMPLATES: &'static [Template] = &[Template {
+        name: "object-detection",
+        summary: "Objects in images, and answers by their regions and tags",
+        text: include_str!("template.toml"),
+    }];
 }
 
 impl Task for ObjectsData {

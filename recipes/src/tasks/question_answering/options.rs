@@ -4,6 +4,8 @@ use alambic_inference::SpanOptions;
 use alambic_models::WindowSizes;
 use alambic_settings::{At, OneOrMany, settings};
 
+use crate::tasks::fractions::ScaleFractions;
+
 settings! {
     /// Questions about passages of text, whose answers are spans of the passage.
     ///
@@ -57,5 +59,11 @@ impl PassageData {
             max_answer_length: self.max_answer_length,
             allows_no_answer: self.no_answer.unwrap_or(has_unanswered),
         }
+    }
+}
+
+impl ScaleFractions for PassagesData {
+    fn scale_fractions(&mut self, share: f64) {
+        self.passages.0.iter_mut().for_each(|own| own.fraction *= share);
     }
 }

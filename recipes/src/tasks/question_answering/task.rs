@@ -20,6 +20,7 @@ use crate::error::RunError;
 use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
 use crate::observer::Observer;
 use crate::tasks::task::{Task, TransferTexts, VocabularySource};
+use crate::tasks::template::{TaskTemplates, Template};
 use crate::training::job::Job;
 use crate::training::task::TrainingTask;
 
@@ -66,6 +67,14 @@ impl PassagesData {
         }
         Ok(texts)
     }
+}
+
+impl TaskTemplates for PassagesData {
+    const TEMPLATES: &'static [Template] = &[Template {
+        name: "question-answering",
+        summary: "Answers to questions out of passages of text",
+        text: include_str!("template.toml"),
+    }];
 }
 
 impl Task for PassagesData {

@@ -2,6 +2,8 @@
 
 use alambic_settings::{At, OneOrMany, choices, settings};
 
+use crate::tasks::fractions::ScaleFractions;
+
 choices! {
     /// Which of a sentence and its translation are read.
     pub enum Sides {
@@ -72,5 +74,11 @@ settings! {
     pub struct SentencesData {
         /// Parallel sentences, for models that embed both alike.
         pub parallel: OneOrMany<ParallelData> = OneOrMany(Vec::new()),
+    }
+}
+
+impl ScaleFractions for SentencesData {
+    fn scale_fractions(&mut self, share: f64) {
+        self.parallel.0.iter_mut().for_each(|own| own.fraction *= share);
     }
 }

@@ -20,8 +20,17 @@ use crate::error::RunError;
 use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
 use crate::observer::Observer;
 use crate::tasks::task::{Task, TransferTexts, VocabularySource};
+use crate::tasks::template::{TaskTemplates, Template};
 use crate::training::job::Job;
 use crate::training::task::TrainingTask;
+
+impl TaskTemplates for SentencesData {
+    const TEMPLATES: &'static [Template] = &[Template {
+        name: "sentence-embedding",
+        summary: "Vectors of sentences and their translations alike: an encoder for further languages",
+        text: include_str!("template.toml"),
+    }];
+}
 
 impl Task for SentencesData {
     fn is_empty(&self) -> bool {

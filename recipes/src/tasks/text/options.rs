@@ -4,6 +4,7 @@ use alambic_settings::{At, OneOrMany, settings};
 use alambic_teachers::AugmentOptions;
 
 use crate::options::masking::MaskOptions;
+use crate::tasks::fractions::ScaleFractions;
 
 settings! {
     /// Texts or pairs of texts.
@@ -28,5 +29,11 @@ settings! {
     pub struct TextsData {
         /// Texts or pairs of texts, with or without labels.
         pub texts: OneOrMany<TextData> = OneOrMany(Vec::new()),
+    }
+}
+
+impl ScaleFractions for TextsData {
+    fn scale_fractions(&mut self, share: f64) {
+        self.texts.0.iter_mut().for_each(|own| own.fraction *= share);
     }
 }

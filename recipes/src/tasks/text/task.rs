@@ -20,6 +20,7 @@ use crate::error::RunError;
 use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
 use crate::observer::Observer;
 use crate::tasks::task::{Task, TransferTexts, VocabularySource};
+use crate::tasks::template::{TaskTemplates, Template};
 use crate::training::job::Job;
 use crate::training::task::TrainingTask;
 
@@ -45,6 +46,26 @@ impl TextsData {
         let both = texts.into_iter().flatten().flat_map(|text| [Some(&text.first), text.second.as_ref()]);
         Ok(both.flatten().map(String::as_str).collect())
     }
+}
+
+impl TaskTemplates for TextsData {
+    const TEMPLATES: &'static [Template] = &[
+        Template {
+            name: "text-classification",
+            summary: "Classes of texts, or of pairs of texts",
+            text: include_str!("classification.toml"),
+        },
+        Template {
+            name: "token-classification",
+            summary: "Tags of words, such as names and their kinds",
+            text: include_str!("tagging.toml"),
+        },
+        Template {
+            name: "text-embedding",
+            summary: "Vectors of texts, for search: a smaller encoder out of texts without labels",
+            text: include_str!("embedding.toml"),
+        },
+    ];
 }
 
 impl Task for TextsData {

@@ -2,6 +2,8 @@
 
 use alambic_settings::{At, OneOrMany, settings};
 
+use crate::tasks::fractions::ScaleFractions;
+
 settings! {
     /// Labelled pairs: words whose target is in the corpus.
     pub struct PairData {
@@ -42,5 +44,12 @@ settings! {
         pub pairs: OneOrMany<PairData> = OneOrMany(Vec::new()),
         /// Unlabelled source words: the stage's teacher generates their targets.
         pub words: OneOrMany<WordData> = OneOrMany(Vec::new()),
+    }
+}
+
+impl ScaleFractions for TransliterationData {
+    fn scale_fractions(&mut self, share: f64) {
+        self.pairs.0.iter_mut().for_each(|own| own.fraction *= share);
+        self.words.0.iter_mut().for_each(|own| own.fraction *= share);
     }
 }

@@ -17,8 +17,17 @@ use crate::error::RunError;
 use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
 use crate::observer::Observer;
 use crate::tasks::task::{Task, VocabularySource};
+use crate::tasks::template::{TaskTemplates, Template};
 use crate::training::job::Job;
 use crate::training::task::TrainingTask;
+
+impl TaskTemplates for TransliterationData {
+    const TEMPLATES: &'static [Template] = &[Template {
+        name: "transliteration",
+        summary: "Words in the script of another language: a two-step pipeline collapsed into one model",
+        text: include_str!("template.toml"),
+    }];
+}
 
 impl Task for TransliterationData {
     fn is_empty(&self) -> bool {

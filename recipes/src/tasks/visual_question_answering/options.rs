@@ -3,6 +3,7 @@
 use alambic_settings::{At, OneOrMany, settings};
 
 use crate::options::languages::InputLanguages;
+use crate::tasks::fractions::ScaleFractions;
 
 settings! {
     /// Questions about images. Student and teacher may be asked in different languages: they then share only the
@@ -38,5 +39,11 @@ settings! {
     pub struct QuestionsData {
         /// Questions about images, with their answers.
         pub questions: OneOrMany<QuestionData> = OneOrMany(Vec::new()),
+    }
+}
+
+impl ScaleFractions for QuestionsData {
+    fn scale_fractions(&mut self, share: f64) {
+        self.questions.0.iter_mut().for_each(|own| own.fraction *= share);
     }
 }

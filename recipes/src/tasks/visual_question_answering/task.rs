@@ -20,8 +20,17 @@ use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
 use crate::images::vocabulary::tags_read;
 use crate::observer::Observer;
 use crate::tasks::task::{Task, VocabularySource};
+use crate::tasks::template::{TaskTemplates, Template};
 use crate::training::job::Job;
 use crate::training::task::TrainingTask;
+
+impl TaskTemplates for QuestionsData {
+    const TEMPLATES: &'static [Template] = &[Template {
+        name: "visual-question-answering",
+        summary: "Answers to questions about images: two towers out of a fusion encoder",
+        text: include_str!("template.toml"),
+    }];
+}
 
 impl Task for QuestionsData {
     fn is_empty(&self) -> bool {
