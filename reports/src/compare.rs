@@ -4,7 +4,7 @@ use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table, Tone
 use crate::error::{ReportError, Result, file_error};
 use crate::metrics::{Direction, find, is_reference};
 use crate::numbers::{self, NO_VALUE};
-use crate::outcome::{BASELINE, ModelOutcome, Outcome, STUDENT, TEACHER};
+use crate::outcome::{BASELINE, ModelOutcome, Outcome, STUDENT, TEACHER, UPPER_BOUND};
 use crate::plots::{
     Bar, BarSeries, Bars, Drawing, Figure, LineSeries, Lines, Scale, ValueFormat, metric_against, metric_over,
 };
@@ -67,7 +67,7 @@ impl Validations {
             .iter()
             .filter(|event| event["event"] == "evaluation")
             .filter_map(|event| EvaluationEvent::deserialize(event).ok())
-            .filter(|event| outcome.seeds.first() == Some(&event.seed) && !event.stage.starts_with(BASELINE))
+            .filter(|event| outcome.seeds.first() == Some(&event.seed) && !is_without_teacher(&event.stage))
             .collect();
         let stage = &events.last()?.stage;
         let measure = events.last()?.metrics.keys().next()?.clone();
@@ -495,6 +495,11 @@ impl Comparison {
             }),
         })
     }
+}
+
+/// Whether a training is that of a baseline or of the upper bound.
+fn is_without_teacher(training: &str) -> bool {
+    [BASELINE, UPPER_BOUND].iter().any(|name| training.starts_with(name))
 }
 
 /// The name of a run's folder, or its whole path where another has the same name.

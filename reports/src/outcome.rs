@@ -18,6 +18,8 @@ pub const TEACHER: &str = "teacher";
 pub const STUDENT: &str = "student";
 /// The key of the same student trained without a teacher's outputs.
 pub const BASELINE: &str = "baseline";
+/// The key of the same student trained on labels that its user would not have; no verdict takes it.
+pub const UPPER_BOUND: &str = "upper-bound";
 
 /// The result of a run. What has no value is null.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

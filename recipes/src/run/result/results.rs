@@ -8,7 +8,7 @@ use alambic_inference::detector_folder;
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
 use alambic_reports::card::{Card, DataSource};
 use alambic_reports::metrics::{Direction, Scores, find};
-use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT, TEACHER};
+use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT, TEACHER, UPPER_BOUND};
 use alambic_reports::record::tables_from_events;
 use alambic_reports::report::Report;
 use alambic_reports::verdict::compare_with_baseline;
@@ -297,7 +297,8 @@ impl Results<'_> {
     }
 }
 
-/// The baselines with their scores; the one with the lowest error has the name of the one that the student is compared with.
+/// The baselines and the upper bound with their scores; the baseline with the lowest error has the name of the one that the
+/// student is compared with.
 fn baselines<'a>(
     trainings: &'a Trainings,
     evaluation: &'a Evaluation<'_>,
@@ -310,7 +311,7 @@ fn baselines<'a>(
         let scores = evaluation.scores(predictions)?;
         let value = Scores::mean_over_seeds(&of_metric(&scores, compared_by))?.value();
         let error = value.map_or(f64::INFINITY, |value| if lower { value } else { -value });
-        if best.is_none_or(|(_, lowest)| error < lowest) {
+        if training != UPPER_BOUND && best.is_none_or(|(_, lowest)| error < lowest) {
             best = Some((baselines.len(), error));
         }
         baselines.push(Baseline { name: training, training, run: &runs[0], predictions, scores });
