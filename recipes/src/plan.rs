@@ -4,8 +4,9 @@ use std::sync::atomic::AtomicBool;
 
 use alambic_data::Split;
 use alambic_models::{Outline, Stream};
-use alambic_reports::outcome::BASELINE;
+use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
 use alambic_settings::{Diagnostics, IndexMap};
+use alambic_students::Student;
 use alambic_teachers::TeacherOptions;
 use alambic_teachers::cache::estimate_size;
 use serde::{Serialize, Serializer};
@@ -62,6 +63,9 @@ pub struct Plan {
     pub stages: Vec<PlannedStage>,
     /// The baseline, if one is trained.
     pub baseline: Option<PlannedBaseline>,
+    /// The upper bound, if one is trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upper_bound: Option<PlannedBaseline>,
     /// Examples to evaluate on: `evaluation` by direction, `evaluation-SORT` of others.
     #[serde(flatten, serialize_with = "of_evaluation")]
     pub evaluation: Vec<Count>,
@@ -300,7 +304,8 @@ pub fn plan(loaded: &Loaded) -> Result<Plan, Diagnostics> {
             .map(|repetition| recipe.seed.wrapping_add(repetition))
             .collect(),
         corpora: corpora.collect(),
-        baseline: baseline(recipe, &checker, &stages),
+        baseline: baseline(recipe, &checker, &stages, BASELINE),
+        upper_bound: baseline(recipe, &checker, &stages, UPPER_BOUND),
         checkpoint_bytes: checkpoint_bytes(recipe, &stages),
         evaluation: examples(&checker, "evaluation"),
         stages,
@@ -465,15 +470,25 @@ fn cache(
     Some(PlannedCache { texts: all, bytes, cached, reason })
 }
 
-fn baseline(recipe: &Recipe, checker: &Checker<'_>, stages: &[PlannedStage]) -> Option<PlannedBaseline> {
-    recipe.baseline.as_ref()?;
+fn baseline(
+    recipe: &Recipe,
+    checker: &Checker<'_>,
+    stages: &[PlannedStage],
+    name: &str,
+) -> Option<PlannedBaseline> {
+    recipe.baselines().find(|(own, _)| *own == name)?;
     let student = &stages.last()?.student.name;
     let own = stages.iter().filter(|stage| stage.student.name == *student);
     Some(PlannedBaseline {
-        examples: examples(checker, "baseline"),
+        examples: examples(checker, name),
         steps: own.map(|stage| stage.training.steps).sum(),
-        models: if recipe.model.get(student)?.inner().has_source_weights() { 2 } else { 1 },
+        models: starts(name, recipe.model.get(student)?),
     })
+}
+
+/// How many models a table without a teacher trains: a baseline from a teacher's weights is trained from random ones, too.
+fn starts(name: &str, student: &Student) -> usize {
+    if name == BASELINE && student.inner().has_source_weights() { 2 } else { 1 }
 }
 
 /// Finished models stay; of the training under way there are checkpoints with weights, two moments of the optimiser,
@@ -489,19 +504,14 @@ fn checkpoint_bytes(recipe: &Recipe, stages: &[PlannedStage]) -> u64 {
         let average = recipe.stage.get(&stage.name).is_some_and(|options| options.train.ema_decay > 0.0);
         4 + u64::from(average)
     };
-    let baselines = match &recipe.baseline {
-        Some(_)
-            if recipe.model.get(&last.student.name).is_some_and(|own| own.inner().has_source_weights()) =>
-        {
-            2
-        }
-        Some(_) => 1,
-        None => 0,
-    };
+    let student = recipe.model.get(&last.student.name);
+    let baselines: usize =
+        recipe.baselines().map(|(name, _)| student.map_or(1, |student| starts(name, student))).sum();
     let again = (recipe.repetitions as u64 - 1)
         * stages.iter().filter(|stage| stage.student.name == last.student.name).map(bytes).sum::<u64>();
-    let finished =
-        stages.iter().map(bytes).sum::<u64>() + again + baselines * recipe.repetitions as u64 * bytes(last);
+    let finished = stages.iter().map(bytes).sum::<u64>()
+        + again
+        + baselines as u64 * recipe.repetitions as u64 * bytes(last);
     let under_way = stages.iter().map(|stage| CHECKPOINTS * copies(stage) * bytes(stage)).max();
     finished + under_way.unwrap_or_default()
 }

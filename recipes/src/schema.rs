@@ -1,6 +1,7 @@
 //! The keys of a recipe.
 
 use alambic_losses::Loss;
+use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
 use alambic_settings::{At, IndexMap, Several, settings};
 use alambic_students::Student;
 use alambic_teachers::TeacherOptions;
@@ -44,14 +45,27 @@ settings! {
         pub train: TrainOptions,
         /// The stages by name.
         pub stage: IndexMap<String, StageOptions> = IndexMap::new(),
-        /// Baseline: the student without a teacher. Left out: none is trained.
+        /// Baseline: the student without a teacher, on the labels that a user would have. The verdict compares the student
+        /// with it. Left out: none is trained.
         pub baseline: Option<BaselineOptions>,
+        /// Upper bound: the student without a teacher on labels that a user of this recipe would not have, such as all
+        /// end-to-end pairs where the teacher needs none. It is evaluated beside the baseline; the student is never compared
+        /// with it for the verdict. Left out: none is trained.
+        pub upper_bound: Option<BaselineOptions>,
         /// Cache of teacher outputs.
         pub cache: CacheOptions,
         /// Evaluation of the last stage's student.
         pub evaluation: At<EvaluationOptions>,
         /// How the student's folder is written.
         pub export: ExportOptions,
+    }
+}
+
+impl Recipe {
+    /// Trainings of the student without a teacher, by the name of their table.
+    pub(crate) fn baselines(&self) -> impl Iterator<Item = (&'static str, &BaselineOptions)> {
+        let both = [(BASELINE, &self.baseline), (UPPER_BOUND, &self.upper_bound)];
+        both.into_iter().filter_map(|(name, options)| Some((name, options.as_ref()?)))
     }
 }
 

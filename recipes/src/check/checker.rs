@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use alambic_files::text::quoted;
+use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
 use alambic_settings::reader::nearest;
 use alambic_settings::{At, Diagnostic, Diagnostics, IndexMap, Origin};
 
@@ -34,22 +35,22 @@ pub(crate) struct Checker<'a> {
     /// All corpora that the recipe declares.
     pub(crate) data: &'a IndexMap<String, DataOptions>,
     pub(crate) models: ModelInfos<'a>,
-    /// Whether the recipe has a baseline.
-    pub(crate) has_baseline: bool,
+    /// The tables of the recipe that train the student without a teacher.
+    pub(crate) baselines: Vec<&'static str>,
     /// The stages in their order.
     pub(crate) stages: &'a [At<String>],
     pub(crate) evaluation: &'a At<EvaluationOptions>,
     pub(crate) cache: &'a CacheOptions,
     /// How many labels of each class the stages checked so far train on.
     pub(crate) trained_classes: BTreeMap<u32, usize>,
-    /// Examples by stage; those of the baseline and of the evaluation under these names.
+    /// Examples by stage; those of the baseline, the upper bound and the evaluation under these names.
     pub(crate) counts: IndexMap<String, Counts>,
 }
 
 /// A training that is checked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Site<'s> {
-    /// The stage, or `baseline`.
+    /// The stage, `baseline` or `upper-bound`.
     pub(crate) name: &'s str,
     /// The keys that lead to the table which holds `data`.
     pub(crate) path: &'s [&'s str],
@@ -62,9 +63,9 @@ pub(crate) struct Site<'s> {
 }
 
 impl Site<'_> {
-    /// Whether it is the baseline.
+    /// Whether it trains the student without a teacher: the baseline, or the upper bound.
     pub(crate) fn is_baseline(&self) -> bool {
-        self.path == ["baseline"]
+        self.path == [BASELINE] || self.path == [UPPER_BOUND]
     }
 
     /// The path of a key below the table.

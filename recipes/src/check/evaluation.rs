@@ -1,7 +1,7 @@
 //! Checks of the evaluation that hold for every task.
 
 use alambic_reports::metrics::{TaskDescription, find, is_reference, suitable};
-use alambic_reports::outcome::{BASELINE, STUDENT, TEACHER};
+use alambic_reports::outcome::{BASELINE, STUDENT, TEACHER, UPPER_BOUND};
 use alambic_settings::{At, Diagnostic};
 use alambic_tensor::precision::MatmulPrecision;
 
@@ -51,7 +51,8 @@ impl Checker<'_> {
     fn check_compared(&mut self) {
         let compared = &self.evaluation.compare_with;
         for name in compared {
-            let reserved = [TEACHER, STUDENT, BASELINE, UNTRAINED, SAME_START, FROM_SCRATCH, QUESTION_ONLY];
+            let reserved =
+                [TEACHER, STUDENT, BASELINE, UNTRAINED, SAME_START, FROM_SCRATCH, UPPER_BOUND, QUESTION_ONLY];
             if reserved.contains(&name.as_str()) {
                 let message = format!("`{}` is what another model is called in reports", name.value);
                 self.error(

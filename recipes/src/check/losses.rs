@@ -83,7 +83,7 @@ impl Checker<'_> {
                 }
                 (Err(LossError::NoTeacher(term)), Supervision::Absent) => {
                     let stage = self.places.key_origin(path);
-                    let (label, help) = if path == ["baseline"] {
+                    let (label, help) = if site.is_baseline() {
                         (
                             "a baseline has no teacher",
                             "keep to losses on labels, such as `cross-entropy`".to_owned(),

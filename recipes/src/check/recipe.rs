@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alambic_files::text::quoted;
-use alambic_reports::outcome::BASELINE;
+use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
 use alambic_settings::diagnostics::Severity;
 use alambic_settings::{Diagnostic, Diagnostics, IndexMap};
 
@@ -61,7 +61,7 @@ const NAME_LABEL: &str = "use at most 100 letters, digits, `-`, `_` and `.`, not
 /// Whether trainings that are no stages, or are repetitions of one, are called like this in a run's folder.
 fn is_taken(name: &str) -> bool {
     let repeated = name.rsplit_once(".seed-").is_some_and(|(_, seed)| seed.parse::<u64>().is_ok());
-    repeated || [BASELINE, SAME_START, FROM_SCRATCH].contains(&name)
+    repeated || [BASELINE, SAME_START, FROM_SCRATCH, UPPER_BOUND].contains(&name)
 }
 
 /// Checks a recipe and keeps what was learnt about it.
@@ -74,7 +74,7 @@ pub(crate) fn examine(loaded: &Loaded, depth: Depth) -> Checker<'_> {
         corpora: Corpora::default(),
         data: &recipe.data,
         models: ModelInfos::new(&recipe.teacher),
-        has_baseline: recipe.baseline.is_some(),
+        baselines: recipe.baselines().map(|(name, _)| name).collect(),
         stages: &recipe.stages,
         evaluation: &recipe.evaluation,
         cache: &recipe.cache,
@@ -216,7 +216,7 @@ impl<'a> Uses<'a> {
     fn of(recipe: &'a Recipe) -> Self {
         let mut uses = Self::default();
         uses.stages.extend(recipe.stages.iter().map(|stage| stage.as_str()));
-        let mut all_data: Vec<_> = recipe.baseline.iter().map(|baseline| &baseline.data).collect();
+        let mut all_data: Vec<_> = recipe.baselines().map(|(_, baseline)| &baseline.data).collect();
         for stage in recipe.stages.iter().filter_map(|stage| recipe.stage.get(&stage.value)) {
             all_data.push(&stage.data);
             uses.teachers.extend(stage.teacher.iter().map(|name| name.as_str()));

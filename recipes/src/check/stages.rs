@@ -31,7 +31,7 @@ impl<'a> Checker<'a> {
             }
         }
         self.check_mined();
-        self.check_baseline(recipe);
+        self.check_baselines(recipe);
         self.check_evaluation_options();
         let kind = self.corpora.kind(&recipe.evaluation.data);
         let last = recipe.stages.last().and_then(|last| recipe.stage.get(&last.value));
@@ -273,19 +273,20 @@ impl<'a> Checker<'a> {
         has_languages.then(|| Rc::new(tokenizer))
     }
 
-    fn check_baseline(&mut self, recipe: &'a Recipe) {
-        let Some(baseline) = &recipe.baseline else { return };
-        let site = Site {
-            name: "baseline",
-            path: &["baseline"],
-            position: recipe.stages.len(),
-            teacher: None,
-            named_teacher: None,
-        };
-        self.check_data(&site, &baseline.data);
-        let student = self.student().cloned();
-        let task = baseline.data.task();
-        self.check_losses(recipe, &site, &baseline.loss, task, student.as_ref(), &Supervision::Absent);
+    fn check_baselines(&mut self, recipe: &'a Recipe) {
+        for (name, baseline) in recipe.baselines() {
+            let site = Site {
+                name,
+                path: &[name],
+                position: recipe.stages.len(),
+                teacher: None,
+                named_teacher: None,
+            };
+            self.check_data(&site, &baseline.data);
+            let student = self.student().cloned();
+            let task = baseline.data.task();
+            self.check_losses(recipe, &site, &baseline.loss, task, student.as_ref(), &Supervision::Absent);
+        }
     }
 
     /// The loss terms of a stage, bound to what is known of its student and teacher; those that do not fit are left out.

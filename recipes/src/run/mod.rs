@@ -11,7 +11,9 @@ mod options;
 pub(crate) mod result;
 pub(crate) mod stage;
 mod start;
+mod summaries;
 pub(crate) mod trainings;
+mod unfinished;
 mod whole;
 
 pub use options::{RunOptions, StartMode};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use alambic_models::{Config, ModelFolder, Tokenizer};
-use alambic_reports::outcome::BASELINE;
+use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
 use alambic_reports::record::EventLog;
 use alambic_settings::At;
 use alambic_students::Student;
@@ -46,7 +46,7 @@ pub(crate) struct Trainings {
     pub(crate) others: Vec<TrainOutput>,
     /// The student, once for each seed.
     pub(crate) student: Vec<SeedRun>,
-    /// Baselines by name (`baseline`, or [`SAME_START`] and [`FROM_SCRATCH`]), once for each seed.
+    /// Baselines by name (`baseline`, or [`SAME_START`] and [`FROM_SCRATCH`]) and the upper bound, once for each seed.
     pub(crate) baselines: Vec<(String, Vec<SeedRun>)>,
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn run(
         }
         trainings.student.push(run);
     }
-    let baseline = recipe.baseline.iter().flat_map(|baseline| baseline.data.task().corpora());
+    let baseline = recipe.baselines().flat_map(|(_, baseline)| baseline.data.task().corpora());
     mine_all(
         (&recipe.data, &recipe.evaluation.data),
         context,
@@ -157,6 +157,7 @@ fn train_stage(
             detector: context.models.detector(student, &context.corpora)?,
             tokenizer: &tokenizer,
             cache: cache_scope(recipe, Some(context.folder.path()), stage, context.interrupt),
+            recipe,
         };
         train(context, &training, events, observer)
     };
@@ -184,7 +185,7 @@ fn tokenizer(
 }
 
 /// The student without a teacher: same architecture, steps, batches and schedule. Where the student starts from a teacher's
-/// weights, once from these and once from random ones.
+/// weights, the baseline is trained once from these and once from random ones, and the upper bound from these.
 fn baselines(
     recipe: &Recipe,
     context: &RunContext<'_>,
@@ -194,20 +195,29 @@ fn baselines(
     events: &mut EventLog,
     observer: &mut dyn Observer,
 ) -> Result<Vec<(String, Vec<SeedRun>)>, RunError> {
-    let Some(options) = &recipe.baseline else { return Ok(Vec::new()) };
+    if recipe.baselines().next().is_none() {
+        return Ok(Vec::new());
+    }
     let stage = stage_options(recipe, last)?;
     let own = student_options(recipe, student)?;
     let folder = ModelFolder::open(&students[0].folder)?;
     let shape = Config::open(&folder)?;
-    let starts = if own.inner().has_source_weights() {
-        vec![(SAME_START, Start::Built(own)), (FROM_SCRATCH, Start::Random(&shape))]
-    } else {
-        vec![(BASELINE, Start::Built(own))]
-    };
+    let mut starts = Vec::new();
+    if let Some(options) = &recipe.baseline {
+        if own.inner().has_source_weights() {
+            starts.push((SAME_START, options, Start::Built(own)));
+            starts.push((FROM_SCRATCH, options, Start::Random(&shape)));
+        } else {
+            starts.push((BASELINE, options, Start::Built(own)));
+        }
+    }
+    if let Some(options) = &recipe.upper_bound {
+        starts.push((UPPER_BOUND, options, Start::Built(own)));
+    }
     // The student's vocabulary, whatever the baseline's data hold.
     let tokenizer = folder.tokenizer()?;
     let mut baselines = Vec::new();
-    for (name, start) in starts {
+    for (name, options, start) in starts {
         let mut runs = Vec::new();
         for run in students {
             let label =
@@ -228,6 +238,7 @@ fn baselines(
                 detector: context.models.detector(own, &context.corpora)?,
                 tokenizer: &tokenizer,
                 cache: cache_scope(recipe, Some(context.folder.path()), name, context.interrupt),
+                recipe,
             };
             let output = train(context, &training, events, observer)
                 .map_err(|source| RunError::Stage { stage: label.clone(), source: Box::new(source) })?

@@ -4,5 +4,6 @@ mod card;
 mod page;
 mod remarks;
 mod results;
+mod samples;
 
 pub(crate) use results::conclude;

@@ -63,10 +63,10 @@ fn check_without_labels(checker: &mut Checker<'_>) -> bool {
         let message = format!("`{}` needs labels, and the texts of the evaluation have none", name.value);
         checker.error("evaluation::labels", message, &name.origin, "compares predictions with labels");
     }
-    if checker.has_baseline {
+    for name in checker.baselines.clone() {
         let message =
             "a baseline is compared by its predictions, and the texts of the evaluation have no labels";
-        let origin = checker.places.key_origin(&["baseline"]);
+        let origin = checker.places.key_origin(&[name]);
         checker.error("evaluation::labels", message.to_owned(), &origin, "cannot be compared with anything");
     }
     true
