@@ -406,6 +406,7 @@ impl Trial<'_> {
             detector: context.models.detector(own, &context.corpora)?,
             tokenizer: &info.tokenizer,
             cache: cache_scope(&caching, Some(folder), name, context.interrupt),
+            recipe,
         };
         let begin = Instant::now();
         let output = train(context, &training, events, &mut watch)?.ok_or_else(interrupted)?;
@@ -447,6 +448,7 @@ impl Trial<'_> {
             detector: context.models.detector(own, &context.corpora)?,
             tokenizer: &tokenizer,
             cache: cache_scope(recipe, Some(folder), name, context.interrupt),
+            recipe,
         };
         let begin = Instant::now();
         let output = train(context, &training, events, &mut watch)?.ok_or_else(interrupted)?;

@@ -149,7 +149,11 @@ impl ExportFolder {
 
     /// Puts the folder in its place, with the forms of an earlier export that were not written anew. `exported` says of each
     /// file or folder that was, by its path within, what was measured.
-    pub(crate) fn publish(mut self, has_weights: bool, exported: Map<String, Value>) -> Result<(), StudentError> {
+    pub(crate) fn publish(
+        mut self,
+        has_weights: bool,
+        exported: Map<String, Value>,
+    ) -> Result<(), StudentError> {
         let mut recorded = self.recorded()?;
         recorded.extend(exported);
         let mark = json!({ "schema": SCHEMA, "model": self.model, "exported": recorded });

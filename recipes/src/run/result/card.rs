@@ -11,11 +11,12 @@ use alambic_settings::{IndexMap, Location};
 use alambic_students::{Library, python_usage};
 use alambic_teachers::TeacherOptions;
 
-use super::results::{Results, file_name};
+use super::results::Results;
 use crate::error::RunError;
 use crate::evaluation::evaluator::CardMetadata;
 use crate::folder::layout::RESOLVED;
 use crate::load::{Loaded, values};
+use crate::run::summaries::file_name;
 
 /// Options of training that change no weight, or that no reader compares: ends of keys.
 const UNSHOWN: [&str; 5] =

@@ -25,7 +25,6 @@ use crate::options::export::StoredPrecision;
 use crate::run::environment::{self, Environment};
 use crate::run::evaluation::{ComparedModel, Evaluation, Predictions, in_precision};
 use crate::run::initial::untrained;
-use crate::run::summaries::file_name;
 use crate::run::trainings::{SeedRun, Trainings};
 use crate::stage_order::stage_options;
 use crate::training::output::PROJECTIONS;
