@@ -424,8 +424,21 @@ fn a_model_is_exported_in_other_forms() {
     assert_eq!((&list[1]["format"], &list[1]["difference"]), (&Value::from("onnx"), &Value::from(0.0)));
     assert!(folder.path().join("out/model.safetensors").is_file());
 
+    let outputs = &list[1]["outputs"];
+    assert_eq!(outputs["output"], "logits");
+    assert!(outputs["difference"].as_f64().unwrap() < 1e-4, "{outputs}");
+
     tiny_model(folder.path());
-    let said = run(folder.path(), &["export", "tiny", "--format", "onnx", "--to", "other"]).bad(1);
+    let said = run(folder.path(), &["export", "tiny", "--format", "onnx", "--to", "other"]).good();
+    assert!(
+        said.contains("onnx/decoder_with_past_model.onnx") && said.contains("outputs differ by"),
+        "{said}"
+    );
+    let lxmert = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/tests/parity/lxmert/model");
+    for name in ["config.json", "model.safetensors"] {
+        std::fs::copy(lxmert.join(name), model.join(name)).unwrap();
+    }
+    let said = run(folder.path(), &["export", "model", "--format", "onnx", "--to", "none"]).bad(1);
     assert!(said.contains("`hf` is the form"), "{said}");
     run(folder.path(), &["export", "tiny", "--format", "gguf", "--to", "out"]).bad(2);
     let said = run(folder.path(), &["export", "nothing", "--to", "out"]).bad(1);

@@ -136,11 +136,6 @@ pub trait ModelConfig: Debug {
         &[]
     }
 
-    /// Whether the model can be written as ONNX.
-    fn has_onnx_form(&self) -> bool {
-        false
-    }
-
     /// The head of a text encoder; none for other architectures.
     fn text_head(&self) -> Option<TextHead<'_>> {
         None

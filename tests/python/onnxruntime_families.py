@@ -103,6 +103,7 @@ def marian():
         print("optimum is not installed")
         return
     own = ORTModelForSeq2SeqLM.from_pretrained(options.out, subfolder="onnx")
+    own.generation_config = model.generation_config
     generated = own.generate(**given, max_new_tokens=limit, min_new_tokens=4, do_sample=False, num_beams=1).numpy()
     same = (generated == target).all() if generated.shape == target.shape else False
     print(f"optimum generates the same: {same}")
@@ -117,8 +118,10 @@ def clip():
     pixels = random.standard_normal((3, 3, side, side)).astype(np.float32)
     with torch.no_grad():
         expected = model(input_ids=torch.tensor(ids), attention_mask=torch.tensor(mask), pixel_values=torch.tensor(pixels))
-        text = model.text_projection(expected.text_model_output.pooler_output)
-        image = model.visual_projection(expected.vision_model_output.pooler_output)
+        text, image = (kind.from_pretrained(options.out / "hf").eval()
+                       for kind in (transformers.CLIPTextModelWithProjection, transformers.CLIPVisionModelWithProjection))
+        text = text(input_ids=torch.tensor(ids), attention_mask=torch.tensor(mask)).text_embeds
+        image = image(pixel_values=torch.tensor(pixels)).image_embeds
     for ending in ("", "_quantized"):
         inputs = {"input_ids": ids, "attention_mask": mask, "pixel_values": pixels}
         for name, value in run("model", ending, inputs).items():

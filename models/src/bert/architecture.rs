@@ -73,10 +73,6 @@ impl ModelConfig for BertConfig {
         self.weights(folder)
     }
 
-    fn has_onnx_form(&self) -> bool {
-        true
-    }
-
     fn text_head(&self) -> Option<TextHead<'_>> {
         Some(TextHead { head: self.head, problem_type: self.problem_type, labels: &self.labels })
     }

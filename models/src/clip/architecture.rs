@@ -58,10 +58,6 @@ impl ModelConfig for ClipConfig {
         Ok(Box::new(Clip::new(self, weights)?))
     }
 
-    fn has_onnx_form(&self) -> bool {
-        true
-    }
-
     fn image_input(&self) -> Option<ImageInput> {
         Some(ImageInput::Patches(PatchInput {
             processor: self.image_processor(),

@@ -65,10 +65,6 @@ impl ModelConfig for DualConfig {
     fn extra_files(&self) -> Vec<(&'static str, Value)> {
         self.sizes.images.iter().map(|images| (PREPROCESSOR, images.to_json())).collect()
     }
-
-    fn has_onnx_form(&self) -> bool {
-        true
-    }
 }
 
 impl Architecture for Dual {

@@ -62,10 +62,6 @@ impl ModelConfig for MarianConfig {
         Self::spellings(name)
     }
 
-    fn has_onnx_form(&self) -> bool {
-        true
-    }
-
     fn other_tensors(&self) -> Vec<String> {
         Self::others()
     }

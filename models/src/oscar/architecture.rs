@@ -64,10 +64,6 @@ impl ModelConfig for OscarConfig {
         Self::spellings(name)
     }
 
-    fn has_onnx_form(&self) -> bool {
-        true
-    }
-
     fn image_input(&self) -> Option<ImageInput> {
         Some(ImageInput::Regions(RegionInput {
             features: self.features,

@@ -63,10 +63,6 @@ impl ModelConfig for ViltConfig {
         Self::spellings(name)
     }
 
-    fn has_onnx_form(&self) -> bool {
-        true
-    }
-
     fn image_input(&self) -> Option<ImageInput> {
         Some(ImageInput::Patches(self.patch_input()))
     }

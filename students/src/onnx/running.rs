@@ -59,7 +59,9 @@ fn counted(config: &Config, file: &str, batch: &Batch, outputs: &Values) -> Outp
             // These give embeddings as they are projected.
             for row in values.chunks_mut(config.projection_dim.max(1)) {
                 let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
-                row.iter_mut().for_each(|value| *value /= length);
+                for value in row {
+                    *value /= length;
+                }
             }
         }
         counted.insert(name.clone(), values);
@@ -144,19 +146,19 @@ impl Decoding<'_> {
             }
             known.insert("use_cache_branch".into(), of_integers(self.path, &[1], vec![0])?);
             let first = self.step(0, 1, &known)?;
-            logits.push(self.logits(&first));
+            logits.push(logits_of(&first));
             remember(&mut known, first);
             known.insert("use_cache_branch".into(), of_integers(self.path, &[1], vec![1])?);
             begin = 1;
         } else if let Some(first) = past.take() {
-            logits.push(self.logits(&first));
+            logits.push(logits_of(&first));
             remember(&mut known, first.clone());
             *past = Some(first);
             begin = 1;
         }
         for place in begin..self.target.length {
             let next = self.step(place, 1, &known)?;
-            logits.push(self.logits(&next));
+            logits.push(logits_of(&next));
             remember(&mut known, next);
         }
         // By token and row; wanted is by row and token.
@@ -177,10 +179,10 @@ impl Decoding<'_> {
         values.insert("input_ids".into(), of_integers(self.path, &[self.target.batch, count], ids)?);
         self.session.run(&values)
     }
+}
 
-    fn logits(&self, outputs: &Values) -> Vec<f32> {
-        outputs.get("logits").map(numbers).unwrap_or_default()
-    }
+fn logits_of(outputs: &Values) -> Vec<f32> {
+    outputs.get("logits").map(numbers).unwrap_or_default()
 }
 
 /// Makes what a step gave the past of the next one.
