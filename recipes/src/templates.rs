@@ -82,7 +82,8 @@ fn copy(builtin: &str, text: &str, name: &str, path: &str) -> String {
         "#".to_owned(),
     ];
     // What its own comments call it.
-    let text = text.replace(&format!("recipes/{builtin}.toml"), path);
+    let own = format!("recipes/{builtin}.toml");
+    let text = text.replace(&own, path);
     lines.extend(text.lines().map(|line| {
         if line.starts_with("name = ") {
             format!("name = \"{name}\"")
@@ -97,7 +98,7 @@ fn copy(builtin: &str, text: &str, name: &str, path: &str) -> String {
             String::new(),
             format!("# --- Inherited from {PREFIX}{name}: uncomment what is to change ---"),
         ]);
-        lines.extend(text.lines().map(|line| format!("# {line}").trim_end().to_owned()));
+        lines.extend(text.replace(&own, path).lines().map(|line| format!("# {line}").trim_end().to_owned()));
     }
     lines.join("\n") + "\n"
 }
@@ -161,7 +162,11 @@ mod tests {
             let own = crate::load(&path, &[]).unwrap_or_else(|errors| panic!("{builtin}: {errors}"));
             let shipped = crate::load(format!("{PREFIX}{builtin}"), &["name=mine".to_owned()]).unwrap();
             let values = |loaded: &crate::Loaded| {
-                let text = loaded.resolved_toml().replace(&format!("{}/", folder.path().display()), "");
+                // A path is seen from the recipe's folder, and of one of the program from the current one.
+                let folders = [folder.path().to_owned(), std::env::current_dir().unwrap()];
+                let text = folders.iter().fold(loaded.resolved_toml(), |text, folder| {
+                    text.replace(&format!("{}/", folder.display()), "")
+                });
                 let lines = text.lines().map(|line| line.split("  # ").next().unwrap_or_default().to_owned());
                 lines.collect::<Vec<_>>()
             };
