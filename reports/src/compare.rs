@@ -164,8 +164,8 @@ impl Comparison {
             });
         }
         let metrics = self.metrics();
+        let figures = self.figures(&metrics);
         let tables: Vec<Table> = metrics.iter().map(|metric| self.metric_table(metric)).collect();
-        let figures: Vec<Figure> = metrics.first().map(|metric| self.figures(metric)).unwrap_or_default();
         let different = self.different_test_data();
         let mut results: Vec<Block> =
             different.into_iter().map(|note| Block::Callout(Tone::Warning, note)).collect();
@@ -260,11 +260,17 @@ impl Comparison {
         groups.into_values().collect()
     }
 
-    /// The figures of each group of runs that share their test data.
-    fn figures(&self, metric: &str) -> Vec<Figure> {
+    /// The figures of each group of runs that share their test data, by the first metric that one of them has.
+    fn figures(&self, metrics: &[String]) -> Vec<Figure> {
         let groups = self.by_test_data();
         let several = groups.len() > 1;
-        let figures = groups.iter().enumerate().flat_map(|(index, group)| {
+        let figures = groups.iter().enumerate().filter_map(|(index, group)| {
+            let has = |metric: &&String| {
+                group.iter().any(|&run| {
+                    self.runs[run].outcome.present().any(|(_, model)| model.metrics.contains_key(*metric))
+                })
+            };
+            let metric = metrics.iter().find(has)?;
             let comparable = Comparable {
                 runs: group.iter().map(|&run| &self.runs[run]).collect(),
                 swept: self
@@ -275,9 +281,9 @@ impl Comparison {
                 models: self.models(),
             };
             let suffix = if several { format!("-{}", index + 1) } else { String::new() };
-            comparable.figures(metric, &suffix)
+            Some(comparable.figures(metric, &suffix))
         });
-        figures.collect()
+        figures.flatten().collect()
     }
 
     /// One row a run: what it was, its ratios, its verdict.

@@ -75,12 +75,11 @@ impl ByClass {
                 }
                 (Prediction::Tags(predicted), Prediction::Tags(right)) => {
                     for (right, predicted) in right.iter().zip(predicted) {
-                        match scheme {
-                            Some(_) => own.confuse(kind(right), kind(predicted)),
-                            None => {
-                                own.add(right, predicted);
-                                own.confuse(right, predicted);
-                            }
+                        if scheme.is_some() {
+                            own.confuse(kind(right), kind(predicted));
+                        } else {
+                            own.add(right, predicted);
+                            own.confuse(right, predicted);
                         }
                     }
                     if let Some(scheme) = scheme {

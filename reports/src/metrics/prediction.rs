@@ -123,7 +123,7 @@ impl Prediction {
     #[must_use]
     pub fn is_right(&self, reference: &Self) -> Option<bool> {
         match (self, reference) {
-            (_, Self::Nothing) | (Self::Number(_), _) | (_, Self::Number(_)) => None,
+            (_, Self::Nothing | Self::Number(_)) | (Self::Number(_), _) => None,
             (Self::Text(text), Self::Texts(all)) => Some(match all.as_slice() {
                 [] => text.is_empty(),
                 _ => all.iter().any(|right| nfc(right) == nfc(text)),

@@ -1,10 +1,14 @@
 use super::{Figure, LineSeries, ValueFormat, metric_against};
 use crate::outcome::{ModelOutcome, Outcome, STUDENT};
 
+/// What the names of baselines begin with that the student is not compared with.
+const OTHER_BASELINES: &str = "baseline-";
+
 /// A metric over size and over time for one example, one point a model; no figure of a cost in which no two models differ.
 ///
 /// A model that was not timed and has as many parameters as the student is taken to be as fast: a baseline is the same network
-/// with other weights. Models without weights, such as the majority, are left out.
+/// with other weights. Models without weights, such as the majority, are left out, and so are baselines that are worse than the one
+/// that the student is compared with: far below all others they would push these together.
 #[must_use]
 pub fn quality_against_cost(outcome: &Outcome, metric: &str, one: &str) -> Vec<Figure> {
     let student = outcome.model(STUDENT);
@@ -15,7 +19,7 @@ pub fn quality_against_cost(outcome: &Outcome, metric: &str, one: &str) -> Vec<F
     let figure = |cost: &str, format, of: &dyn Fn(&ModelOutcome) -> Option<f64>| {
         let series: Vec<LineSeries> = outcome
             .present()
-            .filter(|(_, model)| model.bytes.is_some())
+            .filter(|(name, model)| model.bytes.is_some() && !name.starts_with(OTHER_BASELINES))
             .filter_map(|(name, model)| {
                 let point = (of(model)?, model.metric(metric)?);
                 Some(LineSeries { name: name.to_owned(), points: vec![point] })
@@ -57,6 +61,7 @@ mod tests {
             Some(model(0.7, Some(10), None)),
         );
         outcome.models.insert("majority".into(), Some(model(0.5, None, None)));
+        outcome.models.insert("baseline-scratch".into(), Some(model(0.1, Some(10), None)));
         let figures = quality_against_cost(&outcome, "accuracy", "text");
         let names: Vec<&str> = figures.iter().map(|figure| figure.name.as_str()).collect();
         assert_eq!(names, ["accuracy-against-size", "accuracy-against-time-per-text"]);

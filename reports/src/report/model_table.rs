@@ -80,9 +80,8 @@ impl ModelTable<'_> {
             }
         }
         let several = widths.len() > 1;
-        let parts = widths.iter().map(|(bits, models)| match several {
-            true => format!("{bits} bits ({})", models.join(", ")),
-            false => format!("{bits} bits"),
+        let parts = widths.iter().map(|(bits, models)| {
+            if several { format!("{bits} bits ({})", models.join(", ")) } else { format!("{bits} bits") }
         });
         let parts: Vec<String> = parts.collect();
         if parts.is_empty() { "size".to_owned() } else { format!("size, weights of {}", parts.join("; ")) }
