@@ -57,7 +57,7 @@ class Results:
 
     def show(self, folder, what, result, is_good=True):
         self.failed |= not is_good
-        print(f"{folder}\t{what}\t{result}{'' if is_good else '\tFAILED'}", flush=True)
+        print(folder, what, result, *([] if is_good else ["FAILED"]), sep="\t", flush=True)
 
     def difference(self, folder, what, found, expected, mask=None, is_exact=True):
         found, expected = (torch.as_tensor(np.asarray(part), dtype=torch.float64) for part in (found, expected))
@@ -220,6 +220,9 @@ def compare_encoder(folder, options, config, results):
     results.difference(folder, f"transformers hidden.{last}", output.hidden_states[-1], trace[f"hidden.{last}"], mask)
     if "logits" in output:
         results.difference(folder, "transformers logits", output.logits, trace["logits"], mask)
+    if "start_logits" in output:
+        spans = torch.stack([output.start_logits, output.end_logits], -1)
+        results.difference(folder, "transformers start and end logits", spans, trace["logits"], mask)
     if architecture.endswith("ForSequenceClassification"):
         compare_predictions(folder, options, config, output.logits, results)
 
