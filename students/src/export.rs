@@ -39,15 +39,18 @@ pub struct ExportedFile {
     pub difference: f64,
 }
 
+/// The folder of the Hugging Face form within that of an export.
+const HUGGING_FACE: &str = "hf";
+
 /// The folder of the ONNX files within that of an export, as transformers.js, Optimum and sentence-transformers look for it.
 const ONNX: &str = "onnx";
 
 /// Keys of `config.json` that mean nothing to this program and something to others.
 const KEPT: [&str; 3] = ["sentence_transformers", "sbert_ce_default_activation_function", "tokenizer_class"];
 
-/// Exports a model's folder into the folder `to`, laid out as a repository of the Hugging Face hub is: configuration,
-/// tokenizer, card and what sentence-transformers reads of a pooling, whatever the forms; `model.safetensors` beside them;
-/// and the files of [`onnx::export`] in `onnx/`. Each is read back and compared. `precision` is that of `hf` and `onnx`.
+/// Exports a model's folder into the folder `to`: with its weights into `hf/`, and the files of [`onnx::export`] into
+/// `onnx/`. `to` and `hf/` are each laid out as a repository of the Hugging Face hub is, with configuration, tokenizer, card
+/// and what sentence-transformers reads of a pooling. Each is read back and compared. `precision` is that of `hf` and `onnx`.
 ///
 /// All forms are written, or none. A folder that is there may be empty, or hold an earlier export of the same model, whose
 /// other forms stay.
@@ -71,11 +74,13 @@ pub fn export(
     for &format in formats {
         let storage = match (format, precision) {
             (ExportFormat::HuggingFace, _) => {
-                let path = target.partial().to_owned();
+                let path = target.partial().join(HUGGING_FACE);
                 let difference = save_pretrained(&path, &config, &weights, &tokenizer, precision)?.into();
                 if let Some(detector) = detector_folder(model) {
                     add_detector(&path, &detector)?;
                 }
+                keep(&path.join("config.json"), folder.json())?;
+                write_card(&path, &config, &folder)?;
                 all.push(ExportedFile {
                     format,
                     bytes: ModelFolder::open(&path)?.bytes()?,
@@ -98,23 +103,18 @@ pub fn export(
             difference,
         }));
     }
-    let has_weights = formats.contains(&ExportFormat::HuggingFace);
-    // Weights of an earlier export stay with the settings that were written with them.
-    if has_weights || !target.has_weights() {
-        if !has_weights {
-            write_settings(target.partial(), &config, &tokenizer, precision)?;
-            write_module_weights(target.partial(), &config, &weights, precision)?;
-        }
+    if formats.iter().any(|format| *format != ExportFormat::HuggingFace) {
+        write_settings(target.partial(), &config, &tokenizer, precision)?;
+        write_module_weights(target.partial(), &config, &weights, precision)?;
         keep(&target.partial().join("config.json"), folder.json())?;
         write_card(target.partial(), &config, &folder)?;
     }
     for one in &mut all {
         if let Ok(within) = one.path.strip_prefix(target.partial()) {
-            // Joined to nothing, a path would end in a slash.
-            one.path = if within == Path::new("") { to.to_owned() } else { to.join(within) };
+            one.path = to.join(within);
         }
     }
-    target.publish(has_weights)?;
+    target.publish()?;
     Ok(all)
 }
 

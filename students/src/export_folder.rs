@@ -17,7 +17,7 @@ use crate::save_pretrained::write_json;
 /// File that marks a folder as the export of a model.
 const MARK: &str = "export.json";
 
-/// Version of the layout of an export. In the first one, weights lay in `hf/` and ONNX files beside it.
+/// Version of the layout of an export. In the first one, ONNX files lay beside `hf/`.
 const SCHEMA: u64 = 2;
 
 /// Maximum number of foreign files that an error names.
@@ -131,20 +131,15 @@ impl ExportFolder {
         Ok(files)
     }
 
-    /// Whether an earlier export wrote weights of a Hugging Face folder.
-    pub(crate) fn has_weights(&self) -> bool {
-        self.earlier.iter().any(|path| *path == self.whole.join("model.safetensors"))
-    }
-
     /// Puts the folder in its place, with the forms of an earlier export that were not written anew.
-    pub(crate) fn publish(mut self, has_weights: bool) -> Result<(), StudentError> {
+    pub(crate) fn publish(mut self) -> Result<(), StudentError> {
         write_json(&self.partial.join(MARK), &json!({ "schema": SCHEMA, "model": self.model }))?;
         for path in &self.earlier {
             let place = self.partial.join(relative(&self.whole, path));
-            // Where weights are written, all but the ONNX files is written anew with them.
+            // A Hugging Face folder is written anew as a whole.
             let is_replaced = place.exists()
                 || path.file_name() == Some(OsStr::new(DIGESTS))
-                || has_weights && !path.starts_with(self.whole.join("onnx"));
+                || path.starts_with(self.whole.join("hf")) && self.partial.join("hf").exists();
             if !is_replaced {
                 let folder = write::parent(&place);
                 fs::create_dir_all(folder).map_err(FileError::io(folder))?;
