@@ -165,7 +165,7 @@ def compare_embeddings(folder, options, config, results):
         compare_onnx(folder, options, tokens, results)
     if (folder / "onnx/model.onnx").is_file() and has_package("optimum"):
         try:
-            import optimum.onnxruntime  # noqa: F401
+            from optimum.onnxruntime import ORTModelForFeatureExtraction  # noqa: F401
         except ImportError as error:
             # optimum 2.3 needs transformers 4.
             return results.show(folder, "sentence-transformers, ONNX backend", f"left out: {error}"[:100])
