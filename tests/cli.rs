@@ -422,7 +422,7 @@ fn a_model_is_exported_in_other_forms() {
     assert!(run(folder.path(), &export).good().contains("out/onnx/model_quantized.onnx"));
     let list = json(&run(folder.path(), &[&export[..], &["--json"]].concat()).good());
     assert_eq!((&list[1]["format"], &list[1]["difference"]), (&Value::from("onnx"), &Value::from(0.0)));
-    assert!(folder.path().join("out/model.safetensors").is_file());
+    assert!(folder.path().join("out/hf/model.safetensors").is_file());
 
     let outputs = &list[1]["outputs"];
     assert_eq!(outputs["output"], "logits");

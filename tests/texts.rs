@@ -301,7 +301,7 @@ fn a_student_that_reads_is_run_timed_and_exported() {
     assert_eq!(measured[0]["cells"].as_array().unwrap().len(), 2);
     assert_eq!([0, 1].map(|way: usize| measured[way]["precision"].as_str().unwrap()), ["f32", "int8"]);
     run(folder.path(), &["export", student, "--format", "hf,onnx,int8", "--to", "out"]).good();
-    let again = run(folder.path(), &["predict", "out", "the soup was dull"]).good();
+    let again = run(folder.path(), &["predict", "out/hf", "the soup was dull"]).good();
     assert_eq!(again, run(folder.path(), &["predict", student, "the soup was dull"]).good());
 }
 
@@ -491,7 +491,7 @@ fn words_are_tagged_from_a_recipe_to_what_is_made_of_it() {
     let bench = ["bench", student, "--batch", "2", "--length", "4", "--rounds", "2"];
     assert_eq!(run(folder.path(), &bench).code, Some(0));
     run(folder.path(), &["export", student, "--format", "hf,onnx,int8", "--to", "out"]).good();
-    let again = run(folder.path(), &["predict", "out", line]).good();
+    let again = run(folder.path(), &["predict", "out/hf", line]).good();
     assert_eq!(again, run(folder.path(), &["predict", student, line]).good());
 }
 

@@ -147,9 +147,9 @@ fn an_oscar_model_is_shipped_with_the_detector_that_it_needs() {
     let said = ask("oscar/student").good();
     assert_eq!(said.lines().count(), 1, "{said}");
     run(folder.path(), &["export", "oscar/student", "--format", "hf", "--to", "out"]).good();
-    assert_eq!(ask("out").good(), said);
-    std::fs::remove_dir_all(folder.path().join("out/detector")).unwrap();
-    let refused = ask("out").bad(1);
+    assert_eq!(ask("out/hf").good(), said);
+    std::fs::remove_dir_all(folder.path().join("out/hf/detector")).unwrap();
+    let refused = ask("out/hf").bad(1);
     assert!(refused.contains("its folder has no detector"), "{refused}");
     let refused = run(folder.path(), &["predict", "oscar/student/detector", "--image", "scene.png", "what?"]);
     assert!(refused.code == Some(1) && refused.stderr.contains("detector"), "{}", refused.stderr);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::StudentError;
 use crate::export_card::write_card;
-use crate::export_folder::ExportFolder;
+use crate::export_folder::{ExportFolder, HUGGING_FACE};
 use crate::onnx::{self, Storage};
 use crate::outputs::{OutputDifference, Outputs, outputs};
 use crate::samples::samples;
@@ -61,9 +61,9 @@ impl ExportedFile {
 /// Keys of `config.json` that mean nothing to this program and something to others.
 const KEPT: [&str; 3] = ["sentence_transformers", "sbert_ce_default_activation_function", "tokenizer_class"];
 
-/// Exports a model's folder into the folder `to`, laid out as a repository of the Hugging Face hub is: configuration,
-/// tokenizer, card and what sentence-transformers reads of a pooling, whatever the forms; `model.safetensors` beside them;
-/// and the files of [`onnx::export`] in `onnx/`. Each is read back and compared. `precision` is that of `hf` and `onnx`.
+/// Exports a model's folder into the folder `to`: with its weights into `hf/`, and the files of [`onnx::export`] into
+/// `onnx/`. `to` and `hf/` are each laid out as a repository of the Hugging Face hub is, with configuration, tokenizer, card
+/// and what sentence-transformers reads of a pooling. Each is read back and compared. `precision` is that of `hf` and `onnx`.
 ///
 /// All forms are written, or none. A folder that is there may be empty, or hold an earlier export of the same model, whose
 /// other forms stay.
@@ -88,7 +88,7 @@ pub fn export(
     for &format in formats {
         let storage = match (format, precision) {
             (ExportFormat::HuggingFace, _) => {
-                let path = target.partial().to_owned();
+                let path = target.partial().join(HUGGING_FACE);
                 let difference = save_pretrained(&path, &config, &weights, &tokenizer, precision)?.into();
                 let read = ModelFolder::open(&path)?;
                 let network = architecture::open(&read)?;
@@ -96,6 +96,8 @@ pub fn export(
                 if let Some(detector) = detector_folder(model) {
                     add_detector(&path, &detector)?;
                 }
+                keep(&path.join("config.json"), folder.json())?;
+                write_card(&path, &config, &folder)?;
                 all.push(ExportedFile {
                     format,
                     bytes: read.bytes()?,
@@ -123,27 +125,20 @@ pub fn export(
             });
         }
     }
-    let has_weights = formats.contains(&ExportFormat::HuggingFace);
-    // Weights of an earlier export stay with the settings that were written with them.
-    if has_weights || !target.has_weights() {
-        if !has_weights {
-            write_settings(target.partial(), &config, &tokenizer, precision)?;
-            write_module_weights(target.partial(), &config, &weights, precision)?;
-        }
+    if formats.iter().any(|format| *format != ExportFormat::HuggingFace) {
+        write_settings(target.partial(), &config, &tokenizer, precision)?;
+        write_module_weights(target.partial(), &config, &weights, precision)?;
         keep(&target.partial().join("config.json"), folder.json())?;
         write_card(target.partial(), &config, &folder)?;
     }
     let mut measured = Map::new();
     for one in &mut all {
-        let name = relative(target.partial(), &one.path);
-        // The folder itself; joined to nothing, a path would end in a slash.
-        let is_whole = name.is_empty();
-        measured.insert(if is_whole { ".".to_owned() } else { name }, one.measured());
+        measured.insert(relative(target.partial(), &one.path), one.measured());
         if let Ok(within) = one.path.strip_prefix(target.partial()) {
-            one.path = if is_whole { to.to_owned() } else { to.join(within) };
+            one.path = to.join(within);
         }
     }
-    target.publish(has_weights, measured)?;
+    target.publish(measured)?;
     Ok(all)
 }
 

@@ -17,7 +17,10 @@ use crate::save_pretrained::write_json;
 /// File that marks a folder as the export of a model.
 const MARK: &str = "export.json";
 
-/// Version of the layout of an export. In the first one, weights lay in `hf/` and ONNX files beside it.
+/// The folder of the Hugging Face form within that of an export.
+pub(crate) const HUGGING_FACE: &str = "hf";
+
+/// Version of the layout of an export. In the first one, ONNX files lay beside `hf/`.
 const SCHEMA: u64 = 2;
 
 /// Maximum number of foreign files that an error names.
@@ -131,11 +134,6 @@ impl ExportFolder {
         Ok(files)
     }
 
-    /// Whether an earlier export wrote weights of a Hugging Face folder.
-    pub(crate) fn has_weights(&self) -> bool {
-        self.earlier.iter().any(|path| *path == self.whole.join("model.safetensors"))
-    }
-
     /// What an earlier export of the model measured.
     fn recorded(&self) -> Result<Map<String, Value>, StudentError> {
         let mark = self.whole.join(MARK);
@@ -149,21 +147,17 @@ impl ExportFolder {
 
     /// Puts the folder in its place, with the forms of an earlier export that were not written anew. `exported` says of each
     /// file or folder that was, by its path within, what was measured.
-    pub(crate) fn publish(
-        mut self,
-        has_weights: bool,
-        exported: Map<String, Value>,
-    ) -> Result<(), StudentError> {
+    pub(crate) fn publish(mut self, exported: Map<String, Value>) -> Result<(), StudentError> {
         let mut recorded = self.recorded()?;
         recorded.extend(exported);
         let mark = json!({ "schema": SCHEMA, "model": self.model, "exported": recorded });
         write_json(&self.partial.join(MARK), &mark)?;
         for path in &self.earlier {
             let place = self.partial.join(relative(&self.whole, path));
-            // Where weights are written, all but the ONNX files is written anew with them.
+            // A Hugging Face folder is written anew as a whole.
             let is_replaced = place.exists()
                 || path.file_name() == Some(OsStr::new(DIGESTS))
-                || has_weights && !path.starts_with(self.whole.join("onnx"));
+                || path.starts_with(self.whole.join(HUGGING_FACE)) && self.partial.join(HUGGING_FACE).exists();
             if !is_replaced {
                 let folder = write::parent(&place);
                 fs::create_dir_all(folder).map_err(FileError::io(folder))?;

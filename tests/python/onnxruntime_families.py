@@ -63,7 +63,7 @@ def tokens(count, length, vocabulary, first=5):
 
 
 def marian():
-    model = transformers.MarianMTModel.from_pretrained(options.out).eval()
+    model = transformers.MarianMTModel.from_pretrained(options.out / "hf").eval()
     ids, mask = tokens(6, 11, config["vocab_size"])
     given = {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask)}
     with torch.no_grad():
@@ -112,13 +112,13 @@ def marian():
 
 
 def clip():
-    model = transformers.CLIPModel.from_pretrained(options.out).eval()
+    model = transformers.CLIPModel.from_pretrained(options.out / "hf").eval()
     ids, mask = tokens(5, 9, config["text_config"]["vocab_size"], 3)
     side = config["vision_config"]["image_size"]
     pixels = random.standard_normal((3, 3, side, side)).astype(np.float32)
     with torch.no_grad():
         expected = model(input_ids=torch.tensor(ids), attention_mask=torch.tensor(mask), pixel_values=torch.tensor(pixels))
-        text, image = (kind.from_pretrained(options.out).eval()
+        text, image = (kind.from_pretrained(options.out / "hf").eval()
                        for kind in (transformers.CLIPTextModelWithProjection, transformers.CLIPVisionModelWithProjection))
         text = text(input_ids=torch.tensor(ids), attention_mask=torch.tensor(mask)).text_embeds
         image = image(pixel_values=torch.tensor(pixels)).image_embeds
@@ -132,7 +132,7 @@ def clip():
 
 def vilt():
     classes = config.get("architectures", ["ViltModel"])[0]
-    model = getattr(transformers, classes).from_pretrained(options.out).eval()
+    model = getattr(transformers, classes).from_pretrained(options.out / "hf").eval()
     ids, mask = tokens(4, 8, config["vocab_size"])
     side, patch = config["image_size"], config["patch_size"]
     sizes = [(side, side), (side // 2, side), (side, patch), (side, side + patch)]
@@ -167,7 +167,7 @@ def oscar():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         save_file({name: np.ascontiguousarray(array) for name, array in inputs.items()}, folder / "in.safetensors")
-        subprocess.run([options.alambic, "trace", options.out, "--inputs", folder / "in.safetensors", "--out",
+        subprocess.run([options.alambic, "trace", options.out / "hf", "--inputs", folder / "in.safetensors", "--out",
                         folder / "out.safetensors"], check=True, stdout=subprocess.DEVNULL)
         expected = load_file(folder / "out.safetensors")
     for ending in ("", "_quantized"):

@@ -25,14 +25,14 @@ parser.add_argument("texts", type=Path, nargs="?")
 parser.add_argument("--accuracy", nargs=3)
 options = parser.parse_args()
 out = options.out
-config = AutoConfig.from_pretrained(out)
+config = AutoConfig.from_pretrained(out / "hf")
 architecture = (config.architectures or ["Model"])[0]
 kinds = {"ForSequenceClassification": AutoModelForSequenceClassification,
          "ForTokenClassification": AutoModelForTokenClassification, "ForMaskedLM": AutoModelForMaskedLM}
 kind = next((loader for end, loader in kinds.items() if architecture.endswith(end)), AutoModel)
-model = kind.from_pretrained(out).eval()
+model = kind.from_pretrained(out / "hf").eval()
 if options.texts:
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(out)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(out / "hf")
     lines = options.texts.read_text(encoding="utf-8").splitlines()[:200]
     batch = dict(tokenizer(lines, padding=True, truncation=True, max_length=128, return_tensors="pt"))
 else:
@@ -72,7 +72,7 @@ if options.accuracy:
     table, text, label = options.accuracy
     with open(table, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(out)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(out / "hf")
     right = {}
     for begin in range(0, len(rows), 32):
         part = rows[begin:begin + 32]

@@ -19,7 +19,7 @@ const RECURRENT_MODULE: &str = include_str!("recurrent_pooling.py");
 const RECURRENT_FILE: &str = "recurrent_pooling.py";
 
 impl Pooling {
-    /// Writes the files that make a folder a sentence-transformers model: modules, length of texts, and the module of
+    /// Writes the files that make a folder a sentence-transformers model: modules, length of texts, prompts, and the module of
     /// recurrent pooling. The weights of dense layers go into the folders that [`Self::dense_folders`] names.
     ///
     /// # Errors
@@ -98,6 +98,11 @@ impl Pooling {
         }
         files.push((MODULES.into(), Value::Array(modules)));
         files.push(("sentence_bert_config.json".into(), tokenizer.sentence_config(max_length)?));
+        if !tokenizer.has_prompts() {
+            // Older versions look for it on the hub where it is not there.
+            let none = json!({ "prompts": {}, "default_prompt_name": null, "similarity_fn_name": "cosine" });
+            files.push(("config_sentence_transformers.json".into(), none));
+        }
         Ok(files)
     }
 

@@ -151,6 +151,12 @@ impl TokenizerFiles {
         Ok(())
     }
 
+    /// Whether the file of prompts of sentence-transformers is among them.
+    #[must_use]
+    pub fn has_prompts(&self) -> bool {
+        self.get(PROMPTS).is_some()
+    }
+
     /// JSON of `sentence_bert_config.json` for a model that reads at most `max_length` tokens: what it said, and no more
     /// tokens.
     ///

@@ -23,7 +23,7 @@ struct File {
 #[derive(Clone, PartialEq, Message)]
 struct Piece {
     #[prost(string, optional, tag = "1")]
-    piece: Option<String>,
+    text: Option<String>,
     #[prost(float, optional, tag = "2")]
     score: Option<f32>,
     #[prost(int32, optional, tag = "3")]
@@ -74,8 +74,8 @@ impl SentencePiece {
             added: Vec::new(),
             charsmap: file.normalizer.and_then(|own| own.charsmap).filter(|map| !map.is_empty()),
         };
-        for Piece { piece, score, kind } in file.pieces {
-            let piece = piece.unwrap_or_default();
+        for Piece { text, score, kind } in file.pieces {
+            let piece = text.unwrap_or_default();
             if matches!(kind, Some(CONTROL | USER_DEFINED)) {
                 read.added.push((piece.clone(), kind == Some(CONTROL)));
             }

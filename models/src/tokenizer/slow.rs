@@ -72,7 +72,7 @@ pub(super) fn target_json(files: &TokenizerFiles) -> Result<Option<Value>, Model
     let Some(bytes) = files.get(TARGET) else { return Ok(None) };
     let model = SentencePiece::read(bytes).map_err(|fault| ModelError::content(Path::new(TARGET), fault))?;
     let has_own = files.json(CONFIG)?["separate_vocabs"] == true;
-    marian(files, model, if has_own { TARGET_IDS } else { IDS }).map(Some)
+    marian(files, &model, if has_own { TARGET_IDS } else { IDS }).map(Some)
 }
 
 /// JSON of `tokenizer.json` for the files of a folder, and the file that it is made of; none where the class is not known
@@ -97,7 +97,7 @@ pub(super) fn json_of(
             let Some(model) = files.get(SOURCE).filter(|_| has_marian(files)) else { return Ok(None) };
             let model =
                 SentencePiece::read(model).map_err(|fault| ModelError::content(Path::new(SOURCE), fault))?;
-            (marian(files, model, IDS)?, SOURCE)
+            (marian(files, &model, IDS)?, SOURCE)
         }
         (
             "XLMRobertaTokenizer" | "CamembertTokenizer" | "AlbertTokenizer" | "T5Tokenizer",
@@ -265,7 +265,7 @@ fn unigram(class: &str, files: &TokenizerFiles, model: SentencePiece) -> Result<
 
 /// A tokenizer of Marian: pieces of a language's model, by the numbers of a vocabulary, which may be one over both languages.
 /// A token that the model does not have is never read, as in transformers, but for single characters.
-fn marian(files: &TokenizerFiles, model: SentencePiece, numbers: &str) -> Result<Value, ModelError> {
+fn marian(files: &TokenizerFiles, model: &SentencePiece, numbers: &str) -> Result<Value, ModelError> {
     let fault = |message: String| ModelError::content(Path::new(numbers), message);
     let ids = files.json(numbers)?;
     let mut tokens: Vec<(u64, String)> = Vec::new();
